@@ -1,0 +1,1 @@
+"""What did the network do? Models, texts, blocks of activations, and recordings of them."""

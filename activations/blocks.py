@@ -1,0 +1,105 @@
+"""Blocks, and what gives them: the one thing that flows through this program."""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.corpus import Corpus
+from activations.errors import ActivationError
+from activations.units import Site
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """The activations at a run of consecutive characters of one document.
+
+    Row *t* is the state after reading character `start + t` of the corpus.
+
+    Attributes:
+        document: Its place among the corpus's documents.
+        start: Place of the first character in the corpus.
+        values: For each site (n_chars, n_units), read-only, in the number type of a recording.
+        predictions: For each kind of prediction a model made there, (n_chars,) or (n_chars, n_characters),
+            read-only; see `activations.layout`. Empty unless asked for.
+    """
+
+    document: int
+    start: int
+    values: Mapping[Site, NDArray[Any]]
+    predictions: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for values in (*self.values.values(), *self.predictions.values()):
+            values.flags.writeable = False
+
+    @property
+    def n_chars(self) -> int:
+        """How many characters it covers."""
+        return len(next(iter((*self.values.values(), *self.predictions.values()))))
+
+    @property
+    def stop(self) -> int:
+        """One past the place of its last character in the corpus."""
+        return self.start + self.n_chars
+
+
+class Source(Protocol):
+    """Whatever gives blocks: a recording on disk, or a live model reading a text."""
+
+    @property
+    def corpus(self) -> Corpus:
+        """The text."""
+        ...
+
+    @property
+    def sites(self) -> Mapping[Site, int]:
+        """What can be asked for, and how many units each site has."""
+        ...
+
+    def blocks(self, sites: Collection[Site] | None = None) -> Iterator[Block]:
+        """Every character once, in blocks, in no promised order.
+
+        Args:
+            sites: What to give of each character; None is all there is.
+        """
+        ...
+
+    def rereadable(self, sites: Collection[Site]) -> AbstractContextManager["Source"]:
+        """The same activations of some sites where they can be read many times without computing them anew."""
+        ...
+
+
+def select_sites(available: Collection[Site], wanted: str | None) -> list[Site]:
+    """The sites that a comma-separated list of signals, layers and sites asks for, in their order.
+
+    >>> sites = [Site(0, "hidden"), Site(0, "cell"), Site(1, "hidden"), Site(1, "cell")]
+    >>> [str(site) for site in select_sites(sites, "hidden,1/cell")]
+    ['0/hidden', '1/hidden', '1/cell']
+
+    Args:
+        available: What there is.
+        wanted: Such as `hidden,1/cell` or `1`; None is everything.
+
+    Raises:
+        ActivationError: If a part of it names nothing that there is.
+    """
+    if wanted is None:
+        return sorted(available)
+    chosen: set[Site] = set()
+    for part in (part.strip() for part in wanted.split(",")):
+        matching = {site for site in available if part in (str(site), site.signal, str(site.layer))}
+        if not matching:
+            raise ActivationError(
+                f"there is no site {part!r} here; there are {', '.join(str(site) for site in sorted(available))}"
+            )
+        chosen |= matching
+    return sorted(chosen)
+
+
+def site_dtype(unbounded: bool) -> np.dtype[Any]:
+    """Number type in which a signal is kept: float16 within [-1, 1], float32 where it may grow."""
+    return np.dtype(np.float32 if unbounded else np.float16)

@@ -1,0 +1,47 @@
+"""Files that are complete or absent."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from activations.errors import ActivationError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path`, which takes its place when the block ends, and vanishes if it fails.
+
+    Raises:
+        ActivationError: If the folder is missing or closed to us, or the disk is full.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise ActivationError(_way_out(path, error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, unless it is there.
+
+    Raises:
+        ActivationError: If it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ActivationError(f"cannot make the folder {path}: {error.strerror or error}") from error
+
+
+def _way_out(path: Path, error: OSError) -> str:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(error)  # HDF5
+    if not path.parent.is_dir():
+        return f"cannot write {path}: there is no folder {path.parent}"
+    if full:
+        return f"the disk is full: cannot write {path}; make room, or write to another disk with -o"
+    return f"cannot write {path}: {error.strerror or error}"

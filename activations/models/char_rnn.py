@@ -1,0 +1,121 @@
+"""The character language model: characters in, one distribution over the next character out."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from activations.errors import ActivationError
+from activations.models.cells import CELLS, Cell
+from activations.vocab import Vocabulary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """The shape of a `CharRNN`.
+
+    Attributes:
+        cell: One of `CELLS`.
+        n_layers: Stacked recurrent layers.
+        n_units: In each layer.
+        n_embedding: Size of the learned input vectors; 0 feeds characters in as one-hot vectors.
+    """
+
+    cell: str = "lstm"
+    n_layers: int = 2
+    n_units: int = 128
+    n_embedding: int = 0
+
+    def __post_init__(self) -> None:
+        if self.cell not in CELLS:
+            raise ActivationError(f"there is no cell named {self.cell!r}; choose one of {', '.join(CELLS)}")
+        for name, least in (("n_layers", 1), ("n_units", 1), ("n_embedding", 0)):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < least:
+                raise ActivationError(f"{name} is {getattr(self, name)!r}; it must be a whole number from {least} up")
+
+
+class CharRNN(nn.Module):
+    """Stacked recurrent layers between characters and a linear read-out.
+
+    Attributes:
+        config: Its shape.
+        vocabulary: The characters that it knows.
+    """
+
+    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.config = config
+        self.vocabulary = vocabulary
+        n_inputs = config.n_embedding or len(vocabulary)
+        self.embedding = nn.Embedding(len(vocabulary), n_inputs) if config.n_embedding else None
+        self.rnn = self.cell.module(
+            n_inputs, config.n_units, config.n_layers, dropout=dropout if config.n_layers > 1 else 0.0
+        )
+        if config.cell == "lstm":  # Jozefowicz et al. 2015: a cell that at first remembers learns sooner
+            forget = slice(config.n_units, 2 * config.n_units)
+            for layer in range(config.n_layers):
+                self._weight("bias_ih", layer).data[forget] = 1.0
+        self.dropout = nn.Dropout(dropout)
+        self.readout = nn.Linear(config.n_units, len(vocabulary))
+
+    @property
+    def cell(self) -> Cell:
+        """The kind of its layers."""
+        return CELLS[self.config.cell]
+
+    def forward(self, ids: Tensor, state: tuple[Tensor, ...] | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Read on from a state, by PyTorch's fused layers.
+
+        Args:
+            ids: (n_steps, n_lanes) characters.
+            state: Each (n_layers, n_lanes, n_units), in the order of `cell.state`; None is the zero state.
+
+        Returns:
+            (n_steps, n_lanes, n_characters) logits of the next character, and the state after the last step.
+        """
+        if self.embedding is None:
+            inputs = nn.functional.one_hot(ids, len(self.vocabulary)).to(self.readout.weight.dtype)
+        else:
+            inputs = self.embedding(ids)
+        carried = state if state is None or len(state) > 1 else state[0]
+        outputs, carried = self.rnn(inputs, carried)
+        after = carried if isinstance(carried, tuple) else (carried,)
+        return self.readout(self.dropout(outputs)), after
+
+    def weight_hh(self, layer: int) -> Tensor:
+        """(n_gates * n_units, n_units) recurrent weights of a layer."""
+        return self._weight("weight_hh", layer)
+
+    def candidate_bias(self, layer: int) -> Tensor:
+        """(n_units,) the recurrent bias of the last gate, which a GRU keeps inside its reset gate."""
+        return self._weight("bias_hh", layer)[-self.config.n_units :]
+
+    def project(self, inputs: Tensor, layer: int) -> Tensor:
+        """What a layer's input gives to each gate, all biases added but the one within a GRU's reset gate.
+
+        Args:
+            inputs: (n_steps, n_lanes) ids for layer 0, (n_steps, n_lanes, n_units) activations above.
+            layer: Counted from 0.
+
+        Returns:
+            (n_steps, n_lanes, n_gates * n_units).
+        """
+        if layer == 0:
+            return nn.functional.embedding(inputs, self._input_table())
+        return nn.functional.linear(inputs, self._weight("weight_ih", layer), self._input_bias(layer))
+
+    def _input_table(self) -> Tensor:
+        """(n_characters, n_gates * n_units): the product of every possible input, a look-up instead of a matrix."""
+        weight = self._weight("weight_ih", 0)
+        product = weight.t() if self.embedding is None else self.embedding.weight @ weight.t()
+        return product + self._input_bias(0)
+
+    def _input_bias(self, layer: int) -> Tensor:
+        recurrent = self._weight("bias_hh", layer).clone()
+        if self.config.cell == "gru":
+            recurrent[-self.config.n_units :] = 0
+        return self._weight("bias_ih", layer) + recurrent
+
+    def _weight(self, name: str, layer: int) -> Tensor:
+        weight = getattr(self.rnn, f"{name}_l{layer}")
+        return torch.as_tensor(weight)

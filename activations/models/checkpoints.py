@@ -1,0 +1,112 @@
+"""Our checkpoints: a plain dictionary that torch reads without running anything in it."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+
+from activations.errors import ActivationError
+from activations.files import replacing
+from activations.models.char_rnn import CharRNN, ModelConfig
+from activations.vocab import Vocabulary
+
+FORMAT = "char-probe model"
+VERSION = 1
+_NOT_OURS = "{} is not a checkpoint of `probe train`, or it is truncated or damaged"
+_RUNS_CODE = "{} would have to run code to be read, which is never done; it needs a checkpoint that `probe train` wrote"
+DTYPES = {"float32": torch.float32, "float16": torch.float16}
+
+
+def save_model(
+    model: CharRNN,
+    path: Path | str,
+    *,
+    training: Mapping[str, str | int | float] | None = None,
+    dtype: str = "float32",
+) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Args:
+        model: What to save.
+        path: Where to; replaced when the new file is complete.
+        training: How it was trained, for people.
+        dtype: Number type of the stored weights, one of `DTYPES`; float16 halves the file.
+
+    Raises:
+        ActivationError: If it cannot be written.
+    """
+    if dtype not in DTYPES:
+        raise ActivationError(f"the weights' number type is {dtype!r}; choose one of {', '.join(DTYPES)}")
+    content = {
+        "format": FORMAT,
+        "format_version": VERSION,
+        "config": asdict(model.config),
+        "vocabulary": {"characters": model.vocabulary.characters, "replacement": model.vocabulary.replacement},
+        "weights": {name: weight.detach().to("cpu", DTYPES[dtype]) for name, weight in model.state_dict().items()},
+        "training": dict(training or {}),
+    }
+    buffer = io.BytesIO()  # torch tells a full disk by a RuntimeError, a plain write by an OSError
+    torch.save(content, buffer)
+    with replacing(Path(path)) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def load_model(path: Path | str) -> CharRNN:
+    """Read a checkpoint, ready to read a text, in float32 on the CPU.
+
+    Raises:
+        ActivationError: If the file is missing, is no checkpoint of ours, is damaged, of a later version, or
+            would have to run code to be read.
+    """
+    content = _read(Path(path))
+    try:
+        config = ModelConfig(**content["config"])
+        vocabulary = Vocabulary(content["vocabulary"]["characters"], content["vocabulary"]["replacement"])
+        model = CharRNN(config, vocabulary)
+        model.load_state_dict({name: weight.float() for name, weight in content["weights"].items()})
+    except ActivationError as error:
+        raise ActivationError(f"{path} is a damaged checkpoint: {error}") from error
+    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ActivationError(f"{path} is a damaged checkpoint ({reason}); make it again with `probe train`") from error
+    return model.eval()
+
+
+def model_sha256(model: CharRNN) -> str:
+    """Hash of a model's configuration, vocabulary and weights, in hexadecimal."""
+    digest = hashlib.sha256(repr((model.config, model.vocabulary)).encode("utf-8", "surrogatepass"))
+    for name, weight in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(weight.detach().cpu().float().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            begins_like_a_pickle = file.read(1) == b"\x80"
+        if not zipfile.is_zipfile(path):  # as every file of ours is
+            raise ActivationError(_RUNS_CODE.format(path) if begins_like_a_pickle else _NOT_OURS.format(path))
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise ActivationError(f"there is no model {path}; make one with `probe train corpus.txt -o {path}`") from error
+    except OSError as error:
+        raise ActivationError(f"cannot read the model {path}: {error.strerror or error}") from error
+    except UnpicklingError as error:
+        raise ActivationError(_RUNS_CODE.format(path)) from error
+    except (RuntimeError, EOFError, KeyError, IndexError, AttributeError, TypeError) as error:
+        raise ActivationError(_NOT_OURS.format(path)) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ActivationError(_NOT_OURS.format(path))
+    if content.get("format_version") != VERSION:
+        raise ActivationError(
+            f"{path} is a checkpoint of version {content.get('format_version')}, and this program reads "
+            f"version {VERSION}; upgrade char-probe"
+        )
+    return content

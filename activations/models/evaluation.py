@@ -1,0 +1,64 @@
+"""How well a model predicts a text."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from activations.corpus import Corpus
+from activations.models.char_rnn import CharRNN
+
+_STRETCH = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What a model makes of a text, read without a break from a zero state at each document.
+
+    Attributes:
+        nats_per_char: Mean negative log probability of the true next character.
+        accuracy: Share of characters whose most probable successor was the true one, in [0, 1].
+        n_chars: How many were predicted: all but the first of each document.
+    """
+
+    nats_per_char: float
+    accuracy: float
+    n_chars: int
+
+    def __str__(self) -> str:
+        return f"{self.nats_per_char:.3f} nats per character, {self.accuracy:.1%} of {self.n_chars:,} predicted right"
+
+
+@torch.inference_mode()
+def evaluate(
+    model: CharRNN,
+    corpus: Corpus,
+    *,
+    replace_unknown: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Evaluation:
+    """Loss and accuracy of a model on a text.
+
+    Args:
+        model: In the mode it is in; `eval()` switches dropout off.
+        corpus: What to predict, each document from a zero state.
+        replace_unknown: See `Vocabulary.encode`.
+        progress: Called with the characters done and their number.
+
+    Raises:
+        ActivationError: If the text has characters that the model does not know.
+    """
+    ids = torch.from_numpy(model.vocabulary.encode(corpus, replace_unknown=replace_unknown))
+    device = model.readout.weight.device
+    loss, correct, n_chars = 0.0, 0, 0
+    for document in corpus.documents:
+        state = None
+        for start in range(document.start, document.stop - 1, _STRETCH):
+            stop = min(start + _STRETCH, document.stop - 1)
+            logits, state = model(ids[start:stop, None].to(device), state)
+            target = ids[start + 1 : stop + 1].to(device)
+            loss += torch.nn.functional.cross_entropy(logits[:, 0].float(), target, reduction="sum").item()
+            correct += int((logits[:, 0].argmax(-1) == target).sum())
+            n_chars += stop - start
+            progress(stop + 1, len(corpus))
+    return Evaluation(nats_per_char=loss / n_chars, accuracy=correct / n_chars, n_chars=n_chars)

@@ -1,0 +1,118 @@
+"""The characters that a model knows, and their ids."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.corpus import Corpus, codes_to_text, text_to_codes
+from activations.errors import ActivationError
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The characters of a model; a character's place is its id.
+
+    Attributes:
+        characters: Each once, in the order of their ids.
+        replacement: The one among them that stands for every other character, or None.
+    """
+
+    characters: str
+    replacement: str | None = None
+
+    def __post_init__(self) -> None:
+        if len(set(self.characters)) != len(self.characters):
+            repeated = [char for char, n in Counter(self.characters).items() if n > 1]
+            raise ActivationError(f"the vocabulary has {repeated[0]!r} more than once")
+        if self.replacement is not None and self.replacement not in self.characters:
+            raise ActivationError(f"the replacement {self.replacement!r} is not among the vocabulary's characters")
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    @classmethod
+    def of(cls, texts: Iterable[str], *, min_count: int = 1) -> "Vocabulary":
+        """The characters that occur in some texts, sorted.
+
+        Args:
+            texts: What to count.
+            min_count: Characters that occur less often are left to one replacement, U+FFFD, which then is
+                part of the vocabulary.
+        """
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(text)
+        kept = sorted(char for char, n in counts.items() if n >= min_count and char != REPLACEMENT)
+        rare = len(kept) < len(counts)
+        return cls("".join([*kept, REPLACEMENT] if rare else kept), REPLACEMENT if rare else None)
+
+    def encode(self, corpus: Corpus, *, replace_unknown: bool = False) -> NDArray[np.int64]:
+        """Ids of a corpus's characters.
+
+        Args:
+            corpus: What to encode.
+            replace_unknown: Map characters that the vocabulary lacks to its replacement. The vocabulary
+                must declare one.
+
+        Returns:
+            (n_chars,) ids in [0, len(self)).
+
+        Raises:
+            ActivationError: If there are unknown characters and they may not, or cannot, be replaced. The
+                message names the first few and where they stand.
+        """
+        ids = self._look_up(corpus.codes)
+        unknown = np.flatnonzero(ids < 0)
+        if len(unknown) == 0:
+            return ids
+        if replace_unknown and self.replacement is not None:
+            ids[unknown] = self.characters.index(self.replacement)
+            return ids
+        raise ActivationError(self._complaint(corpus, unknown))
+
+    def count_unknown(self, corpus: Corpus) -> dict[str, int]:
+        """How often each character occurs that the vocabulary lacks, most frequent first."""
+        codes = corpus.codes[self._look_up(corpus.codes) < 0]
+        return dict(Counter(codes_to_text(codes)).most_common())
+
+    @cached_property
+    def _sorted_codes(self) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        codes = text_to_codes(self.characters)
+        order = np.argsort(codes)
+        return codes[order], order
+
+    def _look_up(self, codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+        known, ids = self._sorted_codes
+        place = np.minimum(np.searchsorted(known, codes), len(known) - 1)
+        return np.where(known[place] == codes, ids[place], -1)
+
+    def _complaint(self, corpus: Corpus, unknown: NDArray[np.int64]) -> str:
+        first: dict[str, int] = {}
+        for position in unknown:
+            first.setdefault(chr(corpus.codes[position]), int(position))
+            if len(first) == _NAMED:
+                break
+        named = ", ".join(f"{char!r} ({_place(corpus, position)})" for char, position in first.items())
+        way_out = (
+            f"pass --replace-unknown to read them as {self.replacement!r}"
+            if self.replacement is not None
+            else "use a text that has only the model's characters, "
+            "or a model trained with --min-count 2 or more, which declares a replacement"
+        )
+        occur = "1 character of the text is" if len(unknown) == 1 else f"{len(unknown):,} characters of the text are"
+        return f"{occur} not in the model's vocabulary of {len(self)}: first {named}; {way_out}"
+
+
+def _place(corpus: Corpus, position: int) -> str:
+    document = next(d for d in corpus.documents if d.start <= position < d.stop)
+    before = corpus.codes[document.start : position]
+    newlines = np.flatnonzero(before == ord("\n"))
+    column = len(before) - (newlines[-1] + 1 if len(newlines) else 0) + 1
+    return f"{document.name}, line {len(newlines) + 1}, column {column}"

@@ -1,0 +1,1 @@
+"""How well do activations and labels agree? Numbers in, frozen dataclasses out."""

@@ -1,0 +1,93 @@
+"""Labels beside activations: which label and which part each row of a block has."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.blocks import Block
+from activations.corpus import Corpus
+from analyses.errors import AnalysisError
+from analyses.splits import TEST, TRAIN, Split
+from hypotheses import registry
+from hypotheses.labels import Kind, Labels
+
+AnyHypothesis = str | Callable[[str], Any]
+
+
+class Rows(NamedTuple):
+    """What is asked of the rows of a block.
+
+    Attributes:
+        labels: (n_chars,) labels, bool or float64.
+        parts: (n_chars,) `TRAIN`, `TEST`, `GAP`, or -1 where the label is missing.
+    """
+
+    labels: NDArray[Any]
+    parts: NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """The labels of a whole text, and which of its characters train and test.
+
+    Attributes:
+        hypothesis: The name of the hypothesis that gave the labels.
+        labels: One for each character.
+        split: What is held out.
+    """
+
+    hypothesis: str
+    labels: Labels
+    split: Split
+
+    @property
+    def kind(self) -> Kind:
+        """Binary or numeric."""
+        return self.labels.kind
+
+    def rows(self, block: Block) -> Rows:
+        """The labels and parts of a block's rows: row *t* has read character *t*, and so has label *t*."""
+        place = slice(block.start, block.stop)
+        parts = self.split.parts(block.start, block.stop)
+        if self.labels.missing is not None:
+            parts[self.labels.missing[place]] = -1
+        return Rows(self.labels.values[place], parts)
+
+
+def target(corpus: Corpus, hypothesis: AnyHypothesis, split: Split | None = None) -> Target:
+    """Label a text, each document by itself.
+
+    Args:
+        corpus: The text.
+        hypothesis: A name, see `hypotheses.registry.get`, or a function from text to labels.
+        split: What to hold out; None is the default for the text's length.
+
+    Raises:
+        HypothesisError: If there is no such hypothesis, or it fails on this text.
+        AnalysisError: If the labels are all one value, in all rows or in the training or test part: there is
+            nothing to tell apart.
+    """
+    found = registry.get(hypothesis) if isinstance(hypothesis, str) else registry.as_hypothesis(hypothesis)
+    name = hypothesis if isinstance(hypothesis, str) else found.name
+    split = split or Split.of(len(corpus))
+    labels = Labels.join([found(corpus.text(document.start, document.stop)) for document in corpus.documents])
+    present = labels.present
+    parts = split.parts(0, len(corpus))
+    for where, rows in (("", present), ("training", present & (parts == TRAIN)), ("test", present & (parts == TEST))):
+        values = labels.values[rows]
+        if len(values) == 0:
+            raise AnalysisError(f"{name!r} has no labels in the {where or 'whole'} part of the text; use a longer text")
+        if (values == values[0]).all():
+            place = f"in the {where} part of the text ({len(values):,} characters)" if where else "in this text"
+            raise AnalysisError(
+                f"{name!r} is {_spell(values[0])} at every character {place}, so there is nothing to tell apart; "
+                "use a text in which it changes"
+            )
+    return Target(name, labels, split)
+
+
+def _spell(value: Any) -> str:
+    return str(bool(value)) if isinstance(value, np.bool_) else f"{value:g}"

@@ -1,0 +1,76 @@
+"""Which characters train, which test, and which lie between: functions of position, fixed before any pass."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyses.errors import AnalysisError
+
+TRAIN, TEST, GAP = range(3)
+PARTS = (TRAIN, TEST, GAP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """A text cut into contiguous stretches, every so many of which are held out.
+
+    Neighbouring characters share both state and label, so that characters drawn at random for the test would
+    already be known from their neighbours. Whole stretches are held out, and a gap of training characters on
+    either side of them is left out.
+
+    Attributes:
+        n_chars: Length of the text.
+        n_stretches: Contiguous pieces it is cut into.
+        n_folds: One stretch in this many is held out.
+        fold: Which one of them, from 0 up to `n_folds`.
+        gap: Characters of the training part left out next to each test stretch.
+    """
+
+    n_chars: int
+    n_stretches: int = 50
+    n_folds: int = 5
+    fold: int = 4
+    gap: int = 100
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.fold < self.n_folds <= self.n_stretches:
+            raise AnalysisError(
+                f"fold {self.fold} of {self.n_folds} and {self.n_stretches} stretches do not fit together; "
+                "folds count from 0, and there are no more of them than stretches"
+            )
+        if self.n_chars // self.n_stretches <= 2 * self.gap:
+            raise AnalysisError(
+                f"a text of {self.n_chars:,} characters is too short for {self.n_stretches} stretches with gaps "
+                f"of {self.gap}; use at least {2 * self.n_stretches * (self.gap + 1):,} characters"
+            )
+
+    @classmethod
+    def of(cls, n_chars: int) -> "Split":
+        """The default split of a text: shorter texts have fewer stretches and smaller gaps.
+
+        Raises:
+            AnalysisError: If the text has fewer than 100 characters.
+        """
+        if n_chars < 100:
+            raise AnalysisError(
+                f"the text has {n_chars} characters; at least 100 are needed to train on some and test on others"
+            )
+        n_stretches = min(50, max(5, n_chars // 1000 // 5 * 5))
+        return cls(n_chars=n_chars, n_stretches=n_stretches, gap=min(100, n_chars // n_stretches // 10))
+
+    def stretches(self, start: int, stop: int) -> NDArray[np.int64]:
+        """(stop - start,) the stretch of each character from `start` up to `stop`."""
+        return np.arange(start, stop) * self.n_stretches // self.n_chars
+
+    def parts(self, start: int, stop: int) -> NDArray[np.int8]:
+        """(stop - start,) `TRAIN`, `TEST` or `GAP` for each character from `start` up to `stop`."""
+        places = np.arange(start, stop)
+        is_test = self._is_test(places)
+        near_test = self._is_test(np.maximum(places - self.gap, 0)) | self._is_test(
+            np.minimum(places + self.gap, self.n_chars - 1)
+        )
+        return np.where(is_test, TEST, np.where(near_test, GAP, TRAIN)).astype(np.int8)
+
+    def _is_test(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return np.asarray(places * self.n_stretches // self.n_chars % self.n_folds == self.fold)

@@ -1,0 +1,1 @@
+"""What might a unit mean? Functions from text to one label per character."""

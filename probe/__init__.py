@@ -1,0 +1,130 @@
+"""Ask what a character-level language model knows, where it keeps it, and whether it uses it.
+
+    import probe
+
+    live = probe.LiveActivations(probe.load_model("model.pt"), probe.Corpus.read("corpus.txt"))
+    probe.extract(live, "activations.h5")
+    recording = probe.Recording("activations.h5")
+    print(probe.rank(recording, "in_quotes"))
+
+Everything here is loaded when it is first asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from activations.blocks import Block, Source, select_sites
+    from activations.corpus import Corpus, Document
+    from activations.errors import ActivationError
+    from activations.extraction import Extraction, LaneDifference, LiveActivations, extract
+    from activations.models.char_rnn import CharRNN, ModelConfig
+    from activations.models.checkpoints import load_model, save_model
+    from activations.models.evaluation import Evaluation, evaluate
+    from activations.models.training import Training, TrainingConfig, hold_out, train
+    from activations.store import Recording
+    from activations.units import Site, Unit
+    from activations.vocab import Vocabulary
+    from analyses.alignment import Target, target
+    from analyses.curves import Curve, curve_over_units
+    from analyses.errors import AnalysisError
+    from analyses.probes import BinaryProbeResult, NumericProbeResult, ProbeResult, fit, fit_units
+    from analyses.ranking import RankedUnit, Ranking, rank
+    from analyses.splits import Split
+    from hypotheses.errors import HypothesisError
+    from hypotheses.labels import Labels
+    from hypotheses.registry import Hypothesis, get, hypothesis, registered
+    from probe.demo import Demo, bundled_model, bundled_text, run_demo
+    from probe.plots import plot_curve, plot_text
+
+_HOMES = {
+    "activations.blocks": ("Block", "Source", "select_sites"),
+    "activations.corpus": ("Corpus", "Document"),
+    "activations.errors": ("ActivationError",),
+    "activations.extraction": ("Extraction", "LaneDifference", "LiveActivations", "extract"),
+    "activations.models.char_rnn": ("CharRNN", "ModelConfig"),
+    "activations.models.checkpoints": ("load_model", "save_model"),
+    "activations.models.evaluation": ("Evaluation", "evaluate"),
+    "activations.models.training": ("Training", "TrainingConfig", "hold_out", "train"),
+    "activations.store": ("Recording",),
+    "activations.units": ("Site", "Unit"),
+    "activations.vocab": ("Vocabulary",),
+    "analyses.alignment": ("Target", "target"),
+    "analyses.curves": ("Curve", "curve_over_units"),
+    "analyses.errors": ("AnalysisError",),
+    "analyses.probes": ("BinaryProbeResult", "NumericProbeResult", "ProbeResult", "fit", "fit_units"),
+    "analyses.ranking": ("RankedUnit", "Ranking", "rank"),
+    "analyses.splits": ("Split",),
+    "hypotheses.errors": ("HypothesisError",),
+    "hypotheses.labels": ("Labels",),
+    "hypotheses.registry": ("Hypothesis", "get", "hypothesis", "registered"),
+    "probe.demo": ("Demo", "bundled_model", "bundled_text", "run_demo"),
+    "probe.plots": ("plot_curve", "plot_text"),
+}
+
+__all__ = [
+    "ActivationError",
+    "AnalysisError",
+    "BinaryProbeResult",
+    "Block",
+    "CharRNN",
+    "Corpus",
+    "Curve",
+    "Demo",
+    "Document",
+    "Evaluation",
+    "Extraction",
+    "Hypothesis",
+    "HypothesisError",
+    "Labels",
+    "LaneDifference",
+    "LiveActivations",
+    "ModelConfig",
+    "NumericProbeResult",
+    "ProbeResult",
+    "RankedUnit",
+    "Ranking",
+    "Recording",
+    "Site",
+    "Source",
+    "Split",
+    "Target",
+    "Training",
+    "TrainingConfig",
+    "Unit",
+    "Vocabulary",
+    "__version__",
+    "bundled_model",
+    "bundled_text",
+    "curve_over_units",
+    "evaluate",
+    "extract",
+    "fit",
+    "fit_units",
+    "get",
+    "hold_out",
+    "hypothesis",
+    "load_model",
+    "plot_curve",
+    "plot_text",
+    "rank",
+    "registered",
+    "run_demo",
+    "save_model",
+    "select_sites",
+    "target",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module 'probe' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

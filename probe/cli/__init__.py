@@ -1,0 +1,70 @@
+"""The command `probe`: one file for each command, which parses, calls one function, and shows."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from probe import __version__
+from probe.cli.curve import curve
+from probe.cli.demo import demo
+from probe.cli.extract import extract
+from probe.cli.fit import fit
+from probe.cli.hypotheses import hypotheses
+from probe.cli.rank import rank
+from probe.cli.show import warn
+from probe.cli.train import train
+
+COMMANDS = (demo, train, extract, hypotheses, rank, fit, curve)
+
+app = typer.Typer(name="probe", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+for _command in COMMANDS:
+    app.command()(_command)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"char-probe {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _probe(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Ask what a character-level language model knows, where it keeps it, and whether it uses it."""
+
+
+def main() -> None:
+    """Run the command. What a user can mend is one line and exit status 1; anything else keeps its traceback."""
+    if mixed := _mixed_in():
+        warn(f"error: {mixed}")
+        sys.exit(1)
+    try:
+        app()
+    except KeyboardInterrupt:
+        warn("stopped; nothing was left half written")
+        sys.exit(130)
+    except ValueError as error:
+        if type(error).__name__ not in ("ActivationError", "AnalysisError", "HypothesisError"):
+            raise
+        warn(f"error: {error}")
+        sys.exit(1)
+
+
+def _mixed_in() -> str | None:
+    """What is wrong if another distribution's packages stand in the place of ours."""
+    home = Path(__file__).parents[2]
+    for package in ("activations", "analyses", "hypotheses"):
+        spec = find_spec(package)
+        found = Path(spec.origin).parent if spec and spec.origin else None
+        if found != home / package:
+            return (
+                f"the package {package!r} is not char-probe's but {found or 'missing'}; "
+                "install char-probe into an environment of its own"
+            )
+    return None

@@ -1,0 +1,64 @@
+"""`probe extract`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from probe.cli.options import (
+    EncodingOption,
+    JsonOption,
+    LanesOption,
+    NewlinesOption,
+    ReplaceOption,
+    SitesOption,
+    TextsArgument,
+)
+from probe.cli.show import Cell, progress, say, show_rows, warn
+from probe.cli.sources import Reading
+
+
+def extract(
+    model: Annotated[Path, Argument(help="A checkpoint that `probe train` wrote.", show_default=False)],
+    corpus: TextsArgument,
+    output: Annotated[Path, Option("--output", "-o", help="Where the recording goes.")] = Path("activations.h5"),
+    sites: SitesOption = None,
+    lanes: LanesOption = None,
+    encoding: EncodingOption = "utf-8",
+    newlines: NewlinesOption = "keep",
+    replace_unknown: ReplaceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a model read a text once, and record its activations at every character.
+
+    Example:
+        probe extract model.pt corpus.txt
+    """
+    from activations.blocks import select_sites
+    from activations.extraction import extract as record
+
+    live = Reading(
+        model=model,
+        texts=corpus,
+        encoding=encoding,
+        newlines=newlines,
+        lanes=lanes,
+        replace_unknown=replace_unknown,
+    ).live()
+    with progress("reading") as report:
+        result = record(live, output, sites=select_sites(live.sites, sites), progress=report)
+    if result.n_replaced:
+        warn(f"{result.n_replaced:,} characters were read as {live.model.vocabulary.replacement!r}")
+    row: dict[str, Cell] = {
+        "path": str(result.path),
+        "n_chars": result.n_chars,
+        "sites": [str(site) for site in result.sites],
+        "nats_per_char": result.nats_per_char,
+        "chars_per_s": result.chars_per_s,
+        "lane_difference": result.lane_difference,
+    }
+    if as_json:
+        show_rows([row], as_json=True)
+    else:
+        say(str(result))
+        say("next: probe rank --hypothesis in_quotes" + ("" if output.name == "activations.h5" else f" {output}"))

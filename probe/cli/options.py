@@ -1,0 +1,35 @@
+"""Arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+TextsArgument = Annotated[list[Path], Argument(help="Text files, a document each.", show_default=False)]
+RecordingArgument = Annotated[Path, Argument(help="A recording that `probe extract` wrote.")]
+HypothesisOption = Annotated[
+    str, Option("--hypothesis", "-H", help="Its name, see `probe hypotheses`, or my_file.py:name.", show_default=False)
+]
+SitesOption = Annotated[
+    str | None,
+    Option(help="Signals, layers or sites, such as hidden,1/cell.  [default: all]", show_default=False),
+]
+ModelOption = Annotated[
+    Path | None, Option(help="Instead of a recording: a model, to read --text now.", show_default=False)
+]
+TextOption = Annotated[list[Path] | None, Option(help="The text for --model; may be repeated.", show_default=False)]
+PenaltyOption = Annotated[float, Option(help="L2 penalty on the probe's weights (1/C in scikit-learn).")]
+JsonOption = Annotated[bool, Option("--json", help="Print JSON Lines, one object a row, instead of a table.")]
+EncodingOption = Annotated[str, Option(help="Encoding of the text files.")]
+NewlinesOption = Annotated[str, Option(help="keep: line ends as they are; lf: CRLF and lone CR become LF.")]
+ReplaceOption = Annotated[
+    bool,
+    Option("--replace-unknown", help="Read characters that the model does not know as its replacement."),
+]
+LanesOption = Annotated[
+    int | None,
+    Option(
+        help="Pieces of the text read side by side; 1 is one unbroken, exact reading.  [default: by the text's size]",
+        show_default=False,
+    ),
+]

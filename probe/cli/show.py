@@ -1,0 +1,87 @@
+"""What commands print: progress on standard error, tables or JSON Lines on standard output."""
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+Cell = str | int | float | bool | Sequence[str] | None
+Report = Callable[..., None]
+
+
+def say(sentence: str, *, quiet: bool = False) -> None:
+    """Print a sentence for a person; `quiet` when the output is for a script."""
+    if not quiet:
+        Console(highlight=False, soft_wrap=True).print(sentence, markup=False)
+
+
+def warn(sentence: str) -> None:
+    """Print a sentence on standard error, where it does not disturb a script."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(sentence, markup=False)
+
+
+@contextmanager
+def progress(step: str) -> Iterator[Report]:
+    """A bar with the time left, on standard error.
+
+    Yields:
+        A function to call with what is done, how much there is to do, and, if there is one, a note.
+    """
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        task = bars.add_task(step, total=None, note="")
+
+        def report(done: int, total: int, note: str = "") -> None:
+            bars.update(task, completed=done, total=total, note=note)
+
+        yield report
+
+
+def show_rows(rows: Sequence[Mapping[str, Cell]], *, as_json: bool, title: str | None = None, digits: int = 3) -> None:
+    """Print rows as a table for people, or one JSON object a row for scripts.
+
+    Args:
+        rows: All with the same keys, which head the columns.
+        as_json: Which of the two. What is not a number becomes null in JSON and a dash in a table.
+        title: Above the table.
+        digits: After the point, in the table; JSON has them all.
+    """
+    if as_json:
+        for row in rows:
+            sys.stdout.write(json.dumps({key: _finite(value) for key, value in row.items()}) + "\n")
+        return
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for key, value in rows[0].items() if rows else ():
+        table.add_column(key.replace("_", " "), justify="left" if isinstance(value, str) else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(_format(value, digits) for value in row.values()))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 160
+    console.print(table)
+
+
+def _finite(value: Cell) -> Cell:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _format(value: Cell, digits: int) -> str:
+    value = _finite(value)
+    if value is None:
+        return "–"
+    return f"{value:.{digits}f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

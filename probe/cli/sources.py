@@ -1,0 +1,51 @@
+"""Where a command's activations come from: a recording, or a model reading a text."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from activations.blocks import Source
+    from activations.extraction import LiveActivations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a model is to read text files."""
+
+    model: Path
+    texts: list[Path]
+    encoding: str = "utf-8"
+    newlines: str = "keep"
+    lanes: int | None = None
+    replace_unknown: bool = False
+
+    def live(self) -> "LiveActivations":
+        """The model and the text, loaded."""
+        from activations.corpus import Corpus
+        from activations.extraction import LiveActivations
+        from activations.models.checkpoints import load_model
+
+        model = load_model(self.model)
+        corpus = Corpus.read(*self.texts, encoding=self.encoding, newlines=self.newlines)
+        return LiveActivations(model, corpus, n_lanes=self.lanes, replace_unknown=self.replace_unknown)
+
+
+@contextmanager
+def open_source(
+    recording: Path, model: Path | None, texts: list[Path] | None, encoding: str, lanes: int | None, replace: bool
+) -> Iterator["Source"]:
+    """The recording, or the live source if a model and a text are given."""
+    from activations.errors import ActivationError
+    from activations.store import Recording
+
+    if (model is None) != (not texts):
+        missing, given = ("--text", "--model") if model else ("--model", "--text")
+        raise ActivationError(f"{given} needs {missing}, too: a model and the text that it is to read")
+    if model is not None and texts:
+        yield Reading(model=model, texts=texts, encoding=encoding, lanes=lanes, replace_unknown=replace).live()
+        return
+    with Recording(recording) as opened:
+        yield opened

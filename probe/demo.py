@@ -1,0 +1,156 @@
+"""The whole road on the bundled model and text, leaving pictures to look at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+
+from activations.blocks import Source, select_sites
+from activations.corpus import Corpus
+from activations.extraction import Extraction, LiveActivations, extract
+from activations.files import make_folder
+from activations.models.char_rnn import CharRNN
+from activations.models.checkpoints import load_model
+from activations.store import Recording
+from analyses.alignment import Target, target
+from analyses.curves import Curve, curve_over_units
+from analyses.probes import AnyProbeResult, fit
+from analyses.ranking import RankedUnit, Ranking, rank
+from analyses.splits import TEST
+from probe.plots import figure_of, plot_curve, plot_text, save_figure
+
+HYPOTHESES = ("in_quotes", "in_comment", "position_in_line")
+SITES = "hidden,cell"
+_PASSAGE_LINES = 22
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was found for one hypothesis.
+
+    Attributes:
+        ranking: The units by how well each tells the label.
+        probes: A probe for each site.
+        curve: Probes of the best 1, 2, 4, … units.
+        picture: The text coloured by the best unit.
+    """
+
+    ranking: Ranking
+    probes: tuple[AnyProbeResult, ...]
+    curve: Curve
+    picture: Path
+
+    @property
+    def best(self) -> RankedUnit:
+        """The most responsible unit."""
+        return self.ranking.units[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """What `probe demo` found and left in its folder.
+
+    Attributes:
+        extraction: The reading of the text.
+        findings: One for each of `HYPOTHESES`.
+        curves: The picture of the accuracy curves.
+    """
+
+    extraction: Extraction
+    findings: tuple[Finding, ...]
+    curves: Path
+
+
+def bundled_model() -> CharRNN:
+    """The bundled model: an LSTM that was trained on Python source. See `probe/data/README.md`."""
+    with as_file(files("probe.data") / "python_lstm.pt") as path:
+        return load_model(path)
+
+
+def bundled_text() -> Corpus:
+    """The bundled text: modules of Python's standard library that the bundled model was not trained on."""
+    with as_file(files("probe.data") / "python.py.txt") as path:
+        return Corpus.from_texts([path.read_text(encoding="utf-8")], ["python.py.txt"])
+
+
+def run_demo(folder: Path, progress: Progress = lambda done, total, note: None) -> Demo:
+    """Record the bundled model reading the bundled text, and ask what it knows.
+
+    Args:
+        folder: Where the recording and the pictures go; it is made if need be.
+        progress: Called with the steps done, their number, and the one that begins.
+
+    Raises:
+        ActivationError: If the folder cannot be written to.
+    """
+    make_folder(folder)
+    n_steps = 1 + 3 * len(HYPOTHESES) + 1
+    progress(0, n_steps, "reading the text")
+    live = LiveActivations(bundled_model(), bundled_text(), replace_unknown=True)
+    extraction = extract(live, folder / "activations.h5", sites=select_sites(live.sites, SITES))
+    with Recording(extraction.path) as recording:
+        findings = []
+        for number, name in enumerate(HYPOTHESES):
+            asked = target(recording.corpus, name)
+            progress(1 + 3 * number, n_steps, f"ranking units for {name}")
+            ranking = rank(recording, asked)
+            progress(2 + 3 * number, n_steps, f"fitting probes for {name}")
+            probes = fit(recording, asked)
+            progress(3 + 3 * number, n_steps, f"a curve for {name}")
+            curve = curve_over_units(recording, asked)
+            picture = folder / f"text_{name}.png"
+            _draw_passage(recording, asked, ranking.units[0], picture)
+            findings.append(Finding(ranking=ranking, probes=tuple(probes), curve=curve, picture=picture))
+        progress(n_steps - 1, n_steps, "drawing")
+        curves = folder / "curves.png"
+        _draw_curves([finding.curve for finding in findings], curves)
+    progress(n_steps, n_steps, "")
+    return Demo(extraction=extraction, findings=tuple(findings), curves=curves)
+
+
+def _draw_curves(curves: list[Curve], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.2 * len(curves), 3.8), layout="constrained")
+    for number, curve in enumerate(curves):
+        plot_curve(curve, figure.add_subplot(1, len(curves), number + 1))
+    save_figure(figure, path)
+
+
+def _draw_passage(source: Source, asked: Target, best: RankedUnit, path: Path) -> None:
+    """Colour the held-out lines in which the label changes most by the best unit."""
+    start, stop = _passage(source.corpus, asked)
+    values = np.empty(stop - start)
+    for block in source.blocks([best.unit.site]):
+        first, last = max(start, block.start), min(stop, block.stop)
+        if first < last:
+            column = block.values[best.unit.site][first - block.start : last - block.start, best.unit.index]
+            values[first - start : last - start] = column
+    labels = asked.labels.values[start:stop]
+    measure = f"held-out {'AUC' if asked.kind == 'binary' else '|r|'} {best.test:.3f}"
+    axes = plot_text(
+        source.corpus.text(start, stop),
+        values,
+        labels if asked.kind == "binary" else None,
+        center=float(values.mean()),
+        title=f"{asked.hypothesis}: unit {best.unit}, {measure}",
+    )
+    save_figure(figure_of(axes), path)
+
+
+def _passage(corpus: Corpus, asked: Target) -> tuple[int, int]:
+    """Where the held-out run of whole lines starts and stops in which the label changes most often."""
+    lines = np.flatnonzero(np.concatenate([[True], corpus.codes[:-1] == ord("\n")]))
+    starts, stops = lines[:-_PASSAGE_LINES], lines[_PASSAGE_LINES:] - 1
+    split = asked.split
+    held_out = split.parts(0, len(corpus)) == TEST
+    within = held_out[starts] & (
+        starts * split.n_stretches // split.n_chars == stops * split.n_stretches // split.n_chars
+    )
+    changes = np.concatenate([[0], np.cumsum(np.diff(asked.labels.values.astype(np.float64)) != 0)])
+    n_changes = np.where(within, changes[stops] - changes[starts], -1)
+    best = int(np.argmax(n_changes))
+    return int(starts[best]), int(stops[best])

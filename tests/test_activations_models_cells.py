@@ -1,0 +1,119 @@
+"""Every signal equals a reference: PyTorch's own layers, and the equations in float64."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from planting import random_model
+
+from activations.corpus import Corpus
+from activations.extraction import LiveActivations
+from activations.models.cells import CELLS
+from activations.models.char_rnn import CharRNN
+from activations.units import Site
+
+Array = NDArray[np.float64]
+TEXT = "The quick brown fox jumps over the lazy dog.\n" * 9
+
+every_cell = pytest.mark.parametrize("cell", list(CELLS))
+
+
+def sigmoid(x: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-x)))
+
+
+def lstm_by_equations(x: Array, w: dict[str, Array]) -> dict[str, Array]:
+    n = w["hh"].shape[1]
+    h, c = np.zeros(n), np.zeros(n)
+    rows = []
+    for x_t in x:
+        a = w["ih"] @ x_t + w["bih"] + w["hh"] @ h + w["bhh"]
+        i, f, g, o = sigmoid(a[:n]), sigmoid(a[n : 2 * n]), np.tanh(a[2 * n : 3 * n]), sigmoid(a[3 * n :])
+        c = f * c + i * g
+        h = o * np.tanh(c)
+        rows.append((h, c, i, f, g, o))
+    names = ("hidden", "cell", "input_gate", "forget_gate", "candidate", "output_gate")
+    return {name: np.array([row[k] for row in rows]) for k, name in enumerate(names)}
+
+
+def gru_by_equations(x: Array, w: dict[str, Array]) -> dict[str, Array]:
+    n = w["hh"].shape[1]
+    h = np.zeros(n)
+    rows = []
+    for x_t in x:
+        a, b = w["ih"] @ x_t + w["bih"], w["hh"] @ h + w["bhh"]
+        r, z = sigmoid(a[:n] + b[:n]), sigmoid(a[n : 2 * n] + b[n : 2 * n])
+        g = np.tanh(a[2 * n :] + r * b[2 * n :])
+        h = (1 - z) * g + z * h
+        rows.append((h, r, z, g))
+    names = ("hidden", "reset_gate", "update_gate", "candidate")
+    return {name: np.array([row[k] for row in rows]) for k, name in enumerate(names)}
+
+
+def rnn_by_equations(activate: Callable[[Array], Array]) -> Callable[[Array, dict[str, Array]], dict[str, Array]]:
+    def run(x: Array, w: dict[str, Array]) -> dict[str, Array]:
+        h = np.zeros(w["hh"].shape[1])
+        rows = []
+        for x_t in x:
+            h = activate(w["ih"] @ x_t + w["bih"] + w["hh"] @ h + w["bhh"])
+            rows.append(h)
+        return {"hidden": np.array(rows)}
+
+    return run
+
+
+EQUATIONS = {
+    "lstm": lstm_by_equations,
+    "gru": gru_by_equations,
+    "rnn": rnn_by_equations(np.tanh),
+    "rnn_relu": rnn_by_equations(lambda a: np.maximum(a, 0)),
+}
+
+
+def recorded(model: CharRNN) -> dict[Site, NDArray[np.float32]]:
+    """All signals as they were computed, before they are rounded for a recording."""
+    live = LiveActivations(model, Corpus.from_texts([TEXT]), n_lanes=1)
+    live.dtype = lambda site: np.dtype(np.float32)  # type: ignore[method-assign]
+    blocks = sorted(live.blocks(), key=lambda block: block.start)
+    return {site: np.concatenate([block.values[site] for block in blocks]) for site in live.sites}
+
+
+def inputs(model: CharRNN) -> torch.Tensor:
+    ids = torch.from_numpy(model.vocabulary.encode(Corpus.from_texts([TEXT])))
+    if model.embedding is None:
+        return torch.nn.functional.one_hot(ids, len(model.vocabulary)).float()
+    return torch.as_tensor(model.embedding(ids)).detach()
+
+
+@every_cell
+@pytest.mark.parametrize("n_layers", [1, 2, 3])
+@pytest.mark.parametrize("n_embedding", [0, 5])
+def test_hidden_states_equal_those_of_torch(cell: str, n_layers: int, n_embedding: int) -> None:
+    model = random_model(TEXT, cell=cell, n_layers=n_layers, n_units=7, n_embedding=n_embedding)
+    values = recorded(model)
+    x = inputs(model)
+    for layer in range(n_layers):
+        alone = model.cell.module(x.shape[1], 7, 1)
+        with torch.no_grad():
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+                getattr(alone, f"{name}_l0").copy_(getattr(model.rnn, f"{name}_l{layer}"))
+            x, _ = alone(x)
+        np.testing.assert_allclose(values[Site(layer, "hidden")], x, atol=1e-5, rtol=0)
+
+
+@every_cell
+@pytest.mark.parametrize("n_embedding", [0, 5])
+def test_every_signal_equals_the_equations_in_float64(cell: str, n_embedding: int) -> None:
+    model = random_model(TEXT, cell=cell, n_layers=2, n_units=7, n_embedding=n_embedding)
+    values = recorded(model)
+    x = inputs(model).double().numpy()
+    for layer in range(2):
+        pairs = {"ih": "weight_ih", "hh": "weight_hh", "bih": "bias_ih", "bhh": "bias_hh"}
+        weights = {k: getattr(model.rnn, f"{name}_l{layer}").detach().double().numpy() for k, name in pairs.items()}
+        reference = EQUATIONS[cell](x, weights)
+        assert set(reference) == set(CELLS[cell].signals)
+        for signal, expected in reference.items():
+            np.testing.assert_allclose(values[Site(layer, signal)], expected, rtol=1e-5, atol=1e-6)
+        x = reference["hidden"]

@@ -1,0 +1,46 @@
+"""Characters and ids, and what happens to characters that a model does not know."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activations.corpus import Corpus
+from activations.errors import ActivationError
+from activations.vocab import REPLACEMENT, Vocabulary
+
+
+@given(st.text(min_size=2))
+def test_ids_are_places_among_the_characters(text: str) -> None:
+    vocabulary = Vocabulary.of([text])
+    ids = vocabulary.encode(Corpus.from_texts([text]))
+    assert "".join(vocabulary.characters[n] for n in ids) == text
+
+
+def test_rare_characters_share_a_declared_replacement() -> None:
+    vocabulary = Vocabulary.of(["aaabbbc"], min_count=2)
+    assert vocabulary == Vocabulary("ab" + REPLACEMENT, REPLACEMENT)
+    assert vocabulary.encode(Corpus.from_texts(["abcz"]), replace_unknown=True).tolist() == [0, 1, 2, 2]
+    assert vocabulary.count_unknown(Corpus.from_texts(["czabz"])) == {"z": 2, "c": 1}
+
+
+def test_unknown_characters_are_named_with_their_place() -> None:
+    corpus = Corpus.from_texts(["ab\nb", "aé\nbü"], ["one.txt", "two.txt"])
+    with pytest.raises(ActivationError) as caught:
+        Vocabulary("ab\n").encode(corpus)
+    for part in ("2 characters", "'é' (two.txt, line 1, column 2)", "'ü' (two.txt, line 2, column 2)", "--min-count"):
+        assert part in str(caught.value)
+
+
+def test_unknown_characters_are_replaced_only_on_request() -> None:
+    vocabulary = Vocabulary("ab" + REPLACEMENT, REPLACEMENT)
+    with pytest.raises(ActivationError, match="--replace-unknown"):
+        vocabulary.encode(Corpus.from_texts(["abc"]))
+    with pytest.raises(ActivationError, match="1 character of the text is not"):
+        Vocabulary("ab").encode(Corpus.from_texts(["abc"]), replace_unknown=True)
+
+
+def test_a_vocabulary_has_each_character_once_and_its_replacement() -> None:
+    with pytest.raises(ActivationError, match="'a' more than once"):
+        Vocabulary("aba")
+    with pytest.raises(ActivationError, match="not among"):
+        Vocabulary("ab", "c")

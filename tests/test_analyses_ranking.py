@@ -1,0 +1,140 @@
+"""Rankings find what was planted, agree with scikit-learn, and do not depend on the source."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planting import PLANTED, random_model
+from sklearn.metrics import roc_auc_score
+
+from activations.corpus import Corpus
+from activations.extraction import LiveActivations, extract
+from activations.store import Recording
+from activations.units import Site, Unit
+from analyses import ranking
+from analyses.alignment import target
+from analyses.errors import AnalysisError
+from analyses.ranking import rank
+from analyses.splits import TEST, TRAIN
+from hypotheses.errors import HypothesisError
+
+
+@pytest.mark.parametrize("name", list(PLANTED))
+def test_rank_puts_the_planted_unit_first(planted: Path, name: str) -> None:
+    with Recording(planted) as recording:
+        found = rank(recording, name)
+    first = found.units[0]
+    ignorant = max(each.score for each in found.units if each.unit not in PLANTED.values())
+    assert first.unit == PLANTED[name]
+    assert first.direction == (-1 if name == "in_quotes" else 1)
+    assert first.score > 0.5
+    assert first.test > (0.75 if found.method == "auc" else 0.5)
+    assert ignorant < 0.1
+    assert (first.raw < 0.5) == (name == "in_quotes")
+    assert str(first.unit) in str(found)
+
+
+def test_scores_are_those_of_the_training_and_test_parts(planted: Path) -> None:
+    with Recording(planted) as recording:
+        asked = target(recording.corpus, "in_comment")
+        found = {each.unit: each for each in rank(recording, asked).units}
+        parts = asked.split.parts(0, len(recording.corpus))
+        for site in recording.sites:
+            values = recording.read(site)
+            for index in range(values.shape[1]):
+                each = found[Unit(site, index)]
+                scores = [
+                    roc_auc_score(asked.labels.values[rows], values[rows, index].astype(np.float16))
+                    for rows in (parts == TRAIN, parts == TEST, parts >= 0)
+                ]
+                assert each.score == pytest.approx(abs(2 * scores[0] - 1), abs=1e-9)
+                assert each.test == pytest.approx(scores[1] if scores[0] >= 0.5 else 1 - scores[1], abs=1e-9)
+                assert each.raw == pytest.approx(scores[2], abs=1e-9)
+
+
+def test_correlations_are_those_of_numpy(planted: Path) -> None:
+    with Recording(planted) as recording:
+        asked = target(recording.corpus, "position_in_line")
+        first = rank(recording, asked).units[0]
+        values = recording.read(first.unit.site)[:, first.unit.index].astype(np.float64)
+        train = asked.split.parts(0, len(recording.corpus)) == TRAIN
+    assert first.score == pytest.approx(np.corrcoef(values[train], asked.labels.values[train])[0, 1])
+    assert first.raw == pytest.approx(np.corrcoef(values, asked.labels.values)[0, 1])
+
+
+@pytest.mark.parametrize("name", list(PLANTED))
+def test_a_recording_and_the_live_source_rank_alike(code_text: str, tmp_path: Path, name: str) -> None:
+    live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text[:4000], code_text[4000:]]))
+    extract(live, tmp_path / "a.h5")
+    with Recording(tmp_path / "a.h5") as recording:
+        one, other = rank(live, name), rank(recording, name)
+    assert [each.unit for each in one.units] == [each.unit for each in other.units]
+    for left, right in zip(one.units, other.units, strict=True):
+        assert left.score == pytest.approx(right.score, abs=1e-12)
+
+
+def test_little_memory_means_more_passes_and_the_same_ranking(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Recording(planted) as recording:
+        whole = rank(recording, "in_quotes")
+        monkeypatch.setattr(ranking, "_TABLE_BYTES", 1)
+        done: list[tuple[int, int]] = []
+        assert rank(recording, "in_quotes", progress=lambda *step: done.append(step)).units == whole.units
+    assert done[-1] == (3 * len(recording.corpus), 3 * len(recording.corpus))
+    assert done == sorted(done)
+
+
+def test_missing_labels_are_left_out(planted: Path) -> None:
+    def quotes_on_even_characters(text: str) -> list[bool | None]:
+        inside = False
+        labels: list[bool | None] = []
+        for t, char in enumerate(text):
+            inside ^= char == '"'
+            labels.append(inside if t % 2 == 0 else None)
+        return labels
+
+    with Recording(planted) as recording:
+        found = rank(recording, quotes_on_even_characters)
+        whole = rank(recording, "in_quotes")
+    assert found.units[0].unit == PLANTED["in_quotes"]
+    assert found.n_train == pytest.approx(whole.n_train / 2, rel=0.01)
+
+
+def test_only_the_sites_asked_for_are_ranked(planted: Path) -> None:
+    with Recording(planted) as recording:
+        assert {each.unit.site for each in rank(recording, "in_quotes", sites=[Site(1, "cell")]).units} == {
+            Site(1, "cell")
+        }
+
+
+def test_labels_without_a_difference_are_refused(planted: Path) -> None:
+    with Recording(planted) as recording:
+        with pytest.raises(AnalysisError, match="is False at every character in this text"):
+            rank(recording, lambda text: [False] * len(text))
+        with pytest.raises(AnalysisError, match="is 3 at every character"):
+            rank(recording, lambda text: [3] * len(text))
+        with pytest.raises(AnalysisError, match="True at every character in the test part|training part"):
+            rank(recording, lambda text: [t > 0 for t in range(len(text))])
+        with pytest.raises(AnalysisError, match="has no labels"):
+            rank(recording, lambda text: [None] * len(text))
+        with pytest.raises(HypothesisError, match="gave 1 labels"):
+            rank(recording, lambda text: [True])
+
+
+def test_a_unit_that_never_changes_stands_last(code_text: str) -> None:
+    model = random_model(code_text, cell="rnn_relu", n_layers=1)
+    for weight in model.rnn.parameters():
+        weight.data[3] = 0
+    live = LiveActivations(model, Corpus.from_texts([code_text]))
+    for name in ("position_in_line", "in_quotes"):
+        last = rank(live, name).units[-1]
+        assert last.unit == Unit(Site(0, "hidden"), 3)
+        assert np.isnan(last.score) or last.score == 0
+
+
+def test_activations_that_are_no_numbers_are_refused(code_text: str) -> None:
+    model = random_model(code_text)
+    model.weight_hh(1).data[:] = np.nan
+    live = LiveActivations(model, Corpus.from_texts([code_text]))
+    for name in ("in_quotes", "position_in_line"):
+        with pytest.raises(AnalysisError, match="not numbers"):
+            rank(live, name)

@@ -1,0 +1,50 @@
+"""Stretches, test parts and gaps are functions of position alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyses.errors import AnalysisError
+from analyses.splits import GAP, TEST, TRAIN, Split
+
+
+@given(st.integers(100, 200_000), st.integers(0, 4))
+def test_no_training_character_lies_near_a_test_character(n_chars: int, fold: int) -> None:
+    default = Split.of(n_chars)
+    split = Split(n_chars=n_chars, n_stretches=default.n_stretches, gap=default.gap, fold=fold)
+    parts = split.parts(0, n_chars)
+    test = np.flatnonzero(parts == TEST)
+    train = np.flatnonzero(parts == TRAIN)
+    assert 0.1 < len(test) / n_chars < 0.3
+    assert len(train) / n_chars > 0.5
+    after = np.searchsorted(test, train)
+    nearest = np.minimum(
+        np.abs(test[np.minimum(after, len(test) - 1)] - train), np.abs(test[np.maximum(after - 1, 0)] - train)
+    )
+    assert nearest.min() > split.gap
+    assert ((parts == GAP) | (parts == TRAIN) | (parts == TEST)).all()
+
+
+@given(st.integers(0, 9000), st.integers(1, 999))
+def test_a_part_does_not_depend_on_where_one_looks_from(start: int, length: int) -> None:
+    split = Split.of(10_000)
+    whole = split.parts(0, 10_000)
+    np.testing.assert_array_equal(split.parts(start, start + length), whole[start : start + length])
+    stretches = split.stretches(0, 10_000)
+    assert sorted(set(stretches)) == list(range(split.n_stretches))
+    assert (np.diff(stretches) >= 0).all()
+
+
+def test_the_folds_share_out_the_text() -> None:
+    parts = [Split(n_chars=50_000, fold=fold).parts(0, 50_000) == TEST for fold in range(5)]
+    np.testing.assert_array_equal(np.sum(parts, axis=0), 1)
+
+
+def test_texts_too_short_and_folds_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(AnalysisError, match="at least 100 are needed"):
+        Split.of(99)
+    with pytest.raises(AnalysisError, match="too short for 50 stretches"):
+        Split(n_chars=5000)
+    with pytest.raises(AnalysisError, match="do not fit together"):
+        Split(n_chars=50_000, fold=5)
