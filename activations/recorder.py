@@ -66,7 +66,7 @@ class Recorder:
         self._offsets: dict[str, int] = {}
         self._checksums: dict[str, NDArray[np.uint32]] = {}
         self._description: dict[str, Any] = {}
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode=0o666)
 
     def __enter__(self) -> Self:
         return self

@@ -17,6 +17,7 @@ from probe.cli.rank import rank
 from probe.cli.show import warn
 from probe.cli.train import train
 
+_INTERRUPTED = 130  # the exit status that typer makes of Ctrl-C
 COMMANDS = (demo, train, extract, hypotheses, rank, fit, curve)
 
 app = typer.Typer(name="probe", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -46,9 +47,10 @@ def main() -> None:
         sys.exit(1)
     try:
         app()
-    except KeyboardInterrupt:
-        warn("stopped; nothing was left half written")
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == _INTERRUPTED:
+            warn("stopped; nothing is left half written")
+        raise
     except ValueError as error:
         if type(error).__name__ not in ("ActivationError", "AnalysisError", "HypothesisError"):
             raise

@@ -1,0 +1,251 @@
+"""The command: the road on a user's own files, and what wrong input gets."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from planting import PLANTED, random_model
+
+from activations.models.checkpoints import save_model
+from activations.units import Site
+from hypotheses.registry import registered
+from probe.cli import COMMANDS, main
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs `probe` with some arguments: its exit status, standard output and standard error."""
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["probe", *map(str, arguments)])
+        status = 0
+        try:
+            main()
+        except SystemExit as error:
+            status = int(error.code or 0)
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+def rows(output: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+@pytest.fixture
+def files(code_text: str) -> None:
+    """`corpus.txt` and an untrained `model.pt` in this folder."""
+    Path("corpus.txt").write_text(code_text, encoding="utf-8")
+    save_model(random_model(code_text), "model.pt")
+
+
+@pytest.mark.parametrize("name", list(PLANTED))
+def test_rank_fit_and_curve_find_the_planted_unit(run: Run, planted: Path, name: str) -> None:
+    status, out, _ = run("rank", "--hypothesis", name, planted, "--json", "--top", "3")
+    ranked = rows(out)
+    assert status == 0
+    assert len(ranked) == 3
+    method = "r" if name == "position_in_line" else "auc"
+    assert set(ranked[0]) == {"hypothesis", "unit", "method", "score", method, f"{method}_test", "direction"}
+    assert ranked[0]["unit"] == str(PLANTED[name])
+    assert ranked[0]["hypothesis"] == name
+
+    status, out, _ = run("fit", "--hypothesis", name, planted, "--json")
+    score = "r2" if method == "r" else "auc"
+    best = max(rows(out), key=lambda row: float(str(row[score])))
+    assert best["site"] == str(PLANTED[name].site)
+    if method == "auc":
+        assert {"accuracy", "f1", "majority"} <= set(best)
+
+    status, out, _ = run("curve", "--hypothesis", name, planted, "--json", "--most", "4", "-o", "curve.png")
+    assert status == 0
+    assert [row["n_units"] for row in rows(out)] == [1, 2, 4]
+    assert Path("curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_road_on_ones_own_files(run: Run, code_text: str) -> None:
+    Path("corpus.txt").write_text(code_text, encoding="utf-8")
+    status, out, _ = run("train", "corpus.txt", "--units", "8", "--epochs", "1", "--lanes", "8", "--steps", "32")
+    assert status == 0
+    assert "model.pt" in out
+    status, out, _ = run("extract", "model.pt", "corpus.txt", "--json")
+    [row] = rows(out)
+    assert status == 0
+    assert set(row) == {"path", "n_chars", "sites", "nats_per_char", "chars_per_s", "lane_difference"}
+    assert row["n_chars"] == len(code_text)
+    assert row["path"] == "activations.h5"
+    assert len(row["sites"]) == 12  # type: ignore[arg-type]
+    status, out, err = run("rank", "--hypothesis", "in_quotes")
+    assert status == 0
+    assert "96 units" in out
+    assert err == ""
+    live = run("rank", "--hypothesis", "in_quotes", "--model", "model.pt", "--text", "corpus.txt", "--json")
+    assert rows(live[1]) == rows(run("rank", "--hypothesis", "in_quotes", "--json")[1])
+
+
+def test_sites_can_be_chosen(run: Run, files: None) -> None:
+    status, out, _ = run("extract", "model.pt", "corpus.txt", "--sites", "hidden,1/cell", "--json")
+    assert status == 0
+    assert rows(out)[0]["sites"] == ["0/hidden", "1/hidden", "1/cell"]
+    _, out, _ = run("fit", "--hypothesis", "in_quotes", "--sites", "1", "--json")
+    assert [row["site"] for row in rows(out)] == ["1/hidden", "1/cell"]
+
+
+def test_hypotheses_are_listed(run: Run) -> None:
+    assert [row["hypothesis"] for row in rows(run("hypotheses", "--json")[1])] == list(registered())
+    table = run("hypotheses")[1]
+    assert all(name in table for name in registered())
+
+
+def test_a_hypothesis_in_a_file_is_ranked(run: Run, planted: Path) -> None:
+    Path("mine.py").write_text("from probe import get\ndef in_quotes_too(text):\n    return get('in_quotes')(text)\n")
+    _, out, _ = run("rank", "--hypothesis", "mine.py:in_quotes_too", planted, "--json", "--top", "1")
+    assert rows(out)[0]["unit"] == str(PLANTED["in_quotes"])
+
+
+@pytest.mark.parametrize("command", ["rank", "fit", "curve"])
+@pytest.mark.parametrize(
+    ("hypothesis", "complaint"),
+    [
+        ("in_quote", "did you mean 'in_quotes'?"),
+        ("mine.py:short", "gave 1 labels"),
+        ("mine.py:fails", "failed: KeyError in line 2 of mine.py"),
+        ("mine.py:never", "False at every character"),
+        ("absent.py:x", "there is no file absent.py"),
+    ],
+)
+def test_a_hypothesis_that_cannot_be_asked_is_one_line(
+    run: Run, planted: Path, command: str, hypothesis: str, complaint: str
+) -> None:
+    Path("mine.py").write_text(
+        "def fails(text):\n    return {}['x']\ndef short(text):\n    return [True]\n"
+        "def never(text):\n    return [False] * len(text)\n"
+    )
+    status, out, err = run(command, "--hypothesis", hypothesis, planted)
+    assert status == 1
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert complaint in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["extract", "absent.pt", "corpus.txt"], "there is no model absent.pt"),
+        (["extract", "corpus.txt", "corpus.txt"], "not a checkpoint"),
+        (["extract", "model.pt", "absent.txt"], "cannot read the text absent.txt"),
+        (["extract", "model.pt", "empty.txt"], "empty.txt is empty"),
+        (["extract", "model.pt", "latin.txt"], "--encoding latin-1"),
+        (["extract", "model.pt", "unknown.txt"], "'€' (unknown.txt, line 1, column 3)"),
+        (["extract", "model.pt", "corpus.txt", "--sites", "cel"], "no site 'cel'"),
+        (["extract", "model.pt", "corpus.txt", "-o", "absent/a.h5"], "no folder absent"),
+        (["extract", "model.pt", "corpus.txt", "--lanes", "0"], "number of lanes is 0"),
+        (["rank", "-H", "in_quotes"], "there is no recording activations.h5"),
+        (["rank", "-H", "in_quotes", "corpus.txt"], "not an HDF5 file"),
+        (["fit", "-H", "in_quotes", "--model", "model.pt"], "--model needs --text"),
+        (["fit", "-H", "in_quotes", "--text", "corpus.txt"], "--text needs --model"),
+        (["curve", "-H", "in_quotes", "-o", "curve.txt"], "end its name in .png, .svg, .pdf"),
+        (["train", "empty.txt"], "empty.txt is empty"),
+        (["train", "corpus.txt", "--cell", "transformer"], "no cell named 'transformer'"),
+        (["train", "corpus.txt", "-o", "absent/m.pt"], "no folder absent"),
+        (["train", "corpus.txt", "--weights", "int4"], "choose one of float32, float16"),
+        (["demo", "corpus.txt"], "cannot make the folder corpus.txt"),
+    ],
+)
+def test_wrong_input_is_one_sentence_and_leaves_nothing(
+    run: Run, files: None, arguments: list[str], complaint: str
+) -> None:
+    Path("empty.txt").write_bytes(b"")
+    Path("latin.txt").write_bytes("déjà vu".encode("latin-1"))
+    Path("unknown.txt").write_text("x €", encoding="utf-8")
+    before = sorted(Path().iterdir())
+    status, out, err = run(*arguments)
+    assert status == 1
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert complaint in err
+    assert sorted(Path().iterdir()) == before
+
+
+def test_bad_usage_has_status_2(run: Run) -> None:
+    assert run("rank")[0] == 2
+    assert run("nonsense")[0] == 2
+    assert run("rank", "--hypothesis", "in_quotes", "--top", "0")[0] == 2
+
+
+@pytest.mark.parametrize("command", [command.__name__ for command in COMMANDS])
+def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
+    status, out, _ = run(command, "--help")
+    assert status == 0
+    assert "Example" in out
+    assert f"probe {command}" in out
+
+
+def test_help_and_import_load_nothing_heavy() -> None:
+    heavy = "{'torch', 'sklearn', 'matplotlib', 'numba', 'h5py', 'numpy'}"
+    code = (
+        f"import sys, probe\nassert not {heavy} & set(sys.modules)\n"
+        "from probe.cli import main\nsys.argv = ['probe', '--help']\n"
+        f"try: main()\nfinally: assert not {heavy} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "rank" in done.stdout
+
+
+def test_ctrl_c_leaves_no_file(run: Run, files: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("activations.recorder.Recorder.write", interrupted)
+    before = sorted(Path().iterdir())
+    status, _, err = run("extract", "model.pt", "corpus.txt")
+    assert status == 130
+    assert "stopped" in err
+    assert sorted(Path().iterdir()) == before
+
+
+def test_a_bug_keeps_its_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hypotheses.registry.registered", lambda: [][1])
+    with pytest.raises(IndexError):
+        run("hypotheses")
+
+
+def test_packages_of_another_distribution_are_refused(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "analyses").mkdir()
+    (tmp_path / "analyses" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in [name for name in sys.modules if name.split(".")[0] == "analyses"]:
+        monkeypatch.delitem(sys.modules, name)
+    status, _, err = run("hypotheses")
+    assert status == 1
+    assert "the package 'analyses' is not char-probe's" in err
+
+
+def test_replacements_are_counted(run: Run, code_text: str) -> None:
+    Path("corpus.txt").write_text(code_text + "\n€€", encoding="utf-8")
+    run("train", "corpus.txt", "--units", "4", "--epochs", "1", "--lanes", "8", "--min-count", "5")
+    status, _, err = run("extract", "model.pt", "corpus.txt")
+    assert status == 1
+    assert "--replace-unknown" in err
+    status, _, err = run("extract", "model.pt", "corpus.txt", "--replace-unknown", "--sites", "0/hidden")
+    assert status == 0
+    assert "2 characters were read as" in err
+
+
+def test_no_site_is_lost_in_spelling(run: Run, planted: Path) -> None:
+    _, out, _ = run("rank", "-H", "in_quotes", planted, "--json", "--top", "99")
+    assert len({row["unit"] for row in rows(out)}) == 23
+    assert {Site.parse(str(row["unit"]).rpartition("/")[0]) for row in rows(out)} == {
+        unit.site for unit in PLANTED.values()
+    }

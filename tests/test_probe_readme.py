@@ -1,0 +1,61 @@
+"""The README is executed, and mentions what it should."""
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from hypotheses.registry import registered
+from probe.cli import COMMANDS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.slow  # trains a model and starts nine processes
+def test_the_readmes_commands_and_python_run(code_text: str) -> None:
+    Path("corpus.txt").write_text(code_text, encoding="utf-8")
+    environment = os.environ | {"PATH": f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"}
+    own_hypothesis, python = blocks("python")
+    assert own_hypothesis.startswith("# my_hypotheses.py\n")
+    Path("my_hypotheses.py").write_text(own_hypothesis, encoding="utf-8")
+    for command in [line for block in blocks("sh") for line in block.splitlines()]:
+        if "in_url" in command:  # of which the text has none
+            text = code_text[:3000] + "# see https://example.org/spam and eggs\n" + code_text[3000:]
+            many = "\n".join(text[start : start + 200] + " https://a.b/c " for start in range(0, len(text), 200))
+            Path("corpus.txt").write_text(many, encoding="utf-8")
+            run("probe train corpus.txt -o model.pt --epochs 1 --units 8 --lanes 8", environment)
+            run("probe extract model.pt corpus.txt", environment)
+        run(command.replace("-o model.pt", "-o model.pt --epochs 1 --lanes 8"), environment)
+    assert Path("curve.png").exists()
+    done = subprocess.run([sys.executable, "-W", "error", "-c", python], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "in_quotes" in done.stdout
+    assert "position_in_line from" in done.stdout
+
+
+def run(command: str, environment: dict[str, str]) -> None:
+    done = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stderr}"
+
+
+def test_the_readme_mentions_every_command_and_hypothesis() -> None:
+    documents = README + (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    for command in COMMANDS:
+        assert f"probe {command.__name__}" in documents
+    for name in registered():
+        assert name in documents
+
+
+def test_links_within_the_documents_lead_somewhere() -> None:
+    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text(encoding="utf-8")):
+            assert (document.parent / link).exists(), f"{document.name}: {link}"
