@@ -15,6 +15,7 @@ from torch import Tensor
 
 from activations import layout
 from activations.blocks import Block, site_dtype
+from activations.borders import Borders, LaneDifference
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.lanes import BLOCK_CHARS, WARM_UP_CHARS, Piece, Turn, cut, default_n_lanes, rounds, share_out
@@ -26,19 +27,6 @@ from activations.units import Site
 
 Progress = Callable[[int, int], None]
 SCRATCH_BYTES = 20_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class LaneDifference:
-    """How far the state of a warmed-up lane was from that of the lane before it, where the two meet.
-
-    Attributes:
-        largest: Over all borders and units, in the units of the activation; 0 if nothing was cut.
-        typical: The mean of the absolute difference.
-    """
-
-    largest: float = 0.0
-    typical: float = 0.0
 
 
 class LiveActivations:
@@ -103,7 +91,7 @@ class LiveActivations:
             )
         lanes = share_out(cut(self.corpus, self.n_lanes, self.warm_up_chars), self.n_lanes)
         reading = _Reading(self.model, len(lanes))
-        borders = _Borders()
+        borders = Borders()
         for turns in rounds(lanes):
             reading.narrow(len(turns))
             for lane, turn in enumerate(turns):
@@ -243,34 +231,6 @@ class _Reading:
             self._out,
         )
         return self._out
-
-
-class _Borders:
-    """The states of two lanes where one ends and the next, warmed up, begins."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[int, dict[Site, NDArray[np.float32]]] = {}
-        self._largest: dict[Site, float] = {}
-        self._sum: dict[Site, float] = {}
-        self._n = 0
-
-    def meet(self, place: int, state: dict[Site, NDArray[np.float32]]) -> None:
-        """One of the two lanes has come to a border."""
-        other = self._waiting.pop(place, None)
-        if other is None:
-            self._waiting[place] = state
-            return
-        self._n += 1
-        for site, values in state.items():
-            difference = np.abs(values - other[site])
-            self._largest[site] = max(self._largest.get(site, 0.0), float(difference.max()))
-            self._sum[site] = self._sum.get(site, 0.0) + float(difference.mean())
-
-    def differences(self, sites: Collection[Site]) -> dict[Site, LaneDifference]:
-        """What was found, for each site of the state."""
-        return {
-            site: LaneDifference(self._largest[site], self._sum[site] / self._n) for site in sites if site in self._sum
-        }
 
 
 def _by_lane(tensor: Tensor, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -17,9 +17,10 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from activations.blocks import Block, Source, select_sites
+    from activations.borders import LaneDifference
     from activations.corpus import Corpus, Document
     from activations.errors import ActivationError
-    from activations.extraction import Extraction, LaneDifference, LiveActivations, extract
+    from activations.extraction import Extraction, LiveActivations, extract
     from activations.models.char_rnn import CharRNN, ModelConfig
     from activations.models.checkpoints import load_model, save_model
     from activations.models.evaluation import Evaluation, evaluate
@@ -41,9 +42,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "activations.blocks": ("Block", "Source", "select_sites"),
+    "activations.borders": ("LaneDifference",),
     "activations.corpus": ("Corpus", "Document"),
     "activations.errors": ("ActivationError",),
-    "activations.extraction": ("Extraction", "LaneDifference", "LiveActivations", "extract"),
+    "activations.extraction": ("Extraction", "LiveActivations", "extract"),
     "activations.models.char_rnn": ("CharRNN", "ModelConfig"),
     "activations.models.checkpoints": ("load_model", "save_model"),
     "activations.models.evaluation": ("Evaluation", "evaluate"),
