@@ -76,14 +76,17 @@ def target(corpus: Corpus, hypothesis: AnyHypothesis, split: Split | None = None
     labels = Labels.join([found(corpus.text(document.start, document.stop)) for document in corpus.documents])
     present = labels.present
     parts = split.parts(0, len(corpus))
-    for where, rows in (("", present), ("training", present & (parts == TRAIN)), ("test", present & (parts == TEST))):
+    for where, rows in (
+        ("this text", present),
+        ("the training part of this text", present & (parts == TRAIN)),
+        ("the test part of this text", present & (parts == TEST)),
+    ):
         values = labels.values[rows]
         if len(values) == 0:
-            raise AnalysisError(f"{name!r} has no labels in the {where or 'whole'} part of the text; use a longer text")
+            raise AnalysisError(f"{name!r} has no label anywhere in {where}; use a text in which it has")
         if (values == values[0]).all():
-            place = f"in the {where} part of the text ({len(values):,} characters)" if where else "in this text"
             raise AnalysisError(
-                f"{name!r} is {_spell(values[0])} at every character {place}, so there is nothing to tell apart; "
+                f"{name!r} is {_spell(values[0])} at every character of {where}, so there is nothing to tell apart; "
                 "use a text in which it changes"
             )
     return Target(name, labels, split)

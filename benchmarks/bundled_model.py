@@ -23,7 +23,8 @@ HELD_OUT = (
 # Tests, generated tables, one long text, and what is not part of the library.
 LEFT_OUT = ("test", "tests", "encodings", "ensurepip", "pydoc_data", "site-packages", "__pycache__")
 DATA = Path(__file__).parents[1] / "probe" / "data"
-OPTIONS = "--units 256 --epochs 10 --lanes 128 --min-count 200 --precision bf16 --weights float16 --learning-rate 4e-3"
+SHAPE = "--units 256 --min-count 200 --weights float16"
+SCHEDULE = "--epochs 10 --lanes 128 --steps 128 --learning-rate 5e-3 --precision bf16"
 
 
 def modules(library: Path) -> list[Path]:
@@ -48,7 +49,7 @@ def main() -> None:
         corpus.write_text("".join(path.read_text(encoding="utf-8") for path in training), encoding="utf-8")
         command = [sys.executable, "-m", "probe", "train", str(corpus), "-o", str(DATA / "python_lstm.pt")]
         held_out = ["--held-out", str(DATA / "python.py.txt")]
-        subprocess.run([*command, *held_out, *OPTIONS.split()], check=True)
+        subprocess.run([*command, *held_out, *SHAPE.split(), *SCHEDULE.split()], check=True)
 
 
 if __name__ == "__main__":

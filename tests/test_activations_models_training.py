@@ -77,7 +77,7 @@ def test_holding_out_cuts_the_end_off() -> None:
 
 def test_a_text_too_short_for_its_lanes_is_refused() -> None:
     short = Corpus.from_texts(["abcdefgh"])
-    with pytest.raises(ActivationError, match="too few for 64 lanes"):
+    with pytest.raises(ActivationError, match="too few for 32 lanes"):
         train(short, short)
 
 

@@ -108,13 +108,13 @@ def test_only_the_sites_asked_for_are_ranked(planted: Path) -> None:
 
 def test_labels_without_a_difference_are_refused(planted: Path) -> None:
     with Recording(planted) as recording:
-        with pytest.raises(AnalysisError, match="is False at every character in this text"):
+        with pytest.raises(AnalysisError, match="is False at every character of this text"):
             rank(recording, lambda text: [False] * len(text))
         with pytest.raises(AnalysisError, match="is 3 at every character"):
             rank(recording, lambda text: [3] * len(text))
-        with pytest.raises(AnalysisError, match="True at every character in the test part|training part"):
+        with pytest.raises(AnalysisError, match="every character of the (test|training) part"):
             rank(recording, lambda text: [t > 0 for t in range(len(text))])
-        with pytest.raises(AnalysisError, match="has no labels"):
+        with pytest.raises(AnalysisError, match="has no label anywhere"):
             rank(recording, lambda text: [None] * len(text))
         with pytest.raises(HypothesisError, match="gave 1 labels"):
             rank(recording, lambda text: [True])

@@ -1,18 +1,23 @@
 """The command: the road on a user's own files, and what wrong input gets."""
 
+import inspect
 import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from planting import PLANTED, random_model
 
+from activations.models.char_rnn import ModelConfig
 from activations.models.checkpoints import save_model
+from activations.models.training import TrainingConfig
 from activations.units import Site
 from hypotheses.registry import registered
 from probe.cli import COMMANDS, main
+from probe.cli.train import train
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -187,6 +192,13 @@ def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
     assert status == 0
     assert "Example" in out
     assert f"probe {command}" in out
+
+
+def test_the_commands_defaults_for_training_are_the_librarys() -> None:
+    defaults = {name: parameter.default for name, parameter in inspect.signature(train).parameters.items()}
+    library = asdict(ModelConfig()) | asdict(TrainingConfig())
+    command = {name if name in library else f"n_{name}": value for name, value in defaults.items()}
+    assert {name: command[name] for name in library} == library
 
 
 def test_help_and_import_load_nothing_heavy() -> None:

@@ -9,6 +9,8 @@ from activations.errors import ActivationError
 from activations.models.cells import CELLS, Cell
 from activations.vocab import Vocabulary
 
+_ONE_HOT_SCALE = 0.4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
@@ -51,6 +53,8 @@ class CharRNN(nn.Module):
         self.rnn = self.cell.module(
             n_inputs, config.n_units, config.n_layers, dropout=dropout if config.n_layers > 1 else 0.0
         )
+        if self.embedding is None:  # one input of all is on at a time: at torch's scale for all, learning starts slowly
+            nn.init.normal_(self._weight("weight_ih", 0), std=_ONE_HOT_SCALE)
         if config.cell == "lstm":  # Jozefowicz et al. 2015: a cell that at first remembers learns sooner
             forget = slice(config.n_units, 2 * config.n_units)
             for layer in range(config.n_layers):

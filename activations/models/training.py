@@ -36,9 +36,9 @@ class TrainingConfig:
     """
 
     epochs: int = 10
-    n_lanes: int = 64
-    n_steps: int = 128
-    learning_rate: float = 4e-3
+    n_lanes: int = 32
+    n_steps: int = 64
+    learning_rate: float = 8e-3
     dropout: float = 0.0
     min_count: int = 1
     precision: str = "float32"

@@ -22,9 +22,9 @@ def train(
     ] = None,
     held_out_share: Annotated[float, Option(help="How much of the end of the corpus is held out otherwise.")] = 0.05,
     epochs: Annotated[int, Option(help="Passes over the text.")] = 10,
-    lanes: Annotated[int, Option(help="Pieces of the text read side by side (the batch).")] = 64,
-    steps: Annotated[int, Option(help="Characters through which the gradient flows back.")] = 128,
-    learning_rate: Annotated[float, Option(help="Of Adam, at its height.")] = 4e-3,
+    lanes: Annotated[int, Option(help="Pieces of the text read side by side (the batch).")] = 32,
+    steps: Annotated[int, Option(help="Characters through which the gradient flows back.")] = 64,
+    learning_rate: Annotated[float, Option(help="Of Adam, at its height.")] = 8e-3,
     dropout: Annotated[float, Option(help="Share of activations dropped between layers, from 0 up to 1.")] = 0.0,
     min_count: Annotated[int, Option(help="Characters that occur less often share one replacement.")] = 1,
     precision: Annotated[
