@@ -1,6 +1,6 @@
 """Blocks, and what gives them: the one thing that flows through this program."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -60,6 +60,10 @@ class Source(Protocol):
         """What can be asked for, and how many units each site has."""
         ...
 
+    def dtype(self, site: Site) -> np.dtype[Any]:
+        """The number type of a site's activations."""
+        ...
+
     def blocks(self, sites: Collection[Site] | None = None) -> Iterator[Block]:
         """Every character once, in blocks, in no promised order.
 
@@ -68,8 +72,15 @@ class Source(Protocol):
         """
         ...
 
-    def rereadable(self, sites: Collection[Site]) -> AbstractContextManager["Source"]:
-        """The same activations of some sites where they can be read many times without computing them anew."""
+    def rereadable(
+        self, sites: Collection[Site], progress: Callable[[int, int], None] = ...
+    ) -> AbstractContextManager["Source"]:
+        """The same activations of some sites where they can be read many times without computing them anew.
+
+        Args:
+            sites: What will be read.
+            progress: Called with the characters done and their number, if they have to be computed first.
+        """
         ...
 
 

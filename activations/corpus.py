@@ -47,7 +47,9 @@ class Corpus:
     documents: tuple[Document, ...]
 
     def __post_init__(self) -> None:
-        self.codes.flags.writeable = False
+        codes = self.codes.view()
+        codes.flags.writeable = False
+        object.__setattr__(self, "codes", codes)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -125,6 +127,8 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
             f"{path} is not {encoding}: byte {error.start} (0x{raw[error.start]:02x}, in line {line}) "
             f"does not fit; name its encoding, such as --encoding {likely}"
         ) from error
+    except UnicodeError as error:
+        raise ActivationError(f"{path} is not {encoding}: {error}; name its encoding with --encoding") from error
 
 
 def text_to_codes(text: str) -> NDArray[np.uint32]:

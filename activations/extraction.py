@@ -1,5 +1,6 @@
 """A model reading a text: the live source of blocks, and the recording of it."""
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -40,6 +41,7 @@ class LiveActivations:
         corpus: What is read.
         n_lanes: How many pieces are read side by side; 1 is one unbroken reading.
         warm_up_chars: Characters that a lane reads before those it answers for.
+        n_replaced: Characters that are read as the vocabulary's replacement.
         lane_differences: For each site of the state, what the last complete pass found at the lanes' borders.
     """
 
@@ -61,6 +63,7 @@ class LiveActivations:
         self.n_lanes = n_lanes or default_n_lanes(corpus)
         self.warm_up_chars = warm_up_chars
         self.lane_differences: dict[Site, LaneDifference] = {}
+        self.n_replaced = sum(model.vocabulary.count_unknown(corpus).values())
         self._ids = torch.from_numpy(model.vocabulary.encode(corpus, replace_unknown=replace_unknown))
 
     @property
@@ -116,8 +119,12 @@ class LiveActivations:
         self.lane_differences = borders.differences(self.sites)
 
     @contextmanager
-    def rereadable(self, sites: Collection[Site]) -> Iterator[Recording]:
+    def rereadable(self, sites: Collection[Site], progress: Progress = lambda done, total: None) -> Iterator[Recording]:
         """A recording of some sites in a temporary folder, for what needs many passes.
+
+        Args:
+            sites: What to record.
+            progress: Called with the characters done and their number.
 
         Raises:
             ActivationError: If it would be larger than `SCRATCH_BYTES`, or cannot be written.
@@ -130,7 +137,7 @@ class LiveActivations:
                 "text, or record it with `probe extract` where there is room"
             )
         with TemporaryDirectory(prefix="char-probe-") as folder:
-            extract(self, Path(folder) / "scratch.h5", sites=sites, predictions=False)
+            extract(self, Path(folder) / "scratch.h5", sites=sites, predictions=False, progress=progress)
             with Recording(Path(folder) / "scratch.h5") as recording:
                 yield recording
 
@@ -252,7 +259,6 @@ class Extraction:
         nats_per_char: Mean negative log probability of the true next character.
         chars_per_s: Speed, writing included.
         lane_differences: For each site of the state, how far lanes differed where they meet.
-        n_replaced: Characters that were read as the vocabulary's replacement.
     """
 
     path: Path
@@ -261,7 +267,6 @@ class Extraction:
     nats_per_char: float
     chars_per_s: float
     lane_differences: Mapping[Site, LaneDifference]
-    n_replaced: int
 
     @property
     def lane_difference(self) -> float:
@@ -313,10 +318,13 @@ def extract(
     ) as recorder:
         for block in live.blocks(chosen, predictions=True):
             recorder.write(block)
-            loss -= float(np.nansum(block.predictions[layout.LOG_PROB], dtype=np.float64))
+            ends = int(block.stop == live.corpus.documents[block.document].stop)  # where nothing follows
+            loss -= float(block.predictions[layout.LOG_PROB][: block.n_chars - ends].sum(dtype=np.float64))
             done += block.n_chars
             progress(done, len(live.corpus))
         nats_per_char = loss / (len(live.corpus) - len(live.corpus.documents))
+        if not math.isfinite(nats_per_char):
+            raise ActivationError("the model's predictions are not numbers; its weights are broken, train it again")
         recorder.describe(
             model_sha256=model_sha256(live.model),
             model_config=asdict(live.model.config),
@@ -332,5 +340,4 @@ def extract(
         nats_per_char=nats_per_char,
         chars_per_s=len(live.corpus) / (perf_counter() - began),
         lane_differences=live.lane_differences,
-        n_replaced=sum(live.model.vocabulary.count_unknown(live.corpus).values()),
     )

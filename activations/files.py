@@ -26,6 +26,23 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_output(path: Path, *inputs: Path) -> None:
+    """Refuse a file that could not be written, or that is one of the inputs, before any work is done for it.
+
+    Raises:
+        ActivationError: If it is a folder or an input, or its folder is missing or closed to us.
+    """
+    if path.is_dir():
+        raise ActivationError(f"cannot write {path}: it is a folder; name a file in it")
+    for other in inputs:
+        if path.exists() and other.exists() and path.samefile(other):
+            raise ActivationError(f"{path} is what is read; write to another file with -o")
+    if not path.parent.is_dir():
+        raise ActivationError(f"cannot write {path}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise ActivationError(f"cannot write {path}: the folder {path.parent} is closed to us")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it, unless it is there.
 
@@ -43,5 +60,5 @@ def _way_out(path: Path, error: OSError) -> str:
     if not path.parent.is_dir():
         return f"cannot write {path}: there is no folder {path.parent}"
     if full:
-        return f"the disk is full: cannot write {path}; make room, or write to another disk with -o"
+        return f"the disk is full: cannot write {path}; make room, or write to another disk"
     return f"cannot write {path}: {error.strerror or error}"

@@ -89,7 +89,9 @@ class Recorder:
             file.attrs["complete"] = False
             file["text"] = self._corpus.codes.astype("<u4", copy=False)
             file["documents/start"] = np.array([d.start for d in self._corpus.documents], "<i8")
-            file["documents/name"] = [d.name for d in self._corpus.documents]
+            file["documents/name"] = [
+                d.name.encode("utf-8", "backslashreplace").decode() for d in self._corpus.documents
+            ]
             file["vocab"] = text_to_codes(self._vocabulary.characters).astype("<u4")
             for path, (dtype, width) in self._columns.items():
                 shape = (len(self._corpus),) if width is None else (len(self._corpus), width)

@@ -1,7 +1,7 @@
 """Reading a recording."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -105,8 +105,15 @@ class Recording:
                 )
                 start = end
 
+    def dtype(self, site: Site) -> np.dtype[Any]:
+        """The number type of a site's activations."""
+        dtype: np.dtype[Any] = self._file[layout.site_path(site)].dtype
+        return dtype
+
     @contextmanager
-    def rereadable(self, sites: Collection[Site]) -> Iterator[Self]:
+    def rereadable(
+        self, sites: Collection[Site], progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> Iterator[Self]:
         """This recording itself: it can be read as often as need be."""
         yield self
 
@@ -159,7 +166,10 @@ class Recording:
         last = int(np.searchsorted(self._grid.starts, stop))
         if verified[first:last].all():
             return
-        checksums = self._file[layout.checksum_path(path)][first:last]
+        stored = self._file.get(layout.checksum_path(path))
+        if stored is None or len(stored) != len(self._grid):
+            raise ActivationError(f"{self.path} has no checksums for {path}; extract it again")
+        checksums = stored[first:last]
         for number in range(first, last):
             rows = self._mapped[path][self._grid.starts[number] : self._grid.stops[number]]
             if layout.checksum(rows) != checksums[number - first]:

@@ -104,7 +104,7 @@ class Vocabulary:
             f"pass --replace-unknown to read them as {self.replacement!r}"
             if self.replacement is not None
             else "use a text that has only the model's characters, "
-            "or a model trained with --min-count 2 or more, which declares a replacement"
+            "or a model whose rare characters share a replacement (probe train --min-count)"
         )
         occur = "1 character of the text is" if len(unknown) == 1 else f"{len(unknown):,} characters of the text are"
         return f"{occur} not in the model's vocabulary of {len(self)}: first {named}; {way_out}"

@@ -35,11 +35,13 @@ class Target:
 
     Attributes:
         hypothesis: The name of the hypothesis that gave the labels.
+        corpus_sha256: Hash of the text that was labelled.
         labels: One for each character.
         split: What is held out.
     """
 
     hypothesis: str
+    corpus_sha256: str
     labels: Labels
     split: Split
 
@@ -55,6 +57,22 @@ class Target:
         if self.labels.missing is not None:
             parts[self.labels.missing[place]] = -1
         return Rows(self.labels.values[place], parts)
+
+
+def ask(corpus: Corpus, hypothesis: "AnyHypothesis | Target") -> Target:
+    """The target of a hypothesis on a text, or the one that was made of it before.
+
+    Raises:
+        HypothesisError: If there is no such hypothesis, or it fails on this text.
+        AnalysisError: If its labels leave nothing to tell apart, or the target is of another text.
+    """
+    if not isinstance(hypothesis, Target):
+        return target(corpus, hypothesis)
+    if hypothesis.corpus_sha256 != corpus.sha256:
+        raise AnalysisError(
+            f"the labels of {hypothesis.hypothesis!r} are of another text than the activations; label this one"
+        )
+    return hypothesis
 
 
 def target(corpus: Corpus, hypothesis: AnyHypothesis, split: Split | None = None) -> Target:
@@ -73,6 +91,10 @@ def target(corpus: Corpus, hypothesis: AnyHypothesis, split: Split | None = None
     found = registry.get(hypothesis) if isinstance(hypothesis, str) else registry.as_hypothesis(hypothesis)
     name = hypothesis if isinstance(hypothesis, str) else found.name
     split = split or Split.of(len(corpus))
+    if split.n_chars != len(corpus):
+        raise AnalysisError(
+            f"the split is of {split.n_chars:,} characters, and the text has {len(corpus):,}; split this one"
+        )
     labels = Labels.join([found(corpus.text(document.start, document.stop)) for document in corpus.documents])
     present = labels.present
     parts = split.parts(0, len(corpus))
@@ -89,7 +111,7 @@ def target(corpus: Corpus, hypothesis: AnyHypothesis, split: Split | None = None
                 f"{name!r} is {_spell(values[0])} at every character of {where}, so there is nothing to tell apart; "
                 "use a text in which it changes"
             )
-    return Target(name, labels, split)
+    return Target(name, corpus.sha256, labels, split)
 
 
 def _spell(value: Any) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from activations.blocks import Source
 from activations.units import Site, Unit
-from analyses.alignment import AnyHypothesis, Target, target
+from analyses.alignment import AnyHypothesis, Target, ask
 from analyses.probes import AnyProbeResult, BinaryProbeResult, fit_units
 from analyses.ranking import rank
 
@@ -64,16 +64,16 @@ def curve_over_units(
         sites: Where to look; None is everywhere.
         most: Units at the end of the curve, if there are so many.
         penalty: See `analyses.probes.fit`.
-        progress: Called with the steps done and a guess of how many there will be.
+        progress: Called, step by step, with what is done and a guess of how much there is to do.
 
     Raises:
         HypothesisError: If there is no such hypothesis, or it fails on this text.
         AnalysisError: If its labels cannot be probed for.
     """
-    asked = hypothesis if isinstance(hypothesis, Target) else target(source.corpus, hypothesis)
+    asked = ask(source.corpus, hypothesis)
     chosen = sorted(source.sites if sites is None else sites)
-    with source.rereadable(chosen) as recording:
-        ranking = rank(recording, asked, sites=chosen)
+    with source.rereadable(chosen, progress) as recording:
+        ranking = rank(recording, asked, sites=chosen, progress=progress)
         best = tuple(each.unit for each in ranking.units[:most])
         sizes = [n for n in (1 << power for power in range(len(best).bit_length())) if n < len(best)]
         designs = [best[:n] for n in [*sizes, len(best)]]

@@ -1,6 +1,6 @@
 """Logistic and ridge regression of several designs at once, from sums over blocks."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ _MOST_PASSES = 50
 _TOLERANCE = 1e-7
 _SAMPLE = 8  # the first passes see one row in this many, and stop early
 _SAMPLE_TOLERANCE = 1e-3
+_MOST_SAMPLE_PASSES = 12
+_LEAST_RARER = 50  # rows of the rarer label in a sample that is to be trusted
+_USUAL_PASSES = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,25 +59,43 @@ def fit_logistic(
         AnalysisError: If one does not converge.
     """
     problems = [_Newton(size, penalty) for size in sizes]
-    done = 0
-    for every, tolerance in ((_SAMPLE, _SAMPLE_TOLERANCE), (1, _TOLERANCE)):
-        for problem in problems:
-            problem.restart(penalty, tolerance)
-        while unsolved := [problem for problem in problems if not problem.is_solved]:
-            if done == _MOST_PASSES:
-                raise AnalysisError(f"a probe did not converge in {done} passes; use a larger penalty than {penalty}")
-            progress(done, max(12, done + 1))
-            for batches in passes(every):
-                for problem, (x, y) in zip(problems, batches, strict=True):
-                    if not problem.is_solved:
-                        problem.add(x, y)
-            for problem in unsolved:
-                problem.step()
-            done += 1
+    _minimise(problems, lambda: passes(_SAMPLE), _SAMPLE_TOLERANCE, _MOST_SAMPLE_PASSES, progress)
+    for problem in problems:
+        if not problem.is_solved or problem.n_rarer < _LEAST_RARER:
+            problem.best = np.zeros_like(problem.best)  # a sample that small leads astray
+    _minimise(problems, lambda: passes(1), _TOLERANCE, _MOST_PASSES, progress)
+    if not all(problem.is_solved for problem in problems):
+        raise AnalysisError(f"a probe did not converge in {_MOST_PASSES} passes; use a larger penalty than {penalty}")
     return [Linear(problem.best[:-1], float(problem.best[-1]), problem.n_passes) for problem in problems]
 
 
-def fit_ridge(passes: Passes, sizes: Iterable[int], penalty: float) -> list[Linear]:
+def _minimise(
+    problems: Sequence["_Newton"],
+    start_pass: Callable[[], Iterator[list[Batch]]],
+    tolerance: float,
+    most_passes: int,
+    progress: Callable[[int, int], None],
+) -> None:
+    """Take steps until all problems are solved, or there were too many passes."""
+    for problem in problems:
+        problem.restart(tolerance)
+    for _ in range(most_passes):
+        unsolved = [problem for problem in problems if not problem.is_solved]
+        if not unsolved:
+            break
+        done = max(problem.n_passes for problem in problems)
+        progress(done, max(_USUAL_PASSES, done + 1))
+        for batches in start_pass():
+            for problem, (x, y) in zip(problems, batches, strict=True):
+                if not problem.is_solved:
+                    problem.add(x, y)
+        for problem in unsolved:
+            problem.step()
+
+
+def fit_ridge(
+    passes: Passes, sizes: Iterable[int], penalty: float, progress: Callable[[int, int], None]
+) -> list[Linear]:
     """Least squares with an L2 penalty, in one pass.
 
     Each minimises half the sum of squared residuals over the rows plus penalty/2 · |weights|²; the intercept is
@@ -82,6 +103,7 @@ def fit_ridge(passes: Passes, sizes: Iterable[int], penalty: float) -> list[Line
     """
     grams = [np.zeros((size + 1, size + 1)) for size in sizes]
     moments = [np.zeros(len(gram)) for gram in grams]
+    progress(0, 2)
     for batches in passes(1):
         for gram, moment, (x, y) in zip(grams, moments, batches, strict=True):
             design = _with_ones(x).astype(np.float64)
@@ -97,24 +119,28 @@ class _Newton:
     def __init__(self, n_units: int, penalty: float) -> None:
         self.best: Array = np.zeros(n_units + 1)
         self.n_passes = 0
-        self.restart(penalty, _TOLERANCE)
+        self.n_rarer = 0
+        self._ridge = _ridge(n_units + 1, penalty)
+        self.restart(_TOLERANCE)
 
-    def restart(self, penalty: float, tolerance: float) -> None:
-        """Go on from the best point with other rows, and so another penalty."""
+    def restart(self, tolerance: float) -> None:
+        """Go on from the best point with other rows."""
         self.is_solved = False
         self._tolerance = tolerance
-        self._ridge = _ridge(len(self.best), penalty)
         self._point = self.best
         self._lowest = np.inf
         self._clear()
 
     def _clear(self) -> None:
+        self._n_rows, self._n_true = 0, 0.0
         self._loss = 0.0
         self._gradient: Array = np.zeros_like(self.best)
         self._hessian: Array = np.zeros_like(self._ridge)
 
     def add(self, x: NDArray[np.float32], y: Array) -> None:
         """Sum up rows."""
+        self._n_rows += len(y)
+        self._n_true += float(y.sum())
         design = _with_ones(x)
         logits = design @ self._point.astype(np.float32)
         p = 0.5 * (1 + np.tanh(0.5 * logits))
@@ -125,6 +151,7 @@ class _Newton:
     def step(self) -> None:
         """Go on to the next point, once all rows are summed up at this one."""
         self.n_passes += 1
+        self.n_rarer = round(min(self._n_true, self._n_rows - self._n_true))
         objective = self._loss + 0.5 * float(self._point @ self._ridge @ self._point)
         if objective > self._lowest * (1 + _TOLERANCE):  # too far: half of the way
             self._point = 0.5 * (self._point + self.best)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
 from activations.units import Site, Unit
-from analyses.alignment import AnyHypothesis, Target, target
+from analyses.alignment import AnyHypothesis, Target, ask
 from analyses.errors import AnalysisError
 from analyses.logistic import Batch, Linear, fit_logistic, fit_ridge
 from analyses.splits import TEST, TRAIN
@@ -120,7 +120,7 @@ def fit(
         hypothesis: Its name, a function, or a target made before.
         sites: Where to look; None is everywhere.
         penalty: L2 penalty on the weights, on the scale of the summed loss (1/C in scikit-learn).
-        progress: Called with the passes done and a guess of how many there will be.
+        progress: Called, step by step, with what is done and a guess of how much there is to do.
 
     Returns:
         A result for each site, in their order.
@@ -145,14 +145,14 @@ def fit_units(
     """Fit linear probes that each see their own list of units, all in the same passes. See `fit`."""
     if not penalty > 0:
         raise AnalysisError(f"the penalty is {penalty}; it must be above 0")
-    asked = hypothesis if isinstance(hypothesis, Target) else target(source.corpus, hypothesis)
+    asked = ask(source.corpus, hypothesis)
     sites = sorted({unit.site for design in designs for unit in design})
-    with source.rereadable(sites) as recording:
-        probing = _Probing(recording, asked, designs)
+    with source.rereadable(sites, progress) as recording:
+        probing = _Probing(recording, asked, designs, progress)
         if asked.kind == "binary":
             fitted = fit_logistic(probing.training_rows, probing.sizes, penalty, progress)
         else:
-            fitted = fit_ridge(probing.training_rows, probing.sizes, penalty)
+            fitted = fit_ridge(probing.training_rows, probing.sizes, penalty, progress)
         progress(1, 1)
         return probing.judge(fitted)
 
@@ -160,7 +160,7 @@ def fit_units(
 class _Probing:
     """The rows that several designs are fitted to and judged on."""
 
-    def __init__(self, source: Source, asked: Target, designs: Sequence[Sequence[Unit]]) -> None:
+    def __init__(self, source: Source, asked: Target, designs: Sequence[Sequence[Unit]], progress: Progress) -> None:
         self._source = source
         self._asked = asked
         self._designs = designs
@@ -174,6 +174,7 @@ class _Probing:
             labels, parts = asked.rows(block)
             train = np.flatnonzero(parts == TRAIN)
             self._moments.merge(Moments.of(self._gather(block, train), labels[train].astype(np.float64)))
+            progress(block.stop, len(source.corpus))
         deviation = self._moments.deviation
         self._mean = self._moments.mean.astype(np.float32)
         self._scale = np.where(deviation > 0, deviation, 1.0).astype(np.float32)

@@ -59,9 +59,9 @@ class Split:
         n_stretches = min(50, max(5, n_chars // 1000 // 5 * 5))
         return cls(n_chars=n_chars, n_stretches=n_stretches, gap=min(100, n_chars // n_stretches // 10))
 
-    def stretches(self, start: int, stop: int) -> NDArray[np.int64]:
-        """(stop - start,) the stretch of each character from `start` up to `stop`."""
-        return np.arange(start, stop) * self.n_stretches // self.n_chars
+    def stretch(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The stretch that each of some places in the text lies in."""
+        return places * self.n_stretches // self.n_chars
 
     def parts(self, start: int, stop: int) -> NDArray[np.int8]:
         """(stop - start,) `TRAIN`, `TEST` or `GAP` for each character from `start` up to `stop`."""
@@ -73,4 +73,4 @@ class Split:
         return np.where(is_test, TEST, np.where(near_test, GAP, TRAIN)).astype(np.int8)
 
     def _is_test(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
-        return np.asarray(places * self.n_stretches // self.n_chars % self.n_folds == self.fold)
+        return np.asarray(self.stretch(places) % self.n_folds == self.fold)

@@ -6,47 +6,76 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from analyses.errors import AnalysisError
-
 N_VALUES = 1 << 16
 _LARGEST = np.float32(np.finfo(np.float16).max)
 _INFINITE = 0x7C00
 _ROUNDING = 1e-12
-_NOT_NUMBERS = "some activations are not numbers (NaN or infinite); look at the model's loss on this text"
+_BINS_PER_DEVIATION = 3840.0
+_NEAR = 8 * _BINS_PER_DEVIATION
+_FARTHEST = N_VALUES // 2 - 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bins:
+    """Where to cut the values of units in float32.
+
+    Near a unit's mean, up to some 8 standard deviations from it, the bins are equally wide, some 1/3,840 of one;
+    farther out there are 64 to each doubling.
+
+    Attributes:
+        mean: (n_units,) the middle.
+        width: (n_units,) of the bins near it.
+    """
+
+    mean: NDArray[np.float64]
+    width: NDArray[np.float64]
+
+    @classmethod
+    def around(cls, moments: "Moments") -> "Bins":
+        """Bins for units with these moments, rounded so that they do not depend on the order of the blocks."""
+        deviation = np.where(moments.deviation > 0, moments.deviation, 1.0)
+        width = np.exp2(np.round(np.log2(deviation))) / _BINS_PER_DEVIATION
+        return cls(np.asarray(np.round(moments.mean / width) * width), np.asarray(width))
+
+    def of(self, units: slice) -> "Bins":
+        """The bins of some of the units."""
+        return Bins(self.mean[units], self.width[units])
 
 
 class ValueCounts:
     """How often each unit takes each value, separately for groups of characters.
 
-    A value is one of the 65,536 of float16. Values in float32 are rounded to it, which keeps 11 significant
-    bits: two that differ by less than a 2,000th of themselves may count as equal.
+    There are 65,536 values: those of float16, or bins. Values in float32 for which there are no bins are rounded to
+    float16, which keeps 11 significant bits.
 
     Attributes:
         counts: (n_groups, n_units, 65536) uint32, values in ascending order.
     """
 
-    def __init__(self, n_groups: int, n_units: int) -> None:
+    def __init__(self, n_groups: int, n_units: int, bins: Bins | None = None) -> None:
         self.counts: NDArray[np.uint32] = np.zeros((n_groups, n_units, N_VALUES), np.uint32)
+        self._bins = bins
 
     @staticmethod
     def n_bytes(n_groups: int, n_units: int) -> int:
         """Memory that the counts take."""
         return 4 * n_groups * n_units * N_VALUES
 
-    def update(self, values: NDArray[np.floating], groups: NDArray[np.int8]) -> None:
+    def update(self, values: NDArray[np.floating], groups: NDArray[np.int8]) -> bool:
         """Count the rows of a block.
 
         Args:
             values: (n_chars, n_units) activations.
             groups: (n_chars,) the group of each row; negative ones are not counted.
 
-        Raises:
-            AnalysisError: If a value is not a number.
+        Returns:
+            Whether all values are numbers.
         """
+        if self._bins is not None and values.dtype != np.float16:
+            return bool(_count_in_bins(values, self._bins.mean, self._bins.width, groups, self.counts))
         if values.dtype != np.float16:
             values = np.clip(values, -_LARGEST, _LARGEST).astype(np.float16)
-        if not _count(np.ascontiguousarray(values).view(np.uint16), groups, self.counts):
-            raise AnalysisError(_NOT_NUMBERS)
+        return bool(_count(np.ascontiguousarray(values).view(np.uint16), groups, self.counts))
 
     def merge(self, other: "ValueCounts") -> None:
         """Add the counts of other characters."""
@@ -67,6 +96,50 @@ def _count(bits: NDArray[np.uint16], groups: NDArray[np.int8], counts: NDArray[n
                 place = 0x8000 + value if value < 0x8000 else 0x10000 - value  # so that both zeros are 0x8000
                 counts[groups[t], unit, place] += 1
     return n_not_numbers == 0
+
+
+@njit(parallel=True, cache=True)
+def _count_in_bins(
+    values: NDArray[np.float32],
+    mean: NDArray[np.float64],
+    width: NDArray[np.float64],
+    groups: NDArray[np.int8],
+    counts: NDArray[np.uint32],
+) -> bool:
+    """Count values by their bin, in ascending order; False if one is not a number."""
+    n_chars, n_units = values.shape
+    n_not_numbers = 0
+    for unit in prange(n_units):
+        for t in range(n_chars):
+            place = (values[t, unit] - mean[unit]) / width[unit]
+            if np.isnan(place):
+                n_not_numbers += 1
+            elif groups[t] >= 0:
+                if abs(place) >= _NEAR:
+                    far = min(_NEAR + 64 * np.log2(abs(place) / _NEAR), _FARTHEST)
+                    place = far if place > 0 else -far
+                counts[groups[t], unit, int(np.floor(place)) + N_VALUES // 2] += 1
+    return n_not_numbers == 0
+
+
+@njit(parallel=True, cache=True)
+def auc_error_bound(positive: NDArray[np.uint32], negative: NDArray[np.uint32]) -> NDArray[np.float64]:
+    """How far an AUC from bins can be from the exact one: half the share of pairs that fall into one bin.
+
+    Arguments and result as in `auc_from_counts`.
+    """
+    n_units, n_values = positive.shape
+    bounds = np.empty(n_units)
+    for unit in prange(n_units):
+        tied, n_positive, n_negative = 0.0, 0.0, 0.0
+        for value in range(n_values):
+            p, n = float(positive[unit, value]), float(negative[unit, value])
+            tied += p * n
+            n_positive += p
+            n_negative += n
+        pairs = n_positive * n_negative
+        bounds[unit] = 0.5 * tied / pairs if pairs else np.nan
+    return bounds
 
 
 @njit(parallel=True, cache=True)
@@ -129,17 +202,11 @@ class Moments:
 
     @classmethod
     def of(cls, values: NDArray[np.floating], labels: NDArray[np.float64]) -> "Moments":
-        """Of (n_chars, n_units) activations and (n_chars,) numbers.
-
-        Raises:
-            AnalysisError: If an activation is not a number.
-        """
+        """Of (n_chars, n_units) activations and (n_chars,) numbers."""
         if len(labels) == 0:
             return cls.empty(values.shape[1])
         x = values.astype(np.float64)
         mean, label_mean = x.mean(axis=0), float(labels.mean())
-        if not np.isfinite(mean).all():
-            raise AnalysisError(_NOT_NUMBERS)
         x -= mean
         y = labels - label_mean
         return cls(len(y), mean, label_mean, np.einsum("tu,tu->u", x, x), float(y @ y), y @ x)

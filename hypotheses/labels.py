@@ -29,9 +29,11 @@ class Labels:
     missing: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        self.values.flags.writeable = False
-        if self.missing is not None:
-            self.missing.flags.writeable = False
+        for name in ("values", "missing"):
+            if (array := getattr(self, name)) is not None:
+                view = array.view()
+                view.flags.writeable = False
+                object.__setattr__(self, name, view)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -53,11 +55,7 @@ class Labels:
         Raises:
             HypothesisError: If the length is not `n_chars`, or the values are not of the kind.
         """
-        if isinstance(answer, cls):
-            labels = answer
-        else:
-            values, missing = _to_array(answer)
-            labels = cls(values, kind or ("binary" if values.dtype == bool else "numeric"), missing)
+        labels = answer if isinstance(answer, cls) else _from_array(answer, kind)
         if len(labels) != n_chars:
             raise HypothesisError(
                 f"it gave {len(labels):,} labels for a text of {n_chars:,} characters; one each is due"
@@ -71,45 +69,53 @@ class Labels:
         Raises:
             HypothesisError: If they are not all of one kind.
         """
-        kinds = {part.kind for part in parts}
+        told = [part for part in parts if part.present.any()] or parts[:1]
+        kinds = {part.kind for part in told}
         if len(kinds) > 1:
             raise HypothesisError(
                 f"it gave {' and '.join(sorted(kinds))} labels for different documents; "
                 "declare one with @hypothesis(kind=...)"
             )
         missing = None if all(part.missing is None for part in parts) else np.concatenate([~p.present for p in parts])
-        return cls(np.concatenate([part.values for part in parts]), kinds.pop(), missing)
+        dtype = told[0].values.dtype
+        return cls(np.concatenate([part.values.astype(dtype) for part in parts]), told[0].kind, missing)
 
 
-def _to_array(answer: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+def _from_array(answer: Any, kind: Kind | None) -> Labels:
+    """Labels of what a function returned: a list, an array, or anything that numpy makes one of."""
     try:
         array = np.asarray(answer)
-    except ValueError as error:
+        if array.ndim == 1 and array.dtype.kind in "Of":
+            missing = np.array([label is None or label != label for label in array], bool)
+            present = np.asarray(array[~missing].tolist() if array.dtype == object else array[~missing])
+        else:
+            missing, present = np.zeros(array.shape, bool), array
+    except (TypeError, ValueError, RuntimeError) as error:
         raise HypothesisError(
             f"it gave labels that do not fit one array ({error}); return one for each character"
         ) from error
-    if array.ndim != 1:
+    if array.ndim != 1 or present.ndim != 1:
         raise HypothesisError(
             f"it gave {type(answer).__name__} of shape {array.shape}; one label for each character is due, in one row"
         )
-    if array.dtype == object:
-        missing = np.array([label is None for label in array], bool)
-        present = np.asarray(array[~missing].tolist())
-        filled = np.zeros(len(array), present.dtype if len(present) else np.float64)
-        filled[~missing] = present
-        array = filled
-    else:
-        missing = np.zeros(len(array), bool)
-    if np.issubdtype(array.dtype, np.floating):
-        missing |= np.isnan(array)
-        array = np.where(missing, 0.0, array)
-    elif array.dtype != bool and not np.issubdtype(array.dtype, np.integer) and len(array):
-        raise HypothesisError(f"it gave labels such as {array[0]!r}, which are neither bools nor numbers")
-    return np.array(array), missing if missing.any() else None
+    if len(present) and present.dtype.kind not in "biuf":
+        raise HypothesisError(f"it gave labels such as {present[0]!r}, which are neither bools nor numbers")
+    values: NDArray[Any] = np.zeros(len(array), present.dtype if len(present) else np.float64)
+    values[~missing] = present
+    inferred: Kind = "binary" if values.dtype == bool else "numeric"
+    return Labels(values, kind or inferred, missing if missing.any() else None)
 
 
 def _in_kind(labels: Labels, kind: Kind) -> Labels:
     values = labels.values
+    if kind not in KINDS:
+        raise HypothesisError(f"it gave labels of kind {kind!r}; the kinds are {', '.join(KINDS)}")
+    if values.ndim != 1 or values.dtype.kind not in "biuf":
+        raise HypothesisError(f"it gave {values.dtype} of shape {values.shape}; give one row of bools or numbers")
+    if labels.missing is not None and labels.missing.shape != values.shape:
+        raise HypothesisError(
+            f"it gave {len(values):,} labels, and says of {len(labels.missing):,} whether they are missing"
+        )
     if kind == "binary":
         wrong = labels.present & (values != 0) & (values != 1)
         if wrong.any():

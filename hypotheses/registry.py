@@ -5,6 +5,7 @@ import functools
 import importlib
 import importlib.util
 import inspect
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
@@ -30,10 +31,11 @@ class Hypothesis:
     """
 
     def __init__(self, function: Callable[[str], Any], *, kind: Kind | None, causal: bool, source: str) -> None:
+        name = getattr(function, "__name__", type(function).__name__)
         if kind is not None and kind not in KINDS:
-            raise HypothesisError(f"the kind of {function.__name__} is {kind!r}; choose one of {', '.join(KINDS)}")
+            raise HypothesisError(f"the kind of {name} is {kind!r}; choose one of {', '.join(KINDS)}")
         functools.update_wrapper(self, function)
-        self.name = function.__name__
+        self.name = name
         self.kind = kind
         self.causal = causal
         self.source = source
@@ -145,7 +147,7 @@ def _plugged_in() -> Iterator[tuple[str, Hypothesis, str]]:
         owner = point.dist.name if point.dist else point.value
         try:
             yield point.name, as_hypothesis(point.load(), point.value), owner
-        except (ImportError, AttributeError) as error:
+        except Exception as error:
             raise HypothesisError(f"the plug-in {owner} cannot be loaded: {error}; repair or uninstall it") from error
 
 
@@ -160,10 +162,11 @@ def _from_file(path: Path, name: str) -> Hypothesis:
 
 
 def _run(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec = importlib.util.spec_from_file_location(f"_hypotheses_of_the_user_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise HypothesisError(f"{path} cannot be loaded as Python")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
     except Exception as error:

@@ -147,9 +147,7 @@ def _passage(corpus: Corpus, asked: Target) -> tuple[int, int]:
     starts, stops = lines[:-_PASSAGE_LINES], lines[_PASSAGE_LINES:] - 1
     split = asked.split
     held_out = split.parts(0, len(corpus)) == TEST
-    within = held_out[starts] & (
-        starts * split.n_stretches // split.n_chars == stops * split.n_stretches // split.n_chars
-    )
+    within = held_out[starts] & (split.stretch(starts) == split.stretch(stops))
     changes = np.concatenate([[0], np.cumsum(np.diff(asked.labels.values.astype(np.float64)) != 0)])
     n_changes = np.where(within, changes[stops] - changes[starts], -1)
     best = int(np.argmax(n_changes))

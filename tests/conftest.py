@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from planting import PLANTED, SITES
 
 from activations.blocks import Block
@@ -17,6 +18,9 @@ from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.recorder import recording
 from activations.vocab import Vocabulary
 from hypotheses.registry import get
+
+settings.register_profile("untimed", deadline=None)  # the first call of a labeller compiles it
+settings.load_profile("untimed")
 
 
 @pytest.fixture

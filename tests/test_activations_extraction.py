@@ -153,8 +153,9 @@ def test_unknown_characters_are_refused_or_replaced(tmp_path: Path) -> None:
     with pytest.raises(ActivationError, match="'c' \\(text 0, line 1, column 3\\)"):
         LiveActivations(random_model("ab"), corpus)
     model = CharRNN(random_model("ab").config, Vocabulary("ab?", "?"))
-    result = extract(LiveActivations(model, corpus, replace_unknown=True), tmp_path / "a.h5")
-    assert result.n_replaced == 1
+    live = LiveActivations(model, corpus, replace_unknown=True)
+    assert live.n_replaced == 1
+    extract(live, tmp_path / "a.h5")
 
 
 def test_wrong_lanes_sites_and_places_are_refused(code_text: str, tmp_path: Path) -> None:
@@ -182,3 +183,11 @@ def test_a_live_source_becomes_rereadable_within_its_budget(code_text: str, monk
     monkeypatch.setattr("activations.extraction.SCRATCH_BYTES", 1000)
     with pytest.raises(ActivationError, match="scratch space"), live.rereadable([site]):
         pass
+
+
+def test_predictions_that_are_no_numbers_are_told(code_text: str, tmp_path: Path) -> None:
+    model = random_model(code_text)
+    model.readout.weight.data[:] = np.nan
+    with pytest.raises(ActivationError, match="predictions are not numbers"):
+        extract(LiveActivations(model, Corpus.from_texts([code_text])), tmp_path / "a.h5")
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """Probes agree with scikit-learn, find planted combinations, and are judged on held-out characters."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from activations.units import Site
 from analyses.alignment import target
 from analyses.curves import curve_over_units
 from analyses.errors import AnalysisError
-from analyses.logistic import fit_logistic
+from analyses.logistic import Batch, fit_logistic
 from analyses.probes import BinaryProbeResult, NumericProbeResult, fit, fit_units
 from analyses.splits import TEST, TRAIN
 
@@ -87,6 +88,22 @@ def test_a_combination_that_no_unit_tells_alone_is_found(rng: np.random.Generato
     alone = max(roc_auc_score(labels, column) for column in x.T)
     assert alone < 0.7
     assert together > 0.99
+
+
+@pytest.mark.parametrize("n_true", [1, 3, 40])
+def test_rare_labels_converge_although_the_first_passes_see_few_of_them(n_true: int, rng: np.random.Generator) -> None:
+    x = rng.normal(0, 1, (4000, 3)).astype(np.float32)
+    y = np.zeros(4000)
+    y[1 : 1 + 8 * n_true : 8] = 1  # none of them is among every eighth row
+    x[y == 1] += 1
+
+    def passes(every: int) -> Iterator[list[Batch]]:
+        yield [(x[::every], y[::every])]
+
+    [found] = fit_logistic(passes, [3], 1.0, lambda done, total: None)
+    reference = LogisticRegression(tol=1e-10, max_iter=1000).fit(x, y)
+    np.testing.assert_allclose(found.weights, reference.coef_[0], atol=1e-2)
+    assert found.intercept == pytest.approx(reference.intercept_[0], abs=1e-2)
 
 
 def test_separable_labels_converge(rng: np.random.Generator) -> None:

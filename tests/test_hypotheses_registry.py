@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,11 +123,48 @@ def test_kinds_are_inferred_or_declared_and_labels_may_be_missing() -> None:
         hypothesis(kind="colour")(lambda text: [0])  # type: ignore[call-overload]
 
 
+@pytest.mark.parametrize(
+    "answer", [[True, None, float("nan")], [float("nan"), None, True], np.array([True, None, None])]
+)
+def test_bools_with_missing_ones_are_binary(answer: object) -> None:
+    labels = Labels.of(answer, 3)
+    assert labels.kind == "binary"
+    assert labels.present.sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        (Labels(np.array(["a", "b"]), "numeric"), "one row of bools or numbers"),
+        (Labels(np.zeros(2), "categorical"), "of kind 'categorical'"),  # type: ignore[arg-type]
+        (Labels(np.zeros(2), "numeric", np.zeros(3, bool)), "says of 3 whether they are missing"),
+        ([None, "a"], "labels such as .*'a'"),
+        ([None, [1, 2]], "shape|fit one array"),
+        (torch.zeros(2, requires_grad=True), "do not fit one array"),
+    ],
+)
+def test_answers_that_are_no_labels_are_refused(answer: object, complaint: str) -> None:
+    with pytest.raises(HypothesisError, match=complaint):
+        Labels.of(answer, 2)
+
+
+def test_a_file_may_have_dataclasses_and_callables(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "from __future__ import annotations\nfrom dataclasses import dataclass\nfrom functools import partial\n"
+        "@dataclass\nclass Is:\n    what: str\n    def __call__(self, text): return [c == self.what for c in text]\n"
+        "is_a = Is('a')\ndef equals(text, what): return [c == what for c in text]\nis_b = partial(equals, what='b')\n",
+    )
+    assert get(f"{path}:is_a")("ab").values.tolist() == [True, False]
+    assert get(f"{path}:is_b")("ab").values.tolist() == [False, True]
+
+
 def test_documents_of_different_kinds_do_not_join() -> None:
     with pytest.raises(HypothesisError, match="binary and numeric labels"):
         Labels.join([Labels.of([True], 1), Labels.of([1.5], 1)])
-    joined = Labels.join([Labels.of([True, None], 2), Labels.of([False], 1)])
-    assert joined.present.tolist() == [True, False, True]
+    joined = Labels.join([Labels.of([True, None], 2), Labels.of([None, None], 2), Labels.of([False], 1)])
+    assert joined.kind == "binary"
+    assert joined.present.tolist() == [True, False, False, False, True]
 
 
 class Point:

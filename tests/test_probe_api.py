@@ -1,8 +1,11 @@
 """`import probe` is all that a user needs."""
 
 import importlib
+import re
+from importlib.resources import files
 
 import pytest
+import torch
 
 import probe
 
@@ -24,3 +27,20 @@ def test_names_are_those_of_their_homes() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'frobnicate'"):
         probe.frobnicate  # noqa: B018
+
+
+def test_the_bundled_model_is_what_its_readme_says() -> None:
+    data = files("probe.data")
+    readme = (data / "README.md").read_text(encoding="utf-8")
+    model = probe.bundled_model()
+    checkpoint = torch.load(str(data / "python_lstm.pt"), weights_only=True)
+    assert f"{len(model.vocabulary)} characters" in readme
+    assert f"{sum(weight.numel() for weight in model.parameters()):,} weights" in readme
+    assert f"**{checkpoint['training']['held_out_nats_per_char']:.3f} nats" in readme
+    options = dict(re.findall(r"--([a-z-]+) ([\w.-]+)", readme))
+    names = {"lanes": "n_lanes", "steps": "n_steps"}
+    for option in ("epochs", "lanes", "steps", "learning-rate", "precision", "min-count"):
+        trained = checkpoint["training"][names.get(option, option.replace("-", "_"))]
+        assert options[option] == str(trained) or float(options[option]) == trained
+    assert probe.evaluate(model, probe.bundled_text(), replace_unknown=True).nats_per_char < 1.05
+    assert model.vocabulary.replacement is not None

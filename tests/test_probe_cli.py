@@ -17,6 +17,7 @@ from activations.models.training import TrainingConfig
 from activations.units import Site
 from hypotheses.registry import registered
 from probe.cli import COMMANDS, main
+from probe.cli.show import show_rows
 from probe.cli.train import train
 
 Run = Callable[..., tuple[int, str, str]]
@@ -162,6 +163,14 @@ def test_a_hypothesis_that_cannot_be_asked_is_one_line(
         (["train", "corpus.txt", "-o", "absent/m.pt"], "no folder absent"),
         (["train", "corpus.txt", "--weights", "int4"], "choose one of float32, float16"),
         (["demo", "corpus.txt"], "cannot make the folder corpus.txt"),
+        (["extract", "model.pt", "corpus.txt", "-o", "corpus.txt"], "corpus.txt is what is read"),
+        (["extract", "model.pt", "corpus.txt", "-o", "model.pt"], "model.pt is what is read"),
+        (["extract", "model.pt", "corpus.txt", "-o", "."], "it is a folder"),
+        (["train", "corpus.txt", "-o", "corpus.txt"], "corpus.txt is what is read"),
+        (["train", "corpus.txt", "-o", "."], "it is a folder"),
+        (["train", "corpus.txt", "--seed", "-1"], "the seed is -1"),
+        (["train", "corpus.txt", "--encoding", "undefined"], "is not undefined"),
+        (["curve", "-H", "in_quotes", "-o", "absent/curve.png"], "no folder absent"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_leaves_nothing(
@@ -252,7 +261,7 @@ def test_replacements_are_counted(run: Run, code_text: str) -> None:
     assert "--replace-unknown" in err
     status, _, err = run("extract", "model.pt", "corpus.txt", "--replace-unknown", "--sites", "0/hidden")
     assert status == 0
-    assert "2 characters were read as" in err
+    assert "2 characters are read as" in err
 
 
 def test_no_site_is_lost_in_spelling(run: Run, planted: Path) -> None:
@@ -261,3 +270,21 @@ def test_no_site_is_lost_in_spelling(run: Run, planted: Path) -> None:
     assert {Site.parse(str(row["unit"]).rpartition("/")[0]) for row in rows(out)} == {
         unit.site for unit in PLANTED.values()
     }
+
+
+def test_tables_never_cut_numbers_off(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    show_rows([{"hypothesis": "a [b] very_long_name.py:x" * 3, "score": 0.123, "auc": 0.456, "n": 7}], as_json=False)
+    out = capsys.readouterr().out
+    assert "0.123" in out
+    assert "0.456" in out
+    assert "[b]" in out.replace("\n", "")
+
+
+def test_an_error_of_several_lines_is_one_line(run: Run, planted: Path) -> None:
+    Path("mine.py").write_text("def f(text):\n    raise ValueError('one\\ntwo')\n")
+    status, _, err = run("rank", "-H", "mine.py:f", planted)
+    assert status == 1
+    assert err.count("\n") == 1
+    assert "one two" in err

@@ -52,6 +52,8 @@ class TrainingConfig:
                 raise ActivationError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if not 0 < self.learning_rate < math.inf:
             raise ActivationError(f"the learning rate is {self.learning_rate}; it must be above 0")
+        if not 0 <= self.seed < 1 << 63:
+            raise ActivationError(f"the seed is {self.seed}; it must be a whole number from 0 up to 2^63")
         if not 0 <= self.dropout < 1:
             raise ActivationError(f"the dropout is {self.dropout}; it must be from 0 up to, but not, 1")
 
@@ -137,14 +139,26 @@ def train(
         ActivationError: If the text is too short for the lanes, or the loss is no longer a number.
     """
     config = config or TrainingConfig()
-    torch.manual_seed(config.seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return _train(corpus, held_out, model or ModelConfig(), config, progress)
+
+
+def _train(
+    corpus: Corpus,
+    held_out: Corpus,
+    model: ModelConfig,
+    config: TrainingConfig,
+    progress: Callable[[int, int, str], None],
+) -> Training:
     rng = np.random.default_rng(config.seed)
     order = [corpus.documents[n] for n in rng.permutation(len(corpus.documents))]
     vocabulary = Vocabulary.of((corpus.text(), held_out.text()), min_count=config.min_count)
     ids = _join(vocabulary.encode(corpus, replace_unknown=True), order)
-    net = CharRNN(model or ModelConfig(), vocabulary, dropout=config.dropout)
+    net = CharRNN(model, vocabulary, dropout=config.dropout)
     optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
-    n_updates = config.epochs * len(_stretches(ids, config))
+    stretches = _stretches(ids, config)
+    n_updates = config.epochs * len(stretches)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, n_updates))
 
     losses: list[float] = []
@@ -155,7 +169,6 @@ def train(
         lanes = _cut(np.roll(ids, int(rng.integers(len(ids)))), config)
         total = 0.0
         state = None
-        stretches = _stretches(ids, config)
         net.train()
         for start, stop in stretches:
             loss, state = _update(net, optimizer, lanes[start : stop + 1], state, config)

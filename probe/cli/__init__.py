@@ -1,5 +1,6 @@
 """The command `probe`: one file for each command, which parses, calls one function, and shows."""
 
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from activations.errors import ActivationError
+from analyses.errors import AnalysisError
+from hypotheses.errors import HypothesisError
 from probe import __version__
 from probe.cli.curve import curve
 from probe.cli.demo import demo
@@ -45,16 +49,16 @@ def main() -> None:
     if mixed := _mixed_in():
         warn(f"error: {mixed}")
         sys.exit(1)
+    for name in ("SIGTERM", "SIGHUP"):  # so that they, too, leave nothing half written
+        signal.signal(getattr(signal, name), lambda number, frame: sys.exit(128 + number))
     try:
         app()
     except SystemExit as stop:
         if stop.code == _INTERRUPTED:
             warn("stopped; nothing is left half written")
         raise
-    except ValueError as error:
-        if type(error).__name__ not in ("ActivationError", "AnalysisError", "HypothesisError"):
-            raise
-        warn(f"error: {error}")
+    except (ActivationError, AnalysisError, HypothesisError) as error:
+        warn(f"error: {' '.join(str(error).split())}")
         sys.exit(1)
 
 

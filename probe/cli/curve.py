@@ -11,6 +11,7 @@ from probe.cli.options import (
     JsonOption,
     LanesOption,
     ModelOption,
+    NewlinesOption,
     PenaltyOption,
     RecordingArgument,
     ReplaceOption,
@@ -33,6 +34,7 @@ def curve(
     model: ModelOption = None,
     text: TextOption = None,
     encoding: EncodingOption = "utf-8",
+    newlines: NewlinesOption = "keep",
     lanes: LanesOption = None,
     replace_unknown: ReplaceOption = False,
     as_json: JsonOption = False,
@@ -45,12 +47,16 @@ def curve(
         probe curve --hypothesis in_quotes -o curve.png
     """
     from activations.blocks import select_sites
+    from activations.files import check_output
     from analyses.curves import curve_over_units
     from probe.plots import check_picture, figure_of, plot_curve, save_figure
 
     if output is not None:
         check_picture(output)
-    with open_source(recording, model, text, encoding, lanes, replace_unknown) as source:
+        check_output(output, recording, *(text or []))
+    with open_source(
+        recording, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
+    ) as source:
         chosen = select_sites(source.sites, sites)
         with progress(f"a curve for {hypothesis}") as report:
             result = curve_over_units(source, hypothesis, sites=chosen, most=most, penalty=penalty, progress=report)

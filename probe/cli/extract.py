@@ -14,7 +14,7 @@ from probe.cli.options import (
     SitesOption,
     TextsArgument,
 )
-from probe.cli.show import Cell, progress, say, show_rows, warn
+from probe.cli.show import Cell, progress, say, show_rows
 from probe.cli.sources import Reading
 
 
@@ -36,7 +36,9 @@ def extract(
     """
     from activations.blocks import select_sites
     from activations.extraction import extract as record
+    from activations.files import check_output
 
+    check_output(output, model, *corpus)
     live = Reading(
         model=model,
         texts=corpus,
@@ -47,8 +49,6 @@ def extract(
     ).live()
     with progress("reading") as report:
         result = record(live, output, sites=select_sites(live.sites, sites), progress=report)
-    if result.n_replaced:
-        warn(f"{result.n_replaced:,} characters were read as {live.model.vocabulary.replacement!r}")
     row: dict[str, Cell] = {
         "path": str(result.path),
         "n_chars": result.n_chars,

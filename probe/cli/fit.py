@@ -8,6 +8,7 @@ from probe.cli.options import (
     JsonOption,
     LanesOption,
     ModelOption,
+    NewlinesOption,
     PenaltyOption,
     RecordingArgument,
     ReplaceOption,
@@ -26,6 +27,7 @@ def fit(
     model: ModelOption = None,
     text: TextOption = None,
     encoding: EncodingOption = "utf-8",
+    newlines: NewlinesOption = "keep",
     lanes: LanesOption = None,
     replace_unknown: ReplaceOption = False,
     as_json: JsonOption = False,
@@ -41,7 +43,9 @@ def fit(
     from activations.blocks import select_sites
     from analyses.probes import fit as fit_probes
 
-    with open_source(recording, model, text, encoding, lanes, replace_unknown) as source:
+    with open_source(
+        recording, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
+    ) as source:
         chosen = select_sites(source.sites, sites)
         with progress(f"fitting probes for {hypothesis}") as report:
             results = fit_probes(source, hypothesis, sites=chosen, penalty=penalty, progress=report)

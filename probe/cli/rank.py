@@ -11,6 +11,7 @@ from probe.cli.options import (
     JsonOption,
     LanesOption,
     ModelOption,
+    NewlinesOption,
     RecordingArgument,
     ReplaceOption,
     SitesOption,
@@ -28,6 +29,7 @@ def rank(
     model: ModelOption = None,
     text: TextOption = None,
     encoding: EncodingOption = "utf-8",
+    newlines: NewlinesOption = "keep",
     lanes: LanesOption = None,
     replace_unknown: ReplaceOption = False,
     as_json: JsonOption = False,
@@ -44,7 +46,9 @@ def rank(
     from analyses.ranking import rank as rank_units
 
     with (
-        open_source(recording, model, text, encoding, lanes, replace_unknown) as source,
+        open_source(
+            recording, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
+        ) as source,
         progress(f"ranking for {hypothesis}") as report,
     ):
         ranking = rank_units(source, hypothesis, sites=select_sites(source.sites, sites), progress=report)

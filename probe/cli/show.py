@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 Cell = str | int | float | bool | Sequence[str] | None
 Report = Callable[..., None]
@@ -17,12 +18,12 @@ Report = Callable[..., None]
 def say(sentence: str, *, quiet: bool = False) -> None:
     """Print a sentence for a person; `quiet` when the output is for a script."""
     if not quiet:
-        Console(highlight=False, soft_wrap=True).print(sentence, markup=False)
+        Console(highlight=False, soft_wrap=True).print(sentence, markup=False, emoji=False)
 
 
 def warn(sentence: str) -> None:
     """Print a sentence on standard error, where it does not disturb a script."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(sentence, markup=False)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(sentence, markup=False, emoji=False)
 
 
 @contextmanager
@@ -34,13 +35,13 @@ def progress(step: str) -> Iterator[Report]:
     """
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
@@ -67,9 +68,13 @@ def show_rows(rows: Sequence[Mapping[str, Cell]], *, as_json: bool, title: str |
         return
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for key, value in rows[0].items() if rows else ():
-        table.add_column(key.replace("_", " "), justify="left" if isinstance(value, str) else "right", no_wrap=True)
+        if isinstance(value, str):
+            table.add_column(key.replace("_", " "), overflow="fold")
+        else:  # numbers are never cut off
+            width = max(len(_format(row[key], digits)) for row in rows)
+            table.add_column(key.replace("_", " "), justify="right", min_width=width)
     for row in rows:
-        table.add_row(*(_format(value, digits) for value in row.values()))
+        table.add_row(*(Text(_format(value, digits)) for value in row.values()))
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 160

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from probe.cli.show import warn
+
 if TYPE_CHECKING:
     from activations.blocks import Source
     from activations.extraction import LiveActivations
@@ -30,12 +32,22 @@ class Reading:
 
         model = load_model(self.model)
         corpus = Corpus.read(*self.texts, encoding=self.encoding, newlines=self.newlines)
-        return LiveActivations(model, corpus, n_lanes=self.lanes, replace_unknown=self.replace_unknown)
+        live = LiveActivations(model, corpus, n_lanes=self.lanes, replace_unknown=self.replace_unknown)
+        if live.n_replaced:
+            warn(f"{live.n_replaced:,} characters are read as {model.vocabulary.replacement!r}")
+        return live
 
 
 @contextmanager
 def open_source(
-    recording: Path, model: Path | None, texts: list[Path] | None, encoding: str, lanes: int | None, replace: bool
+    recording: Path,
+    model: Path | None,
+    texts: list[Path] | None,
+    *,
+    encoding: str,
+    newlines: str,
+    lanes: int | None,
+    replace_unknown: bool,
 ) -> Iterator["Source"]:
     """The recording, or the live source if a model and a text are given."""
     from activations.errors import ActivationError
@@ -45,7 +57,14 @@ def open_source(
         missing, given = ("--text", "--model") if model else ("--model", "--text")
         raise ActivationError(f"{given} needs {missing}, too: a model and the text that it is to read")
     if model is not None and texts:
-        yield Reading(model=model, texts=texts, encoding=encoding, lanes=lanes, replace_unknown=replace).live()
+        yield Reading(
+            model=model,
+            texts=texts,
+            encoding=encoding,
+            newlines=newlines,
+            lanes=lanes,
+            replace_unknown=replace_unknown,
+        ).live()
         return
     with Recording(recording) as opened:
         yield opened

@@ -43,6 +43,7 @@ def train(
     """
     from activations.corpus import Corpus
     from activations.errors import ActivationError
+    from activations.files import check_output
     from activations.models.char_rnn import ModelConfig
     from activations.models.checkpoints import DTYPES, load_model, save_model
     from activations.models.evaluation import evaluate
@@ -51,8 +52,7 @@ def train(
 
     if weights not in DTYPES:
         raise ActivationError(f"the weights are {weights!r}; choose one of {', '.join(DTYPES)}")
-    if not output.parent.is_dir():
-        raise ActivationError(f"cannot write {output}: there is no folder {output.parent}")
+    check_output(output, *corpus, *(held_out or []))
     text = Corpus.read(*corpus, encoding=encoding, newlines=newlines)
     if held_out:
         training, judge = text, Corpus.read(*held_out, encoding=encoding, newlines=newlines)
