@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PICTURES = (".png", ".svg", ".pdf")
 _BLUE, _ORANGE, _GREY = "#2c6fad", "#c8641e", "#6e6e6e"
 _CELL_WIDTH, _CELL_HEIGHT, _DPI = 10, 22, 144  # of one character, in pixels
+_FULL_COLOUR = 0.9  # of the characters are paler, so that a few outliers do not bleach the rest
 _ADVANCE = 1233 / 2048  # of DejaVu Sans Mono, the width of a character by the size of the font
 
 
@@ -103,7 +104,8 @@ def plot_text(
 
     Args:
         text: Some lines; each line of it is a line of the picture.
-        values: (n_chars,) activations: red above `center`, blue below, full colour at the farthest from it.
+        values: (n_chars,) activations: red above `center`, blue below, full colour for the tenth of them that are
+            farthest from it.
         labels: (n_chars,) characters to underline, or None.
         center: The activation that is white.
         title: Above the picture.
@@ -114,7 +116,7 @@ def plot_text(
     n_rows, n_columns = int(rows.max()) + 1, max(int(columns.max()) + 1, 40)
     grid = np.full((n_rows, n_columns), np.nan)
     grid[rows, columns] = values
-    reach = float(np.abs(values - center).max()) or 1.0
+    reach = float(np.quantile(np.abs(values - center), _FULL_COLOUR)) or 1.0
     margin, head = 20, 50
     width, height = n_columns * _CELL_WIDTH + 2 * margin, n_rows * _CELL_HEIGHT + head + margin
     figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
