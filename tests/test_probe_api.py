@@ -37,7 +37,8 @@ def test_the_bundled_model_is_what_its_readme_says() -> None:
     assert f"{len(model.vocabulary)} characters" in readme
     assert f"{sum(weight.numel() for weight in model.parameters()):,} weights" in readme
     assert f"**{checkpoint['training']['held_out_nats_per_char']:.3f} nats" in readme
-    options = dict(re.findall(r"--([a-z-]+) ([\w.-]+)", readme))
+    command = readme[readme.index("    probe train") :].partition("\n\n")[0]
+    options = dict(re.findall(r"--([a-z-]+) ([\w.-]+)", command))
     names = {"lanes": "n_lanes", "steps": "n_steps"}
     for option in ("epochs", "lanes", "steps", "learning-rate", "precision", "min-count"):
         trained = checkpoint["training"][names.get(option, option.replace("-", "_"))]
