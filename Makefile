@@ -1,10 +1,10 @@
-# `make demo` and `make test` do all the set-up; `make check` and `make bench` are for those who work on it.
+# `make demo` and `make test` do all the set-up; `make check` is for those who work on it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check clean
 
 demo: $(INSTALLED)
 	$(BIN)/probe demo demo
@@ -17,9 +17,6 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-
-bench: $(INSTALLED)
-	$(BIN)/python -m benchmarks.extract probe/data/python.py.txt
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
