@@ -15,6 +15,7 @@ from analyses.splits import TEST, TRAIN
 from analyses.statistics import Moments, ValueCounts, auc_from_counts
 
 Progress = Callable[[int, int], None]
+_NOT_NUMBERS = "some activations are not numbers (NaN or infinite); the model's weights may be broken"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -175,6 +176,8 @@ class _Probing:
             train = np.flatnonzero(parts == TRAIN)
             self._moments.merge(Moments.of(self._gather(block, train), labels[train].astype(np.float64)))
             progress(block.stop, len(source.corpus))
+        if not np.isfinite(self._moments.mean).all():
+            raise AnalysisError(_NOT_NUMBERS)
         deviation = self._moments.deviation
         self._mean = self._moments.mean.astype(np.float32)
         self._scale = np.where(deviation > 0, deviation, 1.0).astype(np.float32)
@@ -218,7 +221,8 @@ class _Probing:
                 ],
                 axis=1,
             )
-            logit_counts.update(logits, y)
+            if not logit_counts.update(logits, y):
+                raise AnalysisError(_NOT_NUMBERS)
             for label in (0, 1):
                 said = (logits[y == label] > 0).sum(0)
                 confusion[:, label, 1] += said
@@ -254,6 +258,8 @@ class _Probing:
             said = np.stack([x @ f.weights + f.intercept for (x, _), f in zip(batches, fitted, strict=True)], axis=1)
             squares += ((said - y[:, None]) ** 2).sum(0)
             moments.merge(Moments.of(said, y))
+        if not np.isfinite(squares).all():
+            raise AnalysisError(_NOT_NUMBERS)
         return [
             NumericProbeResult(
                 hypothesis=self._asked.hypothesis,

@@ -85,11 +85,12 @@ def _from_array(answer: Any, kind: Kind | None) -> Labels:
     """Labels of what a function returned: a list, an array, or anything that numpy makes one of."""
     try:
         array = np.asarray(answer)
-        if array.ndim == 1 and array.dtype.kind in "Of":
+        if array.ndim == 1 and array.dtype == object:
             missing = np.array([label is None or label != label for label in array], bool)
-            present = np.asarray(array[~missing].tolist() if array.dtype == object else array[~missing])
+            present = np.asarray(array[~missing].tolist())
         else:
-            missing, present = np.zeros(array.shape, bool), array
+            missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
+            present = array[~missing] if array.ndim == 1 else array
     except (TypeError, ValueError, RuntimeError) as error:
         raise HypothesisError(
             f"it gave labels that do not fit one array ({error}); return one for each character"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from planting import PLANTED, SITES, random_model
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, f1_score, r2_score, roc_auc_score
@@ -150,3 +151,21 @@ def test_the_curve_begins_with_the_planted_unit_and_stays_there(planted: Path, n
 def test_a_wrong_penalty_is_refused(planted: Path) -> None:
     with Recording(planted) as recording, pytest.raises(AnalysisError, match="penalty is 0"):
         fit(recording, "in_quotes", sites=[Site(1, "cell")], penalty=0)
+
+
+@pytest.mark.parametrize("name", list(PLANTED))
+@pytest.mark.parametrize("where", [slice(300, 301), slice(-900, None)])
+def test_activations_that_are_no_numbers_are_refused(
+    planted: Path, monkeypatch: pytest.MonkeyPatch, name: str, where: slice
+) -> None:
+    """Also where only held-out characters have them."""
+    read = Recording.read
+
+    def broken(self: Recording, site: Site, start: int = 0, stop: int | None = None) -> NDArray[np.floating]:
+        values = np.array(read(self, site))
+        values[where] = np.nan
+        return values[start:stop]
+
+    monkeypatch.setattr(Recording, "read", broken)
+    with Recording(planted) as recording, pytest.raises(AnalysisError, match="are not numbers"):
+        fit(recording, name, sites=[PLANTED[name].site])

@@ -53,7 +53,7 @@ def curve(
 
     if output is not None:
         check_picture(output)
-        check_output(output, recording, *(text or []))
+        check_output(output, recording, *(text or []), *([model] if model else []))
     with open_source(
         recording, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
     ) as source:
