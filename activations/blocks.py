@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from activations.corpus import Corpus
 from activations.errors import ActivationError
+from activations.selection import Selection
 from activations.units import Site
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """The activations at a run of consecutive characters of one document.
+    """The activations at a run of characters of one document.
 
-    Row *t* is the state after reading character `start + t` of the corpus.
+    Row *t* is the state after reading character `start + t * every` of the corpus.
 
     Attributes:
         document: Its place among the corpus's documents.
@@ -25,12 +26,14 @@ class Block:
         values: For each site (n_chars, n_units), read-only, in the number type of a recording.
         predictions: For each kind of prediction a model made there, (n_chars,) or (n_chars, n_characters),
             read-only; see `activations.layout`. Empty unless asked for.
+        every: From each row to the next, characters; 1 unless the source takes only some.
     """
 
     document: int
     start: int
     values: Mapping[Site, NDArray[Any]]
     predictions: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    every: int = 1
 
     def __post_init__(self) -> None:
         for values in (*self.values.values(), *self.predictions.values()):
@@ -38,13 +41,18 @@ class Block:
 
     @property
     def n_chars(self) -> int:
-        """How many characters it covers."""
+        """How many characters it has the activations of."""
         return len(next(iter((*self.values.values(), *self.predictions.values()))))
 
     @property
     def stop(self) -> int:
         """One past the place of its last character in the corpus."""
-        return self.start + self.n_chars
+        return self.start + (self.n_chars - 1) * self.every + 1
+
+    @property
+    def places(self) -> slice:
+        """The places of its characters in the corpus."""
+        return slice(self.start, self.stop, self.every)
 
 
 class Source(Protocol):
@@ -53,6 +61,11 @@ class Source(Protocol):
     @property
     def corpus(self) -> Corpus:
         """The text."""
+        ...
+
+    @property
+    def selection(self) -> Selection:
+        """The characters that it gives."""
         ...
 
     @property
@@ -65,7 +78,7 @@ class Source(Protocol):
         ...
 
     def blocks(self, sites: Collection[Site] | None = None) -> Iterator[Block]:
-        """Every character once, in blocks, in no promised order.
+        """Every character of the selection once, in blocks, in no promised order.
 
         Args:
             sites: What to give of each character; None is all there is.
@@ -109,8 +122,3 @@ def select_sites(available: Collection[Site], wanted: str | None) -> list[Site]:
             )
         chosen |= matching
     return sorted(chosen)
-
-
-def site_dtype(unbounded: bool) -> np.dtype[Any]:
-    """Number type in which a signal is kept: float16 within [-1, 1], float32 where it may grow."""
-    return np.dtype(np.float32 if unbounded else np.float16)

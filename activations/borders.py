@@ -1,50 +1,92 @@
 """Where lanes meet: how far a warmed-up lane was from an unbroken reading."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.units import Site
+from activations.units import Site, Unit
+
+Values = Mapping[Site, NDArray[np.float32]]
+TOLERANCE = 0.01
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LaneDifference:
-    """How far the state of a warmed-up lane was from that of the lane before it, where the two meet.
+    """How far the units of a site in a warmed-up lane were from the lane before it, where the two meet.
 
     Attributes:
-        largest: Over all borders and units, in the units of the activation; 0 if nothing was cut.
-        typical: The mean of the absolute difference.
+        by_unit: (n_units,) the largest difference of each unit at any border, in the units of the activation.
+        range: (n_units,) from the lowest to the highest value of each unit, seen wherever a lane's turn ended.
+        typical: The mean of the absolute difference over borders and units.
     """
 
-    largest: float = 0.0
-    typical: float = 0.0
+    by_unit: NDArray[np.float32]
+    range: NDArray[np.float32]
+    typical: float
+
+    @property
+    def largest(self) -> float:
+        """Over all borders and units."""
+        return float(self.by_unit.max())
+
+    @property
+    def unsettled(self) -> list[int]:
+        """The units that differed by more than 1 % of their range somewhere, the farthest off first."""
+        share = self.by_unit / np.where(self.range > 0, self.range, 1)
+        return [int(unit) for unit in np.argsort(-share, kind="stable") if share[unit] > TOLERANCE]
 
 
+def unsettled(differences: Mapping[Site, LaneDifference]) -> list[Unit]:
+    """The units that a longer warm-up, or a single lane, would change."""
+    return [Unit(site, index) for site, difference in differences.items() for index in difference.unsettled]
+
+
+@dataclass
 class Borders:
-    """The states of two lanes where one ends and the next, warmed up, begins."""
+    """What is known so far of the places where lanes meet.
 
-    def __init__(self) -> None:
-        self._waiting: dict[int, dict[Site, NDArray[np.float32]]] = {}
-        self._largest: dict[Site, float] = {}
-        self._sum: dict[Site, float] = {}
-        self._n = 0
+    Attributes:
+        waiting: The state that one of the two lanes had at a border, until the other comes.
+        largest: For each site of the state, (n_units,) the largest difference.
+        total: For each site, the sum over borders of the mean difference.
+        lowest: For each site, (n_units,) the lowest value at the end of a turn.
+        highest: And the highest.
+        n_met: Borders that both lanes have come to.
+    """
 
-    def meet(self, place: int, state: dict[Site, NDArray[np.float32]]) -> None:
-        """One of the two lanes has come to a border."""
-        other = self._waiting.pop(place, None)
+    waiting: dict[int, Values] = field(default_factory=dict)
+    largest: dict[Site, NDArray[np.float32]] = field(default_factory=dict)
+    total: dict[Site, float] = field(default_factory=dict)
+    lowest: dict[Site, NDArray[np.float32]] = field(default_factory=dict)
+    highest: dict[Site, NDArray[np.float32]] = field(default_factory=dict)
+    n_met: int = 0
+
+    def meet(self, place: int, state: Values) -> None:
+        """One of the two lanes has come to a border with this state, (n_units,) for each site."""
+        other = self.waiting.pop(place, None)
         if other is None:
-            self._waiting[place] = state
+            self.waiting[place] = state
             return
-        self._n += 1
+        self.n_met += 1
         for site, values in state.items():
             difference = np.abs(values - other[site])
-            self._largest[site] = max(self._largest.get(site, 0.0), float(difference.max()))
-            self._sum[site] = self._sum.get(site, 0.0) + float(difference.mean())
+            self.largest[site] = np.maximum(self.largest.get(site, difference), difference)
+            self.total[site] = self.total.get(site, 0.0) + float(difference.mean())
 
-    def differences(self, sites: Collection[Site]) -> dict[Site, LaneDifference]:
-        """What was found, for each site of the state."""
+    def see(self, states: Values) -> None:
+        """States of lanes that are warm, (n_lanes, n_units) for each site: they show the range of each unit."""
+        for site, values in states.items():
+            low, high = values.min(0), values.max(0)
+            self.lowest[site] = np.minimum(self.lowest.get(site, low), low)
+            self.highest[site] = np.maximum(self.highest.get(site, high), high)
+
+    def differences(self) -> dict[Site, LaneDifference]:
+        """What was found, for each site of the state; empty if no lanes met."""
         return {
-            site: LaneDifference(self._largest[site], self._sum[site] / self._n) for site in sites if site in self._sum
+            site: LaneDifference(
+                self.largest[site], self.highest[site] - self.lowest[site], self.total[site] / self.n_met
+            )
+            for site in sorted(self.largest)
         }

@@ -15,19 +15,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from activations import layout
-from activations.blocks import Block, site_dtype
-from activations.borders import Borders, LaneDifference
+from activations.ahead import side_by_side
+from activations.blocks import Block
+from activations.borders import LaneDifference, Values, unsettled
 from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.lanes import BLOCK_CHARS, WARM_UP_CHARS, Piece, Turn, cut, default_n_lanes, rounds, share_out
+from activations.judging import Judge, mean_loss
+from activations.lanes import WARM_UP_CHARS, Piece, Turn, cut, default_n_lanes, rounds, share_out, turn_chars
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import model_sha256
+from activations.position import Position, Round
+from activations.reading import Arithmetic, Reading
 from activations.recorder import recording
+from activations.selection import Selection
+from activations.slabs import Slabs
 from activations.store import Recording
-from activations.units import Site
+from activations.units import Site, Unit
 
 Progress = Callable[[int, int], None]
 SCRATCH_BYTES = 20_000_000_000
+_LEAST_LANES_OF_A_GROUP = 16
+_GPU_AS_CORES = 64
+_NAMED_UNITS = 5
+_DEFAULT = Arithmetic()
+
+Columns = dict[Site | str, tuple[np.dtype[Any], int | None]]
 
 
 class LiveActivations:
@@ -39,8 +51,12 @@ class LiveActivations:
     Attributes:
         model: What reads.
         corpus: What is read.
+        selection: The characters whose activations are given.
         n_lanes: How many pieces are read side by side; 1 is one unbroken reading.
+        n_groups: The lanes are read in so many groups, each by a processor core of its own.
         warm_up_chars: Characters that a lane reads before those it answers for.
+        turn_chars: Characters that a lane reads at one time.
+        arithmetic: Where, and in what numbers, it is computed.
         n_replaced: Characters that are read as the vocabulary's replacement.
         lane_differences: For each site of the state, what the last complete pass found at the lanes' borders.
     """
@@ -53,18 +69,28 @@ class LiveActivations:
         n_lanes: int | None = None,
         warm_up_chars: int = WARM_UP_CHARS,
         replace_unknown: bool = False,
+        selection: Selection | None = None,
+        arithmetic: Arithmetic = _DEFAULT,
     ) -> None:
         if n_lanes is not None and n_lanes < 1:
             raise ActivationError(f"the number of lanes is {n_lanes}; it must be at least 1")
         if warm_up_chars < 0:
             raise ActivationError(f"the warm-up is {warm_up_chars} characters; it cannot be negative")
+        if n_lanes == 1 and arithmetic.precision != "float32":
+            raise ActivationError("one lane is for an exact reading, and bf16 is not exact; use more lanes or float32")
         self.model = model.eval()
         self.corpus = corpus
-        self.n_lanes = n_lanes or default_n_lanes(corpus)
+        self.selection = selection or Selection.of(len(corpus))
+        n_cores = torch.get_num_threads()
+        on_cpu = arithmetic.place.type == "cpu"
+        n_read = self.selection.stop - self.selection.start
+        self.n_lanes = n_lanes or default_n_lanes(n_read, n_cores if on_cpu else _GPU_AS_CORES)
+        self.n_groups = max(1, min(n_cores, self.n_lanes // _LEAST_LANES_OF_A_GROUP)) if on_cpu else 1
         self.warm_up_chars = warm_up_chars
+        self.arithmetic = arithmetic
+        self.turn_chars = turn_chars(self.n_lanes, self._bytes_per_char)
         self.lane_differences: dict[Site, LaneDifference] = {}
-        self.n_replaced = sum(model.vocabulary.count_unknown(corpus).values())
-        self._ids = torch.from_numpy(model.vocabulary.encode(corpus, replace_unknown=replace_unknown))
+        self.n_replaced = model.vocabulary.check(corpus, replace_unknown=replace_unknown)
 
     @property
     def sites(self) -> Mapping[Site, int]:
@@ -78,45 +104,50 @@ class LiveActivations:
 
     def dtype(self, site: Site) -> np.dtype[Any]:
         """The number type in which a site's activations are given."""
-        return site_dtype(site.signal in self.model.cell.unbounded)
+        return self.arithmetic.kept_as(unbounded=site.signal in self.model.cell.unbounded)
 
     def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
-        """Every character once, in blocks, those of all lanes in turn.
+        """Every character of the selection once, in blocks, those of all lanes in turn.
 
         Args:
             sites: What to give of each character; None is all there is.
             predictions: Whether to give the model's predictions, too.
+        """
+        position = Position.start(self.n_groups)
+        for done in self.rounds(sites, predictions=predictions):
+            yield from done.blocks
+            position.take(done)
+        self.lane_differences = position.borders.differences()
+
+    def rounds(
+        self, sites: Collection[Site] | None = None, *, predictions: bool = False, begun: Position | None = None
+    ) -> Iterator[Round]:
+        """The same blocks in the rounds in which the lanes are read, while the next ones are being computed.
+
+        Args:
+            sites: What to give of each character; None is all there is.
+            predictions: Whether to give the model's predictions, too.
+            begun: Where to go on; None is from the start.
         """
         wanted = frozenset(self.sites if sites is None else sites)
         if unknown := wanted - set(self.sites):
             raise ActivationError(
                 f"the model has no site {min(unknown)}; it has {', '.join(str(site) for site in self.sites)}"
             )
-        lanes = share_out(cut(self.corpus, self.n_lanes, self.warm_up_chars), self.n_lanes)
-        reading = _Reading(self.model, len(lanes))
-        borders = Borders()
-        for turns in rounds(lanes):
-            reading.narrow(len(turns))
-            for lane, turn in enumerate(turns):
-                if turn.is_first:
-                    reading.reset(lane)
-                if turn.start == turn.piece.start and not self._begins_document(turn.piece):
-                    borders.meet(turn.start, reading.state(lane))
-            top, values = self._read(reading, turns, wanted)
-            for lane, turn in enumerate(turns):
-                if turn.stop == turn.piece.stop and not self._ends_document(turn.piece):
-                    borders.meet(turn.stop, reading.state(lane))
-            kinds = self._predict(top, turns) if predictions else {}
-            for lane, turn in enumerate(turns):
-                if turn.is_kept:
-                    n = turn.stop - turn.start
-                    yield Block(
-                        turn.piece.document,
-                        turn.start,
-                        {site: array[lane, :n] for site, array in values.items()},
-                        {name: array[lane, :n] for name, array in kinds.items()},
-                    )
-        self.lane_differences = borders.differences(self.sites)
+        lanes = self._lanes()
+        position = begun or Position.start(self.n_groups)
+        n_cores = torch.get_num_threads()
+        slabs = self.arithmetic.slabs()
+        columns = self._columns(wanted, predictions=predictions)
+        groups = [
+            self._group(group, own, columns, slabs, position.n_rounds[group], position.states[group])
+            for group in range(self.n_groups)
+            if (own := lanes[group :: self.n_groups])
+        ]
+        try:
+            yield from side_by_side(groups, lambda: torch.set_num_threads(max(1, n_cores // self.n_groups)))
+        finally:
+            torch.set_num_threads(n_cores)  # what a thread sets is the default of those that come after it
 
     @contextmanager
     def rereadable(self, sites: Collection[Site], progress: Progress = lambda done, total: None) -> Iterator[Recording]:
@@ -129,123 +160,109 @@ class LiveActivations:
         Raises:
             ActivationError: If it would be larger than `SCRATCH_BYTES`, or cannot be written.
         """
-        n_bytes = len(self.corpus) * sum(self.dtype(site).itemsize * self.sites[site] for site in sites)
+        n_bytes = self.selection.n_chars * sum(self.dtype(site).itemsize * self.sites[site] for site in sites)
         if n_bytes > SCRATCH_BYTES:
             raise ActivationError(
-                f"{len(sites)} sites over {len(self.corpus):,} characters would need {n_bytes / 1e9:,.0f} GB of "
+                f"{len(sites)} sites over {self.selection.n_chars:,} characters would need {n_bytes / 1e9:,.0f} GB of "
                 f"scratch space, and {SCRATCH_BYTES / 1e9:,.0f} GB are allowed; choose fewer sites, a shorter "
                 "text, or record it with `probe extract` where there is room"
             )
         with TemporaryDirectory(prefix="char-probe-") as folder:
-            extract(self, Path(folder) / "scratch.h5", sites=sites, predictions=False, progress=progress)
-            with Recording(Path(folder) / "scratch.h5") as recording:
+            path = Path(folder) / "scratch.h5"
+            extract(self, path, sites=sites, predictions=False, progress=progress)
+            with Recording(path) as recording:
                 yield recording
 
-    def _begins_document(self, piece: Piece) -> bool:
-        return piece.start == self.corpus.documents[piece.document].start
+    @property
+    def _bytes_per_char(self) -> int:
+        columns = self._columns(self.sites, predictions=True).values()
+        return sum(dtype.itemsize * (width or 1) for dtype, width in columns)
 
-    def _ends_document(self, piece: Piece) -> bool:
-        return piece.stop == self.corpus.documents[piece.document].stop
+    def _lanes(self) -> list[list[Piece]]:
+        pieces = cut(self.corpus, self.selection, self.n_lanes, self.warm_up_chars, self.turn_chars)
+        return share_out(pieces, self.n_lanes, self.turn_chars)
+
+    def _columns(self, wanted: Collection[Site], *, predictions: bool) -> Columns:
+        """The number type and width of everything that is wanted of a character."""
+        columns: Columns = {site: (self.dtype(site), n_units) for site, n_units in self.sites.items() if site in wanted}
+        if predictions:
+            columns.update(layout.prediction_fields(len(self.model.vocabulary)).items())
+        return columns
+
+    def _group(
+        self, group: int, lanes: list[list[Piece]], columns: Columns, slabs: Slabs, n_done: int, states: Values
+    ) -> Iterator[Round]:
+        """What some of the lanes find, round after round, from the one that is due."""
+        reading = Reading(self.model, len(lanes), self.arithmetic, exact=self.n_lanes == 1)
+        reading.restore(states)
+        for number, turns in enumerate(rounds(lanes, self.turn_chars)):
+            if number >= n_done:
+                yield self._round(reading, turns, columns, slabs, group, number)
 
     @torch.inference_mode()
-    def _read(
-        self, reading: "_Reading", turns: list[Turn], wanted: frozenset[Site]
-    ) -> tuple[Tensor, dict[Site, NDArray[Any]]]:
-        """Let every lane read its turn.
-
-        Returns:
-            The last layer's hidden states (BLOCK_CHARS, n_lanes, n_units), and for each wanted site
-            (n_lanes, BLOCK_CHARS, n_units).
-        """
-        inputs = torch.zeros(BLOCK_CHARS, len(turns), dtype=torch.int64)
+    def _round(
+        self, reading: Reading, turns: list[Turn], columns: Columns, slabs: Slabs, group: int, number: int
+    ) -> Round:
+        reading.narrow(len(turns))
         for lane, turn in enumerate(turns):
-            inputs[: turn.stop - turn.start, lane] = self._ids[turn.start : turn.stop]
-        values = {}
-        for layer in range(self.model.config.n_layers):
-            signals = reading.scan(inputs, layer)
-            for signal, tensor in signals.items():
-                if (site := Site(layer, signal)) in wanted:
-                    values[site] = _by_lane(tensor, self.dtype(site))
-            inputs = signals["hidden"]
-        return inputs, values
+            if turn.is_first:
+                reading.reset(lane)
+        states = reading.states
+        meetings = [
+            (turn.start, _lane(states, lane))
+            for lane, turn in enumerate(turns)
+            if turn.piece.follows and turn.start == turn.piece.start
+        ]
+        warm = np.array([turn.is_kept for turn in turns])
+        lanes = np.flatnonzero(warm)
+        kept = range(lanes[0], lanes[-1] + 1) if len(lanes) else range(0)
+        ids, following = self._characters(turns)
+        values = {
+            key: slabs.take((len(kept), len(ids)) + (() if width is None else (width,)), dtype)
+            for key, (dtype, width) in columns.items()
+        }
+        reading.read(ids, following, kept, values)
+        states = reading.states
+        meetings += [
+            (turn.stop, _lane(states, lane))
+            for lane, turn in enumerate(turns)
+            if turn.piece.goes_on and turn.stop == turn.piece.stop
+        ]
+        blocks = [
+            block
+            for lane in lanes.tolist()
+            if (block := self._block(turns[lane], {key: array[lane - kept.start] for key, array in values.items()}))
+        ]
+        return Round(group, number, tuple(blocks), states, warm, tuple(meetings))
 
-    @torch.inference_mode()
-    def _predict(self, top: Tensor, turns: list[Turn]) -> dict[str, NDArray[Any]]:
-        """Predictions by kind, each (n_lanes, BLOCK_CHARS) or (n_lanes, BLOCK_CHARS, n_characters)."""
-        log_probs = torch.log_softmax(self.model.readout(top), dim=-1)  # (BLOCK_CHARS, n_lanes, n_characters)
-        following = torch.zeros(top.shape[:2], dtype=torch.int64)
-        unknown = torch.ones(top.shape[:2], dtype=torch.bool)
+    def _characters(self, turns: list[Turn]) -> tuple[Tensor, Tensor]:
+        """(n_steps, n_lanes) the characters of each turn, and those that follow them, -1 where none does."""
+        shape = (max(turn.n_chars for turn in turns), len(turns))
+        ids, following = np.zeros(shape, np.int64), np.full(shape, -1)
         for lane, turn in enumerate(turns):
             stop = min(turn.stop + 1, self.corpus.documents[turn.piece.document].stop)
-            n = stop - turn.start - 1
-            following[:n, lane] = self._ids[turn.start + 1 : stop]
-            unknown[:n, lane] = False
-        true = log_probs.gather(-1, following.unsqueeze(-1)).squeeze(-1).masked_fill(unknown, torch.nan)
-        kinds = {layout.LOG_PROB: np.ascontiguousarray(true.t().numpy())}
-        if log_probs.shape[-1] <= layout.MOST_WHOLE_DISTRIBUTION:
-            return {**kinds, layout.DISTRIBUTION: _by_lane(log_probs, np.dtype(np.float16))}
-        best = log_probs.topk(layout.N_TOP)
-        return {
-            **kinds,
-            layout.TOP_IDS: np.ascontiguousarray(best.indices.transpose(0, 1).numpy().astype(np.uint32)),
-            layout.TOP_LOG_PROBS: _by_lane(best.values, np.dtype(np.float16)),
-        }
+            read = self.model.vocabulary.look_up(self.corpus.codes[turn.start : stop])
+            ids[: turn.n_chars, lane] = read[: turn.n_chars]
+            following[: len(read) - 1, lane] = read[1:]
+        return torch.from_numpy(ids), torch.from_numpy(following)
 
-
-class _Reading:
-    """The state of every lane, and the tensors that a round is computed in."""
-
-    def __init__(self, model: CharRNN, n_lanes: int) -> None:
-        self._model = model
-        self._shape = (n_lanes, model.config.n_units)
-        self._states = [
-            {signal: torch.zeros(self._shape) for signal in model.cell.state} for _ in range(model.config.n_layers)
-        ]
-        self._out: dict[str, Tensor] = {}
-        self.narrow(n_lanes)
-
-    def narrow(self, n_lanes: int) -> None:
-        """Go on with the first `n_lanes` lanes."""
-        if self._out and n_lanes == self._out["hidden"].shape[1]:
-            return
-        self._states = [{signal: state[:n_lanes].clone() for signal, state in own.items()} for own in self._states]
-        self._out = {
-            signal: torch.empty(BLOCK_CHARS, n_lanes, self._model.config.n_units) for signal in self._model.cell.signals
-        }
-
-    def reset(self, lane: int) -> None:
-        """Let a lane start from the zero state."""
-        for own in self._states:
-            for state in own.values():
-                state[lane] = 0
-
-    def state(self, lane: int) -> dict[Site, NDArray[np.float32]]:
-        """(n_units,) state of a lane, for each site that carries it."""
-        return {
-            Site(layer, signal): state[lane].numpy().copy()
-            for layer, own in enumerate(self._states)
-            for signal, state in own.items()
-        }
-
-    def scan(self, inputs: Tensor, layer: int) -> dict[str, Tensor]:
-        """(BLOCK_CHARS, n_lanes, n_units) of every signal of a layer; valid until the next call."""
-        model = self._model
-        model.cell.scan(
-            model.project(inputs, layer),
-            self._states[layer],
-            model.weight_hh(layer),
-            model.candidate_bias(layer),
-            self._out,
+    def _block(self, turn: Turn, values: Mapping[Site | str, NDArray[Any]]) -> Block | None:
+        """The selected characters of a turn, of whose values there is one more axis than of a character's."""
+        first = self.selection.first(turn.start)
+        if first >= turn.stop:
+            return None
+        rows = slice(first - turn.start, turn.n_chars, self.selection.every)
+        return Block(
+            turn.piece.document,
+            first,
+            {key: array[rows] for key, array in values.items() if isinstance(key, Site)},
+            {key: array[rows] for key, array in values.items() if isinstance(key, str)},
+            self.selection.every,
         )
-        return self._out
 
 
-def _by_lane(tensor: Tensor, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """(n_steps, n_lanes, n) as a new (n_lanes, n_steps, n) of another number type."""
-    n_steps, n_lanes, n = tensor.shape
-    array = np.empty((n_lanes, n_steps, n), dtype)
-    torch.from_numpy(array).copy_(tensor.transpose(0, 1))
-    return array
+def _lane(states: Values, lane: int) -> Values:
+    return {site: values[lane] for site, values in states.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,10 +271,11 @@ class Extraction:
 
     Attributes:
         path: The recording.
-        n_chars: Characters read.
+        n_chars: Characters recorded.
         sites: What was recorded.
-        nats_per_char: Mean negative log probability of the true next character.
-        chars_per_s: Speed, writing included.
+        nats_per_char: Mean negative log probability of the true next character over those recorded; NaN if
+            predictions were not asked for.
+        chars_per_s: Speed at which the text was read, writing included; what an earlier run had done does not count.
         lane_differences: For each site of the state, how far lanes differed where they meet.
     """
 
@@ -273,6 +291,11 @@ class Extraction:
         """The largest difference of any unit of the state at any border of lanes."""
         return max((difference.largest for difference in self.lane_differences.values()), default=0.0)
 
+    @property
+    def unsettled(self) -> list[Unit]:
+        """The units that differed by more than 1 % of their range at some border of lanes, the farthest off first."""
+        return unsettled(self.lane_differences)
+
     def __str__(self) -> str:
         return (
             f"{self.path}: {self.n_chars:,} characters, {len(self.sites)} sites, "
@@ -284,6 +307,19 @@ class Extraction:
             )
         )
 
+    @property
+    def warning(self) -> str | None:
+        """What to tell whoever trusts the lanes, if some units never settled."""
+        if not self.unsettled:
+            return None
+        named = ", ".join(str(unit) for unit in self.unsettled[:_NAMED_UNITS])
+        more = len(self.unsettled) - _NAMED_UNITS
+        return (
+            f"{len(self.unsettled):,} units still differ by more than 1 % of their range after the warm-up, where "
+            f"lanes meet: {named}{f' and {more:,} more' if more > 0 else ''}; a longer --warm-up may help, and "
+            "--lanes 1 is exact"
+        )
+
 
 def extract(
     live: LiveActivations,
@@ -291,53 +327,85 @@ def extract(
     *,
     sites: Collection[Site] | None = None,
     predictions: bool = True,
+    force: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> Extraction:
     """Read the text once and record the activations.
+
+    A run that is broken off, however that happens, is gone on with when the same is asked for again.
 
     Args:
         live: The model and the text.
         path: The recording to write; it appears when it is complete.
         sites: What to record; None is every signal of every layer.
         predictions: Whether to record the model's predictions, too.
+        force: Record also what a model makes of a text that it predicts worse than the frequencies of the
+            characters alone do, which as a rule is read with the wrong vocabulary.
         progress: Called with the characters done and their number.
 
     Raises:
-        ActivationError: If the recording cannot be written. Nothing is left behind then.
+        ActivationError: If the recording cannot be written, another run is writing it, or the model does not fit
+            the text.
     """
     began = perf_counter()
     chosen = sorted(live.sites if sites is None else sites)
-    done = 0
-    loss = 0.0
+    judge = Judge(live.corpus, len(live.model.vocabulary)) if live.model.trained and predictions and not force else None
+    facts: dict[str, Any] = {
+        "model_sha256": model_sha256(live.model),
+        "model_config": asdict(live.model.config),
+        "n_lanes": live.n_lanes,
+        "n_groups": live.n_groups,
+        "warm_up_chars": live.warm_up_chars,
+        "device": live.arithmetic.place.type,
+        "precision": live.arithmetic.precision,
+    }
     with recording(
         Path(path),
         live.corpus,
         live.model.vocabulary,
         {site: (live.sites[site], live.dtype(site)) for site in chosen},
         predictions=predictions,
+        selection=live.selection,
+        job={**facts, "n_cores": torch.get_num_threads()},
     ) as recorder:
-        for block in live.blocks(chosen, predictions=True):
-            recorder.write(block)
-            ends = int(block.stop == live.corpus.documents[block.document].stop)  # where nothing follows
-            loss -= float(block.predictions[layout.LOG_PROB][: block.n_chars - ends].sum(dtype=np.float64))
-            done += block.n_chars
-            progress(done, len(live.corpus))
-        nats_per_char = loss / (len(live.corpus) - len(live.corpus.documents))
-        if not math.isfinite(nats_per_char):
-            raise ActivationError("the model's predictions are not numbers; its weights are broken, train it again")
+        position = Position.from_arrays(recorder.begun) if recorder.begun else Position.start(live.n_groups)
+        done = done_before = recorder.n_chars_done
+        for found in live.rounds(chosen, predictions=predictions, begun=position):
+            for block in found.blocks:
+                _check_numbers(block, live.corpus)
+                recorder.write(block)
+                done += block.n_chars
+                if judge is not None:
+                    judge.hear(block)
+            position.take(found)
+            progress(done, live.selection.n_chars)
+            if recorder.wants_checkpoint:
+                recorder.checkpoint(position.to_arrays())
+        if judge is not None:
+            judge.decide()
+        nats_per_char = mean_loss(recorder.column(layout.prediction_path(layout.LOG_PROB))) if predictions else math.nan
+        live.lane_differences = position.borders.differences()
+        for site, difference in live.lane_differences.items():
+            recorder.keep_differences(site, difference.by_unit, difference.range)
         recorder.describe(
-            model_sha256=model_sha256(live.model),
-            model_config=asdict(live.model.config),
-            n_lanes=live.n_lanes,
-            warm_up_chars=live.warm_up_chars,
+            **facts,
             lane_differences={str(site): (d.largest, d.typical) for site, d in live.lane_differences.items()},
             nats_per_char=nats_per_char,
         )
     return Extraction(
         path=Path(path),
-        n_chars=len(live.corpus),
+        n_chars=live.selection.n_chars,
         sites=tuple(chosen),
         nats_per_char=nats_per_char,
-        chars_per_s=len(live.corpus) / (perf_counter() - began),
+        chars_per_s=(done - done_before) * live.selection.every / (perf_counter() - began),
         lane_differences=live.lane_differences,
     )
+
+
+def _check_numbers(block: Block, corpus: Corpus) -> None:
+    log_probs = block.predictions.get(layout.LOG_PROB)
+    if log_probs is None:
+        return
+    ends = int(block.stop == corpus.documents[block.document].stop)  # nothing follows there
+    if not np.isfinite(log_probs[: block.n_chars - ends]).all():
+        raise ActivationError("the model's predictions are not numbers; its weights are broken, train it again")

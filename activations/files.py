@@ -21,7 +21,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise ActivationError(_way_out(path, error)) from error
+        raise ActivationError(way_out(path, error)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -55,10 +55,11 @@ def make_folder(path: Path) -> None:
         raise ActivationError(f"cannot make the folder {path}: {error.strerror or error}") from error
 
 
-def _way_out(path: Path, error: OSError) -> str:
+def way_out(path: Path, error: OSError) -> str:
+    """What to tell the user of a file that could not be written."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(error)  # HDF5
     if not path.parent.is_dir():
         return f"cannot write {path}: there is no folder {path.parent}"
     if full:
-        return f"the disk is full: cannot write {path}; make room, or write to another disk"
+        return f"the disk is full: cannot write {path}; make room and run it again, or write to another disk"
     return f"cannot write {path}: {error.strerror or error}"

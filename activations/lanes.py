@@ -4,10 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from activations.corpus import Corpus
+from activations.selection import Selection
 
 BLOCK_CHARS = 128
 WARM_UP_CHARS = 512
-_MOST_LANES = 128
+_TURNS_CHARS = (512, 256, 128)
+_TURNS_BYTES = 1_000_000_000
+EXACT_TURN_CHARS = 1024
+_LANES_PER_CORE = 64
 _LEAST_PIECE_CHARS = 4 * WARM_UP_CHARS
 
 
@@ -18,19 +22,23 @@ class Piece:
     Attributes:
         document: Its place among the corpus's documents.
         warm_up: Where the lane begins to read, from a zero state, to be warm at `start`.
-        start: The first character that is kept, a whole number of blocks from the document's start.
+        start: The first character that the lane answers for.
         stop: One past the last.
+        follows: Does another lane end where this one becomes warm?
+        goes_on: Does another lane go on where this one ends?
     """
 
     document: int
     warm_up: int
     start: int
     stop: int
+    follows: bool
+    goes_on: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The block of at most `BLOCK_CHARS` characters that a lane reads at one time.
+    """What a lane reads at one time.
 
     Attributes:
         piece: What it is a part of.
@@ -52,35 +60,55 @@ class Turn:
         """Is it part of the text that this lane answers for, and not warm-up?"""
         return self.start >= self.piece.start
 
+    @property
+    def n_chars(self) -> int:
+        """How many characters are read."""
+        return self.stop - self.start
 
-def default_n_lanes(corpus: Corpus) -> int:
-    """As many lanes as keep a processor busy while warming up stays a small part of the work."""
-    return max(1, min(_MOST_LANES, len(corpus) // _LEAST_PIECE_CHARS))
+
+def default_n_lanes(n_chars: int, n_cores: int) -> int:
+    """As many lanes as keep the cores busy while warming up stays a small part of the work."""
+    return max(1, min(_LANES_PER_CORE * n_cores, n_chars // _LEAST_PIECE_CHARS))
 
 
-def cut(corpus: Corpus, n_lanes: int, warm_up_chars: int) -> list[Piece]:
-    """Cut a text into pieces for `n_lanes` lanes.
+def turn_chars(n_lanes: int, bytes_per_char: int) -> int:
+    """How many characters a lane reads at one time: many at a time are written faster, and take more memory.
+
+    Args:
+        n_lanes: How many lanes there are. A single one has no others to wait for.
+        bytes_per_char: What is kept of each character. Two turns of all lanes are in memory at a time.
+    """
+    if n_lanes == 1:
+        return EXACT_TURN_CHARS
+    fitting = (n for n in _TURNS_CHARS if 2 * n * n_lanes * bytes_per_char <= _TURNS_BYTES)
+    return next(fitting, _TURNS_CHARS[-1])
+
+
+def cut(corpus: Corpus, selection: Selection, n_lanes: int, warm_up_chars: int, turn: int) -> list[Piece]:
+    """Cut the selected part of a text into pieces for `n_lanes` lanes.
 
     Args:
         corpus: What to read. A piece never crosses from one document to the next.
-        n_lanes: 1 reads every document without a break, which is exact.
-        warm_up_chars: How far before a piece its lane begins to read, rounded up to whole blocks.
+        selection: The part that is kept.
+        n_lanes: 1 reads every document without a break from its start, which is exact.
+        warm_up_chars: How far before a piece its lane begins to read, rounded up to whole turns.
+        turn: What a lane reads at one time.
     """
-    warm_up = -(-warm_up_chars // BLOCK_CHARS) * BLOCK_CHARS
-    longest = len(corpus) if n_lanes == 1 else -(-len(corpus) // (n_lanes * BLOCK_CHARS)) * BLOCK_CHARS
-    return [
-        Piece(
-            number,
-            max(document.start, start - warm_up),
-            start,
-            min(start + longest, document.stop),
-        )
-        for number, document in enumerate(corpus.documents)
-        for start in range(document.start, document.stop, longest)
-    ]
+    warm_up = -(-warm_up_chars // turn) * turn
+    n_chars = selection.stop - selection.start
+    longest = n_chars if n_lanes == 1 else -(-n_chars // (n_lanes * turn)) * turn
+    pieces = []
+    for number, document in enumerate(corpus.documents):
+        first, last = max(document.start, selection.start), min(document.stop, selection.stop)
+        for start in range(first, last, longest):
+            stop = min(start + longest, last)
+            there = start - document.start
+            back = there if n_lanes == 1 else min(warm_up, there // turn * turn)
+            pieces.append(Piece(number, start - back, start, stop, follows=start > first, goes_on=stop < last))
+    return pieces
 
 
-def share_out(pieces: Sequence[Piece], n_lanes: int) -> list[list[Piece]]:
+def share_out(pieces: Sequence[Piece], n_lanes: int, turn: int) -> list[list[Piece]]:
     """Share the pieces out among lanes, the longest first, always to the lane that is done soonest.
 
     Returns:
@@ -88,26 +116,27 @@ def share_out(pieces: Sequence[Piece], n_lanes: int) -> list[list[Piece]]:
     """
     lanes: list[list[Piece]] = [[] for _ in range(min(n_lanes, len(pieces)))]
     lengths = [0] * len(lanes)
-    for piece in sorted(pieces, key=_n_turns, reverse=True):
+    for piece in sorted(pieces, key=lambda piece: _n_turns(piece, turn), reverse=True):
         soonest = lengths.index(min(lengths))
         lanes[soonest].append(piece)
-        lengths[soonest] += _n_turns(piece)
+        lengths[soonest] += _n_turns(piece, turn)
     return [lanes[n] for n in sorted(range(len(lanes)), key=lambda n: -lengths[n])]
 
 
-def turns(pieces: Sequence[Piece]) -> Iterator[Turn]:
-    """What a lane reads, one block after another."""
+def turns(pieces: Sequence[Piece], turn: int) -> Iterator[Turn]:
+    """What a lane reads, one turn after another: the warm-up of each piece, then what is kept of it."""
     for piece in pieces:
-        for start in range(piece.warm_up, piece.stop, BLOCK_CHARS):
-            yield Turn(piece, start, min(start + BLOCK_CHARS, piece.stop))
+        for begin, end in ((piece.warm_up, piece.start), (piece.start, piece.stop)):
+            for start in range(begin, end, turn):
+                yield Turn(piece, start, min(start + turn, end))
 
 
-def rounds(lanes: Sequence[Sequence[Piece]]) -> Iterator[list[Turn]]:
+def rounds(lanes: Sequence[Sequence[Piece]], turn: int) -> Iterator[list[Turn]]:
     """The turns that all lanes take at one time; lanes that are done fall off the end of the list."""
-    running = [turns(pieces) for pieces in lanes]
-    while now := [turn for lane in running if (turn := next(lane, None)) is not None]:
+    running = [turns(pieces, turn) for pieces in lanes]
+    while now := [each for lane in running if (each := next(lane, None)) is not None]:
         yield now
 
 
-def _n_turns(piece: Piece) -> int:
-    return -(-(piece.stop - piece.warm_up) // BLOCK_CHARS)
+def _n_turns(piece: Piece, turn: int) -> int:
+    return -(-(piece.stop - piece.warm_up) // turn)

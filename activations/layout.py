@@ -1,20 +1,23 @@
-"""What stands where in a recording: names, versions and the grid of blocks.
+"""What stands where in a recording: names, versions and the grid of blocks. `docs/recording.md` is the whole of it.
 
 A recording is an HDF5 file with the text, the model's vocabulary, a dataset of activations for each site, the
 model's predictions, and a checksum for each block of each of these. Rows are characters.
 """
 
-import zlib
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from activations.corpus import Document
+from activations.selection import Selection
 from activations.units import Site
 
 FORMAT = "character activations"
-VERSION = 1
+VERSION = 2
 
 LOG_PROB = "log_prob"
 DISTRIBUTION = "log_distribution"
@@ -22,6 +25,7 @@ TOP_IDS = "top_ids"
 TOP_LOG_PROBS = "top_log_probs"
 MOST_WHOLE_DISTRIBUTION = 512
 N_TOP = 5
+WHOLE = ("text", "documents/start", "documents/name", "vocab")  # datasets with one checksum for all of it
 
 
 def site_path(site: Site) -> str:
@@ -40,8 +44,13 @@ def prediction_path(name: str) -> str:
 
 
 def checksum_path(path: str) -> str:
-    """Where the checksums of a dataset stand, (n_blocks,) CRC-32 of its rows in little-endian order."""
+    """Where the checksums of a dataset stand, (n_blocks,) XXH3-64 of its rows in little-endian order."""
     return f"/checksums{path}"
+
+
+def lanes_path(site: Site, what: str) -> str:
+    """Where stands how far the units of a site differed where lanes meet: `largest_difference` or `range`."""
+    return f"/lanes/{site}/{what}"
 
 
 def prediction_fields(n_characters: int) -> dict[str, tuple[np.dtype[Any], int | None]]:
@@ -56,29 +65,78 @@ def prediction_fields(n_characters: int) -> dict[str, tuple[np.dtype[Any], int |
 
 
 class Grid:
-    """The blocks that checksums stand for: every document cut from its start every `block_chars` characters.
+    """The blocks that checksums stand for.
+
+    The selected part of every document is cut from its start every `block_chars` characters; a piece of which no
+    character is selected is no block.
 
     Attributes:
-        starts: (n_blocks,) place of each block's first character in the corpus.
-        stops: (n_blocks,) one past its last.
+        starts: (n_blocks,) where in the corpus each begins.
+        stops: (n_blocks,) one past its last character.
         documents: (n_blocks,) the document that it is part of.
+        first_rows: (n_blocks,) its first row in a dataset.
+        last_rows: (n_blocks,) one past its last row.
     """
 
-    def __init__(self, documents: tuple[Document, ...], block_chars: int) -> None:
-        starts = [np.arange(document.start, document.stop, block_chars) for document in documents]
+    def __init__(self, documents: tuple[Document, ...], selection: Selection, block_chars: int) -> None:
+        spans = [(max(d.start, selection.start), min(d.stop, selection.stop)) for d in documents]
+        starts = [np.arange(start, stop, block_chars) for start, stop in spans]
+        of = np.repeat(np.arange(len(documents)), [len(own) for own in starts])
         self.starts: NDArray[np.int64] = np.concatenate(starts)
-        self.documents = np.repeat(np.arange(len(documents)), [len(own) for own in starts])
-        ends = np.array([document.stop for document in documents])
-        self.stops: NDArray[np.int64] = np.minimum(self.starts + block_chars, ends[self.documents])
+        self.stops: NDArray[np.int64] = np.minimum(self.starts + block_chars, np.array([b for _, b in spans])[of])
+        self.first_rows = _rows(selection, self.starts)
+        self.last_rows = _rows(selection, self.stops)
+        held = self.first_rows < self.last_rows
+        self.documents = of[held]
+        self.starts, self.stops = self.starts[held], self.stops[held]
+        self.first_rows, self.last_rows = self.first_rows[held], self.last_rows[held]
 
     def __len__(self) -> int:
         return len(self.starts)
 
-    def index(self, start: int) -> int:
-        """Which block begins at this character."""
-        return int(np.searchsorted(self.starts, start))
+    def numbers(self, first_row: int, last_row: int) -> range:
+        """The blocks that the rows from `first_row` up to `last_row` lie in."""
+        first = int(np.searchsorted(self.first_rows, first_row, side="right")) - 1
+        return range(first, int(np.searchsorted(self.first_rows, last_row)))
+
+    def runs(self, most_chars: int) -> Iterator[range]:
+        """All the blocks in order, several of one document at a time, with at most so many rows or one block."""
+        first = 0
+        while first < len(self):
+            end = int(np.searchsorted(self.documents, self.documents[first], side="right"))
+            fitting = int(np.searchsorted(self.last_rows, self.first_rows[first] + most_chars, side="right"))
+            last = max(first + 1, min(end, fitting))
+            yield range(first, last)
+            first = last
+
+
+def _rows(selection: Selection, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`Selection.row` of many places, all within it."""
+    return -((selection.start - places) // selection.every)
 
 
 def checksum(rows: NDArray[Any]) -> int:
-    """CRC-32 of rows of a dataset."""
-    return zlib.crc32(np.ascontiguousarray(rows).data.cast("B"))
+    """XXH3-64 of rows of a dataset."""
+    return int(xxhash.xxh3_64_intdigest(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data))
+
+
+def contents(file: Mapping[str, Any]) -> dict[str, Any]:
+    """The number type and shape of every dataset of a file but the checksums, by path."""
+    found = {}
+
+    def visit(name: str, each: Any) -> None:
+        if hasattr(each, "dtype") and not name.startswith("checksums/"):
+            found[f"/{name}"] = [each.dtype.str, list(each.shape)]
+
+    file.visititems(visit)  # type: ignore[attr-defined]
+    return found
+
+
+def attributes_checksum(attrs: Mapping[str, Any]) -> str:
+    """XXH3-64, in hexadecimal, of the attributes of a file but two, as JSON with sorted keys."""
+    facts = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in attrs.items()
+        if name not in ("complete", "attributes_checksum")
+    }
+    return str(xxhash.xxh3_64_hexdigest(json.dumps(facts, sort_keys=True).encode("utf-8", "surrogatepass")))

@@ -16,10 +16,13 @@ from activations import layout
 from activations.blocks import Block
 from activations.corpus import Corpus, Document, codes_to_text
 from activations.errors import ActivationError
+from activations.structure import selection_of
 from activations.units import Site
+from activations.vetting import vet
 from activations.vocab import Vocabulary
 
 _READ_CHARS = 4096
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 class Recording:
@@ -31,6 +34,7 @@ class Recording:
         path: The file.
         corpus: The text that was read.
         vocabulary: The characters of the model that read it.
+        selection: The characters that were recorded.
         sites: What was recorded, and how many units each site has.
     """
 
@@ -42,18 +46,20 @@ class Recording:
                 another version.
         """
         self.path = Path(path)
-        self._file = _open(self.path)
+        _refuse(self.path)
+        self._file = h5py.File(self.path, "r")
         try:
             self._attrs = dict(self._file.attrs)
-            _check_attrs(self.path, self._attrs)
             self.corpus = self._read_corpus()
             characters = codes_to_text(self._read_whole("vocab"))
             self.vocabulary = Vocabulary(characters, self._attrs["replacement"] or None)
-            self.sites: Mapping[Site, int] = self._find_sites()
-            self._grid = layout.Grid(self.corpus.documents, int(self._attrs["block_chars"]))
-        except (KeyError, OSError, TypeError, IndexError) as error:
-            self.close()
-            raise ActivationError(f"{self.path} is a damaged recording ({error}); extract it again") from error
+            self.selection = selection_of(self._file)
+            self._contents = json.loads(self._attrs["contents"])
+            sites = [path.removeprefix("/layers/") for path in self._contents if path.startswith("/layers/")]
+            self.sites: Mapping[Site, int] = {
+                site: self._contents[layout.site_path(site)][1][1] for site in sorted(map(Site.parse, sites))
+            }
+            self._grid = layout.Grid(self.corpus.documents, self.selection, int(self._attrs["block_chars"]))
         except BaseException:
             self.close()
             raise
@@ -91,19 +97,19 @@ class Recording:
         Raises:
             ActivationError: If a site was not recorded, or a block is damaged.
         """
-        for document in range(len(self.corpus.documents)):
-            start, stop = self.corpus.documents[document].start, self.corpus.documents[document].stop
-            while start < stop:
-                end = min(stop, start + _READ_CHARS // self._block_chars * self._block_chars)
-                yield Block(
-                    document,
-                    start,
-                    {site: self.read(site, start, end) for site in (self.sites if sites is None else sites)},
-                    {name: self._rows(layout.prediction_path(name), start, end) for name in self.predictions}
-                    if predictions
-                    else {},
-                )
-                start = end
+        chosen = list(self.sites if sites is None else sites)
+        for numbers in self._grid.runs(_READ_CHARS):
+            first, last = self._grid.first_rows[numbers[0]], self._grid.last_rows[numbers[-1]]
+            start, stop = self._grid.starts[numbers[0]], self._grid.stops[numbers[-1]]
+            yield Block(
+                int(self._grid.documents[numbers[0]]),
+                self.selection.start + int(first) * self.selection.every,
+                {site: self.read(site, int(start), int(stop)) for site in chosen},
+                {name: self._rows(layout.prediction_path(name), first, last) for name in self.predictions}
+                if predictions
+                else {},
+                self.selection.every,
+            )
 
     def dtype(self, site: Site) -> np.dtype[Any]:
         """The number type of a site's activations."""
@@ -118,107 +124,109 @@ class Recording:
         yield self
 
     def read(self, site: Site, start: int = 0, stop: int | None = None) -> NDArray[Any]:
-        """(n_chars, n_units) activations of a site at the characters from `start` up to `stop`.
+        """(n_chars, n_units) activations of a site at the selected characters from `start` up to `stop`.
 
         Raises:
             ActivationError: If the site was not recorded, or the file is damaged there.
         """
+        last = self.selection.row(len(self.corpus) if stop is None else stop)
+        return self._rows(self._site_path(site), self.selection.row(start), last)
+
+    def _site_path(self, site: Site) -> str:
         if site not in self.sites:
             recorded = ", ".join(str(each) for each in self.sites)
             raise ActivationError(f"{self.path} has no site {site}; it has {recorded}")
-        return self._rows(layout.site_path(site), start, len(self.corpus) if stop is None else stop)
-
-    @property
-    def _block_chars(self) -> int:
-        return int(self._attrs["block_chars"])
-
-    def _find_sites(self) -> dict[Site, int]:
-        found = {}
-        for layer, group in self._file["layers"].items():
-            for signal, dataset in group.items():
-                found[Site.parse(f"{layer}/{signal}")] = int(dataset.shape[1])
-                if len(dataset) != len(self.corpus):
-                    raise IndexError(f"{layer}/{signal} has {len(dataset):,} rows for {len(self.corpus):,} characters")
-        return {site: found[site] for site in sorted(found)}
+        return layout.site_path(site)
 
     def _read_corpus(self) -> Corpus:
         codes = self._read_whole("text").astype(np.uint32, copy=False)
         starts = self._read_whole("documents/start").tolist()
-        names = self._file["documents/name"].asstr()[:]
+        names = [name.decode("utf-8", "replace") for name in self._read_whole("documents/name").tolist()]
         stops = [*starts[1:], len(codes)]
         documents = [Document(n, a, b - a) for n, a, b in zip(names, starts, stops, strict=True)]
         return Corpus(codes, tuple(documents))
 
     def _read_whole(self, path: str) -> NDArray[Any]:
         rows: NDArray[Any] = self._file[path][:]
-        if layout.checksum(rows) != self._file[layout.checksum_path(f"/{path}")][0]:
+        if not self._is_sound(f"/{path}"):
             raise ActivationError(f"{self.path} is damaged in /{path}; extract it again")
         return rows
 
-    def _rows(self, path: str, start: int, stop: int) -> NDArray[Any]:
-        rows = self._mapped[path][start:stop]
-        self._verify(path, start, stop)
+    def _rows(self, path: str, first: int, last: int) -> NDArray[Any]:
+        rows = self._mapped[path][first:last]
+        self._verify(path, first, last)
         return np.asarray(rows)
 
-    def _verify(self, path: str, start: int, stop: int) -> None:
+    def damages(self, progress: Callable[[int, int], None] = lambda done, total: None) -> Iterator[str]:
+        """Read everything, and tell what does not fit its checksum.
+
+        Args:
+            progress: Called with the blocks done and their number.
+        """
+        for number, path in enumerate(self._mapped):
+            for run in self._grid.runs(_READ_CHARS):
+                for block in self._damaged(path, run):
+                    yield f"{path}, characters {self._grid.starts[block]:,} to {self._grid.stops[block]:,}"
+                progress(number * len(self._grid) + run.stop, len(self._mapped) * len(self._grid))
+        yield from (path for path in self._contents if path not in self._mapped and not self._is_sound(path))
+
+    def _verify(self, path: str, first: int, last: int) -> None:
         verified = self._verified.setdefault(path, np.zeros(len(self._grid), bool))
-        first = int(np.searchsorted(self._grid.starts, start, side="right")) - 1
-        last = int(np.searchsorted(self._grid.starts, stop))
-        if verified[first:last].all():
+        numbers = self._grid.numbers(first, last)
+        if verified[numbers.start : numbers.stop].all():
             return
-        stored = self._file.get(layout.checksum_path(path))
-        if stored is None or len(stored) != len(self._grid):
-            raise ActivationError(f"{self.path} has no checksums for {path}; extract it again")
-        checksums = stored[first:last]
-        for number in range(first, last):
-            rows = self._mapped[path][self._grid.starts[number] : self._grid.stops[number]]
-            if layout.checksum(rows) != checksums[number - first]:
-                raise ActivationError(
-                    f"{self.path} is damaged in {path}, characters {self._grid.starts[number]:,} to "
-                    f"{self._grid.stops[number]:,}; extract it again"
-                )
-        verified[first:last] = True
+        for number in self._damaged(path, numbers):
+            raise ActivationError(
+                f"{self.path} is damaged in {path}, characters {self._grid.starts[number]:,} to "
+                f"{self._grid.stops[number]:,}; extract it again"
+            )
+        verified[numbers.start : numbers.stop] = True
+
+    def _damaged(self, path: str, numbers: range) -> Iterator[int]:
+        """The blocks whose rows do not fit their checksums."""
+        checksums = self._file[layout.checksum_path(path)][numbers.start : numbers.stop]
+        for number in numbers:
+            rows = self._mapped[path][self._grid.first_rows[number] : self._grid.last_rows[number]]
+            if layout.checksum(rows) != checksums[number - numbers.start]:
+                yield number
+
+    def _is_sound(self, path: str) -> bool:
+        """Does a dataset with one checksum fit it?"""
+        return bool(layout.checksum(self._file[path][:]) == self._file[layout.checksum_path(path)][0])
 
     @cached_property
     def _mapped(self) -> dict[str, NDArray[Any]]:
         """The big datasets, mapped into memory where they stand one row after another."""
         paths = [layout.site_path(site) for site in self.sites]
-        paths += [layout.prediction_path(name) for name in self.predictions]
-        return {path: _map(self.path, self._file[path]) for path in paths}
+        datasets = {p: self._file[p] for p in [*paths, *map(layout.prediction_path, self.predictions)]}
+        return {p: np.memmap(self.path, d.dtype, "r", d.id.get_offset(), d.shape) for p, d in datasets.items()}
 
 
-def _open(path: Path) -> h5py.File:
+def _refuse(path: Path) -> None:
+    """Refuse what is no whole recording.
+
+    Raises:
+        ActivationError: With the reason.
+    """
     if not path.exists():
         raise ActivationError(
             f"there is no recording {path}; make one with `probe extract model.pt corpus.txt -o {path}`"
         )
-    if not path.is_file() or not h5py.is_hdf5(path):
+    if _beginning(path) != _SIGNATURE:
         raise ActivationError(f"{path} is not a recording: not an HDF5 file; `probe extract` writes recordings")
+    complaint = vet(path)
+    if complaint is not None:
+        raise ActivationError(f"{path} cannot be used: {complaint}; extract it again")
+
+
+def _beginning(path: Path) -> bytes:
+    if not path.is_file():
+        return b""
     try:
-        return h5py.File(path, "r")
+        with path.open("rb") as file:
+            return file.read(len(_SIGNATURE))
     except OSError as error:
-        raise ActivationError(f"{path} is truncated or damaged; extract it again") from error
-
-
-def _check_attrs(path: Path, attrs: Mapping[str, Any]) -> None:
-    if attrs.get("format") != layout.FORMAT:
-        raise ActivationError(f"{path} is an HDF5 file but not a recording; `probe extract` writes recordings")
-    if attrs.get("format_version") != layout.VERSION:
-        raise ActivationError(
-            f"{path} is a recording of version {attrs.get('format_version')}, and this program reads version "
-            f"{layout.VERSION}; extract it again"
-        )
-    if not attrs.get("complete"):
-        raise ActivationError(f"{path} is incomplete: its extraction was stopped; extract it again")
-
-
-def _map(path: Path, dataset: h5py.Dataset) -> NDArray[Any]:
-    offset = dataset.id.get_offset()
-    if offset is None:
-        raise ActivationError(
-            f"{path} keeps {dataset.name} in chunks, which this program does not read; extract it again"
-        )
-    return np.memmap(path, dataset.dtype, "r", offset, dataset.shape)
+        raise ActivationError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _plain(value: Any) -> Any:

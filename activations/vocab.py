@@ -8,10 +8,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.corpus import Corpus, codes_to_text, text_to_codes
+from activations.corpus import Corpus, text_to_codes
 from activations.errors import ActivationError
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_CHUNK = 1 << 20
 _NAMED = 5
 
 
@@ -68,19 +69,34 @@ class Vocabulary:
             ActivationError: If there are unknown characters and they may not, or cannot, be replaced. The
                 message names the first few and where they stand.
         """
-        ids = self._look_up(corpus.codes)
-        unknown = np.flatnonzero(ids < 0)
-        if len(unknown) == 0:
-            return ids
-        if replace_unknown and self.replacement is not None:
-            ids[unknown] = self.characters.index(self.replacement)
-            return ids
-        raise ActivationError(self._complaint(corpus, unknown))
+        self.check(corpus, replace_unknown=replace_unknown)
+        return self.look_up(corpus.codes)
 
-    def count_unknown(self, corpus: Corpus) -> dict[str, int]:
-        """How often each character occurs that the vocabulary lacks, most frequent first."""
-        codes = corpus.codes[self._look_up(corpus.codes) < 0]
-        return dict(Counter(codes_to_text(codes)).most_common())
+    def check(self, corpus: Corpus, *, replace_unknown: bool = False) -> int:
+        """How many characters of a corpus will be read as the replacement.
+
+        Args:
+            corpus: What is to be encoded.
+            replace_unknown: See `encode`.
+
+        Raises:
+            ActivationError: If there are unknown characters and they may not, or cannot, be replaced.
+        """
+        unknown = np.concatenate(
+            [
+                start + np.flatnonzero(self._places(corpus.codes[start : start + _CHUNK])[1])
+                for start in range(0, len(corpus), _CHUNK)
+            ]
+        )
+        if len(unknown) and not (replace_unknown and self.replacement is not None):
+            raise ActivationError(self._complaint(corpus, unknown))
+        return len(unknown)
+
+    def look_up(self, codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """(n,) ids of code points; unknown ones are read as the replacement, or as -1 if there is none."""
+        ids, unknown = self._places(codes)
+        ids[unknown] = -1 if self.replacement is None else self.characters.index(self.replacement)
+        return ids
 
     @cached_property
     def _sorted_codes(self) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
@@ -88,10 +104,11 @@ class Vocabulary:
         order = np.argsort(codes)
         return codes[order], order
 
-    def _look_up(self, codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+    def _places(self, codes: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """(n,) ids of code points, and (n,) bool, which of them are unknown and so have a wrong one."""
         known, ids = self._sorted_codes
         place = np.minimum(np.searchsorted(known, codes), len(known) - 1)
-        return np.where(known[place] == codes, ids[place], -1)
+        return ids[place], known[place] != codes
 
     def _complaint(self, corpus: Corpus, unknown: NDArray[np.int64]) -> str:
         first: dict[str, int] = {}

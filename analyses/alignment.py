@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.blocks import Block
+from activations.blocks import Block, Source
 from activations.corpus import Corpus
+from activations.selection import Selection
 from analyses.errors import AnalysisError
 from analyses.splits import TEST, TRAIN, Split
 from hypotheses import registry
@@ -38,12 +39,14 @@ class Target:
         corpus_sha256: Hash of the text that was labelled.
         labels: One for each character.
         split: What is held out.
+        selection: The characters that are used.
     """
 
     hypothesis: str
     corpus_sha256: str
     labels: Labels
     split: Split
+    selection: Selection
 
     @property
     def kind(self) -> Kind:
@@ -52,36 +55,47 @@ class Target:
 
     def rows(self, block: Block) -> Rows:
         """The labels and parts of a block's rows: row *t* has read character *t*, and so has label *t*."""
-        place = slice(block.start, block.stop)
-        parts = self.split.parts(block.start, block.stop)
+        return self._rows(block.places)
+
+    @property
+    def all_rows(self) -> Rows:
+        """The labels and parts of all characters that are used."""
+        return self._rows(slice(self.selection.start, self.selection.stop, self.selection.every))
+
+    def _rows(self, place: slice) -> Rows:
+        parts = self.split.parts(place.start, place.stop)[:: place.step]
         if self.labels.missing is not None:
             parts[self.labels.missing[place]] = -1
         return Rows(self.labels.values[place], parts)
 
 
-def ask(corpus: Corpus, hypothesis: "AnyHypothesis | Target") -> Target:
-    """The target of a hypothesis on a text, or the one that was made of it before.
+def ask(source: Source, hypothesis: "AnyHypothesis | Target") -> Target:
+    """The target of a hypothesis on what a source gives, or the one that was made of it before.
 
     Raises:
         HypothesisError: If there is no such hypothesis, or it fails on this text.
         AnalysisError: If its labels leave nothing to tell apart, or the target is of another text.
     """
     if not isinstance(hypothesis, Target):
-        return target(corpus, hypothesis)
-    if hypothesis.corpus_sha256 != corpus.sha256:
+        return target(source.corpus, hypothesis, selection=source.selection)
+    if hypothesis.corpus_sha256 != source.corpus.sha256 or hypothesis.selection != source.selection:
         raise AnalysisError(
-            f"the labels of {hypothesis.hypothesis!r} are of another text than the activations; label this one"
+            f"the labels of {hypothesis.hypothesis!r} are of another text, or of another part of it, than the "
+            "activations; label this one"
         )
     return hypothesis
 
 
-def target(corpus: Corpus, hypothesis: AnyHypothesis, split: Split | None = None) -> Target:
+def target(
+    corpus: Corpus, hypothesis: AnyHypothesis, split: Split | None = None, *, selection: Selection | None = None
+) -> Target:
     """Label a text, each document by itself.
 
     Args:
         corpus: The text.
         hypothesis: A name, see `hypotheses.registry.get`, or a function from text to labels.
-        split: What to hold out; None is the default for the text's length.
+        split: What to hold out; None is the default for the length of what is used.
+        selection: The characters that are used; None is all of them.
 
     Raises:
         HypothesisError: If there is no such hypothesis, or it fails on this text.
@@ -90,20 +104,22 @@ def target(corpus: Corpus, hypothesis: AnyHypothesis, split: Split | None = None
     """
     found = registry.get(hypothesis) if isinstance(hypothesis, str) else registry.as_hypothesis(hypothesis)
     name = hypothesis if isinstance(hypothesis, str) else found.name
-    split = split or Split.of(len(corpus))
-    if split.n_chars != len(corpus):
+    used = selection or Selection.of(len(corpus))
+    split = split or Split.of(used.stop - used.start, used.start)
+    if (split.start, split.n_chars) != (used.start, used.stop - used.start):
         raise AnalysisError(
-            f"the split is of {split.n_chars:,} characters, and the text has {len(corpus):,}; split this one"
+            f"the split is of {split.n_chars:,} characters from {split.start:,} on, and "
+            f"{used.stop - used.start:,} from {used.start:,} on are used; split these"
         )
     labels = Labels.join([found(corpus.text(document.start, document.stop)) for document in corpus.documents])
-    present = labels.present
-    parts = split.parts(0, len(corpus))
+    asked = Target(name, corpus.sha256, labels, split, used)
+    used_labels, parts = asked.all_rows
     for where, rows in (
-        ("this text", present),
-        ("the training part of this text", present & (parts == TRAIN)),
-        ("the test part of this text", present & (parts == TEST)),
+        ("this text", parts >= 0),
+        ("the training part of this text", parts == TRAIN),
+        ("the test part of this text", parts == TEST),
     ):
-        values = labels.values[rows]
+        values = used_labels[rows]
         if len(values) == 0:
             raise AnalysisError(f"{name!r} has no label anywhere in {where}; use a text in which it has")
         if (values == values[0]).all():
@@ -111,7 +127,7 @@ def target(corpus: Corpus, hypothesis: AnyHypothesis, split: Split | None = None
                 f"{name!r} is {_spell(values[0])} at every character of {where}, so there is nothing to tell apart; "
                 "use a text in which it changes"
             )
-    return Target(name, corpus.sha256, labels, split)
+    return asked
 
 
 def _spell(value: Any) -> str:

@@ -70,7 +70,7 @@ def curve_over_units(
         HypothesisError: If there is no such hypothesis, or it fails on this text.
         AnalysisError: If its labels cannot be probed for.
     """
-    asked = ask(source.corpus, hypothesis)
+    asked = ask(source, hypothesis)
     chosen = sorted(source.sites if sites is None else sites)
     with source.rereadable(chosen, progress) as recording:
         ranking = rank(recording, asked, sites=chosen, progress=progress)

@@ -146,7 +146,7 @@ def fit_units(
     """Fit linear probes that each see their own list of units, all in the same passes. See `fit`."""
     if not penalty > 0:
         raise AnalysisError(f"the penalty is {penalty}; it must be above 0")
-    asked = ask(source.corpus, hypothesis)
+    asked = ask(source, hypothesis)
     sites = sorted({unit.site for design in designs for unit in design})
     with source.rereadable(sites, progress) as recording:
         probing = _Probing(recording, asked, designs, progress)
@@ -171,11 +171,13 @@ class _Probing:
         self._sites = sorted({unit.site for unit in units})
         self._of_site = {site: _slice([unit.index for unit in units if unit.site == site]) for site in self._sites}
         self._moments = Moments.empty(len(units))
+        done = 0
         for block in source.blocks(self._sites):
             labels, parts = asked.rows(block)
             train = np.flatnonzero(parts == TRAIN)
             self._moments.merge(Moments.of(self._gather(block, train), labels[train].astype(np.float64)))
-            progress(block.stop, len(source.corpus))
+            done += block.n_chars
+            progress(done, source.selection.n_chars)
         if not np.isfinite(self._moments.mean).all():
             raise AnalysisError(_NOT_NUMBERS)
         deviation = self._moments.deviation

@@ -106,7 +106,7 @@ def rank(
         HypothesisError: If there is no such hypothesis, or it fails on this text.
         AnalysisError: If its labels cannot be ranked for, or activations are not numbers.
     """
-    asked = ask(source.corpus, hypothesis)
+    asked = ask(source, hypothesis)
     chosen = sorted(source.sites if sites is None else sites)
     measure = aucs if asked.kind == "binary" else correlations
     scores = measure(source, asked, chosen, progress)
@@ -116,8 +116,7 @@ def rank(
         for site in chosen
         for index, (train, test, raw) in enumerate(zip(*(part.tolist() for part in scores[site][:3]), strict=True))
     ]
-    parts = asked.split.parts(0, len(source.corpus))[asked.labels.present]
-    values = asked.labels.values[asked.labels.present]
+    labels, parts = asked.all_rows
     return Ranking(
         hypothesis=asked.hypothesis,
         method="auc" if asked.kind == "binary" else "r",
@@ -125,7 +124,7 @@ def rank(
         n_train=int((parts == TRAIN).sum()),
         n_test=int((parts == TEST).sum()),
         auc_error=max(float(np.nan_to_num(scores[site].error).max()) for site in chosen),
-        prevalence=float(values.mean()) if asked.kind == "binary" else None,
+        prevalence=float(labels[parts >= 0].mean()) if asked.kind == "binary" else None,
     )
 
 

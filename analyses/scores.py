@@ -52,7 +52,7 @@ def aucs(source: Source, asked: Target, sites: Collection[Site], progress: Progr
     wide = [site for site in sites if source.dtype(site) != np.float16]
     groups = _groups(source, sites)
     n_passes = len(groups) + bool(wide)
-    step = _Steps(progress, n_passes * len(source.corpus))
+    step = _Steps(progress, n_passes * source.selection.n_chars)
     bins = _bins(source, wide, step) if wide else {}
     found: dict[Site, list[Scores]] = {site: [] for site in sites}
     for group in groups:
@@ -77,7 +77,7 @@ def correlations(source: Source, asked: Target, sites: Collection[Site], progres
         AnalysisError: If an activation is not a number.
     """
     moments = {(site, part): Moments.empty(source.sites[site]) for site in sites for part in PARTS}
-    step = _Steps(progress, len(source.corpus))
+    step = _Steps(progress, source.selection.n_chars)
     for block in source.blocks(sites):
         labels, parts = asked.rows(block)
         for part in PARTS:

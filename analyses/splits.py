@@ -20,11 +20,12 @@ class Split:
     either side of them is left out.
 
     Attributes:
-        n_chars: Length of the text.
+        n_chars: Length of the text, or of the part of it that is used.
         n_stretches: Contiguous pieces it is cut into.
         n_folds: One stretch in this many is held out.
         fold: Which one of them, from 0 up to `n_folds`.
         gap: Characters of the training part left out next to each test stretch.
+        start: Where in the text that part begins.
     """
 
     n_chars: int
@@ -32,6 +33,7 @@ class Split:
     n_folds: int = 5
     fold: int = 4
     gap: int = 100
+    start: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.fold < self.n_folds <= self.n_stretches:
@@ -46,8 +48,8 @@ class Split:
             )
 
     @classmethod
-    def of(cls, n_chars: int) -> "Split":
-        """The default split of a text: shorter texts have fewer stretches and smaller gaps.
+    def of(cls, n_chars: int, start: int = 0) -> "Split":
+        """The default split of a text, or of a part of it: shorter ones have fewer stretches and smaller gaps.
 
         Raises:
             AnalysisError: If the text has fewer than 100 characters.
@@ -57,18 +59,18 @@ class Split:
                 f"the text has {n_chars} characters; at least 100 are needed to train on some and test on others"
             )
         n_stretches = min(50, max(5, n_chars // 1000 // 5 * 5))
-        return cls(n_chars=n_chars, n_stretches=n_stretches, gap=min(100, n_chars // n_stretches // 10))
+        return cls(n_chars=n_chars, n_stretches=n_stretches, gap=min(100, n_chars // n_stretches // 10), start=start)
 
     def stretch(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """The stretch that each of some places in the text lies in."""
-        return places * self.n_stretches // self.n_chars
+        return (places - self.start) * self.n_stretches // self.n_chars
 
     def parts(self, start: int, stop: int) -> NDArray[np.int8]:
         """(stop - start,) `TRAIN`, `TEST` or `GAP` for each character from `start` up to `stop`."""
         places = np.arange(start, stop)
         is_test = self._is_test(places)
-        near_test = self._is_test(np.maximum(places - self.gap, 0)) | self._is_test(
-            np.minimum(places + self.gap, self.n_chars - 1)
+        near_test = self._is_test(np.maximum(places - self.gap, self.start)) | self._is_test(
+            np.minimum(places + self.gap, self.start + self.n_chars - 1)
         )
         return np.where(is_test, TEST, np.where(near_test, GAP, TRAIN)).astype(np.int8)
 

@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from activations.blocks import Block, Source, select_sites
     from activations.borders import LaneDifference
+    from activations.checking import Check, check
     from activations.corpus import Corpus, Document
     from activations.errors import ActivationError
     from activations.extraction import Extraction, LiveActivations, extract
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from activations.models.checkpoints import load_model, save_model
     from activations.models.evaluation import Evaluation, evaluate
     from activations.models.training import Training, TrainingConfig, hold_out, train
+    from activations.reading import Arithmetic
+    from activations.selection import Selection
     from activations.store import Recording
     from activations.units import Site, Unit
     from activations.vocab import Vocabulary
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "activations.blocks": ("Block", "Source", "select_sites"),
     "activations.borders": ("LaneDifference",),
+    "activations.checking": ("Check", "check"),
     "activations.corpus": ("Corpus", "Document"),
     "activations.errors": ("ActivationError",),
     "activations.extraction": ("Extraction", "LiveActivations", "extract"),
@@ -50,6 +54,8 @@ _HOMES = {
     "activations.models.checkpoints": ("load_model", "save_model"),
     "activations.models.evaluation": ("Evaluation", "evaluate"),
     "activations.models.training": ("Training", "TrainingConfig", "hold_out", "train"),
+    "activations.reading": ("Arithmetic",),
+    "activations.selection": ("Selection",),
     "activations.store": ("Recording",),
     "activations.units": ("Site", "Unit"),
     "activations.vocab": ("Vocabulary",),
@@ -69,9 +75,11 @@ _HOMES = {
 __all__ = [
     "ActivationError",
     "AnalysisError",
+    "Arithmetic",
     "BinaryProbeResult",
     "Block",
     "CharRNN",
+    "Check",
     "Corpus",
     "Curve",
     "Demo",
@@ -89,6 +97,7 @@ __all__ = [
     "RankedUnit",
     "Ranking",
     "Recording",
+    "Selection",
     "Site",
     "Source",
     "Split",
@@ -100,6 +109,7 @@ __all__ = [
     "__version__",
     "bundled_model",
     "bundled_text",
+    "check",
     "curve_over_units",
     "evaluate",
     "extract",

@@ -16,6 +16,7 @@ from activations.lanes import BLOCK_CHARS
 from activations.layout import Grid
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.recorder import recording
+from activations.selection import Selection
 from activations.vocab import Vocabulary
 from hypotheses.registry import get
 
@@ -70,7 +71,7 @@ def planted(code_text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
         values[unit.site][:, unit.index] += sign * labels * (1.0 if labels.dtype == bool else 0.05)
     stored = {site: array.astype("f4" if site.signal == "cell" else "f2") for site, array in values.items()}
     path = tmp_path_factory.mktemp("planted") / "activations.h5"
-    grid = Grid(corpus.documents, BLOCK_CHARS)
+    grid = Grid(corpus.documents, Selection.of(len(corpus)), BLOCK_CHARS)
     layout = {site: (SITES[site], array.dtype) for site, array in stored.items()}
     with recording(path, corpus, Vocabulary.of([code_text]), layout, predictions=False) as recorder:
         for document, start, stop in zip(grid.documents, grid.starts, grid.stops, strict=True):

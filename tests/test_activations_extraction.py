@@ -15,6 +15,7 @@ from activations.blocks import Source, select_sites
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.extraction import LiveActivations, extract
+from activations.lanes import cut
 from activations.models.cells import CELLS
 from activations.models.char_rnn import CharRNN
 from activations.models.evaluation import evaluate
@@ -84,7 +85,7 @@ def test_one_lane_is_exact_and_the_first_lane_of_many_is_too(cell: str, code_tex
     exact = gathered(LiveActivations(model, corpus, n_lanes=1), site)
     np.testing.assert_allclose(exact, expected, atol=6e-4, rtol=1e-3)  # float16
     lanes = gathered(LiveActivations(model, corpus, n_lanes=8, warm_up_chars=0), site)
-    first = len(corpus) // 8 // 128 * 128
+    first = len(corpus) // 8 // 512 * 512
     np.testing.assert_allclose(lanes[:first], exact[:first], atol=6e-4, rtol=1e-3)
 
 
@@ -95,9 +96,10 @@ def test_what_lanes_differ_by_is_measured_where_they_meet(code_text: str) -> Non
     live = LiveActivations(model, corpus, n_lanes=3, warm_up_chars=0)
     cold = gathered(live, Site(1, "cell"))
     exact = gathered(LiveActivations(model, corpus, n_lanes=1), Site(1, "cell"))
-    borders = [piece * -(-len(corpus) // (3 * 128)) * 128 for piece in (1, 2)]
-    arriving = cold[np.array(borders) - 1]  # the next lane starts cold, from zero
+    pieces = cut(corpus, live.selection, 3, 0, live.turn_chars)
+    arriving = cold[[piece.start - 1 for piece in pieces[1:]]]  # the next lane starts cold, from zero
     found = live.lane_differences[Site(1, "cell")]
+    np.testing.assert_allclose(found.by_unit, np.abs(arriving).max(0), rtol=1e-5)
     assert found.largest == pytest.approx(np.abs(arriving).max(), rel=1e-5)
     assert found.typical == pytest.approx(np.abs(arriving).mean(), rel=1e-5)
     assert not np.allclose(cold, exact, atol=0.01)

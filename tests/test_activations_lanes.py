@@ -4,35 +4,53 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activations.corpus import Corpus
-from activations.lanes import BLOCK_CHARS, cut, rounds, share_out
+from activations.lanes import BLOCK_CHARS, EXACT_TURN_CHARS, cut, rounds, share_out
+from activations.selection import Selection
 
 corpora = st.lists(st.integers(2, 3000), min_size=1, max_size=6).map(
     lambda sizes: Corpus.from_texts("x" * n for n in sizes)
 )
 
 
-@given(corpora, st.integers(1, 40), st.integers(0, 700))
-def test_every_character_is_kept_once_after_a_warm_up(corpus: Corpus, n_lanes: int, warm_up_chars: int) -> None:
+@st.composite
+def parts(draw: st.DrawFn) -> tuple[Corpus, Selection]:
+    corpus = draw(corpora)
+    start = draw(st.integers(0, len(corpus) - 1))
+    return corpus, Selection.of(len(corpus), start, draw(st.integers(start + 1, len(corpus))))
+
+
+@given(parts(), st.integers(2, 40), st.integers(0, 700), st.sampled_from([128, 256, 512]))
+def test_every_character_is_kept_once_after_a_warm_up(
+    part: tuple[Corpus, Selection], n_lanes: int, warm_up_chars: int, turn_chars: int
+) -> None:
+    corpus, selection = part
     kept: list[int] = []
-    lanes = share_out(cut(corpus, n_lanes, warm_up_chars), n_lanes)
+    lanes = share_out(cut(corpus, selection, n_lanes, warm_up_chars, turn_chars), n_lanes, turn_chars)
     assert len(lanes) <= n_lanes
     before: list[int] = []
-    for turns in rounds(lanes):
+    for turns in rounds(lanes, turn_chars):
         assert not before or len(turns) <= len(before)
         for lane, turn in enumerate(turns):
             document = corpus.documents[turn.piece.document]
+            first = max(document.start, selection.start)
             assert document.start <= turn.start < turn.stop <= document.stop
-            assert (turn.start - document.start) % BLOCK_CHARS == 0
             assert turn.is_first or turn.start == before[lane]
+            assert turn.n_chars == turn_chars or turn.stop == turn.piece.stop  # else others would read padding
             if turn.is_kept:
                 kept += range(turn.start, turn.stop)
-            if turn.is_first and turn.start > document.start:
+                assert (turn.start - first) % BLOCK_CHARS == 0
+            if turn.is_first and turn.start > document.start + turn_chars:
                 assert turn.piece.start - turn.start >= warm_up_chars
         before = [turn.stop for turn in turns]
-    assert sorted(kept) == list(range(len(corpus)))
+    assert sorted(kept) == list(range(selection.start, selection.stop))
 
 
-@given(corpora)
-def test_one_lane_reads_every_document_without_a_break(corpus: Corpus) -> None:
-    pieces = cut(corpus, 1, 512)
-    assert [(p.warm_up, p.start, p.stop) for p in pieces] == [(d.start, d.start, d.stop) for d in corpus.documents]
+@given(parts())
+def test_one_lane_reads_every_document_without_a_break(part: tuple[Corpus, Selection]) -> None:
+    corpus, selection = part
+    pieces = cut(corpus, selection, 1, 512, EXACT_TURN_CHARS)
+    inside = [d for d in corpus.documents if d.start < selection.stop and d.stop > selection.start]
+    assert [piece.warm_up for piece in pieces] == [d.start for d in inside]
+    assert not any(piece.follows or piece.goes_on for piece in pieces)
+    kept = [place for piece in pieces for place in range(piece.start, piece.stop)]
+    assert kept == list(range(selection.start, selection.stop))

@@ -12,11 +12,13 @@ from activations.corpus import Corpus
 from activations.extraction import LiveActivations
 from activations.models.cells import CELLS
 from activations.models.char_rnn import CharRNN
+from activations.reading import Arithmetic
 from activations.units import Site
 
 Array = NDArray[np.float64]
 TEXT = "The quick brown fox jumps over the lazy dog.\n" * 9
 
+one_lane_or_more = pytest.mark.parametrize("n_lanes", [1, 3])
 every_cell = pytest.mark.parametrize("cell", list(CELLS))
 
 
@@ -72,12 +74,13 @@ EQUATIONS = {
 }
 
 
-def recorded(model: CharRNN) -> dict[Site, NDArray[np.float32]]:
-    """All signals as they were computed, before they are rounded for a recording."""
-    live = LiveActivations(model, Corpus.from_texts([TEXT]), n_lanes=1)
-    live.dtype = lambda site: np.dtype(np.float32)  # type: ignore[method-assign]
+def recorded(model: CharRNN, n_lanes: int) -> dict[Site, NDArray[np.float32]]:
+    """All signals of a text in float32; with more lanes than one, of the last of as many copies side by side."""
+    corpus = Corpus.from_texts([TEXT] * n_lanes)
+    live = LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=Arithmetic(dtype="float32"))
     blocks = sorted(live.blocks(), key=lambda block: block.start)
-    return {site: np.concatenate([block.values[site] for block in blocks]) for site in live.sites}
+    last = [block for block in blocks if block.document == n_lanes - 1]
+    return {site: np.concatenate([block.values[site] for block in last]) for site in live.sites}
 
 
 def inputs(model: CharRNN) -> torch.Tensor:
@@ -88,11 +91,12 @@ def inputs(model: CharRNN) -> torch.Tensor:
 
 
 @every_cell
+@one_lane_or_more
 @pytest.mark.parametrize("n_layers", [1, 2, 3])
 @pytest.mark.parametrize("n_embedding", [0, 5])
-def test_hidden_states_equal_those_of_torch(cell: str, n_layers: int, n_embedding: int) -> None:
+def test_hidden_states_equal_those_of_torch(cell: str, n_layers: int, n_embedding: int, n_lanes: int) -> None:
     model = random_model(TEXT, cell=cell, n_layers=n_layers, n_units=7, n_embedding=n_embedding)
-    values = recorded(model)
+    values = recorded(model, n_lanes)
     x = inputs(model)
     for layer in range(n_layers):
         alone = model.cell.module(x.shape[1], 7, 1)
@@ -104,10 +108,11 @@ def test_hidden_states_equal_those_of_torch(cell: str, n_layers: int, n_embeddin
 
 
 @every_cell
+@one_lane_or_more
 @pytest.mark.parametrize("n_embedding", [0, 5])
-def test_every_signal_equals_the_equations_in_float64(cell: str, n_embedding: int) -> None:
+def test_every_signal_equals_the_equations_in_float64(cell: str, n_embedding: int, n_lanes: int) -> None:
     model = random_model(TEXT, cell=cell, n_layers=2, n_units=7, n_embedding=n_embedding)
-    values = recorded(model)
+    values = recorded(model, n_lanes)
     x = inputs(model).double().numpy()
     for layer in range(2):
         pairs = {"ih": "weight_ih", "hh": "weight_hh", "bih": "bias_ih", "bhh": "bias_hh"}

@@ -25,7 +25,7 @@ def path(code_text: str, tmp_path: Path) -> Path:
 def test_a_recording_can_be_understood_with_h5py_alone(path: Path, code_text: str) -> None:
     with h5py.File(path) as file:
         assert file.attrs["format"] == "character activations"
-        assert file.attrs["format_version"] == 1
+        assert file.attrs["format_version"] == 2
         assert file.attrs["complete"]
         assert "".join(map(chr, file["text"][:])) == code_text
         assert sorted(map(chr, file["vocab"][:])) == sorted(set(code_text))
@@ -97,10 +97,13 @@ def shorten(path: Path) -> None:
         (lambda path: path.write_bytes(b"hello " * 99), "not an HDF5 file"),
         (shorten, "truncated or damaged"),
         (edit(complete=False), "incomplete"),
-        (edit(format_version=2), "version 2, and this program reads version 1"),
+        (edit(format_version=1), "version 1, and this program reads version 2"),
         (edit(format="pictures"), "not a recording"),
-        (delete("text"), "damaged recording"),
-        (delete("checksums/text"), "damaged recording"),
+        (delete("text"), "/text is missing"),
+        (delete("checksums/text"), "no checksums of /text"),
+        (delete("layers/1/cell"), "/layers/1/cell is missing"),
+        (edit(every=2), "do not fit their checksum"),
+        (lambda path: h5py.File(path, "w").close(), "not a recording"),
     ],
 )
 def test_what_is_no_whole_recording_is_refused(path: Path, damage: Callable[[Path], None], complaint: str) -> None:
@@ -135,7 +138,7 @@ def test_a_failed_extraction_leaves_nothing_new(
     with pytest.raises(expected, match="disk is full" if isinstance(failure, OSError) else None):
         extract(live, path)
     assert path.read_bytes() == before
-    assert list(path.parent.iterdir()) == [path]
+    assert list(path.parent.iterdir()) == [path]  # no checkpoint was made yet
 
 
 def test_a_disk_without_room_is_noticed_before_the_model_runs(

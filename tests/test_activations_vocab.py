@@ -20,7 +20,7 @@ def test_rare_characters_share_a_declared_replacement() -> None:
     vocabulary = Vocabulary.of(["aaabbbc"], min_count=2)
     assert vocabulary == Vocabulary("ab" + REPLACEMENT, REPLACEMENT)
     assert vocabulary.encode(Corpus.from_texts(["abcz"]), replace_unknown=True).tolist() == [0, 1, 2, 2]
-    assert vocabulary.count_unknown(Corpus.from_texts(["czabz"])) == {"z": 2, "c": 1}
+    assert vocabulary.check(Corpus.from_texts(["czabz"]), replace_unknown=True) == 3
 
 
 def test_unknown_characters_are_named_with_their_place() -> None:

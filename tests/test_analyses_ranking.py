@@ -134,7 +134,7 @@ def test_a_unit_that_never_changes_stands_last(code_text: str) -> None:
 
 def test_activations_that_are_no_numbers_are_refused(code_text: str) -> None:
     model = random_model(code_text)
-    model.weight_hh(1).data[:] = np.nan
+    model.rnn.get_parameter("weight_hh_l1").data[:] = np.nan
     live = LiveActivations(model, Corpus.from_texts([code_text]))
     for name in ("in_quotes", "position_in_line"):
         with pytest.raises(AnalysisError, match="not numbers"):

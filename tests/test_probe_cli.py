@@ -77,13 +77,13 @@ def test_rank_fit_and_curve_find_the_planted_unit(run: Run, planted: Path, name:
 
 def test_the_road_on_ones_own_files(run: Run, code_text: str) -> None:
     Path("corpus.txt").write_text(code_text, encoding="utf-8")
-    status, out, _ = run("train", "corpus.txt", "--units", "8", "--epochs", "1", "--lanes", "8", "--steps", "32")
+    status, out, _ = run("train", "corpus.txt", "--units", "8", "--epochs", "3", "--lanes", "8", "--steps", "32")
     assert status == 0
     assert "model.pt" in out
     status, out, _ = run("extract", "model.pt", "corpus.txt", "--json")
     [row] = rows(out)
     assert status == 0
-    assert set(row) == {"path", "n_chars", "sites", "nats_per_char", "chars_per_s", "lane_difference"}
+    assert set(row) == {"path", "n_chars", "sites", "nats_per_char", "chars_per_s", "lane_difference", "unsettled"}
     assert row["n_chars"] == len(code_text)
     assert row["path"] == "activations.h5"
     assert len(row["sites"]) == 12  # type: ignore[arg-type]
@@ -255,11 +255,11 @@ def test_packages_of_another_distribution_are_refused(
 
 def test_replacements_are_counted(run: Run, code_text: str) -> None:
     Path("corpus.txt").write_text(code_text + "\n€€", encoding="utf-8")
-    run("train", "corpus.txt", "--units", "4", "--epochs", "1", "--lanes", "8", "--min-count", "5")
+    run("train", "corpus.txt", "--units", "8", "--epochs", "3", "--lanes", "8", "--min-count", "5")
     status, _, err = run("extract", "model.pt", "corpus.txt")
     assert status == 1
     assert "--replace-unknown" in err
-    status, _, err = run("extract", "model.pt", "corpus.txt", "--replace-unknown", "--sites", "0/hidden")
+    status, _, err = run("extract", "model.pt", "corpus.txt", "--replace-unknown", "--sites", "0/hidden", "--force")
     assert status == 0
     assert "2 characters are read as" in err
 

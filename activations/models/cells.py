@@ -1,88 +1,140 @@
-"""The recurrent cells: a stretch of time, every gate, in the equations of the papers.
+"""The recurrent cells: one step, every gate, in the equations of the papers.
 
-A cell reads `projected`, the input's share of each gate with the biases already added, and carries its state
-from step to step. Rows are lanes, which do not see each other. Every function fills the tensors of `out`, one
-for each signal, (n_steps, n_lanes, n_units), and changes `state` to what it is after the last step.
+`gates` holds the input's share of each gate with the biases already added, (n_lanes, n_gates * n_units), and the gates
+themselves afterwards. Rows are lanes, which do not see each other. There are two ways through a stretch of time, with
+the same equations:
 
-The rows of PyTorch's weight matrices come in the order of `Cell.gates`.
+- a `step` after another;
+- `fill`, for when the hidden states are known already, from PyTorch's fused layers: the gates of all steps are then one
+  matrix product, and only what is carried from step to step without a matrix is left to go through.
+
+The gates stand in the order of `Cell.order`, those with a sigmoid first, so that one call serves them all.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 State = dict[str, Tensor]
-Scan = Callable[[Tensor, State, Tensor, Tensor, Mapping[str, Tensor]], None]
+Signals = Mapping[str, Tensor]
 
 
-def scan_lstm(
-    projected: Tensor, state: State, weight: Tensor, candidate_bias: Tensor, out: Mapping[str, Tensor]
-) -> None:
+class Recurrent(NamedTuple):
+    """The recurrent half of a layer.
+
+    Attributes:
+        weight: (n_units, n_gates * n_units), float32 or bfloat16.
+        candidate_bias: (n_units,) the recurrent bias of the last gate, which a GRU keeps inside its reset gate.
+    """
+
+    weight: Tensor
+    candidate_bias: Tensor
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Recurrent":
+        """The same elsewhere, for products in `dtype`."""
+        return Recurrent(self.weight.detach().to(device, dtype), self.candidate_bias.detach().to(device))
+
+    def add_to(self, gates: Tensor, hidden: Tensor) -> None:
+        """Add the product of hidden states to their gates: (n, n_units) to (n, n_gates * n_units)."""
+        if self.weight.dtype == gates.dtype:
+            gates.addmm_(hidden, self.weight)
+        else:
+            gates.add_(torch.mm(hidden.to(self.weight.dtype), self.weight))
+
+    def product(self, hidden: Tensor) -> Tensor:
+        """(n, n_gates * n_units) product of hidden states, with the bias of the candidate."""
+        product = torch.mm(hidden.to(self.weight.dtype), self.weight).to(hidden.dtype)
+        product[:, -len(self.candidate_bias) :] += self.candidate_bias
+        return product
+
+
+Views = tuple[Tensor, ...]
+Step = Callable[[Views, State, Recurrent], None]
+Fill = Callable[[Tensor, State, Recurrent, Tensor, Signals], None]
+
+
+def lstm_step(views: Views, state: State, recurrent: Recurrent) -> None:
     """Long short-term memory, Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000.
 
     i, f, o = sigmoid(W x + U h + b); g = tanh(W x + U h + b); c = f c + i g; h = o tanh(c)
     """
-    hidden, cell = state["hidden"], state["cell"]  # (n_lanes, n_units)
-    n = hidden.shape[1]
-    transposed = weight.t().contiguous()  # (n_units, 4 * n_units)
-    for t in range(len(projected)):
-        gates = torch.addmm(projected[t], hidden, transposed)  # (n_lanes, 4 * n_units)
-        i = torch.sigmoid(gates[:, :n], out=out["input_gate"][t])
-        f = torch.sigmoid(gates[:, n : 2 * n], out=out["forget_gate"][t])
-        g = torch.tanh(gates[:, 2 * n : 3 * n], out=out["candidate"][t])
-        o = torch.sigmoid(gates[:, 3 * n :], out=out["output_gate"][t])
-        cell = torch.addcmul(torch.mul(i, g), f, cell, out=out["cell"][t])
-        hidden = torch.mul(o, torch.tanh(cell), out=out["hidden"][t])
-    state["hidden"].copy_(hidden)
-    state["cell"].copy_(cell)
+    gates, sigmoids, i, f, o, g, hidden, cell = views
+    recurrent.add_to(gates, state["hidden"])
+    sigmoids.sigmoid_()
+    g.tanh_()
+    state["cell"] = torch.mul(i, g, out=cell).addcmul_(f, state["cell"])
+    state["hidden"] = torch.tanh(cell, out=hidden).mul_(o)
 
 
-def scan_gru(
-    projected: Tensor, state: State, weight: Tensor, candidate_bias: Tensor, out: Mapping[str, Tensor]
-) -> None:
+def lstm_views(gates: Tensor, own: Signals) -> Views:
+    """What a step, or a stretch of them, works on: parts of tensors, cut once."""
+    n = gates.shape[-1] // 4
+    return (gates, gates[..., : 3 * n], *gates.chunk(4, -1), own["hidden"], own["cell"])
+
+
+def lstm_fill(gates: Tensor, state: State, recurrent: Recurrent, before: Tensor, own: Signals) -> None:
+    """The gates and the cell of an LSTM, from its hidden states before each step, (n_steps, n_lanes, n_units)."""
+    _, sigmoids, i, f, _, g, _, cells = lstm_views(gates, own)
+    recurrent.add_to(gates.flatten(0, 1), before.flatten(0, 1))
+    sigmoids.sigmoid_()
+    g.tanh_()
+    torch.mul(i, g, out=cells)
+    cell = state["cell"]
+    for t in range(len(gates)):
+        cell = cells[t].addcmul_(f[t], cell)
+    state["cell"] = cell
+
+
+def gru_step(views: Views, state: State, recurrent: Recurrent) -> None:
     """Gated recurrent unit, Cho et al. 2014, with the reset gate behind the matrix, as cuDNN has it.
 
     r, z = sigmoid(W x + U h + b); n = tanh(W x + b + r (U h + b')); h = (1 - z) n + z h
     """
-    hidden = state["hidden"]  # (n_lanes, n_units)
-    n = hidden.shape[1]
-    recurrent_bias = torch.cat([torch.zeros(2 * n, dtype=weight.dtype, device=weight.device), candidate_bias])
-    transposed = weight.t().contiguous()  # (n_units, 3 * n_units)
-    for t in range(len(projected)):
-        recurrent = torch.addmm(recurrent_bias, hidden, transposed)  # (n_lanes, 3 * n_units)
-        r = torch.sigmoid(projected[t][:, :n] + recurrent[:, :n], out=out["reset_gate"][t])
-        z = torch.sigmoid(projected[t][:, n : 2 * n] + recurrent[:, n : 2 * n], out=out["update_gate"][t])
-        g = torch.tanh(torch.addcmul(projected[t][:, 2 * n :], r, recurrent[:, 2 * n :]), out=out["candidate"][t])
-        hidden = torch.lerp(g, hidden, z, out=out["hidden"][t])
-    state["hidden"].copy_(hidden)
+    sigmoids, r, z, candidate, hidden = views
+    product = recurrent.product(state["hidden"])
+    n = candidate.shape[-1]
+    sigmoids.add_(product[:, : 2 * n]).sigmoid_()
+    candidate.addcmul_(r, product[:, 2 * n :]).tanh_()
+    state["hidden"] = torch.lerp(candidate, state["hidden"], z, out=hidden)
 
 
-def scan_rnn(
-    projected: Tensor, state: State, weight: Tensor, candidate_bias: Tensor, out: Mapping[str, Tensor]
-) -> None:
+def gru_views(gates: Tensor, own: Signals) -> Views:
+    """What a step, or a stretch of them, works on: parts of tensors, cut once."""
+    n = gates.shape[-1] // 3
+    return (gates[..., : 2 * n], *gates.chunk(3, -1), own["hidden"])
+
+
+def gru_fill(gates: Tensor, state: State, recurrent: Recurrent, before: Tensor, own: Signals) -> None:
+    """The gates of a GRU, from its hidden states before each step, (n_steps, n_lanes, n_units)."""
+    flat = gru_views(gates.flatten(0, 1), {"hidden": torch.empty_like(before).flatten(0, 1)})
+    gru_step(flat, {"hidden": before.flatten(0, 1)}, recurrent)
+
+
+def rnn_step(views: Views, state: State, recurrent: Recurrent) -> None:
     """Simple recurrent network, Elman 1990: h = tanh(W x + U h + b)."""
-    _scan_simple(torch.tanh, projected, state, weight, out["hidden"])
+    gates, hidden = views
+    recurrent.add_to(gates, state["hidden"])
+    state["hidden"] = torch.tanh(gates, out=hidden)
 
 
-def scan_rnn_relu(
-    projected: Tensor, state: State, weight: Tensor, candidate_bias: Tensor, out: Mapping[str, Tensor]
-) -> None:
+def rnn_relu_step(views: Views, state: State, recurrent: Recurrent) -> None:
     """Simple recurrent network of rectified units, Le, Jaitly & Hinton 2015: h = max(0, W x + U h + b)."""
-    _scan_simple(torch.relu, projected, state, weight, out["hidden"])
+    gates, hidden = views
+    recurrent.add_to(gates, state["hidden"])
+    state["hidden"] = torch.clamp(gates, min=0, out=hidden)
 
 
-def _scan_simple(
-    activate: Callable[[Tensor], Tensor], projected: Tensor, state: State, weight: Tensor, out: Tensor
-) -> None:
-    hidden = state["hidden"]
-    transposed = weight.t().contiguous()
-    for t in range(len(projected)):
-        out[t] = activate(torch.addmm(projected[t], hidden, transposed))
-        hidden = out[t]
-    state["hidden"].copy_(hidden)
+def rnn_views(gates: Tensor, own: Signals) -> Views:
+    """What a step works on."""
+    return gates, own["hidden"]
+
+
+def rnn_fill(gates: Tensor, state: State, recurrent: Recurrent, before: Tensor, own: Signals) -> None:
+    """A simple recurrent network has nothing but its hidden states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +144,9 @@ class Cell:
     Attributes:
         name: As in a checkpoint's configuration.
         module: Makes PyTorch's fused layers of the same kind.
-        scan: Runs one layer over a stretch of time, keeping every signal.
+        step: Reads one character, in every lane.
+        views: What a step works on, from the gates and the signals that are no gates.
+        fill: Finds the other signals where the hidden states are known.
         state: The signals that are carried from one character to the next.
         gates: The signals whose rows stack up in PyTorch's weight matrices, in their order.
         unbounded: The signals that may grow beyond [-1, 1], and so want float32.
@@ -100,7 +154,9 @@ class Cell:
 
     name: str
     module: Callable[..., torch.nn.RNNBase]
-    scan: Scan
+    step: Step
+    views: Callable[[Tensor, Signals], Views]
+    fill: Fill
     state: tuple[str, ...]
     gates: tuple[str, ...]
     unbounded: tuple[str, ...] = ()
@@ -110,6 +166,20 @@ class Cell:
         """All that is recorded of a layer: the state, then the gates."""
         return self.state + tuple(gate for gate in self.gates if gate not in self.state)
 
+    def named(self, gates: Tensor, own: Signals) -> dict[str, Tensor]:
+        """Every signal by its name, (n_steps, n_lanes, n_units), once `scan` or `fill` is done."""
+        return {**dict(zip(self.order, gates.chunk(len(self.gates), -1), strict=True)), **own}
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The gates in the order in which they are computed: those with a sigmoid first."""
+        return tuple(sorted(self.gates, key=lambda gate: not gate.endswith("_gate")))
+
+    def ordered(self, rows: Tensor) -> Tensor:
+        """Rows of a weight matrix, or of a bias, in that order."""
+        by_gate = dict(zip(self.gates, rows.chunk(len(self.gates)), strict=True))
+        return torch.cat([by_gate[gate] for gate in self.order])
+
 
 CELLS = {
     cell.name: cell
@@ -117,7 +187,9 @@ CELLS = {
         Cell(
             "lstm",
             torch.nn.LSTM,
-            scan_lstm,
+            lstm_step,
+            lstm_views,
+            lstm_fill,
             state=("hidden", "cell"),
             gates=("input_gate", "forget_gate", "candidate", "output_gate"),
             unbounded=("cell",),
@@ -125,15 +197,19 @@ CELLS = {
         Cell(
             "gru",
             torch.nn.GRU,
-            scan_gru,
+            gru_step,
+            gru_views,
+            gru_fill,
             state=("hidden",),
             gates=("reset_gate", "update_gate", "candidate"),
         ),
-        Cell("rnn", torch.nn.RNN, scan_rnn, state=("hidden",), gates=("hidden",)),
+        Cell("rnn", torch.nn.RNN, rnn_step, rnn_views, rnn_fill, state=("hidden",), gates=("hidden",)),
         Cell(
             "rnn_relu",
             partial(torch.nn.RNN, nonlinearity="relu"),
-            scan_rnn_relu,
+            rnn_relu_step,
+            rnn_views,
+            rnn_fill,
             state=("hidden",),
             gates=("hidden",),
             unbounded=("hidden",),

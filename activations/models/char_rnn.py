@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from activations.errors import ActivationError
-from activations.models.cells import CELLS, Cell
+from activations.models.cells import CELLS, Cell, Recurrent
 from activations.vocab import Vocabulary
 
 _ONE_HOT_SCALE = 0.4
@@ -42,12 +42,14 @@ class CharRNN(nn.Module):
     Attributes:
         config: Its shape.
         vocabulary: The characters that it knows.
+        trained: Whether its weights were learned, here or elsewhere; a fresh model knows nothing.
     """
 
     def __init__(self, config: ModelConfig, vocabulary: Vocabulary, *, dropout: float = 0.0) -> None:
         super().__init__()
         self.config = config
         self.vocabulary = vocabulary
+        self.trained = False
         n_inputs = config.n_embedding or len(vocabulary)
         self.embedding = nn.Embedding(len(vocabulary), n_inputs) if config.n_embedding else None
         self.rnn = self.cell.module(
@@ -77,48 +79,51 @@ class CharRNN(nn.Module):
         Returns:
             (n_steps, n_lanes, n_characters) logits of the next character, and the state after the last step.
         """
-        if self.embedding is None:
-            inputs = nn.functional.one_hot(ids, len(self.vocabulary)).to(self.readout.weight.dtype)
-        else:
-            inputs = self.embedding(ids)
         carried = state if state is None or len(state) > 1 else state[0]
-        outputs, carried = self.rnn(inputs, carried)
+        outputs, carried = self.rnn(self.input_vectors(ids), carried)
         after = carried if isinstance(carried, tuple) else (carried,)
         return self.readout(self.dropout(outputs)), after
 
-    def weight_hh(self, layer: int) -> Tensor:
-        """(n_gates * n_units, n_units) recurrent weights of a layer."""
-        return self._weight("weight_hh", layer)
+    def input_table(self) -> Tensor:
+        """(n_characters, n_gates * n_units) what each character gives to the gates of layer 0, with the biases.
 
-    def candidate_bias(self, layer: int) -> Tensor:
-        """(n_units,) the recurrent bias of the last gate, which a GRU keeps inside its reset gate."""
-        return self._weight("bias_hh", layer)[-self.config.n_units :]
-
-    def project(self, inputs: Tensor, layer: int) -> Tensor:
-        """What a layer's input gives to each gate, all biases added but the one within a GRU's reset gate.
-
-        Args:
-            inputs: (n_steps, n_lanes) ids for layer 0, (n_steps, n_lanes, n_units) activations above.
-            layer: Counted from 0.
-
-        Returns:
-            (n_steps, n_lanes, n_gates * n_units).
+        The gates are in the order of `Cell.order`, here and below. It takes the place of a matrix product. The bias
+        within a GRU's reset gate is not in it.
         """
-        if layer == 0:
-            return nn.functional.embedding(inputs, self._input_table())
-        return nn.functional.linear(inputs, self._weight("weight_ih", layer), self._input_bias(layer))
-
-    def _input_table(self) -> Tensor:
-        """(n_characters, n_gates * n_units): the product of every possible input, a look-up instead of a matrix."""
-        weight = self._weight("weight_ih", 0)
+        weight = self.cell.ordered(self._weight("weight_ih", 0))
         product = weight.t() if self.embedding is None else self.embedding.weight @ weight.t()
         return product + self._input_bias(0)
+
+    def input_weights(self, layer: int) -> tuple[Tensor, Tensor]:
+        """What the layer below gives to the gates: weights (n_units, n_gates * n_units) and biases."""
+        return self.cell.ordered(self._weight("weight_ih", layer)).t(), self._input_bias(layer)
+
+    def recurrent(self, layer: int) -> Recurrent:
+        """The recurrent half of a layer."""
+        return Recurrent(
+            self.cell.ordered(self._weight("weight_hh", layer)).t().contiguous(),
+            self._weight("bias_hh", layer)[-self.config.n_units :],
+        )
+
+    def fused(self, layer: int) -> nn.RNNBase:
+        """A layer by itself, as PyTorch's module, with weights of its own."""
+        n_inputs = self.rnn.input_size if layer == 0 else self.config.n_units
+        alone = self.cell.module(n_inputs, self.config.n_units)
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+            getattr(alone, f"{name}_l0").data.copy_(self._weight(name, layer))
+        return alone.to(self.readout.weight.device).eval()
+
+    def input_vectors(self, ids: Tensor) -> Tensor:
+        """What layer 0 is given for characters: one-hot or embedded, with one more axis than `ids`."""
+        if self.embedding is None:
+            return nn.functional.one_hot(ids, len(self.vocabulary)).to(self.readout.weight.dtype)
+        return torch.as_tensor(self.embedding(ids))
 
     def _input_bias(self, layer: int) -> Tensor:
         recurrent = self._weight("bias_hh", layer).clone()
         if self.config.cell == "gru":
             recurrent[-self.config.n_units :] = 0
-        return self._weight("bias_ih", layer) + recurrent
+        return self.cell.ordered(self._weight("bias_ih", layer) + recurrent)
 
     def _weight(self, name: str, layer: int) -> Tensor:
         weight = getattr(self.rnn, f"{name}_l{layer}")

@@ -50,6 +50,7 @@ def save_model(
         "vocabulary": {"characters": model.vocabulary.characters, "replacement": model.vocabulary.replacement},
         "weights": {name: weight.detach().to("cpu", DTYPES[dtype]) for name, weight in model.state_dict().items()},
         "training": dict(training or {}),
+        "trained": model.trained,
     }
     buffer = io.BytesIO()  # torch tells a full disk by a RuntimeError, a plain write by an OSError
     torch.save(content, buffer)
@@ -69,6 +70,7 @@ def load_model(path: Path | str) -> CharRNN:
         config = ModelConfig(**content["config"])
         vocabulary = Vocabulary(content["vocabulary"]["characters"], content["vocabulary"]["replacement"])
         model = CharRNN(config, vocabulary)
+        model.trained = bool(content.get("trained", content["training"]))
         model.load_state_dict({name: weight.float() for name, weight in content["weights"].items()})
     except ActivationError as error:
         raise ActivationError(f"{path} is a damaged checkpoint: {error}") from error

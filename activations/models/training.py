@@ -185,6 +185,7 @@ def _train(
             best = {name: weight.clone() for name, weight in net.state_dict().items()}
         note = f"loss {losses[-1]:.3f}, held-out {evaluations[-1].nats_per_char:.3f}"
     net.load_state_dict(best)
+    net.trained = True
     return Training(model=net.eval(), losses=tuple(losses), held_out=tuple(evaluations), config=config)
 
 

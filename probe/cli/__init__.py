@@ -12,6 +12,7 @@ from activations.errors import ActivationError
 from analyses.errors import AnalysisError
 from hypotheses.errors import HypothesisError
 from probe import __version__
+from probe.cli.check import check
 from probe.cli.curve import curve
 from probe.cli.demo import demo
 from probe.cli.extract import extract
@@ -22,7 +23,7 @@ from probe.cli.show import warn
 from probe.cli.train import train
 
 _INTERRUPTED = 130  # the exit status that typer makes of Ctrl-C
-COMMANDS = (demo, train, extract, hypotheses, rank, fit, curve)
+COMMANDS = (demo, train, extract, check, hypotheses, rank, fit, curve)
 
 app = typer.Typer(name="probe", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for _command in COMMANDS:
@@ -55,7 +56,7 @@ def main() -> None:
         app()
     except SystemExit as stop:
         if stop.code == _INTERRUPTED:
-            warn("stopped; nothing is left half written")
+            warn("stopped; the same command again goes on with an extraction, and nothing else is left half written")
         raise
     except (ActivationError, AnalysisError, HypothesisError) as error:
         warn(f"error: {' '.join(str(error).split())}")

@@ -6,15 +6,21 @@ from typing import Annotated
 from typer import Argument, Option
 
 from probe.cli.options import (
+    DeviceOption,
+    DtypeOption,
     EncodingOption,
+    EveryOption,
     JsonOption,
     LanesOption,
     NewlinesOption,
+    PrecisionOption,
+    RangeOption,
     ReplaceOption,
     SitesOption,
     TextsArgument,
+    WarmUpOption,
 )
-from probe.cli.show import Cell, progress, say, show_rows
+from probe.cli.show import Cell, progress, say, show_rows, warn
 from probe.cli.sources import Reading
 
 
@@ -23,13 +29,24 @@ def extract(
     corpus: TextsArgument,
     output: Annotated[Path, Option("--output", "-o", help="Where the recording goes.")] = Path("activations.h5"),
     sites: SitesOption = None,
+    part: RangeOption = None,
+    every: EveryOption = 1,
     lanes: LanesOption = None,
+    warm_up: WarmUpOption = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "float32",
+    dtype: DtypeOption = "auto",
+    force: Annotated[
+        bool, Option("--force", help="Record also a text that the model predicts worse than letter counts would.")
+    ] = False,
     encoding: EncodingOption = "utf-8",
     newlines: NewlinesOption = "keep",
     replace_unknown: ReplaceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Let a model read a text once, and record its activations at every character.
+
+    A run that is stopped goes on where it was when the same command is given again.
 
     Example:
         probe extract model.pt corpus.txt
@@ -46,9 +63,17 @@ def extract(
         newlines=newlines,
         lanes=lanes,
         replace_unknown=replace_unknown,
+        warm_up=warm_up,
+        part=part,
+        every=every,
+        device=device,
+        precision=precision,
+        dtype=dtype,
     ).live()
     with progress("reading") as report:
-        result = record(live, output, sites=select_sites(live.sites, sites), progress=report)
+        result = record(live, output, sites=select_sites(live.sites, sites), force=force, progress=report)
+    if result.warning:
+        warn(f"warning: {result.warning}")
     row: dict[str, Cell] = {
         "path": str(result.path),
         "n_chars": result.n_chars,
@@ -56,6 +81,7 @@ def extract(
         "nats_per_char": result.nats_per_char,
         "chars_per_s": result.chars_per_s,
         "lane_difference": result.lane_difference,
+        "unsettled": [str(unit) for unit in result.unsettled],
     }
     if as_json:
         show_rows([row], as_json=True)

@@ -26,6 +26,22 @@ ReplaceOption = Annotated[
     bool,
     Option("--replace-unknown", help="Read characters that the model does not know as its replacement."),
 ]
+WarmUpOption = Annotated[
+    int | None,
+    Option(help="Characters that a lane reads before those it answers for.  [default: 512]", show_default=False),
+]
+PrecisionOption = Annotated[
+    str, Option(help="Of matrix products: float32, or bf16, which is faster and rounds to 8 bits.")
+]
+DeviceOption = Annotated[str, Option(help="cpu, cuda, or auto: cuda where there is one.")]
+DtypeOption = Annotated[
+    str, Option(help="auto: float16 for signals within [-1, 1], float32 for the others; or float16, float32 for all.")
+]
+RangeOption = Annotated[
+    str | None,
+    Option("--range", help="Only this part of the text: from:to in characters, such as 0:100000.", show_default=False),
+]
+EveryOption = Annotated[int, Option(help="Only one character of so many.")]
 LanesOption = Annotated[
     int | None,
     Option(

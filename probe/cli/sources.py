@@ -1,5 +1,6 @@
 """Where a command's activations come from: a recording, or a model reading a text."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,19 +24,48 @@ class Reading:
     newlines: str = "keep"
     lanes: int | None = None
     replace_unknown: bool = False
+    warm_up: int | None = None
+    part: str | None = None
+    every: int = 1
+    device: str = "auto"
+    precision: str = "float32"
+    dtype: str = "auto"
 
     def live(self) -> "LiveActivations":
         """The model and the text, loaded."""
         from activations.corpus import Corpus
         from activations.extraction import LiveActivations
+        from activations.lanes import WARM_UP_CHARS
         from activations.models.checkpoints import load_model
+        from activations.reading import Arithmetic
+        from activations.selection import Selection
 
+        arithmetic = Arithmetic(device=self.device, precision=self.precision, dtype=self.dtype)
         model = load_model(self.model)
         corpus = Corpus.read(*self.texts, encoding=self.encoding, newlines=self.newlines)
-        live = LiveActivations(model, corpus, n_lanes=self.lanes, replace_unknown=self.replace_unknown)
+        live = LiveActivations(
+            model,
+            corpus,
+            n_lanes=self.lanes,
+            warm_up_chars=WARM_UP_CHARS if self.warm_up is None else self.warm_up,
+            replace_unknown=self.replace_unknown,
+            selection=Selection.of(len(corpus), *ends(self.part), self.every),
+            arithmetic=arithmetic,
+        )
         if live.n_replaced:
             warn(f"{live.n_replaced:,} characters are read as {model.vocabulary.replacement!r}")
         return live
+
+
+def ends(part: str | None) -> tuple[int | None, int | None]:
+    """Where a part of a text, spelled `from:to`, begins and ends; either may be left out."""
+    from activations.errors import ActivationError
+
+    found = re.fullmatch(r"\s*(-?[\d_]+)?\s*:\s*(-?[\d_]+)?\s*", part or ":")
+    if found is None:
+        raise ActivationError(f"{part!r} is not a range of characters; write from:to, such as 0:100000 or 5000:")
+    first, last = (None if end is None else int(end) for end in found.groups())
+    return first, last
 
 
 @contextmanager

@@ -1,0 +1,53 @@
+"""Is a recording whole and sound? Every byte of it is read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from activations.errors import ActivationError
+from activations.store import Recording
+
+_MOST_COMPLAINTS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What was found wrong with a recording.
+
+    Attributes:
+        path: The file.
+        complaints: One for each thing that is missing, wrong or damaged, the first hundred; none if it is sound.
+        description: What the file says of itself, in a few words; empty if it could not be opened.
+    """
+
+    path: Path
+    complaints: tuple[str, ...]
+    description: str = ""
+
+    @property
+    def sound(self) -> bool:
+        """Is there nothing wrong with it?"""
+        return not self.complaints
+
+    def __str__(self) -> str:
+        if self.sound:
+            return f"{self.path} is sound: {self.description}"
+        return "\n  ".join([f"{self.path} is not sound:", *self.complaints])
+
+
+def check(path: Path | str, progress: Callable[[int, int], None] = lambda done, total: None) -> Check:
+    """Read a recording through.
+
+    Args:
+        path: What may be one.
+        progress: Called with the blocks done and their number.
+    """
+    path = Path(path)
+    try:
+        with Recording(path) as recording:
+            damages = tuple(f"damaged in {each}" for each in islice(recording.damages(progress), _MOST_COMPLAINTS))
+            description = f"{recording.selection.n_chars:,} characters, {len(recording.sites)} sites"
+            return Check(path=path, complaints=damages, description=description)
+    except ActivationError as error:
+        return Check(path=path, complaints=(str(error),))

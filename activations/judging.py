@@ -1,0 +1,80 @@
+"""Does the model fit the text at all? A wrong vocabulary shows in the loss before anything else."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations import layout
+from activations.blocks import Block
+from activations.corpus import Corpus
+from activations.errors import ActivationError
+
+CHECKED_CHARS = 20_000
+_LEAST_CHARS = 200
+_CHUNK = 1 << 20
+
+
+class Judge:
+    """Compares a model's loss on the first characters that are read with that of the characters' frequencies.
+
+    The frequencies are those of the whole text, with one added to each for the model's vocabulary and the character
+    in question left out, so that on a short text, too, they know nothing beforehand.
+    """
+
+    def __init__(self, corpus: Corpus, n_characters: int) -> None:
+        self._codes = corpus.codes
+        highest = max(int(corpus.codes[k : k + _CHUNK].max()) for k in range(0, len(corpus), _CHUNK))
+        counts = np.zeros(highest + 1, np.int64)
+        for start in range(0, len(corpus), _CHUNK):
+            counts += np.bincount(corpus.codes[start : start + _CHUNK], minlength=highest + 1)
+        self._log_probs = np.log(np.maximum(counts, 1) / (len(corpus) - 1 + n_characters))
+        self._model = self._frequencies = 0.0
+        self._n_chars = 0
+        self._decided = False
+
+    def hear(self, block: Block) -> None:
+        """Take a block's predictions into account.
+
+        Raises:
+            ActivationError: When enough is heard, and the model has done worse.
+        """
+        if self._decided:
+            return
+        log_probs = block.predictions[layout.LOG_PROB].astype(np.float64)
+        places = np.arange(block.start, block.stop, block.every) + 1
+        told = ~np.isnan(log_probs) & (places < len(self._codes))
+        self._model -= float(log_probs[told].sum())
+        self._frequencies -= float(self._log_probs[self._codes[places[told]]].sum())
+        self._n_chars += int(told.sum())
+        if self._n_chars >= CHECKED_CHARS:
+            self.decide()
+
+    def decide(self) -> None:
+        """Judge by what was heard.
+
+        Raises:
+            ActivationError: If the model has done worse.
+        """
+        if self._decided or self._n_chars < _LEAST_CHARS:
+            return
+        self._decided = True
+        model, frequencies = self._model / self._n_chars, self._frequencies / self._n_chars
+        if model > frequencies:
+            raise ActivationError(
+                f"the model predicts this text worse ({model:.2f} nats per character on the first {self._n_chars:,} "
+                f"read) than the frequencies of its characters alone would ({frequencies:.2f}); as a rule, that is a "
+                "vocabulary in another order than the one it was trained with, a text of another kind, or a model that "
+                "has hardly learned; mend the vocabulary, choose another text, or record it all the same with --force"
+            )
+
+
+def mean_loss(log_probs: NDArray[np.float32]) -> float:
+    """Mean negative log probability in nats of the true next characters, where one is known."""
+    total, n_chars = 0.0, 0
+    for start in range(0, len(log_probs), _CHUNK):
+        part = log_probs[start : start + _CHUNK].astype(np.float64)
+        told = ~np.isnan(part)
+        total -= float(part[told].sum())
+        n_chars += int(told.sum())
+    return total / n_chars if n_chars else math.nan

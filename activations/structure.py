@@ -1,0 +1,164 @@
+"""What a file must have to be a recording: everything that is missing or wrong, told one by one.
+
+Nothing of a dataset is read here but where it stands and what it says of itself.
+"""
+
+import json
+from collections.abc import Iterator
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from activations import layout
+from activations.corpus import Document
+from activations.errors import ActivationError
+from activations.selection import Selection
+from activations.units import Site
+
+_ATTRIBUTES: dict[str, type | tuple[type, ...]] = {
+    "block_chars": np.integer,
+    "range": str,
+    "every": np.integer,
+    "replacement": str,
+    "contents": str,
+    "attributes_checksum": str,
+}
+_MOST_COMPLAINTS = 20
+
+
+def complaints(path: Path, file: h5py.File) -> list[str]:
+    """What keeps a file from being a whole recording, the first few; none if it is one."""
+    return list(islice(_complaints(path, file), _MOST_COMPLAINTS))
+
+
+def _complaints(path: Path, file: h5py.File) -> Iterator[str]:
+    attrs = dict(file.attrs)
+    if attrs.get("format") != layout.FORMAT:
+        yield "it is an HDF5 file but not a recording"
+        return
+    version = attrs.get("format_version")
+    if version != layout.VERSION:
+        yield f"it is a recording of version {version}, and this program reads version {layout.VERSION}"
+        return
+    if not attrs.get("complete"):
+        yield "it is incomplete: its extraction was stopped"
+        return
+    wrong = [
+        f"the attribute {name!r} is {'missing' if name not in attrs else 'of a wrong type'}"
+        for name, kind in _ATTRIBUTES.items()
+        if not isinstance(attrs.get(name), kind)
+    ]
+    if wrong:
+        yield from wrong
+        return
+    if layout.attributes_checksum(attrs) != attrs["attributes_checksum"]:
+        yield "its attributes do not fit their checksum"
+        return
+    yield from _wrong_datasets(file, path.stat().st_size)
+
+
+def _wrong_datasets(file: h5py.File, n_bytes: int) -> Iterator[str]:
+    contents = json.loads(file.attrs["contents"])
+    paths = list(contents) if isinstance(contents, dict) else []
+    for needed in layout.WHOLE:
+        if f"/{needed}" not in paths:
+            yield f"/{needed} is missing"
+            return
+    if not any(path.startswith("/layers/") for path in paths) and not any(p.startswith("/prediction/") for p in paths):
+        yield "there is neither a site nor a prediction in it"
+        return
+    for path in paths:
+        complaint = _wrong_dataset(file, path, contents[path], n_bytes)
+        if complaint:
+            yield complaint
+            return
+    yield from _wrong_sizes(file, paths, n_bytes)
+
+
+def _wrong_dataset(file: h5py.File, path: str, said: Any, n_bytes: int) -> str | None:
+    """What is wrong with one dataset."""
+    dataset = _member(file, path)
+    if dataset is None:
+        return f"{path} is missing, or no dataset of this file"
+    if [dataset.dtype.str, list(dataset.shape)] != said:
+        return f"{path} is {dataset.dtype.str} {list(dataset.shape)}, and the attribute 'contents' says {said}"
+    if dataset.chunks is not None or dataset.is_virtual or dataset.external or dataset.id.get_offset() is None:
+        if dataset.size:
+            return f"{path} is not contiguous in this file"
+    elif dataset.id.get_offset() + dataset.nbytes > n_bytes:
+        return f"{path} goes beyond the end of the file"
+    return None
+
+
+def _wrong_sizes(file: h5py.File, paths: list[str], n_bytes: int) -> Iterator[str]:
+    """Datasets whose number types or lengths do not fit together."""
+    for path, kind in (("/text", "<u4"), ("/vocab", "<u4"), ("/documents/start", "<i8")):
+        if file[path].dtype.str != kind or file[path].ndim != 1 or not len(file[path]):
+            yield f"{path} is not a list of {kind}"
+            return
+    if file["documents/name"].dtype.kind != "S" or file["documents/name"].shape != file["documents/start"].shape:
+        yield "/documents/name does not name each of /documents/start in bytes of UTF-8"
+        return
+    n_chars = len(file["text"])
+    starts = file["documents/start"][:].tolist()
+    if starts[0] != 0 or starts[-1] >= n_chars or any(a >= b for a, b in pairwise(starts)):
+        yield "/documents/start is not in order, from 0 up to the length of the text"
+        return
+    try:
+        selection = selection_of(file)
+    except (ActivationError, ValueError, TypeError) as error:
+        yield f"the attributes 'range' and 'every' name no part of the text: {error}"
+        return
+    block_chars = int(file.attrs["block_chars"])
+    if block_chars < 1:
+        yield f"the attribute 'block_chars' is {block_chars}"
+        return
+    documents = tuple(Document("", a, b - a) for a, b in pairwise([*starts, n_chars]))
+    n_blocks = len(layout.Grid(documents, selection, block_chars))
+    for path in paths:
+        complaint = _wrong_size(file, path, selection.n_chars, n_blocks, n_bytes)
+        if complaint:
+            yield complaint
+
+
+def _wrong_size(file: h5py.File, path: str, n_rows: int, n_blocks: int, n_bytes: int) -> str | None:
+    per_row = path.startswith(("/layers/", "/prediction/"))
+    if path.startswith("/layers/"):
+        try:
+            Site.parse(path.removeprefix("/layers/"))
+        except ActivationError as error:
+            return str(error)
+        if file[path].ndim != 2 or file[path].dtype.str not in ("<f2", "<f4"):
+            return f"{path} is not (n_chars, n_units) in <f2 or <f4"
+    if per_row and (file[path].ndim not in (1, 2) or len(file[path]) != n_rows):
+        return f"{path} has {file[path].shape[:1]} rows, and {n_rows:,} characters were recorded"
+    due = n_blocks if per_row else 1
+    checksums = _member(file, layout.checksum_path(path))
+    if checksums is None:
+        return f"there are no checksums of {path}"
+    if checksums.dtype.str != "<u8" or checksums.shape != (due,):
+        return f"the checksums of {path} are not {due:,} numbers <u8"
+    return _wrong_dataset(file, layout.checksum_path(path), ["<u8", [due]], n_bytes)
+
+
+def selection_of(file: h5py.File) -> Selection:
+    """The characters that were recorded.
+
+    Raises:
+        ActivationError: If they are none of the text's.
+    """
+    start, stop = json.loads(file.attrs["range"])
+    return Selection.of(len(file["text"]), int(start), int(stop), int(file.attrs["every"]))
+
+
+def _member(file: h5py.File, path: str) -> h5py.Dataset | None:
+    """A dataset that is really in this file: links to elsewhere are not followed."""
+    group: Any = file
+    for name in path.strip("/").split("/"):
+        if not isinstance(group, h5py.Group) or not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            return None
+        group = group[name]
+    return group if isinstance(group, h5py.Dataset) else None

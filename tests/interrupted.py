@@ -1,0 +1,20 @@
+"""An extraction in a process of its own, which tests kill: `python interrupted.py TEXT OUTPUT CELL N_LANES`."""
+
+import sys
+from pathlib import Path
+
+from planting import random_model
+
+from activations import recorder
+from activations.corpus import Corpus
+from activations.extraction import LiveActivations, extract
+
+if __name__ == "__main__":
+    recorder.CHECKPOINT_S = 0.02
+    recorder._SHARE_OF_TIME = 1
+    text, output, cell, n_lanes = sys.argv[1:]
+    corpus = Corpus.read(text)
+    model = random_model(corpus.text(), cell=cell, n_units=24, gain=1.5)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    extract(LiveActivations(model, corpus, n_lanes=int(n_lanes)), Path(output))
