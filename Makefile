@@ -1,10 +1,12 @@
-# `make demo` and `make test` do all the set-up; `make check` is for those who work on it.
+# `make demo` and `make test` do all the set-up; `make check` is for those who work on it. `make bench` measures;
+# TEXT=corpus.txt is what it reads, BENCH="--cell gru" goes to the benchmark.
 PYTHON ?= python3
+TEXT ?= probe/data/python.py.txt
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check clean
+.PHONY: demo test check bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/probe demo demo
@@ -17,6 +19,9 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/extract.py $(TEXT) $(BENCH)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

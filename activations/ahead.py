@@ -67,9 +67,13 @@ def side_by_side(iterators: Sequence[Iterator[T]], prepare: Callable[[], None] =
     for runner in runners:
         runner.start()
     running = list(runners)
+    last: _Runner[T] | None = None  # whoever takes an item may hold it until it has the next one
     try:
         while running:
             for runner in list(running):
+                if last is runner:
+                    last.go_on()
+                    last = None
                 item = runner.take()
                 if isinstance(item, _End):
                     if item.error is not None:
@@ -78,7 +82,9 @@ def side_by_side(iterators: Sequence[Iterator[T]], prepare: Callable[[], None] =
                     continue
                 yield item
                 del item
-                runner.go_on()
+                if last is not None:
+                    last.go_on()
+                last = runner
     finally:
         for runner in runners:
             runner.stop()

@@ -1,5 +1,6 @@
 """Where lanes meet: how far a warmed-up lane was from an unbroken reading."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -34,13 +35,19 @@ class LaneDifference:
     @property
     def unsettled(self) -> list[int]:
         """The units that differed by more than 1 % of their range somewhere, the farthest off first."""
-        share = self.by_unit / np.where(self.range > 0, self.range, 1)
-        return [int(unit) for unit in np.argsort(-share, kind="stable") if share[unit] > TOLERANCE]
+        return [int(unit) for unit in np.argsort(-self.shares, kind="stable") if self.shares[unit] > TOLERANCE]
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """(n_units,) the largest difference of each unit as a share of its range; infinite if it is no number."""
+        share = self.by_unit.astype(np.float64) / np.where(self.range > 0, self.range, 1)
+        return np.where(np.isfinite(share) & np.isfinite(self.range), share, np.inf)
 
 
 def unsettled(differences: Mapping[Site, LaneDifference]) -> list[Unit]:
-    """The units that a longer warm-up, or a single lane, would change."""
-    return [Unit(site, index) for site, difference in differences.items() for index in difference.unsettled]
+    """The units that a longer warm-up, or a single lane, would change, the farthest off first."""
+    found = [(d.shares[index], Unit(site, index)) for site, d in differences.items() for index in d.unsettled]
+    return [unit for _, unit in sorted(found, key=lambda each: -each[0])]
 
 
 @dataclass
@@ -50,18 +57,16 @@ class Borders:
     Attributes:
         waiting: The state that one of the two lanes had at a border, until the other comes.
         largest: For each site of the state, (n_units,) the largest difference.
-        total: For each site, the sum over borders of the mean difference.
+        means: For each site, the mean difference at each border that both lanes have come to, by place.
         lowest: For each site, (n_units,) the lowest value at the end of a turn.
         highest: And the highest.
-        n_met: Borders that both lanes have come to.
     """
 
     waiting: dict[int, Values] = field(default_factory=dict)
     largest: dict[Site, NDArray[np.float32]] = field(default_factory=dict)
-    total: dict[Site, float] = field(default_factory=dict)
+    means: dict[Site, dict[int, float]] = field(default_factory=dict)
     lowest: dict[Site, NDArray[np.float32]] = field(default_factory=dict)
     highest: dict[Site, NDArray[np.float32]] = field(default_factory=dict)
-    n_met: int = 0
 
     def meet(self, place: int, state: Values) -> None:
         """One of the two lanes has come to a border with this state, (n_units,) for each site."""
@@ -69,11 +74,10 @@ class Borders:
         if other is None:
             self.waiting[place] = state
             return
-        self.n_met += 1
         for site, values in state.items():
             difference = np.abs(values - other[site])
             self.largest[site] = np.maximum(self.largest.get(site, difference), difference)
-            self.total[site] = self.total.get(site, 0.0) + float(difference.mean())
+            self.means.setdefault(site, {})[place] = float(difference.mean())
 
     def see(self, states: Values) -> None:
         """States of lanes that are warm, (n_lanes, n_units) for each site: they show the range of each unit."""
@@ -86,7 +90,9 @@ class Borders:
         """What was found, for each site of the state; empty if no lanes met."""
         return {
             site: LaneDifference(
-                self.largest[site], self.highest[site] - self.lowest[site], self.total[site] / self.n_met
+                self.largest[site],
+                self.highest[site] - self.lowest[site],
+                math.fsum(self.means[site].values()) / len(self.means[site]),
             )
             for site in sorted(self.largest)
         }

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from activations.lanes import WARM_UP_CHARS, Piece, Turn, cut, default_n_lanes, 
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import model_sha256
 from activations.position import Position, Round
-from activations.reading import Arithmetic, Reading
+from activations.reading import Arithmetic, Reading, Weights
 from activations.recorder import recording
 from activations.selection import Selection
 from activations.slabs import Slabs
@@ -35,11 +35,25 @@ from activations.units import Site, Unit
 Progress = Callable[[int, int], None]
 SCRATCH_BYTES = 20_000_000_000
 _LEAST_LANES_OF_A_GROUP = 16
-_GPU_AS_CORES = 64
+_GPU_AS_CORES = 16
 _NAMED_UNITS = 5
 _DEFAULT = Arithmetic()
 
 Columns = dict[Site | str, tuple[np.dtype[Any], int | None]]
+
+
+class _Pass(NamedTuple):
+    """What all groups of lanes share while they read a text.
+
+    Attributes:
+        weights: The model's, made ready.
+        columns: The number type and width of everything that is wanted of a character.
+        slabs: Where the memory for it comes from.
+    """
+
+    weights: Weights
+    columns: Columns
+    slabs: Slabs
 
 
 class LiveActivations:
@@ -84,11 +98,12 @@ class LiveActivations:
         n_cores = torch.get_num_threads()
         on_cpu = arithmetic.place.type == "cpu"
         n_read = self.selection.stop - self.selection.start
-        self.n_lanes = n_lanes or default_n_lanes(n_read, n_cores if on_cpu else _GPU_AS_CORES)
+        fewest = 1 if arithmetic.precision == "float32" else 2  # a single lane is exact
+        self.n_lanes = n_lanes or max(fewest, default_n_lanes(n_read, n_cores if on_cpu else _GPU_AS_CORES))
         self.n_groups = max(1, min(n_cores, self.n_lanes // _LEAST_LANES_OF_A_GROUP)) if on_cpu else 1
         self.warm_up_chars = warm_up_chars
         self.arithmetic = arithmetic
-        self.turn_chars = turn_chars(self.n_lanes, self._bytes_per_char)
+        self.turn_chars = turn_chars(self.n_lanes, self._bytes_per_char, n_cores if on_cpu else _GPU_AS_CORES)
         self.lane_differences: dict[Site, LaneDifference] = {}
         self.n_replaced = model.vocabulary.check(corpus, replace_unknown=replace_unknown)
 
@@ -122,7 +137,9 @@ class LiveActivations:
     def rounds(
         self, sites: Collection[Site] | None = None, *, predictions: bool = False, begun: Position | None = None
     ) -> Iterator[Round]:
-        """The same blocks in the rounds in which the lanes are read, while the next ones are being computed.
+        """The same blocks in the rounds in which the lanes are read.
+
+        With several groups of lanes, or on a GPU, the next rounds are computed while these are used.
 
         Args:
             sites: What to give of each character; None is all there is.
@@ -137,13 +154,19 @@ class LiveActivations:
         lanes = self._lanes()
         position = begun or Position.start(self.n_groups)
         n_cores = torch.get_num_threads()
-        slabs = self.arithmetic.slabs()
-        columns = self._columns(wanted, predictions=predictions)
+        whole = _Pass(
+            Weights(self.model, self.arithmetic, exact=self.n_lanes == 1),
+            self._columns(wanted, predictions=predictions),
+            self.arithmetic.slabs(),
+        )
         groups = [
-            self._group(group, own, columns, slabs, position.n_rounds[group], position.states[group])
+            self._group(whole, group, own, position.n_rounds[group], position.states[group])
             for group in range(self.n_groups)
             if (own := lanes[group :: self.n_groups])
         ]
+        if self.n_groups == 1 and self.arithmetic.place.type == "cpu":
+            yield from groups[0]  # all cores compute it; another thread would need OpenMP threads of its own
+            return
         try:
             yield from side_by_side(groups, lambda: torch.set_num_threads(max(1, n_cores // self.n_groups)))
         finally:
@@ -190,19 +213,17 @@ class LiveActivations:
         return columns
 
     def _group(
-        self, group: int, lanes: list[list[Piece]], columns: Columns, slabs: Slabs, n_done: int, states: Values
+        self, whole: _Pass, group: int, lanes: list[list[Piece]], n_done: int, states: Values
     ) -> Iterator[Round]:
         """What some of the lanes find, round after round, from the one that is due."""
-        reading = Reading(self.model, len(lanes), self.arithmetic, exact=self.n_lanes == 1)
+        reading = Reading(whole.weights, len(lanes))
         reading.restore(states)
         for number, turns in enumerate(rounds(lanes, self.turn_chars)):
             if number >= n_done:
-                yield self._round(reading, turns, columns, slabs, group, number)
+                yield self._round(whole, reading, turns, group, number)
 
     @torch.inference_mode()
-    def _round(
-        self, reading: Reading, turns: list[Turn], columns: Columns, slabs: Slabs, group: int, number: int
-    ) -> Round:
+    def _round(self, whole: _Pass, reading: Reading, turns: list[Turn], group: int, number: int) -> Round:
         reading.narrow(len(turns))
         for lane, turn in enumerate(turns):
             if turn.is_first:
@@ -213,13 +234,13 @@ class LiveActivations:
             for lane, turn in enumerate(turns)
             if turn.piece.follows and turn.start == turn.piece.start
         ]
-        warm = np.array([turn.is_kept for turn in turns])
-        lanes = np.flatnonzero(warm)
+        lanes = np.flatnonzero([turn.is_kept for turn in turns])
         kept = range(lanes[0], lanes[-1] + 1) if len(lanes) else range(0)
         ids, following = self._characters(turns)
+        warm = np.array([turn.is_kept and turn.n_chars == len(ids) for turn in turns])  # and has read no padding
         values = {
-            key: slabs.take((len(kept), len(ids)) + (() if width is None else (width,)), dtype)
-            for key, (dtype, width) in columns.items()
+            key: whole.slabs.take((len(kept), len(ids)) + (() if width is None else (width,)), dtype)
+            for key, (dtype, width) in whole.columns.items()
         }
         reading.read(ids, following, kept, values)
         states = reading.states
@@ -252,10 +273,17 @@ class LiveActivations:
         if first >= turn.stop:
             return None
         rows = slice(first - turn.start, turn.n_chars, self.selection.every)
+        kept = {key: array[rows] for key, array in values.items() if isinstance(key, Site)}
+        for site, array in kept.items():
+            if array.dtype == np.float16 and site.signal in self.model.cell.unbounded and np.isinf(array).any():
+                raise ActivationError(
+                    f"{site} goes beyond {np.finfo(np.float16).max:,.0f}, the largest float16; keep what may grow in "
+                    "float32 (--dtype auto)"
+                )
         return Block(
             turn.piece.document,
             first,
-            {key: array[rows] for key, array in values.items() if isinstance(key, Site)},
+            kept,
             {key: array[rows] for key, array in values.items() if isinstance(key, str)},
             self.selection.every,
         )
@@ -366,9 +394,11 @@ def extract(
         {site: (live.sites[site], live.dtype(site)) for site in chosen},
         predictions=predictions,
         selection=live.selection,
-        job={**facts, "n_cores": torch.get_num_threads()},
+        job={**facts, "turn_chars": live.turn_chars, "n_cores": torch.get_num_threads()},
     ) as recorder:
         position = Position.from_arrays(recorder.begun) if recorder.begun else Position.start(live.n_groups)
+        if judge is not None and recorder.begun and "judge" in recorder.begun:
+            judge.recall(recorder.begun["judge"])
         done = done_before = recorder.n_chars_done
         for found in live.rounds(chosen, predictions=predictions, begun=position):
             for block in found.blocks:
@@ -380,7 +410,8 @@ def extract(
             position.take(found)
             progress(done, live.selection.n_chars)
             if recorder.wants_checkpoint:
-                recorder.checkpoint(position.to_arrays())
+                heard = {"judge": judge.heard} if judge is not None else {}
+                recorder.checkpoint({**position.to_arrays(), **heard})
         if judge is not None:
             judge.decide()
         nats_per_char = mean_loss(recorder.column(layout.prediction_path(layout.LOG_PROB))) if predictions else math.nan

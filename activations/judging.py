@@ -33,6 +33,16 @@ class Judge:
         self._n_chars = 0
         self._decided = False
 
+    @property
+    def heard(self) -> NDArray[np.float64]:
+        """What is known so far, to go on with later."""
+        return np.array([self._model, self._frequencies, self._n_chars, self._decided], np.float64)
+
+    def recall(self, heard: NDArray[np.float64]) -> None:
+        """Go on from what was known."""
+        self._model, self._frequencies = float(heard[0]), float(heard[1])
+        self._n_chars, self._decided = int(heard[2]), bool(heard[3])
+
     def hear(self, block: Block) -> None:
         """Take a block's predictions into account.
 

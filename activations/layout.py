@@ -25,6 +25,7 @@ TOP_IDS = "top_ids"
 TOP_LOG_PROBS = "top_log_probs"
 MOST_WHOLE_DISTRIBUTION = 512
 N_TOP = 5
+JSON_ATTRIBUTES = ("range", "software", "contents", "model_config", "lane_differences")
 WHOLE = ("text", "documents/start", "documents/name", "vocab")  # datasets with one checksum for all of it
 
 

@@ -23,7 +23,7 @@ class Round:
         number: Counted from 0, those of the warm-up, too.
         blocks: Of the turns that are kept.
         states: (n_lanes, n_units) the state afterwards, for each site that carries it.
-        warm: (n_lanes,) bool, the lanes whose turn is kept.
+        warm: (n_lanes,) bool, the lanes whose turn is kept, and as long as the longest.
         meetings: The borders of lanes that were come to, and the state there.
     """
 
@@ -66,14 +66,14 @@ class Position:
     def to_arrays(self) -> Arrays:
         """All of it as named arrays."""
         borders = self.borders
-        arrays: Arrays = {"n_rounds": np.array(self.n_rounds), "n_met": np.array(borders.n_met)}
+        arrays: Arrays = {"n_rounds": np.array(self.n_rounds)}
         for group, states in enumerate(self.states):
             arrays |= _named(f"states/{group}", states)
         for place, state in borders.waiting.items():
             arrays |= _named(f"waiting/{place}", state)
         for name in ("largest", "lowest", "highest"):
             arrays |= _named(name, getattr(borders, name))
-        arrays |= {f"total/{site}": np.array(total) for site, total in borders.total.items()}
+        arrays |= {f"means/{site}": np.array(list(means.items())) for site, means in borders.means.items()}
         return arrays
 
     @classmethod
@@ -82,14 +82,15 @@ class Position:
         position = cls.start(len(arrays["n_rounds"]))
         position.n_rounds = arrays["n_rounds"].tolist()
         borders = position.borders
-        borders.n_met = int(arrays["n_met"])
         position.states = [_values(arrays, f"states/{group}") for group in range(len(position.n_rounds))]
         places = {int(name.split("/")[1]) for name in arrays if name.startswith("waiting/")}
         borders.waiting = {place: _values(arrays, f"waiting/{place}") for place in sorted(places)}
         borders.largest, borders.lowest, borders.highest = (
             _values(arrays, name) for name in ("largest", "lowest", "highest")
         )
-        borders.total = {site: float(total) for site, total in _values(arrays, "total").items()}
+        borders.means = {
+            site: {int(place): float(mean) for place, mean in means} for site, means in _values(arrays, "means").items()
+        }
         return position
 
 

@@ -63,39 +63,50 @@ class Arithmetic:
         return np.dtype(np.float32 if wide else np.float16)
 
 
-class Reading:
-    """The states of some lanes, and the model's weights, made ready."""
+class Weights:
+    """A model's weights, made ready for reading: read-only, shared by all groups of lanes.
 
-    def __init__(self, model: CharRNN, n_lanes: int, arithmetic: Arithmetic, *, exact: bool) -> None:
-        """Make the weights ready.
+    They are made in one thread, without gradients: several threads that begin graphs of the same parameters can block
+    each other in PyTorch for good.
+    """
+
+    @torch.no_grad()
+    def __init__(self, model: CharRNN, arithmetic: Arithmetic, *, exact: bool) -> None:
+        """Make them ready.
 
         Args:
             model: What reads.
-            n_lanes: How many lanes.
             arithmetic: Where, and in what numbers.
             exact: Whether there is but one lane, whose hidden states PyTorch's fused layers find.
         """
         place = arithmetic.place
         product_dtype = torch.bfloat16 if arithmetic.precision == "bf16" else torch.float32
-        self._n_steps = EXACT_TURN_CHARS if exact else _STEPS
-        self._model = model
-        self._cell = model.cell
-        self._place = place
-        n_units, n_layers = model.config.n_units, model.config.n_layers
-        self._table = model.input_table().detach().to(place)
-        self._inputs = [
-            (weight.detach().to(place, product_dtype).contiguous(), bias.detach().to(place))
-            for weight, bias in map(model.input_weights, range(1, n_layers))
+        layers = range(model.config.n_layers)
+        self.model = model
+        self.place = place
+        self.table = model.input_table().to(place)
+        self.inputs = [
+            (weight.to(place, product_dtype).contiguous(), bias.to(place))
+            for weight, bias in map(model.input_weights, layers[1:])
         ]
-        self._recurrent = [model.recurrent(layer).to(place, product_dtype) for layer in range(n_layers)]
-        self._readout = (
-            model.readout.bias.detach().to(place),
-            model.readout.weight.detach().t().to(place).contiguous(),
-        )
-        self._fused = [model.fused(layer).to(place) for layer in range(n_layers)] if exact else []
+        self.recurrent = [model.recurrent(layer).to(place, product_dtype) for layer in layers]
+        self.readout = model.readout.bias.detach().to(place), model.readout.weight.t().to(place).contiguous()
+        self.fused = [model.fused(layer).to(place) for layer in layers] if exact else []
+
+
+class Reading:
+    """The states of some lanes."""
+
+    def __init__(self, weights: Weights, n_lanes: int) -> None:
+        config = weights.model.config
+        self._weights = weights
+        self._n_steps = EXACT_TURN_CHARS if weights.fused else _STEPS
+        self._model = weights.model
+        self._cell = weights.model.cell
+        self._place = weights.place
         self._states: list[State] = [
-            {signal: torch.zeros(n_lanes, n_units, device=place) for signal in self._cell.state}
-            for _ in range(n_layers)
+            {signal: torch.zeros(n_lanes, config.n_units, device=self._place) for signal in self._cell.state}
+            for _ in range(config.n_layers)
         ]
         self._gates = torch.empty(0)
         self._own: list[dict[str, Tensor]] = []
@@ -144,7 +155,8 @@ class Reading:
                 (n_kept, n_steps, ...).
         """
         ids, following = ids.to(self._place), following.to(self._place)
-        sinks = {key: torch.from_numpy(array) for key, array in into.items()} if kept else {}
+        wanted = {key: torch.from_numpy(array) for key, array in into.items()} if kept else {}
+        sinks = {key: each.to(self._place) for key, each in wanted.items()}  # itself, on a CPU
         for start in range(0, len(ids), self._n_steps):
             stop = min(start + self._n_steps, len(ids))
             top = self._read_steps(ids[start:stop], kept, {key: sink[:, start:stop] for key, sink in sinks.items()})
@@ -152,8 +164,10 @@ class Reading:
                 lanes = slice(kept.start, kept.stop)
                 found = self._predict(top[:, lanes], following[start:stop, lanes], into)
                 for name, values in found.items():
-                    sinks[name][:, start:stop].copy_(values.transpose(0, 1), non_blocking=True)
+                    sinks[name][:, start:stop].copy_(values.transpose(0, 1))
         if self._place.type == "cuda":
+            for key, each in wanted.items():
+                each.copy_(sinks[key], non_blocking=True)
             torch.cuda.synchronize()
 
     def _read_steps(self, ids: Tensor, kept: range, sinks: Mapping[Site | str, Tensor]) -> Tensor:
@@ -164,24 +178,19 @@ class Reading:
             gates = self._gates[: len(ids)]
             own = {signal: tensor[: len(ids)] for signal, tensor in self._own[layer].items()}
             self._project(layer, below, gates)
-            if self._fused:
+            if self._weights.fused:
                 self._fill(layer, self._inputs_of(ids) if layer == 0 else below, gates, own)
             else:
                 self._step(layer, len(ids))
             for signal, values in self._cell.named(gates, own).items():
                 if (sink := sinks.get(Site(layer, signal))) is not None:
-                    sink.copy_(values[:, kept.start : kept.stop].transpose(0, 1), non_blocking=True)
-                    if signal in self._cell.unbounded and sink.dtype == torch.float16 and sink.isinf().any():
-                        raise ActivationError(
-                            f"{layer}/{signal} goes beyond {_LARGEST_FLOAT16:,.0f}, the largest float16; keep what may "
-                            "grow in float32 (--dtype auto)"
-                        )
+                    sink.copy_(values[:, kept.start : kept.stop].transpose(0, 1))
             below = own["hidden"]
         return below
 
     def _step(self, layer: int, n_steps: int) -> None:
         """Read a few steps of a layer, one after another."""
-        step, recurrent = self._cell.step, self._recurrent[layer]
+        step, recurrent = self._cell.step, self._weights.recurrent[layer]
         state = dict(self._states[layer])
         for views in self._views[layer][:n_steps]:
             step(views, state, recurrent)
@@ -192,9 +201,9 @@ class Reading:
         """The input's share of the gates of a layer."""
         flat = gates.flatten(0, 1)
         if layer == 0:
-            torch.index_select(self._table, 0, below.flatten(), out=flat)
+            torch.index_select(self._weights.table, 0, below.flatten(), out=flat)
             return
-        weight, bias = self._inputs[layer - 1]
+        weight, bias = self._weights.inputs[layer - 1]
         if weight.dtype == flat.dtype:
             torch.addmm(bias, below.flatten(0, 1), weight, out=flat)
         else:
@@ -204,10 +213,11 @@ class Reading:
         """A layer whose hidden states its fused module finds."""
         state = self._states[layer]
         carried = tuple(state[signal][None] for signal in self._cell.state)
-        outputs, after = self._fused[layer](inputs, carried if len(carried) > 1 else carried[0])
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            outputs, after = self._weights.fused[layer](inputs, carried if len(carried) > 1 else carried[0])
         own["hidden"].copy_(outputs)
         before = torch.cat([state["hidden"][None], outputs[:-1]])
-        self._cell.fill(gates, state, self._recurrent[layer], before, own)
+        self._cell.fill(gates, state, self._weights.recurrent[layer], before, own)
         for signal, value in zip(self._cell.state, after if len(carried) > 1 else (after,), strict=True):
             state[signal].copy_(value[0])
 
@@ -216,7 +226,7 @@ class Reading:
 
     def _predict(self, top: Tensor, following: Tensor, into: Collection[Site | str]) -> dict[str, Tensor]:
         """Predictions by kind, each (n_steps, n_lanes) or (n_steps, n_lanes, n)."""
-        bias, weight = self._readout
+        bias, weight = self._weights.readout
         logits = torch.addmm(bias, top.reshape(-1, top.shape[-1]), weight)
         log_probs = torch.log_softmax(logits, -1).view(*top.shape[:2], -1)  # (n_steps, n_lanes, n_characters)
         true = log_probs.gather(-1, following.clamp(min=0).unsqueeze(-1)).squeeze(-1)

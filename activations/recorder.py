@@ -139,6 +139,7 @@ class Recorder:
             shape = {path: [dtype.str, width] for path, (dtype, width) in columns.items()}
             self._job = job_name(
                 version=layout.VERSION,
+                block_chars=BLOCK_CHARS,
                 corpus=self._corpus.sha256,
                 names=[document.name for document in self._corpus.documents],
                 selection=str(self._selection),
@@ -211,7 +212,7 @@ class Recorder:
         if not self._written.all():
             missing = int(self._grid.starts[np.argmin(self._written)])
             raise RuntimeError(f"the block at character {missing} was never written")
-        with h5py.File(self._part, "r+", locking=False) as file:
+        with _told_by_os(), h5py.File(self._part, "r+", locking=False) as file:
             for path, values in self._differences.items():
                 file[path] = values
                 file[layout.checksum_path(path)] = np.array([layout.checksum(values)], "<u8")
@@ -244,9 +245,11 @@ class Recorder:
 
     def break_off(self, *, keep: bool) -> None:
         """Leave what can be gone on with, or nothing at all."""
-        if not keep or self._job is None or read_journal(self._journal, self._job) is None:
+        if keep and self._job is not None and read_journal(self._journal, self._job) is not None:
+            return
+        if self._part.exists() and os.path.samestat(os.fstat(self._disk.number), self._part.stat()):
             remove_journal(self._journal)
-            self._part.unlink(missing_ok=True)
+            self._part.unlink()
 
     def _resume(self, kept: Arrays | None) -> bool:
         """Go on from a checkpoint, if there is one and the file is as it was then."""
@@ -269,9 +272,12 @@ class Recorder:
 
     def _lay_out(self) -> None:
         os.ftruncate(self._disk.number, 0)
-        with h5py.File(
-            self._part, "w", locking=False, alignment_threshold=PAGE_BYTES, alignment_interval=PAGE_BYTES
-        ) as file:
+        with (
+            _told_by_os(),
+            h5py.File(
+                self._part, "w", locking=False, alignment_threshold=PAGE_BYTES, alignment_interval=PAGE_BYTES
+            ) as file,
+        ):
             file.attrs["complete"] = False
             text = file.create_dataset("text", (len(self._corpus),), "<u4")
             for start in range(0, len(self._corpus), _TEXT_CHUNK):
@@ -303,6 +309,15 @@ class Recorder:
                 parts[str(place)] = np.frombuffer(os.pread(self._disk.number, offset - place, place), np.uint8)
             place = offset + n_bytes
         return parts
+
+
+@contextmanager
+def _told_by_os() -> Iterator[None]:
+    """HDF5 tells a full disk in more than one way."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise OSError(str(error)) from error
 
 
 @contextmanager

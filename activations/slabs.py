@@ -3,6 +3,7 @@
 import math
 import mmap
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock
 from typing import Any
 
@@ -16,7 +17,8 @@ def pages(n_bytes: int) -> Bytes:
     """Fresh memory that begins at a page, so that it can be written past the page cache; of large pages if possible."""
     memory = mmap.mmap(-1, n_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        memory.madvise(mmap.MADV_HUGEPAGE)
+        with suppress(OSError):  # not every kernel has them
+            memory.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(memory, np.uint8)
 
 
@@ -32,16 +34,13 @@ class Slabs:
         """An array with anything in it, as long as somebody keeps it or a view of it."""
         n_bytes = max(1, math.prod(shape) * dtype.itemsize)
         with self._lock:
-            fitting = [each for each in self._free if n_bytes <= len(each) <= 2 * n_bytes]
-            memory = min(fitting, key=len, default=None)
-            if memory is not None:
-                self._free = [each for each in self._free if each is not memory]
+            fitting = [(len(each), n) for n, each in enumerate(self._free) if n_bytes <= len(each) <= 2 * n_bytes]
+            memory = self._free.pop(min(fitting)[1]) if fitting else None
         return np.asarray(_Lease(self, self._allocate(n_bytes) if memory is None else memory, shape, dtype))
 
     def give_back(self, memory: Bytes) -> None:
         """Let it be taken again."""
-        with self._lock:
-            self._free.append(memory)
+        self._free.append(memory)  # without the lock: this may be called from within `take`, by the garbage collector
 
 
 class _Lease:

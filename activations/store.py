@@ -22,6 +22,7 @@ from activations.vetting import vet
 from activations.vocab import Vocabulary
 
 _READ_CHARS = 4096
+_LAST_CODE_POINT = 0x10FFFF
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -51,7 +52,7 @@ class Recording:
         try:
             self._attrs = dict(self._file.attrs)
             self.corpus = self._read_corpus()
-            characters = codes_to_text(self._read_whole("vocab"))
+            characters = codes_to_text(self._read_codes("vocab"))
             self.vocabulary = Vocabulary(characters, self._attrs["replacement"] or None)
             self.selection = selection_of(self._file)
             self._contents = json.loads(self._attrs["contents"])
@@ -80,12 +81,15 @@ class Recording:
     @cached_property
     def description(self) -> dict[str, Any]:
         """What the file says of itself: model, lanes, loss, software, date."""
-        return {name: _plain(value) for name, value in self._attrs.items()}
+        return {
+            name: json.loads(value) if name in layout.JSON_ATTRIBUTES else _plain(value)
+            for name, value in self._attrs.items()
+        }
 
     @property
     def predictions(self) -> list[str]:
         """The kinds of prediction that were recorded."""
-        return sorted(self._file.get("prediction", {}))
+        return sorted(path.removeprefix("/prediction/") for path in self._contents if path.startswith("/prediction/"))
 
     def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
         """Every character once, in blocks, in the order of the text.
@@ -139,12 +143,18 @@ class Recording:
         return layout.site_path(site)
 
     def _read_corpus(self) -> Corpus:
-        codes = self._read_whole("text").astype(np.uint32, copy=False)
+        codes = self._read_codes("text")
         starts = self._read_whole("documents/start").tolist()
         names = [name.decode("utf-8", "replace") for name in self._read_whole("documents/name").tolist()]
         stops = [*starts[1:], len(codes)]
         documents = [Document(n, a, b - a) for n, a, b in zip(names, starts, stops, strict=True)]
         return Corpus(codes, tuple(documents))
+
+    def _read_codes(self, path: str) -> NDArray[np.uint32]:
+        codes = self._read_whole(path).astype(np.uint32, copy=False)
+        if codes.max() > _LAST_CODE_POINT:
+            raise ActivationError(f"{self.path} cannot be used: /{path} has numbers that are no characters")
+        return codes
 
     def _read_whole(self, path: str) -> NDArray[Any]:
         rows: NDArray[Any] = self._file[path][:]
@@ -208,7 +218,7 @@ def _refuse(path: Path) -> None:
     Raises:
         ActivationError: With the reason.
     """
-    if not path.exists():
+    if not _exists(path):
         raise ActivationError(
             f"there is no recording {path}; make one with `probe extract model.pt corpus.txt -o {path}`"
         )
@@ -217,6 +227,13 @@ def _refuse(path: Path) -> None:
     complaint = vet(path)
     if complaint is not None:
         raise ActivationError(f"{path} cannot be used: {complaint}; extract it again")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _beginning(path: Path) -> bytes:
@@ -230,8 +247,4 @@ def _beginning(path: Path) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        return json.loads(value)
-    return value
+    return value.item() if isinstance(value, np.generic) else value

@@ -27,6 +27,7 @@ _ATTRIBUTES: dict[str, type | tuple[type, ...]] = {
     "attributes_checksum": str,
 }
 _MOST_COMPLAINTS = 20
+_PLACES = ("/layers/", "/prediction/", "/lanes/", "/checksums/")
 
 
 def complaints(path: Path, file: h5py.File) -> list[str]:
@@ -41,7 +42,7 @@ def _complaints(path: Path, file: h5py.File) -> Iterator[str]:
         return
     version = attrs.get("format_version")
     if version != layout.VERSION:
-        yield f"it is a recording of version {version}, and this program reads version {layout.VERSION}"
+        yield f"it is a recording of version {str(version)[:20]!r}, and this program reads version {layout.VERSION}"
         return
     if not attrs.get("complete"):
         yield "it is incomplete: its extraction was stopped"
@@ -75,20 +76,26 @@ def _wrong_datasets(file: h5py.File, n_bytes: int) -> Iterator[str]:
         if complaint:
             yield complaint
             return
+    if sum(file[path].nbytes for path in paths) > n_bytes:
+        yield "its datasets overlap"
+        return
     yield from _wrong_sizes(file, paths, n_bytes)
 
 
 def _wrong_dataset(file: h5py.File, path: str, said: Any, n_bytes: int) -> str | None:
     """What is wrong with one dataset."""
+    if not path.startswith(_PLACES) and path.strip("/") not in layout.WHOLE:
+        return f"{path!r} is nothing that a recording has"
     dataset = _member(file, path)
     if dataset is None:
         return f"{path} is missing, or no dataset of this file"
     if [dataset.dtype.str, list(dataset.shape)] != said:
         return f"{path} is {dataset.dtype.str} {list(dataset.shape)}, and the attribute 'contents' says {said}"
+    if dataset.dtype.kind not in "iufS" or dataset.ndim not in (1, 2) or not dataset.size:
+        return f"{path} is not one or two axes of numbers, or is empty"
     if dataset.chunks is not None or dataset.is_virtual or dataset.external or dataset.id.get_offset() is None:
-        if dataset.size:
-            return f"{path} is not contiguous in this file"
-    elif dataset.id.get_offset() + dataset.nbytes > n_bytes:
+        return f"{path} is not contiguous in this file"
+    if dataset.id.get_offset() + dataset.nbytes > n_bytes:
         return f"{path} goes beyond the end of the file"
     return None
 
@@ -128,9 +135,11 @@ def _wrong_size(file: h5py.File, path: str, n_rows: int, n_blocks: int, n_bytes:
     per_row = path.startswith(("/layers/", "/prediction/"))
     if path.startswith("/layers/"):
         try:
-            Site.parse(path.removeprefix("/layers/"))
+            site = Site.parse(path.removeprefix("/layers/"))
         except ActivationError as error:
             return str(error)
+        if layout.site_path(site) != path:
+            return f"{path} should be spelled {layout.site_path(site)}"
         if file[path].ndim != 2 or file[path].dtype.str not in ("<f2", "<f4"):
             return f"{path} is not (n_chars, n_units) in <f2 or <f4"
     if per_row and (file[path].ndim not in (1, 2) or len(file[path]) != n_rows):

@@ -16,6 +16,7 @@ from threading import Lock
 
 _SECONDS = 20
 _BYTES_BESIDE_THE_FILE = 2_000_000_000
+_NO_ANSWER = "the process that was to look at it first has ended"
 _CRASHED = "opening it crashes the HDF5 library, or takes too much memory or time"
 
 _known: set[tuple[int, ...]] = set()
@@ -50,10 +51,10 @@ class _Servant:
 
     def __init__(self) -> None:
         home = str(Path(__file__).parents[1])
-        program = f"import sys; sys.path.insert(0, {home!r}); from activations.vetting import serve; serve()"
+        program = f"import sys; sys.path.append({home!r}); from activations.vetting import serve; serve()"
         self._owner = os.getpid()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", program],
+            [sys.executable, "-P", "-c", program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -70,17 +71,20 @@ class _Servant:
         """What it says of a file."""
         question, answer = self._process.stdin, self._process.stdout
         if question is None or answer is None:
-            return _CRASHED
-        with suppress(OSError):
+            return _NO_ANSWER
+        try:
             question.write(json.dumps(path) + "\n")
             question.flush()
-        line = answer.readline()
-        return json.loads(line) if line else _CRASHED
+            line = answer.readline()
+        except BaseException:  # what it may yet answer is not the answer to the next question
+            self._process.kill()
+            raise
+        return json.loads(line) if line else _NO_ANSWER
 
     def dismiss(self) -> None:
         """Let it go."""
         if self._owner == os.getpid():
-            with suppress(OSError):
+            with suppress(OSError, ValueError, subprocess.TimeoutExpired):
                 self._process.communicate(timeout=_SECONDS)
 
 
@@ -122,10 +126,15 @@ def _limit(path: Path) -> None:
     import resource
 
     with suppress(OSError):
-        most = path.stat().st_size * 2 + _BYTES_BESIDE_THE_FILE
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        limits = {
+            resource.RLIMIT_AS: path.stat().st_size * 2 + _BYTES_BESIDE_THE_FILE,
+            resource.RLIMIT_CPU: _SECONDS,
+            resource.RLIMIT_CORE: 0,
+        }
+        for kind, most in limits.items():
+            hard = resource.getrlimit(kind)[1]
+            own = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(kind, (own, own))
     signal.alarm(_SECONDS)
 
 

@@ -12,7 +12,6 @@ from analyses.scores import aucs, correlations
 from analyses.splits import TEST, TRAIN
 
 Progress = Callable[[int, int], None]
-_TABLE_BYTES = 1 << 29
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

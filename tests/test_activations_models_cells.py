@@ -16,7 +16,7 @@ from activations.reading import Arithmetic
 from activations.units import Site
 
 Array = NDArray[np.float64]
-TEXT = "The quick brown fox jumps over the lazy dog.\n" * 9
+TEXT = "The quick brown fox jumps over the lazy dog.\n" * 80  # more than three turns of a single lane
 
 one_lane_or_more = pytest.mark.parametrize("n_lanes", [1, 3])
 every_cell = pytest.mark.parametrize("cell", list(CELLS))

@@ -1,6 +1,9 @@
 """Recordings are whole, checked, readable by any HDF5 tool, or refused."""
 
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import numpy as np
 import pytest
 from planting import random_model
 
+from activations.checking import check
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.extraction import LiveActivations, extract
@@ -97,7 +101,7 @@ def shorten(path: Path) -> None:
         (lambda path: path.write_bytes(b"hello " * 99), "not an HDF5 file"),
         (shorten, "truncated or damaged"),
         (edit(complete=False), "incomplete"),
-        (edit(format_version=1), "version 1, and this program reads version 2"),
+        (edit(format_version=1), "version .1., and this program reads version 2"),
         (edit(format="pictures"), "not a recording"),
         (delete("text"), "/text is missing"),
         (delete("checksums/text"), "no checksums of /text"),
@@ -153,3 +157,22 @@ def test_a_disk_without_room_is_noticed_before_the_model_runs(
     with pytest.raises(ActivationError, match="disk is full"):
         extract(live, tmp_path / "a.h5")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_document_says_enough_to_write_one(tmp_path: Path) -> None:
+    document = (Path(__file__).parents[1] / "docs" / "recording.md").read_text(encoding="utf-8")
+    [program] = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
+    assert str(check(Path("foreign.h5"))).startswith("foreign.h5 is sound: 420 characters, 1 sites")
+    with Recording("foreign.h5") as recording:
+        assert recording.corpus.text(0, 20) == "To be, or not to be."
+        assert recording.read(Site(0, "hidden")).shape == (420, 6)
+
+
+def test_the_document_mentions_all_that_is_written(path: Path) -> None:
+    document = (Path(__file__).parents[1] / "docs" / "recording.md").read_text(encoding="utf-8")
+    with h5py.File(path) as file:
+        for name in file.attrs:
+            assert f"`{name}`" in document
+        for name in ("text", "documents/start", "documents/name", "vocab", "prediction/log_prob", "checksums/PATH"):
+            assert f"`/{name}`" in document

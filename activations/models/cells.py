@@ -6,7 +6,8 @@ the same equations:
 
 - a `step` after another;
 - `fill`, for when the hidden states are known already, from PyTorch's fused layers: the gates of all steps are then one
-  matrix product, and only what is carried from step to step without a matrix is left to go through.
+  matrix product, and only what is carried from step to step without a matrix is left to go through. It leaves `state`
+  as it was before the stretch.
 
 The gates stand in the order of `Cell.order`, those with a sigmoid first, so that one call serves them all.
 """
@@ -86,7 +87,6 @@ def lstm_fill(gates: Tensor, state: State, recurrent: Recurrent, before: Tensor,
     cell = state["cell"]
     for t in range(len(gates)):
         cell = cells[t].addcmul_(f[t], cell)
-    state["cell"] = cell
 
 
 def gru_step(views: Views, state: State, recurrent: Recurrent) -> None:

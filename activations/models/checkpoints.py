@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
+from pickletools import genops
 from typing import Any
 
 import torch
@@ -20,6 +21,20 @@ FORMAT = "char-probe model"
 VERSION = 1
 _NOT_OURS = "{} is not a checkpoint of `probe train`, or it is truncated or damaged"
 _RUNS_CODE = "{} would have to run code to be read, which is never done; it needs a checkpoint that `probe train` wrote"
+_MALFORMED = (
+    RuntimeError,
+    EOFError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    MemoryError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+)
+_NAMES = {"collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch FloatStorage", "torch HalfStorage"}
+_MOST_PICKLE_BYTES = 50_000_000
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
 
 
@@ -69,12 +84,13 @@ def load_model(path: Path | str) -> CharRNN:
     try:
         config = ModelConfig(**content["config"])
         vocabulary = Vocabulary(content["vocabulary"]["characters"], content["vocabulary"]["replacement"])
+        _check_sizes(config, vocabulary, content["weights"])
         model = CharRNN(config, vocabulary)
         model.trained = bool(content.get("trained", content["training"]))
         model.load_state_dict({name: weight.float() for name, weight in content["weights"].items()})
     except ActivationError as error:
         raise ActivationError(f"{path} is a damaged checkpoint: {error}") from error
-    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except _MALFORMED as error:
         reason = str(error).splitlines()[0]
         raise ActivationError(f"{path} is a damaged checkpoint ({reason}); make it again with `probe train`") from error
     return model.eval()
@@ -95,6 +111,7 @@ def _read(path: Path) -> dict[str, Any]:
             begins_like_a_pickle = file.read(1) == b"\x80"
         if not zipfile.is_zipfile(path):  # as every file of ours is
             raise ActivationError(_RUNS_CODE.format(path) if begins_like_a_pickle else _NOT_OURS.format(path))
+        _check_archive(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise ActivationError(f"there is no model {path}; make one with `probe train corpus.txt -o {path}`") from error
@@ -102,7 +119,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise ActivationError(f"cannot read the model {path}: {error.strerror or error}") from error
     except UnpicklingError as error:
         raise ActivationError(_RUNS_CODE.format(path)) from error
-    except (RuntimeError, EOFError, KeyError, IndexError, AttributeError, TypeError) as error:
+    except ActivationError:
+        raise
+    except _MALFORMED as error:
         raise ActivationError(_NOT_OURS.format(path)) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ActivationError(_NOT_OURS.format(path))
@@ -112,3 +131,41 @@ def _read(path: Path) -> dict[str, Any]:
             f"version {VERSION}; upgrade char-probe"
         )
     return content
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse an archive that is damaged, that would grow when it is unpacked, or that names what we never save.
+
+    Raises:
+        ActivationError: If it is.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        packed = any(member.compress_type != zipfile.ZIP_STORED for member in members)
+        if packed or sum(member.file_size for member in members) > path.stat().st_size or archive.testzip() is not None:
+            raise ActivationError(_NOT_OURS.format(path))
+        for member in members:
+            if not member.filename.endswith(".pkl"):
+                continue
+            if member.file_size > _MOST_PICKLE_BYTES:
+                raise ActivationError(_NOT_OURS.format(path))
+            for opcode, argument, _ in genops(archive.read(member)):
+                if opcode.name == "STACK_GLOBAL" or (opcode.name in ("GLOBAL", "INST") and argument not in _NAMES):
+                    raise ActivationError(_RUNS_CODE.format(path))
+
+
+def _check_sizes(config: ModelConfig, vocabulary: Vocabulary, weights: Mapping[str, torch.Tensor]) -> None:
+    """Refuse weights that are not those of the configuration, before room is made for them.
+
+    Raises:
+        ActivationError: If they are not.
+    """
+    if config.n_layers > len(weights):
+        raise ActivationError(f"there are no weights for {config.n_layers} layers")
+    with torch.device("meta"):
+        expected = {name: tuple(weight.shape) for name, weight in CharRNN(config, vocabulary).state_dict().items()}
+    if {name: tuple(weight.shape) for name, weight in weights.items()} != expected:
+        raise ActivationError("its weights are not those of its configuration")
+    for name, weight in weights.items():
+        if weight.numel() * weight.element_size() > weight.untyped_storage().nbytes():
+            raise ActivationError(f"{name} claims more numbers than there are")

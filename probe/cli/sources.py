@@ -61,7 +61,7 @@ def ends(part: str | None) -> tuple[int | None, int | None]:
     """Where a part of a text, spelled `from:to`, begins and ends; either may be left out."""
     from activations.errors import ActivationError
 
-    found = re.fullmatch(r"\s*(-?[\d_]+)?\s*:\s*(-?[\d_]+)?\s*", part or ":")
+    found = re.fullmatch(r"\s*(-?\d{1,18})?\s*:\s*(-?\d{1,18})?\s*", part or ":")
     if found is None:
         raise ActivationError(f"{part!r} is not a range of characters; write from:to, such as 0:100000 or 5000:")
     first, last = (None if end is None else int(end) for end in found.groups())

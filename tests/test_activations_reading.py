@@ -1,0 +1,248 @@
+"""Parts of a text, number types, precisions and devices: each gives what it says, or refuses."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from planting import random_model
+
+from activations.ahead import side_by_side
+from activations.blocks import Source
+from activations.borders import LaneDifference, unsettled
+from activations.corpus import Corpus
+from activations.errors import ActivationError
+from activations.extraction import LiveActivations, extract
+from activations.models.cells import CELLS
+from activations.models.char_rnn import CharRNN
+from activations.reading import Arithmetic
+from activations.selection import Selection
+from activations.slabs import Slabs
+from activations.store import Recording
+from activations.units import Site, Unit
+from analyses.alignment import target
+from analyses.ranking import rank
+
+every_cell = pytest.mark.parametrize("cell", list(CELLS))
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+def gathered(source: Source, site: Site) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """The places of all characters that a source gives, and their activations, in the order of the text."""
+    blocks = sorted(source.blocks([site]), key=lambda block: block.start)
+    places = np.concatenate([np.arange(b.places.start, b.places.stop, b.places.step) for b in blocks])
+    return places, np.concatenate([block.values[site] for block in blocks])
+
+
+@given(st.integers(1, 500), st.data())
+def test_a_selection_counts_as_a_slice_does(n_chars: int, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, n_chars - 1))
+    stop = data.draw(st.integers(start + 1, n_chars))
+    selection = Selection.of(n_chars, start, stop, data.draw(st.integers(1, 50)))
+    places = list(range(start, stop, selection.every))
+    assert selection.n_chars == len(places)
+    for place in range(n_chars):
+        assert selection.row(place) == sum(each < place for each in places)
+        if any(each >= place for each in places):
+            assert selection.first(place) == min(each for each in places if each >= place)
+
+
+@pytest.mark.parametrize("n_lanes", [1, 3, 40])
+@pytest.mark.parametrize(
+    ("start", "stop", "every"), [(0, None, 7), (5000, 12_345, 1), (777, 9_000, 13), (8999, 9001, 1)]
+)
+def test_a_part_of_the_text_has_the_activations_of_the_whole(
+    n_lanes: int, start: int, stop: int | None, every: int, code_text: str, tmp_path: Path
+) -> None:
+    corpus = Corpus.from_texts([code_text[:9000], code_text[9000:9003], code_text[9003:]])
+    model = random_model(code_text)
+    site = Site(1, "cell")
+    _, exact = gathered(LiveActivations(model, corpus, n_lanes=1), site)
+    selection = Selection.of(len(corpus), start, stop, every)
+    live = LiveActivations(model, corpus, n_lanes=n_lanes, selection=selection)
+    places, values = gathered(live, site)
+    assert places.tolist() == list(range(selection.start, selection.stop, every))
+    np.testing.assert_allclose(values, exact[places], atol=1e-4)
+    extract(live, tmp_path / "a.h5", sites=[site])
+    with Recording(tmp_path / "a.h5") as recording:
+        assert recording.selection == selection
+        recorded_places, recorded = gathered(recording, site)
+        np.testing.assert_array_equal(recorded_places, places)
+        np.testing.assert_array_equal(recorded, values)
+        middle = (selection.start + selection.stop) // 2
+        np.testing.assert_array_equal(recording.read(site, middle), values[places >= middle])
+        assert len(next(recording.blocks([], predictions=True)).predictions["log_prob"])
+
+
+def test_analyses_of_a_part_use_its_labels_and_no_others(planted: Path, code_text: str) -> None:
+    """A unit that copies a label is found in a part as in the whole, with labels of the whole text."""
+    corpus = Corpus.from_texts([code_text])
+    live = LiveActivations(random_model(code_text), corpus, selection=Selection.of(len(corpus), 3001, 15_000, 3))
+    asked = target(corpus, "in_quotes", selection=live.selection)
+    labels, parts = asked.all_rows
+    whole = target(corpus, "in_quotes").labels.values
+    np.testing.assert_array_equal(labels, whole[3001:15_000:3])
+    assert len(labels) == len(parts) == live.selection.n_chars
+    rows = [asked.rows(block) for block in sorted(live.blocks([Site(0, "cell")]), key=lambda block: block.start)]
+    np.testing.assert_array_equal(np.concatenate([each.labels for each in rows]), labels)
+    np.testing.assert_array_equal(np.concatenate([each.parts for each in rows]), parts)
+    ranking = rank(live, "in_quotes", sites=[Site(0, "cell")])
+    assert ranking.n_train + ranking.n_test < live.selection.n_chars
+    assert ranking.prevalence == pytest.approx(labels.mean())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [((3, 3), "range 3:3 is empty"), ((500, None), "range 500: is empty"), ((0, 9, 0), "one character of 0")],
+)
+def test_an_empty_part_is_refused(arguments: tuple[int, ...], complaint: str) -> None:
+    with pytest.raises(ActivationError, match=complaint):
+        Selection.of(100, *arguments)
+
+
+@every_cell
+def test_bf16_is_near_float32_and_bounded_as_it_is(cell: str, code_text: str) -> None:
+    corpus = Corpus.from_texts([code_text])
+    model = random_model(code_text, cell=cell, n_units=32)
+    exact = LiveActivations(model, corpus, n_lanes=8, arithmetic=Arithmetic(dtype="float32"))
+    fast = LiveActivations(model, corpus, n_lanes=8, arithmetic=Arithmetic(precision="bf16", dtype="float32"))
+    for signal in model.cell.signals:
+        _, one = gathered(exact, Site(1, signal))
+        _, other = gathered(fast, Site(1, signal))
+        assert 0 < np.abs(one - other).max() < 0.05
+
+
+@every_cell
+@pytest.mark.parametrize("dtype", ["auto", "float16", "float32"])
+def test_activations_are_kept_in_the_number_type_asked_for(cell: str, dtype: str, code_text: str) -> None:
+    live = LiveActivations(random_model(code_text, cell=cell), Corpus.from_texts([code_text[:700]]),
+                           arithmetic=Arithmetic(dtype=dtype))  # fmt: skip
+    for site in live.sites:
+        wide = dtype == "float32" or (dtype == "auto" and site.signal in CELLS[cell].unbounded)
+        assert gathered(live, site)[1].dtype == live.dtype(site) == (np.float32 if wide else np.float16)
+
+
+def counting_model(step: float) -> CharRNN:
+    """A relu RNN whose only layer adds `step` at every character."""
+    model = random_model("ab", cell="rnn_relu", n_layers=1, n_units=2)
+    for weight in model.rnn.parameters():
+        weight.data[:] = 0
+    model.rnn.get_parameter("weight_hh_l0").data[:] = torch.eye(2)
+    model.rnn.get_parameter("bias_ih_l0").data[:] = step
+    return model
+
+
+def test_what_grows_is_never_infinite_in_a_recording(tmp_path: Path) -> None:
+    corpus = Corpus.from_texts(["ab" * 600])
+    model = counting_model(100.0)
+    site = Site(0, "hidden")
+    _, values = gathered(LiveActivations(model, corpus), site)
+    assert values.max() == pytest.approx(120_000)
+    live = LiveActivations(model, corpus, arithmetic=Arithmetic(dtype="float16"))
+    with pytest.raises(ActivationError, match=r"0/hidden goes beyond 65,504.*--dtype auto"):
+        extract(live, tmp_path / "a.h5")
+    assert list(tmp_path.iterdir()) == []
+    extract(LiveActivations(model, corpus), tmp_path / "a.h5")
+    with Recording(tmp_path / "a.h5") as recording:
+        block = next(recording.blocks(predictions=True))
+        assert np.isfinite(block.predictions["log_distribution"]).all()
+
+
+def test_units_that_do_not_settle_are_named(tmp_path: Path) -> None:
+    """A unit that counts the characters since the beginning is wrong in every lane but the first."""
+    model = counting_model(1.0)
+    model.rnn.get_parameter("bias_ih_l0").data[:] = torch.tensor([0.0, 1.0])
+    model.rnn.get_parameter("weight_ih_l0").data[:] = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+    model.rnn.get_parameter("weight_hh_l0").data[:] = torch.tensor([[0.0, 0.0], [0.0, 1.0]])
+    corpus = Corpus.from_texts(["ab" * 4000 + "a"])
+    result = extract(LiveActivations(model, corpus, n_lanes=4, warm_up_chars=512), tmp_path / "a.h5")
+    assert result.unsettled == [Unit(Site(0, "hidden"), 1)]
+    assert result.warning is not None
+    assert "0/hidden/1" in result.warning
+    assert "--lanes 1 is exact" in result.warning
+    found = result.lane_differences[Site(0, "hidden")]
+    assert found.by_unit.tolist() == [0, 2048]  # 512 characters after the warm-up, 2,048 more in the lane before
+    exact = extract(LiveActivations(model, corpus, n_lanes=1), tmp_path / "b.h5")
+    assert exact.unsettled == []
+    assert exact.warning is None
+
+
+def test_a_difference_that_is_no_number_is_not_settled() -> None:
+    difference = LaneDifference(np.array([0, np.nan, 0.5], np.float32), np.array([1, 1, 1], np.float32), 0.1)
+    assert unsettled({Site(0, "cell"): difference}) == [Unit(Site(0, "cell"), 1), Unit(Site(0, "cell"), 2)]
+
+
+def test_a_model_with_the_wrong_vocabulary_is_refused(code_text: str, tmp_path: Path) -> None:
+    """Its read-out is confident of the wrong character; untrained controls are exempt."""
+    corpus = Corpus.from_texts([code_text])
+    model = random_model(code_text)
+    model.readout.bias.data[model.vocabulary.characters.index("9" if "9" in code_text else "y")] = 12
+    extract(LiveActivations(model, corpus), tmp_path / "control.h5")
+    model.trained = True
+    with pytest.raises(ActivationError, match=r"worse \(.* nats .*vocabulary in another order.*--force"):
+        extract(LiveActivations(model, corpus), tmp_path / "a.h5")
+    assert [path.name for path in tmp_path.iterdir()] == ["control.h5"]
+    extract(LiveActivations(model, corpus), tmp_path / "a.h5", force=True)
+
+
+def test_wrong_arithmetic_is_refused(code_text: str) -> None:
+    for wrong in ({"dtype": "int8"}, {"precision": "fp8"}, {"device": "tpu"}):
+        with pytest.raises(ActivationError, match="choose one of"):
+            Arithmetic(**wrong)
+    with pytest.raises(ActivationError, match="bf16 is not exact"):
+        LiveActivations(random_model(code_text), Corpus.from_texts([code_text]), n_lanes=1,
+                        arithmetic=Arithmetic(precision="bf16"))  # fmt: skip
+    if not torch.cuda.is_available():
+        with pytest.raises(ActivationError, match="no CUDA device here"):
+            Arithmetic(device="cuda")
+
+
+@needs_gpu
+@every_cell
+@pytest.mark.parametrize("n_lanes", [1, 8])
+def test_a_gpu_gives_what_the_processor_gives(cell: str, n_lanes: int, code_text: str) -> None:
+    corpus, model = Corpus.from_texts([code_text]), random_model(code_text, cell=cell)
+    here, there = (
+        LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=Arithmetic(device=device, dtype="float32"))
+        for device in ("cpu", "cuda")
+    )
+    for site in here.sites:
+        np.testing.assert_allclose(gathered(here, site)[1], gathered(there, site)[1], atol=1e-4)
+
+
+def test_a_pass_leaves_the_number_of_threads_as_it_was(code_text: str) -> None:
+    before = torch.get_num_threads()
+    live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]), n_lanes=48)
+    next(live.blocks())  # broken off
+    list(live.blocks())
+    assert torch.get_num_threads() == before
+
+
+def test_memory_is_used_again_only_when_nothing_refers_to_it() -> None:
+    slabs = Slabs()
+    one = slabs.take((3, 5), np.dtype(np.float32))
+    one[:] = 1
+    view = one[1]
+    address = one.ctypes.data
+    del one
+    other = slabs.take((3, 5), np.dtype(np.float32))
+    other[:] = 2
+    assert view.tolist() == [1] * 5
+    del view
+    assert slabs.take((15,), np.dtype(np.float32)).ctypes.data == address
+
+
+def test_iterators_side_by_side_give_all_in_a_fixed_order_and_pass_errors_on() -> None:
+    def failing() -> Any:
+        yield 0
+        raise ValueError("broken")
+
+    assert list(side_by_side([iter("abc"), iter("x"), iter("12")])) == ["a", "x", "1", "b", "2", "c"]
+    assert list(side_by_side([iter("abc")])) == ["a", "b", "c"]
+    assert list(side_by_side([])) == []
+    with pytest.raises(ValueError, match="broken"):
+        list(side_by_side([iter(range(9)), failing()]))
