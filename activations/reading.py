@@ -77,7 +77,7 @@ class Weights:
         Args:
             model: What reads.
             arithmetic: Where, and in what numbers.
-            exact: Whether there is but one lane, whose hidden states PyTorch's fused layers find.
+            exact: Whether there is but one lane; where there are gates, PyTorch's fused layers find its hidden states.
         """
         place = arithmetic.place
         product_dtype = torch.bfloat16 if arithmetic.precision == "bf16" else torch.float32
@@ -91,7 +91,8 @@ class Weights:
         ]
         self.recurrent = [model.recurrent(layer).to(place, product_dtype) for layer in layers]
         self.readout = model.readout.bias.detach().to(place), model.readout.weight.t().to(place).contiguous()
-        self.fused = [model.fused(layer).to(place) for layer in layers] if exact else []
+        self.exact = exact
+        self.fused = [model.fused(layer).to(place) for layer in layers] if exact and model.cell.fill else []
 
 
 class Reading:
@@ -100,7 +101,7 @@ class Reading:
     def __init__(self, weights: Weights, n_lanes: int) -> None:
         config = weights.model.config
         self._weights = weights
-        self._n_steps = EXACT_TURN_CHARS if weights.fused else _STEPS
+        self._n_steps = EXACT_TURN_CHARS if weights.exact else _STEPS
         self._model = weights.model
         self._cell = weights.model.cell
         self._place = weights.place
@@ -217,7 +218,8 @@ class Reading:
             outputs, after = self._weights.fused[layer](inputs, carried if len(carried) > 1 else carried[0])
         own["hidden"].copy_(outputs)
         before = torch.cat([state["hidden"][None], outputs[:-1]])
-        self._cell.fill(gates, state, self._weights.recurrent[layer], before, own)
+        if self._cell.fill is not None:
+            self._cell.fill(gates, state, self._weights.recurrent[layer], before, own)
         for signal, value in zip(self._cell.state, after if len(carried) > 1 else (after,), strict=True):
             state[signal].copy_(value[0])
 

@@ -133,10 +133,6 @@ def rnn_views(gates: Tensor, own: Signals) -> Views:
     return gates, own["hidden"]
 
 
-def rnn_fill(gates: Tensor, state: State, recurrent: Recurrent, before: Tensor, own: Signals) -> None:
-    """A simple recurrent network has nothing but its hidden states."""
-
-
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One kind of recurrent cell.
@@ -146,7 +142,7 @@ class Cell:
         module: Makes PyTorch's fused layers of the same kind.
         step: Reads one character, in every lane.
         views: What a step works on, from the gates and the signals that are no gates.
-        fill: Finds the other signals where the hidden states are known.
+        fill: Finds the other signals where the hidden states are known; None if there are no others.
         state: The signals that are carried from one character to the next.
         gates: The signals whose rows stack up in PyTorch's weight matrices, in their order.
         unbounded: The signals that may grow beyond [-1, 1], and so want float32.
@@ -156,7 +152,7 @@ class Cell:
     module: Callable[..., torch.nn.RNNBase]
     step: Step
     views: Callable[[Tensor, Signals], Views]
-    fill: Fill
+    fill: Fill | None
     state: tuple[str, ...]
     gates: tuple[str, ...]
     unbounded: tuple[str, ...] = ()
@@ -203,13 +199,13 @@ CELLS = {
             state=("hidden",),
             gates=("reset_gate", "update_gate", "candidate"),
         ),
-        Cell("rnn", torch.nn.RNN, rnn_step, rnn_views, rnn_fill, state=("hidden",), gates=("hidden",)),
+        Cell("rnn", torch.nn.RNN, rnn_step, rnn_views, None, state=("hidden",), gates=("hidden",)),
         Cell(
             "rnn_relu",
             partial(torch.nn.RNN, nonlinearity="relu"),
             rnn_relu_step,
             rnn_views,
-            rnn_fill,
+            None,
             state=("hidden",),
             gates=("hidden",),
             unbounded=("hidden",),
