@@ -1,6 +1,7 @@
 """What a file must have to be a recording: everything that is missing or wrong, told one by one.
 
-Nothing of a dataset is read here but where it stands and what it says of itself.
+Of the datasets themselves only `/documents/start` is read here; of the others, where they stand and what they say of
+themselves.
 """
 
 import json
@@ -64,18 +65,13 @@ def _complaints(path: Path, file: h5py.File) -> Iterator[str]:
 def _wrong_datasets(file: h5py.File, n_bytes: int) -> Iterator[str]:
     contents = json.loads(file.attrs["contents"])
     paths = list(contents) if isinstance(contents, dict) else []
-    for needed in layout.WHOLE:
-        if f"/{needed}" not in paths:
-            yield f"/{needed} is missing"
-            return
-    if not any(path.startswith("/layers/") for path in paths) and not any(p.startswith("/prediction/") for p in paths):
-        yield "there is neither a site nor a prediction in it"
+    wrong = [f"/{needed} is missing" for needed in layout.WHOLE if f"/{needed}" not in paths]
+    if not any(path.startswith(("/layers/", "/prediction/")) for path in paths):
+        wrong.append("there is neither a site nor a prediction in it")
+    wrong += filter(None, (_wrong_dataset(file, path, contents[path], n_bytes) for path in paths))
+    if wrong:
+        yield from wrong
         return
-    for path in paths:
-        complaint = _wrong_dataset(file, path, contents[path], n_bytes)
-        if complaint:
-            yield complaint
-            return
     if sum(file[path].nbytes for path in paths) > n_bytes:
         yield "its datasets overlap"
         return

@@ -76,8 +76,11 @@ class _Servant:
             question.write(json.dumps(path) + "\n")
             question.flush()
             line = answer.readline()
+        except OSError:  # it is gone
+            line = ""
         except BaseException:  # what it may yet answer is not the answer to the next question
             self._process.kill()
+            self._process.wait()
             raise
         return json.loads(line) if line else _NO_ANSWER
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from planting import random_model
 
-from activations import layout
+from activations import layout, vetting
 from activations.checking import check
 from activations.corpus import Corpus
 from activations.errors import ActivationError
@@ -252,6 +252,44 @@ def test_what_stands_beside_a_file_is_not_run(recorded: bytes, tmp_path: Path) -
         Path(f"{name}.py").write_text("open('evil', 'w')", encoding="utf-8")
     assert vet(Path("a.h5")) is None
     assert not Path("evil").exists()
+
+
+def test_all_that_is_missing_is_told_at_once(recorded: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    path.write_bytes(recorded)
+    with h5py.File(path, "r+") as file:
+        del file["vocab"], file["layers/0/hidden"]
+    [found] = check(path).complaints
+    assert "/vocab is missing" in found
+    assert "/layers/0/hidden is missing" in found
+
+
+def test_who_looks_at_files_may_die_or_be_interrupted(
+    recorded: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next question is answered, and by its own answer."""
+    paths = [tmp_path / f"{number}.h5" for number in range(4)]
+    for path in paths:
+        path.write_bytes(recorded)
+    paths[2].write_bytes(recorded[:-2000])
+    assert vet(paths[0]) is None
+    servant = vetting._servant
+    assert servant is not None
+    servant._process.kill()
+    servant._process.wait()
+    assert vet(paths[1]) is None
+
+    class Interrupted:
+        def readline(self) -> str:
+            raise KeyboardInterrupt
+
+    servant = vetting._servant
+    assert servant is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(servant._process, "stdout", Interrupted())
+        with pytest.raises(KeyboardInterrupt):
+            vet(paths[3])  # its answer, that it is sound, is never taken
+    assert vet(paths[2]) is not None
 
 
 def test_a_file_that_changes_is_looked_at_again(recorded: bytes, tmp_path: Path) -> None:
