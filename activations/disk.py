@@ -26,7 +26,7 @@ class DiskFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self.number = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), mode=0o666)
+        self.number = os.open(path, os.O_RDWR | os.O_CREAT, mode=0o666)
         self._direct = _open_direct(path)
         self._stage = np.zeros(0, np.uint8)
 
@@ -79,7 +79,7 @@ class DiskFile:
 
 def _open_direct(path: Path) -> int | None:
     try:
-        return os.open(path, os.O_WRONLY | os.O_DIRECT | os.O_CLOEXEC)
+        return os.open(path, os.O_WRONLY | os.O_DIRECT)
     except (OSError, AttributeError):  # not every file system can, and not every operating system
         return None
 

@@ -26,7 +26,7 @@ from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import model_sha256
 from activations.position import Position, Round
 from activations.reading import Arithmetic, Reading, Weights
-from activations.recorder import recording
+from activations.recorder import Recorder, recording
 from activations.selection import Selection
 from activations.slabs import Slabs
 from activations.store import Recording
@@ -37,6 +37,7 @@ SCRATCH_BYTES = 20_000_000_000
 _LEAST_LANES_OF_A_GROUP = 16
 _GPU_AS_CORES = 16
 _NAMED_UNITS = 5
+_JUDGE = "judge"
 _DEFAULT = Arithmetic()
 
 Columns = dict[Site | str, tuple[np.dtype[Any], int | None]]
@@ -396,24 +397,8 @@ def extract(
         selection=live.selection,
         job={**facts, "turn_chars": live.turn_chars, "n_cores": torch.get_num_threads()},
     ) as recorder:
-        position = Position.from_arrays(recorder.begun) if recorder.begun else Position.start(live.n_groups)
-        if judge is not None and recorder.begun and "judge" in recorder.begun:
-            judge.recall(recorder.begun["judge"])
-        done = done_before = recorder.n_chars_done
-        for found in live.rounds(chosen, predictions=predictions, begun=position):
-            for block in found.blocks:
-                _check_numbers(block, live.corpus)
-                recorder.write(block)
-                done += block.n_chars
-                if judge is not None:
-                    judge.hear(block)
-            position.take(found)
-            progress(done, live.selection.n_chars)
-            if recorder.wants_checkpoint:
-                heard = {"judge": judge.heard} if judge is not None else {}
-                recorder.checkpoint({**position.to_arrays(), **heard})
-        if judge is not None:
-            judge.decide()
+        n_chars_before = recorder.n_chars_done
+        position = _record(live, recorder, chosen, predictions=predictions, judge=judge, progress=progress)
         nats_per_char = mean_loss(recorder.column(layout.prediction_path(layout.LOG_PROB))) if predictions else math.nan
         live.lane_differences = position.borders.differences()
         for site, difference in live.lane_differences.items():
@@ -428,9 +413,39 @@ def extract(
         n_chars=live.selection.n_chars,
         sites=tuple(chosen),
         nats_per_char=nats_per_char,
-        chars_per_s=(done - done_before) * live.selection.every / (perf_counter() - began),
+        chars_per_s=(live.selection.n_chars - n_chars_before) * live.selection.every / (perf_counter() - began),
         lane_differences=live.lane_differences,
     )
+
+
+def _record(
+    live: LiveActivations,
+    recorder: Recorder,
+    sites: Collection[Site],
+    *,
+    predictions: bool,
+    judge: Judge | None,
+    progress: Progress,
+) -> Position:
+    """Record what is not recorded yet, round after round; where the reading has come to in the end."""
+    position = Position.from_arrays(recorder.begun) if recorder.begun else Position.start(live.n_groups)
+    if judge is not None and recorder.begun and _JUDGE in recorder.begun:
+        judge.recall(recorder.begun[_JUDGE])
+    done = recorder.n_chars_done
+    for found in live.rounds(sites, predictions=predictions, begun=position):
+        for block in found.blocks:
+            _check_numbers(block, live.corpus)
+            recorder.write(block)
+            done += block.n_chars
+            if judge is not None:
+                judge.hear(block)
+        position.take(found)
+        progress(done, live.selection.n_chars)
+        if recorder.wants_checkpoint:
+            recorder.checkpoint({**position.to_arrays(), **({_JUDGE: judge.heard} if judge is not None else {})})
+    if judge is not None:
+        judge.decide()
+    return position
 
 
 def _check_numbers(block: Block, corpus: Corpus) -> None:

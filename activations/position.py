@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block
 from activations.borders import Borders, Values
+from activations.journal import Arrays
 from activations.units import Site
-
-Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

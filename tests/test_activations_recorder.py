@@ -41,6 +41,17 @@ def contents(path: Path) -> dict[str, bytes]:
     return found
 
 
+def break_off_half_way(live: LiveActivations, path: Path) -> None:
+    """Ctrl-C, in the middle of a recording."""
+
+    def stop(done: int, total: int) -> None:
+        if done > total // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        extract(live, path, progress=stop)
+
+
 @pytest.mark.slow  # kills and starts again some fifty processes
 @pytest.mark.parametrize(("cell", "n_lanes"), [("lstm", 48), ("gru", 1)])
 def test_a_killed_run_is_gone_on_with_to_the_same_end(
@@ -115,13 +126,7 @@ def test_another_job_does_not_go_on_with_what_is_left(
     corpus = Corpus.from_texts([code_text])
     one, other = (LiveActivations(random_model(code_text, seed=seed), corpus) for seed in (0, 1))
     extract(other, tmp_path / "whole.h5")
-
-    def stop(done: int, total: int) -> None:
-        if done > total // 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        extract(one, tmp_path / "a.h5", progress=stop)
+    break_off_half_way(one, tmp_path / "a.h5")
     assert (tmp_path / "a.h5.journal").exists()
     extract(other, tmp_path / "a.h5")
     assert contents(tmp_path / "a.h5") == contents(tmp_path / "whole.h5")
@@ -132,13 +137,7 @@ def test_a_damaged_journal_is_not_believed(code_text: str, tmp_path: Path, monke
     monkeypatch.setattr(recorder, "_SHARE_OF_TIME", 0)
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
     extract(live, tmp_path / "whole.h5")
-
-    def stop(done: int, total: int) -> None:
-        if done > total // 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        extract(live, tmp_path / "a.h5", progress=stop)
+    break_off_half_way(live, tmp_path / "a.h5")
     journal = tmp_path / "a.h5.journal"
     content = bytearray(journal.read_bytes())
     content[len(content) // 2] ^= 1

@@ -111,7 +111,7 @@ class CharRNN(nn.Module):
         alone = self.cell.module(n_inputs, self.config.n_units)
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
             getattr(alone, f"{name}_l0").data.copy_(self._weight(name, layer))
-        return alone.to(self.readout.weight.device).eval()
+        return alone.eval()
 
     def input_vectors(self, ids: Tensor) -> Tensor:
         """What layer 0 is given for characters: one-hot or embedded, with one more axis than `ids`."""

@@ -30,7 +30,6 @@ _MALFORMED = (
     ValueError,
     ArithmeticError,
     MemoryError,
-    NotImplementedError,
     zipfile.BadZipFile,
 )
 _NAMES = {"collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch FloatStorage", "torch HalfStorage"}
