@@ -33,7 +33,7 @@ def extract(
     every: EveryOption = 1,
     lanes: LanesOption = None,
     warm_up: WarmUpOption = None,
-    device: DeviceOption = "auto",
+    device: DeviceOption = "cpu",
     precision: PrecisionOption = "float32",
     dtype: DtypeOption = "auto",
     force: Annotated[

@@ -33,7 +33,7 @@ WarmUpOption = Annotated[
 PrecisionOption = Annotated[
     str, Option(help="Of matrix products: float32, or bf16, which is faster and rounds to 8 bits.")
 ]
-DeviceOption = Annotated[str, Option(help="cpu, cuda, or auto: cuda where there is one.")]
+DeviceOption = Annotated[str, Option(help="cpu, cuda, or auto: cuda where there is one. cuda is as yet untried.")]
 DtypeOption = Annotated[
     str, Option(help="auto: float16 for signals within [-1, 1], float32 for the others; or float16, float32 for all.")
 ]

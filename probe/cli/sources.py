@@ -27,7 +27,7 @@ class Reading:
     warm_up: int | None = None
     part: str | None = None
     every: int = 1
-    device: str = "auto"
+    device: str = "cpu"
     precision: str = "float32"
     dtype: str = "auto"
 
