@@ -54,7 +54,8 @@ class _Runner(Thread, Generic[T]):
 def side_by_side(iterators: Sequence[Iterator[T]], prepare: Callable[[], None] = lambda: None) -> Iterator[T]:
     """The items of several iterators in turn, each iterator running in a thread of its own, one item ahead.
 
-    The order is always the same: one item of each that has any left, in the order of `iterators`, and again.
+    The order is always the same: one item of each that has any left, in the order of `iterators`, and again. An item
+    is in use until the next one is asked for; let go of it before, if it is large.
 
     Args:
         iterators: What to run.
@@ -67,13 +68,9 @@ def side_by_side(iterators: Sequence[Iterator[T]], prepare: Callable[[], None] =
     for runner in runners:
         runner.start()
     running = list(runners)
-    last: _Runner[T] | None = None  # whoever takes an item may hold it until it has the next one
     try:
         while running:
             for runner in list(running):
-                if last is runner:
-                    last.go_on()
-                    last = None
                 item = runner.take()
                 if isinstance(item, _End):
                     if item.error is not None:
@@ -82,9 +79,7 @@ def side_by_side(iterators: Sequence[Iterator[T]], prepare: Callable[[], None] =
                     continue
                 yield item
                 del item
-                if last is not None:
-                    last.go_on()
-                last = runner
+                runner.go_on()
     finally:
         for runner in runners:
             runner.stop()

@@ -443,6 +443,8 @@ def _record(
         progress(done, live.selection.n_chars)
         if recorder.wants_checkpoint:
             recorder.checkpoint({**position.to_arrays(), **({_JUDGE: judge.heard} if judge is not None else {})})
+        del found  # its memory is wanted
+        block = None
     if judge is not None:
         judge.decide()
     return position
