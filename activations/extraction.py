@@ -3,7 +3,8 @@
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -20,10 +21,12 @@ from activations.blocks import Block
 from activations.borders import LaneDifference, Values, unsettled
 from activations.corpus import Corpus
 from activations.errors import ActivationError
+from activations.guests import GuestReading
 from activations.judging import Judge, mean_loss
 from activations.lanes import WARM_UP_CHARS, Piece, Turn, cut, default_n_lanes, rounds, share_out, turn_chars
+from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
-from activations.models.checkpoints import model_sha256
+from activations.models.identity import description, is_trained, sha256, unbounded
 from activations.position import Position, Round
 from activations.reading import Arithmetic, Reading, Weights
 from activations.recorder import Recorder, recording
@@ -47,12 +50,12 @@ class _Pass(NamedTuple):
     """What all groups of lanes share while they read a text.
 
     Attributes:
-        weights: The model's, made ready.
+        reader: Makes a reading of so many lanes.
         columns: The number type and width of everything that is wanted of a character.
         slabs: Where the memory for it comes from.
     """
 
-    weights: Weights
+    reader: Callable[[int], Reading | GuestReading]
     columns: Columns
     slabs: Slabs
 
@@ -78,7 +81,7 @@ class LiveActivations:
 
     def __init__(
         self,
-        model: CharRNN,
+        model: CharRNN | CharModel,
         corpus: Corpus,
         *,
         n_lanes: int | None = None,
@@ -93,7 +96,15 @@ class LiveActivations:
             raise ActivationError(f"the warm-up is {warm_up_chars} characters; it cannot be negative")
         if n_lanes == 1 and arithmetic.precision != "float32":
             raise ActivationError("one lane is for an exact reading, and bf16 is not exact; use more lanes or float32")
-        self.model = model.eval()
+        is_guest = not isinstance(model, CharRNN)
+        if is_guest and (arithmetic.device, arithmetic.precision) != ("cpu", "float32"):
+            raise ActivationError(
+                "a model of your own computes where and as it is written; --device and --precision are for models that "
+                "`probe train` or `probe import` made"
+            )
+        self.model = model
+        if isinstance(model, torch.nn.Module):
+            model.eval()
         self.corpus = corpus
         self.selection = selection or Selection.of(len(corpus))
         n_cores = torch.get_num_threads()
@@ -101,7 +112,8 @@ class LiveActivations:
         n_read = self.selection.stop - self.selection.start
         fewest = 1 if arithmetic.precision == "float32" else 2  # a single lane is exact
         self.n_lanes = n_lanes or max(fewest, default_n_lanes(n_read, n_cores if on_cpu else _GPU_AS_CORES))
-        self.n_groups = max(1, min(n_cores, self.n_lanes // _LEAST_LANES_OF_A_GROUP)) if on_cpu else 1
+        several = on_cpu and not is_guest  # whose code need not bear several threads
+        self.n_groups = max(1, min(n_cores, self.n_lanes // _LEAST_LANES_OF_A_GROUP)) if several else 1
         self.warm_up_chars = warm_up_chars
         self.arithmetic = arithmetic
         self.turn_chars = turn_chars(self.n_lanes, self._bytes_per_char, n_cores if on_cpu else _GPU_AS_CORES)
@@ -111,16 +123,11 @@ class LiveActivations:
     @property
     def sites(self) -> Mapping[Site, int]:
         """Every signal of every layer, and how many units it has."""
-        config = self.model.config
-        return {
-            Site(layer, signal): config.n_units
-            for layer in range(config.n_layers)
-            for signal in self.model.cell.signals
-        }
+        return self.model.sites
 
     def dtype(self, site: Site) -> np.dtype[Any]:
         """The number type in which a site's activations are given."""
-        return self.arithmetic.kept_as(unbounded=site.signal in self.model.cell.unbounded)
+        return self.arithmetic.kept_as(unbounded=site in unbounded(self.model))
 
     def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
         """Every character of the selection once, in blocks, those of all lanes in turn.
@@ -156,7 +163,7 @@ class LiveActivations:
         position = begun or Position.start(self.n_groups)
         n_cores = torch.get_num_threads()
         whole = _Pass(
-            Weights(self.model, self.arithmetic, exact=self.n_lanes == 1),
+            self._reader(),
             self._columns(wanted, predictions=predictions),
             self.arithmetic.slabs(),
         )
@@ -202,6 +209,11 @@ class LiveActivations:
         columns = self._columns(self.sites, predictions=True).values()
         return sum(dtype.itemsize * (width or 1) for dtype, width in columns)
 
+    def _reader(self) -> Callable[[int], Reading | GuestReading]:
+        if isinstance(self.model, CharRNN):
+            return partial(Reading, Weights(self.model, self.arithmetic, exact=self.n_lanes == 1))
+        return partial(GuestReading, self.model)
+
     def _lanes(self) -> list[list[Piece]]:
         pieces = cut(self.corpus, self.selection, self.n_lanes, self.warm_up_chars, self.turn_chars)
         return share_out(pieces, self.n_lanes, self.turn_chars)
@@ -217,14 +229,16 @@ class LiveActivations:
         self, whole: _Pass, group: int, lanes: list[list[Piece]], n_done: int, states: Values
     ) -> Iterator[Round]:
         """What some of the lanes find, round after round, from the one that is due."""
-        reading = Reading(whole.weights, len(lanes))
+        reading = whole.reader(len(lanes))
         reading.restore(states)
         for number, turns in enumerate(rounds(lanes, self.turn_chars)):
             if number >= n_done:
                 yield self._round(whole, reading, turns, group, number)
 
     @torch.inference_mode()
-    def _round(self, whole: _Pass, reading: Reading, turns: list[Turn], group: int, number: int) -> Round:
+    def _round(
+        self, whole: _Pass, reading: Reading | GuestReading, turns: list[Turn], group: int, number: int
+    ) -> Round:
         reading.narrow(len(turns))
         for lane, turn in enumerate(turns):
             if turn.is_first:
@@ -276,7 +290,7 @@ class LiveActivations:
         rows = slice(first - turn.start, turn.n_chars, self.selection.every)
         kept = {key: array[rows] for key, array in values.items() if isinstance(key, Site)}
         for site, array in kept.items():
-            if array.dtype == np.float16 and site.signal in self.model.cell.unbounded and np.isinf(array).any():
+            if array.dtype == np.float16 and site in unbounded(self.model) and np.isinf(array).any():
                 raise ActivationError(
                     f"{site} goes beyond {np.finfo(np.float16).max:,.0f}, the largest float16; keep what may grow in "
                     "float32 (--dtype auto)"
@@ -378,10 +392,12 @@ def extract(
     """
     began = perf_counter()
     chosen = sorted(live.sites if sites is None else sites)
-    judge = Judge(live.corpus, len(live.model.vocabulary)) if live.model.trained and predictions and not force else None
+    judge = (
+        Judge(live.corpus, len(live.model.vocabulary)) if is_trained(live.model) and predictions and not force else None
+    )
     facts: dict[str, Any] = {
-        "model_sha256": model_sha256(live.model),
-        "model_config": asdict(live.model.config),
+        "model_sha256": sha256(live.model),
+        "model_config": description(live.model),
         "n_lanes": live.n_lanes,
         "n_groups": live.n_groups,
         "warm_up_chars": live.warm_up_chars,
@@ -433,21 +449,25 @@ def _record(
         judge.recall(recorder.begun[_JUDGE])
     done = recorder.n_chars_done
     for found in live.rounds(sites, predictions=predictions, begun=position):
-        for block in found.blocks:
-            _check_numbers(block, live.corpus)
-            recorder.write(block)
-            done += block.n_chars
-            if judge is not None:
-                judge.hear(block)
+        done += _write(found, live.corpus, recorder, judge)
         position.take(found)
         progress(done, live.selection.n_chars)
         if recorder.wants_checkpoint:
             recorder.checkpoint({**position.to_arrays(), **({_JUDGE: judge.heard} if judge is not None else {})})
         del found  # its memory is wanted
-        block = None
     if judge is not None:
         judge.decide()
     return position
+
+
+def _write(found: Round, corpus: Corpus, recorder: Recorder, judge: Judge | None) -> int:
+    """Record a round, and say how many characters it has."""
+    for block in found.blocks:
+        _check_numbers(block, corpus)
+        recorder.write(block)
+        if judge is not None:
+            judge.hear(block)
+    return sum(block.n_chars for block in found.blocks)
 
 
 def _check_numbers(block: Block, corpus: Corpus) -> None:

@@ -163,7 +163,7 @@ class Reading:
             top = self._read_steps(ids[start:stop], kept, {key: sink[:, start:stop] for key, sink in sinks.items()})
             if layout.LOG_PROB in into and kept:
                 lanes = slice(kept.start, kept.stop)
-                found = self._predict(top[:, lanes], following[start:stop, lanes], into)
+                found = predictions(self._logits(top[:, lanes]), following[start:stop, lanes], into)
                 for name, values in found.items():
                     sinks[name][:, start:stop].copy_(values.transpose(0, 1))
         if self._place.type == "cuda":
@@ -226,20 +226,10 @@ class Reading:
     def _inputs_of(self, ids: Tensor) -> Tensor:
         return self._model.input_vectors(ids.to(self._model.readout.weight.device)).to(self._place)
 
-    def _predict(self, top: Tensor, following: Tensor, into: Collection[Site | str]) -> dict[str, Tensor]:
-        """Predictions by kind, each (n_steps, n_lanes) or (n_steps, n_lanes, n)."""
+    def _logits(self, top: Tensor) -> Tensor:
         bias, weight = self._weights.readout
         logits = torch.addmm(bias, top.reshape(-1, top.shape[-1]), weight)
-        log_probs = torch.log_softmax(logits, -1).view(*top.shape[:2], -1)  # (n_steps, n_lanes, n_characters)
-        true = log_probs.gather(-1, following.clamp(min=0).unsqueeze(-1)).squeeze(-1)
-        found = {layout.LOG_PROB: true.masked_fill(following < 0, torch.nan)}
-        if layout.DISTRIBUTION in into:
-            found[layout.DISTRIBUTION] = log_probs.clamp(min=-_LARGEST_FLOAT16)
-        if layout.TOP_IDS in into:
-            best = log_probs.topk(layout.N_TOP)
-            found[layout.TOP_IDS] = best.indices
-            found[layout.TOP_LOG_PROBS] = best.values.clamp(min=-_LARGEST_FLOAT16)
-        return found
+        return logits.view(*top.shape[:2], -1)
 
     def _make_room(self, n_steps: int) -> None:
         """Tensors to compute in, for turns of this many steps."""
@@ -253,6 +243,26 @@ class Reading:
             [self._cell.views(self._gates[t], {s: each[t] for s, each in own.items()}) for t in range(n_steps)]
             for own in self._own
         ]
+
+
+def predictions(logits: Tensor, following: Tensor, into: Collection[Site | str]) -> dict[str, Tensor]:
+    """Predictions by kind, each (n_steps, n_lanes) or (n_steps, n_lanes, n).
+
+    Args:
+        logits: (n_steps, n_lanes, n_characters)
+        following: (n_steps, n_lanes) the characters that follow; -1 where none does.
+        into: The kinds that are wanted.
+    """
+    log_probs = torch.log_softmax(logits, -1)
+    true = log_probs.gather(-1, following.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+    found = {layout.LOG_PROB: true.masked_fill(following < 0, torch.nan)}
+    if layout.DISTRIBUTION in into:
+        found[layout.DISTRIBUTION] = log_probs.clamp(min=-_LARGEST_FLOAT16)
+    if layout.TOP_IDS in into:
+        best = log_probs.topk(layout.N_TOP)
+        found[layout.TOP_IDS] = best.indices
+        found[layout.TOP_LOG_PROBS] = best.values.clamp(min=-_LARGEST_FLOAT16)
+    return found
 
 
 def _pinned(n_bytes: int) -> Bytes:

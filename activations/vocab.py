@@ -117,6 +117,7 @@ class Vocabulary:
             if len(first) == _NAMED:
                 break
         named = ", ".join(f"{char!r} ({_place(corpus, position)})" for char, position in first.items())
+        with_returns = "; read it with --newlines lf" if "\r" in first else ""
         way_out = (
             f"pass --replace-unknown to read them as {self.replacement!r}"
             if self.replacement is not None
@@ -124,7 +125,7 @@ class Vocabulary:
             "or a model whose rare characters share a replacement (probe train --min-count)"
         )
         occur = "1 character of the text is" if len(unknown) == 1 else f"{len(unknown):,} characters of the text are"
-        return f"{occur} not in the model's vocabulary of {len(self)}: first {named}; {way_out}"
+        return f"{occur} not in the model's vocabulary of {len(self)}: first {named}{with_returns}; {way_out}"
 
 
 def _place(corpus: Corpus, position: int) -> str:

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from activations.corpus import Corpus, Document
     from activations.errors import ActivationError
     from activations.extraction import Extraction, LiveActivations, extract
+    from activations.models.char_model import CharModel
     from activations.models.char_rnn import CharRNN, ModelConfig
     from activations.models.checkpoints import load_model, save_model
     from activations.models.evaluation import Evaluation, evaluate
+    from activations.models.importers.importing import Import, import_model
+    from activations.models.importers.wrapping import wrap
     from activations.models.training import Training, TrainingConfig, hold_out, train
     from activations.reading import Arithmetic
     from activations.selection import Selection
@@ -50,9 +53,12 @@ _HOMES = {
     "activations.corpus": ("Corpus", "Document"),
     "activations.errors": ("ActivationError",),
     "activations.extraction": ("Extraction", "LiveActivations", "extract"),
+    "activations.models.char_model": ("CharModel",),
     "activations.models.char_rnn": ("CharRNN", "ModelConfig"),
     "activations.models.checkpoints": ("load_model", "save_model"),
     "activations.models.evaluation": ("Evaluation", "evaluate"),
+    "activations.models.importers.importing": ("Import", "import_model"),
+    "activations.models.importers.wrapping": ("wrap",),
     "activations.models.training": ("Training", "TrainingConfig", "hold_out", "train"),
     "activations.reading": ("Arithmetic",),
     "activations.selection": ("Selection",),
@@ -78,6 +84,7 @@ __all__ = [
     "Arithmetic",
     "BinaryProbeResult",
     "Block",
+    "CharModel",
     "CharRNN",
     "Check",
     "Corpus",
@@ -88,6 +95,7 @@ __all__ = [
     "Extraction",
     "Hypothesis",
     "HypothesisError",
+    "Import",
     "Labels",
     "LaneDifference",
     "LiveActivations",
@@ -118,6 +126,7 @@ __all__ = [
     "get",
     "hold_out",
     "hypothesis",
+    "import_model",
     "load_model",
     "plot_curve",
     "plot_text",
@@ -128,6 +137,7 @@ __all__ = [
     "select_sites",
     "target",
     "train",
+    "wrap",
 ]
 
 

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from mutants import mutant
 from planting import random_model
 
 from activations import layout, vetting
@@ -37,25 +38,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     text = "some text, and some more of it.\n" * 20
     live = LiveActivations(random_model(text, n_units=4), Corpus.from_texts([text]), n_lanes=2, warm_up_chars=0)
     return extract(live, tmp_path_factory.mktemp("fuzzing") / "a.h5").path.read_bytes()
-
-
-def mutant(content: bytes, rng: np.random.Generator) -> bytes:
-    """Truncated, a bit flipped, some bytes overwritten, a piece moved or repeated."""
-    changed = bytearray(content)
-    kind = int(rng.integers(5))
-    here, there = (int(place) for place in rng.integers(0, len(content), 2))
-    n = int(rng.integers(1, 64))
-    if kind == 0:
-        return bytes(changed[:here])
-    if kind == 1:
-        changed[here] ^= 1 << int(rng.integers(8))
-    elif kind == 2:
-        changed[here : here + n] = rng.bytes(len(changed[here : here + n]))
-    elif kind == 3:
-        changed[here : here + n] = changed[there : there + n]
-    else:
-        changed[here:here] = changed[there : there + n]
-    return bytes(changed)
 
 
 @pytest.mark.slow  # a thousand files

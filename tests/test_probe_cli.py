@@ -16,7 +16,7 @@ from activations.models.checkpoints import save_model
 from activations.models.training import TrainingConfig
 from activations.units import Site
 from hypotheses.registry import registered
-from probe.cli import COMMANDS, main
+from probe.cli import COMMANDS, command_name, main
 from probe.cli.show import show_rows
 from probe.cli.train import train
 
@@ -195,7 +195,7 @@ def test_bad_usage_has_status_2(run: Run) -> None:
     assert run("rank", "--hypothesis", "in_quotes", "--top", "0")[0] == 2
 
 
-@pytest.mark.parametrize("command", [command.__name__ for command in COMMANDS])
+@pytest.mark.parametrize("command", [command_name(command) for command in COMMANDS])
 def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
     status, out, _ = run(command, "--help")
     assert status == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hypotheses.registry import registered
-from probe.cli import COMMANDS
+from probe.cli import COMMANDS, command_name
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,7 +50,7 @@ def run(command: str, environment: dict[str, str]) -> None:
 def test_the_readme_mentions_every_command_and_hypothesis() -> None:
     documents = README + (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     for command in COMMANDS:
-        assert f"probe {command.__name__}" in documents
+        assert f"probe {command_name(command)}" in documents
     for name in registered():
         assert name in documents
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from activations.errors import ActivationError
 from activations.models.cells import CELLS, Cell, Recurrent
+from activations.units import Site
 from activations.vocab import Vocabulary
 
 _ONE_HOT_SCALE = 0.4
@@ -68,6 +69,17 @@ class CharRNN(nn.Module):
     def cell(self) -> Cell:
         """The kind of its layers."""
         return CELLS[self.config.cell]
+
+    @property
+    def sites(self) -> dict[Site, int]:
+        """Every signal of every layer, and how many units it has."""
+        signals = self.cell.signals
+        return {Site(n, signal): self.config.n_units for n in range(self.config.n_layers) for signal in signals}
+
+    @property
+    def unbounded(self) -> frozenset[Site]:
+        """The sites whose values may leave [-1, 1]."""
+        return frozenset(site for site in self.sites if site.signal in self.cell.unbounded)
 
     def forward(self, ids: Tensor, state: tuple[Tensor, ...] | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Read on from a state, by PyTorch's fused layers.

@@ -19,8 +19,14 @@ from activations.vocab import Vocabulary
 
 FORMAT = "char-probe model"
 VERSION = 1
-_NOT_OURS = "{} is not a checkpoint of `probe train`, or it is truncated or damaged"
-_RUNS_CODE = "{} would have to run code to be read, which is never done; it needs a checkpoint that `probe train` wrote"
+_NOT_OURS = (
+    "{} is not a checkpoint of `probe train`, or it is truncated or damaged; "
+    "`probe import` makes one of what another program wrote"
+)
+_RUNS_CODE = (
+    "{} would have to run code to be read, which is never done; "
+    "`probe import` makes a checkpoint of it without running anything"
+)
 _MALFORMED = (
     RuntimeError,
     EOFError,

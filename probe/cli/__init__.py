@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -18,16 +19,24 @@ from probe.cli.demo import demo
 from probe.cli.extract import extract
 from probe.cli.fit import fit
 from probe.cli.hypotheses import hypotheses
+from probe.cli.import_model import import_model
 from probe.cli.rank import rank
 from probe.cli.show import warn
 from probe.cli.train import train
 
 _INTERRUPTED = 130  # the exit status that typer makes of Ctrl-C
-COMMANDS = (demo, train, extract, check, hypotheses, rank, fit, curve)
+COMMANDS = (demo, train, import_model, extract, check, hypotheses, rank, fit, curve)
 
 app = typer.Typer(name="probe", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def command_name(command: Callable[..., None]) -> str:
+    """What a function of `COMMANDS` is called in the shell; Python will not have a function named `import`."""
+    return command.__name__.removesuffix("_model")
+
+
 for _command in COMMANDS:
-    app.command()(_command)
+    app.command(command_name(_command))(_command)
 
 
 def _show_version(asked: bool) -> None:

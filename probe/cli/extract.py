@@ -10,6 +10,7 @@ from probe.cli.options import (
     DtypeOption,
     EncodingOption,
     EveryOption,
+    FactoryOption,
     JsonOption,
     LanesOption,
     NewlinesOption,
@@ -25,7 +26,9 @@ from probe.cli.sources import Reading
 
 
 def extract(
-    model: Annotated[Path, Argument(help="A checkpoint that `probe train` wrote.", show_default=False)],
+    model: Annotated[
+        Path, Argument(help="A checkpoint that `probe train` or `probe import` wrote.", show_default=False)
+    ],
     corpus: TextsArgument,
     output: Annotated[Path, Option("--output", "-o", help="Where the recording goes.")] = Path("activations.h5"),
     sites: SitesOption = None,
@@ -36,6 +39,7 @@ def extract(
     device: DeviceOption = "cpu",
     precision: PrecisionOption = "float32",
     dtype: DtypeOption = "auto",
+    model_factory: FactoryOption = None,
     force: Annotated[
         bool, Option("--force", help="Record also a text that the model predicts worse than letter counts would.")
     ] = False,
@@ -69,6 +73,7 @@ def extract(
         device=device,
         precision=precision,
         dtype=dtype,
+        factory=model_factory,
     ).live()
     with progress("reading") as report:
         result = record(live, output, sites=select_sites(live.sites, sites), force=force, progress=report)

@@ -42,6 +42,14 @@ RangeOption = Annotated[
     Option("--range", help="Only this part of the text: from:to in characters, such as 0:100000.", show_default=False),
 ]
 EveryOption = Annotated[int, Option(help="Only one character of so many.")]
+FactoryOption = Annotated[
+    str | None,
+    Option(
+        help="my_model.py:build RUNS the code in that file: build(weights) is given the tensors of the model's file by "
+        "name, and returns the model. For a class that is your own, or that you trust.",
+        show_default=False,
+    ),
+]
 LanesOption = Annotated[
     int | None,
     Option(

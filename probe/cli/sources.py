@@ -30,6 +30,7 @@ class Reading:
     device: str = "cpu"
     precision: str = "float32"
     dtype: str = "auto"
+    factory: str | None = None
 
     def live(self) -> "LiveActivations":
         """The model and the text, loaded."""
@@ -37,11 +38,12 @@ class Reading:
         from activations.extraction import LiveActivations
         from activations.lanes import WARM_UP_CHARS
         from activations.models.checkpoints import load_model
+        from activations.models.importers.wrapping import build_model
         from activations.reading import Arithmetic
         from activations.selection import Selection
 
         arithmetic = Arithmetic(device=self.device, precision=self.precision, dtype=self.dtype)
-        model = load_model(self.model)
+        model = build_model(self.factory, self.model) if self.factory else load_model(self.model)
         corpus = Corpus.read(*self.texts, encoding=self.encoding, newlines=self.newlines)
         live = LiveActivations(
             model,

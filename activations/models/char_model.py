@@ -1,0 +1,50 @@
+"""What a model of one's own must be able to do to be read."""
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from activations.units import Site
+from activations.vocab import Vocabulary
+
+State = Mapping[Site, Tensor]
+
+
+@runtime_checkable
+class CharModel(Protocol):
+    """Any object that reads characters and shows what it did.
+
+    A stretch of time is (n_steps, n_lanes): rows are lanes side by side, which do not see each other. The results may
+    not depend on where one stretch ends and the next begins.
+
+    If it has an attribute `unbounded`, that is the sites whose values may leave [-1, 1]; they are kept in float32, the
+    others in float16. Without it all are kept in float32.
+    """
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The characters that it knows."""
+
+    @property
+    def sites(self) -> Mapping[Site, int]:
+        """What it shows of each character, and how many units that has."""
+
+    def start(self, n_lanes: int) -> State:
+        """The state before the first character.
+
+        Returns:
+            All that passes from one character to the next, each (n_lanes, n) under a site's name.
+        """
+
+    def read(self, ids: Tensor, state: State) -> tuple[Tensor, Mapping[Site, Tensor], State]:
+        """Read on.
+
+        Args:
+            ids: (n_steps, n_lanes) int64 characters.
+            state: After the last character before them. Not to be changed.
+
+        Returns:
+            (n_steps, n_lanes, n_characters) logits of the character that follows each; every site's values after each
+            character, (n_steps, n_lanes, n_units); and the state after the last.
+        """

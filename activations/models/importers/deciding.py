@@ -1,0 +1,116 @@
+"""What a text says of the ways in which a model's parts can be read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from activations.corpus import Corpus, codes_to_text
+from activations.errors import ActivationError
+from activations.models.char_rnn import CharRNN
+from activations.models.importers.assembly import Reading, assemble, others
+from activations.models.importers.parts import Parts
+
+CLEARLY = 0.05  # nats per character
+_N_LANES = 32
+_LANE_CHARS = 256
+_MOST_CHANGES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """How a reading and those near it do on a sample of a text.
+
+    Attributes:
+        nats_per_char: Loss of the reading.
+        best: The reading that was come to by changing one thing after another while that did clearly better.
+        best_nats_per_char: Its loss.
+        changes: In what it differs from the reading, with the options that ask for that.
+        rival_nats_per_char: Loss of the best reading that differs from the best one in one thing.
+        rival_changes: In what that differs.
+    """
+
+    nats_per_char: float
+    best: Reading
+    best_nats_per_char: float
+    changes: dict[str, str]
+    rival_nats_per_char: float
+    rival_changes: dict[str, str]
+
+
+def search(
+    parts: Parts,
+    reading: Reading,
+    replacement: str | None,
+    text: Corpus,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Search:
+    """Try the readings near one.
+
+    Args:
+        parts: What is read.
+        reading: Where to begin.
+        replacement: The vocabulary's.
+        text: What a good reading predicts well.
+        progress: Called with the readings tried and their number, as far as it is known.
+    """
+    if len(text) < 2:
+        raise ActivationError("the text to check the model by has fewer than two characters")
+    first_seen = _first_seen(text)
+    first_loss = loss = sampled_loss(assemble(parts, reading, replacement), text)
+    best = reading
+    for n_changes in range(_MOST_CHANGES):
+        near = [other for other in dict.fromkeys(others(best, parts, first_seen)) if other != best]
+        losses = []
+        for n, other in enumerate(near):
+            losses.append(sampled_loss(assemble(parts, other, replacement), text))
+            progress((n_changes > 0) * len(near) + n + 1, (1 + (n_changes > 0)) * len(near))
+        rival = int(np.argmin(losses))
+        if losses[rival] > loss - CLEARLY:
+            break
+        best, loss = near[rival], losses[rival]
+    return Search(
+        nats_per_char=first_loss,
+        best=best,
+        best_nats_per_char=loss,
+        changes=reading.changes(best),
+        rival_nats_per_char=losses[rival],
+        rival_changes=best.changes(near[rival]),
+    )
+
+
+def _first_seen(text: Corpus) -> str:
+    codes, places = np.unique(text.codes, return_index=True)
+    return codes_to_text(codes[np.argsort(places)])
+
+
+@torch.inference_mode()
+def sampled_loss(model: CharRNN, text: Corpus) -> float:
+    """Nats per character on pieces from all over a text, each read from the zero state."""
+    n_chars = min(_LANE_CHARS, len(text) - 1)
+    n_lanes = min(_N_LANES, len(text) // n_chars)
+    starts = np.unique(np.linspace(0, len(text) - n_chars - 1, n_lanes).astype(int))
+    places = starts + np.arange(n_chars + 1)[:, None]  # (n_chars + 1, n_lanes)
+    ids = torch.from_numpy(model.vocabulary.look_up(text.codes[places.ravel()]).reshape(places.shape))
+    logits, _ = model(ids[:-1])
+    loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
+    return float(loss) if torch.isfinite(loss) else float("inf")
+
+
+def frequencies_loss(text: Corpus, n_characters: int) -> tuple[float, float]:
+    """What is to be had without a model: the loss of the characters' frequencies, and of those of their pairs.
+
+    Each character is predicted from the frequencies in the rest of the text, with one added to each.
+
+    Returns:
+        Nats per character of single characters, and of characters after the one before.
+    """
+    _, ids = np.unique(text.codes, return_inverse=True)
+    counts = np.bincount(ids)
+    singles = -np.log(counts[ids] / (len(ids) - 1 + n_characters)).mean()
+    pairs = ids[:-1].astype(np.int64) * len(counts) + ids[1:]
+    kinds, pair_counts = np.unique(pairs, return_counts=True)
+    before = np.bincount(ids[:-1], minlength=len(counts))[kinds // len(counts)]
+    total = -(pair_counts * np.log(pair_counts / (before - 1 + n_characters))).sum()
+    return float(singles), float(total / len(pairs))

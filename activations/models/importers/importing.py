@@ -1,0 +1,271 @@
+"""Making a model of ours from somebody else's: find its parts, read them, and check the reading on a text."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from activations.corpus import Corpus
+from activations.errors import ActivationError
+from activations.models.char_rnn import CharRNN
+from activations.models.evaluation import Evaluation, evaluate
+from activations.models.importers.assembly import Reading, assemble
+from activations.models.importers.contents import Contents
+from activations.models.importers.deciding import Search, frequencies_loss, search
+from activations.models.importers.files import read_contents
+from activations.models.importers.linear_layers import find_linears
+from activations.models.importers.numpy_layers import find_lists, find_named
+from activations.models.importers.parts import Parts, Remaining
+from activations.models.importers.torch_layers import find_torch
+from activations.models.importers.vocabularies import Found, find_vocabulary
+from activations.vocab import Vocabulary
+
+_NOT_WEIGHTS = ("optim", "scheduler")
+_MOST_ARRAYS = 10_000
+_FEWEST_CHARS = 200
+_NAMED = 4
+_HINTS = (
+    "a vocabulary in another order (--vocab), gates in another order (--gates), matrices that are to be transposed "
+    "(--transposed), hidden states before inputs (--hidden-first), biases that the file leaves out, or a text of "
+    "another kind than the model was trained on"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Import:
+    """A model that was read, and how.
+
+    Attributes:
+        model: Ready to read a text.
+        kind: What the source is.
+        parts: What was found in it.
+        reading: How that was read.
+        vocabulary_source: Where the vocabulary comes from.
+        evaluation: What the model makes of the text, if one was given.
+        asked: How it was to be read, before the text was asked.
+        search: What the text says of other readings, if one was given.
+        pairs_nats_per_char: Loss of the frequencies of pairs of characters on the text; a good model does better.
+    """
+
+    model: CharRNN
+    kind: str
+    parts: Parts
+    reading: Reading
+    vocabulary_source: str
+    evaluation: Evaluation | None = None
+    asked: Reading
+    search: Search | None = None
+    pairs_nats_per_char: float | None = None
+
+    def __str__(self) -> str:
+        config, parts, reading = self.model.config, self.parts, self.reading
+        kind = config.cell.upper().replace("_RELU", " (relu)")
+        lines = {
+            **parts.found,
+            "gates": f"in the order {', '.join(reading.gates)}" if len(reading.gates) > 1 else "",
+            "turned": f"{reading.transposed} square matrices are transposed" if reading.transposed != "no" else "",
+            "joined": "the hidden states stand before the inputs" if reading.hidden_first else "",
+            "vocabulary": f"{len(self.model.vocabulary)} characters: {self.vocabulary_source}",
+            "unused": ", ".join(parts.unused[:_NAMED]),
+        }
+        if self.search and self.evaluation:
+            lines["text"] = f"{self.evaluation}; pairs of characters alone: {self.pairs_nats_per_char:.3f} nats"
+            if reading != self.asked:
+                lines["settled"] = (
+                    f"by the text, {_and(self.asked.changes(reading))}: {self.search.best_nats_per_char:.2f} nats per "
+                    f"character on a sample, otherwise {self.search.nats_per_char:.2f}"
+                )
+            lines["next best"] = f"{self.search.rival_nats_per_char:.2f} nats, with {_and(self.search.rival_changes)}"
+        return "\n".join(
+            [
+                f"{config.n_layers} {'layers' if config.n_layers > 1 else 'layer'} of {config.n_units} {kind} units, "
+                f"from {self.kind}: {parts.form}",
+                *(f"  {name:<11}{line}" for name, line in lines.items() if line),
+            ]
+        )
+
+    @property
+    def warning(self) -> str | None:
+        """What to tell whoever relies on the model, if there is something."""
+        said = list(self.parts.doubts)
+        if self.parts.unused:
+            said.append(f"{', '.join(self.parts.unused[:_NAMED])} did not find a place in the model")
+        if not self.parts.has_biases:
+            said.append("the layers have no biases; if the model had some, it is not as good here as it was")
+        if self.evaluation is None:
+            guessed = ", ".join(sorted(self.parts.open)).replace("_", " ")
+            said.append(
+                f"the reading is not checked{f' ({guessed} had to be guessed)' if guessed else ''}: give --text, which "
+                "the model ought to predict well"
+            )
+        elif self.pairs_nats_per_char is not None and self.evaluation.nats_per_char > self.pairs_nats_per_char:
+            said.append(
+                f"the model predicts the text worse ({self.evaluation.nats_per_char:.2f} nats per character) than the "
+                f"frequencies of pairs of characters do ({self.pairs_nats_per_char:.2f}); it may be {_HINTS}"
+            )
+        return "; ".join(said) or None
+
+
+def import_model(
+    source: Path | str | Mapping[str, ArrayLike | Tensor] | Contents,
+    vocabulary: str | Vocabulary | None = None,
+    *,
+    text: Corpus | None = None,
+    cell: str | None = None,
+    gates: str | None = None,
+    transposed: str | None = None,
+    hidden_first: bool | None = None,
+    prefix: str = "",
+    encoding: str = "utf-8",
+    newlines: str = "keep",
+    force: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Import:
+    """Read somebody else's model, without running anything in its file.
+
+    Args:
+        source: A file, or arrays by name.
+        vocabulary: `printable`, `sorted:FILE`, `json:FILE`, `pickle:FILE`, `chars:STRING`, or a vocabulary. None looks
+            for it in the source.
+        text: What the model ought to predict well. Other readings that could be meant are tried on it: one that does
+            clearly better is taken where the source leaves the matter open, and an error where it does not.
+        cell: One of `CELLS`, where names and shapes do not tell, as with tanh and relu.
+        gates: The order of the gates' rows in the source, such as `i,f,o,g`.
+        transposed: Which square matrices the source has transposed: `no`, `recurrent` or `all`.
+        hidden_first: Whether matrices on inputs and hidden states have the hidden states first.
+        prefix: Only arrays whose names begin with this are looked at.
+        encoding: Of a file that gives the vocabulary by its characters.
+        newlines: `keep` or `lf`, for the same.
+        force: Take the reading also if the text speaks against it.
+        progress: Called with the characters of the text done and their number.
+
+    Raises:
+        ActivationError: If the source cannot be read or has no model that is known, if the vocabulary is not the
+            model's, or if the text speaks against the reading; the message says what to try.
+    """
+    contents = _contents(source)
+    parts = find_parts(contents, prefix)
+    found = (
+        Found(vocabulary, "given")
+        if isinstance(vocabulary, Vocabulary)
+        else find_vocabulary(vocabulary, parts.n_characters, contents, encoding=encoding, newlines=newlines)
+    )
+    if len(found.vocabulary) != parts.n_characters:
+        raise ActivationError(
+            f"the model has {parts.n_characters} characters, and the vocabulary {len(found.vocabulary)}"
+        )
+    reading = Reading(
+        cell=cell or parts.cell,
+        gates=_letters(gates, parts.gates) if gates else parts.gates,
+        characters=found.vocabulary.characters,
+        transposed=transposed or "no",
+        hidden_first=bool(hidden_first),
+    )
+    asked = {"cell": cell, "gates": gates, "transposed": transposed, "hidden_first": hidden_first}
+    decided = {name for name, value in asked.items() if value is not None}
+    model = assemble(parts, reading, found.vocabulary.replacement)
+    result = Import(
+        model=model,
+        kind=contents.kind,
+        parts=parts,
+        reading=reading,
+        vocabulary_source=found.source,
+        asked=reading,
+    )
+    if text is None:
+        if parts.unused and not force:
+            raise ActivationError(
+                f"{', '.join(parts.unused[:_NAMED])} {'has' if len(parts.unused) == 1 else 'have'} no place in the "
+                f"model as it is read ({parts.found['layers']}; read-out {parts.found['read-out']}); give --text to "
+                "see whether that matters, or leave them out with --force"
+            )
+        return result
+    return _checked(result, text, open=parts.open - decided, force=force, progress=progress)
+
+
+def _letters(spelling: str, own: str) -> str:
+    """An order of gates as letters of ours: the candidate is c, g or h elsewhere."""
+    candidate = "n" if "n" in own else "g"
+    return "".join(candidate if letter in "cgnh" else letter for letter in spelling.lower() if letter.isalpha())
+
+
+def find_parts(contents: Contents, prefix: str = "") -> Parts:
+    """Take a model apart.
+
+    Args:
+        contents: What is in a file.
+        prefix: Only arrays whose names begin with this are looked at.
+
+    Raises:
+        ActivationError: If no model is found, or one that is not of a kind that can be read.
+    """
+    arrays = {
+        name: array
+        for name, array in contents.arrays.items()
+        if name.startswith(prefix) and not any(part.startswith(_NOT_WEIGHTS) for part in name.lower().split("."))
+    }
+    if len(arrays) > _MOST_ARRAYS:
+        raise ActivationError(f"{contents.kind} holds {len(arrays):,} arrays; no character model has so many")
+    for find in (find_torch, find_named, find_lists, find_linears):
+        parts = find(Remaining(arrays), contents.facts)
+        if parts is not None:
+            places = {contents.containers.get(name) for name in arrays if name not in parts.unused}
+            unused = [name for name in parts.unused if contents.containers.get(name, "?") in places]
+            return replace(parts, unused=(*unused, *(name for name in contents.unread if name.startswith(prefix))))
+    shapes = ", ".join(f"{name or 'an array'} {array.shape}" for name, array in list(arrays.items())[:8])
+    raise ActivationError(
+        f"no recurrent layers are found in {contents.kind}, which holds {shapes or 'no arrays'}; if the model's class "
+        "is your own, --model-factory runs your code to build it"
+    )
+
+
+def _contents(source: Path | str | Mapping[str, ArrayLike | Tensor] | Contents) -> Contents:
+    if isinstance(source, Contents):
+        return source
+    if isinstance(source, Path | str):
+        return read_contents(Path(source))
+    arrays = {name: _as_array(name, array) for name, array in source.items()}
+    return Contents("arrays", arrays, dict.fromkeys(arrays, ""))
+
+
+def _as_array(name: str, array: ArrayLike | Tensor) -> NDArray[Any]:
+    found = array.detach().cpu().float().numpy() if isinstance(array, Tensor) else np.asarray(array)
+    if found.dtype.kind not in "fiu":
+        raise ActivationError(f"{name} is no array of numbers")
+    return found
+
+
+def _checked(
+    result: Import, text: Corpus, *, open: frozenset[str], force: bool, progress: Callable[[int, int], None]
+) -> Import:
+    """Read the text in all ways that are near, and decide."""
+    vocabulary = result.model.vocabulary
+    vocabulary.check(text, replace_unknown=vocabulary.replacement is not None)
+    found = search(result.parts, result.reading, vocabulary.replacement, text, progress)
+    singles, pairs = frequencies_loss(text, len(vocabulary))
+    result = replace(result, search=found, pairs_nats_per_char=pairs)
+    if found.changes and found.best_nats_per_char < singles and not force:
+        if not set(found.changes) <= open:
+            raise ActivationError(
+                f"read like this, the model makes {found.nats_per_char:.2f} nats per character on a sample of the text"
+                f"; it makes {found.best_nats_per_char:.2f} with {_and(found.changes)}; do that, or keep this reading "
+                "with --force"
+            )
+        model = assemble(result.parts, found.best, vocabulary.replacement)
+        result = replace(result, model=model, reading=found.best)
+    evaluation = evaluate(result.model, text, replace_unknown=True, progress=progress)
+    if evaluation.nats_per_char > singles and evaluation.n_chars >= _FEWEST_CHARS and not force:
+        raise ActivationError(
+            f"the model predicts the text worse ({evaluation.nats_per_char:.2f} nats per character) than the "
+            f"frequencies of its characters alone do ({singles:.2f}), and no reading near this one does better than "
+            f"{found.best_nats_per_char:.2f}; it may be {_HINTS}; or keep it with --force"
+        )
+    return replace(result, evaluation=evaluation)
+
+
+def _and(changes: Mapping[str, str]) -> str:
+    return " and ".join(changes.values())

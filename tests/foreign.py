@@ -1,0 +1,266 @@
+"""Writing one of our models in the formats of other programs, as these would have written them."""
+
+import io
+import json
+import pickle
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from activations.models.char_rnn import CharRNN
+
+Arrays = dict[str, NDArray[np.float32]]
+
+
+def weights(model: CharRNN) -> Arrays:
+    return {name: weight.detach().numpy().copy() for name, weight in model.state_dict().items()}
+
+
+def renamed(model: CharRNN, rnn: str = "rnn", readout: str = "decoder", embedding: str = "encoder") -> Arrays:
+    """PyTorch's names under other prefixes."""
+    new = {"rnn": rnn, "readout": readout, "embedding": embedding}
+    return {f"{new[name.partition('.')[0]]}.{name.partition('.')[2]}": w for name, w in weights(model).items()}
+
+
+def layers(model: CharRNN) -> list[Arrays]:
+    """Of each layer weight_ih, weight_hh, bias_ih, bias_hh."""
+    found = weights(model)
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    return [{name: found[f"rnn.{name}_l{n}"] for name in names} for n in range(model.config.n_layers)]
+
+
+def ends(model: CharRNN) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    found = weights(model)
+    return found["readout.weight"], found["readout.bias"]
+
+
+def reordered(rows: NDArray[np.float32], order: str, own: str) -> NDArray[np.float32]:
+    """Gates in another order than `own`."""
+    blocks = dict(zip(own, np.split(rows, len(own)), strict=True))
+    return np.concatenate([blocks[letter] for letter in order])
+
+
+def tensors(arrays: Mapping[str, NDArray[np.float32]]) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+
+
+def state_dict(model: CharRNN, path: Path) -> None:
+    torch.save(tensors(renamed(model, rnn="model.net", readout="fc")), path)
+
+
+def checkpoint(model: CharRNN, path: Path) -> None:
+    """With an optimizer, whose tensors look like the model's, and what else people keep."""
+    own = tensors(renamed(model, rnn="lstm", readout="out"))
+    optimizer = {
+        "state": {0: {"exp_avg": torch.zeros(3, 3), "lstm.weight_ih_l0": torch.zeros(8, 2)}},
+        "param_groups": [],
+    }
+    torch.save({"epoch": 3, "optimizer_state": optimizer, "model_state": own, "args": {"lr": 0.1}}, path)
+
+
+def old_state_dict(model: CharRNN, path: Path) -> None:
+    torch.save(tensors(renamed(model, rnn="rnn", readout="predictor")), path, _use_new_zipfile_serialization=False)
+
+
+def turned_state_dict(model: CharRNN, path: Path) -> None:
+    """Matrices for products from the right."""
+    own = {n: np.ascontiguousarray(w.T) if ".weight_" in n else w for n, w in renamed(model).items()}
+    torch.save(tensors(own), path)
+
+
+def cells(model: CharRNN, path: Path) -> None:
+    """One nn.LSTMCell a layer: no numbers behind the names."""
+    own = {n: w for n, w in renamed(model).items() if not n.startswith("rnn.")}
+    for n, layer in enumerate(layers(model)):
+        own |= {f"cells.{n}.{name}": w for name, w in layer.items()}
+    torch.save(tensors(own), path)
+
+
+def torchscript_like_names(model: CharRNN, path: Path) -> None:
+    torch.save(tensors({f"module.{name}": w for name, w in renamed(model).items()}), path)
+
+
+class _Foreign(nn.Module):
+    """Pickled as a class that nobody has."""
+
+    def __init__(self, model: CharRNN) -> None:
+        super().__init__()
+        self.encoder = model.embedding
+        self.rnn = model.rnn
+        self.decoder = model.readout
+        self.hidden_size = model.config.n_units
+
+
+@contextmanager
+def nowhere() -> Iterator[None]:
+    """While it lasts, `_Foreign` is said to be `somewhere.Net`."""
+    module = ModuleType("somewhere")
+    module.__file__ = __file__
+    vars(module)["Net"] = _Foreign
+    before = _Foreign.__module__, _Foreign.__qualname__
+    _Foreign.__module__, _Foreign.__qualname__ = "somewhere", "Net"
+    sys.modules["somewhere"] = module
+    try:
+        yield
+    finally:
+        del sys.modules["somewhere"]
+        _Foreign.__module__, _Foreign.__qualname__ = before
+
+
+def whole_module(model: CharRNN, path: Path) -> None:
+    with nowhere():
+        torch.save(_Foreign(model), path)
+
+
+def old_whole_module(model: CharRNN, path: Path) -> None:
+    """All parameters views of one storage, on a GPU of long ago."""
+    flat = torch.cat([torch.zeros(5), *(weight.detach().flatten() for weight in model.parameters())])
+    net, place = _Foreign(model), 5
+    for weight in net.parameters():
+        n = weight.numel()
+        weight.data = flat[place : place + n].view(weight.shape)
+        place += n
+    tag = torch.serialization.location_tag
+    torch.serialization.location_tag = lambda storage: "cuda:0"
+    try:
+        with nowhere(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the source of the class is not to be had
+            torch.save(net, path, _use_new_zipfile_serialization=False)
+    finally:
+        torch.serialization.location_tag = tag
+
+
+def linears(
+    model: CharRNN, path: Path, of_x: str = "x2{}", of_h: str = "h2{}", tags: str | tuple[str, ...] = "ifco"
+) -> None:
+    """A linear layer for each gate, on x and on h, under names such as `layers.0.x2i`."""
+    own = {n: w for n, w in renamed(model).items() if not n.startswith("rnn.")}
+    letters = model_gates(model)
+    for n, layer in enumerate(layers(model)):
+        for half, frame in (("ih", of_x), ("hh", of_h)):
+            for letter, tag in zip({"ifgo": "ifgo", "rzn": "rzn", "h": "h"}[letters], tags, strict=True):
+                name = f"layers.{n}.{frame.format(tag)}"
+                own[f"{name}.weight"] = reordered(layer[f"weight_{half}"], letter, letters)
+                own[f"{name}.bias"] = reordered(layer[f"bias_{half}"], letter, letters)
+    torch.save(tensors(own), path)
+
+
+def model_gates(model: CharRNN) -> str:
+    return {"lstm": "ifgo", "gru": "rzn", "rnn": "h", "rnn_relu": "h"}[model.config.cell]
+
+
+def named_linears(model: CharRNN, path: Path) -> None:
+    """As PyTorch's documentation names the matrices: W_ii, W_hi, …; the read-out first."""
+    tags = {"lstm": "ifgo", "gru": "rzn"}.get(model.config.cell, "h")
+    linears(model, path, "W_i{}", "W_h{}", tags)
+
+
+def worded_linears(model: CharRNN, path: Path) -> None:
+    tags = {
+        "lstm": ("input_gate", "forget_gate", "cell_gate", "output_gate"),
+        "gru": ("reset", "update", "new"),
+    }.get(model.config.cell, ("h",))
+    linears(model, path, "{}.from_input", "{}.from_hidden", tags)
+
+
+def joined_linears(model: CharRNN, path: Path) -> None:
+    """A linear layer for each gate, on [x; h]."""
+    own = {n: w for n, w in renamed(model).items() if not n.startswith("rnn.")}
+    for n, layer in enumerate(layers(model)):
+        both = np.concatenate([layer["weight_ih"], layer["weight_hh"]], axis=1)
+        for letter, name in zip("ifgo", ("W_i", "W_f", "W_c", "W_o"), strict=True):
+            own[f"{n}.{name}.weight"] = reordered(both, letter, "ifgo")
+            own[f"{n}.{name}.bias"] = reordered(layer["bias_ih"] + layer["bias_hh"], letter, "ifgo")
+    torch.save(tensors(own), path)
+
+
+def row_parameters(model: CharRNN, path: Path) -> None:
+    """Bare matrices for row vectors, biases of their own: W_xi, W_hi, b_i and so on."""
+    readout, bias = ends(model)
+    own: Arrays = {}
+    for n, layer in enumerate(layers(model)):
+        end = "" if n == 0 else f"_{n}"
+        for letter, name in zip("ifgo", "ifco", strict=True):
+            own[f"W_x{name}{end}"] = reordered(layer["weight_ih"], letter, "ifgo").T.copy()
+            own[f"W_h{name}{end}"] = reordered(layer["weight_hh"], letter, "ifgo").T.copy()
+            own[f"b_{name}{end}"] = reordered(layer["bias_ih"] + layer["bias_hh"], letter, "ifgo")
+    torch.save(tensors({**own, "out.weight": readout, "out.bias": bias}), path)
+
+
+def json_lists(model: CharRNN, path: Path, order: str = "ifog") -> None:
+    """[[W1, b1], [W2, b2], [[Wd, bd]]] of a numpy LSTM."""
+    parts: list[Any] = []
+    for layer in layers(model):
+        both = np.concatenate([layer["weight_ih"], layer["weight_hh"]], axis=1)
+        bias = layer["bias_ih"] + layer["bias_hh"]
+        parts.append([reordered(both, order, "ifgo").tolist(), reordered(bias, order, "ifgo")[:, None].tolist()])
+    readout, readout_bias = ends(model)
+    path.write_text(json.dumps([*parts, [[readout.tolist(), readout_bias[:, None].tolist()]]]))
+
+
+def numpy_arrays(model: CharRNN, *, rows: bool = True) -> Arrays:
+    """Wxh, Whh, bh, Why, by."""
+    readout, readout_bias = ends(model)
+    found: Arrays = {}
+    for n, layer in enumerate(layers(model)):
+        end = "" if model.config.n_layers == 1 else str(n)
+        found[f"Wxh{end}"], found[f"Whh{end}"] = layer["weight_ih"], layer["weight_hh"]
+        found[f"bh{end}"] = (layer["bias_ih"] + layer["bias_hh"])[:, None]
+    found |= {"Why": readout, "by": readout_bias[:, None]}
+    return {name: np.ascontiguousarray(array.T) for name, array in found.items()} if rows else found
+
+
+def npz(model: CharRNN, path: Path) -> None:
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **numpy_arrays(model))
+
+
+def column_npz(model: CharRNN, path: Path) -> None:
+    with path.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **numpy_arrays(model, rows=False))
+
+
+def pickled_arrays(model: CharRNN, path: Path) -> None:
+    path.write_bytes(pickle.dumps(numpy_arrays(model), protocol=2))
+
+
+def npy_of_a_dict(model: CharRNN, path: Path) -> None:
+    content = io.BytesIO()
+    np.save(content, np.array(numpy_arrays(model), object), allow_pickle=True)
+    path.write_bytes(content.getvalue())
+
+
+Writer = Callable[[CharRNN, Path], None]
+_ALL = ("lstm", "gru", "rnn", "rnn_relu")
+_RNNS = ("rnn", "rnn_relu")
+
+# of each format: the cells it is for, and whether it may have an embedding
+FORMATS: dict[str, tuple[Writer, tuple[str, ...], bool]] = {
+    "a state_dict": (state_dict, _ALL, True),
+    "a checkpoint": (checkpoint, _ALL, True),
+    "an old state_dict": (old_state_dict, _ALL, True),
+    "a turned state_dict": (turned_state_dict, ("lstm", "gru"), True),
+    "cells": (cells, _ALL, True),
+    "a state_dict of a parallel module": (torchscript_like_names, _ALL, True),
+    "a whole module": (whole_module, _ALL, True),
+    "an old whole module": (old_whole_module, _ALL, True),
+    "linears": (linears, ("lstm",), True),
+    "named linears": (named_linears, _ALL, True),
+    "worded linears": (worded_linears, _ALL, True),
+    "joined linears": (joined_linears, ("lstm",), True),
+    "row parameters": (row_parameters, ("lstm",), False),
+    "JSON": (json_lists, ("lstm",), False),
+    ".npz": (npz, _RNNS, False),
+    ".npz of column vectors": (column_npz, _RNNS, False),
+    "a pickle of arrays": (pickled_arrays, _RNNS, False),
+    ".npy of a dictionary": (npy_of_a_dict, _RNNS, False),
+}
