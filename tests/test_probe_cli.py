@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from foreign import state_dict
 from planting import PLANTED, random_model
 
 from activations.models.char_rnn import ModelConfig
@@ -19,6 +20,7 @@ from hypotheses.registry import registered
 from probe.cli import COMMANDS, command_name, main
 from probe.cli.show import show_rows
 from probe.cli.train import train
+from probe.demo import bundled_model, bundled_text
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -288,3 +290,87 @@ def test_an_error_of_several_lines_is_one_line(run: Run, planted: Path) -> None:
     assert status == 1
     assert err.count("\n") == 1
     assert "one two" in err
+
+
+@pytest.fixture
+def theirs() -> None:
+    """`theirs.pth`, as another program would have kept the bundled model, `vocabulary.json`, and a text for it."""
+    model = bundled_model()
+    state_dict(model, Path("theirs.pth"))
+    Path("vocabulary.json").write_text(json.dumps(list(model.vocabulary.characters)), encoding="utf-8")
+    Path("corpus.txt").write_text(bundled_text().text(0, 4000), encoding="utf-8")
+
+
+def test_a_model_of_another_program_is_imported_and_extracted(run: Run, theirs: None) -> None:
+    options = ("--vocab", "json:vocabulary.json", "--text", "corpus.txt", "--range", ":3000", "-o", "model.pt")
+    status, out, err = run("import", "theirs.pth", *options, "--json")
+    [row] = rows(out)
+    assert (status, err) == (0, "")
+    assert {name: row[name] for name in ("path", "cell", "n_layers", "n_units", "gates", "transposed", "unused")} == {
+        "path": "model.pt",
+        "cell": "lstm",
+        "n_layers": 2,
+        "n_units": 256,
+        "gates": "ifgo",
+        "transposed": "no",
+        "unused": [],
+    }
+    assert row["n_chars"] == 2999
+    assert float(str(row["nats_per_char"])) < 1.2
+    table = run("import", "theirs.pth", *options)[1]
+    for part in (
+        "2 layers of 256 LSTM units",
+        "model.net.weight_ih_l0 (1024, ",
+        "fc.weight",
+        "i, f, g, o",
+        "next best",
+    ):
+        assert part in table
+    status, out, _ = run("extract", "model.pt", "corpus.txt", "--json")
+    assert status == 0
+    assert float(str(rows(out)[0]["nats_per_char"])) < 1.2
+
+
+def test_a_wrong_import_writes_nothing_and_says_what_to_try(run: Run, theirs: None) -> None:
+    status, out, err = run("import", "theirs.pth", "--vocab", "json:vocabulary.json")
+    assert (status, "warning: the reading is not checked" in err) == (0, True)
+    Path("model.pt").unlink()
+    for options, message in (
+        (("--vocab", "json:vocabulary.json", "--gates", "i,f,o,g", "--text", "corpus.txt"), "--gates i,f,g,o"),
+        (("--vocab", "json:vocabulary.json", "--range", ":10"), "--range is a part of the --text"),
+        (("--vocab", "printable"), "and Python's string.printable 100"),
+        ((), "the file holds none: --vocab printable, sorted:FILE"),
+        (("--vocab", "json:vocabulary.json", "-o", "theirs.pth"), "theirs.pth is what is read"),
+        (("--vocab", "json:vocabulary.json", "--gates", "rzn"), "an order of i,f,g,o is due"),
+        (("--vocab", "json:vocabulary.json", "--cell", "gru"), "a cell of the kind gru has 3 gates"),
+        (("--vocab", "json:vocabulary.json", "--cell", "mlp"), "there is no cell named 'mlp'"),
+        (("--vocab", "json:vocabulary.json", "--transposed", "some"), "choose one of no, recurrent, all"),
+        (("--vocab", "json:vocabulary.json", "--prefix", "other."), "no recurrent layers are found"),
+        (("--model-factory", "none.py:build"), "there is no file none.py"),
+    ):
+        status, out, err = run("import", "theirs.pth", *options)
+        assert (status, out) == (1, ""), options
+        assert message in err and err.count("\n") == 1, err
+        assert not Path("model.pt").exists()
+    status, _, err = run("extract", "theirs.pth", "corpus.txt")
+    assert status == 1 and "probe import" in err
+
+
+def test_code_of_the_users_own_builds_a_model_if_it_is_asked_for(run: Run, theirs: None) -> None:
+    Path("mine.py").write_text(
+        "import torch, probe\n"
+        "def build(weights):\n"
+        "    rnn = torch.nn.LSTM(weights['fc.weight'].shape[0], 256, 2)\n"
+        "    rnn.load_state_dict({n.removeprefix('model.net.'): w for n, w in weights.items() if 'net' in n})\n"
+        "    readout = torch.nn.Linear(256, len(weights['fc.weight']))\n"
+        "    readout.load_state_dict({'weight': weights['fc.weight'], 'bias': weights['fc.bias']})\n"
+        "    return probe.wrap(None, rnn, readout, probe.bundled_model().vocabulary)\n",
+        encoding="utf-8",
+    )
+    status, out, _ = run("extract", "theirs.pth", "corpus.txt", "--model-factory", "mine.py:build", "--json")
+    direct = float(str(rows(out)[0]["nats_per_char"]))
+    assert status == 0
+    assert run("import", "theirs.pth", "--model-factory", "mine.py:build", "--text", "corpus.txt")[0] == 0
+    imported = rows(run("extract", "model.pt", "corpus.txt", "--json", "-o", "b.h5")[1])[0]["nats_per_char"]
+    assert direct == pytest.approx(imported, abs=1e-6)
+    assert "RUNS the code" in run("import", "--help")[1]

@@ -25,7 +25,7 @@ from activations.models.importers.vocabularies import Found, find_vocabulary
 from activations.vocab import Vocabulary
 
 _NOT_WEIGHTS = ("optim", "scheduler")
-_MOST_ARRAYS = 10_000
+_MOST_ARRAYS = 2_000
 _FEWEST_CHARS = 200
 _NAMED = 4
 _HINTS = (

@@ -125,15 +125,13 @@ def _together(shapes: Mapping[str, tuple[int, int]]) -> Iterator[_Attempt]:
             yield _Attempt(names, 4, n_units, joined=True)
 
 
-def _parts(
-    layers: Sequence[Layer], notes: Sequence[str], gates: str, *, open: frozenset[str], joined: bool = False
-) -> Parts:
+def _parts(layers: Sequence[Layer], notes: Sequence[str], *, open: frozenset[str], joined: bool = False) -> Parts:
     """A model that still lacks its ends."""
     check_chain(layers, notes)
     return Parts(
         form="one matrix for each gate",
         cell=CELLS_BY_GATES[layers[0].n_gates],
-        gates=gates,
+        gates=GATES[layers[0].n_gates],
         layers=tuple(layers),
         embedding=None,
         readout=np.zeros((0, 0), np.float32),
@@ -148,7 +146,7 @@ def _parts(
 def _layers_of(arrays: Remaining, shapes: Mapping[str, tuple[int, int]], attempt: _Attempt) -> Parts | None:
     """Layers of twice as many matrices as gates, from the names in the order of the file."""
     names, n_gates, n_units, turned, _ = attempt
-    layers, notes, known, gates_known, gates = [], [], True, True, GATES[n_gates]
+    layers, notes, known, gates_known = [], [], True, True
     of_hidden: str | None = None
     for group in _groups(names, 2 * n_gates, partial(_frames, n_gates=n_gates)):
         frames = _frames(group, n_gates)
@@ -166,13 +164,10 @@ def _layers_of(arrays: Remaining, shapes: Mapping[str, tuple[int, int]], attempt
         known &= told
         gates_known &= n_gates == 1 or _knows(frames[0], n_gates)
         orders = [_in_order(frame, n_gates) for frame in frames]
-        gates, own = orders[0]
-        if orders[1][0] != gates:
-            return None
-        matrices = [[_rows(arrays, name, turned) for name in order[1]] for order in orders]
-        biases = [_bias(arrays, order[1], n_units) for order in orders]
+        matrices = [[_rows(arrays, name, turned) for name in order] for order in orders]
+        biases = [_bias(arrays, order, n_units) for order in orders]
         if all(bias is None for bias in biases):
-            loose = _loose_biases(arrays, _Frame(frames[0].around, _by_tag(frames[0], own)), n_units)
+            loose = _loose_biases(arrays, frames[0], orders[0], n_units)
             biases[: len(loose)] = [_stacked(arrays, names) for names in loose]
         layer = Layer(
             input=np.concatenate(matrices[0]),
@@ -180,26 +175,25 @@ def _layers_of(arrays: Remaining, shapes: Mapping[str, tuple[int, int]], attempt
             input_bias=np.zeros(n_gates * n_units, np.float32),
             recurrent_bias=np.zeros(n_gates * n_units, np.float32),
         )
-        layers.append(with_biases(layer, biases[0], biases[1], own[0]))
-        notes.append(f"{', '.join(own)} on x and {', '.join(orders[1][1])} on h")
+        layers.append(with_biases(layer, biases[0], biases[1], orders[0][0]))
+        notes.append(f"{', '.join(orders[0])} on x and {', '.join(orders[1])} on h")
     told_by_names = {"hidden_first": known, "gates": gates_known, "cell": n_gates > 1}
     left_open = frozenset(name for name, is_told in told_by_names.items() if not is_told)
-    return _parts(layers, notes, gates, open=left_open)
+    return _parts(layers, notes, open=left_open)
 
 
 def _joined_layers(arrays: Remaining, attempt: _Attempt) -> Parts | None:
     """Layers of four matrices on [x; h]."""
     names, _, n_units, _, _ = attempt
-    layers, notes, gates_known, gates = [], [], True, GATES[4]
+    layers, notes, gates_known = [], [], True
     for group in _groups(names, 4, _frame):
         frame = _frame(group)
         if frame is None:
             return None
         gates_known &= _knows(frame, 4)
-        gates, own = _in_order(frame, 4)
+        own = _in_order(frame, 4)
         bias = _bias(arrays, own, n_units)
-        loose = _loose_biases(arrays, _Frame(frame.around, _by_tag(frame, own)), n_units) if bias is None else []
-        if loose:
+        if bias is None and (loose := _loose_biases(arrays, frame, own, n_units)):
             bias = _stacked(arrays, loose[0])
         layer = split_joined(np.concatenate([arrays.take(name, 2) for name in own]), n_units, own[0])
         layers.append(with_biases(layer, bias, None, own[0]))
@@ -207,7 +201,6 @@ def _joined_layers(arrays: Remaining, attempt: _Attempt) -> Parts | None:
     return _parts(
         layers,
         notes,
-        gates,
         open=frozenset({"hidden_first"} if gates_known else {"hidden_first", "gates"}),
         joined=True,
     )
@@ -292,13 +285,12 @@ def _knows(frame: _Frame, n_gates: int) -> bool:
     return {_letter(tag, n_gates) for tag in frame.by_tag} == set(_LETTERS[n_gates])
 
 
-def _in_order(frame: _Frame, n_gates: int) -> tuple[str, list[str]]:
-    """The letters of the gates, and the names in the same order: i, f, c, o where the names do not tell."""
-    gates = GATES[n_gates]
+def _in_order(frame: _Frame, n_gates: int) -> list[str]:
+    """The names in the order of the gates: in that of the file, i, f, c, o, where they do not tell."""
     if not _knows(frame, n_gates):
-        return gates, list(frame.by_tag.values())
-    by_letter = {str(_letter(tag, n_gates)): name for tag, name in frame.by_tag.items()}
-    return gates, [by_letter[letter] for letter in gates]
+        return list(frame.by_tag.values())
+    by_letter = {_letter(tag, n_gates): name for tag, name in frame.by_tag.items()}
+    return [by_letter[letter] for letter in GATES[n_gates]]
 
 
 def _rows(arrays: Remaining, name: str, turned: bool) -> Matrix:
@@ -316,22 +308,17 @@ def _bias(arrays: Remaining, names: Sequence[str], n_units: int) -> Matrix | Non
     )
 
 
-def _by_tag(frame: _Frame, names: Sequence[str]) -> dict[str, str]:
-    """The names of a frame in another order."""
-    tags = {name: tag for tag, name in frame.by_tag.items()}
-    return {tags[name]: name for name in names}
-
-
 def _stacked(arrays: Remaining, names: Sequence[str]) -> Matrix:
     return np.concatenate([arrays.take(name, 1) for name in names])
 
 
-def _loose_biases(arrays: Remaining, frame: _Frame, n_units: int) -> list[list[str]]:
+def _loose_biases(arrays: Remaining, frame: _Frame, order: Sequence[str], n_units: int) -> list[list[str]]:
     """Biases that belong to no linear layer: vectors with the same tags as the matrices of a layer, once or twice.
 
     Args:
         arrays: What is left.
-        frame: The names of a layer's matrices, in the order of the gates.
+        frame: The names of a layer's matrices.
+        order: The same in the order of the gates.
         n_units: How long a bias is.
     """
     vectors = [name for name, array in arrays.arrays.items() if array.size == n_units == max(array.shape)]
@@ -343,7 +330,7 @@ def _loose_biases(arrays: Remaining, frame: _Frame, n_units: int) -> list[list[s
                 around = f"{name[: match.start()]}|{name[match.end() :]}" if match else name
                 by_frame.setdefault(around, {})[tag] = name
     found = [
-        [tagged[tag] for tag in frame.by_tag]
+        [tagged[tag] for tag in sorted(tagged, key=lambda tag: order.index(frame.by_tag[tag]))]
         for around, tagged in by_frame.items()
         if len(tagged) == len(frame.by_tag) == len(set(tagged.values()))
         and re.search(r"(^|[._|])b", around)
