@@ -110,6 +110,7 @@ class Reading:
             for _ in range(config.n_layers)
         ]
         self._gates = torch.empty(0)
+        self._product = torch.empty(0)
         self._own: list[dict[str, Tensor]] = []
         self._views: list[list[Views]] = []
 
@@ -207,8 +208,10 @@ class Reading:
         weight, bias = self._weights.inputs[layer - 1]
         if weight.dtype == flat.dtype:
             torch.addmm(bias, below.flatten(0, 1), weight, out=flat)
-        else:
-            torch.add(torch.mm(below.flatten(0, 1).to(weight.dtype), weight), bias, out=flat)
+            return
+        product = self._product[: len(flat)]  # fresh memory for each product would cost as much as the product
+        torch.mm(below.flatten(0, 1).to(weight.dtype), weight, out=product)
+        flat.copy_(product).add_(bias)
 
     def _fill(self, layer: int, inputs: Tensor, gates: Tensor, own: dict[str, Tensor]) -> None:
         """A layer whose hidden states its fused module finds."""
@@ -238,6 +241,9 @@ class Reading:
         n_units, n_gates = self._model.config.n_units, len(self._cell.gates)
         shape = (n_steps, self.n_lanes, n_units)
         self._gates = torch.empty(*shape[:2], n_gates * n_units, device=self._place)
+        product_dtype = self._weights.recurrent[0].weight.dtype
+        if product_dtype != self._gates.dtype:
+            self._product = torch.empty_like(self._gates, dtype=product_dtype).flatten(0, 1)
         self._own = [{s: torch.empty(shape, device=self._place) for s in self._cell.state} for _ in self._states]
         self._views = [
             [self._cell.views(self._gates[t], {s: each[t] for s, each in own.items()}) for t in range(n_steps)]
