@@ -21,7 +21,7 @@ from activations.blocks import Block
 from activations.borders import LaneDifference, Values, unsettled
 from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.guests import GuestReading
+from activations.guests import GuestReading, check_guest
 from activations.judging import Judge, mean_loss
 from activations.lanes import WARM_UP_CHARS, Piece, Turn, cut, default_n_lanes, rounds, share_out, turn_chars
 from activations.models.char_model import CharModel
@@ -105,6 +105,8 @@ class LiveActivations:
         self.model = model
         if isinstance(model, torch.nn.Module):
             model.eval()
+        if not isinstance(model, CharRNN):
+            check_guest(model)
         self.corpus = corpus
         self.selection = selection or Selection.of(len(corpus))
         n_cores = torch.get_num_threads()

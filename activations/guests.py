@@ -13,8 +13,10 @@ from activations.errors import ActivationError
 from activations.models.char_model import CharModel, State
 from activations.reading import predictions
 from activations.units import Site
+from activations.vocab import Vocabulary
 
 _STEPS = 128
+_TRIED = 32
 
 
 class GuestReading:
@@ -89,6 +91,41 @@ class GuestReading:
             if values.dtype != torch.float32:
                 raise ActivationError(f"the state {site} is of {values.dtype}; float32 is due")
         self._state = dict(state)
+
+
+@torch.inference_mode()
+def check_guest(model: CharModel) -> None:
+    """Let a model read a few characters, whole and in two parts, and see that it comes to the same.
+
+    Raises:
+        ActivationError: If it does not, or shows something else than it says.
+    """
+    if not isinstance(model.vocabulary, Vocabulary):
+        raise ActivationError(
+            f"the model's vocabulary is a {type(model.vocabulary).__name__}; make it by Vocabulary(...)"
+        )
+    ids = torch.arange(_TRIED).remainder(len(model.vocabulary))[:, None].repeat(1, 2)
+    following = torch.full_like(ids, -1)
+    found = []
+    for parts in ([ids], [ids[: _TRIED // 2], ids[_TRIED // 2 :]]):
+        reading = GuestReading(model, 2)
+        values: dict[Site | str, list[NDArray[Any]]] = {site: [] for site in model.sites}
+        for part in parts:
+            into: dict[Site | str, NDArray[Any]] = {
+                site: np.zeros((2, len(part), n_units), np.float32) for site, n_units in model.sites.items()
+            }
+            reading.read(part, following[: len(part)], range(2), into)
+            for site, array in into.items():
+                values[site].append(array)
+        found.append({site: np.concatenate(arrays, axis=1) for site, arrays in values.items()})
+    for site, whole in found[0].items():
+        if not np.isfinite(whole).all():
+            raise ActivationError(f"the model's {site} has values that are no numbers")
+        if not np.allclose(whole, found[1][site], rtol=1e-3, atol=1e-4):
+            raise ActivationError(
+                f"the model's {site} depends on where one stretch of reading ends and the next begins; all that passes "
+                "from one character to the next has to be in the state that `read` is given and returns"
+            )
 
 
 def _results(found: object) -> tuple[Tensor, Mapping[Site, Tensor], State]:

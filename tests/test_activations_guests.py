@@ -134,7 +134,7 @@ def test_what_a_guest_does_wrong_is_told_in_its_authors_terms() -> None:
         def start(self, n_lanes):  # type: ignore[no-untyped-def]
             return {}
 
-    assert "the model gave 0/hidden of shape (1, 7); (128, 1, 7) is due" in complaint(LastOnly(), n_lanes=1)
+    assert "the model gave 0/hidden of shape (2, 7); (32, 2, 7) is due" in complaint(LastOnly(), n_lanes=1)
     assert "the model gave the logits of shape" in complaint(Forgets(), n_lanes=1)
 
     class TwoThings(OwnLSTM):
@@ -154,6 +154,24 @@ def test_what_a_guest_does_wrong_is_told_in_its_authors_terms() -> None:
     assert "should give three things" in complaint(TwoThings(), n_lanes=1)
     assert "the state 0/hidden is of torch.float64; float32 is due" in complaint(Doubles(), n_lanes=1)
     assert "should be made by Site(layer, signal), not ['hidden']" in complaint(ByName(), n_lanes=1)
+
+    class Forgetful(OwnLSTM):
+        def read(self, ids, state):  # type: ignore[no-untyped-def]
+            return super().read(ids, self.start(ids.shape[1]))
+
+    class Dividing(OwnLSTM):
+        def read(self, ids, state):  # type: ignore[no-untyped-def]
+            logits, values, after = super().read(ids, state)
+            return logits, {site: each / 0 for site, each in values.items()}, after
+
+    class Spelled(OwnLSTM):
+        def __init__(self) -> None:
+            super().__init__()
+            self.vocabulary = "abc"  # type: ignore[assignment]
+
+    assert "depends on where one stretch of reading ends" in complaint(Forgetful(), n_lanes=1)
+    assert "0/hidden has values that are no numbers" in complaint(Dividing(), n_lanes=1)
+    assert "the model's vocabulary is a str" in complaint(Spelled(), n_lanes=1)
     with pytest.raises(ActivationError, match="a model of your own computes where and as it is written"):
         LiveActivations(OwnLSTM(), corpus, arithmetic=Arithmetic(precision="bf16"))
 

@@ -11,6 +11,7 @@ import torch
 from foreign import FORMATS, Arrays, ends, json_lists, layers, numpy_arrays, renamed, reordered, state_dict, tensors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch.nn.utils import prune
 
 from activations.corpus import Corpus
 from activations.errors import ActivationError
@@ -549,3 +550,80 @@ def test_other_modules_cannot_be_wrapped() -> None:
         cells = [torch.nn.RNNCell(4, 3, nonlinearity="relu"), torch.nn.RNNCell(3, 3)]
         wrap(None, cells, readout, "abcd")
     assert wrap(None, torch.nn.GRU(4, 3), readout, ["<unk>", "a", "b", ":"]).vocabulary.replacement == "\ufffd"
+
+
+def test_wrapped_vocabularies_go_by_their_ids() -> None:
+    modules = (None, torch.nn.GRU(4, 3), torch.nn.Linear(3, 4))
+    assert wrap(*modules, {"a": 3, "b": 2, "c": 1, "d": 0}).vocabulary.characters == "dcba"
+    assert wrap(*modules, {0: "d", 1: "a", 2: "c", 3: "b"}).vocabulary.characters == "dacb"
+    with pytest.raises(ActivationError, match="a set is no vocabulary here"):
+        wrap(*modules, set("abcd"))  # type: ignore[arg-type]
+
+
+def test_a_set_is_no_vocabulary(tmp_path: Path) -> None:
+    """It has no order."""
+    torch.save({"net": tensors(renamed(random_rnn("gru", 1, 3, 4, 0, 0))), "chars": set("abcd")}, tmp_path / "m.pt")
+    with pytest.raises(ActivationError, match="the file holds none"):
+        import_model(tmp_path / "m.pt")
+
+
+def test_a_linear_input_of_as_many_inputs_as_outputs_is_wrapped_as_what_it_is() -> None:
+    torch.manual_seed(0)
+    for bias in (False, True):
+        linear, rnn, readout = torch.nn.Linear(4, 4, bias=bias), torch.nn.LSTM(4, 3), torch.nn.Linear(3, 4)
+        model = wrap(linear, rnn, readout, "abcd")
+        ids = torch.tensor([[0], [1], [2], [3]])
+        with torch.inference_mode():
+            expected = readout(rnn(linear(torch.nn.functional.one_hot(ids, 4).float()))[0])
+            torch.testing.assert_close(model(ids)[0], expected, rtol=0, atol=1e-6)
+    with pytest.raises(ActivationError, match="max_norm"):
+        wrap(torch.nn.Embedding(4, 4, max_norm=0.5), rnn, readout, "abcd")
+
+
+class Normed(torch.nn.Module):
+    """With something that computes and has no parameters, and something that has buffers."""
+
+    def __init__(self, norm: torch.nn.Module) -> None:
+        super().__init__()
+        self.rnn, self.norm, self.drop = torch.nn.LSTM(4, 3), norm, torch.nn.Dropout(0.1)
+        self.out = torch.nn.Linear(3, 4)
+
+
+def test_what_computes_without_parameters_is_named(tmp_path: Path) -> None:
+    torch.save(Normed(torch.nn.LayerNorm(3, elementwise_affine=False)), tmp_path / "m.pt")
+    warning = str(import_model(tmp_path / "m.pt", Vocabulary("abcd")).warning)
+    assert "norm, a LayerNorm, is left out" in warning and "drop" not in warning
+    torch.save(Normed(torch.nn.BatchNorm1d(3, affine=False)), tmp_path / "m.pt")
+    with pytest.raises(ActivationError, match="norm.running_mean, norm.running_var have no place"):
+        import_model(tmp_path / "m.pt", Vocabulary("abcd"))
+
+
+def test_weights_that_are_made_from_others_are_refused() -> None:
+    pruned = torch.nn.Linear(3, 4)
+    prune.l1_unstructured(pruned, "weight", 0.5)  # type: ignore[no-untyped-call]
+    with pytest.raises(ActivationError, match="readout.weight_orig is what a weight is made from"):
+        wrap(None, torch.nn.GRU(4, 3), pruned, "abcd")
+    own = renamed(random_rnn("lstm", 1, 3, 4, 0, 0))
+    normed = {f"{name}_{part}" if "hh" in name else name: w for name, w in own.items() for part in "gv"}
+    refused(normed, "is what a weight is made from")
+
+
+def test_advice_is_given_only_if_it_would_do(trained: tuple[CharRNN, Corpus]) -> None:
+    """Noise instead of a read-out: some order of gates is better than others, and none is any good."""
+    model, text = trained
+    arrays = renamed(model)
+    arrays["decoder.weight"] = np.random.default_rng(0).normal(size=arrays["decoder.weight"].shape).astype(np.float32)
+    with pytest.raises(ActivationError, match="worse .* than the frequencies"):
+        import_model(arrays, vocabulary_of(model), text=text)
+
+
+def test_a_gru_is_not_taken_for_an_rnn_by_the_name_of_its_candidate(tmp_path: Path) -> None:
+    model = random_rnn("gru", 1, 5, 4, 0, 0)
+    layer, (readout, bias) = layers(model)[0], ends(model)
+    own: Arrays = {"W_hq": readout.T.copy(), "b_q": bias}
+    for letter, tag in zip("rzn", "rzh", strict=True):
+        own[f"W_x{tag}"] = reordered(layer["weight_ih"], letter, "rzn").T.copy()
+        own[f"W_h{tag}"] = reordered(layer["weight_hh"], letter, "rzn").T.copy()
+    found = import_model(own, Vocabulary("abcd"))
+    assert found.reading.cell == "gru"
+    assert "GRUs of separate matrices differ" in str(found.warning)

@@ -347,6 +347,8 @@ def test_a_wrong_import_writes_nothing_and_says_what_to_try(run: Run, theirs: No
         (("--vocab", "json:vocabulary.json", "--transposed", "some"), "choose one of no, recurrent, all"),
         (("--vocab", "json:vocabulary.json", "--prefix", "other."), "no recurrent layers are found"),
         (("--model-factory", "none.py:build"), "there is no file none.py"),
+        (("--vocab", "json:vocabulary.json", "-o", "vocabulary.json"), "vocabulary.json is what is read"),
+        (("--vocab", "json:vocabulary.json", "--hidden-first"), "--hidden-first is for matrices of which"),
     ):
         status, out, err = run("import", "theirs.pth", *options)
         assert (status, out) == (1, ""), options

@@ -64,7 +64,8 @@ def import_model(
     from activations.selection import Selection
     from probe.cli.sources import ends
 
-    check_output(output, source, *(text or []))
+    beside = [Path(each) for spelling in (vocab, model_factory) if spelling for each in spelling.split(":") if each]
+    check_output(output, source, *(text or []), *beside)
     corpus = Corpus.read(*text, encoding=encoding, newlines=newlines) if text else None
     if part is not None:
         if corpus is None:
@@ -106,6 +107,7 @@ def import_model(
         "vocabulary": result.vocabulary_source,
         "read_out": result.parts.found["read-out"],
         "unused": list(result.parts.unused),
+        "warning": result.warning,
         "nats_per_char": evaluation.nats_per_char if evaluation else None,
         "n_chars": evaluation.n_chars if evaluation else None,
     }

@@ -33,6 +33,7 @@ class Contents:
             are none, unless they are all that there is.
         facts: Numbers and strings by name, such as `rnn.mode`.
         plain: Lists, dictionaries and strings in it, by name: what a vocabulary may be among.
+        modules: The classes of a pickled module's parts, by name.
         unread: Tensors of a kind that is not known, by name.
     """
 
@@ -41,6 +42,7 @@ class Contents:
     containers: dict[str, str] = field(default_factory=dict)
     facts: dict[str, str | int | float] = field(default_factory=dict)
     plain: dict[str, Any] = field(default_factory=dict)
+    modules: dict[str, str] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
 
 
@@ -98,6 +100,8 @@ def flatten(kind: str, root: Any, n_bytes: int, fetch: Fetch | None = None) -> C
             found.plain[part.name] = value
         if isinstance(value, Made) and any(isinstance(argument, Elsewhere) for argument in value.arguments):
             found.unread.append(part.name)
+        if isinstance(value, Made) and isinstance(value.state, Mapping) and "_modules" in value.state:
+            found.modules[part.name] = value.maker
         if id(part.value) in seen or part.depth > _MOST_DEPTH:
             continue
         seen.add(id(part.value))
@@ -160,7 +164,7 @@ def _parts_of(whole: _Part, value: Any) -> Iterator[_Part]:
     elif isinstance(value, list | tuple):
         yield from (named(n, part, whole.container) for n, part in enumerate(value))
     elif isinstance(value, Made) and isinstance(value.state, Mapping):
-        for group in ("_parameters", "_modules"):
+        for group in ("_parameters", "_buffers", "_modules"):
             if isinstance(inner := value.state.get(group), Mapping):
                 yield from (named(key, part, whole.container) for key, part in inner.items())
         for key, part in value.state.items():

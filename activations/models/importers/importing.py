@@ -1,5 +1,6 @@
 """Making a model of ours from somebody else's: find its parts, read them, and check the reading on a text."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,11 @@ from activations.vocab import Vocabulary
 
 _NOT_WEIGHTS = ("optim", "scheduler")
 _MOST_ARRAYS = 2_000
+_READ_MODULES = re.compile(
+    r"(Embedding|Linear|(LSTM|GRU|RNN)(Cell|Base)?|\w*Dropout\w*|Identity|Module(List|Dict)?|Sequential|\w*Loss)"
+)
+_PAIRS = (("orig", "mask"), ("orig", "u"), ("g", "v"))
+_REWRITTEN = re.compile(r"(.*weight\w*?|.*bias\w*?)_(orig|mask|g|v)|.*parametrizations\..*")
 _FEWEST_CHARS = 200
 _NAMED = 4
 _HINTS = (
@@ -167,6 +173,9 @@ def import_model(
     )
     asked = {"cell": cell, "gates": gates, "transposed": transposed, "hidden_first": hidden_first}
     decided = {name for name, value in asked.items() if value is not None}
+    if hidden_first and not parts.joined and "hidden_first" not in parts.open:
+        raise ActivationError("--hidden-first is for matrices of which the file does not say what they are on")
+    parts = replace(parts, open=parts.open - decided)
     model = assemble(parts, reading, found.vocabulary.replacement)
     result = Import(
         model=model,
@@ -176,15 +185,15 @@ def import_model(
         vocabulary_source=found.source,
         asked=reading,
     )
+    if parts.unused and not force:
+        raise ActivationError(
+            f"{', '.join(parts.unused[:_NAMED])} {'has' if len(parts.unused) == 1 else 'have'} no place in the model "
+            f"as it is read ({parts.found['layers']}; read-out {parts.found['read-out']}); if that does not matter, as "
+            "the loss on a --text can show, leave it out with --force"
+        )
     if text is None:
-        if parts.unused and not force:
-            raise ActivationError(
-                f"{', '.join(parts.unused[:_NAMED])} {'has' if len(parts.unused) == 1 else 'have'} no place in the "
-                f"model as it is read ({parts.found['layers']}; read-out {parts.found['read-out']}); give --text to "
-                "see whether that matters, or leave them out with --force"
-            )
         return result
-    return _checked(result, text, open=parts.open - decided, force=force, progress=progress)
+    return _checked(result, text, open=parts.open, force=force, progress=progress)
 
 
 def _letters(spelling: str, own: str) -> str:
@@ -210,17 +219,42 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
     }
     if len(arrays) > _MOST_ARRAYS:
         raise ActivationError(f"{contents.kind} holds {len(arrays):,} arrays; no character model has so many")
+    if rewritten := next((name for name in arrays if _is_rewritten(name, arrays)), None):
+        raise ActivationError(
+            f"{rewritten} is what a weight is made from (pruning, weight or spectral normalisation), and not the "
+            "weight itself; remove that in the program that has the model (torch.nn.utils.…remove), and save it again"
+        )
     for find in (find_torch, find_named, find_lists, find_linears):
         parts = find(Remaining(arrays), contents.facts)
         if parts is not None:
             places = {contents.containers.get(name) for name in arrays if name not in parts.unused}
             unused = [name for name in parts.unused if contents.containers.get(name, "?") in places]
-            return replace(parts, unused=(*unused, *(name for name in contents.unread if name.startswith(prefix))))
+            unused += [name for name in contents.unread if name.startswith(prefix)]
+            return replace(parts, unused=tuple(unused), doubts=(*parts.doubts, *_left_out(contents, prefix)))
     shapes = ", ".join(f"{name or 'an array'} {array.shape}" for name, array in list(arrays.items())[:8])
     raise ActivationError(
         f"no recurrent layers are found in {contents.kind}, which holds {shapes or 'no arrays'}; if the model's class "
         "is your own, --model-factory runs your code to build it"
     )
+
+
+def _is_rewritten(name: str, arrays: Mapping[str, Any]) -> bool:
+    """Is an array one of the parts that PyTorch makes a weight from before each use?"""
+    match = _REWRITTEN.fullmatch(name)
+    if match is None or "parametrizations." in name:
+        return match is not None
+    base = match[1]
+    return any(f"{base}_{one}" in arrays and f"{base}_{other}" in arrays for one, other in _PAIRS)
+
+
+def _left_out(contents: Contents, prefix: str) -> list[str]:
+    """What a pickled module has that computes something, and stands in no array."""
+    found = []
+    for name, kind in contents.modules.items():
+        family, _, own = kind.rpartition(".")
+        if family.startswith("torch.nn.modules") and not _READ_MODULES.fullmatch(own) and name.startswith(prefix):
+            found.append(f"{name}, a {own}, is left out")
+    return found
 
 
 def _contents(source: Path | str | Mapping[str, ArrayLike | Tensor] | Contents) -> Contents:
@@ -248,7 +282,8 @@ def _checked(
     found = search(result.parts, result.reading, vocabulary.replacement, text, progress)
     singles, pairs = frequencies_loss(text, len(vocabulary))
     result = replace(result, search=found, pairs_nats_per_char=pairs)
-    if found.changes and found.best_nats_per_char < singles and not force:
+    convinces = found.best_nats_per_char < pairs and len(text) >= _FEWEST_CHARS
+    if found.changes and convinces and not force:
         if not set(found.changes) <= open:
             raise ActivationError(
                 f"read like this, the model makes {found.nats_per_char:.2f} nats per character on a sample of the text"
@@ -263,6 +298,7 @@ def _checked(
             f"the model predicts the text worse ({evaluation.nats_per_char:.2f} nats per character) than the "
             f"frequencies of its characters alone do ({singles:.2f}), and no reading near this one does better than "
             f"{found.best_nats_per_char:.2f}; it may be {_HINTS}; or keep it with --force"
+            + "".join(f"; {doubt}" for doubt in result.parts.doubts)
         )
     return replace(result, evaluation=evaluation)
 

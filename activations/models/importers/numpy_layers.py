@@ -28,7 +28,7 @@ _ASIDE = re.compile(r"hprev|sh|m(wxh|whh|why|bh|by)|d(wxh|whh|why|bh|by)")  # of
 
 def find_named(arrays: Remaining, facts: Mapping[str, Any]) -> Parts | None:
     """The RNN that fits on a page: Wxh, Whh, bh, Why, by; x @ Wxh + h @ Whh + bh, or the same with columns."""
-    by_key = {re.sub(r"[\W_]", "", name.rpartition(".")[2]).lower(): name for name in arrays.arrays}
+    by_key = {_key(name): name for name in arrays.arrays}
     for names in _NAMES:
         numbers = sorted(
             (key.removeprefix(names["input"]) for key in by_key if re.fullmatch(names["input"] + r"\d{0,4}", key)),
@@ -37,6 +37,9 @@ def find_named(arrays: Remaining, facts: Mapping[str, Any]) -> Parts | None:
         if numbers and names["readout"] in by_key:
             break
     else:
+        return None
+    first, inner = (by_key.get(names[part] + numbers[0]) for part in ("input", "recurrent"))
+    if first is not None and inner is not None and _has_gates(arrays, first, inner):
         return None
     for key, name in by_key.items():
         if _ASIDE.fullmatch(key):
@@ -72,6 +75,18 @@ def find_named(arrays: Remaining, facts: Mapping[str, Any]) -> Parts | None:
         where=(notes, by_key[names["readout"]]),
         open=frozenset({"cell", *({"transposed"} if square else ())}),
     )
+
+
+def _has_gates(arrays: Remaining, first: str, inner: str) -> bool:
+    """Are there more matrices like those of a layer, and so gates?"""
+    shapes = arrays.matrices()
+    own = [shapes[name] for name in (first, inner) if name in shapes]
+    more = [name for name, shape in shapes.items() if shape in own and not _ASIDE.fullmatch(_key(name))]
+    return len(more) > 3 and all(sum(shape == one for shape in shapes.values()) > 2 for one in own)
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.rpartition(".")[2]).lower()
 
 
 def find_lists(arrays: Remaining, facts: Mapping[str, Any]) -> Parts | None:

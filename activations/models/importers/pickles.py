@@ -66,6 +66,10 @@ class Elsewhere:
     place: Any
 
 
+class Unordered(list[Any]):
+    """What would have been a set."""
+
+
 class _Mark:
     """A place on the stack."""
 
@@ -76,6 +80,11 @@ class _Machine:
     memo: dict[int, Any] = field(default_factory=dict)
     elsewhere: list[Elsewhere] = field(default_factory=list)
     n_copied: int = 0  # a pickle can ask for the same copy again and again
+
+    def count(self, n_copied: int) -> None:
+        self.n_copied += n_copied
+        if self.n_copied > MOST_OPERATIONS:
+            raise ValueError("it copies the same again and again")
 
     def pop(self) -> Any:
         value = self.stack.pop()
@@ -253,6 +262,9 @@ def _make(machine: _Machine, maker: Any, arguments: Any) -> None:
         made = _dict_of(machine, given)
     elif name in _LISTS:
         made = given[0] if given and isinstance(given[0], list | tuple) else []
+        if "set" in name:
+            machine.count(len(made))
+            made = Unordered(made)
     machine.stack.append(made)
 
 
@@ -262,9 +274,7 @@ def _dict_of(machine: _Machine, given: Sequence[Any]) -> dict[Any, Any]:
     if isinstance(content, dict):
         return content
     pairs = content if isinstance(content, list | tuple) else ()
-    machine.n_copied += len(pairs)
-    if machine.n_copied > MOST_OPERATIONS:
-        raise ValueError("it copies the same again and again")
+    machine.count(len(pairs))
     return _dict([part for pair in pairs if isinstance(pair, list | tuple) and len(pair) == 2 for part in pair])
 
 
@@ -330,12 +340,12 @@ _OPERATIONS: dict[str, Operation] = {
     "EMPTY_LIST": _constant(list),
     "EMPTY_TUPLE": _constant(tuple),
     "EMPTY_DICT": _constant(dict),
-    "EMPTY_SET": _constant(list),
+    "EMPTY_SET": _constant(Unordered),
     "MARK": _constant(_Mark),
     "LIST": _from_mark(list),
     "TUPLE": _from_mark(tuple),
     "DICT": _from_mark(_dict),
-    "FROZENSET": _from_mark(list),
+    "FROZENSET": _from_mark(Unordered),
     "TUPLE1": _tuple_of(1),
     "TUPLE2": _tuple_of(2),
     "TUPLE3": _tuple_of(3),

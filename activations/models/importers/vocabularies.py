@@ -13,7 +13,7 @@ from activations.corpus import Corpus, codes_to_text
 from activations.errors import ActivationError
 from activations.models.importers.contents import Contents
 from activations.models.importers.files import read_contents
-from activations.models.importers.pickles import Made
+from activations.models.importers.pickles import Made, Unordered
 from activations.models.importers.tensors import numpy_scalar
 from activations.vocab import REPLACEMENT, Vocabulary
 
@@ -85,6 +85,21 @@ def _checked(tokens: Iterable[str], n_characters: int, source: str) -> Found:
             f"trained with (--vocab {SPELLINGS})"
         )
     return Found(vocabulary_of(tokens), source)
+
+
+def vocabulary_from(value: Any) -> Vocabulary:
+    """A vocabulary from characters in the order of their ids, or a dictionary from characters to ids or back.
+
+    Raises:
+        ActivationError: If it is none of these.
+    """
+    tokens = _tokens(value)
+    if tokens is None:
+        raise ActivationError(
+            f"a {type(value).__name__} is no vocabulary here; give the characters, each once, in the order of their "
+            "ids, or a dictionary from characters to ids"
+        )
+    return vocabulary_of(tokens)
 
 
 def vocabulary_of(tokens: list[str]) -> Vocabulary:
@@ -176,7 +191,7 @@ def _tokens(value: Any) -> list[str] | None:
         if all(_is_id(key) and isinstance(token, str) for key, token in pairs):
             return _in_order({int(key): token for key, token in pairs}, len(pairs))
         return None
-    if isinstance(value, str | list | tuple) and len(value) <= _MOST_CHARACTERS:
+    if isinstance(value, str | list | tuple) and not isinstance(value, Unordered) and len(value) <= _MOST_CHARACTERS:
         tokens = [_number(token) for token in value]
         if all(isinstance(token, str) for token in tokens) and len(set(tokens)) == len(tokens):
             singles = sum(len(token) == 1 for token in tokens)

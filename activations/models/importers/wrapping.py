@@ -15,7 +15,7 @@ from activations.models.char_rnn import CharRNN
 from activations.models.importers.contents import Contents
 from activations.models.importers.files import read_contents
 from activations.models.importers.importing import import_model
-from activations.models.importers.vocabularies import vocabulary_of
+from activations.models.importers.vocabularies import vocabulary_from
 from activations.vocab import Vocabulary
 
 
@@ -23,7 +23,7 @@ def wrap(
     input: nn.Embedding | nn.Linear | None,
     rnn: nn.Module | Sequence[nn.Module],
     readout: nn.Linear,
-    vocab: Vocabulary | Sequence[str],
+    vocab: Vocabulary | Sequence[str] | Mapping[str, int] | Mapping[int, str],
 ) -> CharRNN:
     """A model of ours from modules of one's own, whose weights are copied.
 
@@ -31,25 +31,35 @@ def wrap(
         input: What turns a character into the input of the first layer; None feeds it in as a one-hot vector.
         rnn: `nn.LSTM`, `nn.GRU` or `nn.RNN`, or cells of these, or several of them, from the input up.
         readout: From the last layer's hidden states to the characters.
-        vocab: The characters in the order of their ids.
+        vocab: The characters in the order of their ids, or a dictionary from one to the other.
 
     Raises:
         ActivationError: If they do not fit together, or are of kinds that are not known.
     """
     stack = list(rnn) if isinstance(rnn, Sequence | nn.ModuleList) else [rnn]
     for module, kinds in ((input, (nn.Embedding, nn.Linear, type(None))), (readout, (nn.Linear,))):
-        if not isinstance(module, kinds):
+        if type(module) not in kinds:
             raise ActivationError(f"{type(module).__name__} is no {' or '.join(kind.__name__ for kind in kinds)}")
     for layer in stack:
         if not isinstance(layer, nn.RNNBase | nn.RNNCellBase):
             raise ActivationError(
                 f"{type(layer).__name__} is none of PyTorch's recurrent layers; see CharModel for others"
             )
-    modules: dict[str, nn.Module] = {} if input is None else {"embedding": input}
+    if isinstance(input, nn.Embedding) and input.max_norm is not None:
+        raise ActivationError(
+            "an embedding with max_norm changes as it is read; set its max_norm to None if it need not"
+        )
+    modules: dict[str, nn.Module] = {}
     modules |= {f"rnn{n}" if len(stack) > 1 else "rnn": each for n, each in enumerate(stack)}
     modules["readout"] = readout
     contents = contents_of(nn.ModuleDict(modules), "modules in memory")
-    return import_model(contents, vocab if isinstance(vocab, Vocabulary) else vocabulary_of(list(vocab))).model
+    if isinstance(input, nn.Linear):  # the same to characters as an embedding
+        weight = input.weight.detach().t()
+        biases = [value.detach() for name, value in input.named_parameters() if name == "bias"]
+        contents.arrays["embedding.weight"] = sum(biases, weight).cpu().float().numpy()
+    elif input is not None:
+        contents.arrays["embedding.weight"] = input.weight.detach().cpu().float().numpy()
+    return import_model(contents, vocab if isinstance(vocab, Vocabulary) else vocabulary_from(vocab)).model
 
 
 def contents_of(module: nn.Module, kind: str) -> Contents:
@@ -59,10 +69,10 @@ def contents_of(module: nn.Module, kind: str) -> Contents:
         for fact in ("mode", "nonlinearity"):
             if isinstance(value := getattr(part, fact, None), str):
                 facts[f"{name}.{fact}" if name else fact] = value
-    arrays = {
-        name: weight.detach().cpu().float().numpy() for name, weight in module.named_parameters(remove_duplicate=False)
-    }
-    return Contents(kind, arrays, dict.fromkeys(arrays, ""), facts)
+    weights = [*module.named_parameters(remove_duplicate=False), *module.named_buffers()]
+    arrays = {name: weight.detach().cpu().float().numpy() for name, weight in weights}
+    kinds = {name: f"{type(part).__module__}.{type(part).__qualname__}" for name, part in module.named_modules()}
+    return Contents(kind, arrays, dict.fromkeys(arrays, ""), facts, modules=kinds)
 
 
 def build(spelling: str, source: Path) -> tuple[Contents, Vocabulary | None]:
