@@ -627,3 +627,12 @@ def test_a_gru_is_not_taken_for_an_rnn_by_the_name_of_its_candidate(tmp_path: Pa
     found = import_model(own, Vocabulary("abcd"))
     assert found.reading.cell == "gru"
     assert "GRUs of separate matrices differ" in str(found.warning)
+
+
+def test_why_no_arrays_are_found_is_told(tmp_path: Path) -> None:
+    model = random_rnn("lstm", 1, 3, 4, 0, 0)
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(model.state_dict()))
+    with pytest.raises(ActivationError, match="rnn.weight_ih_l0 and others are tensors that pickle itself wrote"):
+        import_model(tmp_path / "m.pkl", Vocabulary("abcd"))
+    with pytest.raises(ActivationError, match="of its 6 arrays none has a name that begins with modle"):
+        import_model(renamed(model), Vocabulary("abcd"), prefix="modle.")

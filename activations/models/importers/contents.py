@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from activations.errors import ActivationError
 from activations.models.importers.pickles import Elsewhere, Made
-from activations.models.importers.tensors import Fetch, numpy_scalar, numpy_value, torch_array
+from activations.models.importers.tensors import Fetch, is_tensor, numpy_scalar, numpy_value, torch_array
 
 _MOST_PARTS = 1_000_000
 _MOST_DEPTH = 60
@@ -98,7 +98,7 @@ def flatten(kind: str, root: Any, n_bytes: int, fetch: Fetch | None = None) -> C
             found.facts[part.name] = value
         if isinstance(value, str | list | tuple | dict):
             found.plain[part.name] = value
-        if isinstance(value, Made) and any(isinstance(argument, Elsewhere) for argument in value.arguments):
+        if isinstance(value, Made) and (is_tensor(value) or any(isinstance(a, Elsewhere) for a in value.arguments)):
             found.unread.append(part.name)
         if isinstance(value, Made) and isinstance(value.state, Mapping) and "_modules" in value.state:
             found.modules[part.name] = value.maker

@@ -232,9 +232,13 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
             unused += [name for name in contents.unread if name.startswith(prefix)]
             return replace(parts, unused=tuple(unused), doubts=(*parts.doubts, *_left_out(contents, prefix)))
     shapes = ", ".join(f"{name or 'an array'} {array.shape}" for name, array in list(arrays.items())[:8])
+    way_out = "if the model's class is your own, --model-factory runs your code to build it"
+    if contents.unread and not arrays:
+        way_out = f"{contents.unread[0]} and others are tensors that pickle itself wrote; save the model by torch.save"
+    elif prefix and contents.arrays:
+        way_out = f"of its {len(contents.arrays)} arrays none has a name that begins with {prefix}"
     raise ActivationError(
-        f"no recurrent layers are found in {contents.kind}, which holds {shapes or 'no arrays'}; if the model's class "
-        "is your own, --model-factory runs your code to build it"
+        f"no recurrent layers are found in {contents.kind}, which holds {shapes or 'no arrays'}; {way_out}"
     )
 
 

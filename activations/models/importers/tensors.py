@@ -82,6 +82,11 @@ def storage_of(place: Any) -> Storage | None:
     return Storage(str(key), _DTYPES[kind], n_numbers, start)
 
 
+def is_tensor(value: Made) -> bool:
+    """Is a value one of PyTorch's tensors, whether its numbers are to be had or not?"""
+    return value.maker in _TENSORS or value.maker in _WRAPPERS or value.maker == _OF_A_TYPE
+
+
 def torch_array(value: Any, fetch: Fetch) -> NDArray[Any] | None:
     """The array that a torch pickle would have made of a value, or None if it is no tensor.
 
