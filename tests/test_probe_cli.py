@@ -335,9 +335,12 @@ def test_a_wrong_import_writes_nothing_and_says_what_to_try(run: Run, theirs: No
     status, out, err = run("import", "theirs.pth", "--vocab", "json:vocabulary.json")
     assert (status, "warning: the reading is not checked" in err) == (0, True)
     Path("model.pt").unlink()
+    Path("mine.py").write_text("", encoding="utf-8")
     for options, message in (
         (("--vocab", "json:vocabulary.json", "--gates", "i,f,o,g", "--text", "corpus.txt"), "--gates i,f,g,o"),
         (("--vocab", "json:vocabulary.json", "--range", ":10"), "--range is a part of the --text"),
+        (("--vocab", f"chars:{'ab' * 200}", "-o", "corpus.txt"), "and the characters given 400"),
+        (("--model-factory", "mine.py:build", "-o", "mine.py"), "mine.py is what is read"),
         (("--vocab", "printable"), "and Python's string.printable 100"),
         ((), "the file holds none: --vocab printable, sorted:FILE"),
         (("--vocab", "json:vocabulary.json", "-o", "theirs.pth"), "theirs.pth is what is read"),

@@ -60,12 +60,13 @@ def import_model(
     from activations.files import check_output
     from activations.models.checkpoints import save_model
     from activations.models.importers.importing import import_model as read
+    from activations.models.importers.vocabularies import file_of
     from activations.models.importers.wrapping import build
     from activations.selection import Selection
     from probe.cli.sources import ends
 
-    beside = [Path(each) for spelling in (vocab, model_factory) if spelling for each in spelling.split(":") if each]
-    check_output(output, source, *(text or []), *beside)
+    factory = Path(model_factory.rpartition(":")[0]) if model_factory else None
+    check_output(output, source, *(text or []), *(each for each in (file_of(vocab), factory) if each))
     corpus = Corpus.read(*text, encoding=encoding, newlines=newlines) if text else None
     if part is not None:
         if corpus is None:

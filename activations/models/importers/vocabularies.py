@@ -70,6 +70,12 @@ def find_vocabulary(
     raise ActivationError(f"{spelling!r} is no vocabulary; give one of {SPELLINGS}")
 
 
+def file_of(spelling: str | None) -> Path | None:
+    """The file that a spelling of a vocabulary names, if it names one."""
+    kind, _, rest = (spelling or "").partition(":")
+    return Path(rest) if kind in ("sorted", "json", "pickle") and rest else None
+
+
 def _unescaped(match: re.Match[str]) -> str:
     try:
         return codecs.decode(match[0], "unicode_escape")
