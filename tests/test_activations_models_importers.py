@@ -436,6 +436,34 @@ def test_rnns_of_the_textbooks() -> None:
         assert_same(found.model, model, "abcddcba")
 
 
+@pytest.mark.parametrize("n_layers", [1, 2, 3])
+def test_as_many_units_as_characters_leave_open_whether_vectors_are_rows(n_layers: int) -> None:
+    """Rows unless it is said otherwise, or a text says so."""
+    model = random_rnn("rnn", n_layers, 4, 4, 0, 0)
+    rows = import_model(numpy_arrays(model), Vocabulary("abcd"))
+    assert "transposed" in rows.parts.open
+    assert_same(rows.model, model, "abcddcba")
+    columns = numpy_arrays(model, rows=False)
+    assert_same(import_model(columns, Vocabulary("abcd"), transposed="all").model, model, "abcddcba")
+
+
+def test_a_text_settles_whether_vectors_are_rows() -> None:
+    """A network that says the letter after the one it read, in a cycle."""
+    cycle = np.roll(np.eye(4, dtype=np.float32), 1, axis=0)
+    columns: dict[str, np.ndarray] = {
+        "Wxh": 4 * cycle,
+        "Whh": np.zeros((4, 4)),
+        "Why": 4 * np.eye(4),
+        "bh": np.zeros(4),
+        "by": np.zeros(4),
+    }
+    text = Corpus.from_texts(["abcd" * 100])
+    for arrays, transposed in ((columns, "all"), ({name: array.T for name, array in columns.items()}, "no")):
+        found = import_model(arrays, "chars:abcd", text=text)
+        assert found.reading.transposed == transposed
+        assert found.evaluation is not None and found.evaluation.accuracy == 1
+
+
 def test_the_matrices_of_u_and_v_are_on_x_or_on_h_as_the_text_says(trained: tuple[CharRNN, Corpus]) -> None:
     """In one well-known hand-written LSTM, U is on x and V on h; elsewhere U is on h."""
     model, text = trained

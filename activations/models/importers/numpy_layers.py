@@ -38,9 +38,10 @@ def find_named(arrays: Remaining, facts: Mapping[str, Any]) -> Parts | None:
             break
     else:
         return None
-    first, inner = (by_key.get(names[part] + numbers[0]) for part in ("input", "recurrent"))
-    if first is not None and inner is not None and _has_gates(arrays, first, inner):
-        return None
+    family = re.compile(rf"[md]?({names['input']}|{names['recurrent']}|{names['readout']})\d*")
+    inner = arrays.matrices().get(by_key.get(names["recurrent"] + numbers[0], ""))
+    if sum(shape == inner and not family.fullmatch(_key(name)) for name, shape in arrays.matrices().items()) > 1:
+        return None  # the other gates of a layer, of which Whh is one
     for key, name in by_key.items():
         if _ASIDE.fullmatch(key):
             del arrays.arrays[name]
@@ -75,14 +76,6 @@ def find_named(arrays: Remaining, facts: Mapping[str, Any]) -> Parts | None:
         where=(notes, by_key[names["readout"]]),
         open=frozenset({"cell", *({"transposed"} if square else ())}),
     )
-
-
-def _has_gates(arrays: Remaining, first: str, inner: str) -> bool:
-    """Are there more matrices like those of a layer, and so gates?"""
-    shapes = arrays.matrices()
-    own = [shapes[name] for name in (first, inner) if name in shapes]
-    more = [name for name, shape in shapes.items() if shape in own and not _ASIDE.fullmatch(_key(name))]
-    return len(more) > 3 and all(sum(shape == one for shape in shapes.values()) > 2 for one in own)
 
 
 def _key(name: str) -> str:
