@@ -441,7 +441,7 @@ def test_as_many_units_as_characters_leave_open_whether_vectors_are_rows(n_layer
     """Rows unless it is said otherwise, or a text says so."""
     model = random_rnn("rnn", n_layers, 4, 4, 0, 0)
     rows = import_model(numpy_arrays(model), Vocabulary("abcd"))
-    assert "transposed" in rows.parts.open
+    assert "transposed" in rows.open
     assert_same(rows.model, model, "abcddcba")
     columns = numpy_arrays(model, rows=False)
     assert_same(import_model(columns, Vocabulary("abcd"), transposed="all").model, model, "abcddcba")

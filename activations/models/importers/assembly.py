@@ -81,7 +81,7 @@ def others(reading: Reading, parts: Parts, first_seen: str) -> Iterator[Reading]
     if reading.cell in ("rnn", "rnn_relu"):
         yield from (replace(reading, cell=cell) for cell in ("rnn", "rnn_relu"))
     yield from (replace(reading, transposed=which) for which in TRANSPOSED)
-    if parts.joined or "hidden_first" in parts.open:
+    if parts.stack.joined or "hidden_first" in parts.stack.open:
         yield replace(reading, hidden_first=not reading.hidden_first)
     characters = reading.characters
     orders = ["".join(sorted(characters)), characters[1:] + characters[:1], characters[-1:] + characters[:-1]]
@@ -99,7 +99,7 @@ def assemble(parts: Parts, reading: Reading, replacement: str | None = None) -> 
     if reading.cell not in CELLS:
         raise ActivationError(f"there is no cell named {reading.cell!r}; choose one of {', '.join(CELLS)}")
     cell = CELLS[reading.cell]
-    n_gates = parts.layers[0].n_gates
+    n_gates = parts.stack.n_gates
     if len(cell.gates) != n_gates:
         raise ActivationError(
             f"a cell of the kind {reading.cell} has {len(cell.gates)} gates, and the layers have {n_gates}"
@@ -112,8 +112,8 @@ def assemble(parts: Parts, reading: Reading, replacement: str | None = None) -> 
         raise ActivationError(f"transposed is {reading.transposed!r}; choose one of {', '.join(TRANSPOSED)}")
     config = ModelConfig(
         cell=reading.cell,
-        n_layers=len(parts.layers),
-        n_units=parts.n_units,
+        n_layers=len(parts.stack.layers),
+        n_units=parts.stack.n_units,
         n_embedding=0 if parts.embedding is None else parts.embedding.shape[1],
     )
     with torch.random.fork_rng(devices=[]):  # a new model draws its weights; ours are not drawn
@@ -126,7 +126,7 @@ def assemble(parts: Parts, reading: Reading, replacement: str | None = None) -> 
     }
     if parts.embedding is not None:
         weights["embedding.weight"] = parts.embedding
-    for n, layer in enumerate(_arranged(layer, reading, joined=parts.joined) for layer in parts.layers):
+    for n, layer in enumerate(_arranged(layer, reading, joined=parts.stack.joined) for layer in parts.stack.layers):
         for name, rows in (
             ("weight_ih", layer.input),
             ("weight_hh", layer.recurrent),
@@ -146,7 +146,7 @@ def assemble(parts: Parts, reading: Reading, replacement: str | None = None) -> 
 def _arranged(layer: Layer, reading: Reading, *, joined: bool) -> Layer:
     """A layer with its matrices as a reading takes them."""
     n_units = layer.n_units
-    if reading.hidden_first and (joined or layer.input.shape[1] == n_units):
+    if reading.hidden_first and (joined or layer.n_inputs == n_units):
         both = np.concatenate([layer.input, layer.recurrent], axis=1)
         layer = replace(
             layer,
@@ -157,7 +157,7 @@ def _arranged(layer: Layer, reading: Reading, *, joined: bool) -> Layer:
         )
     if reading.transposed != "no":
         layer = replace(layer, recurrent=_blocks_turned(layer.recurrent))
-    if reading.transposed == "all" and layer.input.shape[1] == n_units:
+    if reading.transposed == "all" and layer.n_inputs == n_units:
         layer = replace(layer, input=_blocks_turned(layer.input))
     return layer
 

@@ -1,13 +1,12 @@
 """Finding what stands before and behind the recurrent layers: the input and the read-out."""
 
 import re
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from activations.errors import ActivationError
-from activations.models.importers.parts import Matrix, Parts, Remaining
+from activations.models.importers.parts import Matrix, Parts, Remaining, Stack
 
 _EMBEDDING_NAMES = re.compile(r"emb|encoder|lookup|wte|input|i2e", re.IGNORECASE)
 _READOUT_NAMES = re.compile(r"decod|fc|out|predict|head|proj|linear|h2o|classif|logit|softmax|dense", re.IGNORECASE)
@@ -29,15 +28,15 @@ class _End(NamedTuple):
     turned: bool = False
 
 
-def with_ends(arrays: Remaining, parts: Parts, *, turned: bool = False) -> Parts:
+def with_ends(arrays: Remaining, stack: Stack, *, turned: bool = False) -> Parts:
     """Find the input and the read-out among what is left.
 
     Args:
         arrays: What is left.
-        parts: The layers.
+        stack: The layers.
         turned: Whether the file has matrices for row vectors, and so, perhaps, the read-out.
     """
-    n_inputs, n_units = parts.layers[0].input.shape[1], parts.n_units
+    n_inputs, n_units = stack.n_inputs, stack.n_units
     ends = _ends(arrays)
     readouts = [end for end in ends if end.shape[1] == n_units]
     if turned and not readouts:
@@ -57,17 +56,14 @@ def with_ends(arrays: Remaining, parts: Parts, *, turned: bool = False) -> Parts
         )
     if embedding is None and n_inputs != n_characters:  # tied weights, of which one was kept
         embedding, where = matrix, f"{readout.name}, which serves as the embedding, too"
-    return replace(
-        parts,
-        embedding=embedding,
-        readout=np.ascontiguousarray(matrix.T) if readout.turned else matrix,
-        readout_bias=arrays.take(bias, 1) if bias else np.zeros(n_characters, np.float32),
-        found={
-            **parts.found,
-            "input": where,
-            "read-out": f"{readout.name} {matrix.shape}{'' if bias else ', without biases'}",
-        },
-        unused=tuple(arrays.arrays),
+    return Parts.of(
+        arrays,
+        stack,
+        np.ascontiguousarray(matrix.T) if readout.turned else matrix,
+        arrays.take(bias, 1) if bias else None,
+        f"{readout.name} {matrix.shape}",
+        embedding,
+        where,
     )
 
 

@@ -53,6 +53,7 @@ class Import:
         vocabulary_source: Where the vocabulary comes from.
         evaluation: What the model makes of the text, if one was given.
         asked: How it was to be read, before the text was asked.
+        open: What of that neither the source nor the user decided.
         search: What the text says of other readings, if one was given.
         pairs_nats_per_char: Loss of the frequencies of pairs of characters on the text; a good model does better.
     """
@@ -64,6 +65,7 @@ class Import:
     vocabulary_source: str
     evaluation: Evaluation | None = None
     asked: Reading
+    open: frozenset[str]
     search: Search | None = None
     pairs_nats_per_char: float | None = None
 
@@ -89,7 +91,7 @@ class Import:
         return "\n".join(
             [
                 f"{config.n_layers} {'layers' if config.n_layers > 1 else 'layer'} of {config.n_units} {kind} units, "
-                f"from {self.kind}: {parts.form}",
+                f"from {self.kind}: {parts.stack.form}",
                 *(f"  {name:<11}{line}" for name, line in lines.items() if line),
             ]
         )
@@ -97,13 +99,13 @@ class Import:
     @property
     def warning(self) -> str | None:
         """What to tell whoever relies on the model, if there is something."""
-        said = list(self.parts.doubts)
+        said = [*self.parts.stack.doubts, *self.parts.left_out]
         if self.parts.unused:
             said.append(f"{', '.join(self.parts.unused[:_NAMED])} did not find a place in the model")
-        if not self.parts.has_biases:
+        if not self.parts.stack.has_biases:
             said.append("the layers have no biases; if the model had some, it is not as good here as it was")
         if self.evaluation is None:
-            guessed = ", ".join(sorted(self.parts.open)).replace("_", " ")
+            guessed = ", ".join(sorted(self.open)).replace("_", " ")
             said.append(
                 f"the reading is not checked{f' ({guessed} had to be guessed)' if guessed else ''}: give --text, which "
                 "the model ought to predict well"
@@ -165,17 +167,16 @@ def import_model(
             f"the model has {parts.n_characters} characters, and the vocabulary {len(found.vocabulary)}"
         )
     reading = Reading(
-        cell=cell or parts.cell,
-        gates=_letters(gates, parts.gates) if gates else parts.gates,
+        cell=cell or parts.stack.cell,
+        gates=_letters(gates, parts.stack.gates) if gates else parts.stack.gates,
         characters=found.vocabulary.characters,
         transposed=transposed or "no",
         hidden_first=bool(hidden_first),
     )
     asked = {"cell": cell, "gates": gates, "transposed": transposed, "hidden_first": hidden_first}
     decided = {name for name, value in asked.items() if value is not None}
-    if hidden_first and not parts.joined and "hidden_first" not in parts.open:
+    if hidden_first and not parts.stack.joined and "hidden_first" not in parts.stack.open:
         raise ActivationError("--hidden-first is for matrices of which the file does not say what they are on")
-    parts = replace(parts, open=parts.open - decided)
     model = assemble(parts, reading, found.vocabulary.replacement)
     result = Import(
         model=model,
@@ -184,6 +185,7 @@ def import_model(
         reading=reading,
         vocabulary_source=found.source,
         asked=reading,
+        open=parts.stack.open - decided,
     )
     if parts.unused and not force:
         raise ActivationError(
@@ -193,7 +195,7 @@ def import_model(
         )
     if text is None:
         return result
-    return _checked(result, text, open=parts.open, force=force, progress=progress)
+    return _checked(result, text, force=force, progress=progress)
 
 
 def _letters(spelling: str, own: str) -> str:
@@ -230,7 +232,7 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
             places = {contents.containers.get(name) for name in arrays if name not in parts.unused}
             unused = [name for name in parts.unused if contents.containers.get(name, "?") in places]
             unused += [name for name in contents.unread if name.startswith(prefix)]
-            return replace(parts, unused=tuple(unused), doubts=(*parts.doubts, *_left_out(contents, prefix)))
+            return replace(parts, unused=tuple(unused), left_out=_left_out(contents, prefix))
     shapes = ", ".join(f"{name or 'an array'} {array.shape}" for name, array in list(arrays.items())[:8])
     way_out = "if the model's class is your own, --model-factory runs your code to build it"
     if contents.unread and not arrays:
@@ -251,14 +253,14 @@ def _is_rewritten(name: str, arrays: Mapping[str, Any]) -> bool:
     return any(f"{base}_{one}" in arrays and f"{base}_{other}" in arrays for one, other in _PAIRS)
 
 
-def _left_out(contents: Contents, prefix: str) -> list[str]:
+def _left_out(contents: Contents, prefix: str) -> tuple[str, ...]:
     """What a pickled module has that computes something, and stands in no array."""
     found = []
     for name, kind in contents.modules.items():
         family, _, own = kind.rpartition(".")
         if family.startswith("torch.nn.modules") and not _READ_MODULES.fullmatch(own) and name.startswith(prefix):
             found.append(f"{name}, a {own}, is left out")
-    return found
+    return tuple(found)
 
 
 def _contents(source: Path | str | Mapping[str, ArrayLike | Tensor] | Contents) -> Contents:
@@ -277,9 +279,7 @@ def _as_array(name: str, array: ArrayLike | Tensor) -> NDArray[Any]:
     return found
 
 
-def _checked(
-    result: Import, text: Corpus, *, open: frozenset[str], force: bool, progress: Callable[[int, int], None]
-) -> Import:
+def _checked(result: Import, text: Corpus, *, force: bool, progress: Callable[[int, int], None]) -> Import:
     """Read the text in all ways that are near, and decide."""
     vocabulary = result.model.vocabulary
     vocabulary.check(text, replace_unknown=vocabulary.replacement is not None)
@@ -288,7 +288,7 @@ def _checked(
     result = replace(result, search=found, pairs_nats_per_char=pairs)
     convinces = found.best_nats_per_char < pairs and len(text) >= _FEWEST_CHARS
     if found.changes and convinces and not force:
-        if not set(found.changes) <= open:
+        if not set(found.changes) <= result.open:
             raise ActivationError(
                 f"read like this, the model makes {found.nats_per_char:.2f} nats per character on a sample of the text"
                 f"; it makes {found.best_nats_per_char:.2f} with {_and(found.changes)}; do that, or keep this reading "
@@ -302,7 +302,7 @@ def _checked(
             f"the model predicts the text worse ({evaluation.nats_per_char:.2f} nats per character) than the "
             f"frequencies of its characters alone do ({singles:.2f}), and no reading near this one does better than "
             f"{found.best_nats_per_char:.2f}; it may be {_HINTS}; or keep it with --force"
-            + "".join(f"; {doubt}" for doubt in result.parts.doubts)
+            + "".join(f"; {doubt}" for doubt in (*result.parts.stack.doubts, *result.parts.left_out))
         )
     return replace(result, evaluation=evaluation)
 

@@ -16,17 +16,7 @@ import numpy as np
 
 from activations.errors import ActivationError
 from activations.models.importers.ends import with_ends
-from activations.models.importers.parts import (
-    CELLS_BY_GATES,
-    GATES,
-    Layer,
-    Matrix,
-    Parts,
-    Remaining,
-    check_chain,
-    split_joined,
-    with_biases,
-)
+from activations.models.importers.parts import GATES, Matrix, Parts, Remaining, Stack, joined_layer_of, layer_of
 
 _LETTERS = {
     4: {"i": r"i|in|input", "f": r"f|forget", "g": r"c|g|n|cell|cand\w*|c_?hat|new|u|update", "o": r"o|out|output"},
@@ -37,6 +27,7 @@ _LAYER_NUMBER = re.compile(r"(layer|cell|rnn|block|level)s?[._]?\|")
 _OF_HIDDEN = re.compile(r"^h|hid|rec|prev|state")
 _OF_INPUT = re.compile(r"^[xi]|inp|emb|char")
 _MOST_NUMBERS = 4
+_FORM = "one matrix for each gate"
 _OF_GRUS = (
     "GRUs of separate matrices differ: this one is read as PyTorch's, n = tanh(W x + r (U h)), h = (1 - z) n + z h; if "
     "the program has n = tanh(W x + U (r h)), or z the other way round, the loss is too high, and it cannot be read"
@@ -125,25 +116,7 @@ def _together(shapes: Mapping[str, tuple[int, int]]) -> Iterator[_Attempt]:
             yield _Attempt(names, 4, n_units, joined=True)
 
 
-def _parts(layers: Sequence[Layer], notes: Sequence[str], *, open: frozenset[str], joined: bool = False) -> Parts:
-    """A model that still lacks its ends."""
-    check_chain(layers, notes)
-    return Parts(
-        form="one matrix for each gate",
-        cell=CELLS_BY_GATES[layers[0].n_gates],
-        gates=GATES[layers[0].n_gates],
-        layers=tuple(layers),
-        embedding=None,
-        readout=np.zeros((0, 0), np.float32),
-        readout_bias=np.zeros(0, np.float32),
-        found={"layers": "; ".join(notes)},
-        open=open,
-        joined=joined,
-        doubts=(_OF_GRUS,) if layers[0].n_gates == 3 else (),
-    )
-
-
-def _layers_of(arrays: Remaining, shapes: Mapping[str, tuple[int, int]], attempt: _Attempt) -> Parts | None:
+def _layers_of(arrays: Remaining, shapes: Mapping[str, tuple[int, int]], attempt: _Attempt) -> Stack | None:
     """Layers of twice as many matrices as gates, from the names in the order of the file."""
     names, n_gates, n_units, turned, _ = attempt
     layers, notes, known, gates_known = [], [], True, True
@@ -168,21 +141,15 @@ def _layers_of(arrays: Remaining, shapes: Mapping[str, tuple[int, int]], attempt
         biases = [_bias(arrays, order, n_units) for order in orders]
         if all(bias is None for bias in biases):
             loose = _loose_biases(arrays, frames[0], orders[0], n_units)
-            biases[: len(loose)] = [_stacked(arrays, names) for names in loose]
-        layer = Layer(
-            input=np.concatenate(matrices[0]),
-            recurrent=np.concatenate(matrices[1]),
-            input_bias=np.zeros(n_gates * n_units, np.float32),
-            recurrent_bias=np.zeros(n_gates * n_units, np.float32),
-        )
-        layers.append(with_biases(layer, biases[0], biases[1], orders[0][0]))
+            biases[: len(loose)] = [_stacked(arrays, names, 1) for names in loose]
+        layers.append(layer_of(orders[0][0], *map(np.concatenate, matrices), *biases))
         notes.append(f"{', '.join(orders[0])} on x and {', '.join(orders[1])} on h")
     told_by_names = {"hidden_first": known, "gates": gates_known, "cell": n_gates > 1}
     left_open = frozenset(name for name, is_told in told_by_names.items() if not is_told)
-    return _parts(layers, notes, open=left_open)
+    return Stack(form=_FORM, layers=layers, notes=notes, open=left_open, doubts=(_OF_GRUS,) if n_gates == 3 else ())
 
 
-def _joined_layers(arrays: Remaining, attempt: _Attempt) -> Parts | None:
+def _joined_layers(arrays: Remaining, attempt: _Attempt) -> Stack | None:
     """Layers of four matrices on [x; h]."""
     names, _, n_units, _, _ = attempt
     layers, notes, gates_known = [], [], True
@@ -194,16 +161,11 @@ def _joined_layers(arrays: Remaining, attempt: _Attempt) -> Parts | None:
         own = _in_order(frame, 4)
         bias = _bias(arrays, own, n_units)
         if bias is None and (loose := _loose_biases(arrays, frame, own, n_units)):
-            bias = _stacked(arrays, loose[0])
-        layer = split_joined(np.concatenate([arrays.take(name, 2) for name in own]), n_units, own[0])
-        layers.append(with_biases(layer, bias, None, own[0]))
+            bias = _stacked(arrays, loose[0], 1)
+        layers.append(joined_layer_of(own[0], _stacked(arrays, own, 2), n_units, bias))
         notes.append(f"{', '.join(own)} on [x; h]")
-    return _parts(
-        layers,
-        notes,
-        open=frozenset({"hidden_first"} if gates_known else {"hidden_first", "gates"}),
-        joined=True,
-    )
+    left_open = frozenset({"hidden_first"} if gates_known else {"hidden_first", "gates"})
+    return Stack(form=_FORM, layers=layers, notes=notes, joined=True, open=left_open)
 
 
 def _groups(names: list[str], size: int, fit: Callable[[list[str]], Any]) -> list[list[str]]:
@@ -248,9 +210,8 @@ def _input_first(
         if same[0] != same[1]:
             return (frames[::-1] if same[0] else frames), True
     own = [_own_part(frame, other) for frame, other in (frames, frames[::-1])]
-    if any(_OF_HIDDEN.search(one) and _OF_INPUT.search(other) for one, other in (own, own[::-1])):
-        return (frames[::-1] if _OF_HIDDEN.search(own[0]) and _OF_INPUT.search(own[1]) else frames), True
-    return frames, False
+    hidden = [bool(_OF_HIDDEN.search(one) and _OF_INPUT.search(other)) for one, other in (own, own[::-1])]
+    return (frames[::-1] if hidden[0] else frames), any(hidden)
 
 
 def _only_numbered(frame: _Frame, other: _Frame) -> bool:
@@ -308,8 +269,8 @@ def _bias(arrays: Remaining, names: Sequence[str], n_units: int) -> Matrix | Non
     )
 
 
-def _stacked(arrays: Remaining, names: Sequence[str]) -> Matrix:
-    return np.concatenate([arrays.take(name, 1) for name in names])
+def _stacked(arrays: Remaining, names: Sequence[str], n_axes: int) -> Matrix:
+    return np.concatenate([arrays.take(name, n_axes) for name in names])
 
 
 def _loose_biases(arrays: Remaining, frame: _Frame, order: Sequence[str], n_units: int) -> list[list[str]]:

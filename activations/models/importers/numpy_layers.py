@@ -7,15 +7,7 @@ from typing import Any
 import numpy as np
 
 from activations.errors import ActivationError
-from activations.models.importers.parts import (
-    Parts,
-    Remaining,
-    check_chain,
-    one_hot,
-    oriented,
-    split_joined,
-    with_biases,
-)
+from activations.models.importers.parts import Parts, Remaining, Stack, joined_layer_of, layer_of
 
 _NAMES = (
     {"input": "wxh", "recurrent": "whh", "bias": "bh", "readout": "why", "readout_bias": "by"},
@@ -52,29 +44,24 @@ def find_named(arrays: Remaining, facts: Mapping[str, Any]) -> Parts | None:
         if found["recurrent"] is None or found["input"] is None:
             raise ActivationError(f"{by_key[names['input'] + number]} has no {names['recurrent']}{number} beside it")
         weight, recurrent = arrays.take(found["input"], 2), arrays.take(found["recurrent"], 2)
-        n_units = len(recurrent)
         if number == numbers[0]:  # the first layer's inputs are characters, of which there are as many as outputs
-            turned = weight.shape[1] == n_units
-        if turned:
-            weight, recurrent = np.ascontiguousarray(weight.T), np.ascontiguousarray(recurrent.T)
-        layer, _ = oriented(weight, recurrent, found["input"])
+            turned = weight.shape[1] == len(recurrent)
         bias = arrays.take(found["bias"], 1) if found["bias"] else None
-        layers.append(with_biases(layer, bias, None, found["input"]))
-        shape = weight.shape[::-1] if turned else weight.shape
-        notes.append(f"{found['input']} {shape}{'' if bias is not None else ', without a bias'}")
-    if turned:
-        readout = np.ascontiguousarray(readout.T)
-    check_chain(layers, notes)
+        layers.append(layer_of(found["input"], *((weight.T, recurrent.T) if turned else (weight, recurrent)), bias))
+        notes.append(f"{found['input']} {weight.shape}{'' if bias is not None else ', without a bias'}")
     bias_name = by_key.get(names["readout_bias"])
-    square = layers[0].input.shape[1] == layers[0].n_units
-    return one_hot(
+    is_square = layers[0].n_inputs == layers[0].n_units
+    return Parts.of(
         arrays,
-        layers,
-        readout,
+        Stack(
+            form=f"numpy's {'row' if turned else 'column'} vectors",
+            layers=layers,
+            notes=notes,
+            open=frozenset({"cell", "transposed"} if is_square else {"cell"}),
+        ),
+        np.ascontiguousarray(readout.T) if turned else readout,
         arrays.take(bias_name, 1) if bias_name else None,
-        form=f"numpy's {'row' if turned else 'column'} vectors",
-        where=(notes, by_key[names["readout"]]),
-        open=frozenset({"cell", *({"transposed"} if square else ())}),
+        f"{by_key[names['readout']]} {readout.shape}",
     )
 
 
@@ -90,28 +77,29 @@ def find_lists(arrays: Remaining, facts: Mapping[str, Any]) -> Parts | None:
     whole, prefix, number = ends[0][0], ends[0][1], ends[0][2]
     readout = arrays.take(whole, 2)
     readout_bias = arrays.take(f"{whole[:-1]}1", 1)
-    n_units = readout.shape[1]
     layers, notes = [], []
     for n in range(int(number)):
         name = f"{prefix}{n}.0"
         if name not in arrays:
             raise ActivationError(f"there is no layer {name}, but one after it; the file is not whole")
         matrix = arrays.take(name, 2)
-        layers.append(split_joined(matrix, n_units, name))
-        if f"{prefix}{n}.1" in arrays:
-            layers[-1] = with_biases(layers[-1], arrays.take(f"{prefix}{n}.1", 1), None, name)
+        bias = arrays.take(f"{prefix}{n}.1", 1) if f"{prefix}{n}.1" in arrays else None
+        layers.append(joined_layer_of(name, matrix, readout.shape[1], bias))
         notes.append(f"{name} {matrix.shape} on [x; h]")
     if not layers:
         return None
-    check_chain(layers, notes)
-    return one_hot(
+    is_simple = layers[0].n_gates == 1
+    return Parts.of(
         arrays,
-        layers,
+        Stack(
+            form="a list of layers",
+            layers=layers,
+            notes=notes,
+            order="" if is_simple else "ifog",
+            joined=True,
+            open=frozenset({"hidden_first", "cell" if is_simple else "gates"}),
+        ),
         readout,
         readout_bias,
-        form="a list of layers",
-        where=(notes, whole),
-        open=frozenset({"hidden_first", "gates" if layers[0].n_gates > 1 else "cell"}),
-        gates="ifog" if layers[0].n_gates == 4 else "h",
-        joined=True,
+        f"{whole} {readout.shape}",
     )

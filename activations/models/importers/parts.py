@@ -1,7 +1,7 @@
 """A model of another program, taken apart: the input, the layers, the read-out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from activations.errors import ActivationError
 from activations.models.importers.contents import Arrays
 
 GATES = {4: "ifgo", 3: "rzn", 1: "h"}
-CELLS_BY_GATES = {4: "lstm", 3: "gru", 1: "rnn"}
+_CELLS = {4: "lstm", 3: "gru", 1: "rnn"}
 
 Matrix = NDArray[np.float32]
 
@@ -38,43 +38,57 @@ class Layer:
         return int(self.recurrent.shape[1])
 
     @property
+    def n_inputs(self) -> int:
+        """How many inputs."""
+        return int(self.input.shape[1])
+
+    @property
     def n_gates(self) -> int:
         """How many gates, which tells the kind of cell."""
-        return len(self.recurrent) // max(1, self.n_units)
+        return len(self.recurrent) // self.n_units
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Parts:
-    """A model, taken apart.
+class Stack:
+    """Recurrent layers on one another, all alike.
 
     Attributes:
-        form: How it is kept, for people.
-        cell: `lstm`, `gru`, `rnn` or `rnn_relu`.
-        gates: The order of the gates in the rows: i, f, g, o of an LSTM, r, z, n of a GRU.
+        form: How they are kept, for people.
         layers: From the input up.
-        embedding: (n_characters, n_inputs), or None where characters are fed in as one-hot vectors.
-        readout: (n_characters, n_units)
-        readout_bias: (n_characters,)
-        found: What was found where, by part, for people.
-        unused: Arrays of the model that have no place in it.
-        doubts: What may be otherwise in the program that wrote it, and cannot be seen in its file.
+        notes: Where each was found, for people.
+        order: The gates in the rows, i, f, g, o of an LSTM, r, z, n of a GRU; empty is this order.
+        relu: Whether simple layers are rectified.
+        joined: Whether inputs and hidden states share a matrix.
         open: What names and shapes leave open, in the words of `Reading`: `gates`, `cell`, `transposed`,
             `hidden_first`.
-        joined: Whether inputs and hidden states share a matrix.
+        doubts: What may be otherwise in the program that wrote it, and cannot be seen in its file.
+
+    Raises:
+        ActivationError: If they do not fit on one another, or are not all alike.
     """
 
     form: str
-    cell: str
-    gates: str
-    layers: tuple[Layer, ...]
-    embedding: Matrix | None
-    readout: Matrix
-    readout_bias: Matrix
-    found: Mapping[str, str]
-    unused: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
-    open: frozenset[str] = frozenset()
+    layers: Sequence[Layer]
+    notes: Sequence[str]
+    order: str = ""
+    relu: bool = False
     joined: bool = False
+    open: frozenset[str] = frozenset()
+    doubts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        first = self.layers[0]
+        for below, layer, note in zip(self.layers, self.layers[1:], self.notes[1:], strict=False):
+            if layer.n_inputs != below.n_units:
+                raise ActivationError(
+                    f"{note} takes {layer.n_inputs} inputs, and the layer before it gives {below.n_units}; if the file "
+                    "has several models, choose one with --prefix"
+                )
+            if (layer.n_units, layer.n_gates) != (first.n_units, first.n_gates):
+                raise ActivationError(
+                    f"{note} is a layer of another size or kind than the first one; only models whose layers are all "
+                    "alike are read"
+                )
 
     @property
     def n_units(self) -> int:
@@ -82,14 +96,83 @@ class Parts:
         return self.layers[0].n_units
 
     @property
+    def n_gates(self) -> int:
+        """Of each layer."""
+        return self.layers[0].n_gates
+
+    @property
+    def n_inputs(self) -> int:
+        """Of the first layer."""
+        return self.layers[0].n_inputs
+
+    @property
+    def cell(self) -> str:
+        """`lstm`, `gru`, `rnn` or `rnn_relu`."""
+        return "rnn_relu" if self.relu else _CELLS[self.n_gates]
+
+    @property
+    def gates(self) -> str:
+        """In the order of the rows."""
+        return self.order or GATES[self.n_gates]
+
+    @property
     def has_biases(self) -> bool:
         """Whether any bias of a layer is not zero."""
         return any(layer.input_bias.any() or layer.recurrent_bias.any() for layer in self.layers)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Parts:
+    """A model, taken apart.
+
+    Attributes:
+        stack: Its layers.
+        embedding: (n_characters, n_inputs), or None where characters are fed in as one-hot vectors.
+        readout: (n_characters, n_units)
+        readout_bias: (n_characters,)
+        found: What was found where, by part, for people.
+        unused: Arrays of the model that have no place in it.
+        left_out: What else it has that computes something.
+    """
+
+    stack: Stack
+    embedding: Matrix | None
+    readout: Matrix
+    readout_bias: Matrix
+    found: Mapping[str, str]
+    unused: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def n_characters(self) -> int:
         """Of the vocabulary."""
         return len(self.readout)
+
+    @classmethod
+    def of(
+        cls,
+        left: "Remaining",
+        stack: Stack,
+        readout: Matrix,
+        readout_bias: Matrix | None,
+        readout_note: str,
+        embedding: Matrix | None = None,
+        input_note: str = "",
+    ) -> "Parts":
+        """The parts once all are found, and what is left of the arrays."""
+        n_characters = len(readout)
+        return cls(
+            stack=stack,
+            embedding=embedding,
+            readout=readout,
+            readout_bias=np.zeros(n_characters, np.float32) if readout_bias is None else readout_bias,
+            found={
+                "layers": "; ".join(stack.notes),
+                "input": input_note or f"characters as one-hot vectors of {n_characters}",
+                "read-out": f"{readout_note}{', without biases' if readout_bias is None else ''}",
+            },
+            unused=tuple(left.arrays),
+        )
 
 
 class Remaining:
@@ -126,85 +209,37 @@ def as_float32(array: NDArray[Any], name: str) -> Matrix:
     return numbers
 
 
-def oriented(weight_ih: Matrix, weight_hh: Matrix, name: str) -> tuple[Layer, bool]:
-    """A layer whose rows are the gates' units, turned if the file has them as columns."""
-    rows, columns = weight_hh.shape
-    turned = columns > rows
-    if turned:
-        weight_ih, weight_hh = np.ascontiguousarray(weight_ih.T), np.ascontiguousarray(weight_hh.T)
-        rows, columns = columns, rows
-    if rows % columns or rows // columns not in GATES or len(weight_ih) != rows:
+def layer_of(
+    name: str,
+    input: Matrix,
+    recurrent: Matrix,
+    input_bias: Matrix | None = None,
+    recurrent_bias: Matrix | None = None,
+) -> Layer:
+    """A layer, its biases zero where they are missing.
+
+    Raises:
+        ActivationError: If the shapes do not make one.
+    """
+    rows, columns = recurrent.shape
+    if not columns or rows % columns or rows // columns not in GATES or len(input) != rows:
         raise ActivationError(
-            f"{name} {weight_ih.shape} and its recurrent matrix {weight_hh.shape} do not make a layer: of n units, they"
-            " should have 4n rows (LSTM), 3n (GRU) or n (RNN)"
+            f"{name} {input.shape} and its recurrent matrix {recurrent.shape} do not make a layer: of n units, they "
+            "should have 4n rows (LSTM), 3n (GRU) or n (RNN)"
         )
+    for bias in (input_bias, recurrent_bias):
+        if bias is not None and len(bias) != rows:
+            raise ActivationError(f"the biases beside {name} are {len(bias)}, and should be {rows}")
     nothing = np.zeros(rows, np.float32)
-    return Layer(input=weight_ih, recurrent=weight_hh, input_bias=nothing, recurrent_bias=nothing), turned
-
-
-def with_biases(layer: Layer, of_input: Matrix | None, of_recurrent: Matrix | None, name: str) -> Layer:
-    """The layer with its biases, those that are missing being zero."""
-    nothing = np.zeros(len(layer.input), np.float32)
-    for bias in (of_input, of_recurrent):
-        if bias is not None and len(bias) != len(nothing):
-            raise ActivationError(f"the biases beside {name} are {len(bias)}, and should be {len(nothing)}")
-    return replace(
-        layer,
-        input_bias=nothing if of_input is None else of_input,
-        recurrent_bias=nothing if of_recurrent is None else of_recurrent,
+    return Layer(
+        input=np.ascontiguousarray(input),
+        recurrent=np.ascontiguousarray(recurrent),
+        input_bias=nothing if input_bias is None else input_bias,
+        recurrent_bias=nothing if recurrent_bias is None else recurrent_bias,
     )
 
 
-def check_chain(layers: Sequence[Layer], names: Sequence[str]) -> None:
-    """Refuse layers that do not fit on one another, or are not all alike."""
-    first = layers[0]
-    for below, layer, name in zip(layers, layers[1:], names[1:], strict=False):
-        if layer.input.shape[1] != below.n_units:
-            raise ActivationError(
-                f"{name} takes {layer.input.shape[1]} inputs, and the layer before it gives {below.n_units}; if the "
-                "file has several models, choose one with --prefix"
-            )
-        if (layer.n_units, layer.n_gates) != (first.n_units, first.n_gates):
-            raise ActivationError(
-                f"{name} is a layer of another size or kind than the first one; only models whose layers are all alike "
-                "are read"
-            )
-
-
-def one_hot(
-    arrays: Remaining,
-    layers: Sequence[Layer],
-    readout: Matrix,
-    readout_bias: Matrix | None,
-    *,
-    form: str,
-    where: tuple[Sequence[str], str],
-    open: frozenset[str],
-    gates: str = "",
-    joined: bool = False,
-) -> Parts:
-    """A model whose characters go in as one-hot vectors."""
-    n_gates = layers[0].n_gates
-    return Parts(
-        form=form,
-        cell=CELLS_BY_GATES[n_gates],
-        gates=gates or GATES[n_gates],
-        layers=tuple(layers),
-        embedding=None,
-        readout=readout,
-        readout_bias=np.zeros(len(readout), np.float32) if readout_bias is None else readout_bias,
-        found={
-            "layers": "; ".join(where[0]),
-            "input": f"characters as one-hot vectors of {len(readout)}",
-            "read-out": f"{where[1]} {readout.shape}{', without biases' if readout_bias is None else ''}",
-        },
-        unused=tuple(arrays.arrays),
-        open=open,
-        joined=joined,
-    )
-
-
-def split_joined(matrix: Matrix, n_units: int, name: str) -> Layer:
+def joined_layer_of(name: str, matrix: Matrix, n_units: int, bias: Matrix | None) -> Layer:
     """A layer of one matrix on [x; h], the inputs and then the hidden states."""
     rows, columns = matrix.shape
     if columns <= n_units or rows not in (n_units, 4 * n_units):
@@ -212,10 +247,4 @@ def split_joined(matrix: Matrix, n_units: int, name: str) -> Layer:
             f"{name} {matrix.shape} is no layer of {n_units} units on [x; h]: such an LSTM has {4 * n_units} rows, a "
             f"simple RNN {n_units} (a GRU whose candidate shares a matrix with its hidden states is not read)"
         )
-    nothing = np.zeros(rows, np.float32)
-    return Layer(
-        input=np.ascontiguousarray(matrix[:, : columns - n_units]),
-        recurrent=np.ascontiguousarray(matrix[:, columns - n_units :]),
-        input_bias=nothing,
-        recurrent_bias=nothing,
-    )
+    return layer_of(name, matrix[:, : columns - n_units], matrix[:, columns - n_units :], bias)

@@ -4,19 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from activations.errors import ActivationError
 from activations.models.importers.ends import with_ends
-from activations.models.importers.parts import (
-    CELLS_BY_GATES,
-    GATES,
-    Parts,
-    Remaining,
-    check_chain,
-    oriented,
-    with_biases,
-)
+from activations.models.importers.parts import Parts, Remaining, Stack, layer_of
 
 _TORCH_RNN = re.compile(r"(?P<stack>.*?)weight_ih(?:_l(?P<layer>\d{1,4}))?(?P<back>_reverse)?")
 
@@ -37,34 +27,30 @@ def find_torch(arrays: Remaining, facts: Mapping[str, Any]) -> Parts | None:
             raise ActivationError(f"{stack}weight_hr{tail}: LSTMs with projected hidden states are not read")
         if f"{stack}weight_hh{tail}" not in arrays:
             raise ActivationError(f"{name} has no {stack}weight_hh{tail} beside it; the file is not whole")
-        layer, turned = oriented(arrays.take(name, 2), arrays.take(f"{stack}weight_hh{tail}", 2), name)
+        matrices = arrays.take(name, 2), arrays.take(f"{stack}weight_hh{tail}", 2)
+        turned = matrices[1].shape[1] > matrices[1].shape[0]  # gates as columns
         biases = [
             arrays.take(bias, 1) if (bias := f"{stack}bias_{half}{tail}") in arrays else None for half in ("ih", "hh")
         ]
-        layers.append(with_biases(layer, biases[0], biases[1], name))
+        layer = layer_of(name, *(matrix.T if turned else matrix for matrix in matrices), *biases)
+        layers.append(layer)
         bias_note = "" if any(each is not None for each in biases) else ", without biases"
         notes.append(f"{name} {layer.input.shape}{', turned' if turned else ''}{bias_note}")
-    check_chain(layers, [name for name, _ in order])
     modes = {_mode(facts, stack) for stack in stacks}
     if len(modes) > 1:
         raise ActivationError(f"the layers are of different kinds: {', '.join(sorted(map(repr, modes)))}; not read")
     mode = modes.pop()
     several = len({re.sub(r"\d+", "", stack) for stack in stacks}) > 1
-    cell = CELLS_BY_GATES[layers[0].n_gates]
-    relu_or_tanh = cell == "rnn" and not mode
+    is_simple = layers[0].n_gates == 1
     return with_ends(
         arrays,
-        Parts(
+        Stack(
             form="PyTorch's recurrent layers",
-            cell="rnn_relu" if cell == "rnn" and "relu" in mode else cell,
-            gates=GATES[layers[0].n_gates],
-            layers=tuple(layers),
-            embedding=None,
-            readout=np.zeros((0, 0), np.float32),
-            readout_bias=np.zeros(0, np.float32),
-            found={"layers": "; ".join(notes)},
+            layers=layers,
+            notes=notes,
+            relu=is_simple and "relu" in mode,
+            open=frozenset({"cell"} if is_simple and not mode else ()),
             doubts=(f"{' and '.join(stacks)} are taken as layers on one another, in this order",) if several else (),
-            open=frozenset({"cell"} if relu_or_tanh else ()),
         ),
     )
 
