@@ -664,3 +664,14 @@ def test_why_no_arrays_are_found_is_told(tmp_path: Path) -> None:
         import_model(tmp_path / "m.pkl", Vocabulary("abcd"))
     with pytest.raises(ActivationError, match="of its 6 arrays none has a name that begins with modle"):
         import_model(renamed(model), Vocabulary("abcd"), prefix="modle.")
+
+
+def test_the_next_best_reading_differs_from_the_best_however_many_changes_it_took(
+    trained: tuple[CharRNN, Corpus], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, text = trained
+    json_lists(model, tmp_path / "model.json", "gofi")
+    monkeypatch.setattr("activations.models.importers.deciding._MOST_CHANGES", 1)
+    found = import_model(tmp_path / "model.json", vocabulary_of(model), text=text)
+    assert found.search is not None and found.search.changes == {"gates": "--gates g,o,f,i"}
+    assert found.search.rival_changes and found.search.rival_nats_per_char > found.search.best_nats_per_char

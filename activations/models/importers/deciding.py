@@ -12,7 +12,7 @@ from activations.models.char_rnn import CharRNN
 from activations.models.importers.assembly import Reading, assemble, others
 from activations.models.importers.parts import Parts
 
-CLEARLY = 0.05  # nats per character
+_CLEARLY = 0.05  # nats per character
 _N_LANES = 32
 _LANE_CHARS = 256
 _MOST_CHANGES = 4
@@ -53,21 +53,21 @@ def search(
         reading: Where to begin.
         replacement: The vocabulary's.
         text: What a good reading predicts well.
-        progress: Called with the readings tried and their number, as far as it is known.
+        progress: Called with the readings tried and their number, anew after each change.
     """
     if len(text) < 2:
         raise ActivationError("the text to check the model by has fewer than two characters")
     first_seen = _first_seen(text)
     first_loss = loss = sampled_loss(assemble(parts, reading, replacement), text)
     best = reading
-    for n_changes in range(_MOST_CHANGES):
+    for n_changes in range(_MOST_CHANGES + 1):
         near = [other for other in dict.fromkeys(others(best, parts, first_seen)) if other != best]
         losses = []
         for n, other in enumerate(near):
             losses.append(sampled_loss(assemble(parts, other, replacement), text))
-            progress((n_changes > 0) * len(near) + n + 1, (1 + (n_changes > 0)) * len(near))
+            progress(n + 1, len(near))
         rival = int(np.argmin(losses))
-        if losses[rival] > loss - CLEARLY:
+        if losses[rival] > loss - _CLEARLY or n_changes == _MOST_CHANGES:
             break
         best, loss = near[rival], losses[rival]
     return Search(
