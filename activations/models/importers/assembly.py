@@ -100,6 +100,10 @@ def assemble(parts: Parts, reading: Reading, replacement: str | None = None) -> 
         raise ActivationError(f"there is no cell named {reading.cell!r}; choose one of {', '.join(CELLS)}")
     cell = CELLS[reading.cell]
     n_gates = parts.stack.n_gates
+    if len(reading.characters) != parts.n_characters:
+        raise ActivationError(
+            f"the model has {parts.n_characters} characters, and the vocabulary {len(reading.characters)}"
+        )
     if len(cell.gates) != n_gates:
         raise ActivationError(
             f"a cell of the kind {reading.cell} has {len(cell.gates)} gates, and the layers have {n_gates}"

@@ -1,6 +1,5 @@
 """Making a model of ours from somebody else's: find its parts, read them, and check the reading on a text."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,20 +17,11 @@ from activations.models.importers.assembly import Reading, assemble
 from activations.models.importers.contents import Contents
 from activations.models.importers.deciding import Search, frequencies_loss, search
 from activations.models.importers.files import read_contents
-from activations.models.importers.linear_layers import find_linears
-from activations.models.importers.numpy_layers import find_lists, find_named
-from activations.models.importers.parts import Parts, Remaining
-from activations.models.importers.torch_layers import find_torch
+from activations.models.importers.finding import find_parts
+from activations.models.importers.parts import Parts
 from activations.models.importers.vocabularies import Found, find_vocabulary
 from activations.vocab import Vocabulary
 
-_NOT_WEIGHTS = ("optim", "scheduler")
-_MOST_ARRAYS = 2_000
-_READ_MODULES = re.compile(
-    r"(Embedding|Linear|(LSTM|GRU|RNN)(Cell|Base)?|\w*Dropout\w*|Identity|Module(List|Dict)?|Sequential|\w*Loss)"
-)
-_PAIRS = (("orig", "mask"), ("orig", "u"), ("g", "v"))
-_REWRITTEN = re.compile(r"(.*weight\w*?|.*bias\w*?)_(orig|mask|g|v)|.*parametrizations\..*")
 _FEWEST_CHARS = 200
 _NAMED = 4
 _HINTS = (
@@ -157,35 +147,25 @@ def import_model(
     """
     contents = _contents(source)
     parts = find_parts(contents, prefix)
-    found = (
-        Found(vocabulary, "given")
-        if isinstance(vocabulary, Vocabulary)
-        else find_vocabulary(vocabulary, parts.n_characters, contents, encoding=encoding, newlines=newlines)
-    )
-    if len(found.vocabulary) != parts.n_characters:
-        raise ActivationError(
-            f"the model has {parts.n_characters} characters, and the vocabulary {len(found.vocabulary)}"
-        )
-    reading = Reading(
-        cell=cell or parts.stack.cell,
-        gates=_letters(gates, parts.stack.gates) if gates else parts.stack.gates,
-        characters=found.vocabulary.characters,
-        transposed=transposed or "no",
-        hidden_first=bool(hidden_first),
-    )
-    asked = {"cell": cell, "gates": gates, "transposed": transposed, "hidden_first": hidden_first}
-    decided = {name for name, value in asked.items() if value is not None}
-    if hidden_first and not parts.stack.joined and "hidden_first" not in parts.stack.open:
+    if isinstance(vocabulary, Vocabulary):
+        found = Found(vocabulary, "given")
+    else:
+        found = find_vocabulary(vocabulary, parts.n_characters, contents, encoding=encoding, newlines=newlines)
+    stack = parts.stack
+    spelled = _letters(gates, stack.gates) if gates else None
+    options = {"cell": cell, "gates": spelled, "transposed": transposed, "hidden_first": hidden_first}
+    asked: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    if hidden_first and not stack.joined and "hidden_first" not in stack.open:
         raise ActivationError("--hidden-first is for matrices of which the file does not say what they are on")
-    model = assemble(parts, reading, found.vocabulary.replacement)
+    reading = Reading(characters=found.vocabulary.characters, **({"cell": stack.cell, "gates": stack.gates} | asked))
     result = Import(
-        model=model,
+        model=assemble(parts, reading, found.vocabulary.replacement),
         kind=contents.kind,
         parts=parts,
         reading=reading,
         vocabulary_source=found.source,
         asked=reading,
-        open=parts.stack.open - decided,
+        open=stack.open - set(asked),
     )
     if parts.unused and not force:
         raise ActivationError(
@@ -193,74 +173,13 @@ def import_model(
             f"as it is read ({parts.found['layers']}; read-out {parts.found['read-out']}); if that does not matter, as "
             "the loss on a --text can show, leave it out with --force"
         )
-    if text is None:
-        return result
-    return _checked(result, text, force=force, progress=progress)
+    return result if text is None else _checked(result, text, force=force, progress=progress)
 
 
 def _letters(spelling: str, own: str) -> str:
     """An order of gates as letters of ours: the candidate is c, g or h elsewhere."""
     candidate = "n" if "n" in own else "g"
     return "".join(candidate if letter in "cgnh" else letter for letter in spelling.lower() if letter.isalpha())
-
-
-def find_parts(contents: Contents, prefix: str = "") -> Parts:
-    """Take a model apart.
-
-    Args:
-        contents: What is in a file.
-        prefix: Only arrays whose names begin with this are looked at.
-
-    Raises:
-        ActivationError: If no model is found, or one that is not of a kind that can be read.
-    """
-    arrays = {
-        name: array
-        for name, array in contents.arrays.items()
-        if name.startswith(prefix) and not any(part.startswith(_NOT_WEIGHTS) for part in name.lower().split("."))
-    }
-    if len(arrays) > _MOST_ARRAYS:
-        raise ActivationError(f"{contents.kind} holds {len(arrays):,} arrays; no character model has so many")
-    if rewritten := next((name for name in arrays if _is_rewritten(name, arrays)), None):
-        raise ActivationError(
-            f"{rewritten} is what a weight is made from (pruning, weight or spectral normalisation), and not the "
-            "weight itself; remove that in the program that has the model (torch.nn.utils.…remove), and save it again"
-        )
-    for find in (find_torch, find_named, find_lists, find_linears):
-        parts = find(Remaining(arrays), contents.facts)
-        if parts is not None:
-            places = {contents.containers.get(name) for name in arrays if name not in parts.unused}
-            unused = [name for name in parts.unused if contents.containers.get(name, "?") in places]
-            unused += [name for name in contents.unread if name.startswith(prefix)]
-            return replace(parts, unused=tuple(unused), left_out=_left_out(contents, prefix))
-    shapes = ", ".join(f"{name or 'an array'} {array.shape}" for name, array in list(arrays.items())[:8])
-    way_out = "if the model's class is your own, --model-factory runs your code to build it"
-    if contents.unread and not arrays:
-        way_out = f"{contents.unread[0]} and others are tensors that pickle itself wrote; save the model by torch.save"
-    elif prefix and contents.arrays:
-        way_out = f"of its {len(contents.arrays)} arrays none has a name that begins with {prefix}"
-    raise ActivationError(
-        f"no recurrent layers are found in {contents.kind}, which holds {shapes or 'no arrays'}; {way_out}"
-    )
-
-
-def _is_rewritten(name: str, arrays: Mapping[str, Any]) -> bool:
-    """Is an array one of the parts that PyTorch makes a weight from before each use?"""
-    match = _REWRITTEN.fullmatch(name)
-    if match is None or "parametrizations." in name:
-        return match is not None
-    base = match[1]
-    return any(f"{base}_{one}" in arrays and f"{base}_{other}" in arrays for one, other in _PAIRS)
-
-
-def _left_out(contents: Contents, prefix: str) -> tuple[str, ...]:
-    """What a pickled module has that computes something, and stands in no array."""
-    found = []
-    for name, kind in contents.modules.items():
-        family, _, own = kind.rpartition(".")
-        if family.startswith("torch.nn.modules") and not _READ_MODULES.fullmatch(own) and name.startswith(prefix):
-            found.append(f"{name}, a {own}, is left out")
-    return tuple(found)
 
 
 def _contents(source: Path | str | Mapping[str, ArrayLike | Tensor] | Contents) -> Contents:

@@ -1,0 +1,80 @@
+"""Finding a model among the arrays of a file."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from activations.errors import ActivationError
+from activations.models.importers.contents import Contents
+from activations.models.importers.linear_layers import find_linears
+from activations.models.importers.numpy_layers import find_lists, find_named
+from activations.models.importers.parts import Parts, Remaining
+from activations.models.importers.torch_layers import find_torch
+
+_NOT_WEIGHTS = ("optim", "scheduler")
+_MOST_ARRAYS = 2_000
+_READ_MODULES = re.compile(
+    r"(Embedding|Linear|(LSTM|GRU|RNN)(Cell|Base)?|\w*Dropout\w*|Identity|Module(List|Dict)?|Sequential|\w*Loss)"
+)
+_PAIRS = (("orig", "mask"), ("orig", "u"), ("g", "v"))
+_REWRITTEN = re.compile(r"(.*weight\w*?|.*bias\w*?)_(orig|mask|g|v)|.*parametrizations\..*")
+
+
+def find_parts(contents: Contents, prefix: str = "") -> Parts:
+    """Take a model apart.
+
+    Args:
+        contents: What is in a file.
+        prefix: Only arrays whose names begin with this are looked at.
+
+    Raises:
+        ActivationError: If no model is found, or one that is not of a kind that can be read.
+    """
+    arrays = {
+        name: array
+        for name, array in contents.arrays.items()
+        if name.startswith(prefix) and not any(part.startswith(_NOT_WEIGHTS) for part in name.lower().split("."))
+    }
+    if len(arrays) > _MOST_ARRAYS:
+        raise ActivationError(f"{contents.kind} holds {len(arrays):,} arrays; no character model has so many")
+    if rewritten := next((name for name in arrays if _is_rewritten(name, arrays)), None):
+        raise ActivationError(
+            f"{rewritten} is what a weight is made from (pruning, weight or spectral normalisation), and not the "
+            "weight itself; remove that in the program that has the model (torch.nn.utils.…remove), and save it again"
+        )
+    for find in (find_torch, find_named, find_lists, find_linears):
+        parts = find(Remaining(arrays), contents.facts)
+        if parts is not None:
+            places = {contents.containers.get(name) for name in arrays if name not in parts.unused}
+            unused = [name for name in parts.unused if contents.containers.get(name, "?") in places]
+            unused += [name for name in contents.unread if name.startswith(prefix)]
+            return replace(parts, unused=tuple(unused), left_out=_left_out(contents, prefix))
+    shapes = ", ".join(f"{name or 'an array'} {array.shape}" for name, array in list(arrays.items())[:8])
+    way_out = "if the model's class is your own, --model-factory runs your code to build it"
+    if contents.unread and not arrays:
+        way_out = f"{contents.unread[0]} and others are tensors that pickle itself wrote; save the model by torch.save"
+    elif prefix and contents.arrays:
+        way_out = f"of its {len(contents.arrays)} arrays none has a name that begins with {prefix}"
+    raise ActivationError(
+        f"no recurrent layers are found in {contents.kind}, which holds {shapes or 'no arrays'}; {way_out}"
+    )
+
+
+def _is_rewritten(name: str, arrays: Mapping[str, Any]) -> bool:
+    """Is an array one of the parts that PyTorch makes a weight from before each use?"""
+    match = _REWRITTEN.fullmatch(name)
+    if match is None or "parametrizations." in name:
+        return match is not None
+    base = match[1]
+    return any(f"{base}_{one}" in arrays and f"{base}_{other}" in arrays for one, other in _PAIRS)
+
+
+def _left_out(contents: Contents, prefix: str) -> tuple[str, ...]:
+    """What a pickled module has that computes something, and stands in no array."""
+    found = []
+    for name, kind in contents.modules.items():
+        family, _, own = kind.rpartition(".")
+        if family.startswith("torch.nn.modules") and not _READ_MODULES.fullmatch(own) and name.startswith(prefix):
+            found.append(f"{name}, a {own}, is left out")
+    return tuple(found)
