@@ -1,4 +1,5 @@
-# `make demo` and `make test` do all the set-up; `make check` is for those who work on it. `make bench` measures;
+# `make demo` and `make test` do all the set-up; `make check` is for those who work on it. `make docs` writes
+# docs/hypotheses.md anew. `make bench` measures;
 # TEXT=corpus.txt is what it reads, BENCH="--cell gru" goes to the benchmark.
 PYTHON ?= python3
 TEXT ?= probe/data/python.py.txt
@@ -6,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check docs bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/probe demo demo
@@ -19,6 +20,9 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(INSTALLED)
+	$(BIN)/python -c 'from hypotheses.page import page; print(page(), end="")' > docs/hypotheses.md
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/extract.py $(TEXT) $(BENCH)

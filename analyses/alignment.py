@@ -1,5 +1,6 @@
 """Labels beside activations: which label and which part each row of a block has."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -13,6 +14,9 @@ from activations.selection import Selection
 from analyses.errors import AnalysisError
 from analyses.splits import TEST, TRAIN, Split
 from hypotheses import registry
+from hypotheses.files import as_hypothesis
+from hypotheses.hypothesis import Hypothesis
+from hypotheses.labelling import label_corpus
 from hypotheses.labels import Kind, Labels
 
 AnyHypothesis = str | Callable[[str], Any]
@@ -86,24 +90,42 @@ def ask(source: Source, hypothesis: "AnyHypothesis | Target") -> Target:
     return hypothesis
 
 
+def label(
+    corpus: Corpus, asked: Hypothesis, *, use_cache: bool = True, notice: Callable[[str], None] = warnings.warn
+) -> Labels:
+    """The labels of all characters of a text, each document by itself; see `hypotheses.labelling.label_corpus`."""
+    documents = ((each.name, corpus.text(each.start, each.stop)) for each in corpus.documents)
+    return label_corpus(asked, documents, corpus.sha256, use_cache=use_cache, notice=notice)
+
+
 def target(
-    corpus: Corpus, hypothesis: AnyHypothesis, split: Split | None = None, *, selection: Selection | None = None
+    corpus: Corpus,
+    hypothesis: AnyHypothesis,
+    split: Split | None = None,
+    *,
+    selection: Selection | None = None,
+    use_cache: bool = True,
+    notice: Callable[[str], None] = warnings.warn,
 ) -> Target:
     """Label a text, each document by itself.
+
+    Labels that took long are kept on disk, see `hypotheses.labelling.label_corpus`.
 
     Args:
         corpus: The text.
         hypothesis: A name, see `hypotheses.registry.get`, or a function from text to labels.
         split: What to hold out; None is the default for the length of what is used.
         selection: The characters that are used; None is all of them.
+        use_cache: Whether labels that were kept before will do.
+        notice: Called with a sentence for the user: that a document is labelled in pieces.
 
     Raises:
-        HypothesisError: If there is no such hypothesis, or it fails on this text.
-        AnalysisError: If the labels are all one value, in all rows or in the training or test part: there is
+        HypothesisError: If there is no such hypothesis, or it fails on this text. AnalysisError: If the labels are of
+        several classes, or all one value, in all rows or in the training or test part: there is
             nothing to tell apart.
     """
-    found = registry.get(hypothesis) if isinstance(hypothesis, str) else registry.as_hypothesis(hypothesis)
-    name = hypothesis if isinstance(hypothesis, str) else found.name
+    found = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
+    name = found.name
     used = selection or Selection.of(len(corpus))
     split = split or Split.of(used.stop - used.start, used.start)
     if (split.start, split.n_chars) != (used.start, used.stop - used.start):
@@ -111,7 +133,13 @@ def target(
             f"the split is of {split.n_chars:,} characters from {split.start:,} on, and "
             f"{used.stop - used.start:,} from {used.start:,} on are used; split these"
         )
-    labels = Labels.join([found(corpus.text(document.start, document.stop)) for document in corpus.documents])
+    labels = label(corpus, found, use_cache=use_cache, notice=notice)
+    if labels.kind == "categorical":
+        one = next(iter(labels.names), "…")
+        raise AnalysisError(
+            f"{name!r} has classes ({', '.join(labels.names)}), and what is asked for is one label: ask for one of "
+            f"them, such as {found.is_(one).name!r}"
+        )
     asked = Target(name, corpus.sha256, labels, split, used)
     used_labels, parts = asked.all_rows
     for where, rows in (

@@ -1,5 +1,7 @@
 """Labels: what a hypothesis says of each character."""
 
+import string
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -8,7 +10,7 @@ from numpy.typing import NDArray
 
 from hypotheses.errors import HypothesisError
 
-Kind = Literal["binary", "numeric"]
+Kind = Literal["binary", "categorical", "numeric"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -17,16 +19,18 @@ class Labels:
     """One label for each character of a text.
 
     Attributes:
-        values: (n_chars,) bool if binary, float64 if numeric, read-only. What stands where a label is missing
-            means nothing.
-        kind: `binary` or `numeric`.
+        values: (n_chars,) bool if binary, float64 if numeric, int32 places in `names` if categorical; read-only. What
+            stands where a label is missing means nothing.
+        kind: `binary`, `categorical` or `numeric`.
         missing: (n_chars,) bool, True where there is nothing to say, read-only; or None if there is always
             something.
+        names: Of the classes of categorical labels.
     """
 
     values: NDArray[Any]
     kind: Kind
     missing: NDArray[np.bool_] | None = None
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("values", "missing"):
@@ -43,19 +47,50 @@ class Labels:
         """(n_chars,) bool, True where there is a label."""
         return np.ones(len(self), bool) if self.missing is None else ~self.missing
 
+    def tolist(self) -> list[Any]:
+        """The labels as bools, numbers or names, None where one is missing."""
+        values = self.values.tolist()
+        spelled = [self.names[value] for value in values] if self.kind == "categorical" else values
+        return [label if there else None for label, there in zip(spelled, self.present.tolist(), strict=True)]
+
+    def marks(self) -> str:
+        """One character for each label: x for True, 0 to 9 and a to z for 0 to 35, + above, - below, ? if missing.
+
+        Classes are marked by their first letters, or by a, b, c … in the order of their names if these are not
+        distinct.
+        """
+        marks = {
+            "binary": ".x",
+            "categorical": self.class_marks(self.names),
+            "numeric": string.digits + string.ascii_lowercase,
+        }
+        found = marks[self.kind]
+        places = np.clip(np.floor(self.values.astype(float)), -1, len(found)).astype(int).tolist()
+        shown = [("-" if place < 0 else "+" if place >= len(found) else found[place]) for place in places]
+        return "".join(mark if there else "?" for mark, there in zip(shown, self.present.tolist(), strict=True))
+
+    @staticmethod
+    def class_marks(names: Sequence[str]) -> str:
+        """A mark for each class; see `marks`."""
+        letters = [name[:1] for name in names]
+        if len(set(letters)) < len(letters):
+            letters = [chr(ord("a") + place) for place in range(len(letters))]
+        return "".join(letters)
+
     @classmethod
-    def of(cls, answer: Any, n_chars: int, kind: Kind | None = None) -> "Labels":
+    def of(cls, answer: Any, n_chars: int, kind: Kind | None = None, names: Sequence[str] = ()) -> "Labels":
         """Labels from what a hypothesis function returned.
 
         Args:
             answer: Labels, an array, or a list; None and NaN are missing labels.
             n_chars: How many are due.
-            kind: None infers it: bools are binary, other numbers numeric.
+            kind: None infers it: bools are binary, other numbers numeric, strings categorical.
+            names: Of the classes, if they are categorical; whole numbers are places in it. None takes those that occur.
 
         Raises:
             HypothesisError: If the length is not `n_chars`, or the values are not of the kind.
         """
-        labels = answer if isinstance(answer, cls) else _from_array(answer, kind)
+        labels = answer if isinstance(answer, cls) else _from_array(answer, kind, tuple(names))
         if len(labels) != n_chars:
             raise HypothesisError(
                 f"it gave {len(labels):,} labels for a text of {n_chars:,} characters; one each is due"
@@ -69,6 +104,8 @@ class Labels:
         Raises:
             HypothesisError: If they are not all of one kind.
         """
+        if len(parts) == 1:
+            return parts[0]
         told = [part for part in parts if part.present.any()] or parts[:1]
         kinds = {part.kind for part in told}
         if len(kinds) > 1:
@@ -77,14 +114,24 @@ class Labels:
                 "declare one with @hypothesis(kind=...)"
             )
         missing = None if all(part.missing is None for part in parts) else np.concatenate([~p.present for p in parts])
+        names = told[0].names
+        if any(part.names != names for part in told):
+            names = tuple(sorted({name for part in told for name in part.names}))
         dtype = told[0].values.dtype
-        return cls(np.concatenate([part.values.astype(dtype) for part in parts]), told[0].kind, missing)
+        return cls(np.concatenate([part._places(names).astype(dtype) for part in parts]), told[0].kind, missing, names)
+
+    def _places(self, names: tuple[str, ...]) -> NDArray[Any]:
+        """The values, as places among these names if they are categorical."""
+        if not self.names or self.names == names:
+            return self.values
+        places: NDArray[Any] = np.array([names.index(name) for name in self.names], np.int32)[self.values]
+        return places
 
 
-def _from_array(answer: Any, kind: Kind | None) -> Labels:
+def _from_array(answer: Any, kind: Kind | None, names: tuple[str, ...]) -> Labels:
     """Labels of what a function returned: a list, an array, or anything that numpy makes one of."""
     try:
-        array = np.asarray(answer)
+        array = _as_array(answer)
         if array.ndim == 1 and array.dtype == object:
             missing = np.array([label is None or label != label for label in array], bool)
             present = np.asarray(array[~missing].tolist())
@@ -99,12 +146,59 @@ def _from_array(answer: Any, kind: Kind | None) -> Labels:
         raise HypothesisError(
             f"it gave {type(answer).__name__} of shape {array.shape}; one label for each character is due, in one row"
         )
-    if len(present) and present.dtype.kind not in "biuf":
-        raise HypothesisError(f"it gave labels such as {present[0]!r}, which are neither bools nor numbers")
+    if len(present) and present.dtype.kind not in "biufU":
+        raise HypothesisError(
+            f"it gave labels such as {present.tolist()[0]!r}, which fit no kind; give bools, numbers, or names as "
+            "strings"
+        )
+    if kind == "categorical" or (len(present) and present.dtype.kind == "U"):
+        present, names = _places_of(present, names)
     values: NDArray[Any] = np.zeros(len(array), present.dtype if len(present) else np.float64)
     values[~missing] = present
-    inferred: Kind = "binary" if values.dtype == bool else "numeric"
-    return Labels(values, kind or inferred, missing if missing.any() else None)
+    inferred: Kind = "categorical" if names else "binary" if values.dtype == bool else "numeric"
+    return Labels(values, kind or inferred, missing if missing.any() else None, names)
+
+
+def _as_array(answer: Any) -> NDArray[Any]:
+    """The answer as one array in which nothing has been turned into something else, such as 1 into '1'."""
+    if isinstance(answer, Iterable) and not hasattr(answer, "__array__") and not isinstance(answer, str | bytes):
+        answer = answer if isinstance(answer, list) else list(answer)
+        if str in (types := set(map(type, answer))) and types != {str}:
+            spelled = np.empty(len(answer), object)
+            spelled[:] = answer
+            strays = [(t, label) for t, label in enumerate(answer) if not isinstance(label, str | float | None)]
+            strays += [(t, label) for t, label in enumerate(answer) if isinstance(label, float) and label == label]
+            if strays:
+                place, label = strays[0]
+                raise HypothesisError(
+                    f"it gave names and, at character {place:,}, {label!r}; give all labels in one kind, None where "
+                    "there is nothing to say"
+                )
+            return spelled
+    return np.asarray(answer)
+
+
+def _places_of(present: NDArray[Any], names: tuple[str, ...]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Categorical labels as places in a row of names, and these."""
+    if names and present.dtype.kind in "biu":
+        if len(present) and not (present.min() >= 0 and present.max() < len(names)):
+            raise HypothesisError(
+                f"it gave the label {present.max() if present.min() >= 0 else present.min()}, which is no place among "
+                f"its {len(names)} names"
+            )
+        return present.astype(np.int32), names
+    found, places = np.unique(present, return_inverse=True)
+    spelled = tuple(str(name) for name in found)
+    if not names:
+        return places.astype(np.int32), spelled
+    if unknown := [name for name in spelled if name not in names]:
+        raise HypothesisError(f"it gave the label {unknown[0]!r}, which is none of its names: {', '.join(names)}")
+    return np.array([names.index(name) for name in spelled], np.int32)[places], names
+
+
+def _first(values: NDArray[Any], wrong: NDArray[np.bool_]) -> str:
+    place = int(np.argmax(wrong))
+    return f"it gave the label {values[place].item()!r} at character {place:,}"
 
 
 def _in_kind(labels: Labels, kind: Kind) -> Labels:
@@ -117,16 +211,22 @@ def _in_kind(labels: Labels, kind: Kind) -> Labels:
         raise HypothesisError(
             f"it gave {len(values):,} labels, and says of {len(labels.missing):,} whether they are missing"
         )
+    if (kind == "categorical") != (labels.kind == "categorical"):
+        raise HypothesisError(f"it gave {labels.kind} labels, and is declared to be {kind}")
     if kind == "binary":
+        if values.dtype == bool:
+            return Labels(values, kind, labels.missing)
         wrong = labels.present & (values != 0) & (values != 1)
         if wrong.any():
-            raise HypothesisError(
-                f"it gave the label {values[np.argmax(wrong)]!r}, which is not binary; give True or False"
-            )
+            raise HypothesisError(f"{_first(values, wrong)}, which is not binary; give True or False")
         return Labels(values.astype(bool), kind, labels.missing)
-    wrong = labels.present & ~np.isfinite(values.astype(np.float64))
-    if wrong.any():
-        raise HypothesisError(
-            f"it gave the label {values[np.argmax(wrong)]!r}; give finite numbers, NaN where there is none"
-        )
-    return Labels(values.astype(np.float64), kind, labels.missing)
+    if kind == "categorical":
+        wrong = labels.present & ((values < 0) | (values >= len(labels.names)))
+        if wrong.any():
+            raise HypothesisError(f"{_first(values, wrong)}, and there are {len(labels.names)} names of classes")
+        return Labels(values.astype(np.int32), kind, labels.missing, labels.names)
+    numbers = values.astype(np.float64, copy=False)
+    wrong = ~np.isfinite(numbers)
+    if wrong.any() and (wrong := wrong & labels.present).any():
+        raise HypothesisError(f"{_first(values, wrong)}; give finite numbers, NaN where there is none")
+    return Labels(numbers, kind, labels.missing)

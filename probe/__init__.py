@@ -41,8 +41,9 @@ if TYPE_CHECKING:
     from analyses.ranking import RankedUnit, Ranking, rank
     from analyses.splits import Split
     from hypotheses.errors import HypothesisError
+    from hypotheses.hypothesis import Hypothesis, hypothesis
     from hypotheses.labels import Labels
-    from hypotheses.registry import Hypothesis, get, hypothesis, registered
+    from hypotheses.registry import get, registered
     from probe.demo import Demo, bundled_model, bundled_text, run_demo
     from probe.plots import plot_curve, plot_text
 
@@ -72,8 +73,9 @@ _HOMES = {
     "analyses.ranking": ("RankedUnit", "Ranking", "rank"),
     "analyses.splits": ("Split",),
     "hypotheses.errors": ("HypothesisError",),
+    "hypotheses.hypothesis": ("Hypothesis", "hypothesis"),
     "hypotheses.labels": ("Labels",),
-    "hypotheses.registry": ("Hypothesis", "get", "hypothesis", "registered"),
+    "hypotheses.registry": ("get", "registered"),
     "probe.demo": ("Demo", "bundled_model", "bundled_text", "run_demo"),
     "probe.plots": ("plot_curve", "plot_text"),
 }

@@ -93,6 +93,7 @@ def copying_model(code_text: str) -> CharRNN:
 
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test leaves files in the checkout."""
+    """No test leaves files in the checkout, or finds labels that another kept."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     yield

@@ -1,6 +1,7 @@
 """Rules that hold for every hypothesis, and how hypotheses are found and told apart."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,45 +11,82 @@ from hypothesis import strategies as st
 
 from hypotheses import registry
 from hypotheses.errors import HypothesisError
+from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
-from hypotheses.registry import get, hypothesis, registered
+from hypotheses.registry import get, registered
 
-every_hypothesis = pytest.mark.parametrize("name", list(registered()))
-openers = "\" ' \"\"\" ''' \\ # #include # // /* */ \0 x don't ; { } : ( ) é 😀 \ufeff \ud800"
-pieces = st.sampled_from(openers.split(" ")) | st.sampled_from(["\n", "\n\n", "\r\n", "\r", "\t", " ", "# ", "b;\n"])
+every_hypothesis = pytest.mark.parametrize("name", [each.spelling_to_try for each in registered().values()])
+openers = (
+    "\" ' \"\"\" ''' \\ # #include # // /* */ \0 x don't ; { } : ( ) [ ] [[ ]] {{ }} é 😀 \ufeff \ud800 "
+    "` ``` ‘ ’ “ ” « » <a> </a> <b c= <!-- --> > $ $$ \\( \\) \\begin{a} \\end{a} \\begin{align*} % ## ~~~ "
+    "if elif def class async r f := = http:// www. , . ! Mr. A. Bob IBM 0x1F 3.14 -- e\u0301 \u2028 ROMEO: 'tis"
+)
+pieces = st.sampled_from(openers.split(" ")) | st.sampled_from(
+    ["\n", "\n\n", "\r\n", "\r", "\t", " ", "# ", "b;\n", "if (", "def f(x):\n "]
+)
 texts = st.lists(pieces | st.text(max_size=3), max_size=40).map("".join)
+FILE_NAME = "text.py"
 
 
 @every_hypothesis
 @given(text=texts)
 def test_there_is_one_label_for_each_character(name: str, text: str) -> None:
-    labels = get(name)(text)
+    asked = get(name)
+    labels = asked(text, file_name=FILE_NAME)
     assert len(labels) == len(text)
-    assert labels.values.dtype == (bool if labels.kind == "binary" else np.float64)
+    assert labels.kind == (asked.kind or labels.kind)
+    assert labels.values.dtype == {"binary": bool, "categorical": np.int32, "numeric": np.float64}[labels.kind]
     assert np.isfinite(labels.values.astype(float)).all()
+    assert labels.names == asked.names
+    assert bool(asked.unit) == (labels.kind == "numeric")
 
 
-@every_hypothesis
+@pytest.mark.parametrize("name", [each.spelling_to_try for each in registered().values() if each.causal])
 @given(text=texts)
 def test_a_causal_label_does_not_see_the_future(name: str, text: str) -> None:
-    if not get(name).causal:
-        pytest.skip("declares that it looks ahead")
-    whole = get(name)(text).values
+    asked = get(name)
+    whole = asked(text, file_name=FILE_NAME).tolist()
     for n in range(len(text)):
-        assert (get(name)(text[:n]).values == whole[:n]).all()
+        assert asked(text[:n], file_name=FILE_NAME).tolist() == whole[:n]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("chars_until_newline", "a\n"),
+        ("fraction_of_line", "ab"),
+        ("line_length", "ab"),
+        ("chars_until_bracket_closes", "(a)"),
+        ("end_of_word", "ab"),
+        ("in_speaker", "A:\n"),
+        ("www_prefix", "www."),
+        ("in_keyword", "into"),
+        ("in_identifier", "into"),
+        ("part_of_speech", "You can can it."),
+        ("regex:ab", "ab"),
+        ("token:Keyword,python", "former"),
+    ],
+)
+def test_what_declares_that_it_looks_ahead_does(name: str, text: str) -> None:
+    asked = get(name)
+    assert not asked.causal
+    whole = asked(text).tolist()
+    assert any(asked(text[:n]).tolist() != whole[:n] for n in range(len(text)))
 
 
 @every_hypothesis
 def test_every_hypothesis_says_what_it_asks(name: str) -> None:
-    assert len(get(name).summary) > 20
-    assert ">>>" in (get(name).__doc__ or "")
-    assert get(name).name == name
+    asked = get(name)
+    assert len(asked.summary) > 20
+    assert ">>>" in (asked.__doc__ or "")
+    assert asked.name.partition(":")[0] in registered()
+    assert asked.fingerprint is not None
 
 
 def test_an_unknown_name_is_told_the_nearest() -> None:
     with pytest.raises(HypothesisError, match=r"no hypothesis named 'in_quote'; did you mean 'in_quotes'\?"):
         get("in_quote")
-    with pytest.raises(HypothesisError, match="there are .*in_comment, in_quotes"):
+    with pytest.raises(HypothesisError, match="`probe hypotheses` lists what there is"):
         get("zzz")
 
 
@@ -92,7 +130,7 @@ def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, content: str, compla
         ("return text.upper", r"of shape \(\)"),
         ("return [[1], [2], [3]]", r"of shape \(3, 1\)"),
         ("return [[1], [2, 3], 4]", "do not fit one array"),
-        ("return list(text)", "labels such as .*'a'.*neither bools nor numbers"),
+        ("return [b'a', b'b', b'c']", r"labels such as b'a', which fit no kind"),
         ("return [1.0, float('inf'), 0]", "finite numbers"),
         ("return None", r"of shape \(\)"),
         ("return text[7]", r"failed: IndexError in line 3 of mine.py"),
@@ -100,7 +138,7 @@ def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, content: str, compla
 )
 def test_wrong_labels_are_told_in_the_users_terms(tmp_path: Path, body: str, complaint: str) -> None:
     path = write(tmp_path, f"\ndef f(text):\n    {body}\n")
-    with pytest.raises(HypothesisError, match=rf"the hypothesis 'f' .*{complaint}"):
+    with pytest.raises(HypothesisError, match=rf"the hypothesis '.*mine.py:f' .*{complaint}"):
         get(f"{path}:f")("abc")
 
 
@@ -117,9 +155,20 @@ def test_kinds_are_inferred_or_declared_and_labels_may_be_missing() -> None:
         assert labels.values[1:].tolist() == [2, 5]
     labels = hypothesis(lambda text: [None, True, False])("abc")
     assert (labels.kind, labels.present.tolist()) == ("binary", [False, True, True])
+    answers: list[Any] = [[None, "a", "b"], np.array(["c", "a", "b"], object), [float("nan"), "a", "b"]]
+    for answer in answers:
+        labels = Labels.of(answer, 3)
+        assert labels.kind == "categorical"
+        assert labels.tolist()[1:] == ["a", "b"]
+    named = hypothesis(names=("z", "y"))(lambda text: ["y", None, "z"])("abc")
+    assert (named.tolist(), named.names) == (["y", None, "z"], ("z", "y"))
+    assert hypothesis(names=("z", "y"))(lambda text: [1, 0])("ab").tolist() == ["y", "z"]
+    assert hypothesis(lambda text: (char == "a" for char in text))("ab").tolist() == [True, False]
+    with pytest.raises(HypothesisError, match="label 'x', which is none of its names: z, y"):
+        hypothesis(names=("z", "y"))(lambda text: ["x"])("a")
     with pytest.raises(HypothesisError, match="label .*2.* is not binary"):
         hypothesis(kind="binary")(lambda text: [0, 2])("ab")
-    with pytest.raises(HypothesisError, match="choose one of binary, numeric"):
+    with pytest.raises(HypothesisError, match="choose one of binary, categorical, numeric"):
         hypothesis(kind="colour")(lambda text: [0])  # type: ignore[call-overload]
 
 
@@ -136,9 +185,11 @@ def test_bools_with_missing_ones_are_binary(answer: object) -> None:
     ("answer", "complaint"),
     [
         (Labels(np.array(["a", "b"]), "numeric"), "one row of bools or numbers"),
-        (Labels(np.zeros(2), "categorical"), "of kind 'categorical'"),  # type: ignore[arg-type]
+        (Labels(np.zeros(2), "categorical"), "the label 0.0 at character 0, and there are 0 names"),
         (Labels(np.zeros(2), "numeric", np.zeros(3, bool)), "says of 3 whether they are missing"),
-        ([None, "a"], "labels such as .*'a'"),
+        ([1, "a"], "names and, at character 0, 1; give all labels in one kind"),
+        (["a", 2.5], "names and, at character 1, 2.5"),
+        (Labels(np.array([0, 2], np.int32), "categorical", names=("a", "b")), "the label 2 at character 1"),
         ([None, [1, 2]], "shape|fit one array"),
         (torch.zeros(2, requires_grad=True), "do not fit one array"),
     ],
@@ -165,6 +216,8 @@ def test_documents_of_different_kinds_do_not_join() -> None:
     joined = Labels.join([Labels.of([True, None], 2), Labels.of([None, None], 2), Labels.of([False], 1)])
     assert joined.kind == "binary"
     assert joined.present.tolist() == [True, False, False, False, True]
+    joined = Labels.join([Labels.of(["b", "a"], 2), Labels.of([None], 1), Labels.of(["c", "b"], 2)])
+    assert joined.tolist() == ["b", "a", None, "c", "b"]
 
 
 class Point:

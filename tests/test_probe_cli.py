@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -109,6 +110,87 @@ def test_hypotheses_are_listed(run: Run) -> None:
     assert [row["hypothesis"] for row in rows(run("hypotheses", "--json")[1])] == list(registered())
     table = run("hypotheses")[1]
     assert all(name in table for name in registered())
+
+
+def test_a_text_is_shown_with_its_labels(run: Run) -> None:
+    Path("corpus.txt").write_text('a "b" c\n\x1b[2J"d"\n', encoding="utf-8")
+    _, out, _ = run("hypotheses", "--show", "in_quotes", "corpus.txt")
+    assert out.startswith('a "b" c↵\n..xx....\n·[2J"d"↵\n....xx..\n')  # nothing that moves the cursor
+    assert re.search(r"True +4 +0\.250 +2 +2\.000 +2", out)
+    _, out, _ = run("hypotheses", "--show", "in_quotes", "corpus.txt", "--range", "2:5", "--json")
+    assert rows(out)[1] == {
+        "hypothesis": "in_quotes",
+        "kind": "binary",
+        "label": "True",
+        "n_chars": 4,
+        "share": 0.25,
+        "n_runs": 2,
+        "mean_run": 2.0,
+        "longest_run": 2,
+    }
+    assert run("hypotheses", "--show", "in_quotes", "corpus.txt", "--range", "2:5")[1].startswith('"b"\nxx.\n')
+    _, out, _ = run("hypotheses", "--show", "char_class", "corpus.txt")
+    assert "a lower case, b upper case" in out
+    _, out, _ = run("hypotheses", "--show", "position_in_quotes", "corpus.txt")
+    assert 'a "b" c↵\n??01????\n' in out and "in characters" in out
+
+
+def test_a_passage_begins_where_labels_change(run: Run) -> None:
+    Path("corpus.txt").write_text("spam\n" * 1000 + 'eggs "ham"\n' + "spam\n" * 1000, encoding="utf-8")
+    _, out, _ = run("hypotheses", "--show", "in_quotes", "corpus.txt", "--chars", "12")
+    assert out.startswith('eggs "ham"↵\n.....xxxx..\n')
+    assert "characters 5,000 to 5,012 above; below, all 10,011" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "colours", "legend"),
+    [("in_quotes", 1, "True  False"), ("char_class", 4, "lower case"), ("position_in_line", 5, "and more")],
+)
+def test_a_terminal_shows_labels_as_colours(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, colours: int, legend: str
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    Path("corpus.txt").write_text('abc "def" 12\nX yz\n', encoding="utf-8")
+    _, out, _ = run("hypotheses", "--show", name, "corpus.txt")
+    passage, _, below = out.partition("\n\n")
+    assert len(set(re.findall(r"48;2;\d+;\d+;\d+", passage))) >= colours
+    assert re.sub(r"\x1b\[[\d;]*m", "", passage).startswith('abc "def" 12↵\nX yz↵')
+    assert legend in re.sub(r"\x1b\[[\d;]*m", "", below)
+
+
+def test_hypotheses_are_defined_and_counted(run: Run) -> None:
+    _, out, _ = run("hypotheses", "--show", "indent_at_least")
+    assert out.startswith("indent_at_least:depth[,width]\nHas the line begun")
+    assert "Looks ahead: no" in out and "Source: Karpathy" in out
+    assert rows(run("hypotheses", "--show", "end_of_word", "--json")[1])[0]["looks_ahead"] is True
+    Path("corpus.txt").write_text('a "b" c\n' * 20, encoding="utf-8")
+    _, out, _ = run("hypotheses", "corpus.txt", "--json")
+    found = {row["hypothesis"]: row for row in rows(out)}
+    assert found["in_quotes"]["share_true"] == 0.25
+    assert found["position_in_line"]["highest"] == 7
+    assert len(found) > 50
+
+
+def test_a_language_is_given_to_those_that_ask_for_one(run: Run, planted: Path) -> None:
+    for command in ("rank", "fit", "curve"):
+        _, out, err = run(command, "--hypothesis", "in_comment", planted, "--language", "python", "--json")
+        assert rows(out)[0]["hypothesis"] == "in_comment:python", err
+    assert "Pygments has no lexer for 'klingon'" in run("rank", "-H", "token:Name", planted, "--language", "klingon")[2]
+
+
+def test_combinations_and_patterns_are_ranked(run: Run, planted: Path) -> None:
+    for asked in ("in_quotes & ~in_comment", r'regex:"[^"\n]*"'):
+        _, out, err = run("rank", "--hypothesis", asked, planted, "--json", "--top", "1")
+        assert rows(out)[0]["unit"] == str(PLANTED["in_quotes"]), err
+
+
+def test_classes_are_asked_for_one_by_one(run: Run, planted: Path) -> None:
+    status, _, err = run("rank", "--hypothesis", "char_class", planted)
+    assert status == 1
+    assert "ask for one of them, such as \"char_class == 'lower case'\"" in err
+    assert run("rank", "--hypothesis", "char_class == digit", planted, "--json")[0] == 0
 
 
 def test_a_hypothesis_in_a_file_is_ranked(run: Run, planted: Path) -> None:

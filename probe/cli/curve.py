@@ -10,8 +10,10 @@ from probe.cli.options import (
     HypothesisOption,
     JsonOption,
     LanesOption,
+    LanguageOption,
     ModelOption,
     NewlinesOption,
+    NoCacheOption,
     PenaltyOption,
     RecordingArgument,
     ReplaceOption,
@@ -19,7 +21,7 @@ from probe.cli.options import (
     TextOption,
 )
 from probe.cli.show import progress, say, show_rows
-from probe.cli.sources import open_source
+from probe.cli.sources import ask, open_source
 
 
 def curve(
@@ -37,6 +39,8 @@ def curve(
     newlines: NewlinesOption = "keep",
     lanes: LanesOption = None,
     replace_unknown: ReplaceOption = False,
+    language: LanguageOption = None,
+    no_cache: NoCacheOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Draw an accuracy curve: probes of the best 1, 2, 4, … units. One unit, or many?
@@ -58,8 +62,9 @@ def curve(
         recording, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
     ) as source:
         chosen = select_sites(source.sites, sites)
+        asked = ask(source, hypothesis, language, no_cache)
         with progress(f"a curve for {hypothesis}") as report:
-            result = curve_over_units(source, hypothesis, sites=chosen, most=most, penalty=penalty, progress=report)
+            result = curve_over_units(source, asked, sites=chosen, most=most, penalty=penalty, progress=report)
     show_rows(result.rows(), as_json=as_json)
     if output is not None:
         save_figure(figure_of(plot_curve(result)), output)

@@ -7,8 +7,10 @@ from probe.cli.options import (
     HypothesisOption,
     JsonOption,
     LanesOption,
+    LanguageOption,
     ModelOption,
     NewlinesOption,
+    NoCacheOption,
     PenaltyOption,
     RecordingArgument,
     ReplaceOption,
@@ -16,7 +18,7 @@ from probe.cli.options import (
     TextOption,
 )
 from probe.cli.show import progress, say, show_rows
-from probe.cli.sources import open_source
+from probe.cli.sources import ask, open_source
 
 
 def fit(
@@ -30,6 +32,8 @@ def fit(
     newlines: NewlinesOption = "keep",
     lanes: LanesOption = None,
     replace_unknown: ReplaceOption = False,
+    language: LanguageOption = None,
+    no_cache: NoCacheOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Fit a linear probe for each site: can the hypothesis be read out of all its units together?
@@ -47,7 +51,8 @@ def fit(
         recording, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
     ) as source:
         chosen = select_sites(source.sites, sites)
+        asked = ask(source, hypothesis, language, no_cache)
         with progress(f"fitting probes for {hypothesis}") as report:
-            results = fit_probes(source, hypothesis, sites=chosen, penalty=penalty, progress=report)
+            results = fit_probes(source, asked, sites=chosen, penalty=penalty, progress=report)
     show_rows([result.row() for result in results], as_json=as_json)
     say(f"{results[0].n_train:,} training and {results[0].n_test:,} held-out characters", quiet=as_json)

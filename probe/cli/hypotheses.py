@@ -1,20 +1,161 @@
 """`probe hypotheses`."""
 
-from probe.cli.options import JsonOption
-from probe.cli.show import Cell, show_rows
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from probe.cli.options import EncodingOption, JsonOption, LanguageOption, NewlinesOption, NoCacheOption, RangeOption
+from probe.cli.show import Cell, progress, say, show_rows, warn
+from probe.cli.sources import ends
+
+if TYPE_CHECKING:
+    from activations.corpus import Corpus
+    from hypotheses.hypothesis import Hypothesis
+    from hypotheses.labels import Labels
 
 
-def hypotheses(as_json: JsonOption = False) -> None:
-    """List the hypotheses that can be asked for by name.
+def hypotheses(
+    texts: Annotated[list[Path] | None, Argument(help="Text files to label.", show_default=False)] = None,
+    show: Annotated[
+        str | None,
+        Option(help="One hypothesis: its definition, or the texts as it labels them.", show_default=False),
+    ] = None,
+    part: RangeOption = None,
+    chars: Annotated[
+        int, Option(min=1, help="How many characters of the text to show, if no --range is given.")
+    ] = 1500,
+    language: LanguageOption = None,
+    encoding: EncodingOption = "utf-8",
+    newlines: NewlinesOption = "keep",
+    no_cache: NoCacheOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the hypotheses that can be asked for by name, or look at the labels that one gives to a text.
+
+    With --show and texts: a passage coloured by its labels, from the first place where they change; then how often each
+    label occurs in all of the texts, and in how long runs. In a pipe, marks below the characters take the place of
+    colours. With --show alone: the definition. With texts alone: how often each built-in hypothesis is True.
 
     Example:
-        probe hypotheses
+        probe hypotheses --show in_quotes corpus.txt
     """
-    from hypotheses.registry import registered
+    from hypotheses.registry import get, registered
 
-    rows: list[dict[str, Cell]] = [
-        {"hypothesis": name, "looks_ahead": not each.causal, "summary": each.summary, "source": each.source}
-        for name, each in registered().items()
-    ]
-    shown = rows if as_json else [{key: row[key] for key in ("hypothesis", "summary")} for row in rows]
-    show_rows(shown, as_json=as_json)
+    if show is None:
+        show_rows(_table(list(registered().values()), texts, as_json, encoding, newlines, no_cache), as_json=as_json)
+        return
+    asked = get(show, language=language)
+    if not texts:
+        _define(asked, as_json)
+        return
+    corpus, labels = _label(asked, texts, encoding, newlines, no_cache)
+    _show(asked, corpus, labels, part, chars, as_json)
+
+
+def _table(
+    asked: "list[Hypothesis]",
+    texts: list[Path] | None,
+    as_json: bool,
+    encoding: str,
+    newlines: str,
+    no_cache: bool,
+) -> list[dict[str, Cell]]:
+    """A row for each hypothesis: what it asks, or what its labels on these texts are like."""
+    from hypotheses.errors import HypothesisError
+    from hypotheses.summary import summarise
+
+    if not texts:
+        keys = ("hypothesis", "summary") if not as_json else None
+        rows = [_described(each) for each in asked]
+        return [{key: row[key] for key in keys or row} for row in rows]
+    rows = []
+    with progress("labelling") as report:
+        for n_done, each in enumerate(asked):
+            report(n_done, len(asked), each.name)
+            if each.parameters.required:
+                continue
+            try:
+                found = summarise(_label(each, texts, encoding, newlines, no_cache)[1])
+            except HypothesisError as error:
+                warn(str(error))
+                continue
+            true = next((count for count in found.counts if count.label == "True"), None)
+            rows.append(
+                {
+                    "hypothesis": each.name,
+                    "kind": found.kind,
+                    "share_true": true.share if true else None,
+                    "n_runs": true.n_runs if true else None,
+                    "lowest": found.lowest,
+                    "mean": found.mean,
+                    "highest": found.highest,
+                    "n_missing": found.n_missing,
+                }
+            )
+    return rows
+
+
+def _described(asked: "Hypothesis") -> dict[str, Cell]:
+    return {
+        "hypothesis": asked.name,
+        "spelling": asked.spelling,
+        "kind": asked.kind,
+        "unit": asked.unit or None,
+        "looks_ahead": not asked.causal,
+        "summary": asked.summary,
+        "source": asked.source,
+    }
+
+
+def _define(asked: "Hypothesis", as_json: bool) -> None:
+    import inspect
+
+    if as_json:
+        show_rows([_described(asked)], as_json=True)
+        return
+    say(asked.spelling)
+    say(inspect.cleandoc(asked.__doc__ or "It says nothing of itself."))
+    for what, found in (
+        ("Labels", f"{asked.kind or 'of the kind of its values'}{f', in {asked.unit}' if asked.unit else ''}"),
+        ("Looks ahead", "no" if asked.causal else "yes"),
+        ("Expected", asked.expects),
+        ("Source", asked.source),
+    ):
+        if found:
+            say(f"{what}: {found}")
+
+
+def _label(
+    asked: "Hypothesis", texts: list[Path], encoding: str, newlines: str, no_cache: bool
+) -> "tuple[Corpus, Labels]":
+    from activations.corpus import Corpus
+    from analyses.alignment import label
+
+    corpus = Corpus.read(*texts, encoding=encoding, newlines=newlines)
+    return corpus, label(corpus, asked, use_cache=not no_cache, notice=warn)
+
+
+def _show(asked: "Hypothesis", corpus: "Corpus", labels: "Labels", part: str | None, chars: int, as_json: bool) -> None:
+    from activations.selection import Selection
+    from hypotheses.labels import Labels
+    from hypotheses.summary import summarise
+    from probe.cli.passage import first_of_interest, show_passage
+
+    summary = summarise(labels)
+    if as_json:
+        show_rows([{"hypothesis": asked.name, "kind": labels.kind, **row} for row in summary.rows()], as_json=True)
+        return
+    if part is None:
+        place = first_of_interest(labels)
+        start = max(corpus.text(0, place).rfind("\n") + 1, place - chars // 2)
+        stop = min(start + chars, len(corpus))
+    else:
+        chosen = Selection.of(len(corpus), *ends(part))
+        start, stop = chosen.start, chosen.stop
+    missing = None if labels.missing is None else labels.missing[start:stop]
+    show_passage(corpus.text(start, stop), Labels(labels.values[start:stop], labels.kind, missing, labels.names))
+    say(f"\n{asked.name}, characters {start:,} to {stop:,} above; below, all {len(corpus):,}")
+    show_rows(summary.rows(), as_json=False)
+    if asked.unit:
+        say(f"in {asked.unit}")

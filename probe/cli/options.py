@@ -8,7 +8,23 @@ from typer import Argument, Option
 TextsArgument = Annotated[list[Path], Argument(help="Text files, a document each.", show_default=False)]
 RecordingArgument = Annotated[Path, Argument(help="A recording that `probe extract` wrote.")]
 HypothesisOption = Annotated[
-    str, Option("--hypothesis", "-H", help="Its name, see `probe hypotheses`, or my_file.py:name.", show_default=False)
+    str,
+    Option(
+        "--hypothesis",
+        "-H",
+        help="Its name, see `probe hypotheses`; my_file.py:name; or of several: 'in_quotes & ~in_comment'.",
+        show_default=False,
+    ),
+]
+LanguageOption = Annotated[
+    str | None,
+    Option(
+        help="Of the text, for hypotheses that go by it: python, c, or for token: any that Pygments knows.",
+        show_default=False,
+    ),
+]
+NoCacheOption = Annotated[
+    bool, Option("--no-cache", help="Label anew, even if slow labels of this text were kept on disk.")
 ]
 SitesOption = Annotated[
     str | None,

@@ -10,15 +10,17 @@ from probe.cli.options import (
     HypothesisOption,
     JsonOption,
     LanesOption,
+    LanguageOption,
     ModelOption,
     NewlinesOption,
+    NoCacheOption,
     RecordingArgument,
     ReplaceOption,
     SitesOption,
     TextOption,
 )
 from probe.cli.show import progress, say, show_rows
-from probe.cli.sources import open_source
+from probe.cli.sources import ask, open_source
 
 
 def rank(
@@ -32,6 +34,8 @@ def rank(
     newlines: NewlinesOption = "keep",
     lanes: LanesOption = None,
     replace_unknown: ReplaceOption = False,
+    language: LanguageOption = None,
+    no_cache: NoCacheOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Rank the units that respond most to a hypothesis.
@@ -51,7 +55,8 @@ def rank(
         ) as source,
         progress(f"ranking for {hypothesis}") as report,
     ):
-        ranking = rank_units(source, hypothesis, sites=select_sites(source.sites, sites), progress=report)
+        asked = ask(source, hypothesis, language, no_cache)
+        ranking = rank_units(source, asked, sites=select_sites(source.sites, sites), progress=report)
     show_rows(ranking.rows(top), as_json=as_json)
     prevalence = "" if ranking.prevalence is None else f"; True at {ranking.prevalence:.1%}"
     say(

@@ -12,6 +12,7 @@ from probe.cli.show import warn
 if TYPE_CHECKING:
     from activations.blocks import Source
     from activations.extraction import LiveActivations
+    from analyses.alignment import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,15 @@ def ends(part: str | None) -> tuple[int | None, int | None]:
         raise ActivationError(f"{part!r} is not a range of characters; write from:to, such as 0:100000 or 5000:")
     first, last = (None if end is None else int(end) for end in found.groups())
     return first, last
+
+
+def ask(source: "Source", hypothesis: str, language: str | None, no_cache: bool) -> "Target":
+    """The labels of what a source gives."""
+    from analyses.alignment import target
+    from hypotheses.registry import get
+
+    asked = get(hypothesis, language=language)
+    return target(source.corpus, asked, selection=source.selection, use_cache=not no_cache, notice=warn)
 
 
 @contextmanager

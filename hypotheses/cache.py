@@ -1,0 +1,108 @@
+"""Labels that were slow to find, kept on disk."""
+
+import contextlib
+import functools
+import hashlib
+import os
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+from hypotheses.labels import KINDS, Labels
+
+SLOW_S = 1.0
+"""What took longer, in seconds, is kept."""
+
+MOST_BYTES = 2 << 30
+"""What was not used for the longest is dropped when all of it takes more room."""
+
+_LIBRARIES = ("numpy", "pygments", "regex", "textblob")
+_FORMAT = 1
+
+
+def folder() -> Path:
+    """Where labels are kept: `char-probe/labels` in the user's folder for caches."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "char-probe" / "labels"
+
+
+def remember(key: str, label: Callable[[], Labels]) -> Labels:
+    """The labels kept under a key, or else new ones, which are kept if they took long.
+
+    Args:
+        key: A hash of all that the labels depend on, but for this package and the libraries that it uses.
+        label: Makes them.
+    """
+    path = folder() / f"{hashlib.sha256((key + _software()).encode()).hexdigest()}.npz"
+    kept = _read(path)
+    if kept is not None:
+        return kept
+    began = time.perf_counter()
+    labels = label()
+    if time.perf_counter() - began > SLOW_S:
+        _write(path, labels)
+    return labels
+
+
+@functools.cache
+def _software() -> str:
+    """A hash of this package, and the versions of the libraries that label."""
+    digest = hashlib.sha256(f"{_FORMAT} {sys.version_info[:2]}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    for library in _LIBRARIES:
+        try:
+            digest.update(f"{library} {version(library)}".encode())
+        except PackageNotFoundError:
+            continue
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> Labels | None:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            n_chars = int(kept["n_chars"])
+            kind = KINDS[int(kept["kind"])]
+            values, missing = kept["values"], kept["missing"]
+            if kind == "binary":
+                values = np.unpackbits(values, count=n_chars).astype(bool)
+            there = np.unpackbits(missing, count=n_chars).astype(bool) if len(missing) else None
+            labels = Labels.of(Labels(values, kind, there, tuple(kept["names"].tolist())), n_chars)
+        os.utime(path)
+    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
+        return None  # absent, or not whole
+    return labels
+
+
+def _write(path: Path, labels: Labels) -> None:
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            np.savez(
+                file,
+                n_chars=len(labels),
+                kind=KINDS.index(labels.kind),
+                values=np.packbits(labels.values) if labels.kind == "binary" else labels.values,
+                missing=np.packbits(labels.missing) if labels.missing is not None else np.zeros(0, np.uint8),
+                names=np.array(labels.names, np.str_),
+            )
+        partial.replace(path)
+        _drop_old(path.parent)
+    except OSError:  # a disk that is full, or a folder that cannot be written, costs the next run some time
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def _drop_old(kept: Path) -> None:
+    files = sorted(kept.glob("*.npz"), key=lambda file: file.stat().st_mtime, reverse=True)
+    total = 0
+    for file in files:
+        total += file.stat().st_size
+        if total > MOST_BYTES:
+            file.unlink(missing_ok=True)

@@ -1,0 +1,69 @@
+"""Hypotheses in a Python file of the user's."""
+
+import difflib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hypotheses.errors import HypothesisError
+from hypotheses.hypothesis import Hypothesis
+
+
+def from_file(path: Path, name: str) -> Hypothesis:
+    """The hypothesis of this name in a file, which is run.
+
+    Raises:
+        HypothesisError: If there is no such file, it fails, or has none of that name.
+    """
+    if not path.is_file():
+        raise HypothesisError(f"there is no file {path} to take the hypothesis {name!r} from")
+    content = vars(_run(path))
+    if name not in content:
+        here = [key for key, value in content.items() if isinstance(value, Hypothesis)]
+        raise HypothesisError(f"{path} has no hypothesis named {name!r}; {nearest(name, here)}")
+    return as_hypothesis(content[name], f"{path}:{name}")
+
+
+def as_hypothesis(value: Any, where: str = "what was given") -> Hypothesis:
+    """A hypothesis as it is, or one made of a plain function.
+
+    Raises:
+        HypothesisError: If it is neither; `where` names it.
+    """
+    if isinstance(value, Hypothesis):
+        return value
+    if not callable(value):
+        raise HypothesisError(f"{where} is a {type(value).__name__}, not a function from text to labels")
+    return Hypothesis(value)
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """What may have been meant, to end an error message with."""
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    if len(known) > 12:
+        return "`probe hypotheses` lists what there is"
+    return f"there are {', '.join(known)}" if known else "there are none"
+
+
+def _run(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"_hypotheses_of_the_user_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise HypothesisError(f"{path} cannot be loaded as Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        line = error.lineno if isinstance(error, SyntaxError) else _last_line(error, path)
+        raise HypothesisError(f"{path} failed in line {line}: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _last_line(error: BaseException, path: Path) -> int | None:
+    own = [f.lineno for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).name == path.name]
+    return own[-1] if own else None

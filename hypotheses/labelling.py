@@ -1,0 +1,69 @@
+"""The labels of a whole corpus: document by document, and kept on disk where that took long."""
+
+import hashlib
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+
+from hypotheses import cache
+from hypotheses.hypothesis import Hypothesis
+from hypotheses.labels import Labels
+
+MOST_CHARS = 32 << 20
+"""A document that is longer is labelled in pieces."""
+
+
+def label_corpus(
+    asked: Hypothesis,
+    documents: Iterable[tuple[str, str]],
+    corpus_sha256: str,
+    *,
+    use_cache: bool = True,
+    notice: Callable[[str], None] = warnings.warn,
+) -> Labels:
+    """Label the documents of a corpus, each by itself.
+
+    A document of more than 32 Mi characters is labelled in pieces, which end behind blank lines where there are some.
+    What took longer than a second is kept on disk, under the hashes of the text and of the files in which the
+    hypothesis is written, unless it is of a function that is in no file, or that holds on to values outside.
+
+    Args:
+        asked: The hypothesis.
+        documents: Their names and texts, in order.
+        corpus_sha256: Hash of the texts and of where they begin.
+        use_cache: Whether to look for labels kept before.
+        notice: Called with a sentence if a document was labelled in pieces.
+
+    Returns:
+        As many labels as there are characters.
+
+    Raises:
+        HypothesisError: If the hypothesis fails on a text, or gives labels of different kinds.
+    """
+
+    def label() -> Labels:
+        return Labels.join(
+            [asked(piece, file_name=name) for name, text in documents for piece in _pieces(name, text, notice)]
+        )
+
+    fingerprint = asked.fingerprint
+    if not use_cache or fingerprint is None:
+        return label()
+    key = hashlib.sha256(f"{fingerprint} {corpus_sha256}".encode())
+    if asked.goes_by_file_name:
+        documents = list(documents)
+        key.update("\n".join(name for name, _ in documents).encode())
+    return cache.remember(key.hexdigest(), label)
+
+
+def _pieces(name: str, text: str, notice: Callable[[str], None]) -> Iterator[str]:
+    """The text as it is, or cut into pieces of at most `MOST_CHARS`."""
+    if len(text) > MOST_CHARS:
+        notice(f"{name or 'a text'} has {len(text):,} characters; it is labelled in pieces of at most {MOST_CHARS:,}")
+    start = 0
+    while len(text) - start > MOST_CHARS:
+        stop = start + MOST_CHARS
+        ends = (text.rfind(gap, start, stop) + len(gap) for gap in ("\n\n", "\n"))
+        cut = next((end for end in ends if end > start), stop)
+        yield text[start:cut]
+        start = cut
+    yield text[start:]

@@ -1,0 +1,84 @@
+"""Names and numbers."""
+
+import numpy as np
+import regex
+from numba import njit
+from numpy.typing import NDArray
+
+from hypotheses.hypothesis import hypothesis
+from hypotheses.labels import Labels
+from hypotheses.sentences import read_words
+from hypotheses.text import DIGIT, WORD, code_points, traits
+
+_POINTS = tuple(ord(char) for char in ".,'")
+_SPEAKER = regex.compile(r"(?:\A|\n[ \t\r]*\n)\K[^\S\n]*+(\p{Lu}[^\n:]{0,59}+):[^\S\n]*+(?=\n|\Z)")
+
+
+@hypothesis(kind="binary")
+def in_proper_name(text: str) -> Labels:
+    """Is the character in a word that begins with a capital letter, and not because a sentence begins?
+
+    Missing in the first word of a sentence, which has a capital in any case; see `sentence_start`. *I* alone is none.
+
+    >>> print(in_proper_name.mark("He saw Anna. I saw"))
+    He saw Anna. I saw
+    ??.....xxxx..?....
+    >>> print(in_proper_name.mark("and I, Ivan"))
+    and I, Ivan
+    ???.....xxx
+    """
+    codes = code_points(text)
+    words = read_words(codes, traits(codes))
+    is_i = (codes == ord("I")) & (words.positions == 1)
+    behind_i = np.zeros(len(codes), bool)
+    behind_i[2:] = is_i[:-2] & (words.positions[1:-1] == 0) & (words.positions[2:] == 2)  # I'm, I'll
+    missing = words.begins_sentence & (words.positions > 0)
+    return Labels(words.capitalised & ~is_i & ~behind_i, "binary", missing)
+
+
+@hypothesis(kind="binary", causal=False)
+def in_speaker(text: str) -> Labels:
+    r"""Is the character in the name of a speaker, as plays have it?
+
+    The name stands alone in the line behind a blank line or at the beginning, starts with a capital letter, has at
+    most 60 characters, and a colon behind it, which ends it. It looks ahead, to that colon.
+
+    >>> print(in_speaker.mark("ROMEO:\nAy me!\n\nNurse:\n"))
+    ROMEO:↵Ay me!↵↵Nurse:↵
+    xxxxx..........xxxxx..
+    """
+    labels = np.zeros(len(text), bool)
+    for found in _SPEAKER.finditer(text):
+        labels[found.start(1) : found.end(1)] = True
+    return Labels(labels, "binary")
+
+
+@hypothesis(kind="binary")
+def in_number(text: str) -> Labels:
+    """Is the text, as read so far, inside a number?
+
+    A number begins with a digit that is not part of a word before it, and goes on over letters and digits (`0x1F`,
+    `10th`) and over single points, commas and apostrophes with digits behind them. At such a point it is False, since
+    what follows is not known yet.
+
+    >>> print(in_number.mark("x2 = 1,024 + 0x1F."))
+    x2 = 1,024 + 0x1F.
+    .....x.xxx...xxxx.
+    """
+    codes = code_points(text)
+    return Labels(_in_number(codes, traits(codes)), "binary")
+
+
+@njit(cache=True)
+def _in_number(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    labels = np.zeros(len(codes), np.bool_)
+    inside = False
+    for t in range(len(codes)):
+        if not kinds[t] & WORD:
+            inside = False
+        elif not inside and kinds[t] & DIGIT:
+            inside = t == 0 or not kinds[t - 1] & WORD
+            if inside and t > 1 and codes[t - 1] in _POINTS and kinds[t - 2] & WORD:
+                inside = labels[t - 2]  # x.2 is no number, 1.2 is one
+        labels[t] = inside
+    return labels

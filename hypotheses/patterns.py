@@ -1,0 +1,103 @@
+"""Hypotheses without code: a pattern, or the tokens of a lexer. Both look ahead."""
+
+from typing import Any
+
+import numpy as np
+import regex
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
+from pygments.token import STANDARD_TYPES, string_to_tokentype
+from pygments.util import ClassNotFound
+
+from hypotheses.errors import HypothesisError
+from hypotheses.hypothesis import hypothesis
+from hypotheses.labels import Labels
+
+LIMIT_S = 20.0
+"""How long a pattern may take for a text, in seconds, and one more for each of its megabytes."""
+
+
+@hypothesis(name="regex", kind="binary", causal=False, example=r"\d+")
+def matches_pattern(text: str, pattern: str) -> Labels:
+    r"""Is the character in a match of this pattern?
+
+    `regex:https?://\S+`, with the syntax of the Python library `regex`, in which `^` and `$` match at every line.
+    Alone, the pattern goes on to the end; in a combination it stands in quotes: `regex:'https?://\S+' & ~in_comment`.
+    Matches do not overlap, the leftmost wins; what is only looked at (`(?<=…)`, `(?=…)`) is outside. A pattern that
+    takes longer than 20 seconds, and one more for each megabyte of the text, is given up.
+
+    >>> print(matches_pattern.given(r"\d+").mark("a 12 b3"))
+    a 12 b3
+    ..xx..x
+    """
+    try:
+        compiled = regex.compile(pattern, regex.MULTILINE)
+    except (regex.error, RecursionError, OverflowError) as error:
+        raise HypothesisError(f"the pattern {pattern!r} cannot be read: {error}") from error
+    labels = np.zeros(len(text), bool)
+    limit = LIMIT_S + len(text) / 1e6
+    try:
+        for match in compiled.finditer(text, timeout=limit):
+            labels[match.start() : match.end()] = True
+    except TimeoutError as error:
+        raise HypothesisError(
+            f"the pattern {pattern!r} took longer than {limit:.0f} seconds on a text of {len(text):,} characters; "
+            "repetitions within repetitions, such as (a+)+, are slow"
+        ) from error
+    return Labels(labels, "binary")
+
+
+@hypothesis(kind="binary", causal=False, example="Keyword,python")
+def token(text: str, type: str, language: str = "", *, file_name: str = "") -> Labels:
+    """Is the character in a token of this type, as a lexer of the library Pygments sees it?
+
+    `token:Comment`, `token:Name.Function`, `token:String.Doc`, `token:Keyword,rust`. Types within a type count: those
+    of `Comment` are `Comment.Single`, `Comment.Multiline` and so on. The language is any that Pygments knows; if none
+    is given, with `--language` or behind a comma, the name of the file tells. All characters of a token are True, its
+    delimiters included.
+
+    >>> print(token.given("Comment", "c").mark("a; // b"))
+    a; // b
+    ...xxxx
+    """
+    wanted = _token_type(type)
+    labels = np.zeros(len(text), bool)
+    lines = text.replace("\r\n", " \n").replace("\r", "\n") + "\n"  # as lexers expect them, and nothing moved
+    for start, found, value in _lexer(language, file_name).get_tokens_unprocessed(lines):
+        if found in wanted:
+            labels[start : start + len(value)] = True
+    return Labels(labels, "binary")
+
+
+def _token_type(name: str) -> Any:
+    spelled = name.removeprefix("Token.")
+    known = {str(each).removeprefix("Token.") for each in STANDARD_TYPES} - {"Token"}
+    known |= {each.replace("Literal.", "", 1) for each in known if each.startswith("Literal.")}
+    if spelled not in known:
+        wanted = ", ".join(sorted(each for each in known if "." not in each))
+        raise HypothesisError(
+            f"it knows no tokens of type {name!r}; there are {wanted}, and parts of these: String.Doc"
+        )
+    full = spelled if string_to_tokentype(spelled) in STANDARD_TYPES else f"Literal.{spelled}"
+    return string_to_tokentype(full)
+
+
+def _lexer(language: str, file_name: str) -> Lexer:
+    if language:
+        try:
+            return get_lexer_by_name(language)
+        except ClassNotFound:
+            raise HypothesisError(
+                f"Pygments has no lexer for {language!r}; `pygmentize -L lexers` lists them"
+            ) from None
+    for name in (file_name, file_name.removesuffix(".txt")):
+        try:
+            lexer: Lexer = get_lexer_for_filename(name)
+        except ClassNotFound:
+            continue
+        if not name.endswith(".txt"):
+            return lexer
+    raise HypothesisError(
+        f"the name of the text ({file_name or 'there is none'}) does not tell its language; give it with "
+        "--language, or behind a comma, such as token:Comment,python"
+    )

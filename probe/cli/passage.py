@@ -1,0 +1,101 @@
+"""A passage of text in the terminal, coloured by its labels."""
+
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from hypotheses.labels import Labels
+
+_SHOWN = {"\n": "↵", "\t": "→", "\r": "←"}
+_TRUE = "black on #f2b36b"
+_CLASSES = (
+    "black on #f2b36b", "black on #8fc1e8", "black on #a6d9a0", "black on #e8a0bf", "black on #e6dc78",
+    "black on #c3a6e8", "black on #9fd8d3", "black on #d9c2a3", "black on #c9c9c9", "white on #a0522d",
+    "white on #2c6fad", "white on #3a7d44", "white on #8b2f5c",
+)  # fmt: skip
+_RAMP = ("#f7f3e8", "#f6dfb5", "#f2c27d", "#e79a4f", "#cc6a2c", "#9c4016")
+_MISSING = "dim"
+
+
+def first_of_interest(labels: Labels) -> int:
+    """Where the labels first change, the missing ones counted as one more value; 0 if they never do."""
+    values = np.where(labels.present, labels.values.astype(float), -1.0)
+    changes = np.flatnonzero(np.diff(values) != 0)
+    return int(changes[0]) + 1 if len(changes) else 0
+
+
+def show_passage(text: str, labels: Labels) -> None:
+    """Print a text, each character on a ground of its label's colour; in a pipe, a mark below each character instead.
+
+    Args:
+        text: A passage.
+        labels: Of its characters.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        for line, marks in _lines(text, labels.marks()):
+            console.print(Text(f"{line}\n{marks}"))
+        if labels.kind == "categorical":
+            meanings = zip(Labels.class_marks(labels.names), labels.names, strict=True)
+            console.print(Text("\n" + ", ".join(f"{mark} {name}" for mark, name in meanings)))
+        return
+    shown = Text(no_wrap=False)
+    styles = _styles(labels)
+    for char, style in zip(text, styles, strict=True):
+        shown.append(_visible(char), style)
+        if char == "\n":
+            shown.append("\n")
+    console.print(shown)
+    console.print(_legend(labels))
+
+
+def _lines(text: str, marks: str) -> list[tuple[str, str]]:
+    lines, start = [], 0
+    for line in text.splitlines(keepends=True) if "\n" not in text else text.split("\n"):
+        stop = start + len(line) + ("\n" in text)
+        lines.append(("".join(map(_visible, text[start:stop])), marks[start:stop]))
+        start = stop
+    return [each for each in lines if each[0]]
+
+
+def _visible(char: str) -> str:
+    """The character, or a sign for one that would move the cursor or do worse."""
+    return _SHOWN.get(char, char if char.isprintable() else "·")
+
+
+def _styles(labels: Labels) -> list[str]:
+    values = labels.values
+    if labels.kind == "binary":
+        styles = [_TRUE if value else "" for value in values.tolist()]
+    elif labels.kind == "categorical":
+        styles = [_CLASSES[place % len(_CLASSES)] for place in values.tolist()]
+    else:
+        lowest, highest = _span(labels)
+        shares = (np.clip(values, lowest, highest) - lowest) / max(highest - lowest, 1e-9)
+        places = np.minimum((shares * len(_RAMP)).astype(int), len(_RAMP) - 1).tolist()
+        styles = [f"{'white' if place > 3 else 'black'} on {_RAMP[place]}" for place in places]
+    return [style if there else _MISSING for style, there in zip(styles, labels.present.tolist(), strict=True)]
+
+
+def _span(labels: Labels) -> tuple[float, float]:
+    """What the ends of the ramp of colours stand for; a few outliers are beyond."""
+    there = labels.values[labels.present]
+    return (float(there.min()), float(np.quantile(there, 0.98))) if len(there) else (0.0, 1.0)
+
+
+def _legend(labels: Labels) -> Text:
+    legend = Text("\n")
+    if labels.kind == "binary":
+        legend.append(" True ", _TRUE).append(" False")
+    elif labels.kind == "categorical":
+        for place in np.unique(labels.values[labels.present]).tolist():
+            legend.append(f" {labels.names[place]} ", _CLASSES[place % len(_CLASSES)]).append(" ")
+    else:
+        lowest, highest = _span(labels)
+        legend.append(f"{lowest:g} ")
+        for place, colour in enumerate(_RAMP):
+            legend.append("   ", f"{'white' if place > 3 else 'black'} on {colour}")
+        legend.append(f" {highest:g} and more")
+    if labels.missing is not None and labels.missing.any():
+        legend.append("  no label", _MISSING)
+    return legend

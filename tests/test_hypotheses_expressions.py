@@ -1,0 +1,188 @@
+"""How hypotheses are spelled: parameters, combinations, comparisons."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hypotheses.errors import HypothesisError
+from hypotheses.hypothesis import Hypothesis, hypothesis
+from hypotheses.registry import get
+
+TEXT = 'if a: "b" # c "d"\n\tx = "e"\n'
+
+
+def labels(spelled: str, text: str = TEXT) -> list[Any]:
+    return get(spelled)(text).tolist()
+
+
+def test_signs_mean_what_they_mean_in_python() -> None:
+    quotes, comment = get("in_quotes"), get("in_comment:python")
+    for spelled, made in (
+        ("in_quotes & ~in_comment:python", quotes & ~comment),
+        ("in_quotes | in_comment:python", quotes | comment),
+        ("~(in_quotes | in_comment:python)", ~(quotes | comment)),
+        ("position_in_line >= 4", get("position_in_line") >= 4),
+        ("position_in_line < 4.5", get("position_in_line") < 4.5),
+        ("char_class == 'lower case'", get("char_class").is_("lower case")),
+        ("char_class != newline & in_quotes", get("char_class").compared("!=", "newline") & quotes),
+    ):
+        assert labels(spelled) == made(TEXT).tolist()
+        assert made.name == spelled
+    both = [q and not c for q, c in zip(quotes(TEXT).values, comment(TEXT).values, strict=True)]
+    assert labels("in_quotes & ~in_comment:python") == both
+
+
+def test_not_holds_firmest_then_comparisons_then_and_then_or() -> None:
+    assert labels("in_word | in_quotes & ~vowel") == labels("in_word | (in_quotes & (~vowel))")
+    assert labels("position_in_line > 3 & in_word") == labels("(position_in_line > 3) & in_word")
+    assert labels("(in_word | in_quotes) & vowel") != labels("in_word | in_quotes & vowel")
+
+
+def test_a_combination_looks_ahead_if_a_part_does() -> None:
+    assert not get("in_quotes & end_of_word").causal
+    assert not (get("chars_until_newline") > 3).causal
+    assert get("in_quotes & in_word").causal
+
+
+def test_what_is_missing_stays_missing_unless_the_other_decides() -> None:
+    known = hypothesis(lambda text: [True, True, False, False])
+    partly = hypothesis(lambda text: [True, None, None, False])
+    assert (known & partly)("abcd").tolist() == [True, None, False, False]
+    assert (known | partly)("abcd").tolist() == [True, True, None, False]
+    assert (~partly)("abcd").tolist() == [False, None, None, True]
+    assert (get("position_in_quotes") >= 1)('a"b').tolist() == [None, False, True]
+
+
+atoms = st.sampled_from(
+    [
+        "in_quotes",
+        "in_word",
+        "indent_at_least:2,4",
+        "position_in_line >= 3",
+        "char_class == 'upper case'",
+        "regex:'a|b'",
+    ]
+)
+expressions = st.recursive(
+    atoms,
+    lambda parts: st.one_of(
+        st.tuples(parts, st.sampled_from("&|"), parts).map(lambda three: f"({three[0]}) {three[1]} ({three[2]})"),
+        parts.map(lambda part: f"~({part})"),
+    ),
+    max_leaves=6,
+)
+
+
+@given(spelled=expressions)
+def test_a_name_says_all_that_is_needed_to_find_it_again(spelled: str) -> None:
+    made = get(spelled)
+    again = get(made.name)
+    assert again.name == made.name
+    assert again(TEXT).tolist() == made(TEXT).tolist()
+
+
+@given(pattern=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12))
+def test_patterns_of_any_signs_can_be_named(pattern: str) -> None:
+    made = get("regex").given(pattern)
+    assert get(f"~{made.name}").name == f"~{made.name}"
+    assert get(made.name).name == made.name
+
+
+def test_a_pattern_alone_needs_no_quotes() -> None:
+    for spelled in (r"regex:https?://\S+", r"regex:'https?://\S+'", r'regex:"https?://\S+"'):
+        assert sum(labels(spelled, "see http://a.b c")) == len("http://a.b")
+    assert labels("regex:(a|b) & c", "(a & c) a & c")[8:] == [True] * 5
+    assert labels("regex:^b$", "a\nb\nc") == [False, False, True, False, False]
+    assert sum(labels("regex:(?<=x)a", "a xa")) == 1
+
+
+def test_parameters_are_read_in_the_types_of_the_function() -> None:
+    def repeats(text: str, n: int, share: float = 0.5, sign: str = "x") -> list[bool]:
+        assert (type(n), type(share), type(sign)) == (int, float, str)
+        return [n == 3 and share == 0.25 and sign == "a,b" for _ in text]
+
+    made = Hypothesis(repeats)
+    for asked in (
+        made.given_spelled("3,0.25,a,b"),
+        made.given_spelled("3,0.25,sign=a,b"),
+        made.given(3).given(0.25, "a,b"),
+        made.given(3, sign="a,b", share=0.25),
+    ):
+        assert asked("t").tolist() == [True]
+    assert made("t", 3, 0.25, "a,b").tolist() == [True]
+    assert made.spelling == "repeats:n[,share,sign]"
+    assert made.given(3).given(0.25, "a,b").name == made.given(3, 0.25, "a,b").name == "repeats:3,0.25,a,b"
+    assert made.given(3).spelling == "repeats:3[,share,sign]"
+
+
+@pytest.mark.parametrize(
+    ("spelled", "complaint"),
+    [
+        ("indent_at_least", "'indent_at_least' needs more: indent_at_least:depth.,width., such as indent_at_least:2"),
+        (
+            "indent_at_least:many",
+            "asked as indent_at_least:depth.,width.: its depth is a whole number, and was given as",
+        ),
+        ("indent_at_least:3,4,5", "its width is a whole number"),
+        ("in_quotes:3", "'in_quotes' is asked as in_quotes: it takes no parameters, and was given '3'"),
+        ("rare_char:2", "its share is above 0 and below 1, not 2"),
+        ("surprisal:99", "its order is from 1 to 12"),
+        ("in_comment:java", "knows the languages auto, python, c, not 'java'.* token:Comment,java"),
+        ("regex:(", r"the pattern '\(' cannot be read: missing \)"),
+        ("token:Comment", "the name of the text .there is none. does not tell its language"),
+        ("token:Comment,klingon", "no lexer for 'klingon'"),
+        ("token:Spam,c", "no tokens of type 'Spam'; there are .*Comment"),
+        ("in_quotes &", "cannot read 'in_quotes &': the name of a hypothesis is due, and it ends"),
+        ("& in_quotes", "'&' stands there"),
+        ("(in_quotes", r"a \) is missing"),
+        ("in_quotes in_word", "'in_word' is not expected there"),
+        ("in_quotes & position_in_line", "'position_in_line' gives numeric labels.*such as position_in_line >= 5"),
+        ("~char_class", "'char_class' gives categorical labels.*char_class == 'lower case'"),
+        ("in_quotes >= 3", "'in_quotes' cannot be compared: it is True or False already"),
+        ("position_in_line == much", "its labels are numbers, and 'much' is none"),
+        ("char_class > digit", "have no order; compare with == or !="),
+        ("char_class == spam", "it has no class 'spam'; it has lower case, upper case"),
+        ("position_in_line >=", "a number or a class behind >= is due"),
+        ("in_quots & in_word", "no hypothesis named 'in_quots'; did you mean 'in_quotes'?"),
+        ("in_quotes ! in_word", "cannot be read at '!'"),
+        ("", "the name of a hypothesis is due, and it ends"),
+        ("'mine too.py:f' & in_word", "there is no file mine too.py"),
+    ],
+)
+def test_what_cannot_be_asked_is_told(spelled: str, complaint: str) -> None:
+    with pytest.raises(HypothesisError, match=complaint):
+        get(spelled)("a 'b' c")
+
+
+def test_files_take_part_in_combinations(tmp_path: Path) -> None:
+    path = tmp_path / "of mine (2).py"
+    path.write_text("def is_a(text, which='a'): return [c == which for c in text]\n", encoding="utf-8")
+    assert labels(f"{path}:is_a", "ab") == [True, False]
+    assert labels(f"{path}:is_a:b", "ab") == [False, True]
+    assert labels(f"'{path}:is_a' & ~vowel", "ab") == [False, False]
+    assert labels(f"'{path}:is_a:b' & ~vowel", "ab") == [False, True]
+
+
+def test_the_language_goes_to_those_that_ask_for_one() -> None:
+    text = "x = 1 // 2\n"
+    assert not any(get("in_comment & in_word", language="python")(text).values)
+    assert any(get("in_comment", language="c")(text).values)
+    assert get("in_comment:c", language="python").name == "in_comment:c"
+    assert any(get("token:Comment", language="c")("int a; // b\n").values)
+
+
+def test_a_pattern_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hypotheses.patterns.LIMIT_S", 0.2)
+    with pytest.raises(HypothesisError, match=r"the pattern .* took longer than 0 seconds"):
+        get("regex:(?:a|aa)+$")("a" * 60 + "b")
+
+
+def test_the_name_of_the_file_tells_the_language() -> None:
+    text = "a = 1 # b\n"
+    for name in ("x.py", "folder/x.py.txt"):
+        assert sum(get("token:Comment")(text, file_name=name).values) == 3
+    with pytest.raises(HypothesisError, match="the name of the text .x.txt. does not tell its language"):
+        get("token:Comment")(text, file_name="x.txt")
