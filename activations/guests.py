@@ -50,13 +50,13 @@ class GuestReading:
     @property
     def states(self) -> dict[Site, NDArray[np.float32]]:
         """The state of every lane, (n_lanes, n_units), for each site that carries it; a copy."""
-        return {site: values.float().cpu().numpy().copy() for site, values in self._state.items()}
+        return {site: values.cpu().numpy().copy() for site, values in self._state.items()}
 
     def restore(self, states: Mapping[Site, NDArray[np.float32]]) -> None:
         """Go on from states that were kept."""
         for site, values in states.items():
             like = self._state[site]
-            self._state[site] = torch.from_numpy(values.copy()).to(like.device, like.dtype)
+            self._state[site] = torch.from_numpy(values.copy()).to(like.device)
 
     def read(self, ids: Tensor, following: Tensor, kept: range, into: Mapping[Site | str, NDArray[Any]]) -> None:
         """Let every lane read its turn; see `Reading.read`."""
