@@ -62,8 +62,8 @@ def curve(
         recording, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
     ) as source:
         chosen = select_sites(source.sites, sites)
-        asked = ask(source, hypothesis, language, no_cache)
         with progress(f"a curve for {hypothesis}") as report:
+            asked = ask(source, hypothesis, language, no_cache)
             result = curve_over_units(source, asked, sites=chosen, most=most, penalty=penalty, progress=report)
     show_rows(result.rows(), as_json=as_json)
     if output is not None:

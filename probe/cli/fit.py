@@ -51,8 +51,8 @@ def fit(
         recording, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
     ) as source:
         chosen = select_sites(source.sites, sites)
-        asked = ask(source, hypothesis, language, no_cache)
         with progress(f"fitting probes for {hypothesis}") as report:
+            asked = ask(source, hypothesis, language, no_cache)
             results = fit_probes(source, asked, sites=chosen, penalty=penalty, progress=report)
     show_rows([result.row() for result in results], as_json=as_json)
     say(f"{results[0].n_train:,} training and {results[0].n_test:,} held-out characters", quiet=as_json)

@@ -62,6 +62,8 @@ def _table(
     no_cache: bool,
 ) -> list[dict[str, Cell]]:
     """A row for each hypothesis: what it asks, or what its labels on these texts are like."""
+    from activations.corpus import Corpus
+    from analyses.alignment import label
     from hypotheses.errors import HypothesisError
     from hypotheses.summary import summarise
 
@@ -70,13 +72,14 @@ def _table(
         rows = [_described(each) for each in asked]
         return [{key: row[key] for key in keys or row} for row in rows]
     rows = []
+    corpus = Corpus.read(*texts, encoding=encoding, newlines=newlines)
     with progress("labelling") as report:
         for n_done, each in enumerate(asked):
             report(n_done, len(asked), each.name)
             if each.parameters.required:
                 continue
             try:
-                found = summarise(_label(each, texts, encoding, newlines, no_cache)[1])
+                found = summarise(label(corpus, each, use_cache=not no_cache, notice=warn))
             except HypothesisError as error:
                 warn(str(error))
                 continue
@@ -133,7 +136,8 @@ def _label(
     from analyses.alignment import label
 
     corpus = Corpus.read(*texts, encoding=encoding, newlines=newlines)
-    return corpus, label(corpus, asked, use_cache=not no_cache, notice=warn)
+    with progress(f"labelling by {asked.name}"):
+        return corpus, label(corpus, asked, use_cache=not no_cache, notice=warn)
 
 
 def _show(asked: "Hypothesis", corpus: "Corpus", labels: "Labels", part: str | None, chars: int, as_json: bool) -> None:
