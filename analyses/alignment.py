@@ -13,11 +13,11 @@ from activations.corpus import Corpus
 from activations.selection import Selection
 from analyses.errors import AnalysisError
 from analyses.splits import TEST, TRAIN, Split
-from hypotheses import registry
+from hypotheses import labelling, registry
 from hypotheses.files import as_hypothesis
 from hypotheses.hypothesis import Hypothesis
-from hypotheses.labelling import label_corpus
 from hypotheses.labels import Kind, Labels
+from hypotheses.parameters import few
 
 AnyHypothesis = str | Callable[[str], Any]
 
@@ -93,9 +93,24 @@ def ask(source: Source, hypothesis: "AnyHypothesis | Target") -> Target:
 def label(
     corpus: Corpus, asked: Hypothesis, *, use_cache: bool = True, notice: Callable[[str], None] = warnings.warn
 ) -> Labels:
-    """The labels of all characters of a text, each document by itself; see `hypotheses.labelling.label_corpus`."""
+    """The labels of all characters of a text, each document by itself; see `hypotheses.labelling.label_corpus`.
+
+    Args:
+        corpus: The text.
+        asked: The hypothesis.
+        use_cache: Whether labels that were kept before will do.
+        notice: Called with a sentence if a document is so long that it is labelled in pieces.
+    """
+    for each in corpus.documents:
+        most = labelling.MOST_CHARS
+        if each.n_chars > most:
+            notice(f"{each.name} has {each.n_chars:,} characters; it is labelled in pieces of at most {most:,}")
     documents = ((each.name, corpus.text(each.start, each.stop)) for each in corpus.documents)
-    return label_corpus(asked, documents, corpus.sha256, use_cache=use_cache, notice=notice)
+    labels = labelling.label_corpus(asked, documents, corpus.sha256, use_cache=use_cache)
+    told = labels.values[labels.present]
+    if asked.kind is None and labels.kind == "numeric" and len(told) and np.isin(told, (0, 1)).all():
+        notice(f"{asked.name} gives 0 and 1, which are taken for numbers; give bools, or declare kind='binary'")
+    return labels
 
 
 def target(
@@ -137,8 +152,8 @@ def target(
     if labels.kind == "categorical":
         one = next(iter(labels.names), "…")
         raise AnalysisError(
-            f"{name!r} has classes ({', '.join(labels.names)}), and what is asked for is one label: ask for one of "
-            f"them, such as {found.is_(one).name!r}"
+            f"{name!r} has classes ({few(labels.names)}), and what is asked for is one label: ask for one of "
+            f"them, such as {(found == one).name!r}"
         )
     asked = Target(name, corpus.sha256, labels, split, used)
     used_labels, parts = asked.all_rows

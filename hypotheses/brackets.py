@@ -14,7 +14,7 @@ from hypotheses.nesting import CURLY, ROUND, SQUARE, depth_of, nest
 from hypotheses.text import code_points
 
 _KARPATHY = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
-_DYCK = "Weiss, Goldberg & Yahav 2018, arXiv:1805.04908; Suzgun, Belinkov & Shieber 2019, arXiv:1906.03648"
+_DYCK = "Weiss, Goldberg & Yahav 2018, arXiv:1805.04908; Suzgun, Gehrmann, Belinkov & Shieber 2019, arXiv:1906.03648"
 
 
 @hypothesis(kind="binary", source=_KARPATHY)
@@ -53,8 +53,8 @@ def in_braces(text: str) -> Labels:
 @hypothesis(
     unit="brackets",
     source=_DYCK,
-    expects="LSTMs can count in a cell, and do so on formal languages of brackets; GRUs hardly can. In an LSTM "
-    "trained on the Linux kernel, cells follow the depth of expressions.",
+    expects="LSTMs can count in a cell, as experiments on formal languages show, also with one kind of bracket; "
+    "GRUs hardly can, and nested brackets of several kinds are hard for both.",
 )
 def bracket_depth(text: str) -> Labels:
     """How many brackets of all kinds are open?

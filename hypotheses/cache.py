@@ -31,15 +31,16 @@ def folder() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "char-probe" / "labels"
 
 
-def remember(key: str, label: Callable[[], Labels]) -> Labels:
+def remember(key: str, label: Callable[[], Labels], *, anew: bool = False) -> Labels:
     """The labels kept under a key, or else new ones, which are kept if they took long.
 
     Args:
         key: A hash of all that the labels depend on, but for this package and the libraries that it uses.
         label: Makes them.
+        anew: Whether to make them also if they were kept.
     """
     path = folder() / f"{hashlib.sha256((key + _software()).encode()).hexdigest()}.npz"
-    kept = _read(path)
+    kept = None if anew else _read(path)
     if kept is not None:
         return kept
     began = time.perf_counter()

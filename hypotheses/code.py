@@ -12,8 +12,8 @@ from hypotheses.languages import CODE, COMMENT, Program, read_program
 from hypotheses.nesting import ROUND, SQUARE, depth_of
 from hypotheses.text import DIGIT, WORD, pack, traits
 
-_NEWLINE, _HASH, _BACKSLASH, _RETURN, _COLON, _SEMICOLON, _EQUALS, _QUOTE, _APOSTROPHE = (
-    ord(char) for char in "\n#\\\r:;=\"'"
+_NEWLINE, _HASH, _SLASH, _POINT, _BACKSLASH, _RETURN, _COLON, _SEMICOLON, _EQUALS, _QUOTE, _APOSTROPHE = (
+    ord(char) for char in "\n#/.\\\r:;=\"'"
 )
 _ROUND_OPEN, _ROUND_CLOSE, _CURLY_OPEN, _CURLY_CLOSE = (ord(char) for char in "(){}")
 _OPENING, _CLOSING = tuple(ord(char) for char in "([{"), tuple(ord(char) for char in ")]}")
@@ -22,44 +22,13 @@ _SOURCE = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
 _IF, _ELIF, _DEF, _CLASS, _ASYNC = (pack(word) for word in ("if", "elif", "def", "class", "async"))
 _TYPES = tuple(pack(word) for word in ("struct", "union", "enum", "class"))
 _LONGEST_WORD = 1 << 56
+_STRING_PREFIXES = tuple(np.uint64(pack(word)) for word in ["r", "u", "b", "f", "br", "rb", "fr", "rf", "l", "u8"])
 _PYTHON = [*keyword.kwlist]
-_C = [
-    "auto",
-    "break",
-    "case",
-    "char",
-    "const",
-    "continue",
-    "default",
-    "do",
-    "double",
-    "else",
-    "enum",
-    "extern",
-    "float",
-    "for",
-    "goto",
-    "if",
-    "inline",
-    "int",
-    "long",
-    "register",
-    "restrict",
-    "return",
-    "short",
-    "signed",
-    "sizeof",
-    "static",
-    "struct",
-    "switch",
-    "typedef",
-    "union",
-    "unsigned",
-    "void",
-    "volatile",
-    "while",
-    "_Bool",
-]
+_C = (
+    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
+    "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed",
+    "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "_Bool",
+)  # fmt: skip
 
 
 @hypothesis(kind="binary")
@@ -85,9 +54,9 @@ def in_preprocessor(text: str, language: str = "auto") -> Labels:
 def in_if_condition(text: str, language: str = "auto") -> Labels:
     r"""Is the text, as read so far, inside the condition of an `if`?
 
-    In languages like C: from the parenthesis behind `if` to the one that closes it, which is False. In Python: from
-    the character behind an `if` or `elif` that begins a statement to the colon, which is False; the `if` of an
-    expression does not count. The language is found as in `in_comment`.
+    In languages like C: from the parenthesis behind `if` to the one that closes it (or to a `;` or closing brace, if
+    that never comes), which is False. In Python: from the character behind an `if` or `elif` that begins a statement
+    to the colon, which is False; the `if` of an expression does not count. The language is found as in `in_comment`.
 
     >>> in_if_condition("if (f(a)) b;", "c").marks()
     '...xxxxx....'
@@ -102,7 +71,7 @@ def in_if_condition(text: str, language: str = "auto") -> Labels:
 @hypothesis(
     unit="brackets",
     source=_SOURCE,
-    expects="In an LSTM trained on the Linux kernel, cells follow the depth of expressions.",
+    expects="In an LSTM trained on the Linux kernel, a cell was found that follows the depth of an expression.",
 )
 def expression_depth(text: str, language: str = "auto") -> Labels:
     """How many parentheses and square brackets of the code are open?
@@ -123,8 +92,8 @@ def expression_depth(text: str, language: str = "auto") -> Labels:
 def in_keyword(text: str, language: str = "auto") -> Labels:
     """Is the character part of a keyword?
 
-    Of Python's or C's, outside comments and strings. It looks ahead, to the end of the word. The language is found as
-    in `in_comment`, for each word where it ends.
+    Of Python's or C's, outside comments, strings and lines for the preprocessor. It looks ahead, to the end of the
+    word. The language is found as in `in_comment`, for each word where it ends.
 
     >>> print(in_keyword.mark("for i in format:"))
     for i in format:
@@ -138,8 +107,8 @@ def in_keyword(text: str, language: str = "auto") -> Labels:
 def in_identifier(text: str, language: str = "auto") -> Labels:
     """Is the character part of a name of a program: of a variable, a function, a type?
 
-    A word that begins with a letter or underscore, is no keyword, and stands outside comments and strings. It looks
-    ahead, to the end of the word.
+    A word that begins with a letter or underscore, is no keyword, and stands outside comments, strings and lines for
+    the preprocessor. It looks ahead, to the end of the word.
 
     >>> print(in_identifier.mark("for i in format:"))
     for i in format:
@@ -174,10 +143,11 @@ def in_function_body(text: str, language: str = "auto") -> Labels:
 def _words(program: Program, *, keywords: bool) -> NDArray[np.bool_]:
     """The characters of words that are keywords, or of names that are none."""
     kinds = traits(program.codes)
+    in_c = program.is_c & ~_directives(program.codes, program.c)
     found = []
     for words, is_language, code in (
         (_PYTHON, program.is_python, program.python == CODE),
-        (_C, program.is_c, program.c == CODE),
+        (_C, in_c, program.c == CODE),
     ):
         known = np.array([pack(word) for word in words], np.uint64)
         found.append(_whole_words(program.codes, kinds, code & is_language, np.sort(known)))
@@ -193,6 +163,7 @@ def _whole_words(
     """2 in words that are known, 1 in others that begin with no digit, 0 elsewhere."""
     found = np.zeros(len(codes), np.uint8)
     start, word = -1, np.uint64(0)
+    number_ends = -2  # where the last word ended, if it was a number
     for t in range(len(codes) + 1):
         in_word = t < len(codes) and kinds[t] & WORD and is_code[t]
         if in_word:
@@ -203,9 +174,13 @@ def _whole_words(
         elif start >= 0:
             place = np.searchsorted(known, word)
             is_known = t - start <= 8 and place < len(known) and known[place] == word
-            is_prefix = t < len(codes) and (codes[t] == _QUOTE or codes[t] == _APOSTROPHE)  # of a string
-            if is_known or not (kinds[start] & DIGIT or is_prefix):
+            is_quoted = t < len(codes) and (codes[t] == _QUOTE or codes[t] == _APOSTROPHE)
+            is_prefix = is_quoted and (word | np.uint64(0x2020 if t - start == 2 else 0x20)) in _STRING_PREFIXES
+            behind_point = start > 0 and codes[start - 1] == _POINT and number_ends == start - 1
+            is_number = kinds[start] & DIGIT != 0 or behind_point
+            if is_known or not (is_number or is_prefix):
                 found[start:t] = 2 if is_known else 1
+            number_ends = t if is_number else -2
             start = -1
     return found
 
@@ -233,6 +208,7 @@ def _c_conditions(codes: NDArray[np.uint32], c: NDArray[np.uint8]) -> NDArray[np
     labels = np.zeros(len(codes), np.bool_)
     word = 0  # the word just read, packed; -1 if it is too long, or not a word alone
     due = False  # whether a condition is due
+    n_braces = 0  # open within the condition
     last, is_directive = np.uint32(0), False  # the last sign; whether the word is behind #
     depth = 0
     for t, code in enumerate(codes):
@@ -244,10 +220,14 @@ def _c_conditions(codes: NDArray[np.uint32], c: NDArray[np.uint8]) -> NDArray[np
                     depth += 1
                 elif code == _ROUND_CLOSE:
                     depth -= 1
-                elif code == _CURLY_OPEN or code == _CURLY_CLOSE or code == _SEMICOLON:
+                elif code == _CURLY_OPEN:
+                    n_braces += 1
+                elif n_braces > 0:
+                    n_braces -= code == _CURLY_CLOSE
+                elif code == _CURLY_CLOSE or code == _SEMICOLON:
                     depth = 0
             elif code == _ROUND_OPEN and (due or (word == _IF and not is_directive)):
-                depth, due = 1, False
+                depth, n_braces, due = 1, 0, False
             elif is_word:
                 if word == 0:
                     is_directive = last == _HASH
@@ -255,7 +235,7 @@ def _c_conditions(codes: NDArray[np.uint32], c: NDArray[np.uint8]) -> NDArray[np
                 word = word << 8 | code if is_small and 0 <= word < _LONGEST_WORD else -1
                 due = False
             else:
-                is_blank = code == _SPACE or code == _TAB or code == _NEWLINE or code == _RETURN
+                is_blank = code == _SPACE or code == _TAB or code == _NEWLINE or code == _RETURN or code == _SLASH
                 due = is_blank and (due or (word == _IF and not is_directive))
                 last = last if is_blank else code
             if not is_word:

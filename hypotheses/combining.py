@@ -1,6 +1,6 @@
-"""Labels of other labels: and, or, not, and comparisons. Where a label is missing, so is what depends on it.
+"""Labels of other labels: and, or, not, and comparisons.
 
-Those that are combined by and, or and not are binary.
+Where a label is missing, so is what depends on it, unless another decides. And, or and not are of binary labels.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ import numpy as np
 
 from hypotheses.errors import HypothesisError
 from hypotheses.labels import Labels
+from hypotheses.parameters import few, spell_number
 
 
 def conjunction(left: Labels, right: Labels) -> Labels:
@@ -49,7 +50,7 @@ def compared(labels: Labels, sign: Callable[[Any, Any], Any], value: str | float
         return Labels(np.asarray(sign(labels.values, number)), "binary", labels.missing)
     if ordered:
         raise HypothesisError("its labels are classes, which have no order; compare with == or !=")
-    name = value if isinstance(value, str) else format(value, "g")
+    name = value if isinstance(value, str) else spell_number(value)
     if name not in labels.names:
-        raise HypothesisError(f"it has no class {name!r}; it has {', '.join(labels.names)}")
+        raise HypothesisError(f"it has no class {name!r}; it has {few(labels.names)}")
     return Labels(np.asarray(sign(labels.values, labels.names.index(name))), "binary", labels.missing)

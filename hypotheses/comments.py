@@ -17,10 +17,11 @@ def in_comment(text: str, language: str = "auto") -> Labels:
     constant or a docstring is none. In C, a backslash at the end of a line continues a `//` comment, and `#`
     begins a directive; in Python, `//` divides.
 
-    Which language it is (`in_comment:python` and `in_comment:c` say it), the lines read so far say, the last few
-    above all: `#include` and its like, `/*`, and code that ends in `;`, `{` or `}`, speak for C; other code, triple
-    quotes, and a `#` before a blank for Python. Nothing ahead is looked at. As long as nothing speaks for either, the
-    openers of both count.
+    Which language it is (`in_comment:python` and `in_comment:c` say it), the lines read so far say. For C speak a
+    line of code that ends in `;` (2), `{` or `}` (1), a directive such as `#include` (2), and `/*` (2); for Python a
+    line of code that ends in a letter, a digit or one of `: ) ] " ' _` (1), three quotation marks in a row (2), and a
+    `#` that begins a line before a blank, `!` or another `#` (1). The sum, which stays between −16 and 16, decides.
+    Nothing ahead is looked at. As long as it is 0, the openers of both count.
 
     >>> print(in_comment.mark("x = 1  # y\nz"))
     x = 1  # y↵z

@@ -75,7 +75,7 @@ class _Reader:
     def _comparison(self) -> Hypothesis:
         found = self._negation()
         if sign := self._take(*COMPARISONS):
-            return found.compared(sign, _value(self._atom(f"a number or a class behind {sign}")))
+            return found.compared(sign, self._atom(f"a number or a class behind {sign}"))
         return found
 
     def _negation(self) -> Hypothesis:
@@ -107,10 +107,3 @@ class _Reader:
 
 def _unquoted(atom: str) -> str:
     return _QUOTED.sub(lambda part: (part[1] or "").replace("''", "'") + (part[2] or "").replace('""', '"'), atom)
-
-
-def _value(spelled: str) -> str | float:
-    try:
-        return float(spelled)
-    except ValueError:
-        return spelled

@@ -18,13 +18,26 @@ def from_file(path: Path, name: str) -> Hypothesis:
     Raises:
         HypothesisError: If there is no such file, it fails, or has none of that name.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise HypothesisError(f"there is no file {path} to take the hypothesis {name!r} from")
     content = vars(_run(path))
     if name not in content:
-        here = [key for key, value in content.items() if isinstance(value, Hypothesis)]
+        own = f"_hypotheses_of_the_user_{path.stem}"
+        here = [
+            key
+            for key, value in content.items()
+            if isinstance(value, Hypothesis) or getattr(value, "__module__", None) == own
+        ]
         raise HypothesisError(f"{path} has no hypothesis named {name!r}; {nearest(name, here)}")
     return as_hypothesis(content[name], f"{path}:{name}")
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; False for what can be the name of none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def as_hypothesis(value: Any, where: str = "what was given") -> Hypothesis:
@@ -57,10 +70,13 @@ def _run(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     try:
+        sys.path.insert(0, str(path.parent.absolute()))  # for modules that stand beside it
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         line = error.lineno if isinstance(error, SyntaxError) else _last_line(error, path)
         raise HypothesisError(f"{path} failed in line {line}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.parent.absolute()))
     return module
 
 

@@ -6,14 +6,15 @@ import hashlib
 import inspect
 import operator
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
 from hypotheses.combining import compared, conjunction, disjunction, negation
 from hypotheses.errors import HypothesisError
+from hypotheses.fingerprints import are_plain, file_of, of_function
 from hypotheses.labels import KINDS, Kind, Labels
-from hypotheses.parameters import FILE_NAME, Parameters, quoted
+from hypotheses.parameters import FILE_NAME, Parameters, quoted, spell_number
 
 COMPARISONS = {
     "==": operator.eq,
@@ -23,14 +24,15 @@ COMPARISONS = {
     ">": operator.gt,
     "<": operator.lt,
 }
+_PATTERN = "regex"  # its parameter is one text, and stands in quotes, since without them it would go on to the end
 _OR, _AND, _COMPARISON, _ATOM = range(4)  # how firmly the parts of a name hold together
 
 
 class Hypothesis:
     """A named function from text to labels. Call it with a text to get its `Labels`.
 
-    Those that are True or False combine with `&`, `|` and `~`. Numbers become True or False by `>=`, `<=`, `>` and `<`,
-    classes by `is_`.
+    Those that are True or False combine with `&`, `|` and `~`. Numbers and classes become True or False by `==` and
+    `!=`, numbers also by `>=`, `<=`, `>` and `<`.
 
     Attributes:
         name: What it is asked for by.
@@ -60,6 +62,8 @@ class Hypothesis:
         self.name = name or str(getattr(function, "__name__", type(function).__name__))
         if kind is not None and kind not in KINDS:
             raise HypothesisError(f"the kind of {self.name} is {kind!r}; choose one of {', '.join(KINDS)}")
+        if names and kind not in (None, "categorical"):
+            raise HypothesisError(f"{self.name} has names of classes, and is declared to be {kind}; leave one away")
         self.kind: Kind | None = "categorical" if names else "numeric" if unit and kind is None else kind
         self.names = tuple(names)
         self.unit = unit
@@ -70,7 +74,9 @@ class Hypothesis:
         self.parameters = Parameters(function)
         functools.update_wrapper(self, function, updated=())
         self._function = function
-        self._origins: tuple[Callable[..., Any], ...] = (function,)
+        self._files = {file_of(function)}
+        self._origin = of_function(function)  # at once: later, the file may be another
+        self._goes_by_file_name = self.parameters.takes_file_name
         self._firmness = _ATOM
         self._is_derived = False
         self._asked: tuple[Hypothesis, dict[str, Any]] | None = None  # what was given parameters, and these
@@ -90,14 +96,18 @@ class Hypothesis:
         if parameters or named:
             return self.given(*parameters, **named)(text, file_name=file_name)
         if self.parameters.required:
-            raise HypothesisError(f"{self.name!r} needs more: {self.spelling}, such as {self.name}:{self.example or 1}")
+            example = f", such as {self.name}:{self.example}" if self.example else ""
+            raise HypothesisError(f"{self.name!r} needs more: {self.spelling}{example}")
+        if not isinstance(text, str):
+            raise HypothesisError(f"{self.name!r} labels a text, and was given a {type(text).__name__}")
         try:
             answer = self._function(text, **({FILE_NAME: file_name} if self.parameters.takes_file_name else {}))
+            answer = list(answer) if isinstance(answer, Iterator) else answer
         except HypothesisError as error:
             if self._is_derived:  # its parts have said who they are
                 raise
             raise HypothesisError(f"the hypothesis {self.name!r} cannot be asked: {error}") from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise HypothesisError(f"the hypothesis {self.name!r} failed: {self._describe(error)}") from error
         try:
             return Labels.of(answer, len(text), self.kind, self.names)
@@ -107,17 +117,32 @@ class Hypothesis:
     def __repr__(self) -> str:
         return f"<hypothesis {self.name}>"
 
+    def __bool__(self) -> bool:
+        raise HypothesisError(
+            f"a hypothesis such as {self.name!r} is neither true nor false; combine with &, | and ~ in place of "
+            "and, or and not, and compare twice in place of 3 <= x <= 5"
+        )
+
     def __and__(self, other: "Hypothesis") -> "Hypothesis":
         return self._joined(other, "&", _AND, conjunction)
 
     def __or__(self, other: "Hypothesis") -> "Hypothesis":
         return self._joined(other, "|", _OR, disjunction)
 
+    __hash__ = object.__hash__
+
+    def __eq__(self, value: object) -> Any:
+        """Is the label this class, or this number? Two hypotheses are equal if they are one."""
+        return self.compared("==", value) if isinstance(value, str | float | int) else self is value
+
+    def __ne__(self, value: object) -> Any:
+        return self.compared("!=", value) if isinstance(value, str | float | int) else self is not value
+
     def __invert__(self) -> "Hypothesis":
         def label(text: str, *, file_name: str) -> Labels:
             return negation(self._binary(text, file_name))
 
-        return self._derived(label, f"~{self._within(_ATOM)}", _ATOM)
+        return self._derived(label, f"~{self._within(_ATOM)}", _ATOM, "~")
 
     def __ge__(self, number: float) -> "Hypothesis":
         return self.compared(">=", number)
@@ -130,10 +155,6 @@ class Hypothesis:
 
     def __lt__(self, number: float) -> "Hypothesis":
         return self.compared("<", number)
-
-    def is_(self, value: str | float) -> "Hypothesis":
-        """Is the label this class, or this number?"""
-        return self.compared("==", value)
 
     def compared(self, sign: str, value: str | float) -> "Hypothesis":
         """Does the label compare so with a class or a number?
@@ -150,8 +171,8 @@ class Hypothesis:
             except HypothesisError as error:
                 raise HypothesisError(f"the hypothesis {self.name!r} cannot be compared: {error}") from error
 
-        spelled = quoted(value) if isinstance(value, str) else format(value, "g")
-        return self._derived(label, f"{self._within(_ATOM)} {sign} {spelled}", _COMPARISON)
+        spelled = quoted(value) if isinstance(value, str) else spell_number(value)
+        return self._derived(label, f"{self._within(_ATOM)} {sign} {spelled}", _COMPARISON, f"{sign} {value!r}")
 
     def named(self, name: str) -> "Hypothesis":
         """The same by another name."""
@@ -174,7 +195,7 @@ class Hypothesis:
             return asked.given(**before, **bound)
         made = Hypothesis(
             functools.partial(self._function, **bound),
-            name=f"{self.name}:{quoted(self.parameters.spell(bound))}",
+            name=f"{self.name}:{self._spelled(bound)}",
             kind=self.kind,
             names=self.names,
             unit=self.unit,
@@ -182,7 +203,10 @@ class Hypothesis:
             source=self.source,
             expects=self.expects,
         )
-        made.__doc__, made._origins, made._asked = self.__doc__, self._origins, (self, bound)
+        made.__doc__, made._asked = self.__doc__, (self, bound)
+        made._files, made._goes_by_file_name = self._files, self._goes_by_file_name
+        is_told = self._origin is not None and are_plain(*bound.values())
+        made._origin = f"{self._origin} {sorted(bound.items())!r}" if is_told else None
         return made
 
     def given_spelled(self, spelled: str) -> "Hypothesis":
@@ -222,29 +246,36 @@ class Hypothesis:
     @property
     def goes_by_file_name(self) -> bool:
         """Whether the name of the file that a text is from may change its labels."""
-        return any(Parameters(origin).takes_file_name for origin in self._origins)
+        return self._goes_by_file_name
 
     @property
     def fingerprint(self) -> str | None:
-        """A hash of its name and of the files that its functions are written in; None if one is not in a file alone.
+        """A hash of all that its labels depend on but the text, as far as files tell; None if they do not.
 
-        It changes whenever one of these files does, and so may its labels.
+        It changes with its function, its parameters, the file in which it is written, and how it is combined; see
+        `fingerprints.of_function`.
         """
-        digest = hashlib.sha256(self.name.encode())
-        for origin in self._origins:
-            file = inspect.getsourcefile(origin) if inspect.isfunction(origin) and not origin.__closure__ else None
-            if file is None or not Path(file).is_file():
-                return None
-            digest.update(f"{origin.__module__}.{origin.__qualname__}".encode())
-            digest.update(Path(file).read_bytes())
-        return digest.hexdigest()
+        if self._origin is None:
+            return None
+        return hashlib.sha256(repr((self._origin, self.kind, self.names)).encode()).hexdigest()
 
-    def _joined(self, other: "Hypothesis", sign: str, firmness: int, join: Callable[..., Labels]) -> "Hypothesis":
+    def _joined(self, other: Any, sign: str, firmness: int, join: Callable[..., Labels]) -> "Hypothesis":
+        if not isinstance(other, Hypothesis):
+            raise HypothesisError(
+                f"{self.name!r} {sign} {type(other).__name__}: only hypotheses combine; probe.get finds one by its "
+                "name, and probe.hypothesis makes one of a function"
+            )
+
         def label(text: str, *, file_name: str) -> Labels:
             return join(self._binary(text, file_name), other._binary(text, file_name))
 
         name = f"{self._within(firmness)} {sign} {other._within(firmness + 1)}"
-        return self._derived(label, name, firmness, other)
+        return self._derived(label, name, firmness, sign, other)
+
+    def _spelled(self, bound: dict[str, Any]) -> str:
+        if self.name == _PATTERN:
+            return quoted("".join(bound.values()), always=True)
+        return quoted(self.parameters.spell(bound))
 
     def _binary(self, text: str, file_name: str) -> Labels:
         labels = self(text, file_name=file_name)
@@ -256,21 +287,26 @@ class Hypothesis:
             )
         return labels
 
-    def _derived(self, label: Callable[..., Labels], name: str, firmness: int, *others: "Hypothesis") -> "Hypothesis":
+    def _derived(
+        self, label: Callable[..., Labels], name: str, firmness: int, operation: str, *others: "Hypothesis"
+    ) -> "Hypothesis":
         parts = (self, *others)
         made = Hypothesis(label, name=name, kind="binary", causal=all(part.causal for part in parts))
-        made._origins = tuple(origin for part in parts for origin in part._origins)
+        made._files = {file for part in parts for file in part._files}
+        made._goes_by_file_name = any(part._goes_by_file_name for part in parts)
+        told = [part.fingerprint for part in parts]
+        made._origin = f"{operation} {told}" if None not in told else None
         made._is_derived = True
         made._firmness = firmness
+        made.__doc__ = f"Is it so that {name}?\n\nMade of others; each says for itself what it means."
         return made
 
     def _within(self, firmness: int) -> str:
         """Its name as part of another, in parentheses where it would else fall apart."""
         return self.name if self._firmness >= firmness else f"({self.name})"
 
-    def _describe(self, error: Exception) -> str:
-        files = {function.__code__.co_filename for function in self._origins if inspect.isfunction(function)}
-        own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    def _describe(self, error: BaseException) -> str:
+        own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in self._files]
         where = f" in line {own[-1].lineno} of {Path(own[-1].filename).name}" if own else ""
         return f"{type(error).__name__}{where}: {error}"
 
@@ -294,7 +330,8 @@ def hypothesis(
 ) -> Hypothesis | Callable[[Callable[..., Any]], Hypothesis]:
     """Make a hypothesis of a function that takes a text and gives one label for each character.
 
-    A label is a bool (binary), a number (numeric) or a string (categorical); None or NaN where there is nothing to say.
+    A label is a bool (binary), a number (numeric; also 0 and 1, unless it is declared to be binary) or a string
+    (categorical); None or NaN where there is nothing to say.
     Label *t* says what is true once the characters up to and including *t* have been read.
 
     What the function takes beside the text are parameters of the hypothesis, spelled behind its name:

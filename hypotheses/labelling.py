@@ -1,8 +1,9 @@
 """The labels of a whole corpus: document by document, and kept on disk where that took long."""
 
 import hashlib
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+
+import regex
 
 from hypotheses import cache
 from hypotheses.hypothesis import Hypothesis
@@ -11,6 +12,8 @@ from hypotheses.labels import Labels
 MOST_CHARS = 32 << 20
 """A document that is longer is labelled in pieces."""
 
+_LAST_BLANK_LINE = regex.compile(r"(?r)\n[ \t\r]*\n")
+
 
 def label_corpus(
     asked: Hypothesis,
@@ -18,7 +21,6 @@ def label_corpus(
     corpus_sha256: str,
     *,
     use_cache: bool = True,
-    notice: Callable[[str], None] = warnings.warn,
 ) -> Labels:
     """Label the documents of a corpus, each by itself.
 
@@ -30,8 +32,7 @@ def label_corpus(
         asked: The hypothesis.
         documents: Their names and texts, in order.
         corpus_sha256: Hash of the texts and of where they begin.
-        use_cache: Whether to look for labels kept before.
-        notice: Called with a sentence if a document was labelled in pieces.
+        use_cache: Whether to look for labels kept before; those that are made are kept in any case.
 
     Returns:
         As many labels as there are characters.
@@ -41,29 +42,26 @@ def label_corpus(
     """
 
     def label() -> Labels:
-        return Labels.join(
-            [asked(piece, file_name=name) for name, text in documents for piece in _pieces(name, text, notice)]
-        )
+        return Labels.join([asked(piece, file_name=name) for name, text in documents for piece in _pieces(text)])
 
     fingerprint = asked.fingerprint
-    if not use_cache or fingerprint is None:
+    if fingerprint is None:
         return label()
     key = hashlib.sha256(f"{fingerprint} {corpus_sha256}".encode())
     if asked.goes_by_file_name:
         documents = list(documents)
         key.update("\n".join(name for name, _ in documents).encode())
-    return cache.remember(key.hexdigest(), label)
+    return cache.remember(key.hexdigest(), label, anew=not use_cache)
 
 
-def _pieces(name: str, text: str, notice: Callable[[str], None]) -> Iterator[str]:
+def _pieces(text: str) -> Iterator[str]:
     """The text as it is, or cut into pieces of at most `MOST_CHARS`."""
-    if len(text) > MOST_CHARS:
-        notice(f"{name or 'a text'} has {len(text):,} characters; it is labelled in pieces of at most {MOST_CHARS:,}")
     start = 0
     while len(text) - start > MOST_CHARS:
         stop = start + MOST_CHARS
-        ends = (text.rfind(gap, start, stop) + len(gap) for gap in ("\n\n", "\n"))
-        cut = next((end for end in ends if end > start), stop)
+        blank_line = _LAST_BLANK_LINE.search(text, start, stop)
+        end_of_line = text.rfind("\n", start, stop) + 1
+        cut = blank_line.end() if blank_line else end_of_line or stop
         yield text[start:cut]
         start = cut
     yield text[start:]

@@ -1,7 +1,7 @@
 """Labels: what a hypothesis says of each character."""
 
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -73,8 +73,8 @@ class Labels:
     def class_marks(names: Sequence[str]) -> str:
         """A mark for each class; see `marks`."""
         letters = [name[:1] for name in names]
-        if len(set(letters)) < len(letters):
-            letters = [chr(ord("a") + place) for place in range(len(letters))]
+        if len(set(letters)) < len(letters) or not all(letter.isalnum() for letter in letters):
+            letters = [*(string.ascii_letters + string.digits)[: len(names)], *"+" * len(names)][: len(names)]
         return "".join(letters)
 
     @classmethod
@@ -91,6 +91,12 @@ class Labels:
             HypothesisError: If the length is not `n_chars`, or the values are not of the kind.
         """
         labels = answer if isinstance(answer, cls) else _from_array(answer, kind, tuple(names))
+        if names and labels.kind == "categorical" and labels.names != tuple(names):
+            if unknown := sorted(set(labels.names) - set(names)):
+                raise HypothesisError(
+                    f"it gave the class {unknown[0]!r}, which is none of its names: {', '.join(names)}"
+                )
+            labels = cls(labels._places(tuple(names)), labels.kind, labels.missing, tuple(names))
         if len(labels) != n_chars:
             raise HypothesisError(
                 f"it gave {len(labels):,} labels for a text of {n_chars:,} characters; one each is due"
@@ -124,58 +130,88 @@ class Labels:
         """The values, as places among these names if they are categorical."""
         if not self.names or self.names == names:
             return self.values
-        places: NDArray[Any] = np.array([names.index(name) for name in self.names], np.int32)[self.values]
+        among = [names.index(name) if name in names else 0 for name in self.names]  # a missing label may have any name
+        places: NDArray[Any] = np.array(among, np.int32)[self.values]
         return places
 
 
 def _from_array(answer: Any, kind: Kind | None, names: tuple[str, ...]) -> Labels:
     """Labels of what a function returned: a list, an array, or anything that numpy makes one of."""
+    if isinstance(answer, Set | Mapping | str | bytes):
+        raise HypothesisError(f"it gave a {type(answer).__name__}; one label for each character is due, in one row")
     try:
-        array = _as_array(answer)
-        if array.ndim == 1 and array.dtype == object:
-            missing = np.array([label is None or label != label for label in array], bool)
-            present = np.asarray(array[~missing].tolist())
-        else:
-            missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
-            present = array[~missing] if array.ndim == 1 else array
-    except (TypeError, ValueError, RuntimeError) as error:
+        array, missing = _present(answer)
+    except HypothesisError:
+        raise
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise HypothesisError(
             f"it gave labels that do not fit one array ({error}); return one for each character"
         ) from error
-    if array.ndim != 1 or present.ndim != 1:
-        raise HypothesisError(
-            f"it gave {type(answer).__name__} of shape {array.shape}; one label for each character is due, in one row"
-        )
+    present = array[~missing]
     if len(present) and present.dtype.kind not in "biufU":
         raise HypothesisError(
             f"it gave labels such as {present.tolist()[0]!r}, which fit no kind; give bools, numbers, or names as "
             "strings"
         )
-    if kind == "categorical" or (len(present) and present.dtype.kind == "U"):
+    if kind == "categorical" or (kind is None and len(present) and present.dtype.kind == "U"):
         present, names = _places_of(present, names)
+    elif present.dtype.kind == "U":
+        raise HypothesisError(f"it gave the name {present.tolist()[0]!r}, and is declared to be {kind}")
     values: NDArray[Any] = np.zeros(len(array), present.dtype if len(present) else np.float64)
     values[~missing] = present
     inferred: Kind = "categorical" if names else "binary" if values.dtype == bool else "numeric"
     return Labels(values, kind or inferred, missing if missing.any() else None, names)
 
 
-def _as_array(answer: Any) -> NDArray[Any]:
-    """The answer as one array in which nothing has been turned into something else, such as 1 into '1'."""
-    if isinstance(answer, Iterable) and not hasattr(answer, "__array__") and not isinstance(answer, str | bytes):
+def _present(answer: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """The answer as one row, in which nothing has been turned into something else, and where labels are missing."""
+    if isinstance(answer, np.ma.MaskedArray):
+        array, missing = answer.data, np.ma.getmaskarray(answer)
+        return array, missing | (np.isnan(array) if array.dtype.kind == "f" else False)
+    if isinstance(answer, Iterable) and not hasattr(answer, "__array__"):
         answer = answer if isinstance(answer, list) else list(answer)
-        if str in (types := set(map(type, answer))) and types != {str}:
-            spelled = np.empty(len(answer), object)
-            spelled[:] = answer
-            strays = [(t, label) for t, label in enumerate(answer) if not isinstance(label, str | float | None)]
-            strays += [(t, label) for t, label in enumerate(answer) if isinstance(label, float) and label == label]
-            if strays:
-                place, label = strays[0]
-                raise HypothesisError(
-                    f"it gave names and, at character {place:,}, {label!r}; give all labels in one kind, None where "
-                    "there is nothing to say"
-                )
-            return spelled
-    return np.asarray(answer)
+        if _is_row(answer):
+            return _of_objects(answer)
+    array = np.asarray(answer)
+    if array.ndim != 1:
+        raise HypothesisError(
+            f"it gave {type(answer).__name__} of shape {array.shape}; one label for each character is due, in one row"
+        )
+    if array.dtype == object:
+        return _of_objects(array.tolist())
+    return array, np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
+
+
+def _is_row(answer: list[Any]) -> bool:
+    return not any(issubclass(each, list | tuple | np.ndarray) for each in set(map(type, answer)))
+
+
+def _of_objects(labels: list[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Labels of Python, all of one kind: True is no number, and 1 no name."""
+    there = [label is not None and label == label for label in labels]
+    kinds: dict[str, tuple[int, Any]] = {}
+    for place, (label, is_there) in enumerate(zip(labels, there, strict=True)):
+        if is_there:
+            name = "bools" if isinstance(label, bool | np.bool_) else "names" if isinstance(label, str) else "numbers"
+            kinds.setdefault(name, (place, label))
+    if len(kinds) > 1:
+        (one, _), (_, (place, label)) = list(kinds.items())[:2]
+        raise HypothesisError(
+            f"it gave {one} and, at character {place:,}, {label!r}; give all labels in one kind, None where there is "
+            "nothing to say"
+        )
+    missing = ~np.array(there, bool)
+    if "names" in kinds:
+        array: NDArray[Any] = np.array(
+            [str.__str__(label) if known else "" for label, known in zip(labels, there, strict=True)]
+        )
+        return array, missing
+    filled = np.asarray([label for label, known in zip(labels, there, strict=True) if known])
+    if filled.dtype == object and all(isinstance(label, int | float) for label in filled.tolist()):
+        filled = filled.astype(np.float64)
+    array = np.zeros(len(labels), filled.dtype)
+    array[~missing] = filled
+    return array, missing
 
 
 def _places_of(present: NDArray[Any], names: tuple[str, ...]) -> tuple[NDArray[np.int32], tuple[str, ...]]:

@@ -86,6 +86,7 @@ def read_program(text: str, language: str) -> Program:
     Raises:
         HypothesisError: If the language is none of these.
     """
+    language = language.lower()
     if language not in LANGUAGES:
         raise HypothesisError(
             f"it knows the languages {', '.join(LANGUAGES)}, not {language!r}; for others there is token:, such as "

@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 from hypotheses.text import code_points
@@ -115,7 +116,7 @@ def in_indentation(text: str) -> Labels:
 @hypothesis(
     unit="blanks",
     source=_KARPATHY,
-    expects="Cells of an LSTM trained on the Linux kernel grow with the indentation of the code.",
+    expects="In an LSTM trained on the Linux kernel, a cell was found that follows the depth of the code.",
 )
 def indentation(text: str, width: int = 1) -> Labels:
     r"""With how many tabs and spaces has the line begun, as far as it has been read?
@@ -130,15 +131,13 @@ def indentation(text: str, width: int = 1) -> Labels:
     →→b↵    c
     122000011
     """
-    return Labels(_indentation(code_points(text), max(width, 1)).astype(np.float64), "numeric")
+    return Labels(_indentation(code_points(text), _at_least_one(width)).astype(np.float64), "numeric")
 
 
 @hypothesis(
     kind="binary",
     example="2",
     source=_KARPATHY,
-    expects="Cells that are on only behind a certain depth of indentation were found in an LSTM trained on the "
-    "Linux kernel.",
 )
 def indent_at_least(text: str, depth: int, width: int = 1) -> Labels:
     r"""Has the line begun with at least so many tabs and spaces?
@@ -149,7 +148,13 @@ def indent_at_least(text: str, depth: int, width: int = 1) -> Labels:
     →→b↵→c
     .xx...
     """
-    return Labels(_indentation(code_points(text), max(width, 1)) >= depth, "binary")
+    return Labels(_indentation(code_points(text), _at_least_one(width)) >= depth, "binary")
+
+
+def _at_least_one(width: int) -> int:
+    if width < 1:
+        raise HypothesisError(f"its width is 1 or more, not {width}")
+    return width
 
 
 @njit(cache=True)

@@ -14,7 +14,7 @@ _LESS, _GREATER, _SLASH, _BANG, _QUESTION, _DASH, _EQUALS, _QUOTE, _APOSTROPHE, 
 )
 _HASH, _SPACE, _TAB, _RETURN, _BACKTICK, _TILDE, _BACKSLASH, _DOLLAR, _PERCENT = (ord(char) for char in "# \t\r`~\\$%")
 _OUTSIDE, _TAG, _ATTRIBUTE, _COMMENT = range(4)
-_ENVIRONMENT = regex.compile(r"\\(begin|end)[ \t]*+\{([^{}\n]*+)\}")
+_ENVIRONMENT = regex.compile(r"\\[\\%]|%[^\n]*+|\\(begin|end)[ \t]*+\{([^{}\n]*+)\}")
 _MATHS = ("math", "displaymath", "equation", "eqnarray", "align", "alignat", "gather", "multline", "flalign")
 
 
@@ -24,7 +24,7 @@ def in_tag(text: str) -> Labels:
 
     A tag is known to be one when `<` and what may follow it (a letter, `/`, `!` or `?`) have been read, and ends with
     `>`, which is False; not so inside the quotation marks of an attribute. Another `<` ends it, too, and so does a
-    blank line. Comments (`<!-- … -->`) count, and go on until `-->`.
+    blank line. Comments (`<!-- … -->`) count, and end at `-->` or a blank line; a CDATA section ends at its first `>`.
 
     >>> print(in_tag.mark('a < b <i x=">">c</i>'))
     a < b <i x=">">c</i>
@@ -37,7 +37,8 @@ def in_tag(text: str) -> Labels:
 def in_attribute(text: str) -> Labels:
     """Is the text, as read so far, inside an attribute of a tag, from its name to the end of its value?
 
-    The blank or sign behind the value, and its closing quotation mark, are False.
+    The blank or sign behind the value, and its closing quotation mark, are False; so is a blank before the `=`, since
+    it is not known yet that one follows.
 
     >>> print(in_attribute.mark('<a b="c d" e=f g>'))
     <a b="c d" e=f g>
@@ -84,7 +85,7 @@ def in_maths(text: str) -> Labels:
     for `math`, `displaymath`, `eqnarray`, `align`, `alignat`, `gather`, `multline` and `flalign`, also with a star.
     True once the opener has been read, False at the last character of the closer. `\$` is no opener, and nothing
     behind `%` is, up to the end of the line. What `$`, `\(` or `\[` opened ends with its paragraph, at the newline
-    that ends a blank line.
+    that ends a blank line; an environment that is left open goes on to the end of the text.
 
     >>> print(in_maths.mark(r"a $b$ \(c\) \$d"))
     a $b$ \(c\) \$d
@@ -100,8 +101,10 @@ def in_maths(text: str) -> Labels:
 def in_latex_environment(text: str, name: str = "") -> Labels:
     r"""Is the text, as read so far, between `\begin{…}` and `\end{…}` of LaTeX?
 
-    Of any environment, or of one: `in_latex_environment:itemize`. True from the brace that ends `\begin{…}`; False at
-    the one that ends `\end{…}`. An `\end` ends the last open environment of its name, and what was begun since.
+    Of any environment, or of one: `in_latex_environment:align` (also with a star), `in_latex_environment:align*`.
+    True from the brace that ends `\begin{…}`; False at the one that ends `\end{…}`. An `\end` ends the last open
+    environment of its name, and what was begun since; what is never ended goes on to the end of the text. Nothing
+    behind `%` counts, up to the end of the line.
 
     >>> in_latex_environment(r"\begin{a}b\end{a}c").marks()
     '........xxxxxxxx..'
@@ -116,6 +119,8 @@ def _environments(text: str, *names: str) -> tuple[NDArray[np.int64], NDArray[np
     n_open: dict[str, int] = {}
     spans: list[tuple[int, int, bool]] = []
     for found in _ENVIRONMENT.finditer(text):
+        if found[1] is None:  # an escape, or a comment
+            continue
         name = found[2].strip()
         if found[1] == "begin":
             opened.append((name, found.end() - 1))
@@ -123,12 +128,16 @@ def _environments(text: str, *names: str) -> tuple[NDArray[np.int64], NDArray[np
         while found[1] == "end" and n_open.get(name):
             last, start = opened.pop()
             n_open[last] -= 1
-            spans.append((start, found.end() - 1, not names or last.rstrip("*") in names))
+            spans.append((start, found.end() - 1, _is_one(last, names)))
             if last == name:
                 break
-    spans += [(start, len(text), not names or last.rstrip("*") in names) for last, start in opened]
+    spans += [(start, len(text), _is_one(last, names)) for last, start in opened]
     columns = np.array(spans, np.int64).reshape(-1, 3)
     return columns[:, 0], columns[:, 1], columns[:, 2].astype(bool)
+
+
+def _is_one(name: str, names: tuple[str, ...]) -> bool:
+    return not names or name in names or name.rstrip("*") in names
 
 
 def _spread(n_chars: int, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -165,7 +174,9 @@ def _tags(codes: NDArray[np.uint32]) -> tuple[NDArray[np.uint8], NDArray[np.int3
     blank_line = False
     for t, code in enumerate(codes):
         is_blank = code == _SPACE or code == _TAB or code == _RETURN or code == _NEWLINE
-        if state == _COMMENT:
+        if code == _NEWLINE and blank_line:
+            state = _OUTSIDE
+        elif state == _COMMENT:
             if code == _GREATER and codes[t - 1] == _DASH and codes[t - 2] == _DASH and t > less + 5:
                 state = _OUTSIDE
         elif state == _OUTSIDE:
@@ -173,8 +184,6 @@ def _tags(codes: NDArray[np.uint32]) -> tuple[NDArray[np.uint8], NDArray[np.int3
                 state, mark, valued = _TAG, 0, False
                 kind = 0 if _is_letter(code) else code
                 name, naming = code | 32, kind == 0
-        elif code == _NEWLINE and blank_line:
-            state = _OUTSIDE
         elif mark != 0:
             if code == mark:
                 mark, state, valued = 0, _TAG, False

@@ -10,15 +10,17 @@ from hypotheses.labels import Labels
 from hypotheses.sentences import read_words
 from hypotheses.text import DIGIT, WORD, code_points, traits
 
-_POINTS = tuple(ord(char) for char in ".,'")
-_SPEAKER = regex.compile(r"(?:\A|\n[ \t\r]*\n)\K[^\S\n]*+(\p{Lu}[^\n:]{0,59}+):[^\S\n]*+(?=\n|\Z)")
+_POINT, _I = ord("."), ord("I")
+_SPEAKER = regex.compile(r"(?:\A|(?:\A|\n)[ \t\r]*\n)\K[^\S\n]*+(\p{Lu}[^\n:]{0,59}+):[^\S\n]*+(?=\n|\Z)")
 
 
 @hypothesis(kind="binary")
 def in_proper_name(text: str) -> Labels:
     """Is the character in a word that begins with a capital letter, and not because a sentence begins?
 
-    Missing in the first word of a sentence, which has a capital in any case; see `sentence_start`. *I* alone is none.
+    Missing in the first word of a sentence, which has a capital in any case; see `sentence_start`. *I* is none, alone
+    or with an apostrophe behind it. Where other words have capitals, as at the beginnings of lines of verse, they
+    count, too.
 
     >>> print(in_proper_name.mark("He saw Anna. I saw"))
     He saw Anna. I saw
@@ -29,11 +31,9 @@ def in_proper_name(text: str) -> Labels:
     """
     codes = code_points(text)
     words = read_words(codes, traits(codes))
-    is_i = (codes == ord("I")) & (words.positions == 1)
-    behind_i = np.zeros(len(codes), bool)
-    behind_i[2:] = is_i[:-2] & (words.positions[1:-1] == 0) & (words.positions[2:] == 2)  # I'm, I'll
+    is_pronoun = _is_pronoun(codes, words.positions)
     missing = words.begins_sentence & (words.positions > 0)
-    return Labels(words.capitalised & ~is_i & ~behind_i, "binary", missing)
+    return Labels(words.capitalised & ~is_pronoun, "binary", missing)
 
 
 @hypothesis(kind="binary", causal=False)
@@ -57,9 +57,9 @@ def in_speaker(text: str) -> Labels:
 def in_number(text: str) -> Labels:
     """Is the text, as read so far, inside a number?
 
-    A number begins with a digit that is not part of a word before it, and goes on over letters and digits (`0x1F`,
-    `10th`) and over single points, commas and apostrophes with digits behind them. At such a point it is False, since
-    what follows is not known yet.
+    A number begins with a digit that does not stand in a word, nor behind a point behind a word that is no number
+    (`a.5`), and goes on over letters and digits (`0x1F`, `10th`) and over single points, commas and apostrophes with
+    digits behind them. At such a point it is False, since what follows is not known yet.
 
     >>> print(in_number.mark("x2 = 1,024 + 0x1F."))
     x2 = 1,024 + 0x1F.
@@ -67,6 +67,20 @@ def in_number(text: str) -> Labels:
     """
     codes = code_points(text)
     return Labels(_in_number(codes, traits(codes)), "binary")
+
+
+@njit(cache=True)
+def _is_pronoun(codes: NDArray[np.uint32], positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether the word so far is I, alone or with an apostrophe behind it."""
+    labels = np.zeros(len(codes), np.bool_)
+    is_pronoun = False
+    for t, code in enumerate(codes):
+        if positions[t] == 1:
+            is_pronoun = code == _I
+        elif positions[t] == 2:
+            is_pronoun = is_pronoun and positions[t - 1] == 0
+        labels[t] = is_pronoun
+    return labels
 
 
 @njit(cache=True)
@@ -78,7 +92,7 @@ def _in_number(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[n
             inside = False
         elif not inside and kinds[t] & DIGIT:
             inside = t == 0 or not kinds[t - 1] & WORD
-            if inside and t > 1 and codes[t - 1] in _POINTS and kinds[t - 2] & WORD:
+            if inside and t > 1 and codes[t - 1] == _POINT and kinds[t - 2] & WORD:
                 inside = labels[t - 2]  # x.2 is no number, 1.2 is one
         labels[t] = inside
     return labels

@@ -78,7 +78,7 @@ def _read(codes: NDArray[np.uint32], order: int, n_slots: int) -> tuple[NDArray[
                 n_used += 1
             p = (counts[place] + kinds[context] * p) / (counts[context] + kinds[context]) if counts[context] > 0 else p
             contexts[length], places[length] = np.uint64(context), place
-        surprisal[t] = -np.log(p)
+        surprisal[t] = max(-np.log(p), 0.0)
         for length in range(n_contexts):
             context = int(contexts[length])
             kinds[context] += counts[places[length]] == 0

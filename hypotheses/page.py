@@ -16,7 +16,7 @@ text as a hypothesis labels it.
 
 Label *t* says what is true once the characters up to and including *t* have been read. A label depends on nothing that
 comes later, unless the hypothesis is said to look ahead. In the examples, the row below a text has a mark for each
-character: `x` for True and `.` for False; for a number 0 to 9, then a to z, then `+`; for a class its first letter; `?`
+character: `x` for True and `.` for False; for a number 0 to 9, then a to z, then `+`; for a class a letter; `?`
 where there is nothing to say. `↵` is a newline, `→` a tab.
 
 Parameters stand behind a colon, those in brackets may be left away: `indent_at_least:3`, `indent_at_least:2,4`,

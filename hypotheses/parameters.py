@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hypotheses.errors import HypothesisError
@@ -10,8 +10,8 @@ from hypotheses.errors import HypothesisError
 FILE_NAME = "file_name"
 """A function that has a keyword of this name is told the name of the file that the text is from."""
 
-_QUOTES = "'\""
-_PLAIN = {"int": int, "float": float, "str": str}
+_PLAIN: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
+_BOOLS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 class Parameters:
@@ -67,8 +67,12 @@ class Parameters:
     def spell(self, bound: dict[str, Any]) -> str:
         """What is behind the name if these are given, so that `read` gives them back."""
         names = list(self._taken)
+        values = {name: value if isinstance(value, str) else spell_number(value) for name, value in bound.items()}
         in_order = list(bound) == names[: len(bound)]
-        return ",".join(str(value) if in_order else f"{name}={value}" for name, value in bound.items())
+        apart = any("," in value for value in [*values.values()][:-1])
+        if in_order and not apart and not any(self._is_named(value) for value in values.values()):
+            return ",".join(values.values())
+        return ",".join(f"{name}={values[name]}" for name in sorted(values, key=lambda name: "," in values[name]))
 
     def read(self, spelled: str) -> dict[str, Any]:
         """What was spelled, such as `3`, `3,4` or `width=4`, by name and in the types of the function.
@@ -81,16 +85,25 @@ class Parameters:
         names = list(self._taken)
         read: dict[str, Any] = {}
         for place, part in enumerate(spelled.split(",", len(names) - 1)):
-            name, equals, value = part.partition("=")
-            if not equals or name.strip() not in names:
-                name, value = names[place], part
+            name, _, value = part.partition("=") if self._is_named(part) else (names[place], "", part)
+            if name.strip() in read:
+                raise HypothesisError(f"its {name.strip()} was given twice")
             read[name.strip()] = self._convert(name.strip(), value)
         return read
+
+    def _is_named(self, part: str) -> bool:
+        name, equals, _ = part.partition("=")
+        return bool(equals) and name.strip() in self._taken
 
     def _convert(self, name: str, value: str) -> Any:
         each = self._taken[name]
         declared = each.annotation if each.annotation is not each.empty else type(each.default)
-        kind = _PLAIN.get(getattr(declared, "__name__", str(declared)), str)
+        spelled = declared if isinstance(declared, str) else getattr(declared, "__name__", "") or str(declared)
+        kind = next((_PLAIN[part.strip()] for part in spelled.split("|") if part.strip() in _PLAIN), str)
+        if kind is bool:
+            if value.strip().lower() in _BOOLS:
+                return _BOOLS[value.strip().lower()]
+            raise HypothesisError(f"its {name} is true or false, and was given as {value!r}")
         try:
             return kind(value if kind is str else value.strip())
         except ValueError:
@@ -98,9 +111,19 @@ class Parameters:
             raise HypothesisError(f"its {name} is {wanted}, and was given as {value!r}") from None
 
 
-def quoted(spelled: str) -> str:
+def few(names: Sequence[str]) -> str:
+    """The first twenty of some names, for a message."""
+    return ", ".join(names[:20]) + (f" and {len(names) - 20:,} others" if len(names) > 20 else "")
+
+
+def spell_number(value: object) -> str:
+    """A number so that reading it gives it back, 4 and not 4.0; anything else as Python has it."""
+    return repr(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
+
+
+def quoted(spelled: str, *, always: bool = False) -> str:
     """A name, parameter or class as it is spelled in an expression: in quotes if it would else be read otherwise."""
-    if spelled and not any(char.isspace() or char in "&|~()<>=!'\"" for char in spelled):
+    if spelled and not always and not any(char.isspace() or char in "&|~()<>=!'\"" for char in spelled):
         return spelled
     mark = "'" if "'" not in spelled else '"'
     return mark + spelled.replace(mark, 2 * mark) + mark

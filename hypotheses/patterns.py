@@ -1,5 +1,7 @@
 """Hypotheses without code: a pattern, or the tokens of a lexer. Both look ahead."""
 
+import math
+import time
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 
+_MOST_REPEATS = 1_000_000
 LIMIT_S = 20.0
 """How long a pattern may take for a text, in seconds, and one more for each of its megabytes."""
 
@@ -26,10 +29,14 @@ def matches_pattern(text: str, pattern: str) -> Labels:
     Matches do not overlap, the leftmost wins; what is only looked at (`(?<=…)`, `(?=…)`) is outside. A pattern that
     takes longer than 20 seconds, and one more for each megabyte of the text, is given up.
 
-    >>> print(matches_pattern.given(r"\d+").mark("a 12 b3"))
+    >>> from hypotheses.registry import get
+    >>> print(get(r"regex:\d+").mark("a 12 b3"))
     a 12 b3
     ..xx..x
     """
+    repeats = [int(count) for count in regex.findall(r"\{(?:\d*,)?(\d{1,9})\}", pattern)]
+    if math.prod(repeats) > _MOST_REPEATS:
+        raise HypothesisError(f"the pattern {pattern!r} repeats its parts too often to be read; use + or *")
     try:
         compiled = regex.compile(pattern, regex.MULTILINE)
     except (regex.error, RecursionError, OverflowError) as error:
@@ -63,10 +70,17 @@ def token(text: str, type: str, language: str = "", *, file_name: str = "") -> L
     wanted = _token_type(type)
     labels = np.zeros(len(text), bool)
     lines = text.replace("\r\n", " \n").replace("\r", "\n") + "\n"  # as lexers expect them, and nothing moved
+    deadline = _deadline(len(text))
     for start, found, value in _lexer(language, file_name).get_tokens_unprocessed(lines):
+        if time.monotonic() > deadline:
+            raise HypothesisError(f"the lexer took too long; it stands at character {start:,} of {len(text):,}")
         if found in wanted:
             labels[start : start + len(value)] = True
     return Labels(labels, "binary")
+
+
+def _deadline(n_chars: int) -> float:
+    return time.monotonic() + 3 * LIMIT_S + 20 * n_chars / 1e6
 
 
 def _token_type(name: str) -> Any:

@@ -6,15 +6,14 @@ from numpy.typing import NDArray
 
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
-from hypotheses.text import LETTER, code_points, pack, traits
+from hypotheses.text import BLANK, LETTER, code_points, pack, traits
 
 _QUOTE, _NEWLINE, _APOSTROPHE, _BACKTICK = (ord(char) for char in "\"\n'`")
 _BLANKS = (ord(" "), ord("\t"), ord("\r"))
 _SOURCE = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
 _FOUND = (
-    "Karpathy, Johnson & Li found a cell that is on inside quotes in an LSTM trained on War and Peace. In other "
-    "LSTMs trained on it, one unit in 256 reaches an AUC of .92; what a quotation is has to be kept for hundreds of "
-    "characters, so that the cell tells it better than the gates."
+    "Karpathy, Johnson & Li found a cell that is on inside quotes in an LSTM trained on War and Peace. In another "
+    "LSTM trained on it, the best of 256 cells has an AUC of .90 on held-out text (results.md)."
 )
 
 
@@ -22,10 +21,10 @@ _FOUND = (
 def in_quotes(text: str) -> Labels:
     r"""Is the text, as read so far, inside double quotes?
 
-    The opening mark is True and the closing mark False: a label says what is true once its character has been
-    read. A quotation that is left open ends with its paragraph, at the newline that ends a blank line (one of
-    spaces and tabs is blank, too). Three marks in a row, as Python has them, open a quotation that goes on over
-    blank lines up to the next three. Every other `"` opens or closes; a backslash before it changes nothing.
+    The opening mark is True and the closing mark False: a label says what is true once its character has been read. A
+    quotation that is left open ends with its paragraph, at the newline that ends a blank line (one of spaces and tabs
+    is blank, too). Outside a quotation, three marks in a row, as Python has them, open one that goes on over blank
+    lines up to the next three. Every other `"` opens or closes; a backslash before it changes nothing.
 
     >>> print(in_quotes.mark('a "b" c'))
     a "b" c
@@ -58,13 +57,15 @@ def position_in_quotes(text: str) -> Labels:
 def in_single_quotes(text: str) -> Labels:
     r"""Is the text, as read so far, inside single quotes, straight ones or ‘those of a printer’?
 
-    An apostrophe is no quotation mark. A straight mark opens if it stands behind a blank, an opening bracket, a dash,
-    another quotation mark, or at the beginning; and if a blank or a digit follows (*'90s*), it was none. It closes at
-    once behind a sign or a digit. Behind a letter it may be the apostrophe of *don't*: it is True, and the next
-    character decides; what is no letter was outside already. A word that is known to begin with an apostrophe
-    (*'tis*, *'em*, *'twas*, *'til*) is False as soon as it is complete. `‘` opens and `’` closes, which behind a
-    letter waits for the next character, too. The apostrophe of a plural (*the boys' hats*) closes. A quotation that
-    is left open ends with its paragraph, at the newline that ends a blank line.
+    An apostrophe is no quotation mark. A straight mark opens at the beginning of the text and behind a blank, a
+    bracket that opens, `<`, a dash, another quotation mark, a backtick, or one of `/ = , : ;`; and if a blank or a
+    digit follows (*'90s*), it was none. It closes at once behind a sign or a digit. Behind a letter it may be the
+    apostrophe of *don't*: it is True, and the next character decides; what is no letter was outside already. A word
+    that is known to begin with an apostrophe is False as soon as it is complete: *'tis* and its like, *'em*, *'til*,
+    *'bout*, *'cause*, *'fore*, *'gainst*, *'mongst*, *'neath*, *'scape* and some more. The English of other times has
+    others, and each opens a quotation up to the next mark or the end of the paragraph. `‘` opens and `’` closes,
+    which behind a letter waits for the next character, too. The apostrophe of a plural (*the boys' hats*) closes. A
+    quotation that is left open ends with its paragraph, at the newline that ends a blank line.
 
     >>> print(in_single_quotes.mark("a 'b' c don't 'I won't.' d"))
     a 'b' c don't 'I won't.' d
@@ -150,8 +151,9 @@ def _opened(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
 _CLIPPED = tuple(
     pack(word)
     for word in (
-        "tis", "twas", "twere", "twill", "twould", "tisn", "twasn", "em", "s", "t", "d", "ll", "re", "ve", "n", "til",
-        "bout", "cause", "gainst", "pon",
+        "tis", "twas", "twere", "twill", "twould", "tisn", "twasn", "twixt", "em", "s", "t", "d", "ll", "re", "ve", "n",
+        "til", "bout", "cause", "bove", "fore", "gainst", "mongst", "neath", "pon", "scape", "scapes", "larum",
+        "nointed", "havior", "greed", "voided", "longs",
     )
 )  # fmt: skip
 _LONGEST = 1 << 56
@@ -167,7 +169,6 @@ def _in_single(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[n
     opened = -2
     word = -1  # what has followed the opening mark, packed; -1 once it is more than one word
     line_is_blank = False
-    before = np.uint32(_NEWLINE)
     for t, code in enumerate(codes):
         is_letter = kinds[t] & LETTER != 0
         if in_doubt:  # the mark before this character closed, unless a letter follows
@@ -191,13 +192,11 @@ def _in_single(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[n
                 inside = False
         elif not inside and (code == _APOSTROPHE or code == _LEFT):
             curly = code == _LEFT
-            behind_blank = before in _BLANKS or before == _NEWLINE or before in _BEFORE_A_QUOTE
-            if curly or behind_blank:
+            if curly or t == 0 or kinds[t - 1] & BLANK or codes[t - 1] in _BEFORE_A_QUOTE:
                 inside, opened, word = True, t, 0
         elif code == _NEWLINE and line_is_blank:
             inside = False
         line_is_blank = code == _NEWLINE or (line_is_blank and code in _BLANKS)
-        before = code
         labels[t] = inside
     return labels
 

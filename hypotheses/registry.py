@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hypotheses.errors import HypothesisError
 from hypotheses.expressions import parse
-from hypotheses.files import as_hypothesis, from_file, nearest
+from hypotheses.files import as_hypothesis, from_file, is_file, nearest
 from hypotheses.hypothesis import Hypothesis
 from hypotheses.parameters import quoted
 
@@ -30,6 +30,7 @@ TOPICS = (
 )
 _IN_FILE = re.compile(r"(?P<path>.*\.py):(?P<name>\w+)(?::(?P<parameters>.*))?", re.DOTALL)
 _PATTERN = "regex:"
+_QUOTED = re.compile(r"""(?:'(?:[^']|'')*'|"(?:[^"]|"")*")\s*(?:[&|)]|$)""")
 
 
 @functools.cache
@@ -64,22 +65,24 @@ def get(spelled: str, *, language: str | None = None) -> Hypothesis:
     Raises:
         HypothesisError: If there is none of that name; the message has the nearest.
     """
+    if not isinstance(spelled, str):
+        raise HypothesisError(f"a hypothesis is found by its name; a {type(spelled).__name__} is used as it is")
     find = functools.partial(_find, language=language)
-    spelled = spelled.strip()
-    in_file = _IN_FILE.fullmatch(spelled)
-    if (in_file and Path(in_file["path"]).is_file()) or _is_a_pattern(spelled):
-        return find(spelled)
-    return parse(spelled, find)
-
-
-def _is_a_pattern(spelled: str) -> bool:
-    """Whether it is a pattern without quotes, which goes on to the end."""
-    return spelled.startswith(_PATTERN) and spelled[len(_PATTERN) :][:1] not in ("'", '"')
+    spelled = spelled.lstrip()
+    if spelled.startswith(_PATTERN) and not _QUOTED.match(spelled, len(_PATTERN)):
+        return find(spelled)  # a pattern without quotes goes on to the end
+    in_file = _IN_FILE.fullmatch(spelled.rstrip())
+    if in_file and is_file(Path(in_file["path"])) and not re.search("[&|]", in_file["parameters"] or ""):
+        return find(spelled.rstrip())
+    try:
+        return parse(spelled, find)
+    except RecursionError as error:
+        raise HypothesisError("the hypothesis has more parentheses within parentheses than can be read") from error
 
 
 def _find(spelled: str, language: str | None) -> Hypothesis:
     """The hypothesis of this name, given the parameters behind it."""
-    in_file = _IN_FILE.fullmatch(spelled)
+    in_file = None if spelled.startswith(_PATTERN) else _IN_FILE.fullmatch(spelled)
     if in_file:
         found = from_file(Path(in_file["path"]), in_file["name"])
         found = found.named(quoted(f"{in_file['path']}:{in_file['name']}"))
@@ -88,10 +91,20 @@ def _find(spelled: str, language: str | None) -> Hypothesis:
         known = registered()
         name, colon, behind = spelled.partition(":")
         if name not in known:
+            if name.partition("=")[0] in known:
+                raise HypothesisError(f"cannot read {spelled!r}; a comparison is spelled with ==")
+            if name in ("and", "or", "not") or name.replace(".", "", 1).isdecimal():
+                raise HypothesisError(
+                    f"cannot read {name!r} there; combinations are spelled with &, | and ~, and comparisons begin "
+                    "with the hypothesis, such as position_in_line >= 40"
+                )
+            if name.endswith(".py"):
+                raise HypothesisError(f"{name} is a file; name one of the functions in it, such as {name}:in_url")
             raise HypothesisError(f"no hypothesis named {name!r}; {nearest(name, list(known))}")
         found, parameters = known[name], behind if colon else None
     if parameters is not None:
-        found = found.given_spelled(parameters)
+        verbatim = spelled.startswith(_PATTERN)  # it may have commas and = in it
+        found = found.given(parameters) if verbatim else found.given_spelled(parameters)
     if language is not None and "language" in found.parameters:
         found = found.given(language=language)
     return found

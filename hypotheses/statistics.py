@@ -15,9 +15,9 @@ from hypotheses.text import code_points
 def surprisal(text: str, order: int = 5) -> Labels:
     """How surprising is the character to a character n-gram model that has learned from the text so far?
 
-    −ln p of the character, given the `order` − 1 before it (4, if nothing else is said), in a model of all orders up to
-    that, interpolated by the method of Witten and Bell, that has read what stands before it and nothing else. At the
-    beginning of a text it has yet to learn.
+    −ln p of the character, given the `order` − 1 before it (4, if nothing else is said), in a model of all orders up
+    to that, interpolated by the method of Witten and Bell, that has read what stands before it and nothing else. At
+    the beginning of a text it has yet to learn. What it learns takes memory: for each new n-gram some 50 bytes.
 
     >>> print(surprisal.mark("aaaaaaa"))
     aaaaaaa
@@ -33,7 +33,7 @@ def rare_char(text: str, share: float = 0.001) -> Labels:
     """Has the character been rare in the text so far?
 
     True if fewer than one in a thousand of the characters before it were the same (or another share: `rare_char:0.01`).
-    Missing as long as fewer characters than that have been read, since then nothing can be rare.
+    Missing among the first thousand characters (or one over the share), in which once would already be often.
 
     >>> rare_char.given(0.25).mark("aaaaba").splitlines()[1]
     '????x.'

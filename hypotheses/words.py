@@ -32,8 +32,6 @@ def in_word(text: str) -> Labels:
 @hypothesis(
     unit="characters",
     source=_BOUNDARIES,
-    expects="Units that follow how far into a word a model has read were found in LSTMs trained on English, also "
-    "without blanks.",
 )
 def position_in_word(text: str) -> Labels:
     """How many characters of the word have been read?
@@ -102,7 +100,7 @@ def sentence_start(text: str) -> Labels:
     A sentence begins with the text, behind a blank line, and where a blank follows `.`, `!`, `?` or `…`; closing
     quotation marks and brackets may stand between. A point behind a single letter or digit (an initial, *e.g.*), or
     behind a well-known abbreviation (*Mr.*, *Dr.*, *etc.*), ends no sentence. It is True from the blank that ends the
-    sentence before, to the last character of the first word.
+    sentence before, to the last character of the first word, but not at an apostrophe in it.
 
     >>> print(sentence_start.mark("Mr. X ran. He"))
     Mr. X ran. He

@@ -26,7 +26,7 @@ def test_signs_mean_what_they_mean_in_python() -> None:
         ("~(in_quotes | in_comment:python)", ~(quotes | comment)),
         ("position_in_line >= 4", get("position_in_line") >= 4),
         ("position_in_line < 4.5", get("position_in_line") < 4.5),
-        ("char_class == 'lower case'", get("char_class").is_("lower case")),
+        ("char_class == 'lower case'", get("char_class") == "lower case"),
         ("char_class != newline & in_quotes", get("char_class").compared("!=", "newline") & quotes),
     ):
         assert labels(spelled) == made(TEXT).tolist()
@@ -99,6 +99,53 @@ def test_a_pattern_alone_needs_no_quotes() -> None:
     assert sum(labels("regex:(?<=x)a", "a xa")) == 1
 
 
+def test_a_pattern_that_has_quotes_in_it_is_itself() -> None:
+    for pattern in ("'[^']*'", "x.py:12", "a ", "pattern=a", "a,b", "a|b"):
+        asked = get(f"regex:{pattern}")
+        assert asked("").tolist() == []
+        for text in (f"_{pattern}_", "'b' a a, pattern=a"):
+            expected = get("regex").given(pattern)(text).tolist()
+            assert asked(text).tolist() == get(asked.name)(text).tolist() == expected
+            assert get(f"{asked.name} | {asked.name}")(text).tolist() == expected
+
+
+def test_numbers_in_names_are_exact() -> None:
+    asked = get("position_in_line")
+    for number in (1234567, 1234568, 0.1 + 0.2, 3.0, -2):
+        made = asked >= number
+        assert get(made.name).name == made.name
+        assert float(made.name.rpartition(" ")[2]) == number
+
+
+def test_classes_that_look_like_numbers_can_be_asked() -> None:
+    classes = hypothesis(lambda text: ["007", "1.0", None])
+    assert (classes == "007")("abc").tolist() == [True, False, None]
+    assert (classes != "1.0")("abc").tolist() == [True, False, None]
+    assert (get("position_in_line") == 2)("abc").tolist() == [False, True, False]
+    assert (get("position_in_line") == "2.0")("abc").tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(("spelled", "expected"), [("true", True), ("False", False), ("no", False), ("1", True)])
+def test_true_and_false_are_read(spelled: str, expected: bool) -> None:
+    def f(text: str, strict: bool = False, n: int | None = None) -> list[bool]:
+        assert n is None or type(n) is int
+        return [strict]
+
+    assert Hypothesis(f).given_spelled(spelled)("a").tolist() == [expected]
+    assert Hypothesis(f).given_spelled(f"strict={spelled},n=3")("a").tolist() == [expected]
+    with pytest.raises(HypothesisError, match="its strict is true or false, and was given as 'maybe'"):
+        Hypothesis(f).given_spelled("maybe")
+
+
+def test_values_with_commas_and_names_in_them_are_read_back() -> None:
+    def f(text: str, words: str, n: int = 0) -> list[bool]:
+        return [words == "a,b" and n == 3 for _ in text]
+
+    made = Hypothesis(f).given("a,b", 3)
+    assert made("x").tolist() == [True]
+    assert Hypothesis(f).given_spelled(made.name.partition(":")[2].strip("'"))("x").tolist() == [True]
+
+
 def test_parameters_are_read_in_the_types_of_the_function() -> None:
     def repeats(text: str, n: int, share: float = 0.5, sign: str = "x") -> list[bool]:
         assert (type(n), type(share), type(sign)) == (int, float, str)
@@ -148,6 +195,15 @@ def test_parameters_are_read_in_the_types_of_the_function() -> None:
         ("position_in_line >=", "a number or a class behind >= is due"),
         ("in_quots & in_word", "no hypothesis named 'in_quots'; did you mean 'in_quotes'?"),
         ("in_quotes ! in_word", "cannot be read at '!'"),
+        ("position_in_line=4", "a comparison is spelled with =="),
+        ("40 <= position_in_line", "cannot read '40' there"),
+        ("not in_word", "cannot read 'not' there"),
+        ("mine.py", "mine.py is a file; name one of the functions in it"),
+        ("regex:" + "(" * 5000 + ".py:x", "cannot be read"),
+        ("~" * 5000 + "in_word", "more parentheses within parentheses"),
+        ("indent_at_least:3,depth=0", "its depth was given twice"),
+        ("indentation:0", "its width is 1 or more, not 0"),
+        ("regex:(a{1000}){1000}{1000}", "repeats its parts too often"),
         ("", "the name of a hypothesis is due, and it ends"),
         ("'mine too.py:f' & in_word", "there is no file mine too.py"),
     ],
@@ -164,6 +220,10 @@ def test_files_take_part_in_combinations(tmp_path: Path) -> None:
     assert labels(f"{path}:is_a:b", "ab") == [False, True]
     assert labels(f"'{path}:is_a' & ~vowel", "ab") == [False, False]
     assert labels(f"'{path}:is_a:b' & ~vowel", "ab") == [False, True]
+    plain = tmp_path / "mine.py"
+    plain.write_text(path.read_text(), encoding="utf-8")
+    assert labels(f"{plain}:is_a:b & ~vowel", "ab") == [False, True]
+    assert get(f"{plain}:is_a:b & vowel").name == f"{plain}:is_a:b & vowel"
 
 
 def test_the_language_goes_to_those_that_ask_for_one() -> None:

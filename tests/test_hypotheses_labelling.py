@@ -1,6 +1,7 @@
 """Labels of whole corpora: document by document, in pieces, and kept on disk; and what they are like."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,53 @@ def test_another_text_or_function_is_labelled_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("slow")
+def test_what_differs_in_anything_is_not_taken_for_the_same(tmp_path: Path) -> None:
+    """Two functions of one file, parameters, names, combinations, kinds, defaults."""
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "f = lambda text: [c == 'a' for c in text]\ng = lambda text: [c == 'b' for c in text]\n"
+        "each = [lambda text, x=x: [c == x for c in text] for x in 'ab']\nthird, fourth = each\n"
+        "def code(text): return [int(c == 'a') for c in text]\n"
+    )
+    words = get("in_word")
+    asked = [
+        *(get(f"{path}:{name}").named("x") for name in ("f", "g", "third", "fourth")),
+        (words & get("vowel")).named("x"),
+        (words | get("vowel")).named("x"),
+        *(get("indent_at_least").given(depth).named("x") for depth in (0, 9)),
+        words,
+        ~words,
+        (get("position_in_line") >= 3).named("x"),
+        (get("position_in_line") >= 3.5).named("x"),
+    ]
+    for each in asked:
+        assert label(CORPUS, each).tolist() == label(CORPUS, each, use_cache=False).tolist()
+    for each in asked:
+        assert label(CORPUS, each).tolist() == label(CORPUS, each, use_cache=False).tolist()
+    assert len({each.fingerprint for each in asked}) == len(asked)
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_module_beside_the_file_belongs_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, beside = tmp_path / "mine.py", tmp_path / "what_i_need.py"
+    path.write_text("import what_i_need\ndef f(text): return [c == what_i_need.LETTER for c in text]\n")
+    for letter in "ab":
+        monkeypatch.delitem(sys.modules, "what_i_need", raising=False)
+        beside.write_text(f"LETTER = {letter!r}{' ' * ord(letter)}\n")
+        assert label(CORPUS, get(f"{path}:f")).tolist() == [char == letter for char in CORPUS.text()]
+
+
+@pytest.mark.usefixtures("slow")
+def test_what_is_labelled_anew_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("from pathlib import Path\ndef f(text): return [c in Path('letters').read_text() for c in text]\n")
+    for letters, use_cache, expected in (("a", True, "a"), ("b", True, "a"), ("b", False, "b"), ("a", True, "b")):
+        Path("letters").write_text(letters)
+        found = label(CORPUS, get(f"{path}:f"), use_cache=use_cache).tolist()
+        assert found == [char == expected for char in CORPUS.text()]
+
+
+@pytest.mark.usefixtures("slow")
 def test_what_is_not_whole_or_not_in_a_file_is_labelled_anew(tmp_path: Path) -> None:
     asked = counting(tmp_path / "mine.py", "char == 'a'")
     label(CORPUS, get(asked))
@@ -115,6 +163,35 @@ def test_a_long_document_is_labelled_in_pieces_that_end_behind_blank_lines(monke
     assert told == ["long.txt has 26 characters; it is labelled in pieces of at most 10"]
     with pytest.warns(UserWarning, match="in pieces"):
         label(Corpus.from_texts([text]), get("in_word"))
+
+
+@pytest.mark.parametrize(
+    ("text", "lengths"),
+    [
+        ("abc\ndef\nghi\njkl\n", [8, 8]),
+        ("ab\r\n\r\ncd\r\nefgh", [6, 8]),
+        ("ab\n \t\ncd\nefgh", [6, 7]),
+        ("a" * 25, [10, 10, 5]),
+        ("a\n\nb\n\ncdefgh", [6, 6]),
+    ],
+)
+def test_pieces_end_behind_the_last_blank_line_that_fits(
+    monkeypatch: pytest.MonkeyPatch, text: str, lengths: list[int]
+) -> None:
+    monkeypatch.setattr(labelling, "MOST_CHARS", 10)
+    seen = []
+
+    def mark_ends(piece: str) -> list[bool]:
+        seen.append(len(piece))
+        return [True] * len(piece)
+
+    label(Corpus.from_texts([text]), hypothesis(mark_ends), notice=lambda sentence: None)
+    assert seen == lengths
+
+
+def test_numbers_that_are_only_0_and_1_are_told() -> None:
+    with pytest.warns(UserWarning, match="gives 0 and 1, which are taken for numbers"):
+        label(CORPUS, hypothesis(lambda text: [0, 1] * (len(text) // 2)))
 
 
 def test_labels_and_their_runs_are_counted() -> None:

@@ -12,9 +12,16 @@ from hypothesis import strategies as st
 from hypotheses import registry
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
-from hypotheses.labels import Labels
+from hypotheses.labels import KINDS, Labels
 from hypotheses.registry import get, registered
 
+VARIANTS = (
+    "in_comment:python", "in_comment:c", "in_string:c", "in_docstring:python", "in_if_condition:python",
+    "in_if_condition:c",
+    "in_function_body:python", "in_function_body:c", "in_preprocessor:c", "expression_depth:c", "indentation:4",
+    "indent_at_least:1,2", "surprisal:2", "rare_char:0.2", "in_latex_environment:a",
+    "in_quotes & ~in_comment | position_in_line >= 3",
+)  # fmt: skip
 every_hypothesis = pytest.mark.parametrize("name", [each.spelling_to_try for each in registered().values()])
 openers = (
     "\" ' \"\"\" ''' \\ # #include # // /* */ \0 x don't ; { } : ( ) [ ] [[ ]] {{ }} é 😀 \ufeff \ud800 "
@@ -41,7 +48,9 @@ def test_there_is_one_label_for_each_character(name: str, text: str) -> None:
     assert bool(asked.unit) == (labels.kind == "numeric")
 
 
-@pytest.mark.parametrize("name", [each.spelling_to_try for each in registered().values() if each.causal])
+@pytest.mark.parametrize(
+    "name", [each.spelling_to_try for each in registered().values() if each.causal] + list(VARIANTS)
+)
 @given(text=texts)
 def test_a_causal_label_does_not_see_the_future(name: str, text: str) -> None:
     asked = get(name)
@@ -134,6 +143,8 @@ def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, content: str, compla
         ("return [1.0, float('inf'), 0]", "finite numbers"),
         ("return None", r"of shape \(\)"),
         ("return text[7]", r"failed: IndexError in line 3 of mine.py"),
+        ("return (text[t + 1] for t in range(9))", r"failed: IndexError in line 3 of mine.py"),
+        ("raise SystemExit(3)", r"failed: SystemExit in line 3 of mine.py"),
     ],
 )
 def test_wrong_labels_are_told_in_the_users_terms(tmp_path: Path, body: str, complaint: str) -> None:
@@ -148,7 +159,12 @@ def test_kinds_are_inferred_or_declared_and_labels_may_be_missing() -> None:
     declared = hypothesis(kind="binary")(lambda text: [1, 0])("ab")
     assert declared.kind == "binary"
     assert declared.values.tolist() == [True, False]
-    for answer in ([None, 2, 5], [float("nan"), 2.0, 5.0], np.array([np.nan, 2, 5])):
+    for answer in (
+        [None, 2, 5],
+        np.ma.masked_array([1, 2, 5], np.array([True, False, False])),
+        [float("nan"), 2.0, 5.0],
+        np.array([np.nan, 2, 5]),
+    ):
         labels = Labels.of(answer, 3)
         assert labels.kind == "numeric"
         assert labels.present.tolist() == [False, True, True]
@@ -164,6 +180,14 @@ def test_kinds_are_inferred_or_declared_and_labels_may_be_missing() -> None:
     assert (named.tolist(), named.names) == (["y", None, "z"], ("z", "y"))
     assert hypothesis(names=("z", "y"))(lambda text: [1, 0])("ab").tolist() == ["y", "z"]
     assert hypothesis(lambda text: (char == "a" for char in text))("ab").tolist() == [True, False]
+    for kind in KINDS:
+        if kind != "categorical":
+            with pytest.raises(HypothesisError, match=f"gave the name '5', and is declared to be {kind}"):
+                Labels.of(["5", "10"], 2, kind)
+    assert Labels.of([10**30, None], 2).tolist() == [1e30, None]
+    assert Labels.of(["a\0", "a"], 2).tolist()[1] == "a"
+    with pytest.raises(HypothesisError, match="has names of classes, and is declared to be binary"):
+        hypothesis(kind="binary", names=("a",))(lambda text: [])
     with pytest.raises(HypothesisError, match="label 'x', which is none of its names: z, y"):
         hypothesis(names=("z", "y"))(lambda text: ["x"])("a")
     with pytest.raises(HypothesisError, match="label .*2.* is not binary"):
@@ -187,7 +211,12 @@ def test_bools_with_missing_ones_are_binary(answer: object) -> None:
         (Labels(np.array(["a", "b"]), "numeric"), "one row of bools or numbers"),
         (Labels(np.zeros(2), "categorical"), "the label 0.0 at character 0, and there are 0 names"),
         (Labels(np.zeros(2), "numeric", np.zeros(3, bool)), "says of 3 whether they are missing"),
-        ([1, "a"], "names and, at character 0, 1; give all labels in one kind"),
+        ([1, "a"], "numbers and, at character 1, .a.; give all labels in one kind"),
+        ([True, 2], "bools and, at character 1, 2"),
+        (np.array([1, "a"], object), "numbers and, at character 1, 'a'"),
+        ({0: True, 1: False}, "gave a dict"),
+        ({True, False}, "gave a set"),
+        ("ab", "gave a str"),
         (["a", 2.5], "names and, at character 1, 2.5"),
         (Labels(np.array([0, 2], np.int32), "categorical", names=("a", "b")), "the label 2 at character 1"),
         ([None, [1, 2]], "shape|fit one array"),
@@ -197,6 +226,37 @@ def test_bools_with_missing_ones_are_binary(answer: object) -> None:
 def test_answers_that_are_no_labels_are_refused(answer: object, complaint: str) -> None:
     with pytest.raises(HypothesisError, match=complaint):
         Labels.of(answer, 2)
+
+
+def test_the_line_of_a_partial_or_a_callable_is_told(tmp_path: Path) -> None:
+    content = (
+        "from functools import partial\nclass K:\n    def __call__(self, text):\n        return text[99]\nk = K()\n"
+    )
+    path = write(tmp_path, content + "def bad(text, x): return text[x]\nb = partial(bad, x=99)\n")
+    for name, line in (("k", 4), ("b", 6)):
+        with pytest.raises(HypothesisError, match=f"failed: IndexError in line {line} of mine.py"):
+            get(f"{path}:{name}")("abc")
+    with pytest.raises(HypothesisError, match=r"has no hypothesis named 'bat'; did you mean 'bad'\?"):
+        get(f"{path}:bat")
+
+
+def test_a_file_may_import_what_stands_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "beside.py").write_text("LETTER = 'a'\n")
+    path = write(tmp_path, "from beside import LETTER\ndef f(text): return [c == LETTER for c in text]\n")
+    assert get(f"{path}:f")("ab").tolist() == [True, False]
+
+
+def test_a_hypothesis_is_not_silently_taken_for_true_or_false() -> None:
+    asked = get("position_in_line")
+    for misuse in (lambda: asked and asked, lambda: not asked, lambda: 3 <= asked <= 5):
+        with pytest.raises(HypothesisError, match="combine with &, | and ~ in place of and, or and not"):
+            misuse()
+    with pytest.raises(HypothesisError, match="only hypotheses combine"):
+        get("in_quotes") & "in_word"  # type: ignore[operator]
+    with pytest.raises(HypothesisError, match="labels a text, and was given a int"):
+        get("in_quotes")(3)  # type: ignore[arg-type]
+    assert get("in_quotes") in {get("in_quotes"): 1}
+    assert get("in_quotes") != None  # noqa: E711
 
 
 def test_a_file_may_have_dataclasses_and_callables(tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from probe.cli.options import EncodingOption, JsonOption, LanguageOption, NewlinesOption, NoCacheOption, RangeOption
-from probe.cli.show import Cell, progress, say, show_rows, warn
+from probe.cli.options import EncodingOption, JsonOption, LanguageOption, NewlinesOption, NoCacheOption
+from probe.cli.show import Cell, progress, say, show_rows, to_standard_error, warn
 from probe.cli.sources import ends
+
+_MOST_ROWS = 20
 
 if TYPE_CHECKING:
     from activations.corpus import Corpus
@@ -21,7 +23,9 @@ def hypotheses(
         str | None,
         Option(help="One hypothesis: its definition, or the texts as it labels them.", show_default=False),
     ] = None,
-    part: RangeOption = None,
+    part: Annotated[
+        str | None, Option("--range", help="The passage to show: from:to in characters.", show_default=False)
+    ] = None,
     chars: Annotated[
         int, Option(min=1, help="How many characters of the text to show, if no --range is given.")
     ] = 1500,
@@ -43,7 +47,8 @@ def hypotheses(
     from hypotheses.registry import get, registered
 
     if show is None:
-        show_rows(_table(list(registered().values()), texts, as_json, encoding, newlines, no_cache), as_json=as_json)
+        asked_all = [_in_language(each, language) for each in registered().values()]
+        show_rows(_table(asked_all, texts, as_json, encoding, newlines, no_cache), as_json=as_json)
         return
     asked = get(show, language=language)
     if not texts:
@@ -68,10 +73,8 @@ def _table(
     from hypotheses.summary import summarise
 
     if not texts:
-        keys = ("hypothesis", "summary") if not as_json else None
-        rows = [_described(each) for each in asked]
-        return [{key: row[key] for key in keys or row} for row in rows]
-    rows = []
+        return [_described(each) if as_json else _listed(each) for each in asked]
+    rows: list[dict[str, Cell]] = []
     corpus = Corpus.read(*texts, encoding=encoding, newlines=newlines)
     with progress("labelling") as report:
         for n_done, each in enumerate(asked):
@@ -79,7 +82,8 @@ def _table(
             if each.parameters.required:
                 continue
             try:
-                found = summarise(label(corpus, each, use_cache=not no_cache, notice=warn))
+                with to_standard_error():
+                    found = summarise(label(corpus, each, use_cache=not no_cache, notice=warn))
             except HypothesisError as error:
                 warn(str(error))
                 continue
@@ -97,6 +101,16 @@ def _table(
                 }
             )
     return rows
+
+
+def _in_language(asked: "Hypothesis", language: str | None) -> "Hypothesis":
+    return asked.given(language=language) if language is not None and "language" in asked.parameters else asked
+
+
+def _listed(asked: "Hypothesis") -> dict[str, Cell]:
+    ahead = " (looks ahead)" if not asked.causal else ""
+    kind = asked.unit or asked.kind or ""
+    return {"hypothesis": asked.spelling, "labels": kind, "asks": asked.summary + ahead}
 
 
 def _described(asked: "Hypothesis") -> dict[str, Cell]:
@@ -136,7 +150,7 @@ def _label(
     from analyses.alignment import label
 
     corpus = Corpus.read(*texts, encoding=encoding, newlines=newlines)
-    with progress(f"labelling by {asked.name}"):
+    with progress(f"labelling by {asked.name}"), to_standard_error():
         return corpus, label(corpus, asked, use_cache=not no_cache, notice=warn)
 
 
@@ -160,6 +174,10 @@ def _show(asked: "Hypothesis", corpus: "Corpus", labels: "Labels", part: str | N
     missing = None if labels.missing is None else labels.missing[start:stop]
     show_passage(corpus.text(start, stop), Labels(labels.values[start:stop], labels.kind, missing, labels.names))
     say(f"\n{asked.name}, characters {start:,} to {stop:,} above; below, all {len(corpus):,}")
-    show_rows(summary.rows(), as_json=False)
+    show_rows(summary.rows()[:_MOST_ROWS], as_json=False)
+    if len(summary.counts) > _MOST_ROWS:
+        say(f"and {len(summary.counts) - _MOST_ROWS:,} other labels")
+    if not any(each.n_chars for each in summary.counts if each.label != "False") and summary.counts:
+        say(f"{asked.name} is True nowhere in this text")
     if asked.unit:
         say(f"in {asked.unit}")

@@ -24,7 +24,12 @@ LanguageOption = Annotated[
     ),
 ]
 NoCacheOption = Annotated[
-    bool, Option("--no-cache", help="Label anew, even if slow labels of this text were kept on disk.")
+    bool,
+    Option(
+        "--no-cache",
+        help="Label anew, and keep that. Labels that took long are kept on disk, and found again unless the text, the "
+        "hypothesis's file or a module beside it has changed.",
+    ),
 ]
 SitesOption = Annotated[
     str | None,

@@ -32,20 +32,21 @@ def show_passage(text: str, labels: Labels) -> None:
         labels: Of its characters.
     """
     console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
+    if not console.is_terminal or console.color_system in (None, "standard"):  # too few colours
         for line, marks in _lines(text, labels.marks()):
             console.print(Text(f"{line}\n{marks}"))
         if labels.kind == "categorical":
             meanings = zip(Labels.class_marks(labels.names), labels.names, strict=True)
-            console.print(Text("\n" + ", ".join(f"{mark} {name}" for mark, name in meanings)))
+            shown = [f"{mark} {''.join(map(_visible, name))}" for mark, name in meanings if mark != "+"]
+            console.print(Text("\n" + ", ".join(shown)))
         return
-    shown = Text(no_wrap=False)
+    coloured = Text(no_wrap=False)
     styles = _styles(labels)
     for char, style in zip(text, styles, strict=True):
-        shown.append(_visible(char), style)
+        coloured.append(_visible(char), style)
         if char == "\n":
-            shown.append("\n")
-    console.print(shown)
+            coloured.append("\n")
+    console.print(coloured)
     console.print(_legend(labels))
 
 
@@ -88,8 +89,10 @@ def _legend(labels: Labels) -> Text:
     if labels.kind == "binary":
         legend.append(" True ", _TRUE).append(" False")
     elif labels.kind == "categorical":
-        for place in np.unique(labels.values[labels.present]).tolist():
-            legend.append(f" {labels.names[place]} ", _CLASSES[place % len(_CLASSES)]).append(" ")
+        for place in np.unique(labels.values[labels.present]).tolist()[: len(_CLASSES)]:
+            legend.append(f" {''.join(map(_visible, labels.names[place]))} ", _CLASSES[place % len(_CLASSES)]).append(
+                " "
+            )
     else:
         lowest, highest = _span(labels)
         legend.append(f"{lowest:g} ")

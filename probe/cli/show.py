@@ -4,7 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -24,6 +24,11 @@ def say(sentence: str, *, quiet: bool = False) -> None:
 def warn(sentence: str) -> None:
     """Print a sentence on standard error, where it does not disturb a script."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(sentence, markup=False, emoji=False)
+
+
+def to_standard_error() -> AbstractContextManager[object]:
+    """While it lasts, what a user's function prints does not get among the results."""
+    return redirect_stdout(sys.stderr)
 
 
 @contextmanager
@@ -89,4 +94,6 @@ def _format(value: Cell, digits: int) -> str:
     value = _finite(value)
     if value is None:
         return "–"
+    if isinstance(value, str):  # nothing that moves the cursor, or does worse
+        return "".join(char if char.isprintable() else "·" for char in value)
     return f"{value:.{digits}f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

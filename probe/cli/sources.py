@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probe.cli.show import warn
+from probe.cli.show import to_standard_error, warn
 
 if TYPE_CHECKING:
     from activations.blocks import Source
@@ -77,7 +77,8 @@ def ask(source: "Source", hypothesis: str, language: str | None, no_cache: bool)
     from hypotheses.registry import get
 
     asked = get(hypothesis, language=language)
-    return target(source.corpus, asked, selection=source.selection, use_cache=not no_cache, notice=warn)
+    with to_standard_error():
+        return target(source.corpus, asked, selection=source.selection, use_cache=not no_cache, notice=warn)
 
 
 @contextmanager
