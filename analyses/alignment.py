@@ -61,6 +61,14 @@ class Target:
         """The labels and parts of a block's rows: row *t* has read character *t*, and so has label *t*."""
         return self._rows(block.places)
 
+    def stretches(self, block: Block) -> NDArray[np.int64]:
+        """(n_chars,) the stretch that each of a block's rows belongs to; -1 where the label is missing."""
+        place = block.places
+        stretches = self.split.stretch(np.arange(place.start, place.stop, place.step))
+        if self.labels.missing is not None:
+            stretches[self.labels.missing[place]] = -1
+        return stretches
+
     @property
     def all_rows(self) -> Rows:
         """The labels and parts of all characters that are used."""

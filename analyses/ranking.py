@@ -1,5 +1,6 @@
 """Which units respond most to a hypothesis: one unit against one label."""
 
+import functools
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
@@ -9,8 +10,10 @@ from activations.blocks import Source
 from activations.units import Site, Unit
 from analyses.alignment import AnyHypothesis, Target, ask
 from analyses.scores import aucs, correlations
+from analyses.significance import auc_spread, evidence, q_values, r_spread
 from analyses.splits import TEST, TRAIN
 
+_ENOUGH_RUNS = 50
 Progress = Callable[[int, int], None]
 
 
@@ -26,6 +29,14 @@ class RankedUnit:
             silent where the label is True.
         test: The same on held-out characters, turned the way the training characters say: above chance (.5 for
             AUC, 0 for r) if what was found in training holds.
+        low: The lower end of a 95 % interval about `test`, from drawing the test stretches anew; NaN if they are fewer
+            than 4.
+        high: Its upper end.
+        p: How often a unit that has nothing to do with the label would seem to have as much, on all stretches; see
+            `significance.evidence`.
+        q: The share of false ones to expect among the units with a `p` as small as this (Benjamini & Hochberg), of all
+            units that were ranked together.
+        n_effective: How many independent characters would be as much evidence as these.
         direction: +1 if the unit is higher where the label is higher, −1 if lower, on training characters.
     """
 
@@ -33,6 +44,11 @@ class RankedUnit:
     score: float
     raw: float
     test: float
+    low: float
+    high: float
+    p: float
+    q: float
+    n_effective: float
     direction: int
 
 
@@ -49,6 +65,7 @@ class Ranking:
         auc_error: How far an AUC may be from the exact one, because activations in float32 are counted in bins; 0 if
             none are.
         prevalence: Share of labelled characters whose label is True; None for a numeric label.
+        n_test_runs: Unbroken stretches of held-out characters whose label is True; None for a numeric label.
     """
 
     hypothesis: str
@@ -58,8 +75,17 @@ class Ranking:
     n_test: int
     auc_error: float
     prevalence: float | None
+    n_test_runs: int | None
 
-    def rows(self, top: int | None = None) -> list[dict[str, str | float | int]]:
+    @property
+    def warning(self) -> str | None:
+        """What makes the scores uncertain, as a sentence; None if nothing does."""
+        if self.n_test_runs is None or self.n_test_runs >= _ENOUGH_RUNS:
+            return None
+        runs = f"{self.n_test_runs} run{'s' if self.n_test_runs != 1 else ''}"
+        return f"{self.hypothesis} is True in only {runs} of held-out characters, so that their scores are uncertain"
+
+    def rows(self, top: int | None = None) -> list[dict[str, str | float | int | None]]:
         """The first `top` units as the rows that `probe rank --json` prints."""
         return [
             {
@@ -69,6 +95,11 @@ class Ranking:
                 "score": each.score,
                 self.method: each.raw,
                 f"{self.method}_test": each.test,
+                "low": each.low,
+                "high": each.high,
+                "p": each.p,
+                "q": each.q,
+                "n_effective": None if np.isnan(each.n_effective) else round(each.n_effective),
                 "direction": each.direction,
             }
             for each in self.units[:top]
@@ -77,7 +108,8 @@ class Ranking:
     def __str__(self) -> str:
         lines = [f"units for {self.hypothesis}, by {self.method} on {self.n_train:,} characters"]
         lines += [
-            f"{each.unit!s:>22}  score {each.score:.3f}  {self.method} {each.raw:+.3f}  held out {each.test:+.3f}"
+            f"{each.unit!s:>22}  score {each.score:.3f}  {self.method} {each.raw:+.3f}  held out {each.test:+.3f} "
+            f"({each.low:+.3f} to {each.high:+.3f})  q {each.q:.1g}"
             for each in self.units[:10]
         ]
         return "\n".join(lines)
@@ -88,6 +120,7 @@ def rank(
     hypothesis: AnyHypothesis | Target,
     *,
     sites: Collection[Site] | None = None,
+    seed: int = 0,
     progress: Progress = lambda done, total: None,
 ) -> Ranking:
     """Rank units by how well each of them alone tells a label.
@@ -99,6 +132,7 @@ def rank(
         source: A recording or live activations.
         hypothesis: Its name, a function, or a target made before.
         sites: Where to look; None is everywhere.
+        seed: Of the bootstrap.
         progress: Called with the characters done and their number.
 
     Raises:
@@ -107,29 +141,62 @@ def rank(
     """
     asked = ask(source, hypothesis)
     chosen = sorted(source.sites if sites is None else sites)
-    measure = aucs if asked.kind == "binary" else correlations
-    scores = measure(source, asked, chosen, progress)
-    chance = 0.5 if asked.kind == "binary" else 0.0
-    units = [
-        _ranked(Unit(site, index), raw, train, test, chance)
-        for site in chosen
-        for index, (train, test, raw) in enumerate(zip(*(part.tolist() for part in scores[site][:3]), strict=True))
-    ]
+    is_binary = asked.kind == "binary"
+    with source.rereadable(chosen) as activations:
+        scores = (aucs if is_binary else correlations)(activations, asked, chosen, progress)
+    chance = 0.5 if is_binary else 0.0
+    units = [Unit(site, index) for site in chosen for index in range(source.sites[site])]
+    everything = [scores[site] for site in chosen]
+    train, test, raw = (np.concatenate([each[part] for each in everything]) for part in range(3))
+    evidences = [evidence(each.sums) for each in everything]
+    p, n_effective = (np.concatenate([each[part] for each in evidences]) for part in range(2))
+    held_out = np.arange(asked.split.n_stretches) % asked.split.n_folds == asked.split.fold
+    spreads = [(auc_spread if is_binary else r_spread)(each.sums.of(held_out), seed) for each in everything]
+    below, above = (np.concatenate([each[part] for each in spreads]) for part in range(2))
+    ranked = map(
+        functools.partial(_ranked, chance=chance),
+        units,
+        *(array.tolist() for array in (raw, train, test, test + below, test + above, p, q_values(p), n_effective)),
+    )
     labels, parts = asked.all_rows
+    positive = (parts == TEST) & (labels == 1)
     return Ranking(
         hypothesis=asked.hypothesis,
-        method="auc" if asked.kind == "binary" else "r",
-        units=tuple(sorted(units, key=lambda each: (np.isnan(each.score), -each.score))),
+        method="auc" if is_binary else "r",
+        units=tuple(sorted(ranked, key=lambda each: (np.isnan(each.score), -each.score))),
         n_train=int((parts == TRAIN).sum()),
         n_test=int((parts == TEST).sum()),
         auc_error=max(float(np.nan_to_num(scores[site].error).max()) for site in chosen),
-        prevalence=float(labels[parts >= 0].mean()) if asked.kind == "binary" else None,
+        prevalence=float(labels[parts >= 0].mean()) if is_binary else None,
+        n_test_runs=int((np.diff(positive, prepend=False) & positive).sum()) if is_binary else None,
     )
 
 
-def _ranked(unit: Unit, raw: float, train: float, test: float, chance: float) -> RankedUnit:
+def _ranked(
+    unit: Unit,
+    raw: float,
+    train: float,
+    test: float,
+    low: float,
+    high: float,
+    p: float,
+    q: float,
+    n_effective: float,
+    *,
+    chance: float,
+) -> RankedUnit:
     direction = -1 if train < chance else 1
-    score = abs(train - chance) / (1 - chance)
+    if direction < 0:
+        test, low, high = (2 * chance - each for each in (test, high, low))
     return RankedUnit(
-        unit=unit, score=score, raw=raw, test=test if direction > 0 else 2 * chance - test, direction=direction
+        unit=unit,
+        score=abs(train - chance) / (1 - chance),
+        raw=raw,
+        test=test,
+        low=max(low, 2 * chance - 1),
+        high=min(high, 1.0),
+        p=p,
+        q=q,
+        n_effective=n_effective,
+        direction=direction,
     )

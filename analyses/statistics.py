@@ -82,6 +82,21 @@ class ValueCounts:
         self.counts += other.counts
 
 
+@njit(cache=True)
+def place_of_bits(bits: int) -> int:
+    """The place of a float16 with these bits among all of them in ascending order; both zeros have the same."""
+    return 0x8000 + bits if bits < 0x8000 else 0x10000 - bits
+
+
+@njit(cache=True)
+def place_in_bins(place: float) -> int:
+    """The bin of a value that is so many bins near the mean away from that."""
+    if abs(place) >= _NEAR:
+        far = min(_NEAR + 64 * np.log2(abs(place) / _NEAR), _FARTHEST)
+        place = far if place > 0 else -far
+    return int(np.floor(place)) + N_VALUES // 2
+
+
 @njit(parallel=True, cache=True)
 def _count(bits: NDArray[np.uint16], groups: NDArray[np.int8], counts: NDArray[np.uint32]) -> bool:
     """Count float16 values by their place in ascending order; False if one is not a number."""
@@ -93,8 +108,7 @@ def _count(bits: NDArray[np.uint16], groups: NDArray[np.int8], counts: NDArray[n
             if value & 0x7FFF > _INFINITE:
                 n_not_numbers += 1
             if groups[t] >= 0:
-                place = 0x8000 + value if value < 0x8000 else 0x10000 - value  # so that both zeros are 0x8000
-                counts[groups[t], unit, place] += 1
+                counts[groups[t], unit, place_of_bits(value)] += 1
     return n_not_numbers == 0
 
 
@@ -115,10 +129,7 @@ def _count_in_bins(
             if np.isnan(place):
                 n_not_numbers += 1
             elif groups[t] >= 0:
-                if abs(place) >= _NEAR:
-                    far = min(_NEAR + 64 * np.log2(abs(place) / _NEAR), _FARTHEST)
-                    place = far if place > 0 else -far
-                counts[groups[t], unit, int(np.floor(place)) + N_VALUES // 2] += 1
+                counts[groups[t], unit, place_in_bins(place)] += 1
     return n_not_numbers == 0
 
 

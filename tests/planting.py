@@ -1,8 +1,18 @@
 """What is planted in the recordings that tests generate, and models made by hand."""
 
-import torch
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+
+from activations.blocks import Block
+from activations.corpus import Corpus
 from activations.models.char_rnn import CharRNN, ModelConfig
+from activations.selection import Selection
 from activations.units import Site, Unit
 from activations.vocab import Vocabulary
 
@@ -21,3 +31,41 @@ def random_model(text: str, seed: int = 0, *, gain: float = 1.0, **config: str |
     for weight in model.rnn.parameters():
         weight.data *= gain
     return model.eval()
+
+
+class Arrays:
+    """A source of activations that are at hand, of a text that says nothing."""
+
+    def __init__(self, values: Mapping[Site, NDArray[Any]], text: str | None = None) -> None:
+        n_chars = len(next(iter(values.values())))
+        self.corpus = Corpus.from_texts([text or "a" * n_chars])
+        self.selection = Selection.of(n_chars)
+        self.sites = {site: array.shape[1] for site, array in values.items()}
+        self._values = dict(values)
+
+    def dtype(self, site: Site) -> np.dtype[Any]:
+        return self._values[site].dtype
+
+    def blocks(self, sites: Collection[Site] | None = None, n_chars: int = 1000) -> Iterator[Block]:
+        """In blocks, the last first."""
+        chosen = list(self.sites if sites is None else sites)
+        for start in reversed(range(0, len(self.corpus), n_chars)):
+            yield Block(0, start, {site: self._values[site][start : start + n_chars].copy() for site in chosen})
+
+    @contextmanager
+    def rereadable(
+        self, sites: Collection[Site], progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> Iterator["Arrays"]:
+        yield self
+
+
+def in_runs(rng: np.random.Generator, n_chars: int, mean: float) -> NDArray[np.bool_]:
+    """Labels in runs whose lengths are geometric."""
+    lengths = rng.geometric(1 / mean, size=int(4 * n_chars / mean) + 10)
+    return np.repeat(np.arange(len(lengths)) % 2 == rng.integers(2), lengths)[:n_chars]
+
+
+def drifting(rng: np.random.Generator, n_chars: int, n_units: int, time_constant: float) -> NDArray[np.float32]:
+    """Units that forget slowly, and have nothing to do with anything."""
+    keep = np.exp(-1 / time_constant)
+    return np.asarray(lfilter([1], [1, -keep], rng.normal(size=(n_chars, n_units)), axis=0), np.float32)

@@ -61,7 +61,8 @@ def test_rank_fit_and_curve_find_the_planted_unit(run: Run, planted: Path, name:
     assert status == 0
     assert len(ranked) == 3
     method = "r" if name == "position_in_line" else "auc"
-    assert set(ranked[0]) == {"hypothesis", "unit", "method", "score", method, f"{method}_test", "direction"}
+    honest = {"low", "high", "p", "q", "n_effective"}
+    assert set(ranked[0]) == honest | {"hypothesis", "unit", "method", "score", method, f"{method}_test", "direction"}
     assert ranked[0]["unit"] == str(PLANTED[name])
     assert ranked[0]["hypothesis"] == name
 

@@ -19,7 +19,7 @@ from probe.cli.options import (
     SitesOption,
     TextOption,
 )
-from probe.cli.show import progress, say, show_rows
+from probe.cli.show import progress, say, show_rows, warn
 from probe.cli.sources import ask, open_source
 
 
@@ -41,7 +41,10 @@ def rank(
     """Rank the units that respond most to a hypothesis.
 
     The order comes from training stretches of the text; auc_test (r_test for numbers) is measured on held-out
-    ones. auc is measured on all characters: .5 is chance, 0 a unit that is silent where the label is True.
+    ones, with low and high the ends of its 95 % interval. auc is measured on all characters: .5 is chance, 0 a unit
+    that is silent where the label is True. p is how often a unit that has nothing to do with the label would do as
+    well, with stretches of the text, not characters, as the sample; q the share of false ones among all units with a
+    p as small; n effective how many independent characters would be as much evidence.
 
     Example:
         probe rank --hypothesis in_quotes --top 5
@@ -59,6 +62,8 @@ def rank(
         ranking = rank_units(source, asked, sites=select_sites(source.sites, sites), progress=report)
     show_rows(ranking.rows(top), as_json=as_json)
     prevalence = "" if ranking.prevalence is None else f"; True at {ranking.prevalence:.1%}"
+    if ranking.warning:
+        warn(ranking.warning)
     say(
         f"{len(ranking.units):,} units, {ranking.n_train:,} training and {ranking.n_test:,} held-out characters"
         + prevalence,

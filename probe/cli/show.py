@@ -96,4 +96,7 @@ def _format(value: Cell, digits: int) -> str:
         return "–"
     if isinstance(value, str):  # nothing that moves the cursor, or does worse
         return "".join(char if char.isprintable() else "·" for char in value)
-    return f"{value:.{digits}f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(value, float):
+        is_tiny = 0 < abs(value) < 0.5 * 10**-digits
+        return f"{value:.0e}" if is_tiny else f"{value:,.{digits}f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,124 @@
+"""Could it be chance? P-values, q-values and intervals that take stretches of text, not characters, as the sample."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyses.stretch_sums import StretchSums
+
+LEVEL = 0.95
+_N_RESAMPLES = 1000
+_FEWEST = 4  # stretches, below which nothing is said
+
+
+class Evidence(NamedTuple):
+    """How sure it is that units have something to do with a label.
+
+    Attributes:
+        p: (n_units,) two-sided p-values, of the hypothesis that they have nothing to do with each other.
+        n_effective: (n_units,) how many independent characters would be as much evidence as these.
+    """
+
+    p: NDArray[np.float64]
+    n_effective: NDArray[np.float64]
+
+
+def evidence(sums: StretchSums) -> Evidence:
+    """Test each unit by how its stretches agree.
+
+    If a unit and a label are independent, the sums of products of their deviations in different stretches are, but for
+    the borders, independent and of mean 0, however slowly both change. Their mean over its standard error has Student's
+    t distribution with one degree of freedom less than there are stretches: a cluster-robust test. For ranks and a
+    label that is True or False it is one of the AUC.
+
+    Args:
+        sums: Of all stretches.
+
+    Returns:
+        NaN for units that never change, and for fewer than 4 stretches.
+    """
+    from scipy.stats import t as student
+
+    sums = sums.of(sums.n > 0)
+    n_stretches, n_units = sums.x.shape
+    if n_stretches < _FEWEST:
+        return Evidence(np.full(n_units, np.nan), np.full(n_units, np.nan))
+    n = sums.n.sum()
+    centred = sums.centred()
+    spread = centred.var(axis=0, ddof=1) * n_stretches
+    variance_x = sums.xx.sum(axis=0) / n - (sums.x.sum(axis=0) / n) ** 2
+    variance_y = sums.yy.sum() / n - (sums.y.sum() / n) ** 2
+    changes = (spread > 0) & (variance_x > 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        z = np.where(changes, centred.sum(axis=0) / np.sqrt(spread), np.nan)
+        n_effective = np.where(changes, np.minimum(n * n * variance_x * variance_y / spread, n), np.nan)
+    return Evidence(2 * student.sf(np.abs(z), n_stretches - 1), n_effective)
+
+
+def q_values(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For each p-value, the share of false ones to expect among all that are at most as large.
+
+    Those that are NaN stay NaN, and do not count.
+
+    Source:
+        Benjamini & Hochberg 1995, Journal of the Royal Statistical Society B 57:289-300.
+    """
+    from scipy.stats import false_discovery_control
+
+    q = np.full(p.shape, np.nan)
+    known = np.isfinite(p)
+    if known.any():
+        q[known] = false_discovery_control(p[known])
+    return q
+
+
+def auc_spread(sums: StretchSums, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How far an AUC moves, down and up, when the stretches are drawn anew: a bootstrap's 95 % interval about it.
+
+    Args:
+        sums: Of ranks, over the stretches in question.
+        seed: Of the draws.
+
+    Returns:
+        (n_units,) the lower and the upper end, less the AUC itself; NaN for fewer than 4 stretches.
+    """
+
+    def aucs(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        positive, negative = weights @ sums.y, weights @ (sums.n - sums.y)
+        above, all_ranks = weights @ sums.xy, weights @ sums.x
+        return np.asarray(above / positive[:, None] - (all_ranks - above) / negative[:, None])
+
+    return _spread(sums, aucs, (sums.y, sums.n - sums.y), seed)
+
+
+def r_spread(sums: StretchSums, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The same of Pearson's r."""
+
+    def correlations(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        n, y, yy = ((weights @ each)[:, None] for each in (sums.n, sums.y, sums.yy))
+        x, xx, xy = (weights @ each for each in (sums.x, sums.xx, sums.xy))
+        product = np.sqrt(np.maximum((xx - x * x / n) * (yy - y * y / n), 0.0))
+        return np.asarray((xy - x * y / n) / product)
+
+    return _spread(sums, correlations, (sums.n,), seed)
+
+
+def _spread(
+    sums: StretchSums,
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    needed: tuple[NDArray[np.float64], ...],
+    seed: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    n_stretches, n_units = sums.x.shape
+    if n_stretches < _FEWEST:
+        return np.full(n_units, np.nan), np.full(n_units, np.nan)
+    rng = np.random.default_rng(seed)
+    weights = rng.multinomial(n_stretches, np.full(n_stretches, 1 / n_stretches), _N_RESAMPLES).astype(np.float64)
+    for each in needed:  # a draw without characters of both kinds says nothing
+        weights = weights[weights @ each > 0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        middle = statistic(np.ones((1, n_stretches)))[0]
+        ends = np.quantile(statistic(weights), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return ends[0] - middle, ends[1] - middle

@@ -1,0 +1,150 @@
+"""P-values, q-values and intervals hold what they promise where nothing, or something known, is planted."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from planting import Arrays, drifting, in_runs, random_model
+from scipy.stats import rankdata
+from sklearn.metrics import roc_auc_score
+
+from activations.corpus import Corpus
+from activations.extraction import LiveActivations
+from activations.units import Site
+from analyses.alignment import target
+from analyses.ranking import Ranking, rank
+from analyses.significance import auc_spread, evidence, q_values, r_spread
+from analyses.stretch_sums import RankSums, StretchSums
+from probe.demo import bundled_text
+
+HIDDEN = Site(0, "hidden")
+
+
+def ranking(values: NDArray[np.floating], labels: NDArray[np.generic]) -> Ranking:
+    return rank(Arrays({HIDDEN: values}), lambda text: labels)
+
+
+def null_experiment(seed: int, n_chars: int = 20_000, n_units: int = 256) -> Ranking:
+    """Slowly drifting units, labels in runs, and nothing between them."""
+    rng = np.random.default_rng(seed)
+    values = drifting(rng, n_chars, n_units, 100)
+    return ranking(values.astype(np.float16), in_runs(rng, n_chars, 60))
+
+
+@pytest.mark.slow  # forty rankings of 256 units
+def test_where_nothing_is_planted_p_values_are_honest() -> None:
+    found = [np.array([each.p for each in null_experiment(seed).units]) for seed in range(40)]
+    shares = [float((p < 0.05).mean()) for p in found]
+    assert 0.03 < np.mean(shares[:20]) < 0.07
+    assert sum(bool(p.min() * len(p) < 0.05) for p in found) <= 4  # Bonferroni
+
+
+def test_a_test_that_takes_characters_as_the_sample_would_call_most_units_significant() -> None:
+    found = null_experiment(0)
+    n_labelled = found.n_train / 0.75
+    naive = [abs(each.raw - 0.5) * np.sqrt(3 * n_labelled) for each in found.units]  # z of the AUC of equal classes
+    assert np.mean(np.array(naive) > 1.96) > 0.5
+    assert np.median([each.n_effective for each in found.units]) < 2000
+
+
+def test_numbers_and_a_text_that_has_nothing_to_do_with_the_units_are_not_significant() -> None:
+    text = bundled_text().text()
+    read, other = text[:30_000], text[30_000:60_000]
+    live = LiveActivations(random_model(text, n_units=64), Corpus.from_texts([read]))
+    for name in ("in_comment", "position_in_line", "in_parentheses"):
+        labels = target(Corpus.from_texts([other]), name).labels
+        p = np.array([each.p for each in rank(live, lambda _, labels=labels: labels).units])
+        assert (p < 0.05).mean() < 0.2
+        assert (q_values(p) < 0.05).mean() < 0.05
+
+
+def test_what_is_planted_is_significant_and_its_interval_holds_it() -> None:
+    covered = []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        labels = in_runs(rng, 30_000, 40)
+        values = drifting(rng, 30_000, 6, 10)
+        values /= values.std(axis=0)
+        values[:, 2] -= labels
+        found = ranking(values.astype(np.float16), labels)
+        first = found.units[0]
+        assert (first.unit.index, first.direction) == (2, -1)
+        assert first.q < 1e-6 and first.p <= first.q
+        assert first.low < first.test < first.high <= 1
+        covered.append(first.low < 0.760 < first.high)  # of two normal distributions, one deviation apart
+    assert sum(covered) >= 25
+
+
+def test_the_units_that_hold_a_label_beat_those_that_mark_its_ends() -> None:
+    """Silent inside, active inside, a counter; and one that reacts to the delimiter alone."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        labels = in_runs(rng, 20_000, 50)
+        values = drifting(rng, 20_000, 8, 20)
+        values /= values.std(axis=0)
+        places = np.arange(len(labels))
+        began = np.maximum.accumulate(np.where(np.diff(labels, prepend=labels[0]) != 0, places, 0))
+        values[:, 1] += 3 * labels
+        values[:, 2] -= 3 * labels
+        values[:, 3] += np.where(labels, (places - began + 10) / 20, 0)
+        values[:, 4] += 8 * (places == began)
+        found = ranking(values, labels)
+        assert {each.unit.index for each in found.units[:3]} == {1, 2, 3}
+
+
+def sums_of(values: NDArray[np.float16], labels: NDArray[np.bool_], stretches: NDArray[np.int64]) -> StretchSums:
+    places = np.array([np.searchsorted(np.unique(column), column) for column in values.T])
+    counts = np.zeros((values.shape[1], 65_536), np.uint32)
+    bits = values.view(np.uint16).astype(int)
+    ascending = np.where(bits < 0x8000, 0x8000 + bits, 0x10000 - bits)
+    for unit in range(len(places)):
+        np.add.at(counts[unit], ascending[:, unit], 1)
+    ranks = RankSums(counts, int(stretches.max()) + 1)
+    for start in range(0, len(labels), 70):
+        ranks.update(values[start : start + 70], labels[start : start + 70], stretches[start : start + 70])
+    return ranks.sums
+
+
+def test_rank_sums_are_those_of_scipy(rng: np.random.Generator) -> None:
+    values = rng.normal(size=(400, 3)).round(1).astype(np.float16)
+    labels, stretches = rng.random(400) < 0.3, np.arange(400) * 8 // 400
+    sums = sums_of(values, labels, stretches)
+    ranks = (rankdata(values, axis=0) - 200.5) / 400
+    for stretch in range(8):
+        rows = stretches == stretch
+        assert sums.n[stretch] == 50 and sums.y[stretch] == labels[rows].sum()
+        np.testing.assert_allclose(sums.x[stretch], ranks[rows].sum(axis=0), atol=1e-5)
+        np.testing.assert_allclose(sums.xy[stretch], ranks[rows & labels].sum(axis=0), atol=1e-5)
+        np.testing.assert_allclose(sums.xx[stretch], (ranks[rows] ** 2).sum(axis=0), atol=1e-5)
+    positive = sums.xy.sum(axis=0) / sums.y.sum()
+    negative = (sums.x - sums.xy).sum(axis=0) / (sums.n - sums.y).sum()
+    expected = [roc_auc_score(labels, column) for column in values.T]
+    np.testing.assert_allclose(0.5 + positive - negative, expected, atol=1e-6)
+
+
+def test_of_independent_characters_all_are_effective_and_p_is_that_of_a_t_test(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(50_000, 40))
+    y = rng.normal(size=50_000) + 0.02 * x[:, 0]
+    found = evidence(StretchSums.of_rows(x, y, np.arange(50_000) // 1000, 50))
+    r = np.array([np.corrcoef(column, y)[0, 1] for column in x.T])
+    assert np.corrcoef(np.log(found.p), np.log(2) - r**2 * 25_000)[0, 1] > 0.9
+    assert 0.4 < np.median(found.n_effective) / 50_000 <= 1
+    below, above = r_spread(StretchSums.of_rows(x, y, np.arange(50_000) // 1000, 50))
+    np.testing.assert_allclose((above - below) / 2, 1.96 / np.sqrt(50_000), rtol=0.4)
+
+
+def test_units_that_never_change_and_too_few_stretches_have_no_p() -> None:
+    x = np.column_stack([np.zeros(1000), np.arange(1000.0)])
+    y = np.arange(1000) % 7.0
+    found = evidence(StretchSums.of_rows(x, y, np.arange(1000) // 100, 10))
+    assert np.isnan(found.p).tolist() == [True, False]
+    few = StretchSums.of_rows(x, y, np.arange(1000) // 400, 3)
+    assert np.isnan(evidence(few).p).all() and np.isnan(auc_spread(few)[0]).all()
+    assert np.isnan(q_values(found.p)).tolist() == [True, False]
+
+
+def test_a_ranking_is_the_same_for_the_same_seed(rng: np.random.Generator) -> None:
+    labels = in_runs(rng, 30_000, 40)
+    source = Arrays({HIDDEN: drifting(rng, 30_000, 3, 10)})
+    one, same, other = (rank(source, lambda text: labels, seed=seed).units[0] for seed in (0, 0, 1))
+    assert one == same
+    assert one.low != other.low
