@@ -1,15 +1,16 @@
 """Which units respond most to a hypothesis: one unit against one label."""
 
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from activations.blocks import Source
 from activations.units import Site, Unit
 from analyses.alignment import AnyHypothesis, Target, ask
-from analyses.scores import aucs, correlations
+from analyses.scores import Scores, measure
 from analyses.significance import auc_spread, evidence, q_values, r_spread
 from analyses.splits import TEST, TRAIN
 
@@ -85,25 +86,36 @@ class Ranking:
         runs = f"{self.n_test_runs} run{'s' if self.n_test_runs != 1 else ''}"
         return f"{self.hypothesis} is True in only {runs} of held-out characters, so that their scores are uncertain"
 
+    def best_of_sites(self) -> dict[Site, RankedUnit]:
+        """The best unit of each site."""
+        best: dict[Site, RankedUnit] = {}
+        for each in self.units:
+            best.setdefault(each.unit.site, each)
+        return dict(sorted(best.items()))
+
+    def rows_of_sites(self) -> list[dict[str, str | float | int | None]]:
+        """The best unit of each site as the rows that `probe rank --all --json` prints."""
+        return [self._row(each) | {"site": str(site)} for site, each in self.best_of_sites().items()]
+
     def rows(self, top: int | None = None) -> list[dict[str, str | float | int | None]]:
         """The first `top` units as the rows that `probe rank --json` prints."""
-        return [
-            {
-                "hypothesis": self.hypothesis,
-                "unit": str(each.unit),
-                "method": self.method,
-                "score": each.score,
-                self.method: each.raw,
-                f"{self.method}_test": each.test,
-                "low": each.low,
-                "high": each.high,
-                "p": each.p,
-                "q": each.q,
-                "n_effective": None if np.isnan(each.n_effective) else round(each.n_effective),
-                "direction": each.direction,
-            }
-            for each in self.units[:top]
-        ]
+        return [self._row(each) for each in self.units[:top]]
+
+    def _row(self, each: RankedUnit) -> dict[str, str | float | int | None]:
+        return {
+            "hypothesis": self.hypothesis,
+            "unit": str(each.unit),
+            "method": self.method,
+            "score": each.score,
+            self.method: each.raw,
+            f"{self.method}_test": each.test,
+            "low": each.low,
+            "high": each.high,
+            "p": each.p,
+            "q": each.q,
+            "n_effective": None if np.isnan(each.n_effective) else round(each.n_effective),
+            "direction": each.direction,
+        }
 
     def __str__(self) -> str:
         lines = [f"units for {self.hypothesis}, by {self.method} on {self.n_train:,} characters"]
@@ -141,22 +153,62 @@ def rank(
     """
     asked = ask(source, hypothesis)
     chosen = sorted(source.sites if sites is None else sites)
-    is_binary = asked.kind == "binary"
     with source.rereadable(chosen) as activations:
-        scores = (aucs if is_binary else correlations)(activations, asked, chosen, progress)
+        [scores] = measure(activations, [asked], chosen, progress)
+    return _ranking(asked, scores, chosen, seed, best_only=False)
+
+
+def rank_all(
+    source: Source,
+    targets: Sequence[Target],
+    *,
+    sites: Collection[Site] | None = None,
+    seed: int = 0,
+    progress: Progress = lambda done, total: None,
+) -> list[Ranking]:
+    """Rank units for many labels at once, which takes hardly more passes over the activations than for one.
+
+    Args:
+        source: A recording or live activations.
+        targets: Labels of its text; see `alignment.target`.
+        sites: Where to look; None is everywhere.
+        seed: Of the bootstrap.
+        progress: Called with the characters done and their number.
+
+    Returns:
+        A ranking for each, in their order. Only the best unit of each site has an interval.
+
+    Raises:
+        AnalysisError: If a target is of another text, or activations are not numbers.
+    """
+    asked = [ask(source, each) for each in targets]
+    chosen = sorted(source.sites if sites is None else sites)
+    with source.rereadable(chosen) as activations:
+        found = measure(activations, asked, chosen, progress)
+    return [_ranking(each, scores, chosen, seed, best_only=True) for each, scores in zip(asked, found, strict=True)]
+
+
+def _ranking(asked: Target, scores: dict[Site, Scores], chosen: list[Site], seed: int, *, best_only: bool) -> Ranking:
+    is_binary = asked.kind == "binary"
     chance = 0.5 if is_binary else 0.0
-    units = [Unit(site, index) for site in chosen for index in range(source.sites[site])]
-    everything = [scores[site] for site in chosen]
-    train, test, raw = (np.concatenate([each[part] for each in everything]) for part in range(3))
-    evidences = [evidence(each.sums) for each in everything]
-    p, n_effective = (np.concatenate([each[part] for each in evidences]) for part in range(2))
     held_out = np.arange(asked.split.n_stretches) % asked.split.n_folds == asked.split.fold
-    spreads = [(auc_spread if is_binary else r_spread)(each.sums.of(held_out), seed) for each in everything]
-    below, above = (np.concatenate([each[part] for each in spreads]) for part in range(2))
+    columns: list[list[NDArray[np.float64]]] = []
+    for site in chosen:
+        own = scores[site]
+        sure = evidence(own.sums)
+        distance = np.nan_to_num(np.abs(own.train - chance), nan=-1.0)
+        wanted = distance == distance.max() if best_only else np.ones(len(distance), bool)
+        low, high = np.full(len(wanted), np.nan), np.full(len(wanted), np.nan)
+        spread = auc_spread if is_binary else r_spread
+        below, above = spread(own.sums.of(held_out).units(wanted), seed)
+        low[wanted], high[wanted] = own.test[wanted] + below, own.test[wanted] + above
+        columns.append([own.everywhere, own.train, own.test, low, high, sure.p, sure.n_effective])
+    raw, train, test, low, high, p, n_effective = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    units = [Unit(site, index) for site in chosen for index in range(len(scores[site].train))]
     ranked = map(
         functools.partial(_ranked, chance=chance),
         units,
-        *(array.tolist() for array in (raw, train, test, test + below, test + above, p, q_values(p), n_effective)),
+        *(array.tolist() for array in (raw, train, test, low, high, p, q_values(p), n_effective)),
     )
     labels, parts = asked.all_rows
     positive = (parts == TEST) & (labels == 1)

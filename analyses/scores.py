@@ -1,6 +1,6 @@
 """How well each unit alone tells a label, on the training, the test, and all characters."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,12 +11,15 @@ from activations.blocks import Block, Source
 from activations.units import Site
 from analyses.alignment import Target
 from analyses.errors import AnalysisError
-from analyses.splits import PARTS, TEST, TRAIN
-from analyses.statistics import Bins, Moments, ValueCounts, auc_error_bound, auc_from_counts
-from analyses.stretch_sums import RankSums, StretchSums
+from analyses.ranks import RankCounts, Ranks, transpose
+from analyses.splits import GAP, TEST, TRAIN, Split
+from analyses.statistics import Bins, Moments
+from analyses.stretch_sums import JointSums, StretchSums
 
 Progress = Callable[[int, int], None]
 _TABLE_BYTES = 1 << 29
+_ROWS_AT_ONCE = 1 << 15  # so that what is known of a unit's values stays in the cache while many are read
+_ROUNDING = 1e-12  # of a mean: what a unit that never changes scatters by
 
 
 class Scores(NamedTuple):
@@ -42,6 +45,99 @@ class Scores(NamedTuple):
         return Scores(train, test, everywhere, error, self.sums.beside(other.sums))
 
 
+def measure(
+    source: Source, targets: Sequence[Target], sites: Collection[Site], progress: Progress
+) -> list[dict[Site, Scores]]:
+    """Score every unit of some sites for several labels at once: AUC of binary ones, Pearson's r of numeric ones.
+
+    Those whose labels are missing at the same characters share their passes over the activations: two for all binary
+    ones (and more if the units are so many that the counts of their values pass 512 MiB), one for all numeric ones.
+
+    Args:
+        source: Recording or live activations.
+        targets: Labels of its text.
+        sites: Where to look.
+        progress: Called with the characters done and their number, over all passes.
+
+    Returns:
+        For each target the scores of each site.
+
+    Raises:
+        AnalysisError: If an activation is not a number.
+    """
+    groups: dict[object, list[int]] = {}
+    for place, each in enumerate(targets):
+        missing = None if each.labels.missing is None else each.labels.missing.tobytes()
+        groups.setdefault((each.kind, each.split, missing), []).append(place)
+    columns = _groups(source, sites)
+    wide = [site for site in sites if source.dtype(site) != np.float16]
+    n_binary = sum(targets[members[0]].kind == "binary" for members in groups.values())
+    n_passes = len(groups) - n_binary + n_binary * 2 * len(columns) + bool(wide and n_binary)
+    step = _Steps(progress, n_passes * source.selection.n_chars)
+    bins = _bins(source, wide, step) if wide and n_binary else {}
+    found: dict[int, dict[Site, Scores]] = {}
+    for members in groups.values():
+        asked = _Asked([targets[place] for place in members])
+        if targets[members[0]].kind == "binary":
+            scores = _aucs(source, asked, columns, bins, step)
+        else:
+            scores = _correlations(source, asked, sites, step)
+        found.update(zip(members, scores, strict=True))
+    return [found[place] for place in range(len(targets))]
+
+
+class _Rows(NamedTuple):
+    """What is asked of the rows of a block.
+
+    Attributes:
+        y: (n_chars, n_labels + 1) the labels, less something near their means, and 1; 0 where they are missing.
+        parts: (n_chars,) `TRAIN`, `TEST`, `GAP`, or -1 where the labels are missing.
+        runs: Rows that lie in one part of one stretch: its cell, the part, and which rows.
+    """
+
+    y: NDArray[np.float64]
+    parts: NDArray[np.int8]
+    runs: list[tuple[int, int, slice]]
+
+
+class _Asked:
+    """Several labels that are missing at the same characters, with one split.
+
+    Sums are kept apart by cell: a stretch has two, the second for its gaps.
+    """
+
+    def __init__(self, targets: list[Target]) -> None:
+        self.split: Split = targets[0].split
+        self.n_labels = len(targets)
+        self.n_cells = 2 * self.split.n_stretches
+        self._missing = targets[0].labels.missing
+        self._values = [each.labels.values for each in targets]
+        self._middles = [float(each.labels.values[each.labels.present].mean()) for each in targets]
+        if targets[0].kind == "binary":
+            self._middles = [0.0] * self.n_labels
+        stretches = np.arange(self.split.n_stretches)
+        is_test = np.repeat(stretches % self.split.n_folds == self.split.fold, 2)
+        is_gap = np.tile([False, True], self.split.n_stretches)
+        self.cells_of = {TEST: is_test, TRAIN: ~is_test & ~is_gap, GAP: is_gap}
+
+    def rows(self, block: Block) -> _Rows:
+        place = block.places
+        y = np.ones((block.n_chars, self.n_labels + 1))
+        for column, (values, middle) in enumerate(zip(self._values, self._middles, strict=True)):
+            y[:, column] = values[place]
+            y[:, column] -= middle
+        parts = self.split.parts(place.start, place.stop)[:: place.step]
+        stretches = self.split.stretch(np.arange(place.start, place.stop, place.step))
+        cells = 2 * stretches + (parts == GAP)
+        starts = [0, *(np.flatnonzero(np.diff(cells)) + 1).tolist()]
+        stops = [*starts[1:], len(cells)]
+        runs = [(int(cells[a]), int(parts[a]), slice(a, b)) for a, b in zip(starts, stops, strict=True)]
+        if self._missing is not None:
+            y[self._missing[place]] = 0
+            parts = np.where(self._missing[place], -1, parts).astype(np.int8)
+        return _Rows(y, parts, runs)
+
+
 @dataclass(frozen=True, slots=True)
 class _Columns:
     """Some units of a site, side by side."""
@@ -50,81 +146,135 @@ class _Columns:
     start: int
     stop: int
 
+    @property
+    def n_units(self) -> int:
+        return self.stop - self.start
+
     def of(self, block: Block) -> NDArray[Any]:
         """(n_chars, n_units) the values of these units."""
         return block.values[self.site][:, self.start : self.stop]
 
+    def bins(self, of_sites: dict[Site, Bins]) -> Bins | None:
+        own = of_sites.get(self.site)
+        return own.of(slice(self.start, self.stop)) if own else None
 
-def aucs(source: Source, asked: Target, sites: Collection[Site], progress: Progress) -> dict[Site, Scores]:
-    """The AUC of every unit of some sites.
 
-    Raises:
-        AnalysisError: If an activation is not a number.
-    """
-    wide = [site for site in sites if source.dtype(site) != np.float16]
-    groups = _groups(source, sites)
-    n_passes = 2 * len(groups) + bool(wide)
-    step = _Steps(progress, n_passes * source.selection.n_chars)
-    bins = _bins(source, wide, step) if wide else {}
-    found: dict[Site, Scores] = {}
+def _aucs(
+    source: Source, asked: _Asked, groups: list[list[_Columns]], bins: dict[Site, Bins], step: "_Steps"
+) -> list[dict[Site, Scores]]:
+    found: list[dict[Site, Scores]] = [{} for _ in range(asked.n_labels)]
     for group in groups:
-        counts = {columns: _empty_counts(columns, bins) for columns in group}
-        for block in source.blocks(sorted({columns.site for columns in group})):
-            labels, parts = asked.rows(block)
-            classes = np.where(parts < 0, -1, 2 * parts + labels).astype(np.int8)
-            for columns, own in counts.items():
-                if not own.update(columns.of(block), classes):
-                    raise AnalysisError(_not_numbers(columns.site))
-            step.forward(block.n_chars)
-        ranks = {
-            columns: RankSums(own.counts.sum(0, np.uint32), asked.split.n_stretches, _bins_of(columns, bins))
-            for columns, own in counts.items()
-        }
-        for block in source.blocks(sorted({columns.site for columns in group})):
-            labels, stretches = asked.rows(block).labels, asked.stretches(block)
-            for columns, sums in ranks.items():
-                sums.update(columns.of(block), labels, stretches)
-            step.forward(block.n_chars)
-        for columns in group:
-            own_scores = _scores_from_counts(counts.pop(columns).counts, columns.site in bins, ranks[columns].sums)
-            known = found.get(columns.site)
-            found[columns.site] = known.beside(own_scores) if known else own_scores
+        ranks = _count(source, asked, group, bins, step)
+        everywhere = {each: JointSums(asked.n_cells, each.n_units, asked.n_labels) for each in group}
+        within = {each: JointSums(2, each.n_units, asked.n_labels) for each in group}
+        for values, rows in _read(source, asked, group, step):
+            y = rows.y.astype(np.float32)
+            for each in group:
+                own, all_ranks = ranks[each].of(values[each], rows.parts)
+                for cell, part, run in rows.runs:
+                    everywhere[each].add(cell, all_ranks[:, run], y[run], squares=False)
+                    if part != GAP:
+                        within[each].add(part, own[:, run], y[run], squares=False)
+        for each in group:
+            everywhere[each].xx[0] = ranks[each].squares  # of which only the sum over all cells is asked
+            for label, scores in enumerate(found):
+                sums = everywhere[each].of_label(label).together(2)
+                total = sums.together(len(sums.n))
+                error = ranks[each].auc_error(float(total.y[0]), float(total.n[0] - total.y[0]))
+                train, test = _auc(within[each].of_label(label))
+                new = Scores(train, test, _auc(total)[0], error, sums)
+                scores[each.site] = scores[each.site].beside(new) if each.site in scores else new
     return found
 
 
-def correlations(source: Source, asked: Target, sites: Collection[Site], progress: Progress) -> dict[Site, Scores]:
-    """Pearson's r of every unit of some sites with the label.
+def _count(
+    source: Source, asked: _Asked, group: list[_Columns], bins: dict[Site, Bins], step: "_Steps"
+) -> dict[_Columns, Ranks]:
+    counts = {each: RankCounts(each.n_units, each.bins(bins)) for each in group}
+    for values, rows in _read(source, asked, group, step):
+        for each, own in counts.items():
+            if not own.update(values[each], rows.parts):
+                raise AnalysisError(_not_numbers(each.site))
+    return {each: Ranks(own) for each, own in counts.items()}
 
-    Raises:
-        AnalysisError: If an activation is not a number.
-    """
-    moments = {(site, part): Moments.empty(source.sites[site]) for site in sites for part in PARTS}
-    sums = {site: StretchSums.empty(asked.split.n_stretches, source.sites[site]) for site in sites}
+
+def _read(
+    source: Source, asked: _Asked, group: list[_Columns], step: "_Steps"
+) -> Iterator[tuple[dict[_Columns, NDArray[Any]], _Rows]]:
+    """The values of units, (n_units, n_chars), of many blocks at once, and what is asked of their rows."""
+    waiting: list[Block] = []
+    for block in source.blocks(sorted({each.site for each in group})):
+        waiting.append(block)
+        if sum(each.n_chars for each in waiting) >= _ROWS_AT_ONCE:
+            yield _together(waiting, asked, group)
+            step.forward(sum(each.n_chars for each in waiting))
+            waiting = []
+    if waiting:
+        yield _together(waiting, asked, group)
+        step.forward(sum(each.n_chars for each in waiting))
+
+
+def _together(blocks: list[Block], asked: _Asked, group: list[_Columns]) -> tuple[dict[_Columns, NDArray[Any]], _Rows]:
+    starts = np.cumsum([0, *(block.n_chars for block in blocks)]).tolist()
+    values = {}
+    for each in group:
+        whole = np.empty((each.n_units, starts[-1]), each.of(blocks[0]).dtype)
+        for start, block in zip(starts, blocks, strict=False):
+            transpose(each.of(block), whole[:, start : start + block.n_chars])
+        values[each] = whole
+    rows = [asked.rows(block) for block in blocks]
+    runs = [
+        (cell, part, slice(start + run.start, start + run.stop))
+        for start, own in zip(starts, rows, strict=False)
+        for cell, part, run in own.runs
+    ]
+    y, parts = np.concatenate([own.y for own in rows]), np.concatenate([own.parts for own in rows])
+    return values, _Rows(y, parts, runs)
+
+
+def _auc(sums: StretchSums) -> NDArray[np.float64]:
+    """(n_cells, n_units) AUCs; NaN where one class is empty."""
+    positive, negative = sums.y[:, None], (sums.n - sums.y)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(0.5 + sums.xy / positive - (sums.x - sums.xy) / negative)
+
+
+def _correlations(source: Source, asked: _Asked, sites: Collection[Site], step: "_Steps") -> list[dict[Site, Scores]]:
+    sums = {site: JointSums(asked.n_cells, source.sites[site], asked.n_labels) for site in sites}
     middles: dict[Site, NDArray[np.float64]] = {}  # near the means, so that squares do not swallow what differs
-    middle_label = float(np.mean(asked.labels.values[asked.labels.present]))
-    step = _Steps(progress, source.selection.n_chars)
     for block in source.blocks(sites):
-        labels, parts = asked.rows(block)
-        stretches = asked.stretches(block)
-        for site in sites:
+        rows = asked.rows(block)
+        for site, own in sums.items():
             middle = middles.setdefault(site, block.values[site].mean(axis=0, dtype=np.float64))
-            sums[site].merge(
-                StretchSums.of_rows(block.values[site] - middle, labels - middle_label, stretches, len(sums[site].n))
-            )
-            for part in PARTS:
-                rows = parts == part
-                moments[site, part].merge(Moments.of(block.values[site][rows], labels[rows]))
+            x = (block.values[site] - middle).T
+            x[:, rows.parts < 0] = 0
+            for cell, _, run in rows.runs:
+                own.add(cell, x[:, run], rows.y[run])
         step.forward(block.n_chars)
-    found = {}
-    for site in sites:
-        train, test, gap = (moments[site, part] for part in PARTS)
-        separate = train.correlation, test.correlation
-        train.merge(test)
-        train.merge(gap)
-        if not np.isfinite(train.mean).all():
+    for site, own in sums.items():
+        if not np.isfinite(own.xx).all():
             raise AnalysisError(_not_numbers(site))
-        found[site] = Scores(*separate, train.correlation, np.zeros(len(train.mean)), sums[site])
+    found: list[dict[Site, Scores]] = []
+    for label in range(asked.n_labels):
+        scores = {}
+        for site, own in sums.items():
+            cells = own.of_label(label)
+            train, test = (_r(cells.of(asked.cells_of[part]), middles[site]) for part in (TRAIN, TEST))
+            scores[site] = Scores(train, test, _r(cells, middles[site]), np.zeros_like(train), cells.together(2))
+        found.append(scores)
     return found
+
+
+def _r(cells: StretchSums, middle: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n_units,) Pearson's r over all of some cells; NaN where either never changes."""
+    total = cells.together(len(cells.n))
+    n, y, yy = total.n[0], total.y[0], total.yy[0]
+    x, xx, xy = total.x[0], total.xx[0], total.xy[0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scatter = xx - x * x / n
+        rounding = n * (_ROUNDING * (middle + x / n)) ** 2
+        product = np.sqrt(np.where(scatter > rounding, scatter, 0.0) * max(yy - y * y / n, 0.0))
+        return np.asarray(np.clip(np.where(product > 0, (xy - x * y / n) / product, np.nan), -1.0, 1.0))
 
 
 class _Steps:
@@ -142,7 +292,7 @@ class _Steps:
 
 def _groups(source: Source, sites: Collection[Site]) -> list[list[_Columns]]:
     """The units of the sites, so many at a time that their counts fit the memory set aside for them."""
-    most = max(1, _TABLE_BYTES // ValueCounts.n_bytes(2 * len(PARTS), 1))
+    most = max(1, _TABLE_BYTES // RankCounts.n_bytes(1))
     groups: list[list[_Columns]] = [[]]
     room = most
     for site in sites:
@@ -169,27 +319,6 @@ def _bins(source: Source, sites: Collection[Site], step: _Steps) -> dict[Site, B
         if not np.isfinite(own.mean).all():
             raise AnalysisError(_not_numbers(site))
     return {site: Bins.around(own) for site, own in moments.items()}
-
-
-def _empty_counts(columns: _Columns, bins: dict[Site, Bins]) -> ValueCounts:
-    return ValueCounts(2 * len(PARTS), columns.stop - columns.start, _bins_of(columns, bins))
-
-
-def _bins_of(columns: _Columns, bins: dict[Site, Bins]) -> Bins | None:
-    own = bins.get(columns.site)
-    return own.of(slice(columns.start, columns.stop)) if own else None
-
-
-def _scores_from_counts(counts: NDArray[np.uint32], in_bins: bool, sums: StretchSums) -> Scores:
-    """Scores from (2 * n_parts, n_units, n_values) counts, those of False and True for each part."""
-    negative, positive = counts[::2].sum(0, np.uint32), counts[1::2].sum(0, np.uint32)
-    return Scores(
-        auc_from_counts(counts[2 * TRAIN + 1], counts[2 * TRAIN]),
-        auc_from_counts(counts[2 * TEST + 1], counts[2 * TEST]),
-        auc_from_counts(positive, negative),
-        auc_error_bound(positive, negative) if in_bins else np.zeros(counts.shape[1]),
-        sums,
-    )
 
 
 def _not_numbers(site: Site) -> str:

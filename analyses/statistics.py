@@ -10,8 +10,8 @@ N_VALUES = 1 << 16
 _LARGEST = np.float32(np.finfo(np.float16).max)
 _INFINITE = 0x7C00
 _ROUNDING = 1e-12
-_BINS_PER_DEVIATION = 3840.0
-_NEAR = 8 * _BINS_PER_DEVIATION
+_BINS_PER_DEVIATION = 6144.0
+_NEAR = 5 * _BINS_PER_DEVIATION
 _FARTHEST = N_VALUES // 2 - 1.0
 
 
@@ -19,7 +19,7 @@ _FARTHEST = N_VALUES // 2 - 1.0
 class Bins:
     """Where to cut the values of units in float32.
 
-    Near a unit's mean, up to some 8 standard deviations from it, the bins are equally wide, some 1/3,840 of one;
+    Near a unit's mean, up to some 5 standard deviations from it, the bins are equally wide, some 1/6,144 of one;
     farther out there are 64 to each doubling.
 
     Attributes:

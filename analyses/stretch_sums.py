@@ -6,15 +6,12 @@ Neighbouring characters share both state and label, so that the stretches, and n
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import NDArray
-
-from analyses.statistics import N_VALUES, Bins, place_in_bins, place_of_bits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StretchSums:
-    """Sums over the characters of each stretch, of a number x of each unit and a label y.
+    """Sums over the characters of each stretch (or of another part), of a number x of each unit and a label y.
 
     Attributes:
         n: (n_stretches,) characters with a label.
@@ -30,34 +27,28 @@ class StretchSums:
     xy: NDArray[np.float64]
 
     @classmethod
-    def empty(cls, n_stretches: int, n_units: int) -> "StretchSums":
-        """Of no characters."""
-        of_text = [np.zeros(n_stretches) for _ in range(3)]
-        return cls(*of_text, *(np.zeros((n_stretches, n_units)) for _ in range(3)))
-
-    @classmethod
     def of_rows(
         cls, x: NDArray[np.floating], y: NDArray[np.floating], stretches: NDArray[np.int64], n_stretches: int
     ) -> "StretchSums":
-        """Of (n_chars, n_units) and (n_chars,) numbers; rows of a negative stretch are left out."""
-        sums = cls.empty(n_stretches, x.shape[1])
-        for stretch in np.unique(stretches[stretches >= 0]).tolist():
+        """Of (n_chars, n_units) and (n_chars,) numbers, and the stretch of each."""
+        sums = JointSums(n_stretches, x.shape[1], 1)
+        for stretch in np.unique(stretches).tolist():
             rows = stretches == stretch
-            own_x, own_y = x[rows], y[rows]
-            sums.n[stretch], sums.y[stretch], sums.yy[stretch] = len(own_y), own_y.sum(), own_y @ own_y
-            sums.x[stretch], sums.xx[stretch] = own_x.sum(axis=0), np.einsum("tu,tu->u", own_x, own_x)
-            sums.xy[stretch] = own_y @ own_x
-        return sums
-
-    def merge(self, other: "StretchSums") -> None:
-        """Add the sums of other characters."""
-        for mine, others in zip(self._arrays, other._arrays, strict=True):
-            mine += others
+            sums.add(stretch, x[rows].T, np.column_stack([y[rows], np.ones(rows.sum())]))
+        return sums.of_label(0)
 
     def beside(self, other: "StretchSums") -> "StretchSums":
         """With the units of the same characters that stand behind these."""
         units = (np.concatenate([getattr(self, name), getattr(other, name)], axis=1) for name in ("x", "xx", "xy"))
         return StretchSums(self.n, self.y, self.yy, *units)
+
+    def units(self, chosen: NDArray[np.bool_]) -> "StretchSums":
+        """The sums of some of the units."""
+        return StretchSums(self.n, self.y, self.yy, self.x[:, chosen], self.xx[:, chosen], self.xy[:, chosen])
+
+    def together(self, n_each: int) -> "StretchSums":
+        """So many neighbours added up to one."""
+        return StretchSums(*(array.reshape(-1, n_each, *array.shape[1:]).sum(axis=1) for array in self._arrays))
 
     def of(self, stretches: NDArray[np.bool_]) -> "StretchSums":
         """The sums of some of the stretches."""
@@ -77,97 +68,37 @@ class StretchSums:
         return np.asarray(self.xy - mean_x * self.y[:, None] - mean_y * self.x + self.n[:, None] * mean_x * mean_y)
 
 
-class RankSums:
-    """Sums of the ranks of units' values: x is the mid-rank of a value among all, in (−1/2, 1/2), 0 in the middle.
-
-    The AUC of a unit is 1/2 and the mean rank of positive characters, less that of negative ones.
+class JointSums:
+    """Sums of products of numbers of units with several labels at once, separately for cells of characters.
 
     Attributes:
-        sums: What has been counted so far.
+        xy: (n_cells, n_units, n_labels + 1) sums of products; in the last column, of the units' numbers themselves.
+        xx: (n_cells, n_units) sums of their squares.
+        y: (n_cells, n_labels + 1) sums of the labels, and the number of characters; `yy` of their squares.
     """
 
-    def __init__(self, counts: NDArray[np.uint32], n_stretches: int, bins: Bins | None = None) -> None:
-        """Make ranks of (n_units, 65536) counts of all values, in ascending order; float16 ones, or those of bins."""
-        self._ranks = _ranks(counts)
-        self._bins = bins
-        self.sums = StretchSums.empty(n_stretches, len(counts))
+    def __init__(self, n_cells: int, n_units: int, n_labels: int) -> None:
+        self.xy = np.zeros((n_cells, n_units, n_labels + 1))
+        self.xx = np.zeros((n_cells, n_units))
+        self.y, self.yy = np.zeros((n_cells, n_labels + 1)), np.zeros((n_cells, n_labels + 1))
 
-    def update(self, values: NDArray[np.floating], labels: NDArray[np.bool_], stretches: NDArray[np.int64]) -> None:
-        """Add the rows of a block.
+    def add(self, cell: int, x: NDArray[np.floating], y: NDArray[np.floating], *, squares: bool = True) -> None:
+        """Add characters of a cell.
 
         Args:
-            values: (n_chars, n_units) activations, of the number type that was counted.
-            labels: (n_chars,) y.
-            stretches: (n_chars,) where each row belongs; negative ones are left out.
+            cell: Which one.
+            x: (n_units, n_chars) numbers of the units; 0 where the labels are missing.
+            y: (n_chars, n_labels + 1) labels, and 1; 0 where they are missing.
+            squares: Whether to add up `xx`.
         """
-        sums = self.sums
-        used = stretches >= 0
-        positive = used & labels
-        for into, rows in ((sums.n, used), (sums.y, positive), (sums.yy, positive)):
-            into += np.bincount(stretches[rows], minlength=len(into))
-        if self._bins is not None:
-            _add_binned(
-                values, self._bins.mean, self._bins.width, labels, stretches, self._ranks, sums.x, sums.xx, sums.xy
-            )
-        else:
-            bits = np.ascontiguousarray(values).view(np.uint16)
-            _add(bits, labels, stretches, self._ranks, sums.x, sums.xx, sums.xy)
+        self.xy[cell] += x @ y
+        if squares:
+            self.xx[cell] += np.einsum("ut,ut->u", x, x)
+        self.y[cell] += y.sum(axis=0)
+        self.yy[cell] += np.einsum("ty,ty->y", y, y)
 
-
-@njit(parallel=True, cache=True)
-def _ranks(counts: NDArray[np.uint32]) -> NDArray[np.float32]:
-    n_units = len(counts)
-    ranks = np.zeros((n_units, N_VALUES), np.float32)
-    for unit in prange(n_units):
-        total = 0.0
-        for value in range(N_VALUES):
-            total += counts[unit, value]
-        below = 0.0
-        for value in range(N_VALUES):
-            ranks[unit, value] = (below + counts[unit, value] / 2) / max(total, 1.0) - 0.5
-            below += counts[unit, value]
-    return ranks
-
-
-@njit(parallel=True, cache=True)
-def _add(
-    bits: NDArray[np.uint16],
-    labels: NDArray[np.bool_],
-    stretches: NDArray[np.int64],
-    ranks: NDArray[np.float32],
-    x: NDArray[np.float64],
-    xx: NDArray[np.float64],
-    xy: NDArray[np.float64],
-) -> None:
-    for unit in prange(bits.shape[1]):
-        for t in range(len(bits)):
-            stretch = stretches[t]
-            if stretch >= 0:
-                rank = np.float64(ranks[unit, place_of_bits(bits[t, unit])])
-                x[stretch, unit] += rank
-                xx[stretch, unit] += rank * rank
-                if labels[t]:
-                    xy[stretch, unit] += rank
-
-
-@njit(parallel=True, cache=True)
-def _add_binned(
-    values: NDArray[np.float32],
-    mean: NDArray[np.float64],
-    width: NDArray[np.float64],
-    labels: NDArray[np.bool_],
-    stretches: NDArray[np.int64],
-    ranks: NDArray[np.float32],
-    x: NDArray[np.float64],
-    xx: NDArray[np.float64],
-    xy: NDArray[np.float64],
-) -> None:
-    for unit in prange(values.shape[1]):
-        for t in range(len(values)):
-            stretch = stretches[t]
-            if stretch >= 0:
-                rank = np.float64(ranks[unit, place_in_bins((values[t, unit] - mean[unit]) / width[unit])])
-                x[stretch, unit] += rank
-                xx[stretch, unit] += rank * rank
-                if labels[t]:
-                    xy[stretch, unit] += rank
+    def of_label(self, label: int) -> StretchSums:
+        """The sums of one of the labels, a cell each."""
+        return StretchSums(
+            self.y[:, -1], self.y[:, label], self.yy[:, label], self.xy[:, :, -1], self.xx, self.xy[:, :, label]
+        )

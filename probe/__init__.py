@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from analyses.curves import Curve, curve_over_units
     from analyses.errors import AnalysisError
     from analyses.probes import BinaryProbeResult, NumericProbeResult, ProbeResult, fit, fit_units
-    from analyses.ranking import RankedUnit, Ranking, rank
+    from analyses.ranking import RankedUnit, Ranking, rank, rank_all
     from analyses.splits import Split
     from hypotheses.errors import HypothesisError
     from hypotheses.hypothesis import Hypothesis, hypothesis
@@ -70,7 +70,7 @@ _HOMES = {
     "analyses.curves": ("Curve", "curve_over_units"),
     "analyses.errors": ("AnalysisError",),
     "analyses.probes": ("BinaryProbeResult", "NumericProbeResult", "ProbeResult", "fit", "fit_units"),
-    "analyses.ranking": ("RankedUnit", "Ranking", "rank"),
+    "analyses.ranking": ("RankedUnit", "Ranking", "rank", "rank_all"),
     "analyses.splits": ("Split",),
     "hypotheses.errors": ("HypothesisError",),
     "hypotheses.hypothesis": ("Hypothesis", "hypothesis"),
@@ -133,6 +133,7 @@ __all__ = [
     "plot_curve",
     "plot_text",
     "rank",
+    "rank_all",
     "registered",
     "run_demo",
     "save_model",

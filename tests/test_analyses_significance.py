@@ -1,19 +1,22 @@
 """P-values, q-values and intervals hold what they promise where nothing, or something known, is planted."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from planting import Arrays, drifting, in_runs, random_model
-from scipy.stats import rankdata
+from planting import SITES, Arrays, drifting, in_runs, random_model
 from sklearn.metrics import roc_auc_score
 
 from activations.corpus import Corpus
 from activations.extraction import LiveActivations
+from activations.store import Recording
 from activations.units import Site
 from analyses.alignment import target
-from analyses.ranking import Ranking, rank
+from analyses.ranking import Ranking, rank, rank_all
 from analyses.significance import auc_spread, evidence, q_values, r_spread
-from analyses.stretch_sums import RankSums, StretchSums
+from analyses.splits import TEST
+from analyses.stretch_sums import StretchSums
 from probe.demo import bundled_text
 
 HIDDEN = Site(0, "hidden")
@@ -91,34 +94,33 @@ def test_the_units_that_hold_a_label_beat_those_that_mark_its_ends() -> None:
         assert {each.unit.index for each in found.units[:3]} == {1, 2, 3}
 
 
-def sums_of(values: NDArray[np.float16], labels: NDArray[np.bool_], stretches: NDArray[np.int64]) -> StretchSums:
-    places = np.array([np.searchsorted(np.unique(column), column) for column in values.T])
-    counts = np.zeros((values.shape[1], 65_536), np.uint32)
-    bits = values.view(np.uint16).astype(int)
-    ascending = np.where(bits < 0x8000, 0x8000 + bits, 0x10000 - bits)
-    for unit in range(len(places)):
-        np.add.at(counts[unit], ascending[:, unit], 1)
-    ranks = RankSums(counts, int(stretches.max()) + 1)
-    for start in range(0, len(labels), 70):
-        ranks.update(values[start : start + 70], labels[start : start + 70], stretches[start : start + 70])
-    return ranks.sums
-
-
-def test_rank_sums_are_those_of_scipy(rng: np.random.Generator) -> None:
-    values = rng.normal(size=(400, 3)).round(1).astype(np.float16)
-    labels, stretches = rng.random(400) < 0.3, np.arange(400) * 8 // 400
-    sums = sums_of(values, labels, stretches)
-    ranks = (rankdata(values, axis=0) - 200.5) / 400
-    for stretch in range(8):
-        rows = stretches == stretch
-        assert sums.n[stretch] == 50 and sums.y[stretch] == labels[rows].sum()
-        np.testing.assert_allclose(sums.x[stretch], ranks[rows].sum(axis=0), atol=1e-5)
-        np.testing.assert_allclose(sums.xy[stretch], ranks[rows & labels].sum(axis=0), atol=1e-5)
-        np.testing.assert_allclose(sums.xx[stretch], (ranks[rows] ** 2).sum(axis=0), atol=1e-5)
-    positive = sums.xy.sum(axis=0) / sums.y.sum()
-    negative = (sums.x - sums.xy).sum(axis=0) / (sums.n - sums.y).sum()
-    expected = [roc_auc_score(labels, column) for column in values.T]
-    np.testing.assert_allclose(0.5 + positive - negative, expected, atol=1e-6)
+def test_many_labels_at_once_score_as_one_by_one(planted: Path) -> None:
+    """Binary and numeric, missing here and there, and an AUC of scikit-learn's for each."""
+    names = (
+        "in_quotes", "position_in_line", "rare_char:0.03", "in_comment", "position_in_quotes", "vowel",
+        "chars_until_newline", "position_in_word",
+    )  # fmt: skip
+    with Recording(planted) as recording:
+        targets = [target(recording.corpus, name) for name in names]
+        together = rank_all(recording, targets)
+        alone = [rank(recording, each) for each in targets]
+        values = {site: recording.read(site).astype(np.float64) for site in recording.sites}
+    for asked, joint, single in zip(targets, together, alone, strict=True):
+        assert [each.unit for each in joint.units] == [each.unit for each in single.units]
+        labels, parts = asked.all_rows
+        for one, other in zip(joint.units, single.units, strict=True):
+            column = values[one.unit.site][:, one.unit.index]
+            if asked.kind == "binary":
+                expected = [roc_auc_score(labels[rows], column[rows]) for rows in (parts >= 0, parts == TEST)]
+            else:
+                expected = [np.corrcoef(labels[rows], column[rows])[0, 1] for rows in (parts >= 0, parts == TEST)]
+            turned = expected[1] if one.direction > 0 else (asked.kind == "binary") - expected[1]
+            assert one.raw == pytest.approx(expected[0], abs=joint.auc_error + 1e-6)
+            assert one.test == pytest.approx(turned, abs=joint.auc_error + 1e-6)
+            assert (one.raw, one.test, one.p) == pytest.approx((other.raw, other.test, other.p), rel=1e-4)
+        best = joint.best_of_sites()
+        assert set(best) == set(SITES)
+        assert best[joint.units[0].unit.site] is joint.units[0]
 
 
 def test_of_independent_characters_all_are_effective_and_p_is_that_of_a_t_test(rng: np.random.Generator) -> None:

@@ -208,6 +208,19 @@ def test_combinations_and_patterns_are_ranked(run: Run, planted: Path) -> None:
         assert rows(out)[0]["unit"] == str(PLANTED["in_quotes"]), err
 
 
+def test_all_hypotheses_are_ranked_at_once(run: Run, planted: Path) -> None:
+    _, out, err = run("rank", "--all", planted, "--json")
+    found = {(row["hypothesis"], row["site"]): row for row in rows(out)}
+    for name, unit in PLANTED.items():
+        assert found[name, str(unit.site)]["unit"] == str(unit)
+        alone = rows(run("rank", "--hypothesis", name, planted, "--top", "1", "--json")[1])[0]
+        assert found[name, str(unit.site)]["score"] == pytest.approx(alone["score"], rel=1e-4)
+    assert "no score for in_wiki_link: 'in_wiki_link' is False at every character of this text" in err
+    _, out, _ = run("rank", "--all", planted, "--sites", "0")
+    assert re.search(r"in_quotes +0/hidden/3 +auc", out)
+    assert run("rank", planted)[0] == run("rank", "--all", "-H", "in_quotes", planted)[0] == 2
+
+
 def test_classes_are_asked_for_one_by_one(run: Run, planted: Path) -> None:
     status, _, err = run("rank", "--hypothesis", "char_class", planted)
     assert status == 1

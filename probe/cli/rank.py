@@ -1,13 +1,12 @@
 """`probe rank`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from typer import Option
+from typer import BadParameter, Option
 
 from probe.cli.options import (
     EncodingOption,
-    HypothesisOption,
     JsonOption,
     LanesOption,
     LanguageOption,
@@ -19,14 +18,28 @@ from probe.cli.options import (
     SitesOption,
     TextOption,
 )
-from probe.cli.show import progress, say, show_rows, warn
-from probe.cli.sources import ask, open_source
+from probe.cli.show import Cell, progress, say, show_rows, warn
+from probe.cli.sources import ask, ask_all, open_source
+
+if TYPE_CHECKING:
+    from analyses.ranking import Ranking
 
 
 def rank(
-    hypothesis: HypothesisOption,
+    hypothesis: Annotated[
+        str | None,
+        Option(
+            "--hypothesis",
+            "-H",
+            help="Its name, see `probe hypotheses`; my_file.py:name; or of several: 'in_quotes & ~in_comment'.",
+            show_default=False,
+        ),
+    ] = None,
     recording: RecordingArgument = Path("activations.h5"),
     top: Annotated[int, Option(min=1, help="How many units to show.")] = 10,
+    all_hypotheses: Annotated[
+        bool, Option("--all", help="All hypotheses that can be asked of this text, and the best unit of each site.")
+    ] = False,
     sites: SitesOption = None,
     model: ModelOption = None,
     text: TextOption = None,
@@ -46,20 +59,33 @@ def rank(
     well, with stretches of the text, not characters, as the sample; q the share of false ones among all units with a
     p as small; n effective how many independent characters would be as much evidence.
 
+    With --all, every hypothesis is asked at once, but for those that need a parameter and those of several classes:
+    a table of the best units, and one of the held-out score of each site's best unit.
+
     Example:
         probe rank --hypothesis in_quotes --top 5
     """
     from activations.blocks import select_sites
     from analyses.ranking import rank as rank_units
+    from analyses.ranking import rank_all
 
-    with (
-        open_source(
-            recording, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
-        ) as source,
-        progress(f"ranking for {hypothesis}") as report,
-    ):
-        asked = ask(source, hypothesis, language, no_cache)
-        ranking = rank_units(source, asked, sites=select_sites(source.sites, sites), progress=report)
+    if (hypothesis is None) != all_hypotheses:
+        raise BadParameter("name one hypothesis with --hypothesis, or ask for --all")
+    with open_source(
+        recording, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
+    ) as source:
+        chosen = select_sites(source.sites, sites)
+        with progress(f"ranking for {hypothesis or 'all hypotheses'}") as report:
+            if hypothesis is None:
+                asked, reasons = ask_all(source, language, no_cache)
+                rankings = rank_all(source, asked, sites=chosen, progress=report)
+            else:
+                target = ask(source, hypothesis, language, no_cache)
+                rankings, reasons = [rank_units(source, target, sites=chosen, progress=report)], {}
+    if hypothesis is None:
+        _show_all(rankings, reasons, as_json)
+        return
+    [ranking] = rankings
     show_rows(ranking.rows(top), as_json=as_json)
     prevalence = "" if ranking.prevalence is None else f"; True at {ranking.prevalence:.1%}"
     if ranking.warning:
@@ -69,3 +95,37 @@ def rank(
         + prevalence,
         quiet=as_json,
     )
+
+
+def _show_all(rankings: "list[Ranking]", reasons: dict[str, str], as_json: bool) -> None:
+    """JSON has a row for each hypothesis and site; tables show the best unit of all, and the score of each site's."""
+    if as_json:
+        show_rows([row for each in rankings for row in each.rows_of_sites()], as_json=True)
+    else:
+        show_rows([_row(each) for each in rankings], as_json=False)
+        say("\nheld-out score of the best unit of each site")
+        show_rows(
+            [
+                {"hypothesis": each.hypothesis} | {str(site): unit.test for site, unit in each.best_of_sites().items()}
+                for each in rankings
+            ],
+            as_json=False,
+            digits=2,
+        )
+    for name, reason in reasons.items():
+        warn(f"no score for {name}: {reason}")
+
+
+def _row(ranking: "Ranking") -> dict[str, Cell]:
+    best = ranking.units[0]
+    return {
+        "hypothesis": ranking.hypothesis,
+        "unit": str(best.unit),
+        "method": ranking.method,
+        "all": best.raw,
+        "test": best.test,
+        "low": best.low,
+        "high": best.high,
+        "q": best.q,
+        "note": "" if ranking.warning is None else f"{ranking.n_test_runs} runs held out",
+    }

@@ -13,6 +13,7 @@ from rich.text import Text
 
 Cell = str | int | float | bool | Sequence[str] | None
 Report = Callable[..., None]
+_WIDEST_NAME = 26  # that is never broken, however many columns there are
 
 
 def say(sentence: str, *, quiet: bool = False) -> None:
@@ -74,7 +75,8 @@ def show_rows(rows: Sequence[Mapping[str, Cell]], *, as_json: bool, title: str |
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for key, value in rows[0].items() if rows else ():
         if isinstance(value, str):
-            table.add_column(key.replace("_", " "), overflow="fold")
+            longest = max(len(str(row[key])) for row in rows)
+            table.add_column(key.replace("_", " "), overflow="fold", min_width=min(longest, _WIDEST_NAME))
         else:  # numbers are never cut off
             width = max(len(_format(row[key], digits)) for row in rows)
             table.add_column(key.replace("_", " "), justify="right", min_width=width)

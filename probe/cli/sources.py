@@ -81,6 +81,25 @@ def ask(source: "Source", hypothesis: str, language: str | None, no_cache: bool)
         return target(source.corpus, asked, selection=source.selection, use_cache=not no_cache, notice=warn)
 
 
+def ask_all(source: "Source", language: str | None, no_cache: bool) -> tuple[list["Target"], dict[str, str]]:
+    """The labels of every hypothesis that can be asked, and why the others cannot, by name."""
+    from analyses.errors import AnalysisError
+    from hypotheses.errors import HypothesisError
+    from hypotheses.registry import registered
+
+    asked, reasons = [], {}
+    for name, each in registered().items():
+        if each.parameters.required or each.kind == "categorical":
+            continue
+        try:
+            asked.append(ask(source, name, language, no_cache))
+        except (AnalysisError, HypothesisError) as error:
+            reasons[name] = str(error)
+    if not asked:
+        raise AnalysisError("no hypothesis has different labels in this text, so that there is nothing to rank for")
+    return asked, reasons
+
+
 @contextmanager
 def open_source(
     recording: Path,
