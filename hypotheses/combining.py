@@ -26,6 +26,15 @@ def disjunction(left: Labels, right: Labels) -> Labels:
     return Labels(values, "binary", ~values & ~(left.present & right.present))
 
 
+def shifted(labels: Labels, lag: int) -> Labels:
+    """The label of the character so many later, missing where the text has none."""
+    n_chars = len(labels)
+    places = np.arange(n_chars) + lag
+    inside = (places >= 0) & (places < n_chars)
+    places = np.clip(places, 0, max(n_chars - 1, 0))
+    return Labels(labels.values[places], labels.kind, ~(inside & labels.present[places]), labels.names)
+
+
 def negation(labels: Labels) -> Labels:
     """True where it is False."""
     return Labels(~labels.values, "binary", labels.missing)

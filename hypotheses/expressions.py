@@ -9,8 +9,8 @@ from hypotheses.hypothesis import COMPARISONS, Hypothesis
 
 _TOKEN = re.compile(
     r"""\s*(?:
-    (?P<sign> [&|()~] | [=!<>]= | [<>] )
-  | (?P<atom> (?: '(?:[^']|'')*' | "(?:[^"]|"")*" | [^\s&|()~<>=!'"] | (?<=\w)=(?!=) | ['"] )+ )
+    (?P<sign> [&|()~@] | [=!<>]= | [<>] )
+  | (?P<atom> (?: '(?:[^']|'')*' | "(?:[^"]|"")*" | [^\s&|()~@<>=!'"] | (?<=\w)=(?!=) | ['"] )+ )
   | (?P<stray> \S )
     )""",
     re.VERBOSE,
@@ -26,8 +26,8 @@ class _Token(NamedTuple):
 def parse(spelled: str, find: Callable[[str], Hypothesis]) -> Hypothesis:
     """Make a hypothesis of how it is spelled.
 
-    From the firmest to the loosest: `~`, comparisons (`== != >= <= > <` with a number or a class), `&`, `|`;
-    parentheses group. What has blanks or signs in it stands in quotes, in which a doubled mark is one.
+    From the firmest to the loosest: `~`, `@` with a lag, comparisons (`== != >= <= > <` with a number or a class),
+    `&`, `|`; parentheses group. What has blanks or signs in it stands in quotes, in which a doubled mark is one.
 
     Args:
         spelled: Such as `in_quotes & ~(indent_at_least:3 | position_in_line > 60)`.
@@ -74,6 +74,8 @@ class _Reader:
 
     def _comparison(self) -> Hypothesis:
         found = self._negation()
+        while self._take("@"):
+            found = found.lagged(self._lag())
         if sign := self._take(*COMPARISONS):
             return found.compared(sign, self._atom(f"a number or a class behind {sign}"))
         return found
@@ -87,6 +89,13 @@ class _Reader:
                 raise self._unreadable("a ) is missing")
             return found
         return self._find(self._atom("the name of a hypothesis"))
+
+    def _lag(self) -> int:
+        spelled = self._atom("a number of characters behind @")
+        try:
+            return int(spelled)
+        except ValueError:
+            raise self._unreadable(f"behind @ stands a whole number of characters, not {spelled!r}") from None
 
     def _take(self, *signs: str) -> str | None:
         if self._tokens and self._tokens[-1].is_sign and self._tokens[-1].text in signs:

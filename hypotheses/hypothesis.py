@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-from hypotheses.combining import compared, conjunction, disjunction, negation
+from hypotheses.combining import compared, conjunction, disjunction, negation, shifted
 from hypotheses.errors import HypothesisError
 from hypotheses.fingerprints import are_plain, file_of, of_function
 from hypotheses.labels import KINDS, Kind, Labels
@@ -173,6 +173,21 @@ class Hypothesis:
 
         spelled = quoted(value) if isinstance(value, str) else spell_number(value)
         return self._derived(label, f"{self._within(_ATOM)} {sign} {spelled}", _COMPARISON, f"{sign} {value!r}")
+
+    def lagged(self, lag: int) -> "Hypothesis":
+        """The label of the character so many later (or earlier, below 0); missing where the text has none.
+
+        What the state knows of characters to come, or still of those gone by. The notebooks that the field began with
+        took the state before a character was read: that is a lag of 1.
+        """
+
+        def label(text: str, *, file_name: str) -> Labels:
+            return shifted(self(text, file_name=file_name), lag)
+
+        made = self._derived(label, f"{self._within(_ATOM)} @ {lag}", _COMPARISON, f"@ {lag}")
+        made.kind, made.names, made.unit = self.kind, self.names, self.unit
+        made.causal = self.causal and lag <= 0
+        return made
 
     def named(self, name: str) -> "Hypothesis":
         """The same by another name."""

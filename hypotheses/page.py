@@ -27,6 +27,9 @@ classes are compared with `==`, `!=`, `>=`, `<=`, `>` and `<`:
     position_in_line >= 40 | char_class == 'upper case'
     regex:'https?://\\S+' & ~in_comment
 
+`in_quotes @ 5` is the label of the character five later, and `in_quotes @ -5` that of five ago: what the state knows of
+what is to come, and still of what is gone. It is missing where the text has no such character.
+
 What has blanks or signs in it stands in quotes, in which a doubled mark is one. Where a label is missing, a combination
 is missing too, unless the other part decides it. In Python, the same signs work on what `probe.get` returns.
 

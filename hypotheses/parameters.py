@@ -123,7 +123,7 @@ def spell_number(value: object) -> str:
 
 def quoted(spelled: str, *, always: bool = False) -> str:
     """A name, parameter or class as it is spelled in an expression: in quotes if it would else be read otherwise."""
-    if spelled and not always and not any(char.isspace() or char in "&|~()<>=!'\"" for char in spelled):
+    if spelled and not always and not any(char.isspace() or char in "&|~@()<>=!'\"" for char in spelled):
         return spelled
     mark = "'" if "'" not in spelled else '"'
     return mark + spelled.replace(mark, 2 * mark) + mark

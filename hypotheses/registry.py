@@ -30,7 +30,7 @@ TOPICS = (
 )
 _IN_FILE = re.compile(r"(?P<path>.*\.py):(?P<name>\w+)(?::(?P<parameters>.*))?", re.DOTALL)
 _PATTERN = "regex:"
-_QUOTED = re.compile(r"""(?:'(?:[^']|'')*'|"(?:[^"]|"")*")\s*(?:[&|)]|$)""")
+_QUOTED = re.compile(r"""(?:'(?:[^']|'')*'|"(?:[^"]|"")*")\s*(?:[&|@)]|$)""")
 
 
 @functools.cache
@@ -58,8 +58,8 @@ def get(spelled: str, *, language: str | None = None) -> Hypothesis:
     Args:
         spelled: The name of a built-in or plugged-in one, or `file.py:name` for one in a file of the user's, which is
             run; with parameters behind a colon (`indent_at_least:3`, `regex:https?://\S+`); or a combination of such
-            (`in_quotes & ~in_comment`, `position_in_line >= 40`, `part_of_speech == noun`). In a combination, names and
-            parameters with blanks or signs in them stand in quotes: `regex:'a|b' & in_word`.
+            (`in_quotes & ~in_comment`, `position_in_line >= 40`, `part_of_speech == noun`, `in_quotes @ 1`). In a
+            combination, names and parameters with blanks or signs in them stand in quotes: `regex:'a|b' & in_word`.
         language: For those that ask for the language of a program, and were given none.
 
     Raises:
@@ -72,7 +72,7 @@ def get(spelled: str, *, language: str | None = None) -> Hypothesis:
     if spelled.startswith(_PATTERN) and not _QUOTED.match(spelled, len(_PATTERN)):
         return find(spelled)  # a pattern without quotes goes on to the end
     in_file = _IN_FILE.fullmatch(spelled.rstrip())
-    if in_file and is_file(Path(in_file["path"])) and not re.search("[&|]", in_file["parameters"] or ""):
+    if in_file and is_file(Path(in_file["path"])) and not re.search("[&|@]", in_file["parameters"] or ""):
         return find(spelled.rstrip())
     try:
         return parse(spelled, find)

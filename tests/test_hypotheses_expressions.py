@@ -41,6 +41,19 @@ def test_not_holds_firmest_then_comparisons_then_and_then_or() -> None:
     assert labels("(in_word | in_quotes) & vowel") != labels("in_word | in_quotes & vowel")
 
 
+def test_a_lag_is_the_label_of_another_character() -> None:
+    assert labels("position_in_line @ 2", "ab\ncd") == [0, 1, 2, None, None]
+    assert labels("position_in_line @ -1", "ab\ncd") == [None, 1, 2, 0, 1]
+    assert labels("position_in_line @ 9", "ab\ncd") == [None] * 5
+    assert labels("position_in_line @ 1 >= 2", "ab\ncd") == [True, False, False, True, None]
+    assert labels("char_class @ 1 == newline", "ab\ncd") == [False, True, False, False, None]
+    assert labels("~vowel @ 1 & in_word", "ab\n") == [True, True, False]
+    assert get("in_quotes @ 3").name == (get("in_quotes").lagged(3)).name == "in_quotes @ 3"
+    assert not get("in_quotes @ 1").causal and get("in_quotes @ -1").causal
+    assert get("position_in_line @ 1").unit == "characters"
+    assert labels("position_in_line @ 1", "") == []
+
+
 def test_a_combination_looks_ahead_if_a_part_does() -> None:
     assert not get("in_quotes & end_of_word").causal
     assert not (get("chars_until_newline") > 3).causal
@@ -61,6 +74,7 @@ atoms = st.sampled_from(
         "in_quotes",
         "in_word",
         "indent_at_least:2,4",
+        "in_comment @ 2",
         "position_in_line >= 3",
         "char_class == 'upper case'",
         "regex:'a|b'",
@@ -194,6 +208,7 @@ def test_parameters_are_read_in_the_types_of_the_function() -> None:
         ("char_class == spam", "it has no class 'spam'; it has lower case, upper case"),
         ("position_in_line >=", "a number or a class behind >= is due"),
         ("in_quots & in_word", "no hypothesis named 'in_quots'; did you mean 'in_quotes'?"),
+        ("in_quotes @ much", "behind @ stands a whole number of characters, not 'much'"),
         ("in_quotes ! in_word", "cannot be read at '!'"),
         ("position_in_line=4", "a comparison is spelled with =="),
         ("40 <= position_in_line", "cannot read '40' there"),

@@ -20,7 +20,7 @@ VARIANTS = (
     "in_if_condition:c",
     "in_function_body:python", "in_function_body:c", "in_preprocessor:c", "expression_depth:c", "indentation:4",
     "indent_at_least:1,2", "surprisal:2", "rare_char:0.2", "in_latex_environment:a",
-    "in_quotes & ~in_comment | position_in_line >= 3",
+    "in_quotes & ~in_comment | position_in_line >= 3", "in_quotes @ -2", "char_class @ -1",
 )  # fmt: skip
 every_hypothesis = pytest.mark.parametrize("name", [each.spelling_to_try for each in registered().values()])
 openers = (

@@ -202,6 +202,14 @@ def test_a_language_is_given_to_those_that_ask_for_one(run: Run, planted: Path) 
     assert "Pygments has no lexer for 'klingon'" in run("rank", "-H", "token:Name", planted, "--language", "klingon")[2]
 
 
+def test_a_lag_asks_for_another_character(run: Run, planted: Path) -> None:
+    for command in ("rank", "fit", "curve"):
+        _, out, err = run(command, "--hypothesis", "in_quotes", planted, "--lag", "-1", "--json")
+        assert rows(out)[0]["hypothesis"] == "in_quotes @ -1", err
+    now, then = (rows(run("rank", "-H", "in_quotes", planted, "--lag", n, "--json")[1])[0] for n in ("0", "-20"))
+    assert float(str(now["score"])) > 2 * float(str(then["score"]))
+
+
 def test_combinations_and_patterns_are_ranked(run: Run, planted: Path) -> None:
     for asked in ("in_quotes & ~in_comment", r'regex:"[^"\n]*"'):
         _, out, err = run("rank", "--hypothesis", asked, planted, "--json", "--top", "1")

@@ -9,6 +9,7 @@ from probe.cli.options import (
     EncodingOption,
     HypothesisOption,
     JsonOption,
+    LagOption,
     LanesOption,
     LanguageOption,
     ModelOption,
@@ -39,6 +40,7 @@ def curve(
     newlines: NewlinesOption = "keep",
     lanes: LanesOption = None,
     replace_unknown: ReplaceOption = False,
+    lag: LagOption = 0,
     language: LanguageOption = None,
     no_cache: NoCacheOption = False,
     as_json: JsonOption = False,
@@ -63,7 +65,7 @@ def curve(
     ) as source:
         chosen = select_sites(source.sites, sites)
         with progress(f"a curve for {hypothesis}") as report:
-            asked = ask(source, hypothesis, language, no_cache)
+            asked = ask(source, hypothesis, language, no_cache, lag)
             result = curve_over_units(source, asked, sites=chosen, most=most, penalty=penalty, progress=report)
     show_rows(result.rows(), as_json=as_json)
     if output is not None:

@@ -6,6 +6,7 @@ from probe.cli.options import (
     EncodingOption,
     HypothesisOption,
     JsonOption,
+    LagOption,
     LanesOption,
     LanguageOption,
     ModelOption,
@@ -32,6 +33,7 @@ def fit(
     newlines: NewlinesOption = "keep",
     lanes: LanesOption = None,
     replace_unknown: ReplaceOption = False,
+    lag: LagOption = 0,
     language: LanguageOption = None,
     no_cache: NoCacheOption = False,
     as_json: JsonOption = False,
@@ -52,7 +54,7 @@ def fit(
     ) as source:
         chosen = select_sites(source.sites, sites)
         with progress(f"fitting probes for {hypothesis}") as report:
-            asked = ask(source, hypothesis, language, no_cache)
+            asked = ask(source, hypothesis, language, no_cache, lag)
             results = fit_probes(source, asked, sites=chosen, penalty=penalty, progress=report)
     show_rows([result.row() for result in results], as_json=as_json)
     say(f"{results[0].n_train:,} training and {results[0].n_test:,} held-out characters", quiet=as_json)

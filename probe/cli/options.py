@@ -23,6 +23,10 @@ LanguageOption = Annotated[
         show_default=False,
     ),
 ]
+LagOption = Annotated[
+    int,
+    Option(help="Ask for the label so many characters later, or earlier (below 0): what is known of what is to come."),
+]
 NoCacheOption = Annotated[
     bool,
     Option(

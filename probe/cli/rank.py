@@ -8,6 +8,7 @@ from typer import BadParameter, Option
 from probe.cli.options import (
     EncodingOption,
     JsonOption,
+    LagOption,
     LanesOption,
     LanguageOption,
     ModelOption,
@@ -47,6 +48,7 @@ def rank(
     newlines: NewlinesOption = "keep",
     lanes: LanesOption = None,
     replace_unknown: ReplaceOption = False,
+    lag: LagOption = 0,
     language: LanguageOption = None,
     no_cache: NoCacheOption = False,
     as_json: JsonOption = False,
@@ -77,10 +79,10 @@ def rank(
         chosen = select_sites(source.sites, sites)
         with progress(f"ranking for {hypothesis or 'all hypotheses'}") as report:
             if hypothesis is None:
-                asked, reasons = ask_all(source, language, no_cache)
+                asked, reasons = ask_all(source, language, no_cache, lag)
                 rankings = rank_all(source, asked, sites=chosen, progress=report)
             else:
-                target = ask(source, hypothesis, language, no_cache)
+                target = ask(source, hypothesis, language, no_cache, lag)
                 rankings, reasons = [rank_units(source, target, sites=chosen, progress=report)], {}
     if hypothesis is None:
         _show_all(rankings, reasons, as_json)

@@ -71,17 +71,18 @@ def ends(part: str | None) -> tuple[int | None, int | None]:
     return first, last
 
 
-def ask(source: "Source", hypothesis: str, language: str | None, no_cache: bool) -> "Target":
+def ask(source: "Source", hypothesis: str, language: str | None, no_cache: bool, lag: int = 0) -> "Target":
     """The labels of what a source gives."""
     from analyses.alignment import target
     from hypotheses.registry import get
 
     asked = get(hypothesis, language=language)
+    asked = asked.lagged(lag) if lag else asked
     with to_standard_error():
         return target(source.corpus, asked, selection=source.selection, use_cache=not no_cache, notice=warn)
 
 
-def ask_all(source: "Source", language: str | None, no_cache: bool) -> tuple[list["Target"], dict[str, str]]:
+def ask_all(source: "Source", language: str | None, no_cache: bool, lag: int) -> tuple[list["Target"], dict[str, str]]:
     """The labels of every hypothesis that can be asked, and why the others cannot, by name."""
     from analyses.errors import AnalysisError
     from hypotheses.errors import HypothesisError
@@ -92,7 +93,7 @@ def ask_all(source: "Source", language: str | None, no_cache: bool) -> tuple[lis
         if each.parameters.required or each.kind == "categorical":
             continue
         try:
-            asked.append(ask(source, name, language, no_cache))
+            asked.append(ask(source, name, language, no_cache, lag))
         except (AnalysisError, HypothesisError) as error:
             reasons[name] = str(error)
     if not asked:
