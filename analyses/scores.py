@@ -50,8 +50,8 @@ def measure(
 ) -> list[dict[Site, Scores]]:
     """Score every unit of some sites for several labels at once: AUC of binary ones, Pearson's r of numeric ones.
 
-    Those whose labels are missing at the same characters share their passes over the activations: two for all binary
-    ones (and more if the units are so many that the counts of their values pass 512 MiB), one for all numeric ones.
+    They share their passes over the activations: one for all numeric ones, and two for all binary ones whose labels are
+    missing at the same characters (more if the units are so many that the counts of their values pass 512 MiB).
 
     Args:
         source: Recording or live activations.
@@ -67,7 +67,7 @@ def measure(
     """
     groups: dict[object, list[int]] = {}
     for place, each in enumerate(targets):
-        missing = None if each.labels.missing is None else each.labels.missing.tobytes()
+        missing = _mask_of(each) if each.kind == "binary" else None  # ranks are among the characters that have a label
         groups.setdefault((each.kind, each.split, missing), []).append(place)
     columns = _groups(source, sites)
     wide = [site for site in sites if source.dtype(site) != np.float16]
@@ -86,12 +86,16 @@ def measure(
     return [found[place] for place in range(len(targets))]
 
 
+def _mask_of(asked: Target) -> bytes:
+    return b"" if asked.labels.missing is None else asked.labels.missing.tobytes()
+
+
 class _Rows(NamedTuple):
     """What is asked of the rows of a block.
 
     Attributes:
-        y: (n_chars, n_labels + 1) the labels, less something near their means, and 1; 0 where they are missing.
-        parts: (n_chars,) `TRAIN`, `TEST`, `GAP`, or -1 where the labels are missing.
+        y: (n_chars, n_labels + n_masks) the labels, less something near their means, and masks; see `JointSums`.
+        parts: (n_chars,) `TRAIN`, `TEST`, `GAP`, or -1 where no label is there.
         runs: Rows that lie in one part of one stretch: its cell, the part, and which rows.
     """
 
@@ -101,7 +105,7 @@ class _Rows(NamedTuple):
 
 
 class _Asked:
-    """Several labels that are missing at the same characters, with one split.
+    """Several labels with one split, and masks of the characters that have them.
 
     Sums are kept apart by cell: a stretch has two, the second for its gaps.
     """
@@ -110,7 +114,10 @@ class _Asked:
         self.split: Split = targets[0].split
         self.n_labels = len(targets)
         self.n_cells = 2 * self.split.n_stretches
-        self._missing = targets[0].labels.missing
+        masks = [_mask_of(each) for each in targets]
+        self._masks = {mask: each.labels.missing for mask, each in zip(masks, targets, strict=True)}
+        self.mask_of = [list(self._masks).index(mask) for mask in masks]
+        self.n_masks = len(self._masks)
         self._values = [each.labels.values for each in targets]
         self._middles = [float(each.labels.values[each.labels.present].mean()) for each in targets]
         if targets[0].kind == "binary":
@@ -122,19 +129,24 @@ class _Asked:
 
     def rows(self, block: Block) -> _Rows:
         place = block.places
-        y = np.ones((block.n_chars, self.n_labels + 1))
+        y = np.ones((block.n_chars, self.n_labels + self.n_masks))
+        masks = [None if missing is None else missing[place] for missing in self._masks.values()]
         for column, (values, middle) in enumerate(zip(self._values, self._middles, strict=True)):
             y[:, column] = values[place]
             y[:, column] -= middle
+            if (missing := masks[self.mask_of[column]]) is not None:
+                y[missing, column] = 0
+        for column, missing in enumerate(masks, self.n_labels):
+            if missing is not None:
+                y[missing, column] = 0
         parts = self.split.parts(place.start, place.stop)[:: place.step]
         stretches = self.split.stretch(np.arange(place.start, place.stop, place.step))
         cells = 2 * stretches + (parts == GAP)
         starts = [0, *(np.flatnonzero(np.diff(cells)) + 1).tolist()]
         stops = [*starts[1:], len(cells)]
         runs = [(int(cells[a]), int(parts[a]), slice(a, b)) for a, b in zip(starts, stops, strict=True)]
-        if self._missing is not None:
-            y[self._missing[place]] = 0
-            parts = np.where(self._missing[place], -1, parts).astype(np.int8)
+        if self.n_masks == 1 and masks[0] is not None:
+            parts = np.where(masks[0], -1, parts).astype(np.int8)
         return _Rows(y, parts, runs)
 
 
@@ -176,7 +188,7 @@ def _aucs(
                     if part != GAP:
                         within[each].add(part, own[:, run], y[run], squares=False)
         for each in group:
-            everywhere[each].xx[0] = ranks[each].squares  # of which only the sum over all cells is asked
+            everywhere[each].xx[0, :, 0] = ranks[each].squares  # of which only the sum over all cells is asked
             for label, scores in enumerate(found):
                 sums = everywhere[each].of_label(label).together(2)
                 total = sums.together(len(sums.n))
@@ -240,14 +252,13 @@ def _auc(sums: StretchSums) -> NDArray[np.float64]:
 
 
 def _correlations(source: Source, asked: _Asked, sites: Collection[Site], step: "_Steps") -> list[dict[Site, Scores]]:
-    sums = {site: JointSums(asked.n_cells, source.sites[site], asked.n_labels) for site in sites}
+    sums = {site: JointSums(asked.n_cells, source.sites[site], asked.n_labels, asked.n_masks) for site in sites}
     middles: dict[Site, NDArray[np.float64]] = {}  # near the means, so that squares do not swallow what differs
     for block in source.blocks(sites):
         rows = asked.rows(block)
         for site, own in sums.items():
             middle = middles.setdefault(site, block.values[site].mean(axis=0, dtype=np.float64))
             x = (block.values[site] - middle).T
-            x[:, rows.parts < 0] = 0
             for cell, _, run in rows.runs:
                 own.add(cell, x[:, run], rows.y[run])
         step.forward(block.n_chars)
@@ -258,7 +269,7 @@ def _correlations(source: Source, asked: _Asked, sites: Collection[Site], step: 
     for label in range(asked.n_labels):
         scores = {}
         for site, own in sums.items():
-            cells = own.of_label(label)
+            cells = own.of_label(label, asked.mask_of[label])
             train, test = (_r(cells.of(asked.cells_of[part]), middles[site]) for part in (TRAIN, TEST))
             scores[site] = Scores(train, test, _r(cells, middles[site]), np.zeros_like(train), cells.together(2))
         found.append(scores)

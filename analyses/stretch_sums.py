@@ -72,33 +72,41 @@ class JointSums:
     """Sums of products of numbers of units with several labels at once, separately for cells of characters.
 
     Attributes:
-        xy: (n_cells, n_units, n_labels + 1) sums of products; in the last column, of the units' numbers themselves.
-        xx: (n_cells, n_units) sums of their squares.
-        y: (n_cells, n_labels + 1) sums of the labels, and the number of characters; `yy` of their squares.
+        xy: (n_cells, n_units, n_labels + n_masks) sums of products; in the last columns, of the units' numbers over the
+            characters of each mask, which are those that have some of the labels.
+        xx: (n_cells, n_units, n_masks) sums of their squares.
+        y: (n_cells, n_labels + n_masks) sums of the labels, and numbers of characters; `yy` of their squares.
     """
 
-    def __init__(self, n_cells: int, n_units: int, n_labels: int) -> None:
-        self.xy = np.zeros((n_cells, n_units, n_labels + 1))
-        self.xx = np.zeros((n_cells, n_units))
-        self.y, self.yy = np.zeros((n_cells, n_labels + 1)), np.zeros((n_cells, n_labels + 1))
+    def __init__(self, n_cells: int, n_units: int, n_labels: int, n_masks: int = 1) -> None:
+        n_columns = n_labels + n_masks
+        self.xy, self.xx = np.zeros((n_cells, n_units, n_columns)), np.zeros((n_cells, n_units, n_masks))
+        self.y, self.yy = np.zeros((n_cells, n_columns)), np.zeros((n_cells, n_columns))
+        self._n_labels = n_labels
 
     def add(self, cell: int, x: NDArray[np.floating], y: NDArray[np.floating], *, squares: bool = True) -> None:
         """Add characters of a cell.
 
         Args:
             cell: Which one.
-            x: (n_units, n_chars) numbers of the units; 0 where the labels are missing.
-            y: (n_chars, n_labels + 1) labels, and 1; 0 where they are missing.
+            x: (n_units, n_chars) numbers of the units.
+            y: (n_chars, n_labels + n_masks) labels, 0 where they are missing, and masks, 1 where they are not.
             squares: Whether to add up `xx`.
         """
         self.xy[cell] += x @ y
         if squares:
-            self.xx[cell] += np.einsum("ut,ut->u", x, x)
+            self.xx[cell] += np.square(x) @ y[:, self._n_labels :]
         self.y[cell] += y.sum(axis=0)
         self.yy[cell] += np.einsum("ty,ty->y", y, y)
 
-    def of_label(self, label: int) -> StretchSums:
+    def of_label(self, label: int, mask: int = 0) -> StretchSums:
         """The sums of one of the labels, a cell each."""
+        column = self._n_labels + mask
         return StretchSums(
-            self.y[:, -1], self.y[:, label], self.yy[:, label], self.xy[:, :, -1], self.xx, self.xy[:, :, label]
+            self.y[:, column],
+            self.y[:, label],
+            self.yy[:, label],
+            self.xy[:, :, column],
+            self.xx[:, :, mask],
+            self.xy[:, :, label],
         )
