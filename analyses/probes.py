@@ -220,16 +220,15 @@ class _Probing:
                 [
                     x @ f.weights.astype(np.float32) + np.float32(f.intercept)
                     for (x, _), f in zip(batches, fitted, strict=True)
-                ],
-                axis=1,
+                ]
             )
             if not logit_counts.update(logits, y):
                 raise AnalysisError(_NOT_NUMBERS)
             for label in (0, 1):
-                said = (logits[y == label] > 0).sum(0)
+                said = (logits[:, y == label] > 0).sum(1)
                 confusion[:, label, 1] += said
                 confusion[:, label, 0] += (y == label).sum() - said
-        aucs = auc_from_counts(logit_counts.counts[1], logit_counts.counts[0])
+        aucs = auc_from_counts(logit_counts.counts[..., 1], logit_counts.counts[..., 0])
         n_test = int(confusion[0].sum())
         usual = int(self._moments.label_mean > 0.5)
         results: list[AnyProbeResult] = []

@@ -11,9 +11,9 @@ from activations.blocks import Block, Source
 from activations.units import Site
 from analyses.alignment import Target
 from analyses.errors import AnalysisError
-from analyses.ranks import RankCounts, Ranks, transpose
+from analyses.ranks import ALL, N_GROUPS, Ranks, transpose
 from analyses.splits import GAP, TEST, TRAIN, Split
-from analyses.statistics import Bins, Moments
+from analyses.statistics import Bins, Moments, ValueCounts
 from analyses.stretch_sums import JointSums, StretchSums
 
 Progress = Callable[[int, int], None]
@@ -179,22 +179,28 @@ def _aucs(
         ranks = _count(source, asked, group, bins, step)
         everywhere = {each: JointSums(asked.n_cells, each.n_units, asked.n_labels) for each in group}
         within = {each: JointSums(2, each.n_units, asked.n_labels) for each in group}
+        ties = {each: np.zeros((each.n_units, asked.n_labels)) for each in group}
         for values, rows in _read(source, asked, group, step):
-            y = rows.y.astype(np.float32)
             for each in group:
-                own, all_ranks = ranks[each].of(values[each], rows.parts)
+                own, among_all, alike = ranks[each].of(values[each], rows.parts)
                 for cell, part, run in rows.runs:
-                    everywhere[each].add(cell, all_ranks[:, run], y[run], squares=False)
+                    everywhere[each].add(cell, among_all[:, run], rows.y[run], squares=False)
                     if part != GAP:
-                        within[each].add(part, own[:, run], y[run], squares=False)
+                        within[each].add(part, own[:, run], rows.y[run], squares=False)
+                if each.site in bins:
+                    ties[each] += alike @ rows.y[:, : asked.n_labels]
         for each in group:
+            n = ranks[each].n
             everywhere[each].xx[0, :, 0] = ranks[each].squares  # of which only the sum over all cells is asked
             for label, scores in enumerate(found):
-                sums = everywhere[each].of_label(label).together(2)
+                sums = everywhere[each].of_label(label).scaled(1 / (2 * n[ALL]))
                 total = sums.together(len(sums.n))
-                error = ranks[each].auc_error(float(total.y[0]), float(total.n[0] - total.y[0]))
-                train, test = _auc(within[each].of_label(label))
-                new = Scores(train, test, _auc(total)[0], error, sums)
+                train, test = (
+                    _auc(within[each].of_label(label).of(np.arange(2) == part).scaled(1 / (2 * n[part])))[0]
+                    for part in (TRAIN, TEST)
+                )
+                error = ranks[each].auc_error(ties[each][:, label], float(total.y[0]))
+                new = Scores(train, test, _auc(total)[0], error, sums.together(2))
                 scores[each.site] = scores[each.site].beside(new) if each.site in scores else new
     return found
 
@@ -202,7 +208,7 @@ def _aucs(
 def _count(
     source: Source, asked: _Asked, group: list[_Columns], bins: dict[Site, Bins], step: "_Steps"
 ) -> dict[_Columns, Ranks]:
-    counts = {each: RankCounts(each.n_units, each.bins(bins)) for each in group}
+    counts = {each: ValueCounts(N_GROUPS, each.n_units, each.bins(bins)) for each in group}
     for values, rows in _read(source, asked, group, step):
         for each, own in counts.items():
             if not own.update(values[each], rows.parts):
@@ -303,7 +309,7 @@ class _Steps:
 
 def _groups(source: Source, sites: Collection[Site]) -> list[list[_Columns]]:
     """The units of the sites, so many at a time that their counts fit the memory set aside for them."""
-    most = max(1, _TABLE_BYTES // RankCounts.n_bytes(1))
+    most = max(1, _TABLE_BYTES // ValueCounts.n_bytes(N_GROUPS, 1))
     groups: list[list[_Columns]] = [[]]
     room = most
     for site in sites:

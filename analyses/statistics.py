@@ -10,8 +10,8 @@ N_VALUES = 1 << 16
 _LARGEST = np.float32(np.finfo(np.float16).max)
 _INFINITE = 0x7C00
 _ROUNDING = 1e-12
-_BINS_PER_DEVIATION = 6144.0
-_NEAR = 5 * _BINS_PER_DEVIATION
+_BINS_PER_DEVIATION = 3840.0
+_NEAR = 8 * _BINS_PER_DEVIATION
 _FARTHEST = N_VALUES // 2 - 1.0
 
 
@@ -19,7 +19,7 @@ _FARTHEST = N_VALUES // 2 - 1.0
 class Bins:
     """Where to cut the values of units in float32.
 
-    Near a unit's mean, up to some 5 standard deviations from it, the bins are equally wide, some 1/6,144 of one;
+    Near a unit's mean, up to some 8 standard deviations from it, the bins are equally wide, some 1/3,840 of one;
     farther out there are 64 to each doubling.
 
     Attributes:
@@ -49,12 +49,13 @@ class ValueCounts:
     float16, which keeps 11 significant bits.
 
     Attributes:
-        counts: (n_groups, n_units, 65536) uint32, values in ascending order.
+        counts: (n_units, 65536, n_groups) uint32, values in ascending order.
+        bins: Of values in float32, if they are not rounded.
     """
 
     def __init__(self, n_groups: int, n_units: int, bins: Bins | None = None) -> None:
-        self.counts: NDArray[np.uint32] = np.zeros((n_groups, n_units, N_VALUES), np.uint32)
-        self._bins = bins
+        self.counts: NDArray[np.uint32] = np.zeros((n_units, N_VALUES, n_groups), np.uint32)
+        self.bins = bins
 
     @staticmethod
     def n_bytes(n_groups: int, n_units: int) -> int:
@@ -62,17 +63,17 @@ class ValueCounts:
         return 4 * n_groups * n_units * N_VALUES
 
     def update(self, values: NDArray[np.floating], groups: NDArray[np.int8]) -> bool:
-        """Count the rows of a block.
+        """Count some characters; the more at once, the less often a unit's counts have to be fetched from memory.
 
         Args:
-            values: (n_chars, n_units) activations.
-            groups: (n_chars,) the group of each row; negative ones are not counted.
+            values: (n_units, n_chars) activations.
+            groups: (n_chars,) the group of each character; negative ones are not counted.
 
         Returns:
             Whether all values are numbers.
         """
-        if self._bins is not None and values.dtype != np.float16:
-            return bool(_count_in_bins(values, self._bins.mean, self._bins.width, groups, self.counts))
+        if self.bins is not None and values.dtype != np.float16:
+            return bool(_count_in_bins(values, self.bins.mean, self.bins.width, groups, self.counts))
         if values.dtype != np.float16:
             values = np.clip(values, -_LARGEST, _LARGEST).astype(np.float16)
         return bool(_count(np.ascontiguousarray(values).view(np.uint16), groups, self.counts))
@@ -100,15 +101,15 @@ def place_in_bins(place: float) -> int:
 @njit(parallel=True, cache=True)
 def _count(bits: NDArray[np.uint16], groups: NDArray[np.int8], counts: NDArray[np.uint32]) -> bool:
     """Count float16 values by their place in ascending order; False if one is not a number."""
-    n_chars, n_units = bits.shape
+    n_units, n_chars = bits.shape
     n_not_numbers = 0
     for unit in prange(n_units):
         for t in range(n_chars):
-            value = bits[t, unit]
+            value = bits[unit, t]
             if value & 0x7FFF > _INFINITE:
                 n_not_numbers += 1
             if groups[t] >= 0:
-                counts[groups[t], unit, place_of_bits(value)] += 1
+                counts[unit, place_of_bits(value), groups[t]] += 1
     return n_not_numbers == 0
 
 
@@ -121,36 +122,16 @@ def _count_in_bins(
     counts: NDArray[np.uint32],
 ) -> bool:
     """Count values by their bin, in ascending order; False if one is not a number."""
-    n_chars, n_units = values.shape
+    n_units, n_chars = values.shape
     n_not_numbers = 0
     for unit in prange(n_units):
         for t in range(n_chars):
-            place = (values[t, unit] - mean[unit]) / width[unit]
+            place = (values[unit, t] - mean[unit]) / width[unit]
             if np.isnan(place):
                 n_not_numbers += 1
             elif groups[t] >= 0:
-                counts[groups[t], unit, place_in_bins(place)] += 1
+                counts[unit, place_in_bins(place), groups[t]] += 1
     return n_not_numbers == 0
-
-
-@njit(parallel=True, cache=True)
-def auc_error_bound(positive: NDArray[np.uint32], negative: NDArray[np.uint32]) -> NDArray[np.float64]:
-    """How far an AUC from bins can be from the exact one: half the share of pairs that fall into one bin.
-
-    Arguments and result as in `auc_from_counts`.
-    """
-    n_units, n_values = positive.shape
-    bounds = np.empty(n_units)
-    for unit in prange(n_units):
-        tied, n_positive, n_negative = 0.0, 0.0, 0.0
-        for value in range(n_values):
-            p, n = float(positive[unit, value]), float(negative[unit, value])
-            tied += p * n
-            n_positive += p
-            n_negative += n
-        pairs = n_positive * n_negative
-        bounds[unit] = 0.5 * tied / pairs if pairs else np.nan
-    return bounds
 
 
 @njit(parallel=True, cache=True)

@@ -46,6 +46,10 @@ class StretchSums:
         """The sums of some of the units."""
         return StretchSums(self.n, self.y, self.yy, self.x[:, chosen], self.xx[:, chosen], self.xy[:, chosen])
 
+    def scaled(self, factor: float) -> "StretchSums":
+        """With every x so many times as large."""
+        return StretchSums(self.n, self.y, self.yy, self.x * factor, self.xx * factor**2, self.xy * factor)
+
     def together(self, n_each: int) -> "StretchSums":
         """So many neighbours added up to one."""
         return StretchSums(*(array.reshape(-1, n_each, *array.shape[1:]).sum(axis=1) for array in self._arrays))

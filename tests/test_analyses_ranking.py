@@ -15,8 +15,9 @@ from analyses import scores
 from analyses.alignment import target
 from analyses.errors import AnalysisError
 from analyses.ranking import rank
-from analyses.ranks import RankCounts
+from analyses.ranks import N_GROUPS
 from analyses.splits import TEST, TRAIN, Split
+from analyses.statistics import ValueCounts
 from hypotheses.errors import HypothesisError
 
 
@@ -50,7 +51,7 @@ def test_scores_are_those_of_the_training_and_test_parts(planted: Path) -> None:
                 ]
                 assert each.score == pytest.approx(abs(2 * expected[0] - 1), abs=1e-4)
                 assert each.test == pytest.approx(expected[1] if expected[0] >= 0.5 else 1 - expected[1], abs=1e-4)
-                assert each.raw == pytest.approx(expected[2], abs=1e-4 if site.signal == "cell" else 1e-6)
+                assert each.raw == pytest.approx(expected[2], abs=1e-4 if site.signal == "cell" else 1e-9)
 
 
 def test_correlations_are_those_of_numpy(planted: Path) -> None:
@@ -77,12 +78,10 @@ def test_a_recording_and_the_live_source_rank_alike(code_text: str, tmp_path: Pa
 def test_little_memory_means_more_passes_and_the_same_ranking(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Recording(planted) as recording:
         whole = rank(recording, "in_quotes")
-        monkeypatch.setattr(scores, "_TABLE_BYTES", 8 * RankCounts.n_bytes(1))
+        monkeypatch.setattr(scores, "_TABLE_BYTES", 8 * ValueCounts.n_bytes(N_GROUPS, 1))
         done: list[tuple[int, int]] = []
         few = rank(recording, "in_quotes", progress=lambda *step: done.append(step))
-    for one, other in zip(few.units, whole.units, strict=True):
-        assert one.unit == other.unit
-        assert (one.raw, one.test, one.p) == pytest.approx((other.raw, other.test, other.p), rel=1e-5)
+        assert repr(few.units) == repr(whole.units)  # to the last bit; where there is no interval, NaN is not NaN
     assert done[-1] == (7 * len(recording.corpus), 7 * len(recording.corpus))  # one pass for the bins
     assert done == sorted(done)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from analyses.statistics import Bins, Moments, ValueCounts, auc_error_bound, auc_from_counts
+from analyses.statistics import Bins, Moments, ValueCounts, auc_from_counts
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -16,9 +16,9 @@ def aucs(values: NDArray[np.floating], labels: NDArray[np.bool_], cuts: list[int
     """By two counts that are updated in blocks and then merged."""
     counts = ValueCounts(2, values.shape[1]), ValueCounts(2, values.shape[1])
     for number, (x, y) in enumerate(zip(np.split(values, cuts), np.split(labels, cuts), strict=True)):
-        counts[number % 2].update(x, y.astype(np.int8))
+        counts[number % 2].update(x.T, y.astype(np.int8))
     counts[0].merge(counts[1])
-    return auc_from_counts(counts[0].counts[1], counts[0].counts[0])
+    return auc_from_counts(counts[0].counts[..., 1], counts[0].counts[..., 0])
 
 
 @given(seed=seeds, decimals=st.integers(0, 3), cuts=st.lists(st.integers(0, 300), max_size=4).map(sorted))
@@ -54,23 +54,6 @@ def test_what_is_not_a_number_is_noticed(dtype: type, bins: Bins | None) -> None
     values: NDArray[np.floating] = np.array([[1.0, np.nan]], dtype)
     assert not ValueCounts(1, 2, bins).update(values, np.zeros(1, np.int8))
     assert ValueCounts(1, 2, bins).update(np.nan_to_num(values), np.zeros(1, np.int8))
-
-
-@pytest.mark.parametrize("offset", [0.0, 1e3, -1e5])
-@pytest.mark.parametrize("spike", [0.0, 1e4])
-def test_auc_in_bins_keeps_its_bound_however_far_from_0(rng: np.random.Generator, offset: float, spike: float) -> None:
-    labels = rng.random(5000) < 0.2
-    values = (rng.normal(offset, 1, (5000, 4)) + labels[:, None]).astype(np.float32)
-    values[17] += spike
-    bins = Bins.around(Moments.of(values, np.zeros(5000)))
-    counts = ValueCounts(2, 4, bins)
-    assert counts.update(values, labels.astype(np.int8))
-    assert counts.counts.sum() == values.size
-    found = auc_from_counts(counts.counts[1], counts.counts[0])
-    bound = auc_error_bound(counts.counts[1], counts.counts[0])
-    expected = [roc_auc_score(labels, column) for column in values.T]
-    assert (np.abs(found - expected) <= bound + 1e-12).all()
-    assert bound.max() < (1e-4 if spike == 0 and offset > -1e5 else 1e-2)  # float32 itself is coarse at 1e5
 
 
 def test_auc_without_one_class_is_missing() -> None:
