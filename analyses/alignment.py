@@ -61,14 +61,6 @@ class Target:
         """The labels and parts of a block's rows: row *t* has read character *t*, and so has label *t*."""
         return self._rows(block.places)
 
-    def stretches(self, block: Block) -> NDArray[np.int64]:
-        """(n_chars,) the stretch that each of a block's rows belongs to; -1 where the label is missing."""
-        place = block.places
-        stretches = self.split.stretch(np.arange(place.start, place.stop, place.step))
-        if self.labels.missing is not None:
-            stretches[self.labels.missing[place]] = -1
-        return stretches
-
     @property
     def all_rows(self) -> Rows:
         """The labels and parts of all characters that are used."""
@@ -143,9 +135,9 @@ def target(
         notice: Called with a sentence for the user: that a document is labelled in pieces.
 
     Raises:
-        HypothesisError: If there is no such hypothesis, or it fails on this text. AnalysisError: If the labels are of
-        several classes, or all one value, in all rows or in the training or test part: there is
-            nothing to tell apart.
+        HypothesisError: If there is no such hypothesis, or it fails on this text.
+        AnalysisError: If the labels are of several classes, or all one value, in all rows or in the training or test
+            part: there is nothing to tell apart.
     """
     found = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
     name = found.name

@@ -191,7 +191,6 @@ def rank_all(
 def _ranking(asked: Target, scores: dict[Site, Scores], chosen: list[Site], seed: int, *, best_only: bool) -> Ranking:
     is_binary = asked.kind == "binary"
     chance = 0.5 if is_binary else 0.0
-    held_out = np.arange(asked.split.n_stretches) % asked.split.n_folds == asked.split.fold
     columns: list[list[NDArray[np.float64]]] = []
     for site in chosen:
         own = scores[site]
@@ -200,7 +199,7 @@ def _ranking(asked: Target, scores: dict[Site, Scores], chosen: list[Site], seed
         wanted = distance == distance.max() if best_only else np.ones(len(distance), bool)
         low, high = np.full(len(wanted), np.nan), np.full(len(wanted), np.nan)
         spread = auc_spread if is_binary else r_spread
-        below, above = spread(own.sums.of(held_out).units(wanted), seed)
+        below, above = spread(own.sums.of(asked.split.held_out).units(wanted), seed)
         low[wanted], high[wanted] = own.test[wanted] + below, own.test[wanted] + above
         columns.append([own.everywhere, own.train, own.test, low, high, sure.p, sure.n_effective])
     raw, train, test, low, high, p, n_effective = (np.concatenate(parts) for parts in zip(*columns, strict=True))

@@ -122,10 +122,9 @@ class _Asked:
         self._middles = [float(each.labels.values[each.labels.present].mean()) for each in targets]
         if targets[0].kind == "binary":
             self._middles = [0.0] * self.n_labels
-        stretches = np.arange(self.split.n_stretches)
-        is_test = np.repeat(stretches % self.split.n_folds == self.split.fold, 2)
+        is_test = np.repeat(self.split.held_out, 2)
         is_gap = np.tile([False, True], self.split.n_stretches)
-        self.cells_of = {TEST: is_test, TRAIN: ~is_test & ~is_gap, GAP: is_gap}
+        self.cells_of = {TEST: is_test, TRAIN: ~is_test & ~is_gap}
 
     def rows(self, block: Block) -> _Rows:
         place = block.places

@@ -61,6 +61,11 @@ class Split:
         n_stretches = min(50, max(5, n_chars // 1000 // 5 * 5))
         return cls(n_chars=n_chars, n_stretches=n_stretches, gap=min(100, n_chars // n_stretches // 10), start=start)
 
+    @property
+    def held_out(self) -> NDArray[np.bool_]:
+        """(n_stretches,) whether each is for the test."""
+        return np.asarray(np.arange(self.n_stretches) % self.n_folds == self.fold)
+
     def stretch(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """The stretch that each of some places in the text lies in."""
         return (places - self.start) * self.n_stretches // self.n_chars
@@ -75,4 +80,4 @@ class Split:
         return np.where(is_test, TEST, np.where(near_test, GAP, TRAIN)).astype(np.int8)
 
     def _is_test(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
-        return np.asarray(self.stretch(places) % self.n_folds == self.fold)
+        return np.asarray(self.held_out[self.stretch(places)])

@@ -26,17 +26,6 @@ class StretchSums:
     xx: NDArray[np.float64]
     xy: NDArray[np.float64]
 
-    @classmethod
-    def of_rows(
-        cls, x: NDArray[np.floating], y: NDArray[np.floating], stretches: NDArray[np.int64], n_stretches: int
-    ) -> "StretchSums":
-        """Of (n_chars, n_units) and (n_chars,) numbers, and the stretch of each."""
-        sums = JointSums(n_stretches, x.shape[1], 1)
-        for stretch in np.unique(stretches).tolist():
-            rows = stretches == stretch
-            sums.add(stretch, x[rows].T, np.column_stack([y[rows], np.ones(rows.sum())]))
-        return sums.of_label(0)
-
     def beside(self, other: "StretchSums") -> "StretchSums":
         """With the units of the same characters that stand behind these."""
         units = (np.concatenate([getattr(self, name), getattr(other, name)], axis=1) for name in ("x", "xx", "xy"))

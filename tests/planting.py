@@ -15,6 +15,7 @@ from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.selection import Selection
 from activations.units import Site, Unit
 from activations.vocab import Vocabulary
+from analyses.stretch_sums import JointSums, StretchSums
 
 PLANTED = {
     "in_quotes": Unit(Site(0, "hidden"), 3),
@@ -57,6 +58,17 @@ class Arrays:
         self, sites: Collection[Site], progress: Callable[[int, int], None] = lambda done, total: None
     ) -> Iterator["Arrays"]:
         yield self
+
+
+def sums_of_rows(
+    x: NDArray[np.floating], y: NDArray[np.floating], stretches: NDArray[np.int64], n_stretches: int
+) -> StretchSums:
+    """Of (n_chars, n_units) and (n_chars,) numbers, and the stretch of each."""
+    sums = JointSums(n_stretches, x.shape[1], 1)
+    for stretch in np.unique(stretches).tolist():
+        rows = stretches == stretch
+        sums.add(stretch, x[rows].T, np.column_stack([y[rows], np.ones(rows.sum())]))
+    return sums.of_label(0)
 
 
 def in_runs(rng: np.random.Generator, n_chars: int, mean: float) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from planting import PLANTED, random_model
+from planting import PLANTED, Arrays, random_model
 from sklearn.metrics import roc_auc_score
 
 from activations.corpus import Corpus
@@ -132,6 +132,15 @@ def test_a_unit_that_never_changes_stands_last(code_text: str) -> None:
         last = rank(live, name).units[-1]
         assert last.unit == Unit(Site(0, "hidden"), 3)
         assert np.isnan(last.score) or last.score == 0
+
+
+def test_a_unit_that_never_changes_has_no_p(rng: np.random.Generator) -> None:
+    """However its value is rounded."""
+    values = np.full((30_000, 2), 0.1, np.float32)
+    values[:, 1] = rng.normal(size=30_000)
+    last = rank(Arrays({Site(0, "cell"): values}), lambda text: np.arange(30_000) % 70).units[-1]
+    assert last.unit.index == 0
+    assert np.isnan([last.raw, last.p, last.q, last.n_effective]).all()
 
 
 def test_activations_that_are_no_numbers_are_refused(code_text: str) -> None:

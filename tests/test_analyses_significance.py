@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from planting import SITES, Arrays, drifting, in_runs, random_model
+from planting import SITES, Arrays, drifting, in_runs, random_model, sums_of_rows
 from sklearn.metrics import roc_auc_score
 
 from activations.corpus import Corpus
@@ -16,7 +16,6 @@ from analyses.alignment import target
 from analyses.ranking import Ranking, rank, rank_all
 from analyses.significance import auc_spread, evidence, q_values, r_spread
 from analyses.splits import TEST
-from analyses.stretch_sums import StretchSums
 from probe.demo import bundled_text
 
 HIDDEN = Site(0, "hidden")
@@ -126,20 +125,20 @@ def test_many_labels_at_once_score_as_one_by_one(planted: Path) -> None:
 def test_of_independent_characters_all_are_effective_and_p_is_that_of_a_t_test(rng: np.random.Generator) -> None:
     x = rng.normal(size=(50_000, 40))
     y = rng.normal(size=50_000) + 0.02 * x[:, 0]
-    found = evidence(StretchSums.of_rows(x, y, np.arange(50_000) // 1000, 50))
+    found = evidence(sums_of_rows(x, y, np.arange(50_000) // 1000, 50))
     r = np.array([np.corrcoef(column, y)[0, 1] for column in x.T])
     assert np.corrcoef(np.log(found.p), np.log(2) - r**2 * 25_000)[0, 1] > 0.9
     assert 0.4 < np.median(found.n_effective) / 50_000 <= 1
-    below, above = r_spread(StretchSums.of_rows(x, y, np.arange(50_000) // 1000, 50))
+    below, above = r_spread(sums_of_rows(x, y, np.arange(50_000) // 1000, 50))
     np.testing.assert_allclose((above - below) / 2, 1.96 / np.sqrt(50_000), rtol=0.4)
 
 
 def test_units_that_never_change_and_too_few_stretches_have_no_p() -> None:
     x = np.column_stack([np.zeros(1000), np.arange(1000.0)])
     y = np.arange(1000) % 7.0
-    found = evidence(StretchSums.of_rows(x, y, np.arange(1000) // 100, 10))
+    found = evidence(sums_of_rows(x, y, np.arange(1000) // 100, 10))
     assert np.isnan(found.p).tolist() == [True, False]
-    few = StretchSums.of_rows(x, y, np.arange(1000) // 400, 3)
+    few = sums_of_rows(x, y, np.arange(1000) // 400, 3)
     assert np.isnan(evidence(few).p).all() and np.isnan(auc_spread(few)[0]).all()
     assert np.isnan(q_values(found.p)).tolist() == [True, False]
 
