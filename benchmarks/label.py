@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hypotheses.hypothesis import Hypothesis
-from hypotheses.registry import registered
+from hypotheses.registry import get, registered
 
 _WANTED = 20.0  # MB/s, of a hand-written state machine
 _BY_LIBRARIES = {"part_of_speech", "regex", "token", "in_speaker", "in_latex_environment"}
@@ -42,8 +42,8 @@ def megabytes_per_s(label: Callable[[str], object], text: str, n_times: int = 3)
 
 
 def labeller(each: Hypothesis) -> Callable[[str], object]:
-    """The hypothesis, given the parameters of its example if it cannot be asked without."""
-    asked = each.given_spelled(each.example) if each.parameters.required else each
+    """The hypothesis, of a text in Python."""
+    asked = get(each.spelling_to_try)
     return lambda text: asked(text, file_name="text.py")
 
 

@@ -1,5 +1,6 @@
 """Hypotheses in a Python file of the user's."""
 
+import contextlib
 import difflib
 import importlib.util
 import sys
@@ -69,14 +70,16 @@ def _run(path: Path) -> ModuleType:
         raise HypothesisError(f"{path} cannot be loaded as Python")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
+    beside = str(path.parent.absolute())  # where the modules are that it may import
     try:
-        sys.path.insert(0, str(path.parent.absolute()))  # for modules that stand beside it
+        sys.path.insert(0, beside)
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         line = error.lineno if isinstance(error, SyntaxError) else _last_line(error, path)
         raise HypothesisError(f"{path} failed in line {line}: {type(error).__name__}: {error}") from error
     finally:
-        sys.path.remove(str(path.parent.absolute()))
+        with contextlib.suppress(ValueError):  # the file may have taken it out itself
+            sys.path.remove(beside)
     return module
 
 

@@ -44,6 +44,7 @@ class Hypothesis:
         expects: What is known of units that encode it, or an empty string.
         example: Parameters to try it with, as they are spelled behind its name.
         parameters: What its function takes beside the text, and has not been given.
+        goes_by_file_name: Whether the name of the file that a text is from may change its labels.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Hypothesis:
         self._function = function
         self._files = {file_of(function)}
         self._origin = of_function(function)  # at once: later, the file may be another
-        self._goes_by_file_name = self.parameters.takes_file_name
+        self.goes_by_file_name = self.parameters.takes_file_name
         self._firmness = _ATOM
         self._is_derived = False
         self._asked: tuple[Hypothesis, dict[str, Any]] | None = None  # what was given parameters, and these
@@ -219,7 +220,7 @@ class Hypothesis:
             expects=self.expects,
         )
         made.__doc__, made._asked = self.__doc__, (self, bound)
-        made._files, made._goes_by_file_name = self._files, self._goes_by_file_name
+        made._files, made.goes_by_file_name = self._files, self.goes_by_file_name
         is_told = self._origin is not None and are_plain(*bound.values())
         made._origin = f"{self._origin} {sorted(bound.items())!r}" if is_told else None
         return made
@@ -257,11 +258,6 @@ class Hypothesis:
     def summary(self) -> str:
         """The first line of its docstring."""
         return inspect.cleandoc(self.__doc__ or "").partition("\n")[0]
-
-    @property
-    def goes_by_file_name(self) -> bool:
-        """Whether the name of the file that a text is from may change its labels."""
-        return self._goes_by_file_name
 
     @property
     def fingerprint(self) -> str | None:
@@ -308,7 +304,7 @@ class Hypothesis:
         parts = (self, *others)
         made = Hypothesis(label, name=name, kind="binary", causal=all(part.causal for part in parts))
         made._files = {file for part in parts for file in part._files}
-        made._goes_by_file_name = any(part._goes_by_file_name for part in parts)
+        made.goes_by_file_name = any(part.goes_by_file_name for part in parts)
         told = [part.fingerprint for part in parts]
         made._origin = f"{operation} {told}" if None not in told else None
         made._is_derived = True

@@ -176,6 +176,7 @@ def test_hypotheses_are_defined_and_counted(run: Run) -> None:
 
 def test_what_a_users_function_prints_or_names_does_no_harm(run: Run, planted: Path) -> None:
     Path("mine.py").write_text(
+        "print('hello')\n"
         "def loud(text):\n    print('noise')\n    return ['\\x1b[2J' if c == 'a' else '' for c in text]\n"
         "def many(text):\n    return [f'class {t}' for t in range(len(text))]\n"
         "def leaves(text):\n    raise SystemExit(3)\n"
@@ -185,12 +186,12 @@ def test_what_a_users_function_prints_or_names_does_no_harm(run: Run, planted: P
     assert len(rows(out)) == 2 and "noise" in err
     assert "\x1b" not in run("hypotheses", "--show", "mine.py:loud", "corpus.txt")[1]
     status, out, err = run("rank", "--hypothesis", "mine.py:loud", planted, "--json")
-    assert (status, out) == (1, "") and "ask for one of them" in err
+    assert (status, out) == (1, "") and "hello" in err and "ask for one of them" in err
     _, out, _ = run("hypotheses", "--show", "mine.py:many", "corpus.txt")
     assert "and 60 other labels" in out and len(out) < 5000
     assert len(run("rank", "--hypothesis", "mine.py:many", planted)[2]) < 1000
     status, _, err = run("hypotheses", "--show", "mine.py:leaves", "corpus.txt")
-    assert status == 1 and "failed: SystemExit in line 7 of mine.py" in err
+    assert status == 1 and "failed: SystemExit in line 8 of mine.py" in err
     _, out, _ = run("hypotheses", "--show", "in_quotes", "corpus.txt")
     assert "in_quotes is True nowhere in this text" in out
 

@@ -50,7 +50,8 @@ def hypotheses(
         asked_all = [_in_language(each, language) for each in registered().values()]
         show_rows(_table(asked_all, texts, as_json, encoding, newlines, no_cache), as_json=as_json)
         return
-    asked = get(show, language=language)
+    with to_standard_error():  # a user's file may print while it is loaded
+        asked = get(show, language=language)
     if not texts:
         _define(asked, as_json)
         return

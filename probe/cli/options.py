@@ -7,15 +7,14 @@ from typer import Argument, Option
 
 TextsArgument = Annotated[list[Path], Argument(help="Text files, a document each.", show_default=False)]
 RecordingArgument = Annotated[Path, Argument(help="A recording that `probe extract` wrote.")]
-HypothesisOption = Annotated[
-    str,
-    Option(
-        "--hypothesis",
-        "-H",
-        help="Its name, see `probe hypotheses`; my_file.py:name; or of several: 'in_quotes & ~in_comment'.",
-        show_default=False,
-    ),
-]
+_HYPOTHESIS = Option(
+    "--hypothesis",
+    "-H",
+    help="Its name, see `probe hypotheses`; my_file.py:name; or of several: 'in_quotes & ~in_comment'.",
+    show_default=False,
+)
+HypothesisOption = Annotated[str, _HYPOTHESIS]
+MaybeHypothesisOption = Annotated[str | None, _HYPOTHESIS]
 LanguageOption = Annotated[
     str | None,
     Option(

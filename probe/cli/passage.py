@@ -1,10 +1,13 @@
 """A passage of text in the terminal, coloured by its labels."""
 
+import re
+
 import numpy as np
 from rich.console import Console
 from rich.text import Text
 
 from hypotheses.labels import Labels
+from probe.cli.show import visible
 
 _SHOWN = {"\n": "↵", "\t": "→", "\r": "←"}
 _TRUE = "black on #f2b36b"
@@ -37,13 +40,13 @@ def show_passage(text: str, labels: Labels) -> None:
             console.print(Text(f"{line}\n{marks}"))
         if labels.kind == "categorical":
             meanings = zip(Labels.class_marks(labels.names), labels.names, strict=True)
-            shown = [f"{mark} {''.join(map(_visible, name))}" for mark, name in meanings if mark != "+"]
+            shown = [f"{mark} {visible(name, _SHOWN)}" for mark, name in meanings if mark != "+"]
             console.print(Text("\n" + ", ".join(shown)))
         return
     coloured = Text(no_wrap=False)
     styles = _styles(labels)
     for char, style in zip(text, styles, strict=True):
-        coloured.append(_visible(char), style)
+        coloured.append(visible(char, _SHOWN), style)
         if char == "\n":
             coloured.append("\n")
     console.print(coloured)
@@ -52,16 +55,10 @@ def show_passage(text: str, labels: Labels) -> None:
 
 def _lines(text: str, marks: str) -> list[tuple[str, str]]:
     lines, start = [], 0
-    for line in text.splitlines(keepends=True) if "\n" not in text else text.split("\n"):
-        stop = start + len(line) + ("\n" in text)
-        lines.append(("".join(map(_visible, text[start:stop])), marks[start:stop]))
-        start = stop
-    return [each for each in lines if each[0]]
-
-
-def _visible(char: str) -> str:
-    """The character, or a sign for one that would move the cursor or do worse."""
-    return _SHOWN.get(char, char if char.isprintable() else "·")
+    for line in re.findall(r".*\n|.+", text):
+        lines.append((visible(line, _SHOWN), marks[start : start + len(line)]))
+        start += len(line)
+    return lines
 
 
 def _styles(labels: Labels) -> list[str]:
@@ -90,9 +87,7 @@ def _legend(labels: Labels) -> Text:
         legend.append(" True ", _TRUE).append(" False")
     elif labels.kind == "categorical":
         for place in np.unique(labels.values[labels.present]).tolist()[: len(_CLASSES)]:
-            legend.append(f" {''.join(map(_visible, labels.names[place]))} ", _CLASSES[place % len(_CLASSES)]).append(
-                " "
-            )
+            legend.append(f" {visible(labels.names[place], _SHOWN)} ", _CLASSES[place % len(_CLASSES)]).append(" ")
     else:
         lowest, highest = _span(labels)
         legend.append(f"{lowest:g} ")

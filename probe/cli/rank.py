@@ -11,6 +11,7 @@ from probe.cli.options import (
     LagOption,
     LanesOption,
     LanguageOption,
+    MaybeHypothesisOption,
     ModelOption,
     NewlinesOption,
     NoCacheOption,
@@ -27,15 +28,7 @@ if TYPE_CHECKING:
 
 
 def rank(
-    hypothesis: Annotated[
-        str | None,
-        Option(
-            "--hypothesis",
-            "-H",
-            help="Its name, see `probe hypotheses`; my_file.py:name; or of several: 'in_quotes & ~in_comment'.",
-            show_default=False,
-        ),
-    ] = None,
+    hypothesis: MaybeHypothesisOption = None,
     recording: RecordingArgument = Path("activations.h5"),
     top: Annotated[int, Option(min=1, help="How many units to show.")] = 10,
     all_hypotheses: Annotated[

@@ -5,6 +5,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, redirect_stdout
+from types import MappingProxyType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -88,6 +89,11 @@ def show_rows(rows: Sequence[Mapping[str, Cell]], *, as_json: bool, title: str |
     console.print(table)
 
 
+def visible(text: str, shown: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The text, with a sign for each character that would move the cursor or do worse."""
+    return "".join(shown.get(char, char if char.isprintable() else "·") for char in text)
+
+
 def _finite(value: Cell) -> Cell:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
@@ -96,8 +102,8 @@ def _format(value: Cell, digits: int) -> str:
     value = _finite(value)
     if value is None:
         return "–"
-    if isinstance(value, str):  # nothing that moves the cursor, or does worse
-        return "".join(char if char.isprintable() else "·" for char in value)
+    if isinstance(value, str):
+        return visible(value)
     if isinstance(value, float):
         is_tiny = 0 < abs(value) < 0.5 * 10**-digits
         return f"{value:.0e}" if is_tiny else f"{value:,.{digits}f}"

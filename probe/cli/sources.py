@@ -76,9 +76,9 @@ def ask(source: "Source", hypothesis: str, language: str | None, no_cache: bool,
     from analyses.alignment import target
     from hypotheses.registry import get
 
-    asked = get(hypothesis, language=language)
-    asked = asked.lagged(lag) if lag else asked
-    with to_standard_error():
+    with to_standard_error():  # a user's file may print while it is loaded
+        asked = get(hypothesis, language=language)
+        asked = asked.lagged(lag) if lag else asked
         return target(source.corpus, asked, selection=source.selection, use_cache=not no_cache, notice=warn)
 
 
