@@ -10,9 +10,11 @@ from activations.blocks import Block, Source
 from activations.units import Site, Unit
 from analyses.alignment import AnyHypothesis, Target, ask
 from analyses.errors import AnalysisError
+from analyses.level_counts import LevelCounts, auc_from_counts
+from analyses.levels import to_levels
 from analyses.logistic import Batch, Linear, fit_logistic, fit_ridge
+from analyses.moments import Moments
 from analyses.splits import TEST, TRAIN
-from analyses.statistics import Moments, ValueCounts, auc_from_counts
 
 Progress = Callable[[int, int], None]
 _NOT_NUMBERS = "some activations are not numbers (NaN or infinite); the model's weights may be broken"
@@ -212,7 +214,7 @@ class _Probing:
         return np.hstack([block.values[site][rows][:, self._of_site[site]].astype(np.float32) for site in self._sites])
 
     def _judge_binary(self, fitted: Sequence[Linear]) -> list[AnyProbeResult]:
-        logit_counts = ValueCounts(2, len(fitted))
+        logit_counts = LevelCounts(2, len(fitted))
         confusion = np.zeros((len(fitted), 2, 2), np.int64)  # design, label, said
         for batches in self._rows(TEST):
             y = batches[0][1].astype(np.int8)
@@ -220,14 +222,18 @@ class _Probing:
                 [
                     x @ f.weights.astype(np.float32) + np.float32(f.intercept)
                     for (x, _), f in zip(batches, fitted, strict=True)
-                ]
+                ],
+                axis=1,
             )
-            if not logit_counts.update(logits, y):
-                raise AnalysisError(_NOT_NUMBERS)
+            levels = np.empty(logits.T.shape, np.uint16)
+            to_levels(logits, levels)
+            logit_counts.update(levels, y)
             for label in (0, 1):
-                said = (logits[:, y == label] > 0).sum(1)
+                said = (logits[y == label] > 0).sum(0)
                 confusion[:, label, 1] += said
                 confusion[:, label, 0] += (y == label).sum() - said
+        if not logit_counts.are_finite:
+            raise AnalysisError(_NOT_NUMBERS)
         aucs = auc_from_counts(logit_counts.counts[..., 1], logit_counts.counts[..., 0])
         n_test = int(confusion[0].sum())
         usual = int(self._moments.label_mean > 0.5)

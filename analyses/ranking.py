@@ -204,17 +204,15 @@ def _ranking(asked: Target, scores: dict[Site, Scores], chosen: list[Site], seed
         columns.append([own.everywhere, own.train, own.test, low, high, sure.p, sure.n_effective])
     raw, train, test, low, high, p, n_effective = (np.concatenate(parts) for parts in zip(*columns, strict=True))
     units = [Unit(site, index) for site in chosen for index in range(len(scores[site].train))]
-    ranked = map(
-        functools.partial(_ranked, chance=chance),
-        units,
-        *(array.tolist() for array in (raw, train, test, low, high, p, q_values(p), n_effective)),
-    )
+    order = np.argsort(-np.abs(train - chance), kind="stable")  # NaN comes last
+    arrays = [array[order].tolist() for array in (raw, train, test, low, high, p, q_values(p), n_effective)]
+    ranked = map(functools.partial(_ranked, chance=chance), [units[place] for place in order.tolist()], *arrays)
     labels, parts = asked.all_rows
     positive = (parts == TEST) & (labels == 1)
     return Ranking(
         hypothesis=asked.hypothesis,
         method="auc" if is_binary else "r",
-        units=tuple(sorted(ranked, key=lambda each: (np.isnan(each.score), -each.score))),
+        units=tuple(ranked),
         n_train=int((parts == TRAIN).sum()),
         n_test=int((parts == TEST).sum()),
         auc_error=max(float(np.nan_to_num(scores[site].error).max()) for site in chosen),

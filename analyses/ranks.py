@@ -1,18 +1,15 @@
-"""The ranks of units' values, of which AUCs are made: counted in one pass, looked up in another."""
-
-from typing import Any
+"""The ranks of units' levels, of which AUCs are made: counted in one pass, added up in another."""
 
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from analyses.splits import PARTS, TEST, TRAIN
-from analyses.statistics import N_VALUES, ValueCounts, place_in_bins, place_of_bits
+from analyses.level_counts import LevelCounts
+from analyses.splits import GAP, PARTS, TEST, TRAIN
 
-ALL = 2  # where the ranks among training characters are TRAIN, and those among test characters TEST
-N_GROUPS = len(PARTS) + 1  # with one that is empty, so that what belongs to a value lies in one line of the cache
-_TIES = 3  # how many other characters have the value
-_TILE = 32
+ALL = 2  # where what is of training characters has the place TRAIN, and what is of test characters TEST
+N_GROUPS = len(PARTS) + 1  # with one that is empty, so that what belongs to a level lies in one line of the cache
+_OTHERS = 3  # where ranks are, how many other characters have the level
 
 
 class Ranks:
@@ -27,32 +24,50 @@ class Ranks:
         squares: (n_units,) sums of the squares of the ranks among all characters.
     """
 
-    def __init__(self, counted: ValueCounts) -> None:
-        """Make ranks of the counts of training, test, other, and no characters, whose memory is used for them."""
-        self._bins = counted.bins
-        self._tables = counted.counts
-        counts_of_one = counted.counts[0].sum(axis=0, dtype=np.int64)  # every unit has a value at every character
-        self.n = int(counts_of_one[TRAIN]), int(counts_of_one[TEST]), int(counts_of_one.sum())
-        self._ties, self.squares = _to_ranks(counted.counts, np.array(self.n))
-
-    def of(self, values: NDArray[np.floating], parts: NDArray[np.int8]) -> NDArray[np.int32]:
-        """The ranks of some characters.
+    def __init__(self, counted: LevelCounts, *, share_levels: bool = False) -> None:
+        """Make ranks of counts, whose memory is used for them.
 
         Args:
-            values: (n_units, n_chars) activations, contiguous, of the number type that was counted.
-            parts: (n_chars,) `TRAIN`, `TEST`, or anything else; negative characters have rank 0.
+            counted: Of training, test, other, and no characters.
+            share_levels: Whether values that differ may have the same level.
+        """
+        counts_of_one = counted.counts[0].sum(axis=0, dtype=np.int64)  # every unit has a value at every character
+        self.n = int(counts_of_one[TRAIN]), int(counts_of_one[TEST]), int(counts_of_one.sum())
+        self._share_levels = share_levels
+        self._tables = counted.counts
+        self._ties, self.squares = _to_ranks(counted.counts, np.array(self.n))
+
+    def add_up(
+        self, levels: NDArray[np.uint16], parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int
+    ) -> NDArray[np.int64]:
+        """Add up the ranks of characters that have the same code.
+
+        Args:
+            levels: (n_units, n_chars) of the characters.
+            parts: (n_chars,) `TRAIN`, `TEST`, or anything else; negative characters are left out.
+            codes: (n_chars,) in [0, n_codes).
+            n_codes: How many there are.
 
         Returns:
-            (3, n_units, n_chars) ranks among the characters of their part, 0 if it is neither training nor test; ranks
-            among all; and how many others have the same value.
+            (2, n_units, n_codes) sums of the ranks among the characters of their part, 0 if it is neither training nor
+            test; and of the ranks among all.
         """
-        ranks = np.zeros((3, *values.shape), np.int32)
-        n = np.array(self.n)
-        if self._bins is None:
-            _look_up(values.view(np.uint16), parts, self._tables, n, ranks)
-        else:
-            _look_up_binned(values, self._bins.mean, self._bins.width, parts, self._tables, n, ranks)
-        return ranks
+        sums = np.zeros((2, len(levels), n_codes), np.int64)
+        _add_up(levels, parts, codes, self._tables, np.array(self.n), sums)
+        return sums
+
+    def add_up_others(
+        self, levels: NDArray[np.uint16], parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int
+    ) -> NDArray[np.int64] | None:
+        """(n_units, n_codes) how many other characters share the level of each, added up in the same way.
+
+        None if values that differ never share one.
+        """
+        if not self._share_levels:
+            return None
+        sums = np.zeros((len(levels), n_codes), np.int64)
+        _add_up_others(levels, parts, codes, self._tables, sums)
+        return sums
 
     def auc_error(self, ties: NDArray[np.float64], n_positive: float) -> NDArray[np.float64]:
         """How far an AUC can be from the exact one, because values that differ fall into one bin.
@@ -62,55 +77,37 @@ class Ranks:
         Cauchy and Schwarz at most Σ pc − (Σ pc)² / Σ c².
 
         Args:
-            ties: (n_units,) Σ p (c − 1): how many others have the value of each positive character, summed.
+            ties: (n_units,) Σ p (c − 1): how many others have the level of each positive character, summed.
             n_positive: Positive characters.
 
         Returns:
-            (n_units,) 0 for float16, whose values are counted as they are.
+            (n_units,) errors.
         """
-        if self._bins is None:
-            return np.zeros(len(ties))
         n = self.n[ALL]
         together = ties + n_positive
         mixed = np.minimum(together - together**2 / (self._ties + n), np.minimum(ties, self._ties - ties))
         return np.asarray(0.5 * mixed / (n_positive * (n - n_positive)))
 
 
-def transpose(values: NDArray[Any], into: NDArray[Any]) -> None:
-    """Write (n_chars, n_units) values as (n_units, n_chars)."""
-    as_bits = np.uint16 if values.dtype.itemsize == 2 else np.uint32
-    _transpose(values.view(as_bits), into.view(as_bits))
-
-
-@njit(parallel=True, cache=True)
-def _transpose(values: NDArray[Any], into: NDArray[Any]) -> None:
-    n_chars, n_units = values.shape
-    for tile in prange((n_units + _TILE - 1) // _TILE):  # a line of the cache holds some of the units
-        for first in range(0, n_chars, _TILE):
-            for unit in range(tile * _TILE, min((tile + 1) * _TILE, n_units)):
-                for t in range(first, min(first + _TILE, n_chars)):
-                    into[unit, t] = values[t, unit]
-
-
 @njit(parallel=True, cache=True)
 def _to_ranks(tables: NDArray[np.uint32], n: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Put twice the mid-ranks less 1 where counts were, and how many others have a value where none were counted.
+    """Put twice the mid-ranks less 1 where counts were, and how many others have a level where none were counted.
 
     Returns:
-        For each unit how many others have the value of each character, summed, and the sum of squares of the ranks.
+        For each unit how many others have the level of each character, summed, and the sum of squares of the ranks.
     """
-    n_units = len(tables)
+    n_units, n_levels, _ = tables.shape
     ties, squares = np.zeros(n_units), np.zeros(n_units)
     for unit in prange(n_units):
-        train, test, every = np.int64(0), np.int64(0), np.int64(0)  # characters with lower values
-        for value in range(N_VALUES):
-            in_train, in_test = np.int64(tables[unit, value, TRAIN]), np.int64(tables[unit, value, TEST])
-            in_all = in_train + in_test + np.int64(tables[unit, value, ALL])
+        train, test, every = np.int64(0), np.int64(0), np.int64(0)  # characters with lower levels
+        for level in range(n_levels):
+            in_train, in_test = np.int64(tables[unit, level, TRAIN]), np.int64(tables[unit, level, TEST])
+            in_all = in_train + in_test + np.int64(tables[unit, level, GAP])
             if in_all > 0:
-                tables[unit, value, TRAIN] = 2 * train + in_train
-                tables[unit, value, TEST] = 2 * test + in_test
-                tables[unit, value, ALL] = 2 * every + in_all
-                tables[unit, value, _TIES] = in_all - 1
+                tables[unit, level, TRAIN] = 2 * train + in_train
+                tables[unit, level, TEST] = 2 * test + in_test
+                tables[unit, level, ALL] = 2 * every + in_all
+                tables[unit, level, _OTHERS] = in_all - 1
                 rank = np.float64(2 * every + in_all - n[ALL])
                 ties[unit] += np.float64(in_all) * (in_all - 1)
                 squares[unit] += in_all * rank * rank
@@ -118,42 +115,33 @@ def _to_ranks(tables: NDArray[np.uint32], n: NDArray[np.int64]) -> tuple[NDArray
     return ties, squares
 
 
-@njit(cache=True)
-def _put(
-    table: NDArray[np.uint32], part: int, n: NDArray[np.int64], ranks: NDArray[np.int32], unit: int, t: int
+@njit(parallel=True, cache=True)
+def _add_up(
+    levels: NDArray[np.uint16],
+    parts: NDArray[np.int8],
+    codes: NDArray[np.int64],
+    tables: NDArray[np.uint32],
+    n: NDArray[np.int64],
+    sums: NDArray[np.int64],
 ) -> None:
-    if part < ALL:
-        ranks[0, unit, t] = np.int64(table[part]) - n[part]
-    ranks[1, unit, t] = np.int64(table[ALL]) - n[ALL]
-    ranks[2, unit, t] = table[_TIES]
+    for unit in prange(len(levels)):
+        for t in range(levels.shape[1]):
+            part, level, code = parts[t], levels[unit, t], codes[t]
+            if part >= 0:
+                sums[1, unit, code] += np.int64(tables[unit, level, ALL]) - n[ALL]
+                if part < ALL:
+                    sums[0, unit, code] += np.int64(tables[unit, level, part]) - n[part]
 
 
 @njit(parallel=True, cache=True)
-def _look_up(
-    bits: NDArray[np.uint16],
+def _add_up_others(
+    levels: NDArray[np.uint16],
     parts: NDArray[np.int8],
+    codes: NDArray[np.int64],
     tables: NDArray[np.uint32],
-    n: NDArray[np.int64],
-    ranks: NDArray[np.int32],
+    sums: NDArray[np.int64],
 ) -> None:
-    for unit in prange(len(bits)):
-        for t in range(bits.shape[1]):
+    for unit in prange(len(levels)):
+        for t in range(levels.shape[1]):
             if parts[t] >= 0:
-                _put(tables[unit, place_of_bits(bits[unit, t])], parts[t], n, ranks, unit, t)
-
-
-@njit(parallel=True, cache=True)
-def _look_up_binned(
-    values: NDArray[np.float32],
-    mean: NDArray[np.float64],
-    width: NDArray[np.float64],
-    parts: NDArray[np.int8],
-    tables: NDArray[np.uint32],
-    n: NDArray[np.int64],
-    ranks: NDArray[np.int32],
-) -> None:
-    for unit in prange(len(values)):
-        for t in range(values.shape[1]):
-            if parts[t] >= 0:
-                place = place_in_bins((values[unit, t] - mean[unit]) / width[unit])
-                _put(tables[unit, place], parts[t], n, ranks, unit, t)
+                sums[unit, codes[t]] += tables[unit, levels[unit, t], _OTHERS]

@@ -1,8 +1,7 @@
 """How well each unit alone tells a label, on the training, the test, and all characters."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +9,19 @@ from numpy.typing import NDArray
 from activations.blocks import Block, Source
 from activations.units import Site
 from analyses.alignment import Target
+from analyses.columns import Columns, Levels, groups, most_kept
 from analyses.errors import AnalysisError
-from analyses.ranks import ALL, N_GROUPS, Ranks, transpose
+from analyses.joint_labels import JointLabels, JointRows
+from analyses.level_counts import LevelCounts
+from analyses.levels import N_LEVELS, Bins
+from analyses.moments import Moments
+from analyses.ranks import ALL, N_GROUPS, Ranks
 from analyses.splits import GAP, TEST, TRAIN, Split
-from analyses.statistics import Bins, Moments, ValueCounts
 from analyses.stretch_sums import JointSums, StretchSums
+from hypotheses.labels import Kind
 
 Progress = Callable[[int, int], None]
 _TABLE_BYTES = 1 << 29
-_ROWS_AT_ONCE = 1 << 15  # so that what is known of a unit's values stays in the cache while many are read
 _ROUNDING = 1e-12  # of a mean: what a unit that never changes scatters by
 
 
@@ -50,8 +53,8 @@ def measure(
 ) -> list[dict[Site, Scores]]:
     """Score every unit of some sites for several labels at once: AUC of binary ones, Pearson's r of numeric ones.
 
-    They share their passes over the activations: one for all numeric ones, and two for all binary ones whose labels are
-    missing at the same characters (more if the units are so many that the counts of their values pass 512 MiB).
+    They share their passes over the activations: one for all numeric ones, and two for all binary ones (more if the
+    counts of the units' values, which are apart for labels that are missing at different characters, pass 512 MiB).
 
     Args:
         source: Recording or live activations.
@@ -65,25 +68,34 @@ def measure(
     Raises:
         AnalysisError: If an activation is not a number.
     """
-    groups: dict[object, list[int]] = {}
-    for place, each in enumerate(targets):
-        missing = _mask_of(each) if each.kind == "binary" else None  # ranks are among the characters that have a label
-        groups.setdefault((each.kind, each.split, missing), []).append(place)
-    columns = _groups(source, sites)
-    wide = [site for site in sites if source.dtype(site) != np.float16]
-    n_binary = sum(targets[members[0]].kind == "binary" for members in groups.values())
-    n_passes = len(groups) - n_binary + n_binary * 2 * len(columns) + bool(wide and n_binary)
+    chosen = sorted(sites)
+    binary, numeric = (_alike(targets, kind) for kind in ("binary", "numeric"))
+    wide = [site for site in chosen if binary and source.dtype(site) != np.float16]
+    n_kept = most_kept(source.selection.n_chars)
+    most_units = n_kept or max(1, _TABLE_BYTES // (LevelCounts.n_bytes(N_GROUPS, 1) * max(1, len(binary))))
+    columns = groups([(site, source.sites[site]) for site in chosen], most_units)
+    n_passes = len({split for split, _ in numeric}) + bool(binary) * (1 if n_kept else 2) * len(columns) + bool(wide)
     step = _Steps(progress, n_passes * source.selection.n_chars)
-    bins = _bins(source, wide, step) if wide and n_binary else {}
     found: dict[int, dict[Site, Scores]] = {}
-    for members in groups.values():
-        asked = _Asked([targets[place] for place in members])
-        if targets[members[0]].kind == "binary":
-            scores = _aucs(source, asked, columns, bins, step)
-        else:
-            scores = _correlations(source, asked, sites, step)
-        found.update(zip(members, scores, strict=True))
+    if binary:
+        joint = [JointLabels([targets[place] for place in places]) for places in binary.values()]
+        bins = _bins(source, wide, step) if wide else {}
+        for places, scores in zip(binary.values(), _aucs(source, joint, columns, bins, step), strict=True):
+            found.update(zip(places, scores, strict=True))
+    for split in dict.fromkeys(split for split, _ in numeric):
+        order = [place for (own, _), members in numeric.items() if own == split for place in members]
+        asked = _Asked([targets[place] for place in order])
+        found.update(zip(order, _correlations(source, asked, chosen, step), strict=True))
     return [found[place] for place in range(len(targets))]
+
+
+def _alike(targets: Sequence[Target], kind: Kind) -> dict[tuple[Split, bytes], list[int]]:
+    """The places of the targets of a kind, apart by their split and by where their labels are missing."""
+    found: dict[tuple[Split, bytes], list[int]] = {}
+    for place, each in enumerate(targets):
+        if each.kind == kind:
+            found.setdefault((each.split, _mask_of(each)), []).append(place)
+    return found
 
 
 def _mask_of(asked: Target) -> bytes:
@@ -149,104 +161,103 @@ class _Asked:
         return _Rows(y, parts, runs)
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """Some units of a site, side by side."""
-
-    site: Site
-    start: int
-    stop: int
-
-    @property
-    def n_units(self) -> int:
-        return self.stop - self.start
-
-    def of(self, block: Block) -> NDArray[Any]:
-        """(n_chars, n_units) the values of these units."""
-        return block.values[self.site][:, self.start : self.stop]
-
-    def bins(self, of_sites: dict[Site, Bins]) -> Bins | None:
-        own = of_sites.get(self.site)
-        return own.of(slice(self.start, self.stop)) if own else None
-
-
 def _aucs(
-    source: Source, asked: _Asked, groups: list[list[_Columns]], bins: dict[Site, Bins], step: "_Steps"
-) -> list[dict[Site, Scores]]:
-    found: list[dict[Site, Scores]] = [{} for _ in range(asked.n_labels)]
-    for group in groups:
-        ranks = _count(source, asked, group, bins, step)
-        everywhere = {each: JointSums(asked.n_cells, each.n_units, asked.n_labels) for each in group}
-        within = {each: JointSums(2, each.n_units, asked.n_labels) for each in group}
-        ties = {each: np.zeros((each.n_units, asked.n_labels)) for each in group}
-        for values, rows in _read(source, asked, group, step):
-            for each in group:
-                own, among_all, alike = ranks[each].of(values[each], rows.parts)
-                for cell, part, run in rows.runs:
-                    everywhere[each].add(cell, among_all[:, run], rows.y[run], squares=False)
-                    if part != GAP:
-                        within[each].add(part, own[:, run], rows.y[run], squares=False)
-                if each.site in bins:
-                    ties[each] += alike @ rows.y[:, : asked.n_labels]
-        for each in group:
-            n = ranks[each].n
-            everywhere[each].xx[0, :, 0] = ranks[each].squares  # of which only the sum over all cells is asked
-            for label, scores in enumerate(found):
-                sums = everywhere[each].of_label(label).scaled(1 / (2 * n[ALL]))
-                total = sums.together(len(sums.n))
-                train, test = (
-                    _auc(within[each].of_label(label).of(np.arange(2) == part).scaled(1 / (2 * n[part])))[0]
-                    for part in (TRAIN, TEST)
-                )
-                error = ranks[each].auc_error(ties[each][:, label], float(total.y[0]))
-                new = Scores(train, test, _auc(total)[0], error, sums.together(2))
-                scores[each.site] = scores[each.site].beside(new) if each.site in scores else new
+    source: Source,
+    asked: list[JointLabels],
+    columns: list[list[Columns]],
+    bins: dict[Site, Bins],
+    step: "_Steps",
+) -> list[list[dict[Site, Scores]]]:
+    """For each of the joint labels, and each label of them, the scores of each site."""
+    found: list[list[dict[Site, Scores]]] = [[{} for _ in range(joint.n_labels)] for joint in asked]
+    memory = np.empty((0, N_LEVELS, N_GROUPS), np.uint32)
+    for group in columns:
+        levels = Levels(source, group, bins)
+        together = [[joint] for joint in asked] if levels.are_kept else [asked]  # less memory, or fewer passes
+        for number, some in enumerate(together):
+            n_tables = len(some) * sum(each.n_units for each in group)
+            memory = memory if len(memory) >= n_tables else np.empty((n_tables, N_LEVELS, N_GROUPS), np.uint32)
+            sums = _count(levels, some, group, bins, memory, step)
+            for places, tile in levels.tiles(step.forward):
+                for joint, own_sums in zip(some, sums, strict=True):
+                    rows = joint.rows(places)
+                    for each, own in own_sums.items():
+                        own.add(tile[each], rows)
+            for own_sums, scores_of_labels in zip(sums, found[number:], strict=False):
+                for each, own in own_sums.items():
+                    for label, scores in enumerate(scores_of_labels):
+                        new = own.scores(label)
+                        scores[each.site] = scores[each.site].beside(new) if each.site in scores else new
     return found
 
 
 def _count(
-    source: Source, asked: _Asked, group: list[_Columns], bins: dict[Site, Bins], step: "_Steps"
-) -> dict[_Columns, Ranks]:
-    counts = {each: ValueCounts(N_GROUPS, each.n_units, each.bins(bins)) for each in group}
-    for values, rows in _read(source, asked, group, step):
-        for each, own in counts.items():
-            if not own.update(values[each], rows.parts):
+    levels: Levels,
+    asked: list[JointLabels],
+    group: list[Columns],
+    bins: dict[Site, Bins],
+    memory: NDArray[np.uint32],
+    step: "_Steps",
+) -> list[dict[Columns, "_RankSums"]]:
+    """What ranks are to be added up in, once all levels were counted."""
+    counts: list[dict[Columns, LevelCounts]] = []
+    n_taken = 0
+    for _ in asked:
+        counts.append({})
+        for each in group:
+            counts[-1][each] = LevelCounts(N_GROUPS, each.n_units, memory[n_taken : n_taken + each.n_units])
+            n_taken += each.n_units
+    for places, tile in levels.tiles(step.forward):
+        for joint, own_counts in zip(asked, counts, strict=True):
+            parts = joint.parts(places)
+            for each, own in own_counts.items():
+                own.update(tile[each], parts)
+    for own_counts in counts:
+        for each, own in own_counts.items():
+            if each.site not in bins and not own.are_finite:
                 raise AnalysisError(_not_numbers(each.site))
-    return {each: Ranks(own) for each, own in counts.items()}
-
-
-def _read(
-    source: Source, asked: _Asked, group: list[_Columns], step: "_Steps"
-) -> Iterator[tuple[dict[_Columns, NDArray[Any]], _Rows]]:
-    """The values of units, (n_units, n_chars), of many blocks at once, and what is asked of their rows."""
-    waiting: list[Block] = []
-    for block in source.blocks(sorted({each.site for each in group})):
-        waiting.append(block)
-        if sum(each.n_chars for each in waiting) >= _ROWS_AT_ONCE:
-            yield _together(waiting, asked, group)
-            step.forward(sum(each.n_chars for each in waiting))
-            waiting = []
-    if waiting:
-        yield _together(waiting, asked, group)
-        step.forward(sum(each.n_chars for each in waiting))
-
-
-def _together(blocks: list[Block], asked: _Asked, group: list[_Columns]) -> tuple[dict[_Columns, NDArray[Any]], _Rows]:
-    starts = np.cumsum([0, *(block.n_chars for block in blocks)]).tolist()
-    values = {}
-    for each in group:
-        whole = np.empty((each.n_units, starts[-1]), each.of(blocks[0]).dtype)
-        for start, block in zip(starts, blocks, strict=False):
-            transpose(each.of(block), whole[:, start : start + block.n_chars])
-        values[each] = whole
-    rows = [asked.rows(block) for block in blocks]
-    runs = [
-        (cell, part, slice(start + run.start, start + run.stop))
-        for start, own in zip(starts, rows, strict=False)
-        for cell, part, run in own.runs
+    return [
+        {each: _RankSums(joint, Ranks(own, share_levels=each.site in bins)) for each, own in own_counts.items()}
+        for joint, own_counts in zip(asked, counts, strict=True)
     ]
-    y, parts = np.concatenate([own.y for own in rows]), np.concatenate([own.parts for own in rows])
-    return values, _Rows(y, parts, runs)
+
+
+class _RankSums:
+    """Sums of the ranks of some units, for several labels at once."""
+
+    def __init__(self, asked: JointLabels, ranks: Ranks) -> None:
+        n_units = len(ranks.squares)
+        self._ranks = ranks
+        self._everywhere = JointSums(asked.split.n_stretches, n_units, asked.n_labels)
+        self._within = JointSums(2, n_units, asked.n_labels)
+        self._others = np.zeros((n_units, asked.n_labels + 1))
+
+    def add(self, levels: NDArray[np.uint16], rows: JointRows) -> None:
+        """Add (n_units, n_chars) levels of characters."""
+        own, among_all = self._ranks.add_up(levels, rows.parts, rows.codes, len(rows.y))
+        for _, stretch, run in rows.runs:
+            self._everywhere.add(stretch, among_all[:, run], rows.y[run], rows.n[run])
+        for part in (TRAIN, TEST):
+            if runs := [each.codes for each in rows.runs if each.part == part]:
+                run = slice(runs[0].start, runs[-1].stop)
+                self._within.add(part, own[:, run], rows.y[run], rows.n[run])
+        others = self._ranks.add_up_others(levels, rows.parts, rows.codes, len(rows.y))
+        if others is not None:
+            self._others += others @ rows.y
+
+    def scores(self, label: int) -> Scores:
+        """What they say of one label."""
+        n = self._ranks.n
+        sums = self._everywhere.of_label(label)
+        sums.xx[:] = self._ranks.squares * (sums.n / n[ALL])[:, None]  # only their sum is asked for
+        sums = sums.scaled(1 / (2 * n[ALL]))
+        total = sums.together(len(sums.n))
+        train, test = (
+            _auc(self._within.of_label(label).of(np.arange(2) == part).scaled(1 / (2 * n[part])))[0]
+            for part in (TRAIN, TEST)
+        )
+        error = self._ranks.auc_error(self._others[:, label], float(total.y[0]))
+        return Scores(train, test, _auc(total)[0], error, sums)
 
 
 def _auc(sums: StretchSums) -> NDArray[np.float64]:
@@ -262,8 +273,9 @@ def _correlations(source: Source, asked: _Asked, sites: Collection[Site], step: 
     for block in source.blocks(sites):
         rows = asked.rows(block)
         for site, own in sums.items():
-            middle = middles.setdefault(site, block.values[site].mean(axis=0, dtype=np.float64))
-            x = (block.values[site] - middle).T
+            if site not in middles:
+                middles[site] = block.values[site].mean(axis=0, dtype=np.float64)
+            x = (block.values[site] - middles[site]).T
             for cell, _, run in rows.runs:
                 own.add(cell, x[:, run], rows.y[run])
         step.forward(block.n_chars)
@@ -304,24 +316,6 @@ class _Steps:
     def forward(self, n_chars: int) -> None:
         self._done += n_chars
         self._progress(self._done, self._total)
-
-
-def _groups(source: Source, sites: Collection[Site]) -> list[list[_Columns]]:
-    """The units of the sites, so many at a time that their counts fit the memory set aside for them."""
-    most = max(1, _TABLE_BYTES // ValueCounts.n_bytes(N_GROUPS, 1))
-    groups: list[list[_Columns]] = [[]]
-    room = most
-    for site in sites:
-        start = 0
-        while start < source.sites[site]:
-            if room == 0:
-                groups.append([])
-                room = most
-            stop = min(source.sites[site], start + room)
-            groups[-1].append(_Columns(site, start, stop))
-            room -= stop - start
-            start = stop
-    return groups
 
 
 def _bins(source: Source, sites: Collection[Site], step: _Steps) -> dict[Site, Bins]:

@@ -72,7 +72,10 @@ class Split:
 
     def parts(self, start: int, stop: int) -> NDArray[np.int8]:
         """(stop - start,) `TRAIN`, `TEST` or `GAP` for each character from `start` up to `stop`."""
-        places = np.arange(start, stop)
+        return self.parts_of(np.arange(start, stop))
+
+    def parts_of(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
+        """The same of characters at some places."""
         is_test = self._is_test(places)
         near_test = self._is_test(np.maximum(places - self.gap, self.start)) | self._is_test(
             np.minimum(places + self.gap, self.start + self.n_chars - 1)

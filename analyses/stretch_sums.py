@@ -77,20 +77,21 @@ class JointSums:
         self.y, self.yy = np.zeros((n_cells, n_columns)), np.zeros((n_cells, n_columns))
         self._n_labels = n_labels
 
-    def add(self, cell: int, x: NDArray[np.floating], y: NDArray[np.floating], *, squares: bool = True) -> None:
+    def add(self, cell: int, x: NDArray[np.number], y: NDArray[np.float64], n: NDArray[np.int64] | None = None) -> None:
         """Add characters of a cell.
 
         Args:
             cell: Which one.
-            x: (n_units, n_chars) numbers of the units.
+            x: (n_units, n_chars) numbers of the units; or (n_units, n_codes) their sums over characters with equal y.
             y: (n_chars, n_labels + n_masks) labels, 0 where they are missing, and masks, 1 where they are not.
-            squares: Whether to add up `xx`.
+            n: (n_codes,) how many characters each sum is of; the squares of x are then not known.
         """
         self.xy[cell] += x @ y
-        if squares:
+        if n is None:
             self.xx[cell] += np.square(x) @ y[:, self._n_labels :]
-        self.y[cell] += y.sum(axis=0)
-        self.yy[cell] += np.einsum("ty,ty->y", y, y)
+            n = np.ones(len(y), np.int64)
+        self.y[cell] += n @ y
+        self.yy[cell] += n @ np.square(y)
 
     def of_label(self, label: int, mask: int = 0) -> StretchSums:
         """The sums of one of the labels, a cell each."""

@@ -11,13 +11,13 @@ from activations.corpus import Corpus
 from activations.extraction import LiveActivations, extract
 from activations.store import Recording
 from activations.units import Site, Unit
-from analyses import scores
+from analyses import columns, scores
 from analyses.alignment import target
 from analyses.errors import AnalysisError
+from analyses.level_counts import LevelCounts
 from analyses.ranking import rank
 from analyses.ranks import N_GROUPS
 from analyses.splits import TEST, TRAIN, Split
-from analyses.statistics import ValueCounts
 from hypotheses.errors import HypothesisError
 
 
@@ -78,7 +78,8 @@ def test_a_recording_and_the_live_source_rank_alike(code_text: str, tmp_path: Pa
 def test_little_memory_means_more_passes_and_the_same_ranking(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Recording(planted) as recording:
         whole = rank(recording, "in_quotes")
-        monkeypatch.setattr(scores, "_TABLE_BYTES", 8 * ValueCounts.n_bytes(N_GROUPS, 1))
+        monkeypatch.setattr(columns, "_KEPT_BYTES", 0)
+        monkeypatch.setattr(scores, "_TABLE_BYTES", 8 * LevelCounts.n_bytes(N_GROUPS, 1))
         done: list[tuple[int, int]] = []
         few = rank(recording, "in_quotes", progress=lambda *step: done.append(step))
         assert repr(few.units) == repr(whole.units)  # to the last bit; where there is no interval, NaN is not NaN

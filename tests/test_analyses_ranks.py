@@ -8,19 +8,35 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
+from analyses.level_counts import LevelCounts
+from analyses.levels import Bins, to_levels
+from analyses.moments import Moments
 from analyses.ranks import ALL, N_GROUPS, Ranks
 from analyses.splits import TEST, TRAIN
-from analyses.statistics import Bins, Moments, ValueCounts
 
 seeds = st.integers(0, 2**32 - 1)
 
 
-def ranks_of(values: NDArray[np.floating], parts: NDArray[np.int8], cuts: list[int], bins: Bins | None = None) -> Ranks:
-    """Of (n_chars, n_units) values, counted in pieces."""
-    counts = ValueCounts(N_GROUPS, values.shape[1], bins)
-    for x, own_parts in zip(np.split(values, cuts), np.split(parts, cuts), strict=True):
-        assert counts.update(x.T, own_parts)
-    return Ranks(counts)
+def levels_of(values: NDArray[np.floating], bins: Bins | None = None) -> NDArray[np.uint16]:
+    """(n_units, n_chars) of (n_chars, n_units) numbers."""
+    levels = np.empty(values.T.shape, np.uint16)
+    to_levels(values, levels, bins)
+    return levels
+
+
+def ranks_of(
+    levels: NDArray[np.uint16], parts: NDArray[np.int8], cuts: list[int], *, share_levels: bool = False
+) -> Ranks:
+    """Of (n_units, n_chars) levels, counted in pieces."""
+    counts = LevelCounts(N_GROUPS, len(levels))
+    for x, own_parts in zip(np.split(levels, cuts, axis=1), np.split(parts, cuts), strict=True):
+        counts.update(x, own_parts)
+    return Ranks(counts, share_levels=share_levels)
+
+
+def ranks_among(ranks: Ranks, levels: NDArray[np.uint16], parts: NDArray[np.int8]) -> NDArray[np.int64]:
+    """(2, n_units, n_chars) within their part and among all."""
+    return ranks.add_up(levels, parts, np.arange(len(parts)), len(parts))
 
 
 def aucs(ranks: NDArray[np.int32], labels: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -35,7 +51,8 @@ def test_auc_agrees_with_scikit_learn_also_on_ties(seed: int, decimals: int, cut
     labels, parts = rng.random(300) < 0.3, rng.integers(0, 3, 300).astype(np.int8)
     labels[:6], parts[:6] = [True, False] * 3, [0, 0, 1, 1, 2, 2]
     values = (rng.normal(0, 1, (300, 5)) + labels[:, None] * rng.normal(0, 1, 5)).round(decimals).astype(np.float16)
-    within, everywhere, _ = ranks_of(values, parts, cuts).of(values.T.copy(), parts)
+    levels = levels_of(values)
+    within, everywhere = ranks_among(ranks_of(levels, parts, cuts), levels, parts)
     expected = [roc_auc_score(labels, column) for column in values.T]
     np.testing.assert_allclose(aucs(everywhere, labels), expected, atol=1e-12)
     for part in (TRAIN, TEST):
@@ -47,33 +64,42 @@ def test_auc_agrees_with_scikit_learn_also_on_ties(seed: int, decimals: int, cut
 def test_ranks_are_those_of_scipy(rng: np.random.Generator) -> None:
     values = rng.normal(size=(400, 3)).round(1).astype(np.float16)
     parts = rng.integers(-1, 3, 400).astype(np.int8)
-    ranks = ranks_of(values, parts, [100])
-    within, everywhere, alike = ranks.of(values.T.copy(), parts)
+    levels = levels_of(values)
+    ranks = ranks_of(levels, parts, [100])
+    within, everywhere = ranks_among(ranks, levels, parts)
     for found, rows in ((everywhere, parts >= 0), (within, parts == TRAIN), (within, parts == TEST)):
         np.testing.assert_array_equal(found[:, rows].T, 2 * rankdata(values[rows], axis=0) - rows.sum() - 1)
     assert not everywhere[:, parts < 0].any() and not within[:, (parts < 0) | (parts == ALL)].any()
     np.testing.assert_allclose(ranks.squares, (everywhere.astype(np.float64) ** 2).sum(axis=1), rtol=1e-12)
     assert ranks.n == ((parts == TRAIN).sum(), (parts == TEST).sum(), (parts >= 0).sum())
-    used = values[parts >= 0, 0]
-    np.testing.assert_array_equal(alike[0, parts >= 0], [(used == value).sum() - 1 for value in used])
 
 
 def test_values_beyond_float16_and_both_zeros_have_their_ranks() -> None:
     parts = np.zeros(4, np.int8)
     values: NDArray[np.float32] = np.array([[1e9], [2e5], [-1e9], [3.0]], np.float32)
-    everywhere = ranks_of(values, parts, [], Bins(np.zeros(1), np.ones(1))).of(values.T.copy(), parts)[1]
-    assert everywhere[0].tolist() == [3, 1, -3, -1]
-    zeros = np.array([[0.0], [-0.0], [1.0], [-1.0]], np.float16)
-    assert ranks_of(zeros, parts, []).of(zeros.T.copy(), parts)[1][0].tolist() == [0, 0, 3, -3]
+    levels = levels_of(values, Bins(np.zeros(1), np.ones(1)))
+    assert ranks_among(ranks_of(levels, parts, []), levels, parts)[1, 0].tolist() == [3, 1, -3, -1]
+    levels = levels_of(np.array([[0.0], [-0.0], [1.0], [-1.0]], np.float16))
+    assert ranks_among(ranks_of(levels, parts, []), levels, parts)[1, 0].tolist() == [0, 0, 3, -3]
 
 
-def test_an_auc_does_not_depend_on_the_order_of_the_characters(rng: np.random.Generator) -> None:
-    """Not in the last bit: sums of whole numbers are exact."""
-    values = rng.normal(size=(5000, 4)).astype(np.float16)
-    labels, parts = rng.random(5000) < 0.1, np.zeros(5000, np.int8)
-    ranks = ranks_of(values, parts, []).of(values.T.copy(), parts)[1]
+def test_ranks_add_up_to_the_same_in_any_order_and_by_any_code(rng: np.random.Generator) -> None:
+    """To the last bit: they are whole numbers."""
+    levels = levels_of(rng.normal(size=(5000, 4)).astype(np.float16))
+    codes, parts = rng.integers(0, 7, 5000), rng.integers(-1, 3, 5000).astype(np.int8)
+    ranks = ranks_of(levels, parts, [])
+    each = ranks_among(ranks, levels, parts)
     order = rng.permutation(5000)
-    assert (ranks @ labels.astype(np.float64) == ranks[:, order] @ labels[order].astype(np.float64)).all()
+    found = ranks.add_up(levels[:, order], parts[order], codes[order], 7)
+    assert (found == np.stack([each[..., codes == code].sum(axis=-1) for code in range(7)], axis=-1)).all()
+
+
+def test_how_many_others_are_in_the_same_bin(rng: np.random.Generator) -> None:
+    values: NDArray[np.float32] = rng.integers(0, 20, (300, 1)).astype(np.float32)
+    parts = np.zeros(300, np.int8)
+    levels = levels_of(values, Bins(np.zeros(1), np.ones(1)))
+    others = ranks_of(levels, parts, [], share_levels=True).add_up_others(levels, parts, np.arange(300), 300)
+    assert others is not None and others[0].tolist() == [(values == value).sum() - 1 for value in values]
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, -1e5])
@@ -85,9 +111,12 @@ def test_auc_in_bins_keeps_its_bound_however_far_from_0(
     labels, parts = rng.random(5000) < share, np.zeros(5000, np.int8)
     values: NDArray[np.float32] = (rng.normal(offset, 1, (5000, 4)) + labels[:, None]).astype(np.float32)
     values[17] += spike
-    ranks = ranks_of(values, parts, [], Bins.around(Moments.of(values, np.zeros(5000))))
-    _, everywhere, alike = ranks.of(values.T.copy(), parts)
-    bound = ranks.auc_error(alike @ labels.astype(np.float64), labels.sum())
+    levels = levels_of(values, Bins.around(Moments.of(values, np.zeros(5000))))
+    ranks = ranks_of(levels, parts, [], share_levels=True)
+    everywhere = ranks_among(ranks, levels, parts)[1]
+    others = ranks.add_up_others(levels, parts, np.zeros(5000, np.int64) + labels, 2)
+    assert others is not None
+    bound = ranks.auc_error(others[:, 1].astype(np.float64), labels.sum())
     expected = [roc_auc_score(labels, column) for column in values.T]
     assert (np.abs(aucs(everywhere, labels) - expected) <= bound + 1e-12).all()
     assert bound.max() < (1e-4 if spike == 0 and offset > -1e5 else 1e-2)  # float32 itself is coarse at 1e5

@@ -133,6 +133,12 @@ def test_of_independent_characters_all_are_effective_and_p_is_that_of_a_t_test(r
     np.testing.assert_allclose((above - below) / 2, 1.96 / np.sqrt(50_000), rtol=0.4)
 
 
+def test_a_label_that_is_missing_in_the_first_stretches_has_p_values(rng: np.random.Generator) -> None:
+    labels = in_runs(rng, 50_000, 40).astype(object)
+    labels[:3000] = None
+    assert np.isfinite([each.p for each in ranking(drifting(rng, 50_000, 8, 10), labels).units]).all()
+
+
 def test_units_that_never_change_and_too_few_stretches_have_no_p() -> None:
     x = np.column_stack([np.zeros(1000), np.arange(1000.0)])
     y = np.arange(1000) % 7.0

@@ -1,0 +1,76 @@
+"""Moments: updated block by block, merged with others like them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ROUNDING = 1e-12
+
+
+@dataclass(slots=True, eq=False)
+class Moments:
+    """Means, variances and covariances of units with one number per character.
+
+    Kept as deviations from the mean and merged by the formulas of Chan, Golub & LeVeque 1983, so that nothing
+    cancels however far the values are from 0.
+
+    Attributes:
+        n: Characters counted.
+        mean: (n_units,) of the units.
+        label_mean: Of the number.
+        scatter: (n_units,) sums of squared deviations of the units.
+        label_scatter: The same of the number.
+        co_scatter: (n_units,) sums of products of both deviations.
+    """
+
+    n: int
+    mean: NDArray[np.float64]
+    label_mean: float
+    scatter: NDArray[np.float64]
+    label_scatter: float
+    co_scatter: NDArray[np.float64]
+
+    @classmethod
+    def empty(cls, n_units: int) -> "Moments":
+        """Of no characters."""
+        return cls(0, np.zeros(n_units), 0.0, np.zeros(n_units), 0.0, np.zeros(n_units))
+
+    @classmethod
+    def of(cls, values: NDArray[np.floating], labels: NDArray[np.float64]) -> "Moments":
+        """Of (n_chars, n_units) activations and (n_chars,) numbers."""
+        if len(labels) == 0:
+            return cls.empty(values.shape[1])
+        x = values.astype(np.float64)
+        mean, label_mean = x.mean(axis=0), float(labels.mean())
+        x -= mean
+        y = labels - label_mean
+        return cls(len(y), mean, label_mean, np.einsum("tu,tu->u", x, x), float(y @ y), y @ x)
+
+    def merge(self, other: "Moments") -> None:
+        """Add the moments of other characters."""
+        if other.n == 0:
+            return
+        n = self.n + other.n
+        step, label_step = other.mean - self.mean, other.label_mean - self.label_mean
+        weight = self.n * other.n / n
+        self.scatter = self.scatter + other.scatter + weight * step**2
+        self.label_scatter = self.label_scatter + other.label_scatter + weight * label_step**2
+        self.co_scatter = self.co_scatter + other.co_scatter + weight * step * label_step
+        self.mean = self.mean + step * (other.n / n)
+        self.label_mean = self.label_mean + label_step * (other.n / n)
+        self.n = n
+
+    @property
+    def deviation(self) -> NDArray[np.float64]:
+        """(n_units,) standard deviations of the units."""
+        return np.sqrt(self.scatter / max(self.n, 1))
+
+    @property
+    def correlation(self) -> NDArray[np.float64]:
+        """(n_units,) Pearson's r of each unit with the number, in [-1, 1]; NaN where either never changes."""
+        rounding = self.n * (_ROUNDING * self.mean) ** 2  # what a constant scatters by, computed in float64
+        product = np.sqrt(np.where(self.scatter > rounding, self.scatter, 0.0) * self.label_scatter)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            r = np.where(product > 0, self.co_scatter / product, np.nan)
+        return np.asarray(np.clip(r, -1.0, 1.0))

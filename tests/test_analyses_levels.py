@@ -1,0 +1,78 @@
+"""Levels are in order, and AUCs of their counts equal a reference, however the rows are cut and merged."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from analyses.level_counts import LevelCounts, auc_from_counts
+from analyses.levels import Bins, to_levels
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def levels_of(values: NDArray[np.floating], bins: Bins | None = None) -> NDArray[np.uint16]:
+    """(n_units, n_chars) of (n_chars, n_units) numbers."""
+    levels = np.empty(values.T.shape, np.uint16)
+    to_levels(values, levels, bins)
+    return levels
+
+
+def aucs(values: NDArray[np.floating], labels: NDArray[np.bool_], cuts: list[int]) -> NDArray[np.float64]:
+    """By two counts that are updated in blocks and then merged."""
+    counts = LevelCounts(2, values.shape[1]), LevelCounts(2, values.shape[1])
+    for number, (x, y) in enumerate(zip(np.split(values, cuts), np.split(labels, cuts), strict=True)):
+        counts[number % 2].update(levels_of(x), y.astype(np.int8))
+    counts[0].merge(counts[1])
+    return np.asarray(auc_from_counts(counts[0].counts[..., 1], counts[0].counts[..., 0]))
+
+
+@given(seed=seeds, decimals=st.integers(0, 3), cuts=st.lists(st.integers(0, 300), max_size=4).map(sorted))
+def test_auc_agrees_with_scikit_learn_also_on_ties(seed: int, decimals: int, cuts: list[int]) -> None:
+    rng = np.random.default_rng(seed)
+    labels = rng.random(300) < 0.3
+    labels[:2] = [True, False]
+    values = (rng.normal(0, 1, (300, 5)) + labels[:, None] * rng.normal(0, 1, 5)).round(decimals).astype(np.float16)
+    expected = [roc_auc_score(labels, column) for column in values.T]
+    np.testing.assert_allclose(aucs(values, labels, cuts), expected, atol=1e-12)
+
+
+def test_auc_of_float32_is_that_of_11_significant_bits(rng: np.random.Generator) -> None:
+    labels = rng.random(5000) < 0.1
+    values = (rng.normal(0, 3, (5000, 4)) + labels[:, None]).astype(np.float32)
+    expected = [roc_auc_score(labels, column) for column in values.T]
+    np.testing.assert_allclose(aucs(values, labels, [1000]), expected, atol=1e-4)
+
+
+def test_values_beyond_float16_do_not_overflow() -> None:
+    values = np.array([[1e9], [2e5], [-1e9], [3.0]], np.float32)
+    assert aucs(values, np.array([True, True, False, False]), []) == [1.0]
+
+
+def test_both_zeros_are_one_value() -> None:
+    values = np.array([[0.0], [-0.0], [0.0], [-0.0]], np.float16)
+    assert aucs(values, np.array([True, False, False, True]), []) == [0.5]
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_noticed(odd: float) -> None:
+    counts = LevelCounts(1, 2)
+    counts.update(levels_of(np.array([[65504, -65504]], np.float16)), np.zeros(1, np.int8))
+    assert counts.are_finite
+    counts.update(levels_of(np.array([[1.0, odd]], np.float16)), np.zeros(1, np.int8))
+    assert not counts.are_finite
+
+
+@given(seed=seeds, width=st.sampled_from([1e-9, 1.0, 1e9]), dtype=st.sampled_from([np.float16, np.float32]))
+def test_levels_are_in_the_order_of_the_values(seed: int, width: float, dtype: type) -> None:
+    rng = np.random.default_rng(seed)
+    values: NDArray[np.floating] = np.sort(rng.standard_cauchy((500, 2)).clip(-1e4, 1e4).astype(dtype), axis=0)
+    levels = levels_of(values, Bins(np.zeros(2), np.full(2, width)))
+    assert (np.diff(levels.astype(int), axis=1) >= 0).all()
+
+
+def test_auc_without_one_class_is_missing() -> None:
+    counts = np.ones((1, 4), np.uint32)
+    assert np.isnan(auc_from_counts(counts, np.zeros((1, 4), np.uint32)))
