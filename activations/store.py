@@ -1,6 +1,7 @@
 """Reading a recording."""
 
 import json
+import mmap
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -22,6 +23,7 @@ from activations.vetting import vet
 from activations.vocab import Vocabulary
 
 _READ_CHARS = 4096
+_HELD_BYTES = 1 << 27
 _LAST_CODE_POINT = 0x10FFFF
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -102,18 +104,25 @@ class Recording:
             ActivationError: If a site was not recorded, or a block is damaged.
         """
         chosen = list(self.sites if sites is None else sites)
+        n_bytes = 0
         for numbers in self._grid.runs(_READ_CHARS):
             first, last = self._grid.first_rows[numbers[0]], self._grid.last_rows[numbers[-1]]
             start, stop = self._grid.starts[numbers[0]], self._grid.stops[numbers[-1]]
+            values = {site: self.read(site, int(start), int(stop)) for site in chosen}
             yield Block(
                 int(self._grid.documents[numbers[0]]),
                 self.selection.start + int(first) * self.selection.every,
-                {site: self.read(site, int(start), int(stop)) for site in chosen},
+                values,
                 {name: self._rows(layout.prediction_path(name), first, last) for name in self.predictions}
                 if predictions
                 else {},
                 self.selection.every,
             )
+            n_bytes += sum(each.nbytes for each in values.values())
+            if n_bytes >= _HELD_BYTES:
+                self._let_go()
+                n_bytes = 0
+        self._let_go()
 
     def dtype(self, site: Site) -> np.dtype[Any]:
         """The number type of a site's activations."""
@@ -209,7 +218,17 @@ class Recording:
         """The big datasets, mapped into memory where they stand one row after another."""
         paths = [layout.site_path(site) for site in self.sites]
         datasets = {p: self._file[p] for p in [*paths, *map(layout.prediction_path, self.predictions)]}
-        return {p: np.memmap(self.path, d.dtype, "r", d.id.get_offset(), d.shape) for p, d in datasets.items()}
+        return {p: np.ndarray(d.shape, d.dtype, self._map, d.id.get_offset()) for p, d in datasets.items()}
+
+    @cached_property
+    def _map(self) -> mmap.mmap:
+        with self.path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def _let_go(self) -> None:
+        """Let the system have the memory of what was read; what is still in use is read again from the file."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
 
 
 def _refuse(path: Path) -> None:
