@@ -1,20 +1,25 @@
 """Levels unit by unit, for many characters at once, of what a source gives character by character."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.blocks import Block, Source
+from activations.blocks import Source
 from activations.units import Site
-from analyses.levels import Bins, to_levels
+from analyses.errors import AnalysisError
+from analyses.levels import Bins, are_finite, to_levels
+from analyses.moments import Moments
 
-CHARS_AT_ONCE = 1 << 15  # so many that what is known of a unit stays in the cache while they are read
+_CHARS_AT_ONCE = 1 << 15  # so many that what is known of a unit stays in the cache while they are read
 _KEPT_BYTES = 1 << 28
-_MOST_KEPT = 256
-_FEWEST_KEPT = 32
+_MOST_AT_ONCE = 256
+_FEWEST_AT_ONCE = 32
+_SAMPLED_CHARS = 50_000  # from which bins are made
 _PADDING = 32  # between units, which would else all begin at the same place of the cache
+Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,68 +62,106 @@ def groups(sizes: Collection[tuple[Site, int]], most_units: int) -> list[list[Co
     return found
 
 
-class Levels:
-    """The levels of some columns of a source, unit by unit, to be gone through more than once.
+def most_at_once(n_chars: int) -> int:
+    """How many units are best read together, all characters in one tile; 0 if these are too many for the memory."""
+    n_units = _KEPT_BYTES // (2 * n_chars)
+    return min(n_units, _MOST_AT_ONCE) if n_units >= _FEWEST_AT_ONCE else 0
+
+
+class LevelReader:
+    """Reads the levels of the units of a source.
+
+    What is read whole is kept for the next question, if all of the source fits the memory set aside for it.
 
     Attributes:
-        are_kept: Whether they are in memory, all characters in one tile.
-        n_chars: How many characters there are.
+        wide: The sites in float32, whose values are put into bins.
     """
 
-    def __init__(self, source: Source, columns: Collection[Columns], bins: Mapping[Site, Bins]) -> None:
-        self.n_chars = source.selection.n_chars
-        self.are_kept = sum(each.n_units for each in columns) <= most_kept(self.n_chars)
-        self._source = source
-        self._columns = list(columns)
-        self._bins = {each: bins[each.site].of(each.units) for each in columns if each.site in bins}
-        self._kept: list[Tile] = []
+    def __init__(self, source: Source) -> None:
+        self.wide = {site for site in source.sites if source.dtype(site) != np.float16}
+        self._n_chars = source.selection.n_chars
+        self._keeps = 2 * self._n_chars * sum(source.sites.values()) <= _KEPT_BYTES
+        self._bins: dict[Site, Bins] = {}
+        self._kept: dict[tuple[Columns, ...], Tile] = {}
 
-    def tiles(self, progress: Callable[[int], None] = lambda n_chars: None) -> Iterator[Tile]:
+    @classmethod
+    def of(cls, source: Source) -> "LevelReader":
+        """The one that was made for a source before, as long as that is in use."""
+        return _READERS.setdefault(source, cls(source))
+
+    def whole(self, source: Source, columns: Collection[Columns], progress: Progress) -> Tile:
+        """All characters in one tile."""
+        asked = tuple(columns)
+        if asked in self._kept:
+            progress(self._n_chars)
+            return self._kept[asked]
+        [tile] = self.tiles(source, asked, progress, self._n_chars)
+        if self._keeps:
+            self._kept[asked] = tile
+        return tile
+
+    def tiles(
+        self, source: Source, columns: Collection[Columns], progress: Progress, n_at_once: int = _CHARS_AT_ONCE
+    ) -> Iterator[Tile]:
         """All characters, many at a time; what is given is overwritten by the next.
 
         Args:
+            source: The one that this reads.
+            columns: Which units.
             progress: Called with the characters that were read, each time some were.
+            n_at_once: How many are in a tile.
+
+        Raises:
+            AnalysisError: If an activation is not a number.
         """
-        if self._kept:
-            yield from self._kept
-            return
-        n_at_once = self.n_chars if self.are_kept else CHARS_AT_ONCE
-        room = {
-            each: np.empty((each.n_units, n_at_once + _PADDING), np.uint16)[:, :n_at_once] for each in self._columns
-        }
+        sites = sorted({each.site for each in columns})
+        self._find_bins(source, [site for site in sites if site in self.wide])
+        room = {each: np.empty((each.n_units, n_at_once + _PADDING), np.uint16)[:, :n_at_once] for each in columns}
         places = np.empty(n_at_once, np.int64)
         n_filled = 0
-        for block in self._source.blocks(sorted({each.site for each in self._columns})):
+        for block in source.blocks(sites):
             first = 0
             while first < block.n_chars:
                 n_taken = min(block.n_chars - first, n_at_once - n_filled)
-                self._take(block, slice(first, first + n_taken), places, room, n_filled)
+                own = block.places
+                rows, where = slice(first, first + n_taken), slice(n_filled, n_filled + n_taken)
+                places[where] = np.arange(own.start, own.stop, own.step)[rows]
+                for each, levels in room.items():
+                    self._take(each, block.values[each.site][rows, each.units], levels[:, where])
                 first, n_filled = first + n_taken, n_filled + n_taken
                 if n_filled == n_at_once:
-                    if self.are_kept:
-                        self._kept = [(places, room)]
                     yield places, room
                     n_filled = 0
             progress(block.n_chars)
         if n_filled:
             yield places[:n_filled], {each: levels[:, :n_filled] for each, levels in room.items()}
 
-    def _take(
-        self,
-        block: Block,
-        rows: slice,
-        places: NDArray[np.int64],
-        room: dict[Columns, NDArray[np.uint16]],
-        n_filled: int,
-    ) -> None:
-        own = block.places
-        where = slice(n_filled, n_filled + rows.stop - rows.start)
-        places[where] = np.arange(own.start, own.stop, own.step)[rows]
-        for each, levels in room.items():
-            to_levels(block.values[each.site][rows, each.units], levels[:, where], self._bins.get(each))
+    def _take(self, columns: Columns, values: NDArray[np.floating], into: NDArray[np.uint16]) -> None:
+        bins = self._bins.get(columns.site)
+        to_levels(values, into, None if bins is None else bins.of(columns.units))
+        if bins is None and not are_finite(into):
+            raise AnalysisError(not_numbers(columns.site))
+
+    def _find_bins(self, source: Source, sites: list[Site]) -> None:
+        """Bins for the units of sites in float32, from where the values of some characters lie."""
+        missing = [site for site in sites if site not in self._bins]
+        if not missing:
+            return
+        moments = {site: Moments.empty(source.sites[site]) for site in missing}
+        every = max(1, self._n_chars // _SAMPLED_CHARS)
+        for block in source.blocks(missing):
+            rows = slice(-source.selection.row(block.start) % every, None, every)
+            for site in missing:
+                values = block.values[site]
+                if not np.isfinite(values.sum(dtype=np.float64)):
+                    raise AnalysisError(not_numbers(site))
+                moments[site].merge(Moments.of(values[rows], np.zeros(len(values[rows]))))
+        self._bins |= {site: Bins.around(own) for site, own in moments.items()}
 
 
-def most_kept(n_chars: int) -> int:
-    """How many units' levels of so many characters are kept in memory at most; 0 if there are too many characters."""
-    n_units = _KEPT_BYTES // (2 * n_chars)
-    return min(n_units, _MOST_KEPT) if n_units >= _FEWEST_KEPT else 0
+_READERS: "WeakKeyDictionary[Source, LevelReader]" = WeakKeyDictionary()
+
+
+def not_numbers(site: Site) -> str:
+    """What is wrong if activations are not numbers."""
+    return f"some activations of {site} are not numbers (NaN or infinite); the model's weights may be broken"

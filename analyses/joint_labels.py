@@ -54,6 +54,7 @@ class JointLabels:
         self.n_labels = len(targets)
         self._missing = targets[0].labels.missing
         self._labels = [each.labels.values for each in targets]
+        self._last: tuple[NDArray[np.int64], JointRows] | None = None
 
     def parts(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
         """(n_chars,) the part of each of some characters, -1 where the labels are missing."""
@@ -64,6 +65,11 @@ class JointLabels:
 
     def rows(self, places: NDArray[np.int64]) -> JointRows:
         """What is known of some characters."""
+        if self._last is None or not np.array_equal(places, self._last[0]):
+            self._last = places.copy(), self._rows(places)
+        return self._last[1]
+
+    def _rows(self, places: NDArray[np.int64]) -> JointRows:
         parts, stretches = self.parts(places), self.split.stretch(places)
         n_stretches = self.split.n_stretches
         runs = np.where(parts >= 0, parts * n_stretches + stretches, len(PARTS) * n_stretches)

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from analyses.levels import FINITE, N_LEVELS
+from analyses.levels import N_LEVELS
 
 
 class LevelCounts:
@@ -41,12 +41,6 @@ class LevelCounts:
             groups: (n_chars,) the group of each character; negative ones are not counted.
         """
         _count(levels, groups, self.counts)
-
-    @property
-    def are_finite(self) -> bool:
-        """Whether no level of float16 was counted that is infinite or not a number."""
-        others = self.counts[:, : FINITE.start], self.counts[:, FINITE.stop :]
-        return not any(each.any() for each in others)
 
     def merge(self, other: "LevelCounts") -> None:
         """Add the counts of other characters."""

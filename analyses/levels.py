@@ -56,11 +56,16 @@ def to_levels(values: NDArray[Any], into: NDArray[np.uint16], bins: Bins | None 
         bins: Of the units, for values in float32.
     """
     if bins is not None and values.dtype != np.float16:
-        _bin(values, bins.mean, 1 / bins.width, into)
+        _bin(values, bins.mean.astype(np.float32), (1 / bins.width).astype(np.float32), into)
     elif values.dtype != np.float16:
         _turn(np.clip(values, -_LARGEST, _LARGEST).astype(np.float16).view(np.uint16), into)
     else:
         _turn(values.view(np.uint16), into)
+
+
+def are_finite(levels: NDArray[np.uint16]) -> bool:
+    """Whether these are levels of values in float16 that are numbers, and not infinite."""
+    return bool(levels.size == 0 or (levels.min() >= FINITE.start and levels.max() < FINITE.stop))
 
 
 @njit(parallel=True, cache=True)
@@ -78,16 +83,23 @@ def _turn(bits: NDArray[np.uint16], into: NDArray[np.uint16]) -> None:
 
 @njit(parallel=True, cache=True)
 def _bin(
-    values: NDArray[np.float32], mean: NDArray[np.float64], per_width: NDArray[np.float64], into: NDArray[np.uint16]
+    values: NDArray[np.float32], mean: NDArray[np.float32], per_width: NDArray[np.float32], into: NDArray[np.uint16]
 ) -> None:
     n_chars, n_units = values.shape
     for strip in prange((n_chars + _TILE - 1) // _TILE):
-        start = strip * _TILE
-        for first in range(0, n_units, _TILE):
-            for unit in range(first, min(first + _TILE, n_units)):
-                for t in range(start, min(start + _TILE, n_chars)):
-                    place = (values[t, unit] - mean[unit]) * per_width[unit]
-                    if abs(place) >= _NEAR:
-                        far = min(_NEAR + 64 * np.log2(abs(place) / _NEAR), _FARTHEST)
-                        place = far if place > 0 else -far
-                    into[unit, t] = np.int64(np.floor(place)) + N_LEVELS // 2
+        start, stop = strip * _TILE, min((strip + 1) * _TILE, n_chars)
+        places = np.empty(_TILE, np.float32)
+        for unit in range(n_units):
+            are_near = True
+            for t in range(start, stop):
+                places[t - start] = values[t, unit]
+            for t in range(stop - start):
+                places[t] = (places[t] - mean[unit]) * per_width[unit]
+                are_near &= -_NEAR < places[t] < _NEAR
+            if not are_near:
+                for t in range(stop - start):
+                    if abs(places[t]) >= _NEAR:
+                        far = min(_NEAR + 64 * np.log2(np.float64(abs(places[t])) / _NEAR), _FARTHEST)
+                        places[t] = far if places[t] > 0 else -far
+            for t in range(stop - start):
+                into[unit, start + t] = np.int32(places[t] + np.float32(N_LEVELS // 2))

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit, prange
 from numpy.typing import NDArray
 
 _ROUNDING = 1e-12
+_TILE = 32
 
 
 @dataclass(slots=True, eq=False)
@@ -41,11 +43,10 @@ class Moments:
         """Of (n_chars, n_units) activations and (n_chars,) numbers."""
         if len(labels) == 0:
             return cls.empty(values.shape[1])
-        x = values.astype(np.float64)
-        mean, label_mean = x.mean(axis=0), float(labels.mean())
-        x -= mean
+        label_mean = float(labels.mean())
         y = labels - label_mean
-        return cls(len(y), mean, label_mean, np.einsum("tu,tu->u", x, x), float(y @ y), y @ x)
+        mean, scatter, co_scatter = _of(values if values.dtype != np.float16 else values.astype(np.float32), y)
+        return cls(len(y), mean, label_mean, scatter, float(y @ y), co_scatter)
 
     def merge(self, other: "Moments") -> None:
         """Add the moments of other characters."""
@@ -74,3 +75,25 @@ class Moments:
         with np.errstate(invalid="ignore", divide="ignore"):
             r = np.where(product > 0, self.co_scatter / product, np.nan)
         return np.asarray(np.clip(r, -1.0, 1.0))
+
+
+@njit(parallel=True, cache=True)
+def _of(
+    values: NDArray[np.floating], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Means of units, sums of squares of their deviations, and of the products of these with numbers of mean 0."""
+    n_chars, n_units = values.shape
+    mean, scatter, co_scatter = np.zeros(n_units), np.zeros(n_units), np.zeros(n_units)
+    for tile in prange((n_units + _TILE - 1) // _TILE):
+        first, last = tile * _TILE, min((tile + 1) * _TILE, n_units)
+        for t in range(n_chars):
+            for unit in range(first, last):
+                mean[unit] += values[t, unit]
+        for unit in range(first, last):
+            mean[unit] /= n_chars
+        for t in range(n_chars):
+            for unit in range(first, last):
+                deviation = values[t, unit] - mean[unit]
+                scatter[unit] += deviation * deviation
+                co_scatter[unit] += deviation * y[t]
+    return mean, scatter, co_scatter

@@ -11,7 +11,7 @@ from activations.units import Site, Unit
 from analyses.alignment import AnyHypothesis, Target, ask
 from analyses.errors import AnalysisError
 from analyses.level_counts import LevelCounts, auc_from_counts
-from analyses.levels import to_levels
+from analyses.levels import are_finite, to_levels
 from analyses.logistic import Batch, Linear, fit_logistic, fit_ridge
 from analyses.moments import Moments
 from analyses.splits import TEST, TRAIN
@@ -227,13 +227,13 @@ class _Probing:
             )
             levels = np.empty(logits.T.shape, np.uint16)
             to_levels(logits, levels)
+            if not are_finite(levels):
+                raise AnalysisError(_NOT_NUMBERS)
             logit_counts.update(levels, y)
             for label in (0, 1):
                 said = (logits[y == label] > 0).sum(0)
                 confusion[:, label, 1] += said
                 confusion[:, label, 0] += (y == label).sum() - said
-        if not logit_counts.are_finite:
-            raise AnalysisError(_NOT_NUMBERS)
         aucs = auc_from_counts(logit_counts.counts[..., 1], logit_counts.counts[..., 0])
         n_test = int(confusion[0].sum())
         usual = int(self._moments.label_mean > 0.5)

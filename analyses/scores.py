@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 from activations.blocks import Block, Source
 from activations.units import Site
 from analyses.alignment import Target
-from analyses.columns import Columns, Levels, groups, most_kept
+from analyses.columns import Columns, LevelReader, groups, most_at_once, not_numbers
 from analyses.errors import AnalysisError
 from analyses.joint_labels import JointLabels, JointRows
 from analyses.level_counts import LevelCounts
-from analyses.levels import N_LEVELS, Bins
-from analyses.moments import Moments
-from analyses.ranks import ALL, N_GROUPS, Ranks
+from analyses.ranks import ALL, N_GROUPS, SHARED, Ranked, Ranks, ranks_at_once
 from analyses.splits import GAP, TEST, TRAIN, Split
 from analyses.stretch_sums import JointSums, StretchSums
 from hypotheses.labels import Kind
@@ -53,8 +51,8 @@ def measure(
 ) -> list[dict[Site, Scores]]:
     """Score every unit of some sites for several labels at once: AUC of binary ones, Pearson's r of numeric ones.
 
-    They share their passes over the activations: one for all numeric ones, and two for all binary ones (more if the
-    counts of the units' values, which are apart for labels that are missing at different characters, pass 512 MiB).
+    They share their passes over the activations: one for all numeric ones, and one for all binary ones, in which only
+    some of the units are read at a time; or two, with more units at a time, if the characters are very many.
 
     Args:
         source: Recording or live activations.
@@ -70,17 +68,15 @@ def measure(
     """
     chosen = sorted(sites)
     binary, numeric = (_alike(targets, kind) for kind in ("binary", "numeric"))
-    wide = [site for site in chosen if binary and source.dtype(site) != np.float16]
-    n_kept = most_kept(source.selection.n_chars)
-    most_units = n_kept or max(1, _TABLE_BYTES // (LevelCounts.n_bytes(N_GROUPS, 1) * max(1, len(binary))))
+    n_at_once = most_at_once(source.selection.n_chars)
+    most_units = n_at_once or max(1, _TABLE_BYTES // (LevelCounts.n_bytes(N_GROUPS, 1) * max(1, len(binary))))
     columns = groups([(site, source.sites[site]) for site in chosen], most_units)
-    n_passes = len({split for split, _ in numeric}) + bool(binary) * (1 if n_kept else 2) * len(columns) + bool(wide)
+    n_passes = len({split for split, _ in numeric}) + bool(binary) * (1 if n_at_once else 2) * len(columns)
     step = _Steps(progress, n_passes * source.selection.n_chars)
     found: dict[int, dict[Site, Scores]] = {}
     if binary:
         joint = [JointLabels([targets[place] for place in places]) for places in binary.values()]
-        bins = _bins(source, wide, step) if wide else {}
-        for places, scores in zip(binary.values(), _aucs(source, joint, columns, bins, step), strict=True):
+        for places, scores in zip(binary.values(), _aucs(source, joint, columns, step), strict=True):
             found.update(zip(places, scores, strict=True))
     for split in dict.fromkeys(split for split, _ in numeric):
         order = [place for (own, _), members in numeric.items() if own == split for place in members]
@@ -162,101 +158,91 @@ class _Asked:
 
 
 def _aucs(
-    source: Source,
-    asked: list[JointLabels],
-    columns: list[list[Columns]],
-    bins: dict[Site, Bins],
-    step: "_Steps",
+    source: Source, asked: list[JointLabels], columns: list[list[Columns]], step: "_Steps"
 ) -> list[list[dict[Site, Scores]]]:
     """For each of the joint labels, and each label of them, the scores of each site."""
     found: list[list[dict[Site, Scores]]] = [[{} for _ in range(joint.n_labels)] for joint in asked]
-    memory = np.empty((0, N_LEVELS, N_GROUPS), np.uint32)
+    reader = LevelReader.of(source)
+    rank = _in_one_pass if most_at_once(source.selection.n_chars) else _in_two_passes
     for group in columns:
-        levels = Levels(source, group, bins)
-        together = [[joint] for joint in asked] if levels.are_kept else [asked]  # less memory, or fewer passes
-        for number, some in enumerate(together):
-            n_tables = len(some) * sum(each.n_units for each in group)
-            memory = memory if len(memory) >= n_tables else np.empty((n_tables, N_LEVELS, N_GROUPS), np.uint32)
-            sums = _count(levels, some, group, bins, memory, step)
-            for places, tile in levels.tiles(step.forward):
-                for joint, own_sums in zip(some, sums, strict=True):
-                    rows = joint.rows(places)
-                    for each, own in own_sums.items():
-                        own.add(tile[each], rows)
-            for own_sums, scores_of_labels in zip(sums, found[number:], strict=False):
-                for each, own in own_sums.items():
-                    for label, scores in enumerate(scores_of_labels):
-                        new = own.scores(label)
-                        scores[each.site] = scores[each.site].beside(new) if each.site in scores else new
+        for own_sums, scores_of_labels in zip(rank(reader, source, asked, group, step), found, strict=True):
+            for each, own in own_sums.items():
+                for label, scores in enumerate(scores_of_labels):
+                    new = own.scores(label)
+                    scores[each.site] = scores[each.site].beside(new) if each.site in scores else new
     return found
 
 
-def _count(
-    levels: Levels,
-    asked: list[JointLabels],
-    group: list[Columns],
-    bins: dict[Site, Bins],
-    memory: NDArray[np.uint32],
-    step: "_Steps",
-) -> list[dict[Columns, "_RankSums"]]:
-    """What ranks are to be added up in, once all levels were counted."""
-    counts: list[dict[Columns, LevelCounts]] = []
-    n_taken = 0
-    for _ in asked:
-        counts.append({})
+def _in_one_pass(
+    reader: LevelReader, source: Source, asked: list[JointLabels], group: list[Columns], step: "_Steps"
+) -> "list[dict[Columns, _RankSums]]":
+    places, levels = reader.whole(source, group, step.forward)
+    found: list[dict[Columns, _RankSums]] = [{} for _ in asked]
+    for joint, sums in zip(asked, found, strict=True):
+        rows = joint.rows(places)
         for each in group:
-            counts[-1][each] = LevelCounts(N_GROUPS, each.n_units, memory[n_taken : n_taken + each.n_units])
-            n_taken += each.n_units
-    for places, tile in levels.tiles(step.forward):
+            are_shared = each.site in reader.wide
+            added, ranked = ranks_at_once(levels[each], rows.parts, rows.codes, len(rows.y), share_levels=are_shared)
+            sums[each] = _RankSums(joint, ranked)
+            sums[each].add(added, rows)
+    return found
+
+
+def _in_two_passes(
+    reader: LevelReader, source: Source, asked: list[JointLabels], group: list[Columns], step: "_Steps"
+) -> "list[dict[Columns, _RankSums]]":
+    counts = [{each: LevelCounts(N_GROUPS, each.n_units) for each in group} for _ in asked]
+    for places, levels in reader.tiles(source, group, step.forward):
         for joint, own_counts in zip(asked, counts, strict=True):
             parts = joint.parts(places)
             for each, own in own_counts.items():
-                own.update(tile[each], parts)
-    for own_counts in counts:
-        for each, own in own_counts.items():
-            if each.site not in bins and not own.are_finite:
-                raise AnalysisError(_not_numbers(each.site))
-    return [
-        {each: _RankSums(joint, Ranks(own, share_levels=each.site in bins)) for each, own in own_counts.items()}
-        for joint, own_counts in zip(asked, counts, strict=True)
+                own.update(levels[each], parts)
+    ranks = [{each: Ranks(own, share_levels=each.site in reader.wide) for each, own in of.items()} for of in counts]
+    found = [
+        {each: _RankSums(joint, own[each].ranked) for each in group} for joint, own in zip(asked, ranks, strict=True)
     ]
+    for places, levels in reader.tiles(source, group, step.forward):
+        for joint, own_ranks, sums in zip(asked, ranks, found, strict=True):
+            rows = joint.rows(places)
+            for each in group:
+                sums[each].add(own_ranks[each].add_up(levels[each], rows.parts, rows.codes, len(rows.y)), rows)
+    return found
 
 
 class _RankSums:
     """Sums of the ranks of some units, for several labels at once."""
 
-    def __init__(self, asked: JointLabels, ranks: Ranks) -> None:
-        n_units = len(ranks.squares)
-        self._ranks = ranks
+    def __init__(self, asked: JointLabels, ranked: Ranked) -> None:
+        n_units = len(ranked.squares)
+        self._ranked = ranked
         self._everywhere = JointSums(asked.split.n_stretches, n_units, asked.n_labels)
         self._within = JointSums(2, n_units, asked.n_labels)
         self._others = np.zeros((n_units, asked.n_labels + 1))
 
-    def add(self, levels: NDArray[np.uint16], rows: JointRows) -> None:
-        """Add (n_units, n_chars) levels of characters."""
-        own, among_all = self._ranks.add_up(levels, rows.parts, rows.codes, len(rows.y))
+    def add(self, sums: NDArray[np.int64], rows: JointRows) -> None:
+        """Add sums by code; see `ranks_at_once`."""
+        own, among_all = sums[:SHARED]
         for _, stretch, run in rows.runs:
             self._everywhere.add(stretch, among_all[:, run], rows.y[run], rows.n[run])
         for part in (TRAIN, TEST):
             if runs := [each.codes for each in rows.runs if each.part == part]:
                 run = slice(runs[0].start, runs[-1].stop)
                 self._within.add(part, own[:, run], rows.y[run], rows.n[run])
-        others = self._ranks.add_up_others(levels, rows.parts, rows.codes, len(rows.y))
-        if others is not None:
+        for others in sums[SHARED:]:
             self._others += others @ rows.y
 
     def scores(self, label: int) -> Scores:
         """What they say of one label."""
-        n = self._ranks.n
+        n = self._ranked.n
         sums = self._everywhere.of_label(label)
-        sums.xx[:] = self._ranks.squares * (sums.n / n[ALL])[:, None]  # only their sum is asked for
+        sums.xx[:] = self._ranked.squares * (sums.n / n[ALL])[:, None]  # only their sum is asked for
         sums = sums.scaled(1 / (2 * n[ALL]))
         total = sums.together(len(sums.n))
         train, test = (
             _auc(self._within.of_label(label).of(np.arange(2) == part).scaled(1 / (2 * n[part])))[0]
             for part in (TRAIN, TEST)
         )
-        error = self._ranks.auc_error(self._others[:, label], float(total.y[0]))
+        error = self._ranked.auc_error(self._others[:, label], float(total.y[0]))
         return Scores(train, test, _auc(total)[0], error, sums)
 
 
@@ -281,7 +267,7 @@ def _correlations(source: Source, asked: _Asked, sites: Collection[Site], step: 
         step.forward(block.n_chars)
     for site, own in sums.items():
         if not np.isfinite(own.xx).all():
-            raise AnalysisError(_not_numbers(site))
+            raise AnalysisError(not_numbers(site))
     found: list[dict[Site, Scores]] = []
     for label in range(asked.n_labels):
         scores = {}
@@ -316,20 +302,3 @@ class _Steps:
     def forward(self, n_chars: int) -> None:
         self._done += n_chars
         self._progress(self._done, self._total)
-
-
-def _bins(source: Source, sites: Collection[Site], step: _Steps) -> dict[Site, Bins]:
-    """Bins for the units of sites in float32, from where their values lie."""
-    moments = {site: Moments.empty(source.sites[site]) for site in sites}
-    for block in source.blocks(sites):
-        for site in sites:
-            moments[site].merge(Moments.of(block.values[site], np.zeros(block.n_chars)))
-        step.forward(block.n_chars)
-    for site, own in moments.items():
-        if not np.isfinite(own.mean).all():
-            raise AnalysisError(_not_numbers(site))
-    return {site: Bins.around(own) for site, own in moments.items()}
-
-
-def _not_numbers(site: Site) -> str:
-    return f"some activations of {site} are not numbers (NaN or infinite); the model's weights may be broken"

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from analyses.level_counts import LevelCounts
 from analyses.levels import Bins, to_levels
 from analyses.moments import Moments
-from analyses.ranks import ALL, N_GROUPS, Ranks
+from analyses.ranks import ALL, N_GROUPS, Ranks, ranks_at_once
 from analyses.splits import TEST, TRAIN
 
 seeds = st.integers(0, 2**32 - 1)
@@ -35,7 +35,7 @@ def ranks_of(
 
 
 def ranks_among(ranks: Ranks, levels: NDArray[np.uint16], parts: NDArray[np.int8]) -> NDArray[np.int64]:
-    """(2, n_units, n_chars) within their part and among all."""
+    """(2 or 3, n_units, n_chars) within their part and among all, and how many share the level."""
     return ranks.add_up(levels, parts, np.arange(len(parts)), len(parts))
 
 
@@ -70,8 +70,8 @@ def test_ranks_are_those_of_scipy(rng: np.random.Generator) -> None:
     for found, rows in ((everywhere, parts >= 0), (within, parts == TRAIN), (within, parts == TEST)):
         np.testing.assert_array_equal(found[:, rows].T, 2 * rankdata(values[rows], axis=0) - rows.sum() - 1)
     assert not everywhere[:, parts < 0].any() and not within[:, (parts < 0) | (parts == ALL)].any()
-    np.testing.assert_allclose(ranks.squares, (everywhere.astype(np.float64) ** 2).sum(axis=1), rtol=1e-12)
-    assert ranks.n == ((parts == TRAIN).sum(), (parts == TEST).sum(), (parts >= 0).sum())
+    np.testing.assert_allclose(ranks.ranked.squares, (everywhere.astype(np.float64) ** 2).sum(axis=1), rtol=1e-12)
+    assert ranks.ranked.n.tolist() == [(parts == TRAIN).sum(), (parts == TEST).sum(), (parts >= 0).sum()]
 
 
 def test_values_beyond_float16_and_both_zeros_have_their_ranks() -> None:
@@ -94,12 +94,22 @@ def test_ranks_add_up_to_the_same_in_any_order_and_by_any_code(rng: np.random.Ge
     assert (found == np.stack([each[..., codes == code].sum(axis=-1) for code in range(7)], axis=-1)).all()
 
 
+def test_ranks_at_once_are_those_of_two_passes(rng: np.random.Generator) -> None:
+    levels = levels_of(rng.normal(size=(3000, 70)).round(1).astype(np.float16))
+    codes, parts = rng.integers(0, 7, 3000), rng.integers(-1, 3, 3000).astype(np.int8)
+    ranks = ranks_of(levels, parts, [1000], share_levels=True)
+    sums, ranked = ranks_at_once(levels, parts, codes, 7, share_levels=True)
+    assert (sums == ranks.add_up(levels, parts, codes, 7)).all()
+    for one, other in zip(ranked, ranks.ranked, strict=True):
+        assert (one == other).all()
+
+
 def test_how_many_others_are_in_the_same_bin(rng: np.random.Generator) -> None:
     values: NDArray[np.float32] = rng.integers(0, 20, (300, 1)).astype(np.float32)
     parts = np.zeros(300, np.int8)
     levels = levels_of(values, Bins(np.zeros(1), np.ones(1)))
-    others = ranks_of(levels, parts, [], share_levels=True).add_up_others(levels, parts, np.arange(300), 300)
-    assert others is not None and others[0].tolist() == [(values == value).sum() - 1 for value in values]
+    others = ranks_among(ranks_of(levels, parts, [], share_levels=True), levels, parts)[2]
+    assert others[0].tolist() == [(values == value).sum() - 1 for value in values]
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, -1e5])
@@ -113,10 +123,8 @@ def test_auc_in_bins_keeps_its_bound_however_far_from_0(
     values[17] += spike
     levels = levels_of(values, Bins.around(Moments.of(values, np.zeros(5000))))
     ranks = ranks_of(levels, parts, [], share_levels=True)
-    everywhere = ranks_among(ranks, levels, parts)[1]
-    others = ranks.add_up_others(levels, parts, np.zeros(5000, np.int64) + labels, 2)
-    assert others is not None
-    bound = ranks.auc_error(others[:, 1].astype(np.float64), labels.sum())
+    _, everywhere, others = ranks_among(ranks, levels, parts)
+    bound = ranks.ranked.auc_error(others @ labels.astype(np.float64), labels.sum())
     expected = [roc_auc_score(labels, column) for column in values.T]
     assert (np.abs(aucs(everywhere, labels) - expected) <= bound + 1e-12).all()
     assert bound.max() < (1e-4 if spike == 0 and offset > -1e5 else 1e-2)  # float32 itself is coarse at 1e5
