@@ -17,7 +17,7 @@ from hypotheses import labelling, registry
 from hypotheses.files import as_hypothesis
 from hypotheses.hypothesis import Hypothesis
 from hypotheses.labels import Kind, Labels
-from hypotheses.parameters import few
+from hypotheses.parameters import few, quoted
 
 AnyHypothesis = str | Callable[[str], Any]
 
@@ -54,7 +54,7 @@ class Target:
 
     @property
     def kind(self) -> Kind:
-        """Binary or numeric."""
+        """Binary, categorical or numeric."""
         return self.labels.kind
 
     def rows(self, block: Block) -> Rows:
@@ -65,6 +65,14 @@ class Target:
     def all_rows(self) -> Rows:
         """The labels and parts of all characters that are used."""
         return self._rows(slice(self.selection.start, self.selection.stop, self.selection.every))
+
+    @property
+    def parts_of_text(self) -> NDArray[np.int8]:
+        """(n_chars,) the part of each character of the text; -1 where the label is missing, or it is not used."""
+        parts = np.full(len(self.labels), -1, np.int8)
+        used = slice(self.selection.start, self.selection.stop, self.selection.every)
+        parts[used] = self._rows(used).parts
+        return parts
 
     def _rows(self, place: slice) -> Rows:
         parts = self.split.parts(place.start, place.stop)[:: place.step]
@@ -88,6 +96,20 @@ def ask(source: Source, hypothesis: "AnyHypothesis | Target") -> Target:
             "activations; label this one"
         )
     return hypothesis
+
+
+def refuse_classes(asked: Target) -> None:
+    """Refuse a label of several classes where one that is True or False, or a number, is asked for.
+
+    Raises:
+        AnalysisError: If it has classes.
+    """
+    if asked.kind == "categorical":
+        one = next(iter(asked.labels.names), "…")
+        raise AnalysisError(
+            f"{asked.hypothesis!r} has classes ({few(asked.labels.names)}), and what is asked for is one label: ask "
+            f"for one of them, such as {f'{asked.hypothesis} == {quoted(one)}'!r}"
+        )
 
 
 def label(
@@ -136,8 +158,8 @@ def target(
 
     Raises:
         HypothesisError: If there is no such hypothesis, or it fails on this text.
-        AnalysisError: If the labels are of several classes, or all one value, in all rows or in the training or test
-            part: there is nothing to tell apart.
+        AnalysisError: If the labels are all one value in all rows or in the training or test part: there is nothing to
+            tell apart.
     """
     found = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
     name = found.name
@@ -149,12 +171,6 @@ def target(
             f"{used.stop - used.start:,} from {used.start:,} on are used; split these"
         )
     labels = label(corpus, found, use_cache=use_cache, notice=notice)
-    if labels.kind == "categorical":
-        one = next(iter(labels.names), "…")
-        raise AnalysisError(
-            f"{name!r} has classes ({few(labels.names)}), and what is asked for is one label: ask for one of "
-            f"them, such as {(found == one).name!r}"
-        )
     asked = Target(name, corpus.sha256, labels, split, used)
     used_labels, parts = asked.all_rows
     for where, rows in (
@@ -167,11 +183,13 @@ def target(
             raise AnalysisError(f"{name!r} has no label anywhere in {where}; use a text in which it has")
         if (values == values[0]).all():
             raise AnalysisError(
-                f"{name!r} is {_spell(values[0])} at every character of {where}, so there is nothing to tell apart; "
-                "use a text in which it changes"
+                f"{name!r} is {_spell(values[0], labels)} at every character of {where}, so there is nothing to tell "
+                "apart; use a text in which it changes"
             )
     return asked
 
 
-def _spell(value: Any) -> str:
+def _spell(value: Any, labels: Labels) -> str:
+    if labels.kind == "categorical":
+        return repr(labels.names[value])
     return str(bool(value)) if isinstance(value, np.bool_) else f"{value:g}"

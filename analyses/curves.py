@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from activations.blocks import Source
 from activations.units import Site, Unit
-from analyses.alignment import AnyHypothesis, Target, ask
+from analyses.alignment import AnyHypothesis, Target, ask, refuse_classes
 from analyses.probes import AnyProbeResult, BinaryProbeResult, fit_units
 from analyses.ranking import rank
 
@@ -71,6 +71,7 @@ def curve_over_units(
         AnalysisError: If its labels cannot be probed for.
     """
     asked = ask(source, hypothesis)
+    refuse_classes(asked)
     chosen = sorted(source.sites if sites is None else sites)
     with source.rereadable(chosen, progress) as recording:
         ranking = rank(recording, asked, sites=chosen, progress=progress)

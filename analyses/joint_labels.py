@@ -2,15 +2,14 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.alignment import Target
-from analyses.splits import PARTS
+from analyses.splits import PARTS, Split
 
-_LABELS_AT_ONCE = 32
+_MOST_BITS = 32  # of a code, besides that of the run and the labels before
 
 
 class Run(NamedTuple):
@@ -42,18 +41,27 @@ class JointRows(NamedTuple):
 
 
 class JointLabels:
-    """Binary labels that are missing at the same characters, and share a split.
+    """Labels that are missing at the same characters, and share a split.
 
     Attributes:
         split: What is held out.
         n_labels: How many there are.
     """
 
-    def __init__(self, targets: Sequence[Target]) -> None:
-        self.split = targets[0].split
-        self.n_labels = len(targets)
-        self._missing = targets[0].labels.missing
-        self._labels = [each.labels.values for each in targets]
+    def __init__(self, split: Split, missing: NDArray[np.bool_] | None, labels: Sequence[NDArray[Any]]) -> None:
+        """Labels of a whole text.
+
+        Args:
+            split: What is held out.
+            missing: (n_chars,) True where there are no labels.
+            labels: (n_chars,) each; bool, or numbers.
+        """
+        self.split = split
+        self.n_labels = len(labels)
+        self._missing = missing
+        self._labels = labels
+        self._binary = [each for each in labels if each.dtype == bool]
+        self._ids = [np.unique(each, return_inverse=True)[1] for each in labels if each.dtype != bool]
         self._last: tuple[NDArray[np.int64], JointRows] | None = None
 
     def parts(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
@@ -73,15 +81,18 @@ class JointLabels:
         parts, stretches = self.parts(places), self.split.stretch(places)
         n_stretches = self.split.n_stretches
         runs = np.where(parts >= 0, parts * n_stretches + stretches, len(PARTS) * n_stretches)
-        labels = [each[places] for each in self._labels]
+        n_bits = 0
         codes = runs
-        for first in range(0, len(labels), _LABELS_AT_ONCE):
-            for label in labels[first : first + _LABELS_AT_ONCE]:
-                codes = (codes << 1) | label
-            _, firsts, codes, n = np.unique(codes, return_index=True, return_inverse=True, return_counts=True)
+        for binary in self._binary:
+            if n_bits == _MOST_BITS:
+                codes, n_bits = np.unique(codes, return_inverse=True)[1], 0
+            codes, n_bits = (codes << 1) | binary[places], n_bits + 1
+        for ids in self._ids:
+            codes = (np.unique(codes, return_inverse=True)[1] << _MOST_BITS) | ids[places]
+        _, firsts, codes, n = np.unique(codes, return_index=True, return_inverse=True, return_counts=True)
         y = np.ones((len(firsts), self.n_labels + 1))
-        for column, label in enumerate(labels):
-            y[:, column] = label[firsts]
+        for column, label in enumerate(self._labels):
+            y[:, column] = label[places[firsts]]
         starts = [*np.flatnonzero(np.diff(runs[firsts], prepend=-1)).tolist(), len(firsts)]
         found = [(*divmod(int(runs[firsts[a]]), n_stretches), slice(a, b)) for a, b in itertools.pairwise(starts)]
         return JointRows(parts, codes, y, n, [Run(*each) for each in found if each[0] < len(PARTS)])

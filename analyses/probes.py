@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
 from activations.units import Site, Unit
-from analyses.alignment import AnyHypothesis, Target, ask
+from analyses.alignment import AnyHypothesis, Target, ask, refuse_classes
 from analyses.errors import AnalysisError
 from analyses.level_counts import LevelCounts, auc_from_counts
 from analyses.levels import are_finite, to_levels
@@ -29,6 +29,7 @@ class ProbeResult:
         units: What the probe sees, in the order of `weights`.
         weights: (n_units,) coefficients per standard deviation of each unit: nats for a binary label, the
             label's unit for a numeric one.
+        raw_weights: (n_units,) the same per value of a unit.
         intercept: The probe's value at the training mean of every unit.
         n_train: Training characters with a label.
         n_test: Held-out characters with a label.
@@ -38,6 +39,7 @@ class ProbeResult:
     hypothesis: str
     units: tuple[Unit, ...] = field(repr=False)
     weights: NDArray[np.float64] = field(repr=False)
+    raw_weights: NDArray[np.float64] = field(repr=False)
     intercept: float
     n_train: int
     n_test: int
@@ -149,6 +151,7 @@ def fit_units(
     if not penalty > 0:
         raise AnalysisError(f"the penalty is {penalty}; it must be above 0")
     asked = ask(source, hypothesis)
+    refuse_classes(asked)
     sites = sorted({unit.site for design in designs for unit in design})
     with source.rereadable(sites, progress) as recording:
         probing = _Probing(recording, asked, designs, progress)
@@ -238,13 +241,14 @@ class _Probing:
         n_test = int(confusion[0].sum())
         usual = int(self._moments.label_mean > 0.5)
         results: list[AnyProbeResult] = []
-        for design, f, auc, table in zip(self._designs, fitted, aucs, confusion, strict=True):
+        for design, columns, f, auc, table in zip(self._designs, self._columns, fitted, aucs, confusion, strict=True):
             relevant = 2 * table[1, 1] + table[0, 1] + table[1, 0]
             results.append(
                 BinaryProbeResult(
                     hypothesis=self._asked.hypothesis,
                     units=tuple(design),
                     weights=f.weights,
+                    raw_weights=f.weights / self._scale[columns],
                     intercept=f.intercept,
                     n_train=self._moments.n,
                     n_test=n_test,
@@ -272,6 +276,7 @@ class _Probing:
                 hypothesis=self._asked.hypothesis,
                 units=tuple(design),
                 weights=f.weights,
+                raw_weights=f.weights / self._scale[columns],
                 intercept=f.intercept,
                 n_train=self._moments.n,
                 n_test=moments.n,
@@ -279,7 +284,9 @@ class _Probing:
                 r2=float(1 - square / moments.label_scatter),
                 r=float(r),
             )
-            for design, f, square, r in zip(self._designs, fitted, squares, moments.correlation, strict=True)
+            for design, columns, f, square, r in zip(
+                self._designs, self._columns, fitted, squares, moments.correlation, strict=True
+            )
         ]
 
 

@@ -1,8 +1,8 @@
 """Which units respond most to a hypothesis: one unit against one label."""
 
-import functools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from activations.units import Site, Unit
 from analyses.alignment import AnyHypothesis, Target, ask
+from analyses.classes import classes_of, one_against_rest
+from analyses.methods import Marks, Method, method_for
 from analyses.scores import Scores, measure
 from analyses.significance import auc_spread, evidence, q_values, r_spread
 from analyses.splits import TEST, TRAIN
@@ -24,8 +26,10 @@ class RankedUnit:
 
     Attributes:
         unit: Which one.
-        score: What orders the ranking, in [0, 1], from training characters only: |2·auc − 1| of a binary label,
-            |r| of a numeric one. 0 is chance. A unit that never changes stands last, with 0, or NaN for r.
+        score: What orders the ranking, from training characters only, by the ranking's method; see `methods.METHODS`.
+            A unit that never changes stands last, with 0 or NaN.
+        held_out: The same on held-out characters, with what was chosen in training (a threshold, a direction, the means
+            of classes); NaN if the method has none.
         raw: AUC in [0, 1], or Pearson's r in [−1, 1], on all characters. An AUC under .5 is a unit that is
             silent where the label is True.
         test: The same on held-out characters, turned the way the training characters say: above chance (.5 for
@@ -34,15 +38,19 @@ class RankedUnit:
             than 4.
         high: Its upper end.
         p: How often a unit that has nothing to do with the label would seem to have as much, on all stretches; see
-            `significance.evidence`.
+            `significance.evidence`. Of several classes, or if the method sees bins of a number: of the surest class
+            against the rest, times the number of classes.
         q: The share of false ones to expect among the units with a `p` as small as this (Benjamini & Hochberg), of all
             units that were ranked together.
         n_effective: How many independent characters would be as much evidence as these.
         direction: +1 if the unit is higher where the label is higher, −1 if lower, on training characters.
+        label: Of several classes, the one that the unit tells best from the rest in training, which the AUC is of;
+            otherwise None.
     """
 
     unit: Unit
     score: float
+    held_out: float
     raw: float
     test: float
     low: float
@@ -51,6 +59,7 @@ class RankedUnit:
     q: float
     n_effective: float
     direction: int
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,18 +68,21 @@ class Ranking:
 
     Attributes:
         hypothesis: What they are ranked for.
-        method: `auc` for a binary label, `r` for a numeric one.
+        method: What orders them.
+        measure: What stands beside the score of every unit: `auc`, or `r` for a numeric label.
         units: All of them, by falling score.
         n_train: Training characters with a label.
         n_test: Held-out characters with a label.
         auc_error: How far an AUC may be from the exact one, because activations in float32 are counted in bins; 0 if
             none are.
-        prevalence: Share of labelled characters whose label is True; None for a numeric label.
-        n_test_runs: Unbroken stretches of held-out characters whose label is True; None for a numeric label.
+        prevalence: Share of labelled characters whose label is True; None if it is not binary.
+        n_test_runs: Unbroken stretches of held-out characters whose label is True, or the class that has the
+            fewest; None for a numeric label.
     """
 
     hypothesis: str
     method: str
+    measure: str
     units: tuple[RankedUnit, ...] = field(repr=False)
     n_train: int
     n_test: int
@@ -84,7 +96,8 @@ class Ranking:
         if self.n_test_runs is None or self.n_test_runs >= _ENOUGH_RUNS:
             return None
         runs = f"{self.n_test_runs} run{'s' if self.n_test_runs != 1 else ''}"
-        return f"{self.hypothesis} is True in only {runs} of held-out characters, so that their scores are uncertain"
+        what = f"{self.hypothesis} is True in" if self.prevalence is not None else f"a class of {self.hypothesis} has"
+        return f"{what} only {runs} of held-out characters, so that their scores are uncertain"
 
     def best_of_sites(self) -> dict[Site, RankedUnit]:
         """The best unit of each site."""
@@ -102,13 +115,17 @@ class Ranking:
         return [self._row(each) for each in self.units[:top]]
 
     def _row(self, each: RankedUnit) -> dict[str, str | float | int | None]:
+        own = {} if self.method == self.measure else {"score_test": each.held_out}
+        label = {} if each.label is None else {"class": each.label}
         return {
             "hypothesis": self.hypothesis,
             "unit": str(each.unit),
             "method": self.method,
             "score": each.score,
-            self.method: each.raw,
-            f"{self.method}_test": each.test,
+            **own,
+            **label,
+            self.measure: each.raw,
+            f"{self.measure}_test": each.test,
             "low": each.low,
             "high": each.high,
             "p": each.p,
@@ -120,7 +137,7 @@ class Ranking:
     def __str__(self) -> str:
         lines = [f"units for {self.hypothesis}, by {self.method} on {self.n_train:,} characters"]
         lines += [
-            f"{each.unit!s:>22}  score {each.score:.3f}  {self.method} {each.raw:+.3f}  held out {each.test:+.3f} "
+            f"{each.unit!s:>22}  score {each.score:.3f}  {self.measure} {each.raw:+.3f}  held out {each.test:+.3f} "
             f"({each.low:+.3f} to {each.high:+.3f})  q {each.q:.1g}"
             for each in self.units[:10]
         ]
@@ -131,6 +148,7 @@ def rank(
     source: Source,
     hypothesis: AnyHypothesis | Target,
     *,
+    method: str | None = None,
     sites: Collection[Site] | None = None,
     seed: int = 0,
     progress: Progress = lambda done, total: None,
@@ -138,24 +156,30 @@ def rank(
     """Rank units by how well each of them alone tells a label.
 
     The AUCs of activations in float16 are exact; those in float32 are counted in bins, with the bound on the error in
-    the result.
+    the result. Whatever orders them, every unit has its AUC or r, too.
 
     Args:
         source: A recording or live activations.
         hypothesis: Its name, a function, or a target made before.
+        method: What orders them, see `methods.METHODS`; None is `auc`, or `r` for a numeric label.
         sites: Where to look; None is everywhere.
         seed: Of the bootstrap.
         progress: Called with the characters done and their number.
 
     Raises:
         HypothesisError: If there is no such hypothesis, or it fails on this text.
-        AnalysisError: If its labels cannot be ranked for, or activations are not numbers.
+        AnalysisError: If its labels cannot be ranked for, or not by this method, or activations are not numbers.
     """
     asked = ask(source, hypothesis)
+    how = method_for(method, asked.kind)
     chosen = sorted(source.sites if sites is None else sites)
     with source.rereadable(chosen) as activations:
-        [scores] = measure(activations, [asked], chosen, progress)
-    return _ranking(asked, scores, chosen, seed, best_only=False)
+        targets = _targets(asked, over_classes=how.over_classes)
+        found = measure(activations, targets, chosen, progress)
+        marks = None
+        if how.measure is not None and how.name != _measure_of(asked):
+            marks = how.measure(activations, asked, chosen, lambda n_chars: None)
+    return _ranking(asked, targets, found, chosen, seed, how, marks)
 
 
 def rank_all(
@@ -181,71 +205,172 @@ def rank_all(
     Raises:
         AnalysisError: If a target is of another text, or activations are not numbers.
     """
-    asked = [ask(source, each) for each in targets]
+    asked = [_targets(ask(source, each), over_classes=False) for each in targets]
     chosen = sorted(source.sites if sites is None else sites)
     with source.rereadable(chosen) as activations:
-        found = measure(activations, asked, chosen, progress)
-    return [_ranking(each, scores, chosen, seed, best_only=True) for each, scores in zip(asked, found, strict=True)]
+        found = iter(measure(activations, [each for own in asked for each in own], chosen, progress))
+    return [
+        _ranking(each, own, [next(found) for _ in own], chosen, seed, method_for(None, each.kind), best_only=True)
+        for each, own in zip(targets, asked, strict=True)
+    ]
 
 
-def _ranking(asked: Target, scores: dict[Site, Scores], chosen: list[Site], seed: int, *, best_only: bool) -> Ranking:
-    is_binary = asked.kind == "binary"
-    chance = 0.5 if is_binary else 0.0
-    columns: list[list[NDArray[np.float64]]] = []
+def _measure_of(asked: Target) -> str:
+    return "r" if asked.kind == "numeric" else "auc"
+
+
+def _targets(asked: Target, *, over_classes: bool) -> list[Target]:
+    """What has to be measured: the label itself, or each of its classes against the rest, or both."""
+    if asked.kind == "binary" or not (over_classes or asked.kind == "categorical"):
+        return [asked]
+    classes = one_against_rest(asked, classes_of(asked))
+    return classes if asked.kind == "categorical" else [asked, *classes]
+
+
+class _Facts(NamedTuple):
+    """What is known of the units of a site, (n_units,) each; see `RankedUnit`.
+
+    `train` is the AUC or r that `direction` comes from; `test`, `low` and `high` are not yet turned.
+    """
+
+    score: NDArray[np.float64]
+    held_out: NDArray[np.float64]
+    raw: NDArray[np.float64]
+    train: NDArray[np.float64]
+    test: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    p: NDArray[np.float64]
+    n_effective: NDArray[np.float64]
+
+    def turned(self, chance: float) -> "_Facts":
+        """With what was measured on held-out characters as seen from the side of chance where training is."""
+        below = self.train < chance
+        test, low, high = (
+            np.where(below, 2 * chance - other, own)
+            for own, other in ((self.test, self.test), (self.low, self.high), (self.high, self.low))
+        )
+        low, high = np.maximum(low, 2 * chance - 1), np.minimum(high, 1.0)
+        return self._replace(test=test, low=low, high=high, held_out=(test - chance) / (1 - chance))
+
+
+def _facts(asked: Target, scores: Scores, seed: int, *, best_only: bool) -> _Facts:
+    sure, chance = evidence(scores.sums), _chance(asked)
+    distance = np.nan_to_num(np.abs(scores.train - chance), nan=-1.0)
+    wanted = distance == distance.max() if best_only else np.ones(len(distance), bool)
+    low, high = np.full(len(wanted), np.nan), np.full(len(wanted), np.nan)
+    spread = r_spread if asked.kind == "numeric" else auc_spread
+    below, above = spread(scores.sums.of(asked.split.held_out).units(wanted), seed)
+    low[wanted], high[wanted] = scores.test[wanted] + below, scores.test[wanted] + above
+    score = np.abs(scores.train - chance) / (1 - chance)
+    found = _Facts(score, score, scores.everywhere, scores.train, scores.test, low, high, sure.p, sure.n_effective)
+    return found.turned(chance)
+
+
+def _best_class(facts: Sequence[_Facts]) -> tuple[_Facts, NDArray[np.int64]]:
+    """For each unit what is known of the class that it tells best from the rest, and which that is."""
+    place = np.nan_to_num([each.score for each in facts], nan=-1.0).argmax(axis=0)
+    units = np.arange(len(place))
+    return _Facts(*(np.array(of_classes)[place, units] for of_classes in zip(*facts, strict=True))), place
+
+
+def _surest(p: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """(n_units,) the smallest of several p-values, times their number; NaN if there are none."""
+    known = np.array(p)
+    smallest = np.where(np.isnan(known), np.inf, known).min(axis=0) * np.isfinite(known).sum(axis=0)
+    return np.where(np.isfinite(smallest), np.minimum(smallest, 1.0), np.nan)
+
+
+def _chance(asked: Target) -> float:
+    return 0.0 if asked.kind == "numeric" else 0.5
+
+
+def _ranking(
+    asked: Target,
+    targets: Sequence[Target],
+    found: Sequence[dict[Site, Scores]],
+    chosen: Sequence[Site],
+    seed: int,
+    method: Method,
+    marks: Mapping[Site, Marks] | None = None,
+    *,
+    best_only: bool = False,
+) -> Ranking:
+    of_sites: list[_Facts] = []
+    classes: list[NDArray[np.int64]] = []
     for site in chosen:
-        own = scores[site]
-        sure = evidence(own.sums)
-        distance = np.nan_to_num(np.abs(own.train - chance), nan=-1.0)
-        wanted = distance == distance.max() if best_only else np.ones(len(distance), bool)
-        low, high = np.full(len(wanted), np.nan), np.full(len(wanted), np.nan)
-        spread = auc_spread if is_binary else r_spread
-        below, above = spread(own.sums.of(asked.split.held_out).units(wanted), seed)
-        low[wanted], high[wanted] = own.test[wanted] + below, own.test[wanted] + above
-        columns.append([own.everywhere, own.train, own.test, low, high, sure.p, sure.n_effective])
-    raw, train, test, low, high, p, n_effective = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-    units = [Unit(site, index) for site in chosen for index in range(len(scores[site].train))]
-    order = np.argsort(-np.abs(train - chance), kind="stable")  # NaN comes last
-    arrays = [array[order].tolist() for array in (raw, train, test, low, high, p, q_values(p), n_effective)]
-    ranked = map(functools.partial(_ranked, chance=chance), [units[place] for place in order.tolist()], *arrays)
+        each_target = zip(targets, found, strict=True)
+        facts, *others = [_facts(each, scores[site], seed, best_only=best_only) for each, scores in each_target]
+        of_class = np.zeros(len(facts.raw), np.int64)
+        if asked.kind == "categorical":
+            others = [facts, *others]
+            facts, of_class = _best_class(others)
+        if others:
+            facts = facts._replace(p=_surest([each.p for each in others]))
+        if marks is not None:
+            facts = facts._replace(score=marks[site].train, held_out=marks[site].test)
+        of_sites.append(facts)
+        classes.append(of_class)
+    facts = _Facts(*(np.concatenate(parts) for parts in zip(*of_sites, strict=True)))
     labels, parts = asked.all_rows
-    positive = (parts == TEST) & (labels == 1)
     return Ranking(
         hypothesis=asked.hypothesis,
-        method="auc" if is_binary else "r",
-        units=tuple(ranked),
+        method=method.name,
+        measure=_measure_of(asked),
+        units=_in_order(asked, facts, np.concatenate(classes), _units(chosen, of_sites)),
         n_train=int((parts == TRAIN).sum()),
         n_test=int((parts == TEST).sum()),
-        auc_error=max(float(np.nan_to_num(scores[site].error).max()) for site in chosen),
-        prevalence=float(labels[parts >= 0].mean()) if is_binary else None,
-        n_test_runs=int((np.diff(positive, prepend=False) & positive).sum()) if is_binary else None,
+        auc_error=max(float(np.nan_to_num(scores[site].error).max()) for scores in found for site in chosen),
+        prevalence=float(labels[parts >= 0].mean()) if asked.kind == "binary" else None,
+        n_test_runs=_fewest_runs(asked),
     )
 
 
-def _ranked(
-    unit: Unit,
-    raw: float,
-    train: float,
-    test: float,
-    low: float,
-    high: float,
-    p: float,
-    q: float,
-    n_effective: float,
+def _units(chosen: Sequence[Site], of_sites: Sequence[_Facts]) -> list[Unit]:
+    return [Unit(site, index) for site, facts in zip(chosen, of_sites, strict=True) for index in range(len(facts.raw))]
+
+
+def _in_order(asked: Target, facts: _Facts, classes: NDArray[np.int64], units: list[Unit]) -> tuple[RankedUnit, ...]:
+    order = np.argsort(-facts.score, kind="stable")  # NaN comes last
+    columns = {
+        **{name: getattr(facts, name) for name in _Facts._fields if name != "train"},
+        "q": q_values(facts.p),
+        "direction": np.where(facts.train < _chance(asked), -1, 1),
+    }
+    names = asked.labels.names if asked.kind == "categorical" else (None,)
+    rows = zip(*(array[order].tolist() for array in columns.values()), strict=True)
+    return tuple(
+        RankedUnit(unit=units[place], label=names[classes[place]], **dict(zip(columns, row, strict=True)))
+        for place, row in zip(order.tolist(), rows, strict=True)
+    )
+
+
+def _fewest_runs(asked: Target) -> int | None:
+    """How many runs of held-out characters the label is True in, or the class that has the fewest of them."""
+    if asked.kind == "numeric":
+        return None
+    labels, parts = asked.all_rows
+    wanted = [1] if asked.kind == "binary" else np.unique(labels[parts >= 0]).tolist()
+    return min(_n_runs((parts == TEST) & (labels == label)) for label in wanted)
+
+
+def _n_runs(chosen: NDArray[np.bool_]) -> int:
+    return int((np.diff(chosen, prepend=False) & chosen).sum())
+
+
+def compare(
+    source: Source,
+    hypothesis: AnyHypothesis | Target,
+    methods: Sequence[str],
     *,
-    chance: float,
-) -> RankedUnit:
-    direction = -1 if train < chance else 1
-    if direction < 0:
-        test, low, high = (2 * chance - each for each in (test, high, low))
-    return RankedUnit(
-        unit=unit,
-        score=abs(train - chance) / (1 - chance),
-        raw=raw,
-        test=test,
-        low=max(low, 2 * chance - 1),
-        high=min(high, 1.0),
-        p=p,
-        q=q,
-        n_effective=n_effective,
-        direction=direction,
-    )
+    sites: Collection[Site] | None = None,
+    seed: int = 0,
+    progress: Progress = lambda done, total: None,
+) -> list[Ranking]:
+    """Rank units for one label by several methods; see `rank`."""
+    asked = ask(source, hypothesis)
+    for each in methods:
+        method_for(each, asked.kind)  # refused before anything is read
+    chosen = sorted(source.sites if sites is None else sites)
+    with source.rereadable(chosen) as activations:
+        return [rank(activations, asked, method=each, sites=chosen, seed=seed, progress=progress) for each in methods]

@@ -26,7 +26,7 @@ class Ranked(NamedTuple):
     Attributes:
         n: (3,) characters in the training part, in the test part, and in all.
         ties: (n_units,) how many others have the level of each character, summed.
-        squares: (n_units,) sums of the squares of the ranks among all characters.
+        squares: (n_units, 3) sums of the squares of the ranks among training, test, and all characters.
     """
 
     n: NDArray[np.int64]
@@ -50,7 +50,8 @@ class Ranked(NamedTuple):
         n = int(self.n[ALL])
         together = others + n_positive
         mixed = np.minimum(together - together**2 / (self.ties + n), np.minimum(others, self.ties - others))
-        return np.asarray(0.5 * mixed / (n_positive * (n - n_positive)))
+        pairs = n_positive * (n - n_positive)
+        return np.asarray(0.5 * mixed / pairs) if pairs else np.full(len(mixed), np.nan)
 
 
 class Ranks:
@@ -119,13 +120,18 @@ def _count(levels: NDArray[np.uint16], parts: NDArray[np.int8], table: NDArray[n
 
 
 @njit(cache=True)
-def _rank(table: NDArray[np.uint32], n: NDArray[np.int64]) -> tuple[float, float]:
+def _rank(table: NDArray[np.uint32], n: NDArray[np.int64], squares: NDArray[np.float64]) -> float:
     """Put twice the mid-ranks less 1 where counts were, and how many others have a level where none were counted.
 
+    Args:
+        table: (n_levels, n_groups) how often a unit has each level.
+        n: Characters in each part.
+        squares: (3,) for the sums of squares of the ranks.
+
     Returns:
-        How many others have the level of each character, summed, and the sum of squares of the ranks.
+        How many others have the level of each character, summed.
     """
-    ties, squares = 0.0, 0.0
+    ties = 0.0
     train, test, every = np.int64(0), np.int64(0), np.int64(0)  # characters with lower levels
     for level in range(len(table)):
         in_train, in_test = np.int64(table[level, TRAIN]), np.int64(table[level, TEST])
@@ -135,11 +141,12 @@ def _rank(table: NDArray[np.uint32], n: NDArray[np.int64]) -> tuple[float, float
             table[level, TEST] = 2 * test + in_test
             table[level, ALL] = 2 * every + in_all
             table[level, _OTHERS] = in_all - 1
-            rank = np.float64(2 * every + in_all - n[ALL])
             ties += np.float64(in_all) * (in_all - 1)
-            squares += in_all * rank * rank
+            squares[TRAIN] += in_train * np.float64(2 * train + in_train - n[TRAIN]) ** 2
+            squares[TEST] += in_test * np.float64(2 * test + in_test - n[TEST]) ** 2
+            squares[ALL] += in_all * np.float64(2 * every + in_all - n[ALL]) ** 2
             train, test, every = train + in_train, test + in_test, every + in_all
-    return ties, squares
+    return ties
 
 
 @njit(cache=True)
@@ -166,9 +173,9 @@ def _add(
 
 @njit(parallel=True, cache=True)
 def _to_ranks(tables: NDArray[np.uint32], n: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    ties, squares = np.zeros(len(tables)), np.zeros(len(tables))
+    ties, squares = np.zeros(len(tables)), np.zeros((len(tables), 3))
     for unit in prange(len(tables)):
-        ties[unit], squares[unit] = _rank(tables[unit], n)
+        ties[unit] = _rank(tables[unit], n, squares[unit])
     return ties, squares
 
 
@@ -198,13 +205,13 @@ def _at_once(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Unit by unit, so that a table stays in the cache from the first count to the last sum."""
     n_units = len(levels)
-    ties, squares = np.zeros(n_units), np.zeros(n_units)
+    ties, squares = np.zeros(n_units), np.zeros((n_units, 3))
     for share in prange(n_shares):
         table = np.empty((N_LEVELS, N_GROUPS), np.uint32)
         for unit in range(share, n_units, n_shares):
             for level in range(first[unit], last[unit] + 1):
                 table[level] = 0
             _count(levels[unit], parts, table)
-            ties[unit], squares[unit] = _rank(table[first[unit] : last[unit] + 1], n)
+            ties[unit] = _rank(table[first[unit] : last[unit] + 1], n, squares[unit])
             _add(levels[unit], parts, codes, table, n, unit, sums)
     return ties, squares

@@ -1,5 +1,6 @@
 """How well each unit alone tells a label, on the training, the test, and all characters."""
 
+import itertools
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
@@ -68,21 +69,28 @@ def measure(
     """
     chosen = sorted(sites)
     binary, numeric = (_alike(targets, kind) for kind in ("binary", "numeric"))
-    n_at_once = most_at_once(source.selection.n_chars)
-    most_units = n_at_once or max(1, _TABLE_BYTES // (LevelCounts.n_bytes(N_GROUPS, 1) * max(1, len(binary))))
-    columns = groups([(site, source.sites[site]) for site in chosen], most_units)
-    n_passes = len({split for split, _ in numeric}) + bool(binary) * (1 if n_at_once else 2) * len(columns)
+    columns = _columns(source, chosen, len(binary))
+    n_readings = 1 if most_at_once(source.selection.n_chars) else 2
+    n_passes = len({split for split, _ in numeric}) + bool(binary) * n_readings * len(columns)
     step = _Steps(progress, n_passes * source.selection.n_chars)
     found: dict[int, dict[Site, Scores]] = {}
     if binary:
-        joint = [JointLabels([targets[place] for place in places]) for places in binary.values()]
+        joint = [_joint([targets[place] for place in places]) for places in binary.values()]
         for places, scores in zip(binary.values(), _aucs(source, joint, columns, step), strict=True):
             found.update(zip(places, scores, strict=True))
     for split in dict.fromkeys(split for split, _ in numeric):
         order = [place for (own, _), members in numeric.items() if own == split for place in members]
-        asked = _Asked([targets[place] for place in order])
-        found.update(zip(order, _correlations(source, asked, chosen, step), strict=True))
+        of_labels = products(source, [targets[place] for place in order], chosen, step.forward)
+        for place, of_sites in zip(order, of_labels, strict=True):
+            found[place] = {site: _correlations(each) for site, each in of_sites.items()}
     return [found[place] for place in range(len(targets))]
+
+
+def _columns(source: Source, sites: Sequence[Site], n_masks: int) -> list[list[Columns]]:
+    """The units of sites in groups that are read together."""
+    n_bytes = LevelCounts.n_bytes(N_GROUPS, 1) * max(1, n_masks)
+    most_units = most_at_once(source.selection.n_chars) or max(1, _TABLE_BYTES // n_bytes)
+    return groups([(site, source.sites[site]) for site in sites], most_units)
 
 
 def _alike(targets: Sequence[Target], kind: Kind) -> dict[tuple[Split, bytes], list[int]]:
@@ -94,22 +102,12 @@ def _alike(targets: Sequence[Target], kind: Kind) -> dict[tuple[Split, bytes], l
     return found
 
 
+def _joint(targets: Sequence[Target]) -> JointLabels:
+    return JointLabels(targets[0].split, targets[0].labels.missing, [each.labels.values for each in targets])
+
+
 def _mask_of(asked: Target) -> bytes:
     return b"" if asked.labels.missing is None else asked.labels.missing.tobytes()
-
-
-class _Rows(NamedTuple):
-    """What is asked of the rows of a block.
-
-    Attributes:
-        y: (n_chars, n_labels + n_masks) the labels, less something near their means, and masks; see `JointSums`.
-        parts: (n_chars,) `TRAIN`, `TEST`, `GAP`, or -1 where no label is there.
-        runs: Rows that lie in one part of one stretch: its cell, the part, and which rows.
-    """
-
-    y: NDArray[np.float64]
-    parts: NDArray[np.int8]
-    runs: list[tuple[int, int, slice]]
 
 
 class _Asked:
@@ -118,7 +116,7 @@ class _Asked:
     Sums are kept apart by cell: a stretch has two, the second for its gaps.
     """
 
-    def __init__(self, targets: list[Target]) -> None:
+    def __init__(self, targets: Sequence[Target]) -> None:
         self.split: Split = targets[0].split
         self.n_labels = len(targets)
         self.n_cells = 2 * self.split.n_stretches
@@ -127,14 +125,17 @@ class _Asked:
         self.mask_of = [list(self._masks).index(mask) for mask in masks]
         self.n_masks = len(self._masks)
         self._values = [each.labels.values for each in targets]
-        self._middles = [float(each.labels.values[each.labels.present].mean()) for each in targets]
-        if targets[0].kind == "binary":
-            self._middles = [0.0] * self.n_labels
-        is_test = np.repeat(self.split.held_out, 2)
-        is_gap = np.tile([False, True], self.split.n_stretches)
-        self.cells_of = {TEST: is_test, TRAIN: ~is_test & ~is_gap}
+        self._middles = [
+            float(each.labels.values[each.labels.present].mean()) if each.kind == "numeric" else 0.0 for each in targets
+        ]
 
-    def rows(self, block: Block) -> _Rows:
+    def rows(self, block: Block) -> tuple[NDArray[np.float64], list[tuple[int, slice]]]:
+        """What is asked of the rows of a block.
+
+        Returns:
+            (n_chars, n_labels + n_masks) the labels, less something near their means, and masks; see `JointSums`. And
+            which rows lie in which cell.
+        """
         place = block.places
         y = np.ones((block.n_chars, self.n_labels + self.n_masks))
         masks = [None if missing is None else missing[place] for missing in self._masks.values()]
@@ -146,15 +147,39 @@ class _Asked:
         for column, missing in enumerate(masks, self.n_labels):
             if missing is not None:
                 y[missing, column] = 0
-        parts = self.split.parts(place.start, place.stop)[:: place.step]
-        stretches = self.split.stretch(np.arange(place.start, place.stop, place.step))
-        cells = 2 * stretches + (parts == GAP)
-        starts = [0, *(np.flatnonzero(np.diff(cells)) + 1).tolist()]
-        stops = [*starts[1:], len(cells)]
-        runs = [(int(cells[a]), int(parts[a]), slice(a, b)) for a, b in zip(starts, stops, strict=True)]
-        if self.n_masks == 1 and masks[0] is not None:
-            parts = np.where(masks[0], -1, parts).astype(np.int8)
-        return _Rows(y, parts, runs)
+        places = np.arange(place.start, place.stop, place.step)
+        cells = 2 * self.split.stretch(places) + (self.split.parts_of(places) == GAP)
+        borders = [0, *(np.flatnonzero(np.diff(cells)) + 1).tolist(), len(cells)]
+        return y, [(int(cells[a]), slice(a, b)) for a, b in itertools.pairwise(borders)]
+
+
+def spearman(
+    source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
+) -> dict[Site, tuple[NDArray[np.float64], ...]]:
+    """Spearman's rank correlation of each unit with a label, on training, test, and all characters; NaN if constant."""
+    from scipy.stats import rankdata
+
+    labels, parts = asked.labels.values, asked.parts_of_text
+    within, among_all = np.zeros(len(labels)), np.zeros(len(labels))
+    among_all[parts >= 0] = rankdata(labels[parts >= 0])
+    for part in (TRAIN, TEST):
+        within[parts == part] = rankdata(labels[parts == part])
+    joint = JointLabels(asked.split, asked.labels.missing, [within, among_all])
+    found: dict[Site, tuple[NDArray[np.float64], ...]] = {}
+    for group in _columns(source, sorted(sites), 1):
+        [sums] = _rank_sums(source, [joint], group, forward)
+        for each, own in sums.items():
+            before = found.get(each.site, (np.empty(0),) * 3)
+            found[each.site] = tuple(map(np.append, before, (own.spearman(part) for part in (TRAIN, TEST, ALL))))
+    return found
+
+
+def _rank_sums(
+    source: Source, asked: list[JointLabels], group: list[Columns], forward: Callable[[int], None]
+) -> "list[dict[Columns, _RankSums]]":
+    """For each of the joint labels, and each of the columns, the sums of ranks."""
+    rank = _in_one_pass if most_at_once(source.selection.n_chars) else _in_two_passes
+    return rank(LevelReader.of(source), source, asked, group, forward)
 
 
 def _aucs(
@@ -162,10 +187,8 @@ def _aucs(
 ) -> list[list[dict[Site, Scores]]]:
     """For each of the joint labels, and each label of them, the scores of each site."""
     found: list[list[dict[Site, Scores]]] = [[{} for _ in range(joint.n_labels)] for joint in asked]
-    reader = LevelReader.of(source)
-    rank = _in_one_pass if most_at_once(source.selection.n_chars) else _in_two_passes
     for group in columns:
-        for own_sums, scores_of_labels in zip(rank(reader, source, asked, group, step), found, strict=True):
+        for own_sums, scores_of_labels in zip(_rank_sums(source, asked, group, step.forward), found, strict=True):
             for each, own in own_sums.items():
                 for label, scores in enumerate(scores_of_labels):
                     new = own.scores(label)
@@ -174,9 +197,9 @@ def _aucs(
 
 
 def _in_one_pass(
-    reader: LevelReader, source: Source, asked: list[JointLabels], group: list[Columns], step: "_Steps"
+    reader: LevelReader, source: Source, asked: list[JointLabels], group: list[Columns], forward: Callable[[int], None]
 ) -> "list[dict[Columns, _RankSums]]":
-    places, levels = reader.whole(source, group, step.forward)
+    places, levels = reader.whole(source, group, forward)
     found: list[dict[Columns, _RankSums]] = [{} for _ in asked]
     for joint, sums in zip(asked, found, strict=True):
         rows = joint.rows(places)
@@ -189,10 +212,10 @@ def _in_one_pass(
 
 
 def _in_two_passes(
-    reader: LevelReader, source: Source, asked: list[JointLabels], group: list[Columns], step: "_Steps"
+    reader: LevelReader, source: Source, asked: list[JointLabels], group: list[Columns], forward: Callable[[int], None]
 ) -> "list[dict[Columns, _RankSums]]":
     counts = [{each: LevelCounts(N_GROUPS, each.n_units) for each in group} for _ in asked]
-    for places, levels in reader.tiles(source, group, step.forward):
+    for places, levels in reader.tiles(source, group, forward):
         for joint, own_counts in zip(asked, counts, strict=True):
             parts = joint.parts(places)
             for each, own in own_counts.items():
@@ -201,7 +224,7 @@ def _in_two_passes(
     found = [
         {each: _RankSums(joint, own[each].ranked) for each in group} for joint, own in zip(asked, ranks, strict=True)
     ]
-    for places, levels in reader.tiles(source, group, step.forward):
+    for places, levels in reader.tiles(source, group, forward):
         for joint, own_ranks, sums in zip(asked, ranks, found, strict=True):
             rows = joint.rows(places)
             for each in group:
@@ -213,7 +236,7 @@ class _RankSums:
     """Sums of the ranks of some units, for several labels at once."""
 
     def __init__(self, asked: JointLabels, ranked: Ranked) -> None:
-        n_units = len(ranked.squares)
+        n_units = len(ranked.ties)
         self._ranked = ranked
         self._everywhere = JointSums(asked.split.n_stretches, n_units, asked.n_labels)
         self._within = JointSums(2, n_units, asked.n_labels)
@@ -231,11 +254,21 @@ class _RankSums:
         for others in sums[SHARED:]:
             self._others += others @ rows.y
 
+    def spearman(self, part: int) -> NDArray[np.float64]:
+        """(n_units,) rank correlations with a label given as ranks, the first within parts, the second among all."""
+        sums = self._everywhere.of_label(1) if part == ALL else self._within.of_label(0).of(np.arange(2) == part)
+        total = sums.together(len(sums.n))
+        n, y = total.n[0], total.y[0]
+        scatter = self._ranked.squares[:, part] * max(total.yy[0] - y * y / n, 0.0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            co_scatter = total.xy[0] - total.x[0] * y / n
+            return np.asarray(np.clip(np.where(scatter > 0, co_scatter / np.sqrt(scatter), np.nan), -1, 1))
+
     def scores(self, label: int) -> Scores:
         """What they say of one label."""
         n = self._ranked.n
         sums = self._everywhere.of_label(label)
-        sums.xx[:] = self._ranked.squares * (sums.n / n[ALL])[:, None]  # only their sum is asked for
+        sums.xx[:] = self._ranked.squares[:, ALL] * (sums.n / n[ALL])[:, None]  # only their sum is asked for
         sums = sums.scaled(1 / (2 * n[ALL]))
         total = sums.together(len(sums.n))
         train, test = (
@@ -253,42 +286,81 @@ def _auc(sums: StretchSums) -> NDArray[np.float64]:
         return np.asarray(0.5 + sums.xy / positive - (sums.x - sums.xy) / negative)
 
 
-def _correlations(source: Source, asked: _Asked, sites: Collection[Site], step: "_Steps") -> list[dict[Site, Scores]]:
+class Products(NamedTuple):
+    """Sums of products of a label with the units of a site, themselves and squared.
+
+    Attributes:
+        cells: Two for each stretch, the second for its gaps, of the units' values less `middle`.
+        middle: (n_units,) something near the units' means, so that squares do not swallow what differs.
+        held_out: (n_cells,) whether a cell is of the test part.
+        gap: (n_cells,) whether it lies between the parts.
+    """
+
+    cells: StretchSums
+    middle: NDArray[np.float64]
+    held_out: NDArray[np.bool_]
+    gap: NDArray[np.bool_]
+
+    def of(self, part: int) -> StretchSums:
+        """The sums over a part of the text, `TRAIN`, `TEST` or `ALL`, in one cell."""
+        chosen = {TRAIN: ~self.held_out & ~self.gap, TEST: self.held_out, ALL: np.ones_like(self.gap)}[part]
+        cells = self.cells.of(chosen)
+        return cells.together(len(cells.n))
+
+    def scatter(self, part: int) -> NDArray[np.float64]:
+        """(n_units,) sums of squared deviations from the mean; 0 for a unit that never changes but for rounding."""
+        total = self.of(part)
+        n, x, xx = total.n[0], total.x[0], total.xx[0]
+        scatter = xx - x * x / n
+        rounding = n * (_ROUNDING * (self.middle + x / n)) ** 2
+        return np.asarray(np.where(scatter > rounding, scatter, 0.0))
+
+    def r(self, part: int) -> NDArray[np.float64]:
+        """(n_units,) Pearson's r; NaN where either never changes."""
+        total = self.of(part)
+        n, y, yy = total.n[0], total.y[0], total.yy[0]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            product = np.sqrt(self.scatter(part) * max(yy - y * y / n, 0.0))
+            co_scatter = total.xy[0] - total.x[0] * y / n
+            return np.asarray(np.clip(np.where(product > 0, co_scatter / product, np.nan), -1.0, 1.0))
+
+
+def products(
+    source: Source, targets: Sequence[Target], sites: Collection[Site], forward: Callable[[int], None]
+) -> list[dict[Site, Products]]:
+    """Sums of products of units and labels that share a split, for each label and site, in one pass.
+
+    Raises:
+        AnalysisError: If an activation is not a number.
+    """
+    asked = _Asked(targets)
     sums = {site: JointSums(asked.n_cells, source.sites[site], asked.n_labels, asked.n_masks) for site in sites}
-    middles: dict[Site, NDArray[np.float64]] = {}  # near the means, so that squares do not swallow what differs
+    middles: dict[Site, NDArray[np.float64]] = {}
     for block in source.blocks(sites):
-        rows = asked.rows(block)
+        y, runs = asked.rows(block)
         for site, own in sums.items():
             if site not in middles:
                 middles[site] = block.values[site].mean(axis=0, dtype=np.float64)
             x = (block.values[site] - middles[site]).T
-            for cell, _, run in rows.runs:
-                own.add(cell, x[:, run], rows.y[run])
-        step.forward(block.n_chars)
+            for cell, run in runs:
+                own.add(cell, x[:, run], y[run])
+        forward(block.n_chars)
     for site, own in sums.items():
         if not np.isfinite(own.xx).all():
             raise AnalysisError(not_numbers(site))
-    found: list[dict[Site, Scores]] = []
-    for label in range(asked.n_labels):
-        scores = {}
-        for site, own in sums.items():
-            cells = own.of_label(label, asked.mask_of[label])
-            train, test = (_r(cells.of(asked.cells_of[part]), middles[site]) for part in (TRAIN, TEST))
-            scores[site] = Scores(train, test, _r(cells, middles[site]), np.zeros_like(train), cells.together(2))
-        found.append(scores)
-    return found
+    held_out, gap = np.repeat(asked.split.held_out, 2), np.tile([False, True], asked.split.n_stretches)
+    return [
+        {
+            site: Products(own.of_label(label, asked.mask_of[label]), middles[site], held_out, gap & ~held_out)
+            for site, own in sums.items()
+        }
+        for label in range(asked.n_labels)
+    ]
 
 
-def _r(cells: StretchSums, middle: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n_units,) Pearson's r over all of some cells; NaN where either never changes."""
-    total = cells.together(len(cells.n))
-    n, y, yy = total.n[0], total.y[0], total.yy[0]
-    x, xx, xy = total.x[0], total.xx[0], total.xy[0]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scatter = xx - x * x / n
-        rounding = n * (_ROUNDING * (middle + x / n)) ** 2
-        product = np.sqrt(np.where(scatter > rounding, scatter, 0.0) * max(yy - y * y / n, 0.0))
-        return np.asarray(np.clip(np.where(product > 0, (xy - x * y / n) / product, np.nan), -1.0, 1.0))
+def _correlations(found: Products) -> Scores:
+    train, test, everywhere = (found.r(part) for part in (TRAIN, TEST, ALL))
+    return Scores(train, test, everywhere, np.zeros_like(train), found.cells.together(2))
 
 
 class _Steps:

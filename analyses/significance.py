@@ -118,6 +118,8 @@ def _spread(
     weights = rng.multinomial(n_stretches, np.full(n_stretches, 1 / n_stretches), _N_RESAMPLES).astype(np.float64)
     for each in needed:  # a draw without characters of both kinds says nothing
         weights = weights[weights @ each > 0]
+    if len(weights) == 0:
+        return np.full(n_units, np.nan), np.full(n_units, np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         middle = statistic(np.ones((1, n_stretches)))[0]
         ends = np.quantile(statistic(weights), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)

@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from analyses.alignment import Target, target
     from analyses.curves import Curve, curve_over_units
     from analyses.errors import AnalysisError
+    from analyses.methods import METHODS
     from analyses.probes import BinaryProbeResult, NumericProbeResult, ProbeResult, fit, fit_units
-    from analyses.ranking import RankedUnit, Ranking, rank, rank_all
+    from analyses.ranking import RankedUnit, Ranking, compare, rank, rank_all
     from analyses.splits import Split
     from hypotheses.errors import HypothesisError
     from hypotheses.hypothesis import Hypothesis, hypothesis
@@ -69,8 +70,9 @@ _HOMES = {
     "analyses.alignment": ("Target", "target"),
     "analyses.curves": ("Curve", "curve_over_units"),
     "analyses.errors": ("AnalysisError",),
+    "analyses.methods": ("METHODS",),
     "analyses.probes": ("BinaryProbeResult", "NumericProbeResult", "ProbeResult", "fit", "fit_units"),
-    "analyses.ranking": ("RankedUnit", "Ranking", "rank", "rank_all"),
+    "analyses.ranking": ("RankedUnit", "Ranking", "compare", "rank", "rank_all"),
     "analyses.splits": ("Split",),
     "hypotheses.errors": ("HypothesisError",),
     "hypotheses.hypothesis": ("Hypothesis", "hypothesis"),
@@ -81,6 +83,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "METHODS",
     "ActivationError",
     "AnalysisError",
     "Arithmetic",
@@ -120,6 +123,7 @@ __all__ = [
     "bundled_model",
     "bundled_text",
     "check",
+    "compare",
     "curve_over_units",
     "evaluate",
     "extract",

@@ -70,7 +70,9 @@ def test_ranks_are_those_of_scipy(rng: np.random.Generator) -> None:
     for found, rows in ((everywhere, parts >= 0), (within, parts == TRAIN), (within, parts == TEST)):
         np.testing.assert_array_equal(found[:, rows].T, 2 * rankdata(values[rows], axis=0) - rows.sum() - 1)
     assert not everywhere[:, parts < 0].any() and not within[:, (parts < 0) | (parts == ALL)].any()
-    np.testing.assert_allclose(ranks.ranked.squares, (everywhere.astype(np.float64) ** 2).sum(axis=1), rtol=1e-12)
+    for part, found in ((ALL, everywhere), (TRAIN, within * (parts == TRAIN)), (TEST, within * (parts == TEST))):
+        squares = (found.astype(np.float64) ** 2).sum(axis=1)
+        np.testing.assert_allclose(ranks.ranked.squares[:, part], squares, rtol=1e-12)
     assert ranks.ranked.n.tolist() == [(parts == TRAIN).sum(), (parts == TEST).sum(), (parts >= 0).sum()]
 
 

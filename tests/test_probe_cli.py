@@ -17,7 +17,8 @@ from activations.models.char_rnn import ModelConfig
 from activations.models.checkpoints import save_model
 from activations.models.training import TrainingConfig
 from activations.units import Site
-from hypotheses.registry import registered
+from analyses.methods import METHODS
+from hypotheses.registry import get, registered
 from probe.cli import COMMANDS, command_name, main
 from probe.cli.show import show_rows
 from probe.cli.train import train
@@ -185,8 +186,11 @@ def test_what_a_users_function_prints_or_names_does_no_harm(run: Run, planted: P
     _, out, err = run("hypotheses", "--show", "mine.py:loud", "corpus.txt", "--json")
     assert len(rows(out)) == 2 and "noise" in err
     assert "\x1b" not in run("hypotheses", "--show", "mine.py:loud", "corpus.txt")[1]
-    status, out, err = run("rank", "--hypothesis", "mine.py:loud", planted, "--json")
+    status, out, err = run("fit", "--hypothesis", "mine.py:loud", planted, "--json")
     assert (status, out) == (1, "") and "hello" in err and "ask for one of them" in err
+    _, out, err = run("rank", "--hypothesis", "mine.py:loud", planted, "--json")
+    assert {row["class"] for row in rows(out)} == {"", "\x1b[2J"} and "hello" in err
+    assert "\x1b" not in run("rank", "--hypothesis", "mine.py:loud", planted)[1]
     _, out, _ = run("hypotheses", "--show", "mine.py:many", "corpus.txt")
     assert "and 60 other labels" in out and len(out) < 5000
     assert len(run("rank", "--hypothesis", "mine.py:many", planted)[2]) < 1000
@@ -230,8 +234,31 @@ def test_all_hypotheses_are_ranked_at_once(run: Run, planted: Path) -> None:
     assert run("rank", planted)[0] == run("rank", "--all", "-H", "in_quotes", planted)[0] == 2
 
 
+def test_units_are_ranked_for_classes_by_several_methods(run: Run, planted: Path) -> None:
+    _, out, _ = run("rank", "--hypothesis", "char_class", planted, "--json")
+    assert {row["class"] for row in rows(out)} <= set(get("char_class").names)
+    _, out, _ = run("rank", "--hypothesis", "in_comment", planted, "--method", "f1", "--layer", "1", "--json")
+    first, *others = rows(out)
+    assert first["unit"] == str(PLANTED["in_comment"]) and min(first["score_test"], first["auc_test"]) > 0.5  # type: ignore[type-var]
+    assert all(str(row["unit"]).startswith("1/") for row in others)
+    for name in METHODS:
+        assert name in run("rank", "--help")[1].replace("\n", " ").replace("│", " ")
+    assert run("rank", "--all", "--method", "f1", planted)[0] == 2
+    status, _, err = run("rank", "-H", "in_comment", planted, "--compare", "auc,best")
+    assert status == 1 and "there is no method 'best'" in err
+
+
+def test_methods_are_compared(run: Run, planted: Path) -> None:
+    _, out, _ = run("rank", "--hypothesis", "in_comment", planted, "--compare", "auc,weight", "--top", "2", "--json")
+    assert [(row["method"], row["place"]) for row in rows(out)] == [
+        ("auc", 1), ("auc", 2), ("weight", 1), ("weight", 2),
+    ]  # fmt: skip
+    _, out, _ = run("rank", "--hypothesis", "in_comment", planted, "--compare", "auc,weight", "--top", "2")
+    assert re.search(rf"1 +{PLANTED['in_comment']} 0\.\d+ +{PLANTED['in_comment']}", out)
+
+
 def test_classes_are_asked_for_one_by_one(run: Run, planted: Path) -> None:
-    status, _, err = run("rank", "--hypothesis", "char_class", planted)
+    status, _, err = run("fit", "--hypothesis", "char_class", planted)
     assert status == 1
     assert "ask for one of them, such as \"char_class == 'lower case'\"" in err
     assert run("rank", "--hypothesis", "char_class == digit", planted, "--json")[0] == 0

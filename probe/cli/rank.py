@@ -24,7 +24,7 @@ from probe.cli.show import Cell, progress, say, show_rows, warn
 from probe.cli.sources import ask, ask_all, open_source
 
 if TYPE_CHECKING:
-    from analyses.ranking import Ranking
+    from analyses.ranking import RankedUnit, Ranking
 
 
 def rank(
@@ -34,7 +34,20 @@ def rank(
     all_hypotheses: Annotated[
         bool, Option("--all", help="All hypotheses that can be asked of this text, and the best unit of each site.")
     ] = False,
+    method: Annotated[
+        str | None,
+        Option(
+            help="What orders the units: auc, r, r2, spearman, eta2, mutual_information, balanced_accuracy, f1, iou, "
+            "mean_difference, weight or standardised_weight.  [default: auc, or r for numbers]",
+            show_default=False,
+        ),
+    ] = None,
+    compare: Annotated[
+        str | None,
+        Option(help="Several methods, such as auc,weight,f1: the best units of each side by side.", show_default=False),
+    ] = None,
     sites: SitesOption = None,
+    layer: Annotated[int | None, Option(help="Only this layer, from 0.", show_default=False)] = None,
     model: ModelOption = None,
     text: TextOption = None,
     encoding: EncodingOption = "utf-8",
@@ -54,31 +67,48 @@ def rank(
     well, with stretches of the text, not characters, as the sample; q the share of false ones among all units with a
     p as small; n effective how many independent characters would be as much evidence.
 
-    With --all, every hypothesis is asked at once, but for those that need a parameter and those of several classes:
-    a table of the best units, and one of the held-out score of each site's best unit.
+    With --method, another score orders the units, and stands beside its held-out value; auc (r for numbers) is always
+    there, so that an order that misleads shows itself. Of a hypothesis of several classes, each unit's auc is that of
+    the class which it tells best from the rest. eta2 and mutual_information see units that neither rise nor fall with a
+    number, such as waves.
+
+    With --all, every hypothesis is asked at once, but for those that need a parameter: a table of the best units, and
+    one of the held-out score of each site's best unit.
 
     Example:
         probe rank --hypothesis in_quotes --top 5
     """
     from activations.blocks import select_sites
+    from analyses.ranking import compare as compare_methods
     from analyses.ranking import rank as rank_units
     from analyses.ranking import rank_all
 
     if (hypothesis is None) != all_hypotheses:
         raise BadParameter("name one hypothesis with --hypothesis, or ask for --all")
+    if sum(map(bool, (all_hypotheses, method, compare))) > 1:
+        raise BadParameter("--all, --method and --compare do not go together")
     with open_source(
         recording, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
     ) as source:
         chosen = select_sites(source.sites, sites)
+        if layer is not None:
+            chosen = select_sites(chosen, str(layer))
         with progress(f"ranking for {hypothesis or 'all hypotheses'}") as report:
             if hypothesis is None:
                 asked, reasons = ask_all(source, language, no_cache, lag)
                 rankings = rank_all(source, asked, sites=chosen, progress=report)
             else:
                 target = ask(source, hypothesis, language, no_cache, lag)
-                rankings, reasons = [rank_units(source, target, sites=chosen, progress=report)], {}
+                if compare is None:
+                    rankings = [rank_units(source, target, method=method, sites=chosen, progress=report)]
+                else:
+                    methods = [each.strip() for each in compare.split(",")]
+                    rankings = compare_methods(source, target, methods, sites=chosen, progress=report)
     if hypothesis is None:
         _show_all(rankings, reasons, as_json)
+        return
+    if compare is not None:
+        _show_beside(rankings, top, as_json)
         return
     [ranking] = rankings
     show_rows(ranking.rows(top), as_json=as_json)
@@ -111,10 +141,28 @@ def _show_all(rankings: "list[Ranking]", reasons: dict[str, str], as_json: bool)
         warn(f"no score for {name}: {reason}")
 
 
+def _show_beside(rankings: "list[Ranking]", top: int, as_json: bool) -> None:
+    """JSON has a row for each method and unit; the table a column for each method, with each unit's held-out score."""
+    if as_json:
+        show_rows([row | {"place": n} for each in rankings for n, row in enumerate(each.rows(top), 1)], as_json=True)
+        return
+    places = range(min(top, len(rankings[0].units)))
+    table: list[dict[str, Cell]] = [
+        {"place": place + 1, **{each.method: _and_score(each.units[place]) for each in rankings}} for place in places
+    ]
+    show_rows(table, as_json=False)
+    say(f"beside each unit its held-out {rankings[0].measure}")
+
+
+def _and_score(each: "RankedUnit") -> str:
+    return f"{each.unit} {each.test:.3f}"
+
+
 def _row(ranking: "Ranking") -> dict[str, Cell]:
     best = ranking.units[0]
+    label = "" if best.label is None else f" == {best.label}"
     return {
-        "hypothesis": ranking.hypothesis,
+        "hypothesis": ranking.hypothesis + label,
         "unit": str(best.unit),
         "method": ranking.method,
         "all": best.raw,

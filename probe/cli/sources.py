@@ -90,7 +90,7 @@ def ask_all(source: "Source", language: str | None, no_cache: bool, lag: int) ->
 
     asked, reasons = [], {}
     for name, each in registered().items():
-        if each.parameters.required or each.kind == "categorical":
+        if each.parameters.required:
             continue
         try:
             asked.append(ask(source, name, language, no_cache, lag))

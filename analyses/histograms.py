@@ -1,0 +1,88 @@
+"""How the values of units are spread in classes of characters, on training and on test ones."""
+
+from collections.abc import Callable, Collection, Iterable
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from activations.blocks import Source
+from activations.units import Site
+from analyses.alignment import Target
+from analyses.classes import Classes
+from analyses.columns import Columns, LevelReader, Tile, groups, most_at_once
+from analyses.level_counts import LevelCounts
+from analyses.levels import N_LEVELS
+from analyses.splits import TEST, TRAIN
+
+N_BINS = 256
+_MOST_UNITS = 256
+
+
+def histograms(
+    source: Source, asked: Target, classes: Classes, sites: Collection[Site], forward: Callable[[int], None]
+) -> dict[Site, NDArray[np.int64]]:
+    """Count the characters of each class in bins of each unit's values.
+
+    The bins of a unit have as many training characters each, as far as equal values allow.
+
+    Args:
+        source: What to read.
+        asked: Says which characters train and test.
+        classes: Of the characters.
+        sites: Where to look.
+        forward: Called with the characters that were read, each time some were.
+
+    Returns:
+        For each site (n_units, 2, 256, n_classes) how many training and how many test characters there are, bins in
+        ascending order.
+    """
+    reader = LevelReader.of(source)
+    parts = asked.parts_of_text
+    n_at_once = most_at_once(source.selection.n_chars)
+    found = {site: np.zeros((source.sites[site], 2, N_BINS, len(classes.names)), np.int64) for site in sites}
+    for group in groups([(site, source.sites[site]) for site in sorted(sites)], n_at_once or _MOST_UNITS):
+        kept = [reader.whole(source, group, forward)] if n_at_once else None
+
+        def tiles(group: list[Columns] = group, kept: list[Tile] | None = kept) -> Iterable[Tile]:
+            return kept if kept is not None else reader.tiles(source, group, forward)
+
+        counts = {each: LevelCounts(1, each.n_units) for each in group}
+        for places, levels in tiles():
+            training = np.where(parts[places] == TRAIN, 0, -1).astype(np.int8)
+            for each, own in counts.items():
+                own.update(levels[each], training)
+        bins = {each: _to_bins(own.counts[..., 0]) for each, own in counts.items()}
+        for places, levels in tiles():
+            for each in group:
+                _count(levels[each], parts[places], classes.of[places], bins[each], found[each.site][each.units])
+    return found
+
+
+@njit(parallel=True, cache=True)
+def _to_bins(counts: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """(n_units, 65536) the bin of each level, of the number of training characters that have a lower one."""
+    bins = np.zeros((len(counts), N_LEVELS), np.uint8)
+    for unit in prange(len(counts)):
+        n = np.int64(0)
+        for level in range(N_LEVELS):
+            n += counts[unit, level]
+        below = np.int64(0)
+        for level in range(N_LEVELS):
+            bins[unit, level] = min((2 * below + counts[unit, level]) * N_BINS // (2 * n), N_BINS - 1)
+            below += counts[unit, level]
+    return bins
+
+
+@njit(parallel=True, cache=True)
+def _count(
+    levels: NDArray[np.uint16],
+    parts: NDArray[np.int8],
+    classes: NDArray[np.int64],
+    bins: NDArray[np.uint8],
+    found: NDArray[np.int64],
+) -> None:
+    for unit in prange(len(levels)):
+        for t in range(levels.shape[1]):
+            if parts[t] == TRAIN or parts[t] == TEST:
+                found[unit, parts[t], bins[unit, levels[unit, t]], classes[t]] += 1

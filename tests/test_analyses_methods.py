@@ -1,0 +1,227 @@
+"""Each method's score is that of a reference, and tells what it is for."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from planting import Arrays, drifting, in_runs
+from scipy.stats import spearmanr
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import balanced_accuracy_score, f1_score, jaccard_score, mutual_info_score, r2_score
+
+from activations.units import Site
+from analyses import columns
+from analyses.alignment import target
+from analyses.classes import classes_of
+from analyses.errors import AnalysisError
+from analyses.histograms import N_BINS
+from analyses.methods import METHODS
+from analyses.ranking import Ranking, compare, rank
+from analyses.splits import TEST, TRAIN
+
+N_CHARS = 20_000
+HIDDEN, CELL = Site(0, "hidden"), Site(0, "cell")
+Score = Callable[[NDArray[np.generic], NDArray[np.generic]], float]
+
+
+class Planted:
+    """Units that have something to do with labels of each kind, one of which is missing here and there."""
+
+    def __init__(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.binary = in_runs(rng, N_CHARS, 40)
+        self.numeric = np.arange(N_CHARS) % 53.0
+        self.classes = np.array(["one", "two", "three"], object)[
+            rng.integers(0, 3, N_CHARS // 20 + 1).repeat(20)[:N_CHARS]
+        ]
+        self.missing = in_runs(rng, N_CHARS, 30) & (rng.random(N_CHARS) < 0.2)
+        hidden = drifting(rng, N_CHARS, 4, 10)
+        hidden[:, 0] += 2 * self.binary
+        hidden[:, 1] -= 0.1 * self.numeric
+        hidden[:, 2] += 3 * (self.classes == "two")
+        self.values: dict[Site, NDArray[Any]] = {HIDDEN: np.tanh(hidden / 4).astype(np.float16), CELL: hidden}
+        self.source = Arrays(self.values)
+
+    def labels(self, kind: str) -> NDArray[np.generic]:
+        return {"binary": self.binary, "numeric": self.numeric, "categorical": self.classes}[kind]
+
+    def ranking(self, method: str, kind: str) -> Ranking:
+        labels: NDArray[np.generic] = np.where(self.missing, None, self.labels(kind))  # type: ignore[call-overload]
+        return rank(self.source, lambda text: labels.tolist(), method=method)
+
+    def parts(self) -> NDArray[np.int8]:
+        split = target(self.source.corpus, lambda text: self.binary).split
+        return np.where(self.missing, -1, split.parts(0, N_CHARS))
+
+
+@pytest.fixture(scope="module", params=[0, 1])
+def planted(request: pytest.FixtureRequest) -> Planted:
+    return Planted(request.param)
+
+
+def check(planted: Planted, method: str, kind: str, reference: Callable[..., tuple[float, float]], atol: float) -> None:
+    """Compare with what a reference makes of the training and the test part of each unit and the labels."""
+    parts, labels = planted.parts(), planted.labels(kind)
+    found = {each.unit: each for each in planted.ranking(method, kind).units}
+    assert len(found) == 8
+    for unit, each in found.items():
+        x = planted.values[unit.site][:, unit.index].astype(np.float64)
+        train, test = reference(*((x[parts == part], labels[parts == part]) for part in (TRAIN, TEST)))
+        assert each.score == pytest.approx(abs(train), abs=atol), unit
+        assert each.held_out == pytest.approx(test if train >= 0 else -test, abs=atol), unit
+
+
+Half = tuple[NDArray[np.float64], NDArray[np.generic]]
+
+
+def on_both(score: Callable[[NDArray[np.float64], NDArray[np.generic]], float]) -> Callable[..., tuple[float, float]]:
+    return lambda train, test: (score(*train), score(*test))
+
+
+@pytest.mark.parametrize("kind", ["binary", "numeric"])
+def test_r_and_spearman_are_those_of_scipy(planted: Planted, kind: str) -> None:
+    check(planted, "r", kind, on_both(lambda x, y: np.corrcoef(x, y.astype(float))[0, 1]), 1e-9)
+    check(planted, "spearman", kind, on_both(lambda x, y: spearmanr(x, y.astype(float))[0]), 1e-4)
+
+
+def test_mean_differences_are_those_of_numpy(planted: Planted) -> None:
+    difference = on_both(lambda x, y: float(x[y.astype(bool)].mean() - x[~y.astype(bool)].mean()))
+    check(planted, "mean_difference", "binary", difference, 1e-9)
+
+
+def test_r2_is_that_of_a_line_fitted_in_training(planted: Planted) -> None:
+    def reference(train: Half, test: Half) -> tuple[float, float]:
+        line = LinearRegression().fit(train[0][:, None], train[1])
+        return tuple(r2_score(y, line.predict(x[:, None])) for x, y in (train, test))
+
+    check(planted, "r2", "numeric", reference, 1e-9)
+
+
+@pytest.mark.parametrize("kind", ["numeric", "categorical"])
+def test_eta2_is_what_the_means_of_classes_explain(planted: Planted, kind: str) -> None:
+    def reference(train: Half, test: Half) -> tuple[float, float]:
+        means = {label: train[0][train[1] == label].mean() for label in set(train[1].tolist())}
+        return tuple(r2_score(x, [means[label] for label in y.tolist()]) for x, y in (train, test))
+
+    check(planted, "eta2", kind, reference, 1e-9)
+
+
+def bins_of(x: NDArray[np.float64], training: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The bins of histograms, from mid-ranks."""
+    ordered = np.sort(training)
+    below, up_to = np.searchsorted(ordered, x, "left"), np.searchsorted(ordered, x, "right")
+    return np.asarray(np.minimum((below + up_to) * N_BINS // (2 * len(training)), N_BINS - 1))
+
+
+@pytest.mark.parametrize(
+    ("method", "score"), [("balanced_accuracy", balanced_accuracy_score), ("f1", f1_score), ("iou", jaccard_score)]
+)
+def test_thresholds_are_the_best_of_training(planted: Planted, method: str, score: Score) -> None:
+    def reference(train: Half, test: Half) -> tuple[float, float]:
+        bins, of_test = bins_of(train[0], train[0]), bins_of(test[0], train[0])
+        labels, held_out = (half[1].astype(bool) for half in (train, test))
+        said = [(edge, above) for above in (False, True) for edge in range(N_BINS + 1)]
+        scores = [score(labels, (bins >= edge) == above) for edge, above in said]
+        edge, above = said[int(np.argmax(scores))]
+        return max(scores), score(held_out, (of_test >= edge) == above)
+
+    parts = planted.parts()
+    found = {each.unit: each for each in planted.ranking(method, "binary").units}
+    for index in range(2):
+        x = planted.values[HIDDEN][:, index].astype(np.float64)
+        train, test = reference(*((x[parts == part], planted.binary[parts == part]) for part in (TRAIN, TEST)))
+        unit = next(each for each in found if each.site == HIDDEN and each.index == index)
+        assert found[unit].score == pytest.approx(train, abs=1e-12)
+        assert found[unit].held_out == pytest.approx(test, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["binary", "categorical"])
+def test_mutual_information_is_that_of_scikit_learn_less_what_chance_adds(planted: Planted, kind: str) -> None:
+    parts, labels = planted.parts(), planted.labels(kind)
+    for each in planted.ranking("mutual_information", kind).units:
+        if each.unit.site != HIDDEN:
+            continue
+        x = planted.values[HIDDEN][:, each.unit.index].astype(np.float64)
+        train = parts == TRAIN
+        bins = bins_of(x[train], x[train])
+        bits = mutual_info_score(labels[train].astype(str), bins) / np.log(2)
+        free = (len(np.unique(bins)) - 1) * (len(set(labels[train].tolist())) - 1)
+        assert each.score == pytest.approx(max(bits - free / (2 * train.sum() * np.log(2)), 0), abs=1e-9)
+
+
+def test_of_classes_the_one_that_a_unit_tells_best_is_named(planted: Planted) -> None:
+    first = planted.ranking("auc", "categorical").units[0]
+    assert (first.unit.index, first.label) == (2, "two")
+    assert first.raw == pytest.approx(first.test, abs=0.1)
+    assert first.p < 1e-6
+
+
+def test_a_wave_is_seen_by_eta2_and_not_by_r(rng: np.random.Generator) -> None:
+    place = np.arange(N_CHARS) % 70.0
+    values = np.concatenate([drifting(rng, N_CHARS, 6, 10), np.sin(2 * np.pi * place[:, None] / 7)], axis=1)
+    source = Arrays({HIDDEN: values.astype(np.float16)})
+    found = rank(source, lambda text: place, method="eta2")
+    assert found.units[0].unit.index == 6 and found.units[0].held_out > 0.9
+    assert abs(found.units[0].raw) < 0.1 and found.units[0].q < 1e-6
+    assert rank(source, lambda text: place, method="mutual_information").units[0].unit.index == 6
+
+
+def test_large_weights_are_exposed_by_the_auc_beside_them(rng: np.random.Generator) -> None:
+    """Of two units that cancel each other's noise, one tells nothing by itself."""
+    labels = in_runs(rng, N_CHARS, 40)
+    noise = drifting(rng, N_CHARS, 1, 10)[:, 0]
+    values = np.stack([labels + 3 * noise, noise / 10, labels + rng.normal(size=N_CHARS)], axis=1).astype(np.float32)
+    of_methods = compare(Arrays({HIDDEN: values}), lambda text: labels, ["auc", "weight", "standardised_weight"])
+    auc, weight, standardised = (ranking.units[0] for ranking in of_methods)
+    assert auc.unit.index == 2 and auc.test > 0.7
+    assert weight.unit.index == 1 and weight.test < 0.6
+    assert standardised.unit.index in (0, 1) and np.isnan(standardised.held_out)
+
+
+@pytest.mark.parametrize("kind", ["binary", "numeric", "categorical"])
+def test_every_method_has_its_order_and_scores_in_all_units(planted: Planted, kind: str) -> None:
+    for name, method in METHODS.items():
+        if kind not in method.kinds:
+            with pytest.raises(AnalysisError, match=f"{name} is not for {kind} labels; for these there are"):
+                planted.ranking(name, kind)
+            continue
+        found = planted.ranking(name, kind)
+        scores = [each.score for each in found.units]
+        assert (found.method, scores) == (name, sorted(scores, reverse=True))
+        assert np.isfinite([(each.score, each.raw, each.test, each.low, each.p, each.q) for each in found.units]).all()
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"), [("spearman", "numeric"), ("f1", "binary"), ("mutual_information", "categorical")]
+)
+def test_little_memory_changes_nothing(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch, method: str, kind: str
+) -> None:
+    whole = planted.ranking(method, kind)
+    monkeypatch.setattr(columns, "_KEPT_BYTES", 0)
+    monkeypatch.setattr(columns, "_CHARS_AT_ONCE", 777)
+    assert repr(planted.ranking(method, kind).units) == repr(whole.units)
+
+
+def test_numbers_have_bins_of_their_own_up_to_64(rng: np.random.Generator) -> None:
+    numbers = rng.normal(size=N_CHARS).round(3)
+    classes = classes_of(target(Arrays({HIDDEN: np.zeros((N_CHARS, 1))}).corpus, lambda text: numbers))
+    n = np.bincount(classes.of)
+    assert len(n) == len(classes.names) == 64 and n.min() > N_CHARS / 64 * 0.9
+    assert (np.diff(classes.middles) > 0).all()
+    few = classes_of(target(Arrays({HIDDEN: np.zeros((N_CHARS, 1))}).corpus, lambda text: numbers.round()))
+    assert few.names == tuple(str(int(each)) for each in np.unique(numbers.round()))
+
+
+def test_too_many_classes_are_refused() -> None:
+    source = Arrays({HIDDEN: np.zeros((N_CHARS, 1), np.float16)})
+    with pytest.raises(AnalysisError, match="has 100 classes .*, and at most 64 are told apart; ask for one of them"):
+        rank(source, lambda text: [f"class {t % 100}" for t in range(N_CHARS)])
+
+
+def test_an_unknown_method_is_refused_with_those_there_are() -> None:
+    source = Arrays({HIDDEN: np.zeros((N_CHARS, 1), np.float16)})
+    with pytest.raises(AnalysisError, match="there is no method 'best'; for these there are auc, r, spearman"):
+        rank(source, lambda text: np.arange(N_CHARS) % 2 == 0, method="best")
