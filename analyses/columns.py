@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -41,7 +42,7 @@ class Columns:
         return slice(self.start, self.stop)
 
 
-Tile = tuple[NDArray[np.int64], dict[Columns, NDArray[np.uint16]]]
+Tile = tuple[NDArray[np.int64], dict[Columns, NDArray[Any]]]
 """(n_chars,) places of some characters in the corpus, and (n_units, n_chars) levels of some columns there."""
 
 
@@ -62,8 +63,15 @@ def groups(sizes: Collection[tuple[Site, int]], most_units: int) -> list[list[Co
     return found
 
 
-def most_at_once(n_chars: int) -> int:
-    """How many units are best read together, all characters in one tile; 0 if these are too many for the memory."""
+def most_at_once(n_chars: int, *, exact: bool = False) -> int:
+    """How many units are best read together, all characters in one tile; 0 if these are too many for the memory.
+
+    Args:
+        n_chars: Of the text.
+        exact: Whether what is in float32 is to be read as it is, of which there is no other way than this one.
+    """
+    if exact:
+        return min(max(1, _KEPT_BYTES // (4 * n_chars)), _MOST_AT_ONCE)
     n_units = _KEPT_BYTES // (2 * n_chars)
     return min(n_units, _MOST_AT_ONCE) if n_units >= _FEWEST_AT_ONCE else 0
 
@@ -89,19 +97,25 @@ class LevelReader:
         """The one that was made for a source before, as long as that is in use."""
         return _READERS.setdefault(source, cls(source))
 
-    def whole(self, source: Source, columns: Collection[Columns], progress: Progress) -> Tile:
-        """All characters in one tile."""
+    def whole(self, source: Source, columns: Collection[Columns], progress: Progress, *, exact: bool = False) -> Tile:
+        """All characters in one tile; if it is to be exact, with values, not levels, of what is in float32."""
         asked = tuple(columns)
-        if asked in self._kept:
+        if asked in self._kept and not exact:
             progress(self._n_chars)
             return self._kept[asked]
-        [tile] = self.tiles(source, asked, progress, self._n_chars)
-        if self._keeps:
+        [tile] = self.tiles(source, asked, progress, self._n_chars, exact=exact)
+        if self._keeps and not exact:
             self._kept[asked] = tile
         return tile
 
     def tiles(
-        self, source: Source, columns: Collection[Columns], progress: Progress, n_at_once: int = _CHARS_AT_ONCE
+        self,
+        source: Source,
+        columns: Collection[Columns],
+        progress: Progress,
+        n_at_once: int = _CHARS_AT_ONCE,
+        *,
+        exact: bool = False,
     ) -> Iterator[Tile]:
         """All characters, many at a time; what is given is overwritten by the next.
 
@@ -110,13 +124,16 @@ class LevelReader:
             columns: Which units.
             progress: Called with the characters that were read, each time some were.
             n_at_once: How many are in a tile.
+            exact: Whether to give values, not levels, of what is in float32.
 
         Raises:
             AnalysisError: If an activation is not a number.
         """
         sites = sorted({each.site for each in columns})
         self._find_bins(source, [site for site in sites if site in self.wide])
-        room = {each: np.empty((each.n_units, n_at_once + _PADDING), np.uint16)[:, :n_at_once] for each in columns}
+        dtypes = {each: source.dtype(each.site) if exact and each.site in self.wide else np.uint16 for each in columns}
+        shape = n_at_once + _PADDING
+        room = {each: np.empty((each.n_units, shape), dtypes[each])[:, :n_at_once] for each in columns}
         places = np.empty(n_at_once, np.int64)
         n_filled = 0
         for block in source.blocks(sites):
@@ -136,7 +153,10 @@ class LevelReader:
         if n_filled:
             yield places[:n_filled], {each: levels[:, :n_filled] for each, levels in room.items()}
 
-    def _take(self, columns: Columns, values: NDArray[np.floating], into: NDArray[np.uint16]) -> None:
+    def _take(self, columns: Columns, values: NDArray[np.floating], into: NDArray[Any]) -> None:
+        if into.dtype != np.uint16:
+            into[:] = values.T
+            return
         bins = self._bins.get(columns.site)
         to_levels(values, into, None if bins is None else bins.of(columns.units))
         if bins is None and not are_finite(into):

@@ -150,6 +150,7 @@ def rank(
     *,
     method: str | None = None,
     sites: Collection[Site] | None = None,
+    exact: bool = False,
     seed: int = 0,
     progress: Progress = lambda done, total: None,
 ) -> Ranking:
@@ -163,6 +164,8 @@ def rank(
         hypothesis: Its name, a function, or a target made before.
         method: What orders them, see `methods.METHODS`; None is `auc`, or `r` for a numeric label.
         sites: Where to look; None is everywhere.
+        exact: Whether to make exact AUCs of activations in float32, too, which takes some .1 s for each of these units
+            and million characters.
         seed: Of the bootstrap.
         progress: Called with the characters done and their number.
 
@@ -175,7 +178,7 @@ def rank(
     chosen = sorted(source.sites if sites is None else sites)
     with source.rereadable(chosen) as activations:
         targets = _targets(asked, over_classes=how.over_classes)
-        found = measure(activations, targets, chosen, progress)
+        found = measure(activations, targets, chosen, progress, exact=exact)
         marks = None
         if how.measure is not None and how.name != _measure_of(asked):
             marks = how.measure(activations, asked, chosen, lambda n_chars: None)

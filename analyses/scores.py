@@ -14,7 +14,7 @@ from analyses.columns import Columns, LevelReader, groups, most_at_once, not_num
 from analyses.errors import AnalysisError
 from analyses.joint_labels import JointLabels, JointRows
 from analyses.level_counts import LevelCounts
-from analyses.ranks import ALL, N_GROUPS, SHARED, Ranked, Ranks, ranks_at_once
+from analyses.ranks import ALL, N_GROUPS, SHARED, Ranked, Ranks, ranks_at_once, ranks_by_sorting
 from analyses.splits import GAP, TEST, TRAIN, Split
 from analyses.stretch_sums import JointSums, StretchSums
 from hypotheses.labels import Kind
@@ -48,7 +48,7 @@ class Scores(NamedTuple):
 
 
 def measure(
-    source: Source, targets: Sequence[Target], sites: Collection[Site], progress: Progress
+    source: Source, targets: Sequence[Target], sites: Collection[Site], progress: Progress, *, exact: bool = False
 ) -> list[dict[Site, Scores]]:
     """Score every unit of some sites for several labels at once: AUC of binary ones, Pearson's r of numeric ones.
 
@@ -60,6 +60,7 @@ def measure(
         targets: Labels of its text.
         sites: Where to look.
         progress: Called with the characters done and their number, over all passes.
+        exact: Whether to sort values in float32, and not to put them into bins.
 
     Returns:
         For each target the scores of each site.
@@ -69,14 +70,14 @@ def measure(
     """
     chosen = sorted(sites)
     binary, numeric = (_alike(targets, kind) for kind in ("binary", "numeric"))
-    columns = _columns(source, chosen, len(binary))
-    n_readings = 1 if most_at_once(source.selection.n_chars) else 2
+    columns = _columns(source, chosen, len(binary), exact=exact)
+    n_readings = 1 if exact or most_at_once(source.selection.n_chars) else 2
     n_passes = len({split for split, _ in numeric}) + bool(binary) * n_readings * len(columns)
     step = _Steps(progress, n_passes * source.selection.n_chars)
     found: dict[int, dict[Site, Scores]] = {}
     if binary:
         joint = [_joint([targets[place] for place in places]) for places in binary.values()]
-        for places, scores in zip(binary.values(), _aucs(source, joint, columns, step), strict=True):
+        for places, scores in zip(binary.values(), _aucs(source, joint, columns, step, exact=exact), strict=True):
             found.update(zip(places, scores, strict=True))
     for split in dict.fromkeys(split for split, _ in numeric):
         order = [place for (own, _), members in numeric.items() if own == split for place in members]
@@ -86,10 +87,10 @@ def measure(
     return [found[place] for place in range(len(targets))]
 
 
-def _columns(source: Source, sites: Sequence[Site], n_masks: int) -> list[list[Columns]]:
+def _columns(source: Source, sites: Sequence[Site], n_masks: int, *, exact: bool = False) -> list[list[Columns]]:
     """The units of sites in groups that are read together."""
     n_bytes = LevelCounts.n_bytes(N_GROUPS, 1) * max(1, n_masks)
-    most_units = most_at_once(source.selection.n_chars) or max(1, _TABLE_BYTES // n_bytes)
+    most_units = most_at_once(source.selection.n_chars, exact=exact) or max(1, _TABLE_BYTES // n_bytes)
     return groups([(site, source.sites[site]) for site in sites], most_units)
 
 
@@ -175,20 +176,28 @@ def spearman(
 
 
 def _rank_sums(
-    source: Source, asked: list[JointLabels], group: list[Columns], forward: Callable[[int], None]
+    source: Source,
+    asked: list[JointLabels],
+    group: list[Columns],
+    forward: Callable[[int], None],
+    *,
+    exact: bool = False,
 ) -> "list[dict[Columns, _RankSums]]":
     """For each of the joint labels, and each of the columns, the sums of ranks."""
-    rank = _in_one_pass if most_at_once(source.selection.n_chars) else _in_two_passes
-    return rank(LevelReader.of(source), source, asked, group, forward)
+    reader = LevelReader.of(source)
+    if exact or most_at_once(source.selection.n_chars):
+        return _in_one_pass(reader, source, asked, group, forward, exact=exact)
+    return _in_two_passes(reader, source, asked, group, forward)
 
 
 def _aucs(
-    source: Source, asked: list[JointLabels], columns: list[list[Columns]], step: "_Steps"
+    source: Source, asked: list[JointLabels], columns: list[list[Columns]], step: "_Steps", *, exact: bool
 ) -> list[list[dict[Site, Scores]]]:
     """For each of the joint labels, and each label of them, the scores of each site."""
     found: list[list[dict[Site, Scores]]] = [[{} for _ in range(joint.n_labels)] for joint in asked]
     for group in columns:
-        for own_sums, scores_of_labels in zip(_rank_sums(source, asked, group, step.forward), found, strict=True):
+        sums = _rank_sums(source, asked, group, step.forward, exact=exact)
+        for own_sums, scores_of_labels in zip(sums, found, strict=True):
             for each, own in own_sums.items():
                 for label, scores in enumerate(scores_of_labels):
                     new = own.scores(label)
@@ -197,15 +206,24 @@ def _aucs(
 
 
 def _in_one_pass(
-    reader: LevelReader, source: Source, asked: list[JointLabels], group: list[Columns], forward: Callable[[int], None]
+    reader: LevelReader,
+    source: Source,
+    asked: list[JointLabels],
+    group: list[Columns],
+    forward: Callable[[int], None],
+    *,
+    exact: bool,
 ) -> "list[dict[Columns, _RankSums]]":
-    places, levels = reader.whole(source, group, forward)
+    places, levels = reader.whole(source, group, forward, exact=exact)
     found: list[dict[Columns, _RankSums]] = [{} for _ in asked]
     for joint, sums in zip(asked, found, strict=True):
         rows = joint.rows(places)
-        for each in group:
+        for each, own in levels.items():
             are_shared = each.site in reader.wide
-            added, ranked = ranks_at_once(levels[each], rows.parts, rows.codes, len(rows.y), share_levels=are_shared)
+            if exact and are_shared:
+                added, ranked = ranks_by_sorting(own, rows.parts, rows.codes, len(rows.y))
+            else:
+                added, ranked = ranks_at_once(own, rows.parts, rows.codes, len(rows.y), share_levels=are_shared)
             sums[each] = _RankSums(joint, ranked)
             sums[each].add(added, rows)
     return found

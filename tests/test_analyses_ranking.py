@@ -54,6 +54,17 @@ def test_scores_are_those_of_the_training_and_test_parts(planted: Path) -> None:
                 assert each.raw == pytest.approx(expected[2], abs=1e-4 if site.signal == "cell" else 1e-9)
 
 
+def test_exact_aucs_are_those_of_scikit_learn_in_float32_too(planted: Path) -> None:
+    with Recording(planted) as recording:
+        asked = target(recording.corpus, "in_comment")
+        site = Site(1, "cell")
+        ranking = rank(recording, asked, sites=[site], exact=True)
+        assert ranking.auc_error == 0 and recording.dtype(site) == np.float32
+        for each in ranking.units:
+            expected = roc_auc_score(asked.labels.values, recording.read(site)[:, each.unit.index])
+            assert each.raw == pytest.approx(expected, abs=1e-9)
+
+
 def test_correlations_are_those_of_numpy(planted: Path) -> None:
     with Recording(planted) as recording:
         asked = target(recording.corpus, "position_in_line")

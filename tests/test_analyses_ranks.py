@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from analyses.level_counts import LevelCounts
 from analyses.levels import Bins, to_levels
 from analyses.moments import Moments
-from analyses.ranks import ALL, N_GROUPS, Ranks, ranks_at_once
+from analyses.ranks import ALL, N_GROUPS, Ranks, ranks_at_once, ranks_by_sorting
 from analyses.splits import TEST, TRAIN
 
 seeds = st.integers(0, 2**32 - 1)
@@ -104,6 +104,18 @@ def test_ranks_at_once_are_those_of_two_passes(rng: np.random.Generator) -> None
     assert (sums == ranks.add_up(levels, parts, codes, 7)).all()
     for one, other in zip(ranked, ranks.ranked, strict=True):
         assert (one == other).all()
+
+
+def test_ranks_by_sorting_are_those_of_levels(rng: np.random.Generator) -> None:
+    values: NDArray[np.float32] = rng.normal(size=(3000, 5)).round(1).astype(np.float16).astype(np.float32)
+    codes, parts = rng.integers(0, 7, 3000), rng.integers(-1, 3, 3000).astype(np.int8)
+    levels = levels_of(values)
+    (sums, ranked), (sorted_sums, others) = (
+        ranks_at_once(levels, parts, codes, 7),
+        ranks_by_sorting(values.T.copy(), parts, codes, 7),
+    )
+    assert (sums == sorted_sums).all() and (ranked.n == others.n).all()
+    np.testing.assert_allclose(ranked.squares, others.squares, rtol=1e-12)
 
 
 def test_how_many_others_are_in_the_same_bin(rng: np.random.Generator) -> None:

@@ -239,7 +239,8 @@ def test_units_are_ranked_for_classes_by_several_methods(run: Run, planted: Path
     assert {row["class"] for row in rows(out)} <= set(get("char_class").names)
     _, out, _ = run("rank", "--hypothesis", "in_comment", planted, "--method", "f1", "--layer", "1", "--json")
     first, *others = rows(out)
-    assert first["unit"] == str(PLANTED["in_comment"]) and min(first["score_test"], first["auc_test"]) > 0.5  # type: ignore[type-var]
+    assert first["unit"] == str(PLANTED["in_comment"])
+    assert float(str(first["score_test"])) > 0.5 and float(str(first["auc_test"])) > 0.75
     assert all(str(row["unit"]).startswith("1/") for row in others)
     for name in METHODS:
         assert name in run("rank", "--help")[1].replace("\n", " ").replace("│", " ")

@@ -48,6 +48,9 @@ def rank(
     ] = None,
     sites: SitesOption = None,
     layer: Annotated[int | None, Option(help="Only this layer, from 0.", show_default=False)] = None,
+    exact: Annotated[
+        bool, Option("--exact", help="Exact AUCs of activations in float32, too, by sorting them; slower.")
+    ] = False,
     model: ModelOption = None,
     text: TextOption = None,
     encoding: EncodingOption = "utf-8",
@@ -100,7 +103,7 @@ def rank(
             else:
                 target = ask(source, hypothesis, language, no_cache, lag)
                 if compare is None:
-                    rankings = [rank_units(source, target, method=method, sites=chosen, progress=report)]
+                    rankings = [rank_units(source, target, method=method, sites=chosen, exact=exact, progress=report)]
                 else:
                     methods = [each.strip() for each in compare.split(",")]
                     rankings = compare_methods(source, target, methods, sites=chosen, progress=report)
