@@ -12,13 +12,12 @@ from activations.blocks import Source
 from activations.units import Site
 from analyses.errors import AnalysisError
 from analyses.levels import Bins, are_finite, to_levels
-from analyses.moments import Moments
 
 _CHARS_AT_ONCE = 1 << 15  # so many that what is known of a unit stays in the cache while they are read
 _KEPT_BYTES = 1 << 28
 _MOST_AT_ONCE = 256
 _FEWEST_AT_ONCE = 32
-_SAMPLED_CHARS = 50_000  # from which bins are made
+_SAMPLED_CHARS = 16_000  # from which bins are made
 _PADDING = 32  # between units, which would else all begin at the same place of the cache
 Progress = Callable[[int], None]
 
@@ -97,6 +96,11 @@ class LevelReader:
         """The one that was made for a source before, as long as that is in use."""
         return _READERS.setdefault(source, cls(source))
 
+    def middle_levels(self, columns: Columns) -> NDArray[np.int64] | None:
+        """(n_units,) the middles of the bins of units in float32, after these were read; None if there are no bins."""
+        bins = self._bins.get(columns.site)
+        return None if bins is None else bins.of(columns.units).middle_levels
+
     def whole(self, source: Source, columns: Collection[Columns], progress: Progress, *, exact: bool = False) -> Tile:
         """All characters in one tile; if it is to be exact, with values, not levels, of what is in float32."""
         asked = tuple(columns)
@@ -167,16 +171,15 @@ class LevelReader:
         missing = [site for site in sites if site not in self._bins]
         if not missing:
             return
-        moments = {site: Moments.empty(source.sites[site]) for site in missing}
+        samples: dict[Site, list[NDArray[np.float32]]] = {site: [] for site in missing}
         every = max(1, self._n_chars // _SAMPLED_CHARS)
         for block in source.blocks(missing):
             rows = slice(-source.selection.row(block.start) % every, None, every)
-            for site in missing:
-                values = block.values[site]
-                if not np.isfinite(values.sum(dtype=np.float64)):
+            for site, sample in samples.items():
+                if not np.isfinite(block.values[site].sum(dtype=np.float64)):
                     raise AnalysisError(not_numbers(site))
-                moments[site].merge(Moments.of(values[rows], np.zeros(len(values[rows]))))
-        self._bins |= {site: Bins.around(own) for site, own in moments.items()}
+                sample.append(block.values[site][rows].astype(np.float32))
+        self._bins |= {site: Bins.around(np.concatenate(sample)) for site, sample in samples.items()}
 
 
 _READERS: "WeakKeyDictionary[Source, LevelReader]" = WeakKeyDictionary()

@@ -13,6 +13,7 @@ from analyses.alignment import AnyHypothesis, Target, ask
 from analyses.classes import classes_of, one_against_rest
 from analyses.methods import Marks, Method, method_for
 from analyses.scores import Scores, measure
+from analyses.shifts import Shifted, shift
 from analyses.significance import auc_spread, evidence, q_values, r_spread
 from analyses.splits import TEST, TRAIN
 
@@ -43,6 +44,8 @@ class RankedUnit:
         q: The share of false ones to expect among the units with a `p` as small as this (Benjamini & Hochberg), of all
             units that were ranked together.
         n_effective: How many independent characters would be as much evidence as these.
+        p_shift: How often labels that are shifted in a circle have as much to do with this unit; None if not asked for.
+        p_max: How often they have as much to do with any of the units that were ranked together.
         direction: +1 if the unit is higher where the label is higher, −1 if lower, on training characters.
         label: Of several classes, the one that the unit tells best from the rest in training, which the AUC is of;
             otherwise None.
@@ -59,6 +62,8 @@ class RankedUnit:
     q: float
     n_effective: float
     direction: int
+    p_shift: float | None = None
+    p_max: float | None = None
     label: str | None = None
 
 
@@ -130,6 +135,7 @@ class Ranking:
             "high": each.high,
             "p": each.p,
             "q": each.q,
+            **({} if each.p_max is None else {"p_shift": each.p_shift, "p_max": each.p_max}),
             "n_effective": None if np.isnan(each.n_effective) else round(each.n_effective),
             "direction": each.direction,
         }
@@ -151,6 +157,7 @@ def rank(
     method: str | None = None,
     sites: Collection[Site] | None = None,
     exact: bool = False,
+    shifts: int = 0,
     seed: int = 0,
     progress: Progress = lambda done, total: None,
 ) -> Ranking:
@@ -166,7 +173,8 @@ def rank(
         sites: Where to look; None is everywhere.
         exact: Whether to make exact AUCs of activations in float32, too, which takes some .1 s for each of these units
             and million characters.
-        seed: Of the bootstrap.
+        shifts: How often to shift the labels in a circle, to see what chance does.
+        seed: Of the bootstrap and the shifts.
         progress: Called with the characters done and their number.
 
     Raises:
@@ -182,7 +190,8 @@ def rank(
         marks = None
         if how.measure is not None and how.name != _measure_of(asked):
             marks = how.measure(activations, asked, chosen, lambda n_chars: None)
-    return _ranking(asked, targets, found, chosen, seed, how, marks)
+        shifted = shift(activations, targets, chosen, shifts, seed) if shifts else None
+    return _ranking(asked, targets, found, chosen, seed, how, marks, shifted)
 
 
 def rank_all(
@@ -296,6 +305,7 @@ def _ranking(
     seed: int,
     method: Method,
     marks: Mapping[Site, Marks] | None = None,
+    shifted: Mapping[Site, Shifted] | None = None,
     *,
     best_only: bool = False,
 ) -> Ranking:
@@ -315,12 +325,17 @@ def _ranking(
         of_sites.append(facts)
         classes.append(of_class)
     facts = _Facts(*(np.concatenate(parts) for parts in zip(*of_sites, strict=True)))
+    units = [Unit(site, n) for site, own in zip(chosen, of_sites, strict=True) for n in range(len(own.raw))]
+    by_chance: dict[str, NDArray[np.float64]] = {}
+    if shifted is not None:
+        of_fields = zip(*(shifted[site] for site in chosen), strict=True)
+        by_chance = dict(zip(Shifted._fields, map(np.concatenate, of_fields), strict=True))
     labels, parts = asked.all_rows
     return Ranking(
         hypothesis=asked.hypothesis,
         method=method.name,
         measure=_measure_of(asked),
-        units=_in_order(asked, facts, np.concatenate(classes), _units(chosen, of_sites)),
+        units=_in_order(asked, units, facts, by_chance, np.concatenate(classes)),
         n_train=int((parts == TRAIN).sum()),
         n_test=int((parts == TEST).sum()),
         auc_error=max(float(np.nan_to_num(scores[site].error).max()) for scores in found for site in chosen),
@@ -329,14 +344,17 @@ def _ranking(
     )
 
 
-def _units(chosen: Sequence[Site], of_sites: Sequence[_Facts]) -> list[Unit]:
-    return [Unit(site, index) for site, facts in zip(chosen, of_sites, strict=True) for index in range(len(facts.raw))]
-
-
-def _in_order(asked: Target, facts: _Facts, classes: NDArray[np.int64], units: list[Unit]) -> tuple[RankedUnit, ...]:
+def _in_order(
+    asked: Target,
+    units: list[Unit],
+    facts: _Facts,
+    by_chance: dict[str, NDArray[np.float64]],
+    classes: NDArray[np.int64],
+) -> tuple[RankedUnit, ...]:
     order = np.argsort(-facts.score, kind="stable")  # NaN comes last
     columns = {
-        **{name: getattr(facts, name) for name in _Facts._fields if name != "train"},
+        **{name: array for name, array in facts._asdict().items() if name != "train"},
+        **by_chance,
         "q": q_values(facts.p),
         "direction": np.where(facts.train < _chance(asked), -1, 1),
     }

@@ -25,7 +25,8 @@ class Ranked(NamedTuple):
 
     Attributes:
         n: (3,) characters in the training part, in the test part, and in all.
-        ties: (n_units,) how many others have the level of each character, summed.
+        ties: (n_units,) how many others share the level of each character, summed; but for those in the middle of bins,
+            whose values are equal.
         squares: (n_units, 3) sums of the squares of the ranks among training, test, and all characters.
     """
 
@@ -61,24 +62,24 @@ class Ranks:
         ranked: What is known of them.
     """
 
-    def __init__(self, counted: LevelCounts, *, share_levels: bool = False) -> None:
+    def __init__(self, counted: LevelCounts, middle_levels: NDArray[np.int64] | None = None) -> None:
         """Make ranks of counts, whose memory is used for them.
 
         Args:
             counted: Of training, test, other, and no characters.
-            share_levels: Whether values that differ may have the same level.
+            middle_levels: Of bins, see `levels.Bins`; None if values that differ never have the same level.
         """
         counts_of_one = counted.counts[0].sum(axis=0, dtype=np.int64)  # every unit has a value at every character
         n = np.array([counts_of_one[TRAIN], counts_of_one[TEST], counts_of_one.sum()])
-        self._share_levels = share_levels
+        self._n_sums = 2 if middle_levels is None else 3
         self._tables = counted.counts
-        self.ranked = Ranked(n, *_to_ranks(counted.counts, n))
+        self.ranked = Ranked(n, *_to_ranks(counted.counts, _or_none(middle_levels, len(counted.counts)), n))
 
     def add_up(
         self, levels: NDArray[np.uint16], parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int
     ) -> NDArray[np.int64]:
         """Add up the ranks of characters that have the same code; see `ranks_at_once`."""
-        sums = np.zeros((2 + self._share_levels, len(levels), n_codes), np.int64)
+        sums = np.zeros((self._n_sums, len(levels), n_codes), np.int64)
         _add_up(levels, parts, codes, self._tables, self.ranked.n, sums)
         return sums
 
@@ -88,8 +89,7 @@ def ranks_at_once(
     parts: NDArray[np.int8],
     codes: NDArray[np.int64],
     n_codes: int,
-    *,
-    share_levels: bool = False,
+    middle_levels: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int64], Ranked]:
     """Rank all characters, and add up the ranks of those that have the same code.
 
@@ -98,17 +98,22 @@ def ranks_at_once(
         parts: (n_chars,) `TRAIN`, `TEST`, or anything else; negative characters are left out.
         codes: (n_chars,) in [0, n_codes).
         n_codes: How many there are.
-        share_levels: Whether values that differ may have the same level.
+        middle_levels: Of bins, see `levels.Bins`; None if values that differ never have the same level.
 
     Returns:
         (2, n_units, n_codes) sums of the ranks among the characters of their part, 0 if it is neither training nor
         test; and of the ranks among all. If levels may be shared, a third one of how many others have the level.
     """
     n = np.array([(parts == TRAIN).sum(), (parts == TEST).sum(), (parts >= 0).sum()])
-    sums = np.zeros((2 + share_levels, len(levels), n_codes), np.int64)
+    sums = np.zeros((2 if middle_levels is None else 3, len(levels), n_codes), np.int64)
     ends = levels.min(axis=1).astype(np.int64), levels.max(axis=1).astype(np.int64)
-    ties, squares = _at_once(levels, parts, codes, *ends, n, sums, 4 * get_num_threads())
+    middles = _or_none(middle_levels, len(levels))
+    ties, squares = _at_once(levels, parts, codes, *ends, middles, n, sums, 4 * get_num_threads())
     return sums, Ranked(n, ties, squares)
+
+
+def _or_none(middle_levels: NDArray[np.int64] | None, n_units: int) -> NDArray[np.int64]:
+    return np.full(n_units, -1) if middle_levels is None else middle_levels
 
 
 def ranks_by_sorting(
@@ -165,11 +170,12 @@ def _count(levels: NDArray[np.uint16], parts: NDArray[np.int8], table: NDArray[n
 
 
 @njit(cache=True)
-def _rank(table: NDArray[np.uint32], n: NDArray[np.int64], squares: NDArray[np.float64]) -> float:
+def _rank(table: NDArray[np.uint32], middle: int, n: NDArray[np.int64], squares: NDArray[np.float64]) -> float:
     """Put twice the mid-ranks less 1 where counts were, and how many others have a level where none were counted.
 
     Args:
         table: (n_levels, n_groups) how often a unit has each level.
+        middle: The place in it of the level of which all values are equal.
         n: Characters in each part.
         squares: (3,) for the sums of squares of the ranks.
 
@@ -185,8 +191,9 @@ def _rank(table: NDArray[np.uint32], n: NDArray[np.int64], squares: NDArray[np.f
             table[level, TRAIN] = 2 * train + in_train
             table[level, TEST] = 2 * test + in_test
             table[level, ALL] = 2 * every + in_all
-            table[level, _OTHERS] = in_all - 1
-            ties += np.float64(in_all) * (in_all - 1)
+            others = in_all - 1 if level != middle else 0  # which no value shares
+            table[level, _OTHERS] = others
+            ties += np.float64(in_all) * others
             squares[TRAIN] += in_train * np.float64(2 * train + in_train - n[TRAIN]) ** 2
             squares[TEST] += in_test * np.float64(2 * test + in_test - n[TEST]) ** 2
             squares[ALL] += in_all * np.float64(2 * every + in_all - n[ALL]) ** 2
@@ -217,10 +224,12 @@ def _add(
 
 
 @njit(parallel=True, cache=True)
-def _to_ranks(tables: NDArray[np.uint32], n: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _to_ranks(
+    tables: NDArray[np.uint32], middles: NDArray[np.int64], n: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     ties, squares = np.zeros(len(tables)), np.zeros((len(tables), 3))
     for unit in prange(len(tables)):
-        ties[unit] = _rank(tables[unit], n, squares[unit])
+        ties[unit] = _rank(tables[unit], middles[unit], n, squares[unit])
     return ties, squares
 
 
@@ -244,6 +253,7 @@ def _at_once(
     codes: NDArray[np.int64],
     first: NDArray[np.int64],
     last: NDArray[np.int64],
+    middles: NDArray[np.int64],
     n: NDArray[np.int64],
     sums: NDArray[np.int64],
     n_shares: int,
@@ -257,6 +267,6 @@ def _at_once(
             for level in range(first[unit], last[unit] + 1):
                 table[level] = 0
             _count(levels[unit], parts, table)
-            ties[unit] = _rank(table[first[unit] : last[unit] + 1], n, squares[unit])
+            ties[unit] = _rank(table[first[unit] : last[unit] + 1], middles[unit] - first[unit], n, squares[unit])
             _add(levels[unit], parts, codes, table, n, unit, sums)
     return ties, squares

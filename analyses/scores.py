@@ -219,11 +219,11 @@ def _in_one_pass(
     for joint, sums in zip(asked, found, strict=True):
         rows = joint.rows(places)
         for each, own in levels.items():
-            are_shared = each.site in reader.wide
-            if exact and are_shared:
-                added, ranked = ranks_by_sorting(own, rows.parts, rows.codes, len(rows.y))
+            if own.dtype == np.uint16:
+                middles = reader.middle_levels(each)
+                added, ranked = ranks_at_once(own, rows.parts, rows.codes, len(rows.y), middles)
             else:
-                added, ranked = ranks_at_once(own, rows.parts, rows.codes, len(rows.y), share_levels=are_shared)
+                added, ranked = ranks_by_sorting(own, rows.parts, rows.codes, len(rows.y))
             sums[each] = _RankSums(joint, ranked)
             sums[each].add(added, rows)
     return found
@@ -238,7 +238,7 @@ def _in_two_passes(
             parts = joint.parts(places)
             for each, own in own_counts.items():
                 own.update(levels[each], parts)
-    ranks = [{each: Ranks(own, share_levels=each.site in reader.wide) for each, own in of.items()} for of in counts]
+    ranks = [{each: Ranks(own, reader.middle_levels(each)) for each, own in of.items()} for of in counts]
     found = [
         {each: _RankSums(joint, own[each].ranked) for each in group} for joint, own in zip(asked, ranks, strict=True)
     ]

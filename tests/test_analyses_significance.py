@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from planting import SITES, Arrays, drifting, in_runs, random_model, sums_of_rows
+from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
 from activations.corpus import Corpus
@@ -13,6 +14,7 @@ from activations.extraction import LiveActivations
 from activations.store import Recording
 from activations.units import Site
 from analyses.alignment import target
+from analyses.errors import AnalysisError
 from analyses.ranking import Ranking, rank, rank_all
 from analyses.significance import auc_spread, evidence, q_values, r_spread
 from analyses.splits import TEST
@@ -21,15 +23,15 @@ from probe.demo import bundled_text
 HIDDEN = Site(0, "hidden")
 
 
-def ranking(values: NDArray[np.floating], labels: NDArray[np.generic]) -> Ranking:
-    return rank(Arrays({HIDDEN: values}), lambda text: labels)
+def ranking(values: NDArray[np.floating], labels: NDArray[np.generic], shifts: int = 0) -> Ranking:
+    return rank(Arrays({HIDDEN: values}), lambda text: labels, shifts=shifts)
 
 
-def null_experiment(seed: int, n_chars: int = 20_000, n_units: int = 256) -> Ranking:
+def null_experiment(seed: int, n_chars: int = 20_000, n_units: int = 256, shifts: int = 0) -> Ranking:
     """Slowly drifting units, labels in runs, and nothing between them."""
     rng = np.random.default_rng(seed)
     values = drifting(rng, n_chars, n_units, 100)
-    return ranking(values.astype(np.float16), in_runs(rng, n_chars, 60))
+    return ranking(values.astype(np.float16), in_runs(rng, n_chars, 60), shifts)
 
 
 @pytest.mark.slow  # forty rankings of 256 units
@@ -77,8 +79,8 @@ def test_what_is_planted_is_significant_and_its_interval_holds_it() -> None:
 
 
 def test_the_units_that_hold_a_label_beat_those_that_mark_its_ends() -> None:
-    """Silent inside, active inside, a counter; and one that reacts to the delimiter alone."""
-    for seed in range(20):
+    """Silent inside, active inside, a counter; and one that reacts to the delimiter alone. In 100 of 100 seeds."""
+    for seed in range(100):
         rng = np.random.default_rng(seed)
         labels = in_runs(rng, 20_000, 50)
         values = drifting(rng, 20_000, 8, 20)
@@ -91,6 +93,52 @@ def test_the_units_that_hold_a_label_beat_those_that_mark_its_ends() -> None:
         values[:, 4] += 8 * (places == began)
         found = ranking(values, labels)
         assert {each.unit.index for each in found.units[:3]} == {1, 2, 3}
+        assert [each.direction for each in sorted(found.units[:3], key=lambda each: each.unit.index)] == [1, -1, 1]
+
+
+def test_counters_and_waves_of_a_position_are_found_first() -> None:
+    """In 100 of 100 seeds: the counter by r, and the wave, which r does not see, by eta squared."""
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        lengths = rng.integers(20, 80, 800)
+        position = (np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths))[:20_000]
+        values = drifting(rng, 20_000, 8, 20)
+        values /= values.std(axis=0)
+        values[:, 3] += position / 20
+        values[:, 5] += 2 * np.sin(2 * np.pi * position / 9 + seed)
+        source, labels = Arrays({HIDDEN: values}), position.astype(np.float64)
+        assert rank(source, lambda text, labels=labels: labels).units[0].unit.index == 3
+        by_eta = rank(source, lambda text, labels=labels: labels, method="eta2").units
+        assert {each.unit.index for each in by_eta[:2]} == {3, 5}
+        assert by_eta[0].unit.index == 5 and by_eta[0].q < 1e-6 and abs(by_eta[0].raw) < 0.1
+
+
+@pytest.mark.slow  # forty rankings of 256 units, each of a hundred labels
+def test_where_nothing_is_planted_shifted_labels_do_as_well() -> None:
+    found = [null_experiment(seed, shifts=99).units for seed in range(40)]
+    shares = [np.mean([each.p_shift < 0.05 for each in units]) for units in found]
+    assert 0.03 < np.mean(shares) < 0.07
+    assert sum(min(each.p_max for each in units) < 0.05 for units in found) <= 4
+
+
+def test_shifted_labels_are_shifted_in_a_circle(rng: np.random.Generator) -> None:
+    """p-values from all possible shifts by brute force, of ranks that are rolled."""
+    n_chars = 1000
+    labels = in_runs(rng, n_chars, 20)
+    values = drifting(rng, n_chars, 3, 5)
+    values[:, 1] += 0.3 * labels
+    found = {each.unit.index: each for each in ranking(values, labels, shifts=900).units}
+    ranks = rankdata(values, axis=0)
+    r = np.abs([[np.corrcoef(np.roll(labels, -step), column)[0, 1] for step in range(n_chars)] for column in ranks.T])
+    chance = r[:, 50:950]
+    for index, each in found.items():
+        assert each.p_shift == pytest.approx((1 + (chance[index] >= r[index, 0]).sum()) / 901)
+        assert each.p_max == pytest.approx((1 + (chance.max(axis=0) >= r[index, 0]).sum()) / 901)
+
+
+def test_more_shifts_than_there_are_are_refused(rng: np.random.Generator) -> None:
+    with pytest.raises(AnalysisError, match="1,000 characters cannot be shifted in 901 ways; ask for fewer shifts"):
+        ranking(drifting(rng, 1000, 1, 5), in_runs(rng, 1000, 20), shifts=901)
 
 
 def test_many_labels_at_once_score_as_one_by_one(planted: Path) -> None:

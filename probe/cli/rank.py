@@ -48,6 +48,9 @@ def rank(
     ] = None,
     sites: SitesOption = None,
     layer: Annotated[int | None, Option(help="Only this layer, from 0.", show_default=False)] = None,
+    shifts: Annotated[
+        int, Option(min=0, help="How often to shift the labels in a circle, to see what chance does: p_shift, p_max.")
+    ] = 99,
     exact: Annotated[
         bool, Option("--exact", help="Exact AUCs of activations in float32, too, by sorting them; slower.")
     ] = False,
@@ -68,7 +71,8 @@ def rank(
     ones, with low and high the ends of its 95 % interval. auc is measured on all characters: .5 is chance, 0 a unit
     that is silent where the label is True. p is how often a unit that has nothing to do with the label would do as
     well, with stretches of the text, not characters, as the sample; q the share of false ones among all units with a
-    p as small; n effective how many independent characters would be as much evidence.
+    p as small; n effective how many independent characters would be as much evidence. p_shift is how often labels that
+    are shifted in a circle have as much to do with the unit, and p_max, with any of the units.
 
     With --method, another score orders the units, and stands beside its held-out value; auc (r for numbers) is always
     there, so that an order that misleads shows itself. Of a hypothesis of several classes, each unit's auc is that of
@@ -103,7 +107,11 @@ def rank(
             else:
                 target = ask(source, hypothesis, language, no_cache, lag)
                 if compare is None:
-                    rankings = [rank_units(source, target, method=method, sites=chosen, exact=exact, progress=report)]
+                    rankings = [
+                        rank_units(
+                            source, target, method=method, sites=chosen, exact=exact, shifts=shifts, progress=report
+                        )
+                    ]
                 else:
                     methods = [each.strip() for each in compare.split(",")]
                     rankings = compare_methods(source, target, methods, sites=chosen, progress=report)
@@ -118,9 +126,11 @@ def rank(
     prevalence = "" if ranking.prevalence is None else f"; True at {ranking.prevalence:.1%}"
     if ranking.warning:
         warn(ranking.warning)
+    error = f"; AUCs in float32 to within {ranking.auc_error:.0e}" if ranking.auc_error > 0 else ""
     say(
         f"{len(ranking.units):,} units, {ranking.n_train:,} training and {ranking.n_test:,} held-out characters"
-        + prevalence,
+        + prevalence
+        + error,
         quiet=as_json,
     )
 
