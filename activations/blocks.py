@@ -12,6 +12,7 @@ from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.selection import Selection
 from activations.units import Site
+from activations.vocab import Vocabulary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +65,11 @@ class Source(Protocol):
         ...
 
     @property
+    def vocabulary(self) -> Vocabulary:
+        """The characters of the model that read it."""
+        ...
+
+    @property
     def selection(self) -> Selection:
         """The characters that it gives."""
         ...
@@ -77,11 +83,12 @@ class Source(Protocol):
         """The number type of a site's activations."""
         ...
 
-    def blocks(self, sites: Collection[Site] | None = None) -> Iterator[Block]:
+    def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
         """Every character of the selection once, in blocks, in no promised order.
 
         Args:
             sites: What to give of each character; None is all there is.
+            predictions: Whether to give the model's predictions, too, if there are any.
         """
         ...
 

@@ -34,6 +34,7 @@ from activations.selection import Selection
 from activations.slabs import Slabs
 from activations.store import Recording
 from activations.units import Site, Unit
+from activations.vocab import Vocabulary
 
 Progress = Callable[[int, int], None]
 SCRATCH_BYTES = 20_000_000_000
@@ -121,6 +122,11 @@ class LiveActivations:
         self.turn_chars = turn_chars(self.n_lanes, self._bytes_per_char, n_cores if on_cpu else _GPU_AS_CORES)
         self.lane_differences: dict[Site, LaneDifference] = {}
         self.n_replaced = model.vocabulary.check(corpus, replace_unknown=replace_unknown)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The characters of the model."""
+        return self.model.vocabulary
 
     @property
     def sites(self) -> Mapping[Site, int]:

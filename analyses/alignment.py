@@ -12,6 +12,7 @@ from activations.blocks import Block, Source
 from activations.corpus import Corpus
 from activations.selection import Selection
 from analyses.errors import AnalysisError
+from analyses.predictions import PREFIX, predicted
 from analyses.splits import TEST, TRAIN, Split
 from hypotheses import labelling, registry
 from hypotheses.files import as_hypothesis
@@ -84,10 +85,14 @@ class Target:
 def ask(source: Source, hypothesis: "AnyHypothesis | Target") -> Target:
     """The target of a hypothesis on what a source gives, or the one that was made of it before.
 
+    `predicts:a` asks for the model's own probability that an a is next; see `predictions.predicted`.
+
     Raises:
         HypothesisError: If there is no such hypothesis, or it fails on this text.
         AnalysisError: If its labels leave nothing to tell apart, or the target is of another text.
     """
+    if isinstance(hypothesis, str) and hypothesis.startswith(PREFIX):
+        return of_labels(source.corpus, hypothesis, predicted(source, hypothesis), selection=source.selection)
     if not isinstance(hypothesis, Target):
         return target(source.corpus, hypothesis, selection=source.selection)
     if hypothesis.corpus_sha256 != source.corpus.sha256 or hypothesis.selection != source.selection:
@@ -162,7 +167,25 @@ def target(
             tell apart.
     """
     found = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
-    name = found.name
+    labels = label(corpus, found, use_cache=use_cache, notice=notice)
+    return of_labels(corpus, found.name, labels, split, selection=selection)
+
+
+def of_labels(
+    corpus: Corpus, name: str, labels: Labels, split: Split | None = None, *, selection: Selection | None = None
+) -> Target:
+    """A target of labels that are at hand; see `target`.
+
+    Args:
+        corpus: The text.
+        name: What the labels are called.
+        labels: One for each of its characters.
+        split: What to hold out; None is the default for the length of what is used.
+        selection: The characters that are used; None is all of them.
+
+    Raises:
+        AnalysisError: If there is nothing to tell apart.
+    """
     used = selection or Selection.of(len(corpus))
     split = split or Split.of(used.stop - used.start, used.start)
     if (split.start, split.n_chars) != (used.start, used.stop - used.start):
@@ -170,7 +193,6 @@ def target(
             f"the split is of {split.n_chars:,} characters from {split.start:,} on, and "
             f"{used.stop - used.start:,} from {used.start:,} on are used; split these"
         )
-    labels = label(corpus, found, use_cache=use_cache, notice=notice)
     asked = Target(name, corpus.sha256, labels, split, used)
     used_labels, parts = asked.all_rows
     for where, rows in (

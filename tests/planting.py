@@ -41,13 +41,16 @@ class Arrays:
         n_chars = len(next(iter(values.values())))
         self.corpus = Corpus.from_texts([text or "a" * n_chars])
         self.selection = Selection.of(n_chars)
+        self.vocabulary = Vocabulary.of(["a"])
         self.sites = {site: array.shape[1] for site, array in values.items()}
         self._values = dict(values)
 
     def dtype(self, site: Site) -> np.dtype[Any]:
         return self._values[site].dtype
 
-    def blocks(self, sites: Collection[Site] | None = None, n_chars: int = 1000) -> Iterator[Block]:
+    def blocks(
+        self, sites: Collection[Site] | None = None, n_chars: int = 1000, *, predictions: bool = False
+    ) -> Iterator[Block]:
         """In blocks, the last first."""
         chosen = list(self.sites if sites is None else sites)
         for start in reversed(range(0, len(self.corpus), n_chars)):

@@ -65,6 +65,35 @@ def test_exact_aucs_are_those_of_scikit_learn_in_float32_too(planted: Path) -> N
             assert each.raw == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("live", [False, True])
+def test_units_are_ranked_for_what_the_model_itself_predicts(code_text: str, tmp_path: Path, live: bool) -> None:
+    model = random_model(code_text[:8000], gain=3)
+    reading = LiveActivations(model, Corpus.from_texts([code_text[:4000], code_text[4000:8000]]))
+    extract(reading, tmp_path / "a.h5")
+    with Recording(tmp_path / "a.h5") as recording:
+        source = reading if live else recording
+        place = model.vocabulary.characters.index("\n")
+        blocks = list(recording.blocks([], predictions=True))
+        expected = np.concatenate([np.exp(each.predictions["log_distribution"][:, place]) for each in blocks])
+        for name in ("predicts:'\\n'", "predicts:\\n", "predicts:\n"):
+            ranking = rank(source, name)
+            assert (ranking.hypothesis, ranking.method) == (name, "r")
+        first = ranking.units[0]
+        values = recording.read(first.unit.site)[:, first.unit.index].astype(float)
+        assert first.raw == pytest.approx(np.corrcoef(values, expected)[0, 1], abs=1e-3)
+        assert first.test > 0.3
+        for name in ("predicts:'ab'", "predicts:ab", "predicts:''"):
+            with pytest.raises(AnalysisError, match="does not name one character"):
+                rank(source, name)
+        with pytest.raises(AnalysisError, match="the model does not know 'é'"):
+            rank(source, "predicts:é")
+
+
+def test_a_recording_without_predictions_says_so(planted: Path) -> None:
+    with Recording(planted) as recording, pytest.raises(AnalysisError, match="the model's distribution over all"):
+        rank(recording, "predicts:a")
+
+
 def test_correlations_are_those_of_numpy(planted: Path) -> None:
     with Recording(planted) as recording:
         asked = target(recording.corpus, "position_in_line")

@@ -73,9 +73,16 @@ def ends(part: str | None) -> tuple[int | None, int | None]:
 
 def ask(source: "Source", hypothesis: str, language: str | None, no_cache: bool, lag: int = 0) -> "Target":
     """The labels of what a source gives."""
+    from activations.errors import ActivationError
+    from analyses.alignment import ask as ask_source
     from analyses.alignment import target
+    from analyses.predictions import PREFIX
     from hypotheses.registry import get
 
+    if hypothesis.startswith(PREFIX):
+        if lag:
+            raise ActivationError(f"--lag does not go with {hypothesis}, which asks of the next character as it is")
+        return ask_source(source, hypothesis)
     with to_standard_error():  # a user's file may print while it is loaded
         asked = get(hypothesis, language=language)
         asked = asked.lagged(lag) if lag else asked
