@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from analyses.alignment import Target, target
     from analyses.curves import Curve, curve_over_units
     from analyses.errors import AnalysisError
+    from analyses.explaining import Explanation, explain
     from analyses.methods import METHODS
     from analyses.probes import BinaryProbeResult, NumericProbeResult, ProbeResult, fit, fit_units
     from analyses.ranking import RankedUnit, Ranking, compare, rank, rank_all
@@ -70,6 +71,7 @@ _HOMES = {
     "analyses.alignment": ("Target", "target"),
     "analyses.curves": ("Curve", "curve_over_units"),
     "analyses.errors": ("AnalysisError",),
+    "analyses.explaining": ("Explanation", "explain"),
     "analyses.methods": ("METHODS",),
     "analyses.probes": ("BinaryProbeResult", "NumericProbeResult", "ProbeResult", "fit", "fit_units"),
     "analyses.ranking": ("RankedUnit", "Ranking", "compare", "rank", "rank_all"),
@@ -97,6 +99,7 @@ __all__ = [
     "Demo",
     "Document",
     "Evaluation",
+    "Explanation",
     "Extraction",
     "Hypothesis",
     "HypothesisError",
@@ -126,6 +129,7 @@ __all__ = [
     "compare",
     "curve_over_units",
     "evaluate",
+    "explain",
     "extract",
     "fit",
     "fit_units",

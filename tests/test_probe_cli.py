@@ -249,6 +249,17 @@ def test_units_are_ranked_for_classes_by_several_methods(run: Run, planted: Path
     assert status == 1 and "there is no method 'best'" in err
 
 
+def test_a_unit_is_explained(run: Run, planted: Path) -> None:
+    unit = str(PLANTED["position_in_line"])
+    _, out, _ = run("explain", unit, planted, "--json")
+    first = rows(out)[0]
+    assert first["hypothesis"] == "position_in_line" and float(str(first["adds"])) > 0.3 and first["unit"] == unit
+    _, out, _ = run("explain", unit, planted, "-H", "position_in_line", "-H", "in_comment", "--passages", "1")
+    assert "mean of the unit by position_in_line" in out and "most active" in out and "▐" in out
+    assert "there is no site 5/cell here" in run("explain", "5/cell/0", planted)[2]
+    assert "units are written layer/signal/index" in run("explain", "nonsense", planted)[2]
+
+
 def test_methods_are_compared(run: Run, planted: Path) -> None:
     _, out, _ = run("rank", "--hypothesis", "in_comment", planted, "--compare", "auc,weight", "--top", "2", "--json")
     assert [(row["method"], row["place"]) for row in rows(out)] == [

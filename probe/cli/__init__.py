@@ -16,6 +16,7 @@ from probe import __version__
 from probe.cli.check import check
 from probe.cli.curve import curve
 from probe.cli.demo import demo
+from probe.cli.explain import explain
 from probe.cli.extract import extract
 from probe.cli.fit import fit
 from probe.cli.hypotheses import hypotheses
@@ -25,7 +26,7 @@ from probe.cli.show import warn
 from probe.cli.train import train
 
 _INTERRUPTED = 130  # the exit status that typer makes of Ctrl-C
-COMMANDS = (demo, train, import_model, extract, check, hypotheses, rank, fit, curve)
+COMMANDS = (demo, train, import_model, extract, check, hypotheses, rank, explain, fit, curve)
 
 app = typer.Typer(name="probe", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 

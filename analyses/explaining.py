@@ -1,0 +1,279 @@
+"""One unit turned round: which hypotheses it answers to, and where it is most and least active."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.blocks import Block, Source
+from activations.corpus import Corpus
+from activations.selection import Selection
+from activations.units import Site, Unit
+from activations.vocab import Vocabulary
+from analyses.alignment import Target, ask
+from analyses.classes import classes_of
+from analyses.errors import AnalysisError
+from analyses.ranking import RankedUnit, rank_all
+from analyses.significance import q_values
+from analyses.splits import TEST, TRAIN
+from analyses.tuning import Tuning, tune
+
+_N_CANDIDATES = 16  # that are tried together
+_N_BINS = 16  # of a number, in what is tried together
+_LEAST_ADDED = 0.005
+_APART = 200  # characters, from one passage to the next
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a unit has to do with one hypothesis.
+
+    Attributes:
+        hypothesis: Its name.
+        measure: `auc`, or `r` for a number.
+        found: Of the unit; `q` is over the hypotheses.
+        adds: What share of the unit's held-out variance it explains beyond those that add more; None if it is not one
+            of those that explain most together.
+    """
+
+    hypothesis: str
+    measure: str
+    found: RankedUnit
+    adds: float | None
+
+    def row(self) -> dict[str, str | float | int | None]:
+        """What `probe explain --json` prints."""
+        each = self.found
+        return {
+            "hypothesis": self.hypothesis if each.label is None else f"{self.hypothesis} == {each.label}",
+            "measure": self.measure,
+            "all": each.raw,
+            "test": each.test,
+            "low": each.low,
+            "high": each.high,
+            "q": each.q,
+            "direction": each.direction,
+            "adds": self.adds,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A place where a unit is very active, or hardly.
+
+    Attributes:
+        place: Of the character in the corpus.
+        value: Of the unit there.
+        before: Some text before that character.
+        character: The one.
+        after: Some text behind it.
+    """
+
+    place: int
+    value: float
+    before: str
+    character: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Explanation:
+    """What one unit answers to.
+
+    Attributes:
+        unit: Which one.
+        answers: The hypotheses that explain most of it together first, in the order in which they add to it; then
+            the others by how well the unit tells them.
+        tunings: For each of the first, its tuning curve.
+        most: Where the unit is most active, the most first.
+        least: Where it is least.
+    """
+
+    unit: Unit
+    answers: tuple[Answer, ...] = field(repr=False)
+    tunings: tuple[Tuning, ...] = field(repr=False)
+    most: tuple[Passage, ...] = field(repr=False)
+    least: tuple[Passage, ...] = field(repr=False)
+
+    @property
+    def explained(self) -> float:
+        """The share of the unit's held-out variance that the hypotheses explain together."""
+        return sum(each.adds for each in self.answers if each.adds is not None)
+
+    def __str__(self) -> str:
+        lines = [f"{self.unit}: {self.explained:.0%} of it explained by"]
+        lines += [f"  {each.hypothesis} ({each.adds:+.1%})" for each in self.answers if each.adds is not None]
+        return "\n".join(lines)
+
+
+def explain(
+    source: Source,
+    unit: Unit,
+    targets: Sequence[Target],
+    *,
+    n_passages: int = 5,
+    seed: int = 0,
+    progress: Progress = lambda done, total: None,
+) -> Explanation:
+    """Ask of one unit which hypotheses it answers to.
+
+    Args:
+        source: A recording or live activations.
+        unit: Which one.
+        targets: What may explain it.
+        n_passages: How many passages to show where it is most active, and as many where it is least.
+        seed: Of the bootstrap.
+        progress: Called with the characters done and their number.
+
+    Raises:
+        AnalysisError: If there is no such unit, or it never changes.
+    """
+    asked = [ask(source, each) for each in targets]
+    one = _OneUnit(source, unit)
+    values = one.read()
+    used = values[~np.isnan(values)]
+    if not np.isfinite(used).all():
+        raise AnalysisError(f"some activations of {unit} are not numbers (NaN or infinite)")
+    if used.min() == used.max():
+        raise AnalysisError(f"{unit} is {used[0]:g} at every character, so that nothing can explain it")
+    rankings = rank_all(one, asked, seed=seed, progress=progress)
+    found = [replace(each.units[0], unit=unit) for each in rankings]
+    q = q_values(np.array([each.p for each in found]))
+    found = [replace(each, q=float(own)) for each, own in zip(found, q, strict=True)]
+    by_score = sorted(range(len(found)), key=lambda place: -np.nan_to_num(found[place].score, nan=-1.0))
+    chosen = _add_one_by_one(values, [asked[place] for place in by_score[:_N_CANDIDATES]])
+    adds = {by_score[place]: added for place, added in chosen}
+    order = [*adds, *(place for place in by_score if place not in adds)]
+    return Explanation(
+        unit=unit,
+        answers=tuple(
+            Answer(
+                hypothesis=asked[place].hypothesis,
+                measure=rankings[place].measure,
+                found=found[place],
+                adds=adds.get(place),
+            )
+            for place in order
+        ),
+        tunings=tuple(tune(values, asked[place], classes_of(asked[place])) for place in adds),
+        most=_passages(source.corpus, values, n_passages),
+        least=_passages(source.corpus, -values, n_passages, sign=-1),
+    )
+
+
+class _OneUnit:
+    """A source with one unit alone, whose index is 0."""
+
+    def __init__(self, source: Source, unit: Unit) -> None:
+        n_units = source.sites.get(unit.site)
+        if n_units is None:
+            there = ", ".join(map(str, sorted(source.sites)))
+            raise AnalysisError(f"there is no site {unit.site} here; there are {there}")
+        if unit.index >= n_units:
+            raise AnalysisError(f"{unit.site} has {n_units} units, 0 to {n_units - 1}, and so no {unit.index}")
+        self.corpus: Corpus = source.corpus
+        self.selection: Selection = source.selection
+        self.vocabulary: Vocabulary = source.vocabulary
+        self.sites: Mapping[Site, int] = {unit.site: 1}
+        self._dtype = source.dtype(unit.site)
+        self._blocks = [
+            replace(block, values={unit.site: block.values[unit.site][:, unit.index : unit.index + 1].copy()})
+            for block in source.blocks([unit.site])
+        ]
+
+    def read(self) -> NDArray[np.float64]:
+        """(n_chars,) the unit at every character of the text; NaN at those that are not used."""
+        values = np.full(len(self.corpus), np.nan)
+        for block in self._blocks:
+            [own] = block.values.values()
+            values[block.places] = own[:, 0]
+        return values
+
+    def dtype(self, site: Site) -> np.dtype[Any]:
+        return self._dtype
+
+    def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
+        return iter(self._blocks)
+
+    @contextmanager
+    def rereadable(
+        self, sites: Collection[Site], progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> Iterator["_OneUnit"]:
+        yield self
+
+
+def _add_one_by_one(values: NDArray[np.float64], targets: Sequence[Target]) -> list[tuple[int, float]]:
+    """The labels that explain a unit together, each the one that adds most to those before it, and how much.
+
+    Chosen on training characters; what they add is measured on held-out ones. Each label stands for the unit's mean in
+    each of its classes, and these are added up: no label has to do with a unit by way of another.
+    """
+    if not targets:
+        return []
+    parts = targets[0].split.parts_of(np.arange(len(values)))
+    designs = [_indicators(each) for each in targets]
+    starts = np.cumsum([0, *(each.shape[1] for each in designs)])
+    x = np.hstack([*designs, np.ones((len(values), 1), np.float32)])
+    middle = np.nanmean(values)
+    gram, product, scatter, n = {}, {}, {}, {}
+    for part in (TRAIN, TEST):
+        rows = (parts == part) & ~np.isnan(values)
+        own, y = x[rows], values[rows] - middle
+        gram[part], product[part] = (own.T @ own).astype(np.float64), own.T.astype(np.float64) @ y
+        n[part], scatter[part] = len(y), float(y @ y)
+
+    def explained(columns: list[int]) -> tuple[float, float]:
+        own = np.ix_(columns, columns)
+        weights = np.linalg.solve(gram[TRAIN][own] + 1e-3 * np.eye(len(columns)), product[TRAIN][columns])
+        return tuple(
+            1
+            - (scatter[part] - 2 * weights @ product[part][columns] + weights @ gram[part][own] @ weights)
+            / (scatter[part] - product[part][-1] ** 2 / n[part])
+            for part in (TRAIN, TEST)
+        )
+
+    chosen: list[tuple[int, float]] = []
+    columns, before = [x.shape[1] - 1], (0.0, 0.0)
+    while len(chosen) < len(targets):
+        rest = [place for place in range(len(targets)) if place not in dict(chosen)]
+        gains = {place: explained([*columns, *range(starts[place], starts[place + 1])]) for place in rest}
+        best = max(gains, key=lambda place: gains[place][0])
+        if gains[best][1] - before[1] < _LEAST_ADDED:
+            break
+        chosen.append((best, gains[best][1] - before[1]))
+        columns, before = [*columns, *range(starts[best], starts[best + 1])], gains[best]
+    return chosen
+
+
+def _indicators(asked: Target) -> NDArray[np.float32]:
+    """(n_chars, n_classes) in which class each character is; in none where the label is missing."""
+    classes = classes_of(asked, _N_BINS)
+    of = np.where(asked.labels.present, classes.of, -1)
+    return np.asarray(of[:, None] == np.arange(len(classes.names)), np.float32)
+
+
+def _passages(corpus: Corpus, values: NDArray[np.float64], n: int, sign: int = 1) -> tuple[Passage, ...]:
+    """The characters with the highest values, none near another."""
+    left = np.where(np.isnan(values), -np.inf, values)
+    found = []
+    for _ in range(n):
+        place = int(left.argmax())
+        if not np.isfinite(left[place]):
+            break
+        document = next(each for each in corpus.documents if each.start <= place < each.stop)
+        start, stop = max(document.start, place - 60), min(document.stop, place + 30)
+        found.append(
+            Passage(
+                place=place,
+                value=float(sign * values[place]),
+                before=corpus.text(start, place),
+                character=corpus.text(place, place + 1),
+                after=corpus.text(place + 1, stop),
+            )
+        )
+        left[max(0, place - _APART) : place + _APART] = -np.inf
+    return tuple(found)

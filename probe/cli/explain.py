@@ -1,0 +1,112 @@
+"""`probe explain`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from probe.cli.options import (
+    EncodingOption,
+    JsonOption,
+    LagOption,
+    LanesOption,
+    LanguageOption,
+    ModelOption,
+    NewlinesOption,
+    NoCacheOption,
+    RecordingArgument,
+    ReplaceOption,
+    TextOption,
+)
+from probe.cli.show import progress, say, show_rows, visible
+from probe.cli.sources import ask, ask_all, open_source
+
+if TYPE_CHECKING:
+    from analyses.explaining import Explanation, Passage
+    from analyses.tuning import Tuning
+
+_WIDEST_BAR = 40
+_MOST_BARS = 24
+_SHOWN = {"\n": "↵", "\t": "→", "\r": "←"}
+
+
+def explain(
+    unit: Annotated[str, Argument(help="Written layer/signal/index, such as 1/cell/37.")],
+    recording: RecordingArgument = Path("activations.h5"),
+    hypothesis: Annotated[
+        list[str] | None,
+        Option("--hypothesis", "-H", help="Only this one; may be repeated.  [default: all]", show_default=False),
+    ] = None,
+    top: Annotated[int, Option(min=1, help="How many hypotheses to show.")] = 12,
+    passages: Annotated[int, Option(min=0, help="How many passages to show, where it is most and least active.")] = 5,
+    model: ModelOption = None,
+    text: TextOption = None,
+    encoding: EncodingOption = "utf-8",
+    newlines: NewlinesOption = "keep",
+    lanes: LanesOption = None,
+    replace_unknown: ReplaceOption = False,
+    lag: LagOption = 0,
+    language: LanguageOption = None,
+    no_cache: NoCacheOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """What does a unit answer to? A ranking turned round.
+
+    First the hypotheses that explain most of the unit together: adds is the share of its held-out variance that each
+    explains beyond those above it, by the unit's means in its classes (of a number, in bins). Then the others, by how
+    well the unit tells them; the columns are those of probe rank, and q is over the hypotheses. Below, the unit's
+    means over the labels of the first, and the passages where it is most and least active, the character marked.
+
+    Example:
+        probe explain 1/cell/37
+    """
+    from activations.units import Unit
+    from analyses.explaining import explain as explain_unit
+
+    asked_for = Unit.parse(unit)
+    with (
+        open_source(
+            recording, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
+        ) as source,
+        progress(f"explaining {unit}") as report,
+    ):
+        if hypothesis:
+            targets = [ask(source, each, language, no_cache, lag) for each in hypothesis]
+        else:
+            targets, _ = ask_all(source, language, no_cache, lag)
+        found = explain_unit(source, asked_for, targets, n_passages=passages, progress=report)
+    _show(found, top, as_json)
+
+
+def _show(found: "Explanation", top: int, as_json: bool) -> None:
+    if as_json:
+        show_rows([each.row() | {"unit": str(found.unit)} for each in found.answers], as_json=True)
+        return
+    show_rows([each.row() for each in found.answers[:top]], as_json=False)
+    say(f"{found.explained:.1%} of {found.unit} is explained by them together, on held-out characters")
+    for tuning in found.tunings[:3]:
+        _show_tuning(tuning)
+    for what, passages in (("most", found.most), ("least", found.least)):
+        if passages:
+            say(f"\n{what} active")
+            for each in passages:
+                say(_line(each))
+
+
+def _show_tuning(tuning: "Tuning") -> None:
+    wave = "" if tuning.period is None else f", a wave with a period of {tuning.period:.3g}"
+    say(f"\nmean of the unit by {tuning.hypothesis}, which explains {tuning.eta2:.1%} of it alone{wave}")
+    rows = [row for row in tuning.rows() if row["n_chars"]]
+    shown = rows if len(rows) <= _MOST_BARS else rows[:: -(-len(rows) // _MOST_BARS)]
+    means = [float(row["mean"]) for row in shown]
+    low, high = min(*means, 0.0), max(*means, 0.0)
+    widest = max(len(str(row["label"])) for row in shown)
+    for row, mean in zip(shown, means, strict=True):
+        zero, place = (round((value - low) / (high - low or 1) * _WIDEST_BAR) for value in (0.0, mean))
+        bar = "".join("█" if min(zero, place) <= cell < max(zero, place) else " " for cell in range(_WIDEST_BAR))
+        say(f"{visible(str(row['label']), _SHOWN):>{widest}} {mean:+10.3f} {bar} {row['n_chars']:,}")
+
+
+def _line(each: "Passage") -> str:
+    before, character, after = (visible(part, _SHOWN) for part in (each.before, each.character, each.after))
+    return f"{each.value:+10.3f} {each.place:>11,}  {before:>60}▐{character}▌{after}"

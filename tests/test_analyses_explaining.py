@@ -1,0 +1,104 @@
+"""An explanation names what was planted, in its order, and nothing that is only along for the ride."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from planting import Arrays, drifting, in_runs
+
+from activations.units import Site, Unit
+from analyses.alignment import Target, of_labels
+from analyses.classes import classes_of
+from analyses.errors import AnalysisError
+from analyses.explaining import Explanation, explain
+from analyses.tuning import tune
+from hypotheses.labels import Labels
+
+N_CHARS = 20_000
+HIDDEN = Site(0, "hidden")
+
+
+def labelled(source: Arrays, name: str, values: NDArray[np.generic]) -> Target:
+    return of_labels(source.corpus, name, Labels(values, "binary" if values.dtype == bool else "numeric"))
+
+
+def planted(seed: int) -> Explanation:
+    """A unit that knows a number, and a label less; and labels that are like these, or like nothing."""
+    rng = np.random.default_rng(seed)
+    position = np.arange(N_CHARS) % 60.0
+    inside, other = in_runs(rng, N_CHARS, 40), in_runs(rng, N_CHARS, 40)
+    values = drifting(rng, N_CHARS, 3, 5)
+    values[:, 1] += 0.15 * position + 3 * inside
+    source = Arrays({HIDDEN: values})
+    like_inside = inside ^ (rng.random(N_CHARS) < 0.2)
+    targets = {
+        "other": other,
+        "like inside": like_inside,
+        "inside": inside,
+        "late": position > 30,
+        "position": position,
+    }
+    return explain(source, Unit(HIDDEN, 1), [labelled(source, *each) for each in targets.items()], n_passages=3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_a_unit_knows_is_named_in_order(seed: int) -> None:
+    found = planted(seed)
+    assert [each.hypothesis for each in found.answers if each.adds is not None] == ["position", "inside"]
+    assert [each.hypothesis for each in found.tunings] == ["position", "inside"]
+    adds = {each.hypothesis: each.adds for each in found.answers}
+    assert adds["like inside"] is None and adds["late"] is None and adds["other"] is None
+    assert found.explained == pytest.approx(adds["position"] + adds["inside"])  # type: ignore[operator]
+    by_name = {each.hypothesis: each.found for each in found.answers}
+    assert by_name["late"].q < 1e-6 < by_name["other"].q
+    assert by_name["inside"].unit == Unit(HIDDEN, 1)
+    assert "position" in str(found)
+
+
+def test_what_is_added_is_held_out_variance(rng: np.random.Generator) -> None:
+    """Of a signal and noise of the same variance, half."""
+    inside = in_runs(rng, N_CHARS, 30)
+    values = (2 * inside + rng.normal(size=N_CHARS))[:, None]
+    source = Arrays({HIDDEN: values.astype(np.float32)})
+    found = explain(source, Unit(HIDDEN, 0), [labelled(source, "inside", inside)])
+    share = inside.var() * 4 / (inside.var() * 4 + 1)
+    assert found.explained == pytest.approx(share, abs=0.03)
+    assert found.tunings[0].eta2 == pytest.approx(found.explained, abs=0.001)
+
+
+def test_passages_are_where_the_unit_is_most_and_least_active() -> None:
+    values = np.zeros((N_CHARS, 1), np.float32)
+    values[[500, 510, 9000, 15_000], 0] = [5, 4.9, 4, -3]
+    text = "".join(chr(ord("a") + t % 26) for t in range(N_CHARS))
+    source = Arrays({HIDDEN: values}, text)
+    found = explain(source, Unit(HIDDEN, 0), [], n_passages=2)
+    assert [(each.place, each.value) for each in found.most] == [(500, 5.0), (9000, 4.0)]
+    assert found.least[0].place == 15_000 and found.least[0].value == -3
+    first = found.most[0]
+    assert first.before + first.character + first.after == text[440:530]
+
+
+def test_a_tuning_curve_has_the_means_and_the_period_of_a_wave(rng: np.random.Generator) -> None:
+    position = np.arange(N_CHARS) % 50.0
+    source = Arrays({HIDDEN: np.zeros((N_CHARS, 1), np.float32)})
+    asked = labelled(source, "position", position)
+    wave = np.sin(2 * np.pi * position / 7) + 0.02 * position + rng.normal(size=N_CHARS)
+    found = tune(wave, asked, classes_of(asked))
+    np.testing.assert_allclose(found.means, [wave[position == place].mean() for place in range(50)])
+    np.testing.assert_allclose(found.deviations, [wave[position == place].std() for place in range(50)])
+    assert found.period == pytest.approx(7, abs=0.15)
+    assert tune(0.1 * position + rng.normal(size=N_CHARS), asked, classes_of(asked)).period is None
+    assert tune(rng.normal(size=N_CHARS), asked, classes_of(asked)).eta2 < 0.01
+
+
+@pytest.mark.parametrize(
+    ("unit", "message"),
+    [
+        (Unit(HIDDEN, 3), "0/hidden has 2 units, 0 to 1, and so no 3"),
+        (Unit(Site(0, "cell"), 0), "there is no site 0/cell here; there are 0/hidden"),
+        (Unit(HIDDEN, 1), "0/hidden/1 is 0 at every character, so that nothing can explain it"),
+    ],
+)
+def test_units_that_cannot_be_explained_are_refused(rng: np.random.Generator, unit: Unit, message: str) -> None:
+    values = np.stack([rng.normal(size=N_CHARS), np.zeros(N_CHARS)], axis=1)
+    with pytest.raises(AnalysisError, match=message):
+        explain(Arrays({HIDDEN: values}), unit, [])
