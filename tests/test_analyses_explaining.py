@@ -1,5 +1,7 @@
 """An explanation names what was planted, in its order, and nothing that is only along for the ride."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -30,13 +32,8 @@ def planted(seed: int) -> Explanation:
     values[:, 1] += 0.15 * position + 3 * inside
     source = Arrays({HIDDEN: values})
     like_inside = inside ^ (rng.random(N_CHARS) < 0.2)
-    targets = {
-        "other": other,
-        "like inside": like_inside,
-        "inside": inside,
-        "late": position > 30,
-        "position": position,
-    }
+    targets: dict[str, NDArray[Any]] = {"other": other, "like inside": like_inside, "inside": inside}
+    targets |= {"late": position > 30, "position": position}
     return explain(source, Unit(HIDDEN, 1), [labelled(source, *each) for each in targets.items()], n_passages=3)
 
 

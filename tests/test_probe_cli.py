@@ -62,7 +62,7 @@ def test_rank_fit_and_curve_find_the_planted_unit(run: Run, planted: Path, name:
     assert status == 0
     assert len(ranked) == 3
     method = "r" if name == "position_in_line" else "auc"
-    honest = {"low", "high", "p", "q", "n_effective"}
+    honest = {"low", "high", "p", "q", "p_shift", "p_max", "n_effective"}
     assert set(ranked[0]) == honest | {"hypothesis", "unit", "method", "score", method, f"{method}_test", "direction"}
     assert ranked[0]["unit"] == str(PLANTED[name])
     assert ranked[0]["hypothesis"] == name
