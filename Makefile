@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all the set-up; `make check` is for those who work on it. `make docs` writes
 # docs/hypotheses.md anew. `make bench` measures;
-# TEXT=corpus.txt is what it reads, BENCH="--cell gru" goes to the benchmark.
+# TEXT=corpus.txt is what it reads, BENCH="--cell gru" goes to that of extraction.
 PYTHON ?= python3
 TEXT ?= probe/data/python.py.txt
 VENV := .venv
@@ -26,6 +26,8 @@ docs: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/extract.py $(TEXT) $(BENCH)
+	$(BIN)/python benchmarks/rank.py $(TEXT)
+	$(BIN)/python benchmarks/label.py $(TEXT)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

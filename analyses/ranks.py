@@ -184,6 +184,8 @@ def _rank(table: NDArray[np.uint32], middle: int, n: NDArray[np.int64], squares:
     """
     ties = 0.0
     train, test, every = np.int64(0), np.int64(0), np.int64(0)  # characters with lower levels
+    for part in range(3):  # if no two characters had the same level
+        squares[part] = np.float64(n[part]) * (np.float64(n[part]) ** 2 - 1) / 3
     for level in range(len(table)):
         in_train, in_test = np.int64(table[level, TRAIN]), np.int64(table[level, TEST])
         in_all = in_train + in_test + np.int64(table[level, GAP])
@@ -194,9 +196,10 @@ def _rank(table: NDArray[np.uint32], middle: int, n: NDArray[np.int64], squares:
             others = in_all - 1 if level != middle else 0  # which no value shares
             table[level, _OTHERS] = others
             ties += np.float64(in_all) * others
-            squares[TRAIN] += in_train * np.float64(2 * train + in_train - n[TRAIN]) ** 2
-            squares[TEST] += in_test * np.float64(2 * test + in_test - n[TEST]) ** 2
-            squares[ALL] += in_all * np.float64(2 * every + in_all - n[ALL]) ** 2
+            if in_all > 1:  # characters with the same level have the mean of their ranks
+                squares[TRAIN] -= np.float64(in_train) * (np.float64(in_train) ** 2 - 1) / 3
+                squares[TEST] -= np.float64(in_test) * (np.float64(in_test) ** 2 - 1) / 3
+                squares[ALL] -= np.float64(in_all) * (np.float64(in_all) ** 2 - 1) / 3
             train, test, every = train + in_train, test + in_test, every + in_all
     return ties
 

@@ -4,6 +4,7 @@ python benchmarks/rank.py corpus.txt
 """
 
 import argparse
+import os
 import resource
 import subprocess
 import sys
@@ -72,10 +73,12 @@ def main() -> None:
     parser.add_argument("text", type=Path)
     parser.add_argument("--chars", type=int, default=1_000_000)
     given = parser.parse_args()
+    given.chars = min(given.chars, len(given.text.read_text(encoding="utf-8")))
     with tempfile.TemporaryDirectory() as folder:
         large, small, bundled = (Path(folder) / name for name in ("large.h5", "small.h5", "bundled.h5"))
         with Recording(record(given.text, large, given.chars)) as recording:
             asked = binary_targets(recording, _N_ASKED)
+            os.sync()  # what was written is still on its way to the disk
             rank(recording, asked[0], sites=list(recording.sites)[:1])  # compiled, or found in the cache
             n_units = sum(recording.sites.values())
             print(f"{n_units:,} units x {len(asked)} hypotheses x {given.chars:,} characters")

@@ -13,6 +13,7 @@ from activations.errors import ActivationError
 from activations.extraction import LiveActivations
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.importers.importing import import_model
+from activations.reading import Arithmetic
 from activations.units import Unit
 from activations.vocab import Vocabulary
 from analyses.ranking import rank
@@ -23,6 +24,23 @@ LOSSES = {
     "visrnn/lstm_2x128.pth": 1.491,
     "shakespeare/lstm_2x128_legacy.model": 1.333,
 }
+
+
+UNITS = {
+    "warpeace_grid/lstm-1-256.pkl": {
+        "in_quotes": {
+            "0/cell/163": 0.9219, "0/hidden/163": 0.9071, "0/candidate/163": 0.6805, "0/forget_gate/84": 0.3206,
+            "0/input_gate/172": 0.3543,
+        },
+        "position_in_line": {"0/cell/87": -0.147},
+    },
+    "warpeace_grid/gru-2-256.pkl": {
+        "in_quotes": {
+            "1/hidden/48": 0.0732, "1/reset_gate/93": 0.2083, "1/candidate/51": 0.7888, "1/update_gate/165": 0.3461,
+        },
+        "position_in_line": {"1/hidden/82": -0.908, "1/candidate/235": -0.445},
+    },
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -60,14 +78,20 @@ def test_a_real_model_has_the_loss_that_was_measured(name: str, models: Path, sh
 
 
 @pytest.mark.slow  # ranks every unit over 320,000 characters
-def test_a_real_model_has_the_units_that_were_found(models: Path, shared: Path) -> None:
-    name = "warpeace_grid/lstm-1-256.pkl"
+@pytest.mark.parametrize("name", UNITS)
+def test_a_real_model_has_the_units_that_were_found(name: str, models: Path, shared: Path) -> None:
+    """By signal, to the digits that were told."""
     model = import_model(models / name, vocabulary_of(name, models, shared)).model
-    live = LiveActivations(model, text_of(name, models, shared))
-    best = rank(live, "in_quotes").units[0]
-    assert best.unit == Unit.parse("0/cell/163")
-    assert best.raw == pytest.approx(0.9219, abs=0.004)
-    assert rank(live, "position_in_line").units[0].unit == Unit.parse("0/cell/87")
+    live = LiveActivations(model, text_of(name, models, shared), arithmetic=Arithmetic(dtype="float32"))
+    with live.rereadable(list(live.sites)) as recording:
+        for hypothesis, units in UNITS[name].items():
+            ranking = rank(recording, hypothesis)
+            for spelled, expected in units.items():
+                unit = Unit.parse(spelled)
+                best = next(each for each in ranking.units if each.unit.site.signal == unit.site.signal)
+                digits = 4 if hypothesis == "in_quotes" else 3
+                assert best.unit == unit
+                assert best.raw == pytest.approx(expected, abs=0.6 * 10**-digits)
 
 
 def test_a_wrong_vocabulary_of_a_real_model_is_noticed(models: Path, shared: Path) -> None:
