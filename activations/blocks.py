@@ -57,7 +57,10 @@ class Block:
 
 
 class Source(Protocol):
-    """Whatever gives blocks: a recording on disk, or a live model reading a text."""
+    """Whatever gives blocks: a recording on disk, or a live model reading a text.
+
+    What it gives does not change: analyses keep what they have found out of a source as long as that is in use.
+    """
 
     @property
     def corpus(self) -> Corpus:

@@ -109,16 +109,16 @@ class Recording:
             first, last = self._grid.first_rows[numbers[0]], self._grid.last_rows[numbers[-1]]
             start, stop = self._grid.starts[numbers[0]], self._grid.stops[numbers[-1]]
             values = {site: self.read(site, int(start), int(stop)) for site in chosen}
+            told = self.predictions if predictions else []
+            found = {name: self._rows(layout.prediction_path(name), first, last) for name in told}
             yield Block(
                 int(self._grid.documents[numbers[0]]),
                 self.selection.start + int(first) * self.selection.every,
                 values,
-                {name: self._rows(layout.prediction_path(name), first, last) for name in self.predictions}
-                if predictions
-                else {},
+                found,
                 self.selection.every,
             )
-            n_bytes += sum(each.nbytes for each in values.values())
+            n_bytes += sum(each.nbytes for each in (*values.values(), *found.values()))
             if n_bytes >= _HELD_BYTES:
                 self._let_go()
                 n_bytes = 0

@@ -67,6 +67,13 @@ class Target:
         """The labels and parts of all characters that are used."""
         return self._rows(slice(self.selection.start, self.selection.stop, self.selection.every))
 
+    def parts_of_places(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
+        """(n_chars,) the part of each of some characters of the text, with a label or not; -1 beyond what is used."""
+        parts = np.full(len(places), -1, np.int8)
+        used = (places >= self.selection.start) & (places < self.selection.stop)
+        parts[used] = self.split.parts_of(places[used])
+        return parts
+
     @property
     def parts_of_text(self) -> NDArray[np.int8]:
         """(n_chars,) the part of each character of the text; -1 where the label is missing, or it is not used."""

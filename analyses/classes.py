@@ -28,13 +28,10 @@ class Classes(NamedTuple):
     middles: NDArray[np.float64]
 
 
-def classes_of(asked: Target, most: int = MOST_CLASSES) -> Classes:
+def classes_of(asked: Target) -> Classes:
     """The classes of a label.
 
-    Args:
-        asked: The label.
-        most: A number that takes up to so many values has a class for each, another one up to so many bins of as many
-            characters each.
+    A number that takes up to 64 values has a class for each, another one up to 64 bins of as many characters each.
 
     Raises:
         AnalysisError: If a categorical label has more than 64 classes.
@@ -52,8 +49,8 @@ def classes_of(asked: Target, most: int = MOST_CLASSES) -> Classes:
     parts = asked.parts_of_text
     told = labels.values[parts >= 0]
     starts = np.unique(told)
-    if len(starts) > most:
-        starts = np.unique(np.quantile(told, np.arange(most) / most, method="lower"))
+    if len(starts) > MOST_CLASSES:
+        starts = np.unique(np.quantile(told, np.arange(MOST_CLASSES) / MOST_CLASSES, method="lower"))
     of = np.clip(np.searchsorted(starts, labels.values, side="right") - 1, 0, len(starts) - 1)
     n = np.bincount(of[parts >= 0], minlength=len(starts))
     middles = np.bincount(of[parts >= 0], told, len(starts)) / np.maximum(n, 1)

@@ -87,14 +87,22 @@ class LevelReader:
     def __init__(self, source: Source) -> None:
         self.wide = {site for site in source.sites if source.dtype(site) != np.float16}
         self._n_chars = source.selection.n_chars
-        self._keeps = 2 * self._n_chars * sum(source.sites.values()) <= _KEPT_BYTES
+        self._n_units = sum(source.sites.values())
+        self._keeps = 2 * self._n_chars * self._n_units <= _KEPT_BYTES
         self._bins: dict[Site, Bins] = {}
         self._kept: dict[tuple[Columns, ...], Tile] = {}
+
+    @property
+    def _n_kept(self) -> int:
+        return sum(each.n_units for group in self._kept for each in group)
 
     @classmethod
     def of(cls, source: Source) -> "LevelReader":
         """The one that was made for a source before, as long as that is in use."""
-        return _READERS.setdefault(source, cls(source))
+        try:
+            return _READERS.setdefault(source, cls(source))
+        except TypeError:  # there are no weak references to it, or it cannot be told from others
+            return cls(source)
 
     def middle_levels(self, columns: Columns) -> NDArray[np.int64] | None:
         """(n_units,) the middles of the bins of units in float32, after these were read; None if there are no bins."""
@@ -109,6 +117,8 @@ class LevelReader:
             return self._kept[asked]
         [tile] = self.tiles(source, asked, progress, self._n_chars, exact=exact)
         if self._keeps and not exact:
+            if self._n_kept + sum(each.n_units for each in asked) > self._n_units:
+                self._kept.clear()  # they were of other groups of the same units
             self._kept[asked] = tile
         return tile
 

@@ -21,9 +21,9 @@ from analyses.significance import q_values
 from analyses.splits import TEST, TRAIN
 from analyses.tuning import Tuning, tune
 
-_N_CANDIDATES = 16  # that are tried together
-_N_BINS = 16  # of a number, in what is tried together
+_N_CANDIDATES = 12  # that are tried together: those that explain most alone
 _LEAST_ADDED = 0.005
+_CHARS_AT_ONCE = 1 << 15
 _APART = 200  # characters, from one passage to the next
 Progress = Callable[[int, int], None]
 
@@ -145,8 +145,10 @@ def explain(
     q = q_values(np.array([each.p for each in found]))
     found = [replace(each, q=float(own)) for each, own in zip(found, q, strict=True)]
     by_score = sorted(range(len(found)), key=lambda place: -np.nan_to_num(found[place].score, nan=-1.0))
-    chosen = _add_one_by_one(values, [asked[place] for place in by_score[:_N_CANDIDATES]])
-    adds = {by_score[place]: added for place, added in chosen}
+    alone = [tune(values, each, classes_of(each)).eta2 for each in asked]
+    candidates = sorted(range(len(asked)), key=lambda place: -np.nan_to_num(alone[place], nan=-1.0))[:_N_CANDIDATES]
+    chosen = _add_one_by_one(values, [asked[place] for place in candidates])
+    adds = {candidates[place]: added for place, added in chosen}
     order = [*adds, *(place for place in by_score if place not in adds)]
     return Explanation(
         unit=unit,
@@ -209,22 +211,33 @@ class _OneUnit:
 def _add_one_by_one(values: NDArray[np.float64], targets: Sequence[Target]) -> list[tuple[int, float]]:
     """The labels that explain a unit together, each the one that adds most to those before it, and how much.
 
-    Chosen on training characters; what they add is measured on held-out ones. Each label stands for the unit's mean in
-    each of its classes, and these are added up: no label has to do with a unit by way of another.
+    Chosen on training characters, of those that add something to held-out ones, where what they add is measured. Each
+    label stands for the unit's mean in each of its classes, and these are added up: no label has to do with a unit by
+    way of another.
     """
     if not targets:
         return []
-    parts = targets[0].split.parts_of(np.arange(len(values)))
-    designs = [_indicators(each) for each in targets]
-    starts = np.cumsum([0, *(each.shape[1] for each in designs)])
-    x = np.hstack([*designs, np.ones((len(values), 1), np.float32)])
+    codes = [_codes(each) for each in targets]
+    sizes = [int(each.max(initial=0)) + 1 for each in codes]
+    starts = np.cumsum([0, *sizes])
+    parts = targets[0].parts_of_places(np.arange(len(values)))
     middle = np.nanmean(values)
-    gram, product, scatter, n = {}, {}, {}, {}
-    for part in (TRAIN, TEST):
-        rows = (parts == part) & ~np.isnan(values)
-        own, y = x[rows], values[rows] - middle
-        gram[part], product[part] = (own.T @ own).astype(np.float64), own.T.astype(np.float64) @ y
-        n[part], scatter[part] = len(y), float(y @ y)
+    n_columns = starts[-1] + 1
+    gram = {part: np.zeros((n_columns, n_columns)) for part in (TRAIN, TEST)}
+    product = {part: np.zeros(n_columns) for part in (TRAIN, TEST)}
+    scatter, n = {TRAIN: 0.0, TEST: 0.0}, {TRAIN: 0, TEST: 0}
+    for first in range(0, len(values), _CHARS_AT_ONCE):
+        piece = slice(first, first + _CHARS_AT_ONCE)
+        x = [own[piece, None] == np.arange(size) for own, size in zip(codes, sizes, strict=True)]
+        y = values[piece] - middle
+        design = np.hstack([*x, np.ones((len(y), 1), bool)]).astype(np.float32)
+        for part in (TRAIN, TEST):
+            rows = (parts[piece] == part) & ~np.isnan(y)
+            own = design[rows]
+            gram[part] += own.T @ own
+            product[part] += y[rows] @ own
+            scatter[part] += float(y[rows] @ y[rows])
+            n[part] += int(rows.sum())
 
     def explained(columns: list[int]) -> tuple[float, float]:
         own = np.ix_(columns, columns)
@@ -237,23 +250,22 @@ def _add_one_by_one(values: NDArray[np.float64], targets: Sequence[Target]) -> l
         )
 
     chosen: list[tuple[int, float]] = []
-    columns, before = [x.shape[1] - 1], (0.0, 0.0)
-    while len(chosen) < len(targets):
-        rest = [place for place in range(len(targets)) if place not in dict(chosen)]
-        gains = {place: explained([*columns, *range(starts[place], starts[place + 1])]) for place in rest}
-        best = max(gains, key=lambda place: gains[place][0])
-        if gains[best][1] - before[1] < _LEAST_ADDED:
-            break
-        chosen.append((best, gains[best][1] - before[1]))
-        columns, before = [*columns, *range(starts[best], starts[best + 1])], gains[best]
+    columns, before = [n_columns - 1], (0.0, 0.0)
+    rest = set(range(len(targets)))
+    while rest:
+        gains = {place: explained([*columns, *range(starts[place], starts[place + 1])]) for place in sorted(rest)}
+        rest = {place for place in rest if gains[place][1] - before[1] >= _LEAST_ADDED}
+        if rest:
+            best = max(sorted(rest), key=lambda place: gains[place][0])
+            chosen.append((best, gains[best][1] - before[1]))
+            columns, before = [*columns, *range(starts[best], starts[best + 1])], gains[best]
+            rest.remove(best)
     return chosen
 
 
-def _indicators(asked: Target) -> NDArray[np.float32]:
-    """(n_chars, n_classes) in which class each character is; in none where the label is missing."""
-    classes = classes_of(asked, _N_BINS)
-    of = np.where(asked.labels.present, classes.of, -1)
-    return np.asarray(of[:, None] == np.arange(len(classes.names)), np.float32)
+def _codes(asked: Target) -> NDArray[np.int8]:
+    """(n_chars,) the class of each character; −1 where the label is missing."""
+    return np.where(asked.labels.present, classes_of(asked).of, -1).astype(np.int8)
 
 
 def _passages(corpus: Corpus, values: NDArray[np.float64], n: int, sign: int = 1) -> tuple[Passage, ...]:

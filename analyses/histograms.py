@@ -1,6 +1,6 @@
 """How the values of units are spread in classes of characters, on training and on test ones."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 from numba import njit, prange
@@ -10,7 +10,7 @@ from activations.blocks import Source
 from activations.units import Site
 from analyses.alignment import Target
 from analyses.classes import Classes
-from analyses.columns import Columns, LevelReader, Tile, groups, most_at_once
+from analyses.columns import Columns, LevelReader, groups, most_at_once
 from analyses.level_counts import LevelCounts
 from analyses.levels import N_LEVELS
 from analyses.splits import TEST, TRAIN
@@ -21,7 +21,7 @@ _MOST_UNITS = 256
 
 def histograms(
     source: Source, asked: Target, classes: Classes, sites: Collection[Site], forward: Callable[[int], None]
-) -> dict[Site, NDArray[np.int64]]:
+) -> Iterator[tuple[Columns, NDArray[np.int64]]]:
     """Count the characters of each class in bins of each unit's values.
 
     The bins of a unit have as many training characters each, as far as equal values allow.
@@ -33,30 +33,26 @@ def histograms(
         sites: Where to look.
         forward: Called with the characters that were read, each time some were.
 
-    Returns:
-        For each site (n_units, 2, 256, n_classes) how many training and how many test characters there are, bins in
-        ascending order.
+    Yields:
+        Some units, those of a site in order, and (n_units, 2, 256, n_classes) how many training and how many test
+        characters there are, bins in ascending order.
     """
     reader = LevelReader.of(source)
     parts = asked.parts_of_text
     n_at_once = most_at_once(source.selection.n_chars)
-    found = {site: np.zeros((source.sites[site], 2, N_BINS, len(classes.names)), np.int64) for site in sites}
     for group in groups([(site, source.sites[site]) for site in sorted(sites)], n_at_once or _MOST_UNITS):
         kept = [reader.whole(source, group, forward)] if n_at_once else None
-
-        def tiles(group: list[Columns] = group, kept: list[Tile] | None = kept) -> Iterable[Tile]:
-            return kept if kept is not None else reader.tiles(source, group, forward)
-
         counts = {each: LevelCounts(1, each.n_units) for each in group}
-        for places, levels in tiles():
+        for places, levels in kept or reader.tiles(source, group, forward):
             training = np.where(parts[places] == TRAIN, 0, -1).astype(np.int8)
             for each, own in counts.items():
                 own.update(levels[each], training)
         bins = {each: _to_bins(own.counts[..., 0]) for each, own in counts.items()}
-        for places, levels in tiles():
-            for each in group:
-                _count(levels[each], parts[places], classes.of[places], bins[each], found[each.site][each.units])
-    return found
+        found = {each: np.zeros((each.n_units, 2, N_BINS, len(classes.names)), np.int64) for each in group}
+        for places, levels in kept or reader.tiles(source, group, forward):
+            for each, table in found.items():
+                _count(levels[each], parts[places], classes.of[places], bins[each], table)
+        yield from found.items()
 
 
 @njit(parallel=True, cache=True)

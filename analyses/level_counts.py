@@ -14,19 +14,8 @@ class LevelCounts:
         counts: (n_units, 65536, n_groups) uint32, levels in ascending order.
     """
 
-    def __init__(self, n_groups: int, n_units: int, memory: NDArray[np.uint32] | None = None) -> None:
-        """Count nothing yet.
-
-        Args:
-            n_groups: How many groups there are.
-            n_units: And how many units.
-            memory: (n_units, 65536, n_groups), to be used for the counts, whatever it holds.
-        """
-        if memory is None:
-            memory = np.zeros((n_units, N_LEVELS, n_groups), np.uint32)
-        else:
-            _clear(memory)
-        self.counts = memory
+    def __init__(self, n_groups: int, n_units: int) -> None:
+        self.counts: NDArray[np.uint32] = np.zeros((n_units, N_LEVELS, n_groups), np.uint32)
 
     @staticmethod
     def n_bytes(n_groups: int, n_units: int) -> int:
@@ -41,16 +30,6 @@ class LevelCounts:
             groups: (n_chars,) the group of each character; negative ones are not counted.
         """
         _count(levels, groups, self.counts)
-
-    def merge(self, other: "LevelCounts") -> None:
-        """Add the counts of other characters."""
-        self.counts += other.counts
-
-
-@njit(parallel=True, cache=True)
-def _clear(counts: NDArray[np.uint32]) -> None:
-    for unit in prange(len(counts)):
-        counts[unit] = 0
 
 
 @njit(parallel=True, cache=True)

@@ -86,8 +86,8 @@ def to_levels(values: NDArray[Any], into: NDArray[np.uint16], bins: Bins | None 
     Args:
         values: (n_chars, n_units) activations. Those in float32 for which there are no bins are rounded to float16,
             which keeps 11 significant bits.
-        into: (n_units, n_chars), which may be part of an array. What is infinite or not a number has a level that is
-            not one of `FINITE`, unless there are bins.
+        into: (n_units, n_chars), which may be part of an array. In float16, what is infinite or not a number has a
+            level that is not one of `FINITE`.
         bins: Of the units, for values in float32.
     """
     if bins is not None and values.dtype != np.float16:

@@ -109,7 +109,7 @@ def _r2(source: Source, asked: Target, sites: Collection[Site], forward: Callabl
 def _spearman(
     source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
 ) -> dict[Site, Marks]:
-    return {site: _turned(train, test) for site, (train, test, _) in spearman(source, asked, sites, forward).items()}
+    return {site: _turned(train, test) for site, (train, test) in spearman(source, asked, sites, forward).items()}
 
 
 def _eta2(source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]) -> dict[Site, Marks]:
@@ -135,8 +135,16 @@ def _eta2(source: Source, asked: Target, sites: Collection[Site], forward: Calla
 def _mutual_information(
     source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
 ) -> dict[Site, Marks]:
-    found = histograms(source, asked, classes_of(asked), sites, forward)
-    return {site: Marks(_bits(counts[:, TRAIN]), _bits(counts[:, TEST])) for site, counts in found.items()}
+    marks: dict[Site, Marks] = {}
+    for columns, counts in histograms(source, asked, classes_of(asked), sites, forward):
+        _append(marks, columns.site, Marks(_bits(counts[:, TRAIN]), _bits(counts[:, TEST])))
+    return marks
+
+
+def _append(marks: dict[Site, Marks], site: Site, new: Marks) -> None:
+    """Put those of more units of a site behind those that are there."""
+    before = marks.get(site, Marks(np.empty(0), np.empty(0)))
+    marks[site] = Marks(*map(np.append, before, new))
 
 
 def _bits(counts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -162,8 +170,8 @@ def _at_threshold(score: Callable[..., NDArray[np.float64]]) -> Measure:
     def measure(
         source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
     ) -> dict[Site, Marks]:
-        marks = {}
-        for site, counts in histograms(source, asked, classes_of(asked), sites, forward).items():
+        marks: dict[Site, Marks] = {}
+        for columns, counts in histograms(source, asked, classes_of(asked), sites, forward):
             # below each threshold, and above it
             below = np.cumsum(np.pad(counts, ((0, 0), (0, 0), (1, 0), (0, 0))), axis=2)
             said = np.concatenate([below, below[:, :, -1:] - below], axis=2)[:, :, :, ::-1]
@@ -172,7 +180,7 @@ def _at_threshold(score: Callable[..., NDArray[np.float64]]) -> Measure:
                 scores = score(said[..., 0], said[..., 1], n[:, :, None, 0], n[:, :, None, 1])
             chosen = np.nan_to_num(scores[:, TRAIN], nan=-1.0).argmax(axis=1)
             units = np.arange(len(scores))
-            marks[site] = Marks(scores[units, TRAIN, chosen], scores[units, TEST, chosen])
+            _append(marks, columns.site, Marks(scores[units, TRAIN, chosen], scores[units, TEST, chosen]))
         return marks
 
     return measure

@@ -11,7 +11,7 @@ from activations.units import Site, Unit
 from analyses.alignment import AnyHypothesis, Target, ask, refuse_classes
 from analyses.errors import AnalysisError
 from analyses.level_counts import LevelCounts, auc_from_counts
-from analyses.levels import are_finite, to_levels
+from analyses.levels import to_levels
 from analyses.logistic import Batch, Linear, fit_logistic, fit_ridge
 from analyses.moments import Moments
 from analyses.splits import TEST, TRAIN
@@ -228,10 +228,10 @@ class _Probing:
                 ],
                 axis=1,
             )
+            if not np.isfinite(logits).all():
+                raise AnalysisError(_NOT_NUMBERS)
             levels = np.empty(logits.T.shape, np.uint16)
             to_levels(logits, levels)
-            if not are_finite(levels):
-                raise AnalysisError(_NOT_NUMBERS)
             logit_counts.update(levels, y)
             for label in (0, 1):
                 said = (logits[y == label] > 0).sum(0)

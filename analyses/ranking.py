@@ -28,7 +28,7 @@ class RankedUnit:
     Attributes:
         unit: Which one.
         score: What orders the ranking, from training characters only, by the ranking's method; see `methods.METHODS`.
-            A unit that never changes stands last, with 0 or NaN.
+            By AUC and r, a unit that never changes stands last, with 0 or NaN.
         held_out: The same on held-out characters, with what was chosen in training (a threshold, a direction, the means
             of classes); NaN if the method has none.
         raw: AUC in [0, 1], or Pearson's r in [−1, 1], on all characters. An AUC under .5 is a unit that is
@@ -189,8 +189,12 @@ def rank(
         found = measure(activations, targets, chosen, progress, exact=exact)
         marks = None
         if how.measure is not None and how.name != _measure_of(asked):
-            marks = how.measure(activations, asked, chosen, lambda n_chars: None)
-        shifted = shift(activations, targets, chosen, shifts, seed) if shifts else None
+            marks = how.measure(activations, asked, chosen, _forward(progress, source.selection.n_chars))
+        shifted = None
+        if shifts:
+            classes = classes_of(asked) if len(targets) > 1 else None
+            forward = _forward(progress, source.selection.n_chars)
+            shifted = shift(activations, asked, classes, chosen, shifts, seed, forward)
     return _ranking(asked, targets, found, chosen, seed, how, marks, shifted)
 
 
@@ -199,6 +203,7 @@ def rank_all(
     targets: Sequence[Target],
     *,
     sites: Collection[Site] | None = None,
+    exact: bool = False,
     seed: int = 0,
     progress: Progress = lambda done, total: None,
 ) -> list[Ranking]:
@@ -208,6 +213,7 @@ def rank_all(
         source: A recording or live activations.
         targets: Labels of its text; see `alignment.target`.
         sites: Where to look; None is everywhere.
+        exact: See `rank`.
         seed: Of the bootstrap.
         progress: Called with the characters done and their number.
 
@@ -220,11 +226,23 @@ def rank_all(
     asked = [_targets(ask(source, each), over_classes=False) for each in targets]
     chosen = sorted(source.sites if sites is None else sites)
     with source.rereadable(chosen) as activations:
-        found = iter(measure(activations, [each for own in asked for each in own], chosen, progress))
+        found = iter(measure(activations, [each for own in asked for each in own], chosen, progress, exact=exact))
     return [
         _ranking(each, own, [next(found) for _ in own], chosen, seed, method_for(None, each.kind), best_only=True)
         for each, own in zip(targets, asked, strict=True)
     ]
+
+
+def _forward(progress: Progress, total: int) -> Callable[[int], None]:
+    """Takes the characters that were read, and tells how many these are of so many; more than these are told as all."""
+    done = 0
+
+    def forward(n_chars: int) -> None:
+        nonlocal done
+        done = min(done + n_chars, total)
+        progress(done, total)
+
+    return forward
 
 
 def _measure_of(asked: Target) -> str:
@@ -385,6 +403,7 @@ def compare(
     methods: Sequence[str],
     *,
     sites: Collection[Site] | None = None,
+    exact: bool = False,
     seed: int = 0,
     progress: Progress = lambda done, total: None,
 ) -> list[Ranking]:
@@ -394,4 +413,7 @@ def compare(
         method_for(each, asked.kind)  # refused before anything is read
     chosen = sorted(source.sites if sites is None else sites)
     with source.rereadable(chosen) as activations:
-        return [rank(activations, asked, method=each, sites=chosen, seed=seed, progress=progress) for each in methods]
+        return [
+            rank(activations, asked, method=each, sites=chosen, exact=exact, seed=seed, progress=progress)
+            for each in methods
+        ]

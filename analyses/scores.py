@@ -21,6 +21,7 @@ from hypotheses.labels import Kind
 
 Progress = Callable[[int, int], None]
 _TABLE_BYTES = 1 << 29
+_SUMS_BYTES = 1 << 27
 _ROUNDING = 1e-12  # of a mean: what a unit that never changes scatters by
 
 
@@ -157,21 +158,20 @@ class _Asked:
 def spearman(
     source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
 ) -> dict[Site, tuple[NDArray[np.float64], ...]]:
-    """Spearman's rank correlation of each unit with a label, on training, test, and all characters; NaN if constant."""
+    """Spearman's rank correlation of each unit with a label, on training and on test characters; NaN if constant."""
     from scipy.stats import rankdata
 
     labels, parts = asked.labels.values, asked.parts_of_text
-    within, among_all = np.zeros(len(labels)), np.zeros(len(labels))
-    among_all[parts >= 0] = rankdata(labels[parts >= 0])
+    within = np.zeros(len(labels))
     for part in (TRAIN, TEST):
         within[parts == part] = rankdata(labels[parts == part])
-    joint = JointLabels(asked.split, asked.labels.missing, [within, among_all])
+    joint = JointLabels(asked.split, asked.labels.missing, [within])
     found: dict[Site, tuple[NDArray[np.float64], ...]] = {}
     for group in _columns(source, sorted(sites), 1):
         [sums] = _rank_sums(source, [joint], group, forward)
         for each, own in sums.items():
-            before = found.get(each.site, (np.empty(0),) * 3)
-            found[each.site] = tuple(map(np.append, before, (own.spearman(part) for part in (TRAIN, TEST, ALL))))
+            before = found.get(each.site, (np.empty(0), np.empty(0)))
+            found[each.site] = tuple(map(np.append, before, (own.spearman(part) for part in (TRAIN, TEST))))
     return found
 
 
@@ -218,14 +218,18 @@ def _in_one_pass(
     found: list[dict[Columns, _RankSums]] = [{} for _ in asked]
     for joint, sums in zip(asked, found, strict=True):
         rows = joint.rows(places)
-        for each, own in levels.items():
-            if own.dtype == np.uint16:
-                middles = reader.middle_levels(each)
-                added, ranked = ranks_at_once(own, rows.parts, rows.codes, len(rows.y), middles)
-            else:
-                added, ranked = ranks_by_sorting(own, rows.parts, rows.codes, len(rows.y))
-            sums[each] = _RankSums(joint, ranked)
-            sums[each].add(added, rows)
+        most_units = max(1, _SUMS_BYTES // (24 * len(rows.y)))
+        for columns, all_levels in levels.items():
+            for start in range(columns.start, columns.stop, most_units):
+                each = Columns(columns.site, start, min(start + most_units, columns.stop))
+                own = all_levels[start - columns.start : each.stop - columns.start]
+                if own.dtype == np.uint16:
+                    middles = reader.middle_levels(each)
+                    added, ranked = ranks_at_once(own, rows.parts, rows.codes, len(rows.y), middles)
+                else:
+                    added, ranked = ranks_by_sorting(own, rows.parts, rows.codes, len(rows.y))
+                sums[each] = _RankSums(joint, ranked)
+                sums[each].add(added, rows)
     return found
 
 
@@ -273,9 +277,8 @@ class _RankSums:
             self._others += others @ rows.y
 
     def spearman(self, part: int) -> NDArray[np.float64]:
-        """(n_units,) rank correlations with a label given as ranks, the first within parts, the second among all."""
-        sums = self._everywhere.of_label(1) if part == ALL else self._within.of_label(0).of(np.arange(2) == part)
-        total = sums.together(len(sums.n))
+        """(n_units,) rank correlations within a part, `TRAIN` or `TEST`, with a label that is given as ranks there."""
+        total = self._within.of_label(0).of(np.arange(2) == part)
         n, y = total.n[0], total.y[0]
         scatter = self._ranked.squares[:, part] * max(total.yy[0] - y * y / n, 0.0)
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -1,8 +1,7 @@
 """What chance does if the labels are shifted in a circle, which leaves both them and the units as they are."""
 
-import itertools
-from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, prange
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from activations.units import Site
 from analyses.alignment import Target
+from analyses.classes import Classes
 from analyses.columns import Columns, LevelReader, groups, most_at_once
 from analyses.errors import AnalysisError
 from analyses.level_counts import LevelCounts
@@ -35,17 +35,19 @@ class Shifted(NamedTuple):
 
 def shift(
     source: Source,
-    targets: Sequence[Target],
+    asked: Target,
+    classes: Classes | None,
     sites: Collection[Site],
     n_shifts: int,
     seed: int,
     forward: Callable[[int], None] = lambda n_chars: None,
 ) -> dict[Site, Shifted]:
-    """Correlate the ranks of units with labels, and with the labels shifted in a circle.
+    """Correlate the ranks of units with a label, and with the label shifted in a circle.
 
     Args:
         source: What to read.
-        targets: The label, or its classes, of which the one counts that a unit has most to do with.
+        asked: The label.
+        classes: Of the label, if not itself but that of its classes counts which a unit has most to do with.
         sites: Where to look.
         n_shifts: How many shifts, of at least a twentieth of the text.
         seed: Of the shifts.
@@ -60,7 +62,7 @@ def shift(
         raise AnalysisError(f"{n_chars:,} characters cannot be shifted in {n_shifts:,} ways; ask for fewer shifts")
     rng = np.random.default_rng(seed)
     steps = [0, *(nearest + rng.choice(n_chars - 2 * nearest, n_shifts, replace=False)).tolist()]
-    labels = np.stack([_twice(each) for each in targets])
+    labels = _Labels.numbers(asked) if classes is None else _Labels.classes(asked, classes)
     chosen = sorted(sites)
     sizes = [(site, source.sites[site]) for site in chosen]
     found: dict[Site, list[NDArray[np.float64]]] = {site: [] for site in chosen}
@@ -78,17 +80,51 @@ def shift(
     }
 
 
-def _twice(asked: Target) -> NDArray[np.float32]:
-    """(2 × n_used,) labels of the characters that are used, of mean 0 and size 1, 0 where they are missing; twice."""
-    labels, parts = asked.all_rows
-    there = parts >= 0
-    own = np.where(there, labels.astype(np.float64) - labels[there].mean(), 0.0)
-    size = np.sqrt((own**2).sum())
-    return np.tile(own / size if size > 0 else own, 2).astype(np.float32)
+class _Labels(NamedTuple):
+    """Labels of the characters that are used: numbers, or classes of which each is a label.
+
+    Attributes:
+        values: (n_used,) float32 numbers of mean 0 and size 1, 0 where they are missing; or int16 places in `there`,
+            the last one where the label is missing.
+        there: (n_classes, n_classes + 1) what each class is where the label is each of them, or missing; None of
+            numbers.
+    """
+
+    values: NDArray[Any]
+    there: NDArray[np.float32] | None
+
+    @classmethod
+    def numbers(cls, asked: Target) -> "_Labels":
+        labels, parts = asked.all_rows
+        there = parts >= 0
+        own = np.where(there, labels.astype(np.float64) - labels[there].mean(), 0.0)
+        return cls((own / np.sqrt((own**2).sum())).astype(np.float32), None)
+
+    @classmethod
+    def classes(cls, asked: Target, classes: Classes) -> "_Labels":
+        used, k = asked.selection, len(classes.names)
+        parts = asked.all_rows.parts
+        of = np.where(parts >= 0, classes.of[used.start : used.stop : used.every], k).astype(np.int16)
+        share = np.bincount(of, minlength=k + 1)[:k] / max((of < k).sum(), 1)
+        size = np.sqrt(np.maximum((of < k).sum() * share * (1 - share), 1e-12))
+        there = np.zeros((k, k + 1))
+        there[:, :k] = (np.eye(k) - share[:, None]) / size[:, None]
+        return cls(of, there.astype(np.float32))
+
+    @property
+    def n_labels(self) -> int:
+        return 1 if self.there is None else len(self.there)
+
+    def shifted(self, rows: NDArray[np.int64], steps: list[int]) -> Iterator[NDArray[np.float32]]:
+        """Each label, (n_steps, n_rows), of characters so many steps on."""
+        own = np.empty((len(steps), len(rows)), self.values.dtype)
+        for line, step in enumerate(steps):
+            np.take(self.values, rows + step, out=own[line], mode="wrap")
+        yield from [own] if self.there is None else (values[own] for values in self.there)
 
 
 def _correlate(
-    source: Source, group: list[Columns], labels: NDArray[np.float32], steps: list[int], forward: Callable[[int], None]
+    source: Source, group: list[Columns], labels: _Labels, steps: list[int], forward: Callable[[int], None]
 ) -> dict[Columns, NDArray[np.float64]]:
     """(n_units, n_labels, n_steps) correlations of ranks with labels so many characters on."""
     reader, n_chars = LevelReader.of(source), source.selection.n_chars
@@ -98,19 +134,17 @@ def _correlate(
         for each, own in counts.items():
             own.update(levels[each], np.zeros(len(places), np.int8))
     ranks = {each: _rank(own.counts[..., 0]) for each, own in counts.items()}
-    sums = {each: np.zeros((each.n_units, len(labels), len(steps))) for each in group}
+    sums = {each: np.zeros((each.n_units, labels.n_labels, len(steps))) for each in group}
     for places, levels in kept or reader.tiles(source, group, forward):
         rows = (places - source.selection.start) // source.selection.every
         for start in range(0, len(places), _CHARS_AT_ONCE):
             tile = slice(start, start + _CHARS_AT_ONCE)
-            own_rows = rows[tile]
-            y = np.empty((len(labels) * len(steps), len(own_rows)), np.float32)
-            for line, (label, step) in enumerate(itertools.product(labels, steps)):
-                np.take(label, own_rows + step, out=y[line])
-            for each in group:
-                x = np.empty((each.n_units, len(own_rows)), np.float32)
-                _look_up(levels[each][:, tile], ranks[each], x)
-                sums[each] += (x @ y.T).reshape(sums[each].shape)
+            x = {each: np.empty((each.n_units, len(rows[tile])), np.float32) for each in group}
+            for each, into in x.items():
+                _look_up(levels[each][:, tile], ranks[each], into)
+            for place, y in enumerate(labels.shifted(rows[tile], steps)):
+                for each, own_x in x.items():
+                    sums[each][:, place] += own_x @ y.T
     return sums
 
 

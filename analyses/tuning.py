@@ -11,7 +11,8 @@ from analyses.classes import Classes
 from analyses.splits import TEST, TRAIN
 
 _LEAST_WAVE = 0.5  # of the variance of the curve, that a wave has to explain
-_FEWEST_PLACES = 8
+_FEWEST_PLACES = 24
+_LEAST_SURE = 100  # times the variance that chance gives it, if characters were independent
 _N_PERIODS = 400
 
 
@@ -81,11 +82,13 @@ def tune(values: NDArray[np.float64], asked: Target, classes: Classes) -> Tuning
         deviations=deviations,
         n=n,
         eta2=float(1 - missed / scatter) if scatter > 0 else float("nan"),
-        period=_period(classes.middles, means, n) if asked.kind == "numeric" else None,
+        period=_period(classes.middles, means, deviations, n) if asked.kind == "numeric" else None,
     )
 
 
-def _period(places: NDArray[np.float64], means: NDArray[np.float64], n: NDArray[np.int64]) -> float | None:
+def _period(
+    places: NDArray[np.float64], means: NDArray[np.float64], deviations: NDArray[np.float64], n: NDArray[np.int64]
+) -> float | None:
     """Of the wave that fits a curve best, if that is most of what a line leaves, and goes round at least twice."""
     there = n > 0
     x, y, weights = places[there], means[there], np.sqrt(n[there])
@@ -103,5 +106,7 @@ def _period(places: NDArray[np.float64], means: NDArray[np.float64], n: NDArray[
         return None
     periods = 1 / np.linspace(1 / longest, 1 / shortest, _N_PERIODS)
     rests = [missed(np.sin(2 * np.pi * x / period), np.cos(2 * np.pi * x / period)) for period in periods]
-    best = int(np.argmin(rests))
-    return float(periods[best]) if rests[best] < (1 - _LEAST_WAVE) * missed() else None
+    best, of_line = int(np.argmin(rests)), missed()
+    chance = float((n[there] * deviations[there] ** 2).sum() / n[there].sum())
+    is_wave = rests[best] < (1 - _LEAST_WAVE) * of_line and of_line - rests[best] > _LEAST_SURE * chance
+    return float(periods[best]) if is_wave else None

@@ -37,10 +37,12 @@ def random_model(text: str, seed: int = 0, *, gain: float = 1.0, **config: str |
 class Arrays:
     """A source of activations that are at hand, of a text that says nothing."""
 
-    def __init__(self, values: Mapping[Site, NDArray[Any]], text: str | None = None) -> None:
+    def __init__(
+        self, values: Mapping[Site, NDArray[Any]], text: str | None = None, selection: Selection | None = None
+    ) -> None:
         n_chars = len(next(iter(values.values())))
         self.corpus = Corpus.from_texts([text or "a" * n_chars])
-        self.selection = Selection.of(n_chars)
+        self.selection = selection or Selection.of(n_chars)
         self.vocabulary = Vocabulary.of(["a"])
         self.sites = {site: array.shape[1] for site, array in values.items()}
         self._values = dict(values)
@@ -53,8 +55,10 @@ class Arrays:
     ) -> Iterator[Block]:
         """In blocks, the last first."""
         chosen = list(self.sites if sites is None else sites)
-        for start in reversed(range(0, len(self.corpus), n_chars)):
-            yield Block(0, start, {site: self._values[site][start : start + n_chars].copy() for site in chosen})
+        used, every = self.selection, self.selection.every
+        for start in reversed(range(used.start, used.stop, n_chars * every)):
+            rows = slice(start, min(start + n_chars * every, used.stop), every)
+            yield Block(0, start, {site: self._values[site][rows].copy() for site in chosen}, every=every)
 
     @contextmanager
     def rereadable(

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from planting import Arrays, drifting, in_runs
 
+from activations.selection import Selection
 from activations.units import Site, Unit
 from analyses.alignment import Target, of_labels
 from analyses.classes import classes_of
@@ -99,3 +100,41 @@ def test_units_that_cannot_be_explained_are_refused(rng: np.random.Generator, un
     values = np.stack([rng.normal(size=N_CHARS), np.zeros(N_CHARS)], axis=1)
     with pytest.raises(AnalysisError, match=message):
         explain(Arrays({HIDDEN: values}), unit, [])
+
+
+def test_a_part_of_a_text_is_explained_as_that_part_alone(rng: np.random.Generator) -> None:
+    """With a selection in the middle of the text, every third character of it."""
+    inside = in_runs(rng, N_CHARS, 30)
+    values = (2 * inside + rng.normal(size=N_CHARS))[:, None].astype(np.float32)
+    source = Arrays({HIDDEN: values}, selection=Selection(3000, 15_000, 3))
+    asked = of_labels(source.corpus, "inside", Labels(inside, "binary"), selection=source.selection)
+    found = explain(source, Unit(HIDDEN, 0), [asked])
+    share = inside.var() * 4 / (inside.var() * 4 + 1)
+    assert found.explained == pytest.approx(share, abs=0.05)
+    assert found.tunings[0].n.sum() == 4000
+    assert all(3000 <= each.place < 15_000 for each in (*found.most, *found.least))
+
+
+def test_a_wave_explains_a_unit_among_many_weak_labels(rng: np.random.Generator) -> None:
+    position = np.arange(N_CHARS) % 70.0
+    weak = {f"weak {n}": in_runs(rng, N_CHARS, 30) for n in range(20)}
+    values = 2 * np.sin(2 * np.pi * (position + 1.7) / 7) + rng.normal(size=N_CHARS)
+    values = (values + 0.1 * np.sum(list(weak.values()), axis=0))[:, None].astype(np.float32)
+    source = Arrays({HIDDEN: values})
+    targets = [labelled(source, *each) for each in (weak | {"position": position}).items()]
+    found = explain(source, Unit(HIDDEN, 0), targets)
+    assert found.answers[0].hypothesis == "position" and found.explained > 0.6
+    assert found.tunings[0].eta2 == pytest.approx(found.answers[0].adds, abs=0.01)
+    assert found.tunings[0].period == pytest.approx(7, abs=0.15)
+
+
+@pytest.mark.parametrize("n_places", [8, 10, 16, 24, 40, 64])
+def test_noise_and_steps_are_no_waves(n_places: int) -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        position = np.minimum(rng.geometric(0.1, N_CHARS), n_places) - 1.0
+        source = Arrays({HIDDEN: np.zeros((N_CHARS, 1), np.float32)})
+        asked = labelled(source, "position", position)
+        noise = drifting(rng, N_CHARS, 1, 10)[:, 0].astype(np.float64)
+        for signal in (0.0, 3.0 * (position > 0), 3.0 * (position < 2)):
+            assert tune(noise + signal, asked, classes_of(asked)).period is None

@@ -1,4 +1,4 @@
-"""Levels are in order, and AUCs of their counts equal a reference, however the rows are cut and merged."""
+"""Levels are in order, and AUCs of their counts equal a reference, however the rows are cut."""
 
 import numpy as np
 import pytest
@@ -21,12 +21,11 @@ def levels_of(values: NDArray[np.floating], bins: Bins | None = None) -> NDArray
 
 
 def aucs(values: NDArray[np.floating], labels: NDArray[np.bool_], cuts: list[int]) -> NDArray[np.float64]:
-    """By two counts that are updated in blocks and then merged."""
-    counts = LevelCounts(2, values.shape[1]), LevelCounts(2, values.shape[1])
-    for number, (x, y) in enumerate(zip(np.split(values, cuts), np.split(labels, cuts), strict=True)):
-        counts[number % 2].update(levels_of(x), y.astype(np.int8))
-    counts[0].merge(counts[1])
-    return np.asarray(auc_from_counts(counts[0].counts[..., 1], counts[0].counts[..., 0]))
+    """By counts that are updated in blocks."""
+    counts = LevelCounts(2, values.shape[1])
+    for x, y in zip(np.split(values, cuts), np.split(labels, cuts), strict=True):
+        counts.update(levels_of(x), y.astype(np.int8))
+    return np.asarray(auc_from_counts(counts.counts[..., 1], counts.counts[..., 0]))
 
 
 @given(seed=seeds, decimals=st.integers(0, 3), cuts=st.lists(st.integers(0, 300), max_size=4).map(sorted))

@@ -11,6 +11,7 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import balanced_accuracy_score, f1_score, jaccard_score, mutual_info_score, r2_score
 
+from activations.selection import Selection
 from activations.units import Site
 from analyses import columns
 from analyses.alignment import target
@@ -191,6 +192,24 @@ def test_every_method_has_its_order_and_scores_in_all_units(planted: Planted, ki
         scores = [each.score for each in found.units]
         assert (found.method, scores) == (name, sorted(scores, reverse=True))
         assert np.isfinite([(each.score, each.raw, each.test, each.low, each.p, each.q) for each in found.units]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, kind) for name, method in METHODS.items() for kind in method.kinds if "weight" not in name],
+)
+def test_a_part_of_a_text_is_ranked_as_a_text_of_that_part(planted: Planted, name: str, kind: str) -> None:
+    """With a selection in the middle; stretches, missing labels, shifts and all."""
+    start, stop = 4000, 16_000
+    labels: NDArray[np.generic] = np.where(planted.missing, None, planted.labels(kind))  # type: ignore[call-overload]
+    selected = Arrays(planted.values, selection=Selection(start, stop, 1))
+    alone = Arrays({site: values[start:stop] for site, values in planted.values.items()})
+    one = rank(selected, lambda text: labels.tolist(), method=name, shifts=19)
+    other = rank(alone, lambda text: labels[start:stop].tolist(), method=name, shifts=19)
+    for left, right in zip(one.units, other.units, strict=True):
+        assert left.unit == right.unit
+        for field in ("score", "held_out", "raw", "test", "low", "high", "p", "q", "p_shift", "p_max"):
+            assert getattr(left, field) == pytest.approx(getattr(right, field), abs=1e-9, nan_ok=True), field
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def rank(
     sites: SitesOption = None,
     layer: Annotated[int | None, Option(help="Only this layer, from 0.", show_default=False)] = None,
     shifts: Annotated[
-        int, Option(min=0, help="How often to shift the labels in a circle, to see what chance does: p_shift, p_max.")
+        int, Option(min=0, help="How often to shift the labels of one hypothesis in a circle, to see what chance does.")
     ] = 99,
     exact: Annotated[
         bool, Option("--exact", help="Exact AUCs of activations in float32, too, by sorting them; slower.")
@@ -103,7 +103,7 @@ def rank(
         with progress(f"ranking for {hypothesis or 'all hypotheses'}") as report:
             if hypothesis is None:
                 asked, reasons = ask_all(source, language, no_cache, lag)
-                rankings = rank_all(source, asked, sites=chosen, progress=report)
+                rankings = rank_all(source, asked, sites=chosen, exact=exact, progress=report)
             else:
                 target = ask(source, hypothesis, language, no_cache, lag)
                 if compare is None:
@@ -114,7 +114,7 @@ def rank(
                     ]
                 else:
                     methods = [each.strip() for each in compare.split(",")]
-                    rankings = compare_methods(source, target, methods, sites=chosen, progress=report)
+                    rankings = compare_methods(source, target, methods, sites=chosen, exact=exact, progress=report)
     if hypothesis is None:
         _show_all(rankings, reasons, as_json)
         return

@@ -91,6 +91,7 @@ def ask(source: "Source", hypothesis: str, language: str | None, no_cache: bool,
 
 def ask_all(source: "Source", language: str | None, no_cache: bool, lag: int) -> tuple[list["Target"], dict[str, str]]:
     """The labels of every hypothesis that can be asked, and why the others cannot, by name."""
+    from analyses.classes import classes_of
     from analyses.errors import AnalysisError
     from hypotheses.errors import HypothesisError
     from hypotheses.registry import registered
@@ -100,7 +101,10 @@ def ask_all(source: "Source", language: str | None, no_cache: bool, lag: int) ->
         if each.parameters.required:
             continue
         try:
-            asked.append(ask(source, name, language, no_cache, lag))
+            found = ask(source, name, language, no_cache, lag)
+            if found.kind == "categorical":
+                classes_of(found)  # or there are too many
+            asked.append(found)
         except (AnalysisError, HypothesisError) as error:
             reasons[name] = str(error)
     if not asked:
