@@ -1,6 +1,6 @@
 """The ranks of units' levels, of which AUCs are made: levels are counted first, and then ranks added up."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import get_num_threads, njit, prange
@@ -14,6 +14,8 @@ ALL = 2  # where what is of training characters has the place TRAIN, and what is
 SHARED = 2  # where the sums are of how many other characters have the level
 N_GROUPS = len(PARTS) + 1  # with one that is empty, so that what belongs to a level lies in one line of the cache
 _OTHERS = 3  # where ranks are, how many other characters have the level
+_NONE = 4  # of these columns
+_LONG = 6  # characters, that pay for a loop of their own
 
 
 class Ranked(NamedTuple):
@@ -71,7 +73,7 @@ class Ranks:
         """
         counts_of_one = counted.counts[0].sum(axis=0, dtype=np.int64)  # every unit has a value at every character
         n = np.array([counts_of_one[TRAIN], counts_of_one[TEST], counts_of_one.sum()])
-        self._n_sums = 2 if middle_levels is None else 3
+        self._share_levels = middle_levels is not None
         self._tables = counted.counts
         self.ranked = Ranked(n, *_to_ranks(counted.counts, _or_none(middle_levels, len(counted.counts)), n))
 
@@ -79,9 +81,11 @@ class Ranks:
         self, levels: NDArray[np.uint16], parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int
     ) -> NDArray[np.int64]:
         """Add up the ranks of characters that have the same code; see `ranks_at_once`."""
-        sums = np.zeros((self._n_sums, len(levels), n_codes), np.int64)
-        _add_up(levels, parts, codes, self._tables, self.ranked.n, sums)
-        return sums
+        spans = _Spans.of(parts, codes, n_codes)
+        sums = spans.no_sums(len(levels), share_levels=self._share_levels)
+        starts, stops, columns, codes_of_spans = spans.to_add(len(sums))
+        _add_up(levels, starts, stops, columns, codes_of_spans, self._tables, sums)
+        return spans.centred(sums, self.ranked.n)
 
 
 def ranks_at_once(
@@ -104,16 +108,82 @@ def ranks_at_once(
         (2, n_units, n_codes) sums of the ranks among the characters of their part, 0 if it is neither training nor
         test; and of the ranks among all. If levels may be shared, a third one of how many others have the level.
     """
-    n = np.array([(parts == TRAIN).sum(), (parts == TEST).sum(), (parts >= 0).sum()])
-    sums = np.zeros((2 if middle_levels is None else 3, len(levels), n_codes), np.int64)
+    spans = _Spans.of(parts, codes, n_codes)
+    n = spans.n
+    sums = spans.no_sums(len(levels), share_levels=middle_levels is not None)
     ends = levels.min(axis=1).astype(np.int64), levels.max(axis=1).astype(np.int64)
     middles = _or_none(middle_levels, len(levels))
-    ties, squares = _at_once(levels, parts, codes, *ends, middles, n, sums, 4 * get_num_threads())
-    return sums, Ranked(n, ties, squares)
+    (first, last), (starts, stops, columns, own_codes) = ends, spans.to_add(len(sums))
+    n_shares = 4 * get_num_threads()
+    ties, squares = _at_once(
+        levels, first, last, middles, n, *spans.runs, starts, stops, columns, own_codes, sums, n_shares
+    )
+    return spans.centred(sums, n), Ranked(n, ties, squares)
 
 
 def _or_none(middle_levels: NDArray[np.int64] | None, n_units: int) -> NDArray[np.int64]:
     return np.full(n_units, -1) if middle_levels is None else middle_levels
+
+
+_Runs = tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]
+
+
+class _Spans(NamedTuple):
+    """Characters side by side that are added up in one go. All are unsigned, which saves a test at each look-up.
+
+    Attributes:
+        runs: Where the characters of one part start and stop, and which part.
+        spans: The same of the characters that also have one code, if codes change seldom; or else the runs.
+        codes: (n_spans,) or (n_chars,) the code of each.
+        n_of_codes: (n_parts, n_codes) how many characters of each part have a code.
+    """
+
+    runs: _Runs
+    spans: _Runs
+    codes: NDArray[np.uint32]
+    n_of_codes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int) -> "_Spans":
+        runs = _runs(parts, parts[1:] != parts[:-1])
+        spans = _runs(parts, (parts[1:] != parts[:-1]) | (codes[1:] != codes[:-1]))
+        are_long = _LONG * len(spans[0]) < len(parts)
+        own_codes = codes[spans[0].astype(np.int64)] if are_long else codes
+        n_of_codes = np.stack([np.bincount(codes[parts == part], minlength=n_codes) for part in PARTS])
+        return cls(runs, spans if are_long else runs, own_codes.astype(np.uint32), n_of_codes)
+
+    @property
+    def n(self) -> NDArray[np.int64]:
+        """(3,) characters in the training part, in the test part, and in all."""
+        of_parts = self.n_of_codes.sum(axis=1)
+        return np.array([of_parts[TRAIN], of_parts[TEST], of_parts.sum()])
+
+    def no_sums(self, n_units: int, *, share_levels: bool) -> NDArray[np.uint64]:
+        """Where sums are added up; see `ranks_at_once`."""
+        return np.zeros((2 + share_levels, n_units, self.n_of_codes.shape[1]), np.uint64)
+
+    def to_add(self, n_sums: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """The spans, the column of a table that belongs to each sum of each span, or none, and the codes."""
+        starts, stops, parts = self.spans
+        own = np.where(parts == GAP, _NONE, parts)
+        columns = np.stack([own, np.full_like(own, ALL), np.full_like(own, _OTHERS)])[:n_sums]
+        return starts, stops, columns, self.codes
+
+    def centred(self, sums: NDArray[np.uint64], n: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The sums of the ranks, of which tables hold n more for each character."""
+        found = sums.view(np.int64)
+        found[0] -= self.n_of_codes[TRAIN] * n[TRAIN] + self.n_of_codes[TEST] * n[TEST]
+        found[1] -= self.n_of_codes.sum(axis=0) * n[ALL]
+        return found
+
+
+def _runs(parts: NDArray[np.int8], change: NDArray[np.bool_]) -> _Runs:
+    """Where runs start and stop, and their parts, but for those of characters that are left out."""
+    borders = np.concatenate([[0], np.flatnonzero(change) + 1, [len(parts)]])
+    starts, stops = borders[:-1], borders[1:]
+    kept = parts[starts] >= 0
+    first, last, own = (each[kept].astype(np.uint64) for each in (starts, stops, parts[starts]))
+    return first, last, own
 
 
 def ranks_by_sorting(
@@ -162,68 +232,86 @@ def _add_sorted(
 
 
 @njit(cache=True)
-def _count(levels: NDArray[np.uint16], parts: NDArray[np.int8], table: NDArray[np.uint32]) -> None:
+def _count(
+    levels: NDArray[np.uint16],
+    starts: NDArray[np.uint64],
+    stops: NDArray[np.uint64],
+    parts: NDArray[np.uint64],
+    table: NDArray[np.uint32],
+) -> None:
     """How often a unit has each level."""
-    for t in range(len(levels)):
-        if parts[t] >= 0:
-            table[levels[t], parts[t]] += 1
+    for run in range(len(starts)):
+        for t in range(starts[run], stops[run]):
+            table[levels[t], parts[run]] += np.uint32(1)
 
 
 @njit(cache=True)
 def _rank(table: NDArray[np.uint32], middle: int, n: NDArray[np.int64], squares: NDArray[np.float64]) -> float:
     """Put twice the mid-ranks less 1 where counts were, and how many others have a level where none were counted.
 
+    What stands where there is no character means nothing.
+
     Args:
         table: (n_levels, n_groups) how often a unit has each level.
-        middle: The place in it of the level of which all values are equal.
+        middle: The place in it of the level of which all values are equal; negative if there is none.
         n: Characters in each part.
-        squares: (3,) for the sums of squares of the ranks.
+        squares: (3,) for the sums of squares of the ranks. Of n characters that differ they are n (n² − 1) / 3, and c
+            that are alike take c (c² − 1) / 3 off.
 
     Returns:
         How many others have the level of each character, summed.
     """
-    ties = 0.0
-    train, test, every = np.int64(0), np.int64(0), np.int64(0)  # characters with lower levels
-    for part in range(3):  # if no two characters had the same level
-        squares[part] = np.float64(n[part]) * (np.float64(n[part]) ** 2 - 1) / 3
+    has_middle = 0 <= middle < len(table)
+    alone = np.float64(table[middle, TRAIN] + table[middle, TEST] + table[middle, GAP]) if has_middle else 0.0
+    train, test, every = np.uint32(0), np.uint32(0), np.uint32(0)  # characters with lower levels
+    ties, of_train, of_test, of_all = 0.0, 0.0, 0.0, 0.0
     for level in range(len(table)):
-        in_train, in_test = np.int64(table[level, TRAIN]), np.int64(table[level, TEST])
-        in_all = in_train + in_test + np.int64(table[level, GAP])
-        if in_all > 0:
-            table[level, TRAIN] = 2 * train + in_train
-            table[level, TEST] = 2 * test + in_test
-            table[level, ALL] = 2 * every + in_all
-            others = in_all - 1 if level != middle else 0  # which no value shares
-            table[level, _OTHERS] = others
-            ties += np.float64(in_all) * others
-            if in_all > 1:  # characters with the same level have the mean of their ranks
-                squares[TRAIN] -= np.float64(in_train) * (np.float64(in_train) ** 2 - 1) / 3
-                squares[TEST] -= np.float64(in_test) * (np.float64(in_test) ** 2 - 1) / 3
-                squares[ALL] -= np.float64(in_all) * (np.float64(in_all) ** 2 - 1) / 3
-            train, test, every = train + in_train, test + in_test, every + in_all
+        in_train, in_test = table[level, TRAIN], table[level, TEST]
+        in_all = in_train + in_test + table[level, GAP]
+        table[level, TRAIN] = 2 * train + in_train
+        table[level, TEST] = 2 * test + in_test
+        table[level, ALL] = 2 * every + in_all
+        table[level, _OTHERS] = in_all - np.uint32(1)
+        train, test, every = train + in_train, test + in_test, every + in_all
+        a, b, c = np.float64(in_train), np.float64(in_test), np.float64(in_all)
+        ties += c * (c - 1)
+        of_train, of_test, of_all = of_train + a * (a * a - 1), of_test + b * (b * b - 1), of_all + c * (c * c - 1)
+    for part, alike in ((TRAIN, of_train), (TEST, of_test), (ALL, of_all)):
+        m = np.float64(n[part])
+        squares[part] = (m * (m * m - 1) - alike) / 3
+    if has_middle:
+        ties -= alone * (alone - 1)
+        table[middle, _OTHERS] = 0
     return ties
 
 
 @njit(cache=True)
 def _add(
     levels: NDArray[np.uint16],
-    parts: NDArray[np.int8],
-    codes: NDArray[np.int64],
+    starts: NDArray[np.uint64],
+    stops: NDArray[np.uint64],
+    columns: NDArray[np.uint64],
+    codes: NDArray[np.uint32],
     table: NDArray[np.uint32],
-    n: NDArray[np.int64],
     unit: int,
-    sums: NDArray[np.int64],
+    sums: NDArray[np.uint64],
 ) -> None:
-    """Add up the ranks of a unit."""
-    share_levels = len(sums) > SHARED
-    for t in range(len(levels)):
-        part, level, code = parts[t], levels[t], codes[t]
-        if part >= 0:
-            sums[1, unit, code] += np.int64(table[level, ALL]) - n[ALL]
-            if part < ALL:
-                sums[0, unit, code] += np.int64(table[level, part]) - n[part]
-            if share_levels:
-                sums[SHARED, unit, code] += table[level, _OTHERS]
+    """Add up columns of a unit's table."""
+    is_one_code = len(codes) < len(levels)  # each span, and not each character, has a code
+    for k in range(len(sums)):
+        own = sums[k, unit]
+        for span in range(len(starts)):
+            column = columns[k, span]
+            if column == _NONE:
+                continue
+            if is_one_code:
+                added = np.uint64(0)
+                for t in range(starts[span], stops[span]):
+                    added += table[levels[t], column]
+                own[codes[span]] += added
+            else:
+                for t in range(starts[span], stops[span]):
+                    own[codes[t]] += table[levels[t], column]
 
 
 @njit(parallel=True, cache=True)
@@ -239,26 +327,32 @@ def _to_ranks(
 @njit(parallel=True, cache=True)
 def _add_up(
     levels: NDArray[np.uint16],
-    parts: NDArray[np.int8],
-    codes: NDArray[np.int64],
+    starts: NDArray[np.uint64],
+    stops: NDArray[np.uint64],
+    columns: NDArray[np.uint64],
+    codes: NDArray[np.uint32],
     tables: NDArray[np.uint32],
-    n: NDArray[np.int64],
-    sums: NDArray[np.int64],
+    sums: NDArray[np.uint64],
 ) -> None:
     for unit in prange(len(levels)):
-        _add(levels[unit], parts, codes, tables[unit], n, unit, sums)
+        _add(levels[unit], starts, stops, columns, codes, tables[unit], unit, sums)
 
 
 @njit(parallel=True, cache=True)
 def _at_once(
     levels: NDArray[np.uint16],
-    parts: NDArray[np.int8],
-    codes: NDArray[np.int64],
     first: NDArray[np.int64],
     last: NDArray[np.int64],
     middles: NDArray[np.int64],
     n: NDArray[np.int64],
-    sums: NDArray[np.int64],
+    run_starts: NDArray[np.uint64],
+    run_stops: NDArray[np.uint64],
+    run_parts: NDArray[np.uint64],
+    starts: NDArray[np.uint64],
+    stops: NDArray[np.uint64],
+    columns: NDArray[np.uint64],
+    codes: NDArray[np.uint32],
+    sums: NDArray[np.uint64],
     n_shares: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Unit by unit, so that a table stays in the cache from the first count to the last sum."""
@@ -269,7 +363,7 @@ def _at_once(
         for unit in range(share, n_units, n_shares):
             for level in range(first[unit], last[unit] + 1):
                 table[level] = 0
-            _count(levels[unit], parts, table)
+            _count(levels[unit], run_starts, run_stops, run_parts, table)
             ties[unit] = _rank(table[first[unit] : last[unit] + 1], middles[unit] - first[unit], n, squares[unit])
-            _add(levels[unit], parts, codes, table, n, unit, sums)
+            _add(levels[unit], starts, stops, columns, codes, table, unit, sums)
     return ties, squares
