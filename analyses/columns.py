@@ -144,7 +144,7 @@ class LevelReader:
             AnalysisError: If an activation is not a number.
         """
         sites = sorted({each.site for each in columns})
-        self._find_bins(source, [site for site in sites if site in self.wide])
+        self.find_bins(source, sites)
         dtypes = {each: source.dtype(each.site) if exact and each.site in self.wide else np.uint16 for each in columns}
         shape = n_at_once + _PADDING
         room = {each: np.empty((each.n_units, shape), dtypes[each])[:, :n_at_once] for each in columns}
@@ -161,11 +161,18 @@ class LevelReader:
                     self._take(each, block.values[each.site][rows, each.units], levels[:, where])
                 first, n_filled = first + n_taken, n_filled + n_taken
                 if n_filled == n_at_once:
-                    yield places, room
+                    yield self._sound(places, room)
                     n_filled = 0
             progress(block.n_chars)
         if n_filled:
-            yield places[:n_filled], {each: levels[:, :n_filled] for each, levels in room.items()}
+            yield self._sound(places[:n_filled], {each: levels[:, :n_filled] for each, levels in room.items()})
+
+    def _sound(self, places: NDArray[np.int64], levels: dict[Columns, NDArray[Any]]) -> Tile:
+        """The tile, if values in float16 are numbers; those in float32 were looked at when their bins were found."""
+        for each, own in levels.items():
+            if each.site not in self.wide and not are_finite(own):
+                raise AnalysisError(not_numbers(each.site))
+        return places, levels
 
     def _take(self, columns: Columns, values: NDArray[np.floating], into: NDArray[Any]) -> None:
         if into.dtype != np.uint16:
@@ -173,12 +180,18 @@ class LevelReader:
             return
         bins = self._bins.get(columns.site)
         to_levels(values, into, None if bins is None else bins.of(columns.units))
-        if bins is None and not are_finite(into):
-            raise AnalysisError(not_numbers(columns.site))
 
-    def _find_bins(self, source: Source, sites: list[Site]) -> None:
-        """Bins for the units of sites in float32, from where the values of some characters lie."""
-        missing = [site for site in sites if site not in self._bins]
+    def lacking(self, sites: Collection[Site]) -> list[Site]:
+        """Those of some sites whose bins have still to be found, in a pass of its own."""
+        return [site for site in sites if site in self.wide and site not in self._bins]
+
+    def find_bins(self, source: Source, sites: Collection[Site], progress: Progress = lambda n_chars: None) -> None:
+        """Find bins for the units of sites in float32, from where the values of some characters lie.
+
+        Raises:
+            AnalysisError: If an activation is not a number.
+        """
+        missing = self.lacking(sites)
         if not missing:
             return
         samples: dict[Site, list[NDArray[np.float32]]] = {site: [] for site in missing}
@@ -186,9 +199,11 @@ class LevelReader:
         for block in source.blocks(missing):
             rows = slice(-source.selection.row(block.start) % every, None, every)
             for site, sample in samples.items():
-                if not np.isfinite(block.values[site].sum(dtype=np.float64)):
+                extremes = block.values[site].min(), block.values[site].max()  # either is NaN if any value is
+                if not np.isfinite(extremes).all():
                     raise AnalysisError(not_numbers(site))
                 sample.append(block.values[site][rows].astype(np.float32))
+            progress(block.n_chars)
         self._bins |= {site: Bins.around(np.concatenate(sample)) for site, sample in samples.items()}
 
 

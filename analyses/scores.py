@@ -73,8 +73,11 @@ def measure(
     binary, numeric = (_alike(targets, kind) for kind in ("binary", "numeric"))
     columns = _columns(source, chosen, len(binary), exact=exact)
     n_readings = 1 if exact or most_at_once(source.selection.n_chars) else 2
-    n_passes = len({split for split, _ in numeric}) + bool(binary) * n_readings * len(columns)
+    reader = LevelReader.of(source)
+    of_bins = reader.lacking(chosen) if binary else []
+    n_passes = len({split for split, _ in numeric}) + bool(of_bins) + bool(binary) * n_readings * len(columns)
     step = _Steps(progress, n_passes * source.selection.n_chars)
+    reader.find_bins(source, of_bins, step.forward)
     found: dict[int, dict[Site, Scores]] = {}
     if binary:
         joint = [_joint([targets[place] for place in places]) for places in binary.values()]

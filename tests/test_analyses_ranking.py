@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from planting import PLANTED, Arrays, random_model
 from sklearn.metrics import roc_auc_score
 
@@ -118,12 +119,13 @@ def test_a_recording_and_the_live_source_rank_alike(code_text: str, tmp_path: Pa
 def test_little_memory_means_more_passes_and_the_same_ranking(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Recording(planted) as recording:
         whole = rank(recording, "in_quotes")
+    with Recording(planted) as recording:
         monkeypatch.setattr(columns, "_KEPT_BYTES", 0)
         monkeypatch.setattr(scores, "_TABLE_BYTES", 8 * LevelCounts.n_bytes(N_GROUPS, 1))
         done: list[tuple[int, int]] = []
         few = rank(recording, "in_quotes", progress=lambda *step: done.append(step))
         assert repr(few.units) == repr(whole.units)  # to the last bit; where there is no interval, NaN is not NaN
-    assert done[-1] == (6 * len(recording.corpus), 6 * len(recording.corpus))
+    assert done[-1] == (7 * len(recording.corpus), 7 * len(recording.corpus))  # one pass for the bins
     assert done == sorted(done)
 
 
@@ -182,6 +184,20 @@ def test_a_unit_that_never_changes_has_no_p(rng: np.random.Generator) -> None:
     last = rank(Arrays({Site(0, "cell"): values}), lambda text: np.arange(30_000) % 70).units[-1]
     assert last.unit.index == 0
     assert np.isnan([last.raw, last.p, last.q, last.n_effective]).all()
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("exact", [False, True])
+def test_one_activation_that_is_no_number_is_refused(
+    rng: np.random.Generator, dtype: type, odd: float, exact: bool
+) -> None:
+    values: NDArray[np.floating] = rng.normal(size=(30_000, 3)).astype(dtype)
+    values[12_345, 1] = odd
+    for labels in (np.arange(30_000) % 70, np.arange(30_000) % 70 > 30):
+        source = Arrays({Site(0, "cell"): values})
+        with pytest.raises(AnalysisError, match="some activations of 0/cell are not numbers"):
+            rank(source, lambda text, labels=labels: labels, exact=exact)
 
 
 def test_activations_that_are_no_numbers_are_refused(code_text: str) -> None:

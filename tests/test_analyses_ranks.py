@@ -141,6 +141,7 @@ def test_auc_in_bins_keeps_its_bound_however_far_from_0(
     bins = Bins.around(values[::3])
     levels = levels_of(values, bins)
     ranks = ranks_of(levels, parts, [], bins)
+    assert ranks.ranked.n.tolist() == [5000, 0, 5000]
     _, everywhere, others = ranks_among(ranks, levels, parts)
     bound = ranks.ranked.auc_error(others @ labels.astype(np.float64), labels.sum())
     expected = [roc_auc_score(labels, column) for column in values.T]
