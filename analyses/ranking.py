@@ -182,20 +182,51 @@ def rank(
         AnalysisError: If its labels cannot be ranked for, or not by this method, or activations are not numbers.
     """
     asked = ask(source, hypothesis)
-    how = method_for(method, asked.kind)
+    [ranking] = _rank_by(source, asked, [method_for(method, asked.kind)], sites, exact, shifts, seed, progress)
+    return ranking
+
+
+def compare(
+    source: Source,
+    hypothesis: AnyHypothesis | Target,
+    methods: Sequence[str],
+    *,
+    sites: Collection[Site] | None = None,
+    exact: bool = False,
+    seed: int = 0,
+    progress: Progress = lambda done, total: None,
+) -> list[Ranking]:
+    """Rank units for one label by several methods, in their order; see `rank`."""
+    asked = ask(source, hypothesis)
+    return _rank_by(source, asked, [method_for(each, asked.kind) for each in methods], sites, exact, 0, seed, progress)
+
+
+def _rank_by(
+    source: Source,
+    asked: Target,
+    methods: Sequence[Method],
+    sites: Collection[Site] | None,
+    exact: bool,
+    shifts: int,
+    seed: int,
+    progress: Progress,
+) -> list[Ranking]:
     chosen = sorted(source.sites if sites is None else sites)
+    rankings = []
     with source.rereadable(chosen) as activations:
-        targets = _targets(asked, over_classes=how.over_classes)
+        targets = _targets(asked, over_classes=any(each.over_classes for each in methods))
         found = measure(activations, targets, chosen, progress, exact=exact)
-        marks = None
-        if how.measure is not None and how.name != _measure_of(asked):
-            marks = how.measure(activations, asked, chosen, _forward(progress, source.selection.n_chars))
-        shifted = None
-        if shifts:
-            classes = classes_of(asked) if len(targets) > 1 else None
-            forward = _forward(progress, source.selection.n_chars)
-            shifted = shift(activations, asked, classes, chosen, shifts, seed, forward)
-    return _ranking(asked, targets, found, chosen, seed, how, marks, shifted)
+        for how in methods:
+            n_own = len(_targets(asked, over_classes=how.over_classes))
+            marks, shifted = None, None
+            if how.measure is not None and how.name != _measure_of(asked):
+                marks = how.measure(activations, asked, chosen, _forward(progress, source.selection.n_chars))
+            if shifts:
+                classes = classes_of(asked) if n_own > 1 else None
+                forward = _forward(progress, source.selection.n_chars)
+                shifted = shift(activations, asked, classes, chosen, shifts, seed, forward)
+            rankings.append(_ranking(asked, targets[:n_own], found[:n_own], chosen, seed, how, marks, shifted))
+    return rankings
 
 
 def rank_all(
@@ -395,25 +426,3 @@ def _fewest_runs(asked: Target) -> int | None:
 
 def _n_runs(chosen: NDArray[np.bool_]) -> int:
     return int((np.diff(chosen, prepend=False) & chosen).sum())
-
-
-def compare(
-    source: Source,
-    hypothesis: AnyHypothesis | Target,
-    methods: Sequence[str],
-    *,
-    sites: Collection[Site] | None = None,
-    exact: bool = False,
-    seed: int = 0,
-    progress: Progress = lambda done, total: None,
-) -> list[Ranking]:
-    """Rank units for one label by several methods; see `rank`."""
-    asked = ask(source, hypothesis)
-    for each in methods:
-        method_for(each, asked.kind)  # refused before anything is read
-    chosen = sorted(source.sites if sites is None else sites)
-    with source.rereadable(chosen) as activations:
-        return [
-            rank(activations, asked, method=each, sites=chosen, exact=exact, seed=seed, progress=progress)
-            for each in methods
-        ]
