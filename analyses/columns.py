@@ -1,6 +1,6 @@
 """Levels unit by unit, for many characters at once, of what a source gives character by character."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -121,6 +121,15 @@ class LevelReader:
                 self._kept.clear()  # they were of other groups of the same units
             self._kept[asked] = tile
         return tile
+
+    def readings(
+        self, source: Source, columns: Collection[Columns], progress: Progress
+    ) -> Callable[[], Iterable[Tile]]:
+        """What goes through all characters each time it is called: in one tile that is read once, if that fits."""
+        if not most_at_once(self._n_chars):
+            return lambda: self.tiles(source, columns, progress)
+        tile = self.whole(source, columns, progress)
+        return lambda: [tile]
 
     def tiles(
         self,

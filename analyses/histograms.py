@@ -39,17 +39,17 @@ def histograms(
     """
     reader = LevelReader.of(source)
     parts = asked.parts_of_text
-    n_at_once = most_at_once(source.selection.n_chars)
-    for group in groups([(site, source.sites[site]) for site in sorted(sites)], n_at_once or _MOST_UNITS):
-        kept = [reader.whole(source, group, forward)] if n_at_once else None
+    most_units = most_at_once(source.selection.n_chars) or _MOST_UNITS
+    for group in groups([(site, source.sites[site]) for site in sorted(sites)], most_units):
+        tiles = reader.readings(source, group, forward)
         counts = {each: LevelCounts(1, each.n_units) for each in group}
-        for places, levels in kept or reader.tiles(source, group, forward):
+        for places, levels in tiles():
             training = np.where(parts[places] == TRAIN, 0, -1).astype(np.int8)
             for each, own in counts.items():
                 own.update(levels[each], training)
         bins = {each: _to_bins(own.counts[..., 0]) for each, own in counts.items()}
         found = {each: np.zeros((each.n_units, 2, N_BINS, len(classes.names)), np.int64) for each in group}
-        for places, levels in kept or reader.tiles(source, group, forward):
+        for places, levels in tiles():
             for each, table in found.items():
                 _count(levels[each], parts[places], classes.of[places], bins[each], table)
         yield from found.items()

@@ -127,15 +127,14 @@ def _correlate(
     source: Source, group: list[Columns], labels: _Labels, steps: list[int], forward: Callable[[int], None]
 ) -> dict[Columns, NDArray[np.float64]]:
     """(n_units, n_labels, n_steps) correlations of ranks with labels so many characters on."""
-    reader, n_chars = LevelReader.of(source), source.selection.n_chars
-    kept = [reader.whole(source, group, forward)] if most_at_once(n_chars) else None
+    tiles = LevelReader.of(source).readings(source, group, forward)
     counts = {each: LevelCounts(1, each.n_units) for each in group}
-    for places, levels in kept or reader.tiles(source, group, forward):
+    for places, levels in tiles():
         for each, own in counts.items():
             own.update(levels[each], np.zeros(len(places), np.int8))
     ranks = {each: _rank(own.counts[..., 0]) for each, own in counts.items()}
     sums = {each: np.zeros((each.n_units, labels.n_labels, len(steps))) for each in group}
-    for places, levels in kept or reader.tiles(source, group, forward):
+    for places, levels in tiles():
         rows = (places - source.selection.start) // source.selection.every
         for start in range(0, len(places), _CHARS_AT_ONCE):
             tile = slice(start, start + _CHARS_AT_ONCE)
