@@ -14,7 +14,7 @@ from activations.selection import Selection
 from activations.units import Site, Unit
 from activations.vocab import Vocabulary
 from analyses.alignment import Target, ask
-from analyses.classes import classes_of
+from analyses.classes import Classes, classes_of
 from analyses.errors import AnalysisError
 from analyses.ranking import RankedUnit, rank_all
 from analyses.significance import q_values
@@ -145,9 +145,11 @@ def explain(
     q = q_values(np.array([each.p for each in found]))
     found = [replace(each, q=float(own)) for each, own in zip(found, q, strict=True)]
     by_score = sorted(range(len(found)), key=lambda place: -np.nan_to_num(found[place].score, nan=-1.0))
-    alone = [tune(values, each, classes_of(each)).eta2 for each in asked]
-    candidates = sorted(range(len(asked)), key=lambda place: -np.nan_to_num(alone[place], nan=-1.0))[:_N_CANDIDATES]
-    chosen = _add_one_by_one(values, [asked[place] for place in candidates])
+    classes = [classes_of(each) for each in asked]
+    tunings = [tune(values, each, own) for each, own in zip(asked, classes, strict=True)]
+    candidates = sorted(range(len(asked)), key=lambda place: -np.nan_to_num(tunings[place].eta2, nan=-1.0))
+    candidates = candidates[:_N_CANDIDATES]
+    chosen = _add_one_by_one(values, [(asked[place], classes[place]) for place in candidates])
     adds = {candidates[place]: added for place, added in chosen}
     order = [*adds, *(place for place in by_score if place not in adds)]
     return Explanation(
@@ -161,7 +163,7 @@ def explain(
             )
             for place in order
         ),
-        tunings=tuple(tune(values, asked[place], classes_of(asked[place])) for place in adds),
+        tunings=tuple(tunings[place] for place in adds),
         most=_passages(source.corpus, values, n_passages),
         least=_passages(source.corpus, -values, n_passages, sign=-1),
     )
@@ -208,7 +210,7 @@ class _OneUnit:
         yield self
 
 
-def _add_one_by_one(values: NDArray[np.float64], targets: Sequence[Target]) -> list[tuple[int, float]]:
+def _add_one_by_one(values: NDArray[np.float64], targets: Sequence[tuple[Target, Classes]]) -> list[tuple[int, float]]:
     """The labels that explain a unit together, each the one that adds most to those before it, and how much.
 
     Chosen on training characters, of those that add something to held-out ones, where what they add is measured. Each
@@ -217,10 +219,10 @@ def _add_one_by_one(values: NDArray[np.float64], targets: Sequence[Target]) -> l
     """
     if not targets:
         return []
-    codes = [_codes(each) for each in targets]
-    sizes = [int(each.max(initial=0)) + 1 for each in codes]
+    codes = [np.where(each.labels.present, classes.of, -1).astype(np.int8) for each, classes in targets]
+    sizes = [len(classes.names) for _, classes in targets]
     starts = np.cumsum([0, *sizes])
-    parts = targets[0].parts_of_places(np.arange(len(values)))
+    parts = targets[0][0].parts_of_places(np.arange(len(values)))
     middle = np.nanmean(values)
     n_columns = starts[-1] + 1
     gram = {part: np.zeros((n_columns, n_columns)) for part in (TRAIN, TEST)}
@@ -261,11 +263,6 @@ def _add_one_by_one(values: NDArray[np.float64], targets: Sequence[Target]) -> l
             columns, before = [*columns, *range(starts[best], starts[best + 1])], gains[best]
             rest.remove(best)
     return chosen
-
-
-def _codes(asked: Target) -> NDArray[np.int8]:
-    """(n_chars,) the class of each character; −1 where the label is missing."""
-    return np.where(asked.labels.present, classes_of(asked).of, -1).astype(np.int8)
 
 
 def _passages(corpus: Corpus, values: NDArray[np.float64], n: int, sign: int = 1) -> tuple[Passage, ...]:
