@@ -18,7 +18,7 @@ from probe.cli.options import (
     ReplaceOption,
     TextOption,
 )
-from probe.cli.show import progress, say, show_rows, visible
+from probe.cli.show import SIGNS, progress, say, show_rows, visible
 from probe.cli.sources import ask, ask_all, open_source
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _WIDEST_BAR = 40
 _MOST_BARS = 24
-_SHOWN = {"\n": "↵", "\t": "→", "\r": "←"}
 
 
 def explain(
@@ -104,9 +103,9 @@ def _show_tuning(tuning: "Tuning") -> None:
     for row, mean in zip(shown, means, strict=True):
         zero, place = (round((value - low) / (high - low or 1) * _WIDEST_BAR) for value in (0.0, mean))
         bar = "".join("█" if min(zero, place) <= cell < max(zero, place) else " " for cell in range(_WIDEST_BAR))
-        say(f"{visible(str(row['label']), _SHOWN):>{widest}} {mean:+10.3f} {bar} {row['n_chars']:,}")
+        say(f"{visible(str(row['label']), SIGNS):>{widest}} {mean:+10.3f} {bar} {row['n_chars']:,}")
 
 
 def _line(each: "Passage") -> str:
-    before, character, after = (visible(part, _SHOWN) for part in (each.before, each.character, each.after))
+    before, character, after = (visible(part, SIGNS) for part in (each.before, each.character, each.after))
     return f"{each.value:+10.3f} {each.place:>11,}  {before:>60}▐{character}▌{after}"

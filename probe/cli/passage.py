@@ -7,9 +7,8 @@ from rich.console import Console
 from rich.text import Text
 
 from hypotheses.labels import Labels
-from probe.cli.show import visible
+from probe.cli.show import SIGNS, visible
 
-_SHOWN = {"\n": "↵", "\t": "→", "\r": "←"}
 _TRUE = "black on #f2b36b"
 _CLASSES = (
     "black on #f2b36b", "black on #8fc1e8", "black on #a6d9a0", "black on #e8a0bf", "black on #e6dc78",
@@ -40,13 +39,13 @@ def show_passage(text: str, labels: Labels) -> None:
             console.print(Text(f"{line}\n{marks}"))
         if labels.kind == "categorical":
             meanings = zip(Labels.class_marks(labels.names), labels.names, strict=True)
-            shown = [f"{mark} {visible(name, _SHOWN)}" for mark, name in meanings if mark != "+"]
+            shown = [f"{mark} {visible(name, SIGNS)}" for mark, name in meanings if mark != "+"]
             console.print(Text("\n" + ", ".join(shown)))
         return
     coloured = Text(no_wrap=False)
     styles = _styles(labels)
     for char, style in zip(text, styles, strict=True):
-        coloured.append(visible(char, _SHOWN), style)
+        coloured.append(visible(char, SIGNS), style)
         if char == "\n":
             coloured.append("\n")
     console.print(coloured)
@@ -56,7 +55,7 @@ def show_passage(text: str, labels: Labels) -> None:
 def _lines(text: str, marks: str) -> list[tuple[str, str]]:
     lines, start = [], 0
     for line in re.findall(r".*\n|.+", text):
-        lines.append((visible(line, _SHOWN), marks[start : start + len(line)]))
+        lines.append((visible(line, SIGNS), marks[start : start + len(line)]))
         start += len(line)
     return lines
 
@@ -87,7 +86,7 @@ def _legend(labels: Labels) -> Text:
         legend.append(" True ", _TRUE).append(" False")
     elif labels.kind == "categorical":
         for place in np.unique(labels.values[labels.present]).tolist()[: len(_CLASSES)]:
-            legend.append(f" {visible(labels.names[place], _SHOWN)} ", _CLASSES[place % len(_CLASSES)]).append(" ")
+            legend.append(f" {visible(labels.names[place], SIGNS)} ", _CLASSES[place % len(_CLASSES)]).append(" ")
     else:
         lowest, highest = _span(labels)
         legend.append(f"{lowest:g} ")

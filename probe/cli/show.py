@@ -14,6 +14,7 @@ from rich.text import Text
 
 Cell = str | int | float | bool | Sequence[str] | None
 Report = Callable[..., None]
+SIGNS = {"\n": "↵", "\t": "→", "\r": "←"}  # of characters in a passage of text
 _WIDEST_NAME = 26  # that is never broken, however many columns there are
 
 
