@@ -129,23 +129,30 @@ def test_how_many_others_are_in_the_same_bin(rng: np.random.Generator) -> None:
         assert set(others[values[:, 0] == value].tolist()) == {expected}
 
 
+def bound_that_holds(values: NDArray[np.float32], labels: NDArray[np.bool_], every: int) -> NDArray[np.float64]:
+    """Of AUCs in bins that are found from some of the characters."""
+    parts = np.zeros(len(values), np.int8)
+    bins = Bins.around(values[::every])
+    levels = levels_of(values, bins)
+    ranks = ranks_of(levels, parts, [], bins)
+    assert ranks.ranked.n.tolist() == [len(values), 0, len(values)]
+    _, everywhere, others = ranks_among(ranks, levels, parts)
+    bound = ranks.ranked.auc_error(others @ labels.astype(np.float64), labels.sum())
+    expected = [roc_auc_score(labels, column) for column in values.T]
+    assert (np.abs(aucs(everywhere, labels) - expected) <= bound + 1e-12).all()
+    return bound
+
+
 @pytest.mark.parametrize("offset", [0.0, 1e3, -1e5])
 @pytest.mark.parametrize("spike", [0.0, 1e4])
 @pytest.mark.parametrize("share", [0.2, 0.01])
 def test_auc_in_bins_keeps_its_bound_however_far_from_0(
     rng: np.random.Generator, offset: float, spike: float, share: float
 ) -> None:
-    labels, parts = rng.random(5000) < share, np.zeros(5000, np.int8)
+    labels = rng.random(5000) < share
     values: NDArray[np.float32] = (rng.normal(offset, 1, (5000, 4)) + labels[:, None]).astype(np.float32)
     values[17] += spike
-    bins = Bins.around(values[::3])
-    levels = levels_of(values, bins)
-    ranks = ranks_of(levels, parts, [], bins)
-    assert ranks.ranked.n.tolist() == [5000, 0, 5000]
-    _, everywhere, others = ranks_among(ranks, levels, parts)
-    bound = ranks.ranked.auc_error(others @ labels.astype(np.float64), labels.sum())
-    expected = [roc_auc_score(labels, column) for column in values.T]
-    assert (np.abs(aucs(everywhere, labels) - expected) <= bound + 1e-12).all()
+    bound = bound_that_holds(values, labels, every=3)
     assert bound.max() < (1e-4 if offset > -1e5 else 1e-2)  # float32 itself is coarse at 1e5
 
 
@@ -154,7 +161,7 @@ def test_auc_in_bins_keeps_its_bound_for_units_that_drift_far_and_units_at_0(
     rng: np.random.Generator, share: float
 ) -> None:
     n_chars = 30_000
-    labels, parts = rng.random(n_chars) < share, np.zeros(n_chars, np.int8)
+    labels = rng.random(n_chars) < share
     noise = rng.normal(size=n_chars) + labels
     values: NDArray[np.float32] = np.stack(
         [
@@ -165,11 +172,5 @@ def test_auc_in_bins_keeps_its_bound_for_units_that_drift_far_and_units_at_0(
         ],
         axis=1,
     ).astype(np.float32)
-    bins = Bins.around(values[::7])
-    levels = levels_of(values, bins)
-    ranks = ranks_of(levels, parts, [], bins)
-    _, everywhere, others = ranks_among(ranks, levels, parts)
-    bound = ranks.ranked.auc_error(others @ labels.astype(np.float64), labels.sum())
-    expected = [roc_auc_score(labels, column) for column in values.T]
-    assert (np.abs(aucs(everywhere, labels) - expected) <= bound + 1e-12).all()
+    bound = bound_that_holds(values, labels, every=7)
     assert bound.max() < 1e-4
