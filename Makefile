@@ -27,6 +27,7 @@ docs: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/extract.py $(TEXT) $(BENCH)
 	$(BIN)/python benchmarks/rank.py $(TEXT)
+	$(BIN)/python benchmarks/fit.py $(TEXT)
 	$(BIN)/python benchmarks/label.py $(TEXT)
 
 $(INSTALLED): pyproject.toml constraints.txt

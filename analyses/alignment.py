@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,6 +122,43 @@ def refuse_classes(asked: Target) -> None:
             f"{asked.hypothesis!r} has classes ({few(asked.labels.names)}), and what is asked for is one label: ask "
             f"for one of them, such as {f'{asked.hypothesis} == {quoted(one)}'!r}"
         )
+
+
+def lagged(asked: Target, corpus: Corpus, lag: int) -> Target:
+    """The label of the character so many later (or earlier, below 0); missing where its document has none."""
+    places = np.arange(len(corpus)) + lag
+    missing = np.ones(len(corpus), np.bool_)
+    for document in corpus.documents:
+        own = slice(document.start, document.stop)
+        missing[own] = (places[own] < document.start) | (places[own] >= document.stop)
+    places[missing] = 0
+    labels = asked.labels
+    if labels.missing is not None:
+        missing |= labels.missing[places]
+    own_labels = Labels(labels.values[places], labels.kind, missing, labels.names)
+    return replace(asked, hypothesis=f"{asked.hypothesis} @ {lag}" if lag else asked.hypothesis, labels=own_labels)
+
+
+def fewest_runs(asked: Target, held_out: NDArray[np.bool_]) -> int | None:
+    """How many runs of held-out characters the label is True in, or the class that has the fewest of them.
+
+    Args:
+        asked: The label.
+        held_out: (n_rows,), or (n_folds, n_rows): which characters that are used are held out.
+
+    Returns:
+        None for a numeric label.
+    """
+    if asked.kind == "numeric":
+        return None
+    labels, parts = asked.all_rows
+    wanted = [1] if asked.kind == "binary" else np.unique(labels[parts >= 0]).tolist()
+    chosen = np.atleast_2d(held_out)
+    return min(sum(_n_runs(own & (labels == label)) for own in chosen) for label in wanted)
+
+
+def _n_runs(chosen: NDArray[np.bool_]) -> int:
+    return int((np.diff(chosen, prepend=False) & chosen).sum())
 
 
 def label(

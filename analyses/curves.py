@@ -1,82 +1,197 @@
 """Accuracy curves: how a probe's score grows with what it may see."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 
 from activations.blocks import Source
 from activations.units import Site, Unit
-from analyses.alignment import AnyHypothesis, Target, ask, refuse_classes
-from analyses.probes import AnyProbeResult, BinaryProbeResult, fit_units
-from analyses.ranking import rank
+from analyses.alignment import AnyHypothesis, Target, ask, lagged
+from analyses.designs import Progress
+from analyses.errors import AnalysisError
+from analyses.probe_results import DEFAULT, Fitting, ProbeResult, scores_of
+from analyses.probes import fit_characters, fit_units
+from analyses.selecting import select
 
-Progress = Callable[[int, int], None]
+LAGS = (-50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50)
+PENALTY_GRID = (0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0, 100_000.0)
+N_LAST = 20
+MOST_UNITS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """Held-out scores of probes that see the best 1, 2, 4, … units together.
+    """Held-out scores of probes, from the least that they may see to the most.
 
     Attributes:
         hypothesis: What is probed for.
-        units: The best units, chosen one by one on training characters, the best first.
-        points: A probe of the first units for each number of them, in rising order.
+        over: What changes: `units`, `chars`, `lag`, `sites` or `penalty`.
+        values: What it is at each point.
+        points: A probe at each.
+        controls: A probe at each that sees the last 20 characters of the text alone, and no model.
+        units: The best units, in the order of choice, if it is over units; otherwise what the probes see.
     """
 
     hypothesis: str
+    over: str
+    values: tuple[float | str, ...]
+    points: tuple[ProbeResult, ...]
+    controls: tuple[ProbeResult, ...] = field(repr=False)
     units: tuple[Unit, ...] = field(repr=False)
-    points: tuple[AnyProbeResult, ...]
 
-    @property
-    def sizes(self) -> list[int]:
-        """How many units each point has."""
-        return [len(point.units) for point in self.points]
-
-    def rows(self) -> list[dict[str, str | float]]:
-        """What `probe curve --json` prints: `n_units` in place of the site."""
+    def rows(self) -> list[dict[str, str | float | int | None]]:
+        """What `probe curve --json` prints: a row for each point, with the score of its control beside it."""
         return [
             {
-                "n_units" if key == "site" else key: len(point.units) if key == "site" else value
-                for key, value in point.row().items()
+                "hypothesis": self.hypothesis,
+                self.over: value,
+                **{name: getattr(point, name) for name in scores_of(point.kind)},
+                "low": point.interval[0],
+                "high": point.interval[1],
+                "control": control.score,
+                "control_low": control.interval[0],
+                "control_high": control.interval[1],
+                "n_train": point.n_train,
+                "note": point.note,
             }
-            for point in self.points
+            for value, point, control in zip(self.values, self.points, self.controls, strict=True)
         ]
 
     def __str__(self) -> str:
-        last = self.points[-1]
-        said = f"accuracy {last.accuracy:.3f}" if isinstance(last, BinaryProbeResult) else f"R² {last.r2:.3f}"
-        return f"{self.hypothesis}: {len(last.units)} units reach {said}"
+        known = [n for n, point in enumerate(self.points) if not math.isnan(point.score)]
+        if not known:
+            return f"{self.hypothesis} over {self.over}: no scores; {self.points[0].note}"
+        best = max(known, key=lambda n: self.points[n].score)
+        point, control = self.points[best], self.controls[best]
+        return (
+            f"{self.hypothesis} over {self.over}: {point.measure} {point.score:.3f} at {self.values[best]}, where the "
+            f"last {N_LAST} characters alone give {control.score:.3f}"
+        )
 
 
-def curve_over_units(
+def curve(
     source: Source,
     hypothesis: AnyHypothesis | Target,
+    over: str = "units",
     *,
     sites: Collection[Site] | None = None,
-    most: int = 64,
-    penalty: float = 1.0,
+    most: int = MOST_UNITS,
+    how: Fitting = DEFAULT,
     progress: Progress = lambda done, total: None,
 ) -> Curve:
-    """Is it one unit or many? Probes of the best 1, 2, 4, … units, each held out.
+    """Probes that see more and more, each held out, beside probes that see no model.
 
     Args:
         source: A recording or live activations.
         hypothesis: Its name, a function, or a target made before.
-        sites: Where to look; None is everywhere.
-        most: Units at the end of the curve, if there are so many.
-        penalty: See `analyses.probes.fit`.
+        over: `units`: the best 1, 2, 4, … units together, chosen one by one in training; is it one unit, or many?
+            `chars`: the training characters, from one stretch of the text on. `lag`: the label so many characters later
+            (or earlier, below 0): what is known of what is to come, and of what is gone. `sites`: each site by itself.
+            `penalty`: on the weights.
+        sites: Where to look. None is everywhere, for `units` and `sites`; otherwise the hidden state of the last layer,
+            which is what the model's read-out sees. Several are seen together.
+        most: Units at the end of a curve over units, if there are so many.
+        how: How to fit and judge the probes.
         progress: Called, step by step, with what is done and a guess of how much there is to do.
 
     Raises:
         HypothesisError: If there is no such hypothesis, or it fails on this text.
-        AnalysisError: If its labels cannot be probed for.
+        AnalysisError: If its labels cannot be probed for, or there is no such curve.
     """
+    if over not in CURVES:
+        raise AnalysisError(f"there is no curve over {over!r}; there are {', '.join(CURVES)}")
     asked = ask(source, hypothesis)
-    refuse_classes(asked)
     chosen = sorted(source.sites if sites is None else sites)
+    if sites is None and over not in ("units", "sites"):
+        last = max(site.layer for site in chosen)
+        top = [site for site in chosen if site.layer == last]
+        chosen = [site for site in top if site.signal == "hidden"] or top[:1]
     with source.rereadable(chosen, progress) as recording:
-        ranking = rank(recording, asked, sites=chosen, progress=progress)
-        best = tuple(each.unit for each in ranking.units[:most])
-        sizes = [n for n in (1 << power for power in range(len(best).bit_length())) if n < len(best)]
-        designs = [best[:n] for n in [*sizes, len(best)]]
-        points = fit_units(recording, asked, designs, penalty=penalty, progress=progress)
-    return Curve(hypothesis=asked.hypothesis, units=best, points=tuple(points))
+        return CURVES[over](recording, asked, chosen, most, how, progress)
+
+
+def curve_over_units(
+    source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+) -> Curve:
+    """See `curve`."""
+    best = select(source, asked, sites, most, progress).units
+    sizes = [n for n in (1 << power for power in range(len(best).bit_length())) if n < len(best)]
+    designs = [best[:n] for n in [*sizes, len(best)]]
+    points = fit_units(source, asked, designs, how=how, progress=progress)
+    [control] = fit_characters(source, [asked], N_LAST, how)
+    return _curve(asked, "units", tuple(len(each) for each in designs), points, [control] * len(points), best)
+
+
+def curve_over_chars(
+    source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+) -> Curve:
+    """See `curve`."""
+    n_stretches = int((~asked.split.held_out).sum())
+    sizes = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500) if n < n_stretches]
+    parts = [replace(how, n_stretches=n) for n in [*sizes, n_stretches]]
+    units = _units(source, sites)
+    points = [fit_units(source, asked, [units], how=each, progress=progress)[0] for each in parts]
+    controls = [fit_characters(source, [asked], N_LAST, each)[0] for each in parts]
+    return _curve(asked, "chars", tuple(point.n_train for point in points), points, controls, units)
+
+
+def curve_over_lag(
+    source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+) -> Curve:
+    """See `curve`."""
+    targets = [lagged(asked, source.corpus, lag) for lag in LAGS]
+    units = _units(source, sites)
+    points = fit_units(source, targets, [units], how=how, progress=progress)
+    return _curve(asked, "lag", LAGS, points, fit_characters(source, targets, N_LAST, how), units)
+
+
+def curve_over_sites(
+    source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+) -> Curve:
+    """See `curve`."""
+    points = fit_units(source, asked, [_units(source, [site]) for site in sites], how=how, progress=progress)
+    [control] = fit_characters(source, [asked], N_LAST, how)
+    names = tuple(str(site) for site in sites)
+    return _curve(asked, "sites", names, points, [control] * len(points), _units(source, sites))
+
+
+def curve_over_penalty(
+    source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+) -> Curve:
+    """See `curve`."""
+    units = _units(source, sites)
+    parts = [replace(how, penalty=penalty) for penalty in PENALTY_GRID]
+    points = [fit_units(source, asked, [units], how=each, progress=progress)[0] for each in parts]
+    controls = [fit_characters(source, [asked], N_LAST, each)[0] for each in parts]
+    return _curve(asked, "penalty", PENALTY_GRID, points, controls, units)
+
+
+def _curve(
+    asked: Target,
+    over: str,
+    values: tuple[float | str, ...],
+    points: Sequence[ProbeResult],
+    controls: Sequence[ProbeResult],
+    units: Sequence[Unit],
+) -> Curve:
+    return Curve(
+        hypothesis=asked.hypothesis,
+        over=over,
+        values=values,
+        points=tuple(points),
+        controls=tuple(controls),
+        units=tuple(units),
+    )
+
+
+def _units(source: Source, sites: Sequence[Site]) -> list[Unit]:
+    return [Unit(site, index) for site in sites for index in range(source.sites[site])]
+
+
+CURVES: dict[str, Callable[[Source, Target, Sequence[Site], int, Fitting, Progress], Curve]] = {
+    "units": curve_over_units,
+    "chars": curve_over_chars,
+    "lag": curve_over_lag,
+    "sites": curve_over_sites,
+    "penalty": curve_over_penalty,
+}

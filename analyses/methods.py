@@ -13,8 +13,10 @@ from analyses.alignment import Target
 from analyses.classes import classes_of, one_against_rest
 from analyses.errors import AnalysisError
 from analyses.histograms import N_BINS, histograms
+from analyses.probe_results import Fitting
 from analyses.probes import fit
 from analyses.scores import products, spearman
+from analyses.selecting import select
 from analyses.splits import TEST, TRAIN
 from hypotheses.labels import Kind
 
@@ -205,18 +207,32 @@ def _iou(
     return np.asarray(true / (n_true + false))
 
 
-def _weight(*, standardised: bool) -> Measure:
+def _weight(*, standardised: bool, how: Fitting) -> Measure:
     def measure(
         source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
     ) -> dict[Site, Marks]:
         chosen = sorted(sites)
         found = {}
-        for site, probe in zip(chosen, fit(source, asked, sites=chosen), strict=True):
-            weights = np.abs(probe.weights if standardised else probe.raw_weights)
+        for site, probe in zip(chosen, fit(source, asked, sites=chosen, how=how), strict=True):
+            if not len(probe.weights):
+                raise AnalysisError(f"no probe can be fitted for {asked.hypothesis!r}: {probe.note}")
+            weights = np.abs(probe.weights if standardised else probe.raw_weights)[:, 0]
             found[site] = Marks(weights, np.full(len(weights), np.nan))
         return found
 
     return measure
+
+
+def _sparse(
+    source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
+) -> dict[Site, Marks]:
+    """What a unit and those chosen after it add to those before it."""
+    chosen = select(source, asked, sites, _MOST_SELECTED)
+    before = np.concatenate([[0.0], chosen.r2[:-1]])
+    marks = {site: Marks(np.zeros(source.sites[site]), np.full(source.sites[site], np.nan)) for site in sites}
+    for unit, share in zip(chosen.units, chosen.r2[-1:] - before, strict=True):
+        marks[unit.site].train[unit.index] = share
+    return marks
 
 
 def _turned(train: NDArray[np.float64], test: NDArray[np.float64]) -> Marks:
@@ -224,6 +240,7 @@ def _turned(train: NDArray[np.float64], test: NDArray[np.float64]) -> Marks:
     return Marks(np.abs(train), np.where(train < 0, -test, test))
 
 
+_MOST_SELECTED = 64
 _BINARY: tuple[Kind, ...] = ("binary",)
 _NUMERIC: tuple[Kind, ...] = ("numeric",)
 METHODS: Mapping[str, Method] = {
@@ -265,13 +282,26 @@ METHODS: Mapping[str, Method] = {
             "weight",
             ("binary", "numeric"),
             "size of the coefficient in a linear probe of its site, per value of the unit",
-            measure=_weight(standardised=False),
+            measure=_weight(standardised=False, how=Fitting(penalty=1.0)),
         ),
         Method(
             "standardised_weight",
             ("binary", "numeric"),
             "the same per standard deviation of the unit",
-            measure=_weight(standardised=True),
+            measure=_weight(standardised=True, how=Fitting(penalty=1.0)),
+        ),
+        Method(
+            "elastic_net",
+            ("binary", "numeric"),
+            "the same with an elastic net, half L1 and half L2, whose strength is chosen in training",
+            measure=_weight(standardised=True, how=Fitting(l1_ratio=0.5)),
+        ),
+        Method(
+            "sparse",
+            ("binary", "numeric", "categorical"),
+            "share of the label's variance that the unit and those chosen after it add to those chosen before, of "
+            f"{_MOST_SELECTED} that are best together",
+            measure=_sparse,
         ),
     )
 }

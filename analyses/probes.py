@@ -1,297 +1,418 @@
-"""Linear probes: all units of a site, or any list of units, against a label."""
+"""Linear probes: all units of a site, any list of units, or the last characters, against labels."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.blocks import Block, Source
+from activations.blocks import Source
 from activations.units import Site, Unit
-from analyses.alignment import AnyHypothesis, Target, ask, refuse_classes
+from analyses.alignment import AnyHypothesis, Target, ask, fewest_runs
+from analyses.character_design import CharacterDesign
+from analyses.classes import classes_of
+from analyses.controls import CONTEXT, TASKS, control_task
+from analyses.designs import NOT_NUMBERS, Design, Progress, Tile, UnitDesign
 from analyses.errors import AnalysisError
-from analyses.level_counts import LevelCounts, auc_from_counts
-from analyses.levels import to_levels
-from analyses.logistic import Batch, Linear, fit_logistic, fit_ridge
-from analyses.moments import Moments
-from analyses.splits import TEST, TRAIN
+from analyses.joint_fits import Linear, Problem, fit_probes, mean_losses
+from analyses.probe_results import DEFAULT, PENALTIES, Fitting, ProbeResult
+from analyses.probe_scores import HeldOut, score
+from analyses.responses import Response
+from analyses.splits import TEST, TRAIN, Split
+from analyses.threads import in_threads
 
-Progress = Callable[[int, int], None]
-_NOT_NUMBERS = "some activations are not numbers (NaN or infinite); the model's weights may be broken"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ProbeResult:
-    """How well a linear probe reads one hypothesis from some units, on held-out characters.
-
-    Attributes:
-        hypothesis: Name of the hypothesis probed for.
-        units: What the probe sees, in the order of `weights`.
-        weights: (n_units,) coefficients per standard deviation of each unit: nats for a binary label, the
-            label's unit for a numeric one.
-        raw_weights: (n_units,) the same per value of a unit.
-        intercept: The probe's value at the training mean of every unit.
-        n_train: Training characters with a label.
-        n_test: Held-out characters with a label.
-        n_passes: Over the activations, to fit it.
-    """
-
-    hypothesis: str
-    units: tuple[Unit, ...] = field(repr=False)
-    weights: NDArray[np.float64] = field(repr=False)
-    raw_weights: NDArray[np.float64] = field(repr=False)
-    intercept: float
-    n_train: int
-    n_test: int
-    n_passes: int
-
-    @property
-    def name(self) -> str:
-        """The site, if the probe sees all units of one; else how many units it sees."""
-        sites = {unit.site for unit in self.units}
-        return str(sites.pop()) if len(sites) == 1 else f"{len(self.units)} units"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BinaryProbeResult(ProbeResult):
-    """A logistic probe of a binary label.
-
-    Attributes:
-        accuracy: Share of held-out characters classified right, in [0, 1].
-        majority: Accuracy of always saying what is more frequent in training: chance for `accuracy`.
-        f1: Harmonic mean of precision and recall of True, in [0, 1]; NaN if True is neither said nor there.
-        auc: Area under the ROC curve, in [0, 1]; chance is 0.5. Exact up to 11 significant bits of the logit.
-    """
-
-    accuracy: float
-    majority: float
-    f1: float
-    auc: float
-
-    def row(self) -> dict[str, str | float]:
-        """What `probe fit --json` prints."""
-        return {
-            "hypothesis": self.hypothesis,
-            "site": self.name,
-            "accuracy": self.accuracy,
-            "majority": self.majority,
-            "f1": self.f1,
-            "auc": self.auc,
-        }
-
-    def __str__(self) -> str:
-        return (
-            f"{self.hypothesis} from {self.name}: accuracy {self.accuracy:.3f} (majority {self.majority:.3f}), "
-            f"F1 {self.f1:.3f}, AUC {self.auc:.3f}"
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class NumericProbeResult(ProbeResult):
-    """A ridge probe of a numeric label.
-
-    Attributes:
-        r2: Share of the held-out variance explained, at most 1; 0 is what the mean of the held-out labels does.
-        r: Pearson's correlation of the probe's value with the label, in [−1, 1]; chance is 0.
-    """
-
-    r2: float
-    r: float
-
-    def row(self) -> dict[str, str | float]:
-        """What `probe fit --json` prints."""
-        return {"hypothesis": self.hypothesis, "site": self.name, "r2": self.r2, "r": self.r}
-
-    def __str__(self) -> str:
-        return f"{self.hypothesis} from {self.name}: R² {self.r2:.3f}, r {self.r:.3f}"
-
-
-AnyProbeResult = BinaryProbeResult | NumericProbeResult
+LAST_CHARACTERS = (1, 5, 20)
+CHARS = "chars"
+CONTROLS = (CHARS, *TASKS)
+_ENOUGH_RUNS = 50
+_CHOOSING_TOLERANCE = 1e-4
+_PREDICTION_BYTES = 256 << 20
 
 
 def fit(
     source: Source,
-    hypothesis: AnyHypothesis | Target,
+    hypotheses: AnyHypothesis | Target | Sequence[AnyHypothesis | Target],
     *,
     sites: Collection[Site] | None = None,
-    penalty: float = 1.0,
+    controls: Collection[str] = (),
+    how: Fitting = DEFAULT,
     progress: Progress = lambda done, total: None,
-) -> list[AnyProbeResult]:
-    """Fit one linear probe for each site and judge it on held-out characters.
+) -> list[ProbeResult]:
+    """Fit a linear probe for each site, and judge it on held-out characters.
+
+    All hypotheses on a site are fitted together, in the same passes over it.
 
     Args:
         source: A recording or live activations. A probe needs many passes: those of a live source are recorded
             first, in a temporary folder.
-        hypothesis: Its name, a function, or a target made before.
+        hypotheses: One or several: a name, a function, or a target made before.
         sites: Where to look; None is everywhere.
-        penalty: L2 penalty on the weights, on the scale of the summed loss (1/C in scikit-learn).
+        controls: Some of `CONTROLS`: `chars`, the same on the last 1, 5 and 20 characters, without the model;
+            `context`, labels drawn at random for each context of three characters, and `runs`, runs as long as those
+            of the labels in random order, both on the same sites.
+        how: How to fit and judge them.
         progress: Called, step by step, with what is done and a guess of how much there is to do.
 
     Returns:
-        A result for each site, in their order.
+        A result for each hypothesis and site, in their order, and behind those of a hypothesis its controls.
 
     Raises:
         HypothesisError: If there is no such hypothesis, or it fails on this text.
         AnalysisError: If its labels cannot be probed for.
+
+    Source:
+        Hupkes, Veldhoen & Zuidema 2018, Journal of Artificial Intelligence Research 61:907-926: diagnostic
+        classifiers. Hewitt & Liang 2019, EMNLP: control tasks and selectivity.
     """
     chosen = sorted(source.sites if sites is None else sites)
     designs = [[Unit(site, index) for index in range(source.sites[site])] for site in chosen]
-    return fit_units(source, hypothesis, designs, penalty=penalty, progress=progress)
+    return fit_units(source, hypotheses, designs, controls=controls, how=how, progress=progress)
 
 
 def fit_units(
     source: Source,
-    hypothesis: AnyHypothesis | Target,
+    hypotheses: AnyHypothesis | Target | Sequence[AnyHypothesis | Target],
     designs: Sequence[Sequence[Unit]],
     *,
-    penalty: float = 1.0,
+    controls: Collection[str] = (),
+    how: Fitting = DEFAULT,
     progress: Progress = lambda done, total: None,
-) -> list[AnyProbeResult]:
-    """Fit linear probes that each see their own list of units, all in the same passes. See `fit`."""
-    if not penalty > 0:
-        raise AnalysisError(f"the penalty is {penalty}; it must be above 0")
-    asked = ask(source, hypothesis)
-    refuse_classes(asked)
+) -> list[ProbeResult]:
+    """Fit linear probes that each see a list of units of their own. See `fit`."""
+    for name in controls:
+        if name not in CONTROLS:
+            raise AnalysisError(f"there is no control {name!r}; there are {', '.join(CONTROLS)}")
+    several = [hypotheses] if isinstance(hypotheses, str | Target) or callable(hypotheses) else hypotheses
+    targets = [ask(source, each) for each in several]
+    asked = _ask_all(targets, how)
+    made_up = _ask_all(
+        [control_task(name, each, source.corpus, how.seed) for each in targets for name in TASKS if name in controls],
+        how,
+        [(place, name) for place, _ in enumerate(targets) for name in TASKS if name in controls],
+    )
+    last = LAST_CHARACTERS if CHARS in controls else ()
     sites = sorted({unit.site for design in designs for unit in design})
+    found: list[tuple[int, int, ProbeResult]] = []
     with source.rereadable(sites, progress) as recording:
-        probing = _Probing(recording, asked, designs, progress)
-        if asked.kind == "binary":
-            fitted = fit_logistic(probing.training_rows, probing.sizes, penalty, progress)
+        for step, units in enumerate(designs):
+            forward = partial(_forward, progress, step, len(designs) + len(last))
+            for group in _groups([*asked, *made_up], how):
+                train = np.any([each.folds.parts == TRAIN for each in group], axis=(0, 1))
+                design = UnitDesign(recording, units, train, memory=how.memory, progress=forward)
+                for each, result in zip(group, _fit(design, group, how, forward), strict=True):
+                    raw = result.weights / design.scale[:, None] if len(result.weights) else result.weights
+                    own = replace(result, site=_name(units), units=tuple(units), raw_weights=raw, control=each.control)
+                    found.append((each.place, 1 + CONTROLS.index(each.control) if each.control else 0, own))
+        for step, n_last in enumerate(last, len(designs)):
+            forward = partial(_forward, progress, step, len(designs) + len(last))
+            by_characters = fit_characters(recording, targets, n_last, how, forward)
+            found += [(place, len(CONTROLS) + 1, each) for place, each in enumerate(by_characters)]
+    progress(1, 1)
+    return _with_selectivity([result for *_, result in sorted(found, key=lambda each: each[:2])])
+
+
+def fit_characters(
+    source: Source,
+    targets: Sequence[Target],
+    n_last: int,
+    how: Fitting = DEFAULT,
+    progress: Progress = lambda done, total: None,
+) -> list[ProbeResult]:
+    """Fit probes that see the last so many characters of the text, and no model: what the text itself gives away.
+
+    They have an L2 penalty, whatever `how` asks for. See `fit`.
+    """
+    design = CharacterDesign(source, n_last)
+    site = "last character" if n_last == 1 else f"last {n_last} characters"
+    return [
+        replace(result, site=site, control=CHARS, raw_weights=result.weights)
+        for group in _groups(_ask_all(targets, how), how)
+        for result in _fit(design, group, replace(how, l1_ratio=0.0), progress)
+    ]
+
+
+def _ask_all(
+    targets: Sequence[Target], how: Fitting, made_by: Sequence[tuple[int, str]] | None = None
+) -> "list[_Asked]":
+    """The targets with their folds; of control tasks, the place of the hypothesis and the task that made each."""
+    folds: dict[Split, _Folds] = {}
+    for each in targets:
+        if each.split not in folds:
+            folds[each.split] = _Folds.of(each, how)
+    origins = made_by if made_by is not None else [(place, None) for place in range(len(targets))]
+    return [
+        _Asked(each, folds[each.split], place, control=control)
+        for each, (place, control) in zip(targets, origins, strict=True)
+    ]
+
+
+class _Folds(NamedTuple):
+    """What trains and what tests.
+
+    Attributes:
+        places: (n_rows,) of the characters in the text.
+        parts: (n_folds, n_rows) the part of each of them in each fold.
+        inner: (n_folds, n_rows) the same where something is to be chosen within the fold's training stretches.
+        stretch: (n_rows,) that each is in.
+    """
+
+    places: NDArray[np.int64]
+    parts: NDArray[np.int8]
+    inner: NDArray[np.int8]
+    stretch: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, asked: Target, how: Fitting) -> "_Folds":
+        """Of the split of a target."""
+        used = asked.selection
+        places = np.arange(used.start, used.stop, used.every)
+        folds = asked.split.folds(how.folds)
+        if how.n_stretches is not None:
+            folds = [fold.with_training(how.n_stretches, how.seed) for fold in folds]
+        parts = np.stack([fold.parts_of(places) for fold in folds])
+        inner = np.stack([fold.within_training().parts_of(places) for fold in folds])
+        return cls(places, parts, inner, asked.split.stretch(places))
+
+
+class _Asked:
+    """A label, what of it trains and tests in each fold, and whether a probe can be fitted to it.
+
+    Attributes:
+        target: The label.
+        place: Of the hypothesis among those that were asked.
+        control: The control task that made it, if one did.
+        response: What probes are fitted to.
+        folds: What is held out.
+        present: (n_rows,) where there is a label.
+        note: Why there can be no score, or what makes it uncertain.
+        can_be_fitted: Whether there can be one.
+    """
+
+    def __init__(self, target: Target, folds: _Folds, place: int, *, control: str | None = None) -> None:
+        self.target, self.folds, self.place, self.control = target, folds, place, control
+        labels, parts = target.all_rows
+        self.present = present = parts >= 0
+        if target.kind == "numeric":
+            self.response = Response("numeric", np.where(present, labels, np.nan), 1)
         else:
-            fitted = fit_ridge(probing.training_rows, probing.sizes, penalty, progress)
-        progress(1, 1)
-        return probing.judge(fitted)
+            n_classes = 2 if target.kind == "binary" else len(target.labels.names)
+            if target.kind == "categorical":
+                classes_of(target)  # or there are too many
+            self.response = Response(target.kind, np.where(present, labels, -1).astype(np.int16), n_classes)
+        reason = self._why_not()
+        self.can_be_fitted = reason is None
+        self.note = reason or ""
+        if reason is None and control is None:
+            runs = fewest_runs(target, self.rows(TEST))
+            if runs is not None and runs < _ENOUGH_RUNS:
+                what = "True in" if target.kind == "binary" else "a class is in"
+                self.note = f"{what} only {runs} run{'' if runs == 1 else 's'} of held-out characters"
+
+    def _why_not(self) -> str | None:
+        for name, part in (("training", TRAIN), ("test", TEST)):
+            for number, rows in enumerate(self.rows(part)):
+                if not _has_two(self.response, rows):
+                    where = "" if len(self.folds.parts) == 1 else f" of fold {number + 1}"
+                    return f"no two labels in the {name} part{where}"
+        return None
+
+    def rows(self, part: int) -> NDArray[np.bool_]:
+        """(n_folds, n_rows) which characters with a label are in a part."""
+        return np.asarray((self.folds.parts == part) & self.present)
 
 
-class _Probing:
-    """The rows that several designs are fitted to and judged on."""
-
-    def __init__(self, source: Source, asked: Target, designs: Sequence[Sequence[Unit]], progress: Progress) -> None:
-        self._source = source
-        self._asked = asked
-        self._designs = designs
-        units = sorted({unit for design in designs for unit in design}, key=lambda unit: (unit.site, unit.index))
-        place = {unit: n for n, unit in enumerate(units)}
-        self._columns = [_slice([place[unit] for unit in design]) for design in designs]
-        self._sites = sorted({unit.site for unit in units})
-        self._of_site = {site: _slice([unit.index for unit in units if unit.site == site]) for site in self._sites}
-        self._moments = Moments.empty(len(units))
-        done = 0
-        for block in source.blocks(self._sites):
-            labels, parts = asked.rows(block)
-            train = np.flatnonzero(parts == TRAIN)
-            self._moments.merge(Moments.of(self._gather(block, train), labels[train].astype(np.float64)))
-            done += block.n_chars
-            progress(done, source.selection.n_chars)
-        if not np.isfinite(self._moments.mean).all():
-            raise AnalysisError(_NOT_NUMBERS)
-        deviation = self._moments.deviation
-        self._mean = self._moments.mean.astype(np.float32)
-        self._scale = np.where(deviation > 0, deviation, 1.0).astype(np.float32)
-
-    @property
-    def sizes(self) -> list[int]:
-        """How many units each design has."""
-        return [len(design) for design in self._designs]
-
-    def training_rows(self, every: int) -> Iterator[list[Batch]]:
-        """A pass over every n-th training row: units and labels for every design, in batches."""
-        yield from self._rows(TRAIN, every)
-
-    def judge(self, fitted: Sequence[Linear]) -> list[AnyProbeResult]:
-        """How every design does on the test rows."""
-        judge = self._judge_binary if self._asked.kind == "binary" else self._judge_numeric
-        return judge(fitted)
-
-    def _rows(self, part: int, every: int = 1) -> Iterator[list[Batch]]:
-        for block in self._source.blocks(self._sites):
-            labels, parts = self._asked.rows(block)
-            rows = np.flatnonzero(parts == part)[::every]
-            if len(rows):
-                x = (self._gather(block, rows) - self._mean) / self._scale
-                y = labels[rows].astype(np.float64)
-                yield [(x[:, columns], y) for columns in self._columns]
-
-    def _gather(self, block: Block, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(n_rows, n_units) activations of all units of all designs."""
-        return np.hstack([block.values[site][rows][:, self._of_site[site]].astype(np.float32) for site in self._sites])
-
-    def _judge_binary(self, fitted: Sequence[Linear]) -> list[AnyProbeResult]:
-        logit_counts = LevelCounts(2, len(fitted))
-        confusion = np.zeros((len(fitted), 2, 2), np.int64)  # design, label, said
-        for batches in self._rows(TEST):
-            y = batches[0][1].astype(np.int8)
-            logits = np.stack(
-                [
-                    x @ f.weights.astype(np.float32) + np.float32(f.intercept)
-                    for (x, _), f in zip(batches, fitted, strict=True)
-                ],
-                axis=1,
-            )
-            if not np.isfinite(logits).all():
-                raise AnalysisError(_NOT_NUMBERS)
-            levels = np.empty(logits.T.shape, np.uint16)
-            to_levels(logits, levels)
-            logit_counts.update(levels, y)
-            for label in (0, 1):
-                said = (logits[y == label] > 0).sum(0)
-                confusion[:, label, 1] += said
-                confusion[:, label, 0] += (y == label).sum() - said
-        aucs = auc_from_counts(logit_counts.counts[..., 1], logit_counts.counts[..., 0])
-        n_test = int(confusion[0].sum())
-        usual = int(self._moments.label_mean > 0.5)
-        results: list[AnyProbeResult] = []
-        for design, columns, f, auc, table in zip(self._designs, self._columns, fitted, aucs, confusion, strict=True):
-            relevant = 2 * table[1, 1] + table[0, 1] + table[1, 0]
-            results.append(
-                BinaryProbeResult(
-                    hypothesis=self._asked.hypothesis,
-                    units=tuple(design),
-                    weights=f.weights,
-                    raw_weights=f.weights / self._scale[columns],
-                    intercept=f.intercept,
-                    n_train=self._moments.n,
-                    n_test=n_test,
-                    n_passes=f.n_passes,
-                    accuracy=float(table[0, 0] + table[1, 1]) / n_test,
-                    majority=float(table[usual].sum()) / n_test,
-                    f1=float(2 * table[1, 1] / relevant) if relevant else float("nan"),
-                    auc=float(auc),
-                )
-            )
-        return results
-
-    def _judge_numeric(self, fitted: Sequence[Linear]) -> list[AnyProbeResult]:
-        moments = Moments.empty(len(fitted))
-        squares = np.zeros(len(fitted))
-        for batches in self._rows(TEST):
-            y = batches[0][1]
-            said = np.stack([x @ f.weights + f.intercept for (x, _), f in zip(batches, fitted, strict=True)], axis=1)
-            squares += ((said - y[:, None]) ** 2).sum(0)
-            moments.merge(Moments.of(said, y))
-        if not np.isfinite(squares).all():
-            raise AnalysisError(_NOT_NUMBERS)
-        return [
-            NumericProbeResult(
-                hypothesis=self._asked.hypothesis,
-                units=tuple(design),
-                weights=f.weights,
-                raw_weights=f.weights / self._scale[columns],
-                intercept=f.intercept,
-                n_train=self._moments.n,
-                n_test=moments.n,
-                n_passes=f.n_passes,
-                r2=float(1 - square / moments.label_scatter),
-                r=float(r),
-            )
-            for design, columns, f, square, r in zip(
-                self._designs, self._columns, fitted, squares, moments.correlation, strict=True
-            )
-        ]
+def _groups(asked: Sequence[_Asked], how: Fitting) -> Iterator[list[_Asked]]:
+    """So many at a time that what probes say of all characters fits in memory."""
+    group: list[_Asked] = []
+    n_bytes = 0
+    for each in asked:
+        own = 4 * each.response.n_scores * len(each.present)
+        if group and n_bytes + own > min(_PREDICTION_BYTES, how.memory):
+            yield group
+            group, n_bytes = [], 0
+        group.append(each)
+        n_bytes += own
+    if group:
+        yield group
 
 
-def _slice(places: list[int]) -> slice | NDArray[np.int64]:
-    """An index for columns, which copies nothing where they stand side by side."""
-    if places == list(range(places[0], places[0] + len(places))):
-        return slice(places[0], places[0] + len(places))
-    return np.array(places)
+def _forward(progress: Progress, step: int, n_steps: int, done: int, total: int) -> None:
+    progress(int(1000 * (step + min(done / max(total, 1), 1.0))), 1000 * n_steps)
+
+
+def _name(units: Sequence[Unit]) -> str:
+    sites = {unit.site for unit in units}
+    return str(sites.pop()) if len(sites) == 1 else f"{len(units)} units"
+
+
+def _fit(design: Design, asked: Sequence[_Asked], how: Fitting, progress: Progress) -> list[ProbeResult]:
+    """Fit all probes of a design together, and judge them."""
+    able = [each for each in asked if each.can_be_fitted]
+    responses = [each.response for each in able]
+    if how.penalty is None:
+        penalties = _choose(design, able, how, progress)
+    else:
+        penalties = [[how.penalty] * len(each.folds.parts) for each in able]
+    masks, place = _masks(able, [each.folds.parts == TRAIN for each in able])
+    problems = [
+        Problem(
+            response=number,
+            rows=place[id(each.folds)] + fold,
+            penalty=penalty,
+            l1_ratio=how.l1_ratio,
+            balanced=how.balanced,
+        )
+        for number, each in enumerate(able)
+        for fold, penalty in enumerate(penalties[number])
+    ]
+    fitted = iter(fit_probes(design, responses, masks, problems, progress=progress) if able else [])
+    own = [[next(fitted) for _ in each.folds.parts] for each in able]
+    said = iter(_say(design, able, own))
+    results = []
+    for each in asked:
+        if not each.can_be_fitted:
+            results.append(_result(each, note=each.note))
+            continue
+        number = able.index(each)
+        results.append(_judge(each, own[number], next(said), tuple(penalties[number]), how))
+    return results
+
+
+def _choose(design: Design, asked: Sequence[_Asked], how: Fitting, progress: Progress) -> list[list[float]]:
+    """The penalty for each label and fold that does best on stretches that are held out within the training part."""
+    responses = [each.response for each in asked]
+    train, place = _masks(asked, [each.folds.inner == TRAIN for each in asked])
+    test, _ = _masks(asked, [each.folds.inner == TEST for each in asked])
+    problems = [
+        Problem(
+            response=number,
+            rows=place[id(each.folds)] + fold,
+            penalty=penalty,
+            l1_ratio=how.l1_ratio,
+            balanced=how.balanced,
+        )
+        for number, each in enumerate(asked)
+        for fold in range(len(each.folds.parts))
+        for penalty in PENALTIES
+    ]
+    can_choose = np.array(
+        [
+            _has_two(responses[each.response], train[each.rows] & asked[each.response].present)
+            and bool((test[each.rows] & asked[each.response].present).any())
+            for each in problems
+        ],
+        np.bool_,
+    )
+    able = [each for each, can in zip(problems, can_choose, strict=True) if can]
+    losses = np.zeros(len(problems))  # the first, if none can be chosen
+    if able:
+        fitted = fit_probes(design, responses, train, able, tolerance=_CHOOSING_TOLERANCE, progress=progress)
+        losses[can_choose] = mean_losses(design, responses, test, able, fitted)
+    chosen = iter(losses.reshape(-1, len(PENALTIES)).argmin(axis=1).tolist())
+    return [[PENALTIES[next(chosen)] for _ in each.folds.parts] for each in asked]
+
+
+def _masks(
+    asked: Sequence[_Asked], masks: Sequence[NDArray[np.bool_]]
+) -> tuple[list[NDArray[np.bool_]], dict[int, int]]:
+    """The masks of different folds, one after another, and where those of each begin."""
+    found: list[NDArray[np.bool_]] = []
+    place: dict[int, int] = {}
+    for each, own in zip(asked, masks, strict=True):
+        if id(each.folds) not in place:
+            place[id(each.folds)] = len(found)
+            found += list(own)
+    return found, place
+
+
+def _has_two(response: Response, rows: NDArray[np.bool_]) -> bool:
+    values = response.values[rows]
+    return len(values) > 0 and bool((values != values[0]).any())
+
+
+def _say(design: Design, asked: Sequence[_Asked], fitted: Sequence[Sequence[Linear]]) -> Iterator[NDArray[np.float32]]:
+    """(n_rows, n_scores) what the probes of each label say of held-out characters; NaN elsewhere."""
+    said = [np.full((design.n_rows, each.response.n_scores), np.nan, np.float32) for each in asked]
+    linears = [linear for own in fitted for linear in own]
+    if linears:
+        wanted = np.any([each.folds.parts == TEST for each in asked], axis=(0, 1))
+        weights = np.hstack([each.weights for each in linears]).astype(design.dtype)
+        intercepts = np.hstack([each.intercept for each in linears]).astype(design.dtype)
+
+        def work(tile: Tile) -> tuple[Tile, NDArray[np.float32]]:
+            return tile, tile.times(weights) + intercepts
+
+        for tile, z in in_threads(work, design.tiles(wanted)):
+            column = 0
+            for each, own in zip(asked, said, strict=True):
+                for parts in each.folds.parts:
+                    held_out = parts[tile.rows] == TEST
+                    own[tile.rows][held_out] = z[held_out, column : column + own.shape[1]]
+                    column += own.shape[1]
+    yield from said
+
+
+def _judge(
+    each: _Asked, fitted: Sequence[Linear], said: NDArray[np.float32], penalties: tuple[float, ...], how: Fitting
+) -> ProbeResult:
+    held_out = each.rows(TEST)
+    rows = np.flatnonzero(held_out.any(axis=0))
+    if not np.isfinite(said[rows]).all():
+        raise AnalysisError(NOT_NUMBERS)
+    fold = held_out[:, rows].argmax(axis=0)
+    y = each.response.values[rows]
+    found = score(HeldOut(said[rows], y, each.folds.stretch[rows], fold), each.response, how.seed)
+    values = dict(found.values)
+    if each.response.kind != "numeric":
+        usual = [np.bincount(each.response.values[train]).argmax() for train in each.rows(TRAIN)]
+        values["majority"] = float((y == np.array(usual)[fold]).mean())
+    notes = [each.note] if each.note else []
+    n_passes = max(linear.n_passes for linear in fitted)
+    if not all(linear.is_solved for linear in fitted):
+        notes.append(f"not converged in {n_passes} passes; use a larger penalty")
+    predictions = None
+    if how.keep:
+        predictions = np.full((len(each.target.labels), said.shape[1]), np.nan, np.float32)
+        predictions[each.folds.places] = _probabilities(said, each.response)
+    return _result(
+        each,
+        **values,
+        intervals=found.intervals,
+        weights=np.mean([linear.weights for linear in fitted], axis=0),
+        intercept=np.mean([linear.intercept for linear in fitted], axis=0),
+        penalties=penalties,
+        n_train=round(float(each.rows(TRAIN).sum(axis=1).mean())),
+        n_test=len(rows),
+        n_passes=n_passes,
+        note="; ".join(notes),
+        predictions=predictions,
+    )
+
+
+def _result(each: _Asked, **found: Any) -> ProbeResult:
+    return ProbeResult(hypothesis=each.target.hypothesis, kind=each.target.kind, site="", **found)
+
+
+def _probabilities(said: NDArray[np.float32], response: Response) -> NDArray[np.float32]:
+    from scipy.special import expit, softmax
+
+    if response.kind == "numeric":
+        return said
+    return np.asarray(expit(said) if response.kind == "binary" else softmax(said, axis=1), np.float32)
+
+
+def _with_selectivity(results: Sequence[ProbeResult]) -> list[ProbeResult]:
+    """With how much better each probe does than the same one does for labels by context."""
+
+    def plain(each: ProbeResult) -> float:
+        return each.r2 if each.kind == "numeric" else each.accuracy
+
+    by_context = {(each.hypothesis, each.site, each.units): plain(each) for each in results if each.control == CONTEXT}
+    return [
+        replace(each, selectivity=plain(each) - by_context[each.hypothesis, each.site, each.units])
+        if each.control is None and (each.hypothesis, each.site, each.units) in by_context
+        else each
+        for each in results
+    ]

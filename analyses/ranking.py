@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from activations.blocks import Source
 from activations.units import Site, Unit
-from analyses.alignment import AnyHypothesis, Target, ask
+from analyses.alignment import AnyHypothesis, Target, ask, fewest_runs
 from analyses.classes import classes_of, one_against_rest
 from analyses.methods import Marks, Method, method_for
 from analyses.scores import Scores, measure
@@ -389,7 +389,7 @@ def _ranking(
         n_test=int((parts == TEST).sum()),
         auc_error=max(float(np.nan_to_num(scores[site].error).max()) for scores in found for site in chosen),
         prevalence=float(labels[parts >= 0].mean()) if asked.kind == "binary" else None,
-        n_test_runs=_fewest_runs(asked),
+        n_test_runs=fewest_runs(asked, asked.all_rows.parts == TEST),
     )
 
 
@@ -413,16 +413,3 @@ def _in_order(
         RankedUnit(unit=units[place], label=names[classes[place]], **dict(zip(columns, row, strict=True)))
         for place, row in zip(order.tolist(), rows, strict=True)
     )
-
-
-def _fewest_runs(asked: Target) -> int | None:
-    """How many runs of held-out characters the label is True in, or the class that has the fewest of them."""
-    if asked.kind == "numeric":
-        return None
-    labels, parts = asked.all_rows
-    wanted = [1] if asked.kind == "binary" else np.unique(labels[parts >= 0]).tolist()
-    return min(_n_runs((parts == TEST) & (labels == label)) for label in wanted)
-
-
-def _n_runs(chosen: NDArray[np.bool_]) -> int:
-    return int((np.diff(chosen, prepend=False) & chosen).sum())

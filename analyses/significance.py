@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from analyses.stretch_sums import StretchSums
 
 LEVEL = 0.95
+_ENDS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
 _N_RESAMPLES = 1000
-_FEWEST = 4  # stretches, below which nothing is said
+FEWEST = 4  # stretches, below which nothing is said
 
 
 class Evidence(NamedTuple):
@@ -43,7 +44,7 @@ def evidence(sums: StretchSums) -> Evidence:
 
     sums = sums.of(sums.n > 0)
     n_stretches, n_units = sums.x.shape
-    if n_stretches < _FEWEST:
+    if n_stretches < FEWEST:
         return Evidence(np.full(n_units, np.nan), np.full(n_units, np.nan))
     n = sums.n.sum()
     centred = sums.centred()
@@ -72,6 +73,21 @@ def q_values(p: NDArray[np.float64]) -> NDArray[np.float64]:
     if known.any():
         q[known] = false_discovery_control(p[known])
     return q
+
+
+def draws(n_stretches: int, seed: int) -> NDArray[np.float64]:
+    """(n_draws, n_stretches) how often each stretch is in each of the draws of a bootstrap."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(n_stretches, np.full(n_stretches, 1 / n_stretches), _N_RESAMPLES).astype(np.float64)
+
+
+def interval(drawn: NDArray[np.float64]) -> tuple[float, float]:
+    """The 95 % interval of a number that was found in each draw; NaN where none says anything."""
+    known = drawn[np.isfinite(drawn)]
+    if len(known) == 0:
+        return np.nan, np.nan
+    low, high = np.quantile(known, _ENDS)
+    return float(low), float(high)
 
 
 def auc_spread(sums: StretchSums, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -112,15 +128,14 @@ def _spread(
     seed: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     n_stretches, n_units = sums.x.shape
-    if n_stretches < _FEWEST:
+    if n_stretches < FEWEST:
         return np.full(n_units, np.nan), np.full(n_units, np.nan)
-    rng = np.random.default_rng(seed)
-    weights = rng.multinomial(n_stretches, np.full(n_stretches, 1 / n_stretches), _N_RESAMPLES).astype(np.float64)
+    weights = draws(n_stretches, seed)
     for each in needed:  # a draw without characters of both kinds says nothing
         weights = weights[weights @ each > 0]
     if len(weights) == 0:
         return np.full(n_units, np.nan), np.full(n_units, np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         middle = statistic(np.ones((1, n_stretches)))[0]
-        ends = np.quantile(statistic(weights), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+        ends = np.quantile(statistic(weights), _ENDS, axis=0)
     return ends[0] - middle, ends[1] - middle

@@ -76,11 +76,65 @@ class Split:
 
     def parts_of(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
         """The same of characters at some places."""
-        is_test = self._is_test(places)
-        near_test = self._is_test(np.maximum(places - self.gap, self.start)) | self._is_test(
-            np.minimum(places + self.gap, self.start + self.n_chars - 1)
-        )
-        return np.where(is_test, TEST, np.where(near_test, GAP, TRAIN)).astype(np.int8)
+        return self.only_fold.parts_of(places)
 
-    def _is_test(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
-        return np.asarray(self.held_out[self.stretch(places)])
+    @property
+    def only_fold(self) -> "Fold":
+        """What is held out, as a fold."""
+        return Fold(self, ~self.held_out, self.held_out)
+
+    def folds(self, n: int | None = None) -> "list[Fold]":
+        """So many folds, in which every stretch is held out once; for None the only one of this split.
+
+        Raises:
+            AnalysisError: If there are not from 2 to `n_stretches` folds.
+        """
+        if n is None:
+            return [self.only_fold]
+        if not 2 <= n <= self.n_stretches:
+            raise AnalysisError(
+                f"{n} folds of {self.n_stretches} stretches cannot be made; ask for 2 to {self.n_stretches}"
+            )
+        turns = np.arange(self.n_stretches) % n
+        return [Fold(self, turns != turn, turns == turn) for turn in range(n)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fold:
+    """Which stretches of a split train, and which test.
+
+    Attributes:
+        split: The stretches.
+        train: (n_stretches,) whether each is for training.
+        test: (n_stretches,) whether each is for the test.
+        near: (n_stretches,) near which characters do not train, beside those for the test; None is none.
+    """
+
+    split: Split
+    train: NDArray[np.bool_]
+    test: NDArray[np.bool_]
+    near: NDArray[np.bool_] | None = None
+
+    def parts_of(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
+        """(n_chars,) `TRAIN`, `TEST` or `GAP` of characters at some places."""
+        split = self.split
+        stretch = split.stretch(places)
+        before = split.stretch(np.maximum(places - split.gap, split.start))
+        after = split.stretch(np.minimum(places + split.gap, split.start + split.n_chars - 1))
+        shunned = self.test if self.near is None else self.test | self.near
+        trains = self.train[stretch] & ~shunned[before] & ~shunned[after]
+        return np.where(self.test[stretch], TEST, np.where(trains, TRAIN, GAP)).astype(np.int8)
+
+    def within_training(self) -> "Fold":
+        """A fold of the training stretches alone, one in five of which are held out, to choose something by."""
+        chosen = np.flatnonzero(self.train)
+        test = np.zeros_like(self.test)
+        test[chosen[len(chosen) // 2 % 5 :: 5]] = True
+        return Fold(self.split, self.train & ~test, test, self.test)
+
+    def with_training(self, n_stretches: int, seed: int = 0) -> "Fold":
+        """With so many training stretches, drawn so that fewer of them are among more."""
+        kept = np.random.default_rng(seed).permutation(np.flatnonzero(self.train))[:n_stretches]
+        train = np.zeros_like(self.train)
+        train[kept] = True
+        return Fold(self.split, train, self.test)

@@ -29,17 +29,20 @@ if TYPE_CHECKING:
     from activations.models.importers.importing import Import, import_model
     from activations.models.importers.wrapping import wrap
     from activations.models.training import Training, TrainingConfig, hold_out, train
+    from activations.models.twins import twin
     from activations.reading import Arithmetic
     from activations.selection import Selection
     from activations.store import Recording
     from activations.units import Site, Unit
     from activations.vocab import Vocabulary
     from analyses.alignment import Target, target
-    from analyses.curves import Curve, curve_over_units
+    from analyses.curves import Curve, curve
     from analyses.errors import AnalysisError
+    from analyses.estimators import LogisticProbe, RidgeProbe
     from analyses.explaining import Explanation, explain
     from analyses.methods import METHODS
-    from analyses.probes import BinaryProbeResult, NumericProbeResult, ProbeResult, fit, fit_units
+    from analyses.probe_results import Fitting, ProbeResult
+    from analyses.probes import fit, fit_units
     from analyses.ranking import RankedUnit, Ranking, compare, rank, rank_all
     from analyses.splits import Split
     from hypotheses.errors import HypothesisError
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
     from hypotheses.labels import Labels
     from hypotheses.registry import get, registered
     from probe.demo import Demo, bundled_model, bundled_text, run_demo
-    from probe.plots import plot_curve, plot_text
+    from probe.plots import plot_curves, plot_text
 
 _HOMES = {
     "activations.blocks": ("Block", "Source", "select_sites"),
@@ -62,6 +65,7 @@ _HOMES = {
     "activations.models.evaluation": ("Evaluation", "evaluate"),
     "activations.models.importers.importing": ("Import", "import_model"),
     "activations.models.importers.wrapping": ("wrap",),
+    "activations.models.twins": ("twin",),
     "activations.models.training": ("Training", "TrainingConfig", "hold_out", "train"),
     "activations.reading": ("Arithmetic",),
     "activations.selection": ("Selection",),
@@ -69,11 +73,13 @@ _HOMES = {
     "activations.units": ("Site", "Unit"),
     "activations.vocab": ("Vocabulary",),
     "analyses.alignment": ("Target", "target"),
-    "analyses.curves": ("Curve", "curve_over_units"),
+    "analyses.curves": ("Curve", "curve"),
     "analyses.errors": ("AnalysisError",),
+    "analyses.estimators": ("LogisticProbe", "RidgeProbe"),
     "analyses.explaining": ("Explanation", "explain"),
     "analyses.methods": ("METHODS",),
-    "analyses.probes": ("BinaryProbeResult", "NumericProbeResult", "ProbeResult", "fit", "fit_units"),
+    "analyses.probe_results": ("Fitting", "ProbeResult"),
+    "analyses.probes": ("fit", "fit_units"),
     "analyses.ranking": ("RankedUnit", "Ranking", "compare", "rank", "rank_all"),
     "analyses.splits": ("Split",),
     "hypotheses.errors": ("HypothesisError",),
@@ -81,7 +87,7 @@ _HOMES = {
     "hypotheses.labels": ("Labels",),
     "hypotheses.registry": ("get", "registered"),
     "probe.demo": ("Demo", "bundled_model", "bundled_text", "run_demo"),
-    "probe.plots": ("plot_curve", "plot_text"),
+    "probe.plots": ("plot_curves", "plot_text"),
 }
 
 __all__ = [
@@ -89,7 +95,6 @@ __all__ = [
     "ActivationError",
     "AnalysisError",
     "Arithmetic",
-    "BinaryProbeResult",
     "Block",
     "CharModel",
     "CharRNN",
@@ -101,18 +106,20 @@ __all__ = [
     "Evaluation",
     "Explanation",
     "Extraction",
+    "Fitting",
     "Hypothesis",
     "HypothesisError",
     "Import",
     "Labels",
     "LaneDifference",
     "LiveActivations",
+    "LogisticProbe",
     "ModelConfig",
-    "NumericProbeResult",
     "ProbeResult",
     "RankedUnit",
     "Ranking",
     "Recording",
+    "RidgeProbe",
     "Selection",
     "Site",
     "Source",
@@ -127,7 +134,7 @@ __all__ = [
     "bundled_text",
     "check",
     "compare",
-    "curve_over_units",
+    "curve",
     "evaluate",
     "explain",
     "extract",
@@ -138,7 +145,7 @@ __all__ = [
     "hypothesis",
     "import_model",
     "load_model",
-    "plot_curve",
+    "plot_curves",
     "plot_text",
     "rank",
     "rank_all",
@@ -148,6 +155,7 @@ __all__ = [
     "select_sites",
     "target",
     "train",
+    "twin",
     "wrap",
 ]
 

@@ -15,11 +15,12 @@ from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import load_model
 from activations.store import Recording
 from analyses.alignment import Target, target
-from analyses.curves import Curve, curve_over_units
-from analyses.probes import AnyProbeResult, fit
+from analyses.curves import Curve, curve
+from analyses.probe_results import ProbeResult
+from analyses.probes import fit
 from analyses.ranking import RankedUnit, Ranking, rank
 from analyses.splits import TEST
-from probe.plots import figure_of, plot_curve, plot_text, save_figure
+from probe.plots import figure_of, plot_curves, plot_text, save_figure
 
 HYPOTHESES = ("in_quotes", "in_comment", "position_in_line")
 SITES = "hidden,cell"
@@ -39,7 +40,7 @@ class Finding:
     """
 
     ranking: Ranking
-    probes: tuple[AnyProbeResult, ...]
+    probes: tuple[ProbeResult, ...]
     curve: Curve
     picture: Path
 
@@ -100,10 +101,10 @@ def run_demo(folder: Path, progress: Progress = lambda done, total, note: None) 
             progress(2 + 3 * number, n_steps, f"fitting probes for {name}")
             probes = fit(recording, asked)
             progress(3 + 3 * number, n_steps, f"a curve for {name}")
-            curve = curve_over_units(recording, asked)
+            line = curve(recording, asked)
             picture = folder / f"text_{name}.png"
             _draw_passage(recording, asked, ranking.units[0], picture)
-            findings.append(Finding(ranking=ranking, probes=tuple(probes), curve=curve, picture=picture))
+            findings.append(Finding(ranking=ranking, probes=tuple(probes), curve=line, picture=picture))
         progress(n_steps - 1, n_steps, "drawing")
         curves = folder / "curves.png"
         _draw_curves([finding.curve for finding in findings], curves)
@@ -115,8 +116,8 @@ def _draw_curves(curves: list[Curve], path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.2 * len(curves), 3.8), layout="constrained")
-    for number, curve in enumerate(curves):
-        plot_curve(curve, figure.add_subplot(1, len(curves), number + 1))
+    for number, each in enumerate(curves):
+        plot_curves(each, figure.add_subplot(1, len(curves), number + 1))
     save_figure(figure, path)
 
 

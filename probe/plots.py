@@ -1,7 +1,8 @@
 """Results as matplotlib Axes."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,16 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.files import replacing
-from analyses.curves import Curve
+from analyses.curves import N_LAST, Curve
 from analyses.errors import AnalysisError
-from analyses.probes import BinaryProbeResult, NumericProbeResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PICTURES = (".png", ".svg", ".pdf")
-_BLUE, _ORANGE, _GREY = "#2c6fad", "#c8641e", "#6e6e6e"
+_GREY = "#6e6e6e"
+_STYLES = (  # colours that are of different darkness, signs, and lines
+    ("#16476f", "o", "-"),
+    ("#d0781c", "s", "-"),
+    ("#3f8f4f", "^", "-"),
+    ("#8a2d5c", "D", "-"),
+    ("#7fa8d1", "v", "-"),
+    ("#222222", "P", "-"),
+)
+_CHANCE = {"auc": 0.5, "r2": 0.0}
+_MEASURES = {"auc": "AUC", "r2": "R²"}
+_AXES = {
+    "units": "best units together",
+    "chars": "training characters",
+    "lag": "the label so many characters later",
+    "sites": "site",
+    "penalty": "penalty on the weights",
+}
 _CELL_WIDTH, _CELL_HEIGHT, _DPI = 10, 22, 144  # of one character, in pixels
 _FULL_COLOUR = 0.9  # of the characters are paler, so that a few outliers do not bleach the rest
 _ADVANCE = 1233 / 2048  # of DejaVu Sans Mono, the width of a character by the size of the font
@@ -62,34 +79,56 @@ def figure_of(axes: "Axes") -> "Figure":
     return figure
 
 
-def plot_curve(curve: Curve, axes: "Axes | None" = None) -> "Axes":
-    """Draw held-out scores against the number of units that a probe sees.
+def plot_curves(curves: "Curve | Mapping[str, Curve]", axes: "Axes | None" = None) -> "Axes":
+    """Draw held-out scores against what probes see, with bands of 95 %, and dashed what the text alone gives away.
+
+    Lines differ in their signs and darkness, too, so that they can be told apart in grey.
 
     Args:
-        curve: What to draw: accuracy and AUC with the majority class, or R² and r of a numeric label.
+        curves: One, or several by the names that they are to have, all over the same.
         axes: Where to; None makes a new figure.
+
+    Raises:
+        AnalysisError: If they are over different things.
     """
+    named = {curves.hypothesis: curves} if isinstance(curves, Curve) else dict(curves)
+    first = next(iter(named.values()))
+    if any(each.over != first.over for each in named.values()):
+        raise AnalysisError("these curves are over different things, and have no axis in common; draw them one by one")
     axes = axes or new_axes()
-    points = curve.points
-    binary = [point for point in points if isinstance(point, BinaryProbeResult)]
-    numeric = [point for point in points if isinstance(point, NumericProbeResult)]
-    if binary:
-        axes.plot(curve.sizes, [p.accuracy for p in binary], "o-", color=_BLUE, label="accuracy")
-        axes.plot(curve.sizes, [p.auc for p in binary], "s--", color=_ORANGE, label="AUC")
-        axes.axhline(binary[0].majority, color=_GREY, linestyle=":", label="majority class")
-    if numeric:
-        axes.plot(curve.sizes, [p.r2 for p in numeric], "o-", color=_BLUE, label="R²")
-        axes.plot(curve.sizes, [p.r for p in numeric], "s--", color=_ORANGE, label="r")
-        axes.axhline(0, color=_GREY, linestyle=":", label="mean of the labels")
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(curve.sizes, [str(size) for size in curve.sizes])
+    for (name, each), (colour, sign, line) in zip(named.items(), cycle(_STYLES)):
+        x = list(range(len(each.values))) if first.over == "sites" else [float(value) for value in each.values]
+        for probes, fill, style, label in (
+            (each.points, colour, line, name),
+            (each.controls, "white", (0, (1, 1.5)), f"{name}: the last {N_LAST} characters alone"),
+        ):
+            scores = np.array([probe.score for probe in probes])
+            low, high = np.array([probe.interval for probe in probes]).T
+            axes.plot(x, scores, color=colour, marker=sign, markerfacecolor=fill, linestyle=style, ms=4.5, label=label)
+            axes.fill_between(x, low, high, color=colour, alpha=0.13 if fill == colour else 0.06, linewidth=0)
+    kinds = {each.points[0].measure for each in named.values()}
+    for kind in kinds:
+        axes.axhline(_CHANCE[kind], color=_GREY, linestyle=":", linewidth=0.8)
+    _scale(axes, first, alone=len(named) == 1)
     axes.set_ylim(top=1.02)
-    axes.set_xlabel(f"best units together (the first is {curve.units[0]})")
-    axes.set_ylabel("held-out score")
-    axes.set_title(curve.hypothesis)
+    axes.set_ylabel("held-out " + " or ".join(sorted(_MEASURES[kind] for kind in kinds)))
+    axes.set_title(first.hypothesis if len(named) == 1 else "")
     axes.grid(alpha=0.25)
-    axes.legend(frameon=False, loc="best")
+    axes.legend(frameon=False, loc="best", fontsize="small")
     return axes
+
+
+def _scale(axes: "Axes", curve: Curve, *, alone: bool) -> None:
+    """The axis of what changes."""
+    first = f" (the first is {curve.units[0]})" if alone and curve.over == "units" else ""
+    axes.set_xlabel(_AXES[curve.over] + first)
+    if curve.over == "sites":
+        axes.set_xticks(range(len(curve.values)), [str(value) for value in curve.values], rotation=60, ha="right")
+    elif curve.over == "units":
+        axes.set_xscale("log", base=2)
+        axes.set_xticks([float(value) for value in curve.values], [str(value) for value in curve.values])
+    elif curve.over in ("chars", "penalty"):
+        axes.set_xscale("log")
 
 
 def plot_text(

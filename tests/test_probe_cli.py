@@ -1,5 +1,6 @@
 """The command: the road on a user's own files, and what wrong input gets."""
 
+import csv
 import inspect
 import json
 import re
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 from foreign import state_dict
 from planting import PLANTED, random_model
@@ -16,6 +18,7 @@ from planting import PLANTED, random_model
 from activations.models.char_rnn import ModelConfig
 from activations.models.checkpoints import save_model
 from activations.models.training import TrainingConfig
+from activations.store import Recording
 from activations.units import Site
 from analyses.methods import METHODS
 from hypotheses.registry import get, registered
@@ -69,14 +72,15 @@ def test_rank_fit_and_curve_find_the_planted_unit(run: Run, planted: Path, name:
 
     status, out, _ = run("fit", "--hypothesis", name, planted, "--json")
     score = "r2" if method == "r" else "auc"
-    best = max(rows(out), key=lambda row: float(str(row[score])))
+    probes = [row for row in rows(out) if row["control"] is None]
+    best = max(probes, key=lambda row: float(str(row[score])))
     assert best["site"] == str(PLANTED[name].site)
     if method == "auc":
         assert {"accuracy", "f1", "majority"} <= set(best)
 
     status, out, _ = run("curve", "--hypothesis", name, planted, "--json", "--most", "4", "-o", "curve.png")
     assert status == 0
-    assert [row["n_units"] for row in rows(out)] == [1, 2, 4]
+    assert [row["units"] for row in rows(out)] == [1, 2, 4]
     assert Path("curve.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -100,12 +104,29 @@ def test_the_road_on_ones_own_files(run: Run, code_text: str) -> None:
     assert rows(live[1]) == rows(run("rank", "--hypothesis", "in_quotes", "--json")[1])
 
 
+def test_a_model_reads_what_it_writes(run: Run, files: None) -> None:
+    made = ("extract", "model.pt", "--generate", "20x30", "--prompt", r"\n", "--temperature", "0.8", "--json")
+    status, out, err = run(*made)
+    assert (status, rows(out)[0]["n_chars"]) == (0, 20 * 31), err
+    with Recording("activations.h5") as recording:
+        texts = [recording.corpus.text(each.start, each.stop) for each in recording.corpus.documents]
+    assert len(set(texts)) == 20
+    assert {text[0] for text in texts} == {"\n"}
+    assert run("extract", "model.pt", "corpus.txt", "--generate", "20x30")[0] == 2
+    assert run("extract", "model.pt")[0] == 2
+    assert "write them such as 100x500" in run("extract", "model.pt", "--generate", "much")[2]
+
+
 def test_sites_can_be_chosen(run: Run, files: None) -> None:
     status, out, _ = run("extract", "model.pt", "corpus.txt", "--sites", "hidden,1/cell", "--json")
     assert status == 0
     assert rows(out)[0]["sites"] == ["0/hidden", "1/hidden", "1/cell"]
-    _, out, _ = run("fit", "--hypothesis", "in_quotes", "--sites", "1", "--json")
+    _, out, _ = run("fit", "--hypothesis", "in_quotes", "--sites", "1", "--controls", "none", "--json")
     assert [row["site"] for row in rows(out)] == ["1/hidden", "1/cell"]
+    _, out, _ = run("fit", "--hypothesis", "in_quotes", "--layer", "1", "--together", "--controls", "none", "--json")
+    assert [row["site"] for row in rows(out)] == ["16 units"]
+    _, out, _ = run("fit", "-H", "in_quotes", "--units", "1/cell/3,0/hidden/1", "--controls", "none", "--json")
+    assert [row["site"] for row in rows(out)] == ["2 units"]
 
 
 def test_hypotheses_are_listed(run: Run) -> None:
@@ -187,7 +208,7 @@ def test_what_a_users_function_prints_or_names_does_no_harm(run: Run, planted: P
     assert len(rows(out)) == 2 and "noise" in err
     assert "\x1b" not in run("hypotheses", "--show", "mine.py:loud", "corpus.txt")[1]
     status, out, err = run("fit", "--hypothesis", "mine.py:loud", planted, "--json")
-    assert (status, out) == (1, "") and "hello" in err and "ask for one of them" in err
+    assert rows(out)[0]["hypothesis"] == "mine.py:loud" and "hello" in err
     _, out, err = run("rank", "--hypothesis", "mine.py:loud", planted, "--json")
     assert {row["class"] for row in rows(out)} == {"", "\x1b[2J"} and "hello" in err
     assert "\x1b" not in run("rank", "--hypothesis", "mine.py:loud", planted)[1]
@@ -269,11 +290,71 @@ def test_methods_are_compared(run: Run, planted: Path) -> None:
     assert re.search(rf"1 +{PLANTED['in_comment']} 0\.\d+ +{PLANTED['in_comment']}", out)
 
 
-def test_classes_are_asked_for_one_by_one(run: Run, planted: Path) -> None:
-    status, _, err = run("fit", "--hypothesis", "char_class", planted)
-    assert status == 1
-    assert "ask for one of them, such as \"char_class == 'lower case'\"" in err
+def test_classes_are_fitted_together(run: Run, planted: Path) -> None:
+    _, out, _ = run("fit", "--hypothesis", "char_class", planted, "--penalty", "100", "--controls", "chars", "--json")
+    assert {row["site"] for row in rows(out)} > {"1/cell", "last character"}
+    [alone] = [row for row in rows(out) if row["site"] == "last character"]
+    assert float(str(alone["accuracy"])) > 0.99
     assert run("rank", "--hypothesis", "char_class == digit", planted, "--json")[0] == 0
+
+
+def test_probes_have_their_controls_in_the_same_table(run: Run, planted: Path) -> None:
+    asked = ("fit", "-H", "in_quotes", "-H", "position_in_line", planted, "--sites", "0", "--controls")
+    _, out, _ = run(*asked, "chars,context,runs")
+    for shown in ("in_quotes", "position_in_line", "majority", "selectivity", "context", "runs", "last 20 characters"):
+        assert shown in out
+    _, out, _ = run(*asked, "runs", "--json")
+    assert [row["control"] for row in rows(out)] == [None, "runs", None, "runs"]
+    status, _, err = run(*asked, "luck")
+    assert (status, err) == (1, "error: there is no control 'luck'; there are chars, context, runs\n")
+
+
+def test_recordings_stand_side_by_side(run: Run, planted: Path, files: None) -> None:
+    other = Path("other.h5")
+    other.write_bytes(planted.read_bytes())
+    _, out, _ = run("fit", "-H", "in_quotes", planted, other, "--sites", "0", "--controls", "none", "--json")
+    assert [row["model"] for row in rows(out)] == [planted.stem, "other"]
+    _, out, _ = run("curve", "-H", "in_quotes", "-H", "in_comment", planted, other, "--most", "2", "--json")
+    assert [(row["model"], row["hypothesis"], row["units"]) for row in rows(out)] == [
+        (model, name, n) for model in (planted.stem, "other") for name in ("in_quotes", "in_comment") for n in (1, 2)
+    ]
+
+
+@pytest.mark.parametrize("over", ["units", "chars", "lag", "sites", "penalty"])
+def test_curves_are_drawn_and_written_down(run: Run, planted: Path, over: str) -> None:
+    status, out, _ = run("curve", "-H", "in_quotes", planted, "--over", over, "-o", "c.svg", "--csv", "c.csv", "--json")
+    assert status == 0
+    table = list(csv.DictReader(Path("c.csv").read_text("utf-8").splitlines()))
+    assert [row[over] for row in table] == [str(row[over]) for row in rows(out)]
+    assert [float(row["control"]) for row in table] == [row["control"] for row in rows(out)]
+    assert b"<svg" in Path("c.svg").read_bytes()
+
+
+def test_what_probes_say_is_kept(run: Run, planted: Path) -> None:
+    run("fit", "-H", "in_quotes", planted, "--sites", "0", "--folds", "5", "--keep", "said.npz", "--controls", "chars")
+    with np.load("said.npz") as said:
+        assert set(said) == {
+            "in_quotes/0/hidden",
+            *(f"in_quotes/chars/{n}" for n in ("last character", "last 5 characters", "last 20 characters")),
+        }
+        assert ((said["in_quotes/0/hidden"] >= 0) & (said["in_quotes/0/hidden"] <= 1)).all()
+
+
+def test_untrained_twins_are_controls(run: Run, files: None) -> None:
+    run("extract", "model.pt", "corpus.txt", "--sites", "hidden")
+    asked = ("fit", "-H", "in_quotes", "--untrained", "model.pt", "--controls", "none", "--json")
+    _, out, err = run(*asked)
+    assert [(row["site"], row["control"]) for row in rows(out)] == [
+        (site, control) for control in (None, "fresh", "shuffled") for site in ("0/hidden", "1/hidden")
+    ], err
+    made = {path: path.stat().st_mtime_ns for path in Path().glob("activations.*.h5")}
+    assert sorted(path.name for path in made) == ["activations.fresh.h5", "activations.shuffled.h5"]
+    assert rows(run(*asked)[1]) == rows(out)
+    assert made == {path: path.stat().st_mtime_ns for path in made}
+    run("train", "corpus.txt", "--units", "4", "--epochs", "1", "-o", "another.pt")
+    status, _, err = run("fit", "-H", "in_quotes", "--untrained", "another.pt")
+    assert status == 1
+    assert "another.pt is not the model that activations.h5 is a recording of" in err
 
 
 def test_a_hypothesis_in_a_file_is_ranked(run: Run, planted: Path) -> None:
@@ -338,6 +419,8 @@ def test_a_hypothesis_that_cannot_be_asked_is_one_line(
         (["train", "corpus.txt", "--seed", "-1"], "the seed is -1"),
         (["train", "corpus.txt", "--encoding", "undefined"], "is not undefined"),
         (["curve", "-H", "in_quotes", "-o", "absent/curve.png"], "no folder absent"),
+        (["curve", "-H", "in_quotes", "--csv", "absent/curve.csv"], "no folder absent"),
+        (["fit", "-H", "in_quotes", "--keep", "absent/said.npz"], "no folder absent"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_leaves_nothing(

@@ -9,27 +9,52 @@ from numpy.typing import NDArray
 from planting import PLANTED
 
 from activations.store import Recording
-from analyses.curves import curve_over_units
+from analyses.curves import CURVES, curve
 from analyses.errors import AnalysisError
-from analyses.probes import BinaryProbeResult
-from probe.plots import figure_of, new_axes, plot_curve, plot_text, save_figure
+from analyses.probe_results import Fitting
+from probe.plots import figure_of, new_axes, plot_curves, plot_text, save_figure
 
 
-def test_a_curve_has_its_scores_and_its_chance(planted: Path) -> None:
+def test_a_curve_has_its_scores_its_control_and_their_bands(planted: Path) -> None:
     with Recording(planted) as recording:
-        curve = curve_over_units(recording, "in_quotes", most=4)
-        numeric = curve_over_units(recording, "position_in_line", most=4)
-    axes = plot_curve(curve)
-    accuracy, auc, majority = axes.get_lines()
-    points = [point for point in curve.points if isinstance(point, BinaryProbeResult)]
-    assert list(np.asarray(accuracy.get_xdata())) == curve.sizes
-    assert list(np.asarray(accuracy.get_ydata())) == [point.accuracy for point in points]
-    assert list(np.asarray(auc.get_ydata())) == [point.auc for point in points]
-    assert set(np.asarray(majority.get_ydata())) == {points[0].majority}
+        found = curve(recording, "in_quotes", most=4, how=Fitting(folds=5))
+        numeric = curve(recording, "position_in_line", most=4)
+    axes = plot_curves(found)
+    scores, control, chance = axes.get_lines()
+    assert list(np.asarray(scores.get_xdata())) == list(found.values)
+    assert list(np.asarray(scores.get_ydata())) == [point.auc for point in found.points]
+    assert list(np.asarray(control.get_ydata())) == [each.auc for each in found.controls]
+    assert set(np.asarray(chance.get_ydata())) == {0.5}
+    for band, points in zip(axes.collections, (found.points, found.controls), strict=True):
+        ends = [end for point in points for end in point.interval]
+        box = band.get_datalim(axes.transData)
+        np.testing.assert_allclose([box.ymin, box.ymax], [min(ends), max(ends)])
     assert str(PLANTED["in_quotes"]) in axes.get_xlabel()
-    assert len({line.get_linestyle() for line in axes.get_lines()}) == 3  # told apart in grey
     own = new_axes()
-    assert plot_curve(numeric, own) is own
+    assert plot_curves(numeric, own) is own
+
+
+@pytest.mark.parametrize("over", list(CURVES))
+def test_several_curves_are_told_apart_in_grey(planted: Path, over: str) -> None:
+    with Recording(planted) as recording:
+        curves = {name: curve(recording, name, over, how=Fitting(penalty=100.0)) for name in PLANTED}
+    axes = plot_curves(curves)
+    figure_of(axes).draw_without_rendering()
+    lines = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
+    assert len(lines) == 2 * len(PLANTED)
+    solid = [line for line in lines if line.get_markerfacecolor() != "white"]
+    assert len({line.get_marker() for line in solid}) == len(PLANTED)
+    darkness = sorted(float(np.dot(to_rgb(line.get_color()), (0.299, 0.587, 0.114))) for line in solid)
+    assert min(np.diff(darkness)) > 0.05
+    assert {line.get_linestyle() for line in solid} == {"-"}
+    assert all(line.get_linestyle() != "-" for line in lines if line not in solid)
+
+
+def test_curves_over_different_things_have_no_axis_in_common(planted: Path) -> None:
+    with Recording(planted) as recording:
+        curves = {over: curve(recording, "in_quotes", over, most=2) for over in ("units", "sites")}
+    with pytest.raises(AnalysisError, match="over different things"):
+        plot_curves(curves)
 
 
 def test_a_text_has_each_character_in_its_place_and_colour() -> None:

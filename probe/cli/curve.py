@@ -1,13 +1,14 @@
 """`probe curve`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from typer import Option
+from typer import BadParameter, Option
 
 from probe.cli.options import (
     EncodingOption,
-    HypothesisOption,
+    FoldsOption,
+    HypothesesOption,
     JsonOption,
     LagOption,
     LanesOption,
@@ -16,24 +17,30 @@ from probe.cli.options import (
     NewlinesOption,
     NoCacheOption,
     PenaltyOption,
-    RecordingArgument,
+    RecordingsArgument,
     ReplaceOption,
     SitesOption,
     TextOption,
 )
-from probe.cli.show import progress, say, show_rows
-from probe.cli.sources import ask, open_source
+from probe.cli.show import Cell, progress, say, show_rows, warn
+from probe.cli.sources import ask_several, open_sources
+
+if TYPE_CHECKING:
+    from analyses.curves import Curve
 
 
 def curve(
-    hypothesis: HypothesisOption,
-    recording: RecordingArgument = Path("activations.h5"),
+    recordings: RecordingsArgument = None,
+    hypotheses: HypothesesOption = None,
+    over: Annotated[str, Option(help="units, chars, lag, sites or penalty; see above.")] = "units",
     output: Annotated[
         Path | None, Option("--output", "-o", help="A picture: .png, .svg or .pdf.", show_default=False)
     ] = None,
-    most: Annotated[int, Option(min=1, help="Units at the end of the curve.")] = 64,
+    csv: Annotated[Path | None, Option(help="A table of the numbers: .csv.", show_default=False)] = None,
+    most: Annotated[int, Option(min=1, help="Units at the end of a curve over units.")] = 64,
     sites: SitesOption = None,
-    penalty: PenaltyOption = 1.0,
+    penalty: PenaltyOption = None,
+    folds: FoldsOption = None,
     model: ModelOption = None,
     text: TextOption = None,
     encoding: EncodingOption = "utf-8",
@@ -45,29 +52,70 @@ def curve(
     no_cache: NoCacheOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw an accuracy curve: probes of the best 1, 2, 4, … units. One unit, or many?
+    """Draw accuracy curves: how a probe's score grows with what it may see.
 
-    The units are chosen on training stretches of the text, the probes judged on held-out ones.
+    --over units: the best 1, 2, 4, … units together, chosen one by one on training stretches: one unit, or many?
+    --over chars: the amount of training text. --over lag: the label of 50 characters ago up to 50 to come.
+    --over sites: layer by layer and signal by signal. --over penalty: on the weights. All are judged on held-out
+    stretches; over chars, lag and penalty the probe sees the hidden state of the last layer, unless --sites names
+    others.
+
+    Each has beside it what a probe of the last 20 characters of the text tells, without the model. Several hypotheses,
+    or several recordings, are drawn into one picture.
 
     Example:
         probe curve --hypothesis in_quotes -o curve.png
     """
     from activations.blocks import select_sites
     from activations.files import check_output
-    from analyses.curves import curve_over_units
-    from probe.plots import check_picture, figure_of, plot_curve, save_figure
+    from analyses.curves import curve as make_curve
+    from analyses.probe_results import Fitting
+    from probe.plots import check_picture, figure_of, plot_curves, save_figure
 
+    if not hypotheses:
+        raise BadParameter("name a hypothesis with --hypothesis")
+    if csv is not None and csv.suffix != ".csv":
+        raise BadParameter(f"{csv} is no table of numbers; end its name in .csv")
+    inputs = [*(recordings or [Path("activations.h5")]), *(text or []), *([model] if model else [])]
     if output is not None:
         check_picture(output)
-        check_output(output, recording, *(text or []), *([model] if model else []))
-    with open_source(
-        recording, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
-    ) as source:
-        chosen = select_sites(source.sites, sites)
-        with progress(f"a curve for {hypothesis}") as report:
-            asked = ask(source, hypothesis, language, no_cache, lag)
-            result = curve_over_units(source, asked, sites=chosen, most=most, penalty=penalty, progress=report)
-    show_rows(result.rows(), as_json=as_json)
+        check_output(output, *inputs)
+    if csv is not None:
+        check_output(csv, *inputs)
+    curves: list[tuple[str, Curve]] = []
+    how = Fitting(penalty=penalty, folds=folds)
+    with open_sources(
+        recordings, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
+    ) as sources:
+        for name, source in sources:
+            chosen = None if sites is None else select_sites(source.sites, sites)
+            with progress(f"a curve over {over}") as report:
+                asked, _ = ask_several(source, hypotheses, False, language, no_cache, lag)
+                for each in asked:
+                    found = make_curve(source, each, over, sites=chosen, most=most, how=how, progress=report)
+                    curves.append((name, found))
+    rows: list[dict[str, Cell]] = [
+        {**({"model": name} if name else {}), **row} for name, each in curves for row in each.rows()
+    ]
+    show_rows(rows if as_json else [{key: row[key] for key in row if key != "note"} for row in rows], as_json=as_json)
+    for note in dict.fromkeys(f"{row['hypothesis']}: {row['note']}" for row in rows if row["note"]):
+        warn(note)
+    if csv is not None:
+        _write(csv, rows)
+        say(f"{csv}: the numbers", quiet=as_json)
     if output is not None:
-        save_figure(figure_of(plot_curve(result)), output)
-        say(f"{output}: the curve as a picture", quiet=as_json)
+        named = {f"{each.hypothesis}, {name}" if name else each.hypothesis: each for name, each in curves}
+        save_figure(figure_of(plot_curves(named)), output)
+        say(f"{output}: the curve{'' if len(curves) == 1 else 's'} as a picture", quiet=as_json)
+
+
+def _write(path: Path, rows: list[dict[str, Cell]]) -> None:
+    from csv import DictWriter
+
+    from activations.files import replacing
+
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = DictWriter(file, keys)
+        writer.writeheader()
+        writer.writerows(rows)

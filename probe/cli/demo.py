@@ -1,12 +1,15 @@
 """`probe demo`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument
 
 from probe.cli.options import JsonOption
 from probe.cli.show import progress, say, show_rows
+
+if TYPE_CHECKING:
+    from analyses.probe_results import ProbeResult
 
 
 def demo(
@@ -59,12 +62,6 @@ def demo(
     say("  probe train corpus.txt -o model.pt  # a model of your own text")
 
 
-def _strongest_probe(probes: tuple[object, ...]) -> dict[str, str | float | None]:
-    from analyses.probes import BinaryProbeResult, NumericProbeResult
-
-    binary = [each for each in probes if isinstance(each, BinaryProbeResult)]
-    if binary:
-        best = max(binary, key=lambda each: each.accuracy)
-        return {"probe": best.name, "accuracy": best.accuracy, "majority": best.majority, "f1": best.f1, "r2": None}
-    numeric = max((each for each in probes if isinstance(each, NumericProbeResult)), key=lambda each: each.r2)
-    return {"probe": numeric.name, "accuracy": None, "majority": None, "f1": None, "r2": numeric.r2}
+def _strongest_probe(probes: "tuple[ProbeResult, ...]") -> dict[str, str | float | None]:
+    best = max(probes, key=lambda each: each.score)
+    return {"probe": best.site, "accuracy": best.accuracy, "majority": best.majority, "f1": best.f1, "r2": best.r2}

@@ -1,9 +1,10 @@
 """`probe extract`."""
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument, Option
+from typer import Argument, BadParameter, Option
 
 from probe.cli.options import (
     DeviceOption,
@@ -13,23 +14,26 @@ from probe.cli.options import (
     FactoryOption,
     JsonOption,
     LanesOption,
+    MaybeTextsArgument,
     NewlinesOption,
     PrecisionOption,
     RangeOption,
     ReplaceOption,
     SitesOption,
-    TextsArgument,
     WarmUpOption,
 )
 from probe.cli.show import Cell, progress, say, show_rows, warn
 from probe.cli.sources import Reading
+
+if TYPE_CHECKING:
+    from activations.corpus import Corpus
 
 
 def extract(
     model: Annotated[
         Path, Argument(help="A checkpoint that `probe train` or `probe import` wrote.", show_default=False)
     ],
-    corpus: TextsArgument,
+    corpus: MaybeTextsArgument = None,
     output: Annotated[Path, Option("--output", "-o", help="Where the recording goes.")] = Path("activations.h5"),
     sites: SitesOption = None,
     part: RangeOption = None,
@@ -39,6 +43,16 @@ def extract(
     device: DeviceOption = "cpu",
     precision: PrecisionOption = "float32",
     dtype: DtypeOption = "auto",
+    generate: Annotated[
+        str | None,
+        Option(
+            help="Instead of a corpus: texts that the model writes, such as 100x500, 100 of 500 characters.",
+            show_default=False,
+        ),
+    ] = None,
+    prompt: Annotated[str, Option(help="What each of these begins with; \\n is a line's end.")] = r"\n",
+    temperature: Annotated[float, Option(help="Of the draws; 0 takes the most probable character.")] = 1.0,
+    seed: Annotated[int, Option(help="Of the draws.")] = 0,
     model_factory: FactoryOption = None,
     force: Annotated[
         bool, Option("--force", help="Record also a text that the model predicts worse than letter counts would.")
@@ -50,7 +64,8 @@ def extract(
 ) -> None:
     """Let a model read a text once, and record its activations at every character.
 
-    A run that is stopped goes on where it was when the same command is given again.
+    A run that is stopped goes on where it was when the same command is given again. With --generate, the model reads
+    what it writes itself, a document each.
 
     Example:
         probe extract model.pt corpus.txt
@@ -59,10 +74,12 @@ def extract(
     from activations.extraction import extract as record
     from activations.files import check_output
 
-    check_output(output, model, *corpus)
-    live = Reading(
+    if (generate is None) == (not corpus):
+        raise BadParameter("name a text, or ask for texts that the model writes with --generate")
+    check_output(output, model, *(corpus or []))
+    reading = Reading(
         model=model,
-        texts=corpus,
+        texts=corpus or [],
         encoding=encoding,
         newlines=newlines,
         lanes=lanes,
@@ -74,7 +91,11 @@ def extract(
         precision=precision,
         dtype=dtype,
         factory=model_factory,
-    ).live()
+    )
+    if generate is not None:
+        live = reading.live(_written(reading, generate, prompt, temperature, seed))
+    else:
+        live = reading.live()
     with progress("reading") as report:
         result = record(live, output, sites=select_sites(live.sites, sites), force=force, progress=report)
     if result.warning:
@@ -93,3 +114,17 @@ def extract(
     else:
         say(str(result))
         say("next: probe rank --hypothesis in_quotes" + ("" if output.name == "activations.h5" else f" {output}"))
+
+
+def _written(reading: Reading, generate: str, prompt: str, temperature: float, seed: int) -> "Corpus":
+    """What the model writes: so many texts of so many characters."""
+    from activations.corpus import Corpus
+    from activations.models.sampling import write_texts
+
+    sizes = re.fullmatch(r"\s*(\d{1,9})\s*[x×]\s*(\d{1,9})\s*", generate)
+    if sizes is None:
+        raise BadParameter(f"{generate!r} is no number of texts and characters; write them such as 100x500")
+    n_texts, n_chars = map(int, sizes.groups())
+    spelled = prompt.replace("\\n", "\n").replace("\\t", "\t")
+    model = reading.load_model()
+    return Corpus.from_texts(write_texts(model, n_texts, n_chars, prompt=spelled, temperature=temperature, seed=seed))

@@ -1,32 +1,73 @@
 """`probe fit`."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+from typer import BadParameter, Option
 
 from probe.cli.options import (
     EncodingOption,
-    HypothesisOption,
+    FoldsOption,
+    HypothesesOption,
     JsonOption,
     LagOption,
     LanesOption,
     LanguageOption,
+    LayerOption,
     ModelOption,
     NewlinesOption,
     NoCacheOption,
     PenaltyOption,
-    RecordingArgument,
+    RecordingsArgument,
     ReplaceOption,
     SitesOption,
     TextOption,
 )
-from probe.cli.show import progress, say, show_rows
-from probe.cli.sources import ask, open_source
+from probe.cli.show import Cell, progress, say, show_rows, visible, warn
+from probe.cli.sources import ask_several, open_sources
+
+if TYPE_CHECKING:
+    from activations.blocks import Source
+    from activations.units import Site, Unit
+    from analyses.alignment import Target
+    from analyses.probe_results import Fitting, ProbeResult
+
+_NOT_IN_TABLE = ("hypothesis", "log_loss", "penalty", "n_train", "n_test")
 
 
 def fit(
-    hypothesis: HypothesisOption,
-    recording: RecordingArgument = Path("activations.h5"),
+    recordings: RecordingsArgument = None,
+    hypotheses: HypothesesOption = None,
+    all_hypotheses: Annotated[bool, Option("--all", help="All hypotheses that can be asked of this text.")] = False,
     sites: SitesOption = None,
-    penalty: PenaltyOption = 1.0,
+    layer: LayerOption = None,
+    units: Annotated[
+        str | None, Option(help="Only these together, such as 0/cell/37,1/cell/40.", show_default=False)
+    ] = None,
+    together: Annotated[
+        bool, Option("--together", help="One probe of all sites together, instead of one for each.")
+    ] = False,
+    penalty: PenaltyOption = None,
+    l1_ratio: Annotated[float, Option(help="0: an L2 penalty; 1: L1; between: an elastic net.")] = 0.0,
+    balanced: Annotated[bool, Option("--balanced", help="Let all classes weigh the same, however rare.")] = False,
+    folds: FoldsOption = None,
+    controls: Annotated[str, Option(help="chars, context and runs, or none; see above.")] = "chars,context",
+    untrained: Annotated[
+        Path | None,
+        Option(
+            help="The recorded model: fit the same probes to two untrained twins of it, one with fresh weights, one "
+            "with its own, shuffled. Their recordings are kept beside the recording.",
+            show_default=False,
+        ),
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        Option(help="An .npz file for what the probes say of each held-out character.", show_default=False),
+    ] = None,
+    memory: Annotated[int, Option(min=1, help="MB of activations to keep; more are read again in each pass.")] = 2048,
     model: ModelOption = None,
     text: TextOption = None,
     encoding: EncodingOption = "utf-8",
@@ -38,23 +79,138 @@ def fit(
     no_cache: NoCacheOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Fit a linear probe for each site: can the hypothesis be read out of all its units together?
+    """Fit linear probes: can a hypothesis be read out of all units of a site together?
 
-    A logistic probe for labels that are True or False, a ridge regression for numbers. All scores are measured on
-    held-out stretches of the text; majority is the accuracy of always saying what is more frequent.
+    Logistic probes for labels that are True or False or have classes, ridge regressions for numbers. All scores are
+    measured on held-out stretches of the text; low and high are the ends of the 95 % interval of the AUC (R² for
+    numbers), from drawing these stretches anew. The penalty is chosen on stretches of the training part.
+
+    A score means something only beside what can be had without the model. majority is the accuracy of always saying
+    what is most frequent. Controls stand in the same table: chars, a probe that sees the last 1, 5 or 20 characters of
+    the text, and no model; context, the same probe for labels drawn at random for each three characters, and runs, for
+    the label's own runs in random order. selectivity is the accuracy (R²) above that for context.
 
     Example:
         probe fit --hypothesis in_quotes
     """
     from activations.blocks import select_sites
-    from analyses.probes import fit as fit_probes
+    from activations.files import check_output
+    from analyses.probe_results import Fitting
+    from analyses.probes import fit_units
 
-    with open_source(
-        recording, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
-    ) as source:
-        chosen = select_sites(source.sites, sites)
-        with progress(f"fitting probes for {hypothesis}") as report:
-            asked = ask(source, hypothesis, language, no_cache, lag)
-            results = fit_probes(source, asked, sites=chosen, penalty=penalty, progress=report)
-    show_rows([result.row() for result in results], as_json=as_json)
-    say(f"{results[0].n_train:,} training and {results[0].n_test:,} held-out characters", quiet=as_json)
+    if not hypotheses and not all_hypotheses:
+        raise BadParameter("name a hypothesis with --hypothesis, or ask for --all")
+    if keep is not None:
+        if keep.suffix != ".npz":
+            raise BadParameter(f"{keep} is no .npz file; end its name in .npz")
+        check_output(keep, *(recordings or []), *(text or []), *([model] if model else []))
+    how = Fitting(
+        penalty=penalty, l1_ratio=l1_ratio, balanced=balanced, folds=folds, memory=memory << 20, keep=keep is not None
+    )
+    asked_controls = [each.strip() for each in controls.split(",") if each.strip() not in ("", "none")]
+    results: list[tuple[str, ProbeResult]] = []
+    reasons: dict[str, str] = {}
+    with open_sources(
+        recordings, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
+    ) as sources:
+        for name, source in sources:
+            chosen = select_sites(source.sites, sites)
+            if layer is not None:
+                chosen = select_sites(chosen, str(layer))
+            designs = _designs(source, chosen, units, together=together)
+            with progress(f"fitting probes{f' of {name}' if name else ''}") as report:
+                asked, missing = ask_several(source, hypotheses or [], all_hypotheses, language, no_cache, lag)
+                reasons |= missing
+                found = fit_units(source, asked, designs, controls=asked_controls, how=how, progress=report)
+            if untrained is not None:
+                found += _twins(source, untrained, asked, designs, how)
+            results += [(name, each) for each in found]
+    _show(results, as_json)
+    for hypothesis, reason in reasons.items():
+        warn(f"no score for {hypothesis}: {reason}")
+    if keep is not None:
+        _keep(keep, results)
+        say(f"{keep}: what the probes say of each held-out character", quiet=as_json)
+
+
+def _designs(source: "Source", sites: "Sequence[Site]", units: str | None, *, together: bool) -> "list[list[Unit]]":
+    from activations.errors import ActivationError
+    from activations.units import Unit
+
+    of_sites = [[Unit(site, index) for index in range(source.sites[site])] for site in sites]
+    if units is None:
+        return [[unit for own in of_sites for unit in own]] if together else of_sites
+    named = [Unit.parse(each.strip()) for each in units.split(",")]
+    for unit in named:
+        if unit.index >= source.sites.get(unit.site, 0):
+            sizes = ", ".join(f"{site} of {n} units" for site, n in source.sites.items())
+            raise ActivationError(f"there is no unit {unit} here; there are {sizes}")
+    return [list(dict.fromkeys(named))]
+
+
+def _twins(
+    source: "Source", model: Path, asked: "Sequence[Target]", designs: "Sequence[Sequence[Unit]]", how: "Fitting"
+) -> "list[ProbeResult]":
+    """The same probes of untrained twins, as controls."""
+    from activations.models.twins import TWINS
+    from activations.store import Recording
+    from analyses.probes import fit_units
+    from probe.untrained import record_twin
+
+    found = []
+    sites = sorted({unit.site for design in designs for unit in design})
+    with TemporaryDirectory(prefix="char-probe-") as folder:
+        for how_made in TWINS:
+            path = Path(folder) / f"{how_made}.h5"
+            if isinstance(source, Recording):
+                path = source.path.with_suffix(f".{how_made}.h5")
+            with progress(f"an untrained twin with {how_made} weights") as report:
+                record_twin(source, model, how_made, path, sites, report)
+                with Recording(path) as recording:
+                    results = fit_units(recording, asked, designs, how=how, progress=report)
+            found += [replace(each, control=how_made) for each in results]
+    return found
+
+
+def _show(results: "Sequence[tuple[str, ProbeResult]]", as_json: bool) -> None:
+    """JSON has a row for each probe; there is a table for each hypothesis."""
+    several = len({name for name, _ in results}) > 1
+    rows: list[dict[str, Cell]] = [{**({"model": name} if several else {}), **each.row()} for name, each in results]
+    if as_json:
+        show_rows(rows, as_json=True)
+        return
+    notes: dict[str, None] = {}
+    for hypothesis in dict.fromkeys(each.hypothesis for _, each in results):
+        own = [row for row in rows if row["hypothesis"] == hypothesis]
+        columns = [key for key in own[0] if key not in _NOT_IN_TABLE and any(_says(row[key]) for row in own)]
+        show_rows(
+            [{key: row[key] if row[key] is not None else "" for key in columns if key != "note"} for row in own],
+            as_json=False,
+            title=visible(hypothesis),
+        )
+        said = [row for row in own if row["note"]]
+        for note in dict.fromkeys(str(row["note"]) for row in said):
+            where = [str(row["site"]) for row in said if row["note"] == note]
+            notes[f"{hypothesis}: {note}" + ("" if len(where) == len(own) else f" ({', '.join(where)})")] = None
+    for note in notes:
+        warn(note)
+    _, first = results[0]
+    say(f"{first.n_train:,} training and {first.n_test:,} held-out characters")
+
+
+def _says(value: Cell) -> bool:
+    return value not in (None, "") and value == value  # NaN is not itself
+
+
+def _keep(path: Path, results: "Sequence[tuple[str, ProbeResult]]") -> None:
+    import numpy as np
+
+    from activations.files import replacing
+
+    arrays = {}
+    for name, each in results:
+        if each.predictions is not None:
+            key = "/".join(part for part in (name, each.hypothesis, each.control, each.site) if part)
+            arrays[key] = each.predictions
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]

@@ -6,7 +6,16 @@ from typing import Annotated
 from typer import Argument, Option
 
 TextsArgument = Annotated[list[Path], Argument(help="Text files, a document each.", show_default=False)]
+MaybeTextsArgument = Annotated[list[Path] | None, Argument(help="Text files, a document each.", show_default=False)]
 RecordingArgument = Annotated[Path, Argument(help="A recording that `probe extract` wrote.")]
+RecordingsArgument = Annotated[
+    list[Path] | None,
+    Argument(
+        help="Recordings that `probe extract` wrote; of several, the results stand side by side.  [default: "
+        "activations.h5]",
+        show_default=False,
+    ),
+]
 _HYPOTHESIS = Option(
     "--hypothesis",
     "-H",
@@ -14,6 +23,16 @@ _HYPOTHESIS = Option(
     show_default=False,
 )
 HypothesisOption = Annotated[str, _HYPOTHESIS]
+HypothesesOption = Annotated[
+    list[str] | None,
+    Option(
+        "--hypothesis",
+        "-H",
+        help="Its name, see `probe hypotheses`; my_file.py:name; or of several: 'in_quotes & ~in_comment'. May be "
+        "repeated.",
+        show_default=False,
+    ),
+]
 MaybeHypothesisOption = Annotated[str | None, _HYPOTHESIS]
 LanguageOption = Annotated[
     str | None,
@@ -42,7 +61,22 @@ ModelOption = Annotated[
     Path | None, Option(help="Instead of a recording: a model, to read --text now.", show_default=False)
 ]
 TextOption = Annotated[list[Path] | None, Option(help="The text for --model; may be repeated.", show_default=False)]
-PenaltyOption = Annotated[float, Option(help="L2 penalty on the probe's weights (1/C in scikit-learn).")]
+PenaltyOption = Annotated[
+    float | None,
+    Option(
+        help="On the probe's weights, per standard deviation of each unit (1/C in scikit-learn).  [default: chosen, "
+        "from 1 to 10,000, on stretches of the training part]",
+        show_default=False,
+    ),
+]
+FoldsOption = Annotated[
+    int | None,
+    Option(
+        help="Hold out each stretch of the text once, in so many folds.  [default: one fifth of them, once]",
+        show_default=False,
+    ),
+]
+LayerOption = Annotated[int | None, Option(help="Only this layer, from 0.", show_default=False)]
 JsonOption = Annotated[bool, Option("--json", help="Print JSON Lines, one object a row, instead of a table.")]
 EncodingOption = Annotated[str, Option(help="Encoding of the text files.")]
 NewlinesOption = Annotated[str, Option(help="keep: line ends as they are; lf: CRLF and lone CR become LF.")]

@@ -11,6 +11,7 @@ from probe.cli.options import (
     LagOption,
     LanesOption,
     LanguageOption,
+    LayerOption,
     MaybeHypothesisOption,
     ModelOption,
     NewlinesOption,
@@ -38,7 +39,7 @@ def rank(
         str | None,
         Option(
             help="What orders the units: auc, r, r2, spearman, eta2, mutual_information, balanced_accuracy, f1, iou, "
-            "mean_difference, weight or standardised_weight.  [default: auc, or r for numbers]",
+            "mean_difference, weight, standardised_weight, elastic_net or sparse.  [default: auc, or r for numbers]",
             show_default=False,
         ),
     ] = None,
@@ -47,7 +48,7 @@ def rank(
         Option(help="Several methods, such as auc,weight,f1: the best units of each side by side.", show_default=False),
     ] = None,
     sites: SitesOption = None,
-    layer: Annotated[int | None, Option(help="Only this layer, from 0.", show_default=False)] = None,
+    layer: LayerOption = None,
     shifts: Annotated[
         int, Option(min=0, help="How often to shift the labels of one hypothesis in a circle, to see what chance does.")
     ] = 99,

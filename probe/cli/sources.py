@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,10 @@ from probe.cli.show import to_standard_error, warn
 
 if TYPE_CHECKING:
     from activations.blocks import Source
+    from activations.corpus import Corpus
     from activations.extraction import LiveActivations
+    from activations.models.char_model import CharModel
+    from activations.models.char_rnn import CharRNN
     from analyses.alignment import Target
 
 
@@ -33,19 +36,24 @@ class Reading:
     dtype: str = "auto"
     factory: str | None = None
 
-    def live(self) -> "LiveActivations":
-        """The model and the text, loaded."""
+    def load_model(self) -> "CharRNN | CharModel":
+        """The model."""
+        from activations.models.checkpoints import load_model
+        from activations.models.importers.wrapping import build_model
+
+        return build_model(self.factory, self.model) if self.factory else load_model(self.model)
+
+    def live(self, corpus: "Corpus | None" = None) -> "LiveActivations":
+        """The model and the text, or another one, loaded."""
         from activations.corpus import Corpus
         from activations.extraction import LiveActivations
         from activations.lanes import WARM_UP_CHARS
-        from activations.models.checkpoints import load_model
-        from activations.models.importers.wrapping import build_model
         from activations.reading import Arithmetic
         from activations.selection import Selection
 
         arithmetic = Arithmetic(device=self.device, precision=self.precision, dtype=self.dtype)
-        model = build_model(self.factory, self.model) if self.factory else load_model(self.model)
-        corpus = Corpus.read(*self.texts, encoding=self.encoding, newlines=self.newlines)
+        model = self.load_model()
+        corpus = corpus or Corpus.read(*self.texts, encoding=self.encoding, newlines=self.newlines)
         live = LiveActivations(
             model,
             corpus,
@@ -110,6 +118,65 @@ def ask_all(source: "Source", language: str | None, no_cache: bool, lag: int) ->
     if not asked:
         raise AnalysisError("no hypothesis has different labels in this text, so that there is nothing to rank for")
     return asked, reasons
+
+
+def ask_several(
+    source: "Source", hypotheses: list[str], every: bool, language: str | None, no_cache: bool, lag: int
+) -> tuple[list["Target"], dict[str, str]]:
+    """The labels of some hypotheses, or of every one, and why others of these cannot be asked, by name.
+
+    If none of those that were named can be asked, that is an error.
+    """
+    from analyses.errors import AnalysisError
+    from hypotheses.errors import HypothesisError
+
+    if every:
+        return ask_all(source, language, no_cache, lag)
+    asked, reasons = [], {}
+    for name in dict.fromkeys(hypotheses):
+        try:
+            asked.append(ask(source, name, language, no_cache, lag))
+        except (AnalysisError, HypothesisError) as error:
+            if len(hypotheses) == 1:
+                raise
+            reasons[name] = str(error)
+    if not asked:
+        raise AnalysisError(next(iter(reasons.values())))
+    return asked, reasons
+
+
+@contextmanager
+def open_sources(
+    recordings: list[Path] | None,
+    model: Path | None,
+    texts: list[Path] | None,
+    *,
+    encoding: str,
+    newlines: str,
+    lanes: int | None,
+    replace_unknown: bool,
+) -> Iterator[list[tuple[str, "Source"]]]:
+    """Recordings with a name for each, or the live source; the name is empty if there is only one."""
+    paths = recordings or [Path("activations.h5")]
+    names = [path.stem for path in paths]
+    if len(set(names)) < len(names):
+        names = [str(path) for path in paths]
+    with ExitStack() as stack:
+        opened: list[tuple[str, Source]] = []
+        for name, path in zip(names, paths, strict=True):
+            source = stack.enter_context(
+                open_source(
+                    path,
+                    model,
+                    texts,
+                    encoding=encoding,
+                    newlines=newlines,
+                    lanes=lanes,
+                    replace_unknown=replace_unknown,
+                )
+            )
+            opened.append((name if len(paths) > 1 else "", source))
+        yield opened
 
 
 @contextmanager

@@ -1,0 +1,118 @@
+"""What a probe sees that has no model: the last few characters of the text."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from activations.blocks import Source
+from analyses.designs import Basis, Rows, tiles_of
+
+_MOST_CHARACTERS = 255  # that have a column of their own; the others share one
+
+
+class CharacterDesign:
+    """A column for each character at each of the last so many places, that is 1 where it stands there.
+
+    Only characters of the same document count; before its beginning all columns are 0.
+
+    Attributes:
+        n_last: Characters that are seen, the current one among them.
+    """
+
+    def __init__(self, source: Source, n_last: int) -> None:
+        self.n_last = n_last
+        self.dtype: np.dtype[Any] = np.dtype(np.float32)
+        corpus, used = source.corpus, source.selection
+        self._places = np.arange(used.start, used.stop, used.every)
+        self.n_rows = len(self._places)
+        known, counts = np.unique(corpus.codes, return_counts=True)
+        frequent = np.sort(known[np.argsort(-counts, kind="stable")[:_MOST_CHARACTERS]])
+        found = np.minimum(np.searchsorted(frequent, corpus.codes), len(frequent) - 1)
+        self._ids = np.where(frequent[found] == corpus.codes, found, len(frequent)).astype(np.int32)
+        self._starts = np.empty(len(corpus), np.int64)
+        for document in corpus.documents:
+            self._starts[document.start : document.stop] = document.start
+        self._n_characters = len(frequent) + 1
+        self.n_columns = n_last * self._n_characters
+
+    def tiles(self, wanted: NDArray[np.bool_], every: int = 1) -> "Iterator[CharacterTile]":
+        """See `Design`."""
+        for rows in tiles_of(wanted, every):
+            places = self._places[rows]
+            yield CharacterTile(rows, places, self._starts[places], self._ids, self._n_characters, self.n_last)
+
+    def basis(self, wanted: NDArray[np.bool_], columns: NDArray[np.int64] | None = None) -> Basis:
+        """See `Design`: the columns themselves, with the share of the rows in which each is 1."""
+        share = np.zeros(self.n_columns)
+        ones = np.ones((self.n_rows, 1), np.float32)
+        for tile in self.tiles(wanted):
+            share += tile.transposed_times(ones[: len(tile.places)])[:, 0]
+        return Basis(None, share / max(int(wanted.sum()), 1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CharacterTile:
+    """Some rows of it.
+
+    Attributes:
+        rows: Which ones.
+        places: (n_rows,) theirs in the text.
+        starts: (n_rows,) where the document of each begins.
+    """
+
+    rows: Rows
+    places: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    _ids: NDArray[np.int32]
+    _n_characters: int
+    _n_last: int
+
+    def times(self, weights: NDArray[Any]) -> NDArray[Any]:
+        """See `Tile`."""
+        found = np.zeros((len(self.places), weights.shape[1]), np.float32)
+        _look_up(self.places, self.starts, self._ids, self._n_characters, self._n_last, weights, found)
+        return found
+
+    def transposed_times(self, numbers: NDArray[Any]) -> NDArray[Any]:
+        """See `Tile`."""
+        found = np.zeros((self._n_last * self._n_characters, numbers.shape[1]), np.float32)
+        _add_up(self.places, self.starts, self._ids, self._n_characters, self._n_last, numbers, found)
+        return found
+
+
+@njit(nogil=True, cache=True)
+def _look_up(
+    places: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    ids: NDArray[np.int32],
+    n_characters: int,
+    n_last: int,
+    weights: NDArray[np.float32],
+    found: NDArray[np.float32],
+) -> None:
+    for row in range(len(places)):
+        for back in range(min(n_last, places[row] - starts[row] + 1)):
+            column = back * n_characters + ids[places[row] - back]
+            for probe in range(weights.shape[1]):
+                found[row, probe] += weights[column, probe]
+
+
+@njit(nogil=True, cache=True)
+def _add_up(
+    places: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    ids: NDArray[np.int32],
+    n_characters: int,
+    n_last: int,
+    numbers: NDArray[np.float32],
+    found: NDArray[np.float32],
+) -> None:
+    for row in range(len(places)):
+        for back in range(min(n_last, places[row] - starts[row] + 1)):
+            column = back * n_characters + ids[places[row] - back]
+            for probe in range(numbers.shape[1]):
+                found[column, probe] += numbers[row, probe]

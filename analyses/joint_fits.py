@@ -1,0 +1,459 @@
+"""Fitting many linear probes at once: all that see the same rows share each pass over them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyses.designs import Basis, Design, Progress, Rows, Tile, gram
+from analyses.errors import AnalysisError
+from analyses.minimising import Minimiser, Proximal, QuasiNewton, Solve
+from analyses.responses import Response, logistic, softmax, squared
+from analyses.threads import in_threads
+
+Array = NDArray[np.float64]
+TOLERANCE = 1e-6
+NEGLIGIBLE = 1e-9
+MOST_PASSES = 300
+_BOUNDS = {"binary": 0.25, "categorical": 0.5, "numeric": 1.0}  # of the second derivative of the loss
+_MARGIN = 1.01  # for rounding
+_FINER = 1e-4
+_LEAST_SHARE = 1e-6  # that a class is taken to have at the start
+_USUAL_PASSES = 20
+_PASSES_BETWEEN = 5  # measurements of second derivatives
+_ROWS_PER_COLUMN = 10  # of the sample that a measurement takes
+_SAMPLE_BYTES = 256 << 20  # that samples of all probes take together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Problem:
+    """A probe that is to be fitted.
+
+    It minimises the sum of the losses of its rows, plus penalty · (l1_ratio · |weights| + (1 − l1_ratio)/2 ·
+    |weights|²). The intercept is not penalised. The loss is −log p(label), in nats, or half the squared error.
+
+    Attributes:
+        response: Which of the responses.
+        rows: Which of the sets of rows.
+        penalty: Above 0.
+        l1_ratio: From 0, an L2 penalty, to 1, an L1 penalty.
+        balanced: Whether rows weigh so that all classes weigh the same.
+        columns: Those of the design that it sees; None is all.
+    """
+
+    response: int = 0
+    rows: int = 0
+    penalty: float = 1.0
+    l1_ratio: float = 0.0
+    balanced: bool = False
+    columns: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Linear:
+    """Linear functions of the columns of a design.
+
+    Attributes:
+        weights: (n_columns, n_scores); 0 for columns that the probe does not see.
+        intercept: (n_scores,) the values where all columns are 0.
+        objective: What was minimised.
+        n_passes: Over the rows, to find them.
+        is_solved: Whether the objective cannot fall by more than the tolerance.
+    """
+
+    weights: Array
+    intercept: Array
+    objective: float
+    n_passes: int
+    is_solved: bool
+
+
+def fit_probes(
+    design: Design,
+    responses: Sequence[Response],
+    rows: Sequence[NDArray[np.bool_]],
+    problems: Sequence[Problem],
+    *,
+    weights: Array | None = None,
+    tolerance: float = TOLERANCE,
+    negligible: float = NEGLIGIBLE,
+    most_passes: int = MOST_PASSES,
+    progress: Progress = lambda done, total: None,
+) -> list[Linear]:
+    """Fit linear probes together.
+
+    Each is minimised by L-BFGS in the principal directions of the design, where all its second derivatives are alike
+    (by accelerated proximal gradients if it has an L1 penalty); a pass over the rows serves all.
+
+    Args:
+        design: What they see.
+        responses: What they are to say.
+        rows: (n_rows,) each: sets of rows to fit them to.
+        problems: What to fit.
+        weights: (n_rows,) of the rows; None: all weigh 1.
+        tolerance: How far the objective may be from the smallest one, as a share of it, about.
+        negligible: Or how far for each row, in nats or half squares.
+        most_passes: After which those that are not solved are given up.
+        progress: Called with the passes done and a guess of how many there will be.
+
+    Raises:
+        AnalysisError: If a penalty or ratio is out of range, or a problem has no rows or only one class.
+    """
+    for each in problems:
+        _check(each)
+    return _Together(design, responses, rows, problems, weights).minimise(tolerance, negligible, most_passes, progress)
+
+
+def mean_losses(
+    design: Design,
+    responses: Sequence[Response],
+    rows: Sequence[NDArray[np.bool_]],
+    problems: Sequence[Problem],
+    fitted: Sequence[Linear],
+) -> Array:
+    """(n_problems,) the mean loss of each probe over other rows, in nats or half squares; see `fit_probes`."""
+    together = _Together(design, responses, rows, problems, None)
+    functions = [(each.weights, each.intercept) for each in fitted]
+    sums, _ = together.losses(list(range(len(problems))), functions)
+    return np.asarray(sums.losses / [each.n for each in together.probes])
+
+
+def _check(problem: Problem) -> None:
+    if not (problem.penalty > 0 and np.isfinite(problem.penalty)):
+        raise AnalysisError(f"the penalty is {problem.penalty:g}; it must be a number above 0")
+    if not 0 <= problem.l1_ratio <= 1:
+        raise AnalysisError(f"the L1 ratio is {problem.l1_ratio:g}; it goes from 0 (only L2) to 1 (only L1)")
+
+
+class _Probe:
+    """A problem and what its rows say of it before any pass.
+
+    Attributes:
+        n: How much its rows weigh together.
+    """
+
+    def __init__(
+        self, problem: Problem, response: Response, mask: NDArray[np.bool_], weights: Array | None, n_columns: int
+    ) -> None:
+        self.problem, self.response = problem, response
+        self.columns = slice(n_columns) if problem.columns is None else problem.columns
+        self._n_columns = n_columns if problem.columns is None else len(problem.columns)
+        self._l2 = problem.penalty * (1 - problem.l1_ratio)
+        present = np.where(mask & response.present, 1.0 if weights is None else weights, 0.0)
+        self.class_weights = np.ones(response.n_classes)
+        if response.kind == "numeric":
+            self.n = float(present.sum())
+            self._curvature = np.ones(1)
+            self._start = np.array([np.nan_to_num(response.values) @ present / self.n])
+            return
+        counts = response.counts(present)
+        if problem.balanced:
+            known = counts > 0
+            self.class_weights[known] = counts.sum() / (known.sum() * counts[known])
+        weighed = counts * self.class_weights
+        self.n = float(weighed.sum())
+        shares = np.clip(weighed / self.n, _LEAST_SHARE, 1 - _LEAST_SHARE)
+        logs = np.log(shares)
+        self._start = logs[1:] - logs[:1] if response.kind == "binary" else logs
+        self._curvature = (shares * (1 - shares))[-response.n_scores :]
+
+    @property
+    def group(self) -> tuple[object, ...]:
+        """What probes have in common that have the same second derivatives, but for the penalty, or nearly so."""
+        problem = self.problem
+        key = None if problem.columns is None else problem.columns.tobytes()
+        return problem.response, problem.rows, problem.balanced, key
+
+    @property
+    def _free(self) -> Array:
+        """1 for coordinates that are penalised, 0 for the intercept, which is not."""
+        return np.append(np.ones(self._n_columns), 0.0)
+
+    def minimiser(self, basis: Basis, tolerance: float, negligible: float) -> QuasiNewton:
+        """What finds its minimum, if there is no L1 penalty."""
+        variances = np.append(basis.variances, 1.0)[:, None]
+        metric = np.maximum(self.n * variances * self._curvature + self._l2 * self._free[:, None], 1e-12 * self.n)
+
+        def solve(q: Array) -> Array:
+            if basis.vectors is None:
+                return _centred(q / metric)
+            weights = basis.vectors @ ((basis.vectors.T @ q[:-1]) / metric[:-1])
+            return _centred(np.vstack([weights, q[-1:] / metric[-1:]]))
+
+        if self.response.kind == "numeric":  # the metric is the second derivative, and the last digits come cheap
+            tolerance, negligible = tolerance * _FINER, 0.0
+        return QuasiNewton(self._begin(), solve, tolerance, negligible * self.n)
+
+    def proximal(self, products: Array, tolerance: float, negligible: float) -> Proximal:
+        """What finds its minimum, if there is an L1 penalty, from the products of the columns and 1."""
+        factor = _BOUNDS[self.response.kind] * _MARGIN * self.class_weights.max()
+        l1 = self.problem.penalty * self.problem.l1_ratio * self._free
+        metric = factor * products + self._l2 * np.diag(self._free)
+        return Proximal(self._begin(), metric, l1, tolerance, negligible * self.n)
+
+    def metric(self, products: Sequence[Array]) -> Solve:
+        """The inverse of the second derivatives of the loss by each score twice, and of the penalty."""
+        from scipy.linalg import cho_factor, cho_solve
+
+        factors = []
+        for own in products:
+            smallest = 1e-9 * max(float(np.trace(own)) / len(own), 1e-300)
+            factors.append(cho_factor(own + np.diag(self._l2 * self._free + smallest)))
+        return lambda q: _centred(np.column_stack([cho_solve(each, q[:, k]) for k, each in enumerate(factors)]))
+
+    def _begin(self) -> Array:
+        return np.vstack([np.zeros((self._n_columns, len(self._start))), _centred(self._start[None])])
+
+    def penalised(self, point: Array, loss: float, gradient: Array, of_intercept: Array) -> tuple[float, Array]:
+        """Value and gradient at a point, of the summed losses and their gradient (n_columns, n_scores)."""
+        value = loss + 0.5 * self._l2 * float(np.vdot(point[:-1], point[:-1]))
+        return value, np.vstack([gradient[self.columns] + self._l2 * point[:-1], of_intercept])
+
+
+def _centred(coefficients: Array) -> Array:
+    """Without what is the same for all of several classes, which changes nothing that a probe says."""
+    return coefficients - coefficients.mean(axis=1, keepdims=True) if coefficients.shape[1] > 1 else coefficients
+
+
+class _Batch:
+    """Probes of one kind, side by side; one of several classes is alone in its own.
+
+    Attributes:
+        columns: Those of all scores that are theirs.
+        n_probes: How many there are.
+    """
+
+    def __init__(self, columns: slice, probes: list[_Probe], masks: list[int], dtype: np.dtype[Any]) -> None:
+        self.columns, self.n_probes = columns, len(probes)
+        self._kind = probes[0].response.kind
+        self._masks = masks
+        responses = list({id(each.response): each.response for each in probes}.values())
+        place = {id(each): n for n, each in enumerate(responses)}
+        self._of_response = [place[id(each.response)] for each in probes]
+        self._y = np.column_stack([each.values for each in responses])
+        if self._kind == "numeric":
+            self._y = self._y.astype(dtype)
+        factors = np.stack([each.class_weights for each in probes]).astype(dtype)
+        self._factors = None if (factors == 1).all() else factors
+
+    def losses(
+        self, z: NDArray[Any], rows: Rows, masks: NDArray[np.bool_], weights: NDArray[Any] | None
+    ) -> tuple[NDArray[Any], Array, NDArray[Any]]:
+        """Residuals (n_rows, n_scores), summed losses (n_probes,), and curvatures, of what is said of some rows."""
+        y = self._y[rows][:, self._of_response]
+        present = ~np.isnan(y) if self._kind == "numeric" else y >= 0
+        weigh = (masks[:, self._masks] & present).astype(z.dtype)
+        if weights is not None:
+            weigh *= weights[rows, None]
+        y = np.where(present, y, 0)
+        if self._factors is not None:
+            weigh *= self._factors[np.arange(len(self._factors)), y]
+        if self._kind == "categorical":
+            return softmax(z, y[:, 0], weigh[:, 0])
+        loss = logistic if self._kind == "binary" else squared
+        return loss(z, y.astype(z.dtype), weigh)
+
+
+class _Sums(NamedTuple):
+    """What a pass adds up: for each probe its loss, gradients, and the curvature of each of its scores."""
+
+    losses: Array
+    gradients: list[Array]
+    of_intercepts: list[Array]
+    curvatures: list[Array]
+
+
+class _Together:
+    """The sums over rows of the losses of many probes, and of their gradients.
+
+    Attributes:
+        probes: One for each problem.
+    """
+
+    def __init__(
+        self,
+        design: Design,
+        responses: Sequence[Response],
+        rows: Sequence[NDArray[np.bool_]],
+        problems: Sequence[Problem],
+        weights: Array | None,
+    ) -> None:
+        self._design = design
+        self._weights = None if weights is None else weights.astype(design.dtype)
+        self._masks = np.column_stack(list(rows))
+        self._mask_of = [each.rows for each in problems]
+        self._wanted = np.asarray(self._masks[:, sorted(set(self._mask_of))].any(axis=1))
+        self._batched: tuple[list[int], tuple[list[int], list[_Batch]]] = ([], ([], []))
+        self._curvatures = [np.zeros(1)] * len(problems)
+        self._bases: dict[object, Basis] = {}
+        self.probes = [
+            _Probe(each, responses[each.response], rows[each.rows], weights, design.n_columns) for each in problems
+        ]
+
+    def minimise(self, tolerance: float, negligible: float, most_passes: int, progress: Progress) -> list[Linear]:
+        """Fit all."""
+        minimisers = self._minimisers(tolerance, negligible)
+        n_passes = [0] * len(minimisers)
+        measured: defaultdict[object, int] = defaultdict(int)  # the pass in which a group was measured
+        for done in range(most_passes):
+            active = [number for number, each in enumerate(minimisers) if not each.is_solved]
+            if not active:
+                break
+            progress(done, max(_USUAL_PASSES, done + 5))
+            functions = [self._function(number, minimisers[number].point) for number in active]
+            sums, products = self.losses(active, functions, self._to_measure(active, done, measured))
+            for place, number in enumerate(active):
+                own, probe = minimisers[number], self.probes[number]
+                found = sums.losses[place], sums.gradients[place], sums.of_intercepts[place]
+                own.take(*probe.penalised(own.point, *found))
+                n_passes[number] += 1
+                self._curvatures[number] = sums.curvatures[place]
+                of_group = products.get(probe.group)
+                if isinstance(own, QuasiNewton) and of_group is not None and not own.is_solved:
+                    own.change_metric(probe.metric(of_group))
+        return [
+            Linear(*self._function(number, each.best), each.value, n, each.is_solved)
+            for number, (each, n) in enumerate(zip(minimisers, n_passes, strict=True))
+        ]
+
+    def _minimisers(self, tolerance: float, negligible: float) -> list[Minimiser]:
+        found: list[Minimiser] = []
+        bases = self._bases
+        bounds: dict[object, Array] = {}
+        most = 1.0 if self._weights is None else float(self._weights.max())
+        for probe in self.probes:
+            columns, key = probe.problem.columns, probe.group[-1]
+            if probe.problem.l1_ratio > 0:
+                if key not in bounds:
+                    bounds[key] = most * gram(self._design, self._wanted, columns)[0]
+                found.append(probe.proximal(bounds[key], tolerance, negligible))
+            else:
+                if key not in bases:
+                    bases[key] = self._design.basis(self._wanted, columns)
+                found.append(probe.minimiser(bases[key], tolerance, negligible))
+        return found
+
+    def _function(self, number: int, point: Array) -> tuple[Array, Array]:
+        """Weights and intercept of a probe's point."""
+        weights = np.zeros((self._design.n_columns, point.shape[1]))
+        weights[self.probes[number].columns] = point[:-1]
+        return weights, point[-1]
+
+    def _to_measure(self, numbers: list[int], done: int, measured: dict[object, int]) -> dict[int, Array]:
+        """Which probes' second derivatives to measure, one of each group, and how often to take rows of a curvature."""
+        n_columns = self._design.n_columns + 1
+        n_rows = _ROWS_PER_COLUMN * n_columns
+        all_rows = int(self._wanted.sum()) <= 4 * n_rows  # few enough to take each as it is, as often as need be
+        room = _SAMPLE_BYTES // (n_rows * n_columns * self._design.dtype.itemsize)
+        found: dict[int, Array] = {}
+        for number in sorted(numbers, key=lambda number: measured[self.probes[number].group]):
+            probe = self.probes[number]
+            basis = self._bases.get(probe.group[-1])
+            can_be = probe.response.kind != "numeric" and basis is not None and basis.vectors is not None
+            is_due = done >= measured[probe.group] + (
+                1 if all_rows and probe.response.kind == "binary" else _PASSES_BETWEEN
+            )
+            if can_be and is_due and (not found or probe.response.n_scores <= room):
+                own = np.maximum(self._curvatures[number], 1e-300)
+                found[number] = np.full(len(own), np.inf) if all_rows else n_rows / own
+                measured[probe.group] = done
+                room -= probe.response.n_scores
+        return found
+
+    def losses(
+        self,
+        numbers: list[int],
+        functions: Sequence[tuple[Array, Array]],
+        measured: Mapping[int, Array] = MappingProxyType({}),
+    ) -> tuple[_Sums, dict[object, list[Array]]]:
+        """The sums of some of the probes in one pass, and second derivatives of those that are to be measured."""
+        dtype = self._design.dtype
+        order, batches = self._batches(numbers)
+        weights = np.hstack([functions[place][0] for place in order]).astype(dtype)
+        intercepts = np.hstack([functions[place][1] for place in order]).astype(dtype)
+        sizes = [self.probes[numbers[place]].response.n_scores for place in order]
+        ends = np.cumsum(sizes)
+        firsts = {numbers[place]: int(end) - size for place, end, size in zip(order, ends, sizes, strict=True)}
+        sampled = [
+            (firsts[number] + score, rate, self.probes[number].columns)
+            for number, rates in measured.items()
+            for score, rate in enumerate(rates.tolist())
+        ]
+
+        def add_up(tile: Tile) -> tuple[Array, NDArray[Any], Array, Array, list[NDArray[Any]]]:
+            z = tile.times(weights) + intercepts
+            masks, residuals, losses = self._masks[tile.rows], np.empty_like(z), []
+            curvatures = np.zeros_like(z)
+            for batch in batches:
+                own = batch.columns
+                residuals[:, own], loss, curvatures[:, own] = batch.losses(z[:, own], tile.rows, masks, self._weights)
+                losses.append(loss)
+            return (
+                np.concatenate(losses),
+                tile.transposed_times(residuals),
+                residuals.sum(axis=0, dtype=np.float64),
+                curvatures.sum(axis=0, dtype=np.float64),
+                [_sample(tile, curvatures[:, column], rate, columns) for column, rate, columns in sampled],
+            )
+
+        losses, gradient = np.zeros(len(numbers)), np.zeros(weights.shape)
+        of_intercepts, curvatures = np.zeros(len(intercepts)), np.zeros(len(intercepts))
+        samples: list[list[NDArray[Any]]] = [[] for _ in sampled]
+        for own in in_threads(add_up, self._design.tiles(self._wanted)):
+            losses += own[0]
+            gradient += own[1]
+            of_intercepts += own[2]
+            curvatures += own[3]
+            for sample, rows in zip(samples, own[4], strict=True):
+                sample.append(rows)
+        split = [np.split(each, ends[:-1], axis=-1) for each in (gradient, of_intercepts, curvatures)]
+        back = np.argsort(order)
+        sums = _Sums(losses[back], *([each[n] for n in back] for each in split))
+        products = in_threads(_products, samples)
+        return sums, {self.probes[number].group: [next(products) for _ in rates] for number, rates in measured.items()}
+
+    def _batches(self, numbers: list[int]) -> tuple[list[int], list[_Batch]]:
+        """The places in `numbers` in an order in which probes of one kind are neighbours, and the batches of these."""
+        if self._batched[0] == numbers:
+            return self._batched[1]
+        kinds = [self.probes[number].response.kind for number in numbers]
+        groups = [
+            [place for place, own in enumerate(kinds) if own == kind] for kind in ("binary", "numeric") if kind in kinds
+        ]
+        groups += [[place] for place, own in enumerate(kinds) if own == "categorical"]
+        batches, first = [], 0
+        for group in groups:
+            probes = [self.probes[numbers[place]] for place in group]
+            last = first + sum(each.response.n_scores for each in probes)
+            masks = [self._mask_of[numbers[place]] for place in group]
+            batches.append(_Batch(slice(first, last), probes, masks, self._design.dtype))
+            first = last
+        self._batched = numbers, ([place for group in groups for place in group], batches)
+        return self._batched[1]
+
+
+def _sample(tile: Tile, curvatures: NDArray[Any], rate: float, columns: slice | NDArray[np.int64]) -> NDArray[Any]:
+    """Rows (n_chosen, n_columns + 1), the last column 1, whose products add up to those of all, weighed by curvature.
+
+    Rows are taken as often as their curvature asks for, so that few are enough, whatever is rare; each once if the rate
+    is infinite.
+    """
+    x = tile.x  # type: ignore[attr-defined]
+    if np.isinf(rate):
+        x = np.hstack([x[:, columns], np.ones((len(x), 1), x.dtype)])
+        return np.asarray(x * np.sqrt(curvatures)[:, None])
+    steps = np.floor(np.cumsum(curvatures, dtype=np.float64) * rate + 0.5).astype(np.int64)
+    times = np.diff(steps, prepend=0)
+    chosen = np.flatnonzero(times)
+    x = x[chosen][:, columns]
+    x = np.hstack([x, np.ones((len(x), 1), x.dtype)])
+    return np.asarray(x * np.sqrt(times[chosen] / rate).astype(x.dtype)[:, None])
+
+
+def _products(rows: list[NDArray[Any]]) -> Array:
+    x = np.concatenate(rows)
+    return np.asarray(x.T @ x, np.float64)

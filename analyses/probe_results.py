@@ -1,0 +1,154 @@
+"""How probes are fitted and judged, and what comes out."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.units import Unit
+from analyses.designs import MEMORY
+from hypotheses.labels import Kind
+
+PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitting:
+    """How probes are fitted and judged.
+
+    Attributes:
+        penalty: On the weights, on the scale of the summed loss (1/C in scikit-learn); None chooses the one of
+            `PENALTIES` that does best on stretches of the training part.
+        l1_ratio: From 0, an L2 penalty, to 1, an L1 penalty; in between, an elastic net.
+        balanced: Whether all classes weigh the same, however rare they are.
+        folds: How often another part of the stretches is held out, so that each is once; None holds one fifth out.
+        n_stretches: How many of the training stretches are used, drawn at random; None is all.
+        memory: Bytes that activations may take between passes; those that do not fit are read again in each.
+        keep: Whether to keep what a probe says of each held-out character.
+        seed: Of the bootstrap and the control tasks.
+    """
+
+    penalty: float | None = None
+    l1_ratio: float = 0.0
+    balanced: bool = False
+    folds: int | None = None
+    n_stretches: int | None = None
+    memory: int = MEMORY
+    keep: bool = False
+    seed: int = 0
+
+
+DEFAULT = Fitting()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ProbeResult:
+    """How well a linear probe reads one hypothesis from some units, on held-out characters.
+
+    Scores that are not for this kind of label, or that could not be had, are NaN.
+
+    Attributes:
+        hypothesis: Name of the hypothesis probed for.
+        kind: Of its labels: binary, categorical or numeric.
+        site: What the probe sees: a site, `3 units`, or `last 5 characters`.
+        control: What makes it a control, which ought to be chance or tells what is to be had without the model: `chars`
+            sees characters alone, the labels of `context` and `runs` are made up; None if it is none.
+        units: What the probe sees, in the order of `weights`; none if it sees characters.
+        accuracy: Share of characters classified right, in [0, 1].
+        majority: Accuracy of always saying what is most frequent in training: chance for `accuracy`.
+        balanced_accuracy: Mean over the classes of the share found of each, in [0, 1]; chance is 1 / n_classes.
+        precision: How many of those said to be True are, in [0, 1]; of several classes the mean over them.
+        recall: How many of those that are True are said to be; likewise.
+        f1: Harmonic mean of precision and recall of True; likewise.
+        auc: Area under the ROC curve, in [0, 1]; chance is 0.5. Of several classes the mean of each against the rest.
+        log_loss: Mean of −log p(label), in nats per character.
+        r2: Share of the held-out variance explained, at most 1; 0 is what the mean of the held-out labels does.
+        r: Pearson's correlation of what the probe says with the label, in [−1, 1]; chance is 0.
+        intervals: For each score by its name the 95 % interval, from drawing held-out stretches anew.
+        selectivity: Its accuracy (R² for numbers) less that of the same probe for labels that are drawn at random for
+            each context of characters; NaN without that control.
+        weights: (n_columns, n_scores) coefficients, per standard deviation of each unit, the mean over the folds:
+            n_scores is 1, or the number of three or more classes; nats for classes, the label's unit for a number.
+        raw_weights: (n_columns, n_scores) the same per value of a unit.
+        intercept: (n_scores,) what the probe says at the training mean of every unit.
+        penalties: Of each fold: given, or chosen within its training stretches.
+        n_train: Training characters with a label, the mean over the folds.
+        n_test: Held-out characters with a label.
+        n_passes: Over the activations, to fit it, at most.
+        note: What makes the scores uncertain, or why there are none; empty if nothing does.
+        predictions: (n_chars, n_scores) of the text: probabilities (of True, or of each class) or values at held-out
+            characters, NaN elsewhere; None if not kept.
+    """
+
+    hypothesis: str
+    kind: Kind
+    site: str
+    control: str | None = None
+    units: tuple[Unit, ...] = field(default=(), repr=False)
+    accuracy: float = math.nan
+    majority: float = math.nan
+    balanced_accuracy: float = math.nan
+    precision: float = math.nan
+    recall: float = math.nan
+    f1: float = math.nan
+    auc: float = math.nan
+    log_loss: float = math.nan
+    r2: float = math.nan
+    r: float = math.nan
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict, repr=False)
+    selectivity: float = math.nan
+    weights: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)), repr=False)
+    raw_weights: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)), repr=False)
+    intercept: NDArray[np.float64] = field(default_factory=lambda: np.empty(0), repr=False)
+    penalties: tuple[float, ...] = ()
+    n_train: int = 0
+    n_test: int = 0
+    n_passes: int = 0
+    note: str = ""
+    predictions: NDArray[np.float32] | None = field(default=None, repr=False)
+
+    @property
+    def measure(self) -> str:
+        """The name of the score that tells most at once: `auc`, or `r2` for numbers."""
+        return "r2" if self.kind == "numeric" else "auc"
+
+    @property
+    def score(self) -> float:
+        """That score."""
+        return self.r2 if self.kind == "numeric" else self.auc
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Its 95 % interval."""
+        return self.intervals.get(self.measure, (math.nan, math.nan))
+
+    def row(self) -> dict[str, str | float | int | None]:
+        """What `probe fit --json` prints; `low` and `high` are the interval of `score`."""
+        low, high = self.interval
+        return {
+            "hypothesis": self.hypothesis,
+            "site": self.site,
+            "control": self.control,
+            **{name: getattr(self, name) for name in scores_of(self.kind)},
+            "low": low,
+            "high": high,
+            "selectivity": self.selectivity,
+            "penalty": float(np.median(self.penalties)) if self.penalties else math.nan,
+            "n_train": self.n_train,
+            "n_test": self.n_test,
+            "note": self.note,
+        }
+
+    def __str__(self) -> str:
+        found = ", ".join(f"{name.replace('_', ' ')} {getattr(self, name):.3f}" for name in scores_of(self.kind))
+        control = f" ({self.control}, a control)" if self.control else ""
+        return f"{self.hypothesis} from {self.site}{control}: {found}" + (f"; {self.note}" if self.note else "")
+
+
+def scores_of(kind: Kind) -> tuple[str, ...]:
+    """The names of the scores that a probe of such labels has."""
+    if kind == "numeric":
+        return "r2", "r"
+    return "accuracy", "majority", "balanced_accuracy", "precision", "recall", "f1", "auc", "log_loss"

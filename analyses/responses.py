@@ -1,0 +1,96 @@
+"""What probes are fitted to: labels in the numbers that a loss takes, and the losses."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hypotheses.labels import Kind
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Response:
+    """The labels of the rows of a design.
+
+    Attributes:
+        kind: Binary, categorical or numeric: which loss is meant.
+        values: (n_rows,) the class of each row, and -1 where the label is missing; of a numeric label float64, NaN
+            where it is missing.
+        n_classes: How many there are; 1 for a numeric label.
+    """
+
+    kind: Kind
+    values: NDArray[Any]
+    n_classes: int
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """(n_rows,) where there is a label."""
+        return np.asarray(~np.isnan(self.values) if self.kind == "numeric" else self.values >= 0)
+
+    @property
+    def n_scores(self) -> int:
+        """How many numbers a probe gives for a row: a logit, one for each of three or more classes, or a value."""
+        return self.n_classes if self.kind == "categorical" else 1
+
+    def counts(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n_classes,) how much the rows of each class weigh together, of rows (n_rows,) that weigh so much."""
+        present = self.present
+        return np.bincount(self.values[present], weights[present], self.n_classes).astype(np.float64)
+
+
+def logistic(
+    z: NDArray[Any], y: NDArray[Any], weights: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[Any]]:
+    """The loss, in nats, of logits of labels that are 0 or 1.
+
+    Args:
+        z: (n_rows, n_probes) logits.
+        y: (n_rows, n_probes) labels, in the number type of z.
+        weights: (n_rows, n_probes) of the rows, 0 to leave them out.
+
+    Returns:
+        Residuals (n_rows, n_probes), which are the derivatives of the losses by z, the summed losses (n_probes,), and
+        the second derivatives (n_rows, n_probes).
+    """
+    small = np.exp(-np.abs(z))
+    losses = np.log1p(small) + np.maximum(z, 0) - y * z
+    p = np.where(z >= 0, 1, small) / (1 + small)
+    return (p - y) * weights, _sum(losses * weights), p * (1 - p) * weights
+
+
+def softmax(
+    z: NDArray[Any], classes: NDArray[Any], weights: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[Any]]:
+    """The loss, in nats, of logits of classes.
+
+    Args:
+        z: (n_rows, n_classes) logits.
+        classes: (n_rows,) places of the right ones.
+        weights: (n_rows,) of the rows, 0 to leave them out.
+
+    Returns:
+        As `logistic` does, for one probe of n_classes scores; of the second derivatives those by the same score twice.
+    """
+    z = z - z.max(axis=1, keepdims=True)
+    p = np.exp(z)
+    total = p.sum(axis=1)
+    rows = np.arange(len(z))
+    losses = np.log(total) - z[rows, classes]
+    p /= total[:, None]
+    curvatures = p * (1 - p) * weights[:, None]
+    p[rows, classes] -= 1
+    return p * weights[:, None], _sum(losses * weights)[None], curvatures
+
+
+def squared(
+    z: NDArray[Any], y: NDArray[Any], weights: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[Any]]:
+    """Half the squared error of numbers; arguments and results as of `logistic`."""
+    residuals = (z - y) * weights
+    return residuals, 0.5 * _sum(residuals * (z - y)), weights
+
+
+def _sum(numbers: NDArray[Any]) -> NDArray[np.float64]:
+    return np.asarray(numbers.sum(axis=0, dtype=np.float64))

@@ -1,0 +1,64 @@
+"""Recordings of what an untrained twin of a model makes of the same text."""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from activations.blocks import Source
+from activations.errors import ActivationError
+from activations.extraction import LiveActivations, extract
+from activations.models.char_rnn import CharRNN
+from activations.models.checkpoints import load_model, model_sha256
+from activations.models.twins import twin
+from activations.store import Recording
+from activations.units import Site
+
+
+def record_twin(
+    source: Source,
+    model: Path,
+    how: str,
+    path: Path,
+    sites: Collection[Site],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Path:
+    """Record an untrained twin reading the text of a source, unless that has been done before.
+
+    Args:
+        source: Whose text, and which characters of it, to read.
+        model: The trained model.
+        how: See `activations.models.twins.twin`.
+        path: Where the recording goes, or is.
+        sites: What to record.
+        progress: Called with the characters done and their number.
+
+    Raises:
+        ActivationError: If the model is not the one that the source is of, or the recording cannot be written.
+    """
+    trained = load_model(model)
+    if not set(sites) <= set(trained.sites):
+        raise ActivationError(
+            f"{model} has not the sites that are asked for, so that it is not the model recorded here"
+        )
+    if isinstance(source, Recording) and source.description.get("model_sha256") != model_sha256(trained):
+        raise ActivationError(f"{model} is not the model that {source.path} is a recording of; name that one")
+    made = twin(trained, how)
+    if path.exists() and _is_of(path, made, source, sites):
+        return path
+    live = LiveActivations(
+        made, source.corpus, replace_unknown=made.vocabulary.replacement is not None, selection=source.selection
+    )
+    extract(live, path, sites=sites, predictions=False, progress=progress)
+    return path
+
+
+def _is_of(path: Path, model: CharRNN, source: Source, sites: Collection[Site]) -> bool:
+    try:
+        with Recording(path) as found:
+            return (
+                found.description.get("model_sha256") == model_sha256(model)
+                and found.corpus.sha256 == source.corpus.sha256
+                and found.selection == source.selection
+                and set(sites) <= set(found.sites)
+            )
+    except ActivationError:
+        return False

@@ -1,0 +1,306 @@
+"""Scores of probes, their intervals, folds and controls, against known answers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from planting import PLANTED, Arrays, drifting, in_runs
+from scipy.special import expit, softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    precision_score,
+    r2_score,
+    recall_score,
+    roc_auc_score,
+)
+
+from activations.corpus import Corpus
+from activations.store import Recording
+from activations.units import Site
+from analyses.alignment import Target, lagged, of_labels, target
+from analyses.controls import TASKS, control_task
+from analyses.errors import AnalysisError
+from analyses.probe_results import Fitting
+from analyses.probe_scores import HeldOut, score
+from analyses.probes import CONTROLS, fit, fit_characters
+from analyses.responses import Response
+from analyses.significance import draws, interval
+from analyses.splits import GAP, TEST, TRAIN, Split
+from hypotheses.labels import Labels
+from hypotheses.registry import get
+
+SITE = Site(0, "hidden")
+
+
+def null_experiment(seed: int, n_chars: int = 20_000) -> tuple[Arrays, Target]:
+    """Units that drift slowly, and labels in runs, which have nothing to do with each other."""
+    rng = np.random.default_rng(seed)
+    source = Arrays({SITE: drifting(rng, n_chars, 256, 100)})
+    labels = Labels(in_runs(rng, n_chars, 60), "binary")
+    return source, of_labels(source.corpus, "nothing", labels)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_shuffled_rows_would_have_found_what_is_not_there(seed: int) -> None:
+    """A probe that is tested on neighbours of what it was fitted to knows their labels; ours is at chance."""
+    source, asked = null_experiment(seed)
+    [result] = fit(source, asked)
+    low, high = result.interval
+    assert low <= 0.5 <= high
+    x, y = next(source.blocks(n_chars=20_000)).values[SITE], asked.labels.values
+    order = np.random.default_rng(seed).permutation(len(y))
+    train, test = order[:16_000], order[16_000:]
+    shuffled = LogisticRegression(max_iter=1000).fit(x[train], y[train]).decision_function(x[test])
+    assert roc_auc_score(y[test], shuffled) > max(0.8, high)
+
+
+def held_out(rng: np.random.Generator, y: NDArray[np.generic], z: NDArray[np.floating]) -> HeldOut:
+    stretch = np.sort(rng.integers(0, 12, len(y)))
+    return HeldOut(z.astype(np.float32), y, stretch, stretch % 3)  # type: ignore[arg-type]
+
+
+def test_scores_of_two_classes_are_those_of_scikit_learn(rng: np.random.Generator) -> None:
+    y = (rng.random(3000) < 0.2).astype(np.int16)
+    z = np.round(rng.normal(size=(3000, 1)) * 2 + y[:, None] - 1, 1)
+    own = held_out(rng, y, z)
+    found = score(own, Response("binary", y, 2))
+    z = own.z[:, 0].astype(np.float64)
+    folds = [own.fold == fold for fold in range(3)]
+    expected = {
+        "accuracy": accuracy_score(y, z > 0),
+        "balanced_accuracy": balanced_accuracy_score(y, z > 0),
+        "precision": precision_score(y, z > 0),
+        "recall": recall_score(y, z > 0),
+        "f1": f1_score(y, z > 0),
+        "log_loss": log_loss(y, expit(z)),
+        "auc": np.mean([roc_auc_score(y[fold], z[fold]) for fold in folds]),
+    }
+    assert found.values == pytest.approx(expected)
+
+
+def test_scores_of_several_classes_are_those_of_scikit_learn(rng: np.random.Generator) -> None:
+    y = rng.integers(0, 4, 3000).astype(np.int16)
+    own = held_out(rng, y, rng.normal(size=(3000, 4)) + 2 * np.eye(4)[y])
+    found = score(own, Response("categorical", y, 4))
+    z, said = own.z.astype(np.float64), own.z.argmax(axis=1)
+    folds = [own.fold == fold for fold in range(3)]
+    expected = {
+        "accuracy": accuracy_score(y, said),
+        "balanced_accuracy": balanced_accuracy_score(y, said),
+        "precision": precision_score(y, said, average="macro"),
+        "recall": recall_score(y, said, average="macro"),
+        "f1": f1_score(y, said, average="macro"),
+        "log_loss": log_loss(y, softmax(z, axis=1)),
+        "auc": np.mean([[roc_auc_score(y[fold] == k, z[fold, k]) for k in range(4)] for fold in folds]),
+    }
+    assert found.values == pytest.approx(expected)
+
+
+def test_scores_of_numbers_are_those_of_scikit_learn(rng: np.random.Generator) -> None:
+    y = 1e4 + rng.normal(size=2000)
+    own = held_out(rng, y, (y + rng.normal(size=2000))[:, None])
+    found = score(own, Response("numeric", y, 1))
+    z = own.z[:, 0].astype(np.float64)
+    assert found.values == pytest.approx({"r2": r2_score(y, z), "r": np.corrcoef(y, z)[0, 1]})
+
+
+@pytest.mark.parametrize("name", ["auc", "f1", "log_loss"])
+def test_intervals_are_those_of_stretches_drawn_anew(rng: np.random.Generator, name: str) -> None:
+    """By putting the stretches of each draw together, as often as they were drawn."""
+    y = (rng.random(1200) < 0.3).astype(np.int16)
+    z = np.round(rng.normal(size=1200) + y, 1).astype(np.float32)
+    stretch = np.sort(rng.integers(0, 8, 1200))
+    own = HeldOut(z[:, None], y, stretch, np.zeros(1200, np.int64))
+    found = score(own, Response("binary", y, 2), seed=3)
+    measure = {
+        "auc": roc_auc_score,
+        "f1": lambda y, z: f1_score(y, z > 0),
+        "log_loss": lambda y, z: log_loss(y, expit(z)),
+    }
+    drawn = []
+    for weights in draws(8, 3):
+        rows = np.concatenate([np.tile(np.flatnonzero(stretch == k), int(times)) for k, times in enumerate(weights)])
+        drawn.append(float(measure[name](y[rows], z[rows].astype(np.float64))))
+    assert found.intervals[name] == pytest.approx(interval(np.array(drawn)))
+
+
+def test_every_stretch_is_held_out_once() -> None:
+    split = Split(n_chars=10_000, n_stretches=20, gap=50)
+    folds = split.folds(4)
+    parts = np.stack([fold.parts_of(np.arange(10_000)) for fold in folds])
+    assert ((parts == TEST).sum(axis=0) == 1).all()
+    for own in parts:
+        for place in np.flatnonzero(own == TEST)[::97].tolist():
+            near = own[max(place - 50, 0) : place + 51]
+            assert (near != TRAIN).all()
+    inner = np.stack([fold.within_training().parts_of(np.arange(10_000)) for fold in folds])
+    for own, within in zip(parts, inner, strict=True):
+        assert (within[own == TEST] == GAP).all()
+        assert ((within == TEST) <= (own != TEST)).all()
+        assert (within == TEST).any()
+        assert ((within == TRAIN) <= (own == TRAIN)).all()
+
+
+@pytest.mark.parametrize("n", [1, 0, 51])
+def test_folds_that_cannot_be_made_are_refused(n: int) -> None:
+    with pytest.raises(AnalysisError, match=f"{n} folds of 50 stretches cannot be made"):
+        Split.of(300_000).folds(n)
+
+
+def test_fewer_training_stretches_are_among_more() -> None:
+    split = Split.of(100_000)
+    few, more = (split.only_fold.with_training(n).train for n in (5, 20))
+    assert (few.sum(), more.sum()) == (5, 20)
+    assert (few <= more).all()
+    assert not (more & split.held_out).any()
+
+
+def asked_of(text: str, name: str) -> tuple[Target, Corpus]:
+    corpus = Corpus.from_texts([text[:9000], text[9000:]])
+    return target(corpus, name), corpus
+
+
+@pytest.mark.parametrize("name", ["in_quotes", "char_class", "position_in_line"])
+def test_labels_by_context_are_a_function_of_three_characters(code_text: str, name: str) -> None:
+    asked, corpus = asked_of(code_text, name)
+    made = control_task("context", asked, corpus, seed=1).labels.values
+    text = corpus.text(0, len(corpus))
+    seen: dict[str, object] = {}
+    for document in corpus.documents:
+        for place in range(document.start, document.stop):
+            context = text[max(place - 2, document.start) : place + 1]
+            assert seen.setdefault(context, made[place]) == made[place]
+    assert len(set(seen.values())) > 1
+    if asked.kind == "binary":
+        assert made.mean() == pytest.approx(asked.labels.values.mean(), abs=0.05)
+    other = control_task("context", asked, corpus, seed=2).labels.values
+    assert (other != made).any()
+
+
+@pytest.mark.parametrize("name", ["in_quotes", "char_class"])
+def test_random_runs_are_as_long_as_the_labels_own(code_text: str, name: str) -> None:
+    asked, corpus = asked_of(code_text, name)
+    made = control_task("runs", asked, corpus).labels.values
+    assert sorted(made.tolist()) == sorted(asked.labels.values.tolist())
+    assert (made != asked.labels.values).any()
+
+    def runs(labels: NDArray[np.generic], value: object) -> list[int]:
+        ends = np.flatnonzero(np.diff(labels == value, prepend=False, append=False))
+        return sorted((ends[1::2] - ends[::2]).tolist())
+
+    if asked.kind == "binary":
+        assert runs(made, True) == runs(asked.labels.values, True)
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_control_tasks_keep_what_is_missing(code_text: str, name: str) -> None:
+    asked, corpus = asked_of(code_text, "in_quotes @ 3")
+    made = control_task(name, asked, corpus)
+    np.testing.assert_array_equal(made.labels.present, asked.labels.present)
+
+
+def test_an_unknown_control_is_refused(planted: Path) -> None:
+    with Recording(planted) as recording:
+        with pytest.raises(AnalysisError, match="there is no control 'magic'; there are chars, context, runs"):
+            fit(recording, "in_quotes", controls=["magic"])
+        with pytest.raises(AnalysisError, match="there is no control task 'magic'"):
+            control_task("magic", target(recording.corpus, "in_quotes"), recording.corpus)
+
+
+def test_controls_stand_behind_the_probes_and_are_at_chance_where_they_ought_to_be(planted: Path) -> None:
+    site = PLANTED["in_quotes"].site
+    with Recording(planted) as recording:
+        results = fit(recording, ["in_quotes", "position_in_line"], sites=[site], controls=CONTROLS)
+    assert [(each.hypothesis, each.control, each.site) for each in results] == [
+        (name, control, where)
+        for name in ("in_quotes", "position_in_line")
+        for control, where in (
+            (None, str(site)),
+            ("context", str(site)),
+            ("runs", str(site)),
+            ("chars", "last character"),
+            ("chars", "last 5 characters"),
+            ("chars", "last 20 characters"),
+        )
+    ]
+    probe, context, runs, one, five, twenty = results[:6]
+    assert probe.auc > 0.95
+    assert probe.selectivity == pytest.approx(probe.accuracy - context.accuracy)
+    for each in (context, runs):
+        assert each.auc == pytest.approx(0.5, abs=0.1)
+    assert one.auc < five.auc < twenty.auc
+
+
+def test_the_last_character_tells_what_it_is(planted: Path) -> None:
+    """A probe without a model knows a hypothesis of the current character, and with a lag of one does not."""
+    with Recording(planted) as recording:
+        vowel = target(recording.corpus, "vowel")
+        [now] = fit_characters(recording, [vowel], 1)
+        [before] = fit_characters(recording, [lagged(vowel, recording.corpus, -3)], 1)
+        [seen] = fit_characters(recording, [lagged(vowel, recording.corpus, -3)], 5)
+    assert now.accuracy == 1
+    assert before.accuracy < 0.95
+    assert seen.accuracy == 1
+
+
+@pytest.mark.parametrize("lag", [-4, 0, 7])
+@pytest.mark.parametrize("name", ["in_quotes", "position_in_line"])
+def test_a_lag_is_that_of_the_hypothesis(code_text: str, name: str, lag: int) -> None:
+    asked, corpus = asked_of(code_text, name)
+    expected = target(corpus, get(name).lagged(lag))
+    found = lagged(asked, corpus, lag)
+    np.testing.assert_array_equal(found.labels.present, expected.labels.present)
+    present = found.labels.present
+    np.testing.assert_array_equal(found.labels.values[present], expected.labels.values[present])
+
+
+def test_predictions_are_kept_where_they_are_held_out(planted: Path) -> None:
+    site = PLANTED["in_quotes"].site
+    with Recording(planted) as recording:
+        [part] = fit(recording, "in_quotes", sites=[site], how=Fitting(keep=True, penalty=1.0))
+        [whole] = fit(recording, "in_quotes", sites=[site], how=Fitting(keep=True, penalty=1.0, folds=5))
+        asked = target(recording.corpus, "in_quotes")
+    assert part.predictions is not None and whole.predictions is not None
+    held_out = asked.split.parts(0, len(asked.labels)) == TEST
+    np.testing.assert_array_equal(np.isfinite(part.predictions[:, 0]), held_out)
+    assert np.isfinite(whole.predictions).all()
+    assert whole.n_test == len(asked.labels)
+    said = part.predictions[held_out, 0] > 0.5
+    assert part.accuracy == pytest.approx((said == asked.labels.values[held_out]).mean())
+
+
+def test_a_text_that_does_not_fit_in_memory_gives_the_same(planted: Path) -> None:
+    with Recording(planted) as recording:
+        for name in PLANTED:
+            kept, read = (fit(recording, name, how=Fitting(memory=memory)) for memory in (1 << 30, 0))
+            for one, other in zip(kept, read, strict=True):
+                np.testing.assert_allclose(one.weights, other.weights, atol=5e-3)
+                assert one.score == pytest.approx(other.score, abs=1e-4)
+
+
+def test_too_little_data_is_said(planted: Path) -> None:
+    with Recording(planted) as recording:
+        corpus = recording.corpus
+        labels = np.zeros(len(corpus), np.bool_)
+        stretch = Split.of(len(corpus)).stretch(np.arange(len(corpus)))
+        labels[(stretch == 4) & (np.arange(len(corpus)) % 2 == 0)] = True
+        labels[stretch == 0] = True
+        rare = of_labels(corpus, "rare", Labels(labels, "binary"))
+        [one] = fit(recording, rare, sites=[Site(0, "hidden")])
+        [folds] = fit(recording, rare, sites=[Site(0, "hidden")], how=Fitting(folds=10))
+    assert np.isfinite(one.auc)
+    assert np.isnan(folds.auc)
+    assert "no two labels in the test part of fold" in folds.note
+
+
+def test_few_runs_are_said(planted: Path) -> None:
+    with Recording(planted) as recording:
+        places = np.arange(len(recording.corpus))
+        asked = of_labels(recording.corpus, "now and then", Labels(places % 500 == 0, "binary"))
+        [few] = fit(recording, asked, sites=[Site(0, "hidden")])
+    assert "True in only" in few.note and "runs of held-out characters" in few.note

@@ -1,0 +1,272 @@
+"""Probes that are fitted together reach the minimum that others find one by one."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from planting import Arrays
+from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
+from sklearn.metrics import roc_auc_score
+
+from activations.units import Site, Unit
+from analyses.character_design import CharacterDesign
+from analyses.designs import ArrayDesign, UnitDesign, tiles_of
+from analyses.errors import AnalysisError
+from analyses.joint_fits import Linear, Problem, fit_probes, mean_losses
+from analyses.responses import Response
+
+Array = NDArray[np.float64]
+SITE = Site(0, "hidden")
+
+
+def binary(labels: NDArray[np.bool_]) -> Response:
+    return Response("binary", labels.astype(np.int16), 2)
+
+
+def everywhere(n: int) -> NDArray[np.bool_]:
+    return np.ones(n, np.bool_)
+
+
+def fit_one(x: NDArray[np.floating], response: Response, **problem: object) -> Linear:
+    [found] = fit_probes(ArrayDesign(x), [response], [everywhere(len(x))], [Problem(**problem)])  # type: ignore[arg-type]
+    return found
+
+
+def logits(x: NDArray[np.floating], weights: Array, intercept: Array) -> Array:
+    return np.asarray((x - x.mean(0)).astype(np.float64) @ weights + intercept)
+
+
+def objective(z: Array, y: NDArray[np.integer], weights: Array, penalty: float, l1_ratio: float = 0.0) -> float:
+    """Of logits (n_rows,) or (n_rows, n_classes)."""
+    z = np.column_stack([np.zeros(len(z)), z]) if z.shape[1] == 1 else z
+    loss = (np.logaddexp.reduce(z, axis=1) - z[np.arange(len(z)), y]).sum()
+    penalised = l1_ratio * np.abs(weights).sum() + (1 - l1_ratio) / 2 * (weights**2).sum()
+    return float(loss + penalty * penalised)
+
+
+@pytest.fixture(params=[(400, 5), (3000, 20), (6000, 7)])
+def x(request: pytest.FixtureRequest, rng: np.random.Generator) -> Array:
+    """Columns that go together, of different sizes."""
+    n, d = request.param
+    return np.asarray(rng.normal(size=(n, d)) @ rng.normal(size=(d, d)) * rng.uniform(0.1, 10, d))
+
+
+@pytest.mark.parametrize("penalty", [0.1, 10.0])
+@pytest.mark.parametrize("share", [0.5, 0.02])
+def test_the_objective_is_that_of_scikit_learn(
+    x: Array, share: float, penalty: float, rng: np.random.Generator
+) -> None:
+    x /= x.std(0)
+    evidence = x[:, 0] + rng.normal(size=len(x))
+    y = evidence > np.quantile(evidence, 1 - share)
+    found = fit_one(x, binary(y), penalty=penalty)
+    reference = LogisticRegression(C=1 / penalty, tol=1e-10, max_iter=10_000).fit(x - x.mean(0), y)
+    best = objective(logits(x, reference.coef_.T, reference.intercept_), y.astype(int), reference.coef_, penalty)
+    own = objective(logits(x, found.weights, found.intercept), y.astype(int), found.weights, penalty)
+    assert found.is_solved
+    assert found.objective == pytest.approx(own, rel=1e-6)
+    assert own <= best * (1 + 1e-4)
+
+
+def test_several_classes_reach_the_objective_of_scikit_learn(x: Array, rng: np.random.Generator) -> None:
+    x /= x.std(0)
+    y = np.argmax(x[:, :4] + rng.gumbel(size=(len(x), 4)) + [0, 0, 0, -3], axis=1)
+    found = fit_one(x, Response("categorical", y, 4))
+    reference = LogisticRegression(tol=1e-10, max_iter=10_000).fit(x - x.mean(0), y)
+    best = objective(logits(x, reference.coef_.T, reference.intercept_), y, reference.coef_, 1.0)
+    assert objective(logits(x, found.weights, found.intercept), y, found.weights, 1.0) <= best * (1 + 1e-4)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.5, 1.0])
+def test_an_elastic_net_reaches_the_objective_of_scikit_learn(
+    x: Array, l1_ratio: float, rng: np.random.Generator
+) -> None:
+    x /= x.std(0)
+    y = x[:, 0] + rng.normal(size=len(x)) > 0.5
+    penalty = 0.02 * len(x)
+    found = fit_one(x, binary(y), penalty=penalty, l1_ratio=l1_ratio)
+    reference = LogisticRegression(
+        C=1 / penalty, l1_ratio=l1_ratio, solver="saga", tol=1e-8, max_iter=20_000, random_state=0
+    ).fit(x - x.mean(0), y)
+    of_reference = logits(x, reference.coef_.T, reference.intercept_)
+    best = objective(of_reference, y.astype(int), reference.coef_, penalty, l1_ratio)
+    own = objective(logits(x, found.weights, found.intercept), y.astype(int), found.weights, penalty, l1_ratio)
+    assert own <= best * (1 + 1e-4)
+    assert (found.weights == 0).sum() == (reference.coef_ == 0).sum()
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+def test_numbers_are_fitted_like_those_of_scikit_learn(x: Array, l1_ratio: float, rng: np.random.Generator) -> None:
+    x /= x.std(0)
+    y = 1000 + 5 * x[:, 1] - x[:, 2] + rng.normal(size=len(x))
+    penalty = 0.1 * len(x)
+    found = fit_one(x, Response("numeric", y, 1), penalty=penalty, l1_ratio=l1_ratio)
+    reference = (
+        ElasticNet(alpha=penalty / len(x), l1_ratio=l1_ratio, tol=1e-12, max_iter=100_000)
+        if l1_ratio
+        else Ridge(alpha=penalty)
+    ).fit(x - x.mean(0), y)
+    tolerance = 1e-2 if l1_ratio else 1e-5
+    np.testing.assert_allclose(found.weights[:, 0], reference.coef_, atol=tolerance)
+    assert found.intercept[0] == pytest.approx(reference.intercept_, rel=1e-6)
+
+
+def test_many_together_are_as_each_alone(rng: np.random.Generator) -> None:
+    """Of all kinds, with labels that are missing, on several sets of rows, columns and penalties."""
+    x = rng.normal(size=(5000, 8))
+    missing = rng.random(5000) < 0.3
+    yes, number = x[:, 0] + rng.normal(size=5000) > 1, x @ np.arange(8.0) + rng.normal(size=5000)
+    classes = np.digitize(x[:, 1] + rng.normal(size=5000), [-1, 0.5])
+    responses = [
+        Response("binary", np.where(missing, -1, yes), 2),
+        Response("numeric", np.where(missing, np.nan, number), 1),
+        Response("categorical", np.where(missing, -1, classes), 3),
+        binary(x[:, 2] > 1.5),
+    ]
+    rows = [everywhere(5000), np.arange(5000) < 3000]
+    columns = np.array([0, 1, 5])
+    problems = [
+        Problem(response=response, rows=part, penalty=penalty, balanced=balanced, columns=chosen)
+        for response in range(4)
+        for part, penalty, balanced, chosen in ((0, 1.0, False, None), (1, 50.0, True, None), (0, 5.0, False, columns))
+    ]
+    together = fit_probes(ArrayDesign(x), responses, rows, problems, tolerance=1e-10, negligible=0.0)
+    for problem, found in zip(problems, together, strict=True):
+        response = responses[problem.response]
+        use = rows[problem.rows] & response.present
+        own = x[use] if problem.columns is None else x[use][:, problem.columns]
+        own, y = own - (x.mean(0) if problem.columns is None else x.mean(0)[problem.columns]), response.values[use]
+        weight = "balanced" if problem.balanced else None
+        reference = (
+            Ridge(alpha=problem.penalty)
+            if response.kind == "numeric"
+            else LogisticRegression(C=1 / problem.penalty, class_weight=weight, tol=1e-10, max_iter=5000)
+        ).fit(own, y)
+        weights = found.weights if problem.columns is None else found.weights[problem.columns]
+        np.testing.assert_allclose(weights.T, np.atleast_2d(reference.coef_), atol=2e-3, err_msg=str(problem))
+        assert problem.columns is None or (np.delete(found.weights, problem.columns, axis=0) == 0).all()
+
+
+def test_a_combination_that_no_unit_tells_alone_is_found(rng: np.random.Generator) -> None:
+    """Ten units each share the label's evidence, together with noise that cancels in their sum."""
+    labels = rng.random(4000) < 0.5
+    noise = rng.normal(0, 1, (4000, 10))
+    noise -= noise.mean(1, keepdims=True)
+    x = (noise + (labels[:, None] - 0.5) * 0.4 + rng.normal(0, 0.1, (4000, 10))).astype(np.float32)
+    found = fit_one(x, binary(labels))
+    assert max(roc_auc_score(labels, column) for column in x.T) < 0.7
+    assert roc_auc_score(labels, x @ found.weights[:, 0]) > 0.99
+
+
+@pytest.mark.parametrize("n_true", [1, 3, 40])
+@pytest.mark.parametrize("n_rows", [4000, 40_000])
+def test_rare_labels_converge(n_rows: int, n_true: int, rng: np.random.Generator) -> None:
+    x = rng.normal(0, 1, (n_rows, 3)).astype(np.float32)
+    y = np.zeros(len(x), np.bool_)
+    y[1 : 1 + 8 * n_true : 8] = True
+    x[y] += 1
+    found = fit_one(x, binary(y))
+    reference = LogisticRegression(tol=1e-10, max_iter=1000).fit(x - x.mean(0), y)
+    np.testing.assert_allclose(found.weights[:, 0], reference.coef_[0], atol=1e-2)
+    assert found.intercept[0] == pytest.approx(reference.intercept_[0], abs=1e-2)
+
+
+def test_separable_labels_converge(rng: np.random.Generator) -> None:
+    x = rng.normal(0, 1, (500, 3)).astype(np.float32)
+    y = x[:, 0] > 0
+    found = fit_one(x, binary(y), penalty=1e-3)
+    assert found.is_solved
+    assert ((logits(x, found.weights, found.intercept)[:, 0] > 0) == y).mean() > 0.99
+
+
+@pytest.mark.parametrize(
+    ("problem", "message"),
+    [
+        ({"penalty": 0.0}, "the penalty is 0"),
+        ({"penalty": np.nan}, "the penalty is nan"),
+        ({"l1_ratio": 1.5}, "the L1 ratio is 1.5"),
+    ],
+)
+def test_a_penalty_out_of_range_is_refused(problem: dict[str, float], message: str) -> None:
+    with pytest.raises(AnalysisError, match=message):
+        fit_one(np.eye(4), binary(np.arange(4) > 1), **problem)
+
+
+def test_mean_losses_are_those_of_the_rows(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(600, 3))
+    response, test = binary(x[:, 0] + rng.normal(size=600) > 0), np.arange(600) >= 400
+    design, problems = ArrayDesign(x), [Problem()]
+    fitted = fit_probes(design, [response], [~test], problems)
+    z = logits(x, fitted[0].weights, fitted[0].intercept)[test]
+    expected = objective(z, response.values[test], np.zeros(1), 0.0) / 200
+    assert mean_losses(design, [response], [test], problems, fitted)[0] == pytest.approx(expected)
+
+
+def all_halves() -> NDArray[np.float16]:
+    """Every float16 that is a number, in 62 columns."""
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    return halves[np.isfinite(halves)].reshape(-1, 62)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize("memory", [0, 1 << 30])
+def test_units_are_standardised_exactly_in_memory_or_not(dtype: str, memory: int, rng: np.random.Generator) -> None:
+    values = rng.permuted(all_halves(), axis=0).astype(dtype)
+    train = rng.random(len(values)) < 0.7
+    units = [Unit(SITE, index) for index in range(values.shape[1])]
+    design = UnitDesign(Arrays({SITE: values}), units, train, memory=memory)
+    mean, scale = values[train].mean(0, dtype=np.float64), values[train].std(0, dtype=np.float64)
+    np.testing.assert_allclose(design.mean, mean, rtol=1e-6, atol=1e-4)
+    np.testing.assert_allclose(design.scale, scale, rtol=1e-6)
+    for _ in range(2):
+        found = np.full(values.shape, np.nan)
+        for tile in design.tiles(train):
+            found[tile.rows] = tile.x
+        assert np.isnan(found[~train]).all()
+        np.testing.assert_allclose(found[train], (values[train] - design.mean) / design.scale, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["f2", "f4"])
+def test_what_is_no_number_is_refused(broken: float, dtype: str, rng: np.random.Generator) -> None:
+    values = rng.normal(size=(3000, 3)).astype(dtype)
+    values[1234, 1] = broken
+    units = [Unit(SITE, index) for index in range(3)]
+    with pytest.raises(AnalysisError, match="not numbers"):
+        UnitDesign(Arrays({SITE: values}), units, everywhere(3000))
+
+
+def test_units_of_several_sites_stand_in_the_order_asked_for(rng: np.random.Generator) -> None:
+    other = Site(1, "cell")
+    values = {SITE: rng.normal(size=(700, 4)).astype("f2"), other: rng.normal(size=(700, 3)).astype("f4")}
+    units = [Unit(other, 2), Unit(SITE, 1), Unit(other, 0), Unit(SITE, 3)]
+    design = UnitDesign(Arrays(values), units, everywhere(700))
+    expected = np.column_stack([values[unit.site][:, unit.index] for unit in units]).astype(np.float64)
+    expected = (expected - expected.mean(0)) / expected.std(0)
+    for tile in design.tiles(everywhere(700)):
+        np.testing.assert_allclose(tile.x, expected[tile.rows], atol=1e-4)
+
+
+def test_tiles_are_runs_of_rows(rng: np.random.Generator) -> None:
+    wanted = rng.random(10_000) < 0.9
+    rows = np.concatenate([np.arange(10_000)[each] for each in tiles_of(wanted, n_rows=64)])
+    assert rows.tolist() == np.flatnonzero(wanted).tolist()
+    assert max(len(range(*each.indices(10_000))) for each in tiles_of(everywhere(10_000), n_rows=64)) == 64
+    every = np.concatenate([np.arange(10_000)[each] for each in tiles_of(everywhere(10_000), 7, 64)])
+    assert every.tolist() == list(range(0, 10_000, 7))
+
+
+def test_the_last_characters_are_ones_in_their_columns(rng: np.random.Generator) -> None:
+    text = "".join(rng.choice(list("abc\n"), 500))
+    design = CharacterDesign(Arrays({SITE: np.zeros((500, 1))}, text), 3)
+    alphabet = sorted(set(text))
+    expected = np.zeros((500, design.n_columns))
+    for place in range(500):
+        for back in range(min(3, place + 1)):
+            expected[place, back * (len(alphabet) + 1) + alphabet.index(text[place - back])] = 1
+    weights, numbers = rng.normal(size=(design.n_columns, 2)), rng.normal(size=(500, 4))
+    for tile in design.tiles(everywhere(500)):
+        np.testing.assert_allclose(tile.times(weights), expected[tile.rows] @ weights, atol=1e-5)
+        np.testing.assert_allclose(
+            tile.transposed_times(numbers[tile.rows]), expected[tile.rows].T @ numbers[tile.rows], atol=1e-4
+        )
+    np.testing.assert_allclose(design.basis(everywhere(500)).variances, expected.mean(0), atol=1e-6)
