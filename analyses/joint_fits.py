@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from analyses.responses import Response, logistic, softmax, squared
 from analyses.threads import in_threads
 
 Array = NDArray[np.float64]
-TOLERANCE = 1e-6
+TOLERANCE = 1e-5
 NEGLIGIBLE = 1e-9
 MOST_PASSES = 300
 _BOUNDS = {"binary": 0.25, "categorical": 0.5, "numeric": 1.0}  # of the second derivative of the loss
@@ -60,7 +61,7 @@ class Linear:
     Attributes:
         weights: (n_columns, n_scores); 0 for columns that the probe does not see.
         intercept: (n_scores,) the values where all columns are 0.
-        objective: What was minimised.
+        objective: What was minimised, as it was before the last step, which is too small to be looked at.
         n_passes: Over the rows, to find them.
         is_solved: Whether the objective cannot fall by more than the tolerance.
     """
@@ -184,7 +185,8 @@ class _Probe:
             weights = basis.vectors @ ((basis.vectors.T @ q[:-1]) / metric[:-1])
             return _centred(np.vstack([weights, q[-1:] / metric[-1:]]))
 
-        if self.response.kind == "numeric":  # the metric is the second derivative, and the last digits come cheap
+        if self.response.kind == "numeric" and basis.vectors is not None:
+            # the metric is the second derivative, and the last digits come cheap
             tolerance, negligible = tolerance * _FINER, 0.0
         return QuasiNewton(self._begin(), solve, tolerance, negligible * self.n)
 
@@ -312,9 +314,16 @@ class _Together:
                 own.take(*probe.penalised(own.point, *found))
                 n_passes[number] += 1
                 self._curvatures[number] = sums.curvatures[place]
-                of_group = products.get(probe.group)
-                if isinstance(own, QuasiNewton) and of_group is not None and not own.is_solved:
-                    own.change_metric(probe.metric(of_group))
+            measured_anew = [
+                (own, self.probes[number])
+                for number in active
+                if isinstance(own := minimisers[number], QuasiNewton)
+                and not own.is_solved
+                and self.probes[number].group in products
+            ]
+            makers = [partial(probe.metric, products[probe.group]) for _, probe in measured_anew]
+            for (own, _), solve in zip(measured_anew, in_threads(lambda make: make(), makers), strict=True):
+                own.change_metric(solve)
         return [
             Linear(*self._function(number, each.best), each.value, n, each.is_solved)
             for number, (each, n) in enumerate(zip(minimisers, n_passes, strict=True))

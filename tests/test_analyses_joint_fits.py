@@ -63,7 +63,7 @@ def test_the_objective_is_that_of_scikit_learn(
     best = objective(logits(x, reference.coef_.T, reference.intercept_), y.astype(int), reference.coef_, penalty)
     own = objective(logits(x, found.weights, found.intercept), y.astype(int), found.weights, penalty)
     assert found.is_solved
-    assert found.objective == pytest.approx(own, rel=1e-6)
+    assert own <= found.objective * (1 + 1e-6) <= own * (1 + 1e-4)
     assert own <= best * (1 + 1e-4)
 
 

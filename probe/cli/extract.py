@@ -119,11 +119,12 @@ def extract(
 def _written(reading: Reading, generate: str, prompt: str, temperature: float, seed: int) -> "Corpus":
     """What the model writes: so many texts of so many characters."""
     from activations.corpus import Corpus
+    from activations.errors import ActivationError
     from activations.models.sampling import write_texts
 
     sizes = re.fullmatch(r"\s*(\d{1,9})\s*[x×]\s*(\d{1,9})\s*", generate)
     if sizes is None:
-        raise BadParameter(f"{generate!r} is no number of texts and characters; write them such as 100x500")
+        raise ActivationError(f"{generate!r} is no number of texts and characters; write them such as 100x500")
     n_texts, n_chars = map(int, sizes.groups())
     spelled = prompt.replace("\\n", "\n").replace("\\t", "\t")
     model = reading.load_model()

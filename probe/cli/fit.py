@@ -191,7 +191,8 @@ def _show(results: "Sequence[tuple[str, ProbeResult]]", as_json: bool) -> None:
         said = [row for row in own if row["note"]]
         for note in dict.fromkeys(str(row["note"]) for row in said):
             where = [str(row["site"]) for row in said if row["note"] == note]
-            notes[f"{hypothesis}: {note}" + ("" if len(where) == len(own) else f" ({', '.join(where)})")] = None
+            sites = "" if len(where) == len(own) else f" ({', '.join(dict.fromkeys(where))})"
+            notes[f"{hypothesis}: {note}{sites}"] = None
     for note in notes:
         warn(note)
     _, first = results[0]
