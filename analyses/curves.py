@@ -114,6 +114,8 @@ def curve_over_units(
     source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
 ) -> Curve:
     """See `curve`."""
+    if how.folds is not None:
+        raise AnalysisError("a curve over units chooses them for one held-out part of the text; leave out the folds")
     best = select(source, asked, sites, most, progress).units
     sizes = [n for n in (1 << power for power in range(len(best).bit_length())) if n < len(best)]
     designs = [best[:n] for n in [*sizes, len(best)]]

@@ -11,7 +11,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from analyses.designs import ArrayDesign
-from analyses.joint_fits import MOST_PASSES, Linear, Problem, fit_probes
+from analyses.joint_fits import MOST_PASSES, fit_probes
+from analyses.problems import Linear, Problem
 from analyses.responses import Response
 from hypotheses.labels import Kind
 
@@ -65,7 +66,9 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weights = _check_sample_weight(sample_weight, x, dtype=np.float64)
         if len(np.unique(codes[weights > 0])) < 2:
             raise ValueError("the labels of rows that weigh anything are all of one class; two are needed")
-        if isinstance(self.class_weight, str):  # of rows as they weigh, not as they are many
+        if (
+            isinstance(self.class_weight, str) and self.class_weight == "balanced"
+        ):  # of rows as they weigh, not as they are many
             counts = np.bincount(codes, weights)
             of_class = np.where(counts > 0, weights.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1e-300)), 0)
         else:

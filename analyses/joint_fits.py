@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -11,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.designs import Basis, Design, Progress, Rows, Tile, gram
-from analyses.errors import AnalysisError
-from analyses.minimising import Minimiser, Proximal, QuasiNewton, Solve
+from analyses.minimising import Minimiser, QuasiNewton
+from analyses.problems import Linear, Probe, Problem, check
 from analyses.responses import Response, logistic, softmax, squared
 from analyses.threads import in_threads
 
@@ -20,57 +19,10 @@ Array = NDArray[np.float64]
 TOLERANCE = 1e-5
 NEGLIGIBLE = 1e-9
 MOST_PASSES = 300
-_BOUNDS = {"binary": 0.25, "categorical": 0.5, "numeric": 1.0}  # of the second derivative of the loss
-_MARGIN = 1.01  # for rounding
-_FINER = 1e-4
-_LEAST_SHARE = 1e-6  # that a class is taken to have at the start
 _USUAL_PASSES = 20
 _PASSES_BETWEEN = 5  # measurements of second derivatives
 _ROWS_PER_COLUMN = 10  # of the sample that a measurement takes
 _SAMPLE_BYTES = 256 << 20  # that samples of all probes take together
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Problem:
-    """A probe that is to be fitted.
-
-    It minimises the sum of the losses of its rows, plus penalty · (l1_ratio · |weights| + (1 − l1_ratio)/2 ·
-    |weights|²). The intercept is not penalised. The loss is −log p(label), in nats, or half the squared error.
-
-    Attributes:
-        response: Which of the responses.
-        rows: Which of the sets of rows.
-        penalty: Above 0.
-        l1_ratio: From 0, an L2 penalty, to 1, an L1 penalty.
-        balanced: Whether rows weigh so that all classes weigh the same.
-        columns: Those of the design that it sees; None is all.
-    """
-
-    response: int = 0
-    rows: int = 0
-    penalty: float = 1.0
-    l1_ratio: float = 0.0
-    balanced: bool = False
-    columns: NDArray[np.int64] | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Linear:
-    """Linear functions of the columns of a design.
-
-    Attributes:
-        weights: (n_columns, n_scores); 0 for columns that the probe does not see.
-        intercept: (n_scores,) the values where all columns are 0.
-        objective: What was minimised, as it was before the last step, which is too small to be looked at.
-        n_passes: Over the rows, to find them.
-        is_solved: Whether the objective cannot fall by more than the tolerance.
-    """
-
-    weights: Array
-    intercept: Array
-    objective: float
-    n_passes: int
-    is_solved: bool
 
 
 def fit_probes(
@@ -105,7 +57,7 @@ def fit_probes(
         AnalysisError: If a penalty or ratio is out of range, or a problem has no rows or only one class.
     """
     for each in problems:
-        _check(each)
+        check(each)
     return _Together(design, responses, rows, problems, weights).minimise(tolerance, negligible, most_passes, progress)
 
 
@@ -118,107 +70,12 @@ def mean_losses(
 ) -> Array:
     """(n_problems,) the mean loss of each probe over other rows, in nats or half squares; see `fit_probes`."""
     together = _Together(design, responses, rows, problems, None)
-    functions = [(each.weights, each.intercept) for each in fitted]
+    functions = [
+        (each.weights, each.intercept - responses[problem.response].middle)
+        for each, problem in zip(fitted, problems, strict=True)
+    ]
     sums, _ = together.losses(list(range(len(problems))), functions)
     return np.asarray(sums.losses / [each.n for each in together.probes])
-
-
-def _check(problem: Problem) -> None:
-    if not (problem.penalty > 0 and np.isfinite(problem.penalty)):
-        raise AnalysisError(f"the penalty is {problem.penalty:g}; it must be a number above 0")
-    if not 0 <= problem.l1_ratio <= 1:
-        raise AnalysisError(f"the L1 ratio is {problem.l1_ratio:g}; it goes from 0 (only L2) to 1 (only L1)")
-
-
-class _Probe:
-    """A problem and what its rows say of it before any pass.
-
-    Attributes:
-        n: How much its rows weigh together.
-    """
-
-    def __init__(
-        self, problem: Problem, response: Response, mask: NDArray[np.bool_], weights: Array | None, n_columns: int
-    ) -> None:
-        self.problem, self.response = problem, response
-        self.columns = slice(n_columns) if problem.columns is None else problem.columns
-        self._n_columns = n_columns if problem.columns is None else len(problem.columns)
-        self._l2 = problem.penalty * (1 - problem.l1_ratio)
-        present = np.where(mask & response.present, 1.0 if weights is None else weights, 0.0)
-        self.class_weights = np.ones(response.n_classes)
-        if response.kind == "numeric":
-            self.n = float(present.sum())
-            self._curvature = np.ones(1)
-            self._start = np.array([np.nan_to_num(response.values) @ present / self.n])
-            return
-        counts = response.counts(present)
-        if problem.balanced:
-            known = counts > 0
-            self.class_weights[known] = counts.sum() / (known.sum() * counts[known])
-        weighed = counts * self.class_weights
-        self.n = float(weighed.sum())
-        shares = np.clip(weighed / self.n, _LEAST_SHARE, 1 - _LEAST_SHARE)
-        logs = np.log(shares)
-        self._start = logs[1:] - logs[:1] if response.kind == "binary" else logs
-        self._curvature = (shares * (1 - shares))[-response.n_scores :]
-
-    @property
-    def group(self) -> tuple[object, ...]:
-        """What probes have in common that have the same second derivatives, but for the penalty, or nearly so."""
-        problem = self.problem
-        key = None if problem.columns is None else problem.columns.tobytes()
-        return problem.response, problem.rows, problem.balanced, key
-
-    @property
-    def _free(self) -> Array:
-        """1 for coordinates that are penalised, 0 for the intercept, which is not."""
-        return np.append(np.ones(self._n_columns), 0.0)
-
-    def minimiser(self, basis: Basis, tolerance: float, negligible: float) -> QuasiNewton:
-        """What finds its minimum, if there is no L1 penalty."""
-        variances = np.append(basis.variances, 1.0)[:, None]
-        metric = np.maximum(self.n * variances * self._curvature + self._l2 * self._free[:, None], 1e-12 * self.n)
-
-        def solve(q: Array) -> Array:
-            if basis.vectors is None:
-                return _centred(q / metric)
-            weights = basis.vectors @ ((basis.vectors.T @ q[:-1]) / metric[:-1])
-            return _centred(np.vstack([weights, q[-1:] / metric[-1:]]))
-
-        if self.response.kind == "numeric" and basis.vectors is not None:
-            # the metric is the second derivative, and the last digits come cheap
-            tolerance, negligible = tolerance * _FINER, 0.0
-        return QuasiNewton(self._begin(), solve, tolerance, negligible * self.n)
-
-    def proximal(self, products: Array, tolerance: float, negligible: float) -> Proximal:
-        """What finds its minimum, if there is an L1 penalty, from the products of the columns and 1."""
-        factor = _BOUNDS[self.response.kind] * _MARGIN * self.class_weights.max()
-        l1 = self.problem.penalty * self.problem.l1_ratio * self._free
-        metric = factor * products + self._l2 * np.diag(self._free)
-        return Proximal(self._begin(), metric, l1, tolerance, negligible * self.n)
-
-    def metric(self, products: Sequence[Array]) -> Solve:
-        """The inverse of the second derivatives of the loss by each score twice, and of the penalty."""
-        from scipy.linalg import cho_factor, cho_solve
-
-        factors = []
-        for own in products:
-            smallest = 1e-9 * max(float(np.trace(own)) / len(own), 1e-300)
-            factors.append(cho_factor(own + np.diag(self._l2 * self._free + smallest)))
-        return lambda q: _centred(np.column_stack([cho_solve(each, q[:, k]) for k, each in enumerate(factors)]))
-
-    def _begin(self) -> Array:
-        return np.vstack([np.zeros((self._n_columns, len(self._start))), _centred(self._start[None])])
-
-    def penalised(self, point: Array, loss: float, gradient: Array, of_intercept: Array) -> tuple[float, Array]:
-        """Value and gradient at a point, of the summed losses and their gradient (n_columns, n_scores)."""
-        value = loss + 0.5 * self._l2 * float(np.vdot(point[:-1], point[:-1]))
-        return value, np.vstack([gradient[self.columns] + self._l2 * point[:-1], of_intercept])
-
-
-def _centred(coefficients: Array) -> Array:
-    """Without what is the same for all of several classes, which changes nothing that a probe says."""
-    return coefficients - coefficients.mean(axis=1, keepdims=True) if coefficients.shape[1] > 1 else coefficients
 
 
 class _Batch:
@@ -229,14 +86,16 @@ class _Batch:
         n_probes: How many there are.
     """
 
-    def __init__(self, columns: slice, probes: list[_Probe], masks: list[int], dtype: np.dtype[Any]) -> None:
+    def __init__(self, columns: slice, probes: list[Probe], masks: list[int], dtype: np.dtype[Any]) -> None:
         self.columns, self.n_probes = columns, len(probes)
         self._kind = probes[0].response.kind
         self._masks = masks
         responses = list({id(each.response): each.response for each in probes}.values())
         place = {id(each): n for n, each in enumerate(responses)}
         self._of_response = [place[id(each.response)] for each in probes]
-        self._y = np.column_stack([each.values for each in responses])
+        self._y = np.column_stack(
+            [each.values - each.middle if each.kind == "numeric" else each.values for each in responses]
+        )
         if self._kind == "numeric":
             self._y = self._y.astype(dtype)
         factors = np.stack([each.class_weights for each in probes]).astype(dtype)
@@ -293,7 +152,7 @@ class _Together:
         self._curvatures = [np.zeros(1)] * len(problems)
         self._bases: dict[object, Basis] = {}
         self.probes = [
-            _Probe(each, responses[each.response], rows[each.rows], weights, design.n_columns) for each in problems
+            Probe(each, responses[each.response], rows[each.rows], weights, design.n_columns) for each in problems
         ]
 
     def minimise(self, tolerance: float, negligible: float, most_passes: int, progress: Progress) -> list[Linear]:
@@ -313,19 +172,22 @@ class _Together:
                 found = sums.losses[place], sums.gradients[place], sums.of_intercepts[place]
                 own.take(*probe.penalised(own.point, *found))
                 n_passes[number] += 1
+                if own.is_solved and isinstance(own, QuasiNewton):
+                    own.let_go()
                 self._curvatures[number] = sums.curvatures[place]
             measured_anew = [
                 (own, self.probes[number])
                 for number in active
                 if isinstance(own := minimisers[number], QuasiNewton)
                 and not own.is_solved
+                and own.has_fallen
                 and self.probes[number].group in products
             ]
             makers = [partial(probe.metric, products[probe.group]) for _, probe in measured_anew]
             for (own, _), solve in zip(measured_anew, in_threads(lambda make: make(), makers), strict=True):
                 own.change_metric(solve)
         return [
-            Linear(*self._function(number, each.best), each.value, n, each.is_solved)
+            self._linear(number, each.best, each.value, n, is_solved=each.is_solved)
             for number, (each, n) in enumerate(zip(minimisers, n_passes, strict=True))
         ]
 
@@ -345,6 +207,10 @@ class _Together:
                     bases[key] = self._design.basis(self._wanted, columns)
                 found.append(probe.minimiser(bases[key], tolerance, negligible))
         return found
+
+    def _linear(self, number: int, point: Array, value: float, n_passes: int, *, is_solved: bool) -> Linear:
+        weights, intercept = self._function(number, point)
+        return Linear(weights, intercept + self.probes[number].response.middle, value, n_passes, is_solved)
 
     def _function(self, number: int, point: Array) -> tuple[Array, Array]:
         """Weights and intercept of a probe's point."""

@@ -30,6 +30,7 @@ class QuasiNewton:
         is_solved: Whether it cannot fall by more than the tolerance, a share of its value, or by more than what is
             negligible, from there.
         point: Where to evaluate next.
+        has_fallen: Whether the last evaluation was of the best point so far, and not of one too far away.
         solve: The inverse of the metric, of what the second derivatives are expected to be, times an array; it may be
             put in place of another one while this goes on.
 
@@ -39,7 +40,7 @@ class QuasiNewton:
 
     def __init__(self, start: Array, solve: Solve, tolerance: float, negligible: float) -> None:
         self.best, self.value = start, np.inf
-        self.is_solved = False
+        self.is_solved = self.has_fallen = False
         self.point = start
         self.solve = solve
         self._tolerance, self._negligible = tolerance, negligible
@@ -56,6 +57,7 @@ class QuasiNewton:
             shorter = -self._descent * self._step**2 / (2 * curvature) if np.isfinite(curvature) else 0.0
             self._step = float(np.clip(shorter, 0.1 * self._step, 0.5 * self._step))
             self.is_solved = self._step < _SMALLEST_STEP
+            self.has_fallen = False
             self.point = self.best + self._step * self._direction
             return
         if np.isfinite(self.value):
@@ -63,6 +65,7 @@ class QuasiNewton:
             product = float(np.vdot(s, y))
             if product > 1e-12 * float(np.vdot(y, self.solve(y))):
                 self._pairs.append((s, y, product))
+        self.has_fallen = True
         self.best, self.value, self._gradient = self.point, value, gradient
         self._direction = -self._newton(gradient)
         self._descent = float(np.vdot(gradient, self._direction))
@@ -80,6 +83,11 @@ class QuasiNewton:
         self._descent = float(np.vdot(self._gradient, self._direction))
         self._step = 1.0
         self.point = self.best + self._direction
+
+    def let_go(self) -> None:
+        """Free what is needed only to go on."""
+        self._pairs.clear()
+        self.solve = lambda q: q
 
     def _falls(self, value: float) -> bool:
         enough = self.value + _LEAST_DESCENT * self._step * self._descent

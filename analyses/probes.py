@@ -3,31 +3,32 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
 from activations.units import Site, Unit
-from analyses.alignment import AnyHypothesis, Target, ask, fewest_runs
+from analyses.alignment import AnyHypothesis, Target, ask
 from analyses.character_design import CharacterDesign
-from analyses.classes import classes_of
 from analyses.controls import CONTEXT, TASKS, control_task
 from analyses.designs import NOT_NUMBERS, Design, Progress, Tile, UnitDesign
 from analyses.errors import AnalysisError
-from analyses.joint_fits import Linear, Problem, fit_probes, mean_losses
+from analyses.joint_fits import fit_probes, mean_losses
+from analyses.probe_labels import Asked, ask_all, has_two
 from analyses.probe_results import DEFAULT, PENALTIES, Fitting, ProbeResult
 from analyses.probe_scores import HeldOut, score
+from analyses.problems import Linear, Problem
 from analyses.responses import Response
-from analyses.splits import TEST, TRAIN, Split
+from analyses.splits import TEST, TRAIN
 from analyses.threads import in_threads
 
 LAST_CHARACTERS = (1, 5, 20)
 CHARS = "chars"
 CONTROLS = (CHARS, *TASKS)
-_ENOUGH_RUNS = 50
 _CHOOSING_TOLERANCE = 1e-4
+_USUAL_PENALTY = 100.0  # where there is too little to choose by
 _PREDICTION_BYTES = 256 << 20
 
 
@@ -86,8 +87,8 @@ def fit_units(
             raise AnalysisError(f"there is no control {name!r}; there are {', '.join(CONTROLS)}")
     several = [hypotheses] if isinstance(hypotheses, str | Target) or callable(hypotheses) else hypotheses
     targets = [ask(source, each) for each in several]
-    asked = _ask_all(targets, how)
-    made_up = _ask_all(
+    asked = ask_all(targets, how)
+    made_up = ask_all(
         [control_task(name, each, source.corpus, how.seed) for each in targets for name in TASKS if name in controls],
         how,
         [(place, name) for place, _ in enumerate(targets) for name in TASKS if name in controls],
@@ -103,7 +104,9 @@ def fit_units(
                 design = UnitDesign(recording, units, train, memory=how.memory, progress=forward)
                 for each, result in zip(group, _fit(design, group, how, forward), strict=True):
                     raw = result.weights / design.scale[:, None] if len(result.weights) else result.weights
-                    own = replace(result, site=_name(units), units=tuple(units), raw_weights=raw, control=each.control)
+                    own = replace(
+                        result, site=_name(source, units), units=tuple(units), raw_weights=raw, control=each.control
+                    )
                     found.append((each.place, 1 + CONTROLS.index(each.control) if each.control else 0, own))
         for step, n_last in enumerate(last, len(designs)):
             forward = partial(_forward, progress, step, len(designs) + len(last))
@@ -128,104 +131,14 @@ def fit_characters(
     site = "last character" if n_last == 1 else f"last {n_last} characters"
     return [
         replace(result, site=site, control=CHARS, raw_weights=result.weights)
-        for group in _groups(_ask_all(targets, how), how)
+        for group in _groups(ask_all(targets, how), how)
         for result in _fit(design, group, replace(how, l1_ratio=0.0), progress)
     ]
 
 
-def _ask_all(
-    targets: Sequence[Target], how: Fitting, made_by: Sequence[tuple[int, str]] | None = None
-) -> "list[_Asked]":
-    """The targets with their folds; of control tasks, the place of the hypothesis and the task that made each."""
-    folds: dict[Split, _Folds] = {}
-    for each in targets:
-        if each.split not in folds:
-            folds[each.split] = _Folds.of(each, how)
-    origins = made_by if made_by is not None else [(place, None) for place in range(len(targets))]
-    return [
-        _Asked(each, folds[each.split], place, control=control)
-        for each, (place, control) in zip(targets, origins, strict=True)
-    ]
-
-
-class _Folds(NamedTuple):
-    """What trains and what tests.
-
-    Attributes:
-        places: (n_rows,) of the characters in the text.
-        parts: (n_folds, n_rows) the part of each of them in each fold.
-        inner: (n_folds, n_rows) the same where something is to be chosen within the fold's training stretches.
-        stretch: (n_rows,) that each is in.
-    """
-
-    places: NDArray[np.int64]
-    parts: NDArray[np.int8]
-    inner: NDArray[np.int8]
-    stretch: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, asked: Target, how: Fitting) -> "_Folds":
-        """Of the split of a target."""
-        used = asked.selection
-        places = np.arange(used.start, used.stop, used.every)
-        folds = asked.split.folds(how.folds)
-        if how.n_stretches is not None:
-            folds = [fold.with_training(how.n_stretches, how.seed) for fold in folds]
-        parts = np.stack([fold.parts_of(places) for fold in folds])
-        inner = np.stack([fold.within_training().parts_of(places) for fold in folds])
-        return cls(places, parts, inner, asked.split.stretch(places))
-
-
-class _Asked:
-    """A label, what of it trains and tests in each fold, and whether a probe can be fitted to it.
-
-    Attributes:
-        target: The label.
-        place: Of the hypothesis among those that were asked.
-        control: The control task that made it, if one did.
-        response: What probes are fitted to.
-        folds: What is held out.
-        present: (n_rows,) where there is a label.
-        note: Why there can be no score, or what makes it uncertain.
-        can_be_fitted: Whether there can be one.
-    """
-
-    def __init__(self, target: Target, folds: _Folds, place: int, *, control: str | None = None) -> None:
-        self.target, self.folds, self.place, self.control = target, folds, place, control
-        labels, parts = target.all_rows
-        self.present = present = parts >= 0
-        if target.kind == "numeric":
-            self.response = Response("numeric", np.where(present, labels, np.nan), 1)
-        else:
-            n_classes = 2 if target.kind == "binary" else len(target.labels.names)
-            if target.kind == "categorical":
-                classes_of(target)  # or there are too many
-            self.response = Response(target.kind, np.where(present, labels, -1).astype(np.int16), n_classes)
-        reason = self._why_not()
-        self.can_be_fitted = reason is None
-        self.note = reason or ""
-        if reason is None and control is None:
-            runs = fewest_runs(target, self.rows(TEST))
-            if runs is not None and runs < _ENOUGH_RUNS:
-                what = "True in" if target.kind == "binary" else "a class is in"
-                self.note = f"{what} only {runs} run{'' if runs == 1 else 's'} of held-out characters"
-
-    def _why_not(self) -> str | None:
-        for name, part in (("training", TRAIN), ("test", TEST)):
-            for number, rows in enumerate(self.rows(part)):
-                if not _has_two(self.response, rows):
-                    where = "" if len(self.folds.parts) == 1 else f" of fold {number + 1}"
-                    return f"no two labels in the {name} part{where}"
-        return None
-
-    def rows(self, part: int) -> NDArray[np.bool_]:
-        """(n_folds, n_rows) which characters with a label are in a part."""
-        return np.asarray((self.folds.parts == part) & self.present)
-
-
-def _groups(asked: Sequence[_Asked], how: Fitting) -> Iterator[list[_Asked]]:
+def _groups(asked: Sequence[Asked], how: Fitting) -> Iterator[list[Asked]]:
     """So many at a time that what probes say of all characters fits in memory."""
-    group: list[_Asked] = []
+    group: list[Asked] = []
     n_bytes = 0
     for each in asked:
         own = 4 * each.response.n_scores * len(each.present)
@@ -242,12 +155,14 @@ def _forward(progress: Progress, step: int, n_steps: int, done: int, total: int)
     progress(int(1000 * (step + min(done / max(total, 1), 1.0))), 1000 * n_steps)
 
 
-def _name(units: Sequence[Unit]) -> str:
+def _name(source: Source, units: Sequence[Unit]) -> str:
     sites = {unit.site for unit in units}
-    return str(sites.pop()) if len(sites) == 1 else f"{len(units)} units"
+    if len(sites) == 1 and len(units) == source.sites[units[0].site]:
+        return str(sites.pop())
+    return str(units[0]) if len(units) == 1 else f"{len(units)} units"
 
 
-def _fit(design: Design, asked: Sequence[_Asked], how: Fitting, progress: Progress) -> list[ProbeResult]:
+def _fit(design: Design, asked: Sequence[Asked], how: Fitting, progress: Progress) -> list[ProbeResult]:
     """Fit all probes of a design together, and judge them."""
     able = [each for each in asked if each.can_be_fitted]
     responses = [each.response for each in able]
@@ -280,7 +195,7 @@ def _fit(design: Design, asked: Sequence[_Asked], how: Fitting, progress: Progre
     return results
 
 
-def _choose(design: Design, asked: Sequence[_Asked], how: Fitting, progress: Progress) -> list[list[float]]:
+def _choose(design: Design, asked: Sequence[Asked], how: Fitting, progress: Progress) -> list[list[float]]:
     """The penalty for each label and fold that does best on stretches that are held out within the training part."""
     responses = [each.response for each in asked]
     train, place = _masks(asked, [each.folds.inner == TRAIN for each in asked])
@@ -299,14 +214,14 @@ def _choose(design: Design, asked: Sequence[_Asked], how: Fitting, progress: Pro
     ]
     can_choose = np.array(
         [
-            _has_two(responses[each.response], train[each.rows] & asked[each.response].present)
+            has_two(responses[each.response], train[each.rows] & asked[each.response].present)
             and bool((test[each.rows] & asked[each.response].present).any())
             for each in problems
         ],
         np.bool_,
     )
     able = [each for each, can in zip(problems, can_choose, strict=True) if can]
-    losses = np.zeros(len(problems))  # the first, if none can be chosen
+    losses = np.array([abs(np.log(each.penalty / _USUAL_PENALTY)) for each in problems])  # if none can be chosen
     if able:
         fitted = fit_probes(design, responses, train, able, tolerance=_CHOOSING_TOLERANCE, progress=progress)
         losses[can_choose] = mean_losses(design, responses, test, able, fitted)
@@ -315,7 +230,7 @@ def _choose(design: Design, asked: Sequence[_Asked], how: Fitting, progress: Pro
 
 
 def _masks(
-    asked: Sequence[_Asked], masks: Sequence[NDArray[np.bool_]]
+    asked: Sequence[Asked], masks: Sequence[NDArray[np.bool_]]
 ) -> tuple[list[NDArray[np.bool_]], dict[int, int]]:
     """The masks of different folds, one after another, and where those of each begin."""
     found: list[NDArray[np.bool_]] = []
@@ -327,19 +242,20 @@ def _masks(
     return found, place
 
 
-def _has_two(response: Response, rows: NDArray[np.bool_]) -> bool:
-    values = response.values[rows]
-    return len(values) > 0 and bool((values != values[0]).any())
+def _say(design: Design, asked: Sequence[Asked], fitted: Sequence[Sequence[Linear]]) -> Iterator[NDArray[np.float32]]:
+    """(n_rows, n_scores) what the probes of each label say of held-out characters, NaN elsewhere.
 
-
-def _say(design: Design, asked: Sequence[_Asked], fitted: Sequence[Sequence[Linear]]) -> Iterator[NDArray[np.float32]]:
-    """(n_rows, n_scores) what the probes of each label say of held-out characters; NaN elsewhere."""
+    Of numbers it is how far they are from the label's middle, which float32 may not tell from its neighbours.
+    """
     said = [np.full((design.n_rows, each.response.n_scores), np.nan, np.float32) for each in asked]
     linears = [linear for own in fitted for linear in own]
     if linears:
         wanted = np.any([each.folds.parts == TEST for each in asked], axis=(0, 1))
         weights = np.hstack([each.weights for each in linears]).astype(design.dtype)
-        intercepts = np.hstack([each.intercept for each in linears]).astype(design.dtype)
+        middles = [each.response.middle for each, own in zip(asked, fitted, strict=True) for _ in own]
+        intercepts = np.hstack([each.intercept - middle for each, middle in zip(linears, middles, strict=True)]).astype(
+            design.dtype
+        )
 
         def work(tile: Tile) -> tuple[Tile, NDArray[np.float32]]:
             return tile, tile.times(weights) + intercepts
@@ -355,7 +271,7 @@ def _say(design: Design, asked: Sequence[_Asked], fitted: Sequence[Sequence[Line
 
 
 def _judge(
-    each: _Asked, fitted: Sequence[Linear], said: NDArray[np.float32], penalties: tuple[float, ...], how: Fitting
+    each: Asked, fitted: Sequence[Linear], said: NDArray[np.float32], penalties: tuple[float, ...], how: Fitting
 ) -> ProbeResult:
     held_out = each.rows(TEST)
     rows = np.flatnonzero(held_out.any(axis=0))
@@ -363,6 +279,8 @@ def _judge(
         raise AnalysisError(NOT_NUMBERS)
     fold = held_out[:, rows].argmax(axis=0)
     y = each.response.values[rows]
+    if each.response.kind == "numeric":
+        y = y - each.response.middle
     found = score(HeldOut(said[rows], y, each.folds.stretch[rows], fold), each.response, how.seed)
     values = dict(found.values)
     if each.response.kind != "numeric":
@@ -391,7 +309,7 @@ def _judge(
     )
 
 
-def _result(each: _Asked, **found: Any) -> ProbeResult:
+def _result(each: Asked, **found: Any) -> ProbeResult:
     return ProbeResult(hypothesis=each.target.hypothesis, kind=each.target.kind, site="", **found)
 
 
@@ -399,7 +317,7 @@ def _probabilities(said: NDArray[np.float32], response: Response) -> NDArray[np.
     from scipy.special import expit, softmax
 
     if response.kind == "numeric":
-        return said
+        return np.asarray(said + response.middle, np.float32)
     return np.asarray(expit(said) if response.kind == "binary" else softmax(said, axis=1), np.float32)
 
 

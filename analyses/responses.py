@@ -1,6 +1,7 @@
 """What probes are fitted to: labels in the numbers that a loss takes, and the losses."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from hypotheses.labels import Kind
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Response:
     """The labels of the rows of a design.
 
@@ -28,6 +29,16 @@ class Response:
     def present(self) -> NDArray[np.bool_]:
         """(n_rows,) where there is a label."""
         return np.asarray(~np.isnan(self.values) if self.kind == "numeric" else self.values >= 0)
+
+    @cached_property
+    def middle(self) -> float:
+        """The mean of a numeric label, from which it is fitted; 0 of classes."""
+        return float(self.values[self.present].mean()) if self.kind == "numeric" else 0.0
+
+    @cached_property
+    def variance(self) -> float:
+        """That of a numeric label; 1 of classes."""
+        return float(self.values[self.present].var()) if self.kind == "numeric" else 1.0
 
     @property
     def n_scores(self) -> int:

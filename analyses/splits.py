@@ -107,7 +107,7 @@ class Fold:
         split: The stretches.
         train: (n_stretches,) whether each is for training.
         test: (n_stretches,) whether each is for the test.
-        near: (n_stretches,) near which characters do not train, beside those for the test; None is none.
+        near: (n_stretches,) near which characters neither train nor test; None is none.
     """
 
     split: Split
@@ -123,7 +123,10 @@ class Fold:
         after = split.stretch(np.minimum(places + split.gap, split.start + split.n_chars - 1))
         shunned = self.test if self.near is None else self.test | self.near
         trains = self.train[stretch] & ~shunned[before] & ~shunned[after]
-        return np.where(self.test[stretch], TEST, np.where(trains, TRAIN, GAP)).astype(np.int8)
+        tests = self.test[stretch]
+        if self.near is not None:
+            tests = tests & ~self.near[before] & ~self.near[after]
+        return np.where(tests, TEST, np.where(trains, TRAIN, GAP)).astype(np.int8)
 
     def within_training(self) -> "Fold":
         """A fold of the training stretches alone, one in five of which are held out, to choose something by."""

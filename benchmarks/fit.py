@@ -20,7 +20,8 @@ from activations.store import Recording
 from activations.units import Unit
 from analyses.alignment import Target
 from analyses.designs import UnitDesign
-from analyses.joint_fits import Linear, Problem, fit_probes
+from analyses.joint_fits import fit_probes
+from analyses.problems import Linear, Problem
 from analyses.responses import Response
 from analyses.splits import TRAIN
 

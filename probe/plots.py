@@ -96,8 +96,10 @@ def plot_curves(curves: "Curve | Mapping[str, Curve]", axes: "Axes | None" = Non
     if any(each.over != first.over for each in named.values()):
         raise AnalysisError("these curves are over different things, and have no axis in common; draw them one by one")
     axes = axes or new_axes()
+    values = dict.fromkeys(value for each in named.values() for value in each.values)
+    places = {value: float(place) for place, value in enumerate(values)}
     for (name, each), (colour, sign, line) in zip(named.items(), cycle(_STYLES)):
-        x = list(range(len(each.values))) if first.over == "sites" else [float(value) for value in each.values]
+        x = [places[value] if first.over == "sites" else float(value) for value in each.values]
         for probes, fill, style, label in (
             (each.points, colour, line, name),
             (each.controls, "white", (0, (1, 1.5)), f"{name}: the last {N_LAST} characters alone"),
@@ -109,7 +111,7 @@ def plot_curves(curves: "Curve | Mapping[str, Curve]", axes: "Axes | None" = Non
     kinds = {each.points[0].measure for each in named.values()}
     for kind in kinds:
         axes.axhline(_CHANCE[kind], color=_GREY, linestyle=":", linewidth=0.8)
-    _scale(axes, first, alone=len(named) == 1)
+    _scale(axes, first, list(values), alone=len(named) == 1)
     axes.set_ylim(top=1.02)
     axes.set_ylabel("held-out " + " or ".join(sorted(_MEASURES[kind] for kind in kinds)))
     axes.set_title(first.hypothesis if len(named) == 1 else "")
@@ -118,15 +120,15 @@ def plot_curves(curves: "Curve | Mapping[str, Curve]", axes: "Axes | None" = Non
     return axes
 
 
-def _scale(axes: "Axes", curve: Curve, *, alone: bool) -> None:
+def _scale(axes: "Axes", curve: Curve, values: Sequence[float | str], *, alone: bool) -> None:
     """The axis of what changes."""
     first = f" (the first is {curve.units[0]})" if alone and curve.over == "units" else ""
     axes.set_xlabel(_AXES[curve.over] + first)
     if curve.over == "sites":
-        axes.set_xticks(range(len(curve.values)), [str(value) for value in curve.values], rotation=60, ha="right")
+        axes.set_xticks(range(len(values)), [str(value) for value in values], rotation=60, ha="right")
     elif curve.over == "units":
         axes.set_xscale("log", base=2)
-        axes.set_xticks([float(value) for value in curve.values], [str(value) for value in curve.values])
+        axes.set_xticks([float(value) for value in values], [str(value) for value in values])
     elif curve.over in ("chars", "penalty"):
         axes.set_xscale("log")
 

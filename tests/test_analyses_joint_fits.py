@@ -11,7 +11,8 @@ from activations.units import Site, Unit
 from analyses.character_design import CharacterDesign
 from analyses.designs import ArrayDesign, UnitDesign, tiles_of
 from analyses.errors import AnalysisError
-from analyses.joint_fits import Linear, Problem, fit_probes, mean_losses
+from analyses.joint_fits import fit_probes, mean_losses
+from analyses.problems import Linear, Problem
 from analyses.responses import Response
 
 Array = NDArray[np.float64]
@@ -176,6 +177,50 @@ def test_separable_labels_converge(rng: np.random.Generator) -> None:
     found = fit_one(x, binary(y), penalty=1e-3)
     assert found.is_solved
     assert ((logits(x, found.weights, found.intercept)[:, 0] > 0) == y).mean() > 0.99
+
+
+@pytest.mark.parametrize(("n_rows", "n_columns", "n_true"), [(4000, 99, 10), (4000, 99, 40), (200, 5, 2)])
+@pytest.mark.parametrize("shift", [3.0, 6.0, 12.0])
+def test_rare_labels_that_are_told_easily_converge(
+    n_rows: int, n_columns: int, n_true: int, shift: float, rng: np.random.Generator
+) -> None:
+    """Where a whole step goes much too far, and the second derivatives there are nearly 0."""
+    x = rng.normal(size=(n_rows, n_columns))
+    y = np.arange(n_rows) < n_true
+    x[y, 0] += shift
+    found = fit_one(x, binary(y))
+    reference = LogisticRegression(tol=1e-10, max_iter=10_000).fit(x - x.mean(0), y)
+    best = objective(logits(x, reference.coef_.T, reference.intercept_), y.astype(int), reference.coef_, 1.0)
+    assert found.is_solved
+    assert found.n_passes < 60
+    assert objective(logits(x, found.weights, found.intercept), y.astype(int), found.weights, 1.0) <= best * (1 + 1e-4)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e12])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+def test_numbers_are_fitted_alike_in_any_unit(unit: float, l1_ratio: float, rng: np.random.Generator) -> None:
+    """Far from 0, in float32, and where the columns say the same several times."""
+    n, penalty = 3000, 30.0
+    text = "".join(rng.choice(list("abcd"), n))
+    x = rng.normal(size=(n, 5)).astype("f4")
+    source = Arrays({SITE: np.hstack([x, x[:, :2]])}, text)
+    y = (x @ np.arange(5.0) + np.array([char == "a" for char in text]) + rng.normal(size=n) + 1e6) * unit
+    units = UnitDesign(source, [Unit(SITE, index) for index in range(7)], everywhere(n))
+    for design in (units, CharacterDesign(source, 3)) if l1_ratio == 0 else (units,):
+        problem = Problem(penalty=penalty * (unit if l1_ratio else 1), l1_ratio=l1_ratio)
+        problems = [problem] if l1_ratio == 0 else [Problem(penalty=1e-12 * unit, l1_ratio=l1_ratio)]
+        [found] = fit_probes(design, [Response("numeric", y, 1)], [everywhere(n)], problems)
+        told = np.concatenate([tile.times(found.weights) for tile in design.tiles(everywhere(n))])[:, 0]
+        r2 = 1 - ((y - told - found.intercept[0]) ** 2).mean() / y.var()
+        assert found.is_solved
+        assert r2 == pytest.approx(30 / 31.2 if design is units else 0.19 / 31.2, abs=0.02)
+
+
+def test_columns_that_say_the_same_are_no_obstacle(rng: np.random.Generator) -> None:
+    x = np.eye(10)[rng.integers(0, 10, 2000)]
+    x = np.hstack([x, rng.normal(size=(2000, 20))]).astype("f4")
+    found = fit_one(x, binary(x[:, 12] + rng.normal(size=2000) > 1), penalty=1e-6)
+    assert found.is_solved
 
 
 @pytest.mark.parametrize(

@@ -330,6 +330,22 @@ def test_curves_are_drawn_and_written_down(run: Run, planted: Path, over: str) -
     assert b"<svg" in Path("c.svg").read_bytes()
 
 
+def test_curves_of_both_kinds_of_label_are_shown(run: Run, planted: Path) -> None:
+    asked = ("curve", "-H", "in_quotes", "-H", "position_in_line", "-H", "in_qoutes", planted, "--most", "2")
+    status, out, err = run(*asked, "--csv", "c.csv", "-o", "c.png")
+    assert status == 0
+    assert "auc" in out and "r2" in out
+    assert "no curve for in_qoutes" in err and "did you mean 'in_quotes'?" in err
+    assert len(list(csv.DictReader(Path("c.csv").read_text("utf-8").splitlines()))) == 4
+    status, _, err = run("curve", "-H", "in_quotes", planted, "--folds", "5")
+    assert (status, err.count("\n")) == (1, 1) and "leave out the folds" in err
+
+
+def test_a_recording_and_a_model_are_one_too_many(run: Run, planted: Path, files: None) -> None:
+    status, _, err = run("fit", "-H", "in_quotes", planted, "--model", "model.pt", "--text", "corpus.txt")
+    assert (status, err) == (1, "error: a recording and --model are given; name one of the two\n")
+
+
 def test_what_probes_say_is_kept(run: Run, planted: Path) -> None:
     run("fit", "-H", "in_quotes", planted, "--sites", "0", "--folds", "5", "--keep", "said.npz", "--controls", "chars")
     with np.load("said.npz") as said:

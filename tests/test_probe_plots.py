@@ -17,7 +17,7 @@ from probe.plots import figure_of, new_axes, plot_curves, plot_text, save_figure
 
 def test_a_curve_has_its_scores_its_control_and_their_bands(planted: Path) -> None:
     with Recording(planted) as recording:
-        found = curve(recording, "in_quotes", most=4, how=Fitting(folds=5))
+        found = curve(recording, "in_quotes", "penalty", how=Fitting(folds=5))
         numeric = curve(recording, "position_in_line", most=4)
     axes = plot_curves(found)
     scores, control, chance = axes.get_lines()
@@ -29,9 +29,20 @@ def test_a_curve_has_its_scores_its_control_and_their_bands(planted: Path) -> No
         ends = [end for point in points for end in point.interval]
         box = band.get_datalim(axes.transData)
         np.testing.assert_allclose([box.ymin, box.ymax], [min(ends), max(ends)])
-    assert str(PLANTED["in_quotes"]) in axes.get_xlabel()
     own = new_axes()
     assert plot_curves(numeric, own) is own
+    assert str(PLANTED["position_in_line"]) in own.get_xlabel()
+
+
+def test_sites_of_several_models_stand_over_their_names(planted: Path) -> None:
+    with Recording(planted) as recording:
+        how = Fitting(penalty=1.0)
+        some = curve(recording, "in_quotes", "sites", sites=list(recording.sites)[1:], how=how)
+        every = curve(recording, "in_quotes", "sites", how=how)
+    axes = plot_curves({"some": some, "every": every})
+    names = [label.get_text() for label in axes.get_xticklabels()]
+    for line, found in zip(axes.get_lines()[::2], (some, every), strict=False):
+        assert [names[int(place)] for place in np.asarray(line.get_xdata())] == list(found.values)
 
 
 @pytest.mark.parametrize("over", list(CURVES))

@@ -83,6 +83,7 @@ def curve(
     if csv is not None:
         check_output(csv, *inputs)
     curves: list[tuple[str, Curve]] = []
+    reasons: dict[str, str] = {}
     how = Fitting(penalty=penalty, folds=folds)
     with open_sources(
         recordings, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
@@ -90,14 +91,22 @@ def curve(
         for name, source in sources:
             chosen = None if sites is None else select_sites(source.sites, sites)
             with progress(f"a curve over {over}") as report:
-                asked, _ = ask_several(source, hypotheses, False, language, no_cache, lag)
+                asked, missing = ask_several(source, hypotheses, False, language, no_cache, lag)
+                reasons |= missing
                 for each in asked:
                     found = make_curve(source, each, over, sites=chosen, most=most, how=how, progress=report)
                     curves.append((name, found))
     rows: list[dict[str, Cell]] = [
         {**({"model": name} if name else {}), **row} for name, each in curves for row in each.rows()
     ]
-    show_rows(rows if as_json else [{key: row[key] for key in row if key != "note"} for row in rows], as_json=as_json)
+    for hypothesis, reason in reasons.items():
+        warn(f"no curve for {hypothesis}: {reason}")
+    if as_json:
+        show_rows(rows, as_json=True)
+    else:
+        for keys in dict.fromkeys(tuple(row) for row in rows):  # a table for each kind of label
+            shown = [{key: row[key] for key in row if key != "note"} for row in rows if tuple(row) == keys]
+            show_rows(shown, as_json=False)
     for note in dict.fromkeys(f"{row['hypothesis']}: {row['note']}" for row in rows if row["note"]):
         warn(note)
     if csv is not None:

@@ -157,6 +157,10 @@ def open_sources(
     replace_unknown: bool,
 ) -> Iterator[list[tuple[str, "Source"]]]:
     """Recordings with a name for each, or the live source; the name is empty if there is only one."""
+    from activations.errors import ActivationError
+
+    if recordings and model is not None:
+        raise ActivationError("a recording and --model are given; name one of the two")
     paths = recordings or [Path("activations.h5")]
     names = [path.stem for path in paths]
     if len(set(names)) < len(names):

@@ -1,0 +1,166 @@
+"""One probe among those that are fitted together: what it minimises, and what is known of that before any pass."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyses.designs import Basis
+from analyses.errors import AnalysisError
+from analyses.minimising import Proximal, QuasiNewton, Solve
+from analyses.responses import Response
+
+Array = NDArray[np.float64]
+_BOUNDS = {"binary": 0.25, "categorical": 0.5, "numeric": 1.0}  # of the second derivative of the loss
+_MARGIN = 1.01  # for rounding
+_REGULAR = 1e-6  # of the mean variance, that keeps products in float32 positive
+_FINER = 1e-4
+_LEAST_SHARE = 1e-6  # that a class is taken to have at the start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Problem:
+    """A probe that is to be fitted.
+
+    It minimises the sum of the losses of its rows, plus penalty · (l1_ratio · |weights| + (1 − l1_ratio)/2 ·
+    |weights|²). The intercept is not penalised. The loss is −log p(label), in nats, or half the squared error.
+
+    Attributes:
+        response: Which of the responses.
+        rows: Which of the sets of rows.
+        penalty: Above 0.
+        l1_ratio: From 0, an L2 penalty, to 1, an L1 penalty.
+        balanced: Whether rows weigh so that all classes weigh the same.
+        columns: Those of the design that it sees; None is all.
+    """
+
+    response: int = 0
+    rows: int = 0
+    penalty: float = 1.0
+    l1_ratio: float = 0.0
+    balanced: bool = False
+    columns: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Linear:
+    """Linear functions of the columns of a design.
+
+    Attributes:
+        weights: (n_columns, n_scores); 0 for columns that the probe does not see.
+        intercept: (n_scores,) the values where all columns are 0.
+        objective: What was minimised, as it was before the last step, which is too small to be looked at.
+        n_passes: Over the rows, to find them.
+        is_solved: Whether the objective cannot fall by more than the tolerance.
+    """
+
+    weights: Array
+    intercept: Array
+    objective: float
+    n_passes: int
+    is_solved: bool
+
+
+def check(problem: Problem) -> None:
+    """Refuse a problem that has no solution.
+
+    Raises:
+        AnalysisError: If its penalty or ratio is out of range.
+    """
+    if not (problem.penalty > 0 and np.isfinite(problem.penalty)):
+        raise AnalysisError(f"the penalty is {problem.penalty:g}; it must be a number above 0")
+    if not 0 <= problem.l1_ratio <= 1:
+        raise AnalysisError(f"the L1 ratio is {problem.l1_ratio:g}; it goes from 0 (only L2) to 1 (only L1)")
+
+
+class Probe:
+    """A problem and what its rows say of it before any pass.
+
+    Attributes:
+        n: How much its rows weigh together.
+    """
+
+    def __init__(
+        self, problem: Problem, response: Response, mask: NDArray[np.bool_], weights: Array | None, n_columns: int
+    ) -> None:
+        self.problem, self.response = problem, response
+        self.columns = slice(n_columns) if problem.columns is None else problem.columns
+        self._n_columns = n_columns if problem.columns is None else len(problem.columns)
+        self._l2 = problem.penalty * (1 - problem.l1_ratio)
+        present = np.where(mask & response.present, 1.0 if weights is None else weights, 0.0)
+        self.class_weights = np.ones(response.n_classes)
+        self._unit = 1.0  # of losses, beside which some are negligible
+        if response.kind == "numeric":
+            self.n = float(present.sum())
+            self._curvature, self._unit = np.ones(1), response.variance
+            self._start = np.array([np.nan_to_num(response.values - response.middle) @ present / self.n])
+            return
+        counts = response.counts(present)
+        if problem.balanced:
+            known = counts > 0
+            self.class_weights[known] = counts.sum() / (known.sum() * counts[known])
+        weighed = counts * self.class_weights
+        self.n = float(weighed.sum())
+        shares = np.clip(weighed / self.n, _LEAST_SHARE, 1 - _LEAST_SHARE)
+        logs = np.log(shares)
+        self._start = logs[1:] - logs[:1] if response.kind == "binary" else logs
+        self._curvature = (shares * (1 - shares))[-response.n_scores :]
+
+    @property
+    def group(self) -> tuple[object, ...]:
+        """What probes have in common that have the same second derivatives, but for the penalty, or nearly so."""
+        problem = self.problem
+        key = None if problem.columns is None else problem.columns.tobytes()
+        return problem.response, problem.rows, problem.balanced, key
+
+    @property
+    def _free(self) -> Array:
+        """1 for coordinates that are penalised, 0 for the intercept, which is not."""
+        return np.append(np.ones(self._n_columns), 0.0)
+
+    def minimiser(self, basis: Basis, tolerance: float, negligible: float) -> QuasiNewton:
+        """What finds its minimum, if there is no L1 penalty."""
+        variances = np.append(basis.variances, 1.0)[:, None]
+        metric = np.maximum(self.n * variances * self._curvature + self._l2 * self._free[:, None], 1e-12 * self.n)
+
+        def solve(q: Array) -> Array:
+            if basis.vectors is None:
+                return _centred(q / metric)
+            weights = basis.vectors @ ((basis.vectors.T @ q[:-1]) / metric[:-1])
+            return _centred(np.vstack([weights, q[-1:] / metric[-1:]]))
+
+        if self.response.kind == "numeric" and basis.vectors is not None:
+            # the metric is the second derivative, and the last digits come cheap
+            tolerance, negligible = tolerance * _FINER, 0.0
+        return QuasiNewton(self._begin(), solve, tolerance, negligible * self._unit * self.n)
+
+    def proximal(self, products: Array, tolerance: float, negligible: float) -> Proximal:
+        """What finds its minimum, if there is an L1 penalty, from the products of the columns and 1."""
+        factor = _BOUNDS[self.response.kind] * _MARGIN * self.class_weights.max()
+        l1 = self.problem.penalty * self.problem.l1_ratio * self._free
+        metric = factor * products + self._l2 * np.diag(self._free)
+        return Proximal(self._begin(), metric, l1, tolerance, negligible * self._unit * self.n)
+
+    def metric(self, products: Sequence[Array]) -> Solve:
+        """The inverse of the second derivatives of the loss by each score twice, and of the penalty."""
+        from scipy.linalg import cho_factor, cho_solve
+
+        factors = []
+        for own in products:
+            smallest = _REGULAR * max(float(np.trace(own)) / len(own), 1e-300)
+            factors.append(cho_factor(own + np.diag(self._l2 * self._free + smallest)))
+        return lambda q: _centred(np.column_stack([cho_solve(each, q[:, k]) for k, each in enumerate(factors)]))
+
+    def _begin(self) -> Array:
+        return np.vstack([np.zeros((self._n_columns, len(self._start))), _centred(self._start[None])])
+
+    def penalised(self, point: Array, loss: float, gradient: Array, of_intercept: Array) -> tuple[float, Array]:
+        """Value and gradient at a point, of the summed losses and their gradient (n_columns, n_scores)."""
+        value = loss + 0.5 * self._l2 * float(np.vdot(point[:-1], point[:-1]))
+        return value, np.vstack([gradient[self.columns] + self._l2 * point[:-1], of_intercept])
+
+
+def _centred(coefficients: Array) -> Array:
+    """Without what is the same for all of several classes, which changes nothing that a probe says."""
+    return coefficients - coefficients.mean(axis=1, keepdims=True) if coefficients.shape[1] > 1 else coefficients
