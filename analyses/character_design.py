@@ -45,7 +45,7 @@ class CharacterDesign:
             places = self._places[rows]
             yield CharacterTile(rows, places, self._starts[places], self._ids, self._n_characters, self.n_last)
 
-    def basis(self, wanted: NDArray[np.bool_], columns: NDArray[np.int64] | None = None) -> Basis:
+    def basis(self, wanted: NDArray[np.bool_]) -> Basis:
         """See `Design`: the columns themselves, with the share of the rows in which each is 1."""
         share = np.zeros(self.n_columns)
         ones = np.ones((self.n_rows, 1), np.float32)

@@ -75,8 +75,8 @@ class Design(Protocol):
         """The rows that are True in (n_rows,) `wanted`, or one in so many; each tile is valid until the next."""
         ...
 
-    def basis(self, wanted: NDArray[np.bool_], columns: NDArray[np.int64] | None = None) -> Basis:
-        """Of some of the rows and columns."""
+    def basis(self, wanted: NDArray[np.bool_]) -> Basis:
+        """Of some of the rows."""
         ...
 
 
@@ -126,9 +126,9 @@ class ArrayDesign:
         for rows in tiles_of(wanted, every):
             yield DenseTile(rows, self._x[rows])
 
-    def basis(self, wanted: NDArray[np.bool_], columns: NDArray[np.int64] | None = None) -> Basis:
+    def basis(self, wanted: NDArray[np.bool_]) -> Basis:
         """See `Design`."""
-        return principal(self, wanted, columns)
+        return principal(self, wanted)
 
 
 class UnitDesign:
@@ -196,9 +196,9 @@ class UnitDesign:
                 of_text = slice(first + rows.start, first + rows.stop, rows.step)
                 yield DenseTile(of_text, partial(_standardised, raw[rows], mean, factor))
 
-    def basis(self, wanted: NDArray[np.bool_], columns: NDArray[np.int64] | None = None) -> Basis:
+    def basis(self, wanted: NDArray[np.bool_]) -> Basis:
         """See `Design`."""
-        return principal(self, wanted, columns)
+        return principal(self, wanted)
 
     def _chunks(self) -> Iterator[tuple[int, NDArray[Any]]]:
         """All rows, some at a time, with the number of the first."""
@@ -238,15 +238,12 @@ def tiles_of(wanted: NDArray[np.bool_], every: int = 1, n_rows: int = _TILE_ROWS
             yield slice(start, min(start + n_rows * every, last), every)
 
 
-def gram(
-    design: Design, wanted: NDArray[np.bool_], columns: NDArray[np.int64] | None = None, every: int = 1
-) -> tuple[NDArray[np.float64], int]:
+def gram(design: Design, wanted: NDArray[np.bool_], every: int = 1) -> tuple[NDArray[np.float64], int]:
     """(n_columns + 1, n_columns + 1) sums of products of a dense design's columns, and of 1; and of how many rows."""
-    n_columns = design.n_columns if columns is None else len(columns)
-    total, n_rows = np.zeros((n_columns + 1, n_columns + 1)), 0
+    total, n_rows = np.zeros((design.n_columns + 1, design.n_columns + 1)), 0
 
     def products(tile: Tile) -> tuple[NDArray[Any], int]:
-        x = tile.x if columns is None else tile.x[:, columns]  # type: ignore[attr-defined]
+        x = tile.x  # type: ignore[attr-defined]
         x = np.hstack([x, np.ones((len(x), 1), x.dtype)])
         return x.T @ x, len(x)
 
@@ -256,11 +253,10 @@ def gram(
     return total, n_rows
 
 
-def principal(design: Design, wanted: NDArray[np.bool_], columns: NDArray[np.int64] | None) -> Basis:
+def principal(design: Design, wanted: NDArray[np.bool_]) -> Basis:
     """The principal directions of a dense design, of a sample of the rows."""
-    n_columns = design.n_columns if columns is None else len(columns)
-    every = max(int(wanted.sum()) // max(_FEWEST_PER_COLUMN * n_columns, _TILE_ROWS), 1)
-    total, n_rows = gram(design, wanted, columns, every)
+    every = max(int(wanted.sum()) // max(_FEWEST_PER_COLUMN * design.n_columns, _TILE_ROWS), 1)
+    total, n_rows = gram(design, wanted, every)
     if not np.isfinite(total).all():
         raise AnalysisError(NOT_NUMBERS)
     variances, vectors = np.linalg.eigh(total[:-1, :-1] / max(n_rows, 1))

@@ -83,11 +83,10 @@ class _Batch:
 
     Attributes:
         columns: Those of all scores that are theirs.
-        n_probes: How many there are.
     """
 
     def __init__(self, columns: slice, probes: list[Probe], masks: list[int], dtype: np.dtype[Any]) -> None:
-        self.columns, self.n_probes = columns, len(probes)
+        self.columns = columns
         self._kind = probes[0].response.kind
         self._masks = masks
         responses = list({id(each.response): each.response for each in probes}.values())
@@ -150,7 +149,7 @@ class _Together:
         self._wanted = np.asarray(self._masks[:, sorted(set(self._mask_of))].any(axis=1))
         self._batched: tuple[list[int], tuple[list[int], list[_Batch]]] = ([], ([], []))
         self._curvatures = [np.zeros(1)] * len(problems)
-        self._bases: dict[object, Basis] = {}
+        self._basis: Basis | None = None
         self.probes = [
             Probe(each, responses[each.response], rows[each.rows], weights, design.n_columns) for each in problems
         ]
@@ -165,7 +164,8 @@ class _Together:
             if not active:
                 break
             progress(done, max(_USUAL_PASSES, done + 5))
-            functions = [self._function(number, minimisers[number].point) for number in active]
+            points = [minimisers[number].point for number in active]
+            functions = [(point[:-1], point[-1]) for point in points]
             sums, products = self.losses(active, functions, self._to_measure(active, done, measured))
             for place, number in enumerate(active):
                 own, probe = minimisers[number], self.probes[number]
@@ -187,36 +187,24 @@ class _Together:
             for (own, _), solve in zip(measured_anew, in_threads(lambda make: make(), makers), strict=True):
                 own.change_metric(solve)
         return [
-            self._linear(number, each.best, each.value, n, is_solved=each.is_solved)
-            for number, (each, n) in enumerate(zip(minimisers, n_passes, strict=True))
+            Linear(own.best[:-1], own.best[-1] + probe.response.middle, own.value, n, own.is_solved)
+            for own, probe, n in zip(minimisers, self.probes, n_passes, strict=True)
         ]
 
     def _minimisers(self, tolerance: float, negligible: float) -> list[Minimiser]:
         found: list[Minimiser] = []
-        bases = self._bases
-        bounds: dict[object, Array] = {}
+        bound: Array | None = None
         most = 1.0 if self._weights is None else float(self._weights.max())
         for probe in self.probes:
-            columns, key = probe.problem.columns, probe.group[-1]
             if probe.problem.l1_ratio > 0:
-                if key not in bounds:
-                    bounds[key] = most * gram(self._design, self._wanted, columns)[0]
-                found.append(probe.proximal(bounds[key], tolerance, negligible))
+                if bound is None:
+                    bound = most * gram(self._design, self._wanted)[0]
+                found.append(probe.proximal(bound, tolerance, negligible))
             else:
-                if key not in bases:
-                    bases[key] = self._design.basis(self._wanted, columns)
-                found.append(probe.minimiser(bases[key], tolerance, negligible))
+                if self._basis is None:
+                    self._basis = self._design.basis(self._wanted)
+                found.append(probe.minimiser(self._basis, tolerance, negligible))
         return found
-
-    def _linear(self, number: int, point: Array, value: float, n_passes: int, *, is_solved: bool) -> Linear:
-        weights, intercept = self._function(number, point)
-        return Linear(weights, intercept + self.probes[number].response.middle, value, n_passes, is_solved)
-
-    def _function(self, number: int, point: Array) -> tuple[Array, Array]:
-        """Weights and intercept of a probe's point."""
-        weights = np.zeros((self._design.n_columns, point.shape[1]))
-        weights[self.probes[number].columns] = point[:-1]
-        return weights, point[-1]
 
     def _to_measure(self, numbers: list[int], done: int, measured: dict[object, int]) -> dict[int, Array]:
         """Which probes' second derivatives to measure, one of each group, and how often to take rows of a curvature."""
@@ -225,10 +213,11 @@ class _Together:
         all_rows = int(self._wanted.sum()) <= 4 * n_rows  # few enough to take each as it is, as often as need be
         room = _SAMPLE_BYTES // (n_rows * n_columns * self._design.dtype.itemsize)
         found: dict[int, Array] = {}
+        if self._basis is None or self._basis.vectors is None:
+            return found
         for number in sorted(numbers, key=lambda number: measured[self.probes[number].group]):
             probe = self.probes[number]
-            basis = self._bases.get(probe.group[-1])
-            can_be = probe.response.kind != "numeric" and basis is not None and basis.vectors is not None
+            can_be = probe.response.kind != "numeric" and probe.problem.l1_ratio == 0
             is_due = done >= measured[probe.group] + (
                 1 if all_rows and probe.response.kind == "binary" else _PASSES_BETWEEN
             )
@@ -254,7 +243,7 @@ class _Together:
         ends = np.cumsum(sizes)
         firsts = {numbers[place]: int(end) - size for place, end, size in zip(order, ends, sizes, strict=True)}
         sampled = [
-            (firsts[number] + score, rate, self.probes[number].columns)
+            (firsts[number] + score, rate)
             for number, rates in measured.items()
             for score, rate in enumerate(rates.tolist())
         ]
@@ -272,7 +261,7 @@ class _Together:
                 tile.transposed_times(residuals),
                 residuals.sum(axis=0, dtype=np.float64),
                 curvatures.sum(axis=0, dtype=np.float64),
-                [_sample(tile, curvatures[:, column], rate, columns) for column, rate, columns in sampled],
+                [_sample(tile, curvatures[:, column], rate) for column, rate in sampled],
             )
 
         losses, gradient = np.zeros(len(numbers)), np.zeros(weights.shape)
@@ -311,7 +300,7 @@ class _Together:
         return self._batched[1]
 
 
-def _sample(tile: Tile, curvatures: NDArray[Any], rate: float, columns: slice | NDArray[np.int64]) -> NDArray[Any]:
+def _sample(tile: Tile, curvatures: NDArray[Any], rate: float) -> NDArray[Any]:
     """Rows (n_chosen, n_columns + 1), the last column 1, whose products add up to those of all, weighed by curvature.
 
     Rows are taken as often as their curvature asks for, so that few are enough, whatever is rare; each once if the rate
@@ -319,13 +308,12 @@ def _sample(tile: Tile, curvatures: NDArray[Any], rate: float, columns: slice | 
     """
     x = tile.x  # type: ignore[attr-defined]
     if np.isinf(rate):
-        x = np.hstack([x[:, columns], np.ones((len(x), 1), x.dtype)])
+        x = np.hstack([x, np.ones((len(x), 1), x.dtype)])
         return np.asarray(x * np.sqrt(curvatures)[:, None])
     steps = np.floor(np.cumsum(curvatures, dtype=np.float64) * rate + 0.5).astype(np.int64)
     times = np.diff(steps, prepend=0)
     chosen = np.flatnonzero(times)
-    x = x[chosen][:, columns]
-    x = np.hstack([x, np.ones((len(x), 1), x.dtype)])
+    x = np.hstack([x[chosen], np.ones((len(chosen), 1), x.dtype)])
     return np.asarray(x * np.sqrt(times[chosen] / rate).astype(x.dtype)[:, None])
 
 

@@ -32,7 +32,6 @@ class Problem:
         penalty: Above 0.
         l1_ratio: From 0, an L2 penalty, to 1, an L1 penalty.
         balanced: Whether rows weigh so that all classes weigh the same.
-        columns: Those of the design that it sees; None is all.
     """
 
     response: int = 0
@@ -40,7 +39,6 @@ class Problem:
     penalty: float = 1.0
     l1_ratio: float = 0.0
     balanced: bool = False
-    columns: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +46,7 @@ class Linear:
     """Linear functions of the columns of a design.
 
     Attributes:
-        weights: (n_columns, n_scores); 0 for columns that the probe does not see.
+        weights: (n_columns, n_scores).
         intercept: (n_scores,) the values where all columns are 0.
         objective: What was minimised, as it was before the last step, which is too small to be looked at.
         n_passes: Over the rows, to find them.
@@ -85,8 +83,7 @@ class Probe:
         self, problem: Problem, response: Response, mask: NDArray[np.bool_], weights: Array | None, n_columns: int
     ) -> None:
         self.problem, self.response = problem, response
-        self.columns = slice(n_columns) if problem.columns is None else problem.columns
-        self._n_columns = n_columns if problem.columns is None else len(problem.columns)
+        self._n_columns = n_columns
         self._l2 = problem.penalty * (1 - problem.l1_ratio)
         present = np.where(mask & response.present, 1.0 if weights is None else weights, 0.0)
         self.class_weights = np.ones(response.n_classes)
@@ -110,9 +107,7 @@ class Probe:
     @property
     def group(self) -> tuple[object, ...]:
         """What probes have in common that have the same second derivatives, but for the penalty, or nearly so."""
-        problem = self.problem
-        key = None if problem.columns is None else problem.columns.tobytes()
-        return problem.response, problem.rows, problem.balanced, key
+        return self.problem.response, self.problem.rows, self.problem.balanced
 
     @property
     def _free(self) -> Array:
@@ -158,7 +153,7 @@ class Probe:
     def penalised(self, point: Array, loss: float, gradient: Array, of_intercept: Array) -> tuple[float, Array]:
         """Value and gradient at a point, of the summed losses and their gradient (n_columns, n_scores)."""
         value = loss + 0.5 * self._l2 * float(np.vdot(point[:-1], point[:-1]))
-        return value, np.vstack([gradient[self.columns] + self._l2 * point[:-1], of_intercept])
+        return value, np.vstack([gradient + self._l2 * point[:-1], of_intercept])
 
 
 def _centred(coefficients: Array) -> Array:
