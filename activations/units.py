@@ -1,5 +1,6 @@
 """Sites and units: how the numbers of a network are named."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from activations.errors import ActivationError
@@ -83,3 +84,8 @@ class Unit:
         if not (index.isascii() and index.isdigit()):
             raise ActivationError(f"{text!r} is not a unit; units are written layer/signal/index, such as 1/cell/37")
         return cls(Site.parse(site), int(index))
+
+
+def units_of(sites: Mapping[Site, int], chosen: Iterable[Site]) -> list[Unit]:
+    """All units of some of the sites, given how many each has."""
+    return [Unit(site, index) for site in chosen for index in range(sites[site])]

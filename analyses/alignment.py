@@ -139,6 +139,9 @@ def lagged(asked: Target, corpus: Corpus, lag: int) -> Target:
     return replace(asked, hypothesis=f"{asked.hypothesis} @ {lag}" if lag else asked.hypothesis, labels=own_labels)
 
 
+ENOUGH_RUNS = 50  # held out, below which a score is uncertain
+
+
 def fewest_runs(asked: Target, held_out: NDArray[np.bool_]) -> int | None:
     """How many runs of held-out characters the label is True in, or the class that has the fewest of them.
 

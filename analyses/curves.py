@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from activations.blocks import Source
-from activations.units import Site, Unit
+from activations.units import Site, Unit, units_of
 from analyses.alignment import AnyHypothesis, Target, ask, lagged
 from analyses.designs import Progress
 from analyses.errors import AnalysisError
@@ -131,7 +131,7 @@ def curve_over_chars(
     n_stretches = int((~asked.split.held_out).sum())
     sizes = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500) if n < n_stretches]
     parts = [replace(how, n_stretches=n) for n in [*sizes, n_stretches]]
-    units = _units(source, sites)
+    units = units_of(source.sites, sites)
     points = [fit_units(source, asked, [units], how=each, progress=progress)[0] for each in parts]
     controls = [fit_characters(source, [asked], N_LAST, each)[0] for each in parts]
     return _curve(asked, "chars", tuple(point.n_train for point in points), points, controls, units)
@@ -142,7 +142,7 @@ def curve_over_lag(
 ) -> Curve:
     """See `curve`."""
     targets = [lagged(asked, source.corpus, lag) for lag in LAGS]
-    units = _units(source, sites)
+    units = units_of(source.sites, sites)
     points = fit_units(source, targets, [units], how=how, progress=progress)
     return _curve(asked, "lag", LAGS, points, fit_characters(source, targets, N_LAST, how), units)
 
@@ -151,17 +151,17 @@ def curve_over_sites(
     source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
 ) -> Curve:
     """See `curve`."""
-    points = fit_units(source, asked, [_units(source, [site]) for site in sites], how=how, progress=progress)
+    points = fit_units(source, asked, [units_of(source.sites, [site]) for site in sites], how=how, progress=progress)
     [control] = fit_characters(source, [asked], N_LAST, how)
     names = tuple(str(site) for site in sites)
-    return _curve(asked, "sites", names, points, [control] * len(points), _units(source, sites))
+    return _curve(asked, "sites", names, points, [control] * len(points), units_of(source.sites, sites))
 
 
 def curve_over_penalty(
     source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
 ) -> Curve:
     """See `curve`."""
-    units = _units(source, sites)
+    units = units_of(source.sites, sites)
     parts = [replace(how, penalty=penalty) for penalty in PENALTY_GRID]
     points = [fit_units(source, asked, [units], how=each, progress=progress)[0] for each in parts]
     controls = [fit_characters(source, [asked], N_LAST, each)[0] for each in parts]
@@ -184,10 +184,6 @@ def _curve(
         controls=tuple(controls),
         units=tuple(units),
     )
-
-
-def _units(source: Source, sites: Sequence[Site]) -> list[Unit]:
-    return [Unit(site, index) for site in sites for index in range(source.sites[site])]
 
 
 CURVES: dict[str, Callable[[Source, Target, Sequence[Site], int, Fitting, Progress], Curve]] = {

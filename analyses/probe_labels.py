@@ -6,13 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.alignment import Target, fewest_runs
+from analyses.alignment import ENOUGH_RUNS, Target, fewest_runs
 from analyses.classes import classes_of
 from analyses.probe_results import Fitting
 from analyses.responses import Response
-from analyses.splits import TEST, TRAIN, Split
-
-_ENOUGH_RUNS = 50
+from analyses.splits import TEST, TRAIN
 
 
 class Folds(NamedTuple):
@@ -73,7 +71,7 @@ class Asked:
         self.note = reason or ""
         if reason is None and control is None:
             runs = fewest_runs(target, self.rows(TEST))
-            if runs is not None and runs < _ENOUGH_RUNS:
+            if runs is not None and runs < ENOUGH_RUNS:
                 what = "True in" if target.kind == "binary" else "a class is in"
                 self.note = f"{what} only {runs} run{'' if runs == 1 else 's'} of held-out characters"
 
@@ -96,14 +94,14 @@ def has_two(response: Response, rows: NDArray[np.bool_]) -> bool:
     return len(values) > 0 and bool((values != values[0]).any())
 
 
-def ask_all(targets: Sequence[Target], how: Fitting, made_by: Sequence[tuple[int, str]] | None = None) -> list[Asked]:
-    """The targets with their folds; of control tasks, the place of the hypothesis and the task that made each."""
-    folds: dict[Split, Folds] = {}
-    for each in targets:
-        if each.split not in folds:
-            folds[each.split] = Folds.of(each, how)
-    origins = made_by if made_by is not None else [(place, None) for place in range(len(targets))]
-    return [
-        Asked(each, folds[each.split], place, control=control)
-        for each, (place, control) in zip(targets, origins, strict=True)
-    ]
+def with_folds(targets: Sequence[Target], how: Fitting, *, control: str | None = None) -> list[Asked]:
+    """The targets with their folds, which those of one split share; `control` is the control task that made them."""
+    folds = {each.split: each for each in targets}
+    found = {split: Folds.of(each, how) for split, each in folds.items()}
+    return [Asked(each, found[each.split], place, control=control) for place, each in enumerate(targets)]
+
+
+def in_any(asked: Sequence[Asked], part: int) -> NDArray[np.bool_]:
+    """(n_rows,) the characters that are in a part in any fold, with a label or without."""
+    of_each = {id(each.folds): each.folds for each in asked}
+    return np.asarray(np.any([(folds.parts == part).any(axis=0) for folds in of_each.values()], axis=0))

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
-from activations.units import Site, Unit
+from activations.units import Site, Unit, units_of
 from analyses.alignment import AnyHypothesis, Target, ask
 from analyses.character_design import CharacterDesign
 from analyses.controls import CONTEXT, TASKS, control_task
 from analyses.designs import NOT_NUMBERS, Design, Progress, Tile, UnitDesign
 from analyses.errors import AnalysisError
 from analyses.joint_fits import fit_probes, mean_losses
-from analyses.probe_labels import Asked, ask_all, has_two
+from analyses.probe_labels import Asked, has_two, in_any, with_folds
 from analyses.probe_results import DEFAULT, PENALTIES, Fitting, ProbeResult
 from analyses.probe_scores import HeldOut, score
 from analyses.problems import Linear, Problem
@@ -68,7 +68,7 @@ def fit(
         classifiers. Hewitt & Liang 2019, EMNLP: control tasks and selectivity.
     """
     chosen = sorted(source.sites if sites is None else sites)
-    designs = [[Unit(site, index) for index in range(source.sites[site])] for site in chosen]
+    designs = [units_of(source.sites, [site]) for site in chosen]
     return fit_units(source, hypotheses, designs, controls=controls, how=how, progress=progress)
 
 
@@ -87,20 +87,19 @@ def fit_units(
             raise AnalysisError(f"there is no control {name!r}; there are {', '.join(CONTROLS)}")
     several = [hypotheses] if isinstance(hypotheses, str | Target) or callable(hypotheses) else hypotheses
     targets = [ask(source, each) for each in several]
-    asked = ask_all(targets, how)
-    made_up = ask_all(
-        [control_task(name, each, source.corpus, how.seed) for each in targets for name in TASKS if name in controls],
-        how,
-        [(place, name) for place, _ in enumerate(targets) for name in TASKS if name in controls],
-    )
+    asked = with_folds(targets, how)
+    for name in TASKS:
+        if name in controls:
+            made_up = [control_task(name, each, source.corpus, how.seed) for each in targets]
+            asked += with_folds(made_up, how, control=name)
     last = LAST_CHARACTERS if CHARS in controls else ()
     sites = sorted({unit.site for design in designs for unit in design})
     found: list[tuple[int, int, ProbeResult]] = []
     with source.rereadable(sites, progress) as recording:
         for step, units in enumerate(designs):
             forward = partial(_forward, progress, step, len(designs) + len(last))
-            for group in _groups([*asked, *made_up], how):
-                train = np.any([each.folds.parts == TRAIN for each in group], axis=(0, 1))
+            for group in _groups(asked, how):
+                train = in_any(group, TRAIN)
                 design = UnitDesign(recording, units, train, memory=how.memory, progress=forward)
                 for each, result in zip(group, _fit(design, group, how, forward), strict=True):
                     raw = result.weights / design.scale[:, None] if len(result.weights) else result.weights
@@ -131,7 +130,7 @@ def fit_characters(
     site = "last character" if n_last == 1 else f"last {n_last} characters"
     return [
         replace(result, site=site, control=CHARS, raw_weights=result.weights)
-        for group in _groups(ask_all(targets, how), how)
+        for group in _groups(with_folds(targets, how), how)
         for result in _fit(design, group, replace(how, l1_ratio=0.0), progress)
     ]
 
@@ -172,13 +171,7 @@ def _fit(design: Design, asked: Sequence[Asked], how: Fitting, progress: Progres
         penalties = [[how.penalty] * len(each.folds.parts) for each in able]
     masks, place = _masks(able, [each.folds.parts == TRAIN for each in able])
     problems = [
-        Problem(
-            response=number,
-            rows=place[id(each.folds)] + fold,
-            penalty=penalty,
-            l1_ratio=how.l1_ratio,
-            balanced=how.balanced,
-        )
+        _problem(how, number, place[id(each.folds)] + fold, penalty)
         for number, each in enumerate(able)
         for fold, penalty in enumerate(penalties[number])
     ]
@@ -200,33 +193,24 @@ def _choose(design: Design, asked: Sequence[Asked], how: Fitting, progress: Prog
     responses = [each.response for each in asked]
     train, place = _masks(asked, [each.folds.inner == TRAIN for each in asked])
     test, _ = _masks(asked, [each.folds.inner == TEST for each in asked])
-    problems = [
-        Problem(
-            response=number,
-            rows=place[id(each.folds)] + fold,
-            penalty=penalty,
-            l1_ratio=how.l1_ratio,
-            balanced=how.balanced,
-        )
-        for number, each in enumerate(asked)
-        for fold in range(len(each.folds.parts))
-        for penalty in PENALTIES
-    ]
-    can_choose = np.array(
-        [
-            has_two(responses[each.response], train[each.rows] & asked[each.response].present)
-            and bool((test[each.rows] & asked[each.response].present).any())
-            for each in problems
-        ],
-        np.bool_,
-    )
-    able = [each for each, can in zip(problems, can_choose, strict=True) if can]
-    losses = np.array([abs(np.log(each.penalty / _USUAL_PENALTY)) for each in problems])  # if none can be chosen
-    if able:
-        fitted = fit_probes(design, responses, train, able, tolerance=_CHOOSING_TOLERANCE, progress=progress)
-        losses[can_choose] = mean_losses(design, responses, test, able, fitted)
-    chosen = iter(losses.reshape(-1, len(PENALTIES)).argmin(axis=1).tolist())
-    return [[PENALTIES[next(chosen)] for _ in each.folds.parts] for each in asked]
+    chosen = [[_USUAL_PENALTY] * len(each.folds.parts) for each in asked]
+    cases, problems = [], []
+    for number, each in enumerate(asked):
+        for fold in range(len(each.folds.parts)):
+            rows = place[id(each.folds)] + fold
+            if has_two(each.response, train[rows] & each.present) and (test[rows] & each.present).any():
+                cases.append((number, fold))
+                problems += [_problem(how, number, rows, penalty) for penalty in PENALTIES]
+    if problems:
+        fitted = fit_probes(design, responses, train, problems, tolerance=_CHOOSING_TOLERANCE, progress=progress)
+        losses = mean_losses(design, responses, test, problems, fitted).reshape(-1, len(PENALTIES))
+        for (number, fold), best in zip(cases, losses.argmin(axis=1), strict=True):
+            chosen[number][fold] = PENALTIES[best]
+    return chosen
+
+
+def _problem(how: Fitting, response: int, rows: int, penalty: float) -> Problem:
+    return Problem(response=response, rows=rows, penalty=penalty, l1_ratio=how.l1_ratio, balanced=how.balanced)
 
 
 def _masks(
@@ -250,7 +234,7 @@ def _say(design: Design, asked: Sequence[Asked], fitted: Sequence[Sequence[Linea
     said = [np.full((design.n_rows, each.response.n_scores), np.nan, np.float32) for each in asked]
     linears = [linear for own in fitted for linear in own]
     if linears:
-        wanted = np.any([each.folds.parts == TEST for each in asked], axis=(0, 1))
+        wanted = in_any(asked, TEST)
         weights = np.hstack([each.weights for each in linears]).astype(design.dtype)
         middles = [each.response.middle for each, own in zip(asked, fitted, strict=True) for _ in own]
         intercepts = np.hstack([each.intercept - middle for each, middle in zip(linears, middles, strict=True)]).astype(

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
-from activations.units import Site, Unit
-from analyses.alignment import AnyHypothesis, Target, ask, fewest_runs
+from activations.units import Site, Unit, units_of
+from analyses.alignment import ENOUGH_RUNS, AnyHypothesis, Target, ask, fewest_runs
 from analyses.classes import classes_of, one_against_rest
 from analyses.methods import Marks, Method, method_for
 from analyses.scores import Scores, measure
@@ -17,7 +17,6 @@ from analyses.shifts import Shifted, shift
 from analyses.significance import auc_spread, evidence, q_values, r_spread
 from analyses.splits import TEST, TRAIN
 
-_ENOUGH_RUNS = 50
 Progress = Callable[[int, int], None]
 
 
@@ -98,7 +97,7 @@ class Ranking:
     @property
     def warning(self) -> str | None:
         """What makes the scores uncertain, as a sentence; None if nothing does."""
-        if self.n_test_runs is None or self.n_test_runs >= _ENOUGH_RUNS:
+        if self.n_test_runs is None or self.n_test_runs >= ENOUGH_RUNS:
             return None
         runs = f"{self.n_test_runs} run{'s' if self.n_test_runs != 1 else ''}"
         what = f"{self.hypothesis} is True in" if self.prevalence is not None else f"a class of {self.hypothesis} has"
@@ -374,7 +373,7 @@ def _ranking(
         of_sites.append(facts)
         classes.append(of_class)
     facts = _Facts(*(np.concatenate(parts) for parts in zip(*of_sites, strict=True)))
-    units = [Unit(site, n) for site, own in zip(chosen, of_sites, strict=True) for n in range(len(own.raw))]
+    sizes = {site: len(own.raw) for site, own in zip(chosen, of_sites, strict=True)}
     by_chance: dict[str, NDArray[np.float64]] = {}
     if shifted is not None:
         of_fields = zip(*(shifted[site] for site in chosen), strict=True)
@@ -384,7 +383,7 @@ def _ranking(
         hypothesis=asked.hypothesis,
         method=method.name,
         measure=_measure_of(asked),
-        units=_in_order(asked, units, facts, by_chance, np.concatenate(classes)),
+        units=_in_order(asked, units_of(sizes, chosen), facts, by_chance, np.concatenate(classes)),
         n_train=int((parts == TRAIN).sum()),
         n_test=int((parts == TEST).sum()),
         auc_error=max(float(np.nan_to_num(scores[site].error).max()) for scores in found for site in chosen),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
-from activations.units import Site, Unit
+from activations.units import Site, Unit, units_of
 from analyses.alignment import Target
 from analyses.classes import classes_of
 from analyses.designs import NOT_NUMBERS, Progress, Tile, UnitDesign
@@ -61,7 +61,7 @@ def select(
         Forward selection; as orthogonal least squares in Chen, Billings & Luo 1989, International Journal of Control
         50:1873-1896. Sparse probing: Gurnee et al. 2023, arXiv:2305.01610.
     """
-    units = [Unit(site, index) for site in sorted(sites) for index in range(source.sites[site])]
+    units = units_of(source.sites, sorted(sites))
     labels, parts = asked.all_rows
     train = parts == TRAIN
     y = _columns(asked, labels)

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from activations.blocks import Source
 from activations.store import Recording
-from activations.units import Unit
+from activations.units import units_of
 from analyses.alignment import Target
 from analyses.designs import UnitDesign
 from analyses.joint_fits import fit_probes
@@ -31,7 +31,7 @@ _N_CHARS = 200_000
 
 def design_of(source: Source, train: NDArray[np.bool_], memory: int) -> UnitDesign:
     """The hidden units of both layers, 512 of them."""
-    units = [Unit(site, index) for site in sorted(source.sites) if site.signal == "hidden" for index in range(256)]
+    units = units_of(source.sites, [site for site in sorted(source.sites) if site.signal == "hidden"])
     return UnitDesign(source, units, train, memory=memory)
 
 

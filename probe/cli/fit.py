@@ -135,11 +135,11 @@ def fit(
 
 def _designs(source: "Source", sites: "Sequence[Site]", units: str | None, *, together: bool) -> "list[list[Unit]]":
     from activations.errors import ActivationError
-    from activations.units import Unit
+    from activations.units import Unit, units_of
 
-    of_sites = [[Unit(site, index) for index in range(source.sites[site])] for site in sites]
     if units is None:
-        return [[unit for own in of_sites for unit in own]] if together else of_sites
+        of_probes = [sites] if together else [[site] for site in sites]
+        return [units_of(source.sites, each) for each in of_probes]
     named = [Unit.parse(each.strip()) for each in units.split(",")]
     for unit in named:
         if unit.index >= source.sites.get(unit.site, 0):
