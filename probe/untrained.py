@@ -13,9 +13,23 @@ from activations.store import Recording
 from activations.units import Site
 
 
+def trained_model(source: Source, path: Path, sites: Collection[Site]) -> CharRNN:
+    """The model that a source is of, to make twins of it.
+
+    Raises:
+        ActivationError: If the file is not that model's, or no model's.
+    """
+    trained = load_model(path)
+    if not set(sites) <= set(trained.sites):
+        raise ActivationError(f"{path} has not the sites that are asked for, so that it is not the model recorded here")
+    if isinstance(source, Recording) and source.description.get("model_sha256") != model_sha256(trained):
+        raise ActivationError(f"{path} is not the model that {source.path} is a recording of; name that one")
+    return trained
+
+
 def record_twin(
     source: Source,
-    model: Path,
+    trained: CharRNN,
     how: str,
     path: Path,
     sites: Collection[Site],
@@ -25,22 +39,15 @@ def record_twin(
 
     Args:
         source: Whose text, and which characters of it, to read.
-        model: The trained model.
+        trained: The trained model; see `trained_model`.
         how: See `activations.models.twins.twin`.
         path: Where the recording goes, or is.
         sites: What to record.
         progress: Called with the characters done and their number.
 
     Raises:
-        ActivationError: If the model is not the one that the source is of, or the recording cannot be written.
+        ActivationError: If the recording cannot be written.
     """
-    trained = load_model(model)
-    if not set(sites) <= set(trained.sites):
-        raise ActivationError(
-            f"{model} has not the sites that are asked for, so that it is not the model recorded here"
-        )
-    if isinstance(source, Recording) and source.description.get("model_sha256") != model_sha256(trained):
-        raise ActivationError(f"{model} is not the model that {source.path} is a recording of; name that one")
     made = twin(trained, how)
     if path.exists() and _is_of(path, made, source, sites):
         return path

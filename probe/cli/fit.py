@@ -31,6 +31,7 @@ from probe.cli.sources import ask_several, open_sources
 
 if TYPE_CHECKING:
     from activations.blocks import Source
+    from activations.models.char_rnn import CharRNN
     from activations.units import Site, Unit
     from analyses.alignment import Target
     from analyses.probe_results import Fitting, ProbeResult
@@ -97,6 +98,7 @@ def fit(
     from activations.files import check_output
     from analyses.probe_results import Fitting
     from analyses.probes import fit_units
+    from probe.untrained import trained_model
 
     if not hypotheses and not all_hypotheses:
         raise BadParameter("name a hypothesis with --hypothesis, or ask for --all")
@@ -118,12 +120,14 @@ def fit(
             if layer is not None:
                 chosen = select_sites(chosen, str(layer))
             designs = _designs(source, chosen, units, together=together)
+            recorded = sorted({unit.site for design in designs for unit in design})
+            trained = None if untrained is None else trained_model(source, untrained, recorded)
             with progress(f"fitting probes{f' of {name}' if name else ''}") as report:
                 asked, missing = ask_several(source, hypotheses or [], all_hypotheses, language, no_cache, lag)
                 reasons |= missing
                 found = fit_units(source, asked, designs, controls=asked_controls, how=how, progress=report)
-            if untrained is not None:
-                found += _twins(source, untrained, asked, designs, how)
+            if trained is not None:
+                found += _twins(source, trained, asked, designs, recorded, how)
             results += [(name, each) for each in found]
     _show(results, as_json)
     for hypothesis, reason in reasons.items():
@@ -149,7 +153,12 @@ def _designs(source: "Source", sites: "Sequence[Site]", units: str | None, *, to
 
 
 def _twins(
-    source: "Source", model: Path, asked: "Sequence[Target]", designs: "Sequence[Sequence[Unit]]", how: "Fitting"
+    source: "Source",
+    trained: "CharRNN",
+    asked: "Sequence[Target]",
+    designs: "Sequence[Sequence[Unit]]",
+    sites: "Sequence[Site]",
+    how: "Fitting",
 ) -> "list[ProbeResult]":
     """The same probes of untrained twins, as controls."""
     from activations.models.twins import TWINS
@@ -158,14 +167,13 @@ def _twins(
     from probe.untrained import record_twin
 
     found = []
-    sites = sorted({unit.site for design in designs for unit in design})
     with TemporaryDirectory(prefix="char-probe-") as folder:
         for how_made in TWINS:
             path = Path(folder) / f"{how_made}.h5"
             if isinstance(source, Recording):
                 path = source.path.with_suffix(f".{how_made}.h5")
             with progress(f"an untrained twin with {how_made} weights") as report:
-                record_twin(source, model, how_made, path, sites, report)
+                record_twin(source, trained, how_made, path, sites, report)
                 with Recording(path) as recording:
                     results = fit_units(recording, asked, designs, how=how, progress=report)
             found += [replace(each, control=how_made) for each in results]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from probe.cli.show import to_standard_error, warn
 
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from activations.models.char_model import CharModel
     from activations.models.char_rnn import CharRNN
     from analyses.alignment import Target
+
+
+class HowToRead(TypedDict):
+    """How every command that may read a text with a model lets that be done; see `Reading`."""
+
+    encoding: str
+    newlines: str
+    lanes: int | None
+    replace_unknown: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,11 +159,7 @@ def open_sources(
     recordings: list[Path] | None,
     model: Path | None,
     texts: list[Path] | None,
-    *,
-    encoding: str,
-    newlines: str,
-    lanes: int | None,
-    replace_unknown: bool,
+    **how: Unpack[HowToRead],
 ) -> Iterator[list[tuple[str, "Source"]]]:
     """Recordings with a name for each, or the live source; the name is empty if there is only one."""
     from activations.errors import ActivationError
@@ -168,17 +173,7 @@ def open_sources(
     with ExitStack() as stack:
         opened: list[tuple[str, Source]] = []
         for name, path in zip(names, paths, strict=True):
-            source = stack.enter_context(
-                open_source(
-                    path,
-                    model,
-                    texts,
-                    encoding=encoding,
-                    newlines=newlines,
-                    lanes=lanes,
-                    replace_unknown=replace_unknown,
-                )
-            )
+            source = stack.enter_context(open_source(path, model, texts, **how))
             opened.append((name if len(paths) > 1 else "", source))
         yield opened
 
@@ -188,11 +183,7 @@ def open_source(
     recording: Path,
     model: Path | None,
     texts: list[Path] | None,
-    *,
-    encoding: str,
-    newlines: str,
-    lanes: int | None,
-    replace_unknown: bool,
+    **how: Unpack[HowToRead],
 ) -> Iterator["Source"]:
     """The recording, or the live source if a model and a text are given."""
     from activations.errors import ActivationError
@@ -202,14 +193,7 @@ def open_source(
         missing, given = ("--text", "--model") if model else ("--model", "--text")
         raise ActivationError(f"{given} needs {missing}, too: a model and the text that it is to read")
     if model is not None and texts:
-        yield Reading(
-            model=model,
-            texts=texts,
-            encoding=encoding,
-            newlines=newlines,
-            lanes=lanes,
-            replace_unknown=replace_unknown,
-        ).live()
+        yield Reading(model=model, texts=texts, **how).live()
         return
     with Recording(recording) as opened:
         yield opened
