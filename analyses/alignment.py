@@ -63,9 +63,14 @@ class Target:
         return self._rows(block.places)
 
     @property
+    def used(self) -> slice:
+        """The places in the text of the characters that are used."""
+        return slice(self.selection.start, self.selection.stop, self.selection.every)
+
+    @property
     def all_rows(self) -> Rows:
         """The labels and parts of all characters that are used."""
-        return self._rows(slice(self.selection.start, self.selection.stop, self.selection.every))
+        return self._rows(self.used)
 
     def parts_of_places(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
         """(n_chars,) the part of each of some characters of the text, with a label or not; -1 beyond what is used."""
@@ -78,8 +83,7 @@ class Target:
     def parts_of_text(self) -> NDArray[np.int8]:
         """(n_chars,) the part of each character of the text; -1 where the label is missing, or it is not used."""
         parts = np.full(len(self.labels), -1, np.int8)
-        used = slice(self.selection.start, self.selection.stop, self.selection.every)
-        parts[used] = self._rows(used).parts
+        parts[self.used] = self._rows(self.used).parts
         return parts
 
     def _rows(self, place: slice) -> Rows:
@@ -154,8 +158,8 @@ def fewest_runs(asked: Target, held_out: NDArray[np.bool_]) -> int | None:
     """
     if asked.kind == "numeric":
         return None
-    labels, parts = asked.all_rows
-    wanted = [1] if asked.kind == "binary" else np.unique(labels[parts >= 0]).tolist()
+    labels, present = asked.labels.values[asked.used], asked.labels.present[asked.used]
+    wanted = [1] if asked.kind == "binary" else np.unique(labels[present]).tolist()
     chosen = np.atleast_2d(held_out)
     return min(sum(_n_runs(own & (labels == label)) for own in chosen) for label in wanted)
 

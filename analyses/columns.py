@@ -122,6 +122,14 @@ class LevelReader:
             self._kept[asked] = tile
         return tile
 
+    def levels_of(self, columns: Columns, values: NDArray[Any]) -> NDArray[np.uint16]:
+        """(n_units, n_chars) levels of what was read of some columns, whether it was to be exact or not."""
+        if values.dtype == np.uint16:
+            return values
+        levels = np.empty(values.shape, np.uint16)
+        self._take(columns, values.T, levels)
+        return levels
+
     def readings(
         self, source: Source, columns: Collection[Columns], progress: Progress
     ) -> Callable[[], Iterable[Tile]]:

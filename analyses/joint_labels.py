@@ -71,6 +71,10 @@ class JointLabels:
             parts[self._missing[places]] = -1
         return parts
 
+    def label(self, number: int, places: NDArray[np.int64]) -> NDArray[Any]:
+        """(n_chars,) one of the labels of some characters."""
+        return self._labels[number][places]
+
     def rows(self, places: NDArray[np.int64]) -> JointRows:
         """What is known of some characters."""
         if self._last is None or not np.array_equal(places, self._last[0]):

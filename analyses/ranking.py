@@ -14,7 +14,7 @@ from analyses.classes import classes_of, one_against_rest
 from analyses.methods import Marks, Method, method_for
 from analyses.scores import Scores, measure
 from analyses.shifts import Shifted, shift
-from analyses.significance import auc_spread, evidence, q_values, r_spread
+from analyses.significance import evidence, q_values
 from analyses.splits import TEST, TRAIN
 
 Progress = Callable[[int, int], None]
@@ -157,6 +157,7 @@ def rank(
     sites: Collection[Site] | None = None,
     exact: bool = False,
     shifts: int = 0,
+    n_intervals: int | None = None,
     seed: int = 0,
     progress: Progress = lambda done, total: None,
 ) -> Ranking:
@@ -173,6 +174,7 @@ def rank(
         exact: Whether to make exact AUCs of activations in float32, too, which takes some .1 s for each of these units
             and million characters.
         shifts: How often to shift the labels in a circle, to see what chance does.
+        n_intervals: How many units of each site, those with the best AUC or r, have an interval; None is all.
         seed: Of the bootstrap and the shifts.
         progress: Called with the characters done and their number.
 
@@ -181,7 +183,8 @@ def rank(
         AnalysisError: If its labels cannot be ranked for, or not by this method, or activations are not numbers.
     """
     asked = ask(source, hypothesis)
-    [ranking] = _rank_by(source, asked, [method_for(method, asked.kind)], sites, exact, shifts, seed, progress)
+    how = [method_for(method, asked.kind)]
+    [ranking] = _rank_by(source, asked, how, sites, exact, shifts, n_intervals, seed, progress)
     return ranking
 
 
@@ -197,7 +200,8 @@ def compare(
 ) -> list[Ranking]:
     """Rank units for one label by several methods, in their order; see `rank`."""
     asked = ask(source, hypothesis)
-    return _rank_by(source, asked, [method_for(each, asked.kind) for each in methods], sites, exact, 0, seed, progress)
+    how = [method_for(each, asked.kind) for each in methods]
+    return _rank_by(source, asked, how, sites, exact, 0, None, seed, progress)
 
 
 def _rank_by(
@@ -207,6 +211,7 @@ def _rank_by(
     sites: Collection[Site] | None,
     exact: bool,
     shifts: int,
+    n_intervals: int | None,
     seed: int,
     progress: Progress,
 ) -> list[Ranking]:
@@ -214,7 +219,7 @@ def _rank_by(
     rankings = []
     with source.rereadable(chosen) as activations:
         targets = _targets(asked, over_classes=any(each.over_classes for each in methods))
-        found = measure(activations, targets, chosen, progress, exact=exact)
+        found = measure(activations, targets, chosen, progress, exact=exact, n_intervals=n_intervals, seed=seed)
         for how in methods:
             n_own = len(_targets(asked, over_classes=how.over_classes))
             marks, shifted = None, None
@@ -224,7 +229,7 @@ def _rank_by(
                 classes = classes_of(asked) if n_own > 1 else None
                 forward = _forward(progress, source.selection.n_chars)
                 shifted = shift(activations, asked, classes, chosen, shifts, seed, forward)
-            rankings.append(_ranking(asked, targets[:n_own], found[:n_own], chosen, seed, how, marks, shifted))
+            rankings.append(_ranking(asked, targets[:n_own], found[:n_own], chosen, how, marks, shifted))
     return rankings
 
 
@@ -256,9 +261,10 @@ def rank_all(
     asked = [_targets(ask(source, each), over_classes=False) for each in targets]
     chosen = sorted(source.sites if sites is None else sites)
     with source.rereadable(chosen) as activations:
-        found = iter(measure(activations, [each for own in asked for each in own], chosen, progress, exact=exact))
+        labels = [each for own in asked for each in own]
+        found = iter(measure(activations, labels, chosen, progress, exact=exact, n_intervals=1, seed=seed))
     return [
-        _ranking(each, own, [next(found) for _ in own], chosen, seed, method_for(None, each.kind), best_only=True)
+        _ranking(each, own, [next(found) for _ in own], chosen, method_for(None, each.kind))
         for each, own in zip(targets, asked, strict=True)
     ]
 
@@ -314,15 +320,10 @@ class _Facts(NamedTuple):
         return self._replace(test=test, low=low, high=high, held_out=(test - chance) / (1 - chance))
 
 
-def _facts(asked: Target, scores: Scores, seed: int, *, best_only: bool) -> _Facts:
+def _facts(asked: Target, scores: Scores) -> _Facts:
     sure, chance = evidence(scores.sums), _chance(asked)
-    distance = np.nan_to_num(np.abs(scores.train - chance), nan=-1.0)
-    wanted = distance == distance.max() if best_only else np.ones(len(distance), bool)
-    low, high = np.full(len(wanted), np.nan), np.full(len(wanted), np.nan)
-    spread = r_spread if asked.kind == "numeric" else auc_spread
-    below, above = spread(scores.sums.of(asked.split.held_out).units(wanted), seed)
-    low[wanted], high[wanted] = scores.test[wanted] + below, scores.test[wanted] + above
     score = np.abs(scores.train - chance) / (1 - chance)
+    low, high = scores.test + scores.spread
     found = _Facts(score, score, scores.everywhere, scores.train, scores.test, low, high, sure.p, sure.n_effective)
     return found.turned(chance)
 
@@ -350,18 +351,15 @@ def _ranking(
     targets: Sequence[Target],
     found: Sequence[dict[Site, Scores]],
     chosen: Sequence[Site],
-    seed: int,
     method: Method,
     marks: Mapping[Site, Marks] | None = None,
     shifted: Mapping[Site, Shifted] | None = None,
-    *,
-    best_only: bool = False,
 ) -> Ranking:
     of_sites: list[_Facts] = []
     classes: list[NDArray[np.int64]] = []
     for site in chosen:
         each_target = zip(targets, found, strict=True)
-        facts, *others = [_facts(each, scores[site], seed, best_only=best_only) for each, scores in each_target]
+        facts, *others = [_facts(each, scores[site]) for each, scores in each_target]
         of_class = np.zeros(len(facts.raw), np.int64)
         if asked.kind == "categorical":
             others = [facts, *others]
@@ -388,7 +386,7 @@ def _ranking(
         n_test=int((parts == TEST).sum()),
         auc_error=max(float(np.nan_to_num(scores[site].error).max()) for scores in found for site in chosen),
         prevalence=float(labels[parts >= 0].mean()) if asked.kind == "binary" else None,
-        n_test_runs=fewest_runs(asked, asked.all_rows.parts == TEST),
+        n_test_runs=fewest_runs(asked, parts == TEST),
     )
 
 

@@ -1,7 +1,7 @@
 """How well each unit alone tells a label, on the training, the test, and all characters."""
 
 import itertools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from activations.blocks import Block, Source
 from activations.units import Site
 from analyses.alignment import Target
-from analyses.columns import Columns, LevelReader, groups, most_at_once, not_numbers
+from analyses.columns import Columns, LevelReader, Tile, groups, most_at_once, not_numbers
 from analyses.errors import AnalysisError
 from analyses.joint_labels import JointLabels, JointRows
 from analyses.level_counts import LevelCounts
+from analyses.placements import placements
 from analyses.ranks import ALL, N_GROUPS, SHARED, Ranked, Ranks, ranks_at_once, ranks_by_sorting
+from analyses.significance import auc_spread, r_spread
 from analyses.splits import GAP, TEST, TRAIN, Split
 from analyses.stretch_sums import JointSums, StretchSums
 from hypotheses.labels import Kind
@@ -34,6 +36,8 @@ class Scores(NamedTuple):
         everywhere: (n_units,) the same on all characters.
         error: (n_units,) how far `everywhere` may be from the exact number.
         sums: Stretch by stretch, of ranks if these are AUCs, and of the values themselves for r.
+        spread: (2, n_units) how far `test` moves, down and up, when held-out stretches are drawn anew: a 95 % interval;
+            NaN for units of which that was not asked.
     """
 
     train: NDArray[np.float64]
@@ -41,20 +45,29 @@ class Scores(NamedTuple):
     everywhere: NDArray[np.float64]
     error: NDArray[np.float64]
     sums: StretchSums
+    spread: NDArray[np.float64]
 
     def beside(self, other: "Scores") -> "Scores":
         """With the units that stand behind these."""
         train, test, everywhere, error = map(np.concatenate, zip(self[:4], other[:4], strict=True))
-        return Scores(train, test, everywhere, error, self.sums.beside(other.sums))
+        spread = np.concatenate([self.spread, other.spread], axis=1)
+        return Scores(train, test, everywhere, error, self.sums.beside(other.sums), spread)
 
 
 def measure(
-    source: Source, targets: Sequence[Target], sites: Collection[Site], progress: Progress, *, exact: bool = False
+    source: Source,
+    targets: Sequence[Target],
+    sites: Collection[Site],
+    progress: Progress,
+    *,
+    exact: bool = False,
+    n_intervals: int | None = None,
+    seed: int = 0,
 ) -> list[dict[Site, Scores]]:
     """Score every unit of some sites for several labels at once: AUC of binary ones, Pearson's r of numeric ones.
 
     They share their passes over the activations: one for all numeric ones, and one for all binary ones, in which only
-    some of the units are read at a time; or two, with more units at a time, if the characters are very many.
+    some of the units are read at a time; or four, with more units at a time, if the characters are very many.
 
     Args:
         source: Recording or live activations.
@@ -62,6 +75,8 @@ def measure(
         sites: Where to look.
         progress: Called with the characters done and their number, over all passes.
         exact: Whether to sort values in float32, and not to put them into bins.
+        n_intervals: How many of each site's best units, in training, have an interval; None is all.
+        seed: Of the intervals' bootstrap.
 
     Returns:
         For each target the scores of each site.
@@ -72,7 +87,7 @@ def measure(
     chosen = sorted(sites)
     binary, numeric = (_alike(targets, kind) for kind in ("binary", "numeric"))
     columns = _columns(source, chosen, len(binary), exact=exact)
-    n_readings = 1 if exact or most_at_once(source.selection.n_chars) else 2
+    n_readings = 1 if exact or most_at_once(source.selection.n_chars) else 4
     reader = LevelReader.of(source)
     of_bins = reader.lacking(chosen) if binary else []
     n_passes = len({split for split, _ in numeric}) + bool(of_bins) + bool(binary) * n_readings * len(columns)
@@ -81,13 +96,14 @@ def measure(
     found: dict[int, dict[Site, Scores]] = {}
     if binary:
         joint = [_joint([targets[place] for place in places]) for places in binary.values()]
-        for places, scores in zip(binary.values(), _aucs(source, joint, columns, step, exact=exact), strict=True):
+        aucs = _aucs(source, joint, columns, step, exact=exact, n_intervals=n_intervals, seed=seed)
+        for places, scores in zip(binary.values(), aucs, strict=True):
             found.update(zip(places, scores, strict=True))
     for split in dict.fromkeys(split for split, _ in numeric):
         order = [place for (own, _), members in numeric.items() if own == split for place in members]
         of_labels = products(source, [targets[place] for place in order], chosen, step.forward)
         for place, of_sites in zip(order, of_labels, strict=True):
-            found[place] = {site: _correlations(each) for site, each in of_sites.items()}
+            found[place] = {site: _correlations(each, n_intervals, seed) for site, each in of_sites.items()}
     return [found[place] for place in range(len(targets))]
 
 
@@ -171,7 +187,7 @@ def spearman(
     joint = JointLabels(asked.split, asked.labels.missing, [within])
     found: dict[Site, tuple[NDArray[np.float64], ...]] = {}
     for group in _columns(source, sorted(sites), 1):
-        [sums] = _rank_sums(source, [joint], group, forward)
+        [sums], _ = _rank_sums(source, [joint], group, forward)
         for each, own in sums.items():
             before = found.get(each.site, (np.empty(0), np.empty(0)))
             found[each.site] = tuple(map(np.append, before, (own.spearman(part) for part in (TRAIN, TEST))))
@@ -185,8 +201,8 @@ def _rank_sums(
     forward: Callable[[int], None],
     *,
     exact: bool = False,
-) -> "list[dict[Columns, _RankSums]]":
-    """For each of the joint labels, and each of the columns, the sums of ranks."""
+) -> "tuple[list[dict[Columns, _RankSums]], Callable[[], Iterable[Tile]]]":
+    """For each of the joint labels, and each of the columns, the sums of ranks; and what reads their levels again."""
     reader = LevelReader.of(source)
     if exact or most_at_once(source.selection.n_chars):
         return _in_one_pass(reader, source, asked, group, forward, exact=exact)
@@ -194,18 +210,65 @@ def _rank_sums(
 
 
 def _aucs(
-    source: Source, asked: list[JointLabels], columns: list[list[Columns]], step: "_Steps", *, exact: bool
+    source: Source,
+    asked: list[JointLabels],
+    columns: list[list[Columns]],
+    step: "_Steps",
+    *,
+    exact: bool,
+    n_intervals: int | None,
+    seed: int,
 ) -> list[list[dict[Site, Scores]]]:
     """For each of the joint labels, and each label of them, the scores of each site."""
     found: list[list[dict[Site, Scores]]] = [[{} for _ in range(joint.n_labels)] for joint in asked]
-    for group in columns:
-        sums = _rank_sums(source, asked, group, step.forward, exact=exact)
-        for own_sums, scores_of_labels in zip(sums, found, strict=True):
-            for each, own in own_sums.items():
-                for label, scores in enumerate(scores_of_labels):
-                    new = own.scores(label)
-                    scores[each.site] = scores[each.site].beside(new) if each.site in scores else new
+    for group in columns:  # what was read of one goes before the next is read
+        of_group = _aucs_of_group(source, asked, group, step, exact=exact, n_intervals=n_intervals, seed=seed)
+        for new, scores_of_labels in zip(of_group, found, strict=True):
+            for (label, each), own in new.items():
+                scores = scores_of_labels[label]
+                scores[each.site] = scores[each.site].beside(own) if each.site in scores else own
     return found
+
+
+def _aucs_of_group(
+    source: Source,
+    asked: list[JointLabels],
+    group: list[Columns],
+    step: "_Steps",
+    *,
+    exact: bool,
+    n_intervals: int | None,
+    seed: int,
+) -> list[dict[tuple[int, Columns], Scores]]:
+    """For each of the joint labels, the scores by the number of a label of them and columns."""
+    sums, readings = _rank_sums(source, asked, group, step.forward, exact=exact)
+    found = []
+    for joint, of_columns in zip(asked, sums, strict=True):
+        new = {(label, each): own.scores(label) for each, own in of_columns.items() for label in range(joint.n_labels)}
+        best = _best_of_sites(new, n_intervals)
+        for key, placed in placements(joint, readings, best).items():
+            new[key].spread[:, best[key]] = auc_spread(placed, seed)
+        found.append(new)
+    return found
+
+
+def _best_of_sites(
+    found: dict[tuple[int, Columns], Scores], most: int | None
+) -> dict[tuple[int, Columns], NDArray[np.int64]]:
+    """For each label and columns those of the best units of a site that are among them; of no others is more asked."""
+    best: dict[tuple[int, Columns], NDArray[np.int64]] = {}
+    for label, site in dict.fromkeys((label, columns.site) for label, columns in found):
+        own = [columns for other, columns in found if other == label and columns.site == site]
+        units = _farthest(np.concatenate([found[label, each].train for each in own]), 0.5, most)
+        for each in own:
+            best[label, each] = np.sort(units[(units >= 0) & (units < each.n_units)])
+            units = units - each.n_units
+    return best
+
+
+def _farthest(train: NDArray[np.float64], chance: float, most: int | None) -> NDArray[np.int64]:
+    """The units, at most so many, that are farthest from chance."""
+    return np.argsort(-np.nan_to_num(np.abs(train - chance), nan=-1.0), kind="stable")[:most]
 
 
 def _in_one_pass(
@@ -216,9 +279,10 @@ def _in_one_pass(
     forward: Callable[[int], None],
     *,
     exact: bool,
-) -> "list[dict[Columns, _RankSums]]":
+) -> "tuple[list[dict[Columns, _RankSums]], Callable[[], Iterable[Tile]]]":
     places, levels = reader.whole(source, group, forward, exact=exact)
     found: list[dict[Columns, _RankSums]] = [{} for _ in asked]
+    ranked_levels: dict[Columns, NDArray[np.uint16]] = {}
     for joint, sums in zip(asked, found, strict=True):
         rows = joint.rows(places)
         most_units = max(1, _SUMS_BYTES // (24 * len(rows.y)))
@@ -233,12 +297,17 @@ def _in_one_pass(
                     added, ranked = ranks_by_sorting(own, rows.parts, rows.codes, len(rows.y))
                 sums[each] = _RankSums(joint, ranked)
                 sums[each].add(added, rows)
-    return found
+                ranked_levels[each] = own
+    return found, lambda: [(places, {each: reader.levels_of(each, own) for each, own in ranked_levels.items()})]
 
 
 def _in_two_passes(
-    reader: LevelReader, source: Source, asked: list[JointLabels], group: list[Columns], forward: Callable[[int], None]
-) -> "list[dict[Columns, _RankSums]]":
+    reader: LevelReader,
+    source: Source,
+    asked: list[JointLabels],
+    group: list[Columns],
+    forward: Callable[[int], None],
+) -> "tuple[list[dict[Columns, _RankSums]], Callable[[], Iterable[Tile]]]":
     counts = [{each: LevelCounts(N_GROUPS, each.n_units) for each in group} for _ in asked]
     for places, levels in reader.tiles(source, group, forward):
         for joint, own_counts in zip(asked, counts, strict=True):
@@ -254,7 +323,7 @@ def _in_two_passes(
             rows = joint.rows(places)
             for each in group:
                 sums[each].add(own_ranks[each].add_up(levels[each], rows.parts, rows.codes, len(rows.y)), rows)
-    return found
+    return found, lambda: reader.tiles(source, group, forward)
 
 
 class _RankSums:
@@ -300,7 +369,7 @@ class _RankSums:
             for part in (TRAIN, TEST)
         )
         error = self._ranked.auc_error(self._others[:, label], float(total.y[0]))
-        return Scores(train, test, _auc(total)[0], error, sums)
+        return Scores(train, test, _auc(total)[0], error, sums, np.full((2, len(train)), np.nan))
 
 
 def _auc(sums: StretchSums) -> NDArray[np.float64]:
@@ -382,9 +451,11 @@ def products(
     ]
 
 
-def _correlations(found: Products) -> Scores:
+def _correlations(found: Products, n_intervals: int | None, seed: int) -> Scores:
     train, test, everywhere = (found.r(part) for part in (TRAIN, TEST, ALL))
-    return Scores(train, test, everywhere, np.zeros_like(train), found.cells.together(2))
+    best, spread = _farthest(train, 0.0, n_intervals), np.full((2, len(train)), np.nan)
+    spread[:, best] = r_spread(found.cells.of(found.held_out).together(2).units(best), seed)
+    return Scores(train, test, everywhere, np.zeros_like(train), found.cells.together(2), spread)
 
 
 class _Steps:
@@ -396,5 +467,5 @@ class _Steps:
         self._done = 0
 
     def forward(self, n_chars: int) -> None:
-        self._done += n_chars
+        self._done = min(self._done + n_chars, self._total)
         self._progress(self._done, self._total)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.placements import Placements
 from analyses.stretch_sums import StretchSums
 
 LEVEL = 0.95
@@ -90,11 +91,14 @@ def interval(drawn: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def auc_spread(sums: StretchSums, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def auc_spread(placed: Placements, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How far an AUC moves, down and up, when the stretches are drawn anew: a bootstrap's 95 % interval about it.
 
+    What each stretch adds is taken to first order: the positives that were drawn among all negatives, and the negatives
+    that were drawn among all positives.
+
     Args:
-        sums: Of ranks, over the stretches in question.
+        placed: The held-out stretches.
         seed: Of the draws.
 
     Returns:
@@ -102,11 +106,11 @@ def auc_spread(sums: StretchSums, seed: int = 0) -> tuple[NDArray[np.float64], N
     """
 
     def aucs(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        positive, negative = weights @ sums.y, weights @ (sums.n - sums.y)
-        above, all_ranks = weights @ sums.xy, weights @ sums.x
-        return np.asarray(above / positive[:, None] - (all_ranks - above) / negative[:, None])
+        n_positive, n_negative = weights @ placed.n_positive, weights @ placed.n_negative
+        of_positive, of_negative = weights @ placed.of_positive, weights @ placed.of_negative
+        return np.asarray(of_positive / n_positive[:, None] + of_negative / n_negative[:, None])
 
-    return _spread(sums, aucs, (sums.y, sums.n - sums.y), seed)
+    return _spread(placed.of_positive.shape, aucs, (placed.n_positive, placed.n_negative), seed)
 
 
 def r_spread(sums: StretchSums, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -118,16 +122,16 @@ def r_spread(sums: StretchSums, seed: int = 0) -> tuple[NDArray[np.float64], NDA
         product = np.sqrt(np.maximum((xx - x * x / n) * (yy - y * y / n), 0.0))
         return np.asarray((xy - x * y / n) / product)
 
-    return _spread(sums, correlations, (sums.n,), seed)
+    return _spread(sums.x.shape, correlations, (sums.n,), seed)
 
 
 def _spread(
-    sums: StretchSums,
+    shape: tuple[int, ...],
     statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     needed: tuple[NDArray[np.float64], ...],
     seed: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    n_stretches, n_units = sums.x.shape
+    n_stretches, n_units = shape
     if n_stretches < FEWEST:
         return np.full(n_units, np.nan), np.full(n_units, np.nan)
     weights = draws(n_stretches, seed)

@@ -31,7 +31,7 @@ class StretchSums:
         units = (np.concatenate([getattr(self, name), getattr(other, name)], axis=1) for name in ("x", "xx", "xy"))
         return StretchSums(self.n, self.y, self.yy, *units)
 
-    def units(self, chosen: NDArray[np.bool_]) -> "StretchSums":
+    def units(self, chosen: NDArray[np.int64]) -> "StretchSums":
         """The sums of some of the units."""
         return StretchSums(self.n, self.y, self.yy, self.x[:, chosen], self.xx[:, chosen], self.xy[:, chosen])
 

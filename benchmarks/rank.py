@@ -26,6 +26,7 @@ from hypotheses.registry import registered
 _N_ASKED = 20
 _N_SAMPLED = 12
 _N_SECOND = 100_000
+_N_SHOWN = 10  # units, as `probe rank` shows them
 
 
 def record(text: Path, path: Path, n_chars: int | None = None) -> Path:
@@ -95,7 +96,7 @@ def main() -> None:
         with Recording(record(given.text, small, _N_SECOND)) as recording:
             for number, pattern in enumerate((r"\w+(?=\()", r"\b[A-Z]\w*", r"\d+")):
                 began = time.perf_counter()
-                rank(recording, f"regex:'{pattern}'")
+                rank(recording, f"regex:'{pattern}'", n_intervals=_N_SHOWN)
                 print(f"question {number + 1}, regex {pattern}, {_N_SECOND:,} characters: ", end="")
                 print(f"{time.perf_counter() - began:.2f} s")
         record(Path(str(files("probe.data") / "python.py.txt")), bundled)

@@ -125,7 +125,7 @@ def test_little_memory_means_more_passes_and_the_same_ranking(planted: Path, mon
         done: list[tuple[int, int]] = []
         few = rank(recording, "in_quotes", progress=lambda *step: done.append(step))
         assert repr(few.units) == repr(whole.units)  # to the last bit; where there is no interval, NaN is not NaN
-    assert done[-1] == (7 * len(recording.corpus), 7 * len(recording.corpus))  # one pass for the bins
+    assert done[-1] == (13 * len(recording.corpus), 13 * len(recording.corpus))  # one pass for the bins
     assert done == sorted(done)
 
 

@@ -13,10 +13,11 @@ from activations.corpus import Corpus
 from activations.extraction import LiveActivations
 from activations.store import Recording
 from activations.units import Site
+from analyses import columns
 from analyses.alignment import target
 from analyses.errors import AnalysisError
 from analyses.ranking import Ranking, rank, rank_all
-from analyses.significance import auc_spread, evidence, q_values, r_spread
+from analyses.significance import evidence, q_values, r_spread
 from analyses.splits import TEST
 from probe.demo import bundled_text
 
@@ -48,6 +49,30 @@ def test_a_test_that_takes_characters_as_the_sample_would_call_most_units_signif
     naive = [abs(each.raw - 0.5) * np.sqrt(3 * n_labelled) for each in found.units]  # z of the AUC of equal classes
     assert np.mean(np.array(naive) > 1.96) > 0.5
     assert np.median([each.n_effective for each in found.units]) < 2000
+
+
+@pytest.mark.parametrize("size", [1.0, 4.0])
+@pytest.mark.parametrize(("exact", "kept"), [(False, columns._KEPT_BYTES), (True, columns._KEPT_BYTES), (False, 0)])
+def test_an_interval_is_that_of_stretches_drawn_anew(
+    size: float, exact: bool, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a unit tells nearly all characters right, too, and some stretches are worse than others."""
+    monkeypatch.setattr(columns, "_KEPT_BYTES", kept)
+    rng = np.random.default_rng(int(size))
+    labels = in_runs(rng, 40_000, 40)
+    values = (size * labels * np.repeat(rng.uniform(0.3, 1.7, 400), 100) + rng.normal(size=40_000))[:, None]
+    source = Arrays({HIDDEN: values.astype(np.float32 if exact else np.float16)})
+    asked = target(source.corpus, lambda text: labels)
+    [found] = rank(source, asked, exact=exact).units
+    held_out = np.flatnonzero(asked.parts_of_text == TEST)
+    stretch = asked.split.stretch(held_out)
+    of_stretches = [held_out[stretch == each] for each in np.unique(stretch)]
+    drawn = []
+    for _ in range(500):
+        rows = np.concatenate([of_stretches[n] for n in rng.integers(len(of_stretches), size=len(of_stretches))])
+        drawn.append(roc_auc_score(labels[rows], values[rows, 0]))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.15 * (high - low))
 
 
 def test_numbers_and_a_text_that_has_nothing_to_do_with_the_units_are_not_significant() -> None:
@@ -193,7 +218,9 @@ def test_units_that_never_change_and_too_few_stretches_have_no_p() -> None:
     found = evidence(sums_of_rows(x, y, np.arange(1000) // 100, 10))
     assert np.isnan(found.p).tolist() == [True, False]
     few = sums_of_rows(x, y, np.arange(1000) // 400, 3)
-    assert np.isnan(evidence(few).p).all() and np.isnan(auc_spread(few)[0]).all()
+    assert np.isnan(evidence(few).p).all() and np.isnan(r_spread(few)[0]).all()
+    labels = np.arange(1000) // 40 % 2 == 1
+    assert np.isnan([each.low for each in ranking(x.astype(np.float16), labels).units]).all()
     assert np.isnan(q_values(found.p)).tolist() == [True, False]
 
 

@@ -108,11 +108,17 @@ def rank(
             else:
                 target = ask(source, hypothesis, language, no_cache, lag)
                 if compare is None:
-                    rankings = [
-                        rank_units(
-                            source, target, method=method, sites=chosen, exact=exact, shifts=shifts, progress=report
-                        )
-                    ]
+                    ranking = rank_units(
+                        source,
+                        target,
+                        method=method,
+                        sites=chosen,
+                        exact=exact,
+                        shifts=shifts,
+                        n_intervals=top if method is None else None,
+                        progress=report,
+                    )
+                    rankings = [ranking]
                 else:
                     methods = [each.strip() for each in compare.split(",")]
                     rankings = compare_methods(source, target, methods, sites=chosen, exact=exact, progress=report)
