@@ -1,6 +1,7 @@
 """The text that a model reads: decoded characters, cut into documents."""
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,6 +66,37 @@ class Corpus:
         """The characters from `start` up to `stop` as a string."""
         return codes_to_text(self.codes[start:stop])
 
+    def cut(self, shares: Sequence[float]) -> "list[Corpus]":
+        """Its parts one behind the other, such as for training, validation and test.
+
+        Args:
+            shares: Of the characters, above 0; they add up to 1.
+
+        Raises:
+            ActivationError: If a share is out of range, or a part would have fewer than two characters.
+        """
+        if not all(share > 0 for share in shares) or abs(sum(shares) - 1) > 1e-9:
+            raise ActivationError(f"the shares {', '.join(map(str, shares))} must be above 0 and add up to 1")
+        borders = [round(len(self) * sum(shares[:n])) for n in range(len(shares) + 1)]
+        parts = []
+        for start, stop in itertools.pairwise(borders):
+            inside = [
+                (each.name, max(each.start, start), min(each.stop, stop))
+                for each in self.documents
+                if min(each.stop, stop) - max(each.start, start) > 1
+            ]
+            if not inside:
+                raise ActivationError(
+                    f"the text has only {len(self):,} characters, too few to hold out "
+                    f"{min(shares):.0%} of them; use a longer one"
+                )
+            ends = np.cumsum([last - first for _, first, last in inside]).tolist()
+            documents = [Document(name, end - (b - a), b - a) for (name, a, b), end in zip(inside, ends, strict=True)]
+            contiguous = len(inside) == 1
+            codes = [self.codes[first:last] for _, first, last in inside]
+            parts.append(Corpus(codes[0] if contiguous else np.concatenate(codes), tuple(documents)))
+        return parts
+
     @classmethod
     def from_texts(cls, texts: Iterable[str], names: Sequence[str] | None = None) -> "Corpus":
         """A corpus of strings, a document each.
@@ -84,7 +116,7 @@ class Corpus:
                 raise ActivationError(f"{name} {found}; a model needs at least two to predict one from the other")
             documents.append(Document(name, start, len(document)))
             start += len(document)
-        return cls(np.concatenate(codes), tuple(documents))
+        return cls(codes[0] if len(codes) == 1 else np.concatenate(codes), tuple(documents))
 
     @classmethod
     def read(cls, *paths: Path | str, encoding: str = "utf-8", newlines: str = "keep") -> "Corpus":
@@ -100,9 +132,9 @@ class Corpus:
         """
         if newlines not in NEWLINES:
             raise ActivationError(f"newlines are {newlines!r}; choose one of {', '.join(NEWLINES)}")
-        texts = [read_text(Path(path), encoding) for path in paths]
+        texts = (read_text(Path(path), encoding) for path in paths)  # of which only one is a string at a time
         if newlines == "lf":
-            texts = [text.replace("\r\n", "\n").replace("\r", "\n") for text in texts]
+            texts = (text.replace("\r\n", "\n").replace("\r", "\n") for text in texts)
         return cls.from_texts(texts, [str(path) for path in paths])
 
 
@@ -133,7 +165,7 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
 
 def text_to_codes(text: str) -> NDArray[np.uint32]:
     """(n_chars,) code points of a string; lone surrogates are kept as they are."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint32)
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint32, copy=False)
 
 
 def codes_to_text(codes: NDArray[np.uint32]) -> str:

@@ -1,7 +1,8 @@
 """The characters that a model knows, and their ids."""
 
+import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -50,6 +51,19 @@ class Vocabulary:
         counts: Counter[str] = Counter()
         for text in texts:
             counts.update(text)
+        return cls._of_counts(counts, min_count)
+
+    @classmethod
+    def of_corpora(cls, corpora: Iterable[Corpus], *, min_count: int = 1) -> "Vocabulary":
+        """The same of corpora, however long they are."""
+        counts = np.zeros(sys.maxunicode + 1, np.int64)
+        for corpus in corpora:
+            for start in range(0, len(corpus), _CHUNK):
+                counts += np.bincount(corpus.codes[start : start + _CHUNK], minlength=len(counts))
+        return cls._of_counts({chr(code): int(counts[code]) for code in np.flatnonzero(counts).tolist()}, min_count)
+
+    @classmethod
+    def _of_counts(cls, counts: Mapping[str, int], min_count: int) -> "Vocabulary":
         kept = sorted(char for char, n in counts.items() if n >= min_count and char != REPLACEMENT)
         rare = len(kept) < len(counts)
         return cls("".join([*kept, REPLACEMENT] if rare else kept), REPLACEMENT if rare else None)

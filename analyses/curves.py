@@ -1,7 +1,7 @@
 """Accuracy curves: how a probe's score grows with what it may see."""
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from activations.blocks import Source
@@ -11,6 +11,7 @@ from analyses.designs import Progress
 from analyses.errors import AnalysisError
 from analyses.probe_results import DEFAULT, Fitting, ProbeResult, scores_of
 from analyses.probes import fit_characters, fit_units
+from analyses.ranking import rank_all
 from analyses.selecting import select
 
 LAGS = (-50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50)
@@ -25,7 +26,7 @@ class Curve:
 
     Attributes:
         hypothesis: What is probed for.
-        over: What changes: `units`, `chars`, `lag`, `sites` or `penalty`.
+        over: What changes: `units`, `chars`, `lag`, `sites`, `penalty`, or `steps` of a training.
         values: What it is at each point.
         points: A probe at each.
         controls: A probe at each that sees the last 20 characters of the text alone, and no model.
@@ -103,11 +104,69 @@ def curve(
     asked = ask(source, hypothesis)
     chosen = sorted(source.sites if sites is None else sites)
     if sites is None and over not in ("units", "sites"):
-        last = max(site.layer for site in chosen)
-        top = [site for site in chosen if site.layer == last]
-        chosen = [site for site in top if site.signal == "hidden"] or top[:1]
+        chosen = _top(chosen)
     with source.rereadable(chosen, progress) as recording:
         return CURVES[over](recording, asked, chosen, most, how, progress)
+
+
+def curves_over_steps(
+    sources: Iterable[tuple[int, Source]],
+    hypotheses: Sequence[AnyHypothesis | Target],
+    *,
+    sites: Collection[Site] | None = None,
+    how: Fitting = DEFAULT,
+    progress: Progress = lambda done, total: None,
+) -> dict[str, Curve]:
+    """When a model that is being trained comes to know a label, and when a single unit of it does.
+
+    Args:
+        sources: The same text as read after so many updates of the training, in their order.
+        hypotheses: What to probe for.
+        sites: What a probe sees; None is the hidden state of the last layer.
+        how: How to fit and judge the probes.
+        progress: Called, within each source, with what is done and a guess of how much there is to do.
+
+    Returns:
+        For each hypothesis two curves, by its name: of all units together, and, with `: one unit` behind the name, of
+        the unit that tells it best alone on training characters, chosen anew each time.
+
+    Raises:
+        HypothesisError: If there is no such hypothesis, or it fails on this text.
+        AnalysisError: If its labels cannot be probed for.
+    """
+    targets: list[Target] = []
+    controls: list[ProbeResult] = []
+    updates: list[int] = []
+    together: list[list[ProbeResult]] = []
+    alone: list[list[ProbeResult]] = []
+    units: list[Unit] = []
+    for update, live in sources:
+        chosen = sorted(sites) if sites is not None else _top(sorted(live.sites))
+        with live.rereadable(chosen, progress) as source:
+            if not targets:
+                targets = [ask(source, each) for each in hypotheses]
+                controls = fit_characters(source, targets, N_LAST, how)
+            units = units_of(source.sites, chosen)
+            together.append(fit_units(source, targets, [units], how=how, progress=progress))
+            best = [ranking.units[0].unit for ranking in rank_all(source, targets, sites=chosen)]
+            alone.append(
+                [fit_units(source, each, [[unit]], how=how)[0] for each, unit in zip(targets, best, strict=True)]
+            )
+            updates.append(update)
+    found: dict[str, Curve] = {}
+    for place, each in enumerate(targets):
+        for name, points in ((each.hypothesis, together), (f"{each.hypothesis}: one unit", alone)):
+            own = [of_update[place] for of_update in points]
+            beside = [controls[place]] * len(updates)
+            found[name] = replace(_curve(each, "steps", tuple(updates), own, beside, units), hypothesis=name)
+    return found
+
+
+def _top(sites: Sequence[Site]) -> list[Site]:
+    """The hidden state of the last layer, or what else there is of it."""
+    last = max(site.layer for site in sites)
+    top = [site for site in sites if site.layer == last]
+    return [site for site in top if site.signal == "hidden"] or top[:1]
 
 
 def curve_over_units(

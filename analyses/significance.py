@@ -12,6 +12,7 @@ from analyses.stretch_sums import StretchSums
 LEVEL = 0.95
 _ENDS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
 _N_RESAMPLES = 1000
+_N_STRETCHES = 50
 FEWEST = 4  # stretches, below which nothing is said
 
 
@@ -89,6 +90,24 @@ def interval(drawn: NDArray[np.float64]) -> tuple[float, float]:
         return np.nan, np.nan
     low, high = np.quantile(known, _ENDS)
     return float(low), float(high)
+
+
+def mean_interval(values: NDArray[np.floating], seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of a mean over the characters of a text, from drawing 50 stretches of it anew.
+
+    Args:
+        values: (n_chars,) one after another.
+        seed: Of the draws.
+
+    Returns:
+        NaN for fewer than 4 characters.
+    """
+    stretches = np.array_split(values.astype(np.float64), min(_N_STRETCHES, len(values)))
+    if len(stretches) < FEWEST:
+        return np.nan, np.nan
+    sums, sizes = np.array([(each.sum(), len(each)) for each in stretches]).T
+    weights = draws(len(stretches), seed)
+    return interval((weights @ sums) / (weights @ sizes))
 
 
 def auc_spread(placed: Placements, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

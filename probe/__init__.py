@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from activations.models.char_model import CharModel
     from activations.models.char_rnn import CharRNN, ModelConfig
     from activations.models.checkpoints import load_model, save_model
-    from activations.models.evaluation import Evaluation, evaluate
+    from activations.models.evaluation import Evaluation, Losses, evaluate, losses
     from activations.models.importers.importing import Import, import_model
     from activations.models.importers.wrapping import wrap
-    from activations.models.training import Training, TrainingConfig, hold_out, train
+    from activations.models.sampling import Guess, Novelty, Written, novelty, write, write_texts
+    from activations.models.training import Moment, Training, TrainingConfig, hold_out, train
     from activations.models.twins import twin
     from activations.reading import Arithmetic
     from activations.selection import Selection
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from activations.units import Site, Unit
     from activations.vocab import Vocabulary
     from analyses.alignment import Target, target
-    from analyses.curves import Curve, curve
+    from analyses.curves import Curve, curve, curves_over_steps
     from analyses.errors import AnalysisError
     from analyses.estimators import LogisticProbe, RidgeProbe
     from analyses.explaining import Explanation, explain
@@ -48,9 +49,11 @@ if TYPE_CHECKING:
     from hypotheses.errors import HypothesisError
     from hypotheses.hypothesis import Hypothesis, hypothesis
     from hypotheses.labels import Labels
+    from hypotheses.ngrams import NgramLosses, NgramModels, fit_ngrams
     from hypotheses.registry import get, registered
     from probe.demo import Demo, bundled_model, bundled_text, run_demo
-    from probe.plots import plot_curves, plot_text
+    from probe.plots import plot_curves, plot_losses, plot_sweep, plot_text
+    from probe.sweeps import Sweep, Swept, sweep
 
 _HOMES = {
     "activations.blocks": ("Block", "Source", "select_sites"),
@@ -62,18 +65,19 @@ _HOMES = {
     "activations.models.char_model": ("CharModel",),
     "activations.models.char_rnn": ("CharRNN", "ModelConfig"),
     "activations.models.checkpoints": ("load_model", "save_model"),
-    "activations.models.evaluation": ("Evaluation", "evaluate"),
+    "activations.models.evaluation": ("Evaluation", "Losses", "evaluate", "losses"),
     "activations.models.importers.importing": ("Import", "import_model"),
     "activations.models.importers.wrapping": ("wrap",),
+    "activations.models.sampling": ("Guess", "Novelty", "Written", "novelty", "write", "write_texts"),
     "activations.models.twins": ("twin",),
-    "activations.models.training": ("Training", "TrainingConfig", "hold_out", "train"),
+    "activations.models.training": ("Moment", "Training", "TrainingConfig", "hold_out", "train"),
     "activations.reading": ("Arithmetic",),
     "activations.selection": ("Selection",),
     "activations.store": ("Recording",),
     "activations.units": ("Site", "Unit"),
     "activations.vocab": ("Vocabulary",),
     "analyses.alignment": ("Target", "target"),
-    "analyses.curves": ("Curve", "curve"),
+    "analyses.curves": ("Curve", "curve", "curves_over_steps"),
     "analyses.errors": ("AnalysisError",),
     "analyses.estimators": ("LogisticProbe", "RidgeProbe"),
     "analyses.explaining": ("Explanation", "explain"),
@@ -85,9 +89,11 @@ _HOMES = {
     "hypotheses.errors": ("HypothesisError",),
     "hypotheses.hypothesis": ("Hypothesis", "hypothesis"),
     "hypotheses.labels": ("Labels",),
+    "hypotheses.ngrams": ("NgramLosses", "NgramModels", "fit_ngrams"),
     "hypotheses.registry": ("get", "registered"),
     "probe.demo": ("Demo", "bundled_model", "bundled_text", "run_demo"),
-    "probe.plots": ("plot_curves", "plot_text"),
+    "probe.plots": ("plot_curves", "plot_losses", "plot_sweep", "plot_text"),
+    "probe.sweeps": ("Sweep", "Swept", "sweep"),
 }
 
 __all__ = [
@@ -107,6 +113,7 @@ __all__ = [
     "Explanation",
     "Extraction",
     "Fitting",
+    "Guess",
     "Hypothesis",
     "HypothesisError",
     "Import",
@@ -114,7 +121,12 @@ __all__ = [
     "LaneDifference",
     "LiveActivations",
     "LogisticProbe",
+    "Losses",
     "ModelConfig",
+    "Moment",
+    "NgramLosses",
+    "NgramModels",
+    "Novelty",
     "ProbeResult",
     "RankedUnit",
     "Ranking",
@@ -124,28 +136,37 @@ __all__ = [
     "Site",
     "Source",
     "Split",
+    "Sweep",
+    "Swept",
     "Target",
     "Training",
     "TrainingConfig",
     "Unit",
     "Vocabulary",
+    "Written",
     "__version__",
     "bundled_model",
     "bundled_text",
     "check",
     "compare",
     "curve",
+    "curves_over_steps",
     "evaluate",
     "explain",
     "extract",
     "fit",
+    "fit_ngrams",
     "fit_units",
     "get",
     "hold_out",
     "hypothesis",
     "import_model",
     "load_model",
+    "losses",
+    "novelty",
     "plot_curves",
+    "plot_losses",
+    "plot_sweep",
     "plot_text",
     "rank",
     "rank_all",
@@ -153,10 +174,13 @@ __all__ = [
     "run_demo",
     "save_model",
     "select_sites",
+    "sweep",
     "target",
     "train",
     "twin",
     "wrap",
+    "write",
+    "write_texts",
 ]
 
 

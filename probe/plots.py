@@ -1,5 +1,6 @@
 """Results as matplotlib Axes."""
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -12,10 +13,14 @@ from numpy.typing import NDArray
 from activations.files import replacing
 from analyses.curves import N_LAST, Curve
 from analyses.errors import AnalysisError
+from analyses.probe_results import ProbeResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from activations.models.training import Row
+    from probe.sweeps import Sweep
 
 PICTURES = (".png", ".svg", ".pdf")
 _GREY = "#6e6e6e"
@@ -35,6 +40,7 @@ _AXES = {
     "lag": "the label so many characters later",
     "sites": "site",
     "penalty": "penalty on the weights",
+    "steps": "updates of the training",
 }
 _CELL_WIDTH, _CELL_HEIGHT, _DPI = 10, 22, 144  # of one character, in pixels
 _FULL_COLOUR = 0.9  # of the characters are paler, so that a few outliers do not bleach the rest
@@ -98,12 +104,16 @@ def plot_curves(curves: "Curve | Mapping[str, Curve]", axes: "Axes | None" = Non
     axes = axes or new_axes()
     values = dict.fromkeys(value for each in named.values() for value in each.values)
     places = {value: float(place) for place, value in enumerate(values)}
+    drawn: list[tuple[ProbeResult, ...]] = []  # what several curves are beside is drawn once
     for (name, each), (colour, sign, line) in zip(named.items(), cycle(_STYLES)):
         x = [places[value] if first.over == "sites" else float(value) for value in each.values]
         for probes, fill, style, label in (
             (each.points, colour, line, name),
             (each.controls, "white", (0, (1, 1.5)), f"{name}: the last {N_LAST} characters alone"),
         ):
+            if probes in drawn:
+                continue
+            drawn.append(probes)
             scores = np.array([probe.score for probe in probes])
             low, high = np.array([probe.interval for probe in probes]).T
             axes.plot(x, scores, color=colour, marker=sign, markerfacecolor=fill, linestyle=style, ms=4.5, label=label)
@@ -120,6 +130,61 @@ def plot_curves(curves: "Curve | Mapping[str, Curve]", axes: "Axes | None" = Non
     return axes
 
 
+def plot_losses(rows: "Sequence[Row]", axes: "Axes | None" = None) -> "Axes":
+    """Draw how the loss of a training fell: on the text that it learns, and on the held-out text.
+
+    Args:
+        rows: How far it was at which time.
+        axes: Where to; None makes a new figure.
+    """
+    axes = axes or new_axes()
+    (training, _, line), (held_out, sign, _) = _STYLES[0], _STYLES[1]
+    axes.plot([row.epoch for row in rows], [row.loss for row in rows], color=training, linestyle=line, label="training")
+    judged = [(row.epoch, row.held_out) for row in rows if row.held_out is not None]
+    if judged:
+        best = min(judged, key=lambda each: each[1])
+        axes.plot(*zip(*judged, strict=True), color=held_out, marker=sign, ms=4, linestyle="--", label="held out")
+        axes.annotate(f"{best[1]:.3f}", best, textcoords="offset points", xytext=(0, 7), ha="right", color=held_out)
+    axes.set_xlabel("epochs")
+    axes.set_ylabel("nats per character")
+    other = axes.secondary_yaxis(
+        "right", functions=(lambda nats: np.divide(nats, math.log(2)), lambda bits: np.multiply(bits, math.log(2)))
+    )
+    other.set_ylabel("bits per character")
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, fontsize="small")
+    return axes
+
+
+def plot_sweep(sweep: "Sweep", axes: "Axes | None" = None) -> "Axes":
+    """Draw the test loss of each model of a grid: cells and layers down, hidden units across, the best one framed.
+
+    Args:
+        sweep: The models.
+        axes: Where to; None makes a new figure.
+    """
+    rows = list(dict.fromkeys((each.cell, each.layers) for each in sweep.models))
+    columns = sorted({each.hidden for each in sweep.models})
+    grid = np.full((len(rows), len(columns)), np.nan)
+    for each in sweep.models:
+        grid[rows.index((each.cell, each.layers)), columns.index(each.hidden)] = each.test
+    axes = axes or new_axes(2.4 + 0.9 * len(columns), 1.4 + 0.4 * len(rows))
+    axes.imshow(grid, cmap="Blues_r", aspect="auto", alpha=0.8)
+    middle = (np.nanmin(grid) + np.nanmax(grid)) / 2
+    best = np.unravel_index(np.nanargmin(grid), grid.shape)
+    for (row, column), loss in np.ndenumerate(grid):
+        dark = loss < middle
+        weight = "bold" if (row, column) == best else "normal"
+        axes.text(
+            column, row, f"{loss:.3f}", ha="center", va="center", color="white" if dark else "black", weight=weight
+        )
+    axes.set_xticks(range(len(columns)), [str(each) for each in columns])
+    axes.set_yticks(range(len(rows)), [f"{cell}, {n} layer{'' if n == 1 else 's'}" for cell, n in rows])
+    axes.set_xlabel("hidden units in each layer")
+    axes.set_title("test loss, nats per character", fontsize="medium")
+    return axes
+
+
 def _scale(axes: "Axes", curve: Curve, values: Sequence[float | str], *, alone: bool) -> None:
     """The axis of what changes."""
     first = f" (the first is {curve.units[0]})" if alone and curve.over == "units" else ""
@@ -131,6 +196,9 @@ def _scale(axes: "Axes", curve: Curve, values: Sequence[float | str], *, alone: 
         axes.set_xticks([float(value) for value in values], [str(value) for value in values])
     elif curve.over in ("chars", "penalty"):
         axes.set_xscale("log")
+    elif curve.over == "steps":
+        axes.set_xscale("symlog", linthresh=1)  # from 0
+        axes.set_xlim(left=-0.2)
 
 
 def plot_text(

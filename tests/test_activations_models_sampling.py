@@ -1,6 +1,7 @@
 """A model writes what it predicts."""
 
 import math
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -8,9 +9,21 @@ import torch
 from planting import random_model
 
 from activations.errors import ActivationError
+from activations.models.cells import CELLS
 from activations.models.char_rnn import CharRNN, ModelConfig
-from activations.models.sampling import write_texts
+from activations.models.sampling import Novelty, novelty, write, write_texts
 from activations.vocab import Vocabulary
+
+SHARES = np.array([0.6, 0.3, 0.1])
+
+
+def dicing_model() -> CharRNN:
+    """Expects a, b and c by `SHARES`, whatever it has read."""
+    model = CharRNN(ModelConfig(n_units=2), Vocabulary.of(["abc"])).eval()
+    for weight in model.parameters():
+        weight.data.zero_()
+    model.readout.bias.data = torch.from_numpy(np.log(SHARES)).float()
+    return model
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
@@ -27,13 +40,8 @@ def test_at_temperature_0_each_character_is_the_most_probable_one(cell: str) -> 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 def test_characters_are_drawn_by_their_probability(temperature: float) -> None:
-    model = CharRNN(ModelConfig(n_units=2), Vocabulary.of(["abc"])).eval()
-    shares = np.array([0.6, 0.3, 0.1])
-    for weight in model.parameters():
-        weight.data.zero_()
-    model.readout.bias.data = torch.from_numpy(np.log(shares)).float()
-    texts = write_texts(model, 50, 400, prompt="a", temperature=temperature, seed=1)
-    expected = shares ** (1 / temperature) / (shares ** (1 / temperature)).sum()
+    texts = write_texts(dicing_model(), 50, 400, prompt="a", temperature=temperature, seed=1)
+    expected = SHARES ** (1 / temperature) / (SHARES ** (1 / temperature)).sum()
     written = "".join(text[1:] for text in texts)
     for character, share in zip("abc", expected.tolist(), strict=True):
         spread = math.sqrt(share * (1 - share) / len(written))
@@ -47,6 +55,89 @@ def test_the_seed_decides() -> None:
     assert len(set(one)) == 3
 
 
+@pytest.mark.parametrize("n_embedding", [0, 3])
+@pytest.mark.parametrize("cell", list(CELLS))
+def test_what_is_written_step_by_step_was_expected_as_in_one_reading(cell: str, n_embedding: int) -> None:
+    model = random_model("abcdefgh\n", gain=2.0, cell=cell, n_layers=3, n_embedding=n_embedding)
+    steps = list(islice(write(model, 4, prompt="\nab", seed=1), 30))
+    ids = torch.stack([step.ids for step in steps])  # (n_chars, n_texts)
+    prompt = torch.tensor([model.vocabulary.characters.index(char) for char in "\nab"])
+    with torch.inference_mode():
+        logits, _ = model(torch.cat([prompt[:, None].expand(-1, 4), ids]))
+    torch.testing.assert_close(torch.stack([step.logits for step in steps]), logits[2:-1], rtol=1e-4, atol=1e-5)
+
+
+def test_write_and_write_texts_write_the_same() -> None:
+    model = random_model("abcdefgh")
+    texts = write_texts(model, 3, 20, prompt="ab", seed=5)
+    steps = islice(write(model, 3, prompt="ab", seed=5), 20)
+    assert ["ab" + "".join(text) for text in zip(*(step.characters for step in steps), strict=True)] == texts
+
+
+def test_top_k_limits_what_is_drawn() -> None:
+    [written] = write_texts(dicing_model(), 1, 2000, prompt="c", top_k=2)
+    assert set(written[1:]) == {"a", "b"}
+    assert written.count("a") / 2000 == pytest.approx(2 / 3, abs=4 * math.sqrt(2 / 9 / 2000))
+    model = random_model("abcdefgh")
+    greedy, one, all_eight, many, free = (
+        write_texts(model, 2, 50, prompt="a", temperature=temperature, top_k=top_k)
+        for temperature, top_k in ((0, None), (1, 1), (1, 8), (1, 1000), (1, None))
+    )
+    assert greedy == one
+    assert all_eight == many == free != greedy
+
+
+def test_a_temperature_near_0_is_greedy() -> None:
+    model = random_model("abcdefgh")
+    assert write_texts(model, 1, 50, prompt="a", temperature=1e-310) == write_texts(
+        model, 1, 50, prompt="a", temperature=0
+    )
+
+
+def test_guesses_are_the_models_own_most_probable_first() -> None:
+    for step in islice(write(dicing_model(), 2, prompt="a", temperature=3), 5):
+        for guesses in step.guesses():
+            assert "".join(guess.character for guess in guesses) == "abc"
+            assert [guess.probability for guess in guesses] == pytest.approx(SHARES.tolist())
+    for step in islice(write(random_model("abcdefgh"), 3, prompt="a", temperature=0), 30):
+        for character, guesses in zip(step.characters, step.guesses(4), strict=True):
+            probabilities = [guess.probability for guess in guesses]
+            assert character == guesses[0].character
+            assert len(guesses) == 4
+            assert probabilities == sorted(probabilities, reverse=True) and sum(probabilities) < 1
+
+
+def test_other_models_cannot_write() -> None:
+    with pytest.raises(ActivationError, match="only models that this program trained or imported"):
+        write(torch.nn.Identity(), prompt="a")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("texts", "prompt", "expected"),
+    [
+        (["x\nAnna\nBob\n\nBob\ncut"], "x", (3, 0, 3, 0)),  # the line and the word of the prompt do not count
+        (["\nAnna\nBob\ncut"], "\n", (2, 0, 2, 0)),
+        (["x\nanna\nAnna Bob\n"], "x", (2, 2, 3, 1)),  # case counts; a line is new though its words are not
+        (["x\nzoe\nyve\nan", "xx\nzoe\nBo"], "x", (3, 3, 3, 3)),  # of both texts; the same twice
+        (["a b\nc Anna\nBob\nz"], "a b\nc ", (1, 0, 2, 0)),
+        (["x"], "x", (0, 0, 0, 0)),
+        (["xy"], "x", (0, 0, 0, 0)),
+    ],
+)
+def test_what_is_not_in_known_texts_is_new(texts: list[str], prompt: str, expected: tuple[int, ...]) -> None:
+    found = novelty(texts, ["Anna\n", "Carl\nBob"], prompt=prompt)
+    assert (found.n_lines, found.n_new_lines, found.n_words, found.n_new_words) == expected
+
+
+def test_novelty_is_a_sentence() -> None:
+    assert str(Novelty(n_lines=1000, n_new_lines=900, n_words=3, n_new_words=1)) == (
+        "lines: 90 % of 1,000 are new; words: 33 % of 3 are new"
+    )
+    assert str(Novelty(n_lines=0, n_new_lines=0, n_words=1, n_new_words=0)) == (
+        "lines: none was written whole; words: 0 % of 1 are new"
+    )
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -56,6 +147,10 @@ def test_the_seed_decides() -> None:
         ({"prompt": "ax"}, "does not know 'x'"),
         ({"temperature": -1.0}, "the temperature is -1"),
         ({"temperature": math.nan}, "the temperature is nan"),
+        ({"temperature": math.inf}, "the temperature is inf"),
+        ({"top_k": 0}, "top_k is 0"),
+        ({"seed": -1}, "the seed is -1"),
+        ({"seed": 1 << 63}, "the seed is 9223372036854775808"),
     ],
 )
 def test_wrong_numbers_are_refused(wrong: dict[str, object], message: str) -> None:

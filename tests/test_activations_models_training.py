@@ -1,6 +1,8 @@
 """Training learns, repeats itself, and refuses what cannot be learned from."""
 
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,10 +10,13 @@ from planting import random_model
 
 from activations.corpus import Corpus
 from activations.errors import ActivationError
+from activations.models import training
 from activations.models.cells import CELLS
 from activations.models.char_rnn import ModelConfig
 from activations.models.evaluation import evaluate
-from activations.models.training import TrainingConfig, hold_out, train
+from activations.models.initialising import INITIALISATIONS, initialise
+from activations.models.stabilising import read_with_penalty
+from activations.models.training import OPTIMIZERS, SCHEDULES, Moment, TrainingConfig, hold_out, train
 
 TEXT = Corpus.from_texts(["abcd" * 800])
 QUICK = TrainingConfig(epochs=3, n_lanes=4, n_steps=16, learning_rate=2e-2)
@@ -88,10 +93,166 @@ def test_a_loss_that_explodes_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"precision": "int8"}, {"epochs": 0}, {"learning_rate": 0.0}, {"dropout": 1.0}, {"n_lanes": 0}]
+    "wrong",
+    [
+        {"precision": "int8"},
+        {"optimizer": "sgd"},
+        {"schedule": "linear"},
+        {"initialisation": "zeros"},
+        {"device": "tpu"},
+        {"epochs": 0},
+        {"learning_rate": 0.0},
+        {"clip": 0.0},
+        {"decay": 1.5},
+        {"weight_decay": -1.0},
+        {"norm_stabiliser": -1.0},
+        {"patience": -1},
+        {"dropout": 1.0},
+        {"n_lanes": 0},
+    ],
 )
 def test_a_wrong_setting_is_named(wrong: dict[str, float]) -> None:
     with pytest.raises(ActivationError, match=next(iter(wrong)).replace("_", "[_ ]")):
         TrainingConfig(**wrong)  # type: ignore[arg-type]
     with pytest.raises(ActivationError, match="n_units is 0"):
         ModelConfig(n_units=0)
+
+
+class StoppedError(Exception):
+    """What a test stops a training with."""
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_a_training_that_was_interrupted_ends_as_an_unbroken_one(
+    cell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three times, anywhere, with dropout, whose draws go on where they were."""
+    monkeypatch.setattr(training, "_SECONDS_BETWEEN_SAVES", 0.0)
+    config = replace(QUICK, dropout=0.3)
+    shape = ModelConfig(cell=cell, n_units=8)
+    whole = train(*hold_out(TEXT, 0.1), shape, config)
+    state = tmp_path / "state.pt"
+    for stop in (7, 46, 100):
+
+        def interrupt(done: int, total: int, note: str, stop: int = stop) -> None:
+            if done == stop:
+                raise StoppedError
+
+        with pytest.raises(StoppedError):
+            train(*hold_out(TEXT, 0.1), shape, config, state=state, progress=interrupt)
+        assert state.exists()
+    again = train(*hold_out(TEXT, 0.1), shape, config, state=state)
+    assert not state.exists()
+    assert (again.losses, again.held_out, again.rows) == (whole.losses, whole.held_out, whole.rows)
+    for name, weight in whole.model.state_dict().items():
+        torch.testing.assert_close(weight, again.model.state_dict()[name], rtol=0, atol=0)
+
+
+def test_a_state_of_another_training_or_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    state, shape = tmp_path / "state.pt", ModelConfig(n_units=4)
+    parts = hold_out(TEXT, 0.1)
+
+    def interrupt(moment: Moment) -> None:
+        if moment.update > 100:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train(*parts, shape, QUICK, state=state, watch=interrupt)
+    with pytest.raises(ActivationError, match="another n units, learning rate"):
+        train(*parts, ModelConfig(n_units=5), replace(QUICK, learning_rate=1e-3), state=state)
+    with pytest.raises(ActivationError, match="another text"):
+        train(Corpus.from_texts(["abcd" * 700]), parts[1], shape, QUICK, state=state)
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(ActivationError, match="is damaged; delete it"):
+        train(*parts, shape, QUICK, state=state)
+    torch.save({"format": "something else", "format_version": 1}, state)
+    with pytest.raises(ActivationError, match="not what an interrupted"):
+        train(*parts, shape, QUICK, state=state)
+
+
+def test_what_is_shown_while_a_model_learns() -> None:
+    shown: list[tuple[int, float | None, bool]] = []
+
+    def look(moment: Moment) -> None:
+        assert not moment.model.training
+        shown.append((moment.update, moment.rows[-1].held_out if moment.rows else None, moment.is_best))
+
+    config = replace(QUICK, epochs=2)
+    result = train(*hold_out(TEXT, 0.1), ModelConfig(n_units=8), config, at=lambda n: n in (3, 50), watch=look)
+    per_epoch = -(-(2880 // 4 - 1) // 16)
+    assert [update for update, *_ in shown] == [0, 3, per_epoch, 50, 2 * per_epoch]
+    assert [held_out for _, held_out, _ in shown[2::2]] == [each.nats_per_char for each in result.held_out]
+    assert [best for *_, best in shown] == [False, False, True, False, True]
+    assert result.rows[-1].epoch == 2
+    sizes = [later - earlier for earlier, later in pairwise([0, *(row.update for row in result.rows)])]
+    mean = sum(row.loss * n for row, n in zip(result.rows, sizes, strict=True)) / sum(sizes)
+    assert mean == pytest.approx(sum(result.losses) / 2)
+
+
+def test_patience_ends_a_training_that_gets_no_better() -> None:
+    other = Corpus.from_texts(["dcba" * 90])  # gets ever worse
+    result = train(TEXT, other, ModelConfig(n_units=16), replace(QUICK, epochs=50, patience=2))
+    losses = [each.nats_per_char for each in result.held_out]
+    assert 2 < len(losses) == losses.index(min(losses)) + 3 < 50
+    assert evaluate(result.model, other) == result.best
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_every_optimizer_and_schedule_learns(optimizer: str, schedule: str) -> None:
+    config = replace(QUICK, epochs=4, optimizer=optimizer, schedule=schedule, weight_decay=0.01)
+    result = train(*hold_out(TEXT, 0.1), ModelConfig(n_layers=1, n_units=16), config)
+    assert result.best.nats_per_char < 0.3
+
+
+def test_recurrent_matrices_begin_as_the_papers_say() -> None:
+    for how in ("identity", "positive_definite"):
+        model = random_model("abcdefgh", n_units=40, cell="rnn_relu")
+        initialise(model, how)
+        for layer in range(model.config.n_layers):
+            matrix = getattr(model.rnn, f"weight_hh_l{layer}")
+            assert not getattr(model.rnn, f"bias_hh_l{layer}").any()
+            if how == "identity":
+                torch.testing.assert_close(matrix, torch.eye(40), rtol=0, atol=0)
+                continue
+            torch.testing.assert_close(matrix, matrix.T)
+            values = torch.linalg.eigvalsh(matrix)
+            assert float(values[0].detach()) > 0
+            assert float(values[-1].detach()) == pytest.approx(1, abs=1e-5)
+    with pytest.raises(ActivationError, match="is for the cell rnn_relu, not lstm"):
+        initialise(random_model("abc"), "identity")
+
+
+@pytest.mark.parametrize("initialisation", INITIALISATIONS)
+def test_simple_networks_with_a_relu_learn_from_every_beginning(initialisation: str) -> None:
+    config = replace(QUICK, epochs=12, learning_rate=4e-3, initialisation=initialisation, norm_stabiliser=0.1)
+    shape = ModelConfig(cell="rnn_relu", n_layers=1, n_units=24)
+    assert train(*hold_out(TEXT, 0.1), shape, config).best.nats_per_char < 0.1
+
+
+@pytest.mark.parametrize("cell", list(CELLS))
+def test_the_norm_stabiliser_is_as_defined(cell: str) -> None:
+    """Beside the cells' own equations, one step after another; and the logits are those without it."""
+    text = "abcdefgh" * 5
+    model = random_model(text, n_units=6, cell=cell)
+    ids = torch.from_numpy(model.vocabulary.encode(Corpus.from_texts([text]))).reshape(20, 2)
+    for state in (None, model(ids[:4])[1]):
+        logits, after, penalty = read_with_penalty(model, ids, state)
+        expected, expected_after = model(ids, state)
+        torch.testing.assert_close(logits, expected)
+        for one, other in zip(after, expected_after, strict=True):
+            torch.testing.assert_close(one, other)
+        total, own = 0.0, state
+        norms = torch.zeros(2, 2) if state is None else state[0].norm(dim=-1)
+        for step in ids:
+            _, own = model(step[None], own)
+            new = own[0].norm(dim=-1)
+            total += float(((new - norms) ** 2).mean(dim=1).sum().detach())
+            norms = new
+        assert float(penalty.detach()) == pytest.approx(total / len(ids), rel=1e-4)
+
+
+def test_a_text_of_one_character_is_refused() -> None:
+    same = Corpus.from_texts(["a" * 500])
+    with pytest.raises(ActivationError, match="no other character than 'a'"):
+        train(same, same)

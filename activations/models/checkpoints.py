@@ -101,6 +101,15 @@ def load_model(path: Path | str) -> CharRNN:
     return model.eval()
 
 
+def training_record(path: Path | str) -> dict[str, str | int | float]:
+    """What a checkpoint says of the training of its model.
+
+    Raises:
+        ActivationError: See `load_model`.
+    """
+    return dict(_read(Path(path)).get("training") or {})
+
+
 def model_sha256(model: CharRNN) -> str:
     """Hash of a model's configuration, vocabulary and weights, in hexadecimal."""
     digest = hashlib.sha256(repr((model.config, model.vocabulary)).encode("utf-8", "surrogatepass"))

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from activations.corpus import Corpus
 from activations.models.char_rnn import CharRNN
@@ -29,7 +32,56 @@ class Evaluation:
         return f"{self.nats_per_char:.3f} nats per character, {self.accuracy:.1%} of {self.n_chars:,} predicted right"
 
 
+class Losses(NamedTuple):
+    """What a model makes of each character but the first of each document.
+
+    Attributes:
+        nats: (n_predicted,) float32, the negative log probability of the true character.
+        right: (n_predicted,) bool, whether the true character was the most probable one.
+    """
+
+    nats: NDArray[np.float32]
+    right: NDArray[np.bool_]
+
+
 @torch.inference_mode()
+def losses(
+    model: CharRNN,
+    corpus: Corpus,
+    *,
+    replace_unknown: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Losses:
+    """How well a model predicts each character of a text.
+
+    Args:
+        model: In the mode it is in; `eval()` switches dropout off.
+        corpus: What to predict, each document from a zero state.
+        replace_unknown: See `Vocabulary.encode`.
+        progress: Called with the characters done and their number.
+
+    Returns:
+        The documents one after another, each without its first character.
+
+    Raises:
+        ActivationError: If the text has characters that the model does not know.
+    """
+    ids = torch.from_numpy(model.vocabulary.encode(corpus, replace_unknown=replace_unknown))
+    device = model.readout.weight.device
+    nats, right = [], []
+    for document in corpus.documents:
+        state = None
+        for start in range(document.start, document.stop - 1, _STRETCH):
+            stop = min(start + _STRETCH, document.stop - 1)
+            logits, state = model(ids[start:stop, None].to(device), state)
+            target = ids[start + 1 : stop + 1].to(device)
+            loss = torch.nn.functional.cross_entropy(logits[:, 0].float(), target, reduction="none")
+            nats.append(loss.cpu().numpy())
+            right.append((logits[:, 0].argmax(-1) == target).cpu().numpy())
+            progress(stop + 1, len(corpus))
+    return Losses(np.concatenate(nats), np.concatenate(right))
+
+
 def evaluate(
     model: CharRNN,
     corpus: Corpus,
@@ -40,25 +92,13 @@ def evaluate(
     """Loss and accuracy of a model on a text.
 
     Args:
-        model: In the mode it is in; `eval()` switches dropout off.
-        corpus: What to predict, each document from a zero state.
-        replace_unknown: See `Vocabulary.encode`.
+        model: See `losses`, as for all that follows.
+        corpus: What to predict.
+        replace_unknown: Whether unknown characters may be replaced.
         progress: Called with the characters done and their number.
 
     Raises:
         ActivationError: If the text has characters that the model does not know.
     """
-    ids = torch.from_numpy(model.vocabulary.encode(corpus, replace_unknown=replace_unknown))
-    device = model.readout.weight.device
-    loss, correct, n_chars = 0.0, 0, 0
-    for document in corpus.documents:
-        state = None
-        for start in range(document.start, document.stop - 1, _STRETCH):
-            stop = min(start + _STRETCH, document.stop - 1)
-            logits, state = model(ids[start:stop, None].to(device), state)
-            target = ids[start + 1 : stop + 1].to(device)
-            loss += torch.nn.functional.cross_entropy(logits[:, 0].float(), target, reduction="sum").item()
-            correct += int((logits[:, 0].argmax(-1) == target).sum())
-            n_chars += stop - start
-            progress(stop + 1, len(corpus))
-    return Evaluation(nats_per_char=loss / n_chars, accuracy=correct / n_chars, n_chars=n_chars)
+    nats, right = losses(model, corpus, replace_unknown=replace_unknown, progress=progress)
+    return Evaluation(nats_per_char=float(nats.mean(dtype=np.float64)), accuracy=float(right.mean()), n_chars=len(nats))

@@ -1,16 +1,113 @@
-"""Texts that a model writes itself."""
+"""Texts that a model writes itself, and how much of them is new."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
-from activations.corpus import Corpus
+from activations.corpus import text_to_codes
 from activations.errors import ActivationError
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
+from activations.vocab import Vocabulary
 
 
-@torch.inference_mode()
+class Guess(NamedTuple):
+    """A character that a model thought might come next.
+
+    Attributes:
+        character: Which.
+        probability: By the model itself, at temperature 1.
+    """
+
+    character: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Written:
+    """One more character of every text, and what the model had expected there.
+
+    Attributes:
+        ids: (n_texts,) int64 what was written.
+        logits: (n_texts, n_characters) of the model, before temperature and `top_k`.
+        vocabulary: Of the model.
+    """
+
+    ids: Tensor
+    logits: Tensor
+    vocabulary: Vocabulary
+
+    @property
+    def characters(self) -> str:
+        """What was written: one character of each text."""
+        return "".join(self.vocabulary.characters[place] for place in self.ids.tolist())
+
+    def guesses(self, n: int = 5) -> list[list[Guess]]:
+        """The `n` most probable characters for each text, the most probable first; fewer if the model knows fewer."""
+        best = torch.softmax(self.logits, dim=1).topk(min(n, len(self.vocabulary)))
+        known = self.vocabulary.characters
+        return [
+            [Guess(known[place], probability) for place, probability in zip(*pair, strict=True)]
+            for pair in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        ]
+
+
+def write(
+    model: CharRNN | CharModel,
+    n_texts: int = 1,
+    *,
+    prompt: str,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    seed: int = 0,
+) -> Iterator[Written]:
+    """Let a model go on from a prompt, character by character and without end.
+
+    Args:
+        model: One of ours. It is not to be changed while it writes.
+        n_texts: How many texts it writes side by side, each from the state that it begins with.
+        prompt: What it reads first.
+        temperature: By which the logits are divided before a character is drawn; 0 takes the most probable one.
+        top_k: Draw only among so many of the most probable characters; None: among all.
+        seed: Of the draws.
+
+    Returns:
+        The characters behind the prompt, one of every text at a time.
+
+    Raises:
+        ActivationError: If a number is out of range, or the model does not know a character of the prompt.
+    """
+    if not isinstance(model, CharRNN):
+        raise ActivationError("only models that this program trained or imported can write texts")
+    _check_number("texts", n_texts)
+    if not 0 <= temperature < float("inf"):
+        raise ActivationError(f"the temperature is {temperature}; it is 0 or a number above 0")
+    if top_k is not None and top_k < 1:
+        raise ActivationError(f"top_k is {top_k}; a character is drawn among 1 or more")
+    if not 0 <= seed < 1 << 63:
+        raise ActivationError(f"the seed is {seed}; it must be a whole number from 0 up to 2^63")
+    if not prompt:
+        raise ActivationError("the prompt is empty; a model needs a character to go on from")
+    ids = torch.from_numpy(model.vocabulary.look_up(text_to_codes(prompt)))
+    if (ids < 0).any():
+        raise ActivationError(f"the model does not know {prompt[int((ids < 0).nonzero()[0])]!r}; use another prompt")
+    return _write(model, ids[:, None].expand(-1, n_texts), temperature, top_k, torch.Generator().manual_seed(seed))
+
+
 def write_texts(
-    model: CharRNN | CharModel, n_texts: int, n_chars: int, *, prompt: str, temperature: float = 1.0, seed: int = 0
+    model: CharRNN | CharModel,
+    n_texts: int,
+    n_chars: int,
+    *,
+    prompt: str,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    seed: int = 0,
 ) -> list[str]:
     """Let a model go on from a prompt, several times, each from the state that it begins with.
 
@@ -20,6 +117,7 @@ def write_texts(
         n_chars: That it writes of each, beside the prompt.
         prompt: What it reads first.
         temperature: By which the logits are divided before a character is drawn; 0 takes the most probable one.
+        top_k: Draw only among so many of the most probable characters; None: among all.
         seed: Of the draws.
 
     Returns:
@@ -28,27 +126,132 @@ def write_texts(
     Raises:
         ActivationError: If a number is out of range, or the model does not know a character of the prompt.
     """
-    if not isinstance(model, CharRNN):
-        raise ActivationError("only models that this program trained or imported can write texts")
-    for name, number in (("texts", n_texts), ("characters", n_chars)):
-        if number < 1:
-            raise ActivationError(f"{number} {name} cannot be written; ask for 1 or more")
-    if not 0 <= temperature < float("inf"):
-        raise ActivationError(f"the temperature is {temperature}; it is 0 or a number above 0")
-    if not prompt:
-        raise ActivationError("the prompt is empty; a model needs a character to go on from")
-    ids = torch.from_numpy(model.vocabulary.look_up(Corpus.from_texts([prompt * 2]).codes[: len(prompt)]))
-    if (ids < 0).any():
-        raise ActivationError(f"the model does not know {prompt[int((ids < 0).nonzero()[0])]!r}; use another prompt")
-    generator = torch.Generator().manual_seed(seed)
-    logits, state = model(ids[:, None].expand(-1, n_texts))
-    written = torch.empty(n_chars, n_texts, dtype=torch.int64)
-    for step in range(n_chars):
-        if temperature == 0:
-            written[step] = logits[-1].argmax(dim=1)
-        else:
-            chances = torch.softmax(logits[-1].double() / temperature, dim=1)
-            written[step] = torch.multinomial(chances, 1, generator=generator)[:, 0]
-        logits, state = model(written[step][None], state)
-    characters = model.vocabulary.characters
-    return [prompt + "".join(characters[place] for place in text) for text in written.T.tolist()]
+    steps = write(model, n_texts, prompt=prompt, temperature=temperature, top_k=top_k, seed=seed)
+    _check_number("characters", n_chars)
+    rows = [step.characters for step in islice(steps, n_chars)]
+    return [prompt + "".join(text) for text in zip(*rows, strict=True)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Novelty:
+    """How much of what was written is not in a text that is known.
+
+    Attributes:
+        n_lines: Lines that were written from their beginning to their end, without blank ones.
+        n_new_lines: Those among them that are no line of the known text.
+        n_words: Words that were written from their beginning to their end.
+        n_new_words: Those among them that are no word of the known text.
+    """
+
+    n_lines: int
+    n_new_lines: int
+    n_words: int
+    n_new_words: int
+
+    def __str__(self) -> str:
+        return "; ".join(
+            f"{kind}: " + (f"{100 * n_new / n:.0f} % of {n:,} are new" if n else "none was written whole")
+            for kind, n, n_new in (
+                ("lines", self.n_lines, self.n_new_lines),
+                ("words", self.n_words, self.n_new_words),
+            )
+        )
+
+
+def novelty(texts: Sequence[str], known: Iterable[str], *, prompt: str = "") -> Novelty:
+    r"""How many lines and words of written texts do not occur in known ones.
+
+    A line or word that the prompt begins does not count, nor does one that the end of the text cuts off. Every
+    occurrence counts. Words are `\w+`, upper and lower case being different.
+
+    Args:
+        texts: What was written, each with the prompt in front.
+        known: Such as the text that the model learned from; read once, in turn.
+        prompt: What each of `texts` begins with.
+
+    >>> print(novelty(["Anna\nBob\nBobby\nCa"], ["Bob\nCarl\n"], prompt="A"))
+    lines: 50 % of 2 are new; words: 50 % of 2 are new
+    """
+    first = prompt.count("\n") + (bool(prompt) and not prompt.endswith("\n"))
+    lines = [line for text in texts for line in text.split("\n")[first:-1] if line.strip()]
+    words = [
+        word[0]
+        for text in texts
+        for word in re.finditer(r"\w+", text)
+        if word.start() >= len(prompt) and word.end() < len(text)
+    ]
+    new_lines, new_words = set(lines), set(words)
+    for text in known:
+        new_lines.difference_update(text.split("\n"))
+        new_words.difference_update(word[0] for word in re.finditer(r"\w+", text))
+    return Novelty(
+        n_lines=len(lines),
+        n_new_lines=sum(line in new_lines for line in lines),
+        n_words=len(words),
+        n_new_words=sum(word in new_words for word in words),
+    )
+
+
+@torch.inference_mode()
+def _write(
+    model: CharRNN, prompt: Tensor, temperature: float, top_k: int | None, generator: torch.Generator
+) -> Iterator[Written]:
+    """`write`, once its arguments are checked; the prompt is (n_chars, n_texts) ids."""
+    reader = _Reader(model, prompt.shape[1])
+    for ids in prompt[:-1]:
+        reader.read(ids)
+    ids = prompt[-1]
+    while True:
+        logits = reader.read(ids)
+        ids = _draw(logits, temperature, top_k, generator)
+        yield Written(ids, logits, model.vocabulary)
+
+
+def _draw(logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator) -> Tensor:
+    """(n_texts,) characters, by their (n_texts, n_characters) logits."""
+    if temperature == 0 or top_k == 1:
+        return logits.argmax(dim=1)
+    if top_k is not None and top_k < logits.shape[1]:
+        best = logits.topk(top_k)
+        logits = torch.full_like(logits, -torch.inf).scatter_(1, best.indices, best.values)
+    above = logits.double() - logits.amax(dim=1, keepdim=True)  # at most 0, which no temperature makes infinite
+    return torch.multinomial(torch.softmax(above / temperature, dim=1), 1, generator=generator)[:, 0]
+
+
+class _Reader:
+    """Texts that a model reads one character at a time, by the equations of its cells.
+
+    PyTorch's fused layers are made for many characters at once: for one, they take about ten times as long.
+    """
+
+    def __init__(self, model: CharRNN, n_texts: int) -> None:
+        cell, n_units, layers = model.cell, model.config.n_units, range(model.config.n_layers)
+        self._step = cell.step
+        self._table = model.input_table()
+        self._inputs = [(weight.contiguous(), bias) for weight, bias in map(model.input_weights, layers[1:])]
+        self._recurrent = [model.recurrent(layer) for layer in layers]
+        self._readout = model.readout.weight.t().contiguous(), model.readout.bias
+        self._gates = [self._table.new_empty(n_texts, self._table.shape[1]) for _ in layers]
+        states, *results = (
+            [{signal: self._table.new_zeros(n_texts, n_units) for signal in cell.state} for _ in layers]
+            for _ in range(3)  # a step must not write where it still reads: two results take turns
+        )
+        self._states = states
+        self._views = cycle([[cell.views(self._gates[n], result[n]) for n in layers] for result in results])
+
+    def read(self, ids: Tensor) -> Tensor:
+        """Read a character of every text, (n_texts,); the (n_texts, n_characters) logits of the next."""
+        torch.index_select(self._table, 0, ids, out=self._gates[0])
+        views = next(self._views)
+        for layer, (state, recurrent) in enumerate(zip(self._states, self._recurrent, strict=True)):
+            if layer > 0:
+                weight, bias = self._inputs[layer - 1]
+                torch.addmm(bias, self._states[layer - 1]["hidden"], weight, out=self._gates[layer])
+            self._step(views[layer], state, recurrent)
+        weight, bias = self._readout
+        return torch.addmm(bias, self._states[-1]["hidden"], weight)
+
+
+def _check_number(name: str, number: int) -> None:
+    if number < 1:
+        raise ActivationError(f"{number} {name} cannot be written; ask for 1 or more")

@@ -1,8 +1,11 @@
 """Training a character language model by truncated back-propagation through time."""
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,11 +16,20 @@ from activations.corpus import Corpus, Document
 from activations.errors import ActivationError
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.evaluation import Evaluation, evaluate
+from activations.models.initialising import INITIALISATIONS, initialise
+from activations.models.stabilising import read_with_penalty
+from activations.models.training_state import load_state, save_state
 from activations.vocab import Vocabulary
 
 PRECISIONS = ("float32", "bf16")
+OPTIMIZERS = ("adam", "adamw", "rmsprop")
+SCHEDULES = ("cosine", "exponential", "constant")
+DEVICES = ("auto", "cpu", "cuda")
 _WARM_UP_STEPS = 100
 _LAST_RATE = 0.01
+_ROWS_OF_EPOCH = 20
+_SECONDS_BETWEEN_SAVES = 60.0
+_CHUNK = 1 << 20  # characters that are turned into ids at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,34 +40,104 @@ class TrainingConfig:
         epochs: Passes over the training text.
         n_lanes: Pieces of the text that are read side by side: the batch.
         n_steps: Characters through which the gradient flows back.
-        learning_rate: Of Adam at its height; it rises over the first 100 updates and falls along a cosine.
+        optimizer: One of `OPTIMIZERS`.
+        learning_rate: At its height; it rises over the first 100 updates.
+        schedule: How the learning rate falls: along a `cosine`, by a factor after each epoch (`exponential`), or not at
+            all (`constant`).
+        decay: That factor.
+        weight_decay: Of AdamW.
+        clip: The largest norm of the gradient; what is larger is made so short.
+        patience: Epochs in which the held-out loss does not fall, after which training ends; 0 is never.
         dropout: Share of activations dropped between layers and before the read-out, in [0, 1).
+        initialisation: One of `initialising.INITIALISATIONS`.
+        norm_stabiliser: What the penalty on changing norms of hidden states weighs; see `stabilising.norm_penalty`.
         min_count: Characters that occur less often share one replacement.
         precision: `float32`, or `bf16` for matrix products in half the time where the processor has them.
+        device: `cpu`, `cuda`, or `auto`: a GPU if there is one.
         seed: Same seed, same machine: same model.
     """
 
     epochs: int = 10
     n_lanes: int = 32
     n_steps: int = 64
+    optimizer: str = "adam"
     learning_rate: float = 8e-3
+    schedule: str = "cosine"
+    decay: float = 0.97
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    patience: int = 0
     dropout: float = 0.0
+    initialisation: str = "default"
+    norm_stabiliser: float = 0.0
     min_count: int = 1
     precision: str = "float32"
+    device: str = "cpu"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise ActivationError(f"the precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
+        for name, known in (
+            ("precision", PRECISIONS),
+            ("optimizer", OPTIMIZERS),
+            ("schedule", SCHEDULES),
+            ("initialisation", INITIALISATIONS),
+            ("device", DEVICES),
+        ):
+            if getattr(self, name) not in known:
+                raise ActivationError(f"the {name} is {getattr(self, name)!r}; choose one of {', '.join(known)}")
         for name in ("epochs", "n_lanes", "n_steps", "min_count"):
             if getattr(self, name) < 1:
                 raise ActivationError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if not 0 < self.learning_rate < math.inf:
-            raise ActivationError(f"the learning rate is {self.learning_rate}; it must be above 0")
+        for name in ("learning_rate", "clip"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ActivationError(f"the {name.replace('_', ' ')} is {getattr(self, name)}; it must be above 0")
+        for name in ("weight_decay", "norm_stabiliser", "patience"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ActivationError(f"the {name.replace('_', ' ')} is {getattr(self, name)}; it must be 0 or above")
+        if not 0 < self.decay <= 1:
+            raise ActivationError(f"the decay is {self.decay}; it must be above 0, and at most 1")
         if not 0 <= self.seed < 1 << 63:
             raise ActivationError(f"the seed is {self.seed}; it must be a whole number from 0 up to 2^63")
         if not 0 <= self.dropout < 1:
             raise ActivationError(f"the dropout is {self.dropout}; it must be from 0 up to, but not, 1")
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ActivationError("the device is cuda, but there is no GPU here that PyTorch can use; leave it out")
+
+    def settled(self) -> "TrainingConfig":
+        """With a device for `auto`."""
+        return replace(self, device="cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self
+
+
+class Row(NamedTuple):
+    """How far the training was at some time.
+
+    Attributes:
+        update: Steps of the optimiser so far.
+        epoch: Passes over the text so far, with a fraction.
+        loss: Mean over the characters since the row before, in nats.
+        held_out: Loss on the held-out text, in nats per character; None within an epoch.
+    """
+
+    update: int
+    epoch: float
+    loss: float
+    held_out: float | None
+
+
+class Moment(NamedTuple):
+    """What there is to look at while a model is trained.
+
+    Attributes:
+        model: As it is now, in evaluation mode.
+        update: Steps of the optimiser so far.
+        rows: How it went so far.
+        is_best: Whether the held-out text has just been predicted better than ever before.
+    """
+
+    model: CharRNN
+    update: int
+    rows: Sequence[Row]
+    is_best: bool
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -67,12 +149,14 @@ class Training:
         losses: (n_epochs,) mean training loss, in nats per character.
         held_out: (n_epochs,) what the model made of the held-out text after each epoch.
         config: How it was trained.
+        rows: The same in finer steps.
     """
 
     model: CharRNN
     losses: tuple[float, ...]
     held_out: tuple[Evaluation, ...]
     config: TrainingConfig
+    rows: tuple[Row, ...] = ()
 
     @property
     def best(self) -> Evaluation:
@@ -102,15 +186,7 @@ def hold_out(corpus: Corpus, share: float) -> tuple[Corpus, Corpus]:
     """
     if not 0 < share < 1:
         raise ActivationError(f"the held-out share is {share}; it must lie between 0 and 1")
-    border = round(len(corpus) * (1 - share))
-    before = [(d.name, corpus.text(d.start, min(d.stop, border))) for d in corpus.documents if d.start < border]
-    after = [(d.name, corpus.text(max(d.start, border), d.stop)) for d in corpus.documents if d.stop > border]
-    parts = [[(name, text) for name, text in part if len(text) > 1] for part in (before, after)]
-    if not all(parts):
-        raise ActivationError(
-            f"the text has only {len(corpus):,} characters, too few to hold out {share:.0%} of them; use a longer one"
-        )
-    training, held_out = (Corpus.from_texts([t for _, t in part], [n for n, _ in part]) for part in parts)
+    training, held_out = corpus.cut([1 - share, share])
     return training, held_out
 
 
@@ -120,9 +196,13 @@ def train(
     model: ModelConfig | None = None,
     config: TrainingConfig | None = None,
     *,
+    vocabulary: Vocabulary | None = None,
+    state: Path | None = None,
+    at: Callable[[int], bool] = lambda update: False,
+    watch: Callable[[Moment], None] = lambda moment: None,
     progress: Callable[[int, int, str], None] = lambda done, total, note: None,
 ) -> Training:
-    """Train a model from scratch.
+    """Train a model from scratch, or go on with a training that was interrupted.
 
     The text is cut into lanes that are read side by side; the state is carried from one stretch of a lane to
     the next, so that the model can learn to remember longer than the gradient flows. Each epoch starts at
@@ -133,107 +213,244 @@ def train(
         held_out: What to be judged by.
         model: The shape of the model; None is the default shape.
         config: How to train it; None is the default.
+        vocabulary: The characters to know; None is all of both texts, but for rare ones.
+        state: A file where everything is kept that is needed to go on after an interruption, every minute and after
+            each epoch. If it is there, and of the same texts and settings, training goes on from it, to the result that
+            it would have had. It is deleted in the end.
+        at: The updates after which `watch` is called, besides the first, and the end of each epoch.
+        watch: Called with what there is to see.
         progress: Called with the updates done, their number, and the losses so far in words.
 
     Raises:
-        ActivationError: If the text is too short for the lanes, or the loss is no longer a number.
+        ActivationError: If the text is too short for the lanes, the loss is no longer a number, or the state is of
+            another training.
     """
-    config = config or TrainingConfig()
-    with torch.random.fork_rng(devices=[]):
+    config = (config or TrainingConfig()).settled()
+    devices = [torch.cuda.current_device()] if config.device == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
         torch.manual_seed(config.seed)
-        return _train(corpus, held_out, model or ModelConfig(), config, progress)
+        trainer = _Trainer(corpus, held_out, model or ModelConfig(), config, vocabulary, state)
+        return trainer.run(at, watch, progress)
 
 
-def _train(
-    corpus: Corpus,
-    held_out: Corpus,
-    model: ModelConfig,
-    config: TrainingConfig,
-    progress: Callable[[int, int, str], None],
-) -> Training:
-    rng = np.random.default_rng(config.seed)
-    order = [corpus.documents[n] for n in rng.permutation(len(corpus.documents))]
-    vocabulary = Vocabulary.of((corpus.text(), held_out.text()), min_count=config.min_count)
-    ids = _join(vocabulary.encode(corpus, replace_unknown=True), order)
-    net = CharRNN(model, vocabulary, dropout=config.dropout)
-    optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
-    stretches = _stretches(ids, config)
-    n_updates = config.epochs * len(stretches)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, n_updates))
+class _Trainer:
+    """A training, and everything that it is at."""
 
-    losses: list[float] = []
-    evaluations: list[Evaluation] = []
-    best = {name: weight.clone() for name, weight in net.state_dict().items()}
-    note = "first epoch"
-    for _ in range(config.epochs):
-        lanes = _cut(np.roll(ids, int(rng.integers(len(ids)))), config)
-        total = 0.0
-        state = None
-        net.train()
-        for start, stop in stretches:
-            loss, state = _update(net, optimizer, lanes[start : stop + 1], state, config)
-            schedule.step()
-            total += loss
-            progress(schedule.last_epoch, n_updates, note)
-        if not math.isfinite(total):
+    def __init__(
+        self,
+        corpus: Corpus,
+        held_out: Corpus,
+        shape: ModelConfig,
+        config: TrainingConfig,
+        vocabulary: Vocabulary | None,
+        path: Path | None,
+    ) -> None:
+        self._config, self._held_out, self._path = config, held_out, path
+        vocabulary = vocabulary or Vocabulary.of_corpora((corpus, held_out), min_count=config.min_count)
+        if len(vocabulary) < 2:
             raise ActivationError(
-                f"the loss is no longer a number; train with a learning rate below {config.learning_rate}"
+                f"the text has no other character than {vocabulary.characters!r}, so that there is nothing to predict"
             )
-        losses.append(total / len(stretches))
-        evaluations.append(evaluate(net.eval(), held_out, replace_unknown=True))
-        if evaluations[-1].nats_per_char <= min(e.nats_per_char for e in evaluations):
-            best = {name: weight.clone() for name, weight in net.state_dict().items()}
-        note = f"loss {losses[-1]:.3f}, held-out {evaluations[-1].nats_per_char:.3f}"
-    net.load_state_dict(best)
-    net.trained = True
-    return Training(model=net.eval(), losses=tuple(losses), held_out=tuple(evaluations), config=config)
+        order = np.random.default_rng(config.seed).permutation(len(corpus.documents))
+        self._ids = _join(vocabulary, corpus, [corpus.documents[n] for n in order])
+        self._length = len(self._ids) // config.n_lanes
+        if self._length < 2:
+            raise ActivationError(
+                f"the training text has {len(self._ids):,} characters, too few for {config.n_lanes} lanes; "
+                "use a longer text or fewer lanes"
+            )
+        self._per_epoch = -(-(self._length - 1) // config.n_steps)
+        self._n_updates = config.epochs * self._per_epoch
+        self._net = CharRNN(shape, vocabulary, dropout=config.dropout)
+        initialise(self._net, config.initialisation)
+        self._net.to(config.device)
+        self._optimizer = _optimizer(self._net, config)
+        self._done = 0
+        self._carried: tuple[Tensor, ...] | None = None
+        self._sums = [0.0, 0.0]  # of the losses of the epoch so far, and of those since the last row
+        self._losses: list[float] = []
+        self._evaluations: list[Evaluation] = []
+        self._rows: list[Row] = []
+        self._best = self._weights()
+        self._key = {
+            **asdict(shape),
+            **asdict(config),
+            "characters": vocabulary.characters,
+            "text": corpus.sha256,
+            "held_out": held_out.sha256,
+        }
+        if path is not None and path.exists():
+            self._restore(load_state(path, self._key))
 
-
-def _update(
-    net: CharRNN,
-    optimizer: torch.optim.Optimizer,
-    characters: Tensor,
-    state: tuple[Tensor, ...] | None,
-    config: TrainingConfig,
-) -> tuple[float, tuple[Tensor, ...]]:
-    """One step of the optimiser on (n_steps + 1, n_lanes) characters; the loss, and the state to carry on."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
-        logits, after = net(characters[:-1], state)
-    loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), characters[1:].flatten())
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-    optimizer.step()
-    return loss.item(), tuple(part.detach() for part in after)
-
-
-def _join(ids: NDArray[np.int64], order: list[Document]) -> NDArray[np.int64]:
-    return np.concatenate([ids[document.start : document.stop] for document in order])
-
-
-def _cut(ids: NDArray[np.int64], config: TrainingConfig) -> Tensor:
-    """(lane_length, n_lanes) consecutive pieces of the text side by side."""
-    length = len(ids) // config.n_lanes
-    return torch.from_numpy(ids[: length * config.n_lanes].reshape(config.n_lanes, length).T.copy())
-
-
-def _stretches(ids: NDArray[np.int64], config: TrainingConfig) -> list[tuple[int, int]]:
-    """Where each update of an epoch starts and stops within the lanes."""
-    length = len(ids) // config.n_lanes
-    if length < 2:
-        raise ActivationError(
-            f"the training text has {len(ids):,} characters, too few for {config.n_lanes} lanes; "
-            "use a longer text or fewer lanes"
+    def run(
+        self,
+        at: Callable[[int], bool],
+        watch: Callable[[Moment], None],
+        progress: Callable[[int, int, str], None],
+    ) -> Training:
+        """Train to the end."""
+        config = self._config
+        began, done_before, saved = time.monotonic(), self._done, time.monotonic()
+        per_row = max(1, self._per_epoch // _ROWS_OF_EPOCH)
+        if self._done == 0:
+            self._show(watch, is_best=False)
+        while self._done < self._n_updates and not self._is_tired:
+            epoch, within = divmod(self._done, self._per_epoch)
+            if within == 0:
+                self._carried, self._sums[0] = None, 0.0
+            loss = self._update(epoch, within)
+            self._done += 1
+            self._sums = [each + loss for each in self._sums]
+            if (within + 1) % per_row == 0 or within + 1 == self._per_epoch:
+                loss_of_row = self._sums[1] / ((within + 1) % per_row or per_row)
+                self._rows.append(Row(self._done, self._done / self._per_epoch, loss_of_row, None))
+                self._sums[1] = 0.0
+            if within + 1 == self._per_epoch:
+                is_best = self._end_epoch()
+                self._show(watch, is_best=is_best)
+                self._save()
+            elif at(self._done):
+                self._show(watch, is_best=False)
+            if self._path is not None and time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
+                self._save()
+                saved = time.monotonic()
+            n_chars = (self._done - done_before) * config.n_lanes * config.n_steps
+            progress(self._done, self._n_updates, self._note(n_chars / (time.monotonic() - began)))
+        self._net.load_state_dict(self._best)
+        self._net.trained = True
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+        return Training(
+            model=self._net.cpu().eval(),
+            losses=tuple(self._losses),
+            held_out=tuple(self._evaluations),
+            config=config,
+            rows=tuple(self._rows),
         )
-    return list(_pieces(length - 1, config.n_steps))
+
+    def _update(self, epoch: int, within: int) -> float:
+        """One step of the optimiser; its loss in nats."""
+        config, net = self._config, self._net
+        characters = self._characters(epoch, within * config.n_steps)
+        for group in self._optimizer.param_groups:
+            group["lr"] = config.learning_rate * _rate(self._done, self._n_updates, epoch, config)
+        net.train()
+        with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bf16"):
+            if config.norm_stabiliser:
+                logits, after, penalty = read_with_penalty(net, characters[:-1], self._carried)
+            else:
+                (logits, after), penalty = net(characters[:-1], self._carried), None
+        loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), characters[1:].flatten())
+        self._optimizer.zero_grad()
+        (loss if penalty is None else loss + config.norm_stabiliser * penalty).backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
+        self._optimizer.step()
+        self._carried = tuple(part.detach() for part in after)
+        nats = loss.item()
+        if not math.isfinite(nats):
+            raise ActivationError(
+                f"the loss is no longer a number after {self._done:,} updates; train with a learning rate below "
+                f"{config.learning_rate:g}"
+            )
+        return nats
+
+    def _characters(self, epoch: int, start: int) -> Tensor:
+        """(n_steps + 1, n_lanes) characters from a place in the lanes on, which begin elsewhere in each epoch."""
+        n = len(self._ids)
+        first = int(np.random.default_rng([self._config.seed, epoch]).integers(n))
+        steps = np.arange(start, min(start + self._config.n_steps + 1, self._length))
+        places = first + steps[:, None] + self._length * np.arange(self._config.n_lanes)
+        return torch.from_numpy(self._ids[places % n].astype(np.int64)).to(self._config.device)
+
+    def _end_epoch(self) -> bool:
+        """Judge the model, and keep it if it is the best."""
+        self._losses.append(self._sums[0] / self._per_epoch)
+        found = evaluate(self._net.eval(), self._held_out, replace_unknown=True)
+        is_best = all(found.nats_per_char < each.nats_per_char for each in self._evaluations)
+        self._evaluations.append(found)
+        self._rows[-1] = self._rows[-1]._replace(held_out=found.nats_per_char)
+        if is_best:
+            self._best = self._weights()
+        return is_best
+
+    @property
+    def _is_tired(self) -> bool:
+        """Whether the held-out loss has not fallen for as long as the patience lasts."""
+        patience, found = self._config.patience, [each.nats_per_char for each in self._evaluations]
+        return patience > 0 and len(found) - 1 - int(np.argmin(found or [0.0])) >= patience
+
+    def _show(self, watch: Callable[[Moment], None], *, is_best: bool) -> None:
+        trained, self._net.trained = self._net.trained, self._done > 0
+        watch(Moment(self._net.eval(), self._done, self._rows, is_best))
+        self._net.trained = trained
+
+    def _note(self, chars_per_second: float) -> str:
+        last = self._rows[-1].loss if self._rows else math.nan
+        held_out = f", held-out {self._evaluations[-1].nats_per_char:.3f}" if self._evaluations else ""
+        return f"{last:.3f} nats ({last / math.log(2):.3f} bits){held_out}; {chars_per_second:,.0f} characters/s"
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: weight.detach().cpu().clone() for name, weight in self._net.state_dict().items()}
+
+    def _save(self) -> None:
+        if self._path is None:
+            return
+        save_state(
+            self._path,
+            self._key,
+            {
+                "done": self._done,
+                "weights": self._weights(),
+                "best": self._best,
+                "optimizer": self._optimizer.state_dict(),
+                "carried": self._carried,
+                "sums": self._sums,
+                "losses": self._losses,
+                "evaluations": [asdict(each) for each in self._evaluations],
+                "rows": [tuple(row) for row in self._rows],
+                "rng": torch.get_rng_state(),
+                "cuda_rng": torch.cuda.get_rng_state() if self._config.device == "cuda" else None,
+            },
+        )
+
+    def _restore(self, found: dict[str, Any]) -> None:
+        self._net.load_state_dict(found["weights"])
+        self._optimizer.load_state_dict(found["optimizer"])
+        self._best, self._done, self._sums = found["best"], found["done"], found["sums"]
+        if found["carried"] is not None:
+            self._carried = tuple(part.to(self._config.device) for part in found["carried"])
+        self._losses = found["losses"]
+        self._evaluations = [Evaluation(**each) for each in found["evaluations"]]
+        self._rows = [Row(*row) for row in found["rows"]]
+        torch.set_rng_state(found["rng"])
+        if found["cuda_rng"] is not None:
+            torch.cuda.set_rng_state(found["cuda_rng"])
 
 
-def _pieces(length: int, step: int) -> Iterator[tuple[int, int]]:
-    for start in range(0, length, step):
-        yield start, min(start + step, length)
+def _optimizer(net: CharRNN, config: TrainingConfig) -> torch.optim.Optimizer:
+    if config.optimizer == "rmsprop":
+        return torch.optim.RMSprop(net.parameters(), config.learning_rate, alpha=0.95)
+    decay = config.weight_decay if config.optimizer == "adamw" else 0.0
+    return torch.optim.AdamW(net.parameters(), config.learning_rate, betas=(0.9, 0.99), weight_decay=decay)
 
 
-def _rate(step: int, n_updates: int) -> float:
+def _join(vocabulary: Vocabulary, corpus: Corpus, order: Sequence[Document]) -> NDArray[np.unsignedinteger]:
+    """(n_chars,) ids of documents one after another, in as few bytes as there are characters for."""
+    ids = np.empty(len(corpus), np.min_scalar_type(len(vocabulary) - 1))
+    vocabulary.check(corpus, replace_unknown=True)
+    start = 0
+    for document in order:
+        for first in range(document.start, document.stop, _CHUNK):
+            own = vocabulary.look_up(corpus.codes[first : min(first + _CHUNK, document.stop)])
+            ids[start : start + len(own)] = own
+            start += len(own)
+    return ids
+
+
+def _rate(step: int, n_updates: int, epoch: int, config: TrainingConfig) -> float:
+    """The share of the learning rate that is used in an update."""
     rise = min(1.0, (step + 1) / min(_WARM_UP_STEPS, n_updates))
-    fall = 0.5 * (1 + math.cos(math.pi * min(step / n_updates, 1.0)))
-    return rise * (_LAST_RATE + (1 - _LAST_RATE) * fall)
+    if config.schedule == "cosine":
+        fall = 0.5 * (1 + math.cos(math.pi * min(step / n_updates, 1.0)))
+        return rise * (_LAST_RATE + (1 - _LAST_RATE) * fall)
+    return rise * (config.decay**epoch if config.schedule == "exponential" else 1.0)

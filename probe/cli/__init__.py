@@ -16,17 +16,20 @@ from probe import __version__
 from probe.cli.check import check
 from probe.cli.curve import curve
 from probe.cli.demo import demo
+from probe.cli.evaluate import evaluate
 from probe.cli.explain import explain
 from probe.cli.extract import extract
 from probe.cli.fit import fit
 from probe.cli.hypotheses import hypotheses
 from probe.cli.import_model import import_model
 from probe.cli.rank import rank
+from probe.cli.sample import sample
 from probe.cli.show import warn
+from probe.cli.sweep import sweep
 from probe.cli.train import train
 
 _INTERRUPTED = 130  # the exit status that typer makes of Ctrl-C
-COMMANDS = (demo, train, import_model, extract, check, hypotheses, rank, explain, fit, curve)
+COMMANDS = (demo, train, sample, evaluate, sweep, import_model, extract, check, hypotheses, rank, explain, fit, curve)
 
 app = typer.Typer(name="probe", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 

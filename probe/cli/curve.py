@@ -1,5 +1,7 @@
 """`probe curve`."""
 
+from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,21 +25,29 @@ from probe.cli.options import (
     TextOption,
 )
 from probe.cli.show import Cell, progress, say, show_rows, warn
-from probe.cli.sources import ask_several, open_sources
+from probe.cli.sources import HowToRead, ask_several, open_sources, read_checkpoints
 
 if TYPE_CHECKING:
+    from activations.blocks import Source
     from analyses.curves import Curve
 
 
 def curve(
     recordings: RecordingsArgument = None,
     hypotheses: HypothesesOption = None,
-    over: Annotated[str, Option(help="units, chars, lag, sites or penalty; see above.")] = "units",
+    over: Annotated[str, Option(help="units, chars, lag, sites, penalty or steps; see above.")] = "units",
     output: Annotated[
         Path | None, Option("--output", "-o", help="A picture: .png, .svg or .pdf.", show_default=False)
     ] = None,
     csv: Annotated[Path | None, Option(help="A table of the numbers: .csv.", show_default=False)] = None,
     most: Annotated[int, Option(min=1, help="Units at the end of a curve over units.")] = 64,
+    run: Annotated[
+        Path | None,
+        Option(
+            help="The folder of a training with checkpoints (probe train --checkpoint-every 2), for --over steps.",
+            show_default=False,
+        ),
+    ] = None,
     sites: SitesOption = None,
     penalty: PenaltyOption = None,
     folds: FoldsOption = None,
@@ -57,8 +67,11 @@ def curve(
     --over units: the best 1, 2, 4, … units together, chosen one by one on training stretches: one unit, or many?
     --over chars: the amount of training text. --over lag: the label of 50 characters ago up to 50 to come.
     --over sites: layer by layer and signal by signal. --over penalty: on the weights. All are judged on held-out
-    stretches; over chars, lag and penalty the probe sees the hidden state of the last layer, unless --sites names
-    others.
+    stretches; over chars, lag, penalty and steps the probe sees the hidden state of the last layer, unless --sites
+    names others.
+
+    --over steps, with --run and --text: the checkpoints of a training. When does the model come to know it, and when
+    does a single unit, the best one?
 
     Each has beside it what a probe of the last 20 characters of the text tells, without the model. Several hypotheses,
     or several recordings, are drawn into one picture.
@@ -69,8 +82,10 @@ def curve(
     from activations.blocks import select_sites
     from activations.files import check_output
     from analyses.curves import curve as make_curve
+    from analyses.curves import curves_over_steps
     from analyses.probe_results import Fitting
     from probe.plots import check_picture, figure_of, plot_curves, save_figure
+    from probe.tables import write_table
 
     if not hypotheses:
         raise BadParameter("name a hypothesis with --hypothesis")
@@ -82,20 +97,31 @@ def curve(
         check_output(output, *inputs)
     if csv is not None:
         check_output(csv, *inputs)
+    if (over == "steps") != (run is not None):
+        raise BadParameter("a curve over steps needs the folder of a training, and no other does: --over steps --run …")
     curves: list[tuple[str, Curve]] = []
     reasons: dict[str, str] = {}
     how = Fitting(penalty=penalty, folds=folds)
-    with open_sources(
-        recordings, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
-    ) as sources:
+    reading = HowToRead(encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown)
+    with ExitStack() as stack:
+        if run is not None:
+            steps = read_checkpoints(run, text, **reading)
+            first = next(steps)
+            sources: list[tuple[str, Source]] = [("", first[1])]
+        else:
+            sources = stack.enter_context(open_sources(recordings, model, text, **reading))
         for name, source in sources:
             chosen = None if sites is None else select_sites(source.sites, sites)
             with progress(f"a curve over {over}") as report:
                 asked, missing = ask_several(source, hypotheses, False, language, no_cache, lag)
                 reasons |= missing
+                if run is not None:
+                    found = curves_over_steps(chain([first], steps), asked, sites=chosen, how=how, progress=report)
+                    curves += [(name, each) for each in found.values()]
+                    continue
                 for each in asked:
-                    found = make_curve(source, each, over, sites=chosen, most=most, how=how, progress=report)
-                    curves.append((name, found))
+                    one = make_curve(source, each, over, sites=chosen, most=most, how=how, progress=report)
+                    curves.append((name, one))
     rows: list[dict[str, Cell]] = [
         {**({"model": name} if name else {}), **row} for name, each in curves for row in each.rows()
     ]
@@ -110,21 +136,9 @@ def curve(
     for note in dict.fromkeys(f"{row['hypothesis']}: {row['note']}" for row in rows if row["note"]):
         warn(note)
     if csv is not None:
-        _write(csv, rows)
+        write_table(csv, rows)
         say(f"{csv}: the numbers", quiet=as_json)
     if output is not None:
         named = {f"{each.hypothesis}, {name}" if name else each.hypothesis: each for name, each in curves}
         save_figure(figure_of(plot_curves(named)), output)
         say(f"{output}: the curve{'' if len(curves) == 1 else 's'} as a picture", quiet=as_json)
-
-
-def _write(path: Path, rows: list[dict[str, Cell]]) -> None:
-    from csv import DictWriter
-
-    from activations.files import replacing
-
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = DictWriter(file, keys)
-        writer.writeheader()
-        writer.writerows(rows)

@@ -21,6 +21,7 @@ from probe.cli.options import (
     ReplaceOption,
     SitesOption,
     WarmUpOption,
+    unescaped,
 )
 from probe.cli.show import Cell, progress, say, show_rows, warn
 from probe.cli.sources import Reading
@@ -126,6 +127,7 @@ def _written(reading: Reading, generate: str, prompt: str, temperature: float, s
     if sizes is None:
         raise ActivationError(f"{generate!r} is no number of texts and characters; write them such as 100x500")
     n_texts, n_chars = map(int, sizes.groups())
-    spelled = prompt.replace("\\n", "\n").replace("\\t", "\t")
     model = reading.load_model()
-    return Corpus.from_texts(write_texts(model, n_texts, n_chars, prompt=spelled, temperature=temperature, seed=seed))
+    return Corpus.from_texts(
+        write_texts(model, n_texts, n_chars, prompt=unescaped(prompt), temperature=temperature, seed=seed)
+    )

@@ -76,6 +76,9 @@ FoldsOption = Annotated[
         show_default=False,
     ),
 ]
+SplitOption = Annotated[
+    str, Option(help="Shares of training, validation and, after another comma, test, in percent: 90,5,5.")
+]
 LayerOption = Annotated[int | None, Option(help="Only this layer, from 0.", show_default=False)]
 JsonOption = Annotated[bool, Option("--json", help="Print JSON Lines, one object a row, instead of a table.")]
 EncodingOption = Annotated[str, Option(help="Encoding of the text files.")]
@@ -115,3 +118,8 @@ LanesOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+def unescaped(text: str) -> str:
+    r"""What is meant by a text in the shell: `\n` is a line's end, and `\t` a tab."""
+    return text.replace("\\n", "\n").replace("\\t", "\t")

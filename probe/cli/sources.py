@@ -197,3 +197,20 @@ def open_source(
         return
     with Recording(recording) as opened:
         yield opened
+
+
+def read_checkpoints(
+    run: Path, texts: list[Path] | None, **how: Unpack[HowToRead]
+) -> Iterator[tuple[int, "LiveActivations"]]:
+    """The checkpoints of a training in their order, each with the number of updates, reading texts."""
+    from activations.corpus import Corpus
+    from activations.errors import ActivationError
+
+    if not texts:
+        raise ActivationError("--run needs --text, too: the text that the checkpoints are to read")
+    found = sorted((run / "checkpoints").glob("*.pt"))
+    if not found:
+        raise ActivationError(f"there are no checkpoints in {run}; make some with `probe train --checkpoint-every 2`")
+    corpus = Corpus.read(*texts, encoding=how["encoding"], newlines=how["newlines"])
+    for path in found:
+        yield int(path.stem), Reading(model=path, texts=texts, **how).live(corpus)

@@ -5,38 +5,84 @@ from typing import Annotated
 
 from typer import Option
 
-from probe.cli.options import EncodingOption, JsonOption, NewlinesOption, TextsArgument
+from probe.cli.options import EncodingOption, JsonOption, NewlinesOption, SplitOption, TextsArgument
 from probe.cli.show import progress, say, show_rows
 
 
 def train(
     corpus: TextsArgument,
     output: Annotated[Path, Option("--output", "-o", help="Where the model goes.")] = Path("model.pt"),
-    cell: Annotated[str, Option(help="lstm, gru, rnn (tanh) or rnn_relu.")] = "lstm",
-    layers: Annotated[int, Option(help="Recurrent layers.")] = 2,
-    units: Annotated[int, Option(help="Units in each layer.")] = 128,
+    cell: Annotated[
+        str, Option(help="lstm, gru, rnn (tanh), rnn_relu, irnn or np_rnn (relu, from another beginning).")
+    ] = "lstm",
+    preset: Annotated[
+        str | None,
+        Option(
+            help="tiny: 1 layer of 64 units; small: 2 of 128; karpathy: 3 of 512.  "
+            "[default: tiny below 100,000 characters, else small]",
+            show_default=False,
+        ),
+    ] = None,
+    layers: Annotated[int | None, Option(help="Recurrent layers; by default by preset", show_default=False)] = None,
+    units: Annotated[int | None, Option(help="Units in each layer; by default by preset", show_default=False)] = None,
     embedding: Annotated[int, Option(help="Size of learned input vectors; 0: one-hot characters.")] = 0,
+    split: SplitOption = "95,5",
     held_out: Annotated[
         list[Path] | None,
-        Option(help="Text to judge the model by; may be repeated.  [default: the last part of the corpus]"),
+        Option(
+            help="Text to judge the model by, instead of a part of the corpus; may be repeated.", show_default=False
+        ),
     ] = None,
-    held_out_share: Annotated[float, Option(help="How much of the end of the corpus is held out otherwise.")] = 0.05,
-    epochs: Annotated[int, Option(help="Passes over the text.")] = 10,
-    lanes: Annotated[int, Option(help="Pieces of the text read side by side (the batch).")] = 32,
+    epochs: Annotated[
+        int | None,
+        Option(help="Passes over the text; by default as many as read 10 million characters", show_default=False),
+    ] = None,
+    lanes: Annotated[
+        int | None,
+        Option(help="Pieces of the text read side by side (the batch); by default 32, or fewer", show_default=False),
+    ] = None,
     steps: Annotated[int, Option(help="Characters through which the gradient flows back.")] = 64,
-    learning_rate: Annotated[float, Option(help="Of Adam, at its height.")] = 8e-3,
+    optimizer: Annotated[str, Option(help="adam, adamw or rmsprop.")] = "adam",
+    learning_rate: Annotated[
+        float | None, Option(help="At its height; by default .008; .001 for cells with a relu", show_default=False)
+    ] = None,
+    schedule: Annotated[
+        str, Option(help="How the learning rate falls: cosine, exponential (see --decay) or constant.")
+    ] = "cosine",
+    decay: Annotated[float, Option(help="What is left of the learning rate after each epoch, if exponential.")] = 0.97,
+    weight_decay: Annotated[float, Option(help="Of AdamW.")] = 0.0,
+    clip: Annotated[float, Option(help="The largest norm of the gradient.")] = 1.0,
+    patience: Annotated[
+        int, Option(help="End after so many epochs in which the held-out loss has not fallen; 0: never.")
+    ] = 0,
     dropout: Annotated[float, Option(help="Share of activations dropped between layers, from 0 up to 1.")] = 0.0,
+    norm_stabiliser: Annotated[
+        float, Option(help="Weight of a penalty on norms of hidden states that change from step to step.")
+    ] = 0.0,
     min_count: Annotated[int, Option(help="Characters that occur less often share one replacement.")] = 1,
     precision: Annotated[
         str, Option(help="float32, or bf16: faster where the processor has bf16 matrix units.")
     ] = "float32",
+    device: Annotated[str, Option(help="cpu, cuda or auto.")] = "cpu",
     weights: Annotated[str, Option(help="float32, or float16: half the file.")] = "float32",
     seed: Annotated[int, Option(help="Same seed, same machine: same model.")] = 0,
+    sample_every: Annotated[
+        float,
+        Option(help="Let it write after 0, 1, F, F², F³ … updates into samples.txt; 0: never.", metavar="F"),
+    ] = 0.0,
+    checkpoint_every: Annotated[
+        float, Option(help="Keep the model as it is after 0, 1, F, F², F³ … updates; 0: never.", metavar="F")
+    ] = 0.0,
+    resume: Annotated[bool, Option("--resume", help="Go on with a training that was interrupted.")] = False,
     encoding: EncodingOption = "utf-8",
     newlines: NewlinesOption = "keep",
     as_json: JsonOption = False,
 ) -> None:
     """Train a character language model on text files.
+
+    The best model so far, by the held-out part of the text, is always in the output. Beside it, in a folder that ends
+    in .training, are the loss curve (losses.csv, losses.png), samples and checkpoints if they are asked for, and what
+    --resume needs: the same command with it ends as if nothing had happened.
 
     Example:
         probe train corpus.txt -o model.pt
@@ -44,38 +90,53 @@ def train(
     from activations.corpus import Corpus
     from activations.errors import ActivationError
     from activations.files import check_output
-    from activations.models.char_rnn import ModelConfig
-    from activations.models.checkpoints import DTYPES, load_model, save_model
+    from activations.models.checkpoints import DTYPES, load_model
     from activations.models.evaluation import evaluate
-    from activations.models.training import TrainingConfig, hold_out
-    from activations.models.training import train as train_model
+    from probe.recipes import settings_of, shape_of, shares_of
+    from probe.runs import Run
 
     if weights not in DTYPES:
         raise ActivationError(f"the weights are {weights!r}; choose one of {', '.join(DTYPES)}")
     check_output(output, *corpus, *(held_out or []))
+    run = Run(output, weights=weights, sample_every=sample_every, checkpoint_every=checkpoint_every)
     text = Corpus.read(*corpus, encoding=encoding, newlines=newlines)
     if held_out:
-        training, judge = text, Corpus.read(*held_out, encoding=encoding, newlines=newlines)
+        parts = [text, Corpus.read(*held_out, encoding=encoding, newlines=newlines)]
     else:
-        training, judge = hold_out(text, held_out_share)
-    shape = ModelConfig(cell=cell, n_layers=layers, n_units=units, n_embedding=embedding)
-    config = TrainingConfig(
+        parts = text.cut(shares_of(split))
+    n_chars = len(parts[0])
+    shape = shape_of(cell, n_chars, preset=preset, layers=layers, units=units, embedding=embedding)
+    config = settings_of(
+        cell,
+        n_chars,
         epochs=epochs,
-        n_lanes=lanes,
-        n_steps=steps,
+        lanes=lanes,
         learning_rate=learning_rate,
+        n_steps=steps,
+        optimizer=optimizer,
+        schedule=schedule,
+        decay=decay,
+        weight_decay=weight_decay,
+        clip=clip,
+        patience=patience,
         dropout=dropout,
+        norm_stabiliser=norm_stabiliser,
         min_count=min_count,
         precision=precision,
+        device=device,
         seed=seed,
     )
+    run.begin(resume=resume)
     with progress("training") as report:
-        result = train_model(training, judge, shape, config, progress=report)
-    save_model(result.model, output, training=result.record(), dtype=weights)
-    final = evaluate(load_model(output), judge, replace_unknown=True)
+        result = run.train(parts, shape, config, progress=report)
+    model = load_model(output)
     rows = [
         {"epoch": n + 1, "nats_per_char": loss, "held_out_nats_per_char": e.nats_per_char}
         for n, (loss, e) in enumerate(zip(result.losses, result.held_out, strict=True))
     ]
     show_rows(rows, as_json=as_json)
-    say(f"{output}: {final} of {len(judge):,} held-out characters", quiet=as_json)
+    names = ("held-out", "test")
+    for name, part in zip(names, parts[1:], strict=False):
+        found = evaluate(model, part, replace_unknown=True)
+        say(f"{output}: {found} of {len(part):,} {name} characters", quiet=as_json)
+    say(f"{run.folder / 'losses.png'}: how the loss fell", quiet=as_json)

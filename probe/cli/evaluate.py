@@ -1,0 +1,142 @@
+"""`probe evaluate`."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, BadParameter, Option
+
+from probe.cli.options import EncodingOption, JsonOption, NewlinesOption, ReplaceOption, TextsArgument
+from probe.cli.show import Cell, progress, show_rows, warn
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from activations.corpus import Corpus
+    from activations.vocab import Vocabulary
+    from hypotheses.ngrams import NgramModels
+
+_PARTS = ("training", "validation", "test")
+_ORDERS = "1,2,3,5,10"
+
+
+def evaluate(
+    model: Annotated[
+        Path, Argument(help="A checkpoint that `probe train` or `probe import` wrote.", show_default=False)
+    ],
+    corpus: TextsArgument,
+    split: Annotated[
+        str | None,
+        Option(
+            help="Judge parts of the text, one behind the other: percentages of training, validation and, after "
+            "another comma, test, such as 90,5,5.",
+            show_default=False,
+        ),
+    ] = None,
+    orders: Annotated[
+        str | None, Option(help=f"Of the n-gram models, from 1 to 30; by default {_ORDERS}.", show_default=False)
+    ] = None,
+    training_text: Annotated[
+        list[Path] | None,
+        Option(help="What the n-gram models learn from, without --split; may be repeated.", show_default=False),
+    ] = None,
+    encoding: EncodingOption = "utf-8",
+    newlines: NewlinesOption = "keep",
+    replace_unknown: ReplaceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how well a model predicts a text, beside models that only count.
+
+    nats and bits per char are the mean loss, perplexity is e to the nats, and low and high are the ends of the 95 %
+    interval of the nats, from drawing 50 stretches of the text anew. The first character of a document or part is read,
+    and not predicted.
+
+    Beside the model stand all characters alike (uniform), their frequencies (unigram) and interpolated Kneser-Ney
+    n-gram models, of the same characters. These learn from the first part of --split, and are judged on the others, or
+    from --training-text.
+
+    Example:
+        probe evaluate model.pt corpus.txt --split 90,5,5
+    """
+    import numpy as np
+
+    from activations.corpus import Corpus
+    from activations.models.checkpoints import load_model
+    from activations.models.evaluation import losses
+    from hypotheses.ngrams import fit_ngrams
+    from probe.recipes import shares_of
+
+    shares = None if split is None else shares_of(split)
+    if shares and training_text:
+        raise BadParameter("with --split, n-gram models learn from the first part; leave out --training-text")
+    if orders is not None and not (shares or training_text):
+        raise BadParameter("n-gram models need a text to learn from: --split or --training-text")
+    asked = _orders(_ORDERS if orders is None else orders)
+
+    net = load_model(model)
+    text = Corpus.read(*corpus, encoding=encoding, newlines=newlines)
+    if n_replaced := net.vocabulary.check(text, replace_unknown=replace_unknown):
+        warn(f"{n_replaced:,} characters are read as {net.vocabulary.replacement!r}")
+    parts = dict(zip(_PARTS, text.cut(shares), strict=False)) if shares else {"whole": text}
+    learned = parts["training"] if shares else None
+    if training_text:
+        learned = Corpus.read(*training_text, encoding=encoding, newlines=newlines)
+
+    rows: list[dict[str, Cell]] = []
+    ngrams: NgramModels | None = None
+    if learned is not None:
+        with progress("counting n-grams"):
+            documents = _documents(learned, net.vocabulary, replace_unknown)
+            ngrams = fit_ngrams(documents, asked[-1], n_characters=len(net.vocabulary))
+    for name, part in parts.items():
+        with progress(f"reading {name}") as report:
+            of_model = losses(net, part, replace_unknown=replace_unknown, progress=report)
+        rows.append(_row(model.name, name, *of_model))
+        rows.append(_uniform(name, len(net.vocabulary), len(of_model.nats)))
+        if ngrams is not None and part is not learned:
+            found = [ngrams.losses(each) for each in _documents(part, net.vocabulary, replace_unknown)]
+            nats, right = (np.concatenate([each[1:] for each in kind]) for kind in zip(*found, strict=True))
+            names = ["unigram" if order == 1 else f"{order}-gram" for order in asked]
+            rows += [_row(each, name, nats[:, n - 1], right[:, n - 1]) for each, n in zip(names, asked, strict=True)]
+    show_rows(rows, as_json=as_json)
+
+
+def _orders(orders: str) -> list[int]:
+    from hypotheses.ngrams import HIGHEST_ORDER
+
+    named = [each.strip() for each in orders.split(",")]
+    if not all(each.isdecimal() and 1 <= int(each) <= HIGHEST_ORDER for each in named):
+        raise BadParameter(f"{orders!r} are no orders; write numbers from 1 to {HIGHEST_ORDER}, such as {_ORDERS}")
+    return sorted({int(each) for each in named})
+
+
+def _documents(corpus: "Corpus", vocabulary: "Vocabulary", replace_unknown: bool) -> "list[NDArray[np.int64]]":
+    """The ids of each document's characters, so that n-gram models predict just what the model does."""
+    ids = vocabulary.encode(corpus, replace_unknown=replace_unknown)
+    return [ids[each.start : each.stop] for each in corpus.documents]
+
+
+def _uniform(part: str, n_characters: int, n_chars: int) -> dict[str, Cell]:
+    import numpy as np
+
+    row = _row("uniform", part, np.full(n_chars, math.log(n_characters)), np.zeros(n_chars, bool))
+    return row | {"accuracy": 1 / n_characters}
+
+
+def _row(model: str, part: str, nats: "NDArray[np.floating]", right: "NDArray[np.bool_]") -> dict[str, Cell]:
+    from analyses.significance import mean_interval
+
+    low, high = mean_interval(nats)
+    mean = float(nats.mean(dtype="f8"))
+    return {
+        "model": model,
+        "part": part,
+        "nats_per_char": mean,
+        "bits_per_char": mean / math.log(2),
+        "perplexity": math.exp(mean) if mean < 700 else math.inf,
+        "accuracy": float(right.mean()),
+        "low": low,
+        "high": high,
+        "n_chars": len(nats),
+    }

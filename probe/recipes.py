@@ -1,0 +1,89 @@
+"""Shapes of models and settings of their training, by a few words and the size of the text."""
+
+from activations.errors import ActivationError
+from activations.models.char_rnn import ModelConfig
+from activations.models.initialising import BEGINNINGS
+from activations.models.training import TrainingConfig
+
+PRESETS = {"tiny": (1, 64), "small": (2, 128), "karpathy": (3, 512)}
+_TINY_TEXT = 100_000  # characters, below which the preset is tiny
+_USUAL_CHARS = 10_000_000  # that are read in all, in as many epochs as that takes
+_MOST_EPOCHS = 50
+_MOST_LANES, _CHARS_PER_LANE = 32, 1000
+_RATES = {"rnn_relu": 1e-3}
+_USUAL_RATE = 8e-3
+
+
+def shape_of(
+    cell: str, n_chars: int, *, preset: str | None, layers: int | None, units: int | None, embedding: int = 0
+) -> ModelConfig:
+    """The shape of a model.
+
+    Args:
+        cell: One of `cells.CELLS` or of `initialising.BEGINNINGS`.
+        n_chars: Of the training text, by which the preset is chosen if it is None.
+        preset: One of `PRESETS`.
+        layers: Instead of those of the preset.
+        units: Instead of those of the preset.
+        embedding: Size of learned input vectors; 0 is one-hot.
+
+    Raises:
+        ActivationError: If there is no such cell or preset.
+    """
+    if preset is not None and preset not in PRESETS:
+        raise ActivationError(f"there is no preset {preset!r}; choose one of {', '.join(PRESETS)}")
+    usual_layers, usual_units = PRESETS[preset or ("tiny" if n_chars < _TINY_TEXT else "small")]
+    return ModelConfig(
+        cell=BEGINNINGS.get(cell, (cell, ""))[0],
+        n_layers=usual_layers if layers is None else layers,
+        n_units=usual_units if units is None else units,
+        n_embedding=embedding,
+    )
+
+
+def settings_of(
+    cell: str,
+    n_chars: int,
+    *,
+    epochs: int | None,
+    lanes: int | None,
+    learning_rate: float | None,
+    **others: str | float,
+) -> TrainingConfig:
+    """How a model is trained.
+
+    Args:
+        cell: See `shape_of`.
+        n_chars: Of the training text.
+        epochs: None: as many as read ten million characters.
+        lanes: None: 32, or fewer for a short text.
+        learning_rate: None: .008, or .001 for cells with a relu.
+        others: What else a `TrainingConfig` has.
+    """
+    kind, beginning = BEGINNINGS.get(cell, (cell, "default"))
+    rate = _RATES.get(kind, _USUAL_RATE) if learning_rate is None else learning_rate
+    return TrainingConfig(
+        epochs=min(max(round(_USUAL_CHARS / n_chars), 1), _MOST_EPOCHS) if epochs is None else epochs,
+        n_lanes=min(max(n_chars // _CHARS_PER_LANE, 1), _MOST_LANES) if lanes is None else lanes,
+        learning_rate=rate,
+        initialisation=beginning,
+        **others,  # type: ignore[arg-type]
+    )
+
+
+def shares_of(split: str) -> list[float]:
+    """The shares of a text that a split in percent asks for, of two or three parts.
+
+    Raises:
+        ActivationError: If it is none.
+    """
+    try:
+        numbers = [float(each) for each in split.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (2, 3) or not all(0 < each < 100 for each in numbers) or abs(sum(numbers) - 100) > 1e-6:
+        raise ActivationError(
+            f"{split!r} is no split; write the shares of training, validation and, if there is to be one, test in "
+            "percent, such as 90,5,5"
+        )
+    return [each / 100 for each in numbers]
