@@ -58,7 +58,7 @@ class Corpus:
     @cached_property
     def sha256(self) -> str:
         """Hash of the characters and of where the documents begin, in hexadecimal."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.codes, "<u4").tobytes())
+        digest = hashlib.sha256(np.ascontiguousarray(self.codes, "<u4").data)
         digest.update(np.array([document.start for document in self.documents], "<i8").tobytes())
         return digest.hexdigest()
 

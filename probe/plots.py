@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PICTURES = (".png", ".svg", ".pdf")
 _GREY = "#6e6e6e"
+_AS_FAR_FROM_BLACK_AS_FROM_WHITE = 0.179  # in luminance, by contrast
 _STYLES = (  # colours that are of different darkness, signs, and lines
     ("#16476f", "o", "-"),
     ("#d0781c", "s", "-"),
@@ -169,11 +170,11 @@ def plot_sweep(sweep: "Sweep", axes: "Axes | None" = None) -> "Axes":
     for each in sweep.models:
         grid[rows.index((each.cell, each.layers)), columns.index(each.hidden)] = each.test
     axes = axes or new_axes(2.4 + 0.9 * len(columns), 1.4 + 0.4 * len(rows))
-    axes.imshow(grid, cmap="Blues_r", aspect="auto", alpha=0.8)
-    middle = (np.nanmin(grid) + np.nanmax(grid)) / 2
+    image = axes.imshow(grid, cmap="Blues_r", aspect="auto")
     best = np.unravel_index(np.nanargmin(grid), grid.shape)
     for (row, column), loss in np.ndenumerate(grid):
-        dark = loss < middle
+        red, green, blue = (each**2.2 for each in image.cmap(image.norm(loss))[:3])
+        dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue < _AS_FAR_FROM_BLACK_AS_FROM_WHITE
         weight = "bold" if (row, column) == best else "normal"
         axes.text(
             column, row, f"{loss:.3f}", ha="center", va="center", color="white" if dark else "black", weight=weight

@@ -10,7 +10,7 @@ _TINY_TEXT = 100_000  # characters, below which the preset is tiny
 _USUAL_CHARS = 10_000_000  # that are read in all, in as many epochs as that takes
 _MOST_EPOCHS = 50
 _MOST_LANES, _CHARS_PER_LANE = 32, 1000
-_RATES = {"rnn_relu": 1e-3}
+_RATES = {"rnn_relu": 1e-3, "np_rnn": 1e-3, "irnn": 3e-4}
 _USUAL_RATE = 8e-3
 
 
@@ -57,11 +57,11 @@ def settings_of(
         n_chars: Of the training text.
         epochs: None: as many as read ten million characters.
         lanes: None: 32, or fewer for a short text.
-        learning_rate: None: .008, or .001 for cells with a relu.
+        learning_rate: None: .008; .001 for cells with a relu, and .0003 for an IRNN, which goes astray easily.
         others: What else a `TrainingConfig` has.
     """
-    kind, beginning = BEGINNINGS.get(cell, (cell, "default"))
-    rate = _RATES.get(kind, _USUAL_RATE) if learning_rate is None else learning_rate
+    _, beginning = BEGINNINGS.get(cell, (cell, "default"))
+    rate = _RATES.get(cell, _USUAL_RATE) if learning_rate is None else learning_rate
     return TrainingConfig(
         epochs=min(max(round(_USUAL_CHARS / n_chars), 1), _MOST_EPOCHS) if epochs is None else epochs,
         n_lanes=min(max(n_chars // _CHARS_PER_LANE, 1), _MOST_LANES) if lanes is None else lanes,

@@ -16,7 +16,7 @@ from activations.vocab import Vocabulary
 from probe.plots import figure_of, plot_losses, save_figure
 from probe.tables import write_table
 
-_SECONDS_BETWEEN_PICTURES = 10.0
+_SECONDS_BETWEEN_PICTURES = 30.0
 _SAMPLE_CHARS = 300
 
 
@@ -51,7 +51,9 @@ class Run:
                     f"a {name} after {factor:g} times as many updates as the last would not come later; "
                     "name a number above 1, such as 2"
                 )
-        self.folder = model.with_suffix(".training")
+        if model.suffix == ".training":
+            raise ActivationError(f"{model} is what the folder of the training is called; end the model's name in .pt")
+        self.folder = model.with_name(f"{model.name.removesuffix('.pt')}.training")
         self._model, self._weights = model, weights
         self._sample_every, self._checkpoint_every = sample_every, checkpoint_every
         self._drawn = -math.inf
@@ -80,9 +82,6 @@ class Run:
                 f"{self.folder} is of a training that was interrupted; go on with --resume, or delete it to begin anew"
             )
         make_folder(self.folder)
-        if not resume:
-            for old in (self.folder / "samples.txt", *self.checkpoints.glob("*.pt")):
-                old.unlink(missing_ok=True)
 
     @property
     def is_interrupted(self) -> bool:
@@ -120,17 +119,23 @@ class Run:
         record = result.record() | {
             "nats_per_char": result.losses[-1],
             "text": parts[0].sha256,
+            "held_out": parts[1].sha256,
             "seconds": round(time.monotonic() - began, 1),
         }
         save_model(result.model, self._model, training=record, dtype=self._weights)
+        self.state.unlink(missing_ok=True)
         return result
 
     def _is_due(self, update: int) -> bool:
         """Whether there is something to keep after an update."""
-        return _is_due(update, self._sample_every) or _is_due(update, self._checkpoint_every)
+        is_asked = _is_due(update, self._sample_every) or _is_due(update, self._checkpoint_every)
+        return is_asked or time.monotonic() - self._drawn > _SECONDS_BETWEEN_PICTURES
 
     def _watch(self, moment: Moment) -> None:
         """Keep what is due."""
+        if moment.update == 0:
+            for old in (self.folder / "samples.txt", *self.checkpoints.glob("*.pt")):
+                old.unlink(missing_ok=True)
         if moment.is_best:
             save_model(moment.model, self._model, dtype=self._weights)
         if _is_due(moment.update, self._checkpoint_every):
@@ -157,7 +162,7 @@ class Run:
         loss = f", {moment.rows[-1].loss:.3f} nats per character" if moment.rows else ""
         head = f"=== after {moment.update:,} updates{loss} ===\n"
         path = self.folder / "samples.txt"
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        before = path.read_bytes().decode() if path.exists() else ""  # line ends as they are
         if head in before:  # written before the training was interrupted
             before = before[: before.index(head)]
         with replacing(path) as temporary:

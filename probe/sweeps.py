@@ -22,11 +22,11 @@ class Swept:
     """One model of a grid.
 
     Attributes:
-        cell: Its cell, layers and hidden units.
+        cell: As it was asked for.
         layers: Recurrent layers.
         hidden: Units in each.
         parameters: Numbers that were learned.
-        train: Loss on the training text in the last epoch, in nats per character.
+        train: Loss on the training text in the last epoch, or round of a long one, in nats per character.
         validation: On the text that chose the epoch.
         test: On the test text.
         accuracy: Share of test characters predicted right, in [0, 1].
@@ -108,16 +108,20 @@ def sweep(
         raise ActivationError(
             "a sweep judges its models on a test part; split the text in three, such as --split 90,5,5"
         )
+    n_chars = len(parts[0])
+    grid = [  # and all of it is in order, before any is trained
+        (
+            (cell, n_layers, n_units, folder / f"{cell}-{n_layers}x{n_units}.pt"),
+            shape_of(cell, n_chars, preset=None, layers=n_layers, units=n_units),
+            settings_of(cell, n_chars, **settings).settled(),  # type: ignore[arg-type]
+        )
+        for cell, n_layers, n_units in dict.fromkeys(itertools.product(cells, layers, hidden))
+    ]
     make_folder(folder)
-    found: list[tuple[str, int, int, Path]] = []
-    for cell, n_layers, n_units in itertools.product(cells, layers, hidden):
-        path = folder / f"{cell}-{n_layers}x{n_units}.pt"
-        shape = shape_of(cell, len(parts[0]), preset=None, layers=n_layers, units=n_units)
-        config = settings_of(cell, len(parts[0]), **settings)  # type: ignore[arg-type]
+    for (*_, path), shape, config in grid:
         run = Run(path)
-        wanted = asdict(config.settled()) | {"text": parts[0].sha256}
+        wanted = asdict(config) | {"text": parts[0].sha256, "held_out": parts[1].sha256}
         if not run.is_interrupted and path.exists() and wanted.items() <= training_record(path).items():
-            found.append((cell, n_layers, n_units, path))
             continue
         run.begin(resume=run.is_interrupted)
 
@@ -125,8 +129,7 @@ def sweep(
             progress(name, done, total, note)
 
         run.train(parts, shape, config, progress=report)
-        found.append((cell, n_layers, n_units, path))
-    return _judged(found, parts[2])
+    return _judged([found for found, *_ in grid], parts[2])
 
 
 def _judged(found: Sequence[tuple[str, int, int, Path]], test: Corpus) -> Sweep:

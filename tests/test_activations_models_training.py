@@ -142,7 +142,6 @@ def test_a_training_that_was_interrupted_ends_as_an_unbroken_one(
             train(*hold_out(TEXT, 0.1), shape, config, state=state, progress=interrupt)
         assert state.exists()
     again = train(*hold_out(TEXT, 0.1), shape, config, state=state)
-    assert not state.exists()
     assert (again.losses, again.held_out, again.rows) == (whole.losses, whole.held_out, whole.rows)
     for name, weight in whole.model.state_dict().items():
         torch.testing.assert_close(weight, again.model.state_dict()[name], rtol=0, atol=0)
@@ -158,9 +157,9 @@ def test_a_state_of_another_training_or_a_damaged_one_is_refused(tmp_path: Path)
 
     with pytest.raises(StoppedError):
         train(*parts, shape, QUICK, state=state, watch=interrupt)
-    with pytest.raises(ActivationError, match="another n units, learning rate"):
+    with pytest.raises(ActivationError, match=r"another training \(other: n units, learning rate\)"):
         train(*parts, ModelConfig(n_units=5), replace(QUICK, learning_rate=1e-3), state=state)
-    with pytest.raises(ActivationError, match="another text"):
+    with pytest.raises(ActivationError, match=r"\(other: text\)"):
         train(Corpus.from_texts(["abcd" * 700]), parts[1], shape, QUICK, state=state)
     state.write_bytes(state.read_bytes()[:1000])
     with pytest.raises(ActivationError, match="is damaged; delete it"):
@@ -187,6 +186,20 @@ def test_what_is_shown_while_a_model_learns() -> None:
     sizes = [later - earlier for earlier, later in pairwise([0, *(row.update for row in result.rows)])]
     mean = sum(row.loss * n for row, n in zip(result.rows, sizes, strict=True)) / sum(sizes)
     assert mean == pytest.approx(sum(result.losses) / 2)
+
+
+def test_a_long_epoch_is_judged_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And learns nothing else by that."""
+    parts, shape = hold_out(TEXT, 0.1), ModelConfig(n_units=8)
+    whole = train(*parts, shape, QUICK)
+    monkeypatch.setattr(training, "_ROUND_CHARS", 1000)
+    found = train(*parts, shape, QUICK)
+    assert len(found.losses) == len(found.held_out) == 9
+    assert found.held_out[2::3] == whole.held_out
+    judged = [row.epoch for row in found.rows if row.held_out is not None]
+    assert judged == pytest.approx([1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2, 7 / 3, 8 / 3, 3], abs=0.03)
+    per_round = [each * n for each, n in zip(found.losses, [15, 15, 15] * 3, strict=True)]
+    assert sum(per_round[:3]) / 45 == pytest.approx(whole.losses[0])
 
 
 def test_patience_ends_a_training_that_gets_no_better() -> None:

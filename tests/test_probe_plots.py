@@ -4,15 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 from planting import PLANTED
 
+from activations.models.training import Row
 from activations.store import Recording
 from analyses.curves import CURVES, curve
 from analyses.errors import AnalysisError
 from analyses.probe_results import Fitting
-from probe.plots import figure_of, new_axes, plot_curves, plot_text, save_figure
+from probe.plots import figure_of, new_axes, plot_curves, plot_losses, plot_sweep, plot_text, save_figure
+from probe.sweeps import Sweep, Swept
 
 
 def test_a_curve_has_its_scores_its_control_and_their_bands(planted: Path) -> None:
@@ -66,6 +69,104 @@ def test_curves_over_different_things_have_no_axis_in_common(planted: Path) -> N
         curves = {over: curve(recording, "in_quotes", over, most=2) for over in ("units", "sites")}
     with pytest.raises(AnalysisError, match="over different things"):
         plot_curves(curves)
+
+
+def test_losses_stand_over_the_epochs_and_the_best_is_named() -> None:
+    rows = [Row(1, 0.5, 3.0, None), Row(2, 1.0, 2.5, 2.25), Row(3, 1.5, 2.0, None), Row(4, 2.0, 1.5, 2.75)]
+    own = new_axes()
+    assert plot_losses(rows, own) is own
+    training, held_out = own.get_lines()
+    assert np.asarray(training.get_xydata()).tolist() == [[0.5, 3], [1, 2.5], [1.5, 2], [2, 1.5]]
+    assert np.asarray(held_out.get_xydata()).tolist() == [[1, 2.25], [2, 2.75]]
+    assert training.get_linestyle() != held_out.get_linestyle()
+    legend = own.get_legend()
+    assert legend is not None
+    assert [label.get_text() for label in legend.get_texts()] == ["training", "held out"]
+    [best] = own.texts
+    assert (best.get_text(), getattr(best, "xy", None)) == ("2.250", (1, 2.25))
+    [bits] = own.child_axes
+    figure_of(own).draw_without_rendering()
+    np.testing.assert_allclose(bits.get_ylim(), np.array(own.get_ylim()) / np.log(2))
+    assert (own.get_ylabel(), bits.get_ylabel()) == ("nats per character", "bits per character")
+
+
+def test_losses_before_the_end_of_the_first_epoch_are_drawn(tmp_path: Path) -> None:
+    axes = plot_losses([Row(1, 0.1, 3.0, None), Row(2, 0.2, 2.0, None)])
+    save_figure(figure_of(axes), tmp_path / "losses.png")
+    assert len(axes.get_lines()) == 1
+
+
+def swept(cell: str, layers: int, hidden: int, test: float) -> Swept:
+    return Swept(
+        cell=cell,
+        layers=layers,
+        hidden=hidden,
+        parameters=1,
+        train=9.0,
+        validation=8.0,
+        test=test,
+        accuracy=0.5,
+        alone=0.0,
+        seconds=1.0,
+        model=Path(f"{cell}-{layers}x{hidden}.pt"),
+    )
+
+
+def luminance(colour: NDArray[np.float64]) -> float:
+    """Relative luminance of sRGB, as WCAG has it."""
+    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+def contrasts(axes: Axes) -> list[float]:
+    """Of each number in a heat map with its own colour, from 1 to 21; WCAG asks for 4.5."""
+    [image] = axes.get_images()
+    found = []
+    for text in axes.texts:
+        column, row = (round(place) for place in text.get_position())
+        assert image.get_alpha() is None
+        shade = np.array(image.cmap(image.norm(np.ma.asarray(image.get_array())[row, column])))[:3]
+        dark, light = sorted((luminance(shade), luminance(np.array(to_rgb(text.get_color())))))
+        found.append((light + 0.05) / (dark + 0.05))
+    return found
+
+
+def test_a_sweep_has_each_loss_in_its_row_and_column() -> None:
+    """Two rows of cells and layers, three columns of units, whose order in the sweep is another."""
+    losses = {
+        ("lstm", 2, 64): 1.5,
+        ("lstm", 2, 32): 1.75,
+        ("lstm", 2, 128): 1.25,
+        ("gru", 1, 64): 1.625,
+        ("gru", 1, 32): 1.875,
+        ("gru", 1, 128): 1.375,
+    }
+    models = tuple(swept(*shape, test) for shape, test in losses.items())
+    axes = plot_sweep(Sweep(models=models, overlap=np.zeros((6, 6))))
+    figure_of(axes).draw_without_rendering()
+    columns = [label.get_text() for label in axes.get_xticklabels()]
+    rows = [label.get_text() for label in axes.get_yticklabels()]
+    assert (rows, columns) == (["lstm, 2 layers", "gru, 1 layer"], ["32", "64", "128"])
+    assert (list(axes.get_xticks()), list(axes.get_yticks())) == ([0, 1, 2], [0, 1])
+    [image] = axes.get_images()
+    grid: NDArray[np.float64] = np.ma.getdata(np.ma.asarray(image.get_array()))
+    assert len(axes.texts) == 6
+    for text in axes.texts:
+        column, row = (round(place) for place in text.get_position())
+        cell, layers = rows[row].split(", ")
+        expected = losses[cell, int(layers.split()[0]), int(columns[column])]
+        assert text.get_text() == f"{expected:.3f}"
+        assert grid[row, column] == expected
+        assert (text.get_fontweight() == "bold") == (expected == 1.25)
+
+
+@pytest.mark.parametrize("tests", [(2.0,), (1.5, 1.75, 1.25, 1.625, 1.875, 1.375)])
+def test_every_loss_of_a_sweep_can_be_read(tests: tuple[float, ...]) -> None:
+    models = tuple(swept("gru", 1, hidden, test) for hidden, test in enumerate(tests, start=1))
+    axes = plot_sweep(Sweep(models=models, overlap=np.zeros((len(tests), len(tests)))))
+    figure_of(axes).draw_without_rendering()
+    assert [text.get_text() for text in axes.texts] == [f"{test:.3f}" for test in tests]
+    assert min(contrasts(axes)) > 4.5
 
 
 def test_a_text_has_each_character_in_its_place_and_colour() -> None:

@@ -27,7 +27,8 @@ SCHEDULES = ("cosine", "exponential", "constant")
 DEVICES = ("auto", "cpu", "cuda")
 _WARM_UP_STEPS = 100
 _LAST_RATE = 0.01
-_ROWS_OF_EPOCH = 20
+_ROWS_OF_ROUND = 20
+_ROUND_CHARS = 10_000_000  # after which a model is judged, though the epoch goes on
 _SECONDS_BETWEEN_SAVES = 60.0
 _CHUNK = 1 << 20  # characters that are turned into ids at once
 
@@ -47,7 +48,8 @@ class TrainingConfig:
         decay: That factor.
         weight_decay: Of AdamW.
         clip: The largest norm of the gradient; what is larger is made so short.
-        patience: Epochs in which the held-out loss does not fall, after which training ends; 0 is never.
+        patience: Rounds (epochs, or parts of long ones) in which the held-out loss does not fall, after which training
+            ends; 0 is never.
         dropout: Share of activations dropped between layers and before the read-out, in [0, 1).
         initialisation: One of `initialising.INITIALISATIONS`.
         norm_stabiliser: What the penalty on changing norms of hidden states weighs; see `stabilising.norm_penalty`.
@@ -115,7 +117,7 @@ class Row(NamedTuple):
         update: Steps of the optimiser so far.
         epoch: Passes over the text so far, with a fraction.
         loss: Mean over the characters since the row before, in nats.
-        held_out: Loss on the held-out text, in nats per character; None within an epoch.
+        held_out: Loss on the held-out text, in nats per character; None within a round.
     """
 
     update: int
@@ -145,9 +147,9 @@ class Training:
     """A trained model and how it came about.
 
     Attributes:
-        model: In evaluation mode, with the weights of the epoch that predicted the held-out text best.
-        losses: (n_epochs,) mean training loss, in nats per character.
-        held_out: (n_epochs,) what the model made of the held-out text after each epoch.
+        model: In evaluation mode, with the weights of the round that predicted the held-out text best.
+        losses: (n_rounds,) mean training loss, in nats per character. A round is an epoch, or a part of a long one.
+        held_out: (n_rounds,) what the model made of the held-out text after each round.
         config: How it was trained.
         rows: The same in finer steps.
     """
@@ -168,7 +170,7 @@ class Training:
         return {**asdict(self.config), "held_out_nats_per_char": self.best.nats_per_char}
 
     def __str__(self) -> str:
-        return f"held-out loss after {len(self.losses)} epochs: {self.best}"
+        return f"held-out loss after {self.config.epochs} epochs: {self.best}"
 
 
 def hold_out(corpus: Corpus, share: float) -> tuple[Corpus, Corpus]:
@@ -215,9 +217,9 @@ def train(
         config: How to train it; None is the default.
         vocabulary: The characters to know; None is all of both texts, but for rare ones.
         state: A file where everything is kept that is needed to go on after an interruption, every minute and after
-            each epoch. If it is there, and of the same texts and settings, training goes on from it, to the result that
-            it would have had. It is deleted in the end.
-        at: The updates after which `watch` is called, besides the first, and the end of each epoch.
+            each round. If it is there, and of the same texts and settings, training goes on from it, to the result that
+            it would have had. It stays in the end, until whoever asked for it has kept the model.
+        at: The updates after which `watch` is called, besides the beginning, and the end of each round.
         watch: Called with what there is to see.
         progress: Called with the updates done, their number, and the losses so far in words.
 
@@ -260,6 +262,7 @@ class _Trainer:
                 "use a longer text or fewer lanes"
             )
         self._per_epoch = -(-(self._length - 1) // config.n_steps)
+        self._per_round = -(-self._per_epoch // max(1, round(len(self._ids) / _ROUND_CHARS)))
         self._n_updates = config.epochs * self._per_epoch
         self._net = CharRNN(shape, vocabulary, dropout=config.dropout)
         initialise(self._net, config.initialisation)
@@ -267,7 +270,7 @@ class _Trainer:
         self._optimizer = _optimizer(self._net, config)
         self._done = 0
         self._carried: tuple[Tensor, ...] | None = None
-        self._sums = [0.0, 0.0]  # of the losses of the epoch so far, and of those since the last row
+        self._sums = [0.0, 0.0]  # of the losses of the round so far, and of those since the last row
         self._losses: list[float] = []
         self._evaluations: list[Evaluation] = []
         self._rows: list[Row] = []
@@ -291,22 +294,24 @@ class _Trainer:
         """Train to the end."""
         config = self._config
         began, done_before, saved = time.monotonic(), self._done, time.monotonic()
-        per_row = max(1, self._per_epoch // _ROWS_OF_EPOCH)
+        per_row = max(1, self._per_round // _ROWS_OF_ROUND)
         if self._done == 0:
             self._show(watch, is_best=False)
         while self._done < self._n_updates and not self._is_tired:
             epoch, within = divmod(self._done, self._per_epoch)
+            in_round = within % self._per_round
             if within == 0:
-                self._carried, self._sums[0] = None, 0.0
+                self._carried = None
             loss = self._update(epoch, within)
             self._done += 1
             self._sums = [each + loss for each in self._sums]
-            if (within + 1) % per_row == 0 or within + 1 == self._per_epoch:
-                loss_of_row = self._sums[1] / ((within + 1) % per_row or per_row)
+            is_last = in_round + 1 == self._per_round or within + 1 == self._per_epoch
+            if (in_round + 1) % per_row == 0 or is_last:
+                loss_of_row = self._sums[1] / ((in_round + 1) % per_row or per_row)
                 self._rows.append(Row(self._done, self._done / self._per_epoch, loss_of_row, None))
                 self._sums[1] = 0.0
-            if within + 1 == self._per_epoch:
-                is_best = self._end_epoch()
+            if is_last:
+                is_best = self._end_round(in_round + 1)
                 self._show(watch, is_best=is_best)
                 self._save()
             elif at(self._done):
@@ -318,8 +323,6 @@ class _Trainer:
             progress(self._done, self._n_updates, self._note(n_chars / (time.monotonic() - began)))
         self._net.load_state_dict(self._best)
         self._net.trained = True
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
         return Training(
             model=self._net.cpu().eval(),
             losses=tuple(self._losses),
@@ -347,12 +350,17 @@ class _Trainer:
         self._optimizer.step()
         self._carried = tuple(part.detach() for part in after)
         nats = loss.item()
+        self._check(nats)
+        return nats
+
+    def _check(self, nats: float) -> None:
         if not math.isfinite(nats):
+            if self._path is not None:  # from there, it would only end here again
+                self._path.unlink(missing_ok=True)
             raise ActivationError(
                 f"the loss is no longer a number after {self._done:,} updates; train with a learning rate below "
-                f"{config.learning_rate:g}"
+                f"{self._config.learning_rate:g}"
             )
-        return nats
 
     def _characters(self, epoch: int, start: int) -> Tensor:
         """(n_steps + 1, n_lanes) characters from a place in the lanes on, which begin elsewhere in each epoch."""
@@ -362,10 +370,12 @@ class _Trainer:
         places = first + steps[:, None] + self._length * np.arange(self._config.n_lanes)
         return torch.from_numpy(self._ids[places % n].astype(np.int64)).to(self._config.device)
 
-    def _end_epoch(self) -> bool:
+    def _end_round(self, n_updates: int) -> bool:
         """Judge the model, and keep it if it is the best."""
-        self._losses.append(self._sums[0] / self._per_epoch)
+        self._losses.append(self._sums[0] / n_updates)
+        self._sums[0] = 0.0
         found = evaluate(self._net.eval(), self._held_out, replace_unknown=True)
+        self._check(found.nats_per_char)
         is_best = all(found.nats_per_char < each.nats_per_char for each in self._evaluations)
         self._evaluations.append(found)
         self._rows[-1] = self._rows[-1]._replace(held_out=found.nats_per_char)

@@ -52,6 +52,6 @@ def load_state(path: Path, key: Mapping[str, object]) -> dict[str, Any]:
     if changed:
         names = ", ".join(name.replace("_", " ") for name in changed)
         raise ActivationError(
-            f"{path} is of a training with another {names}; go on with the same, or delete it to begin anew"
+            f"{path} is of another training (other: {names}); go on with the same settings, or delete it to begin anew"
         )
     return state

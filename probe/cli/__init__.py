@@ -69,7 +69,10 @@ def main() -> None:
         app()
     except SystemExit as stop:
         if stop.code == _INTERRUPTED:
-            warn("stopped; the same command again goes on with an extraction, and nothing else is left half written")
+            warn(
+                "stopped; the same command again goes on with an extraction or a sweep, and with --resume with a "
+                "training; nothing else is left half written"
+            )
         raise
     except (ActivationError, AnalysisError, HypothesisError) as error:
         warn(f"error: {' '.join(str(error).split())}")

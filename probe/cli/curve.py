@@ -99,6 +99,8 @@ def curve(
         check_output(csv, *inputs)
     if (over == "steps") != (run is not None):
         raise BadParameter("a curve over steps needs the folder of a training, and no other does: --over steps --run …")
+    if run is not None and (recordings or model):
+        raise BadParameter("a curve over steps reads the checkpoints of --run; leave out the recording and --model")
     curves: list[tuple[str, Curve]] = []
     reasons: dict[str, str] = {}
     how = Fitting(penalty=penalty, folds=folds)

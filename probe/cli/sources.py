@@ -211,6 +211,9 @@ def read_checkpoints(
     found = sorted((run / "checkpoints").glob("*.pt"))
     if not found:
         raise ActivationError(f"there are no checkpoints in {run}; make some with `probe train --checkpoint-every 2`")
+    for path in found:
+        if not path.stem.isdecimal():
+            raise ActivationError(f"{path} is no checkpoint of a training, which has the number of updates for a name")
     corpus = Corpus.read(*texts, encoding=how["encoding"], newlines=how["newlines"])
     for path in found:
         yield int(path.stem), Reading(model=path, texts=texts, **how).live(corpus)

@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Option
 
 from probe.cli.options import EncodingOption, JsonOption, NewlinesOption, SplitOption, TextsArgument
-from probe.cli.show import progress, say, show_rows
+from probe.cli.show import Cell, progress, say, show_rows
 
 
 def train(
@@ -44,7 +44,8 @@ def train(
     steps: Annotated[int, Option(help="Characters through which the gradient flows back.")] = 64,
     optimizer: Annotated[str, Option(help="adam, adamw or rmsprop.")] = "adam",
     learning_rate: Annotated[
-        float | None, Option(help="At its height; by default .008; .001 for cells with a relu", show_default=False)
+        float | None,
+        Option(help="At its height; by default .008, for cells with a relu .001, for irnn .0003", show_default=False),
     ] = None,
     schedule: Annotated[
         str, Option(help="How the learning rate falls: cosine, exponential (see --decay) or constant.")
@@ -53,9 +54,12 @@ def train(
     weight_decay: Annotated[float, Option(help="Of AdamW.")] = 0.0,
     clip: Annotated[float, Option(help="The largest norm of the gradient.")] = 1.0,
     patience: Annotated[
-        int, Option(help="End after so many epochs in which the held-out loss has not fallen; 0: never.")
+        int,
+        Option(help="End after so many epochs (parts of them, if long) without a fall of the held-out loss; 0: never."),
     ] = 0,
-    dropout: Annotated[float, Option(help="Share of activations dropped between layers, from 0 up to 1.")] = 0.0,
+    dropout: Annotated[
+        float, Option(help="Share of activations dropped between layers and before the read-out, from 0 up to 1.")
+    ] = 0.0,
     norm_stabiliser: Annotated[
         float, Option(help="Weight of a penalty on norms of hidden states that change from step to step.")
     ] = 0.0,
@@ -130,9 +134,14 @@ def train(
     with progress("training") as report:
         result = run.train(parts, shape, config, progress=report)
     model = load_model(output)
-    rows = [
-        {"epoch": n + 1, "nats_per_char": loss, "held_out_nats_per_char": e.nats_per_char}
-        for n, (loss, e) in enumerate(zip(result.losses, result.held_out, strict=True))
+    judged = [row.epoch for row in result.rows if row.held_out is not None]
+    rows: list[dict[str, Cell]] = [
+        {
+            "epoch": int(epoch) if epoch == int(epoch) else epoch,
+            "nats_per_char": loss,
+            "held_out_nats_per_char": found.nats_per_char,
+        }
+        for epoch, loss, found in zip(judged, result.losses, result.held_out, strict=True)
     ]
     show_rows(rows, as_json=as_json)
     names = ("held-out", "test")
