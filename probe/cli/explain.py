@@ -34,7 +34,7 @@ def explain(
     recording: RecordingArgument = Path("activations.h5"),
     hypothesis: Annotated[
         list[str] | None,
-        Option("--hypothesis", "-H", help="Only this one; may be repeated.  [default: all]", show_default=False),
+        Option("--hypothesis", "-H", help="Only this one; may be repeated (default: all)", show_default=False),
     ] = None,
     top: Annotated[int, Option(min=1, help="How many hypotheses to show.")] = 12,
     passages: Annotated[int, Option(min=0, help="How many passages to show, where it is most and least active.")] = 5,

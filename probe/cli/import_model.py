@@ -16,7 +16,7 @@ def import_model(
         str | None,
         Option(
             help="The order of the characters: printable, sorted:TEXT, json:FILE, pickle:FILE or chars:STRING.  "
-            "[default: look for it in SOURCE]",
+            "(default: look for it in SOURCE)",
             show_default=False,
         ),
     ] = None,

@@ -11,8 +11,8 @@ RecordingArgument = Annotated[Path, Argument(help="A recording that `probe extra
 RecordingsArgument = Annotated[
     list[Path] | None,
     Argument(
-        help="Recordings that `probe extract` wrote; of several, the results stand side by side.  [default: "
-        "activations.h5]",
+        help="Recordings that `probe extract` wrote; of several, the results stand side by side (default: "
+        "activations.h5)",
         show_default=False,
     ),
 ]
@@ -55,7 +55,7 @@ NoCacheOption = Annotated[
 ]
 SitesOption = Annotated[
     str | None,
-    Option(help="Signals, layers or sites, such as hidden,1/cell.  [default: all]", show_default=False),
+    Option(help="Signals, layers or sites, such as hidden,1/cell (default: all)", show_default=False),
 ]
 ModelOption = Annotated[
     Path | None, Option(help="Instead of a recording: a model, to read --text now.", show_default=False)
@@ -64,15 +64,15 @@ TextOption = Annotated[list[Path] | None, Option(help="The text for --model; may
 PenaltyOption = Annotated[
     float | None,
     Option(
-        help="On the probe's weights, per standard deviation of each unit (1/C in scikit-learn).  [default: chosen, "
-        "from 1 to 10,000, on stretches of the training part]",
+        help="On the probe's weights, per standard deviation of each unit (1/C in scikit-learn) (default: chosen, "
+        "from 1 to 10,000, on stretches of the training part)",
         show_default=False,
     ),
 ]
 FoldsOption = Annotated[
     int | None,
     Option(
-        help="Hold out each stretch of the text once, in so many folds.  [default: one fifth of them, once]",
+        help="Hold out each stretch of the text once, in so many folds (default: one fifth of them, once)",
         show_default=False,
     ),
 ]
@@ -89,7 +89,7 @@ ReplaceOption = Annotated[
 ]
 WarmUpOption = Annotated[
     int | None,
-    Option(help="Characters that a lane reads before those it answers for.  [default: 512]", show_default=False),
+    Option(help="Characters that a lane reads before those it answers for (default: 512)", show_default=False),
 ]
 PrecisionOption = Annotated[
     str, Option(help="Of matrix products: float32, or bf16, which is faster and rounds to 8 bits.")
@@ -114,7 +114,7 @@ FactoryOption = Annotated[
 LanesOption = Annotated[
     int | None,
     Option(
-        help="Pieces of the text read side by side; 1 is one unbroken, exact reading.  [default: by the text's size]",
+        help="Pieces of the text read side by side; 1 is one unbroken, exact reading (default: by the text's size)",
         show_default=False,
     ),
 ]

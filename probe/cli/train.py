@@ -19,7 +19,7 @@ def train(
         str | None,
         Option(
             help="tiny: 1 layer of 64 units; small: 2 of 128; karpathy: 3 of 512.  "
-            "[default: tiny below 100,000 characters, else small]",
+            "(default: tiny below 100,000 characters, else small)",
             show_default=False,
         ),
     ] = None,
