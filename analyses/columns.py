@@ -144,7 +144,7 @@ class LevelReader:
         source: Source,
         columns: Collection[Columns],
         progress: Progress,
-        n_at_once: int = _CHARS_AT_ONCE,
+        n_at_once: int | None = None,
         *,
         exact: bool = False,
     ) -> Iterator[Tile]:
@@ -154,12 +154,13 @@ class LevelReader:
             source: The one that this reads.
             columns: Which units.
             progress: Called with the characters that were read, each time some were.
-            n_at_once: How many are in a tile.
+            n_at_once: How many are in a tile; None is as many as the cache has room for.
             exact: Whether to give values, not levels, of what is in float32.
 
         Raises:
             AnalysisError: If an activation is not a number.
         """
+        n_at_once = n_at_once or _CHARS_AT_ONCE
         sites = sorted({each.site for each in columns})
         self.find_bins(source, sites)
         dtypes = {each: source.dtype(each.site) if exact and each.site in self.wide else np.uint16 for each in columns}

@@ -9,6 +9,7 @@ from activations.units import Site, Unit, units_of
 from analyses.alignment import AnyHypothesis, Target, ask, lagged
 from analyses.designs import Progress
 from analyses.errors import AnalysisError
+from analyses.predictions import PREFIX
 from analyses.probe_results import DEFAULT, Fitting, ProbeResult, scores_of
 from analyses.probes import fit_characters, fit_units
 from analyses.ranking import rank_all
@@ -30,7 +31,7 @@ class Curve:
         values: What it is at each point.
         points: A probe at each.
         controls: A probe at each that sees the last 20 characters of the text alone, and no model.
-        units: The best units, in the order of choice, if it is over units; otherwise what the probes see.
+        units: The best units, in the order of choice, if it is over units; otherwise what the (last) probe sees.
     """
 
     hypothesis: str
@@ -134,6 +135,12 @@ def curves_over_steps(
         HypothesisError: If there is no such hypothesis, or it fails on this text.
         AnalysisError: If its labels cannot be probed for.
     """
+    if how.folds is not None:
+        raise AnalysisError("a curve over steps chooses a unit for one held-out part of the text; leave out the folds")
+    for each in hypotheses:
+        name = each if isinstance(each, str) else each.hypothesis if isinstance(each, Target) else ""
+        if name.startswith(PREFIX):
+            raise AnalysisError(f"{name} is another label for each model, so that there is no curve over steps of it")
     targets: list[Target] = []
     controls: list[ProbeResult] = []
     updates: list[int] = []
@@ -157,8 +164,9 @@ def curves_over_steps(
     for place, each in enumerate(targets):
         for name, points in ((each.hypothesis, together), (f"{each.hypothesis}: one unit", alone)):
             own = [of_update[place] for of_update in points]
+            seen = units if points is together else own[-1].units
             beside = [controls[place]] * len(updates)
-            found[name] = replace(_curve(each, "steps", tuple(updates), own, beside, units), hypothesis=name)
+            found[name] = replace(_curve(each, "steps", tuple(updates), own, beside, seen), hypothesis=name)
     return found
 
 

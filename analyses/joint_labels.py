@@ -66,6 +66,8 @@ class JointLabels:
 
     def parts(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
         """(n_chars,) the part of each of some characters, -1 where the labels are missing."""
+        if self._last is not None and np.array_equal(places, self._last[0]):
+            return self._last[1].parts
         parts = self.split.parts_of(places)
         if self._missing is not None:
             parts[self._missing[places]] = -1

@@ -16,7 +16,7 @@ from analyses.threads import in_threads
 
 _N_LEVELS = 1 << 16
 _AT_ONCE = 8  # units that a thread works on, with tables of 512 KiB each
-_MOST_PIECES = 8  # that are worked on in the same readings
+_MOST_UNITS = 64  # that are worked on in the same readings
 
 
 class Placements(NamedTuple):
@@ -51,17 +51,24 @@ def placements(
         asked: The labels.
         readings: What goes through all characters each time it is called.
         wanted: Which units, by the number of a label, and columns.
+
+    Returns:
+        Of the stretches that are held out and have labels, where units are wanted.
     """
     pieces = [
         _Placing(key, units, asked.split.n_stretches)
         for key, own in wanted.items()
-        for units in np.array_split(own, -(-len(own) // _AT_ONCE) or 1)
+        for units in np.split(own, range(_AT_ONCE, len(own), _AT_ONCE))
+        if len(units)
     ]
-    for first in range(0, len(pieces), _MOST_PIECES):
-        batch = pieces[first : first + _MOST_PIECES]
+    ends = np.cumsum([piece.n_units for piece in pieces])
+    for number in range(-(-int(ends[-1]) // _MOST_UNITS) if pieces else 0):
+        batch = [piece for piece, end in zip(pieces, ends, strict=True) if (end - 1) // _MOST_UNITS == number]
         for step in (_Placing.count, _Placing.add):
             for places, levels in readings():
                 rows = _HeldOut.of(asked, places, {piece.label for piece in batch})
+                if len(rows.starts) == 0:
+                    continue
                 deque(in_threads(partial(step, rows=rows, levels=levels), batch), maxlen=0)
         for piece in batch:
             piece.let_go()
@@ -88,11 +95,11 @@ class _HeldOut(NamedTuple):
 
     @classmethod
     def of(cls, asked: JointLabels, places: NDArray[np.int64], wanted: Iterable[int]) -> "_HeldOut":
-        rows = np.flatnonzero(asked.rows(places).parts == TEST)
+        rows = np.flatnonzero(asked.parts(places) == TEST)
         own = places[rows]
         stretches = asked.split.stretch(own)
         first = np.flatnonzero((np.diff(rows, prepend=-2) > 1) | (np.diff(stretches, prepend=-1) != 0))
-        last = np.append(first[1:], len(rows)) - 1
+        last = np.append(first, len(rows))[1:] - 1
         labels = {number: asked.label(number, own) for number in wanted}
         return cls(stretches, labels, rows[first], rows[last] + 1, stretches[first])
 
@@ -108,10 +115,13 @@ class _Placing:
         self._n = np.zeros((2, n_stretches))
         self._sums = np.zeros((len(units), 2, n_stretches))
 
+    @property
+    def n_units(self) -> int:
+        """How many units."""
+        return len(self._units)
+
     def count(self, rows: _HeldOut, levels: Mapping[Columns, NDArray[Any]]) -> None:
         """Count some characters, given their levels and which of them are held out."""
-        if len(self._units) == 0:
-            return
         if len(self._tables) == 0:
             self._tables = np.zeros((len(self._units), 2, _N_LEVELS), np.uint32)
         is_true = rows.labels[self.label]
@@ -135,6 +145,7 @@ class _Placing:
     def together(pieces: "list[_Placing]", held_out: NDArray[np.bool_]) -> Placements:
         """What was found for the units of several, of the stretches that are held out."""
         positive, negative = pieces[0]._n
+        held_out = held_out & (positive + negative > 0)
         of_positive, of_negative = np.concatenate([each._sums for each in pieces])[:, :, held_out].transpose(1, 2, 0)
         return Placements(
             positive[held_out],

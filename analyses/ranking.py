@@ -253,7 +253,8 @@ def rank_all(
         progress: Called with the characters done and their number.
 
     Returns:
-        A ranking for each, in their order. Only the best unit of each site has an interval.
+        A ranking for each, in their order. Only the best unit of each site has an interval, and the best of
+        the units of a site that are read together.
 
     Raises:
         AnalysisError: If a target is of another text, or activations are not numbers.

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -298,7 +299,8 @@ def _in_one_pass(
                 sums[each] = _RankSums(joint, ranked)
                 sums[each].add(added, rows)
                 ranked_levels[each] = own
-    return found, lambda: [(places, {each: reader.levels_of(each, own) for each, own in ranked_levels.items()})]
+    as_levels = cache(lambda: {each: reader.levels_of(each, own) for each, own in ranked_levels.items()})
+    return found, lambda: [(places, as_levels())]
 
 
 def _in_two_passes(
@@ -454,7 +456,8 @@ def products(
 def _correlations(found: Products, n_intervals: int | None, seed: int) -> Scores:
     train, test, everywhere = (found.r(part) for part in (TRAIN, TEST, ALL))
     best, spread = _farthest(train, 0.0, n_intervals), np.full((2, len(train)), np.nan)
-    spread[:, best] = r_spread(found.cells.of(found.held_out).together(2).units(best), seed)
+    held_out = found.cells.of(found.held_out).together(2)
+    spread[:, best] = r_spread(held_out.of(held_out.n > 0).units(best), seed)
     return Scores(train, test, everywhere, np.zeros_like(train), found.cells.together(2), spread)
 
 

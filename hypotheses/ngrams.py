@@ -76,6 +76,8 @@ class NgramModels:
             _, p, _, likeliest = _look_up(codes, contexts, level.firsts, level.chars, level.p, level.p_rest, *below)
             nats[:, n] = np.maximum(-np.log(p), 0.0)
             right[:, n] = likeliest == codes
+            if n + 1 == len(self.levels):
+                break
             found = _look_up(codes, contexts, level.firsts, level.chars, level.q, level.q_rest, *below)
             contexts, below = _before(found[0]), found[1:]
         return NgramLosses(nats, right)

@@ -158,7 +158,7 @@ def plot_losses(rows: "Sequence[Row]", axes: "Axes | None" = None) -> "Axes":
 
 
 def plot_sweep(sweep: "Sweep", axes: "Axes | None" = None) -> "Axes":
-    """Draw the test loss of each model of a grid: cells and layers down, hidden units across, the best one framed.
+    """Draw the test loss of each model of a grid: cells and layers down, hidden units across, the best one in bold.
 
     Args:
         sweep: The models.

@@ -1,6 +1,7 @@
 """Shapes of models and settings of their training, by a few words and the size of the text."""
 
 from activations.errors import ActivationError
+from activations.models.cells import CELLS
 from activations.models.char_rnn import ModelConfig
 from activations.models.initialising import BEGINNINGS
 from activations.models.training import TrainingConfig
@@ -33,6 +34,9 @@ def shape_of(
     if preset is not None and preset not in PRESETS:
         raise ActivationError(f"there is no preset {preset!r}; choose one of {', '.join(PRESETS)}")
     usual_layers, usual_units = PRESETS[preset or ("tiny" if n_chars < _TINY_TEXT else "small")]
+    if cell not in BEGINNINGS and cell not in CELLS:
+        names = ", ".join([*CELLS, *BEGINNINGS])
+        raise ActivationError(f"there is no cell named {cell!r}; choose one of {names}")
     return ModelConfig(
         cell=BEGINNINGS.get(cell, (cell, ""))[0],
         n_layers=usual_layers if layers is None else layers,

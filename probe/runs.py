@@ -10,7 +10,7 @@ from activations.errors import ActivationError
 from activations.files import make_folder, replacing
 from activations.models.char_rnn import ModelConfig
 from activations.models.checkpoints import save_model
-from activations.models.sampling import write_texts
+from activations.models.sampling import usual_prompt, write_texts
 from activations.models.training import Moment, Row, Training, TrainingConfig, train
 from activations.vocab import Vocabulary
 from probe.plots import figure_of, plot_losses, save_figure
@@ -75,9 +75,9 @@ class Run:
             ActivationError: If it cannot be made; if there is nothing to go on from, or something is there that would
                 be lost.
         """
-        if resume and not self.state.exists():
+        if resume and not self.is_interrupted:
             raise ActivationError(f"there is no interrupted training in {self.folder}; leave out --resume")
-        if not resume and self.state.exists():
+        if not resume and self.is_interrupted:
             raise ActivationError(
                 f"{self.folder} is of a training that was interrupted; go on with --resume, or delete it to begin anew"
             )
@@ -103,7 +103,6 @@ class Run:
             config: How to train it.
             progress: See `training.train`.
         """
-        began = time.monotonic()
         result = train(
             parts[0],
             parts[1],
@@ -120,7 +119,7 @@ class Run:
             "nats_per_char": result.losses[-1],
             "text": parts[0].sha256,
             "held_out": parts[1].sha256,
-            "seconds": round(time.monotonic() - began, 1),
+            "seconds": round(result.seconds, 1),
         }
         save_model(result.model, self._model, training=record, dtype=self._weights)
         self.state.unlink(missing_ok=True)
@@ -156,8 +155,7 @@ class Run:
             self._drawn = time.monotonic()
 
     def _sample(self, moment: Moment) -> None:
-        characters = moment.model.vocabulary.characters
-        prompt = "\n" if "\n" in characters else characters[0]
+        prompt = usual_prompt(moment.model.vocabulary)
         [text] = write_texts(moment.model, 1, _SAMPLE_CHARS, prompt=prompt, temperature=0.8)
         loss = f", {moment.rows[-1].loss:.3f} nats per character" if moment.rows else ""
         head = f"=== after {moment.update:,} updates{loss} ===\n"

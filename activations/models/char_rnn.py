@@ -44,6 +44,7 @@ class CharRNN(nn.Module):
         config: Its shape.
         vocabulary: The characters that it knows.
         trained: Whether its weights were learned, here or elsewhere; a fresh model knows nothing.
+        initialisation: How its weights began, as far as that is known; see `initialising.INITIALISATIONS`.
     """
 
     def __init__(self, config: ModelConfig, vocabulary: Vocabulary, *, dropout: float = 0.0) -> None:
@@ -51,6 +52,7 @@ class CharRNN(nn.Module):
         self.config = config
         self.vocabulary = vocabulary
         self.trained = False
+        self.initialisation = "default"
         n_inputs = config.n_embedding or len(vocabulary)
         self.embedding = nn.Embedding(len(vocabulary), n_inputs) if config.n_embedding else None
         self.rnn = self.cell.module(

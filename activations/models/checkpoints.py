@@ -92,6 +92,7 @@ def load_model(path: Path | str) -> CharRNN:
         _check_sizes(config, vocabulary, content["weights"])
         model = CharRNN(config, vocabulary)
         model.trained = bool(content.get("trained", content["training"]))
+        model.initialisation = str(content["training"].get("initialisation", "default"))
         model.load_state_dict({name: weight.float() for name, weight in content["weights"].items()})
     except ActivationError as error:
         raise ActivationError(f"{path} is a damaged checkpoint: {error}") from error

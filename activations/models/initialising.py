@@ -31,6 +31,7 @@ def initialise(model: CharRNN, how: str) -> None:
     """
     if how not in INITIALISATIONS:
         raise ActivationError(f"the initialisation is {how!r}; choose one of {', '.join(INITIALISATIONS)}")
+    model.initialisation = how
     if how == "default":
         return
     if model.config.cell != "rnn_relu":

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from activations.errors import ActivationError
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.vocab import Vocabulary
+
+_CPU = torch.device("cpu")
 
 
 class Guess(NamedTuple):
@@ -158,11 +161,16 @@ class Novelty:
         )
 
 
+def usual_prompt(vocabulary: Vocabulary) -> str:
+    """What a text begins with if nothing else is asked for: a line's end, or the first character that is known."""
+    return "\n" if "\n" in vocabulary.characters else vocabulary.characters[0]
+
+
 def novelty(texts: Sequence[str], known: Iterable[str], *, prompt: str = "") -> Novelty:
     r"""How many lines and words of written texts do not occur in known ones.
 
     A line or word that the prompt begins does not count, nor does one that the end of the text cuts off. Every
-    occurrence counts. Words are `\w+`, upper and lower case being different.
+    occurrence counts. Words are `\w+`, upper and lower case being different; lines may end in CRLF or LF.
 
     Args:
         texts: What was written, each with the prompt in front.
@@ -173,7 +181,7 @@ def novelty(texts: Sequence[str], known: Iterable[str], *, prompt: str = "") -> 
     lines: 50 % of 2 are new; words: 50 % of 2 are new
     """
     first = prompt.count("\n") + (bool(prompt) and not prompt.endswith("\n"))
-    lines = [line for text in texts for line in text.split("\n")[first:-1] if line.strip()]
+    lines = [line.rstrip("\r") for text in texts for line in text.split("\n")[first:-1] if line.strip()]
     words = [
         word[0]
         for text in texts
@@ -182,7 +190,7 @@ def novelty(texts: Sequence[str], known: Iterable[str], *, prompt: str = "") -> 
     ]
     new_lines, new_words = set(lines), set(words)
     for text in known:
-        new_lines.difference_update(text.split("\n"))
+        new_lines.difference_update(line.rstrip("\r") for line in text.split("\n"))
         new_words.difference_update(word[0] for word in re.finditer(r"\w+", text))
     return Novelty(
         n_lines=len(lines),
@@ -227,6 +235,7 @@ class _Reader:
     def __init__(self, model: CharRNN, n_texts: int) -> None:
         cell, n_units, layers = model.cell, model.config.n_units, range(model.config.n_layers)
         self._step = cell.step
+        model = model if model.readout.weight.device == _CPU else deepcopy(model).to(_CPU)
         self._table = model.input_table()
         self._inputs = [(weight.contiguous(), bias) for weight, bias in map(model.input_weights, layers[1:])]
         self._recurrent = [model.recurrent(layer) for layer in layers]

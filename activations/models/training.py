@@ -152,6 +152,7 @@ class Training:
         held_out: (n_rounds,) what the model made of the held-out text after each round.
         config: How it was trained.
         rows: The same in finer steps.
+        seconds: That it took, without those between an interruption and going on.
     """
 
     model: CharRNN
@@ -159,6 +160,7 @@ class Training:
     held_out: tuple[Evaluation, ...]
     config: TrainingConfig
     rows: tuple[Row, ...] = ()
+    seconds: float = 0.0
 
     @property
     def best(self) -> Evaluation:
@@ -170,7 +172,8 @@ class Training:
         return {**asdict(self.config), "held_out_nats_per_char": self.best.nats_per_char}
 
     def __str__(self) -> str:
-        return f"held-out loss after {self.config.epochs} epochs: {self.best}"
+        epochs = self.rows[-1].epoch if self.rows else self.config.epochs
+        return f"held-out loss after {epochs:g} epochs: {self.best}"
 
 
 def hold_out(corpus: Corpus, share: float) -> tuple[Corpus, Corpus]:
@@ -270,7 +273,8 @@ class _Trainer:
         self._optimizer = _optimizer(self._net, config)
         self._done = 0
         self._carried: tuple[Tensor, ...] | None = None
-        self._sums = [0.0, 0.0]  # of the losses of the round so far, and of those since the last row
+        self._sums = [[0.0, 0], [0.0, 0]]  # losses and characters of each lane, in the round, and since the last row
+        self._seconds, self._began = 0.0, time.monotonic()  # before an interruption, and when it went on
         self._losses: list[float] = []
         self._evaluations: list[Evaluation] = []
         self._rows: list[Row] = []
@@ -293,7 +297,7 @@ class _Trainer:
     ) -> Training:
         """Train to the end."""
         config = self._config
-        began, done_before, saved = time.monotonic(), self._done, time.monotonic()
+        done_before, saved = self._done, self._began
         per_row = max(1, self._per_round // _ROWS_OF_ROUND)
         if self._done == 0:
             self._show(watch, is_best=False)
@@ -302,25 +306,23 @@ class _Trainer:
             in_round = within % self._per_round
             if within == 0:
                 self._carried = None
-            loss = self._update(epoch, within)
+            loss, n_steps = self._update(epoch, within)
             self._done += 1
-            self._sums = [each + loss for each in self._sums]
+            self._sums = [[nats + loss * n_steps, n + n_steps] for nats, n in self._sums]
             is_last = in_round + 1 == self._per_round or within + 1 == self._per_epoch
             if (in_round + 1) % per_row == 0 or is_last:
-                loss_of_row = self._sums[1] / ((in_round + 1) % per_row or per_row)
-                self._rows.append(Row(self._done, self._done / self._per_epoch, loss_of_row, None))
-                self._sums[1] = 0.0
+                nats, n = self._sums[1]
+                self._rows.append(Row(self._done, self._done / self._per_epoch, nats / n, None))
+                self._sums[1] = [0.0, 0]
             if is_last:
-                is_best = self._end_round(in_round + 1)
-                self._show(watch, is_best=is_best)
-                self._save()
+                self._show(watch, is_best=self._end_round())
             elif at(self._done):
                 self._show(watch, is_best=False)
-            if self._path is not None and time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
+            if is_last or time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
                 self._save()
                 saved = time.monotonic()
             n_chars = (self._done - done_before) * config.n_lanes * config.n_steps
-            progress(self._done, self._n_updates, self._note(n_chars / (time.monotonic() - began)))
+            progress(self._done, self._n_updates, self._note(n_chars / (time.monotonic() - self._began)))
         self._net.load_state_dict(self._best)
         self._net.trained = True
         return Training(
@@ -329,10 +331,11 @@ class _Trainer:
             held_out=tuple(self._evaluations),
             config=config,
             rows=tuple(self._rows),
+            seconds=self._seconds + time.monotonic() - self._began,
         )
 
-    def _update(self, epoch: int, within: int) -> float:
-        """One step of the optimiser; its loss in nats."""
+    def _update(self, epoch: int, within: int) -> tuple[float, int]:
+        """One step of the optimiser; its loss in nats per character, and the characters of each lane."""
         config, net = self._config, self._net
         characters = self._characters(epoch, within * config.n_steps)
         for group in self._optimizer.param_groups:
@@ -351,7 +354,7 @@ class _Trainer:
         self._carried = tuple(part.detach() for part in after)
         nats = loss.item()
         self._check(nats)
-        return nats
+        return nats, len(characters) - 1
 
     def _check(self, nats: float) -> None:
         if not math.isfinite(nats):
@@ -370,10 +373,11 @@ class _Trainer:
         places = first + steps[:, None] + self._length * np.arange(self._config.n_lanes)
         return torch.from_numpy(self._ids[places % n].astype(np.int64)).to(self._config.device)
 
-    def _end_round(self, n_updates: int) -> bool:
+    def _end_round(self) -> bool:
         """Judge the model, and keep it if it is the best."""
-        self._losses.append(self._sums[0] / n_updates)
-        self._sums[0] = 0.0
+        nats, n = self._sums[0]
+        self._losses.append(nats / n)
+        self._sums[0] = [0.0, 0]
         found = evaluate(self._net.eval(), self._held_out, replace_unknown=True)
         self._check(found.nats_per_char)
         is_best = all(found.nats_per_char < each.nats_per_char for each in self._evaluations)
@@ -415,6 +419,7 @@ class _Trainer:
                 "optimizer": self._optimizer.state_dict(),
                 "carried": self._carried,
                 "sums": self._sums,
+                "seconds": self._seconds + time.monotonic() - self._began,
                 "losses": self._losses,
                 "evaluations": [asdict(each) for each in self._evaluations],
                 "rows": [tuple(row) for row in self._rows],
@@ -429,7 +434,7 @@ class _Trainer:
         self._best, self._done, self._sums = found["best"], found["done"], found["sums"]
         if found["carried"] is not None:
             self._carried = tuple(part.to(self._config.device) for part in found["carried"])
-        self._losses = found["losses"]
+        self._losses, self._seconds = found["losses"], found["seconds"]
         self._evaluations = [Evaluation(**each) for each in found["evaluations"]]
         self._rows = [Row(*row) for row in found["rows"]]
         torch.set_rng_state(found["rng"])

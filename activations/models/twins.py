@@ -8,6 +8,7 @@ import torch
 
 from activations.errors import ActivationError
 from activations.models.char_rnn import CharRNN
+from activations.models.initialising import initialise
 
 Twin = Literal["fresh", "shuffled"]
 TWINS: tuple[Twin, ...] = get_args(Twin)
@@ -30,7 +31,9 @@ def twin(model: CharRNN, how: str, seed: int = 0) -> CharRNN:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if how == "fresh":
-            return CharRNN(model.config, model.vocabulary).eval()
+            fresh = CharRNN(model.config, model.vocabulary)
+            initialise(fresh, model.initialisation)
+            return fresh.eval()
         made = deepcopy(model)
         made.load_state_dict(_shuffled(model.state_dict()))
     made.trained = False

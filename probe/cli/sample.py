@@ -70,11 +70,11 @@ def sample(
     from activations.corpus import read_text
     from activations.models.checkpoints import load_model
     from activations.models.sampling import novelty as novelty_of
-    from activations.models.sampling import write
+    from activations.models.sampling import usual_prompt, write
 
     known = [read_text(path, encoding) for path in novelty or []]
     writer = load_model(model)
-    begin = _default_prompt(writer.vocabulary.characters) if prompt is None else unescaped(prompt)
+    begin = usual_prompt(writer.vocabulary) if prompt is None else unescaped(prompt)
     steps = write(writer, samples, prompt=begin, temperature=temperature, top_k=top_k, seed=seed)
     steps = islice(steps, length)
     if samples == 1 and not alternatives and not as_json:
@@ -97,10 +97,6 @@ def sample(
     if known:
         found = novelty_of(texts, known, prompt=begin)
         say(f"\n{found} (not in {', '.join(path.name for path in novelty or [])})")
-
-
-def _default_prompt(characters: str) -> str:
-    return "\n" if "\n" in characters else characters[0]
 
 
 def _stream(steps: Iterator["Written"], prompt: str) -> str:
