@@ -22,6 +22,7 @@ MOST_PASSES = 300
 _USUAL_PASSES = 20
 _PASSES_BETWEEN = 5  # measurements of second derivatives
 _ROWS_PER_COLUMN = 10  # of the sample that a measurement takes
+_FEWEST_ROWS = 2000  # of it, however few columns there are
 _SAMPLE_BYTES = 256 << 20  # that samples of all probes take together
 
 
@@ -166,7 +167,8 @@ class _Together:
             progress(done, max(_USUAL_PASSES, done + 5))
             points = [minimisers[number].point for number in active]
             functions = [(point[:-1], point[-1]) for point in points]
-            sums, products = self.losses(active, functions, self._to_measure(active, done, measured))
+            to_measure = self._to_measure(active, done, measured)
+            sums, products = self.losses(active, functions, to_measure)
             for place, number in enumerate(active):
                 own, probe = minimisers[number], self.probes[number]
                 found = sums.losses[place], sums.gradients[place], sums.of_intercepts[place]
@@ -175,13 +177,14 @@ class _Together:
                 if own.is_solved and isinstance(own, QuasiNewton):
                     own.let_go()
                 self._curvatures[number] = sums.curvatures[place]
+            sound = {self.probes[number].group for number in to_measure if _has_fallen(minimisers[number])}
             measured_anew = [
                 (own, self.probes[number])
                 for number in active
                 if isinstance(own := minimisers[number], QuasiNewton)
                 and not own.is_solved
                 and own.has_fallen
-                and self.probes[number].group in products
+                and self.probes[number].group in sound
             ]
             makers = [partial(probe.metric, products[probe.group]) for _, probe in measured_anew]
             for (own, _), solve in zip(measured_anew, in_threads(lambda make: make(), makers), strict=True):
@@ -209,7 +212,7 @@ class _Together:
     def _to_measure(self, numbers: list[int], done: int, measured: dict[object, int]) -> dict[int, Array]:
         """Which probes' second derivatives to measure, one of each group, and how often to take rows of a curvature."""
         n_columns = self._design.n_columns + 1
-        n_rows = _ROWS_PER_COLUMN * n_columns
+        n_rows = max(_ROWS_PER_COLUMN * n_columns, _FEWEST_ROWS)
         all_rows = int(self._wanted.sum()) <= 4 * n_rows  # few enough to take each as it is, as often as need be
         room = _SAMPLE_BYTES // (n_rows * n_columns * self._design.dtype.itemsize)
         found: dict[int, Array] = {}
@@ -237,8 +240,9 @@ class _Together:
         """The sums of some of the probes in one pass, and second derivatives of those that are to be measured."""
         dtype = self._design.dtype
         order, batches = self._batches(numbers)
-        weights = np.hstack([functions[place][0] for place in order]).astype(dtype)
-        intercepts = np.hstack([functions[place][1] for place in order]).astype(dtype)
+        with np.errstate(over="ignore"):  # as below
+            weights = np.hstack([functions[place][0] for place in order]).astype(dtype)
+            intercepts = np.hstack([functions[place][1] for place in order]).astype(dtype)
         sizes = [self.probes[numbers[place]].response.n_scores for place in order]
         ends = np.cumsum(sizes)
         firsts = {numbers[place]: int(end) - size for place, end, size in zip(order, ends, sizes, strict=True)}
@@ -248,6 +252,7 @@ class _Together:
             for score, rate in enumerate(rates.tolist())
         ]
 
+        @np.errstate(over="ignore", invalid="ignore")  # too far away: a shorter step is tried
         def add_up(tile: Tile) -> tuple[Array, NDArray[Any], Array, Array, list[NDArray[Any]]]:
             z = tile.times(weights) + intercepts
             masks, residuals, losses = self._masks[tile.rows], np.empty_like(z), []
@@ -300,6 +305,11 @@ class _Together:
         return self._batched[1]
 
 
+def _has_fallen(minimiser: Minimiser) -> bool:
+    """Whether what was measured at its point is worth anything: it was not too far away."""
+    return isinstance(minimiser, QuasiNewton) and minimiser.has_fallen
+
+
 def _sample(tile: Tile, curvatures: NDArray[Any], rate: float) -> NDArray[Any]:
     """Rows (n_chosen, n_columns + 1), the last column 1, whose products add up to those of all, weighed by curvature.
 
@@ -310,6 +320,7 @@ def _sample(tile: Tile, curvatures: NDArray[Any], rate: float) -> NDArray[Any]:
     if np.isinf(rate):
         x = np.hstack([x, np.ones((len(x), 1), x.dtype)])
         return np.asarray(x * np.sqrt(curvatures)[:, None])
+    curvatures = np.nan_to_num(curvatures, posinf=0.0)  # where the point is too far away
     steps = np.floor(np.cumsum(curvatures, dtype=np.float64) * rate + 0.5).astype(np.int64)
     times = np.diff(steps, prepend=0)
     chosen = np.flatnonzero(times)

@@ -33,6 +33,7 @@ _STYLES = (  # colours that are of different darkness, signs, and lines
     ("#7fa8d1", "v", "-"),
     ("#222222", "P", "-"),
 )
+_FEW_CURVES = 2  # whose names have room within the axes
 _CHANCE = {"auc": 0.5, "r2": 0.0}
 _MEASURES = {"auc": "AUC", "r2": "R²"}
 _AXES = {
@@ -102,7 +103,8 @@ def plot_curves(curves: "Curve | Mapping[str, Curve]", axes: "Axes | None" = Non
     first = next(iter(named.values()))
     if any(each.over != first.over for each in named.values()):
         raise AnalysisError("these curves are over different things, and have no axis in common; draw them one by one")
-    axes = axes or new_axes()
+    are_many = len(named) > _FEW_CURVES
+    axes = axes or new_axes(8.0 if are_many else 5.0)
     values = dict.fromkeys(value for each in named.values() for value in each.values)
     places = {value: float(place) for place, value in enumerate(values)}
     drawn: list[tuple[ProbeResult, ...]] = []  # what several curves are beside is drawn once
@@ -127,7 +129,8 @@ def plot_curves(curves: "Curve | Mapping[str, Curve]", axes: "Axes | None" = Non
     axes.set_ylabel("held-out " + " or ".join(sorted(_MEASURES[kind] for kind in kinds)))
     axes.set_title(first.hypothesis if len(named) == 1 else "")
     axes.grid(alpha=0.25)
-    axes.legend(frameon=False, loc="best", fontsize="small")
+    beside = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0)} if are_many else {"loc": "best"}
+    axes.legend(frameon=False, fontsize="small", **beside)
     return axes
 
 

@@ -311,3 +311,16 @@ def test_the_last_characters_are_ones_in_their_columns(rng: np.random.Generator)
             tile.transposed_times(numbers[tile.rows]), expected[tile.rows].T @ numbers[tile.rows], atol=1e-4
         )
     np.testing.assert_allclose(design.basis(everywhere(500)).variances, expected.mean(0), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("seed", range(5))
+def test_a_rare_label_and_a_single_unit_go_no_detours(seed: int) -> None:
+    """Few columns are measured at enough rows; at twenty of them, steps were so long that numbers overflowed."""
+    rng = np.random.default_rng(seed)
+    labels = rng.random(200_000) < 0.012
+    x = np.tanh(rng.normal(size=(200_000, 1)) * np.where(labels, 0.5, 3.0)[:, None] + 2 * labels[:, None])
+    found = fit_one(x.astype(np.float32), binary(labels))
+    reference = LogisticRegression(C=1.0, tol=1e-8).fit(x - x.mean(0), labels)
+    np.testing.assert_allclose(found.weights[:, 0], reference.coef_[0], rtol=0.02)
+    assert found.n_passes < 15  # 17 where twenty rows were measured
