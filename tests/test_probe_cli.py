@@ -88,7 +88,9 @@ def test_rank_fit_and_curve_find_the_planted_unit(run: Run, planted: Path, name:
 
 def test_the_road_on_ones_own_files(run: Run, code_text: str) -> None:
     Path("corpus.txt").write_text(code_text, encoding="utf-8")
-    status, out, _ = run("train", "corpus.txt", "--units", "8", "--epochs", "3", "--lanes", "8", "--steps", "32")
+    status, out, _ = run(
+        "train", "corpus.txt", "--preset", "small", "--units", "8", "--epochs", "3", "--lanes", "8", "--steps", "32"
+    )
     assert status == 0
     assert "model.pt" in out
     status, out, _ = run("extract", "model.pt", "corpus.txt", "--json")
