@@ -1,12 +1,14 @@
 """What several test files need: planted recordings, hand-made models, and texts that may be elsewhere."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from commands import Command
 from hypothesis import settings
 from planting import PLANTED, SITES
 
@@ -19,9 +21,27 @@ from activations.recorder import recording
 from activations.selection import Selection
 from activations.vocab import Vocabulary
 from hypotheses.registry import get
+from probe.cli import main
 
 settings.register_profile("untimed", deadline=None)  # the first call of a labeller compiles it
 settings.load_profile("untimed")
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Runs `probe` with some arguments: its exit status, standard output and standard error."""
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["probe", *map(str, arguments)])
+        status = 0
+        try:
+            main()
+        except SystemExit as error:
+            status = int(error.code or 0)
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call
 
 
 @pytest.fixture

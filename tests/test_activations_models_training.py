@@ -50,25 +50,6 @@ def test_characters_of_the_held_out_text_are_known() -> None:
     assert result.model.vocabulary.characters == "abcdz"
 
 
-def test_evaluation_equals_a_loop_over_single_characters() -> None:
-    corpus = Corpus.from_texts(["hello world\n" * 3, "old hero\n"])
-    model = random_model(corpus.text())
-    loss, right, n = 0.0, 0, 0
-    for document in corpus.documents:
-        ids = torch.from_numpy(model.vocabulary.encode(corpus))[document.start : document.stop]
-        state = None
-        for now, following in pairwise(ids):
-            with torch.no_grad():
-                logits, state = model(now.reshape(1, 1), state)
-            loss -= torch.log_softmax(logits[0, 0], -1)[following].item()
-            right += int(logits.argmax()) == following
-            n += 1
-    result = evaluate(model, corpus)
-    assert result.n_chars == n == len(corpus) - 2
-    assert result.nats_per_char == pytest.approx(loss / n, abs=1e-5)
-    assert result.accuracy == pytest.approx(right / n)
-
-
 def test_holding_out_cuts_the_end_off() -> None:
     training, held_out = hold_out(Corpus.from_texts(["abcdef", "ghij"]), 0.3)
     assert [training.text(d.start, d.stop) for d in training.documents] == ["abcdef"]

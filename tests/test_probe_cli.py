@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import Command, rows
 from foreign import state_dict
 from planting import PLANTED, random_model
 from typer.main import get_command
@@ -23,34 +24,11 @@ from activations.store import Recording
 from activations.units import Site
 from analyses.methods import METHODS
 from hypotheses.registry import get, registered
-from probe.cli import COMMANDS, app, command_name, main
+from probe.cli import COMMANDS, app, command_name
 from probe.cli.show import show_rows
 from probe.cli.train import train
 from probe.demo import bundled_model, bundled_text
 from probe.recipes import settings_of, shape_of
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs `probe` with some arguments: its exit status, standard output and standard error."""
-
-    def call(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["probe", *map(str, arguments)])
-        status = 0
-        try:
-            main()
-        except SystemExit as error:
-            status = int(error.code or 0)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
-
-
-def rows(output: str) -> list[dict[str, object]]:
-    return [json.loads(line) for line in output.splitlines()]
 
 
 @pytest.fixture
@@ -61,7 +39,7 @@ def files(code_text: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(PLANTED))
-def test_rank_fit_and_curve_find_the_planted_unit(run: Run, planted: Path, name: str) -> None:
+def test_rank_fit_and_curve_find_the_planted_unit(run: Command, planted: Path, name: str) -> None:
     status, out, _ = run("rank", "--hypothesis", name, planted, "--json", "--top", "3")
     ranked = rows(out)
     assert status == 0
@@ -86,7 +64,7 @@ def test_rank_fit_and_curve_find_the_planted_unit(run: Run, planted: Path, name:
     assert Path("curve.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_road_on_ones_own_files(run: Run, code_text: str) -> None:
+def test_the_road_on_ones_own_files(run: Command, code_text: str) -> None:
     Path("corpus.txt").write_text(code_text, encoding="utf-8")
     status, out, _ = run(
         "train", "corpus.txt", "--preset", "small", "--units", "8", "--epochs", "3", "--lanes", "8", "--steps", "32"
@@ -99,7 +77,7 @@ def test_the_road_on_ones_own_files(run: Run, code_text: str) -> None:
     assert set(row) == {"path", "n_chars", "sites", "nats_per_char", "chars_per_s", "lane_difference", "unsettled"}
     assert row["n_chars"] == len(code_text)
     assert row["path"] == "activations.h5"
-    assert len(row["sites"]) == 12  # type: ignore[arg-type]
+    assert len(row["sites"]) == 12
     status, out, err = run("rank", "--hypothesis", "in_quotes")
     assert status == 0
     assert "96 units" in out
@@ -108,7 +86,7 @@ def test_the_road_on_ones_own_files(run: Run, code_text: str) -> None:
     assert rows(live[1]) == rows(run("rank", "--hypothesis", "in_quotes", "--json")[1])
 
 
-def test_a_model_reads_what_it_writes(run: Run, files: None) -> None:
+def test_a_model_reads_what_it_writes(run: Command, files: None) -> None:
     made = ("extract", "model.pt", "--generate", "20x30", "--prompt", r"\n", "--temperature", "0.8", "--json")
     status, out, err = run(*made)
     assert (status, rows(out)[0]["n_chars"]) == (0, 20 * 31), err
@@ -121,7 +99,7 @@ def test_a_model_reads_what_it_writes(run: Run, files: None) -> None:
     assert "write them such as 100x500" in run("extract", "model.pt", "--generate", "much")[2]
 
 
-def test_sites_can_be_chosen(run: Run, files: None) -> None:
+def test_sites_can_be_chosen(run: Command, files: None) -> None:
     status, out, _ = run("extract", "model.pt", "corpus.txt", "--sites", "hidden,1/cell", "--json")
     assert status == 0
     assert rows(out)[0]["sites"] == ["0/hidden", "1/hidden", "1/cell"]
@@ -133,13 +111,13 @@ def test_sites_can_be_chosen(run: Run, files: None) -> None:
     assert [row["site"] for row in rows(out)] == ["2 units"]
 
 
-def test_hypotheses_are_listed(run: Run) -> None:
+def test_hypotheses_are_listed(run: Command) -> None:
     assert [row["hypothesis"] for row in rows(run("hypotheses", "--json")[1])] == list(registered())
     table = run("hypotheses")[1]
     assert all(name in table for name in registered())
 
 
-def test_a_text_is_shown_with_its_labels(run: Run) -> None:
+def test_a_text_is_shown_with_its_labels(run: Command) -> None:
     Path("corpus.txt").write_text('a "b" c\n\x1b[2J"d"\n', encoding="utf-8")
     _, out, _ = run("hypotheses", "--show", "in_quotes", "corpus.txt")
     assert out.startswith('a "b" c↵\n..xx....\n·[2J"d"↵\n....xx..\n')  # nothing that moves the cursor
@@ -162,7 +140,7 @@ def test_a_text_is_shown_with_its_labels(run: Run) -> None:
     assert 'a "b" c↵\n??01????\n' in out and "in characters" in out
 
 
-def test_a_passage_begins_where_labels_change(run: Run) -> None:
+def test_a_passage_begins_where_labels_change(run: Command) -> None:
     Path("corpus.txt").write_text("spam\n" * 1000 + 'eggs "ham"\n' + "spam\n" * 1000, encoding="utf-8")
     _, out, _ = run("hypotheses", "--show", "in_quotes", "corpus.txt", "--chars", "12")
     assert out.startswith('eggs "ham"↵\n.....xxxx..\n')
@@ -174,7 +152,7 @@ def test_a_passage_begins_where_labels_change(run: Run) -> None:
     [("in_quotes", 1, "True  False"), ("char_class", 4, "lower case"), ("position_in_line", 5, "and more")],
 )
 def test_a_terminal_shows_labels_as_colours(
-    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, colours: int, legend: str
+    run: Command, monkeypatch: pytest.MonkeyPatch, name: str, colours: int, legend: str
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLORTERM", "truecolor")
@@ -187,7 +165,7 @@ def test_a_terminal_shows_labels_as_colours(
     assert legend in re.sub(r"\x1b\[[\d;]*m", "", below)
 
 
-def test_hypotheses_are_defined_and_counted(run: Run) -> None:
+def test_hypotheses_are_defined_and_counted(run: Command) -> None:
     _, out, _ = run("hypotheses", "--show", "indent_at_least")
     assert out.startswith("indent_at_least:depth[,width]\nHas the line begun")
     assert "Looks ahead: no" in out and "Source: Karpathy" in out
@@ -200,7 +178,7 @@ def test_hypotheses_are_defined_and_counted(run: Run) -> None:
     assert len(found) > 50
 
 
-def test_what_a_users_function_prints_or_names_does_no_harm(run: Run, planted: Path) -> None:
+def test_what_a_users_function_prints_or_names_does_no_harm(run: Command, planted: Path) -> None:
     Path("mine.py").write_text(
         "print('hello')\n"
         "def loud(text):\n    print('noise')\n    return ['\\x1b[2J' if c == 'a' else '' for c in text]\n"
@@ -225,14 +203,14 @@ def test_what_a_users_function_prints_or_names_does_no_harm(run: Run, planted: P
     assert "in_quotes is True nowhere in this text" in out
 
 
-def test_a_language_is_given_to_those_that_ask_for_one(run: Run, planted: Path) -> None:
+def test_a_language_is_given_to_those_that_ask_for_one(run: Command, planted: Path) -> None:
     for command in ("rank", "fit", "curve"):
         _, out, err = run(command, "--hypothesis", "in_comment", planted, "--language", "python", "--json")
         assert rows(out)[0]["hypothesis"] == "in_comment:python", err
     assert "Pygments has no lexer for 'klingon'" in run("rank", "-H", "token:Name", planted, "--language", "klingon")[2]
 
 
-def test_a_lag_asks_for_another_character(run: Run, planted: Path) -> None:
+def test_a_lag_asks_for_another_character(run: Command, planted: Path) -> None:
     for command in ("rank", "fit", "curve"):
         _, out, err = run(command, "--hypothesis", "in_quotes", planted, "--lag", "-1", "--json")
         assert rows(out)[0]["hypothesis"] == "in_quotes @ -1", err
@@ -240,13 +218,13 @@ def test_a_lag_asks_for_another_character(run: Run, planted: Path) -> None:
     assert float(str(now["score"])) > 2 * float(str(then["score"]))
 
 
-def test_combinations_and_patterns_are_ranked(run: Run, planted: Path) -> None:
+def test_combinations_and_patterns_are_ranked(run: Command, planted: Path) -> None:
     for asked in ("in_quotes & ~in_comment", r'regex:"[^"\n]*"'):
         _, out, err = run("rank", "--hypothesis", asked, planted, "--json", "--top", "1")
         assert rows(out)[0]["unit"] == str(PLANTED["in_quotes"]), err
 
 
-def test_all_hypotheses_are_ranked_at_once(run: Run, planted: Path) -> None:
+def test_all_hypotheses_are_ranked_at_once(run: Command, planted: Path) -> None:
     _, out, err = run("rank", "--all", planted, "--json")
     found = {(row["hypothesis"], row["site"]): row for row in rows(out)}
     for name, unit in PLANTED.items():
@@ -259,7 +237,7 @@ def test_all_hypotheses_are_ranked_at_once(run: Run, planted: Path) -> None:
     assert run("rank", planted)[0] == run("rank", "--all", "-H", "in_quotes", planted)[0] == 2
 
 
-def test_units_are_ranked_for_classes_by_several_methods(run: Run, planted: Path) -> None:
+def test_units_are_ranked_for_classes_by_several_methods(run: Command, planted: Path) -> None:
     _, out, _ = run("rank", "--hypothesis", "char_class", planted, "--json")
     assert {row["class"] for row in rows(out)} <= set(get("char_class").names)
     _, out, _ = run("rank", "--hypothesis", "in_comment", planted, "--method", "f1", "--layer", "1", "--json")
@@ -274,7 +252,7 @@ def test_units_are_ranked_for_classes_by_several_methods(run: Run, planted: Path
     assert status == 1 and "there is no method 'best'" in err
 
 
-def test_a_unit_is_explained(run: Run, planted: Path) -> None:
+def test_a_unit_is_explained(run: Command, planted: Path) -> None:
     unit = str(PLANTED["position_in_line"])
     _, out, _ = run("explain", unit, planted, "--json")
     first = rows(out)[0]
@@ -285,7 +263,7 @@ def test_a_unit_is_explained(run: Run, planted: Path) -> None:
     assert "units are written layer/signal/index" in run("explain", "nonsense", planted)[2]
 
 
-def test_methods_are_compared(run: Run, planted: Path) -> None:
+def test_methods_are_compared(run: Command, planted: Path) -> None:
     _, out, _ = run("rank", "--hypothesis", "in_comment", planted, "--compare", "auc,weight", "--top", "2", "--json")
     assert [(row["method"], row["place"]) for row in rows(out)] == [
         ("auc", 1), ("auc", 2), ("weight", 1), ("weight", 2),
@@ -294,7 +272,7 @@ def test_methods_are_compared(run: Run, planted: Path) -> None:
     assert re.search(rf"1 +{PLANTED['in_comment']} 0\.\d+ +{PLANTED['in_comment']}", out)
 
 
-def test_classes_are_fitted_together(run: Run, planted: Path) -> None:
+def test_classes_are_fitted_together(run: Command, planted: Path) -> None:
     _, out, _ = run("fit", "--hypothesis", "char_class", planted, "--penalty", "100", "--controls", "chars", "--json")
     assert {row["site"] for row in rows(out)} > {"1/cell", "last character"}
     [alone] = [row for row in rows(out) if row["site"] == "last character"]
@@ -302,7 +280,7 @@ def test_classes_are_fitted_together(run: Run, planted: Path) -> None:
     assert run("rank", "--hypothesis", "char_class == digit", planted, "--json")[0] == 0
 
 
-def test_probes_have_their_controls_in_the_same_table(run: Run, planted: Path) -> None:
+def test_probes_have_their_controls_in_the_same_table(run: Command, planted: Path) -> None:
     asked = ("fit", "-H", "in_quotes", "-H", "position_in_line", planted, "--sites", "0", "--controls")
     _, out, _ = run(*asked, "chars,context,runs")
     for shown in ("in_quotes", "position_in_line", "majority", "selectivity", "context", "runs", "last 20 characters"):
@@ -313,7 +291,7 @@ def test_probes_have_their_controls_in_the_same_table(run: Run, planted: Path) -
     assert (status, err) == (1, "error: there is no control 'luck'; there are chars, context, runs\n")
 
 
-def test_recordings_stand_side_by_side(run: Run, planted: Path, files: None) -> None:
+def test_recordings_stand_side_by_side(run: Command, planted: Path, files: None) -> None:
     other = Path("other.h5")
     other.write_bytes(planted.read_bytes())
     _, out, _ = run("fit", "-H", "in_quotes", planted, other, "--sites", "0", "--controls", "none", "--json")
@@ -325,7 +303,7 @@ def test_recordings_stand_side_by_side(run: Run, planted: Path, files: None) -> 
 
 
 @pytest.mark.parametrize("over", ["units", "chars", "lag", "sites", "penalty"])
-def test_curves_are_drawn_and_written_down(run: Run, planted: Path, over: str) -> None:
+def test_curves_are_drawn_and_written_down(run: Command, planted: Path, over: str) -> None:
     status, out, _ = run("curve", "-H", "in_quotes", planted, "--over", over, "-o", "c.svg", "--csv", "c.csv", "--json")
     assert status == 0
     table = list(csv.DictReader(Path("c.csv").read_text("utf-8").splitlines()))
@@ -334,7 +312,7 @@ def test_curves_are_drawn_and_written_down(run: Run, planted: Path, over: str) -
     assert b"<svg" in Path("c.svg").read_bytes()
 
 
-def test_curves_of_both_kinds_of_label_are_shown(run: Run, planted: Path) -> None:
+def test_curves_of_both_kinds_of_label_are_shown(run: Command, planted: Path) -> None:
     asked = ("curve", "-H", "in_quotes", "-H", "position_in_line", "-H", "in_qoutes", planted, "--most", "2")
     status, out, err = run(*asked, "--csv", "c.csv", "-o", "c.png")
     assert status == 0
@@ -345,12 +323,12 @@ def test_curves_of_both_kinds_of_label_are_shown(run: Run, planted: Path) -> Non
     assert (status, err.count("\n")) == (1, 1) and "leave out the folds" in err
 
 
-def test_a_recording_and_a_model_are_one_too_many(run: Run, planted: Path, files: None) -> None:
+def test_a_recording_and_a_model_are_one_too_many(run: Command, planted: Path, files: None) -> None:
     status, _, err = run("fit", "-H", "in_quotes", planted, "--model", "model.pt", "--text", "corpus.txt")
     assert (status, err) == (1, "error: a recording and --model are given; name one of the two\n")
 
 
-def test_what_probes_say_is_kept(run: Run, planted: Path) -> None:
+def test_what_probes_say_is_kept(run: Command, planted: Path) -> None:
     run("fit", "-H", "in_quotes", planted, "--sites", "0", "--folds", "5", "--keep", "said.npz", "--controls", "chars")
     with np.load("said.npz") as said:
         assert set(said) == {
@@ -360,7 +338,7 @@ def test_what_probes_say_is_kept(run: Run, planted: Path) -> None:
         assert ((said["in_quotes/0/hidden"] >= 0) & (said["in_quotes/0/hidden"] <= 1)).all()
 
 
-def test_untrained_twins_are_controls(run: Run, files: None) -> None:
+def test_untrained_twins_are_controls(run: Command, files: None) -> None:
     run("extract", "model.pt", "corpus.txt", "--sites", "hidden")
     asked = ("fit", "-H", "in_quotes", "--untrained", "model.pt", "--controls", "none", "--json")
     _, out, err = run(*asked)
@@ -377,7 +355,7 @@ def test_untrained_twins_are_controls(run: Run, files: None) -> None:
     assert "another.pt is not the model that activations.h5 is a recording of" in err
 
 
-def test_a_hypothesis_in_a_file_is_ranked(run: Run, planted: Path) -> None:
+def test_a_hypothesis_in_a_file_is_ranked(run: Command, planted: Path) -> None:
     Path("mine.py").write_text("from probe import get\ndef in_quotes_too(text):\n    return get('in_quotes')(text)\n")
     _, out, _ = run("rank", "--hypothesis", "mine.py:in_quotes_too", planted, "--json", "--top", "1")
     assert rows(out)[0]["unit"] == str(PLANTED["in_quotes"])
@@ -395,7 +373,7 @@ def test_a_hypothesis_in_a_file_is_ranked(run: Run, planted: Path) -> None:
     ],
 )
 def test_a_hypothesis_that_cannot_be_asked_is_one_line(
-    run: Run, planted: Path, command: str, hypothesis: str, complaint: str
+    run: Command, planted: Path, command: str, hypothesis: str, complaint: str
 ) -> None:
     Path("mine.py").write_text(
         "def fails(text):\n    return {}['x']\ndef short(text):\n    return [True]\n"
@@ -444,7 +422,7 @@ def test_a_hypothesis_that_cannot_be_asked_is_one_line(
     ],
 )
 def test_wrong_input_is_one_sentence_and_leaves_nothing(
-    run: Run, files: None, arguments: list[str], complaint: str
+    run: Command, files: None, arguments: list[str], complaint: str
 ) -> None:
     Path("empty.txt").write_bytes(b"")
     Path("latin.txt").write_bytes("déjà vu".encode("latin-1"))
@@ -459,14 +437,14 @@ def test_wrong_input_is_one_sentence_and_leaves_nothing(
     assert sorted(Path().iterdir()) == before
 
 
-def test_bad_usage_has_status_2(run: Run) -> None:
+def test_bad_usage_has_status_2(run: Command) -> None:
     assert run("rank")[0] == 2
     assert run("nonsense")[0] == 2
     assert run("rank", "--hypothesis", "in_quotes", "--top", "0")[0] == 2
 
 
 @pytest.mark.parametrize("command", [command_name(command) for command in COMMANDS])
-def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
+def test_every_command_has_help_with_an_example(run: Command, command: str) -> None:
     status, out, _ = run(command, "--help")
     assert status == 0
     assert "Example" in out
@@ -496,7 +474,7 @@ def test_help_and_import_load_nothing_heavy() -> None:
     assert "rank" in done.stdout
 
 
-def test_ctrl_c_leaves_no_file(run: Run, files: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_leaves_no_file(run: Command, files: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -508,14 +486,14 @@ def test_ctrl_c_leaves_no_file(run: Run, files: None, monkeypatch: pytest.Monkey
     assert sorted(Path().iterdir()) == before
 
 
-def test_a_bug_keeps_its_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_keeps_its_traceback(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hypotheses.registry.registered", lambda: [][1])
     with pytest.raises(IndexError):
         run("hypotheses")
 
 
 def test_packages_of_another_distribution_are_refused(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "analyses").mkdir()
     (tmp_path / "analyses" / "__init__.py").write_text("")
@@ -527,7 +505,7 @@ def test_packages_of_another_distribution_are_refused(
     assert "the package 'analyses' is not char-probe's" in err
 
 
-def test_replacements_are_counted(run: Run, code_text: str) -> None:
+def test_replacements_are_counted(run: Command, code_text: str) -> None:
     Path("corpus.txt").write_text(code_text + "\n€€", encoding="utf-8")
     run("train", "corpus.txt", "--units", "8", "--epochs", "3", "--lanes", "8", "--min-count", "5")
     status, _, err = run("extract", "model.pt", "corpus.txt")
@@ -538,7 +516,7 @@ def test_replacements_are_counted(run: Run, code_text: str) -> None:
     assert "2 characters are read as" in err
 
 
-def test_no_site_is_lost_in_spelling(run: Run, planted: Path) -> None:
+def test_no_site_is_lost_in_spelling(run: Command, planted: Path) -> None:
     _, out, _ = run("rank", "-H", "in_quotes", planted, "--json", "--top", "99")
     assert len({row["unit"] for row in rows(out)}) == 23
     assert {Site.parse(str(row["unit"]).rpartition("/")[0]) for row in rows(out)} == {
@@ -556,7 +534,7 @@ def test_tables_never_cut_numbers_off(capsys: pytest.CaptureFixture[str], monkey
     assert "[b]" in out.replace("\n", "")
 
 
-def test_an_error_of_several_lines_is_one_line(run: Run, planted: Path) -> None:
+def test_an_error_of_several_lines_is_one_line(run: Command, planted: Path) -> None:
     Path("mine.py").write_text("def f(text):\n    raise ValueError('one\\ntwo')\n")
     status, _, err = run("rank", "-H", "mine.py:f", planted)
     assert status == 1
@@ -573,7 +551,7 @@ def theirs() -> None:
     Path("corpus.txt").write_text(bundled_text().text(0, 4000), encoding="utf-8")
 
 
-def test_a_model_of_another_program_is_imported_and_extracted(run: Run, theirs: None) -> None:
+def test_a_model_of_another_program_is_imported_and_extracted(run: Command, theirs: None) -> None:
     options = ("--vocab", "json:vocabulary.json", "--text", "corpus.txt", "--range", ":3000", "-o", "model.pt")
     status, out, err = run("import", "theirs.pth", *options, "--json")
     [row] = rows(out)
@@ -603,7 +581,7 @@ def test_a_model_of_another_program_is_imported_and_extracted(run: Run, theirs: 
     assert float(str(rows(out)[0]["nats_per_char"])) < 1.2
 
 
-def test_a_wrong_import_writes_nothing_and_says_what_to_try(run: Run, theirs: None) -> None:
+def test_a_wrong_import_writes_nothing_and_says_what_to_try(run: Command, theirs: None) -> None:
     status, out, err = run("import", "theirs.pth", "--vocab", "json:vocabulary.json")
     assert (status, "warning: the reading is not checked" in err) == (0, True)
     Path("model.pt").unlink()
@@ -633,7 +611,7 @@ def test_a_wrong_import_writes_nothing_and_says_what_to_try(run: Run, theirs: No
     assert status == 1 and "probe import" in err
 
 
-def test_code_of_the_users_own_builds_a_model_if_it_is_asked_for(run: Run, theirs: None) -> None:
+def test_code_of_the_users_own_builds_a_model_if_it_is_asked_for(run: Command, theirs: None) -> None:
     Path("mine.py").write_text(
         "import torch, probe\n"
         "def build(weights):\n"

@@ -1,6 +1,5 @@
 """`probe evaluate`: losses that are known, baselines beside them, and what wrong input gets."""
 
-import json
 import math
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import typer
+from commands import rows
 from planting import random_model
 from typer.testing import CliRunner
 
@@ -20,15 +19,11 @@ from activations.models.checkpoints import save_model
 from activations.models.evaluation import evaluate as evaluate_model
 from activations.models.evaluation import losses
 from hypotheses.ngrams import fit_ngrams
-from probe.cli.evaluate import evaluate
+from probe.cli import app
 
-Rows = list[dict[str, Any]]
 KEYS = [
     "model", "part", "nats_per_char", "bits_per_char", "perplexity", "accuracy", "low", "high", "n_chars"
 ]  # fmt: skip
-
-app = typer.Typer(pretty_exceptions_enable=False)
-app.command()(evaluate)
 
 
 @pytest.fixture
@@ -41,15 +36,15 @@ def model(code_text: str) -> CharRNN:
     return model
 
 
-def ask(*arguments: str) -> Rows:
-    result = CliRunner().invoke(app, ["model.pt", *arguments, "--json"], catch_exceptions=False)
+def ask(*arguments: str) -> list[dict[str, Any]]:
+    result = CliRunner().invoke(app, ["evaluate", "model.pt", *arguments, "--json"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    return rows(result.stdout)
 
 
 def refusal(*arguments: str) -> str:
     """Of a wrong option, in one line."""
-    result = CliRunner().invoke(app, ["model.pt", "corpus.txt", *arguments], catch_exceptions=False)
+    result = CliRunner().invoke(app, ["evaluate", "model.pt", "corpus.txt", *arguments], catch_exceptions=False)
     assert result.exit_code == 2
     return " ".join(result.output.replace("│", " ").split())
 
@@ -70,6 +65,10 @@ def test_losses_are_those_of_a_loop_over_single_characters() -> None:
     assert found.nats.dtype == np.float32
     np.testing.assert_allclose(found.nats, nats, atol=1e-5)
     assert found.right.tolist() == right
+    whole = evaluate_model(model, corpus)
+    assert whole.n_chars == len(nats) == len(corpus) - 2
+    assert whole.nats_per_char == pytest.approx(np.mean(nats), abs=1e-5)
+    assert whole.accuracy == pytest.approx(np.mean(right))
 
 
 def test_a_long_document_is_read_without_a_break(code_text: str) -> None:
@@ -130,7 +129,9 @@ def test_ngrams_learn_from_a_text_of_their_own(model: CharRNN) -> None:
 
 
 def test_a_table_is_shown(model: CharRNN) -> None:
-    result = CliRunner().invoke(app, ["model.pt", "corpus.txt", "--split", "90,5,5"], catch_exceptions=False)
+    result = CliRunner().invoke(
+        app, ["evaluate", "model.pt", "corpus.txt", "--split", "90,5,5"], catch_exceptions=False
+    )
     assert [word in result.stdout for word in ("nats per char", "unigram", "validation")] == [True] * 3
 
 

@@ -1,7 +1,6 @@
 """What a training leaves behind, whatever happens to it; and trainings of which several are compared."""
 
 import csv
-import json
 import math
 import os
 import random
@@ -20,6 +19,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 import torch
+from commands import Command, rows
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,12 +33,10 @@ from activations.models.sampling import write_texts
 from activations.models.training import TrainingConfig
 from activations.vocab import Vocabulary
 from probe import runs, sweeps
-from probe.cli import main
 from probe.recipes import shares_of
 from probe.runs import Run
 from probe.sweeps import sweep
 
-Probe = Callable[..., tuple[int, str, str]]
 QUICK = ("--layers", "1", "--units", "4", "--epochs", "3", "--lanes", "4", "--steps", "16")
 N_UPDATES = 3 * math.ceil((3800 // 4 - 1) / 16)
 SHAPE = ModelConfig(cell="lstm", n_layers=1, n_units=4)
@@ -49,23 +47,6 @@ NO_LONGER_A_NUMBER = "the loss is no longer a number"
 
 class StoppedError(Exception):
     """What a test stops a training with."""
-
-
-@pytest.fixture
-def probe(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Probe:
-    """Runs `probe` with some arguments: its exit status, standard output and standard error."""
-
-    def call(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["probe", *map(str, arguments)])
-        status = 0
-        try:
-            main()
-        except SystemExit as error:
-            status = int(error.code or 0)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +82,9 @@ def table(path: Path | str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def sentence_of(probe: Probe, *arguments: str, status: int = 1) -> str:
+def sentence_of(run: Command, *arguments: str, status: int = 1) -> str:
     """What is said of something wrong: one line, or a line in a box."""
-    found, out, err = probe(*arguments)
+    found, out, err = run(*arguments)
     assert (found, out) == (status, ""), err
     assert "Traceback" not in err
     if status == 1:
@@ -119,21 +100,21 @@ def leftovers(folder: Path | str = ".") -> list[Path]:
 # What is left behind
 
 
-def test_a_training_leaves_its_curve_and_the_best_model(probe: Probe, corpus: Corpus) -> None:
-    status, out, err = probe("train", "corpus.txt", *QUICK, "--json")
+def test_a_training_leaves_its_curve_and_the_best_model(run: Command, corpus: Corpus) -> None:
+    status, out, err = run("train", "corpus.txt", *QUICK, "--json")
     assert (status, err) == (0, "")
-    shown = [json.loads(line) for line in out.splitlines()]
-    rows = table("model.training/losses.csv")
-    assert list(rows[0]) == ["update", "epoch", "nats_per_char", "held_out_nats_per_char"]
-    updates = [int(row["update"]) for row in rows]
+    shown = rows(out)
+    kept = table("model.training/losses.csv")
+    assert list(kept[0]) == ["update", "epoch", "nats_per_char", "held_out_nats_per_char"]
+    updates = [int(row["update"]) for row in kept]
     assert all(earlier < later for earlier, later in pairwise([0, *updates]))
     assert updates[-1] == N_UPDATES
-    assert [float(row["epoch"]) for row in rows] == pytest.approx([3 * n / N_UPDATES for n in updates])
-    judged = [row for row in rows if row["held_out_nats_per_char"]]
+    assert [float(row["epoch"]) for row in kept] == pytest.approx([3 * n / N_UPDATES for n in updates])
+    judged = [row for row in kept if row["held_out_nats_per_char"]]
     assert [float(row["epoch"]) for row in judged] == [1, 2, 3]
     held_out = [float(row["held_out_nats_per_char"]) for row in judged]
     assert held_out == [row["held_out_nats_per_char"] for row in shown]
-    assert 0 < float(rows[-1]["nats_per_char"]) < float(rows[0]["nats_per_char"])
+    assert 0 < float(kept[-1]["nats_per_char"]) < float(kept[0]["nats_per_char"])
     best = evaluate(load_model("model.pt"), corpus.cut([0.95, 0.05])[1])
     assert best.nats_per_char == pytest.approx(min(held_out))
     assert training_record("model.pt")["held_out_nats_per_char"] == min(held_out)
@@ -144,10 +125,10 @@ def test_a_training_leaves_its_curve_and_the_best_model(probe: Probe, corpus: Co
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_samples_are_what_the_checkpoints_write(probe: Probe, text: str, newline: str) -> None:
+def test_samples_are_what_the_checkpoints_write(run: Command, text: str, newline: str) -> None:
     Path("corpus.txt").write_bytes(text.replace("\n", newline).encode())
     asked = ("--sample-every", "3", "--checkpoint-every", "3")
-    assert probe("train", "corpus.txt", *QUICK, "--epochs", "1", *asked)[0] == 0
+    assert run("train", "corpus.txt", *QUICK, "--epochs", "1", *asked)[0] == 0
     paths = sorted(Path("model.training/checkpoints").iterdir())
     assert [int(path.stem) for path in paths] == [0, 1, 3, 9, 27]
     samples = Path("model.training/samples.txt").read_bytes().decode()
@@ -185,26 +166,26 @@ def test_what_is_due_is_a_power_of_the_factor_rounded_up(hundredths: int, update
     assert not runs._is_due(update, 0.0)
 
 
-def test_three_parts_have_a_line_for_the_test_text(probe: Probe, corpus: Corpus) -> None:
-    status, out, _ = probe("train", "corpus.txt", *QUICK, "--split", "90,6,4")
+def test_three_parts_have_a_line_for_the_test_text(run: Command, corpus: Corpus) -> None:
+    status, out, _ = run("train", "corpus.txt", *QUICK, "--split", "90,6,4")
     assert status == 0
     model = load_model("model.pt")
     for name, part in zip(("held-out", "test"), corpus.cut([0.9, 0.06, 0.04])[1:], strict=True):
         assert f"model.pt: {evaluate(model, part)} of {len(part)} {name} characters\n" in out
-    assert "test characters" not in probe("train", "corpus.txt", *QUICK)[1]
+    assert "test characters" not in run("train", "corpus.txt", *QUICK)[1]
 
 
-def test_a_text_to_judge_by_can_be_another_file(probe: Probe, corpus: Corpus) -> None:
+def test_a_text_to_judge_by_can_be_another_file(run: Command, corpus: Corpus) -> None:
     Path("other.txt").write_text(corpus.text(1000, 2000) + "§", encoding="utf-8")
-    status, out, _ = probe("train", "corpus.txt", *QUICK, "--held-out", "other.txt", "-o", "m.pt")
+    status, out, _ = run("train", "corpus.txt", *QUICK, "--held-out", "other.txt", "-o", "m.pt")
     assert (status, "of 1,001 held-out characters" in out) == (0, True)
     assert "§" in load_model("m.pt").vocabulary.characters
 
 
-def test_a_second_training_leaves_nothing_of_the_first(probe: Probe, corpus: Corpus) -> None:
+def test_a_second_training_leaves_nothing_of_the_first(run: Command, corpus: Corpus) -> None:
     every = ("--sample-every", "2", "--checkpoint-every", "2")
-    assert probe("train", "corpus.txt", *QUICK, *every)[0] == 0
-    assert probe("train", "corpus.txt", *QUICK, "--seed", "1")[0] == 0
+    assert run("train", "corpus.txt", *QUICK, *every)[0] == 0
+    assert run("train", "corpus.txt", *QUICK, "--seed", "1")[0] == 0
     names = {path.name for path in Path("model.training").rglob("*") if path.is_file()}
     assert names == {"losses.csv", "losses.png"}
     assert training_record("model.pt")["seed"] == 1
@@ -238,9 +219,9 @@ def test_a_second_training_leaves_nothing_of_the_first(probe: Probe, corpus: Cor
         (["-o", "closed.pt"], "cannot make the folder closed.training"),
     ],
 )
-def test_wrong_usage_is_one_sentence(probe: Probe, corpus: Corpus, arguments: list[str], complaint: str) -> None:
+def test_wrong_usage_is_one_sentence(run: Command, corpus: Corpus, arguments: list[str], complaint: str) -> None:
     Path("closed.training").write_bytes(b"")
-    assert complaint in sentence_of(probe, "train", "corpus.txt", *QUICK, *arguments)
+    assert complaint in sentence_of(run, "train", "corpus.txt", *QUICK, *arguments)
     assert not list(Path().glob("*.pt"))
     assert not leftovers()
 
@@ -253,47 +234,47 @@ def test_wrong_usage_is_one_sentence(probe: Probe, corpus: Corpus, arguments: li
         ("ab", "use a longer one"),
     ],
 )
-def test_a_text_that_is_too_short_is_one_sentence(probe: Probe, content: str, complaint: str) -> None:
+def test_a_text_that_is_too_short_is_one_sentence(run: Command, content: str, complaint: str) -> None:
     Path("corpus.txt").write_text(content, encoding="utf-8")
-    assert complaint in sentence_of(probe, "train", "corpus.txt")
+    assert complaint in sentence_of(run, "train", "corpus.txt")
 
 
-def test_a_model_in_the_place_of_its_own_folder_is_refused_before_it_is_trained(probe: Probe, corpus: Corpus) -> None:
-    assert "m.training" in sentence_of(probe, "train", "corpus.txt", *QUICK, "-o", "m.training")
+def test_a_model_in_the_place_of_its_own_folder_is_refused_before_it_is_trained(run: Command, corpus: Corpus) -> None:
+    assert "m.training" in sentence_of(run, "train", "corpus.txt", *QUICK, "-o", "m.training")
     assert not Path("m.training").exists()
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is closed to the superuser")
-def test_a_closed_folder_is_one_sentence(probe: Probe, corpus: Corpus) -> None:
+def test_a_closed_folder_is_one_sentence(run: Command, corpus: Corpus) -> None:
     Path("closed").mkdir(mode=0o500)
-    assert "is closed to us" in sentence_of(probe, "train", "corpus.txt", *QUICK, "-o", "closed/model.pt")
+    assert "is closed to us" in sentence_of(run, "train", "corpus.txt", *QUICK, "-o", "closed/model.pt")
 
 
-def test_what_is_refused_costs_no_checkpoints(probe: Probe, corpus: Corpus) -> None:
-    assert probe("train", "corpus.txt", *QUICK, "--checkpoint-every", "2", "--sample-every", "2")[0] == 0
+def test_what_is_refused_costs_no_checkpoints(run: Command, corpus: Corpus) -> None:
+    assert run("train", "corpus.txt", *QUICK, "--checkpoint-every", "2", "--sample-every", "2")[0] == 0
     before = {path: path.read_bytes() for path in Path("model.training").rglob("*") if path.is_file()}
-    sentence_of(probe, "train", "corpus.txt", "--lanes", "3000")
+    sentence_of(run, "train", "corpus.txt", "--lanes", "3000")
     assert {path: path.read_bytes() for path in Path("model.training").rglob("*") if path.is_file()} == before
 
 
-def test_a_loss_that_is_no_number_leaves_the_last_good_model(probe: Probe, corpus: Corpus) -> None:
+def test_a_loss_that_is_no_number_leaves_the_last_good_model(run: Command, corpus: Corpus) -> None:
     wild = ("--cell", "rnn_relu", "--learning-rate", "1e30")
-    assert NO_LONGER_A_NUMBER in sentence_of(probe, "train", "corpus.txt", *QUICK, *wild)
+    assert NO_LONGER_A_NUMBER in sentence_of(run, "train", "corpus.txt", *QUICK, *wild)
     assert not Path("model.pt").exists()
-    assert probe("train", "corpus.txt", *QUICK)[0] == 0
+    assert run("train", "corpus.txt", *QUICK)[0] == 0
     good = Path("model.pt").read_bytes()
-    assert NO_LONGER_A_NUMBER in sentence_of(probe, "train", "corpus.txt", *QUICK, *wild)
+    assert NO_LONGER_A_NUMBER in sentence_of(run, "train", "corpus.txt", *QUICK, *wild)
     assert Path("model.pt").read_bytes() == good
     load_model("model.pt")
 
 
 @pytest.mark.parametrize("epochs", ["1", "3"])
-def test_a_model_that_judges_nothing_is_not_the_best(probe: Probe, corpus: Corpus, epochs: str) -> None:
+def test_a_model_that_judges_nothing_is_not_the_best(run: Command, corpus: Corpus, epochs: str) -> None:
     """An epoch of one update, whose loss was still a number."""
-    assert probe("train", "corpus.txt", *QUICK)[0] == 0
+    assert run("train", "corpus.txt", *QUICK)[0] == 0
     good = Path("model.pt").read_bytes()
     wild = ("--cell", "rnn_relu", "--learning-rate", "1e30", "--steps", "2000", "--epochs", epochs)
-    assert NO_LONGER_A_NUMBER in sentence_of(probe, "train", "corpus.txt", *QUICK, *wild)
+    assert NO_LONGER_A_NUMBER in sentence_of(run, "train", "corpus.txt", *QUICK, *wild)
     assert Path("model.pt").read_bytes() == good
 
 
@@ -370,7 +351,7 @@ def test_a_training_stopped_at_any_file_ends_as_an_unbroken_one(
 
 
 def test_an_interrupted_training_is_not_begun_anew_by_mistake(
-    probe: Probe, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+    run: Command, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(done: int) -> Callable[[Run, int], bool]:
         def is_due(self: Run, update: int) -> bool:
@@ -383,17 +364,17 @@ def test_an_interrupted_training_is_not_begun_anew_by_mistake(
     with monkeypatch.context() as patch:
         patch.setattr(Run, "_is_due", stop(N_UPDATES - 5))
         with pytest.raises(StoppedError):
-            probe("train", "corpus.txt", *QUICK)
+            run("train", "corpus.txt", *QUICK)
     state = Path("model.training/state.pt").read_bytes()
-    assert "go on with --resume, or delete it" in sentence_of(probe, "train", "corpus.txt", *QUICK)
-    refused = sentence_of(probe, "train", "corpus.txt", *QUICK, "--seed", "1", "--resume")
+    assert "go on with --resume, or delete it" in sentence_of(run, "train", "corpus.txt", *QUICK)
+    refused = sentence_of(run, "train", "corpus.txt", *QUICK, "--seed", "1", "--resume")
     assert "of another training (other: seed)" in refused
     assert Path("model.training/state.pt").read_bytes() == state
     with monkeypatch.context() as patch:
         patch.setattr(Run, "_is_due", lambda self, update: update == N_UPDATES - 5)  # what is left is trained only
-        assert probe("train", "corpus.txt", *QUICK, "--resume")[0] == 0
+        assert run("train", "corpus.txt", *QUICK, "--resume")[0] == 0
     assert not Path("model.training/state.pt").exists()
-    assert probe("train", "corpus.txt", *QUICK, "-o", "whole.pt")[0] == 0
+    assert run("train", "corpus.txt", *QUICK, "-o", "whole.pt")[0] == 0
     assert result_of(Path("model.training")) == result_of(Path("whole.training"))
     assert model_sha256(load_model("model.pt")) == model_sha256(load_model("whole.pt"))
 
@@ -461,14 +442,14 @@ def test_a_killed_training_is_gone_on_with_to_the_same_end(corpus: Corpus) -> No
 # Sweeps
 
 
-def test_a_sweep_says_who_gets_what_right(probe: Probe, corpus: Corpus) -> None:
-    status, out, err = probe("sweep", "corpus.txt", *GRID, "--split", "80,10,10", "--json")
+def test_a_sweep_says_who_gets_what_right(run: Command, corpus: Corpus) -> None:
+    status, out, err = run("sweep", "corpus.txt", *GRID, "--split", "80,10,10", "--json")
     assert (status, err) == (0, "")
-    shown = [json.loads(line) for line in out.splitlines()]
-    rows = table("sweep/results.csv")
-    assert [{name: str(value) for name, value in row.items()} for row in shown] == rows
+    shown = rows(out)
+    kept = table("sweep/results.csv")
+    assert [{name: str(value) for name, value in row.items()} for row in shown] == kept
     names = ["lstm-1x5", "lstm-1x3", "rnn-1x5", "rnn-1x3"]
-    assert [Path(row["model"]).stem for row in rows] == names
+    assert [Path(row["model"]).stem for row in kept] == names
     assert [(row["cell"], row["layers"], row["hidden"]) for row in shown] == [
         ("lstm", 1, 5), ("lstm", 1, 3), ("rnn", 1, 5), ("rnn", 1, 3)
     ]  # fmt: skip
@@ -499,7 +480,7 @@ def test_a_sweep_says_who_gets_what_right(probe: Probe, corpus: Corpus) -> None:
     np.testing.assert_allclose(shares - shares.T, accuracy[:, None] - accuracy[None])
     assert shares[0, 3] == pytest.approx(sum(each[0] and not each[3] for each in said) / 399)
     assert matplotlib.image.imread("sweep/test_loss.png").ndim == 3
-    status, out, _ = probe("sweep", "corpus.txt", *GRID, "--split", "80,10,10")
+    status, out, _ = run("sweep", "corpus.txt", *GRID, "--split", "80,10,10")
     assert f"the best is {names[int(np.argmin([row['test'] for row in shown]))]}: " in out
 
 
@@ -603,16 +584,16 @@ def test_a_model_that_is_named_twice_is_there_once(parts: list[Corpus], trained:
     ],
 )
 def test_a_wrong_sweep_is_one_sentence(
-    probe: Probe, corpus: Corpus, arguments: list[str], status: int, complaint: str
+    run: Command, corpus: Corpus, arguments: list[str], status: int, complaint: str
 ) -> None:
-    assert complaint in sentence_of(probe, "sweep", "corpus.txt", *GRID, *arguments, status=status)
+    assert complaint in sentence_of(run, "sweep", "corpus.txt", *GRID, *arguments, status=status)
 
 
 @pytest.mark.parametrize("wrong", [("--cell", "lstm,quagmire"), ("--hidden", "3,0")])
 def test_a_wrong_sweep_is_refused_before_anything_is_trained(
-    probe: Probe, corpus: Corpus, wrong: tuple[str, str], trained: list[tuple[str, bool]]
+    run: Command, corpus: Corpus, wrong: tuple[str, str], trained: list[tuple[str, bool]]
 ) -> None:
-    sentence_of(probe, "sweep", "corpus.txt", *GRID, *wrong)
+    sentence_of(run, "sweep", "corpus.txt", *GRID, *wrong)
     assert trained == []
 
 
@@ -630,7 +611,7 @@ def knowing(vocabulary: Vocabulary, known: list[str]) -> CharRNN:
     return model
 
 
-def test_a_curve_over_steps_shows_when_a_single_unit_knows(probe: Probe, text: str) -> None:
+def test_a_curve_over_steps_shows_when_a_single_unit_knows(run: Command, text: str) -> None:
     """First no unit knows; then two units know a half each; then one knows it all."""
     Path("mine.py").write_text("def is_s_or_m(text):\n    return [each in 'sm' for each in text]\n")
     Path("corpus.txt").write_text(text, encoding="utf-8")
@@ -641,14 +622,14 @@ def test_a_curve_over_steps_shows_when_a_single_unit_knows(probe: Probe, text: s
         save_model(knowing(vocabulary, known), folder / f"{update:08d}.pt")
     (folder / "00000011.pt.99.part").write_bytes(b"of a training that was killed")
     asked = ("curve", "--over", "steps", "--run", "model.training", "--text", "corpus.txt", "-H", "mine.py:is_s_or_m")
-    status, out, err = probe(*asked, "-H", "in_quotes", "-o", "curve.png", "--csv", "curve.csv", "--json")
+    status, out, err = run(*asked, "-H", "in_quotes", "-o", "curve.png", "--csv", "curve.csv", "--json")
     assert status == 0, err
     assert "no curve for in_quotes" in err
-    rows = [json.loads(line) for line in out.splitlines()]
-    name = rows[0]["hypothesis"]
+    shown = rows(out)
+    name = shown[0]["hypothesis"]
     assert "is_s_or_m" in name
-    curves = {each: [row for row in rows if row["hypothesis"] == each] for each in (name, f"{name}: one unit")}
-    assert len(rows) == 6
+    curves = {each: [row for row in shown if row["hypothesis"] == each] for each in (name, f"{name}: one unit")}
+    assert len(shown) == 6
     together, alone = ([row["auc"] for row in curve] for curve in curves.values())
     assert [[row["steps"] for row in curve] for curve in curves.values()] == [[0, 2, 10]] * 2
     assert together[1:] == [1, 1]
@@ -656,21 +637,21 @@ def test_a_curve_over_steps_shows_when_a_single_unit_knows(probe: Probe, text: s
     assert alone[2] == 1
     assert alone[0] < 0.95
     assert 0.5 < alone[1] < 0.95
-    assert {row["control"] for row in rows} == {1.0}
+    assert {row["control"] for row in shown} == {1.0}
     assert [row["steps"] for row in table("curve.csv")] == ["0", "2", "10"] * 2
     assert matplotlib.image.imread("curve.png").ndim == 3
 
 
-def test_checkpoints_of_a_training_make_a_curve(probe: Probe, corpus: Corpus) -> None:
-    assert probe("train", "corpus.txt", *QUICK, "--layers", "2", "--checkpoint-every", "8")[0] == 0
+def test_checkpoints_of_a_training_make_a_curve(run: Command, corpus: Corpus) -> None:
+    assert run("train", "corpus.txt", *QUICK, "--layers", "2", "--checkpoint-every", "8")[0] == 0
     asked = ("curve", "--over", "steps", "--run", "model.training", "--text", "corpus.txt", "-H", "position_in_line")
-    status, out, err = probe(*asked, "-o", "curve.svg")
+    status, out, err = run(*asked, "-o", "curve.svg")
     assert (status, err) == (0, "")
     assert "position_in_line: one unit" in out
     assert "curve.svg: the curves as a picture" in out
     assert Path("curve.svg").read_text(encoding="utf-8").endswith("</svg>\n")
-    rows = [json.loads(line) for line in probe(*asked, "--json", "--sites", "0/hidden")[1].splitlines()]
-    assert [row["steps"] for row in rows] == [0, 1, 8, 64] * 2
+    shown = rows(run(*asked, "--json", "--sites", "0/hidden")[1])
+    assert [row["steps"] for row in shown] == [0, 1, 8, 64] * 2
 
 
 @pytest.mark.parametrize(
@@ -689,7 +670,7 @@ def test_checkpoints_of_a_training_make_a_curve(probe: Probe, corpus: Corpus) ->
     ],
 )
 def test_a_wrong_curve_over_steps_is_one_sentence(
-    probe: Probe, text: str, corpus: Corpus, arguments: list[str], status: int, complaint: str
+    run: Command, text: str, corpus: Corpus, arguments: list[str], status: int, complaint: str
 ) -> None:
     for folder in ("model.training", "broken", "stray", "empty.training"):
         Path(folder, "checkpoints").mkdir(parents=True)
@@ -697,7 +678,7 @@ def test_a_wrong_curve_over_steps_is_one_sentence(
     save_model(knowing(Vocabulary.of([text]), ["a"]), "model.pt")
     save_model(knowing(Vocabulary.of([text]), ["a"]), "stray/checkpoints/best.pt")
     Path("broken/checkpoints/00000000.pt").write_bytes(b"not a model")
-    assert complaint in sentence_of(probe, "curve", "-H", "position_in_line", *arguments, status=status)
+    assert complaint in sentence_of(run, "curve", "-H", "position_in_line", *arguments, status=status)
 
 
 def test_shares_of_a_split_are_fractions() -> None:
