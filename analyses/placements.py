@@ -19,33 +19,15 @@ _AT_ONCE = 8  # units that a thread works on, with tables of 512 KiB each
 _MOST_UNITS = 64  # that are worked on in the same readings
 
 
-class Placements(NamedTuple):
-    """Sums over the characters of each stretch of their placements.
-
-    The placement of a positive is the share of all negatives that are lower, ties counted half; that of a negative the
-    share of all positives that are higher. The mean of either is the AUC.
-
-    Attributes:
-        n_positive: (n_stretches,) held-out characters whose label is True, and `n_negative` of the others.
-        of_positive: (n_stretches, n_units) sums, and `of_negative`.
-
-    Source:
-        DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837-845; of clusters, Obuchowski 1997, Biometrics
-        53:567-578.
-    """
-
-    n_positive: NDArray[np.float64]
-    n_negative: NDArray[np.float64]
-    of_positive: NDArray[np.float64]
-    of_negative: NDArray[np.float64]
-
-
 def placements(
     asked: JointLabels,
     readings: Callable[[], Iterable[Tile]],
     wanted: Mapping[tuple[int, Columns], NDArray[np.int64]],
-) -> dict[tuple[int, Columns], Placements]:
+) -> dict[tuple[int, Columns], NDArray[np.int64]]:
     """Place the held-out characters of some units, others for each label.
+
+    The placement of a positive is how many of all negatives are lower, ties counted half; that of a negative how many
+    of all positives are higher. The mean of either, over the number of the others, is the AUC.
 
     Args:
         asked: The labels.
@@ -53,45 +35,54 @@ def placements(
         wanted: Which units, by the number of a label, and columns.
 
     Returns:
-        Of the stretches that are held out and have labels, where units are wanted.
+        (2, n_stretches, n_units) twice the sums over the positives, and over the negatives, of each stretch; 0 for
+        those that are not held out.
+
+    Source:
+        DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837-845; of clusters, Obuchowski 1997, Biometrics
+        53:567-578.
     """
+    found = {key: np.zeros((2, asked.split.n_stretches, len(units)), np.int64) for key, units in wanted.items()}
     pieces = [
-        _Placing(key, units, asked.split.n_stretches)
+        _Piece(*key, own[first : first + _AT_ONCE], found[key][:, :, first : first + _AT_ONCE])
         for key, own in wanted.items()
-        for units in np.split(own, range(_AT_ONCE, len(own), _AT_ONCE))
-        if len(units)
+        for first in range(0, len(own), _AT_ONCE)
     ]
-    ends = np.cumsum([piece.n_units for piece in pieces])
-    for number in range(-(-int(ends[-1]) // _MOST_UNITS) if pieces else 0):
-        batch = [piece for piece, end in zip(pieces, ends, strict=True) if (end - 1) // _MOST_UNITS == number]
-        for step in (_Placing.count, _Placing.add):
+    batches = np.cumsum([len(piece.units) for piece in pieces]) // (_MOST_UNITS + 1)
+    for number in dict.fromkeys(batches.tolist()):
+        batch = [piece for piece, own_batch in zip(pieces, batches, strict=True) if own_batch == number]
+        tables = [np.zeros((len(piece.units), 2, _N_LEVELS), np.uint32) for piece in batch]
+        for step in (_count, _add):
             for places, levels in readings():
-                rows = _HeldOut.of(asked, places, {piece.label for piece in batch})
-                if len(rows.starts) == 0:
-                    continue
-                deque(in_threads(partial(step, rows=rows, levels=levels), batch), maxlen=0)
-        for piece in batch:
-            piece.let_go()
-    found: dict[tuple[int, Columns], list[_Placing]] = {}
-    for piece in pieces:
-        found.setdefault((piece.label, piece.columns), []).append(piece)
-    return {key: _Placing.together(own, asked.split.held_out) for key, own in found.items()}
+                held_out = _HeldOut.of(asked, places, {piece.label for piece in batch})
+                work = partial(_work, step=step, held_out=held_out, levels=levels)
+                deque(in_threads(work, zip(batch, tables, strict=True)), maxlen=0)
+            if step is _count:
+                deque(in_threads(_to_places, tables), maxlen=0)
+    return found
+
+
+class _Piece(NamedTuple):
+    """Some units of columns that are placed for a label, by its number, and where their sums go."""
+
+    label: int
+    columns: Columns
+    units: NDArray[np.int64]
+    sums: NDArray[np.int64]
 
 
 class _HeldOut(NamedTuple):
     """The held-out characters with a label, of some.
 
     Attributes:
-        stretches: (n_held_out,) that each is in.
         labels: (n_held_out,) each, by its number.
-        starts: (n_runs,) where each unbroken run of them begins, and `stops`; `of_run` is its stretch.
+        starts: (n_runs,) where each unbroken run of them begins, and `stops`; `stretches` is that which it is in.
     """
 
-    stretches: NDArray[np.int64]
     labels: dict[int, NDArray[np.bool_]]
     starts: NDArray[np.int64]
     stops: NDArray[np.int64]
-    of_run: NDArray[np.int64]
+    stretches: NDArray[np.int64]
 
     @classmethod
     def of(cls, asked: JointLabels, places: NDArray[np.int64], wanted: Iterable[int]) -> "_HeldOut":
@@ -101,58 +92,18 @@ class _HeldOut(NamedTuple):
         first = np.flatnonzero((np.diff(rows, prepend=-2) > 1) | (np.diff(stretches, prepend=-1) != 0))
         last = np.append(first, len(rows))[1:] - 1
         labels = {number: asked.label(number, own) for number in wanted}
-        return cls(stretches, labels, rows[first], rows[last] + 1, stretches[first])
+        return cls(labels, rows[first], rows[last] + 1, stretches[first])
 
 
-class _Placing:
-    """Some units of columns and a label, whose characters are all counted first, and then looked up and added up."""
-
-    def __init__(self, key: tuple[int, Columns], units: NDArray[np.int64], n_stretches: int) -> None:
-        self.label, self.columns = key
-        self._units = units
-        self._tables = np.zeros((0, 2, _N_LEVELS), np.uint32)  # not before they are needed
-        self._is_counted = False
-        self._n = np.zeros((2, n_stretches))
-        self._sums = np.zeros((len(units), 2, n_stretches))
-
-    @property
-    def n_units(self) -> int:
-        """How many units."""
-        return len(self._units)
-
-    def count(self, rows: _HeldOut, levels: Mapping[Columns, NDArray[Any]]) -> None:
-        """Count some characters, given their levels and which of them are held out."""
-        if len(self._tables) == 0:
-            self._tables = np.zeros((len(self._units), 2, _N_LEVELS), np.uint32)
-        is_true = rows.labels[self.label]
-        _count(levels[self.columns], self._units, is_true, rows.starts, rows.stops, self._tables)
-        for n, which in zip(self._n, (is_true, ~is_true), strict=True):
-            n += np.bincount(rows.stretches[which], minlength=len(n))
-
-    def add(self, rows: _HeldOut, levels: Mapping[Columns, NDArray[Any]]) -> None:
-        """Add up the same characters."""
-        if not self._is_counted:
-            _to_places(self._tables)
-            self._is_counted = True
-        runs = rows.starts, rows.stops, rows.of_run
-        _add(levels[self.columns], self._units, rows.labels[self.label], *runs, self._tables, self._sums)
-
-    def let_go(self) -> None:
-        """Free what was needed only to add them up."""
-        self._tables = self._tables[:0].copy()
-
-    @staticmethod
-    def together(pieces: "list[_Placing]", held_out: NDArray[np.bool_]) -> Placements:
-        """What was found for the units of several, of the stretches that are held out."""
-        positive, negative = pieces[0]._n
-        held_out = held_out & (positive + negative > 0)
-        of_positive, of_negative = np.concatenate([each._sums for each in pieces])[:, :, held_out].transpose(1, 2, 0)
-        return Placements(
-            positive[held_out],
-            negative[held_out],
-            of_positive / (2 * max(negative.sum(), 1)),
-            of_negative / (2 * max(positive.sum(), 1)),
-        )
+def _work(
+    own: tuple[_Piece, NDArray[np.uint32]],
+    step: Callable[..., None],
+    held_out: _HeldOut,
+    levels: Mapping[Columns, NDArray[Any]],
+) -> None:
+    piece, tables = own
+    labels, *runs = held_out
+    step(levels[piece.columns], piece.units, labels[piece.label], *runs, tables, piece.sums)
 
 
 @njit(nogil=True, cache=True)
@@ -162,7 +113,9 @@ def _count(
     is_true: NDArray[np.bool_],
     starts: NDArray[np.int64],
     stops: NDArray[np.int64],
+    stretches: NDArray[np.int64],
     counts: NDArray[np.uint32],
+    sums: NDArray[np.int64],
 ) -> None:
     for n in range(len(units)):
         own, negative, positive = levels[units[n]], counts[n, 0], counts[n, 1]
@@ -201,7 +154,7 @@ def _add(
     stops: NDArray[np.int64],
     stretches: NDArray[np.int64],
     places: NDArray[np.uint32],
-    sums: NDArray[np.float64],
+    sums: NDArray[np.int64],
 ) -> None:
     for n in range(len(units)):
         own, of_positive, of_negative = levels[units[n]], places[n, 0], places[n, 1]
@@ -214,5 +167,5 @@ def _add(
                 else:
                     negative += np.int64(of_negative[own[row]])
                 place += 1
-            sums[n, 0, stretches[run]] += positive
-            sums[n, 1, stretches[run]] += negative
+            sums[0, stretches[run], n] += positive
+            sums[1, stretches[run], n] += negative

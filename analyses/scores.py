@@ -248,7 +248,8 @@ def _aucs_of_group(
         new = {(label, each): own.scores(label) for each, own in of_columns.items() for label in range(joint.n_labels)}
         best = _best_of_sites(new, n_intervals)
         for key, placed in placements(joint, readings, best).items():
-            new[key].spread[:, best[key]] = auc_spread(placed, seed)
+            there = joint.split.held_out & (new[key].sums.n > 0)
+            new[key].spread[:, best[key]] = auc_spread(new[key].sums.of(there), placed[:, there], seed)
         found.append(new)
     return found
 

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.placements import Placements
 from analyses.stretch_sums import StretchSums
 
 LEVEL = 0.95
@@ -110,26 +109,30 @@ def mean_interval(values: NDArray[np.floating], seed: int = 0) -> tuple[float, f
     return interval((weights @ sums) / (weights @ sizes))
 
 
-def auc_spread(placed: Placements, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def auc_spread(
+    sums: StretchSums, placed: NDArray[np.int64], seed: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How far an AUC moves, down and up, when the stretches are drawn anew: a bootstrap's 95 % interval about it.
 
     What each stretch adds is taken to first order: the positives that were drawn among all negatives, and the negatives
     that were drawn among all positives.
 
     Args:
-        placed: The held-out stretches.
+        sums: Of the label, over the stretches in question.
+        placed: (2, n_stretches, n_units) the placements of these stretches; see `placements.placements`.
         seed: Of the draws.
 
     Returns:
         (n_units,) the lower and the upper end, less the AUC itself; NaN for fewer than 4 stretches.
     """
+    n_positive, n_negative = sums.y, sums.n - sums.y
+    of_positive, of_negative = placed[0] / max(2 * n_negative.sum(), 1), placed[1] / max(2 * n_positive.sum(), 1)
 
     def aucs(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        n_positive, n_negative = weights @ placed.n_positive, weights @ placed.n_negative
-        of_positive, of_negative = weights @ placed.of_positive, weights @ placed.of_negative
-        return np.asarray(of_positive / n_positive[:, None] + of_negative / n_negative[:, None])
+        of_positives = (weights @ of_positive) / (weights @ n_positive)[:, None]
+        return np.asarray(of_positives + (weights @ of_negative) / (weights @ n_negative)[:, None])
 
-    return _spread(placed.of_positive.shape, aucs, (placed.n_positive, placed.n_negative), seed)
+    return _spread(of_positive.shape, aucs, (n_positive, n_negative), seed)
 
 
 def r_spread(sums: StretchSums, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
