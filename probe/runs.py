@@ -56,7 +56,7 @@ class Run:
         self.folder = model.with_name(f"{model.name.removesuffix('.pt')}.training")
         self._model, self._weights = model, weights
         self._sample_every, self._checkpoint_every = sample_every, checkpoint_every
-        self._drawn = -math.inf
+        self._drawn = time.monotonic()
 
     @property
     def state(self) -> Path:

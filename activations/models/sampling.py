@@ -112,22 +112,10 @@ def write_texts(
     top_k: int | None = None,
     seed: int = 0,
 ) -> list[str]:
-    """Let a model go on from a prompt, several times, each from the state that it begins with.
-
-    Args:
-        model: One of ours.
-        n_texts: How many texts.
-        n_chars: That it writes of each, beside the prompt.
-        prompt: What it reads first.
-        temperature: By which the logits are divided before a character is drawn; 0 takes the most probable one.
-        top_k: Draw only among so many of the most probable characters; None: among all.
-        seed: Of the draws.
+    """Let a model go on from a prompt for so many characters, several times; for the rest see `write`.
 
     Returns:
         The texts, each with the prompt in front.
-
-    Raises:
-        ActivationError: If a number is out of range, or the model does not know a character of the prompt.
     """
     steps = write(model, n_texts, prompt=prompt, temperature=temperature, top_k=top_k, seed=seed)
     _check_number("characters", n_chars)

@@ -35,7 +35,7 @@ def evaluate(
         ),
     ] = None,
     orders: Annotated[
-        str | None, Option(help=f"Of the n-gram models, from 1 to 30; by default {_ORDERS}.", show_default=False)
+        str | None, Option(help=f"Of the n-gram models, from 1 to 30 (default: {_ORDERS})", show_default=False)
     ] = None,
     training_text: Annotated[
         list[Path] | None,

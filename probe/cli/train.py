@@ -18,13 +18,13 @@ def train(
     preset: Annotated[
         str | None,
         Option(
-            help="tiny: 1 layer of 64 units; small: 2 of 128; karpathy: 3 of 512.  "
+            help="tiny: 1 layer of 64 units; small: 2 of 128; karpathy: 3 of 512 "
             "(default: tiny below 100,000 characters, else small)",
             show_default=False,
         ),
     ] = None,
-    layers: Annotated[int | None, Option(help="Recurrent layers; by default by preset", show_default=False)] = None,
-    units: Annotated[int | None, Option(help="Units in each layer; by default by preset", show_default=False)] = None,
+    layers: Annotated[int | None, Option(help="Recurrent layers (default: by preset)", show_default=False)] = None,
+    units: Annotated[int | None, Option(help="Units in each layer (default: by preset)", show_default=False)] = None,
     embedding: Annotated[int, Option(help="Size of learned input vectors; 0: one-hot characters.")] = 0,
     split: SplitOption = "95,5",
     held_out: Annotated[
@@ -35,17 +35,17 @@ def train(
     ] = None,
     epochs: Annotated[
         int | None,
-        Option(help="Passes over the text; by default as many as read 10 million characters", show_default=False),
+        Option(help="Passes over the text (default: as many as read 10 million characters)", show_default=False),
     ] = None,
     lanes: Annotated[
         int | None,
-        Option(help="Pieces of the text read side by side (the batch); by default 32, or fewer", show_default=False),
+        Option(help="Pieces of the text read side by side (the batch) (default: 32, or fewer)", show_default=False),
     ] = None,
     steps: Annotated[int, Option(help="Characters through which the gradient flows back.")] = 64,
     optimizer: Annotated[str, Option(help="adam, adamw or rmsprop.")] = "adam",
     learning_rate: Annotated[
         float | None,
-        Option(help="At its height; by default .008, for cells with a relu .001, for irnn .0003", show_default=False),
+        Option(help="At its height (default: .008, for cells with a relu .001, for irnn .0003)", show_default=False),
     ] = None,
     schedule: Annotated[
         str, Option(help="How the learning rate falls: cosine, exponential (see --decay) or constant.")
