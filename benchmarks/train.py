@@ -12,7 +12,8 @@ from torch import nn
 
 from activations.corpus import Corpus
 from activations.models.char_rnn import ModelConfig
-from activations.models.training import TrainingConfig, hold_out, train
+from activations.models.training import hold_out, train
+from activations.models.training_config import TrainingConfig
 from activations.vocab import Vocabulary
 
 _N_LANES, _N_STEPS, _RATE = 32, 64, 1e-3

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from activations.models.importers.importing import Import, import_model
     from activations.models.importers.wrapping import wrap
     from activations.models.sampling import Guess, Novelty, Written, novelty, write, write_texts
-    from activations.models.training import Moment, Training, TrainingConfig, hold_out, train
+    from activations.models.training import Moment, Training, hold_out, train
+    from activations.models.training_config import TrainingConfig
     from activations.models.twins import twin
     from activations.reading import Arithmetic
     from activations.selection import Selection
@@ -70,7 +71,8 @@ _HOMES = {
     "activations.models.importers.wrapping": ("wrap",),
     "activations.models.sampling": ("Guess", "Novelty", "Written", "novelty", "write", "write_texts"),
     "activations.models.twins": ("twin",),
-    "activations.models.training": ("Moment", "Training", "TrainingConfig", "hold_out", "train"),
+    "activations.models.training": ("Moment", "Training", "hold_out", "train"),
+    "activations.models.training_config": ("TrainingConfig",),
     "activations.reading": ("Arithmetic",),
     "activations.selection": ("Selection",),
     "activations.store": ("Recording",),

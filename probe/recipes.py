@@ -4,7 +4,7 @@ from activations.errors import ActivationError
 from activations.models.cells import CELLS
 from activations.models.char_rnn import ModelConfig
 from activations.models.initialising import BEGINNINGS
-from activations.models.training import TrainingConfig
+from activations.models.training_config import TrainingConfig
 
 PRESETS = {"tiny": (1, 64), "small": (2, 128), "karpathy": (3, 512)}
 _TINY_TEXT = 100_000  # characters, below which the preset is tiny

@@ -11,7 +11,8 @@ from activations.files import make_folder, replacing
 from activations.models.char_rnn import ModelConfig
 from activations.models.checkpoints import save_model
 from activations.models.sampling import usual_prompt, write_texts
-from activations.models.training import Moment, Row, Training, TrainingConfig, train
+from activations.models.training import Moment, Row, Training, train
+from activations.models.training_config import TrainingConfig
 from activations.vocab import Vocabulary
 from probe.plots import figure_of, plot_losses, save_figure
 from probe.tables import write_table

@@ -16,7 +16,8 @@ from activations.models.char_rnn import ModelConfig
 from activations.models.evaluation import evaluate
 from activations.models.initialising import INITIALISATIONS, initialise
 from activations.models.stabilising import read_with_penalty
-from activations.models.training import OPTIMIZERS, SCHEDULES, Moment, TrainingConfig, hold_out, train
+from activations.models.training import Moment, hold_out, train
+from activations.models.training_config import OPTIMIZERS, SCHEDULES, TrainingConfig
 
 TEXT = Corpus.from_texts(["abcd" * 800])
 QUICK = TrainingConfig(epochs=3, n_lanes=4, n_steps=16, learning_rate=2e-2)

@@ -19,7 +19,7 @@ from typer.main import get_command
 
 from activations.models.char_rnn import ModelConfig
 from activations.models.checkpoints import save_model
-from activations.models.training import TrainingConfig
+from activations.models.training_config import TrainingConfig
 from activations.store import Recording
 from activations.units import Site
 from analyses.methods import METHODS

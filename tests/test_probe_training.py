@@ -30,7 +30,7 @@ from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import load_model, model_sha256, save_model, training_record
 from activations.models.evaluation import evaluate, losses
 from activations.models.sampling import write_texts
-from activations.models.training import TrainingConfig
+from activations.models.training_config import TrainingConfig
 from activations.vocab import Vocabulary
 from probe import runs, sweeps
 from probe.recipes import shares_of
