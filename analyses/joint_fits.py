@@ -7,12 +7,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from analyses.designs import Basis, Design, Progress, Rows, Tile, gram
 from analyses.minimising import Minimiser, QuasiNewton
 from analyses.problems import Linear, Probe, Problem, check
-from analyses.responses import Response, logistic, softmax, squared
+from analyses.responses import Response, column_sums, logistic, softmax, squared
 from analyses.threads import in_threads
 
 Array = NDArray[np.float64]
@@ -264,8 +265,8 @@ class _Together:
             return (
                 np.concatenate(losses),
                 tile.transposed_times(residuals),
-                residuals.sum(axis=0, dtype=np.float64),
-                curvatures.sum(axis=0, dtype=np.float64),
+                column_sums(residuals),
+                column_sums(curvatures),
                 [_sample(tile, curvatures[:, column], rate) for column, rate in sampled],
             )
 
@@ -321,11 +322,31 @@ def _sample(tile: Tile, curvatures: NDArray[Any], rate: float) -> NDArray[Any]:
         x = np.hstack([x, np.ones((len(x), 1), x.dtype)])
         return np.asarray(x * np.sqrt(curvatures)[:, None])
     curvatures = np.nan_to_num(curvatures, posinf=0.0)  # where the point is too far away
-    steps = np.floor(np.cumsum(curvatures, dtype=np.float64) * rate + 0.5).astype(np.int64)
-    times = np.diff(steps, prepend=0)
-    chosen = np.flatnonzero(times)
-    x = np.hstack([x[chosen], np.ones((len(chosen), 1), x.dtype)])
-    return np.asarray(x * np.sqrt(times[chosen] / rate).astype(x.dtype)[:, None])
+    return _chosen(x, curvatures, rate)
+
+
+@njit(nogil=True, cache=True)
+def _chosen(x: NDArray[Any], curvatures: NDArray[Any], rate: float) -> NDArray[Any]:
+    """Rows as often as the sum of the curvatures passes another whole number, times `rate`, and 1 behind each."""
+    n_rows, n_columns = x.shape
+    total, taken, n_chosen = 0.0, np.int64(0), 0
+    times = np.zeros(n_rows, np.int64)
+    for row in range(n_rows):
+        total += curvatures[row]
+        upto = np.int64(np.floor(total * rate + 0.5))
+        times[row] = upto - taken
+        n_chosen += times[row] > 0
+        taken = upto
+    found = np.empty((n_chosen, n_columns + 1), x.dtype)
+    place = 0
+    for row in range(n_rows):
+        if times[row] > 0:
+            factor = x.dtype.type(np.sqrt(times[row] / rate))
+            for column in range(n_columns):
+                found[place, column] = x[row, column] * factor
+            found[place, n_columns] = factor
+            place += 1
+    return found
 
 
 def _products(rows: list[NDArray[Any]]) -> Array:

@@ -48,6 +48,7 @@ class QuasiNewton:
         self._direction = np.zeros_like(start)
         self._step, self._descent = 1.0, 0.0
         self._pairs: deque[tuple[Array, Array, float]] = deque(maxlen=_MEMORY)
+        self._scale = 1.0  # of what the metric makes of a gradient, as the last of the pairs has it
 
     def take(self, value: float, gradient: Array) -> None:
         """Go on, given the value and gradient at `point`."""
@@ -63,8 +64,10 @@ class QuasiNewton:
         if np.isfinite(self.value):
             s, y = self.point - self.best, gradient - self._gradient
             product = float(np.vdot(s, y))
-            if product > 1e-12 * float(np.vdot(y, self.solve(y))):
+            expected = float(np.vdot(y, self.solve(y)))
+            if product > 1e-12 * expected:
                 self._pairs.append((s, y, product))
+                self._scale = product / expected
         self.has_fallen = True
         self.best, self.value, self._gradient = self.point, value, gradient
         self._direction = -self._newton(gradient)
@@ -78,7 +81,7 @@ class QuasiNewton:
     def change_metric(self, solve: Solve) -> None:
         """Go on with another metric, and without the steps so far, of which it knows."""
         self.solve = solve
-        self._pairs.clear()
+        self._forget()
         self._direction = -self._newton(self._gradient)
         self._descent = float(np.vdot(self._gradient, self._direction))
         self._step = 1.0
@@ -86,8 +89,12 @@ class QuasiNewton:
 
     def let_go(self) -> None:
         """Free what is needed only to go on."""
-        self._pairs.clear()
+        self._forget()
         self.solve = lambda q: q
+
+    def _forget(self) -> None:
+        self._pairs.clear()
+        self._scale = 1.0
 
     def _falls(self, value: float) -> bool:
         enough = self.value + _LEAST_DESCENT * self._step * self._descent
@@ -100,10 +107,7 @@ class QuasiNewton:
             share = float(np.vdot(s, q)) / product
             shares.append(share)
             q -= share * y
-        q = self.solve(q)
-        if self._pairs:
-            _, y, product = self._pairs[-1]
-            q *= product / float(np.vdot(y, self.solve(y)))
+        q = self._scale * self.solve(q)
         for (s, y, product), share in zip(self._pairs, reversed(shares), strict=True):
             q += (share - float(np.vdot(y, q)) / product) * s
         return q

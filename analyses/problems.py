@@ -144,8 +144,15 @@ class Probe:
         factors = []
         for own in products:
             smallest = _REGULAR * max(float(np.trace(own)) / len(own), 1e-300)
-            factors.append(cho_factor(own + np.diag(self._l2 * self._free + smallest)))
-        return lambda q: _centred(np.column_stack([cho_solve(each, q[:, k]) for k, each in enumerate(factors)]))
+            factors.append(cho_factor(own + np.diag(self._l2 * self._free + smallest), check_finite=False))
+
+        def solve(q: Array) -> Array:
+            solved = np.empty_like(q)
+            for k, factor in enumerate(factors):
+                solved[:, k] = cho_solve(factor, q[:, k], check_finite=False)
+            return _centred(solved)
+
+        return solve
 
     def _begin(self) -> Array:
         return np.vstack([np.zeros((self._n_columns, len(self._start))), _centred(self._start[None])])

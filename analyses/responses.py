@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.labels import Kind
@@ -66,9 +67,34 @@ def logistic(
         the second derivatives (n_rows, n_probes).
     """
     small = np.exp(-np.abs(z))
-    losses = np.log1p(small) + np.maximum(z, 0) - y * z
-    p = np.where(z >= 0, 1, small) / (1 + small)
-    return (p - y) * weights, _sum(losses * weights), p * (1 - p) * weights
+    residuals, curvatures, losses = np.empty_like(z), np.empty_like(z), np.zeros(z.shape[1])
+    _logistic(z, y, weights, small, np.log1p(small), residuals, losses, curvatures)
+    return residuals, losses, curvatures
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _logistic(
+    z: NDArray[Any],
+    y: NDArray[Any],
+    weights: NDArray[Any],
+    small: NDArray[Any],
+    logs: NDArray[Any],
+    residuals: NDArray[Any],
+    losses: NDArray[np.float64],
+    curvatures: NDArray[Any],
+) -> None:
+    """What `logistic` returns, from exp(−|z|) and log(1 + exp(−|z|))."""
+    n_rows, n_probes = z.shape
+    zero, one = z.dtype.type(0), z.dtype.type(1)  # beside which float32 stays float32
+    for row in range(n_rows):
+        for probe in range(n_probes):
+            of_larger = one / (one + small[row, probe])
+            of_smaller = small[row, probe] * of_larger
+            p = of_larger if z[row, probe] >= 0 else of_smaller
+            residuals[row, probe] = (p - y[row, probe]) * weights[row, probe]
+            curvatures[row, probe] = of_larger * of_smaller * weights[row, probe]
+            loss = logs[row, probe] + max(z[row, probe], zero) - y[row, probe] * z[row, probe]
+            losses[probe] += loss * weights[row, probe]
 
 
 def softmax(
@@ -92,7 +118,7 @@ def softmax(
     p /= total[:, None]
     curvatures = p * (1 - p) * weights[:, None]
     p[rows, classes] -= 1
-    return p * weights[:, None], _sum(losses * weights)[None], curvatures
+    return p * weights[:, None], (losses * weights).sum(dtype=np.float64)[None], curvatures
 
 
 def squared(
@@ -100,8 +126,15 @@ def squared(
 ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[Any]]:
     """Half the squared error of numbers; arguments and results as of `logistic`."""
     residuals = (z - y) * weights
-    return residuals, 0.5 * _sum(residuals * (z - y)), weights
+    return residuals, 0.5 * column_sums(residuals * (z - y)), weights
 
 
-def _sum(numbers: NDArray[Any]) -> NDArray[np.float64]:
-    return np.asarray(numbers.sum(axis=0, dtype=np.float64))
+@njit(nogil=True, cache=True)
+def column_sums(numbers: NDArray[Any]) -> NDArray[np.float64]:
+    """(n_columns,) sums over the rows of (n_rows, n_columns) numbers, in float64."""
+    n_rows, n_columns = numbers.shape
+    sums = np.zeros(n_columns)
+    for row in range(n_rows):
+        for column in range(n_columns):
+            sums[column] += numbers[row, column]
+    return sums
