@@ -7,6 +7,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from analyses.threads import in_threads
+
 N_LEVELS = 1 << 16
 FINITE = slice(0x0401, 0xFC00)  # the levels of float16 but for those of infinity and what is not a number
 _LARGEST = np.float32(np.finfo(np.float16).max)
@@ -15,6 +17,7 @@ _FINER = 4  # times than the usual distance from the middle, is the distance whe
 _ONE = np.int32(0x3F800000)  # the bits of 1 in float32
 _DOUBLING = 1 << 23  # float32 from one power of 2 to the next
 _TILE = 32
+_UNITS_AT_ONCE = 64  # that a thread finds bins for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +45,12 @@ class Bins:
     @classmethod
     def around(cls, sample: NDArray[np.float32]) -> "Bins":
         """Bins for units of which these are some (n_chars, n_units) values, in any order."""
+        units = [slice(first, first + _UNITS_AT_ONCE) for first in range(0, sample.shape[1], _UNITS_AT_ONCE)]
+        found = list(in_threads(lambda own: cls._around(sample[:, own]), units))
+        return cls(*(np.concatenate([getattr(own, each.name) for own in found]) for each in fields(cls)))
+
+    @classmethod
+    def _around(cls, sample: NDArray[np.float32]) -> "Bins":
         middle = _middles(np.sort(sample, axis=0))
         distance = np.abs(sample - middle)
         scale = np.ones(len(middle))
@@ -125,7 +134,7 @@ def _cell(steps: Any, is_above: bool, is_middle: bool, shift: Any) -> Any:
     return _CELLS + 1 + cell if is_above else _CELLS - 1 - cell
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=True, cache=True)
 def _count_cells(
     values: NDArray[np.float32],
     middle: NDArray[np.float32],
@@ -134,7 +143,7 @@ def _count_cells(
     counts: NDArray[np.int64],
 ) -> None:
     n_chars, n_units = values.shape
-    for unit in prange(n_units):
+    for unit in range(n_units):
         grown = np.empty(1, np.float32)
         steps = grown.view(np.int32)
         for t in range(n_chars):

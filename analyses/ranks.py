@@ -1,6 +1,6 @@
 """The ranks of units' levels, of which AUCs are made: levels are counted first, and then ranks added up."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import get_num_threads, njit, prange
@@ -12,9 +12,9 @@ from analyses.splits import GAP, PARTS, TEST, TRAIN
 
 ALL = 2  # where what is of training characters has the place TRAIN, and what is of test characters TEST
 SHARED = 2  # where the sums are of how many other characters have the level
-N_GROUPS = len(PARTS) + 1  # with one that is empty, so that what belongs to a level lies in one line of the cache
+N_GROUPS = len(PARTS) + 1  # with one that is for no part, so that what belongs to a level lies in one line of the cache
+_LEFT_OUT = 3  # where counts are, what is of no part
 _OTHERS = 3  # where ranks are, how many other characters have the level
-_NONE = 4  # of these columns
 _LONG = 6  # characters, that pay for a loop of their own
 
 
@@ -77,47 +77,32 @@ class Ranks:
         self._tables = counted.counts
         self.ranked = Ranked(n, *_to_ranks(counted.counts, _or_none(middle_levels, len(counted.counts)), n))
 
-    def add_up(
-        self, levels: NDArray[np.uint16], parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int
-    ) -> NDArray[np.int64]:
+    def add_up(self, levels: NDArray[np.uint16], spans: "Spans") -> NDArray[np.int64]:
         """Add up the ranks of characters that have the same code; see `ranks_at_once`."""
-        spans = _Spans.of(parts, codes, n_codes)
         sums = spans.no_sums(len(levels), share_levels=self._share_levels)
-        starts, stops, columns, codes_of_spans = spans.to_add(len(sums))
-        _add_up(levels, starts, stops, columns, codes_of_spans, self._tables, sums)
+        _add_up(levels, *spans.spans, spans.codes, self._tables, sums)
         return spans.centred(sums, self.ranked.n)
 
 
 def ranks_at_once(
-    levels: NDArray[np.uint16],
-    parts: NDArray[np.int8],
-    codes: NDArray[np.int64],
-    n_codes: int,
-    middle_levels: NDArray[np.int64] | None = None,
+    levels: NDArray[np.uint16], spans: "Spans", middle_levels: NDArray[np.int64] | None = None
 ) -> tuple[NDArray[np.int64], Ranked]:
     """Rank all characters, and add up the ranks of those that have the same code.
 
     Args:
         levels: (n_units, n_chars) of the characters; see `levels.to_levels`.
-        parts: (n_chars,) `TRAIN`, `TEST`, or anything else; negative characters are left out.
-        codes: (n_chars,) in [0, n_codes).
-        n_codes: How many there are.
+        spans: Which these are.
         middle_levels: Of bins, see `levels.Bins`; None if values that differ never have the same level.
 
     Returns:
         (2, n_units, n_codes) sums of the ranks among the characters of their part, 0 if it is neither training nor
         test; and of the ranks among all. If levels may be shared, a third one of how many others have the level.
     """
-    spans = _Spans.of(parts, codes, n_codes)
     n = spans.n
     sums = spans.no_sums(len(levels), share_levels=middle_levels is not None)
-    ends = levels.min(axis=1).astype(np.int64), levels.max(axis=1).astype(np.int64)
     middles = _or_none(middle_levels, len(levels))
-    (first, last), (starts, stops, columns, own_codes) = ends, spans.to_add(len(sums))
     n_shares = 4 * get_num_threads()
-    ties, squares = _at_once(
-        levels, first, last, middles, n, *spans.runs, starts, stops, columns, own_codes, sums, n_shares
-    )
+    ties, squares = _at_once(levels, middles, n, spans.groups, *spans.spans, spans.codes, sums, n_shares)
     return spans.centred(sums, n), Ranked(n, ties, squares)
 
 
@@ -128,29 +113,47 @@ def _or_none(middle_levels: NDArray[np.int64] | None, n_units: int) -> NDArray[n
 _Runs = tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]
 
 
-class _Spans(NamedTuple):
-    """Characters side by side that are added up in one go. All are unsigned, which saves a test at each look-up.
+class Spans(NamedTuple):
+    """Which part characters belong to, and which code they have.
+
+    Those that are side by side are added up in one go. All are unsigned, which saves a test at each look-up.
 
     Attributes:
-        runs: Where the characters of one part start and stop, and which part.
-        spans: The same of the characters that also have one code, if codes change seldom; or else the runs.
-        codes: (n_spans,) or (n_chars,) the code of each.
+        groups: (n_chars,) the part of each character, or `_LEFT_OUT`.
+        spans: Where characters of one part start and stop, and which part. If codes change seldom, these also have one
+            code; if not, there are characters among them that are left out.
+        codes: (n_spans,) or (n_chars,) the code of each; there is one more for what is left out.
         n_of_codes: (n_parts, n_codes) how many characters of each part have a code.
     """
 
-    runs: _Runs
+    groups: NDArray[np.uint8]
     spans: _Runs
     codes: NDArray[np.uint32]
     n_of_codes: NDArray[np.int64]
 
     @classmethod
-    def of(cls, parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int) -> "_Spans":
-        runs = _runs(parts, parts[1:] != parts[:-1])
-        spans = _runs(parts, (parts[1:] != parts[:-1]) | (codes[1:] != codes[:-1]))
-        are_long = _LONG * len(spans[0]) < len(parts)
-        own_codes = codes[spans[0].astype(np.int64)] if are_long else codes
-        n_of_codes = np.stack([np.bincount(codes[parts == part], minlength=n_codes) for part in PARTS])
-        return cls(runs, spans if are_long else runs, own_codes.astype(np.uint32), n_of_codes)
+    def of(cls, parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int) -> "Spans":
+        """Of some characters.
+
+        Args:
+            parts: (n_chars,) `TRAIN`, `TEST` or `GAP`; negative characters are left out.
+            codes: (n_chars,) in [0, n_codes).
+            n_codes: How many there are.
+        """
+        is_left_out = parts < 0
+        groups = np.where(is_left_out, _LEFT_OUT, parts).astype(np.uint8)
+        codes = np.where(is_left_out, n_codes, codes)
+        n_of_groups = np.bincount(
+            np.multiply(groups, n_codes + 1, dtype=np.int64) + codes, minlength=N_GROUPS * (n_codes + 1)
+        )
+        n_of_codes = n_of_groups.reshape(N_GROUPS, n_codes + 1)[list(PARTS), :n_codes]
+        spans = _runs(groups, codes)
+        if _LONG * len(spans[0]) < len(parts):
+            kept = spans[2] != _LEFT_OUT
+            starts, stops, own = (each[kept] for each in spans)
+            return cls(groups, (starts, stops, own), codes[starts.astype(np.int64)].astype(np.uint32), n_of_codes)
+        before = np.maximum.accumulate(np.where(is_left_out, 0, np.arange(len(parts))))
+        return cls(groups, _runs(groups[before]), codes.astype(np.uint32), n_of_codes)
 
     @property
     def n(self) -> NDArray[np.int64]:
@@ -160,29 +163,21 @@ class _Spans(NamedTuple):
 
     def no_sums(self, n_units: int, *, share_levels: bool) -> NDArray[np.uint64]:
         """Where sums are added up; see `ranks_at_once`."""
-        return np.zeros((2 + share_levels, n_units, self.n_of_codes.shape[1]), np.uint64)
-
-    def to_add(self, n_sums: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """The spans, the column of a table that belongs to each sum of each span, or none, and the codes."""
-        starts, stops, parts = self.spans
-        own = np.where(parts == GAP, _NONE, parts)
-        columns = np.stack([own, np.full_like(own, ALL), np.full_like(own, _OTHERS)])[:n_sums]
-        return starts, stops, columns, self.codes
+        return np.zeros((2 + share_levels, n_units, self.n_of_codes.shape[1] + 1), np.uint64)
 
     def centred(self, sums: NDArray[np.uint64], n: NDArray[np.int64]) -> NDArray[np.int64]:
         """The sums of the ranks, of which tables hold n more for each character."""
-        found = sums.view(np.int64)
+        found = sums.view(np.int64)[:, :, :-1]
         found[0] -= self.n_of_codes[TRAIN] * n[TRAIN] + self.n_of_codes[TEST] * n[TEST]
         found[1] -= self.n_of_codes.sum(axis=0) * n[ALL]
         return found
 
 
-def _runs(parts: NDArray[np.int8], change: NDArray[np.bool_]) -> _Runs:
-    """Where runs start and stop, and their parts, but for those of characters that are left out."""
-    borders = np.concatenate([[0], np.flatnonzero(change) + 1, [len(parts)]])
-    starts, stops = borders[:-1], borders[1:]
-    kept = parts[starts] >= 0
-    first, last, own = (each[kept].astype(np.uint64) for each in (starts, stops, parts[starts]))
+def _runs(*numbers: NDArray[np.integer]) -> _Runs:
+    """Where runs of characters with the same numbers start and stop, and what the first of the numbers is there."""
+    changes = np.logical_or.reduce([each[1:] != each[:-1] for each in numbers])
+    borders = np.concatenate([[0], np.flatnonzero(changes) + 1, [len(numbers[0])]])
+    first, last, own = (each.astype(np.uint64) for each in (borders[:-1], borders[1:], numbers[0][borders[:-1]]))
     return first, last, own
 
 
@@ -232,17 +227,10 @@ def _add_sorted(
 
 
 @njit(cache=True)
-def _count(
-    levels: NDArray[np.uint16],
-    starts: NDArray[np.uint64],
-    stops: NDArray[np.uint64],
-    parts: NDArray[np.uint64],
-    table: NDArray[np.uint32],
-) -> None:
+def _count(levels: NDArray[np.uint16], groups: NDArray[np.uint8], table: NDArray[np.uint32]) -> None:
     """How often a unit has each level."""
-    for run in range(len(starts)):
-        for t in range(starts[run], stops[run]):
-            table[levels[t], parts[run]] += np.uint32(1)
+    for t in range(len(levels)):
+        table[levels[t], groups[t]] += np.uint32(1)
 
 
 @njit(cache=True)
@@ -290,28 +278,41 @@ def _add(
     levels: NDArray[np.uint16],
     starts: NDArray[np.uint64],
     stops: NDArray[np.uint64],
-    columns: NDArray[np.uint64],
+    parts: NDArray[np.uint64],
     codes: NDArray[np.uint32],
     table: NDArray[np.uint32],
     unit: int,
     sums: NDArray[np.uint64],
 ) -> None:
-    """Add up columns of a unit's table."""
+    """Add up all columns of a unit's table in one go; those of a part only for what is training or test."""
+    within, everywhere, others = sums[0, unit], sums[1, unit], sums[-1, unit]
     is_one_code = len(codes) < len(levels)  # each span, and not each character, has a code
-    for k in range(len(sums)):
-        own = sums[k, unit]
-        for span in range(len(starts)):
-            column = columns[k, span]
-            if column == _NONE:
-                continue
-            if is_one_code:
-                added = np.uint64(0)
-                for t in range(starts[span], stops[span]):
-                    added += table[levels[t], column]
-                own[codes[span]] += added
-            else:
-                for t in range(starts[span], stops[span]):
-                    own[codes[t]] += table[levels[t], column]
+    share_levels = len(sums) > SHARED
+    for span in range(len(starts)):
+        has_part = np.uint64(parts[span] == TRAIN or parts[span] == TEST)
+        part = has_part * parts[span]
+        if is_one_code:
+            own = every = other = np.uint64(0)
+            for t in range(starts[span], stops[span]):
+                level = levels[t]
+                own += table[level, part]
+                every += table[level, ALL]
+                other += table[level, _OTHERS]
+            within[codes[span]] += has_part * own
+            everywhere[codes[span]] += every
+            if share_levels:
+                others[codes[span]] += other
+        elif share_levels:
+            for t in range(starts[span], stops[span]):
+                level, code = levels[t], codes[t]
+                within[code] += has_part * table[level, part]
+                everywhere[code] += table[level, ALL]
+                others[code] += table[level, _OTHERS]
+        else:
+            for t in range(starts[span], stops[span]):
+                level, code = levels[t], codes[t]
+                within[code] += has_part * table[level, part]
+                everywhere[code] += table[level, ALL]
 
 
 @njit(parallel=True, cache=True)
@@ -329,28 +330,24 @@ def _add_up(
     levels: NDArray[np.uint16],
     starts: NDArray[np.uint64],
     stops: NDArray[np.uint64],
-    columns: NDArray[np.uint64],
+    parts: NDArray[np.uint64],
     codes: NDArray[np.uint32],
     tables: NDArray[np.uint32],
     sums: NDArray[np.uint64],
 ) -> None:
     for unit in prange(len(levels)):
-        _add(levels[unit], starts, stops, columns, codes, tables[unit], unit, sums)
+        _add(levels[unit], starts, stops, parts, codes, tables[unit], unit, sums)
 
 
 @njit(parallel=True, cache=True)
 def _at_once(
     levels: NDArray[np.uint16],
-    first: NDArray[np.int64],
-    last: NDArray[np.int64],
     middles: NDArray[np.int64],
     n: NDArray[np.int64],
-    run_starts: NDArray[np.uint64],
-    run_stops: NDArray[np.uint64],
-    run_parts: NDArray[np.uint64],
+    groups: NDArray[np.uint8],
     starts: NDArray[np.uint64],
     stops: NDArray[np.uint64],
-    columns: NDArray[np.uint64],
+    parts: NDArray[np.uint64],
     codes: NDArray[np.uint32],
     sums: NDArray[np.uint64],
     n_shares: int,
@@ -361,9 +358,8 @@ def _at_once(
     for share in prange(n_shares):
         table = np.empty((N_LEVELS, N_GROUPS), np.uint32)
         for unit in range(share, n_units, n_shares):
-            for level in range(first[unit], last[unit] + 1):
-                table[level] = 0
-            _count(levels[unit], run_starts, run_stops, run_parts, table)
-            ties[unit] = _rank(table[first[unit] : last[unit] + 1], middles[unit] - first[unit], n, squares[unit])
-            _add(levels[unit], starts, stops, columns, codes, table, unit, sums)
+            table[:] = 0
+            _count(levels[unit], groups, table)
+            ties[unit] = _rank(table, middles[unit], n, squares[unit])
+            _add(levels[unit], starts, stops, parts, codes, table, unit, sums)
     return ties, squares

@@ -294,7 +294,7 @@ def _in_one_pass(
                 own = all_levels[start - columns.start : each.stop - columns.start]
                 if own.dtype == np.uint16:
                     middles = reader.middle_levels(each)
-                    added, ranked = ranks_at_once(own, rows.parts, rows.codes, len(rows.y), middles)
+                    added, ranked = ranks_at_once(own, rows.spans, middles)
                 else:
                     added, ranked = ranks_by_sorting(own, rows.parts, rows.codes, len(rows.y))
                 sums[each] = _RankSums(joint, ranked)
@@ -325,7 +325,7 @@ def _in_two_passes(
         for joint, own_ranks, sums in zip(asked, ranks, found, strict=True):
             rows = joint.rows(places)
             for each in group:
-                sums[each].add(own_ranks[each].add_up(levels[each], rows.parts, rows.codes, len(rows.y)), rows)
+                sums[each].add(own_ranks[each].add_up(levels[each], rows.spans), rows)
     return found, lambda: reader.tiles(source, group, forward)
 
 

@@ -1,6 +1,7 @@
 """Which characters train, which test, and which lie between: functions of position, fixed before any pass."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ class Split:
 
     def parts(self, start: int, stop: int) -> NDArray[np.int8]:
         """(stop - start,) `TRAIN`, `TEST` or `GAP` for each character from `start` up to `stop`."""
-        return self.parts_of(np.arange(start, stop))
+        return _parts(self, start, stop).copy()
 
     def parts_of(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
         """The same of characters at some places."""
@@ -97,6 +98,12 @@ class Split:
             )
         turns = np.arange(self.n_stretches) % n
         return [Fold(self, turns != turn, turns == turn) for turn in range(n)]
+
+
+@lru_cache(maxsize=4)
+def _parts(split: Split, start: int, stop: int) -> NDArray[np.int8]:
+    """See `Split.parts`, which many labels of a text ask for."""
+    return split.parts_of(np.arange(start, stop))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

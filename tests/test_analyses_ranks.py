@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from analyses.level_counts import LevelCounts
 from analyses.levels import Bins, to_levels
-from analyses.ranks import ALL, N_GROUPS, Ranks, ranks_at_once, ranks_by_sorting
+from analyses.ranks import ALL, N_GROUPS, Ranks, Spans, ranks_at_once, ranks_by_sorting
 from analyses.splits import TEST, TRAIN
 
 seeds = st.integers(0, 2**32 - 1)
@@ -33,7 +33,7 @@ def ranks_of(levels: NDArray[np.uint16], parts: NDArray[np.int8], cuts: list[int
 
 def ranks_among(ranks: Ranks, levels: NDArray[np.uint16], parts: NDArray[np.int8]) -> NDArray[np.int64]:
     """(2 or 3, n_units, n_chars) within their part and among all, and how many share the level."""
-    return ranks.add_up(levels, parts, np.arange(len(parts)), len(parts))
+    return ranks.add_up(levels, Spans.of(parts, np.arange(len(parts)), len(parts)))
 
 
 def aucs(ranks: NDArray[np.int32], labels: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -89,7 +89,7 @@ def test_ranks_add_up_to_the_same_in_any_order_and_by_any_code(rng: np.random.Ge
     ranks = ranks_of(levels, parts, [])
     each = ranks_among(ranks, levels, parts)
     order = rng.permutation(5000)
-    found = ranks.add_up(levels[:, order], parts[order], codes[order], 7)
+    found = ranks.add_up(levels[:, order], Spans.of(parts[order], codes[order], 7))
     assert (found == np.stack([each[..., codes == code].sum(axis=-1) for code in range(7)], axis=-1)).all()
 
 
@@ -100,8 +100,8 @@ def test_ranks_at_once_are_those_of_two_passes(rng: np.random.Generator) -> None
     counts = LevelCounts(N_GROUPS, 70)
     counts.update(levels, parts)
     ranks = Ranks(counts, middles)
-    sums, ranked = ranks_at_once(levels, parts, codes, 7, middles)
-    assert (sums == ranks.add_up(levels, parts, codes, 7)).all()
+    sums, ranked = ranks_at_once(levels, Spans.of(parts, codes, 7), middles)
+    assert (sums == ranks.add_up(levels, Spans.of(parts, codes, 7))).all()
     for one, other in zip(ranked, ranks.ranked, strict=True):
         assert (one == other).all()
 
@@ -111,7 +111,7 @@ def test_ranks_by_sorting_are_those_of_levels(rng: np.random.Generator) -> None:
     codes, parts = rng.integers(0, 7, 3000), rng.integers(-1, 3, 3000).astype(np.int8)
     levels = levels_of(values)
     (sums, ranked), (sorted_sums, others) = (
-        ranks_at_once(levels, parts, codes, 7),
+        ranks_at_once(levels, Spans.of(parts, codes, 7)),
         ranks_by_sorting(values.T.copy(), parts, codes, 7),
     )
     assert (sums == sorted_sums).all() and (ranked.n == others.n).all()
