@@ -177,7 +177,8 @@ class _Together:
                 n_passes[number] += 1
                 if own.is_solved and isinstance(own, QuasiNewton):
                     own.let_go()
-                self._curvatures[number] = sums.curvatures[place]
+                if _has_fallen(own):
+                    self._curvatures[number] = sums.curvatures[place]
             sound = {self.probes[number].group for number in to_measure if _has_fallen(minimisers[number])}
             measured_anew = [
                 (own, self.probes[number])

@@ -13,7 +13,7 @@ from analyses.splits import GAP, PARTS, TEST, TRAIN
 ALL = 2  # where what is of training characters has the place TRAIN, and what is of test characters TEST
 SHARED = 2  # where the sums are of how many other characters have the level
 N_GROUPS = len(PARTS) + 1  # with one that is for no part, so that what belongs to a level lies in one line of the cache
-_LEFT_OUT = 3  # where counts are, what is of no part
+_LEFT_OUT = len(PARTS)  # where counts are, what is of no part
 _OTHERS = 3  # where ranks are, how many other characters have the level
 _LONG = 6  # characters, that pay for a loop of their own
 
@@ -80,7 +80,7 @@ class Ranks:
     def add_up(self, levels: NDArray[np.uint16], spans: "Spans") -> NDArray[np.int64]:
         """Add up the ranks of characters that have the same code; see `ranks_at_once`."""
         sums = spans.no_sums(len(levels), share_levels=self._share_levels)
-        _add_up(levels, *spans.spans, spans.codes, self._tables, sums)
+        _add_up(levels, *spans.runs, spans.codes, self._tables, sums)
         return spans.centred(sums, self.ranked.n)
 
 
@@ -102,7 +102,7 @@ def ranks_at_once(
     sums = spans.no_sums(len(levels), share_levels=middle_levels is not None)
     middles = _or_none(middle_levels, len(levels))
     n_shares = 4 * get_num_threads()
-    ties, squares = _at_once(levels, middles, n, spans.groups, *spans.spans, spans.codes, sums, n_shares)
+    ties, squares = _at_once(levels, middles, n, spans.groups, *spans.runs, spans.codes, sums, n_shares)
     return spans.centred(sums, n), Ranked(n, ties, squares)
 
 
@@ -120,14 +120,14 @@ class Spans(NamedTuple):
 
     Attributes:
         groups: (n_chars,) the part of each character, or `_LEFT_OUT`.
-        spans: Where characters of one part start and stop, and which part. If codes change seldom, these also have one
+        runs: Where characters of one part start and stop, and which part. If codes change seldom, these also have one
             code; if not, there are characters among them that are left out.
-        codes: (n_spans,) or (n_chars,) the code of each; there is one more for what is left out.
+        codes: (n_runs,) or (n_chars,) the code of each; there is one more for what is left out.
         n_of_codes: (n_parts, n_codes) how many characters of each part have a code.
     """
 
     groups: NDArray[np.uint8]
-    spans: _Runs
+    runs: _Runs
     codes: NDArray[np.uint32]
     n_of_codes: NDArray[np.int64]
 
@@ -147,10 +147,10 @@ class Spans(NamedTuple):
             np.multiply(groups, n_codes + 1, dtype=np.int64) + codes, minlength=N_GROUPS * (n_codes + 1)
         )
         n_of_codes = n_of_groups.reshape(N_GROUPS, n_codes + 1)[list(PARTS), :n_codes]
-        spans = _runs(groups, codes)
-        if _LONG * len(spans[0]) < len(parts):
-            kept = spans[2] != _LEFT_OUT
-            starts, stops, own = (each[kept] for each in spans)
+        runs = _runs(groups, codes)
+        if _LONG * len(runs[0]) < len(parts):
+            kept = runs[2] != _LEFT_OUT
+            starts, stops, own = (each[kept] for each in runs)
             return cls(groups, (starts, stops, own), codes[starts.astype(np.int64)].astype(np.uint32), n_of_codes)
         before = np.maximum.accumulate(np.where(is_left_out, 0, np.arange(len(parts))))
         return cls(groups, _runs(groups[before]), codes.astype(np.uint32), n_of_codes)
@@ -300,7 +300,7 @@ def _add(
                 other += table[level, _OTHERS]
             within[codes[span]] += has_part * own
             everywhere[codes[span]] += every
-            if share_levels:
+            if share_levels:  # else `others` is `everywhere`
                 others[codes[span]] += other
         elif share_levels:
             for t in range(starts[span], stops[span]):

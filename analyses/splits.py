@@ -100,7 +100,7 @@ class Split:
         return [Fold(self, turns != turn, turns == turn) for turn in range(n)]
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1)
 def _parts(split: Split, start: int, stop: int) -> NDArray[np.int8]:
     """See `Split.parts`, which many labels of a text ask for."""
     return split.parts_of(np.arange(start, stop))

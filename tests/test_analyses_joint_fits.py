@@ -8,10 +8,11 @@ from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
 
 from activations.units import Site, Unit
+from analyses import joint_fits
 from analyses.character_design import CharacterDesign
 from analyses.designs import ArrayDesign, UnitDesign, tiles_of
 from analyses.errors import AnalysisError
-from analyses.joint_fits import fit_probes, mean_losses
+from analyses.joint_fits import _products, fit_probes, mean_losses
 from analyses.problems import Linear, Problem
 from analyses.responses import Response
 
@@ -311,6 +312,24 @@ def test_the_last_characters_are_ones_in_their_columns(rng: np.random.Generator)
             tile.transposed_times(numbers[tile.rows]), expected[tile.rows].T @ numbers[tile.rows], atol=1e-4
         )
     np.testing.assert_allclose(design.basis(everywhere(500)).variances, expected.mean(0), atol=1e-6)
+
+
+def test_samples_have_their_size_also_after_a_step_that_went_too_far(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pass whose point was too far away says nothing of curvatures."""
+    sizes = []
+
+    def products(rows: list[NDArray[np.floating]]) -> Array:
+        sizes.append(sum(map(len, rows)))
+        return _products(rows)
+
+    monkeypatch.setattr(joint_fits, "_products", products)
+    monkeypatch.setattr(joint_fits, "_PASSES_BETWEEN", 2)  # the first of which is too far
+    labels = rng.random(40_000) < 0.001
+    x = rng.normal(size=(40_000, 30)) + 12.0 * labels[:, None]
+    assert fit_one(x, binary(labels)).is_solved
+    assert min(sizes) > 0.3 * joint_fits._FEWEST_ROWS
 
 
 @pytest.mark.filterwarnings("error")

@@ -36,6 +36,12 @@ def ranks_among(ranks: Ranks, levels: NDArray[np.uint16], parts: NDArray[np.int8
     return ranks.add_up(levels, Spans.of(parts, np.arange(len(parts)), len(parts)))
 
 
+def codes_and_parts(rng: np.random.Generator, n: int, n_alike: int) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """(n,) each, so many neighbours of which are alike."""
+    codes = np.repeat(rng.integers(0, 7, n), n_alike)[:n]
+    return codes, np.repeat(rng.integers(-1, 3, n), n_alike)[:n].astype(np.int8)
+
+
 def aucs(ranks: NDArray[np.int32], labels: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Of (n_units, n_chars) ranks."""
     n = ranks.shape[1]
@@ -82,20 +88,22 @@ def test_values_beyond_float16_and_both_zeros_have_their_ranks() -> None:
     assert ranks_among(ranks_of(levels, parts, []), levels, parts)[1, 0].tolist() == [0, 0, 3, -3]
 
 
-def test_ranks_add_up_to_the_same_in_any_order_and_by_any_code(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("n_alike", [1, 20])
+def test_ranks_add_up_to_the_same_in_any_order_and_by_any_code(rng: np.random.Generator, n_alike: int) -> None:
     """To the last bit: they are whole numbers."""
     levels = levels_of(rng.normal(size=(5000, 4)).astype(np.float16))
-    codes, parts = rng.integers(0, 7, 5000), rng.integers(-1, 3, 5000).astype(np.int8)
+    codes, parts = codes_and_parts(rng, 5000, n_alike)
     ranks = ranks_of(levels, parts, [])
     each = ranks_among(ranks, levels, parts)
-    order = rng.permutation(5000)
-    found = ranks.add_up(levels[:, order], Spans.of(parts[order], codes[order], 7))
-    assert (found == np.stack([each[..., codes == code].sum(axis=-1) for code in range(7)], axis=-1)).all()
+    expected = np.stack([each[..., codes == code].sum(axis=-1) for code in range(7)], axis=-1)
+    for order in (np.arange(5000), rng.permutation(5000)):
+        assert (ranks.add_up(levels[:, order], Spans.of(parts[order], codes[order], 7)) == expected).all()
 
 
-def test_ranks_at_once_are_those_of_two_passes(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("n_alike", [1, 20, 3000])
+def test_ranks_at_once_are_those_of_two_passes(rng: np.random.Generator, n_alike: int) -> None:
     levels = levels_of(rng.normal(size=(3000, 70)).round(1).astype(np.float16))
-    codes, parts = rng.integers(0, 7, 3000), rng.integers(-1, 3, 3000).astype(np.int8)
+    codes, parts = codes_and_parts(rng, 3000, n_alike)
     middles = np.full(70, 0x8000)
     counts = LevelCounts(N_GROUPS, 70)
     counts.update(levels, parts)
@@ -116,6 +124,13 @@ def test_ranks_by_sorting_are_those_of_levels(rng: np.random.Generator) -> None:
     )
     assert (sums == sorted_sums).all() and (ranked.n == others.n).all()
     np.testing.assert_allclose(ranked.squares, others.squares, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_chars", [5, 5000])
+def test_characters_that_are_all_left_out_have_no_ranks(rng: np.random.Generator, n_chars: int) -> None:
+    levels = levels_of(rng.normal(size=(n_chars, 3)).astype(np.float16))
+    sums, ranked = ranks_at_once(levels, Spans.of(np.full(n_chars, -1, np.int8), np.zeros(n_chars, int), 1))
+    assert not sums.any() and not ranked.n.any() and not ranked.squares.any()
 
 
 def test_how_many_others_are_in_the_same_bin(rng: np.random.Generator) -> None:
