@@ -11,6 +11,8 @@ _TINY_TEXT = 100_000  # characters, below which the preset is tiny
 _USUAL_CHARS = 10_000_000  # that are read in all, in as many epochs as that takes
 _MOST_EPOCHS = 50
 _MOST_LANES, _CHARS_PER_LANE = 32, 1000
+_DECAY = 0.1  # of the weights, for a text so short that it is read often enough to be learned by heart
+_SHORT_TEXT = 2_000_000
 _RATES = {"rnn_relu": 1e-3, "np_rnn": 1e-3, "irnn": 3e-4}
 _USUAL_RATE = 8e-3
 
@@ -52,6 +54,8 @@ def settings_of(
     epochs: int | None,
     lanes: int | None,
     learning_rate: float | None,
+    optimizer: str = "adamw",
+    weight_decay: float | None = None,
     **others: str | float,
 ) -> TrainingConfig:
     """How a model is trained.
@@ -62,14 +66,21 @@ def settings_of(
         epochs: None: as many as read ten million characters.
         lanes: None: 32, or fewer for a short text.
         learning_rate: None: .008; .001 for cells with a relu, and .0003 for an IRNN, which goes astray easily.
+        optimizer: See `TrainingConfig`.
+        weight_decay: None: .1 for a text below two million characters, and 0 for a longer one, for cells with a relu,
+            whose recurrent matrices it would draw away from where they begin, and for optimisers that have none.
         others: What else a `TrainingConfig` has.
     """
     _, beginning = BEGINNINGS.get(cell, (cell, "default"))
     rate = _RATES.get(cell, _USUAL_RATE) if learning_rate is None else learning_rate
+    decays = optimizer == "adamw" and n_chars < _SHORT_TEXT and cell not in _RATES
+    usual_decay = _DECAY if decays else 0.0
     return TrainingConfig(
         epochs=min(max(round(_USUAL_CHARS / n_chars), 1), _MOST_EPOCHS) if epochs is None else epochs,
         n_lanes=min(max(n_chars // _CHARS_PER_LANE, 1), _MOST_LANES) if lanes is None else lanes,
         learning_rate=rate,
+        optimizer=optimizer,
+        weight_decay=usual_decay if weight_decay is None else weight_decay,
         initialisation=beginning,
         **others,  # type: ignore[arg-type]
     )

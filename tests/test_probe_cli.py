@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -460,6 +461,21 @@ def test_the_commands_defaults_for_training_are_the_librarys() -> None:
     n_chars = 1_000_000
     assert settings_of("lstm", n_chars, epochs=None, lanes=None, learning_rate=None) == TrainingConfig()
     assert shape_of("lstm", n_chars, preset=None, layers=None, units=None) == ModelConfig()
+
+
+@pytest.mark.parametrize(
+    ("asked", "decay"),
+    [
+        ({}, 0.1),
+        ({"n_chars": 2_000_000}, 0.0),
+        ({"cell": "irnn"}, 0.0),
+        ({"optimizer": "adam"}, 0.0),
+        ({"weight_decay": 0.02, "n_chars": 9_000_000}, 0.02),
+    ],
+)
+def test_weights_decay_where_a_text_could_be_learned_by_heart(asked: dict[str, Any], decay: float) -> None:
+    usual: dict[str, Any] = {"cell": "gru", "n_chars": 500_000, "epochs": None, "lanes": None, "learning_rate": None}
+    assert settings_of(**usual | asked).weight_decay == decay
 
 
 def test_help_and_import_load_nothing_heavy() -> None:

@@ -27,7 +27,7 @@ class TrainingConfig:
         schedule: How the learning rate falls: along a `cosine`, by a factor after each epoch (`exponential`), or not at
             all (`constant`).
         decay: That factor.
-        weight_decay: Of AdamW.
+        weight_decay: Of AdamW; the others have none.
         clip: The largest norm of the gradient; what is larger is made so short.
         patience: Rounds (epochs, or parts of long ones) in which the held-out loss does not fall, after which training
             ends; 0 is never.
@@ -43,11 +43,11 @@ class TrainingConfig:
     epochs: int = 10
     n_lanes: int = 32
     n_steps: int = 64
-    optimizer: str = "adam"
+    optimizer: str = "adamw"
     learning_rate: float = 8e-3
     schedule: str = "cosine"
     decay: float = 0.97
-    weight_decay: float = 0.0
+    weight_decay: float = 0.1
     clip: float = 1.0
     patience: int = 0
     dropout: float = 0.0

@@ -42,7 +42,7 @@ def train(
         Option(help="Pieces of the text read side by side (the batch) (default: 32, or fewer)", show_default=False),
     ] = None,
     steps: Annotated[int, Option(help="Characters through which the gradient flows back.")] = 64,
-    optimizer: Annotated[str, Option(help="adam, adamw or rmsprop.")] = "adam",
+    optimizer: Annotated[str, Option(help="adamw, adam or rmsprop.")] = "adamw",
     learning_rate: Annotated[
         float | None,
         Option(help="At its height (default: .008, for cells with a relu .001, for irnn .0003)", show_default=False),
@@ -51,7 +51,13 @@ def train(
         str, Option(help="How the learning rate falls: cosine, exponential (see --decay) or constant.")
     ] = "cosine",
     decay: Annotated[float, Option(help="What is left of the learning rate after each epoch, if exponential.")] = 0.97,
-    weight_decay: Annotated[float, Option(help="Of AdamW.")] = 0.0,
+    weight_decay: Annotated[
+        float | None,
+        Option(
+            help="Of AdamW (default: .1 below 2 million characters, else 0; 0 for cells with a relu)",
+            show_default=False,
+        ),
+    ] = None,
     clip: Annotated[float, Option(help="The largest norm of the gradient.")] = 1.0,
     patience: Annotated[
         int,
