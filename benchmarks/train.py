@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("text", type=Path)
     given = parser.parse_args()
     whole = Corpus.read(given.text)
-    for n_units, n_chars in ((128, 400_000), (512, 60_000)):
+    for n_units, n_chars in ((128, 400_000), (512, 120_000)):
         [corpus, _] = whole.cut([n_chars / len(whole), 1 - n_chars / len(whole)])
         vocabulary = Vocabulary.of_corpora([corpus])
         length = n_chars // _N_LANES // _N_STEPS * _N_STEPS + 1

@@ -366,7 +366,7 @@ def _optimizer(net: CharRNN, config: TrainingConfig) -> torch.optim.Optimizer:
     if config.optimizer == "rmsprop":
         return torch.optim.RMSprop(net.parameters(), config.learning_rate, alpha=0.95)
     decay = config.weight_decay if config.optimizer == "adamw" else 0.0
-    return torch.optim.AdamW(net.parameters(), config.learning_rate, betas=(0.9, 0.99), weight_decay=decay)
+    return torch.optim.AdamW(net.parameters(), config.learning_rate, betas=(0.9, 0.99), weight_decay=decay, fused=True)
 
 
 def _join(vocabulary: Vocabulary, corpus: Corpus, order: Sequence[Document]) -> NDArray[np.unsignedinteger]:
