@@ -484,6 +484,16 @@ def test_a_sweep_says_who_gets_what_right(run: Command, corpus: Corpus) -> None:
     assert f"the best is {names[int(np.argmin([row['test'] for row in shown]))]}: " in out
 
 
+def test_a_sweep_trains_with_the_settings_that_are_asked_for(run: Command, corpus: Corpus) -> None:
+    asked = ("--optimizer", "adamw", "--learning-rate", "0.002", "--weight-decay", "0.3", "--dropout", "0.2")
+    assert run("sweep", "corpus.txt", *GRID, "--cell", "gru", "--hidden", "3", *asked)[0] == 0
+    record = training_record("sweep/gru-1x3.pt")
+    names = ("optimizer", "learning_rate", "weight_decay", "dropout", "epochs", "n_lanes", "n_steps")
+    assert [record[name] for name in names] == ["adamw", 0.002, 0.3, 0.2, 2, 4, 16]
+    assert run("sweep", "corpus.txt", *GRID, "--cell", "gru", "--hidden", "3", "--optimizer", "rmsprop")[0] == 0
+    assert training_record("sweep/gru-1x3.pt")["optimizer"] == "rmsprop"
+
+
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch, unseen: None) -> list[tuple[str, bool]]:
     """The names of the models that were trained, and whether that was gone on with."""

@@ -8,6 +8,7 @@ from typer import Argument, BadParameter, Option
 
 from probe.cli.options import (
     DeviceOption,
+    DrawsSeedOption,
     DtypeOption,
     EncodingOption,
     EveryOption,
@@ -20,6 +21,8 @@ from probe.cli.options import (
     RangeOption,
     ReplaceOption,
     SitesOption,
+    TemperatureOption,
+    TopKOption,
     WarmUpOption,
     unescaped,
 )
@@ -52,8 +55,9 @@ def extract(
         ),
     ] = None,
     prompt: Annotated[str, Option(help="What each of these begins with; \\n is a line's end.")] = r"\n",
-    temperature: Annotated[float, Option(help="Of the draws; 0 takes the most probable character.")] = 1.0,
-    seed: Annotated[int, Option(help="Of the draws.")] = 0,
+    temperature: TemperatureOption = 1.0,
+    top_k: TopKOption = None,
+    seed: DrawsSeedOption = 0,
     model_factory: FactoryOption = None,
     force: Annotated[
         bool, Option("--force", help="Record also a text that the model predicts worse than letter counts would.")
@@ -94,7 +98,7 @@ def extract(
         factory=model_factory,
     )
     if generate is not None:
-        live = reading.live(_written(reading, generate, prompt, temperature, seed))
+        live = reading.live(_written(reading, generate, prompt, temperature=temperature, top_k=top_k, seed=seed))
     else:
         live = reading.live()
     with progress("reading") as report:
@@ -117,7 +121,9 @@ def extract(
         say("next: probe rank --hypothesis in_quotes" + ("" if output.name == "activations.h5" else f" {output}"))
 
 
-def _written(reading: Reading, generate: str, prompt: str, temperature: float, seed: int) -> "Corpus":
+def _written(
+    reading: Reading, generate: str, prompt: str, *, temperature: float, top_k: int | None, seed: int
+) -> "Corpus":
     """What the model writes: so many texts of so many characters."""
     from activations.corpus import Corpus
     from activations.errors import ActivationError
@@ -129,5 +135,5 @@ def _written(reading: Reading, generate: str, prompt: str, temperature: float, s
     n_texts, n_chars = map(int, sizes.groups())
     model = reading.load_model()
     return Corpus.from_texts(
-        write_texts(model, n_texts, n_chars, prompt=unescaped(prompt), temperature=temperature, seed=seed)
+        write_texts(model, n_texts, n_chars, prompt=unescaped(prompt), temperature=temperature, top_k=top_k, seed=seed)
     )

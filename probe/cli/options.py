@@ -102,6 +102,11 @@ RangeOption = Annotated[
     str | None,
     Option("--range", help="Only this part of the text: from:to in characters, such as 0:100000.", show_default=False),
 ]
+TemperatureOption = Annotated[float, Option(help="Of the draws; 0 takes the most probable character.")]
+TopKOption = Annotated[
+    int | None, Option(help="Draw only among so many of the most probable characters.", show_default=False)
+]
+DrawsSeedOption = Annotated[int, Option(help="Of the draws.")]
 EveryOption = Annotated[int, Option(help="Only one character of so many.")]
 FactoryOption = Annotated[
     str | None,

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 from typer import Argument, Option
 
-from probe.cli.options import EncodingOption, JsonOption, unescaped
+from probe.cli.options import DrawsSeedOption, EncodingOption, JsonOption, TemperatureOption, TopKOption, unescaped
 from probe.cli.show import SIGNS, progress, say, visible
 
 if TYPE_CHECKING:
@@ -42,13 +42,11 @@ def sample(
             show_default=False,
         ),
     ] = None,
-    temperature: Annotated[float, Option(help="Of the draws; 0 takes the most probable character.")] = 1.0,
-    top_k: Annotated[
-        int | None, Option(help="Draw only among so many of the most probable characters.", show_default=False)
-    ] = None,
+    temperature: TemperatureOption = 1.0,
+    top_k: TopKOption = None,
     length: Annotated[int, Option(help="Characters to write beside the prompt.", min=1)] = 500,
     samples: Annotated[int, Option(help="How many texts to write, side by side.", min=1)] = 1,
-    seed: Annotated[int, Option(help="Of the draws.")] = 0,
+    seed: DrawsSeedOption = 0,
     alternatives: Annotated[
         bool, Option("--alternatives", help="Show below each character the 5 that the model found most probable there.")
     ] = False,
