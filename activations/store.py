@@ -23,7 +23,7 @@ from activations.vetting import vet
 from activations.vocab import Vocabulary
 
 _READ_CHARS = 4096
-_HELD_BYTES = 1 << 27
+_HELD_BYTES = 1 << 25
 _LAST_CODE_POINT = 0x10FFFF
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 

@@ -46,15 +46,20 @@ Tile = tuple[NDArray[np.int64], dict[Columns, NDArray[Any]]]
 
 
 def groups(sizes: Collection[tuple[Site, int]], most_units: int) -> list[list[Columns]]:
-    """The units of sites of these sizes in order, at most so many in a group."""
+    """The units of sites of these sizes in order, at most so many in a group, and about as many in each.
+
+    Where sites are alike, so are their groups, and few of these have units of two sites, which both have to be read.
+    """
+    n_all = sum(n_units for _, n_units in sizes)
+    n_each = -(-n_all // max(1, -(-n_all // most_units)))
     found: list[list[Columns]] = [[]]
-    room = most_units
+    room = n_each
     for site, n_units in sizes:
         start = 0
         while start < n_units:
             if room == 0:
                 found.append([])
-                room = most_units
+                room = n_each
             stop = min(n_units, start + room)
             found[-1].append(Columns(site, start, stop))
             room -= stop - start

@@ -16,7 +16,10 @@ _CELLS = 2048  # on either side of the middle
 _FINER = 4  # times than the usual distance from the middle, is the distance where cells begin to grow
 _ONE = np.int32(0x3F800000)  # the bits of 1 in float32
 _DOUBLING = 1 << 23  # float32 from one power of 2 to the next
-_TILE = 32
+_LINE = 64  # bytes of a line of the cache
+_HALVES, _WORDS = _LINE // 2, _LINE // 4  # float16, and float32, that it has room for
+_STRIP = 512  # characters whose bins are found together
+_PADDING = 16  # between units, which would else all begin at the same place of the cache
 _UNITS_AT_ONCE = 64  # that a thread finds bins for
 
 
@@ -32,15 +35,14 @@ class Bins:
         middle: (n_units,) float32, the value that the sample has most often, if it does so often, or the median.
         per_scale: (n_units,) float32, 1 over a quarter of the usual distance from it.
         shift: (n_units,) a cell has 2 to this power steps from one float32 to the next.
-        first: (n_units, n_cells) the lowest level of each cell, in ascending order.
-        n_levels: (n_units, n_cells) how many it has.
+        levels: (n_units, n_cells) the lowest level of each cell, in ascending order, in the upper 16 bits, and in the
+            lower ones how many it has.
     """
 
     middle: NDArray[np.float32]
     per_scale: NDArray[np.float32]
     shift: NDArray[np.int64]
-    first: NDArray[np.int32]
-    n_levels: NDArray[np.int32]
+    levels: NDArray[np.uint32]
 
     @classmethod
     def around(cls, sample: NDArray[np.float32]) -> "Bins":
@@ -65,7 +67,7 @@ class Bins:
         n_shared = N_LEVELS - counts.shape[1]
         n_levels = 1 + counts * n_shared // np.maximum(counts.sum(axis=1), 1)[:, None]
         first = np.cumsum(n_levels, axis=1) - n_levels
-        return cls(middle, per_scale, shift, first.astype(np.int32), n_levels.astype(np.int32))
+        return cls(middle, per_scale, shift, (first << 16 | n_levels).astype(np.uint32))
 
     def of(self, units: slice) -> "Bins":
         """The bins of some of the units."""
@@ -74,7 +76,7 @@ class Bins:
     @property
     def middle_levels(self) -> NDArray[np.int64]:
         """(n_units,) the level of the middle, which no other value has."""
-        return self.first[:, _CELLS].astype(np.int64)
+        return (self.levels[:, _CELLS] >> 16).astype(np.int64)
 
 
 def _middles(in_order: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -100,7 +102,7 @@ def to_levels(values: NDArray[Any], into: NDArray[np.uint16], bins: Bins | None 
         bins: Of the units, for values in float32.
     """
     if bins is not None and values.dtype != np.float16:
-        _bin(values, bins.middle, bins.per_scale, bins.shift, bins.first, bins.n_levels, into)
+        _bin(values, bins.middle, bins.per_scale, bins.shift, bins.levels, into)
     elif values.dtype != np.float16:
         _turn(np.clip(values, -_LARGEST, _LARGEST).astype(np.float16).view(np.uint16), into)
     else:
@@ -116,22 +118,13 @@ def are_finite(levels: NDArray[np.uint16]) -> bool:
 def _turn(bits: NDArray[np.uint16], into: NDArray[np.uint16]) -> None:
     """Both zeros have the same level."""
     n_chars, n_units = bits.shape
-    for strip in prange((n_chars + _TILE - 1) // _TILE):
-        start = strip * _TILE
-        for first in range(0, n_units, _TILE):  # both are in the cache for so many lines
-            for unit in range(first, min(first + _TILE, n_units)):
-                for t in range(start, min(start + _TILE, n_chars)):
+    for strip in prange((n_chars + _HALVES - 1) // _HALVES):
+        start = strip * _HALVES
+        for first in range(0, n_units, _HALVES):  # both are in the cache for so many lines
+            for unit in range(first, min(first + _HALVES, n_units)):
+                for t in range(start, min(start + _HALVES, n_chars)):
                     value = bits[t, unit]
                     into[unit, t] = 0x8000 + value if value < 0x8000 else 0x10000 - value
-
-
-@njit(cache=True)
-def _cell(steps: Any, is_above: bool, is_middle: bool, shift: Any) -> Any:
-    """The cell of a value that is so many float32 above 1 when its distance from the middle is added to that."""
-    if is_middle:
-        return _CELLS
-    cell = min(steps >> shift, _CELLS - 1)
-    return _CELLS + 1 + cell if is_above else _CELLS - 1 - cell
 
 
 @njit(nogil=True, cache=True)
@@ -143,14 +136,14 @@ def _count_cells(
     counts: NDArray[np.int64],
 ) -> None:
     n_chars, n_units = values.shape
+    distances, grown = np.empty(n_chars, np.float32), np.empty(n_chars, np.float32)
+    cells, within = np.empty(n_chars, np.int32), np.empty(n_chars, np.int32)
     for unit in range(n_units):
-        grown = np.empty(1, np.float32)
-        steps = grown.view(np.int32)
-        for t in range(n_chars):
-            distance = values[t, unit] - middle[unit]
-            grown[0] = np.float32(1) + abs(distance) * per_scale[unit]
-            step = np.int64(steps[0] - _ONE)
-            counts[unit, _cell(step, distance > 0, distance == 0, shift[unit])] += 1
+        distances[:] = values[:, unit]
+        _grow(distances, middle[unit], per_scale[unit], grown)
+        _to_cells(distances, grown.view(np.int32), np.int32(shift[unit]), cells, within)
+        for cell in cells:
+            counts[unit, cell] += 1
 
 
 @njit(parallel=True, cache=True)
@@ -159,28 +152,77 @@ def _bin(
     middle: NDArray[np.float32],
     per_scale: NDArray[np.float32],
     shift: NDArray[np.int64],
-    first: NDArray[np.int32],
-    n_levels: NDArray[np.int32],
+    levels: NDArray[np.uint32],
     into: NDArray[np.uint16],
 ) -> None:
+    """Step by step over a strip of characters, so that all but the look-ups is done for many of them at once."""
     n_chars, n_units = values.shape
-    for strip in prange((n_chars + _TILE - 1) // _TILE):
-        start, stop = strip * _TILE, min((strip + 1) * _TILE, n_chars)
-        distances, grown = np.empty(_TILE, np.float32), np.empty(_TILE, np.float32)
-        steps = grown.view(np.int32)  # a float32 above 1 as a whole number is a logarithm, but for bends
+    for strip in prange((n_chars + _STRIP - 1) // _STRIP):
+        start, stop = strip * _STRIP, min((strip + 1) * _STRIP, n_chars)
+        distances = np.empty((n_units, _STRIP + _PADDING), np.float32)
+        grown = np.empty(_STRIP, np.float32)
+        steps = grown.view(np.int32)
+        cells, within = np.empty(_STRIP, np.int32), np.empty(_STRIP, np.int32)
+        for tile in range(start, stop, _WORDS):
+            for first in range(0, n_units, _WORDS):  # both are in the cache for so many lines
+                for t in range(tile, min(tile + _WORDS, stop)):
+                    for unit in range(first, min(first + _WORDS, n_units)):
+                        distances[unit, t - start] = values[t, unit]
         for unit in range(n_units):
-            for t in range(start, stop):
-                distances[t - start] = values[t, unit]
-            for t in range(stop - start):
-                distances[t] -= middle[unit]
-                grown[t] = np.float32(1) + abs(distances[t]) * per_scale[unit]
-            own_shift = shift[unit]
-            for t in range(stop - start):
-                step = np.int64(steps[t] - _ONE)
-                cell = _cell(step, distances[t] > 0, distances[t] == 0, own_shift)
-                within = min(step - ((step >> own_shift) << own_shift), (1 << own_shift) - 1)
-                if step >> own_shift >= _CELLS:
-                    within = (1 << own_shift) - 1
-                n = np.int64(n_levels[unit, cell])
-                place = (within * n) >> own_shift
-                into[unit, start + t] = first[unit, cell] + (place if distances[t] >= 0 else n - 1 - place)
+            own = distances[unit, : stop - start]
+            _grow(own, middle[unit], per_scale[unit], grown)
+            _to_cells(own, steps, np.int32(shift[unit]), cells, within)
+            _look_up(cells, within, levels[unit], shift[unit], into[unit, start:stop])
+
+
+@njit(cache=True)
+def _grow(
+    distances: NDArray[np.float32], middle: np.float32, per_scale: np.float32, grown: NDArray[np.float32]
+) -> None:
+    """Turn values into their distances from the middle, and these into float32 above 1.
+
+    Such a float32 as a whole number is a logarithm, but for bends.
+    """
+    for t in range(len(distances)):
+        distances[t] -= middle
+        grown[t] = np.float32(1) + abs(distances[t]) * per_scale
+
+
+@njit(cache=True)
+def _to_cells(
+    distances: NDArray[np.float32],
+    steps: NDArray[np.int32],
+    shift: np.int32,
+    cells: NDArray[np.int32],
+    within: NDArray[np.int32],
+) -> None:
+    """Find the cells of values, and how many steps each is within its cell; ~ of that below the middle."""
+    last_step = np.int32((1 << shift) - 1)
+    for t in range(len(distances)):
+        step = steps[t] - _ONE
+        cell = step >> shift
+        is_beyond = cell >= _CELLS
+        own = last_step if is_beyond else step & last_step
+        place = np.int32(_CELLS) if is_beyond else cell + np.int32(1)
+        place = np.int32(0) if distances[t] == 0 else place
+        is_below = distances[t] < 0
+        cells[t] = _CELLS - place if is_below else _CELLS + place
+        within[t] = ~own if is_below else own
+
+
+@njit(cache=True)
+def _look_up(
+    cells: NDArray[np.int32],
+    within: NDArray[np.int32],
+    levels: NDArray[np.uint32],
+    shift: np.int64,
+    into: NDArray[np.uint16],
+) -> None:
+    """Write the levels of values; without a branch, since nothing foretells which side of the middle they are on."""
+    for t in range(np.uint64(len(into))):
+        entry = levels[np.uint64(cells[t])]
+        lowest, n = np.int64(entry >> np.uint32(16)), np.int64(entry & np.uint32(0xFFFF))
+        own = np.int64(within[t])
+        is_below = own >> np.int64(63)  # all bits of it, which turn a place in the cell round
+        place = ((own ^ is_below) * n) >> shift
+        into[t] = lowest + (place ^ is_below) + (n & is_below)

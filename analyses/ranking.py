@@ -216,6 +216,7 @@ def _rank_by(
     progress: Progress,
 ) -> list[Ranking]:
     chosen = sorted(source.sites if sites is None else sites)
+    units = _units(source, chosen)
     rankings = []
     with source.rereadable(chosen) as activations:
         targets = _targets(asked, over_classes=any(each.over_classes for each in methods))
@@ -229,7 +230,7 @@ def _rank_by(
                 classes = classes_of(asked) if n_own > 1 else None
                 forward = _forward(progress, source.selection.n_chars)
                 shifted = shift(activations, asked, classes, chosen, shifts, seed, forward)
-            rankings.append(_ranking(asked, targets[:n_own], found[:n_own], chosen, how, marks, shifted))
+            rankings.append(_ranking(asked, targets[:n_own], found[:n_own], units, how, marks, shifted))
     return rankings
 
 
@@ -264,10 +265,15 @@ def rank_all(
     with source.rereadable(chosen) as activations:
         labels = [each for own in asked for each in own]
         found = iter(measure(activations, labels, chosen, progress, exact=exact, n_intervals=1, seed=seed))
+    units = _units(source, chosen)
     return [
-        _ranking(each, own, [next(found) for _ in own], chosen, method_for(None, each.kind))
+        _ranking(each, own, [next(found) for _ in own], units, method_for(None, each.kind))
         for each, own in zip(targets, asked, strict=True)
     ]
+
+
+def _units(source: Source, sites: Sequence[Site]) -> dict[Site, list[Unit]]:
+    return {site: units_of(source.sites, [site]) for site in sites}
 
 
 def _forward(progress: Progress, total: int) -> Callable[[int], None]:
@@ -351,14 +357,14 @@ def _ranking(
     asked: Target,
     targets: Sequence[Target],
     found: Sequence[dict[Site, Scores]],
-    chosen: Sequence[Site],
+    units: Mapping[Site, list[Unit]],
     method: Method,
     marks: Mapping[Site, Marks] | None = None,
     shifted: Mapping[Site, Shifted] | None = None,
 ) -> Ranking:
     of_sites: list[_Facts] = []
     classes: list[NDArray[np.int64]] = []
-    for site in chosen:
+    for site in units:
         each_target = zip(targets, found, strict=True)
         facts, *others = [_facts(each, scores[site]) for each, scores in each_target]
         of_class = np.zeros(len(facts.raw), np.int64)
@@ -372,20 +378,21 @@ def _ranking(
         of_sites.append(facts)
         classes.append(of_class)
     facts = _Facts(*(np.concatenate(parts) for parts in zip(*of_sites, strict=True)))
-    sizes = {site: len(own.raw) for site, own in zip(chosen, of_sites, strict=True)}
     by_chance: dict[str, NDArray[np.float64]] = {}
     if shifted is not None:
-        of_fields = zip(*(shifted[site] for site in chosen), strict=True)
+        of_fields = zip(*(shifted[site] for site in units), strict=True)
         by_chance = dict(zip(Shifted._fields, map(np.concatenate, of_fields), strict=True))
     labels, parts = asked.all_rows
     return Ranking(
         hypothesis=asked.hypothesis,
         method=method.name,
         measure=_measure_of(asked),
-        units=_in_order(asked, units_of(sizes, chosen), facts, by_chance, np.concatenate(classes)),
+        units=_in_order(
+            asked, [each for own in units.values() for each in own], facts, by_chance, np.concatenate(classes)
+        ),
         n_train=int((parts == TRAIN).sum()),
         n_test=int((parts == TEST).sum()),
-        auc_error=max(float(np.nan_to_num(scores[site].error).max()) for scores in found for site in chosen),
+        auc_error=max(float(np.nan_to_num(scores[site].error).max()) for scores in found for site in units),
         prevalence=float(labels[parts >= 0].mean()) if asked.kind == "binary" else None,
         n_test_runs=fewest_runs(asked, parts == TEST),
     )

@@ -1,5 +1,6 @@
 """The ranks of units' levels, of which AUCs are made: levels are counted first, and then ranks added up."""
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -85,25 +86,54 @@ class Ranks:
 
 
 def ranks_at_once(
-    levels: NDArray[np.uint16], spans: "Spans", middle_levels: NDArray[np.int64] | None = None
-) -> tuple[NDArray[np.int64], Ranked]:
+    levels: NDArray[np.uint16], spans: Sequence["Spans"], middle_levels: NDArray[np.int64] | None = None
+) -> list[tuple[NDArray[np.int64], Ranked]]:
     """Rank all characters, and add up the ranks of those that have the same code.
 
     Args:
         levels: (n_units, n_chars) of the characters; see `levels.to_levels`.
-        spans: Which these are.
+        spans: Which these are, in each of several ways to see them, which are ranked apart.
         middle_levels: Of bins, see `levels.Bins`; None if values that differ never have the same level.
 
     Returns:
-        (2, n_units, n_codes) sums of the ranks among the characters of their part, 0 if it is neither training nor
-        test; and of the ranks among all. If levels may be shared, a third one of how many others have the level.
+        For each way, (2, n_units, n_codes) sums of the ranks among the characters of their part, 0 if it is neither
+        training nor test; and of the ranks among all. If levels may be shared, a third one of how many others have the
+        level. And what is known of the ranks.
     """
-    n = spans.n
-    sums = spans.no_sums(len(levels), share_levels=middle_levels is not None)
-    middles = _or_none(middle_levels, len(levels))
-    n_shares = 4 * get_num_threads()
-    ties, squares = _at_once(levels, middles, n, spans.groups, *spans.runs, spans.codes, sums, n_shares)
-    return spans.centred(sums, n), Ranked(n, ties, squares)
+    n, groups = np.array([each.n for each in spans]), spans[0].groups
+    changed = [np.flatnonzero(each.groups != groups) for each in spans]
+    after = [each.groups[places] for each, places in zip(spans, changed, strict=True)]
+    columns = _borders([each.n_of_codes.shape[1] + 1 for each in spans])
+    starts, stops, parts = (np.concatenate(each) for each in zip(*(each.runs for each in spans), strict=True))
+    codes = [each.codes + np.uint32(column) for each, column in zip(spans, columns, strict=False)]
+    sums = np.zeros((2 if middle_levels is None else 3, len(levels), columns[-1]), np.uint64)
+    ties, squares = _at_once(
+        levels,
+        _or_none(middle_levels, len(levels)),
+        n,
+        groups,
+        np.concatenate(changed).astype(np.uint64),
+        np.concatenate(after),
+        _borders(map(len, changed)),
+        starts,
+        stops,
+        parts,
+        _borders(len(each.runs[0]) for each in spans),
+        np.concatenate(codes),
+        _borders(map(len, codes)),
+        sums,
+        4 * get_num_threads(),
+    )
+    own_sums = np.split(sums, columns[1:-1], axis=2)
+    return [
+        (each.centred(own, own_n), Ranked(own_n, *known))
+        for each, own, own_n, *known in zip(spans, own_sums, n, ties, squares, strict=True)
+    ]
+
+
+def _borders(lengths: Iterable[int]) -> NDArray[np.int64]:
+    """(n + 1,) where each of some arrays begins, if they are put one behind the other, and where the last ends."""
+    return np.cumsum([0, *lengths])
 
 
 def _or_none(middle_levels: NDArray[np.int64] | None, n_units: int) -> NDArray[np.int64]:
@@ -234,6 +264,21 @@ def _count(levels: NDArray[np.uint16], groups: NDArray[np.uint8], table: NDArray
 
 
 @njit(cache=True)
+def _move(
+    levels: NDArray[np.uint16],
+    groups: NDArray[np.uint8],
+    places: NDArray[np.uint64],
+    moved_to: NDArray[np.uint8],
+    table: NDArray[np.uint32],
+) -> None:
+    """Count some characters, which were counted in their groups, in others."""
+    for n in range(len(places)):
+        level = levels[places[n]]
+        table[level, groups[places[n]]] -= np.uint32(1)
+        table[level, moved_to[n]] += np.uint32(1)
+
+
+@njit(cache=True)
 def _rank(table: NDArray[np.uint32], middle: int, n: NDArray[np.int64], squares: NDArray[np.float64]) -> float:
     """Put twice the mid-ranks less 1 where counts were, and how many others have a level where none were counted.
 
@@ -345,21 +390,38 @@ def _at_once(
     middles: NDArray[np.int64],
     n: NDArray[np.int64],
     groups: NDArray[np.uint8],
+    moved: NDArray[np.uint64],
+    moved_to: NDArray[np.uint8],
+    of_moves: NDArray[np.int64],
     starts: NDArray[np.uint64],
     stops: NDArray[np.uint64],
     parts: NDArray[np.uint64],
+    of_runs: NDArray[np.int64],
     codes: NDArray[np.uint32],
+    of_codes: NDArray[np.int64],
     sums: NDArray[np.uint64],
     n_shares: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Unit by unit, so that a table stays in the cache from the first count to the last sum."""
-    n_units = len(levels)
-    ties, squares = np.zeros(n_units), np.zeros((n_units, 3))
+    """Unit by unit, so that a table stays in the cache from the first count to the last sum.
+
+    What differs between ways to see the characters stands one behind the other; `of_…` has the borders.
+    """
+    n_ways, n_units = len(n), len(levels)
+    ties, squares = np.zeros((n_ways, n_units)), np.zeros((n_ways, n_units, 3))
     for share in prange(n_shares):
-        table = np.empty((N_LEVELS, N_GROUPS), np.uint32)
+        counts = np.empty((N_LEVELS, N_GROUPS), np.uint32)
+        copy = np.empty((N_LEVELS if n_ways > 1 else 0, N_GROUPS), np.uint32)
         for unit in range(share, n_units, n_shares):
-            table[:] = 0
-            _count(levels[unit], groups, table)
-            ties[unit] = _rank(table, middles[unit], n, squares[unit])
-            _add(levels[unit], starts, stops, parts, codes, table, unit, sums)
+            counts[:] = 0
+            _count(levels[unit], groups, counts)
+            for way in range(n_ways):
+                table = counts
+                if way < n_ways - 1:  # of which the others are still to be made
+                    table = copy
+                    table[:] = counts
+                own_moves = slice(of_moves[way], of_moves[way + 1])
+                _move(levels[unit], groups, moved[own_moves], moved_to[own_moves], table)
+                ties[way, unit] = _rank(table, middles[unit], n[way], squares[way, unit])
+                own, own_codes = slice(of_runs[way], of_runs[way + 1]), codes[of_codes[way] : of_codes[way + 1]]
+                _add(levels[unit], starts[own], stops[own], parts[own], own_codes, table, unit, sums)
     return ties, squares

@@ -285,21 +285,20 @@ def _in_one_pass(
     places, levels = reader.whole(source, group, forward, exact=exact)
     found: list[dict[Columns, _RankSums]] = [{} for _ in asked]
     ranked_levels: dict[Columns, NDArray[np.uint16]] = {}
-    for joint, sums in zip(asked, found, strict=True):
-        rows = joint.rows(places)
-        most_units = max(1, _SUMS_BYTES // (24 * len(rows.y)))
-        for columns, all_levels in levels.items():
-            for start in range(columns.start, columns.stop, most_units):
-                each = Columns(columns.site, start, min(start + most_units, columns.stop))
-                own = all_levels[start - columns.start : each.stop - columns.start]
-                if own.dtype == np.uint16:
-                    middles = reader.middle_levels(each)
-                    added, ranked = ranks_at_once(own, rows.spans, middles)
-                else:
-                    added, ranked = ranks_by_sorting(own, rows.parts, rows.codes, len(rows.y))
+    rows = [joint.rows(places) for joint in asked]
+    most_units = max(1, _SUMS_BYTES // (24 * sum(len(each.y) for each in rows)))
+    for columns, all_levels in levels.items():
+        for start in range(columns.start, columns.stop, most_units):
+            each = Columns(columns.site, start, min(start + most_units, columns.stop))
+            own = all_levels[start - columns.start : each.stop - columns.start]
+            if own.dtype == np.uint16:
+                added = ranks_at_once(own, [joint.spans for joint in rows], reader.middle_levels(each))
+            else:
+                added = [ranks_by_sorting(own, joint.parts, joint.codes, len(joint.y)) for joint in rows]
+            for joint, joint_rows, sums, (new, ranked) in zip(asked, rows, found, added, strict=True):
                 sums[each] = _RankSums(joint, ranked)
-                sums[each].add(added, rows)
-                ranked_levels[each] = own
+                sums[each].add(new, joint_rows)
+            ranked_levels[each] = own
     as_levels = cache(lambda: {each: reader.levels_of(each, own) for each, own in ranked_levels.items()})
     return found, lambda: [(places, as_levels())]
 

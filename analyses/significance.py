@@ -1,6 +1,7 @@
 """Could it be chance? P-values, q-values and intervals that take stretches of text, not characters, as the sample."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -76,10 +77,13 @@ def q_values(p: NDArray[np.float64]) -> NDArray[np.float64]:
     return q
 
 
+@lru_cache(maxsize=16)
 def draws(n_stretches: int, seed: int) -> NDArray[np.float64]:
-    """(n_draws, n_stretches) how often each stretch is in each of the draws of a bootstrap."""
+    """(n_draws, n_stretches) how often each stretch is in each of the draws of a bootstrap; not to be written to."""
     rng = np.random.default_rng(seed)
-    return rng.multinomial(n_stretches, np.full(n_stretches, 1 / n_stretches), _N_RESAMPLES).astype(np.float64)
+    drawn = rng.multinomial(n_stretches, np.full(n_stretches, 1 / n_stretches), _N_RESAMPLES).astype(np.float64)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def interval(drawn: NDArray[np.float64]) -> tuple[float, float]:

@@ -100,28 +100,30 @@ def test_ranks_add_up_to_the_same_in_any_order_and_by_any_code(rng: np.random.Ge
         assert (ranks.add_up(levels[:, order], Spans.of(parts[order], codes[order], 7)) == expected).all()
 
 
-@pytest.mark.parametrize("n_alike", [1, 20, 3000])
-def test_ranks_at_once_are_those_of_two_passes(rng: np.random.Generator, n_alike: int) -> None:
+@pytest.mark.parametrize("n_alike", [[1], [20], [3000], [20, 20], [3000, 1, 20]])
+def test_ranks_at_once_are_those_of_two_passes(rng: np.random.Generator, n_alike: list[int]) -> None:
+    """Whatever other ways there are to see the characters, which parts they belong to and which are left out."""
     levels = levels_of(rng.normal(size=(3000, 70)).round(1).astype(np.float16))
-    codes, parts = codes_and_parts(rng, 3000, n_alike)
     middles = np.full(70, 0x8000)
-    counts = LevelCounts(N_GROUPS, 70)
-    counts.update(levels, parts)
-    ranks = Ranks(counts, middles)
-    sums, ranked = ranks_at_once(levels, Spans.of(parts, codes, 7), middles)
-    assert (sums == ranks.add_up(levels, Spans.of(parts, codes, 7))).all()
-    for one, other in zip(ranked, ranks.ranked, strict=True):
-        assert (one == other).all()
+    ways = [codes_and_parts(rng, 3000, each) for each in n_alike]
+    spans = [Spans.of(parts, codes, 7) for codes, parts in ways]
+    found = ranks_at_once(levels, spans, middles)
+    assert len(found) == len(ways)
+    for (_, parts), own, (sums, ranked) in zip(ways, spans, found, strict=True):
+        counts = LevelCounts(N_GROUPS, 70)
+        counts.update(levels, parts)
+        ranks = Ranks(counts, middles)
+        assert (sums == ranks.add_up(levels, own)).all()
+        for one, other in zip(ranked, ranks.ranked, strict=True):
+            assert (one == other).all()
 
 
 def test_ranks_by_sorting_are_those_of_levels(rng: np.random.Generator) -> None:
     values: NDArray[np.float32] = rng.normal(size=(3000, 5)).round(1).astype(np.float16).astype(np.float32)
     codes, parts = rng.integers(0, 7, 3000), rng.integers(-1, 3, 3000).astype(np.int8)
     levels = levels_of(values)
-    (sums, ranked), (sorted_sums, others) = (
-        ranks_at_once(levels, Spans.of(parts, codes, 7)),
-        ranks_by_sorting(values.T.copy(), parts, codes, 7),
-    )
+    [(sums, ranked)] = ranks_at_once(levels, [Spans.of(parts, codes, 7)])
+    sorted_sums, others = ranks_by_sorting(values.T.copy(), parts, codes, 7)
     assert (sums == sorted_sums).all() and (ranked.n == others.n).all()
     np.testing.assert_allclose(ranked.squares, others.squares, rtol=1e-12)
 
@@ -129,7 +131,7 @@ def test_ranks_by_sorting_are_those_of_levels(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize("n_chars", [5, 5000])
 def test_characters_that_are_all_left_out_have_no_ranks(rng: np.random.Generator, n_chars: int) -> None:
     levels = levels_of(rng.normal(size=(n_chars, 3)).astype(np.float16))
-    sums, ranked = ranks_at_once(levels, Spans.of(np.full(n_chars, -1, np.int8), np.zeros(n_chars, int), 1))
+    [(sums, ranked)] = ranks_at_once(levels, [Spans.of(np.full(n_chars, -1, np.int8), np.zeros(n_chars, int), 1)])
     assert not sums.any() and not ranked.n.any() and not ranked.squares.any()
 
 
