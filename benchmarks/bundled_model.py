@@ -24,7 +24,7 @@ HELD_OUT = (
 LEFT_OUT = ("test", "tests", "encodings", "ensurepip", "pydoc_data", "site-packages", "__pycache__")
 DATA = Path(__file__).parents[1] / "probe" / "data"
 SHAPE = "--units 256 --min-count 200 --weights float16"
-SCHEDULE = "--epochs 10 --lanes 128 --steps 128 --learning-rate 5e-3 --precision bf16"
+SCHEDULE = "--epochs 10 --lanes 64 --steps 128 --learning-rate 5e-3 --weight-decay 0.1 --precision bf16"
 
 
 def modules(library: Path) -> list[Path]:
