@@ -46,24 +46,22 @@ Tile = tuple[NDArray[np.int64], dict[Columns, NDArray[Any]]]
 
 
 def groups(sizes: Collection[tuple[Site, int]], most_units: int) -> list[list[Columns]]:
-    """The units of sites of these sizes in order, at most so many in a group, and about as many in each.
+    """The units of sites of these sizes in order, at most so many in a group.
 
-    Where sites are alike, so are their groups, and few of these have units of two sites, which both have to be read.
+    Of a site that fits, all units are in one group, and one that does not is cut into equal parts, since all of a site
+    is read for any of its units.
     """
-    n_all = sum(n_units for _, n_units in sizes)
-    n_each = -(-n_all // max(1, -(-n_all // most_units)))
     found: list[list[Columns]] = [[]]
-    room = n_each
+    room = most_units
     for site, n_units in sizes:
-        start = 0
-        while start < n_units:
-            if room == 0:
+        n_parts = -(-n_units // most_units)
+        for part in range(n_parts):
+            each = Columns(site, part * n_units // n_parts, (part + 1) * n_units // n_parts)
+            if each.n_units > room:
                 found.append([])
-                room = n_each
-            stop = min(n_units, start + room)
-            found[-1].append(Columns(site, start, stop))
-            room -= stop - start
-            start = stop
+                room = most_units
+            found[-1].append(each)
+            room -= each.n_units
     return found
 
 

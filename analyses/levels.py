@@ -200,7 +200,7 @@ def _to_cells(
     last_step = np.int32((1 << shift) - 1)
     for t in range(len(distances)):
         step = steps[t] - _ONE
-        cell = step >> shift
+        cell = max(step >> shift, np.int32(0))  # of what is not a number, it may be below
         is_beyond = cell >= _CELLS
         own = last_step if is_beyond else step & last_step
         place = np.int32(_CELLS) if is_beyond else cell + np.int32(1)

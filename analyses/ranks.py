@@ -79,61 +79,35 @@ class Ranks:
         self.ranked = Ranked(n, *_to_ranks(counted.counts, _or_none(middle_levels, len(counted.counts)), n))
 
     def add_up(self, levels: NDArray[np.uint16], spans: "Spans") -> NDArray[np.int64]:
-        """Add up the ranks of characters that have the same code; see `ranks_at_once`."""
+        """Add up the ranks of characters that have the same code; see `ranks_at_once`, of one way."""
         sums = spans.no_sums(len(levels), share_levels=self._share_levels)
         _add_up(levels, *spans.runs, spans.codes, self._tables, sums)
         return spans.centred(sums, self.ranked.n)
 
 
 def ranks_at_once(
-    levels: NDArray[np.uint16], spans: Sequence["Spans"], middle_levels: NDArray[np.int64] | None = None
+    levels: NDArray[np.uint16], ways: "Ways", middle_levels: NDArray[np.int64] | None = None
 ) -> list[tuple[NDArray[np.int64], Ranked]]:
     """Rank all characters, and add up the ranks of those that have the same code.
 
     Args:
         levels: (n_units, n_chars) of the characters; see `levels.to_levels`.
-        spans: Which these are, in each of several ways to see them, which are ranked apart.
+        ways: To see the characters, which are ranked anew for each.
         middle_levels: Of bins, see `levels.Bins`; None if values that differ never have the same level.
 
     Returns:
-        For each way, (2, n_units, n_codes) sums of the ranks among the characters of their part, 0 if it is neither
-        training nor test; and of the ranks among all. If levels may be shared, a third one of how many others have the
-        level. And what is known of the ranks.
+        For each way (2, n_units, n_codes) sums of the ranks among the characters of their part, 0 if it is neither
+        training nor test, and of the ranks among all; if levels may be shared, a third one of how many others have the
+        level. Beside them, what is known of the ranks.
     """
-    n, groups = np.array([each.n for each in spans]), spans[0].groups
-    changed = [np.flatnonzero(each.groups != groups) for each in spans]
-    after = [each.groups[places] for each, places in zip(spans, changed, strict=True)]
-    columns = _borders([each.n_of_codes.shape[1] + 1 for each in spans])
-    starts, stops, parts = (np.concatenate(each) for each in zip(*(each.runs for each in spans), strict=True))
-    codes = [each.codes + np.uint32(column) for each, column in zip(spans, columns, strict=False)]
-    sums = np.zeros((2 if middle_levels is None else 3, len(levels), columns[-1]), np.uint64)
-    ties, squares = _at_once(
-        levels,
-        _or_none(middle_levels, len(levels)),
-        n,
-        groups,
-        np.concatenate(changed).astype(np.uint64),
-        np.concatenate(after),
-        _borders(map(len, changed)),
-        starts,
-        stops,
-        parts,
-        _borders(len(each.runs[0]) for each in spans),
-        np.concatenate(codes),
-        _borders(map(len, codes)),
-        sums,
-        4 * get_num_threads(),
-    )
-    own_sums = np.split(sums, columns[1:-1], axis=2)
+    middles = _or_none(middle_levels, len(levels))
+    sums = np.zeros((2 if middle_levels is None else 3, len(levels), ways.columns[-1]), np.uint64)
+    ties, squares = _at_once(levels, middles, ways.flat, sums, 4 * get_num_threads())
+    own_sums = np.split(sums, ways.columns[1:-1], axis=2)
     return [
-        (each.centred(own, own_n), Ranked(own_n, *known))
-        for each, own, own_n, *known in zip(spans, own_sums, n, ties, squares, strict=True)
+        (spans.centred(own, n), Ranked(n, *known))
+        for spans, own, n, *known in zip(ways.spans, own_sums, ways.flat.n, ties, squares, strict=True)
     ]
-
-
-def _borders(lengths: Iterable[int]) -> NDArray[np.int64]:
-    """(n + 1,) where each of some arrays begins, if they are put one behind the other, and where the last ends."""
-    return np.cumsum([0, *lengths])
 
 
 def _or_none(middle_levels: NDArray[np.int64] | None, n_units: int) -> NDArray[np.int64]:
@@ -211,10 +185,69 @@ def _runs(*numbers: NDArray[np.integer]) -> _Runs:
     return first, last, own
 
 
+class _Flat(NamedTuple):
+    """What differs between ways to see some characters, one behind the other; `of_…` has the borders.
+
+    Attributes:
+        n: (n_ways, 3) characters in the training part, in the test part, and in all.
+        groups: (n_chars,) see `Spans`, of the way that leaves out fewest.
+        moved: Places of the characters that have another group in other ways, and `moved_to` which one.
+        starts: See `Spans.runs`, with `stops`, `parts` and `codes`.
+    """
+
+    n: NDArray[np.int64]
+    groups: NDArray[np.uint8]
+    moved: NDArray[np.uint64]
+    moved_to: NDArray[np.uint8]
+    of_moves: NDArray[np.int64]
+    starts: NDArray[np.uint64]
+    stops: NDArray[np.uint64]
+    parts: NDArray[np.uint64]
+    of_runs: NDArray[np.int64]
+    codes: NDArray[np.uint32]
+    of_codes: NDArray[np.int64]
+
+
+class Ways:
+    """Several ways to see the same characters: which part they belong to, which are left out, which code they have.
+
+    Attributes:
+        spans: One for each.
+        columns: (n_ways + 1,) where the codes of each begin, if all have sums side by side.
+        flat: The same, as a compiled loop needs it.
+    """
+
+    def __init__(self, spans: Sequence[Spans]) -> None:
+        self.spans = spans
+        self.columns = _borders(each.n_of_codes.shape[1] + 1 for each in spans)
+        groups = max(spans, key=lambda each: int(each.n[ALL])).groups
+        moved = [np.flatnonzero(each.groups != groups) for each in spans]
+        codes = [each.codes + np.uint32(first) for each, first in zip(spans, self.columns[:-1], strict=True)]
+        starts, stops, parts = (np.concatenate(each) for each in zip(*(each.runs for each in spans), strict=True))
+        self.flat = _Flat(
+            n=np.array([each.n for each in spans]),
+            groups=groups,
+            moved=np.concatenate(moved).astype(np.uint64),
+            moved_to=np.concatenate([each.groups[own] for each, own in zip(spans, moved, strict=True)]),
+            of_moves=_borders(map(len, moved)),
+            starts=starts,
+            stops=stops,
+            parts=parts,
+            of_runs=_borders(len(each.runs[0]) for each in spans),
+            codes=np.concatenate(codes),
+            of_codes=_borders(map(len, codes)),
+        )
+
+
+def _borders(lengths: Iterable[int]) -> NDArray[np.int64]:
+    """(n + 1,) where each of some arrays begins, if they are put one behind the other, and where the last ends."""
+    return np.cumsum([0, *lengths])
+
+
 def ranks_by_sorting(
     values: NDArray[np.float32], parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int
 ) -> tuple[NDArray[np.int64], Ranked]:
-    """The same as `ranks_at_once` of (n_units, n_chars) values themselves, of which any number may differ."""
+    """The same as `ranks_at_once`, of one way and (n_units, n_chars) values, of which any number may differ."""
     n = np.array([(parts == TRAIN).sum(), (parts == TEST).sum(), (parts >= 0).sum()])
     sums = np.zeros((2, len(values), n_codes), np.int64)
     squares = np.zeros((len(values), 3))
@@ -386,26 +419,10 @@ def _add_up(
 
 @njit(parallel=True, cache=True)
 def _at_once(
-    levels: NDArray[np.uint16],
-    middles: NDArray[np.int64],
-    n: NDArray[np.int64],
-    groups: NDArray[np.uint8],
-    moved: NDArray[np.uint64],
-    moved_to: NDArray[np.uint8],
-    of_moves: NDArray[np.int64],
-    starts: NDArray[np.uint64],
-    stops: NDArray[np.uint64],
-    parts: NDArray[np.uint64],
-    of_runs: NDArray[np.int64],
-    codes: NDArray[np.uint32],
-    of_codes: NDArray[np.int64],
-    sums: NDArray[np.uint64],
-    n_shares: int,
+    levels: NDArray[np.uint16], middles: NDArray[np.int64], ways: _Flat, sums: NDArray[np.uint64], n_shares: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Unit by unit, so that a table stays in the cache from the first count to the last sum.
-
-    What differs between ways to see the characters stands one behind the other; `of_…` has the borders.
-    """
+    """Unit by unit, so that a table stays in the cache from the first count to the last sum."""
+    n, groups, moved, moved_to, of_moves, starts, stops, parts, of_runs, codes, of_codes = ways
     n_ways, n_units = len(n), len(levels)
     ties, squares = np.zeros((n_ways, n_units)), np.zeros((n_ways, n_units, 3))
     for share in prange(n_shares):

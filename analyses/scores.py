@@ -16,7 +16,7 @@ from analyses.errors import AnalysisError
 from analyses.joint_labels import JointLabels, JointRows
 from analyses.level_counts import LevelCounts
 from analyses.placements import placements
-from analyses.ranks import ALL, N_GROUPS, SHARED, Ranked, Ranks, ranks_at_once, ranks_by_sorting
+from analyses.ranks import ALL, N_GROUPS, SHARED, Ranked, Ranks, Ways, ranks_at_once, ranks_by_sorting
 from analyses.significance import auc_spread, r_spread
 from analyses.splits import GAP, TEST, TRAIN, Split
 from analyses.stretch_sums import JointSums, StretchSums
@@ -286,13 +286,14 @@ def _in_one_pass(
     found: list[dict[Columns, _RankSums]] = [{} for _ in asked]
     ranked_levels: dict[Columns, NDArray[np.uint16]] = {}
     rows = [joint.rows(places) for joint in asked]
-    most_units = max(1, _SUMS_BYTES // (24 * sum(len(each.y) for each in rows)))
+    ways = Ways([joint.spans for joint in rows])
+    most_units = max(1, _SUMS_BYTES // (24 * int(ways.columns[-1])))
     for columns, all_levels in levels.items():
         for start in range(columns.start, columns.stop, most_units):
             each = Columns(columns.site, start, min(start + most_units, columns.stop))
             own = all_levels[start - columns.start : each.stop - columns.start]
             if own.dtype == np.uint16:
-                added = ranks_at_once(own, [joint.spans for joint in rows], reader.middle_levels(each))
+                added = ranks_at_once(own, ways, reader.middle_levels(each))
             else:
                 added = [ranks_by_sorting(own, joint.parts, joint.codes, len(joint.y)) for joint in rows]
             for joint, joint_rows, sums, (new, ranked) in zip(asked, rows, found, added, strict=True):
@@ -339,7 +340,7 @@ class _RankSums:
         self._others = np.zeros((n_units, asked.n_labels + 1))
 
     def add(self, sums: NDArray[np.int64], rows: JointRows) -> None:
-        """Add sums by code; see `ranks_at_once`."""
+        """Add sums by code; see `ranks_at_once`, of one way."""
         own, among_all = sums[:SHARED]
         for _, stretch, run in rows.runs:
             self._everywhere.add(stretch, among_all[:, run], rows.y[run], rows.n[run])

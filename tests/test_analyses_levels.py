@@ -70,6 +70,38 @@ def test_levels_are_in_the_order_of_the_values(seed: int, scale: float, dtype: t
     assert (np.diff(levels.astype(int), axis=1) >= 0).all()
 
 
+def bins_of(values: NDArray[np.float32], bins: Bins) -> NDArray[np.int64]:
+    """(n_units, n_chars) levels by what `Bins` says of itself, a value at a time."""
+    n_cells = (bins.levels.shape[1] - 1) // 2
+    found = np.empty(values.T.shape, np.int64)
+    for (unit, t), _ in np.ndenumerate(found):
+        distance = values[t, unit] - bins.middle[unit]
+        grown = np.float32(1) + np.abs(distance) * bins.per_scale[unit]
+        cell, step = divmod(int(grown.view(np.int32)) - int(np.float32(1).view(np.int32)), 1 << int(bins.shift[unit]))
+        if cell >= n_cells:
+            cell, step = n_cells - 1, (1 << int(bins.shift[unit])) - 1
+        entry = int(bins.levels[unit, n_cells + (cell + 1) * int(np.sign(distance))])
+        place = step * (entry & 0xFFFF) >> int(bins.shift[unit])
+        found[unit, t] = (entry >> 16) + (place if distance >= 0 else (entry & 0xFFFF) - 1 - place)
+    return found
+
+
+def test_levels_in_bins_are_what_the_bins_say(rng: np.random.Generator) -> None:
+    """However many characters and units are taken at once, and for values at borders of cells and beyond all."""
+    sample: NDArray[np.float32] = rng.standard_t(2, (1100, 19)).astype(np.float32)
+    bins = Bins.around(sample[::11])
+    values = sample.copy()
+    values[5] = bins.middle
+    values[6], values[7] = 1e30, -1e30
+    for row, step in enumerate((0, -1, 1), 8):  # steps from one float32 to the next, off where a cell begins
+        bits = np.float32(1).view(np.int32) + (np.int32(3) << bins.shift.astype(np.int32)) + step
+        values[row] = bins.middle + (bits.astype(np.int32).view(np.float32) - 1) / bins.per_scale
+    levels = levels_of(values, bins)
+    assert (levels == bins_of(values, bins)).all()
+    assert (np.concatenate([levels_of(values[:513], bins), levels_of(values[513:], bins)], axis=1) == levels).all()
+    assert (levels_of(values[:, 3:5], bins.of(slice(3, 5))) == levels[3:5]).all()
+
+
 def test_auc_without_one_class_is_missing() -> None:
     counts = np.ones((1, 4), np.uint32)
     assert np.isnan(auc_from_counts(counts, np.zeros((1, 4), np.uint32)))

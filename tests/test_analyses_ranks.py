@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from analyses.level_counts import LevelCounts
 from analyses.levels import Bins, to_levels
-from analyses.ranks import ALL, N_GROUPS, Ranks, Spans, ranks_at_once, ranks_by_sorting
+from analyses.ranks import ALL, N_GROUPS, Ranks, Spans, Ways, ranks_at_once, ranks_by_sorting
 from analyses.splits import TEST, TRAIN
 
 seeds = st.integers(0, 2**32 - 1)
@@ -36,9 +36,11 @@ def ranks_among(ranks: Ranks, levels: NDArray[np.uint16], parts: NDArray[np.int8
     return ranks.add_up(levels, Spans.of(parts, np.arange(len(parts)), len(parts)))
 
 
-def codes_and_parts(rng: np.random.Generator, n: int, n_alike: int) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+def codes_and_parts(
+    rng: np.random.Generator, n: int, n_alike: int, n_codes: int = 7
+) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
     """(n,) each, so many neighbours of which are alike."""
-    codes = np.repeat(rng.integers(0, 7, n), n_alike)[:n]
+    codes = np.repeat(rng.integers(0, n_codes, n), n_alike)[:n]
     return codes, np.repeat(rng.integers(-1, 3, n), n_alike)[:n].astype(np.int8)
 
 
@@ -100,14 +102,16 @@ def test_ranks_add_up_to_the_same_in_any_order_and_by_any_code(rng: np.random.Ge
         assert (ranks.add_up(levels[:, order], Spans.of(parts[order], codes[order], 7)) == expected).all()
 
 
-@pytest.mark.parametrize("n_alike", [[1], [20], [3000], [20, 20], [3000, 1, 20]])
-def test_ranks_at_once_are_those_of_two_passes(rng: np.random.Generator, n_alike: list[int]) -> None:
-    """Whatever other ways there are to see the characters, which parts they belong to and which are left out."""
+@pytest.mark.parametrize("middles", [None, np.full(70, 0x8000)])
+@pytest.mark.parametrize("n_alike", [{7: 1}, {7: 20}, {7: 3000}, {7: 20, 3: 20}, {1: 3000, 12: 1, 7: 20}])
+def test_ranks_at_once_are_those_of_two_passes(
+    rng: np.random.Generator, n_alike: dict[int, int], middles: NDArray[np.int64] | None
+) -> None:
+    """Whatever other ways there are to see the characters: their parts, those left out, and any number of codes."""
     levels = levels_of(rng.normal(size=(3000, 70)).round(1).astype(np.float16))
-    middles = np.full(70, 0x8000)
-    ways = [codes_and_parts(rng, 3000, each) for each in n_alike]
-    spans = [Spans.of(parts, codes, 7) for codes, parts in ways]
-    found = ranks_at_once(levels, spans, middles)
+    ways = [codes_and_parts(rng, 3000, each, n_codes) for n_codes, each in n_alike.items()]
+    spans = [Spans.of(parts, codes, n_codes) for n_codes, (codes, parts) in zip(n_alike, ways, strict=True)]
+    found = ranks_at_once(levels, Ways(spans), middles)
     assert len(found) == len(ways)
     for (_, parts), own, (sums, ranked) in zip(ways, spans, found, strict=True):
         counts = LevelCounts(N_GROUPS, 70)
@@ -122,7 +126,7 @@ def test_ranks_by_sorting_are_those_of_levels(rng: np.random.Generator) -> None:
     values: NDArray[np.float32] = rng.normal(size=(3000, 5)).round(1).astype(np.float16).astype(np.float32)
     codes, parts = rng.integers(0, 7, 3000), rng.integers(-1, 3, 3000).astype(np.int8)
     levels = levels_of(values)
-    [(sums, ranked)] = ranks_at_once(levels, [Spans.of(parts, codes, 7)])
+    [(sums, ranked)] = ranks_at_once(levels, Ways([Spans.of(parts, codes, 7)]))
     sorted_sums, others = ranks_by_sorting(values.T.copy(), parts, codes, 7)
     assert (sums == sorted_sums).all() and (ranked.n == others.n).all()
     np.testing.assert_allclose(ranked.squares, others.squares, rtol=1e-12)
@@ -131,7 +135,8 @@ def test_ranks_by_sorting_are_those_of_levels(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize("n_chars", [5, 5000])
 def test_characters_that_are_all_left_out_have_no_ranks(rng: np.random.Generator, n_chars: int) -> None:
     levels = levels_of(rng.normal(size=(n_chars, 3)).astype(np.float16))
-    [(sums, ranked)] = ranks_at_once(levels, [Spans.of(np.full(n_chars, -1, np.int8), np.zeros(n_chars, int), 1)])
+    nowhere = Spans.of(np.full(n_chars, -1, np.int8), np.zeros(n_chars, int), 1)
+    [(sums, ranked)] = ranks_at_once(levels, Ways([nowhere]))
     assert not sums.any() and not ranked.n.any() and not ranked.squares.any()
 
 
