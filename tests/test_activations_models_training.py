@@ -1,5 +1,7 @@
 """Training learns, repeats itself, and refuses what cannot be learned from."""
 
+import signal
+import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -127,6 +129,46 @@ def test_a_training_that_was_interrupted_ends_as_an_unbroken_one(
     assert (again.losses, again.held_out, again.rows) == (whole.losses, whole.held_out, whole.rows)
     for name, weight in whole.model.state_dict().items():
         torch.testing.assert_close(weight, again.model.state_dict()[name], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_nothing_is_lost_at_ctrl_c(number: int, raised: type[BaseException], tmp_path: Path) -> None:
+    """The update at hand is finished and kept, wherever in it the signal comes; a second one is answered at once."""
+    config, shape, state, done = replace(QUICK, dropout=0.3), ModelConfig(n_units=8), tmp_path / "state.pt", [0]
+    whole = train(*hold_out(TEXT, 0.1), shape, config)
+
+    def interrupt(moment: Moment) -> None:
+        if moment.update == 7:
+            signal.raise_signal(number)
+            done[0] = moment.update
+
+    def interrupt_twice(moment: Moment) -> None:
+        if moment.update == 7:
+            signal.raise_signal(number)
+            done[0] = 8
+            signal.raise_signal(number)
+            done[0] = 9
+
+    def at(update: int) -> bool:
+        return update == 7
+
+    def end(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        with pytest.raises(raised):
+            train(*hold_out(TEXT, 0.1), shape, config, state=state, at=at, watch=interrupt)
+        assert done == [7]
+        assert torch.load(state, weights_only=True)["state"]["done"] == 7
+        again = train(*hold_out(TEXT, 0.1), shape, config, state=state)
+        with pytest.raises(raised):
+            train(*hold_out(TEXT, 0.1), shape, config, at=at, watch=interrupt_twice)
+        assert done == [8]
+        assert signal.getsignal(signal.SIGTERM) is end
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (again.losses, again.held_out, again.rows) == (whole.losses, whole.held_out, whole.rows)
 
 
 def test_a_state_of_another_training_or_a_damaged_one_is_refused(tmp_path: Path) -> None:

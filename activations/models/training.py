@@ -14,6 +14,7 @@ from torch import Tensor
 
 from activations.corpus import Corpus, Document
 from activations.errors import ActivationError
+from activations.interruptions import Interruptions
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.evaluation import Evaluation, evaluate
 from activations.models.initialising import initialise
@@ -139,9 +140,10 @@ def train(
         model: The shape of the model; None is the default shape.
         config: How to train it; None is the default.
         vocabulary: The characters to know; None is all of both texts, but for rare ones.
-        state: A file where everything is kept that is needed to go on after an interruption, every minute and after
-            each round. If it is there, and of the same texts and settings, training goes on from it, to the result that
-            it would have had. It stays in the end, until whoever asked for it has kept the model.
+        state: A file where everything is kept that is needed to go on after an interruption: every minute, after each
+            round, and at Ctrl-C, which is answered after the update at hand. If it is there, and of the same texts and
+            settings, training goes on from it, to the result that it would have had. It stays in the end, until whoever
+            asked for it has kept the model.
         at: The updates after which `watch` is called, besides the beginning, and the end of each round.
         watch: Called with what there is to see.
         progress: Called with the updates done, their number, and the losses so far in words.
@@ -221,28 +223,32 @@ class _Trainer:
         per_row = max(1, self._per_round // _ROWS_OF_ROUND)
         if self._done == 0:
             self._show(watch, is_best=False)
-        while self._done < self._n_updates and not self._is_tired:
-            epoch, within = divmod(self._done, self._per_epoch)
-            in_round = within % self._per_round
-            if within == 0:
-                self._carried = None
-            loss, n_steps = self._update(epoch, within)
-            self._done += 1
-            self._sums = [[nats + loss * n_steps, n + n_steps] for nats, n in self._sums]
-            is_last = in_round + 1 == self._per_round or within + 1 == self._per_epoch
-            if (in_round + 1) % per_row == 0 or is_last:
-                nats, n = self._sums[1]
-                self._rows.append(Row(self._done, self._done / self._per_epoch, nats / n, None))
-                self._sums[1] = [0.0, 0]
-            if is_last:
-                self._show(watch, is_best=self._end_round())
-            elif at(self._done):
-                self._show(watch, is_best=False)
-            if is_last or time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
-                self._save()
-                saved = time.monotonic()
-            n_chars = (self._done - done_before) * config.n_lanes * config.n_steps
-            progress(self._done, self._n_updates, self._note(n_chars / (time.monotonic() - self._began)))
+        with Interruptions() as interruptions:
+            while self._done < self._n_updates and not self._is_tired:
+                epoch, within = divmod(self._done, self._per_epoch)
+                in_round = within % self._per_round
+                if within == 0:
+                    self._carried = None
+                loss, n_steps = self._update(epoch, within)
+                self._done += 1
+                self._sums = [[nats + loss * n_steps, n + n_steps] for nats, n in self._sums]
+                is_last = in_round + 1 == self._per_round or within + 1 == self._per_epoch
+                if (in_round + 1) % per_row == 0 or is_last:
+                    nats, n = self._sums[1]
+                    self._rows.append(Row(self._done, self._done / self._per_epoch, nats / n, None))
+                    self._sums[1] = [0.0, 0]
+                if is_last:
+                    self._show(watch, is_best=self._end_round())
+                elif at(self._done):
+                    self._show(watch, is_best=False)
+                is_interrupted = interruptions.came
+                if is_last or is_interrupted or time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
+                    self._save()
+                    saved = time.monotonic()
+                if is_interrupted:
+                    interruptions.answer()
+                n_chars = (self._done - done_before) * config.n_lanes * config.n_steps
+                progress(self._done, self._n_updates, self._note(n_chars / (time.monotonic() - self._began)))
         self._net.load_state_dict(self._best)
         self._net.trained = True
         return Training(
