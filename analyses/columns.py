@@ -46,22 +46,24 @@ Tile = tuple[NDArray[np.int64], dict[Columns, NDArray[Any]]]
 
 
 def groups(sizes: Collection[tuple[Site, int]], most_units: int) -> list[list[Columns]]:
-    """The units of sites of these sizes in order, at most so many in a group.
+    """The units of sites of these sizes in order, in as few groups as can be, about as large as each other.
 
-    Of a site that fits, all units are in one group, and one that does not is cut into equal parts, since all of a site
-    is read for any of its units.
+    Where sites are alike, few of these have units of two, which would both have to be read.
     """
+    n_all = sum(n_units for _, n_units in sizes)
+    n_each = -(-n_all // max(1, -(-n_all // most_units)))
     found: list[list[Columns]] = [[]]
-    room = most_units
+    room = n_each
     for site, n_units in sizes:
-        n_parts = -(-n_units // most_units)
-        for part in range(n_parts):
-            each = Columns(site, part * n_units // n_parts, (part + 1) * n_units // n_parts)
-            if each.n_units > room:
+        start = 0
+        while start < n_units:
+            if room == 0:
                 found.append([])
-                room = most_units
-            found[-1].append(each)
-            room -= each.n_units
+                room = n_each
+            stop = min(n_units, start + room)
+            found[-1].append(Columns(site, start, stop))
+            room -= stop - start
+            start = stop
     return found
 
 

@@ -10,15 +10,17 @@ from analyses.columns import groups
     ("sizes", "most", "n_units_of_groups"),
     [
         ([256] * 4, 134, [[128]] * 8),  # no group has units of two sites, which both would have to be read
-        ([256] * 12, 134, [[128]] * 24),
         ([256, 256], 600, [[256, 256]]),
         ([256, 256], 300, [[256], [256]]),
-        ([10, 10, 10, 5], 25, [[10, 10], [10, 5]]),
-        ([7], 3, [[2], [2], [3]]),
+        ([10, 10, 10, 5], 25, [[10, 8], [2, 10, 5]]),
+        ([7], 3, [[3], [3], [1]]),
         ([3, 0, 1], 1, [[1]] * 4),
+        ([], 5, []),
     ],
 )
-def test_few_sites_are_read_for_a_group(sizes: list[int], most: int, n_units_of_groups: list[list[int]]) -> None:
+def test_groups_are_few_and_as_large_as_each_other(
+    sizes: list[int], most: int, n_units_of_groups: list[list[int]]
+) -> None:
     sites = [Site(layer, "cell") for layer in range(len(sizes))]
     found = groups(list(zip(sites, sizes, strict=True)), most)
     assert [[each.n_units for each in group] for group in found if group] == n_units_of_groups
