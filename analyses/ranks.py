@@ -80,7 +80,7 @@ class Ranks:
 
     def add_up(self, levels: NDArray[np.uint16], spans: "Spans") -> NDArray[np.int64]:
         """Add up the ranks of characters that have the same code; see `ranks_at_once`, of one way."""
-        sums = spans.no_sums(len(levels), share_levels=self._share_levels)
+        sums = _no_sums(len(levels), spans.n_columns, share_levels=self._share_levels)
         _add_up(levels, *spans.runs, spans.codes, self._tables, sums)
         return spans.centred(sums, self.ranked.n)
 
@@ -101,13 +101,18 @@ def ranks_at_once(
         level. Beside them, what is known of the ranks.
     """
     middles = _or_none(middle_levels, len(levels))
-    sums = np.zeros((2 if middle_levels is None else 3, len(levels), ways.columns[-1]), np.uint64)
+    sums = _no_sums(len(levels), ways.columns[-1], share_levels=middle_levels is not None)
     ties, squares = _at_once(levels, middles, ways.flat, sums, 4 * get_num_threads())
     own_sums = np.split(sums, ways.columns[1:-1], axis=2)
     return [
         (spans.centred(own, n), Ranked(n, *known))
         for spans, own, n, *known in zip(ways.spans, own_sums, ways.flat.n, ties, squares, strict=True)
     ]
+
+
+def _no_sums(n_units: int, n_columns: int, *, share_levels: bool) -> NDArray[np.uint64]:
+    """Where sums are added up; see `ranks_at_once`."""
+    return np.zeros((2 + share_levels, n_units, n_columns), np.uint64)
 
 
 def _or_none(middle_levels: NDArray[np.int64] | None, n_units: int) -> NDArray[np.int64]:
@@ -165,9 +170,10 @@ class Spans(NamedTuple):
         of_parts = self.n_of_codes.sum(axis=1)
         return np.array([of_parts[TRAIN], of_parts[TEST], of_parts.sum()])
 
-    def no_sums(self, n_units: int, *, share_levels: bool) -> NDArray[np.uint64]:
-        """Where sums are added up; see `ranks_at_once`."""
-        return np.zeros((2 + share_levels, n_units, self.n_of_codes.shape[1] + 1), np.uint64)
+    @property
+    def n_columns(self) -> int:
+        """How many sums there are of a unit: one for each code, and one for what is left out."""
+        return int(self.n_of_codes.shape[1]) + 1
 
     def centred(self, sums: NDArray[np.uint64], n: NDArray[np.int64]) -> NDArray[np.int64]:
         """The sums of the ranks, of which tables hold n more for each character."""
@@ -219,7 +225,7 @@ class Ways:
 
     def __init__(self, spans: Sequence[Spans]) -> None:
         self.spans = spans
-        self.columns = _borders(each.n_of_codes.shape[1] + 1 for each in spans)
+        self.columns = _borders(each.n_columns for each in spans)
         groups = max(spans, key=lambda each: int(each.n[ALL])).groups
         moved = [np.flatnonzero(each.groups != groups) for each in spans]
         codes = [each.codes + np.uint32(first) for each, first in zip(spans, self.columns[:-1], strict=True)]
