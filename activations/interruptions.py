@@ -1,4 +1,4 @@
-"""Ctrl-C, put off until what has been computed is kept."""
+"""Ctrl-C and the like, put off until what has been computed is kept."""
 
 import signal
 import threading
@@ -8,10 +8,10 @@ from typing import Any, Self
 
 
 class Interruptions:
-    """Notes Ctrl-C and requests to end, and answers them when it suits; the second one at once. A context manager.
+    """Notes Ctrl-C, a request to end, or a terminal that closes, and answers it when it suits; the second one at once.
 
-    What would be done without a word, such as the end of the process where nobody handles the signal, still is; and
-    outside the main thread, nothing is put off.
+    A context manager. What would be done without a word, such as the end of the process where nobody handles the
+    signal, still is; and outside the main thread, nothing is put off.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Interruptions:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 handler = signal.getsignal(number)
                 if callable(handler):
                     self._before[number] = handler

@@ -131,9 +131,10 @@ def test_a_training_that_was_interrupted_ends_as_an_unbroken_one(
         torch.testing.assert_close(weight, again.model.state_dict()[name], rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
-def test_nothing_is_lost_at_ctrl_c(number: int, raised: type[BaseException], tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_nothing_is_lost_at_ctrl_c(number: int, tmp_path: Path) -> None:
     """The update at hand is finished and kept, wherever in it the signal comes; a second one is answered at once."""
+    raised = KeyboardInterrupt if number == signal.SIGINT else SystemExit
     config, shape, state, done = replace(QUICK, dropout=0.3), ModelConfig(n_units=8), tmp_path / "state.pt", [0]
     whole = train(*hold_out(TEXT, 0.1), shape, config)
 
@@ -155,7 +156,8 @@ def test_nothing_is_lost_at_ctrl_c(number: int, raised: type[BaseException], tmp
     def end(number: int, frame: object) -> None:
         sys.exit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, end)
+    handler = signal.default_int_handler if number == signal.SIGINT else end
+    before = signal.signal(number, handler)
     try:
         with pytest.raises(raised):
             train(*hold_out(TEXT, 0.1), shape, config, state=state, at=at, watch=interrupt)
@@ -165,9 +167,9 @@ def test_nothing_is_lost_at_ctrl_c(number: int, raised: type[BaseException], tmp
         with pytest.raises(raised):
             train(*hold_out(TEXT, 0.1), shape, config, at=at, watch=interrupt_twice)
         assert done == [8]
-        assert signal.getsignal(signal.SIGTERM) is end
+        assert signal.getsignal(number) is handler
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(number, before)
     assert (again.losses, again.held_out, again.rows) == (whole.losses, whole.held_out, whole.rows)
 
 
