@@ -155,7 +155,7 @@ class LiveActivations:
     ) -> Iterator[Round]:
         """The same blocks in the rounds in which the lanes are read.
 
-        With several groups of lanes, or on a GPU, the next rounds are computed while these are used.
+        With several groups of lanes, a single lane, or on a GPU, the next rounds are computed while these are used.
 
         Args:
             sites: What to give of each character; None is all there is.
@@ -180,11 +180,13 @@ class LiveActivations:
             for group in range(self.n_groups)
             if (own := lanes[group :: self.n_groups])
         ]
-        if self.n_groups == 1 and self.arithmetic.place.type == "cpu":
+        is_staged = self.n_lanes == 1 and isinstance(self.model, CharRNN)  # each layer has a thread of its own
+        if self.n_groups == 1 and self.arithmetic.place.type == "cpu" and not is_staged:
             yield from groups[0]  # all cores compute it; another thread would need OpenMP threads of its own
             return
+        n_each = 1 if is_staged else max(1, n_cores // self.n_groups)
         try:
-            yield from side_by_side(groups, lambda: torch.set_num_threads(max(1, n_cores // self.n_groups)))
+            yield from side_by_side(groups, lambda: torch.set_num_threads(n_each))
         finally:
             torch.set_num_threads(n_cores)  # what a thread sets is the default of those that come after it
 

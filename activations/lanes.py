@@ -10,7 +10,7 @@ BLOCK_CHARS = 128
 WARM_UP_CHARS = 512
 _TURNS_CHARS = (512, 256, 128)
 _TURNS_BYTES_PER_CORE = 500_000_000
-EXACT_TURN_CHARS = 1024
+_LONE_TURNS_CHARS = (2048, 1024, *_TURNS_CHARS)
 _LANES_PER_CORE = 64
 _LEAST_PIECE_CHARS = 4 * WARM_UP_CHARS
 
@@ -75,13 +75,12 @@ def turn_chars(n_lanes: int, bytes_per_char: int, n_cores: int) -> int:
     """How many characters a lane reads at one time: many at a time are written faster, and take more memory.
 
     Args:
-        n_lanes: How many lanes there are. A single one has no others to wait for.
+        n_lanes: How many lanes there are.
         bytes_per_char: What is kept of each character. Two turns of all lanes are in memory at a time.
         n_cores: What is there to compute with; where there is more of it, there is more memory.
     """
-    if n_lanes == 1:
-        return EXACT_TURN_CHARS
-    fitting = (n for n in _TURNS_CHARS if 2 * n * n_lanes * bytes_per_char <= n_cores * _TURNS_BYTES_PER_CORE)
+    lengths = _LONE_TURNS_CHARS if n_lanes == 1 else _TURNS_CHARS
+    fitting = (n for n in lengths if 2 * n * n_lanes * bytes_per_char <= n_cores * _TURNS_BYTES_PER_CORE)
     return next(fitting, _TURNS_CHARS[-1])
 
 

@@ -1,8 +1,9 @@
 """Some lanes of a text, read side by side: from characters to the activations and predictions of a turn."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from activations import layout
+from activations.ahead import side_by_side
 from activations.errors import ActivationError
-from activations.lanes import EXACT_TURN_CHARS
-from activations.models.cells import State, Views
+from activations.models.cells import Recurrent, State, Views
 from activations.models.char_rnn import CharRNN
 from activations.slabs import Bytes, Slabs, pages
 from activations.units import Site
@@ -22,6 +23,7 @@ PRECISIONS = ("float32", "bf16")
 DTYPES = ("auto", "float16", "float32")
 _LARGEST_FLOAT16 = 65504.0
 _STEPS = 16  # so few that what the gates of a step need is still near the processor when they are stored
+_STEPS_ALONE = 128  # so many that threads seldom meet, and so few that none waits long for the first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ class Weights:
         Args:
             model: What reads.
             arithmetic: Where, and in what numbers.
-            exact: Whether there is but one lane; where there are gates, PyTorch's fused layers find its hidden states.
+            exact: Whether there is but one lane.
         """
         place = arithmetic.place
         product_dtype = torch.bfloat16 if arithmetic.precision == "bf16" else torch.float32
@@ -91,17 +93,29 @@ class Weights:
         ]
         self.recurrent = [model.recurrent(layer).to(place, product_dtype) for layer in layers]
         self.readout = model.readout.bias.detach().to(place), model.readout.weight.t().to(place).contiguous()
-        self.exact = exact
-        self.fused = [model.fused(layer).to(place) for layer in layers] if exact and model.cell.fill else []
+        self.alone = [_alone(each) for each in self.recurrent] if exact and place.type == "cpu" else []
+
+
+class _Stretch(NamedTuple):
+    """Some steps of a turn, and what a layer is given there: characters, or the hidden states of the layer below."""
+
+    steps: slice
+    below: Tensor
 
 
 class Reading:
-    """The states of some lanes."""
+    """The states of some lanes.
+
+    A turn is read a stretch of steps at a time, and each of these layer by layer. Where there is but one lane, products
+    have one row, for which several cores would wait for each other at each step: there every layer has a thread of its
+    own, and reads a stretch while the layer above it reads the one before.
+    """
 
     def __init__(self, weights: Weights, n_lanes: int) -> None:
         config = weights.model.config
         self._weights = weights
-        self._n_steps = EXACT_TURN_CHARS if weights.exact else _STEPS
+        self._is_alone = bool(weights.alone)
+        self._n_steps = _STEPS_ALONE if self._is_alone else _STEPS
         self._model = weights.model
         self._cell = weights.model.cell
         self._place = weights.place
@@ -109,7 +123,7 @@ class Reading:
             {signal: torch.zeros(n_lanes, config.n_units, device=self._place) for signal in self._cell.state}
             for _ in range(config.n_layers)
         ]
-        self._gates = torch.empty(0)
+        self._gates: list[Tensor] = []
         self._product = torch.empty(0)
         self._own: list[dict[str, Tensor]] = []
         self._views: list[list[Views]] = []
@@ -159,36 +173,46 @@ class Reading:
         ids, following = ids.to(self._place), following.to(self._place)
         wanted = {key: torch.from_numpy(array) for key, array in into.items()} if kept else {}
         sinks = {key: each.to(self._place) for key, each in wanted.items()}  # itself, on a CPU
-        for start in range(0, len(ids), self._n_steps):
-            stop = min(start + self._n_steps, len(ids))
-            top = self._read_steps(ids[start:stop], kept, {key: sink[:, start:stop] for key, sink in sinks.items()})
+        for steps, top in self._stretches(ids, kept, sinks):
             if layout.LOG_PROB in into and kept:
                 lanes = slice(kept.start, kept.stop)
-                found = predictions(self._logits(top[:, lanes]), following[start:stop, lanes], into)
+                found = predictions(self._logits(top[:, lanes]), following[steps, lanes], into)
                 for name, values in found.items():
-                    sinks[name][:, start:stop].copy_(values.transpose(0, 1))
+                    sinks[name][:, steps].copy_(values.transpose(0, 1))
         if self._place.type == "cuda":
             for key, each in wanted.items():
                 each.copy_(sinks[key], non_blocking=True)
             torch.cuda.synchronize()
 
-    def _read_steps(self, ids: Tensor, kept: range, sinks: Mapping[Site | str, Tensor]) -> Tensor:
-        """Read a few steps, layer by layer; the hidden states of the last layer, (n_steps, n_lanes, n_units)."""
+    def _stretches(self, ids: Tensor, kept: range, sinks: Mapping[Site | str, Tensor]) -> Iterator[_Stretch]:
+        """The hidden states of the last layer, (n_steps, n_lanes, n_units), one stretch after another."""
         self._make_room(len(ids))
-        below = ids
+        borders = [*range(0, len(ids), self._n_steps), len(ids)]
+        found: Iterator[_Stretch] = (_Stretch(slice(*ends), ids[slice(*ends)]) for ends in pairwise(borders))
         for layer in range(len(self._states)):
-            gates = self._gates[: len(ids)]
-            own = {signal: tensor[: len(ids)] for signal, tensor in self._own[layer].items()}
-            self._project(layer, below, gates)
-            if self._weights.fused:
-                self._fill(layer, self._inputs_of(ids) if layer == 0 else below, gates, own)
+            found = self._read_layer(layer, found, kept, sinks)
+            if self._is_alone:
+                found = side_by_side([found], lambda: torch.set_num_threads(1))
+        return found
+
+    @torch.inference_mode()
+    def _read_layer(
+        self, layer: int, below: Iterator[_Stretch], kept: range, sinks: Mapping[Site | str, Tensor]
+    ) -> Iterator[_Stretch]:
+        """What a layer makes of what it is given, one stretch after another."""
+        for steps, given in below:
+            rows = steps if self._is_alone else slice(len(given))
+            gates = self._gates[layer][: len(given)]
+            own = {signal: tensor[rows] for signal, tensor in self._own[layer].items()}
+            self._project(layer, given, gates)
+            if self._is_alone:
+                self._read_alone(layer, gates, own)
             else:
-                self._step(layer, len(ids))
+                self._step(layer, len(given))
             for signal, values in self._cell.named(gates, own).items():
                 if (sink := sinks.get(Site(layer, signal))) is not None:
-                    sink.copy_(values[:, kept.start : kept.stop].transpose(0, 1))
-            below = own["hidden"]
-        return below
+                    sink[:, steps].copy_(values[:, kept.start : kept.stop].transpose(0, 1))
+            yield _Stretch(steps, own["hidden"])
 
     def _step(self, layer: int, n_steps: int) -> None:
         """Read a few steps of a layer, one after another."""
@@ -213,21 +237,12 @@ class Reading:
         torch.mm(below.flatten(0, 1).to(weight.dtype), weight, out=product)
         flat.copy_(product).add_(bias)
 
-    def _fill(self, layer: int, inputs: Tensor, gates: Tensor, own: dict[str, Tensor]) -> None:
-        """A layer whose hidden states its fused module finds."""
-        state = self._states[layer]
-        carried = tuple(state[signal][None] for signal in self._cell.state)
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            outputs, after = self._weights.fused[layer](inputs, carried if len(carried) > 1 else carried[0])
-        own["hidden"].copy_(outputs)
-        before = torch.cat([state["hidden"][None], outputs[:-1]])
-        if self._cell.fill is not None:
-            self._cell.fill(gates, state, self._weights.recurrent[layer], before, own)
-        for signal, value in zip(self._cell.state, after if len(carried) > 1 else (after,), strict=True):
-            state[signal].copy_(value[0])
+    def _read_alone(self, layer: int, gates: Tensor, own: Mapping[str, Tensor]) -> None:
+        """Read a few steps of a layer in its only lane."""
+        from activations.models.unbroken import READ
 
-    def _inputs_of(self, ids: Tensor) -> Tensor:
-        return self._model.input_vectors(ids.to(self._model.readout.weight.device)).to(self._place)
+        signals = [tensor for s in self._cell.state for tensor in (self._states[layer][s][0], own[s][:, 0])]
+        READ[self._cell.name](gates[:, 0].numpy(), *self._weights.alone[layer], *(each.numpy() for each in signals))
 
     def _logits(self, top: Tensor) -> Tensor:
         bias, weight = self._weights.readout
@@ -235,20 +250,32 @@ class Reading:
         return logits.view(*top.shape[:2], -1)
 
     def _make_room(self, n_steps: int) -> None:
-        """Tensors to compute in, for turns of this many steps."""
-        if self._own and n_steps <= len(self._gates):
+        """Tensors to compute in, for turns of this many steps; own ones for each layer that has a thread of its own."""
+        n_stretch = min(n_steps, self._n_steps)
+        n_rows = n_steps if self._is_alone else n_stretch  # a layer may be ahead of what the one above it reads
+        if self._own and n_rows <= len(self._own[0]["hidden"]):
             return
-        n_units, n_gates = self._model.config.n_units, len(self._cell.gates)
-        shape = (n_steps, self.n_lanes, n_units)
-        self._gates = torch.empty(*shape[:2], n_gates * n_units, device=self._place)
+        n_layers, n_units, n_gates = len(self._states), self._model.config.n_units, len(self._cell.gates)
         product_dtype = self._weights.recurrent[0].weight.dtype
-        if product_dtype != self._gates.dtype:
-            self._product = torch.empty_like(self._gates, dtype=product_dtype).flatten(0, 1)
-        self._own = [{s: torch.empty(shape, device=self._place) for s in self._cell.state} for _ in self._states]
-        self._views = [
-            [self._cell.views(self._gates[t], {s: each[t] for s, each in own.items()}) for t in range(n_steps)]
-            for own in self._own
+        gates = [
+            torch.empty(n_stretch, self.n_lanes, n_gates * n_units, device=self._place)
+            for _ in range(n_layers if self._is_alone else 1)
         ]
+        if product_dtype != gates[0].dtype:
+            self._product = torch.empty_like(gates[0], dtype=product_dtype).flatten(0, 1)
+        self._gates = [gates[layer % len(gates)] for layer in range(n_layers)]
+        shape = (n_rows, self.n_lanes, n_units)
+        self._own = [{s: torch.empty(shape, device=self._place) for s in self._cell.state} for _ in self._states]
+        if not self._is_alone:
+            self._views = [
+                [self._cell.views(gates[0][t], {s: each[t] for s, each in own.items()}) for t in range(n_stretch)]
+                for own in self._own
+            ]
+
+
+def _alone(recurrent: Recurrent) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The weights and the bias as `unbroken` takes them."""
+    return recurrent.weight.t().contiguous().numpy(), recurrent.candidate_bias.numpy()
 
 
 def predictions(logits: Tensor, following: Tensor, into: Collection[Site | str]) -> dict[str, Tensor]:

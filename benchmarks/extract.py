@@ -31,7 +31,7 @@ from activations.slabs import pages
 from activations.vocab import Vocabulary
 
 PLAIN_CHARS = 2_000
-EXACT_CHARS = 20_000
+EXACT_CHARS = 50_000
 N_GATES = {"lstm": 4, "gru": 3, "rnn": 1, "rnn_relu": 1}
 
 
@@ -138,6 +138,7 @@ def main() -> None:
     n, gates = options.units, N_GATES[options.cell]
     per_char = 2 * gates * n * (n + (options.layers - 1) * 2 * n)
     exact, lanes = LiveActivations(model, short, n_lanes=1), LiveActivations(model, corpus)
+    live_speed(LiveActivations(model, Corpus.from_texts([text[:100]]), n_lanes=1))  # compiled, or found in the cache
     bytes_per_char = sum(lanes.dtype(site).itemsize * size for site, size in lanes.sites.items())
     bytes_per_char += 4 + 2 * len(model.vocabulary)
     print(

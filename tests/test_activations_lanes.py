@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activations.corpus import Corpus
-from activations.lanes import BLOCK_CHARS, EXACT_TURN_CHARS, cut, rounds, share_out
+from activations.lanes import BLOCK_CHARS, cut, rounds, share_out, turn_chars
 from activations.selection import Selection
 
 corpora = st.lists(st.integers(2, 3000), min_size=1, max_size=6).map(
@@ -48,7 +48,7 @@ def test_every_character_is_kept_once_after_a_warm_up(
 @given(parts())
 def test_one_lane_reads_every_document_without_a_break(part: tuple[Corpus, Selection]) -> None:
     corpus, selection = part
-    pieces = cut(corpus, selection, 1, 512, EXACT_TURN_CHARS)
+    pieces = cut(corpus, selection, 1, 512, turn_chars(1, 10_000, 2))
     inside = [d for d in corpus.documents if d.start < selection.stop and d.stop > selection.start]
     assert [piece.warm_up for piece in pieces] == [d.start for d in inside]
     assert not any(piece.follows or piece.goes_on for piece in pieces)

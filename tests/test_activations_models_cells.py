@@ -12,11 +12,12 @@ from activations.corpus import Corpus
 from activations.extraction import LiveActivations
 from activations.models.cells import CELLS
 from activations.models.char_rnn import CharRNN
+from activations.models.unbroken import to_sigmoids, to_tanhs
 from activations.reading import Arithmetic
 from activations.units import Site
 
 Array = NDArray[np.float64]
-TEXT = "The quick brown fox jumps over the lazy dog.\n" * 80  # more than three turns of a single lane
+TEXT = "The quick brown fox jumps over the lazy dog.\n" * 120  # more than two turns of a single lane
 
 one_lane_or_more = pytest.mark.parametrize("n_lanes", [1, 3])
 every_cell = pytest.mark.parametrize("cell", list(CELLS))
@@ -122,3 +123,23 @@ def test_every_signal_equals_the_equations_in_float64(cell: str, n_embedding: in
         for signal, expected in reference.items():
             np.testing.assert_allclose(values[Site(layer, signal)], expected, rtol=1e-5, atol=1e-6)
         x = reference["hidden"]
+
+
+def test_sigmoids_and_tanhs_are_right_to_the_last_digits_of_float32() -> None:
+    x = np.concatenate([np.linspace(-100, 100, 400_001), np.geomspace(1e-30, 1e30, 10_000)]).astype(np.float32)
+    x = np.concatenate([x, -x])
+    sigmoids, tanhs = x.copy(), np.empty_like(x)
+    room = np.empty(2 * len(x), np.float32)
+    to_sigmoids(sigmoids, room)
+    to_tanhs(x, tanhs, room)
+    np.testing.assert_allclose(sigmoids, sigmoid(np.maximum(x, -700).astype(np.float64)), rtol=3e-7, atol=1e-37)
+    np.testing.assert_allclose(tanhs, np.tanh(x.astype(np.float64)), rtol=3e-7)
+
+
+def test_what_is_no_number_stays_so_and_infinite_gates_are_open_or_closed() -> None:
+    x = np.array([np.nan, np.inf, -np.inf], np.float32)
+    sigmoids, tanhs, room = x.copy(), np.empty(3, np.float32), np.empty(6, np.float32)
+    to_sigmoids(sigmoids, room)
+    to_tanhs(x, tanhs, room)
+    np.testing.assert_allclose(sigmoids, [np.nan, 1, 0], atol=1e-37)
+    np.testing.assert_array_equal(tanhs, np.array([np.nan, 1, -1], np.float32))

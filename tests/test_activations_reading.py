@@ -214,9 +214,10 @@ def test_a_gpu_gives_what_the_processor_gives(cell: str, n_lanes: int, code_text
         np.testing.assert_allclose(gathered(here, site)[1], gathered(there, site)[1], atol=1e-4)
 
 
-def test_a_pass_leaves_the_number_of_threads_as_it_was(code_text: str) -> None:
+@pytest.mark.parametrize("n_lanes", [1, 48])
+def test_a_pass_leaves_the_number_of_threads_as_it_was(n_lanes: int, code_text: str) -> None:
     before = torch.get_num_threads()
-    live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]), n_lanes=48)
+    live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]), n_lanes=n_lanes)
     next(live.blocks())  # broken off
     list(live.blocks())
     assert torch.get_num_threads() == before

@@ -1,13 +1,7 @@
 """The recurrent cells: one step, every gate, in the equations of the papers.
 
 `gates` holds the input's share of each gate with the biases already added, (n_lanes, n_gates * n_units), and the gates
-themselves afterwards. Rows are lanes, which do not see each other. There are two ways through a stretch of time, with
-the same equations:
-
-- a `step` after another;
-- `fill`, for when the hidden states are known already, from PyTorch's fused layers: the gates of all steps are then one
-  matrix product, and only what is carried from step to step without a matrix is left to go through. It leaves `state`
-  as it was before the stretch.
+themselves afterwards. Rows are lanes, which do not see each other; `unbroken` has the same equations for a single one.
 
 The gates stand in the order of `Cell.order`, those with a sigmoid first, so that one call serves them all.
 """
@@ -55,7 +49,6 @@ class Recurrent(NamedTuple):
 
 Views = tuple[Tensor, ...]
 Step = Callable[[Views, State, Recurrent], None]
-Fill = Callable[[Tensor, State, Recurrent, Tensor, Signals], None]
 
 
 def lstm_step(views: Views, state: State, recurrent: Recurrent) -> None:
@@ -72,21 +65,9 @@ def lstm_step(views: Views, state: State, recurrent: Recurrent) -> None:
 
 
 def lstm_views(gates: Tensor, own: Signals) -> Views:
-    """What a step, or a stretch of them, works on: parts of tensors, cut once."""
+    """What a step works on: parts of tensors, cut once."""
     n = gates.shape[-1] // 4
     return (gates, gates[..., : 3 * n], *gates.chunk(4, -1), own["hidden"], own["cell"])
-
-
-def lstm_fill(gates: Tensor, state: State, recurrent: Recurrent, before: Tensor, own: Signals) -> None:
-    """The gates and the cell of an LSTM, from its hidden states before each step, (n_steps, n_lanes, n_units)."""
-    _, sigmoids, i, f, _, g, _, cells = lstm_views(gates, own)
-    recurrent.add_to(gates.flatten(0, 1), before.flatten(0, 1))
-    sigmoids.sigmoid_()
-    g.tanh_()
-    torch.mul(i, g, out=cells)
-    cell = state["cell"]
-    for t in range(len(gates)):
-        cell = cells[t].addcmul_(f[t], cell)
 
 
 def gru_step(views: Views, state: State, recurrent: Recurrent) -> None:
@@ -103,15 +84,9 @@ def gru_step(views: Views, state: State, recurrent: Recurrent) -> None:
 
 
 def gru_views(gates: Tensor, own: Signals) -> Views:
-    """What a step, or a stretch of them, works on: parts of tensors, cut once."""
+    """What a step works on: parts of tensors, cut once."""
     n = gates.shape[-1] // 3
     return (gates[..., : 2 * n], *gates.chunk(3, -1), own["hidden"])
-
-
-def gru_fill(gates: Tensor, state: State, recurrent: Recurrent, before: Tensor, own: Signals) -> None:
-    """The gates of a GRU, from its hidden states before each step, (n_steps, n_lanes, n_units)."""
-    flat = gru_views(gates.flatten(0, 1), {"hidden": torch.empty_like(before).flatten(0, 1)})
-    gru_step(flat, {"hidden": before.flatten(0, 1)}, recurrent)
 
 
 def rnn_step(views: Views, state: State, recurrent: Recurrent) -> None:
@@ -142,7 +117,6 @@ class Cell:
         module: Makes PyTorch's fused layers of the same kind.
         step: Reads one character, in every lane.
         views: What a step works on, from the gates and the signals that are no gates.
-        fill: Finds the other signals where the hidden states are known; None if there are no others.
         state: The signals that are carried from one character to the next.
         gates: The signals whose rows stack up in PyTorch's weight matrices, in their order.
         unbounded: The signals that may grow beyond [-1, 1], and so want float32.
@@ -152,7 +126,6 @@ class Cell:
     module: Callable[..., torch.nn.RNNBase]
     step: Step
     views: Callable[[Tensor, Signals], Views]
-    fill: Fill | None
     state: tuple[str, ...]
     gates: tuple[str, ...]
     unbounded: tuple[str, ...] = ()
@@ -163,7 +136,7 @@ class Cell:
         return self.state + tuple(gate for gate in self.gates if gate not in self.state)
 
     def named(self, gates: Tensor, own: Signals) -> dict[str, Tensor]:
-        """Every signal by its name, (n_steps, n_lanes, n_units), once `scan` or `fill` is done."""
+        """Every signal by its name, (n_steps, n_lanes, n_units), once they are read."""
         return {**dict(zip(self.order, gates.chunk(len(self.gates), -1), strict=True)), **own}
 
     @property
@@ -185,7 +158,6 @@ CELLS = {
             torch.nn.LSTM,
             lstm_step,
             lstm_views,
-            lstm_fill,
             state=("hidden", "cell"),
             gates=("input_gate", "forget_gate", "candidate", "output_gate"),
             unbounded=("cell",),
@@ -195,17 +167,15 @@ CELLS = {
             torch.nn.GRU,
             gru_step,
             gru_views,
-            gru_fill,
             state=("hidden",),
             gates=("reset_gate", "update_gate", "candidate"),
         ),
-        Cell("rnn", torch.nn.RNN, rnn_step, rnn_views, None, state=("hidden",), gates=("hidden",)),
+        Cell("rnn", torch.nn.RNN, rnn_step, rnn_views, state=("hidden",), gates=("hidden",)),
         Cell(
             "rnn_relu",
             partial(torch.nn.RNN, nonlinearity="relu"),
             rnn_relu_step,
             rnn_views,
-            None,
             state=("hidden",),
             gates=("hidden",),
             unbounded=("hidden",),

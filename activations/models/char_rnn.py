@@ -119,14 +119,6 @@ class CharRNN(nn.Module):
             self._weight("bias_hh", layer)[-self.config.n_units :],
         )
 
-    def fused(self, layer: int) -> nn.RNNBase:
-        """A layer by itself, as PyTorch's module, with weights of its own."""
-        n_inputs = self.rnn.input_size if layer == 0 else self.config.n_units
-        alone = self.cell.module(n_inputs, self.config.n_units)
-        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
-            getattr(alone, f"{name}_l0").data.copy_(self._weight(name, layer))
-        return alone.eval()
-
     def input_vectors(self, ids: Tensor) -> Tensor:
         """What layer 0 is given for characters: one-hot or embedded, with one more axis than `ids`."""
         if self.embedding is None:
