@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from activations.units import Site
 from analyses.errors import AnalysisError
-from analyses.levels import Bins, are_finite, to_levels
+from analyses.levels import Bins, to_levels
 
 _CHARS_AT_ONCE = 1 << 15  # so many that what is known of a unit stays in the cache while they are read
 _KEPT_BYTES = 1 << 28
@@ -184,25 +184,21 @@ class LevelReader:
                     self._take(each, block.values[each.site][rows, each.units], levels[:, where])
                 first, n_filled = first + n_taken, n_filled + n_taken
                 if n_filled == n_at_once:
-                    yield self._sound(places, room)
+                    yield places, room
                     n_filled = 0
             progress(block.n_chars)
         if n_filled:
-            yield self._sound(places[:n_filled], {each: levels[:, :n_filled] for each, levels in room.items()})
-
-    def _sound(self, places: NDArray[np.int64], levels: dict[Columns, NDArray[Any]]) -> Tile:
-        """The tile, if values in float16 are numbers; those in float32 were looked at when their bins were found."""
-        for each, own in levels.items():
-            if each.site not in self.wide and not are_finite(own):
-                raise AnalysisError(not_numbers(each.site))
-        return places, levels
+            yield places[:n_filled], {each: levels[:, :n_filled] for each, levels in room.items()}
 
     def _take(self, columns: Columns, values: NDArray[np.floating], into: NDArray[Any]) -> None:
         if into.dtype != np.uint16:
             into[:] = values.T
-            return
-        bins = self._bins.get(columns.site)
-        to_levels(values, into, None if bins is None else bins.of(columns.units))
+            are_numbers = bool(np.isfinite(values).all())
+        else:
+            bins = self._bins.get(columns.site)
+            are_numbers = to_levels(values, into, None if bins is None else bins.of(columns.units))
+        if not are_numbers:
+            raise AnalysisError(not_numbers(columns.site))
 
     def lacking(self, sites: Collection[Site]) -> list[Site]:
         """Those of some sites whose bins have still to be found, in a pass of its own."""
@@ -212,7 +208,7 @@ class LevelReader:
         """Find bins for the units of sites in float32, from where the values of some characters lie.
 
         Raises:
-            AnalysisError: If an activation is not a number.
+            AnalysisError: If one of these is not a number.
         """
         missing = self.lacking(sites)
         if not missing:
@@ -222,10 +218,9 @@ class LevelReader:
         for block in source.blocks(missing):
             rows = slice(-source.selection.row(block.start) % every, None, every)
             for site, sample in samples.items():
-                extremes = block.values[site].min(), block.values[site].max()  # either is NaN if any value is
-                if not np.isfinite(extremes).all():
-                    raise AnalysisError(not_numbers(site))
                 sample.append(block.values[site][rows].astype(np.float32))
+                if not np.isfinite(sample[-1]).all():
+                    raise AnalysisError(not_numbers(site))
             progress(block.n_chars)
         self._bins |= {site: Bins.around(np.concatenate(sample)) for site, sample in samples.items()}
 

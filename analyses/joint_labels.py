@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.ranks import Spans
-from analyses.splits import PARTS, Split
+from analyses.splits import PARTS, TEST, Split
 
 _MOST_BITS = 32  # of a code, besides that of the run and the labels before
 
@@ -43,6 +43,20 @@ class JointRows(NamedTuple):
     runs: list[Run]
 
 
+class HeldOut(NamedTuple):
+    """The held-out characters with labels, of some.
+
+    Attributes:
+        labels: (n_held_out,) each of the labels.
+        starts: (n_runs,) where each unbroken run of them begins, and `stops`; `stretches` is that which it is in.
+    """
+
+    labels: list[NDArray[Any]]
+    starts: NDArray[np.int64]
+    stops: NDArray[np.int64]
+    stretches: NDArray[np.int64]
+
+
 class JointLabels:
     """Labels that are missing at the same characters, and share a split.
 
@@ -66,6 +80,7 @@ class JointLabels:
         self._binary = [each for each in labels if each.dtype == bool]
         self._ids = [np.unique(each, return_inverse=True)[1] for each in labels if each.dtype != bool]
         self._last: tuple[NDArray[np.int64], JointRows] | None = None
+        self._last_held_out: tuple[NDArray[np.int64], HeldOut] | None = None
 
     def parts(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
         """(n_chars,) the part of each of some characters, -1 where the labels are missing."""
@@ -76,15 +91,25 @@ class JointLabels:
             parts[self._missing[places]] = -1
         return parts
 
-    def label(self, number: int, places: NDArray[np.int64]) -> NDArray[Any]:
-        """(n_chars,) one of the labels of some characters."""
-        return self._labels[number][places]
-
     def rows(self, places: NDArray[np.int64]) -> JointRows:
         """What is known of some characters."""
         if self._last is None or not np.array_equal(places, self._last[0]):
             self._last = places.copy(), self._rows(places)
         return self._last[1]
+
+    def held_out(self, places: NDArray[np.int64]) -> HeldOut:
+        """What is known of those of some characters that are held out."""
+        if self._last_held_out is None or not np.array_equal(places, self._last_held_out[0]):
+            self._last_held_out = places.copy(), self._held_out(places)
+        return self._last_held_out[1]
+
+    def _held_out(self, places: NDArray[np.int64]) -> HeldOut:
+        rows = np.flatnonzero(self.parts(places) == TEST)
+        own = places[rows]
+        stretches = self.split.stretch(own)
+        first = np.flatnonzero((np.diff(rows, prepend=-2) > 1) | (np.diff(stretches, prepend=-1) != 0))
+        last = np.append(first, len(rows))[1:] - 1
+        return HeldOut([each[own] for each in self._labels], rows[first], rows[last] + 1, stretches[first])
 
     def _rows(self, places: NDArray[np.int64]) -> JointRows:
         parts, stretches = self.parts(places), self.split.stretch(places)

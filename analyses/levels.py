@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from analyses.threads import in_threads
 
 N_LEVELS = 1 << 16
-FINITE = slice(0x0401, 0xFC00)  # the levels of float16 but for those of infinity and what is not a number
 _LARGEST = np.float32(np.finfo(np.float16).max)
 _CELLS = 2048  # on either side of the middle
 _FINER = 4  # times than the usual distance from the middle, is the distance where cells begin to grow
 _ONE = np.int32(0x3F800000)  # the bits of 1 in float32
+_UNSIGNED, _INFINITE = np.int32(0x7FFFFFFF), np.int32(0x7F800000)  # all but that of the sign, and those of infinity
+_UNSIGNED_HALF, _INFINITE_HALF = np.uint16(0x7FFF), np.uint16(0x7C00)  # the same in float16
 _DOUBLING = 1 << 23  # float32 from one power of 2 to the next
 _LINE = 64  # bytes of a line of the cache
 _HALVES, _WORDS = _LINE // 2, _LINE // 4  # float16, and float32, that it has room for
@@ -91,40 +92,42 @@ def _middles(in_order: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(middles)
 
 
-def to_levels(values: NDArray[Any], into: NDArray[np.uint16], bins: Bins | None = None) -> None:
+def to_levels(values: NDArray[Any], into: NDArray[np.uint16], bins: Bins | None = None) -> bool:
     """Write the levels of values, unit by unit.
 
     Args:
         values: (n_chars, n_units) activations. Those in float32 for which there are no bins are rounded to float16,
             which keeps 11 significant bits.
-        into: (n_units, n_chars), which may be part of an array. In float16, what is infinite or not a number has a
-            level that is not one of `FINITE`.
+        into: (n_units, n_chars), which may be part of an array.
         bins: Of the units, for values in float32.
+
+    Returns:
+        Whether all values are numbers, and not infinite.
     """
     if bins is not None and values.dtype != np.float16:
-        _bin(values, bins.middle, bins.per_scale, bins.shift, bins.levels, into)
-    elif values.dtype != np.float16:
-        _turn(np.clip(values, -_LARGEST, _LARGEST).astype(np.float16).view(np.uint16), into)
-    else:
-        _turn(values.view(np.uint16), into)
-
-
-def are_finite(levels: NDArray[np.uint16]) -> bool:
-    """Whether these are levels of values in float16 that are numbers, and not infinite."""
-    return bool(levels.size == 0 or (levels.min() >= FINITE.start and levels.max() < FINITE.stop))
+        return bool(_bin(values, bins.middle, bins.per_scale, bins.shift, bins.levels, into))
+    if values.dtype != np.float16:
+        return bool(_turn(np.clip(values, -_LARGEST, _LARGEST).astype(np.float16).view(np.uint16), into))
+    return bool(_turn(values.view(np.uint16), into))
 
 
 @njit(parallel=True, cache=True)
-def _turn(bits: NDArray[np.uint16], into: NDArray[np.uint16]) -> None:
+def _turn(bits: NDArray[np.uint16], into: NDArray[np.uint16]) -> bool:
     """Both zeros have the same level."""
     n_chars, n_units = bits.shape
-    for strip in prange((n_chars + _HALVES - 1) // _HALVES):
-        start = strip * _HALVES
+    n_strips = (n_chars + _HALVES - 1) // _HALVES
+    largest = np.zeros(n_strips, np.uint16)
+    for strip in prange(n_strips):
+        start, own = strip * _HALVES, np.uint16(0)
         for first in range(0, n_units, _HALVES):  # both are in the cache for so many lines
             for unit in range(first, min(first + _HALVES, n_units)):
                 for t in range(start, min(start + _HALVES, n_chars)):
                     value = bits[t, unit]
                     into[unit, t] = 0x8000 + value if value < 0x8000 else 0x10000 - value
+                    magnitude = np.uint16(value & _UNSIGNED_HALF)
+                    own = magnitude if magnitude > own else own
+        largest[strip] = own
+    return bool(np.all(largest < _INFINITE_HALF))
 
 
 @njit(nogil=True, cache=True)
@@ -154,10 +157,12 @@ def _bin(
     shift: NDArray[np.int64],
     levels: NDArray[np.uint32],
     into: NDArray[np.uint16],
-) -> None:
+) -> bool:
     """Step by step over a strip of characters, so that all but the look-ups is done for many of them at once."""
     n_chars, n_units = values.shape
-    for strip in prange((n_chars + _STRIP - 1) // _STRIP):
+    n_strips = (n_chars + _STRIP - 1) // _STRIP
+    are_numbers = np.ones(n_strips, np.bool_)
+    for strip in prange(n_strips):
         start, stop = strip * _STRIP, min((strip + 1) * _STRIP, n_chars)
         distances = np.empty((n_units, _STRIP + _PADDING), np.float32)
         grown = np.empty(_STRIP, np.float32)
@@ -170,9 +175,20 @@ def _bin(
                         distances[unit, t - start] = values[t, unit]
         for unit in range(n_units):
             own = distances[unit, : stop - start]
+            are_numbers[strip] &= _are_numbers(own)
             _grow(own, middle[unit], per_scale[unit], grown)
             _to_cells(own, steps, np.int32(shift[unit]), cells, within)
             _look_up(cells, within, levels[unit], shift[unit], into[unit, start:stop])
+    return bool(are_numbers.all())
+
+
+@njit(cache=True)
+def _are_numbers(values: NDArray[np.float32]) -> bool:
+    bits, largest = values.view(np.int32), np.int32(0)
+    for t in range(len(bits)):
+        own = np.int32(bits[t] & _UNSIGNED)
+        largest = own if own > largest else largest
+    return bool(largest < _INFINITE)
 
 
 @njit(cache=True)

@@ -10,8 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from analyses.columns import Columns, Tile
-from analyses.joint_labels import JointLabels
-from analyses.splits import TEST
+from analyses.joint_labels import HeldOut, JointLabels
 from analyses.threads import in_threads
 
 _N_LEVELS = 1 << 16
@@ -54,7 +53,7 @@ def placements(
         tables = [np.zeros((len(piece.units), 2, _N_LEVELS), np.uint32) for piece in batch]
         for step in (_count, _add):
             for places, levels in readings():
-                held_out = _HeldOut.of(asked, places, {piece.label for piece in batch})
+                held_out = asked.held_out(places)
                 work = partial(_work, step=step, held_out=held_out, levels=levels)
                 deque(in_threads(work, zip(batch, tables, strict=True)), maxlen=0)
             if step is _count:
@@ -71,34 +70,10 @@ class _Piece(NamedTuple):
     sums: NDArray[np.int64]
 
 
-class _HeldOut(NamedTuple):
-    """The held-out characters with a label, of some.
-
-    Attributes:
-        labels: (n_held_out,) each, by its number.
-        starts: (n_runs,) where each unbroken run of them begins, and `stops`; `stretches` is that which it is in.
-    """
-
-    labels: dict[int, NDArray[np.bool_]]
-    starts: NDArray[np.int64]
-    stops: NDArray[np.int64]
-    stretches: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, asked: JointLabels, places: NDArray[np.int64], wanted: Iterable[int]) -> "_HeldOut":
-        rows = np.flatnonzero(asked.parts(places) == TEST)
-        own = places[rows]
-        stretches = asked.split.stretch(own)
-        first = np.flatnonzero((np.diff(rows, prepend=-2) > 1) | (np.diff(stretches, prepend=-1) != 0))
-        last = np.append(first, len(rows))[1:] - 1
-        labels = {number: asked.label(number, own) for number in wanted}
-        return cls(labels, rows[first], rows[last] + 1, stretches[first])
-
-
 def _work(
     own: tuple[_Piece, NDArray[np.uint32]],
     step: Callable[..., None],
-    held_out: _HeldOut,
+    held_out: HeldOut,
     levels: Mapping[Columns, NDArray[Any]],
 ) -> None:
     piece, tables = own

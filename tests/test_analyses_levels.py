@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from analyses.level_counts import LevelCounts, auc_from_counts
-from analyses.levels import Bins, are_finite, to_levels
+from analyses.levels import Bins, to_levels
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -55,10 +55,17 @@ def test_both_zeros_are_one_value() -> None:
     assert aucs(values, np.array([True, False, False, True]), []) == [0.5]
 
 
-@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_noticed(odd: float) -> None:
-    assert are_finite(levels_of(np.array([[65504, -65504, 0]], np.float16)))
-    assert not are_finite(levels_of(np.array([[1.0, odd]], np.float16)))
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("odd", [np.nan, -np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_noticed(dtype: type, odd: float, rng: np.random.Generator) -> None:
+    values: NDArray[np.floating] = rng.normal(size=(1000, 70)).astype(dtype)
+    largest = np.finfo(dtype).max
+    values[10, 3], values[500, 69] = largest, -largest
+    bins = Bins.around(rng.normal(size=(1000, 70)).astype(np.float32))
+    into = np.empty((70, 1000), np.uint16)
+    assert to_levels(values, into, bins)
+    values[999, 64] = odd
+    assert not to_levels(values, into, bins)
 
 
 @given(seed=seeds, scale=st.sampled_from([1e-9, 1.0, 1e9]), dtype=st.sampled_from([np.float16, np.float32]))
