@@ -98,6 +98,9 @@ def test_a_model_reads_what_it_writes(run: Command, files: None) -> None:
     assert run(*made[:-1], "--top-k", "1", "-o", "surest.h5")[0] == 0
     with Recording("surest.h5") as recording:
         assert len({recording.corpus.text(each.start, each.stop) for each in recording.corpus.documents}) == 1
+    for option in (("--top-k", "3"), ("--temperature", "1"), ("--prompt", "a"), ("--seed", "0")):
+        code, _, complaint = run("extract", "model.pt", "corpus.txt", *option)
+        assert code == 2 and f"{option[0]} is about texts that the model writes" in " ".join(complaint.split())
     assert run("extract", "model.pt", "corpus.txt", "--generate", "20x30")[0] == 2
     assert run("extract", "model.pt")[0] == 2
     assert "write them such as 100x500" in run("extract", "model.pt", "--generate", "much")[2]

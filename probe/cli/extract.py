@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument, BadParameter, Option
+from typer import Argument, BadParameter, Context, Option
 
 from probe.cli.options import (
     DeviceOption,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 
 def extract(
+    context: Context,
     model: Annotated[
         Path, Argument(help="A checkpoint that `probe train` or `probe import` wrote.", show_default=False)
     ],
@@ -81,6 +82,12 @@ def extract(
 
     if (generate is None) == (not corpus):
         raise BadParameter("name a text, or ask for texts that the model writes with --generate")
+    if generate is None:
+        for name in ("prompt", "temperature", "top_k", "seed"):
+            source = context.get_parameter_source(name)
+            if source is not None and source.name != "DEFAULT":
+                option = f"--{name.replace('_', '-')}"
+                raise BadParameter(f"{option} is about texts that the model writes: it goes with --generate")
     check_output(output, model, *(corpus or []))
     reading = Reading(
         model=model,
