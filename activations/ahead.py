@@ -1,6 +1,6 @@
 """Iterators that run ahead of who takes from them, each in a thread of its own."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from queue import SimpleQueue
 from threading import Event, Semaphore, Thread
 from typing import Generic, TypeVar
@@ -51,8 +51,10 @@ class _Runner(Thread, Generic[T]):
         self.join()
 
 
-def side_by_side(iterators: Sequence[Iterator[T]], prepare: Callable[[], None] = lambda: None) -> Iterator[T]:
-    """The items of several iterators in turn, each iterator running in a thread of its own, one item ahead.
+def side_by_side(
+    iterators: Sequence[Iterator[T]], prepare: Callable[[], None] = lambda: None
+) -> Generator[T, None, None]:
+    """The items of several iterators in turn, each iterator running in a thread of its own, at most one item ahead.
 
     The order is always the same: one item of each that has any left, in the order of `iterators`, and again. An item
     is in use until the next one is asked for; let go of it before, if it is large.
@@ -74,7 +76,10 @@ def side_by_side(iterators: Sequence[Iterator[T]], prepare: Callable[[], None] =
                 item = runner.take()
                 if isinstance(item, _End):
                     if item.error is not None:
-                        raise item.error
+                        try:
+                            raise item.error
+                        finally:
+                            del item  # which would keep the error, and that this frame, and with it other threads
                     running.remove(runner)
                     continue
                 yield item

@@ -155,7 +155,8 @@ class LiveActivations:
     ) -> Iterator[Round]:
         """The same blocks in the rounds in which the lanes are read.
 
-        With several groups of lanes, a single lane, or on a GPU, the next rounds are computed while these are used.
+        With several groups of lanes, a single lane of a `CharRNN`, or on a GPU, the next rounds are computed while
+        these are used.
 
         Args:
             sites: What to give of each character; None is all there is.
@@ -180,8 +181,11 @@ class LiveActivations:
             for group in range(self.n_groups)
             if (own := lanes[group :: self.n_groups])
         ]
-        is_staged = self.n_lanes == 1 and isinstance(self.model, CharRNN)  # each layer has a thread of its own
-        if self.n_groups == 1 and self.arithmetic.place.type == "cpu" and not is_staged:
+        on_cpu = self.arithmetic.place.type == "cpu"
+        is_staged = (
+            on_cpu and self.n_lanes == 1 and isinstance(self.model, CharRNN)
+        )  # each layer has a thread of its own
+        if self.n_groups == 1 and on_cpu and not is_staged:
             yield from groups[0]  # all cores compute it; another thread would need OpenMP threads of its own
             return
         n_each = 1 if is_staged else max(1, n_cores // self.n_groups)

@@ -1,7 +1,9 @@
 """Some lanes of a text, read side by side: from characters to the activations and predictions of a turn."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -13,7 +15,7 @@ from torch import Tensor
 from activations import layout
 from activations.ahead import side_by_side
 from activations.errors import ActivationError
-from activations.models.cells import Recurrent, State, Views
+from activations.models.cells import Cell, Recurrent, State, Views
 from activations.models.char_rnn import CharRNN
 from activations.slabs import Bytes, Slabs, pages
 from activations.units import Site
@@ -23,7 +25,8 @@ PRECISIONS = ("float32", "bf16")
 DTYPES = ("auto", "float16", "float32")
 _LARGEST_FLOAT16 = 65504.0
 _STEPS = 16  # so few that what the gates of a step need is still near the processor when they are stored
-_STEPS_ALONE = 128  # so many that threads seldom meet, and so few that none waits long for the first
+_STEPS_ALONE = 128  # so many that threads seldom meet
+_STRETCHES = 16  # of a turn at least, if it is long enough: the last layer waits for the first at its beginning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,16 +94,29 @@ class Weights:
             (weight.to(place, product_dtype).contiguous(), bias.to(place))
             for weight, bias in map(model.input_weights, layers[1:])
         ]
-        self.recurrent = [model.recurrent(layer).to(place, product_dtype) for layer in layers]
+        recurrent = [model.recurrent(layer).to(place, product_dtype) for layer in layers]
         self.readout = model.readout.bias.detach().to(place), model.readout.weight.t().to(place).contiguous()
-        self.alone = [_alone(each) for each in self.recurrent] if exact and place.type == "cpu" else []
+        is_alone = exact and place.type == "cpu"
+        self.recurrent = [] if is_alone else recurrent
+        self.alone = [_alone(model.cell, each) for each in recurrent] if is_alone else []
+        self.product_dtype = product_dtype
 
 
 class _Stretch(NamedTuple):
-    """Some steps of a turn, and what a layer is given there: characters, or the hidden states of the layer below."""
+    """Some steps of a turn.
+
+    Attributes:
+        steps: Which.
+        half: 0 and 1 in turn: the results of the next have another place while those of this one are in use.
+        below: What a layer is given there: characters, or the hidden states of the layer below.
+    """
 
     steps: slice
+    half: int
     below: Tensor
+
+
+_Stretches = Generator[_Stretch, None, None]
 
 
 class Reading:
@@ -173,7 +189,7 @@ class Reading:
         ids, following = ids.to(self._place), following.to(self._place)
         wanted = {key: torch.from_numpy(array) for key, array in into.items()} if kept else {}
         sinks = {key: each.to(self._place) for key, each in wanted.items()}  # itself, on a CPU
-        for steps, top in self._stretches(ids, kept, sinks):
+        for steps, _, top in self._stretches(ids, kept, sinks):
             if layout.LOG_PROB in into and kept:
                 lanes = slice(kept.start, kept.stop)
                 found = predictions(self._logits(top[:, lanes]), following[steps, lanes], into)
@@ -184,11 +200,14 @@ class Reading:
                 each.copy_(sinks[key], non_blocking=True)
             torch.cuda.synchronize()
 
-    def _stretches(self, ids: Tensor, kept: range, sinks: Mapping[Site | str, Tensor]) -> Iterator[_Stretch]:
+    def _stretches(self, ids: Tensor, kept: range, sinks: Mapping[Site | str, Tensor]) -> _Stretches:
         """The hidden states of the last layer, (n_steps, n_lanes, n_units), one stretch after another."""
-        self._make_room(len(ids))
-        borders = [*range(0, len(ids), self._n_steps), len(ids)]
-        found: Iterator[_Stretch] = (_Stretch(slice(*ends), ids[slice(*ends)]) for ends in pairwise(borders))
+        self._make_room()
+        n_each = min(max(_STEPS, len(ids) // _STRETCHES), self._n_steps)
+        borders = [*range(0, len(ids), n_each), len(ids)]
+        found: _Stretches = (
+            _Stretch(slice(*ends), number % 2, ids[slice(*ends)]) for number, ends in enumerate(pairwise(borders))
+        )
         for layer in range(len(self._states)):
             found = self._read_layer(layer, found, kept, sinks)
             if self._is_alone:
@@ -196,23 +215,22 @@ class Reading:
         return found
 
     @torch.inference_mode()
-    def _read_layer(
-        self, layer: int, below: Iterator[_Stretch], kept: range, sinks: Mapping[Site | str, Tensor]
-    ) -> Iterator[_Stretch]:
+    def _read_layer(self, layer: int, below: _Stretches, kept: range, sinks: Mapping[Site | str, Tensor]) -> _Stretches:
         """What a layer makes of what it is given, one stretch after another."""
-        for steps, given in below:
-            rows = steps if self._is_alone else slice(len(given))
-            gates = self._gates[layer][: len(given)]
-            own = {signal: tensor[rows] for signal, tensor in self._own[layer].items()}
-            self._project(layer, given, gates)
-            if self._is_alone:
-                self._read_alone(layer, gates, own)
-            else:
-                self._step(layer, len(given))
-            for signal, values in self._cell.named(gates, own).items():
-                if (sink := sinks.get(Site(layer, signal))) is not None:
-                    sink[:, steps].copy_(values[:, kept.start : kept.stop].transpose(0, 1))
-            yield _Stretch(steps, own["hidden"])
+        with closing(below):  # and the threads of the layers below with it
+            for steps, half, given in below:
+                first = half * self._n_steps if self._is_alone else 0
+                gates = self._gates[layer][: len(given)]
+                own = {signal: tensor[first : first + len(given)] for signal, tensor in self._own[layer].items()}
+                self._project(layer, given, gates)
+                if self._is_alone:
+                    self._read_alone(layer, gates, own)
+                else:
+                    self._step(layer, len(given))
+                for signal, values in self._cell.named(gates, own).items():
+                    if (sink := sinks.get(Site(layer, signal))) is not None:
+                        sink[:, steps].copy_(values[:, kept.start : kept.stop].transpose(0, 1))
+                yield _Stretch(steps, half, own["hidden"])
 
     def _step(self, layer: int, n_steps: int) -> None:
         """Read a few steps of a layer, one after another."""
@@ -239,43 +257,41 @@ class Reading:
 
     def _read_alone(self, layer: int, gates: Tensor, own: Mapping[str, Tensor]) -> None:
         """Read a few steps of a layer in its only lane."""
-        from activations.models.unbroken import READ
-
         signals = [tensor for s in self._cell.state for tensor in (self._states[layer][s][0], own[s][:, 0])]
-        READ[self._cell.name](gates[:, 0].numpy(), *self._weights.alone[layer], *(each.numpy() for each in signals))
+        self._weights.alone[layer](gates[:, 0].numpy(), *(each.numpy() for each in signals))
 
     def _logits(self, top: Tensor) -> Tensor:
         bias, weight = self._weights.readout
         logits = torch.addmm(bias, top.reshape(-1, top.shape[-1]), weight)
         return logits.view(*top.shape[:2], -1)
 
-    def _make_room(self, n_steps: int) -> None:
-        """Tensors to compute in, for turns of this many steps; own ones for each layer that has a thread of its own."""
-        n_stretch = min(n_steps, self._n_steps)
-        n_rows = n_steps if self._is_alone else n_stretch  # a layer may be ahead of what the one above it reads
-        if self._own and n_rows <= len(self._own[0]["hidden"]):
+    def _make_room(self) -> None:
+        """Tensors to compute in; own ones for each layer that has a thread of its own, and for two stretches each."""
+        if self._own:
             return
         n_layers, n_units, n_gates = len(self._states), self._model.config.n_units, len(self._cell.gates)
-        product_dtype = self._weights.recurrent[0].weight.dtype
         gates = [
-            torch.empty(n_stretch, self.n_lanes, n_gates * n_units, device=self._place)
+            torch.empty(self._n_steps, self.n_lanes, n_gates * n_units, device=self._place)
             for _ in range(n_layers if self._is_alone else 1)
         ]
-        if product_dtype != gates[0].dtype:
-            self._product = torch.empty_like(gates[0], dtype=product_dtype).flatten(0, 1)
+        if self._weights.product_dtype != gates[0].dtype:
+            self._product = torch.empty_like(gates[0], dtype=self._weights.product_dtype).flatten(0, 1)
         self._gates = [gates[layer % len(gates)] for layer in range(n_layers)]
-        shape = (n_rows, self.n_lanes, n_units)
+        shape = ((2 if self._is_alone else 1) * self._n_steps, self.n_lanes, n_units)
         self._own = [{s: torch.empty(shape, device=self._place) for s in self._cell.state} for _ in self._states]
         if not self._is_alone:
             self._views = [
-                [self._cell.views(gates[0][t], {s: each[t] for s, each in own.items()}) for t in range(n_stretch)]
+                [self._cell.views(gates[0][t], {s: each[t] for s, each in own.items()}) for t in range(self._n_steps)]
                 for own in self._own
             ]
 
 
-def _alone(recurrent: Recurrent) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The weights and the bias as `unbroken` takes them."""
-    return recurrent.weight.t().contiguous().numpy(), recurrent.candidate_bias.numpy()
+def _alone(cell: Cell, recurrent: Recurrent) -> Callable[..., None]:
+    """What reads a stretch of a layer in its only lane, see `unbroken`."""
+    from activations.models.unbroken import READ
+
+    weight, bias = recurrent.weight.t().contiguous().numpy(), recurrent.candidate_bias.numpy()
+    return partial(READ[cell.name], weight, bias)
 
 
 def predictions(logits: Tensor, following: Tensor, into: Collection[Site | str]) -> dict[str, Tensor]:

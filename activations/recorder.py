@@ -34,6 +34,7 @@ from activations.vetting import trust
 from activations.vocab import Vocabulary
 
 CHECKPOINT_S = 2.0
+_SOFTWARE = ("torch", "numba", "h5py", "numpy")  # that the last digits depend on
 _SHARE_OF_TIME = 50  # a checkpoint may take one part in so many of the time
 _TEXT_CHUNK = 1 << 22
 _OWN = "recorder"
@@ -135,7 +136,7 @@ class Recorder:
         self._columns = columns
         self._checksums = {path: np.zeros(len(self._grid), np.uint64) for path in columns}
         if job is not None:
-            software = {name: version(name) for name in ("torch", "h5py", "numpy")}
+            software = {name: version(name) for name in _SOFTWARE}
             shape = {path: [dtype.str, width] for path, (dtype, width) in columns.items()}
             self._job = job_name(
                 version=layout.VERSION,
@@ -229,7 +230,7 @@ class Recorder:
                 "corpus_sha256": self._corpus.sha256,
                 "replacement": self._vocabulary.replacement or "",
                 "date": datetime.now(UTC).isoformat(timespec="seconds"),
-                "software": {name: version(name) for name in ("torch", "h5py", "numpy")},
+                "software": {name: version(name) for name in _SOFTWARE},
                 "contents": layout.contents(file),
                 **self._description,
             }

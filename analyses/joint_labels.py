@@ -47,11 +47,11 @@ class HeldOut(NamedTuple):
     """The held-out characters with labels, of some.
 
     Attributes:
-        labels: (n_held_out,) each of the labels.
+        places: (n_held_out,) where they are in the corpus.
         starts: (n_runs,) where each unbroken run of them begins, and `stops`; `stretches` is that which it is in.
     """
 
-    labels: list[NDArray[Any]]
+    places: NDArray[np.int64]
     starts: NDArray[np.int64]
     stops: NDArray[np.int64]
     stretches: NDArray[np.int64]
@@ -91,6 +91,10 @@ class JointLabels:
             parts[self._missing[places]] = -1
         return parts
 
+    def label(self, number: int, places: NDArray[np.int64]) -> NDArray[Any]:
+        """(n_chars,) one of the labels of some characters."""
+        return self._labels[number][places]
+
     def rows(self, places: NDArray[np.int64]) -> JointRows:
         """What is known of some characters."""
         if self._last is None or not np.array_equal(places, self._last[0]):
@@ -109,7 +113,7 @@ class JointLabels:
         stretches = self.split.stretch(own)
         first = np.flatnonzero((np.diff(rows, prepend=-2) > 1) | (np.diff(stretches, prepend=-1) != 0))
         last = np.append(first, len(rows))[1:] - 1
-        return HeldOut([each[own] for each in self._labels], rows[first], rows[last] + 1, stretches[first])
+        return HeldOut(own, rows[first], rows[last] + 1, stretches[first])
 
     def _rows(self, places: NDArray[np.int64]) -> JointRows:
         parts, stretches = self.parts(places), self.split.stretch(places)

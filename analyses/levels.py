@@ -106,9 +106,10 @@ def to_levels(values: NDArray[Any], into: NDArray[np.uint16], bins: Bins | None 
     """
     if bins is not None and values.dtype != np.float16:
         return bool(_bin(values, bins.middle, bins.per_scale, bins.shift, bins.levels, into))
-    if values.dtype != np.float16:
-        return bool(_turn(np.clip(values, -_LARGEST, _LARGEST).astype(np.float16).view(np.uint16), into))
-    return bool(_turn(values.view(np.uint16), into))
+    if values.dtype == np.float16:
+        return bool(_turn(values.view(np.uint16), into))
+    _turn(np.clip(values, -_LARGEST, _LARGEST).astype(np.float16).view(np.uint16), into)
+    return bool(np.isfinite(values).all())
 
 
 @njit(parallel=True, cache=True)

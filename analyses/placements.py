@@ -54,7 +54,8 @@ def placements(
         for step in (_count, _add):
             for places, levels in readings():
                 held_out = asked.held_out(places)
-                work = partial(_work, step=step, held_out=held_out, levels=levels)
+                labels = {number: asked.label(number, held_out.places) for number in {piece.label for piece in batch}}
+                work = partial(_work, step=step, labels=labels, held_out=held_out, levels=levels)
                 deque(in_threads(work, zip(batch, tables, strict=True)), maxlen=0)
             if step is _count:
                 deque(in_threads(_to_places, tables), maxlen=0)
@@ -73,11 +74,12 @@ class _Piece(NamedTuple):
 def _work(
     own: tuple[_Piece, NDArray[np.uint32]],
     step: Callable[..., None],
+    labels: Mapping[int, NDArray[np.bool_]],
     held_out: HeldOut,
     levels: Mapping[Columns, NDArray[Any]],
 ) -> None:
     piece, tables = own
-    labels, *runs = held_out
+    _, *runs = held_out
     step(levels[piece.columns], piece.units, labels[piece.label], *runs, tables, piece.sums)
 
 

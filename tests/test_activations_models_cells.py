@@ -12,7 +12,7 @@ from activations.corpus import Corpus
 from activations.extraction import LiveActivations
 from activations.models.cells import CELLS
 from activations.models.char_rnn import CharRNN
-from activations.models.unbroken import to_sigmoids, to_tanhs
+from activations.models.unbroken import read_gru, to_sigmoids, to_tanhs
 from activations.reading import Arithmetic
 from activations.units import Site
 
@@ -110,9 +110,9 @@ def test_hidden_states_equal_those_of_torch(cell: str, n_layers: int, n_embeddin
 
 @every_cell
 @one_lane_or_more
-@pytest.mark.parametrize("n_embedding", [0, 5])
-def test_every_signal_equals_the_equations_in_float64(cell: str, n_embedding: int, n_lanes: int) -> None:
-    model = random_model(TEXT, cell=cell, n_layers=2, n_units=7, n_embedding=n_embedding)
+@pytest.mark.parametrize(("n_embedding", "n_units"), [(0, 7), (5, 7), (0, 70)])
+def test_every_signal_equals_the_equations_in_float64(cell: str, n_embedding: int, n_units: int, n_lanes: int) -> None:
+    model = random_model(TEXT, cell=cell, n_layers=2, n_units=n_units, n_embedding=n_embedding)
     values = recorded(model, n_lanes)
     x = inputs(model).double().numpy()
     for layer in range(2):
@@ -143,3 +143,27 @@ def test_what_is_no_number_stays_so_and_infinite_gates_are_open_or_closed() -> N
     to_tanhs(x, tanhs, room)
     np.testing.assert_allclose(sigmoids, [np.nan, 1, 0], atol=1e-37)
     np.testing.assert_array_equal(tanhs, np.array([np.nan, 1, -1], np.float32))
+
+
+@every_cell
+def test_each_document_of_a_single_lane_begins_anew_however_long_it_is(cell: str) -> None:
+    texts = [(TEXT * 2)[:n] for n in (2, 127, 128, 129, 3000, 3)]
+    model = random_model(TEXT, cell=cell, n_layers=3, n_units=7)
+    arithmetic = Arithmetic(dtype="float32")
+    live = LiveActivations(model, Corpus.from_texts(texts), n_lanes=1, arithmetic=arithmetic)
+    for block in live.blocks():
+        alone = LiveActivations(model, Corpus.from_texts([texts[block.document]]), n_lanes=1, arithmetic=arithmetic)
+        first = block.start - live.corpus.documents[block.document].start
+        for site in live.sites:
+            whole = np.concatenate([each.values[site] for each in alone.blocks([site])])
+            np.testing.assert_allclose(block.values[site], whole[first : first + block.n_chars], atol=1e-6)
+
+
+def test_a_gate_that_keeps_all_keeps_it_to_the_last_digit(rng: np.random.Generator) -> None:
+    n = 40
+    weight, bias = np.zeros((3 * n, n), np.float32), np.zeros(n, np.float32)
+    gates = np.repeat(np.repeat(np.array([0, 200, 0.5], np.float32), n)[None], 500, axis=0)  # update gates of 1
+    hidden = rng.uniform(-1, 1, n).astype(np.float32)
+    before, hiddens = hidden.copy(), np.empty((500, n), np.float32)
+    read_gru(weight, bias, gates, hidden, hiddens)
+    np.testing.assert_array_equal(hiddens, np.repeat(before[None], 500, axis=0))

@@ -1,5 +1,6 @@
 """Parts of a text, number types, precisions and devices: each gives what it says, or refuses."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from activations.errors import ActivationError
 from activations.extraction import LiveActivations, extract
 from activations.models.cells import CELLS
 from activations.models.char_rnn import CharRNN
-from activations.reading import Arithmetic
+from activations.reading import Arithmetic, Reading
 from activations.selection import Selection
 from activations.slabs import Slabs
 from activations.store import Recording
@@ -221,6 +222,24 @@ def test_a_pass_leaves_the_number_of_threads_as_it_was(n_lanes: int, code_text: 
     next(live.blocks())  # broken off
     list(live.blocks())
     assert torch.get_num_threads() == before
+
+
+def test_an_error_in_one_layer_of_a_single_lane_ends_the_threads_of_the_others(
+    code_text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Reading._read_alone
+
+    def failing(self: Reading, layer: int, *arguments: Any) -> None:
+        if layer == 1:
+            raise MemoryError("no room")
+        read(self, layer, *arguments)
+
+    before = threading.active_count()
+    monkeypatch.setattr(Reading, "_read_alone", failing)
+    live = LiveActivations(random_model(code_text, n_layers=3), Corpus.from_texts([code_text]), n_lanes=1)
+    with pytest.raises(MemoryError, match="no room"):
+        list(live.blocks())
+    assert threading.active_count() == before
 
 
 def test_memory_is_used_again_only_when_nothing_refers_to_it() -> None:

@@ -53,12 +53,12 @@ def break_off_half_way(live: LiveActivations, path: Path) -> None:
 
 
 @pytest.mark.slow  # kills and starts again some fifty processes
-@pytest.mark.parametrize(("cell", "n_lanes"), [("lstm", 48), ("gru", 1)])
+@pytest.mark.parametrize(("cell", "n_lanes", "n_copies"), [("lstm", 48, 16), ("gru", 1, 64)])
 def test_a_killed_run_is_gone_on_with_to_the_same_end(
-    cell: str, n_lanes: int, code_text: str, tmp_path: Path, rng: np.random.Generator
+    cell: str, n_lanes: int, n_copies: int, code_text: str, tmp_path: Path, rng: np.random.Generator
 ) -> None:
     text = tmp_path / "corpus.txt"
-    text.write_text(code_text * 16, encoding="utf-8")
+    text.write_text(code_text * n_copies, encoding="utf-8")
     whole = tmp_path / "whole.h5"
     began = time.perf_counter()
     with start(text, whole, cell, n_lanes) as process:

@@ -66,6 +66,7 @@ def test_what_is_not_finite_is_noticed(dtype: type, odd: float, rng: np.random.G
     assert to_levels(values, into, bins)
     values[999, 64] = odd
     assert not to_levels(values, into, bins)
+    assert not to_levels(values, into)
 
 
 @given(seed=seeds, scale=st.sampled_from([1e-9, 1.0, 1e9]), dtype=st.sampled_from([np.float16, np.float32]))

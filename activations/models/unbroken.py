@@ -2,8 +2,9 @@
 
 PyTorch's own fused layers do not tell the gates, and have no use for a second core in most cells. All of these take:
 
+- `weight`: (n_gates * n_units, n_units) of the recurrent half, and `bias`: (n_units,) of a GRU's candidate; elsewhere
+  the biases are in the gates already.
 - `gates`: (n_steps, n_gates * n_units) the input's share of each, in the order of `Cell.order`; the gates, afterwards.
-- `weight`: (n_gates * n_units, n_units) of the recurrent half, and `bias`: (n_units,) that of a GRU's candidate.
 - `hidden`, `cell`: (n_units,) the state before the first step; that after the last, afterwards.
 - `hiddens`, `cells`: (n_steps, n_units), filled with the state after each.
 
@@ -17,7 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-_ONE = np.float32(1)
+_ONE, _HALF = np.float32(1), np.float32(0.5)
 _LOWEST, _HIGHEST = np.float32(-87), np.float32(88)  # of which float32 has the exponentials
 _PER_LN2 = np.float32(1.44269504088896341)
 _LN2, _LN2_REST = np.float32(0.693359375), np.float32(-2.12194440e-4)
@@ -95,7 +96,7 @@ def to_tanhs(x: Floats, into: Floats, room: Floats) -> None:
 
 @njit(nogil=True, cache=True)
 def read_lstm(
-    gates: Floats, weight: Floats, bias: Floats, hidden: Floats, hiddens: Floats, cell: Floats, cells: Floats
+    weight: Floats, bias: Floats, gates: Floats, hidden: Floats, hiddens: Floats, cell: Floats, cells: Floats
 ) -> None:
     """See `cells.lstm_step`."""
     n = len(hidden)
@@ -116,7 +117,7 @@ def read_lstm(
 
 
 @njit(nogil=True, cache=True)
-def read_gru(gates: Floats, weight: Floats, bias: Floats, hidden: Floats, hiddens: Floats) -> None:
+def read_gru(weight: Floats, bias: Floats, gates: Floats, hidden: Floats, hiddens: Floats) -> None:
     """See `cells.gru_step`."""
     n = len(hidden)
     room, product = np.empty(2 * n, np.float32), np.empty(3 * n, np.float32)
@@ -132,12 +133,14 @@ def read_gru(gates: Floats, weight: Floats, bias: Floats, hidden: Floats, hidden
             g[unit] += r[unit] * product[2 * n + unit]
         to_tanhs(g, g, room)
         for unit in range(n):
-            hidden[unit] = g[unit] + z[unit] * (hidden[unit] - g[unit])
+            change = hidden[unit] - g[unit]  # exact where all is kept, or nothing
+            kept = g[unit] + z[unit] * change if z[unit] < _HALF else hidden[unit] - (_ONE - z[unit]) * change
+            hidden[unit] = kept
         hiddens[t] = hidden
 
 
 @njit(nogil=True, cache=True)
-def read_rnn(gates: Floats, weight: Floats, bias: Floats, hidden: Floats, hiddens: Floats) -> None:
+def read_rnn(weight: Floats, bias: Floats, gates: Floats, hidden: Floats, hiddens: Floats) -> None:
     """See `cells.rnn_step`."""
     room = np.empty(2 * len(hidden), np.float32)
     for t in range(len(gates)):
@@ -147,7 +150,7 @@ def read_rnn(gates: Floats, weight: Floats, bias: Floats, hidden: Floats, hidden
 
 
 @njit(nogil=True, cache=True)
-def read_rnn_relu(gates: Floats, weight: Floats, bias: Floats, hidden: Floats, hiddens: Floats) -> None:
+def read_rnn_relu(weight: Floats, bias: Floats, gates: Floats, hidden: Floats, hiddens: Floats) -> None:
     """See `cells.rnn_relu_step`."""
     for t in range(len(gates)):
         _add_product(weight, hidden, gates[t], t)
