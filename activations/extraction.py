@@ -182,13 +182,10 @@ class LiveActivations:
             if (own := lanes[group :: self.n_groups])
         ]
         on_cpu = self.arithmetic.place.type == "cpu"
-        is_staged = (
-            on_cpu and self.n_lanes == 1 and isinstance(self.model, CharRNN)
-        )  # each layer has a thread of its own
-        if self.n_groups == 1 and on_cpu and not is_staged:
+        if self.n_groups == 1 and on_cpu and not self._is_alone:
             yield from groups[0]  # all cores compute it; another thread would need OpenMP threads of its own
             return
-        n_each = 1 if is_staged else max(1, n_cores // self.n_groups)
+        n_each = 1 if self._is_alone else max(1, n_cores // self.n_groups)
         try:
             yield from side_by_side(groups, lambda: torch.set_num_threads(n_each))
         finally:
@@ -219,13 +216,18 @@ class LiveActivations:
                 yield recording
 
     @property
+    def _is_alone(self) -> bool:
+        """Whether a single lane is read, by compiled loops, with a thread for each layer."""
+        return self.n_lanes == 1 and isinstance(self.model, CharRNN) and self.arithmetic.place.type == "cpu"
+
+    @property
     def _bytes_per_char(self) -> int:
         columns = self._columns(self.sites, predictions=True).values()
         return sum(dtype.itemsize * (width or 1) for dtype, width in columns)
 
     def _reader(self) -> Callable[[int], Reading | GuestReading]:
         if isinstance(self.model, CharRNN):
-            return partial(Reading, Weights(self.model, self.arithmetic, exact=self.n_lanes == 1))
+            return partial(Reading, Weights(self.model, self.arithmetic, is_alone=self._is_alone))
         return partial(GuestReading, self.model)
 
     def _lanes(self) -> list[list[Piece]]:

@@ -76,13 +76,13 @@ class Weights:
     """
 
     @torch.no_grad()
-    def __init__(self, model: CharRNN, arithmetic: Arithmetic, *, exact: bool) -> None:
+    def __init__(self, model: CharRNN, arithmetic: Arithmetic, *, is_alone: bool) -> None:
         """Make them ready.
 
         Args:
             model: What reads.
             arithmetic: Where, and in what numbers.
-            exact: Whether there is but one lane.
+            is_alone: Whether there is but one lane, on a CPU.
         """
         place = arithmetic.place
         product_dtype = torch.bfloat16 if arithmetic.precision == "bf16" else torch.float32
@@ -96,7 +96,6 @@ class Weights:
         ]
         recurrent = [model.recurrent(layer).to(place, product_dtype) for layer in layers]
         self.readout = model.readout.bias.detach().to(place), model.readout.weight.t().to(place).contiguous()
-        is_alone = exact and place.type == "cpu"
         self.recurrent = [] if is_alone else recurrent
         self.alone = [_alone(model.cell, each) for each in recurrent] if is_alone else []
         self.product_dtype = product_dtype
