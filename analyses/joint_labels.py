@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.ranks import Spans
+from analyses.ranks import Pieces
 from analyses.splits import PARTS, TEST, Split
 
 _MOST_BITS = 32  # of a code, besides that of the run and the labels before
@@ -29,7 +29,7 @@ class JointRows(NamedTuple):
     Attributes:
         parts: (n_chars,) `TRAIN`, `TEST`, `GAP`, or -1 where the labels are missing.
         codes: (n_chars,) in [0, n_codes).
-        spans: The same, as those who add up ranks need it.
+        pieces: The same, as those who add up ranks need it.
         y: (n_codes, n_labels + 1) the labels, and a 1.
         n: (n_codes,) how many characters have a code and labels.
         runs: In the order of their codes.
@@ -37,7 +37,7 @@ class JointRows(NamedTuple):
 
     parts: NDArray[np.int8]
     codes: NDArray[np.int64]
-    spans: Spans
+    pieces: Pieces
     y: NDArray[np.float64]
     n: NDArray[np.int64]
     runs: list[Run]
@@ -134,5 +134,5 @@ class JointLabels:
         starts = [*np.flatnonzero(np.diff(runs[firsts], prepend=-1)).tolist(), len(firsts)]
         found = [(*divmod(int(runs[firsts[a]]), n_stretches), slice(a, b)) for a, b in itertools.pairwise(starts)]
         return JointRows(
-            parts, codes, Spans.of(parts, codes, len(y)), y, n, [Run(*each) for each in found if each[0] < len(PARTS)]
+            parts, codes, Pieces.of(parts, codes, len(y)), y, n, [Run(*each) for each in found if each[0] < len(PARTS)]
         )

@@ -213,7 +213,7 @@ def _to_cells(
     cells: NDArray[np.int32],
     within: NDArray[np.int32],
 ) -> None:
-    """Find the cells of values, and how many steps each is within its cell; ~ of that below the middle."""
+    """Find the cells of values, and how many steps each is from the lower end of its cell."""
     last_step = np.int32((1 << shift) - 1)
     for t in range(len(distances)):
         step = steps[t] - _ONE
@@ -224,7 +224,7 @@ def _to_cells(
         place = np.int32(0) if distances[t] == 0 else place
         is_below = distances[t] < 0
         cells[t] = _CELLS - place if is_below else _CELLS + place
-        within[t] = ~own if is_below else own
+        within[t] = last_step - own if is_below else own
 
 
 @njit(cache=True)
@@ -235,11 +235,7 @@ def _look_up(
     shift: np.int64,
     into: NDArray[np.uint16],
 ) -> None:
-    """Write the levels of values; without a branch, since nothing foretells which side of the middle they are on."""
+    """Write the levels of values."""
     for t in range(np.uint64(len(into))):
-        entry = levels[np.uint64(cells[t])]
-        lowest, n = np.int64(entry >> np.uint32(16)), np.int64(entry & np.uint32(0xFFFF))
-        own = np.int64(within[t])
-        is_below = own >> np.int64(63)  # all bits of it, which turn a place in the cell round
-        place = ((own ^ is_below) * n) >> shift
-        into[t] = lowest + (place ^ is_below) + (n & is_below)
+        entry = np.uint64(levels[np.uint64(cells[t])])
+        into[t] = (entry >> np.uint64(16)) + ((np.uint64(within[t]) * (entry & np.uint64(0xFFFF))) >> np.uint64(shift))

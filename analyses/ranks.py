@@ -1,5 +1,6 @@
 """The ranks of units' levels, of which AUCs are made: levels are counted first, and then ranks added up."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -13,10 +14,12 @@ from analyses.splits import GAP, PARTS, TEST, TRAIN
 
 ALL = 2  # where what is of training characters has the place TRAIN, and what is of test characters TEST
 SHARED = 2  # where the sums are of how many other characters have the level
-N_GROUPS = len(PARTS) + 1  # with one that is for no part, so that what belongs to a level lies in one line of the cache
-_LEFT_OUT = len(PARTS)  # where counts are, what is of no part
-_OTHERS = 3  # where ranks are, how many other characters have the level
-_LONG = 6  # characters, that pay for a loop of their own
+_N_PARTS = len(PARTS)
+N_GROUPS = _N_PARTS + 1  # that are counted apart, one of them empty, so that ranks have room where counts were
+MOST_CHARS = 1 << 28  # of which the ranks of a piece add up to no more than 32 bits
+_HALF, _LOWER = np.uint64(32), np.uint64(0xFFFFFFFF)
+_SIZES = (8, 4, 2, 1)  # of pieces
+_REGION = 1 << 15  # characters whose levels stay near the processor while the pieces of all sizes are added up
 
 
 class Ranked(NamedTuple):
@@ -75,14 +78,15 @@ class Ranks:
         counts_of_one = counted.counts[0].sum(axis=0, dtype=np.int64)  # every unit has a value at every character
         n = np.array([counts_of_one[TRAIN], counts_of_one[TEST], counts_of_one.sum()])
         self._share_levels = middle_levels is not None
-        self._tables = counted.counts
-        self.ranked = Ranked(n, *_to_ranks(counted.counts, _or_none(middle_levels, len(counted.counts)), n))
+        self._tables = counted.counts.view(np.uint64)
+        middles = _or_none(middle_levels, len(self._tables))
+        self.ranked = Ranked(n, *_to_ranks(counted.counts, middles, n, self._tables))
 
-    def add_up(self, levels: NDArray[np.uint16], spans: "Spans") -> NDArray[np.int64]:
+    def add_up(self, levels: NDArray[np.uint16], pieces: "Pieces") -> NDArray[np.int64]:
         """Add up the ranks of characters that have the same code; see `ranks_at_once`, of one way."""
-        sums = _no_sums(len(levels), spans.n_columns, share_levels=self._share_levels)
-        _add_up(levels, *spans.runs, spans.codes, self._tables, sums)
-        return spans.centred(sums, self.ranked.n)
+        sums = _no_sums(len(levels), pieces.n_codes, share_levels=self._share_levels)
+        _add_up(levels, pieces.starts, pieces.codes, pieces.batches, self._tables, sums)
+        return pieces.centred(sums, self.ranked.n)
 
 
 def ranks_at_once(
@@ -105,8 +109,8 @@ def ranks_at_once(
     ties, squares = _at_once(levels, middles, ways.flat, sums, 4 * get_num_threads())
     own_sums = np.split(sums, ways.columns[1:-1], axis=2)
     return [
-        (spans.centred(own, n), Ranked(n, *known))
-        for spans, own, n, *known in zip(ways.spans, own_sums, ways.flat.n, ties, squares, strict=True)
+        (pieces.centred(own, n), Ranked(n, *known))
+        for pieces, own, n, *known in zip(ways.pieces, own_sums, ways.flat.n, ties, squares, strict=True)
     ]
 
 
@@ -119,29 +123,28 @@ def _or_none(middle_levels: NDArray[np.int64] | None, n_units: int) -> NDArray[n
     return np.full(n_units, -1) if middle_levels is None else middle_levels
 
 
-_Runs = tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]
+class Pieces(NamedTuple):
+    """Which part characters belong to, and which code they have, cut into pieces of 8, 4, 2 or 1 that have the same.
 
-
-class Spans(NamedTuple):
-    """Which part characters belong to, and which code they have.
-
-    Those that are side by side are added up in one go. All are unsigned, which saves a test at each look-up.
+    The ranks of a piece are added up in one go. Pieces of one size follow each other, so that the processor need not
+    guess where each ends; and what is unsigned saves a test at each look-up.
 
     Attributes:
-        groups: (n_chars,) the part of each character, or `_LEFT_OUT`.
-        runs: Where characters of one part start and stop, and which part. If codes change seldom, these also have one
-            code; if not, there are characters among them that are left out.
-        codes: (n_runs,) or (n_chars,) the code of each; there is one more for what is left out.
+        parts: (n_chars,) `TRAIN`, `TEST` or `GAP`; negative characters are left out.
+        starts: (n_pieces,) where each begins.
+        codes: (n_pieces,) the code of each.
+        batches: (n_batches, 4) the first of some pieces, the one behind the last, their size, and their part.
         n_of_codes: (n_parts, n_codes) how many characters of each part have a code.
     """
 
-    groups: NDArray[np.uint8]
-    runs: _Runs
+    parts: NDArray[np.int8]
+    starts: NDArray[np.uint32]
     codes: NDArray[np.uint32]
+    batches: NDArray[np.int64]
     n_of_codes: NDArray[np.int64]
 
     @classmethod
-    def of(cls, parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int) -> "Spans":
+    def of(cls, parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int) -> "Pieces":
         """Of some characters.
 
         Args:
@@ -149,20 +152,11 @@ class Spans(NamedTuple):
             codes: (n_chars,) in [0, n_codes).
             n_codes: How many there are.
         """
-        is_left_out = parts < 0
-        groups = np.where(is_left_out, _LEFT_OUT, parts).astype(np.uint8)
-        codes = np.where(is_left_out, n_codes, codes)
-        n_of_groups = np.bincount(
-            np.multiply(groups, n_codes + 1, dtype=np.int64) + codes, minlength=N_GROUPS * (n_codes + 1)
-        )
-        n_of_codes = n_of_groups.reshape(N_GROUPS, n_codes + 1)[list(PARTS), :n_codes]
-        runs = _runs(groups, codes)
-        if _LONG * len(runs[0]) < len(parts):
-            kept = runs[2] != _LEFT_OUT
-            starts, stops, own = (each[kept] for each in runs)
-            return cls(groups, (starts, stops, own), codes[starts.astype(np.int64)].astype(np.uint32), n_of_codes)
-        before = np.maximum.accumulate(np.where(is_left_out, 0, np.arange(len(parts))))
-        return cls(groups, _runs(groups[before]), codes.astype(np.uint32), n_of_codes)
+        starts, last, n_of_codes = _cut(parts, codes, n_codes)
+        first, numbers = np.append(0, last[:-1]), np.arange(len(last))
+        sizes, own_parts = np.array(_SIZES)[numbers % len(_SIZES)], numbers // (len(last) // _N_PARTS)
+        batches = np.stack([first, last, sizes, own_parts], axis=1)[first < last]
+        return cls(parts, starts, codes[starts].astype(np.uint32), batches, n_of_codes)
 
     @property
     def n(self) -> NDArray[np.int64]:
@@ -171,24 +165,49 @@ class Spans(NamedTuple):
         return np.array([of_parts[TRAIN], of_parts[TEST], of_parts.sum()])
 
     @property
-    def n_columns(self) -> int:
-        """How many sums there are of a unit: one for each code, and one for what is left out."""
-        return int(self.n_of_codes.shape[1]) + 1
+    def n_codes(self) -> int:
+        """How many sums there are of a unit."""
+        return int(self.n_of_codes.shape[1])
 
     def centred(self, sums: NDArray[np.uint64], n: NDArray[np.int64]) -> NDArray[np.int64]:
         """The sums of the ranks, of which tables hold n more for each character."""
-        found = sums.view(np.int64)[:, :, :-1]
+        found = sums.view(np.int64)
         found[0] -= self.n_of_codes[TRAIN] * n[TRAIN] + self.n_of_codes[TEST] * n[TEST]
         found[1] -= self.n_of_codes.sum(axis=0) * n[ALL]
         return found
 
 
-def _runs(*numbers: NDArray[np.integer]) -> _Runs:
-    """Where runs of characters with the same numbers start and stop, and what the first of the numbers is there."""
-    changes = np.logical_or.reduce([each[1:] != each[:-1] for each in numbers])
-    borders = np.concatenate([[0], np.flatnonzero(changes) + 1, [len(numbers[0])]])
-    first, last, own = (each.astype(np.uint64) for each in (borders[:-1], borders[1:], numbers[0][borders[:-1]]))
-    return first, last, own
+@njit(cache=True)
+def _cut(
+    parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int
+) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]]:
+    """Where pieces start, batch by batch; one past the last piece of each; and how often each part has each code."""
+    n_of_codes = np.zeros((_N_PARTS, n_codes), np.int64)
+    n_regions = len(parts) // _REGION + 1
+    last = np.zeros(_N_PARTS * n_regions * len(_SIZES), np.int64)
+    starts = np.empty(0, np.uint32)
+    for is_known in (False, True):  # how many pieces there are
+        t = 0
+        while t < len(parts):
+            part, code, stop = parts[t], codes[t], t + 1
+            while stop < len(parts) and parts[stop] == part and codes[stop] == code:
+                stop += 1
+            if is_known and part >= 0:
+                n_of_codes[part, code] += stop - t
+            while t < stop and part >= 0:
+                number = 0
+                while t + _SIZES[number] > stop:
+                    number += 1
+                batch = (part * n_regions + t // _REGION) * len(_SIZES) + number
+                if is_known:
+                    starts[last[batch]] = t
+                last[batch] += 1
+                t += _SIZES[number]
+            t = stop
+        if not is_known:
+            starts = np.empty(last.sum(), np.uint32)
+            last = np.cumsum(last) - last
+    return starts, last, n_of_codes
 
 
 class _Flat(NamedTuple):
@@ -196,58 +215,74 @@ class _Flat(NamedTuple):
 
     Attributes:
         n: (n_ways, 3) characters in the training part, in the test part, and in all.
-        groups: (n_chars,) see `Spans`, of the way that leaves out fewest.
-        moved: Places of the characters that have another group in other ways, and `moved_to` which one.
-        starts: See `Spans.runs`, with `stops`, `parts` and `codes`.
+        first: Where runs of characters of one part start in the first way, `last` where they stop, and `parts` which.
+        changed: Places of characters that a part has not in the way before, or no longer has, `changed_parts` which
+            part, and `changes` 1, or what added to a number of 32 bits takes 1 off.
+        starts: See `Pieces`, with `codes`, and `batches` of all of these pieces.
     """
 
     n: NDArray[np.int64]
-    groups: NDArray[np.uint8]
-    moved: NDArray[np.uint64]
-    moved_to: NDArray[np.uint8]
-    of_moves: NDArray[np.int64]
-    starts: NDArray[np.uint64]
-    stops: NDArray[np.uint64]
+    first: NDArray[np.uint64]
+    last: NDArray[np.uint64]
     parts: NDArray[np.uint64]
-    of_runs: NDArray[np.int64]
+    changed: NDArray[np.uint64]
+    changed_parts: NDArray[np.uint64]
+    changes: NDArray[np.uint32]
+    of_changes: NDArray[np.int64]
+    starts: NDArray[np.uint32]
     codes: NDArray[np.uint32]
-    of_codes: NDArray[np.int64]
+    batches: NDArray[np.int64]
+    of_batches: NDArray[np.int64]
 
 
 class Ways:
     """Several ways to see the same characters: which part they belong to, which are left out, which code they have.
 
     Attributes:
-        spans: One for each.
+        pieces: Of each.
         columns: (n_ways + 1,) where the codes of each begin, if all have sums side by side.
         flat: The same, as a compiled loop needs it.
     """
 
-    def __init__(self, spans: Sequence[Spans]) -> None:
-        self.spans = spans
-        self.columns = _borders(each.n_columns for each in spans)
-        groups = max(spans, key=lambda each: int(each.n[ALL])).groups
-        moved = [np.flatnonzero(each.groups != groups) for each in spans]
-        codes = [each.codes + np.uint32(first) for each, first in zip(spans, self.columns[:-1], strict=True)]
-        starts, stops, parts = (np.concatenate(each) for each in zip(*(each.runs for each in spans), strict=True))
+    def __init__(self, pieces: Sequence[Pieces]) -> None:
+        self.pieces = pieces
+        self.columns = _borders(each.n_codes for each in pieces)
+        parts = pieces[0].parts
+        borders = np.flatnonzero(np.diff(parts, prepend=-2, append=-2))  # which no part is
+        runs = np.stack([borders[:-1], borders[1:], parts[borders[:-1]]])
+        first, last, own = runs[:, runs[2] >= 0].astype(np.uint64)
+        changes = [_changes(one.parts, other.parts) for one, other in itertools.pairwise([pieces[0], *pieces])]
+        changed, changed_parts, by = map(np.concatenate, zip(*changes, strict=True))
+        before = _borders(len(each.starts) for each in pieces)
         self.flat = _Flat(
-            n=np.array([each.n for each in spans]),
-            groups=groups,
-            moved=np.concatenate(moved).astype(np.uint64),
-            moved_to=np.concatenate([each.groups[own] for each, own in zip(spans, moved, strict=True)]),
-            of_moves=_borders(map(len, moved)),
-            starts=starts,
-            stops=stops,
-            parts=parts,
-            of_runs=_borders(len(each.runs[0]) for each in spans),
-            codes=np.concatenate(codes),
-            of_codes=_borders(map(len, codes)),
+            n=np.array([each.n for each in pieces]),
+            first=first,
+            last=last,
+            parts=own,
+            changed=changed.astype(np.uint64),
+            changed_parts=changed_parts.astype(np.uint64),
+            changes=by.astype(np.uint32),
+            of_changes=_borders(len(each[0]) for each in changes),
+            starts=np.concatenate([each.starts for each in pieces]),
+            codes=np.concatenate([p.codes + np.uint32(n) for p, n in zip(pieces, self.columns[:-1], strict=True)]),
+            batches=np.concatenate(
+                [p.batches + np.array([n, n, 0, 0]) for p, n in zip(pieces, before[:-1], strict=True)]
+            ),
+            of_batches=_borders(len(each.batches) for each in pieces),
         )
 
 
 def _borders(lengths: Iterable[int]) -> NDArray[np.int64]:
     """(n + 1,) where each of some arrays begins, if they are put one behind the other, and where the last ends."""
     return np.cumsum([0, *lengths])
+
+
+def _changes(before: NDArray[np.int8], after: NDArray[np.int8]) -> tuple[NDArray[np.int64], ...]:
+    """Characters that parts lose, and that they gain: where, which part, and by how much its number of them changes."""
+    lost = np.flatnonzero((before != after) & (before >= 0))
+    gained = np.flatnonzero((before != after) & (after >= 0))
+    by = np.repeat([-1, 1], [len(lost), len(gained)])
+    return np.concatenate([lost, gained]), np.concatenate([before[lost], after[gained]]), by
 
 
 def ranks_by_sorting(
@@ -296,54 +331,67 @@ def _add_sorted(
 
 
 @njit(cache=True)
-def _count(levels: NDArray[np.uint16], groups: NDArray[np.uint8], table: NDArray[np.uint32]) -> None:
-    """How often a unit has each level."""
-    for t in range(len(levels)):
-        table[levels[t], groups[t]] += np.uint32(1)
-
-
-@njit(cache=True)
-def _move(
+def _count(
     levels: NDArray[np.uint16],
-    groups: NDArray[np.uint8],
-    places: NDArray[np.uint64],
-    moved_to: NDArray[np.uint8],
-    table: NDArray[np.uint32],
+    first: NDArray[np.uint64],
+    last: NDArray[np.uint64],
+    parts: NDArray[np.uint64],
+    counts: NDArray[np.uint32],
 ) -> None:
-    """Count some characters, which were counted in their groups, in others."""
-    for n in range(len(places)):
-        level = levels[places[n]]
-        table[level, groups[places[n]]] -= np.uint32(1)
-        table[level, moved_to[n]] += np.uint32(1)
+    """How often a unit has each level in each part."""
+    for run in range(len(first)):
+        own = counts[parts[run]]
+        for t in range(first[run], last[run]):
+            own[levels[t]] += np.uint32(1)
 
 
 @njit(cache=True)
-def _rank(table: NDArray[np.uint32], middle: int, n: NDArray[np.int64], squares: NDArray[np.float64]) -> float:
-    """Put twice the mid-ranks less 1 where counts were, and how many others have a level where none were counted.
+def _count_changes(
+    levels: NDArray[np.uint16],
+    places: NDArray[np.uint64],
+    parts: NDArray[np.uint64],
+    changes: NDArray[np.uint32],
+    counts: NDArray[np.uint32],
+) -> None:
+    """Count what parts have gained and lost."""
+    for n in range(len(places)):
+        counts[parts[n], levels[places[n]]] += changes[n]
+
+
+@njit(cache=True)
+def _rank(
+    counts: NDArray[np.uint32],
+    middle: int,
+    n: NDArray[np.int64],
+    table: NDArray[np.uint64],
+    squares: NDArray[np.float64],
+) -> float:
+    """Make of counts twice the mid-ranks less 1, and how many others have a level.
 
     What stands where there is no character means nothing.
 
     Args:
-        table: (n_levels, n_groups) how often a unit has each level.
+        counts: (n_levels, n_parts) how often a unit has each level.
         middle: The place in it of the level of which all values are equal; negative if there is none.
         n: Characters in each part.
+        table: (n_levels, 2) for two numbers of 32 bits each: the lower ones are ranks among training and among test
+            characters, the upper ones the rank among all and how many others have the level. It may be the memory of
+            the counts.
         squares: (3,) for the sums of squares of the ranks. Of n characters that differ they are n (n² − 1) / 3, and c
             that are alike take c (c² − 1) / 3 off.
 
     Returns:
         How many others have the level of each character, summed.
     """
-    has_middle = 0 <= middle < len(table)
-    alone = np.float64(table[middle, TRAIN] + table[middle, TEST] + table[middle, GAP]) if has_middle else 0.0
-    train, test, every = np.uint32(0), np.uint32(0), np.uint32(0)  # characters with lower levels
+    has_middle = 0 <= middle < len(counts)
+    alone = np.float64(counts[middle, TRAIN] + counts[middle, TEST] + counts[middle, GAP]) if has_middle else 0.0
+    train, test, every = np.uint64(0), np.uint64(0), np.uint64(0)  # characters with lower levels
     ties, of_train, of_test, of_all = 0.0, 0.0, 0.0, 0.0
-    for level in range(len(table)):
-        in_train, in_test = table[level, TRAIN], table[level, TEST]
-        in_all = in_train + in_test + table[level, GAP]
-        table[level, TRAIN] = 2 * train + in_train
-        table[level, TEST] = 2 * test + in_test
-        table[level, ALL] = 2 * every + in_all
-        table[level, _OTHERS] = in_all - np.uint32(1)
+    for level in range(len(counts)):
+        in_train, in_test = np.uint64(counts[level, TRAIN]), np.uint64(counts[level, TEST])
+        in_all = in_train + in_test + np.uint64(counts[level, GAP])
+        table[level, 0] = (train + train + in_train) | (every + every + in_all) << _HALF
+        table[level, 1] = (test + test + in_test) | (in_all - np.uint64(1)) << _HALF
         train, test, every = train + in_train, test + in_test, every + in_all
         a, b, c = np.float64(in_train), np.float64(in_test), np.float64(in_all)
         ties += c * (c - 1)
@@ -353,74 +401,92 @@ def _rank(table: NDArray[np.uint32], middle: int, n: NDArray[np.int64], squares:
         squares[part] = (m * (m * m - 1) - alike) / 3
     if has_middle:
         ties -= alone * (alone - 1)
-        table[middle, _OTHERS] = 0
+        table[middle, 1] &= _LOWER
     return ties
 
 
 @njit(cache=True)
 def _add(
     levels: NDArray[np.uint16],
-    starts: NDArray[np.uint64],
-    stops: NDArray[np.uint64],
-    parts: NDArray[np.uint64],
+    starts: NDArray[np.uint32],
     codes: NDArray[np.uint32],
-    table: NDArray[np.uint32],
+    batches: NDArray[np.int64],
+    table: NDArray[np.uint64],
     unit: int,
     sums: NDArray[np.uint64],
 ) -> None:
-    """Add up all columns of a unit's table in one go; those of a part only for what is training or test."""
-    within, everywhere, others = sums[0, unit], sums[1, unit], sums[-1, unit]
-    is_one_code = len(codes) < len(levels)  # each span, and not each character, has a code
-    share_levels = len(sums) > SHARED
-    for span in range(len(starts)):
-        has_part = np.uint64(parts[span] == TRAIN or parts[span] == TEST)
-        part = has_part * parts[span]
-        if is_one_code:
-            own = every = other = np.uint64(0)
-            for t in range(starts[span], stops[span]):
-                level = levels[t]
-                own += table[level, part]
-                every += table[level, ALL]
-                other += table[level, _OTHERS]
-            within[codes[span]] += has_part * own
-            everywhere[codes[span]] += every
-            if share_levels:  # else `others` is `everywhere`
-                others[codes[span]] += other
-        elif share_levels:
-            for t in range(starts[span], stops[span]):
-                level, code = levels[t], codes[t]
-                within[code] += has_part * table[level, part]
-                everywhere[code] += table[level, ALL]
-                others[code] += table[level, _OTHERS]
+    """Add up what a unit's table has of each piece; ranks within a part only for training and test."""
+    for batch in range(len(batches)):
+        own = slice(batches[batch, 0], batches[batch, 1])
+        size, part = batches[batch, 2], batches[batch, 3]
+        if size == 8:
+            _add_batch(levels, starts[own], codes[own], 8, part, table, unit, sums)
+        elif size == 4:
+            _add_batch(levels, starts[own], codes[own], 4, part, table, unit, sums)
+        elif size == 2:
+            _add_batch(levels, starts[own], codes[own], 2, part, table, unit, sums)
         else:
-            for t in range(starts[span], stops[span]):
-                level, code = levels[t], codes[t]
-                within[code] += has_part * table[level, part]
-                everywhere[code] += table[level, ALL]
+            _add_batch(levels, starts[own], codes[own], 1, part, table, unit, sums)
+
+
+@njit(inline="always")
+def _add_batch(
+    levels: NDArray[np.uint16],
+    starts: NDArray[np.uint32],
+    codes: NDArray[np.uint32],
+    size: int,
+    part: int,
+    table: NDArray[np.uint64],
+    unit: int,
+    sums: NDArray[np.uint64],
+) -> None:
+    """Add up pieces of one size, which is known when this is compiled."""
+    within, everywhere, others = sums[0, unit], sums[1, unit], sums[-1, unit]
+    share_levels = len(sums) > SHARED
+    for_train, for_test = _LOWER * np.uint64(part == TRAIN), _LOWER * np.uint64(part == TEST)
+    if share_levels or part == TEST:
+        for piece in range(len(starts)):
+            one, other = np.uint64(0), np.uint64(0)
+            for n in range(size):
+                level = levels[np.uint64(starts[piece]) + np.uint64(n)]
+                one += table[level, 0]
+                other += table[level, 1]
+            code = codes[piece]
+            within[code] += (one & for_train) + (other & for_test)
+            everywhere[code] += one >> _HALF
+            if share_levels:  # else `others` is `everywhere`
+                others[code] += other >> _HALF
+    else:
+        for piece in range(len(starts)):
+            one = np.uint64(0)
+            for n in range(size):
+                one += table[levels[np.uint64(starts[piece]) + np.uint64(n)], 0]
+            code = codes[piece]
+            within[code] += one & for_train
+            everywhere[code] += one >> _HALF
 
 
 @njit(parallel=True, cache=True)
 def _to_ranks(
-    tables: NDArray[np.uint32], middles: NDArray[np.int64], n: NDArray[np.int64]
+    counts: NDArray[np.uint32], middles: NDArray[np.int64], n: NDArray[np.int64], tables: NDArray[np.uint64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     ties, squares = np.zeros(len(tables)), np.zeros((len(tables), 3))
     for unit in prange(len(tables)):
-        ties[unit] = _rank(tables[unit], middles[unit], n, squares[unit])
+        ties[unit] = _rank(counts[unit], middles[unit], n, tables[unit], squares[unit])
     return ties, squares
 
 
 @njit(parallel=True, cache=True)
 def _add_up(
     levels: NDArray[np.uint16],
-    starts: NDArray[np.uint64],
-    stops: NDArray[np.uint64],
-    parts: NDArray[np.uint64],
+    starts: NDArray[np.uint32],
     codes: NDArray[np.uint32],
-    tables: NDArray[np.uint32],
+    batches: NDArray[np.int64],
+    tables: NDArray[np.uint64],
     sums: NDArray[np.uint64],
 ) -> None:
     for unit in prange(len(levels)):
-        _add(levels[unit], starts, stops, parts, codes, tables[unit], unit, sums)
+        _add(levels[unit], starts, codes, batches, tables[unit], unit, sums)
 
 
 @njit(parallel=True, cache=True)
@@ -428,23 +494,18 @@ def _at_once(
     levels: NDArray[np.uint16], middles: NDArray[np.int64], ways: _Flat, sums: NDArray[np.uint64], n_shares: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Unit by unit, so that a table stays in the cache from the first count to the last sum."""
-    n, groups, moved, moved_to, of_moves, starts, stops, parts, of_runs, codes, of_codes = ways
-    n_ways, n_units = len(n), len(levels)
+    n_ways, n_units = len(ways.n), len(levels)
     ties, squares = np.zeros((n_ways, n_units)), np.zeros((n_ways, n_units, 3))
     for share in prange(n_shares):
-        counts = np.empty((N_LEVELS, N_GROUPS), np.uint32)
-        copy = np.empty((N_LEVELS if n_ways > 1 else 0, N_GROUPS), np.uint32)
+        counts, table = np.empty((_N_PARTS, N_LEVELS), np.uint32), np.empty((N_LEVELS, 2), np.uint64)
         for unit in range(share, n_units, n_shares):
+            own = levels[unit]
             counts[:] = 0
-            _count(levels[unit], groups, counts)
+            _count(own, ways.first, ways.last, ways.parts, counts)
             for way in range(n_ways):
-                table = counts
-                if way < n_ways - 1:  # of which the others are still to be made
-                    table = copy
-                    table[:] = counts
-                own_moves = slice(of_moves[way], of_moves[way + 1])
-                _move(levels[unit], groups, moved[own_moves], moved_to[own_moves], table)
-                ties[way, unit] = _rank(table, middles[unit], n[way], squares[way, unit])
-                own, own_codes = slice(of_runs[way], of_runs[way + 1]), codes[of_codes[way] : of_codes[way + 1]]
-                _add(levels[unit], starts[own], stops[own], parts[own], own_codes, table, unit, sums)
+                new = slice(ways.of_changes[way], ways.of_changes[way + 1])
+                _count_changes(own, ways.changed[new], ways.changed_parts[new], ways.changes[new], counts)
+                ties[way, unit] = _rank(counts.T, middles[unit], ways.n[way], table, squares[way, unit])
+                batches = ways.batches[ways.of_batches[way] : ways.of_batches[way + 1]]
+                _add(own, ways.starts, ways.codes, batches, table, unit, sums)
     return ties, squares

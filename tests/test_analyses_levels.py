@@ -89,8 +89,8 @@ def bins_of(values: NDArray[np.float32], bins: Bins) -> NDArray[np.int64]:
         if cell >= n_cells:
             cell, step = n_cells - 1, (1 << int(bins.shift[unit])) - 1
         entry = int(bins.levels[unit, n_cells + (cell + 1) * int(np.sign(distance))])
-        place = step * (entry & 0xFFFF) >> int(bins.shift[unit])
-        found[unit, t] = (entry >> 16) + (place if distance >= 0 else (entry & 0xFFFF) - 1 - place)
+        step = step if distance >= 0 else (1 << int(bins.shift[unit])) - 1 - step  # from the lower end of the cell
+        found[unit, t] = (entry >> 16) + (step * (entry & 0xFFFF) >> int(bins.shift[unit]))
     return found
 
 

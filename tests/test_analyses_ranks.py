@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from analyses.level_counts import LevelCounts
 from analyses.levels import Bins, to_levels
-from analyses.ranks import ALL, N_GROUPS, Ranks, Spans, Ways, ranks_at_once, ranks_by_sorting
+from analyses.ranks import ALL, MOST_CHARS, N_GROUPS, Pieces, Ranks, Ways, ranks_at_once, ranks_by_sorting
 from analyses.splits import TEST, TRAIN
 
 seeds = st.integers(0, 2**32 - 1)
@@ -33,7 +33,7 @@ def ranks_of(levels: NDArray[np.uint16], parts: NDArray[np.int8], cuts: list[int
 
 def ranks_among(ranks: Ranks, levels: NDArray[np.uint16], parts: NDArray[np.int8]) -> NDArray[np.int64]:
     """(2 or 3, n_units, n_chars) within their part and among all, and how many share the level."""
-    return ranks.add_up(levels, Spans.of(parts, np.arange(len(parts)), len(parts)))
+    return ranks.add_up(levels, Pieces.of(parts, np.arange(len(parts)), len(parts)))
 
 
 def codes_and_parts(
@@ -99,7 +99,7 @@ def test_ranks_add_up_to_the_same_in_any_order_and_by_any_code(rng: np.random.Ge
     each = ranks_among(ranks, levels, parts)
     expected = np.stack([each[..., codes == code].sum(axis=-1) for code in range(7)], axis=-1)
     for order in (np.arange(5000), rng.permutation(5000)):
-        assert (ranks.add_up(levels[:, order], Spans.of(parts[order], codes[order], 7)) == expected).all()
+        assert (ranks.add_up(levels[:, order], Pieces.of(parts[order], codes[order], 7)) == expected).all()
 
 
 @pytest.mark.parametrize("middles", [None, np.full(70, 0x8000)])
@@ -110,10 +110,10 @@ def test_ranks_at_once_are_those_of_two_passes(
     """Whatever other ways there are to see the characters: their parts, those left out, and any number of codes."""
     levels = levels_of(rng.normal(size=(3000, 70)).round(1).astype(np.float16))
     ways = [codes_and_parts(rng, 3000, each, n_codes) for n_codes, each in n_alike.items()]
-    spans = [Spans.of(parts, codes, n_codes) for n_codes, (codes, parts) in zip(n_alike, ways, strict=True)]
-    found = ranks_at_once(levels, Ways(spans), middles)
+    pieces = [Pieces.of(parts, codes, n_codes) for n_codes, (codes, parts) in zip(n_alike, ways, strict=True)]
+    found = ranks_at_once(levels, Ways(pieces), middles)
     assert len(found) == len(ways)
-    for (_, parts), own, (sums, ranked) in zip(ways, spans, found, strict=True):
+    for (_, parts), own, (sums, ranked) in zip(ways, pieces, found, strict=True):
         counts = LevelCounts(N_GROUPS, 70)
         counts.update(levels, parts)
         ranks = Ranks(counts, middles)
@@ -122,11 +122,21 @@ def test_ranks_at_once_are_those_of_two_passes(
             assert (one == other).all()
 
 
+def test_the_highest_ranks_of_a_piece_stay_apart() -> None:
+    """Of as many characters as there may be, nearly all with lower levels, and eight side by side with the highest."""
+    counts = LevelCounts(N_GROUPS, 1)
+    counts.counts[0, [0, 5], TEST] = MOST_CHARS - 8, 8
+    ranks = Ranks(counts, np.array([-1]))
+    levels, parts = np.full((1, 8), 5, np.uint16), np.full(8, TEST, np.int8)
+    sums = ranks.add_up(levels, Pieces.of(parts, np.zeros(8, np.int64), 1))
+    assert sums[:, 0, 0].tolist() == [8 * (MOST_CHARS - 8), 8 * (MOST_CHARS - 8), 8 * 7]
+
+
 def test_ranks_by_sorting_are_those_of_levels(rng: np.random.Generator) -> None:
     values: NDArray[np.float32] = rng.normal(size=(3000, 5)).round(1).astype(np.float16).astype(np.float32)
     codes, parts = rng.integers(0, 7, 3000), rng.integers(-1, 3, 3000).astype(np.int8)
     levels = levels_of(values)
-    [(sums, ranked)] = ranks_at_once(levels, Ways([Spans.of(parts, codes, 7)]))
+    [(sums, ranked)] = ranks_at_once(levels, Ways([Pieces.of(parts, codes, 7)]))
     sorted_sums, others = ranks_by_sorting(values.T.copy(), parts, codes, 7)
     assert (sums == sorted_sums).all() and (ranked.n == others.n).all()
     np.testing.assert_allclose(ranked.squares, others.squares, rtol=1e-12)
@@ -135,7 +145,7 @@ def test_ranks_by_sorting_are_those_of_levels(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize("n_chars", [5, 5000])
 def test_characters_that_are_all_left_out_have_no_ranks(rng: np.random.Generator, n_chars: int) -> None:
     levels = levels_of(rng.normal(size=(n_chars, 3)).astype(np.float16))
-    nowhere = Spans.of(np.full(n_chars, -1, np.int8), np.zeros(n_chars, int), 1)
+    nowhere = Pieces.of(np.full(n_chars, -1, np.int8), np.zeros(n_chars, int), 1)
     [(sums, ranked)] = ranks_at_once(levels, Ways([nowhere]))
     assert not sums.any() and not ranked.n.any() and not ranked.squares.any()
 
