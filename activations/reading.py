@@ -187,14 +187,15 @@ class Reading:
         """
         ids, following = ids.to(self._place), following.to(self._place)
         wanted = {key: torch.from_numpy(array) for key, array in into.items()} if kept else {}
-        sinks = {key: each.to(self._place) for key, each in wanted.items()}  # itself, on a CPU
+        on_gpu = self._place.type == "cuda"
+        sinks = {key: torch.empty_like(each, device=self._place) if on_gpu else each for key, each in wanted.items()}
         for steps, _, top in self._stretches(ids, kept, sinks):
             if layout.LOG_PROB in into and kept:
                 lanes = slice(kept.start, kept.stop)
                 found = predictions(self._logits(top[:, lanes]), following[steps, lanes], into)
                 for name, values in found.items():
                     sinks[name][:, steps].copy_(values.transpose(0, 1))
-        if self._place.type == "cuda":
+        if on_gpu:
             for key, each in wanted.items():
                 each.copy_(sinks[key], non_blocking=True)
             torch.cuda.synchronize()
