@@ -118,7 +118,7 @@ class JointLabels:
     def _rows(self, places: NDArray[np.int64]) -> JointRows:
         parts, stretches = self.parts(places), self.split.stretch(places)
         n_stretches = self.split.n_stretches
-        runs = np.where(parts >= 0, parts * n_stretches + stretches, len(PARTS) * n_stretches)
+        runs = np.where(parts >= 0, parts.astype(np.int64) * n_stretches + stretches, len(PARTS) * n_stretches)
         n_bits = 0
         codes = runs
         for binary in self._binary:
@@ -133,6 +133,5 @@ class JointLabels:
             y[:, column] = label[places[firsts]]
         starts = [*np.flatnonzero(np.diff(runs[firsts], prepend=-1)).tolist(), len(firsts)]
         found = [(*divmod(int(runs[firsts[a]]), n_stretches), slice(a, b)) for a, b in itertools.pairwise(starts)]
-        return JointRows(
-            parts, codes, Pieces.of(parts, codes, len(y)), y, n, [Run(*each) for each in found if each[0] < len(PARTS)]
-        )
+        pieces = Pieces.of(parts, codes, len(y), n_ranked=len(self._labels[0]))
+        return JointRows(parts, codes, pieces, y, n, [Run(*each) for each in found if each[0] < len(PARTS)])

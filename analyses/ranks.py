@@ -16,9 +16,8 @@ ALL = 2  # where what is of training characters has the place TRAIN, and what is
 SHARED = 2  # where the sums are of how many other characters have the level
 _N_PARTS = len(PARTS)
 N_GROUPS = _N_PARTS + 1  # that are counted apart, one of them empty, so that ranks have room where counts were
-MOST_CHARS = 1 << 28  # of which the ranks of a piece add up to no more than 32 bits
 _HALF, _LOWER = np.uint64(32), np.uint64(0xFFFFFFFF)
-_SIZES = (8, 4, 2, 1)  # of pieces
+_SIZES = (8, 4, 2, 1)  # of pieces, whose ranks, each below twice the number of characters, must add up to below 2³²
 _REGION = 1 << 15  # characters whose levels stay near the processor while the pieces of all sizes are added up
 
 
@@ -78,14 +77,13 @@ class Ranks:
         counts_of_one = counted.counts[0].sum(axis=0, dtype=np.int64)  # every unit has a value at every character
         n = np.array([counts_of_one[TRAIN], counts_of_one[TEST], counts_of_one.sum()])
         self._share_levels = middle_levels is not None
-        self._tables = counted.counts.view(np.uint64)
-        middles = _or_none(middle_levels, len(self._tables))
-        self.ranked = Ranked(n, *_to_ranks(counted.counts, middles, n, self._tables))
+        self._counts = counted.counts
+        self.ranked = Ranked(n, *_to_ranks(self._counts, _or_none(middle_levels, len(self._counts)), n))
 
     def add_up(self, levels: NDArray[np.uint16], pieces: "Pieces") -> NDArray[np.int64]:
         """Add up the ranks of characters that have the same code; see `ranks_at_once`, of one way."""
         sums = _no_sums(len(levels), pieces.n_codes, share_levels=self._share_levels)
-        _add_up(levels, pieces.starts, pieces.codes, pieces.batches, self._tables, sums)
+        _add_up(levels, pieces.starts, pieces.codes, pieces.batches, self._counts.view(np.uint64), sums)
         return pieces.centred(sums, self.ranked.n)
 
 
@@ -126,11 +124,11 @@ def _or_none(middle_levels: NDArray[np.int64] | None, n_units: int) -> NDArray[n
 class Pieces(NamedTuple):
     """Which part characters belong to, and which code they have, cut into pieces of 8, 4, 2 or 1 that have the same.
 
-    The ranks of a piece are added up in one go. Pieces of one size follow each other, so that the processor need not
-    guess where each ends; and what is unsigned saves a test at each look-up.
+    The ranks of a piece are added up in one go. Pieces of one size in the same region of the text follow each other, so
+    that the processor need not guess where each ends; and what is unsigned saves a test at each look-up.
 
     Attributes:
-        parts: (n_chars,) `TRAIN`, `TEST` or `GAP`; negative characters are left out.
+        parts: (n_chars,) `TRAIN`, `TEST` or `GAP`; a character with a negative one is left out.
         starts: (n_pieces,) where each begins.
         codes: (n_pieces,) the code of each.
         batches: (n_batches, 4) the first of some pieces, the one behind the last, their size, and their part.
@@ -144,18 +142,21 @@ class Pieces(NamedTuple):
     n_of_codes: NDArray[np.int64]
 
     @classmethod
-    def of(cls, parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int) -> "Pieces":
+    def of(cls, parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int, n_ranked: int) -> "Pieces":
         """Of some characters.
 
         Args:
-            parts: (n_chars,) `TRAIN`, `TEST` or `GAP`; negative characters are left out.
+            parts: (n_chars,) `TRAIN`, `TEST` or `GAP`; a character with a negative one is left out.
             codes: (n_chars,) in [0, n_codes).
             n_codes: How many there are.
+            n_ranked: At most so many characters are ranked together, these and others.
         """
-        starts, last, n_of_codes = _cut(parts, codes, n_codes)
-        first, numbers = np.append(0, last[:-1]), np.arange(len(last))
-        sizes, own_parts = np.array(_SIZES)[numbers % len(_SIZES)], numbers // (len(last) // _N_PARTS)
-        batches = np.stack([first, last, sizes, own_parts], axis=1)[first < last]
+        longest = next(n for n, size in enumerate(_SIZES) if 2 * n_ranked * size <= 1 << 32 or size == 1)
+        starts, stops, n_of_codes = _cut(parts, codes, n_codes, longest)
+        last = stops.ravel()
+        first = np.append(0, last[:-1])
+        own_parts, _, sizes = (each.ravel() for each in np.indices(stops.shape))
+        batches = np.stack([first, last, np.array(_SIZES)[sizes], own_parts], axis=1)[first < last]
         return cls(parts, starts, codes[starts].astype(np.uint32), batches, n_of_codes)
 
     @property
@@ -170,7 +171,7 @@ class Pieces(NamedTuple):
         return int(self.n_of_codes.shape[1])
 
     def centred(self, sums: NDArray[np.uint64], n: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The sums of the ranks, of which tables hold n more for each character."""
+        """Take off, in place, what tables hold more than a rank is: n for each character."""
         found = sums.view(np.int64)
         found[0] -= self.n_of_codes[TRAIN] * n[TRAIN] + self.n_of_codes[TEST] * n[TEST]
         found[1] -= self.n_of_codes.sum(axis=0) * n[ALL]
@@ -179,35 +180,39 @@ class Pieces(NamedTuple):
 
 @njit(cache=True)
 def _cut(
-    parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int
+    parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int, longest: int
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]]:
-    """Where pieces start, batch by batch; one past the last piece of each; and how often each part has each code."""
+    """Cut characters into pieces, of which the longest have this place in `_SIZES`.
+
+    Returns:
+        (n_pieces,) where each starts, those of one size in one region of one part side by side; (n_parts, n_regions,
+        n_sizes) how many pieces there are up to the last of these; and how often each part has each code.
+    """
     n_of_codes = np.zeros((_N_PARTS, n_codes), np.int64)
-    n_regions = len(parts) // _REGION + 1
-    last = np.zeros(_N_PARTS * n_regions * len(_SIZES), np.int64)
+    stops = np.zeros((_N_PARTS, len(parts) // _REGION + 1, len(_SIZES)), np.int64)
     starts = np.empty(0, np.uint32)
-    for is_known in (False, True):  # how many pieces there are
+    for are_counted in (False, True):
         t = 0
         while t < len(parts):
             part, code, stop = parts[t], codes[t], t + 1
             while stop < len(parts) and parts[stop] == part and codes[stop] == code:
                 stop += 1
-            if is_known and part >= 0:
+            if are_counted and part >= 0:
                 n_of_codes[part, code] += stop - t
             while t < stop and part >= 0:
-                number = 0
+                number = longest
                 while t + _SIZES[number] > stop:
                     number += 1
-                batch = (part * n_regions + t // _REGION) * len(_SIZES) + number
-                if is_known:
-                    starts[last[batch]] = t
-                last[batch] += 1
+                region = t // _REGION
+                if are_counted:
+                    starts[stops[part, region, number]] = t
+                stops[part, region, number] += 1
                 t += _SIZES[number]
             t = stop
-        if not is_known:
-            starts = np.empty(last.sum(), np.uint32)
-            last = np.cumsum(last) - last
-    return starts, last, n_of_codes
+        if not are_counted:
+            starts = np.empty(stops.sum(), np.uint32)
+            stops = (np.cumsum(stops) - stops.ravel()).reshape(stops.shape)
+    return starts, stops, n_of_codes
 
 
 class _Flat(NamedTuple):
@@ -218,15 +223,16 @@ class _Flat(NamedTuple):
         first: Where runs of characters of one part start in the first way, `last` where they stop, and `parts` which.
         changed: Places of characters that a part has not in the way before, or no longer has, `changed_parts` which
             part, and `changes` 1, or what added to a number of 32 bits takes 1 off.
-        starts: See `Pieces`, with `codes`, and `batches` of all of these pieces.
+        starts: Of all pieces, see `Pieces`; the `codes` of a way go on where those of the one before end, and `batches`
+            are of these pieces.
     """
 
     n: NDArray[np.int64]
     first: NDArray[np.uint64]
     last: NDArray[np.uint64]
     parts: NDArray[np.uint64]
-    changed: NDArray[np.uint64]
-    changed_parts: NDArray[np.uint64]
+    changed: NDArray[np.uint32]
+    changed_parts: NDArray[np.uint8]
     changes: NDArray[np.uint32]
     of_changes: NDArray[np.int64]
     starts: NDArray[np.uint32]
@@ -259,8 +265,8 @@ class Ways:
             first=first,
             last=last,
             parts=own,
-            changed=changed.astype(np.uint64),
-            changed_parts=changed_parts.astype(np.uint64),
+            changed=changed.astype(np.uint32),
+            changed_parts=changed_parts.astype(np.uint8),
             changes=by.astype(np.uint32),
             of_changes=_borders(len(each[0]) for each in changes),
             starts=np.concatenate([each.starts for each in pieces]),
@@ -348,8 +354,8 @@ def _count(
 @njit(cache=True)
 def _count_changes(
     levels: NDArray[np.uint16],
-    places: NDArray[np.uint64],
-    parts: NDArray[np.uint64],
+    places: NDArray[np.uint32],
+    parts: NDArray[np.uint8],
     changes: NDArray[np.uint32],
     counts: NDArray[np.uint32],
 ) -> None:
@@ -468,11 +474,13 @@ def _add_batch(
 
 @njit(parallel=True, cache=True)
 def _to_ranks(
-    counts: NDArray[np.uint32], middles: NDArray[np.int64], n: NDArray[np.int64], tables: NDArray[np.uint64]
+    counts: NDArray[np.uint32], middles: NDArray[np.int64], n: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    ties, squares = np.zeros(len(tables)), np.zeros((len(tables), 3))
-    for unit in prange(len(tables)):
-        ties[unit] = _rank(counts[unit], middles[unit], n, tables[unit], squares[unit])
+    """Unit by unit, each table in the place of the counts."""
+    ties, squares = np.zeros(len(counts)), np.zeros((len(counts), 3))
+    for unit in prange(len(counts)):
+        own = counts[unit]
+        ties[unit] = _rank(own, middles[unit], n, own.view(np.uint64), squares[unit])
     return ties, squares
 
 

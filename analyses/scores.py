@@ -16,7 +16,7 @@ from analyses.errors import AnalysisError
 from analyses.joint_labels import JointLabels, JointRows
 from analyses.level_counts import LevelCounts
 from analyses.placements import placements
-from analyses.ranks import ALL, MOST_CHARS, N_GROUPS, SHARED, Ranked, Ranks, Ways, ranks_at_once, ranks_by_sorting
+from analyses.ranks import ALL, N_GROUPS, SHARED, Ranked, Ranks, Ways, ranks_at_once, ranks_by_sorting
 from analyses.significance import auc_spread, r_spread
 from analyses.splits import GAP, TEST, TRAIN, Split
 from analyses.stretch_sums import JointSums, StretchSums
@@ -83,7 +83,7 @@ def measure(
         For each target the scores of each site.
 
     Raises:
-        AnalysisError: If an activation is not a number, or there are more characters than can be ranked.
+        AnalysisError: If an activation is not a number.
     """
     chosen = sorted(sites)
     binary, numeric = (_alike(targets, kind) for kind in ("binary", "numeric"))
@@ -109,19 +109,9 @@ def measure(
 
 
 def _columns(source: Source, sites: Sequence[Site], n_masks: int, *, exact: bool = False) -> list[list[Columns]]:
-    """The units of sites in groups that are read together.
-
-    Raises:
-        AnalysisError: If so many characters have no ranks.
-    """
-    n_chars = source.selection.n_chars
-    if n_masks and n_chars > MOST_CHARS and not exact:
-        raise AnalysisError(
-            f"units are ranked on at most {MOST_CHARS:,} characters, and these are {n_chars:,}; record "
-            "some of them with `probe extract --every` or `--range`"
-        )
+    """The units of sites in groups that are read together."""
     n_bytes = LevelCounts.n_bytes(N_GROUPS, 1) * max(1, n_masks)
-    most_units = most_at_once(n_chars, exact=exact) or max(1, _TABLE_BYTES // n_bytes)
+    most_units = most_at_once(source.selection.n_chars, exact=exact) or max(1, _TABLE_BYTES // n_bytes)
     return groups([(site, source.sites[site]) for site in sites], most_units)
 
 
@@ -297,7 +287,7 @@ def _in_one_pass(
     ranked_levels: dict[Columns, NDArray[np.uint16]] = {}
     rows = [joint.rows(places) for joint in asked]
     ways = Ways([joint.pieces for joint in rows])
-    most_units = max(1, _SUMS_BYTES // (24 * int(ways.columns[-1])))
+    most_units = max(1, _SUMS_BYTES // (24 * max(1, int(ways.columns[-1]))))
     for columns, all_levels in levels.items():
         for start in range(columns.start, columns.stop, most_units):
             each = Columns(columns.site, start, min(start + most_units, columns.stop))

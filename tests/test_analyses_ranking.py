@@ -129,15 +129,6 @@ def test_little_memory_means_more_passes_and_the_same_ranking(planted: Path, mon
     assert done == sorted(done)
 
 
-def test_more_characters_than_can_be_ranked_are_refused(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scores, "MOST_CHARS", 1000)
-    with Recording(planted) as recording:
-        with pytest.raises(AnalysisError, match=r"at most 1,000 characters, and these are .*--every"):
-            rank(recording, "in_quotes")
-        rank(recording, "in_quotes", exact=True)
-        rank(recording, "position_in_line")  # r, which is of the values themselves
-
-
 def test_missing_labels_are_left_out(planted: Path) -> None:
     def quotes_on_even_characters(text: str) -> list[bool | None]:
         inside = False

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from analyses.level_counts import LevelCounts
 from analyses.levels import Bins, to_levels
-from analyses.ranks import ALL, MOST_CHARS, N_GROUPS, Pieces, Ranks, Ways, ranks_at_once, ranks_by_sorting
+from analyses.ranks import ALL, N_GROUPS, Pieces, Ranks, Ways, ranks_at_once, ranks_by_sorting
 from analyses.splits import TEST, TRAIN
 
 seeds = st.integers(0, 2**32 - 1)
@@ -33,7 +33,12 @@ def ranks_of(levels: NDArray[np.uint16], parts: NDArray[np.int8], cuts: list[int
 
 def ranks_among(ranks: Ranks, levels: NDArray[np.uint16], parts: NDArray[np.int8]) -> NDArray[np.int64]:
     """(2 or 3, n_units, n_chars) within their part and among all, and how many share the level."""
-    return ranks.add_up(levels, Pieces.of(parts, np.arange(len(parts)), len(parts)))
+    return ranks.add_up(levels, pieces_of(parts, np.arange(len(parts)), len(parts)))
+
+
+def pieces_of(parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int = 7) -> Pieces:
+    """Of characters that are ranked by themselves."""
+    return Pieces.of(parts, codes, n_codes, len(parts))
 
 
 def codes_and_parts(
@@ -90,27 +95,36 @@ def test_values_beyond_float16_and_both_zeros_have_their_ranks() -> None:
     assert ranks_among(ranks_of(levels, parts, []), levels, parts)[1, 0].tolist() == [0, 0, 3, -3]
 
 
-@pytest.mark.parametrize("n_alike", [1, 20])
-def test_ranks_add_up_to_the_same_in_any_order_and_by_any_code(rng: np.random.Generator, n_alike: int) -> None:
+@pytest.mark.parametrize("share_levels", [False, True])
+@pytest.mark.parametrize(("n_chars", "n_alike"), [(5000, 1), (5000, 3), (5000, 6), (5000, 20), (70_000, 13)])
+def test_ranks_add_up_to_the_same_in_any_order_and_by_any_code(
+    rng: np.random.Generator, n_chars: int, n_alike: int, share_levels: bool
+) -> None:
     """To the last bit: they are whole numbers."""
-    levels = levels_of(rng.normal(size=(5000, 4)).astype(np.float16))
-    codes, parts = codes_and_parts(rng, 5000, n_alike)
-    ranks = ranks_of(levels, parts, [])
+    dtype = np.float32 if share_levels else np.float16
+    values: NDArray[np.floating] = rng.normal(size=(n_chars, 4)).astype(dtype)
+    bins = Bins.around(values[::9].astype(np.float32)) if share_levels else None
+    levels = levels_of(values, bins)
+    codes, parts = codes_and_parts(rng, n_chars, n_alike)
+    ranks = ranks_of(levels, parts, [], bins)
     each = ranks_among(ranks, levels, parts)
     expected = np.stack([each[..., codes == code].sum(axis=-1) for code in range(7)], axis=-1)
-    for order in (np.arange(5000), rng.permutation(5000)):
-        assert (ranks.add_up(levels[:, order], Pieces.of(parts[order], codes[order], 7)) == expected).all()
+    for order in (np.arange(n_chars), rng.permutation(n_chars)):
+        assert (ranks.add_up(levels[:, order], pieces_of(parts[order], codes[order])) == expected).all()
+    cuts = [n_chars // 3, n_chars // 2]
+    tiles = zip(*(np.split(each, cuts, axis=-1) for each in (levels, parts, codes)), strict=True)
+    assert (np.sum([ranks.add_up(own, pieces_of(*rest)) for own, *rest in tiles], axis=0) == expected).all()
 
 
 @pytest.mark.parametrize("middles", [None, np.full(70, 0x8000)])
-@pytest.mark.parametrize("n_alike", [{7: 1}, {7: 20}, {7: 3000}, {7: 20, 3: 20}, {1: 3000, 12: 1, 7: 20}])
+@pytest.mark.parametrize("n_alike", [{7: 1}, {7: 6}, {7: 20}, {7: 3000}, {7: 20, 3: 20}, {1: 3000, 12: 1, 7: 20}])
 def test_ranks_at_once_are_those_of_two_passes(
     rng: np.random.Generator, n_alike: dict[int, int], middles: NDArray[np.int64] | None
 ) -> None:
     """Whatever other ways there are to see the characters: their parts, those left out, and any number of codes."""
     levels = levels_of(rng.normal(size=(3000, 70)).round(1).astype(np.float16))
     ways = [codes_and_parts(rng, 3000, each, n_codes) for n_codes, each in n_alike.items()]
-    pieces = [Pieces.of(parts, codes, n_codes) for n_codes, (codes, parts) in zip(n_alike, ways, strict=True)]
+    pieces = [pieces_of(parts, codes, n_codes) for n_codes, (codes, parts) in zip(n_alike, ways, strict=True)]
     found = ranks_at_once(levels, Ways(pieces), middles)
     assert len(found) == len(ways)
     for (_, parts), own, (sums, ranked) in zip(ways, pieces, found, strict=True):
@@ -122,21 +136,24 @@ def test_ranks_at_once_are_those_of_two_passes(
             assert (one == other).all()
 
 
-def test_the_highest_ranks_of_a_piece_stay_apart() -> None:
-    """Of as many characters as there may be, nearly all with lower levels, and eight side by side with the highest."""
+@pytest.mark.parametrize("part", [TRAIN, TEST])
+@pytest.mark.parametrize(("n_chars", "n_pieces"), [(1 << 28, 1), (1 << 29, 2), (1 << 30, 4), ((1 << 31) - 1, 8)])
+def test_the_highest_ranks_of_a_piece_stay_apart(n_chars: int, n_pieces: int, part: int) -> None:
+    """Of very many characters, nearly all with lower levels, and eight side by side with the highest."""
     counts = LevelCounts(N_GROUPS, 1)
-    counts.counts[0, [0, 5], TEST] = MOST_CHARS - 8, 8
+    counts.counts[0, [0, 5], part] = n_chars - 8, 8
     ranks = Ranks(counts, np.array([-1]))
-    levels, parts = np.full((1, 8), 5, np.uint16), np.full(8, TEST, np.int8)
-    sums = ranks.add_up(levels, Pieces.of(parts, np.zeros(8, np.int64), 1))
-    assert sums[:, 0, 0].tolist() == [8 * (MOST_CHARS - 8), 8 * (MOST_CHARS - 8), 8 * 7]
+    levels, parts = np.full((1, 8), 5, np.uint16), np.full(8, part, np.int8)
+    pieces = Pieces.of(parts, np.zeros(8, np.int64), 1, n_chars)
+    assert len(pieces.starts) == n_pieces
+    assert ranks.add_up(levels, pieces)[:, 0, 0].tolist() == [8 * (n_chars - 8), 8 * (n_chars - 8), 8 * 7]
 
 
 def test_ranks_by_sorting_are_those_of_levels(rng: np.random.Generator) -> None:
     values: NDArray[np.float32] = rng.normal(size=(3000, 5)).round(1).astype(np.float16).astype(np.float32)
     codes, parts = rng.integers(0, 7, 3000), rng.integers(-1, 3, 3000).astype(np.int8)
     levels = levels_of(values)
-    [(sums, ranked)] = ranks_at_once(levels, Ways([Pieces.of(parts, codes, 7)]))
+    [(sums, ranked)] = ranks_at_once(levels, Ways([pieces_of(parts, codes)]))
     sorted_sums, others = ranks_by_sorting(values.T.copy(), parts, codes, 7)
     assert (sums == sorted_sums).all() and (ranked.n == others.n).all()
     np.testing.assert_allclose(ranked.squares, others.squares, rtol=1e-12)
@@ -145,9 +162,15 @@ def test_ranks_by_sorting_are_those_of_levels(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize("n_chars", [5, 5000])
 def test_characters_that_are_all_left_out_have_no_ranks(rng: np.random.Generator, n_chars: int) -> None:
     levels = levels_of(rng.normal(size=(n_chars, 3)).astype(np.float16))
-    nowhere = Pieces.of(np.full(n_chars, -1, np.int8), np.zeros(n_chars, int), 1)
-    [(sums, ranked)] = ranks_at_once(levels, Ways([nowhere]))
-    assert not sums.any() and not ranked.n.any() and not ranked.squares.any()
+    nowhere = pieces_of(np.full(n_chars, -1, np.int8), np.zeros(n_chars, int), 1)
+    somewhere = pieces_of(np.full(n_chars, TRAIN, np.int8), np.zeros(n_chars, int), 1)
+    for ways, places in (([nowhere], [0]), ([nowhere, somewhere, nowhere], [0, 2])):
+        found = ranks_at_once(levels, Ways(ways))
+        for place in places:
+            sums, ranked = found[place]
+            assert not sums.any() and not ranked.n.any() and not ranked.squares.any()
+    assert found[1][1].n.tolist() == [n_chars, 0, n_chars]
+    assert (found[1][1].squares[:, TRAIN] == found[1][1].squares[:, ALL]).all() and found[1][1].squares[:, ALL].all()
 
 
 def test_how_many_others_are_in_the_same_bin(rng: np.random.Generator) -> None:

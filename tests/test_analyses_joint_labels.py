@@ -1,0 +1,29 @@
+"""Several labels of the same characters, which have few combinations."""
+
+import numpy as np
+import pytest
+
+from analyses.joint_labels import JointLabels
+from analyses.splits import PARTS, Split
+
+
+@pytest.mark.parametrize("n_stretches", [50, 64, 100, 200])
+def test_characters_with_one_code_have_the_same_part_stretch_and_labels(
+    rng: np.random.Generator, n_stretches: int
+) -> None:
+    n = 12_000
+    split = Split(n_chars=n, n_stretches=n_stretches, gap=5)
+    missing, labels = rng.random(n) < 0.1, [rng.random(n) < 0.3, rng.integers(0, 3, n)]
+    places = np.arange(n)
+    rows = JointLabels(split, missing, labels).rows(places)
+    parts, stretches = np.where(missing, -1, split.parts_of(places)), split.stretch(places)
+    found = set()
+    for run in rows.runs:
+        own = (rows.codes >= run.codes.start) & (rows.codes < run.codes.stop)
+        assert set(zip(parts[own], stretches[own], strict=True)) == {(run.part, run.stretch)}
+        found.add((run.part, run.stretch))
+    assert found == set(zip(parts[~missing], stretches[~missing], strict=True))
+    for column, label in enumerate(labels):
+        assert (rows.y[rows.codes[~missing], column] == label[~missing]).all()
+    assert rows.n.tolist() == np.bincount(rows.codes, minlength=len(rows.y)).tolist()
+    assert rows.pieces.n_of_codes.shape == (len(PARTS), len(rows.y))
