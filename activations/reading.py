@@ -187,18 +187,17 @@ class Reading:
         """
         ids, following = ids.to(self._place), following.to(self._place)
         wanted = {key: torch.from_numpy(array) for key, array in into.items()} if kept else {}
-        on_gpu = self._place.type == "cuda"
-        sinks = {key: torch.empty_like(each, device=self._place) if on_gpu else each for key, each in wanted.items()}
+        sinks = wanted
+        if self._place.type != "cpu":
+            sinks = {key: torch.empty_like(each, device=self._place) for key, each in wanted.items()}
         for steps, _, top in self._stretches(ids, kept, sinks):
             if layout.LOG_PROB in into and kept:
                 lanes = slice(kept.start, kept.stop)
                 found = predictions(self._logits(top[:, lanes]), following[steps, lanes], into)
                 for name, values in found.items():
                     sinks[name][:, steps].copy_(values.transpose(0, 1))
-        if on_gpu:
-            for key, each in wanted.items():
-                each.copy_(sinks[key], non_blocking=True)
-            torch.cuda.synchronize()
+        if sinks is not wanted:
+            _bring_back(sinks, wanted)
 
     def _stretches(self, ids: Tensor, kept: range, sinks: Mapping[Site | str, Tensor]) -> _Stretches:
         """The hidden states of the last layer, (n_steps, n_lanes, n_units), one stretch after another."""
@@ -312,6 +311,13 @@ def predictions(logits: Tensor, following: Tensor, into: Collection[Site | str])
         found[layout.TOP_IDS] = best.indices
         found[layout.TOP_LOG_PROBS] = best.values.clamp(min=-_LARGEST_FLOAT16)
     return found
+
+
+def _bring_back(found: Mapping[Site | str, Tensor], into: Mapping[Site | str, Tensor]) -> None:
+    """Copy what was found on a GPU to where it is wanted."""
+    for key, each in into.items():
+        each.copy_(found[key], non_blocking=True)
+    torch.cuda.synchronize()
 
 
 def _pinned(n_bytes: int) -> Bytes:

@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from planting import random_model
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from activations import layout, reading
 from activations.ahead import side_by_side
 from activations.blocks import Source
 from activations.borders import LaneDifference, unsettled
@@ -19,12 +22,13 @@ from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.extraction import LiveActivations, extract
 from activations.models.cells import CELLS
-from activations.models.char_rnn import CharRNN
-from activations.reading import Arithmetic, Reading
+from activations.models.char_rnn import CharRNN, ModelConfig
+from activations.reading import PRECISIONS, Arithmetic, Reading, Weights
 from activations.selection import Selection
 from activations.slabs import Slabs
 from activations.store import Recording
 from activations.units import Site, Unit
+from activations.vocab import Vocabulary
 from analyses.alignment import target
 from analyses.ranking import rank
 
@@ -213,6 +217,46 @@ def test_a_gpu_gives_what_the_processor_gives(cell: str, n_lanes: int, code_text
     )
     for site in here.sites:
         np.testing.assert_allclose(gathered(here, site)[1], gathered(there, site)[1], atol=1e-4)
+
+
+class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Within it, nothing is computed of tensors on several devices, which a GPU would refuse."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        devices = {each.device for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor) and each.ndim}
+        assert len(devices) < 2, func
+        return func(*args, **(kwargs or {}))
+
+
+@every_cell
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("n_characters", [12, 300])
+def test_nothing_is_computed_on_another_device_than_the_model(
+    cell: str, precision: str, n_characters: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch's device without memory stands for a GPU."""
+    place = torch.device("meta")
+    monkeypatch.setattr(Arithmetic, "place", place)
+    brought: list[tuple[Any, Any]] = []
+    monkeypatch.setattr(reading, "_bring_back", lambda found, into: brought.append((found, into)))
+    vocabulary = Vocabulary("".join(map(chr, range(200, 200 + n_characters))))
+    model = CharRNN(ModelConfig(cell=cell, n_layers=3, n_units=16), vocabulary)
+    lanes = Reading(Weights(model, Arithmetic(precision=precision), is_alone=False), 4)
+    ids = torch.zeros(40, 4, dtype=torch.int64)
+    into: dict[Site | str, Any] = {site: np.empty((3, 40, 16), np.float16) for site in model.sites}
+    for name, (dtype, width) in layout.prediction_fields(n_characters).items():
+        into[name] = np.empty((3, 40) + (() if width is None else (width,)), dtype)
+    with OneDevice():  # type: ignore[no-untyped-call]
+        lanes.read(ids, ids, range(1, 4), into)
+        lanes.narrow(2)
+        lanes.reset(1)
+        lanes.read(ids[:, :2], ids[:, :2], range(0), into)
+    (found, wanted), _ = brought
+    assert found.keys() == wanted.keys() == into.keys()
+    for key, each in found.items():
+        assert (each.device, wanted[key].device.type) == (place, "cpu")
+        assert (each.shape, each.dtype) == (wanted[key].shape, wanted[key].dtype)
+    assert all(state.device == place for own in lanes._states for state in own.values())
 
 
 @pytest.mark.parametrize("n_lanes", [1, 48])
