@@ -77,13 +77,13 @@ class Ranks:
         counts_of_one = counted.counts[0].sum(axis=0, dtype=np.int64)  # every unit has a value at every character
         n = np.array([counts_of_one[TRAIN], counts_of_one[TEST], counts_of_one.sum()])
         self._share_levels = middle_levels is not None
-        self._counts = counted.counts
-        self.ranked = Ranked(n, *_to_ranks(self._counts, _or_none(middle_levels, len(self._counts)), n))
+        self.ranked = Ranked(n, *_to_ranks(counted.counts, _or_none(middle_levels, len(counted.counts)), n))
+        self._tables = counted.counts.view(np.uint64)
 
     def add_up(self, levels: NDArray[np.uint16], pieces: "Pieces") -> NDArray[np.int64]:
         """Add up the ranks of characters that have the same code; see `ranks_at_once`, of one way."""
         sums = _no_sums(len(levels), pieces.n_codes, share_levels=self._share_levels)
-        _add_up(levels, pieces.starts, pieces.codes, pieces.batches, self._counts.view(np.uint64), sums)
+        _add_up(levels, pieces.starts, pieces.codes, pieces.batches, self._tables, sums)
         return pieces.centred(sums, self.ranked.n)
 
 
@@ -425,14 +425,14 @@ def _add(
     for batch in range(len(batches)):
         own = slice(batches[batch, 0], batches[batch, 1])
         size, part = batches[batch, 2], batches[batch, 3]
-        if size == 8:
-            _add_batch(levels, starts[own], codes[own], 8, part, table, unit, sums)
-        elif size == 4:
-            _add_batch(levels, starts[own], codes[own], 4, part, table, unit, sums)
-        elif size == 2:
-            _add_batch(levels, starts[own], codes[own], 2, part, table, unit, sums)
+        if size == _SIZES[0]:
+            _add_batch(levels, starts[own], codes[own], _SIZES[0], part, table, unit, sums)
+        elif size == _SIZES[1]:
+            _add_batch(levels, starts[own], codes[own], _SIZES[1], part, table, unit, sums)
+        elif size == _SIZES[2]:
+            _add_batch(levels, starts[own], codes[own], _SIZES[2], part, table, unit, sums)
         else:
-            _add_batch(levels, starts[own], codes[own], 1, part, table, unit, sums)
+            _add_batch(levels, starts[own], codes[own], _SIZES[3], part, table, unit, sums)
 
 
 @njit(inline="always")
