@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from analyses.columns import Columns, Tile
 from analyses.joint_labels import HeldOut, JointLabels
+from analyses.levels import N_LEVELS
 from analyses.threads import in_threads
 
-_N_LEVELS = 1 << 16
 _AT_ONCE = 8  # units that a thread works on, with tables of 512 KiB each
 _MOST_UNITS = 64  # that are worked on in the same readings
 
@@ -50,7 +50,7 @@ def placements(
     batches = np.cumsum([len(piece.units) for piece in pieces]) // (_MOST_UNITS + 1)
     for number in dict.fromkeys(batches.tolist()):
         batch = [piece for piece, own_batch in zip(pieces, batches, strict=True) if own_batch == number]
-        tables = [np.zeros((len(piece.units), 2, _N_LEVELS), np.uint32) for piece in batch]
+        tables = [np.zeros((len(piece.units), 2, N_LEVELS), np.uint32) for piece in batch]
         for step in (_count, _add):
             for places, levels in readings():
                 held_out = asked.held_out(places)
