@@ -27,15 +27,13 @@ class JointRows(NamedTuple):
     Characters with the same code lie in the same part of the same stretch, and have the same labels.
 
     Attributes:
-        parts: (n_chars,) `TRAIN`, `TEST`, `GAP`, or -1 where the labels are missing.
         codes: (n_chars,) in [0, n_codes).
-        pieces: The same, as those who add up ranks need it.
+        pieces: The same, as those who add up ranks need it; with the part of each character.
         y: (n_codes, n_labels + 1) the labels, and a 1.
         n: (n_codes,) how many characters have a code and labels.
         runs: In the order of their codes.
     """
 
-    parts: NDArray[np.int8]
     codes: NDArray[np.int64]
     pieces: Pieces
     y: NDArray[np.float64]
@@ -85,7 +83,7 @@ class JointLabels:
     def parts(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
         """(n_chars,) the part of each of some characters, -1 where the labels are missing."""
         if self._last is not None and np.array_equal(places, self._last[0]):
-            return self._last[1].parts
+            return self._last[1].pieces.parts
         parts = self.split.parts_of(places)
         if self._missing is not None:
             parts[self._missing[places]] = -1
@@ -134,4 +132,4 @@ class JointLabels:
         starts = [*np.flatnonzero(np.diff(runs[firsts], prepend=-1)).tolist(), len(firsts)]
         found = [(*divmod(int(runs[firsts[a]]), n_stretches), slice(a, b)) for a, b in itertools.pairwise(starts)]
         pieces = Pieces.of(parts, codes, len(y), n_ranked=len(self._labels[0]))
-        return JointRows(parts, codes, pieces, y, n, [Run(*each) for each in found if each[0] < len(PARTS)])
+        return JointRows(codes, pieces, y, n, [Run(*each) for each in found if each[0] < len(PARTS)])

@@ -295,7 +295,7 @@ def _in_one_pass(
             if own.dtype == np.uint16:
                 added = ranks_at_once(own, ways, reader.middle_levels(each))
             else:
-                added = [ranks_by_sorting(own, joint.parts, joint.codes, len(joint.y)) for joint in rows]
+                added = [ranks_by_sorting(own, joint.pieces.parts, joint.codes, len(joint.y)) for joint in rows]
             for joint, joint_rows, sums, (new, ranked) in zip(asked, rows, found, added, strict=True):
                 sums[each] = _RankSums(joint, ranked)
                 sums[each].add(new, joint_rows)
