@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from analyses.threads import in_threads
 
 N_LEVELS = 1 << 16
-_LARGEST = np.float32(np.finfo(np.float16).max)
 _CELLS = 2048  # on either side of the middle
 _FINER = 4  # times than the usual distance from the middle, is the distance where cells begin to grow
 _ONE = np.int32(0x3F800000)  # the bits of 1 in float32
@@ -96,20 +95,16 @@ def to_levels(values: NDArray[Any], into: NDArray[np.uint16], bins: Bins | None 
     """Write the levels of values, unit by unit.
 
     Args:
-        values: (n_chars, n_units) activations. Those in float32 for which there are no bins are rounded to float16,
-            which keeps 11 significant bits.
+        values: (n_chars, n_units) activations.
         into: (n_units, n_chars), which may be part of an array.
-        bins: Of the units, for values in float32.
+        bins: Of the units, for values in float32; None for those in float16.
 
     Returns:
         Whether all values are numbers, and not infinite.
     """
-    if bins is not None and values.dtype != np.float16:
-        return bool(_bin(values, bins.middle, bins.per_scale, bins.shift, bins.levels, into))
-    if values.dtype == np.float16:
-        return bool(_turn(values.view(np.uint16), into))
-    _turn(np.clip(values, -_LARGEST, _LARGEST).astype(np.float16).view(np.uint16), into)
-    return bool(np.isfinite(values).all())
+    if bins is None:
+        return bool(_turn(values.astype(np.float16, copy=False).view(np.uint16), into))
+    return bool(_bin(values, bins.middle, bins.per_scale, bins.shift, bins.levels, into))
 
 
 @njit(parallel=True, cache=True)
