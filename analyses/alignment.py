@@ -161,10 +161,11 @@ def fewest_runs(asked: Target, held_out: NDArray[np.bool_]) -> int | None:
     labels, present = asked.labels.values[asked.used], asked.labels.present[asked.used]
     wanted = [1] if asked.kind == "binary" else np.unique(labels[present]).tolist()
     chosen = np.atleast_2d(held_out)
-    return min(sum(_n_runs(own & (labels == label)) for own in chosen) for label in wanted)
+    return min(sum(n_runs(own & (labels == label)) for own in chosen) for label in wanted)
 
 
-def _n_runs(chosen: NDArray[np.bool_]) -> int:
+def n_runs(chosen: NDArray[np.bool_]) -> int:
+    """How many unbroken runs of True there are."""
     return int((np.diff(chosen, prepend=False) & chosen).sum())
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from analyses.alignment import Target
 from analyses.errors import AnalysisError
+from analyses.splits import TEST, TRAIN
 from hypotheses.labels import Labels
 from hypotheses.parameters import few, spell_number
 
@@ -69,3 +70,16 @@ def one_against_rest(asked: Target, classes: Classes) -> list[Target]:
         replace(asked, hypothesis=f"{asked.hypothesis} == {name}", labels=Labels(classes.of == place, "binary", kept))
         for place, name in enumerate(classes.names)
     ]
+
+
+def runs_of_classes(asked: Target, classes: Classes) -> list[int]:
+    """How many runs each class has in the training or in the held-out part, where it has fewer."""
+    parts, of = asked.all_rows.parts, classes.of[asked.used]
+    n_classes = len(classes.names)
+
+    def runs(part: int) -> NDArray[np.int64]:
+        own = np.where(parts == part, of, n_classes)
+        begins = np.diff(own, prepend=n_classes) != 0
+        return np.bincount(own[begins], minlength=n_classes + 1)[:n_classes]
+
+    return [min(each) for each in zip(runs(TRAIN).tolist(), runs(TEST).tolist(), strict=True)]

@@ -51,13 +51,14 @@ class Answer:
         return {
             "hypothesis": self.hypothesis if each.label is None else f"{self.hypothesis} == {each.label}",
             "measure": self.measure,
-            "all": each.raw,
             "test": each.test,
             "low": each.low,
             "high": each.high,
+            "within": each.within,
             "q": each.q,
             "direction": each.direction,
             "adds": self.adds,
+            "all": each.raw,
         }
 
 
@@ -116,7 +117,6 @@ def explain(
     targets: Sequence[Target],
     *,
     n_passages: int = 5,
-    seed: int = 0,
     progress: Progress = lambda done, total: None,
 ) -> Explanation:
     """Ask of one unit which hypotheses it answers to.
@@ -126,7 +126,6 @@ def explain(
         unit: Which one.
         targets: What may explain it.
         n_passages: How many passages to show where it is most active, and as many where it is least.
-        seed: Of the bootstrap.
         progress: Called with the characters done and their number.
 
     Raises:
@@ -140,7 +139,7 @@ def explain(
         raise AnalysisError(f"some activations of {unit} are not numbers (NaN or infinite)")
     if used.min() == used.max():
         raise AnalysisError(f"{unit} is {used[0]:g} at every character, so that nothing can explain it")
-    rankings = rank_all(one, asked, seed=seed, progress=progress)
+    rankings = rank_all(one, asked, progress=progress)
     found = [replace(each.units[0], unit=unit) for each in rankings]
     q = q_values(np.array([each.p for each in found]))
     found = [replace(each, q=float(own)) for each, own in zip(found, q, strict=True)]

@@ -8,23 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.ranks import Pieces
-from analyses.splits import PARTS, TEST, Split
+from analyses.splits import PARTS, Split
 
 _MOST_BITS = 32  # of a code, besides that of the run and the labels before
 
 
 class Run(NamedTuple):
-    """The characters of one part of one stretch, and their codes."""
+    """The characters of one part of one atom, and their codes."""
 
     part: int
-    stretch: int
+    atom: int
     codes: slice
 
 
 class JointRows(NamedTuple):
     """Characters, and what they have in common.
 
-    Characters with the same code lie in the same part of the same stretch, and have the same labels.
+    Characters with the same code lie in the same part of the same atom, and have the same labels.
 
     Attributes:
         codes: (n_chars,) in [0, n_codes).
@@ -41,18 +41,20 @@ class JointRows(NamedTuple):
     runs: list[Run]
 
 
-class HeldOut(NamedTuple):
-    """The held-out characters with labels, of some.
+class Labelled(NamedTuple):
+    """Those of some characters that have labels, in unbroken runs of one atom.
 
     Attributes:
-        places: (n_held_out,) where they are in the corpus.
-        starts: (n_runs,) where each unbroken run of them begins, and `stops`; `stretches` is that which it is in.
+        places: (n_labelled,) where they are in the corpus.
+        starts: (n_runs,) the row where each run begins.
+        stops: (n_runs,) the row behind its last.
+        atoms: (n_runs,) the atom that it lies in.
     """
 
     places: NDArray[np.int64]
     starts: NDArray[np.int64]
     stops: NDArray[np.int64]
-    stretches: NDArray[np.int64]
+    atoms: NDArray[np.int64]
 
 
 class JointLabels:
@@ -78,7 +80,7 @@ class JointLabels:
         self._binary = [each for each in labels if each.dtype == bool]
         self._ids = [np.unique(each, return_inverse=True)[1] for each in labels if each.dtype != bool]
         self._last: tuple[NDArray[np.int64], JointRows] | None = None
-        self._last_held_out: tuple[NDArray[np.int64], HeldOut] | None = None
+        self._last_labelled: tuple[NDArray[np.int64], Labelled] | None = None
 
     def parts(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
         """(n_chars,) the part of each of some characters, -1 where the labels are missing."""
@@ -99,24 +101,24 @@ class JointLabels:
             self._last = places.copy(), self._rows(places)
         return self._last[1]
 
-    def held_out(self, places: NDArray[np.int64]) -> HeldOut:
-        """What is known of those of some characters that are held out."""
-        if self._last_held_out is None or not np.array_equal(places, self._last_held_out[0]):
-            self._last_held_out = places.copy(), self._held_out(places)
-        return self._last_held_out[1]
+    def labelled(self, places: NDArray[np.int64]) -> Labelled:
+        """Those of some characters that have labels."""
+        if self._last_labelled is None or not np.array_equal(places, self._last_labelled[0]):
+            self._last_labelled = places.copy(), self._labelled(places)
+        return self._last_labelled[1]
 
-    def _held_out(self, places: NDArray[np.int64]) -> HeldOut:
-        rows = np.flatnonzero(self.parts(places) == TEST)
+    def _labelled(self, places: NDArray[np.int64]) -> Labelled:
+        rows = np.flatnonzero(self.parts(places) >= 0)
         own = places[rows]
-        stretches = self.split.stretch(own)
-        first = np.flatnonzero((np.diff(rows, prepend=-2) > 1) | (np.diff(stretches, prepend=-1) != 0))
+        atoms = self.split.atom(own)
+        first = np.flatnonzero((np.diff(rows, prepend=-2) > 1) | (np.diff(atoms, prepend=-1) != 0))
         last = np.append(first, len(rows))[1:] - 1
-        return HeldOut(own, rows[first], rows[last] + 1, stretches[first])
+        return Labelled(own, rows[first], rows[last] + 1, atoms[first])
 
     def _rows(self, places: NDArray[np.int64]) -> JointRows:
-        parts, stretches = self.parts(places), self.split.stretch(places)
-        n_stretches = self.split.n_stretches
-        runs = np.where(parts >= 0, parts.astype(np.int64) * n_stretches + stretches, len(PARTS) * n_stretches)
+        parts, atoms = self.parts(places), self.split.atom(places)
+        n_atoms = self.split.n_atoms
+        runs = np.where(parts >= 0, parts.astype(np.int64) * n_atoms + atoms, len(PARTS) * n_atoms)
         n_bits = 0
         codes = runs
         for binary in self._binary:
@@ -130,6 +132,6 @@ class JointLabels:
         for column, label in enumerate(self._labels):
             y[:, column] = label[places[firsts]]
         starts = [*np.flatnonzero(np.diff(runs[firsts], prepend=-1)).tolist(), len(firsts)]
-        found = [(*divmod(int(runs[firsts[a]]), n_stretches), slice(a, b)) for a, b in itertools.pairwise(starts)]
+        found = [(*divmod(int(runs[firsts[a]]), n_atoms), slice(a, b)) for a, b in itertools.pairwise(starts)]
         pieces = Pieces.of(parts, codes, len(y), n_ranked=len(self._labels[0]))
         return JointRows(codes, pieces, y, n, [Run(*each) for each in found if each[0] < len(PARTS)])

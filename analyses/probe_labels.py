@@ -6,11 +6,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.alignment import ENOUGH_RUNS, Target, fewest_runs
+from analyses.alignment import ENOUGH_RUNS, Target, fewest_runs, n_runs
 from analyses.classes import classes_of
+from analyses.long_run import label_memory, position_groups
 from analyses.probe_results import Fitting
+from analyses.probe_scores import Precision
 from analyses.responses import Response
+from analyses.significance import FEWEST_RUNS, too_few
 from analyses.splits import TEST, TRAIN
+from hypotheses.parameters import few
+
+FEWEST_HELD_OUT = 8  # pieces of the text, below which there is no interval
+ATOMS_APART = 10  # memories of the label are as long as an atom, or atoms are not independent
 
 
 class Folds(NamedTuple):
@@ -20,13 +27,15 @@ class Folds(NamedTuple):
         places: (n_rows,) of the characters in the text.
         parts: (n_folds, n_rows) the part of each of them in each fold.
         inner: (n_folds, n_rows) the same where something is to be chosen within the fold's training stretches.
-        stretch: (n_rows,) that each is in.
+        atom: (n_rows,) that each is in.
+        group: (n_rows,) its position group.
     """
 
     places: NDArray[np.int64]
     parts: NDArray[np.int8]
     inner: NDArray[np.int8]
-    stretch: NDArray[np.int64]
+    atom: NDArray[np.int64]
+    group: NDArray[np.int64]
 
     @classmethod
     def of(cls, asked: Target, how: Fitting) -> "Folds":
@@ -38,7 +47,8 @@ class Folds(NamedTuple):
             folds = [fold.with_training(how.n_stretches, how.seed) for fold in folds]
         parts = np.stack([fold.parts_of(places) for fold in folds])
         inner = np.stack([fold.within_training().parts_of(places) for fold in folds])
-        return cls(places, parts, inner, asked.split.stretch(places))
+        atom = asked.split.atom(places)
+        return cls(places, parts, inner, atom, position_groups(asked.split.n_atoms)[atom])
 
 
 class Asked:
@@ -53,6 +63,9 @@ class Asked:
         present: (n_rows,) where there is a label.
         note: Why there can be no score, or what makes it uncertain.
         can_be_fitted: Whether there can be one.
+        precision: What intervals there can be.
+        piece: (n_rows,) what is taken as independent of each other: the atom of each character; or its stretch, of
+            held-out stretches in which the label's memory reaches from one atom to the next.
     """
 
     def __init__(self, target: Target, folds: Folds, place: int, *, control: str | None = None) -> None:
@@ -69,11 +82,61 @@ class Asked:
         reason = self._why_not()
         self.can_be_fitted = reason is None
         self.note = reason or ""
-        if reason is None and control is None:
-            runs = fewest_runs(target, self.rows(TEST))
-            if runs is not None and runs < ENOUGH_RUNS:
-                what = "True in" if target.kind == "binary" else "a class is in"
-                self.note = f"{what} only {runs} run{'' if runs == 1 else 's'} of held-out characters"
+        self.piece = folds.atom
+        self.precision = Precision()
+        if reason is None:
+            self._judge()
+
+    def _judge(self) -> None:
+        """Say what makes scores uncertain."""
+        target, split = self.target, self.target.split
+        tests = self.rows(TEST)
+        memory, n_runs, few_classes = self._memory_and_runs(tests)
+        n_pieces = float(tests.sum()) / (2 * memory) if memory > 0 else np.nan
+        if len(tests) == 1 and memory * ATOMS_APART > split.n_chars / split.n_atoms:
+            self.piece = self.folds.atom // (split.n_atoms // split.n_stretches)
+        n_held_out = len(np.unique(self.piece[tests.any(axis=0)]))
+        declined = too_few(target.hypothesis, "the held-out characters hold", n_pieces, n_runs, "interval")
+        if not declined and n_held_out < FEWEST_HELD_OUT:
+            declined = (
+                f"no interval for {target.hypothesis}: only {n_held_out} pieces of the text are held out, and "
+                f"{FEWEST_HELD_OUT} are needed; use --folds 5"
+            )
+        of_classes = ""
+        if few_classes:
+            of_classes = (
+                f"no interval for the mean over the classes of {target.hypothesis}: fewer than {FEWEST_RUNS} runs are "
+                f"held out of {few(few_classes)}"
+            )
+        text = f"{target.corpus_sha256} {target.selection} {split} {len(tests)} {target.hypothesis}"
+        self.precision = Precision(n_runs, text, declined, of_classes)
+        notes = [each for each in (declined, of_classes) if each]
+        if self.control is None and n_runs is not None and FEWEST_RUNS <= n_runs < ENOUGH_RUNS and not few_classes:
+            what = "True in" if target.kind == "binary" else "a class is in"
+            notes.append(f"{what} only {n_runs} runs of held-out characters")
+        if self.control is None:
+            self.note = "; ".join(notes)
+
+    def _memory_and_runs(self, tests: NDArray[np.bool_]) -> tuple[float, int | None, list[str]]:
+        """The label's memory, its runs held out, and the names of classes that have too few of them.
+
+        Of several classes the memory is the longest of one against the rest, and the runs are those of the classes
+        that have enough.
+        """
+        atoms, n_atoms, values = self.folds.atom[self.present], self.target.split.n_atoms, self.response.values
+        if self.response.kind != "categorical":
+            own = values[self.present].astype(np.float64)
+            return label_memory(own, atoms, n_atoms), fewest_runs(self.target, tests), []
+        memories, runs, few_classes = [np.nan], [], []
+        for label in np.unique(values[tests.any(axis=0)]).tolist():
+            n = sum(n_runs(own & (values == label)) for own in tests)
+            if n < FEWEST_RUNS:
+                few_classes.append(f"{self.target.labels.names[label]} ({n})")
+                continue
+            runs.append(n)
+            memories.append(label_memory((values[self.present] == label).astype(np.float64), atoms, n_atoms))
+        known = np.array(memories)[np.isfinite(memories)]
+        return float(known.max()) if len(known) else np.nan, min(runs, default=0), few_classes
 
     def _why_not(self) -> str | None:
         for name, part in (("training", TRAIN), ("test", TEST)):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from activations.units import Unit
 from analyses.designs import MEMORY
+from analyses.estimates import Estimate
 from hypotheses.labels import Kind
 
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
@@ -27,7 +28,7 @@ class Fitting:
         n_stretches: How many of the training stretches are used, drawn at random; None is all.
         memory: Bytes that activations may take between passes; those that do not fit are read again in each.
         keep: Whether to keep what a probe says of each held-out character.
-        seed: Of the bootstrap and the control tasks.
+        seed: Of the control tasks, and of the training stretches that are drawn.
     """
 
     penalty: float | None = None
@@ -54,7 +55,8 @@ class ProbeResult:
         kind: Of its labels: binary, categorical or numeric.
         site: What the probe sees: a site, `3 units`, or `last 5 characters`.
         control: What makes it a control, which ought to be chance or tells what is to be had without the model: `chars`
-            sees characters alone, the labels of `context` and `runs` are made up; None if it is none.
+            sees characters alone, `position` the place in the text, the labels of `context` and `runs` are made up;
+            None if it is none.
         units: What the probe sees, in the order of `weights`; none if it sees characters.
         accuracy: Share of characters classified right, in [0, 1].
         majority: Accuracy of always saying what is most frequent in training: chance for `accuracy`.
@@ -66,9 +68,14 @@ class ProbeResult:
         log_loss: Mean of −log p(label), in nats per character.
         r2: Share of the held-out variance explained, at most 1; 0 is what the mean of the held-out labels does.
         r: Pearson's correlation of what the probe says with the label, in [−1, 1]; chance is 0.
-        intervals: For each score by its name the 95 % interval, from drawing held-out stretches anew.
+        auc_within: `auc` among characters of the same eighth of the text, so that what a common trend gives is left
+            out.
+        r_within: `r`, likewise.
+        aucs: Of several classes, the AUC of each against the rest, by its name; NaN of one that is not held out.
+        estimates: For each score by its name what its interval is made of; see `estimates.Estimate`.
         selectivity: Its accuracy (R² for numbers) less that of the same probe for labels that are drawn at random for
             each context of characters; NaN without that control.
+        selectivity_interval: Its 95 % interval, paired by atom; NaN if there is none.
         weights: (n_columns, n_scores) coefficients, per standard deviation of each unit, the mean over the folds:
             n_scores is 1, or the number of three or more classes; nats for classes, the label's unit for a number.
         raw_weights: (n_columns, n_scores) the same per value of a unit.
@@ -97,8 +104,12 @@ class ProbeResult:
     log_loss: float = math.nan
     r2: float = math.nan
     r: float = math.nan
-    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict, repr=False)
+    auc_within: float = math.nan
+    r_within: float = math.nan
+    aucs: Mapping[str, float] = field(default_factory=dict, repr=False)
+    estimates: Mapping[str, Estimate] = field(default_factory=dict, repr=False)
     selectivity: float = math.nan
+    selectivity_interval: tuple[float, float] = (math.nan, math.nan)
     weights: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)), repr=False)
     raw_weights: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)), repr=False)
     intercept: NDArray[np.float64] = field(default_factory=lambda: np.empty(0), repr=False)
@@ -120,9 +131,15 @@ class ProbeResult:
         return self.r2 if self.kind == "numeric" else self.auc
 
     @property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """For each score by its name the 95 % interval; NaN if there is none."""
+        return {name: each.interval for name, each in self.estimates.items()}
+
+    @property
     def interval(self) -> tuple[float, float]:
-        """Its 95 % interval."""
-        return self.intervals.get(self.measure, (math.nan, math.nan))
+        """The 95 % interval of `score`."""
+        own = self.estimates.get(self.measure)
+        return (math.nan, math.nan) if own is None else own.interval
 
     def row(self) -> dict[str, str | float | int | None]:
         """What `probe fit --json` prints; `low` and `high` are the interval of `score`."""
@@ -135,6 +152,14 @@ class ProbeResult:
             "low": low,
             "high": high,
             "selectivity": self.selectivity,
+            "selectivity_low": self.selectivity_interval[0],
+            "selectivity_high": self.selectivity_interval[1],
+            **{
+                f"{name}_{end}": number
+                for name, own in self.intervals.items()
+                for end, number in zip(("low", "high"), own, strict=True)
+            },
+            **{f"auc_of_{name}": number for name, number in self.aucs.items()},
             "penalty": float(np.median(self.penalties)) if self.penalties else math.nan,
             "n_train": self.n_train,
             "n_test": self.n_test,
@@ -150,5 +175,5 @@ class ProbeResult:
 def scores_of(kind: Kind) -> tuple[str, ...]:
     """The names of the scores that a probe of such labels has."""
     if kind == "numeric":
-        return "r2", "r"
-    return "accuracy", "majority", "balanced_accuracy", "precision", "recall", "f1", "auc", "log_loss"
+        return "r2", "r", "r_within"
+    return "accuracy", "majority", "balanced_accuracy", "precision", "recall", "f1", "auc", "auc_within", "log_loss"

@@ -1,4 +1,4 @@
-"""How well a probe does on held-out characters, with intervals from drawing stretches of the text anew."""
+"""How well a probe does on held-out characters, and what each atom of the text adds to the error of its scores."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -6,10 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.estimates import Estimate, Scale
+from analyses.long_run import N_GROUPS, n_cosines
 from analyses.responses import Response
-from analyses.significance import FEWEST, draws, interval
 
 Array = NDArray[np.float64]
+_STEP = 1e-4  # of an atom's weight, by which scores are differentiated
+_SCALES: Mapping[str, Scale] = {"log_loss": "plain", "r2": "plain", "r": "fisher"}  # the others are shares: the logit
+_MEANS_OF_CLASSES = ("balanced_accuracy", "precision", "recall", "f1", "auc")
 
 
 class HeldOut(NamedTuple):
@@ -18,56 +22,112 @@ class HeldOut(NamedTuple):
     Attributes:
         z: (n_chars, n_scores) logits or values.
         y: (n_chars,) the labels: classes or numbers.
-        stretch: (n_chars,) that each character is in.
+        atom: (n_chars,) the piece of the text that each character is in: an atom, or a stretch of atoms that depend on
+            each other.
+        group: (n_chars,) its position group.
         fold: (n_chars,) the fold whose probe says it.
     """
 
     z: NDArray[np.float32]
     y: NDArray[np.floating] | NDArray[np.integer]
-    stretch: NDArray[np.int64]
+    atom: NDArray[np.int64]
+    group: NDArray[np.int64]
     fold: NDArray[np.int64]
 
 
+class Precision(NamedTuple):
+    """How sure the scores of a label can be on a text.
+
+    Attributes:
+        n_runs: Held-out runs of the label's rarer value; None of a number.
+        text: What the atoms are of; see `Estimate`.
+        declined: Why there are no intervals; empty if there are.
+        declined_of_classes: The same of what is a mean over classes.
+    """
+
+    n_runs: int | None = None
+    text: str = ""
+    declined: str = ""
+    declined_of_classes: str = ""
+
+
 class Scores(NamedTuple):
-    """Scores by their names, and the 95 % interval of each."""
+    """Scores of a probe.
+
+    Attributes:
+        values: By their names.
+        estimates: Those that have intervals, with their influences.
+        of_classes: Of several classes, (n_classes,) the AUC of each against the rest; NaN of one that is not held out.
+    """
 
     values: dict[str, float]
-    intervals: dict[str, tuple[float, float]]
+    estimates: dict[str, Estimate]
+    of_classes: Array
 
 
-def score(held_out: HeldOut, response: Response, seed: int = 0) -> Scores:
+def score(held_out: HeldOut, response: Response, precision: Precision | None = None) -> Scores:
     """Score a probe.
 
     Of labels with classes: accuracy, balanced_accuracy (the mean over classes of the share that is found), precision,
-    recall and f1 (of True; of several classes the means over them), auc (of several classes the mean of each against
-    the rest; of several folds the mean), log_loss in nats per character. Of numbers: r2 and r.
+    recall and f1 (of True; of several classes the means over them), auc (of several classes the mean of each one's
+    probability against the rest; of several folds the mean), auc_within (the same among characters of one position
+    group), log_loss in nats per character. Of numbers: r2, r, and r_within.
 
     Args:
         held_out: What it says.
         response: The labels it was fitted to.
-        seed: Of the draws.
+        precision: What intervals can be had; None: all.
     """
-    stretches, own = np.unique(held_out.stretch, return_inverse=True)
-    n = len(stretches)
-    if response.kind == "numeric":
-        measures = [_of_numbers(held_out, own, n)]
-    else:
-        measures = [_of_classes(held_out, own, n, response.n_classes), _aucs(held_out, own, n)]
-    values: dict[str, float] = {}
-    intervals: dict[str, tuple[float, float]] = {}
-    drawn = draws(n, seed)
+    pieces, atom = np.unique(held_out.atom, return_inverse=True)
+    n, own = len(pieces), precision or Precision()
+    of_classes = np.empty(0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        for measure in measures:
-            values |= {name: float(found[0]) for name, found in measure(np.ones((1, n))).items()}
-            if n >= FEWEST:
-                intervals |= {name: interval(found) for name, found in measure(drawn).items()}
-    return Scores(values, {name: intervals.get(name, (np.nan, np.nan)) for name in values})
+        if response.kind == "numeric":
+            values, influences = _differentiated(_of_numbers(held_out, atom, n), n)
+            values["r_within"] = _r_within(held_out)
+        else:
+            values, influences = _differentiated(_of_classes(held_out, atom, n, response.n_classes), n)
+            of_classes, influence = _aucs(held_out, atom, n)
+            values["auc"], influences["auc"] = float(np.nanmean(of_classes)) if _any(of_classes) else np.nan, influence
+            within = _aucs_within(held_out)
+            values["auc_within"] = float(np.nanmean(within)) if _any(within) else np.nan
+    is_one_fold = len(np.unique(held_out.fold)) == 1
+    estimates = {
+        name: Estimate(
+            value=values[name],
+            influence=influence,
+            n_atoms=n,
+            n_cosines=None if is_one_fold else n_cosines(n),
+            scale=_SCALES.get(name, "logit"),
+            n_runs=own.n_runs,
+            text=own.text,
+            declined=own.declined or (own.declined_of_classes if name in _MEANS_OF_CLASSES else ""),
+        )
+        for name, influence in influences.items()
+    }
+    return Scores(values, estimates, of_classes)
 
 
 Measure = Callable[[Array], Mapping[str, Array]]
 
 
-def _of_classes(held_out: HeldOut, stretch: NDArray[np.int64], n_stretches: int, n_classes: int) -> Measure:
+def _any(values: Array) -> bool:
+    return bool(np.isfinite(values).any())
+
+
+def _differentiated(measure: Measure, n_atoms: int) -> tuple[dict[str, float], dict[str, Array]]:
+    """Scores, and their derivatives by the weight of each atom: the infinitesimal jackknife.
+
+    Source:
+        Efron 1982, The Jackknife, the Bootstrap and Other Resampling Plans, SIAM: chapter 6.
+    """
+    step = _STEP * np.eye(n_atoms)
+    values = {name: float(found[0]) for name, found in measure(np.ones((1, n_atoms))).items()}
+    above, below = measure(1 + step), measure(1 - step)
+    return values, {name: (above[name] - below[name]) / (2 * _STEP) for name in values}
+
+
+def _of_classes(held_out: HeldOut, atom: NDArray[np.int64], n_atoms: int, n_classes: int) -> Measure:
     z, y = held_out.z.astype(np.float64), held_out.y
     is_binary = z.shape[1] == 1
     if is_binary:
@@ -76,9 +136,9 @@ def _of_classes(held_out: HeldOut, stretch: NDArray[np.int64], n_stretches: int,
     else:
         said = z.argmax(axis=1)
         losses = np.logaddexp.reduce(z, axis=1) - z[np.arange(len(z)), y]
-    code = (stretch * n_classes + y) * n_classes + said
-    counts = np.bincount(code, minlength=n_stretches * n_classes**2).reshape(n_stretches, -1).astype(np.float64)
-    loss = np.bincount(stretch, losses, n_stretches)
+    code = (atom * n_classes + y) * n_classes + said
+    counts = np.bincount(code, minlength=n_atoms * n_classes**2).reshape(n_atoms, -1).astype(np.float64)
+    loss = np.bincount(atom, losses, n_atoms)
 
     def measure(weights: Array) -> Mapping[str, Array]:
         table = (weights @ counts).reshape(-1, n_classes, n_classes)  # label, said
@@ -109,51 +169,71 @@ def _of_classes(held_out: HeldOut, stretch: NDArray[np.int64], n_stretches: int,
     return measure
 
 
-def _aucs(held_out: HeldOut, stretch: NDArray[np.int64], n_stretches: int) -> Measure:
-    """AUCs of drawn stretches, from how often those that are it in one are above the others in another."""
-    columns = [(1, held_out.z[:, 0])] if held_out.z.shape[1] == 1 else list(enumerate(held_out.z.T))
-    tables = []  # for each fold and class: pairs that are in order, and how many are and are not of the class
-    for fold in np.unique(held_out.fold):
+def _columns(held_out: HeldOut) -> list[tuple[int, NDArray[np.floating]]]:
+    """What each class is told by: the logit of True, or the probability of each of several classes."""
+    if held_out.z.shape[1] == 1:
+        return [(1, held_out.z[:, 0])]
+    from scipy.special import softmax
+
+    return list(enumerate(softmax(held_out.z.astype(np.float64), axis=1).T))
+
+
+def _aucs(held_out: HeldOut, atom: NDArray[np.int64], n_atoms: int) -> tuple[Array, Array]:
+    """AUCs of classes, the mean over folds, and (n_atoms,) what each atom adds to the error of their mean."""
+    columns, folds = _columns(held_out), np.unique(held_out.fold)
+    found = np.full((len(columns), len(folds)), np.nan)
+    influences = np.zeros((len(columns), len(folds), n_atoms))
+    for number, fold in enumerate(folds):
         rows = np.flatnonzero(held_out.fold == fold)
-        for label, z in columns:
+        for place, (label, z) in enumerate(columns):
             is_it = held_out.y[rows] == label
             if is_it.any() and not is_it.all():
-                tables.append(_pairs(z[rows], is_it, stretch[rows], n_stretches))
-
-    def measure(weights: Array) -> Mapping[str, Array]:
-        found = [
-            ((weights @ pairs) * weights).sum(axis=1) / ((weights @ positive) * (weights @ negative))
-            for pairs, positive, negative in tables
-        ]
-        return {"auc": np.nanmean(found, axis=0) if found else np.full(len(weights), np.nan)}
-
-    return measure
+                found[place, number], placed = _placed(z[rows], is_it)
+                influences[place, number] = np.bincount(atom[rows], placed, n_atoms)
+    known = np.isfinite(found)
+    aucs = np.where(known.any(axis=1), np.nansum(found, axis=1) / known.sum(axis=1), np.nan)
+    each = influences.sum(axis=1) / np.maximum(known.sum(axis=1), 1)[:, None]
+    return aucs, each.sum(axis=0) / max(int(np.isfinite(aucs).sum()), 1)
 
 
-def _pairs(
-    z: NDArray[np.float32], is_it: NDArray[np.bool_], stretch: NDArray[np.int64], n_stretches: int
-) -> tuple[Array, Array, Array]:
-    """(n_stretches, n_stretches) pairs of a positive in one and a lower negative in the other, ties counted half."""
-    _, level = np.unique(z, return_inverse=True)
-    positive, negative = (np.bincount(stretch[which], minlength=n_stretches) for which in (is_it, ~is_it))
-    pairs = np.zeros((n_stretches, n_stretches))
-    order = np.argsort(level, kind="stable")
-    of_positive = level[order][is_it[order]]  # rising
-    from_positive = stretch[order][is_it[order]]
-    for other in np.flatnonzero(negative).tolist():
-        levels = np.sort(level[~is_it & (stretch == other)])
-        below = np.searchsorted(levels, of_positive, "left") + np.searchsorted(levels, of_positive, "right")
-        pairs[:, other] = 0.5 * np.bincount(from_positive, below, n_stretches)
-    return pairs, positive.astype(np.float64), negative.astype(np.float64)
+def _placed(z: NDArray[np.floating], is_it: NDArray[np.bool_]) -> tuple[float, Array]:
+    """The AUC, and (n_chars,) what each character adds to its error: its placement among the others, less the AUC."""
+    from scipy.stats import rankdata
+
+    n_positive = int(is_it.sum())
+    n_negative = len(z) - n_positive
+    among_all, placed = rankdata(z), np.empty(len(z))
+    for chosen in (is_it, ~is_it):
+        placed[chosen] = among_all[chosen] - rankdata(z[chosen])
+    auc = float(placed[is_it].mean() / n_negative)
+    placed[is_it] = (placed[is_it] / n_negative - auc) / n_positive
+    placed[~is_it] = (1 - placed[~is_it] / n_positive - auc) / n_negative
+    return auc, placed
 
 
-def _of_numbers(held_out: HeldOut, stretch: NDArray[np.int64], n_stretches: int) -> Measure:
+def _aucs_within(held_out: HeldOut) -> Array:
+    """(n_classes,) AUCs among characters of one fold and position group, weighted by n₁ n₀ / n."""
+    cells = held_out.fold * N_GROUPS + held_out.group
+    order = np.argsort(cells, kind="stable")
+    starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
+    found = []
+    for label, z in _columns(held_out):
+        total = weight = 0.0
+        for rows in np.split(order, starts[1:]):
+            is_it = held_out.y[rows] == label
+            n_positive, n = int(is_it.sum()), len(rows)
+            if 0 < n_positive < n:
+                own = n_positive * (n - n_positive) / n
+                total, weight = total + own * _placed(z[rows], is_it)[0], weight + own
+        found.append(total / weight if weight else np.nan)
+    return np.array(found)
+
+
+def _of_numbers(held_out: HeldOut, atom: NDArray[np.int64], n_atoms: int) -> Measure:
     y, z = held_out.y.astype(np.float64), held_out.z[:, 0].astype(np.float64)
     middle = y.mean()
     y, z = y - middle, z - middle
-    products = np.stack(
-        [np.bincount(stretch, each, n_stretches) for each in (np.ones(len(y)), y, z, y * y, z * z, y * z)]
-    )
+    products = np.stack([np.bincount(atom, each, n_atoms) for each in (np.ones(len(y)), y, z, y * y, z * z, y * z)])
 
     def measure(weights: Array) -> Mapping[str, Array]:
         n, sum_y, sum_z, yy, zz, yz = products @ weights.T
@@ -162,3 +242,14 @@ def _of_numbers(held_out: HeldOut, stretch: NDArray[np.int64], n_stretches: int)
         return {"r2": 1 - (yy - 2 * yz + zz) / scatter, "r": r}
 
     return measure
+
+
+def _r_within(held_out: HeldOut) -> float:
+    """Pearson's r of deviations from the means of each fold and position group."""
+    _, cells = np.unique(held_out.fold * N_GROUPS + held_out.group, return_inverse=True)
+    n = np.bincount(cells)
+    y, z = (
+        each - (np.bincount(cells, each) / n)[cells]
+        for each in (held_out.y.astype(np.float64), held_out.z[:, 0].astype(np.float64))
+    )
+    return float((y @ z) / np.sqrt((y @ y) * (z @ z)))

@@ -1,5 +1,6 @@
 """Linear probes: all units of a site, any list of units, or the last characters, against labels."""
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,9 @@ from analyses.character_design import CharacterDesign
 from analyses.controls import CONTEXT, TASKS, control_task
 from analyses.designs import NOT_NUMBERS, Design, Progress, Tile, UnitDesign
 from analyses.errors import AnalysisError
+from analyses.estimates import difference_of
 from analyses.joint_fits import fit_probes, mean_losses
+from analyses.position_design import PositionDesign
 from analyses.probe_labels import Asked, has_two, in_any, with_folds
 from analyses.probe_results import DEFAULT, PENALTIES, Fitting, ProbeResult
 from analyses.probe_scores import HeldOut, score
@@ -25,8 +28,8 @@ from analyses.splits import TEST, TRAIN
 from analyses.threads import in_threads
 
 LAST_CHARACTERS = (1, 5, 20)
-CHARS = "chars"
-CONTROLS = (CHARS, *TASKS)
+CHARS, POSITION = "chars", "position"
+CONTROLS = (CHARS, POSITION, *TASKS)
 _CHOOSING_TOLERANCE = 1e-4
 _USUAL_PENALTY = 100.0  # where there is too little to choose by
 _PREDICTION_BYTES = 256 << 20
@@ -51,6 +54,7 @@ def fit(
         hypotheses: One or several: a name, a function, or a target made before.
         sites: Where to look; None is everywhere.
         controls: Some of `CONTROLS`: `chars`, the same on the last 1, 5 and 20 characters, without the model;
+            `position`, on the place in the text alone: its eighth, the place in the document, and its logarithm;
             `context`, labels drawn at random for each context of three characters, and `runs`, runs as long as those
             of the labels in random order, both on the same sites.
         how: How to fit and judge them.
@@ -111,6 +115,10 @@ def fit_units(
             forward = partial(_forward, progress, step, len(designs) + len(last))
             by_characters = fit_characters(recording, targets, n_last, how, forward)
             found += [(place, len(CONTROLS) + 1, each) for place, each in enumerate(by_characters)]
+        if POSITION in controls:
+            found += [
+                (place, len(CONTROLS) + 2, each) for place, each in enumerate(fit_position(recording, targets, how))
+            ]
     progress(1, 1)
     return _with_selectivity([result for *_, result in sorted(found, key=lambda each: each[:2])])
 
@@ -132,6 +140,19 @@ def fit_characters(
         replace(result, site=site, control=CHARS, raw_weights=result.weights)
         for group in _groups(with_folds(targets, how), how)
         for result in _fit(design, group, replace(how, l1_ratio=0.0), progress)
+    ]
+
+
+def fit_position(source: Source, targets: Sequence[Target], how: Fitting = DEFAULT) -> list[ProbeResult]:
+    """Fit probes that see the place in the text alone: what a slow unit tells without knowing anything.
+
+    They have an L2 penalty, whatever `how` asks for. See `fit`.
+    """
+    designs = {each.split: PositionDesign(source, each.split) for each in targets}
+    return [
+        replace(result, site=POSITION, control=POSITION, raw_weights=result.weights)
+        for each in with_folds(targets, how)
+        for result in _fit(designs[each.target.split], [each], replace(how, l1_ratio=0.0), lambda done, total: None)
     ]
 
 
@@ -265,8 +286,9 @@ def _judge(
     y = each.response.values[rows]
     if each.response.kind == "numeric":
         y = y - each.response.middle
-    found = score(HeldOut(said[rows], y, each.folds.stretch[rows], fold), each.response, how.seed)
-    values = dict(found.values)
+    own = HeldOut(said[rows], y, each.piece[rows], each.folds.group[rows], fold)
+    found = score(own, each.response, each.precision)
+    values: dict[str, Any] = dict(found.values)
     if each.response.kind != "numeric":
         usual = [np.bincount(each.response.values[train]).argmax() for train in each.rows(TRAIN)]
         values["majority"] = float((y == np.array(usual)[fold]).mean())
@@ -281,7 +303,8 @@ def _judge(
     return _result(
         each,
         **values,
-        intervals=found.intervals,
+        estimates=found.estimates,
+        aucs=dict(zip(each.target.labels.names, found.of_classes.tolist(), strict=False)),
         weights=np.mean([linear.weights for linear in fitted], axis=0),
         intercept=np.mean([linear.intercept for linear in fitted], axis=0),
         penalties=penalties,
@@ -307,14 +330,16 @@ def _probabilities(said: NDArray[np.float32], response: Response) -> NDArray[np.
 
 def _with_selectivity(results: Sequence[ProbeResult]) -> list[ProbeResult]:
     """With how much better each probe does than the same one does for labels by context."""
-
-    def plain(each: ProbeResult) -> float:
-        return each.r2 if each.kind == "numeric" else each.accuracy
-
-    by_context = {(each.hypothesis, each.site, each.units): plain(each) for each in results if each.control == CONTEXT}
-    return [
-        replace(each, selectivity=plain(each) - by_context[each.hypothesis, each.site, each.units])
-        if each.control is None and (each.hypothesis, each.site, each.units) in by_context
-        else each
-        for each in results
-    ]
+    by_context = {(each.hypothesis, each.site, each.units): each for each in results if each.control == CONTEXT}
+    found = []
+    for each in results:
+        control = by_context.get((each.hypothesis, each.site, each.units))
+        name = "r2" if each.kind == "numeric" else "accuracy"
+        if each.control is None and control is not None:
+            more, interval = getattr(each, name) - getattr(control, name), (math.nan, math.nan)
+            if name in each.estimates and name in control.estimates:
+                paired = difference_of(control.estimates[name], each.estimates[name])
+                interval = paired.low, paired.high
+            each = replace(each, selectivity=more, selectivity_interval=interval)
+        found.append(each)
+    return found

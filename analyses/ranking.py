@@ -1,7 +1,9 @@
 """Which units respond most to a hypothesis: one unit against one label."""
 
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -10,12 +12,17 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from activations.units import Site, Unit, units_of
 from analyses.alignment import ENOUGH_RUNS, AnyHypothesis, Target, ask, fewest_runs
-from analyses.classes import classes_of, one_against_rest
+from analyses.atom_sums import AtomSums
+from analyses.classes import Classes, classes_of, one_against_rest, runs_of_classes
+from analyses.errors import AnalysisError
+from analyses.estimates import Estimate, Scale, intervals, standard_errors
+from analyses.long_run import n_cosines
 from analyses.methods import Marks, Method, method_for
-from analyses.scores import Scores, measure
+from analyses.scores import Scores, measure, surest
 from analyses.shifts import Shifted, shift
-from analyses.significance import evidence, q_values
+from analyses.significance import FEWEST_RUNS, Evidence, evidence, q_values, too_few
 from analyses.splits import TEST, TRAIN
+from hypotheses.parameters import few
 
 Progress = Callable[[int, int], None]
 
@@ -32,22 +39,25 @@ class RankedUnit:
             of classes); NaN if the method has none.
         raw: AUC in [0, 1], or Pearson's r in [−1, 1], on all characters. An AUC under .5 is a unit that is
             silent where the label is True.
-        test: The same on held-out characters, turned the way the training characters say: above chance (.5 for
+        test: The same on held-out characters, sign-aligned on the training characters: above chance (.5 for
             AUC, 0 for r) if what was found in training holds.
-        low: The lower end of a 95 % interval about `test`, from drawing the test stretches anew; NaN if they are fewer
-            than 4.
+        low: The lower end of the 95 % interval of `test`; NaN if there is none, see `estimate`.
         high: Its upper end.
-        p: How often a unit that has nothing to do with the label would seem to have as much, on all stretches; see
-            `significance.evidence`. Of several classes, or if the method sees bins of a number: of the surest class
-            against the rest, times the number of classes.
+        within: `test` among characters of the same eighth of the text, so that what unit and label owe to a common
+            trend is left out; sign-aligned; NaN for units without an interval.
+        p: p-value under the null that unit and label are independent, but for trends; see `significance.evidence`. Of
+            several classes, or if the method sees bins of a number: of the surest class against the rest, times the
+            number of classes. NaN where the text cannot answer.
         q: The share of false ones to expect among the units with a `p` as small as this (Benjamini & Hochberg), of all
             units that were ranked together.
-        n_effective: How many independent characters would be as much evidence as these.
+        tied: Chance that another character, drawn at random, has the same recorded value (or bin) of the unit; NaN for
+            a numeric label.
         p_shift: How often labels that are shifted in a circle have as much to do with this unit; None if not asked for.
         p_max: How often they have as much to do with any of the units that were ranked together.
         direction: +1 if the unit is higher where the label is higher, −1 if lower, on training characters.
-        label: Of several classes, the one that the unit tells best from the rest in training, which the AUC is of;
-            otherwise None.
+        label: Of several classes, the one that the unit tells most surely from the rest in training, which the AUC is
+            of; otherwise None.
+        estimate: `test` with what each atom of the text adds to its error, for comparisons; None if not asked for.
     """
 
     unit: Unit
@@ -57,13 +67,15 @@ class RankedUnit:
     test: float
     low: float
     high: float
+    within: float
     p: float
     q: float
-    n_effective: float
+    tied: float
     direction: int
     p_shift: float | None = None
     p_max: float | None = None
     label: str | None = None
+    estimate: Estimate | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,8 +92,9 @@ class Ranking:
         auc_error: How far an AUC may be from the exact one, because activations in float32 are counted in bins; 0 if
             none are.
         prevalence: Share of labelled characters whose label is True; None if it is not binary.
-        n_test_runs: Unbroken stretches of held-out characters whose label is True, or the class that has the
-            fewest; None for a numeric label.
+        n_test_runs: Unbroken runs of held-out characters whose label is True, or the class that has the fewest of
+            those that are ranked for; None for a numeric label.
+        notes: What makes the scores uncertain, or why there are no intervals or p-values, each a sentence.
     """
 
     hypothesis: str
@@ -93,15 +106,7 @@ class Ranking:
     auc_error: float
     prevalence: float | None
     n_test_runs: int | None
-
-    @property
-    def warning(self) -> str | None:
-        """What makes the scores uncertain, as a sentence; None if nothing does."""
-        if self.n_test_runs is None or self.n_test_runs >= ENOUGH_RUNS:
-            return None
-        runs = f"{self.n_test_runs} run{'s' if self.n_test_runs != 1 else ''}"
-        what = f"{self.hypothesis} is True in" if self.prevalence is not None else f"a class of {self.hypothesis} has"
-        return f"{what} only {runs} of held-out characters, so that their scores are uncertain"
+    notes: tuple[str, ...] = ()
 
     def best_of_sites(self) -> dict[Site, RankedUnit]:
         """The best unit of each site."""
@@ -128,25 +133,26 @@ class Ranking:
             "score": each.score,
             **own,
             **label,
-            self.measure: each.raw,
             f"{self.measure}_test": each.test,
             "low": each.low,
             "high": each.high,
+            f"{self.measure}_within": each.within,
             "p": each.p,
             "q": each.q,
             **({} if each.p_max is None else {"p_shift": each.p_shift, "p_max": each.p_max}),
-            "n_effective": None if np.isnan(each.n_effective) else round(each.n_effective),
             "direction": each.direction,
+            self.measure: each.raw,
+            "tied": each.tied,
         }
 
     def __str__(self) -> str:
         lines = [f"units for {self.hypothesis}, by {self.method} on {self.n_train:,} characters"]
         lines += [
-            f"{each.unit!s:>22}  score {each.score:.3f}  {self.measure} {each.raw:+.3f}  held out {each.test:+.3f} "
-            f"({each.low:+.3f} to {each.high:+.3f})  q {each.q:.1g}"
+            f"{each.unit!s:>22}  held-out {self.measure} {each.test:+.3f} ({each.low:+.3f} to {each.high:+.3f})  "
+            f"within position groups {each.within:+.3f}  q {each.q:.1g}"
             for each in self.units[:10]
         ]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.notes])
 
 
 def rank(
@@ -175,7 +181,7 @@ def rank(
             and million characters.
         shifts: How often to shift the labels in a circle, to see what chance does.
         n_intervals: How many units of each site, those with the best AUC or r, have an interval; None is all.
-        seed: Of the bootstrap and the shifts.
+        seed: Of the shifts.
         progress: Called with the characters done and their number.
 
     Raises:
@@ -195,13 +201,12 @@ def compare(
     *,
     sites: Collection[Site] | None = None,
     exact: bool = False,
-    seed: int = 0,
     progress: Progress = lambda done, total: None,
 ) -> list[Ranking]:
     """Rank units for one label by several methods, in their order; see `rank`."""
     asked = ask(source, hypothesis)
     how = [method_for(each, asked.kind) for each in methods]
-    return _rank_by(source, asked, how, sites, exact, 0, None, seed, progress)
+    return _rank_by(source, asked, how, sites, exact, 0, None, 0, progress)
 
 
 def _rank_by(
@@ -219,18 +224,27 @@ def _rank_by(
     units = _units(source, chosen)
     rankings = []
     with source.rereadable(chosen) as activations:
-        targets = _targets(asked, over_classes=any(each.over_classes for each in methods))
-        found = measure(activations, targets, chosen, progress, exact=exact, n_intervals=n_intervals, seed=seed)
+        label = _Label.of(asked, over_classes=any(each.over_classes for each in methods))
+        found = measure(
+            activations,
+            label.targets,
+            chosen,
+            progress,
+            families=[range(label.n_own)],
+            exact=exact,
+            n_intervals=n_intervals,
+        )
         for how in methods:
-            n_own = len(_targets(asked, over_classes=how.over_classes))
             marks, shifted = None, None
             if how.measure is not None and how.name != _measure_of(asked):
                 marks = how.measure(activations, asked, chosen, _forward(progress, source.selection.n_chars))
             if shifts:
-                classes = classes_of(asked) if n_own > 1 else None
                 forward = _forward(progress, source.selection.n_chars)
-                shifted = shift(activations, asked, classes, chosen, shifts, seed, forward)
-            rankings.append(_ranking(asked, targets[:n_own], found[:n_own], units, how, marks, shifted))
+                sees_classes = how.over_classes or asked.kind == "categorical"
+                shifted = shift(
+                    activations, asked, label.classes if sees_classes else None, chosen, shifts, seed, forward
+                )
+            rankings.append(_ranking(label, found, units, how, marks, shifted))
     return rankings
 
 
@@ -240,7 +254,6 @@ def rank_all(
     *,
     sites: Collection[Site] | None = None,
     exact: bool = False,
-    seed: int = 0,
     progress: Progress = lambda done, total: None,
 ) -> list[Ranking]:
     """Rank units for many labels at once, which takes hardly more passes over the activations than for one.
@@ -250,7 +263,6 @@ def rank_all(
         targets: Labels of its text; see `alignment.target`.
         sites: Where to look; None is everywhere.
         exact: See `rank`.
-        seed: Of the bootstrap.
         progress: Called with the characters done and their number.
 
     Returns:
@@ -260,15 +272,17 @@ def rank_all(
     Raises:
         AnalysisError: If a target is of another text, or activations are not numbers.
     """
-    asked = [_targets(ask(source, each), over_classes=False) for each in targets]
+    asked = [_Label.of(ask(source, each), over_classes=False) for each in targets]
     chosen = sorted(source.sites if sites is None else sites)
+    ends = np.cumsum([0, *(len(each.targets) for each in asked)])
+    families = [range(start, stop) for start, stop in itertools.pairwise(ends.tolist())]
     with source.rereadable(chosen) as activations:
-        labels = [each for own in asked for each in own]
-        found = iter(measure(activations, labels, chosen, progress, exact=exact, n_intervals=1, seed=seed))
+        labels = [each for own in asked for each in own.targets]
+        found = measure(activations, labels, chosen, progress, families=families, exact=exact, n_intervals=1)
     units = _units(source, chosen)
     return [
-        _ranking(each, own, [next(found) for _ in own], units, method_for(None, each.kind))
-        for each, own in zip(targets, asked, strict=True)
+        _ranking(each, [found[place] for place in places], units, method_for(None, each.asked.kind))
+        for each, places in zip(asked, families, strict=True)
     ]
 
 
@@ -292,18 +306,77 @@ def _measure_of(asked: Target) -> str:
     return "r" if asked.kind == "numeric" else "auc"
 
 
-def _targets(asked: Target, *, over_classes: bool) -> list[Target]:
-    """What has to be measured: the label itself, or each of its classes against the rest, or both."""
-    if asked.kind == "binary" or not (over_classes or asked.kind == "categorical"):
-        return [asked]
-    classes = one_against_rest(asked, classes_of(asked))
-    return classes if asked.kind == "categorical" else [asked, *classes]
+class _Asked(NamedTuple):
+    """A label, and how many runs its rarer value has in the text, and held out; None of a number."""
+
+    target: Target
+    n_runs: int | None
+    n_test_runs: int | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Label:
+    """A label as units are scored for it: itself, or each of its classes against the rest, or both.
+
+    Attributes:
+        asked: The label.
+        classes: It, as classes, those alone that have runs enough; None if it is taken as it is.
+        targets: What is measured.
+        n_own: The first so many of them are what units are scored for; the others, what p-values are also made of.
+        notes: What is wrong with it, each a sentence.
+    """
+
+    asked: Target
+    classes: Classes | None
+    targets: Sequence[Target]
+    n_own: int
+    notes: tuple[str, ...]
+
+    @cached_property
+    def each(self) -> "list[_Asked]":
+        """The targets, with how many runs they have."""
+        return [
+            _Asked(each, fewest_runs(each, each.all_rows.parts >= 0), fewest_runs(each, each.all_rows.parts == TEST))
+            for each in self.targets
+        ]
+
+    @classmethod
+    def of(cls, asked: Target, *, over_classes: bool) -> "_Label":
+        if asked.kind == "binary" or not (over_classes or asked.kind == "categorical"):
+            return cls(asked=asked, classes=None, targets=[asked], n_own=1, notes=())
+        classes = classes_of(asked)
+        each_class = one_against_rest(asked, classes)
+        n_runs = runs_of_classes(asked, classes)
+        known = [place for place, n in enumerate(n_runs) if n >= FEWEST_RUNS]
+        left_out = [f"{classes.names[place]} ({n})" for place, n in enumerate(n_runs) if n < FEWEST_RUNS]
+        targets = [each_class[place] for place in known]
+        if asked.kind == "numeric":
+            return cls(asked=asked, classes=classes, targets=[asked, *targets], n_own=1, notes=())
+        if not targets:
+            raise AnalysisError(
+                f"no class of {asked.hypothesis!r} has {FEWEST_RUNS} runs of held-out characters, and as many in "
+                f"training, so that units cannot be ranked for it; use a longer text ({few(left_out)})"
+            )
+        notes: tuple[str, ...] = ()
+        if left_out:
+            notes = (
+                f"no score for classes of {asked.hypothesis} with fewer than {FEWEST_RUNS} runs of held-out "
+                f"characters, or in training: {few(left_out)}",
+            )
+        return cls(asked=asked, classes=classes, targets=targets, n_own=len(targets), notes=notes)
+
+    @property
+    def names(self) -> list[str | None]:
+        """Of the classes that units are scored for."""
+        if self.asked.kind != "categorical":
+            return [None]
+        return [each.hypothesis.removeprefix(f"{self.asked.hypothesis} == ") for each in self.targets]
 
 
 class _Facts(NamedTuple):
     """What is known of the units of a site, (n_units,) each; see `RankedUnit`.
 
-    `train` is the AUC or r that `direction` comes from; `test`, `low` and `high` are not yet turned.
+    `train` is the AUC or r that `direction` comes from; `test`, `low`, `high`, and `within` are sign-aligned.
     """
 
     score: NDArray[np.float64]
@@ -313,40 +386,88 @@ class _Facts(NamedTuple):
     test: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+    within: NDArray[np.float64]
     p: NDArray[np.float64]
-    n_effective: NDArray[np.float64]
+    tied: NDArray[np.float64]
 
-    def turned(self, chance: float) -> "_Facts":
-        """With what was measured on held-out characters as seen from the side of chance where training is."""
-        below = self.train < chance
-        test, low, high = (
-            np.where(below, 2 * chance - other, own)
-            for own, other in ((self.test, self.test), (self.low, self.high), (self.high, self.low))
+
+class _Precision(NamedTuple):
+    """How sure scores of a label can be on a text.
+
+    Attributes:
+        n_atoms: Held-out atoms with labels, and `n_all` of all of the text.
+        n_runs: Held-out runs of its rarer value; None of a number.
+        declined: Why there are no intervals; empty if there are.
+        no_p: Why there are no p-values; empty if there are.
+    """
+
+    n_atoms: int
+    n_all: int
+    n_runs: int | None
+    declined: str
+    no_p: str
+
+    @classmethod
+    def of(cls, asked: "_Asked", sums: AtomSums, sure: Evidence) -> "_Precision":
+        held_out, name = asked.target.split.held_out_atoms & (sums.n > 0), asked.target.hypothesis
+        n_pieces = float(sums.n[held_out].sum()) / (2 * sure.label_memory) if sure.label_memory > 0 else np.nan
+        return cls(
+            n_atoms=int(held_out.sum()),
+            n_all=int((sums.n > 0).sum()),
+            n_runs=asked.n_test_runs,
+            declined=too_few(name, "the held-out characters hold", n_pieces, asked.n_test_runs, "interval"),
+            no_p=too_few(name, "the text holds", sure.n_pieces, asked.n_runs, "p-value"),
         )
-        low, high = np.maximum(low, 2 * chance - 1), np.minimum(high, 1.0)
-        return self._replace(test=test, low=low, high=high, held_out=(test - chance) / (1 - chance))
 
 
-def _facts(asked: Target, scores: Scores) -> _Facts:
+def _facts(own: "_Asked", scores: Scores) -> tuple[_Facts, dict[int, Estimate], _Precision]:
+    """What is known of units, and of those that were looked at closely an estimate."""
+    asked = own.target
     sure, chance = evidence(scores.sums), _chance(asked)
+    known = _Precision.of(own, scores.sums, sure)
+    text = f"{asked.corpus_sha256} {asked.selection} {asked.split} {asked.hypothesis}"
     score = np.abs(scores.train - chance) / (1 - chance)
-    low, high = scores.test + scores.spread
-    found = _Facts(score, score, scores.everywhere, scores.train, scores.test, low, high, sure.p, sure.n_effective)
-    return found.turned(chance)
+    below = scores.train < chance
+    test, within = (np.where(below, 2 * chance - each, each) for each in (scores.test, scores.within))
+    low, high = np.full((2, len(test)), np.nan)
+    scale: Scale = "fisher" if asked.kind == "numeric" else "logit"
+    influence = np.where(below[scores.closely], -1, 1) * scores.influence
+    estimates = {
+        unit: Estimate(
+            value=float(test[unit]),
+            influence=each,
+            n_atoms=known.n_atoms,
+            n_cosines=n_cosines(known.n_all),
+            scale=scale,
+            n_runs=known.n_runs,
+            text=text,
+            declined=known.declined,
+        )
+        for unit, each in zip(scores.closely.tolist(), influence.T, strict=True)
+    }
+    if len(scores.closely) and not known.declined:
+        errors = standard_errors(influence, known.n_atoms, n_cosines(known.n_all))
+        low[scores.closely], high[scores.closely] = intervals(
+            test[scores.closely], errors, n_cosines(known.n_all), scale, known.n_runs
+        )
+    p = np.full(len(test), np.nan) if known.no_p else sure.p
+    held_out = (test - chance) / (1 - chance)
+    facts = _Facts(score, held_out, scores.everywhere, scores.train, test, low, high, within, p, scores.tied)
+    return facts, estimates, known
 
 
-def _best_class(facts: Sequence[_Facts]) -> tuple[_Facts, NDArray[np.int64]]:
-    """For each unit what is known of the class that it tells best from the rest, and which that is."""
-    place = np.nan_to_num([each.score for each in facts], nan=-1.0).argmax(axis=0)
+def _of_classes(facts: Sequence[_Facts], place: NDArray[np.int64]) -> _Facts:
+    """For each unit what is known of one of several classes."""
     units = np.arange(len(place))
-    return _Facts(*(np.array(of_classes)[place, units] for of_classes in zip(*facts, strict=True))), place
+    return _Facts(*(np.array(of_classes)[place, units] for of_classes in zip(*facts, strict=True)))
 
 
-def _surest(p: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+def _smallest(p: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """(n_units,) the smallest of several p-values, times their number; NaN if there are none."""
     known = np.array(p)
-    smallest = np.where(np.isnan(known), np.inf, known).min(axis=0) * np.isfinite(known).sum(axis=0)
-    return np.where(np.isfinite(smallest), np.minimum(smallest, 1.0), np.nan)
+    n_known = np.isfinite(known).sum(axis=0)
+    smallest = np.where(np.isnan(known), np.inf, known).min(axis=0)
+    return np.where(n_known > 0, np.minimum(np.where(n_known > 0, smallest, 1.0) * n_known, 1.0), np.nan)
 
 
 def _chance(asked: Target) -> float:
@@ -354,67 +475,106 @@ def _chance(asked: Target) -> float:
 
 
 def _ranking(
-    asked: Target,
-    targets: Sequence[Target],
+    label: _Label,
     found: Sequence[dict[Site, Scores]],
     units: Mapping[Site, list[Unit]],
     method: Method,
     marks: Mapping[Site, Marks] | None = None,
     shifted: Mapping[Site, Shifted] | None = None,
 ) -> Ranking:
+    asked = label.asked
+    training = ~asked.split.held_out_atoms
     of_sites: list[_Facts] = []
     classes: list[NDArray[np.int64]] = []
-    for site in units:
-        each_target = zip(targets, found, strict=True)
-        facts, *others = [_facts(each, scores[site]) for each, scores in each_target]
-        of_class = np.zeros(len(facts.raw), np.int64)
-        if asked.kind == "categorical":
-            others = [facts, *others]
-            facts, of_class = _best_class(others)
-        if others:
-            facts = facts._replace(p=_surest([each.p for each in others]))
+    estimates: dict[Unit, Estimate] = {}
+    precisions: list[_Precision] = []
+    for site, own_units in units.items():
+        scored, closely, known = zip(
+            *(_facts(each, scores[site]) for each, scores in zip(label.each, found, strict=True)), strict=True
+        )
+        own = slice(0, label.n_own)
+        of_class = surest([scores[site].sums.of(training) for scores in found[own]])
+        facts = _of_classes(scored[own], of_class)
+        own_p = [each.p for each in scored[own]]
+        if asked.kind == "numeric" and method.over_classes:
+            own_p = [each.p for each in scored[label.n_own :]] or own_p
+        facts = facts._replace(p=_smallest(own_p))
         if marks is not None:
             facts = facts._replace(score=marks[site].train, held_out=marks[site].test)
+        estimates |= {
+            unit: closely[place][unit.index]
+            for unit, place in zip(own_units, of_class.tolist(), strict=True)
+            if unit.index in closely[place]
+        }
         of_sites.append(facts)
         classes.append(of_class)
+        precisions += known[own]
     facts = _Facts(*(np.concatenate(parts) for parts in zip(*of_sites, strict=True)))
     by_chance: dict[str, NDArray[np.float64]] = {}
     if shifted is not None:
         of_fields = zip(*(shifted[site] for site in units), strict=True)
         by_chance = dict(zip(Shifted._fields, map(np.concatenate, of_fields), strict=True))
+        if all(each.no_p for each in precisions):
+            by_chance = {name: np.full(len(array), np.nan) for name, array in by_chance.items()}
     labels, parts = asked.all_rows
+    n_test_runs = min((each.n_runs for each in precisions if each.n_runs is not None), default=None)
     return Ranking(
         hypothesis=asked.hypothesis,
         method=method.name,
         measure=_measure_of(asked),
         units=_in_order(
-            asked, [each for own in units.values() for each in own], facts, by_chance, np.concatenate(classes)
+            label,
+            [each for own_units in units.values() for each in own_units],
+            facts,
+            by_chance,
+            np.concatenate(classes),
+            estimates,
         ),
         n_train=int((parts == TRAIN).sum()),
         n_test=int((parts == TEST).sum()),
         auc_error=max(float(np.nan_to_num(scores[site].error).max()) for scores in found for site in units),
         prevalence=float(labels[parts >= 0].mean()) if asked.kind == "binary" else None,
-        n_test_runs=fewest_runs(asked, parts == TEST),
+        n_test_runs=n_test_runs,
+        notes=(*label.notes, *_notes(label, precisions)),
     )
 
 
+def _notes(label: _Label, precisions: Sequence[_Precision]) -> list[str]:
+    """What makes scores uncertain."""
+    notes = []
+    for each, known in zip(label.targets[: label.n_own], precisions, strict=False):  # those of the first site
+        if known.n_runs is not None and FEWEST_RUNS <= known.n_runs < ENOUGH_RUNS:
+            what = "is True in" if label.asked.kind == "binary" else "has"
+            runs = f"{known.n_runs} run{'s' if known.n_runs != 1 else ''}"
+            notes.append(
+                f"{each.hypothesis} {what} only {runs} of held-out characters, so that its scores are uncertain"
+            )
+        notes += [sentence for sentence in (known.declined, known.no_p) if sentence]
+    return notes
+
+
 def _in_order(
-    asked: Target,
+    label: _Label,
     units: list[Unit],
     facts: _Facts,
     by_chance: dict[str, NDArray[np.float64]],
     classes: NDArray[np.int64],
+    estimates: Mapping[Unit, Estimate],
 ) -> tuple[RankedUnit, ...]:
     order = np.argsort(-facts.score, kind="stable")  # NaN comes last
     columns = {
         **{name: array for name, array in facts._asdict().items() if name != "train"},
         **by_chance,
         "q": q_values(facts.p),
-        "direction": np.where(facts.train < _chance(asked), -1, 1),
+        "direction": np.where(facts.train < _chance(label.asked), -1, 1),
     }
-    names = asked.labels.names if asked.kind == "categorical" else (None,)
     rows = zip(*(array[order].tolist() for array in columns.values()), strict=True)
     return tuple(
-        RankedUnit(unit=units[place], label=names[classes[place]], **dict(zip(columns, row, strict=True)))
+        RankedUnit(
+            unit=units[place],
+            label=label.names[classes[place]],
+            estimate=estimates.get(units[place]),
+            **dict(zip(columns, row, strict=True)),
+        )
         for place, row in zip(order.tolist(), rows, strict=True)
     )

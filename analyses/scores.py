@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 from activations.blocks import Block, Source
 from activations.units import Site
 from analyses.alignment import Target
+from analyses.atom_sums import AtomSums, JointSums
 from analyses.columns import Columns, LevelReader, Tile, groups, most_at_once, not_numbers
 from analyses.errors import AnalysisError
 from analyses.joint_labels import JointLabels, JointRows
 from analyses.level_counts import LevelCounts
-from analyses.placements import placements
+from analyses.long_run import WithinGroups, position_groups
+from analyses.placements import Placements, placements
 from analyses.ranks import ALL, N_GROUPS, SHARED, Ranked, Ranks, Ways, ranks_at_once, ranks_by_sorting
-from analyses.significance import auc_spread, r_spread
+from analyses.significance import surprise
 from analyses.splits import GAP, TEST, TRAIN, Split
-from analyses.stretch_sums import JointSums, StretchSums
 from hypotheses.labels import Kind
 
 Progress = Callable[[int, int], None]
@@ -36,23 +37,32 @@ class Scores(NamedTuple):
         test: (n_units,) the same on the test characters.
         everywhere: (n_units,) the same on all characters.
         error: (n_units,) how far `everywhere` may be from the exact number.
-        sums: Stretch by stretch, of ranks if these are AUCs, and of the values themselves for r.
-        spread: (2, n_units) how far `test` moves, down and up, when held-out stretches are drawn anew: a 95 % interval;
-            NaN for units of which that was not asked.
+        tied: (n_units,) chance that another character, drawn at random, has the same recorded value, in [0, 1]; NaN if
+            values are not ranked.
+        within: (n_units,) `test` among characters of the same position group; NaN for units not in `closely`.
+        sums: Atom by atom, of ranks if these are AUCs, and of the values themselves for r.
+        closely: (n_closely,) the units that were looked at closely, for an interval.
+        influence: (n_atoms, n_closely) what each atom adds to the error of `test`, to first order.
     """
 
     train: NDArray[np.float64]
     test: NDArray[np.float64]
     everywhere: NDArray[np.float64]
     error: NDArray[np.float64]
-    sums: StretchSums
-    spread: NDArray[np.float64]
+    tied: NDArray[np.float64]
+    within: NDArray[np.float64]
+    sums: AtomSums
+    closely: NDArray[np.int64]
+    influence: NDArray[np.float64]
 
     def beside(self, other: "Scores") -> "Scores":
         """With the units that stand behind these."""
-        train, test, everywhere, error = map(np.concatenate, zip(self[:4], other[:4], strict=True))
-        spread = np.concatenate([self.spread, other.spread], axis=1)
-        return Scores(train, test, everywhere, error, self.sums.beside(other.sums), spread)
+        columns = map(np.concatenate, zip(self[:6], other[:6], strict=True))
+        train, test, everywhere, error, tied, within = columns
+        closely = np.concatenate([self.closely, other.closely + len(self.train)])
+        influence = np.concatenate([self.influence, other.influence], axis=1)
+        sums = self.sums.beside(other.sums)
+        return Scores(train, test, everywhere, error, tied, within, sums, closely, influence)
 
 
 def measure(
@@ -61,9 +71,9 @@ def measure(
     sites: Collection[Site],
     progress: Progress,
     *,
+    families: Sequence[Sequence[int]] = (),
     exact: bool = False,
     n_intervals: int | None = None,
-    seed: int = 0,
 ) -> list[dict[Site, Scores]]:
     """Score every unit of some sites for several labels at once: AUC of binary ones, Pearson's r of numeric ones.
 
@@ -75,9 +85,10 @@ def measure(
         targets: Labels of its text.
         sites: Where to look.
         progress: Called with the characters done and their number, over all passes.
+        families: The places of targets of which units have intervals: one alone, or the classes of one label against
+            the rest, of which each unit is looked at for the one that it tells most surely in training.
         exact: Whether to sort values in float32, and not to put them into bins.
-        n_intervals: How many of each site's best units, in training, have an interval; None is all.
-        seed: Of the intervals' bootstrap.
+        n_intervals: How many units of each site, of each family, have one: the best in training; None is all.
 
     Returns:
         For each target the scores of each site.
@@ -97,14 +108,18 @@ def measure(
     found: dict[int, dict[Site, Scores]] = {}
     if binary:
         joint = [_joint([targets[place] for place in places]) for places in binary.values()]
-        aucs = _aucs(source, joint, columns, step, exact=exact, n_intervals=n_intervals, seed=seed)
+        local = [
+            [[places.index(place) for place in family] for family in families if family[0] in places]
+            for places in binary.values()
+        ]
+        aucs = _aucs(source, list(zip(joint, local, strict=True)), columns, step, exact=exact, n_intervals=n_intervals)
         for places, scores in zip(binary.values(), aucs, strict=True):
             found.update(zip(places, scores, strict=True))
     for split in dict.fromkeys(split for split, _ in numeric):
         order = [place for (own, _), members in numeric.items() if own == split for place in members]
         of_labels = products(source, [targets[place] for place in order], chosen, step.forward)
         for place, of_sites in zip(order, of_labels, strict=True):
-            found[place] = {site: _correlations(each, n_intervals, seed) for site, each in of_sites.items()}
+            found[place] = {site: _correlations(each, n_intervals) for site, each in of_sites.items()}
     return [found[place] for place in range(len(targets))]
 
 
@@ -135,13 +150,20 @@ def _mask_of(asked: Target) -> bytes:
 class _Asked:
     """Several labels with one split, and masks of the characters that have them.
 
-    Sums are kept apart by cell: a stretch has two, the second for its gaps.
+    Sums are kept apart by cell: an atom has one, and another one for its gaps, if it has any.
+
+    Attributes:
+        kinds: (n_cells,) twice the atom of each cell, and 1 more for gaps.
     """
 
     def __init__(self, targets: Sequence[Target]) -> None:
         self.split: Split = targets[0].split
         self.n_labels = len(targets)
-        self.n_cells = 2 * self.split.n_stretches
+        places = np.arange(self.split.start, self.split.start + self.split.n_chars)
+        kinds = np.bincount(self._kind(places), minlength=2 * self.split.n_atoms) > 0
+        self.kinds = np.flatnonzero(kinds)
+        self._cell_of = np.cumsum(kinds) - 1
+        self.n_cells = len(self.kinds)
         masks = [_mask_of(each) for each in targets]
         self._masks = {mask: each.labels.missing for mask, each in zip(masks, targets, strict=True)}
         self.mask_of = [list(self._masks).index(mask) for mask in masks]
@@ -169,10 +191,12 @@ class _Asked:
         for column, missing in enumerate(masks, self.n_labels):
             if missing is not None:
                 y[missing, column] = 0
-        places = np.arange(place.start, place.stop, place.step)
-        cells = 2 * self.split.stretch(places) + (self.split.parts_of(places) == GAP)
+        cells = self._cell_of[self._kind(np.arange(place.start, place.stop, place.step))]
         borders = [0, *(np.flatnonzero(np.diff(cells)) + 1).tolist(), len(cells)]
         return y, [(int(cells[a]), slice(a, b)) for a, b in itertools.pairwise(borders)]
+
+    def _kind(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.asarray(2 * self.split.atom(places) + (self.split.parts_of(places) == GAP))
 
 
 def spearman(
@@ -212,18 +236,17 @@ def _rank_sums(
 
 def _aucs(
     source: Source,
-    asked: list[JointLabels],
+    asked: list[tuple[JointLabels, list[list[int]]]],
     columns: list[list[Columns]],
     step: "_Steps",
     *,
     exact: bool,
     n_intervals: int | None,
-    seed: int,
 ) -> list[list[dict[Site, Scores]]]:
     """For each of the joint labels, and each label of them, the scores of each site."""
-    found: list[list[dict[Site, Scores]]] = [[{} for _ in range(joint.n_labels)] for joint in asked]
+    found: list[list[dict[Site, Scores]]] = [[{} for _ in range(joint.n_labels)] for joint, _ in asked]
     for group in columns:  # what was read of one goes before the next is read
-        of_group = _aucs_of_group(source, asked, group, step, exact=exact, n_intervals=n_intervals, seed=seed)
+        of_group = _aucs_of_group(source, asked, group, step, exact=exact, n_intervals=n_intervals)
         for new, scores_of_labels in zip(of_group, found, strict=True):
             for (label, each), own in new.items():
                 scores = scores_of_labels[label]
@@ -233,44 +256,112 @@ def _aucs(
 
 def _aucs_of_group(
     source: Source,
-    asked: list[JointLabels],
+    asked: list[tuple[JointLabels, list[list[int]]]],
     group: list[Columns],
     step: "_Steps",
     *,
     exact: bool,
     n_intervals: int | None,
-    seed: int,
 ) -> list[dict[tuple[int, Columns], Scores]]:
     """For each of the joint labels, the scores by the number of a label of them and columns."""
-    sums, readings = _rank_sums(source, asked, group, step.forward, exact=exact)
+    sums, readings = _rank_sums(source, [joint for joint, _ in asked], group, step.forward, exact=exact)
     found = []
-    for joint, of_columns in zip(asked, sums, strict=True):
+    for (joint, families), of_columns in zip(asked, sums, strict=True):
         new = {(label, each): own.scores(label) for each, own in of_columns.items() for label in range(joint.n_labels)}
-        best = _best_of_sites(new, n_intervals)
+        best = _best_of_sites(new, families, ~joint.split.held_out_atoms, n_intervals)
         for key, placed in placements(joint, readings, best).items():
-            there = joint.split.held_out & (new[key].sums.n > 0)
-            new[key].spread[:, best[key]] = auc_spread(new[key].sums.of(there), placed[:, there], seed)
+            new[key] = _looked_at(new[key], best[key], placed, joint.split.held_out_atoms)
         found.append(new)
     return found
 
 
+def _looked_at(scores: Scores, units: NDArray[np.int64], placed: Placements, held_out: NDArray[np.bool_]) -> Scores:
+    scores.within[units] = placed.aucs_within()
+    return scores._replace(closely=units, influence=auc_influence(scores.sums, placed, held_out))
+
+
 def _best_of_sites(
-    found: dict[tuple[int, Columns], Scores], most: int | None
+    found: dict[tuple[int, Columns], Scores],
+    families: list[list[int]],
+    training: NDArray[np.bool_],
+    most: int | None,
 ) -> dict[tuple[int, Columns], NDArray[np.int64]]:
-    """For each label and columns those of the best units of a site that are among them; of no others is more asked."""
+    """For each label and columns those of the best units of a site that are among them."""
     best: dict[tuple[int, Columns], NDArray[np.int64]] = {}
-    for label, site in dict.fromkeys((label, columns.site) for label, columns in found):
-        own = [columns for other, columns in found if other == label and columns.site == site]
-        units = _farthest(np.concatenate([found[label, each].train for each in own]), 0.5, most)
-        for each in own:
-            best[label, each] = np.sort(units[(units >= 0) & (units < each.n_units)])
-            units = units - each.n_units
+    for site in dict.fromkeys(columns.site for _, columns in found):
+        own = list(dict.fromkeys(columns for _, columns in found if columns.site == site))
+        starts = np.cumsum([0, *(each.n_units for each in own)])
+        for family in families:
+            labels = np.concatenate(
+                [surest([found[label, each].sums.of(training) for label in family]) for each in own]
+            )
+            trains = np.stack([np.concatenate([found[label, each].train for each in own]) for label in family])
+            units = farthest(trains[labels, np.arange(len(labels))], 0.5, most)
+            for number, label in enumerate(family):
+                chosen = np.sort(units[labels[units] == number])
+                for each, start in zip(own, starts, strict=False):
+                    here = chosen[(chosen >= start) & (chosen < start + each.n_units)] - start
+                    if len(here):
+                        best[label, each] = here
     return best
 
 
-def _farthest(train: NDArray[np.float64], chance: float, most: int | None) -> NDArray[np.int64]:
+def surest(sums: Sequence[AtomSums]) -> NDArray[np.int64]:
+    """(n_units,) which of several labels each unit tells most surely, from sums over some atoms."""
+    if len(sums) == 1:
+        return np.zeros(sums[0].x.shape[1], np.int64)
+    return np.asarray(np.nan_to_num([surprise(each) for each in sums], nan=-1.0).argmax(axis=0))
+
+
+def farthest(train: NDArray[np.float64], chance: float, most: int | None) -> NDArray[np.int64]:
     """The units, at most so many, that are farthest from chance."""
     return np.argsort(-np.nan_to_num(np.abs(train - chance), nan=-1.0), kind="stable")[:most]
+
+
+def auc_influence(sums: AtomSums, placed: Placements, held_out: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """What each atom adds to the error of held-out AUCs, learned from all atoms of the text.
+
+    The derivative of an AUC by the characters of an atom is known wherever they are; those that are held out have a
+    share of it, of positives and of negatives each.
+
+    Args:
+        sums: Of the label.
+        placed: (n_units,) units.
+        held_out: (n_atoms,) the atoms that the AUCs are of.
+
+    Returns:
+        (n_labelled_atoms, n_units) of the atoms that have labels.
+    """
+    there = sums.n > 0
+    n_atoms, n_held_out = there.sum(), (there & held_out).sum()
+    positive, negative = sums.y[:, None], (sums.n - sums.y)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        auc = placed.positive.sum(axis=0) / (2 * positive.sum() * negative.sum())
+        parts = [
+            (placements / (2 * others.sum()) - auc * own)
+            * np.sqrt(n_atoms / n_held_out / own.sum() / own[held_out].sum())
+            for placements, own, others in (
+                (placed.positive, positive, negative),
+                (placed.negative, negative, positive),
+            )
+        ]
+    return np.asarray((parts[0] + parts[1])[there])
+
+
+def r_influence(sums: AtomSums, held_out: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The same of Pearson's correlations, (n_labelled_atoms, n_units)."""
+    there = sums.n > 0
+    sums, held_out = sums.of(there), held_out[there]
+    n = sums.n.sum()
+    mean_x, mean_y = sums.x.sum(axis=0) / n, sums.y.sum() / n
+    with np.errstate(invalid="ignore", divide="ignore"):
+        x = (sums.xx - 2 * mean_x * sums.x) + sums.n[:, None] * mean_x**2
+        y = (sums.yy - 2 * mean_y * sums.y + sums.n * mean_y**2)[:, None]
+        xy = sums.xy - mean_y * sums.x - mean_x * (sums.y - sums.n * mean_y)[:, None]
+        size_x, size_y = np.sqrt(x.sum(axis=0)), np.sqrt(y.sum())
+        r = xy.sum(axis=0) / (size_x * size_y)
+        own = xy / (size_x * size_y) - r / 2 * (x / size_x**2 + y / size_y**2)
+        return np.asarray(own * np.sqrt(len(sums.n) / held_out.sum() * n / sums.n[held_out].sum()))
 
 
 def _in_one_pass(
@@ -335,15 +426,15 @@ class _RankSums:
     def __init__(self, asked: JointLabels, ranked: Ranked) -> None:
         n_units = len(ranked.ties)
         self._ranked = ranked
-        self._everywhere = JointSums(asked.split.n_stretches, n_units, asked.n_labels)
+        self._everywhere = JointSums(asked.split.n_atoms, n_units, asked.n_labels)
         self._within = JointSums(2, n_units, asked.n_labels)
         self._others = np.zeros((n_units, asked.n_labels + 1))
 
     def add(self, sums: NDArray[np.int64], rows: JointRows) -> None:
         """Add sums by code; see `ranks_at_once`, of one way."""
         own, among_all = sums[:SHARED]
-        for _, stretch, run in rows.runs:
-            self._everywhere.add(stretch, among_all[:, run], rows.y[run], rows.n[run])
+        for _, atom, run in rows.runs:
+            self._everywhere.add(atom, among_all[:, run], rows.y[run], rows.n[run])
         for part in (TRAIN, TEST):
             if runs := [each.codes for each in rows.runs if each.part == part]:
                 run = slice(runs[0].start, runs[-1].stop)
@@ -366,16 +457,31 @@ class _RankSums:
         sums = self._everywhere.of_label(label)
         sums.xx[:] = self._ranked.squares[:, ALL] * (sums.n / n[ALL])[:, None]  # only their sum is asked for
         sums = sums.scaled(1 / (2 * n[ALL]))
-        total = sums.together(len(sums.n))
+        total = sums.together()
         train, test = (
             _auc(self._within.of_label(label).of(np.arange(2) == part).scaled(1 / (2 * n[part])))[0]
             for part in (TRAIN, TEST)
         )
         error = self._ranked.auc_error(self._others[:, label], float(total.y[0]))
-        return Scores(train, test, _auc(total)[0], error, sums, np.full((2, len(train)), np.nan))
+        tied = self._ranked.ties / max(n[ALL] * (n[ALL] - 1.0), 1.0)
+        return _not_looked_at(train, test, _auc(total)[0], error, tied, sums)
 
 
-def _auc(sums: StretchSums) -> NDArray[np.float64]:
+def _not_looked_at(
+    train: NDArray[np.float64],
+    test: NDArray[np.float64],
+    everywhere: NDArray[np.float64],
+    error: NDArray[np.float64],
+    tied: NDArray[np.float64],
+    sums: AtomSums,
+) -> Scores:
+    """Scores of units that have no intervals."""
+    nothing = np.empty((int((sums.n > 0).sum()), 0))
+    within = np.full(len(train), np.nan)
+    return Scores(train, test, everywhere, error, tied, within, sums, np.empty(0, np.int64), nothing)
+
+
+def _auc(sums: AtomSums) -> NDArray[np.float64]:
     """(n_cells, n_units) AUCs; NaN where one class is empty."""
     positive, negative = sums.y[:, None], (sums.n - sums.y)[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -386,22 +492,28 @@ class Products(NamedTuple):
     """Sums of products of a label with the units of a site, themselves and squared.
 
     Attributes:
-        cells: Two for each stretch, the second for its gaps, of the units' values less `middle`.
+        cells: One for each atom, and one for its gaps if it has any, of the units' values less `middle`.
         middle: (n_units,) something near the units' means, so that squares do not swallow what differs.
         held_out: (n_cells,) whether a cell is of the test part.
         gap: (n_cells,) whether it lies between the parts.
+        atoms: (n_cells,) the atom of each, in ascending order.
     """
 
-    cells: StretchSums
+    cells: AtomSums
     middle: NDArray[np.float64]
     held_out: NDArray[np.bool_]
     gap: NDArray[np.bool_]
+    atoms: NDArray[np.int64]
 
-    def of(self, part: int) -> StretchSums:
+    def of(self, part: int) -> AtomSums:
         """The sums over a part of the text, `TRAIN`, `TEST` or `ALL`, in one cell."""
         chosen = {TRAIN: ~self.held_out & ~self.gap, TEST: self.held_out, ALL: np.ones_like(self.gap)}[part]
-        cells = self.cells.of(chosen)
-        return cells.together(len(cells.n))
+        return self.cells.of(chosen).together()
+
+    @property
+    def of_atoms(self) -> AtomSums:
+        """The sums over each atom."""
+        return self.cells.together(np.flatnonzero(np.diff(self.atoms, prepend=-1)))
 
     def scatter(self, part: int) -> NDArray[np.float64]:
         """(n_units,) sums of squared deviations from the mean; 0 for a unit that never changes but for rounding."""
@@ -444,22 +556,31 @@ def products(
     for site, own in sums.items():
         if not np.isfinite(own.xx).all():
             raise AnalysisError(not_numbers(site))
-    held_out, gap = np.repeat(asked.split.held_out, 2), np.tile([False, True], asked.split.n_stretches)
+    atoms, gap = asked.kinds // 2, asked.kinds % 2 == 1
+    held_out = asked.split.held_out_atoms[atoms]
     return [
         {
-            site: Products(own.of_label(label, asked.mask_of[label]), middles[site], held_out, gap & ~held_out)
+            site: Products(own.of_label(label, asked.mask_of[label]), middles[site], held_out, gap, atoms)
             for site, own in sums.items()
         }
         for label in range(asked.n_labels)
     ]
 
 
-def _correlations(found: Products, n_intervals: int | None, seed: int) -> Scores:
+def _correlations(found: Products, n_intervals: int | None) -> Scores:
     train, test, everywhere = (found.r(part) for part in (TRAIN, TEST, ALL))
-    best, spread = _farthest(train, 0.0, n_intervals), np.full((2, len(train)), np.nan)
-    held_out = found.cells.of(found.held_out).together(2)
-    spread[:, best] = r_spread(held_out.of(held_out.n > 0).units(best), seed)
-    return Scores(train, test, everywhere, np.zeros_like(train), found.cells.together(2), spread)
+    sums, nothing = found.of_atoms, np.full(len(train), np.nan)
+    held_out = np.zeros(len(sums.n), np.bool_)
+    held_out[found.atoms[found.held_out]] = True
+    closely = np.sort(farthest(train, 0.0, n_intervals))
+    scores = Scores(train, test, everywhere, np.zeros_like(train), nothing, nothing.copy(), sums, closely, np.empty(0))
+    groups = position_groups(len(sums.n))
+    own = sums.units(closely)
+    near = WithinGroups(own.of(held_out & (own.n > 0)), groups[held_out & (own.n > 0)])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        product = np.sqrt(near.label_scatter * near.unit_scatter)
+        scores.within[closely] = np.where(product > 0, near.product.sum(axis=0) / product, np.nan)
+    return scores._replace(influence=r_influence(own, held_out))
 
 
 class _Steps:

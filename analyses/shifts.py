@@ -1,7 +1,7 @@
 """What chance does if the labels are shifted in a circle, which leaves both them and the units as they are."""
 
 from collections.abc import Callable, Collection, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit, prange
@@ -15,6 +15,7 @@ from analyses.columns import Columns, LevelReader, groups, most_at_once
 from analyses.errors import AnalysisError
 from analyses.level_counts import LevelCounts
 from analyses.levels import N_LEVELS
+from analyses.long_run import N_GROUPS, position_groups
 
 _CHARS_AT_ONCE = 1 << 15
 _MOST_UNITS = 256
@@ -42,7 +43,7 @@ def shift(
     seed: int,
     forward: Callable[[int], None] = lambda n_chars: None,
 ) -> dict[Site, Shifted]:
-    """Correlate the ranks of units with a label, and with the label shifted in a circle.
+    """Correlate the ranks of units with a label, and with the label shifted in a circle, position removed.
 
     Args:
         source: What to read.
@@ -62,12 +63,12 @@ def shift(
         raise AnalysisError(f"{n_chars:,} characters cannot be shifted in {n_shifts:,} ways; ask for fewer shifts")
     rng = np.random.default_rng(seed)
     steps = [0, *(nearest + rng.choice(n_chars - 2 * nearest, n_shifts, replace=False)).tolist()]
-    labels = _Labels.numbers(asked) if classes is None else _Labels.classes(asked, classes)
+    labels = _Labels(asked, classes, steps)
     chosen = sorted(sites)
     sizes = [(site, source.sites[site]) for site in chosen]
     found: dict[Site, list[NDArray[np.float64]]] = {site: [] for site in chosen}
     for group in groups(sizes, most_at_once(n_chars) or _MOST_UNITS):
-        for each, sums in _correlate(source, group, labels, steps, forward).items():
+        for each, sums in _correlate(source, group, labels, len(steps), forward).items():
             found[each.site].append(np.abs(sums).max(axis=1))
     distances = {site: np.concatenate(parts) for site, parts in found.items()}
     largest = np.max([each.max(axis=0) for each in distances.values()], axis=0)
@@ -80,60 +81,79 @@ def shift(
     }
 
 
-class _Labels(NamedTuple):
-    """Labels of the characters that are used: numbers, or classes of which each is a label.
+class _Labels:
+    """Labels of the characters that are used, and of characters so many steps on in a circle.
+
+    Each is less its mean over the characters of its position group, as they are after the shift, so that trends in the
+    label have nothing to say; and of size 1.
 
     Attributes:
-        values: (n_used,) float32 numbers of mean 0 and size 1, 0 where they are missing; or int16 places in `there`,
-            the last one where the label is missing.
-        there: (n_classes, n_classes + 1) what each class is where the label is each of them, or missing; None of
-            numbers.
+        n_labels: 1, or the number of classes, each of which is a label against the rest.
     """
 
-    values: NDArray[Any]
-    there: NDArray[np.float32] | None
+    def __init__(self, asked: Target, classes: Classes | None, steps: list[int]) -> None:
+        parts, split = asked.all_rows.parts, asked.split
+        there, used = parts >= 0, asked.selection
+        self._steps = steps
+        groups = position_groups(split.n_atoms)[split.atom(np.arange(used.start, used.stop, used.every))]
+        self._groups = groups.astype(np.int8)
+        if classes is None:
+            labels = asked.all_rows.labels.astype(np.float64)
+            self._codes: NDArray[np.int16] | None = None
+            self._values = np.where(there, labels - labels[there].mean(), 0.0).astype(np.float32)
+            self._present: NDArray[np.bool_] | None = None if there.all() else there
+            self.n_labels = 1
+        else:
+            self.n_labels = len(classes.names)
+            of = classes.of[used.start : used.stop : used.every]
+            self._codes = np.where(there, of, self.n_labels).astype(np.int16)
+        self._means = [self._means_of(label) for label in range(self.n_labels)]
 
-    @classmethod
-    def numbers(cls, asked: Target) -> "_Labels":
-        labels, parts = asked.all_rows
-        there = parts >= 0
-        own = np.where(there, labels.astype(np.float64) - labels[there].mean(), 0.0)
-        return cls((own / np.sqrt((own**2).sum())).astype(np.float32), None)
+    def _label(self, label: int, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+        """A label of some characters, in a circle, and where it is there; None if everywhere."""
+        if self._codes is None:
+            present = None if self._present is None else np.take(self._present, rows, mode="wrap")
+            return np.take(self._values, rows, mode="wrap"), present
+        codes = np.take(self._codes, rows, mode="wrap")
+        return (codes == label).astype(np.float32), codes < self.n_labels
 
-    @classmethod
-    def classes(cls, asked: Target, classes: Classes) -> "_Labels":
-        used, k = asked.selection, len(classes.names)
-        parts = asked.all_rows.parts
-        of = np.where(parts >= 0, classes.of[used.start : used.stop : used.every], k).astype(np.int16)
-        share = np.bincount(of, minlength=k + 1)[:k] / max((of < k).sum(), 1)
-        size = np.sqrt(np.maximum((of < k).sum() * share * (1 - share), 1e-12))
-        there = np.zeros((k, k + 1))
-        there[:, :k] = (np.eye(k) - share[:, None]) / size[:, None]
-        return cls(of, there.astype(np.float32))
+    def _means_of(self, label: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(n_steps, n_groups) means of a label in each position group, and (n_steps,) 1 over its size without them."""
+        rows = np.arange(len(self._groups))
+        means, sizes = np.zeros((len(self._steps), N_GROUPS)), np.zeros(len(self._steps))
+        for line, step in enumerate(self._steps):
+            values, present = self._label(label, rows + step)
+            n = np.bincount(self._groups, None if present is None else present, N_GROUPS)
+            y = np.bincount(self._groups, values, N_GROUPS)
+            means[line] = y / np.maximum(n, 1)
+            sizes[line] = np.square(values, dtype=np.float64).sum() - (n * means[line] ** 2).sum()
+        return means, 1 / np.sqrt(np.maximum(sizes, 1e-12))
 
-    @property
-    def n_labels(self) -> int:
-        return 1 if self.there is None else len(self.there)
-
-    def shifted(self, rows: NDArray[np.int64], steps: list[int]) -> Iterator[NDArray[np.float32]]:
+    def shifted(self, rows: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
         """Each label, (n_steps, n_rows), of characters so many steps on."""
-        own = np.empty((len(steps), len(rows)), self.values.dtype)
-        for line, step in enumerate(steps):
-            np.take(self.values, rows + step, out=own[line], mode="wrap")
-        yield from [own] if self.there is None else (values[own] for values in self.there)
+        groups = self._groups[rows]
+        for label, (means, per_size) in enumerate(self._means):
+            own = np.empty((len(self._steps), len(rows)), np.float32)
+            for line, step in enumerate(self._steps):
+                values, present = self._label(label, rows + step)
+                values -= means[line].astype(np.float32)[groups]
+                if present is not None:
+                    values[~present] = 0
+                own[line] = values * np.float32(per_size[line])
+            yield own
 
 
 def _correlate(
-    source: Source, group: list[Columns], labels: _Labels, steps: list[int], forward: Callable[[int], None]
+    source: Source, group: list[Columns], labels: _Labels, n_steps: int, forward: Callable[[int], None]
 ) -> dict[Columns, NDArray[np.float64]]:
-    """(n_units, n_labels, n_steps) correlations of ranks with labels so many characters on."""
+    """(n_units, n_labels, n_steps) products of ranks with labels so many characters on."""
     tiles = LevelReader.of(source).readings(source, group, forward)
     counts = {each: LevelCounts(1, each.n_units) for each in group}
     for places, levels in tiles():
         for each, own in counts.items():
             own.update(levels[each], np.zeros(len(places), np.int8))
     ranks = {each: _rank(own.counts[..., 0]) for each, own in counts.items()}
-    sums = {each: np.zeros((each.n_units, labels.n_labels, len(steps))) for each in group}
+    sums = {each: np.zeros((each.n_units, labels.n_labels, n_steps)) for each in group}
     for places, levels in tiles():
         rows = (places - source.selection.start) // source.selection.every
         for start in range(0, len(places), _CHARS_AT_ONCE):
@@ -141,7 +161,7 @@ def _correlate(
             x = {each: np.empty((each.n_units, len(rows[tile])), np.float32) for each in group}
             for each, into in x.items():
                 _look_up(levels[each][:, tile], ranks[each], into)
-            for place, y in enumerate(labels.shifted(rows[tile], steps)):
+            for place, y in enumerate(labels.shifted(rows[tile])):
                 for each, own_x in x.items():
                     sums[each][:, place] += own_x @ y.T
     return sums

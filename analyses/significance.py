@@ -1,66 +1,100 @@
-"""Could it be chance? P-values, q-values and intervals that take stretches of text, not characters, as the sample."""
+"""Could it be chance? P-values and q-values that hold for slow units and labels, and for trends."""
 
-from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.stretch_sums import StretchSums
+from analyses.atom_sums import AtomSums
+from analyses.long_run import N_GROUPS, WithinGroups, cosines, position_groups
 
-LEVEL = 0.95
-_ENDS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-_N_RESAMPLES = 1000
-_N_STRETCHES = 50
-FEWEST = 4  # stretches, below which nothing is said
+Array = NDArray[np.float64]
+FEWEST_PIECES = 10  # independent pieces of the label, below which neither p-value nor interval is given
+FEWEST_RUNS = 8  # of the label's rarer value, likewise
+_PIECES_PER_COSINE = 20
+_FEWEST_COSINES = 8
+_SLOW = 3  # times the median memory of its site: a unit's own counts
 
 
 class Evidence(NamedTuple):
-    """How sure it is that units have something to do with a label.
+    """How surely units have something to do with a label.
 
     Attributes:
-        p: (n_units,) two-sided p-values, of the hypothesis that they have nothing to do with each other.
-        n_effective: (n_units,) how many independent characters would be as much evidence as these.
+        p: (n_units,) two-sided p-values, of the hypothesis that unit and label are independent, but for trends; NaN
+            where the atoms cannot tell.
+        label_memory: Integrated autocorrelation time of the label, position removed, in characters.
+        n_pieces: Independent pieces of the label in the text: characters over twice its memory.
     """
 
-    p: NDArray[np.float64]
-    n_effective: NDArray[np.float64]
+    p: Array
+    label_memory: float
+    n_pieces: float
 
 
-def evidence(sums: StretchSums) -> Evidence:
-    """Test each unit by how its stretches agree.
+def evidence(sums: AtomSums) -> Evidence:
+    """Test each unit of a site by how the atoms of the text agree.
 
-    If a unit and a label are independent, the sums of products of their deviations in different stretches are, but for
-    the borders, independent and of mean 0, however slowly both change. Their mean over its standard error has Student's
-    t distribution with one degree of freedom less than there are stretches: a cluster-robust test. For ranks and a
-    label that is True or False it is one of the AUC.
+    Characters are compared within eight position groups. If unit and label are independent, the products of their
+    deviations there have mean 0, and forget as fast as the faster of the two. Where that is soon, atoms are
+    independent, and the test is the cluster-robust t test; where it is not, the variance is that of a few cosines, and
+    t has as many degrees of freedom. For ranks and a label that is True or False it is a test of the AUC.
 
     Args:
-        sums: Of all stretches.
+        sums: Of all atoms, and all units of a site, whose median memory is taken for that of each unit that is not much
+            slower.
 
     Returns:
-        NaN for units that never change, and for fewer than 4 stretches.
+        NaN for units that never change, and where the label has fewer than 10 independent pieces.
     """
     from scipy.stats import t as student
 
+    groups = position_groups(len(sums.n))[sums.n > 0]
     sums = sums.of(sums.n > 0)
-    n_stretches, n_units = sums.x.shape
-    if n_stretches < FEWEST:
-        return Evidence(np.full(n_units, np.nan), np.full(n_units, np.nan))
-    n = sums.n.sum()
-    centred = sums.centred()
-    spread = centred.var(axis=0, ddof=1) * n_stretches
-    variance_x = sums.xx.sum(axis=0) / n - (sums.x.sum(axis=0) / n) ** 2
-    variance_y = sums.yy.sum() / n - (sums.y.sum() / n) ** 2
-    changes = (spread > 0) & (variance_x > 0)
+    n_atoms, n_units = sums.x.shape
+    if n_atoms < 2 * N_GROUPS:
+        return Evidence(np.full(n_units, np.nan), np.nan, np.nan)
+    within = WithinGroups(sums, groups)
+    n_chars, label_memory = float(sums.n.sum()), within.label_memory
+    n_pieces = n_chars / (2 * label_memory) if label_memory > 0 else np.nan
+    if not n_pieces >= FEWEST_PIECES:
+        return Evidence(np.full(n_units, np.nan), label_memory, n_pieces)
+    memories = within.unit_memories
+    usual = float(np.median(memories[np.isfinite(memories)])) if np.isfinite(memories).any() else np.nan
+    own = np.where(memories > _SLOW * usual, memories, usual)
     with np.errstate(invalid="ignore", divide="ignore"):
-        z = np.where(changes, centred.sum(axis=0) / np.sqrt(spread), np.nan)
-        n_effective = np.where(changes, np.minimum(n * n * variance_x * variance_y / spread, n), np.nan)
-    return Evidence(2 * student.sf(np.abs(z), n_stretches - 1), n_effective)
+        wanted = n_chars / _PIECES_PER_COSINE * (1 / label_memory + 1 / own)
+        total, is_fast = within.product.sum(axis=0), wanted >= n_atoms / 2
+        n_cosines = np.clip(np.nan_to_num(wanted), _FEWEST_COSINES, max(n_atoms // 4, _FEWEST_COSINES)).astype(int)
+        powers = np.cumsum((cosines(n_atoms, int(n_cosines.max())) @ within.product) ** 2, axis=0)
+        long_run = n_atoms * powers[n_cosines - 1, np.arange(n_units)] / n_cosines
+        spread = np.where(is_fast, within.product.var(axis=0, ddof=1) * n_atoms, long_run)
+        freedom = np.where(is_fast, n_atoms - N_GROUPS, n_cosines)
+        changes = (spread > 0) & (memories > 0)
+        z = np.where(changes, np.abs(total) / np.sqrt(spread), np.nan)
+    return Evidence(2 * student.sf(z, freedom), label_memory, n_pieces)
 
 
-def q_values(p: NDArray[np.float64]) -> NDArray[np.float64]:
+def too_few(name: str, where: str, n_pieces: float, n_runs: int | None, what: str) -> str:
+    """Why a score of a label has no interval or p-value, as a sentence; empty if it has."""
+    if n_runs is not None and n_runs < FEWEST_RUNS:
+        runs = f"{n_runs} run{'s' if n_runs != 1 else ''}"
+        return f"no {what} for {name}: {where} only {runs} of its rarer value, and {FEWEST_RUNS} are needed"
+    if not n_pieces >= FEWEST_PIECES:
+        pieces = "no independent pieces" if not n_pieces >= 1 else f"about {n_pieces:.0f} independent pieces"
+        return f"no {what} for {name}: {where} only {pieces} of it, and {FEWEST_PIECES} are needed; use a longer text"
+    return ""
+
+
+def surprise(sums: AtomSums) -> Array:
+    """(n_units,) size of the cluster-robust t of unit and label, position removed, by which classes are chosen."""
+    groups = position_groups(len(sums.n))[sums.n > 0]
+    sums = sums.of(sums.n > 0)
+    product = WithinGroups(sums, groups).product
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.abs(product.sum(axis=0)) / np.sqrt(product.var(axis=0, ddof=1) * len(product)))
+
+
+def q_values(p: Array) -> Array:
     """For each p-value, the share of false ones to expect among all that are at most as large.
 
     Those that are NaN stay NaN, and do not count.
@@ -75,97 +109,3 @@ def q_values(p: NDArray[np.float64]) -> NDArray[np.float64]:
     if known.any():
         q[known] = false_discovery_control(p[known])
     return q
-
-
-@lru_cache(maxsize=16)
-def draws(n_stretches: int, seed: int) -> NDArray[np.float64]:
-    """(n_draws, n_stretches) how often each stretch is in each of the draws of a bootstrap; not to be written to."""
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(n_stretches, np.full(n_stretches, 1 / n_stretches), _N_RESAMPLES).astype(np.float64)
-    drawn.flags.writeable = False
-    return drawn
-
-
-def interval(drawn: NDArray[np.float64]) -> tuple[float, float]:
-    """The 95 % interval of a number that was found in each draw; NaN where none says anything."""
-    known = drawn[np.isfinite(drawn)]
-    if len(known) == 0:
-        return np.nan, np.nan
-    low, high = np.quantile(known, _ENDS)
-    return float(low), float(high)
-
-
-def mean_interval(values: NDArray[np.floating], seed: int = 0) -> tuple[float, float]:
-    """The 95 % interval of a mean over the characters of a text, from drawing 50 stretches of it anew.
-
-    Args:
-        values: (n_chars,) one after another.
-        seed: Of the draws.
-
-    Returns:
-        NaN for fewer than 4 characters.
-    """
-    stretches = np.array_split(values.astype(np.float64), min(_N_STRETCHES, len(values)))
-    if len(stretches) < FEWEST:
-        return np.nan, np.nan
-    sums, sizes = np.array([(each.sum(), len(each)) for each in stretches]).T
-    weights = draws(len(stretches), seed)
-    return interval((weights @ sums) / (weights @ sizes))
-
-
-def auc_spread(
-    sums: StretchSums, placed: NDArray[np.int64], seed: int = 0
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How far an AUC moves, down and up, when the stretches are drawn anew: a bootstrap's 95 % interval about it.
-
-    What each stretch adds is taken to first order: the positives that were drawn among all negatives, and the negatives
-    that were drawn among all positives.
-
-    Args:
-        sums: Of the label, over the stretches in question.
-        placed: (2, n_stretches, n_units) the placements of these stretches; see `placements.placements`.
-        seed: Of the draws.
-
-    Returns:
-        (n_units,) the lower and the upper end, less the AUC itself; NaN for fewer than 4 stretches.
-    """
-    n_positive, n_negative = sums.y, sums.n - sums.y
-    of_positive, of_negative = placed[0] / max(2 * n_negative.sum(), 1), placed[1] / max(2 * n_positive.sum(), 1)
-
-    def aucs(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        of_positives = (weights @ of_positive) / (weights @ n_positive)[:, None]
-        return np.asarray(of_positives + (weights @ of_negative) / (weights @ n_negative)[:, None])
-
-    return _spread(of_positive.shape, aucs, (n_positive, n_negative), seed)
-
-
-def r_spread(sums: StretchSums, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The same of Pearson's r."""
-
-    def correlations(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        n, y, yy = ((weights @ each)[:, None] for each in (sums.n, sums.y, sums.yy))
-        x, xx, xy = (weights @ each for each in (sums.x, sums.xx, sums.xy))
-        product = np.sqrt(np.maximum((xx - x * x / n) * (yy - y * y / n), 0.0))
-        return np.asarray((xy - x * y / n) / product)
-
-    return _spread(sums.x.shape, correlations, (sums.n,), seed)
-
-
-def _spread(
-    shape: tuple[int, ...],
-    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    needed: tuple[NDArray[np.float64], ...],
-    seed: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    n_stretches, n_units = shape
-    if n_stretches < FEWEST:
-        return np.full(n_units, np.nan), np.full(n_units, np.nan)
-    weights = draws(n_stretches, seed)
-    for each in needed:  # a draw without characters of both kinds says nothing
-        weights = weights[weights @ each > 0]
-    if len(weights) == 0:
-        return np.full(n_units, np.nan), np.full(n_units, np.nan)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        middle = statistic(np.ones((1, n_stretches)))[0]
-        ends = np.quantile(statistic(weights), _ENDS, axis=0)
-    return ends[0] - middle, ends[1] - middle

@@ -10,6 +10,7 @@ from analyses.errors import AnalysisError
 
 TRAIN, TEST, GAP = range(3)
 PARTS = (TRAIN, TEST, GAP)
+ATOM_CHARS, FEWEST_ATOMS, MOST_ATOMS = 1000, 20, 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +19,8 @@ class Split:
 
     Neighbouring characters share both state and label, so that characters drawn at random for the test would
     already be known from their neighbours. Whole stretches are held out, and a gap of training characters on
-    either side of them is left out.
+    either side of them is left out. Each stretch consists of one or more atoms, the pieces of the text that sums are
+    kept of.
 
     Attributes:
         n_chars: Length of the text, or of the part of it that is used.
@@ -70,6 +72,22 @@ class Split:
     def stretch(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """The stretch that each of some places in the text lies in."""
         return (places - self.start) * self.n_stretches // self.n_chars
+
+    @property
+    def n_atoms(self) -> int:
+        """Equal pieces of the text of about 1,000 characters, 20 to 200 of them, as many in each stretch."""
+        wanted = round(self.n_chars / ATOM_CHARS / self.n_stretches)
+        fewest, most = -(-FEWEST_ATOMS // self.n_stretches), max(MOST_ATOMS // self.n_stretches, 1)
+        return self.n_stretches * min(max(wanted, fewest), most)
+
+    @property
+    def held_out_atoms(self) -> NDArray[np.bool_]:
+        """(n_atoms,) whether each is for the test."""
+        return np.repeat(self.held_out, self.n_atoms // self.n_stretches)
+
+    def atom(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The atom that each of some places in the text lies in."""
+        return (places - self.start) * self.n_atoms // self.n_chars
 
     def parts(self, start: int, stop: int) -> NDArray[np.int8]:
         """(stop - start,) `TRAIN`, `TEST` or `GAP` for each character from `start` up to `stop`."""

@@ -15,7 +15,7 @@ from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.selection import Selection
 from activations.units import Site, Unit
 from activations.vocab import Vocabulary
-from analyses.stretch_sums import JointSums, StretchSums
+from analyses.atom_sums import AtomSums, JointSums
 
 PLANTED = {
     "in_quotes": Unit(Site(0, "hidden"), 3),
@@ -67,14 +67,12 @@ class Arrays:
         yield self
 
 
-def sums_of_rows(
-    x: NDArray[np.floating], y: NDArray[np.floating], stretches: NDArray[np.int64], n_stretches: int
-) -> StretchSums:
-    """Of (n_chars, n_units) and (n_chars,) numbers, and the stretch of each."""
-    sums = JointSums(n_stretches, x.shape[1], 1)
-    for stretch in np.unique(stretches).tolist():
-        rows = stretches == stretch
-        sums.add(stretch, x[rows].T, np.column_stack([y[rows], np.ones(rows.sum())]))
+def sums_of_rows(x: NDArray[np.floating], y: NDArray[Any], atoms: NDArray[np.int64], n_atoms: int) -> AtomSums:
+    """Of (n_chars, n_units) and (n_chars,) numbers, and the atom of each."""
+    sums = JointSums(n_atoms, x.shape[1], 1)
+    for atom in np.unique(atoms).tolist():
+        rows = atoms == atom
+        sums.add(atom, x[rows].T, np.column_stack([y[rows], np.ones(rows.sum())]))
     return sums.of_label(0)
 
 

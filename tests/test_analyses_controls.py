@@ -1,5 +1,6 @@
 """Scores of probes, their intervals, folds and controls, against known answers."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,6 @@ from analyses.probe_results import Fitting
 from analyses.probe_scores import HeldOut, score
 from analyses.probes import CONTROLS, fit, fit_characters
 from analyses.responses import Response
-from analyses.significance import draws, interval
 from analyses.splits import GAP, TEST, TRAIN, Split
 from hypotheses.labels import Labels
 from hypotheses.registry import get
@@ -49,7 +49,7 @@ def null_experiment(seed: int, n_chars: int = 20_000) -> tuple[Arrays, Target]:
 def test_shuffled_rows_would_have_found_what_is_not_there(seed: int) -> None:
     """A probe that is tested on neighbours of what it was fitted to knows their labels; ours is at chance."""
     source, asked = null_experiment(seed)
-    [result] = fit(source, asked)
+    [result] = fit(source, asked, how=Fitting(folds=5))
     low, high = result.interval
     assert low <= 0.5 <= high
     x, y = next(source.blocks(n_chars=20_000)).values[SITE], asked.labels.values
@@ -60,8 +60,21 @@ def test_shuffled_rows_would_have_found_what_is_not_there(seed: int) -> None:
 
 
 def held_out(rng: np.random.Generator, y: NDArray[np.generic], z: NDArray[np.floating]) -> HeldOut:
-    stretch = np.sort(rng.integers(0, 12, len(y)))
-    return HeldOut(z.astype(np.float32), y, stretch, stretch % 3)  # type: ignore[arg-type]
+    atom = np.sort(rng.integers(0, 12, len(y)))
+    return HeldOut(z.astype(np.float32), y, atom, atom // 2, atom % 3)  # type: ignore[arg-type]
+
+
+def mean_within(
+    own: HeldOut, score: Callable[[NDArray[np.bool_]], float], weight: Callable[[int, int], float]
+) -> float:
+    """A score of the characters of each fold and position group, weighted by how many there are of both kinds."""
+    cells = [(own.fold == fold) & (own.group == group) for fold in range(3) for group in range(6)]
+    found = [(score(rows), weight(int(own.y[rows].sum()), int(rows.sum()))) for rows in cells if rows.any()]
+    return float(np.average([each for each, _ in found], weights=[each for _, each in found]))
+
+
+def smaller_share(n_positive: int, n: int) -> float:
+    return n_positive * (n - n_positive) / n
 
 
 def test_scores_of_two_classes_are_those_of_scikit_learn(rng: np.random.Generator) -> None:
@@ -79,15 +92,17 @@ def test_scores_of_two_classes_are_those_of_scikit_learn(rng: np.random.Generato
         "f1": f1_score(y, z > 0),
         "log_loss": log_loss(y, expit(z)),
         "auc": np.mean([roc_auc_score(y[fold], z[fold]) for fold in folds]),
+        "auc_within": mean_within(own, lambda rows: roc_auc_score(y[rows], z[rows]), smaller_share),
     }
     assert found.values == pytest.approx(expected)
+    np.testing.assert_allclose(found.of_classes, [expected["auc"]])
 
 
 def test_scores_of_several_classes_are_those_of_scikit_learn(rng: np.random.Generator) -> None:
     y = rng.integers(0, 4, 3000).astype(np.int16)
     own = held_out(rng, y, rng.normal(size=(3000, 4)) + 2 * np.eye(4)[y])
     found = score(own, Response("categorical", y, 4))
-    z, said = own.z.astype(np.float64), own.z.argmax(axis=1)
+    z, said = softmax(own.z.astype(np.float64), axis=1), own.z.argmax(axis=1)
     folds = [own.fold == fold for fold in range(3)]
     expected = {
         "accuracy": accuracy_score(y, said),
@@ -95,10 +110,12 @@ def test_scores_of_several_classes_are_those_of_scikit_learn(rng: np.random.Gene
         "precision": precision_score(y, said, average="macro"),
         "recall": recall_score(y, said, average="macro"),
         "f1": f1_score(y, said, average="macro"),
-        "log_loss": log_loss(y, softmax(z, axis=1)),
-        "auc": np.mean([[roc_auc_score(y[fold] == k, z[fold, k]) for k in range(4)] for fold in folds]),
+        "log_loss": log_loss(y, z),
+        "auc": np.mean([roc_auc_score(y[fold], z[fold], multi_class="ovr") for fold in folds]),
     }
+    assert 0.5 < found.values.pop("auc_within") < 1
     assert found.values == pytest.approx(expected)
+    assert found.of_classes.mean() == pytest.approx(expected["auc"])
 
 
 def test_scores_of_numbers_are_those_of_scikit_learn(rng: np.random.Generator) -> None:
@@ -106,27 +123,58 @@ def test_scores_of_numbers_are_those_of_scikit_learn(rng: np.random.Generator) -
     own = held_out(rng, y, (y + rng.normal(size=2000))[:, None])
     found = score(own, Response("numeric", y, 1))
     z = own.z[:, 0].astype(np.float64)
-    assert found.values == pytest.approx({"r2": r2_score(y, z), "r": np.corrcoef(y, z)[0, 1]})
+    cells = own.fold * 6 + own.group
+    near = [each - np.array([each[cells == cell].mean() for cell in cells.tolist()]) for each in (y, z)]
+    expected = {"r2": r2_score(y, z), "r": np.corrcoef(y, z)[0, 1], "r_within": np.corrcoef(*near)[0, 1]}
+    assert found.values == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("name", ["auc", "f1", "log_loss"])
-def test_intervals_are_those_of_stretches_drawn_anew(rng: np.random.Generator, name: str) -> None:
-    """By putting the stretches of each draw together, as often as they were drawn."""
+MEASURES: dict[str, Callable[..., float]] = {
+    "auc": roc_auc_score,
+    "f1": lambda y, z, sample_weight: f1_score(y, z > 0, sample_weight=sample_weight),
+    "accuracy": lambda y, z, sample_weight: accuracy_score(y, z > 0, sample_weight=sample_weight),
+    "log_loss": lambda y, z, sample_weight: log_loss(y, expit(z), sample_weight=sample_weight),
+}
+
+
+@pytest.mark.parametrize("name", list(MEASURES))
+def test_what_an_atom_adds_is_what_its_weight_changes(rng: np.random.Generator, name: str) -> None:
+    """By giving the characters of an atom a little more weight in scikit-learn's scores."""
     y = (rng.random(1200) < 0.3).astype(np.int16)
     z = np.round(rng.normal(size=1200) + y, 1).astype(np.float32)
-    stretch = np.sort(rng.integers(0, 8, 1200))
-    own = HeldOut(z[:, None], y, stretch, np.zeros(1200, np.int64))
-    found = score(own, Response("binary", y, 2), seed=3)
-    measure = {
-        "auc": roc_auc_score,
-        "f1": lambda y, z: f1_score(y, z > 0),
-        "log_loss": lambda y, z: log_loss(y, expit(z)),
-    }
-    drawn = []
-    for weights in draws(8, 3):
-        rows = np.concatenate([np.tile(np.flatnonzero(stretch == k), int(times)) for k, times in enumerate(weights)])
-        drawn.append(float(measure[name](y[rows], z[rows].astype(np.float64))))
-    assert found.intervals[name] == pytest.approx(interval(np.array(drawn)))
+    atom = np.sort(rng.integers(0, 9, 1200))
+    own = HeldOut(z[:, None], y, atom, atom // 2, np.zeros(1200, np.int64))
+    found = score(own, Response("binary", y, 2)).estimates[name]
+    expected = []
+    for each in range(9):
+        ends = [MEASURES[name](y, z.astype("f8"), sample_weight=1 + h * (atom == each)) for h in (1e-4, -1e-4)]
+        expected.append((ends[0] - ends[1]) / 2e-4)
+    np.testing.assert_allclose(found.influence, expected, rtol=1e-3, atol=1e-6)
+    assert found.value == pytest.approx(MEASURES[name](y, z.astype("f8"), sample_weight=np.ones(1200)))
+    assert found.interval[0] < found.value < found.interval[1]
+
+
+def test_fewer_than_eight_pieces_that_are_held_out_have_no_interval(rng: np.random.Generator) -> None:
+    source = Arrays({SITE: drifting(rng, 20_000, 3, 20)})
+    labels = Labels(in_runs(rng, 20_000, 40), "binary")
+    asked = of_labels(source.corpus, "nothing", labels)
+    [one], [five] = fit(source, asked), fit(source, asked, how=Fitting(folds=5))
+    assert np.isnan(one.interval).all() and "use --folds 5" in one.note
+    assert five.interval[0] < five.auc < five.interval[1] and not five.note
+
+
+def test_the_position_control_sees_a_trend_that_units_and_labels_share(rng: np.random.Generator) -> None:
+    """A unit that only grows, and a label that is ever more often True: alike by accident, also held out."""
+    n = 60_000
+    values = np.linspace(0, 3, n)[:, None] + rng.normal(size=(n, 3)) * 0.3
+    labels = Labels(np.repeat(rng.random(n // 20) < np.linspace(0.05, 0.95, n // 20), 20), "binary")
+    source = Arrays({SITE: values.astype(np.float32)})
+    asked = of_labels(source.corpus, "trend", labels)
+    results = fit(source, asked, controls=["context", "position"])
+    by_control = {each.control: each for each in results}
+    assert by_control[None].auc > 0.7 and by_control["position"].auc > 0.7
+    assert by_control[None].auc_within == pytest.approx(0.5, abs=0.06)
+    assert by_control["position"].site == "position"
 
 
 def test_every_stretch_is_held_out_once() -> None:
@@ -206,7 +254,9 @@ def test_control_tasks_keep_what_is_missing(code_text: str, name: str) -> None:
 
 def test_an_unknown_control_is_refused(planted: Path) -> None:
     with Recording(planted) as recording:
-        with pytest.raises(AnalysisError, match="there is no control 'magic'; there are chars, context, runs"):
+        with pytest.raises(
+            AnalysisError, match="there is no control 'magic'; there are chars, position, context, runs"
+        ):
             fit(recording, "in_quotes", controls=["magic"])
         with pytest.raises(AnalysisError, match="there is no control task 'magic'"):
             control_task("magic", target(recording.corpus, "in_quotes"), recording.corpus)
@@ -226,6 +276,7 @@ def test_controls_stand_behind_the_probes_and_are_at_chance_where_they_ought_to_
             ("chars", "last character"),
             ("chars", "last 5 characters"),
             ("chars", "last 20 characters"),
+            ("position", "position"),
         )
     ]
     probe, context, runs, one, five, twenty = results[:6]

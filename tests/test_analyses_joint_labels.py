@@ -8,7 +8,7 @@ from analyses.splits import PARTS, Split
 
 
 @pytest.mark.parametrize("n_stretches", [50, 64, 100, 200])
-def test_characters_with_one_code_have_the_same_part_stretch_and_labels(
+def test_characters_with_one_code_have_the_same_part_atom_and_labels(
     rng: np.random.Generator, n_stretches: int
 ) -> None:
     n = 12_000
@@ -16,13 +16,13 @@ def test_characters_with_one_code_have_the_same_part_stretch_and_labels(
     missing, labels = rng.random(n) < 0.1, [rng.random(n) < 0.3, rng.integers(0, 3, n)]
     places = np.arange(n)
     rows = JointLabels(split, missing, labels).rows(places)
-    parts, stretches = np.where(missing, -1, split.parts_of(places)), split.stretch(places)
+    parts, atoms = np.where(missing, -1, split.parts_of(places)), split.atom(places)
     found = set()
     for run in rows.runs:
         own = (rows.codes >= run.codes.start) & (rows.codes < run.codes.stop)
-        assert set(zip(parts[own], stretches[own], strict=True)) == {(run.part, run.stretch)}
-        found.add((run.part, run.stretch))
-    assert found == set(zip(parts[~missing], stretches[~missing], strict=True))
+        assert set(zip(parts[own], atoms[own], strict=True)) == {(run.part, run.atom)}
+        found.add((run.part, run.atom))
+    assert found == set(zip(parts[~missing], atoms[~missing], strict=True))
     for column, label in enumerate(labels):
         assert (rows.y[rows.codes[~missing], column] == label[~missing]).all()
     assert rows.n.tolist() == np.bincount(rows.codes, minlength=len(rows.y)).tolist()

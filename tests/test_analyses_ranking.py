@@ -183,7 +183,7 @@ def test_a_unit_that_never_changes_has_no_p(rng: np.random.Generator) -> None:
     values[:, 1] = rng.normal(size=30_000)
     last = rank(Arrays({Site(0, "cell"): values}), lambda text: np.arange(30_000) % 70).units[-1]
     assert last.unit.index == 0
-    assert np.isnan([last.raw, last.p, last.q, last.n_effective]).all()
+    assert np.isnan([last.raw, last.p, last.q]).all()
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])

@@ -46,7 +46,7 @@ def test_rank_fit_and_curve_find_the_planted_unit(run: Command, planted: Path, n
     assert status == 0
     assert len(ranked) == 3
     method = "r" if name == "position_in_line" else "auc"
-    honest = {"low", "high", "p", "q", "p_shift", "p_max", "n_effective"}
+    honest = {"low", "high", f"{method}_within", "p", "q", "p_shift", "p_max", "tied"}
     assert set(ranked[0]) == honest | {"hypothesis", "unit", "method", "score", method, f"{method}_test", "direction"}
     assert ranked[0]["unit"] == str(PLANTED[name])
     assert ranked[0]["hypothesis"] == name
@@ -295,7 +295,7 @@ def test_probes_have_their_controls_in_the_same_table(run: Command, planted: Pat
     _, out, _ = run(*asked, "runs", "--json")
     assert [row["control"] for row in rows(out)] == [None, "runs", None, "runs"]
     status, _, err = run(*asked, "luck")
-    assert (status, err) == (1, "error: there is no control 'luck'; there are chars, context, runs\n")
+    assert (status, err) == (1, "error: there is no control 'luck'; there are chars, position, context, runs\n")
 
 
 def test_recordings_stand_side_by_side(run: Command, planted: Path, files: None) -> None:

@@ -49,8 +49,8 @@ def evaluate(
     """Measure how well a model predicts a text, beside models that only count.
 
     nats and bits per char are the mean loss, perplexity is e to the nats, and low and high are the ends of the 95 %
-    interval of the nats, from drawing 50 stretches of the text anew. The first character of a document or part is read,
-    and not predicted.
+    interval of the nats, for neighbouring characters that depend on each other. The first character of a document or
+    part is read, and not predicted.
 
     Beside the model stand all characters alike (uniform), their frequencies (unigram) and interpolated Kneser-Ney
     n-gram models, of the same characters. These learn from the first part of --split, and are judged on the others, or
@@ -125,7 +125,7 @@ def _uniform(part: str, n_characters: int, n_chars: int) -> dict[str, Cell]:
 
 
 def _row(model: str, part: str, nats: "NDArray[np.floating]", right: "NDArray[np.bool_]") -> dict[str, Cell]:
-    from analyses.significance import mean_interval
+    from analyses.estimates import mean_interval
 
     low, high = mean_interval(nats)
     mean = float(nats.mean(dtype="f8"))

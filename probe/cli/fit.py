@@ -26,7 +26,7 @@ from probe.cli.options import (
     SitesOption,
     TextOption,
 )
-from probe.cli.show import Cell, progress, say, show_rows, visible, warn
+from probe.cli.show import Cell, progress, say, show_differences, show_rows, visible, warn
 from probe.cli.sources import ask_several, open_sources
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from analyses.alignment import Target
     from analyses.probe_results import Fitting, ProbeResult
 
-_NOT_IN_TABLE = ("hypothesis", "log_loss", "penalty", "n_train", "n_test")
+_NOT_IN_TABLE = {"hypothesis", "log_loss", "penalty", "n_train", "n_test"}
 
 
 def fit(
@@ -55,7 +55,9 @@ def fit(
     l1_ratio: Annotated[float, Option(help="0: an L2 penalty; 1: L1; between: an elastic net.")] = 0.0,
     balanced: Annotated[bool, Option("--balanced", help="Let all classes weigh the same, however rare.")] = False,
     folds: FoldsOption = None,
-    controls: Annotated[str, Option(help="chars, context and runs, or none; see above.")] = "chars,context",
+    controls: Annotated[str, Option(help="chars, position, context and runs, or none; see above.")] = (
+        "chars,position,context,runs"
+    ),
     untrained: Annotated[
         Path | None,
         Option(
@@ -84,12 +86,17 @@ def fit(
 
     Logistic probes for labels that are True or False or have classes, ridge regressions for numbers. All scores are
     measured on held-out stretches of the text; low and high are the ends of the 95 % interval of the AUC (R² for
-    numbers), from drawing these stretches anew. The penalty is chosen on stretches of the training part.
+    numbers), for neighbouring characters that depend on each other; --json has those of the other scores. auc within
+    (r within) is the score among characters of the same eighth of the text, so that what a common trend gives is left
+    out. The penalty is chosen on stretches of the training part.
 
     A score means something only beside what can be had without the model. majority is the accuracy of always saying
     what is most frequent. Controls stand in the same table: chars, a probe that sees the last 1, 5 or 20 characters of
-    the text, and no model; context, the same probe for labels drawn at random for each three characters, and runs, for
-    the label's own runs in random order. selectivity is the accuracy (R²) above that for context.
+    the text, and no model; position, one of the place in the text alone; context, the same probe for labels drawn at
+    random for each three characters, and runs, for the label's own runs in random order. selectivity is the accuracy
+    (R²) above that for context.
+
+    Of two recordings of the same text, the last rows say by how much the probes of the second are better.
 
     Example:
         probe fit --hypothesis in_quotes
@@ -130,6 +137,9 @@ def fit(
                 found += _twins(source, trained, asked, designs, recorded, how)
             results += [(name, each) for each in found]
     _show(results, as_json)
+    names = list(dict.fromkeys(name for name, _ in results))
+    if len(names) == 2:
+        _show_differences(names, results, as_json)
     for hypothesis, reason in reasons.items():
         warn(f"no score for {hypothesis}: {reason}")
     if keep is not None:
@@ -190,9 +200,9 @@ def _show(results: "Sequence[tuple[str, ProbeResult]]", as_json: bool) -> None:
     notes: dict[str, None] = {}
     for hypothesis in dict.fromkeys(each.hypothesis for _, each in results):
         own = [row for row in rows if row["hypothesis"] == hypothesis]
-        columns = [key for key in own[0] if key not in _NOT_IN_TABLE and any(_says(row[key]) for row in own)]
+        columns = [key for key in own[0] if _is_shown(key) and any(_says(row.get(key)) for row in own)]
         show_rows(
-            [{key: row[key] if row[key] is not None else "" for key in columns if key != "note"} for row in own],
+            [{key: "" if row.get(key) is None else row[key] for key in columns if key != "note"} for row in own],
             as_json=False,
             title=visible(hypothesis),
         )
@@ -205,6 +215,22 @@ def _show(results: "Sequence[tuple[str, ProbeResult]]", as_json: bool) -> None:
         warn(note)
     _, first = results[0]
     say(f"{first.n_train:,} training and {first.n_test:,} held-out characters")
+
+
+def _show_differences(names: list[str], results: "Sequence[tuple[str, ProbeResult]]", as_json: bool) -> None:
+    from analyses.differences import compare_probes
+
+    first, second = ([each for own, each in results if own == name] for name in names)
+    rows: list[dict[str, Cell]] = [
+        {"model": f"{names[1]} − {names[0]}", **each.row()} for each in compare_probes(first, second)
+    ]
+    say("", quiet=as_json)
+    show_differences(rows, as_json=as_json)
+
+
+def _is_shown(key: str) -> bool:
+    """Whether a column is in the table, and not only in JSON: of intervals only that of the main score."""
+    return key not in _NOT_IN_TABLE and not key.endswith(("_low", "_high")) and not key.startswith("auc_of_")
 
 
 def _says(value: Cell) -> bool:

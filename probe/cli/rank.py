@@ -1,6 +1,6 @@
 """`probe rank`."""
 
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from typer import BadParameter, Option
@@ -16,13 +16,13 @@ from probe.cli.options import (
     ModelOption,
     NewlinesOption,
     NoCacheOption,
-    RecordingArgument,
+    RecordingsArgument,
     ReplaceOption,
     SitesOption,
     TextOption,
 )
-from probe.cli.show import Cell, progress, say, show_rows, warn
-from probe.cli.sources import ask, ask_all, open_source
+from probe.cli.show import Cell, progress, say, show_differences, show_rows, warn
+from probe.cli.sources import ask, ask_all, open_sources
 
 if TYPE_CHECKING:
     from analyses.ranking import RankedUnit, Ranking
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def rank(
     hypothesis: MaybeHypothesisOption = None,
-    recording: RecordingArgument = Path("activations.h5"),
+    recordings: RecordingsArgument = None,
     top: Annotated[int, Option(min=1, help="How many units to show.")] = 10,
     all_hypotheses: Annotated[
         bool, Option("--all", help="All hypotheses that can be asked of this text, and the best unit of each site.")
@@ -46,6 +46,13 @@ def rank(
     compare: Annotated[
         str | None,
         Option(help="Several methods, such as auc,weight,f1: the best units of each side by side.", show_default=False),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        Option(
+            help="More columns of the table, such as auc,score,tied; see --json for their names, or all.",
+            show_default=False,
+        ),
     ] = None,
     sites: SitesOption = None,
     layer: LayerOption = None,
@@ -68,20 +75,24 @@ def rank(
 ) -> None:
     """Rank the units that respond most to a hypothesis.
 
-    The order comes from training stretches of the text; auc_test (r_test for numbers) is measured on held-out
-    ones, with low and high the ends of its 95 % interval. auc is measured on all characters: .5 is chance, 0 a unit
-    that is silent where the label is True. p is how often a unit that has nothing to do with the label would do as
-    well, with stretches of the text, not characters, as the sample; q the share of false ones among all units with a
-    p as small; n effective how many independent characters would be as much evidence. p_shift is how often labels that
-    are shifted in a circle have as much to do with the unit, and p_max, with any of the units.
+    The order comes from training stretches of the text. auc_test (r_test for numbers) is measured on held-out ones,
+    sign-aligned on the training ones: the number to quote. low and high are the ends of its 95 % interval. within is
+    the same score among characters of the same eighth of the text: where it is much nearer to chance, unit and label
+    share a trend. p is the p-value under the null that unit and label are independent, but for trends, whatever both
+    remember, and q the false discovery rate over all units. p_shift is how often labels that are shifted in a circle
+    have as much to do with the unit, and p_max, with any of the units. Where a text holds too few independent pieces of
+    a label, there is no interval and no p, but a sentence.
 
     With --method, another score orders the units, and stands beside its held-out value; auc (r for numbers) is always
     there, so that an order that misleads shows itself. Of a hypothesis of several classes, each unit's auc is that of
-    the class which it tells best from the rest. eta2 and mutual_information see units that neither rise nor fall with a
-    number, such as waves.
+    the class which it tells most surely from the rest in training. eta2 and mutual_information see units that neither
+    rise nor fall with a number, such as waves.
 
     With --all, every hypothesis is asked at once, but for those that need a parameter: a table of the best units, and
     one of the held-out score of each site's best unit.
+
+    Of two recordings of the same text (two models, two moments of a training), the last rows say by how much the best
+    units of the second are better, paired by pieces of the text.
 
     Example:
         probe rank --hypothesis in_quotes --top 5
@@ -95,17 +106,22 @@ def rank(
         raise BadParameter("name one hypothesis with --hypothesis, or ask for --all")
     if sum(map(bool, (all_hypotheses, method, compare))) > 1:
         raise BadParameter("--all, --method and --compare do not go together")
-    with open_source(
-        recording, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
-    ) as source:
-        chosen = select_sites(source.sites, sites)
-        if layer is not None:
-            chosen = select_sites(chosen, str(layer))
-        with progress(f"ranking for {hypothesis or 'all hypotheses'}") as report:
-            if hypothesis is None:
-                asked, reasons = ask_all(source, language, no_cache, lag)
-                rankings = rank_all(source, asked, sites=chosen, exact=exact, progress=report)
-            else:
+    found: list[tuple[str, list[Ranking]]] = []
+    reasons: dict[str, str] = {}
+    with open_sources(
+        recordings, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
+    ) as sources:
+        for name, source in sources:
+            chosen = select_sites(source.sites, sites)
+            if layer is not None:
+                chosen = select_sites(chosen, str(layer))
+            title = f"ranking for {hypothesis or 'all hypotheses'}{f' in {name}' if name else ''}"
+            with progress(title) as report:
+                if hypothesis is None:
+                    asked, missing = ask_all(source, language, no_cache, lag)
+                    reasons |= missing
+                    found.append((name, rank_all(source, asked, sites=chosen, exact=exact, progress=report)))
+                    continue
                 target = ask(source, hypothesis, language, no_cache, lag)
                 if compare is None:
                     ranking = rank_units(
@@ -118,21 +134,32 @@ def rank(
                         n_intervals=top if method is None else None,
                         progress=report,
                     )
-                    rankings = [ranking]
+                    found.append((name, [ranking]))
                 else:
                     methods = [each.strip() for each in compare.split(",")]
                     rankings = compare_methods(source, target, methods, sites=chosen, exact=exact, progress=report)
-    if hypothesis is None:
-        _show_all(rankings, reasons, as_json)
-        return
-    if compare is not None:
-        _show_beside(rankings, top, as_json)
-        return
-    [ranking] = rankings
-    show_rows(ranking.rows(top), as_json=as_json)
+                    found.append((name, rankings))
+    for name, rankings in found:
+        if name:
+            say(f"\n{name}" if found[0][0] != name else name, quiet=as_json)
+        if hypothesis is None:
+            _show_all(name, rankings, as_json)
+        elif compare is not None:
+            _show_beside(name, rankings, top, as_json)
+        else:
+            _show(name, rankings[0], top, columns, as_json)
+    for name, reason in reasons.items():
+        warn(f"no score for {name}: {reason}")
+    if len(found) == 2:
+        _show_differences(found, as_json)
+
+
+def _show(name: str, ranking: "Ranking", top: int, columns: str | None, as_json: bool) -> None:
+    rows = _named(name, ranking.rows(top))
+    show_rows(rows if as_json else [_columns_of(row, ranking, columns) for row in rows], as_json=as_json)
+    for note in ranking.notes:
+        warn(note)
     prevalence = "" if ranking.prevalence is None else f"; True at {ranking.prevalence:.1%}"
-    if ranking.warning:
-        warn(ranking.warning)
     error = f"; AUCs in float32 to within {ranking.auc_error:.0e}" if ranking.auc_error > 0 else ""
     say(
         f"{len(ranking.units):,} units, {ranking.n_train:,} training and {ranking.n_test:,} held-out characters"
@@ -142,10 +169,49 @@ def rank(
     )
 
 
-def _show_all(rankings: "list[Ranking]", reasons: dict[str, str], as_json: bool) -> None:
+def _named(name: str, rows: "Sequence[Mapping[str, Cell]]") -> list[dict[str, Cell]]:
+    return [{**({"model": name} if name else {}), **row} for row in rows]
+
+
+def _columns_of(row: dict[str, Cell], ranking: "Ranking", columns: str | None) -> dict[str, Cell]:
+    """The columns of the table: what was measured on held-out characters, and more if that is asked for."""
+    from analyses.errors import AnalysisError
+
+    asked = [each.strip() for each in (columns or "").split(",") if each.strip()]
+    if unknown := [each for each in asked if each not in row and each != "all"]:
+        raise AnalysisError(f"there is no column {unknown[0]!r}; there are {', '.join(row)}")
+    measure = ranking.measure
+    shown = ["unit", "class", f"{measure}_test", "low", "high", f"{measure}_within", "p", "q", "p_shift", "p_max"]
+    if ranking.method != measure:
+        shown[2:2] = ["score", "score_test"]
+    if "all" in asked:
+        asked = list(row)
+    keys = [key for key in (*shown, *asked) if key in row]
+    names = {f"{measure}_test": f"held-out {measure}", f"{measure}_within": "within"}
+    names |= {"score": f"{ranking.method} (training)", "score_test": f"held-out {ranking.method}"}
+    names |= {measure: f"{measure} (all)"}
+    return {names.get(key, key): row[key] for key in dict.fromkeys(keys)}
+
+
+def _show_differences(found: "Sequence[tuple[str, Sequence[Ranking]]]", as_json: bool) -> None:
+    from analyses.differences import compare_rankings
+
+    (first, of_first), (second, of_second) = found
+    by_name = {(each.hypothesis, each.method): each for each in of_second}
+    rows: list[dict[str, Cell]] = [
+        {"model": f"{second} − {first}", **compared.row()}
+        for each in of_first
+        if (each.hypothesis, each.method) in by_name
+        for compared in compare_rankings(each, by_name[each.hypothesis, each.method])
+    ]
+    say("", quiet=as_json)
+    show_differences(rows, as_json=as_json)
+
+
+def _show_all(name: str, rankings: "list[Ranking]", as_json: bool) -> None:
     """JSON has a row for each hypothesis and site; tables show the best unit of all, and the score of each site's."""
     if as_json:
-        show_rows([row for each in rankings for row in each.rows_of_sites()], as_json=True)
+        show_rows(_named(name, [row for each in rankings for row in each.rows_of_sites()]), as_json=True)
     else:
         show_rows([_row(each) for each in rankings], as_json=False)
         say("\nheld-out score of the best unit of each site")
@@ -157,14 +223,13 @@ def _show_all(rankings: "list[Ranking]", reasons: dict[str, str], as_json: bool)
             as_json=False,
             digits=2,
         )
-    for name, reason in reasons.items():
-        warn(f"no score for {name}: {reason}")
 
 
-def _show_beside(rankings: "list[Ranking]", top: int, as_json: bool) -> None:
+def _show_beside(name: str, rankings: "list[Ranking]", top: int, as_json: bool) -> None:
     """JSON has a row for each method and unit; the table a column for each method, with each unit's held-out score."""
     if as_json:
-        show_rows([row | {"place": n} for each in rankings for n, row in enumerate(each.rows(top), 1)], as_json=True)
+        rows = [row | {"place": n} for each in rankings for n, row in enumerate(each.rows(top), 1)]
+        show_rows(_named(name, rows), as_json=True)
         return
     places = range(min(top, len(rankings[0].units)))
     table: list[dict[str, Cell]] = [
@@ -184,11 +249,19 @@ def _row(ranking: "Ranking") -> dict[str, Cell]:
     return {
         "hypothesis": ranking.hypothesis + label,
         "unit": str(best.unit),
-        "method": ranking.method,
-        "all": best.raw,
-        "test": best.test,
+        "measure": ranking.measure,
+        "held-out": best.test,
         "low": best.low,
         "high": best.high,
+        "within": best.within,
         "q": best.q,
-        "note": "" if ranking.warning is None else f"{ranking.n_test_runs} runs held out",
+        "note": _short_note(ranking),
     }
+
+
+def _short_note(ranking: "Ranking") -> str:
+    if any(note.startswith("no p-value") for note in ranking.notes):
+        return "too few independent pieces"
+    if any(note.startswith("no interval") for note in ranking.notes):
+        return "too few held out for an interval"
+    return f"{ranking.n_test_runs} runs held out" if ranking.notes and ranking.n_test_runs is not None else ""

@@ -90,6 +90,16 @@ def show_rows(rows: Sequence[Mapping[str, Cell]], *, as_json: bool, title: str |
     console.print(table)
 
 
+def show_differences(rows: Sequence[Mapping[str, Cell]], *, as_json: bool) -> None:
+    """Print by how much the second of two models is better; what cannot be compared says why."""
+    if as_json or not rows:
+        show_rows(rows, as_json=as_json)
+        return
+    hidden = {"note"} if not any(row["note"] for row in rows) else set()
+    hidden |= {"first", "second"} if all(row["first"] == row["second"] == row["site"] for row in rows) else set()
+    show_rows([{key: row[key] for key in row if key not in hidden} for row in rows], as_json=False)
+
+
 def visible(text: str, shown: Mapping[str, str] = MappingProxyType({})) -> str:
     """The text, with a sign for each character that would move the cursor or do worse."""
     return "".join(shown.get(char, char if char.isprintable() else "·") for char in text)

@@ -1,6 +1,6 @@
-"""Sums over the stretches of a text, of which intervals and p-values are made.
+"""Sums over the atoms of a text, of which scores, intervals and p-values are made.
 
-Neighbouring characters share both state and label, so that the stretches, and not the characters, are the sample.
+Neighbouring characters share both state and label, so that pieces of the text, and not its characters, are the sample.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StretchSums:
-    """Sums over the characters of each stretch (or of another part), of a number x of each unit and a label y.
+class AtomSums:
+    """Sums over the characters of each atom (or of another part), of a number x of each unit and a label y.
 
     Attributes:
-        n: (n_stretches,) characters with a label.
-        y: (n_stretches,) sums of y, and `yy` of its squares.
-        x: (n_stretches, n_units) sums of x, `xx` of its squares, and `xy` of its products with y.
+        n: (n_atoms,) characters with a label.
+        y: (n_atoms,) sums of y, and `yy` of its squares.
+        x: (n_atoms, n_units) sums of x, `xx` of its squares, and `xy` of its products with y.
     """
 
     n: NDArray[np.float64]
@@ -26,39 +26,31 @@ class StretchSums:
     xx: NDArray[np.float64]
     xy: NDArray[np.float64]
 
-    def beside(self, other: "StretchSums") -> "StretchSums":
+    def beside(self, other: "AtomSums") -> "AtomSums":
         """With the units of the same characters that stand behind these."""
         units = (np.concatenate([getattr(self, name), getattr(other, name)], axis=1) for name in ("x", "xx", "xy"))
-        return StretchSums(self.n, self.y, self.yy, *units)
+        return AtomSums(self.n, self.y, self.yy, *units)
 
-    def units(self, chosen: NDArray[np.int64]) -> "StretchSums":
+    def units(self, chosen: NDArray[np.int64]) -> "AtomSums":
         """The sums of some of the units."""
-        return StretchSums(self.n, self.y, self.yy, self.x[:, chosen], self.xx[:, chosen], self.xy[:, chosen])
+        return AtomSums(self.n, self.y, self.yy, self.x[:, chosen], self.xx[:, chosen], self.xy[:, chosen])
 
-    def scaled(self, factor: float) -> "StretchSums":
+    def scaled(self, factor: float) -> "AtomSums":
         """With every x so many times as large."""
-        return StretchSums(self.n, self.y, self.yy, self.x * factor, self.xx * factor**2, self.xy * factor)
+        return AtomSums(self.n, self.y, self.yy, self.x * factor, self.xx * factor**2, self.xy * factor)
 
-    def together(self, n_each: int) -> "StretchSums":
-        """So many neighbours added up to one."""
-        return StretchSums(*(array.reshape(-1, n_each, *array.shape[1:]).sum(axis=1) for array in self._arrays))
+    def together(self, firsts: NDArray[np.int64] | None = None) -> "AtomSums":
+        """Neighbours added up to one, from each of these places up to the next; None adds up all."""
+        starts = np.zeros(1, np.int64) if firsts is None else firsts
+        return AtomSums(*(np.add.reduceat(array, starts, axis=0) for array in self._arrays))
 
-    def of(self, stretches: NDArray[np.bool_]) -> "StretchSums":
-        """The sums of some of the stretches."""
-        return StretchSums(*(array[stretches] for array in self._arrays))
+    def of(self, atoms: NDArray[np.bool_]) -> "AtomSums":
+        """The sums of some of the atoms."""
+        return AtomSums(*(array[atoms] for array in self._arrays))
 
     @property
     def _arrays(self) -> tuple[NDArray[np.float64], ...]:
         return self.n, self.y, self.yy, self.x, self.xx, self.xy
-
-    def centred(self) -> NDArray[np.float64]:
-        """(n_stretches, n_units) sums of products of the deviations of x and y from their means over all of the text.
-
-        Each has mean 0 if x and y have nothing to do with each other, whatever they have to do with themselves.
-        """
-        n = self.n.sum()
-        mean_x, mean_y = self.x.sum(axis=0) / n, self.y.sum() / n
-        return np.asarray(self.xy - mean_x * self.y[:, None] - mean_y * self.x + self.n[:, None] * mean_x * mean_y)
 
 
 class JointSums:
@@ -93,10 +85,10 @@ class JointSums:
         self.y[cell] += n @ y
         self.yy[cell] += n @ np.square(y)
 
-    def of_label(self, label: int, mask: int = 0) -> StretchSums:
+    def of_label(self, label: int, mask: int = 0) -> AtomSums:
         """The sums of one of the labels, a cell each."""
         column = self._n_labels + mask
-        return StretchSums(
+        return AtomSums(
             self.y[:, column],
             self.y[:, label],
             self.yy[:, label],

@@ -1,0 +1,107 @@
+"""Long-run variances of sums over the atoms of a text, whose characters depend on each other.
+
+Neighbouring atoms share slow changes, so that the variance of their sum is not the sum of their variances. It is
+estimated from the lowest frequencies: projections on the first cosines, which are all but independent of each other
+whatever the memory of the characters is.
+
+Source:
+    Müller 2007, Journal of Econometrics 141:1331-1352. Lazarus, Lewis, Stock & Watson 2018, Journal of Business &
+    Economic Statistics 36:541-559: recommendations for practice.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyses.atom_sums import AtomSums
+
+Array = NDArray[np.float64]
+N_GROUPS = 8
+_MEMORY_COSINES = slice(7, 15)  # the 8th to the 15th: below them is what position explains
+
+
+def cosines(n_atoms: int, n: int) -> Array:
+    """(n, n_atoms) the first orthonormal cosines after the constant, for 1 to `n_atoms` − 1 of them."""
+    angles = np.outer(np.arange(1, n + 1), np.arange(n_atoms) + 0.5)
+    return np.asarray(np.sqrt(2 / n_atoms) * np.cos(np.pi / n_atoms * angles))
+
+
+def n_cosines(n_atoms: int) -> int:
+    """How many cosines an interval is made of, which are its degrees of freedom: .8 · n_atoms^⅔."""
+    return max(1, min(n_atoms - 1, round(0.8 * float(np.cbrt(n_atoms)) ** 2)))
+
+
+def long_run_variance(influence: Array, n: int) -> Array:
+    """(…) the variance of one atom's part of the sum, from (n_atoms, …) parts and so many cosines."""
+    return np.asarray(np.mean(np.tensordot(cosines(len(influence), n), influence, axes=1) ** 2, axis=0))
+
+
+def position_groups(n_atoms: int) -> NDArray[np.int64]:
+    """(n_atoms,) the position group of each: eight runs of neighbouring atoms, within which characters are compared."""
+    return np.arange(n_atoms) * N_GROUPS // n_atoms
+
+
+class WithinGroups:
+    """Sums over atoms less what the means of eight position groups explain, so that common trends drop out.
+
+    Attributes:
+        product: (n_atoms, n_units) sums of products of both deviations from the means of the position group.
+        label: (n_atoms,) sums of the label's deviations.
+        units: (n_atoms, n_units) sums of the units' deviations.
+        label_scatter: Sum of the squares of the label's deviations, over all characters.
+        unit_scatter: (n_units,) the same of the units.
+    """
+
+    def __init__(self, sums: AtomSums, groups: NDArray[np.int64]) -> None:
+        """Of the atoms that have labels, and the position group of each."""
+        starts = np.flatnonzero(np.diff(groups, prepend=-1))
+        place = np.cumsum(np.diff(groups, prepend=groups[0]) != 0)
+        n, y, x = (np.add.reduceat(each, starts, axis=0) for each in (sums.n, sums.y, sums.x))
+        mean_y, mean_x = y / n, x / n[:, None]
+        self._groups = place
+        self.label = sums.y - sums.n * mean_y[place]
+        self.units = sums.x - sums.n[:, None] * mean_x[place]
+        self.product = sums.xy - mean_y[place][:, None] * sums.x - mean_x[place] * self.label[:, None]
+        self.label_scatter = max(float(sums.yy.sum() - (y * mean_y).sum()), 0.0)
+        self.unit_scatter = np.maximum(sums.xx.sum(axis=0) - (x * mean_x).sum(axis=0), 0.0)
+
+    @property
+    def label_memory(self) -> float:
+        """Integrated autocorrelation time of the label, in characters: .5 if they are independent; NaN if constant."""
+        return float(self._memory(self.label[:, None], np.array([self.label_scatter]))[0])
+
+    @property
+    def unit_memories(self) -> Array:
+        """(n_units,) the same of the units; NaN for those that never change."""
+        return self._memory(self.units, self.unit_scatter)
+
+    def _memory(self, sums: Array, scatter: Array) -> Array:
+        """τ such that the long-run variance of a character is 2 τ times its variance."""
+        n_atoms = len(sums)
+        last = min(_MEMORY_COSINES.stop, n_atoms - 1)
+        waves = cosines(n_atoms, last)[min(_MEMORY_COSINES.start, max(last - 8, 0)) :]
+        of_groups = (waves[:, None] * (self._groups == np.arange(N_GROUPS)[:, None])).sum(axis=2)
+        sizes = np.bincount(self._groups, minlength=N_GROUPS)
+        left = 1 - (of_groups**2 / np.maximum(sizes, 1)).sum(axis=1)  # of each, once the groups' means are taken off
+        with np.errstate(invalid="ignore", divide="ignore"):
+            power = np.sum((waves @ sums) ** 2, axis=0) / left.sum()
+            return np.asarray(np.where(scatter > 0, power * n_atoms / (2 * scatter), np.nan))
+
+
+def label_memory(values: NDArray[Any], atoms: NDArray[np.int64], n_atoms: int) -> float:
+    """Integrated autocorrelation time of a label, position removed, in characters.
+
+    Args:
+        values: (n_chars,) of the characters that have a label.
+        atoms: (n_chars,) the atom of each.
+        n_atoms: Of the text.
+
+    Returns:
+        .5 if they are independent; NaN if the label does not change within position groups.
+    """
+    numbers = values.astype(np.float64)
+    n, y, yy = (np.bincount(atoms, each, n_atoms).astype(np.float64) for each in (None, numbers, numbers**2))
+    there, nothing = n > 0, np.empty((np.count_nonzero(n), 0))
+    sums = AtomSums(n[there], y[there], yy[there], nothing, nothing, nothing)
+    return WithinGroups(sums, position_groups(n_atoms)[there]).label_memory
