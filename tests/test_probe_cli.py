@@ -337,11 +337,14 @@ def test_a_recording_and_a_model_are_one_too_many(run: Command, planted: Path, f
 
 def test_what_probes_say_is_kept(run: Command, planted: Path) -> None:
     run("fit", "-H", "in_quotes", planted, "--sites", "0", "--folds", "5", "--keep", "said.npz", "--controls", "chars")
+    probes = {
+        "in_quotes/0/hidden",
+        *(f"in_quotes/chars/{n}" for n in ("last character", "last 5 characters", "last 20 characters")),
+    }
     with np.load("said.npz") as said:
-        assert set(said) == {
-            "in_quotes/0/hidden",
-            *(f"in_quotes/chars/{n}" for n in ("last character", "last 5 characters", "last 20 characters")),
-        }
+        assert set(said) == probes | {f"{each}/logits" for each in probes}
+        odds = np.exp(said["in_quotes/0/hidden/logits"])
+        np.testing.assert_allclose(said["in_quotes/0/hidden"], odds / (1 + odds), rtol=1e-4)
         assert ((said["in_quotes/0/hidden"] >= 0) & (said["in_quotes/0/hidden"] <= 1)).all()
 
 
