@@ -74,7 +74,7 @@ class Ranking:
         hypothesis: What they are ranked for.
         method: What orders them.
         measure: What stands beside the score of every unit: `auc`, or `r` for a numeric label.
-        units: All of them, by falling score.
+        units: All of them, by falling score; those with the same score by the distance of their AUC (or r) from chance.
         n_train: Training characters with a label.
         n_test: Held-out characters with a label.
         auc_error: How far an AUC may be from the exact one, because activations in float32 are counted in bins; 0 if
@@ -82,6 +82,7 @@ class Ranking:
         prevalence: Share of labelled characters whose label is True; None if it is not binary.
         n_test_runs: Unbroken stretches of held-out characters whose label is True, or the class that has the
             fewest; None for a numeric label.
+        note: What one has to know to read the method's scores, as a sentence; empty if nothing.
     """
 
     hypothesis: str
@@ -93,6 +94,7 @@ class Ranking:
     auc_error: float
     prevalence: float | None
     n_test_runs: int | None
+    note: str = ""
 
     @property
     def warning(self) -> str | None:
@@ -395,6 +397,7 @@ def _ranking(
         auc_error=max(float(np.nan_to_num(scores[site].error).max()) for scores in found for site in units),
         prevalence=float(labels[parts >= 0].mean()) if asked.kind == "binary" else None,
         n_test_runs=fewest_runs(asked, parts == TEST),
+        note="" if marks is None else next((each.note for each in marks.values()), ""),
     )
 
 
@@ -405,7 +408,7 @@ def _in_order(
     by_chance: dict[str, NDArray[np.float64]],
     classes: NDArray[np.int64],
 ) -> tuple[RankedUnit, ...]:
-    order = np.argsort(-facts.score, kind="stable")  # NaN comes last
+    order = np.lexsort((-np.abs(facts.train - _chance(asked)), -facts.score))  # NaN comes last
     columns = {
         **{name: array for name, array in facts._asdict().items() if name != "train"},
         **by_chance,

@@ -133,6 +133,8 @@ def rank(
     prevalence = "" if ranking.prevalence is None else f"; True at {ranking.prevalence:.1%}"
     if ranking.warning:
         warn(ranking.warning)
+    if ranking.note:
+        warn(ranking.note)
     error = f"; AUCs in float32 to within {ranking.auc_error:.0e}" if ranking.auc_error > 0 else ""
     say(
         f"{len(ranking.units):,} units, {ranking.n_train:,} training and {ranking.n_test:,} held-out characters"
