@@ -38,12 +38,16 @@ class Answer:
         found: Of the unit; `q` is over the hypotheses.
         adds: What share of the unit's held-out variance it explains beyond those that add more; None if it is not one
             of those that explain most together.
+        period: Of the wave that the unit makes of a number; None if it makes none, see `waves.find_wave`.
+        wave_p: How often a curve with one peak at most would seem to be a wave; None if that cannot be told.
     """
 
     hypothesis: str
     measure: str
     found: RankedUnit
     adds: float | None
+    period: float | None
+    wave_p: float | None
 
     def row(self) -> dict[str, str | float | int | None]:
         """What `probe explain --json` prints."""
@@ -58,6 +62,8 @@ class Answer:
             "q": each.q,
             "direction": each.direction,
             "adds": self.adds,
+            "period": self.period,
+            "wave_p": self.wave_p,
             "all": each.raw,
         }
 
@@ -159,6 +165,8 @@ def explain(
                 measure=rankings[place].measure,
                 found=found[place],
                 adds=adds.get(place),
+                period=tunings[place].period,
+                wave_p=tunings[place].wave_p,
             )
             for place in order
         ),

@@ -17,6 +17,7 @@ from analyses.splits import TEST, TRAIN
 
 N_BINS = 256
 _MOST_UNITS = 256
+_TABLES_AT_ONCE = 32  # of a megabyte each
 
 
 def histograms(
@@ -53,6 +54,46 @@ def histograms(
             for each, table in found.items():
                 _count(levels[each], parts[places], classes.of[places], bins[each], table)
         yield from found.items()
+
+
+def level_tables(
+    source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
+) -> Iterator[tuple[Columns, NDArray[np.uint32]]]:
+    """Count the True and False characters at each level of each unit: histograms as fine as there are values.
+
+    Args:
+        source: What to read.
+        asked: A binary label.
+        sites: Where to look.
+        forward: Called with the characters that were read, each time some were.
+
+    Yields:
+        Some units, those of a site in order, and (n_units, 65536, 2, 2) how many training and how many test characters
+        are False and how many are True, levels in ascending order.
+    """
+    reader = LevelReader.of(source)
+    parts = asked.parts_of_text
+    cells = np.where((parts == TRAIN) | (parts == TEST), 2 * parts + asked.labels.values, -1).astype(np.int8)
+    n_at_once = most_at_once(source.selection.n_chars)
+    for group in groups([(site, source.sites[site]) for site in sorted(sites)], n_at_once or _MOST_UNITS):
+        if n_at_once:
+            places, levels = reader.whole(source, group, forward)
+            for each in group:
+                for start in range(each.start, each.stop, _TABLES_AT_ONCE):
+                    some = Columns(each.site, start, min(start + _TABLES_AT_ONCE, each.stop))
+                    counted = LevelCounts(4, some.n_units)
+                    counted.update(levels[each][start - each.start : some.stop - each.start], cells[places])
+                    yield some, _by_part(counted)
+        else:
+            counts = {each: LevelCounts(4, each.n_units) for each in group}
+            for places, levels in reader.tiles(source, group, forward):
+                for each, own in counts.items():
+                    own.update(levels[each], cells[places])
+            yield from ((each, _by_part(own)) for each, own in counts.items())
+
+
+def _by_part(counted: LevelCounts) -> NDArray[np.uint32]:
+    return counted.counts.reshape(*counted.counts.shape[:2], 2, 2)
 
 
 @njit(parallel=True, cache=True)

@@ -1,6 +1,6 @@
 """Ways to score how much a unit has to do with a label: what `probe rank --method` can name."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,12 +12,13 @@ from activations.units import Site
 from analyses.alignment import Target
 from analyses.classes import classes_of, one_against_rest
 from analyses.errors import AnalysisError
-from analyses.histograms import N_BINS, histograms
+from analyses.histograms import N_BINS, histograms, level_tables
 from analyses.probe_results import Fitting
 from analyses.probes import fit
 from analyses.scores import products, spearman
 from analyses.selecting import select
 from analyses.splits import TEST, TRAIN
+from analyses.threads import in_threads
 from hypotheses.labels import Kind
 
 
@@ -27,10 +28,12 @@ class Marks(NamedTuple):
     Attributes:
         train: (n_units,) on training characters, from 0 on: what orders them.
         test: (n_units,) on held-out characters, with what was chosen in training; NaN if the method has none.
+        note: What one has to know to read the scores of all sites, as a sentence; empty if nothing.
     """
 
     train: NDArray[np.float64]
     test: NDArray[np.float64]
+    note: str = ""
 
 
 Measure = Callable[[Source, Target, Collection[Site], Callable[[int], None]], dict[Site, Marks]]
@@ -137,16 +140,18 @@ def _eta2(source: Source, asked: Target, sites: Collection[Site], forward: Calla
 def _mutual_information(
     source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
 ) -> dict[Site, Marks]:
-    marks: dict[Site, Marks] = {}
+    of_sites: dict[Site, list[Marks]] = {}
     for columns, counts in histograms(source, asked, classes_of(asked), sites, forward):
-        _append(marks, columns.site, Marks(_bits(counts[:, TRAIN]), _bits(counts[:, TEST])))
-    return marks
+        of_sites.setdefault(columns.site, []).append(Marks(_bits(counts[:, TRAIN]), _bits(counts[:, TEST])))
+    return _joined(of_sites)
 
 
-def _append(marks: dict[Site, Marks], site: Site, new: Marks) -> None:
-    """Put those of more units of a site behind those that are there."""
-    before = marks.get(site, Marks(np.empty(0), np.empty(0)))
-    marks[site] = Marks(*map(np.append, before, new))
+def _joined(of_sites: Mapping[Site, Sequence[Marks]], note: str = "") -> dict[Site, Marks]:
+    """Those of some units of each site after another, in their order."""
+    return {
+        site: Marks(np.concatenate([each.train for each in of]), np.concatenate([each.test for each in of]), note)
+        for site, of in of_sites.items()
+    }
 
 
 def _bits(counts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -166,24 +171,39 @@ def _bits(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     return found
 
 
-def _at_threshold(score: Callable[..., NDArray[np.float64]]) -> Measure:
-    """The score of saying True above or below a threshold, both chosen in training."""
+def _at_threshold(name: str, score: Callable[..., NDArray[np.float64]]) -> Measure:
+    """The score of saying True above or below a threshold, both chosen in training, of all that differ for a unit."""
+
+    def best(table: NDArray[np.uint32]) -> tuple[float, float]:
+        """Of (65536, 2, 2) how many characters of each level, part and label there are."""
+        n = table.sum(axis=0, dtype=np.int64)
+        below = np.zeros((2, len(table) + 1), np.int64)  # of each label, how many are below each threshold
+        for label, own in enumerate(below):
+            np.cumsum(table[:, TRAIN, label], out=own[1:])
+        sides = below, n[TRAIN, :, None] - below
+        with np.errstate(invalid="ignore", divide="ignore"):
+            scores = np.array([score(*said[::-1], *n[TRAIN, ::-1]) for said in sides])
+            is_above, threshold = divmod(int(np.nan_to_num(scores, nan=-1.0).argmax()), scores.shape[1])
+            held_out = (table[threshold:] if is_above else table[:threshold])[:, TEST].sum(axis=0, dtype=np.int64)
+            return float(scores[is_above, threshold]), float(score(*held_out[::-1], *n[TEST, ::-1]))
 
     def measure(
         source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
     ) -> dict[Site, Marks]:
-        marks: dict[Site, Marks] = {}
-        for columns, counts in histograms(source, asked, classes_of(asked), sites, forward):
-            # below each threshold, and above it
-            below = np.cumsum(np.pad(counts, ((0, 0), (0, 0), (1, 0), (0, 0))), axis=2)
-            said = np.concatenate([below, below[:, :, -1:] - below], axis=2)[:, :, :, ::-1]
-            n = below[:, :, -1, ::-1]
-            with np.errstate(invalid="ignore", divide="ignore"):
-                scores = score(said[..., 0], said[..., 1], n[:, :, None, 0], n[:, :, None, 1])
-            chosen = np.nan_to_num(scores[:, TRAIN], nan=-1.0).argmax(axis=1)
-            units = np.arange(len(scores))
-            _append(marks, columns.site, Marks(scores[units, TRAIN, chosen], scores[units, TEST, chosen]))
-        return marks
+        of_sites: dict[Site, list[Marks]] = {}
+        for columns, tables in level_tables(source, asked, sites, forward):
+            train, test = np.array(list(in_threads(best, tables))).T
+            of_sites.setdefault(columns.site, []).append(Marks(train, test))
+        labels, parts = asked.all_rows
+        n_false, n_true = np.bincount(labels[parts == TRAIN], minlength=2)
+        floor = float(score(n_true, n_false, n_true, n_false))
+        scores = np.concatenate([each.train for of in of_sites.values() for each in of])
+        n_at_floor = int((scores < floor + _HARDLY_MORE).sum())
+        note = (
+            f"{n_at_floor:,} of {len(scores):,} units have the {name} of always saying True, {floor:.4f}, or less than "
+            f"{_HARDLY_MORE} more; units with the same {name} stand in the order of their AUC's distance from chance"
+        )
+        return _joined(of_sites, note if n_at_floor else "")
 
     return measure
 
@@ -229,7 +249,10 @@ def _sparse(
     """What a unit and those chosen after it add to those before it."""
     chosen = select(source, asked, sites, _MOST_SELECTED)
     before = np.concatenate([[0.0], chosen.r2[:-1]])
-    marks = {site: Marks(np.zeros(source.sites[site]), np.full(source.sites[site], np.nan)) for site in sites}
+    note = ""
+    if chosen.every > 1:
+        note = f"the units were chosen on one training character in {chosen.every}, {chosen.n_chars:,} of them"
+    marks = {site: Marks(np.zeros(source.sites[site]), np.full(source.sites[site], np.nan), note) for site in sites}
     for unit, share in zip(chosen.units, chosen.r2[-1:] - before, strict=True):
         marks[unit.site].train[unit.index] = share
     return marks
@@ -241,6 +264,7 @@ def _turned(train: NDArray[np.float64], test: NDArray[np.float64]) -> Marks:
 
 
 _MOST_SELECTED = 64
+_HARDLY_MORE = 0.001
 _BINARY: tuple[Kind, ...] = ("binary",)
 _NUMERIC: tuple[Kind, ...] = ("numeric",)
 METHODS: Mapping[str, Method] = {
@@ -268,10 +292,10 @@ METHODS: Mapping[str, Method] = {
             "balanced_accuracy",
             _BINARY,
             "mean share of True and of False characters that the best threshold gets right",
-            measure=_at_threshold(_balanced_accuracy),
+            measure=_at_threshold("balanced accuracy", _balanced_accuracy),
         ),
-        Method("f1", _BINARY, "F1 of the best threshold", measure=_at_threshold(_f1)),
-        Method("iou", _BINARY, "intersection over union of the best threshold", measure=_at_threshold(_iou)),
+        Method("f1", _BINARY, "F1 of the best threshold", measure=_at_threshold("F1", _f1)),
+        Method("iou", _BINARY, "intersection over union of the best threshold", measure=_at_threshold("IoU", _iou)),
         Method(
             "mean_difference",
             _BINARY,
@@ -300,7 +324,7 @@ METHODS: Mapping[str, Method] = {
             "sparse",
             ("binary", "numeric", "categorical"),
             "share of the label's variance that the unit and those chosen after it add to those chosen before, of "
-            f"{_MOST_SELECTED} that are best together",
+            f"{_MOST_SELECTED} that are best together, chosen on all training characters, or some of a long text",
             measure=_sparse,
         ),
     )

@@ -87,6 +87,8 @@ class ProbeResult:
         note: What makes the scores uncertain, or why there are none; empty if nothing does.
         predictions: (n_chars, n_scores) of the text: probabilities (of True, or of each class) or values at held-out
             characters, NaN elsewhere; None if not kept.
+        logits: (n_chars, n_scores) what the probabilities are made of, by the logistic function or softmax; NaN
+            elsewhere; None if not kept, or for numbers. A probability can round to 0 or 1, a logit says how sure.
     """
 
     hypothesis: str
@@ -119,6 +121,7 @@ class ProbeResult:
     n_passes: int = 0
     note: str = ""
     predictions: NDArray[np.float32] | None = field(default=None, repr=False)
+    logits: NDArray[np.float32] | None = field(default=None, repr=False)
 
     @property
     def measure(self) -> str:

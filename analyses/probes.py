@@ -296,10 +296,12 @@ def _judge(
     n_passes = max(linear.n_passes for linear in fitted)
     if not all(linear.is_solved for linear in fitted):
         notes.append(f"not converged in {n_passes} passes; use a larger penalty")
-    predictions = None
+    predictions, logits = None, None
     if how.keep:
-        predictions = np.full((len(each.target.labels), said.shape[1]), np.nan, np.float32)
-        predictions[each.folds.places] = _probabilities(said, each.response)
+        on_text = np.full((len(each.target.labels), said.shape[1]), np.nan, np.float32)
+        on_text[each.folds.places] = said
+        predictions = _probabilities(on_text, each.response)
+        logits = None if each.response.kind == "numeric" else on_text
     return _result(
         each,
         **values,
@@ -313,6 +315,7 @@ def _judge(
         n_passes=n_passes,
         note="; ".join(notes),
         predictions=predictions,
+        logits=logits,
     )
 
 

@@ -86,7 +86,7 @@ class Ranking:
         hypothesis: What they are ranked for.
         method: What orders them.
         measure: What stands beside the score of every unit: `auc`, or `r` for a numeric label.
-        units: All of them, by falling score.
+        units: All of them, by falling score; those with the same score by the distance of their AUC (or r) from chance.
         n_train: Training characters with a label.
         n_test: Held-out characters with a label.
         auc_error: How far an AUC may be from the exact one, because activations in float32 are counted in bins; 0 if
@@ -517,6 +517,7 @@ def _ranking(
         if all(each.no_p for each in precisions):
             by_chance = {name: np.full(len(array), np.nan) for name, array in by_chance.items()}
     labels, parts = asked.all_rows
+    of_method = [] if marks is None else [note for note in dict.fromkeys(each.note for each in marks.values()) if note]
     n_test_runs = min((each.n_runs for each in precisions if each.n_runs is not None), default=None)
     return Ranking(
         hypothesis=asked.hypothesis,
@@ -535,7 +536,7 @@ def _ranking(
         auc_error=max(float(np.nan_to_num(scores[site].error).max()) for scores in found for site in units),
         prevalence=float(labels[parts >= 0].mean()) if asked.kind == "binary" else None,
         n_test_runs=n_test_runs,
-        notes=(*label.notes, *_notes(label, precisions)),
+        notes=(*label.notes, *_notes(label, precisions), *of_method),
     )
 
 
@@ -561,7 +562,7 @@ def _in_order(
     classes: NDArray[np.int64],
     estimates: Mapping[Unit, Estimate],
 ) -> tuple[RankedUnit, ...]:
-    order = np.argsort(-facts.score, kind="stable")  # NaN comes last
+    order = np.lexsort((-np.abs(facts.train - _chance(label.asked)), -facts.score))  # NaN comes last
     columns = {
         **{name: array for name, array in facts._asdict().items() if name != "train"},
         **by_chance,

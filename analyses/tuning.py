@@ -9,11 +9,7 @@ from numpy.typing import NDArray
 from analyses.alignment import Target
 from analyses.classes import Classes
 from analyses.splits import TEST, TRAIN
-
-_LEAST_WAVE = 0.5  # of the variance of the curve, that a wave has to explain
-_FEWEST_PLACES = 24
-_LEAST_SURE = 100  # times the variance that chance gives it, if characters were independent
-_N_PERIODS = 400
+from analyses.waves import Wave, find_wave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,7 +24,10 @@ class Tuning:
         deviations: (n_classes,) standard deviations of the unit there.
         n: (n_classes,) how many characters there are.
         eta2: Share of the unit's held-out variance that the means of training explain, at most 1.
-        period: Of the wave that the curve is, in the label's unit; None if it is none.
+        median: Of the unit, over all characters with a label.
+        period: Of the wave that the curve is, in the label's unit; None if it is none; see `waves.find_wave`.
+        wave_p: How often a curve with one peak at most would seem to be a wave; None for a label that is not a number,
+            or if there is too little to tell.
     """
 
     hypothesis: str
@@ -38,7 +37,9 @@ class Tuning:
     deviations: NDArray[np.float64] = field(repr=False)
     n: NDArray[np.int64] = field(repr=False)
     eta2: float
+    median: float
     period: float | None
+    wave_p: float | None
 
     def rows(self) -> list[dict[str, str | float | int]]:
         """A row for each class."""
@@ -74,6 +75,7 @@ def tune(values: NDArray[np.float64], asked: Target, classes: Classes) -> Tuning
     x_test, xx_test, n_test = sums(parts == TEST)
     missed = (xx_test - 2 * expected * x_test + n_test * expected**2).sum()
     scatter = xx_test.sum() - x_test.sum() ** 2 / n_test.sum()
+    wave = _wave(values, asked, classes)
     return Tuning(
         hypothesis=asked.hypothesis,
         labels=classes.names,
@@ -82,31 +84,20 @@ def tune(values: NDArray[np.float64], asked: Target, classes: Classes) -> Tuning
         deviations=deviations,
         n=n,
         eta2=float(1 - missed / scatter) if scatter > 0 else float("nan"),
-        period=_period(classes.middles, means, deviations, n) if asked.kind == "numeric" else None,
+        median=float(np.median(values[parts >= 0])),
+        period=wave.period,
+        wave_p=wave.p,
     )
 
 
-def _period(
-    places: NDArray[np.float64], means: NDArray[np.float64], deviations: NDArray[np.float64], n: NDArray[np.int64]
-) -> float | None:
-    """Of the wave that fits a curve best, if that is most of what a line leaves, and goes round at least twice."""
-    there = n > 0
-    x, y, weights = places[there], means[there], np.sqrt(n[there])
-    if len(x) < _FEWEST_PLACES:
-        return None
-
-    def missed(*columns: NDArray[np.float64]) -> float:
-        design = np.stack([np.ones_like(x), x, *columns], axis=1) * weights[:, None]
-        found = np.linalg.lstsq(design, y * weights, rcond=None)[0]
-        return float(((y * weights - design @ found) ** 2).sum())
-
-    steps = np.diff(x)
-    shortest, longest = 2 * float(np.median(steps)), float(x[-1] - x[0]) / 2
-    if not 0 < shortest < longest:
-        return None
-    periods = 1 / np.linspace(1 / longest, 1 / shortest, _N_PERIODS)
-    rests = [missed(np.sin(2 * np.pi * x / period), np.cos(2 * np.pi * x / period)) for period in periods]
-    best, of_line = int(np.argmin(rests)), missed()
-    chance = float((n[there] * deviations[there] ** 2).sum() / n[there].sum())
-    is_wave = rests[best] < (1 - _LEAST_WAVE) * of_line and of_line - rests[best] > _LEAST_SURE * chance
-    return float(periods[best]) if is_wave else None
+def _wave(values: NDArray[np.float64], asked: Target, classes: Classes) -> Wave:
+    """Of the curve of a numeric label, whose pieces are the stretches of the text."""
+    if asked.kind != "numeric":
+        return Wave(None, None)
+    rows = np.flatnonzero(asked.parts_of_text >= 0)
+    shape = asked.split.n_stretches, len(classes.names)
+    cells = asked.split.stretch(rows) * shape[1] + classes.of[rows]
+    n_cells = shape[0] * shape[1]
+    of_rows = values[rows] - values[rows].mean()
+    sums: NDArray[Any] = np.bincount(cells, of_rows, n_cells)
+    return find_wave(classes.middles, sums.reshape(shape), np.bincount(cells, minlength=n_cells).reshape(shape))

@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import balanced_accuracy_score, f1_score, jaccard_score, mutual_info_score, r2_score
 
 from activations.selection import Selection
-from activations.units import Site
+from activations.units import Site, Unit
 from analyses import columns
 from analyses.alignment import target
 from analyses.classes import classes_of
@@ -120,13 +120,26 @@ def bins_of(x: NDArray[np.float64], training: NDArray[np.float64]) -> NDArray[np
     ("method", "score"), [("balanced_accuracy", balanced_accuracy_score), ("f1", f1_score), ("iou", jaccard_score)]
 )
 def test_thresholds_are_the_best_of_training(planted: Planted, method: str, score: Score) -> None:
+    """Of all values that a unit has there."""
+
+    def of_counts(true: NDArray[Any], false: NDArray[Any], n_true: int, n_false: int) -> NDArray[Any]:
+        if method == "balanced_accuracy":
+            return np.asarray((true / n_true + (n_false - false) / n_false) / 2)
+        return np.asarray(true / (n_true + false) if method == "iou" else true / (true + (n_true - true + false) / 2))
+
     def reference(train: Half, test: Half) -> tuple[float, float]:
-        bins, of_test = bins_of(train[0], train[0]), bins_of(test[0], train[0])
         labels, held_out = (half[1].astype(bool) for half in (train, test))
-        said = [(edge, above) for above in (False, True) for edge in range(N_BINS + 1)]
-        scores = [score(labels, (bins >= edge) == above) for edge, above in said]
-        edge, above = said[int(np.argmax(scores))]
-        return max(scores), score(held_out, (of_test >= edge) == above)
+        thresholds = np.concatenate([[-np.inf], np.unique(train[0])])
+        true, false = (np.searchsorted(np.sort(train[0][own]), thresholds, "right") for own in (labels, ~labels))
+        n_true, n_false = labels.sum(), (~labels).sum()
+        below, above = (
+            of_counts(true, false, n_true, n_false),
+            of_counts(n_true - true, n_false - false, n_true, n_false),
+        )
+        is_above = above.max() > below.max()
+        threshold = thresholds[(above if is_above else below).argmax()]
+        of_train, of_test = ((half[0] > threshold) == is_above for half in (train, test))
+        return float(score(labels, of_train)), float(score(held_out, of_test))
 
     parts = planted.parts()
     found = {each.unit: each for each in planted.ranking(method, "binary").units}
@@ -136,6 +149,81 @@ def test_thresholds_are_the_best_of_training(planted: Planted, method: str, scor
         unit = next(each for each in found if each.site == HIDDEN and each.index == index)
         assert found[unit].score == pytest.approx(train, abs=1e-12)
         assert found[unit].held_out == pytest.approx(test, abs=1e-12)
+
+
+def rare(rng: np.random.Generator, n_units: int = 40) -> tuple[Arrays, NDArray[np.bool_]]:
+    """A label that is True at .1 % of characters; the last unit is highest there, another one knows a bit of it."""
+    n_chars = 60_000
+    labels = np.zeros(n_chars, bool)
+    labels[rng.choice(n_chars, n_chars // 1000, replace=False)] = True
+    values = rng.normal(size=(n_chars, n_units))
+    values[:, 0] += 3.5 * labels
+    values[labels, -1] = 6 + rng.random(labels.sum())
+    return Arrays({HIDDEN: values.astype(np.float16), CELL: values[:, ::-1].astype(np.float32)}), labels
+
+
+@pytest.mark.parametrize("method", ["f1", "iou", "balanced_accuracy"])
+def test_a_precise_unit_of_a_rare_label_is_found(rng: np.random.Generator, method: str) -> None:
+    source, labels = rare(rng)
+    found = rank(source, lambda text: labels, method=method)
+    assert {each.unit for each in found.units[:2]} == {Unit(CELL, 0), Unit(HIDDEN, 39)}
+    assert [each.score for each in found.units[:2]] == [1.0, 1.0]
+    assert min(each.held_out for each in found.units[:2]) > 0.99
+    assert found.units[3].score < 0.99
+
+
+@pytest.mark.parametrize("method", ["f1", "iou"])
+def test_units_that_do_no_better_than_saying_true_are_counted_and_in_the_order_of_their_auc(
+    rng: np.random.Generator, method: str
+) -> None:
+    """Of units with two values, none of which is True more often than not."""
+    labels = in_runs(rng, N_CHARS, 40)
+    shares = rng.permutation(np.linspace(0.05, 0.2, 12))
+    values = (rng.random((N_CHARS, 12)) < np.where(labels[:, None], 0.5 + shares, 0.5)).astype(np.float16)
+    found = rank(Arrays({HIDDEN: values}), lambda text: labels, method=method)
+    by_auc = rank(Arrays({HIDDEN: values}), lambda text: labels)
+    prevalence = labels[
+        target(Arrays({HIDDEN: values}).corpus, lambda text: labels).split.parts(0, N_CHARS) == TRAIN
+    ].mean()
+    floor = 2 * prevalence / (1 + prevalence) if method == "f1" else prevalence
+    tied = [each for each in found.units if each.score == pytest.approx(floor, abs=1e-12)]
+    assert len(tied) > 5
+    assert [each.unit for each in tied] == [
+        each.unit for each in by_auc.units if each.unit in {own.unit for own in tied}
+    ]
+    name = "F1" if method == "f1" else "IoU"
+    assert (
+        f"{len(tied)} of 12 units have the {name} of always saying True, {floor:.4f}, or less than 0.001 more"
+        in " ".join(found.notes)
+    )
+
+
+@pytest.mark.parametrize("method", ["sparse", "elastic_net"])
+def test_units_that_are_left_out_are_in_the_order_of_their_auc(rng: np.random.Generator, method: str) -> None:
+    """They repeat the one that is chosen, with more and more noise, or never change."""
+    labels = in_runs(rng, N_CHARS, 40)
+    values = labels[:, None] + rng.permutation([1e-6, 2, 3, 4]) * rng.normal(size=(N_CHARS, 1))
+    source = Arrays({HIDDEN: np.hstack([np.zeros((N_CHARS, 1)), values, values]).astype(np.float32)})
+    found, by_auc = rank(source, lambda text: labels, method=method), rank(source, lambda text: labels)
+    left_out = [each.unit for each in found.units if each.score == 0]
+    assert len(left_out) >= 4 and left_out[-1] == Unit(HIDDEN, 0)
+    assert left_out == [each.unit for each in by_auc.units if each.unit in left_out]
+
+
+@pytest.mark.parametrize("n_chars", [20_000, 200_000])
+def test_a_sparse_ranking_says_how_many_characters_it_is_of(rng: np.random.Generator, n_chars: int) -> None:
+    labels = in_runs(rng, n_chars, 40)
+    values = (labels[:, None] + rng.normal(size=(n_chars, 3))).astype(np.float16)
+    found = rank(Arrays({HIDDEN: values}), lambda text: labels, method="sparse")
+    train = target(Arrays({HIDDEN: values}).corpus, lambda text: labels).split.parts(0, n_chars) == TRAIN
+    if n_chars == 20_000:
+        assert not any("characters in" in note for note in found.notes)
+        return
+    assert train.sum() // 50_000 == 3
+    n_used = sum(
+        len(range(0, int(run), 3)) for run in np.diff(np.flatnonzero(np.diff(train, prepend=0, append=0)))[::2]
+    )
+    assert f"the units were chosen on one training character in 3, {n_used:,} of them" in found.notes
 
 
 @pytest.mark.parametrize("kind", ["binary", "categorical"])

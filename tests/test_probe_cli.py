@@ -266,8 +266,25 @@ def test_a_unit_is_explained(run: Command, planted: Path) -> None:
     assert first["hypothesis"] == "position_in_line" and float(str(first["adds"])) > 0.3 and first["unit"] == unit
     _, out, _ = run("explain", unit, planted, "-H", "position_in_line", "-H", "in_comment", "--passages", "1")
     assert "mean of the unit by position_in_line" in out and "most active" in out and "▐" in out
+    assert first["period"] is None and "wave_p" in first
     assert "there is no site 5/cell here" in run("explain", "5/cell/0", planted)[2]
     assert "units are written layer/signal/index" in run("explain", "nonsense", planted)[2]
+
+
+def test_the_bars_of_a_unit_begin_at_its_median(run: Command, planted: Path) -> None:
+    """So that they differ for a unit that is far from 0 everywhere."""
+    unit = PLANTED["position_in_line"]
+    with Recording(planted) as recording:
+        median = float(np.median(recording.read(unit.site)[:, unit.index]))
+    assert median > 0.3
+    _, out, _ = run("explain", str(unit), planted, "-H", "position_in_line")
+    assert f"bars begin at the unit's median, {median:+.3f}" in out
+    bars = re.findall(r"^ *\d+ +([+-][\d.]+) ([ █]{40}) [\d,]+$", out, re.MULTILINE)
+    means = np.array([float(mean) for mean, _ in bars])
+    assert len(bars) > 10 and (means < median).any() and (means > median).any()
+    lengths = np.abs(means - median) / (max(*means, median) - min(*means, median)) * 40
+    np.testing.assert_allclose([bar.count("█") for _, bar in bars], lengths, atol=1.1)
+    assert all(bar.rstrip().endswith("█") == (bar.count("█") > 0) for _, bar in bars)
 
 
 def test_methods_are_compared(run: Command, planted: Path) -> None:
@@ -337,11 +354,14 @@ def test_a_recording_and_a_model_are_one_too_many(run: Command, planted: Path, f
 
 def test_what_probes_say_is_kept(run: Command, planted: Path) -> None:
     run("fit", "-H", "in_quotes", planted, "--sites", "0", "--folds", "5", "--keep", "said.npz", "--controls", "chars")
+    probes = {
+        "in_quotes/0/hidden",
+        *(f"in_quotes/chars/{n}" for n in ("last character", "last 5 characters", "last 20 characters")),
+    }
     with np.load("said.npz") as said:
-        assert set(said) == {
-            "in_quotes/0/hidden",
-            *(f"in_quotes/chars/{n}" for n in ("last character", "last 5 characters", "last 20 characters")),
-        }
+        assert set(said) == probes | {f"{each}/logits" for each in probes}
+        odds = np.exp(said["in_quotes/0/hidden/logits"])
+        np.testing.assert_allclose(said["in_quotes/0/hidden"], odds / (1 + odds), rtol=1e-4)
         assert ((said["in_quotes/0/hidden"] >= 0) & (said["in_quotes/0/hidden"] <= 1)).all()
 
 

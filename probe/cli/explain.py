@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _WIDEST_BAR = 40
 _MOST_BARS = 24
+_NOT_IN_TABLE = ("period", "wave_p")  # they stand above the curves
 
 
 def explain(
@@ -54,7 +55,12 @@ def explain(
     First the hypotheses that explain most of the unit together: adds is the share of its held-out variance that each
     explains beyond those above it, by the unit's means in its classes (of a number, in bins). Then the others, by how
     well the unit tells them; the columns are those of probe rank, and q is over the hypotheses. Below, the unit's
-    means over the labels of the first, and the passages where it is most and least active, the character marked.
+    means over the labels of the first, as bars that begin at its median, and the passages where it is most and least
+    active, the character marked.
+
+    Of a number, a unit may make a wave, which goes up and down at least twice. It is looked for in every other stretch
+    of the text, and tested in those between: p is how often a curve with one peak at most (which rises, falls, or has a
+    step) would seem to be one. It is named if p is at most .01 and the wave explains most of the curve.
 
     Example:
         probe explain 1/cell/37
@@ -81,7 +87,8 @@ def _show(found: "Explanation", top: int, as_json: bool) -> None:
     if as_json:
         show_rows([each.row() | {"unit": str(found.unit)} for each in found.answers], as_json=True)
         return
-    show_rows([each.row() for each in found.answers[:top]], as_json=False)
+    rows = [each.row() for each in found.answers[:top]]
+    show_rows([{key: row[key] for key in row if key not in _NOT_IN_TABLE} for row in rows], as_json=False)
     say(f"{found.explained:.1%} of {found.unit} is explained by them together, on held-out characters")
     for tuning in found.tunings[:3]:
         _show_tuning(tuning)
@@ -93,16 +100,19 @@ def _show(found: "Explanation", top: int, as_json: bool) -> None:
 
 
 def _show_tuning(tuning: "Tuning") -> None:
-    wave = "" if tuning.period is None else f", a wave with a period of {tuning.period:.3g}"
-    say(f"\nmean of the unit by {tuning.hypothesis}, which explains {tuning.eta2:.1%} of it alone{wave}")
+    wave = "" if tuning.period is None else f", a wave with a period of {tuning.period:.3g} (p {tuning.wave_p:.1g})"
+    say(
+        f"\nmean of the unit by {tuning.hypothesis}, which explains {tuning.eta2:.1%} of it alone{wave}; bars begin at "
+        f"the unit's median, {tuning.median:+.3f}"
+    )
     rows = [row for row in tuning.rows() if row["n_chars"]]
     shown = rows if len(rows) <= _MOST_BARS else rows[:: -(-len(rows) // _MOST_BARS)]
     means = [float(row["mean"]) for row in shown]
-    low, high = min(*means, 0.0), max(*means, 0.0)
+    low, high = min(*means, tuning.median), max(*means, tuning.median)
     widest = max(len(str(row["label"])) for row in shown)
     for row, mean in zip(shown, means, strict=True):
-        zero, place = (round((value - low) / (high - low or 1) * _WIDEST_BAR) for value in (0.0, mean))
-        bar = "".join("█" if min(zero, place) <= cell < max(zero, place) else " " for cell in range(_WIDEST_BAR))
+        start, end = sorted(round((value - low) / (high - low or 1) * _WIDEST_BAR) for value in (tuning.median, mean))
+        bar = "".join("█" if start <= cell < end else " " for cell in range(_WIDEST_BAR))
         say(f"{visible(str(row['label']), SIGNS):>{widest}} {mean:+10.3f} {bar} {row['n_chars']:,}")
 
 

@@ -68,7 +68,10 @@ def fit(
     ] = None,
     keep: Annotated[
         Path | None,
-        Option(help="An .npz file for what the probes say of each held-out character.", show_default=False),
+        Option(
+            help="An .npz file for what the probes say of each held-out character, with their logits.",
+            show_default=False,
+        ),
     ] = None,
     memory: Annotated[int, Option(min=1, help="MB of activations to keep; more are read again in each pass.")] = 2048,
     model: ModelOption = None,
@@ -244,8 +247,10 @@ def _keep(path: Path, results: "Sequence[tuple[str, ProbeResult]]") -> None:
 
     arrays = {}
     for name, each in results:
+        key = "/".join(part for part in (name, each.hypothesis, each.control, each.site) if part)
         if each.predictions is not None:
-            key = "/".join(part for part in (name, each.hypothesis, each.control, each.site) if part)
             arrays[key] = each.predictions
+        if each.logits is not None:
+            arrays[f"{key}/logits"] = each.logits
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
