@@ -112,9 +112,11 @@ def run_all(todo: Sequence[Cell], keep: Callable[[Result], None], code: str, see
     guesses = {cell.name: n_repetitions(cell, fraction) * cell.guess_s for cell in todo}
     began, guessed = time.perf_counter(), 0.0
     with ProcessPoolExecutor(_N_PROCESSES, multiprocessing.get_context("spawn")) as pool:
+        worlds = {cell.name: cell.world for cell in todo if isinstance(cell.world, RealTexts)}
+        prepared = {name: pool.submit(world.prepare) for name, world in worlds.items()}
         for cell in todo:
-            if isinstance(cell.world, RealTexts):
-                cell.world.prepare()
+            if cell.name in prepared:
+                prepared[cell.name].result()
             result = run_cell(cell, n_repetitions(cell, fraction), code, seed, pool.map)
             keep(result)
             guessed += guesses.pop(cell.name)
@@ -169,19 +171,19 @@ def main() -> None:
     trial = Path(tempfile.gettempdir()) / f"truth-{given.fraction:g}.jsonl"
     path = given.file or (trial if is_trial else _HERE / "truth.jsonl")
     code = hash_of_code(_HERE.parent / "analyses")
-    folder = Path(tempfile.gettempdir()) / "char-probe-truth"
-    asked = [cell for cell in cells(given.shared, folder) if re.search(given.only, cell.name)]
     results = read(path)
-    order = [cell.name for cell in cells(given.shared, folder)]
+    with tempfile.TemporaryDirectory(prefix="char-probe-truth-") as folder:
+        all_cells = cells(given.shared, Path(folder))
+        asked = [cell for cell in all_cells if re.search(given.only, cell.name)]
 
-    def keep(result: Result) -> None:
-        results[result.cell] = result
-        write(path, results, order)
+        def keep(result: Result) -> None:
+            results[result.cell] = result
+            write(path, results, [cell.name for cell in all_cells])
 
-    if not given.table:
-        todo = [cell for cell in to_run(asked, results, code, given.fraction, again=given.again) if can_run(cell)]
-        run_all(todo, keep, code, given.seed, given.fraction)
-        print()
+        if not given.table:
+            todo = [cell for cell in to_run(asked, results, code, given.fraction, again=given.again) if can_run(cell)]
+            run_all(todo, keep, code, given.seed, given.fraction)
+            print()
     sys.exit(0 if print_table(asked, results, code, given.fraction) else 1)
 
 

@@ -11,10 +11,10 @@ from truth_real import MODELS, RealTexts
 from truth_repeating import BEST_OF, PROBED
 from truth_simulating import World
 
-_COVERAGE = (0.93, 0.98)
+COVERAGE = (0.93, 0.98)
 _FEWEST_COVERED = 0.90  # where the true AUC is .98 or more
-_P_BELOW, _P_BELOW_FEW_COSINES, _FEW_COSINES = 0.065, 0.08, 25
-_ANY_Q = 34 / 400
+P_BELOW, _P_BELOW_FEW_COSINES, _FEW_COSINES = 0.065, 0.08, 25
+ANY_Q = 34 / 400
 _WIDTH = 1.25
 _POWER = 190 / 200
 _CURSE = 0.005
@@ -34,18 +34,26 @@ class Verdict(NamedTuple):
     said: str
 
 
-def too_many(count: float, n: float, limit: float, many: float = _MANY) -> bool:
-    """Whether more than a share are counted: with fewer than so many, whether that is beyond chance (99.9 %)."""
+def too_many(count: float, n: float, limit: float, many: float = _MANY, sure: float = _SURE) -> bool:
+    """Whether more than a share of n are counted.
+
+    Args:
+        count: Of them.
+        n: All of them.
+        limit: The largest share allowed.
+        many: From so many on the share is judged as it is; of fewer, the exact binomial bound.
+        sure: How often so many may be counted by chance where the true share is the limit.
+    """
     if n >= many:
         return count > limit * n + 1e-9
-    return bool(binom.sf(count - 1, n, limit) < _SURE)
+    return bool(binom.sf(count - 1, n, limit) < sure)
 
 
-def too_few(count: float, n: float, limit: float, many: float = _MANY) -> bool:
-    """Whether fewer than a share are counted, likewise."""
+def too_few(count: float, n: float, limit: float, many: float = _MANY, sure: float = _SURE) -> bool:
+    """Whether less than a share of n are counted; see `too_many`."""
     if n >= many:
         return count < limit * n - 1e-9
-    return bool(binom.cdf(count, n, limit) < _SURE)
+    return bool(binom.cdf(count, n, limit) < sure)
 
 
 def judge(cell: Cell, counts: Counts, n: int) -> list[Verdict]:
@@ -66,8 +74,8 @@ def _coverage(cell: Cell, counts: Counts, *, suffix: str = "", many: float = _MA
         yield Verdict(True, "no interval")
         return
     truth = cell.world.truth if isinstance(cell.world, World) else None
-    least = _FEWEST_COVERED if truth is not None and truth >= 0.98 else _COVERAGE[0]
-    under, above = too_few(covered, shown, least, many), too_many(covered, shown, _COVERAGE[1], many)
+    least = _FEWEST_COVERED if truth is not None and truth >= 0.98 else COVERAGE[0]
+    under, above = too_few(covered, shown, least, many), too_many(covered, shown, COVERAGE[1], many)
     said = f"coverage {covered / shown:.3f}"
     if above:
         said += " (above, allowed)" if _may_be_above(cell.world) else " (above)"
@@ -95,7 +103,7 @@ def _of_units(cell: Cell, counts: Counts, n: int) -> Iterator[Verdict]:
         yield from _coverage(cell, counts)
         yield from _width(counts, _MANY)
     if world.truth is None and counts["p_shown"]:
-        limit = _P_BELOW if n_cosines(world) >= _FEW_COSINES else _P_BELOW_FEW_COSINES
+        limit = P_BELOW if n_cosines(world) >= _FEW_COSINES else _P_BELOW_FEW_COSINES
         below, shown = counts["p_below"], counts["p_shown"]
         yield Verdict(not too_many(below, shown, limit), f"p < .05 {below / shown:.3f} (at most {limit:g})")
     yield from _declined(counts, n - counts["shown"], n, "intervals")
@@ -114,7 +122,7 @@ def _of_rankings(cell: Cell, counts: Counts, n: int) -> Iterator[Verdict]:
     n_shown = n - counts["declined"] - counts["refused"]
     if n_shown:
         said = f"any q < .05 in {counts['any_q']:.0f} of {n_shown:.0f}"
-        yield Verdict(not too_many(counts["any_q"], n_shown, _ANY_Q, many=KINDS["ranking"].n), said)
+        yield Verdict(not too_many(counts["any_q"], n_shown, ANY_Q, many=KINDS["ranking"].n), said)
         yield Verdict(True, f"p < .05 {counts['n_below'] / counts['n_p']:.3f}")
     if not cell.only_p and isinstance(cell.world, World):
         for passed, said in _coverage(cell, counts):
@@ -162,7 +170,7 @@ def _of_differences(cell: Cell, counts: Counts, n: int) -> Iterator[Verdict]:
     below, shown = counts["p_below"], counts["p_shown"]
     is_null = not getattr(cell.world, "gain", 0.0)
     if shown:
-        too_often = is_null and too_many(below, shown, _P_BELOW, many=math.inf)
+        too_often = is_null and too_many(below, shown, P_BELOW, many=math.inf)
         yield Verdict(not too_often, f"p < .05 {below / shown:.3f}" + ("" if is_null else " (power)"))
 
 

@@ -63,6 +63,7 @@ _BY_COMMAND = (
     World(label=Numbers(), n_chars=20_000, truth=0.5),
     World(label=ClassRuns(), n_chars=30_000, truth=0.7),
 )
+_ROOT = Path(__file__).resolve().parents[1]  # where the program is that was imported here
 _N_FRESH = 1_000_000
 _AUC_DEVIATION = 0.02  # of the true AUCs among which a winner is chosen
 
@@ -242,7 +243,10 @@ def difference_repetition(world: Pair, rng: Random) -> Record:
         [unit] = rank(source(world, values), target(world, labels)).units
         found.append((unit, auc if unit.direction > 0 else 1 - auc))
     (first, true_first), (second, true_second) = found
-    told = difference(second, first)
+    try:
+        told = difference(first, second)  # of the second less that of the first
+    except AnalysisError:  # there is no interval of one of them
+        return {"p": math.nan, **_interval(math.nan, math.nan, math.nan, 0.0)}
     return {"p": told.p, **_interval(told.value, told.low, told.high, true_second - true_first)}
 
 
@@ -273,8 +277,8 @@ def record(found: Memory, asked: Target, folder: Path) -> tuple[Path, str]:
 
 def by_command(path: Path, hypothesis: str) -> list[dict[str, Any]]:
     """The rows that `probe rank --json` prints of a recording."""
-    command = [sys.executable, "-m", "probe", "rank", str(path), "--hypothesis", hypothesis, "--shifts", "0", "--json"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    command = [sys.executable, "-m", "probe", "rank", str(path), "--hypothesis", hypothesis, "--json", "--shifts", "0"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=_ROOT)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 

@@ -6,7 +6,19 @@ from scipy.stats import rankdata, t, ttest_ind
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from truth_repeating import Record
-from truth_simulating import Floats, LevelShifts, Random, Runs, Steady, Trending, World, draw_labels, draw_units, plant
+from truth_simulating import (
+    Floats,
+    LevelShifts,
+    Random,
+    RisingPrevalence,
+    Runs,
+    Steady,
+    Trending,
+    World,
+    draw_labels,
+    draw_units,
+    plant,
+)
 
 from hypotheses.labels import Labels
 
@@ -19,6 +31,7 @@ _WORLDS = {
     "unit of tau 1,000, runs of 1,500": World(Steady(1000), Runs(1500, 1500)),
     "level shifts, runs of 6,000": World(LevelShifts(), Runs(6000, 6000)),
     "trend, runs of 1,500": World(Trending(), Runs(1500, 1500)),
+    "trend, prevalence that rises": World(Trending(), RisingPrevalence()),
 }
 Interval = tuple[float, float]
 
