@@ -96,6 +96,7 @@ def intervals(values: Array, errors: Array, freedom: int, scale: Scale, n_runs: 
             low, high = values - reach, values + reach
     if scale != "plain":
         flawless = (errors <= _ROUNDING) | (np.abs(values) >= 1) | ((scale == "logit") & (values <= 0))
+        flawless &= np.isfinite(values)
         bound = 3 / n_runs if n_runs else np.nan
         is_low = flawless & (values < (0.5 if scale == "logit" else 0.0))
         worst = 0.0 if scale == "logit" else -1.0

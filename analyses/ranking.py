@@ -20,11 +20,12 @@ from analyses.long_run import n_cosines
 from analyses.methods import Marks, Method, method_for
 from analyses.scores import Scores, measure, surest
 from analyses.shifts import Shifted, shift
-from analyses.significance import FEWEST_RUNS, Evidence, evidence, q_values, too_few
+from analyses.significance import FEWEST_PIECES, FEWEST_RUNS, Evidence, evidence, q_values, too_few
 from analyses.splits import TEST, TRAIN
 from hypotheses.parameters import few
 
 Progress = Callable[[int, int], None]
+TOO_SLOW = f"no interval for units that change so slowly that the text holds fewer than {FEWEST_PIECES} pieces of them"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -432,6 +433,7 @@ def _facts(own: "_Asked", scores: Scores) -> tuple[_Facts, dict[int, Estimate], 
     low, high = np.full((2, len(test)), np.nan)
     scale: Scale = "fisher" if asked.kind == "numeric" else "logit"
     influence = np.where(below[scores.closely], -1, 1) * scores.influence
+    is_slow = sure.unit_pieces < FEWEST_PIECES
     estimates = {
         unit: Estimate(
             value=float(test[unit]),
@@ -441,14 +443,15 @@ def _facts(own: "_Asked", scores: Scores) -> tuple[_Facts, dict[int, Estimate], 
             scale=scale,
             n_runs=known.n_runs,
             text=text,
-            declined=known.declined,
+            declined=known.declined or (TOO_SLOW if is_slow[unit] else ""),
         )
         for unit, each in zip(scores.closely.tolist(), influence.T, strict=True)
     }
     if len(scores.closely) and not known.declined:
         errors = standard_errors(influence, known.n_atoms, n_cosines(known.n_all))
+        values = np.where(is_slow[scores.closely], np.nan, test[scores.closely])
         low[scores.closely], high[scores.closely] = intervals(
-            test[scores.closely], errors, n_cosines(known.n_all), scale, known.n_runs
+            values, errors, n_cosines(known.n_all), scale, known.n_runs
         )
     p = np.full(len(test), np.nan) if known.no_p else sure.p
     held_out = (test - chance) / (1 - chance)
@@ -536,13 +539,15 @@ def _ranking(
         auc_error=max(float(np.nan_to_num(scores[site].error).max()) for scores in found for site in units),
         prevalence=float(labels[parts >= 0].mean()) if asked.kind == "binary" else None,
         n_test_runs=n_test_runs,
-        notes=(*label.notes, *_notes(label, precisions), *of_method),
+        notes=(*label.notes, *_notes(label, precisions, estimates.values()), *of_method),
     )
 
 
-def _notes(label: _Label, precisions: Sequence[_Precision]) -> list[str]:
+def _notes(label: _Label, precisions: Sequence[_Precision], estimates: Collection[Estimate]) -> list[str]:
     """What makes scores uncertain."""
     notes = []
+    if n_slow := sum(each.declined == TOO_SLOW for each in estimates):
+        notes.append(f"{TOO_SLOW}, as {n_slow:,} of {len(estimates):,} do")
     for each, known in zip(label.targets[: label.n_own], precisions, strict=False):  # those of the first site
         if known.n_runs is not None and FEWEST_RUNS <= known.n_runs < ENOUGH_RUNS:
             what = "is True in" if label.asked.kind == "binary" else "has"

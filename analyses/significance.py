@@ -24,11 +24,13 @@ class Evidence(NamedTuple):
             where the atoms cannot tell.
         label_memory: Integrated autocorrelation time of the label, position removed, in characters.
         n_pieces: Independent pieces of the label in the text: characters over twice its memory.
+        unit_pieces: (n_units,) the same of the units.
     """
 
     p: Array
     label_memory: float
     n_pieces: float
+    unit_pieces: Array
 
 
 def evidence(sums: AtomSums) -> Evidence:
@@ -51,14 +53,17 @@ def evidence(sums: AtomSums) -> Evidence:
     groups = position_groups(len(sums.n))[sums.n > 0]
     sums = sums.of(sums.n > 0)
     n_atoms, n_units = sums.x.shape
+    nothing = np.full(n_units, np.nan)
     if n_atoms < 2 * N_GROUPS:
-        return Evidence(np.full(n_units, np.nan), np.nan, np.nan)
+        return Evidence(nothing, np.nan, np.nan, nothing)
     within = WithinGroups(sums, groups)
     n_chars, label_memory = float(sums.n.sum()), within.label_memory
     n_pieces = n_chars / (2 * label_memory) if label_memory > 0 else np.nan
-    if not n_pieces >= FEWEST_PIECES:
-        return Evidence(np.full(n_units, np.nan), label_memory, n_pieces)
     memories = within.unit_memories
+    with np.errstate(invalid="ignore", divide="ignore"):
+        unit_pieces = n_chars / (2 * memories)
+    if not n_pieces >= FEWEST_PIECES:
+        return Evidence(nothing, label_memory, n_pieces, unit_pieces)
     usual = float(np.median(memories[np.isfinite(memories)])) if np.isfinite(memories).any() else np.nan
     own = np.where(memories > _SLOW * usual, memories, usual)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -71,7 +76,7 @@ def evidence(sums: AtomSums) -> Evidence:
         freedom = np.where(is_fast, n_atoms - N_GROUPS, n_cosines)
         changes = (spread > 0) & (memories > 0)
         z = np.where(changes, np.abs(total) / np.sqrt(spread), np.nan)
-    return Evidence(2 * student.sf(z, freedom), label_memory, n_pieces)
+    return Evidence(2 * student.sf(z, freedom), label_memory, n_pieces, unit_pieces)
 
 
 def too_few(name: str, where: str, n_pieces: float, n_runs: int | None, what: str) -> str:

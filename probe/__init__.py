@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from activations.vocab import Vocabulary
     from analyses.alignment import Target, target
     from analyses.curves import Curve, curve, curves_over_steps
+    from analyses.differences import difference
     from analyses.errors import AnalysisError
+    from analyses.estimates import Difference, Estimate
     from analyses.estimators import LogisticProbe, RidgeProbe
     from analyses.explaining import Explanation, explain
     from analyses.methods import METHODS
@@ -81,6 +83,8 @@ _HOMES = {
     "analyses.alignment": ("Target", "target"),
     "analyses.curves": ("Curve", "curve", "curves_over_steps"),
     "analyses.errors": ("AnalysisError",),
+    "analyses.differences": ("difference",),
+    "analyses.estimates": ("Difference", "Estimate"),
     "analyses.estimators": ("LogisticProbe", "RidgeProbe"),
     "analyses.explaining": ("Explanation", "explain"),
     "analyses.methods": ("METHODS",),
@@ -110,7 +114,9 @@ __all__ = [
     "Corpus",
     "Curve",
     "Demo",
+    "Difference",
     "Document",
+    "Estimate",
     "Evaluation",
     "Explanation",
     "Extraction",
@@ -153,6 +159,7 @@ __all__ = [
     "compare",
     "curve",
     "curves_over_steps",
+    "difference",
     "evaluate",
     "explain",
     "extract",

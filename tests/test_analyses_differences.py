@@ -1,0 +1,131 @@
+"""Two results on the same text, compared atom by atom."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import Command, rows
+from planting import PLANTED, Arrays, drifting, in_runs
+
+from activations.units import Site
+from analyses.alignment import Target, of_labels
+from analyses.differences import compare_probes, compare_rankings, difference
+from analyses.errors import AnalysisError
+from analyses.probe_results import Fitting
+from analyses.probes import fit
+from analyses.ranking import Ranking, rank
+from hypotheses.labels import Labels
+
+HIDDEN = Site(0, "hidden")
+N_CHARS = 50_000
+
+
+def two_models(seed: int, *, shared: float, gain: float) -> tuple[Arrays, Arrays, Target]:
+    """Two sources of one unit each, with noise that is partly the same, and that tell a label differently well."""
+    rng = np.random.default_rng(seed)
+    labels = in_runs(rng, N_CHARS, 60)
+    noise = drifting(rng, N_CHARS, 3, 30) * np.sqrt(1 - np.exp(-2 / 30))
+    own = [np.sqrt(shared) * noise[:, :1] + np.sqrt(1 - shared) * noise[:, n : n + 1] for n in (1, 2)]
+    first, second = (Arrays({HIDDEN: x + g * labels[:, None]}) for x, g in zip(own, (0.7, 0.7 + gain), strict=True))
+    return first, second, of_labels(first.corpus, "told", Labels(labels, "binary"))
+
+
+def test_a_difference_is_of_paired_errors() -> None:
+    """What both models share drops out, so that the interval is narrower than that of independent models."""
+    widths = {}
+    for shared in (0.0, 0.8):
+        first, second, asked = two_models(0, shared=shared, gain=0.3)
+        a, b = rank(first, asked).units[0], rank(second, asked).units[0]
+        found = difference(a, b)
+        assert found.value == pytest.approx(b.test - a.test)
+        assert found.low < found.value < found.high
+        widths[shared] = found.high - found.low
+        back = difference(b, a)
+        assert (back.value, back.low, back.high, back.p) == pytest.approx(
+            (-found.value, -found.high, -found.low, found.p)
+        )
+    assert widths[0.8] < 0.6 * widths[0.0]
+
+
+def test_a_true_difference_is_found_and_none_is_not() -> None:
+    assert sum(p < 0.05 for p in p_values(gain=0.5)) >= 9
+    assert sum(p < 0.05 for p in p_values(gain=0.0)) <= 3
+
+
+def p_values(gain: float) -> list[float]:
+    cases = [two_models(seed, shared=0.5, gain=gain) for seed in range(10)]
+    return [difference(rank(first, asked), rank(second, asked)).p for first, second, asked in cases]
+
+
+def test_what_is_not_of_the_same_text_is_refused() -> None:
+    first, _, asked = two_models(0, shared=0.5, gain=0)
+    longer = Arrays({HIDDEN: drifting(np.random.default_rng(0), N_CHARS + 1, 1, 30)})
+    labels = in_runs(np.random.default_rng(1), N_CHARS + 1, 60)
+    other = of_labels(longer.corpus, "told", Labels(labels, "binary"))
+    with pytest.raises(AnalysisError, match="the two scores are of different texts"):
+        difference(rank(first, asked), rank(longer, other))
+    few = rank(first, asked, n_intervals=0)
+    with pytest.raises(AnalysisError, match="has no interval, so that it cannot be compared"):
+        difference(few, rank(first, asked))
+    [probe] = fit(first, asked)
+    with pytest.raises(AnalysisError, match="has no r2 to compare"):
+        difference(probe, probe, "r2")
+
+
+def test_a_model_is_no_better_than_itself() -> None:
+    first, _, asked = two_models(0, shared=0.5, gain=0)
+    found = difference(rank(first, asked), rank(first, asked))
+    assert found.value == 0 and np.isnan(found.p) and "same errors" in found.declined
+
+
+def test_probes_and_best_units_are_compared_site_by_site() -> None:
+    first, second, asked = two_models(1, shared=0.5, gain=0.5)
+    how = Fitting(penalty=1.0)
+    [probe] = compare_probes(fit(first, asked, how=how), fit(second, asked, how=how))
+    best, site = compare_rankings(rank(first, asked), rank(second, asked))
+    assert (best.what, site.what, probe.what) == ("best", "0/hidden", "0/hidden")
+    assert probe.found.value == pytest.approx(site.found.value, abs=0.01)  # a probe of one unit is that unit
+    assert 0 < site.found.low < site.found.high
+    for name in ("accuracy", "log_loss"):
+        [one], [two] = fit(first, asked, how=how), fit(second, asked, how=how)
+        own = difference(one, two, name)
+        assert own.value == pytest.approx(getattr(two, name) - getattr(one, name))
+
+
+@pytest.mark.parametrize("command", ["rank", "fit"])
+def test_two_recordings_end_with_their_differences(run: Command, planted: Path, tmp_path: Path, command: str) -> None:
+    other = tmp_path / "other.h5"
+    other.write_bytes(planted.read_bytes())
+    options = ["--shifts", "0"] if command == "rank" else ["--controls", "none", "--folds", "5"]
+    status, out, _ = run(command, "-H", "in_quotes", planted, other, *options, "--json")
+    last = rows(out)[-1]
+    assert status == 0
+    assert last["model"] == "other − activations" and last["difference"] == 0
+    assert last["p"] is None and "same errors" in str(last["note"])
+    status, out, _ = run(command, "-H", "in_quotes", planted, other, *options)
+    assert status == 0 and "other − activations" in out
+    assert str(PLANTED["in_quotes"].site) in out
+
+
+def test_a_class_is_chosen_by_evidence_and_rare_ones_have_no_score() -> None:
+    """Units that know nothing: the class of four characters would be the one that nearly all of them tell best."""
+    rng = np.random.default_rng(3)
+    codes = (rng.integers(0, 3, N_CHARS // 20 + 1).repeat(20)[:N_CHARS]).astype(np.int32)
+    codes[[1000, 9000, 9100, 30_000]] = 3
+    codes[rng.choice(N_CHARS, 120, replace=False)] = 4
+    source = Arrays({HIDDEN: drifting(rng, N_CHARS, 300, 50)})
+    names = ("a", "b", "c", "four", "rare")
+    asked = of_labels(source.corpus, "kind", Labels(codes, "categorical", names=names))
+    found = rank(source, asked)
+    chosen = [each.label for each in found.units]
+    assert "four" not in chosen
+    assert chosen.count("rare") < 0.4 * len(chosen)
+    assert any(
+        "no score for classes of kind with fewer than 8 runs" in note and "four (" in note for note in found.notes
+    )
+    assert not any(each.q < 0.05 for each in found.units)
+    assert covered(found) > 0.88
+
+
+def covered(found: Ranking) -> float:
+    return float(np.mean([each.low <= 0.5 <= each.high for each in found.units if np.isfinite(each.low)]))
