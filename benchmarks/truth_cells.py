@@ -72,15 +72,15 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "unit": Kind(unit_repetition, of_units, 2000, 0.016),
-    "ranking": Kind(ranking_repetition, of_rankings, 400, 0.27),
-    "power": Kind(power_repetition, of_power, 200, 4.0),
-    "curse": Kind(curse_repetition, of_curse, 600, 3.0),
+    "unit": Kind(unit_repetition, of_units, 2000, 0.013),
+    "ranking": Kind(ranking_repetition, of_rankings, 400, 0.2),
+    "power": Kind(power_repetition, of_power, 200, 2.1),
+    "curse": Kind(curse_repetition, of_curse, 600, 1.9),
     "fit": Kind(fit_repetition, of_probes, 400, 0.3),
     "curve": Kind(curve_repetition, of_curves, 100, 1.0),
-    "difference": Kind(difference_repetition, of_differences, 1000, 0.035),
+    "difference": Kind(difference_repetition, of_differences, 1000, 0.03),
     "command": Kind(command_repetition, of_commands, 20, 4.0),
-    "real": Kind(real_repetition, of_real, 400, 0.5),
+    "real": Kind(real_repetition, of_real, 400, 0.4),
 }
 
 
