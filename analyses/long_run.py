@@ -59,7 +59,7 @@ class WithinGroups:
         place = np.cumsum(np.diff(groups, prepend=groups[0]) != 0)
         n, y, x = (np.add.reduceat(each, starts, axis=0) for each in (sums.n, sums.y, sums.x))
         mean_y, mean_x = y / n, x / n[:, None]
-        self._groups = place
+        self._groups, self._sizes = place, n
         self.label = sums.y - sums.n * mean_y[place]
         self.units = sums.x - sums.n[:, None] * mean_x[place]
         self.product = sums.xy - mean_y[place][:, None] * sums.x - mean_x[place] * self.label[:, None]
@@ -70,6 +70,15 @@ class WithinGroups:
     def label_memory(self) -> float:
         """Integrated autocorrelation time of the label, in characters: .5 if they are independent; NaN if constant."""
         return float(self._memory(self.label[:, None], np.array([self.label_scatter]))[0])
+
+    def taken(self, label_memory: float) -> Array:
+        """(n_units,) by how much the squares of the products are too small, because the label's group means are its own.
+
+        If a label with long-run variance λ is independent of a unit whose deviations add up to R_k in atom k, the square
+        of the product is expected to be R_k² λ / n_group less than the variance of the atom's part of the sum.
+        """
+        long_run = 2 * label_memory * self.label_scatter / self._sizes.sum()
+        return np.asarray(long_run * (self.units**2 / self._sizes[self._groups][:, None]).sum(axis=0))
 
     @property
     def unit_memories(self) -> Array:

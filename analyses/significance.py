@@ -72,8 +72,11 @@ def evidence(sums: AtomSums) -> Evidence:
         n_cosines = np.clip(np.nan_to_num(wanted), _FEWEST_COSINES, max(n_atoms // 4, _FEWEST_COSINES)).astype(int)
         powers = np.cumsum((cosines(n_atoms, int(n_cosines.max())) @ within.product) ** 2, axis=0)
         long_run = n_atoms * powers[n_cosines - 1, np.arange(n_units)] / n_cosines
-        spread = np.where(is_fast, within.product.var(axis=0, ddof=1) * n_atoms, long_run)
-        freedom = np.where(is_fast, n_atoms - N_GROUPS, n_cosines)
+        squares = within.product**2
+        plain = squares.sum(axis=0) + within.taken(label_memory)
+        spread = np.where(is_fast, plain, long_run)
+        uneven = 3 * squares.sum(axis=0) ** 2 / (squares**2).sum(axis=0)  # n_atoms, if atoms add alike (Satterthwaite)
+        freedom = np.where(is_fast, np.minimum(n_atoms - N_GROUPS, uneven), n_cosines)
         changes = (spread > 0) & (memories > 0)
         z = np.where(changes, np.abs(total) / np.sqrt(spread), np.nan)
     return Evidence(2 * student.sf(z, freedom), label_memory, n_pieces, unit_pieces)
