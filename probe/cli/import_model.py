@@ -108,6 +108,7 @@ def import_model(
         "vocabulary": result.vocabulary_source,
         "read_out": result.parts.found["read-out"],
         "unused": list(result.parts.unused),
+        "left_aside": list(result.parts.aside),
         "warning": result.warning,
         "nats_per_char": evaluation.nats_per_char if evaluation else None,
         "n_chars": evaluation.n_chars if evaluation else None,

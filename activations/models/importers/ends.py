@@ -94,7 +94,7 @@ def _input(arrays: Remaining, ends: list[_End], n_characters: int, n_inputs: int
 
 def _loose_bias(arrays: Remaining, n_characters: int, n_units: int) -> str | None:
     """The bias of a read-out that is no linear layer but a bare matrix."""
-    vectors = [name for name, array in arrays.arrays.items() if array.size == max(array.shape) == n_characters]
+    vectors = arrays.vectors(n_characters)
     named = [name for name in vectors if re.search(r"(^|[._])b", name)]
     if len(vectors) == 1 and (n_characters != n_units or named):
         return vectors[0]
@@ -121,7 +121,7 @@ def _choose(ends: list[_End], pattern: re.Pattern[str], what: str) -> _End:
         ends = named
     if len(ends) > 1:
         raise ActivationError(
-            f"{what} could be {' or '.join(end.name for end in ends[:4])}, and only models with one are read; if the "
+            f"{what} could be {' or '.join(end.name for end in ends)}, and only models with one are read; if the "
             "file has several models, choose one with --prefix"
         )
     return ends[0]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from activations.errors import ActivationError
-from activations.models.importers.contents import Contents
+from activations.models.importers.contents import Contents, Place
 from activations.models.importers.linear_layers import find_linears
 from activations.models.importers.numpy_layers import find_lists, find_named
 from activations.models.importers.parts import Parts, Remaining
@@ -14,6 +14,8 @@ from activations.models.importers.torch_layers import find_torch
 
 _NOT_WEIGHTS = ("optim", "scheduler")
 _MOST_ARRAYS = 2_000
+_MOST_BESIDE = 10_000
+_SHOWN = 8
 _READ_MODULES = re.compile(
     r"(Embedding|Linear|(LSTM|GRU|RNN)(Cell|Base)?|\w*Dropout\w*|Identity|Module(List|Dict)?|Sequential|\w*Loss)"
 )
@@ -32,12 +34,11 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
         ActivationError: If no model is found, or one that is not of a kind that can be read.
     """
     arrays = {
-        name: array
-        for name, array in contents.arrays.items()
-        if name.startswith(prefix) and not any(part.startswith(_NOT_WEIGHTS) for part in name.lower().split("."))
+        name: array for name, array in contents.arrays.items() if name.startswith(prefix) and not _is_of_training(name)
     }
-    if len(arrays) > _MOST_ARRAYS:
-        raise ActivationError(f"{contents.kind} holds {len(arrays):,} arrays; no character model has so many")
+    for n_arrays, most in ((len(arrays), _MOST_ARRAYS), (len(contents.standings), _MOST_BESIDE)):
+        if n_arrays > most:
+            raise ActivationError(f"{contents.kind} holds {n_arrays:,} arrays; no character model has so many")
     if rewritten := next((name for name in arrays if _is_rewritten(name, arrays)), None):
         raise ActivationError(
             f"{rewritten} is what a weight is made from (pruning, weight or spectral normalisation), and not the "
@@ -46,11 +47,12 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
     for find in (find_torch, find_named, find_lists, find_linears):
         parts = find(Remaining(arrays), contents.facts)
         if parts is not None:
-            places = {contents.containers.get(name) for name in arrays if name not in parts.unused}
-            unused = [name for name in parts.unused if contents.containers.get(name, "?") in places]
-            unused += [name for name in contents.unread if name.startswith(prefix)]
-            return replace(parts, unused=tuple(unused), left_out=_left_out(contents, prefix))
-    shapes = ", ".join(f"{name or 'an array'} {array.shape}" for name, array in list(arrays.items())[:8])
+            used = set(arrays) - {*parts.unused, *parts.aside}
+            unused, aside = _left_over(contents, used, {*parts.unused, *_unserved(contents, prefix)})
+            return replace(parts, unused=unused, aside=aside, left_out=_left_out(contents, prefix))
+    shapes = ", ".join(f"{name or 'an array'} {array.shape}" for name, array in list(arrays.items())[:_SHOWN])
+    if len(arrays) > _SHOWN:
+        shapes = f"{len(arrays):,} arrays, the first of which are {shapes}"
     way_out = "if the model's class is your own, --model-factory runs your code to build it"
     if contents.unread and not arrays:
         way_out = f"{contents.unread[0]} and others are tensors that pickle itself wrote; save the model by torch.save"
@@ -59,6 +61,50 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
     raise ActivationError(
         f"no recurrent layers are found in {contents.kind}, which holds {shapes or 'no arrays'}; {way_out}"
     )
+
+
+def _is_of_training(name: str) -> bool:
+    return any(part.startswith(_NOT_WEIGHTS) for part in name.lower().split("."))
+
+
+def _unserved(contents: Contents, prefix: str) -> set[str]:
+    """The arrays that no part of a model is made of, and yet may be of the model."""
+    return {
+        name
+        for name in contents.standings
+        if name not in contents.arrays and name.startswith(prefix) and not _is_of_training(name)
+    }
+
+
+def _left_over(contents: Contents, used: set[str], candidates: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """All that the model is not made of: what it may have learned, and the rest.
+
+    What stands where all the rest of the model stands may be of it.
+
+    Args:
+        contents: What is in the file.
+        used: The arrays that the model is made of.
+        candidates: Those of the others that may be of it.
+    """
+    standings = contents.standings
+    places = [standings[name].place for name in used]
+    model = _common_start(places)
+    kinds = {"learned"} | ({"list"} if any(standings[name].kind == "list" for name in used) else set())
+    unused, aside = [], []
+    for name, standing in standings.items():
+        if name in candidates and standing.kind in kinds and standing.place[: len(model)] == model:
+            unused.append(name)
+        elif name not in used:
+            aside.append(name)
+    beside = {place[-1] for place in places if place}
+    aside += [name for name, whole in contents.numbers.items() if whole in beside]
+    return tuple(unused), tuple(aside)
+
+
+def _common_start(places: list[Place]) -> Place:
+    first, last = min(places), max(places)
+    n = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return first[:n]
 
 
 def _is_rewritten(name: str, arrays: Mapping[str, Any]) -> bool:

@@ -23,7 +23,6 @@ from activations.models.importers.vocabularies import Found, find_vocabulary
 from activations.vocab import Vocabulary
 
 _FEWEST_CHARS = 200
-_NAMED = 4
 _HINTS = (
     "a vocabulary in another order (--vocab), gates in another order (--gates), matrices that are to be transposed "
     "(--transposed), hidden states before inputs (--hidden-first), biases that the file leaves out, or a text of "
@@ -68,7 +67,8 @@ class Import:
             "turned": f"{reading.transposed} square matrices are transposed" if reading.transposed != "no" else "",
             "joined": "the hidden states stand before the inputs" if reading.hidden_first else "",
             "vocabulary": f"{len(self.model.vocabulary)} characters: {self.vocabulary_source}",
-            "unused": ", ".join(parts.unused[:_NAMED]),
+            "unused": ", ".join(parts.unused),
+            "left aside": ", ".join(parts.aside),
         }
         if self.search and self.evaluation:
             lines["text"] = f"{self.evaluation}; pairs of characters alone: {self.pairs_nats_per_char:.3f} nats"
@@ -91,7 +91,7 @@ class Import:
         """What to tell whoever relies on the model, if there is something."""
         said = [*self.parts.stack.doubts, *self.parts.left_out]
         if self.parts.unused:
-            said.append(f"{', '.join(self.parts.unused[:_NAMED])} did not find a place in the model")
+            said.append(f"{', '.join(self.parts.unused)} did not find a place in the model")
         if not self.parts.stack.has_biases:
             said.append("the layers have no biases; if the model had some, it is not as good here as it was")
         if self.evaluation is None:
@@ -169,9 +169,10 @@ def import_model(
     )
     if parts.unused and not force:
         raise ActivationError(
-            f"{', '.join(parts.unused[:_NAMED])} {'has' if len(parts.unused) == 1 else 'have'} no place in the model "
+            f"{', '.join(parts.unused)} {'has' if len(parts.unused) == 1 else 'have'} no place in the model "
             f"as it is read ({parts.found['layers']}; read-out {parts.found['read-out']}); if that does not matter, as "
             "the loss on a --text can show, leave it out with --force"
+            + (f"; left aside in any case: {', '.join(parts.aside)}" if parts.aside else "")
         )
     return result if text is None else _checked(result, text, force=force, progress=progress)
 
@@ -187,15 +188,23 @@ def _contents(source: Path | str | Mapping[str, ArrayLike | Tensor] | Contents) 
         return source
     if isinstance(source, Path | str):
         return read_contents(Path(source))
-    arrays = {name: _as_array(name, array) for name, array in source.items()}
-    return Contents("arrays", arrays, dict.fromkeys(arrays, ""))
+    numbers = {name for name, array in source.items() if np.isscalar(array)}
+    arrays = {name: _as_array(name, array) for name, array in source.items() if name not in numbers}
+    return Contents.of_arrays("arrays", arrays, numbers=dict.fromkeys(numbers, ""))
 
 
 def _as_array(name: str, array: ArrayLike | Tensor) -> NDArray[Any]:
-    found = array.detach().cpu().float().numpy() if isinstance(array, Tensor) else np.asarray(array)
-    if found.dtype.kind not in "fiu":
+    found = array_of(array) if isinstance(array, Tensor) else np.asarray(array)
+    if found.dtype.kind not in "fiubc":
         raise ActivationError(f"{name} is no array of numbers")
     return found
+
+
+def array_of(tensor: Tensor) -> NDArray[Any]:
+    """A tensor's numbers; floats, which have kinds of their own in PyTorch, as float32."""
+    tensor = tensor.detach().cpu()
+    array: NDArray[Any] = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+    return array
 
 
 def _checked(result: Import, text: Corpus, *, force: bool, progress: Callable[[int, int], None]) -> Import:

@@ -282,7 +282,7 @@ def _loose_biases(arrays: Remaining, frame: _Frame, order: Sequence[str], n_unit
         order: The same in the order of the gates.
         n_units: How long a bias is.
     """
-    vectors = [name for name, array in arrays.arrays.items() if array.size == n_units == max(array.shape)]
+    vectors = arrays.vectors(n_units)
     own_numbers = re.findall(r"\d+", frame.around)
     by_frame: dict[str, dict[str, str]] = {}
     for name in vectors:

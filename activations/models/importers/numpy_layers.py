@@ -36,7 +36,7 @@ def find_named(arrays: Remaining, facts: Mapping[str, Any]) -> Parts | None:
         return None  # the other gates of a layer, of which Whh is one
     for key, name in by_key.items():
         if _ASIDE.fullmatch(key):
-            del arrays.arrays[name]
+            arrays.set_aside(name)
     readout = arrays.take(by_key[names["readout"]], 2)
     layers, notes, turned = [], [], False
     for number in numbers:

@@ -132,6 +132,7 @@ class Parts:
         readout_bias: (n_characters,)
         found: What was found where, by part, for people.
         unused: Arrays of the model that have no place in it.
+        aside: Arrays that are not of the model, or that it does not learn.
         left_out: What else it has that computes something.
     """
 
@@ -141,6 +142,7 @@ class Parts:
     readout_bias: Matrix
     found: Mapping[str, str]
     unused: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
     @property
@@ -172,14 +174,21 @@ class Parts:
                 "read-out": f"{readout_note}{', without biases' if readout_bias is None else ''}",
             },
             unused=tuple(left.arrays),
+            aside=tuple(left.aside),
         )
 
 
 class Remaining:
-    """Arrays that have no place in the model yet."""
+    """Arrays that have no place in the model yet.
+
+    Attributes:
+        arrays: By name.
+        aside: The names of those that were found to be none of the model's.
+    """
 
     def __init__(self, arrays: Arrays) -> None:
         self.arrays = dict(arrays)
+        self.aside: list[str] = []
 
     def __contains__(self, name: str) -> bool:
         return name in self.arrays
@@ -194,6 +203,15 @@ class Remaining:
         if array.ndim != n_axes:
             raise ActivationError(f"{name} has shape {array.shape}; it should have {n_axes} axes")
         return as_float32(array, name)
+
+    def set_aside(self, name: str) -> None:
+        """Take one of them for none of the model's."""
+        del self.arrays[name]
+        self.aside.append(name)
+
+    def vectors(self, n_numbers: int) -> list[str]:
+        """The names of those that have so many numbers along one axis."""
+        return [name for name, array in self.arrays.items() if array.size == n_numbers and n_numbers in array.shape]
 
     def matrices(self) -> dict[str, tuple[int, int]]:
         """The shapes of those with two axes."""

@@ -48,11 +48,14 @@ class Made:
         maker: The name of what would have made it.
         arguments: What it would have been given.
         state: What it would have been set to afterwards: its attributes, as a rule.
+        entries: What it would have been given by key, as dictionaries of all kinds are, or one after another, by
+            number, as lists are.
     """
 
     maker: str
     arguments: tuple[Any, ...]
     state: Any = None
+    entries: dict[Any, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -64,6 +67,20 @@ class Elsewhere:
     """
 
     place: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Key:
+    """What would have been the key of a dictionary, and is no plain value.
+
+    Attributes:
+        kind: What it would have been.
+    """
+
+    kind: str
+
+    def __str__(self) -> str:
+        return f"a key of kind {self.kind}"
 
 
 class Unordered(list[Any]):
@@ -112,7 +129,7 @@ def read_pickle(file: BinaryIO, elsewhere: list[Elsewhere] | None = None) -> Any
     """What a pickle says, from where a file stands to the end of the pickle.
 
     Numbers, strings, lists, tuples and dictionaries come as they are (sets as lists, and keys that are no plain values
-    are left out); all else as `Named`, `Made` and `Elsewhere`.
+    as `Key`); all else as `Named`, `Made` and `Elsewhere`.
 
     Args:
         file: Open for reading; afterwards it stands behind the pickle.
@@ -199,10 +216,10 @@ def _dict(values: list[Any]) -> dict[Any, Any]:
 
 
 def _put(into: Any, values: list[Any]) -> None:
-    if isinstance(into, dict):
+    entries = into.entries if isinstance(into, Made) else into
+    if isinstance(entries, dict):
         for key, value in zip(values[::2], values[1::2], strict=True):
-            if _is_plain(key):
-                into[key] = value
+            entries[key if _is_plain(key) else Key(type(key).__name__)] = value
 
 
 def _is_plain(key: Hashable) -> bool:
@@ -212,6 +229,9 @@ def _is_plain(key: Hashable) -> bool:
 def _extend(into: Any, values: list[Any]) -> None:
     if isinstance(into, list):
         into.extend(values)
+    elif isinstance(into, Made):
+        n = len(into.entries)
+        into.entries.update(enumerate(values, n))
 
 
 def _append(machine: _Machine, argument: Any) -> None:
@@ -284,8 +304,8 @@ def _reduce(machine: _Machine, argument: Any) -> None:
 
 
 def _reduce_with_names(machine: _Machine, argument: Any) -> None:
-    machine.pop()
-    _reduce(machine, argument)
+    by_name, arguments, maker = machine.pop(), machine.pop(), machine.pop()
+    _make(machine, maker, (*arguments, by_name) if isinstance(arguments, tuple) and by_name else arguments)
 
 
 def _object(machine: _Machine, argument: Any) -> None:

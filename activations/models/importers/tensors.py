@@ -26,9 +26,12 @@ _DTYPES = {
     "Char": "<i1",
     "Byte": "<u1",
     "Bool": "<u1",
+    "Untyped": "<u1",
+    "ComplexFloat": "<c8",
+    "ComplexDouble": "<c16",
 }
 _STORAGE = re.compile(r"torch\.(?:cuda\.|storage\.)?(\w+?)Storage")
-_NUMPY_DTYPE = re.compile(r"[<>|=]?(f[248]|[iu][1248]|U[1-9]\d{0,3})")
+_NUMPY_DTYPE = re.compile(r"[<>|=]?(f[248]|[iu][1248]|b1|c8|c16|[SU][1-9]\d{0,3})")
 _TENSORS = {"torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"}
 _WRAPPERS = {
     "torch._utils._rebuild_parameter",
@@ -37,6 +40,12 @@ _WRAPPERS = {
     "torch.nn.parameter.Buffer",
 }
 _OF_A_TYPE = "torch._tensor._rebuild_from_type_v2"
+_WITH_ATTRIBUTES = (_OF_A_TYPE, "torch._utils._rebuild_parameter_with_state")
+_PARAMETERS = re.compile(r"torch\._utils\._rebuild_parameter\w*|torch\.nn\.parameter\.Parameter")
+_ARRAYS = re.compile(
+    r"torch\._utils\._rebuild_\w+|torch\._tensor\._rebuild_\w+|torch\.storage\.\w+|torch\.(cuda\.)?\w+(Storage|Tensor)"
+    r"|torch\.nn\.parameter\.\w+|numpy\..*\.(_reconstruct|_mareconstruct|_frombuffer)|array\.(array|_array_reconstructor)"
+)
 _MOST_WRAPPERS = 4
 
 Fetch = Callable[["Storage"], bytes]
@@ -82,9 +91,25 @@ def storage_of(place: Any) -> Storage | None:
     return Storage(str(key), _DTYPES[kind], n_numbers, start)
 
 
-def is_tensor(value: Made) -> bool:
-    """Is a value one of PyTorch's tensors, whether its numbers are to be had or not?"""
-    return value.maker in _TENSORS or value.maker in _WRAPPERS or value.maker == _OF_A_TYPE
+def is_array(value: Any) -> bool:
+    """Is a value a tensor, an array or a run of numbers, whether its numbers are to be had or not?"""
+    if isinstance(value, Elsewhere):
+        return isinstance(value.place, tuple) and value.place[:1] == ("storage",)
+    return isinstance(value, Made) and (
+        _ARRAYS.fullmatch(value.maker) is not None or any(isinstance(each, Elsewhere) for each in value.arguments)
+    )
+
+
+def is_parameter(value: Any) -> bool:
+    """Is a value a tensor that a module would learn?"""
+    return isinstance(value, Made) and _PARAMETERS.fullmatch(value.maker) is not None
+
+
+def attributes_of_tensor(value: Any) -> list[tuple[Any, Any]]:
+    """What a program hung on to a tensor."""
+    if not isinstance(value, Made) or value.maker not in _WITH_ATTRIBUTES:
+        return []
+    return [(n, part) for n, part in enumerate(value.arguments[3:], 3) if not isinstance(part, str)]
 
 
 def torch_array(value: Any, fetch: Fetch) -> NDArray[Any] | None:

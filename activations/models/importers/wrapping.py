@@ -14,7 +14,7 @@ from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.importers.contents import Contents
 from activations.models.importers.files import read_contents
-from activations.models.importers.importing import import_model
+from activations.models.importers.importing import array_of, import_model
 from activations.models.importers.vocabularies import vocabulary_from
 from activations.vocab import Vocabulary
 
@@ -52,13 +52,14 @@ def wrap(
     modules: dict[str, nn.Module] = {}
     modules |= {f"rnn{n}" if len(stack) > 1 else "rnn": each for n, each in enumerate(stack)}
     modules["readout"] = readout
-    contents = contents_of(nn.ModuleDict(modules), "modules in memory")
     if isinstance(input, nn.Linear):  # the same to characters as an embedding
-        weight = input.weight.detach().t()
-        biases = [value.detach() for name, value in input.named_parameters() if name == "bias"]
-        contents.arrays["embedding.weight"] = sum(biases, weight).cpu().float().numpy()
+        biases = [value for name, value in input.named_parameters() if name == "bias"]
+        modules["embedding"] = nn.Embedding(
+            input.in_features, input.out_features, _weight=sum(biases, input.weight.t()).detach()
+        )
     elif input is not None:
-        contents.arrays["embedding.weight"] = input.weight.detach().cpu().float().numpy()
+        modules["embedding"] = input
+    contents = contents_of(nn.ModuleDict(modules), "modules in memory")
     return import_model(contents, vocab if isinstance(vocab, Vocabulary) else vocabulary_from(vocab)).model
 
 
@@ -70,9 +71,9 @@ def contents_of(module: nn.Module, kind: str) -> Contents:
             if isinstance(value := getattr(part, fact, None), str):
                 facts[f"{name}.{fact}" if name else fact] = value
     weights = [*module.named_parameters(remove_duplicate=False), *module.named_buffers()]
-    arrays = {name: weight.detach().cpu().float().numpy() for name, weight in weights}
+    arrays = {name: array_of(weight) for name, weight in weights}
     kinds = {name: f"{type(part).__module__}.{type(part).__qualname__}" for name, part in module.named_modules()}
-    return Contents(kind, arrays, dict.fromkeys(arrays, ""), facts, modules=kinds)
+    return Contents.of_arrays(kind, arrays, facts=facts, modules=kinds)
 
 
 def build(spelling: str, source: Path) -> tuple[Contents, Vocabulary | None]:
