@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import rankdata
+from test_real_models import text_of, vocabulary_of
 from torch import Tensor
 
 from activations import recorder
@@ -22,6 +23,7 @@ from activations.corpus import Corpus
 from activations.extraction import LiveActivations, extract
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import save_model
+from activations.models.importers.importing import import_model
 from activations.reading import Arithmetic
 from activations.saturation import LEAD_CHARS, N_STRETCHES, STRETCH_CHARS, largest_shared, stretches
 from activations.selection import Selection
@@ -77,15 +79,22 @@ class Guest:
         return logits, {site: torch.stack(own) for site, own in values.items()}, dict(state)
 
 
-def reference(source: Source, name: str, site: Site) -> NDArray[np.float64]:
-    """(n_units,) AUCs of float64 values by scipy."""
+def activations(source: Source, site: Site) -> NDArray[Any]:
+    """(n_chars, n_units) of a site."""
     blocks = sorted(source.blocks([site]), key=lambda block: block.start)
-    ranks = rankdata(np.concatenate([block.values[site] for block in blocks]).astype(np.float64), axis=0)
+    return np.concatenate([block.values[site] for block in blocks])
+
+
+def aucs(values: NDArray[Any], labels: Sequence[NDArray[np.bool_]]) -> NDArray[np.float64]:
+    """(n_hypotheses, n_units) AUCs by scipy."""
+    ranks = rankdata(values.astype(np.float64), axis=0)
+    return np.array([(ranks[own].mean(0) - (own.sum() + 1) / 2) / (~own).sum() for own in labels])
+
+
+def reference(source: Source, name: str, site: Site) -> NDArray[np.float64]:
+    """(n_units,) AUCs of float64 values."""
     asked = target(source.corpus, name, selection=source.selection)
-    labels = asked.labels.values[asked.used]
-    n_true = labels.sum()
-    found: NDArray[np.float64] = (ranks[labels].mean(0) - (n_true + 1) / 2) / (len(labels) - n_true)
-    return found
+    return np.asarray(aucs(activations(source, site), [asked.labels.values[asked.used]])[0])
 
 
 def raw(source: Source, name: str, site: Site) -> NDArray[np.float64]:
@@ -158,6 +167,37 @@ def test_the_command_says_which_sites_saturate(model: CharRNN, text: str, tmp_pa
         status, out, err = run("extract", "model.pt", *texts, "--dtype", "float16", "-o", "c.h5")
         assert status == 0, err
         assert "in float32" not in out
+
+
+HYPOTHESES = ("in_quotes", "blank_line", "capitalised", "end_of_word", "sentence_start", "vowel")
+REAL = (
+    *(f"warpeace_grid/{name}.pkl" for name in ("lstm-1-256", "gru-2-256", "lstm-3-128", "lstm-2-64", "rnn-3-256")),
+    "visrnn/lstm_2x128.pth",
+    "shakespeare/lstm_2x128_legacy.model",
+)
+
+
+@pytest.mark.slow  # reads 100,000 characters, and sorts them for each unit
+@pytest.mark.parametrize("name", REAL)
+def test_units_of_real_models_keep_their_aucs(name: str, shared: Path) -> None:
+    """What is left in float16 does; of the rest, something would lose more than .01."""
+    models = shared.parent / "models"
+    if not models.is_dir():
+        pytest.skip("needs the models of other people, in a folder `models` beside the large real texts")
+    text = text_of(name, models, shared).text(0, 100_000)
+    corpus = Corpus.from_texts([text])
+    model = import_model(models / name, vocabulary_of(name, models, shared), text=corpus).model
+    saturated = LiveActivations(model, corpus).saturated
+    labels = [each.values for h in HYPOTHESES if 0 < (each := target(corpus, h).labels).values.mean() < 1]
+    lost: dict[bool, float] = {True: 0.0, False: 0.0}
+    for site in set(model.sites) - model.unbounded:
+        if site in saturated and lost[True] > 0.01:
+            continue
+        values = activations(LiveActivations(model, corpus, arithmetic=Arithmetic(dtype="float32")), site)
+        moved = np.abs(aucs(values, labels) - aucs(values.astype(np.float16), labels)).max()
+        lost[site in saturated] = max(lost[site in saturated], float(moved))
+    assert lost[False] < 1e-3
+    assert lost[True] > 0.01
 
 
 @st.composite
