@@ -31,8 +31,9 @@ from activations.store import Recording
 from activations.units import Site, Unit
 from analyses.alignment import target
 from analyses.ranking import Ranking, rank_all
+from hypotheses.registry import get
 
-HYPOTHESES = ("in_quotes", "blank_line", "capitalised", "end_of_word", "sentence_start", "vowel")
+HYPOTHESES = ("in_quotes", "blank_line", "capitalised", "end_of_word", "in_word", "sentence_start", "vowel")
 BUNDLED = Path(__file__).parents[1] / "probe" / "data"
 
 
@@ -88,7 +89,8 @@ def errors(model: CharRNN, corpus: Corpus, folder: Path) -> list[Errors]:
         corpus: The text.
         folder: Where recordings may stand meanwhile.
     """
-    targets = [each for name in HYPOTHESES if 0 < (each := target(corpus, name)).labels.values.mean() < 1]
+    text = corpus.text()
+    targets = [target(corpus, name) for name in HYPOTHESES if 0 < get(name)(text).values.mean() < 1]
     labels = np.array([each.labels.values for each in targets])
     nothing = [Worst(Unit(Site(0, "hidden"), 0), -1.0) for _ in targets]
     rounded, recorded, ranked = list(nothing), list(nothing), list(nothing)
