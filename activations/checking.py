@@ -1,4 +1,4 @@
-"""Is a recording whole and sound? Every byte of it is read."""
+"""Is a recording whole and sound, and are its numbers numbers? Every byte of it is read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,8 +46,8 @@ def check(path: Path | str, progress: Callable[[int, int], None] = lambda done, 
     path = Path(path)
     try:
         with Recording(path) as recording:
-            damages = tuple(f"damaged in {each}" for each in islice(recording.damages(progress), _MOST_COMPLAINTS))
+            faults = tuple(islice(recording.faults(progress), _MOST_COMPLAINTS))
             description = f"{recording.selection.n_chars:,} characters, {len(recording.sites)} sites"
-            return Check(path=path, complaints=damages, description=description)
+            return Check(path=path, complaints=faults, description=description)
     except ActivationError as error:
         return Check(path=path, complaints=(str(error),))

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -30,6 +30,7 @@ from activations.models.identity import description, is_trained, sha256, unbound
 from activations.position import Position, Round
 from activations.reading import Arithmetic, Reading, Weights
 from activations.recorder import Recorder, recording
+from activations.saturation import MOST_SHARED, N_STRETCHES, largest_shared, stretches
 from activations.selection import Selection
 from activations.slabs import Slabs
 from activations.store import Recording
@@ -74,7 +75,6 @@ class LiveActivations:
         n_lanes: How many pieces are read side by side; 1 is one unbroken reading.
         n_groups: The lanes are read in so many groups, each by a processor core of its own.
         warm_up_chars: Characters that a lane reads before those it answers for.
-        turn_chars: Characters that a lane reads at one time.
         arithmetic: Where, and in what numbers, it is computed.
         n_replaced: Characters that are read as the vocabulary's replacement.
         lane_differences: For each site of the state, what the last complete pass found at the lanes' borders.
@@ -119,7 +119,6 @@ class LiveActivations:
         self.n_groups = max(1, min(n_cores, self.n_lanes // _LEAST_LANES_OF_A_GROUP)) if several else 1
         self.warm_up_chars = warm_up_chars
         self.arithmetic = arithmetic
-        self.turn_chars = turn_chars(self.n_lanes, self._bytes_per_char, n_cores if on_cpu else _GPU_AS_CORES)
         self.lane_differences: dict[Site, LaneDifference] = {}
         self.n_replaced = model.vocabulary.check(corpus, replace_unknown=replace_unknown)
 
@@ -135,7 +134,39 @@ class LiveActivations:
 
     def dtype(self, site: Site) -> np.dtype[Any]:
         """The number type in which a site's activations are given."""
-        return self.arithmetic.kept_as(unbounded=site in unbounded(self.model))
+        return self.arithmetic.kept_as(wants_float32=site in unbounded(self.model) or site in self.saturated)
+
+    @cached_property
+    def saturated(self) -> frozenset[Site]:
+        """The sites within [-1, 1] whose order float16 would lose, and which therefore are in float32.
+
+        A short sample of the text is read for it, once, and the same one however the text is cut into lanes. There are
+        none if one number type was asked for.
+        """
+        bounded = set(self.sites) - set(unbounded(self.model))
+        if self.arithmetic.dtype != "auto" or not bounded:
+            return frozenset()
+        sample, is_sampled = stretches(self.corpus, self.selection)
+        reading = LiveActivations(
+            self.model,
+            sample,
+            n_lanes=N_STRETCHES,
+            replace_unknown=True,  # that there are none, or that they may be, is known
+            arithmetic=replace(self.arithmetic, dtype="float32"),
+        )
+        values: dict[Site, list[NDArray[np.float32]]] = {site: [] for site in bounded}
+        for block in reading.blocks(bounded):
+            for site, own in block.values.items():
+                values[site].append(own[is_sampled[block.places]])
+        return frozenset(
+            site for site, own in values.items() if largest_shared(np.concatenate(own)).max() > MOST_SHARED
+        )
+
+    @cached_property
+    def turn_chars(self) -> int:
+        """Characters that a lane reads at one time."""
+        n_cores = torch.get_num_threads() if self.arithmetic.place.type == "cpu" else _GPU_AS_CORES
+        return turn_chars(self.n_lanes, self._bytes_per_char, n_cores)
 
     def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
         """Every character of the selection once, in blocks, those of all lanes in turn.
@@ -336,6 +367,7 @@ class Extraction:
             predictions were not asked for.
         chars_per_s: Speed at which the text was read, writing included; what an earlier run had done does not count.
         lane_differences: For each site of the state, how far lanes differed where they meet.
+        saturated: The sites within [-1, 1] that are in float32 because float16 would lose their order.
     """
 
     path: Path
@@ -344,6 +376,7 @@ class Extraction:
     nats_per_char: float
     chars_per_s: float
     lane_differences: Mapping[Site, LaneDifference]
+    saturated: tuple[Site, ...]
 
     @property
     def lane_difference(self) -> float:
@@ -364,7 +397,15 @@ class Extraction:
                 f"{difference.largest:.2g} at most"
                 for site, difference in self.lane_differences.items()
             )
+            + self._said_of_saturated
         )
+
+    @property
+    def _said_of_saturated(self) -> str:
+        if not self.saturated:
+            return ""
+        named = ", ".join(map(str, self.saturated))
+        return f"\n  in float32, since some of their units saturate and float16 would lose their order: {named}"
 
     @property
     def warning(self) -> str | None:
@@ -447,6 +488,7 @@ def extract(
         nats_per_char=nats_per_char,
         chars_per_s=(live.selection.n_chars - n_chars_before) * live.selection.every / (perf_counter() - began),
         lane_differences=live.lane_differences,
+        saturated=tuple(site for site in chosen if site in live.saturated),
     )
 
 

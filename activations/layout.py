@@ -54,9 +54,14 @@ def lanes_path(site: Site, what: str) -> str:
     return f"/lanes/{site}/{what}"
 
 
-def prediction_fields(n_characters: int) -> dict[str, tuple[np.dtype[Any], int | None]]:
-    """The number type and width of each kind of prediction; None is one number per character."""
-    if n_characters <= MOST_WHOLE_DISTRIBUTION:
+def prediction_fields(n_characters: int, *, whole: bool | None = None) -> dict[str, tuple[np.dtype[Any], int | None]]:
+    """The number type and width of each kind of prediction; None is one number per character.
+
+    Args:
+        n_characters: Of the vocabulary.
+        whole: Whether to have the probabilities of all of them, or of the best; None is what `probe extract` records.
+    """
+    if n_characters <= MOST_WHOLE_DISTRIBUTION if whole is None else whole:
         return {LOG_PROB: (np.dtype("<f4"), None), DISTRIBUTION: (np.dtype("<f2"), n_characters)}
     return {
         LOG_PROB: (np.dtype("<f4"), None),

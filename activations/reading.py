@@ -37,8 +37,9 @@ class Arithmetic:
         device: `cpu`, `cuda`, or `auto`, which is `cuda` where there is one.
         precision: Of the matrix products: `float32`, or `bf16`, which is faster where the processor has units for
             it, and rounds weights and hidden states to 8 significant bits.
-        dtype: What activations are kept in. `auto` is float16 for signals within [-1, 1] and float32 for those
-            that may grow; `float16` and `float32` are for all.
+        dtype: What activations are kept in. `auto` is float16 for signals within [-1, 1], and float32 for those
+            that may grow and for those whose order float16 would lose (see `saturation`); `float16` and `float32` are
+            for all.
     """
 
     device: str = "cpu"
@@ -62,9 +63,9 @@ class Arithmetic:
         """Memory for blocks that this device writes to at full speed."""
         return Slabs(pages if self.place.type == "cpu" else _pinned)
 
-    def kept_as(self, *, unbounded: bool) -> np.dtype[Any]:
+    def kept_as(self, *, wants_float32: bool) -> np.dtype[Any]:
         """The number type of a signal."""
-        wide = self.dtype == "float32" or (self.dtype == "auto" and unbounded)
+        wide = self.dtype == "float32" or (self.dtype == "auto" and wants_float32)
         return np.dtype(np.float32 if wide else np.float16)
 
 

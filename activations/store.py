@@ -54,8 +54,7 @@ class Recording:
         try:
             self._attrs = dict(self._file.attrs)
             self.corpus = self._read_corpus()
-            characters = codes_to_text(self._read_codes("vocab"))
-            self.vocabulary = Vocabulary(characters, self._attrs["replacement"] or None)
+            self.vocabulary = self._read_vocabulary()
             self.selection = selection_of(self._file)
             self._contents = json.loads(self._attrs["contents"])
             sites = [path.removeprefix("/layers/") for path in self._contents if path.startswith("/layers/")]
@@ -159,6 +158,13 @@ class Recording:
         documents = [Document(n, a, b - a) for n, a, b in zip(names, starts, stops, strict=True)]
         return Corpus(codes, tuple(documents))
 
+    def _read_vocabulary(self) -> Vocabulary:
+        characters = codes_to_text(self._read_codes("vocab"))
+        try:
+            return Vocabulary(characters, self._attrs["replacement"] or None)
+        except ActivationError as error:
+            raise ActivationError(f"{self.path} cannot be used: {error}") from error
+
     def _read_codes(self, path: str) -> NDArray[np.uint32]:
         codes = self._read_whole(path).astype(np.uint32, copy=False)
         if codes.max() > _LAST_CODE_POINT:
@@ -176,18 +182,29 @@ class Recording:
         self._verify(path, first, last)
         return np.asarray(rows)
 
-    def damages(self, progress: Callable[[int, int], None] = lambda done, total: None) -> Iterator[str]:
-        """Read everything, and tell what does not fit its checksum.
+    def faults(self, progress: Callable[[int, int], None] = lambda done, total: None) -> Iterator[str]:
+        """Read everything, and tell what does not fit its checksum, and what is not a number and should be one.
 
         Args:
             progress: Called with the blocks done and their number.
         """
         for number, path in enumerate(self._mapped):
+            n_values, places = 0, []
             for run in self._grid.runs(_READ_CHARS):
                 for block in self._damaged(path, run):
-                    yield f"{path}, characters {self._grid.starts[block]:,} to {self._grid.stops[block]:,}"
+                    yield f"damaged in {path}, characters {self._grid.starts[block]:,} to {self._grid.stops[block]:,}"
+                in_rows = self._not_numbers(path, run)
+                n_values += int(in_rows.sum())
+                rows = self._grid.first_rows[run.start] + np.flatnonzero(in_rows)
+                places.append(self.selection.start + rows * self.selection.every)
                 progress(number * len(self._grid) + run.stop, len(self._mapped) * len(self._grid))
-        yield from (path for path in self._contents if path not in self._mapped and not self._is_sound(path))
+            if n_values:
+                at = np.concatenate(places)
+                yield (
+                    f"{path} has {n_values:,} values that are not numbers (NaN or infinite), at {len(at):,} of "
+                    f"{self.selection.n_chars:,} characters, the first of them {at[0]:,}"
+                )
+        yield from (f"damaged in {p}" for p in self._contents if p not in self._mapped and not self._is_sound(p))
 
     def _verify(self, path: str, first: int, last: int) -> None:
         verified = self._verified.setdefault(path, np.zeros(len(self._grid), bool))
@@ -208,6 +225,19 @@ class Recording:
             rows = self._mapped[path][self._grid.first_rows[number] : self._grid.last_rows[number]]
             if layout.checksum(rows) != checksums[number - numbers.start]:
                 yield number
+
+    def _not_numbers(self, path: str, numbers: range) -> NDArray[np.int64]:
+        """(n_rows,) how many values of each row of some blocks are not numbers, but should be."""
+        first, last = self._grid.first_rows[numbers[0]], self._grid.last_rows[numbers[-1]]
+        rows = self._mapped[path][first:last]
+        is_wrong = ~np.isfinite(rows).reshape(len(rows), -1)
+        if path == layout.prediction_path(
+            layout.LOG_PROB
+        ):  # nothing follows the end of a document, which a run ends with
+            end = self.corpus.documents[self._grid.documents[numbers[0]]].stop - 1
+            is_wrong[-1] &= not (np.isnan(rows[-1]) and self.selection.start + (last - 1) * self.selection.every == end)
+        counts: NDArray[np.int64] = is_wrong.sum(1)
+        return counts
 
     def _is_sound(self, path: str) -> bool:
         """Does a dataset with one checksum fit it?"""

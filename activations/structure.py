@@ -138,6 +138,8 @@ def _wrong_size(file: h5py.File, path: str, n_rows: int, n_blocks: int, n_bytes:
             return f"{path} should be spelled {layout.site_path(site)}"
         if file[path].ndim != 2 or file[path].dtype.str not in ("<f2", "<f4"):
             return f"{path} is not (n_chars, n_units) in <f2 or <f4"
+    if path.startswith("/prediction/") and (complaint := _wrong_prediction(file, path)):
+        return complaint
     if per_row and (file[path].ndim not in (1, 2) or len(file[path]) != n_rows):
         return f"{path} has {file[path].shape[:1]} rows, and {n_rows:,} characters were recorded"
     due = n_blocks if per_row else 1
@@ -147,6 +149,19 @@ def _wrong_size(file: h5py.File, path: str, n_rows: int, n_blocks: int, n_bytes:
     if checksums.dtype.str != "<u8" or checksums.shape != (due,):
         return f"the checksums of {path} are not {due:,} numbers <u8"
     return _wrong_dataset(file, layout.checksum_path(path), ["<u8", [due]], n_bytes)
+
+
+def _wrong_prediction(file: h5py.File, path: str) -> str | None:
+    n_characters = len(file["vocab"])
+    fields = layout.prediction_fields(n_characters, whole=True) | layout.prediction_fields(n_characters, whole=False)
+    kind = path.removeprefix("/prediction/")
+    if kind not in fields:
+        return f"{path!r} is nothing that a recording has; the kinds of prediction are {', '.join(fields)}"
+    dtype, width = fields[kind]
+    axes = "(n_chars,)" if width is None else f"(n_chars, {width})"
+    if file[path].dtype != dtype or file[path].shape[1:] != (() if width is None else (width,)):
+        return f"{path} is not {axes} in {dtype.str}"
+    return None
 
 
 def selection_of(file: h5py.File) -> Selection:

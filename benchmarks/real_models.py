@@ -30,7 +30,7 @@ class Model:
     stop: float = 1.0
 
 
-_MODELS = (
+MODELS = (
     *(
         Model(f"warpeace_grid/{name}.pkl", "sorted:{data}/war_and_peace.txt", "{data}/war_and_peace.txt", 0.9)
         for name in ("lstm-1-256", "gru-2-256", "lstm-3-128", "lstm-2-64", "rnn-3-256")
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     folders = {name: str(path) for name, path in vars(parser.parse_args()).items()}
     print("| model | nats per character | hypothesis | best unit of each signal |\n|---|---:|---|---|")
-    for each in _MODELS:
+    for each in MODELS:
         path = Path(folders["models"]) / each.file
         if not path.exists():
             continue

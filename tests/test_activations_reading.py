@@ -127,7 +127,8 @@ def test_activations_are_kept_in_the_number_type_asked_for(cell: str, dtype: str
     live = LiveActivations(random_model(code_text, cell=cell), Corpus.from_texts([code_text[:700]]),
                            arithmetic=Arithmetic(dtype=dtype))  # fmt: skip
     for site in live.sites:
-        wide = dtype == "float32" or (dtype == "auto" and site.signal in CELLS[cell].unbounded)
+        wants_float32 = site.signal in CELLS[cell].unbounded or site in live.saturated
+        wide = dtype == "float32" or (dtype == "auto" and wants_float32)
         assert gathered(live, site)[1].dtype == live.dtype(site) == (np.float32 if wide else np.float16)
 
 

@@ -19,7 +19,7 @@ class CharModel(Protocol):
     not depend on where one stretch ends and the next begins.
 
     If it has an attribute `unbounded`, that is the sites whose values may leave [-1, 1]; they are kept in float32, the
-    others in float16. Without it all are kept in float32.
+    others in float16 unless they saturate. Without it all are kept in float32.
     """
 
     @property

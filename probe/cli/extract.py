@@ -120,6 +120,7 @@ def extract(
         "chars_per_s": result.chars_per_s,
         "lane_difference": result.lane_difference,
         "unsettled": [str(unit) for unit in result.unsettled],
+        "saturated": [str(site) for site in result.saturated],
     }
     if as_json:
         show_rows([row], as_json=True)
