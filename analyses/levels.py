@@ -11,7 +11,8 @@ from analyses.threads import in_threads
 
 N_LEVELS = 1 << 16
 _CELLS = 2048  # on either side of the middle
-_FINER = 4  # times than the usual distance from the middle, is the distance where cells begin to grow
+_NEAR = 0.002  # of the values that are not in the middle: so many are nearer to it than where cells begin to grow
+_WIDEST = 1e30  # times that distance, is the largest one that is told from larger ones
 _ONE = np.int32(0x3F800000)  # the bits of 1 in float32
 _UNSIGNED, _INFINITE = np.int32(0x7FFFFFFF), np.int32(0x7F800000)  # all but that of the sign, and those of infinity
 _UNSIGNED_HALF, _INFINITE_HALF = np.uint16(0x7FFF), np.uint16(0x7C00)  # the same in float16
@@ -33,7 +34,7 @@ class Bins:
 
     Attributes:
         middle: (n_units,) float32, the value that the sample has most often, if it does so often, or the median.
-        per_scale: (n_units,) float32, 1 over a quarter of the usual distance from it.
+        per_scale: (n_units,) float32, 1 over the distance from it within which hardly any values lie.
         shift: (n_units,) a cell has 2 to this power steps from one float32 to the next.
         levels: (n_units, n_cells) the lowest level of each cell, in ascending order, in the upper 16 bits, and in the
             lower ones how many it has.
@@ -57,7 +58,8 @@ class Bins:
         distance = np.abs(sample - middle)
         scale = np.ones(len(middle))
         for unit, own in enumerate(distance.T):
-            scale[unit] = np.median(own[own > 0]) / _FINER if own.any() else 1.0
+            if own.any():
+                scale[unit] = max(np.quantile(own[own > 0], _NEAR), own.max() / _WIDEST, 1e-36)
         doublings = np.ceil(np.log2(1 + distance.max(axis=0) / scale)) + 1  # one more, for values beyond the sample
         shift = np.ceil(np.log2(doublings * _DOUBLING / (_CELLS - 1))).astype(np.int64)
         per_scale = (1 / scale).astype(np.float32)

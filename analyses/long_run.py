@@ -72,10 +72,10 @@ class WithinGroups:
         return float(self._memory(self.label[:, None], np.array([self.label_scatter]))[0])
 
     def taken(self, label_memory: float) -> Array:
-        """(n_units,) by how much the squares of the products are too small, because the label's group means are its own.
+        """(n_units,) by how much the squares of the products are too small, since group means are of the same atoms.
 
-        If a label with long-run variance λ is independent of a unit whose deviations add up to R_k in atom k, the square
-        of the product is expected to be R_k² λ / n_group less than the variance of the atom's part of the sum.
+        If a label with long-run variance λ is independent of a unit whose deviations add up to R_k in atom k, the
+        square of the product is expected to be R_k² λ / n_group less than the variance of the atom's part of the sum.
         """
         long_run = 2 * label_memory * self.label_scatter / self._sizes.sum()
         return np.asarray(long_run * (self.units**2 / self._sizes[self._groups][:, None]).sum(axis=0))

@@ -38,8 +38,9 @@ def evidence(sums: AtomSums) -> Evidence:
 
     Characters are compared within eight position groups. If unit and label are independent, the products of their
     deviations there have mean 0, and forget as fast as the faster of the two. Where that is soon, atoms are
-    independent, and the test is the cluster-robust t test; where it is not, the variance is that of a few cosines, and
-    t has as many degrees of freedom. For ranks and a label that is True or False it is a test of the AUC.
+    independent, and the test is the cluster-robust t test; where it is not, the variance is that of a few cosines,
+    and t has as many degrees of freedom, or fewer if a few parts of the text are most of the sum. For ranks and a
+    label that is True or False it is a test of the AUC.
 
     Args:
         sums: Of all atoms, and all units of a site, whose median memory is taken for that of each unit that is not much
@@ -72,14 +73,27 @@ def evidence(sums: AtomSums) -> Evidence:
         n_cosines = np.clip(np.nan_to_num(wanted), _FEWEST_COSINES, max(n_atoms // 4, _FEWEST_COSINES)).astype(int)
         powers = np.cumsum((cosines(n_atoms, int(n_cosines.max())) @ within.product) ** 2, axis=0)
         long_run = n_atoms * powers[n_cosines - 1, np.arange(n_units)] / n_cosines
-        squares = within.product**2
-        plain = squares.sum(axis=0) + within.taken(label_memory)
+        plain = (within.product**2).sum(axis=0) + within.taken(label_memory)
         spread = np.where(is_fast, plain, long_run)
-        uneven = 3 * squares.sum(axis=0) ** 2 / (squares**2).sum(axis=0)  # n_atoms, if atoms add alike (Satterthwaite)
-        freedom = np.where(is_fast, np.minimum(n_atoms - N_GROUPS, uneven), n_cosines)
+        of_groups = np.add.reduceat(within.product, np.flatnonzero(np.diff(groups, prepend=-1)), axis=0)
+        freedom = np.where(
+            is_fast,
+            np.minimum(n_atoms - N_GROUPS, _effective(within.product)),
+            np.minimum(n_cosines, _effective(of_groups)),
+        )
         changes = (spread > 0) & (memories > 0)
         z = np.where(changes, np.abs(total) / np.sqrt(spread), np.nan)
     return Evidence(2 * student.sf(z, freedom), label_memory, n_pieces, unit_pieces)
+
+
+def _effective(parts: Array) -> Array:
+    """(n_units,) how many of (n_parts, n_units) parts of a sum matter: n_parts, about, if they are alike and Gaussian.
+
+    Source:
+        Satterthwaite 1946, Biometrics Bulletin 2:110-114, with the parts' variances as their squares have them.
+    """
+    squares = parts**2
+    return np.asarray(3 * squares.sum(axis=0) ** 2 / (squares**2).sum(axis=0))
 
 
 def too_few(name: str, where: str, n_pieces: float, n_runs: int | None, what: str) -> str:

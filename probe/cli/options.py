@@ -96,7 +96,11 @@ PrecisionOption = Annotated[
 ]
 DeviceOption = Annotated[str, Option(help="cpu, cuda, or auto: cuda where there is one. cuda is as yet untried.")]
 DtypeOption = Annotated[
-    str, Option(help="auto: float16 for signals within [-1, 1], float32 for the others; or float16, float32 for all.")
+    str,
+    Option(
+        help="auto: float32 for signals that may leave [-1, 1] or saturate, float16 for the others; or float16, "
+        "float32 for all."
+    ),
 ]
 RangeOption = Annotated[
     str | None,
