@@ -1,10 +1,14 @@
 # `make demo` and `make test` do all the set-up; `make check` is for those who work on it. `make docs` writes
 # docs/hypotheses.md anew. `make bench` measures;
-# TEXT=corpus.txt is what it reads, BENCH="--cell gru" goes to that of extraction.
-PYTHON ?= python3
+# TEXT=corpus.txt is what it reads, BENCH="--cell gru" goes to that of extraction. On another Python, without the slow tests:
+# `make test PYTHON=python3.12 VENV=.venv-3.12 SHORT=1`.
+PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$each -c '$(NEW_ENOUGH)' 2> /dev/null && echo $$each && break; done)
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 TEXT ?= probe/data/python.py.txt
 VENV := .venv
 BIN := $(VENV)/bin
+FOUND = $(or $(wildcard $(BIN)/python),$(PYTHON))
 INSTALLED := $(VENV)/.installed
 
 .PHONY: demo test check docs bench clean
@@ -13,7 +17,7 @@ demo: $(INSTALLED)
 	$(BIN)/probe demo demo
 
 test: $(INSTALLED)
-	$(BIN)/pytest
+	$(BIN)/pytest $(if $(SHORT),-m "not slow")
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .
@@ -31,9 +35,11 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/label.py $(TEXT)
 
 $(INSTALLED): pyproject.toml constraints.txt
+	$(if $(FOUND),,$(error char-probe needs Python 3.11 or newer, and none is on the path; name one: make PYTHON=...))
+	@$(FOUND) -c '$(NEW_ENOUGH)' || { echo "$(FOUND) is not Python 3.11 or newer; name one that is: make PYTHON=..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis demo
+	rm -rf .venv .venv-* build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis demo

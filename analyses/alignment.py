@@ -179,6 +179,9 @@ def label(
         asked: The hypothesis.
         use_cache: Whether labels that were kept before will do.
         notice: Called with a sentence if a document is so long that it is labelled in pieces.
+
+    Returns:
+        The labels; `kept_since` says of those that were kept when they were made.
     """
     for each in corpus.documents:
         most = labelling.MOST_CHARS

@@ -8,6 +8,8 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -22,7 +24,7 @@ MOST_BYTES = 2 << 30
 """What was not used for the longest is dropped when all of it takes more room."""
 
 _LIBRARIES = ("numpy", "pygments", "regex", "textblob")
-_FORMAT = 1
+_FORMAT = 2
 
 
 def folder() -> Path:
@@ -31,13 +33,16 @@ def folder() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "char-probe" / "labels"
 
 
-def remember(key: str, label: Callable[[], Labels], *, anew: bool = False) -> Labels:
+def remember(
+    key: str, label: Callable[[], Labels], *, anew: bool = False, may_keep: Callable[[], bool] = lambda: True
+) -> Labels:
     """The labels kept under a key, or else new ones, which are kept if they took long.
 
     Args:
         key: A hash of all that the labels depend on, but for this package and the libraries that it uses.
         label: Makes them.
         anew: Whether to make them also if they were kept.
+        may_keep: Asked once they are made: whether the key told all.
     """
     path = folder() / f"{hashlib.sha256((key + _software()).encode()).hexdigest()}.npz"
     kept = None if anew else _read(path)
@@ -45,7 +50,7 @@ def remember(key: str, label: Callable[[], Labels], *, anew: bool = False) -> La
         return kept
     began = time.perf_counter()
     labels = label()
-    if time.perf_counter() - began > SLOW_S:
+    if time.perf_counter() - began > SLOW_S and may_keep():
         _write(path, labels)
     return labels
 
@@ -74,6 +79,7 @@ def _read(path: Path) -> Labels | None:
                 values = np.unpackbits(values, count=n_chars).astype(bool)
             there = np.unpackbits(missing, count=n_chars).astype(bool) if len(missing) else None
             labels = Labels.of(Labels(values, kind, there, tuple(kept["names"].tolist())), n_chars)
+            labels = replace(labels, kept_since=datetime.fromtimestamp(float(kept["made"])))
         os.utime(path)
     except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
         return None  # absent, or not whole
@@ -92,6 +98,7 @@ def _write(path: Path, labels: Labels) -> None:
                 values=np.packbits(labels.values) if labels.kind == "binary" else labels.values,
                 missing=np.packbits(labels.missing) if labels.missing is not None else np.zeros(0, np.uint8),
                 names=np.array(labels.names, np.str_),
+                made=time.time(),
             )
         partial.replace(path)
         _drop_old(path.parent)

@@ -6,9 +6,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from hypotheses.fstrings import CODE, COMMENT, DOCSTRING, FIELD, STRING
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
-from hypotheses.languages import CODE, COMMENT, Program, read_program
+from hypotheses.languages import Program, read_program
 from hypotheses.nesting import ROUND, SQUARE, depth_of
 from hypotheses.text import DIGIT, WORD, pack, traits
 
@@ -22,7 +23,9 @@ _SOURCE = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
 _IF, _ELIF, _DEF, _CLASS, _ASYNC = (pack(word) for word in ("if", "elif", "def", "class", "async"))
 _TYPES = tuple(pack(word) for word in ("struct", "union", "enum", "class"))
 _LONGEST_WORD = 1 << 56
-_STRING_PREFIXES = tuple(np.uint64(pack(word)) for word in ["r", "u", "b", "f", "br", "rb", "fr", "rf", "l", "u8"])
+_STRING_PREFIXES = tuple(
+    np.uint64(pack(word)) for word in ("r", "u", "b", "f", "t", "br", "rb", "fr", "rf", "tr", "rt", "l", "u8")
+)
 _PYTHON = [*keyword.kwlist]
 _C = (
     "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
@@ -92,8 +95,9 @@ def expression_depth(text: str, language: str = "auto") -> Labels:
 def in_keyword(text: str, language: str = "auto") -> Labels:
     """Is the character part of a keyword?
 
-    Of Python's or C's, outside comments, strings and lines for the preprocessor. It looks ahead, to the end of the
-    word. The language is found as in `in_comment`, for each word where it ends.
+    Of Python's or C's, outside comments, strings and lines for the preprocessor; the code in the braces of an f-string
+    counts. It looks ahead, to the end of the word. The language is found as in `in_comment`, for each word where it
+    ends.
 
     >>> print(in_keyword.mark("for i in format:"))
     for i in format:
@@ -108,11 +112,15 @@ def in_identifier(text: str, language: str = "auto") -> Labels:
     """Is the character part of a name of a program: of a variable, a function, a type?
 
     A word that begins with a letter or underscore, is no keyword, and stands outside comments, strings and lines for
-    the preprocessor. It looks ahead, to the end of the word.
+    the preprocessor. In Python, what stands in the braces of an f-string is code: names in it count, also in those of
+    a format, but not the format itself or the `r` of `!r`. It looks ahead, to the end of the word.
 
     >>> print(in_identifier.mark("for i in format:"))
     for i in format:
     ....x....xxxxxx.
+    >>> print(in_identifier.given("python").mark("a = f'{b!r:>{width}d} {{c}}'"))
+    a = f'{b!r:>{width}d} {{c}}'
+    x......x.....xxxxx..........
     """
     program = read_program(text, language)
     return Labels(_words(program, keywords=False), "binary")
@@ -146,13 +154,13 @@ def _words(program: Program, *, keywords: bool) -> NDArray[np.bool_]:
     in_c = program.is_c & ~_directives(program.codes, program.c)
     found = []
     for words, is_language, code in (
-        (_PYTHON, program.is_python, program.python == CODE),
+        (_PYTHON, program.is_python, np.isin(program.python, (CODE, FIELD))),
         (_C, in_c, program.c == CODE),
     ):
         known = np.array([pack(word) for word in words], np.uint64)
         found.append(_whole_words(program.codes, kinds, code & is_language, np.sort(known)))
     kind = np.maximum(*found)  # as long as the language is open, a keyword of either is one
-    labels: NDArray[np.bool_] = kind == 2 if keywords else (kind == 1) & program.is_code
+    labels: NDArray[np.bool_] = kind == 2 if keywords else (kind == 1) & ~program.is_any(COMMENT, STRING, DOCSTRING)
     return labels
 
 

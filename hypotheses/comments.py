@@ -1,8 +1,9 @@
 """Comments, strings and docstrings, in Python and in languages like C. For all others there is `token`."""
 
+from hypotheses.fstrings import COMMENT, DOCSTRING, FIELD, STRING
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
-from hypotheses.languages import COMMENT, DOCSTRING, STRING, read_program
+from hypotheses.languages import read_program
 
 _SOURCE = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
 _FOUND = "A cell that is on inside comments and strings was found in an LSTM trained on the Linux kernel."
@@ -49,6 +50,9 @@ def in_string(text: str, language: str = "auto") -> Labels:
     one mark is taken for the first of three: the string begins with the third, or else with the character behind the
     first. Anywhere else, the first mark opens a string, the second closes it, and the third opens the long one.
 
+    An f-string is one string with all that stands in its braces, but for comments. Its braces are read as Python 3.12
+    and later do: there may be any strings in them, and line ends.
+
     The language is found as in `in_comment`.
 
     >>> print(in_string.mark(r'f("a\"b") + r"c"'))
@@ -59,7 +63,7 @@ def in_string(text: str, language: str = "auto") -> Labels:
     >>> in_string(3 * '"' + 'a' + 3 * '"', "python").marks()
     '..xxxx.'
     """
-    return Labels(read_program(text, language).is_any(STRING, DOCSTRING), "binary")
+    return Labels(read_program(text, language).is_any(STRING, DOCSTRING, FIELD), "binary")
 
 
 @hypothesis(kind="binary")

@@ -3,10 +3,12 @@
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
+
+from hypotheses.references import spell_code
 
 _PLAIN = (bool, int, float, str, bytes, type(None))
 
@@ -24,7 +26,7 @@ def of_function(function: Callable[..., Any]) -> str | None:
     if not are_plain(*defaults) or not file.is_file():
         return None
     digest = hashlib.sha256(f"{function.__module__} {function.__qualname__} {defaults!r}".encode())
-    digest.update(_code(function.__code__).encode())
+    digest.update(spell_code(function.__code__).encode("utf-8", "surrogatepass"))
     for each in (file, *_beside(function, file.parent)):
         digest.update(each.read_bytes())
     return digest.hexdigest()
@@ -56,6 +58,11 @@ def file_of(function: Callable[..., Any]) -> str | None:
     return code.co_filename if code else None
 
 
-def _code(code: CodeType) -> str:
-    constants = [_code(each) if isinstance(each, CodeType) else repr(each) for each in code.co_consts]
-    return f"{code.co_code.hex()} {code.co_names} {code.co_varnames} {constants}"
+def of_files(paths: Iterable[Path]) -> str:
+    """A hash of what stands in some files, and in all those of a folder; of no content where there is none."""
+    digest = hashlib.sha256()
+    for path in paths:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            content = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+            digest.update(f"{file.relative_to(path.parent)} {content}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()

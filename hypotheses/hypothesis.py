@@ -12,9 +12,11 @@ from typing import Any, overload
 
 from hypotheses.combining import compared, conjunction, disjunction, negation, shifted
 from hypotheses.errors import HypothesisError
-from hypotheses.fingerprints import are_plain, file_of, of_function
+from hypotheses.fingerprints import are_plain, file_of, of_files, of_function
 from hypotheses.labels import KINDS, Kind, Labels
 from hypotheses.parameters import FILE_NAME, Parameters, quoted, spell_number
+from hypotheses.references import References
+from hypotheses.watching import opened_by, watch
 
 COMPARISONS = {
     "==": operator.eq,
@@ -45,6 +47,7 @@ class Hypothesis:
         example: Parameters to try it with, as they are spelled behind its name.
         parameters: What its function takes beside the text, and has not been given.
         goes_by_file_name: Whether the name of the file that a text is from may change its labels.
+        reads: The files and folders that are declared to be read for its labels.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Hypothesis:
         source: str = "",
         expects: str = "",
         example: str = "",
+        reads: Sequence[str | Path] = (),
     ) -> None:
         self.name = name or str(getattr(function, "__name__", type(function).__name__))
         if kind is not None and kind not in KINDS:
@@ -75,8 +79,15 @@ class Hypothesis:
         self.parameters = Parameters(function)
         functools.update_wrapper(self, function, updated=())
         self._function = function
-        self._files = {file_of(function)}
+        file = file_of(function)
+        self._files = {file}
         self._origin = of_function(function)  # at once: later, the file may be another
+        folder = Path(file).parent if file else Path()
+        self.reads = tuple((folder / path).resolve() for path in ([reads] if isinstance(reads, str) else reads))
+        self._read_first = of_files(self.reads)
+        self._parts: tuple[Hypothesis, ...] = (self,)  # of functions
+        if file is not None:
+            watch(file)
         self.goes_by_file_name = self.parameters.takes_file_name
         self._firmness = _ATOM
         self._is_derived = False
@@ -221,6 +232,7 @@ class Hypothesis:
         )
         made.__doc__, made._asked = self.__doc__, (self, bound)
         made._files, made.goes_by_file_name = self._files, self.goes_by_file_name
+        made._parts, made.reads = self._parts, self.reads
         is_told = self._origin is not None and are_plain(*bound.values())
         made._origin = f"{self._origin} {sorted(bound.items())!r}" if is_told else None
         return made
@@ -261,14 +273,38 @@ class Hypothesis:
 
     @property
     def fingerprint(self) -> str | None:
-        """A hash of all that its labels depend on but the text, as far as files tell; None if they do not.
+        """A hash of all that its labels depend on but the text; None if no hash tells.
 
-        It changes with its function, its parameters, the file in which it is written, and how it is combined; see
-        `fingerprints.of_function`.
+        It changes with its function, its parameters, the file in which it is written (see `fingerprints.of_function`),
+        what its function uses (see `references.References`), the files that it is declared to read, and how it is
+        combined.
+
+        Raises:
+            HypothesisError: If a file is missing that it is declared to read.
         """
-        if self._origin is None:
+        told = [part._surroundings() for part in self._parts]
+        if self._origin is None or None in told:
             return None
-        return hashlib.sha256(repr((self._origin, self.kind, self.names)).encode()).hexdigest()
+        return hashlib.sha256(repr((self._origin, self.kind, self.names, told)).encode()).hexdigest()
+
+    @property
+    def opens(self) -> set[str]:
+        """What its functions have opened to read, as far as it is not declared; see `watching.opened_by`."""
+        own = [part._function for part in self._parts if part._is_a_users()]
+        found = {what for function in own for what in opened_by(References(function).places)}
+        return {what for what in found if not any(Path(what).is_relative_to(path) for path in self.reads)}
+
+    def _is_a_users(self) -> bool:
+        return inspect.isfunction(self._function) and not self._function.__module__.startswith("hypotheses.")
+
+    def _surroundings(self) -> str | None:
+        for path in self.reads:
+            if not path.exists():
+                raise HypothesisError(f"the hypothesis {self.name!r} is declared to read {path}, which does not exist")
+        if not self._is_a_users():
+            return ""
+        used = References(self._function).digest
+        return used and f"{used} {self._read_first} {of_files(self.reads)}"
 
     def _joined(self, other: Any, sign: str, firmness: int, join: Callable[..., Labels]) -> "Hypothesis":
         if not isinstance(other, Hypothesis):
@@ -304,6 +340,8 @@ class Hypothesis:
         parts = (self, *others)
         made = Hypothesis(label, name=name, kind="binary", causal=all(part.causal for part in parts))
         made._files = {file for part in parts for file in part._files}
+        made._parts = tuple(leaf for part in parts for leaf in part._parts)
+        made.reads = tuple(path for part in parts for path in part.reads)
         made.goes_by_file_name = any(part.goes_by_file_name for part in parts)
         told = [part.fingerprint for part in parts]
         made._origin = f"{operation} {told}" if None not in told else None
@@ -335,6 +373,7 @@ def hypothesis(
     source: str = "",
     expects: str = "",
     example: str = "",
+    reads: Sequence[str | Path] = (),
 ) -> Callable[[Callable[..., Any]], Hypothesis]: ...
 def hypothesis(
     function: Callable[..., Any] | None = None, **declared: Any
@@ -354,7 +393,9 @@ def hypothesis(
         **declared: `name` is the function's own if left away; `kind` (`binary`, `categorical`, `numeric`) goes by the
             values; `names` are those of the classes, `unit` what numbers are counted in; `causal` is False if a label
             depends on what comes after its character; `source` says where the idea comes from, `expects` what is
-            known of units that encode it, and `example` has parameters to try it with.
+            known of units that encode it, and `example` has parameters to try it with. `reads` are the files and
+            folders that the labels depend on, by their paths from the function's own file: labels that are kept on disk
+            are made anew when one has changed.
     """
     if function is not None:
         return Hypothesis(function, **declared)

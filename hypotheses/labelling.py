@@ -25,8 +25,9 @@ def label_corpus(
     """Label the documents of a corpus, each by itself.
 
     A document of more than 32 Mi characters is labelled in pieces, which end behind blank lines where there are some.
-    What took longer than a second is kept on disk, under the hashes of the text and of the files in which the
-    hypothesis is written, unless it is of a function that is in no file, or that holds on to values outside.
+    What took longer than a second is kept on disk, under the hashes of the text, of the files in which the hypothesis
+    is written and of those that it is declared to read; see `Hypothesis.fingerprint`. It is not kept if the hypothesis
+    opens other files, or uses what no hash tells. `Labels.kept_since` says of labels that they were kept.
 
     Args:
         asked: The hypothesis.
@@ -45,13 +46,13 @@ def label_corpus(
         return Labels.join([asked(piece, file_name=name) for name, text in documents for piece in _pieces(text)])
 
     fingerprint = asked.fingerprint
-    if fingerprint is None:
+    if fingerprint is None or asked.opens:
         return label()
     key = hashlib.sha256(f"{fingerprint} {corpus_sha256}".encode())
     if asked.goes_by_file_name:
         documents = list(documents)
         key.update("\n".join(name for name, _ in documents).encode())
-    return cache.remember(key.hexdigest(), label, anew=not use_cache)
+    return cache.remember(key.hexdigest(), label, anew=not use_cache, may_keep=lambda: not asked.opens)
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import string
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -25,12 +26,14 @@ class Labels:
         missing: (n_chars,) bool, True where there is nothing to say, read-only; or None if there is always
             something.
         names: Of the classes of categorical labels.
+        kept_since: When they were made, if they are from the disk.
     """
 
     values: NDArray[Any]
     kind: Kind
     missing: NDArray[np.bool_] | None = None
     names: tuple[str, ...] = ()
+    kept_since: datetime | None = None
 
     def __post_init__(self) -> None:
         for name in ("values", "missing"):

@@ -10,17 +10,30 @@ from numba import njit
 from numpy.typing import NDArray
 
 from hypotheses.errors import HypothesisError
+from hypotheses.fstrings import (
+    CODE,
+    COMMENT,
+    DEEPEST,
+    DOCSTRING,
+    FIELD,
+    LEVEL,
+    STRING,
+    extended,
+    is_formatted,
+    open_level,
+    read_on,
+    what_is_read,
+)
 from hypotheses.text import code_points, pack
 
 LANGUAGES = ("auto", "python", "c")
-CODE, COMMENT, STRING, DOCSTRING = range(4)
 
 _NEWLINE, _RETURN, _BACKSLASH, _SLASH, _STAR, _HASH, _QUOTE, _APOSTROPHE, _COLON, _SEMICOLON = (
     ord(char) for char in "\n\r\\/*#\"':;"
 )
 _BLANKS = tuple(ord(char) for char in " \t\r\f\v")
 _OPENING, _CLOSING = tuple(ord(char) for char in "([{"), tuple(ord(char) for char in ")]}")
-_PREFIXES, _RAW = tuple(ord(char) for char in "rRuUbBfF"), tuple(ord(char) for char in "rRuU")
+_PREFIXES, _RAW = tuple(ord(char) for char in "rRuUbBfFtT"), tuple(ord(char) for char in "rRuU")
 _ENDS_OF_C = tuple(ord(char) for char in ";{}")
 _ENDS_OF_PYTHON = tuple(ord(char) for char in ":)]\"'_")
 _AFTER_HASH = tuple(ord(char) for char in " \t!#\n")
@@ -45,8 +58,9 @@ class Program:
 
     Attributes:
         codes: (n_chars,) code points.
-        python: (n_chars,) `CODE`, `COMMENT`, `STRING` or `DOCSTRING`, if it is Python.
-        c: (n_chars,) the same without docstrings, if it is C.
+        python: (n_chars,) `CODE`, `COMMENT`, `STRING`, `DOCSTRING`, or `FIELD` in the braces of an f-string, if it is
+            Python.
+        c: (n_chars,) `CODE`, `COMMENT` or `STRING`, if it is C.
         leaning: (n_chars,) above 0 where the text so far is C or looks like it, below 0 where it is Python.
     """
 
@@ -73,7 +87,7 @@ class Program:
     @property
     def is_code(self) -> NDArray[np.bool_]:
         """(n_chars,) whether a character is neither of a comment nor of a string, by either language if it is open."""
-        return ~self.is_any(COMMENT, STRING, DOCSTRING)
+        return ~self.is_any(COMMENT, STRING, DOCSTRING, FIELD)
 
 
 def read_program(text: str, language: str) -> Program:
@@ -118,16 +132,21 @@ def read_python(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
     awaited = True  # whether a docstring may be next
     word, header = 0, False  # the first word of the line, packed, -1 behind it; whether it is def or class
     continued = False  # whether a backslash stands at the end of the line
+    before, prefix = 0, 0  # the word just read, see `fstrings.extended`, and that before the last string
+    levels, n_levels = np.zeros(DEEPEST, LEVEL), 0  # of an f-string
     for t, code in enumerate(codes):
+        behind, before = before, extended(before, code)
         if opening > 0:
             if code == quote:
                 opening += 1
                 if opening == 3:
                     state, long, opening, n_quotes = DOCSTRING if awaited and raw else STRING, True, 0, 0
                     fresh = awaited = False
+                    n_levels = open_level(levels, 0, quote, True, prefix, t) if is_formatted(prefix) else 0
             else:
                 if opening == 1:
                     state, long = DOCSTRING if awaited and raw else STRING, False
+                    n_levels = open_level(levels, 0, quote, False, prefix, t - 1) if is_formatted(prefix) else 0
                 opening, fresh, awaited = 0, False, False
             if opening > 0 or long:
                 states[t] = state
@@ -135,6 +154,15 @@ def read_python(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
         if state == COMMENT:
             if code == _NEWLINE:
                 state = CODE
+        elif n_levels > 0:
+            n_levels = read_on(levels, n_levels, behind, t, code)
+            if n_levels > 0:
+                states[t] = what_is_read(levels, n_levels)
+                continue
+            emptied = t if not long and code == quote and opened == t - 1 else -2
+            state, long = CODE, False
+            if code != quote and code != _NEWLINE:  # a definition begins; see `fstrings`
+                header, depth = True, 0
         elif state != CODE:
             if escaped:
                 escaped = code == _RETURN
@@ -153,10 +181,12 @@ def read_python(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
             same = code == quote
             quote = code
             if fresh and depth == 0:
-                opening = 1
+                opening, prefix = 1, behind
             else:
                 state, long = STRING, same and emptied == t - 1
                 opened, n_quotes, awaited = t, 0, False
+                prefix = prefix if long else behind
+                n_levels = open_level(levels, 0, quote, long, prefix, t) if is_formatted(prefix) else 0
             word = -1
         elif code == _HASH:
             state = COMMENT

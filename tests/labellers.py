@@ -20,6 +20,11 @@ from numpy.typing import NDArray
 
 _STRING_OPENER = re.compile(r"[A-Za-z0-9]*(\"\"\"|'''|\"|')")
 _LOGICAL_LINE = re.compile(r"(?:\\\n|[^\n])*")
+_FSTRING = re.compile(r"[rR]?[fFtT]")
+_FSTRING_STARTS, _FSTRING_ENDS = (  # since Python 3.12, and for t-strings 3.14
+    {getattr(tokenize, f"{letter}STRING_{end}") for letter in "FT" if hasattr(tokenize, f"{letter}STRING_{end}")}
+    for end in ("START", "END")
+)
 _C_OPENER = re.compile(r"[^\"']*[\"']")
 
 
@@ -39,7 +44,7 @@ def python_labels(text: str) -> dict[str, NDArray[np.bool_]]:
     """Comments, strings and docstrings as Python's tokenizer and parser see them."""
     comments, strings, docstrings = (np.zeros(len(text), bool) for _ in range(3))
     starts = np.concatenate([[0], np.flatnonzero(np.array(list(text)) == "\n") + 1])
-    begun = None  # where an f-string began, in Pythons that take it apart
+    begun = []  # where the f-strings that are open began, in Pythons that take them apart
     openers = {}
     for token in tokenize.generate_tokens(io.StringIO(text, newline="").readline):
         start = int(starts[token.start[0] - 1]) + token.start[1]
@@ -50,14 +55,15 @@ def python_labels(text: str) -> dict[str, NDArray[np.bool_]]:
             opener = _STRING_OPENER.match(token.string)
             openers[token.start] = start, stop, len(opener[0]) if opener else 1
             _mark(strings, *openers[token.start], closed=True)
-        elif token.type == getattr(tokenize, "FSTRING_START", -1):
-            begun = start, len(token.string)
-        elif token.type == getattr(tokenize, "FSTRING_END", -1) and begun:
-            _mark(strings, begun[0], stop, begun[1], closed=True)
+        elif token.type in _FSTRING_STARTS:
+            begun.append((start, len(token.string)))
+        elif token.type in _FSTRING_ENDS:
+            start, n_opener = begun.pop()
+            _mark(strings, start, stop, n_opener, closed=True)
     for line, column in _docstring_places(text):
         if (line, column) in openers:
             _mark(docstrings, *openers[line, column], closed=True)
-    return {"in_comment": comments, "in_string": strings, "in_docstring": docstrings}
+    return {"in_comment": comments, "in_string": strings & ~comments, "in_docstring": docstrings}
 
 
 def _docstring_places(text: str) -> Iterator[tuple[int, int]]:
@@ -110,21 +116,28 @@ def _read_c(
             waiting += node.children
 
 
-def python_structure(text: str) -> dict[str, NDArray[np.bool_]]:
-    """Conditions of ifs, bodies of functions, keywords and names, as Python's own parser and tokenizer see them."""
+def python_structure(text: str) -> tuple[dict[str, NDArray[np.bool_]], NDArray[np.bool_]]:
+    """Conditions of ifs, bodies of functions, keywords and names, as Python's own parser and tokenizer see them.
+
+    And the characters that these could make sense of: before Python 3.12, they do not look into f-strings.
+    """
     labels = {
         name: np.zeros(len(text), bool)
         for name in ("in_if_condition", "in_function_body", "in_keyword", "in_identifier")
     }
     lines = text.split("\n")
     starts = np.concatenate([[0], np.cumsum([len(line) + 1 for line in lines])])
-    code = np.zeros(len(text), bool)
+    code, sound = np.zeros(len(text), bool), np.ones(len(text), bool)
+    last = ""
     for token in tokenize.generate_tokens(io.StringIO(text, newline="").readline):
         start, stop = int(starts[token.start[0] - 1]) + token.start[1], int(starts[token.end[0] - 1]) + token.end[1]
         if token.type in (tokenize.NAME, tokenize.NUMBER, tokenize.OP):
             code[start:stop] = True
-        if token.type == tokenize.NAME:
+        if token.type == tokenize.NAME and last != "!":  # the r of !r names nothing
             labels["in_keyword" if keyword.iskeyword(token.string) else "in_identifier"][start:stop] = True
+        elif token.type == tokenize.STRING and _FSTRING.match(token.string):
+            sound[start:stop] = False
+        last = token.string
 
     def place(line: int, column: int) -> int:
         return int(starts[line - 1]) + len(lines[line - 1].encode()[:column].decode())
@@ -142,7 +155,7 @@ def python_structure(text: str) -> dict[str, NDArray[np.bool_]]:
             while stop < len(text) and not code[stop]:  # the next statement tells that it has ended
                 stop += 1
             labels["in_function_body"][start:stop] = True
-    return labels
+    return labels, sound
 
 
 def c_structure(text: str) -> tuple[dict[str, NDArray[np.bool_]], NDArray[np.bool_]]:

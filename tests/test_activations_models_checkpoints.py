@@ -1,6 +1,8 @@
 """Checkpoints read back, and nothing in a file is ever run."""
 
+import gc
 import pickle  # what hostile files are made of
+import sys
 import zipfile
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from planting import random_model
 from activations.errors import ActivationError
 from activations.models.cells import CELLS
 from activations.models.checkpoints import load_model, model_sha256, save_model
+from activations.models.training_state import save_state
 
 
 @pytest.mark.parametrize("cell", list(CELLS))
@@ -97,6 +100,29 @@ def test_a_checkpoint_with_wrong_content_is_refused(tmp_path: Path, change: dict
     torch.save(torch.load(path, weights_only=True) | change, path)
     with pytest.raises(ActivationError, match=complaint):
         load_model(path)
+
+
+@pytest.mark.parametrize("saved", ["model", "state"])
+def test_what_a_failed_save_leaves_behind_can_be_collected(
+    saved: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who keeps the error keeps what was to be written; a view of a buffer that is collected with it is told of."""
+
+    def full(self: Path, data: bytes) -> int:
+        cycle: list[object] = [data]
+        cycle.append(cycle)  # which only the collector finds
+        raise OSError(28, "No space left on device")
+
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: told.append(unraisable.exc_value))
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ActivationError, match="disk is full"):
+        if saved == "model":
+            save_model(random_model("abc\n"), tmp_path / "m.pt")
+        else:
+            save_state(tmp_path / "state.pt", {}, {"weights": torch.zeros(3)})
+    gc.collect()
+    assert told == []
 
 
 def test_a_failed_save_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,7 +207,7 @@ def test_python_is_labelled_as_its_own_tokenizer_and_parser_do(language: str | N
     for text in standard_library():
         everywhere = np.ones(len(text), bool)
         agreement.add(text, python_labels(text), everywhere, language)
-        structure.add(text, python_structure(text), everywhere, language)
+        structure.add(text, *python_structure(text), language)
     assert agreement.wrong["in_comment"] == 0
     assert min(agreement.shares.values()) > 0.9998
     assert min(structure.shares.values()) > (0.9999 if language else 0.998)  # in doubt at the beginning of a file
@@ -218,7 +218,7 @@ def test_every_file_of_the_cpython_corpus_is_labelled_as_tokenize_does(shared: P
     for _, text in files_of(shared / "cpython_stdlib.py.txt"):
         everywhere = np.ones(len(text), bool)
         agreement.add(text, python_labels(text), everywhere, None)
-        structure.add(text, python_structure(text), everywhere, "python")
+        structure.add(text, *python_structure(text), "python")
     assert agreement.wrong["in_comment"] == 0
     assert min(agreement.shares.values()) > 0.9999
     assert min(structure.shares.values()) > 0.99999

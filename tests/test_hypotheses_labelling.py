@@ -109,12 +109,14 @@ def test_a_module_beside_the_file_belongs_to_it(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.usefixtures("slow")
 def test_what_is_labelled_anew_is_kept(tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text("from pathlib import Path\ndef f(text): return [c in Path('letters').read_text() for c in text]\n")
-    for letters, use_cache, expected in (("a", True, "a"), ("b", True, "a"), ("b", False, "b"), ("a", True, "b")):
-        Path("letters").write_text(letters)
-        found = label(CORPUS, get(f"{path}:f"), use_cache=use_cache).tolist()
-        assert found == [char == expected for char in CORPUS.text()]
+    asked = counting(tmp_path / "mine.py", "char == 'a'")
+    times = []
+    for use_cache in (True, False):
+        assert label(CORPUS, get(asked), use_cache=use_cache).kept_since is None
+        times.append(label(CORPUS, get(asked)).kept_since)
+    assert n_calls() == 4
+    first, second = times
+    assert first and second and first < second
 
 
 @pytest.mark.usefixtures("slow")

@@ -75,7 +75,7 @@ def save_model(
     buffer = io.BytesIO()  # torch tells a full disk by a RuntimeError, a plain write by an OSError
     torch.save(content, buffer)
     with replacing(Path(path)) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+        temporary.write_bytes(buffer.getvalue())
 
 
 def load_model(path: Path | str) -> CharRNN:

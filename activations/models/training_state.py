@@ -29,7 +29,7 @@ def save_state(path: Path, key: Mapping[str, object], state: Mapping[str, object
     buffer = io.BytesIO()
     torch.save({"format": _FORMAT, "format_version": _VERSION, "key": dict(key), "state": dict(state)}, buffer)
     with replacing(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+        temporary.write_bytes(buffer.getvalue())
 
 
 def load_state(path: Path, key: Mapping[str, object]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typer import Argument, Option
 
 from probe.cli.options import EncodingOption, JsonOption, LanguageOption, NewlinesOption, NoCacheOption
 from probe.cli.show import Cell, progress, say, show_rows, to_standard_error, warn
-from probe.cli.sources import ends
+from probe.cli.sources import ends, tell_kept
 
 _MOST_ROWS = 20
 
@@ -56,6 +56,7 @@ def hypotheses(
         _define(asked, as_json)
         return
     corpus, labels = _label(asked, texts, encoding, newlines, no_cache)
+    tell_kept({asked.name: labels})
     _show(asked, corpus, labels, part, chars, as_json)
 
 
@@ -76,6 +77,7 @@ def _table(
     if not texts:
         return [_described(each) if as_json else _listed(each) for each in asked]
     rows: list[dict[str, Cell]] = []
+    kept: dict[str, Labels] = {}
     corpus = Corpus.read(*texts, encoding=encoding, newlines=newlines)
     with progress("labelling") as report:
         for n_done, each in enumerate(asked):
@@ -84,10 +86,13 @@ def _table(
                 continue
             try:
                 with to_standard_error():
-                    found = summarise(label(corpus, each, use_cache=not no_cache, notice=warn))
+                    labels = label(corpus, each, use_cache=not no_cache, notice=warn)
+                    found = summarise(labels)
             except HypothesisError as error:
                 warn(str(error))
                 continue
+            if labels.kept_since is not None:
+                kept[each.name] = labels
             true = next((count for count in found.counts if count.label == "True"), None)
             rows.append(
                 {
@@ -101,6 +106,7 @@ def _table(
                     "n_missing": found.n_missing,
                 }
             )
+    tell_kept(kept)
     return rows
 
 

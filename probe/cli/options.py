@@ -50,7 +50,7 @@ NoCacheOption = Annotated[
     Option(
         "--no-cache",
         help="Label anew, and keep that. Labels that took long are kept on disk, and found again unless the text, the "
-        "hypothesis's file or a module beside it has changed.",
+        "hypothesis's code, or a file that it is declared to read has changed.",
     ),
 ]
 SitesOption = Annotated[

@@ -1,7 +1,7 @@
 """Where a command's activations come from: a recording, or a model reading a text."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from activations.models.char_model import CharModel
     from activations.models.char_rnn import CharRNN
     from analyses.alignment import Target
+    from hypotheses.labels import Labels
 
 
 class HowToRead(TypedDict):
@@ -88,8 +89,26 @@ def ends(part: str | None) -> tuple[int | None, int | None]:
     return first, last
 
 
+def tell_kept(labels: "Mapping[str, Labels]") -> None:
+    """Say on standard error which of these labels were kept on disk, by the names of their hypotheses, if any were."""
+    kept = {name: each.kept_since for name, each in labels.items() if each.kept_since is not None}
+    if not kept:
+        return
+    first = f"{min(kept.values()):%Y-%m-%d %H:%M}"
+    *others, last = kept
+    names = f"{', '.join(others)} and {last}" if others else last
+    made = f"on {first}" if len(kept) == 1 else f"the oldest on {first}"
+    warn(f"the labels of {names} are from the disk, made {made}; --no-cache labels anew")
+
+
 def ask(source: "Source", hypothesis: str, language: str | None, no_cache: bool, lag: int = 0) -> "Target":
-    """The labels of what a source gives."""
+    """The labels of what a source gives; if they were kept on disk, that is said."""
+    found = _ask(source, hypothesis, language, no_cache, lag)
+    tell_kept({found.hypothesis: found.labels})
+    return found
+
+
+def _ask(source: "Source", hypothesis: str, language: str | None, no_cache: bool, lag: int) -> "Target":
     from activations.errors import ActivationError
     from analyses.alignment import ask as ask_source
     from analyses.alignment import target
@@ -118,12 +137,13 @@ def ask_all(source: "Source", language: str | None, no_cache: bool, lag: int) ->
         if each.parameters.required:
             continue
         try:
-            found = ask(source, name, language, no_cache, lag)
+            found = _ask(source, name, language, no_cache, lag)
             if found.kind == "categorical":
                 classes_of(found)  # or there are too many
             asked.append(found)
         except (AnalysisError, HypothesisError) as error:
             reasons[name] = str(error)
+    tell_kept({each.hypothesis: each.labels for each in asked})
     if not asked:
         raise AnalysisError("no hypothesis has different labels in this text, so that there is nothing to rank for")
     return asked, reasons
@@ -144,11 +164,12 @@ def ask_several(
     asked, reasons = [], {}
     for name in dict.fromkeys(hypotheses):
         try:
-            asked.append(ask(source, name, language, no_cache, lag))
+            asked.append(_ask(source, name, language, no_cache, lag))
         except (AnalysisError, HypothesisError) as error:
             if len(hypotheses) == 1:
                 raise
             reasons[name] = str(error)
+    tell_kept({each.hypothesis: each.labels for each in asked})
     if not asked:
         raise AnalysisError(next(iter(reasons.values())))
     return asked, reasons
