@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
+from itertools import chain, islice
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -19,10 +20,16 @@ def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
     Matrix products within take one thread each: sharing a small product costs more than it saves. The items are
     taken, two for each core ahead, in the thread of the caller.
     """
+    rest = iter(items)
+    first = list(islice(rest, 2))
+    if len(first) < 2:  # a thread would only be waited for
+        with _libraries().limit(limits=1, user_api="blas"):
+            yield from map(work, first)
+        return
     n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     waiting: deque[Future[Result]] = deque()
     with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
-        for item in items:
+        for item in chain(first, rest):
             waiting.append(pool.submit(work, item))
             if len(waiting) > 2 * n_threads:
                 yield waiting.popleft().result()
