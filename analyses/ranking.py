@@ -25,7 +25,7 @@ from analyses.splits import TEST, TRAIN
 from hypotheses.parameters import few
 
 Progress = Callable[[int, int], None]
-TOO_SLOW = f"no interval for units that change so slowly that the text holds fewer than {FEWEST_PIECES} pieces of them"
+TOO_SLOW = "no interval for units that change so slowly that the text holds too few independent pieces of them"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -416,7 +416,9 @@ class _Precision(NamedTuple):
             n_atoms=int(held_out.sum()),
             n_all=int((sums.n > 0).sum()),
             n_runs=asked.n_test_runs,
-            declined=too_few(name, "the held-out characters hold", n_pieces, asked.n_test_runs, "interval"),
+            declined=too_few(
+                name, "the held-out characters hold", n_pieces, asked.n_test_runs, "interval", drifts=sure.label_drifts
+            ),
             no_p=too_few(name, "the text holds", sure.n_pieces, asked.n_runs, "p-value"),
         )
 
@@ -433,7 +435,7 @@ def _facts(own: "_Asked", scores: Scores) -> tuple[_Facts, dict[int, Estimate], 
     low, high = np.full((2, len(test)), np.nan)
     scale: Scale = "fisher" if asked.kind == "numeric" else "logit"
     influence = np.where(below[scores.closely], -1, 1) * scores.influence
-    is_slow = sure.unit_pieces < FEWEST_PIECES
+    is_slow = (sure.unit_pieces < FEWEST_PIECES) | sure.units_drift
     estimates = {
         unit: Estimate(
             value=float(test[unit]),
