@@ -47,10 +47,12 @@ class Basis:
     Attributes:
         vectors: (n_columns, n_columns) orthonormal directions, one a column; None: the columns themselves.
         variances: (n_columns,) of the rows along each.
+        longest: The length of the longest row, if it is known.
     """
 
     vectors: NDArray[np.float64] | None
     variances: NDArray[np.float64]
+    longest: float = np.inf
 
 
 class Design(Protocol):
