@@ -16,7 +16,9 @@ _PRECISION = 0.1  # of what they say of how far a function can fall
 _SWEEPS = 5
 _ROUNDING = 1e-15
 _FINE = 1e-7  # of what a sweep makes a function fall by, beside all sweeps before it
-_MOST_ROUNDS = 200  # over the classes
+_COARSE = 1e-3  # the same of a round over the classes
+_MOST_ROUNDS = 100
+_ROUNDS_OF_CLASS = 2  # in each round over them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,23 +95,24 @@ class Newton:
     """
 
     def __init__(self, curvature: Curvature, l2: Array) -> None:
-        """Of the penalty (n_columns + 1,) of each coefficient."""
+        """Of the penalty (n_columns + 1, n_scores) of each coefficient; what is added to intercepts is no penalty."""
         from scipy.linalg import cho_factor
 
         self.curvature = curvature
         self._l2, self._factors = l2, []
-        self._looseness = 1.0
-        for block in curvature.blocks:
+        self._looseness = 1 + float((l2[-1] / np.maximum(curvature.totals, 1e-300)).max())
+        for block, own_l2 in zip(curvature.blocks, l2.T, strict=True):
             diagonal, rounding = np.maximum(np.diag(block), 1e-12 * max(float(np.diag(block).max()), 1e-300)), 0.0
             rounding = curvature.rounding
             while True:
                 added = rounding * diagonal
                 try:
-                    self._factors.append(cho_factor(block + np.diag(l2 + added), check_finite=False))
+                    self._factors.append(cho_factor(block + np.diag(own_l2 + added), check_finite=False))
                     break
                 except np.linalg.LinAlgError:
                     rounding *= 10
-            self._looseness = max(self._looseness, 1 + float((added[:-1] / np.maximum(l2[:-1], 1e-300)).max(initial=0)))
+            weak = added[:-1] / np.maximum(own_l2[:-1], 1e-300)
+            self._looseness = max(self._looseness, 1 + float(weak.max(initial=0)))
 
     def solve(self, q: Array) -> Array:
         """The inverse, times (n_columns + 1, n_scores)."""
@@ -142,13 +145,13 @@ class Newton:
         found, rest = np.zeros_like(q), q.copy()
         own = centred(self._by_blocks(rest))
         along, product = own, float(np.vdot(rest, own))
-        strength = np.append(self._l2[:-1], self.curvature.totals.min())[:, None]
-        strength = np.maximum(strength, 1e-300)
+        of_intercepts = (self.curvature.totals + self._l2[-1]).min()
+        strength = np.maximum(np.append(self._l2[:-1, 0], of_intercepts), 1e-300)[:, None]
         missed = float((rest**2 / strength).sum())
         for _ in range(_MOST_STEPS):
             if product <= 0 or missed <= _PRECISION * float(np.vdot(q, found)):
                 break
-            of_step = centred(self.curvature.times(along)) + self._l2[:, None] * along
+            of_step = centred(self.curvature.times(along)) + centred(self._l2 * along)
             bent = float(np.vdot(along, of_step))
             if bent <= 0:
                 break
@@ -224,7 +227,7 @@ class ProximalNewton:
             for k, block in enumerate(self._blocks):
                 change = rows.T @ self.curvature.slopes(z)[:, k].astype(rows.dtype)
                 slope = gradient[:, k] + change + self._l2 * (new[:, k] - point[:, k])
-                own = smallest(block, slope - block @ new[:, k], self._l1, new[:, k])
+                own = smallest(block, slope - block @ new[:, k], self._l1, new[:, k], _ROUNDS_OF_CLASS)
                 step = own - new[:, k]
                 z[:, k] += rows @ step.astype(rows.dtype)
                 new[:, k] = own
@@ -232,7 +235,7 @@ class ProximalNewton:
             shifted = new - _middles(new, self._l1, self._l2)
             fallen += moved
             new = shifted
-            if moved <= _FINE * fallen:
+            if moved <= _COARSE * fallen:
                 break
         return new - point
 
@@ -256,8 +259,8 @@ def _middles(coefficients: Array, l1: Array, l2: Array) -> Array:
     return np.asarray(np.where(no_penalty, coefficients.sum(axis=1) / n, middle)[:, None])
 
 
-def smallest(metric: Array, linear: Array, l1: Array, start: Array) -> Array:
-    """Where linear·x + ½ x·metric·x + l1·|x| is smallest.
+def smallest(metric: Array, linear: Array, l1: Array, start: Array, n_rounds: int = _MOST_ROUNDS) -> Array:
+    """Where linear·x + ½ x·metric·x + l1·|x| is smallest, or nearly, after so many rounds.
 
     Some sweeps over the coordinates say which are 0 and the signs of the others, for which the equations are solved.
 
@@ -265,7 +268,7 @@ def smallest(metric: Array, linear: Array, l1: Array, start: Array) -> Array:
         Lee, Battle, Raina & Ng 2007, Efficient sparse coding algorithms, NIPS 19.
     """
     x, fallen = start.copy(), 0.0
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(n_rounds):
         moved = _descend(metric, linear, l1, x, _SWEEPS)
         fallen += moved
         if moved <= max(_FINE * fallen, _ROUNDING * abs(float(linear @ x))):

@@ -20,11 +20,12 @@ TOLERANCE = 1e-6
 NEGLIGIBLE = 1e-12
 MOST_PASSES = 300
 _USUAL_PASSES = 20
-_PASSES_BEFORE = 4  # the first of the
-_PASSES_BETWEEN = 4  # measurements of second derivatives
+_PASSES_BEFORE = 5  # the first of the
+_PASSES_BETWEEN = 5  # measurements of second derivatives
 _LOOSENESS = 4.0  # by which second derivatives may be smaller than those that were measured
 _ALIKE = 2.0  # factor between sums of second derivatives of probes that can do with one measurement
-_ROWS_PER_COLUMN = 10  # of the sample that a measurement takes
+_ROWS_PER_COLUMN = 6  # of the sample that a measurement takes
+_SAMPLES_OF_CLASSES = 2  # times as many, if there are several classes
 _FEWEST_ROWS = 2000  # of it, however few columns there are
 _GOLDEN = 0.6180339887498949
 _SAMPLE_BYTES = 256 << 20  # that samples of all probes take together
@@ -78,14 +79,18 @@ def mean_losses(
     problems: Sequence[Problem],
     fitted: Sequence[Linear],
 ) -> Array:
-    """(n_problems,) the mean loss of each probe over other rows, in nats or half squares; see `fit_probes`."""
+    """(n_problems,) the mean loss of each probe over other rows, in nats or half squares; see `fit_probes`.
+
+    NaN where none of the rows has a label.
+    """
     together = _Together(design, responses, rows, problems, None)
     functions = [
         (each.weights, each.intercept - responses[problem.response].middle)
         for each, problem in zip(fitted, problems, strict=True)
     ]
     sums, _ = together.losses(list(range(len(problems))), functions)
-    return np.asarray(sums.losses / [each.n for each in together.probes])
+    n = np.array([each.n for each in together.probes])
+    return np.asarray(np.divide(sums.losses, n, out=np.full(len(n), np.nan), where=n > 0))
 
 
 class _Batch:
@@ -161,7 +166,6 @@ class _Together:
         self._mask_of = [each.rows for each in problems]
         self._wanted = np.asarray(self._masks[:, sorted(set(self._mask_of))].any(axis=1))
         self._batched: tuple[list[int], tuple[list[int], list[_Batch]]] = ([], ([], []))
-        self._curvatures = [np.zeros(1)] * len(problems)
         self._basis: Basis | None = None
         self._measured: list[int | None] = [None] * len(problems)  # the pass in which each was
         self._metrics: list[Newton | ProximalNewton | None] = [None] * len(problems)
@@ -171,6 +175,7 @@ class _Together:
         self.probes = [
             Probe(each, responses[each.response], rows[each.rows], weights, design.n_columns) for each in problems
         ]
+        self._curvatures = [each.n * each.curvature for each in self.probes]
 
     def minimise(
         self, tolerance: float, aim: float, negligible: float, most_passes: int, progress: Progress
@@ -266,8 +271,10 @@ class _Together:
         def make(change: tuple[int, Curvature]) -> Newton | ProximalNewton:
             number, curvature = change
             probe = self.probes[number]
-            is_proximal = isinstance(minimisers[number], Proximal)
-            return probe.proximal_newton(curvature) if is_proximal else probe.newton(curvature)
+            own = minimisers[number]
+            if isinstance(own, Proximal):
+                return probe.proximal_newton(curvature)
+            return probe.newton(curvature, own.gradient)
 
         for (number, _), metric in zip(changes, in_threads(make, changes), strict=True):
             self._metrics[number] = metric
@@ -282,7 +289,7 @@ class _Together:
         metric, curvatures = self._metrics[number], self._curvatures[number]
         if self._basis is not None and self._basis.vectors is None:
             return self.probes[number].gap_of_gradient(minimiser.gradient, curvatures, self._basis.longest)
-        if metric is None:
+        if metric is None or not minimiser.is_near:
             return np.inf
         left = curvatures / np.maximum(metric.curvature.totals, 1e-300)
         looseness = _LOOSENESS / min(1.0, float(left.min()))
@@ -335,22 +342,26 @@ class _Together:
                 samples,
             )
 
+        most_rows = 4 * _SAMPLES_OF_CLASSES * self._n_sampled
         losses, gradient = np.zeros(len(numbers)), np.zeros(weights.shape)
         of_intercepts, curvatures = np.zeros(len(intercepts)), np.zeros(len(intercepts))
-        samples: list[list[Sample]] = [[] for _ in measured]
+        samples: dict[int, list[Sample]] = {number: [] for number in measured}
         with np.errstate(invalid="ignore"):  # as above
             for own in in_threads(add_up, self._design.tiles(self._wanted)):
                 losses += own[0]
                 gradient += own[1]
                 of_intercepts += own[2]
                 curvatures += own[3]
-                for sample, rows in zip(samples, own[4], strict=True):
-                    sample.append(rows)
+                for number, rows in zip(measured, own[4], strict=True):
+                    if number in samples:
+                        samples[number].append(rows)
+                        if not self._takes_all and sum(len(each.rows) for each in samples[number]) > most_rows:
+                            del samples[number]  # there is more curvature than was expected; the next pass knows
         split = [np.split(each, ends[:-1], axis=-1) for each in (gradient, of_intercepts, curvatures)]
         back = np.argsort(order)
         sums = _Sums(losses[back], *([each[n] for n in back] for each in split))
         found = {}
-        for number, sample in zip(measured, samples, strict=True):
+        for number, sample in samples.items():
             place = numbers.index(number)
             if np.isfinite(sums.losses[place]):
                 found[number] = (number, sample, np.vstack(functions[place]))
@@ -371,7 +382,8 @@ class _Together:
             x = x.astype(np.float64)
         else:
             importance = (np.nan_to_num(curvatures, posinf=0.0) / expected).mean(axis=1)
-            rate = self._n_sampled * min(curvatures.shape[1], 2)
+            rate = self._n_sampled * (_SAMPLES_OF_CLASSES if curvatures.shape[1] > 1 else 1)
+            importance = np.minimum(importance, 1 / rate)  # once is enough
             chosen, times = _chosen(importance, rate, _offset(tile))
             weights = own[chosen] * times / (rate * importance[chosen])
             x = x[chosen]

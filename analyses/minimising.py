@@ -19,7 +19,7 @@ _SMALLEST_STEP = 1e-10
 _LEAST_DESCENT = 1e-4
 _ROUNDING = 1e-7  # of sums of float32
 _FINEST = 1e-14  # of those of float64
-_NEAR = 100.0  # times what is aimed at
+_NEAR = 10.0  # times what is tolerated
 
 
 class Steps(Protocol):
@@ -87,7 +87,7 @@ class _Descent:
 
     def _go(self, direction: Array, descent: float) -> None:
         self._direction, self._descent, self._step = direction, descent, 1.0
-        self.is_near = -0.5 * descent <= _NEAR * max(self._aim * abs(self.value), self._negligible)
+        self.is_near = -0.5 * descent <= _NEAR * max(self._tolerance * abs(self.value), self._negligible)
         self.point = self.best + direction
 
 

@@ -13,6 +13,7 @@ from analyses.responses import Response
 
 Array = NDArray[np.float64]
 _FINER = 1e-6
+_LONGEST_STEP = 10.0  # of an intercept
 _LEAST_SHARE = 1e-6  # that a class is taken to have at the start
 
 
@@ -74,6 +75,7 @@ class Probe:
 
     Attributes:
         n: How much its rows weigh together.
+        curvature: (n_scores,) second derivatives by the intercepts, before any pass, for each row.
     """
 
     def __init__(
@@ -87,8 +89,8 @@ class Probe:
         self._unit = 1.0  # of losses, beside which some are negligible
         if response.kind == "numeric":
             self.n = float(present.sum())
-            self._curvature, self._unit = np.ones(1), response.variance
-            self._start = np.array([np.nan_to_num(response.values - response.middle) @ present / self.n])
+            self.curvature, self._unit = np.ones(1), response.variance
+            self._start = np.array([np.nan_to_num(response.values - response.middle) @ present / max(self.n, 1e-300)])
             return
         counts = response.counts(present)
         if problem.balanced:
@@ -96,10 +98,10 @@ class Probe:
             self.class_weights[known] = counts.sum() / (known.sum() * counts[known])
         weighed = counts * self.class_weights
         self.n = float(weighed.sum())
-        shares = np.clip(weighed / self.n, _LEAST_SHARE, 1 - _LEAST_SHARE)
+        shares = np.clip(weighed / max(self.n, 1e-300), _LEAST_SHARE, 1 - _LEAST_SHARE)
         logs = np.log(shares)
         self._start = logs[1:] - logs[:1] if response.kind == "binary" else logs
-        self._curvature = (shares * (1 - shares))[-response.n_scores :]
+        self.curvature = (shares * (1 - shares))[-response.n_scores :]
 
     @property
     def group(self) -> tuple[object, ...]:
@@ -114,7 +116,7 @@ class Probe:
     def minimiser(self, basis: Basis, tolerance: float, aim: float, negligible: float) -> QuasiNewton:
         """What finds its minimum, if there is no L1 penalty."""
         variances = np.append(basis.variances, 1.0)[:, None]
-        metric = np.maximum(self.n * variances * self._curvature + self._l2 * self._free[:, None], 1e-12 * self.n)
+        metric = np.maximum(self.n * variances * self.curvature + self._l2 * self._free[:, None], 1e-12 * self.n)
 
         def solve(q: Array) -> Array:
             if basis.vectors is None:
@@ -132,9 +134,15 @@ class Probe:
         l1 = self.problem.penalty * self.problem.l1_ratio * self._free
         return Proximal(self._begin(), l1, tolerance, aim, negligible * self._unit * self.n)
 
-    def newton(self, curvature: Curvature) -> Newton:
-        """Newton steps by second derivatives of the loss, if there is no L1 penalty."""
-        return Newton(curvature, self._l2 * self._free)
+    def newton(self, curvature: Curvature, gradient: Array) -> Newton:
+        """Newton steps by second derivatives of the loss where it has a gradient, if there is no L1 penalty.
+
+        Where a class has gone far astray there is next to no curvature, and steps of an intercept would have no end.
+        """
+        l2 = np.repeat(self._l2 * self._free[:, None], gradient.shape[1], axis=1)
+        least = np.abs(gradient[-1]) / _LONGEST_STEP
+        l2[-1] = np.where(curvature.totals < least, least, 0.0)
+        return Newton(curvature, l2)
 
     def proximal_newton(self, curvature: Curvature) -> ProximalNewton:
         """Newton steps by second derivatives of the loss, if there is an L1 penalty."""

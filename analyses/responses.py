@@ -33,13 +33,17 @@ class Response:
 
     @cached_property
     def middle(self) -> float:
-        """The mean of a numeric label, from which it is fitted; 0 of classes."""
-        return float(self.values[self.present].mean()) if self.kind == "numeric" else 0.0
+        """The mean of a numeric label, from which it is fitted; 0 of classes, or of no labels."""
+        return float(self.values[self.present].mean()) if self._has_numbers else 0.0
 
     @cached_property
     def variance(self) -> float:
-        """That of a numeric label; 1 of classes."""
-        return float(self.values[self.present].var()) if self.kind == "numeric" else 1.0
+        """That of a numeric label; 1 of classes, or of no labels."""
+        return float(self.values[self.present].var()) if self._has_numbers else 1.0
+
+    @property
+    def _has_numbers(self) -> bool:
+        return self.kind == "numeric" and bool(self.present.any())
 
     @property
     def n_scores(self) -> int:
