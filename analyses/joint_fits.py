@@ -381,11 +381,12 @@ class _Together:
             weights = own.astype(np.float64)
             x = x.astype(np.float64)
         else:
-            importance = (np.nan_to_num(curvatures, posinf=0.0) / expected).mean(axis=1)
-            rate = self._n_sampled * (_SAMPLES_OF_CLASSES if curvatures.shape[1] > 1 else 1)
-            importance = np.minimum(importance, 1 / rate)  # once is enough
-            chosen, times = _chosen(importance, rate, _offset(tile))
-            weights = own[chosen] * times / (rate * importance[chosen])
+            if curvatures.shape[1] > 1:
+                importance = (curvatures / expected).mean(axis=1)
+                chosen, factors = _chosen(importance, float(_SAMPLES_OF_CLASSES * self._n_sampled), _offset(tile))
+            else:
+                chosen, factors = _chosen(own, self._n_sampled / float(expected[0]), _offset(tile))
+            weights = own[chosen] * factors
             x = x[chosen]
         return Sample(np.hstack([x, np.ones((len(x), 1), x.dtype)]), weights)
 
@@ -423,15 +424,21 @@ def _offset(tile: Tile) -> float:
 
 
 @njit(nogil=True, cache=True)
-def _chosen(importance: NDArray[np.float64], rate: float, offset: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which rows are taken, and how often: as often as the sum of importance · rate passes another whole number."""
-    total, taken, n_chosen = offset, np.int64(0), 0
-    chosen, times = np.empty(len(importance), np.int64), np.empty(len(importance), np.int64)
+def _chosen(importance: NDArray[Any], rate: float, offset: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Which rows are taken, one each time that the sum of importance · rate passes another whole number; and 1 / share.
+
+    The share of a row is how often rows like it are taken, at most 1. None is taken that has no importance, or no
+    number for one, as where a point is too far away.
+    """
+    total, n_chosen = offset, 0
+    chosen, factors = np.empty(len(importance), np.int64), np.empty(len(importance), np.float64)
     for row in range(len(importance)):
-        total += importance[row] * rate
-        upto = np.int64(np.floor(total))
-        if upto > taken:
-            chosen[n_chosen], times[n_chosen] = row, upto - taken
+        share = min(importance[row] * rate, 1.0)
+        if not share > 0:
+            continue
+        total += share
+        if total >= 1:
+            total -= 1
+            chosen[n_chosen], factors[n_chosen] = row, 1 / share
             n_chosen += 1
-            taken = upto
-    return chosen[:n_chosen], times[:n_chosen]
+    return chosen[:n_chosen], factors[:n_chosen]
