@@ -51,7 +51,7 @@ class CharacterDesign:
         ones = np.ones((self.n_rows, 1), np.float32)
         for tile in self.tiles(wanted):
             share += tile.transposed_times(ones[: len(tile.places)])[:, 0]
-        return Basis(None, share / max(int(wanted.sum()), 1))
+        return Basis(None, share / max(int(wanted.sum()), 1), float(np.sqrt(self.n_last)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,6 +20,8 @@ Rows = slice | NDArray[np.int64]
 MEMORY = 2 << 30
 NOT_NUMBERS = "some activations are not numbers (NaN or infinite); the model's weights may be broken"
 _TILE_ROWS = 2048
+_ROUNDING = 1e-12  # of the mean, that a unit which never changes may scatter by
+_SMALLEST = 1e-37  # deviation that has an inverse in float32
 _FEWEST_PER_COLUMN = 40  # rows of the sample that a basis is made of
 
 
@@ -47,10 +49,12 @@ class Basis:
     Attributes:
         vectors: (n_columns, n_columns) orthonormal directions, one a column; None: the columns themselves.
         variances: (n_columns,) of the rows along each.
+        longest: The length of the longest row, if it is known.
     """
 
     vectors: NDArray[np.float64] | None
     variances: NDArray[np.float64]
+    longest: float = np.inf
 
 
 class Design(Protocol):
@@ -116,7 +120,7 @@ class ArrayDesign:
 
     def __init__(self, x: NDArray[np.floating], weights: NDArray[np.float64] | None = None) -> None:
         """Of (n_rows, n_columns) numbers in float32 or float64, whose mean is over rows that weigh so much."""
-        self.mean = np.average(x, axis=0, weights=weights)
+        self.mean = np.average(x.astype(np.float64, copy=False), axis=0, weights=weights)
         self._x = x - self.mean.astype(x.dtype)
         self.n_rows, self.n_columns = x.shape
         self.dtype: np.dtype[Any] = x.dtype
@@ -186,7 +190,8 @@ class UnitDesign:
             done += len(tile.x)
             progress(done, self.n_rows)
         self.mean, deviation = moments.mean, moments.deviation
-        self.scale = np.where(deviation > 0, deviation, 1.0)
+        rounding = np.maximum(_ROUNDING * np.abs(self.mean), _SMALLEST)
+        self.scale = np.where(deviation > rounding, deviation, 1.0)
 
     def tiles(self, wanted: NDArray[np.bool_], every: int = 1) -> Iterator[DenseTile]:
         """See `Design`."""

@@ -1,11 +1,13 @@
 """Probes with scikit-learn's interface, for arrays of one's own."""
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -16,7 +18,8 @@ from analyses.problems import Linear, Problem
 from analyses.responses import Response
 from hypotheses.labels import Kind
 
-_TOLERANCES = {np.dtype(np.float64): 1e-17, np.dtype(np.float32): 1e-7}
+_TOLERANCES = {np.dtype(np.float64): 1e-10, np.dtype(np.float32): 1e-6}
+_AIMS = {np.dtype(np.float64): 1e-22, np.dtype(np.float32): 1e-7}
 
 
 class LogisticProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -49,7 +52,7 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             l1_ratio: From 0, an L2 penalty, to 1, an L1 penalty.
             class_weight: None, `balanced`, or the weight of each label.
             tol: How far the objective may be from the smallest one, as a share of it; None: as near as the number type
-                of the columns allows.
+                of the columns allows, and not further than 1e-10, or 1e-6 of columns in float32.
             max_iter: Passes over the rows.
         """
         self.penalty = penalty
@@ -59,7 +62,11 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.max_iter = max_iter
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:  # noqa: N803
-        """Fit it to (n_rows, n_columns) numbers and (n_rows,) labels, in rows that may weigh differently."""
+        """Fit it to (n_rows, n_columns) numbers and (n_rows,) labels, in rows that may weigh differently.
+
+        Warns:
+            ConvergenceWarning: If it is not known to be as near to the minimum as `tol` says.
+        """
         x, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -120,7 +127,11 @@ class RidgeProbe(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.max_iter = max_iter
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:  # noqa: N803
-        """Fit it to (n_rows, n_columns) and (n_rows,) numbers, in rows that may weigh differently."""
+        """Fit it to (n_rows, n_columns) and (n_rows,) numbers, in rows that may weigh differently.
+
+        Warns:
+            ConvergenceWarning: If it is not known to be as near to the minimum as `tol` says.
+        """
         x, y = validate_data(self, X, y, dtype=[np.float64, np.float32], y_numeric=True)
         weights = _check_sample_weight(sample_weight, x, dtype=np.float64)
         found = _fit(self, x, Response("numeric", np.asarray(y, np.float64), 1), weights, self.l1_ratio)
@@ -152,8 +163,15 @@ def _fit(
         [Problem(penalty=estimator.penalty, l1_ratio=l1_ratio)],
         weights=weights,
         tolerance=_TOLERANCES[x.dtype] if estimator.tol is None else estimator.tol,
+        aim=_AIMS[x.dtype] if estimator.tol is None else estimator.tol,
         negligible=0.0,
         most_passes=estimator.max_iter,
     )
     estimator.n_iter_ = np.array([found.n_passes])
+    if not found.is_solved:
+        warnings.warn(
+            f"not converged in {found.n_passes} passes over the rows; use a larger penalty, tol or max_iter",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
     return found

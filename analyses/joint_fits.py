@@ -1,8 +1,6 @@
 """Fitting many linear probes at once: all that see the same rows share each pass over them."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -10,20 +8,26 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from analyses.designs import Basis, Design, Progress, Rows, Tile, gram
-from analyses.minimising import Minimiser, QuasiNewton
+from analyses.curvatures import Curvature, Newton, ProximalNewton, Sample, of_classes, of_score
+from analyses.designs import Basis, Design, Progress, Rows, Tile
+from analyses.minimising import Minimiser, Proximal, QuasiNewton
 from analyses.problems import Linear, Probe, Problem, check
 from analyses.responses import Response, column_sums, logistic, softmax, squared
 from analyses.threads import in_threads
 
 Array = NDArray[np.float64]
-TOLERANCE = 1e-5
-NEGLIGIBLE = 1e-9
+TOLERANCE = 1e-6
+NEGLIGIBLE = 1e-12
 MOST_PASSES = 300
 _USUAL_PASSES = 20
+_PASSES_BEFORE = 5  # the first of the
 _PASSES_BETWEEN = 5  # measurements of second derivatives
-_ROWS_PER_COLUMN = 10  # of the sample that a measurement takes
+_LOOSENESS = 4.0  # by which second derivatives may be smaller than those that were measured
+_ALIKE = 2.0  # factor between sums of second derivatives of probes that can do with one measurement
+_ROWS_PER_COLUMN = 6  # of the sample that a measurement takes
+_SAMPLES_OF_CLASSES = 2  # times as many, if there are several classes
 _FEWEST_ROWS = 2000  # of it, however few columns there are
+_GOLDEN = 0.6180339887498949
 _SAMPLE_BYTES = 256 << 20  # that samples of all probes take together
 
 
@@ -35,14 +39,16 @@ def fit_probes(
     *,
     weights: Array | None = None,
     tolerance: float = TOLERANCE,
+    aim: float = np.inf,
     negligible: float = NEGLIGIBLE,
     most_passes: int = MOST_PASSES,
     progress: Progress = lambda done, total: None,
 ) -> list[Linear]:
     """Fit linear probes together.
 
-    Each is minimised by L-BFGS in the principal directions of the design, where all its second derivatives are alike
-    (by accelerated proximal gradients if it has an L1 penalty); a pass over the rows serves all.
+    Each is minimised by L-BFGS, first in the principal directions of the design, then by second derivatives that are
+    measured every few passes (by Newton steps with the penalty if that is L1); a pass over the rows serves all. A probe
+    is solved once these derivatives show that it is.
 
     Args:
         design: What they see.
@@ -50,7 +56,8 @@ def fit_probes(
         rows: (n_rows,) each: sets of rows to fit them to.
         problems: What to fit.
         weights: (n_rows,) of the rows; None: all weigh 1.
-        tolerance: How far the objective may be from the smallest one, as a share of it, about.
+        tolerance: How far the objective may be from the smallest one, as a share of it.
+        aim: How far it is to be, if rounding allows; the tolerance, if that is less.
         negligible: Or how far for each row, in nats or half squares.
         most_passes: After which those that are not solved are given up.
         progress: Called with the passes done and a guess of how many there will be.
@@ -60,7 +67,9 @@ def fit_probes(
     """
     for each in problems:
         check(each)
-    return _Together(design, responses, rows, problems, weights).minimise(tolerance, negligible, most_passes, progress)
+    return _Together(design, responses, rows, problems, weights).minimise(
+        tolerance, aim, negligible, most_passes, progress
+    )
 
 
 def mean_losses(
@@ -70,14 +79,18 @@ def mean_losses(
     problems: Sequence[Problem],
     fitted: Sequence[Linear],
 ) -> Array:
-    """(n_problems,) the mean loss of each probe over other rows, in nats or half squares; see `fit_probes`."""
+    """(n_problems,) the mean loss of each probe over other rows, in nats or half squares; see `fit_probes`.
+
+    NaN where none of the rows has a label.
+    """
     together = _Together(design, responses, rows, problems, None)
     functions = [
         (each.weights, each.intercept - responses[problem.response].middle)
         for each, problem in zip(fitted, problems, strict=True)
     ]
     sums, _ = together.losses(list(range(len(problems))), functions)
-    return np.asarray(sums.losses / [each.n for each in together.probes])
+    n = np.array([each.n for each in together.probes])
+    return np.asarray(np.divide(sums.losses, n, out=np.full(len(n), np.nan), where=n > 0))
 
 
 class _Batch:
@@ -104,8 +117,11 @@ class _Batch:
 
     def losses(
         self, z: NDArray[Any], rows: Rows, masks: NDArray[np.bool_], weights: NDArray[Any] | None
-    ) -> tuple[NDArray[Any], Array, NDArray[Any]]:
-        """Residuals (n_rows, n_scores), summed losses (n_probes,), and curvatures, of what is said of some rows."""
+    ) -> tuple[NDArray[Any], Array, NDArray[Any], NDArray[Any]]:
+        """Of what is said of some rows.
+
+        Residuals (n_rows, n_scores), summed losses (n_probes,), curvatures, and weights (n_rows, n_probes) of the rows.
+        """
         y = self._y[rows][:, self._of_response]
         present = ~np.isnan(y) if self._kind == "numeric" else y >= 0
         weigh = (masks[:, self._masks] & present).astype(z.dtype)
@@ -115,9 +131,9 @@ class _Batch:
         if self._factors is not None:
             weigh *= self._factors[np.arange(len(self._factors)), y]
         if self._kind == "categorical":
-            return softmax(z, y[:, 0], weigh[:, 0])
+            return *softmax(z, y[:, 0], weigh[:, 0]), weigh
         loss = logistic if self._kind == "binary" else squared
-        return loss(z, y.astype(z.dtype), weigh)
+        return *loss(z, y.astype(z.dtype), weigh), weigh
 
 
 class _Sums(NamedTuple):
@@ -150,96 +166,147 @@ class _Together:
         self._mask_of = [each.rows for each in problems]
         self._wanted = np.asarray(self._masks[:, sorted(set(self._mask_of))].any(axis=1))
         self._batched: tuple[list[int], tuple[list[int], list[_Batch]]] = ([], ([], []))
-        self._curvatures = [np.zeros(1)] * len(problems)
         self._basis: Basis | None = None
+        self._measured: list[int | None] = [None] * len(problems)  # the pass in which each was
+        self._metrics: list[Newton | ProximalNewton | None] = [None] * len(problems)
+        self._n_sampled = max(_ROWS_PER_COLUMN * (design.n_columns + 1), _FEWEST_ROWS)
+        # few enough to take each as it is, as often as need be
+        self._takes_all = int(self._wanted.sum()) <= 4 * self._n_sampled
         self.probes = [
             Probe(each, responses[each.response], rows[each.rows], weights, design.n_columns) for each in problems
         ]
+        self._curvatures = [each.n * each.curvature for each in self.probes]
 
-    def minimise(self, tolerance: float, negligible: float, most_passes: int, progress: Progress) -> list[Linear]:
+    def minimise(
+        self, tolerance: float, aim: float, negligible: float, most_passes: int, progress: Progress
+    ) -> list[Linear]:
         """Fit all."""
-        minimisers = self._minimisers(tolerance, negligible)
+        minimisers = self._minimisers(tolerance, aim, negligible)
         n_passes = [0] * len(minimisers)
-        measured: defaultdict[object, int] = defaultdict(int)  # the pass in which a group was measured
         for done in range(most_passes):
-            active = [number for number, each in enumerate(minimisers) if not each.is_solved]
+            active = [number for number, each in enumerate(minimisers) if not each.is_done]
             if not active:
                 break
             progress(done, max(_USUAL_PASSES, done + 5))
             points = [minimisers[number].point for number in active]
             functions = [(point[:-1], point[-1]) for point in points]
-            to_measure = self._to_measure(active, done, measured)
-            sums, products = self.losses(active, functions, to_measure)
+            to_measure = self._to_measure(minimisers, active, done)
+            sums, curvatures = self.losses(active, functions, to_measure)
             for place, number in enumerate(active):
                 own, probe = minimisers[number], self.probes[number]
                 found = sums.losses[place], sums.gradients[place], sums.of_intercepts[place]
                 own.take(*probe.penalised(own.point, *found))
                 n_passes[number] += 1
-                if own.is_solved and isinstance(own, QuasiNewton):
-                    own.let_go()
-                if _has_fallen(own):
+                if own.has_fallen:
                     self._curvatures[number] = sums.curvatures[place]
-            sound = {self.probes[number].group for number in to_measure if _has_fallen(minimisers[number])}
-            measured_anew = [
-                (own, self.probes[number])
-                for number in active
-                if isinstance(own := minimisers[number], QuasiNewton)
-                and not own.is_solved
-                and own.has_fallen
-                and self.probes[number].group in sound
-            ]
-            makers = [partial(probe.metric, products[probe.group]) for _, probe in measured_anew]
-            for (own, _), solve in zip(measured_anew, in_threads(lambda make: make(), makers), strict=True):
-                own.change_metric(solve)
+            self._change_metrics(minimisers, active, done, curvatures)
+            for number in active:
+                own = minimisers[number]
+                if own.has_fallen:
+                    own.aim()
+                    own.judge(self._gap(number, own))
+                if own.is_done:
+                    own.let_go()
+                    self._metrics[number] = None
         return [
             Linear(own.best[:-1], own.best[-1] + probe.response.middle, own.value, n, own.is_solved)
             for own, probe, n in zip(minimisers, self.probes, n_passes, strict=True)
         ]
 
-    def _minimisers(self, tolerance: float, negligible: float) -> list[Minimiser]:
-        found: list[Minimiser] = []
-        bound: Array | None = None
-        most = 1.0 if self._weights is None else float(self._weights.max())
-        for probe in self.probes:
-            if probe.problem.l1_ratio > 0:
-                if bound is None:
-                    bound = most * gram(self._design, self._wanted)[0]
-                found.append(probe.proximal(bound, tolerance, negligible))
-            else:
-                if self._basis is None:
-                    self._basis = self._design.basis(self._wanted)
-                found.append(probe.minimiser(self._basis, tolerance, negligible))
-        return found
+    def _minimisers(self, tolerance: float, aim: float, negligible: float) -> list[Minimiser]:
+        self._basis = self._design.basis(self._wanted)
+        return [
+            probe.proximal(tolerance, aim, negligible)
+            if probe.problem.l1_ratio > 0
+            else probe.minimiser(self._basis, tolerance, aim, negligible)
+            for probe in self.probes
+        ]
 
-    def _to_measure(self, numbers: list[int], done: int, measured: dict[object, int]) -> dict[int, Array]:
+    def _is_due(self, number: int, minimiser: Minimiser, done: int) -> bool:
+        """Whether it is time to measure a probe's second derivatives."""
+        last, probe = self._measured[number], self.probes[number]
+        if last is None:
+            return isinstance(minimiser, Proximal) or minimiser.is_near or done >= _PASSES_BEFORE
+        if probe.response.kind == "numeric":
+            return False  # they are the same everywhere
+        return done >= last + (1 if self._takes_all else _PASSES_BETWEEN)
+
+    def _to_measure(self, minimisers: Sequence[Minimiser], active: list[int], done: int) -> dict[int, Array]:
         """Which probes' second derivatives to measure, one of each group, and how often to take rows of a curvature."""
-        n_columns = self._design.n_columns + 1
-        n_rows = max(_ROWS_PER_COLUMN * n_columns, _FEWEST_ROWS)
-        all_rows = int(self._wanted.sum()) <= 4 * n_rows  # few enough to take each as it is, as often as need be
-        room = _SAMPLE_BYTES // (n_rows * n_columns * self._design.dtype.itemsize)
         found: dict[int, Array] = {}
         if self._basis is None or self._basis.vectors is None:
             return found
-        for number in sorted(numbers, key=lambda number: measured[self.probes[number].group]):
+        n_columns = self._design.n_columns + 1
+        room = _SAMPLE_BYTES // (self._n_sampled * n_columns * self._design.dtype.itemsize)
+        groups = set()
+        for number in sorted(active, key=lambda number: -1 if (last := self._measured[number]) is None else last):
             probe = self.probes[number]
-            can_be = probe.response.kind != "numeric" and probe.problem.l1_ratio == 0
-            is_due = done >= measured[probe.group] + (
-                1 if all_rows and probe.response.kind == "binary" else _PASSES_BETWEEN
-            )
-            if can_be and is_due and (not found or probe.response.n_scores <= room):
-                own = np.maximum(self._curvatures[number], 1e-300)
-                found[number] = np.full(len(own), np.inf) if all_rows else n_rows / own
-                measured[probe.group] = done
+            if probe.group in groups or not self._is_due(number, minimisers[number], done):
+                continue
+            if not found or probe.response.n_scores <= room:
+                found[number] = np.maximum(self._curvatures[number], 1e-300)
+                groups.add(probe.group)
                 room -= probe.response.n_scores
         return found
+
+    def _change_metrics(
+        self, minimisers: Sequence[Minimiser], active: list[int], done: int, curvatures: Mapping[int, Curvature]
+    ) -> None:
+        """Give each probe what was measured of it, or of one that is nearly like it."""
+        of_group = {
+            self.probes[number].group: curvature
+            for number, curvature in curvatures.items()
+            if minimisers[number].has_fallen
+        }
+        changes = []
+        for number in active:
+            own, curvature = minimisers[number], of_group.get(self.probes[number].group)
+            if curvature is None or not own.has_fallen or not self._is_due(number, own, done):
+                continue
+            ratio = self._curvatures[number] / np.maximum(curvature.totals, 1e-300)
+            if number in curvatures or ((ratio < _ALIKE).all() and (ratio > 1 / _ALIKE).all()):
+                self._measured[number] = done
+                changes.append((number, curvature))
+
+        def make(change: tuple[int, Curvature]) -> Newton | ProximalNewton:
+            number, curvature = change
+            probe = self.probes[number]
+            own = minimisers[number]
+            if isinstance(own, Proximal):
+                return probe.proximal_newton(curvature)
+            return probe.newton(curvature, own.gradient)
+
+        for (number, _), metric in zip(changes, in_threads(make, changes), strict=True):
+            self._metrics[number] = metric
+            minimiser = minimisers[number]
+            if isinstance(minimiser, Proximal) and isinstance(metric, ProximalNewton):
+                minimiser.change_metric(metric)
+            elif isinstance(minimiser, QuasiNewton) and isinstance(metric, Newton):
+                minimiser.change_metric(metric.solve)
+
+    def _gap(self, number: int, minimiser: Minimiser) -> float:
+        """How far the objective can fall from the best point so far."""
+        metric, curvatures = self._metrics[number], self._curvatures[number]
+        if self._basis is not None and self._basis.vectors is None:
+            return self.probes[number].gap_of_gradient(minimiser.gradient, curvatures, self._basis.longest)
+        if metric is None or not minimiser.is_near:
+            return np.inf
+        left = curvatures / np.maximum(metric.curvature.totals, 1e-300)
+        looseness = _LOOSENESS / min(1.0, float(left.min()))
+        if isinstance(minimiser, Proximal):
+            return looseness * minimiser.fall
+        return looseness * metric.decrement(minimiser.gradient) if isinstance(metric, Newton) else np.inf
 
     def losses(
         self,
         numbers: list[int],
         functions: Sequence[tuple[Array, Array]],
         measured: Mapping[int, Array] = MappingProxyType({}),
-    ) -> tuple[_Sums, dict[object, list[Array]]]:
-        """The sums of some of the probes in one pass, and second derivatives of those that are to be measured."""
+    ) -> tuple[_Sums, dict[int, Curvature]]:
+        """The sums of some of the probes in one pass, and second derivatives of those that are to be measured.
+
+        These are given with how much second derivatives by the intercepts (n_scores,) are expected to add up to.
+        """
         dtype = self._design.dtype
         order, batches = self._batches(numbers)
         with np.errstate(over="ignore"):  # as below
@@ -247,45 +314,88 @@ class _Together:
             intercepts = np.hstack([functions[place][1] for place in order]).astype(dtype)
         sizes = [self.probes[numbers[place]].response.n_scores for place in order]
         ends = np.cumsum(sizes)
-        firsts = {numbers[place]: int(end) - size for place, end, size in zip(order, ends, sizes, strict=True)}
-        sampled = [
-            (firsts[number] + score, rate)
-            for number, rates in measured.items()
-            for score, rate in enumerate(rates.tolist())
-        ]
+        columns = {
+            numbers[place]: slice(int(end) - size, int(end))
+            for place, end, size in zip(order, ends, sizes, strict=True)
+        }
 
         @np.errstate(over="ignore", invalid="ignore")  # too far away: a shorter step is tried
-        def add_up(tile: Tile) -> tuple[Array, NDArray[Any], Array, Array, list[NDArray[Any]]]:
+        def add_up(tile: Tile) -> tuple[Array, NDArray[Any], Array, Array, list[Sample]]:
             z = tile.times(weights) + intercepts
             masks, residuals, losses = self._masks[tile.rows], np.empty_like(z), []
-            curvatures = np.zeros_like(z)
+            curvatures, row_weights = np.zeros_like(z), np.zeros_like(z)
             for batch in batches:
                 own = batch.columns
-                residuals[:, own], loss, curvatures[:, own] = batch.losses(z[:, own], tile.rows, masks, self._weights)
+                residuals[:, own], loss, curvatures[:, own], row_weights[:, own] = batch.losses(
+                    z[:, own], tile.rows, masks, self._weights
+                )
                 losses.append(loss)
+            samples = [
+                self._sample(tile, curvatures[:, columns[number]], row_weights[:, columns[number]], expected)
+                for number, expected in measured.items()
+            ]
             return (
                 np.concatenate(losses),
                 tile.transposed_times(residuals),
                 column_sums(residuals),
                 column_sums(curvatures),
-                [_sample(tile, curvatures[:, column], rate) for column, rate in sampled],
+                samples,
             )
 
+        most_rows = 4 * _SAMPLES_OF_CLASSES * self._n_sampled
         losses, gradient = np.zeros(len(numbers)), np.zeros(weights.shape)
         of_intercepts, curvatures = np.zeros(len(intercepts)), np.zeros(len(intercepts))
-        samples: list[list[NDArray[Any]]] = [[] for _ in sampled]
-        for own in in_threads(add_up, self._design.tiles(self._wanted)):
-            losses += own[0]
-            gradient += own[1]
-            of_intercepts += own[2]
-            curvatures += own[3]
-            for sample, rows in zip(samples, own[4], strict=True):
-                sample.append(rows)
+        samples: dict[int, list[Sample]] = {number: [] for number in measured}
+        with np.errstate(invalid="ignore"):  # as above
+            for own in in_threads(add_up, self._design.tiles(self._wanted)):
+                losses += own[0]
+                gradient += own[1]
+                of_intercepts += own[2]
+                curvatures += own[3]
+                for number, rows in zip(measured, own[4], strict=True):
+                    if number in samples:
+                        samples[number].append(rows)
+                        if not self._takes_all and sum(len(each.rows) for each in samples[number]) > most_rows:
+                            del samples[number]  # there is more curvature than was expected; the next pass knows
         split = [np.split(each, ends[:-1], axis=-1) for each in (gradient, of_intercepts, curvatures)]
         back = np.argsort(order)
         sums = _Sums(losses[back], *([each[n] for n in back] for each in split))
-        products = in_threads(_products, samples)
-        return sums, {self.probes[number].group: [next(products) for _ in rates] for number, rates in measured.items()}
+        found = {}
+        for number, sample in samples.items():
+            place = numbers.index(number)
+            if np.isfinite(sums.losses[place]):
+                found[number] = (number, sample, np.vstack(functions[place]))
+        measurements = in_threads(self._curvature, found.values())
+        return sums, dict(zip(found, measurements, strict=True))
+
+    def _sample(self, tile: Tile, curvatures: NDArray[Any], row_weights: NDArray[Any], expected: Array) -> Sample:
+        """Rows as often as their curvature asks for, so that few are enough, whatever is rare; or all of them.
+
+        The products of the columns of these rows, weighed by the weights that are given with them, add up to those of
+        all. Of a single score, weights are curvatures; of several classes, those of the rows.
+        """
+        x = tile.x  # type: ignore[attr-defined]
+        own = row_weights[:, 0] if curvatures.shape[1] > 1 else curvatures[:, 0]
+        if self._takes_all:
+            chosen: Any = slice(None)
+            weights = own.astype(np.float64)
+            x = x.astype(np.float64)
+        else:
+            if curvatures.shape[1] > 1:
+                importance = (curvatures / expected).mean(axis=1)
+                chosen, factors = _chosen(importance, float(_SAMPLES_OF_CLASSES * self._n_sampled), _offset(tile))
+            else:
+                chosen, factors = _chosen(own, self._n_sampled / float(expected[0]), _offset(tile))
+            weights = own[chosen] * factors
+            x = x[chosen]
+        return Sample(np.hstack([x, np.ones((len(x), 1), x.dtype)]), weights)
+
+    def _curvature(self, measured: tuple[int, list[Sample], Array]) -> Curvature:
+        number, samples, point = measured
+        sample = Sample(
+            np.concatenate([each.rows for each in samples]), np.concatenate([each.weights for each in samples])
+        )
+        return of_classes(sample, point) if self.probes[number].response.n_scores > 1 else of_score(sample)
 
     def _batches(self, numbers: list[int]) -> tuple[list[int], list[_Batch]]:
         """The places in `numbers` in an order in which probes of one kind are neighbours, and the batches of these."""
@@ -307,49 +417,28 @@ class _Together:
         return self._batched[1]
 
 
-def _has_fallen(minimiser: Minimiser) -> bool:
-    """Whether what was measured at its point is worth anything: it was not too far away."""
-    return isinstance(minimiser, QuasiNewton) and minimiser.has_fallen
-
-
-def _sample(tile: Tile, curvatures: NDArray[Any], rate: float) -> NDArray[Any]:
-    """Rows (n_chosen, n_columns + 1), the last column 1, whose products add up to those of all, weighed by curvature.
-
-    Rows are taken as often as their curvature asks for, so that few are enough, whatever is rare; each once if the rate
-    is infinite.
-    """
-    x = tile.x  # type: ignore[attr-defined]
-    if np.isinf(rate):
-        x = np.hstack([x, np.ones((len(x), 1), x.dtype)])
-        return np.asarray(x * np.sqrt(curvatures)[:, None])
-    curvatures = np.nan_to_num(curvatures, posinf=0.0)  # where the point is too far away
-    return _chosen(x, curvatures, rate)
+def _offset(tile: Tile) -> float:
+    """From 0 to 1, another for each tile."""
+    first = tile.rows.start if isinstance(tile.rows, slice) else int(tile.rows[0])
+    return float(first * _GOLDEN % 1)
 
 
 @njit(nogil=True, cache=True)
-def _chosen(x: NDArray[Any], curvatures: NDArray[Any], rate: float) -> NDArray[Any]:
-    """Rows as often as the sum of the curvatures passes another whole number, times `rate`, and 1 behind each."""
-    n_rows, n_columns = x.shape
-    total, taken, n_chosen = 0.0, np.int64(0), 0
-    times = np.zeros(n_rows, np.int64)
-    for row in range(n_rows):
-        total += curvatures[row]
-        upto = np.int64(np.floor(total * rate + 0.5))
-        times[row] = upto - taken
-        n_chosen += times[row] > 0
-        taken = upto
-    found = np.empty((n_chosen, n_columns + 1), x.dtype)
-    place = 0
-    for row in range(n_rows):
-        if times[row] > 0:
-            factor = x.dtype.type(np.sqrt(times[row] / rate))
-            for column in range(n_columns):
-                found[place, column] = x[row, column] * factor
-            found[place, n_columns] = factor
-            place += 1
-    return found
+def _chosen(importance: NDArray[Any], rate: float, offset: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Which rows are taken, one each time that the sum of importance · rate passes another whole number; and 1 / share.
 
-
-def _products(rows: list[NDArray[Any]]) -> Array:
-    x = np.concatenate(rows)
-    return np.asarray(x.T @ x, np.float64)
+    The share of a row is how often rows like it are taken, at most 1. None is taken that has no importance, or no
+    number for one, as where a point is too far away.
+    """
+    total, n_chosen = offset, 0
+    chosen, factors = np.empty(len(importance), np.int64), np.empty(len(importance), np.float64)
+    for row in range(len(importance)):
+        share = min(importance[row] * rate, 1.0)
+        if not share > 0:
+            continue
+        total += share
+        if total >= 1:
+            total -= 1
+            chosen[n_chosen], factors[n_chosen] = row, 1 / share
+            n_chosen += 1
+    return chosen[:n_chosen], factors[:n_chosen]

@@ -1,21 +1,19 @@
 """One probe among those that are fitted together: what it minimises, and what is known of that before any pass."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.curvatures import Curvature, Newton, ProximalNewton, centred
 from analyses.designs import Basis
 from analyses.errors import AnalysisError
-from analyses.minimising import Proximal, QuasiNewton, Solve
+from analyses.minimising import Proximal, QuasiNewton
 from analyses.responses import Response
 
 Array = NDArray[np.float64]
-_BOUNDS = {"binary": 0.25, "categorical": 0.5, "numeric": 1.0}  # of the second derivative of the loss
-_MARGIN = 1.01  # for rounding
-_REGULAR = 1e-6  # of the mean variance, that keeps products in float32 positive
-_FINER = 1e-4
+_FINER = 1e-6
+_LONGEST_STEP = 10.0  # of an intercept
 _LEAST_SHARE = 1e-6  # that a class is taken to have at the start
 
 
@@ -48,9 +46,9 @@ class Linear:
     Attributes:
         weights: (n_columns, n_scores).
         intercept: (n_scores,) the values where all columns are 0.
-        objective: What was minimised, as it was before the last step, which is too small to be looked at.
+        objective: What was minimised.
         n_passes: Over the rows, to find them.
-        is_solved: Whether the objective cannot fall by more than the tolerance.
+        is_solved: Whether the objective can be shown not to fall by more than the tolerance.
     """
 
     weights: Array
@@ -77,6 +75,7 @@ class Probe:
 
     Attributes:
         n: How much its rows weigh together.
+        curvature: (n_scores,) second derivatives by the intercepts, before any pass, for each row.
     """
 
     def __init__(
@@ -90,8 +89,8 @@ class Probe:
         self._unit = 1.0  # of losses, beside which some are negligible
         if response.kind == "numeric":
             self.n = float(present.sum())
-            self._curvature, self._unit = np.ones(1), response.variance
-            self._start = np.array([np.nan_to_num(response.values - response.middle) @ present / self.n])
+            self.curvature, self._unit = np.ones(1), response.variance
+            self._start = np.array([np.nan_to_num(response.values - response.middle) @ present / max(self.n, 1e-300)])
             return
         counts = response.counts(present)
         if problem.balanced:
@@ -99,10 +98,10 @@ class Probe:
             self.class_weights[known] = counts.sum() / (known.sum() * counts[known])
         weighed = counts * self.class_weights
         self.n = float(weighed.sum())
-        shares = np.clip(weighed / self.n, _LEAST_SHARE, 1 - _LEAST_SHARE)
+        shares = np.clip(weighed / max(self.n, 1e-300), _LEAST_SHARE, 1 - _LEAST_SHARE)
         logs = np.log(shares)
         self._start = logs[1:] - logs[:1] if response.kind == "binary" else logs
-        self._curvature = (shares * (1 - shares))[-response.n_scores :]
+        self.curvature = (shares * (1 - shares))[-response.n_scores :]
 
     @property
     def group(self) -> tuple[object, ...]:
@@ -114,55 +113,59 @@ class Probe:
         """1 for coordinates that are penalised, 0 for the intercept, which is not."""
         return np.append(np.ones(self._n_columns), 0.0)
 
-    def minimiser(self, basis: Basis, tolerance: float, negligible: float) -> QuasiNewton:
+    def minimiser(self, basis: Basis, tolerance: float, aim: float, negligible: float) -> QuasiNewton:
         """What finds its minimum, if there is no L1 penalty."""
         variances = np.append(basis.variances, 1.0)[:, None]
-        metric = np.maximum(self.n * variances * self._curvature + self._l2 * self._free[:, None], 1e-12 * self.n)
+        metric = np.maximum(self.n * variances * self.curvature + self._l2 * self._free[:, None], 1e-12 * self.n)
 
         def solve(q: Array) -> Array:
             if basis.vectors is None:
-                return _centred(q / metric)
+                return centred(q / metric)
             weights = basis.vectors @ ((basis.vectors.T @ q[:-1]) / metric[:-1])
-            return _centred(np.vstack([weights, q[-1:] / metric[-1:]]))
+            return centred(np.vstack([weights, q[-1:] / metric[-1:]]))
 
         if self.response.kind == "numeric" and basis.vectors is not None:
             # the metric is the second derivative, and the last digits come cheap
-            tolerance, negligible = tolerance * _FINER, 0.0
-        return QuasiNewton(self._begin(), solve, tolerance, negligible * self._unit * self.n)
+            aim, negligible = min(aim, tolerance) * _FINER, 0.0
+        return QuasiNewton(self._begin(), solve, tolerance, aim, negligible * self._unit * self.n)
 
-    def proximal(self, products: Array, tolerance: float, negligible: float) -> Proximal:
-        """What finds its minimum, if there is an L1 penalty, from the products of the columns and 1."""
-        factor = _BOUNDS[self.response.kind] * _MARGIN * self.class_weights.max()
+    def proximal(self, tolerance: float, aim: float, negligible: float) -> Proximal:
+        """What finds its minimum, if there is an L1 penalty."""
         l1 = self.problem.penalty * self.problem.l1_ratio * self._free
-        metric = factor * products + self._l2 * np.diag(self._free)
-        return Proximal(self._begin(), metric, l1, tolerance, negligible * self._unit * self.n)
+        return Proximal(self._begin(), l1, tolerance, aim, negligible * self._unit * self.n)
 
-    def metric(self, products: Sequence[Array]) -> Solve:
-        """The inverse of the second derivatives of the loss by each score twice, and of the penalty."""
-        from scipy.linalg import cho_factor, cho_solve
+    def newton(self, curvature: Curvature, gradient: Array) -> Newton:
+        """Newton steps by second derivatives of the loss where it has a gradient, if there is no L1 penalty.
 
-        factors = []
-        for own in products:
-            smallest = _REGULAR * max(float(np.trace(own)) / len(own), 1e-300)
-            factors.append(cho_factor(own + np.diag(self._l2 * self._free + smallest), check_finite=False))
+        Where a class has gone far astray there is next to no curvature, and steps of an intercept would have no end.
+        """
+        l2 = np.repeat(self._l2 * self._free[:, None], gradient.shape[1], axis=1)
+        least = np.abs(gradient[-1]) / _LONGEST_STEP
+        l2[-1] = np.where(curvature.totals < least, least, 0.0)
+        return Newton(curvature, l2)
 
-        def solve(q: Array) -> Array:
-            solved = np.empty_like(q)
-            for k, factor in enumerate(factors):
-                solved[:, k] = cho_solve(factor, q[:, k], check_finite=False)
-            return _centred(solved)
+    def proximal_newton(self, curvature: Curvature) -> ProximalNewton:
+        """Newton steps by second derivatives of the loss, if there is an L1 penalty."""
+        l1 = self.problem.penalty * self.problem.l1_ratio * self._free
+        return ProximalNewton(curvature, l1, self._l2 * self._free)
 
-        return solve
+    def gap_of_gradient(self, gradient: Array, curvatures: Array, longest: float) -> float:
+        """How far the objective can fall, by what an L2 penalty alone bends it.
+
+        Args:
+            gradient: (n_columns + 1, n_scores).
+            curvatures: (n_scores,) second derivatives by the intercepts.
+            longest: Length of the longest row of the design.
+        """
+        of_intercept = np.abs(gradient[-1])
+        of_weights = np.linalg.norm(gradient[:-1], axis=0) + longest * of_intercept
+        bent = np.maximum(curvatures, 1e-300)
+        return float((of_weights**2).sum() / (2 * self._l2) + (of_intercept**2 / bent).sum())
 
     def _begin(self) -> Array:
-        return np.vstack([np.zeros((self._n_columns, len(self._start))), _centred(self._start[None])])
+        return np.vstack([np.zeros((self._n_columns, len(self._start))), centred(self._start[None])])
 
     def penalised(self, point: Array, loss: float, gradient: Array, of_intercept: Array) -> tuple[float, Array]:
         """Value and gradient at a point, of the summed losses and their gradient (n_columns, n_scores)."""
         value = loss + 0.5 * self._l2 * float(np.vdot(point[:-1], point[:-1]))
         return value, np.vstack([gradient + self._l2 * point[:-1], of_intercept])
-
-
-def _centred(coefficients: Array) -> Array:
-    """Without what is the same for all of several classes, which changes nothing that a probe says."""
-    return coefficients - coefficients.mean(axis=1, keepdims=True) if coefficients.shape[1] > 1 else coefficients
