@@ -77,7 +77,7 @@ def evidence(sums: AtomSums) -> Evidence:
         n_cosines = np.clip(np.nan_to_num(wanted), _FEWEST_COSINES, max(n_atoms // 4, _FEWEST_COSINES)).astype(int)
         powers = np.cumsum((cosines(n_atoms, int(n_cosines.max())) @ within.product) ** 2, axis=0)
         long_run = n_atoms * powers[n_cosines - 1, np.arange(n_units)] / n_cosines
-        plain = (within.product**2).sum(axis=0) + within.taken(label_memory)
+        plain = within.product.var(axis=0, ddof=1) * n_atoms + within.taken(label_memory)
         spread = np.where(is_fast, plain, long_run)
         of_groups = np.add.reduceat(within.product, np.flatnonzero(np.diff(groups, prepend=-1)), axis=0)
         freedom = np.where(
@@ -96,7 +96,7 @@ def _effective(parts: Array) -> Array:
     Source:
         Satterthwaite 1946, Biometrics Bulletin 2:110-114, with the parts' variances as their squares have them.
     """
-    squares = parts**2
+    squares = (parts - parts.mean(axis=0)) ** 2
     return np.asarray(3 * squares.sum(axis=0) ** 2 / (squares**2).sum(axis=0))
 
 
