@@ -21,6 +21,7 @@ N_GROUPS = 8
 _MEMORY_COSINES = slice(7, 15)  # the 8th to the 15th: below them is what position explains
 _N_LOW, _HIGH = 7, 15  # the lowest cosines, and the last one that is not high, of 30 atoms or more
 _STEEP = 6  # times the power of the high ones, in the low ones: what changes as slowly as the text is long
+_MUCH = 0.03  # of a unit's variance, that lies between atoms
 _FALSELY = 1e-5  # how often a memory that is short beside an atom may seem to be as steep, at most
 
 
@@ -64,11 +65,7 @@ class WithinGroups:
         mean_y, mean_x = y / n, x / n[:, None]
         self._groups, self._sizes = place, n
         n_chars = n.sum()
-        self._label, self._units = (
-            sums.y - sums.n * (y.sum() / n_chars),
-            sums.x - np.outer(sums.n, x.sum(axis=0) / n_chars),
-        )
-        self._label_scatter = float(sums.yy.sum() - y.sum() ** 2 / n_chars)
+        self._n, self._units = sums.n, sums.x - np.outer(sums.n, x.sum(axis=0) / n_chars)
         self._unit_scatter = sums.xx.sum(axis=0) - x.sum(axis=0) ** 2 / n_chars
         self.label = sums.y - sums.n * mean_y[place]
         self.units = sums.x - sums.n[:, None] * mean_x[place]
@@ -77,29 +74,21 @@ class WithinGroups:
         self.unit_scatter = np.maximum(sums.xx.sum(axis=0) - (x * mean_x).sum(axis=0), 0.0)
 
     @property
-    def label_drifts(self) -> bool:
-        """Whether the label still changes at the scale of the text, so that its mean is not known; see `_drifts`."""
-        return bool(self._drifts(self._label[:, None], np.array([self._label_scatter]))[0])
-
-    @property
     def units_drift(self) -> NDArray[np.bool_]:
-        """(n_units,) the same of the units."""
-        return self._drifts(self._units, self._unit_scatter)
+        """(n_units,) whether a unit stays at a level for a large part of the text, and varies much by that.
 
-    def _drifts(self, sums: Array, scatter: Array) -> NDArray[np.bool_]:
-        """Whether there is much more power in the first seven cosines than in the highest.
-
-        A memory that is short beside an atom has as much in each. What stays at a level for a large part of the text
-        has nearly all in the first, however little of the variance it is.
+        A memory that is short beside an atom has as much power in the first seven cosines as in the highest; what
+        hardly changes in an atom has nearly all in the first. It matters where that is more than .03 of the variance.
         """
         from scipy.stats import f
 
-        n_atoms = len(sums)
+        n_atoms = len(self._units)
         first = _HIGH if n_atoms >= 2 * _HIGH else _N_LOW
-        powers = (cosines(n_atoms, n_atoms - 1) @ sums) ** 2
+        powers = (cosines(n_atoms, n_atoms - 1) @ self._units) ** 2
         low, high = powers[:_N_LOW].mean(axis=0), powers[first:].mean(axis=0)
         steep = max(_STEEP, float(f.isf(_FALSELY, _N_LOW, n_atoms - 1 - first)))
-        return np.asarray((scatter > 0) & (low > steep * high))
+        between_atoms = (self._units**2 / self._n[:, None]).sum(axis=0)
+        return np.asarray((low > steep * high) & (between_atoms > _MUCH * self._unit_scatter))
 
     @property
     def label_memory(self) -> float:
@@ -133,8 +122,8 @@ class WithinGroups:
             return np.asarray(np.where(scatter > 0, power * n_atoms / (2 * scatter), np.nan))
 
 
-def label_memory(values: NDArray[Any], atoms: NDArray[np.int64], n_atoms: int) -> tuple[float, bool]:
-    """Integrated autocorrelation time of a label, position removed, in characters; and whether it drifts.
+def label_memory(values: NDArray[Any], atoms: NDArray[np.int64], n_atoms: int) -> float:
+    """Integrated autocorrelation time of a label, position removed, in characters.
 
     Args:
         values: (n_chars,) of the characters that have a label.
@@ -142,12 +131,10 @@ def label_memory(values: NDArray[Any], atoms: NDArray[np.int64], n_atoms: int) -
         n_atoms: Of the text.
 
     Returns:
-        .5 if they are independent; NaN if the label does not change within position groups. And whether the label still
-        changes at the scale of the text.
+        .5 if they are independent; NaN if the label does not change within position groups.
     """
     numbers = values.astype(np.float64)
     n, y, yy = (np.bincount(atoms, each, n_atoms).astype(np.float64) for each in (None, numbers, numbers**2))
     there, nothing = n > 0, np.empty((np.count_nonzero(n), 0))
     sums = AtomSums(n[there], y[there], yy[there], nothing, nothing, nothing)
-    within = WithinGroups(sums, position_groups(n_atoms)[there])
-    return within.label_memory, within.label_drifts
+    return WithinGroups(sums, position_groups(n_atoms)[there]).label_memory

@@ -91,14 +91,12 @@ class Asked:
         """Say what makes scores uncertain."""
         target, split = self.target, self.target.split
         tests = self.rows(TEST)
-        memory, drifts, n_runs, few_classes = self._memory_and_runs(tests)
+        memory, n_runs, few_classes = self._memory_and_runs(tests)
         n_pieces = float(tests.sum()) / (2 * memory) if memory > 0 else np.nan
         if len(tests) == 1 and memory * ATOMS_APART > split.n_chars / split.n_atoms:
             self.piece = self.folds.atom // (split.n_atoms // split.n_stretches)
         n_held_out = len(np.unique(self.piece[tests.any(axis=0)]))
-        declined = too_few(
-            target.hypothesis, "the held-out characters hold", n_pieces, n_runs, "interval", drifts=drifts
-        )
+        declined = too_few(target.hypothesis, "the held-out characters hold", n_pieces, n_runs, "interval")
         if not declined and n_held_out < FEWEST_HELD_OUT:
             declined = (
                 f"no interval for {target.hypothesis}: only {n_held_out} pieces of the text are held out, and "
@@ -119,8 +117,8 @@ class Asked:
         if self.control is None:
             self.note = "; ".join(notes)
 
-    def _memory_and_runs(self, tests: NDArray[np.bool_]) -> tuple[float, bool, int | None, list[str]]:
-        """The label's memory, whether it drifts, its runs held out, and the classes that have too few of them.
+    def _memory_and_runs(self, tests: NDArray[np.bool_]) -> tuple[float, int | None, list[str]]:
+        """The label's memory, its runs held out, and the names of classes that have too few of them.
 
         Of several classes the memory is the longest of one against the rest, and the runs are those of the classes
         that have enough.
@@ -128,8 +126,8 @@ class Asked:
         atoms, n_atoms, values = self.folds.atom[self.present], self.target.split.n_atoms, self.response.values
         if self.response.kind != "categorical":
             own = values[self.present].astype(np.float64)
-            return *label_memory(own, atoms, n_atoms), fewest_runs(self.target, tests), []
-        memories, runs, few_classes = [(np.nan, False)], [], []
+            return label_memory(own, atoms, n_atoms), fewest_runs(self.target, tests), []
+        memories, runs, few_classes = [], [], []
         for label in np.unique(values[tests.any(axis=0)]).tolist():
             n = sum(n_runs(own & (values == label)) for own in tests)
             if n < FEWEST_RUNS:
@@ -137,8 +135,8 @@ class Asked:
                 continue
             runs.append(n)
             memories.append(label_memory((values[self.present] == label).astype(np.float64), atoms, n_atoms))
-        longest = max((memory for memory, _ in memories if np.isfinite(memory)), default=np.nan)
-        return longest, any(drifts for _, drifts in memories), min(runs, default=0), few_classes
+        longest = max((memory for memory in memories if np.isfinite(memory)), default=np.nan)
+        return longest, min(runs, default=0), few_classes
 
     def _why_not(self) -> str | None:
         for name, part in (("training", TRAIN), ("test", TEST)):

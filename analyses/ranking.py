@@ -416,9 +416,7 @@ class _Precision(NamedTuple):
             n_atoms=int(held_out.sum()),
             n_all=int((sums.n > 0).sum()),
             n_runs=asked.n_test_runs,
-            declined=too_few(
-                name, "the held-out characters hold", n_pieces, asked.n_test_runs, "interval", drifts=sure.label_drifts
-            ),
+            declined=too_few(name, "the held-out characters hold", n_pieces, asked.n_test_runs, "interval"),
             no_p=too_few(name, "the text holds", sure.n_pieces, asked.n_runs, "p-value"),
         )
 

@@ -25,15 +25,13 @@ class Evidence(NamedTuple):
         label_memory: Integrated autocorrelation time of the label, position removed, in characters.
         n_pieces: Independent pieces of the label in the text: characters over twice its memory.
         unit_pieces: (n_units,) the same of the units.
-        label_drifts: Whether the label still changes at the scale of the text.
-        units_drift: (n_units,) the same of the units.
+        units_drift: (n_units,) whether a unit stays at a level for a large part of the text.
     """
 
     p: Array
     label_memory: float
     n_pieces: float
     unit_pieces: Array
-    label_drifts: bool
     units_drift: NDArray[np.bool_]
 
 
@@ -60,15 +58,15 @@ def evidence(sums: AtomSums) -> Evidence:
     n_atoms, n_units = sums.x.shape
     nothing = np.full(n_units, np.nan)
     if n_atoms < 2 * N_GROUPS:
-        return Evidence(nothing, np.nan, np.nan, nothing, True, np.ones(n_units, np.bool_))
+        return Evidence(nothing, np.nan, np.nan, nothing, np.ones(n_units, np.bool_))
     within = WithinGroups(sums, groups)
     n_chars, label_memory = float(sums.n.sum()), within.label_memory
     n_pieces = n_chars / (2 * label_memory) if label_memory > 0 else np.nan
-    memories, drifts = within.unit_memories, (within.label_drifts, within.units_drift)
+    memories, drifts = within.unit_memories, within.units_drift
     with np.errstate(invalid="ignore", divide="ignore"):
         unit_pieces = n_chars / (2 * memories)
     if not n_pieces >= FEWEST_PIECES:
-        return Evidence(nothing, label_memory, n_pieces, unit_pieces, *drifts)
+        return Evidence(nothing, label_memory, n_pieces, unit_pieces, drifts)
     usual = float(np.median(memories[np.isfinite(memories)])) if np.isfinite(memories).any() else np.nan
     own = np.where(memories > _SLOW * usual, memories, usual)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -87,7 +85,7 @@ def evidence(sums: AtomSums) -> Evidence:
         )
         changes = (spread > 0) & (memories > 0)
         z = np.where(changes, np.abs(total) / np.sqrt(spread), np.nan)
-    return Evidence(2 * student.sf(z, freedom), label_memory, n_pieces, unit_pieces, *drifts)
+    return Evidence(2 * student.sf(z, freedom), label_memory, n_pieces, unit_pieces, drifts)
 
 
 def _effective(parts: Array) -> Array:
@@ -100,7 +98,7 @@ def _effective(parts: Array) -> Array:
     return np.asarray(3 * squares.sum(axis=0) ** 2 / (squares**2).sum(axis=0))
 
 
-def too_few(name: str, where: str, n_pieces: float, n_runs: int | None, what: str, *, drifts: bool = False) -> str:
+def too_few(name: str, where: str, n_pieces: float, n_runs: int | None, what: str) -> str:
     """Why a score of a label has no interval or p-value, as a sentence; empty if it has."""
     if n_runs is not None and n_runs < FEWEST_RUNS:
         runs = f"{n_runs} run{'s' if n_runs != 1 else ''}"
@@ -108,8 +106,6 @@ def too_few(name: str, where: str, n_pieces: float, n_runs: int | None, what: st
     if not n_pieces >= FEWEST_PIECES:
         pieces = "no independent pieces" if not n_pieces >= 1 else f"about {n_pieces:.0f} independent pieces"
         return f"no {what} for {name}: {where} only {pieces} of it, and {FEWEST_PIECES} are needed; use a longer text"
-    if drifts:
-        return f"no {what} for {name}: it changes so slowly that the text holds too few independent pieces of it"
     return ""
 
 
