@@ -1,6 +1,6 @@
 """Second derivatives of the summed loss of a probe, as measured at some rows or all, and Newton steps by them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 Array = NDArray[np.float64]
+Times = Callable[[Array], Array]
+_MOST_SIGNED = 30  # of them where signs are fixed
 _MOST_STEPS = 500  # of conjugate gradients
 _PRECISION = 0.1  # of what they say of how far a function can fall
 _SWEEPS = 5
 _ROUNDING = 1e-15
 _FINE = 1e-7  # of what a sweep makes a function fall by, beside all sweeps before it
-_COARSE = 1e-3  # the same of a round over the classes
-_MOST_ROUNDS = 100
+_COARSE = 1e-5  # the same of a round over the classes
+_MOST_ROUNDS = 50
 _ROUNDS_OF_CLASS = 2  # in each round over them
 
 
@@ -100,7 +102,7 @@ class Newton:
 
         self.curvature = curvature
         self._l2, self._factors = l2, []
-        self._looseness = 1 + float((l2[-1] / np.maximum(curvature.totals, 1e-300)).max())
+        self._looseness = added_to_intercepts(curvature, l2)
         for block, own_l2 in zip(curvature.blocks, l2.T, strict=True):
             diagonal, rounding = np.maximum(np.diag(block), 1e-12 * max(float(np.diag(block).max()), 1e-300)), 0.0
             rounding = curvature.rounding
@@ -174,13 +176,18 @@ class ProximalNewton:
 
     Attributes:
         curvature: That of the loss.
+        looseness: By how much what was added to intercepts may make a fall seem smaller.
     """
 
     def __init__(self, curvature: Curvature, l1: Array, l2: Array) -> None:
-        """Of the penalties (n_columns + 1,) on |coefficient| and coefficient²/2."""
+        """Of the penalties (n_columns + 1,) on |coefficient| and, as for `Newton`, (n_columns + 1, n_scores)."""
         self.curvature = curvature
         self._l1, self._l2 = l1, l2
-        self._blocks = [block + np.diag(l2 + curvature.rounding * np.diag(block)) for block in curvature.blocks]
+        self.looseness = added_to_intercepts(curvature, l2)
+        self._blocks = [
+            block + np.diag(own_l2 + curvature.rounding * np.diag(block))
+            for block, own_l2 in zip(curvature.blocks, l2.T, strict=True)
+        ]
 
     def update(self, step: Array, change: Array) -> None:
         """Make the second derivatives such that they tell the change of the gradient along a step.
@@ -208,7 +215,7 @@ class ProximalNewton:
             bent = float(step[:, 0] @ block @ step[:, 0])
         else:
             step = self._of_classes(point, gradient)
-            bent = float(np.vdot(step, self.curvature.times(step) + self._l2[:, None] * step))
+            bent = float(np.vdot(step, self.curvature.times(step) + self._l2 * step))
         return step, -(float(np.vdot(gradient, step)) + 0.5 * bent + self._sizes(point + step) - self._sizes(point))
 
     def _sizes(self, point: Array) -> float:
@@ -226,18 +233,82 @@ class ProximalNewton:
             moved = 0.0
             for k, block in enumerate(self._blocks):
                 change = rows.T @ self.curvature.slopes(z)[:, k].astype(rows.dtype)
-                slope = gradient[:, k] + change + self._l2 * (new[:, k] - point[:, k])
+                slope = gradient[:, k] + change + self._l2[:, k] * (new[:, k] - point[:, k])
                 own = smallest(block, slope - block @ new[:, k], self._l1, new[:, k], _ROUNDS_OF_CLASS)
                 step = own - new[:, k]
                 z[:, k] += rows @ step.astype(rows.dtype)
                 new[:, k] = own
                 moved += 0.5 * float(step @ block @ step)
-            shifted = new - _middles(new, self._l1, self._l2)
             fallen += moved
-            new = shifted
+            new = self._solve_for_signs(point, new - _middles(new, self._l1, self._l2[:, 0]), gradient)
+            z = rows @ (new - point).astype(rows.dtype)
             if moved <= _COARSE * fallen:
                 break
         return new - point
+
+    def _solve_for_signs(self, point: Array, new: Array, gradient: Array) -> Array:
+        """Go to the smallest value among coefficients with the same signs, or where one on the way there comes to 0."""
+        from scipy.linalg import cho_factor, cho_solve
+
+        free, signs = (new != 0) | (self._l1[:, None] == 0), np.sign(new)
+        places = [np.flatnonzero(own) for own in free.T]
+        try:
+            factors = [cho_factor(block[np.ix_(own, own)]) for block, own in zip(self._blocks, places, strict=True)]
+        except np.linalg.LinAlgError:
+            return new
+
+        def times(v: Array) -> Array:
+            return level(np.where(free, self.curvature.times(v) + self._l2 * v, 0.0))
+
+        def level(q: Array) -> Array:  # all intercepts together change nothing
+            return np.vstack([q[:-1], centred(q[-1:])])
+
+        def solve(q: Array) -> Array:
+            found = np.zeros_like(q)
+            for k, (factor, own) in enumerate(zip(factors, places, strict=True)):
+                found[own, k] = cho_solve(factor, q[own, k])
+            return level(found)
+
+        changed = new - point
+        slope = gradient + self.curvature.times(changed) + self._l2 * changed + self._l1[:, None] * signs
+        slope = level(np.where(free, slope, 0.0))
+        step = conjugate_gradients(times, solve, -slope)
+        crosses = (self._l1[:, None] > 0) & ((new + step) * signs < 0)
+        share = float(np.min(-new[crosses] / step[crosses], initial=1.0))
+        if share * float(np.vdot(slope, step)) + 0.5 * share**2 * float(np.vdot(step, times(step))) >= 0:  # rounding
+            return new
+        moved = new + share * step
+        return np.where(crosses & (moved * signs <= 1e-15 * np.abs(new)), 0.0, moved)
+
+
+def added_to_intercepts(curvature: Curvature, l2: Array) -> float:
+    """1, and how much larger the largest is of what is added to the second derivatives by intercepts than these."""
+    return 1 + float((l2[-1] / np.maximum(curvature.totals, 1e-300)).max())
+
+
+def conjugate_gradients(times: Times, solve: Times, q: Array) -> Array:
+    """The inverse of a matrix times q, by its products and by the inverse of one that is like it.
+
+    Source:
+        Hestenes & Stiefel 1952, Journal of Research of the National Bureau of Standards 49:409-436.
+    """
+    found, rest = np.zeros_like(q), q
+    own = solve(rest)
+    along, product = own, float(np.vdot(rest, own))
+    enough = _COARSE * product
+    for _ in range(_MOST_SIGNED):
+        if product <= enough:
+            break
+        of_step = times(along)
+        bent = float(np.vdot(along, of_step))
+        if bent <= 0:
+            break
+        found = found + product / bent * along
+        rest = rest - product / bent * of_step
+        own = solve(rest)
+        following = float(np.vdot(rest, own))
+        along, product = own + following / product * along, following
+    return found
 
 
 def _middles(coefficients: Array, l1: Array, l2: Array) -> Array:
@@ -255,7 +326,7 @@ def _middles(coefficients: Array, l1: Array, l2: Array) -> Array:
     near = exact[np.arange(len(exact)), np.abs(exact - middle[:, None]).argmin(axis=1)]
     is_one = np.abs(near - middle) <= 1e-12 * (np.abs(coefficients).max(axis=1) + 1e-300)
     middle = np.where(is_one, near, middle)  # so that zeros stay zeros
-    no_penalty = (l1 == 0) & (l2 == 0)
+    no_penalty = np.arange(len(l1)) == len(l1) - 1
     return np.asarray(np.where(no_penalty, coefficients.sum(axis=1) / n, middle)[:, None])
 
 

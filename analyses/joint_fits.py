@@ -200,11 +200,10 @@ class _Together:
                 if own.has_fallen:
                     self._curvatures[number] = sums.curvatures[place]
             self._change_metrics(minimisers, active, done, curvatures)
+            fallen = [(number, minimisers[number]) for number in active if minimisers[number].has_fallen]
+            list(in_threads(self._look_ahead, fallen))
             for number in active:
                 own = minimisers[number]
-                if own.has_fallen:
-                    own.aim()
-                    own.judge(self._gap(number, own))
                 if own.is_done:
                     own.let_go()
                     self._metrics[number] = None
@@ -273,7 +272,7 @@ class _Together:
             probe = self.probes[number]
             own = minimisers[number]
             if isinstance(own, Proximal):
-                return probe.proximal_newton(curvature)
+                return probe.proximal_newton(curvature, own.gradient)
             return probe.newton(curvature, own.gradient)
 
         for (number, _), metric in zip(changes, in_threads(make, changes), strict=True):
@@ -284,6 +283,12 @@ class _Together:
             elif isinstance(minimiser, QuasiNewton) and isinstance(metric, Newton):
                 minimiser.change_metric(metric.solve)
 
+    def _look_ahead(self, active: tuple[int, Minimiser]) -> None:
+        """Find the next point of a probe, and judge the best so far."""
+        number, minimiser = active
+        minimiser.aim()
+        minimiser.judge(self._gap(number, minimiser))
+
     def _gap(self, number: int, minimiser: Minimiser) -> float:
         """How far the objective can fall from the best point so far."""
         metric, curvatures = self._metrics[number], self._curvatures[number]
@@ -292,10 +297,12 @@ class _Together:
         if metric is None or not minimiser.is_near:
             return np.inf
         left = curvatures / np.maximum(metric.curvature.totals, 1e-300)
-        looseness = _LOOSENESS / min(1.0, float(left.min()))
-        if isinstance(minimiser, Proximal):
-            return looseness * minimiser.fall
-        return looseness * metric.decrement(minimiser.gradient) if isinstance(metric, Newton) else np.inf
+        looseness = _LOOSENESS / min(1.0, max(float(left.min()), 1e-300))
+        if isinstance(metric, Newton):
+            return looseness * metric.decrement(minimiser.gradient)
+        if isinstance(minimiser, Proximal) and minimiser.fall >= 0:
+            return looseness * metric.looseness * minimiser.fall
+        return np.inf  # astray, by rounding
 
     def losses(
         self,

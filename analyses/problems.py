@@ -135,19 +135,23 @@ class Probe:
         return Proximal(self._begin(), l1, tolerance, aim, negligible * self._unit * self.n)
 
     def newton(self, curvature: Curvature, gradient: Array) -> Newton:
-        """Newton steps by second derivatives of the loss where it has a gradient, if there is no L1 penalty.
+        """Newton steps by second derivatives of the loss where it has a gradient, if there is no L1 penalty."""
+        return Newton(curvature, self._bent(curvature, gradient))
 
-        Where a class has gone far astray there is next to no curvature, and steps of an intercept would have no end.
-        """
-        l2 = np.repeat(self._l2 * self._free[:, None], gradient.shape[1], axis=1)
-        least = np.abs(gradient[-1]) / _LONGEST_STEP
-        l2[-1] = np.where(curvature.totals < least, least, 0.0)
-        return Newton(curvature, l2)
-
-    def proximal_newton(self, curvature: Curvature) -> ProximalNewton:
-        """Newton steps by second derivatives of the loss, if there is an L1 penalty."""
+    def proximal_newton(self, curvature: Curvature, gradient: Array) -> ProximalNewton:
+        """Newton steps by second derivatives of the loss where it has a gradient, if there is an L1 penalty."""
         l1 = self.problem.penalty * self.problem.l1_ratio * self._free
-        return ProximalNewton(curvature, l1, self._l2 * self._free)
+        return ProximalNewton(curvature, l1, self._bent(curvature, gradient))
+
+    def _bent(self, curvature: Curvature, gradient: Array) -> Array:
+        """(n_columns + 1, n_scores) what to add to second derivatives of the loss: those of the penalty.
+
+        Where a class has gone far astray there is next to no curvature, and steps of its intercept would have no end.
+        """
+        bent = np.repeat(self._l2 * self._free[:, None], gradient.shape[1], axis=1)
+        least = np.abs(gradient[-1]) / _LONGEST_STEP
+        bent[-1] = np.where(curvature.totals < least, least, 0.0)
+        return bent
 
     def gap_of_gradient(self, gradient: Array, curvatures: Array, longest: float) -> float:
         """How far the objective can fall, by what an L2 penalty alone bends it.

