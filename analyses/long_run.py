@@ -9,6 +9,7 @@ Source:
     Economic Statistics 36:541-559: recommendations for practice.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,13 @@ _MUCH = 0.03  # of a unit's variance, that lies between atoms
 _FALSELY = 1e-5  # how often a memory that is short beside an atom may seem to be as steep, at most
 
 
+@lru_cache(maxsize=16)
 def cosines(n_atoms: int, n: int) -> Array:
-    """(n, n_atoms) the first orthonormal cosines after the constant, for 1 to `n_atoms` − 1 of them."""
+    """(n, n_atoms) the first orthonormal cosines after the constant, for 1 to `n_atoms` − 1 of them; read-only."""
     angles = np.outer(np.arange(1, n + 1), np.arange(n_atoms) + 0.5)
-    return np.asarray(np.sqrt(2 / n_atoms) * np.cos(np.pi / n_atoms * angles))
+    waves = np.sqrt(2 / n_atoms) * np.cos(np.pi / n_atoms * angles)
+    waves.flags.writeable = False
+    return np.asarray(waves)
 
 
 def n_cosines(n_atoms: int) -> int:
@@ -83,11 +87,13 @@ class WithinGroups:
         from scipy.stats import f
 
         n_atoms = len(self._units)
-        first = _HIGH if n_atoms >= 2 * _HIGH else _N_LOW
-        powers = (cosines(n_atoms, n_atoms - 1) @ self._units) ** 2
-        low, high = powers[:_N_LOW].mean(axis=0), powers[first:].mean(axis=0)
-        steep = max(_STEEP, float(f.isf(_FALSELY, _N_LOW, n_atoms - 1 - first)))
-        between_atoms = (self._units**2 / self._n[:, None]).sum(axis=0)
+        n_low = _HIGH if n_atoms >= 2 * _HIGH else _N_LOW
+        powers = (cosines(n_atoms, n_low) @ self._units) ** 2
+        of_all = np.einsum("ij,ij->j", self._units, self._units) - self._units.sum(axis=0) ** 2 / n_atoms
+        n_high = n_atoms - 1 - n_low
+        low, high = powers[:_N_LOW].mean(axis=0), (of_all - powers.sum(axis=0)) / n_high  # by Parseval's theorem
+        steep = max(_STEEP, float(f.isf(_FALSELY, _N_LOW, n_high)))
+        between_atoms = np.einsum("ij,ij,i->j", self._units, self._units, 1 / self._n)
         return np.asarray((low > steep * high) & (between_atoms > _MUCH * self._unit_scatter))
 
     @property
@@ -102,7 +108,7 @@ class WithinGroups:
         square of the product is expected to be R_k² λ / n_group less than the variance of the atom's part of the sum.
         """
         long_run = 2 * label_memory * self.label_scatter / self._sizes.sum()
-        return np.asarray(long_run * (self.units**2 / self._sizes[self._groups][:, None]).sum(axis=0))
+        return np.asarray(long_run * np.einsum("ij,ij,i->j", self.units, self.units, 1 / self._sizes[self._groups]))
 
     @property
     def unit_memories(self) -> Array:

@@ -575,10 +575,11 @@ def _in_order(
         "direction": np.where(facts.train < _chance(label.asked), -1, 1),
     }
     rows = zip(*(array[order].tolist() for array in columns.values()), strict=True)
+    names, classes_of_units = label.names, classes.tolist()
     return tuple(
         RankedUnit(
             unit=units[place],
-            label=label.names[classes[place]],
+            label=names[classes_of_units[place]],
             estimate=estimates.get(units[place]),
             **dict(zip(columns, row, strict=True)),
         )

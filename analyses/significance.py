@@ -71,18 +71,18 @@ def evidence(sums: AtomSums) -> Evidence:
     own = np.where(memories > _SLOW * usual, memories, usual)
     with np.errstate(invalid="ignore", divide="ignore"):
         wanted = n_chars / _PIECES_PER_COSINE * (1 / label_memory + 1 / own)
-        total, is_fast = within.product.sum(axis=0), wanted >= n_atoms / 2
-        n_cosines = np.clip(np.nan_to_num(wanted), _FEWEST_COSINES, max(n_atoms // 4, _FEWEST_COSINES)).astype(int)
-        powers = np.cumsum((cosines(n_atoms, int(n_cosines.max())) @ within.product) ** 2, axis=0)
-        long_run = n_atoms * powers[n_cosines - 1, np.arange(n_units)] / n_cosines
-        plain = within.product.var(axis=0, ddof=1) * n_atoms + within.taken(label_memory)
-        spread = np.where(is_fast, plain, long_run)
-        of_groups = np.add.reduceat(within.product, np.flatnonzero(np.diff(groups, prepend=-1)), axis=0)
-        freedom = np.where(
-            is_fast,
-            np.minimum(n_atoms - N_GROUPS, _effective(within.product)),
-            np.minimum(n_cosines, _effective(of_groups)),
-        )
+        is_slow = ~(wanted >= n_atoms / 2)
+        spread = within.product.var(axis=0, ddof=1) * n_atoms + within.taken(label_memory)
+        freedom = np.minimum(n_atoms - N_GROUPS, _effective(within.product))
+        if is_slow.any():
+            most = max(n_atoms // 4, _FEWEST_COSINES)
+            n_cosines = np.clip(np.nan_to_num(wanted[is_slow]), _FEWEST_COSINES, most).astype(int)
+            product = within.product[:, is_slow]
+            powers = np.cumsum((cosines(n_atoms, most) @ product) ** 2, axis=0)
+            of_groups = np.add.reduceat(product, np.flatnonzero(np.diff(groups, prepend=-1)), axis=0)
+            spread[is_slow] = n_atoms * powers[n_cosines - 1, np.arange(len(n_cosines))] / n_cosines
+            freedom[is_slow] = np.minimum(n_cosines, _effective(of_groups))
+        total = within.product.sum(axis=0)
         changes = (spread > 0) & (memories > 0)
         z = np.where(changes, np.abs(total) / np.sqrt(spread), np.nan)
     return Evidence(2 * student.sf(z, freedom), label_memory, n_pieces, unit_pieces, drifts)
@@ -95,7 +95,7 @@ def _effective(parts: Array) -> Array:
         Satterthwaite 1946, Biometrics Bulletin 2:110-114, with the parts' variances as their squares have them.
     """
     squares = (parts - parts.mean(axis=0)) ** 2
-    return np.asarray(3 * squares.sum(axis=0) ** 2 / (squares**2).sum(axis=0))
+    return np.asarray(3 * squares.sum(axis=0) ** 2 / np.einsum("ij,ij->j", squares, squares))
 
 
 def too_few(name: str, where: str, n_pieces: float, n_runs: int | None, what: str) -> str:
