@@ -1,7 +1,7 @@
 # `make demo` and `make test` do all the set-up; `make check` is for those who work on it. `make docs` writes
 # docs/hypotheses.md anew. `make bench` measures;
-# TEXT=corpus.txt is what it reads, BENCH="--cell gru" goes to that of extraction. On another Python, without the slow tests:
-# `make test PYTHON=python3.12 VENV=.venv-3.12 SHORT=1`.
+# TEXT=corpus.txt is what it reads, BENCH="--cell gru" goes to that of extraction. On another Python, only what depends on
+# it, the labels, files and imports: `make test PYTHON=python3.12 VENV=.venv-3.12 SHORT=1`.
 PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13 python3.14; do \
 	$$each -c '$(NEW_ENOUGH)' 2> /dev/null && echo $$each && break; done)
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -17,7 +17,7 @@ demo: $(INSTALLED)
 	$(BIN)/probe demo demo
 
 test: $(INSTALLED)
-	$(BIN)/pytest $(if $(SHORT),-m "not slow")
+	$(BIN)/pytest $(if $(SHORT),-m "not slow" $(wildcard tests/test_hypotheses_*.py) tests/test_activations_models_checkpoints.py tests/test_probe_api.py)
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

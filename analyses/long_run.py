@@ -20,10 +20,9 @@ from analyses.atom_sums import AtomSums
 Array = NDArray[np.float64]
 N_GROUPS = 8
 _MEMORY_COSINES = slice(7, 15)  # the 8th to the 15th: below them is what position explains
-_N_LOW, _HIGH = 7, 15  # the lowest cosines, and the last one that is not high, of 30 atoms or more
-_STEEP = 6  # times the power of the high ones, in the low ones: what changes as slowly as the text is long
+_ALIKE = 0.6  # the correlation of neighbouring atoms from which on a unit stays at a level
+_BY_CHANCE = 4.3  # standard errors of it, that are passed once in 100,000 times
 _MUCH = 0.03  # of a unit's variance, that lies between atoms
-_FALSELY = 1e-5  # how often a memory that is short beside an atom may seem to be as steep, at most
 
 
 @lru_cache(maxsize=16)
@@ -79,22 +78,17 @@ class WithinGroups:
 
     @property
     def units_drift(self) -> NDArray[np.bool_]:
-        """(n_units,) whether a unit stays at a level for a large part of the text, and varies much by that.
+        """(n_units,) whether a unit stays at a level for several atoms, and varies much by that.
 
-        A memory that is short beside an atom has as much power in the first seven cosines as in the highest; what
-        hardly changes in an atom has nearly all in the first. It matters where that is more than .03 of the variance.
+        Neighbouring atoms then agree far more than those of a memory that is short beside an atom ever do by chance. It
+        matters where more than .03 of the variance lies between atoms.
         """
-        from scipy.stats import f
-
-        n_atoms = len(self._units)
-        n_low = _HIGH if n_atoms >= 2 * _HIGH else _N_LOW
-        powers = (cosines(n_atoms, n_low) @ self._units) ** 2
-        of_all = np.einsum("ij,ij->j", self._units, self._units) - self._units.sum(axis=0) ** 2 / n_atoms
-        n_high = n_atoms - 1 - n_low
-        low, high = powers[:_N_LOW].mean(axis=0), (of_all - powers.sum(axis=0)) / n_high  # by Parseval's theorem
-        steep = max(_STEEP, float(f.isf(_FALSELY, _N_LOW, n_high)))
-        between_atoms = np.einsum("ij,ij,i->j", self._units, self._units, 1 / self._n)
-        return np.asarray((low > steep * high) & (between_atoms > _MUCH * self._unit_scatter))
+        means = self._units / self._n[:, None]
+        squares = np.einsum("ij,ij->j", means, means)
+        agreement = np.einsum("ij,ij->j", means[1:], means[:-1])
+        limit = max(_ALIKE, _BY_CHANCE / np.sqrt(len(means)))
+        between_atoms = np.einsum("ij,ij->j", self._units, means)
+        return np.asarray((agreement > limit * squares) & (between_atoms > _MUCH * self._unit_scatter))
 
     @property
     def label_memory(self) -> float:

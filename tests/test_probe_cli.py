@@ -75,7 +75,16 @@ def test_the_road_on_ones_own_files(run: Command, code_text: str) -> None:
     status, out, _ = run("extract", "model.pt", "corpus.txt", "--json")
     [row] = rows(out)
     assert status == 0
-    assert set(row) == {"path", "n_chars", "sites", "nats_per_char", "chars_per_s", "lane_difference", "unsettled"}
+    assert set(row) == {
+        "path",
+        "n_chars",
+        "sites",
+        "nats_per_char",
+        "chars_per_s",
+        "lane_difference",
+        "unsettled",
+        "saturated",
+    }
     assert row["n_chars"] == len(code_text)
     assert row["path"] == "activations.h5"
     assert len(row["sites"]) == 12
@@ -319,7 +328,7 @@ def test_recordings_stand_side_by_side(run: Command, planted: Path, files: None)
     other = Path("other.h5")
     other.write_bytes(planted.read_bytes())
     _, out, _ = run("fit", "-H", "in_quotes", planted, other, "--sites", "0", "--controls", "none", "--json")
-    assert [row["model"] for row in rows(out)] == [planted.stem, "other"]
+    assert [row["model"] for row in rows(out)] == [planted.stem, "other", f"other − {planted.stem}"]
     _, out, _ = run("curve", "-H", "in_quotes", "-H", "in_comment", planted, other, "--most", "2", "--json")
     assert [(row["model"], row["hypothesis"], row["units"]) for row in rows(out)] == [
         (model, name, n) for model in (planted.stem, "other") for name in ("in_quotes", "in_comment") for n in (1, 2)
