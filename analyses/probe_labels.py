@@ -100,7 +100,7 @@ class Asked:
         if not declined and n_held_out < FEWEST_HELD_OUT:
             declined = (
                 f"no interval for {target.hypothesis}: only {n_held_out} pieces of the text are held out, and "
-                f"{FEWEST_HELD_OUT} are needed; use --folds 5"
+                f"{FEWEST_HELD_OUT} are needed; use a longer text, or --folds 5"
             )
         of_classes = ""
         if few_classes:

@@ -160,6 +160,11 @@ def train(
         return trainer.run(at, watch, progress)
 
 
+def can_train_in_bf16(cell: str, device: str = "cpu") -> bool:
+    """Whether a cell can be trained in bf16: PyTorch's LSTM of a processor needs instructions that not all have."""
+    return cell != "lstm" or device != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 class _Trainer:
     """A training, and everything that it is at."""
 
@@ -189,6 +194,10 @@ class _Trainer:
         self._per_epoch = -(-(self._length - 1) // config.n_steps)
         self._per_round = -(-self._per_epoch // max(1, round(len(self._ids) / _ROUND_CHARS)))
         self._n_updates = config.epochs * self._per_epoch
+        if config.precision == "bf16" and not can_train_in_bf16(shape.cell, config.device):
+            raise ActivationError(
+                f"this processor cannot train an {shape.cell.upper()} in bf16; use --precision float32"
+            )
         self._net = CharRNN(shape, vocabulary, dropout=config.dropout)
         initialise(self._net, config.initialisation)
         self._net.to(config.device)
