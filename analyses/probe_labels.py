@@ -68,7 +68,10 @@ class Asked:
             held-out stretches in which the label's memory reaches from one atom to the next.
     """
 
-    def __init__(self, target: Target, folds: Folds, place: int, *, control: str | None = None) -> None:
+    def __init__(
+        self, target: Target, folds: Folds, place: int, *, control: str | None = None, of: "Asked | None" = None
+    ) -> None:
+        """Of a target; or of a control task that was made of another one, whose pieces it shares."""
         self.target, self.folds, self.place, self.control = target, folds, place, control
         labels, parts = target.all_rows
         self.present = present = parts >= 0
@@ -82,9 +85,9 @@ class Asked:
         reason = self._why_not()
         self.can_be_fitted = reason is None
         self.note = reason or ""
-        self.piece = folds.atom
-        self.precision = Precision()
-        if reason is None:
+        self.piece: NDArray[np.int64] = folds.atom if of is None else of.piece
+        self.precision: Precision = Precision() if of is None else of.precision
+        if reason is None and of is None:
             self._judge()
 
     def _judge(self) -> None:
@@ -111,11 +114,10 @@ class Asked:
         text = f"{target.corpus_sha256} {target.selection} {split} {len(tests)} {target.hypothesis}"
         self.precision = Precision(n_runs, text, declined, of_classes)
         notes = [each for each in (declined, of_classes) if each]
-        if self.control is None and n_runs is not None and FEWEST_RUNS <= n_runs < ENOUGH_RUNS and not few_classes:
+        if n_runs is not None and FEWEST_RUNS <= n_runs < ENOUGH_RUNS and not few_classes:
             what = "True in" if target.kind == "binary" else "a class is in"
             notes.append(f"{what} only {n_runs} runs of held-out characters")
-        if self.control is None:
-            self.note = "; ".join(notes)
+        self.note = "; ".join(notes)
 
     def _memory_and_runs(self, tests: NDArray[np.bool_]) -> tuple[float, int | None, list[str]]:
         """The label's memory, its runs held out, and the names of classes that have too few of them.
@@ -157,11 +159,16 @@ def has_two(response: Response, rows: NDArray[np.bool_]) -> bool:
     return len(values) > 0 and bool((values != values[0]).any())
 
 
-def with_folds(targets: Sequence[Target], how: Fitting, *, control: str | None = None) -> list[Asked]:
-    """The targets with their folds, which those of one split share; `control` is the control task that made them."""
+def with_folds(targets: Sequence[Target], how: Fitting) -> list[Asked]:
+    """The targets with their folds, which those of one split share."""
     folds = {each.split: each for each in targets}
     found = {split: Folds.of(each, how) for split, each in folds.items()}
-    return [Asked(each, found[each.split], place, control=control) for place, each in enumerate(targets)]
+    return [Asked(each, found[each.split], place) for place, each in enumerate(targets)]
+
+
+def as_control(name: str, made_up: Target, of: Asked) -> Asked:
+    """The target of a control task, with the folds and pieces of the label that it was made of."""
+    return Asked(made_up, of.folds, of.place, control=name, of=of)
 
 
 def in_any(asked: Sequence[Asked], part: int) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from analyses.errors import AnalysisError
 from analyses.estimates import difference_of
 from analyses.joint_fits import fit_probes, mean_losses
 from analyses.position_design import PositionDesign
-from analyses.probe_labels import Asked, has_two, in_any, with_folds
+from analyses.probe_labels import Asked, as_control, has_two, in_any, with_folds
 from analyses.probe_results import DEFAULT, PENALTIES, Fitting, ProbeResult
 from analyses.probe_scores import HeldOut, score
 from analyses.problems import Linear, Problem
@@ -91,11 +91,13 @@ def fit_units(
             raise AnalysisError(f"there is no control {name!r}; there are {', '.join(CONTROLS)}")
     several = [hypotheses] if isinstance(hypotheses, str | Target) or callable(hypotheses) else hypotheses
     targets = [ask(source, each) for each in several]
-    asked = with_folds(targets, how)
+    labels = with_folds(targets, how)
+    asked = list(labels)
     for name in TASKS:
         if name in controls:
-            made_up = [control_task(name, each, source.corpus, how.seed) for each in targets]
-            asked += with_folds(made_up, how, control=name)
+            asked += [
+                as_control(name, control_task(name, each.target, source.corpus, how.seed), each) for each in labels
+            ]
     last = LAST_CHARACTERS if CHARS in controls else ()
     sites = sorted({unit.site for design in designs for unit in design})
     found: list[tuple[int, int, ProbeResult]] = []
