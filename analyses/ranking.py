@@ -242,9 +242,8 @@ def _rank_by(
             if shifts:
                 forward = _forward(progress, source.selection.n_chars)
                 sees_classes = how.over_classes or asked.kind == "categorical"
-                shifted = shift(
-                    activations, asked, label.classes if sees_classes else None, chosen, shifts, seed, forward
-                )
+                classes = label.classes if sees_classes and label.counted else None
+                shifted = shift(activations, asked, classes, label.counted, chosen, shifts, seed, forward)
             rankings.append(_ranking(label, found, units, how, marks, shifted))
     return rankings
 
@@ -321,7 +320,8 @@ class _Label:
 
     Attributes:
         asked: The label.
-        classes: It, as classes, those alone that have runs enough; None if it is taken as it is.
+        classes: It, as classes; None if it is taken as it is.
+        counted: The places of the classes that have runs enough.
         targets: What is measured.
         n_own: The first so many of them are what units are scored for; the others, what p-values are also made of.
         notes: What is wrong with it, each a sentence.
@@ -329,6 +329,7 @@ class _Label:
 
     asked: Target
     classes: Classes | None
+    counted: Sequence[int]
     targets: Sequence[Target]
     n_own: int
     notes: tuple[str, ...]
@@ -344,7 +345,7 @@ class _Label:
     @classmethod
     def of(cls, asked: Target, *, over_classes: bool) -> "_Label":
         if asked.kind == "binary" or not (over_classes or asked.kind == "categorical"):
-            return cls(asked=asked, classes=None, targets=[asked], n_own=1, notes=())
+            return cls(asked=asked, classes=None, counted=[], targets=[asked], n_own=1, notes=())
         classes = classes_of(asked)
         each_class = one_against_rest(asked, classes)
         n_runs = runs_of_classes(asked, classes)
@@ -352,7 +353,7 @@ class _Label:
         left_out = [f"{classes.names[place]} ({n})" for place, n in enumerate(n_runs) if n < FEWEST_RUNS]
         targets = [each_class[place] for place in known]
         if asked.kind == "numeric":
-            return cls(asked=asked, classes=classes, targets=[asked, *targets], n_own=1, notes=())
+            return cls(asked=asked, classes=classes, counted=known, targets=[asked, *targets], n_own=1, notes=())
         if not targets:
             raise AnalysisError(
                 f"no class of {asked.hypothesis!r} has {FEWEST_RUNS} runs of held-out characters, and as many in "
@@ -364,7 +365,7 @@ class _Label:
                 f"no score for classes of {asked.hypothesis} with fewer than {FEWEST_RUNS} runs of held-out "
                 f"characters, or in training: {few(left_out)}",
             )
-        return cls(asked=asked, classes=classes, targets=targets, n_own=len(targets), notes=notes)
+        return cls(asked=asked, classes=classes, counted=known, targets=targets, n_own=len(targets), notes=notes)
 
     @property
     def names(self) -> list[str | None]:

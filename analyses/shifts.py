@@ -1,6 +1,6 @@
 """What chance does if the labels are shifted in a circle, which leaves both them and the units as they are."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from analyses.long_run import N_GROUPS, position_groups
 
 _CHARS_AT_ONCE = 1 << 15
 _MOST_UNITS = 256
+_MISSING = -1  # in place of a class
 _NEAREST = 20  # a shift is at least this share of the text, lest it changes nothing
 
 
@@ -38,6 +39,7 @@ def shift(
     source: Source,
     asked: Target,
     classes: Classes | None,
+    counted: Sequence[int],
     sites: Collection[Site],
     n_shifts: int,
     seed: int,
@@ -48,7 +50,8 @@ def shift(
     Args:
         source: What to read.
         asked: The label.
-        classes: Of the label, if not itself but that of its classes counts which a unit has most to do with.
+        classes: Of the label, if not itself but that of some of its classes counts which a unit has most to do with.
+        counted: The places of these classes.
         sites: Where to look.
         n_shifts: How many shifts, of at least a twentieth of the text.
         seed: Of the shifts.
@@ -63,7 +66,7 @@ def shift(
         raise AnalysisError(f"{n_chars:,} characters cannot be shifted in {n_shifts:,} ways; ask for fewer shifts")
     rng = np.random.default_rng(seed)
     steps = [0, *(nearest + rng.choice(n_chars - 2 * nearest, n_shifts, replace=False)).tolist()]
-    labels = _Labels(asked, classes, steps)
+    labels = _Labels(asked, classes, counted, steps)
     chosen = sorted(sites)
     sizes = [(site, source.sites[site]) for site in chosen]
     found: dict[Site, list[NDArray[np.float64]]] = {site: [] for site in chosen}
@@ -88,10 +91,10 @@ class _Labels:
     label have nothing to say; and of size 1.
 
     Attributes:
-        n_labels: 1, or the number of classes, each of which is a label against the rest.
+        n_labels: 1, or the number of classes that count, each of which is a label against the rest.
     """
 
-    def __init__(self, asked: Target, classes: Classes | None, steps: list[int]) -> None:
+    def __init__(self, asked: Target, classes: Classes | None, counted: Sequence[int], steps: list[int]) -> None:
         parts, split = asked.all_rows.parts, asked.split
         there, used = parts >= 0, asked.selection
         self._steps = steps
@@ -104,10 +107,11 @@ class _Labels:
             self._present: NDArray[np.bool_] | None = None if there.all() else there
             self.n_labels = 1
         else:
-            self.n_labels = len(classes.names)
+            self.n_labels = len(counted)
             of = classes.of[used.start : used.stop : used.every]
-            self._codes = np.where(there, of, self.n_labels).astype(np.int16)
-        self._means = [self._means_of(label) for label in range(self.n_labels)]
+            self._codes = np.where(there, of, _MISSING).astype(np.int16)
+        self._counted = counted if classes is not None else [0]
+        self._means = [self._means_of(label) for label in self._counted]
 
     def _label(self, label: int, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
         """A label of some characters, in a circle, and where it is there; None if everywhere."""
@@ -115,7 +119,7 @@ class _Labels:
             present = None if self._present is None else np.take(self._present, rows, mode="wrap")
             return np.take(self._values, rows, mode="wrap"), present
         codes = np.take(self._codes, rows, mode="wrap")
-        return (codes == label).astype(np.float32), codes < self.n_labels
+        return (codes == label).astype(np.float32), codes != _MISSING
 
     def _means_of(self, label: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(n_steps, n_groups) means of a label in each position group, and (n_steps,) 1 over its size without them."""
@@ -132,7 +136,7 @@ class _Labels:
     def shifted(self, rows: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
         """Each label, (n_steps, n_rows), of characters so many steps on."""
         groups = self._groups[rows]
-        for label, (means, per_size) in enumerate(self._means):
+        for label, (means, per_size) in zip(self._counted, self._means, strict=True):
             own = np.empty((len(self._steps), len(rows)), np.float32)
             for line, step in enumerate(self._steps):
                 values, present = self._label(label, rows + step)
