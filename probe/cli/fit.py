@@ -27,7 +27,7 @@ from probe.cli.options import (
     TextOption,
 )
 from probe.cli.show import Cell, progress, say, show_differences, show_rows, visible, warn
-from probe.cli.sources import ask_several, open_sources
+from probe.cli.sources import ask_several, chosen_sites, open_sources
 
 if TYPE_CHECKING:
     from activations.blocks import Source
@@ -104,7 +104,6 @@ def fit(
     Example:
         probe fit --hypothesis in_quotes
     """
-    from activations.blocks import select_sites
     from activations.files import check_output
     from analyses.probe_results import Fitting
     from analyses.probes import fit_units
@@ -126,9 +125,7 @@ def fit(
         recordings, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
     ) as sources:
         for name, source in sources:
-            chosen = select_sites(source.sites, sites)
-            if layer is not None:
-                chosen = select_sites(chosen, str(layer))
+            chosen = chosen_sites(source, sites, layer)
             designs = _designs(source, chosen, units, together=together)
             recorded = sorted({unit.site for design in designs for unit in design})
             trained = None if untrained is None else trained_model(source, untrained, recorded)

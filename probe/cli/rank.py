@@ -22,7 +22,7 @@ from probe.cli.options import (
     TextOption,
 )
 from probe.cli.show import Cell, progress, say, show_differences, show_rows, warn
-from probe.cli.sources import ask, ask_all, open_sources
+from probe.cli.sources import ask, ask_all, chosen_sites, open_sources
 
 if TYPE_CHECKING:
     from analyses.ranking import RankedUnit, Ranking
@@ -97,7 +97,6 @@ def rank(
     Example:
         probe rank --hypothesis in_quotes --top 5
     """
-    from activations.blocks import select_sites
     from analyses.ranking import compare as compare_methods
     from analyses.ranking import rank as rank_units
     from analyses.ranking import rank_all
@@ -112,9 +111,7 @@ def rank(
         recordings, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
     ) as sources:
         for name, source in sources:
-            chosen = select_sites(source.sites, sites)
-            if layer is not None:
-                chosen = select_sites(chosen, str(layer))
+            chosen = chosen_sites(source, sites, layer)
             title = f"ranking for {hypothesis or 'all hypotheses'}{f' in {name}' if name else ''}"
             with progress(title) as report:
                 if hypothesis is None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from activations.extraction import LiveActivations
     from activations.models.char_model import CharModel
     from activations.models.char_rnn import CharRNN
+    from activations.units import Site
     from analyses.alignment import Target
     from hypotheses.labels import Labels
 
@@ -99,6 +100,14 @@ def tell_kept(labels: "Mapping[str, Labels]") -> None:
     names = f"{', '.join(others)} and {last}" if others else last
     made = f"on {first}" if len(kept) == 1 else f"the oldest on {first}"
     warn(f"the labels of {names} are from the disk, made {made}; --no-cache labels anew")
+
+
+def chosen_sites(source: "Source", sites: str | None, layer: int | None) -> "list[Site]":
+    """The sites that `--sites` and `--layer` ask for."""
+    from activations.blocks import select_sites
+
+    chosen = select_sites(source.sites, sites)
+    return chosen if layer is None else select_sites(chosen, str(layer))
 
 
 def ask(source: "Source", hypothesis: str, language: str | None, no_cache: bool, lag: int = 0) -> "Target":
