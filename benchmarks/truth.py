@@ -26,7 +26,7 @@ from truth_cells import KINDS, Cell, cells
 from truth_counting import columns
 from truth_judging import judge
 from truth_real import RealTexts
-from truth_repeating import Record, can_compare
+from truth_repeating import Record
 from truth_results import Result, hash_of_code, read, write
 from truth_usual import print_usual
 
@@ -99,9 +99,6 @@ def can_run(cell: Cell) -> bool:
     """Whether what a cell needs is there; says so where it is not."""
     if isinstance(cell.world, RealTexts) and not cell.world.is_there:
         print(f"{cell.name}: skipped; there are no models and texts in {cell.world.shared} (--shared)")
-        return False
-    if cell.kind == "difference" and not can_compare():
-        print(f"{cell.name}: skipped; there is no analyses.differences")
         return False
     return True
 

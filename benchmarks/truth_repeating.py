@@ -1,12 +1,10 @@
 """One repetition of each kind of experiment: what is drawn, what the program says of it, and what is true."""
 
-import importlib.util
 import json
 import math
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,6 +37,7 @@ from activations.layout import Grid
 from activations.recorder import recording
 from analyses.alignment import Target
 from analyses.curves import curve
+from analyses.differences import difference
 from analyses.errors import AnalysisError
 from analyses.probe_results import Fitting, ProbeResult
 from analyses.probes import fit
@@ -212,11 +211,6 @@ def curve_repetition(world: World, rng: Random) -> Record:
     }
 
 
-def can_compare() -> bool:
-    """Whether this program compares two results yet."""
-    return importlib.util.find_spec("analyses.differences") is not None
-
-
 @dataclass(frozen=True)
 class Pair(World):
     """Two recordings of the same text.
@@ -232,7 +226,6 @@ class Pair(World):
 
 def difference_repetition(world: Pair, rng: Random) -> Record:
     """The difference between units of two recordings of the same text, whose noise is correlated."""
-    difference: Callable[[RankedUnit, RankedUnit], Any] = importlib.import_module("analyses.differences").difference
     labels = draw_labels(world, rng)
     noise = draw_units(world, rng, 2)
     noise[1] = world.correlation * noise[0] + math.sqrt(1 - world.correlation**2) * noise[1]

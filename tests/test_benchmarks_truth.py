@@ -19,7 +19,7 @@ from truth import repeat, run_cell, to_run
 from truth_cells import KINDS, Cell, cells
 from truth_counting import Counts, columns
 from truth_judging import ANY_Q, COVERAGE, P_BELOW, judge, too_few, too_many
-from truth_repeating import Folded, Pair, Probed, can_compare, fewest_runs
+from truth_repeating import Folded, Pair, Probed, fewest_runs
 from truth_results import Result, read, without_words, write
 from truth_simulating import (
     ClassRuns,
@@ -124,7 +124,6 @@ def test_intervals_of_probes_cover_the_true_score() -> None:
     assert not too_few(counts["covered"], counts["shown"], COVERAGE[0], sure=_SURE), counts
 
 
-@pytest.mark.skipif(not can_compare(), reason="there are no differences yet")
 def test_intervals_of_differences_cover_the_true_one() -> None:
     counts = counted("difference", Pair(truth=0.7, correlation=0.8), 60)
     assert counts["shown"] > 30
