@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -11,18 +10,15 @@ from numpy.typing import NDArray
 
 from activations.blocks import Source
 from activations.units import Site, Unit, units_of
-from analyses.alignment import ENOUGH_RUNS, AnyHypothesis, Target, ask, fewest_runs
-from analyses.atom_sums import AtomSums
-from analyses.classes import Classes, classes_of, one_against_rest, runs_of_classes
-from analyses.errors import AnalysisError
+from analyses.alignment import ENOUGH_RUNS, AnyHypothesis, Target, ask
 from analyses.estimates import Estimate, Scale, intervals, standard_errors
 from analyses.long_run import n_cosines
 from analyses.methods import Marks, Method, method_for
+from analyses.ranked_labels import LabelPrecision, RankedLabel, RankedTarget
 from analyses.scores import Scores, measure, surest
 from analyses.shifts import Shifted, shift
-from analyses.significance import FEWEST_PIECES, FEWEST_RUNS, Evidence, evidence, q_values, too_few
+from analyses.significance import FEWEST_PIECES, FEWEST_RUNS, evidence, q_values
 from analyses.splits import TEST, TRAIN
-from hypotheses.parameters import few
 
 Progress = Callable[[int, int], None]
 TOO_SLOW = "no interval for units that change so slowly that the text holds too few independent pieces of them"
@@ -225,7 +221,7 @@ def _rank_by(
     units = _units(source, chosen)
     rankings = []
     with source.rereadable(chosen) as activations:
-        label = _Label.of(asked, over_classes=any(each.over_classes for each in methods))
+        label = RankedLabel.of(asked, over_classes=any(each.over_classes for each in methods))
         found = measure(
             activations,
             label.targets,
@@ -272,7 +268,7 @@ def rank_all(
     Raises:
         AnalysisError: If a target is of another text, or activations are not numbers.
     """
-    asked = [_Label.of(ask(source, each), over_classes=False) for each in targets]
+    asked = [RankedLabel.of(ask(source, each), over_classes=False) for each in targets]
     chosen = sorted(source.sites if sites is None else sites)
     ends = np.cumsum([0, *(len(each.targets) for each in asked)])
     families = [range(start, stop) for start, stop in itertools.pairwise(ends.tolist())]
@@ -306,75 +302,6 @@ def _measure_of(asked: Target) -> str:
     return "r" if asked.kind == "numeric" else "auc"
 
 
-class _Asked(NamedTuple):
-    """A label, and how many runs its rarer value has in the text, and held out; None of a number."""
-
-    target: Target
-    n_runs: int | None
-    n_test_runs: int | None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Label:
-    """A label as units are scored for it: itself, or each of its classes against the rest, or both.
-
-    Attributes:
-        asked: The label.
-        classes: It, as classes; None if it is taken as it is.
-        counted: The places of the classes that have runs enough.
-        targets: What is measured.
-        n_own: The first so many of them are what units are scored for; the others, what p-values are also made of.
-        notes: What is wrong with it, each a sentence.
-    """
-
-    asked: Target
-    classes: Classes | None
-    counted: Sequence[int]
-    targets: Sequence[Target]
-    n_own: int
-    notes: tuple[str, ...]
-
-    @cached_property
-    def each(self) -> "list[_Asked]":
-        """The targets, with how many runs they have."""
-        return [
-            _Asked(each, fewest_runs(each, each.all_rows.parts >= 0), fewest_runs(each, each.all_rows.parts == TEST))
-            for each in self.targets
-        ]
-
-    @classmethod
-    def of(cls, asked: Target, *, over_classes: bool) -> "_Label":
-        if asked.kind == "binary" or not (over_classes or asked.kind == "categorical"):
-            return cls(asked=asked, classes=None, counted=[], targets=[asked], n_own=1, notes=())
-        classes = classes_of(asked)
-        each_class = one_against_rest(asked, classes)
-        n_runs = runs_of_classes(asked, classes)
-        known = [place for place, n in enumerate(n_runs) if n >= FEWEST_RUNS]
-        left_out = [f"{classes.names[place]} ({n})" for place, n in enumerate(n_runs) if n < FEWEST_RUNS]
-        targets = [each_class[place] for place in known]
-        if asked.kind == "numeric":
-            return cls(asked=asked, classes=classes, counted=known, targets=[asked, *targets], n_own=1, notes=())
-        if not targets:
-            raise AnalysisError(
-                f"no class of {asked.hypothesis!r} has {FEWEST_RUNS} runs of held-out characters, and as many in "
-                f"training, so that units cannot be ranked for it; use a longer text ({few(left_out)})"
-            )
-        notes: tuple[str, ...] = ()
-        if left_out:
-            notes = (
-                f"no score for classes of {asked.hypothesis} with fewer than {FEWEST_RUNS} runs of held-out "
-                f"characters, or in training: {few(left_out)}",
-            )
-        return cls(asked=asked, classes=classes, counted=known, targets=targets, n_own=len(targets), notes=notes)
-
-    @property
-    def names(self) -> list[str | None]:
-        """Of the classes that units are scored for."""
-        if self.asked.kind != "categorical":
-            return [None]
-        return [each.hypothesis.removeprefix(f"{self.asked.hypothesis} == ") for each in self.targets]
-
-
 class _Facts(NamedTuple):
     """What is known of the units of a site, (n_units,) each; see `RankedUnit`.
 
@@ -393,40 +320,11 @@ class _Facts(NamedTuple):
     tied: NDArray[np.float64]
 
 
-class _Precision(NamedTuple):
-    """How sure scores of a label can be on a text.
-
-    Attributes:
-        n_atoms: Held-out atoms with labels, and `n_all` of all of the text.
-        n_runs: Held-out runs of its rarer value; None of a number.
-        declined: Why there are no intervals; empty if there are.
-        no_p: Why there are no p-values; empty if there are.
-    """
-
-    n_atoms: int
-    n_all: int
-    n_runs: int | None
-    declined: str
-    no_p: str
-
-    @classmethod
-    def of(cls, asked: "_Asked", sums: AtomSums, sure: Evidence) -> "_Precision":
-        held_out, name = asked.target.split.held_out_atoms & (sums.n > 0), asked.target.hypothesis
-        n_pieces = float(sums.n[held_out].sum()) / (2 * sure.label_memory) if sure.label_memory > 0 else np.nan
-        return cls(
-            n_atoms=int(held_out.sum()),
-            n_all=int((sums.n > 0).sum()),
-            n_runs=asked.n_test_runs,
-            declined=too_few(name, "the held-out characters hold", n_pieces, asked.n_test_runs, "interval"),
-            no_p=too_few(name, "the text holds", sure.n_pieces, asked.n_runs, "p-value"),
-        )
-
-
-def _facts(own: "_Asked", scores: Scores) -> tuple[_Facts, dict[int, Estimate], _Precision]:
+def _facts(own: RankedTarget, scores: Scores) -> tuple[_Facts, dict[int, Estimate], LabelPrecision]:
     """What is known of units, and of those that were looked at closely an estimate."""
     asked = own.target
     sure, chance = evidence(scores.sums), _chance(asked)
-    known = _Precision.of(own, scores.sums, sure)
+    known = LabelPrecision.of(own, scores.sums, sure)
     text = f"{asked.corpus_sha256} {asked.selection} {asked.split} {asked.hypothesis}"
     score = np.abs(scores.train - chance) / (1 - chance)
     below = scores.train < chance
@@ -479,7 +377,7 @@ def _chance(asked: Target) -> float:
 
 
 def _ranking(
-    label: _Label,
+    label: RankedLabel,
     found: Sequence[dict[Site, Scores]],
     units: Mapping[Site, list[Unit]],
     method: Method,
@@ -491,7 +389,7 @@ def _ranking(
     of_sites: list[_Facts] = []
     classes: list[NDArray[np.int64]] = []
     estimates: dict[Unit, Estimate] = {}
-    precisions: list[_Precision] = []
+    precisions: list[LabelPrecision] = []
     for site, own_units in units.items():
         scored, closely, known = zip(
             *(_facts(each, scores[site]) for each, scores in zip(label.each, found, strict=True)), strict=True
@@ -544,7 +442,7 @@ def _ranking(
     )
 
 
-def _notes(label: _Label, precisions: Sequence[_Precision], estimates: Collection[Estimate]) -> list[str]:
+def _notes(label: RankedLabel, precisions: Sequence[LabelPrecision], estimates: Collection[Estimate]) -> list[str]:
     """What makes scores uncertain."""
     notes = []
     if n_slow := sum(each.declined == TOO_SLOW for each in estimates):
@@ -561,7 +459,7 @@ def _notes(label: _Label, precisions: Sequence[_Precision], estimates: Collectio
 
 
 def _in_order(
-    label: _Label,
+    label: RankedLabel,
     units: list[Unit],
     facts: _Facts,
     by_chance: dict[str, NDArray[np.float64]],

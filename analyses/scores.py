@@ -14,6 +14,7 @@ from analyses.alignment import Target
 from analyses.atom_sums import AtomSums, JointSums
 from analyses.columns import Columns, LevelReader, Tile, groups, most_at_once, not_numbers
 from analyses.errors import AnalysisError
+from analyses.influences import auc_influence, r_influence
 from analyses.joint_labels import JointLabels, JointRows
 from analyses.level_counts import LevelCounts
 from analyses.long_run import WithinGroups, position_groups
@@ -316,52 +317,6 @@ def surest(sums: Sequence[AtomSums]) -> NDArray[np.int64]:
 def farthest(train: NDArray[np.float64], chance: float, most: int | None) -> NDArray[np.int64]:
     """The units, at most so many, that are farthest from chance."""
     return np.argsort(-np.nan_to_num(np.abs(train - chance), nan=-1.0), kind="stable")[:most]
-
-
-def auc_influence(sums: AtomSums, placed: Placements, held_out: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """What each atom adds to the error of held-out AUCs, learned from all atoms of the text.
-
-    The derivative of an AUC by the characters of an atom is known wherever they are; those that are held out have a
-    share of it, of positives and of negatives each.
-
-    Args:
-        sums: Of the label.
-        placed: (n_units,) units.
-        held_out: (n_atoms,) the atoms that the AUCs are of.
-
-    Returns:
-        (n_labelled_atoms, n_units) of the atoms that have labels.
-    """
-    there = sums.n > 0
-    n_atoms, n_held_out = there.sum(), (there & held_out).sum()
-    positive, negative = sums.y[:, None], (sums.n - sums.y)[:, None]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        auc = placed.positive.sum(axis=0) / (2 * positive.sum() * negative.sum())
-        parts = [
-            (placements / (2 * others.sum()) - auc * own)
-            * np.sqrt(n_atoms / n_held_out / own.sum() / own[held_out].sum())
-            for placements, own, others in (
-                (placed.positive, positive, negative),
-                (placed.negative, negative, positive),
-            )
-        ]
-    return np.asarray((parts[0] + parts[1])[there])
-
-
-def r_influence(sums: AtomSums, held_out: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The same of Pearson's correlations, (n_labelled_atoms, n_units)."""
-    there = sums.n > 0
-    sums, held_out = sums.of(there), held_out[there]
-    n = sums.n.sum()
-    mean_x, mean_y = sums.x.sum(axis=0) / n, sums.y.sum() / n
-    with np.errstate(invalid="ignore", divide="ignore"):
-        x = (sums.xx - 2 * mean_x * sums.x) + sums.n[:, None] * mean_x**2
-        y = (sums.yy - 2 * mean_y * sums.y + sums.n * mean_y**2)[:, None]
-        xy = sums.xy - mean_y * sums.x - mean_x * (sums.y - sums.n * mean_y)[:, None]
-        size_x, size_y = np.sqrt(x.sum(axis=0)), np.sqrt(y.sum())
-        r = xy.sum(axis=0) / (size_x * size_y)
-        own = xy / (size_x * size_y) - r / 2 * (x / size_x**2 + y / size_y**2)
-        return np.asarray(own * np.sqrt(len(sums.n) / held_out.sum() * n / sums.n[held_out].sum()))
 
 
 def _in_one_pass(

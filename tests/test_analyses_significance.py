@@ -17,9 +17,9 @@ from analyses import columns
 from analyses.alignment import target
 from analyses.errors import AnalysisError
 from analyses.estimates import Estimate, intervals, mean_interval
+from analyses.influences import r_influence
 from analyses.long_run import WithinGroups, cosines, long_run_variance, n_cosines, position_groups
 from analyses.ranking import Ranking, rank, rank_all
-from analyses.scores import r_influence
 from analyses.significance import evidence, q_values
 from analyses.splits import TEST
 from probe.demo import bundled_text

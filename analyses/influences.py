@@ -1,0 +1,61 @@
+"""What each atom of a text adds to the error of a unit's held-out score: its influence, to first order."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyses.atom_sums import AtomSums
+from analyses.placements import Placements
+
+
+def auc_influence(sums: AtomSums, placed: Placements, held_out: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """What each atom adds to the error of held-out AUCs, learned from all atoms of the text.
+
+    The derivative of an AUC by the characters of an atom is known wherever they are; those that are held out have a
+    share of it, of positives and of negatives each.
+
+    Args:
+        sums: Of the label.
+        placed: (n_units,) units.
+        held_out: (n_atoms,) the atoms that the AUCs are of.
+
+    Returns:
+        (n_labelled_atoms, n_units) of the atoms that have labels.
+    """
+    there = sums.n > 0
+    n_atoms, n_held_out = there.sum(), (there & held_out).sum()
+    positive, negative = sums.y[:, None], (sums.n - sums.y)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        auc = placed.positive.sum(axis=0) / (2 * positive.sum() * negative.sum())
+        parts = [
+            (placements / (2 * others.sum()) - auc * own)
+            * np.sqrt(n_atoms / n_held_out / own.sum() / own[held_out].sum())
+            for placements, own, others in (
+                (placed.positive, positive, negative),
+                (placed.negative, negative, positive),
+            )
+        ]
+    return np.asarray((parts[0] + parts[1])[there])
+
+
+def r_influence(sums: AtomSums, held_out: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """What each atom adds to the error of held-out correlations, learned from all atoms of the text.
+
+    Args:
+        sums: Of the units' values and the label.
+        held_out: (n_atoms,) the atoms that the correlations are of.
+
+    Returns:
+        (n_labelled_atoms, n_units) of the atoms that have labels.
+    """
+    there = sums.n > 0
+    sums, held_out = sums.of(there), held_out[there]
+    n = sums.n.sum()
+    mean_x, mean_y = sums.x.sum(axis=0) / n, sums.y.sum() / n
+    with np.errstate(invalid="ignore", divide="ignore"):
+        x = (sums.xx - 2 * mean_x * sums.x) + sums.n[:, None] * mean_x**2
+        y = (sums.yy - 2 * mean_y * sums.y + sums.n * mean_y**2)[:, None]
+        xy = sums.xy - mean_y * sums.x - mean_x * (sums.y - sums.n * mean_y)[:, None]
+        size_x, size_y = np.sqrt(x.sum(axis=0)), np.sqrt(y.sum())
+        r = xy.sum(axis=0) / (size_x * size_y)
+        own = xy / (size_x * size_y) - r / 2 * (x / size_x**2 + y / size_y**2)
+        return np.asarray(own * np.sqrt(len(sums.n) / held_out.sum() * n / sums.n[held_out].sum()))
