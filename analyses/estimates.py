@@ -75,8 +75,9 @@ def standard_errors(influence: Array, n_atoms: int, n_cosines: int | None) -> Ar
 def intervals(values: Array, errors: Array, freedom: int, scale: Scale, n_runs: int | None) -> tuple[Array, Array]:
     """95 % intervals of scores by Student's t, symmetric on their scale.
 
-    A score without any error has none, but for what the rule of three says: of R runs without an error, at most 3/R are
-    wrong, with 95 % confidence.
+    A score without any error, or with nothing right, has none, but for what the rule of three says: of R runs without
+    an error, at most 3/R are wrong, with 95 % confidence. Where the error vanishes at another score, as of what never
+    changes, nothing is known of it: NaN.
 
     Source:
         Hanley & Lippman-Hand 1983, JAMA 249:1743-1745: the rule of three.
@@ -94,14 +95,12 @@ def intervals(values: Array, errors: Array, freedom: int, scale: Scale, n_runs: 
             low, high = np.tanh(middle - reach), np.tanh(middle + reach)
         else:
             low, high = values - reach, values + reach
-    if scale != "plain":
-        flawless = (errors <= _ROUNDING) | (np.abs(values) >= 1) | ((scale == "logit") & (values <= 0))
-        flawless &= np.isfinite(values)
-        bound = 3 / n_runs if n_runs else np.nan
-        is_low = flawless & (values < (0.5 if scale == "logit" else 0.0))
-        worst = 0.0 if scale == "logit" else -1.0
-        low = np.where(flawless, np.where(is_low, worst, 1 - bound), low)
-        high = np.where(flawless, np.where(is_low, worst + bound, 1.0), high)
+    known = errors > _ROUNDING
+    low, high = np.where(known, low, np.nan), np.where(known, high, np.nan)
+    if scale == "logit" and n_runs:
+        bound = min(3 / n_runs, 1.0)
+        for is_end, ends in ((values >= 1 - _ROUNDING, (1 - bound, 1.0)), (values <= _ROUNDING, (0.0, bound))):
+            low, high = np.where(is_end, ends[0], low), np.where(is_end, ends[1], high)
     return low, high
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from analyses.alignment import Target, fewest_runs
 from analyses.atom_sums import AtomSums
 from analyses.classes import Classes, classes_of, one_against_rest, runs_of_classes
-from analyses.errors import AnalysisError
 from analyses.significance import FEWEST_RUNS, Evidence, too_few
 from analyses.splits import TEST
 from hypotheses.parameters import few
@@ -56,11 +55,7 @@ class RankedLabel:
 
     @classmethod
     def of(cls, asked: Target, *, over_classes: bool) -> "RankedLabel":
-        """Of a label; `over_classes` if its classes are wanted, of a number too.
-
-        Raises:
-            AnalysisError: If it has classes, and none of them has runs enough.
-        """
+        """Of a label; `over_classes` if its classes are wanted, of a number too. No class may have runs enough."""
         if asked.kind == "binary" or not (over_classes or asked.kind == "categorical"):
             return cls(asked=asked, classes=None, counted=[], targets=[asked], n_own=1, notes=())
         classes = classes_of(asked)
@@ -71,11 +66,6 @@ class RankedLabel:
         targets = [each_class[place] for place in known]
         if asked.kind == "numeric":
             return cls(asked=asked, classes=classes, counted=known, targets=[asked, *targets], n_own=1, notes=())
-        if not targets:
-            raise AnalysisError(
-                f"no class of {asked.hypothesis!r} has {FEWEST_RUNS} runs of held-out characters, and as many in "
-                f"training, so that units cannot be ranked for it; use a longer text ({few(left_out)})"
-            )
         notes: tuple[str, ...] = ()
         if left_out:
             notes = (

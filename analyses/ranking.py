@@ -1,8 +1,9 @@
 """Which units respond most to a hypothesis: one unit against one label."""
 
 import itertools
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from activations.units import Site, Unit, units_of
 from analyses.alignment import ENOUGH_RUNS, AnyHypothesis, Target, ask
+from analyses.errors import AnalysisError
 from analyses.estimates import Estimate, Scale, intervals, standard_errors
 from analyses.long_run import n_cosines
 from analyses.methods import Marks, Method, method_for
@@ -222,6 +224,8 @@ def _rank_by(
     rankings = []
     with source.rereadable(chosen) as activations:
         label = RankedLabel.of(asked, over_classes=any(each.over_classes for each in methods))
+        if not label.targets:
+            raise AnalysisError(f"{label.notes[0]}; use a longer text")
         found = measure(
             activations,
             label.targets,
@@ -263,7 +267,7 @@ def rank_all(
 
     Returns:
         A ranking for each, in their order. Only the best unit of each site has an interval, and the best of
-        the units of a site that are read together.
+        the units of a site that are read together. A label none of whose classes has runs enough has no scores.
 
     Raises:
         AnalysisError: If a target is of another text, or activations are not numbers.
@@ -274,12 +278,44 @@ def rank_all(
     families = [range(start, stop) for start, stop in itertools.pairwise(ends.tolist())]
     with source.rereadable(chosen) as activations:
         labels = [each for own in asked for each in own.targets]
-        found = measure(activations, labels, chosen, progress, families=families, exact=exact, n_intervals=1)
+        found = measure(
+            activations,
+            labels,
+            chosen,
+            progress,
+            families=[each for each in families if each],
+            exact=exact,
+            n_intervals=1,
+        )
     units = _units(source, chosen)
     return [
         _ranking(each, [found[place] for place in places], units, method_for(None, each.asked.kind))
+        if each.targets
+        else _without_scores(each, units)
         for each, places in zip(asked, families, strict=True)
     ]
+
+
+def _without_scores(label: RankedLabel, units: Mapping[Site, list[Unit]]) -> Ranking:
+    """Of a label none of whose classes has runs enough."""
+    nan = math.nan
+    nothing = RankedUnit(
+        unit=units[next(iter(units))][0], score=nan, held_out=nan, raw=nan, test=nan, low=nan, high=nan, within=nan,
+        p=nan, q=nan, tied=nan, direction=1,
+    )  # fmt: skip
+    parts = label.asked.all_rows.parts
+    return Ranking(
+        hypothesis=label.asked.hypothesis,
+        method="auc",
+        measure="auc",
+        units=tuple(replace(nothing, unit=unit) for own in units.values() for unit in own),
+        n_train=int((parts == TRAIN).sum()),
+        n_test=int((parts == TEST).sum()),
+        auc_error=0.0,
+        prevalence=None,
+        n_test_runs=None,
+        notes=label.notes,
+    )
 
 
 def _units(source: Source, sites: Sequence[Site]) -> dict[Site, list[Unit]]:
@@ -398,8 +434,8 @@ def _ranking(
         of_class = surest([scores[site].sums.of(training) for scores in found[own]])
         facts = _of_classes(scored[own], of_class)
         own_p = [each.p for each in scored[own]]
-        if asked.kind == "numeric" and method.over_classes:
-            own_p = [each.p for each in scored[label.n_own :]] or own_p
+        if asked.kind == "numeric" and method.over_classes:  # r does not see what the method does
+            own_p = [each.p for each in scored[label.n_own :]] or [np.full(len(facts.p), np.nan)]
         facts = facts._replace(p=_smallest(own_p))
         if marks is not None:
             facts = facts._replace(score=marks[site].train, held_out=marks[site].test)
@@ -413,13 +449,18 @@ def _ranking(
         precisions += known[own]
     facts = _Facts(*(np.concatenate(parts) for parts in zip(*of_sites, strict=True)))
     by_chance: dict[str, NDArray[np.float64]] = {}
+    of_method = [] if marks is None else [note for note in dict.fromkeys(each.note for each in marks.values()) if note]
+    sees_none = method.over_classes and asked.kind == "numeric" and not label.counted
+    if sees_none:
+        of_method.append(
+            f"no p-value for {asked.hypothesis}: no bin of it has {FEWEST_RUNS} runs held out and in training"
+        )
     if shifted is not None:
         of_fields = zip(*(shifted[site] for site in units), strict=True)
         by_chance = dict(zip(Shifted._fields, map(np.concatenate, of_fields), strict=True))
-        if all(each.no_p for each in precisions):
+        if sees_none or all(each.no_p for each in precisions):
             by_chance = {name: np.full(len(array), np.nan) for name, array in by_chance.items()}
     labels, parts = asked.all_rows
-    of_method = [] if marks is None else [note for note in dict.fromkeys(each.note for each in marks.values()) if note]
     n_test_runs = min((each.n_runs for each in precisions if each.n_runs is not None), default=None)
     return Ranking(
         hypothesis=asked.hypothesis,

@@ -79,7 +79,8 @@ def measure(
     """Score every unit of some sites for several labels at once: AUC of binary ones, Pearson's r of numeric ones.
 
     They share their passes over the activations: one for all numeric ones, and one for all binary ones, in which only
-    some of the units are read at a time; or four, with more units at a time, if the characters are very many.
+    some of the units are read at a time; or two, with more units at a time, if the characters are very many, and then
+    two more for each 64 units that have intervals.
 
     Args:
         source: Recording or live activations.

@@ -104,8 +104,10 @@ def too_few(name: str, where: str, n_pieces: float, n_runs: int | None, what: st
         runs = f"{n_runs} run{'s' if n_runs != 1 else ''}"
         return f"no {what} for {name}: {where} only {runs} of its rarer value, and {FEWEST_RUNS} are needed"
     if not n_pieces >= FEWEST_PIECES:
-        pieces = "no independent pieces" if not n_pieces >= 1 else f"about {n_pieces:.0f} independent pieces"
-        return f"no {what} for {name}: {where} only {pieces} of it, and {FEWEST_PIECES} are needed; use a longer text"
+        held = (
+            f"only about {int(n_pieces)} independent pieces of it" if n_pieces >= 1 else "too few pieces of it to tell"
+        )
+        return f"no {what} for {name}: {where} {held}, and {FEWEST_PIECES} are needed; use a longer text"
     return ""
 
 
@@ -113,6 +115,8 @@ def surprise(sums: AtomSums) -> Array:
     """(n_units,) size of the cluster-robust t of unit and label, position removed, by which classes are chosen."""
     groups = position_groups(len(sums.n))[sums.n > 0]
     sums = sums.of(sums.n > 0)
+    if len(sums.n) < 2:
+        return np.full(sums.x.shape[1], np.nan)
     product = WithinGroups(sums, groups).product
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.abs(product.sum(axis=0)) / np.sqrt(product.var(axis=0, ddof=1) * len(product)))

@@ -1,6 +1,7 @@
 """P-values, q-values and intervals hold what they promise where nothing, or something known, is planted."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -146,6 +147,39 @@ def test_a_score_without_an_error_has_a_bound_by_its_runs() -> None:
     assert (low[0], high[0]) == pytest.approx((0.684, 0.881), abs=1e-3)  # by hand
     low, high = intervals(np.array([0.5]), np.array([0.1]), 10_000, "fisher", None)
     assert (low[0], high[0]) == pytest.approx((0.2754, 0.6700), abs=6e-3)
+
+
+@pytest.mark.parametrize(("value", "scale"), [(0.5, "logit"), (1 / 3, "logit"), (0.0, "fisher"), (1.0, "fisher")])
+def test_a_score_whose_error_vanishes_elsewhere_has_no_interval(
+    value: float, scale: Literal["logit", "fisher"]
+) -> None:
+    """A unit that never changes has an AUC of .5 without any error, and nothing is known of it."""
+    own = Estimate(value=value, influence=np.zeros(20), n_atoms=4, n_cosines=6, scale=scale, n_runs=40)
+    assert np.isnan(own.interval).all()
+
+
+def test_a_unit_that_never_changes_has_no_interval(rng: np.random.Generator) -> None:
+    values = drifting(rng, 20_000, 2, 10)
+    values[:, 1] = 0.25
+    last = ranking(values, in_runs(rng, 20_000, 40)).units[-1]
+    assert last.unit.index == 1 and last.test == 0.5
+    assert np.isnan([last.low, last.high, last.p]).all()
+
+
+def test_labels_in_one_atom_of_training_are_ranked_without_a_warning(rng: np.random.Generator) -> None:
+    labels = np.full(20_000, None, object)
+    for start in (1000, 4000):  # one atom in training, one held out
+        labels[start : start + 1000] = np.tile(np.repeat(["a", "b", "c"], 10), 34)[:1000]
+    assert len(ranking(drifting(rng, 20_000, 3, 10), labels).units) == 3
+
+
+def test_p_values_of_a_method_that_sees_waves_are_not_those_of_r(rng: np.random.Generator) -> None:
+    """In a text so short that no bin of the number has runs enough."""
+    source = Arrays({HIDDEN: drifting(rng, 2000, 3, 10)})
+    saw = np.arange(2000.0) % 500
+    found = rank(source, lambda text: saw, method="eta2", shifts=19)
+    assert np.isnan([[each.p, each.p_shift or 0.0] for each in found.units]).all()
+    assert any("no bin of it has 8 runs" in note for note in found.notes)
 
 
 def test_the_interval_of_a_mean_holds_it_where_neighbours_are_alike() -> None:
