@@ -96,7 +96,7 @@ class Asked:
         tests = self.rows(TEST)
         memory, n_runs, few_classes = self._memory_and_runs(tests)
         n_pieces = float(tests.sum()) / (2 * memory) if memory > 0 else np.nan
-        if len(tests) == 1 and memory * ATOMS_APART > split.n_chars / split.n_atoms:
+        if len(tests) == 1 and memory * ATOMS_APART > len(self.folds.places) / split.n_atoms:
             self.piece = self.folds.atom // (split.n_atoms // split.n_stretches)
         n_held_out = len(np.unique(self.piece[tests.any(axis=0)]))
         declined = too_few(target.hypothesis, "the held-out characters hold", n_pieces, n_runs, "interval")

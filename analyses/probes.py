@@ -145,17 +145,24 @@ def fit_characters(
     ]
 
 
-def fit_position(source: Source, targets: Sequence[Target], how: Fitting = DEFAULT) -> list[ProbeResult]:
+def fit_position(
+    source: Source,
+    targets: Sequence[Target],
+    how: Fitting = DEFAULT,
+    progress: Progress = lambda done, total: None,
+) -> list[ProbeResult]:
     """Fit probes that see the place in the text alone: what a slow unit tells without knowing anything.
 
     They have an L2 penalty, whatever `how` asks for. See `fit`.
     """
-    designs = {each.split: PositionDesign(source, each.split) for each in targets}
-    return [
-        replace(result, site=POSITION, control=POSITION, raw_weights=result.weights)
-        for each in with_folds(targets, how)
-        for result in _fit(designs[each.target.split], [each], replace(how, l1_ratio=0.0), lambda done, total: None)
-    ]
+    own = replace(how, l1_ratio=0.0)
+    found: list[ProbeResult | None] = [None] * len(targets)
+    for split in dict.fromkeys(each.split for each in targets):
+        design = PositionDesign(source, split)
+        for group in _groups([each for each in with_folds(targets, how) if each.target.split == split], how):
+            for each, result in zip(group, _fit(design, group, own, progress), strict=True):
+                found[each.place] = replace(result, site=POSITION, control=POSITION, raw_weights=result.weights)
+    return [each for each in found if each is not None]
 
 
 def _groups(asked: Sequence[Asked], how: Fitting) -> Iterator[list[Asked]]:

@@ -21,6 +21,7 @@ from sklearn.metrics import (
 )
 
 from activations.corpus import Corpus
+from activations.selection import Selection
 from activations.store import Recording
 from activations.units import Site
 from analyses.alignment import Target, lagged, of_labels, target
@@ -179,6 +180,17 @@ def test_selectivity_is_paired_by_the_pieces_of_the_label(rng: np.random.Generat
     assert len(own.estimates["accuracy"].influence) == 10  # stretches; there are 20 atoms held out
     assert own.selectivity == pytest.approx(own.accuracy - control.accuracy)
     assert own.selectivity_interval[0] < own.selectivity < own.selectivity_interval[1]
+
+
+def test_pieces_are_the_same_of_some_characters_as_of_all(rng: np.random.Generator) -> None:
+    """A label of which an atom holds few independent pieces, whether every character is read or one in ten."""
+    n = 200_000
+    labels = Labels(in_runs(rng, n, 400), "binary")
+    values = {SITE: (labels.values[:, None] + rng.normal(size=(n, 2))).astype(np.float32)}
+    for selection in (Selection.of(n), Selection.of(n, every=10)):
+        source = Arrays(values, selection=selection)
+        [found] = fit(source, of_labels(source.corpus, "slow", labels, selection=selection), how=Fitting(penalty=1.0))
+        assert len(found.estimates["auc"].influence) == 10  # stretches, not atoms
 
 
 def test_the_position_control_sees_a_trend_that_units_and_labels_share(rng: np.random.Generator) -> None:
