@@ -83,7 +83,11 @@ class Compared:
 
 
 def compare_rankings(first: Ranking, second: Ranking) -> list[Compared]:
-    """The best unit of all, and the best of each site that both have, by how much it is better in the second."""
+    """The best unit of all, and the best of each site that both have, by how much it is better in the second.
+
+    Raises:
+        AnalysisError: If they are of different texts, or parts of one, or are not held out alike.
+    """
     of_sites = first.best_of_sites(), second.best_of_sites()
     pairs = [("best", first.units[0], second.units[0])]
     shared = [site for site in of_sites[0] if site in of_sites[1]]
@@ -95,15 +99,26 @@ def compare_rankings(first: Ranking, second: Ranking) -> list[Compared]:
             first=str(one.unit),
             second=str(other.unit),
             measure=f"{first.measure}_test",
-            found=difference(one, other),
+            found=difference(one, other) if one.label == other.label else _of_classes(one, other),
         )
         for what, one, other in pairs
-        if one.label == other.label
+        if one.estimate is not None and other.estimate is not None
     ]
 
 
+def _of_classes(one: RankedUnit, other: RankedUnit) -> Difference:
+    """Two units that tell different classes best cannot be compared."""
+    nothing = float("nan")
+    why = f"the first tells {one.label} most surely, the second {other.label}; ask for one class"
+    return Difference(value=nothing, low=nothing, high=nothing, p=nothing, declined=why)
+
+
 def compare_probes(first: Sequence[ProbeResult], second: Sequence[ProbeResult]) -> list[Compared]:
-    """The probes that see the same sites (or controls), by how much the second is better."""
+    """The probes that see the same sites, by how much the second is better.
+
+    Raises:
+        AnalysisError: If they are of different texts, or parts of one, or are not held out alike.
+    """
     by_name = {(each.hypothesis, each.site, each.control): each for each in second if each.estimates}
     return [
         Compared(

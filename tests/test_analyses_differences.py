@@ -5,15 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import Command, rows
-from planting import PLANTED, Arrays, drifting, in_runs
+from planting import PLANTED, Arrays, drifting, in_runs, random_model
 
+from activations.models.checkpoints import save_model
+from activations.store import Recording
 from activations.units import Site
 from analyses.alignment import Target, of_labels
 from analyses.differences import compare_probes, compare_rankings, difference
 from analyses.errors import AnalysisError
 from analyses.probe_results import Fitting
 from analyses.probes import fit
-from analyses.ranking import Ranking, rank
+from analyses.ranking import Ranking, rank, rank_all
 from hypotheses.labels import Labels
 
 HIDDEN = Site(0, "hidden")
@@ -105,6 +107,48 @@ def test_two_recordings_end_with_their_differences(run: Command, planted: Path, 
     status, out, _ = run(command, "-H", "in_quotes", planted, other, *options)
     assert status == 0 and "other − activations" in out
     assert str(PLANTED["in_quotes"].site) in out
+
+
+def test_recordings_of_different_texts_stand_side_by_side_without_differences(
+    run: Command, planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("longer.txt").write_text(Recording(planted).corpus.text() * 2, encoding="utf-8")
+    save_model(random_model(Path("longer.txt").read_text(encoding="utf-8")), "model.pt")
+    assert run("extract", "model.pt", "longer.txt", "-o", "other.h5", "--force")[0] == 0
+    asked = ("-H", "in_quotes", planted, "other.h5", "--sites", "hidden")
+    for command in (("rank", *asked, "--shifts", "0"), ("fit", *asked, "--controls", "none", "--keep", "said.npz")):
+        status, out, err = run(*command)
+        assert status == 0 and "no differences: the two scores are of different texts" in err
+        assert "−" not in out.replace("-", "")
+    assert Path("said.npz").exists()
+
+
+def test_best_units_of_different_classes_say_so() -> None:
+    rng = np.random.default_rng(5)
+    codes = rng.integers(0, 3, N_CHARS // 20 + 1).repeat(20)[:N_CHARS].astype(np.int32)
+    sources = [
+        Arrays({HIDDEN: ((codes == place)[:, None] + rng.normal(size=(N_CHARS, 1))).astype(np.float32)})
+        for place in (0, 1)
+    ]
+    asked = of_labels(sources[0].corpus, "kind", Labels(codes, "categorical", names=("a", "b", "c")))
+    found = compare_rankings(*(rank(source, asked) for source in sources))
+    assert [each.what for each in found] == ["best", "0/hidden"]
+    assert all("the first tells a most surely, the second b" in each.found.declined for each in found)
+
+
+def test_a_label_of_which_no_class_has_runs_enough_has_no_scores_beside_others() -> None:
+    rng = np.random.default_rng(6)
+    source = Arrays({HIDDEN: drifting(rng, 20_000, 3, 20)})
+    slow = of_labels(
+        source.corpus, "slow", Labels(np.arange(20_000, dtype=np.int32) // 2000 % 2, "categorical", names=("x", "y"))
+    )
+    quick = of_labels(source.corpus, "quick", Labels(in_runs(rng, 20_000, 40), "binary"))
+    first, second = rank_all(source, [slow, quick])
+    assert np.isnan([each.test for each in first.units]).all() and np.isfinite([each.p for each in second.units]).all()
+    assert any("no score for classes of slow" in note for note in first.notes)
+    with pytest.raises(AnalysisError, match="no score for classes of slow"):
+        rank(source, slow)
 
 
 def test_a_class_is_chosen_by_evidence_and_rare_ones_have_no_score() -> None:

@@ -137,14 +137,14 @@ def fit(
                 found += _twins(source, trained, asked, designs, recorded, how)
             results += [(name, each) for each in found]
     _show(results, as_json)
-    names = list(dict.fromkeys(name for name, _ in results))
-    if len(names) == 2:
-        _show_differences(names, results, as_json)
     for hypothesis, reason in reasons.items():
         warn(f"no score for {hypothesis}: {reason}")
     if keep is not None:
         _keep(keep, results)
         say(f"{keep}: what the probes say of each held-out character", quiet=as_json)
+    names = list(dict.fromkeys(name for name, _ in results))
+    if len(names) == 2:
+        _show_differences(names, results, as_json)
 
 
 def _designs(source: "Source", sites: "Sequence[Site]", units: str | None, *, together: bool) -> "list[list[Unit]]":
@@ -221,11 +221,11 @@ def _show_differences(names: list[str], results: "Sequence[tuple[str, ProbeResul
     from analyses.differences import compare_probes
 
     first, second = ([each for own, each in results if own == name] for name in names)
-    rows: list[dict[str, Cell]] = [
-        {"model": f"{names[1]} − {names[0]}", **each.row()} for each in compare_probes(first, second)
-    ]
-    say("", quiet=as_json)
-    show_differences(rows, as_json=as_json)
+    show_differences(
+        f"{names[1]} − {names[0]}",
+        lambda: [each.row() for each in compare_probes(first, second)],
+        as_json=as_json,
+    )
 
 
 def _is_shown(key: str) -> bool:

@@ -195,14 +195,12 @@ def _show_differences(found: "Sequence[tuple[str, Sequence[Ranking]]]", as_json:
 
     (first, of_first), (second, of_second) = found
     by_name = {(each.hypothesis, each.method): each for each in of_second}
-    rows: list[dict[str, Cell]] = [
-        {"model": f"{second} − {first}", **compared.row()}
-        for each in of_first
-        if (each.hypothesis, each.method) in by_name
-        for compared in compare_rankings(each, by_name[each.hypothesis, each.method])
-    ]
-    say("", quiet=as_json)
-    show_differences(rows, as_json=as_json)
+    pairs = [(each, by_name[key]) for each in of_first if (key := (each.hypothesis, each.method)) in by_name]
+    show_differences(
+        f"{second} − {first}",
+        lambda: [compared.row() for pair in pairs for compared in compare_rankings(*pair)],
+        as_json=as_json,
+    )
 
 
 def _show_all(name: str, rankings: "list[Ranking]", as_json: bool) -> None:
@@ -259,6 +257,8 @@ def _row(ranking: "Ranking") -> dict[str, Cell]:
 def _short_note(ranking: "Ranking") -> str:
     if any(note.startswith("no p-value") for note in ranking.notes):
         return "too few independent pieces"
-    if any(note.startswith("no interval") for note in ranking.notes):
+    if any(note.startswith(f"no interval for {ranking.hypothesis}") for note in ranking.notes):
         return "too few held out for an interval"
+    if ranking.units[0].estimate is not None and ranking.units[0].estimate.declined:
+        return "too slow a unit for an interval"
     return f"{ranking.n_test_runs} runs held out" if ranking.notes and ranking.n_test_runs is not None else ""

@@ -90,8 +90,15 @@ def show_rows(rows: Sequence[Mapping[str, Cell]], *, as_json: bool, title: str |
     console.print(table)
 
 
-def show_differences(rows: Sequence[Mapping[str, Cell]], *, as_json: bool) -> None:
-    """Print by how much the second of two models is better; what cannot be compared says why."""
+def show_differences(models: str, compare: Callable[[], Sequence[Mapping[str, Cell]]], *, as_json: bool) -> None:
+    """Print by how much the second of two models is better, if they read the same text; if not, say so."""
+    from analyses.errors import AnalysisError
+
+    try:
+        rows: list[dict[str, Cell]] = [{"model": models, **row} for row in compare()]
+    except AnalysisError as error:
+        warn(f"no differences: {error}")
+        return
     if as_json or not rows:
         show_rows(rows, as_json=as_json)
         return
