@@ -46,7 +46,7 @@ class AtomSums:
 
     def of(self, atoms: NDArray[np.bool_]) -> "AtomSums":
         """The sums of some of the atoms."""
-        return AtomSums(*(array[atoms] for array in self._arrays))
+        return self if atoms.all() else AtomSums(*(array[atoms] for array in self._arrays))
 
     @property
     def _arrays(self) -> tuple[NDArray[np.float64], ...]:

@@ -10,28 +10,35 @@ from analyses.placements import Placements
 def auc_influence(sums: AtomSums, placed: Placements, held_out: NDArray[np.bool_]) -> NDArray[np.float64]:
     """What each atom adds to the error of held-out AUCs, learned from all atoms of the text.
 
-    The derivative of an AUC by the characters of an atom is known wherever they are; those that are held out have a
-    share of it, of positives and of negatives each.
+    The placement of a positive is how many of all negatives are lower, ties counted half; that of a negative how many
+    of all positives are higher. The mean of either, over the number of the others, is the AUC, and what an atom's
+    characters differ from that is the derivative. It is known wherever they are; those that are held out have a share
+    of it, of positives and of negatives each.
 
     Args:
-        sums: Of the label.
-        placed: (n_units,) units.
+        sums: Of the ranks and the label; see `ranks.Ranked`, over 2 n.
+        placed: (n_units,) the same units.
         held_out: (n_atoms,) the atoms that the AUCs are of.
 
     Returns:
         (n_labelled_atoms, n_units) of the atoms that have labels.
+
+    Source:
+        DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837-845; of clusters, Obuchowski 1997, Biometrics
+        53:567-578.
     """
     there = sums.n > 0
     n_atoms, n_held_out = there.sum(), (there & held_out).sum()
     positive, negative = sums.y[:, None], (sums.n - sums.y)[:, None]
+    lower = sums.n.sum() * (sums.xy + 0.5 * positive) - 0.5 * placed.positive  # of all characters, less the positives
+    higher = negative * positive.sum() - 0.5 * placed.negative
     with np.errstate(invalid="ignore", divide="ignore"):
-        auc = placed.positive.sum(axis=0) / (2 * positive.sum() * negative.sum())
+        auc = lower.sum(axis=0) / (positive.sum() * negative.sum())
         parts = [
-            (placements / (2 * others.sum()) - auc * own)
-            * np.sqrt(n_atoms / n_held_out / own.sum() / own[held_out].sum())
+            (placements / others.sum() - auc * own) * np.sqrt(n_atoms / n_held_out / own.sum() / own[held_out].sum())
             for placements, own, others in (
-                (placed.positive, positive, negative),
-                (placed.negative, negative, positive),
+                (lower, positive, negative),
+                (higher, negative, positive),
             )
         ]
     return np.asarray((parts[0] + parts[1])[there])

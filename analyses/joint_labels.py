@@ -45,13 +45,13 @@ class Labelled(NamedTuple):
     """Those of some characters that have labels, in unbroken runs of one atom.
 
     Attributes:
-        places: (n_labelled,) where they are in the corpus.
+        places: Where all the characters are in the corpus; a slice if they are equally far apart.
         starts: (n_runs,) the row where each run begins.
         stops: (n_runs,) the row behind its last.
         atoms: (n_runs,) the atom that it lies in.
     """
 
-    places: NDArray[np.int64]
+    places: NDArray[np.int64] | slice
     starts: NDArray[np.int64]
     stops: NDArray[np.int64]
     atoms: NDArray[np.int64]
@@ -91,8 +91,8 @@ class JointLabels:
             parts[self._missing[places]] = -1
         return parts
 
-    def label(self, number: int, places: NDArray[np.int64]) -> NDArray[Any]:
-        """(n_chars,) one of the labels of some characters."""
+    def label(self, number: int, places: NDArray[np.int64] | slice) -> NDArray[Any]:
+        """(n_chars,) one of the labels of some characters; a view of it if their places are a slice."""
         return self._labels[number][places]
 
     def rows(self, places: NDArray[np.int64]) -> JointRows:
@@ -109,11 +109,10 @@ class JointLabels:
 
     def _labelled(self, places: NDArray[np.int64]) -> Labelled:
         rows = np.flatnonzero(self.parts(places) >= 0)
-        own = places[rows]
-        atoms = self.split.atom(own)
+        atoms = self.split.atom(places[rows])
         first = np.flatnonzero((np.diff(rows, prepend=-2) > 1) | (np.diff(atoms, prepend=-1) != 0))
         last = np.append(first, len(rows))[1:] - 1
-        return Labelled(own, rows[first], rows[last] + 1, atoms[first])
+        return Labelled(_as_slice(places), rows[first], rows[last] + 1, atoms[first])
 
     def _rows(self, places: NDArray[np.int64]) -> JointRows:
         parts, atoms = self.parts(places), self.split.atom(places)
@@ -135,3 +134,11 @@ class JointLabels:
         found = [(*divmod(int(runs[firsts[a]]), n_atoms), slice(a, b)) for a, b in itertools.pairwise(starts)]
         pieces = Pieces.of(parts, codes, len(y), n_ranked=len(self._labels[0]))
         return JointRows(codes, pieces, y, n, [Run(*each) for each in found if each[0] < len(PARTS)])
+
+
+def _as_slice(places: NDArray[np.int64]) -> NDArray[np.int64] | slice:
+    """The same places as a slice, if they ascend and are equally far apart."""
+    steps = np.diff(places)
+    every = int(steps[0]) if len(steps) else 1
+    is_even = every > 0 and bool((steps == every).all())
+    return slice(int(places[0]), int(places[-1]) + 1, every) if is_even and len(places) else places

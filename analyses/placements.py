@@ -17,19 +17,21 @@ from analyses.threads import in_threads
 
 _AT_ONCE = 8  # units that a thread works on, with tables of 512 KiB each
 _MOST_UNITS = 64  # that are worked on in the same readings
-_N_BINS = 256  # of a unit's mid-ranks, which suffice for AUCs within position groups
+_N_BINS = 256  # which suffice for AUCs within position groups
 _NEGATIVE, _POSITIVE = range(2)
 
 
 class Placements(NamedTuple):
-    """Where the characters of some units stand among those of the other value of a label.
+    """Where the characters of some units stand among the positives, those whose label is True.
+
+    A character's place is twice the number of positives that are lower, and once that of those equal.
 
     Attributes:
-        positive: (n_atoms, n_units) twice the sums over an atom's positives of how many of all negatives are lower.
-        negative: (n_atoms, n_units) twice the sums over its negatives of how many of all positives are higher. Ties
-            count half, in both.
+        positive: (n_atoms, n_units) sums of the places of an atom's positives.
+        negative: (n_atoms, n_units) sums of the places of its negatives.
         held_out: (n_groups, 2, n_bins, n_units) how many held-out negatives and positives of each position group lie in
-            256 bins of the unit's mid-ranks.
+            bins of the unit's values. No bin has more than 1/128 of all positives, or of all that are held out, but for
+            those of one level.
     """
 
     positive: NDArray[np.int64]
@@ -67,17 +69,10 @@ def placements(
 ) -> dict[tuple[int, Columns], Placements]:
     """Place the characters of some units, others for each label.
 
-    The placement of a positive is how many of all negatives are lower, ties counted half; that of a negative how many
-    of all positives are higher. The mean of either, over the number of the others, is the AUC.
-
     Args:
         asked: The labels.
         readings: What goes through all characters each time it is called.
         wanted: Which units, by the number of a label, and columns.
-
-    Source:
-        DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837-845; of clusters, Obuchowski 1997, Biometrics
-        53:567-578.
     """
     split = asked.split
     found = {key: Placements.empty(split.n_atoms, len(units)) for key, units in wanted.items()}
@@ -90,10 +85,7 @@ def placements(
     batches = np.cumsum([len(piece.units) for piece in pieces]) // (_MOST_UNITS + 1)
     for number in dict.fromkeys(batches.tolist()):
         batch = [piece for piece, own_batch in zip(pieces, batches, strict=True) if own_batch == number]
-        tables = [
-            _Table(np.zeros((len(piece.units), 2, N_LEVELS), np.uint32), np.zeros((len(piece.units), 2), np.int64))
-            for piece in batch
-        ]
+        tables = [_Table.empty(len(piece.units)) for piece in batch]
         for step in (_count, _add):
             for places, levels in readings():
                 labelled = asked.labelled(places)
@@ -106,15 +98,23 @@ def placements(
 
 
 class _Table(NamedTuple):
-    """How many negatives and positives have each level, and then the placements of the level's characters.
+    """How many characters have each level, and then what there is to know of these.
 
     Attributes:
-        levels: (n_units, 2, 65536) of the negatives, and of the positives.
-        totals: (n_units, 2) how many there are.
+        places: (n_units, 65536) positives, and then their places.
+        bins: (n_units, 65536) held-out characters, and then their bins.
+        n_positive: (1,) how many there are.
     """
 
-    levels: NDArray[np.uint32]
-    totals: NDArray[np.int64]
+    places: NDArray[np.uint32]
+    bins: NDArray[np.uint32]
+    n_positive: NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, n_units: int) -> "_Table":
+        """Of no characters."""
+        counts = np.zeros((2, n_units, N_LEVELS), np.uint32)
+        return cls(counts[0], counts[1], np.zeros(1, np.int64))
 
 
 class _Piece(NamedTuple):
@@ -148,39 +148,39 @@ def _count(
     stops: NDArray[np.int64],
     atoms: NDArray[np.int64],
     groups: NDArray[np.int64],
-    counts: NDArray[np.uint32],
-    totals: NDArray[np.int64],
+    positives: NDArray[np.uint32],
+    held_out_ones: NDArray[np.uint32],
+    n_positive: NDArray[np.int64],
     positive_sums: NDArray[np.int64],
     negative_sums: NDArray[np.int64],
     held_out: NDArray[np.int64],
 ) -> None:
     for n in range(len(units)):
-        own, negative, positive = levels[units[n]], counts[n, 0], counts[n, 1]
-        place = 0
+        own, of_unit, of_held_out = levels[units[n]], positives[n], held_out_ones[n]
         for run in range(len(starts)):
-            for row in range(starts[run], stops[run]):
-                if is_true[place]:
-                    positive[own[row]] += np.uint32(1)
-                else:
-                    negative[own[row]] += np.uint32(1)
-                place += 1
+            for row in range(np.uint64(starts[run]), np.uint64(stops[run])):
+                if is_true[row]:
+                    of_unit[own[row]] += np.uint32(1)
+            if groups[atoms[run]] >= 0:
+                for row in range(np.uint64(starts[run]), np.uint64(stops[run])):
+                    of_held_out[own[row]] += np.uint32(1)
 
 
 @njit(nogil=True, cache=True)
-def _to_places(counts: NDArray[np.uint32], totals: NDArray[np.int64]) -> None:
-    """Make of counts how many negatives are lower, and how many positives higher: twice, and once those equal."""
-    for n in range(len(counts)):
-        negative, positive = counts[n, 0], counts[n, 1]
-        below = above = np.uint32(0)
-        for level in range(len(negative)):
-            count = negative[level]
-            negative[level] = below + below + count
-            below += count
-        for level in range(len(positive) - 1, -1, -1):
-            count = positive[level]
-            positive[level] = above + above + count
-            above += count
-        totals[n, 0], totals[n, 1] = below, above
+def _to_places(positives: NDArray[np.uint32], held_out_ones: NDArray[np.uint32], n_positive: NDArray[np.int64]) -> None:
+    """Make places and bins of counts."""
+    n_positive[0] = positives[0].sum()
+    per_positive = 0.25 * _N_BINS / max(1, n_positive[0])
+    per_held_out = 0.25 * _N_BINS / max(1, held_out_ones[0].sum())
+    for n in range(len(positives)):
+        places, bins = positives[n], held_out_ones[n]
+        lower = lower_held_out = np.uint32(0)
+        for level in range(N_LEVELS):
+            count, own = places[level], bins[level]
+            places[level] = lower + lower + count
+            middle = places[level] * per_positive + (lower_held_out + lower_held_out + own) * per_held_out
+            bins[level] = min(int(middle), _N_BINS - 1)
+            lower, lower_held_out = lower + count, lower_held_out + own
 
 
 @njit(nogil=True, cache=True)
@@ -193,28 +193,23 @@ def _add(
     atoms: NDArray[np.int64],
     groups: NDArray[np.int64],
     places: NDArray[np.uint32],
-    totals: NDArray[np.int64],
+    bins: NDArray[np.uint32],
+    n_positive: NDArray[np.int64],
     positive_sums: NDArray[np.int64],
     negative_sums: NDArray[np.int64],
     held_out: NDArray[np.int64],
 ) -> None:
     for n in range(len(units)):
-        own, of_positive, of_negative = levels[units[n]], places[n, 0], places[n, 1]
-        twice_positive = 2 * totals[n, 1]
-        per_rank = _N_BINS / (2 * (totals[n, 0] + totals[n, 1]))
-        place = 0
+        own, of_unit, bin_of = levels[units[n]], places[n], bins[n]
         for run in range(len(starts)):
-            positive = negative = np.int64(0)
+            positive = both = np.uint64(0)
+            for row in range(np.uint64(starts[run]), np.uint64(stops[run])):
+                place = np.uint64(of_unit[own[row]])
+                both += place
+                positive += place * np.uint64(is_true[row])
+            positive_sums[atoms[run], n] += np.int64(positive)
+            negative_sums[atoms[run], n] += np.int64(both - positive)
             group = groups[atoms[run]]
-            for row in range(starts[run], stops[run]):
-                level, label = own[row], is_true[place]
-                if label:
-                    positive += np.int64(of_positive[level])
-                else:
-                    negative += np.int64(of_negative[level])
-                if group >= 0:
-                    rank = np.int64(of_positive[level]) + twice_positive - np.int64(of_negative[level])
-                    held_out[group, np.int64(label), int(rank * per_rank), n] += 1
-                place += 1
-            positive_sums[atoms[run], n] += positive
-            negative_sums[atoms[run], n] += negative
+            if group >= 0:
+                for row in range(np.uint64(starts[run]), np.uint64(stops[run])):
+                    held_out[group, np.int64(is_true[row]), bin_of[own[row]], n] += 1

@@ -266,8 +266,8 @@ def rank_all(
         progress: Called with the characters done and their number.
 
     Returns:
-        A ranking for each, in their order. Only the best unit of each site has an interval, and the best of
-        the units of a site that are read together. A label none of whose classes has runs enough has no scores.
+        A ranking for each, in their order. Only the best unit of each site has an interval, and units that were the
+        best of it so far when they were read. A label none of whose classes has runs enough has no scores.
 
     Raises:
         AnalysisError: If a target is of another text, or activations are not numbers.
@@ -424,14 +424,15 @@ def _ranking(
     training = ~asked.split.held_out_atoms
     of_sites: list[_Facts] = []
     classes: list[NDArray[np.int64]] = []
-    estimates: dict[Unit, Estimate] = {}
+    estimates: dict[int, Estimate] = {}
+    n_units = 0
     precisions: list[LabelPrecision] = []
     for site, own_units in units.items():
         scored, closely, known = zip(
             *(_facts(each, scores[site]) for each, scores in zip(label.each, found, strict=True)), strict=True
         )
         own = slice(0, label.n_own)
-        of_class = surest([scores[site].sums.of(training) for scores in found[own]])
+        of_class = surest([scores[site] for scores in found[own]], training)
         facts = _of_classes(scored[own], of_class)
         own_p = [each.p for each in scored[own]]
         if asked.kind == "numeric" and method.over_classes:  # r does not see what the method does
@@ -440,10 +441,12 @@ def _ranking(
         if marks is not None:
             facts = facts._replace(score=marks[site].train, held_out=marks[site].test)
         estimates |= {
-            unit: closely[place][unit.index]
-            for unit, place in zip(own_units, of_class.tolist(), strict=True)
-            if unit.index in closely[place]
+            n_units + unit: estimate
+            for number, of_units in enumerate(closely[own])
+            for unit, estimate in of_units.items()
+            if of_class[unit] == number
         }
+        n_units += len(own_units)
         of_sites.append(facts)
         classes.append(of_class)
         precisions += known[own]
@@ -505,7 +508,7 @@ def _in_order(
     facts: _Facts,
     by_chance: dict[str, NDArray[np.float64]],
     classes: NDArray[np.int64],
-    estimates: Mapping[Unit, Estimate],
+    estimates: Mapping[int, Estimate],
 ) -> tuple[RankedUnit, ...]:
     order = np.lexsort((-np.abs(facts.train - _chance(label.asked)), -facts.score))  # NaN comes last
     columns = {
@@ -520,7 +523,7 @@ def _in_order(
         RankedUnit(
             unit=units[place],
             label=names[classes_of_units[place]],
-            estimate=estimates.get(units[place]),
+            estimate=estimates.get(place),
             **dict(zip(columns, row, strict=True)),
         )
         for place, row in zip(order.tolist(), rows, strict=True)

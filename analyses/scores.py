@@ -248,7 +248,7 @@ def _aucs(
     """For each of the joint labels, and each label of them, the scores of each site."""
     found: list[list[dict[Site, Scores]]] = [[{} for _ in range(joint.n_labels)] for joint, _ in asked]
     for group in columns:  # what was read of one goes before the next is read
-        of_group = _aucs_of_group(source, asked, group, step, exact=exact, n_intervals=n_intervals)
+        of_group = _aucs_of_group(source, asked, found, group, step, exact=exact, n_intervals=n_intervals)
         for new, scores_of_labels in zip(of_group, found, strict=True):
             for (label, each), own in new.items():
                 scores = scores_of_labels[label]
@@ -259,18 +259,19 @@ def _aucs(
 def _aucs_of_group(
     source: Source,
     asked: list[tuple[JointLabels, list[list[int]]]],
+    before: list[list[dict[Site, Scores]]],
     group: list[Columns],
     step: "_Steps",
     *,
     exact: bool,
     n_intervals: int | None,
 ) -> list[dict[tuple[int, Columns], Scores]]:
-    """For each of the joint labels, the scores by the number of a label of them and columns."""
+    """For each of the joint labels, the scores by the number of a label of them and columns; and those found before."""
     sums, readings = _rank_sums(source, [joint for joint, _ in asked], group, step.forward, exact=exact)
     found = []
-    for (joint, families), of_columns in zip(asked, sums, strict=True):
+    for (joint, families), earlier, of_columns in zip(asked, before, sums, strict=True):
         new = {(label, each): own.scores(label) for each, own in of_columns.items() for label in range(joint.n_labels)}
-        best = _best_of_sites(new, families, ~joint.split.held_out_atoms, n_intervals)
+        best = _best_of_sites(new, earlier, families, ~joint.split.held_out_atoms, n_intervals)
         for key, placed in placements(joint, readings, best).items():
             new[key] = _looked_at(new[key], best[key], placed, joint.split.held_out_atoms)
         found.append(new)
@@ -279,40 +280,42 @@ def _aucs_of_group(
 
 def _looked_at(scores: Scores, units: NDArray[np.int64], placed: Placements, held_out: NDArray[np.bool_]) -> Scores:
     scores.within[units] = placed.aucs_within()
-    return scores._replace(closely=units, influence=auc_influence(scores.sums, placed, held_out))
+    return scores._replace(closely=units, influence=auc_influence(scores.sums.units(units), placed, held_out))
 
 
 def _best_of_sites(
     found: dict[tuple[int, Columns], Scores],
+    before: list[dict[Site, Scores]],
     families: list[list[int]],
     training: NDArray[np.bool_],
     most: int | None,
 ) -> dict[tuple[int, Columns], NDArray[np.int64]]:
-    """For each label and columns those of the best units of a site that are among them."""
+    """For each label and columns those of the best units of a site, of these and those before, that are among them."""
     best: dict[tuple[int, Columns], NDArray[np.int64]] = {}
     for site in dict.fromkeys(columns.site for _, columns in found):
         own = list(dict.fromkeys(columns for _, columns in found if columns.site == site))
-        starts = np.cumsum([0, *(each.n_units for each in own)])
         for family in families:
-            labels = np.concatenate(
-                [surest([found[label, each].sums.of(training) for label in family]) for each in own]
-            )
-            trains = np.stack([np.concatenate([found[label, each].train for each in own]) for label in family])
+            pieces = [[before[label][site] for label in family]] if site in before[family[0]] else []
+            pieces += [[found[label, each] for label in family] for each in own]
+            labels = np.concatenate([surest(piece, training) for piece in pieces])
+            trains = np.concatenate([[each.train for each in piece] for piece in pieces], axis=1)
             units = farthest(trains[labels, np.arange(len(labels))], 0.5, most)
+            starts = len(labels) - np.cumsum([each.n_units for each in own[::-1]])[::-1]
             for number, label in enumerate(family):
                 chosen = np.sort(units[labels[units] == number])
-                for each, start in zip(own, starts, strict=False):
+                for each, start in zip(own, starts, strict=True):
                     here = chosen[(chosen >= start) & (chosen < start + each.n_units)] - start
                     if len(here):
                         best[label, each] = here
     return best
 
 
-def surest(sums: Sequence[AtomSums]) -> NDArray[np.int64]:
-    """(n_units,) which of several labels each unit tells most surely, from sums over some atoms."""
-    if len(sums) == 1:
-        return np.zeros(sums[0].x.shape[1], np.int64)
-    return np.asarray(np.nan_to_num([surprise(each) for each in sums], nan=-1.0).argmax(axis=0))
+def surest(scores: Sequence[Scores], training: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(n_units,) which of several labels each unit tells most surely, by these atoms."""
+    if len(scores) == 1:
+        return np.zeros(len(scores[0].train), np.int64)
+    surprises = [surprise(each.sums.of(training)) for each in scores]
+    return np.asarray(np.nan_to_num(surprises, nan=-1.0).argmax(axis=0))
 
 
 def farthest(train: NDArray[np.float64], chance: float, most: int | None) -> NDArray[np.int64]:

@@ -19,7 +19,6 @@ from analyses.long_run import N_GROUPS, position_groups
 
 _CHARS_AT_ONCE = 1 << 15
 _MOST_UNITS = 256
-_MISSING = -1  # in place of a class
 _NEAREST = 20  # a shift is at least this share of the text, lest it changes nothing
 
 
@@ -97,54 +96,80 @@ class _Labels:
     def __init__(self, asked: Target, classes: Classes | None, counted: Sequence[int], steps: list[int]) -> None:
         parts, split = asked.all_rows.parts, asked.split
         there, used = parts >= 0, asked.selection
-        self._steps = steps
+        self._steps = np.array(steps)
         groups = position_groups(split.n_atoms)[split.atom(np.arange(used.start, used.stop, used.every))]
         self._groups = groups.astype(np.int8)
         if classes is None:
             labels = asked.all_rows.labels.astype(np.float64)
-            self._codes: NDArray[np.int16] | None = None
-            self._values = np.where(there, labels - labels[there].mean(), 0.0).astype(np.float32)
-            self._present: NDArray[np.bool_] | None = None if there.all() else there
-            self.n_labels = 1
+            values = labels - labels[there].mean()
         else:
-            self.n_labels = len(counted)
-            of = classes.of[used.start : used.stop : used.every]
-            self._codes = np.where(there, of, _MISSING).astype(np.int16)
-        self._counted = counted if classes is not None else [0]
-        self._means = [self._means_of(label) for label in self._counted]
+            values = classes.of[used.start : used.stop : used.every]
+        self._values = np.where(there, values, np.nan).astype(np.float32)
+        self._wanted = [np.float32(np.nan)] if classes is None else [np.float32(place) for place in counted]
+        self._means = [self._means_of(wanted) for wanted in self._wanted]
+        self.n_labels = len(self._wanted)
 
-    def _label(self, label: int, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
-        """A label of some characters, in a circle, and where it is there; None if everywhere."""
-        if self._codes is None:
-            present = None if self._present is None else np.take(self._present, rows, mode="wrap")
-            return np.take(self._values, rows, mode="wrap"), present
-        codes = np.take(self._codes, rows, mode="wrap")
-        return (codes == label).astype(np.float32), codes != _MISSING
-
-    def _means_of(self, label: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _means_of(self, wanted: np.float32) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(n_steps, n_groups) means of a label in each position group, and (n_steps,) 1 over its size without them."""
-        rows = np.arange(len(self._groups))
-        means, sizes = np.zeros((len(self._steps), N_GROUPS)), np.zeros(len(self._steps))
-        for line, step in enumerate(self._steps):
-            values, present = self._label(label, rows + step)
-            n = np.bincount(self._groups, None if present is None else present, N_GROUPS)
-            y = np.bincount(self._groups, values, N_GROUPS)
-            means[line] = y / np.maximum(n, 1)
-            sizes[line] = np.square(values, dtype=np.float64).sum() - (n * means[line] ** 2).sum()
-        return means, 1 / np.sqrt(np.maximum(sizes, 1e-12))
+        n, y, yy = _sums(self._values, wanted, self._steps, self._groups)
+        means = y / np.maximum(n, 1)
+        sizes = yy.sum(axis=1) - (n * means**2).sum(axis=1)
+        return means.astype(np.float32), (1 / np.sqrt(np.maximum(sizes, 1e-12))).astype(np.float32)
 
     def shifted(self, rows: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
         """Each label, (n_steps, n_rows), of characters so many steps on."""
         groups = self._groups[rows]
-        for label, (means, per_size) in zip(self._counted, self._means, strict=True):
+        for wanted, of_steps in zip(self._wanted, self._means, strict=True):
             own = np.empty((len(self._steps), len(rows)), np.float32)
-            for line, step in enumerate(self._steps):
-                values, present = self._label(label, rows + step)
-                values -= means[line].astype(np.float32)[groups]
-                if present is not None:
-                    values[~present] = 0
-                own[line] = values * np.float32(per_size[line])
+            _shift(self._values, wanted, self._steps, rows, groups, *of_steps, own)
             yield own
+
+
+@njit(inline="always")
+def _label(value: np.float32, wanted: np.float32) -> np.float32:
+    """A label of a character, which is whether it is of the class that is wanted, if one is; NaN if it has none."""
+    return value if np.isnan(wanted) or np.isnan(value) else np.float32(value == wanted)
+
+
+@njit(inline="always")
+def _in_circle(place: int, n_chars: int) -> np.uint64:
+    """A place that is less than once round."""
+    return np.uint64(place - n_chars if place >= n_chars else place)
+
+
+@njit(parallel=True, cache=True)
+def _sums(
+    values: NDArray[np.float32], wanted: np.float32, steps: NDArray[np.int64], groups: NDArray[np.int8]
+) -> NDArray[np.float64]:
+    """(3, n_steps, n_groups) how many characters of a position group have a label, its sum, and that of its squares."""
+    sums = np.zeros((3, len(steps), N_GROUPS))
+    for line in prange(len(steps)):
+        for row in range(len(values)):
+            own = _label(values[_in_circle(row + steps[line], len(values))], wanted)
+            if not np.isnan(own):
+                sums[0, line, groups[row]] += 1
+                sums[1, line, groups[row]] += own
+                sums[2, line, groups[row]] += np.float64(own) * own
+    return sums
+
+
+@njit(parallel=True, cache=True)
+def _shift(
+    values: NDArray[np.float32],
+    wanted: np.float32,
+    steps: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    groups: NDArray[np.int8],
+    means: NDArray[np.float32],
+    per_size: NDArray[np.float32],
+    into: NDArray[np.float32],
+) -> None:
+    for line in prange(len(steps)):
+        own_means, per_own_size = means[line], per_size[line]
+        for place in range(len(rows)):
+            label = _label(values[_in_circle(rows[place] + steps[line], len(values))], wanted)
+            own = (label - own_means[np.uint64(groups[place])]) * per_own_size
+            into[line, place] = np.float32(0) if np.isnan(own) else own
 
 
 def _correlate(
