@@ -57,15 +57,15 @@ class JointSums:
     """Sums of products of numbers of units with several labels at once, separately for cells of characters.
 
     Attributes:
-        xy: (n_cells, n_units, n_labels + n_masks) sums of products; in the last columns, of the units' numbers over the
+        xy: (n_cells, n_labels + n_masks, n_units) sums of products; in the last rows, of the units' numbers over the
             characters of each mask, which are those that have some of the labels.
-        xx: (n_cells, n_units, n_masks) sums of their squares.
+        xx: (n_cells, n_masks, n_units) sums of their squares.
         y: (n_cells, n_labels + n_masks) sums of the labels, and numbers of characters; `yy` of their squares.
     """
 
     def __init__(self, n_cells: int, n_units: int, n_labels: int, n_masks: int = 1) -> None:
         n_columns = n_labels + n_masks
-        self.xy, self.xx = np.zeros((n_cells, n_units, n_columns)), np.zeros((n_cells, n_units, n_masks))
+        self.xy, self.xx = np.zeros((n_cells, n_columns, n_units)), np.zeros((n_cells, n_masks, n_units))
         self.y, self.yy = np.zeros((n_cells, n_columns)), np.zeros((n_cells, n_columns))
         self._n_labels = n_labels
 
@@ -78,9 +78,9 @@ class JointSums:
             y: (n_chars, n_labels + n_masks) labels, 0 where they are missing, and masks, 1 where they are not.
             n: (n_codes,) how many characters each sum is of; the squares of x are then not known.
         """
-        self.xy[cell] += x @ y
+        self.xy[cell] += (x @ y).T
         if n is None:
-            self.xx[cell] += np.square(x) @ y[:, self._n_labels :]
+            self.xx[cell] += (np.square(x) @ y[:, self._n_labels :]).T
             n = np.ones(len(y), np.int64)
         self.y[cell] += n @ y
         self.yy[cell] += n @ np.square(y)
@@ -92,7 +92,7 @@ class JointSums:
             self.y[:, column],
             self.y[:, label],
             self.yy[:, label],
-            self.xy[:, :, column],
-            self.xx[:, :, mask],
-            self.xy[:, :, label],
+            self.xy[:, column],
+            self.xx[:, mask],
+            self.xy[:, label],
         )

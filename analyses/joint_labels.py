@@ -24,21 +24,26 @@ class Run(NamedTuple):
 class JointRows(NamedTuple):
     """Characters, and what they have in common.
 
-    Characters with the same code lie in the same part of the same atom, and have the same labels.
+    Characters with the same code lie in the same part of the same atom, and have the same labels; those of one kind,
+    in the same part of any.
 
     Attributes:
         codes: (n_chars,) in [0, n_codes).
+        kinds: (n_codes,) the kind of each code, in [0, n_kinds).
         pieces: The same, as those who add up ranks need it; with the part of each character.
         y: (n_codes, n_labels + 1) the labels, and a 1.
         n: (n_codes,) how many characters have a code and labels.
         runs: In the order of their codes.
+        of_kinds: (n_kinds,) the part of each kind, and one of its codes.
     """
 
     codes: NDArray[np.int64]
+    kinds: NDArray[np.int64]
     pieces: Pieces
     y: NDArray[np.float64]
     n: NDArray[np.int64]
     runs: list[Run]
+    of_kinds: tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 class Labelled(NamedTuple):
@@ -118,22 +123,31 @@ class JointLabels:
         parts, atoms = self.parts(places), self.split.atom(places)
         n_atoms = self.split.n_atoms
         runs = np.where(parts >= 0, parts.astype(np.int64) * n_atoms + atoms, len(PARTS) * n_atoms)
-        n_bits = 0
-        codes = runs
-        for binary in self._binary:
-            if n_bits == _MOST_BITS:
-                codes, n_bits = np.unique(codes, return_inverse=True)[1], 0
-            codes, n_bits = (codes << 1) | binary[places], n_bits + 1
-        for ids in self._ids:
-            codes = (np.unique(codes, return_inverse=True)[1] << _MOST_BITS) | ids[places]
-        _, firsts, codes, n = np.unique(codes, return_index=True, return_inverse=True, return_counts=True)
+        _, firsts, codes, n = np.unique(
+            self._with_labels(runs, places), return_index=True, return_inverse=True, return_counts=True
+        )
         y = np.ones((len(firsts), self.n_labels + 1))
         for column, label in enumerate(self._labels):
             y[:, column] = label[places[firsts]]
         starts = [*np.flatnonzero(np.diff(runs[firsts], prepend=-1)).tolist(), len(firsts)]
         found = [(*divmod(int(runs[firsts[a]]), n_atoms), slice(a, b)) for a, b in itertools.pairwise(starts)]
-        pieces = Pieces.of(parts, codes, len(y), n_ranked=len(self._labels[0]))
-        return JointRows(codes, pieces, y, n, [Run(*each) for each in found if each[0] < len(PARTS)])
+        parts_of_codes = runs[firsts] // n_atoms
+        of_kinds = self._with_labels(parts_of_codes, places[firsts])
+        _, examples, kinds = np.unique(of_kinds, return_index=True, return_inverse=True)
+        pieces = Pieces.of(parts, codes, kinds, n_ranked=len(self._labels[0]))
+        own_runs = [Run(*each) for each in found if each[0] < len(PARTS)]
+        return JointRows(codes, kinds, pieces, y, n, own_runs, (parts_of_codes[examples], examples))
+
+    def _with_labels(self, numbers: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n_chars,) numbers that are equal where these numbers and all labels are; they ascend with these numbers."""
+        n_bits = 0
+        for binary in self._binary:
+            if n_bits == _MOST_BITS:
+                numbers, n_bits = np.unique(numbers, return_inverse=True)[1], 0
+            numbers, n_bits = (numbers << 1) | binary[places], n_bits + 1
+        for ids in self._ids:
+            numbers = (np.unique(numbers, return_inverse=True)[1] << _MOST_BITS) | ids[places]
+        return numbers
 
 
 def _as_slice(places: NDArray[np.int64]) -> NDArray[np.int64] | slice:

@@ -13,7 +13,6 @@ from analyses.levels import N_LEVELS
 from analyses.splits import GAP, PARTS, TEST, TRAIN
 
 ALL = 2  # where what is of training characters has the place TRAIN, and what is of test characters TEST
-SHARED = 2  # where the sums are of how many other characters have the level
 _N_PARTS = len(PARTS)
 N_GROUPS = _N_PARTS + 1  # that are counted apart, one of them empty, so that ranks have room where counts were
 _HALF, _LOWER = np.uint64(32), np.uint64(0xFFFFFFFF)
@@ -80,16 +79,16 @@ class Ranks:
         self.ranked = Ranked(n, *_to_ranks(counted.counts, _or_none(middle_levels, len(counted.counts)), n))
         self._tables = counted.counts.view(np.uint64)
 
-    def add_up(self, levels: NDArray[np.uint16], pieces: "Pieces") -> NDArray[np.int64]:
+    def add_up(self, levels: NDArray[np.uint16], pieces: "Pieces") -> "Sums":
         """Add up the ranks of characters that have the same code; see `ranks_at_once`, of one way."""
-        sums = _no_sums(len(levels), pieces.n_codes, share_levels=self._share_levels)
-        _add_up(levels, pieces.starts, pieces.codes, pieces.batches, self._tables, sums)
-        return pieces.centred(sums, self.ranked.n)
+        sums = _no_sums(len(levels), pieces.n_codes, pieces.n_kinds, share_levels=self._share_levels)
+        _add_up(levels, pieces.starts, pieces.codes, pieces.kinds, pieces.batches, self._tables, *sums)
+        return pieces.centred(*sums, self.ranked.n)
 
 
 def ranks_at_once(
     levels: NDArray[np.uint16], ways: "Ways", middle_levels: NDArray[np.int64] | None = None
-) -> list[tuple[NDArray[np.int64], Ranked]]:
+) -> list[tuple["Sums", Ranked]]:
     """Rank all characters, and add up the ranks of those that have the same code.
 
     Args:
@@ -98,23 +97,42 @@ def ranks_at_once(
         middle_levels: Of bins, see `levels.Bins`; None if values that differ never have the same level.
 
     Returns:
-        For each way (2, n_units, n_codes) sums of the ranks among the characters of their part, 0 if it is neither
-        training nor test, and of the ranks among all; if levels may be shared, a third one of how many others have the
-        level. Beside them, what is known of the ranks.
+        For each way the sums, and what is known of the ranks.
     """
     middles = _or_none(middle_levels, len(levels))
-    sums = _no_sums(len(levels), ways.columns[-1], share_levels=middle_levels is not None)
-    ties, squares = _at_once(levels, middles, ways.flat, sums, 4 * get_num_threads())
-    own_sums = np.split(sums, ways.columns[1:-1], axis=2)
+    everywhere, of_kinds = _no_sums(
+        len(levels), ways.columns[-1], ways.of_kinds[-1], share_levels=middle_levels is not None
+    )
+    ties, squares = _at_once(levels, middles, ways.flat, everywhere, of_kinds, 4 * get_num_threads())
+    own_sums = zip(
+        np.split(everywhere, ways.columns[1:-1], axis=1), np.split(of_kinds, ways.of_kinds[1:-1], axis=2), strict=True
+    )
     return [
-        (pieces.centred(own, n), Ranked(n, *known))
+        (pieces.centred(*own, n), Ranked(n, *known))
         for pieces, own, n, *known in zip(ways.pieces, own_sums, ways.flat.n, ties, squares, strict=True)
     ]
 
 
-def _no_sums(n_units: int, n_columns: int, *, share_levels: bool) -> NDArray[np.uint64]:
-    """Where sums are added up; see `ranks_at_once`."""
-    return np.zeros((2 + share_levels, n_units, n_columns), np.uint64)
+class Sums(NamedTuple):
+    """Ranks, added up.
+
+    Attributes:
+        everywhere: (n_units, n_codes) sums of the ranks among all characters, of those with one code.
+        within: (n_units, n_kinds) of the ranks among the characters of their part, of those of one kind; 0 if it is
+            neither training nor test.
+        others: (n_units, n_kinds) of how many others have the level; None if no values that differ share one.
+    """
+
+    everywhere: NDArray[np.int64]
+    within: NDArray[np.int64]
+    others: NDArray[np.int64] | None
+
+
+def _no_sums(
+    n_units: int, n_codes: int, n_kinds: int, *, share_levels: bool
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Where ranks among all are added up, by code; and what is by kind: within parts and, if there are such, others."""
+    return np.zeros((n_units, n_codes), np.uint64), np.zeros((1 + share_levels, n_units, n_kinds), np.uint64)
 
 
 def _or_none(middle_levels: NDArray[np.int64] | None, n_units: int) -> NDArray[np.int64]:
@@ -131,6 +149,7 @@ class Pieces(NamedTuple):
         parts: (n_chars,) `TRAIN`, `TEST` or `GAP`; a character with a negative one is left out.
         starts: (n_pieces,) where each begins.
         codes: (n_pieces,) the code of each.
+        kinds: (n_codes,) the kind of each code, of which there are few.
         batches: (n_batches, 4) the first of some pieces, the one behind the last, their size, and their part.
         n_of_codes: (n_parts, n_codes) how many characters of each part have a code.
     """
@@ -138,26 +157,27 @@ class Pieces(NamedTuple):
     parts: NDArray[np.int8]
     starts: NDArray[np.uint32]
     codes: NDArray[np.uint32]
+    kinds: NDArray[np.uint32]
     batches: NDArray[np.int64]
     n_of_codes: NDArray[np.int64]
 
     @classmethod
-    def of(cls, parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int, n_ranked: int) -> "Pieces":
+    def of(cls, parts: NDArray[np.int8], codes: NDArray[np.int64], kinds: NDArray[np.int64], n_ranked: int) -> "Pieces":
         """Of some characters.
 
         Args:
             parts: (n_chars,) `TRAIN`, `TEST` or `GAP`; a character with a negative one is left out.
             codes: (n_chars,) in [0, n_codes).
-            n_codes: How many there are.
+            kinds: (n_codes,) the kind of each code, in [0, n_kinds).
             n_ranked: At most so many characters are ranked together, these and others.
         """
         longest = next(n for n, size in enumerate(_SIZES) if 2 * n_ranked * size <= 1 << 32 or size == 1)
-        starts, stops, n_of_codes = _cut(parts, codes, n_codes, longest)
+        starts, stops, n_of_codes = _cut(parts, codes, len(kinds), longest)
         last = stops.ravel()
         first = np.append(0, last[:-1])
         own_parts, _, sizes = (each.ravel() for each in np.indices(stops.shape))
         batches = np.stack([first, last, np.array(_SIZES)[sizes], own_parts], axis=1)[first < last]
-        return cls(parts, starts, codes[starts].astype(np.uint32), batches, n_of_codes)
+        return cls(parts, starts, codes[starts].astype(np.uint32), kinds.astype(np.uint32), batches, n_of_codes)
 
     @property
     def n(self) -> NDArray[np.int64]:
@@ -167,15 +187,22 @@ class Pieces(NamedTuple):
 
     @property
     def n_codes(self) -> int:
-        """How many sums there are of a unit."""
-        return int(self.n_of_codes.shape[1])
+        """How many codes there are."""
+        return len(self.kinds)
 
-    def centred(self, sums: NDArray[np.uint64], n: NDArray[np.int64]) -> NDArray[np.int64]:
+    @property
+    def n_kinds(self) -> int:
+        """How many kinds of codes there are."""
+        return int(self.kinds.max()) + 1 if len(self.kinds) else 0
+
+    def centred(self, everywhere: NDArray[np.uint64], of_kinds: NDArray[np.uint64], n: NDArray[np.int64]) -> Sums:
         """Take off, in place, what tables hold more than a rank is: n for each character."""
-        found = sums.view(np.int64)
-        found[0] -= self.n_of_codes[TRAIN] * n[TRAIN] + self.n_of_codes[TEST] * n[TEST]
-        found[1] -= self.n_of_codes.sum(axis=0) * n[ALL]
-        return found
+        ranks, own = everywhere.view(np.int64), of_kinds.view(np.int64)
+        ranks -= self.n_of_codes.sum(axis=0) * n[ALL]
+        more = np.zeros(self.n_kinds, np.int64)
+        np.add.at(more, self.kinds, self.n_of_codes[TRAIN] * n[TRAIN] + self.n_of_codes[TEST] * n[TEST])
+        own[0] -= more
+        return Sums(ranks, own[0], own[1] if len(own) > 1 else None)
 
 
 @njit(cache=True)
@@ -223,8 +250,8 @@ class _Flat(NamedTuple):
         first: Where runs of characters of one part start in the first way, `last` where they stop, and `parts` which.
         changed: Places of characters that a part has not in the way before, or no longer has, `changed_parts` which
             part, and `changes` 1, or what added to a number of 32 bits takes 1 off.
-        starts: Of all pieces, see `Pieces`; the `codes` of a way go on where those of the one before end, and `batches`
-            are of these pieces.
+        starts: Of all pieces, see `Pieces`; the `codes` and `kinds` of a way go on where those of the one before end,
+            and `batches` are of these pieces.
     """
 
     n: NDArray[np.int64]
@@ -237,6 +264,7 @@ class _Flat(NamedTuple):
     of_changes: NDArray[np.int64]
     starts: NDArray[np.uint32]
     codes: NDArray[np.uint32]
+    kinds: NDArray[np.uint32]
     batches: NDArray[np.int64]
     of_batches: NDArray[np.int64]
 
@@ -246,13 +274,14 @@ class Ways:
 
     Attributes:
         pieces: Of each.
-        columns: (n_ways + 1,) where the codes of each begin, if all have sums side by side.
+        columns: (n_ways + 1,) where the codes of each begin, if all have sums side by side; `of_kinds` where the kinds.
         flat: The same, as a compiled loop needs it.
     """
 
     def __init__(self, pieces: Sequence[Pieces]) -> None:
         self.pieces = pieces
         self.columns = _borders(each.n_codes for each in pieces)
+        self.of_kinds = _borders(each.n_kinds for each in pieces)
         parts = pieces[0].parts
         borders = np.flatnonzero(np.diff(parts, prepend=-2, append=-2))  # which no part is
         runs = np.stack([borders[:-1], borders[1:], parts[borders[:-1]]])
@@ -271,6 +300,7 @@ class Ways:
             of_changes=_borders(len(each[0]) for each in changes),
             starts=np.concatenate([each.starts for each in pieces]),
             codes=np.concatenate([p.codes + np.uint32(n) for p, n in zip(pieces, self.columns[:-1], strict=True)]),
+            kinds=np.concatenate([p.kinds + np.uint32(n) for p, n in zip(pieces, self.of_kinds[:-1], strict=True)]),
             batches=np.concatenate(
                 [p.batches + np.array([n, n, 0, 0]) for p, n in zip(pieces, before[:-1], strict=True)]
             ),
@@ -292,17 +322,18 @@ def _changes(before: NDArray[np.int8], after: NDArray[np.int8]) -> tuple[NDArray
 
 
 def ranks_by_sorting(
-    values: NDArray[np.float32], parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int
-) -> tuple[NDArray[np.int64], Ranked]:
+    values: NDArray[np.float32], parts: NDArray[np.int8], codes: NDArray[np.int64], kinds: NDArray[np.int64]
+) -> tuple[Sums, Ranked]:
     """The same as `ranks_at_once`, of one way and (n_units, n_chars) values, of which any number may differ."""
     n = np.array([(parts == TRAIN).sum(), (parts == TEST).sum(), (parts >= 0).sum()])
-    sums = np.zeros((2, len(values), n_codes), np.int64)
+    everywhere = np.zeros((len(values), len(kinds)), np.int64)
+    within = np.zeros((len(values), kinds.max(initial=-1) + 1), np.int64)
     squares = np.zeros((len(values), 3))
     used = np.flatnonzero(parts >= 0)
     for unit, own in enumerate(values):
         order = used[np.argsort(own[used])]
-        _add_sorted(own[order], parts[order], codes[order], n, unit, sums, squares[unit])
-    return sums, Ranked(n, np.zeros(len(values)), squares)
+        _add_sorted(own[order], parts[order], codes[order], kinds, n, everywhere[unit], within[unit], squares[unit])
+    return Sums(everywhere, within, None), Ranked(n, np.zeros(len(values)), squares)
 
 
 @njit(cache=True)
@@ -310,9 +341,10 @@ def _add_sorted(
     values: NDArray[np.float32],
     parts: NDArray[np.int8],
     codes: NDArray[np.int64],
+    kinds: NDArray[np.int64],
     n: NDArray[np.int64],
-    unit: int,
-    sums: NDArray[np.int64],
+    everywhere: NDArray[np.int64],
+    within: NDArray[np.int64],
     squares: NDArray[np.float64],
 ) -> None:
     """Add up the ranks of characters in ascending order of a unit's value."""
@@ -328,9 +360,9 @@ def _add_sorted(
             stop += 1
         ranks = 2 * before + among - n
         for t in range(start, stop):
-            sums[1, unit, codes[t]] += ranks[ALL]
+            everywhere[codes[t]] += ranks[ALL]
             if parts[t] < ALL:
-                sums[0, unit, codes[t]] += ranks[parts[t]]
+                within[kinds[codes[t]]] += ranks[parts[t]]
         squares += among * (ranks.astype(np.float64) ** 2)
         before += among
         start = stop
@@ -416,23 +448,25 @@ def _add(
     levels: NDArray[np.uint16],
     starts: NDArray[np.uint32],
     codes: NDArray[np.uint32],
+    kinds: NDArray[np.uint32],
     batches: NDArray[np.int64],
     table: NDArray[np.uint64],
     unit: int,
-    sums: NDArray[np.uint64],
+    everywhere: NDArray[np.uint64],
+    of_kinds: NDArray[np.uint64],
 ) -> None:
     """Add up what a unit's table has of each piece; ranks within a part only for training and test."""
     for batch in range(len(batches)):
         own = slice(batches[batch, 0], batches[batch, 1])
         size, part = batches[batch, 2], batches[batch, 3]
         if size == _SIZES[0]:
-            _add_batch(levels, starts[own], codes[own], _SIZES[0], part, table, unit, sums)
+            _add_batch(levels, starts[own], codes[own], kinds, _SIZES[0], part, table, unit, everywhere, of_kinds)
         elif size == _SIZES[1]:
-            _add_batch(levels, starts[own], codes[own], _SIZES[1], part, table, unit, sums)
+            _add_batch(levels, starts[own], codes[own], kinds, _SIZES[1], part, table, unit, everywhere, of_kinds)
         elif size == _SIZES[2]:
-            _add_batch(levels, starts[own], codes[own], _SIZES[2], part, table, unit, sums)
+            _add_batch(levels, starts[own], codes[own], kinds, _SIZES[2], part, table, unit, everywhere, of_kinds)
         else:
-            _add_batch(levels, starts[own], codes[own], _SIZES[3], part, table, unit, sums)
+            _add_batch(levels, starts[own], codes[own], kinds, _SIZES[3], part, table, unit, everywhere, of_kinds)
 
 
 @njit(inline="always")
@@ -440,15 +474,17 @@ def _add_batch(
     levels: NDArray[np.uint16],
     starts: NDArray[np.uint32],
     codes: NDArray[np.uint32],
+    kinds: NDArray[np.uint32],
     size: int,
     part: int,
     table: NDArray[np.uint64],
     unit: int,
-    sums: NDArray[np.uint64],
+    everywhere: NDArray[np.uint64],
+    of_kinds: NDArray[np.uint64],
 ) -> None:
     """Add up pieces of one size, which is known when this is compiled."""
-    within, everywhere, others = sums[0, unit], sums[1, unit], sums[-1, unit]
-    share_levels = len(sums) > SHARED
+    own, within, others = everywhere[unit], of_kinds[0, unit], of_kinds[-1, unit]
+    share_levels = len(of_kinds) > 1
     for_train, for_test = _LOWER * np.uint64(part == TRAIN), _LOWER * np.uint64(part == TEST)
     if share_levels or part == TEST:
         for piece in range(len(starts)):
@@ -458,18 +494,19 @@ def _add_batch(
                 one += table[level, 0]
                 other += table[level, 1]
             code = codes[piece]
-            within[code] += (one & for_train) + (other & for_test)
-            everywhere[code] += one >> _HALF
-            if share_levels:  # else `others` is `everywhere`
-                others[code] += other >> _HALF
+            kind = kinds[code]
+            own[code] += one >> _HALF
+            within[kind] += (one & for_train) + (other & for_test)
+            if share_levels:  # else `others` is `within`
+                others[kind] += other >> _HALF
     else:
         for piece in range(len(starts)):
             one = np.uint64(0)
             for n in range(size):
                 one += table[levels[np.uint64(starts[piece]) + np.uint64(n)], 0]
             code = codes[piece]
-            within[code] += one & for_train
-            everywhere[code] += one >> _HALF
+            own[code] += one >> _HALF
+            within[kinds[code]] += one & for_train
 
 
 @njit(parallel=True, cache=True)
@@ -489,17 +526,24 @@ def _add_up(
     levels: NDArray[np.uint16],
     starts: NDArray[np.uint32],
     codes: NDArray[np.uint32],
+    kinds: NDArray[np.uint32],
     batches: NDArray[np.int64],
     tables: NDArray[np.uint64],
-    sums: NDArray[np.uint64],
+    everywhere: NDArray[np.uint64],
+    of_kinds: NDArray[np.uint64],
 ) -> None:
     for unit in prange(len(levels)):
-        _add(levels[unit], starts, codes, batches, tables[unit], unit, sums)
+        _add(levels[unit], starts, codes, kinds, batches, tables[unit], unit, everywhere, of_kinds)
 
 
 @njit(parallel=True, cache=True)
 def _at_once(
-    levels: NDArray[np.uint16], middles: NDArray[np.int64], ways: _Flat, sums: NDArray[np.uint64], n_shares: int
+    levels: NDArray[np.uint16],
+    middles: NDArray[np.int64],
+    ways: _Flat,
+    everywhere: NDArray[np.uint64],
+    of_kinds: NDArray[np.uint64],
+    n_shares: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Unit by unit, so that a table stays in the cache from the first count to the last sum."""
     n_ways, n_units = len(ways.n), len(levels)
@@ -515,5 +559,5 @@ def _at_once(
                 _count_changes(own, ways.changed[new], ways.changed_parts[new], ways.changes[new], counts)
                 ties[way, unit] = _rank(counts.T, middles[unit], ways.n[way], table, squares[way, unit])
                 batches = ways.batches[ways.of_batches[way] : ways.of_batches[way + 1]]
-                _add(own, ways.starts, ways.codes, batches, table, unit, sums)
+                _add(own, ways.starts, ways.codes, ways.kinds, batches, table, unit, everywhere, of_kinds)
     return ties, squares

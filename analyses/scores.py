@@ -19,7 +19,7 @@ from analyses.joint_labels import JointLabels, JointRows
 from analyses.level_counts import LevelCounts
 from analyses.long_run import WithinGroups, position_groups
 from analyses.placements import Placements, placements
-from analyses.ranks import ALL, N_GROUPS, SHARED, Ranked, Ranks, Ways, ranks_at_once, ranks_by_sorting
+from analyses.ranks import ALL, N_GROUPS, Ranked, Ranks, Sums, Ways, ranks_at_once, ranks_by_sorting
 from analyses.significance import surprise
 from analyses.splits import GAP, TEST, TRAIN, Split
 from hypotheses.labels import Kind
@@ -337,7 +337,7 @@ def _in_one_pass(
     ranked_levels: dict[Columns, NDArray[np.uint16]] = {}
     rows = [joint.rows(places) for joint in asked]
     ways = Ways([joint.pieces for joint in rows])
-    most_units = max(1, _SUMS_BYTES // (24 * max(1, int(ways.columns[-1]))))
+    most_units = max(1, _SUMS_BYTES // (8 * max(1, int(ways.columns[-1]))))
     for columns, all_levels in levels.items():
         for start in range(columns.start, columns.stop, most_units):
             each = Columns(columns.site, start, min(start + most_units, columns.stop))
@@ -345,7 +345,7 @@ def _in_one_pass(
             if own.dtype == np.uint16:
                 added = ranks_at_once(own, ways, reader.middle_levels(each))
             else:
-                added = [ranks_by_sorting(own, joint.pieces.parts, joint.codes, len(joint.y)) for joint in rows]
+                added = [ranks_by_sorting(own, joint.pieces.parts, joint.codes, joint.kinds) for joint in rows]
             for joint, joint_rows, sums, (new, ranked) in zip(asked, rows, found, added, strict=True):
                 sums[each] = _RankSums(joint, ranked)
                 sums[each].add(new, joint_rows)
@@ -389,17 +389,17 @@ class _RankSums:
         self._within = JointSums(2, n_units, asked.n_labels)
         self._others = np.zeros((n_units, asked.n_labels + 1))
 
-    def add(self, sums: NDArray[np.int64], rows: JointRows) -> None:
-        """Add sums by code; see `ranks_at_once`, of one way."""
-        own, among_all = sums[:SHARED]
+    def add(self, sums: Sums, rows: JointRows) -> None:
+        """Add sums of characters; see `ranks_at_once`, of one way."""
         for _, atom, run in rows.runs:
-            self._everywhere.add(atom, among_all[:, run], rows.y[run], rows.n[run])
+            self._everywhere.add(atom, sums.everywhere[:, run], rows.y[run], rows.n[run])
+        parts, examples = rows.of_kinds
+        y, n = rows.y[examples], np.bincount(rows.kinds, rows.n, len(examples)).astype(np.int64)
         for part in (TRAIN, TEST):
-            if runs := [each.codes for each in rows.runs if each.part == part]:
-                run = slice(runs[0].start, runs[-1].stop)
-                self._within.add(part, own[:, run], rows.y[run], rows.n[run])
-        for others in sums[SHARED:]:
-            self._others += others @ rows.y
+            own = parts == part
+            self._within.add(part, sums.within[:, own], y[own], n[own])
+        if sums.others is not None:
+            self._others += sums.others @ y
 
     def spearman(self, part: int) -> NDArray[np.float64]:
         """(n_units,) rank correlations within a part, `TRAIN` or `TEST`, with a label that is given as ranks there."""

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from analyses.level_counts import LevelCounts
 from analyses.levels import Bins, to_levels
-from analyses.ranks import ALL, N_GROUPS, Pieces, Ranks, Ways, ranks_at_once, ranks_by_sorting
+from analyses.ranks import ALL, N_GROUPS, Pieces, Ranks, Sums, Ways, ranks_at_once, ranks_by_sorting
 from analyses.splits import TEST, TRAIN
 
 seeds = st.integers(0, 2**32 - 1)
@@ -33,12 +33,17 @@ def ranks_of(levels: NDArray[np.uint16], parts: NDArray[np.int8], cuts: list[int
 
 def ranks_among(ranks: Ranks, levels: NDArray[np.uint16], parts: NDArray[np.int8]) -> NDArray[np.int64]:
     """(2 or 3, n_units, n_chars) within their part and among all, and how many share the level."""
-    return ranks.add_up(levels, pieces_of(parts, np.arange(len(parts)), len(parts)))
+    return stacked(ranks.add_up(levels, pieces_of(parts, np.arange(len(parts)), len(parts))))
+
+
+def stacked(sums: Sums) -> NDArray[np.int64]:
+    """(2 or 3, n_units, n_codes) of codes that are each of a kind."""
+    return np.stack([sums.within, sums.everywhere] + ([] if sums.others is None else [sums.others]))
 
 
 def pieces_of(parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int = 7) -> Pieces:
     """Of characters that are ranked by themselves."""
-    return Pieces.of(parts, codes, n_codes, len(parts))
+    return Pieces.of(parts, codes, np.arange(n_codes), len(parts))
 
 
 def codes_and_parts(
@@ -110,10 +115,16 @@ def test_ranks_add_up_to_the_same_in_any_order_and_by_any_code(
     each = ranks_among(ranks, levels, parts)
     expected = np.stack([each[..., codes == code].sum(axis=-1) for code in range(7)], axis=-1)
     for order in (np.arange(n_chars), rng.permutation(n_chars)):
-        assert (ranks.add_up(levels[:, order], pieces_of(parts[order], codes[order])) == expected).all()
+        assert (stacked(ranks.add_up(levels[:, order], pieces_of(parts[order], codes[order]))) == expected).all()
     cuts = [n_chars // 3, n_chars // 2]
     tiles = zip(*(np.split(each, cuts, axis=-1) for each in (levels, parts, codes)), strict=True)
-    assert (np.sum([ranks.add_up(own, pieces_of(*rest)) for own, *rest in tiles], axis=0) == expected).all()
+    assert (np.sum([stacked(ranks.add_up(own, pieces_of(*rest))) for own, *rest in tiles], axis=0) == expected).all()
+    kinds = np.array([0, 1, 1, 0, 2, 1, 0])
+    sums = ranks.add_up(levels, Pieces.of(parts, codes, kinds, len(parts)))
+    assert (sums.everywhere == expected[1]).all()
+    of_kinds = [sums.within] if sums.others is None else [sums.within, sums.others]
+    for own, of_codes in zip(of_kinds, expected[::2], strict=True):
+        assert (own == np.stack([of_codes[:, kinds == kind].sum(axis=1) for kind in range(3)], axis=1)).all()
 
 
 @pytest.mark.parametrize("middles", [None, np.full(70, 0x8000)])
@@ -131,7 +142,7 @@ def test_ranks_at_once_are_those_of_two_passes(
         counts = LevelCounts(N_GROUPS, 70)
         counts.update(levels, parts)
         ranks = Ranks(counts, middles)
-        assert (sums == ranks.add_up(levels, own)).all()
+        assert (stacked(sums) == stacked(ranks.add_up(levels, own))).all()
         for one, other in zip(ranked, ranks.ranked, strict=True):
             assert (one == other).all()
 
@@ -144,9 +155,9 @@ def test_the_highest_ranks_of_a_piece_stay_apart(n_chars: int, n_pieces: int, pa
     counts.counts[0, [0, 5], part] = n_chars - 8, 8
     ranks = Ranks(counts, np.array([-1]))
     levels, parts = np.full((1, 8), 5, np.uint16), np.full(8, part, np.int8)
-    pieces = Pieces.of(parts, np.zeros(8, np.int64), 1, n_chars)
+    pieces = Pieces.of(parts, np.zeros(8, np.int64), np.zeros(1, np.int64), n_chars)
     assert len(pieces.starts) == n_pieces
-    assert ranks.add_up(levels, pieces)[:, 0, 0].tolist() == [8 * (n_chars - 8), 8 * (n_chars - 8), 8 * 7]
+    assert stacked(ranks.add_up(levels, pieces))[:, 0, 0].tolist() == [8 * (n_chars - 8), 8 * (n_chars - 8), 8 * 7]
 
 
 def test_ranks_by_sorting_are_those_of_levels(rng: np.random.Generator) -> None:
@@ -154,8 +165,8 @@ def test_ranks_by_sorting_are_those_of_levels(rng: np.random.Generator) -> None:
     codes, parts = rng.integers(0, 7, 3000), rng.integers(-1, 3, 3000).astype(np.int8)
     levels = levels_of(values)
     [(sums, ranked)] = ranks_at_once(levels, Ways([pieces_of(parts, codes)]))
-    sorted_sums, others = ranks_by_sorting(values.T.copy(), parts, codes, 7)
-    assert (sums == sorted_sums).all() and (ranked.n == others.n).all()
+    sorted_sums, others = ranks_by_sorting(values.T.copy(), parts, codes, np.arange(7))
+    assert (stacked(sums) == stacked(sorted_sums)).all() and (ranked.n == others.n).all()
     np.testing.assert_allclose(ranked.squares, others.squares, rtol=1e-12)
 
 
@@ -168,7 +179,7 @@ def test_characters_that_are_all_left_out_have_no_ranks(rng: np.random.Generator
         found = ranks_at_once(levels, Ways(ways))
         for place in places:
             sums, ranked = found[place]
-            assert not sums.any() and not ranked.n.any() and not ranked.squares.any()
+            assert not stacked(sums).any() and not ranked.n.any() and not ranked.squares.any()
     assert found[1][1].n.tolist() == [n_chars, 0, n_chars]
     assert (found[1][1].squares[:, TRAIN] == found[1][1].squares[:, ALL]).all() and found[1][1].squares[:, ALL].all()
 
