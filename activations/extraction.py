@@ -405,7 +405,8 @@ class Extraction:
         if not self.saturated:
             return ""
         named = ", ".join(map(str, self.saturated))
-        return f"\n  in float32, since some of their units saturate and float16 would lose their order: {named}"
+        why = "float16 would lose the order of some of their units, as where a gate saturates"
+        return f"\n  in float32, since {why}: {named}"
 
     @property
     def warning(self) -> str | None:

@@ -158,7 +158,7 @@ def test_a_run_that_was_broken_off_keeps_the_choice(
 def test_the_command_says_which_sites_saturate(model: CharRNN, text: str, tmp_path: Path, run: Command) -> None:
     save_model(model, Path("model.pt"))
     Path("corpus.txt").write_text(text, encoding="utf-8")
-    line = "in float32, since some of their units saturate and float16 would lose their order: 1/hidden"
+    line = "in float32, since float16 would lose the order of some of their units, as where a gate saturates: 1/hidden"
     status, out, err = run("extract", "model.pt", "corpus.txt")
     assert status == 0, err
     assert line in out

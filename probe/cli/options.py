@@ -98,8 +98,8 @@ DeviceOption = Annotated[str, Option(help="cpu, cuda, or auto: cuda where there 
 DtypeOption = Annotated[
     str,
     Option(
-        help="auto: float32 for signals that may leave [-1, 1] or saturate, float16 for the others; or float16, "
-        "float32 for all."
+        help="auto: float32 for signals that may leave [-1, 1], or whose order float16 would lose, float16 for the "
+        "others; or float16, float32 for all."
     ),
 ]
 RangeOption = Annotated[
