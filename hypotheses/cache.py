@@ -34,7 +34,7 @@ def folder() -> Path:
 
 
 def remember(
-    key: str, label: Callable[[], Labels], *, anew: bool = False, may_keep: Callable[[], bool] = lambda: True
+    key: str, label: Callable[[], Labels], *, anew: bool = False, unknown: Callable[[], str] = lambda: ""
 ) -> Labels:
     """The labels kept under a key, or else new ones, which are kept if they took long.
 
@@ -42,17 +42,32 @@ def remember(
         key: A hash of all that the labels depend on, but for this package and the libraries that it uses.
         label: Makes them.
         anew: Whether to make them also if they were kept.
-        may_keep: Asked once they are made: whether the key told all.
+        unknown: Asked once they are made: what the key did not tell, if anything. Then they are not kept.
     """
     path = folder() / f"{hashlib.sha256((key + _software()).encode()).hexdigest()}.npz"
     kept = None if anew else _read(path)
     if kept is not None:
         return kept
+    labels, is_slow = _timed(label)
+    if not is_slow:
+        return labels
+    if why := unknown():
+        return replace(labels, unkept=why)
+    _write(path, labels)
+    return labels
+
+
+def label_anew(label: Callable[[], Labels], unknown: str) -> Labels:
+    """New labels, which are not kept: they depend on what is not known."""
+    labels, is_slow = _timed(label)
+    return replace(labels, unkept=unknown) if is_slow else labels
+
+
+def _timed(label: Callable[[], Labels]) -> tuple[Labels, bool]:
+    """Labels, and whether making them took long."""
     began = time.perf_counter()
     labels = label()
-    if time.perf_counter() - began > SLOW_S and may_keep():
-        _write(path, labels)
-    return labels
+    return labels, time.perf_counter() - began > SLOW_S
 
 
 @functools.cache

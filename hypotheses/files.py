@@ -6,7 +6,7 @@ import importlib.util
 import sys
 import traceback
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from hypotheses.errors import HypothesisError
@@ -27,7 +27,7 @@ def from_file(path: Path, name: str) -> Hypothesis:
         here = [
             key
             for key, value in content.items()
-            if isinstance(value, Hypothesis) or getattr(value, "__module__", None) == own
+            if type(value) is Hypothesis or (type(value) in (FunctionType, type) and value.__module__ == own)
         ]
         raise HypothesisError(f"{path} has no hypothesis named {name!r}; {nearest(name, here)}")
     return as_hypothesis(content[name], f"{path}:{name}")

@@ -2,24 +2,25 @@
 
 import hashlib
 import inspect
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from types import ModuleType
+from time import time_ns
+from types import FunctionType
 from typing import Any
 
 from hypotheses.references import spell_code
 
 _PLAIN = (bool, int, float, str, bytes, type(None))
+_TICK_NS = 2_000_000_000  # the coarsest clock of a file system
 
 
 def of_function(function: Callable[..., Any]) -> str | None:
     """A hash of what a function does, as far as its file tells; None if it depends on what no file tells.
 
     That is the case if it is in no file (in a notebook), holds on to values of another function, or has defaults that
-    are not plain. The modules beside its file that its module has imported belong to it; others are not looked at.
+    are not plain. What it refers to is told by `references.References`.
     """
-    if not inspect.isfunction(function) or function.__closure__:
+    if type(function) is not FunctionType or function.__closure__:
         return None
     defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
     file = Path(function.__code__.co_filename)
@@ -27,20 +28,8 @@ def of_function(function: Callable[..., Any]) -> str | None:
         return None
     digest = hashlib.sha256(f"{function.__module__} {function.__qualname__} {defaults!r}".encode())
     digest.update(spell_code(function.__code__).encode("utf-8", "surrogatepass"))
-    for each in (file, *_beside(function, file.parent)):
-        digest.update(each.read_bytes())
+    digest.update(file.read_bytes())
     return digest.hexdigest()
-
-
-def _beside(function: Callable[..., Any], folder: Path) -> list[Path]:
-    """The files in a folder from which a function's module has taken something."""
-    if function.__module__.startswith("hypotheses."):  # all of which the cache looks at
-        return []
-    homes = {getattr(value, "__module__", None) for value in function.__globals__.values()}
-    modules = [sys.modules.get(home) for home in homes if isinstance(home, str)]
-    modules += [value for value in function.__globals__.values() if isinstance(value, ModuleType)]
-    files = {Path(str(getattr(module, "__file__", None) or "")) for module in modules}
-    return sorted(file for file in files if file.parent == folder and file.is_file())
 
 
 def are_plain(*values: object) -> bool:
@@ -58,11 +47,41 @@ def file_of(function: Callable[..., Any]) -> str | None:
     return code.co_filename if code else None
 
 
-def of_files(paths: Iterable[Path]) -> str:
-    """A hash of what stands in some files, and in all those of a folder; of no content where there is none."""
-    digest = hashlib.sha256()
-    for path in paths:
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            content = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
-            digest.update(f"{file.relative_to(path.parent)} {content}\n".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+class DeclaredFiles:
+    """The files and folders that a hypothesis is declared to read, as they were when it was made, and as they are now.
+
+    What they were like is told by their sizes and times, so that a large file is read only when labels are asked for.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self.paths = tuple(paths)
+        self._first = self._times()
+        newest = max((time for *_, time in self._first), default=0)
+        is_fresh = time_ns() - newest < _TICK_NS  # another change may leave the same times
+        self._first_digest = self._digest() if is_fresh else None
+
+    def digest(self) -> str | None:
+        """A hash of what stands in the files, and in all those of the folders; None if that was different before."""
+        found = self._digest()
+        is_same = self._first == self._times() if self._first_digest is None else self._first_digest == found
+        return found if is_same else None
+
+    def _files(self) -> Iterator[tuple[Path, str]]:
+        """The files, and how they are called from the folder of what was declared."""
+        for path in self.paths:
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                yield file, str(file.relative_to(path.parent))
+
+    def _times(self) -> list[tuple[str, int, int, int, int]]:
+        found = [(name, file.stat()) for file, name in self._files() if file.exists()]
+        return [(name, each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for name, each in found]
+
+    def _digest(self) -> str:
+        digest = hashlib.sha256()
+        for path, name in self._files():
+            content = ""
+            if path.is_file():
+                with path.open("rb") as file:
+                    content = hashlib.file_digest(file, "sha256").hexdigest()
+            digest.update(f"{name} {content}\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()

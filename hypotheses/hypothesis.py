@@ -4,19 +4,22 @@ import copy
 import functools
 import hashlib
 import inspect
+import itertools
 import operator
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType
 from typing import Any, overload
 
 from hypotheses.combining import compared, conjunction, disjunction, negation, shifted
 from hypotheses.errors import HypothesisError
-from hypotheses.fingerprints import are_plain, file_of, of_files, of_function
+from hypotheses.fingerprints import DeclaredFiles, are_plain, file_of, of_function
 from hypotheses.labels import KINDS, Kind, Labels
 from hypotheses.parameters import FILE_NAME, Parameters, quoted, spell_number
 from hypotheses.references import References
-from hypotheses.watching import opened_by, watch
+from hypotheses.watching import Place, note, opened_by, watch
 
 COMPARISONS = {
     "==": operator.eq,
@@ -27,7 +30,21 @@ COMPARISONS = {
     "<": operator.lt,
 }
 _PATTERN = "regex"  # its parameter is one text, and stands in quotes, since without them it would go on to the end
+_NUMBERS = itertools.count()  # of functions, in one process
 _OR, _AND, _COMPARISON, _ATOM = range(4)  # how firmly the parts of a name hold together
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What the labels of a hypothesis depend on beside the text.
+
+    Attributes:
+        fingerprint: A hash of all that; None if no hash tells, or more was opened than is declared.
+        unknown: Why there is none, as the end of a sentence; else empty.
+    """
+
+    fingerprint: str | None
+    unknown: str = ""
 
 
 class Hypothesis:
@@ -48,6 +65,8 @@ class Hypothesis:
         parameters: What its function takes beside the text, and has not been given.
         goes_by_file_name: Whether the name of the file that a text is from may change its labels.
         reads: The files and folders that are declared to be read for its labels.
+        origin: A hash of its function, as far as its file tells, of its parameters, and of how it is combined; None if
+            no file tells.
     """
 
     def __init__(
@@ -81,10 +100,11 @@ class Hypothesis:
         self._function = function
         file = file_of(function)
         self._files = {file}
-        self._origin = of_function(function)  # at once: later, the file may be another
+        self.origin = of_function(function)  # at once: later, the file may be another
         folder = Path(file).parent if file else Path()
         self.reads = tuple((folder / path).resolve() for path in ([reads] if isinstance(reads, str) else reads))
-        self._read_first = of_files(self.reads)
+        self._declared = DeclaredFiles(self.reads)
+        self._number = next(_NUMBERS)
         self._parts: tuple[Hypothesis, ...] = (self,)  # of functions
         if file is not None:
             watch(file)
@@ -112,6 +132,8 @@ class Hypothesis:
             raise HypothesisError(f"{self.name!r} needs more: {self.spelling}{example}")
         if not isinstance(text, str):
             raise HypothesisError(f"{self.name!r} labels a text, and was given a {type(text).__name__}")
+        for part in self._parts if not self._is_derived else ():
+            part._note()
         try:
             answer = self._function(text, **({FILE_NAME: file_name} if self.parameters.takes_file_name else {}))
             answer = list(answer) if isinstance(answer, Iterator) else answer
@@ -233,8 +255,8 @@ class Hypothesis:
         made.__doc__, made._asked = self.__doc__, (self, bound)
         made._files, made.goes_by_file_name = self._files, self.goes_by_file_name
         made._parts, made.reads = self._parts, self.reads
-        is_told = self._origin is not None and are_plain(*bound.values())
-        made._origin = f"{self._origin} {sorted(bound.items())!r}" if is_told else None
+        is_told = self.origin is not None and are_plain(*bound.values())
+        made.origin = f"{self.origin} {sorted(bound.items())!r}" if is_told else None
         return made
 
     def given_spelled(self, spelled: str) -> "Hypothesis":
@@ -273,38 +295,77 @@ class Hypothesis:
 
     @property
     def fingerprint(self) -> str | None:
-        """A hash of all that its labels depend on but the text; None if no hash tells.
+        """A hash of all that its labels depend on but the text; None if no hash tells. See `basis`."""
+        return self.basis().fingerprint
 
-        It changes with its function, its parameters, the file in which it is written (see `fingerprints.of_function`),
-        what its function uses (see `references.References`), the files that it is declared to read, and how it is
-        combined.
+    def basis(self, *, forget: bool = False) -> Basis:
+        """What its labels depend on but the text, at this moment.
+
+        The hash changes with its function, its parameters, the file in which it is written (see
+        `fingerprints.of_function`), what its function uses (see `references.References`), the files that it is
+        declared to read, how it is combined, and all this of other hypotheses that it may ask.
+
+        Args:
+            forget: Whether functions with a `functools.cache` forget what they have returned: it may be older than what
+                is hashed.
 
         Raises:
             HypothesisError: If a file is missing that it is declared to read.
         """
-        told = [part._surroundings() for part in self._parts]
-        if self._origin is None or None in told:
-            return None
-        return hashlib.sha256(repr((self._origin, self.kind, self.names, told)).encode()).hexdigest()
+        told: list[tuple[Any, ...]] = [(self.origin, self.kind, self.names)]
+        asked, memos, parts = [], [], list(self._parts)
+        places: set[Place] = set()
+        unknown = "" if self.origin else "it is no plain function in a file, or its parameters are not plain"
+        while parts:
+            part = parts.pop()
+            if part in asked or part._is_built_in():
+                continue
+            asked.append(part)
+            part._refuse_missing()
+            used = References(part._function, reads=part.reads, hypothesis=Hypothesis) if part.origin else None
+            files = part._declared.digest()
+            if used is None or used.unknown:
+                unknown = unknown or (used.unknown if used else f"{part.name} is no plain function in a file")
+            elif files is None:
+                unknown = unknown or f"a file that {part.name} reads has changed since it was loaded"
+            else:
+                told.append((part.origin, part.kind, part.names, used.digest, files))
+                places |= used.places
+                memos += used.memos
+                parts += [leaf for other in used.hypotheses for leaf in other._parts]
+        unknown = unknown or self._opened(places, asked)
+        if unknown:
+            return Basis(None, unknown)
+        for memo in memos if forget else ():
+            memo.cache_clear()
+        return Basis(hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest())
+
+    def _opened(self, places: set[Place], asked: "list[Hypothesis]") -> str:
+        """What its functions have opened or asked that is neither declared nor followed, as the end of a sentence."""
+        declared = [path for part in asked for path in part.reads]
+        known = {part._mark for part in asked}
+        for what in sorted(opened_by(places)):
+            if what not in known and not any(Path(what).is_relative_to(path) for path in declared):
+                return f"it opens {what}, which is not declared" if what[0] != "<" else f"it uses {what.strip('<>')}"
+        return ""
 
     @property
-    def opens(self) -> set[str]:
-        """What its functions have opened to read, as far as it is not declared; see `watching.opened_by`."""
-        own = [part._function for part in self._parts if part._is_a_users()]
-        found = {what for function in own for what in opened_by(References(function).places)}
-        return {what for what in found if not any(Path(what).is_relative_to(path) for path in self.reads)}
+    def _mark(self) -> str:
+        return f"<the hypothesis {self._number}>"
 
-    def _is_a_users(self) -> bool:
-        return inspect.isfunction(self._function) and not self._function.__module__.startswith("hypotheses.")
+    def _note(self) -> None:
+        """Put it down to the functions that ask it."""
+        if not self._is_built_in():
+            note(self._mark)
 
-    def _surroundings(self) -> str | None:
+    def _is_built_in(self) -> bool:
+        function = self._function
+        return type(function) is FunctionType and str(function.__globals__.get("__name__")).startswith("hypotheses.")
+
+    def _refuse_missing(self) -> None:
         for path in self.reads:
             if not path.exists():
                 raise HypothesisError(f"the hypothesis {self.name!r} is declared to read {path}, which does not exist")
-        if not self._is_a_users():
-            return ""
-        used = References(self._function).digest
-        return used and f"{used} {self._read_first} {of_files(self.reads)}"
 
     def _joined(self, other: Any, sign: str, firmness: int, join: Callable[..., Labels]) -> "Hypothesis":
         if not isinstance(other, Hypothesis):
@@ -343,8 +404,11 @@ class Hypothesis:
         made._parts = tuple(leaf for part in parts for leaf in part._parts)
         made.reads = tuple(path for part in parts for path in part.reads)
         made.goes_by_file_name = any(part.goes_by_file_name for part in parts)
-        told = [part.fingerprint for part in parts]
-        made._origin = f"{operation} {told}" if None not in told else None
+        told = [(part.origin, part.kind, part.names) for part in parts]
+        is_told = all(part.origin is not None for part in parts)
+        made.origin = (
+            hashlib.sha256(f"{operation} {told}".encode("utf-8", "surrogatepass")).hexdigest() if is_told else None
+        )
         made._is_derived = True
         made._firmness = firmness
         made.__doc__ = f"Is it so that {name}?\n\nMade of others; each says for itself what it means."

@@ -27,7 +27,8 @@ def label_corpus(
     A document of more than 32 Mi characters is labelled in pieces, which end behind blank lines where there are some.
     What took longer than a second is kept on disk, under the hashes of the text, of the files in which the hypothesis
     is written and of those that it is declared to read; see `Hypothesis.fingerprint`. It is not kept if the hypothesis
-    opens other files, or uses what no hash tells. `Labels.kept_since` says of labels that they were kept.
+    opens other files, or uses what no hash tells; `Labels.unkept` says why. `Labels.kept_since` says of labels that
+    they were kept.
 
     Args:
         asked: The hypothesis.
@@ -45,14 +46,19 @@ def label_corpus(
     def label() -> Labels:
         return Labels.join([asked(piece, file_name=name) for name, text in documents for piece in _pieces(text)])
 
-    fingerprint = asked.fingerprint
-    if fingerprint is None or asked.opens:
-        return label()
-    key = hashlib.sha256(f"{fingerprint} {corpus_sha256}".encode())
+    basis = asked.basis(forget=True)
+    if basis.fingerprint is None:
+        return cache.label_anew(label, basis.unknown)
+    key = hashlib.sha256(f"{basis.fingerprint} {corpus_sha256}".encode())
     if asked.goes_by_file_name:
         documents = list(documents)
         key.update("\n".join(name for name, _ in documents).encode())
-    return cache.remember(key.hexdigest(), label, anew=not use_cache, may_keep=lambda: not asked.opens)
+
+    def unknown() -> str:
+        again = asked.basis()
+        return again.unknown if again.unknown or again == basis else "what it uses changes while it labels"
+
+    return cache.remember(key.hexdigest(), label, anew=not use_cache, unknown=unknown)
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -27,6 +27,7 @@ class Labels:
             something.
         names: Of the classes of categorical labels.
         kept_since: When they were made, if they are from the disk.
+        unkept: Why they are not kept on the disk though they took long, as the end of a sentence; else empty.
     """
 
     values: NDArray[Any]
@@ -34,6 +35,7 @@ class Labels:
     missing: NDArray[np.bool_] | None = None
     names: tuple[str, ...] = ()
     kept_since: datetime | None = None
+    unkept: str = ""
 
     def __post_init__(self) -> None:
         for name in ("values", "missing"):

@@ -14,7 +14,12 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-_FILES = frozenset({"open", "os.listdir", "os.scandir", "sqlite3.connect"})
+from hypotheses.understood import is_known_library
+
+_FILES = frozenset(
+    {"open", "os.listdir", "os.scandir", "os.walk", "sqlite3.connect"}
+    | {"pathlib.Path.glob", "pathlib.Path.rglob", "pathlib.Path.walk"}  # which first ask whether a folder is there
+)
 _PROCESSES = frozenset({"subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.exec", "os.system"})
 _CONNECTIONS = frozenset({"socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.bind"})
 _COMPILED = os.sep + "__pycache__"
@@ -36,25 +41,43 @@ def place_of(code: CodeType) -> Place:
     return code.co_filename, code.co_qualname, code.co_firstlineno
 
 
+def note(what: str) -> None:
+    """Put something down to the functions that are running in this thread, as if they had opened it."""
+    for place in _running(sys._getframe(1)):
+        _opened[place].add(what)
+
+
 def opened_by(places: Iterable[Place]) -> set[str]:
-    """What some functions have opened to read: absolute paths, `<a process>` or `<a connection>`."""
+    """What some functions have opened to read: absolute paths, `<a process>`, `<a connection>`, or what was noted."""
     return set().union(*(_opened.get(place, set()) for place in places))
 
 
 def is_library(file: str) -> bool:
-    """Whether a file is Python's own or an installed package's, so that a version says what is in it."""
-    return file.startswith(_LIBRARIES)
+    """Whether a file is Python's own or an installed package's."""
+    return file.startswith((*_PACKAGES, *_PYTHON))
 
 
-def _library_folders() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    folders += [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
-    folders += [str(Path(os.__file__).parent)]  # which is elsewhere if this is a virtual environment
+def _is_of_a_version(file: str) -> bool:
+    """Whether a file is Python's own or a package's of which the version is in the hash of what uses it."""
+    for folder in _PACKAGES:
+        if file.startswith(folder):
+            package = file[len(folder) :].partition(os.sep)[0]
+            return is_known_library(package.partition(".")[0])
+    return file.startswith(_PYTHON)
+
+
+def _with_links(folders: list[str]) -> tuple[str, ...]:
     return tuple({path + os.sep for path in folders} | {os.path.realpath(path) + os.sep for path in folders})
 
 
-_LIBRARIES = _library_folders()
+_FOLDERS = sysconfig.get_paths()
+_PACKAGES = _with_links(
+    [_FOLDERS["purelib"], _FOLDERS["platlib"]]
+    + [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+)
+_PYTHON = _with_links(  # the last is elsewhere if this is a virtual environment
+    [_FOLDERS["stdlib"], _FOLDERS["platstdlib"], str(Path(os.__file__).parent)]
+)
 _IMPORTLIB = str(Path(importlib.__file__).parent) + os.sep
 
 
@@ -62,22 +85,25 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
     if event in _FILES or event in _PROCESSES or event in _CONNECTIONS:
         try:
             read = _read(event, arguments)
-        except (OSError, ValueError, TypeError):  # no path, or the folder is gone: opening it will say so
+            places = _running(sys._getframe(1)) if read else []
+        except (OSError, ValueError, TypeError):  # no path, the folder is gone, or no Python is running in the thread
             return
-        for place in _running(sys._getframe(1)) if read else ():
+        for place in places:
             _opened[place].add(read)
 
 
 def _read(event: str, arguments: tuple[Any, ...]) -> str:
     """What is opened to read; empty if no label can depend on it."""
-    if event not in _FILES:
+    if event in _PROCESSES or event in _CONNECTIONS:
         return "<a process>" if event in _PROCESSES else "<a connection>"
     path = "." if arguments[0] is None else arguments[0]
     only_written = event == "open" and arguments[2] & os.O_ACCMODE == os.O_WRONLY
-    if only_written or isinstance(path, int) or path == ":memory:":
+    if only_written or path == ":memory:":
         return ""
+    if isinstance(path, int):
+        return f"<the open file {path}>"
     absolute = os.path.realpath(os.fsdecode(path))
-    return "" if is_library(absolute) or _COMPILED in absolute else absolute
+    return "" if _is_of_a_version(absolute) or _COMPILED in absolute else absolute
 
 
 def _running(frame: FrameType | None) -> list[Place]:

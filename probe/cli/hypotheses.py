@@ -77,7 +77,7 @@ def _table(
     if not texts:
         return [_described(each) if as_json else _listed(each) for each in asked]
     rows: list[dict[str, Cell]] = []
-    kept: dict[str, Labels] = {}
+    told: dict[str, Labels] = {}
     corpus = Corpus.read(*texts, encoding=encoding, newlines=newlines)
     with progress("labelling") as report:
         for n_done, each in enumerate(asked):
@@ -91,8 +91,8 @@ def _table(
             except HypothesisError as error:
                 warn(str(error))
                 continue
-            if labels.kept_since is not None:
-                kept[each.name] = labels
+            if labels.kept_since is not None or labels.unkept:
+                told[each.name] = labels
             true = next((count for count in found.counts if count.label == "True"), None)
             rows.append(
                 {
@@ -106,7 +106,7 @@ def _table(
                     "n_missing": found.n_missing,
                 }
             )
-    tell_kept(kept)
+    tell_kept(told)
     return rows
 
 

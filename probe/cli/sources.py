@@ -91,7 +91,14 @@ def ends(part: str | None) -> tuple[int | None, int | None]:
 
 
 def tell_kept(labels: "Mapping[str, Labels]") -> None:
-    """Say on standard error which of these labels were kept on disk, by the names of their hypotheses, if any were."""
+    """Say on standard error which of these labels are from the disk, and which were slow to make and cannot be kept.
+
+    Args:
+        labels: By the names of their hypotheses.
+    """
+    for name, each in labels.items():
+        if each.unkept:
+            warn(f"labels of {name} are not kept: {each.unkept}")
     kept = {name: each.kept_since for name, each in labels.items() if each.kept_since is not None}
     if not kept:
         return

@@ -1,0 +1,169 @@
+"""What is opened while a user's functions run, and how often declared files and references are looked at."""
+
+import _thread
+import importlib
+import os
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from commands import Command
+from test_hypotheses_keeping import CORPUS, labelled_in_a_new_process
+
+from analyses.alignment import label
+from hypotheses import cache, fingerprints, references, watching
+from hypotheses.files import as_hypothesis
+from hypotheses.hypothesis import Hypothesis
+from hypotheses.references import References
+from hypotheses.registry import get
+
+
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything counts as slow."""
+    monkeypatch.setattr(cache, "SLOW_S", 0.0)
+
+
+def test_a_thread_without_python_functions_opens_files() -> None:
+    """The watching must not make it fail: no frame is there to put it down to."""
+    made = Path("made by a thread")
+    _thread.start_new_thread(os.open, (str(made), os.O_CREAT | os.O_RDWR))
+    for _ in range(500):
+        if made.exists():
+            return
+        time.sleep(0.01)
+    pytest.fail("the file was not opened")
+
+
+PLUG_IN = {
+    "plug/__init__.py": "",
+    "plug/words.txt": "a",
+    "plug/asked.py": "from pathlib import Path\ndef f(text):\n"
+    "    known = Path(__file__).with_name('words.txt').read_text()\n    return [char in known for char in text]\n",
+    "plug/code.py": "def f(text): return [char == 'a' for char in text]\n",
+    "plug-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: plug\nVersion: 1\n",
+    "plug-1.dist-info/RECORD": "plug/__init__.py,,\nplug/asked.py,,\nplug/words.txt,,\n",
+    "plug-1.dist-info/top_level.txt": "plug\n",
+}
+
+
+@pytest.fixture
+def plug_in(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of installed packages with a plug-in that has a data file."""
+    slow(monkeypatch)
+    folder = Path("site-packages").absolute()
+    for name, content in PLUG_IN.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    monkeypatch.setattr(watching, "_PACKAGES", (*watching._PACKAGES, f"{folder}{os.sep}"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.syspath_prepend(folder)
+    forget_plug_in(monkeypatch)
+    return folder
+
+
+def forget_plug_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in sys.modules if each.partition(".")[0] == "plug"]:
+        monkeypatch.delitem(sys.modules, name)
+    references.version_of.cache_clear()
+    importlib.invalidate_caches()
+    watching._opened.clear()
+
+
+def plugged_in(name: str) -> Hypothesis:
+    return as_hypothesis(metadata.EntryPoint("f", f"plug.{name}:f", "probe.hypotheses").load())
+
+
+def test_a_data_file_of_an_installed_plug_in_is_seen(plug_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for letters in "ab":
+        (plug_in / "plug" / "words.txt").write_text(letters)
+        forget_plug_in(monkeypatch)
+        labels = label(CORPUS, plugged_in("asked"))
+        assert labels.tolist() == [char == letters for char in CORPUS.text()]
+        assert "words.txt, which is not declared" in labels.unkept
+
+
+def test_another_version_of_a_plug_in_is_another_hypothesis(plug_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for version in "121":
+        (plug_in / "plug-1.dist-info" / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: plug\nVersion: {version}\n"
+        )
+        forget_plug_in(monkeypatch)
+        found.append(plugged_in("code").fingerprint)
+    first, second, again = found
+    assert first and second and first != second and first == again
+
+
+def test_references_are_followed_once_and_files_read_once_unless_labels_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("letters").write_text("a")
+    os.utime("letters", (0, 0))
+    monkeypatch.setattr(fingerprints, "_TICK_NS", -1)  # the file counts as old
+    Path("mine.py").write_text(
+        "from probe import hypothesis\n@hypothesis(reads=['letters'])\n"
+        "def f(text): return [char == 'a' for char in text]\n"
+    )
+    n_walks, n_read = [0], [0]
+    follow, read = References._value, fingerprints.DeclaredFiles._digest
+
+    def counted(self: References, value: object) -> object:
+        n_walks[0] += getattr(value, "__name__", "") == "f" and not self._seen
+        return follow(self, value)
+
+    def read_counted(self: fingerprints.DeclaredFiles) -> str:
+        n_read[0] += 1
+        return read(self)
+
+    monkeypatch.setattr(References, "_value", counted)
+    monkeypatch.setattr(fingerprints.DeclaredFiles, "_digest", read_counted)
+    asked = ~(get("mine.py:f") & get("in_word")) | get("in_comment")
+    assert (n_walks, n_read) == ([0], [0])
+    label(CORPUS, asked)
+    assert (n_walks, n_read) == ([1], [1])
+    slow(monkeypatch)
+    label(CORPUS, asked)
+    assert (n_walks, n_read) == ([3], [3])
+    label(CORPUS, asked)
+    assert (n_walks, n_read) == ([4], [4])
+
+
+@pytest.mark.parametrize("is_fresh", [False, True])
+def test_a_declared_file_that_changed_since_it_was_loaded_is_not_taken_for_it(
+    is_fresh: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here it stands in a variable."""
+    slow(monkeypatch)
+    if not is_fresh:
+        monkeypatch.setattr(fingerprints, "_TICK_NS", -1)
+    Path("letters").write_text("a")
+    Path("mine.py").write_text(
+        "from pathlib import Path\nfrom probe import hypothesis\nLETTERS = Path('letters').read_text()\n"
+        "@hypothesis(reads=['letters'])\ndef f(text): return [char in LETTERS for char in text]\n"
+    )
+    asked = get("mine.py:f")
+    Path("letters").write_text("b")
+    os.utime("letters", ns=(time.time_ns() + 10**9,) * 2)
+    assert "has changed since" in label(CORPUS, asked).unkept
+    for is_kept in (False, True):
+        labels = labelled_in_a_new_process("mine.py:f", monkeypatch)
+        assert labels.tolist() == [char == "b" for char in CORPUS.text()]
+        assert (labels.kept_since is not None) == is_kept
+
+
+def test_why_slow_labels_are_not_kept_is_one_line(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("corpus.txt").write_text("abcab")
+    Path("mine.py").write_text(
+        "import time\nfrom pathlib import Path\ndef f(text): return [time.time() > 9] * len(text)\n"
+        "def g(text): return [char in Path('mine.py').read_text() for char in text]\n"
+    )
+    for name, why in (("f", "it uses time.time"), ("g", "mine.py, which is not declared")):
+        status, _, err = run("hypotheses", "--show", f"mine.py:{name}", "corpus.txt")
+        assert status == 0 and "are not kept" not in err
+        with monkeypatch.context() as patched:
+            slow(patched)
+            status, _, err = run("hypotheses", "--show", f"mine.py:{name}", "corpus.txt")
+        [line] = [line for line in err.splitlines() if "are not kept" in line]
+        assert line.startswith(f"labels of mine.py:{name} are not kept: it ") and why in line
