@@ -21,7 +21,7 @@ from analyses.joint_fits import fit_probes, mean_losses
 from analyses.position_design import PositionDesign
 from analyses.probe_labels import Asked, as_control, has_two, in_any, with_folds
 from analyses.probe_results import DEFAULT, PENALTIES, Fitting, ProbeResult
-from analyses.probe_scores import HeldOut, score
+from analyses.probe_scores import Agreement, HeldOut, score
 from analyses.problems import Linear, Problem
 from analyses.responses import Response
 from analyses.splits import TEST, TRAIN
@@ -214,7 +214,7 @@ def _fit(design: Design, asked: Sequence[Asked], how: Fitting, progress: Progres
             results.append(_result(each, note=each.note))
             continue
         number = able.index(each)
-        results.append(_judge(each, own[number], next(said), tuple(penalties[number]), how))
+        results.append(_judge(each, own[number], *next(said), tuple(penalties[number]), how))
     return results
 
 
@@ -256,12 +256,18 @@ def _masks(
     return found, place
 
 
-def _say(design: Design, asked: Sequence[Asked], fitted: Sequence[Sequence[Linear]]) -> Iterator[NDArray[np.float32]]:
-    """(n_rows, n_scores) what the probes of each label say of held-out characters, NaN elsewhere.
+def _say(
+    design: Design, asked: Sequence[Asked], fitted: Sequence[Sequence[Linear]]
+) -> Iterator[tuple[NDArray[np.float32], float]]:
+    """What the probes of each label say, and how much of that is by the accident of their training.
 
-    Of numbers it is how far they are from the label's middle, which float32 may not tell from its neighbours.
+    Returns:
+        (n_rows, n_scores) what they say of held-out characters, NaN elsewhere; of numbers it is how far they are from
+        the label's middle, which float32 may not tell from its neighbours. And a share in [0, 1]; see
+        `probe_scores.Agreement`.
     """
     said = [np.full((design.n_rows, each.response.n_scores), np.nan, np.float32) for each in asked]
+    agreements = [Agreement(len(own)) for own in fitted]
     linears = [linear for own in fitted for linear in own]
     if linears:
         wanted = in_any(asked, TEST)
@@ -276,16 +282,24 @@ def _say(design: Design, asked: Sequence[Asked], fitted: Sequence[Sequence[Linea
 
         for tile, z in in_threads(work, design.tiles(wanted)):
             column = 0
-            for each, own in zip(asked, said, strict=True):
-                for parts in each.folds.parts:
+            for each, own, agreement in zip(asked, said, agreements, strict=True):
+                of_folds = z[:, column : column + len(each.folds.parts) * own.shape[1]]
+                of_folds = of_folds.reshape(len(z), len(each.folds.parts), own.shape[1])
+                column += own.shape[1] * len(each.folds.parts)
+                agreement.add(of_folds[each.present[tile.rows]])
+                for fold, parts in enumerate(each.folds.parts):
                     held_out = parts[tile.rows] == TEST
-                    own[tile.rows][held_out] = z[held_out, column : column + own.shape[1]]
-                    column += own.shape[1]
-    yield from said
+                    own[tile.rows][held_out] = of_folds[held_out, fold]
+    yield from zip(said, (agreement.by_accident for agreement in agreements), strict=True)
 
 
 def _judge(
-    each: Asked, fitted: Sequence[Linear], said: NDArray[np.float32], penalties: tuple[float, ...], how: Fitting
+    each: Asked,
+    fitted: Sequence[Linear],
+    said: NDArray[np.float32],
+    by_accident: float,
+    penalties: tuple[float, ...],
+    how: Fitting,
 ) -> ProbeResult:
     held_out = each.rows(TEST)
     rows = np.flatnonzero(held_out.any(axis=0))
@@ -295,7 +309,7 @@ def _judge(
     y = each.response.values[rows]
     if each.response.kind == "numeric":
         y = y - each.response.middle
-    own = HeldOut(said[rows], y, each.piece[rows], each.folds.group[rows], fold)
+    own = HeldOut(said[rows], y, each.piece[rows], each.folds.group[rows], fold, by_accident)
     found = score(own, each.response, each.precision)
     values: dict[str, Any] = dict(found.values)
     if each.response.kind != "numeric":

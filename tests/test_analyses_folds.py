@@ -1,0 +1,49 @@
+"""Scores of probes in folds scatter as much as they say, though each piece of a text trains the probes of others."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from planting import Arrays, in_runs
+
+from activations.units import Site
+from analyses.alignment import target
+from analyses.estimates import standard_errors
+from analyses.probe_results import Fitting, ProbeResult
+from analyses.probe_scores import Agreement
+from analyses.probes import fit
+
+HIDDEN = Site(0, "hidden")
+
+
+def fitted(seed: int, gain: float, folds: int, kind: str = "binary") -> ProbeResult:
+    """A probe of four units of noise, the first of which shares something with labels in short runs."""
+    rng = np.random.default_rng(seed)
+    labels = in_runs(rng, 20_000, 20)
+    values = rng.normal(size=(20_000, 4)).astype(np.float32)
+    values[:, 0] += gain * labels
+    source = Arrays({HIDDEN: values})
+    answers: NDArray[np.generic] = labels if kind == "binary" else labels + rng.normal(size=20_000)
+    [result] = fit(source, target(source.corpus, lambda text: answers), how=Fitting(folds=folds, penalty=1.0))
+    return result
+
+
+@pytest.mark.parametrize(("kind", "name"), [("binary", "auc"), ("numeric", "r")])
+@pytest.mark.parametrize("folds", [2, 5])
+def test_scores_in_folds_scatter_as_much_as_they_say_where_there_is_nothing(kind: str, name: str, folds: int) -> None:
+    """If folds did not depend on each other, it would be 1.41 times as much as they say."""
+    found = [fitted(seed, 0.0, folds, kind).estimates[name] for seed in range(60)]
+    said = [standard_errors(each.influence[:, None], each.n_atoms, each.n_cosines)[0] for each in found]
+    scatter = np.std([each.value for each in found], ddof=1) / np.sqrt(np.mean(np.square(said)))
+    assert 0.75 < scatter < 1.2  # a standard deviation of 60 is right to a tenth
+
+
+def test_what_probes_say_by_accident_is_little_where_they_know_something() -> None:
+    rng = np.random.default_rng(0)
+    x, truth, noise = rng.normal(size=(5000, 1000)), rng.normal(size=1000), rng.normal(size=(5, 1000))
+    without_own = (noise.sum(axis=0) - noise) / 2  # each is trained on the four others
+    for of_truth in (0.0, 0.5, 1.0, 10.0):
+        agreement = Agreement(5)
+        for rows in np.split(x, 5):
+            agreement.add((rows @ (of_truth * truth + without_own).T + 3)[..., None])
+        assert agreement.by_accident == pytest.approx(1 / (1 + of_truth**2), abs=0.15)
+    assert Agreement(1).by_accident == 0
