@@ -161,7 +161,7 @@ def _what(value: Any) -> str:
 
 
 def _read_npy(file: BinaryIO, size: int) -> Any:
-    """An array of numbers; a list for one of strings; what a pickle holds for one of objects."""
+    """An array, or what a pickle holds for one of objects."""
     version = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, by_columns, dtype = read_header(file)
@@ -170,8 +170,7 @@ def _read_npy(file: BinaryIO, size: int) -> Any:
     n_bytes = math.prod(shape) * dtype.itemsize
     if min(shape, default=0) < 0 or n_bytes > size - file.tell():
         raise ActivationError(f"an array claims to have shape {shape} of {dtype}, which is not there")
-    array = np.frombuffer(file.read(n_bytes), dtype)
-    return array.tolist() if dtype.kind == "U" else array.reshape(shape, order="F" if by_columns else "C")
+    return np.frombuffer(file.read(n_bytes), dtype).reshape(shape, order="F" if by_columns else "C")
 
 
 def _read_json(file: BinaryIO, size: int) -> Any:
