@@ -426,6 +426,25 @@ def test_what_trained_an_rnn_that_fits_on_a_page_is_named() -> None:
     assert import_model({**own, "smooth_loss": 2.5}, LETTERS).parts.aside == ("smooth_loss",)
 
 
+@pytest.mark.parametrize("word", ["optim", "optimizer", "optimisers", "scheduler", "lr_scheduler", "LRScheduler"])
+@settings(max_examples=30, deadline=None)
+@given(more=words, joint=st.sampled_from(["", "_"]), end=st.sampled_from(["", "_state", "_states", "_state_dict"]))
+def test_an_optimizers_state_has_a_name_of_its_own(word: str, more: str, joint: str, end: str) -> None:
+    """Other names that begin like it are those of layers."""
+    own = renamed(small())
+    assert import_model(own | {f"{word}{end}.scale": np.ones(1)}, LETTERS).parts.aside == (f"{word}{end}.scale",)
+    for name in (f"{word}{joint}{more}", f"{more}{joint}{word}"):
+        assert f"{name}.scale has no place" in refusal(own | {f"{name}.scale": np.ones(1, np.float32)})
+        original = small()
+        inner = {f"{name}.{key}": array for key, array in renamed(original).items()}
+        assert_same(import_model(inner, LETTERS).model, original)
+
+
+@pytest.mark.parametrize("name", ["optimal_xyz", "schedulers_w", "optimum", "optimizers_gate", "scheduled"])
+def test_a_layer_whose_name_begins_like_an_optimizers_is_a_layer(name: str) -> None:
+    assert f"{name} has no place" in refusal(renamed(small()) | {name: np.ones((2, 3), np.float32)})
+
+
 def test_arrays_outside_a_prefix_are_named() -> None:
     own = {f"a.{name}": array for name, array in renamed(small()).items()}
     found = import_model(own | {"b.scale": np.ones(1)}, LETTERS, prefix="a.")

@@ -12,7 +12,7 @@ from activations.models.importers.numpy_layers import find_lists, find_named
 from activations.models.importers.parts import Parts, Remaining
 from activations.models.importers.torch_layers import find_torch
 
-_NOT_WEIGHTS = ("optim", "scheduler")
+_OF_TRAINING = re.compile(r"(lr_?)?(optim|optimi[sz]er|scheduler)s?(_?(states?|dict|step))*", re.IGNORECASE)
 _MOST_ARRAYS = 2_000
 _MOST_BESIDE = 10_000
 _SHOWN = 8
@@ -63,7 +63,8 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
 
 
 def _is_of_training(name: str) -> bool:
-    return any(part.startswith(_NOT_WEIGHTS) for part in name.lower().split("."))
+    """Is an array in what is called as the state of an optimizer is, such as `optimizer_state_dict`?"""
+    return any(_OF_TRAINING.fullmatch(part) for part in name.split("."))
 
 
 def _left_over(contents: Contents, used: set[str], candidates: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
