@@ -5,6 +5,8 @@ import dataclasses
 import io
 import json
 import pickle
+import warnings
+import zipfile
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -256,6 +258,57 @@ def test_arrays_of_no_numbers_are_named(form: str, tmp_path: Path) -> None:
     found = import_model(tmp_path / "model.npz")
     assert found.model.vocabulary == LETTERS
     assert found.parts.aside == ("words",)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(more=st.lists(st.sampled_from([np.ones(1), np.array(1.5), {"scale": 1.5}, 1.5]), max_size=6), data=st.data())
+@pytest.mark.parametrize("form", [".npy", "a pickle"])
+def test_a_file_that_was_written_to_several_times_is_read_to_its_end(
+    form: str, more: list[Any], data: st.DataObject, tmp_path: Path
+) -> None:
+    original = small("rnn")
+    place = data.draw(st.integers(0, len(more)))
+    with (tmp_path / "model").open("wb") as file:
+        for value in [*more[:place], numpy_arrays(original), *more[place:]]:
+            if form == ".npy":
+                np.save(file, np.asarray(value), allow_pickle=True)
+            else:
+                pickle.dump(value, file)
+    found = import_model(tmp_path / "model", LETTERS)
+    assert len(found.parts.aside) == len(more)
+    assert_same(found.model, original)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"N.", pickle.dumps(np.ones(1)), b"more"])
+def test_what_stands_behind_the_end_of_a_file_is_refused_unless_it_is_understood(end: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    torch.save(tensors(renamed(small())), path, _use_new_zipfile_serialization=False)
+    path.write_bytes(path.read_bytes() + end)
+    with pytest.raises(ActivationError, match=f"{len(end)} bytes stand behind its numbers"):
+        import_model(path, LETTERS)
+    path.write_bytes(pickle.dumps(renamed(small())) + end * 8)
+    with pytest.raises(ActivationError, match="damaged|written to more than 8 times"):
+        import_model(path, LETTERS)
+
+
+def test_two_arrays_of_the_same_name_are_refused(tmp_path: Path) -> None:
+    """Of which a dictionary would have only the last."""
+    own = numpy_arrays(small("rnn"))
+    (tmp_path / "m.json").write_text(json.dumps(tree_of_lists(own))[:-1] + ', "x": {"a": [1.5], "a": [2.5]}}')
+    with pytest.raises(ActivationError, match="two entries of a dictionary have the same name"):
+        import_model(tmp_path / "m.json", LETTERS)
+    save_npz(own, tmp_path / "m.npz")
+    with zipfile.ZipFile(tmp_path / "m.npz", "a") as archive, warnings.catch_warnings(action="ignore"):
+        archive.writestr("by.npy", archive.read("by.npy"))
+    with pytest.raises(ActivationError, match="several members of the same name"):
+        import_model(tmp_path / "m.npz", LETTERS)
+
+
+@pytest.mark.parametrize("key", [1.5, np.float32(1.5), (1.5, "a"), frozenset([1.5]), torch.ones(1)], ids=str)
+def test_numbers_that_are_keys_are_named(key: Any, tmp_path: Path) -> None:
+    assert (
+        "extraxyz" in imported(tensors(renamed(small())) | {"extraxyz": {key: "a"}}, tmp_path / "m.pt").parts.aside[0]
+    )
 
 
 class Net(nn.Module):

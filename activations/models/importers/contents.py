@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.errors import ActivationError
-from activations.models.importers.pickles import Made
+from activations.models.importers.pickles import Key, Made, Unordered
 from activations.models.importers.tensors import (
     Fetch,
     attributes_of_tensor,
@@ -241,12 +241,12 @@ def _plain(value: Any, fetch: Fetch | None) -> Any:
 
 def _array_of_numbers(value: Sequence[Any]) -> NDArray[Any] | None:
     """Numbers, or equally long lists of numbers, Python's or numpy's."""
-    rows: list[list[Any]] = []
+    rows: list[Sequence[Any]] = []
     for row in _rows(value):
         if not isinstance(row, list | tuple) or not row or len(row) != len(rows[0] if rows else row):
             return None
-        numbers = [_number(each) for each in row]
-        if not all(isinstance(number, int | float | np.floating) for number in numbers):
+        numbers = [_number(each) for each in row] if Made in map(type, row) else row
+        if not all(issubclass(kind, int | float | np.floating) for kind in set(map(type, numbers))):
             return None
         rows.append(numbers)
     array = np.array(rows if isinstance(value[0], list | tuple) else rows[0])
@@ -265,7 +265,7 @@ def _number(value: Any) -> Any:
 
 def _is_plain_list(value: Any) -> bool:
     """Of numbers in a list or tuple, or in several, or of anything else: is it a list of Python's own?"""
-    return isinstance(value, list | tuple) and not any(isinstance(each, Made) for row in _rows(value) for each in row)
+    return isinstance(value, list | tuple) and not any(Made in map(type, row) for row in _rows(value))
 
 
 def _is_as_settings_are(written: Any, array: NDArray[Any]) -> bool:
@@ -299,7 +299,10 @@ def _parts_of(whole: _Part, value: Any) -> Iterator[_Part]:
 
     if isinstance(value, Mapping):
         is_optimizer = {"state", "param_groups"} <= value.keys()
-        yield from (named(key, part, is_aside=is_optimizer, is_setting=is_optimizer) for key, part in value.items())
+        for key, part in value.items():
+            yield named(key, part, is_aside=is_optimizer, is_setting=is_optimizer)
+            for own in _parts_of_key(key):
+                yield named(key, own, is_aside=True, is_setting=is_optimizer)
     elif isinstance(value, list | tuple):
         yield from (named(n, part) for n, part in enumerate(value))
     elif isinstance(value, Made):
@@ -311,6 +314,14 @@ def _parts_of(whole: _Part, value: Any) -> Iterator[_Part]:
         yield from (named(key, part, is_aside=True, is_setting=in_module) for key, part in _attributes(value))
     else:  # an array
         yield from (named(key, part, is_aside=True) for key, part in attributes_of_tensor(whole.value))
+
+
+def _parts_of_key(key: Any) -> list[Any]:
+    """What of a dictionary's key may be numbers."""
+    value = key.value if isinstance(key, Key) else key
+    return [
+        each for each in (value if isinstance(value, tuple | Unordered) else [value]) if isinstance(each, float | Made)
+    ]
 
 
 def _attributes(value: Made) -> Iterator[tuple[Any, Any]]:
