@@ -1,12 +1,17 @@
 """Every array of a file is a part of the model, or is named: none is dropped without a word."""
 
 import collections
+import dataclasses
 import io
 import json
 import pickle
+import warnings
+import zipfile
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -69,7 +74,7 @@ def save_npz(tree: Any, path: Path) -> None:
         return {n: a for key, part in value.items() for n, a in flat(part, f"{name}.{key}" if name else key).items()}
 
     with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **flat(tree, ""))
+        np.savez(file, allow_pickle=True, **flat(tree, ""))
 
 
 # of each format: how a tree of arrays is written in it, the arrays that a model is in it, and the kinds that it has
@@ -129,6 +134,181 @@ def test_every_array_that_is_added_to_a_file_is_named(form: str, data: st.DataOb
     assert all(name in str(found.warning) for name in learned)
     assert {name.removeprefix("0.") for name in found.parts.unused} == set(learned)
     assert_same(found.model, original)
+
+
+class Pair(NamedTuple):
+    """Two things, of a class that nobody has."""
+
+    first: Any
+    second: Any
+
+
+@dataclasses.dataclass
+class Hung:
+    """Something whose attributes are what it holds."""
+
+    first: Any
+    second: Any
+
+
+PYTHON_NUMBERS = st.floats(width=32) | st.sampled_from([1.5j, Decimal("1.5"), Fraction(3, 2), b"\0\0\xc0?", []])
+NUMPY_FLOATS = st.sampled_from([np.float16(1.5), np.float32(1.5), np.float64(1.5), np.complex64(1.5)])
+ARRAYS = st.sampled_from(
+    [np.array(1.5), np.ones(2, np.float32), torch.tensor(1.5), torch.ones(2, dtype=torch.bfloat16)]
+)
+FILLING = st.none() | st.booleans() | st.integers(0, 9) | st.text("xyz", max_size=3)
+
+
+def held(numbers: st.SearchStrategy[Any], *containers: Callable[[list[Any]], Any]) -> st.SearchStrategy[Any]:
+    """Something that holds at least one of these, with whatever else, in lists, dictionaries and other containers."""
+
+    def wider(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        several = st.tuples(inner, st.lists(inner | FILLING, max_size=3)).flatmap(
+            lambda own: st.permutations([own[0], *own[1]])
+        )
+        kinds = [list, lambda parts: {f"k{n}": part for n, part in enumerate(parts)}, *containers]
+        return st.one_of([several.map(kind) for kind in kinds])
+
+    return st.recursive(numbers, wider, max_leaves=4)
+
+
+def pair(parts: list[Any]) -> Pair:
+    return Pair(parts[0], parts[1:])
+
+
+def hung(parts: list[Any]) -> Hung:
+    return Hung(parts[1:], parts[0])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    learned=held(NUMPY_FLOATS | ARRAYS, tuple, collections.deque, pair),
+    plain=held(PYTHON_NUMBERS, tuple, collections.deque, pair, hung),
+    is_torch=st.booleans(),
+    protocol=st.integers(0, 5),
+)
+def test_numbers_are_named_whatever_they_are_held_in(
+    learned: Any, plain: Any, is_torch: bool, protocol: int, tmp_path: Path
+) -> None:
+    """Those of numpy and PyTorch are refused beside the weights, as arrays are; Python's own are left aside."""
+    own: Any = tensors(renamed(small()))
+
+    def save(saved: Any) -> Path:
+        if is_torch:
+            torch.save(saved, tmp_path / "model", pickle_protocol=max(protocol, 2))
+        else:
+            (tmp_path / "model").write_bytes(pickle.dumps(saved, protocol))
+        return tmp_path / "model"
+
+    if not is_torch:
+        own = {name: tensor.numpy() for name, tensor in own.items()}
+        learned = without_tensors(learned)
+    for aside in (own | {"extraxyz": plain}, {"net": own, "extraxyz": plain}, {"net": own, "extraxyz": learned}):
+        found = import_model(save(aside), LETTERS)
+        assert all(name.startswith("extraxyz") for name in found.parts.aside)
+        assert "extraxyz" in str(found)
+    refused = refusal(save(own | {"extraxyz": learned}))
+    assert "extraxyz" in refused.partition(" no place in the model")[0]
+
+
+def without_tensors(value: Any) -> Any:
+    """The same with arrays, since tensors that pickle wrote are not understood."""
+    if isinstance(value, torch.Tensor):
+        return value.float().numpy()
+    if isinstance(value, dict):
+        return {key: without_tensors(part) for key, part in value.items()}
+    if isinstance(value, Pair):
+        return Pair(*map(without_tensors, value))
+    if isinstance(value, list | tuple | collections.deque):
+        return type(value)(map(without_tensors, value))
+    return value
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(plain=held(st.floats(width=32)))
+def test_numbers_of_json_are_named_whatever_they_are_held_in(plain: Any, tmp_path: Path) -> None:
+    own = tree_of_lists(numpy_arrays(small("rnn")))
+    (tmp_path / "m.json").write_text(json.dumps(own | {"extraxyz": plain}))
+    assert "extraxyz" in str(import_model(tmp_path / "m.json", LETTERS, force=True))
+
+
+@pytest.mark.parametrize("form", [".npz", "a pickle"])
+def test_arrays_of_no_numbers_are_named(form: str, tmp_path: Path) -> None:
+    """But for the one that the vocabulary is taken from."""
+    beside = {
+        "words": np.array(["ab", "cd"]),
+        "table": np.array([["ab"], ["cd"]]),
+        "word": np.array("ab"),
+        "codes": np.array([b"ab", b"cd"]),
+        "objects": np.array([None, "x", 3], object),
+        "object": np.array("x", object),
+        "mixed": np.array([1.5, None], object),
+        "days": np.array(["2020-01-01"], "datetime64[D]"),
+        "truths": np.array([True, False]),
+        "letters": np.array(list(LETTERS.characters)),
+    }
+    own: dict[str, Any] = numpy_arrays(small("rnn"))
+    for name, array in beside.items():
+        if form == ".npz":
+            save_npz(own | {name: array}, tmp_path / "model.npz")
+        else:
+            (tmp_path / "model.npz").write_bytes(pickle.dumps(own | {name: array}))
+        assert name in str(import_model(tmp_path / "model.npz", LETTERS, force=True)), name
+    save_npz(own | {name: beside[name] for name in ("letters", "words")}, tmp_path / "model.npz")
+    found = import_model(tmp_path / "model.npz")
+    assert found.model.vocabulary == LETTERS
+    assert found.parts.aside == ("words",)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(more=st.lists(st.sampled_from([np.ones(1), np.array(1.5), {"scale": 1.5}, 1.5]), max_size=6), data=st.data())
+@pytest.mark.parametrize("form", [".npy", "a pickle"])
+def test_a_file_that_was_written_to_several_times_is_read_to_its_end(
+    form: str, more: list[Any], data: st.DataObject, tmp_path: Path
+) -> None:
+    original = small("rnn")
+    place = data.draw(st.integers(0, len(more)))
+    with (tmp_path / "model").open("wb") as file:
+        for value in [*more[:place], numpy_arrays(original), *more[place:]]:
+            if form == ".npy":
+                np.save(file, np.asarray(value), allow_pickle=True)
+            else:
+                pickle.dump(value, file)
+    found = import_model(tmp_path / "model", LETTERS)
+    assert len(found.parts.aside) == len(more)
+    assert_same(found.model, original)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"N.", pickle.dumps(np.ones(1)), b"more"])
+def test_what_stands_behind_the_end_of_a_file_is_refused_unless_it_is_understood(end: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    torch.save(tensors(renamed(small())), path, _use_new_zipfile_serialization=False)
+    path.write_bytes(path.read_bytes() + end)
+    with pytest.raises(ActivationError, match=f"{len(end)} bytes stand behind its numbers"):
+        import_model(path, LETTERS)
+    path.write_bytes(pickle.dumps(renamed(small())) + end * 8)
+    with pytest.raises(ActivationError, match="damaged|written to more than 8 times"):
+        import_model(path, LETTERS)
+
+
+def test_two_arrays_of_the_same_name_are_refused(tmp_path: Path) -> None:
+    """Of which a dictionary would have only the last."""
+    own = numpy_arrays(small("rnn"))
+    (tmp_path / "m.json").write_text(json.dumps(tree_of_lists(own))[:-1] + ', "x": {"a": [1.5], "a": [2.5]}}')
+    with pytest.raises(ActivationError, match="two entries of a dictionary have the same name"):
+        import_model(tmp_path / "m.json", LETTERS)
+    save_npz(own, tmp_path / "m.npz")
+    with zipfile.ZipFile(tmp_path / "m.npz", "a") as archive, warnings.catch_warnings(action="ignore"):
+        archive.writestr("by.npy", archive.read("by.npy"))
+    with pytest.raises(ActivationError, match="several members of the same name"):
+        import_model(tmp_path / "m.npz", LETTERS)
+
+
+@pytest.mark.parametrize("key", [1.5, np.float32(1.5), (1.5, "a"), frozenset([1.5]), torch.ones(1)], ids=str)
+def test_numbers_that_are_keys_are_named(key: Any, tmp_path: Path) -> None:
+    assert (
+        "extraxyz" in imported(tensors(renamed(small())) | {"extraxyz": {key: "a"}}, tmp_path / "m.pt").parts.aside[0]
+    )
 
 
 class Net(nn.Module):
@@ -297,6 +477,25 @@ def test_what_trained_an_rnn_that_fits_on_a_page_is_named() -> None:
     found = import_model(own | memory | {"optim_step": np.ones(1)}, LETTERS)
     assert found.parts.aside == ("mWxh", "dbh", "hprev", "optim_step")
     assert import_model({**own, "smooth_loss": 2.5}, LETTERS).parts.aside == ("smooth_loss",)
+
+
+@pytest.mark.parametrize("word", ["optim", "optimizer", "optimisers", "scheduler", "lr_scheduler", "LRScheduler"])
+@settings(max_examples=30, deadline=None)
+@given(more=words, joint=st.sampled_from(["", "_"]), end=st.sampled_from(["", "_state", "_states", "_state_dict"]))
+def test_an_optimizers_state_has_a_name_of_its_own(word: str, more: str, joint: str, end: str) -> None:
+    """Other names that begin like it are those of layers."""
+    own = renamed(small())
+    assert import_model(own | {f"{word}{end}.scale": np.ones(1)}, LETTERS).parts.aside == (f"{word}{end}.scale",)
+    for name in (f"{word}{joint}{more}", f"{more}{joint}{word}"):
+        assert f"{name}.scale has no place" in refusal(own | {f"{name}.scale": np.ones(1, np.float32)})
+        original = small()
+        inner = {f"{name}.{key}": array for key, array in renamed(original).items()}
+        assert_same(import_model(inner, LETTERS).model, original)
+
+
+@pytest.mark.parametrize("name", ["optimal_xyz", "schedulers_w", "optimum", "optimizers_gate", "scheduled"])
+def test_a_layer_whose_name_begins_like_an_optimizers_is_a_layer(name: str) -> None:
+    assert f"{name} has no place" in refusal(renamed(small()) | {name: np.ones((2, 3), np.float32)})
 
 
 def test_arrays_outside_a_prefix_are_named() -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import math
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +21,7 @@ _MOST_JSON_LISTS = 5_000_000
 _MOST_JSON_STRINGS = 1_000_000
 _MOST_PACKED = 20  # weights are noise, which cannot be packed into so much less
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the ones that unpack no more than is asked for
+_MOST_WRITTEN = 8
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -52,7 +54,7 @@ def _read(file: BinaryIO, size: int) -> Contents:
     if start.startswith(b"PK"):
         return _read_zip(file, size)
     if start.startswith(b"\x93NUMPY"):
-        return flatten("a numpy file", _read_npy(file, size), size)
+        return flatten("a numpy file", _all_of(file, size, lambda: _read_npy(file, size)), size)
     if start.removeprefix(_BOM).lstrip()[:1] in (b"[", b"{", b'"'):
         return flatten("JSON", _read_json(file, size), size)
     try:
@@ -65,9 +67,30 @@ def _read(file: BinaryIO, size: int) -> Contents:
         ) from error
 
 
+def _all_of(file: BinaryIO, size: int, read: Callable[[], Any], first: list[Any] | None = None) -> Any:
+    """What a file holds; if it was written to several times, a list of all that it holds, one behind another.
+
+    Args:
+        file: Where to read on.
+        size: Where the file ends.
+        read: Reads one thing.
+        first: What has been read.
+    """
+    values = first or [read()]
+    while file.tell() < size:
+        if len(values) == _MOST_WRITTEN:
+            raise ActivationError(
+                f"it was written to more than {_MOST_WRITTEN} times; save all of it in one dictionary"
+            )
+        values.append(read())
+    return values if len(values) > 1 else values[0]
+
+
 def _read_zip(file: BinaryIO, size: int) -> Contents:
     with zipfile.ZipFile(file) as archive:
         members = {member.filename: member for member in archive.infolist()}
+        if len(members) < len(archive.infolist()):
+            raise ActivationError("it has several members of the same name")
         total = sum(member.file_size for member in members.values())
         if total > min(MOST_BYTES, _MOST_PACKED * size):
             raise ActivationError(
@@ -120,7 +143,7 @@ def _read_torch_zip(
 def _read_pickles(file: BinaryIO, size: int) -> Contents:
     value = read_pickle(file)
     if value != _LEGACY_MAGIC:
-        return flatten("a pickle", value, size)
+        return flatten("a pickle", _all_of(file, size, lambda: read_pickle(file), [value]), size)
     read_pickle(file)  # the version of the format
     machine = read_pickle(file)
     if isinstance(machine, dict) and machine.get("little_endian") is False:
@@ -136,6 +159,8 @@ def _read_pickles(file: BinaryIO, size: int) -> Contents:
         if storage is None or n_numbers * storage.item_bytes > size:
             raise ActivationError("its storages are not those that it describes, or it is truncated")
         runs[storage.key] = file.read(n_numbers * storage.item_bytes)
+    if file.tell() < size:
+        raise ActivationError(f"{size - file.tell():,} bytes stand behind its numbers, which PyTorch did not write")
 
     def fetch(storage: Storage) -> bytes:
         if storage.key not in runs:
@@ -161,7 +186,7 @@ def _what(value: Any) -> str:
 
 
 def _read_npy(file: BinaryIO, size: int) -> Any:
-    """An array of numbers; a list for one of strings; what a pickle holds for one of objects."""
+    """An array, or what a pickle holds for one of objects."""
     version = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, by_columns, dtype = read_header(file)
@@ -170,8 +195,7 @@ def _read_npy(file: BinaryIO, size: int) -> Any:
     n_bytes = math.prod(shape) * dtype.itemsize
     if min(shape, default=0) < 0 or n_bytes > size - file.tell():
         raise ActivationError(f"an array claims to have shape {shape} of {dtype}, which is not there")
-    array = np.frombuffer(file.read(n_bytes), dtype)
-    return array.tolist() if dtype.kind == "U" else array.reshape(shape, order="F" if by_columns else "C")
+    return np.frombuffer(file.read(n_bytes), dtype).reshape(shape, order="F" if by_columns else "C")
 
 
 def _read_json(file: BinaryIO, size: int) -> Any:
@@ -182,6 +206,13 @@ def _read_json(file: BinaryIO, size: int) -> Any:
     if content.count(b"[") + content.count(b"{") > _MOST_JSON_LISTS or n_strings > _MOST_JSON_STRINGS:
         raise ActivationError("it has more lists or strings than any model needs")
     try:
-        return json.loads(content)
+        return json.loads(content, object_pairs_hook=_as_dict)
     except (ValueError, RecursionError) as error:
         raise ActivationError(f"it is no JSON ({str(error)[:120]})") from error
+
+
+def _as_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("two entries of a dictionary have the same name")
+    return found

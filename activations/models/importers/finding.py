@@ -12,7 +12,7 @@ from activations.models.importers.numpy_layers import find_lists, find_named
 from activations.models.importers.parts import Parts, Remaining
 from activations.models.importers.torch_layers import find_torch
 
-_NOT_WEIGHTS = ("optim", "scheduler")
+_OF_TRAINING = re.compile(r"(lr_?)?(optim|optimi[sz]er|scheduler)s?(_?(states?|dict|step))*", re.IGNORECASE)
 _MOST_ARRAYS = 2_000
 _MOST_BESIDE = 10_000
 _SHOWN = 8
@@ -33,9 +33,8 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
     Raises:
         ActivationError: If no model is found, or one that is not of a kind that can be read.
     """
-    arrays = {
-        name: array for name, array in contents.arrays.items() if name.startswith(prefix) and not _is_of_training(name)
-    }
+    candidates = {name for name in contents.standings if name.startswith(prefix) and not _is_of_training(name)}
+    arrays = {name: array for name, array in contents.arrays.items() if name in candidates and array.ndim}
     for n_arrays, most in ((len(arrays), _MOST_ARRAYS), (len(contents.standings), _MOST_BESIDE)):
         if n_arrays > most:
             raise ActivationError(f"{contents.kind} holds {n_arrays:,} arrays; no character model has so many")
@@ -48,7 +47,7 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
         parts = find(Remaining(arrays), contents.facts)
         if parts is not None:
             used = set(arrays) - {*parts.unused, *parts.aside}
-            unused, aside = _left_over(contents, used, {*parts.unused, *_unserved(contents, prefix)})
+            unused, aside = _left_over(contents, used, candidates - {*used, *parts.aside})
             return replace(parts, unused=unused, aside=aside, left_out=_left_out(contents, prefix))
     shapes = ", ".join(f"{name or 'an array'} {array.shape}" for name, array in list(arrays.items())[:_SHOWN])
     if len(arrays) > _SHOWN:
@@ -64,16 +63,8 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
 
 
 def _is_of_training(name: str) -> bool:
-    return any(part.startswith(_NOT_WEIGHTS) for part in name.lower().split("."))
-
-
-def _unserved(contents: Contents, prefix: str) -> set[str]:
-    """The arrays that no part of a model is made of, and yet may be of the model."""
-    return {
-        name
-        for name in contents.standings
-        if name not in contents.arrays and name.startswith(prefix) and not _is_of_training(name)
-    }
+    """Is an array in what is called as the state of an optimizer is, such as `optimizer_state_dict`?"""
+    return any(_OF_TRAINING.fullmatch(part) for part in name.split("."))
 
 
 def _left_over(contents: Contents, used: set[str], candidates: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -87,8 +78,7 @@ def _left_over(contents: Contents, used: set[str], candidates: set[str]) -> tupl
         candidates: Those of the others that may be of it.
     """
     standings = contents.standings
-    places = [standings[name].place for name in used]
-    model = _common_start(places)
+    model = _common_start([standings[name].place for name in used])
     kinds = {"learned"} | ({"list"} if any(standings[name].kind == "list" for name in used) else set())
     unused, aside = [], []
     for name, standing in standings.items():
@@ -96,9 +86,13 @@ def _left_over(contents: Contents, used: set[str], candidates: set[str]) -> tupl
             unused.append(name)
         elif name not in used:
             aside.append(name)
-    beside = {place[-1] for place in places if place}
-    aside += [name for name, whole in contents.numbers.items() if whole in beside]
-    return tuple(unused), tuple(aside)
+    aside += [_part_beside(model, (*place, name)) for name, place in contents.numbers.items()]
+    return tuple(unused), tuple(dict.fromkeys(aside))
+
+
+def _part_beside(model: Place, path: Place) -> str:
+    """The outermost thing on the way to something that holds no part of the model, by which a history is one name."""
+    return path[len(_common_start([model, path[:-1]]))]
 
 
 def _common_start(places: list[Place]) -> Place:

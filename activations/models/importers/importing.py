@@ -151,6 +151,7 @@ def import_model(
         found = Found(vocabulary, "given")
     else:
         found = find_vocabulary(vocabulary, parts.n_characters, contents, encoding=encoding, newlines=newlines)
+    parts = replace(parts, aside=tuple(name for name in parts.aside if name != found.name))
     stack = parts.stack
     spelled = _letters(gates, stack.gates) if gates else None
     options = {"cell": cell, "gates": spelled, "transposed": transposed, "hidden_first": hidden_first}
@@ -188,9 +189,9 @@ def _contents(source: Path | str | Mapping[str, ArrayLike | Tensor] | Contents) 
         return source
     if isinstance(source, Path | str):
         return read_contents(Path(source))
-    numbers = {name for name, array in source.items() if np.isscalar(array)}
+    numbers = {name for name, array in source.items() if np.isscalar(array) and not isinstance(array, np.number)}
     arrays = {name: _as_array(name, array) for name, array in source.items() if name not in numbers}
-    return Contents.of_arrays("arrays", arrays, numbers=dict.fromkeys(numbers, ""))
+    return Contents.of_arrays("arrays", arrays, numbers=dict.fromkeys(numbers, ("",)))
 
 
 def _as_array(name: str, array: ArrayLike | Tensor) -> NDArray[Any]:

@@ -74,13 +74,13 @@ class Key:
     """What would have been the key of a dictionary, and is no plain value.
 
     Attributes:
-        kind: What it would have been.
+        value: What it would have been.
     """
 
-    kind: str
+    value: Any
 
     def __str__(self) -> str:
-        return f"a key of kind {self.kind}"
+        return f"a key of kind {type(self.value).__name__}"
 
 
 class Unordered(list[Any]):
@@ -219,7 +219,7 @@ def _put(into: Any, values: list[Any]) -> None:
     entries = into.entries if isinstance(into, Made) else into
     if isinstance(entries, dict):
         for key, value in zip(values[::2], values[1::2], strict=True):
-            entries[key if _is_plain(key) else Key(type(key).__name__)] = value
+            entries[key if _is_plain(key) else Key(key)] = value
 
 
 def _is_plain(key: Hashable) -> bool:

@@ -44,7 +44,7 @@ _WITH_ATTRIBUTES = (_OF_A_TYPE, "torch._utils._rebuild_parameter_with_state")
 _PARAMETERS = re.compile(r"torch\._utils\._rebuild_parameter\w*|torch\.nn\.parameter\.Parameter")
 _ARRAYS = re.compile(
     r"torch\._utils\._rebuild_\w+|torch\._tensor\._rebuild_\w+|torch\.storage\.\w+|torch\.(cuda\.)?\w+(Storage|Tensor)"
-    r"|torch\.nn\.parameter\.\w+|numpy\..*\.(_reconstruct|_mareconstruct|_frombuffer)|array\.(array|_array_reconstructor)"
+    r"|torch\.nn\.parameter\.\w+|numpy\..*\.(_reconstruct|_mareconstruct|_frombuffer|scalar)|array\.(array|_array_reconstructor)"
 )
 _MOST_WRAPPERS = 4
 
@@ -143,7 +143,7 @@ def torch_array(value: Any, fetch: Fetch) -> NDArray[Any] | None:
 
 
 def numpy_value(value: Made) -> NDArray[Any] | list[Any] | None:
-    """What a numpy pickle would have made of a value: an array, a list of strings or objects; None if it is none.
+    """What a numpy pickle would have made of a value: an array, or a list of objects; None if it is none.
 
     Raises:
         ActivationError: If it takes numbers that are not there.
@@ -164,21 +164,18 @@ def numpy_value(value: Made) -> NDArray[Any] | list[Any] | None:
         return None
     if math.prod(shape) * dtype.itemsize != len(numbers):
         raise ActivationError(f"it has an array of shape {tuple(shape)}, but not so many numbers")
-    array = np.frombuffer(numbers, dtype)
-    if dtype.kind == "U":
-        return list(array.tolist())
-    return array.reshape(tuple(shape), order="F" if by_columns else "C")
+    return np.frombuffer(numbers, dtype).reshape(tuple(shape), order="F" if by_columns else "C")
 
 
-def numpy_scalar(value: Made) -> int | float | str | None:
-    """The number or string that a numpy pickle would have made of a value, or None if it is none."""
+def numpy_scalar(value: Made) -> np.generic | int | str | None:
+    """What a numpy pickle would have made of a value, integers and strings as Python's; None if it is no scalar."""
     if not value.maker.endswith("multiarray.scalar") or len(value.arguments) != 2:
         return None
     dtype, numbers = _numpy_dtype(value.arguments[0]), _as_bytes(value.arguments[1])
     if dtype is None or numbers is None or len(numbers) != dtype.itemsize:
         return None
-    found: int | float | str = np.frombuffer(numbers, dtype)[0].item()
-    return found
+    found: np.generic = np.frombuffer(numbers, dtype)[0]
+    return found if isinstance(found, np.inexact) else found.item()
 
 
 def _numpy_dtype(kind: Any) -> np.dtype[Any] | None:

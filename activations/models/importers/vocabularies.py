@@ -30,10 +30,12 @@ class Found(NamedTuple):
     Attributes:
         vocabulary: The characters in the order of their ids.
         source: In words.
+        name: Of what it was taken from, if that is in the model's file.
     """
 
     vocabulary: Vocabulary
     source: str
+    name: str | None = None
 
 
 def find_vocabulary(
@@ -171,7 +173,7 @@ def _beside_the_weights(contents: Contents, n_characters: int) -> Found:
             f"--vocab {SPELLINGS}"
         )
     name = next(iter(found))
-    return _checked(found[name], n_characters, f"{name or 'all of it'} in the file itself")
+    return _checked(found[name], n_characters, f"{name or 'all of it'} in the file itself")._replace(name=name)
 
 
 def _search(contents: Contents, n_characters: int) -> dict[str, list[str]]:
