@@ -25,6 +25,7 @@ import numpy as np
 from truth_cells import KINDS, Cell, cells
 from truth_counting import columns
 from truth_judging import judge
+from truth_page import print_page
 from truth_real import RealTexts
 from truth_repeating import Record
 from truth_results import Result, hash_of_code, read, write
@@ -156,6 +157,7 @@ def main() -> None:
     )
     parser.add_argument("--fraction", type=float, default=1.0, help="of the repetitions; a trial, kept in another file")
     parser.add_argument("--table", action="store_true", help="run nothing, print the table")
+    parser.add_argument("--page", action="store_true", help="run nothing, print the tables of docs/statistics.md")
     parser.add_argument("--usual", action="store_true", help="what three usual ways make of the same data, as a table")
     parser.add_argument("--file", type=Path, help="of results")
     parser.add_argument("--seed", type=int, default=_SEED)
@@ -172,6 +174,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="char-probe-truth-") as folder:
         all_cells = cells(given.shared, Path(folder))
         asked = [cell for cell in all_cells if re.search(given.only, cell.name)]
+
+        if given.page:
+            print_page(asked, results)
+            return
 
         def keep(result: Result) -> None:
             results[result.cell] = result
