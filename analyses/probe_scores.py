@@ -57,10 +57,10 @@ class Agreement:
         self._sums: Array | float = 0.0
         self._products = np.zeros((n_folds, n_folds))
 
-    def add(self, z: NDArray[np.floating]) -> None:
-        """Add what the probes say of some characters, (n_chars, n_folds, n_scores)."""
+    def add(self, z: NDArray[np.floating], present: NDArray[np.bool_]) -> None:
+        """Add what the probes say of some characters, (n_chars, n_folds, n_scores), and which have a label."""
         if len(self._products) > 1:
-            own = z.astype(np.float64)
+            own = z[present].astype(np.float64)
             own -= own.mean(axis=2, keepdims=True) if own.shape[2] > 1 else 0.0  # what all classes share says nothing
             self._n_chars += len(own)
             self._sums = self._sums + own.sum(axis=0)

@@ -286,7 +286,7 @@ def _say(
                 of_folds = z[:, column : column + len(each.folds.parts) * own.shape[1]]
                 of_folds = of_folds.reshape(len(z), len(each.folds.parts), own.shape[1])
                 column += own.shape[1] * len(each.folds.parts)
-                agreement.add(of_folds[each.present[tile.rows]])
+                agreement.add(of_folds, each.present[tile.rows])
                 for fold, parts in enumerate(each.folds.parts):
                     held_out = parts[tile.rows] == TEST
                     own[tile.rows][held_out] = of_folds[held_out, fold]
