@@ -29,8 +29,7 @@ class JointRows(NamedTuple):
 
     Attributes:
         codes: (n_chars,) in [0, n_codes).
-        kinds: (n_codes,) the kind of each code, in [0, n_kinds).
-        pieces: The same, as those who add up ranks need it; with the part of each character.
+        pieces: The same, as those who add up ranks need it; with the part of each character, and the kind of each code.
         y: (n_codes, n_labels + 1) the labels, and a 1.
         n: (n_codes,) how many characters have a code and labels.
         runs: In the order of their codes.
@@ -38,7 +37,6 @@ class JointRows(NamedTuple):
     """
 
     codes: NDArray[np.int64]
-    kinds: NDArray[np.int64]
     pieces: Pieces
     y: NDArray[np.float64]
     n: NDArray[np.int64]
@@ -136,7 +134,7 @@ class JointLabels:
         _, examples, kinds = np.unique(of_kinds, return_index=True, return_inverse=True)
         pieces = Pieces.of(parts, codes, kinds, n_ranked=len(self._labels[0]))
         own_runs = [Run(*each) for each in found if each[0] < len(PARTS)]
-        return JointRows(codes, kinds, pieces, y, n, own_runs, (parts_of_codes[examples], examples))
+        return JointRows(codes, pieces, y, n, own_runs, (parts_of_codes[examples], examples))
 
     def _with_labels(self, numbers: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
         """(n_chars,) numbers that are equal where these numbers and all labels are; they ascend with these numbers."""

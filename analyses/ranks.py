@@ -322,12 +322,12 @@ def _changes(before: NDArray[np.int8], after: NDArray[np.int8]) -> tuple[NDArray
 
 
 def ranks_by_sorting(
-    values: NDArray[np.float32], parts: NDArray[np.int8], codes: NDArray[np.int64], kinds: NDArray[np.int64]
+    values: NDArray[np.float32], parts: NDArray[np.int8], codes: NDArray[np.int64], kinds: NDArray[np.integer]
 ) -> tuple[Sums, Ranked]:
     """The same as `ranks_at_once`, of one way and (n_units, n_chars) values, of which any number may differ."""
     n = np.array([(parts == TRAIN).sum(), (parts == TEST).sum(), (parts >= 0).sum()])
     everywhere = np.zeros((len(values), len(kinds)), np.int64)
-    within = np.zeros((len(values), kinds.max(initial=-1) + 1), np.int64)
+    within = np.zeros((len(values), int(kinds.max()) + 1 if len(kinds) else 0), np.int64)
     squares = np.zeros((len(values), 3))
     used = np.flatnonzero(parts >= 0)
     for unit, own in enumerate(values):
@@ -341,7 +341,7 @@ def _add_sorted(
     values: NDArray[np.float32],
     parts: NDArray[np.int8],
     codes: NDArray[np.int64],
-    kinds: NDArray[np.int64],
+    kinds: NDArray[np.integer],
     n: NDArray[np.int64],
     everywhere: NDArray[np.int64],
     within: NDArray[np.int64],

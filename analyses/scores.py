@@ -345,7 +345,7 @@ def _in_one_pass(
             if own.dtype == np.uint16:
                 added = ranks_at_once(own, ways, reader.middle_levels(each))
             else:
-                added = [ranks_by_sorting(own, joint.pieces.parts, joint.codes, joint.kinds) for joint in rows]
+                added = [ranks_by_sorting(own, joint.pieces.parts, joint.codes, joint.pieces.kinds) for joint in rows]
             for joint, joint_rows, sums, (new, ranked) in zip(asked, rows, found, added, strict=True):
                 sums[each] = _RankSums(joint, ranked)
                 sums[each].add(new, joint_rows)
@@ -394,7 +394,7 @@ class _RankSums:
         for _, atom, run in rows.runs:
             self._everywhere.add(atom, sums.everywhere[:, run], rows.y[run], rows.n[run])
         parts, examples = rows.of_kinds
-        y, n = rows.y[examples], np.bincount(rows.kinds, rows.n, len(examples)).astype(np.int64)
+        y, n = rows.y[examples], np.bincount(rows.pieces.kinds, rows.n, len(examples)).astype(np.int64)
         for part in (TRAIN, TEST):
             own = parts == part
             self._within.add(part, sums.within[:, own], y[own], n[own])
