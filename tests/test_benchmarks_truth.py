@@ -19,6 +19,7 @@ from truth import repeat, run_cell, to_run
 from truth_cells import KINDS, Cell, cells
 from truth_counting import Counts, columns
 from truth_judging import ANY_Q, COVERAGE, P_BELOW, judge, too_few, too_many
+from truth_page import print_page
 from truth_repeating import Folded, Pair, Probed, fewest_runs
 from truth_results import Result, read, without_words, write
 from truth_simulating import (
@@ -334,3 +335,14 @@ def test_usual_ways_are_right_of_independent_characters() -> None:
         assert not too_few(sum(record[way] for record in found), 60, 0.93, sure=_SURE)
     for way in ("characters", "shifts"):
         assert not too_many(sum(record[way] for record in found), 60, 0.065, sure=_SURE)
+
+
+def test_the_tables_of_the_document_are_those_of_the_results(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = Path(__file__).parents[1]
+    all_cells, results = cells(tmp_path, tmp_path), read(root / "benchmarks" / "truth.jsonl")
+    print_page(all_cells, results)
+    page = capsys.readouterr().out.strip()
+    assert len(page.splitlines()) > len(all_cells)
+    assert page in (root / "docs" / "statistics.md").read_text(encoding="utf-8")
