@@ -12,6 +12,7 @@ from activations.blocks import Source
 from analyses.designs import Basis, Rows, tiles_of
 
 _MOST_CHARACTERS = 255  # that have a column of their own; the others share one
+_TILE_ROWS = 8192  # as each has few numbers
 
 
 class CharacterDesign:
@@ -41,7 +42,7 @@ class CharacterDesign:
 
     def tiles(self, wanted: NDArray[np.bool_], every: int = 1) -> "Iterator[CharacterTile]":
         """See `Design`."""
-        for rows in tiles_of(wanted, every):
+        for rows in tiles_of(wanted, every, _TILE_ROWS):
             places = self._places[rows]
             yield CharacterTile(rows, places, self._starts[places], self._ids, self._n_characters, self.n_last)
 
@@ -52,6 +53,16 @@ class CharacterDesign:
         for tile in self.tiles(wanted):
             share += tile.transposed_times(ones[: len(tile.places)])[:, 0]
         return Basis(None, share / max(int(wanted.sum()), 1), float(np.sqrt(self.n_last)))
+
+    def products(self, wanted: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `SparseDesign`."""
+        count = weights > 0
+        places, weights = self._places[wanted][count], weights[count]
+        found = np.zeros((self.n_columns + 1, self.n_columns + 1))
+        _multiply(places, self._starts[places], self._ids, self._n_characters, self.n_last, weights, found)
+        found[-1, -1] = weights.sum()
+        found += np.triu(found, 1).T
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,3 +127,26 @@ def _add_up(
             column = back * n_characters + ids[places[row] - back]
             for probe in range(numbers.shape[1]):
                 found[column, probe] += numbers[row, probe]
+
+
+@njit(nogil=True, cache=True)
+def _multiply(
+    places: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    ids: NDArray[np.int32],
+    n_characters: int,
+    n_last: int,
+    weights: NDArray[np.float64],
+    found: NDArray[np.float64],
+) -> None:
+    """Of each two places after each other, as their columns lie near each other."""
+    for back in range(n_last):
+        for further in range(back, n_last):
+            for row in range(len(places)):
+                place = places[row]
+                if place - starts[row] >= further:
+                    column = back * n_characters + ids[place - back]
+                    found[column, further * n_characters + ids[place - further]] += weights[row]
+        for row in range(len(places)):
+            if places[row] - starts[row] >= back:
+                found[back * n_characters + ids[places[row] - back], -1] += weights[row]

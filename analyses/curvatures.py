@@ -72,6 +72,11 @@ def of_score(sample: Sample) -> Curvature:
     return Curvature([_products(sample.rows, sample.weights)], None, None, _rounding(sample))
 
 
+def of_products(products: Array) -> Curvature:
+    """That of a single score, of sums of products of the columns of all rows, which weigh as above."""
+    return Curvature([products], None, None, 10 * float(np.finfo(products.dtype).eps))
+
+
 def of_classes(sample: Sample, point: Array) -> Curvature:
     """That of several classes, at coefficients (n_columns + 1, n_classes)."""
     shares = softmax(sample.rows @ point.astype(sample.rows.dtype), axis=1).astype(np.float64)
@@ -109,7 +114,9 @@ class Newton:
             while True:
                 added = rounding * diagonal
                 try:
-                    self._factors.append(cho_factor(block + np.diag(own_l2 + added), check_finite=False))
+                    whole = np.array(block.T, order="F")  # as the library wants it; it is the same either way
+                    np.einsum("ii->i", whole)[:] += own_l2 + added
+                    self._factors.append(cho_factor(whole, overwrite_a=True, check_finite=False))
                     break
                 except np.linalg.LinAlgError:
                     rounding *= 10

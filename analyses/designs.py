@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numba import njit
@@ -81,6 +81,15 @@ class Design(Protocol):
 
     def basis(self, wanted: NDArray[np.bool_]) -> Basis:
         """Of some of the rows."""
+        ...
+
+
+@runtime_checkable
+class SparseDesign(Design, Protocol):
+    """A design of few numbers in a row that are not 0, whose products of columns are cheap to add up over all rows."""
+
+    def products(self, wanted: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n_columns + 1, n_columns + 1) sums of products of columns, and of 1, in rows that weigh (n_wanted,) each."""
         ...
 
 

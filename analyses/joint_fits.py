@@ -8,8 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from analyses.curvatures import Curvature, Newton, ProximalNewton, Sample, of_classes, of_score
-from analyses.designs import Basis, Design, Progress, Rows, Tile
+from analyses.curvatures import Curvature, Newton, ProximalNewton, Sample, of_classes, of_products, of_score
+from analyses.designs import Basis, Design, Progress, Rows, SparseDesign, Tile
 from analyses.minimising import Minimiser, Proximal, QuasiNewton
 from analyses.problems import Linear, Probe, Problem, check
 from analyses.responses import Response, column_sums, logistic, softmax, squared
@@ -28,6 +28,9 @@ _ROWS_PER_COLUMN = 6  # of the sample that a measurement takes
 _SAMPLES_OF_CLASSES = 2  # times as many, if there are several classes
 _FEWEST_ROWS = 2000  # of it, however few columns there are
 _GOLDEN = 0.6180339887498949
+_PASSES_BETWEEN_PRODUCTS = 10  # and before the first, where second derivatives are of all rows
+_PASSES_BETWEEN_NEAR = 3  # where only these can show that a probe is solved
+_PRODUCT_BYTES = 512 << 20  # that they take for all probes
 _SAMPLE_BYTES = 256 << 20  # that samples of all probes take together
 
 
@@ -170,6 +173,10 @@ class _Together:
         self._measured: list[int | None] = [None] * len(problems)  # the pass in which each was
         self._metrics: list[Newton | ProximalNewton | None] = [None] * len(problems)
         self._n_sampled = max(_ROWS_PER_COLUMN * (design.n_columns + 1), _FEWEST_ROWS)
+        self._measured_here: set[int] = set()  # probes measured in this pass
+        self._room = 0  # for second derivatives of all rows
+        if isinstance(design, SparseDesign):
+            self._room = _PRODUCT_BYTES // (8 * (design.n_columns + 1) ** 2)
         # few enough to take each as it is, as often as need be
         self._takes_all = int(self._wanted.sum()) <= 4 * self._n_sampled
         self.probes = [
@@ -224,6 +231,9 @@ class _Together:
     def _is_due(self, number: int, minimiser: Minimiser, done: int) -> bool:
         """Whether it is time to measure a probe's second derivatives."""
         last, probe = self._measured[number], self.probes[number]
+        if self._room:
+            wait = _PASSES_BETWEEN_NEAR if minimiser.is_near and last else _PASSES_BETWEEN_PRODUCTS
+            return probe.response.n_scores == 1 and done >= (last or 0) + wait
         if last is None:
             return isinstance(minimiser, Proximal) or minimiser.is_near or done >= _PASSES_BEFORE
         if probe.response.kind == "numeric":
@@ -233,7 +243,7 @@ class _Together:
     def _to_measure(self, minimisers: Sequence[Minimiser], active: list[int], done: int) -> dict[int, Array]:
         """Which probes' second derivatives to measure, one of each group, and how often to take rows of a curvature."""
         found: dict[int, Array] = {}
-        if self._basis is None or self._basis.vectors is None:
+        if self._basis is None or (self._basis.vectors is None and not self._room):
             return found
         n_columns = self._design.n_columns + 1
         room = _SAMPLE_BYTES // (self._n_sampled * n_columns * self._design.dtype.itemsize)
@@ -258,10 +268,16 @@ class _Together:
             if minimisers[number].has_fallen
         }
         changes = []
+        self._measured_here = set(curvatures)
+        n_metrics = sum(each is not None for each in self._metrics)
         for number in active:
             own, curvature = minimisers[number], of_group.get(self.probes[number].group)
             if curvature is None or not own.has_fallen or not self._is_due(number, own, done):
                 continue
+            if self._room and self._metrics[number] is None:
+                if n_metrics >= self._room:
+                    continue
+                n_metrics += 1
             ratio = self._curvatures[number] / np.maximum(curvature.totals, 1e-300)
             if number in curvatures or ((ratio < _ALIKE).all() and (ratio > 1 / _ALIKE).all()):
                 self._measured[number] = done
@@ -292,17 +308,18 @@ class _Together:
     def _gap(self, number: int, minimiser: Minimiser) -> float:
         """How far the objective can fall from the best point so far."""
         metric, curvatures = self._metrics[number], self._curvatures[number]
+        largest = np.inf
         if self._basis is not None and self._basis.vectors is None:
-            return self.probes[number].gap_of_gradient(minimiser.gradient, curvatures, self._basis.longest)
-        if metric is None or not minimiser.is_near:
-            return np.inf
+            largest = self.probes[number].gap_of_gradient(minimiser.gradient, curvatures, self._basis.longest)
+        if metric is None or not minimiser.is_near or (self._room and number not in self._measured_here):
+            return largest
         left = curvatures / np.maximum(metric.curvature.totals, 1e-300)
         looseness = _LOOSENESS / min(1.0, max(float(left.min()), 1e-300))
         if isinstance(metric, Newton):
-            return looseness * metric.decrement(minimiser.gradient)
+            return min(looseness * metric.decrement(minimiser.gradient), largest)
         if isinstance(minimiser, Proximal) and minimiser.fall >= 0:
             return looseness * metric.looseness * minimiser.fall
-        return np.inf  # astray, by rounding
+        return largest  # astray, by rounding
 
     def losses(
         self,
@@ -381,8 +398,10 @@ class _Together:
         The products of the columns of these rows, weighed by the weights that are given with them, add up to those of
         all. Of a single score, weights are curvatures; of several classes, those of the rows.
         """
-        x = tile.x  # type: ignore[attr-defined]
         own = row_weights[:, 0] if curvatures.shape[1] > 1 else curvatures[:, 0]
+        if self._room:
+            return Sample(np.empty((0, 0)), own.astype(np.float64))
+        x = tile.x  # type: ignore[attr-defined]
         if self._takes_all:
             chosen: Any = slice(None)
             weights = own.astype(np.float64)
@@ -399,9 +418,10 @@ class _Together:
 
     def _curvature(self, measured: tuple[int, list[Sample], Array]) -> Curvature:
         number, samples, point = measured
-        sample = Sample(
-            np.concatenate([each.rows for each in samples]), np.concatenate([each.weights for each in samples])
-        )
+        weights = np.concatenate([each.weights for each in samples])
+        if isinstance(self._design, SparseDesign):
+            return of_products(self._design.products(self._wanted, weights))
+        sample = Sample(np.concatenate([each.rows for each in samples]), weights)
         return of_classes(sample, point) if self.probes[number].response.n_scores > 1 else of_score(sample)
 
     def _batches(self, numbers: list[int]) -> tuple[list[int], list[_Batch]]:

@@ -464,6 +464,35 @@ def test_the_last_characters_are_ones_in_their_columns(rng: np.random.Generator)
             tile.transposed_times(numbers[tile.rows]), expected[tile.rows].T @ numbers[tile.rows], atol=1e-4
         )
     np.testing.assert_allclose(design.basis(everywhere(500)).variances, expected.mean(0), atol=1e-6)
+    wanted, with_1 = rng.random(500) < 0.7, np.column_stack([expected, np.ones(500)])
+    weights = rng.integers(0, 2, wanted.sum()) * rng.random(wanted.sum())
+    np.testing.assert_allclose(
+        design.products(wanted, weights), with_1[wanted].T @ (weights[:, None] * with_1[wanted]), atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("penalty", [1e-3, 1.0, 1000.0])
+@pytest.mark.parametrize("room", [0, 100 << 20])
+def test_probes_of_characters_reach_the_minimum_with_and_without_products(
+    penalty: float, room: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where many contexts tell the label nearly without fail, and weights go far."""
+    monkeypatch.setattr(joint_fits, "_PRODUCT_BYTES", room)
+    n = 6000
+    codes = rng.choice(12, n, p=np.arange(1, 13) ** 2 / 650)
+    design = CharacterDesign(Arrays({SITE: np.zeros((n, 1))}, "".join("abcdefghijkl"[code] for code in codes)), 4)
+    y = (codes + np.roll(codes, 2) > 18) ^ (rng.random(n) < 0.01)
+    most_passes = 300 if room else 5000
+    found = fit_probes(
+        design, [binary(y)], [everywhere(n)], [Problem(penalty=penalty)], most_passes=most_passes, tolerance=1e-7
+    )[0]
+    [x] = [tile.times(np.eye(design.n_columns)) for tile in design.tiles(everywhere(n))]
+    reference = LogisticRegression(C=1 / penalty, tol=1e-10, max_iter=20_000).fit(x.astype("f8"), y)
+    best = objective(x @ reference.coef_.T + reference.intercept_, y.astype(int), reference.coef_, penalty)
+    own = objective(x @ found.weights + found.intercept, y.astype(int), found.weights, penalty)
+    assert found.is_solved
+    assert own <= best * (1 + 1e-6)
+    assert not room or found.n_passes < 60
 
 
 def test_samples_have_their_size_also_after_a_step_that_went_too_far(
