@@ -30,7 +30,7 @@ from activations.models.identity import description, is_trained, sha256, unbound
 from activations.position import Position, Round
 from activations.reading import Arithmetic, Reading, Weights
 from activations.recorder import Recorder, recording
-from activations.saturation import MOST_SHARED, N_STRETCHES, largest_shared, stretches
+from activations.saturation import N_STRETCHES, loses_order, stretches
 from activations.selection import Selection
 from activations.slabs import Slabs
 from activations.store import Recording
@@ -158,9 +158,7 @@ class LiveActivations:
         for block in reading.blocks(bounded):
             for site, own in block.values.items():
                 values[site].append(own[is_sampled[block.places]])
-        return frozenset(
-            site for site, own in values.items() if largest_shared(np.concatenate(own)).max() > MOST_SHARED
-        )
+        return frozenset(site for site, own in values.items() if loses_order(np.concatenate(own)))
 
     @cached_property
     def turn_chars(self) -> int:

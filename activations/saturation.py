@@ -15,6 +15,7 @@ STRETCH_CHARS = 64
 LEAD_CHARS = 64
 MOST_SHARED = 0.01
 _FEWEST_SHARED = 16
+_MINUS_0 = 0x8000
 
 
 def stretches(corpus: Corpus, selection: Selection, seed: int = 0) -> tuple[Corpus, NDArray[np.bool_]]:
@@ -49,6 +50,23 @@ def stretches(corpus: Corpus, selection: Selection, seed: int = 0) -> tuple[Corp
     codes = np.concatenate([corpus.codes[lead:stop] for lead, _, stop in pieces])
     is_sampled = np.concatenate([np.arange(lead, stop) >= begin for lead, begin, stop in pieces])
     return Corpus(codes, documents), is_sampled
+
+
+def loses_order(values: NDArray[np.float32]) -> bool:
+    """Whether float16 would lose the order of any of some units, by the rule of `largest_shared`.
+
+    Args:
+        values: (n_chars, n_units) activations.
+    """
+    fewest = max(_FEWEST_SHARED, int(MOST_SHARED * len(values)) + 1)
+    if len(values) < fewest:
+        return False
+    with np.errstate(over="ignore"):
+        bits = np.ascontiguousarray(values.astype(np.float16).view(np.uint16).T)
+    bits[bits == _MINUS_0] = 0
+    in_order = np.sort(bits, axis=1, kind="stable")  # by their digits, in linear time
+    may = (in_order[:, fewest - 1 :] == in_order[:, : len(values) - fewest + 1]).any(axis=1)
+    return any(largest_shared(values[:, [unit]])[0] > MOST_SHARED for unit in np.flatnonzero(may))
 
 
 def largest_shared(values: NDArray[np.float32]) -> NDArray[np.float64]:

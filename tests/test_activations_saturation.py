@@ -25,7 +25,15 @@ from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import save_model
 from activations.models.importers.importing import import_model
 from activations.reading import Arithmetic
-from activations.saturation import LEAD_CHARS, N_STRETCHES, STRETCH_CHARS, largest_shared, stretches
+from activations.saturation import (
+    LEAD_CHARS,
+    MOST_SHARED,
+    N_STRETCHES,
+    STRETCH_CHARS,
+    largest_shared,
+    loses_order,
+    stretches,
+)
 from activations.selection import Selection
 from activations.store import Recording
 from activations.units import Site
@@ -217,6 +225,7 @@ def test_what_float16_would_merge_is_counted(values: NDArray[np.float32]) -> Non
             merged[float(np.float16(value))].append(value)
         largest = max((len(own) for own in merged.values() if len(set(own)) > 1), default=0)
         assert share == (largest / len(values) if largest >= 16 else 0)
+    assert loses_order(values) == (largest_shared(values).max() > MOST_SHARED)
 
 
 @given(crowded_values(), st.integers(0, 2**32), st.booleans())
