@@ -243,33 +243,64 @@ def _aucs(held_out: HeldOut, atom: NDArray[np.int64], n_atoms: int) -> tuple[Arr
 
 def _placed(z: NDArray[np.floating], is_it: NDArray[np.bool_]) -> tuple[float, Array]:
     """The AUC, and (n_chars,) what each character adds to its error: its placement among the others, less the AUC."""
-    from scipy.stats import rankdata
-
-    n_positive = int(is_it.sum())
-    n_negative = len(z) - n_positive
-    among_all, placed = rankdata(z), np.empty(len(z))
-    for chosen in (is_it, ~is_it):
-        placed[chosen] = among_all[chosen] - rankdata(z[chosen])
-    auc = float(placed[is_it].mean() / n_negative)
-    placed[is_it] = (placed[is_it] / n_negative - auc) / n_positive
-    placed[~is_it] = (1 - placed[~is_it] / n_positive - auc) / n_negative
+    order = np.argsort(z)
+    values = _Values.of(z, is_it, order)
+    n_positive, n_negative = int(values.positive.sum()), int(values.negative.sum())
+    auc = values.n_ordered / (n_positive * n_negative)
+    lower, higher = _halved_sums(values.negative), n_positive - _halved_sums(values.positive)
+    placed, positive = np.empty(len(z)), is_it[order]
+    placed[order] = np.repeat((higher / n_positive - auc) / n_negative, values.n_each)
+    placed[order[positive]] = np.repeat((lower / n_negative - auc) / n_positive, values.positive)
     return auc, placed
+
+
+class _Values(NamedTuple):
+    """For each value that there is, in their order, of how many characters that have the label it is, and of others."""
+
+    positive: NDArray[np.int64]
+    negative: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, z: NDArray[np.floating], is_it: NDArray[np.bool_], order: NDArray[np.int64]) -> "_Values":
+        """Of characters, and how to put them in order by what is said of them."""
+        in_order = z[order]
+        starts = np.flatnonzero(np.append(True, in_order[1:] != in_order[:-1]))
+        positive = np.add.reduceat(is_it[order], starts, dtype=np.int64)
+        return cls(positive, np.diff(starts, append=len(order)) - positive)
+
+    @property
+    def n_each(self) -> NDArray[np.int64]:
+        """Of how many characters each is."""
+        return self.positive + self.negative
+
+    @property
+    def n_ordered(self) -> float:
+        """Pairs of a character with the label and a lower one without, equal ones counted half."""
+        return float(self.positive @ _halved_sums(self.negative))
+
+
+def _halved_sums(numbers: NDArray[np.int64]) -> Array:
+    """For each, the sum of those before it and of half of itself."""
+    return np.cumsum(numbers) - 0.5 * numbers
 
 
 def _aucs_within(held_out: HeldOut) -> Array:
     """(n_classes,) AUCs among characters of one fold and position group, weighted by n₁ n₀ / n."""
-    cells = held_out.fold * N_GROUPS + held_out.group
-    order = np.argsort(cells, kind="stable")
-    starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
+    _, cells = np.unique(held_out.fold * N_GROUPS + held_out.group, return_inverse=True)
+    cells = cells.astype(np.uint16)  # which are sorted in linear time
+    ends = np.cumsum(np.bincount(cells))
     found = []
     for label, z in _columns(held_out):
         total = weight = 0.0
-        for rows in np.split(order, starts[1:]):
-            is_it = held_out.y[rows] == label
-            n_positive, n = int(is_it.sum()), len(rows)
-            if 0 < n_positive < n:
-                own = n_positive * (n - n_positive) / n
-                total, weight = total + own * _placed(z[rows], is_it)[0], weight + own
+        by_value = np.argsort(z)
+        in_cells = by_value[np.argsort(cells[by_value], kind="stable")]
+        is_label = held_out.y == label
+        for order in np.split(in_cells, ends[:-1]):
+            values = _Values.of(z, is_label, order)
+            n_positive, n_negative = int(values.positive.sum()), int(values.negative.sum())
+            if n_positive and n_negative:
+                n = n_positive + n_negative
+                total, weight = total + values.n_ordered / n, weight + n_positive * n_negative / n
         found.append(total / weight if weight else np.nan)
     return np.array(found)
 

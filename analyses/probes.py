@@ -207,15 +207,13 @@ def _fit(design: Design, asked: Sequence[Asked], how: Fitting, progress: Progres
     ]
     fitted = iter(fit_probes(design, responses, masks, problems, progress=progress) if able else [])
     own = [[next(fitted) for _ in each.folds.parts] for each in able]
-    said = iter(_say(design, able, own))
-    results = []
-    for each in asked:
-        if not each.can_be_fitted:
-            results.append(_result(each, note=each.note))
-            continue
-        number = able.index(each)
-        results.append(_judge(each, own[number], *next(said), tuple(penalties[number]), how))
-    return results
+
+    def judge(work: tuple[Asked, Sequence[Linear], tuple[NDArray[np.float32], float], Sequence[float]]) -> ProbeResult:
+        each, linears, (said, by_accident), own_penalties = work
+        return _judge(each, linears, said, by_accident, tuple(own_penalties), how)
+
+    judged = iter(in_threads(judge, zip(able, own, _say(design, able, own), penalties, strict=True)))
+    return [next(judged) if each.can_be_fitted else _result(each, note=each.note) for each in asked]
 
 
 def _choose(design: Design, asked: Sequence[Asked], how: Fitting, progress: Progress) -> list[list[float]]:
