@@ -3,6 +3,7 @@
 Neighbouring characters share both state and label, so that pieces of the text, and not its characters, are the sample.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,6 +85,31 @@ class JointSums:
             n = np.ones(len(y), np.int64)
         self.y[cell] += n @ y
         self.yy[cell] += n @ np.square(y)
+
+    def merge(self, other: "JointSums", moved: NDArray[np.float64] | None = None) -> None:
+        """Add the sums of other characters.
+
+        Args:
+            other: Of the same labels and units.
+            moved: (n_units,) what to add to each of its numbers of the units; None is nothing.
+        """
+        xy, xx = other.xy, other.xx
+        if moved is not None and moved.any():
+            masks = slice(self._n_labels, None)
+            xx = xx + 2 * moved * xy[:, masks] + moved**2 * other.y[:, masks, None]
+            xy = xy + moved * other.y[:, :, None]
+        self.xy += xy
+        self.xx += xx
+        self.y += other.y
+        self.yy += other.yy
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """All sums by name."""
+        return {"xy": self.xy, "xx": self.xx, "y": self.y, "yy": self.yy}
+
+    def restore(self, arrays: Mapping[str, NDArray[np.float64]]) -> None:
+        """Take over sums."""
+        self.xy, self.xx, self.y, self.yy = (arrays[name] for name in ("xy", "xx", "y", "yy"))
 
     def of_label(self, label: int, mask: int = 0) -> AtomSums:
         """The sums of one of the labels, a cell each."""

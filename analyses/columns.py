@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.blocks import Source
+from activations.blocks import Block, Source
 from activations.units import Site
 from analyses.errors import AnalysisError
 from analyses.levels import Bins, to_levels
@@ -132,7 +132,7 @@ class LevelReader:
         if values.dtype == np.uint16:
             return values
         levels = np.empty(values.shape, np.uint16)
-        self._take(columns, values.T, levels)
+        self.take(columns, values.T, levels)
         return levels
 
     def readings(
@@ -165,32 +165,21 @@ class LevelReader:
         Raises:
             AnalysisError: If an activation is not a number.
         """
-        n_at_once = n_at_once or _CHARS_AT_ONCE
+        columns = list(columns)
         sites = sorted({each.site for each in columns})
         self.find_bins(source, sites)
-        dtypes = {each: source.dtype(each.site) if exact and each.site in self.wide else np.uint16 for each in columns}
-        shape = n_at_once + _PADDING
-        room = {each: np.empty((each.n_units, shape), dtypes[each])[:, :n_at_once] for each in columns}
-        places = np.empty(n_at_once, np.int64)
-        n_filled = 0
+        tiles = Tiles(self, source, columns, n_at_once, exact=exact)
         for block in source.blocks(sites):
-            first = 0
-            while first < block.n_chars:
-                n_taken = min(block.n_chars - first, n_at_once - n_filled)
-                own = block.places
-                rows, where = slice(first, first + n_taken), slice(n_filled, n_filled + n_taken)
-                places[where] = np.arange(own.start, own.stop, own.step)[rows]
-                for each, levels in room.items():
-                    self._take(each, block.values[each.site][rows, each.units], levels[:, where])
-                first, n_filled = first + n_taken, n_filled + n_taken
-                if n_filled == n_at_once:
-                    yield places, room
-                    n_filled = 0
+            yield from tiles.add(block)
             progress(block.n_chars)
-        if n_filled:
-            yield places[:n_filled], {each: levels[:, :n_filled] for each, levels in room.items()}
+        yield from tiles.rest()
 
-    def _take(self, columns: Columns, values: NDArray[np.floating], into: NDArray[Any]) -> None:
+    def take(self, columns: Columns, values: NDArray[np.floating], into: NDArray[Any]) -> None:
+        """Write levels (n_units, n_chars), or the values themselves, of (n_chars, n_units) values of some columns.
+
+        Raises:
+            AnalysisError: If one is not a number.
+        """
         if into.dtype != np.uint16:
             into[:] = values.T
             are_numbers = bool(np.isfinite(values).all())
@@ -223,6 +212,52 @@ class LevelReader:
                     raise AnalysisError(not_numbers(site))
             progress(block.n_chars)
         self._bins |= {site: Bins.around(np.concatenate(sample)) for site, sample in samples.items()}
+
+
+class Tiles:
+    """Gathers blocks until there are enough characters for a tile; what is given is overwritten by the next."""
+
+    def __init__(
+        self,
+        reader: LevelReader,
+        source: Source,
+        columns: Collection[Columns],
+        n_at_once: int | None = None,
+        *,
+        exact: bool = False,
+    ) -> None:
+        """Of some units of a source whose bins are known; see `LevelReader.tiles`."""
+        self._reader, self._n_at_once = reader, n_at_once or _CHARS_AT_ONCE
+        shape = self._n_at_once + _PADDING
+        self._room: dict[Columns, NDArray[Any]] = {}
+        for each in columns:
+            dtype = source.dtype(each.site) if exact and each.site in reader.wide else np.uint16
+            self._room[each] = np.empty((each.n_units, shape), dtype)[:, : self._n_at_once]
+        self._places = np.empty(self._n_at_once, np.int64)
+        self._n_filled = 0
+
+    def add(self, block: Block) -> Iterator[Tile]:
+        """Add the characters of a block, and give each tile that is full."""
+        own, first = block.places, 0
+        while first < block.n_chars:
+            n_taken = min(block.n_chars - first, self._n_at_once - self._n_filled)
+            rows, where = slice(first, first + n_taken), slice(self._n_filled, self._n_filled + n_taken)
+            self._places[where] = np.arange(own.start, own.stop, own.step)[rows]
+            for each, into in self._room.items():
+                self._reader.take(each, block.values[each.site][rows, each.units], into[:, where])
+            first, self._n_filled = first + n_taken, self._n_filled + n_taken
+            if self._n_filled == self._n_at_once:
+                yield self._places, self._room
+                self._n_filled = 0
+
+    def rest(self) -> Iterator[Tile]:
+        """Give what is left, in a tile that is not full."""
+        if self._n_filled:
+            yield (
+                self._places[: self._n_filled],
+                {each: into[:, : self._n_filled] for each, into in self._room.items()},
+            )
+            self._n_filled = 0
 
 
 _READERS: "WeakKeyDictionary[Source, LevelReader]" = WeakKeyDictionary()

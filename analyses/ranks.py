@@ -1,8 +1,8 @@
 """The ranks of units' levels, of which AUCs are made: levels are counted first, and then ranks added up."""
 
 import itertools
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import get_num_threads, njit, prange
@@ -78,6 +78,18 @@ class Ranks:
         self._share_levels = middle_levels is not None
         self.ranked = Ranked(n, *_to_ranks(counted.counts, _or_none(middle_levels, len(counted.counts)), n))
         self._tables = counted.counts.view(np.uint64)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that it knows, by name."""
+        return {**self.ranked._asdict(), "tables": self._tables, "share_levels": np.array(self._share_levels)}
+
+    @classmethod
+    def restored(cls, arrays: Mapping[str, NDArray[Any]]) -> "Ranks":
+        """One that knows what another knew when these were its arrays."""
+        found = cls.__new__(cls)
+        found.ranked = Ranked(*(arrays[name] for name in Ranked._fields))
+        found._tables, found._share_levels = arrays["tables"], bool(arrays["share_levels"])
+        return found
 
     def add_up(self, levels: NDArray[np.uint16], pieces: "Pieces") -> "Sums":
         """Add up the ranks of characters that have the same code; see `ranks_at_once`, of one way."""

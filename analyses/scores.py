@@ -1,6 +1,5 @@
 """How well each unit alone tells a label, on the training, the test, and all characters."""
 
-import itertools
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
@@ -8,26 +7,27 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.blocks import Block, Source
+from activations.blocks import Source
 from activations.units import Site
 from analyses.alignment import Target
-from analyses.atom_sums import AtomSums, JointSums
-from analyses.columns import Columns, LevelReader, Tile, groups, most_at_once, not_numbers
-from analyses.errors import AnalysisError
+from analyses.atom_sums import AtomSums
+from analyses.columns import Columns, LevelReader, Tile, groups, most_at_once
 from analyses.influences import auc_influence, r_influence
-from analyses.joint_labels import JointLabels, JointRows
+from analyses.joint_labels import JointLabels
 from analyses.level_counts import LevelCounts
 from analyses.long_run import WithinGroups, position_groups
 from analyses.placements import Placements, placements
-from analyses.ranks import ALL, N_GROUPS, Ranked, Ranks, Sums, Ways, ranks_at_once, ranks_by_sorting
+from analyses.ranks import ALL, N_GROUPS, Ways, ranks_at_once, ranks_by_sorting
 from analyses.significance import surprise
-from analyses.splits import GAP, TEST, TRAIN, Split
+from analyses.splits import TEST, TRAIN, Split
+from analyses.statistics.collecting import collect
+from analyses.statistics.products import Products, ProductSums, mask_of
+from analyses.statistics.rank_sums import RankSums, RankTotals
 from hypotheses.labels import Kind
 
 Progress = Callable[[int, int], None]
 _TABLE_BYTES = 1 << 29
 _SUMS_BYTES = 1 << 27
-_ROUNDING = 1e-12  # of a mean: what a unit that never changes scatters by
 
 
 class Scores(NamedTuple):
@@ -137,68 +137,12 @@ def _alike(targets: Sequence[Target], kind: Kind) -> dict[tuple[Split, bytes], l
     found: dict[tuple[Split, bytes], list[int]] = {}
     for place, each in enumerate(targets):
         if each.kind == kind:
-            found.setdefault((each.split, _mask_of(each)), []).append(place)
+            found.setdefault((each.split, mask_of(each)), []).append(place)
     return found
 
 
 def _joint(targets: Sequence[Target]) -> JointLabels:
     return JointLabels(targets[0].split, targets[0].labels.missing, [each.labels.values for each in targets])
-
-
-def _mask_of(asked: Target) -> bytes:
-    return b"" if asked.labels.missing is None else asked.labels.missing.tobytes()
-
-
-class _Asked:
-    """Several labels with one split, and masks of the characters that have them.
-
-    Sums are kept apart by cell: an atom has one, and another one for its gaps, if it has any.
-
-    Attributes:
-        kinds: (n_cells,) twice the atom of each cell, and 1 more for gaps.
-    """
-
-    def __init__(self, targets: Sequence[Target]) -> None:
-        self.split: Split = targets[0].split
-        self.n_labels = len(targets)
-        places = np.arange(self.split.start, self.split.start + self.split.n_chars)
-        kinds = np.bincount(self._kind(places), minlength=2 * self.split.n_atoms) > 0
-        self.kinds = np.flatnonzero(kinds)
-        self._cell_of = np.cumsum(kinds) - 1
-        self.n_cells = len(self.kinds)
-        masks = [_mask_of(each) for each in targets]
-        self._masks = {mask: each.labels.missing for mask, each in zip(masks, targets, strict=True)}
-        self.mask_of = [list(self._masks).index(mask) for mask in masks]
-        self.n_masks = len(self._masks)
-        self._values = [each.labels.values for each in targets]
-        self._middles = [
-            float(each.labels.values[each.labels.present].mean()) if each.kind == "numeric" else 0.0 for each in targets
-        ]
-
-    def rows(self, block: Block) -> tuple[NDArray[np.float64], list[tuple[int, slice]]]:
-        """What is asked of the rows of a block.
-
-        Returns:
-            (n_chars, n_labels + n_masks) the labels, less something near their means, and masks; see `JointSums`. And
-            which rows lie in which cell.
-        """
-        place = block.places
-        y = np.ones((block.n_chars, self.n_labels + self.n_masks))
-        masks = [None if missing is None else missing[place] for missing in self._masks.values()]
-        for column, (values, middle) in enumerate(zip(self._values, self._middles, strict=True)):
-            y[:, column] = values[place]
-            y[:, column] -= middle
-            if (missing := masks[self.mask_of[column]]) is not None:
-                y[missing, column] = 0
-        for column, missing in enumerate(masks, self.n_labels):
-            if missing is not None:
-                y[missing, column] = 0
-        cells = self._cell_of[self._kind(np.arange(place.start, place.stop, place.step))]
-        borders = [0, *(np.flatnonzero(np.diff(cells)) + 1).tolist(), len(cells)]
-        return y, [(int(cells[a]), slice(a, b)) for a, b in itertools.pairwise(borders)]
-
-    def _kind(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.asarray(2 * self.split.atom(places) + (self.split.parts_of(places) == GAP))
 
 
 def spearman(
@@ -217,7 +161,7 @@ def spearman(
         [sums], _ = _rank_sums(source, [joint], group, forward)
         for each, own in sums.items():
             before = found.get(each.site, (np.empty(0), np.empty(0)))
-            found[each.site] = tuple(map(np.append, before, (own.spearman(part) for part in (TRAIN, TEST))))
+            found[each.site] = tuple(map(np.append, before, (_spearman(own, part) for part in (TRAIN, TEST))))
     return found
 
 
@@ -228,7 +172,7 @@ def _rank_sums(
     forward: Callable[[int], None],
     *,
     exact: bool = False,
-) -> "tuple[list[dict[Columns, _RankSums]], Callable[[], Iterable[Tile]]]":
+) -> "tuple[list[dict[Columns, RankTotals]], Callable[[], Iterable[Tile]]]":
     """For each of the joint labels, and each of the columns, the sums of ranks; and what reads their levels again."""
     reader = LevelReader.of(source)
     if exact or most_at_once(source.selection.n_chars):
@@ -270,7 +214,9 @@ def _aucs_of_group(
     sums, readings = _rank_sums(source, [joint for joint, _ in asked], group, step.forward, exact=exact)
     found = []
     for (joint, families), earlier, of_columns in zip(asked, before, sums, strict=True):
-        new = {(label, each): own.scores(label) for each, own in of_columns.items() for label in range(joint.n_labels)}
+        new = {
+            (label, each): auc_scores(own, label) for each, own in of_columns.items() for label in range(joint.n_labels)
+        }
         best = _best_of_sites(new, earlier, families, ~joint.split.held_out_atoms, n_intervals)
         for key, placed in placements(joint, readings, best).items():
             new[key] = _looked_at(new[key], best[key], placed, joint.split.held_out_atoms)
@@ -331,9 +277,9 @@ def _in_one_pass(
     forward: Callable[[int], None],
     *,
     exact: bool,
-) -> "tuple[list[dict[Columns, _RankSums]], Callable[[], Iterable[Tile]]]":
+) -> "tuple[list[dict[Columns, RankTotals]], Callable[[], Iterable[Tile]]]":
     places, levels = reader.whole(source, group, forward, exact=exact)
-    found: list[dict[Columns, _RankSums]] = [{} for _ in asked]
+    found: list[dict[Columns, RankTotals]] = [{} for _ in asked]
     ranked_levels: dict[Columns, NDArray[np.uint16]] = {}
     rows = [joint.rows(places) for joint in asked]
     ways = Ways([joint.pieces for joint in rows])
@@ -347,7 +293,7 @@ def _in_one_pass(
             else:
                 added = [ranks_by_sorting(own, joint.pieces.parts, joint.codes, joint.pieces.kinds) for joint in rows]
             for joint, joint_rows, sums, (new, ranked) in zip(asked, rows, found, added, strict=True):
-                sums[each] = _RankSums(joint, ranked)
+                sums[each] = RankTotals(joint, ranked)
                 sums[each].add(new, joint_rows)
             ranked_levels[each] = own
     as_levels = cache(lambda: {each: reader.levels_of(each, own) for each, own in ranked_levels.items()})
@@ -360,70 +306,31 @@ def _in_two_passes(
     asked: list[JointLabels],
     group: list[Columns],
     forward: Callable[[int], None],
-) -> "tuple[list[dict[Columns, _RankSums]], Callable[[], Iterable[Tile]]]":
-    counts = [{each: LevelCounts(N_GROUPS, each.n_units) for each in group} for _ in asked]
-    for places, levels in reader.tiles(source, group, forward):
-        for joint, own_counts in zip(asked, counts, strict=True):
-            parts = joint.parts(places)
-            for each, own in own_counts.items():
-                own.update(levels[each], parts)
-    ranks = [{each: Ranks(own, reader.middle_levels(each)) for each, own in of.items()} for of in counts]
-    found = [
-        {each: _RankSums(joint, own[each].ranked) for each in group} for joint, own in zip(asked, ranks, strict=True)
-    ]
-    for places, levels in reader.tiles(source, group, forward):
-        for joint, own_ranks, sums in zip(asked, ranks, found, strict=True):
-            rows = joint.rows(places)
-            for each in group:
-                sums[each].add(own_ranks[each].add_up(levels[each], rows.pieces), rows)
+) -> "tuple[list[dict[Columns, RankTotals]], Callable[[], Iterable[Tile]]]":
+    reader.find_bins(source, sorted({each.site for each in group}))
+    middle_levels = {each: reader.middle_levels(each) for each in group}
+    found = collect(source, [RankSums(joint, group, middle_levels) for joint in asked], forward)
     return found, lambda: reader.tiles(source, group, forward)
 
 
-class _RankSums:
-    """Sums of the ranks of some units, for several labels at once."""
+def auc_scores(totals: RankTotals, label: int) -> Scores:
+    """What sums of ranks say of one label."""
+    sums, ranked = totals.of_atoms(label), totals.ranked
+    n, total = ranked.n[ALL], sums.together()
+    train, test = (_auc(totals.of_part(label, part))[0] for part in (TRAIN, TEST))
+    error = ranked.auc_error(totals.others[:, label], float(total.y[0]))
+    tied = ranked.ties / max(n * (n - 1.0), 1.0)
+    return _not_looked_at(train, test, _auc(total)[0], error, tied, sums)
 
-    def __init__(self, asked: JointLabels, ranked: Ranked) -> None:
-        n_units = len(ranked.ties)
-        self._ranked = ranked
-        self._everywhere = JointSums(asked.split.n_atoms, n_units, asked.n_labels)
-        self._within = JointSums(2, n_units, asked.n_labels)
-        self._others = np.zeros((n_units, asked.n_labels + 1))
 
-    def add(self, sums: Sums, rows: JointRows) -> None:
-        """Add sums of characters; see `ranks_at_once`, of one way."""
-        for _, atom, run in rows.runs:
-            self._everywhere.add(atom, sums.everywhere[:, run], rows.y[run], rows.n[run])
-        parts, examples = rows.of_kinds
-        y, n = rows.y[examples], np.bincount(rows.pieces.kinds, rows.n, len(examples)).astype(np.int64)
-        for part in (TRAIN, TEST):
-            own = parts == part
-            self._within.add(part, sums.within[:, own], y[own], n[own])
-        if sums.others is not None:
-            self._others += sums.others @ y
-
-    def spearman(self, part: int) -> NDArray[np.float64]:
-        """(n_units,) rank correlations within a part, `TRAIN` or `TEST`, with a label that is given as ranks there."""
-        total = self._within.of_label(0).of(np.arange(2) == part)
-        n, y = total.n[0], total.y[0]
-        scatter = self._ranked.squares[:, part] * max(total.yy[0] - y * y / n, 0.0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            co_scatter = total.xy[0] - total.x[0] * y / n
-            return np.asarray(np.clip(np.where(scatter > 0, co_scatter / np.sqrt(scatter), np.nan), -1, 1))
-
-    def scores(self, label: int) -> Scores:
-        """What they say of one label."""
-        n = self._ranked.n
-        sums = self._everywhere.of_label(label)
-        sums.xx[:] = self._ranked.squares[:, ALL] * (sums.n / n[ALL])[:, None]  # only their sum is asked for
-        sums = sums.scaled(1 / (2 * n[ALL]))
-        total = sums.together()
-        train, test = (
-            _auc(self._within.of_label(label).of(np.arange(2) == part).scaled(1 / (2 * n[part])))[0]
-            for part in (TRAIN, TEST)
-        )
-        error = self._ranked.auc_error(self._others[:, label], float(total.y[0]))
-        tied = self._ranked.ties / max(n[ALL] * (n[ALL] - 1.0), 1.0)
-        return _not_looked_at(train, test, _auc(total)[0], error, tied, sums)
+def _spearman(totals: RankTotals, part: int) -> NDArray[np.float64]:
+    """(n_units,) rank correlations within a part, `TRAIN` or `TEST`, with a label that is given as ranks there."""
+    total = totals.within.of_label(0).of(np.arange(2) == part)
+    n, y = total.n[0], total.y[0]
+    scatter = totals.ranked.squares[:, part] * max(total.yy[0] - y * y / n, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        co_scatter = total.xy[0] - total.x[0] * y / n
+        return np.asarray(np.clip(np.where(scatter > 0, co_scatter / np.sqrt(scatter), np.nan), -1, 1))
 
 
 def _not_looked_at(
@@ -447,51 +354,6 @@ def _auc(sums: AtomSums) -> NDArray[np.float64]:
         return np.asarray(0.5 + sums.xy / positive - (sums.x - sums.xy) / negative)
 
 
-class Products(NamedTuple):
-    """Sums of products of a label with the units of a site, themselves and squared.
-
-    Attributes:
-        cells: One for each atom, and one for its gaps if it has any, of the units' values less `middle`.
-        middle: (n_units,) something near the units' means, so that squares do not swallow what differs.
-        held_out: (n_cells,) whether a cell is of the test part.
-        gap: (n_cells,) whether it lies between the parts.
-        atoms: (n_cells,) the atom of each, in ascending order.
-    """
-
-    cells: AtomSums
-    middle: NDArray[np.float64]
-    held_out: NDArray[np.bool_]
-    gap: NDArray[np.bool_]
-    atoms: NDArray[np.int64]
-
-    def of(self, part: int) -> AtomSums:
-        """The sums over a part of the text, `TRAIN`, `TEST` or `ALL`, in one cell."""
-        chosen = {TRAIN: ~self.held_out & ~self.gap, TEST: self.held_out, ALL: np.ones_like(self.gap)}[part]
-        return self.cells.of(chosen).together()
-
-    @property
-    def of_atoms(self) -> AtomSums:
-        """The sums over each atom."""
-        return self.cells.together(np.flatnonzero(np.diff(self.atoms, prepend=-1)))
-
-    def scatter(self, part: int) -> NDArray[np.float64]:
-        """(n_units,) sums of squared deviations from the mean; 0 for a unit that never changes but for rounding."""
-        total = self.of(part)
-        n, x, xx = total.n[0], total.x[0], total.xx[0]
-        scatter = xx - x * x / n
-        rounding = n * (_ROUNDING * (self.middle + x / n)) ** 2
-        return np.asarray(np.where(scatter > rounding, scatter, 0.0))
-
-    def r(self, part: int) -> NDArray[np.float64]:
-        """(n_units,) Pearson's r; NaN where either never changes."""
-        total = self.of(part)
-        n, y, yy = total.n[0], total.y[0], total.yy[0]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            product = np.sqrt(self.scatter(part) * max(yy - y * y / n, 0.0))
-            co_scatter = total.xy[0] - total.x[0] * y / n
-            return np.asarray(np.clip(np.where(product > 0, co_scatter / product, np.nan), -1.0, 1.0))
-
-
 def products(
     source: Source, targets: Sequence[Target], sites: Collection[Site], forward: Callable[[int], None]
 ) -> list[dict[Site, Products]]:
@@ -500,30 +362,9 @@ def products(
     Raises:
         AnalysisError: If an activation is not a number.
     """
-    asked = _Asked(targets)
-    sums = {site: JointSums(asked.n_cells, source.sites[site], asked.n_labels, asked.n_masks) for site in sites}
-    middles: dict[Site, NDArray[np.float64]] = {}
-    for block in source.blocks(sites):
-        y, runs = asked.rows(block)
-        for site, own in sums.items():
-            if site not in middles:
-                middles[site] = block.values[site].mean(axis=0, dtype=np.float64)
-            x = (block.values[site] - middles[site]).T
-            for cell, run in runs:
-                own.add(cell, x[:, run], y[run])
-        forward(block.n_chars)
-    for site, own in sums.items():
-        if not np.isfinite(own.xx).all():
-            raise AnalysisError(not_numbers(site))
-    atoms, gap = asked.kinds // 2, asked.kinds % 2 == 1
-    held_out = asked.split.held_out_atoms[atoms]
-    return [
-        {
-            site: Products(own.of_label(label, asked.mask_of[label]), middles[site], held_out, gap, atoms)
-            for site, own in sums.items()
-        }
-        for label in range(asked.n_labels)
-    ]
+    sums = ProductSums(targets, {site: source.sites[site] for site in sites})
+    [found] = collect(source, [sums], forward)
+    return found  # type: ignore[no-any-return]
 
 
 def _correlations(found: Products, n_intervals: int | None) -> Scores:

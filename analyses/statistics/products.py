@@ -1,0 +1,196 @@
+"""Sums of products of units with labels, by atom: correlations, explained variance, differences of means."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.blocks import Block
+from activations.units import Site
+from analyses.alignment import Target
+from analyses.atom_sums import AtomSums, JointSums
+from analyses.columns import not_numbers
+from analyses.errors import AnalysisError
+from analyses.ranks import ALL
+from analyses.splits import GAP, TEST, TRAIN, Split
+from analyses.statistics.statistic import BlockLabels, State
+
+_ROUNDING = 1e-12  # of a mean: what a unit that never changes scatters by
+
+
+class Products(NamedTuple):
+    """Sums of products of a label with the units of a site, themselves and squared.
+
+    Attributes:
+        cells: One for each atom, and one for its gaps if it has any, of the units' values less `middle`.
+        middle: (n_units,) something near the units' means, so that squares do not swallow what differs.
+        held_out: (n_cells,) whether a cell is of the test part.
+        gap: (n_cells,) whether it lies between the parts.
+        atoms: (n_cells,) the atom of each, in ascending order.
+    """
+
+    cells: AtomSums
+    middle: NDArray[np.float64]
+    held_out: NDArray[np.bool_]
+    gap: NDArray[np.bool_]
+    atoms: NDArray[np.int64]
+
+    def of(self, part: int) -> AtomSums:
+        """The sums over a part of the text, `TRAIN`, `TEST` or `ALL`, in one cell."""
+        chosen = {TRAIN: ~self.held_out & ~self.gap, TEST: self.held_out, ALL: np.ones_like(self.gap)}[part]
+        return self.cells.of(chosen).together()
+
+    @property
+    def of_atoms(self) -> AtomSums:
+        """The sums over each atom."""
+        return self.cells.together(np.flatnonzero(np.diff(self.atoms, prepend=-1)))
+
+    def scatter(self, part: int) -> NDArray[np.float64]:
+        """(n_units,) sums of squared deviations from the mean; 0 for a unit that never changes but for rounding."""
+        total = self.of(part)
+        n, x, xx = total.n[0], total.x[0], total.xx[0]
+        scatter = xx - x * x / n
+        rounding = n * (_ROUNDING * (self.middle + x / n)) ** 2
+        return np.asarray(np.where(scatter > rounding, scatter, 0.0))
+
+    def r(self, part: int) -> NDArray[np.float64]:
+        """(n_units,) Pearson's r; NaN where either never changes."""
+        total = self.of(part)
+        n, y, yy = total.n[0], total.y[0], total.yy[0]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            product = np.sqrt(self.scatter(part) * max(yy - y * y / n, 0.0))
+            co_scatter = total.xy[0] - total.x[0] * y / n
+            return np.asarray(np.clip(np.where(product > 0, co_scatter / product, np.nan), -1.0, 1.0))
+
+
+class ProductSums:
+    """Sums of products of units and labels that share a split: `Products` of each label and site, in one reading."""
+
+    n_readings = 1
+    predictions = False
+
+    def __init__(self, targets: Sequence[Target], sites: Mapping[Site, int]) -> None:
+        """Of labels, and of the sites that are read and how many units each has."""
+        self._asked = _Asked(targets)
+        asked = self._asked
+        self.sites = list(sites)
+        self._sums = {
+            site: JointSums(asked.n_cells, n_units, asked.n_labels, asked.n_masks) for site, n_units in sites.items()
+        }
+        self._middles: dict[Site, NDArray[np.float64]] = {}
+
+    def update(self, block: Block, labels: BlockLabels) -> None:
+        """See `Statistic`."""
+        y, runs = self._asked.rows(block)
+        for site, own in self._sums.items():
+            if site not in self._middles:
+                self._middles[site] = block.values[site].mean(axis=0, dtype=np.float64)
+            x = (block.values[site] - self._middles[site]).T
+            for cell, run in runs:
+                own.add(cell, x[:, run], y[run])
+
+    def merge(self, other: "ProductSums") -> None:
+        """See `Statistic`; sums of values less another middle are moved to this one's."""
+        for site, own in self._sums.items():
+            if site not in self._middles:
+                self._middles[site] = other._middles.get(site, np.zeros(own.xy.shape[2]))
+            if site in other._middles:
+                own.merge(other._sums[site], other._middles[site] - self._middles[site])
+
+    def end_reading(self) -> None:
+        """See `Statistic`.
+
+        Raises:
+            AnalysisError: If an activation is not a number.
+        """
+        for site, own in self._sums.items():
+            if not np.isfinite(own.xx).all():
+                raise AnalysisError(not_numbers(site))
+
+    def result(self) -> list[dict[Site, Products]]:
+        """For each label, what is known of each site."""
+        asked = self._asked
+        atoms, gap = asked.kinds // 2, asked.kinds % 2 == 1
+        held_out = asked.split.held_out_atoms[atoms]
+        return [
+            {
+                site: Products(own.of_label(label, asked.mask_of[label]), self._middles[site], held_out, gap, atoms)
+                for site, own in self._sums.items()
+            }
+            for label in range(asked.n_labels)
+        ]
+
+    def arrays(self) -> State:
+        """See `Statistic`."""
+        found: State = {}
+        for site, own in self._sums.items():
+            found |= {f"{site}/{name}": array for name, array in own.arrays().items()}
+            if site in self._middles:
+                found[f"{site}/middle"] = self._middles[site]
+        return found
+
+    def restore(self, arrays: State) -> None:
+        """See `Statistic`."""
+        for site, own in self._sums.items():
+            own.restore({name: arrays[f"{site}/{name}"] for name in own.arrays()})
+            if f"{site}/middle" in arrays:
+                self._middles[site] = arrays[f"{site}/middle"]
+
+
+class _Asked:
+    """Several labels with one split, and masks of the characters that have them.
+
+    Sums are kept apart by cell: an atom has one, and another one for its gaps, if it has any.
+
+    Attributes:
+        kinds: (n_cells,) twice the atom of each cell, and 1 more for gaps.
+    """
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self.split: Split = targets[0].split
+        self.n_labels = len(targets)
+        places = np.arange(self.split.start, self.split.start + self.split.n_chars)
+        kinds = np.bincount(self._kind(places), minlength=2 * self.split.n_atoms) > 0
+        self.kinds = np.flatnonzero(kinds)
+        self._cell_of = np.cumsum(kinds) - 1
+        self.n_cells = len(self.kinds)
+        masks = [mask_of(each) for each in targets]
+        self._masks = {mask: each.labels.missing for mask, each in zip(masks, targets, strict=True)}
+        self.mask_of = [list(self._masks).index(mask) for mask in masks]
+        self.n_masks = len(self._masks)
+        self._values = [each.labels.values for each in targets]
+        self._middles = [
+            float(each.labels.values[each.labels.present].mean()) if each.kind == "numeric" else 0.0 for each in targets
+        ]
+
+    def rows(self, block: Block) -> tuple[NDArray[np.float64], list[tuple[int, slice]]]:
+        """What is asked of the rows of a block.
+
+        Returns:
+            (n_chars, n_labels + n_masks) the labels, less something near their means, and masks; see `JointSums`. And
+            which rows lie in which cell.
+        """
+        place = block.places
+        y = np.ones((block.n_chars, self.n_labels + self.n_masks))
+        masks = [None if missing is None else missing[place] for missing in self._masks.values()]
+        for column, (values, middle) in enumerate(zip(self._values, self._middles, strict=True)):
+            y[:, column] = values[place]
+            y[:, column] -= middle
+            if (missing := masks[self.mask_of[column]]) is not None:
+                y[missing, column] = 0
+        for column, missing in enumerate(masks, self.n_labels):
+            if missing is not None:
+                y[missing, column] = 0
+        cells = self._cell_of[self._kind(np.arange(place.start, place.stop, place.step))]
+        borders = [0, *(np.flatnonzero(np.diff(cells)) + 1).tolist(), len(cells)]
+        return y, [(int(cells[a]), slice(a, b)) for a, b in itertools.pairwise(borders)]
+
+    def _kind(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.asarray(2 * self.split.atom(places) + (self.split.parts_of(places) == GAP))
+
+
+def mask_of(asked: Target) -> bytes:
+    """What targets have in common whose labels are missing at the same characters."""
+    return b"" if asked.labels.missing is None else asked.labels.missing.tobytes()

@@ -1,0 +1,154 @@
+"""Sums of the ranks of units' levels, by atom and label: what AUCs and their p-values are made of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyses.atom_sums import AtomSums, JointSums
+from analyses.columns import Columns
+from analyses.joint_labels import JointLabels, JointRows
+from analyses.level_counts import LevelCounts
+from analyses.ranks import ALL, N_GROUPS, Ranked, Ranks, Sums
+from analyses.splits import TEST, TRAIN
+from analyses.statistics.statistic import State
+
+
+class RankTotals:
+    """Sums of the ranks of some units, for several labels at once.
+
+    Attributes:
+        ranked: What is known of the ranks.
+        everywhere: Sums of the ranks among all characters, an atom each.
+        within: Of the ranks among the training and among the test characters: cells `TRAIN` and `TEST`.
+        others: (n_units, n_labels + 1) how many others have the level of each character, summed over those with a
+            label; the last over all.
+    """
+
+    def __init__(self, asked: JointLabels, ranked: Ranked) -> None:
+        n_units = len(ranked.ties)
+        self.ranked = ranked
+        self.everywhere = JointSums(asked.split.n_atoms, n_units, asked.n_labels)
+        self.within = JointSums(2, n_units, asked.n_labels)
+        self.others = np.zeros((n_units, asked.n_labels + 1))
+
+    def add(self, sums: Sums, rows: JointRows) -> None:
+        """Add sums of characters; see `ranks_at_once`, of one way."""
+        for _, atom, run in rows.runs:
+            self.everywhere.add(atom, sums.everywhere[:, run], rows.y[run], rows.n[run])
+        parts, examples = rows.of_kinds
+        y, n = rows.y[examples], np.bincount(rows.pieces.kinds, rows.n, len(examples)).astype(np.int64)
+        for part in (TRAIN, TEST):
+            chosen = parts == part
+            self.within.add(part, sums.within[:, chosen], y[chosen], n[chosen])
+        if sums.others is not None:
+            self.others += sums.others @ y
+
+    def merge(self, other: "RankTotals") -> None:
+        """Add the sums of other characters with the same ranks, which are whole numbers and add up exactly."""
+        self.everywhere.merge(other.everywhere)
+        self.within.merge(other.within)
+        self.others += other.others
+
+    def of_atoms(self, label: int) -> AtomSums:
+        """The sums of one label over each atom, of ranks over 2 n."""
+        n = self.ranked.n
+        sums = self.everywhere.of_label(label)
+        sums.xx[:] = self.ranked.squares[:, ALL] * (sums.n / n[ALL])[:, None]  # only their sum is asked for
+        return sums.scaled(1 / (2 * n[ALL]))
+
+    def of_part(self, label: int, part: int) -> AtomSums:
+        """The sums of one label over a part, `TRAIN` or `TEST`, in one cell, of the ranks there over 2 n."""
+        return self.within.of_label(label).of(np.arange(2) == part).scaled(1 / (2 * self.ranked.n[part]))
+
+    def arrays(self) -> State:
+        """All that is added up, by name."""
+        found: State = {"others": self.others}
+        for name, sums in (("everywhere", self.everywhere), ("within", self.within)):
+            found |= {f"{name}/{own}": array for own, array in sums.arrays().items()}
+        return found
+
+    def restore(self, arrays: State) -> None:
+        """Take over sums."""
+        self.others = arrays["others"]
+        for name, sums in (("everywhere", self.everywhere), ("within", self.within)):
+            sums.restore({own: arrays[f"{name}/{own}"] for own in sums.arrays()})
+
+
+class RankSums:
+    """The ranks of units' levels, for labels that share a split and are missing at the same characters.
+
+    Levels are counted in the first reading, which gives each its rank, and ranks are added up in the second.
+    """
+
+    n_readings = 2
+
+    def __init__(
+        self,
+        asked: JointLabels,
+        columns: Sequence[Columns],
+        middle_levels: Mapping[Columns, NDArray[np.int64] | None],
+    ) -> None:
+        """Of some labels and units, and of the middles of their bins; see `levels.Bins`."""
+        self.columns = list(columns)
+        self._asked, self._middle_levels = asked, middle_levels
+        self._counts = {each: LevelCounts(N_GROUPS, each.n_units) for each in self.columns}
+        self._ranks: dict[Columns, Ranks] = {}
+        self._totals: dict[Columns, RankTotals] = {}
+
+    def take(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
+        """See `LevelStatistic`."""
+        if self._ranks:
+            rows = self._asked.rows(places)
+            for each, ranks in self._ranks.items():
+                self._totals[each].add(ranks.add_up(levels[each], rows.pieces), rows)
+        else:
+            parts = self._asked.parts(places)
+            for each, counts in self._counts.items():
+                counts.update(levels[each], parts)
+
+    def merge(self, other: "RankSums") -> None:
+        """See `Statistic`."""
+        for each, counts in self._counts.items():
+            counts.counts += other._counts[each].counts
+        for each, totals in self._totals.items():
+            totals.merge(other._totals[each])
+
+    def end_reading(self) -> None:
+        """See `Statistic`."""
+        for each, counts in self._counts.items():
+            self._ranks[each] = Ranks(counts, self._middle_levels[each])
+            self._totals[each] = RankTotals(self._asked, self._ranks[each].ranked)
+        self._counts = {}
+
+    def result(self) -> dict[Columns, RankTotals]:
+        """The sums of each of the columns."""
+        return self._totals
+
+    def arrays(self) -> State:
+        """See `Statistic`."""
+        found: State = {}
+        for number, each in enumerate(self.columns):
+            if self._ranks:
+                own: dict[str, NDArray[Any]] = {**self._ranks[each].arrays(), **self._totals[each].arrays()}
+            else:
+                own = {"counts": self._counts[each].counts}
+            found |= {f"{number}/{name}": array for name, array in own.items()}
+        return found
+
+    def restore(self, arrays: State) -> None:
+        """See `Statistic`."""
+        for number, each in enumerate(self.columns):
+            own = {
+                name.removeprefix(f"{number}/"): array
+                for name, array in arrays.items()
+                if name.startswith(f"{number}/")
+            }
+            if "counts" in own:
+                self._counts[each].counts = own["counts"]
+                continue
+            self._counts.pop(each, None)
+            self._ranks[each] = Ranks.restored(own)
+            self._totals[each] = RankTotals(self._asked, self._ranks[each].ranked)
+            self._totals[each].restore(own)
