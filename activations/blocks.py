@@ -82,6 +82,16 @@ class Source(Protocol):
         """What can be asked for, and how many units each site has."""
         ...
 
+    @property
+    def is_live(self) -> bool:
+        """Whether activations are computed anew each time they are read."""
+        ...
+
+    @property
+    def model_sha256(self) -> str:
+        """Hash of the model that read it, in hexadecimal."""
+        ...
+
     def dtype(self, site: Site) -> np.dtype[Any]:
         """The number type of a site's activations."""
         ...
@@ -95,6 +105,18 @@ class Source(Protocol):
         """
         ...
 
+    def sample(
+        self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = ...
+    ) -> dict[Site, NDArray[np.float32]]:
+        """(n_sampled, n_units) activations of sites at about so many characters from all over the text.
+
+        Args:
+            sites: What to give of each character.
+            n_chars: How many characters are wanted; there may be fewer in the text, and up to twice as many are given.
+            forward: Called with the characters that were read, each time some were.
+        """
+        ...
+
     def rereadable(
         self, sites: Collection[Site], progress: Callable[[int, int], None] = ...
     ) -> AbstractContextManager["Source"]:
@@ -105,6 +127,20 @@ class Source(Protocol):
             progress: Called with the characters done and their number, if they have to be computed first.
         """
         ...
+
+
+def thin_out(
+    source: Source, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
+) -> dict[Site, NDArray[np.float32]]:
+    """What `Source.sample` gives where every character can be read: one in so many."""
+    sampled: dict[Site, list[NDArray[np.float32]]] = {site: [] for site in sites}
+    every = max(1, source.selection.n_chars // n_chars)
+    for block in source.blocks(sites):
+        rows = slice(-source.selection.row(block.start) % every, None, every)
+        for site, own in sampled.items():
+            own.append(block.values[site][rows].astype(np.float32))
+        forward(block.n_chars)
+    return {site: np.concatenate(own) for site, own in sampled.items()}
 
 
 def select_sites(available: Collection[Site], wanted: str | None) -> list[Site]:

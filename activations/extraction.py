@@ -17,7 +17,7 @@ from torch import Tensor
 
 from activations import layout
 from activations.ahead import side_by_side
-from activations.blocks import Block
+from activations.blocks import Block, thin_out
 from activations.borders import LaneDifference, Values, unsettled
 from activations.corpus import Corpus
 from activations.errors import ActivationError
@@ -30,7 +30,7 @@ from activations.models.identity import description, is_trained, sha256, unbound
 from activations.position import Position, Round
 from activations.reading import Arithmetic, Reading, Weights
 from activations.recorder import Recorder, recording
-from activations.saturation import N_STRETCHES, loses_order, stretches
+from activations.saturation import N_STRETCHES, STRETCH_CHARS, loses_order, stretches
 from activations.selection import Selection
 from activations.slabs import Slabs
 from activations.store import Recording
@@ -43,6 +43,7 @@ _LEAST_LANES_OF_A_GROUP = 16
 _GPU_AS_CORES = 16
 _NAMED_UNITS = 5
 _JUDGE = "judge"
+_SHORT = 4  # times the characters of a sample: a text is then read whole for it
 _DEFAULT = Arithmetic()
 
 Columns = dict[Site | str, tuple[np.dtype[Any], int | None]]
@@ -79,6 +80,8 @@ class LiveActivations:
         n_replaced: Characters that are read as the vocabulary's replacement.
         lane_differences: For each site of the state, what the last complete pass found at the lanes' borders.
     """
+
+    is_live = True
 
     def __init__(
         self,
@@ -146,7 +149,24 @@ class LiveActivations:
         bounded = set(self.sites) - set(unbounded(self.model))
         if self.arithmetic.dtype != "auto" or not bounded:
             return frozenset()
-        sample, is_sampled = stretches(self.corpus, self.selection)
+        values = self._read_stretches(bounded, STRETCH_CHARS)
+        return frozenset(site for site, own in values.items() if loses_order(own))
+
+    def sample(
+        self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
+    ) -> dict[Site, NDArray[np.float32]]:
+        """(n_sampled, n_units) activations of sites at stretches from all over the text; see `Source.sample`.
+
+        A long text is not read for it: the model is warmed up on what precedes each stretch. A short one is, so that
+        the activations are those of the whole reading.
+        """
+        if self.selection.n_chars <= _SHORT * n_chars:
+            return thin_out(self, sites, n_chars, forward)
+        return self._read_stretches(sites, -(-n_chars // N_STRETCHES))
+
+    def _read_stretches(self, sites: Collection[Site], n_chars: int) -> dict[Site, NDArray[np.float32]]:
+        """(n_sampled, n_units) activations in float32 at seeded stretches of so many characters each."""
+        sample, is_sampled = stretches(self.corpus, self.selection, stretch_chars=n_chars)
         reading = LiveActivations(
             self.model,
             sample,
@@ -154,11 +174,16 @@ class LiveActivations:
             replace_unknown=True,  # that there are none, or that they may be, is known
             arithmetic=replace(self.arithmetic, dtype="float32"),
         )
-        values: dict[Site, list[NDArray[np.float32]]] = {site: [] for site in bounded}
-        for block in reading.blocks(bounded):
+        values: dict[Site, list[NDArray[np.float32]]] = {site: [] for site in sites}
+        for block in reading.blocks(sites):
             for site, own in block.values.items():
                 values[site].append(own[is_sampled[block.places]])
-        return frozenset(site for site, own in values.items() if loses_order(np.concatenate(own)))
+        return {site: np.concatenate(own) for site, own in values.items()}
+
+    @cached_property
+    def model_sha256(self) -> str:
+        """Hash of the model, in hexadecimal."""
+        return sha256(self.model)
 
     @cached_property
     def turn_chars(self) -> int:

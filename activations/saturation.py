@@ -18,24 +18,27 @@ _FEWEST_SHARED = 16
 _MINUS_0 = 0x8000
 
 
-def stretches(corpus: Corpus, selection: Selection, seed: int = 0) -> tuple[Corpus, NDArray[np.bool_]]:
+def stretches(
+    corpus: Corpus, selection: Selection, seed: int = 0, stretch_chars: int = STRETCH_CHARS
+) -> tuple[Corpus, NDArray[np.bool_]]:
     """A sample of a text: one stretch from each of some equal parts of it, with the characters that lead up to it.
 
     Args:
         corpus: The text.
         selection: The part of it to draw from.
         seed: Of the places.
+        stretch_chars: Length of each, in characters.
 
     Returns:
         The stretches, each document that one reaches into by itself, and (n_chars,) which of their characters are part
         of the sample, the others leading up to it.
     """
     n_chars = selection.stop - selection.start
-    n_stretches = min(N_STRETCHES, -(-n_chars // STRETCH_CHARS))
+    n_stretches = min(N_STRETCHES, -(-n_chars // stretch_chars))
     borders = selection.start + np.arange(n_stretches + 1) * n_chars // n_stretches
-    spare = np.maximum(np.diff(borders) - STRETCH_CHARS, 0)
+    spare = np.maximum(np.diff(borders) - stretch_chars, 0)
     starts = borders[:-1] + np.random.default_rng(seed).integers(0, spare + 1)
-    stops = np.minimum(starts + STRETCH_CHARS, borders[1:])
+    stops = np.minimum(starts + stretch_chars, borders[1:])
     ends = np.array([document.stop for document in corpus.documents])
     pieces: list[NDArray[np.int64]] = []
     for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations import layout
-from activations.blocks import Block
+from activations.blocks import Block, thin_out
 from activations.corpus import Corpus, Document, codes_to_text
 from activations.errors import ActivationError
 from activations.structure import selection_of
@@ -40,6 +40,8 @@ class Recording:
         selection: The characters that were recorded.
         sites: What was recorded, and how many units each site has.
     """
+
+    is_live = False
 
     def __init__(self, path: Path | str) -> None:
         """Open a recording.
@@ -127,6 +129,17 @@ class Recording:
         """The number type of a site's activations."""
         dtype: np.dtype[Any] = self._file[layout.site_path(site)].dtype
         return dtype
+
+    @property
+    def model_sha256(self) -> str:
+        """Hash of the model that was recorded, in hexadecimal."""
+        return str(self._attrs["model_sha256"])
+
+    def sample(
+        self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
+    ) -> dict[Site, NDArray[np.float32]]:
+        """(n_sampled, n_units) activations of sites, of one character in so many; see `Source.sample`."""
+        return thin_out(self, sites, n_chars, forward)
 
     @contextmanager
     def rereadable(

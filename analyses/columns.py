@@ -15,6 +15,8 @@ from analyses.levels import Bins, to_levels
 
 _CHARS_AT_ONCE = 1 << 15  # so many that what is known of a unit stays in the cache while they are read
 _KEPT_BYTES = 1 << 28
+_STATISTIC_BYTES = 1 << 29
+_LIVE_BYTES = 1 << 31  # the same of a live source, which it takes long to read again
 _MOST_AT_ONCE = 256
 _FEWEST_AT_ONCE = 32
 _SAMPLED_CHARS = 16_000  # from which bins are made
@@ -67,19 +69,6 @@ def groups(sizes: Collection[tuple[Site, int]], most_units: int) -> list[list[Co
     return found
 
 
-def most_at_once(n_chars: int, *, exact: bool = False) -> int:
-    """How many units are best read together, all characters in one tile; 0 if these are too many for the memory.
-
-    Args:
-        n_chars: Of the text.
-        exact: Whether what is in float32 is to be read as it is, of which there is no other way than this one.
-    """
-    if exact:
-        return min(max(1, _KEPT_BYTES // (4 * n_chars)), _MOST_AT_ONCE)
-    n_units = _KEPT_BYTES // (2 * n_chars)
-    return min(n_units, _MOST_AT_ONCE) if n_units >= _FEWEST_AT_ONCE else 0
-
-
 class LevelReader:
     """Reads the levels of the units of a source.
 
@@ -94,6 +83,7 @@ class LevelReader:
         self._n_chars = source.selection.n_chars
         self._n_units = sum(source.sites.values())
         self._keeps = 2 * self._n_chars * self._n_units <= _KEPT_BYTES
+        self._is_live = source.is_live
         self._bins: dict[Site, Bins] = {}
         self._kept: dict[tuple[Columns, ...], Tile] = {}
 
@@ -108,6 +98,23 @@ class LevelReader:
             return _READERS.setdefault(source, cls(source))
         except TypeError:  # there are no weak references to it, or it cannot be told from others
             return cls(source)
+
+    def most_at_once(self, *, exact: bool = False) -> int:
+        """How many units are best read together, all characters in one tile; 0 if these are too many for the memory.
+
+        Args:
+            exact: Whether what is in float32 is to be read as it is, of which there is no other way than this one.
+        """
+        if exact:
+            return min(max(1, _KEPT_BYTES // (4 * self._n_chars)), _MOST_AT_ONCE)
+        if self._is_live:  # which is not read again for more units
+            return self._n_units if self._keeps else 0
+        n_units = _KEPT_BYTES // (2 * self._n_chars)
+        return min(n_units, _MOST_AT_ONCE) if n_units >= _FEWEST_AT_ONCE else 0
+
+    def most_units(self, bytes_per_unit: int) -> int:
+        """How many units to count together, if a statistic of each takes so much memory."""
+        return self.most_at_once() or max(1, (_LIVE_BYTES if self._is_live else _STATISTIC_BYTES) // bytes_per_unit)
 
     def middle_levels(self, columns: Columns) -> NDArray[np.int64] | None:
         """(n_units,) the middles of the bins of units in float32, after these were read; None if there are no bins."""
@@ -139,7 +146,7 @@ class LevelReader:
         self, source: Source, columns: Collection[Columns], progress: Progress
     ) -> Callable[[], Iterable[Tile]]:
         """What goes through all characters each time it is called: in one tile that is read once, if that fits."""
-        if not most_at_once(self._n_chars):
+        if not self.most_at_once():
             return lambda: self.tiles(source, columns, progress)
         tile = self.whole(source, columns, progress)
         return lambda: [tile]
@@ -202,16 +209,10 @@ class LevelReader:
         missing = self.lacking(sites)
         if not missing:
             return
-        samples: dict[Site, list[NDArray[np.float32]]] = {site: [] for site in missing}
-        every = max(1, self._n_chars // _SAMPLED_CHARS)
-        for block in source.blocks(missing):
-            rows = slice(-source.selection.row(block.start) % every, None, every)
-            for site, sample in samples.items():
-                sample.append(block.values[site][rows].astype(np.float32))
-                if not np.isfinite(sample[-1]).all():
-                    raise AnalysisError(not_numbers(site))
-            progress(block.n_chars)
-        self._bins |= {site: Bins.around(np.concatenate(sample)) for site, sample in samples.items()}
+        for site, sample in source.sample(missing, _SAMPLED_CHARS, progress).items():
+            if not np.isfinite(sample).all():
+                raise AnalysisError(not_numbers(site))
+            self._bins[site] = Bins.around(sample)
 
 
 class Tiles:

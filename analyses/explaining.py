@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.blocks import Block, Source
+from activations.blocks import Block, Source, thin_out
 from activations.corpus import Corpus
 from activations.selection import Selection
 from activations.units import Site, Unit
@@ -179,6 +179,8 @@ def explain(
 class _OneUnit:
     """A source with one unit alone, whose index is 0."""
 
+    is_live = False
+
     def __init__(self, source: Source, unit: Unit) -> None:
         n_units = source.sites.get(unit.site)
         if n_units is None:
@@ -189,6 +191,7 @@ class _OneUnit:
         self.corpus: Corpus = source.corpus
         self.selection: Selection = source.selection
         self.vocabulary: Vocabulary = source.vocabulary
+        self.model_sha256 = source.model_sha256
         self.sites: Mapping[Site, int] = {unit.site: 1}
         self._dtype = source.dtype(unit.site)
         self._blocks = [
@@ -209,6 +212,11 @@ class _OneUnit:
 
     def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
         return iter(self._blocks)
+
+    def sample(
+        self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
+    ) -> dict[Site, NDArray[np.float32]]:
+        return thin_out(self, sites, n_chars, forward)
 
     @contextmanager
     def rereadable(

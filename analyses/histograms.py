@@ -10,13 +10,13 @@ from activations.blocks import Source
 from activations.units import Site
 from analyses.alignment import Target
 from analyses.classes import Classes
-from analyses.columns import Columns, LevelReader, groups, most_at_once
+from analyses.columns import Columns, LevelReader, groups
 from analyses.level_counts import LevelCounts
 from analyses.levels import N_LEVELS
 from analyses.splits import TEST, TRAIN
 
 N_BINS = 256
-_MOST_UNITS = 256
+_BYTES_PER_UNIT = 1 << 21  # of counts, bins and tables
 _TABLES_AT_ONCE = 32  # of a megabyte each
 
 
@@ -40,7 +40,7 @@ def histograms(
     """
     reader = LevelReader.of(source)
     parts = asked.parts_of_text
-    most_units = most_at_once(source.selection.n_chars) or _MOST_UNITS
+    most_units = reader.most_units(_BYTES_PER_UNIT)
     for group in groups([(site, source.sites[site]) for site in sorted(sites)], most_units):
         tiles = reader.readings(source, group, forward)
         counts = {each: LevelCounts(1, each.n_units) for each in group}
@@ -74,8 +74,8 @@ def level_tables(
     reader = LevelReader.of(source)
     parts = asked.parts_of_text
     cells = np.where((parts == TRAIN) | (parts == TEST), 2 * parts + asked.labels.values, -1).astype(np.int8)
-    n_at_once = most_at_once(source.selection.n_chars)
-    for group in groups([(site, source.sites[site]) for site in sorted(sites)], n_at_once or _MOST_UNITS):
+    n_at_once = reader.most_at_once()
+    for group in groups([(site, source.sites[site]) for site in sorted(sites)], reader.most_units(_BYTES_PER_UNIT)):
         if n_at_once:
             places, levels = reader.whole(source, group, forward)
             for each in group:

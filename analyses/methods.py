@@ -247,7 +247,8 @@ def _sparse(
     source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
 ) -> dict[Site, Marks]:
     """What a unit and those chosen after it add to those before it."""
-    chosen = select(source, asked, sites, _MOST_SELECTED)
+    with source.rereadable(sites) as recording:
+        chosen = select(recording, asked, sites, _MOST_SELECTED)
     before = np.concatenate([[0.0], chosen.r2[:-1]])
     note = ""
     if chosen.every > 1:

@@ -16,7 +16,7 @@ from analyses.long_run import N_GROUPS, position_groups
 from analyses.threads import in_threads
 
 _AT_ONCE = 8  # units that a thread works on, with tables of 512 KiB each
-_MOST_UNITS = 64  # that are worked on in the same readings
+_MOST_UNITS = 512  # that are worked on in the same readings
 _N_BINS = 256  # which suffice for AUCs within position groups
 _NEGATIVE, _POSITIVE = range(2)
 

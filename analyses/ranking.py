@@ -219,32 +219,32 @@ def _rank_by(
     seed: int,
     progress: Progress,
 ) -> list[Ranking]:
+    _refuse_exact(source, exact=exact)
     chosen = sorted(source.sites if sites is None else sites)
     units = _units(source, chosen)
     rankings = []
-    with source.rereadable(chosen) as activations:
-        label = RankedLabel.of(asked, over_classes=any(each.over_classes for each in methods))
-        if not label.targets:
-            raise AnalysisError(f"{label.notes[0]}; use a longer text")
-        found = measure(
-            activations,
-            label.targets,
-            chosen,
-            progress,
-            families=[range(label.n_own)],
-            exact=exact,
-            n_intervals=n_intervals,
-        )
-        for how in methods:
-            marks, shifted = None, None
-            if how.measure is not None and how.name != _measure_of(asked):
-                marks = how.measure(activations, asked, chosen, _forward(progress, source.selection.n_chars))
-            if shifts:
-                forward = _forward(progress, source.selection.n_chars)
-                sees_classes = how.over_classes or asked.kind == "categorical"
-                classes = label.classes if sees_classes and label.counted else None
-                shifted = shift(activations, asked, classes, label.counted, chosen, shifts, seed, forward)
-            rankings.append(_ranking(label, found, units, how, marks, shifted))
+    label = RankedLabel.of(asked, over_classes=any(each.over_classes for each in methods))
+    if not label.targets:
+        raise AnalysisError(f"{label.notes[0]}; use a longer text")
+    found = measure(
+        source,
+        label.targets,
+        chosen,
+        progress,
+        families=[range(label.n_own)],
+        exact=exact,
+        n_intervals=n_intervals,
+    )
+    for how in methods:
+        marks, shifted = None, None
+        if how.measure is not None and how.name != _measure_of(asked):
+            marks = how.measure(source, asked, chosen, _forward(progress, source.selection.n_chars))
+        if shifts:
+            forward = _forward(progress, source.selection.n_chars)
+            sees_classes = how.over_classes or asked.kind == "categorical"
+            classes = label.classes if sees_classes and label.counted else None
+            shifted = shift(source, asked, classes, label.counted, chosen, shifts, seed, forward)
+        rankings.append(_ranking(label, found, units, how, marks, shifted))
     return rankings
 
 
@@ -272,21 +272,21 @@ def rank_all(
     Raises:
         AnalysisError: If a target is of another text, or activations are not numbers.
     """
+    _refuse_exact(source, exact=exact)
     asked = [RankedLabel.of(ask(source, each), over_classes=False) for each in targets]
     chosen = sorted(source.sites if sites is None else sites)
     ends = np.cumsum([0, *(len(each.targets) for each in asked)])
     families = [range(start, stop) for start, stop in itertools.pairwise(ends.tolist())]
-    with source.rereadable(chosen) as activations:
-        labels = [each for own in asked for each in own.targets]
-        found = measure(
-            activations,
-            labels,
-            chosen,
-            progress,
-            families=[each for each in families if each],
-            exact=exact,
-            n_intervals=1,
-        )
+    labels = [each for own in asked for each in own.targets]
+    found = measure(
+        source,
+        labels,
+        chosen,
+        progress,
+        families=[each for each in families if each],
+        exact=exact,
+        n_intervals=1,
+    )
     units = _units(source, chosen)
     return [
         _ranking(each, [found[place] for place in places], units, method_for(None, each.asked.kind))
@@ -294,6 +294,11 @@ def rank_all(
         else _without_scores(each, units)
         for each, places in zip(asked, families, strict=True)
     ]
+
+
+def _refuse_exact(source: Source, *, exact: bool) -> None:
+    if exact and source.is_live:
+        raise AnalysisError("exact AUCs sort the activations, which needs a recording; make one with `probe extract`")
 
 
 def _without_scores(label: RankedLabel, units: Mapping[Site, list[Unit]]) -> Ranking:

@@ -11,7 +11,7 @@ from activations.blocks import Source
 from activations.units import Site
 from analyses.alignment import Target
 from analyses.atom_sums import AtomSums
-from analyses.columns import Columns, LevelReader, Tile, groups, most_at_once
+from analyses.columns import Columns, LevelReader, Tile, groups
 from analyses.influences import auc_influence, r_influence
 from analyses.joint_labels import JointLabels
 from analyses.level_counts import LevelCounts
@@ -26,7 +26,6 @@ from analyses.statistics.rank_sums import RankSums, RankTotals
 from hypotheses.labels import Kind
 
 Progress = Callable[[int, int], None]
-_TABLE_BYTES = 1 << 29
 _SUMS_BYTES = 1 << 27
 
 
@@ -101,26 +100,32 @@ def measure(
     chosen = sorted(sites)
     binary, numeric = (_alike(targets, kind) for kind in ("binary", "numeric"))
     columns = _columns(source, chosen, len(binary), exact=exact)
-    n_readings = 1 if exact or most_at_once(source.selection.n_chars) else 4
     reader = LevelReader.of(source)
+    n_readings = 1 if exact or reader.most_at_once() else 4
     of_bins = reader.lacking(chosen) if binary else []
     n_passes = len({split for split, _ in numeric}) + bool(of_bins) + bool(binary) * n_readings * len(columns)
     step = _Steps(progress, n_passes * source.selection.n_chars)
     reader.find_bins(source, of_bins, step.forward)
     found: dict[int, dict[Site, Scores]] = {}
+    of_splits = [
+        [place for (own, _), members in numeric.items() if own == split for place in members]
+        for split in dict.fromkeys(split for split, _ in numeric)
+    ]
+    sizes = {site: source.sites[site] for site in chosen}
+    of_values = [ProductSums([targets[place] for place in places], sizes) for places in of_splits]
     if binary:
         joint = [_joint([targets[place] for place in places]) for places in binary.values()]
         local = [
             [[places.index(place) for place in family] for family in families if family[0] in places]
             for places in binary.values()
         ]
-        aucs = _aucs(source, list(zip(joint, local, strict=True)), columns, step, exact=exact, n_intervals=n_intervals)
+        asked = list(zip(joint, local, strict=True))
+        aucs = _aucs(source, asked, columns, step, of_values, exact=exact, n_intervals=n_intervals)
         for places, scores in zip(binary.values(), aucs, strict=True):
             found.update(zip(places, scores, strict=True))
-    for split in dict.fromkeys(split for split, _ in numeric):
-        order = [place for (own, _), members in numeric.items() if own == split for place in members]
-        of_labels = products(source, [targets[place] for place in order], chosen, step.forward)
-        for place, of_sites in zip(order, of_labels, strict=True):
+    collect(source, [each for each in of_values if not each.is_complete], step.forward)
+    for places, sums in zip(of_splits, of_values, strict=True):
+        for place, of_sites in zip(places, sums.result(), strict=True):
             found[place] = {site: _correlations(each, n_intervals) for site, each in of_sites.items()}
     return [found[place] for place in range(len(targets))]
 
@@ -128,7 +133,8 @@ def measure(
 def _columns(source: Source, sites: Sequence[Site], n_masks: int, *, exact: bool = False) -> list[list[Columns]]:
     """The units of sites in groups that are read together."""
     n_bytes = LevelCounts.n_bytes(N_GROUPS, 1) * max(1, n_masks)
-    most_units = most_at_once(source.selection.n_chars, exact=exact) or max(1, _TABLE_BYTES // n_bytes)
+    reader = LevelReader.of(source)
+    most_units = reader.most_at_once(exact=exact) if exact else reader.most_units(n_bytes)
     return groups([(site, source.sites[site]) for site in sites], most_units)
 
 
@@ -170,14 +176,15 @@ def _rank_sums(
     asked: list[JointLabels],
     group: list[Columns],
     forward: Callable[[int], None],
+    beside: Sequence[ProductSums] = (),
     *,
     exact: bool = False,
 ) -> "tuple[list[dict[Columns, RankTotals]], Callable[[], Iterable[Tile]]]":
     """For each of the joint labels, and each of the columns, the sums of ranks; and what reads their levels again."""
     reader = LevelReader.of(source)
-    if exact or most_at_once(source.selection.n_chars):
+    if exact or reader.most_at_once():
         return _in_one_pass(reader, source, asked, group, forward, exact=exact)
-    return _in_two_passes(reader, source, asked, group, forward)
+    return _in_two_passes(reader, source, asked, group, forward, beside)
 
 
 def _aucs(
@@ -185,14 +192,18 @@ def _aucs(
     asked: list[tuple[JointLabels, list[list[int]]]],
     columns: list[list[Columns]],
     step: "_Steps",
+    beside: Sequence[ProductSums],
     *,
     exact: bool,
     n_intervals: int | None,
 ) -> list[list[dict[Site, Scores]]]:
-    """For each of the joint labels, and each label of them, the scores of each site."""
+    """For each of the joint labels, and each label of them, the scores of each site.
+
+    Other statistics may be updated beside, if a reading allows for it.
+    """
     found: list[list[dict[Site, Scores]]] = [[{} for _ in range(joint.n_labels)] for joint, _ in asked]
     for group in columns:  # what was read of one goes before the next is read
-        of_group = _aucs_of_group(source, asked, found, group, step, exact=exact, n_intervals=n_intervals)
+        of_group = _aucs_of_group(source, asked, found, group, step, beside, exact=exact, n_intervals=n_intervals)
         for new, scores_of_labels in zip(of_group, found, strict=True):
             for (label, each), own in new.items():
                 scores = scores_of_labels[label]
@@ -206,12 +217,13 @@ def _aucs_of_group(
     before: list[list[dict[Site, Scores]]],
     group: list[Columns],
     step: "_Steps",
+    beside: Sequence[ProductSums],
     *,
     exact: bool,
     n_intervals: int | None,
 ) -> list[dict[tuple[int, Columns], Scores]]:
     """For each of the joint labels, the scores by the number of a label of them and columns; and those found before."""
-    sums, readings = _rank_sums(source, [joint for joint, _ in asked], group, step.forward, exact=exact)
+    sums, readings = _rank_sums(source, [joint for joint, _ in asked], group, step.forward, beside, exact=exact)
     found = []
     for (joint, families), earlier, of_columns in zip(asked, before, sums, strict=True):
         new = {
@@ -306,11 +318,13 @@ def _in_two_passes(
     asked: list[JointLabels],
     group: list[Columns],
     forward: Callable[[int], None],
+    beside: Sequence[ProductSums],
 ) -> "tuple[list[dict[Columns, RankTotals]], Callable[[], Iterable[Tile]]]":
     reader.find_bins(source, sorted({each.site for each in group}))
     middle_levels = {each: reader.middle_levels(each) for each in group}
-    found = collect(source, [RankSums(joint, group, middle_levels) for joint in asked], forward)
-    return found, lambda: reader.tiles(source, group, forward)
+    ranks = [RankSums(joint, group, middle_levels) for joint in asked]
+    collect(source, [*ranks, *(each for each in beside if not each.is_complete)], forward)
+    return [each.result() for each in ranks], lambda: reader.tiles(source, group, forward)
 
 
 def auc_scores(totals: RankTotals, label: int) -> Scores:

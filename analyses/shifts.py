@@ -11,14 +11,14 @@ from activations.blocks import Source
 from activations.units import Site
 from analyses.alignment import Target
 from analyses.classes import Classes
-from analyses.columns import Columns, LevelReader, groups, most_at_once
+from analyses.columns import Columns, LevelReader, groups
 from analyses.errors import AnalysisError
 from analyses.level_counts import LevelCounts
 from analyses.levels import N_LEVELS
 from analyses.long_run import N_GROUPS, position_groups
 
 _CHARS_AT_ONCE = 1 << 15
-_MOST_UNITS = 256
+_BYTES_PER_UNIT = 1 << 21  # of counts, ranks and sums
 _NEAREST = 20  # a shift is at least this share of the text, lest it changes nothing
 
 
@@ -69,7 +69,7 @@ def shift(
     chosen = sorted(sites)
     sizes = [(site, source.sites[site]) for site in chosen]
     found: dict[Site, list[NDArray[np.float64]]] = {site: [] for site in chosen}
-    for group in groups(sizes, most_at_once(n_chars) or _MOST_UNITS):
+    for group in groups(sizes, LevelReader.of(source).most_units(_BYTES_PER_UNIT)):
         for each, sums in _correlate(source, group, labels, len(steps), forward).items():
             found[each.site].append(np.abs(sums).max(axis=1))
     distances = {site: np.concatenate(parts) for site, parts in found.items()}

@@ -18,7 +18,7 @@ from scipy.signal import lfilter
 from scipy.special import kv
 from scipy.stats import norm
 
-from activations.blocks import Block
+from activations.blocks import Block, thin_out
 from activations.corpus import Corpus
 from activations.selection import Selection
 from activations.units import Site
@@ -379,6 +379,9 @@ def _corpus(n_chars: int, document: int) -> Corpus:
 class Memory:
     """A source of float32 activations that are at hand."""
 
+    is_live = False
+    model_sha256 = "0" * 64
+
     def __init__(self, values: NDArray[Any], text: Corpus) -> None:
         self.corpus = text
         self.selection = Selection.of(len(text))
@@ -396,6 +399,12 @@ class Memory:
             for start in range(document.start, document.stop, _BLOCK_CHARS):
                 rows = slice(start, min(start + _BLOCK_CHARS, document.stop))
                 yield Block(number, start, {SITE: self.values[rows]})
+
+    def sample(
+        self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
+    ) -> dict[Site, NDArray[np.float32]]:
+        """One character in so many."""
+        return thin_out(self, sites, n_chars, forward)
 
     @contextmanager
     def rereadable(

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from activations.blocks import Block
+from activations.blocks import Block, thin_out
 from activations.corpus import Corpus
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.selection import Selection
@@ -37,6 +37,9 @@ def random_model(text: str, seed: int = 0, *, gain: float = 1.0, **config: str |
 class Arrays:
     """A source of activations that are at hand, of a text that says nothing."""
 
+    is_live = False
+    model_sha256 = "0" * 64
+
     def __init__(
         self, values: Mapping[Site, NDArray[Any]], text: str | None = None, selection: Selection | None = None
     ) -> None:
@@ -59,6 +62,11 @@ class Arrays:
         for start in reversed(range(used.start, used.stop, n_chars * every)):
             rows = slice(start, min(start + n_chars * every, used.stop), every)
             yield Block(0, start, {site: self._values[site][rows].copy() for site in chosen}, every=every)
+
+    def sample(
+        self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
+    ) -> dict[Site, NDArray[np.float32]]:
+        return thin_out(self, sites, n_chars, forward)
 
     @contextmanager
     def rereadable(

@@ -12,7 +12,7 @@ from activations.corpus import Corpus
 from activations.extraction import LiveActivations, extract
 from activations.store import Recording
 from activations.units import Site, Unit
-from analyses import columns, scores
+from analyses import columns
 from analyses.alignment import target
 from analyses.errors import AnalysisError
 from analyses.level_counts import LevelCounts
@@ -121,7 +121,7 @@ def test_little_memory_means_more_passes_and_the_same_ranking(planted: Path, mon
         whole = rank(recording, "in_quotes")
     with Recording(planted) as recording:
         monkeypatch.setattr(columns, "_KEPT_BYTES", 0)
-        monkeypatch.setattr(scores, "_TABLE_BYTES", 8 * LevelCounts.n_bytes(N_GROUPS, 1))
+        monkeypatch.setattr(columns, "_STATISTIC_BYTES", 8 * LevelCounts.n_bytes(N_GROUPS, 1))
         done: list[tuple[int, int]] = []
         few = rank(recording, "in_quotes", progress=lambda *step: done.append(step))
         assert repr(few.units) == repr(whole.units)  # to the last bit; where there is no interval, NaN is not NaN
