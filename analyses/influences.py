@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.atom_sums import AtomSums
-from analyses.placements import Placements
+from analyses.statistics.placements import Placements
 
 
 def auc_influence(sums: AtomSums, placed: Placements, held_out: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,18 @@ from activations.blocks import Source
 from activations.units import Site
 from analyses.alignment import Target
 from analyses.classes import classes_of, one_against_rest
+from analyses.columns import Columns, LevelReader, groups
 from analyses.errors import AnalysisError
-from analyses.histograms import N_BINS, histograms, level_tables
+from analyses.joint_labels import JointLabels
 from analyses.probe_results import Fitting
 from analyses.probes import fit
-from analyses.scores import products, spearman
 from analyses.selecting import select
 from analyses.splits import TEST, TRAIN
+from analyses.statistics.collecting import AnyStatistic, collect
+from analyses.statistics.level_tables import LevelTables
+from analyses.statistics.products import Products, ProductSums
+from analyses.statistics.quantile_counts import N_BINS, QuantileCounts
+from analyses.statistics.rank_sums import RankSums, RankTotals
 from analyses.threads import in_threads
 from hypotheses.labels import Kind
 
@@ -36,7 +41,23 @@ class Marks(NamedTuple):
     note: str = ""
 
 
-Measure = Callable[[Source, Target, Collection[Site], Callable[[int], None]], dict[Site, Marks]]
+Forward = Callable[[int], None]
+Measure = Callable[[Source, Target, Collection[Site], Forward], dict[Site, Marks]]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A statistic that scores are made of; methods that name the same one share it.
+
+    Attributes:
+        make: The statistic of a label and some columns of a source, as its reader reads them.
+        of: What its result says of one of the columns, from the result and the columns.
+        bytes_per_unit: Memory that it takes; 0 if it sees blocks, not levels, and columns are whole sites.
+    """
+
+    make: Callable[[Target, Sequence[Columns], LevelReader], AnyStatistic]
+    of: Callable[[Any, Columns], Any]
+    bytes_per_unit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +69,127 @@ class Method:
         kinds: Of the labels that it is for.
         summary: What the score is.
         over_classes: Whether it sees that a label has to do with a unit though neither rises with the other.
-        measure: Scores the units of sites; None if the score is one that every ranking has.
+        needs: The statistic that it is made of; None if it is a score that every ranking has, or `measure` makes it.
+        score: Makes scores of the units of some columns from what the statistic says of them, and the label.
+        note: What one has to know to read the scores, from all training scores and the label; empty if nothing.
+        measure: Scores the units of sites where no statistic is enough.
     """
 
     name: str
     kinds: tuple[Kind, ...]
     summary: str
     over_classes: bool = False
+    needs: Need | None = None
+    score: Callable[[Any, Target], Marks] | None = None
+    note: Callable[[NDArray[np.float64], Target], str] | None = None
     measure: Measure | None = None
+
+
+class Plan:
+    """What has to be counted for some methods, each statistic once, for as many units at a time as the memory allows.
+
+    Attributes:
+        statistics: Those of the first units, which others may update in readings of their own, and then remove.
+    """
+
+    def __init__(self, source: Source, asked: Target, methods: Sequence[Method], sites: Collection[Site]) -> None:
+        """Of a label, the methods, and the sites whose units are scored."""
+        self._source, self._asked, self._methods = source, asked, methods
+        self._sizes = [(site, source.sites[site]) for site in sorted(sites)]
+        self._reader = LevelReader.of(source)
+        needs = list(dict.fromkeys(each.needs for each in methods if each.needs is not None))
+        self._of_blocks = [each for each in needs if not each.bytes_per_unit]
+        self._of_levels = [each for each in needs if each.bytes_per_unit]
+        self._whole = [Columns(site, 0, n_units) for site, n_units in self._sizes]
+        self._groups: list[list[Columns]] = []
+        if self._of_levels:
+            n_bytes = sum(each.bytes_per_unit for each in self._of_levels)
+            self._groups = groups(self._sizes, self._reader.most_units(n_bytes))
+            self._reader.find_bins(source, [site for site, _ in self._sizes])
+        self._first = self._make(self._of_blocks, self._whole)
+        if self._groups:
+            self._first |= self._make(self._of_levels, self._groups[0])
+        self.statistics: list[AnyStatistic] = list(self._first.values())
+
+    def _make(self, needs: Sequence[Need], columns: Sequence[Columns]) -> dict[Need, AnyStatistic]:
+        return {each: each.make(self._asked, columns, self._reader) for each in needs}
+
+    def marks(self, forward: Forward) -> dict[str, dict[Site, Marks]]:
+        """Read what has still to be read, and score: by the names of the methods."""
+        pieces: dict[str, dict[Site, list[Marks]]] = {each.name: {} for each in self._methods if each.needs}
+        collect(self._source, self.statistics, forward)
+        self._score(self._first, pieces, self._groups[0] if self._groups else [])
+        for group in self._groups[1:]:
+            made = self._make(self._of_levels, group)
+            collect(self._source, list(made.values()), forward)
+            self._score(made, pieces, group)
+        found = {}
+        for method in self._methods:
+            if method.needs:
+                found[method.name] = {site: _joined(pieces[method.name][site]) for site, _ in self._sizes}
+            if method.needs and method.note:
+                scores = np.concatenate([each.train for each in found[method.name].values()])
+                note = method.note(scores, self._asked)
+                found[method.name] = {site: own._replace(note=note) for site, own in found[method.name].items()}
+        return found
+
+    def _score(
+        self,
+        statistics: Mapping[Need, AnyStatistic],
+        pieces: dict[str, dict[Site, list[Marks]]],
+        group: Sequence[Columns],
+    ) -> None:
+        results = {need: own.result() for need, own in statistics.items()}
+        for method in self._methods:
+            if method.needs in results and method.score:
+                for columns in group if method.needs.bytes_per_unit else self._whole:
+                    marks = method.score(method.needs.of(results[method.needs], columns), self._asked)
+                    pieces[method.name].setdefault(columns.site, []).append(marks)
+
+
+def _joined(pieces: Sequence[Marks]) -> Marks:
+    """Those of some units of a site after another, in their order."""
+    return Marks(np.concatenate([each.train for each in pieces]), np.concatenate([each.test for each in pieces]))
+
+
+def _products(asked: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
+    return ProductSums([asked], {each.site: each.n_units for each in columns})
+
+
+def _products_of_classes(asked: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
+    of_classes = one_against_rest(asked, classes_of(asked))
+    return ProductSums(of_classes, {each.site: each.n_units for each in columns})
+
+
+def _quantile_counts(asked: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
+    classes = classes_of(asked)
+    return QuantileCounts(asked.parts_of_text, classes.of, len(classes.names), columns)
+
+
+def _level_tables(asked: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
+    """Training characters that are False and that are True, and test ones."""
+    parts = asked.parts_of_text
+    kinds = np.where((parts == TRAIN) | (parts == TEST), 2 * parts + asked.labels.values, -1)
+    return LevelTables(kinds.astype(np.int8), 4, columns)
+
+
+def _rank_sums(asked: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
+    """Of units' ranks with those of the label, in each part."""
+    from scipy.stats import rankdata
+
+    labels, parts = asked.labels.values, asked.parts_of_text
+    ranks = np.zeros(len(labels))
+    for part in (TRAIN, TEST):
+        ranks[parts == part] = rankdata(labels[parts == part])
+    joint = JointLabels(asked.split, asked.labels.missing, [ranks])
+    return RankSums(joint, columns, {each: reader.middle_levels(each) for each in columns})
+
+
+PRODUCTS = Need(_products, lambda result, columns: result[0][columns.site])
+PRODUCTS_OF_CLASSES = Need(_products_of_classes, lambda result, columns: [each[columns.site] for each in result])
+QUANTILE_COUNTS = Need(_quantile_counts, lambda result, columns: result[columns], 1 << 21)
+LEVEL_TABLES = Need(_level_tables, lambda result, columns: result[columns], 1 << 20)
+RANK_SUMS = Need(_rank_sums, lambda result, columns: result[columns], 1 << 20)
 
 
 def method_for(name: str | None, kind: Kind) -> Method:
@@ -74,84 +208,68 @@ def method_for(name: str | None, kind: Kind) -> Method:
     return found
 
 
-def _mean_difference(
-    source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
-) -> dict[Site, Marks]:
-    [found] = products(source, [asked], sites, forward)
-    marks = {}
-    for site, own in found.items():
-        differences = []
-        for part in (TRAIN, TEST):
-            total = own.of(part)
-            n, positive = total.n[0], total.y[0]
-            differences.append(total.xy[0] / positive - (total.x[0] - total.xy[0]) / (n - positive))
-        marks[site] = _turned(*differences)
-    return marks
+def _mean_difference(found: Sequence[Products], asked: Target) -> Marks:
+    """Of the class whose mean is farthest from that of the others in training; its sign there is that of the label."""
+    differences = np.array(
+        [[_difference(own, part) for own in found[-_n_differences(asked) :]] for part in (TRAIN, TEST)]
+    )
+    train, test = differences
+    best = np.nan_to_num(np.abs(train)).argmax(axis=0)
+    units = np.arange(len(best))
+    return _turned(train[best, units], test[best, units])
 
 
-def _r(source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]) -> dict[Site, Marks]:
-    [found] = products(source, [asked], sites, forward)
-    return {site: _turned(own.r(TRAIN), own.r(TEST)) for site, own in found.items()}
+def _n_differences(asked: Target) -> int:
+    """How many of the classes differ from the rest in their own way: one of two, all of more."""
+    return 1 if asked.kind == "binary" else len(classes_of(asked).names)
 
 
-def _r2(source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]) -> dict[Site, Marks]:
+def _difference(own: Products, part: int) -> NDArray[np.float64]:
+    total = own.of(part)
+    n, positive = total.n[0], total.y[0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(total.xy[0] / positive - (total.x[0] - total.xy[0]) / (n - positive))
+
+
+def _r(own: Products, asked: Target) -> Marks:
+    return _turned(own.r(TRAIN), own.r(TEST))
+
+
+def _r2(own: Products, asked: Target) -> Marks:
     """Held out: what the line that was fitted in training explains of the test labels, which can be less than 0."""
-    [found] = products(source, [asked], sites, forward)
-    marks = {}
-    for site, own in found.items():
-        train, test, r = own.of(TRAIN), own.of(TEST), own.r(TRAIN)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean_x, mean_y = train.x[0] / train.n[0], train.y[0] / train.n[0]
-            slope = (train.xy[0] - train.n[0] * mean_x * mean_y) / own.scatter(TRAIN)
-            start = mean_y - slope * mean_x
-            n, x, xx, y, yy, xy = (each[0] for each in (test.n, test.x, test.xx, test.y, test.yy, test.xy))
-            missed = yy + slope**2 * xx + n * start**2 - 2 * slope * xy - 2 * start * y + 2 * slope * start * x
-            explained = 1 - missed / (yy - y * y / n)
-        marks[site] = Marks(r**2, np.where(np.isnan(r), np.nan, explained))
-    return marks
+    train, test, r = own.of(TRAIN), own.of(TEST), own.r(TRAIN)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean_x, mean_y = train.x[0] / train.n[0], train.y[0] / train.n[0]
+        slope = (train.xy[0] - train.n[0] * mean_x * mean_y) / own.scatter(TRAIN)
+        start = mean_y - slope * mean_x
+        n, x, xx, y, yy, xy = (each[0] for each in (test.n, test.x, test.xx, test.y, test.yy, test.xy))
+        missed = yy + slope**2 * xx + n * start**2 - 2 * slope * xy - 2 * start * y + 2 * slope * start * x
+        explained = 1 - missed / (yy - y * y / n)
+    return Marks(r**2, np.where(np.isnan(r), np.nan, explained))
 
 
-def _spearman(
-    source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
-) -> dict[Site, Marks]:
-    return {site: _turned(train, test) for site, (train, test) in spearman(source, asked, sites, forward).items()}
+def _spearman(totals: RankTotals, asked: Target) -> Marks:
+    return _turned(*(totals.correlations(part) for part in (TRAIN, TEST)))
 
 
-def _eta2(source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]) -> dict[Site, Marks]:
+def _eta2(of_classes: Sequence[Products], asked: Target) -> Marks:
     """Held out: what the means of the classes in training explain of the unit in the test part."""
-    of_classes = products(source, one_against_rest(asked, classes_of(asked)), sites, forward)
-    marks = {}
-    for site in sites:
-        between, missed = 0.0, 0.0
-        for own in (each[site] for each in of_classes):
-            train, test = own.of(TRAIN), own.of(TEST)
-            n, sums = train.y[0], train.xy[0]
-            mean = sums / n if n else train.x[0] / train.n[0]
-            between = between + (n * (mean - train.x[0] / train.n[0]) ** 2)
-            missed = missed + test.y[0] * mean**2 - 2 * mean * test.xy[0]
-        own = of_classes[0][site]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            explained = np.where(own.scatter(TRAIN) > 0, between / own.scatter(TRAIN), np.nan)
-            rest = np.where(own.scatter(TEST) > 0, (missed + own.of(TEST).xx[0]) / own.scatter(TEST), np.nan)
-        marks[site] = Marks(explained, 1 - rest)
-    return marks
+    between, missed = 0.0, 0.0
+    for own in of_classes:
+        train, test = own.of(TRAIN), own.of(TEST)
+        n, sums = train.y[0], train.xy[0]
+        mean = sums / n if n else train.x[0] / train.n[0]
+        between = between + (n * (mean - train.x[0] / train.n[0]) ** 2)
+        missed = missed + test.y[0] * mean**2 - 2 * mean * test.xy[0]
+    own = of_classes[0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        explained = np.where(own.scatter(TRAIN) > 0, between / own.scatter(TRAIN), np.nan)
+        rest = np.where(own.scatter(TEST) > 0, (missed + own.of(TEST).xx[0]) / own.scatter(TEST), np.nan)
+    return Marks(explained, 1 - rest)
 
 
-def _mutual_information(
-    source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
-) -> dict[Site, Marks]:
-    of_sites: dict[Site, list[Marks]] = {}
-    for columns, counts in histograms(source, asked, classes_of(asked), sites, forward):
-        of_sites.setdefault(columns.site, []).append(Marks(_bits(counts[:, TRAIN]), _bits(counts[:, TEST])))
-    return _joined(of_sites)
-
-
-def _joined(of_sites: Mapping[Site, Sequence[Marks]], note: str = "") -> dict[Site, Marks]:
-    """Those of some units of each site after another, in their order."""
-    return {
-        site: Marks(np.concatenate([each.train for each in of]), np.concatenate([each.test for each in of]), note)
-        for site, of in of_sites.items()
-    }
+def _mutual_information(counts: NDArray[np.int64], asked: Target) -> Marks:
+    return Marks(_bits(counts[:, TRAIN]), _bits(counts[:, TEST]))
 
 
 def _bits(counts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -171,7 +289,12 @@ def _bits(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     return found
 
 
-def _at_threshold(name: str, score: Callable[..., NDArray[np.float64]]) -> Measure:
+Counts = NDArray[np.int64]
+Threshold = Callable[[Counts, Counts, Counts, Counts], NDArray[np.float64]]
+"""A score of how many True and False characters are said to be True, and how many there are."""
+
+
+def _of_threshold(score: Threshold) -> Callable[[NDArray[np.uint32], Target], Marks]:
     """The score of saying True above or below a threshold, both chosen in training, of all that differ for a unit."""
 
     def best(table: NDArray[np.uint32]) -> tuple[float, float]:
@@ -187,43 +310,78 @@ def _at_threshold(name: str, score: Callable[..., NDArray[np.float64]]) -> Measu
             held_out = (table[threshold:] if is_above else table[:threshold])[:, TEST].sum(axis=0, dtype=np.int64)
             return float(scores[is_above, threshold]), float(score(*held_out[::-1], *n[TEST, ::-1]))
 
-    def measure(
-        source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
-    ) -> dict[Site, Marks]:
-        of_sites: dict[Site, list[Marks]] = {}
-        for columns, tables in level_tables(source, asked, sites, forward):
-            train, test = np.array(list(in_threads(best, tables))).T
-            of_sites.setdefault(columns.site, []).append(Marks(train, test))
+    return lambda tables, asked: _unit_by_unit(best, tables)
+
+
+def _unit_by_unit(score: Callable[[NDArray[np.uint32]], tuple[float, float]], tables: NDArray[np.uint32]) -> Marks:
+    """Scores of (n_units, 65536, 4) tables, each seen as (65536, 2, 2): levels, parts, labels."""
+    tables = tables.reshape(*tables.shape[:2], 2, 2)
+    train, test = np.array(list(in_threads(score, tables))).T
+    return Marks(train, test)
+
+
+def _floor_of(name: str, score: Threshold) -> Callable[[NDArray[np.float64], Target], str]:
+    """How many units are no better than saying True everywhere."""
+
+    def note(scores: NDArray[np.float64], asked: Target) -> str:
         labels, parts = asked.all_rows
         n_false, n_true = np.bincount(labels[parts == TRAIN], minlength=2)
-        floor = float(score(n_true, n_false, n_true, n_false))
-        scores = np.concatenate([each.train for of in of_sites.values() for each in of])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            floor = float(np.nan_to_num(score(n_true, n_false, n_true, n_false)))
         n_at_floor = int((scores < floor + _HARDLY_MORE).sum())
-        note = (
+        return (
             f"{n_at_floor:,} of {len(scores):,} units have the {name} of always saying True, {floor:.4f}, or less than "
             f"{_HARDLY_MORE} more; units with the same {name} stand in the order of their AUC's distance from chance"
+            if n_at_floor
+            else ""
         )
-        return _joined(of_sites, note if n_at_floor else "")
 
-    return measure
+    return note
 
 
-def _balanced_accuracy(
-    true: NDArray[np.int64], false: NDArray[np.int64], n_true: NDArray[np.int64], n_false: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _average_precision(tables: NDArray[np.uint32], asked: Target) -> Marks:
+    """Of the order that has the larger one in training: from the highest value on, or from the lowest."""
+
+    def best(table: NDArray[np.uint32]) -> tuple[float, float]:
+        found = np.array([[_area(ordered[:, part]) for part in (TRAIN, TEST)] for ordered in (table[::-1], table)])
+        return tuple(found[np.nan_to_num(found[:, 0]).argmax()].tolist())
+
+    return _unit_by_unit(best, tables)
+
+
+def _area(counts: NDArray[np.uint32]) -> float:
+    """Mean precision at the True characters, of (n_levels, 2) False and True ones, those said first to be True first.
+
+    Characters of one level are said to be True together, as in scikit-learn's `average_precision_score`.
+    """
+    own = counts[counts[:, 1] > 0, 1]
+    n_true = np.cumsum(counts[:, 1], dtype=np.int64)
+    n_said = n_true + np.cumsum(counts[:, 0], dtype=np.int64)
+    there = counts[:, 1] > 0
+    return float((own * (n_true[there] / n_said[there])).sum() / own.sum()) if len(own) else np.nan
+
+
+def _matthews(true: Counts, false: Counts, n_true: Counts, n_false: Counts) -> NDArray[np.float64]:
+    """Matthews' correlation; NaN where all or none are said to be True.
+
+    Source:
+        Matthews 1975, Biochimica et Biophysica Acta 405:442-451.
+    """
+    said, n = (true + false).astype(np.float64), float(n_true + n_false)
+    size = np.sqrt(said * (n - said) * float(n_true) * float(n_false))
+    return np.asarray((true * float(n_false) - false * float(n_true)) / size)
+
+
+def _balanced_accuracy(true: Counts, false: Counts, n_true: Counts, n_false: Counts) -> NDArray[np.float64]:
     """Of how many True and False characters are said to be True, and how many there are."""
     return np.asarray((true / n_true + 1 - false / n_false) / 2)
 
 
-def _f1(
-    true: NDArray[np.int64], false: NDArray[np.int64], n_true: NDArray[np.int64], n_false: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _f1(true: Counts, false: Counts, n_true: Counts, n_false: Counts) -> NDArray[np.float64]:
     return np.asarray(2 * true / (true + false + n_true))
 
 
-def _iou(
-    true: NDArray[np.int64], false: NDArray[np.int64], n_true: NDArray[np.int64], n_false: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _iou(true: Counts, false: Counts, n_true: Counts, n_false: Counts) -> NDArray[np.float64]:
     return np.asarray(true / (n_true + false))
 
 
@@ -268,40 +426,66 @@ _MOST_SELECTED = 64
 _HARDLY_MORE = 0.001
 _BINARY: tuple[Kind, ...] = ("binary",)
 _NUMERIC: tuple[Kind, ...] = ("numeric",)
-METHODS: Mapping[str, Method] = {
+
+
+def _threshold_method(name: str, spelled: str, summary: str, score: Threshold) -> Method:
+    return Method(
+        name, _BINARY, summary, needs=LEVEL_TABLES, score=_of_threshold(score), note=_floor_of(spelled, score)
+    )
+
+
+METHODS: dict[str, Method] = {
     each.name: each
     for each in (
         Method("auc", ("binary", "categorical"), "distance of the area under the ROC curve from chance, 0 to 1"),
-        Method("r", ("binary", "numeric"), "size of Pearson's correlation", measure=_r),
-        Method("r2", _NUMERIC, "share of the label's variance that a line through the unit explains", measure=_r2),
-        Method("spearman", ("binary", "numeric"), "size of the rank correlation", measure=_spearman),
+        Method("r", ("binary", "numeric"), "size of Pearson's correlation", needs=PRODUCTS, score=_r),
+        Method(
+            "r2",
+            _NUMERIC,
+            "share of the label's variance that a line through the unit explains",
+            needs=PRODUCTS,
+            score=_r2,
+        ),
+        Method("spearman", ("binary", "numeric"), "size of the rank correlation", needs=RANK_SUMS, score=_spearman),
         Method(
             "eta2",
             ("numeric", "categorical"),
             "share of the unit's variance that lies between classes, or bins of the label; sees waves",
-            True,
-            _eta2,
+            over_classes=True,
+            needs=PRODUCTS_OF_CLASSES,
+            score=_eta2,
         ),
         Method(
             "mutual_information",
             ("binary", "numeric", "categorical"),
             f"bits that {N_BINS} bins of the unit tell of the label",
-            True,
-            _mutual_information,
+            over_classes=True,
+            needs=QUANTILE_COUNTS,
+            score=_mutual_information,
         ),
-        Method(
+        _threshold_method(
             "balanced_accuracy",
-            _BINARY,
+            "balanced accuracy",
             "mean share of True and of False characters that the best threshold gets right",
-            measure=_at_threshold("balanced accuracy", _balanced_accuracy),
+            _balanced_accuracy,
         ),
-        Method("f1", _BINARY, "F1 of the best threshold", measure=_at_threshold("F1", _f1)),
-        Method("iou", _BINARY, "intersection over union of the best threshold", measure=_at_threshold("IoU", _iou)),
+        _threshold_method("f1", "F1", "F1 of the best threshold", _f1),
+        _threshold_method("iou", "IoU", "intersection over union of the best threshold", _iou),
+        _threshold_method("mcc", "MCC", "Matthews' correlation of the best threshold", _matthews),
+        Method(
+            "average_precision",
+            _BINARY,
+            "mean precision at the True characters, in the order of the unit's value; for rare labels",
+            needs=LEVEL_TABLES,
+            score=_average_precision,
+        ),
         Method(
             "mean_difference",
-            _BINARY,
-            "difference of the means where the label is True and False, in the unit's values",
-            measure=_mean_difference,
+            ("binary", "categorical"),
+            "difference of the means where the label is True and False, or between a class and the others, in the "
+            "unit's values",
+            needs=PRODUCTS_OF_CLASSES,
+            score=_mean_difference,
         ),
         Method(
             "weight",

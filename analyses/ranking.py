@@ -15,7 +15,7 @@ from analyses.alignment import ENOUGH_RUNS, AnyHypothesis, Target, ask
 from analyses.errors import AnalysisError
 from analyses.estimates import Estimate, Scale, intervals, standard_errors
 from analyses.long_run import n_cosines
-from analyses.methods import Marks, Method, method_for
+from analyses.methods import Marks, Method, Plan, method_for
 from analyses.ranked_labels import LabelPrecision, RankedLabel, RankedTarget
 from analyses.scores import Scores, measure, surest
 from analyses.shifts import Shifted, shift
@@ -226,18 +226,21 @@ def _rank_by(
     label = RankedLabel.of(asked, over_classes=any(each.over_classes for each in methods))
     if not label.targets:
         raise AnalysisError(f"{label.notes[0]}; use a longer text")
+    plan = Plan(source, asked, [each for each in methods if each.name != _measure_of(asked)], chosen)
     found = measure(
         source,
         label.targets,
         chosen,
         progress,
         families=[range(label.n_own)],
+        beside=plan.statistics if source.is_live else [],
         exact=exact,
         n_intervals=n_intervals,
     )
+    of_methods = plan.marks(_forward(progress, source.selection.n_chars))
     for how in methods:
-        marks, shifted = None, None
-        if how.measure is not None and how.name != _measure_of(asked):
+        marks, shifted = of_methods.get(how.name), None
+        if how.measure is not None:
             marks = how.measure(source, asked, chosen, _forward(progress, source.selection.n_chars))
         if shifts:
             forward = _forward(progress, source.selection.n_chars)
@@ -284,6 +287,7 @@ def rank_all(
         chosen,
         progress,
         families=[each for each in families if each],
+        beside=[],
         exact=exact,
         n_intervals=1,
     )

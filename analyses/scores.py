@@ -16,11 +16,11 @@ from analyses.influences import auc_influence, r_influence
 from analyses.joint_labels import JointLabels
 from analyses.level_counts import LevelCounts
 from analyses.long_run import WithinGroups, position_groups
-from analyses.placements import Placements, placements
 from analyses.ranks import ALL, N_GROUPS, Ways, ranks_at_once, ranks_by_sorting
 from analyses.significance import surprise
 from analyses.splits import TEST, TRAIN, Split
-from analyses.statistics.collecting import collect
+from analyses.statistics.collecting import AnyStatistic, collect
+from analyses.statistics.placements import Placements, placements
 from analyses.statistics.products import Products, ProductSums, mask_of
 from analyses.statistics.rank_sums import RankSums, RankTotals
 from hypotheses.labels import Kind
@@ -72,6 +72,7 @@ def measure(
     progress: Progress,
     *,
     families: Sequence[Sequence[int]] = (),
+    beside: list[AnyStatistic],
     exact: bool = False,
     n_intervals: int | None = None,
 ) -> list[dict[Site, Scores]]:
@@ -88,6 +89,7 @@ def measure(
         progress: Called with the characters done and their number, over all passes.
         families: The places of targets of which units have intervals: one alone, or the classes of one label against
             the rest, of which each unit is looked at for the one that it tells most surely in training.
+        beside: Statistics of others, which are updated in the same readings where that can be, and are then removed.
         exact: Whether to sort values in float32, and not to put them into bins.
         n_intervals: How many units of each site, of each family, have one: the best in training; None is all.
 
@@ -113,6 +115,8 @@ def measure(
     ]
     sizes = {site: source.sites[site] for site in chosen}
     of_values = [ProductSums([targets[place] for place in places], sizes) for places in of_splits]
+    waiting = [*beside, *of_values]
+    beside.clear()
     if binary:
         joint = [_joint([targets[place] for place in places]) for places in binary.values()]
         local = [
@@ -120,10 +124,10 @@ def measure(
             for places in binary.values()
         ]
         asked = list(zip(joint, local, strict=True))
-        aucs = _aucs(source, asked, columns, step, of_values, exact=exact, n_intervals=n_intervals)
+        aucs = _aucs(source, asked, columns, step, waiting, exact=exact, n_intervals=n_intervals)
         for places, scores in zip(binary.values(), aucs, strict=True):
             found.update(zip(places, scores, strict=True))
-    collect(source, [each for each in of_values if not each.is_complete], step.forward)
+    collect(source, waiting, step.forward)
     for places, sums in zip(of_splits, of_values, strict=True):
         for place, of_sites in zip(places, sums.result(), strict=True):
             found[place] = {site: _correlations(each, n_intervals) for site, each in of_sites.items()}
@@ -151,32 +155,12 @@ def _joint(targets: Sequence[Target]) -> JointLabels:
     return JointLabels(targets[0].split, targets[0].labels.missing, [each.labels.values for each in targets])
 
 
-def spearman(
-    source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
-) -> dict[Site, tuple[NDArray[np.float64], ...]]:
-    """Spearman's rank correlation of each unit with a label, on training and on test characters; NaN if constant."""
-    from scipy.stats import rankdata
-
-    labels, parts = asked.labels.values, asked.parts_of_text
-    within = np.zeros(len(labels))
-    for part in (TRAIN, TEST):
-        within[parts == part] = rankdata(labels[parts == part])
-    joint = JointLabels(asked.split, asked.labels.missing, [within])
-    found: dict[Site, tuple[NDArray[np.float64], ...]] = {}
-    for group in _columns(source, sorted(sites), 1):
-        [sums], _ = _rank_sums(source, [joint], group, forward)
-        for each, own in sums.items():
-            before = found.get(each.site, (np.empty(0), np.empty(0)))
-            found[each.site] = tuple(map(np.append, before, (_spearman(own, part) for part in (TRAIN, TEST))))
-    return found
-
-
 def _rank_sums(
     source: Source,
     asked: list[JointLabels],
     group: list[Columns],
     forward: Callable[[int], None],
-    beside: Sequence[ProductSums] = (),
+    waiting: list[AnyStatistic],
     *,
     exact: bool = False,
 ) -> "tuple[list[dict[Columns, RankTotals]], Callable[[], Iterable[Tile]]]":
@@ -184,7 +168,7 @@ def _rank_sums(
     reader = LevelReader.of(source)
     if exact or reader.most_at_once():
         return _in_one_pass(reader, source, asked, group, forward, exact=exact)
-    return _in_two_passes(reader, source, asked, group, forward, beside)
+    return _in_two_passes(reader, source, asked, group, forward, waiting)
 
 
 def _aucs(
@@ -192,18 +176,18 @@ def _aucs(
     asked: list[tuple[JointLabels, list[list[int]]]],
     columns: list[list[Columns]],
     step: "_Steps",
-    beside: Sequence[ProductSums],
+    waiting: list[AnyStatistic],
     *,
     exact: bool,
     n_intervals: int | None,
 ) -> list[list[dict[Site, Scores]]]:
     """For each of the joint labels, and each label of them, the scores of each site.
 
-    Other statistics may be updated beside, if a reading allows for it.
+    Statistics that are waiting may be updated in the same readings, and are then removed.
     """
     found: list[list[dict[Site, Scores]]] = [[{} for _ in range(joint.n_labels)] for joint, _ in asked]
     for group in columns:  # what was read of one goes before the next is read
-        of_group = _aucs_of_group(source, asked, found, group, step, beside, exact=exact, n_intervals=n_intervals)
+        of_group = _aucs_of_group(source, asked, found, group, step, waiting, exact=exact, n_intervals=n_intervals)
         for new, scores_of_labels in zip(of_group, found, strict=True):
             for (label, each), own in new.items():
                 scores = scores_of_labels[label]
@@ -217,13 +201,13 @@ def _aucs_of_group(
     before: list[list[dict[Site, Scores]]],
     group: list[Columns],
     step: "_Steps",
-    beside: Sequence[ProductSums],
+    waiting: list[AnyStatistic],
     *,
     exact: bool,
     n_intervals: int | None,
 ) -> list[dict[tuple[int, Columns], Scores]]:
     """For each of the joint labels, the scores by the number of a label of them and columns; and those found before."""
-    sums, readings = _rank_sums(source, [joint for joint, _ in asked], group, step.forward, beside, exact=exact)
+    sums, readings = _rank_sums(source, [joint for joint, _ in asked], group, step.forward, waiting, exact=exact)
     found = []
     for (joint, families), earlier, of_columns in zip(asked, before, sums, strict=True):
         new = {
@@ -318,12 +302,13 @@ def _in_two_passes(
     asked: list[JointLabels],
     group: list[Columns],
     forward: Callable[[int], None],
-    beside: Sequence[ProductSums],
+    waiting: list[AnyStatistic],
 ) -> "tuple[list[dict[Columns, RankTotals]], Callable[[], Iterable[Tile]]]":
     reader.find_bins(source, sorted({each.site for each in group}))
     middle_levels = {each: reader.middle_levels(each) for each in group}
     ranks = [RankSums(joint, group, middle_levels) for joint in asked]
-    collect(source, [*ranks, *(each for each in beside if not each.is_complete)], forward)
+    collect(source, [*ranks, *waiting], forward)
+    waiting.clear()
     return [each.result() for each in ranks], lambda: reader.tiles(source, group, forward)
 
 
@@ -335,16 +320,6 @@ def auc_scores(totals: RankTotals, label: int) -> Scores:
     error = ranked.auc_error(totals.others[:, label], float(total.y[0]))
     tied = ranked.ties / max(n * (n - 1.0), 1.0)
     return _not_looked_at(train, test, _auc(total)[0], error, tied, sums)
-
-
-def _spearman(totals: RankTotals, part: int) -> NDArray[np.float64]:
-    """(n_units,) rank correlations within a part, `TRAIN` or `TEST`, with a label that is given as ranks there."""
-    total = totals.within.of_label(0).of(np.arange(2) == part)
-    n, y = total.n[0], total.y[0]
-    scatter = totals.ranked.squares[:, part] * max(total.yy[0] - y * y / n, 0.0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        co_scatter = total.xy[0] - total.x[0] * y / n
-        return np.asarray(np.clip(np.where(scatter > 0, co_scatter / np.sqrt(scatter), np.nan), -1, 1))
 
 
 def _not_looked_at(
@@ -366,19 +341,6 @@ def _auc(sums: AtomSums) -> NDArray[np.float64]:
     positive, negative = sums.y[:, None], (sums.n - sums.y)[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(0.5 + sums.xy / positive - (sums.x - sums.xy) / negative)
-
-
-def products(
-    source: Source, targets: Sequence[Target], sites: Collection[Site], forward: Callable[[int], None]
-) -> list[dict[Site, Products]]:
-    """Sums of products of units and labels that share a split, for each label and site, in one pass.
-
-    Raises:
-        AnalysisError: If an activation is not a number.
-    """
-    sums = ProductSums(targets, {site: source.sites[site] for site in sites})
-    [found] = collect(source, [sums], forward)
-    return found  # type: ignore[no-any-return]
 
 
 def _correlations(found: Products, n_intervals: int | None) -> Scores:

@@ -17,10 +17,10 @@ from analyses import columns
 from analyses.alignment import target
 from analyses.classes import classes_of
 from analyses.errors import AnalysisError
-from analyses.histograms import N_BINS
 from analyses.methods import METHODS
 from analyses.ranking import Ranking, compare, rank
 from analyses.splits import TEST, TRAIN
+from analyses.statistics.quantile_counts import N_BINS
 
 N_CHARS = 20_000
 HIDDEN, CELL = Site(0, "hidden"), Site(0, "cell")

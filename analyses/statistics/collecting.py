@@ -40,18 +40,27 @@ def read(
     of_levels = [each for each in statistics if isinstance(each, LevelStatistic)]
     of_blocks = [each for each in statistics if not isinstance(each, LevelStatistic)]
     columns = list(dict.fromkeys(column for each in of_levels for column in each.columns))
+    reader = LevelReader.of(source)
+    reader.find_bins(source, sorted({each.site for each in columns}))
+    if columns and blocks is None and reader.most_at_once():
+        places, levels = reader.whole(source, columns, forward)
+        for own in of_levels:
+            own.take(places, levels)
+        of_levels, columns = [], []
+    if not of_blocks and not of_levels:
+        return
     sites = sorted({site for each in of_blocks for site in each.sites} | {each.site for each in columns})
-    tiles = Tiles(LevelReader.of(source), source, columns) if columns else None
+    tiles = Tiles(reader, source, columns)
     if blocks is None:
         blocks = source.blocks(sites, predictions=any(each.predictions for each in of_blocks))
     for block in blocks:
         labels = BlockLabels(block)
         for each in of_blocks:
             each.update(block, labels)
-        for places, levels in tiles.add(block) if tiles else ():
+        for places, levels in tiles.add(block) if columns else ():
             for own in of_levels:
                 own.take(places, levels)
         forward(block.n_chars)
-    for places, levels in tiles.rest() if tiles else ():
+    for places, levels in tiles.rest():
         for own in of_levels:
             own.take(places, levels)

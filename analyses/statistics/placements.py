@@ -1,7 +1,7 @@
 """How positives and negatives stand to each other: what intervals of AUCs, and AUCs without position, are made of."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from analyses.columns import Columns, Tile
 from analyses.joint_labels import JointLabels, Labelled
 from analyses.levels import N_LEVELS
 from analyses.long_run import N_GROUPS, position_groups
+from analyses.statistics.statistic import State
 from analyses.threads import in_threads
 
 _AT_ONCE = 8  # units that a thread works on, with tables of 512 KiB each
@@ -48,6 +49,10 @@ class Placements(NamedTuple):
         """A view of some of the units."""
         return Placements(*(each[..., chosen] for each in self))
 
+    def beside(self, other: "Placements") -> "Placements":
+        """With the units that stand behind these."""
+        return Placements(*(np.concatenate(pair, axis=-1) for pair in zip(self, other, strict=True)))
+
     def aucs_within(self) -> NDArray[np.float64]:
         """(n_units,) held-out AUCs of characters of the same position group; NaN if no group has both labels.
 
@@ -62,39 +67,117 @@ class Placements(NamedTuple):
             return np.asarray(np.nansum(aucs * weights, axis=0) / np.nansum(weights, axis=0))
 
 
+Wanted = Mapping[tuple[int, Columns], NDArray[np.int64]]
+"""Which units of some columns, by the number of a label and the columns."""
+
+
 def placements(
-    asked: JointLabels,
-    readings: Callable[[], Iterable[Tile]],
-    wanted: Mapping[tuple[int, Columns], NDArray[np.int64]],
+    asked: JointLabels, readings: Callable[[], Iterable[Tile]], wanted: Wanted
 ) -> dict[tuple[int, Columns], Placements]:
-    """Place the characters of some units, others for each label.
+    """Place the characters of some units, others for each label, some hundreds of units at a time.
 
     Args:
         asked: The labels.
         readings: What goes through all characters each time it is called.
-        wanted: Which units, by the number of a label, and columns.
+        wanted: Which units.
     """
-    split = asked.split
-    found = {key: Placements.empty(split.n_atoms, len(units)) for key, units in wanted.items()}
-    groups = np.where(split.held_out_atoms, position_groups(split.n_atoms), -1)
-    pieces = [
-        _Piece(*key, own[first : first + _AT_ONCE], found[key].units(slice(first, first + _AT_ONCE)))
-        for key, own in wanted.items()
-        for first in range(0, len(own), _AT_ONCE)
-    ]
-    batches = np.cumsum([len(piece.units) for piece in pieces]) // (_MOST_UNITS + 1)
-    for number in dict.fromkeys(batches.tolist()):
-        batch = [piece for piece, own_batch in zip(pieces, batches, strict=True) if own_batch == number]
-        tables = [_Table.empty(len(piece.units)) for piece in batch]
-        for step in (_count, _add):
+    found: dict[tuple[int, Columns], Placements] = {}
+    for batch in _batches(wanted):
+        sums = PlacementSums(asked, batch)
+        for _ in range(sums.n_readings):
             for places, levels in readings():
-                labelled = asked.labelled(places)
-                labels = {number: asked.label(number, labelled.places) for number in {piece.label for piece in batch}}
-                work = partial(_work, step=step, labels=labels, labelled=labelled, levels=levels, groups=groups)
-                deque(in_threads(work, zip(batch, tables, strict=True)), maxlen=0)
-            if step is _count:
-                deque(in_threads(lambda table: _to_places(*table), tables), maxlen=0)
+                sums.take(places, levels)
+            sums.end_reading()
+        for key, own in sums.result().items():
+            found[key] = found[key].beside(own) if key in found else own
     return found
+
+
+def _batches(wanted: Wanted) -> Iterator[Wanted]:
+    """So many units at a time that their tables fit in memory."""
+    batch: dict[tuple[int, Columns], NDArray[np.int64]] = {}
+    room = _MOST_UNITS
+    for key, units in wanted.items():
+        for first in range(0, len(units), _MOST_UNITS):
+            own = units[first : first + _MOST_UNITS]
+            if len(own) > room:
+                yield batch
+                batch, room = {}, _MOST_UNITS
+            batch[key] = own
+            room -= len(own)
+    if batch:
+        yield batch
+
+
+class PlacementSums:
+    """`Placements` of the characters of some units, others for each label.
+
+    Positives are counted in the first reading, and characters placed among them in the second.
+    """
+
+    n_readings = 2
+
+    def __init__(self, asked: JointLabels, wanted: Wanted) -> None:
+        """Of some labels, and of units by the number of a label and their columns."""
+        self.columns = list(dict.fromkeys(columns for _, columns in wanted))
+        self._asked = asked
+        self._found = {key: Placements.empty(asked.split.n_atoms, len(units)) for key, units in wanted.items()}
+        self._groups = np.where(asked.split.held_out_atoms, position_groups(asked.split.n_atoms), -1)
+        self._pieces = [
+            _Piece(*key, units[first : first + _AT_ONCE], self._found[key].units(slice(first, first + _AT_ONCE)))
+            for key, units in wanted.items()
+            for first in range(0, len(units), _AT_ONCE)
+        ]
+        self._tables = [_Table.empty(len(piece.units)) for piece in self._pieces]
+        self._are_counted = False
+
+    def take(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
+        """See `LevelStatistic`."""
+        labelled = self._asked.labelled(places)
+        numbers = {piece.label for piece in self._pieces}
+        labels = {number: self._asked.label(number, labelled.places) for number in numbers}
+        step = _add if self._are_counted else _count
+        work = partial(_work, step=step, labels=labels, labelled=labelled, levels=levels, groups=self._groups)
+        deque(in_threads(work, zip(self._pieces, self._tables, strict=True)), maxlen=0)
+
+    def merge(self, other: "PlacementSums") -> None:
+        """See `Statistic`."""
+        if not self._are_counted:
+            for table, others in zip(self._tables, other._tables, strict=True):
+                table.places[:] += others.places
+                table.bins[:] += others.bins
+        for key, placed in self._found.items():
+            for own_sums, more_sums in zip(placed, other._found[key], strict=True):
+                own_sums += more_sums
+
+    def end_reading(self) -> None:
+        """See `Statistic`."""
+        if not self._are_counted:
+            deque(in_threads(lambda table: _to_places(*table), self._tables), maxlen=0)
+        self._are_counted = True
+
+    def result(self) -> dict[tuple[int, Columns], Placements]:
+        """By the number of a label, and columns."""
+        return self._found
+
+    def arrays(self) -> State:
+        """See `Statistic`."""
+        found: State = {"are_counted": np.array(self._are_counted)}
+        for number, table in enumerate(self._tables):
+            found |= {f"{number}/{name}": array for name, array in table._asdict().items()}
+        for number, placed in enumerate(self._found.values()):
+            found |= {f"{number}/sums/{name}": array for name, array in placed._asdict().items()}
+        return found
+
+    def restore(self, arrays: State) -> None:
+        """See `Statistic`."""
+        self._are_counted = bool(arrays["are_counted"])
+        for number, table in enumerate(self._tables):
+            for name, array in table._asdict().items():
+                array[:] = arrays[f"{number}/{name}"]
+        for number, placed in enumerate(self._found.values()):
+            for name, array in placed._asdict().items():
+                array[:] = arrays[f"{number}/sums/{name}"]
 
 
 class _Table(NamedTuple):

@@ -66,11 +66,7 @@ class Products(NamedTuple):
 
 
 class ProductSums:
-    """Sums of products of units and labels that share a split: `Products` of each label and site, in one reading.
-
-    Attributes:
-        is_complete: Whether all characters have been read.
-    """
+    """Sums of products of units and labels that share a split: `Products` of each label and site, in one reading."""
 
     n_readings = 1
     predictions = False
@@ -80,7 +76,6 @@ class ProductSums:
         self._asked = _Asked(targets)
         asked = self._asked
         self.sites = list(sites)
-        self.is_complete = False
         self._sums = {
             site: JointSums(asked.n_cells, n_units, asked.n_labels, asked.n_masks) for site, n_units in sites.items()
         }
@@ -113,7 +108,6 @@ class ProductSums:
         for site, own in self._sums.items():
             if not np.isfinite(own.xx).all():
                 raise AnalysisError(not_numbers(site))
-        self.is_complete = True
 
     def result(self) -> list[dict[Site, Products]]:
         """For each label, what is known of each site."""

@@ -1,99 +1,86 @@
-"""How the values of units are spread in classes of characters, on training and on test ones."""
+"""How many characters of each class lie in bins of a unit's values: 256 bins of as many training characters each."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from activations.blocks import Source
-from activations.units import Site
-from analyses.alignment import Target
-from analyses.classes import Classes
-from analyses.columns import Columns, LevelReader, groups
+from analyses.columns import Columns
 from analyses.level_counts import LevelCounts
 from analyses.levels import N_LEVELS
 from analyses.splits import TEST, TRAIN
+from analyses.statistics.statistic import State
 
 N_BINS = 256
-_BYTES_PER_UNIT = 1 << 21  # of counts, bins and tables
-_TABLES_AT_ONCE = 32  # of a megabyte each
 
 
-def histograms(
-    source: Source, asked: Target, classes: Classes, sites: Collection[Site], forward: Callable[[int], None]
-) -> Iterator[tuple[Columns, NDArray[np.int64]]]:
-    """Count the characters of each class in bins of each unit's values.
+class QuantileCounts:
+    """Counts of training and test characters of each class in bins of each unit's values.
 
-    The bins of a unit have as many training characters each, as far as equal values allow.
-
-    Args:
-        source: What to read.
-        asked: Says which characters train and test.
-        classes: Of the characters.
-        sites: Where to look.
-        forward: Called with the characters that were read, each time some were.
-
-    Yields:
-        Some units, those of a site in order, and (n_units, 2, 256, n_classes) how many training and how many test
-        characters there are, bins in ascending order.
+    The bins of a unit have as many training characters each, as far as equal values allow: levels are counted in the
+    first reading, and characters in bins in the second.
     """
-    reader = LevelReader.of(source)
-    parts = asked.parts_of_text
-    most_units = reader.most_units(_BYTES_PER_UNIT)
-    for group in groups([(site, source.sites[site]) for site in sorted(sites)], most_units):
-        tiles = reader.readings(source, group, forward)
-        counts = {each: LevelCounts(1, each.n_units) for each in group}
-        for places, levels in tiles():
-            training = np.where(parts[places] == TRAIN, 0, -1).astype(np.int8)
-            for each, own in counts.items():
-                own.update(levels[each], training)
-        bins = {each: _to_bins(own.counts[..., 0]) for each, own in counts.items()}
-        found = {each: np.zeros((each.n_units, 2, N_BINS, len(classes.names)), np.int64) for each in group}
-        for places, levels in tiles():
-            for each, table in found.items():
-                _count(levels[each], parts[places], classes.of[places], bins[each], table)
-        yield from found.items()
 
+    n_readings = 2
 
-def level_tables(
-    source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
-) -> Iterator[tuple[Columns, NDArray[np.uint32]]]:
-    """Count the True and False characters at each level of each unit: histograms as fine as there are values.
+    def __init__(
+        self, parts: NDArray[np.int8], classes: NDArray[np.int64], n_classes: int, columns: Sequence[Columns]
+    ) -> None:
+        """Of all characters of a text: their parts (n_chars,) and classes (n_chars,) in [0, n_classes)."""
+        self.columns = list(columns)
+        self._parts, self._classes = parts, classes
+        self._counts = {each: LevelCounts(1, each.n_units) for each in self.columns}
+        self._bins: dict[Columns, NDArray[np.uint8]] = {}
+        self._tables = {each: np.zeros((each.n_units, 2, N_BINS, n_classes), np.int64) for each in self.columns}
 
-    Args:
-        source: What to read.
-        asked: A binary label.
-        sites: Where to look.
-        forward: Called with the characters that were read, each time some were.
-
-    Yields:
-        Some units, those of a site in order, and (n_units, 65536, 2, 2) how many training and how many test characters
-        are False and how many are True, levels in ascending order.
-    """
-    reader = LevelReader.of(source)
-    parts = asked.parts_of_text
-    cells = np.where((parts == TRAIN) | (parts == TEST), 2 * parts + asked.labels.values, -1).astype(np.int8)
-    n_at_once = reader.most_at_once()
-    for group in groups([(site, source.sites[site]) for site in sorted(sites)], reader.most_units(_BYTES_PER_UNIT)):
-        if n_at_once:
-            places, levels = reader.whole(source, group, forward)
-            for each in group:
-                for start in range(each.start, each.stop, _TABLES_AT_ONCE):
-                    some = Columns(each.site, start, min(start + _TABLES_AT_ONCE, each.stop))
-                    counted = LevelCounts(4, some.n_units)
-                    counted.update(levels[each][start - each.start : some.stop - each.start], cells[places])
-                    yield some, _by_part(counted)
+    def take(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
+        """See `LevelStatistic`."""
+        parts = self._parts[places]
+        if self._bins:
+            classes = self._classes[places]
+            for each, bins in self._bins.items():
+                _count(levels[each], parts, classes, bins, self._tables[each])
         else:
-            counts = {each: LevelCounts(4, each.n_units) for each in group}
-            for places, levels in reader.tiles(source, group, forward):
-                for each, own in counts.items():
-                    own.update(levels[each], cells[places])
-            yield from ((each, _by_part(own)) for each, own in counts.items())
+            training = np.where(parts == TRAIN, 0, -1).astype(np.int8)
+            for each, counts in self._counts.items():
+                counts.update(levels[each], training)
 
+    def merge(self, other: "QuantileCounts") -> None:
+        """See `Statistic`."""
+        for each, counts in self._counts.items():
+            counts.counts += other._counts[each].counts
+        for each, table in self._tables.items():
+            table += other._tables[each]
 
-def _by_part(counted: LevelCounts) -> NDArray[np.uint32]:
-    return counted.counts.reshape(*counted.counts.shape[:2], 2, 2)
+    def end_reading(self) -> None:
+        """See `Statistic`."""
+        if self._counts:
+            self._bins = {each: _to_bins(own.counts[..., 0]) for each, own in self._counts.items()}
+            self._counts = {}
+
+    def result(self) -> dict[Columns, NDArray[np.int64]]:
+        """(n_units, 2, 256, n_classes) how many training and test characters there are, bins in ascending order."""
+        return self._tables
+
+    def arrays(self) -> State:
+        """See `Statistic`."""
+        found: State = {}
+        for number, each in enumerate(self.columns):
+            known = {"bins": self._bins[each]} if self._bins else {"counts": self._counts[each].counts}
+            found |= {f"{number}/{name}": array for name, array in known.items()}
+            found[f"{number}/table"] = self._tables[each]
+        return found
+
+    def restore(self, arrays: State) -> None:
+        """See `Statistic`."""
+        for number, each in enumerate(self.columns):
+            self._tables[each] = arrays[f"{number}/table"]
+            if f"{number}/counts" in arrays:
+                self._counts[each].counts = arrays[f"{number}/counts"]
+            else:
+                self._bins[each] = arrays[f"{number}/bins"]
+                self._counts.pop(each, None)
 
 
 @njit(parallel=True, cache=True)

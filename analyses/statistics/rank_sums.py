@@ -62,6 +62,18 @@ class RankTotals:
         """The sums of one label over a part, `TRAIN` or `TEST`, in one cell, of the ranks there over 2 n."""
         return self.within.of_label(label).of(np.arange(2) == part).scaled(1 / (2 * self.ranked.n[part]))
 
+    def correlations(self, part: int) -> NDArray[np.float64]:
+        """(n_units,) Spearman's rank correlations in a part, `TRAIN` or `TEST`, with a label given as its ranks there.
+
+        NaN for units that never change there.
+        """
+        total = self.within.of_label(0).of(np.arange(2) == part)
+        n, y = total.n[0], total.y[0]
+        scatter = self.ranked.squares[:, part] * max(total.yy[0] - y * y / n, 0.0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            co_scatter = total.xy[0] - total.x[0] * y / n
+            return np.asarray(np.clip(np.where(scatter > 0, co_scatter / np.sqrt(scatter), np.nan), -1, 1))
+
     def arrays(self) -> State:
         """All that is added up, by name."""
         found: State = {"others": self.others}

@@ -1,0 +1,273 @@
+"""Statistics are the same for any cut of the text into shards, in any order, saved and loaded in between."""
+
+import inspect
+import pkgutil
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from planting import Arrays, drifting, in_runs
+
+import analyses.statistics
+from activations.blocks import Block
+from activations.selection import Selection
+from activations.units import Site
+from analyses.alignment import Target, target
+from analyses.classes import classes_of
+from analyses.columns import Columns, LevelReader
+from analyses.errors import AnalysisError
+from analyses.joint_labels import JointLabels
+from analyses.splits import TEST, TRAIN
+from analyses.statistics.collecting import AnyStatistic, collect, read
+from analyses.statistics.level_tables import LevelTables
+from analyses.statistics.placements import PlacementSums
+from analyses.statistics.products import ProductSums
+from analyses.statistics.quantile_counts import QuantileCounts
+from analyses.statistics.rank_sums import RankSums
+from analyses.statistics.saving import belonging, load, save
+from analyses.statistics.statistic import BlockLabels, State
+
+HIDDEN, CELL = Site(0, "hidden"), Site(0, "cell")
+N_CHARS = 5_000
+COLUMNS = [Columns(CELL, 0, 3), Columns(HIDDEN, 1, 4)]
+
+
+class World:
+    """A source of activations in float16 and float32, and labels of three kinds, some of them missing."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        binary, missing = in_runs(rng, N_CHARS, 20), rng.random(N_CHARS) < 0.1
+        values = drifting(rng, N_CHARS, 7, 5) + binary[:, None]
+        selection = Selection.of(N_CHARS, 100, 4_900, 1)
+        self.source = Arrays({HIDDEN: values[:, :4].astype(np.float16), CELL: values[:, 4:]}, selection=selection)
+
+        def asked(labels: Sequence[Any] | NDArray[Any]) -> Target:
+            kept = [None if gone else label for gone, label in zip(missing, labels, strict=True)]
+            return target(self.source.corpus, lambda text: kept, selection=selection)
+
+        self.binary = asked(binary.tolist())
+        self.numeric = asked((np.arange(N_CHARS) % 60.0).tolist())
+        self.classes = asked(rng.choice(["one", "two", "three"], N_CHARS).tolist())
+        self.joint = JointLabels(self.binary.split, self.binary.labels.missing, [self.binary.labels.values])
+        self.reader = LevelReader.of(self.source)
+        self.reader.find_bins(self.source, [HIDDEN, CELL])
+
+    def quantile_counts(self) -> QuantileCounts:
+        classes = classes_of(self.classes)
+        return QuantileCounts(self.classes.parts_of_text, classes.of, len(classes.names), COLUMNS)
+
+    def level_tables(self) -> LevelTables:
+        kinds = np.where(self.binary.parts_of_text >= 0, self.binary.labels.values, -1).astype(np.int8)
+        return LevelTables(kinds, 2, COLUMNS)
+
+    def rank_sums(self) -> RankSums:
+        return RankSums(self.joint, COLUMNS, {each: self.reader.middle_levels(each) for each in COLUMNS})
+
+    def placements(self) -> PlacementSums:
+        return PlacementSums(self.joint, {(0, COLUMNS[0]): np.array([0, 2]), (0, COLUMNS[1]): np.array([1])})
+
+    def products(self) -> ProductSums:
+        return ProductSums([self.numeric, self.binary], dict(self.source.sites))
+
+
+CASES: dict[type, Callable[[World], AnyStatistic]] = {
+    QuantileCounts: World.quantile_counts,
+    LevelTables: World.level_tables,
+    RankSums: World.rank_sums,
+    PlacementSums: World.placements,
+    ProductSums: World.products,
+}
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World()
+
+
+def test_every_statistic_has_a_case() -> None:
+    modules = [
+        import_module(f"analyses.statistics.{each.name}") for each in pkgutil.iter_modules(analyses.statistics.__path__)
+    ]
+    found = {
+        each
+        for module in modules
+        for each in vars(module).values()
+        if inspect.isclass(each) and isinstance(getattr(each, "n_readings", None), int)
+    }
+    assert found == set(CASES)
+
+
+def in_one_pass(source: Arrays, statistic: AnyStatistic) -> None:
+    for _ in range(statistic.n_readings):
+        read(source, [statistic])
+        statistic.end_reading()
+
+
+def copied(arrays: State) -> State:
+    return {name: np.array(array) for name, array in arrays.items()}
+
+
+@pytest.mark.parametrize("make", CASES.values(), ids=lambda make: make.__name__)
+@given(seed=st.integers(0, 2**32), n_shards=st.integers(1, 5), n_chars=st.sampled_from([1, 37, 400, 5_000]))
+@settings(max_examples=15, deadline=None)
+def test_shards_merge_to_one_pass(
+    make: Callable[[World], AnyStatistic], seed: int, n_shards: int, n_chars: int
+) -> None:
+    world, rng = _world(), np.random.default_rng(seed)
+    whole = make(world)
+    in_one_pass(world.source, whole)
+    blocks = list(world.source.blocks(n_chars=max(n_chars, 37)))
+    before: State | None = None
+    for _ in range(whole.n_readings):
+        owner = rng.integers(0, n_shards, len(blocks))
+        shards = []
+        for number in range(n_shards):
+            own = [blocks[place] for place in rng.permutation(np.flatnonzero(owner == number))]
+            shard = make(world)
+            if before is not None:
+                shard.restore(copied(before))
+            read(world.source, [shard], blocks=own)
+            fresh = make(world)
+            fresh.restore(copied(shard.arrays()))  # as if it had been saved and loaded
+            shards.append(fresh)
+        merged = shards[rng.integers(n_shards)]
+        for shard in shards:
+            if shard is not merged:
+                merged.merge(shard)  # type: ignore[arg-type]
+        merged.end_reading()
+        before = merged.arrays()
+    same_results(merged.result(), whole.result())
+
+
+def same_results(one: Any, other: Any) -> None:
+    """Whole numbers are the same, others to 1e-9 of the largest."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for name in one:
+            same_results(one[name], other[name])
+    elif isinstance(one, list | tuple) and not hasattr(one, "_fields"):
+        for pair in zip(one, other, strict=True):
+            same_results(*pair)
+    elif isinstance(one, np.ndarray):
+        if one.dtype.kind in "iub":
+            np.testing.assert_array_equal(one, other)
+        else:
+            size = max(float(np.abs(other).max(initial=0)), 1e-300)
+            np.testing.assert_allclose(one / size, other / size, atol=1e-12, rtol=0)
+    elif hasattr(one, "cells"):  # sums of values less another middle
+        for part in (TRAIN, TEST):
+            np.testing.assert_allclose(one.r(part), other.r(part), atol=1e-10)
+            np.testing.assert_allclose(one.scatter(part), other.scatter(part), rtol=1e-10)
+    elif hasattr(one, "_fields"):
+        same_results(one._asdict(), other._asdict())
+    elif hasattr(one, "arrays"):
+        for name, array in one.arrays().items():
+            np.testing.assert_array_equal(array, other.arrays()[name])
+        same_results(one.ranked, other.ranked)
+
+
+_WORLDS: list[World] = []
+
+
+def _world() -> World:
+    """One for all examples."""
+    if not _WORLDS:
+        _WORLDS.append(World())
+    return _WORLDS[0]
+
+
+def test_statistics_that_are_collected_together_are_those_collected_alone(world: World) -> None:
+    together = collect(world.source, [make(world) for make in CASES.values()])
+    for make, own in zip(CASES.values(), together, strict=True):
+        [alone] = collect(world.source, [make(world)])
+        same_results(own, alone)
+
+
+@pytest.mark.parametrize("make", CASES.values(), ids=lambda make: make.__name__)
+def test_a_saved_statistic_is_loaded_as_it_was(
+    world: World, make: Callable[[World], AnyStatistic], tmp_path: Path
+) -> None:
+    statistic, fresh = make(world), make(world)
+    in_one_pass(world.source, statistic)
+    belongs = belonging(world.source, [world.binary])
+    save(tmp_path / "a.npz", statistic, belongs)
+    load(tmp_path / "a.npz", fresh, belongs)
+    same_results(fresh.result(), statistic.result())
+    assert [each.name for each in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_what_belongs_to_something_else_is_refused(world: World, tmp_path: Path) -> None:
+    path, statistic = tmp_path / "a.npz", world.level_tables()
+    belongs = belonging(world.source, [world.binary])
+    save(path, statistic, belongs)
+    for name, spelled in (("model", "model"), ("text", "text"), ("selection", "selection"), ("hypotheses", "hypothes")):
+        with pytest.raises(AnalysisError, match=f"belongs to another {spelled}"):
+            load(path, statistic, belongs | {name: "other"})
+    with pytest.raises(AnalysisError, match="belongs to another statistic: LevelTables, not ProductSums"):
+        load(path, world.products(), belongs)
+    with pytest.raises(AnalysisError, match="cannot read"):
+        load(tmp_path / "b.npz", statistic, belongs)
+
+
+def test_a_damaged_file_is_noticed(world: World, tmp_path: Path) -> None:
+    path, statistic = tmp_path / "a.npz", world.products()
+    in_one_pass(world.source, statistic)
+    belongs = belonging(world.source, [world.binary])
+    save(path, statistic, belongs)
+    content = path.read_bytes()
+    for place in np.linspace(0, len(content) - 1, 60).astype(int).tolist():
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        fresh = world.products()
+        try:
+            load(path, fresh, belongs)
+        except AnalysisError:
+            continue
+        same_results(fresh.result(), statistic.result())  # what was changed is not read, such as a date
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(AnalysisError, match="damaged"):
+        load(path, statistic, belongs)
+
+
+class Largest:
+    """The largest value of each unit where a label is True, as someone else may write a statistic."""
+
+    n_readings, predictions = 1, False
+
+    def __init__(self, site: Site, n_units: int, asked: Target) -> None:
+        self.sites, self._asked, self._largest = [site], asked, np.full(n_units, -np.inf)
+
+    def update(self, block: Block, labels: BlockLabels) -> None:
+        rows = labels.of(self._asked)
+        values = block.values[self.sites[0]][(rows.parts >= 0) & rows.labels]
+        self._largest = np.maximum(self._largest, values.max(axis=0, initial=-np.inf))
+
+    def merge(self, other: "Largest") -> None:
+        self._largest = np.maximum(self._largest, other._largest)
+
+    def end_reading(self) -> None:
+        pass
+
+    def result(self) -> NDArray[np.float64]:
+        return self._largest
+
+    def arrays(self) -> State:
+        return {"largest": self._largest}
+
+    def restore(self, arrays: State) -> None:
+        self._largest = arrays["largest"]
+
+
+def test_a_statistic_of_ones_own_is_collected(world: World) -> None:
+    [found] = collect(world.source, [Largest(CELL, 3, world.binary)])
+    rows = np.zeros(N_CHARS, bool)
+    rows[100:4_900] = True
+    rows &= world.binary.labels.present & world.binary.labels.values
+    values = np.concatenate([block.values[CELL] for block in list(world.source.blocks([CELL]))[::-1]])
+    np.testing.assert_array_equal(found, values[rows[100:4_900]].max(axis=0))
