@@ -18,9 +18,10 @@ from analyses.long_run import n_cosines
 from analyses.methods import Marks, Method, Plan, method_for
 from analyses.ranked_labels import LabelPrecision, RankedLabel, RankedTarget
 from analyses.scores import Scores, measure, surest
-from analyses.shifts import Shifted, shift
+from analyses.shifts import Shifted, Shifts
 from analyses.significance import FEWEST_PIECES, FEWEST_RUNS, evidence, q_values
 from analyses.splits import TEST, TRAIN
+from analyses.statistics.collecting import AnyStatistic
 
 Progress = Callable[[int, int], None]
 TOO_SLOW = "no interval for units that change so slowly that the text holds too few independent pieces of them"
@@ -226,27 +227,38 @@ def _rank_by(
     label = RankedLabel.of(asked, over_classes=any(each.over_classes for each in methods))
     if not label.targets:
         raise AnalysisError(f"{label.notes[0]}; use a longer text")
+    chance = None
+    if shifts:
+        [how] = methods
+        sees_classes = how.over_classes or asked.kind == "categorical"
+        classes = label.classes if sees_classes and label.counted else None
+        chance = Shifts(source, asked, classes, label.counted, chosen, shifts, seed)
     plan = Plan(source, asked, [each for each in methods if each.name != _measure_of(asked)], chosen)
+    beside: list[AnyStatistic] = []
+    if source.is_live:  # whose readings are dear
+        beside = [*plan.statistics, *(chance.statistics if chance else [])]
     found = measure(
         source,
         label.targets,
         chosen,
         progress,
         families=[range(label.n_own)],
-        beside=plan.statistics if source.is_live else [],
+        beside=beside,
         exact=exact,
         n_intervals=n_intervals,
     )
+    if source.is_live:
+        plan.statistics.clear()
     of_methods = plan.marks(_forward(progress, source.selection.n_chars))
+    shifted = None
+    if chance:
+        if source.is_live:
+            chance.statistics.clear()
+        shifted = chance.judge(_forward(progress, source.selection.n_chars))
     for how in methods:
-        marks, shifted = of_methods.get(how.name), None
+        marks = of_methods.get(how.name)
         if how.measure is not None:
             marks = how.measure(source, asked, chosen, _forward(progress, source.selection.n_chars))
-        if shifts:
-            forward = _forward(progress, source.selection.n_chars)
-            sees_classes = how.over_classes or asked.kind == "categorical"
-            classes = label.classes if sees_classes and label.counted else None
-            shifted = shift(source, asked, classes, label.counted, chosen, shifts, seed, forward)
         rankings.append(_ranking(label, found, units, how, marks, shifted))
     return rankings
 

@@ -20,13 +20,14 @@ from analyses.ranks import ALL, N_GROUPS, Ways, ranks_at_once, ranks_by_sorting
 from analyses.significance import surprise
 from analyses.splits import TEST, TRAIN, Split
 from analyses.statistics.collecting import AnyStatistic, collect
-from analyses.statistics.placements import Placements, placements
+from analyses.statistics.placements import Placements, PlacementSums, placements
 from analyses.statistics.products import Products, ProductSums, mask_of
 from analyses.statistics.rank_sums import RankSums, RankTotals
 from hypotheses.labels import Kind
 
 Progress = Callable[[int, int], None]
 _SUMS_BYTES = 1 << 27
+_PLACEMENT_BYTES = 1 << 29
 
 
 class Scores(NamedTuple):
@@ -207,17 +208,38 @@ def _aucs_of_group(
     n_intervals: int | None,
 ) -> list[dict[tuple[int, Columns], Scores]]:
     """For each of the joint labels, the scores by the number of a label of them and columns; and those found before."""
+    of_all = [
+        PlacementSums(joint, {(n, each): np.arange(each.n_units) for n in range(joint.n_labels) for each in group})
+        for joint, _ in asked
+        if _places_all(source, [joint.n_labels for joint, _ in asked], group, n_intervals)
+    ]
+    waiting += of_all
     sums, readings = _rank_sums(source, [joint for joint, _ in asked], group, step.forward, waiting, exact=exact)
     found = []
-    for (joint, families), earlier, of_columns in zip(asked, before, sums, strict=True):
+    for number, ((joint, families), earlier, of_columns) in enumerate(zip(asked, before, sums, strict=True)):
         new = {
             (label, each): auc_scores(own, label) for each, own in of_columns.items() for label in range(joint.n_labels)
         }
         best = _best_of_sites(new, earlier, families, ~joint.split.held_out_atoms, n_intervals)
-        for key, placed in placements(joint, readings, best).items():
-            new[key] = _looked_at(new[key], best[key], placed, joint.split.held_out_atoms)
+        if of_all:
+            placed = {key: of_all[number].result()[key].units(units) for key, units in best.items()}
+        else:
+            placed = placements(joint, readings, best)
+        for key, own in placed.items():
+            new[key] = _looked_at(new[key], best[key], own, joint.split.held_out_atoms)
         found.append(new)
     return found
+
+
+def _places_all(source: Source, n_labels: Sequence[int], group: list[Columns], n_intervals: int | None) -> bool:
+    """Whether to place the characters of all units, lest a live source be read twice more for the best of them."""
+    n_bytes = PlacementSums.BYTES_PER_UNIT * sum(n_labels) * sum(each.n_units for each in group)
+    return (
+        source.is_live
+        and n_intervals != 0
+        and not LevelReader.of(source).most_at_once()
+        and n_bytes <= _PLACEMENT_BYTES
+    )
 
 
 def _looked_at(scores: Scores, units: NDArray[np.int64], placed: Placements, held_out: NDArray[np.bool_]) -> Scores:

@@ -1,6 +1,6 @@
 """What chance does if the labels are shifted in a circle, which leaves both them and the units as they are."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +8,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from activations.blocks import Source
+from activations.selection import Selection
 from activations.units import Site
 from analyses.alignment import Target
 from analyses.classes import Classes
@@ -16,6 +17,8 @@ from analyses.errors import AnalysisError
 from analyses.level_counts import LevelCounts
 from analyses.levels import N_LEVELS
 from analyses.long_run import N_GROUPS, position_groups
+from analyses.statistics.collecting import AnyStatistic, collect
+from analyses.statistics.statistic import State
 
 _CHARS_AT_ONCE = 1 << 15
 _BYTES_PER_UNIT = 1 << 21  # of counts, ranks and sums
@@ -34,53 +37,70 @@ class Shifted(NamedTuple):
     p_max: NDArray[np.float64]
 
 
-def shift(
-    source: Source,
-    asked: Target,
-    classes: Classes | None,
-    counted: Sequence[int],
-    sites: Collection[Site],
-    n_shifts: int,
-    seed: int,
-    forward: Callable[[int], None] = lambda n_chars: None,
-) -> dict[Site, Shifted]:
-    """Correlate the ranks of units with a label, and with the label shifted in a circle, position removed.
+class Shifts:
+    """Correlations of the ranks of units with a label, and with the label shifted in a circle, position removed.
 
-    Args:
-        source: What to read.
-        asked: The label.
-        classes: Of the label, if not itself but that of some of its classes counts which a unit has most to do with.
-        counted: The places of these classes.
-        sites: Where to look.
-        n_shifts: How many shifts, of at least a twentieth of the text.
-        seed: Of the shifts.
-        forward: Called with the characters that were read, each time some were.
-
-    Raises:
-        AnalysisError: If the text is too short for so many shifts.
+    Attributes:
+        statistics: What is counted of the first units, which others may update in readings of their own, and remove.
     """
-    n_chars = source.selection.n_chars
-    nearest = n_chars // _NEAREST
-    if n_shifts > n_chars - 2 * nearest:
-        raise AnalysisError(f"{n_chars:,} characters cannot be shifted in {n_shifts:,} ways; ask for fewer shifts")
-    rng = np.random.default_rng(seed)
-    steps = [0, *(nearest + rng.choice(n_chars - 2 * nearest, n_shifts, replace=False)).tolist()]
-    labels = _Labels(asked, classes, counted, steps)
-    chosen = sorted(sites)
-    sizes = [(site, source.sites[site]) for site in chosen]
-    found: dict[Site, list[NDArray[np.float64]]] = {site: [] for site in chosen}
-    for group in groups(sizes, LevelReader.of(source).most_units(_BYTES_PER_UNIT)):
-        for each, sums in _correlate(source, group, labels, len(steps), forward).items():
-            found[each.site].append(np.abs(sums).max(axis=1))
-    distances = {site: np.concatenate(parts) for site, parts in found.items()}
-    largest = np.max([each.max(axis=0) for each in distances.values()], axis=0)
-    return {
-        site: Shifted(
-            (1 + (own[:, 1:] >= own[:, :1]).sum(axis=1)) / (1 + n_shifts),
-            (1 + (largest[None, 1:] >= own[:, :1]).sum(axis=1)) / (1 + n_shifts),
-        )
-        for site, own in distances.items()
-    }
+
+    def __init__(
+        self,
+        source: Source,
+        asked: Target,
+        classes: Classes | None,
+        counted: Sequence[int],
+        sites: Collection[Site],
+        n_shifts: int,
+        seed: int,
+    ) -> None:
+        """Choose the shifts.
+
+        Args:
+            source: What to read.
+            asked: The label.
+            classes: Of the label, if what counts is which of some classes a unit has most to do with.
+            counted: The places of these classes.
+            sites: Where to look.
+            n_shifts: How many shifts, of at least a twentieth of the text.
+            seed: Of the shifts.
+
+        Raises:
+            AnalysisError: If the text is too short for so many shifts.
+        """
+        n_chars = source.selection.n_chars
+        nearest = n_chars // _NEAREST
+        if n_shifts > n_chars - 2 * nearest:
+            raise AnalysisError(f"{n_chars:,} characters cannot be shifted in {n_shifts:,} ways; ask for fewer shifts")
+        rng = np.random.default_rng(seed)
+        steps = [0, *(nearest + rng.choice(n_chars - 2 * nearest, n_shifts, replace=False)).tolist()]
+        self._source, self._n_shifts = source, n_shifts
+        self._labels = _Labels(asked, classes, counted, steps)
+        sizes = [(site, source.sites[site]) for site in sorted(sites)]
+        self._groups = groups(sizes, LevelReader.of(source).most_units(_BYTES_PER_UNIT))
+        self._first = ShiftSums(self._labels, source.selection, self._groups[0])
+        self.statistics: list[AnyStatistic] = [self._first]
+
+    def judge(self, forward: Callable[[int], None] = lambda n_chars: None) -> dict[Site, Shifted]:
+        """Read what has still to be read, and compare shifts with the label as it is."""
+        collect(self._source, self.statistics, forward)
+        distances: dict[Site, list[NDArray[np.float64]]] = {}
+        for number, group in enumerate(self._groups):
+            sums = self._first
+            if number:
+                sums = ShiftSums(self._labels, self._source.selection, group)
+                collect(self._source, [sums], forward)
+            for each, own in sums.result().items():
+                distances.setdefault(each.site, []).append(np.abs(own).max(axis=1))
+        of_sites = {site: np.concatenate(parts) for site, parts in distances.items()}
+        largest = np.max([each.max(axis=0) for each in of_sites.values()], axis=0)
+        return {
+            site: Shifted(
+                (1 + (own[:, 1:] >= own[:, :1]).sum(axis=1)) / (1 + self._n_shifts),
+                (1 + (largest[None, 1:] >= own[:, :1]).sum(axis=1)) / (1 + self._n_shifts),
+            )
+            for site, own in of_sites.items()
+        }
 
 
 class _Labels:
@@ -91,6 +111,7 @@ class _Labels:
 
     Attributes:
         n_labels: 1, or the number of classes that count, each of which is a label against the rest.
+        n_steps: How many shifts there are, none of them among them.
     """
 
     def __init__(self, asked: Target, classes: Classes | None, counted: Sequence[int], steps: list[int]) -> None:
@@ -107,7 +128,7 @@ class _Labels:
         self._values = np.where(there, values, np.nan).astype(np.float32)
         self._wanted = [np.float32(np.nan)] if classes is None else [np.float32(place) for place in counted]
         self._means = [self._means_of(wanted) for wanted in self._wanted]
-        self.n_labels = len(self._wanted)
+        self.n_labels, self.n_steps = len(self._wanted), len(steps)
 
     def _means_of(self, wanted: np.float32) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(n_steps, n_groups) means of a label in each position group, and (n_steps,) 1 over its size without them."""
@@ -172,28 +193,71 @@ def _shift(
             into[line, place] = np.float32(0) if np.isnan(own) else own
 
 
-def _correlate(
-    source: Source, group: list[Columns], labels: _Labels, n_steps: int, forward: Callable[[int], None]
-) -> dict[Columns, NDArray[np.float64]]:
-    """(n_units, n_labels, n_steps) products of ranks with labels so many characters on."""
-    tiles = LevelReader.of(source).readings(source, group, forward)
-    counts = {each: LevelCounts(1, each.n_units) for each in group}
-    for places, levels in tiles():
-        for each, own in counts.items():
-            own.update(levels[each], np.zeros(len(places), np.int8))
-    ranks = {each: _rank(own.counts[..., 0]) for each, own in counts.items()}
-    sums = {each: np.zeros((each.n_units, labels.n_labels, n_steps)) for each in group}
-    for places, levels in tiles():
-        rows = (places - source.selection.start) // source.selection.every
+class ShiftSums:
+    """Products of units' ranks with labels so many characters on; ranks are found in the first of two readings."""
+
+    n_readings = 2
+
+    def __init__(self, labels: _Labels, selection: Selection, columns: Sequence[Columns]) -> None:
+        """Of shifted labels of the characters of a selection, and some units."""
+        self.columns = list(columns)
+        self._labels, self._selection = labels, selection
+        self._counts = {each: LevelCounts(1, each.n_units) for each in self.columns}
+        self._ranks: dict[Columns, NDArray[np.float32]] = {}
+        shape = labels.n_labels, labels.n_steps
+        self._sums = {each: np.zeros((each.n_units, *shape)) for each in self.columns}
+
+    def take(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
+        """See `LevelStatistic`."""
+        if not self._ranks:
+            for each, counts in self._counts.items():
+                counts.update(levels[each], np.zeros(len(places), np.int8))
+            return
+        rows = (places - self._selection.start) // self._selection.every
         for start in range(0, len(places), _CHARS_AT_ONCE):
             tile = slice(start, start + _CHARS_AT_ONCE)
-            x = {each: np.empty((each.n_units, len(rows[tile])), np.float32) for each in group}
+            x = {each: np.empty((each.n_units, len(rows[tile])), np.float32) for each in self.columns}
             for each, into in x.items():
-                _look_up(levels[each][:, tile], ranks[each], into)
-            for place, y in enumerate(labels.shifted(rows[tile])):
+                _look_up(levels[each][:, tile], self._ranks[each], into)
+            for place, y in enumerate(self._labels.shifted(rows[tile])):
                 for each, own_x in x.items():
-                    sums[each][:, place] += own_x @ y.T
-    return sums
+                    self._sums[each][:, place] += own_x @ y.T
+
+    def merge(self, other: "ShiftSums") -> None:
+        """See `Statistic`."""
+        for each, counts in self._counts.items():
+            counts.counts += other._counts[each].counts
+        for each, sums in self._sums.items():
+            sums += other._sums[each]
+
+    def end_reading(self) -> None:
+        """See `Statistic`."""
+        if self._counts:
+            self._ranks = {each: _rank(own.counts[..., 0]) for each, own in self._counts.items()}
+            self._counts = {}
+
+    def result(self) -> dict[Columns, NDArray[np.float64]]:
+        """(n_units, n_labels, n_steps) products."""
+        return self._sums
+
+    def arrays(self) -> State:
+        """See `Statistic`."""
+        found: State = {}
+        for number, each in enumerate(self.columns):
+            known = {"ranks": self._ranks[each]} if self._ranks else {"counts": self._counts[each].counts}
+            found |= {f"{number}/{name}": array for name, array in known.items()}
+            found[f"{number}/sums"] = self._sums[each]
+        return found
+
+    def restore(self, arrays: State) -> None:
+        """See `Statistic`."""
+        for number, each in enumerate(self.columns):
+            self._sums[each] = arrays[f"{number}/sums"]
+            if f"{number}/counts" in arrays:
+                self._counts[each].counts = arrays[f"{number}/counts"]
+            else:
+                self._ranks[each] = arrays[f"{number}/ranks"]
+                self._counts.pop(each, None)
 
 
 @njit(parallel=True, cache=True)

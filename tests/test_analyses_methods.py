@@ -1,25 +1,40 @@
 """Each method's score is that of a reference, and tells what it is for."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from commands import Command
 from numpy.typing import NDArray
-from planting import Arrays, drifting, in_runs
+from planting import Arrays, drifting, in_runs, random_model
 from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression
-from sklearn.metrics import balanced_accuracy_score, f1_score, jaccard_score, mutual_info_score, r2_score
+from sklearn.metrics import (
+    average_precision_score,
+    balanced_accuracy_score,
+    f1_score,
+    jaccard_score,
+    matthews_corrcoef,
+    mutual_info_score,
+    r2_score,
+)
 
+from activations.corpus import Corpus
+from activations.extraction import LiveActivations, extract
 from activations.selection import Selection
+from activations.store import Recording
 from activations.units import Site, Unit
 from analyses import columns
-from analyses.alignment import target
+from analyses.alignment import Target, target
 from analyses.classes import classes_of
 from analyses.errors import AnalysisError
-from analyses.methods import METHODS
+from analyses.methods import METHODS, Marks, Method, Need
 from analyses.ranking import Ranking, compare, rank
 from analyses.splits import TEST, TRAIN
+from analyses.statistics.products import Products, ProductSums
 from analyses.statistics.quantile_counts import N_BINS
 
 N_CHARS = 20_000
@@ -92,6 +107,58 @@ def test_mean_differences_are_those_of_numpy(planted: Planted) -> None:
     check(planted, "mean_difference", "binary", difference, 1e-9)
 
 
+def test_mean_differences_of_classes_are_of_the_class_farthest_from_the_others(planted: Planted) -> None:
+    def reference(train: Half, test: Half) -> tuple[float, float]:
+        found = [
+            [float(x[y == label].mean() - x[y != label].mean()) for x, y in (train, test)]
+            for label in sorted(set(planted.classes.tolist()))
+        ]
+        of_train, of_test = max(found, key=lambda pair: abs(pair[0]))
+        return of_train, of_test
+
+    check(planted, "mean_difference", "categorical", reference, 1e-9)
+
+
+def test_average_precision_is_that_of_scikit_learn(planted: Planted) -> None:
+    """Of the values, or of their negatives where that is more in training; equal values as one threshold."""
+
+    def reference(train: Half, test: Half) -> tuple[float, float]:
+        found = [[average_precision_score(y.astype(bool), sign * x) for x, y in (train, test)] for sign in (1, -1)]
+        of_train, of_test = max(found, key=lambda pair: pair[0])
+        return of_train, of_test
+
+    check(planted, "average_precision", "binary", reference, 2e-4)  # float32 is counted in bins
+    first = planted.ranking("average_precision", "binary").units[0]
+    assert first.unit.index == 0 and first.held_out > 0.8
+
+
+def test_a_score_of_ones_own_is_ranked_by_like_any_other(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run: Command, code_text: str
+) -> None:
+    """From a recording and from a live model, in Python and by the command."""
+    needs = Need(
+        lambda asked, columns, reader: ProductSums([asked], {each.site: each.n_units for each in columns}),
+        lambda result, columns: result[0][columns.site],
+    )
+
+    def share(own: Products, asked: Target) -> Marks:
+        return Marks(*(own.of(part).xx[0] / own.of(part).n[0] for part in (TRAIN, TEST)))
+
+    monkeypatch.setitem(METHODS, "power", Method("power", ("binary",), "mean square", needs=needs, score=share))
+    found = planted.ranking("power", "binary")
+    assert found.method == "power"
+    live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
+    extract(live, tmp_path / "a.h5")
+    with Recording(tmp_path / "a.h5") as recording:
+        rankings = [rank(source, "in_quotes", method="power") for source in (recording, live)]
+    for one, other in zip(*(each.units for each in rankings), strict=True):
+        assert (one.unit, one.score) == (other.unit, pytest.approx(other.score, rel=1e-9))
+    _, told, _ = run("rank", tmp_path / "a.h5", "--hypothesis", "in_quotes", "--method", "power", "--json")
+    assert [json.loads(line)["unit"] for line in told.splitlines()] == [
+        str(each.unit) for each in rankings[0].units[:10]
+    ]
+
+
 def test_r2_is_that_of_a_line_fitted_in_training(planted: Planted) -> None:
     def reference(train: Half, test: Half) -> tuple[float, float]:
         line = LinearRegression().fit(train[0][:, None], train[1])
@@ -117,7 +184,13 @@ def bins_of(x: NDArray[np.float64], training: NDArray[np.float64]) -> NDArray[np
 
 
 @pytest.mark.parametrize(
-    ("method", "score"), [("balanced_accuracy", balanced_accuracy_score), ("f1", f1_score), ("iou", jaccard_score)]
+    ("method", "score"),
+    [
+        ("balanced_accuracy", balanced_accuracy_score),
+        ("f1", f1_score),
+        ("iou", jaccard_score),
+        ("mcc", matthews_corrcoef),
+    ],
 )
 def test_thresholds_are_the_best_of_training(planted: Planted, method: str, score: Score) -> None:
     """Of all values that a unit has there."""
@@ -125,6 +198,11 @@ def test_thresholds_are_the_best_of_training(planted: Planted, method: str, scor
     def of_counts(true: NDArray[Any], false: NDArray[Any], n_true: int, n_false: int) -> NDArray[Any]:
         if method == "balanced_accuracy":
             return np.asarray((true / n_true + (n_false - false) / n_false) / 2)
+        if method == "mcc":
+            said, n = (true + false).astype(float), float(n_true + n_false)
+            size = np.sqrt(said * (n - said) * float(n_true) * float(n_false))
+            product = true * float(n_false) - false * float(n_true)
+            return np.asarray(np.divide(product, size, out=np.full(len(said), -1.0), where=size > 0))
         return np.asarray(true / (n_true + false) if method == "iou" else true / (true + (n_true - true + false) / 2))
 
     def reference(train: Half, test: Half) -> tuple[float, float]:

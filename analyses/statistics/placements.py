@@ -45,8 +45,8 @@ class Placements(NamedTuple):
         sums = np.zeros((2, n_atoms, n_units), np.int64)
         return cls(sums[1], sums[0], np.zeros((N_GROUPS, 2, _N_BINS, n_units), np.int64))
 
-    def units(self, chosen: slice) -> "Placements":
-        """A view of some of the units."""
+    def units(self, chosen: slice | NDArray[np.int64]) -> "Placements":
+        """Some of the units; a view if they are a slice."""
         return Placements(*(each[..., chosen] for each in self))
 
     def beside(self, other: "Placements") -> "Placements":
@@ -116,6 +116,7 @@ class PlacementSums:
     """
 
     n_readings = 2
+    BYTES_PER_UNIT = 8 * N_LEVELS
 
     def __init__(self, asked: JointLabels, wanted: Wanted) -> None:
         """Of some labels, and of units by the number of a label and their columns."""

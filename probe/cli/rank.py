@@ -39,7 +39,8 @@ def rank(
         str | None,
         Option(
             help="What orders the units: auc, r, r2, spearman, eta2, mutual_information, balanced_accuracy, f1, iou, "
-            "mean_difference, weight, standardised_weight, elastic_net or sparse (default: auc, or r for numbers)",
+            "mcc, average_precision, mean_difference, weight, standardised_weight, elastic_net or sparse (default: "
+            "auc, or r for numbers)",
             show_default=False,
         ),
     ] = None,
