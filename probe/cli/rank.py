@@ -117,7 +117,7 @@ def rank(
     hypothesis, unit, site, class (where there are several), method, score and score_test (what orders the units, in
     training and held out), measure (auc or r, which test, low, high, within and all are of), test, low, high, within,
     p, q, p_shift, p_max, direction (−1: the unit is lower where the label is higher), all (on all characters, not
-    sign-aligned) and tied. Numbers read back exactly; what there is not is left empty. With several recordings, model
+    sign-aligned) and tied. Numbers read back exactly; what is missing is left empty. With several recordings, model
     comes first.
 
     Example:
