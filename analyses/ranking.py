@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -25,6 +25,10 @@ from analyses.statistics.collecting import AnyStatistic
 
 Progress = Callable[[int, int], None]
 TOO_SLOW = "no interval for units that change so slowly that the text holds too few independent pieces of them"
+TABLE_COLUMNS = (
+    "hypothesis", "unit", "site", "class", "method", "score", "score_test", "measure", "test", "low", "high", "within",
+    "p", "q", "p_shift", "p_max", "direction", "all", "tied",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,13 +119,32 @@ class Ranking:
             best.setdefault(each.unit.site, each)
         return dict(sorted(best.items()))
 
-    def rows_of_sites(self) -> list[dict[str, str | float | int | None]]:
-        """The best unit of each site as the rows that `probe rank --all --json` prints."""
-        return [self._row(each) | {"site": str(site)} for site, each in self.best_of_sites().items()]
+    def rows_of_sites(self, *, best_only: bool = True) -> list[dict[str, str | float | int | None]]:
+        """The best unit of each site, or all units, as the rows that `probe rank --all --json` prints."""
+        units = self.best_of_sites().values() if best_only else self.units
+        return [self._row(each) | {"site": str(each.unit.site)} for each in units]
 
     def rows(self, top: int | None = None) -> list[dict[str, str | float | int | None]]:
         """The first `top` units as the rows that `probe rank --json` prints."""
         return [self._row(each) for each in self.units[:top]]
+
+    def table_rows(self, units: Iterable[RankedUnit] | None = None) -> Iterator[dict[str, str | float | int | None]]:
+        """Some of the units, one after another, as the rows of a table that hypotheses of all kinds share.
+
+        Args:
+            units: Which; None is all of them, in their order.
+
+        Yields:
+            `TABLE_COLUMNS`, which are those of `rows`, but that `measure` names the AUC or r, which `test` and `within`
+            are of held-out characters, and `all` of all; `class` is None unless the hypothesis has several.
+        """
+        for each in self.units if units is None else units:
+            values = (
+                self.hypothesis, str(each.unit), str(each.unit.site), each.label, self.method, each.score,
+                each.held_out, self.measure, each.test, each.low, each.high, each.within, each.p, each.q, each.p_shift,
+                each.p_max, each.direction, each.raw, each.tied,
+            )  # fmt: skip
+            yield dict(zip(TABLE_COLUMNS, values, strict=True))
 
     def _row(self, each: RankedUnit) -> dict[str, str | float | int | None]:
         own = {} if self.method == self.measure else {"score_test": each.held_out}
@@ -265,24 +288,27 @@ def _rank_by(
 
 def rank_all(
     source: Source,
-    targets: Sequence[Target],
+    targets: Sequence[AnyHypothesis | Target],
     *,
     sites: Collection[Site] | None = None,
     exact: bool = False,
+    n_intervals: int | None = 1,
     progress: Progress = lambda done, total: None,
 ) -> list[Ranking]:
     """Rank units for many labels at once, which takes hardly more passes over the activations than for one.
 
     Args:
         source: A recording or live activations.
-        targets: Labels of its text; see `alignment.target`.
+        targets: What to rank for: names, functions, or targets made before; see `alignment.target`.
         sites: Where to look; None is everywhere.
         exact: See `rank`.
+        n_intervals: How many units of each site, the best of it, have an interval; None is all. They include as many of
+            the best of all sites.
         progress: Called with the characters done and their number.
 
     Returns:
-        A ranking for each, in their order. Only the best unit of each site has an interval, and units that were the
-        best of it so far when they were read. A label none of whose classes has runs enough has no scores.
+        A ranking for each, in their order. Units that were among the best of their site so far when they were read have
+        an interval, too. A label none of whose classes has runs enough has no scores.
 
     Raises:
         AnalysisError: If a target is of another text, or activations are not numbers.
@@ -301,7 +327,7 @@ def rank_all(
         families=[each for each in families if each],
         beside=[],
         exact=exact,
-        n_intervals=1,
+        n_intervals=n_intervals,
     )
     units = _units(source, chosen)
     return [

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from probe.demo import Demo, bundled_model, bundled_text, run_demo
     from probe.plots import plot_curves, plot_losses, plot_sweep, plot_text
     from probe.sweeps import Sweep, Swept, sweep
+    from probe.tables import write_rankings
 
 _HOMES = {
     "activations.blocks": ("Block", "Source", "select_sites"),
@@ -100,6 +101,7 @@ _HOMES = {
     "probe.demo": ("Demo", "bundled_model", "bundled_text", "run_demo"),
     "probe.plots": ("plot_curves", "plot_losses", "plot_sweep", "plot_text"),
     "probe.sweeps": ("Sweep", "Swept", "sweep"),
+    "probe.tables": ("write_rankings",),
 }
 
 __all__ = [
@@ -189,6 +191,7 @@ __all__ = [
     "twin",
     "wrap",
     "write",
+    "write_rankings",
     "write_texts",
 ]
 

@@ -1,6 +1,8 @@
 """`probe rank`."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import BadParameter, Option
@@ -27,6 +29,8 @@ from probe.cli.sources import ask, ask_all, chosen_sites, open_sources
 if TYPE_CHECKING:
     from analyses.ranking import RankedUnit, Ranking
 
+_USUAL = 20  # units of each site with an interval, where every unit is asked for
+
 
 def rank(
     hypothesis: MaybeHypothesisOption = None,
@@ -52,6 +56,21 @@ def rank(
         str | None,
         Option(
             help="More columns of the table, such as auc,score,tied; see --json for their names, or all.",
+            show_default=False,
+        ),
+    ] = None,
+    units: Annotated[
+        str,
+        Option(
+            help="best: --top of them, or with --all the best of each site; all: every unit, in --csv FILE or --json."
+        ),
+    ] = "best",
+    csv: Annotated[Path | None, Option(help="A table of the units: .csv; see above.", show_default=False)] = None,
+    intervals: Annotated[
+        str | None,
+        Option(
+            help="How many of the best units of each site have an interval, or all (default: those that are shown, or "
+            "20 with --units all; all with --method or --compare)",
             show_default=False,
         ),
     ] = None,
@@ -95,9 +114,19 @@ def rank(
     Of two recordings of the same text (two models, two moments of a training), the last rows say by how much the best
     units of the second are better, paired by pieces of the text.
 
+    --csv writes a row for each hypothesis and unit, with --units all for every unit. Its columns are the same for all:
+    hypothesis, unit, site, class (where there are several), method, score and score_test (what orders the units, in
+    training and held out), measure (auc or r, which test, low, high, within and all are of), test, low, high, within,
+    p, q, p_shift, p_max, direction (−1: the unit is lower where the label is higher), all (on all characters, not
+    sign-aligned) and tied. Numbers read back exactly; what is missing is left empty. With several recordings, model
+    comes first.
+
     Example:
         probe rank --hypothesis in_quotes --top 5
+
+        probe rank --all --units all --csv relation.csv
     """
+    from activations.files import check_output
     from analyses.ranking import compare as compare_methods
     from analyses.ranking import rank as rank_units
     from analyses.ranking import rank_all
@@ -106,6 +135,21 @@ def rank(
         raise BadParameter("name one hypothesis with --hypothesis, or ask for --all")
     if sum(map(bool, (all_hypotheses, method, compare))) > 1:
         raise BadParameter("--all, --method and --compare do not go together")
+    if units not in ("best", "all"):
+        raise BadParameter(f"--units is {units!r}; write best or all")
+    if units == "all" and csv is None and not as_json:
+        raise BadParameter("--units all has too many rows for a table; write them to a file with --csv, or add --json")
+    if intervals is not None and compare is not None:
+        raise BadParameter("with --compare all units have intervals; leave out --intervals")
+    if intervals == "all" and model is not None:
+        raise BadParameter("intervals of all units need a recording; make it first with `probe extract`")
+    every_unit = units == "all"
+    shown = 1 if all_hypotheses else top  # of each site
+    n_intervals = _n_intervals(intervals, None if method is not None else max(shown, _USUAL) if every_unit else shown)
+    if csv is not None and csv.suffix != ".csv":
+        raise BadParameter(f"{csv} is no table of numbers; end its name in .csv")
+    if csv is not None:
+        check_output(csv, *(recordings or [Path("activations.h5")]), *(text or []), *([model] if model else []))
     found: list[tuple[str, list[Ranking]]] = []
     reasons: dict[str, str] = {}
     with open_sources(
@@ -118,7 +162,10 @@ def rank(
                 if hypothesis is None:
                     asked, missing = ask_all(source, language, no_cache, lag)
                     reasons |= missing
-                    found.append((name, rank_all(source, asked, sites=chosen, exact=exact, progress=report)))
+                    rankings = rank_all(
+                        source, asked, sites=chosen, exact=exact, n_intervals=n_intervals, progress=report
+                    )
+                    found.append((name, rankings))
                     continue
                 target = ask(source, hypothesis, language, no_cache, lag)
                 if compare is None:
@@ -129,7 +176,7 @@ def rank(
                         sites=chosen,
                         exact=exact,
                         shifts=shifts,
-                        n_intervals=top if method is None else None,
+                        n_intervals=n_intervals,
                         progress=report,
                     )
                     found.append((name, [ranking]))
@@ -141,18 +188,45 @@ def rank(
         if name:
             say(f"\n{name}" if found[0][0] != name else name, quiet=as_json)
         if hypothesis is None:
-            _show_all(name, rankings, as_json)
+            _show_all(name, rankings, as_json, every_unit)
         elif compare is not None:
-            _show_beside(name, rankings, top, as_json)
+            _show_beside(name, rankings, None if as_json and every_unit else top, as_json)
         else:
-            _show(name, rankings[0], top, columns, as_json)
+            _show(name, rankings[0], None if as_json and every_unit else top, columns, as_json)
     for name, reason in reasons.items():
         warn(f"no score for {name}: {reason}")
     if len(found) == 2:
         _show_differences(found, as_json)
+    if csv is not None:
+        n_rows = _write(csv, found, None if every_unit else top, of_sites=all_hypotheses)
+        say(f"{csv}: {n_rows:,} rows", quiet=as_json)
 
 
-def _show(name: str, ranking: "Ranking", top: int, columns: str | None, as_json: bool) -> None:
+def _n_intervals(asked: str | None, usual: int | None) -> int | None:
+    """How many units of each site have an interval; None is all."""
+    if asked is None or asked == "all":
+        return usual if asked is None else None
+    if not re.fullmatch("[1-9][0-9]{0,8}", asked):
+        raise BadParameter(f"--intervals is {asked!r}; write how many units of each site have one, such as 50, or all")
+    return int(asked)
+
+
+def _write(path: Path, found: "Sequence[tuple[str, Sequence[Ranking]]]", top: int | None, *, of_sites: bool) -> int:
+    """Write the first `top` units of each ranking, or the best of each site; None is all. Gives the number of rows."""
+    from analyses.ranking import TABLE_COLUMNS
+    from probe.tables import write_table
+
+    def rows() -> "Iterator[Mapping[str, Cell]]":
+        for name, rankings in found:
+            for each in rankings:
+                units = each.best_of_sites().values() if of_sites and top is not None else each.units[:top]
+                for row in each.table_rows(units):
+                    yield {"model": name, **row} if name else row
+
+    return write_table(path, rows(), [*(["model"] if found[0][0] else []), *TABLE_COLUMNS])
+
+
+def _show(name: str, ranking: "Ranking", top: int | None, columns: str | None, as_json: bool) -> None:
     rows = _named(name, ranking.rows(top))
     show_rows(rows if as_json else [_columns_of(row, ranking, columns) for row in rows], as_json=as_json)
     for note in ranking.notes:
@@ -204,10 +278,11 @@ def _show_differences(found: "Sequence[tuple[str, Sequence[Ranking]]]", as_json:
     )
 
 
-def _show_all(name: str, rankings: "list[Ranking]", as_json: bool) -> None:
-    """JSON has a row for each hypothesis and site; tables show the best unit of all, and the score of each site's."""
+def _show_all(name: str, rankings: "list[Ranking]", as_json: bool, every_unit: bool) -> None:
+    """JSON has a row for each hypothesis and site, or unit; tables have the best unit, and the score of each site's."""
     if as_json:
-        show_rows(_named(name, [row for each in rankings for row in each.rows_of_sites()]), as_json=True)
+        for each in rankings:
+            show_rows(_named(name, each.rows_of_sites(best_only=not every_unit)), as_json=True)
     else:
         show_rows([_row(each) for each in rankings], as_json=False)
         say("\nheld-out score of the best unit of each site")
@@ -221,13 +296,13 @@ def _show_all(name: str, rankings: "list[Ranking]", as_json: bool) -> None:
         )
 
 
-def _show_beside(name: str, rankings: "list[Ranking]", top: int, as_json: bool) -> None:
+def _show_beside(name: str, rankings: "list[Ranking]", top: int | None, as_json: bool) -> None:
     """JSON has a row for each method and unit; the table a column for each method, with each unit's held-out score."""
     if as_json:
         rows = [row | {"place": n} for each in rankings for n, row in enumerate(each.rows(top), 1)]
         show_rows(_named(name, rows), as_json=True)
         return
-    places = range(min(top, len(rankings[0].units)))
+    places = range(len(rankings[0].units[:top]))
     table: list[dict[str, Cell]] = [
         {"place": place + 1, **{each.method: _and_score(each.units[place]) for each in rankings}} for place in places
     ]
