@@ -14,6 +14,9 @@ from analyses.errors import AnalysisError
 from analyses.levels import Bins, to_levels
 
 _CHARS_AT_ONCE = 1 << 15  # so many that what is known of a unit stays in the cache while they are read
+_MOST_CHARS_AT_ONCE = 1 << 18  # of a live source, whose tables then stay in the cache for longer
+_LIVE_TILE_BYTES = 1 << 28
+_BYTES_PER_VALUE = 6  # a level, and a value in float32
 _KEPT_BYTES = 1 << 28
 _STATISTIC_BYTES = 1 << 29
 _LIVE_BYTES = 1 << 31  # the same of a live source, which it takes long to read again
@@ -228,7 +231,12 @@ class Tiles:
         exact: bool = False,
     ) -> None:
         """Of some units of a source whose bins are known; see `LevelReader.tiles`."""
-        self._reader, self._n_at_once = reader, n_at_once or _CHARS_AT_ONCE
+        n_at_once = n_at_once or _CHARS_AT_ONCE
+        if source.is_live:
+            n_bytes = sum(each.n_units for each in columns) * _BYTES_PER_VALUE
+            n_at_once = int(np.clip(_LIVE_TILE_BYTES // max(n_bytes, 1), n_at_once, _MOST_CHARS_AT_ONCE))
+            n_at_once = min(n_at_once, source.selection.n_chars)
+        self._reader, self._n_at_once = reader, n_at_once
         shape = self._n_at_once + _PADDING
         self._room: dict[Columns, NDArray[Any]] = {}
         for each in columns:
@@ -236,6 +244,10 @@ class Tiles:
             self._room[each] = np.empty((each.n_units, shape), dtype)[:, : self._n_at_once]
         self._places = np.empty(self._n_at_once, np.int64)
         self._n_filled = 0
+        self._values: dict[Site, NDArray[Any]] = {}
+        if source.is_live:
+            sizes = {each.site: source.sites[each.site] for each in columns}
+            self._values = {site: np.empty((self._n_at_once, n), source.dtype(site)) for site, n in sizes.items()}
 
     def add(self, block: Block) -> Iterator[Tile]:
         """Add the characters of a block, and give each tile that is full."""
@@ -244,21 +256,30 @@ class Tiles:
             n_taken = min(block.n_chars - first, self._n_at_once - self._n_filled)
             rows, where = slice(first, first + n_taken), slice(self._n_filled, self._n_filled + n_taken)
             self._places[where] = np.arange(own.start, own.stop, own.step)[rows]
-            for each, into in self._room.items():
-                self._reader.take(each, block.values[each.site][rows, each.units], into[:, where])
+            if self._values:
+                for site, values in self._values.items():
+                    values[where] = block.values[site][rows]
+            else:
+                for each, into in self._room.items():
+                    self._reader.take(each, block.values[each.site][rows, each.units], into[:, where])
             first, self._n_filled = first + n_taken, self._n_filled + n_taken
             if self._n_filled == self._n_at_once:
-                yield self._places, self._room
+                yield self._tile()
                 self._n_filled = 0
 
     def rest(self) -> Iterator[Tile]:
         """Give what is left, in a tile that is not full."""
         if self._n_filled:
-            yield (
-                self._places[: self._n_filled],
-                {each: into[:, : self._n_filled] for each, into in self._room.items()},
-            )
+            yield self._tile()
             self._n_filled = 0
+
+    def _tile(self) -> Tile:
+        filled = slice(self._n_filled)
+        levels = {each: into[:, filled] for each, into in self._room.items()}
+        if self._values:  # blocks of a live source are small, and all cores are busy with it: few large steps
+            for each, into in levels.items():
+                self._reader.take(each, self._values[each.site][filled, each.units], into)
+        return self._places[filled], levels
 
 
 _READERS: "WeakKeyDictionary[Source, LevelReader]" = WeakKeyDictionary()

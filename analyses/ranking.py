@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from activations.units import Site, Unit, units_of
 from analyses.alignment import ENOUGH_RUNS, AnyHypothesis, Target, ask
+from analyses.columns import LevelReader
 from analyses.errors import AnalysisError
 from analyses.estimates import Estimate, Scale, intervals, standard_errors
 from analyses.long_run import n_cosines
@@ -336,6 +337,11 @@ def rank_all(
         else _without_scores(each, units)
         for each, places in zip(asked, families, strict=True)
     ]
+
+
+def intervals_cost_readings(source: Source) -> bool:
+    """Whether a live source has to be read twice more for the intervals of `rank_all`."""
+    return source.is_live and not LevelReader.of(source).most_at_once()
 
 
 def _refuse_exact(source: Source, *, exact: bool) -> None:

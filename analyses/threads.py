@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from itertools import chain, islice
 from typing import TypeVar
@@ -35,6 +36,13 @@ def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+@contextmanager
+def beside_others() -> Iterator[None]:
+    """Let matrix products take one thread each while other threads compute, for which they would wait."""
+    with _libraries().limit(limits=1, user_api="blas"):
+        yield
 
 
 @cache

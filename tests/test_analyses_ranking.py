@@ -1,5 +1,6 @@
 """Rankings find what was planted, agree with scikit-learn, and do not depend on the source."""
 
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 from planting import PLANTED, Arrays, random_model
 from sklearn.metrics import roc_auc_score
 
+from activations import extraction
+from activations.blocks import Block, thin_out
 from activations.corpus import Corpus
 from activations.extraction import LiveActivations, extract
 from activations.store import Recording
@@ -114,6 +117,50 @@ def test_a_recording_and_the_live_source_rank_alike(code_text: str, tmp_path: Pa
     assert [each.unit for each in one.units] == [each.unit for each in other.units]
     for left, right in zip(one.units, other.units, strict=True):
         assert left.score == pytest.approx(right.score, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["in_quotes", "position_in_line", "char_class"])
+def test_a_long_live_text_is_read_twice_and_nothing_is_written(
+    code_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """For scores, intervals, p-values and shifts together, which are those of a recording."""
+    live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
+    extract(live, tmp_path / "a.h5")
+    with Recording(tmp_path / "a.h5") as recording:
+        recorded = rank(recording, name, shifts=19, n_intervals=3)
+    monkeypatch.setattr(columns, "_KEPT_BYTES", 0)
+    monkeypatch.setattr(columns, "_MOST_CHARS_AT_ONCE", 2_000)
+    monkeypatch.setattr(extraction, "TemporaryDirectory", None)  # nothing to write to
+    readings: list[LiveActivations] = []
+    blocks = LiveActivations.blocks
+
+    def counted(source: LiveActivations, sites: Collection[Site], *, predictions: bool = False) -> Iterator[Block]:
+        readings.append(source)
+        return blocks(source, sites, predictions=predictions)
+
+    monkeypatch.setattr(LiveActivations, "blocks", counted)
+    monkeypatch.setattr(LiveActivations, "sample", lambda self, sites, n_chars, forward: sampled(self, sites))
+
+    def sampled(source: LiveActivations, sites: Collection[Site]) -> dict[Site, NDArray[np.float32]]:
+        found = thin_out(source, sites, 16_000)
+        readings.pop()  # of a long text it is a short one
+        return found
+
+    found = rank(live, name, shifts=19, n_intervals=3)
+    assert len(readings) == 2
+    for one, other in zip(found.units, recorded.units, strict=True):
+        for field in ("unit", "score", "raw", "test", "p", "q", "p_shift", "p_max"):
+            expected = getattr(other, field)
+            assert getattr(one, field) == (
+                expected if field == "unit" else pytest.approx(expected, rel=1e-9, nan_ok=True)
+            ), field
+        assert one.low == pytest.approx(other.low, abs=1e-12, nan_ok=True)
+
+
+def test_exact_aucs_need_a_recording(code_text: str) -> None:
+    live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
+    with pytest.raises(AnalysisError, match="needs a recording; make one with `probe extract`"):
+        rank(live, "in_quotes", exact=True)
 
 
 def test_little_memory_means_more_passes_and_the_same_ranking(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:

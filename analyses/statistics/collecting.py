@@ -1,11 +1,13 @@
 """One reading of a source for any number of statistics."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from activations.blocks import Block, Source
 from analyses.columns import LevelReader, Tiles
 from analyses.statistics.statistic import BlockLabels, LevelStatistic, Statistic
+from analyses.threads import beside_others
 
 AnyStatistic = Statistic | LevelStatistic
 Progress = Callable[[int], None]
@@ -24,7 +26,8 @@ def collect(source: Source, statistics: Sequence[AnyStatistic], forward: Progres
     """
     for reading in range(max((each.n_readings for each in statistics), default=0)):
         active = [each for each in statistics if reading < each.n_readings]
-        read(source, active, forward)
+        with beside_others() if source.is_live else nullcontext():
+            read(source, active, forward)
         for each in active:
             each.end_reading()
     return [each.result() for each in statistics]

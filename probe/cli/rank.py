@@ -29,6 +29,10 @@ from probe.cli.sources import ask, ask_all, chosen_sites, open_sources
 if TYPE_CHECKING:
     from analyses.ranking import RankedUnit, Ranking
 
+_NO_INTERVALS = (
+    "no intervals: a model would have to read the text twice more for them; ask for them with --intervals 1, or record "
+    "the text once with `probe extract`"
+)
 _USUAL = 20  # units of each site with an interval, where every unit is asked for
 
 
@@ -128,8 +132,8 @@ def rank(
     """
     from activations.files import check_output
     from analyses.ranking import compare as compare_methods
+    from analyses.ranking import intervals_cost_readings, rank_all
     from analyses.ranking import rank as rank_units
-    from analyses.ranking import rank_all
 
     if (hypothesis is None) != all_hypotheses:
         raise BadParameter("name one hypothesis with --hypothesis, or ask for --all")
@@ -152,6 +156,7 @@ def rank(
         check_output(csv, *(recordings or [Path("activations.h5")]), *(text or []), *([model] if model else []))
     found: list[tuple[str, list[Ranking]]] = []
     reasons: dict[str, str] = {}
+    has_intervals = True
     with open_sources(
         recordings, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
     ) as sources:
@@ -162,6 +167,8 @@ def rank(
                 if hypothesis is None:
                     asked, missing = ask_all(source, language, no_cache, lag)
                     reasons |= missing
+                    if intervals is None and intervals_cost_readings(source):
+                        n_intervals, has_intervals = 0, False
                     rankings = rank_all(
                         source, asked, sites=chosen, exact=exact, n_intervals=n_intervals, progress=report
                     )
@@ -195,6 +202,8 @@ def rank(
             _show(name, rankings[0], None if as_json and every_unit else top, columns, as_json)
     for name, reason in reasons.items():
         warn(f"no score for {name}: {reason}")
+    if not has_intervals:
+        warn(_NO_INTERVALS)
     if len(found) == 2:
         _show_differences(found, as_json)
     if csv is not None:
