@@ -89,7 +89,8 @@ class Plan:
     """What has to be counted for some methods, each statistic once, for as many units at a time as the memory allows.
 
     Attributes:
-        statistics: Those of the first units, which others may update in readings of their own, and then remove.
+        statistics: Those that others may update in readings of their own, and then remove: what sees blocks, and from a
+            live source, whose readings are dear, also what sees the levels of the first units.
     """
 
     def __init__(self, source: Source, asked: Target, methods: Sequence[Method], sites: Collection[Site]) -> None:
@@ -109,7 +110,10 @@ class Plan:
         self._first = self._make(self._of_blocks, self._whole)
         if self._groups:
             self._first |= self._make(self._of_levels, self._groups[0])
-        self.statistics: list[AnyStatistic] = list(self._first.values())
+        self.statistics: list[AnyStatistic] = [
+            own for need, own in self._first.items() if source.is_live or not need.bytes_per_unit
+        ]
+        self._own = [own for own in self._first.values() if own not in self.statistics]
 
     def _make(self, needs: Sequence[Need], columns: Sequence[Columns]) -> dict[Need, AnyStatistic]:
         return {each: each.make(self._asked, columns, self._reader) for each in needs}
@@ -117,7 +121,7 @@ class Plan:
     def marks(self, forward: Forward) -> dict[str, dict[Site, Marks]]:
         """Read what has still to be read, and score: by the names of the methods."""
         pieces: dict[str, dict[Site, list[Marks]]] = {each.name: {} for each in self._methods if each.needs}
-        collect(self._source, self.statistics, forward)
+        collect(self._source, [*self._own, *self.statistics], forward)
         self._score(self._first, pieces, self._groups[0] if self._groups else [])
         for group in self._groups[1:]:
             made = self._make(self._of_levels, group)
@@ -157,8 +161,9 @@ def _products(asked: Target, columns: Sequence[Columns], reader: LevelReader) ->
 
 
 def _products_of_classes(asked: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
-    of_classes = one_against_rest(asked, classes_of(asked))
-    return ProductSums(of_classes, {each.site: each.n_units for each in columns})
+    classes = classes_of(asked)
+    sizes = {each.site: each.n_units for each in columns}
+    return ProductSums(one_against_rest(asked, classes), sizes, classes.of)
 
 
 def _quantile_counts(asked: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
@@ -298,7 +303,7 @@ def _of_threshold(score: Threshold) -> Callable[[NDArray[np.uint32], Target], Ma
     """The score of saying True above or below a threshold, both chosen in training, of all that differ for a unit."""
 
     def best(table: NDArray[np.uint32]) -> tuple[float, float]:
-        """Of (65536, 2, 2) how many characters of each level, part and label there are."""
+        """Of (n_levels, 2, 2) how many characters of each level, part and label there are."""
         n = table.sum(axis=0, dtype=np.int64)
         below = np.zeros((2, len(table) + 1), np.int64)  # of each label, how many are below each threshold
         for label, own in enumerate(below):
@@ -316,8 +321,13 @@ def _of_threshold(score: Threshold) -> Callable[[NDArray[np.uint32], Target], Ma
 def _unit_by_unit(score: Callable[[NDArray[np.uint32]], tuple[float, float]], tables: NDArray[np.uint32]) -> Marks:
     """Scores of (n_units, 65536, 4) tables, each seen as (65536, 2, 2): levels, parts, labels."""
     tables = tables.reshape(*tables.shape[:2], 2, 2)
-    train, test = np.array(list(in_threads(score, tables))).T
+    train, test = np.array(list(in_threads(lambda table: score(_occupied(table)), tables))).T
     return Marks(train, test)
+
+
+def _occupied(table: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """The levels that some character has."""
+    return np.asarray(table[table.reshape(len(table), -1).any(axis=1)])
 
 
 def _floor_of(name: str, score: Threshold) -> Callable[[NDArray[np.float64], Target], str]:

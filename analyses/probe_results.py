@@ -71,6 +71,8 @@ class ProbeResult:
         auc_within: `auc` among characters of the same eighth of the text, so that what a common trend gives is left
             out.
         r_within: `r`, likewise.
+        average_precision: Mean precision at the True characters, in the order of what the probe says, in [0, 1]; chance
+            is their share. Of several classes the mean over them; of several folds likewise.
         aucs: Of several classes, the AUC of each against the rest, by its name; NaN of one that is not held out.
         estimates: For each score by its name what its interval is made of; see `estimates.Estimate`.
         selectivity: Its accuracy (R² for numbers) less that of the same probe for labels that are drawn at random for
@@ -108,6 +110,7 @@ class ProbeResult:
     r: float = math.nan
     auc_within: float = math.nan
     r_within: float = math.nan
+    average_precision: float = math.nan
     aucs: Mapping[str, float] = field(default_factory=dict, repr=False)
     estimates: Mapping[str, Estimate] = field(default_factory=dict, repr=False)
     selectivity: float = math.nan
@@ -179,4 +182,7 @@ def scores_of(kind: Kind) -> tuple[str, ...]:
     """The names of the scores that a probe of such labels has."""
     if kind == "numeric":
         return "r2", "r", "r_within"
-    return "accuracy", "majority", "balanced_accuracy", "precision", "recall", "f1", "auc", "auc_within", "log_loss"
+    return (
+        "accuracy", "majority", "balanced_accuracy", "precision", "recall", "f1", "auc", "auc_within",
+        "average_precision", "log_loss",
+    )  # fmt: skip

@@ -116,7 +116,8 @@ def score(held_out: HeldOut, response: Response, precision: Precision | None = N
     Of labels with classes: accuracy, balanced_accuracy (the mean over classes of the share that is found), precision,
     recall and f1 (of True; of several classes the means over them), auc (of several classes the mean of each one's
     probability against the rest; of several folds the mean), auc_within (the same among characters of one position
-    group), log_loss in nats per character. Of numbers: r2, r, and r_within.
+    group), average_precision (of True; of several classes the mean over them), log_loss in nats per character. Of
+    numbers: r2, r, and r_within.
 
     Args:
         held_out: What it says.
@@ -132,7 +133,8 @@ def score(held_out: HeldOut, response: Response, precision: Precision | None = N
             values["r_within"] = _r_within(held_out)
         else:
             values, influences = _differentiated(_of_classes(held_out, atom, n, response.n_classes), n)
-            of_classes, influence = _aucs(held_out, atom, n)
+            of_classes, influence, precisions = _aucs(held_out, atom, n)
+            values["average_precision"] = float(np.nanmean(precisions)) if _any(precisions) else np.nan
             values["auc"], influences["auc"] = float(np.nanmean(of_classes)) if _any(of_classes) else np.nan, influence
             within = _aucs_within(held_out)
             values["auc_within"] = float(np.nanmean(within)) if _any(within) else np.nan
@@ -223,26 +225,32 @@ def _columns(held_out: HeldOut) -> list[tuple[int, NDArray[np.floating]]]:
     return list(enumerate(softmax(held_out.z.astype(np.float64), axis=1).T))
 
 
-def _aucs(held_out: HeldOut, atom: NDArray[np.int64], n_atoms: int) -> tuple[Array, Array]:
-    """AUCs of classes, the mean over folds, and (n_atoms,) what each atom adds to the error of their mean."""
+def _aucs(held_out: HeldOut, atom: NDArray[np.int64], n_atoms: int) -> tuple[Array, Array, Array]:
+    """AUCs of classes, the mean over folds; (n_atoms,) what each atom adds to the error of their mean; and precisions.
+
+    The last are the average precisions of each class and fold.
+    """
     columns, folds = _columns(held_out), np.unique(held_out.fold)
-    found = np.full((len(columns), len(folds)), np.nan)
+    found, precisions = np.full((2, len(columns), len(folds)), np.nan)
     influences = np.zeros((len(columns), len(folds), n_atoms))
     for number, fold in enumerate(folds):
         rows = np.flatnonzero(held_out.fold == fold)
         for place, (label, z) in enumerate(columns):
             is_it = held_out.y[rows] == label
             if is_it.any() and not is_it.all():
-                found[place, number], placed = _placed(z[rows], is_it)
+                found[place, number], placed, precisions[place, number] = _placed(z[rows], is_it)
                 influences[place, number] = np.bincount(atom[rows], placed, n_atoms)
     known = np.isfinite(found)
     aucs = np.where(known.any(axis=1), np.nansum(found, axis=1) / known.sum(axis=1), np.nan)
     each = influences.sum(axis=1) / np.maximum(known.sum(axis=1), 1)[:, None]
-    return aucs, each.sum(axis=0) / max(int(np.isfinite(aucs).sum()), 1)
+    return aucs, each.sum(axis=0) / max(int(np.isfinite(aucs).sum()), 1), precisions
 
 
-def _placed(z: NDArray[np.floating], is_it: NDArray[np.bool_]) -> tuple[float, Array]:
-    """The AUC, and (n_chars,) what each character adds to its error: its placement among the others, less the AUC."""
+def _placed(z: NDArray[np.floating], is_it: NDArray[np.bool_]) -> tuple[float, Array, float]:
+    """The AUC, (n_chars,) what each character adds to its error, and the average precision.
+
+    A character adds its placement among the others, less the AUC.
+    """
     order = np.argsort(z)
     values = _Values.of(z, is_it, order)
     n_positive, n_negative = int(values.positive.sum()), int(values.negative.sum())
@@ -251,7 +259,7 @@ def _placed(z: NDArray[np.floating], is_it: NDArray[np.bool_]) -> tuple[float, A
     placed, positive = np.empty(len(z)), is_it[order]
     placed[order] = np.repeat((higher / n_positive - auc) / n_negative, values.n_each)
     placed[order[positive]] = np.repeat((lower / n_negative - auc) / n_positive, values.positive)
-    return auc, placed
+    return auc, placed, values.average_precision
 
 
 class _Values(NamedTuple):
@@ -272,6 +280,12 @@ class _Values(NamedTuple):
     def n_each(self) -> NDArray[np.int64]:
         """Of how many characters each is."""
         return self.positive + self.negative
+
+    @property
+    def average_precision(self) -> float:
+        """Mean precision at the characters with the label, from the highest value on, equal values at once."""
+        n_true, n_said = np.cumsum(self.positive[::-1]), np.cumsum(self.n_each[::-1])
+        return float(self.positive[::-1] @ (n_true / n_said) / n_true[-1])
 
     @property
     def n_ordered(self) -> float:

@@ -22,7 +22,6 @@ from analyses.scores import Scores, measure, surest
 from analyses.shifts import Shifted, Shifts
 from analyses.significance import FEWEST_PIECES, FEWEST_RUNS, evidence, q_values
 from analyses.splits import TEST, TRAIN
-from analyses.statistics.collecting import AnyStatistic
 
 Progress = Callable[[int, int], None]
 TOO_SLOW = "no interval for units that change so slowly that the text holds too few independent pieces of them"
@@ -258,27 +257,20 @@ def _rank_by(
         classes = label.classes if sees_classes and label.counted else None
         chance = Shifts(source, asked, classes, label.counted, chosen, shifts, seed)
     plan = Plan(source, asked, [each for each in methods if each.name != _measure_of(asked)], chosen)
-    beside: list[AnyStatistic] = []
-    if source.is_live:  # whose readings are dear
-        beside = [*plan.statistics, *(chance.statistics if chance else [])]
+    if chance and source.is_live:
+        plan.statistics.append(chance.statistics.pop())
     found = measure(
         source,
         label.targets,
         chosen,
         progress,
         families=[range(label.n_own)],
-        beside=beside,
+        beside=plan.statistics,
         exact=exact,
         n_intervals=n_intervals,
     )
-    if source.is_live:
-        plan.statistics.clear()
     of_methods = plan.marks(_forward(progress, source.selection.n_chars))
-    shifted = None
-    if chance:
-        if source.is_live:
-            chance.statistics.clear()
-        shifted = chance.judge(_forward(progress, source.selection.n_chars))
+    shifted = chance.judge(_forward(progress, source.selection.n_chars)) if chance else None
     for how in methods:
         marks = of_methods.get(how.name)
         if how.measure is not None:

@@ -11,6 +11,7 @@ from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     accuracy_score,
+    average_precision_score,
     balanced_accuracy_score,
     f1_score,
     log_loss,
@@ -99,6 +100,7 @@ def test_scores_of_two_classes_are_those_of_scikit_learn(rng: np.random.Generato
         "log_loss": log_loss(y, expit(z)),
         "auc": np.mean([roc_auc_score(y[fold], z[fold]) for fold in folds]),
         "auc_within": mean_within(own, lambda rows: roc_auc_score(y[rows], z[rows]), smaller_share),
+        "average_precision": np.mean([average_precision_score(y[fold], z[fold]) for fold in folds]),
     }
     assert found.values == pytest.approx(expected)
     np.testing.assert_allclose(found.of_classes, [expected["auc"]])
@@ -118,6 +120,7 @@ def test_scores_of_several_classes_are_those_of_scikit_learn(rng: np.random.Gene
         "f1": f1_score(y, said, average="macro"),
         "log_loss": log_loss(y, z),
         "auc": np.mean([roc_auc_score(y[fold], z[fold], multi_class="ovr") for fold in folds]),
+        "average_precision": np.mean([average_precision_score(np.eye(4)[y[fold]], z[fold]) for fold in folds]),
     }
     assert 0.5 < found.values.pop("auc_within") < 1
     assert found.values == pytest.approx(expected)

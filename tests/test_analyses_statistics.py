@@ -19,7 +19,7 @@ from activations.blocks import Block
 from activations.selection import Selection
 from activations.units import Site
 from analyses.alignment import Target, target
-from analyses.classes import classes_of
+from analyses.classes import classes_of, one_against_rest
 from analyses.columns import Columns, LevelReader
 from analyses.errors import AnalysisError
 from analyses.joint_labels import JointLabels
@@ -80,6 +80,26 @@ class World:
 
     def products(self) -> ProductSums:
         return ProductSums([self.numeric, self.binary], dict(self.source.sites))
+
+    def products_of_classes(self) -> ProductSums:
+        classes = classes_of(self.classes)
+        return ProductSums(one_against_rest(self.classes, classes), dict(self.source.sites), classes.of)
+
+
+def test_products_of_classes_are_those_with_each_label() -> None:
+    world = _world()
+    by_class, by_label = (
+        collect(world.source, [sums])[0]
+        for sums in (
+            world.products_of_classes(),
+            ProductSums(one_against_rest(world.classes, classes_of(world.classes)), dict(world.source.sites)),
+        )
+    )
+    for one, other in zip(by_class, by_label, strict=True):
+        for site in (HIDDEN, CELL):
+            for name in ("n", "y", "yy", "x", "xx", "xy"):
+                own, expected = (getattr(each[site].cells, name) for each in (one, other))
+                np.testing.assert_allclose(own, expected, rtol=1e-9, atol=1e-9)
 
 
 CASES: dict[type, Callable[[World], AnyStatistic]] = {
