@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hypotheses.corpus_labels import CHUNK, CorpusLabels
 from hypotheses.labels import KINDS, Labels
 
 SLOW_S = 1.0
@@ -24,7 +25,7 @@ MOST_BYTES = 2 << 30
 """What was not used for the longest is dropped when all of it takes more room."""
 
 _LIBRARIES = ("numpy", "pygments", "regex", "textblob")
-_FORMAT = 2
+_FORMAT = 3
 
 
 def folder() -> Path:
@@ -34,8 +35,8 @@ def folder() -> Path:
 
 
 def remember(
-    key: str, label: Callable[[], Labels], *, anew: bool = False, unknown: Callable[[], str] = lambda: ""
-) -> Labels:
+    key: str, label: Callable[[], CorpusLabels], *, anew: bool = False, unknown: Callable[[], str] = lambda: ""
+) -> CorpusLabels:
     """The labels kept under a key, or else new ones, which are kept if they took long.
 
     Args:
@@ -57,13 +58,13 @@ def remember(
     return labels
 
 
-def label_anew(label: Callable[[], Labels], unknown: str) -> Labels:
+def label_anew(label: Callable[[], CorpusLabels], unknown: str) -> CorpusLabels:
     """New labels, which are not kept: they depend on what is not known."""
     labels, is_slow = _timed(label)
     return replace(labels, unkept=unknown) if is_slow else labels
 
 
-def _timed(label: Callable[[], Labels]) -> tuple[Labels, bool]:
+def _timed(label: Callable[[], CorpusLabels]) -> tuple[CorpusLabels, bool]:
     """Labels, and whether making them took long."""
     began = time.perf_counter()
     labels = label()
@@ -84,25 +85,31 @@ def _software() -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path) -> Labels | None:
+def _read(path: Path) -> CorpusLabels | None:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             n_chars = int(kept["n_chars"])
             kind = KINDS[int(kept["kind"])]
             values, missing = kept["values"], kept["missing"]
             if kind == "binary":
-                values = np.unpackbits(values, count=n_chars).astype(bool)
-            there = np.unpackbits(missing, count=n_chars).astype(bool) if len(missing) else None
-            labels = Labels.of(Labels(values, kind, there, tuple(kept["names"].tolist())), n_chars)
-            labels = replace(labels, kept_since=datetime.fromtimestamp(float(kept["made"])))
+                values = np.unpackbits(values, count=n_chars).view(bool)
+            there = np.unpackbits(missing, count=n_chars).view(bool) if len(missing) else None
+            made = datetime.fromtimestamp(float(kept["made"]))
+            labels = CorpusLabels((values,), (there,), kind, tuple(kept["names"].tolist()), made)
+        if len(labels) != n_chars:
+            return None
+        for start in range(0, n_chars, CHUNK):
+            Labels.of(labels[start : start + CHUNK], min(CHUNK, n_chars - start))  # or else they are no labels
         os.utime(path)
     except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
         return None  # absent, or not whole
     return labels
 
 
-def _write(path: Path, labels: Labels) -> None:
+def _write(path: Path, labels: CorpusLabels) -> None:
     partial = path.with_suffix(f".{os.getpid()}.partial")
+    values = labels.joined_values
+    missing = np.packbits(labels.joined_missing) if labels.may_miss else np.zeros(0, np.uint8)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
@@ -110,8 +117,8 @@ def _write(path: Path, labels: Labels) -> None:
                 file,
                 n_chars=len(labels),
                 kind=KINDS.index(labels.kind),
-                values=np.packbits(labels.values) if labels.kind == "binary" else labels.values,
-                missing=np.packbits(labels.missing) if labels.missing is not None else np.zeros(0, np.uint8),
+                values=np.packbits(values) if labels.kind == "binary" else values,
+                missing=missing,
                 names=np.array(labels.names, np.str_),
                 made=time.time(),
             )
