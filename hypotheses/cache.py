@@ -7,13 +7,15 @@ import os
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hypotheses.corpus_labels import CHUNK, CorpusLabels
 from hypotheses.labels import KINDS, Labels
@@ -108,25 +110,47 @@ def _read(path: Path) -> CorpusLabels | None:
 
 def _write(path: Path, labels: CorpusLabels) -> None:
     partial = path.with_suffix(f".{os.getpid()}.partial")
-    values = labels.joined_values
-    missing = np.packbits(labels.joined_missing) if labels.may_miss else np.zeros(0, np.uint8)
+    parts = [slice(start, start + CHUNK) for start in range(0, len(labels), CHUNK)]
+    is_binary = labels.kind == "binary"
+    values = (labels[part].values.astype(labels.dtype) for part in parts)
+    facts = {
+        "n_chars": np.array(len(labels)),
+        "kind": np.array(KINDS.index(labels.kind)),
+        "names": np.array(labels.names, np.str_),
+        "made": np.array(time.time()),
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            np.savez(
-                file,
-                n_chars=len(labels),
-                kind=KINDS.index(labels.kind),
-                values=np.packbits(values) if labels.kind == "binary" else values,
-                missing=missing,
-                names=np.array(labels.names, np.str_),
-                made=time.time(),
-            )
+        with zipfile.ZipFile(partial, "w") as file:
+            for name, fact in facts.items():
+                _write_array(file, name, [fact], fact.dtype, fact.shape)
+            if is_binary:
+                _write_bits(file, "values", values, len(labels))
+            else:
+                _write_array(file, "values", values, labels.dtype, (len(labels),))
+            missing = (~labels[part].present for part in parts if labels.may_miss)
+            _write_bits(file, "missing", missing, len(labels) if labels.may_miss else 0)
         partial.replace(path)
         _drop_old(path.parent)
     except OSError:  # a disk that is full, or a folder that cannot be written, costs the next run some time
         with contextlib.suppress(OSError):
             partial.unlink()
+
+
+def _write_bits(file: zipfile.ZipFile, name: str, parts: Iterable[NDArray[np.bool_]], n_chars: int) -> None:
+    """Eight to a byte; each part but the last has whole bytes of them."""
+    _write_array(file, name, map(np.packbits, parts), np.dtype(np.uint8), (-(-n_chars // 8),))
+
+
+def _write_array(
+    file: zipfile.ZipFile, name: str, parts: Iterable[NDArray[Any]], dtype: np.dtype[Any], shape: tuple[int, ...]
+) -> None:
+    """An array as `numpy.savez` writes it, of which only a part need be in memory."""
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    with file.open(f"{name}.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array_header_1_0(member, header)
+        for part in parts:
+            member.write(part.tobytes())
 
 
 def _drop_old(kept: Path) -> None:

@@ -77,8 +77,12 @@ class CorpusLabels:
 
     def __getitem__(self, place: slice) -> Labels:
         start, stop, _ = place.indices(len(self))
-        values = self._values_of(start, stop, np.dtype(_DTYPES[self.kind]))
-        missing = self._missing_of(start, stop) if self.may_miss else None
+        values = np.empty(max(stop - start, 0), _DTYPES[self.kind])
+        missing = np.zeros(len(values), bool) if self.may_miss else None
+        for n, own, at in self._overlaps(start, stop):
+            values[at] = self.values[n][own]
+            if missing is not None and (gaps := self.missing[n]) is not None:
+                missing[at] = gaps[own]
         return Labels(values, self.kind, missing, self.names, self.kept_since, self.unkept)
 
     @property
@@ -97,27 +101,9 @@ class CorpusLabels:
         return n_told > 0
 
     @property
-    def joined_values(self) -> NDArray[Any]:
-        """(n_chars,) all values, in the narrowest number type that holds those of every piece."""
-        return self._values_of(0, len(self), np.result_type(*{own.dtype for own in self.values}))
-
-    @property
-    def joined_missing(self) -> NDArray[np.bool_]:
-        """(n_chars,) where labels are missing."""
-        return self._missing_of(0, len(self))
-
-    def _values_of(self, start: int, stop: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-        values = np.empty(max(stop - start, 0), dtype)
-        for n, own, at in self._overlaps(start, stop):
-            values[at] = self.values[n][own]
-        return values
-
-    def _missing_of(self, start: int, stop: int) -> NDArray[np.bool_]:
-        missing = np.zeros(max(stop - start, 0), bool)
-        for n, own, at in self._overlaps(start, stop):
-            if (gaps := self.missing[n]) is not None:
-                missing[at] = gaps[own]
-        return missing
+    def dtype(self) -> np.dtype[Any]:
+        """The narrowest number type that holds the values of every piece."""
+        return np.result_type(*{own.dtype for own in self.values})
 
     def _overlaps(self, start: int, stop: int) -> Iterator[tuple[int, slice, slice]]:
         """The pieces that have some of these characters: which of their own these are, and which of these."""
