@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hypotheses import corpus_labels, summary
+from hypotheses import summary
 from hypotheses.corpus_labels import CorpusLabels, narrowest
 from hypotheses.errors import HypothesisError
 from hypotheses.labels import Labels
@@ -113,4 +113,3 @@ def test_labels_take_few_bytes() -> None:
     numbers = CorpusLabels.join([Labels(values.astype(float), "numeric")] * 3)
     classes = CorpusLabels.join([Labels(values.astype(np.int32), "categorical", None, tuple(map(str, range(200))))] * 3)
     assert [sum(own.nbytes for own in each.values) for each in (numbers, classes)] == [300_000, 300_000]
-    assert corpus_labels.CHUNK == summary.CHUNK
