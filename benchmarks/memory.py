@@ -5,7 +5,7 @@
     python benchmarks/memory.py war_and_peace.txt --not rank-live fit --sizes 1 10 --folder /scratch
 
 The texts are the given ones, cut into documents of 100 to 1,000 kB and repeated under new names. The model, an LSTM of
-one layer of 64 units, has random weights, always the same. Its hidden units and predictions are recorded, some 330
+one layer of 64 units, has random weights, always the same. Its hidden units and predictions are recorded, some 300
 bytes a character, in a temporary folder. A peak is that of the largest process of a command, by the operating system.
 """
 
