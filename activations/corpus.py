@@ -1,11 +1,14 @@
 """The text that a model reads: decoded characters, cut into documents."""
 
+import codecs
 import hashlib
+import io
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +16,9 @@ from numpy.typing import NDArray
 from activations.errors import ActivationError
 
 NEWLINES = ("keep", "lf")
+_CHUNK = 1 << 20
+
+Codes = NDArray[np.unsignedinteger]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +46,12 @@ class Corpus:
     """Documents one after another.
 
     Attributes:
-        codes: (n_chars,) uint32 Unicode code points, read-only.
+        codes: (n_chars,) Unicode code points, read-only: uint8, uint16 or uint32. Of a text that was read, the
+            narrowest that holds them all.
         documents: In order and without holes, covering `codes`.
     """
 
-    codes: NDArray[np.uint32]
+    codes: Codes
     documents: tuple[Document, ...]
 
     def __post_init__(self) -> None:
@@ -58,7 +65,9 @@ class Corpus:
     @cached_property
     def sha256(self) -> str:
         """Hash of the characters and of where the documents begin, in hexadecimal."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.codes, "<u4").data)
+        digest = hashlib.sha256()
+        for start in range(0, len(self), _CHUNK):
+            digest.update(np.ascontiguousarray(self.codes[start : start + _CHUNK], "<u4").data)
         digest.update(np.array([document.start for document in self.documents], "<i8").tobytes())
         return digest.hexdigest()
 
@@ -92,9 +101,9 @@ class Corpus:
                 )
             ends = np.cumsum([last - first for _, first, last in inside]).tolist()
             documents = [Document(name, end - (b - a), b - a) for (name, a, b), end in zip(inside, ends, strict=True)]
-            contiguous = len(inside) == 1
             codes = [self.codes[first:last] for _, first, last in inside]
-            parts.append(Corpus(codes[0] if contiguous else np.concatenate(codes), tuple(documents)))
+            whole = self.codes[inside[0][1] : inside[-1][2]]
+            parts.append(Corpus(whole if len(whole) == ends[-1] else np.concatenate(codes), tuple(documents)))
         return parts
 
     @classmethod
@@ -104,19 +113,7 @@ class Corpus:
         Raises:
             ActivationError: If a text is empty or has only one character (there is nothing to predict).
         """
-        codes = [text_to_codes(text) for text in texts]
-        if not codes:
-            raise ActivationError("a corpus needs at least one text; none was given")
-        labels = names or [f"text {n}" for n in range(len(codes))]
-        documents = []
-        start = 0
-        for name, document in zip(labels, codes, strict=True):
-            if len(document) < 2:
-                found = "is empty" if len(document) == 0 else "has only one character"
-                raise ActivationError(f"{name} {found}; a model needs at least two to predict one from the other")
-            documents.append(Document(name, start, len(document)))
-            start += len(document)
-        return cls(codes[0] if len(codes) == 1 else np.concatenate(codes), tuple(documents))
+        return cls._from_pieces((_cut(text) for text in texts), names)
 
     @classmethod
     def read(cls, *paths: Path | str, encoding: str = "utf-8", newlines: str = "keep") -> "Corpus":
@@ -132,10 +129,29 @@ class Corpus:
         """
         if newlines not in NEWLINES:
             raise ActivationError(f"newlines are {newlines!r}; choose one of {', '.join(NEWLINES)}")
-        texts = (read_text(Path(path), encoding) for path in paths)  # of which only one is a string at a time
-        if newlines == "lf":
-            texts = (text.replace("\r\n", "\n").replace("\r", "\n") for text in texts)
-        return cls.from_texts(texts, [str(path) for path in paths])
+        texts = (_read_codes(Path(path), encoding, newlines) for path in paths)
+        return cls._from_pieces(texts, [str(path) for path in paths])
+
+    @classmethod
+    def _from_pieces(cls, texts: Iterable[list[Codes]], names: Sequence[str] | None) -> "Corpus":
+        """A corpus of texts whose code points are in pieces."""
+        pieces: list[Codes] = []
+        lengths: list[int] = []
+        for own in texts:
+            lengths.append(sum(map(len, own)))
+            pieces += own
+        if not lengths:
+            raise ActivationError("a corpus needs at least one text; none was given")
+        labels = names or [f"text {n}" for n in range(len(lengths))]
+        documents = []
+        start = 0
+        for name, n_chars in zip(labels, lengths, strict=True):
+            if n_chars < 2:
+                found = "is empty" if n_chars == 0 else "has only one character"
+                raise ActivationError(f"{name} {found}; a model needs at least two to predict one from the other")
+            documents.append(Document(name, start, n_chars))
+            start += n_chars
+        return cls(joined(pieces), tuple(documents))
 
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:
@@ -144,10 +160,43 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
     Raises:
         ActivationError: If it cannot be read, or not in this encoding; the message says at which byte.
     """
+    return _decode(path, _read_bytes(path), encoding)
+
+
+def _read_bytes(path: Path) -> bytes:
     try:
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ActivationError(f"cannot read the text {path}: {error.strerror or error}") from error
+
+
+def _read_codes(path: Path, encoding: str, newlines: str) -> list[Codes]:
+    """The code points of a file, as `Corpus.read` has them, in pieces.
+
+    They are decoded piece by piece: as one string, a text can take four bytes for each of its characters.
+    """
+    raw = _read_bytes(path)
+    as_they_are = None if newlines == "lf" else ""  # for Python's `open`, None is: LF, whatever they are
+    try:
+        codecs.lookup(encoding)  # since "locale" is none, but a word of `open`
+        with io.TextIOWrapper(io.BytesIO(raw), encoding, newline=as_they_are) as file:
+            first = file.read(_CHUNK).removeprefix("\ufeff")
+            pieces = itertools.chain([first], iter(partial(file.read, _CHUNK), ""))
+            return [narrowest(text_to_codes(piece)) for piece in pieces]
+    except (
+        LookupError,
+        UnicodeError,
+    ):  # in one piece it may be right, or else the message says at which byte it is not
+        text = _decode(path, raw, encoding)
+        return _cut(text.replace("\r\n", "\n").replace("\r", "\n") if newlines == "lf" else text)
+
+
+def _cut(text: str) -> list[Codes]:
+    """The code points of a string, in pieces."""
+    return [narrowest(text_to_codes(text[start : start + _CHUNK])) for start in range(0, len(text), _CHUNK)]
+
+
+def _decode(path: Path, raw: bytes, encoding: str) -> str:
     try:
         return raw.decode(encoding).removeprefix("\ufeff")
     except LookupError as error:
@@ -168,6 +217,25 @@ def text_to_codes(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint32, copy=False)
 
 
-def codes_to_text(codes: NDArray[np.uint32]) -> str:
+def narrowest(codes: NDArray[Any]) -> Codes:
+    """Code points in the narrowest number type that holds them all: uint8, uint16 or uint32."""
+    dtype = np.min_scalar_type(codes.max(initial=0))
+    return codes.astype(dtype, copy=False)
+
+
+def joined(pieces: list[Codes]) -> Codes:
+    """Code points that come in pieces as one array, as wide as the widest; the list is emptied, to free its memory."""
+    if len(pieces) == 1:
+        return pieces.pop()
+    codes = np.empty(sum(map(len, pieces)), np.result_type(np.uint8, *pieces))
+    stop = len(codes)
+    while pieces:  # the last first
+        piece = pieces.pop()
+        codes[stop - len(piece) : stop] = piece
+        stop -= len(piece)
+    return codes
+
+
+def codes_to_text(codes: Codes) -> str:
     """The string that has these code points."""
     return np.ascontiguousarray(codes, "<u4").tobytes().decode("utf-32-le", "surrogatepass")

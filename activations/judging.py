@@ -1,6 +1,7 @@
 """Does the model fit the text at all? A wrong vocabulary shows in the loss before anything else."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,11 +80,15 @@ class Judge:
             )
 
 
-def mean_loss(log_probs: NDArray[np.float32]) -> float:
-    """Mean negative log probability in nats of the true next characters, where one is known."""
+def mean_loss(log_probs: Iterable[NDArray[np.float32]]) -> float:
+    """Mean negative log probability in nats of the true next characters, where one is known.
+
+    Args:
+        log_probs: (n_chars,) each, one part of the text after another.
+    """
     total, n_chars = 0.0, 0
-    for start in range(0, len(log_probs), _CHUNK):
-        part = log_probs[start : start + _CHUNK].astype(np.float64)
+    for each in log_probs:
+        part = each.astype(np.float64)
         told = ~np.isnan(part)
         total -= float(part[told].sum())
         n_chars += int(told.sum())

@@ -26,6 +26,7 @@ TOP_LOG_PROBS = "top_log_probs"
 MOST_WHOLE_DISTRIBUTION = 512
 N_TOP = 5
 JSON_ATTRIBUTES = ("range", "software", "contents", "model_config", "lane_differences")
+_READ_BYTES = 1 << 22
 WHOLE = ("text", "documents/start", "documents/name", "vocab")  # datasets with one checksum for all of it
 
 
@@ -124,6 +125,21 @@ def _rows(selection: Selection, places: NDArray[np.int64]) -> NDArray[np.int64]:
 def checksum(rows: NDArray[Any]) -> int:
     """XXH3-64 of rows of a dataset."""
     return int(xxhash.xxh3_64_intdigest(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data))
+
+
+def checksum_of(dataset: Any) -> int:
+    """XXH3-64 of the rows of a dataset, which are read some at a time."""
+    digest = xxhash.xxh3_64()
+    for rows in rows_of(dataset):
+        digest.update(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)
+    return int(digest.intdigest())
+
+
+def rows_of(dataset: Any) -> Iterator[NDArray[Any]]:
+    """The rows of a dataset, as many at a time as a few megabytes hold."""
+    n_rows = max(1, _READ_BYTES * len(dataset) // max(1, dataset.nbytes))
+    for start in range(0, len(dataset), n_rows):
+        yield dataset[start : start + n_rows]
 
 
 def contents(file: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ CHECKPOINT_S = 2.0
 _SOFTWARE = ("torch", "numba", "h5py", "numpy")  # that the last digits depend on
 _SHARE_OF_TIME = 50  # a checkpoint may take one part in so many of the time
 _TEXT_CHUNK = 1 << 22
+_COLUMN_CHUNK = 1 << 20
 _OWN = "recorder"
 
 
@@ -194,10 +195,13 @@ class Recorder:
         write_journal(self._journal, self._job, {**arrays, **own})
         self._last_checkpoint = monotonic(), monotonic() - began
 
-    def column(self, path: str) -> NDArray[Any]:
-        """A dataset of one number per character, as it was written."""
+    def column(self, path: str) -> Iterator[NDArray[Any]]:
+        """A dataset of one number per character, as it was written, a million at a time."""
         dtype, _ = self._columns[path]
-        return np.memmap(self._part, dtype, "r", self._offsets[path], (self._selection.n_chars,))
+        with self._part.open("rb") as file:
+            file.seek(self._offsets[path])
+            for start in range(0, self._selection.n_chars, _COLUMN_CHUNK):
+                yield np.fromfile(file, dtype, min(_COLUMN_CHUNK, self._selection.n_chars - start))
 
     def describe(self, **description: Any) -> None:
         """Say more of the recording: attributes of the file, anything that JSON can hold."""
@@ -220,7 +224,7 @@ class Recorder:
             for path, checksums in self._checksums.items():
                 file[layout.checksum_path(path)] = checksums.astype("<u8")
             for path in layout.WHOLE:
-                file[layout.checksum_path(f"/{path}")] = np.array([layout.checksum(file[path][:])], "<u8")
+                file[layout.checksum_path(f"/{path}")] = np.array([layout.checksum_of(file[path])], "<u8")
             attrs = {
                 "format": layout.FORMAT,
                 "format_version": layout.VERSION,

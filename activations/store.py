@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from activations import layout
 from activations.blocks import Block, thin_out
-from activations.corpus import Corpus, Document, codes_to_text
+from activations.corpus import Codes, Corpus, Document, codes_to_text, joined, narrowest
 from activations.errors import ActivationError
 from activations.structure import selection_of
 from activations.units import Site
@@ -178,17 +178,21 @@ class Recording:
         except ActivationError as error:
             raise ActivationError(f"{self.path} cannot be used: {error}") from error
 
-    def _read_codes(self, path: str) -> NDArray[np.uint32]:
-        codes = self._read_whole(path).astype(np.uint32, copy=False)
+    def _read_codes(self, path: str) -> Codes:
+        codes = joined([narrowest(rows) for rows in layout.rows_of(self._file[path])])
+        self._refuse_damaged(path)
         if codes.max() > _LAST_CODE_POINT:
             raise ActivationError(f"{self.path} cannot be used: /{path} has numbers that are no characters")
         return codes
 
     def _read_whole(self, path: str) -> NDArray[Any]:
         rows: NDArray[Any] = self._file[path][:]
+        self._refuse_damaged(path)
+        return rows
+
+    def _refuse_damaged(self, path: str) -> None:
         if not self._is_sound(f"/{path}"):
             raise ActivationError(f"{self.path} is damaged in /{path}; extract it again")
-        return rows
 
     def _rows(self, path: str, first: int, last: int) -> NDArray[Any]:
         rows = self._mapped[path][first:last]
@@ -202,20 +206,27 @@ class Recording:
             progress: Called with the blocks done and their number.
         """
         for number, path in enumerate(self._mapped):
-            n_values, places = 0, []
+            n_values = n_chars = n_bytes = 0
+            first: int | None = None
             for run in self._grid.runs(_READ_CHARS):
                 for block in self._damaged(path, run):
                     yield f"damaged in {path}, characters {self._grid.starts[block]:,} to {self._grid.stops[block]:,}"
                 in_rows = self._not_numbers(path, run)
                 n_values += int(in_rows.sum())
-                rows = self._grid.first_rows[run.start] + np.flatnonzero(in_rows)
-                places.append(self.selection.start + rows * self.selection.every)
+                n_chars += int(np.count_nonzero(in_rows))
+                if first is None and n_values:
+                    row = self._grid.first_rows[run.start] + np.flatnonzero(in_rows)[0]
+                    first = self.selection.start + int(row) * self.selection.every
+                n_bytes += len(in_rows) * self._mapped[path].strides[0]
+                if n_bytes >= _HELD_BYTES:
+                    self._let_go()
+                    n_bytes = 0
                 progress(number * len(self._grid) + run.stop, len(self._mapped) * len(self._grid))
+            self._let_go()
             if n_values:
-                at = np.concatenate(places)
                 yield (
-                    f"{path} has {n_values:,} values that are not numbers (NaN or infinite), at {len(at):,} of "
-                    f"{self.selection.n_chars:,} characters, the first of them {at[0]:,}"
+                    f"{path} has {n_values:,} values that are not numbers (NaN or infinite), at {n_chars:,} of "
+                    f"{self.selection.n_chars:,} characters, the first of them {first:,}"
                 )
         yield from (f"damaged in {p}" for p in self._contents if p not in self._mapped and not self._is_sound(p))
 
@@ -254,7 +265,7 @@ class Recording:
 
     def _is_sound(self, path: str) -> bool:
         """Does a dataset with one checksum fit it?"""
-        return bool(layout.checksum(self._file[path][:]) == self._file[layout.checksum_path(path)][0])
+        return bool(layout.checksum_of(self._file[path]) == self._file[layout.checksum_path(path)][0])
 
     @cached_property
     def _mapped(self) -> dict[str, NDArray[Any]]:

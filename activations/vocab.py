@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.corpus import Corpus, text_to_codes
+from activations.corpus import Codes, Corpus, text_to_codes
 from activations.errors import ActivationError
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -96,17 +96,21 @@ class Vocabulary:
         Raises:
             ActivationError: If there are unknown characters and they may not, or cannot, be replaced.
         """
-        unknown = np.concatenate(
-            [
-                start + np.flatnonzero(self._places(corpus.codes[start : start + _CHUNK])[1])
-                for start in range(0, len(corpus), _CHUNK)
-            ]
-        )
-        if len(unknown) and not (replace_unknown and self.replacement is not None):
-            raise ActivationError(self._complaint(corpus, unknown))
-        return len(unknown)
+        n_unknown = 0
+        first: dict[int, int] = {}  # where each unknown character stands first, of some
+        for start in range(0, len(corpus), _CHUNK):
+            codes = corpus.codes[start : start + _CHUNK]
+            places = np.flatnonzero(self._places(codes)[1])
+            n_unknown += len(places)
+            if len(first) < _NAMED:
+                found, firsts = np.unique(codes[places], return_index=True)
+                for each in np.argsort(firsts).tolist():
+                    first.setdefault(int(found[each]), start + int(places[firsts[each]]))
+        if n_unknown and not (replace_unknown and self.replacement is not None):
+            raise ActivationError(self._complaint(corpus, n_unknown, dict(list(first.items())[:_NAMED])))
+        return n_unknown
 
-    def look_up(self, codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+    def look_up(self, codes: Codes) -> NDArray[np.int64]:
         """(n,) ids of code points; unknown ones are read as the replacement, or as -1 if there is none."""
         ids, unknown = self._places(codes)
         ids[unknown] = -1 if self.replacement is None else self.characters.index(self.replacement)
@@ -118,27 +122,22 @@ class Vocabulary:
         order = np.argsort(codes)
         return codes[order], order
 
-    def _places(self, codes: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def _places(self, codes: Codes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """(n,) ids of code points, and (n,) bool, which of them are unknown and so have a wrong one."""
         known, ids = self._sorted_codes
         place = np.minimum(np.searchsorted(known, codes), len(known) - 1)
         return ids[place], known[place] != codes
 
-    def _complaint(self, corpus: Corpus, unknown: NDArray[np.int64]) -> str:
-        first: dict[str, int] = {}
-        for position in unknown:
-            first.setdefault(chr(corpus.codes[position]), int(position))
-            if len(first) == _NAMED:
-                break
-        named = ", ".join(f"{char!r} ({_place(corpus, position)})" for char, position in first.items())
-        with_returns = "; read it with --newlines lf" if "\r" in first else ""
+    def _complaint(self, corpus: Corpus, n_unknown: int, first: Mapping[int, int]) -> str:
+        named = ", ".join(f"{chr(code)!r} ({_place(corpus, position)})" for code, position in first.items())
+        with_returns = "; read it with --newlines lf" if ord("\r") in first else ""
         way_out = (
             f"pass --replace-unknown to read them as {self.replacement!r}"
             if self.replacement is not None
             else "use a text that has only the model's characters, "
             "or a model whose rare characters share a replacement (probe train --min-count)"
         )
-        occur = "1 character of the text is" if len(unknown) == 1 else f"{len(unknown):,} characters of the text are"
+        occur = "1 character of the text is" if n_unknown == 1 else f"{n_unknown:,} characters of the text are"
         return f"{occur} not in the model's vocabulary of {len(self)}: first {named}{with_returns}; {way_out}"
 
 

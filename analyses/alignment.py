@@ -15,6 +15,7 @@ from analyses.errors import AnalysisError
 from analyses.predictions import PREFIX, predicted
 from analyses.splits import TEST, TRAIN, Split
 from hypotheses import labelling, registry
+from hypotheses.corpus_labels import CorpusLabels
 from hypotheses.files import as_hypothesis
 from hypotheses.hypothesis import Hypothesis
 from hypotheses.labels import Kind, Labels
@@ -172,6 +173,13 @@ def n_runs(chosen: NDArray[np.bool_]) -> int:
 def label(
     corpus: Corpus, asked: Hypothesis, *, use_cache: bool = True, notice: Callable[[str], None] = warnings.warn
 ) -> Labels:
+    """The labels of all characters of a text as one; see `label_in_pieces`."""
+    return label_in_pieces(corpus, asked, use_cache=use_cache, notice=notice)[:]
+
+
+def label_in_pieces(
+    corpus: Corpus, asked: Hypothesis, *, use_cache: bool = True, notice: Callable[[str], None] = warnings.warn
+) -> CorpusLabels:
     """The labels of all characters of a text, each document by itself; see `hypotheses.labelling.label_corpus`.
 
     Args:
@@ -187,10 +195,10 @@ def label(
         most = labelling.MOST_CHARS
         if each.n_chars > most:
             notice(f"{each.name} has {each.n_chars:,} characters; it is labelled in pieces of at most {most:,}")
-    documents = ((each.name, corpus.text(each.start, each.stop)) for each in corpus.documents)
-    labels = labelling.label_corpus(asked, documents, corpus.sha256, use_cache=use_cache)
-    told = labels.values[labels.present]
-    if asked.kind is None and labels.kind == "numeric" and len(told) and np.isin(told, (0, 1)).all():
+    names = [each.name for each in corpus.documents]
+    texts = (corpus.text(each.start, each.stop) for each in corpus.documents)
+    labels = labelling.label_corpus(asked, names, texts, corpus.sha256, use_cache=use_cache)
+    if asked.kind is None and labels.kind == "numeric" and labels.are_only(0, 1):
         notice(f"{asked.name} gives 0 and 1, which are taken for numbers; give bools, or declare kind='binary'")
     return labels
 

@@ -1,5 +1,6 @@
 """Held-out scores with what each atom of the text adds to their error, and the intervals and differences of these."""
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -177,6 +178,7 @@ def mean_interval(values: NDArray[np.floating]) -> tuple[float, float]:
         return float("nan"), float("nan")
     n_atoms = min(max(round(n_chars / ATOM_CHARS), FEWEST_ATOMS), MOST_ATOMS)
     mean = float(values.mean(dtype=np.float64))
-    starts = np.arange(n_atoms) * n_chars // n_atoms
-    influence = np.add.reduceat(values.astype(np.float64) - mean, starts) / n_chars
+    borders = (np.arange(n_atoms + 1) * n_chars // n_atoms).tolist()
+    atoms = (values[start:stop].astype(np.float64) for start, stop in itertools.pairwise(borders))
+    influence = np.array([np.add.reduceat(own - mean, [0])[0] for own in atoms]) / n_chars
     return Estimate(value=mean, influence=influence, n_atoms=n_atoms, n_cosines=n_cosines(n_atoms)).interval

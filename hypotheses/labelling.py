@@ -1,13 +1,13 @@
 """The labels of a whole corpus: document by document, and kept on disk where that took long."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import regex
 
 from hypotheses import cache
+from hypotheses.corpus_labels import CorpusLabels
 from hypotheses.hypothesis import Hypothesis
-from hypotheses.labels import Labels
 
 MOST_CHARS = 32 << 20
 """A document that is longer is labelled in pieces."""
@@ -17,22 +17,24 @@ _LAST_BLANK_LINE = regex.compile(r"(?r)\n[ \t\r]*\n")
 
 def label_corpus(
     asked: Hypothesis,
-    documents: Iterable[tuple[str, str]],
+    names: Sequence[str],
+    texts: Iterable[str],
     corpus_sha256: str,
     *,
     use_cache: bool = True,
-) -> Labels:
-    """Label the documents of a corpus, each by itself.
+) -> CorpusLabels:
+    """Label the documents of a corpus, each by itself, with the text of one at a time in memory.
 
     A document of more than 32 Mi characters is labelled in pieces, which end behind blank lines where there are some.
     What took longer than a second is kept on disk, under the hashes of the text, of the files in which the hypothesis
     is written and of those that it is declared to read; see `Hypothesis.fingerprint`. It is not kept if the hypothesis
-    opens other files, or uses what no hash tells; `Labels.unkept` says why. `Labels.kept_since` says of labels that
-    they were kept.
+    opens other files, or uses what no hash tells; `CorpusLabels.unkept` says why. `CorpusLabels.kept_since` says of
+    labels that they were kept.
 
     Args:
         asked: The hypothesis.
-        documents: Their names and texts, in order.
+        names: Of the documents.
+        texts: Of the documents, in order; one at a time is asked for.
         corpus_sha256: Hash of the texts and of where they begin.
         use_cache: Whether to look for labels kept before; those that are made are kept in any case.
 
@@ -43,16 +45,17 @@ def label_corpus(
         HypothesisError: If the hypothesis fails on a text, or gives labels of different kinds.
     """
 
-    def label() -> Labels:
-        return Labels.join([asked(piece, file_name=name) for name, text in documents for piece in _pieces(text)])
+    def label() -> CorpusLabels:
+        return CorpusLabels.join(
+            asked(piece, file_name=name) for name, text in zip(names, texts, strict=True) for piece in _pieces(text)
+        )
 
     basis = asked.basis(forget=True)
     if basis.fingerprint is None:
         return cache.label_anew(label, basis.unknown)
     key = hashlib.sha256(f"{basis.fingerprint} {corpus_sha256}".encode())
     if asked.goes_by_file_name:
-        documents = list(documents)
-        key.update("\n".join(name for name, _ in documents).encode())
+        key.update("\n".join(names).encode())
 
     def unknown() -> str:
         again = asked.basis()

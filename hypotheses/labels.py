@@ -2,7 +2,7 @@
 
 import string
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 
@@ -46,6 +46,10 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def __getitem__(self, place: slice) -> "Labels":
+        missing = None if self.missing is None else self.missing[place]
+        return replace(self, values=self.values[place], missing=missing)
 
     @property
     def present(self) -> NDArray[np.bool_]:

@@ -1,11 +1,14 @@
 """Texts are read as they are, or refused with a way out."""
 
+import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from activations import corpus as corpus_module
 from activations.corpus import Corpus, codes_to_text, text_to_codes
 from activations.errors import ActivationError
 
@@ -71,3 +74,62 @@ def test_the_hash_knows_the_characters_and_the_documents() -> None:
     assert Corpus.from_texts(["abcd"]).sha256 == Corpus.from_texts(["abcd"]).sha256
     assert Corpus.from_texts(["abcd"]).sha256 != Corpus.from_texts(["abce"]).sha256
     assert Corpus.from_texts(["abcd"]).sha256 != Corpus.from_texts(["ab", "cd"]).sha256
+
+
+@pytest.fixture
+def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts are decoded, and their code points joined, five characters at a time."""
+    monkeypatch.setattr(corpus_module, "_CHUNK", 5)
+
+
+CHARACTERS = st.sampled_from("ab\r\n\ufeffé\x80ÿĀ語😀")
+
+
+@pytest.mark.usefixtures("_small_pieces")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "utf-7"])
+@given(texts=st.lists(st.text(CHARACTERS, min_size=12, max_size=40), min_size=1, max_size=4))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_files_read_by_pieces_are_those_decoded_whole(tmp_path: Path, encoding: str, texts: list[str]) -> None:
+    paths = [tmp_path / f"{n}.txt" for n in range(len(texts))]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_bytes(text.encode(encoding))
+    whole = [path.read_bytes().decode(encoding).removeprefix("\ufeff") for path in paths]
+    for newlines in ("keep", "lf"):
+        expected = whole if newlines == "keep" else [t.replace("\r\n", "\n").replace("\r", "\n") for t in whole]
+        if any(len(text) < 2 for text in expected):
+            continue
+        found = Corpus.read(*paths, encoding=encoding, newlines=newlines)
+        assert [found.text(each.start, each.stop) for each in found.documents] == expected
+        same = Corpus.from_texts(expected)
+        assert (found.documents[-1].stop, found.sha256) == (len(same), same.sha256)
+        assert same.sha256 == sha256_of(expected)
+        highest = max(map(ord, "".join(expected)))
+        assert found.codes.dtype == same.codes.dtype == np.min_scalar_type(highest)
+
+
+def sha256_of(texts: list[str]) -> str:
+    """What recordings and labels on the disk know a text by."""
+    starts = np.cumsum([0, *map(len, texts)])[:-1]
+    content = "".join(texts).encode("utf-32-le", "surrogatepass") + starts.astype("<i8").tobytes()
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.usefixtures("_small_pieces")
+def test_a_wrong_byte_is_told_wherever_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_bytes("語\n".encode() * 20 + b"ab\xff")
+    with pytest.raises(ActivationError, match=r"byte 82 \(0xff, in line 21\)"):
+        Corpus.read(path)
+    for unknown in ("locale", "hex", ""):
+        with pytest.raises(ActivationError, match="no encoding named"):
+            Corpus.read(path, encoding=unknown)
+    path.write_bytes("abcdefgh".encode("utf-16")[2:])  # without a byte-order mark, which no piece alone is read without
+    assert Corpus.read(path, encoding="utf-16").text() == "abcdefgh"
+
+
+def test_parts_of_a_text_are_views_of_it() -> None:
+    corpus = Corpus.from_texts(["abcde", "fgh", "ijklmnop"])
+    parts = corpus.cut([0.5, 0.5])
+    assert [part.text() for part in parts] == ["abcdefgh", "ijklmnop"]
+    assert all(np.shares_memory(part.codes, corpus.codes) for part in parts)
+    assert [part.text() for part in Corpus.from_texts(["abc", "defg"]).cut([0.3, 0.7])] == ["ab", "defg"]

@@ -66,20 +66,25 @@ def losses(
     Raises:
         ActivationError: If the text has characters that the model does not know.
     """
-    ids = torch.from_numpy(model.vocabulary.encode(corpus, replace_unknown=replace_unknown))
+    model.vocabulary.check(corpus, replace_unknown=replace_unknown)
     device = model.readout.weight.device
-    nats, right = [], []
+    n_predicted = len(corpus) - len(corpus.documents)
+    nats, right = np.empty(n_predicted, np.float32), np.empty(n_predicted, bool)
+    n_done = 0
     for document in corpus.documents:
         state = None
         for start in range(document.start, document.stop - 1, _STRETCH):
             stop = min(start + _STRETCH, document.stop - 1)
-            logits, state = model(ids[start:stop, None].to(device), state)
-            target = ids[start + 1 : stop + 1].to(device)
+            ids = torch.from_numpy(model.vocabulary.look_up(corpus.codes[start : stop + 1])).to(device)
+            logits, state = model(ids[:-1, None], state)
+            target = ids[1:]
             loss = torch.nn.functional.cross_entropy(logits[:, 0].float(), target, reduction="none")
-            nats.append(loss.cpu().numpy())
-            right.append((logits[:, 0].argmax(-1) == target).cpu().numpy())
+            own = slice(n_done, n_done + len(target))
+            nats[own] = loss.cpu().numpy()
+            right[own] = (logits[:, 0].argmax(-1) == target).cpu().numpy()
+            n_done = own.stop
             progress(stop + 1, len(corpus))
-    return Losses(np.concatenate(nats), np.concatenate(right))
+    return Losses(nats, right)
 
 
 def evaluate(

@@ -1,6 +1,7 @@
 """`probe evaluate`."""
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,8 +60,6 @@ def evaluate(
     Example:
         probe evaluate model.pt corpus.txt --split 90,5,5
     """
-    import numpy as np
-
     from activations.corpus import Corpus
     from activations.models.checkpoints import load_model
     from activations.models.evaluation import losses
@@ -87,18 +86,19 @@ def evaluate(
     ngrams: NgramModels | None = None
     if learned is not None:
         with progress("counting n-grams"):
-            documents = _documents(learned, net.vocabulary, replace_unknown)
+            net.vocabulary.check(learned, replace_unknown=replace_unknown)
+            documents = list(_documents(learned, net.vocabulary))
             ngrams = fit_ngrams(documents, asked[-1], n_characters=len(net.vocabulary))
+            del documents
     for name, part in parts.items():
         with progress(f"reading {name}") as report:
             of_model = losses(net, part, replace_unknown=replace_unknown, progress=report)
         rows.append(_row(model.name, name, *of_model))
         rows.append(_uniform(name, len(net.vocabulary), len(of_model.nats)))
         if ngrams is not None and part is not learned:
-            found = [ngrams.losses(each) for each in _documents(part, net.vocabulary, replace_unknown)]
-            nats, right = (np.concatenate([each[1:] for each in kind]) for kind in zip(*found, strict=True))
+            of_orders = _ngram_losses(ngrams, part, net.vocabulary, asked)
             names = ["unigram" if order == 1 else f"{order}-gram" for order in asked]
-            rows += [_row(each, name, nats[:, n - 1], right[:, n - 1]) for each, n in zip(names, asked, strict=True)]
+            rows += [_row(each, name, *of_order) for each, of_order in zip(names, of_orders, strict=True)]
     show_rows(rows, as_json=as_json)
 
 
@@ -111,16 +111,34 @@ def _orders(orders: str) -> list[int]:
     return sorted({int(each) for each in named})
 
 
-def _documents(corpus: "Corpus", vocabulary: "Vocabulary", replace_unknown: bool) -> "list[NDArray[np.int64]]":
+def _documents(corpus: "Corpus", vocabulary: "Vocabulary") -> "Iterator[NDArray[np.int64]]":
     """The ids of each document's characters, so that n-gram models predict just what the model does."""
-    ids = vocabulary.encode(corpus, replace_unknown=replace_unknown)
-    return [ids[each.start : each.stop] for each in corpus.documents]
+    return (vocabulary.look_up(corpus.codes[each.start : each.stop]) for each in corpus.documents)
+
+
+def _ngram_losses(
+    ngrams: "NgramModels", corpus: "Corpus", vocabulary: "Vocabulary", orders: list[int]
+) -> "Iterator[tuple[NDArray[np.floating], NDArray[np.bool_]]]":
+    """Nats of each character but the first of each document, and whether it was predicted right, by order."""
+    import numpy as np
+
+    n_predicted = len(corpus) - len(corpus.documents)
+    nats, right = np.empty((len(orders), n_predicted), np.float32), np.empty((len(orders), n_predicted), bool)
+    columns = [order - 1 for order in orders]
+    n_done = 0
+    for ids in _documents(corpus, vocabulary):
+        found = ngrams.losses(ids)
+        own = slice(n_done, n_done + len(ids) - 1)
+        nats[:, own], right[:, own] = found.nats[1:, columns].T, found.right[1:, columns].T
+        n_done = own.stop
+    return zip(nats, right, strict=True)
 
 
 def _uniform(part: str, n_characters: int, n_chars: int) -> dict[str, Cell]:
     import numpy as np
 
-    row = _row("uniform", part, np.full(n_chars, math.log(n_characters)), np.zeros(n_chars, bool))
+    nats, right = np.float64(math.log(n_characters)), np.False_
+    row = _row("uniform", part, np.broadcast_to(nats, n_chars), np.broadcast_to(right, n_chars))
     return row | {"accuracy": 1 / n_characters}
 
 

@@ -13,6 +13,7 @@ _MOST_ROWS = 20
 
 if TYPE_CHECKING:
     from activations.corpus import Corpus
+    from hypotheses.corpus_labels import CorpusLabels
     from hypotheses.hypothesis import Hypothesis
     from hypotheses.labels import Labels
 
@@ -56,7 +57,7 @@ def hypotheses(
         _define(asked, as_json)
         return
     corpus, labels = _label(asked, texts, encoding, newlines, no_cache)
-    tell_kept({asked.name: labels})
+    tell_kept({asked.name: labels[:0]})
     _show(asked, corpus, labels, part, chars, as_json)
 
 
@@ -70,9 +71,7 @@ def _table(
 ) -> list[dict[str, Cell]]:
     """A row for each hypothesis: what it asks, or what its labels on these texts are like."""
     from activations.corpus import Corpus
-    from analyses.alignment import label
     from hypotheses.errors import HypothesisError
-    from hypotheses.summary import summarise
 
     if not texts:
         return [_described(each) if as_json else _listed(each) for each in asked]
@@ -85,29 +84,35 @@ def _table(
             if each.parameters.required:
                 continue
             try:
-                with to_standard_error():
-                    labels = label(corpus, each, use_cache=not no_cache, notice=warn)
-                    found = summarise(labels)
+                row, told[each.name] = _summary_of(each, corpus, no_cache)
             except HypothesisError as error:
                 warn(str(error))
                 continue
-            if labels.kept_since is not None or labels.unkept:
-                told[each.name] = labels
-            true = next((count for count in found.counts if count.label == "True"), None)
-            rows.append(
-                {
-                    "hypothesis": each.name,
-                    "kind": found.kind,
-                    "share_true": true.share if true else None,
-                    "n_runs": true.n_runs if true else None,
-                    "lowest": found.lowest,
-                    "mean": found.mean,
-                    "highest": found.highest,
-                    "n_missing": found.n_missing,
-                }
-            )
+            rows.append(row)
     tell_kept(told)
     return rows
+
+
+def _summary_of(asked: "Hypothesis", corpus: "Corpus", no_cache: bool) -> "tuple[dict[str, Cell], Labels]":
+    """What the labels of a hypothesis are like; and none of them, but with what is known of how they were made."""
+    from analyses.alignment import label_in_pieces
+    from hypotheses.summary import summarise
+
+    with to_standard_error():
+        labels = label_in_pieces(corpus, asked, use_cache=not no_cache, notice=warn)
+        found = summarise(labels)
+    true = next((count for count in found.counts if count.label == "True"), None)
+    row: dict[str, Cell] = {
+        "hypothesis": asked.name,
+        "kind": found.kind,
+        "share_true": true.share if true else None,
+        "n_runs": true.n_runs if true else None,
+        "lowest": found.lowest,
+        "mean": found.mean,
+        "highest": found.highest,
+        "n_missing": found.n_missing,
+    }
+    return row, labels[:0]
 
 
 def _in_language(asked: "Hypothesis", language: str | None) -> "Hypothesis":
@@ -152,18 +157,19 @@ def _define(asked: "Hypothesis", as_json: bool) -> None:
 
 def _label(
     asked: "Hypothesis", texts: list[Path], encoding: str, newlines: str, no_cache: bool
-) -> "tuple[Corpus, Labels]":
+) -> "tuple[Corpus, CorpusLabels]":
     from activations.corpus import Corpus
-    from analyses.alignment import label
+    from analyses.alignment import label_in_pieces
 
     corpus = Corpus.read(*texts, encoding=encoding, newlines=newlines)
     with progress(f"labelling by {asked.name}"), to_standard_error():
-        return corpus, label(corpus, asked, use_cache=not no_cache, notice=warn)
+        return corpus, label_in_pieces(corpus, asked, use_cache=not no_cache, notice=warn)
 
 
-def _show(asked: "Hypothesis", corpus: "Corpus", labels: "Labels", part: str | None, chars: int, as_json: bool) -> None:
+def _show(
+    asked: "Hypothesis", corpus: "Corpus", labels: "CorpusLabels", part: str | None, chars: int, as_json: bool
+) -> None:
     from activations.selection import Selection
-    from hypotheses.labels import Labels
     from hypotheses.summary import summarise
     from probe.cli.passage import first_of_interest, show_passage
 
@@ -173,13 +179,13 @@ def _show(asked: "Hypothesis", corpus: "Corpus", labels: "Labels", part: str | N
         return
     if part is None:
         place = first_of_interest(labels)
-        start = max(corpus.text(0, place).rfind("\n") + 1, place - chars // 2)
+        earliest = max(place - chars // 2, 0)
+        start = earliest + corpus.text(earliest, place).rfind("\n") + 1
         stop = min(start + chars, len(corpus))
     else:
         chosen = Selection.of(len(corpus), *ends(part))
         start, stop = chosen.start, chosen.stop
-    missing = None if labels.missing is None else labels.missing[start:stop]
-    show_passage(corpus.text(start, stop), Labels(labels.values[start:stop], labels.kind, missing, labels.names))
+    show_passage(corpus.text(start, stop), labels[start:stop])
     say(f"\n{asked.name}, characters {start:,} to {stop:,} above; below, all {len(corpus):,}")
     show_rows(summary.rows()[:_MOST_ROWS], as_json=False)
     if len(summary.counts) > _MOST_ROWS:

@@ -6,6 +6,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
+from hypotheses.corpus_labels import CHUNK, CorpusLabels
 from hypotheses.labels import Labels
 from probe.cli.show import SIGNS, visible
 
@@ -19,11 +20,15 @@ _RAMP = ("#f7f3e8", "#f6dfb5", "#f2c27d", "#e79a4f", "#cc6a2c", "#9c4016")
 _MISSING = "dim"
 
 
-def first_of_interest(labels: Labels) -> int:
+def first_of_interest(labels: Labels | CorpusLabels) -> int:
     """Where the labels first change, the missing ones counted as one more value; 0 if they never do."""
-    values = np.where(labels.present, labels.values.astype(float), -1.0)
-    changes = np.flatnonzero(np.diff(values) != 0)
-    return int(changes[0]) + 1 if len(changes) else 0
+    for start in range(0, len(labels), CHUNK):
+        part = labels[max(start - 1, 0) : start + CHUNK]
+        values = np.where(part.present, part.values.astype(float), -1.0)
+        changes = np.flatnonzero(np.diff(values) != 0)
+        if len(changes):
+            return max(start - 1, 0) + int(changes[0]) + 1
+    return 0
 
 
 def show_passage(text: str, labels: Labels) -> None:
