@@ -12,6 +12,9 @@ from analyses.threads import in_threads
 N_LEVELS = 1 << 16
 _CELLS = 2048  # on either side of the middle
 _NEAR = 0.002  # of the values that are not in the middle: so many are nearer to it than where cells begin to grow
+_MOST_LOST = 0.001  # of a sample, that are equally far from a middle
+_SATURATED = 0.001  # from 1 or -1, or nearer
+_FEW_SATURATED = 0.005  # of a sample
 _WIDEST = 1e30  # times that distance, is the largest one that is told from larger ones
 _ONE = np.int32(0x3F800000)  # the bits of 1 in float32
 _UNSIGNED, _INFINITE = np.int32(0x7FFFFFFF), np.int32(0x7F800000)  # all but that of the sign, and those of infinity
@@ -32,8 +35,14 @@ class Bins:
     cell is cut into as many bins as a sample has values there, so that few values share a bin wherever most of them
     are. The middle has a bin of its own, since a unit may well be at 0 half of the time.
 
+    A unit that saturates at both ends, as a gate does at 0 and 1, has values near each that would be equally far from
+    any middle: the width of its cells grows with the distance from the nearer end instead.
+
     Attributes:
-        middle: (n_units,) float32, the value that the sample has most often, if it does so often, or the median.
+        middle: (n_units,) float32, the value that the sample has most often, if it does so often, or the median; or
+            what lies between both ends.
+        reach: (n_units,) float32, how far the ends are from that, for a unit that saturates at both; otherwise 0.
+        own_cell: (n_units,) the cell of the middle, or of the end that the sample has more often.
         per_scale: (n_units,) float32, 1 over the distance from it within which hardly any values lie.
         shift: (n_units,) a cell has 2 to this power steps from one float32 to the next.
         levels: (n_units, n_cells) the lowest level of each cell, in ascending order, in the upper 16 bits, and in the
@@ -41,6 +50,8 @@ class Bins:
     """
 
     middle: NDArray[np.float32]
+    reach: NDArray[np.float32]
+    own_cell: NDArray[np.int64]
     per_scale: NDArray[np.float32]
     shift: NDArray[np.int64]
     levels: NDArray[np.uint32]
@@ -54,8 +65,11 @@ class Bins:
 
     @classmethod
     def _around(cls, sample: NDArray[np.float32]) -> "Bins":
-        middle = _middles(np.sort(sample, axis=0))
+        middle, reach = _middles(np.sort(sample, axis=0))
         distance = np.abs(sample - middle)
+        ends = np.flatnonzero(reach)
+        low, high = middle[ends] - reach[ends], middle[ends] + reach[ends]
+        distance[:, ends] = np.maximum(np.minimum(sample[:, ends] - low, high - sample[:, ends]), 0)
         scale = np.ones(len(middle))
         for unit, own in enumerate(distance.T):
             if own.any():
@@ -64,12 +78,15 @@ class Bins:
         shift = np.ceil(np.log2(doublings * _DOUBLING / (_CELLS - 1))).astype(np.int64)
         per_scale = (1 / scale).astype(np.float32)
         counts = np.zeros((len(middle), 2 * _CELLS + 1), np.int64)
-        _count_cells(sample, middle, per_scale, shift, counts)
-        counts[:, _CELLS] = 0
+        _count_cells(sample, middle, reach, per_scale, shift, counts)
+        own_cell = np.full(len(middle), _CELLS)
+        own_cell[ends] = np.where(counts[ends, 0] > counts[ends, -1], 0, 2 * _CELLS)
+        counts[np.arange(len(counts)), own_cell] = 0
+        counts[ends, 0] = counts[ends, -1] = 0
         n_shared = N_LEVELS - counts.shape[1]
         n_levels = 1 + counts * n_shared // np.maximum(counts.sum(axis=1), 1)[:, None]
         first = np.cumsum(n_levels, axis=1) - n_levels
-        return cls(middle, per_scale, shift, (first << 16 | n_levels).astype(np.uint32))
+        return cls(middle, reach, own_cell, per_scale, shift, (first << 16 | n_levels).astype(np.uint32))
 
     def of(self, units: slice) -> "Bins":
         """The bins of some of the units."""
@@ -77,12 +94,16 @@ class Bins:
 
     @property
     def middle_levels(self) -> NDArray[np.int64]:
-        """(n_units,) the level of the middle, which no other value has."""
-        return (self.levels[:, _CELLS] >> 16).astype(np.int64)
+        """(n_units,) the level of the middle, or of an end, which no other value has."""
+        return (self.levels[np.arange(len(self.levels)), self.own_cell] >> 16).astype(np.int64)
 
 
-def _middles(in_order: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The value that each unit of (n_chars, n_units) sorted ones has most often, if that is often, or the median."""
+def _middles(in_order: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The middle of each unit of (n_chars, n_units) sorted ones, and its reach; see `Bins`.
+
+    The middle is the value that a unit has most often, if that is often, or the median; unless the unit saturates, or
+    many values that differ are equally far from it in float32, as those near 0 are from 1.
+    """
     n_chars = len(in_order)
     middles = in_order[n_chars // 2].copy()
     n_same = max(2, n_chars // 100)
@@ -90,7 +111,18 @@ def _middles(in_order: NDArray[np.float32]) -> NDArray[np.float32]:
         if len(same := np.flatnonzero(own[n_same - 1 :] == own[: n_chars - n_same + 1])):
             values, n = np.unique(own[same], return_counts=True)
             middles[unit] = values[n.argmax()]
-    return np.asarray(middles)
+    with np.errstate(over="ignore", invalid="ignore"):
+        distances = in_order - middles
+        n_lost = ((distances[1:] == distances[:-1]) & (in_order[1:] != in_order[:-1])).sum(axis=0)
+    reach = np.zeros_like(middles)
+    lowest, highest = in_order[0], in_order[-1]
+    n_saturated = (np.abs(in_order) > 1 - _SATURATED).sum(axis=0)
+    saturates = (n_lost > _MOST_LOST * n_chars) | (n_saturated > _FEW_SATURATED * n_chars)
+    saturates &= (lowest >= -1) & (highest <= 1)
+    is_gate = saturates & (lowest >= 0)
+    middles[saturates], reach[saturates] = 0, 1
+    middles[is_gate] = reach[is_gate] = 0.5
+    return middles, reach
 
 
 def to_levels(values: NDArray[Any], into: NDArray[np.uint16], bins: Bins | None = None) -> bool:
@@ -106,7 +138,7 @@ def to_levels(values: NDArray[Any], into: NDArray[np.uint16], bins: Bins | None 
     """
     if bins is None:
         return bool(_turn(values.astype(np.float16, copy=False).view(np.uint16), into))
-    return bool(_bin(values, bins.middle, bins.per_scale, bins.shift, bins.levels, into))
+    return bool(_bin(values, bins.middle, bins.reach, bins.per_scale, bins.shift, bins.levels, into))
 
 
 @njit(parallel=True, cache=True)
@@ -132,6 +164,7 @@ def _turn(bits: NDArray[np.uint16], into: NDArray[np.uint16]) -> bool:
 def _count_cells(
     values: NDArray[np.float32],
     middle: NDArray[np.float32],
+    reach: NDArray[np.float32],
     per_scale: NDArray[np.float32],
     shift: NDArray[np.int64],
     counts: NDArray[np.int64],
@@ -141,8 +174,7 @@ def _count_cells(
     cells, within = np.empty(n_chars, np.int32), np.empty(n_chars, np.int32)
     for unit in range(n_units):
         distances[:] = values[:, unit]
-        _grow(distances, middle[unit], per_scale[unit], grown)
-        _to_cells(distances, grown.view(np.int32), np.int32(shift[unit]), cells, within)
+        _find(distances, middle[unit], reach[unit], per_scale[unit], np.int32(shift[unit]), grown, cells, within)
         for cell in cells:
             counts[unit, cell] += 1
 
@@ -151,6 +183,7 @@ def _count_cells(
 def _bin(
     values: NDArray[np.float32],
     middle: NDArray[np.float32],
+    reach: NDArray[np.float32],
     per_scale: NDArray[np.float32],
     shift: NDArray[np.int64],
     levels: NDArray[np.uint32],
@@ -164,7 +197,6 @@ def _bin(
         start, stop = strip * _STRIP, min((strip + 1) * _STRIP, n_chars)
         distances = np.empty((n_units, _STRIP + _PADDING), np.float32)
         grown = np.empty(_STRIP, np.float32)
-        steps = grown.view(np.int32)
         cells, within = np.empty(_STRIP, np.int32), np.empty(_STRIP, np.int32)
         for tile in range(start, stop, _WORDS):
             for first in range(0, n_units, _WORDS):  # both are in the cache for so many lines
@@ -174,8 +206,7 @@ def _bin(
         for unit in range(n_units):
             own = distances[unit, : stop - start]
             are_numbers[strip] &= _are_numbers(own)
-            _grow(own, middle[unit], per_scale[unit], grown)
-            _to_cells(own, steps, np.int32(shift[unit]), cells, within)
+            _find(own, middle[unit], reach[unit], per_scale[unit], np.int32(shift[unit]), grown, cells, within)
             _look_up(cells, within, levels[unit], shift[unit], into[unit, start:stop])
     return bool(are_numbers.all())
 
@@ -187,6 +218,54 @@ def _are_numbers(values: NDArray[np.float32]) -> bool:
         own = np.int32(bits[t] & _UNSIGNED)
         largest = own if own > largest else largest
     return bool(largest < _INFINITE)
+
+
+@njit(cache=True)
+def _find(
+    values: NDArray[np.float32],
+    middle: np.float32,
+    reach: np.float32,
+    per_scale: np.float32,
+    shift: np.int32,
+    grown: NDArray[np.float32],
+    cells: NDArray[np.int32],
+    within: NDArray[np.int32],
+) -> None:
+    """Find the cells of values, and how many steps each is from the lower end of its cell; values are used up."""
+    if reach == 0:
+        _grow(values, middle, per_scale, grown)
+        _to_cells(values, grown.view(np.int32), shift, cells, within)
+    else:
+        _to_cells_of_ends(values, middle, reach, per_scale, shift, grown, cells, within)
+
+
+@njit(cache=True)
+def _to_cells_of_ends(
+    values: NDArray[np.float32],
+    middle: np.float32,
+    reach: np.float32,
+    per_scale: np.float32,
+    shift: np.int32,
+    grown: NDArray[np.float32],
+    cells: NDArray[np.int32],
+    within: NDArray[np.int32],
+) -> None:
+    """As `_to_cells`, of a unit that saturates at both ends: cells are counted from the nearer one."""
+    low, high, last_step = middle - reach, middle + reach, np.int32((1 << shift) - 1)
+    for t in range(len(values)):
+        distance = high - values[t] if values[t] >= middle else values[t] - low
+        grown[t] = np.float32(1) + max(distance, np.float32(0)) * per_scale
+    steps = grown.view(np.int32)
+    for t in range(len(values)):
+        step = max(steps[t] - _ONE, np.int32(0))
+        cell = step >> shift
+        is_beyond = cell >= _CELLS - 1
+        own = last_step if is_beyond else step & last_step
+        place = np.int32(_CELLS - 1) if is_beyond else cell + np.int32(1)
+        place = np.int32(0) if values[t] <= low or values[t] >= high else place
+        is_above = values[t] >= middle
+        cells[t] = 2 * _CELLS - place if is_above else place
+        within[t] = last_step - own if is_above else own
 
 
 @njit(cache=True)

@@ -74,11 +74,29 @@ def test_levels_are_in_the_order_of_the_values(seed: int, scale: float, dtype: t
     assert (np.diff(levels.astype(int), axis=1) >= 0).all()
 
 
+@given(seed=seeds, low=st.sampled_from([0, -1]), n_chars=st.integers(2_000, 4_000))
+def test_units_that_saturate_at_both_ends_keep_their_order(seed: int, low: int, n_chars: int) -> None:
+    """Near 0 float32 has far more numbers than near 1, and a level has few of those that a sample has."""
+    rng = np.random.default_rng(seed)
+    logits = np.float32(12) * rng.normal(size=(n_chars, 1)).astype(np.float32)
+    values = np.tanh(logits) if low else (1 / (1 + np.exp(-logits))).astype(np.float32)
+    bins = Bins.around(values)
+    levels = levels_of(values, bins)[0].astype(int)
+    order = np.argsort(values[:, 0], kind="stable")
+    in_order = values[order, 0]
+    assert (np.diff(levels[order]) >= 0).all()
+    assert len(np.unique(levels)) > 0.97 * len(np.unique(in_order))
+    if bins.reach[0]:
+        assert (levels[in_order[0] == values[:, 0]] == levels.min()).all()
+        assert len(np.unique(values[levels == bins.middle_levels[0], 0])) <= 1
+
+
 def bins_of(values: NDArray[np.float32], bins: Bins) -> NDArray[np.int64]:
     """(n_units, n_chars) levels by what `Bins` says of itself, a value at a time."""
     n_cells = (bins.levels.shape[1] - 1) // 2
     found = np.empty(values.T.shape, np.int64)
     for (unit, t), _ in np.ndenumerate(found):
+        assert bins.reach[unit] == 0
         distance = values[t, unit] - bins.middle[unit]
         grown = np.float32(1) + np.abs(distance) * bins.per_scale[unit]
         cell, step = divmod(int(grown.view(np.int32)) - int(np.float32(1).view(np.int32)), 1 << int(bins.shift[unit]))
