@@ -263,12 +263,12 @@ def of_labels(
         ("the training part of this text", parts == TRAIN),
         ("the test part of this text", parts == TEST),
     ):
-        values = used_labels[rows]
-        if len(values) == 0:
+        if not rows.any():
             raise AnalysisError(f"{name!r} has no label anywhere in {where}; use a text in which it has")
-        if (values == values[0]).all():
+        first = used_labels[rows.argmax()]
+        if ((used_labels == first) | ~rows).all():
             raise AnalysisError(
-                f"{name!r} is {_spell(values[0], labels)} at every character of {where}, so there is nothing to tell "
+                f"{name!r} is {_spell(first, labels)} at every character of {where}, so there is nothing to tell "
                 "apart; use a text in which it changes"
             )
     return asked

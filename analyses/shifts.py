@@ -17,6 +17,7 @@ from analyses.errors import AnalysisError
 from analyses.level_counts import LevelCounts
 from analyses.levels import N_LEVELS
 from analyses.long_run import N_GROUPS, position_groups
+from analyses.splits import in_pieces
 from analyses.statistics.collecting import AnyStatistic, collect
 from analyses.statistics.statistic import State
 
@@ -118,11 +119,12 @@ class _Labels:
         parts, split = asked.all_rows.parts, asked.split
         there, used = parts >= 0, asked.selection
         self._steps = np.array(steps)
-        groups = position_groups(split.n_atoms)[split.atom(np.arange(used.start, used.stop, used.every))]
-        self._groups = groups.astype(np.int8)
+        groups = position_groups(split.n_atoms).astype(np.int8)
+        pieces = in_pieces(used.start, used.stop, used.every)
+        self._groups = np.concatenate([groups[split.atom(np.array(places))] for places in pieces])
         if classes is None:
-            labels = asked.all_rows.labels.astype(np.float64)
-            values = labels - labels[there].mean()
+            labels = asked.all_rows.labels
+            values = labels - labels[there].mean(dtype=np.float64)
         else:
             values = classes.of[used.start : used.stop : used.every]
         self._values = np.where(there, values, np.nan).astype(np.float32)

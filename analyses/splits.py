@@ -1,5 +1,6 @@
 """Which characters train, which test, and which lie between: functions of position, fixed before any pass."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,6 +11,7 @@ from analyses.errors import AnalysisError
 
 TRAIN, TEST, GAP = range(3)
 PARTS = (TRAIN, TEST, GAP)
+_PIECE_CHARS = 1 << 18
 ATOM_CHARS, FEWEST_ATOMS, MOST_ATOMS = 1000, 20, 200
 
 
@@ -121,7 +123,17 @@ class Split:
 @lru_cache(maxsize=1)
 def _parts(split: Split, start: int, stop: int) -> NDArray[np.int8]:
     """See `Split.parts`, which many labels of a text ask for."""
-    return split.parts_of(np.arange(start, stop))
+    parts = np.empty(max(stop - start, 0), np.int8)
+    for places in in_pieces(start, stop):
+        parts[places.start - start : places.stop - start] = split.parts_of(np.arange(places.start, places.stop))
+    return parts
+
+
+def in_pieces(start: int, stop: int, every: int = 1) -> Iterator[range]:
+    """Places from `start` up to `stop`, some at a time: as numbers of 8 bytes, all would take more than the text."""
+    places = range(start, stop, every)
+    for first in range(0, len(places), _PIECE_CHARS):
+        yield places[first : first + _PIECE_CHARS]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,6 +154,13 @@ class Fold:
 
     def parts_of(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
         """(n_chars,) `TRAIN`, `TEST` or `GAP` of characters at some places."""
+        parts = np.empty(len(places), np.int8)
+        for first in range(0, len(places), _PIECE_CHARS):
+            piece = slice(first, first + _PIECE_CHARS)
+            parts[piece] = self._parts_of(places[piece])
+        return parts
+
+    def _parts_of(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
         split = self.split
         stretch = split.stretch(places)
         before = split.stretch(np.maximum(places - split.gap, split.start))

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyses import splits
 from analyses.errors import AnalysisError
 from analyses.splits import GAP, TEST, TRAIN, Split
 
@@ -48,3 +49,11 @@ def test_texts_too_short_and_folds_that_do_not_fit_are_refused() -> None:
         Split(n_chars=5000)
     with pytest.raises(AnalysisError, match="do not fit together"):
         Split(n_chars=50_000, fold=5)
+
+
+def test_parts_do_not_depend_on_how_many_places_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = Split.of(5_000, 37)
+    whole, places = split.parts(40, 5_000), np.random.default_rng(0).permutation(np.arange(40, 5_000))
+    monkeypatch.setattr(splits, "_PIECE_CHARS", 7)
+    np.testing.assert_array_equal(split.parts_of(places), whole[places - 40])
+    assert [place for piece in splits.in_pieces(3, 50, 4) for place in piece] == list(range(3, 50, 4))

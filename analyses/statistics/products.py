@@ -14,7 +14,7 @@ from analyses.atom_sums import AtomSums, JointSums
 from analyses.columns import not_numbers
 from analyses.errors import AnalysisError
 from analyses.ranks import ALL
-from analyses.splits import GAP, TEST, TRAIN, Split
+from analyses.splits import GAP, TEST, TRAIN, Split, in_pieces
 from analyses.statistics.statistic import BlockLabels, State
 
 _ROUNDING = 1e-12  # of a mean: what a unit that never changes scatters by
@@ -182,8 +182,9 @@ class _Asked:
     def __init__(self, targets: Sequence[Target]) -> None:
         self.split: Split = targets[0].split
         self.n_labels = len(targets)
-        places = np.arange(self.split.start, self.split.start + self.split.n_chars)
-        kinds = np.bincount(self._kind(places), minlength=2 * self.split.n_atoms) > 0
+        kinds = np.zeros(2 * self.split.n_atoms, np.bool_)
+        for places in in_pieces(self.split.start, self.split.start + self.split.n_chars):
+            kinds[self._kind(np.array(places))] = True
         self.kinds = np.flatnonzero(kinds)
         self._cell_of = np.cumsum(kinds) - 1
         self.n_cells = len(self.kinds)
