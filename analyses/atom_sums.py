@@ -109,7 +109,7 @@ class JointSums:
 
     def restore(self, arrays: Mapping[str, NDArray[np.float64]]) -> None:
         """Take over sums."""
-        self.xy, self.xx, self.y, self.yy = (arrays[name] for name in ("xy", "xx", "y", "yy"))
+        self.xy, self.xx, self.y, self.yy = (arrays[name].copy() for name in ("xy", "xx", "y", "yy"))
 
     def of_label(self, label: int, mask: int = 0) -> AtomSums:
         """The sums of one of the labels, a cell each."""

@@ -1,7 +1,8 @@
 """Levels unit by unit, for many characters at once, of what a source gives character by character."""
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,7 +17,6 @@ from analyses.levels import Bins, to_levels
 _CHARS_AT_ONCE = 1 << 15  # so many that what is known of a unit stays in the cache while they are read
 _MOST_CHARS_AT_ONCE = 1 << 18  # of a live source, whose tables then stay in the cache for longer
 _LIVE_TILE_BYTES = 1 << 28
-_BYTES_PER_VALUE = 6  # a level, and a value in float32
 _KEPT_BYTES = 1 << 28
 _STATISTIC_BYTES = 1 << 29
 _LIVE_BYTES = 1 << 31  # the same of a live source, which it takes long to read again
@@ -98,7 +98,9 @@ class LevelReader:
     def of(cls, source: Source) -> "LevelReader":
         """The one that was made for a source before, as long as that is in use."""
         try:
-            return _READERS.setdefault(source, cls(source))
+            if source not in _READERS:
+                _READERS[source] = cls(source)
+            return _READERS[source]
         except TypeError:  # there are no weak references to it, or it cannot be told from others
             return cls(source)
 
@@ -123,6 +125,16 @@ class LevelReader:
         """(n_units,) the middles of the bins of units in float32, after these were read; None if there are no bins."""
         bins = self._bins.get(columns.site)
         return None if bins is None else bins.of(columns.units).middle_levels
+
+    @property
+    def bins_sha256(self) -> str:
+        """Hash of the bins that were found so far, in hexadecimal."""
+        digest = hashlib.sha256()
+        for site, bins in sorted(self._bins.items()):
+            digest.update(str(site).encode())
+            for each in fields(bins):
+                digest.update(np.ascontiguousarray(getattr(bins, each.name)).tobytes())
+        return digest.hexdigest()
 
     def whole(self, source: Source, columns: Collection[Columns], progress: Progress, *, exact: bool = False) -> Tile:
         """All characters in one tile; if it is to be exact, with values, not levels, of what is in float32."""
@@ -231,11 +243,13 @@ class Tiles:
         exact: bool = False,
     ) -> None:
         """Of some units of a source whose bins are known; see `LevelReader.tiles`."""
-        n_at_once = n_at_once or _CHARS_AT_ONCE
-        if source.is_live:
-            n_bytes = sum(each.n_units for each in columns) * _BYTES_PER_VALUE
-            n_at_once = int(np.clip(_LIVE_TILE_BYTES // max(n_bytes, 1), n_at_once, _MOST_CHARS_AT_ONCE))
-            n_at_once = min(n_at_once, source.selection.n_chars)
+        sizes = {each.site: source.sites[each.site] for each in columns} if source.is_live else {}
+        if n_at_once is None:
+            n_at_once = _CHARS_AT_ONCE
+            if source.is_live:
+                per_char = 2 * sum(each.n_units for each in columns) + 4 * sum(sizes.values())
+                most = max(_CHARS_AT_ONCE, min(_MOST_CHARS_AT_ONCE, source.selection.n_chars))
+                n_at_once = min(max(_LIVE_TILE_BYTES // max(per_char, 1), _CHARS_AT_ONCE), most)
         self._reader, self._n_at_once = reader, n_at_once
         shape = self._n_at_once + _PADDING
         self._room: dict[Columns, NDArray[Any]] = {}
@@ -244,10 +258,7 @@ class Tiles:
             self._room[each] = np.empty((each.n_units, shape), dtype)[:, : self._n_at_once]
         self._places = np.empty(self._n_at_once, np.int64)
         self._n_filled = 0
-        self._values: dict[Site, NDArray[Any]] = {}
-        if source.is_live:
-            sizes = {each.site: source.sites[each.site] for each in columns}
-            self._values = {site: np.empty((self._n_at_once, n), source.dtype(site)) for site, n in sizes.items()}
+        self._values = {site: np.empty((n_at_once, n_units), source.dtype(site)) for site, n_units in sizes.items()}
 
     def add(self, block: Block) -> Iterator[Tile]:
         """Add the characters of a block, and give each tile that is full."""

@@ -246,12 +246,20 @@ class _Together:
         if self._basis is None or (self._basis.vectors is None and not self._room):
             return found
         n_columns = self._design.n_columns + 1
-        room = _SAMPLE_BYTES // (self._n_sampled * n_columns * self._design.dtype.itemsize)
+        n_bytes = self._n_sampled * n_columns * self._design.dtype.itemsize
+        if self._room:  # of which only the weights of the rows are kept
+            n_bytes = 8 * int(self._wanted.sum())
+        room = _SAMPLE_BYTES // n_bytes
         groups = set()
+        n_new = self._room - sum(each is not None for each in self._metrics)
         for number in sorted(active, key=lambda number: -1 if (last := self._measured[number]) is None else last):
             probe = self.probes[number]
             if probe.group in groups or not self._is_due(number, minimisers[number], done):
                 continue
+            if self._room and self._metrics[number] is None:
+                if n_new <= 0:
+                    continue
+                n_new -= 1
             if not found or probe.response.n_scores <= room:
                 found[number] = np.maximum(self._curvatures[number], 1e-300)
                 groups.add(probe.group)

@@ -80,9 +80,9 @@ class Bins:
         counts = np.zeros((len(middle), 2 * _CELLS + 1), np.int64)
         _count_cells(sample, middle, reach, per_scale, shift, counts)
         own_cell = np.full(len(middle), _CELLS)
-        own_cell[ends] = np.where(counts[ends, 0] > counts[ends, -1], 0, 2 * _CELLS)
+        own_cell[ends] = np.where(counts[ends, 1] > counts[ends, -2], 1, 2 * _CELLS - 1)
         counts[np.arange(len(counts)), own_cell] = 0
-        counts[ends, 0] = counts[ends, -1] = 0
+        counts[ends[:, None], [0, 1, -2, -1]] = 0
         n_shared = N_LEVELS - counts.shape[1]
         n_levels = 1 + counts * n_shared // np.maximum(counts.sum(axis=1), 1)[:, None]
         first = np.cumsum(n_levels, axis=1) - n_levels
@@ -107,21 +107,23 @@ def _middles(in_order: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArra
     n_chars = len(in_order)
     middles = in_order[n_chars // 2].copy()
     n_same = max(2, n_chars // 100)
+    lowest, highest = in_order[0], in_order[-1]
+    saturates = (lowest >= -1) & (highest <= 1)
+    is_gate = lowest >= 0
     for unit, own in enumerate(in_order.T):
         if len(same := np.flatnonzero(own[n_same - 1 :] == own[: n_chars - n_same + 1])):
             values, n = np.unique(own[same], return_counts=True)
             middles[unit] = values[n.argmax()]
+            from_end = np.minimum(np.abs(values - (0 if is_gate[unit] else -1)), 1 - values)
+            saturates[unit] &= bool((from_end < _SATURATED).all())  # one in between would have no level of its own
     with np.errstate(over="ignore", invalid="ignore"):
         distances = in_order - middles
         n_lost = ((distances[1:] == distances[:-1]) & (in_order[1:] != in_order[:-1])).sum(axis=0)
     reach = np.zeros_like(middles)
-    lowest, highest = in_order[0], in_order[-1]
     n_saturated = (np.abs(in_order) > 1 - _SATURATED).sum(axis=0)
-    saturates = (n_lost > _MOST_LOST * n_chars) | (n_saturated > _FEW_SATURATED * n_chars)
-    saturates &= (lowest >= -1) & (highest <= 1)
-    is_gate = saturates & (lowest >= 0)
+    saturates &= (n_lost > _MOST_LOST * n_chars) | (n_saturated > _FEW_SATURATED * n_chars)
     middles[saturates], reach[saturates] = 0, 1
-    middles[is_gate] = reach[is_gate] = 0.5
+    middles[saturates & is_gate] = reach[saturates & is_gate] = 0.5
     return middles, reach
 
 
@@ -250,7 +252,10 @@ def _to_cells_of_ends(
     cells: NDArray[np.int32],
     within: NDArray[np.int32],
 ) -> None:
-    """As `_to_cells`, of a unit that saturates at both ends: cells are counted from the nearer one."""
+    """As `_to_cells`, of a unit that saturates at both ends: cells are counted from the nearer one.
+
+    The first is for values beyond it, which the sample has not, and the second for the end itself.
+    """
     low, high, last_step = middle - reach, middle + reach, np.int32((1 << shift) - 1)
     for t in range(len(values)):
         distance = high - values[t] if values[t] >= middle else values[t] - low
@@ -259,10 +264,11 @@ def _to_cells_of_ends(
     for t in range(len(values)):
         step = max(steps[t] - _ONE, np.int32(0))
         cell = step >> shift
-        is_beyond = cell >= _CELLS - 1
+        is_beyond = cell >= _CELLS - 2
         own = last_step if is_beyond else step & last_step
-        place = np.int32(_CELLS - 1) if is_beyond else cell + np.int32(1)
-        place = np.int32(0) if values[t] <= low or values[t] >= high else place
+        place = np.int32(_CELLS - 1) if is_beyond else cell + np.int32(2)
+        place = np.int32(1) if values[t] == low or values[t] == high else place
+        place = np.int32(0) if values[t] < low or values[t] > high else place
         is_above = values[t] >= middle
         cells[t] = 2 * _CELLS - place if is_above else place
         within[t] = last_step - own if is_above else own

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from activations.units import Site
 from analyses.alignment import Target
-from analyses.classes import classes_of, one_against_rest
+from analyses.classes import classes_of, one_against_rest, runs_of_classes
 from analyses.columns import Columns, LevelReader, groups
 from analyses.errors import AnalysisError
 from analyses.joint_labels import JointLabels
 from analyses.probe_results import Fitting
 from analyses.probes import fit
 from analyses.selecting import select
+from analyses.significance import FEWEST_RUNS
 from analyses.splits import TEST, TRAIN
 from analyses.statistics.collecting import AnyStatistic, collect
 from analyses.statistics.level_tables import LevelTables
@@ -95,7 +96,7 @@ class Plan:
 
     def __init__(self, source: Source, asked: Target, methods: Sequence[Method], sites: Collection[Site]) -> None:
         """Of a label, the methods, and the sites whose units are scored."""
-        self._source, self._asked, self._methods = source, asked, methods
+        self._source, self._asked, self._methods = source, asked, list(dict.fromkeys(methods))
         self._sizes = [(site, source.sites[site]) for site in sorted(sites)]
         self._reader = LevelReader.of(source)
         needs = list(dict.fromkeys(each.needs for each in methods if each.needs is not None))
@@ -123,10 +124,13 @@ class Plan:
         pieces: dict[str, dict[Site, list[Marks]]] = {each.name: {} for each in self._methods if each.needs}
         collect(self._source, [*self._own, *self.statistics], forward)
         self._score(self._first, pieces, self._groups[0] if self._groups else [])
+        for tables in (self._first, self._own, self.statistics):  # some gigabytes, before others are made
+            tables.clear()
         for group in self._groups[1:]:
             made = self._make(self._of_levels, group)
             collect(self._source, list(made.values()), forward)
             self._score(made, pieces, group)
+            made.clear()
         found = {}
         for method in self._methods:
             if method.needs:
@@ -215,18 +219,19 @@ def method_for(name: str | None, kind: Kind) -> Method:
 
 def _mean_difference(found: Sequence[Products], asked: Target) -> Marks:
     """Of the class whose mean is farthest from that of the others in training; its sign there is that of the label."""
-    differences = np.array(
-        [[_difference(own, part) for own in found[-_n_differences(asked) :]] for part in (TRAIN, TEST)]
-    )
-    train, test = differences
+    counted = [1] if asked.kind == "binary" else _counted(asked)
+    if not counted:
+        nothing = np.full(found[0].cells.x.shape[1], np.nan)
+        return Marks(nothing, nothing)
+    train, test = (np.array([_difference(found[place], part) for place in counted]) for part in (TRAIN, TEST))
     best = np.nan_to_num(np.abs(train)).argmax(axis=0)
     units = np.arange(len(best))
     return _turned(train[best, units], test[best, units])
 
 
-def _n_differences(asked: Target) -> int:
-    """How many of the classes differ from the rest in their own way: one of two, all of more."""
-    return 1 if asked.kind == "binary" else len(classes_of(asked).names)
+def _counted(asked: Target) -> list[int]:
+    """The places of the classes that have runs enough, in training and held out, to be told from the others."""
+    return [place for place, n in enumerate(runs_of_classes(asked, classes_of(asked))) if n >= FEWEST_RUNS]
 
 
 def _difference(own: Products, part: int) -> NDArray[np.float64]:

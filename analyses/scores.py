@@ -104,7 +104,10 @@ def measure(
     binary, numeric = (_alike(targets, kind) for kind in ("binary", "numeric"))
     columns = _columns(source, chosen, len(binary), exact=exact)
     reader = LevelReader.of(source)
-    n_readings = 1 if exact or reader.most_at_once() else 2 if source.is_live and n_intervals == 0 else 4
+    n_readings = 1 if exact or reader.most_at_once() else 4
+    if n_readings == 4 and source.is_live and len(columns) == 1:
+        n_labels = [sum(len(places) for places in binary.values())]
+        n_readings = 2 if n_intervals == 0 or _places_all(source, n_labels, columns[0], n_intervals) else 4
     of_bins = reader.lacking(chosen) if binary else []
     n_passes = len({split for split, _ in numeric}) + bool(of_bins) + bool(binary) * n_readings * len(columns)
     step = _Steps(progress, n_passes * source.selection.n_chars)

@@ -85,14 +85,17 @@ class Shifts:
     def judge(self, forward: Callable[[int], None] = lambda n_chars: None) -> dict[Site, Shifted]:
         """Read what has still to be read, and compare shifts with the label as it is."""
         collect(self._source, self.statistics, forward)
+        self.statistics.clear()
         distances: dict[Site, list[NDArray[np.float64]]] = {}
-        for number, group in enumerate(self._groups):
-            sums = self._first
-            if number:
-                sums = ShiftSums(self._labels, self._source.selection, group)
-                collect(self._source, [sums], forward)
+        pending, sums = self._groups[1:], self._first
+        while True:
             for each, own in sums.result().items():
                 distances.setdefault(each.site, []).append(np.abs(own).max(axis=1))
+            if not pending:
+                break
+            del sums, self._first  # some gigabytes, before others are made
+            sums = self._first = ShiftSums(self._labels, self._source.selection, pending.pop(0))
+            collect(self._source, [sums], forward)
         of_sites = {site: np.concatenate(parts) for site, parts in distances.items()}
         largest = np.max([each.max(axis=0) for each in of_sites.values()], axis=0)
         return {
@@ -254,11 +257,11 @@ class ShiftSums:
     def restore(self, arrays: State) -> None:
         """See `Statistic`."""
         for number, each in enumerate(self.columns):
-            self._sums[each] = arrays[f"{number}/sums"]
+            self._sums[each] = arrays[f"{number}/sums"].copy()
             if f"{number}/counts" in arrays:
-                self._counts[each].counts = arrays[f"{number}/counts"]
+                self._counts[each].counts = arrays[f"{number}/counts"].copy()
             else:
-                self._ranks[each] = arrays[f"{number}/ranks"]
+                self._ranks[each] = arrays[f"{number}/ranks"].copy()
                 self._counts.pop(each, None)
 
 

@@ -87,8 +87,28 @@ def test_units_that_saturate_at_both_ends_keep_their_order(seed: int, low: int, 
     assert (np.diff(levels[order]) >= 0).all()
     assert len(np.unique(levels)) > 0.97 * len(np.unique(in_order))
     if bins.reach[0]:
-        assert (levels[in_order[0] == values[:, 0]] == levels.min()).all()
         assert len(np.unique(values[levels == bins.middle_levels[0], 0])) <= 1
+
+
+def test_a_value_that_is_frequent_between_the_ends_keeps_its_own_level(rng: np.random.Generator) -> None:
+    values = rng.uniform(-1, 1, size=(3_000, 1)).astype(np.float32)
+    values[:1_500], values[1_500:1_560] = 0, 1
+    bins = Bins.around(values)
+    levels = levels_of(values, bins)[0]
+    assert (levels[values[:, 0] == 0] == bins.middle_levels[0]).all()
+    assert (values[levels == bins.middle_levels[0], 0] == 0).all()
+
+
+def test_values_beyond_the_ends_of_the_sample_are_not_taken_for_them(rng: np.random.Generator) -> None:
+    values = (1 / (1 + np.exp(-8 * rng.normal(size=(3_000, 1))))).astype(np.float32)
+    values[:40] = 1
+    bins = Bins.around(values)
+    assert bins.reach[0] == 0.5
+    beyond = np.concatenate([values, np.array([[1.5], [7.0], [-0.1]], np.float32)])
+    levels = levels_of(beyond, bins)[0].astype(int)
+    assert (values[levels[:-3] == bins.middle_levels[0], 0] == 1).all()
+    assert levels[-3] == levels[-2] > levels[:-3].max()
+    assert levels[-1] < levels[:-3].min()
 
 
 def bins_of(values: NDArray[np.float32], bins: Bins) -> NDArray[np.int64]:

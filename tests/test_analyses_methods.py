@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,10 +142,10 @@ def test_a_score_of_ones_own_is_ranked_by_like_any_other(
         lambda result, columns: result[0][columns.site],
     )
 
-    def share(own: Products, asked: Target) -> Marks:
-        return Marks(*(own.of(part).xx[0] / own.of(part).n[0] for part in (TRAIN, TEST)))
+    def variance(own: Products, asked: Target) -> Marks:
+        return Marks(*(own.scatter(part) / own.of(part).n[0] for part in (TRAIN, TEST)))
 
-    monkeypatch.setitem(METHODS, "power", Method("power", ("binary",), "mean square", needs=needs, score=share))
+    monkeypatch.setitem(METHODS, "power", Method("power", ("binary",), "variance", needs=needs, score=variance))
     found = planted.ranking("power", "binary")
     assert found.method == "power"
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
@@ -410,3 +411,45 @@ def test_an_unknown_method_is_refused_with_those_there_are() -> None:
     source = Arrays({HIDDEN: np.zeros((N_CHARS, 1), np.float16)})
     with pytest.raises(AnalysisError, match="there is no method 'best'; for these there are auc, r, spearman"):
         rank(source, lambda text: np.arange(N_CHARS) % 2 == 0, method="best")
+
+
+class Live(Arrays):
+    """Activations that are dear to read again."""
+
+    is_live = True
+
+
+@pytest.mark.parametrize("kept", [0, 1 << 28])
+def test_a_live_source_is_scored_as_a_recording_however_many_characters_are_taken_at_once(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    """In one tile or in several, whole or in groups of units; progress goes to the end."""
+    names = ["auc", "f1", "spearman", "mutual_information", "mean_difference", "f1"]
+    expected = compare(planted.source, lambda text: planted.binary, names)
+    monkeypatch.setattr(columns, "_KEPT_BYTES", kept)
+    monkeypatch.setattr(columns, "_CHARS_AT_ONCE", 700)
+    monkeypatch.setattr(columns, "_MOST_CHARS_AT_ONCE", 3_000)
+    for n_bytes in (1 << 31, 5 << 20):
+        monkeypatch.setattr(columns, "_LIVE_BYTES", n_bytes)
+        shares: list[float] = []
+        found = compare(
+            Live(planted.values),
+            lambda text: planted.binary,
+            names,
+            progress=partial(lambda kept_shares, done, total: kept_shares.append(done / total), shares),
+        )
+        assert shares[-1] == 1
+        for one, other in zip(found, expected, strict=True):
+            for left, right in zip(one.units, other.units, strict=True):
+                assert left.unit == right.unit
+                for field in ("score", "held_out", "raw", "test", "p", "q"):
+                    assert getattr(left, field) == pytest.approx(getattr(right, field), rel=1e-9, nan_ok=True), field
+
+
+def test_a_class_of_few_characters_does_not_win_by_its_mean(rng: np.random.Generator) -> None:
+    classes = np.where(in_runs(rng, N_CHARS, 40), "one", "two").astype(object)
+    classes[[100, 9_000]] = "seldom"
+    values = rng.normal(size=(N_CHARS, 20)).astype(np.float32)
+    found = rank(Arrays({HIDDEN: values}), lambda text: classes.tolist(), method="mean_difference")
+    assert max(each.score for each in found.units) < 0.1
+    assert np.isfinite([each.held_out for each in found.units]).all()

@@ -233,11 +233,18 @@ def test_what_belongs_to_something_else_is_refused(world: World, tmp_path: Path)
     path, statistic = tmp_path / "a.npz", world.level_tables()
     belongs = belonging(world.source, [world.binary])
     save(path, statistic, belongs)
-    for name, spelled in (("model", "model"), ("text", "text"), ("selection", "selection"), ("hypotheses", "hypothes")):
-        with pytest.raises(AnalysisError, match=f"belongs to another {spelled}"):
+    for name, spelled in (("model", "models"), ("text", "texts"), ("selection", "selections"), ("bins", "bins")):
+        with pytest.raises(AnalysisError, match=f"is of other {spelled}"):
             load(path, statistic, belongs | {name: "other"})
-    with pytest.raises(AnalysisError, match="belongs to another statistic: LevelTables, not ProductSums"):
+    with pytest.raises(AnalysisError, match="is of other hypotheses: <lambda>, not in_word"):
+        load(path, statistic, belongs | {"hypotheses": "in_word"})
+    with pytest.raises(AnalysisError, match="is of other statistics: LevelTables of .*, not ProductSums of "):
         load(path, world.products(), belongs)
+    others = LevelTables(world.binary.parts_of_text, 3, COLUMNS[:1])
+    with pytest.raises(
+        AnalysisError, match="is of other statistics: .* 0/cell 0 to 3, 0/hidden 1 to 4, not .* 0/cell 0 to 3$"
+    ):
+        load(path, others, belongs)
     with pytest.raises(AnalysisError, match="cannot read"):
         load(tmp_path / "b.npz", statistic, belongs)
 

@@ -46,4 +46,4 @@ class LevelTables:
     def restore(self, arrays: State) -> None:
         """See `Statistic`."""
         for number, each in enumerate(self.columns):
-            self._counts[each].counts = arrays[f"{number}/counts"]
+            self._counts[each].counts = arrays[f"{number}/counts"].copy()

@@ -90,6 +90,7 @@ class ProductSums:
         }
         self._middles: dict[Site, NDArray[np.float64]] = {}
 
+    @np.errstate(invalid="ignore", over="ignore")  # what is not a number is told at the end of the reading
     def update(self, block: Block, labels: BlockLabels) -> None:
         """See `Statistic`."""
         for site in self.sites:
@@ -167,7 +168,7 @@ class ProductSums:
         for site, own in self._sums.items():
             own.restore({name: arrays[f"{site}/{name}"] for name in own.arrays()})
             if f"{site}/middle" in arrays:
-                self._middles[site] = arrays[f"{site}/middle"]
+                self._middles[site] = arrays[f"{site}/middle"].copy()
 
 
 class _Asked:

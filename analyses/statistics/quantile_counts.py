@@ -75,11 +75,11 @@ class QuantileCounts:
     def restore(self, arrays: State) -> None:
         """See `Statistic`."""
         for number, each in enumerate(self.columns):
-            self._tables[each] = arrays[f"{number}/table"]
+            self._tables[each] = arrays[f"{number}/table"].copy()
             if f"{number}/counts" in arrays:
-                self._counts[each].counts = arrays[f"{number}/counts"]
+                self._counts[each].counts = arrays[f"{number}/counts"].copy()
             else:
-                self._bins[each] = arrays[f"{number}/bins"]
+                self._bins[each] = arrays[f"{number}/bins"].copy()
                 self._counts.pop(each, None)
 
 

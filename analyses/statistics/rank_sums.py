@@ -83,7 +83,7 @@ class RankTotals:
 
     def restore(self, arrays: State) -> None:
         """Take over sums."""
-        self.others = arrays["others"]
+        self.others = arrays["others"].copy()
         for name, sums in (("everywhere", self.everywhere), ("within", self.within)):
             sums.restore({own: arrays[f"{name}/{own}"] for own in sums.arrays()})
 
@@ -158,7 +158,7 @@ class RankSums:
                 if name.startswith(f"{number}/")
             }
             if "counts" in own:
-                self._counts[each].counts = own["counts"]
+                self._counts[each].counts = own["counts"].copy()
                 continue
             self._counts.pop(each, None)
             self._ranks[each] = Ranks.restored(own)

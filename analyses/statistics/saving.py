@@ -14,10 +14,12 @@ import numpy as np
 from activations.blocks import Source
 from activations.files import replacing
 from analyses.alignment import Target
+from analyses.columns import LevelReader
 from analyses.errors import AnalysisError
 from analyses.statistics.collecting import AnyStatistic
-from analyses.statistics.statistic import State
+from analyses.statistics.statistic import LevelStatistic, State
 
+_PLURALS = {"statistic": "statistics", "model": "models", "text": "texts", "selection": "selections", "split": "splits"}
 _FORMAT, _VERSION = "character statistics", 1
 _HEADER = "header"
 _DAMAGES = (  # what reading a damaged file may raise
@@ -27,7 +29,10 @@ _DAMAGES = (  # what reading a damaged file may raise
 
 
 def belonging(source: Source, targets: Sequence[Target]) -> dict[str, str]:
-    """What a statistic belongs to: the model, the text, the selection, and the hypotheses with their labels."""
+    """What a statistic belongs to: the model, text, selection and number types, and the hypotheses with their labels.
+
+    Levels of units in float32 are of the bins of a source, so that these are also part of it, once they are known.
+    """
     labels = hashlib.sha256()
     for each in targets:
         labels.update(np.ascontiguousarray(each.labels.values).tobytes())
@@ -37,6 +42,8 @@ def belonging(source: Source, targets: Sequence[Target]) -> dict[str, str]:
         "model": source.model_sha256,
         "text": source.corpus.sha256,
         "selection": f"characters {used.start:,} to {used.stop:,}, one in {used.every}",
+        "sites": ", ".join(f"{site} {n} {source.dtype(site)}" for site, n in sorted(source.sites.items())),
+        "bins": LevelReader.of(source).bins_sha256,
         "hypotheses": ", ".join(each.hypothesis for each in targets),
         "labels": labels.hexdigest(),
         "split": "; ".join(dict.fromkeys(str(each.split) for each in targets)),
@@ -58,7 +65,7 @@ def save(path: Path, statistic: AnyStatistic, belongs: Mapping[str, str]) -> Non
     header = {
         "format": _FORMAT,
         "version": _VERSION,
-        "belongs": {"statistic": type(statistic).__name__, **belongs},
+        "belongs": {"statistic": _spelled(statistic), **belongs},
         "sha256": _hash(arrays),
     }
     with replacing(path) as temporary, temporary.open("wb") as file:
@@ -78,14 +85,23 @@ def load(path: Path, statistic: AnyStatistic, belongs: Mapping[str, str]) -> Non
             f"{path} has version {header.get('version')} of this format, and version {_VERSION} is read here; "
             "collect it again"
         )
-    wanted = {"statistic": type(statistic).__name__, **belongs}
+    wanted = {"statistic": _spelled(statistic), **belongs}
     for name, own in wanted.items():
         there = header["belongs"].get(name)
         if there != own:
-            raise AnalysisError(f"{path} belongs to another {name.removesuffix('es')}: {there}, not {own}")
+            raise AnalysisError(f"{path} is of other {_PLURALS.get(name, name)}: {there}, not {own}")
     if header["sha256"] != _hash(arrays):
         raise AnalysisError(f"{path} is damaged: its arrays do not fit their hash; collect it again")
     statistic.restore(arrays)
+
+
+def _spelled(statistic: AnyStatistic) -> str:
+    """Its class, and the units that it sees."""
+    if isinstance(statistic, LevelStatistic):
+        units = ", ".join(f"{each.site} {each.start} to {each.stop}" for each in statistic.columns)
+    else:
+        units = ", ".join(map(str, statistic.sites))
+    return f"{type(statistic).__name__} of {units}"
 
 
 def _read(path: Path) -> tuple[State, dict[str, Any]]:
@@ -97,7 +113,8 @@ def _read(path: Path) -> tuple[State, dict[str, Any]]:
         raise AnalysisError(f"cannot read {path}: {error.strerror or error}") from error
     except _DAMAGES as error:
         raise AnalysisError(f"{path} is damaged, or is no saved statistic; collect it again") from error
-    if not isinstance(header, dict) or header.get("format") != _FORMAT or "belongs" not in header:
+    is_header = isinstance(header, dict) and isinstance(header.get("belongs"), dict) and "sha256" in header
+    if not is_header or header.get("format") != _FORMAT:
         raise AnalysisError(f"{path} is no saved statistic; collect it again")
     return arrays, header
 
