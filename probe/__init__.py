@@ -44,11 +44,13 @@ if TYPE_CHECKING:
     from analyses.estimates import Difference, Estimate
     from analyses.estimators import LogisticProbe, RidgeProbe
     from analyses.explaining import Explanation, explain
-    from analyses.methods import METHODS
+    from analyses.methods import METHODS, Marks, Method, Need
     from analyses.probe_results import Fitting, ProbeResult
     from analyses.probes import fit, fit_units
     from analyses.ranking import RankedUnit, Ranking, compare, rank, rank_all
     from analyses.splits import Split
+    from analyses.statistics.collecting import collect
+    from analyses.statistics.statistic import BlockLabels, Statistic
     from hypotheses.errors import HypothesisError
     from hypotheses.hypothesis import Hypothesis, hypothesis
     from hypotheses.labels import Labels
@@ -88,11 +90,13 @@ _HOMES = {
     "analyses.estimates": ("Difference", "Estimate"),
     "analyses.estimators": ("LogisticProbe", "RidgeProbe"),
     "analyses.explaining": ("Explanation", "explain"),
-    "analyses.methods": ("METHODS",),
+    "analyses.methods": ("METHODS", "Marks", "Method", "Need"),
     "analyses.probe_results": ("Fitting", "ProbeResult"),
     "analyses.probes": ("fit", "fit_units"),
     "analyses.ranking": ("RankedUnit", "Ranking", "compare", "rank", "rank_all"),
     "analyses.splits": ("Split",),
+    "analyses.statistics.collecting": ("collect",),
+    "analyses.statistics.statistic": ("BlockLabels", "Statistic"),
     "hypotheses.errors": ("HypothesisError",),
     "hypotheses.hypothesis": ("Hypothesis", "hypothesis"),
     "hypotheses.labels": ("Labels",),
@@ -110,6 +114,7 @@ __all__ = [
     "AnalysisError",
     "Arithmetic",
     "Block",
+    "BlockLabels",
     "CharModel",
     "CharRNN",
     "Check",
@@ -132,8 +137,11 @@ __all__ = [
     "LiveActivations",
     "LogisticProbe",
     "Losses",
+    "Marks",
+    "Method",
     "ModelConfig",
     "Moment",
+    "Need",
     "NgramLosses",
     "NgramModels",
     "Novelty",
@@ -146,6 +154,7 @@ __all__ = [
     "Site",
     "Source",
     "Split",
+    "Statistic",
     "Sweep",
     "Swept",
     "Target",
@@ -158,6 +167,7 @@ __all__ = [
     "bundled_model",
     "bundled_text",
     "check",
+    "collect",
     "compare",
     "curve",
     "curves_over_steps",
