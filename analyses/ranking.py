@@ -171,11 +171,15 @@ class Ranking:
     def __str__(self) -> str:
         lines = [f"units for {self.hypothesis}, by {self.method} on {self.n_train:,} characters"]
         lines += [
-            f"{each.unit!s:>22}  held-out {self.measure} {each.test:+.3f} ({each.low:+.3f} to {each.high:+.3f})  "
+            f"{each.unit!s:>22}  held-out {self.measure} {each.test:+.3f} ({_interval(each)})  "
             f"within position groups {each.within:+.3f}  q {each.q:.1g}"
             for each in self.units[:10]
         ]
         return "\n".join([*lines, *self.notes])
+
+
+def _interval(each: RankedUnit) -> str:
+    return "no interval" if math.isnan(each.low) else f"{each.low:+.3f} to {each.high:+.3f}"
 
 
 def rank(
