@@ -132,8 +132,8 @@ class Recording:
 
     @property
     def model_sha256(self) -> str:
-        """Hash of the model that was recorded, in hexadecimal."""
-        return str(self._attrs["model_sha256"])
+        """Hash of the model that was recorded, in hexadecimal; empty if the file does not tell."""
+        return str(self._attrs.get("model_sha256", ""))
 
     def sample(
         self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None

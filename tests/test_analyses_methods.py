@@ -130,7 +130,7 @@ def test_average_precision_is_that_of_scikit_learn(planted: Planted) -> None:
 
     check(planted, "average_precision", "binary", reference, 2e-4)  # float32 is counted in bins
     first = planted.ranking("average_precision", "binary").units[0]
-    assert first.unit.index == 0 and first.held_out > 0.8
+    assert first.unit.index == 0 and first.held_out > planted.binary.mean() + 0.1
 
 
 def test_a_score_of_ones_own_is_ranked_by_like_any_other(

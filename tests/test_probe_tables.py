@@ -24,7 +24,7 @@ from activations.extraction import LiveActivations
 from activations.models.checkpoints import save_model
 from activations.store import Recording
 from activations.units import Site, Unit, units_of
-from analyses import columns, scores
+from analyses import columns
 from analyses.alignment import of_labels
 from analyses.ranking import TABLE_COLUMNS, RankedUnit, Ranking, compare, rank, rank_all
 from analyses.splits import Split
@@ -140,8 +140,7 @@ def test_intervals_of_the_best_are_those_of_a_ranking_with_all(
         usual = rank_all(recording, NAMES)
         expected = [rank(recording, name) for name in NAMES]
         if at_once is not None:  # units that are read together
-            monkeypatch.setattr(scores, "most_at_once", lambda *_, **__: at_once)
-            monkeypatch.setattr(columns, "most_at_once", lambda *_, **__: at_once)
+            monkeypatch.setattr(columns, "_MOST_AT_ONCE", at_once)
         found = rank_all(recording, NAMES, n_intervals=n_intervals)
     for ranking, default, alone in zip(found, usual, expected, strict=True):
         of_unit = {each.unit: each for each in alone.units}
