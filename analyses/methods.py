@@ -147,12 +147,13 @@ class Plan:
         pieces: dict[str, dict[Site, list[Marks]]],
         group: Sequence[Columns],
     ) -> None:
-        results = {need: own.result() for need, own in statistics.items()}
-        for method in self._methods:
-            if method.needs in results and method.score:
-                for columns in group if method.needs.bytes_per_unit else self._whole:
-                    marks = method.score(method.needs.of(results[method.needs], columns), self._asked)
-                    pieces[method.name].setdefault(columns.site, []).append(marks)
+        for need, statistic in statistics.items():
+            result = statistic.result()
+            for columns in group if need.bytes_per_unit else self._whole:
+                found = need.of(result, columns)
+                for method in self._methods:
+                    if method.needs == need and method.score:
+                        pieces[method.name].setdefault(columns.site, []).append(method.score(found, self._asked))
 
 
 def _joined(pieces: Sequence[Marks]) -> Marks:
@@ -197,7 +198,7 @@ def _rank_sums(asked: Target, columns: Sequence[Columns], reader: LevelReader) -
 PRODUCTS = Need(_products, lambda result, columns: result[0][columns.site])
 PRODUCTS_OF_CLASSES = Need(_products_of_classes, lambda result, columns: [each[columns.site] for each in result])
 QUANTILE_COUNTS = Need(_quantile_counts, lambda result, columns: result[columns], 1 << 21)
-LEVEL_TABLES = Need(_level_tables, lambda result, columns: result[columns], 1 << 20)
+LEVEL_TABLES = Need(_level_tables, lambda result, columns: _occupied(result[columns]), 1 << 20)
 RANK_SUMS = Need(_rank_sums, lambda result, columns: result[columns], 1 << 20)
 
 
@@ -304,7 +305,7 @@ Threshold = Callable[[Counts, Counts, Counts, Counts], NDArray[np.float64]]
 """A score of how many True and False characters are said to be True, and how many there are."""
 
 
-def _of_threshold(score: Threshold) -> Callable[[NDArray[np.uint32], Target], Marks]:
+def _of_threshold(score: Threshold) -> Callable[[Sequence[NDArray[np.uint32]], Target], Marks]:
     """The score of saying True above or below a threshold, both chosen in training, of all that differ for a unit."""
 
     def best(table: NDArray[np.uint32]) -> tuple[float, float]:
@@ -323,16 +324,20 @@ def _of_threshold(score: Threshold) -> Callable[[NDArray[np.uint32], Target], Ma
     return lambda tables, asked: _unit_by_unit(best, tables)
 
 
-def _unit_by_unit(score: Callable[[NDArray[np.uint32]], tuple[float, float]], tables: NDArray[np.uint32]) -> Marks:
-    """Scores of (n_units, 65536, 4) tables, each seen as (65536, 2, 2): levels, parts, labels."""
-    tables = tables.reshape(*tables.shape[:2], 2, 2)
-    train, test = np.array(list(in_threads(lambda table: score(_occupied(table)), tables))).T
+def _unit_by_unit(
+    score: Callable[[NDArray[np.uint32]], tuple[float, float]], tables: Sequence[NDArray[np.uint32]]
+) -> Marks:
+    train, test = np.array(list(in_threads(score, tables))).T
     return Marks(train, test)
 
 
-def _occupied(table: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """The levels that some character has."""
-    return np.asarray(table[table.reshape(len(table), -1).any(axis=1)])
+def _occupied(tables: NDArray[np.uint32]) -> list[NDArray[np.uint32]]:
+    """For each unit (n_levels, 2, 2) counts by part and label, of the levels that some character has."""
+
+    def of_unit(table: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        return np.asarray(table[table.any(axis=1)].reshape(-1, 2, 2))
+
+    return list(in_threads(of_unit, tables))
 
 
 def _floor_of(name: str, score: Threshold) -> Callable[[NDArray[np.float64], Target], str]:
@@ -354,7 +359,7 @@ def _floor_of(name: str, score: Threshold) -> Callable[[NDArray[np.float64], Tar
     return note
 
 
-def _average_precision(tables: NDArray[np.uint32], asked: Target) -> Marks:
+def _average_precision(tables: Sequence[NDArray[np.uint32]], asked: Target) -> Marks:
     """Of the order that has the larger one in training: from the highest value on, or from the lowest."""
 
     def best(table: NDArray[np.uint32]) -> tuple[float, float]:
