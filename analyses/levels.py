@@ -121,7 +121,9 @@ def _middles(in_order: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArra
         n_lost = ((distances[1:] == distances[:-1]) & (in_order[1:] != in_order[:-1])).sum(axis=0)
     reach = np.zeros_like(middles)
     n_saturated = (np.abs(in_order) > 1 - _SATURATED).sum(axis=0)
-    saturates &= (n_lost > _MOST_LOST * n_chars) | (n_saturated > _FEW_SATURATED * n_chars)
+    n_small = (np.abs(in_order) < _SATURATED).sum(axis=0)
+    saturates &= (n_saturated > _FEW_SATURATED * n_chars) & (is_gate | (n_small <= n_saturated))
+    middles[(n_lost > _MOST_LOST * n_chars) & ~saturates] = 0
     middles[saturates], reach[saturates] = 0, 1
     middles[saturates & is_gate] = reach[saturates & is_gate] = 0.5
     return middles, reach

@@ -90,6 +90,13 @@ def test_units_that_saturate_at_both_ends_keep_their_order(seed: int, low: int, 
         assert len(np.unique(values[levels == bins.middle_levels[0], 0])) <= 1
 
 
+def test_small_values_keep_their_order_whatever_the_others_are(rng: np.random.Generator) -> None:
+    """Those of a hidden unit whose gate is closed: the median is far larger than most differences."""
+    values = (-np.exp(rng.normal(-16, 8, size=(3_000, 1)))).clip(-0.9).astype(np.float32)
+    levels = levels_of(values, Bins.around(values))[0].astype(int)
+    assert len(np.unique(levels)) > 0.9 * len(np.unique(values))
+
+
 def test_a_value_that_is_frequent_between_the_ends_keeps_its_own_level(rng: np.random.Generator) -> None:
     values = rng.uniform(-1, 1, size=(3_000, 1)).astype(np.float32)
     values[:1_500], values[1_500:1_560] = 0, 1
