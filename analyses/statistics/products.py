@@ -99,10 +99,10 @@ class ProductSums:
         if self._classes is not None:
             self._add_classes(block, self._classes)
             return
-        y = self._asked.labels(block)
+        y, runs = self._asked.labels(block), self._asked.runs(block)
         for site, own in self._sums.items():
             x = (block.values[site] - self._middles[site]).T
-            for cell, run in self._asked.runs(block):
+            for cell, run in runs:
                 own.add(cell, x[:, run], y[run])
 
     def _add_classes(self, block: Block, classes: NDArray[np.int64]) -> None:
