@@ -58,11 +58,6 @@ class BlockLabels:
             self._rows[id(target)] = target.rows(self._block)
         return self._rows[id(target)]
 
-    def atoms(self, target: Target) -> NDArray[np.int64]:
-        """(n_chars,) the atom that each character lies in."""
-        place = self._block.places
-        return target.split.atom(np.arange(place.start, place.stop, place.step))
-
 
 class Statistic(Protocol):
     """What is counted in one or more readings of a source.
