@@ -197,6 +197,8 @@ def same_results(one: Any, other: Any, atol: float = 1e-12) -> None:
         for name, array in one.arrays().items():
             np.testing.assert_array_equal(array, other.arrays()[name])
         same_results(one.ranked, other.ranked)
+    else:
+        raise TypeError(f"no rule for {type(one)}")
 
 
 _WORLDS: list[World] = []
