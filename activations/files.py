@@ -36,7 +36,7 @@ def check_output(path: Path, *inputs: Path) -> None:
         raise ActivationError(f"cannot write {path}: it is a folder; name a file in it")
     for other in inputs:
         if path.exists() and other.exists() and path.samefile(other):
-            raise ActivationError(f"{path} is what is read; write to another file with -o")
+            raise ActivationError(f"{path} is what is read; name another file to write")
     if not path.parent.is_dir():
         raise ActivationError(f"cannot write {path}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK):
