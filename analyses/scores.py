@@ -81,7 +81,8 @@ def measure(
 
     They share their passes over the activations: one for all numeric ones, and one for all binary ones, in which only
     some of the units are read at a time; or two, with more units at a time, if the characters are very many, and then
-    two more for each 64 units that have intervals.
+    two more for each 512 units that have intervals. From a live source, two serve all of this, but for intervals of so
+    many units that their tables do not fit the memory.
 
     Args:
         source: Recording or live activations.

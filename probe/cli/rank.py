@@ -118,6 +118,9 @@ def rank(
     Of two recordings of the same text (two models, two moments of a training), the last rows say by how much the best
     units of the second are better, paired by pieces of the text.
 
+    With --model and --text, no recording is made: the model reads the text twice. --all then has no intervals unless
+    --intervals asks for them, which takes two more readings.
+
     --csv writes a row for each hypothesis and unit, with --units all for every unit. Its columns are the same for all:
     hypothesis, unit, site, class (where there are several), method, score and score_test (what orders the units, in
     training and held out), measure (auc or r, which test, low, high, within and all are of), test, low, high, within,
