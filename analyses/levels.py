@@ -11,6 +11,7 @@ from analyses.threads import in_threads
 
 N_LEVELS = 1 << 16
 _CELLS = 2048  # on either side of the middle
+_CELLS_OF_END = 1022  # of these, on either side of .5, for a unit that saturates
 _NEAR = 0.002  # of the values that are not in the middle: so many are nearer to it than where cells begin to grow
 _MOST_LOST = 0.001  # of a sample, that are equally far from a middle
 _SATURATED = 0.001  # from 1 or -1, or nearer
@@ -35,14 +36,14 @@ class Bins:
     cell is cut into as many bins as a sample has values there, so that few values share a bin wherever most of them
     are. The middle has a bin of its own, since a unit may well be at 0 half of the time.
 
-    A unit that saturates at both ends, as a gate does at 0 and 1, has values near each that would be equally far from
-    any middle: the width of its cells grows with the distance from the nearer end instead.
+    A unit that saturates, as a gate does at 0 and 1 and a hidden unit at −1, 0 and 1, has values near each of these
+    that would be equally far from any other middle: the width of its cells grows with the distance from the nearest.
 
     Attributes:
-        middle: (n_units,) float32, the value that the sample has most often, if it does so often, or the median; or
-            what lies between both ends.
-        reach: (n_units,) float32, how far the ends are from that, for a unit that saturates at both; otherwise 0.
-        own_cell: (n_units,) the cell of the middle, or of the end that the sample has more often.
+        middle: (n_units,) float32, the value that the sample has most often, if it does so often, or the median; 0 for
+            a unit that saturates.
+        saturates: (n_units,) whether it does.
+        own_cell: (n_units,) the cell of the middle, or of the end (−1 or 1) that the sample has more often.
         per_scale: (n_units,) float32, 1 over the distance from it within which hardly any values lie.
         shift: (n_units,) a cell has 2 to this power steps from one float32 to the next.
         levels: (n_units, n_cells) the lowest level of each cell, in ascending order, in the upper 16 bits, and in the
@@ -50,7 +51,7 @@ class Bins:
     """
 
     middle: NDArray[np.float32]
-    reach: NDArray[np.float32]
+    saturates: NDArray[np.bool_]
     own_cell: NDArray[np.int64]
     per_scale: NDArray[np.float32]
     shift: NDArray[np.int64]
@@ -65,28 +66,27 @@ class Bins:
 
     @classmethod
     def _around(cls, sample: NDArray[np.float32]) -> "Bins":
-        middle, reach = _middles(np.sort(sample, axis=0))
+        middle, saturates = _middles(np.sort(sample, axis=0))
         distance = np.abs(sample - middle)
-        ends = np.flatnonzero(reach)
-        low, high = middle[ends] - reach[ends], middle[ends] + reach[ends]
-        distance[:, ends] = np.maximum(np.minimum(sample[:, ends] - low, high - sample[:, ends]), 0)
+        np.minimum(distance, np.abs(1 - distance), out=distance, where=saturates)
         scale = np.ones(len(middle))
         for unit, own in enumerate(distance.T):
             if own.any():
                 scale[unit] = max(np.quantile(own[own > 0], _NEAR), own.max() / _WIDEST, 1e-36)
         doublings = np.ceil(np.log2(1 + distance.max(axis=0) / scale)) + 1  # one more, for values beyond the sample
-        shift = np.ceil(np.log2(doublings * _DOUBLING / (_CELLS - 1))).astype(np.int64)
+        n_cells = np.where(saturates, _CELLS_OF_END, _CELLS)
+        shift = np.ceil(np.log2(doublings * _DOUBLING / (n_cells - 1))).astype(np.int64)
         per_scale = (1 / scale).astype(np.float32)
         counts = np.zeros((len(middle), 2 * _CELLS + 1), np.int64)
-        _count_cells(sample, middle, reach, per_scale, shift, counts)
-        own_cell = np.full(len(middle), _CELLS)
-        own_cell[ends] = np.where(counts[ends, 1] > counts[ends, -2], 1, 2 * _CELLS - 1)
-        counts[np.arange(len(counts)), own_cell] = 0
-        counts[ends[:, None], [0, 1, -2, -1]] = 0
+        _count_cells(sample, middle, saturates, per_scale, shift, counts)
+        exact = np.array([_CELLS, 1, 2 * _CELLS - 1])  # the cells of the middle and of both ends
+        own_cell = np.where(saturates, exact[counts[:, exact].argmax(axis=1)], _CELLS)
+        counts[:, _CELLS] = 0
+        counts[np.flatnonzero(saturates)[:, None], [0, 1, -2, -1]] = 0
         n_shared = N_LEVELS - counts.shape[1]
         n_levels = 1 + counts * n_shared // np.maximum(counts.sum(axis=1), 1)[:, None]
         first = np.cumsum(n_levels, axis=1) - n_levels
-        return cls(middle, reach, own_cell, per_scale, shift, (first << 16 | n_levels).astype(np.uint32))
+        return cls(middle, saturates, own_cell, per_scale, shift, (first << 16 | n_levels).astype(np.uint32))
 
     def of(self, units: slice) -> "Bins":
         """The bins of some of the units."""
@@ -98,8 +98,8 @@ class Bins:
         return (self.levels[np.arange(len(self.levels)), self.own_cell] >> 16).astype(np.int64)
 
 
-def _middles(in_order: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The middle of each unit of (n_chars, n_units) sorted ones, and its reach; see `Bins`.
+def _middles(in_order: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The middle of each unit of (n_chars, n_units) sorted ones, and whether it saturates; see `Bins`.
 
     The middle is the value that a unit has most often, if that is often, or the median; unless the unit saturates, or
     many values that differ are equally far from it in float32, as those near 0 are from 1.
@@ -107,26 +107,21 @@ def _middles(in_order: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArra
     n_chars = len(in_order)
     middles = in_order[n_chars // 2].copy()
     n_same = max(2, n_chars // 100)
-    lowest, highest = in_order[0], in_order[-1]
-    saturates = (lowest >= -1) & (highest <= 1)
-    is_gate = lowest >= 0
+    within = (in_order[0] >= -1) & (in_order[-1] <= 1)
     for unit, own in enumerate(in_order.T):
         if len(same := np.flatnonzero(own[n_same - 1 :] == own[: n_chars - n_same + 1])):
             values, n = np.unique(own[same], return_counts=True)
             middles[unit] = values[n.argmax()]
-            from_end = np.minimum(np.abs(values - (0 if is_gate[unit] else -1)), 1 - values)
-            saturates[unit] &= bool((from_end < _SATURATED).all())  # one in between would have no level of its own
+            size = np.abs(values)
+            within[unit] &= bool((np.minimum(size, 1 - size) < _SATURATED).all())  # others would have no level alone
     with np.errstate(over="ignore", invalid="ignore"):
         distances = in_order - middles
         n_lost = ((distances[1:] == distances[:-1]) & (in_order[1:] != in_order[:-1])).sum(axis=0)
-    reach = np.zeros_like(middles)
     n_saturated = (np.abs(in_order) > 1 - _SATURATED).sum(axis=0)
-    n_small = (np.abs(in_order) < _SATURATED).sum(axis=0)
-    saturates &= (n_saturated > _FEW_SATURATED * n_chars) & (is_gate | (n_small <= n_saturated))
-    middles[(n_lost > _MOST_LOST * n_chars) & ~saturates] = 0
-    middles[saturates], reach[saturates] = 0, 1
-    middles[saturates & is_gate] = reach[saturates & is_gate] = 0.5
-    return middles, reach
+    is_lost = n_lost > _MOST_LOST * n_chars
+    saturates = within & (is_lost | (n_saturated > _FEW_SATURATED * n_chars))
+    middles[is_lost | saturates] = 0
+    return middles, saturates
 
 
 def to_levels(values: NDArray[Any], into: NDArray[np.uint16], bins: Bins | None = None) -> bool:
@@ -142,7 +137,7 @@ def to_levels(values: NDArray[Any], into: NDArray[np.uint16], bins: Bins | None 
     """
     if bins is None:
         return bool(_turn(values.astype(np.float16, copy=False).view(np.uint16), into))
-    return bool(_bin(values, bins.middle, bins.reach, bins.per_scale, bins.shift, bins.levels, into))
+    return bool(_bin(values, bins.middle, bins.saturates, bins.per_scale, bins.shift, bins.levels, into))
 
 
 @njit(parallel=True, cache=True)
@@ -168,7 +163,7 @@ def _turn(bits: NDArray[np.uint16], into: NDArray[np.uint16]) -> bool:
 def _count_cells(
     values: NDArray[np.float32],
     middle: NDArray[np.float32],
-    reach: NDArray[np.float32],
+    saturates: NDArray[np.bool_],
     per_scale: NDArray[np.float32],
     shift: NDArray[np.int64],
     counts: NDArray[np.int64],
@@ -178,7 +173,7 @@ def _count_cells(
     cells, within = np.empty(n_chars, np.int32), np.empty(n_chars, np.int32)
     for unit in range(n_units):
         distances[:] = values[:, unit]
-        _find(distances, middle[unit], reach[unit], per_scale[unit], np.int32(shift[unit]), grown, cells, within)
+        _find(distances, middle[unit], saturates[unit], per_scale[unit], np.int32(shift[unit]), grown, cells, within)
         for cell in cells:
             counts[unit, cell] += 1
 
@@ -187,7 +182,7 @@ def _count_cells(
 def _bin(
     values: NDArray[np.float32],
     middle: NDArray[np.float32],
-    reach: NDArray[np.float32],
+    saturates: NDArray[np.bool_],
     per_scale: NDArray[np.float32],
     shift: NDArray[np.int64],
     levels: NDArray[np.uint32],
@@ -210,7 +205,7 @@ def _bin(
         for unit in range(n_units):
             own = distances[unit, : stop - start]
             are_numbers[strip] &= _are_numbers(own)
-            _find(own, middle[unit], reach[unit], per_scale[unit], np.int32(shift[unit]), grown, cells, within)
+            _find(own, middle[unit], saturates[unit], per_scale[unit], np.int32(shift[unit]), grown, cells, within)
             _look_up(cells, within, levels[unit], shift[unit], into[unit, start:stop])
     return bool(are_numbers.all())
 
@@ -228,7 +223,7 @@ def _are_numbers(values: NDArray[np.float32]) -> bool:
 def _find(
     values: NDArray[np.float32],
     middle: np.float32,
-    reach: np.float32,
+    saturates: bool,
     per_scale: np.float32,
     shift: np.int32,
     grown: NDArray[np.float32],
@@ -236,44 +231,48 @@ def _find(
     within: NDArray[np.int32],
 ) -> None:
     """Find the cells of values, and how many steps each is from the lower end of its cell; values are used up."""
-    if reach == 0:
+    if saturates:
+        _to_cells_of_ends(values, per_scale, shift, grown, cells, within)
+    else:
         _grow(values, middle, per_scale, grown)
         _to_cells(values, grown.view(np.int32), shift, cells, within)
-    else:
-        _to_cells_of_ends(values, middle, reach, per_scale, shift, grown, cells, within)
 
 
 @njit(cache=True)
 def _to_cells_of_ends(
     values: NDArray[np.float32],
-    middle: np.float32,
-    reach: np.float32,
     per_scale: np.float32,
     shift: np.int32,
     grown: NDArray[np.float32],
     cells: NDArray[np.int32],
     within: NDArray[np.int32],
 ) -> None:
-    """As `_to_cells`, of a unit that saturates at both ends: cells are counted from the nearer one.
+    """As `_to_cells`, of a unit that saturates: cells are counted from the nearest of −1, 0 and 1.
 
-    The first is for values beyond it, which the sample has not, and the second for the end itself.
+    On either side of 0, the last cell is for values beyond the end, which the sample has not, and the one before it for
+    the end itself.
     """
-    low, high, last_step = middle - reach, middle + reach, np.int32((1 << shift) - 1)
+    one, half, last_step = np.float32(1), np.float32(0.5), np.int32((1 << shift) - 1)
     for t in range(len(values)):
-        distance = high - values[t] if values[t] >= middle else values[t] - low
-        grown[t] = np.float32(1) + max(distance, np.float32(0)) * per_scale
+        size = abs(values[t])
+        grown[t] = one + (size if size <= half else abs(one - size)) * per_scale
     steps = grown.view(np.int32)
     for t in range(len(values)):
+        size = abs(values[t])
         step = max(steps[t] - _ONE, np.int32(0))
         cell = step >> shift
-        is_beyond = cell >= _CELLS - 2
+        is_beyond = cell >= _CELLS_OF_END
         own = last_step if is_beyond else step & last_step
-        place = np.int32(_CELLS - 1) if is_beyond else cell + np.int32(2)
-        place = np.int32(1) if values[t] == low or values[t] == high else place
-        place = np.int32(0) if values[t] < low or values[t] > high else place
-        is_above = values[t] >= middle
-        cells[t] = 2 * _CELLS - place if is_above else place
-        within[t] = last_step - own if is_above else own
+        cell = np.int32(_CELLS_OF_END - 1) if is_beyond else cell
+        is_outer = size > half
+        place = np.int32(_CELLS - 2) - cell if is_outer else cell + np.int32(1)
+        own = last_step - own if is_outer else own
+        place = np.int32(0) if size == 0 else place
+        place = np.int32(_CELLS - 1) if size == one else place
+        place = np.int32(_CELLS) if size > one else place
+        is_below = values[t] < 0
+        cells[t] = _CELLS - place if is_below else _CELLS + place
+        within[t] = last_step - own if is_below else own
 
 
 @njit(cache=True)

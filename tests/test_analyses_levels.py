@@ -86,7 +86,7 @@ def test_units_that_saturate_at_both_ends_keep_their_order(seed: int, low: int, 
     in_order = values[order, 0]
     assert (np.diff(levels[order]) >= 0).all()
     assert len(np.unique(levels)) > 0.97 * len(np.unique(in_order))
-    if bins.reach[0]:
+    if bins.saturates[0]:
         assert len(np.unique(values[levels == bins.middle_levels[0], 0])) <= 1
 
 
@@ -110,7 +110,7 @@ def test_values_beyond_the_ends_of_the_sample_are_not_taken_for_them(rng: np.ran
     values = (1 / (1 + np.exp(-8 * rng.normal(size=(3_000, 1))))).astype(np.float32)
     values[:40] = 1
     bins = Bins.around(values)
-    assert bins.reach[0] == 0.5
+    assert bins.saturates[0]
     beyond = np.concatenate([values, np.array([[1.5], [7.0], [-0.1]], np.float32)])
     levels = levels_of(beyond, bins)[0].astype(int)
     assert (values[levels[:-3] == bins.middle_levels[0], 0] == 1).all()
@@ -118,12 +118,25 @@ def test_values_beyond_the_ends_of_the_sample_are_not_taken_for_them(rng: np.ran
     assert levels[-1] < levels[:-3].min()
 
 
+def test_small_values_and_saturated_ones_of_the_same_unit_keep_their_order(rng: np.random.Generator) -> None:
+    """Those of a hidden unit: the product of a gate near 0 or 1 and of a tanh near −1 or 1."""
+    gate = 1 / (1 + np.exp(-rng.normal(0, 12, size=(4_000, 1))))
+    values = (gate * np.tanh(rng.normal(0, 8, size=(4_000, 1)))).astype(np.float32)
+    bins = Bins.around(values)
+    levels = levels_of(values, bins)[0].astype(int)
+    order = np.argsort(values[:, 0], kind="stable")
+    assert bins.saturates[0]
+    assert (np.diff(levels[order]) >= 0).all()
+    assert len(np.unique(levels)) > 0.97 * len(np.unique(values))
+    assert len(np.unique(values[levels == bins.middle_levels[0]])) <= 1
+
+
 def bins_of(values: NDArray[np.float32], bins: Bins) -> NDArray[np.int64]:
     """(n_units, n_chars) levels by what `Bins` says of itself, a value at a time."""
     n_cells = (bins.levels.shape[1] - 1) // 2
     found = np.empty(values.T.shape, np.int64)
     for (unit, t), _ in np.ndenumerate(found):
-        assert bins.reach[unit] == 0
+        assert not bins.saturates[unit]
         distance = values[t, unit] - bins.middle[unit]
         grown = np.float32(1) + np.abs(distance) * bins.per_scale[unit]
         cell, step = divmod(int(grown.view(np.int32)) - int(np.float32(1).view(np.int32)), 1 << int(bins.shift[unit]))
