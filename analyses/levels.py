@@ -1,6 +1,6 @@
 """Levels: the place of a value among 65,536 in ascending order, those of float16, or bins of values in float32."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ _CELLS = 2048  # on either side of the middle
 _CELLS_OF_END = 1022  # of these, on either side of .5, for a unit that saturates
 _NEAR = 0.002  # of the values that are not in the middle: so many are nearer to it than where cells begin to grow
 _MOST_LOST = 0.001  # of a sample, that are equally far from a middle
+_MOST_SHARED = 0.001  # of a sample, that may be in a bin with another value
+_FEW_SHARED = 8  # values in a bin, of which there are as many by chance
+_MOST_EDGES = 16_000  # twice as many, at most, are those of a unit
 _SATURATED = 0.001  # from 1 or -1, or nearer
 _FEW_SATURATED = 0.005  # of a sample
 _WIDEST = 1e30  # times that distance, is the largest one that is told from larger ones
@@ -39,34 +42,49 @@ class Bins:
     A unit that saturates, as a gate does at 0 and 1 and a hidden unit at −1, 0 and 1, has values near each of these
     that would be equally far from any other middle: the width of its cells grows with the distance from the nearest.
 
+    The values of a few units gather anywhere, as those of one that counts do near whole numbers. If many values of the
+    sample would share a bin, each value of the sample is the lower edge of one. This takes a search within each cell.
+
     Attributes:
         middle: (n_units,) float32, the value that the sample has most often, if it does so often, or the median; 0 for
             a unit that saturates.
         saturates: (n_units,) whether it does.
-        own_cell: (n_units,) the cell of the middle, or of the end (−1 or 1) that the sample has more often.
+        middle_levels: (n_units,) a level that only the middle has, or an end (−1 or 1) that is more frequent.
         per_scale: (n_units,) float32, 1 over the distance from it within which hardly any values lie.
         shift: (n_units,) a cell has 2 to this power steps from one float32 to the next.
         levels: (n_units, n_cells) the lowest level of each cell, in ascending order, in the upper 16 bits, and in the
             lower ones how many it has.
+        first_edge: (n_units,) the place of the lowest edge of each unit that has edges, and −1 of others.
+        edges: Of all units that have edges, in ascending order for each.
     """
 
     middle: NDArray[np.float32]
     saturates: NDArray[np.bool_]
-    own_cell: NDArray[np.int64]
+    middle_levels: NDArray[np.int64]
     per_scale: NDArray[np.float32]
     shift: NDArray[np.int64]
     levels: NDArray[np.uint32]
+    first_edge: NDArray[np.int64]
+    edges: NDArray[np.float32]
 
     @classmethod
     def around(cls, sample: NDArray[np.float32]) -> "Bins":
         """Bins for units of which these are some (n_chars, n_units) values, in any order."""
         units = [slice(first, first + _UNITS_AT_ONCE) for first in range(0, sample.shape[1], _UNITS_AT_ONCE)]
-        found = list(in_threads(lambda own: cls._around(sample[:, own]), units))
-        return cls(*(np.concatenate([getattr(own, each.name) for own in found]) for each in fields(cls)))
+        return cls._joined(list(in_threads(lambda own: cls._around(sample[:, own]), units)))
+
+    @classmethod
+    def _joined(cls, parts: "list[Bins]") -> "Bins":
+        """The bins of the units of each part, side by side."""
+        n_before = np.cumsum([0] + [len(own.edges) for own in parts])
+        for own, n in zip(parts, n_before, strict=False):
+            own.first_edge[own.first_edge >= 0] += n
+        return cls(*(np.concatenate([getattr(own, each.name) for own in parts]) for each in fields(cls)))
 
     @classmethod
     def _around(cls, sample: NDArray[np.float32]) -> "Bins":
-        middle, saturates = _middles(np.sort(sample, axis=0))
+        in_order = np.sort(sample, axis=0)
+        middle, saturates = _middles(in_order)
         distance = np.abs(sample - middle)
         np.minimum(distance, np.abs(1 - distance), out=distance, where=saturates)
         scale = np.ones(len(middle))
@@ -86,16 +104,42 @@ class Bins:
         n_shared = N_LEVELS - counts.shape[1]
         n_levels = 1 + counts * n_shared // np.maximum(counts.sum(axis=1), 1)[:, None]
         first = np.cumsum(n_levels, axis=1) - n_levels
-        return cls(middle, saturates, own_cell, per_scale, shift, (first << 16 | n_levels).astype(np.uint32))
+        levels = (first << 16 | n_levels).astype(np.uint32)
+        no_edges = np.full(len(middle), -1), np.empty(0, np.float32)
+        return cls(
+            middle, saturates, first[np.arange(len(middle)), own_cell], per_scale, shift, levels, *no_edges
+        )._with_edges(in_order)
+
+    def _with_edges(self, in_order: NDArray[np.float32]) -> "Bins":
+        """With edges for the units of which many of (n_chars, n_units) sorted values would share a bin."""
+        found = np.empty(in_order.T.shape, np.uint16)
+        to_levels(in_order, found, self)
+        most = max(_FEW_SHARED, int(_MOST_SHARED * len(in_order)))
+        levels, middle_levels, first_edge = self.levels.copy(), self.middle_levels.copy(), self.first_edge.copy()
+        edges: list[NDArray[np.float32]] = []
+        for unit in np.flatnonzero(_most_shared(in_order, found) > most):
+            one = slice(unit, unit + 1)
+            frequent, own = _edges(in_order[:, unit])
+            counts = np.zeros((1, levels.shape[1]), np.int64)
+            _count_cells(
+                own[:, None], self.middle[one], self.saturates[one], self.per_scale[one], self.shift[one], counts
+            )
+            levels[unit] = (np.cumsum(counts) - counts[0]) << 16 | counts[0]
+            middle_levels[unit] = np.searchsorted(own, frequent, "right")
+            first_edge[unit] = sum(map(len, edges))
+            edges.append(own)
+        return replace(
+            self,
+            levels=levels,
+            middle_levels=middle_levels,
+            first_edge=first_edge,
+            edges=np.concatenate([self.edges, *edges]),
+        )
 
     def of(self, units: slice) -> "Bins":
         """The bins of some of the units."""
-        return Bins(*(getattr(self, each.name)[units] for each in fields(self)))
-
-    @property
-    def middle_levels(self) -> NDArray[np.int64]:
-        """(n_units,) the level of the middle, or of an end, which no other value has."""
-        return (self.levels[np.arange(len(self.levels)), self.own_cell] >> 16).astype(np.int64)
+        own = {each.name: getattr(self, each.name)[units] for each in fields(self) if each.name != "edges"}
+        return Bins(**own, edges=self.edges)
 
 
 def _middles(in_order: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -124,6 +168,29 @@ def _middles(in_order: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArra
     return middles, saturates
 
 
+def _edges(in_order: NDArray[np.float32]) -> tuple[np.float32, NDArray[np.float32]]:
+    """The most frequent of sorted values, and edges of bins: each value, and what follows one that is there twice."""
+    values, n = np.unique(in_order[:: -(-len(in_order) // _MOST_EDGES)], return_counts=True)
+    frequent = values[n.argmax()]
+    after = np.nextafter(np.append(values[n > 1], frequent), np.float32(np.inf))
+    return frequent, np.unique(np.concatenate([values, after]))
+
+
+@njit(nogil=True, cache=True)
+def _most_shared(in_order: NDArray[np.float32], levels: NDArray[np.uint16]) -> NDArray[np.int64]:
+    """(n_units,) how many values at most have a level that is that of a more frequent value."""
+    n_chars, n_units = in_order.shape
+    most = np.zeros(n_units, np.int64)
+    for unit in range(n_units):
+        n_level = n_value = n_frequent = 0
+        for t in range(n_chars):
+            same_level = t > 0 and levels[unit, t] == levels[unit, t - 1]
+            n_value = n_value + 1 if same_level and in_order[t, unit] == in_order[t - 1, unit] else 1
+            n_level, n_frequent = (n_level + 1, max(n_frequent, n_value)) if same_level else (1, 1)
+            most[unit] = max(most[unit], n_level - n_frequent)
+    return most
+
+
 def to_levels(values: NDArray[Any], into: NDArray[np.uint16], bins: Bins | None = None) -> bool:
     """Write the levels of values, unit by unit.
 
@@ -137,7 +204,12 @@ def to_levels(values: NDArray[Any], into: NDArray[np.uint16], bins: Bins | None 
     """
     if bins is None:
         return bool(_turn(values.astype(np.float16, copy=False).view(np.uint16), into))
-    return bool(_bin(values, bins.middle, bins.saturates, bins.per_scale, bins.shift, bins.levels, into))
+    return bool(
+        _bin(
+            values, bins.middle, bins.saturates, bins.per_scale, bins.shift, bins.levels,
+            bins.first_edge, bins.edges, into,
+        )
+    )  # fmt: skip
 
 
 @njit(parallel=True, cache=True)
@@ -186,6 +258,8 @@ def _bin(
     per_scale: NDArray[np.float32],
     shift: NDArray[np.int64],
     levels: NDArray[np.uint32],
+    first_edge: NDArray[np.int64],
+    edges: NDArray[np.float32],
     into: NDArray[np.uint16],
 ) -> bool:
     """Step by step over a strip of characters, so that all but the look-ups is done for many of them at once."""
@@ -197,6 +271,7 @@ def _bin(
         distances = np.empty((n_units, _STRIP + _PADDING), np.float32)
         grown = np.empty(_STRIP, np.float32)
         cells, within = np.empty(_STRIP, np.int32), np.empty(_STRIP, np.int32)
+        copied = np.empty(_STRIP, np.float32)
         for tile in range(start, stop, _WORDS):
             for first in range(0, n_units, _WORDS):  # both are in the cache for so many lines
                 for t in range(tile, min(tile + _WORDS, stop)):
@@ -205,8 +280,13 @@ def _bin(
         for unit in range(n_units):
             own = distances[unit, : stop - start]
             are_numbers[strip] &= _are_numbers(own)
+            if first_edge[unit] >= 0:
+                copied[: len(own)] = own
             _find(own, middle[unit], saturates[unit], per_scale[unit], np.int32(shift[unit]), grown, cells, within)
-            _look_up(cells, within, levels[unit], shift[unit], into[unit, start:stop])
+            if first_edge[unit] >= 0:
+                _search(copied, cells, levels[unit], edges[first_edge[unit] :], into[unit, start:stop])
+            else:
+                _look_up(cells, within, levels[unit], shift[unit], into[unit, start:stop])
     return bool(are_numbers.all())
 
 
@@ -322,3 +402,25 @@ def _look_up(
     for t in range(np.uint64(len(into))):
         entry = np.uint64(levels[np.uint64(cells[t])])
         into[t] = (entry >> np.uint64(16)) + ((np.uint64(within[t]) * (entry & np.uint64(0xFFFF))) >> np.uint64(shift))
+
+
+@njit(cache=True)
+def _search(
+    values: NDArray[np.float32],
+    cells: NDArray[np.int32],
+    levels: NDArray[np.uint32],
+    edges: NDArray[np.float32],
+    into: NDArray[np.uint16],
+) -> None:
+    """Write how many edges are at or below values: those of lower cells, and some of the same one."""
+    for t in range(len(into)):
+        entry = levels[cells[t]]
+        low = entry >> np.uint32(16)
+        high = low + (entry & np.uint32(0xFFFF))
+        while low < high:
+            between = (low + high) >> np.uint32(1)
+            if edges[between] <= values[t]:
+                low = between + np.uint32(1)
+            else:
+                high = between
+        into[t] = low

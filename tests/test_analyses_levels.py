@@ -131,6 +131,41 @@ def test_small_values_and_saturated_ones_of_the_same_unit_keep_their_order(rng: 
     assert len(np.unique(values[levels == bins.middle_levels[0]])) <= 1
 
 
+@given(seed=seeds, spread=st.sampled_from([1e-3, 1e-5, 0.0]), n_wholes=st.integers(1, 40))
+def test_a_unit_that_counts_keeps_its_order(seed: int, spread: float, n_wholes: int) -> None:
+    """Its values gather near whole numbers; the sample is every third of them."""
+    rng = np.random.default_rng(seed)
+    wholes = rng.integers(-n_wholes, n_wholes + 1, size=(6_000, 1))
+    values = (wholes + spread * rng.laplace(size=wholes.shape) * (rng.random(wholes.shape) < 0.7)).astype(np.float32)
+    bins = Bins.around(values[::3])
+    levels = levels_of(values, bins)[0].astype(int)
+    order = np.argsort(values[:, 0], kind="stable")
+    assert (np.diff(levels[order]) >= 0).all()
+    n_values = np.array([len(np.unique(values[levels == level])) for level in np.unique(levels)])
+    assert n_values.max() <= 60  # of 6,000, where a third have an edge of their own
+    assert n_values[np.unique(levels) == bins.middle_levels[0]] <= 1
+
+
+def test_units_with_edges_are_searched_as_numpy_does(rng: np.random.Generator) -> None:
+    """Among others, however they are cut, joined and chosen."""
+    n_chars, n_units = 3_000, 150  # of which a thread finds bins for 64
+    values = rng.normal(size=(n_chars, n_units)).astype(np.float32)
+    counting = np.arange(0, n_units, 7)
+    wholes = rng.integers(-3, 4, size=(n_chars, len(counting)))
+    values[:, counting] = wholes + np.float32(1e-6) * rng.normal(size=wholes.shape)
+    bins = Bins.around(values[::2])
+    assert (np.flatnonzero(bins.first_edge >= 0) == counting).all()
+    values[:3] = np.array([[-1e30], [1e30], [0]])
+    levels = levels_of(values, bins)
+    firsts = [*bins.first_edge[counting].tolist(), len(bins.edges)]
+    for unit, first, stop in zip(counting.tolist(), firsts, firsts[1:], strict=False):
+        edges = bins.edges[first:stop]
+        assert (np.diff(edges) > 0).all()
+        assert (levels[unit] == np.searchsorted(edges, values[:, unit], "right")).all()
+    assert (levels_of(values[:, 20:90], bins.of(slice(20, 90))) == levels[20:90]).all()
+    assert (np.concatenate([levels_of(values[:513], bins), levels_of(values[513:], bins)], axis=1) == levels).all()
+
+
 def bins_of(values: NDArray[np.float32], bins: Bins) -> NDArray[np.int64]:
     """(n_units, n_chars) levels by what `Bins` says of itself, a value at a time."""
     n_cells = (bins.levels.shape[1] - 1) // 2
