@@ -14,6 +14,7 @@ from analyses.probe_results import DEFAULT, Fitting, ProbeResult, scores_of
 from analyses.probes import fit_characters, fit_units
 from analyses.ranking import rank_all
 from analyses.selecting import select
+from analyses.session import Session, question
 
 LAGS = (-50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50)
 PENALTY_GRID = (0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0, 100_000.0)
@@ -71,6 +72,7 @@ class Curve:
         )
 
 
+@question
 def curve(
     source: Source,
     hypothesis: AnyHypothesis | Target,
@@ -149,7 +151,7 @@ def curves_over_steps(
     units: list[Unit] = []
     for update, live in sources:
         chosen = sorted(sites) if sites is not None else _top(sorted(live.sites))
-        with live.rereadable(chosen, progress) as source:
+        with Session.of(live).rereadable(chosen, progress) as source:
             if not targets:
                 targets = [ask(source, each) for each in hypotheses]
                 controls = fit_characters(source, targets, N_LAST, how)

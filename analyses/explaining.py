@@ -17,6 +17,7 @@ from analyses.alignment import Target, ask
 from analyses.classes import Classes, classes_of
 from analyses.errors import AnalysisError
 from analyses.ranking import RankedUnit, rank_all
+from analyses.session import question
 from analyses.significance import q_values
 from analyses.splits import TEST, TRAIN
 from analyses.tuning import Tuning, tune
@@ -117,6 +118,7 @@ class Explanation:
         return "\n".join(lines)
 
 
+@question
 def explain(
     source: Source,
     unit: Unit,

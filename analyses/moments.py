@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
+
+from analyses.kernels import in_parallel
 
 _ROUNDING = 1e-12
 _TILE = 32
@@ -77,7 +79,7 @@ class Moments:
         return np.asarray(np.clip(r, -1.0, 1.0))
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _of(
     values: NDArray[np.floating], y: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

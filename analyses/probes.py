@@ -24,6 +24,7 @@ from analyses.probe_results import DEFAULT, PENALTIES, Fitting, ProbeResult
 from analyses.probe_scores import Agreement, HeldOut, score
 from analyses.problems import Linear, Problem
 from analyses.responses import Response
+from analyses.session import question
 from analyses.splits import TEST, TRAIN
 from analyses.threads import in_threads
 
@@ -35,6 +36,7 @@ _USUAL_PENALTY = 100.0  # where there is too little to choose by
 _PREDICTION_BYTES = 256 << 20
 
 
+@question
 def fit(
     source: Source,
     hypotheses: AnyHypothesis | Target | Sequence[AnyHypothesis | Target],
@@ -76,6 +78,7 @@ def fit(
     return fit_units(source, hypotheses, designs, controls=controls, how=how, progress=progress)
 
 
+@question
 def fit_units(
     source: Source,
     hypotheses: AnyHypothesis | Target | Sequence[AnyHypothesis | Target],
@@ -125,6 +128,7 @@ def fit_units(
     return _with_selectivity([result for *_, result in sorted(found, key=lambda each: each[:2])])
 
 
+@question
 def fit_characters(
     source: Source,
     targets: Sequence[Target],
@@ -145,6 +149,7 @@ def fit_characters(
     ]
 
 
+@question
 def fit_position(
     source: Source,
     targets: Sequence[Target],

@@ -12,11 +12,13 @@ from activations.selection import Selection
 from activations.units import Site
 from analyses.alignment import Target
 from analyses.classes import Classes
-from analyses.columns import Columns, LevelReader, groups
+from analyses.columns import Columns, groups
 from analyses.errors import AnalysisError
+from analyses.kernels import in_parallel
 from analyses.level_counts import LevelCounts
 from analyses.levels import N_LEVELS
 from analyses.long_run import N_GROUPS, position_groups
+from analyses.session import Session
 from analyses.splits import in_pieces
 from analyses.statistics.collecting import AnyStatistic, collect
 from analyses.statistics.statistic import State
@@ -78,7 +80,7 @@ class Shifts:
         self._source, self._n_shifts = source, n_shifts
         self._labels = _Labels(asked, classes, counted, steps)
         sizes = [(site, source.sites[site]) for site in sorted(sites)]
-        self._groups = groups(sizes, LevelReader.of(source).most_units(_BYTES_PER_UNIT))
+        self._groups = groups(sizes, Session.of(source).levels.most_units(_BYTES_PER_UNIT))
         self._first = ShiftSums(self._labels, source.selection, self._groups[0])
         self.statistics: list[AnyStatistic] = [self._first]
 
@@ -163,7 +165,7 @@ def _in_circle(place: int, n_chars: int) -> np.uint64:
     return np.uint64(place - n_chars if place >= n_chars else place)
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _sums(
     values: NDArray[np.float32], wanted: np.float32, steps: NDArray[np.int64], groups: NDArray[np.int8]
 ) -> NDArray[np.float64]:
@@ -179,7 +181,7 @@ def _sums(
     return sums
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _shift(
     values: NDArray[np.float32],
     wanted: np.float32,
@@ -265,7 +267,7 @@ class ShiftSums:
                 self._counts.pop(each, None)
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _rank(counts: NDArray[np.uint32]) -> NDArray[np.float32]:
     """(n_units, 65536) the ranks of levels, of mean 0, and of size 1 over all characters; 0 if there is one only."""
     ranks = np.zeros((len(counts), N_LEVELS), np.float32)
@@ -286,7 +288,7 @@ def _rank(counts: NDArray[np.uint32]) -> NDArray[np.float32]:
     return ranks
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _look_up(levels: NDArray[np.uint16], ranks: NDArray[np.float32], into: NDArray[np.float32]) -> None:
     for unit in prange(len(levels)):
         for t in range(levels.shape[1]):
