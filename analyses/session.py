@@ -1,6 +1,6 @@
 """Questions of one source, and what is remembered between them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import wraps
 from pathlib import Path
@@ -30,9 +30,9 @@ class Session:
     """A source that is asked several questions, and remembers what these have in common.
 
     It is a source itself: every analysis takes it in place of the recording or the live activations that it is made
-    of. A question that finds bins for activations in float32, or turns all activations of some units into levels, leaves
-    these for the next ones. Several threads may ask at the same time, and get the same answers as one after another; a
-    live source is read by one of them at a time.
+    of. A question that finds bins for activations in float32, or turns all activations of some units into levels,
+    leaves these for the next ones. Several threads may ask at the same time, and get the same answers as one after
+    another; a live source is read by one of them at a time.
 
         with probe.Session("activations.h5") as session:
             print(probe.rank(session, "in_quotes"))
@@ -90,7 +90,7 @@ class Session:
         with self._lock:
             self._n_asked += 1
         try:
-            with one_thread_each():
+            with one_thread_each(), self._turns.left_as_found():
                 yield self
         finally:
             with self._lock:
@@ -146,7 +146,9 @@ class Session:
         with self._reading():
             return self.source.dtype(site)
 
-    def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
+    def blocks(
+        self, sites: Collection[Site] | None = None, *, predictions: bool = False
+    ) -> Generator[Block, None, None]:
         """Every character once. A live source is not read by other threads until the iterator ends or is closed."""
         with self._reading():
             yield from self.source.blocks(sites, predictions=predictions)

@@ -49,24 +49,43 @@ class Turns:
     def __init__(self) -> None:
         self._changed = Condition()
         self._owner: int | None = None
-        self._n_taken = 0
+        self._taken: set[object] = set()  # one for each time that the owner has taken it
 
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Have it, as soon as no other thread has it, until the block ends."""
-        own = get_ident()
+        own, turn = get_ident(), object()
         with self._changed:
             self._changed.wait_for(lambda: self._owner in (None, own))
             self._owner = own
-            self._n_taken += 1
+            self._taken.add(turn)
         try:
             yield
         finally:
-            with self._changed:
-                self._n_taken -= 1
-                if not self._n_taken:
-                    self._owner = None
-                    self._changed.notify_all()
+            self._give_back({turn})
+
+    @contextmanager
+    def left_as_found(self) -> Iterator[None]:
+        """When the block ends, give back what this thread has taken within and still has.
+
+        A generator that was left half-way because of an error is kept by that error, and would be closed with it.
+        """
+        before = self._own()
+        try:
+            yield
+        finally:
+            self._give_back(self._own() - before)
+
+    def _own(self) -> set[object]:
+        with self._changed:
+            return set(self._taken) if self._owner == get_ident() else set()
+
+    def _give_back(self, turns: set[object]) -> None:
+        with self._changed:
+            self._taken -= turns
+            if not self._taken:
+                self._owner = None
+                self._changed.notify_all()
 
 
 class _OneThreadEach:
