@@ -1,5 +1,6 @@
 """What chance does if the labels are shifted in a circle, which leaves both them and the units as they are."""
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from analyses.session import Session
 from analyses.splits import in_pieces
 from analyses.statistics.collecting import AnyStatistic, collect
 from analyses.statistics.statistic import State
+from analyses.threads import in_threads
 
 _CHARS_AT_ONCE = 1 << 15
 _BYTES_PER_UNIT = 1 << 21  # of counts, ranks and sums
@@ -226,9 +228,9 @@ class ShiftSums:
             x = {each: np.empty((each.n_units, len(rows[tile])), np.float32) for each in self.columns}
             for each, into in x.items():
                 _look_up(levels[each][:, tile], self._ranks[each], into)
-            for place, y in enumerate(self._labels.shifted(rows[tile])):
-                for each, own_x in x.items():
-                    self._sums[each][:, place] += own_x @ y.T
+            shifted = enumerate(self._labels.shifted(rows[tile]))
+            products = ((own_x, y, self._sums[each][:, place]) for place, y in shifted for each, own_x in x.items())
+            deque(in_threads(_add_product, products), maxlen=0)
 
     def merge(self, other: "ShiftSums") -> None:
         """See `Statistic`."""
@@ -265,6 +267,12 @@ class ShiftSums:
             else:
                 self._ranks[each] = arrays[f"{number}/ranks"].copy()
                 self._counts.pop(each, None)
+
+
+def _add_product(product: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]) -> None:
+    """Add ranks (n_units, n_chars) times shifts (n_steps, n_chars) of a label to their sums (n_units, n_steps)."""
+    ranks, shifts, sums = product
+    sums += ranks @ shifts.T
 
 
 @in_parallel
