@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -174,6 +175,18 @@ def test_a_path_is_opened_and_closed(planted: Path) -> None:
         with Session(recording) as session:
             rank(session, "in_quotes")
         assert recording._file  # it is closed by whoever opened it
+
+
+def test_the_example_of_the_document_runs(planted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = (Path(__file__).parents[1] / "docs" / "ranking.md").read_text(encoding="utf-8")
+    [example] = re.findall(
+        r"^```python\n(import probe\n\nwith probe.Session.*?)^```", document, re.DOTALL | re.MULTILINE
+    )
+    Path("activations.h5").symlink_to(planted)
+    exec(example, {})
+    out = capsys.readouterr().out
+    assert re.findall(r"units for (\w+)", out) == ["in_quotes", "in_comment", "position_in_line"]
+    assert str(PLANTED["in_quotes"]) in out
 
 
 def test_a_session_says_of_itself_what_its_source_does(planted: Path) -> None:
