@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from planting import Arrays, drifting, in_runs
 from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 
 from activations.units import Site
@@ -103,6 +104,9 @@ def test_ridge_is_scikit_learns_on_standardised_units(world: World) -> None:
     weights, intercept = gram.ridge(30.0)
     np.testing.assert_allclose(weights[:, 0], reference.coef_ / scaler.scale_, rtol=1e-6)
     np.testing.assert_allclose(world.x @ weights + intercept, reference.predict(scaler.transform(world.x))[:, None])
+    held_out = world.rows(world.numeric, TEST)
+    r2 = r2_score(world.numeric.labels.values[held_out], reference.predict(scaler.transform(world.x[held_out])))
+    np.testing.assert_allclose(world.of_numeric.of("test").r2(weights, intercept), r2, rtol=1e-6)
     np.testing.assert_allclose(gram.deviation, scaler.scale_, rtol=1e-9)
     np.testing.assert_allclose(gram.correlation[:, 0], [np.corrcoef(each, y)[0, 1] for each in x.T], atol=1e-9)
 
@@ -113,6 +117,13 @@ def test_products_with_a_label_are_the_first_gradient_of_a_logistic_regression(w
     gram = world.of_binary.of("train")
     gradient = (x - x.mean(axis=0)).T @ (y.mean() - y)
     np.testing.assert_allclose(-gram.xy[:, 0], gradient, rtol=1e-9, atol=1e-6)
+
+
+def test_there_are_three_sums_for_each_fold(world: World) -> None:
+    arrays = GramMatrices(world.source, [world.binary, world.classes]).arrays()
+    n_sums = 15 - 2  # nothing lies before the first of five stretches, and nothing behind the last
+    assert arrays["0/products"].shape == (n_sums, 13, 13)  # 9 units, and columns for True and three classes
+    assert len(arrays) == 3
 
 
 def test_a_unit_that_never_changes_has_no_weight() -> None:

@@ -36,9 +36,13 @@ class UnitMemory:
     time_constant: Array
 
     def __str__(self) -> str:
-        order = np.argsort(-self.time_constant, kind="stable")[:10]
-        lines = [f"unit {unit}: {self.time_constant[unit]:.3g} characters" for unit in order.tolist()]
-        return "\n".join([f"{len(self.time_constant)} units, the slowest first", *lines])
+        changing = self.time_constant[~np.isnan(self.time_constant)]
+        n_longer = int(np.isinf(changing).sum())
+        median = f"median {np.median(changing):.3g} characters, " if len(changing) else ""
+        return (
+            f"time constants of {len(self.time_constant)} units: {median}{n_longer} above {self.lags[-1]}; "
+            f"{len(self.time_constant) - len(changing)} units never change"
+        )
 
 
 def time_constants(lags: NDArray[np.int64], n: NDArray[np.int64], autocorrelation: Array) -> Array:

@@ -82,6 +82,18 @@ class Gram:
         weights = factor[:, None] * solve(metric, factor[:, None] * self.xy, assume_a="pos")
         return weights, self.y_mean - self.x_mean @ weights
 
+    def r2(self, weights: Array, intercept: Array) -> Array:
+        """(n_columns,) the share of the label's variance here that linear functions explain; below 0 for bad ones.
+
+        Args:
+            weights: (n_units, n_columns) for the units' values, as `ridge` gives them.
+            intercept: (n_columns,).
+        """
+        bias = self.x_mean @ weights + intercept - self.y_mean
+        explained = np.einsum("ij,ij->j", weights, 2 * self.xy - self.xx @ weights) - self.n * bias**2
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(explained / np.diagonal(self.yy))
+
     def __str__(self) -> str:
         return f"{len(self.units)} units and {', '.join(self.names)} at {self.n:,} characters"
 

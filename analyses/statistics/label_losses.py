@@ -47,7 +47,7 @@ class ClassLosses:
     def __str__(self) -> str:
         n, mean = self.n.sum(axis=0), self.mean()
         lines = [
-            f"{name}: {mean[place]:.3f} nats per character, of {n[place]:,}" for place, name in enumerate(self.names)
+            f"{self.names[place]}: {mean[place]:.3f} nats per character, of {n[place]:,}" for place in np.flatnonzero(n)
         ]
         return "\n".join([self.hypothesis, *lines])
 
