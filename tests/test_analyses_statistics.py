@@ -74,13 +74,12 @@ class World:
         self.binary = asked(binary.tolist())
         self.numeric = asked((np.arange(N_CHARS) % 60.0).tolist())
         self.classes = asked(rng.choice(["one", "two", "three"], N_CHARS).tolist())
-        self.joint = JointLabels(self.binary.split, self.binary.labels.missing, [self.binary.labels.values])
+        self.joint = JointLabels(self.binary.split, [self.binary.labels])
         self.reader = LevelReader.of(self.source)
         self.reader.find_bins(self.source, [HIDDEN, CELL])
 
     def quantile_counts(self) -> QuantileCounts:
-        classes = classes_of(self.classes)
-        return QuantileCounts(self.classes.parts_of_text, classes.of, len(classes.names), COLUMNS)
+        return QuantileCounts(self.classes.parts_of_text, classes_of(self.classes), COLUMNS)
 
     def level_tables(self) -> LevelTables:
         kinds = np.where(self.binary.parts_of_text >= 0, self.binary.labels.values, -1).astype(np.int8)
@@ -113,7 +112,7 @@ class World:
 
     def products_of_classes(self) -> ProductSums:
         classes = classes_of(self.classes)
-        return ProductSums(one_against_rest(self.classes, classes), dict(self.source.sites), classes.of)
+        return ProductSums(one_against_rest(self.classes, classes), dict(self.source.sites), classes)
 
 
 def test_products_of_classes_are_those_with_each_label() -> None:
