@@ -121,10 +121,7 @@ class LossesByLabel:
         self.sites: list[Site] = []
         self._targets = [ask(source, each) for each in hypotheses]
         self._cells = cells_of(self._targets)
-        self._middles = [
-            float(each.labels.values[each.labels.present].mean()) if each.kind == "numeric" else 0.0
-            for each in self._targets
-        ]
+        self._middles = [each.sizes().mean if each.kind == "numeric" else 0.0 for each in self._targets]
         self._n = [np.zeros((len(self._cells), max(len(_names(each)), 1)), np.int64) for each in self._targets]
         self._sums = [
             np.zeros((len(self._cells), 5 if each.kind == "numeric" else len(_names(each)))) for each in self._targets
