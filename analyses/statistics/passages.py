@@ -42,7 +42,7 @@ class ActivePassages:
 
     A text is cut into passages of equal length by position, anew in each document; the last of a document may be
     shorter. Of each passage only the highest and the lowest value count, at the earliest place that has it, so that
-    neighbours of a peak are not further peaks.
+    neighbours of a peak are not further peaks, unless a border between two passages lies between them.
     """
 
     n_readings = 1
