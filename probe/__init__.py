@@ -50,7 +50,11 @@ if TYPE_CHECKING:
     from analyses.ranking import RankedUnit, Ranking, compare, rank, rank_all
     from analyses.session import Session
     from analyses.splits import Split
+    from analyses.statistics.autocorrelations import Autocorrelations
     from analyses.statistics.collecting import collect
+    from analyses.statistics.gram_matrices import GramMatrices
+    from analyses.statistics.label_losses import LossesByLabel
+    from analyses.statistics.passages import ActivePassages
     from analyses.statistics.statistic import BlockLabels, Statistic
     from hypotheses.errors import HypothesisError
     from hypotheses.hypothesis import Hypothesis, hypothesis
@@ -97,7 +101,11 @@ _HOMES = {
     "analyses.ranking": ("RankedUnit", "Ranking", "compare", "rank", "rank_all"),
     "analyses.session": ("Session",),
     "analyses.splits": ("Split",),
+    "analyses.statistics.autocorrelations": ("Autocorrelations",),
     "analyses.statistics.collecting": ("collect",),
+    "analyses.statistics.gram_matrices": ("GramMatrices",),
+    "analyses.statistics.label_losses": ("LossesByLabel",),
+    "analyses.statistics.passages": ("ActivePassages",),
     "analyses.statistics.statistic": ("BlockLabels", "Statistic"),
     "hypotheses.errors": ("HypothesisError",),
     "hypotheses.hypothesis": ("Hypothesis", "hypothesis"),
@@ -113,8 +121,10 @@ _HOMES = {
 __all__ = [
     "METHODS",
     "ActivationError",
+    "ActivePassages",
     "AnalysisError",
     "Arithmetic",
+    "Autocorrelations",
     "Block",
     "BlockLabels",
     "CharModel",
@@ -130,6 +140,7 @@ __all__ = [
     "Explanation",
     "Extraction",
     "Fitting",
+    "GramMatrices",
     "Guess",
     "Hypothesis",
     "HypothesisError",
@@ -139,6 +150,7 @@ __all__ = [
     "LiveActivations",
     "LogisticProbe",
     "Losses",
+    "LossesByLabel",
     "Marks",
     "Method",
     "ModelConfig",

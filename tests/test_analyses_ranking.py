@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -283,7 +284,7 @@ def test_numbers_are_the_same_with_labels_on_the_disk(
     def third(text: str) -> list[str | None]:
         return [None if each == "(" else "abc"[n * n // 999 % 3] for n, each in enumerate(text)]
 
-    names = ["in_quotes", "position_in_line", "in_comment @ 3", third]
+    names: list[Any] = ["in_quotes", "position_in_line", "in_comment @ 3", third]
 
     def numbers() -> list[object]:
         with Recording(planted) as recording:

@@ -324,6 +324,15 @@ print("done")
 """
 
 
+def test_no_parallel_loop_is_called_by_two_threads_at_once() -> None:
+    """Every loop that shares its work among cores is compiled by `kernels.in_parallel`."""
+    root = Path(__file__).parents[1]
+    folders = ("probe", "analyses", "activations", "hypotheses")
+    sources = [path for folder in folders for path in (root / folder).rglob("*.py")]
+    found = [path.name for path in sources if re.search(r"parallel\s*=\s*True", path.read_text(encoding="utf-8"))]
+    assert found == ["kernels.py"]
+
+
 def test_parallel_loops_may_be_called_by_threads_also_where_numba_has_no_openmp() -> None:
     environment = os.environ | {"NUMBA_THREADING_LAYER": "workqueue", "NUMBA_NUM_THREADS": "2"}
     done = subprocess.run([sys.executable, "-c", _LOOPS], env=environment, capture_output=True, text=True, check=False)
