@@ -1,6 +1,7 @@
 """Sessions remember what questions have in common, within a stated memory, and for several threads at once."""
 
 import dataclasses
+import inspect
 import os
 import re
 import subprocess
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from planting import PLANTED, Arrays, drifting, in_runs, random_model
 from threadpoolctl import threadpool_info, threadpool_limits
 
+import probe
 from activations.blocks import Block, Source
 from activations.corpus import Corpus
 from activations.extraction import LiveActivations
@@ -175,6 +177,17 @@ def test_a_path_is_opened_and_closed(planted: Path) -> None:
         with Session(recording) as session:
             rank(session, "in_quotes")
         assert recording._file  # it is closed by whoever opened it
+
+
+def test_every_public_analysis_of_a_source_is_a_question_of_a_session() -> None:
+    found = {
+        name: value
+        for name in probe.__all__
+        if inspect.isfunction(value := getattr(probe, name)) and value.__module__.startswith("analyses.")
+    }
+    of_sources = {name for name, value in found.items() if next(iter(inspect.signature(value).parameters)) == "source"}
+    assert of_sources >= {"rank", "rank_all", "compare", "explain", "fit", "fit_units", "curve", "collect"}
+    assert all(hasattr(found[name], "__wrapped__") for name in of_sources)
 
 
 def test_the_example_of_the_document_runs(planted: Path, capsys: pytest.CaptureFixture[str]) -> None:
