@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from activations.borders import Values
 from activations.lanes import Piece, Turn, n_turns
 
-MOST_BYTES = 1 << 27
+MOST_BYTES = 1 << 26
 
 
 class KeptStates:
