@@ -1,7 +1,7 @@
 """Labels beside activations: which label and which part each row of a block has."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -15,13 +15,16 @@ from analyses.errors import AnalysisError
 from analyses.predictions import PREFIX, predicted
 from analyses.splits import TEST, TRAIN, Split
 from hypotheses import labelling, registry
-from hypotheses.corpus_labels import CorpusLabels
+from hypotheses.corpus_labels import CHUNK, CorpusLabels
 from hypotheses.files import as_hypothesis
 from hypotheses.hypothesis import Hypothesis
-from hypotheses.labels import Kind, Labels
+from hypotheses.labels import Kind, Labels, Places
+from hypotheses.long_labels import AnyLabels, LabelsOnDisk, LongLabels
 from hypotheses.parameters import few, quoted
 
 AnyHypothesis = str | Callable[[str], Any]
+_LABEL_BYTES = 1 << 28
+"""Of the labels that are in memory together; those of longer texts, or of more hypotheses, are on the disk."""
 
 
 class Rows(NamedTuple):
@@ -34,6 +37,22 @@ class Rows(NamedTuple):
 
     labels: NDArray[Any]
     parts: NDArray[np.int8]
+
+
+class Sizes(NamedTuple):
+    """How many characters have a label.
+
+    Attributes:
+        n_train: Of the training part.
+        n_test: Held out.
+        n: In all, those between the parts among them.
+        mean: Of the label: the share of those that are True, or of the numbers.
+    """
+
+    n_train: int
+    n_test: int
+    n: int
+    mean: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +69,7 @@ class Target:
 
     hypothesis: str
     corpus_sha256: str
-    labels: Labels
+    labels: AnyLabels
     split: Split
     selection: Selection
 
@@ -61,7 +80,21 @@ class Target:
 
     def rows(self, block: Block) -> Rows:
         """The labels and parts of a block's rows: row *t* has read character *t*, and so has label *t*."""
-        return self._rows(block.places)
+        return self.rows_at(block.places)
+
+    def rows_at(self, place: slice) -> Rows:
+        """The labels and parts of characters at some places in the text."""
+        parts = self.split.parts(place.start, place.stop)[:: place.step]
+        missing = self.labels.missing_at(place)
+        if missing is not None:
+            parts[missing] = -1
+        return Rows(self.labels.values_at(place), parts)
+
+    def chunks(self) -> Iterator[Rows]:
+        """The labels and parts of all characters that are used, in their order, some at a time."""
+        used = self.selection
+        for start in range(used.start, used.stop, CHUNK * used.every):
+            yield self.rows_at(slice(start, min(start + CHUNK * used.every, used.stop), used.every))
 
     @property
     def used(self) -> slice:
@@ -71,7 +104,12 @@ class Target:
     @property
     def all_rows(self) -> Rows:
         """The labels and parts of all characters that are used."""
-        return self._rows(self.used)
+        return Rows(np.concatenate([rows.labels for rows in self.chunks()]), self.parts_of_used)
+
+    @property
+    def parts_of_used(self) -> NDArray[np.int8]:
+        """(n_rows,) the part of each character that is used."""
+        return np.concatenate([rows.parts for rows in self.chunks()])
 
     def parts_of_places(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
         """(n_chars,) the part of each of some characters of the text, with a label or not; -1 beyond what is used."""
@@ -84,18 +122,61 @@ class Target:
     def parts_of_text(self) -> NDArray[np.int8]:
         """(n_chars,) the part of each character of the text; -1 where the label is missing, or it is not used."""
         parts = np.full(len(self.labels), -1, np.int8)
-        parts[self.used] = self._rows(self.used).parts
+        parts[self.used] = self.parts_of_used
         return parts
 
-    def _rows(self, place: slice) -> Rows:
-        parts = self.split.parts(place.start, place.stop)[:: place.step]
-        if self.labels.missing is not None:
-            parts[self.labels.missing[place]] = -1
-        return Rows(self.labels.values[place], parts)
+    def sizes(self) -> Sizes:
+        """How many characters with a label there are, and its mean."""
+        n_train = n_test = n = 0
+        total = 0.0
+        for labels, parts in self.chunks():
+            there = parts >= 0
+            n_train, n_test = n_train + int((parts == TRAIN).sum()), n_test + int((parts == TEST).sum())
+            n, total = n + int(there.sum()), total + float(labels[there].sum())
+        return Sizes(n_train, n_test, n, total / n)
+
+    def count_runs(self) -> tuple[int | None, int | None]:
+        """How many runs the label is True in, or the class that has the fewest of them: in the text, and held out.
+
+        Both are None for a number.
+        """
+        if self.kind == "numeric":
+            return None, None
+        n_values = 2 if self.kind == "binary" else len(self.labels.names)
+        counts = RunCounts(n_values), RunCounts(n_values)
+        for labels, parts in self.chunks():
+            for own, is_chosen in zip(counts, (parts >= 0, parts == TEST), strict=True):
+                own.add(labels, is_chosen)
+        there = np.flatnonzero(counts[0].n > 0) if self.kind == "categorical" else np.array([1])
+        of_text, held_out = (int(own.n[there].min()) for own in counts)
+        return of_text, held_out
 
 
-def ask(source: Source, hypothesis: "AnyHypothesis | Target") -> Target:
+class RunCounts:
+    """How many unbroken runs of each value there are among some rows, which come some at a time.
+
+    Attributes:
+        n: (n_values,) runs.
+    """
+
+    def __init__(self, n_values: int) -> None:
+        """Of values from 0 up to `n_values`."""
+        self.n = np.zeros(n_values, np.int64)
+        self._last = n_values
+
+    def add(self, values: NDArray[Any], chosen: NDArray[np.bool_]) -> None:
+        """Add the next (n_rows,) values, of which only some count."""
+        nothing = len(self.n)
+        own = np.where(chosen, values, nothing)
+        begins = np.diff(own, prepend=self._last) != 0
+        self.n += np.bincount(own[begins], minlength=nothing + 1)[:nothing]
+        self._last = int(own[-1]) if len(own) else self._last
+
+
+def ask(source: Source, hypothesis: "AnyHypothesis | Target", n_asked: int = 1) -> Target:
     """The target of a hypothesis on what a source gives, or the one that was made of it before.
+
+    `n_asked` is how many are asked for together; see `target`.
 
     `predicts:a` asks for the model's own probability that an a is next; see `predictions.predicted`.
 
@@ -106,13 +187,18 @@ def ask(source: Source, hypothesis: "AnyHypothesis | Target") -> Target:
     if isinstance(hypothesis, str) and hypothesis.startswith(PREFIX):
         return of_labels(source.corpus, hypothesis, predicted(source, hypothesis), selection=source.selection)
     if not isinstance(hypothesis, Target):
-        return target(source.corpus, hypothesis, selection=source.selection)
+        return target(source.corpus, hypothesis, selection=source.selection, n_asked=n_asked)
     if hypothesis.corpus_sha256 != source.corpus.sha256 or hypothesis.selection != source.selection:
         raise AnalysisError(
             f"the labels of {hypothesis.hypothesis!r} are of another text, or of another part of it, than the "
             "activations; label this one"
         )
     return hypothesis
+
+
+def ask_all(source: Source, hypotheses: "Sequence[AnyHypothesis | Target]") -> list[Target]:
+    """The targets of several hypotheses; see `ask`."""
+    return [ask(source, each, len(hypotheses)) for each in hypotheses]
 
 
 def refuse_classes(asked: Target) -> None:
@@ -131,17 +217,37 @@ def refuse_classes(asked: Target) -> None:
 
 def lagged(asked: Target, corpus: Corpus, lag: int) -> Target:
     """The label of the character so many later (or earlier, below 0); missing where its document has none."""
-    places = np.arange(len(corpus)) + lag
-    missing = np.ones(len(corpus), np.bool_)
-    for document in corpus.documents:
-        own = slice(document.start, document.stop)
-        missing[own] = (places[own] < document.start) | (places[own] >= document.stop)
-    places[missing] = 0
-    labels = asked.labels
-    if labels.missing is not None:
-        missing |= labels.missing[places]
-    own_labels = Labels(labels.values[places], labels.kind, missing, labels.names)
-    return replace(asked, hypothesis=f"{asked.hypothesis} @ {lag}" if lag else asked.hypothesis, labels=own_labels)
+    if lag == 0:
+        return asked
+    return replace(asked, hypothesis=f"{asked.hypothesis} @ {lag}", labels=_Lagged(asked.labels, corpus, lag))
+
+
+class _Lagged(LongLabels):
+    """The labels of characters so many later."""
+
+    def __init__(self, labels: AnyLabels, corpus: Corpus, lag: int) -> None:
+        self._labels, self._lag, self._starts = labels, lag, np.array([each.start for each in corpus.documents])
+        self._stops = np.array([each.stop for each in corpus.documents])
+        self.kind, self.names, self.may_miss = labels.kind, labels.names, True
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def values_at(self, places: Places) -> NDArray[Any]:
+        return self._labels.values_at(self._there(places)[0])
+
+    def missing_at(self, places: Places) -> NDArray[np.bool_]:
+        there, missing = self._there(places)
+        of_labels = self._labels.missing_at(there)
+        return missing if of_labels is None else missing | of_labels
+
+    def _there(self, places: Places) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """(n_chars,) the places of the characters that are so many later, and where the document has none."""
+        own = np.arange(*places.indices(len(self))) if isinstance(places, slice) else places
+        documents = np.searchsorted(self._starts, own, side="right") - 1
+        there = own + self._lag
+        missing = (there < self._starts[documents]) | (there >= self._stops[documents])
+        return np.where(missing, 0, there), missing
 
 
 ENOUGH_RUNS = 50  # held out, below which a score is uncertain
@@ -211,6 +317,7 @@ def target(
     selection: Selection | None = None,
     use_cache: bool = True,
     notice: Callable[[str], None] = warnings.warn,
+    n_asked: int = 1,
 ) -> Target:
     """Label a text, each document by itself.
 
@@ -223,6 +330,8 @@ def target(
         selection: The characters that are used; None is all of them.
         use_cache: Whether labels that were kept before will do.
         notice: Called with a sentence for the user: that a document is labelled in pieces.
+        n_asked: How many hypotheses are asked for together: labels that take more than a share of 256 MiB are kept in a
+            temporary file until nobody has them any more.
 
     Raises:
         HypothesisError: If there is no such hypothesis, or it fails on this text.
@@ -230,12 +339,13 @@ def target(
             tell apart.
     """
     found = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
-    labels = label(corpus, found, use_cache=use_cache, notice=notice)
-    return of_labels(corpus, found.name, labels, split, selection=selection)
+    pieces = label_in_pieces(corpus, found, use_cache=use_cache, notice=notice)
+    is_long = n_asked * pieces.n_bytes > _LABEL_BYTES
+    return of_labels(corpus, found.name, LabelsOnDisk(pieces) if is_long else pieces[:], split, selection=selection)
 
 
 def of_labels(
-    corpus: Corpus, name: str, labels: Labels, split: Split | None = None, *, selection: Selection | None = None
+    corpus: Corpus, name: str, labels: AnyLabels, split: Split | None = None, *, selection: Selection | None = None
 ) -> Target:
     """A target of labels that are at hand; see `target`.
 
@@ -257,24 +367,44 @@ def of_labels(
             f"{used.stop - used.start:,} from {used.start:,} on are used; split these"
         )
     asked = Target(name, corpus.sha256, labels, split, used)
-    used_labels, parts = asked.all_rows
-    for where, rows in (
-        ("this text", parts >= 0),
-        ("the training part of this text", parts == TRAIN),
-        ("the test part of this text", parts == TEST),
-    ):
-        if not rows.any():
+    found = {
+        where: _OneValue() for where in ("this text", "the training part of this text", "the test part of this text")
+    }
+    for rows in asked.chunks():
+        chosen = rows.parts >= 0, rows.parts == TRAIN, rows.parts == TEST
+        for own, is_chosen in zip(found.values(), chosen, strict=True):
+            own.add(rows.labels, is_chosen)
+    for where, own in found.items():
+        if own.value is None:
             raise AnalysisError(f"{name!r} has no label anywhere in {where}; use a text in which it has")
-        first = used_labels[rows.argmax()]
-        if ((used_labels == first) | ~rows).all():
+        if own.is_only:
             raise AnalysisError(
-                f"{name!r} is {_spell(first, labels)} at every character of {where}, so there is nothing to tell "
+                f"{name!r} is {_spell(own.value, labels)} at every character of {where}, so there is nothing to tell "
                 "apart; use a text in which it changes"
             )
     return asked
 
 
-def _spell(value: Any, labels: Labels) -> str:
+class _OneValue:
+    """Whether some values, which come some at a time, are all the same.
+
+    Attributes:
+        value: The first; None if there was none.
+        is_only: Whether all others are the same.
+    """
+
+    def __init__(self) -> None:
+        self.value: Any = None
+        self.is_only = True
+
+    def add(self, values: NDArray[Any], chosen: NDArray[np.bool_]) -> None:
+        if self.value is None and chosen.any():
+            self.value = values[chosen.argmax()]
+        if self.is_only and self.value is not None:
+            self.is_only = bool(((values == self.value) | ~chosen).all())
+
+
+def _spell(value: Any, labels: AnyLabels) -> str:
     if labels.kind == "categorical":
         return repr(labels.names[value])
     return str(bool(value)) if isinstance(value, np.bool_) else f"{value:g}"

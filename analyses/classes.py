@@ -6,80 +6,98 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.alignment import Target
+from analyses.alignment import RunCounts, Target
 from analyses.errors import AnalysisError
 from analyses.splits import TEST, TRAIN
-from hypotheses.labels import Labels
+from hypotheses.labels import Places
+from hypotheses.long_labels import AnyLabels, BinnedLabels, ClassLabels, to_bins
 from hypotheses.parameters import few, spell_number
 
 MOST_CLASSES = 64
+_MOST_SORTED = 1 << 22  # numbers, of which bins are made
 
 
 class Classes(NamedTuple):
     """What class each character of a text is in.
 
     Attributes:
-        of: (n_chars,) place in `names`; what stands where the label is missing means nothing.
+        labels: Whose values are places in `names`; what stands where the label is missing means nothing.
         names: Of the classes.
         middles: (n_classes,) the mean label of each bin of a numeric label; the places of classes that have no order.
     """
 
-    of: NDArray[np.int64]
+    labels: AnyLabels
     names: tuple[str, ...]
     middles: NDArray[np.float64]
+
+    def of(self, places: Places) -> NDArray[np.int64]:
+        """(n_chars,) the class of each of some characters of the text."""
+        return self.labels.values_at(places).astype(np.int64)
 
 
 def classes_of(asked: Target) -> Classes:
     """The classes of a label.
 
-    A number that takes up to 64 values has a class for each, another one up to 64 bins of as many characters each.
+    A number that takes up to 64 values has a class for each, another one up to 64 bins of as many characters each; of a
+    long text, as many of those among some of its characters.
 
     Raises:
         AnalysisError: If a categorical label has more than 64 classes.
     """
     labels = asked.labels
     if asked.kind == "binary":
-        return Classes(labels.values.astype(np.int64), ("False", "True"), np.arange(2.0))
+        return Classes(labels, ("False", "True"), np.arange(2.0))
     if asked.kind == "categorical":
         if len(labels.names) > MOST_CLASSES:
             raise AnalysisError(
                 f"{asked.hypothesis!r} has {len(labels.names):,} classes ({few(labels.names)}), and at most "
                 f"{MOST_CLASSES} are told apart; ask for one of them"
             )
-        return Classes(labels.values.astype(np.int64), labels.names, np.arange(float(len(labels.names))))
-    parts = asked.parts_of_text
-    told = labels.values[parts >= 0]
-    starts = np.unique(told)
-    if len(starts) > MOST_CLASSES:
-        starts = np.unique(np.quantile(told, np.arange(MOST_CLASSES) / MOST_CLASSES, method="lower"))
-    of = np.clip(np.searchsorted(starts, labels.values, side="right") - 1, 0, len(starts) - 1)
-    n = np.bincount(of[parts >= 0], minlength=len(starts))
-    middles = np.bincount(of[parts >= 0], told, len(starts)) / np.maximum(n, 1)
-    ends = [*starts[1:].tolist(), np.inf]
-    names = []
-    for place, start in enumerate(starts.tolist()):
-        largest = told[(told >= start) & (told < ends[place])].max()
-        names.append(spell_number(start) if largest == start else f"{start:.4g} to {largest:.4g}")
-    return Classes(of, tuple(names), middles)
+        return Classes(labels, labels.names, np.arange(float(len(labels.names))))
+    starts = _starts_of_bins(asked)
+    n, sums, largest = np.zeros(len(starts)), np.zeros(len(starts)), np.full(len(starts), -np.inf)
+    for values, parts in asked.chunks():
+        told = values[parts >= 0]
+        of = to_bins(told, starts)
+        n += np.bincount(of, minlength=len(starts))
+        sums += np.bincount(of, told, len(starts))
+        np.maximum.at(largest, of, told)
+    names = tuple(
+        spell_number(start) if last == start else f"{start:.4g} to {last:.4g}"
+        for start, last in zip(starts.tolist(), largest.tolist(), strict=True)
+    )
+    return Classes(BinnedLabels(labels, starts, names), names, sums / np.maximum(n, 1))
+
+
+def _starts_of_bins(asked: Target) -> NDArray[np.float64]:
+    """(n_bins,) the smallest number of each bin of a numeric label."""
+    every = -(-asked.selection.n_chars // _MOST_SORTED)
+    few_values: NDArray[np.float64] = np.empty(0)
+    sample = []
+    for values, parts in asked.chunks():
+        told = values[parts >= 0]
+        if len(few_values) <= MOST_CLASSES:
+            few_values = np.unique(np.concatenate([few_values, told]))
+        sample.append(told[::every])
+    if len(few_values) <= MOST_CLASSES:
+        return few_values
+    places = np.arange(MOST_CLASSES) / MOST_CLASSES
+    return np.unique(np.quantile(np.concatenate(sample), places, method="lower"))
 
 
 def one_against_rest(asked: Target, classes: Classes) -> list[Target]:
     """A target for each class, whose label is whether a character is in it."""
-    kept = asked.labels.missing
     return [
-        replace(asked, hypothesis=f"{asked.hypothesis} == {name}", labels=Labels(classes.of == place, "binary", kept))
+        replace(asked, hypothesis=f"{asked.hypothesis} == {name}", labels=ClassLabels(classes.labels, place))
         for place, name in enumerate(classes.names)
     ]
 
 
 def runs_of_classes(asked: Target, classes: Classes) -> list[int]:
     """How many runs each class has in the training or in the held-out part, where it has fewer."""
-    parts, of = asked.all_rows.parts, classes.of[asked.used]
-    n_classes = len(classes.names)
-
-    def runs(part: int) -> NDArray[np.int64]:
-        own = np.where(parts == part, of, n_classes)
-        begins = np.diff(own, prepend=n_classes) != 0
-        return np.bincount(own[begins], minlength=n_classes + 1)[:n_classes]
-
-    return [min(each) for each in zip(runs(TRAIN).tolist(), runs(TEST).tolist(), strict=True)]
+    counts = RunCounts(len(classes.names)), RunCounts(len(classes.names))
+    of_classes = replace(asked, labels=classes.labels)
+    for places, parts in of_classes.chunks():
+        for own, part in zip(counts, (TRAIN, TEST), strict=True):
+            own.add(places.astype(np.int64), parts == part)
+    return [min(each) for each in zip(*(own.n.tolist() for own in counts), strict=True)]

@@ -13,7 +13,7 @@ from activations.corpus import Corpus
 from activations.selection import Selection
 from activations.units import Site, Unit
 from activations.vocab import Vocabulary
-from analyses.alignment import Target, ask
+from analyses.alignment import Target, ask_all
 from analyses.classes import Classes, classes_of
 from analyses.errors import AnalysisError
 from analyses.ranking import RankedUnit, rank_all
@@ -137,7 +137,7 @@ def explain(
     Raises:
         AnalysisError: If there is no such unit, or it never changes.
     """
-    asked = [ask(source, each) for each in targets]
+    asked = ask_all(source, targets)
     one = _OneUnit(source, unit)
     values = one.values()
     used = values[~np.isnan(values)]
@@ -237,7 +237,7 @@ def _add_one_by_one(values: NDArray[np.float64], targets: Sequence[tuple[Target,
     """
     if not targets:
         return []
-    codes = [np.where(each.labels.present, classes.of, -1).astype(np.int8) for each, classes in targets]
+    codes = [np.where(each.labels.present, classes.of(slice(None)), -1).astype(np.int8) for each, classes in targets]
     sizes = [len(classes.names) for _, classes in targets]
     starts = np.cumsum([0, *sizes])
     parts = targets[0][0].parts_of_places(np.arange(len(values)))

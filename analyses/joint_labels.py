@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from analyses.ranks import Pieces
 from analyses.splits import PARTS, Split
+from hypotheses.labels import Places
+from hypotheses.long_labels import AnyLabels
 
 _MOST_BITS = 32  # of a code, besides that of the run and the labels before
 
@@ -54,7 +56,7 @@ class Labelled(NamedTuple):
         atoms: (n_runs,) the atom that it lies in.
     """
 
-    places: NDArray[np.int64] | slice
+    places: Places
     starts: NDArray[np.int64]
     stops: NDArray[np.int64]
     atoms: NDArray[np.int64]
@@ -68,20 +70,17 @@ class JointLabels:
         n_labels: How many there are.
     """
 
-    def __init__(self, split: Split, missing: NDArray[np.bool_] | None, labels: Sequence[NDArray[Any]]) -> None:
+    def __init__(self, split: Split, labels: Sequence[AnyLabels]) -> None:
         """Labels of a whole text.
 
         Args:
             split: What is held out.
-            missing: (n_chars,) True where there are no labels.
-            labels: (n_chars,) each; bool, or numbers.
+            labels: Binary or numeric ones, all missing at the same characters.
         """
         self.split = split
         self.n_labels = len(labels)
-        self._missing = missing
         self._labels = labels
-        self._binary = [each for each in labels if each.dtype == bool]
-        self._ids = [np.unique(each, return_inverse=True)[1] for each in labels if each.dtype != bool]
+        self._numbers = {number: np.unique(each.values) for number, each in enumerate(labels) if each.kind != "binary"}
         self._last: tuple[NDArray[np.int64], JointRows] | None = None
         self._last_labelled: tuple[NDArray[np.int64], Labelled] | None = None
 
@@ -90,13 +89,14 @@ class JointLabels:
         if self._last is not None and np.array_equal(places, self._last[0]):
             return self._last[1].pieces.parts
         parts = self.split.parts_of(places)
-        if self._missing is not None:
-            parts[self._missing[places]] = -1
+        missing = self._labels[0].missing_at(places)
+        if missing is not None:
+            parts[missing] = -1
         return parts
 
-    def label(self, number: int, places: NDArray[np.int64] | slice) -> NDArray[Any]:
+    def label(self, number: int, places: Places) -> NDArray[Any]:
         """(n_chars,) one of the labels of some characters; a view of it if their places are a slice."""
-        return self._labels[number][places]
+        return self._labels[number].values_at(places)
 
     def rows(self, places: NDArray[np.int64]) -> JointRows:
         """What is known of some characters."""
@@ -121,34 +121,35 @@ class JointLabels:
         parts, atoms = self.parts(places), self.split.atom(places)
         n_atoms = self.split.n_atoms
         runs = np.where(parts >= 0, parts.astype(np.int64) * n_atoms + atoms, len(PARTS) * n_atoms)
+        labels = [each.values_at(_as_slice(places)) for each in self._labels]
         _, firsts, codes, n = np.unique(
-            self._with_labels(runs, places), return_index=True, return_inverse=True, return_counts=True
+            self._with_labels(runs, labels), return_index=True, return_inverse=True, return_counts=True
         )
-        y = np.ones((len(firsts), self.n_labels + 1))
-        for column, label in enumerate(self._labels):
-            y[:, column] = label[places[firsts]]
+        of_codes = [label[firsts] for label in labels]
+        y = np.stack([*of_codes, np.ones(len(firsts))], axis=1).astype(np.float64)
         starts = [*np.flatnonzero(np.diff(runs[firsts], prepend=-1)).tolist(), len(firsts)]
         found = [(*divmod(int(runs[firsts[a]]), n_atoms), slice(a, b)) for a, b in itertools.pairwise(starts)]
         parts_of_codes = runs[firsts] // n_atoms
-        of_kinds = self._with_labels(parts_of_codes, places[firsts])
+        of_kinds = self._with_labels(parts_of_codes, of_codes)
         _, examples, kinds = np.unique(of_kinds, return_index=True, return_inverse=True)
         pieces = Pieces.of(parts, codes, kinds, n_ranked=len(self._labels[0]))
         own_runs = [Run(*each) for each in found if each[0] < len(PARTS)]
         return JointRows(codes, pieces, y, n, own_runs, (parts_of_codes[examples], examples))
 
-    def _with_labels(self, numbers: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _with_labels(self, numbers: NDArray[np.int64], labels: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
         """(n_chars,) numbers that are equal where these numbers and all labels are; they ascend with these numbers."""
         n_bits = 0
-        for binary in self._binary:
+        for label in (each for number, each in enumerate(labels) if number not in self._numbers):
             if n_bits == _MOST_BITS:
                 numbers, n_bits = np.unique(numbers, return_inverse=True)[1], 0
-            numbers, n_bits = (numbers << 1) | binary[places], n_bits + 1
-        for ids in self._ids:
-            numbers = (np.unique(numbers, return_inverse=True)[1] << _MOST_BITS) | ids[places]
+            numbers, n_bits = (numbers << 1) | label, n_bits + 1
+        for number, known in self._numbers.items():
+            ids = np.searchsorted(known, labels[number])
+            numbers = (np.unique(numbers, return_inverse=True)[1] << _MOST_BITS) | ids
         return numbers
 
 
-def _as_slice(places: NDArray[np.int64]) -> NDArray[np.int64] | slice:
+def _as_slice(places: NDArray[np.int64]) -> Places:
     """The same places as a slice, if they ascend and are equally far apart."""
     steps = np.diff(places)
     every = int(steps[0]) if len(steps) else 1

@@ -25,7 +25,7 @@ from analyses.statistics.products import Products, ProductSums
 from analyses.statistics.quantile_counts import N_BINS, QuantileCounts
 from analyses.statistics.rank_sums import RankSums, RankTotals
 from analyses.threads import in_threads
-from hypotheses.labels import Kind
+from hypotheses.labels import Kind, Labels
 
 
 class Marks(NamedTuple):
@@ -168,19 +168,19 @@ def _products(asked: Target, columns: Sequence[Columns], reader: LevelReader) ->
 def _products_of_classes(asked: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
     classes = classes_of(asked)
     sizes = {each.site: each.n_units for each in columns}
-    return ProductSums(one_against_rest(asked, classes), sizes, classes.of)
+    return ProductSums(one_against_rest(asked, classes), sizes, classes)
 
 
 def _quantile_counts(asked: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
-    classes = classes_of(asked)
-    return QuantileCounts(asked.parts_of_text, classes.of, len(classes.names), columns)
+    return QuantileCounts(asked.parts_of_text, classes_of(asked), columns)
 
 
 def _level_tables(asked: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
     """Training characters that are False and that are True, and test ones."""
-    parts = asked.parts_of_text
-    kinds = np.where((parts == TRAIN) | (parts == TEST), 2 * parts + asked.labels.values, -1)
-    return LevelTables(kinds.astype(np.int8), 4, columns)
+    kinds = [np.where((parts == TRAIN) | (parts == TEST), 2 * parts + labels, -1) for labels, parts in asked.chunks()]
+    of_text = np.full(len(asked.labels), -1, np.int8)
+    of_text[asked.used] = np.concatenate(kinds)
+    return LevelTables(of_text, 4, columns)
 
 
 def _rank_sums(asked: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
@@ -191,7 +191,7 @@ def _rank_sums(asked: Target, columns: Sequence[Columns], reader: LevelReader) -
     ranks = np.zeros(len(labels))
     for part in (TRAIN, TEST):
         ranks[parts == part] = rankdata(labels[parts == part])
-    joint = JointLabels(asked.split, asked.labels.missing, [ranks])
+    joint = JointLabels(asked.split, [Labels(ranks, "numeric", asked.labels.missing)])
     return RankSums(joint, columns, {each: reader.middle_levels(each) for each in columns})
 
 
@@ -344,8 +344,9 @@ def _floor_of(name: str, score: Threshold) -> Callable[[NDArray[np.float64], Tar
     """How many units are no better than saying True everywhere."""
 
     def note(scores: NDArray[np.float64], asked: Target) -> str:
-        labels, parts = asked.all_rows
-        n_false, n_true = np.bincount(labels[parts == TRAIN], minlength=2)
+        n_false, n_true = np.sum(
+            [np.bincount(labels[parts == TRAIN], minlength=2) for labels, parts in asked.chunks()], 0
+        )
         with np.errstate(invalid="ignore", divide="ignore"):
             floor = float(np.nan_to_num(score(n_true, n_false, n_true, n_false)))
         n_at_floor = int((scores < floor + _HARDLY_MORE).sum())

@@ -1,4 +1,8 @@
-"""Moments: updated block by block, merged with others like them."""
+"""Moments: updated block by block, merged with others like them.
+
+They are kept as deviations from the mean, and merged by the formulas of Chan, Golub & LeVeque 1983 (The American
+Statistician 37:242-247), so that nothing cancels however far the values are from 0.
+"""
 
 from dataclasses import dataclass
 
@@ -13,9 +17,6 @@ _TILE = 32
 @dataclass(slots=True, eq=False)
 class Moments:
     """Means, variances and covariances of units with one number per character.
-
-    Kept as deviations from the mean and merged by the formulas of Chan, Golub & LeVeque 1983, so that nothing
-    cancels however far the values are from 0.
 
     Attributes:
         n: Characters counted.
@@ -75,6 +76,63 @@ class Moments:
         with np.errstate(invalid="ignore", divide="ignore"):
             r = np.where(product > 0, self.co_scatter / product, np.nan)
         return np.asarray(np.clip(r, -1.0, 1.0))
+
+
+@dataclass(slots=True, eq=False)
+class Scatter:
+    """Means of some columns, and sums of products of deviations from them, of several groups of rows.
+
+    Attributes:
+        n: (n_groups,) how many rows there are.
+        mean: (n_groups, n_columns).
+        products: (n_groups, n_columns, n_columns), of which only the lower triangles count.
+    """
+
+    n: NDArray[np.int64]
+    mean: NDArray[np.float64]
+    products: NDArray[np.float64]
+
+    @classmethod
+    def empty(cls, n_groups: int, n_columns: int) -> "Scatter":
+        """Of no rows."""
+        products = np.zeros((n_groups, n_columns, n_columns))
+        return cls(np.zeros(n_groups, np.int64), np.zeros((n_groups, n_columns)), products)
+
+    def add(self, group: int, rows: NDArray[np.float64]) -> None:
+        """Add (n_rows, n_columns) rows to a group."""
+        from scipy.linalg.blas import dsyrk
+
+        mean = rows.mean(axis=0)
+        step, weight = self._step(group, mean, len(rows))
+        deviations = np.vstack([rows - mean, np.sqrt(weight) * step])  # the last row is what merging adds
+        # adds to the lower triangle in place, which is the upper one of the transpose, whose order Fortran wants
+        dsyrk(1.0, deviations.T, beta=1.0, c=self.products[group].T, overwrite_c=True)
+
+    def merge(self, other: "Scatter") -> None:
+        """Add the rows of another one to the same groups."""
+        for group in np.flatnonzero(other.n).tolist():
+            self._merge(group, other, group)
+
+    def together(self, groups: NDArray[np.int64]) -> "Scatter":
+        """Some groups as one, with whole matrices."""
+        total = Scatter.empty(1, self.mean.shape[1])
+        for group in groups[self.n[groups] > 0].tolist():
+            total._merge(0, self, group)
+        lower = np.tril(total.products[0])
+        total.products[0] = lower + np.tril(lower, -1).T
+        return total
+
+    def _merge(self, group: int, other: "Scatter", others_group: int) -> None:
+        step, weight = self._step(group, other.mean[others_group], int(other.n[others_group]))
+        self.products[group] += other.products[others_group]
+        self.products[group] += np.outer(weight * step, step)
+
+    def _step(self, group: int, mean: NDArray[np.float64], n: int) -> tuple[NDArray[np.float64], float]:
+        """Count rows with a mean; how far that is from the mean so far, and what the square of this weighs."""
+        n_before, step = int(self.n[group]), mean - self.mean[group]
+        self.n[group] += n
+        self.mean[group] += step * (n / (n_before + n))
+        return step, n_before * n / (n_before + n)
 
 
 @njit(parallel=True, cache=True)

@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyses.alignment import Target, fewest_runs
+from analyses.alignment import Target
 from analyses.atom_sums import AtomSums
 from analyses.classes import Classes, classes_of, one_against_rest, runs_of_classes
 from analyses.significance import FEWEST_RUNS, Evidence, too_few
-from analyses.splits import TEST
 from hypotheses.parameters import few
 
 
@@ -46,12 +45,7 @@ class RankedLabel:
     @cached_property
     def each(self) -> list[RankedTarget]:
         """The targets, with how many runs they have."""
-        return [
-            RankedTarget(
-                each, fewest_runs(each, each.all_rows.parts >= 0), fewest_runs(each, each.all_rows.parts == TEST)
-            )
-            for each in self.targets
-        ]
+        return [RankedTarget(each, *each.count_runs()) for each in self.targets]
 
     @classmethod
     def of(cls, asked: Target, *, over_classes: bool) -> "RankedLabel":

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from activations.blocks import Source
 from activations.units import Site, Unit, units_of
-from analyses.alignment import ENOUGH_RUNS, AnyHypothesis, Target, ask
+from analyses.alignment import ENOUGH_RUNS, AnyHypothesis, Target, ask, ask_all
 from analyses.columns import LevelReader
 from analyses.errors import AnalysisError
 from analyses.estimates import Estimate, Scale, intervals, standard_errors
@@ -21,7 +21,6 @@ from analyses.ranked_labels import LabelPrecision, RankedLabel, RankedTarget
 from analyses.scores import Scores, measure, surest
 from analyses.shifts import Shifted, Shifts
 from analyses.significance import FEWEST_PIECES, FEWEST_RUNS, evidence, q_values
-from analyses.splits import TEST, TRAIN
 
 Progress = Callable[[int, int], None]
 TOO_SLOW = "no interval for units that change so slowly that the text holds too few independent pieces of them"
@@ -311,7 +310,7 @@ def rank_all(
         AnalysisError: If a target is of another text, or activations are not numbers.
     """
     _refuse_exact(source, exact=exact)
-    asked = [RankedLabel.of(ask(source, each), over_classes=False) for each in targets]
+    asked = [RankedLabel.of(each, over_classes=False) for each in ask_all(source, targets)]
     chosen = sorted(source.sites if sites is None else sites)
     ends = np.cumsum([0, *(len(each.targets) for each in asked)])
     families = [range(start, stop) for start, stop in itertools.pairwise(ends.tolist())]
@@ -352,14 +351,14 @@ def _without_scores(label: RankedLabel, units: Mapping[Site, list[Unit]]) -> Ran
         unit=units[next(iter(units))][0], score=nan, held_out=nan, raw=nan, test=nan, low=nan, high=nan, within=nan,
         p=nan, q=nan, tied=nan, direction=1,
     )  # fmt: skip
-    parts = label.asked.all_rows.parts
+    sizes = label.asked.sizes()
     return Ranking(
         hypothesis=label.asked.hypothesis,
         method="auc",
         measure="auc",
         units=tuple(replace(nothing, unit=unit) for own in units.values() for unit in own),
-        n_train=int((parts == TRAIN).sum()),
-        n_test=int((parts == TEST).sum()),
+        n_train=sizes.n_train,
+        n_test=sizes.n_test,
         auc_error=0.0,
         prevalence=None,
         n_test_runs=None,
@@ -512,7 +511,7 @@ def _ranking(
         by_chance = dict(zip(Shifted._fields, map(np.concatenate, of_fields), strict=True))
         if sees_none or all(each.no_p for each in precisions):
             by_chance = {name: np.full(len(array), np.nan) for name, array in by_chance.items()}
-    labels, parts = asked.all_rows
+    sizes = asked.sizes()
     n_test_runs = min((each.n_runs for each in precisions if each.n_runs is not None), default=None)
     return Ranking(
         hypothesis=asked.hypothesis,
@@ -526,10 +525,10 @@ def _ranking(
             np.concatenate(classes),
             estimates,
         ),
-        n_train=int((parts == TRAIN).sum()),
-        n_test=int((parts == TEST).sum()),
+        n_train=sizes.n_train,
+        n_test=sizes.n_test,
         auc_error=max(float(np.nan_to_num(scores[site].error).max()) for scores in found for site in units),
-        prevalence=float(labels[parts >= 0].mean()) if asked.kind == "binary" else None,
+        prevalence=sizes.mean if asked.kind == "binary" else None,
         n_test_runs=n_test_runs,
         notes=(*label.notes, *_notes(label, precisions, estimates.values()), *of_method),
     )

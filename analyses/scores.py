@@ -157,7 +157,7 @@ def _alike(targets: Sequence[Target], kind: Kind) -> dict[tuple[Split, bytes], l
 
 
 def _joint(targets: Sequence[Target]) -> JointLabels:
-    return JointLabels(targets[0].split, targets[0].labels.missing, [each.labels.values for each in targets])
+    return JointLabels(targets[0].split, [each.labels for each in targets])
 
 
 def _rank_sums(

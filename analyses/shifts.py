@@ -1,6 +1,7 @@
 """What chance does if the labels are shifted in a circle, which leaves both them and the units as they are."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -119,18 +120,16 @@ class _Labels:
     """
 
     def __init__(self, asked: Target, classes: Classes | None, counted: Sequence[int], steps: list[int]) -> None:
-        parts, split = asked.all_rows.parts, asked.split
-        there, used = parts >= 0, asked.selection
+        split, used = asked.split, asked.selection
         self._steps = np.array(steps)
         groups = position_groups(split.n_atoms).astype(np.int8)
         pieces = in_pieces(used.start, used.stop, used.every)
         self._groups = np.concatenate([groups[split.atom(np.array(places))] for places in pieces])
-        if classes is None:
-            labels = asked.all_rows.labels
-            values = labels - labels[there].mean(dtype=np.float64)
-        else:
-            values = classes.of[used.start : used.stop : used.every]
-        self._values = np.where(there, values, np.nan).astype(np.float32)
+        middle = asked.sizes().mean if classes is None else 0.0
+        shifted = asked if classes is None else replace(asked, labels=classes.labels)
+        self._values = np.concatenate(
+            [np.where(parts >= 0, labels - middle, np.nan).astype(np.float32) for labels, parts in shifted.chunks()]
+        )
         self._wanted = [np.float32(np.nan)] if classes is None else [np.float32(place) for place in counted]
         self._means = [self._means_of(wanted) for wanted in self._wanted]
         self.n_labels, self.n_steps = len(self._wanted), len(steps)

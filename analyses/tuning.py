@@ -58,11 +58,11 @@ def tune(values: NDArray[np.float64], asked: Target, classes: Classes) -> Tuning
         asked: The label.
         classes: Of the label.
     """
-    parts = asked.parts_of_text
+    parts, of_text = asked.parts_of_text, classes.of(slice(None))
     k = len(classes.names)
 
     def sums(rows: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        x, of = values[rows] - middle, classes.of[rows]
+        x, of = values[rows] - middle, of_text[rows]
         return np.bincount(of, x, k), np.bincount(of, x * x, k), np.bincount(of, minlength=k)
 
     middle = float(values[parts >= 0].mean())
@@ -96,7 +96,7 @@ def _wave(values: NDArray[np.float64], asked: Target, classes: Classes) -> Wave:
         return Wave(None, None)
     rows = np.flatnonzero(asked.parts_of_text >= 0)
     shape = asked.split.n_stretches, len(classes.names)
-    cells = asked.split.stretch(rows) * shape[1] + classes.of[rows]
+    cells = asked.split.stretch(rows) * shape[1] + classes.of(rows)
     n_cells = shape[0] * shape[1]
     of_rows = values[rows] - values[rows].mean()
     sums: NDArray[Any] = np.bincount(cells, of_rows, n_cells)

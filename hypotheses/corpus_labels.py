@@ -15,7 +15,9 @@ from hypotheses.labels import Kind, Labels
 CHUNK = 1 << 18
 """Characters to ask for at a time, where all are gone through."""
 
-_DTYPES: dict[Kind, type[np.generic]] = {"binary": np.bool_, "categorical": np.int32, "numeric": np.float64}
+DTYPES: dict[Kind, type[np.generic]] = {"binary": np.bool_, "categorical": np.int32, "numeric": np.float64}
+"""Number types of the values of `Labels`."""
+
 _WHOLE_NUMBERS = (np.uint8, np.int16, np.int32)
 
 
@@ -77,7 +79,7 @@ class CorpusLabels:
 
     def __getitem__(self, place: slice) -> Labels:
         start, stop, _ = place.indices(len(self))
-        values = np.empty(max(stop - start, 0), _DTYPES[self.kind])
+        values = np.empty(max(stop - start, 0), DTYPES[self.kind])
         missing = np.zeros(len(values), bool) if self.may_miss else None
         for n, own, at in self._overlaps(start, stop):
             values[at] = self.values[n][own]
@@ -89,6 +91,11 @@ class CorpusLabels:
     def may_miss(self) -> bool:
         """Whether any piece says where labels are missing."""
         return any(each is not None for each in self.missing)
+
+    @property
+    def n_bytes(self) -> int:
+        """How much memory all of them take as `Labels`."""
+        return len(self) * (np.dtype(DTYPES[self.kind]).itemsize + self.may_miss)
 
     def are_only(self, *numbers: float) -> bool:
         """Whether there are labels, and all of them are among some numbers."""

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from hypotheses.errors import HypothesisError
 
+Places = slice | NDArray[np.int64]
+"""Of some characters of a text: a slice, or (n_chars,) numbers."""
+
 Kind = Literal["binary", "categorical", "numeric"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -50,6 +53,19 @@ class Labels:
     def __getitem__(self, place: slice) -> "Labels":
         missing = None if self.missing is None else self.missing[place]
         return replace(self, values=self.values[place], missing=missing)
+
+    @property
+    def may_miss(self) -> bool:
+        """Whether labels may be missing anywhere."""
+        return self.missing is not None
+
+    def values_at(self, places: Places) -> NDArray[Any]:
+        """(n_chars,) the values of some characters; a view if they are a slice."""
+        return self.values[places]
+
+    def missing_at(self, places: Places) -> NDArray[np.bool_] | None:
+        """(n_chars,) where labels of some characters are missing; None if none is missing anywhere."""
+        return None if self.missing is None else self.missing[places]
 
     @property
     def present(self) -> NDArray[np.bool_]:

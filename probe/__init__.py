@@ -49,7 +49,11 @@ if TYPE_CHECKING:
     from analyses.probes import fit, fit_units
     from analyses.ranking import RankedUnit, Ranking, compare, rank, rank_all
     from analyses.splits import Split
+    from analyses.statistics.autocorrelations import Autocorrelations
     from analyses.statistics.collecting import collect
+    from analyses.statistics.gram_matrices import GramMatrices
+    from analyses.statistics.label_losses import LossesByLabel
+    from analyses.statistics.passages import ActivePassages
     from analyses.statistics.statistic import BlockLabels, Statistic
     from hypotheses.errors import HypothesisError
     from hypotheses.hypothesis import Hypothesis, hypothesis
@@ -95,7 +99,11 @@ _HOMES = {
     "analyses.probes": ("fit", "fit_units"),
     "analyses.ranking": ("RankedUnit", "Ranking", "compare", "rank", "rank_all"),
     "analyses.splits": ("Split",),
+    "analyses.statistics.autocorrelations": ("Autocorrelations",),
     "analyses.statistics.collecting": ("collect",),
+    "analyses.statistics.gram_matrices": ("GramMatrices",),
+    "analyses.statistics.label_losses": ("LossesByLabel",),
+    "analyses.statistics.passages": ("ActivePassages",),
     "analyses.statistics.statistic": ("BlockLabels", "Statistic"),
     "hypotheses.errors": ("HypothesisError",),
     "hypotheses.hypothesis": ("Hypothesis", "hypothesis"),
@@ -111,8 +119,10 @@ _HOMES = {
 __all__ = [
     "METHODS",
     "ActivationError",
+    "ActivePassages",
     "AnalysisError",
     "Arithmetic",
+    "Autocorrelations",
     "Block",
     "BlockLabels",
     "CharModel",
@@ -128,6 +138,7 @@ __all__ = [
     "Explanation",
     "Extraction",
     "Fitting",
+    "GramMatrices",
     "Guess",
     "Hypothesis",
     "HypothesisError",
@@ -137,6 +148,7 @@ __all__ = [
     "LiveActivations",
     "LogisticProbe",
     "Losses",
+    "LossesByLabel",
     "Marks",
     "Method",
     "ModelConfig",

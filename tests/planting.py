@@ -1,6 +1,7 @@
 """What is planted in the recordings that tests generate, and models made by hand."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,14 +42,24 @@ class Arrays:
     model_sha256 = "0" * 64
 
     def __init__(
-        self, values: Mapping[Site, NDArray[Any]], text: str | None = None, selection: Selection | None = None
+        self,
+        values: Mapping[Site, NDArray[Any]],
+        text: str | None = None,
+        selection: Selection | None = None,
+        *,
+        documents: Sequence[int] = (),
+        predictions: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
+        """Of (n_chars, n_units) values of a text, if need be one in documents of so many characters."""
         n_chars = len(next(iter(values.values())))
-        self.corpus = Corpus.from_texts([text or "a" * n_chars])
+        whole = text or "a" * n_chars
+        ends = [*itertools.accumulate(documents)] or [n_chars]
+        self.corpus = Corpus.from_texts([whole[a:b] for a, b in itertools.pairwise([0, *ends])])
         self.selection = selection or Selection.of(n_chars)
         self.vocabulary = Vocabulary.of(["a"])
         self.sites = {site: array.shape[1] for site, array in values.items()}
         self._values = dict(values)
+        self._predictions = dict(predictions or {})
 
     def dtype(self, site: Site) -> np.dtype[Any]:
         return self._values[site].dtype
@@ -59,9 +70,13 @@ class Arrays:
         """In blocks, the last first."""
         chosen = list(self.sites if sites is None else sites)
         used, every = self.selection, self.selection.every
-        for start in reversed(range(used.start, used.stop, n_chars * every)):
-            rows = slice(start, min(start + n_chars * every, used.stop), every)
-            yield Block(0, start, {site: self._values[site][rows].copy() for site in chosen}, every=every)
+        told = self._predictions if predictions else {}
+        for number, document in reversed(list(enumerate(self.corpus.documents))):
+            first, stop = used.first(document.start), min(document.stop, used.stop)
+            for start in reversed(range(first, stop, n_chars * every)):
+                rows = slice(start, min(start + n_chars * every, stop), every)
+                values = {site: self._values[site][rows].copy() for site in chosen}
+                yield Block(number, start, values, {name: own[rows].copy() for name, own in told.items()}, every)
 
     def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
         part = self.selection.part(start, stop)

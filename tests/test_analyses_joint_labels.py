@@ -5,6 +5,7 @@ import pytest
 
 from analyses.joint_labels import JointLabels
 from analyses.splits import PARTS, Split
+from hypotheses.labels import Labels
 
 
 @pytest.mark.parametrize("n_stretches", [50, 64, 100, 200])
@@ -15,7 +16,8 @@ def test_characters_with_one_code_have_the_same_part_atom_and_labels(
     split = Split(n_chars=n, n_stretches=n_stretches, gap=5)
     missing, labels = rng.random(n) < 0.1, [rng.random(n) < 0.3, rng.integers(0, 3, n)]
     places = np.arange(n)
-    rows = JointLabels(split, missing, labels).rows(places)
+    asked = [Labels(labels[0], "binary", missing), Labels(labels[1].astype(np.float64), "numeric", missing)]
+    rows = JointLabels(split, asked).rows(places)
     parts, atoms = np.where(missing, -1, split.parts_of(places)), split.atom(places)
     found = set()
     for run in rows.runs:

@@ -394,7 +394,7 @@ def test_little_memory_changes_nothing(
 def test_numbers_have_bins_of_their_own_up_to_64(rng: np.random.Generator) -> None:
     numbers = rng.normal(size=N_CHARS).round(3)
     classes = classes_of(target(Arrays({HIDDEN: np.zeros((N_CHARS, 1))}).corpus, lambda text: numbers))
-    n = np.bincount(classes.of)
+    n = np.bincount(classes.of(slice(None)))
     assert len(n) == len(classes.names) == 64 and n.min() > N_CHARS / 64 * 0.9
     assert (np.diff(classes.middles) > 0).all()
     few = classes_of(target(Arrays({HIDDEN: np.zeros((N_CHARS, 1))}).corpus, lambda text: numbers.round()))

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,14 +16,17 @@ from activations.corpus import Corpus
 from activations.extraction import LiveActivations, extract
 from activations.store import Recording
 from activations.units import Site, Unit
-from analyses import columns
+from analyses import alignment, columns
 from analyses.alignment import target
 from analyses.errors import AnalysisError
+from analyses.explaining import explain
 from analyses.level_counts import LevelCounts
-from analyses.ranking import rank
+from analyses.probes import fit
+from analyses.ranking import compare, rank, rank_all
 from analyses.ranks import N_GROUPS
 from analyses.splits import TEST, TRAIN, Split
 from hypotheses.errors import HypothesisError
+from hypotheses.long_labels import LabelsOnDisk
 
 
 @pytest.mark.parametrize("name", list(PLANTED))
@@ -269,3 +273,33 @@ def test_the_error_of_counting_in_bins_is_told(planted: Path) -> None:
     with Recording(planted) as recording:
         assert 0 < rank(recording, "in_quotes").auc_error < 1e-4
         assert rank(recording, "in_quotes", sites=[Site(0, "hidden")]).auc_error == 0
+
+
+@pytest.mark.parametrize("n_bytes", [0, 30_000])
+def test_numbers_are_the_same_with_labels_on_the_disk(
+    planted: Path, n_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all kinds of label, and with lags, shifts, classes, methods and controls."""
+
+    def third(text: str) -> list[str | None]:
+        return [None if each == "(" else "abc"[n * n // 999 % 3] for n, each in enumerate(text)]
+
+    names: list[Any] = ["in_quotes", "position_in_line", "in_comment @ 3", third]
+
+    def numbers() -> list[object]:
+        with Recording(planted) as recording:
+            found: list[object] = [list(map(repr, rank_all(recording, names)))]
+            found += [repr(rank(recording, name, shifts=19)) for name in names]
+            found += [repr(compare(recording, "in_quotes", ["f1", "spearman", "mean_difference", "average_precision"]))]
+            found += [repr(compare(recording, "position_in_line", ["eta2", "mutual_information", "r2"]))]
+            asked = [target(recording.corpus, name) for name in names]
+            found += [repr(explain(recording, Unit(Site(0, "hidden"), 1), asked))]
+            found += [repr(fit(recording, [names[0], names[3]], controls=["context", "runs"]))]
+            return found
+
+    expected = numbers()
+    monkeypatch.setattr(alignment, "_LABEL_BYTES", n_bytes)  # of several hypotheses, some are then in memory
+    monkeypatch.setattr(alignment, "CHUNK", 1_000)
+    with Recording(planted) as recording:
+        assert isinstance(target(recording.corpus, "position_in_line").labels, LabelsOnDisk)
+    assert numbers() == expected

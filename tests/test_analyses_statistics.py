@@ -3,21 +3,26 @@
 import inspect
 import pkgutil
 from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from planting import Arrays, drifting, in_runs
+from planting import Arrays, drifting, in_runs, random_model
 
 import analyses.statistics
-from activations.blocks import Block
+from activations.blocks import Block, Source
+from activations.corpus import Corpus
+from activations.extraction import LiveActivations, extract
+from activations.layout import LOG_PROB
 from activations.selection import Selection
-from activations.units import Site
+from activations.store import Recording
+from activations.units import Site, Unit
 from analyses.alignment import Target, target
 from analyses.classes import classes_of, one_against_rest
 from analyses.columns import Columns, LevelReader
@@ -25,14 +30,19 @@ from analyses.errors import AnalysisError
 from analyses.joint_labels import JointLabels
 from analyses.shifts import Shifts, ShiftSums
 from analyses.splits import TEST, TRAIN
+from analyses.statistics.autocorrelations import Autocorrelations
 from analyses.statistics.collecting import AnyStatistic, collect, read
+from analyses.statistics.gram_matrices import GramMatrices, GramsOfLabel
+from analyses.statistics.label_losses import LossesByLabel
 from analyses.statistics.level_tables import LevelTables
+from analyses.statistics.passages import ActivePassages
 from analyses.statistics.placements import PlacementSums
-from analyses.statistics.products import ProductSums
+from analyses.statistics.products import Products, ProductSums
 from analyses.statistics.quantile_counts import QuantileCounts
 from analyses.statistics.rank_sums import RankSums
 from analyses.statistics.saving import belonging, load, save
 from analyses.statistics.statistic import BlockLabels, State
+from analyses.statistics.text_cells import Part, TextCells
 
 HIDDEN, CELL = Site(0, "hidden"), Site(0, "cell")
 N_CHARS = 5_000
@@ -47,22 +57,29 @@ class World:
         binary, missing = in_runs(rng, N_CHARS, 20), rng.random(N_CHARS) < 0.1
         values = drifting(rng, N_CHARS, 7, 5) + binary[:, None]
         selection = Selection.of(N_CHARS, 100, 4_900, 1)
-        self.source = Arrays({HIDDEN: values[:, :4].astype(np.float16), CELL: values[:, 4:]}, selection=selection)
+        log_prob = -rng.exponential(1.0, N_CHARS).astype(np.float32)
+        log_prob[[1_233, 1_239, 4_999]] = np.nan  # a document's last character has no next one
+        self.source = Arrays(
+            {HIDDEN: values[:, :4].astype(np.float16), CELL: values[:, 4:]},
+            selection=selection,
+            documents=[1_234, 6, 3_760],
+            predictions={LOG_PROB: log_prob},
+        )
 
         def asked(labels: Sequence[Any] | NDArray[Any]) -> Target:
             kept = [None if gone else label for gone, label in zip(missing, labels, strict=True)]
-            return target(self.source.corpus, lambda text: kept, selection=selection)
+            rest = iter(kept)
+            return target(self.source.corpus, lambda text: [next(rest) for _ in text], selection=selection)
 
         self.binary = asked(binary.tolist())
         self.numeric = asked((np.arange(N_CHARS) % 60.0).tolist())
         self.classes = asked(rng.choice(["one", "two", "three"], N_CHARS).tolist())
-        self.joint = JointLabels(self.binary.split, self.binary.labels.missing, [self.binary.labels.values])
+        self.joint = JointLabels(self.binary.split, [self.binary.labels])
         self.reader = LevelReader.of(self.source)
         self.reader.find_bins(self.source, [HIDDEN, CELL])
 
     def quantile_counts(self) -> QuantileCounts:
-        classes = classes_of(self.classes)
-        return QuantileCounts(self.classes.parts_of_text, classes.of, len(classes.names), COLUMNS)
+        return QuantileCounts(self.classes.parts_of_text, classes_of(self.classes), COLUMNS)
 
     def level_tables(self) -> LevelTables:
         kinds = np.where(self.binary.parts_of_text >= 0, self.binary.labels.values, -1).astype(np.int8)
@@ -74,6 +91,18 @@ class World:
     def placements(self) -> PlacementSums:
         return PlacementSums(self.joint, {(0, COLUMNS[0]): np.array([0, 2]), (0, COLUMNS[1]): np.array([1])})
 
+    def gram_matrices(self) -> GramMatrices:
+        return GramMatrices(self.source, [self.numeric, self.classes, self.binary])
+
+    def autocorrelations(self) -> Autocorrelations:
+        return Autocorrelations(self.source, longest=100)
+
+    def active_passages(self) -> ActivePassages:
+        return ActivePassages(self.source, n=7, n_chars=50)
+
+    def label_losses(self) -> LossesByLabel:
+        return LossesByLabel(self.source, [self.numeric, self.classes, self.binary])
+
     def shifts(self) -> AnyStatistic:
         [sums] = Shifts(self.source, self.binary, None, [], [HIDDEN, CELL], 5, 0).statistics
         return sums
@@ -83,7 +112,7 @@ class World:
 
     def products_of_classes(self) -> ProductSums:
         classes = classes_of(self.classes)
-        return ProductSums(one_against_rest(self.classes, classes), dict(self.source.sites), classes.of)
+        return ProductSums(one_against_rest(self.classes, classes), dict(self.source.sites), classes)
 
 
 def test_products_of_classes_are_those_with_each_label() -> None:
@@ -109,6 +138,10 @@ CASES: dict[type, Callable[[World], AnyStatistic]] = {
     PlacementSums: World.placements,
     ProductSums: World.products,
     ShiftSums: World.shifts,
+    GramMatrices: World.gram_matrices,
+    Autocorrelations: World.autocorrelations,
+    ActivePassages: World.active_passages,
+    LossesByLabel: World.label_losses,
 }
 
 
@@ -149,7 +182,7 @@ def test_shards_merge_to_one_pass(
     world, rng = _world(), np.random.default_rng(seed)
     whole = make(world)
     in_one_pass(world.source, whole)
-    blocks = list(world.source.blocks(n_chars=max(n_chars, 37)))
+    blocks = list(world.source.blocks(n_chars=max(n_chars, 37), predictions=True))
     before: State | None = None
     for _ in range(whole.n_readings):
         owner = rng.integers(0, n_shards, len(blocks))
@@ -185,14 +218,24 @@ def same_results(one: Any, other: Any, atol: float = 1e-12) -> None:
         if one.dtype.kind in "iub":
             np.testing.assert_array_equal(one, other)
         else:
-            size = max(float(np.abs(other).max(initial=0)), 1e-300)
-            np.testing.assert_allclose(one / size, other / size, atol=atol, rtol=0)
-    elif hasattr(one, "cells"):  # sums of values less another middle
+            known = np.isfinite(other)
+            np.testing.assert_array_equal(one[~known], other[~known])
+            size = max(float(np.abs(other[known]).max(initial=0)), 1e-300)
+            np.testing.assert_allclose(one[known] / size, other[known] / size, atol=atol, rtol=0)
+    elif isinstance(one, GramsOfLabel):
+        for part in get_args(Part):
+            same_results(one.of(part), other.of(part), atol)
+    elif isinstance(one, str | int | float | Unit | TextCells):
+        assert one == other or isinstance(one, TextCells)
+    elif isinstance(one, Products):  # sums of values less another middle
         for part in (TRAIN, TEST):
             np.testing.assert_allclose(one.r(part), other.r(part), atol=1e-10)
             np.testing.assert_allclose(one.scatter(part), other.scatter(part), rtol=1e-10)
     elif hasattr(one, "_fields"):
         same_results(one._asdict(), other._asdict())
+    elif is_dataclass(one):
+        for each in fields(one):
+            same_results(getattr(one, each.name), getattr(other, each.name), atol)
     elif hasattr(one, "arrays"):
         for name, array in one.arrays().items():
             np.testing.assert_array_equal(array, other.arrays()[name])
@@ -306,3 +349,26 @@ def test_a_statistic_of_ones_own_is_collected(world: World) -> None:
     rows &= world.binary.labels.present & world.binary.labels.values
     values = np.concatenate([block.values[CELL] for block in list(world.source.blocks([CELL]))[::-1]])
     np.testing.assert_array_equal(found, values[rows[100:4_900]].max(axis=0))
+
+
+OF_A_SOURCE: list[Callable[[Source], AnyStatistic]] = [
+    lambda source: GramMatrices(source, [in_word]),
+    lambda source: LossesByLabel(source, [in_word]),
+    ActivePassages,
+    Autocorrelations,
+]
+
+
+def in_word(text: str) -> list[bool]:
+    return [char.isalpha() for char in text]
+
+
+def test_a_live_source_gives_what_its_recording_gives(code_text: str, tmp_path: Path) -> None:
+    corpus = Corpus.from_texts([code_text[:9_000], code_text[9_000:12_000]])
+    live = LiveActivations(random_model(code_text, n_layers=2), corpus, n_lanes=3)
+    extract(live, tmp_path / "a.h5", sites=live.sites)
+    with Recording(tmp_path / "a.h5") as recording:
+        of_live, of_recording = (
+            collect(source, [make(source) for make in OF_A_SOURCE]) for source in (live, recording)
+        )
+    same_results(of_live, of_recording)

@@ -1,5 +1,6 @@
 """Sums of products of units with labels, by atom: correlations, explained variance, differences of means."""
 
+import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -11,11 +12,13 @@ from activations.blocks import Block
 from activations.units import Site
 from analyses.alignment import Target
 from analyses.atom_sums import AtomSums, JointSums
+from analyses.classes import Classes
 from analyses.columns import not_numbers
 from analyses.errors import AnalysisError
 from analyses.ranks import ALL
 from analyses.splits import GAP, TEST, TRAIN, Split, in_pieces
 from analyses.statistics.statistic import BlockLabels, State
+from hypotheses.corpus_labels import CHUNK
 
 _ROUNDING = 1e-12  # of a mean: what a unit that never changes scatters by
 
@@ -71,16 +74,14 @@ class ProductSums:
     n_readings = 1
     predictions = False
 
-    def __init__(
-        self, targets: Sequence[Target], sites: Mapping[Site, int], classes: NDArray[np.int64] | None = None
-    ) -> None:
+    def __init__(self, targets: Sequence[Target], sites: Mapping[Site, int], classes: Classes | None = None) -> None:
         """Of labels.
 
         Args:
             targets: The labels.
             sites: What is read, and how many units each site has.
-            classes: (n_chars,) of the whole text, if the labels are its classes against the rest, in their order:
-                units are then added up class by class, which takes less time than products with each label.
+            classes: Those of which the labels are each against the rest, in their order: units are then added up class
+                by class, which takes less time than products with each label.
         """
         self._asked, self._classes = _Asked(targets), classes
         asked = self._asked
@@ -105,9 +106,9 @@ class ProductSums:
             for cell, run in runs:
                 own.add(cell, x[:, run], y[run])
 
-    def _add_classes(self, block: Block, classes: NDArray[np.int64]) -> None:
+    def _add_classes(self, block: Block, classes: Classes) -> None:
         n_classes, missing = self._asked.n_labels, self._asked.missing(block)
-        codes = classes[block.places].astype(np.int16)
+        codes = classes.of(block.places).astype(np.int16)
         codes[missing] = n_classes
         y = np.hstack([np.eye(n_classes), np.ones((n_classes, 1))])
         for cell, run in self._asked.runs(block):
@@ -190,21 +191,19 @@ class _Asked:
         self._cell_of = np.cumsum(kinds) - 1
         self.n_cells = len(self.kinds)
         masks = [mask_of(each) for each in targets]
-        self._masks = {mask: each.labels.missing for mask, each in zip(masks, targets, strict=True)}
+        self._masks = {mask: each.labels for mask, each in zip(masks, targets, strict=True)}
         self.mask_of = [list(self._masks).index(mask) for mask in masks]
         self.n_masks = len(self._masks)
-        self._values = [each.labels.values for each in targets]
-        self._middles = [
-            float(each.labels.values[each.labels.present].mean()) if each.kind == "numeric" else 0.0 for each in targets
-        ]
+        self._labels = [each.labels for each in targets]
+        self._middles = [each.sizes().mean if each.kind == "numeric" else 0.0 for each in targets]
 
     def labels(self, block: Block) -> NDArray[np.float64]:
         """(n_chars, n_labels + n_masks) labels, less something near their means, and masks; see `JointSums`."""
         place = block.places
         y = np.ones((block.n_chars, self.n_labels + self.n_masks))
-        masks = [None if missing is None else missing[place] for missing in self._masks.values()]
-        for column, (values, middle) in enumerate(zip(self._values, self._middles, strict=True)):
-            y[:, column] = values[place]
+        masks = [each.missing_at(place) for each in self._masks.values()]
+        for column, (label, middle) in enumerate(zip(self._labels, self._middles, strict=True)):
+            y[:, column] = label.values_at(place)
             y[:, column] -= middle
             if (missing := masks[self.mask_of[column]]) is not None:
                 y[missing, column] = 0
@@ -215,8 +214,9 @@ class _Asked:
 
     def missing(self, block: Block) -> NDArray[np.bool_]:
         """(n_chars,) where a block has no labels, if these are missing at the same characters."""
-        [missing] = self._masks.values()
-        return np.zeros(block.n_chars, np.bool_) if missing is None else missing[block.places]
+        [labels] = self._masks.values()
+        missing = labels.missing_at(block.places)
+        return np.zeros(block.n_chars, np.bool_) if missing is None else missing
 
     def runs(self, block: Block) -> list[tuple[int, slice]]:
         """Which of a block's rows lie in which cell."""
@@ -231,4 +231,10 @@ class _Asked:
 
 def mask_of(asked: Target) -> bytes:
     """What targets have in common whose labels are missing at the same characters."""
-    return b"" if asked.labels.missing is None else asked.labels.missing.tobytes()
+    labels = asked.labels
+    if not labels.may_miss:
+        return b""
+    digest = hashlib.sha1(usedforsecurity=False)
+    for start in range(0, len(labels), CHUNK):
+        digest.update(np.ascontiguousarray(labels.missing_at(slice(start, start + CHUNK))).data)
+    return digest.digest()

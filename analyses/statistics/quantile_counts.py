@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from analyses.classes import Classes
 from analyses.columns import Columns
 from analyses.level_counts import LevelCounts
 from analyses.levels import N_LEVELS
@@ -24,21 +25,21 @@ class QuantileCounts:
 
     n_readings = 2
 
-    def __init__(
-        self, parts: NDArray[np.int8], classes: NDArray[np.int64], n_classes: int, columns: Sequence[Columns]
-    ) -> None:
-        """Of all characters of a text: their parts (n_chars,) and classes (n_chars,) in [0, n_classes)."""
+    def __init__(self, parts: NDArray[np.int8], classes: Classes, columns: Sequence[Columns]) -> None:
+        """Of all characters of a text: their parts (n_chars,) and classes."""
         self.columns = list(columns)
         self._parts, self._classes = parts, classes
         self._counts = {each: LevelCounts(1, each.n_units) for each in self.columns}
         self._bins: dict[Columns, NDArray[np.uint8]] = {}
-        self._tables = {each: np.zeros((each.n_units, 2, N_BINS, n_classes), np.int64) for each in self.columns}
+        self._tables = {
+            each: np.zeros((each.n_units, 2, N_BINS, len(classes.names)), np.int64) for each in self.columns
+        }
 
     def take(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
         """See `LevelStatistic`."""
         parts = self._parts[places]
         if self._bins:
-            classes = self._classes[places]
+            classes = self._classes.of(places)
             for each, bins in self._bins.items():
                 _count(levels[each], parts, classes, bins, self._tables[each])
         else:

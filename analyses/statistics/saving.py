@@ -18,6 +18,7 @@ from analyses.columns import LevelReader
 from analyses.errors import AnalysisError
 from analyses.statistics.collecting import AnyStatistic
 from analyses.statistics.statistic import LevelStatistic, State
+from hypotheses.corpus_labels import CHUNK
 
 _PLURALS = {"statistic": "statistics", "model": "models", "text": "texts", "selection": "selections", "split": "splits"}
 _FORMAT, _VERSION = "character statistics", 1
@@ -35,8 +36,11 @@ def belonging(source: Source, targets: Sequence[Target]) -> dict[str, str]:
     """
     labels = hashlib.sha256()
     for each in targets:
-        labels.update(np.ascontiguousarray(each.labels.values).tobytes())
-        labels.update(b"" if each.labels.missing is None else each.labels.missing.tobytes())
+        for start in range(0, len(each.labels), CHUNK):
+            place = slice(start, start + CHUNK)
+            labels.update(np.ascontiguousarray(each.labels.values_at(place)).data)
+            if (missing := each.labels.missing_at(place)) is not None:
+                labels.update(np.ascontiguousarray(missing).data)
     used = source.selection
     return {
         "model": source.model_sha256,

@@ -40,9 +40,24 @@ from numpy.typing import NDArray
 from activations.blocks import Block
 from activations.units import Site
 from analyses.alignment import Rows, Target
+from analyses.errors import AnalysisError
 
 State = dict[str, NDArray[Any]]
 """Plain arrays by name: all that a statistic knows."""
+
+
+def refuse_other_arguments(arrays: State, **own: Any) -> None:
+    """Refuse arrays of a statistic that was made with other arguments, which are among its arrays.
+
+    Raises:
+        AnalysisError: If one of them is not its own.
+    """
+    for name, value in own.items():
+        if not np.array_equal(arrays[name], value):
+            raise AnalysisError(
+                f"what was saved has {name} {', '.join(map(str, np.ravel(arrays[name])))}, not "
+                f"{', '.join(map(str, np.ravel(value)))}; collect it again, or ask for the same"
+            )
 
 
 class BlockLabels:

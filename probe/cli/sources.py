@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from activations.models.char_rnn import CharRNN
     from activations.units import Site
     from analyses.alignment import Target
-    from hypotheses.labels import Labels
+    from hypotheses.long_labels import AnyLabels
 
 
 class HowToRead(TypedDict):
@@ -90,7 +90,7 @@ def ends(part: str | None) -> tuple[int | None, int | None]:
     return first, last
 
 
-def tell_kept(labels: "Mapping[str, Labels]") -> None:
+def tell_kept(labels: "Mapping[str, AnyLabels]") -> None:
     """Say on standard error which of these labels are from the disk, and which were slow to make and cannot be kept.
 
     Args:
@@ -124,7 +124,9 @@ def ask(source: "Source", hypothesis: str, language: str | None, no_cache: bool,
     return found
 
 
-def _ask(source: "Source", hypothesis: str, language: str | None, no_cache: bool, lag: int) -> "Target":
+def _ask(
+    source: "Source", hypothesis: str, language: str | None, no_cache: bool, lag: int, n_asked: int = 1
+) -> "Target":
     from activations.errors import ActivationError
     from analyses.alignment import ask as ask_source
     from analyses.alignment import target
@@ -138,7 +140,9 @@ def _ask(source: "Source", hypothesis: str, language: str | None, no_cache: bool
     with to_standard_error():  # a user's file may print while it is loaded
         asked = get(hypothesis, language=language)
         asked = asked.lagged(lag) if lag else asked
-        return target(source.corpus, asked, selection=source.selection, use_cache=not no_cache, notice=warn)
+        return target(
+            source.corpus, asked, selection=source.selection, use_cache=not no_cache, notice=warn, n_asked=n_asked
+        )
 
 
 def ask_all(source: "Source", language: str | None, no_cache: bool, lag: int) -> tuple[list["Target"], dict[str, str]]:
@@ -149,11 +153,10 @@ def ask_all(source: "Source", language: str | None, no_cache: bool, lag: int) ->
     from hypotheses.registry import registered
 
     asked, reasons = [], {}
-    for name, each in registered().items():
-        if each.parameters.required:
-            continue
+    names = [name for name, each in registered().items() if not each.parameters.required]
+    for name in names:
         try:
-            found = _ask(source, name, language, no_cache, lag)
+            found = _ask(source, name, language, no_cache, lag, len(names))
             if found.kind == "categorical":
                 classes_of(found)  # or there are too many
             asked.append(found)

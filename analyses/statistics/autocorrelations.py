@@ -1,0 +1,293 @@
+"""How long units remember: their autocorrelation at distances of 1, 2, 4, … characters, and their time constants."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from activations.blocks import Block, Source
+from activations.units import Site
+from analyses.columns import not_numbers
+from analyses.errors import AnalysisError
+from analyses.statistics.statistic import BlockLabels, State, refuse_other_arguments
+
+Array = NDArray[np.float64]
+_ROUNDING = 1e-12  # of the mean, that a unit which never changes may deviate by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UnitMemory:
+    """How alike the values of the units of a site are at two characters of the same document.
+
+    Attributes:
+        lags: (n_lags,) how many characters these are apart.
+        n: (n_lags,) how many such pairs of characters there are.
+        autocorrelation: (n_lags, n_units) the mean product of both deviations from the unit's mean, divided by its
+            variance; NaN where there is no pair, or the unit never changes.
+        time_constant: (n_units,) after how many characters the autocorrelation falls under 1/e; see `time_constants`.
+    """
+
+    lags: NDArray[np.int64]
+    n: NDArray[np.int64]
+    autocorrelation: Array
+    time_constant: Array
+
+    def __str__(self) -> str:
+        changing = self.time_constant[~np.isnan(self.time_constant)]
+        n_longer = int(np.isinf(changing).sum())
+        median = f"median {np.median(changing):.3g} characters, " if len(changing) else ""
+        return (
+            f"time constants of {len(self.time_constant)} units: {median}{n_longer} above {self.lags[-1]}; "
+            f"{len(self.time_constant) - len(changing)} units never change"
+        )
+
+
+def time_constants(lags: NDArray[np.int64], n: NDArray[np.int64], autocorrelation: Array) -> Array:
+    """After how many characters autocorrelations fall under 1/e.
+
+    That is interpolated between the first lag at which they are under 1/e and the one before (lag 0 with 1), linearly
+    in the logarithm, which is exact for exponential decay. An autocorrelation below its standard error without memory,
+    1 / √n, cannot be told from 0, has no logarithm as a rule, and counts as 1 / √n.
+
+    Args:
+        lags: (n_lags,) in ascending order.
+        n: (n_lags,) how many pairs of characters each was measured at; lags without any are left out.
+        autocorrelation: (n_lags, n_units).
+
+    Returns:
+        (n_units,) in characters; infinite where it does not fall under 1/e at any lag, so that memory is longer than
+        these, and NaN where a unit never changes.
+    """
+    known = n > 0
+    places = np.append(0, lags[known]).astype(np.float64)
+    least = np.minimum(1 / np.sqrt(n[known]), np.exp(-2))
+    logs = np.zeros((len(places), autocorrelation.shape[1]))
+    logs[1:] = np.log(np.maximum(autocorrelation[known], least[:, None]))
+    is_under = logs < -1
+    first = np.maximum(is_under.argmax(axis=0), 1)
+    if len(places) == 1:
+        return np.full(autocorrelation.shape[1], np.nan)
+    units = np.arange(autocorrelation.shape[1])
+    before, after = logs[first - 1, units], logs[first, units]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = places[first - 1] + (places[first] - places[first - 1]) * (before + 1) / (before - after)
+    return np.where(np.isnan(logs).any(axis=0), np.nan, np.where(is_under.any(axis=0), found, np.inf))
+
+
+class Autocorrelations:
+    """Autocorrelations and time constants of all units of some sites, in one reading.
+
+    Pairs of characters are of the same document, and each is counted once, however the text is cut into blocks and
+    shards: where a stretch that was read has no neighbour yet, its first or last `longest` rows are kept until that
+    comes. There is one such border in a recording, which is read in order, and two for each piece that a lane of a live
+    model reads.
+    """
+
+    n_readings = 1
+    predictions = False
+
+    def __init__(self, source: Source, sites: Collection[Site] | None = None, *, longest: int = 256) -> None:
+        """Of a source.
+
+        Args:
+            source: What will be read.
+            sites: Whose units; None is all that there are.
+            longest: Lags are powers of 2 up to this, in characters; times n if the source gives one character in n.
+
+        Raises:
+            AnalysisError: If `longest` is less than the distance of the characters that the source gives.
+        """
+        used = source.selection
+        if longest < used.every:
+            raise AnalysisError(
+                f"the longest lag is {longest}; it must be {used.every} or more, as far as rows are apart"
+            )
+        self.sites = sorted(source.sites if sites is None else sites)
+        self._sizes = [source.sites[site] for site in self.sites]
+        self._every = used.every
+        self._steps = 2 ** np.arange((longest // used.every).bit_length())
+        starts = [each.start for each in source.corpus.documents]
+        self._document_borders = {used.first(place) for place in [*starts, len(source.corpus)]}
+        n_lags, n_units = len(self._steps), sum(self._sizes)
+        self._n, self._n_chars = np.zeros(n_lags, np.int64), 0
+        self._earlier, self._later, self._products = (np.zeros((n_lags, n_units)) for _ in range(3))
+        self._x, self._xx = np.zeros(n_units), np.zeros(n_units)
+        self._middle: Array | None = None  # something near the means, that sums are of deviations from
+        self._runs: dict[int, _Run] = {}  # by where they begin
+        self._begins: dict[int, int] = {}  # where a run begins, by where it ends
+
+    @np.errstate(invalid="ignore", over="ignore")  # what is not a number is told at the end of the reading
+    def update(self, block: Block, labels: BlockLabels) -> None:
+        """See `Statistic`."""
+        rows = np.hstack([block.values[site] for site in self.sites])
+        if rows.dtype == np.float16:
+            rows = rows.astype(np.float32)
+        if self._middle is None:
+            self._middle = rows.mean(axis=0, dtype=np.float64)
+        x = rows - self._middle
+        self._n_chars += len(x)
+        self._x += x.sum(axis=0)
+        self._xx += np.einsum("ij,ij->j", x, x)
+        self._count(x, np.zeros_like(self._steps), len(x) - self._steps)
+        longest = self._steps[-1]
+        stop = block.start + len(rows) * self._every
+        self._insert(_Run(block.start, stop, rows[:longest].copy(), rows[-longest:].copy()))
+
+    def merge(self, other: "Autocorrelations") -> None:
+        """See `Statistic`; sums of deviations from another middle are moved to this one's."""
+        if other._middle is None:
+            return
+        if self._middle is None:
+            self._middle = other._middle.copy()
+        moved, n = other._middle - self._middle, other._n[:, None]
+        self._n += other._n
+        self._products += other._products + moved * (other._earlier + other._later) + n * moved**2
+        self._earlier += other._earlier + n * moved
+        self._later += other._later + n * moved
+        self._n_chars += other._n_chars
+        self._xx += other._xx + 2 * moved * other._x + other._n_chars * moved**2
+        self._x += other._x + other._n_chars * moved
+        for run in other._runs.values():
+            self._insert(run)
+
+    def _insert(self, run: "_Run") -> None:
+        """Join a run with its neighbours, and keep what those to come will need."""
+        if run.start in self._begins and run.start not in self._document_borders:
+            run = self._joined(self._runs.pop(self._begins.pop(run.start)), run)
+        if run.stop in self._runs and run.stop not in self._document_borders:
+            following = self._runs.pop(run.stop)
+            del self._begins[following.stop]
+            run = self._joined(run, following)
+        has_begun, has_ended = run.start in self._document_borders, run.stop in self._document_borders
+        if has_begun and has_ended:
+            return
+        head, tail = run.head[: 0 if has_begun else None], run.tail[: 0 if has_ended else None]
+        self._runs[run.start] = _Run(run.start, run.stop, head, tail)
+        self._begins[run.stop] = run.start
+
+    def _joined(self, one: "_Run", following: "_Run") -> "_Run":
+        """Two runs as one; counts the pairs that have a character in each."""
+        longest, n_before = self._steps[-1], len(one.tail)
+        rows = np.vstack([one.tail, following.head])
+        last = np.minimum(n_before, len(rows) - self._steps)
+        self._count(rows - self._middle, np.maximum(n_before - self._steps, 0), last)
+        head = np.vstack([one.head, following.head])[:longest]
+        tail = np.vstack([one.tail, following.tail])[-longest:]
+        return _Run(one.start, following.stop, head, tail)
+
+    def _count(self, x: Array, first: NDArray[np.int64], last: NDArray[np.int64]) -> None:
+        """Count pairs for each lag: of the rows from `first` up to `last`, and those that are so much later."""
+        products, earlier, later = _pair_sums(x, self._steps, first, last)
+        self._n += np.maximum(last - first, 0)
+        self._products += products
+        self._earlier += earlier
+        self._later += later
+
+    def end_reading(self) -> None:
+        """See `Statistic`.
+
+        Raises:
+            AnalysisError: If an activation is not a number.
+        """
+        for site, xx in zip(self.sites, self._by_site(self._xx), strict=True):
+            if not np.isfinite(xx).all():
+                raise AnalysisError(not_numbers(site))
+
+    def result(self) -> dict[Site, UnitMemory]:
+        """What is known of each site."""
+        n, n_chars = self._n[:, None], max(self._n_chars, 1)
+        mean = self._x / n_chars
+        variance = self._xx / n_chars - mean**2
+        around = 0.0 if self._middle is None else self._middle
+        variance[variance <= (_ROUNDING * (around + mean)) ** 2] = np.nan
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = (self._products - mean * (self._earlier + self._later) + n * mean**2) / n / variance
+        lags = self._steps * self._every
+        return {
+            site: UnitMemory(
+                lags=lags, n=self._n, autocorrelation=own, time_constant=time_constants(lags, self._n, own)
+            )
+            for site, own in zip(self.sites, self._by_site(found), strict=True)
+        }
+
+    def _by_site(self, numbers: Array) -> list[Array]:
+        return np.split(numbers, np.cumsum(self._sizes)[:-1], axis=-1)
+
+    def arrays(self) -> State:
+        """See `Statistic`."""
+        runs = sorted(self._runs.values(), key=lambda run: run.start)
+        found: State = {
+            "lags": self._steps * self._every,
+            "n": self._n,
+            "earlier": self._earlier,
+            "later": self._later,
+            "products": self._products,
+            "n_chars": np.array(self._n_chars),
+            "x": self._x,
+            "xx": self._xx,
+            "runs": np.array([(run.start, run.stop) for run in runs], np.int64).reshape(-1, 2),
+        }
+        if self._middle is not None:
+            found["middle"] = self._middle
+        for number, run in enumerate(runs):
+            found |= {f"{number}/head": run.head, f"{number}/tail": run.tail}
+        return found
+
+    def restore(self, arrays: State) -> None:
+        """See `Statistic`."""
+        refuse_other_arguments(arrays, lags=self._steps * self._every)
+        self._n, self._earlier, self._later, self._products, self._x, self._xx = (
+            arrays[name].copy() for name in ("n", "earlier", "later", "products", "x", "xx")
+        )
+        self._n_chars = int(arrays["n_chars"])
+        self._middle = arrays["middle"].copy() if "middle" in arrays else None
+        self._runs = {
+            start: _Run(start, stop, arrays[f"{number}/head"].copy(), arrays[f"{number}/tail"].copy())
+            for number, (start, stop) in enumerate(arrays["runs"].tolist())
+        }
+        self._begins = {run.stop: run.start for run in self._runs.values()}
+
+
+class _Run(NamedTuple):
+    """Neighbouring rows of one document that were read, and those of them that neighbours will need.
+
+    Attributes:
+        start: The place of its first character.
+        stop: The place of the first character behind it that the source gives.
+        head: (n_rows, n_units) its first rows, as many as the longest lag; none where the document begins.
+        tail: (n_rows, n_units) its last rows; none where the document ends.
+    """
+
+    start: int
+    stop: int
+    head: NDArray[Any]
+    tail: NDArray[Any]
+
+
+@njit(parallel=True, cache=True)
+def _pair_sums(
+    x: Array, steps: NDArray[np.int64], first: NDArray[np.int64], last: NDArray[np.int64]
+) -> tuple[Array, Array, Array]:
+    """(n_lags, n_units) sums over pairs of rows: of products, of the earlier rows, and of the later ones.
+
+    For each lag, the same as, with `earlier = x[first:last]` and `later = x[first + step : last + step]`:
+
+        (earlier * later).sum(axis=0), earlier.sum(axis=0), later.sum(axis=0)
+    """
+    n_units = x.shape[1]
+    products, earlier, later = (
+        np.zeros((len(steps), n_units)),
+        np.zeros((len(steps), n_units)),
+        np.zeros((len(steps), n_units)),
+    )
+    for lag in prange(len(steps)):
+        for row in range(first[lag], last[lag]):
+            for unit in range(n_units):
+                before, after = x[row, unit], x[row + steps[lag], unit]
+                products[lag, unit] += before * after
+                earlier[lag, unit] += before
+                later[lag, unit] += after
+    return products, earlier, later

@@ -1,0 +1,261 @@
+"""Sums of products of all units of some sites with each other and with labels: what least squares are made of."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.blocks import Block, Source
+from activations.units import Site, Unit, units_of
+from analyses.alignment import AnyHypothesis, Target, ask
+from analyses.columns import not_numbers
+from analyses.errors import AnalysisError
+from analyses.moments import Scatter
+from analyses.statistics.products import mask_of
+from analyses.statistics.statistic import BlockLabels, State
+from analyses.statistics.text_cells import Part, TextCells, cells_of, runs
+
+Array = NDArray[np.float64]
+_TILE_ROWS = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Gram:
+    """Sums over the characters of one part of a text that have a label, of deviations from the means over these.
+
+    Sums of the numbers as they are follow: Σ x xᵀ is `xx` + `n` · `x_mean` `x_mean`ᵀ, Σ x y likewise.
+
+    Attributes:
+        units: In the order of the columns.
+        names: (n_columns,) of the columns of the label: the hypothesis, True as 1; or its classes, 1 in the class.
+        n: How many characters there are.
+        x_mean: (n_units,) means of the units, and `y_mean` (n_columns,) of the label.
+        xx: (n_units, n_units) sums of products of deviations of units; divided by `n`, covariances.
+        xy: (n_units, n_columns) sums of products of deviations of units with those of the label. Also minus the
+            gradient of a logistic loss where all weights are 0 and the intercept is that of the label's frequency.
+        yy: (n_columns, n_columns) sums of products of deviations of the label's columns.
+    """
+
+    units: tuple[Unit, ...]
+    names: tuple[str, ...]
+    n: int
+    x_mean: Array
+    y_mean: Array
+    xx: Array
+    xy: Array
+    yy: Array
+
+    @property
+    def deviation(self) -> Array:
+        """(n_units,) standard deviations of the units."""
+        return np.sqrt(np.diagonal(self.xx) / max(self.n, 1))
+
+    @property
+    def correlation(self) -> Array:
+        """(n_units, n_columns) Pearson's r of each unit with each column; NaN where either never changes."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.xy / np.sqrt(np.outer(np.diagonal(self.xx), np.diagonal(self.yy)))
+
+    def ridge(self, penalty: float) -> tuple[Array, Array]:
+        """The ridge regression of the label on all units.
+
+        Args:
+            penalty: Above 0, on squared weights per standard deviation of each unit, as in `probe.fit`: it minimises
+                half the sum of squared errors + penalty / 2 · |weights|². Units that never change have weight 0.
+
+        Returns:
+            (n_units, n_columns) weights for the units' values as they are, and (n_columns,) intercepts.
+
+        Raises:
+            AnalysisError: If the penalty is not above 0, or no character has a label.
+        """
+        from scipy.linalg import solve
+
+        if not penalty > 0:
+            raise AnalysisError(f"the penalty is {penalty:g}; it must be a number above 0")
+        if self.n == 0:
+            raise AnalysisError(f"{', '.join(self.names)}: no character of this part has a label")
+        deviation = self.deviation
+        factor = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 1e-12 * np.abs(self.x_mean))
+        metric = self.xx * np.outer(factor, factor) + penalty * np.eye(len(factor))
+        weights = factor[:, None] * solve(metric, factor[:, None] * self.xy, assume_a="pos")
+        return weights, self.y_mean - self.x_mean @ weights
+
+    def r2(self, weights: Array, intercept: Array) -> Array:
+        """(n_columns,) the share of the label's variance here that linear functions explain; below 0 for bad ones.
+
+        Args:
+            weights: (n_units, n_columns) for the units' values, as `ridge` gives them.
+            intercept: (n_columns,).
+        """
+        bias = self.x_mean @ weights + intercept - self.y_mean
+        explained = np.einsum("ij,ij->j", weights, 2 * self.xy - self.xx @ weights) - self.n * bias**2
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(explained / np.diagonal(self.yy))
+
+    def __str__(self) -> str:
+        return f"{len(self.units)} units and {', '.join(self.names)} at {self.n:,} characters"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GramsOfLabel:
+    """The sums of one hypothesis, of which `of` gives those of a part of the text.
+
+    Attributes:
+        units: In the order of the columns.
+        names: (n_columns,) of the columns of the label.
+        cells: Pieces of the text.
+        group_of_cell: (n_cells,) the group of `scatter` that each belongs to.
+        scatter: Of the units, the label, and labels that are missing at the same characters.
+        columns: (n_columns,) where in it those of the label are.
+    """
+
+    units: tuple[Unit, ...]
+    names: tuple[str, ...]
+    cells: TextCells
+    group_of_cell: NDArray[np.int64]
+    scatter: Scatter
+    columns: NDArray[np.int64]
+
+    def of(self, part: Part = "all", fold: int | None = None) -> Gram:
+        """The sums of all characters with a label, or of those that train or test.
+
+        Args:
+            part: `all` (with those that lie in gaps), `train` or `test`.
+            fold: One of the split's folds, counted from 0; None is the one that the split holds out.
+
+        Raises:
+            AnalysisError: If there is no such fold.
+        """
+        total = self.scatter.together(np.unique(self.group_of_cell[self.cells.chosen(part, fold)]))
+        n_units, columns = len(self.units), self.columns
+        mean, products = total.mean[0], total.products[0]
+        return Gram(
+            units=self.units,
+            names=self.names,
+            n=int(total.n[0]),
+            x_mean=mean[:n_units],
+            y_mean=mean[columns],
+            xx=products[:n_units, :n_units],
+            xy=products[:n_units, columns],
+            yy=products[np.ix_(columns, columns)],
+        )
+
+
+class GramMatrices:
+    """The Gram matrix of all units of some sites, and their products with labels, in one reading.
+
+    Sums are kept apart by what lies in the same part of every fold of the split: three for each fold, of
+    8 (n_units + n_columns)² bytes each. The 15 of five folds take 31 MB for 512 units and 283 MB for 1,536; sums for
+    each of 200 atoms would take thirteen times as much. Labels that are missing at other characters have sums of their
+    own.
+    """
+
+    n_readings = 1
+    predictions = False
+
+    def __init__(
+        self, source: Source, hypotheses: Sequence[AnyHypothesis | Target], sites: Collection[Site] | None = None
+    ) -> None:
+        """Of labels of the text of a source.
+
+        Args:
+            source: What will be read.
+            hypotheses: Names, functions or targets.
+            sites: Whose units; None is all that there are.
+
+        Raises:
+            HypothesisError: If there is no such hypothesis, or it fails on this text.
+            AnalysisError: If the labels leave nothing to tell apart, or have different splits.
+        """
+        self.sites = sorted(source.sites if sites is None else sites)
+        self._units = tuple(units_of(source.sites, self.sites))
+        self._targets = [ask(source, each) for each in hypotheses]
+        self._cells = cells_of(self._targets)
+        parts = np.stack([self._cells.parts(fold) for fold in self._cells.folds])
+        self._group_of_cell = np.unique(parts, axis=1, return_inverse=True)[1].reshape(-1)
+        n_groups = int(self._group_of_cell.max()) + 1
+        self._together: dict[bytes, list[Target]] = {}  # by where labels are missing
+        for each in self._targets:
+            self._together.setdefault(mask_of(each), []).append(each)
+        self._scatters = [
+            Scatter.empty(n_groups, len(self._units) + sum(len(_names(each)) for each in targets))
+            for targets in self._together.values()
+        ]
+
+    @np.errstate(invalid="ignore", over="ignore")  # what is not a number is told at the end of the reading
+    def update(self, block: Block, labels: BlockLabels) -> None:
+        """See `Statistic`."""
+        groups = self._group_of_cell[self._cells.of(block)]
+        for targets, scatter in zip(self._together.values(), self._scatters, strict=True):
+            present = labels.of(targets[0]).parts >= 0
+            y = np.hstack([_columns(each, labels.of(each).labels) for each in targets])
+            for group, run in runs(groups):
+                rows = np.flatnonzero(present[run]) + run.start
+                for first in range(0, len(rows), _TILE_ROWS):
+                    tile = rows[first : first + _TILE_ROWS]
+                    x = [block.values[site][tile] for site in self.sites]
+                    scatter.add(group, np.hstack([*x, y[tile]], dtype=np.float64))
+
+    def merge(self, other: "GramMatrices") -> None:
+        """See `Statistic`."""
+        for own, others in zip(self._scatters, other._scatters, strict=True):
+            own.merge(others)
+
+    def end_reading(self) -> None:
+        """See `Statistic`.
+
+        Raises:
+            AnalysisError: If an activation is not a number.
+        """
+        for scatter in self._scatters:
+            are_broken = ~np.isfinite(scatter.mean[:, : len(self._units)]).all(axis=0)
+            if are_broken.any():
+                raise AnalysisError(not_numbers(self._units[int(are_broken.argmax())].site))
+
+    def result(self) -> list[GramsOfLabel]:
+        """The sums of each hypothesis, in their order."""
+        found = {}
+        for targets, scatter in zip(self._together.values(), self._scatters, strict=True):
+            first = len(self._units)
+            for each in targets:
+                names = _names(each)
+                columns = np.arange(first, first + len(names))
+                first += len(names)
+                found[id(each)] = GramsOfLabel(
+                    units=self._units,
+                    names=names,
+                    cells=self._cells,
+                    group_of_cell=self._group_of_cell,
+                    scatter=scatter,
+                    columns=columns,
+                )
+        return [found[id(each)] for each in self._targets]
+
+    def arrays(self) -> State:
+        """See `Statistic`."""
+        found: State = {}
+        for number, scatter in enumerate(self._scatters):
+            found |= {f"{number}/n": scatter.n, f"{number}/mean": scatter.mean, f"{number}/products": scatter.products}
+        return found
+
+    def restore(self, arrays: State) -> None:
+        """See `Statistic`."""
+        self._scatters = [
+            Scatter(*(arrays[f"{number}/{name}"].copy() for name in ("n", "mean", "products")))
+            for number in range(len(self._scatters))
+        ]
+
+
+def _names(asked: Target) -> tuple[str, ...]:
+    """Of the columns of a label: its own, or those of its classes."""
+    return asked.labels.names if asked.kind == "categorical" else (asked.hypothesis,)
+
+
+def _columns(asked: Target, labels: NDArray[Any]) -> Array:
+    """(n_chars, n_columns) labels as numbers; what is missing is anything."""
+    if asked.kind == "categorical":
+        return np.asarray(labels[:, None] == np.arange(len(asked.labels.names)), np.float64)
+    return labels[:, None].astype(np.float64)

@@ -1,0 +1,204 @@
+"""How well a model predicts where a label has each of its values: "inside quotes", "at the end of a word"."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.blocks import Block, Source
+from activations.layout import LOG_PROB
+from activations.units import Site
+from analyses.alignment import AnyHypothesis, Target, ask
+from analyses.errors import AnalysisError
+from analyses.statistics.statistic import BlockLabels, State
+from analyses.statistics.text_cells import Part, TextCells, cells_of
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ClassLosses:
+    """The losses of a model where a label is True, False, or in each of its classes.
+
+    The loss of a character is −log p of the next one, in nats, told where the label is what it is: in the row of the
+    character that has just been read.
+
+    Attributes:
+        hypothesis: The label.
+        names: (n_classes,) of its values: `False` and `True`, or the classes.
+        cells: Pieces of the text.
+        n: (n_cells, n_classes) how many characters there are.
+        loss: (n_cells, n_classes) sums of their losses.
+    """
+
+    hypothesis: str
+    names: tuple[str, ...]
+    cells: TextCells
+    n: NDArray[np.int64]
+    loss: Array
+
+    def mean(self, part: Part = "all", fold: int | None = None) -> Array:
+        """(n_classes,) mean losses, in nats per character, NaN where there is none; parts as in `TextCells.chosen`."""
+        chosen = self.cells.chosen(part, fold)
+        n = self.n[chosen].sum(axis=0)
+        return np.asarray(np.divide(self.loss[chosen].sum(axis=0), n, out=np.full(len(n), np.nan), where=n > 0))
+
+    def __str__(self) -> str:
+        n, mean = self.n.sum(axis=0), self.mean()
+        lines = [
+            f"{self.names[place]}: {mean[place]:.3f} nats per character, of {n[place]:,}" for place in np.flatnonzero(n)
+        ]
+        return "\n".join([self.hypothesis, *lines])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NumberLosses:
+    """The losses of a model, as in `ClassLosses`, beside a label that is a number.
+
+    Attributes:
+        hypothesis: The label.
+        middle: The label's mean, from which deviations are taken, so that products keep their digits.
+        cells: Pieces of the text.
+        n: (n_cells,) how many characters have a label and a next character.
+        loss: (n_cells,) sums of losses, and `loss_squared` of their squares.
+        label: (n_cells,) sums of the label less `middle`, and `label_squared` of the squares of that.
+        product: (n_cells,) sums of products of the loss and the label less `middle`.
+    """
+
+    hypothesis: str
+    middle: float
+    cells: TextCells
+    n: NDArray[np.int64]
+    loss: Array
+    loss_squared: Array
+    label: Array
+    label_squared: Array
+    product: Array
+
+    def mean(self, part: Part = "all", fold: int | None = None) -> float:
+        """The mean loss, in nats per character; NaN if there is none; parts as in `TextCells.chosen`."""
+        chosen = self.cells.chosen(part, fold)
+        n = int(self.n[chosen].sum())
+        return float(self.loss[chosen].sum()) / n if n else np.nan
+
+    def r(self, part: Part = "all", fold: int | None = None) -> float:
+        """Pearson's correlation of loss and label, in [-1, 1]; NaN if either never changes."""
+        chosen = self.cells.chosen(part, fold)
+        n = max(int(self.n[chosen].sum()), 1)
+        loss, label = self.loss[chosen].sum() / n, self.label[chosen].sum() / n
+        of_loss = self.loss_squared[chosen].sum() / n - loss**2
+        of_label = self.label_squared[chosen].sum() / n - label**2
+        if not (of_loss > 0 and of_label > 0):
+            return float(np.nan)
+        return float((self.product[chosen].sum() / n - loss * label) / np.sqrt(of_loss * of_label))
+
+    def __str__(self) -> str:
+        return f"{self.hypothesis}: {self.mean():.3f} nats per character, of {self.n.sum():,}; r = {self.r():.3f}"
+
+
+class LossesByLabel:
+    """How well a model predicts the next character where labels have each of their values, in one reading.
+
+    Sums are kept of each cell of the text (see `TextCells`), so that parts, folds and atoms are unions of them. The
+    last character of a document has no next one, and is left out.
+    """
+
+    n_readings = 1
+    predictions = True
+
+    def __init__(self, source: Source, hypotheses: Sequence[AnyHypothesis | Target]) -> None:
+        """Of labels of the text of a source.
+
+        Args:
+            source: What will be read.
+            hypotheses: Names, functions or targets.
+
+        Raises:
+            HypothesisError: If there is no such hypothesis, or it fails on this text.
+            AnalysisError: If the labels leave nothing to tell apart, or have different splits.
+        """
+        self.sites: list[Site] = []
+        self._targets = [ask(source, each) for each in hypotheses]
+        self._cells = cells_of(self._targets)
+        self._middles = [each.sizes().mean if each.kind == "numeric" else 0.0 for each in self._targets]
+        self._n = [np.zeros((len(self._cells), max(len(_names(each)), 1)), np.int64) for each in self._targets]
+        self._sums = [
+            np.zeros((len(self._cells), 5 if each.kind == "numeric" else len(_names(each)))) for each in self._targets
+        ]
+
+    def update(self, block: Block, labels: BlockLabels) -> None:
+        """See `Statistic`.
+
+        Raises:
+            AnalysisError: If the source has no predictions.
+        """
+        if LOG_PROB not in block.predictions:
+            raise AnalysisError(
+                "the model's predictions are needed, and this recording has none; record them with `probe extract`, or "
+                "read the model itself"
+            )
+        losses = -block.predictions[LOG_PROB].astype(np.float64)
+        cells = self._cells.of(block)
+        for asked, middle, n, sums in zip(self._targets, self._middles, self._n, self._sums, strict=True):
+            values, parts = labels.of(asked)
+            chosen = (parts >= 0) & ~np.isnan(losses)
+            loss = losses[chosen]
+            if asked.kind == "numeric":
+                own, y = cells[chosen], values[chosen] - middle
+                n[:, 0] += np.bincount(own, minlength=len(n))
+                for column, weights in enumerate((loss, loss**2, y, y**2, loss * y)):
+                    sums[:, column] += np.bincount(own, weights, len(n))
+            else:
+                own = cells[chosen] * n.shape[1] + values[chosen]
+                n += np.bincount(own, minlength=n.size).reshape(n.shape)
+                sums += np.bincount(own, loss, n.size).reshape(n.shape)
+
+    def merge(self, other: "LossesByLabel") -> None:
+        """See `Statistic`."""
+        for n, more in zip(self._n, other._n, strict=True):
+            n += more
+        for sums, others in zip(self._sums, other._sums, strict=True):
+            sums += others
+
+    def end_reading(self) -> None:
+        """See `Statistic`."""
+
+    def result(self) -> list[ClassLosses | NumberLosses]:
+        """For each hypothesis, in their order."""
+        found: list[ClassLosses | NumberLosses] = []
+        for asked, middle, n, sums in zip(self._targets, self._middles, self._n, self._sums, strict=True):
+            name, cells = asked.hypothesis, self._cells
+            if asked.kind != "numeric":
+                found.append(ClassLosses(hypothesis=name, names=_names(asked), cells=cells, n=n, loss=sums))
+                continue
+            loss, loss_squared, label, label_squared, product = sums.T
+            found.append(
+                NumberLosses(
+                    hypothesis=name,
+                    middle=middle,
+                    cells=cells,
+                    n=n[:, 0],
+                    loss=loss,
+                    loss_squared=loss_squared,
+                    label=label,
+                    label_squared=label_squared,
+                    product=product,
+                )
+            )
+        return found
+
+    def arrays(self) -> State:
+        """See `Statistic`."""
+        found: State = {f"{number}/n": n for number, n in enumerate(self._n)}
+        return found | {f"{number}/sums": sums for number, sums in enumerate(self._sums)}
+
+    def restore(self, arrays: State) -> None:
+        """See `Statistic`."""
+        self._n = [arrays[f"{number}/n"].copy() for number in range(len(self._n))]
+        self._sums = [arrays[f"{number}/sums"].copy() for number in range(len(self._sums))]
+
+
+def _names(asked: Target) -> tuple[str, ...]:
+    """Of the values of a label; none of a number."""
+    return {"binary": ("False", "True"), "categorical": asked.labels.names, "numeric": ()}[asked.kind]

@@ -1,0 +1,217 @@
+"""Where in a text each unit is most active, and where least."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from activations.blocks import Block, Source
+from activations.units import Site
+from analyses.columns import not_numbers
+from analyses.errors import AnalysisError
+from analyses.statistics.statistic import BlockLabels, State, refuse_other_arguments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Passages:
+    """The characters at which the units of a site are most and least active, no two in the same passage.
+
+    Attributes:
+        most_places: (n, n_units) places in the corpus, the most active first, of equal values the earlier first; -1
+            where the text has fewer passages.
+        most_values: (n, n_units) the values there; NaN where there is no passage.
+        least_places: (n, n_units) the same of the least active, the lowest value first.
+        least_values: (n, n_units) the values there.
+    """
+
+    most_places: NDArray[np.int64]
+    most_values: NDArray[Any]
+    least_places: NDArray[np.int64]
+    least_values: NDArray[Any]
+
+    def __str__(self) -> str:
+        n, n_units = self.most_places.shape
+        return f"the {n} most and least active passages of {n_units} units"
+
+
+class ActivePassages:
+    """The passages in which each unit of some sites is most and least active, in one reading.
+
+    A text is cut into passages of equal length by position, anew in each document; the last of a document may be
+    shorter. Of each passage only the highest and the lowest value count, at the earliest place that has it, so that
+    neighbours of a peak are not further peaks, unless a border between two passages lies between them.
+    """
+
+    n_readings = 1
+    predictions = False
+
+    def __init__(
+        self, source: Source, sites: Collection[Site] | None = None, *, n: int = 10, n_chars: int = 50
+    ) -> None:
+        """Of a source.
+
+        Args:
+            source: What will be read.
+            sites: Whose units; None is all that there are.
+            n: How many passages of each unit are kept at either end.
+            n_chars: Length of a passage.
+
+        Raises:
+            AnalysisError: If `n` or `n_chars` is below 1.
+        """
+        for name, value in (("n", n), ("n_chars", n_chars)):
+            if value < 1:
+                raise AnalysisError(f"{name} is {value}; it must be 1 or more")
+        self.sites = sorted(source.sites if sites is None else sites)
+        self._n, self._n_chars = n, n_chars
+        documents = source.corpus.documents
+        self._starts = np.array([each.start for each in documents])
+        n_passages = np.array([-(-each.n_chars // n_chars) for each in documents])
+        self._first_passages = np.cumsum(n_passages) - n_passages
+        self._most, self._least = (
+            {site: _Peaks.none(n, source.sites[site], source.dtype(site)) for site in self.sites} for _ in range(2)
+        )  # the least are the highest of the values times -1
+
+    def update(self, block: Block, labels: BlockLabels) -> None:
+        """See `Statistic`.
+
+        Raises:
+            AnalysisError: If an activation is not a number.
+        """
+        places = np.arange(block.start, block.stop, block.every)
+        of_document = (places - self._starts[block.document]) // self._n_chars
+        starts = np.flatnonzero(np.diff(of_document, prepend=-1))
+        passages = self._first_passages[block.document] + of_document[starts]
+        for site in self.sites:
+            values = block.values[site].astype(self._most[site].values.dtype, copy=False)
+            if not np.isfinite(values).all():
+                raise AnalysisError(not_numbers(site))
+            for kept, own in ((self._most[site], values), (self._least[site], -values)):
+                rows = _highest_rows(own, starts)
+                found = _Peaks(
+                    np.take_along_axis(own, rows, axis=0),
+                    places[rows],
+                    np.repeat(passages[:, None], own.shape[1], axis=1),
+                )
+                _keep(*found, *kept)
+
+    def merge(self, other: "ActivePassages") -> None:
+        """See `Statistic`."""
+        for site in self.sites:
+            _keep(*other._most[site], *self._most[site])
+            _keep(*other._least[site], *self._least[site])
+
+    def end_reading(self) -> None:
+        """See `Statistic`."""
+
+    def result(self) -> dict[Site, Passages]:
+        """The passages of the units of each site."""
+        found = {}
+        for site in self.sites:
+            most, least = (
+                (each.places, np.where(each.places >= 0, each.values, np.nan))
+                for each in (self._most[site], self._least[site])
+            )
+            found[site] = Passages(
+                most_places=most[0], most_values=most[1], least_places=least[0], least_values=-least[1]
+            )
+        return found
+
+    def arrays(self) -> State:
+        """See `Statistic`."""
+        found: State = {"n": np.array(self._n), "n_chars": np.array(self._n_chars)}
+        for end, kept in (("most", self._most), ("least", self._least)):
+            for site, peaks in kept.items():
+                found |= {f"{site}/{end}/{name}": array for name, array in peaks._asdict().items()}
+        return found
+
+    def restore(self, arrays: State) -> None:
+        """See `Statistic`."""
+        refuse_other_arguments(arrays, n=self._n, n_chars=self._n_chars)
+        for end, kept in (("most", self._most), ("least", self._least)):
+            for site in kept:
+                kept[site] = _Peaks(*(arrays[f"{site}/{end}/{name}"].copy() for name in _Peaks._fields))
+
+
+class _Peaks(NamedTuple):
+    """The highest values of units in different passages, in descending order.
+
+    Attributes:
+        values: (n, n_units) the highest value of a passage; minus infinity where there are fewer passages.
+        places: (n, n_units) the first place that has it; -1 where there is none.
+        passages: (n, n_units) the passage.
+    """
+
+    values: NDArray[Any]
+    places: NDArray[np.int64]
+    passages: NDArray[np.int64]
+
+    @classmethod
+    def none(cls, n: int, n_units: int, dtype: np.dtype[Any]) -> "_Peaks":
+        """Of no passages, of values that have a number type, or float32 if that is narrower."""
+        shape = (n, n_units)
+        values = np.full(shape, -np.inf, np.promote_types(dtype, np.float32))
+        return cls(values, np.full(shape, -1), np.full(shape, -1))
+
+
+@njit(parallel=True, cache=True)
+def _highest_rows(values: NDArray[Any], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n_runs, n_units) the first row with the highest value of each run of rows that begins at one of `starts`.
+
+    The same as `argmax(axis=0)` of each run.
+    """
+    n_rows, n_units = values.shape
+    rows = np.empty((len(starts), n_units), np.int64)
+    for run in prange(len(starts)):
+        stop = starts[run + 1] if run + 1 < len(starts) else n_rows
+        rows[run] = starts[run]
+        for row in range(starts[run] + 1, stop):
+            for unit in range(n_units):
+                if values[row, unit] > values[rows[run, unit], unit]:
+                    rows[run, unit] = row
+    return rows
+
+
+@njit(nogil=True, cache=True)
+def _keep(
+    values: NDArray[Any],
+    places: NDArray[np.int64],
+    passages: NDArray[np.int64],
+    kept_values: NDArray[Any],
+    kept_places: NDArray[np.int64],
+    kept_passages: NDArray[np.int64],
+) -> None:
+    """Insert peaks among those that are kept, of which each passage has one.
+
+    A passage of which only a part was seen may fall behind and be forgotten: where it belongs to the highest in the
+    end, its highest value puts it there whenever it comes.
+    """
+    n = len(kept_values)
+    for row in range(len(values)):
+        for unit in range(values.shape[1]):
+            value, place, passage = values[row, unit], places[row, unit], passages[row, unit]
+            if place < 0 or not _is_higher(value, place, kept_values[n - 1, unit], kept_places[n - 1, unit]):
+                continue
+            hole = n - 1  # that closes: of the same passage, or else the last
+            for other in range(n - 1):
+                if kept_passages[other, unit] == passage:
+                    hole = other
+            if kept_passages[hole, unit] == passage and not _is_higher(
+                value, place, kept_values[hole, unit], kept_places[hole, unit]
+            ):
+                continue
+            while hole > 0 and _is_higher(value, place, kept_values[hole - 1, unit], kept_places[hole - 1, unit]):
+                kept_values[hole, unit] = kept_values[hole - 1, unit]
+                kept_places[hole, unit] = kept_places[hole - 1, unit]
+                kept_passages[hole, unit] = kept_passages[hole - 1, unit]
+                hole -= 1
+            kept_values[hole, unit], kept_places[hole, unit], kept_passages[hole, unit] = value, place, passage
+
+
+@njit(inline="always")
+def _is_higher(value: float, place: int, other_value: float, other_place: int) -> bool:
+    """Whether a peak is higher than another, or as high and earlier."""
+    return value > other_value or (value == other_value and place < other_place)

@@ -1,0 +1,93 @@
+"""Labels on the disk, or made of others when they are asked for, are those in memory."""
+
+import errno
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hypotheses.corpus_labels import CorpusLabels
+from hypotheses.errors import HypothesisError
+from hypotheses.labels import Labels
+from hypotheses.long_labels import AnyLabels, BinnedLabels, ClassLabels, LabelsOnDisk
+
+kinds = st.sampled_from(["binary", "categorical", "numeric"])
+
+
+def some_labels(rng: np.random.Generator, kind: str, n: int, *, may_miss: bool) -> Labels:
+    missing = rng.random(n) < 0.3 if may_miss else None
+    if kind == "binary":
+        return Labels(rng.random(n) < 0.5, "binary", missing)
+    if kind == "categorical":
+        return Labels(rng.integers(0, 3, n).astype(np.int32), "categorical", missing, ("a", "b", "c"))
+    return Labels(rng.choice([rng.normal(size=n), rng.integers(-300, 300, n).astype(float)]), "numeric", missing)
+
+
+def assert_same(found: AnyLabels, expected: Labels, places: Any) -> None:
+    values = expected.values[places]
+    assert found.values_at(places).dtype == values.dtype
+    np.testing.assert_array_equal(found.values_at(places), values)
+    missing = found.missing_at(places)
+    np.testing.assert_array_equal(
+        np.zeros(len(values), bool) if missing is None else missing, ~expected.present[places]
+    )
+
+
+@given(seed=st.integers(0, 2**32 - 1), kind=kinds, may_miss=st.booleans(), data=st.data())
+def test_labels_on_the_disk_are_those_that_were_written(
+    seed: int, kind: str, may_miss: bool, data: st.DataObject
+) -> None:
+    rng = np.random.default_rng(seed)
+    parts = [some_labels(rng, kind, n, may_miss=may_miss and bool(n % 2)) for n in rng.integers(1, 40, 3).tolist()]
+    expected = Labels.join(parts)
+    found = LabelsOnDisk(CorpusLabels.join(parts))
+    assert len(found) == len(expected)
+    assert (found.kind, found.names) == (expected.kind, expected.names)
+    assert_same(found, expected, slice(None))
+    start, stop, step = data.draw(st.tuples(st.integers(0, 130), st.integers(0, 130), st.integers(1, 7)))
+    assert_same(found, expected, slice(start, stop, step))
+    runs = data.draw(st.lists(st.tuples(st.integers(0, len(expected) - 1), st.integers(1, 9)), max_size=5))
+    places = [np.arange(first, min(first + n, len(expected))) for first, n in runs]  # in any order, and more than once
+    assert_same(found, expected, np.concatenate([np.empty(0, np.int64), *places]))
+    assert found[3:9].tolist() == expected[3:9].tolist()
+
+
+def test_several_threads_read_labels_on_the_disk(rng: np.random.Generator) -> None:
+    expected = some_labels(rng, "numeric", 20_000, may_miss=True)
+    found = LabelsOnDisk(CorpusLabels.join([expected]))
+    places = [slice(start, start + 777) for start in rng.integers(0, 19_000, 400).tolist()]
+    with ThreadPoolExecutor(8) as pool:
+        for place, values in zip(places, pool.map(found.values_at, places), strict=True):
+            np.testing.assert_array_equal(values, expected.values[place])
+
+
+def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
+    def full(**given: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    labels = CorpusLabels.join([some_labels(rng, "binary", 100, may_miss=False)])
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(HypothesisError, match="cannot keep the labels of 100 characters in .*No space left on device"):
+        LabelsOnDisk(labels)
+
+
+@given(seed=st.integers(0, 2**32 - 1), may_miss=st.booleans())
+def test_classes_and_bins_are_made_when_they_are_asked_for(seed: int, may_miss: bool) -> None:
+    rng = np.random.default_rng(seed)
+    named = some_labels(rng, "categorical", 50, may_miss=may_miss)
+    places = rng.integers(0, 50, 20)
+    for place in range(3):
+        expected = Labels(named.values == place, "binary", named.missing)
+        assert_same(ClassLabels(named, place), expected, slice(None))
+        assert_same(ClassLabels(named, place), expected, places)
+    numbers = some_labels(rng, "numeric", 50, may_miss=may_miss)
+    starts = np.array([-100.0, -0.5, 0.5, 100.0])
+    bins = np.clip(np.digitize(numbers.values, starts) - 1, 0, None).astype(np.int32)
+    binned = BinnedLabels(numbers, starts, tuple("abcd"))
+    assert_same(binned, Labels(bins, "categorical", numbers.missing, tuple("abcd")), places)
+    spelled = Labels(bins, "categorical", numbers.missing, tuple("abcd"))[:5].tolist()
+    assert binned[:5].tolist() == spelled
