@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.blocks import Block, Source, thin_out
+from activations.blocks import Block, Source, joined, thin_out
 from activations.corpus import Corpus
 from activations.selection import Selection
 from activations.units import Site, Unit
@@ -141,7 +141,7 @@ def explain(
     """
     asked = ask_all(source, targets)
     one = _OneUnit(source, unit)
-    values = one.read()
+    values = one.values()
     used = values[~np.isnan(values)]
     if not np.isfinite(used).all():
         raise AnalysisError(f"some activations of {unit} are not numbers (NaN or infinite)")
@@ -201,7 +201,7 @@ class _OneUnit:
             for block in source.blocks([unit.site])
         ]
 
-    def read(self) -> NDArray[np.float64]:
+    def values(self) -> NDArray[np.float64]:
         """(n_chars,) the unit at every character of the text; NaN at those that are not used."""
         values = np.full(len(self.corpus), np.nan)
         for block in self._blocks:
@@ -214,6 +214,9 @@ class _OneUnit:
 
     def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
         return iter(self._blocks)
+
+    def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
+        return joined(self, self._blocks, sites, start, stop)
 
     def sample(
         self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None

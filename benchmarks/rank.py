@@ -60,7 +60,7 @@ def seconds_of_one_auc(recording: Recording, asked: list[Target]) -> float:
     taken = 0.0
     for number in range(_N_SAMPLED):
         site = list(recording.sites)[number % len(recording.sites)]
-        column = recording.read(site)[:, rng.integers(recording.sites[site])]
+        column = recording.read([site])[site][:, rng.integers(recording.sites[site])]
         labels, parts = asked[number % len(asked)].all_rows
         labels, scores = labels[parts >= 0], column[parts >= 0]
         began = time.perf_counter()

@@ -124,12 +124,7 @@ def _draw_curves(curves: list[Curve], path: Path) -> None:
 def _draw_passage(source: Source, asked: Target, best: RankedUnit, path: Path) -> None:
     """Colour the held-out lines in which the label changes most by the best unit."""
     start, stop = _passage(source.corpus, asked)
-    values = np.empty(stop - start)
-    for block in source.blocks([best.unit.site]):
-        first, last = max(start, block.start), min(stop, block.stop)
-        if first < last:
-            column = block.values[best.unit.site][first - block.start : last - block.start, best.unit.index]
-            values[first - start : last - start] = column
+    values = source.read([best.unit.site], start, stop)[best.unit.site][:, best.unit.index].astype(np.float64)
     labels = asked.labels.values[start:stop]
     measure = f"held-out {'AUC' if asked.kind == 'binary' else '|r|'} {best.test:.3f}"
     axes = plot_text(
