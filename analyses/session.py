@@ -153,6 +153,11 @@ class Session:
         with self._reading():
             yield from self.source.blocks(sites, predictions=predictions)
 
+    def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
+        """Activations of sites at the characters of a passage."""
+        with self._reading():
+            return self.source.read(sites, start, stop)
+
     def sample(
         self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
     ) -> dict[Site, NDArray[np.float32]]:

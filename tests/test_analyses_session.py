@@ -211,6 +211,7 @@ def test_a_session_says_of_itself_what_its_source_does(planted: Path) -> None:
             assert session.dtype(site) == source.dtype(site)
         blocks = zip(session.blocks(), source.blocks(), strict=True)
         assert all(spelled(own) == spelled(other) for own, other in blocks)
+        assert spelled(session.read([HIDDEN], 100, 200)) == spelled(source.read([HIDDEN], 100, 200))
         assert Session.of(session) is session
         with session.rereadable(list(source.sites)) as again:
             assert again is session
