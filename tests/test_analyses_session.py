@@ -100,8 +100,8 @@ def questions(source: Source) -> dict[str, Callable[[Source], Any]]:
 
 @pytest.fixture
 def live(code_text: str) -> LiveActivations:
-    corpus = Corpus.from_texts([code_text[:9_000], code_text[9_000:16_000]])
-    return LiveActivations(random_model(code_text, n_layers=2, gain=1.5), corpus)
+    corpus = Corpus.from_texts([code_text[:6_000], code_text[6_000:10_000]])
+    return LiveActivations(random_model(code_text, n_layers=1, gain=1.5), corpus)
 
 
 def answers_of_threads(source: Source, asked: Mapping[str, Callable[[Source], Any]]) -> dict[str, Any]:
