@@ -22,7 +22,8 @@ from activations.units import Site
 from activations.vetting import vet
 from activations.vocab import Vocabulary
 
-_READ_CHARS = 4096
+_READ_CHARS = 4096  # of a block, at least
+_READ_BYTES = 1 << 22  # of a block, where characters have few
 _HELD_BYTES = 1 << 25
 _LAST_CODE_POINT = 0x10FFFF
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -106,7 +107,9 @@ class Recording:
         """
         chosen = list(self.sites if sites is None else sites)
         n_bytes = 0
-        for numbers in self._grid.runs(_READ_CHARS):
+        per_char = sum(self.dtype(site).itemsize * self.sites[site] for site in chosen if site in self.sites)
+        n_chars = _READ_CHARS if predictions or not per_char else max(_READ_CHARS, _READ_BYTES // per_char)
+        for numbers in self._grid.runs(n_chars):
             first, last = self._grid.first_rows[numbers[0]], self._grid.last_rows[numbers[-1]]
             start, stop = self._grid.starts[numbers[0]], self._grid.stops[numbers[-1]]
             values = self.read(chosen, int(start), int(stop))
