@@ -221,19 +221,23 @@ def _aucs_of_group(
     ]
     waiting += of_all
     sums, readings = _rank_sums(source, [joint for joint, _ in asked], group, step.forward, waiting, exact=exact)
-    found = []
-    for number, ((joint, families), earlier, of_columns) in enumerate(zip(asked, before, sums, strict=True)):
+    found, best = [], []
+    for (joint, families), earlier, of_columns in zip(asked, before, sums, strict=True):
         new = {
             (label, each): auc_scores(own, label) for each, own in of_columns.items() for label in range(joint.n_labels)
         }
-        best = _best_of_sites(new, earlier, families, ~joint.split.held_out_atoms, n_intervals)
-        if of_all:
-            placed = {key: of_all[number].result()[key].units(units) for key, units in best.items()}
-        else:
-            placed = placements(joint, readings, best)
-        for key, own in placed.items():
-            new[key] = _looked_at(new[key], best[key], own, joint.split.held_out_atoms)
         found.append(new)
+        best.append(_best_of_sites(new, earlier, families, ~joint.split.held_out_atoms, n_intervals))
+    if of_all:
+        placed = [
+            {key: each.result()[key].units(units) for key, units in chosen.items()}
+            for each, chosen in zip(of_all, best, strict=True)
+        ]
+    else:
+        placed = placements([(joint, own) for (joint, _), own in zip(asked, best, strict=True)], readings)
+    for (joint, _), new, chosen, of_units in zip(asked, found, best, placed, strict=True):
+        for key, own in of_units.items():
+            new[key] = _looked_at(new[key], chosen[key], own, joint.split.held_out_atoms)
     return found
 
 

@@ -1,7 +1,7 @@
 """How positives and negatives stand to each other: what intervals of AUCs, and AUCs without position, are made of."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -72,39 +72,43 @@ Wanted = Mapping[tuple[int, Columns], NDArray[np.int64]]
 
 
 def placements(
-    asked: JointLabels, readings: Callable[[], Iterable[Tile]], wanted: Wanted
-) -> dict[tuple[int, Columns], Placements]:
+    wanted: Sequence[tuple[JointLabels, Wanted]], readings: Callable[[], Iterable[Tile]]
+) -> list[dict[tuple[int, Columns], Placements]]:
     """Place the characters of some units, others for each label, some hundreds of units at a time.
 
     Args:
-        asked: The labels.
+        wanted: Labels, and which units.
         readings: What goes through all characters each time it is called.
-        wanted: Which units.
     """
-    found: dict[tuple[int, Columns], Placements] = {}
-    for batch in _batches(wanted):
-        sums = PlacementSums(asked, batch)
-        for _ in range(sums.n_readings):
+    found: list[dict[tuple[int, Columns], Placements]] = [{} for _ in wanted]
+    for batch in _batches([units for _, units in wanted]):
+        sums = {number: PlacementSums(wanted[number][0], own) for number, own in batch.items()}
+        for _ in range(PlacementSums.n_readings):
             for places, levels in readings():
-                sums.take(places, levels)
-            sums.end_reading()
-        for key, own in sums.result().items():
-            found[key] = found[key].beside(own) if key in found else own
+                for each in sums.values():
+                    each.take(places, levels)
+            for each in sums.values():
+                each.end_reading()
+        for number, each in sums.items():
+            for key, own in each.result().items():
+                before = found[number].get(key)
+                found[number][key] = own if before is None else before.beside(own)
     return found
 
 
-def _batches(wanted: Wanted) -> Iterator[Wanted]:
-    """So many units at a time that their tables fit in memory."""
-    batch: dict[tuple[int, Columns], NDArray[np.int64]] = {}
+def _batches(wanted: Sequence[Wanted]) -> Iterator[dict[int, dict[tuple[int, Columns], NDArray[np.int64]]]]:
+    """So many units at a time that their tables fit in memory, by their place among those wanted."""
+    batch: dict[int, dict[tuple[int, Columns], NDArray[np.int64]]] = {}
     room = _MOST_UNITS
-    for key, units in wanted.items():
-        for first in range(0, len(units), _MOST_UNITS):
-            own = units[first : first + _MOST_UNITS]
-            if len(own) > room:
-                yield batch
-                batch, room = {}, _MOST_UNITS
-            batch[key] = own
-            room -= len(own)
+    for number, each in enumerate(wanted):
+        for key, units in each.items():
+            for first in range(0, len(units), _MOST_UNITS):
+                own = units[first : first + _MOST_UNITS]
+                if len(own) > room:
+                    yield batch
+                    batch, room = {}, _MOST_UNITS
+                batch.setdefault(number, {})[key] = own
+                room -= len(own)
     if batch:
         yield batch
 
