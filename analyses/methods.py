@@ -193,14 +193,14 @@ def _rank_sums(asked: Target, columns: Sequence[Columns], reader: LevelReader) -
     for part in (TRAIN, TEST):
         ranks[parts == part] = rankdata(labels[parts == part])
     joint = JointLabels(asked.split, [Labels(ranks, "numeric", asked.labels.missing)])
-    return RankSums(joint, columns, {each: reader.middle_levels(each) for each in columns})
+    return RankSums([joint], columns, {each: reader.middle_levels(each) for each in columns})
 
 
 PRODUCTS = Need(_products, lambda result, columns: result[0][columns.site])
 PRODUCTS_OF_CLASSES = Need(_products_of_classes, lambda result, columns: [each[columns.site] for each in result])
 QUANTILE_COUNTS = Need(_quantile_counts, lambda result, columns: result[columns], 1 << 21)
 LEVEL_TABLES = Need(_level_tables, lambda result, columns: _occupied(result[columns]), 1 << 20)
-RANK_SUMS = Need(_rank_sums, lambda result, columns: result[columns], 1 << 20)
+RANK_SUMS = Need(_rank_sums, lambda result, columns: result[0][columns], 1 << 20)
 
 
 def method_for(name: str | None, kind: Kind) -> Method:

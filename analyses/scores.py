@@ -338,10 +338,10 @@ def _in_two_passes(
 ) -> "tuple[list[dict[Columns, RankTotals]], Callable[[], Iterable[Tile]]]":
     reader.find_bins(source, sorted({each.site for each in group}))
     middle_levels = {each: reader.middle_levels(each) for each in group}
-    ranks = [RankSums(joint, group, middle_levels) for joint in asked]
-    collect(source, [*ranks, *waiting], forward)
+    ranks = RankSums(asked, group, middle_levels)
+    collect(source, [ranks, *waiting], forward)
     waiting.clear()
-    return [each.result() for each in ranks], lambda: reader.tiles(source, group, forward)
+    return ranks.result(), lambda: reader.tiles(source, group, forward)
 
 
 def auc_scores(totals: RankTotals, label: int) -> Scores:

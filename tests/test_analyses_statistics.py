@@ -44,6 +44,7 @@ from analyses.statistics.rank_sums import RankSums
 from analyses.statistics.saving import belonging, load, save
 from analyses.statistics.statistic import BlockLabels, State
 from analyses.statistics.text_cells import Part, TextCells
+from hypotheses.labels import Labels
 
 HIDDEN, CELL = Site(0, "hidden"), Site(0, "cell")
 N_CHARS = 5_000
@@ -76,6 +77,8 @@ class World:
         self.numeric = asked((np.arange(N_CHARS) % 60.0).tolist())
         self.classes = asked(rng.choice(["one", "two", "three"], N_CHARS).tolist())
         self.joint = JointLabels(self.binary.split, [self.binary.labels])
+        others = [Labels(rng.random(N_CHARS) < 0.4, "binary", rng.random(N_CHARS) < share) for share in (0.01, 0.7)]
+        self.joints = [self.joint, *(JointLabels(self.binary.split, [each]) for each in others)]
         self.reader = Session(self.source).levels
         self.reader.find_bins(self.source, [HIDDEN, CELL])
 
@@ -87,7 +90,7 @@ class World:
         return LevelTables(kinds, 2, COLUMNS)
 
     def rank_sums(self) -> RankSums:
-        return RankSums(self.joint, COLUMNS, {each: self.reader.middle_levels(each) for each in COLUMNS})
+        return RankSums(self.joints, COLUMNS, {each: self.reader.middle_levels(each) for each in COLUMNS})
 
     def placements(self) -> PlacementSums:
         return PlacementSums(self.joint, {(0, COLUMNS[0]): np.array([0, 2]), (0, COLUMNS[1]): np.array([1])})
@@ -114,6 +117,19 @@ class World:
     def products_of_classes(self) -> ProductSums:
         classes = classes_of(self.classes)
         return ProductSums(one_against_rest(self.classes, classes), dict(self.source.sites), classes)
+
+
+def test_ranks_for_labels_missing_elsewhere_are_those_of_each_alone() -> None:
+    world = _world()
+    together = world.rank_sums()
+    middles = {each: world.reader.middle_levels(each) for each in COLUMNS}
+    alone = [RankSums([joint], COLUMNS, middles) for joint in world.joints]
+    found, *expected = collect(world.source, [together, *alone])
+    assert len(found) == len(world.joints)
+    for own, [other] in zip(found, expected, strict=True):
+        for each in COLUMNS:
+            one, two = own[each].arrays(), other[each].arrays()
+            assert all(np.array_equal(one[name], two[name]) for name in two)
 
 
 def test_products_of_classes_are_those_with_each_label() -> None:

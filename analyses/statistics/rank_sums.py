@@ -89,78 +89,97 @@ class RankTotals:
 
 
 class RankSums:
-    """The ranks of units' levels, for labels that share a split and are missing at the same characters.
+    """The ranks of units' levels, for several labels, together where these are missing at the same characters.
 
-    Levels are counted in the first reading, which gives each its rank, and ranks are added up in the second.
+    Levels are counted in the first reading, which gives each its rank, and ranks are added up in the second. Labels
+    that are missing at other characters than the first ones have ranks of their own. They are made of the same counts,
+    and of those of the characters at which they differ from these, which are mostly few.
     """
 
     n_readings = 2
 
     def __init__(
         self,
-        asked: JointLabels,
+        asked: Sequence[JointLabels],
         columns: Sequence[Columns],
         middle_levels: Mapping[Columns, NDArray[np.int64] | None],
     ) -> None:
         """Of some labels and units, and of the middles of their bins; see `levels.Bins`."""
         self.columns = list(columns)
-        self._asked, self._middle_levels = asked, middle_levels
-        self._counts = {each: LevelCounts(N_GROUPS, each.n_units) for each in self.columns}
-        self._ranks: dict[Columns, Ranks] = {}
-        self._totals: dict[Columns, RankTotals] = {}
+        self._asked, self._middle_levels = list(asked), middle_levels
+        self._keys = [(number, each) for number in range(len(self._asked)) for each in self.columns]
+        self._counts = {key: LevelCounts(N_GROUPS, key[1].n_units) for key in self._keys}
+        self._ranks: dict[tuple[int, Columns], Ranks] = {}
+        self._totals: dict[tuple[int, Columns], RankTotals] = {}
 
     def take(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
         """See `LevelStatistic`."""
         if self._ranks:
-            rows = self._asked.rows(places)
-            for each, ranks in self._ranks.items():
-                self._totals[each].add(ranks.add_up(levels[each], rows.pieces), rows)
+            for number, joint in enumerate(self._asked):
+                rows = joint.rows(places)
+                for each in self.columns:
+                    key = number, each
+                    self._totals[key].add(self._ranks[key].add_up(levels[each], rows.pieces), rows)
         else:
-            parts = self._asked.parts(places)
-            for each, counts in self._counts.items():
-                counts.update(levels[each], parts)
+            self._count(places, levels)
+
+    def _count(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
+        """Count for the first labels, and for others what differs from these."""
+        first, *others = (joint.parts(places) for joint in self._asked)
+        for each in self.columns:
+            self._counts[0, each].update(levels[each], first)
+        for number, parts in enumerate(others, 1):
+            differ = np.flatnonzero(parts != first)
+            for each in self.columns if len(differ) else ():
+                own = np.ascontiguousarray(levels[each][:, differ])
+                self._counts[number, each].update(own, parts[differ])
+                self._counts[number, each].update(own, first[differ], take_off=True)
 
     def merge(self, other: "RankSums") -> None:
         """See `Statistic`."""
-        for each, counts in self._counts.items():
-            counts.counts += other._counts[each].counts
-        for each, totals in self._totals.items():
-            totals.merge(other._totals[each])
+        for key, counts in self._counts.items():
+            counts.counts += other._counts[key].counts
+        for key, totals in self._totals.items():
+            totals.merge(other._totals[key])
 
     def end_reading(self) -> None:
         """See `Statistic`."""
-        for each, counts in self._counts.items():
-            self._ranks[each] = Ranks(counts, self._middle_levels[each])
-            self._totals[each] = RankTotals(self._asked, self._ranks[each].ranked)
+        for (number, each), counts in self._counts.items():
+            if number:
+                counts.counts += self._counts[0, each].counts  # modulo 2³², in which what was taken off comes out right
+        for (number, each), counts in self._counts.items():
+            self._ranks[number, each] = Ranks(counts, self._middle_levels[each])
+            self._totals[number, each] = RankTotals(self._asked[number], self._ranks[number, each].ranked)
         self._counts = {}
 
-    def result(self) -> dict[Columns, RankTotals]:
-        """The sums of each of the columns."""
-        return self._totals
+    def result(self) -> list[dict[Columns, RankTotals]]:
+        """For each of the labels that are missing at the same characters, the sums of each of the columns."""
+        return [
+            {each: self._totals[number, each] for each in self.columns if (number, each) in self._totals}
+            for number in range(len(self._asked))
+        ]
 
     def arrays(self) -> State:
         """See `Statistic`."""
         found: State = {}
-        for number, each in enumerate(self.columns):
+        for place, key in enumerate(self._keys):
             if self._ranks:
-                own: dict[str, NDArray[Any]] = {**self._ranks[each].arrays(), **self._totals[each].arrays()}
+                own: dict[str, NDArray[Any]] = {**self._ranks[key].arrays(), **self._totals[key].arrays()}
             else:
-                own = {"counts": self._counts[each].counts}
-            found |= {f"{number}/{name}": array for name, array in own.items()}
+                own = {"counts": self._counts[key].counts}
+            found |= {f"{place}/{name}": array for name, array in own.items()}
         return found
 
     def restore(self, arrays: State) -> None:
         """See `Statistic`."""
-        for number, each in enumerate(self.columns):
+        for place, key in enumerate(self._keys):
             own = {
-                name.removeprefix(f"{number}/"): array
-                for name, array in arrays.items()
-                if name.startswith(f"{number}/")
+                name.removeprefix(f"{place}/"): array for name, array in arrays.items() if name.startswith(f"{place}/")
             }
             if "counts" in own:
-                self._counts[each].counts = own["counts"].copy()
+                self._counts[key].counts = own["counts"].copy()
                 continue
-            self._counts.pop(each, None)
-            self._ranks[each] = Ranks.restored(own)
-            self._totals[each] = RankTotals(self._asked, self._ranks[each].ranked)
-            self._totals[each].restore(own)
+            self._counts.pop(key, None)
+            self._ranks[key] = Ranks.restored(own)
+            self._totals[key] = RankTotals(self._asked[key[0]], self._ranks[key].ranked)
+            self._totals[key].restore(own)
