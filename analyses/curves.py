@@ -5,8 +5,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from activations.blocks import Source
+from activations.spool import rows_given
 from activations.units import Site, Unit, units_of
 from analyses.alignment import AnyHypothesis, Target, ask, lagged
+from analyses.budgets import within_budget
 from analyses.designs import Progress
 from analyses.errors import AnalysisError
 from analyses.predictions import PREFIX
@@ -53,6 +55,8 @@ class Curve:
                 "control": control.score,
                 "control_low": control.interval[0],
                 "control_high": control.interval[1],
+                "n_chars": point.n_chars,
+                "n_used": point.n_used,
                 "n_train": point.n_train,
                 "note": point.note,
             }
@@ -106,7 +110,7 @@ def curve(
     chosen = sorted(source.sites if sites is None else sites)
     if sites is None and over not in ("units", "sites"):
         chosen = _top(chosen)
-    with source.rereadable(chosen, progress) as recording:
+    with within_budget(source, chosen, asked.split, how.budget, progress) as recording:
         return CURVES[over](recording, asked, chosen, most, how, progress)
 
 
@@ -149,13 +153,14 @@ def curves_over_steps(
     units: list[Unit] = []
     for update, live in sources:
         chosen = sorted(sites) if sites is not None else _top(sorted(live.sites))
-        with live.rereadable(chosen, progress) as source:
-            if not targets:
-                targets = [ask(source, each) for each in hypotheses]
+        targets = targets or [ask(live, each) for each in hypotheses]
+        with within_budget(live, chosen, targets[0].split, how.budget, progress) as source:
+            if not controls:
                 controls = fit_characters(source, targets, N_LAST, how)
             units = units_of(source.sites, chosen)
             together.append(fit_units(source, targets, [units], how=how, progress=progress))
-            best = [ranking.units[0].unit for ranking in rank_all(source, targets, sites=chosen)]
+            whole = source if len(rows_given(source)) == 1 else live
+            best = [ranking.units[0].unit for ranking in rank_all(whole, targets, sites=chosen)]
             alone.append(
                 [fit_units(source, each, [[unit]], how=how)[0] for each, unit in zip(targets, best, strict=True)]
             )
