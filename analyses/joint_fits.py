@@ -122,7 +122,9 @@ class _Batch:
         Residuals (n_rows, n_scores), summed losses (n_probes,), curvatures, and weights (n_rows, n_probes) of the rows.
         """
         labels = [each.at(rows) - each.middle if each.kind == "numeric" else each.at(rows) for each in self._responses]
-        y = np.column_stack(labels)[:, self._of_response]
+        y = _beside(labels)
+        if len(self._of_response) > 1:
+            y = y[:, self._of_response]
         if self._kind == "numeric":
             y = y.astype(z.dtype)
         present = ~np.isnan(y) if self._kind == "numeric" else y >= 0
@@ -359,7 +361,7 @@ class _Together:
         @np.errstate(over="ignore", invalid="ignore")  # too far away: a shorter step is tried
         def add_up(tile: Tile) -> tuple[Array, NDArray[Any], Array, Array, list[Sample]]:
             z = tile.times(weights) + intercepts
-            masks = np.column_stack([mask[tile.rows] for mask in self._masks])
+            masks = _beside([mask[tile.rows] for mask in self._masks])
             residuals, losses = np.empty_like(z), []
             curvatures, row_weights = np.zeros_like(z), np.zeros_like(z)
             for batch in batches:
@@ -456,6 +458,11 @@ class _Together:
             first = last
         self._batched = numbers, ([place for group in groups for place in group], batches)
         return self._batched[1]
+
+
+def _beside(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """(n_rows, n_columns) columns side by side; of a single one without a copy."""
+    return columns[0][:, None] if len(columns) == 1 else np.column_stack(columns)
 
 
 def _offset(tile: Tile) -> float:

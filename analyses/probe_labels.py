@@ -18,9 +18,11 @@ from analyses.responses import Response
 from analyses.row_runs import OfRows, RowRuns, atoms_of_rows, parts_of_rows, pieces_of_rows
 from analyses.significance import FEWEST_RUNS, too_few
 from analyses.splits import GAP, TEST, TRAIN
+from hypotheses.labels import Labels
 from hypotheses.parameters import few
 
 FEWEST_HELD_OUT = 8  # pieces of the text, below which there is no interval
+_MADE_ONCE = 1 << 20  # labels that are made of others, or on the disk, which are read in every pass
 ATOMS_APART = 10  # memories of the label are as long as an atom, or atoms are not independent
 
 
@@ -67,12 +69,10 @@ class Folds(NamedTuple):
     @property
     def fold_of_atoms(self) -> NDArray[np.int64]:
         """(n_atoms,) the fold in which each is held out; 0 of those that never are."""
+        starts = np.union1d(self.parts.starts, self.atom.starts)
+        tests = self.parts.at(starts) == TEST
         found = np.zeros(self.n_atoms, np.int64)
-        places = np.unique(np.concatenate([self.parts.starts, self.atom.starts]))
-        for row in places.tolist():
-            tests = self.parts[row : row + 1][:, 0] == TEST
-            if tests.any():
-                found[self.atom[row : row + 1]] = tests.argmax()
+        found[self.atom.at(starts[tests.any(axis=0)])] = tests.argmax(axis=0)[tests.any(axis=0)]
         return found
 
 
@@ -260,6 +260,8 @@ def _response(target: Target) -> Response:
     """The labels of the characters that are used."""
     n_classes = {"binary": 2, "categorical": len(target.labels.names), "numeric": 1}[target.kind]
     labels, selection = target.labels, target.selection
+    if selection.n_chars <= _MADE_ONCE and not isinstance(labels, Labels):
+        return Response(target.kind, labels.values_at(target.used), n_classes, labels.missing_at(target.used))
     missing = OfRows(selection, labels.missing_at) if labels.may_miss else None
     return Response(target.kind, OfRows(selection, labels.values_at), n_classes, missing)
 

@@ -50,9 +50,11 @@ class RowRuns:
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
         start, stop, step = rows.indices(self.n_rows)
-        first = int(np.searchsorted(self.starts, start, side="right")) - 1
-        last = max(int(np.searchsorted(self.starts, stop)), first)
-        bounds = np.clip(np.append(self.starts[first:last], stop), start, max(start, stop))
+        first = int(self.starts.searchsorted(start, side="right")) - 1
+        if first + 1 == len(self.starts) or self.starts[first + 1] >= stop:  # as of nearly every tile
+            return np.repeat(self.values[..., first : first + 1], len(range(start, stop, step)), axis=-1)
+        last = int(self.starts.searchsorted(stop))
+        bounds = np.clip(np.append(self.starts[first:last], stop), start, stop)
         return np.repeat(self.values[..., first:last], np.diff((bounds - start + step - 1) // step), axis=-1)
 
     def are(self, value: Any) -> "RowRuns":
@@ -62,8 +64,13 @@ class RowRuns:
     def where(self, mask: "RowRuns", otherwise: Any) -> "RowRuns":
         """The same values in the rows of a mask (n_rows,), and another one in all other rows."""
         starts = np.union1d(self.starts, mask.starts)
-        values, is_in = (own.values[..., np.searchsorted(own.starts, starts, side="right") - 1] for own in (self, mask))
+        values, is_in = self.at(starts), mask.at(starts)
         return replace(self, starts=starts, values=np.where(is_in, values, otherwise).astype(values.dtype))
+
+    def at(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """(…, n) the values of some rows."""
+        found: NDArray[Any] = self.values[..., self.starts.searchsorted(rows, side="right") - 1]
+        return found
 
     def each(self) -> "list[RowRuns]":
         """Along the first axis."""

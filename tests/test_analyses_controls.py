@@ -399,6 +399,28 @@ def test_a_text_that_does_not_fit_in_memory_gives_the_same(planted: Path) -> Non
                 assert one.score == pytest.approx(other.score, abs=1e-4)
 
 
+@pytest.mark.parametrize("folds", [None, 3])
+def test_what_is_ranked_in_many_passes_has_the_same_scores(
+    folds: int | None, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = rng.integers(0, 3, 20_000)
+    source = Arrays({SITE: (rng.normal(size=(20_000, 3)) + np.eye(3)[place]).astype(np.float32)})
+    missing = rng.random(20_000) < 0.1
+    asked = [
+        of_labels(source.corpus, "classes", Labels(place.astype(np.int32), "categorical", missing, ("x", "y", "z"))),
+        of_labels(source.corpus, "one", Labels(place == 1, "binary")),
+        of_labels(source.corpus, "number", Labels(place.astype(np.float64), "numeric", missing)),
+    ]
+    how = Fitting(penalty=10.0, folds=folds, keep=True)
+    at_once = fit(source, asked, how=how)
+    monkeypatch.setattr("analyses.listening.RANKING_BYTES", 1)
+    for one, other in zip(at_once, fit(source, asked, how=how), strict=True):
+        np.testing.assert_equal(one.row(), other.row())
+        np.testing.assert_array_equal(one.predictions, other.predictions)
+        for name, estimate in one.estimates.items():
+            np.testing.assert_array_equal(estimate.influence, other.estimates[name].influence)
+
+
 def test_too_little_data_is_said(planted: Path) -> None:
     with Recording(planted) as recording:
         corpus = recording.corpus
