@@ -20,7 +20,7 @@ from analyses.row_runs import pieces_of_rows
 from analyses.threads import in_threads
 
 Progress = Callable[[int, int], None]
-MEMORY = 512 << 20
+MEMORY = 384 << 20
 NOT_NUMBERS = "some activations are not numbers (NaN or infinite); the model's weights may be broken"
 _TILE_ROWS = 2048
 _ROUNDING = 1e-12  # of the mean, that a unit which never changes may scatter by

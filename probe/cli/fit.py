@@ -75,7 +75,7 @@ def fit(
             show_default=False,
         ),
     ] = None,
-    memory: Annotated[int, Option(min=1, help="MB of activations to keep; more are read again in each pass.")] = 512,
+    memory: Annotated[int, Option(min=1, help="MB of activations to keep; more are read again in each pass.")] = 384,
     model: ModelOption = None,
     text: TextOption = None,
     encoding: EncodingOption = "utf-8",
