@@ -1,6 +1,6 @@
 """Blocks, and what gives them: the one thing that flows through this program."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -105,6 +105,21 @@ class Source(Protocol):
         """
         ...
 
+    def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
+        """(n_chars, n_units) activations of sites at the selected characters of a passage, read-only.
+
+        They are those of `blocks`; from a live source, up to the rounding of its matrix products.
+
+        Args:
+            sites: What to give of each character.
+            start: Place of the first character in the corpus.
+            stop: One past the last; None is the end. What is not in the selection is left out.
+
+        Raises:
+            ActivationError: If there is no such site.
+        """
+        ...
+
     def sample(
         self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = ...
     ) -> dict[Site, NDArray[np.float32]]:
@@ -141,6 +156,30 @@ def thin_out(
             own.append(block.values[site][rows].astype(np.float32))
         forward(block.n_chars)
     return {site: np.concatenate(own) for site, own in sampled.items()}
+
+
+def joined(
+    source: Source, blocks: Iterable[Block], sites: Collection[Site], start: int = 0, stop: int | None = None
+) -> dict[Site, NDArray[Any]]:
+    """What `Source.read` gives, of blocks that have all of the passage, in any order.
+
+    Args:
+        source: What the blocks are from.
+        blocks: They may have more than is asked for.
+        sites: What to give of each character.
+        start: Place of the first character in the corpus.
+        stop: One past the last; None is the end.
+    """
+    part = source.selection.part(start, stop)
+    values = {site: np.empty((part.n_chars, source.sites[site]), source.dtype(site)) for site in sites}
+    for block in blocks:
+        rows = slice(part.row(block.start), part.row(block.stop))  # those that it has of the passage
+        first = source.selection.row(part.start) + rows.start - source.selection.row(block.start)
+        for site, array in values.items():
+            array[rows] = block.values[site][first : first + rows.stop - rows.start]
+    for array in values.values():
+        array.flags.writeable = False
+    return values
 
 
 def select_sites(available: Collection[Site], wanted: str | None) -> list[Site]:

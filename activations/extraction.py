@@ -1,38 +1,53 @@
 """A model reading a text: the live source of blocks, and the recording of it."""
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import RLock
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from activations import layout
 from activations.ahead import side_by_side
-from activations.blocks import Block, thin_out
+from activations.blocks import Block, joined, thin_out
 from activations.borders import LaneDifference, Values, unsettled
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.guests import GuestReading, check_guest
 from activations.judging import Judge, mean_loss
-from activations.lanes import WARM_UP_CHARS, Piece, Turn, cut, default_n_lanes, rounds, share_out, turn_chars
+from activations.kept_states import KeptStates
+from activations.lanes import (
+    WARM_UP_CHARS,
+    Piece,
+    Turn,
+    cut,
+    default_n_lanes,
+    in_step,
+    rounds,
+    share_out,
+    turn_chars,
+    turn_of,
+    turns,
+)
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.identity import description, is_trained, sha256, unbounded
+from activations.passes import Columns, Pass
 from activations.position import Position, Round
 from activations.reading import Arithmetic, Reading, Weights
 from activations.recorder import Recorder, recording
 from activations.saturation import N_STRETCHES, STRETCH_CHARS, loses_order, stretches
 from activations.selection import Selection
-from activations.slabs import Slabs
 from activations.store import Recording
 from activations.units import Site, Unit
 from activations.vocab import Vocabulary
@@ -46,21 +61,17 @@ _JUDGE = "judge"
 _SHORT = 4  # times the characters of a sample: a text is then read whole for it
 _DEFAULT = Arithmetic()
 
-Columns = dict[Site | str, tuple[np.dtype[Any], int | None]]
 
-
-class _Pass(NamedTuple):
-    """What all groups of lanes share while they read a text.
+class _Run(NamedTuple):
+    """What a lane reads for a passage.
 
     Attributes:
-        reader: Makes a reading of so many lanes.
-        columns: The number type and width of everything that is wanted of a character.
-        slabs: Where the memory for it comes from.
+        turns: From where its state is known to the end of the passage.
+        state: (n_units,) the state with which it begins, for each site that carries it; none is zero.
     """
 
-    reader: Callable[[int], Reading | GuestReading]
-    columns: Columns
-    slabs: Slabs
+    turns: list[Turn]
+    state: Values
 
 
 class LiveActivations:
@@ -124,6 +135,7 @@ class LiveActivations:
         self.arithmetic = arithmetic
         self.lane_differences: dict[Site, LaneDifference] = {}
         self.n_replaced = model.vocabulary.check(corpus, replace_unknown=replace_unknown)
+        self._lock = RLock()
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -217,21 +229,17 @@ class LiveActivations:
             predictions: Whether to give the model's predictions, too.
             begun: Where to go on; None is from the start.
         """
-        wanted = frozenset(self.sites if sites is None else sites)
-        if unknown := wanted - set(self.sites):
-            raise ActivationError(
-                f"the model has no site {min(unknown)}; it has {', '.join(str(site) for site in self.sites)}"
-            )
-        lanes = self._lanes()
+        whole = self._pass(self.sites if sites is None else sites, self.selection, predictions=predictions)
+        lanes = share_out(self._pieces, self.n_lanes, self.turn_chars)
         position = begun or Position.start(self.n_groups)
-        n_cores = torch.get_num_threads()
-        whole = _Pass(
-            self._reader(),
-            self._columns(wanted, predictions=predictions),
-            self.arithmetic.slabs(),
-        )
         groups = [
-            self._group(whole, group, own, position.n_rounds[group], position.states[group])
+            whole.rounds(
+                rounds(own, self.turn_chars),
+                len(own),
+                position.states[group],
+                group=group,
+                n_done=position.n_rounds[group],
+            )
             for group in range(self.n_groups)
             if (own := lanes[group :: self.n_groups])
         ]
@@ -239,11 +247,44 @@ class LiveActivations:
         if self.n_groups == 1 and on_cpu and not self._is_alone:
             yield from groups[0]  # all cores compute it; another thread would need OpenMP threads of its own
             return
-        n_each = 1 if self._is_alone else max(1, n_cores // self.n_groups)
-        try:
+        with _threads_as_before() as n_cores:
+            n_each = 1 if self._is_alone else max(1, n_cores // self.n_groups)
             yield from side_by_side(groups, lambda: torch.set_num_threads(n_each))
-        finally:
-            torch.set_num_threads(n_cores)  # what a thread sets is the default of those that come after it
+
+    def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
+        """(n_chars, n_units) activations of sites at the selected characters of a passage; see `Source.read`.
+
+        A lane begins where its state was last kept before the passage. All that is read, by `blocks`, too, leaves such
+        states behind, up to `kept_states.MOST_BYTES`. If there is one lane, the numbers are exactly those of `blocks`.
+        """
+        with self._lock:  # one passage at a time
+            passage = self._pass(sites, self.selection.part(start, stop))
+            return joined(self, self._blocks_of(passage) if sites else (), sites, start, stop)
+
+    def _blocks_of(self, passage: Pass) -> Iterator[Block]:
+        """A passage in blocks; what its lanes lack of it is read by as many of them at a time as read the text."""
+        runs = [self._run(piece, own) for piece, own in self._pieces_within(passage.selection)]
+        runs.sort(key=lambda run: -len(run.turns))
+        with _threads_as_before():
+            for first in range(0, len(runs), self.n_lanes):
+                now = runs[first : first + self.n_lanes]
+                for done in passage.rounds(in_step(iter(run.turns) for run in now), len(now), _states_of(now)):
+                    yield from done.blocks
+
+    def _pieces_within(self, part: Selection) -> Iterator[tuple[Piece, Selection]]:
+        """The pieces in which there are characters of a part of the selection, and these characters."""
+        first = bisect_right(self._pieces, part.start, key=lambda piece: piece.start) - 1
+        last = bisect_left(self._pieces, part.stop, key=lambda piece: piece.start)
+        for piece in self._pieces[first:last]:
+            own = part.part(piece.start, piece.stop)
+            if own.n_chars:
+                yield piece, own
+
+    def _run(self, piece: Piece, wanted: Selection) -> _Run:
+        """What has to be read of a piece for some of its characters."""
+        last = turn_of(piece, wanted.stop - 1, self.turn_chars)
+        first, state = self._kept.nearest(piece, turn_of(piece, wanted.start, self.turn_chars))
+        return _Run(list(islice(turns(piece, self.turn_chars, first), last - first + 1)), state)
 
     @contextmanager
     def rereadable(self, sites: Collection[Site], progress: Progress = lambda done, total: None) -> Iterator[Recording]:
@@ -279,14 +320,38 @@ class LiveActivations:
         columns = self._columns(self.sites, predictions=True).values()
         return sum(dtype.itemsize * (width or 1) for dtype, width in columns)
 
+    @cached_property
+    def _pieces(self) -> list[Piece]:
+        """What the lanes read, in the order of the text."""
+        return cut(self.corpus, self.selection, self.n_lanes, self.warm_up_chars, self.turn_chars)
+
+    @cached_property
+    def _kept(self) -> KeptStates:
+        return KeptStates(self._pieces, self.turn_chars)
+
+    def _pass(self, sites: Collection[Site], selection: Selection, *, predictions: bool = False) -> Pass:
+        """A reading of a part of the selection."""
+        wanted = frozenset(sites)
+        if unknown := wanted - set(self.sites):
+            raise ActivationError(
+                f"the model has no site {min(unknown)}; it has {', '.join(str(site) for site in self.sites)}"
+            )
+        with self._lock:
+            return Pass(
+                model=self.model,
+                corpus=self.corpus,
+                selection=selection,
+                reader=self._reader(),
+                columns=self._columns(wanted, predictions=predictions),
+                slabs=self.arithmetic.slabs(),
+                kept=self._kept,
+                in_use=nullcontext() if isinstance(self.model, CharRNN) else self._lock,
+            )
+
     def _reader(self) -> Callable[[int], Reading | GuestReading]:
         if isinstance(self.model, CharRNN):
             return partial(Reading, Weights(self.model, self.arithmetic, is_alone=self._is_alone))
         return partial(GuestReading, self.model)
-
-    def _lanes(self) -> list[list[Piece]]:
-        pieces = cut(self.corpus, self.selection, self.n_lanes, self.warm_up_chars, self.turn_chars)
-        return share_out(pieces, self.n_lanes, self.turn_chars)
 
     def _columns(self, wanted: Collection[Site], *, predictions: bool) -> Columns:
         """The number type and width of everything that is wanted of a character."""
@@ -295,87 +360,21 @@ class LiveActivations:
             columns.update(layout.prediction_fields(len(self.model.vocabulary)).items())
         return columns
 
-    def _group(
-        self, whole: _Pass, group: int, lanes: list[list[Piece]], n_done: int, states: Values
-    ) -> Iterator[Round]:
-        """What some of the lanes find, round after round, from the one that is due."""
-        reading = whole.reader(len(lanes))
-        reading.restore(states)
-        for number, turns in enumerate(rounds(lanes, self.turn_chars)):
-            if number >= n_done:
-                yield self._round(whole, reading, turns, group, number)
 
-    @torch.inference_mode()
-    def _round(
-        self, whole: _Pass, reading: Reading | GuestReading, turns: list[Turn], group: int, number: int
-    ) -> Round:
-        reading.narrow(len(turns))
-        for lane, turn in enumerate(turns):
-            if turn.is_first:
-                reading.reset(lane)
-        states = reading.states
-        meetings = [
-            (turn.start, _lane(states, lane))
-            for lane, turn in enumerate(turns)
-            if turn.piece.follows and turn.start == turn.piece.start
-        ]
-        lanes = np.flatnonzero([turn.is_kept for turn in turns])
-        kept = range(lanes[0], lanes[-1] + 1) if len(lanes) else range(0)
-        ids, following = self._characters(turns)
-        warm = np.array([turn.is_kept and turn.n_chars == len(ids) for turn in turns])  # and has read no padding
-        values = {
-            key: whole.slabs.take((len(kept), len(ids)) + (() if width is None else (width,)), dtype)
-            for key, (dtype, width) in whole.columns.items()
-        }
-        reading.read(ids, following, kept, values)
-        states = reading.states
-        meetings += [
-            (turn.stop, _lane(states, lane))
-            for lane, turn in enumerate(turns)
-            if turn.piece.goes_on and turn.stop == turn.piece.stop
-        ]
-        blocks = [
-            block
-            for lane in lanes.tolist()
-            if (block := self._block(turns[lane], {key: array[lane - kept.start] for key, array in values.items()}))
-        ]
-        return Round(group, number, tuple(blocks), states, warm, tuple(meetings))
-
-    def _characters(self, turns: list[Turn]) -> tuple[Tensor, Tensor]:
-        """(n_steps, n_lanes) the characters of each turn, and those that follow them, -1 where none does."""
-        shape = (max(turn.n_chars for turn in turns), len(turns))
-        ids, following = np.zeros(shape, np.int64), np.full(shape, -1)
-        for lane, turn in enumerate(turns):
-            stop = min(turn.stop + 1, self.corpus.documents[turn.piece.document].stop)
-            read = self.model.vocabulary.look_up(self.corpus.codes[turn.start : stop])
-            ids[: turn.n_chars, lane] = read[: turn.n_chars]
-            following[: len(read) - 1, lane] = read[1:]
-        return torch.from_numpy(ids), torch.from_numpy(following)
-
-    def _block(self, turn: Turn, values: Mapping[Site | str, NDArray[Any]]) -> Block | None:
-        """The selected characters of a turn, of whose values there is one more axis than of a character's."""
-        first = self.selection.first(turn.start)
-        if first >= turn.stop:
-            return None
-        rows = slice(first - turn.start, turn.n_chars, self.selection.every)
-        kept = {key: array[rows] for key, array in values.items() if isinstance(key, Site)}
-        for site, array in kept.items():
-            if array.dtype == np.float16 and site in unbounded(self.model) and np.isinf(array).any():
-                raise ActivationError(
-                    f"{site} goes beyond {np.finfo(np.float16).max:,.0f}, the largest float16; keep what may grow in "
-                    "float32 (--dtype auto)"
-                )
-        return Block(
-            turn.piece.document,
-            first,
-            kept,
-            {key: array[rows] for key, array in values.items() if isinstance(key, str)},
-            self.selection.every,
-        )
+def _states_of(runs: Sequence[_Run]) -> Values:
+    """(n_runs, n_units) the states with which lanes begin, for each site that carries it; zero where a run has none."""
+    like = next((run.state for run in runs if run.state), {})
+    return {site: np.stack([run.state.get(site, np.zeros_like(state)) for run in runs]) for site, state in like.items()}
 
 
-def _lane(states: Values, lane: int) -> Values:
-    return {site: values[lane] for site, values in states.items()}
+@contextmanager
+def _threads_as_before() -> Iterator[int]:
+    """How many cores PyTorch uses, which stays so: what a thread sets is the default of those that come after it."""
+    n_cores = torch.get_num_threads()
+    try:
+        yield n_cores
+    finally:
+        torch.set_num_threads(n_cores)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,11 +58,18 @@ class GuestReading:
             like = self._state[site]
             self._state[site] = torch.from_numpy(values.copy()).to(like.device)
 
-    def read(self, ids: Tensor, following: Tensor, kept: range, into: Mapping[Site | str, NDArray[Any]]) -> None:
+    def read(
+        self,
+        ids: Tensor,
+        following: Tensor,
+        kept: range,
+        into: Mapping[Site | str, NDArray[Any]],
+        n_wanted: int | None = None,
+    ) -> None:
         """Let every lane read its turn; see `Reading.read`."""
         sinks = {key: torch.from_numpy(array) for key, array in into.items()} if kept else {}
         lanes = slice(kept.start, kept.stop)
-        for start in range(0, len(ids), _STEPS):
+        for start in range(0, len(ids) if n_wanted is None else n_wanted, _STEPS):
             stop = min(start + _STEPS, len(ids))
             logits, values, state = _results(self._model.read(ids[start:stop], self._state))
             if set(state) != set(self._state):

@@ -1,7 +1,8 @@
 """Cutting a text into lanes, so that a model reads many pieces of it side by side."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from activations.corpus import Corpus
 from activations.selection import Selection
@@ -42,18 +43,20 @@ class Turn:
 
     Attributes:
         piece: What it is a part of.
+        number: Among the turns of the piece, those of the warm-up first.
         start: Place of its first character in the corpus.
         stop: One past its last.
     """
 
     piece: Piece
+    number: int
     start: int
     stop: int
 
     @property
     def is_first(self) -> bool:
         """Does the lane start afresh here, from a zero state?"""
-        return self.start == self.piece.warm_up
+        return self.number == 0
 
     @property
     def is_kept(self) -> bool:
@@ -116,27 +119,52 @@ def share_out(pieces: Sequence[Piece], n_lanes: int, turn: int) -> list[list[Pie
     """
     lanes: list[list[Piece]] = [[] for _ in range(min(n_lanes, len(pieces)))]
     lengths = [0] * len(lanes)
-    for piece in sorted(pieces, key=lambda piece: _n_turns(piece, turn), reverse=True):
+    for piece in sorted(pieces, key=lambda piece: n_turns(piece, turn), reverse=True):
         soonest = lengths.index(min(lengths))
         lanes[soonest].append(piece)
-        lengths[soonest] += _n_turns(piece, turn)
+        lengths[soonest] += n_turns(piece, turn)
     return [lanes[n] for n in sorted(range(len(lanes)), key=lambda n: -lengths[n])]
 
 
-def turns(pieces: Sequence[Piece], turn: int) -> Iterator[Turn]:
-    """What a lane reads, one turn after another: the warm-up of each piece, then what is kept of it."""
-    for piece in pieces:
-        for begin, end in ((piece.warm_up, piece.start), (piece.start, piece.stop)):
-            for start in range(begin, end, turn):
-                yield Turn(piece, start, min(start + turn, end))
+def turns(piece: Piece, turn: int, first: int = 0) -> Iterator[Turn]:
+    """What a lane reads of a piece, one turn after another: its warm-up, then what is kept of it.
+
+    Args:
+        piece: What is read.
+        turn: Characters read at one time.
+        first: The number of the turn to begin with.
+    """
+    n_warm = _n_warm(piece, turn)
+    for number in range(first, n_turns(piece, turn)):
+        if number < n_warm:
+            start, end = piece.warm_up + number * turn, piece.start
+        else:
+            start, end = piece.start + (number - n_warm) * turn, piece.stop
+        yield Turn(piece, number, start, min(start + turn, end))
 
 
-def rounds(lanes: Sequence[Sequence[Piece]], turn: int) -> Iterator[list[Turn]]:
-    """The turns that all lanes take at one time; lanes that are done fall off the end of the list."""
-    running = [turns(pieces, turn) for pieces in lanes]
+def n_turns(piece: Piece, turn: int) -> int:
+    """How many turns a lane takes to read a piece."""
+    return _n_warm(piece, turn) - (piece.start - piece.stop) // turn
+
+
+def turn_of(piece: Piece, place: int, turn: int) -> int:
+    """The number of the turn in which a lane reads a character that it answers for."""
+    return _n_warm(piece, turn) + (place - piece.start) // turn
+
+
+def _n_warm(piece: Piece, turn: int) -> int:
+    """How many turns the warm-up of a piece takes."""
+    return -((piece.warm_up - piece.start) // turn)
+
+
+def rounds(lanes: Iterable[Iterable[Piece]], turn: int) -> Iterator[list[Turn]]:
+    """The turns that all lanes take at one time, see `in_step`."""
+    return in_step(chain.from_iterable(turns(piece, turn) for piece in lane) for lane in lanes)
+
+
+def in_step(lanes: Iterable[Iterator[Turn]]) -> Iterator[list[Turn]]:
+    """One turn of each lane at a time; the longest lane comes first, and those that are done fall off the end."""
+    running = list(lanes)
     while now := [each for lane in running if (each := next(lane, None)) is not None]:
         yield now
-
-
-def _n_turns(piece: Piece, turn: int) -> int:
-    return -(-(piece.stop - piece.warm_up) // turn)

@@ -176,7 +176,14 @@ class Reading:
             self._states[site.layer][site.signal] = torch.from_numpy(values.copy()).to(self._place)
         self._own = []
 
-    def read(self, ids: Tensor, following: Tensor, kept: range, into: Mapping[Site | str, NDArray[Any]]) -> None:
+    def read(
+        self,
+        ids: Tensor,
+        following: Tensor,
+        kept: range,
+        into: Mapping[Site | str, NDArray[Any]],
+        n_wanted: int | None = None,
+    ) -> None:
         """Let every lane read its turn.
 
         Args:
@@ -185,13 +192,15 @@ class Reading:
             kept: The lanes whose activations are wanted, side by side; may be none.
             into: What is wanted: sites and kinds of prediction, each filled with what the lanes `kept` find,
                 (n_kept, n_steps, ...).
+            n_wanted: How many of the steps to read, and the rest of their stretch; None is all. How what is read is
+                rounded does not depend on it.
         """
         ids, following = ids.to(self._place), following.to(self._place)
         wanted = {key: torch.from_numpy(array) for key, array in into.items()} if kept else {}
         sinks = wanted
         if self._place.type != "cpu":
             sinks = {key: torch.empty_like(each, device=self._place) for key, each in wanted.items()}
-        for steps, _, top in self._stretches(ids, kept, sinks):
+        for steps, _, top in self._stretches(ids, len(ids) if n_wanted is None else n_wanted, kept, sinks):
             if layout.LOG_PROB in into and kept:
                 lanes = slice(kept.start, kept.stop)
                 found = predictions(self._logits(top[:, lanes]), following[steps, lanes], into)
@@ -200,13 +209,15 @@ class Reading:
         if sinks is not wanted:
             _bring_back(sinks, wanted)
 
-    def _stretches(self, ids: Tensor, kept: range, sinks: Mapping[Site | str, Tensor]) -> _Stretches:
+    def _stretches(self, ids: Tensor, n_wanted: int, kept: range, sinks: Mapping[Site | str, Tensor]) -> _Stretches:
         """The hidden states of the last layer, (n_steps, n_lanes, n_units), one stretch after another."""
         self._make_room()
         n_each = min(max(_STEPS, len(ids) // _STRETCHES), self._n_steps)
         borders = [*range(0, len(ids), n_each), len(ids)]
         found: _Stretches = (
-            _Stretch(slice(*ends), number % 2, ids[slice(*ends)]) for number, ends in enumerate(pairwise(borders))
+            _Stretch(slice(start, stop), number % 2, ids[start:stop])
+            for number, (start, stop) in enumerate(pairwise(borders))
+            if start < n_wanted
         )
         for layer in range(len(self._states)):
             found = self._read_layer(layer, found, kept, sinks)

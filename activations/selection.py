@@ -50,6 +50,13 @@ class Selection:
         inside = min(max(place, self.start), self.stop)
         return -((self.start - inside) // self.every)
 
+    def part(self, start: int, stop: int | None = None) -> "Selection":
+        """Its characters from `start` up to `stop`; there may be none. None is the end."""
+        first = self.first(start)
+        end = self.n_chars if stop is None else self.row(stop)
+        last = self.start + (end - 1) * self.every
+        return Selection(first, max(first, last + 1), self.every)
+
     def first(self, place: int) -> int:
         """The place of its first character at or after a place."""
         return self.start + self.row(place) * self.every

@@ -94,6 +94,20 @@ class Spool:
     def _row_bytes(self, site: Site) -> int:
         return self.dtype(site).itemsize * self.sites[site]
 
+    def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
+        """(n_chars, n_units) activations of sites at the selected characters of a passage; see `Source.read`.
+
+        Raises:
+            ActivationError: If it does not have all of the passage.
+        """
+        part = self.selection.part(start, stop)
+        first = self.selection.row(part.start)
+        number = bisect_right(self._starts, first) - 1
+        if number < 0 or first + part.n_chars > self.runs[number].stop:
+            raise ActivationError(f"not all characters from {part.start:,} to {part.stop:,} are in this spool")
+        offset = self._offsets[number] + first - self.runs[number].start
+        return {site: self._read(site, offset, part.n_chars) for site in sites}
+
     def sample(
         self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
     ) -> dict[Site, NDArray[np.float32]]:
@@ -104,11 +118,6 @@ class Spool:
     def rereadable(self, sites: Collection[Site], progress: Progress = lambda done, total: None) -> Iterator[Self]:
         """This itself: it can be read as often as need be."""
         yield self
-
-
-def rows_given(source: Source) -> Sequence[range]:
-    """The rows that a source gives, as runs: those of a spool, and all of another source."""
-    return source.runs if isinstance(source, Spool) else [range(source.selection.n_chars)]
 
 
 @contextmanager

@@ -22,7 +22,8 @@ from activations.units import Site
 from activations.vetting import vet
 from activations.vocab import Vocabulary
 
-_READ_CHARS = 4096
+_READ_CHARS = 4096  # of a block, at least
+_READ_BYTES = 1 << 22  # of a block, where characters have few
 _HELD_BYTES = 1 << 25
 _LAST_CODE_POINT = 0x10FFFF
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -106,10 +107,12 @@ class Recording:
         """
         chosen = list(self.sites if sites is None else sites)
         n_bytes = 0
-        for numbers in self._grid.runs(_READ_CHARS):
+        per_char = sum(self.dtype(site).itemsize * self.sites[site] for site in chosen if site in self.sites)
+        n_chars = _READ_CHARS if predictions or not per_char else max(_READ_CHARS, _READ_BYTES // per_char)
+        for numbers in self._grid.runs(n_chars):
             first, last = self._grid.first_rows[numbers[0]], self._grid.last_rows[numbers[-1]]
             start, stop = self._grid.starts[numbers[0]], self._grid.stops[numbers[-1]]
-            values = {site: self.read(site, int(start), int(stop)) for site in chosen}
+            values = self.read(chosen, int(start), int(stop))
             told = self.predictions if predictions else []
             found = {name: self._rows(layout.prediction_path(name), first, last) for name in told}
             yield Block(
@@ -148,14 +151,16 @@ class Recording:
         """This recording itself: it can be read as often as need be."""
         yield self
 
-    def read(self, site: Site, start: int = 0, stop: int | None = None) -> NDArray[Any]:
-        """(n_chars, n_units) activations of a site at the selected characters from `start` up to `stop`.
+    def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
+        """(n_chars, n_units) activations of sites at the selected characters of a passage; see `Source.read`.
+
+        They are in the file itself, mapped into memory.
 
         Raises:
-            ActivationError: If the site was not recorded, or the file is damaged there.
+            ActivationError: If a site was not recorded, or the file is damaged there.
         """
-        last = self.selection.row(len(self.corpus) if stop is None else stop)
-        return self._rows(self._site_path(site), self.selection.row(start), last)
+        first, last = self.selection.row(start), self.selection.row(len(self.corpus) if stop is None else stop)
+        return {site: self._rows(self._site_path(site), first, max(first, last)) for site in sites}
 
     def _site_path(self, site: Site) -> str:
         if site not in self.sites:

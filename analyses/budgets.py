@@ -1,17 +1,18 @@
 """What a fit reads many times: all of a source, or as many of its characters as fit a budget."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 
 from activations.blocks import Source
 from activations.selection import Selection
-from activations.spool import Spool, rows_given, spooled
+from activations.spool import Spool, spooled
 from activations.units import Site
 from analyses.designs import Progress
 from analyses.errors import AnalysisError
 from analyses.row_runs import RowRuns, atoms_of_rows
+from analyses.session import Session
 from analyses.splits import Split
 
 LIVE_BUDGET = 4_000_000_000
@@ -42,7 +43,7 @@ def within_budget(
         ActivationError: If the disk is full.
         AnalysisError: If the budget is too small.
     """
-    if isinstance(source, Spool):
+    if _spool(source) is not None:
         yield source
         return
     n_rows = source.selection.n_chars
@@ -78,6 +79,17 @@ def chosen_runs(split: Split, selection: Selection, n_wanted: int) -> list[range
     kept = sizes * n_wanted // n_rows
     firsts = starts + (sizes - kept) // 2
     return [range(first, first + n) for first, n in zip(firsts.tolist(), kept.tolist(), strict=True) if n]
+
+
+def rows_given(source: Source) -> Sequence[range]:
+    """The rows that a source gives, as runs: those of a spool, and all of another source."""
+    own = _spool(source)
+    return [range(source.selection.n_chars)] if own is None else own.runs
+
+
+def _spool(source: Source) -> Spool | None:
+    own = source.source if isinstance(source, Session) else source
+    return own if isinstance(own, Spool) else None
 
 
 def rows_used(source: Source) -> RowRuns:

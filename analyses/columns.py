@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +12,13 @@ from activations.blocks import Block, Source
 from activations.units import Site
 from analyses.errors import AnalysisError
 from analyses.levels import Bins, to_levels
+from analyses.threads import Turns
 
 _CHARS_AT_ONCE = 1 << 15  # so many that what is known of a unit stays in the cache while they are read
 _MOST_CHARS_AT_ONCE = 1 << 18  # of a live source, whose tables then stay in the cache for longer
 _LIVE_TILE_BYTES = 1 << 28
-_KEPT_BYTES = 1 << 28
+_KEPT_BYTES = 1 << 28  # of all characters of some units, in one tile
+REMEMBERED_BYTES = 1 << 28
 _STATISTIC_BYTES = 1 << 29
 _LIVE_BYTES = 1 << 31  # the same of a live source, which it takes long to read again
 _MOST_AT_ONCE = 256
@@ -73,36 +74,50 @@ def groups(sizes: Collection[tuple[Site, int]], most_units: int) -> list[list[Co
 
 
 class LevelReader:
-    """Reads the levels of the units of a source.
+    """Reads the levels of the units of a source, and remembers bins and levels for the next question.
 
-    What is read whole is kept for the next question, if all of the source fits the memory set aside for it.
+    Levels are remembered if those of all units fit in the memory set aside for it. What one thread finds or reads to
+    be remembered, others wait for.
 
     Attributes:
         wide: The sites in float32, whose values are put into bins.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, memory_bytes: int = REMEMBERED_BYTES, turns: Turns | None = None) -> None:
+        """For a source, which is given anew whenever it is read.
+
+        Args:
+            source: The one.
+            memory_bytes: How much memory may be taken by what is remembered.
+            turns: Taken by a thread that reads what is remembered.
+        """
         self.wide = {site for site in source.sites if source.dtype(site) != np.float16}
         self._n_chars = source.selection.n_chars
         self._n_units = sum(source.sites.values())
-        self._keeps = 2 * self._n_chars * self._n_units <= _KEPT_BYTES
         self._is_live = source.is_live
+        self._memory_bytes = memory_bytes
+        self._turns = turns or Turns()
         self._bins: dict[Site, Bins] = {}
-        self._kept: dict[tuple[Columns, ...], Tile] = {}
+        self._tiles: dict[tuple[Columns, ...], Tile] = {}
 
     @property
-    def _n_kept(self) -> int:
-        return sum(each.n_units for group in self._kept for each in group)
+    def n_bytes(self) -> int:
+        """The memory that is taken by what is remembered."""
+        return self._n_bytes_of_bins + sum(map(_n_bytes, list(self._tiles.values())))
 
-    @classmethod
-    def of(cls, source: Source) -> "LevelReader":
-        """The one that was made for a source before, as long as that is in use."""
-        try:
-            if source not in _READERS:
-                _READERS[source] = cls(source)
-            return _READERS[source]
-        except TypeError:  # there are no weak references to it, or it cannot be told from others
-            return cls(source)
+    @property
+    def _n_bytes_of_bins(self) -> int:
+        return sum(each.n_bytes for each in list(self._bins.values()))
+
+    def forget_too_much(self) -> None:
+        """Forget what is beyond the memory set aside, also bins, which no question may be using."""
+        self._forget_some(self._tiles)
+        self._forget_some(self._bins)
+
+    def _forget_some(self, remembered: dict[Any, Any]) -> None:
+        """Forget what was remembered first, as long as all takes more memory than is set aside."""
+        while remembered and self.n_bytes > self._memory_bytes:
+            del remembered[next(iter(remembered))]
 
     def most_at_once(self, *, exact: bool = False) -> int:
         """How many units are best read together, all characters in one tile; 0 if these are too many for the memory.
@@ -113,7 +128,7 @@ class LevelReader:
         if exact:
             return min(max(1, _KEPT_BYTES // (4 * self._n_chars)), _MOST_AT_ONCE)
         if self._is_live:  # which is not read again for more units
-            return self._n_units if self._keeps else 0
+            return self._n_units if 2 * self._n_chars * self._n_units <= _KEPT_BYTES else 0
         n_units = _KEPT_BYTES // (2 * self._n_chars)
         return min(n_units, _MOST_AT_ONCE) if n_units >= _FEWEST_AT_ONCE else 0
 
@@ -139,15 +154,23 @@ class LevelReader:
     def whole(self, source: Source, columns: Collection[Columns], progress: Progress, *, exact: bool = False) -> Tile:
         """All characters in one tile; if it is to be exact, with values, not levels, of what is in float32."""
         asked = tuple(columns)
-        if asked in self._kept and not exact:
-            progress(self._n_chars)
-            return self._kept[asked]
-        [tile] = self.tiles(source, asked, progress, self._n_chars, exact=exact)
-        if self._keeps and not exact:
-            if self._n_kept + sum(each.n_units for each in asked) > self._n_units:
-                self._kept.clear()  # they were of other groups of the same units
-            self._kept[asked] = tile
+        self.find_bins(source, sorted({each.site for each in asked}))
+        if exact or not self._remembers:
+            [tile] = self.tiles(source, asked, progress, self._n_chars, exact=exact)
+            return tile
+        with self._turns.taken():
+            if asked in self._tiles:
+                progress(self._n_chars)
+            else:
+                [self._tiles[asked]] = self.tiles(source, asked, progress, self._n_chars)
+            tile = self._tiles[asked]
+            self._forget_some(self._tiles)
         return tile
+
+    @property
+    def _remembers(self) -> bool:
+        """Whether there is room for the levels of all units, beside the bins."""
+        return 2 * self._n_chars * self._n_units + self._n_bytes_of_bins <= self._memory_bytes
 
     def levels_of(self, columns: Columns, values: NDArray[Any]) -> NDArray[np.uint16]:
         """(n_units, n_chars) levels of what was read of some columns, whether it was to be exact or not."""
@@ -221,13 +244,17 @@ class LevelReader:
         Raises:
             AnalysisError: If one of these is not a number.
         """
-        missing = self.lacking(sites)
-        if not missing:
+        if not self.lacking(sites):
             return
-        for site, sample in source.sample(missing, _SAMPLED_CHARS, progress).items():
-            if not np.isfinite(sample).all():
-                raise AnalysisError(not_numbers(site))
-            self._bins[site] = Bins.around(sample)
+        with self._turns.taken():
+            missing = self.lacking(sites)  # another thread may have found some meanwhile
+            if not missing:
+                return
+            for site, sample in source.sample(missing, _SAMPLED_CHARS, progress).items():
+                if not np.isfinite(sample).all():
+                    raise AnalysisError(not_numbers(site))
+                self._bins[site] = Bins.around(sample)
+            self._forget_some(self._tiles)
 
 
 class Tiles:
@@ -293,7 +320,10 @@ class Tiles:
         return self._places[filled], levels
 
 
-_READERS: "WeakKeyDictionary[Source, LevelReader]" = WeakKeyDictionary()
+def _n_bytes(tile: Tile) -> int:
+    """The memory of a tile, whose arrays are parts of others."""
+    places, levels = tile
+    return sum((each if each.base is None else each.base).nbytes for each in (places, *levels.values()))
 
 
 def not_numbers(site: Site) -> str:

@@ -5,10 +5,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from activations.blocks import Source
-from activations.spool import rows_given
 from activations.units import Site, Unit, units_of
 from analyses.alignment import AnyHypothesis, Target, ask, lagged
-from analyses.budgets import within_budget
+from analyses.budgets import rows_given, within_budget
 from analyses.designs import Progress
 from analyses.errors import AnalysisError
 from analyses.predictions import PREFIX
@@ -16,6 +15,7 @@ from analyses.probe_results import DEFAULT, Fitting, ProbeResult, scores_of
 from analyses.probes import fit_characters, fit_units
 from analyses.ranking import rank_all
 from analyses.selecting import select
+from analyses.session import question
 
 LAGS = (-50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50)
 PENALTY_GRID = (0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0, 100_000.0)
@@ -75,6 +75,7 @@ class Curve:
         )
 
 
+@question
 def curve(
     source: Source,
     hypothesis: AnyHypothesis | Target,

@@ -12,7 +12,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
-from activations.spool import rows_given
 from activations.units import Unit
 from analyses.errors import AnalysisError
 from analyses.moments import Moments
@@ -166,6 +165,7 @@ class UnitDesign:
         units: Sequence[Unit],
         standard: NDArray[np.bool_],
         *,
+        given: Sequence[range] | None = None,
         memory: int = MEMORY,
         progress: Progress = lambda done, total: None,
     ) -> None:
@@ -175,6 +175,7 @@ class UnitDesign:
             source: A recording, as a rule; see `Source.rereadable`.
             units: What the columns are.
             standard: (n_rows,) the rows of which mean and deviation are found.
+            given: The rows that the source gives, as runs; None is all.
             memory: Bytes to keep activations in.
             progress: Called with the rows read and their number.
 
@@ -192,7 +193,7 @@ class UnitDesign:
             self._picks.append((site, _index(places), _index([self.units[place].index for place in places])))
         kinds = {source.dtype(site) for site in self._sites}
         self._raw_dtype = kinds.pop() if len(kinds) == 1 else self.dtype
-        self._runs = rows_given(source)
+        self._runs = [range(self.n_rows)] if given is None else given
         self._offsets = list(accumulate(map(len, self._runs), initial=0))  # where each run begins in what is kept
         n_given = self._offsets[-1]
         fits = n_given * self.n_columns * self._raw_dtype.itemsize <= memory

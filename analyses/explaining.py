@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.blocks import Block, Source, thin_out
+from activations.blocks import Block, Source, joined, thin_out
 from activations.corpus import Corpus
 from activations.selection import Selection
 from activations.units import Site, Unit
@@ -17,6 +17,7 @@ from analyses.alignment import Target, ask_all
 from analyses.classes import Classes, classes_of
 from analyses.errors import AnalysisError
 from analyses.ranking import RankedUnit, rank_all
+from analyses.session import question
 from analyses.significance import q_values
 from analyses.splits import TEST, TRAIN
 from analyses.tuning import Tuning, tune
@@ -117,6 +118,7 @@ class Explanation:
         return "\n".join(lines)
 
 
+@question
 def explain(
     source: Source,
     unit: Unit,
@@ -139,7 +141,7 @@ def explain(
     """
     asked = ask_all(source, targets)
     one = _OneUnit(source, unit)
-    values = one.read()
+    values = one.values()
     lowest, highest = (float(extreme.reduce(values)) for extreme in (np.fmin, np.fmax))
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         raise AnalysisError(f"some activations of {unit} are not numbers (NaN or infinite)")
@@ -199,7 +201,7 @@ class _OneUnit:
             for block in source.blocks([unit.site])
         ]
 
-    def read(self) -> NDArray[np.floating]:
+    def values(self) -> NDArray[np.floating]:
         """(n_chars,) the unit at every character of the text, as it is recorded; NaN at those that are not used."""
         values = np.full(len(self.corpus), np.nan, self._dtype)
         for block in self._blocks:
@@ -212,6 +214,9 @@ class _OneUnit:
 
     def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
         return iter(self._blocks)
+
+    def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
+        return joined(self, self._blocks, sites, start, stop)
 
     def sample(
         self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None

@@ -1,9 +1,10 @@
 """How often each unit takes each level."""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
+from analyses.kernels import in_parallel
 from analyses.levels import N_LEVELS
 
 
@@ -32,7 +33,7 @@ class LevelCounts:
         _count(levels, groups, self.counts)
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _count(levels: NDArray[np.uint16], groups: NDArray[np.int8], counts: NDArray[np.uint32]) -> None:
     for unit in prange(len(levels)):
         for t in range(levels.shape[1]):

@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from analyses.kernels import in_parallel
 from analyses.threads import in_threads
 
 N_LEVELS = 1 << 16
@@ -136,6 +137,11 @@ class Bins:
             edges=np.concatenate([self.edges, *edges]),
         )
 
+    @property
+    def n_bytes(self) -> int:
+        """The memory that they take."""
+        return sum(getattr(self, each.name).nbytes for each in fields(self))
+
     def of(self, units: slice) -> "Bins":
         """The bins of some of the units."""
         own = {each.name: getattr(self, each.name)[units] for each in fields(self) if each.name != "edges"}
@@ -212,7 +218,7 @@ def to_levels(values: NDArray[Any], into: NDArray[np.uint16], bins: Bins | None 
     )  # fmt: skip
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _turn(bits: NDArray[np.uint16], into: NDArray[np.uint16]) -> bool:
     """Both zeros have the same level."""
     n_chars, n_units = bits.shape
@@ -250,7 +256,7 @@ def _count_cells(
             counts[unit, cell] += 1
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _bin(
     values: NDArray[np.float32],
     middle: NDArray[np.float32],

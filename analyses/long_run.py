@@ -9,8 +9,6 @@ Source:
     Economic Statistics 36:541-559: recommendations for practice.
 """
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,13 +22,10 @@ _BY_CHANCE = 4.3  # standard errors of it, that are passed once in 100,000 times
 _MUCH = 0.03  # of a unit's variance, that lies between atoms
 
 
-@lru_cache(maxsize=16)
 def cosines(n_atoms: int, n: int) -> Array:
-    """(n, n_atoms) the first orthonormal cosines after the constant, for 1 to `n_atoms` − 1 of them; read-only."""
+    """(n, n_atoms) the first orthonormal cosines after the constant, for 1 to `n_atoms` − 1 of them."""
     angles = np.outer(np.arange(1, n + 1), np.arange(n_atoms) + 0.5)
-    waves = np.sqrt(2 / n_atoms) * np.cos(np.pi / n_atoms * angles)
-    waves.flags.writeable = False
-    return np.asarray(waves)
+    return np.asarray(np.sqrt(2 / n_atoms) * np.cos(np.pi / n_atoms * angles))
 
 
 def n_cosines(n_atoms: int) -> int:

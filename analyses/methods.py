@@ -17,6 +17,7 @@ from analyses.joint_labels import JointLabels
 from analyses.probe_results import Fitting
 from analyses.probes import fit
 from analyses.selecting import select
+from analyses.session import Session
 from analyses.significance import FEWEST_RUNS
 from analyses.splits import TEST, TRAIN
 from analyses.statistics.collecting import AnyStatistic, collect
@@ -98,7 +99,7 @@ class Plan:
         """Of a label, the methods, and the sites whose units are scored."""
         self._source, self._asked, self._methods = source, asked, list(dict.fromkeys(methods))
         self._sizes = [(site, source.sites[site]) for site in sorted(sites)]
-        self._reader = LevelReader.of(source)
+        self._reader = Session.of(source).levels
         needs = list(dict.fromkeys(each.needs for each in methods if each.needs is not None))
         self._of_blocks = [each for each in needs if not each.bytes_per_unit]
         self._of_levels = [each for each in needs if each.bytes_per_unit]

@@ -4,13 +4,18 @@ They are kept as deviations from the mean, and merged by the formulas of Chan, G
 Statistician 37:242-247), so that nothing cancels however far the values are from 0.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
+from analyses.kernels import in_parallel
+from analyses.threads import in_threads
+
 _ROUNDING = 1e-12
+_COLUMNS = 256  # of whose products a thread makes the sums
 _TILE = 32
 
 
@@ -100,13 +105,17 @@ class Scatter:
 
     def add(self, group: int, rows: NDArray[np.float64]) -> None:
         """Add (n_rows, n_columns) rows to a group."""
-        from scipy.linalg.blas import dsyrk
-
         mean = rows.mean(axis=0)
         step, weight = self._step(group, mean, len(rows))
         deviations = np.vstack([rows - mean, np.sqrt(weight) * step])  # the last row is what merging adds
-        # adds to the lower triangle in place, which is the upper one of the transpose, whose order Fortran wants
-        dsyrk(1.0, deviations.T, beta=1.0, c=self.products[group].T, overwrite_c=True)
+        products = self.products[group]
+
+        def add(first: int) -> None:
+            own, before = deviations[:, first : first + _COLUMNS], deviations[:, :first]
+            products[first : first + _COLUMNS, :first] += own.T @ before
+            products[first : first + _COLUMNS, first : first + _COLUMNS] += own.T @ own
+
+        deque(in_threads(add, range(0, len(mean), _COLUMNS)), maxlen=0)
 
     def merge(self, other: "Scatter") -> None:
         """Add the rows of another one to the same groups."""
@@ -135,7 +144,7 @@ class Scatter:
         return step, n_before * n / (n_before + n)
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _of(
     values: NDArray[np.floating], y: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from activations.units import Site, Unit, units_of
 from analyses.alignment import AnyHypothesis, Target, ask
-from analyses.budgets import within_budget
+from analyses.budgets import rows_given, within_budget
 from analyses.character_design import CharacterDesign
 from analyses.controls import CONTEXT, TASKS, control_labels
 from analyses.designs import Design, Progress, UnitDesign
@@ -27,6 +27,7 @@ from analyses.probe_scores import score
 from analyses.problems import Linear, Problem
 from analyses.responses import Response
 from analyses.row_runs import RowRuns
+from analyses.session import question
 from analyses.splits import TEST, TRAIN
 
 LAST_CHARACTERS = (1, 5, 20)
@@ -36,6 +37,7 @@ _CHOOSING_TOLERANCE = 1e-4
 _USUAL_PENALTY = 100.0  # where there is too little to choose by
 
 
+@question
 def fit(
     source: Source,
     hypotheses: AnyHypothesis | Target | Sequence[AnyHypothesis | Target],
@@ -77,6 +79,7 @@ def fit(
     return fit_units(source, hypotheses, designs, controls=controls, how=how, progress=progress)
 
 
+@question
 def fit_units(
     source: Source,
     hypotheses: AnyHypothesis | Target | Sequence[AnyHypothesis | Target],
@@ -110,7 +113,8 @@ def fit_units(
             forward = partial(_forward, progress, step, len(designs) + len(last))
             for group in _groups(asked, how):
                 train = in_any(group, TRAIN)
-                design = UnitDesign(recording, units, train, memory=how.memory, progress=forward)
+                given = rows_given(recording)
+                design = UnitDesign(recording, units, train, given=given, memory=how.memory, progress=forward)
                 for each, result in zip(group, _fit(design, group, how, forward), strict=True):
                     raw = result.weights / design.scale[:, None] if len(result.weights) else result.weights
                     own = replace(
@@ -129,6 +133,7 @@ def fit_units(
     return _with_selectivity([result for *_, result in sorted(found, key=lambda each: each[:2])])
 
 
+@question
 def fit_characters(
     source: Source,
     targets: Sequence[Target],
@@ -149,6 +154,7 @@ def fit_characters(
     ]
 
 
+@question
 def fit_position(
     source: Source,
     targets: Sequence[Target],

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from activations.units import Site, Unit, units_of
 from analyses.alignment import ENOUGH_RUNS, AnyHypothesis, Target, ask, ask_all
-from analyses.columns import LevelReader
 from analyses.errors import AnalysisError
 from analyses.estimates import Estimate, Scale, intervals, standard_errors
 from analyses.long_run import n_cosines
 from analyses.methods import Marks, Method, Plan, method_for
 from analyses.ranked_labels import LabelPrecision, RankedLabel, RankedTarget
 from analyses.scores import Scores, measure, surest
+from analyses.session import Session, question
 from analyses.shifts import Shifted, Shifts
 from analyses.significance import FEWEST_PIECES, FEWEST_RUNS, evidence, q_values
 
@@ -181,6 +181,7 @@ def _interval(each: RankedUnit) -> str:
     return "no interval" if math.isnan(each.low) else f"{each.low:+.3f} to {each.high:+.3f}"
 
 
+@question
 def rank(
     source: Source,
     hypothesis: AnyHypothesis | Target,
@@ -220,6 +221,7 @@ def rank(
     return ranking
 
 
+@question
 def compare(
     source: Source,
     hypothesis: AnyHypothesis | Target,
@@ -282,6 +284,7 @@ def _rank_by(
     return rankings
 
 
+@question
 def rank_all(
     source: Source,
     targets: Sequence[AnyHypothesis | Target],
@@ -336,7 +339,7 @@ def rank_all(
 
 def intervals_cost_readings(source: Source) -> bool:
     """Whether a live source has to be read twice more for the intervals of `rank_all`."""
-    return source.is_live and not LevelReader.of(source).most_at_once()
+    return source.is_live and not Session.of(source).levels.most_at_once()
 
 
 def _refuse_exact(source: Source, *, exact: bool) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numba import get_num_threads, njit, prange
 from numpy.typing import NDArray
 
+from analyses.kernels import in_parallel
 from analyses.level_counts import LevelCounts
 from analyses.levels import N_LEVELS
 from analyses.splits import GAP, PARTS, TEST, TRAIN
@@ -521,7 +522,7 @@ def _add_batch(
             within[kinds[code]] += one & for_train
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _to_ranks(
     counts: NDArray[np.uint32], middles: NDArray[np.int64], n: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -533,7 +534,7 @@ def _to_ranks(
     return ties, squares
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _add_up(
     levels: NDArray[np.uint16],
     starts: NDArray[np.uint32],
@@ -548,7 +549,7 @@ def _add_up(
         _add(levels[unit], starts, codes, kinds, batches, tables[unit], unit, everywhere, of_kinds)
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _at_once(
     levels: NDArray[np.uint16],
     middles: NDArray[np.int64],

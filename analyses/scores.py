@@ -17,6 +17,7 @@ from analyses.joint_labels import JointLabels
 from analyses.level_counts import LevelCounts
 from analyses.long_run import WithinGroups, position_groups
 from analyses.ranks import ALL, N_GROUPS, Ways, ranks_at_once, ranks_by_sorting
+from analyses.session import Session, question
 from analyses.significance import surprise
 from analyses.splits import TEST, TRAIN, Split
 from analyses.statistics.collecting import AnyStatistic, collect
@@ -66,6 +67,7 @@ class Scores(NamedTuple):
         return Scores(train, test, everywhere, error, tied, within, sums, closely, influence)
 
 
+@question
 def measure(
     source: Source,
     targets: Sequence[Target],
@@ -104,7 +106,7 @@ def measure(
     chosen = sorted(sites)
     binary, numeric = (_alike(targets, kind) for kind in ("binary", "numeric"))
     columns = _columns(source, chosen, len(binary), exact=exact)
-    reader = LevelReader.of(source)
+    reader = Session.of(source).levels
     n_readings = 1 if exact or reader.most_at_once() else 4
     if n_readings == 4 and source.is_live and len(columns) == 1:
         n_labels = [sum(len(places) for places in binary.values())]
@@ -142,7 +144,7 @@ def measure(
 def _columns(source: Source, sites: Sequence[Site], n_masks: int, *, exact: bool = False) -> list[list[Columns]]:
     """The units of sites in groups that are read together."""
     n_bytes = LevelCounts.n_bytes(N_GROUPS, 1) * max(1, n_masks)
-    reader = LevelReader.of(source)
+    reader = Session.of(source).levels
     most_units = reader.most_at_once(exact=exact) if exact else reader.most_units(n_bytes)
     return groups([(site, source.sites[site]) for site in sites], most_units)
 
@@ -170,7 +172,7 @@ def _rank_sums(
     exact: bool = False,
 ) -> "tuple[list[dict[Columns, RankTotals]], Callable[[], Iterable[Tile]]]":
     """For each of the joint labels, and each of the columns, the sums of ranks; and what reads their levels again."""
-    reader = LevelReader.of(source)
+    reader = Session.of(source).levels
     if exact or reader.most_at_once():
         return _in_one_pass(reader, source, asked, group, forward, exact=exact)
     return _in_two_passes(reader, source, asked, group, forward, waiting)
@@ -241,7 +243,7 @@ def _places_all(source: Source, n_labels: Sequence[int], group: list[Columns], n
     return (
         source.is_live
         and n_intervals != 0
-        and not LevelReader.of(source).most_at_once()
+        and not Session.of(source).levels.most_at_once()
         and n_bytes <= _PLACEMENT_BYTES
     )
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from activations.units import Site, Unit, units_of
 from analyses.alignment import Target
-from analyses.budgets import rows_used
+from analyses.budgets import rows_given, rows_used
 from analyses.classes import refuse_many
 from analyses.designs import NOT_NUMBERS, Progress, Tile, UnitDesign
 from analyses.errors import AnalysisError
@@ -79,7 +79,7 @@ def select(
         labels.take(rows, train[rows])
     every = max(int(train.sum()) // max(_ROWS_PER_UNIT * len(units), _FEWEST_ROWS), 1)
     total = np.zeros((len(units) + labels.n + 1,) * 2)
-    design = UnitDesign(source, units, train, progress=progress)
+    design = UnitDesign(source, units, train, given=rows_given(source), progress=progress)
 
     def products(tile: Tile) -> NDArray[Any]:
         ones = np.ones((len(tile.x), 1), np.float32)  # type: ignore[attr-defined]

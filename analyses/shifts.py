@@ -1,5 +1,6 @@
 """What chance does if the labels are shifted in a circle, which leaves both them and the units as they are."""
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -13,14 +14,17 @@ from activations.selection import Selection
 from activations.units import Site
 from analyses.alignment import Target
 from analyses.classes import Classes
-from analyses.columns import Columns, LevelReader, groups
+from analyses.columns import Columns, groups
 from analyses.errors import AnalysisError
+from analyses.kernels import in_parallel
 from analyses.level_counts import LevelCounts
 from analyses.levels import N_LEVELS
 from analyses.long_run import N_GROUPS, position_groups
+from analyses.session import Session
 from analyses.splits import in_pieces
 from analyses.statistics.collecting import AnyStatistic, collect
 from analyses.statistics.statistic import State
+from analyses.threads import in_threads
 
 _CHARS_AT_ONCE = 1 << 15
 _BYTES_PER_UNIT = 1 << 21  # of counts, ranks and sums
@@ -79,7 +83,7 @@ class Shifts:
         self._source, self._n_shifts = source, n_shifts
         self._labels = _Labels(asked, classes, counted, steps)
         sizes = [(site, source.sites[site]) for site in sorted(sites)]
-        self._groups = groups(sizes, LevelReader.of(source).most_units(_BYTES_PER_UNIT))
+        self._groups = groups(sizes, Session.of(source).levels.most_units(_BYTES_PER_UNIT))
         self._first = ShiftSums(self._labels, source.selection, self._groups[0])
         self.statistics: list[AnyStatistic] = [self._first]
 
@@ -162,7 +166,7 @@ def _in_circle(place: int, n_chars: int) -> np.uint64:
     return np.uint64(place - n_chars if place >= n_chars else place)
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _sums(
     values: NDArray[np.float32], wanted: np.float32, steps: NDArray[np.int64], groups: NDArray[np.int8]
 ) -> NDArray[np.float64]:
@@ -178,7 +182,7 @@ def _sums(
     return sums
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _shift(
     values: NDArray[np.float32],
     wanted: np.float32,
@@ -223,9 +227,9 @@ class ShiftSums:
             x = {each: np.empty((each.n_units, len(rows[tile])), np.float32) for each in self.columns}
             for each, into in x.items():
                 _look_up(levels[each][:, tile], self._ranks[each], into)
-            for place, y in enumerate(self._labels.shifted(rows[tile])):
-                for each, own_x in x.items():
-                    self._sums[each][:, place] += own_x @ y.T
+            shifted = enumerate(self._labels.shifted(rows[tile]))
+            products = ((own_x, y, self._sums[each][:, place]) for place, y in shifted for each, own_x in x.items())
+            deque(in_threads(_add_product, products), maxlen=0)
 
     def merge(self, other: "ShiftSums") -> None:
         """See `Statistic`."""
@@ -264,7 +268,13 @@ class ShiftSums:
                 self._counts.pop(each, None)
 
 
-@njit(parallel=True, cache=True)
+def _add_product(product: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]) -> None:
+    """Add ranks (n_units, n_chars) times shifts (n_steps, n_chars) of a label to their sums (n_units, n_steps)."""
+    ranks, shifts, sums = product
+    sums += ranks @ shifts.T
+
+
+@in_parallel
 def _rank(counts: NDArray[np.uint32]) -> NDArray[np.float32]:
     """(n_units, 65536) the ranks of levels, of mean 0, and of size 1 over all characters; 0 if there is one only."""
     ranks = np.zeros((len(counts), N_LEVELS), np.float32)
@@ -285,7 +295,7 @@ def _rank(counts: NDArray[np.uint32]) -> NDArray[np.float32]:
     return ranks
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _look_up(levels: NDArray[np.uint16], ranks: NDArray[np.float32], into: NDArray[np.float32]) -> None:
     for unit in prange(len(levels)):
         for t in range(levels.shape[1]):

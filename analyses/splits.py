@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +92,17 @@ class Split:
 
     def parts(self, start: int, stop: int) -> NDArray[np.int8]:
         """(stop - start,) `TRAIN`, `TEST` or `GAP` for each character from `start` up to `stop`."""
-        return _parts(self, start, stop).copy()
+        if stop <= start:
+            return np.empty(0, np.int8)
+        changes = self._changes()
+        first = np.concatenate([[start], changes[(changes > start) & (changes < stop)]])
+        return np.repeat(self.parts_of(first), np.diff(first, append=stop))
+
+    def _changes(self) -> NDArray[np.int64]:
+        """Where the part may be another than that of the character before, in order."""
+        numbers = np.arange(1, self.n_stretches)
+        borders = self.start - (-numbers * self.n_chars // self.n_stretches)  # the first character of each stretch
+        return np.unique(np.concatenate([borders - self.gap, borders, borders + self.gap]))
 
     def parts_of(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
         """The same of characters at some places."""
@@ -118,15 +127,6 @@ class Split:
             )
         turns = np.arange(self.n_stretches) % n
         return [Fold(self, turns != turn, turns == turn) for turn in range(n)]
-
-
-@lru_cache(maxsize=1)
-def _parts(split: Split, start: int, stop: int) -> NDArray[np.int8]:
-    """See `Split.parts`, which many labels of a text ask for."""
-    parts = np.empty(max(stop - start, 0), np.int8)
-    for places in in_pieces(start, stop):
-        parts[places.start - start : places.stop - start] = split.parts_of(np.arange(places.start, places.stop))
-    return parts
 
 
 def in_pieces(start: int, stop: int, every: int = 1) -> Iterator[range]:

@@ -21,6 +21,7 @@ from activations.store import Recording
 from analyses.alignment import Target, ask
 from analyses.errors import AnalysisError
 from analyses.ranking import rank, rank_all
+from analyses.session import Session
 from hypotheses.registry import registered
 
 _N_ASKED = 20
@@ -59,7 +60,7 @@ def seconds_of_one_auc(recording: Recording, asked: list[Target]) -> float:
     taken = 0.0
     for number in range(_N_SAMPLED):
         site = list(recording.sites)[number % len(recording.sites)]
-        column = recording.read(site)[:, rng.integers(recording.sites[site])]
+        column = recording.read([site])[site][:, rng.integers(recording.sites[site])]
         labels, parts = asked[number % len(asked)].all_rows
         labels, scores = labels[parts >= 0], column[parts >= 0]
         began = time.perf_counter()
@@ -95,10 +96,10 @@ def main() -> None:
                 print(f"  rank_all, run {number + 1}: {taken:.2f} s, {theirs / taken:,.0f} x faster")
         few = Path(folder) / "few.txt"
         few.write_text(given.text.read_text(encoding="utf-8")[:_N_SECOND], encoding="utf-8")
-        with Recording(record(few, small)) as recording:
+        with Session(record(few, small)) as session:
             for number, pattern in enumerate((r"\w+(?=\()", r"\b[A-Z]\w*", r"\d+")):
                 began = time.perf_counter()
-                rank(recording, f"regex:'{pattern}'", n_intervals=_N_SHOWN)
+                rank(session, f"regex:'{pattern}'", n_intervals=_N_SHOWN)
                 print(f"question {number + 1}, regex {pattern}, {_N_SECOND:,} characters: ", end="")
                 print(f"{time.perf_counter() - began:.2f} s")
         record(Path(str(files("probe.data") / "python.py.txt")), bundled)

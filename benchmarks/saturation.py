@@ -102,7 +102,7 @@ def errors(model: CharRNN, corpus: Corpus, folder: Path) -> list[Errors]:
         rankings = rank_all(recording, targets)
         found = [_raw(ranking) for ranking in rankings]
         for site in reference.sites:
-            values = reference.read(site)
+            values = reference.read([site])[site]
             expected = aucs(values, labels)
             own = np.array([[auc[Unit(site, n)] for n in range(values.shape[1])] for auc in found])
             _keep_worst(ranked, site, np.abs(own - expected))

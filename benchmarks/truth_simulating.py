@@ -400,6 +400,10 @@ class Memory:
                 rows = slice(start, min(start + _BLOCK_CHARS, document.stop))
                 yield Block(number, start, {SITE: self.values[rows]})
 
+    def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
+        """A passage."""
+        return dict.fromkeys(sites, self.values[start:stop])
+
     def sample(
         self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
     ) -> dict[Site, NDArray[np.float32]]:

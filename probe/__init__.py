@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from analyses.probe_results import Fitting, ProbeResult
     from analyses.probes import fit, fit_units
     from analyses.ranking import RankedUnit, Ranking, compare, rank, rank_all
+    from analyses.session import Session
     from analyses.splits import Split
     from analyses.statistics.autocorrelations import Autocorrelations
     from analyses.statistics.collecting import collect
@@ -98,6 +99,7 @@ _HOMES = {
     "analyses.probe_results": ("Fitting", "ProbeResult"),
     "analyses.probes": ("fit", "fit_units"),
     "analyses.ranking": ("RankedUnit", "Ranking", "compare", "rank", "rank_all"),
+    "analyses.session": ("Session",),
     "analyses.splits": ("Split",),
     "analyses.statistics.autocorrelations": ("Autocorrelations",),
     "analyses.statistics.collecting": ("collect",),
@@ -163,6 +165,7 @@ __all__ = [
     "Recording",
     "RidgeProbe",
     "Selection",
+    "Session",
     "Site",
     "Source",
     "Split",

@@ -13,12 +13,12 @@ from activations.extraction import Extraction, LiveActivations, extract
 from activations.files import make_folder
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import load_model
-from activations.store import Recording
 from analyses.alignment import Target, target
 from analyses.curves import Curve, curve
 from analyses.probe_results import ProbeResult
 from analyses.probes import fit
 from analyses.ranking import RankedUnit, Ranking, rank
+from analyses.session import Session
 from analyses.splits import TEST
 from probe.plots import figure_of, plot_curves, plot_text, save_figure
 
@@ -92,18 +92,18 @@ def run_demo(folder: Path, progress: Progress = lambda done, total, note: None) 
     progress(0, n_steps, "reading the text")
     live = LiveActivations(bundled_model(), bundled_text(), replace_unknown=True)
     extraction = extract(live, folder / "activations.h5", sites=select_sites(live.sites, SITES))
-    with Recording(extraction.path) as recording:
+    with Session(extraction.path) as session:
         findings = []
         for number, name in enumerate(HYPOTHESES):
-            asked = target(recording.corpus, name)
+            asked = target(session.corpus, name)
             progress(1 + 3 * number, n_steps, f"ranking units for {name}")
-            ranking = rank(recording, asked)
+            ranking = rank(session, asked)
             progress(2 + 3 * number, n_steps, f"fitting probes for {name}")
-            probes = fit(recording, asked)
+            probes = fit(session, asked)
             progress(3 + 3 * number, n_steps, f"a curve for {name}")
-            line = curve(recording, asked)
+            line = curve(session, asked)
             picture = folder / f"text_{name}.png"
-            _draw_passage(recording, asked, ranking.units[0], picture)
+            _draw_passage(session, asked, ranking.units[0], picture)
             findings.append(Finding(ranking=ranking, probes=tuple(probes), curve=line, picture=picture))
         progress(n_steps - 1, n_steps, "drawing")
         curves = folder / "curves.png"
@@ -124,12 +124,7 @@ def _draw_curves(curves: list[Curve], path: Path) -> None:
 def _draw_passage(source: Source, asked: Target, best: RankedUnit, path: Path) -> None:
     """Colour the held-out lines in which the label changes most by the best unit."""
     start, stop = _passage(source.corpus, asked)
-    values = np.empty(stop - start)
-    for block in source.blocks([best.unit.site]):
-        first, last = max(start, block.start), min(stop, block.stop)
-        if first < last:
-            column = block.values[best.unit.site][first - block.start : last - block.start, best.unit.index]
-            values[first - start : last - start] = column
+    values = source.read([best.unit.site], start, stop)[best.unit.site][:, best.unit.index].astype(np.float64)
     labels = asked.labels.values[start:stop]
     measure = f"held-out {'AUC' if asked.kind == 'binary' else '|r|'} {best.test:.3f}"
     axes = plot_text(

@@ -11,6 +11,7 @@ from activations.models.checkpoints import load_model, model_sha256
 from activations.models.twins import twin
 from activations.store import Recording
 from activations.units import Site
+from analyses.session import Session
 
 
 def trained_model(source: Source, path: Path, sites: Collection[Site]) -> CharRNN:
@@ -22,8 +23,9 @@ def trained_model(source: Source, path: Path, sites: Collection[Site]) -> CharRN
     trained = load_model(path)
     if not set(sites) <= set(trained.sites):
         raise ActivationError(f"{path} has not the sites that are asked for, so that it is not the model recorded here")
-    if isinstance(source, Recording) and source.description.get("model_sha256") != model_sha256(trained):
-        raise ActivationError(f"{path} is not the model that {source.path} is a recording of; name that one")
+    recording = source.source if isinstance(source, Session) else source
+    if isinstance(recording, Recording) and recording.description.get("model_sha256") != model_sha256(trained):
+        raise ActivationError(f"{path} is not the model that {recording.path} is a recording of; name that one")
     return trained
 
 

@@ -78,6 +78,10 @@ class Arrays:
                 values = {site: self._values[site][rows].copy() for site in chosen}
                 yield Block(number, start, values, {name: own[rows].copy() for name, own in told.items()}, every)
 
+    def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
+        part = self.selection.part(start, stop)
+        return {site: self._values[site][part.start : part.stop : part.every] for site in sites}
+
     def sample(
         self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
     ) -> dict[Site, NDArray[np.float32]]:

@@ -44,7 +44,7 @@ def test_row_t_has_read_character_t(copying_model: CharRNN, code_text: str, tmp_
     extract(live, tmp_path / "a.h5")
     with Recording(tmp_path / "a.h5") as recording:
         np.testing.assert_array_equal(gathered(recording, site), expected)
-        np.testing.assert_array_equal(recording.read(site, 777, 4321), expected[777:4321])
+        np.testing.assert_array_equal(recording.read([site], 777, 4321)[site], expected[777:4321])
         assert recording.corpus.text() == corpus.text()
 
 

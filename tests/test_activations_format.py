@@ -74,7 +74,7 @@ def test_blocks_may_have_any_size(
     path = write(tmp_path / "a.h5", {"layers/0/hidden": values}, starts=starts, block_chars=block_chars)
     assert check(path).sound
     with Recording(path) as recording:
-        np.testing.assert_array_equal(recording.read(Site(0, "hidden")), values)
+        np.testing.assert_array_equal(recording.read([Site(0, "hidden")])[Site(0, "hidden")], values)
         blocks = list(recording.blocks())
         np.testing.assert_array_equal(np.concatenate([each.values[Site(0, "hidden")] for each in blocks]), values)
         assert {each.document for each in blocks} == set(range(len(starts)))
@@ -105,7 +105,7 @@ def test_the_writer_chooses_float16_or_float32(signal: str, number: str, accepte
         return
     with Recording(path) as recording:
         assert recording.dtype(Site(0, signal)) == number
-        np.testing.assert_array_equal(recording.read(Site(0, signal)), stored)
+        np.testing.assert_array_equal(recording.read([Site(0, signal)])[Site(0, signal)], stored)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_check_names_the_sites_whose_values_are_not_numbers(
     datasets["prediction/log_prob"][[299, -1]] = np.nan  # the ends of documents
     path = write(tmp_path / "a.h5", datasets, starts=(0, 300))
     with Recording(path) as recording:
-        np.testing.assert_array_equal(recording.read(Site(1, "hidden")), broken)
+        np.testing.assert_array_equal(recording.read([Site(1, "hidden")])[Site(1, "hidden")], broken)
     n_chars = f"{len(TEXT):,}"
     complaint = (
         f"/layers/1/hidden has 4 values that are not numbers (NaN or infinite), at 2 of {n_chars} characters, "

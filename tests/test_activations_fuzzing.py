@@ -142,7 +142,7 @@ def test_damaged_recordings_are_noticed_or_as_they_were(recorded: bytes, tmp_pat
 def read_all(path: Path) -> dict[str, object]:
     """Everything that a recording says."""
     with Recording(path) as recording:
-        arrays = {str(site): recording.read(site).tobytes() for site in recording.sites}
+        arrays = {str(site): recording.read([site])[site].tobytes() for site in recording.sites}
         predictions = [
             {name: values.tobytes() for name, values in block.predictions.items()}
             for block in recording.blocks([], predictions=True)

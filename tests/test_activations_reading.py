@@ -79,7 +79,7 @@ def test_a_part_of_the_text_has_the_activations_of_the_whole(
         np.testing.assert_array_equal(recorded_places, places)
         np.testing.assert_array_equal(recorded, values)
         middle = (selection.start + selection.stop) // 2
-        np.testing.assert_array_equal(recording.read(site, middle), values[places >= middle])
+        np.testing.assert_array_equal(recording.read([site], middle)[site], values[places >= middle])
         assert len(next(recording.blocks([], predictions=True)).predictions["log_prob"])
 
 

@@ -40,7 +40,7 @@ def test_a_recording_can_be_understood_with_h5py_alone(path: Path, code_text: st
         nats = -np.nanmean(file["prediction/log_prob"][:].astype(np.float64))
         assert nats == pytest.approx(file.attrs["nats_per_char"], abs=1e-6)
         with Recording(path) as recording:
-            np.testing.assert_array_equal(file["layers/1/cell"][:], recording.read(Site(1, "cell")))
+            np.testing.assert_array_equal(file["layers/1/cell"][:], recording.read([Site(1, "cell")])[Site(1, "cell")])
 
 
 def test_blocks_are_read_only(path: Path) -> None:
@@ -118,7 +118,7 @@ def test_what_is_no_whole_recording_is_refused(path: Path, damage: Callable[[Pat
 
 def test_a_site_that_was_not_recorded_is_told(path: Path) -> None:
     with Recording(path) as recording, pytest.raises(ActivationError, match="no site 3/cell; it has 0/hidden"):
-        recording.read(Site(3, "cell"))
+        recording.read([Site(3, "cell")])
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt(), OSError(28, "No space left on device"), RuntimeError("bug")])
@@ -166,7 +166,7 @@ def test_the_document_says_enough_to_write_one(tmp_path: Path) -> None:
     assert str(check(Path("foreign.h5"))).startswith("foreign.h5 is sound: 420 characters, 1 sites")
     with Recording("foreign.h5") as recording:
         assert recording.corpus.text(0, 20) == "To be, or not to be."
-        assert recording.read(Site(0, "hidden")).shape == (420, 6)
+        assert recording.read([Site(0, "hidden")])[Site(0, "hidden")].shape == (420, 6)
 
 
 def test_the_document_mentions_all_that_is_written(path: Path) -> None:

@@ -20,11 +20,11 @@ from activations.errors import ActivationError
 from activations.extraction import LiveActivations, extract
 from activations.models.checkpoints import save_model
 from activations.selection import Selection
-from activations.spool import Spool, rows_given, spooled
+from activations.spool import Spool, spooled
 from activations.store import Recording
 from activations.units import Site
 from analyses.alignment import target
-from analyses.budgets import chosen_runs, rows_used, within_budget
+from analyses.budgets import chosen_runs, rows_given, rows_used, within_budget
 from analyses.curves import CURVES, curve
 from analyses.errors import AnalysisError
 from analyses.probe_results import Fitting
@@ -73,6 +73,9 @@ def test_a_spool_gives_the_rows_of_its_runs(rng: np.random.Generator, scratch: P
             given |= dict(zip(range(block.start, block.stop, 3), block.values[SITE].tolist(), strict=True))
         assert len(list(scratch.iterdir())) == 1
         assert spool.sample([SITE], 100)[SITE].shape[1] == 3
+        np.testing.assert_array_equal(spool.read([SITE], 1000, 1900)[SITE], values[1000:1900:3])
+        with pytest.raises(ActivationError, match="in this spool"):
+            spool.read([SITE], 800, 1900)
     assert given == {7 + 3 * row: values[7 + 3 * row].tolist() for run in runs for row in run}
     assert list(scratch.iterdir()) == []
     used = rows_used(Spool(source, [SITE], runs))[:]
@@ -101,7 +104,7 @@ def test_a_small_budget_fits_the_chosen_characters_alone(planted: Path, scratch:
         how = Fitting(penalty=penalty, budget=9000 * row_bytes, keep=True)
         [result] = fit(recording, "in_quotes", sites=[site], how=how)
         asked = target(recording.corpus, "in_quotes")
-        x, y = recording.read(site).astype(np.float64), asked.labels.values
+        x, y = recording.read([site])[site].astype(np.float64), asked.labels.values
         chosen = np.zeros(len(x), bool)
         for run in chosen_runs(asked.split, recording.selection, 9000):
             chosen[run.start : run.stop] = True

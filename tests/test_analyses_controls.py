@@ -419,6 +419,7 @@ def test_what_is_ranked_in_many_passes_has_the_same_scores(
             {name: value for name, value in each.row().items() if isinstance(value, float)} for each in (one, other)
         )
         assert numbers == pytest.approx(others, rel=1e-5, abs=1e-6, nan_ok=True)
+        assert one.predictions is not None and other.predictions is not None
         np.testing.assert_allclose(one.predictions, other.predictions, atol=1e-5)
         assert one.aucs == pytest.approx(other.aucs, abs=1e-6)
         for name, estimate in one.estimates.items():

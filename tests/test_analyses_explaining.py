@@ -14,7 +14,7 @@ from activations.units import Site, Unit
 from analyses.alignment import Target, of_labels
 from analyses.classes import classes_of
 from analyses.errors import AnalysisError
-from analyses.explaining import Explanation, explain
+from analyses.explaining import Explanation, _OneUnit, explain
 from analyses.tuning import tune
 from hypotheses.labels import Labels
 
@@ -103,6 +103,16 @@ def test_units_that_cannot_be_explained_are_refused(rng: np.random.Generator, un
     values = np.stack([rng.normal(size=N_CHARS), np.zeros(N_CHARS)], axis=1)
     with pytest.raises(AnalysisError, match=message):
         explain(Arrays({HIDDEN: values}), unit, [])
+
+
+def test_a_unit_by_itself_is_a_source_of_one_column(rng: np.random.Generator) -> None:
+    values = rng.normal(size=(5000, 3)).astype(np.float32)
+    source = Arrays({HIDDEN: values}, selection=Selection.of(5000, 100, 4000, 7))
+    one = _OneUnit(source, Unit(HIDDEN, 2))
+    for start, stop in ((0, None), (900, 3001), (3990, 5000), (8, 8), (2000, 1000)):
+        np.testing.assert_array_equal(
+            one.read([HIDDEN], start, stop)[HIDDEN], source.read([HIDDEN], start, stop)[HIDDEN][:, 2:]
+        )
 
 
 def test_a_part_of_a_text_is_explained_as_that_part_alone(rng: np.random.Generator) -> None:

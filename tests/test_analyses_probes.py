@@ -1,6 +1,8 @@
 """Probes agree with scikit-learn, find planted combinations, and are judged on held-out characters."""
 
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +29,7 @@ def test_a_logistic_probe_equals_that_of_scikit_learn(planted: Path, penalty: fl
     with Recording(planted) as recording:
         asked = target(recording.corpus, "in_quotes")
         [result] = fit(recording, asked, sites=[site], how=Fitting(penalty=penalty))
-        x, y = recording.read(site).astype(np.float64), asked.labels.values
+        x, y = recording.read([site])[site].astype(np.float64), asked.labels.values
         parts = asked.split.parts(0, len(recording.corpus))
     train, test = parts == TRAIN, parts == TEST
     mean, deviation = x[train].mean(0), x[train].std(0)
@@ -48,7 +50,7 @@ def test_a_ridge_probe_equals_that_of_scikit_learn(planted: Path) -> None:
     with Recording(planted) as recording:
         asked = target(recording.corpus, "position_in_line")
         [result] = fit(recording, asked, sites=[site], how=Fitting(penalty=1.0))
-        x, y = recording.read(site).astype(np.float64), asked.labels.values
+        x, y = recording.read([site])[site].astype(np.float64), asked.labels.values
         parts = asked.split.parts(0, len(recording.corpus))
     train, test = parts == TRAIN, parts == TEST
     x = (x - x[train].mean(0)) / x[train].std(0)
@@ -122,10 +124,13 @@ def test_activations_that_are_no_numbers_are_refused(
     """Also where only held-out characters have them."""
     read = Recording.read
 
-    def broken(self: Recording, site: Site, start: int = 0, stop: int | None = None) -> NDArray[np.floating]:
-        values = np.array(read(self, site))
-        values[where] = np.nan
-        return values[start:stop]
+    def broken(
+        self: Recording, sites: Collection[Site], start: int = 0, stop: int | None = None
+    ) -> dict[Site, NDArray[Any]]:
+        values = {site: np.array(array) for site, array in read(self, sites).items()}
+        for array in values.values():
+            array[where] = np.nan
+        return {site: array[start:stop] for site, array in values.items()}
 
     monkeypatch.setattr(Recording, "read", broken)
     with Recording(planted) as recording, pytest.raises(AnalysisError, match="are not numbers"):

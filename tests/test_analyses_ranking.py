@@ -50,7 +50,7 @@ def test_scores_are_those_of_the_training_and_test_parts(planted: Path) -> None:
         found = {each.unit: each for each in rank(recording, asked).units}
         parts = asked.split.parts(0, len(recording.corpus))
         for site in recording.sites:
-            values = recording.read(site)
+            values = recording.read([site])[site]
             for index in range(values.shape[1]):
                 each = found[Unit(site, index)]
                 expected = [
@@ -69,7 +69,7 @@ def test_exact_aucs_are_those_of_scikit_learn_in_float32_too(planted: Path) -> N
         ranking = rank(recording, asked, sites=[site], exact=True)
         assert ranking.auc_error == 0 and recording.dtype(site) == np.float32
         for each in ranking.units:
-            expected = roc_auc_score(asked.labels.values, recording.read(site)[:, each.unit.index])
+            expected = roc_auc_score(asked.labels.values, recording.read([site])[site][:, each.unit.index])
             assert each.raw == pytest.approx(expected, abs=1e-9)
 
 
@@ -87,7 +87,7 @@ def test_units_are_ranked_for_what_the_model_itself_predicts(code_text: str, tmp
             ranking = rank(source, name)
             assert (ranking.hypothesis, ranking.method) == (name, "r")
         first = ranking.units[0]
-        values = recording.read(first.unit.site)[:, first.unit.index].astype(float)
+        values = recording.read([first.unit.site])[first.unit.site][:, first.unit.index].astype(float)
         assert first.raw == pytest.approx(np.corrcoef(values, expected)[0, 1], abs=1e-3)
         assert first.test > 0.3
         for name in ("predicts:'ab'", "predicts:ab", "predicts:''"):
@@ -106,7 +106,7 @@ def test_correlations_are_those_of_numpy(planted: Path) -> None:
     with Recording(planted) as recording:
         asked = target(recording.corpus, "position_in_line")
         first = rank(recording, asked).units[0]
-        values = recording.read(first.unit.site)[:, first.unit.index].astype(np.float64)
+        values = recording.read([first.unit.site])[first.unit.site][:, first.unit.index].astype(np.float64)
         train = asked.split.parts(0, len(recording.corpus)) == TRAIN
     assert first.score == pytest.approx(np.corrcoef(values[train], asked.labels.values[train])[0, 1])
     assert first.raw == pytest.approx(np.corrcoef(values, asked.labels.values)[0, 1])

@@ -320,7 +320,7 @@ def test_many_labels_at_once_score_as_one_by_one(planted: Path) -> None:
         targets = [target(recording.corpus, name) for name in names]
         together = rank_all(recording, targets)
         alone = [rank(recording, each) for each in targets]
-        values = {site: recording.read(site).astype(np.float64) for site in recording.sites}
+        values = {site: recording.read([site])[site].astype(np.float64) for site in recording.sites}
     for asked, joint, single in zip(targets, together, alone, strict=True):
         assert [each.unit for each in joint.units] == [each.unit for each in single.units]
         labels, parts = asked.all_rows

@@ -25,9 +25,10 @@ from activations.store import Recording
 from activations.units import Site, Unit
 from analyses.alignment import Target, target
 from analyses.classes import classes_of, one_against_rest
-from analyses.columns import Columns, LevelReader
+from analyses.columns import Columns
 from analyses.errors import AnalysisError
 from analyses.joint_labels import JointLabels
+from analyses.session import Session
 from analyses.shifts import Shifts, ShiftSums
 from analyses.splits import TEST, TRAIN
 from analyses.statistics.autocorrelations import Autocorrelations
@@ -75,7 +76,7 @@ class World:
         self.numeric = asked((np.arange(N_CHARS) % 60.0).tolist())
         self.classes = asked(rng.choice(["one", "two", "three"], N_CHARS).tolist())
         self.joint = JointLabels(self.binary.split, [self.binary.labels])
-        self.reader = LevelReader.of(self.source)
+        self.reader = Session(self.source).levels
         self.reader.find_bins(self.source, [HIDDEN, CELL])
 
     def quantile_counts(self) -> QuantileCounts:

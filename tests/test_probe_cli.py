@@ -284,7 +284,7 @@ def test_the_bars_of_a_unit_begin_at_its_median(run: Command, planted: Path) -> 
     """So that they differ for a unit that is far from 0 everywhere."""
     unit = PLANTED["position_in_line"]
     with Recording(planted) as recording:
-        median = float(np.median(recording.read(unit.site)[:, unit.index]))
+        median = float(np.median(recording.read([unit.site])[unit.site][:, unit.index]))
     assert median > 0.3
     _, out, _ = run("explain", str(unit), planted, "-H", "position_in_line")
     assert f"bars begin at the unit's median, {median:+.3f}" in out

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
 from activations.units import Site
 from analyses.columns import not_numbers
 from analyses.errors import AnalysisError
+from analyses.kernels import in_parallel
 from analyses.statistics.statistic import BlockLabels, State, refuse_other_arguments
 
 Array = NDArray[np.float64]
@@ -267,7 +268,7 @@ class _Run(NamedTuple):
     tail: NDArray[Any]
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _pair_sums(
     x: Array, steps: NDArray[np.int64], first: NDArray[np.int64], last: NDArray[np.int64]
 ) -> tuple[Array, Array, Array]:

@@ -1,18 +1,18 @@
 """One reading of a source for any number of statistics."""
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 from activations.blocks import Block, Source
-from analyses.columns import LevelReader, Tiles
+from analyses.columns import Tiles
+from analyses.session import Session, question
 from analyses.statistics.statistic import BlockLabels, LevelStatistic, Statistic
-from analyses.threads import beside_others
 
 AnyStatistic = Statistic | LevelStatistic
 Progress = Callable[[int], None]
 
 
+@question
 def collect(source: Source, statistics: Sequence[AnyStatistic], forward: Progress = lambda n_chars: None) -> list[Any]:
     """Read a source as often as the neediest of some statistics asks for, and give the result of each.
 
@@ -26,8 +26,7 @@ def collect(source: Source, statistics: Sequence[AnyStatistic], forward: Progres
     """
     for reading in range(max((each.n_readings for each in statistics), default=0)):
         active = [each for each in statistics if reading < each.n_readings]
-        with beside_others() if source.is_live else nullcontext():
-            read(source, active, forward)
+        read(source, active, forward)
         for each in active:
             each.end_reading()
     return [each.result() for each in statistics]
@@ -40,10 +39,11 @@ def read(
     blocks: Iterable[Block] | None = None,
 ) -> None:
     """Update statistics with every block of a source once, or with some of them: those of a shard."""
+    source = Session.of(source)
     of_levels = [each for each in statistics if isinstance(each, LevelStatistic)]
     of_blocks = [each for each in statistics if not isinstance(each, LevelStatistic)]
     columns = list(dict.fromkeys(column for each in of_levels for column in each.columns))
-    reader = LevelReader.of(source)
+    reader = source.levels
     reader.find_bins(source, sorted({each.site for each in columns}))
     if columns and blocks is None and reader.most_at_once():
         places, levels = reader.whole(source, columns, forward)

@@ -12,6 +12,7 @@ from activations.blocks import Block, Source
 from activations.units import Site
 from analyses.columns import not_numbers
 from analyses.errors import AnalysisError
+from analyses.kernels import in_parallel
 from analyses.statistics.statistic import BlockLabels, State, refuse_other_arguments
 
 
@@ -157,7 +158,7 @@ class _Peaks(NamedTuple):
         return cls(values, np.full(shape, -1), np.full(shape, -1))
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _highest_rows(values: NDArray[Any], starts: NDArray[np.int64]) -> NDArray[np.int64]:
     """(n_runs, n_units) the first row with the highest value of each run of rows that begins at one of `starts`.
 

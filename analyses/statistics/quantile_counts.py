@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
 from analyses.classes import Classes
 from analyses.columns import Columns
+from analyses.kernels import in_parallel
 from analyses.level_counts import LevelCounts
 from analyses.levels import N_LEVELS
 from analyses.splits import TEST, TRAIN
@@ -84,7 +85,7 @@ class QuantileCounts:
                 self._counts.pop(each, None)
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _to_bins(counts: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """(n_units, 65536) the bin of each level, of the number of training characters that have a lower one."""
     bins = np.zeros((len(counts), N_LEVELS), np.uint8)
@@ -99,7 +100,7 @@ def _to_bins(counts: NDArray[np.uint32]) -> NDArray[np.uint8]:
     return bins
 
 
-@njit(parallel=True, cache=True)
+@in_parallel
 def _count(
     levels: NDArray[np.uint16],
     parts: NDArray[np.int8],

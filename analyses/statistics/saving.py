@@ -14,8 +14,8 @@ import numpy as np
 from activations.blocks import Source
 from activations.files import replacing
 from analyses.alignment import Target
-from analyses.columns import LevelReader
 from analyses.errors import AnalysisError
+from analyses.session import Session, question
 from analyses.statistics.collecting import AnyStatistic
 from analyses.statistics.statistic import LevelStatistic, State
 from hypotheses.corpus_labels import CHUNK
@@ -29,11 +29,14 @@ _DAMAGES = (  # what reading a damaged file may raise
 )  # fmt: skip
 
 
+@question
 def belonging(source: Source, targets: Sequence[Target]) -> dict[str, str]:
     """What a statistic belongs to: the model, text, selection and number types, and the hypotheses with their labels.
 
-    Levels of units in float32 are of the bins of a source, so that these are also part of it, once they are known.
+    Levels of units in float32 are of the bins of a source, so that these are also part of it.
     """
+    levels = Session.of(source).levels
+    levels.find_bins(source, list(source.sites))
     labels = hashlib.sha256()
     for each in targets:
         for start in range(0, len(each.labels), CHUNK):
@@ -47,7 +50,7 @@ def belonging(source: Source, targets: Sequence[Target]) -> dict[str, str]:
         "text": source.corpus.sha256,
         "selection": f"characters {used.start:,} to {used.stop:,}, one in {used.every}",
         "sites": ", ".join(f"{site} {n} {source.dtype(site)}" for site, n in sorted(source.sites.items())),
-        "bins": LevelReader.of(source).bins_sha256,
+        "bins": levels.bins_sha256,
         "hypotheses": ", ".join(each.hypothesis for each in targets),
         "labels": labels.hexdigest(),
         "split": "; ".join(dict.fromkeys(str(each.split) for each in targets)),

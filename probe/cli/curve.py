@@ -1,5 +1,6 @@
 """`probe curve`."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
@@ -113,7 +114,7 @@ def curve(
         if run is not None:
             steps = read_checkpoints(run, text, **reading)
             first = next(steps)
-            sources: list[tuple[str, Source]] = [("", first[1])]
+            sources: Sequence[tuple[str, Source]] = [("", first[1])]
         else:
             sources = stack.enter_context(open_sources(recordings, model, text, **reading))
         for name, source in sources:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from activations.units import Site, Unit
     from analyses.alignment import Target
     from analyses.probe_results import Fitting, ProbeResult
+    from analyses.session import Session
 
 _NOT_IN_TABLE = {"hypothesis", "log_loss", "penalty", "n_chars", "n_used", "n_train", "n_test"}
 
@@ -171,7 +172,7 @@ def _designs(source: "Source", sites: "Sequence[Site]", units: str | None, *, to
 
 
 def _twins(
-    source: "Source",
+    source: "Session",
     trained: "CharRNN",
     asked: "Sequence[Target]",
     designs: "Sequence[Sequence[Unit]]",
@@ -188,8 +189,8 @@ def _twins(
     with TemporaryDirectory(prefix="char-probe-") as folder:
         for how_made in TWINS:
             path = Path(folder) / f"{how_made}.h5"
-            if isinstance(source, Recording):
-                path = source.path.with_suffix(f".{how_made}.h5")
+            if isinstance(source.source, Recording):
+                path = source.source.path.with_suffix(f".{how_made}.h5")
             with progress(f"an untrained twin with {how_made} weights") as report:
                 record_twin(source, trained, how_made, path, sites, report)
                 with Recording(path) as recording:

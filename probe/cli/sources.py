@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from activations.units import Site
     from analyses.alignment import Target
     from analyses.probe_results import ProbeResult
+    from analyses.session import Session
     from hypotheses.long_labels import AnyLabels
 
 
@@ -210,8 +211,8 @@ def open_sources(
     model: Path | None,
     texts: list[Path] | None,
     **how: Unpack[HowToRead],
-) -> Iterator[list[tuple[str, "Source"]]]:
-    """Recordings with a name for each, or the live source; the name is empty if there is only one."""
+) -> Iterator[list[tuple[str, "Session"]]]:
+    """Sessions of recordings, with a name for each, or of the live source; the name is empty if there is only one."""
     from activations.errors import ActivationError
 
     if recordings and model is not None:
@@ -221,7 +222,7 @@ def open_sources(
     if len(set(names)) < len(names):
         names = [str(path) for path in paths]
     with ExitStack() as stack:
-        opened: list[tuple[str, Source]] = []
+        opened: list[tuple[str, Session]] = []
         for name, path in zip(names, paths, strict=True):
             source = stack.enter_context(open_source(path, model, texts, **how))
             opened.append((name if len(paths) > 1 else "", source))
@@ -234,19 +235,17 @@ def open_source(
     model: Path | None,
     texts: list[Path] | None,
     **how: Unpack[HowToRead],
-) -> Iterator["Source"]:
-    """The recording, or the live source if a model and a text are given."""
+) -> Iterator["Session"]:
+    """A session of the recording, or of the live source if a model and a text are given."""
     from activations.errors import ActivationError
-    from activations.store import Recording
+    from analyses.session import Session
 
     if (model is None) != (not texts):
         missing, given = ("--text", "--model") if model else ("--model", "--text")
         raise ActivationError(f"{given} needs {missing}, too: a model and the text that it is to read")
-    if model is not None and texts:
-        yield Reading(model=model, texts=texts, **how).live()
-        return
-    with Recording(recording) as opened:
-        yield opened
+    live = Reading(model=model, texts=texts, **how).live() if model is not None and texts else None
+    with Session(live or recording) as session:
+        yield session
 
 
 def read_checkpoints(

@@ -1,0 +1,148 @@
+"""One reading of a text by a model, or of a passage of it: from the turns of lanes to blocks."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from activations.blocks import Block
+from activations.borders import Values
+from activations.corpus import Corpus
+from activations.errors import ActivationError
+from activations.guests import GuestReading
+from activations.kept_states import KeptStates
+from activations.lanes import Turn
+from activations.models.char_model import CharModel
+from activations.models.char_rnn import CharRNN
+from activations.models.identity import unbounded
+from activations.position import Round
+from activations.reading import Reading
+from activations.selection import Selection
+from activations.slabs import Slabs
+from activations.units import Site
+
+Columns = dict[Site | str, tuple[np.dtype[Any], int | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pass:
+    """What all groups of lanes share while they read a text.
+
+    Attributes:
+        model: What reads.
+        corpus: What is read.
+        selection: The characters whose activations are wanted.
+        reader: Makes a reading of so many lanes.
+        columns: The number type and width of everything that is wanted of a character.
+        slabs: Where the memory for it comes from.
+        kept: States from which passages are read later.
+        in_use: Held while the model reads.
+    """
+
+    model: CharRNN | CharModel
+    corpus: Corpus
+    selection: Selection
+    reader: Callable[[int], Reading | GuestReading]
+    columns: Columns
+    slabs: Slabs
+    kept: KeptStates
+    in_use: AbstractContextManager[Any]
+
+    def rounds(
+        self, turns: Iterable[list[Turn]], n_lanes: int, states: Values, *, group: int = 0, n_done: int = 0
+    ) -> Iterator[Round]:
+        """What some lanes find, round after round.
+
+        Args:
+            turns: What the lanes read at one time, again and again.
+            n_lanes: How many lanes there are.
+            states: (n_lanes, n_units) what they begin with, for each site of the state; none is zero.
+            group: Their number.
+            n_done: Rounds that are left out, after which they have these states.
+        """
+        with self.in_use:
+            reading = self.reader(n_lanes)
+        reading.restore(states)
+        for number, now in enumerate(turns):
+            if number >= n_done:
+                with self.in_use:
+                    done = self._round(reading, now, group, number)
+                yield done
+                del done  # its memory is wanted
+
+    @torch.inference_mode()
+    def _round(self, reading: Reading | GuestReading, turns: Sequence[Turn], group: int, number: int) -> Round:
+        reading.narrow(len(turns))
+        for lane, turn in enumerate(turns):
+            if turn.is_first:
+                reading.reset(lane)
+        states = reading.states
+        self.kept.keep(turns, states)
+        meetings = [
+            (turn.start, _lane(states, lane))
+            for lane, turn in enumerate(turns)
+            if turn.piece.follows and turn.start == turn.piece.start
+        ]
+        lanes = np.flatnonzero([turn.is_kept and turn.stop > self.selection.start for turn in turns])
+        kept = range(lanes[0], lanes[-1] + 1) if len(lanes) else range(0)
+        ids, following = self._characters(turns)
+        warm = np.array([turn.is_kept and turn.n_chars == len(ids) for turn in turns])  # and has read no padding
+        values = {
+            key: self.slabs.take((len(kept), len(ids)) + (() if width is None else (width,)), dtype)
+            for key, (dtype, width) in self.columns.items()
+        }
+        n_wanted = max(min(turn.stop, self.selection.stop) - turn.start for turn in turns)
+        reading.read(ids, following, kept, values, n_wanted)
+        states = reading.states
+        meetings += [
+            (turn.stop, _lane(states, lane))
+            for lane, turn in enumerate(turns)
+            if turn.piece.goes_on and turn.stop == turn.piece.stop
+        ]
+        blocks = [
+            block
+            for lane in lanes.tolist()
+            if (block := self._block(turns[lane], {key: array[lane - kept.start] for key, array in values.items()}))
+        ]
+        return Round(group, number, tuple(blocks), states, warm, tuple(meetings))
+
+    def _characters(self, turns: Sequence[Turn]) -> tuple[Tensor, Tensor]:
+        """(n_steps, n_lanes) the characters of each turn, and those that follow them, -1 where none does."""
+        shape = (max(turn.n_chars for turn in turns), len(turns))
+        ids, following = np.zeros(shape, np.int64), np.full(shape, -1)
+        for lane, turn in enumerate(turns):
+            stop = min(turn.stop + 1, self.corpus.documents[turn.piece.document].stop)
+            read = self.model.vocabulary.look_up(self.corpus.codes[turn.start : stop])
+            ids[: turn.n_chars, lane] = read[: turn.n_chars]
+            following[: len(read) - 1, lane] = read[1:]
+        return torch.from_numpy(ids), torch.from_numpy(following)
+
+    def _block(self, turn: Turn, values: Mapping[Site | str, NDArray[Any]]) -> Block | None:
+        """The selected characters of a turn, of whose values there is one more axis than of a character's."""
+        first, stop = self.selection.first(turn.start), min(turn.stop, self.selection.stop)
+        if first >= stop:
+            return None
+        rows = slice(first - turn.start, stop - turn.start, self.selection.every)
+        kept = {key: array[rows] for key, array in values.items() if isinstance(key, Site)}
+        for site, array in kept.items():
+            if array.dtype == np.float16 and site in unbounded(self.model) and np.isinf(array).any():
+                raise ActivationError(
+                    f"{site} goes beyond {np.finfo(np.float16).max:,.0f}, the largest float16; keep what may grow in "
+                    "float32 (--dtype auto)"
+                )
+        return Block(
+            turn.piece.document,
+            first,
+            kept,
+            {key: array[rows] for key, array in values.items() if isinstance(key, str)},
+            self.selection.every,
+        )
+
+
+def _lane(states: Values, lane: int) -> Values:
+    return {site: values[lane] for site, values in states.items()}

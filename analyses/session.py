@@ -1,0 +1,199 @@
+"""Questions of one source, and what is remembered between them."""
+
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import wraps
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.blocks import Block, Source
+from activations.corpus import Corpus
+from activations.selection import Selection
+from activations.units import Site
+from activations.vocab import Vocabulary
+from analyses.columns import REMEMBERED_BYTES, LevelReader
+from analyses.threads import Turns, one_thread_each
+
+if TYPE_CHECKING:
+    from activations.store import Recording
+
+Analysis = TypeVar("Analysis", bound=Callable[..., Any])
+_LIVE = Turns()  # of all sessions: how many threads torch takes is one number for the whole process
+
+
+class Session:
+    """A source that is asked several questions, and remembers what these have in common.
+
+    It is a source itself: every analysis takes it in place of the recording or the live activations that it is made
+    of. A question that finds bins for activations in float32, or turns all activations of some units into levels,
+    leaves these for the next ones. Several threads may ask at the same time, and get the same answers as one after
+    another; a live source is read by one of them at a time.
+
+        with probe.Session("activations.h5") as session:
+            print(probe.rank(session, "in_quotes"))
+            print(probe.rank(session, "in_comment"))
+
+    Attributes:
+        source: What it is made of.
+        memory_bytes: What it remembers between questions takes no more memory than this.
+    """
+
+    def __init__(self, source: Source | Path | str, *, memory_bytes: int = REMEMBERED_BYTES) -> None:
+        """Begin to ask a source.
+
+        Args:
+            source: A recording, live activations, or the path of a recording, which is then opened, and closed with the
+                session.
+            memory_bytes: How much memory may be taken by what is remembered. Levels take two bytes for each unit and
+                character, and are remembered if those of all units fit; with less memory the answers are the same.
+
+        Raises:
+            ActivationError: If there is no recording at a path, or it cannot be read.
+        """
+        self._opened = _opened(source) if isinstance(source, Path | str) else None
+        self.source: Source = self._opened or cast(Source, source)
+        self.memory_bytes = memory_bytes
+        self._turns = _LIVE if self.source.is_live else Turns()
+        self._levels: LevelReader | None = None
+        self._n_asked, self._lock = 0, Lock()
+
+    @classmethod
+    def of(cls, source: Source) -> "Session":
+        """The source itself if it is a session, or a new session of it."""
+        return source if isinstance(source, Session) else cls(source)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget what is remembered, and close the recording if this session opened it."""
+        self._levels = None
+        if self._opened is not None:
+            self._opened.close()
+
+    @contextmanager
+    def asked(self) -> Iterator[Self]:
+        """A question, of which several may go on at once: what cannot be remembered is kept until the last has ended.
+
+        Matrix products take one thread each meanwhile, so that sums do not depend on what else is asked.
+        """
+        with self._lock:
+            self._n_asked += 1
+        try:
+            with one_thread_each(), self._turns.left_as_found():
+                yield self
+        finally:
+            with self._lock:
+                self._n_asked -= 1
+                if not self._n_asked and self._levels is not None:
+                    self._levels.forget_too_much()
+
+    @property
+    def levels(self) -> LevelReader:
+        """Reads the levels of its units."""
+        if (levels := self._levels) is None:
+            with self._turns.taken():  # a live model may have to read some of the text for the number types
+                levels = self._levels = self._levels or LevelReader(self, self.memory_bytes, self._turns)
+        return levels
+
+    @property
+    def n_bytes(self) -> int:
+        """How much memory is taken by what is remembered."""
+        return 0 if self._levels is None else self._levels.n_bytes
+
+    @property
+    def corpus(self) -> Corpus:
+        """See `Source`, as for all that follows."""
+        return self.source.corpus
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The characters of the model."""
+        return self.source.vocabulary
+
+    @property
+    def selection(self) -> Selection:
+        """The characters that are given."""
+        return self.source.selection
+
+    @property
+    def sites(self) -> Mapping[Site, int]:
+        """How many units each site has."""
+        return self.source.sites
+
+    @property
+    def is_live(self) -> bool:
+        """Whether activations are computed anew each time they are read."""
+        return self.source.is_live
+
+    @property
+    def model_sha256(self) -> str:
+        """Hash of the model."""
+        return self.source.model_sha256
+
+    def dtype(self, site: Site) -> np.dtype[Any]:
+        """The number type of a site's activations, for which a live model may have to read some of the text."""
+        with self._reading():
+            return self.source.dtype(site)
+
+    def blocks(
+        self, sites: Collection[Site] | None = None, *, predictions: bool = False
+    ) -> Generator[Block, None, None]:
+        """Every character once. A live source is not read by other threads until the iterator ends or is closed."""
+        with self._reading():
+            yield from self.source.blocks(sites, predictions=predictions)
+
+    def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
+        """Activations of sites at the characters of a passage."""
+        with self._reading():
+            return self.source.read(sites, start, stop)
+
+    def sample(
+        self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
+    ) -> dict[Site, NDArray[np.float32]]:
+        """Activations at about so many characters from all over the text."""
+        with self._reading():
+            return self.source.sample(sites, n_chars, forward)
+
+    @contextmanager
+    def rereadable(
+        self, sites: Collection[Site], progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> Iterator["Session"]:
+        """This session, or one of a scratch recording of a live source."""
+        with ExitStack() as stack:
+            with self._reading():
+                found = stack.enter_context(self.source.rereadable(sites, progress))
+            yield self if found is self.source else stack.enter_context(Session(found, memory_bytes=self.memory_bytes))
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return self._turns.taken() if self.is_live else nullcontext()
+
+
+def _opened(path: Path | str) -> "Recording":
+    from activations.store import Recording
+
+    return Recording(path)
+
+
+def question(analysis: Analysis) -> Analysis:
+    """Let an analysis, whose first argument is a source, be a question of a session.
+
+    The analysis gets a session in place of the source: the one that it is asked of, or a new one for this question.
+    """
+
+    @wraps(analysis)
+    def ask(source: Source, *arguments: Any, **options: Any) -> Any:
+        with Session.of(source).asked() as session:
+            return analysis(session, *arguments, **options)
+
+    return cast(Analysis, ask)
