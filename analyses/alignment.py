@@ -253,29 +253,6 @@ class _Lagged(LongLabels):
 ENOUGH_RUNS = 50  # held out, below which a score is uncertain
 
 
-def fewest_runs(asked: Target, held_out: NDArray[np.bool_]) -> int | None:
-    """How many runs of held-out characters the label is True in, or the class that has the fewest of them.
-
-    Args:
-        asked: The label.
-        held_out: (n_rows,), or (n_folds, n_rows): which characters that are used are held out.
-
-    Returns:
-        None for a numeric label.
-    """
-    if asked.kind == "numeric":
-        return None
-    labels, present = asked.labels.values[asked.used], asked.labels.present[asked.used]
-    wanted = [1] if asked.kind == "binary" else np.unique(labels[present]).tolist()
-    chosen = np.atleast_2d(held_out)
-    return min(sum(n_runs(own & (labels == label)) for own in chosen) for label in wanted)
-
-
-def n_runs(chosen: NDArray[np.bool_]) -> int:
-    """How many unbroken runs of True there are."""
-    return int((np.diff(chosen, prepend=False) & chosen).sum())
-
-
 def label(
     corpus: Corpus, asked: Hypothesis, *, use_cache: bool = True, notice: Callable[[str], None] = warnings.warn
 ) -> Labels:

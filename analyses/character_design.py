@@ -1,6 +1,6 @@
 """What a probe sees that has no model: the last few characters of the text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from activations.blocks import Source
-from analyses.designs import Basis, Rows, tiles_of
+from analyses.designs import Basis, tiles_of
+from analyses.row_runs import counted, pieces_of_rows
 
 _MOST_CHARACTERS = 255  # that have a column of their own; the others share one
 _TILE_ROWS = 8192  # as each has few numbers
@@ -27,24 +28,31 @@ class CharacterDesign:
     def __init__(self, source: Source, n_last: int) -> None:
         self.n_last = n_last
         self.dtype: np.dtype[Any] = np.dtype(np.float32)
-        corpus, used = source.corpus, source.selection
-        self._places = np.arange(used.start, used.stop, used.every)
-        self.n_rows = len(self._places)
-        known, counts = np.unique(corpus.codes, return_counts=True)
+        corpus, self._selection = source.corpus, source.selection
+        self.n_rows = self._selection.n_chars
+        known, counts = counted(corpus.codes[piece] for piece in pieces_of_rows(len(corpus)))
         frequent = np.sort(known[np.argsort(-counts, kind="stable")[:_MOST_CHARACTERS]])
-        found = np.minimum(np.searchsorted(frequent, corpus.codes), len(frequent) - 1)
-        self._ids = np.where(frequent[found] == corpus.codes, found, len(frequent)).astype(np.int32)
-        self._starts = np.empty(len(corpus), np.int64)
-        for document in corpus.documents:
-            self._starts[document.start : document.stop] = document.start
+        self._ids = np.empty(len(corpus), np.uint8)
+        for piece in pieces_of_rows(len(corpus)):
+            codes = corpus.codes[piece]
+            found = np.minimum(np.searchsorted(frequent, codes), len(frequent) - 1)
+            self._ids[piece] = np.where(frequent[found] == codes, found, len(frequent))
+        self._documents = np.array([document.start for document in corpus.documents])
         self._n_characters = len(frequent) + 1
         self.n_columns = n_last * self._n_characters
 
     def tiles(self, wanted: NDArray[np.bool_], every: int = 1) -> "Iterator[CharacterTile]":
         """See `Design`."""
+        used = self._selection
         for rows in tiles_of(wanted, every, _TILE_ROWS):
-            places = self._places[rows]
-            yield CharacterTile(rows, places, self._starts[places], self._ids, self._n_characters, self.n_last)
+            places = np.arange(rows.start, rows.stop, rows.step) * used.every + used.start
+            yield CharacterTile(rows, places, self._starts(places), self._ids, self._n_characters, self.n_last)
+
+    def _starts(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n_rows,) where the document begins that each of some places, in their order, is in."""
+        first, last = np.searchsorted(self._documents, places[[0, -1]], side="right")
+        bounds = np.searchsorted(places, self._documents[first:last])
+        return np.repeat(self._documents[first - 1 : last], np.diff([0, *bounds, len(places)]))
 
     def basis(self, wanted: NDArray[np.bool_]) -> Basis:
         """See `Design`: the columns themselves, with the share of the rows in which each is 1."""
@@ -54,13 +62,14 @@ class CharacterDesign:
             share += tile.transposed_times(ones[: len(tile.places)])[:, 0]
         return Basis(None, share / max(int(wanted.sum()), 1), float(np.sqrt(self.n_last)))
 
-    def products(self, wanted: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    def products(self, wanted: NDArray[np.bool_], weights: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:
         """See `SparseDesign`."""
-        count = weights > 0
-        places, weights = self._places[wanted][count], weights[count]
         found = np.zeros((self.n_columns + 1, self.n_columns + 1))
-        _multiply(places, self._starts[places], self._ids, self._n_characters, self.n_last, weights, found)
-        found[-1, -1] = weights.sum()
+        for tile, of_rows in zip(self.tiles(wanted), weights, strict=True):
+            count = of_rows > 0
+            own = of_rows[count].astype(np.float64)
+            _multiply(tile.places[count], tile.starts[count], self._ids, self._n_characters, self.n_last, own, found)
+            found[-1, -1] += own.sum()
         found += np.triu(found, 1).T
         return found
 
@@ -75,10 +84,10 @@ class CharacterTile:
         starts: (n_rows,) where the document of each begins.
     """
 
-    rows: Rows
+    rows: slice
     places: NDArray[np.int64]
     starts: NDArray[np.int64]
-    _ids: NDArray[np.int32]
+    _ids: NDArray[np.uint8]
     _n_characters: int
     _n_last: int
 
@@ -99,7 +108,7 @@ class CharacterTile:
 def _look_up(
     places: NDArray[np.int64],
     starts: NDArray[np.int64],
-    ids: NDArray[np.int32],
+    ids: NDArray[np.uint8],
     n_characters: int,
     n_last: int,
     weights: NDArray[np.float32],
@@ -116,7 +125,7 @@ def _look_up(
 def _add_up(
     places: NDArray[np.int64],
     starts: NDArray[np.int64],
-    ids: NDArray[np.int32],
+    ids: NDArray[np.uint8],
     n_characters: int,
     n_last: int,
     numbers: NDArray[np.float32],
@@ -133,7 +142,7 @@ def _add_up(
 def _multiply(
     places: NDArray[np.int64],
     starts: NDArray[np.int64],
-    ids: NDArray[np.int32],
+    ids: NDArray[np.uint8],
     n_characters: int,
     n_last: int,
     weights: NDArray[np.float64],

@@ -48,11 +48,7 @@ def classes_of(asked: Target) -> Classes:
     if asked.kind == "binary":
         return Classes(labels, ("False", "True"), np.arange(2.0))
     if asked.kind == "categorical":
-        if len(labels.names) > MOST_CLASSES:
-            raise AnalysisError(
-                f"{asked.hypothesis!r} has {len(labels.names):,} classes ({few(labels.names)}), and at most "
-                f"{MOST_CLASSES} are told apart; ask for one of them"
-            )
+        refuse_many(asked)
         return Classes(labels, labels.names, np.arange(float(len(labels.names))))
     starts = _starts_of_bins(asked)
     n, sums, largest = np.zeros(len(starts)), np.zeros(len(starts)), np.full(len(starts), -np.inf)
@@ -83,6 +79,20 @@ def _starts_of_bins(asked: Target) -> NDArray[np.float64]:
         return few_values
     places = np.arange(MOST_CLASSES) / MOST_CLASSES
     return np.unique(np.quantile(np.concatenate(sample), places, method="lower"))
+
+
+def refuse_many(asked: Target) -> None:
+    """Refuse a label of more classes than are told apart.
+
+    Raises:
+        AnalysisError: If a categorical label has more than 64 classes.
+    """
+    names = asked.labels.names
+    if asked.kind == "categorical" and len(names) > MOST_CLASSES:
+        raise AnalysisError(
+            f"{asked.hypothesis!r} has {len(names):,} classes ({few(names)}), and at most {MOST_CLASSES} are told "
+            "apart; ask for one of them"
+        )
 
 
 def one_against_rest(asked: Target, classes: Classes) -> list[Target]:

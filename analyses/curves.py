@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from activations.blocks import Source
 from activations.units import Site, Unit, units_of
 from analyses.alignment import AnyHypothesis, Target, ask, lagged
+from analyses.budgets import rows_given, within_budget
 from analyses.designs import Progress
 from analyses.errors import AnalysisError
 from analyses.predictions import PREFIX
@@ -14,7 +15,7 @@ from analyses.probe_results import DEFAULT, Fitting, ProbeResult, scores_of
 from analyses.probes import fit_characters, fit_units
 from analyses.ranking import rank_all
 from analyses.selecting import select
-from analyses.session import Session, question
+from analyses.session import question
 
 LAGS = (-50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50)
 PENALTY_GRID = (0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0, 100_000.0)
@@ -54,6 +55,8 @@ class Curve:
                 "control": control.score,
                 "control_low": control.interval[0],
                 "control_high": control.interval[1],
+                "n_chars": point.n_chars,
+                "n_used": point.n_used,
                 "n_train": point.n_train,
                 "note": point.note,
             }
@@ -108,7 +111,7 @@ def curve(
     chosen = sorted(source.sites if sites is None else sites)
     if sites is None and over not in ("units", "sites"):
         chosen = _top(chosen)
-    with source.rereadable(chosen, progress) as recording:
+    with within_budget(source, chosen, asked.split, how.budget, progress) as recording:
         return CURVES[over](recording, asked, chosen, most, how, progress)
 
 
@@ -151,13 +154,14 @@ def curves_over_steps(
     units: list[Unit] = []
     for update, live in sources:
         chosen = sorted(sites) if sites is not None else _top(sorted(live.sites))
-        with Session.of(live).rereadable(chosen, progress) as source:
-            if not targets:
-                targets = [ask(source, each) for each in hypotheses]
+        targets = targets or [ask(live, each) for each in hypotheses]
+        with within_budget(live, chosen, targets[0].split, how.budget, progress) as source:
+            if not controls:
                 controls = fit_characters(source, targets, N_LAST, how)
             units = units_of(source.sites, chosen)
             together.append(fit_units(source, targets, [units], how=how, progress=progress))
-            best = [ranking.units[0].unit for ranking in rank_all(source, targets, sites=chosen)]
+            whole = source if len(rows_given(source)) == 1 else live
+            best = [ranking.units[0].unit for ranking in rank_all(whole, targets, sites=chosen)]
             alone.append(
                 [fit_units(source, each, [[unit]], how=how)[0] for each, unit in zip(targets, best, strict=True)]
             )

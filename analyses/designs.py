@@ -1,8 +1,10 @@
 """What probes see: a row of numbers for each character, a tile of rows at a time."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -13,11 +15,11 @@ from activations.blocks import Block, Source
 from activations.units import Unit
 from analyses.errors import AnalysisError
 from analyses.moments import Moments
+from analyses.row_runs import pieces_of_rows
 from analyses.threads import in_threads
 
 Progress = Callable[[int, int], None]
-Rows = slice | NDArray[np.int64]
-MEMORY = 2 << 30
+MEMORY = 384 << 20
 NOT_NUMBERS = "some activations are not numbers (NaN or infinite); the model's weights may be broken"
 _TILE_ROWS = 2048
 _ROUNDING = 1e-12  # of the mean, that a unit which never changes may scatter by
@@ -29,7 +31,7 @@ class Tile(Protocol):
     """Some rows of a design."""
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> slice:
         """Which ones."""
         ...
 
@@ -88,8 +90,11 @@ class Design(Protocol):
 class SparseDesign(Design, Protocol):
     """A design of few numbers in a row that are not 0, whose products of columns are cheap to add up over all rows."""
 
-    def products(self, wanted: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n_columns + 1, n_columns + 1) sums of products of columns, and of 1, in rows that weigh (n_wanted,) each."""
+    def products(self, wanted: NDArray[np.bool_], weights: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:
+        """(n_columns + 1, n_columns + 1) sums of products of columns, and of 1, in rows that weigh (n_rows,) each.
+
+        The weights are those of the rows of each tile of `tiles(wanted)`.
+        """
         ...
 
 
@@ -100,7 +105,7 @@ class DenseTile:
         rows: Which ones.
     """
 
-    def __init__(self, rows: Rows, x: NDArray[Any] | Callable[[], NDArray[Any]]) -> None:
+    def __init__(self, rows: slice, x: NDArray[Any] | Callable[[], NDArray[Any]]) -> None:
         self.rows = rows
         self._x = x
 
@@ -145,7 +150,7 @@ class ArrayDesign:
 
 
 class UnitDesign:
-    """The activations of units, each less its mean and in standard deviations.
+    """The activations of units, each less its mean and in standard deviations; of the rows that a source gives.
 
     They are kept in memory if there is room, and else read anew in every pass.
 
@@ -160,6 +165,7 @@ class UnitDesign:
         units: Sequence[Unit],
         standard: NDArray[np.bool_],
         *,
+        given: Sequence[range] | None = None,
         memory: int = MEMORY,
         progress: Progress = lambda done, total: None,
     ) -> None:
@@ -169,6 +175,7 @@ class UnitDesign:
             source: A recording, as a rule; see `Source.rereadable`.
             units: What the columns are.
             standard: (n_rows,) the rows of which mean and deviation are found.
+            given: The rows that the source gives, as runs; None is all.
             memory: Bytes to keep activations in.
             progress: Called with the rows read and their number.
 
@@ -186,8 +193,11 @@ class UnitDesign:
             self._picks.append((site, _index(places), _index([self.units[place].index for place in places])))
         kinds = {source.dtype(site) for site in self._sites}
         self._raw_dtype = kinds.pop() if len(kinds) == 1 else self.dtype
-        fits = self.n_rows * self.n_columns * self._raw_dtype.itemsize <= memory
-        self._kept = np.empty((self.n_rows, self.n_columns), self._raw_dtype) if fits else None
+        self._runs = [range(self.n_rows)] if given is None else given
+        self._offsets = list(accumulate(map(len, self._runs), initial=0))  # where each run begins in what is kept
+        n_given = self._offsets[-1]
+        fits = n_given * self.n_columns * self._raw_dtype.itemsize <= memory
+        self._kept = np.empty((n_given, self.n_columns), self._raw_dtype) if fits else None
         self._is_read = False
         self.mean, self.scale = np.zeros(self.n_columns), np.ones(self.n_columns)
         moments, done = Moments.empty(self.n_columns), 0
@@ -197,7 +207,7 @@ class UnitDesign:
                 raise AnalysisError(NOT_NUMBERS)
             moments.merge(own)
             done += len(tile.x)
-            progress(done, self.n_rows)
+            progress(done, n_given)
         self.mean, deviation = moments.mean, moments.deviation
         rounding = np.maximum(_ROUNDING * np.abs(self.mean), _SMALLEST)
         self.scale = np.where(deviation > rounding, deviation, 1.0)
@@ -217,12 +227,16 @@ class UnitDesign:
     def _chunks(self) -> Iterator[tuple[int, NDArray[Any]]]:
         """All rows, some at a time, with the number of the first."""
         if self._kept is not None and self._is_read:
-            yield 0, self._kept
+            for run, offset in zip(self._runs, self._offsets, strict=False):
+                yield run.start, self._kept[offset : offset + len(run)]
             return
+        starts = [run.start for run in self._runs]
         for block in self._source.blocks(self._sites):
             first, raw = self._source.selection.row(block.start), self._gather(block)
             if self._kept is not None:
-                self._kept[first : first + len(raw)] = raw
+                number = bisect_right(starts, first) - 1
+                offset = self._offsets[number] + first - starts[number]
+                self._kept[offset : offset + len(raw)] = raw
             yield first, raw
         self._is_read = True
 
@@ -246,8 +260,13 @@ def _index(places: list[int]) -> slice | NDArray[np.int64]:
 
 def tiles_of(wanted: NDArray[np.bool_], every: int = 1, n_rows: int = _TILE_ROWS) -> Iterator[slice]:
     """Slices of at most so many rows that together are all, or one in so many of each run, of those that are True."""
-    ends = np.flatnonzero(np.diff(wanted, prepend=False, append=False))
-    for first, last in zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True):
+    ends: list[int] = []
+    before = False
+    for rows in pieces_of_rows(len(wanted)):
+        piece = wanted[rows]
+        ends += (np.flatnonzero(np.diff(piece, prepend=before)) + rows.start).tolist()
+        before = bool(piece[-1])
+    for first, last in zip(ends[::2], [*ends[1::2], len(wanted)], strict=False):
         for start in range(first, last, n_rows * every):
             yield slice(start, min(start + n_rows * every, last), every)
 

@@ -142,11 +142,11 @@ def explain(
     asked = ask_all(source, targets)
     one = _OneUnit(source, unit)
     values = one.values()
-    used = values[~np.isnan(values)]
-    if not np.isfinite(used).all():
+    lowest, highest = (float(extreme.reduce(values)) for extreme in (np.fmin, np.fmax))
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
         raise AnalysisError(f"some activations of {unit} are not numbers (NaN or infinite)")
-    if used.min() == used.max():
-        raise AnalysisError(f"{unit} is {used[0]:g} at every character, so that nothing can explain it")
+    if lowest == highest:
+        raise AnalysisError(f"{unit} is {lowest:g} at every character, so that nothing can explain it")
     rankings = rank_all(one, asked, progress=progress)
     found = [replace(each.units[0], unit=unit) for each in rankings]
     q = q_values(np.array([each.p for each in found]))
@@ -201,9 +201,9 @@ class _OneUnit:
             for block in source.blocks([unit.site])
         ]
 
-    def values(self) -> NDArray[np.float64]:
-        """(n_chars,) the unit at every character of the text; NaN at those that are not used."""
-        values = np.full(len(self.corpus), np.nan)
+    def values(self) -> NDArray[np.floating]:
+        """(n_chars,) the unit at every character of the text, as it is recorded; NaN at those that are not used."""
+        values = np.full(len(self.corpus), np.nan, self._dtype)
         for block in self._blocks:
             [own] = block.values.values()
             values[block.places] = own[:, 0]
@@ -230,7 +230,7 @@ class _OneUnit:
         yield self
 
 
-def _add_one_by_one(values: NDArray[np.float64], targets: Sequence[tuple[Target, Classes]]) -> list[tuple[int, float]]:
+def _add_one_by_one(values: NDArray[np.floating], targets: Sequence[tuple[Target, Classes]]) -> list[tuple[int, float]]:
     """The labels that explain a unit together, each the one that adds most to those before it, and how much.
 
     Chosen on training characters, of those that add something to held-out ones, where what they add is measured. Each
@@ -239,22 +239,25 @@ def _add_one_by_one(values: NDArray[np.float64], targets: Sequence[tuple[Target,
     """
     if not targets:
         return []
-    codes = [np.where(each.labels.present, classes.of(slice(None)), -1).astype(np.int8) for each, classes in targets]
     sizes = [len(classes.names) for _, classes in targets]
     starts = np.cumsum([0, *sizes])
-    parts = targets[0][0].parts_of_places(np.arange(len(values)))
-    middle = np.nanmean(values)
+    pieces = [slice(n, min(n + _CHARS_AT_ONCE, len(values))) for n in range(0, len(values), _CHARS_AT_ONCE)]
+    sums = [(float(np.nansum(values[piece], dtype=np.float64)), int(_known(values[piece]).sum())) for piece in pieces]
+    middle = sum(total for total, _ in sums) / sum(n for _, n in sums)
     n_columns = starts[-1] + 1
     gram = {part: np.zeros((n_columns, n_columns)) for part in (TRAIN, TEST)}
     product = {part: np.zeros(n_columns) for part in (TRAIN, TEST)}
     scatter, n = {TRAIN: 0.0, TEST: 0.0}, {TRAIN: 0, TEST: 0}
-    for first in range(0, len(values), _CHARS_AT_ONCE):
-        piece = slice(first, first + _CHARS_AT_ONCE)
-        x = [own[piece, None] == np.arange(size) for own, size in zip(codes, sizes, strict=True)]
-        y = values[piece] - middle
+    for piece in pieces:
+        parts = targets[0][0].parts_of_places(np.arange(piece.start, piece.stop))
+        x = [
+            _codes(each, classes, piece)[:, None] == np.arange(size)
+            for (each, classes), size in zip(targets, sizes, strict=True)
+        ]
+        y = values[piece].astype(np.float64) - middle
         design = np.hstack([*x, np.ones((len(y), 1), bool)]).astype(np.float32)
         for part in (TRAIN, TEST):
-            rows = (parts[piece] == part) & ~np.isnan(y)
+            rows = (parts == part) & _known(y)
             own = design[rows]
             gram[part] += own.T @ own
             product[part] += y[rows] @ own
@@ -285,7 +288,18 @@ def _add_one_by_one(values: NDArray[np.float64], targets: Sequence[tuple[Target,
     return chosen
 
 
-def _passages(corpus: Corpus, values: NDArray[np.float64], n: int, sign: int = 1) -> tuple[Passage, ...]:
+def _known(values: NDArray[np.floating]) -> NDArray[np.bool_]:
+    return np.asarray(~np.isnan(values))
+
+
+def _codes(asked: Target, classes: Classes, piece: slice) -> NDArray[np.int8]:
+    """(n_chars,) the class of each of some characters of the text, -1 where the label is missing."""
+    missing = asked.labels.missing_at(piece)
+    found = classes.of(piece)
+    return (found if missing is None else np.where(missing, -1, found)).astype(np.int8)
+
+
+def _passages(corpus: Corpus, values: NDArray[np.floating], n: int, sign: int = 1) -> tuple[Passage, ...]:
     """The characters with the highest values, none near another."""
     left = np.where(np.isnan(values), -np.inf, values)
     found = []

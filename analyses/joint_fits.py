@@ -9,10 +9,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from analyses.curvatures import Curvature, Newton, ProximalNewton, Sample, of_classes, of_products, of_score
-from analyses.designs import Basis, Design, Progress, Rows, SparseDesign, Tile
+from analyses.designs import Basis, Design, Progress, SparseDesign, Tile
 from analyses.minimising import Minimiser, Proximal, QuasiNewton
 from analyses.problems import Linear, Probe, Problem, check
 from analyses.responses import Response, column_sums, logistic, softmax, squared
+from analyses.row_runs import RowMask
 from analyses.threads import in_threads
 
 Array = NDArray[np.float64]
@@ -37,7 +38,7 @@ _SAMPLE_BYTES = 256 << 20  # that samples of all probes take together
 def fit_probes(
     design: Design,
     responses: Sequence[Response],
-    rows: Sequence[NDArray[np.bool_]],
+    rows: Sequence[RowMask],
     problems: Sequence[Problem],
     *,
     weights: Array | None = None,
@@ -78,7 +79,7 @@ def fit_probes(
 def mean_losses(
     design: Design,
     responses: Sequence[Response],
-    rows: Sequence[NDArray[np.bool_]],
+    rows: Sequence[RowMask],
     problems: Sequence[Problem],
     fitted: Sequence[Linear],
 ) -> Array:
@@ -107,25 +108,25 @@ class _Batch:
         self.columns = columns
         self._kind = probes[0].response.kind
         self._masks = masks
-        responses = list({id(each.response): each.response for each in probes}.values())
-        place = {id(each): n for n, each in enumerate(responses)}
+        self._responses = list({id(each.response): each.response for each in probes}.values())
+        place = {id(each): n for n, each in enumerate(self._responses)}
         self._of_response = [place[id(each.response)] for each in probes]
-        self._y = np.column_stack(
-            [each.values - each.middle if each.kind == "numeric" else each.values for each in responses]
-        )
-        if self._kind == "numeric":
-            self._y = self._y.astype(dtype)
         factors = np.stack([each.class_weights for each in probes]).astype(dtype)
         self._factors = None if (factors == 1).all() else factors
 
     def losses(
-        self, z: NDArray[Any], rows: Rows, masks: NDArray[np.bool_], weights: NDArray[Any] | None
+        self, z: NDArray[Any], rows: slice, masks: NDArray[np.bool_], weights: NDArray[Any] | None
     ) -> tuple[NDArray[Any], Array, NDArray[Any], NDArray[Any]]:
         """Of what is said of some rows.
 
         Residuals (n_rows, n_scores), summed losses (n_probes,), curvatures, and weights (n_rows, n_probes) of the rows.
         """
-        y = self._y[rows][:, self._of_response]
+        labels = [each.at(rows) - each.middle if each.kind == "numeric" else each.at(rows) for each in self._responses]
+        y = _beside(labels)
+        if len(self._of_response) > 1:
+            y = y[:, self._of_response]
+        if self._kind == "numeric":
+            y = y.astype(z.dtype)
         present = ~np.isnan(y) if self._kind == "numeric" else y >= 0
         weigh = (masks[:, self._masks] & present).astype(z.dtype)
         if weights is not None:
@@ -159,15 +160,17 @@ class _Together:
         self,
         design: Design,
         responses: Sequence[Response],
-        rows: Sequence[NDArray[np.bool_]],
+        rows: Sequence[RowMask],
         problems: Sequence[Problem],
         weights: Array | None,
     ) -> None:
         self._design = design
         self._weights = None if weights is None else weights.astype(design.dtype)
-        self._masks = np.column_stack(list(rows))
+        self._masks = rows
         self._mask_of = [each.rows for each in problems]
-        self._wanted = np.asarray(self._masks[:, sorted(set(self._mask_of))].any(axis=1))
+        self._wanted = np.zeros(design.n_rows, np.bool_)
+        for number in sorted(set(self._mask_of)):
+            self._wanted |= rows[number][:]
         self._batched: tuple[list[int], tuple[list[int], list[_Batch]]] = ([], ([], []))
         self._basis: Basis | None = None
         self._measured: list[int | None] = [None] * len(problems)  # the pass in which each was
@@ -179,8 +182,12 @@ class _Together:
             self._room = _PRODUCT_BYTES // (8 * (design.n_columns + 1) ** 2)
         # few enough to take each as it is, as often as need be
         self._takes_all = int(self._wanted.sum()) <= 4 * self._n_sampled
+        sums = {
+            (response, mask): responses[response].sums(rows[mask], weights)
+            for response, mask in dict.fromkeys((each.response, each.rows) for each in problems)
+        }
         self.probes = [
-            Probe(each, responses[each.response], rows[each.rows], weights, design.n_columns) for each in problems
+            Probe(each, responses[each.response], sums[each.response, each.rows], design.n_columns) for each in problems
         ]
         self._curvatures = [each.n * each.curvature for each in self.probes]
 
@@ -248,7 +255,7 @@ class _Together:
         n_columns = self._design.n_columns + 1
         n_bytes = self._n_sampled * n_columns * self._design.dtype.itemsize
         if self._room:  # of which only the weights of the rows are kept
-            n_bytes = 8 * int(self._wanted.sum())
+            n_bytes = 4 * int(self._wanted.sum())
         room = _SAMPLE_BYTES // n_bytes
         groups = set()
         n_new = self._room - sum(each is not None for each in self._metrics)
@@ -354,7 +361,8 @@ class _Together:
         @np.errstate(over="ignore", invalid="ignore")  # too far away: a shorter step is tried
         def add_up(tile: Tile) -> tuple[Array, NDArray[Any], Array, Array, list[Sample]]:
             z = tile.times(weights) + intercepts
-            masks, residuals, losses = self._masks[tile.rows], np.empty_like(z), []
+            masks = _beside([mask[tile.rows] for mask in self._masks])
+            residuals, losses = np.empty_like(z), []
             curvatures, row_weights = np.zeros_like(z), np.zeros_like(z)
             for batch in batches:
                 own = batch.columns
@@ -408,7 +416,7 @@ class _Together:
         """
         own = row_weights[:, 0] if curvatures.shape[1] > 1 else curvatures[:, 0]
         if self._room:
-            return Sample(np.empty((0, 0)), own.astype(np.float64))
+            return Sample(np.empty((0, 0)), own)
         x = tile.x  # type: ignore[attr-defined]
         if self._takes_all:
             chosen: Any = slice(None)
@@ -426,9 +434,9 @@ class _Together:
 
     def _curvature(self, measured: tuple[int, list[Sample], Array]) -> Curvature:
         number, samples, point = measured
-        weights = np.concatenate([each.weights for each in samples])
         if isinstance(self._design, SparseDesign):
-            return of_products(self._design.products(self._wanted, weights))
+            return of_products(self._design.products(self._wanted, [each.weights for each in samples]))
+        weights = np.concatenate([each.weights for each in samples])
         sample = Sample(np.concatenate([each.rows for each in samples]), weights)
         return of_classes(sample, point) if self.probes[number].response.n_scores > 1 else of_score(sample)
 
@@ -452,10 +460,14 @@ class _Together:
         return self._batched[1]
 
 
+def _beside(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """(n_rows, n_columns) columns side by side; of a single one without a copy."""
+    return columns[0][:, None] if len(columns) == 1 else np.column_stack(columns)
+
+
 def _offset(tile: Tile) -> float:
     """From 0 to 1, another for each tile."""
-    first = tile.rows.start if isinstance(tile.rows, slice) else int(tile.rows[0])
-    return float(first * _GOLDEN % 1)
+    return float(tile.rows.start * _GOLDEN % 1)
 
 
 @njit(nogil=True, cache=True)

@@ -9,8 +9,6 @@ Source:
     Economic Statistics 36:541-559: recommendations for practice.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -118,19 +116,17 @@ class WithinGroups:
             return np.asarray(np.where(scatter > 0, power * n_atoms / (2 * scatter), np.nan))
 
 
-def label_memory(values: NDArray[Any], atoms: NDArray[np.int64], n_atoms: int) -> float:
+def label_memory(n: Array, y: Array, yy: Array) -> float:
     """Integrated autocorrelation time of a label, position removed, in characters.
 
     Args:
-        values: (n_chars,) of the characters that have a label.
-        atoms: (n_chars,) the atom of each.
-        n_atoms: Of the text.
+        n: (n_atoms,) how many characters of each atom have a label.
+        y: (n_atoms,) the sums of their labels.
+        yy: (n_atoms,) the sums of the squares of these.
 
     Returns:
         .5 if they are independent; NaN if the label does not change within position groups.
     """
-    numbers = values.astype(np.float64)
-    n, y, yy = (np.bincount(atoms, each, n_atoms).astype(np.float64) for each in (None, numbers, numbers**2))
     there, nothing = n > 0, np.empty((np.count_nonzero(n), 0))
     sums = AtomSums(n[there], y[there], yy[there], nothing, nothing, nothing)
-    return WithinGroups(sums, position_groups(n_atoms)[there]).label_memory
+    return WithinGroups(sums, position_groups(len(n))[there]).label_memory

@@ -1,6 +1,8 @@
 """What a probe sees that knows only where in the text it is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from analyses.designs import Basis, DenseTile, principal, tiles_of
 from analyses.long_run import N_GROUPS, position_groups
+from analyses.row_runs import atoms_of_rows, pieces_of_rows
 from analyses.splits import Split
 
 
@@ -20,29 +23,38 @@ class PositionDesign:
 
     def __init__(self, source: Source, split: Split) -> None:
         self.dtype: np.dtype[Any] = np.dtype(np.float32)
-        used = source.selection
-        places = np.arange(used.start, used.stop, used.every)
-        self._groups = position_groups(split.n_atoms)[split.atom(places)].astype(np.int8)
-        starts = np.array([document.start for document in source.corpus.documents])
-        self._in_document = (places - starts[np.searchsorted(starts, places, side="right") - 1]).astype(np.float32)
-        self.n_rows, self.n_columns = len(places), N_GROUPS + 2
+        self._selection = source.selection
+        groups = position_groups(split.n_atoms)
+        atoms = atoms_of_rows(split, self._selection)
+        self._groups = replace(atoms, values=groups[atoms.values])
+        self._documents = np.array([document.start for document in source.corpus.documents])
+        self.n_rows, self.n_columns = self._selection.n_chars, N_GROUPS + 2
         self._mean, self._scale = np.zeros(self.n_columns, np.float32), np.ones(self.n_columns, np.float32)
-        columns = self._columns(slice(None))
-        scale = columns.std(axis=0, dtype=np.float64)
-        self._mean = columns.mean(axis=0, dtype=np.float64).astype(np.float32)
+        mean = self._sum_up(lambda columns: columns) / self.n_rows
+        scale = np.sqrt(self._sum_up(lambda columns: np.square(columns - mean)) / self.n_rows)
+        self._mean = mean.astype(np.float32)
         self._scale = np.where(scale > 0, scale, 1).astype(np.float32)
 
+    def _sum_up(self, of: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> NDArray[np.float64]:
+        """(n_columns,) sums over all rows of what a function makes of them."""
+        total = np.zeros(self.n_columns)
+        for rows in pieces_of_rows(self.n_rows):
+            total += of(self._columns(slice(rows.start, rows.stop, 1)).astype(np.float64)).sum(axis=0)
+        return total
+
     def _columns(self, rows: slice) -> NDArray[np.float32]:
-        place = self._in_document[rows]
+        places = np.arange(rows.start, rows.stop, rows.step) * self._selection.every + self._selection.start
+        document = np.searchsorted(self._documents, places, side="right") - 1
+        place = (places - self._documents[document]).astype(np.float32)
         columns = np.empty((len(place), self.n_columns), np.float32)
-        columns[:, :N_GROUPS] = self._groups[rows, None] == np.arange(N_GROUPS)
+        columns[:, :N_GROUPS] = self._groups[rows][:, None] == np.arange(N_GROUPS)
         columns[:, N_GROUPS], columns[:, N_GROUPS + 1] = place, np.log1p(place)
         return (columns - self._mean) / self._scale
 
     def tiles(self, wanted: NDArray[np.bool_], every: int = 1) -> Iterator[DenseTile]:
         """See `Design`."""
         for rows in tiles_of(wanted, every):
-            yield DenseTile(rows, self._columns(rows))
+            yield DenseTile(rows, partial(self._columns, rows))
 
     def basis(self, wanted: NDArray[np.bool_]) -> Basis:
         """See `Design`."""

@@ -27,6 +27,8 @@ class Fitting:
         folds: How often another part of the stretches is held out, so that each is once; None holds one fifth out.
         n_stretches: How many of the training stretches are used, drawn at random; None is all.
         memory: Bytes that activations may take between passes; those that do not fit are read again in each.
+        budget: Bytes of activations that are read at most: of a longer text, a run of characters from each atom; see
+            `budgets.chosen_runs`. None is 4 GB from a live source, and no limit otherwise.
         keep: Whether to keep what a probe says of each held-out character.
         seed: Of the control tasks, and of the training stretches that are drawn.
     """
@@ -37,6 +39,7 @@ class Fitting:
     folds: int | None = None
     n_stretches: int | None = None
     memory: int = MEMORY
+    budget: int | None = None
     keep: bool = False
     seed: int = 0
 
@@ -83,6 +86,8 @@ class ProbeResult:
         raw_weights: (n_columns, n_scores) the same per value of a unit.
         intercept: (n_scores,) what the probe says at the training mean of every unit.
         penalties: Of each fold: given, or chosen within its training stretches.
+        n_chars: Characters of the text, or of the part of it that the source gives.
+        n_used: Those of them whose activations were read; fewer if all would not have fitted the budget.
         n_train: Training characters with a label, the mean over the folds.
         n_test: Held-out characters with a label.
         n_passes: Over the activations, to fit it, at most.
@@ -119,6 +124,8 @@ class ProbeResult:
     raw_weights: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)), repr=False)
     intercept: NDArray[np.float64] = field(default_factory=lambda: np.empty(0), repr=False)
     penalties: tuple[float, ...] = ()
+    n_chars: int = 0
+    n_used: int = 0
     n_train: int = 0
     n_test: int = 0
     n_passes: int = 0
@@ -167,6 +174,8 @@ class ProbeResult:
             },
             **{f"auc_of_{name}": number for name, number in self.aucs.items()},
             "penalty": float(np.median(self.penalties)) if self.penalties else math.nan,
+            "n_chars": self.n_chars,
+            "n_used": self.n_used,
             "n_train": self.n_train,
             "n_test": self.n_test,
             "note": self.note,

@@ -1,12 +1,13 @@
 """How well a probe does on held-out characters, and what each atom of the text adds to the error of its scores."""
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analyses.estimates import Estimate, Scale
+from analyses.held_out_ranks import Ranks
 from analyses.long_run import N_GROUPS, n_cosines
 from analyses.responses import Response
 
@@ -16,25 +17,19 @@ _SCALES: Mapping[str, Scale] = {"log_loss": "plain", "r2": "plain", "r": "fisher
 _MEANS_OF_CLASSES = ("balanced_accuracy", "precision", "recall", "f1", "auc")
 
 
-class HeldOut(NamedTuple):
-    """What a probe says of held-out characters.
+class Cells(NamedTuple):
+    """Kinds of held-out characters, of each of which sums are kept: atoms, as a rule.
 
     Attributes:
-        z: (n_chars, n_scores) logits or values.
-        y: (n_chars,) the labels: classes or numbers.
-        atom: (n_chars,) the piece of the text that each character is in: an atom, or a stretch of atoms that depend on
-            each other.
-        group: (n_chars,) its position group.
-        fold: (n_chars,) the fold whose probe says it.
-        by_accident: How much of what it says is by the accident of its training, in [0, 1]; see `Agreement`.
+        piece: (n_cells,) the piece of the text that each is in: an atom, or a stretch of atoms that depend on each
+            other.
+        group: (n_cells,) its position group.
+        fold: (n_cells,) the fold whose probe says something of it.
     """
 
-    z: NDArray[np.float32]
-    y: NDArray[np.floating] | NDArray[np.integer]
-    atom: NDArray[np.int64]
+    piece: NDArray[np.int64]
     group: NDArray[np.int64]
     fold: NDArray[np.int64]
-    by_accident: float = 0.0
 
 
 class Agreement:
@@ -57,10 +52,10 @@ class Agreement:
         self._sums: Array | float = 0.0
         self._products = np.zeros((n_folds, n_folds))
 
-    def add(self, z: NDArray[np.floating], present: NDArray[np.bool_]) -> None:
-        """Add what the probes say of some characters, (n_chars, n_folds, n_scores), and which have a label."""
+    def add(self, z: NDArray[np.floating]) -> None:
+        """Add what the probes say of some characters that have a label, (n_chars, n_folds, n_scores)."""
         if len(self._products) > 1:
-            own = z[present].astype(np.float64)
+            own = z.astype(np.float64)
             own -= own.mean(axis=2, keepdims=True) if own.shape[2] > 1 else 0.0  # what all classes share says nothing
             self._n_chars += len(own)
             self._sums = self._sums + own.sum(axis=0)
@@ -110,7 +105,75 @@ class Scores(NamedTuple):
     of_classes: Array
 
 
-def score(held_out: HeldOut, response: Response, precision: Precision | None = None) -> Scores:
+class Sums:
+    """What is added up of what a probe says of held-out characters, some of them at a time.
+
+    Attributes:
+        n: (n_cells,) characters.
+    """
+
+    def __init__(self, response: Response, n_cells: int) -> None:
+        self.response = response
+        self.n = np.zeros(n_cells)
+        self._loss = np.zeros(n_cells)
+        self._counts = np.zeros((n_cells, response.n_classes, response.n_classes))  # label, said
+        self._products = np.zeros((5, n_cells))
+
+    def add(self, z: NDArray[np.floating], y: NDArray[Any], cell: NDArray[np.int64]) -> None:
+        """Add some characters.
+
+        Args:
+            z: (n_chars, n_scores) logits; or values, less the label's middle.
+            y: (n_chars,) classes; or numbers, less the middle.
+            cell: (n_chars,) of each.
+        """
+        z, n_cells = z.astype(np.float64), len(self.n)
+        self.n += np.bincount(cell, minlength=n_cells)
+        if self.response.kind == "numeric":
+            y, own = y.astype(np.float64), z[:, 0]
+            self._products += [np.bincount(cell, each, n_cells) for each in (y, own, y * y, own * own, y * own)]
+            return
+        y = y.astype(np.int64)
+        if z.shape[1] == 1:
+            said = (z[:, 0] > 0).astype(np.int64)
+            losses = np.logaddexp(0, z[:, 0]) - y * z[:, 0]
+        else:
+            said = z.argmax(axis=1)
+            losses = np.logaddexp.reduce(z, axis=1) - z[np.arange(len(z)), y]
+        np.add.at(self._counts, (cell, y, said), 1)
+        self._loss += np.bincount(cell, losses, n_cells)
+
+    def share_of(self, fold: NDArray[np.int64], classes: NDArray[np.int64]) -> float:
+        """The share of characters that are of a class, given (n_folds,) one for each fold."""
+        return float(self._counts[np.arange(len(fold)), classes[fold]].sum() / self.n.sum())
+
+    def measure(self, piece: NDArray[np.int64]) -> "Measure":
+        """Scores as a function of how much each piece of the text weighs."""
+        n_pieces = int(piece.max()) + 1
+        if self.response.kind == "numeric":
+            return _of_numbers(_by(piece, np.vstack([self.n, self._products]).T, n_pieces).T)
+        return _of_classes(
+            _by(piece, self._counts, n_pieces), _by(piece, self._loss, n_pieces), is_binary=self.response.n_scores == 1
+        )
+
+    def r_within(self, cells: Cells) -> float:
+        """Pearson's r of deviations from the means of each fold and position group."""
+        _, within = np.unique(cells.fold * N_GROUPS + cells.group, return_inverse=True)
+        n, y, z, yy, zz, yz = _by(within, np.vstack([self.n, self._products]).T, int(within.max()) + 1).T
+        own = np.maximum(n, 1)
+        return float((yz - y * z / own).sum() / np.sqrt((yy - y * y / own).sum() * (zz - z * z / own).sum()))
+
+
+def _by(place: NDArray[np.int64], numbers: Array, n: int) -> Array:
+    """(n, …) sums of those (n_cells, …) numbers that have the same place."""
+    found = np.zeros((n, *numbers.shape[1:]))
+    np.add.at(found, place, numbers)
+    return found
+
+
+def score(
+    sums: Sums, ranks: Sequence[Sequence[Ranks]], cells: Cells, precision: Precision, by_accident: float = 0.0
+) -> Scores:
     """Score a probe.
 
     Of labels with classes: accuracy, balanced_accuracy (the mean over classes of the share that is found), precision,
@@ -120,35 +183,49 @@ def score(held_out: HeldOut, response: Response, precision: Precision | None = N
     numbers: r2, r, and r_within.
 
     Args:
-        held_out: What it says.
-        response: The labels it was fitted to.
-        precision: What intervals can be had; None: all.
+        sums: Of what it says of all held-out characters.
+        ranks: For each fold, of what it says of each class: of True alone if there are two. None for numbers.
+        cells: Of which sums were made.
+        precision: What intervals can be had.
+        by_accident: How much of what it says is by the accident of its training, in [0, 1]; see `Agreement`.
     """
-    pieces, atom = np.unique(held_out.atom, return_inverse=True)
-    n, own = len(pieces), precision or Precision()
+    there = sums.n > 0
+    pieces, piece = np.unique(cells.piece[there], return_inverse=True)
+    n = len(pieces)
+    place = np.zeros(len(there), np.int64)
+    place[there] = piece
     of_classes = np.empty(0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        if response.kind == "numeric":
-            values, influences = _differentiated(_of_numbers(held_out, atom, n), n)
-            values["r_within"] = _r_within(held_out)
+        values, influences = _differentiated(sums.measure(place), n)
+        if sums.response.kind == "numeric":
+            values["r_within"] = sums.r_within(cells)
         else:
-            values, influences = _differentiated(_of_classes(held_out, atom, n, response.n_classes), n)
-            of_classes, influence, precisions = _aucs(held_out, atom, n)
-            values["average_precision"] = float(np.nanmean(precisions)) if _any(precisions) else np.nan
-            values["auc"], influences["auc"] = float(np.nanmean(of_classes)) if _any(of_classes) else np.nan, influence
-            within = _aucs_within(held_out)
-            values["auc_within"] = float(np.nanmean(within)) if _any(within) else np.nan
-    is_one_fold = len(np.unique(held_out.fold)) == 1
+            aucs, within, precisions = (
+                np.array([[getattr(each, name) for each in of_fold] for of_fold in ranks])
+                for name in ("auc", "within", "average_precision")
+            )
+            known = np.isfinite(aucs).sum(axis=0)
+            of_classes = np.where(known > 0, np.nansum(aucs, axis=0) / known, np.nan)
+            values["average_precision"] = _mean(precisions)
+            values["auc"] = _mean(of_classes)
+            influence = np.zeros(n)
+            for of_fold in ranks:
+                for each, n_known in zip(of_fold, np.maximum(known, 1), strict=True):
+                    influence += _by(place, each.influence / n_known, n)
+            influences["auc"] = influence / max(int((known > 0).sum()), 1)
+            n_ordered, weights = within[..., 0].sum(axis=0), within[..., 1].sum(axis=0)
+            values["auc_within"] = _mean(np.where(weights > 0, n_ordered / weights, np.nan))
+    n_folds = len(np.unique(cells.fold[there]))
     estimates = {
         name: Estimate(
             value=values[name],
-            influence=influence * np.sqrt(1 + held_out.by_accident),
+            influence=influence * np.sqrt(1 + by_accident),
             n_atoms=n,
-            n_cosines=None if is_one_fold else n_cosines(n),
+            n_cosines=None if n_folds == 1 else n_cosines(n),
             scale=_SCALES.get(name, "logit"),
-            n_runs=own.n_runs,
-            text=own.text,
-            declined=own.declined or (own.declined_of_classes if name in _MEANS_OF_CLASSES else ""),
+            n_runs=precision.n_runs,
+            text=precision.text,
+            declined=precision.declined or (precision.declined_of_classes if name in _MEANS_OF_CLASSES else ""),
         )
         for name, influence in influences.items()
     }
@@ -158,8 +235,9 @@ def score(held_out: HeldOut, response: Response, precision: Precision | None = N
 Measure = Callable[[Array], Mapping[str, Array]]
 
 
-def _any(values: Array) -> bool:
-    return bool(np.isfinite(values).any())
+def _mean(values: Array) -> float:
+    """Of those that are known."""
+    return float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
 
 
 def _differentiated(measure: Measure, n_atoms: int) -> tuple[dict[str, float], dict[str, Array]]:
@@ -174,18 +252,10 @@ def _differentiated(measure: Measure, n_atoms: int) -> tuple[dict[str, float], d
     return values, {name: (above[name] - below[name]) / (2 * _STEP) for name in values}
 
 
-def _of_classes(held_out: HeldOut, atom: NDArray[np.int64], n_atoms: int, n_classes: int) -> Measure:
-    z, y = held_out.z.astype(np.float64), held_out.y
-    is_binary = z.shape[1] == 1
-    if is_binary:
-        said = (z[:, 0] > 0).astype(np.int64)
-        losses = np.logaddexp(0, z[:, 0]) - y * z[:, 0]
-    else:
-        said = z.argmax(axis=1)
-        losses = np.logaddexp.reduce(z, axis=1) - z[np.arange(len(z)), y]
-    code = (atom * n_classes + y) * n_classes + said
-    counts = np.bincount(code, minlength=n_atoms * n_classes**2).reshape(n_atoms, -1).astype(np.float64)
-    loss = np.bincount(atom, losses, n_atoms)
+def _of_classes(counts: Array, loss: Array, *, is_binary: bool) -> Measure:
+    """Of (n_pieces, n_classes, n_classes) characters by label and by what is said, and (n_pieces,) losses."""
+    n_classes = counts.shape[1]
+    counts = counts.reshape(len(counts), -1)
 
     def measure(weights: Array) -> Mapping[str, Array]:
         table = (weights @ counts).reshape(-1, n_classes, n_classes)  # label, said
@@ -216,114 +286,8 @@ def _of_classes(held_out: HeldOut, atom: NDArray[np.int64], n_atoms: int, n_clas
     return measure
 
 
-def _columns(held_out: HeldOut) -> list[tuple[int, NDArray[np.floating]]]:
-    """What each class is told by: the logit of True, or the probability of each of several classes."""
-    if held_out.z.shape[1] == 1:
-        return [(1, held_out.z[:, 0])]
-    from scipy.special import softmax
-
-    return list(enumerate(softmax(held_out.z.astype(np.float64), axis=1).T))
-
-
-def _aucs(held_out: HeldOut, atom: NDArray[np.int64], n_atoms: int) -> tuple[Array, Array, Array]:
-    """AUCs of classes, the mean over folds; (n_atoms,) what each atom adds to the error of their mean; and precisions.
-
-    The last are the average precisions of each class and fold.
-    """
-    columns, folds = _columns(held_out), np.unique(held_out.fold)
-    found, precisions = np.full((2, len(columns), len(folds)), np.nan)
-    influences = np.zeros((len(columns), len(folds), n_atoms))
-    for number, fold in enumerate(folds):
-        rows = np.flatnonzero(held_out.fold == fold)
-        for place, (label, z) in enumerate(columns):
-            is_it = held_out.y[rows] == label
-            if is_it.any() and not is_it.all():
-                found[place, number], placed, precisions[place, number] = _placed(z[rows], is_it)
-                influences[place, number] = np.bincount(atom[rows], placed, n_atoms)
-    known = np.isfinite(found)
-    aucs = np.where(known.any(axis=1), np.nansum(found, axis=1) / known.sum(axis=1), np.nan)
-    each = influences.sum(axis=1) / np.maximum(known.sum(axis=1), 1)[:, None]
-    return aucs, each.sum(axis=0) / max(int(np.isfinite(aucs).sum()), 1), precisions
-
-
-def _placed(z: NDArray[np.floating], is_it: NDArray[np.bool_]) -> tuple[float, Array, float]:
-    """The AUC, (n_chars,) what each character adds to its error, and the average precision.
-
-    A character adds its placement among the others, less the AUC.
-    """
-    order = np.argsort(z)
-    values = _Values.of(z, is_it, order)
-    n_positive, n_negative = int(values.positive.sum()), int(values.negative.sum())
-    auc = values.n_ordered / (n_positive * n_negative)
-    lower, higher = _halved_sums(values.negative), n_positive - _halved_sums(values.positive)
-    placed, positive = np.empty(len(z)), is_it[order]
-    placed[order] = np.repeat((higher / n_positive - auc) / n_negative, values.n_each)
-    placed[order[positive]] = np.repeat((lower / n_negative - auc) / n_positive, values.positive)
-    return auc, placed, values.average_precision
-
-
-class _Values(NamedTuple):
-    """For each value that there is, in their order, of how many characters that have the label it is, and of others."""
-
-    positive: NDArray[np.int64]
-    negative: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, z: NDArray[np.floating], is_it: NDArray[np.bool_], order: NDArray[np.int64]) -> "_Values":
-        """Of characters, and how to put them in order by what is said of them."""
-        in_order = z[order]
-        starts = np.flatnonzero(np.append(True, in_order[1:] != in_order[:-1]))
-        positive = np.add.reduceat(is_it[order], starts, dtype=np.int64)
-        return cls(positive, np.diff(starts, append=len(order)) - positive)
-
-    @property
-    def n_each(self) -> NDArray[np.int64]:
-        """Of how many characters each is."""
-        return self.positive + self.negative
-
-    @property
-    def average_precision(self) -> float:
-        """Mean precision at the characters with the label, from the highest value on, equal values at once."""
-        n_true, n_said = np.cumsum(self.positive[::-1]), np.cumsum(self.n_each[::-1])
-        return float(self.positive[::-1] @ (n_true / n_said) / n_true[-1])
-
-    @property
-    def n_ordered(self) -> float:
-        """Pairs of a character with the label and a lower one without, equal ones counted half."""
-        return float(self.positive @ _halved_sums(self.negative))
-
-
-def _halved_sums(numbers: NDArray[np.int64]) -> Array:
-    """For each, the sum of those before it and of half of itself."""
-    return np.cumsum(numbers) - 0.5 * numbers
-
-
-def _aucs_within(held_out: HeldOut) -> Array:
-    """(n_classes,) AUCs among characters of one fold and position group, weighted by n₁ n₀ / n."""
-    _, cells = np.unique(held_out.fold * N_GROUPS + held_out.group, return_inverse=True)
-    cells = cells.astype(np.uint16)  # which are sorted in linear time
-    ends = np.cumsum(np.bincount(cells))
-    found = []
-    for label, z in _columns(held_out):
-        total = weight = 0.0
-        by_value = np.argsort(z)
-        in_cells = by_value[np.argsort(cells[by_value], kind="stable")]
-        is_label = held_out.y == label
-        for order in np.split(in_cells, ends[:-1]):
-            values = _Values.of(z, is_label, order)
-            n_positive, n_negative = int(values.positive.sum()), int(values.negative.sum())
-            if n_positive and n_negative:
-                n = n_positive + n_negative
-                total, weight = total + values.n_ordered / n, weight + n_positive * n_negative / n
-        found.append(total / weight if weight else np.nan)
-    return np.array(found)
-
-
-def _of_numbers(held_out: HeldOut, atom: NDArray[np.int64], n_atoms: int) -> Measure:
-    y, z = held_out.y.astype(np.float64), held_out.z[:, 0].astype(np.float64)
-    middle = y.mean()
-    y, z = y - middle, z - middle
-    products = np.stack([np.bincount(atom, each, n_atoms) for each in (np.ones(len(y)), y, z, y * y, z * z, y * z)])
+def _of_numbers(products: Array) -> Measure:
+    """Of (6, n_pieces) sums of 1, labels, values, and of the products of each two of these."""
 
     def measure(weights: Array) -> Mapping[str, Array]:
         n, sum_y, sum_z, yy, zz, yz = products @ weights.T
@@ -332,14 +296,3 @@ def _of_numbers(held_out: HeldOut, atom: NDArray[np.int64], n_atoms: int) -> Mea
         return {"r2": 1 - (yy - 2 * yz + zz) / scatter, "r": r}
 
     return measure
-
-
-def _r_within(held_out: HeldOut) -> float:
-    """Pearson's r of deviations from the means of each fold and position group."""
-    _, cells = np.unique(held_out.fold * N_GROUPS + held_out.group, return_inverse=True)
-    n = np.bincount(cells)
-    y, z = (
-        each - (np.bincount(cells, each) / n)[cells]
-        for each in (held_out.y.astype(np.float64), held_out.z[:, 0].astype(np.float64))
-    )
-    return float((y @ z) / np.sqrt((y @ y) * (z @ z)))

@@ -12,28 +12,29 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from activations.units import Site, Unit, units_of
 from analyses.alignment import AnyHypothesis, Target, ask
+from analyses.budgets import rows_given, within_budget
 from analyses.character_design import CharacterDesign
-from analyses.controls import CONTEXT, TASKS, control_task
-from analyses.designs import NOT_NUMBERS, Design, Progress, Tile, UnitDesign
+from analyses.controls import CONTEXT, TASKS, control_labels
+from analyses.designs import Design, Progress, UnitDesign
 from analyses.errors import AnalysisError
 from analyses.estimates import difference_of
 from analyses.joint_fits import fit_probes, mean_losses
+from analyses.listening import RANKED_BYTES, RANKING_BYTES, Fitted, Heard, hear
 from analyses.position_design import PositionDesign
-from analyses.probe_labels import Asked, as_control, has_two, in_any, with_folds
+from analyses.probe_labels import Asked, in_any, with_folds
 from analyses.probe_results import DEFAULT, PENALTIES, Fitting, ProbeResult
-from analyses.probe_scores import Agreement, HeldOut, score
+from analyses.probe_scores import score
 from analyses.problems import Linear, Problem
 from analyses.responses import Response
+from analyses.row_runs import RowRuns
 from analyses.session import question
 from analyses.splits import TEST, TRAIN
-from analyses.threads import in_threads
 
 LAST_CHARACTERS = (1, 5, 20)
 CHARS, POSITION = "chars", "position"
 CONTROLS = (CHARS, POSITION, *TASKS)
 _CHOOSING_TOLERANCE = 1e-4
 _USUAL_PENALTY = 100.0  # where there is too little to choose by
-_PREDICTION_BYTES = 256 << 20
 
 
 @question
@@ -51,8 +52,8 @@ def fit(
     All hypotheses on a site are fitted together, in the same passes over it.
 
     Args:
-        source: A recording or live activations. A probe needs many passes: those of a live source are recorded
-            first, in a temporary folder.
+        source: A recording or live activations. A probe needs many passes: those of a live source are kept in a
+            temporary folder meanwhile, as many as `how.budget` allows.
         hypotheses: One or several: a name, a function, or a target made before.
         sites: Where to look; None is everywhere.
         controls: Some of `CONTROLS`: `chars`, the same on the last 1, 5 and 20 characters, without the model;
@@ -94,22 +95,26 @@ def fit_units(
             raise AnalysisError(f"there is no control {name!r}; there are {', '.join(CONTROLS)}")
     several = [hypotheses] if isinstance(hypotheses, str | Target) or callable(hypotheses) else hypotheses
     targets = [ask(source, each) for each in several]
-    labels = with_folds(targets, how)
-    asked = list(labels)
-    for name in TASKS:
-        if name in controls:
-            asked += [
-                as_control(name, control_task(name, each.target, source.corpus, how.seed), each) for each in labels
-            ]
+    if not targets:
+        return []
     last = LAST_CHARACTERS if CHARS in controls else ()
     sites = sorted({unit.site for design in designs for unit in design})
     found: list[tuple[int, int, ProbeResult]] = []
-    with source.rereadable(sites, progress) as recording:
+    with within_budget(source, sites, targets[0].split, how.budget, progress) as recording:
+        labels = with_folds(recording, targets, how)
+        asked = list(labels)
+        for name in TASKS:
+            if name in controls:
+                asked += [
+                    Asked.as_control(name, control_labels(name, each.target, source.corpus, how.seed), each)
+                    for each in labels
+                ]
         for step, units in enumerate(designs):
             forward = partial(_forward, progress, step, len(designs) + len(last))
             for group in _groups(asked, how):
                 train = in_any(group, TRAIN)
-                design = UnitDesign(recording, units, train, memory=how.memory, progress=forward)
+                given = rows_given(recording)
+                design = UnitDesign(recording, units, train, given=given, memory=how.memory, progress=forward)
                 for each, result in zip(group, _fit(design, group, how, forward), strict=True):
                     raw = result.weights / design.scale[:, None] if len(result.weights) else result.weights
                     own = replace(
@@ -144,7 +149,7 @@ def fit_characters(
     site = "last character" if n_last == 1 else f"last {n_last} characters"
     return [
         replace(result, site=site, control=CHARS, raw_weights=result.weights)
-        for group in _groups(with_folds(targets, how), how)
+        for group in _groups(with_folds(source, targets, how), how)
         for result in _fit(design, group, replace(how, l1_ratio=0.0), progress)
     ]
 
@@ -164,19 +169,19 @@ def fit_position(
     found: list[ProbeResult | None] = [None] * len(targets)
     for split in dict.fromkeys(each.split for each in targets):
         design = PositionDesign(source, split)
-        for group in _groups([each for each in with_folds(targets, how) if each.target.split == split], how):
+        for group in _groups([each for each in with_folds(source, targets, how) if each.target.split == split], how):
             for each, result in zip(group, _fit(design, group, own, progress), strict=True):
                 found[each.place] = replace(result, site=POSITION, control=POSITION, raw_weights=result.weights)
     return [each for each in found if each is not None]
 
 
 def _groups(asked: Sequence[Asked], how: Fitting) -> Iterator[list[Asked]]:
-    """So many at a time that what probes say of all characters fits in memory."""
+    """So many at a time that what probes say of held-out characters fits in memory."""
     group: list[Asked] = []
     n_bytes = 0
     for each in asked:
-        own = 4 * each.response.n_scores * len(each.present)
-        if group and n_bytes + own > min(_PREDICTION_BYTES, how.memory):
+        own = RANKED_BYTES * each.response.n_scores * int(each.n_tests.sum())
+        if group and n_bytes + own > min(RANKING_BYTES, how.memory):
             yield group
             group, n_bytes = [], 0
         group.append(each)
@@ -203,35 +208,36 @@ def _fit(design: Design, asked: Sequence[Asked], how: Fitting, progress: Progres
     if how.penalty is None:
         penalties = _choose(design, able, how, progress)
     else:
-        penalties = [[how.penalty] * len(each.folds.parts) for each in able]
-    masks, place = _masks(able, [each.folds.parts == TRAIN for each in able])
+        penalties = [[how.penalty] * each.folds.n_folds for each in able]
+    masks, place = _masks(able, [each.folds.parts.are(TRAIN) for each in able])
     problems = [
         _problem(how, number, place[id(each.folds)] + fold, penalty)
         for number, each in enumerate(able)
         for fold, penalty in enumerate(penalties[number])
     ]
     fitted = iter(fit_probes(design, responses, masks, problems, progress=progress) if able else [])
-    own = [[next(fitted) for _ in each.folds.parts] for each in able]
-
-    def judge(work: tuple[Asked, Sequence[Linear], tuple[NDArray[np.float32], float], Sequence[float]]) -> ProbeResult:
-        each, linears, (said, by_accident), own_penalties = work
-        return _judge(each, linears, said, by_accident, tuple(own_penalties), how)
-
-    judged = iter(in_threads(judge, zip(able, own, _say(design, able, own), penalties, strict=True)))
+    own = [[next(fitted) for _ in range(each.folds.n_folds)] for each in able]
+    said = hear(design, [Fitted(each, linears) for each, linears in zip(able, own, strict=True)], how)
+    judged = iter(
+        [
+            _judged(each, linears, heard, tuple(penalty), how)
+            for each, linears, heard, penalty in zip(able, own, said, penalties, strict=True)
+        ]
+    )
     return [next(judged) if each.can_be_fitted else _result(each, note=each.note) for each in asked]
 
 
 def _choose(design: Design, asked: Sequence[Asked], how: Fitting, progress: Progress) -> list[list[float]]:
     """The penalty for each label and fold that does best on stretches that are held out within the training part."""
     responses = [each.response for each in asked]
-    train, place = _masks(asked, [each.folds.inner == TRAIN for each in asked])
-    test, _ = _masks(asked, [each.folds.inner == TEST for each in asked])
-    chosen = [[_USUAL_PENALTY] * len(each.folds.parts) for each in asked]
+    train, place = _masks(asked, [each.folds.inner.are(TRAIN) for each in asked])
+    test, _ = _masks(asked, [each.folds.inner.are(TEST) for each in asked])
+    chosen = [[_USUAL_PENALTY] * each.folds.n_folds for each in asked]
     cases, problems = [], []
     for number, each in enumerate(asked):
-        for fold in range(len(each.folds.parts)):
+        for fold in range(each.folds.n_folds):
             rows = place[id(each.folds)] + fold
-            if has_two(each.response, train[rows] & each.present) and (test[rows] & each.present).any():
+            if each.response.has_two(train[rows]) and each.response.has_any(test[rows]):
                 cases.append((number, fold))
                 problems += [_problem(how, number, rows, penalty) for penalty in PENALTIES]
     if problems:
@@ -246,86 +252,33 @@ def _problem(how: Fitting, response: int, rows: int, penalty: float) -> Problem:
     return Problem(response=response, rows=rows, penalty=penalty, l1_ratio=how.l1_ratio, balanced=how.balanced)
 
 
-def _masks(
-    asked: Sequence[Asked], masks: Sequence[NDArray[np.bool_]]
-) -> tuple[list[NDArray[np.bool_]], dict[int, int]]:
+def _masks(asked: Sequence[Asked], masks: Sequence[RowRuns]) -> tuple[list[RowRuns], dict[int, int]]:
     """The masks of different folds, one after another, and where those of each begin."""
-    found: list[NDArray[np.bool_]] = []
+    found: list[RowRuns] = []
     place: dict[int, int] = {}
     for each, own in zip(asked, masks, strict=True):
         if id(each.folds) not in place:
             place[id(each.folds)] = len(found)
-            found += list(own)
+            found += own.each()
     return found, place
 
 
-def _say(
-    design: Design, asked: Sequence[Asked], fitted: Sequence[Sequence[Linear]]
-) -> Iterator[tuple[NDArray[np.float32], float]]:
-    """What the probes of each label say, and how much of that is by the accident of their training.
-
-    Returns:
-        (n_rows, n_scores) what they say of held-out characters, NaN elsewhere; of numbers it is how far they are from
-        the label's middle, which float32 may not tell from its neighbours. And a share in [0, 1]; see
-        `probe_scores.Agreement`.
-    """
-    said = [np.full((design.n_rows, each.response.n_scores), np.nan, np.float32) for each in asked]
-    agreements = [Agreement(len(own)) for own in fitted]
-    linears = [linear for own in fitted for linear in own]
-    if linears:
-        wanted = in_any(asked, TEST)
-        weights = np.hstack([each.weights for each in linears]).astype(design.dtype)
-        middles = [each.response.middle for each, own in zip(asked, fitted, strict=True) for _ in own]
-        intercepts = np.hstack([each.intercept - middle for each, middle in zip(linears, middles, strict=True)]).astype(
-            design.dtype
-        )
-
-        def work(tile: Tile) -> tuple[Tile, NDArray[np.float32]]:
-            return tile, tile.times(weights) + intercepts
-
-        for tile, z in in_threads(work, design.tiles(wanted)):
-            column = 0
-            for each, own, agreement in zip(asked, said, agreements, strict=True):
-                of_folds = z[:, column : column + len(each.folds.parts) * own.shape[1]]
-                of_folds = of_folds.reshape(len(z), len(each.folds.parts), own.shape[1])
-                column += own.shape[1] * len(each.folds.parts)
-                agreement.add(of_folds, each.present[tile.rows])
-                for fold, parts in enumerate(each.folds.parts):
-                    held_out = parts[tile.rows] == TEST
-                    own[tile.rows][held_out] = of_folds[held_out, fold]
-    yield from zip(said, (agreement.by_accident for agreement in agreements), strict=True)
-
-
-def _judge(
-    each: Asked,
-    fitted: Sequence[Linear],
-    said: NDArray[np.float32],
-    by_accident: float,
-    penalties: tuple[float, ...],
-    how: Fitting,
+def _judged(
+    each: Asked, fitted: Sequence[Linear], heard: Heard, penalties: tuple[float, ...], how: Fitting
 ) -> ProbeResult:
-    held_out = each.rows(TEST)
-    rows = np.flatnonzero(held_out.any(axis=0))
-    if not np.isfinite(said[rows]).all():
-        raise AnalysisError(NOT_NUMBERS)
-    fold = held_out[:, rows].argmax(axis=0)
-    y = each.response.values[rows]
-    if each.response.kind == "numeric":
-        y = y - each.response.middle
-    own = HeldOut(said[rows], y, each.piece[rows], each.folds.group[rows], fold, by_accident)
-    found = score(own, each.response, each.precision)
+    """The result of the probes of a label."""
+    found = score(heard.sums, heard.ranks, each.cells, each.precision, heard.by_accident)
     values: dict[str, Any] = dict(found.values)
     if each.response.kind != "numeric":
-        usual = [np.bincount(each.response.values[train]).argmax() for train in each.rows(TRAIN)]
-        values["majority"] = float((y == np.array(usual)[fold]).mean())
+        values["majority"] = heard.sums.share_of(each.folds.fold_of_atoms, each.usual)
     notes = [each.note] if each.note else []
     n_passes = max(linear.n_passes for linear in fitted)
     if not all(linear.is_solved for linear in fitted):
         notes.append(f"not converged in {n_passes} passes; use a larger penalty")
     predictions, logits = None, None
-    if how.keep:
-        on_text = np.full((len(each.target.labels), said.shape[1]), np.nan, np.float32)
-        on_text[each.folds.places] = said
+    if heard.said is not None:
+        on_text = np.full((len(each.target.labels), heard.said.shape[1]), np.nan, np.float32)
+        on_text[each.target.used] = heard.said
         predictions = _probabilities(on_text, each.response)
         logits = None if each.response.kind == "numeric" else on_text
     return _result(
@@ -336,8 +289,8 @@ def _judge(
         weights=np.mean([linear.weights for linear in fitted], axis=0),
         intercept=np.mean([linear.intercept for linear in fitted], axis=0),
         penalties=penalties,
-        n_train=round(float(each.rows(TRAIN).sum(axis=1).mean())),
-        n_test=len(rows),
+        n_train=round(each.n_train),
+        n_test=int(each.n_tests.sum()),
         n_passes=n_passes,
         note="; ".join(notes),
         predictions=predictions,
@@ -346,7 +299,14 @@ def _judge(
 
 
 def _result(each: Asked, **found: Any) -> ProbeResult:
-    return ProbeResult(hypothesis=each.target.hypothesis, kind=each.target.kind, site="", **found)
+    return ProbeResult(
+        hypothesis=each.target.hypothesis,
+        kind=each.target.kind,
+        site="",
+        n_chars=len(each.folds.atom),
+        n_used=each.folds.n_used,
+        **found,
+    )
 
 
 def _probabilities(said: NDArray[np.float32], response: Response) -> NDArray[np.float32]:

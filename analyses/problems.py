@@ -78,21 +78,19 @@ class Probe:
         curvature: (n_scores,) second derivatives by the intercepts, before any pass, for each row.
     """
 
-    def __init__(
-        self, problem: Problem, response: Response, mask: NDArray[np.bool_], weights: Array | None, n_columns: int
-    ) -> None:
+    def __init__(self, problem: Problem, response: Response, sums: Array, n_columns: int) -> None:
+        """Of rows that weigh so much together; see `Response.sums`."""
         self.problem, self.response = problem, response
         self._n_columns = n_columns
         self._l2 = problem.penalty * (1 - problem.l1_ratio)
-        present = np.where(mask & response.present, 1.0 if weights is None else weights, 0.0)
         self.class_weights = np.ones(response.n_classes)
         self._unit = 1.0  # of losses, beside which some are negligible
         if response.kind == "numeric":
-            self.n = float(present.sum())
+            self.n = float(sums[0])
             self.curvature, self._unit = np.ones(1), response.variance
-            self._start = np.array([np.nan_to_num(response.values - response.middle) @ present / max(self.n, 1e-300)])
+            self._start = np.array([sums[1] / max(self.n, 1e-300)])
             return
-        counts = response.counts(present)
+        counts = sums
         if problem.balanced:
             known = counts > 0
             self.class_weights[known] = counts.sum() / (known.sum() * counts[known])

@@ -1,5 +1,6 @@
 """What probes are fitted to: labels in the numbers that a loss takes, and the losses."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from analyses.row_runs import OfRows, RowMask, pieces_of_rows
 from hypotheses.labels import Kind
 
 
@@ -17,43 +19,101 @@ class Response:
 
     Attributes:
         kind: Binary, categorical or numeric: which loss is meant.
-        values: (n_rows,) the class of each row, and -1 where the label is missing; of a numeric label float64, NaN
-            where it is missing.
+        values: (n_rows,) the class of each row, in any number type, or bool, and -1 where the label is missing; or the
+            number, NaN where it is missing.
         n_classes: How many there are; 1 for a numeric label.
+        missing: (n_rows,) where the label is missing, too, whatever stands in `values`; None is nowhere.
     """
 
     kind: Kind
-    values: NDArray[Any]
+    values: NDArray[Any] | OfRows
     n_classes: int
+    missing: NDArray[np.bool_] | OfRows | None = None
+
+    def at(self, rows: slice) -> NDArray[Any]:
+        """(n_rows,) whole numbers, -1 where the label is missing; or float64, NaN where it is missing."""
+        values = self.values[rows]
+        if self.kind == "numeric":
+            values = values.astype(np.float64, copy=False)
+        elif values.dtype.itemsize == 1:
+            values = values.view(np.int8)
+        return values if self.missing is None else np.where(self.missing[rows], self._missing, values)
+
+    @property
+    def _missing(self) -> Any:
+        return np.nan if self.kind == "numeric" else np.int8(-1)
+
+    def is_there(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """Which of some values are labels."""
+        return np.asarray(~np.isnan(values) if self.kind == "numeric" else values >= 0)
 
     @property
     def present(self) -> NDArray[np.bool_]:
         """(n_rows,) where there is a label."""
-        return np.asarray(~np.isnan(self.values) if self.kind == "numeric" else self.values >= 0)
+        return self.is_there(self.at(slice(None)))
+
+    def labels_in(self, mask: RowMask) -> Iterator[NDArray[Any]]:
+        """The labels in some rows, a piece of the text at a time."""
+        for rows in pieces_of_rows(len(mask)):
+            values = self.at(rows)[mask[rows]]
+            yield values[self.is_there(values)]
+
+    def has_two(self, mask: RowMask) -> bool:
+        """Whether there are two different labels or more in some rows."""
+        first = None
+        for values in self.labels_in(mask):
+            if len(values):
+                first = values[0] if first is None else first
+                if (values != first).any():
+                    return True
+        return False
+
+    def has_any(self, mask: RowMask) -> bool:
+        """Whether there is a label in some rows."""
+        return any(len(values) for values in self.labels_in(mask))
 
     @cached_property
     def middle(self) -> float:
         """The mean of a numeric label, from which it is fitted; 0 of classes, or of no labels."""
-        return float(self.values[self.present].mean()) if self._has_numbers else 0.0
+        return self._mean(lambda values: values) if self.kind == "numeric" else 0.0
 
     @cached_property
     def variance(self) -> float:
         """That of a numeric label; 1 of classes, or of no labels."""
-        return float(self.values[self.present].var()) if self._has_numbers else 1.0
+        if self.kind != "numeric" or not self.has_any(np.ones(len(self.values), np.bool_)):
+            return 1.0
+        return self._mean(lambda values: np.square(values - self.middle))
 
-    @property
-    def _has_numbers(self) -> bool:
-        return self.kind == "numeric" and bool(self.present.any())
+    def _mean(self, of: Callable[[NDArray[Any]], NDArray[Any]]) -> float:
+        """The mean over all labels of what a function makes of each; 0 if there are none."""
+        total, n = 0.0, 0
+        for values in self.labels_in(np.ones(len(self.values), np.bool_)):
+            total, n = total + float(of(values).sum()), n + len(values)
+        return total / max(n, 1)
 
     @property
     def n_scores(self) -> int:
         """How many numbers a probe gives for a row: a logit, one for each of three or more classes, or a value."""
         return self.n_classes if self.kind == "categorical" else 1
 
-    def counts(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n_classes,) how much the rows of each class weigh together, of rows (n_rows,) that weigh so much."""
-        present = self.present
-        return np.bincount(self.values[present], weights[present], self.n_classes).astype(np.float64)
+    def sums(self, mask: RowMask, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """How much the rows of a mask weigh together.
+
+        Returns:
+            (n_classes,) those of each class; of numbers (2,) those of all, and the sum of their distances from the
+            middle, weighed.
+        """
+        total = np.zeros(2 if self.kind == "numeric" else self.n_classes)
+        for rows in pieces_of_rows(len(mask)):
+            values = self.at(rows)
+            chosen = mask[rows] & self.is_there(values)
+            values, own = values[chosen], None if weights is None else weights[rows][chosen]
+            if self.kind == "numeric":
+                own = np.ones(len(values)) if own is None else own
+                total += own.sum(), (values - self.middle) @ own
+            else:
+                total += np.bincount(values, own, self.n_classes)
+        return total
 
 
 def logistic(

@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from activations.units import Site, Unit, units_of
 from analyses.alignment import Target
-from analyses.classes import classes_of
+from analyses.budgets import rows_given, rows_used
+from analyses.classes import refuse_many
 from analyses.designs import NOT_NUMBERS, Progress, Tile, UnitDesign
 from analyses.errors import AnalysisError
+from analyses.moments import Moments
+from analyses.row_runs import OfRows, parts_of_rows, pieces_of_rows
 from analyses.splits import TRAIN
 from analyses.threads import in_threads
+from hypotheses.labels import Labels
 
 Array = NDArray[np.float64]
 _ROWS_PER_UNIT = 40  # of the sample of training characters that is looked at
@@ -66,15 +70,20 @@ def select(
         50:1873-1896. Sparse probing: Gurnee et al. 2023, arXiv:2305.01610.
     """
     units = units_of(source.sites, sorted(sites))
-    labels, parts = asked.all_rows
-    train = parts == TRAIN
-    y = _columns(asked, labels)
+    n_rows, used = source.selection.n_chars, rows_used(source)
+    parts = parts_of_rows(asked.split.folds(), asked.selection)
+    train = np.empty(n_rows, np.bool_)
+    labels = _Columns(asked)
+    for rows in pieces_of_rows(n_rows):
+        train[rows] = (parts[rows][0] == TRAIN) & used[rows] & labels.present(rows)
+        labels.take(rows, train[rows])
     every = max(int(train.sum()) // max(_ROWS_PER_UNIT * len(units), _FEWEST_ROWS), 1)
-    total = np.zeros((len(units) + y.shape[1] + 1,) * 2)
-    design = UnitDesign(source, units, train, progress=progress)
+    total = np.zeros((len(units) + labels.n + 1,) * 2)
+    design = UnitDesign(source, units, train, given=rows_given(source), progress=progress)
 
     def products(tile: Tile) -> NDArray[Any]:
-        x = np.hstack([tile.x, y[tile.rows], np.ones((len(tile.x), 1), np.float32)])  # type: ignore[attr-defined]
+        ones = np.ones((len(tile.x), 1), np.float32)  # type: ignore[attr-defined]
+        x = np.hstack([tile.x, labels.at(tile.rows), ones])  # type: ignore[attr-defined]
         return np.asarray(x.T @ x)
 
     for own in in_threads(products, design.tiles(train, every)):
@@ -88,14 +97,48 @@ def select(
     return Selected(tuple(units[place] for place in chosen), r2, int(total[-1, -1]), every)
 
 
-def _columns(asked: Target, labels: NDArray[Any]) -> NDArray[np.float32]:
-    """(n_rows, n_columns) the label as numbers: one, or one for each class but the rarest, which the others imply."""
-    if asked.kind != "categorical":
-        values = np.nan_to_num(labels.astype(np.float64))
-        return np.asarray((values - values.mean()) / (values.std() or 1.0), np.float32)[:, None]
-    n_classes = len(classes_of(asked).names)
-    there = np.bincount(labels[asked.all_rows.parts == TRAIN], minlength=n_classes) > 0
-    return np.asarray(np.eye(n_classes, dtype=np.float32)[labels][:, there])
+class _Columns:
+    """A label as numbers: one, or one for each class but those that do not occur in training.
+
+    Attributes:
+        n: How many there are, once all rows were taken.
+    """
+
+    def __init__(self, asked: Target) -> None:
+        refuse_many(asked)
+        self._asked, self._rows = asked, OfRows(asked.selection, asked.labels.__getitem__)
+        self._counts = np.zeros(len(asked.labels.names), np.int64)
+        self._moments = Moments.empty(0)
+
+    def _labels(self, rows: slice) -> Labels:
+        labels: Labels = self._rows[rows]  # type: ignore[assignment]
+        return labels
+
+    def present(self, rows: slice) -> NDArray[np.bool_]:
+        """(n_rows,) where there is a label."""
+        return self._labels(rows).present
+
+    def take(self, rows: slice, train: NDArray[np.bool_]) -> None:
+        """Take note of the labels of some rows, of which some train."""
+        values = self._labels(rows).values
+        if self._asked.kind == "categorical":
+            self._counts += np.bincount(values[train], minlength=len(self._counts))
+        else:
+            numbers = np.nan_to_num(values.astype(np.float64))
+            self._moments.merge(Moments.of(np.empty((len(numbers), 0)), numbers))
+
+    @property
+    def n(self) -> int:
+        return int((self._counts > 0).sum()) if self._asked.kind == "categorical" else 1
+
+    def at(self, rows: slice) -> NDArray[np.float32]:
+        """(n_rows, n) the numbers of some rows."""
+        values = self._labels(rows).values
+        if self._asked.kind == "categorical":
+            return np.asarray(values[:, None] == np.flatnonzero(self._counts), np.float32)
+        mean, deviation = self._moments.label_mean, np.sqrt(self._moments.label_scatter / max(self._moments.n, 1))
+        numbers = np.nan_to_num(values.astype(np.float64))
+        return np.asarray((numbers - mean) / (deviation or 1.0), np.float32)[:, None]
 
 
 def _forward(scatter: Array, with_label: Array, of_label: Array, most: int) -> tuple[list[int], Array]:

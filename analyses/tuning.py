@@ -1,14 +1,16 @@
 """Tuning curves: the mean of a unit in each class of characters, or bin of a number."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analyses.alignment import Target
 from analyses.classes import Classes
-from analyses.splits import TEST, TRAIN
+from analyses.row_runs import parts_of_rows, pieces_of_rows
+from analyses.splits import GAP, PARTS, TEST, TRAIN
 from analyses.waves import Wave, find_wave
 
 
@@ -50,7 +52,7 @@ class Tuning:
         ]
 
 
-def tune(values: NDArray[np.float64], asked: Target, classes: Classes) -> Tuning:
+def tune(values: NDArray[np.floating], asked: Target, classes: Classes) -> Tuning:
     """The tuning curve of one unit.
 
     Args:
@@ -58,46 +60,93 @@ def tune(values: NDArray[np.float64], asked: Target, classes: Classes) -> Tuning
         asked: The label.
         classes: Of the label.
     """
-    parts, of_text = asked.parts_of_text, classes.of(slice(None))
-    k = len(classes.names)
-
-    def sums(rows: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        x, of = values[rows] - middle, of_text[rows]
-        return np.bincount(of, x, k), np.bincount(of, x * x, k), np.bincount(of, minlength=k)
-
-    middle = float(values[parts >= 0].mean())
-    x, xx, n = sums(parts >= 0)
+    told = _Told(values, asked, classes)
+    middle, median = told.mean_and_median()
+    sums = told.sums(middle)
+    x, xx, n = sums.of(TRAIN, TEST, GAP)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = x / n
         deviations = np.sqrt(np.maximum(xx / n - means**2, 0))
-    trained, _, n_train = sums(parts == TRAIN)
+    trained, _, n_train = sums.of(TRAIN)
     expected = np.where(n_train > 0, trained / np.maximum(n_train, 1), trained.sum() / n_train.sum())
-    x_test, xx_test, n_test = sums(parts == TEST)
+    x_test, xx_test, n_test = sums.of(TEST)
     missed = (xx_test - 2 * expected * x_test + n_test * expected**2).sum()
     scatter = xx_test.sum() - x_test.sum() ** 2 / n_test.sum()
-    wave = _wave(values, asked, classes)
+    wave = Wave(None, None)
+    if asked.kind == "numeric":
+        wave = find_wave(classes.middles, sums.of_stretches[0], sums.of_stretches[1].astype(np.int64))
     return Tuning(
         hypothesis=asked.hypothesis,
         labels=classes.names,
         places=classes.middles,
         means=means + middle,
         deviations=deviations,
-        n=n,
+        n=n.astype(np.int64),
         eta2=float(1 - missed / scatter) if scatter > 0 else float("nan"),
-        median=float(np.median(values[parts >= 0])),
+        median=median,
         period=wave.period,
         wave_p=wave.p,
     )
 
 
-def _wave(values: NDArray[np.float64], asked: Target, classes: Classes) -> Wave:
-    """Of the curve of a numeric label, whose pieces are the stretches of the text."""
-    if asked.kind != "numeric":
-        return Wave(None, None)
-    rows = np.flatnonzero(asked.parts_of_text >= 0)
-    shape = asked.split.n_stretches, len(classes.names)
-    cells = asked.split.stretch(rows) * shape[1] + classes.of(rows)
-    n_cells = shape[0] * shape[1]
-    of_rows = values[rows] - values[rows].mean()
-    sums: NDArray[Any] = np.bincount(cells, of_rows, n_cells)
-    return find_wave(classes.middles, sums.reshape(shape), np.bincount(cells, minlength=n_cells).reshape(shape))
+class _Sums(NamedTuple):
+    """Of the unit, less its mean, over characters with a label.
+
+    Attributes:
+        of_parts: (n_parts, 3, n_classes) sums of it and of its squares, and how many characters there are.
+        of_stretches: (2, n_stretches, n_classes) its sums, and how many characters there are.
+    """
+
+    of_parts: NDArray[np.float64]
+    of_stretches: NDArray[np.float64]
+
+    def of(self, *parts: int) -> NDArray[np.float64]:
+        """(3, n_classes) those over some parts together."""
+        return np.asarray(self.of_parts[list(parts)].sum(axis=0))
+
+
+class _Told:
+    """The unit where the label is known, some characters at a time."""
+
+    def __init__(self, values: NDArray[np.floating], asked: Target, classes: Classes) -> None:
+        self._values, self._asked, self._classes = values, asked, classes
+        self._parts = parts_of_rows([asked.split.only_fold], asked.selection)
+
+    def _pieces(self) -> Iterator[tuple[slice, slice, slice | NDArray[np.bool_]]]:
+        """Rows, their places in the text, and which of them have a label."""
+        used = self._asked.selection
+        for rows in pieces_of_rows(used.n_chars):
+            places = slice(
+                used.start + rows.start * used.every, min(used.start + rows.stop * used.every, used.stop), used.every
+            )
+            missing = self._asked.labels.missing_at(places)
+            yield rows, places, slice(None) if missing is None else ~missing
+
+    def mean_and_median(self) -> tuple[float, float]:
+        """Of the unit."""
+        total, known = 0.0, []
+        for _, places, told in self._pieces():
+            known.append(self._values[places][told])
+            total += float(known[-1].sum(dtype=np.float64))
+        of_all = np.concatenate(known)
+        known.clear()
+        n = len(of_all)
+        of_all.partition([(n - 1) // 2, n // 2])
+        return total / n, (float(of_all[(n - 1) // 2]) + float(of_all[n // 2])) / 2
+
+    def sums(self, middle: float) -> _Sums:
+        """Of the unit less a number."""
+        split, k = self._asked.split, len(self._classes.names)
+        of_parts = np.zeros((len(PARTS), 3, k))
+        of_stretches = np.zeros((2, split.n_stretches, k))
+        for rows, places, told in self._pieces():
+            x = self._values[places][told].astype(np.float64) - middle
+            of, parts = self._classes.of(places)[told], self._parts[rows][0][told]
+            cell = parts.astype(np.int64) * k + of
+            for place, own in enumerate((x, x * x, None)):
+                of_parts[:, place] += np.bincount(cell, own, len(PARTS) * k).reshape(-1, k)
+            if self._asked.kind == "numeric":
+                cell = split.stretch(np.arange(places.start, places.stop, places.step)[told]) * k + of
+                of_stretches[0] += np.bincount(cell, x, split.n_stretches * k).reshape(-1, k)
+                of_stretches[1] += np.bincount(cell, minlength=split.n_stretches * k).reshape(-1, k)
+        return _Sums(of_parts, of_stretches)

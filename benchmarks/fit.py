@@ -60,7 +60,7 @@ def beside_scikit_learn(
     total = 0.0
     for target, response, own in zip(asked, responses, found, strict=True):
         rows = train & response.present
-        own_x, y = x[rows], response.values[rows]
+        own_x, y = x[rows], response.at(slice(None))[rows]
         began = time.perf_counter()
         reference = LogisticRegression().fit(own_x, y)
         taken = time.perf_counter() - began

@@ -33,6 +33,9 @@ _COMMANDS = {
     "rank-all": "rank --all {recording}",
     "explain": "explain 0/hidden/3 {recording}",
     "fit": "fit --hypothesis in_word {recording}",
+    "curve": "curve --hypothesis in_word --over chars {recording}",
+    "fit-live": "fit --hypothesis in_word --sites hidden --controls none --budget 500 --model {model} {--texts} "
+    "--replace-unknown",
     "rank-live": "rank --hypothesis in_word --model {model} {--texts} --replace-unknown",
 }
 _MEASURE = """

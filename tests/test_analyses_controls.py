@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -28,8 +29,10 @@ from activations.units import Site
 from analyses.alignment import Target, lagged, of_labels, target
 from analyses.controls import TASKS, control_task
 from analyses.errors import AnalysisError
+from analyses.held_out_ranks import Ranking
 from analyses.probe_results import Fitting
-from analyses.probe_scores import HeldOut, score
+from analyses.probe_scores import Cells, Precision, Scores, Sums
+from analyses.probe_scores import score as score_sums
 from analyses.probes import CONTROLS, fit, fit_characters
 from analyses.responses import Response
 from analyses.splits import GAP, TEST, TRAIN, Split
@@ -66,9 +69,38 @@ def test_shuffled_rows_would_have_found_what_is_not_there() -> None:
     assert n_covered >= 6
 
 
+class HeldOut(NamedTuple):
+    """What a probe says of held-out characters, and where each of these is."""
+
+    z: NDArray[np.float32]
+    y: NDArray[Any]
+    atom: NDArray[np.int64]
+    group: NDArray[np.int64]
+    fold: NDArray[np.int64]
+
+
+def score(own: HeldOut, response: Response) -> Scores:
+    """Its scores, of characters that come in three pieces."""
+    places, cell = np.unique(np.stack([own.atom, own.group, own.fold]), axis=1, return_inverse=True)
+    cells = Cells(*places)
+    sums = Sums(response, len(cells.piece))
+    values = softmax(own.z.astype(np.float64), axis=1) if own.z.shape[1] > 1 else own.z
+    rankings = [[Ranking(len(own.y), len(cells.piece)) for _ in range(own.z.shape[1])] for _ in np.unique(own.fold)]
+    middle = own.y.mean() if response.kind == "numeric" else 0
+    for rows in np.array_split(np.random.default_rng(0).permutation(len(own.y)), 3):
+        sums.add(own.z[rows].astype(np.float64) - middle, own.y[rows] - middle, cell[rows])
+        for fold, of_fold in enumerate(rankings):
+            there = rows[own.fold[rows] == fold]
+            for place, ranking in enumerate(of_fold):
+                is_it = own.y[there] == (place if len(of_fold) > 1 else 1)
+                ranking.add(values[there, place], is_it, cell[there])
+    ranks = [] if response.kind == "numeric" else [[each.ranks(cells.group) for each in own] for own in rankings]
+    return score_sums(sums, ranks, cells, Precision())
+
+
 def held_out(rng: np.random.Generator, y: NDArray[np.generic], z: NDArray[np.floating]) -> HeldOut:
     atom = np.sort(rng.integers(0, 12, len(y)))
-    return HeldOut(z.astype(np.float32), y, atom, atom // 2, atom % 3)  # type: ignore[arg-type]
+    return HeldOut(z.astype(np.float32), y, atom, atom // 2, atom % 3)
 
 
 def mean_within(
@@ -365,6 +397,33 @@ def test_a_text_that_does_not_fit_in_memory_gives_the_same(planted: Path) -> Non
             for one, other in zip(kept, read, strict=True):
                 np.testing.assert_allclose(one.weights, other.weights, atol=5e-3)
                 assert one.score == pytest.approx(other.score, abs=1e-4)
+
+
+@pytest.mark.parametrize("folds", [None, 3])
+def test_what_is_ranked_in_many_passes_has_the_same_scores(
+    folds: int | None, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = rng.integers(0, 3, 20_000)
+    source = Arrays({SITE: (rng.normal(size=(20_000, 3)) + np.eye(3)[place]).astype(np.float32)})
+    missing = rng.random(20_000) < 0.1
+    asked = [
+        of_labels(source.corpus, "classes", Labels(place.astype(np.int32), "categorical", missing, ("x", "y", "z"))),
+        of_labels(source.corpus, "one", Labels(place == 1, "binary")),
+        of_labels(source.corpus, "number", Labels(place.astype(np.float64), "numeric", missing)),
+    ]
+    how = Fitting(penalty=10.0, folds=folds, keep=True)
+    at_once = fit(source, asked, how=how)
+    monkeypatch.setattr("analyses.listening.RANKING_BYTES", 1)
+    for one, other in zip(at_once, fit(source, asked, how=how), strict=True):
+        numbers, others = (
+            {name: value for name, value in each.row().items() if isinstance(value, float)} for each in (one, other)
+        )
+        assert numbers == pytest.approx(others, rel=1e-5, abs=1e-6, nan_ok=True)
+        assert one.predictions is not None and other.predictions is not None
+        np.testing.assert_allclose(one.predictions, other.predictions, atol=1e-5)
+        assert one.aucs == pytest.approx(other.aucs, abs=1e-6)
+        for name, estimate in one.estimates.items():
+            np.testing.assert_allclose(estimate.influence, other.estimates[name].influence, rtol=1e-3, atol=1e-6)
 
 
 def test_too_little_data_is_said(planted: Path) -> None:

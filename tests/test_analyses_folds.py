@@ -44,6 +44,7 @@ def test_what_probes_say_by_accident_is_little_where_they_know_something() -> No
     for of_truth in (0.0, 0.5, 1.0, 10.0):
         agreement = Agreement(5)
         for rows in np.split(x, 5):
-            agreement.add((rows @ (of_truth * truth + without_own).T + 3)[..., None], rows[:, 0] > -1)
+            own = rows[rows[:, 0] > -1]
+            agreement.add((own @ (of_truth * truth + without_own).T + 3)[..., None])
         assert agreement.by_accident == pytest.approx(1 / (1 + of_truth**2), abs=0.15)
     assert Agreement(1).by_accident == 0

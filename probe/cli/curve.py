@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import BadParameter, Option
 
 from probe.cli.options import (
+    BudgetOption,
     EncodingOption,
     FoldsOption,
     HypothesesOption,
@@ -26,11 +27,13 @@ from probe.cli.options import (
     TextOption,
 )
 from probe.cli.show import Cell, progress, say, show_rows, warn
-from probe.cli.sources import HowToRead, ask_several, open_sources, read_checkpoints
+from probe.cli.sources import HowToRead, ask_several, open_sources, read_checkpoints, tell_used
 
 if TYPE_CHECKING:
     from activations.blocks import Source
     from analyses.curves import Curve
+
+_NOT_IN_TABLE = {"note", "n_chars", "n_used"}
 
 
 def curve(
@@ -52,6 +55,7 @@ def curve(
     sites: SitesOption = None,
     penalty: PenaltyOption = None,
     folds: FoldsOption = None,
+    budget: BudgetOption = None,
     model: ModelOption = None,
     text: TextOption = None,
     encoding: EncodingOption = "utf-8",
@@ -104,7 +108,7 @@ def curve(
         raise BadParameter("a curve over steps reads the checkpoints of --run; leave out the recording and --model")
     curves: list[tuple[str, Curve]] = []
     reasons: dict[str, str] = {}
-    how = Fitting(penalty=penalty, folds=folds)
+    how = Fitting(penalty=penalty, folds=folds, budget=None if budget is None else int(budget * 1_000_000))
     reading = HowToRead(encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown)
     with ExitStack() as stack:
         if run is not None:
@@ -134,10 +138,11 @@ def curve(
         show_rows(rows, as_json=True)
     else:
         for keys in dict.fromkeys(tuple(row) for row in rows):  # a table for each kind of label
-            shown = [{key: row[key] for key in row if key != "note"} for row in rows if tuple(row) == keys]
+            shown = [{key: row[key] for key in row if key not in _NOT_IN_TABLE} for row in rows if tuple(row) == keys]
             show_rows(shown, as_json=False)
     for note in dict.fromkeys(f"{row['hypothesis']}: {row['note']}" for row in rows if row["note"]):
         warn(note)
+    tell_used(curves[0][1].points[0])
     if csv is not None:
         write_table(csv, rows)
         say(f"{csv}: the numbers", quiet=as_json)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import BadParameter, Option
 
 from probe.cli.options import (
+    BudgetOption,
     EncodingOption,
     FoldsOption,
     HypothesesOption,
@@ -27,7 +28,7 @@ from probe.cli.options import (
     TextOption,
 )
 from probe.cli.show import Cell, progress, say, show_differences, show_rows, visible, warn
-from probe.cli.sources import ask_several, chosen_sites, open_sources
+from probe.cli.sources import ask_several, chosen_sites, open_sources, tell_used
 
 if TYPE_CHECKING:
     from activations.blocks import Source
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from analyses.probe_results import Fitting, ProbeResult
     from analyses.session import Session
 
-_NOT_IN_TABLE = {"hypothesis", "log_loss", "penalty", "n_train", "n_test"}
+_NOT_IN_TABLE = {"hypothesis", "log_loss", "penalty", "n_chars", "n_used", "n_train", "n_test"}
 
 
 def fit(
@@ -56,6 +57,7 @@ def fit(
     l1_ratio: Annotated[float, Option(help="0: an L2 penalty; 1: L1; between: an elastic net.")] = 0.0,
     balanced: Annotated[bool, Option("--balanced", help="Let all classes weigh the same, however rare.")] = False,
     folds: FoldsOption = None,
+    budget: BudgetOption = None,
     controls: Annotated[str, Option(help="chars, position, context and runs, or none; see above.")] = (
         "chars,position,context,runs"
     ),
@@ -74,7 +76,7 @@ def fit(
             show_default=False,
         ),
     ] = None,
-    memory: Annotated[int, Option(min=1, help="MB of activations to keep; more are read again in each pass.")] = 2048,
+    memory: Annotated[int, Option(min=1, help="MB of activations to keep; more are read again in each pass.")] = 384,
     model: ModelOption = None,
     text: TextOption = None,
     encoding: EncodingOption = "utf-8",
@@ -117,7 +119,13 @@ def fit(
             raise BadParameter(f"{keep} is no .npz file; end its name in .npz")
         check_output(keep, *(recordings or []), *(text or []), *([model] if model else []))
     how = Fitting(
-        penalty=penalty, l1_ratio=l1_ratio, balanced=balanced, folds=folds, memory=memory << 20, keep=keep is not None
+        penalty=penalty,
+        l1_ratio=l1_ratio,
+        balanced=balanced,
+        folds=folds,
+        memory=memory << 20,
+        keep=keep is not None,
+        budget=None if budget is None else int(budget * 1_000_000),
     )
     asked_controls = [each.strip() for each in controls.split(",") if each.strip() not in ("", "none")]
     results: list[tuple[str, ProbeResult]] = []
@@ -197,6 +205,7 @@ def _show(results: "Sequence[tuple[str, ProbeResult]]", as_json: bool) -> None:
     rows: list[dict[str, Cell]] = [{**({"model": name} if several else {}), **each.row()} for name, each in results]
     if as_json:
         show_rows(rows, as_json=True)
+        tell_used(results[0][1])
         return
     notes: dict[str, None] = {}
     for hypothesis in dict.fromkeys(each.hypothesis for _, each in results):
@@ -215,6 +224,7 @@ def _show(results: "Sequence[tuple[str, ProbeResult]]", as_json: bool) -> None:
     for note in notes:
         warn(note)
     _, first = results[0]
+    tell_used(first)
     say(f"{first.n_train:,} training and {first.n_test:,} held-out characters")
 
 

@@ -76,6 +76,15 @@ FoldsOption = Annotated[
         show_default=False,
     ),
 ]
+BudgetOption = Annotated[
+    float | None,
+    Option(
+        min=0,
+        help="MB of activations to read; of a longer text the middles of its pieces, and that is said (default: 4000 "
+        "of a live model, kept in a temporary file; all of a recording)",
+        show_default=False,
+    ),
+]
 SplitOption = Annotated[
     str, Option(help="Shares of training, validation and, after another comma, test, in percent: 90,5,5.")
 ]

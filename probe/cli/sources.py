@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from activations.models.char_rnn import CharRNN
     from activations.units import Site
     from analyses.alignment import Target
+    from analyses.probe_results import ProbeResult
     from analyses.session import Session
     from hypotheses.long_labels import AnyLabels
 
@@ -108,6 +109,15 @@ def tell_kept(labels: "Mapping[str, AnyLabels]") -> None:
     names = f"{', '.join(others)} and {last}" if others else last
     made = f"on {first}" if len(kept) == 1 else f"the oldest on {first}"
     warn(f"the labels of {names} are from the disk, made {made}; --no-cache labels anew")
+
+
+def tell_used(result: "ProbeResult") -> None:
+    """Say on standard error if the activations of some characters alone were read."""
+    if result.n_used < result.n_chars:
+        warn(
+            f"{result.n_used:,} of {result.n_chars:,} characters are used, the middle of each piece of the text: the "
+            "activations of all take more than --budget allows"
+        )
 
 
 def chosen_sites(source: "Source", sites: str | None, layer: int | None) -> "list[Site]":
