@@ -114,7 +114,7 @@ class QuasiNewton(_Descent):
             s, y = self.point - self.best, gradient - self.gradient
             product = float(np.vdot(s, y))
             expected = float(np.vdot(y, self._solve(y)))
-            if product > 1e-12 * expected:
+            if expected > 0 and product > 1e-12 * expected:
                 self._pairs.append((s, y, product))
                 self._scale = product / expected
         self.has_fallen = True
