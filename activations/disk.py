@@ -58,6 +58,18 @@ class DiskFile:
         _write_all(self.number, content[:head], offset)
         _write_all(self.number, content[head + body :], offset + head + body)
 
+    def claim(self, size: int) -> None:
+        """Take the room for so many bytes at once, where the file system can, so that a full disk is noticed.
+
+        Raises:
+            OSError: If there is no such room.
+        """
+        try:
+            os.posix_fallocate(self.number, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):  # file systems that cannot
+                raise
+
     def sync(self) -> None:
         """Wait until all that was written would outlast a power failure."""
         os.fsync(self.number)

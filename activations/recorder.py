@@ -296,7 +296,7 @@ class Recorder:
                 shape = (self._selection.n_chars,) if width is None else (self._selection.n_chars, width)
                 self._offsets[path] = _claim(file, path, shape, dtype)
         size = os.fstat(self._disk.number).st_size
-        _claim_room(self._disk.number, size)
+        self._disk.claim(size)
         self._metadata = {"size": np.array(size), **self._around(size)}
 
     def _around(self, size: int) -> Arrays:
@@ -364,14 +364,6 @@ def _claim(file: h5py.File, path: str, shape: tuple[int, ...], dtype: np.dtype[A
         properties,
     )
     return int(dataset.get_offset())
-
-
-def _claim_room(file: int, size: int) -> None:
-    try:
-        os.posix_fallocate(file, 0, size)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):  # file systems that cannot
-            raise
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,12 +1,12 @@
 """Some rows of a source, written to the disk once and read from there many times."""
 
 import os
+import tempfile
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import accumulate
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from activations.blocks import Block, Source, thin_out
 from activations.disk import DiskFile
 from activations.errors import ActivationError
-from activations.files import way_out
 from activations.units import Site
 
 Progress = Callable[[int, int], None]
@@ -66,8 +65,9 @@ class Spool:
                 start, stop = max(run.start, first), min(run.stop, last)
                 if start < stop:
                     for site, values in block.values.items():
-                        offset = (self._offsets[number] + start - run.start) * self._row_bytes(site)
-                        self._files[site].write(values[start - first : stop - first], offset)
+                        offset = (self._offsets[number] + start - run.start) * self.row_bytes(site)
+                        with _errors_told():
+                            self._files[site].write(values[start - first : stop - first], offset)
                     n_done += stop - start
                     progress(n_done, self.n_rows)
 
@@ -87,11 +87,12 @@ class Spool:
                 row = last
 
     def _read(self, site: Site, first: int, n: int) -> NDArray[Any]:
-        size = self._row_bytes(site)
+        size = self.row_bytes(site)
         content = os.pread(self._files[site].number, n * size, first * size)
         return np.frombuffer(content, self.dtype(site)).reshape(n, self.sites[site])
 
-    def _row_bytes(self, site: Site) -> int:
+    def row_bytes(self, site: Site) -> int:
+        """Of the activations of a site at one character."""
         return self.dtype(site).itemsize * self.sites[site]
 
     def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
@@ -124,7 +125,7 @@ class Spool:
 def spooled(
     source: Source, sites: Collection[Site], runs: Sequence[range], progress: Progress = lambda done, total: None
 ) -> Iterator[Spool]:
-    """Some rows of a source in a temporary folder, which is removed at the end of the block, also after an error.
+    """Some rows of a source in temporary files, which have no names, and so are gone however the process ends.
 
     Args:
         source: What to read, once.
@@ -133,25 +134,35 @@ def spooled(
         progress: Called with the rows done and their number.
 
     Raises:
-        ActivationError: If the disk is full.
+        ActivationError: If the disk has no room for them, which is noticed before the source is read.
     """
     spool = Spool(source, sites, runs)
     with ExitStack() as stack:
-        folder = path = _folder(stack)
-        try:
-            files = {}
-            for number, site in enumerate(spool.sites):
-                path = folder / str(number)
-                files[site] = stack.enter_context(DiskFile(path))
-            spool.fill(source, files, progress)
-        except OSError as error:
-            raise ActivationError(f"{way_out(path, error)}; a smaller --budget takes less") from error
+        with _errors_told():
+            files = _files(spool, stack)
+        spool.fill(source, files, progress)
         yield spool
 
 
-def _folder(stack: ExitStack) -> Path:
-    """A temporary folder that is removed with what else is on a stack."""
+def _files(spool: Spool, stack: ExitStack) -> dict[Site, DiskFile]:
+    """A file for each site, with room for its rows, that is closed with what else is on a stack, and then gone."""
+    with tempfile.TemporaryDirectory(prefix="char-probe-") as folder:  # only while they are opened
+        files = {
+            site: stack.enter_context(DiskFile(Path(folder) / str(number))) for number, site in enumerate(spool.sites)
+        }
+    for site, file in files.items():
+        file.claim(spool.n_rows * spool.row_bytes(site))
+    return files
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    """An error of the file system is one sentence; those of the source are not."""
     try:
-        return Path(stack.enter_context(TemporaryDirectory(prefix="char-probe-")))
+        yield
     except OSError as error:
-        raise ActivationError(f"cannot make a temporary folder: {error.strerror or error}; set TMPDIR") from error
+        where = f" in {tempfile.tempdir}" if tempfile.tempdir else ""
+        raise ActivationError(
+            f"cannot write temporary files{where}: {error.strerror or error}; TMPDIR says where else there is room; "
+            "a smaller --budget takes less"
+        ) from error

@@ -30,10 +30,11 @@ def within_budget(
     """A source that can be read many times, in as many bytes as are allowed.
 
     A recording is read where it is if all of it is allowed. Otherwise, and always from a live source, the rows that are
-    read are kept in a temporary folder while the block lasts; see `chosen_runs` for which.
+    read are kept in temporary files while the block lasts; see `chosen_runs` for which.
 
     Args:
-        source: A recording or live activations. One that comes from here is given as it is.
+        source: A recording or live activations. One that comes from here is given as it is, and
+            so is one of which nothing will be read.
         sites: What will be read.
         split: Of the text, by which rows are chosen.
         budget: Bytes of activations; None is 4 GB from a live source, and no limit otherwise.
@@ -43,7 +44,7 @@ def within_budget(
         ActivationError: If the disk is full.
         AnalysisError: If the budget is too small.
     """
-    if _spool(source) is not None:
+    if _spool(source) is not None or not sites:
         yield source
         return
     n_rows = source.selection.n_chars

@@ -172,7 +172,7 @@ class UnitDesign:
         """Of units of a source that can be read many times.
 
         Args:
-            source: A recording, as a rule; see `Source.rereadable`.
+            source: One that gives the same blocks as often as it is read; see `budgets.within_budget`.
             units: What the columns are.
             standard: (n_rows,) the rows of which mean and deviation are found.
             given: The rows that the source gives, as runs; None is all.

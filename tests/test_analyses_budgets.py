@@ -15,6 +15,7 @@ from planting import PLANTED, Arrays, random_model
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from activations.blocks import Block
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.extraction import LiveActivations, extract
@@ -71,7 +72,7 @@ def test_a_spool_gives_the_rows_of_its_runs(rng: np.random.Generator, scratch: P
             document = spool.corpus.documents[block.document]
             assert document.start <= block.start < block.stop <= document.stop
             given |= dict(zip(range(block.start, block.stop, 3), block.values[SITE].tolist(), strict=True))
-        assert len(list(scratch.iterdir())) == 1
+        assert list(scratch.iterdir()) == []  # the file has no name, and is gone if the process is killed
         assert spool.sample([SITE], 100)[SITE].shape[1] == 3
         np.testing.assert_array_equal(spool.read([SITE], 1000, 1900)[SITE], values[1000:1900:3])
         with pytest.raises(ActivationError, match="in this spool"):
@@ -167,7 +168,7 @@ def test_a_spool_is_gone_after_an_error(error: type[BaseException], scratch: Pat
         pass
     assert list(scratch.iterdir()) == []
     with pytest.raises(error), spooled(source, [SITE], rows_given(source)):
-        assert list(scratch.iterdir())
+        assert list(scratch.iterdir()) == []
         raise error
     assert list(scratch.iterdir()) == []
 
@@ -189,6 +190,38 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(scratch: Path) -> None:
         with spooled(source, [SITE], [range(200_000)]):
             pass
     assert list(scratch.iterdir()) == []
+
+
+def test_a_full_disk_is_noticed_before_anything_is_read() -> None:
+    source = Arrays({SITE: np.zeros((200_000, 3), np.float32)})
+    n_read = 0
+
+    def count(done: int, total: int) -> None:
+        nonlocal n_read
+        n_read = done
+
+    with files_of(1_000_000), pytest.raises(ActivationError, match="File too large; TMPDIR says"):  # noqa: SIM117
+        with spooled(source, [SITE], [range(200_000)], count):
+            pass
+    assert n_read == 0
+
+
+def test_an_error_of_the_source_is_not_taken_for_one_of_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Arrays({SITE: np.zeros((5000, 3), np.float32)})
+
+    def blocks(sites: list[Site]) -> Iterator[Block]:
+        raise OSError("the source has gone")
+
+    monkeypatch.setattr(source, "blocks", blocks)
+    with pytest.raises(OSError, match="the source has gone"), spooled(source, [SITE], [range(5000)]):
+        pass
+
+
+def test_nothing_is_kept_where_nothing_is_read(code_text: str, scratch: Path) -> None:
+    """Of a live source, whose characters alone are probed."""
+    live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
+    found = fit(live, "in_quotes", sites=[], controls=["chars"], how=Fitting(penalty=1.0))
+    assert [each.site for each in found] == ["last character", "last 5 characters", "last 20 characters"]
 
 
 def test_the_command_says_how_many_characters_it_used(
