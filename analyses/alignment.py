@@ -13,6 +13,7 @@ from activations.corpus import Corpus
 from activations.selection import Selection
 from analyses.errors import AnalysisError
 from analyses.predictions import PREFIX, predicted
+from analyses.row_runs import RowRuns
 from analyses.splits import TEST, TRAIN, Split
 from hypotheses import labelling, registry
 from hypotheses.corpus_labels import CHUNK, CorpusLabels
@@ -226,28 +227,37 @@ class _Lagged(LongLabels):
     """The labels of characters so many later."""
 
     def __init__(self, labels: AnyLabels, corpus: Corpus, lag: int) -> None:
-        self._labels, self._lag, self._starts = labels, lag, np.array([each.start for each in corpus.documents])
-        self._stops = np.array([each.stop for each in corpus.documents])
+        self._labels, self._lag = labels, lag
         self.kind, self.names, self.may_miss = labels.kind, labels.names, True
+        starts = np.array([each.start for each in corpus.documents])
+        stops = np.array([each.stop for each in corpus.documents])
+        firsts = starts if lag < 0 else np.maximum(stops - lag, starts)  # of those without a label in each document
+        lasts = np.minimum(starts - lag, stops) if lag < 0 else stops
+        borders = np.unique(np.concatenate([[0], firsts, lasts]))
+        borders = borders[borders < len(corpus)]
+        n_begun, n_ended = (each.searchsorted(borders, side="right") for each in (firsts, lasts))
+        self._without = RowRuns(borders, n_begun > n_ended, len(corpus))
 
     def __len__(self) -> int:
         return len(self._labels)
 
     def values_at(self, places: Places) -> NDArray[Any]:
-        return self._labels.values_at(self._there(places)[0])
+        return self._labels.values_at(self._there(places))
 
     def missing_at(self, places: Places) -> NDArray[np.bool_]:
-        there, missing = self._there(places)
-        of_labels = self._labels.missing_at(there)
-        return missing if of_labels is None else missing | of_labels
+        without = self._without[places] if isinstance(places, slice) else self._without.at(places)
+        of_labels = self._labels.missing_at(self._there(places))
+        return without if of_labels is None else without | of_labels
 
-    def _there(self, places: Places) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """(n_chars,) the places of the characters that are so many later, and where the document has none."""
-        own = np.arange(*places.indices(len(self))) if isinstance(places, slice) else places
-        documents = np.searchsorted(self._starts, own, side="right") - 1
-        there = own + self._lag
-        missing = (there < self._starts[documents]) | (there >= self._stops[documents])
-        return np.where(missing, 0, there), missing
+    def _there(self, places: Places) -> Places:
+        """Of the characters that are so many later; where the text has none, of any."""
+        if isinstance(places, slice):
+            start, stop, step = places.indices(len(self))
+            first, last = start + self._lag, max(start, stop) + self._lag
+            if first >= 0 and last <= len(self):
+                return slice(first, last, step)
+            places = np.arange(start, stop, step)
+        return np.clip(places + self._lag, 0, len(self) - 1)
 
 
 ENOUGH_RUNS = 50  # held out, below which a score is uncertain

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from planting import PLANTED, Arrays, drifting, in_runs
 from scipy.special import expit, softmax
@@ -373,6 +375,39 @@ def test_a_lag_is_that_of_the_hypothesis(code_text: str, name: str, lag: int) ->
     np.testing.assert_array_equal(found.labels.present, expected.labels.present)
     present = found.labels.present
     np.testing.assert_array_equal(found.labels.values[present], expected.labels.values[present])
+
+
+@given(
+    st.lists(st.integers(2, 30), min_size=1, max_size=6),
+    st.integers(-40, 40),
+    st.tuples(st.integers(0, 200), st.integers(0, 200), st.integers(1, 5)),
+    st.booleans(),
+)
+def test_lagged_labels_of_any_characters_are_those_of_all(
+    sizes: list[int], lag: int, asked: tuple[int, int, int], may_miss: bool
+) -> None:
+    corpus, n = Corpus.from_texts(["a" * size for size in sizes]), sum(sizes)
+    of_document = np.repeat(np.arange(len(sizes)), sizes)
+    values, missing = np.arange(n, dtype=np.float64), np.arange(n) % 3 == 0 if may_miss else None
+    whole = Target(
+        "place",
+        corpus.sha256,
+        Labels(values, "numeric", missing),
+        Split(n_chars=n, n_stretches=1, n_folds=1, fold=0, gap=0),
+        Selection(0, n),
+    )
+    there = np.arange(n) + lag
+    inside = (there >= 0) & (there < n)
+    inside[inside] = of_document[there[inside]] == of_document[inside]
+    expected = np.where(inside, there, -1)
+    found = lagged(whole, corpus, lag).labels
+    for places in (slice(*asked), np.arange(n)[slice(*asked)]):
+        present = expected[places] >= 0
+        if may_miss:
+            present &= expected[places] % 3 != 0
+        gone = found.missing_at(places)
+        np.testing.assert_array_equal(np.zeros(len(present), bool) if gone is None else gone, ~present)
+        np.testing.assert_array_equal(found.values_at(places)[present], expected[places][present])
 
 
 def test_predictions_are_kept_where_they_are_held_out(planted: Path) -> None:
