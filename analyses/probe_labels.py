@@ -88,7 +88,7 @@ class _Tally:
     """
 
     def __init__(self, response: Response, folds: Folds) -> None:
-        self._is_numeric = response.kind == "numeric"
+        self._is_numeric, self._middle = response.kind == "numeric", response.middle
         n_classes = response.n_classes
         self.n = np.zeros((folds.n_folds, 2), np.int64)
         lowest, highest = np.full((folds.n_folds, 2), np.inf), np.full((folds.n_folds, 2), -np.inf)
@@ -125,6 +125,7 @@ class _Tally:
     def _add_atoms(self, y: NDArray[Any], atom: NDArray[np.int64]) -> None:
         n_atoms = self._of_atoms.shape[1]
         if self._is_numeric:
+            y = y - self._middle  # so that nothing cancels
             self._of_atoms += [np.bincount(atom, each, n_atoms) for each in (np.ones(len(y)), y, y * y)]
         else:
             code = y.astype(np.int64) * n_atoms + atom

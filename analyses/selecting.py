@@ -120,11 +120,11 @@ class _Columns:
 
     def take(self, rows: slice, train: NDArray[np.bool_]) -> None:
         """Take note of the labels of some rows, of which some train."""
-        values = self._labels(rows).values
+        labels = self._labels(rows)
         if self._asked.kind == "categorical":
-            self._counts += np.bincount(values[train], minlength=len(self._counts))
+            self._counts += np.bincount(labels.values[train], minlength=len(self._counts))
         else:
-            numbers = np.nan_to_num(values.astype(np.float64))
+            numbers = labels.values[labels.present].astype(np.float64)
             self._moments.merge(Moments.of(np.empty((len(numbers), 0)), numbers))
 
     @property
@@ -132,13 +132,12 @@ class _Columns:
         return int((self._counts > 0).sum()) if self._asked.kind == "categorical" else 1
 
     def at(self, rows: slice) -> NDArray[np.float32]:
-        """(n_rows, n) the numbers of some rows."""
+        """(n_rows, n) the numbers of some rows that have a label."""
         values = self._labels(rows).values
         if self._asked.kind == "categorical":
             return np.asarray(values[:, None] == np.flatnonzero(self._counts), np.float32)
         mean, deviation = self._moments.label_mean, np.sqrt(self._moments.label_scatter / max(self._moments.n, 1))
-        numbers = np.nan_to_num(values.astype(np.float64))
-        return np.asarray((numbers - mean) / (deviation or 1.0), np.float32)[:, None]
+        return np.asarray((values - mean) / (deviation or 1.0), np.float32)[:, None]
 
 
 def _forward(scatter: Array, with_label: Array, of_label: Array, most: int) -> tuple[list[int], Array]:

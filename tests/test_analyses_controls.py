@@ -219,6 +219,20 @@ def test_selectivity_is_paired_by_the_pieces_of_the_label(rng: np.random.Generat
     assert own.selectivity_interval[0] < own.selectivity < own.selectivity_interval[1]
 
 
+def test_intervals_do_not_depend_on_where_numbers_lie(rng: np.random.Generator) -> None:
+    """Whose squares have more digits than float64 has."""
+    n = 100_000
+    values = np.repeat(rng.integers(0, 50, n // 50), 50).astype(np.float64)
+    source = Arrays({SITE: (values[:, None] + 20 * rng.normal(size=(n, 2))).astype(np.float32)})
+    near, far = (
+        fit(source, of_labels(source.corpus, "number", Labels(values + more, "numeric")), how=Fitting(penalty=1.0))[0]
+        for more in (0.0, 2.0**40)
+    )
+    assert far.note == near.note == ""
+    assert far.estimates["r2"].n_atoms == near.estimates["r2"].n_atoms == 20
+    assert far.interval == pytest.approx(near.interval, abs=1e-3)
+
+
 def test_pieces_are_the_same_of_some_characters_as_of_all(rng: np.random.Generator) -> None:
     """A label of which an atom holds few independent pieces, whether every character is read or one in ten."""
     n = 200_000

@@ -85,3 +85,14 @@ def test_a_unit_that_repeats_others_is_not_chosen(rng: np.random.Generator) -> N
     found = select(source, asked, [FIRST], 5)
     assert len(found.units) == 3
     assert found.r2[-1] == pytest.approx(1, abs=1e-4)
+
+
+def test_where_a_large_number_is_missing_says_nothing(rng: np.random.Generator) -> None:
+    """A label far from 0, beside which what stands where it is missing would be all that counts."""
+    x = rng.normal(size=(5000, 4))
+    missing = rng.random(5000) < 0.2
+    labels = Labels(np.where(missing, 0.0, 1e10 + x[:, 2]), "numeric", missing)
+    source = Arrays({FIRST: x.astype("f4")})
+    found = select(source, of_labels(source.corpus, "far", labels), [FIRST], 1)
+    assert found.units == (Unit(FIRST, 2),)
+    assert found.r2[0] == pytest.approx(1, abs=1e-4)
