@@ -327,8 +327,13 @@ def target(
     """
     found = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
     pieces = label_in_pieces(corpus, found, use_cache=use_cache, notice=notice)
-    is_long = n_asked * pieces.n_bytes > _LABEL_BYTES
-    return of_labels(corpus, found.name, LabelsOnDisk(pieces) if is_long else pieces[:], split, selection=selection)
+    labels = LabelsOnDisk(pieces) if too_large(pieces.n_bytes, n_asked) else pieces[:]
+    return of_labels(corpus, found.name, labels, split, selection=selection)
+
+
+def too_large(n_bytes: int, n_asked: int) -> bool:
+    """Whether labels of so many bytes are to be on the disk, where so many are asked for together."""
+    return n_asked * n_bytes > _LABEL_BYTES
 
 
 def of_labels(

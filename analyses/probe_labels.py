@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from activations.blocks import Source
 from activations.selection import Selection
-from analyses.alignment import ENOUGH_RUNS, Target
+from analyses.alignment import ENOUGH_RUNS, Target, too_large
 from analyses.budgets import rows_used
 from analyses.classes import refuse_many
 from analyses.long_run import label_memory, position_groups
@@ -18,7 +18,9 @@ from analyses.responses import Response
 from analyses.row_runs import OfRows, RowRuns, atoms_of_rows, parts_of_rows, pieces_of_rows
 from analyses.significance import FEWEST_RUNS, too_few
 from analyses.splits import GAP, TEST, TRAIN
+from hypotheses.corpus_labels import CorpusLabels
 from hypotheses.labels import Labels
+from hypotheses.long_labels import LabelsOnDisk
 from hypotheses.parameters import few
 
 FEWEST_HELD_OUT = 8  # pieces of the text, below which there is no interval
@@ -169,16 +171,18 @@ class Asked:
             self._judge()
 
     @classmethod
-    def as_control(cls, name: str, labels: NDArray[Any], of: "Asked") -> "Asked":
+    def as_control(cls, name: str, labels: NDArray[Any], of: "Asked", n_asked: int = 1) -> "Asked":
         """Of the labels that a control task made of another label, whose folds and pieces it shares.
 
         Args:
             name: The task.
             labels: From the first used character to the last; see `control_labels`.
             of: The other label.
+            n_asked: How many are asked for together: those that take more than a share of 256 MiB are kept in a
+                temporary file.
         """
         self = cls.__new__(cls)
-        own = labels[:: of.target.selection.every]
+        own = _of_control(labels, of.target, n_asked)
         response = Response(of.response.kind, own, of.response.n_classes, of.response.missing)
         self._take(of.target, response, of.folds, of.place)
         self.control, self.pieces, self.precision = name, of.pieces, of.precision
@@ -265,6 +269,15 @@ def _response(target: Target) -> Response:
         return Response(target.kind, labels.values_at(target.used), n_classes, labels.missing_at(target.used))
     missing = OfRows(selection, labels.missing_at) if labels.may_miss else None
     return Response(target.kind, OfRows(selection, labels.values_at), n_classes, missing)
+
+
+def _of_control(labels: NDArray[Any], target: Target, n_asked: int) -> NDArray[Any] | OfRows:
+    """(n_rows,) labels of a control task, given those from the first used character to the last."""
+    every = target.selection.every
+    if not too_large(labels.nbytes, n_asked):
+        return labels[::every]
+    on_disk = LabelsOnDisk(CorpusLabels((labels,), (None,), target.kind, target.labels.names))
+    return OfRows(Selection(0, len(labels), every), on_disk.values_at)
 
 
 def with_folds(source: Source, targets: Sequence[Target], how: Fitting) -> list[Asked]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from activations.blocks import Source
 from activations.units import Site, Unit, units_of
-from analyses.alignment import AnyHypothesis, Target, ask
+from analyses.alignment import AnyHypothesis, Target, ask_all
 from analyses.budgets import rows_given, within_budget
 from analyses.character_design import CharacterDesign
 from analyses.controls import CONTEXT, TASKS, control_labels
@@ -52,8 +52,8 @@ def fit(
     All hypotheses on a site are fitted together, in the same passes over it.
 
     Args:
-        source: A recording or live activations. A probe needs many passes: those of a live source are kept in a
-            temporary folder meanwhile, as many as `how.budget` allows.
+        source: A recording or live activations. A probe needs many passes: those of a live source are kept in
+            temporary files meanwhile, as many as `how.budget` allows.
         hypotheses: One or several: a name, a function, or a target made before.
         sites: Where to look; None is everywhere.
         controls: Some of `CONTROLS`: `chars`, the same on the last 1, 5 and 20 characters, without the model;
@@ -94,7 +94,7 @@ def fit_units(
         if name not in CONTROLS:
             raise AnalysisError(f"there is no control {name!r}; there are {', '.join(CONTROLS)}")
     several = [hypotheses] if isinstance(hypotheses, str | Target) or callable(hypotheses) else hypotheses
-    targets = [ask(source, each) for each in several]
+    targets = ask_all(source, several)
     if not targets:
         return []
     last = LAST_CHARACTERS if CHARS in controls else ()
@@ -103,12 +103,11 @@ def fit_units(
     with within_budget(source, sites, targets[0].split, how.budget, progress) as recording:
         labels = with_folds(recording, targets, how)
         asked = list(labels)
-        for name in TASKS:
-            if name in controls:
-                asked += [
-                    Asked.as_control(name, control_labels(name, each.target, source.corpus, how.seed), each)
-                    for each in labels
-                ]
+        tasks = [name for name in TASKS if name in controls]
+        for name in tasks:
+            for each in labels:
+                made = control_labels(name, each.target, source.corpus, how.seed)
+                asked.append(Asked.as_control(name, made, each, len(tasks) * len(labels)))
         for step, units in enumerate(designs):
             forward = partial(_forward, progress, step, len(designs) + len(last))
             for group in _groups(asked, how):

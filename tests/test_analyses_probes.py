@@ -1,6 +1,6 @@
 """Probes agree with scikit-learn, find planted combinations, and are judged on held-out characters."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,22 @@ from planting import PLANTED, SITES, random_model
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, f1_score, r2_score, roc_auc_score
 
+from activations.blocks import Source
 from activations.corpus import Corpus
 from activations.extraction import LiveActivations, extract
 from activations.store import Recording
 from activations.units import Site
-from analyses.alignment import target
+from analyses import alignment, probes
+from analyses.alignment import Target, target
 from analyses.curves import curve
 from analyses.errors import AnalysisError
+from analyses.probe_labels import Asked, with_folds
 from analyses.probe_results import Fitting
 from analyses.probes import fit, fit_units
 from analyses.splits import TEST, TRAIN
+from hypotheses.labels import Labels
+from hypotheses.long_labels import LabelsOnDisk
+from probe.cli.sources import ask_several
 
 
 @pytest.mark.parametrize("penalty", [1.0, 100.0])
@@ -135,3 +141,23 @@ def test_activations_that_are_no_numbers_are_refused(
     monkeypatch.setattr(Recording, "read", broken)
     with Recording(planted) as recording, pytest.raises(AnalysisError, match="are not numbers"):
         fit(recording, name, sites=[PLANTED[name].site])
+
+
+def test_labels_that_are_asked_for_together_go_to_the_disk_together(
+    planted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hypotheses, of which one alone would stay in memory."""
+    with Recording(planted) as recording:
+        monkeypatch.setattr(alignment, "_LABEL_BYTES", len(recording.corpus) * 3 // 2)
+        assert isinstance(target(recording.corpus, "in_quotes").labels, Labels)
+        seen: list[Target] = []
+
+        def watch(source: Source, targets: Sequence[Target], how: Fitting) -> list[Asked]:
+            seen.extend(targets)
+            return with_folds(source, targets, how)
+
+        monkeypatch.setattr(probes, "with_folds", watch)
+        names = ["in_quotes", "in_comment"]
+        fit(recording, names, sites=[PLANTED["in_quotes"].site], how=Fitting(penalty=1.0))
+        of_command, _ = ask_several(recording, names, False, None, False, 0)
+    assert [type(each.labels) for each in [*seen, *of_command]] == [LabelsOnDisk] * 4

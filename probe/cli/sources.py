@@ -194,7 +194,7 @@ def ask_several(
     asked, reasons = [], {}
     for name in dict.fromkeys(hypotheses):
         try:
-            asked.append(_ask(source, name, language, no_cache, lag))
+            asked.append(_ask(source, name, language, no_cache, lag, len(hypotheses)))
         except (AnalysisError, HypothesisError) as error:
             if len(hypotheses) == 1:
                 raise
