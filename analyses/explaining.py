@@ -148,6 +148,7 @@ def explain(
     if lowest == highest:
         raise AnalysisError(f"{unit} is {lowest:g} at every character, so that nothing can explain it")
     rankings = rank_all(one, asked, progress=progress)
+    del one  # its memory is wanted
     found = [replace(each.units[0], unit=unit) for each in rankings]
     q = q_values(np.array([each.p for each in found]))
     found = [replace(each, q=float(own)) for each, own in zip(found, q, strict=True)]
@@ -174,7 +175,7 @@ def explain(
         ),
         tunings=tuple(tunings[place] for place in adds),
         most=_passages(source.corpus, values, n_passages),
-        least=_passages(source.corpus, -values, n_passages, sign=-1),
+        least=_passages(source.corpus, values, n_passages, sign=-1),
     )
 
 
@@ -300,8 +301,9 @@ def _codes(asked: Target, classes: Classes, piece: slice) -> NDArray[np.int8]:
 
 
 def _passages(corpus: Corpus, values: NDArray[np.floating], n: int, sign: int = 1) -> tuple[Passage, ...]:
-    """The characters with the highest values, none near another."""
-    left = np.where(np.isnan(values), -np.inf, values)
+    """The characters with the highest values, or with the lowest if the sign is −1, none near another."""
+    left = sign * values
+    left[np.isnan(left)] = -np.inf
     found = []
     for _ in range(n):
         place = int(left.argmax())
@@ -312,7 +314,7 @@ def _passages(corpus: Corpus, values: NDArray[np.floating], n: int, sign: int = 
         found.append(
             Passage(
                 place=place,
-                value=float(sign * values[place]),
+                value=float(values[place]),
                 before=corpus.text(start, place),
                 character=corpus.text(place, place + 1),
                 after=corpus.text(place + 1, stop),

@@ -124,15 +124,15 @@ class _Told:
 
     def mean_and_median(self) -> tuple[float, float]:
         """Of the unit."""
-        total, known = 0.0, []
+        known = np.empty(self._asked.selection.n_chars, self._values.dtype)
+        total, n = 0.0, 0
         for _, places, told in self._pieces():
-            known.append(self._values[places][told])
-            total += float(known[-1].sum(dtype=np.float64))
-        of_all = np.concatenate(known)
-        known.clear()
-        n = len(of_all)
-        of_all.partition([(n - 1) // 2, n // 2])
-        return total / n, (float(of_all[(n - 1) // 2]) + float(of_all[n // 2])) / 2
+            own = self._values[places][told]
+            known[n : n + len(own)] = own
+            total, n = total + float(own.sum(dtype=np.float64)), n + len(own)
+        known = known[:n]
+        known.partition([(n - 1) // 2, n // 2])
+        return total / n, (float(known[(n - 1) // 2]) + float(known[n // 2])) / 2
 
     def sums(self, middle: float) -> _Sums:
         """Of the unit less a number."""

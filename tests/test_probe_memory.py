@@ -12,16 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from planting import Arrays
 
 from activations.blocks import Block
 from activations.corpus import Corpus
 from activations.lanes import BLOCK_CHARS
 from activations.models.evaluation import losses
 from activations.recorder import recording
-from activations.units import Site
+from activations.units import Site, Unit
 from activations.vocab import Vocabulary
-from analyses.alignment import label_in_pieces
+from analyses.alignment import label_in_pieces, of_labels
+from analyses.classes import classes_of
 from analyses.estimates import mean_interval
+from analyses.explaining import explain
+from analyses.tuning import tune
+from hypotheses.labels import Labels
 from hypotheses.registry import get
 from hypotheses.summary import summarise
 
@@ -134,3 +139,17 @@ def test_a_recording_is_checked_in_less_memory_than_it_takes_on_the_disk() -> No
 def test_hypotheses_are_shown_in_little_memory(texts: list[Path]) -> None:
     """Loading the program takes 0.15 GB."""
     assert peak_bytes("hypotheses", "--show", "position_in_line", *texts) < 300 * MB
+
+
+def test_a_unit_is_explained_in_twice_the_memory_that_it_takes(rng: np.random.Generator) -> None:
+    """Beside what the source gives, in float32."""
+    n_chars = 4 * MB
+    values = rng.normal(size=n_chars).astype(np.float32)
+    source = Arrays({Site(0, "hidden"): values[:, None]})
+    asked = of_labels(source.corpus, "high", Labels(values > 1, "binary"))
+    with peak_of_python() as peak:
+        tune(values, asked, classes_of(asked))
+    assert peak.n_bytes < 1.5 * values.nbytes
+    with peak_of_python() as peak:
+        explain(source, Unit(Site(0, "hidden"), 0), [])
+    assert peak.n_bytes < 2.5 * values.nbytes
