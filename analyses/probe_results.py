@@ -29,7 +29,7 @@ class Fitting:
         memory: Bytes that activations may take between passes; those that do not fit are read again in each.
         budget: Bytes of activations that are read at most: of a longer text, a run of characters from each atom; see
             `budgets.chosen_runs`. None is 4 GB from a live source, and no limit otherwise.
-        keep: Whether to keep what a probe says of each held-out character.
+        keep: Whether to keep what a probe says of each held-out character that is read.
         seed: Of the control tasks, and of the training stretches that are drawn.
     """
 
@@ -93,7 +93,7 @@ class ProbeResult:
         n_passes: Over the activations, to fit it, at most.
         note: What makes the scores uncertain, or why there are none; empty if nothing does.
         predictions: (n_chars, n_scores) of the text: probabilities (of True, or of each class) or values at held-out
-            characters, NaN elsewhere; None if not kept.
+            characters that were read, NaN elsewhere; None if not kept.
         logits: (n_chars, n_scores) what the probabilities are made of, by the logistic function or softmax; NaN
             elsewhere; None if not kept, or for numbers. A probability can round to 0 or 1, a logit says how sure.
     """

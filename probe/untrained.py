@@ -1,4 +1,4 @@
-"""Recordings of what an untrained twin of a model makes of the same text."""
+"""What an untrained twin of a model makes of the same text."""
 
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -29,20 +29,30 @@ def trained_model(source: Source, path: Path, sites: Collection[Site]) -> CharRN
     return trained
 
 
-def record_twin(
-    source: Source,
-    trained: CharRNN,
-    how: str,
-    path: Path,
-    sites: Collection[Site],
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Path:
-    """Record an untrained twin reading the text of a source, unless that has been done before.
+def live_twin(source: Source, trained: CharRNN, how: str) -> LiveActivations:
+    """An untrained twin that reads the text of a source.
 
     Args:
         source: Whose text, and which characters of it, to read.
         trained: The trained model; see `trained_model`.
         how: See `activations.models.twins.twin`.
+    """
+    made = twin(trained, how)
+    return LiveActivations(
+        made, source.corpus, replace_unknown=made.vocabulary.replacement is not None, selection=source.selection
+    )
+
+
+def record_twin(
+    live: LiveActivations,
+    path: Path,
+    sites: Collection[Site],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Path:
+    """Record an untrained twin reading a text, unless that has been done before.
+
+    Args:
+        live: See `live_twin`.
         path: Where the recording goes, or is.
         sites: What to record.
         progress: Called with the characters done and their number.
@@ -50,23 +60,18 @@ def record_twin(
     Raises:
         ActivationError: If the recording cannot be written.
     """
-    made = twin(trained, how)
-    if path.exists() and _is_of(path, made, source, sites):
-        return path
-    live = LiveActivations(
-        made, source.corpus, replace_unknown=made.vocabulary.replacement is not None, selection=source.selection
-    )
-    extract(live, path, sites=sites, predictions=False, progress=progress)
+    if not (path.exists() and _is_of(path, live, sites)):
+        extract(live, path, sites=sites, predictions=False, progress=progress)
     return path
 
 
-def _is_of(path: Path, model: CharRNN, source: Source, sites: Collection[Site]) -> bool:
+def _is_of(path: Path, live: LiveActivations, sites: Collection[Site]) -> bool:
     try:
         with Recording(path) as found:
             return (
-                found.description.get("model_sha256") == model_sha256(model)
-                and found.corpus.sha256 == source.corpus.sha256
-                and found.selection == source.selection
+                found.description.get("model_sha256") == live.model_sha256
+                and found.corpus.sha256 == live.corpus.sha256
+                and found.selection == live.selection
                 and set(sites) <= set(found.sites)
             )
     except ActivationError:

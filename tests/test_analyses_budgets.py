@@ -240,3 +240,38 @@ def test_the_command_says_how_many_characters_it_used(
     _, out, err = run("fit", *live, "--sites", "0/hidden", "-H", "in_quotes", "--controls", "none", "--json")
     assert rows(out)[0]["n_used"] == len(code_text)
     assert "characters are used" not in err
+
+
+def test_the_command_says_so_of_each_recording(run: Command, planted: Path, code_text: str, tmp_path: Path) -> None:
+    """Of two recordings, the second of which alone takes more than is allowed."""
+    live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
+    extract(live, tmp_path / "small.h5", sites=[SITE])
+    asked = ("-H", "in_quotes", "--budget", str(len(code_text) * 16 / 1e6), "--sites", "hidden")
+    for command in (("fit", "--controls", "none", "--json"), ("fit", "--controls", "none"), ("curve", "--json")):
+        _, _, err = run(*command, str(tmp_path / "small.h5"), str(planted), *asked, "--penalty", "1")
+        assert err.count(f"of {len(code_text):,} characters are used") == 1
+
+
+@pytest.mark.parametrize("command", ["fit", "curve"])
+def test_a_budget_without_an_end_is_one_sentence(run: Command, planted: Path, command: str) -> None:
+    status, _, err = run(command, str(planted), "-H", "in_quotes", "--budget", "inf")
+    assert status == 2
+    assert "the budget is inf MB" in err
+
+
+def test_untrained_twins_keep_to_the_budget_of_a_live_model(
+    run: Command, code_text: str, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_model(random_model(code_text), tmp_path / "model.pt")
+    (tmp_path / "text.py").write_text(code_text, encoding="utf-8", newline="")
+    monkeypatch.setattr("analyses.budgets.LIVE_BUDGET", 5000 * 16)
+    live = ("--model", str(tmp_path / "model.pt"), "--text", str(tmp_path / "text.py"), "--sites", "0/hidden")
+    status, out, err = run(
+        *("fit", *live, "-H", "in_quotes", "--controls", "none", "--json", "--penalty", "1"),
+        *("--untrained", str(tmp_path / "model.pt")),
+    )
+    assert status == 0, err
+    found = {row["control"]: row["n_used"] for row in rows(out)}
+    assert set(found) == {None, "fresh", "shuffled"}
+    assert all(4500 < n_used <= 5000 for n_used in found.values())
+    assert list(scratch.glob("char-probe-*")) == []

@@ -27,7 +27,7 @@ from probe.cli.options import (
     TextOption,
 )
 from probe.cli.show import Cell, progress, say, show_rows, warn
-from probe.cli.sources import HowToRead, ask_several, open_sources, read_checkpoints, tell_used
+from probe.cli.sources import HowToRead, ask_several, in_bytes, open_sources, read_checkpoints, tell_used
 
 if TYPE_CHECKING:
     from activations.blocks import Source
@@ -108,7 +108,7 @@ def curve(
         raise BadParameter("a curve over steps reads the checkpoints of --run; leave out the recording and --model")
     curves: list[tuple[str, Curve]] = []
     reasons: dict[str, str] = {}
-    how = Fitting(penalty=penalty, folds=folds, budget=None if budget is None else int(budget * 1_000_000))
+    how = Fitting(penalty=penalty, folds=folds, budget=in_bytes(budget))
     reading = HowToRead(encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown)
     with ExitStack() as stack:
         if run is not None:
@@ -142,7 +142,7 @@ def curve(
             show_rows(shown, as_json=False)
     for note in dict.fromkeys(f"{row['hypothesis']}: {row['note']}" for row in rows if row["note"]):
         warn(note)
-    tell_used(curves[0][1].points[0])
+    tell_used(point for _, each in curves for point in each.points)
     if csv is not None:
         write_table(csv, rows)
         say(f"{csv}: the numbers", quiet=as_json)

@@ -1,9 +1,9 @@
 """`probe fit`."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 from typer import BadParameter, Option
@@ -28,7 +28,7 @@ from probe.cli.options import (
     TextOption,
 )
 from probe.cli.show import Cell, progress, say, show_differences, show_rows, visible, warn
-from probe.cli.sources import ask_several, chosen_sites, open_sources, tell_used
+from probe.cli.sources import ask_several, chosen_sites, in_bytes, open_sources, tell_used
 
 if TYPE_CHECKING:
     from activations.blocks import Source
@@ -72,7 +72,7 @@ def fit(
     keep: Annotated[
         Path | None,
         Option(
-            help="An .npz file for what the probes say of each held-out character, with their logits.",
+            help="An .npz file for what the probes say of each held-out character that was read, with their logits.",
             show_default=False,
         ),
     ] = None,
@@ -125,7 +125,7 @@ def fit(
         folds=folds,
         memory=memory << 20,
         keep=keep is not None,
-        budget=None if budget is None else int(budget * 1_000_000),
+        budget=in_bytes(budget),
     )
     asked_controls = [each.strip() for each in controls.split(",") if each.strip() not in ("", "none")]
     results: list[tuple[str, ProbeResult]] = []
@@ -183,19 +183,19 @@ def _twins(
     from activations.models.twins import TWINS
     from activations.store import Recording
     from analyses.probes import fit_units
-    from probe.untrained import record_twin
+    from probe.untrained import live_twin, record_twin
 
     found = []
-    with TemporaryDirectory(prefix="char-probe-") as folder:
-        for how_made in TWINS:
-            path = Path(folder) / f"{how_made}.h5"
+    for how_made in TWINS:
+        with ExitStack() as stack:
+            report = stack.enter_context(progress(f"an untrained twin with {how_made} weights"))
+            live = live_twin(source, trained, how_made)
+            twin: Source = live
             if isinstance(source.source, Recording):
                 path = source.source.path.with_suffix(f".{how_made}.h5")
-            with progress(f"an untrained twin with {how_made} weights") as report:
-                record_twin(source, trained, how_made, path, sites, report)
-                with Recording(path) as recording:
-                    results = fit_units(recording, asked, designs, how=how, progress=report)
-            found += [replace(each, control=how_made) for each in results]
+                twin = stack.enter_context(Recording(record_twin(live, path, sites, report)))
+            results = fit_units(twin, asked, designs, how=how, progress=report)
+        found += [replace(each, control=how_made) for each in results]
     return found
 
 
@@ -205,7 +205,7 @@ def _show(results: "Sequence[tuple[str, ProbeResult]]", as_json: bool) -> None:
     rows: list[dict[str, Cell]] = [{**({"model": name} if several else {}), **each.row()} for name, each in results]
     if as_json:
         show_rows(rows, as_json=True)
-        tell_used(results[0][1])
+        tell_used(each for _, each in results)
         return
     notes: dict[str, None] = {}
     for hypothesis in dict.fromkeys(each.hypothesis for _, each in results):
@@ -224,7 +224,7 @@ def _show(results: "Sequence[tuple[str, ProbeResult]]", as_json: bool) -> None:
     for note in notes:
         warn(note)
     _, first = results[0]
-    tell_used(first)
+    tell_used(each for _, each in results)
     say(f"{first.n_train:,} training and {first.n_test:,} held-out characters")
 
 

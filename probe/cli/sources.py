@@ -1,11 +1,14 @@
 """Where a command's activations come from: a recording, or a model reading a text."""
 
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from typer import BadParameter
 
 from probe.cli.show import to_standard_error, warn
 
@@ -111,13 +114,21 @@ def tell_kept(labels: "Mapping[str, AnyLabels]") -> None:
     warn(f"the labels of {names} are from the disk, made {made}; --no-cache labels anew")
 
 
-def tell_used(result: "ProbeResult") -> None:
+def tell_used(results: "Iterable[ProbeResult]") -> None:
     """Say on standard error if the activations of some characters alone were read."""
-    if result.n_used < result.n_chars:
-        warn(
-            f"{result.n_used:,} of {result.n_chars:,} characters are used, the middle of each piece of the text: the "
-            "activations of all take more than --budget allows"
-        )
+    for n_used, n_chars in dict.fromkeys((each.n_used, each.n_chars) for each in results):
+        if n_used < n_chars:
+            warn(
+                f"{n_used:,} of {n_chars:,} characters are used, the middle of each piece of the text: the "
+                "activations of all take more than --budget allows"
+            )
+
+
+def in_bytes(budget: float | None) -> int | None:
+    """What `--budget` allows, in bytes."""
+    if budget is not None and not math.isfinite(budget):
+        raise BadParameter(f"the budget is {budget:g} MB; name a number, such as --budget 1000")
+    return None if budget is None else int(budget * 1_000_000)
 
 
 def chosen_sites(source: "Source", sites: str | None, layer: int | None) -> "list[Site]":
