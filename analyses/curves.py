@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from activations.blocks import Source
 from activations.units import Site, Unit, units_of
-from analyses.alignment import AnyHypothesis, Target, ask, lagged
+from analyses.alignment import AnyHypothesis, Target, ask, ask_all, lagged
 from analyses.budgets import rows_given, within_budget
 from analyses.designs import Progress
 from analyses.errors import AnalysisError
@@ -154,7 +154,7 @@ def curves_over_steps(
     units: list[Unit] = []
     for update, live in sources:
         chosen = sorted(sites) if sites is not None else _top(sorted(live.sites))
-        targets = targets or [ask(live, each) for each in hypotheses]
+        targets = targets or ask_all(live, hypotheses)
         with within_budget(live, chosen, targets[0].split, how.budget, progress) as source:
             if not controls:
                 controls = fit_characters(source, targets, N_LAST, how)

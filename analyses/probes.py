@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from activations.blocks import Source
 from activations.units import Site, Unit, units_of
-from analyses.alignment import AnyHypothesis, Target, ask
+from analyses.alignment import AnyHypothesis, Target, ask_all
 from analyses.budgets import rows_given, within_budget
 from analyses.character_design import CharacterDesign
 from analyses.controls import CONTEXT, TASKS, control_labels
@@ -94,7 +94,7 @@ def fit_units(
         if name not in CONTROLS:
             raise AnalysisError(f"there is no control {name!r}; there are {', '.join(CONTROLS)}")
     several = [hypotheses] if isinstance(hypotheses, str | Target) or callable(hypotheses) else hypotheses
-    targets = [ask(source, each) for each in several]
+    targets = ask_all(source, several)
     if not targets:
         return []
     last = LAST_CHARACTERS if CHARS in controls else ()

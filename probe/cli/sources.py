@@ -128,9 +128,11 @@ def chosen_sites(source: "Source", sites: str | None, layer: int | None) -> "lis
     return chosen if layer is None else select_sites(chosen, str(layer))
 
 
-def ask(source: "Source", hypothesis: str, language: str | None, no_cache: bool, lag: int = 0) -> "Target":
-    """The labels of what a source gives; if they were kept on disk, that is said."""
-    found = _ask(source, hypothesis, language, no_cache, lag)
+def ask(
+    source: "Source", hypothesis: str, language: str | None, no_cache: bool, lag: int = 0, n_asked: int = 1
+) -> "Target":
+    """The labels of what a source gives, of one of so many hypotheses; if they were kept on disk, that is said."""
+    found = _ask(source, hypothesis, language, no_cache, lag, n_asked)
     tell_kept({found.hypothesis: found.labels})
     return found
 
@@ -194,7 +196,7 @@ def ask_several(
     asked, reasons = [], {}
     for name in dict.fromkeys(hypotheses):
         try:
-            asked.append(_ask(source, name, language, no_cache, lag))
+            asked.append(_ask(source, name, language, no_cache, lag, len(hypotheses)))
         except (AnalysisError, HypothesisError) as error:
             if len(hypotheses) == 1:
                 raise
