@@ -15,6 +15,7 @@ from hypotheses.corpus_labels import CHUNK, DTYPES, CorpusLabels
 from hypotheses.errors import HypothesisError
 from hypotheses.labels import Kind, Labels, Places
 
+_SHORTEST = 32  # numbers, on average, of runs that are each read by themselves
 _STRIP = 1 << 16  # numbers, of which those that are asked for are read together, with what lies between them
 
 
@@ -130,11 +131,17 @@ class _ArrayOnDisk:
                 return self._read(start, stop)
             places = np.arange(start, stop, step)
         found = np.empty(len(places), self._dtype)
-        starts = np.flatnonzero(np.diff(places // _STRIP, prepend=-1)).tolist()
-        for first, last in itertools.pairwise([*starts, len(places)]):
+        starts = np.flatnonzero(np.diff(places, prepend=-2) != 1)
+        are_runs = len(starts) * _SHORTEST <= len(places)
+        if not are_runs:
+            starts = np.flatnonzero(np.diff(places // _STRIP, prepend=-1))
+        for first, last in itertools.pairwise([*starts.tolist(), len(places)]):
             own = places[first:last]
-            lowest = int(own.min())
-            found[first:last] = self._read(lowest, int(own.max()) + 1)[own - lowest]
+            if are_runs:
+                found[first:last] = self._read(int(own[0]), int(own[-1]) + 1)
+            else:
+                lowest = int(own.min())
+                found[first:last] = self._read(lowest, int(own.max()) + 1)[own - lowest]
         return found
 
     def _read(self, start: int, stop: int) -> NDArray[Any]:
