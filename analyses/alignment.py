@@ -85,7 +85,7 @@ class Target:
 
     def rows_at(self, place: slice) -> Rows:
         """The labels and parts of characters at some places in the text."""
-        parts = self.split.parts(place.start, place.stop)[:: place.step]
+        parts = self.split.parts(place.start, place.stop, place.step)
         missing = self.labels.missing_at(place)
         if missing is not None:
             parts[missing] = -1

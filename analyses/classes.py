@@ -74,7 +74,7 @@ def _starts_of_bins(asked: Target) -> NDArray[np.float64]:
         told = values[parts >= 0]
         if len(few_values) <= MOST_CLASSES:
             few_values = np.unique(np.concatenate([few_values, told]))
-        sample.append(told[::every])
+        sample.append(told[::every].copy())  # and not a view, which would keep all of them
     if len(few_values) <= MOST_CLASSES:
         return few_values
     places = np.arange(MOST_CLASSES) / MOST_CLASSES

@@ -137,9 +137,8 @@ class LevelReader:
         return self.most_at_once() or max(1, (_LIVE_BYTES if self._is_live else _STATISTIC_BYTES) // bytes_per_unit)
 
     def middle_levels(self, columns: Columns) -> NDArray[np.int64] | None:
-        """(n_units,) the middles of the bins of units in float32, after these were read; None if there are no bins."""
-        bins = self._bins.get(columns.site)
-        return None if bins is None else bins.of(columns.units).middle_levels
+        """(n_units,) the middles of the bins of units in float32, once these were found; None for units in float16."""
+        return self._bins[columns.site].of(columns.units).middle_levels if columns.site in self.wide else None
 
     @property
     def bins_sha256(self) -> str:
@@ -229,7 +228,7 @@ class LevelReader:
             into[:] = values.T
             are_numbers = bool(np.isfinite(values).all())
         else:
-            bins = self._bins.get(columns.site)
+            bins = self._bins[columns.site] if columns.site in self.wide else None
             are_numbers = to_levels(values, into, None if bins is None else bins.of(columns.units))
         if not are_numbers:
             raise AnalysisError(not_numbers(columns.site))

@@ -50,7 +50,8 @@ class Bins:
         middle: (n_units,) float32, the value that the sample has most often, if it does so often, or the median; 0 for
             a unit that saturates.
         saturates: (n_units,) whether it does.
-        middle_levels: (n_units,) a level that only the middle has, or an end (−1 or 1) that is more frequent.
+        middle_levels: (n_units,) a level that one value alone has: the middle, or an end (−1 or 1) that is more
+            frequent; of a unit that has edges, the value that the sample has most often.
         per_scale: (n_units,) float32, 1 over the distance from it within which hardly any values lie.
         shift: (n_units,) a cell has 2 to this power steps from one float32 to the next.
         levels: (n_units, n_cells) the lowest level of each cell, in ascending order, in the upper 16 bits, and in the

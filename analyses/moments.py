@@ -112,8 +112,9 @@ class Scatter:
 
         def add(first: int) -> None:
             own, before = deviations[:, first : first + _COLUMNS], deviations[:, :first]
-            products[first : first + _COLUMNS, :first] += own.T @ before
-            products[first : first + _COLUMNS, first : first + _COLUMNS] += own.T @ own
+            with np.errstate(invalid="ignore", over="ignore"):  # which a thread does not take over from its caller
+                products[first : first + _COLUMNS, :first] += own.T @ before
+                products[first : first + _COLUMNS, first : first + _COLUMNS] += own.T @ own
 
         deque(in_threads(add, range(0, len(mean), _COLUMNS)), maxlen=0)
 

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ from analyses.statistics.statistic import State
 from analyses.threads import in_threads
 
 _CHARS_AT_ONCE = 1 << 15
+_SHIFTED_BYTES = 1 << 28  # of all shifts of some labels, at so many characters
 _BYTES_PER_UNIT = 1 << 21  # of counts, ranks and sums
 _NEAREST = 20  # a shift is at least this share of the text, lest it changes nothing
 
@@ -212,6 +214,7 @@ class ShiftSums:
         self._labels, self._selection = labels, selection
         self._counts = {each: LevelCounts(1, each.n_units) for each in self.columns}
         self._ranks: dict[Columns, NDArray[np.float32]] = {}
+        self._most_labels = max(1, _SHIFTED_BYTES // (4 * labels.n_steps * _CHARS_AT_ONCE))  # worked on together
         shape = labels.n_labels, labels.n_steps
         self._sums = {each: np.zeros((each.n_units, *shape)) for each in self.columns}
 
@@ -228,8 +231,10 @@ class ShiftSums:
             for each, into in x.items():
                 _look_up(levels[each][:, tile], self._ranks[each], into)
             shifted = enumerate(self._labels.shifted(rows[tile]))
-            products = ((own_x, y, self._sums[each][:, place]) for place, y in shifted for each, own_x in x.items())
-            deque(in_threads(_add_product, products), maxlen=0)
+            while some := list(islice(shifted, self._most_labels)):
+                products = ((own_x, y, self._sums[each][:, place]) for place, y in some for each, own_x in x.items())
+                deque(in_threads(_add_product, products), maxlen=0)
+                some.clear()
 
     def merge(self, other: "ShiftSums") -> None:
         """See `Statistic`."""

@@ -90,16 +90,18 @@ class Split:
         """The atom that each of some places in the text lies in."""
         return (places - self.start) * self.n_atoms // self.n_chars
 
-    def parts(self, start: int, stop: int) -> NDArray[np.int8]:
-        """(stop - start,) `TRAIN`, `TEST` or `GAP` for each character from `start` up to `stop`."""
+    def parts(self, start: int, stop: int, every: int = 1) -> NDArray[np.int8]:
+        """(n_chars,) `TRAIN`, `TEST` or `GAP` for one in `every` characters from `start` up to `stop`."""
         if stop <= start:
             return np.empty(0, np.int8)
-        changes = self._changes()
-        first = np.concatenate([[start], changes[(changes > start) & (changes < stop)]])
-        return np.repeat(self.parts_of(first), np.diff(first, append=stop))
+        changes = self.changes
+        first = np.concatenate([[start], changes[(changes > start) & (changes < stop)], [stop]])
+        rows = -((start - first) // every)  # of the first character at or after each
+        return np.repeat(self.parts_of(first[:-1]), np.diff(rows))
 
-    def _changes(self) -> NDArray[np.int64]:
-        """Where the part may be another than that of the character before, in order."""
+    @property
+    def changes(self) -> NDArray[np.int64]:
+        """Places whose part may differ from that of the character before, in any fold, in ascending order."""
         numbers = np.arange(1, self.n_stretches)
         borders = self.start - (-numbers * self.n_chars // self.n_stretches)  # the first character of each stretch
         return np.unique(np.concatenate([borders - self.gap, borders, borders + self.gap]))

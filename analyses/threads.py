@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from itertools import chain, islice
-from threading import Condition, RLock, get_ident
+from threading import Condition, RLock, Thread, current_thread
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -48,13 +48,13 @@ class Turns:
 
     def __init__(self) -> None:
         self._changed = Condition()
-        self._owner: int | None = None
+        self._owner: Thread | None = None  # not its number, which the system gives to another one later
         self._taken: set[object] = set()  # one for each time that the owner has taken it
 
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Have it, as soon as no other thread has it, until the block ends."""
-        own, turn = get_ident(), object()
+        own, turn = current_thread(), object()
         with self._changed:
             self._changed.wait_for(lambda: self._owner in (None, own))
             self._owner = own
@@ -78,7 +78,7 @@ class Turns:
 
     def _own(self) -> set[object]:
         with self._changed:
-            return set(self._taken) if self._owner == get_ident() else set()
+            return set(self._taken) if self._owner is current_thread() else set()
 
     def _give_back(self, turns: set[object]) -> None:
         with self._changed:

@@ -15,6 +15,9 @@ from hypotheses.corpus_labels import CHUNK, DTYPES, CorpusLabels
 from hypotheses.errors import HypothesisError
 from hypotheses.labels import Kind, Labels, Places
 
+_SHORTEST = 32  # numbers, on average, of runs that are each read by themselves
+_STRIP = 1 << 16  # numbers, of which those that are asked for are read together, with what lies between them
+
 
 class LongLabels:
     """One label for each character of a text, like `Labels`, of which some are read or made at a time.
@@ -79,7 +82,8 @@ class LabelsOnDisk(LongLabels):
         self.kind, self.names, self.may_miss = labels.kind, labels.names, labels.may_miss
         self.kept_since, self.unkept = labels.kept_since, labels.unkept
         try:
-            file = tempfile.TemporaryFile(prefix="char-probe-labels-")  # noqa: SIM115 - closed when these labels go
+            # closed when these labels go; without a buffer, which a full disk would leave to be written then
+            file = tempfile.TemporaryFile(prefix="char-probe-labels-", buffering=0)  # noqa: SIM115
             weakref.finalize(self, file.close)
             self._values = _ArrayOnDisk(file, labels.dtype, len(labels), _chunks(labels, missing=False))
             self._missing = None
@@ -87,7 +91,7 @@ class LabelsOnDisk(LongLabels):
                 self._missing = _ArrayOnDisk(file, np.dtype(bool), len(labels), _chunks(labels, missing=True))
         except OSError as error:
             raise HypothesisError(
-                f"cannot keep the labels of {len(labels):,} characters in {tempfile.gettempdir()}: "
+                f"cannot keep the labels of {len(labels):,} characters in {tempfile.tempdir or 'a temporary folder'}: "
                 f"{error.strerror or error}; TMPDIR says where else there is room"
             ) from error
 
@@ -116,23 +120,37 @@ class _ArrayOnDisk:
         self.n = n
         self._file, self._dtype, self._start = file, dtype, file.seek(0, os.SEEK_END)
         for chunk in chunks:
-            file.write(chunk.tobytes())
-        file.flush()
+            rest = memoryview(chunk.tobytes())
+            while rest:
+                rest = rest[file.write(rest) :]
 
     def __getitem__(self, places: Places) -> NDArray[Any]:
         if isinstance(places, slice):
             start, stop, step = places.indices(self.n)
-            return self._read(start, stop)[::step]
+            if step == 1:
+                return self._read(start, stop)
+            places = np.arange(start, stop, step)
         found = np.empty(len(places), self._dtype)
-        starts = np.flatnonzero(np.diff(places, prepend=-2) != 1).tolist()
-        for first, last in itertools.pairwise([*starts, len(places)]):
-            found[first:last] = self._read(int(places[first]), int(places[first]) + last - first)
+        starts = np.flatnonzero(np.diff(places, prepend=-2) != 1)
+        are_runs = len(starts) * _SHORTEST <= len(places)
+        if not are_runs:
+            starts = np.flatnonzero(np.diff(places // _STRIP, prepend=-1))
+        for first, last in itertools.pairwise([*starts.tolist(), len(places)]):
+            own = places[first:last]
+            if are_runs:
+                found[first:last] = self._read(int(own[0]), int(own[-1]) + 1)
+            else:
+                lowest = int(own.min())
+                found[first:last] = self._read(lowest, int(own.max()) + 1)[own - lowest]
         return found
 
     def _read(self, start: int, stop: int) -> NDArray[Any]:
-        n_bytes = max(stop - start, 0) * self._dtype.itemsize
-        read = os.pread(self._file.fileno(), n_bytes, self._start + start * self._dtype.itemsize)
-        return np.frombuffer(read, self._dtype)
+        found = np.empty(max(stop - start, 0), self._dtype)
+        rest, place = found.view(np.uint8).data, self._start + start * self._dtype.itemsize
+        while rest:  # the system gives 2 GiB at a time, or less
+            n_bytes = os.preadv(self._file.fileno(), [rest], place)
+            rest, place = rest[n_bytes:], place + n_bytes
+        return found
 
 
 class ClassLabels(LongLabels):

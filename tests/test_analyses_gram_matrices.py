@@ -1,5 +1,8 @@
 """Gram matrices are those of the rows, however far these are from 0, and give scikit-learn's ridge regressions."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -12,8 +15,10 @@ from activations.units import Site
 from analyses.alignment import Target, target
 from analyses.errors import AnalysisError
 from analyses.splits import TEST, TRAIN
+from analyses.statistics.autocorrelations import Autocorrelations
 from analyses.statistics.collecting import collect
 from analyses.statistics.gram_matrices import GramMatrices, GramsOfLabel
+from analyses.statistics.passages import ActivePassages
 from analyses.statistics.statistic import BlockLabels
 
 HIDDEN, CELL = Site(0, "hidden"), Site(0, "cell")
@@ -148,3 +153,57 @@ def test_what_is_not_a_number_is_refused() -> None:
     statistic = GramMatrices(source, [lambda text: np.arange(len(text)) % 2 == 0])
     with pytest.raises(AnalysisError, match="some activations of 0/cell are not numbers"):
         collect(source, [statistic])
+
+
+def test_what_never_changes_has_no_correlation_and_no_share_of_its_variance() -> None:
+    """Also where a mean in floating point is not the number itself."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3_000, 3)).astype(np.float32)
+    x[:, 1] = 0.1
+    numbers = rng.normal(size=3_000)
+    source = Arrays({CELL: x})
+    split = target(source.corpus, lambda text: numbers).split
+    numbers[split.folds(5)[0].parts_of(np.arange(3_000)) == TEST] = 0.1  # of another fold than that of the split
+    [[found]] = collect(source, [GramMatrices(source, [target(source.corpus, lambda text: numbers)])])
+    assert np.isnan(found.of("train").correlation[:, 0]).tolist() == [False, True, False]
+    constant = found.of("test", 0)
+    assert np.isnan(constant.correlation).all()
+    assert np.isnan(constant.r2(*found.of("train", 0).ridge(1.0))).all()
+
+
+def test_penalties_that_solve_nothing_are_refused() -> None:
+    x = np.random.default_rng(0).normal(size=(2_000, 1)).astype(np.float32)
+    source = Arrays({CELL: np.hstack([x, x, x])})
+    [[found]] = collect(source, [GramMatrices(source, [lambda text: (x[:, 0] > 0).tolist()])])
+    gram = found.of("train")
+    with pytest.raises(AnalysisError, match="a penalty of 1e-30 is too small for units that depend on each other"):
+        gram.ridge(1e-30)
+    with pytest.raises(AnalysisError, match="the penalty is inf; it must be a number above 0"):
+        gram.ridge(np.inf)
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_is_not_a_number_is_refused_in_one_sentence_among_many_units() -> None:
+    """Whose products are added up by several threads."""
+    x = np.random.default_rng(0).normal(size=(2_000, 600)).astype(np.float32)
+    x[::2] = 0
+    x[1_000, 3] = np.inf
+    source = Arrays({CELL: x})
+    statistic = GramMatrices(source, [lambda text: np.arange(len(text)) % 2 == 0])
+    with pytest.raises(AnalysisError, match="some activations of 0/cell are not numbers"):
+        collect(source, [statistic])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda source, sites: GramMatrices(source, [lambda text: np.arange(len(text)) % 2 == 0], sites),
+        Autocorrelations,
+        ActivePassages,
+    ],
+)
+def test_sites_are_those_that_there_are(make: Callable[..., Any]) -> None:
+    source = Arrays({CELL: np.zeros((2_000, 2), np.float32), HIDDEN: np.zeros((2_000, 1), np.float16)})
+    assert list(make(source, [CELL, HIDDEN, CELL]).sites) == [HIDDEN, CELL]
+    with pytest.raises(AnalysisError, match="there is no site 7/cell here; there are 0/hidden, 0/cell"):
+        make(source, [Site(7, "cell")])

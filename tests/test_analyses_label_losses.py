@@ -1,6 +1,8 @@
 """Losses by label are means over the characters that have it, and those of the model."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +16,15 @@ from activations.models.evaluation import losses
 from activations.selection import Selection
 from activations.store import Recording
 from activations.units import Site
+from analyses import alignment
 from analyses.alignment import Target, target
 from analyses.errors import AnalysisError
 from analyses.splits import TEST, TRAIN
 from analyses.statistics.collecting import collect
+from analyses.statistics.gram_matrices import GramMatrices
 from analyses.statistics.label_losses import ClassLosses, LossesByLabel, NumberLosses
+from hypotheses.labels import Labels
+from hypotheses.long_labels import LabelsOnDisk
 
 CELL = Site(0, "cell")
 N_CHARS = 8_000
@@ -131,3 +137,25 @@ def test_predictions_are_needed() -> None:
     statistic = LossesByLabel(source, [lambda text: np.arange(len(text)) % 2 == 0])
     with pytest.raises(AnalysisError, match="the model's predictions are needed, and this recording has none"):
         collect(source, [statistic])
+
+
+def test_a_number_that_never_changes_in_a_part_has_no_correlation() -> None:
+    rng = np.random.default_rng(3)
+    numbers = rng.normal(size=N_CHARS)
+    source = Arrays({CELL: np.zeros((N_CHARS, 1), np.float32)}, predictions={LOG_PROB: -rng.exponential(1.0, N_CHARS)})
+    split = target(source.corpus, lambda text: numbers).split
+    numbers[split.folds(5)[0].parts_of(np.arange(N_CHARS)) == TEST] = 0.1
+    [[found]] = collect(source, [LossesByLabel(source, [target(source.corpus, lambda text: numbers)])])
+    assert np.isnan(found.r("test", 0))
+    assert abs(found.r("train", 0)) < 0.1
+
+
+@pytest.mark.parametrize("make", [LossesByLabel, GramMatrices])
+def test_labels_asked_for_together_share_the_memory(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that do not fit are in a temporary file."""
+    source = Arrays({CELL: np.zeros((N_CHARS, 1), np.float32)})
+    names = [lambda text: np.arange(len(text)) % 2 == 0, lambda text: np.arange(len(text)) % 3 == 0]
+    monkeypatch.setattr(alignment, "_LABEL_BYTES", N_CHARS)
+    kinds = {type(each.labels) for each in make(source, names)._targets}
+    assert kinds == {LabelsOnDisk}
+    assert {type(each.labels) for each in make(source, names[:1])._targets} == {Labels}

@@ -26,12 +26,14 @@ from activations.extraction import LiveActivations
 from activations.store import Recording
 from activations.units import Site
 from analyses.alignment import target
+from analyses.columns import Columns
 from analyses.explaining import explain
 from analyses.probe_results import Fitting
 from analyses.probes import fit
 from analyses.ranking import compare, rank, rank_all
 from analyses.session import Session
-from analyses.statistics.collecting import collect
+from analyses.statistics.collecting import collect, read
+from analyses.statistics.level_tables import LevelTables
 from analyses.statistics.products import ProductSums
 from analyses.threads import Turns, in_threads, one_thread_each
 
@@ -164,6 +166,24 @@ def test_what_is_remembered_never_takes_more_than_the_memory_set_aside(memory_by
             assert session.n_bytes <= memory_bytes
 
 
+def test_bins_are_kept_while_they_are_read_with_whatever_else_is_asked_meanwhile() -> None:
+    source = Counted()
+    kinds = np.zeros(6_000, np.int8)
+    columns = [Columns(CELL, 0, 3)]
+    [expected] = collect(source, [LevelTables(kinds, 1, columns)])
+    with Session(source, memory_bytes=0) as session:
+
+        def blocks() -> Iterator[Block]:
+            for block in source.blocks([CELL]):
+                collect(session, [])  # after which a session forgets what is beyond its memory
+                yield block
+
+        shard = LevelTables(kinds, 1, columns)
+        read(session, [shard], blocks=blocks())
+        assert spelled(shard.result()) == spelled(expected)
+        assert session.n_bytes == 0
+
+
 def test_a_path_is_opened_and_closed(planted: Path) -> None:
     with Recording(planted) as recording:
         expected = spelled(rank(recording, "in_quotes"))
@@ -264,6 +284,35 @@ def test_turns_may_be_given_back_by_another_thread() -> None:
     thread.join()
     left.clear()  # closes it, in this thread
     assert len(list(session.blocks())) == 6
+
+
+def test_a_thread_with_the_number_of_one_that_has_ended_waits_for_its_turn() -> None:
+    session = Session(Counted(is_live=True))
+    left: list[Iterator[Block]] = []
+    numbers: list[int | None] = []
+
+    def begin() -> None:
+        left.append(session.blocks())
+        next(left[0])
+
+    def read() -> None:
+        list(session.blocks())
+        numbers.append(threading.get_ident())
+
+    first = threading.Thread(target=begin)
+    first.start()
+    first.join()
+    readers = [threading.Thread(target=read, daemon=True) for _ in range(20)]
+    for each in readers:
+        each.start()
+    assert first.ident in {each.ident for each in readers}  # the system gives numbers again
+    for each in readers:
+        each.join(0.02)
+    assert not numbers
+    left[0].close()  # type: ignore[attr-defined]
+    for each in readers:
+        each.join(60)
+    assert len(numbers) == 20
 
 
 def test_a_question_that_fails_lets_others_read_a_live_source() -> None:

@@ -2,7 +2,8 @@
 
 import inspect
 import pkgutil
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +24,7 @@ from activations.layout import LOG_PROB
 from activations.selection import Selection
 from activations.store import Recording
 from activations.units import Site, Unit
+from analyses import shifts
 from analyses.alignment import Target, target
 from analyses.classes import classes_of, one_against_rest
 from analyses.columns import Columns
@@ -146,6 +148,28 @@ def test_products_of_classes_are_those_with_each_label() -> None:
             for name in ("n", "y", "yy", "x", "xx", "xy"):
                 own, expected = (getattr(each[site].cells, name) for each in (one, other))
                 np.testing.assert_allclose(own, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_few_shifted_labels_are_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many cores there are, and classes."""
+    world = _world()
+    monkeypatch.setattr(shifts, "_SHIFTED_BYTES", 1)
+    [sums] = Shifts(world.source, world.classes, classes_of(world.classes), [0, 1, 2] * 4, [CELL], 5, 0).statistics
+    assert isinstance(sums, ShiftSums)
+    shifted = sums._labels.shifted
+    made: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+
+    def watched(rows: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
+        for y in shifted(rows):
+            made.append(weakref.ref(y))
+            alive.append(sum(each() is not None for each in made))
+            yield y
+
+    monkeypatch.setattr(sums._labels, "shifted", watched)
+    collect(world.source, [sums])
+    assert len(made) >= 12
+    assert max(alive) <= 2
 
 
 CASES: dict[type, Callable[[World], AnyStatistic]] = {

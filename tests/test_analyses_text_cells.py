@@ -72,3 +72,8 @@ def test_targets_share_a_split() -> None:
         cells_of(asked)
     with pytest.raises(AnalysisError, match="these 0 hypotheses have 0"):
         cells_of([])
+
+
+def test_there_is_no_other_part() -> None:
+    with pytest.raises(AnalysisError, match="there is no part 'tests'; the parts are all, train and test"):
+        TextCells(Split.of(20_000)).chosen("tests")  # type: ignore[arg-type]

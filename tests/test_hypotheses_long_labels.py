@@ -1,9 +1,12 @@
 """Labels on the disk, or made of others when they are asked for, are those in memory."""
 
 import errno
+import gc
+import os
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -91,3 +94,60 @@ def test_classes_and_bins_are_made_when_they_are_asked_for(seed: int, may_miss: 
     assert_same(binned, Labels(bins, "categorical", numbers.missing, tuple("abcd")), places)
     spelled = Labels(bins, "categorical", numbers.missing, tuple("abcd"))[:5].tolist()
     assert binned[:5].tolist() == spelled
+
+
+def test_a_disk_that_is_full_at_the_end_says_so_once(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
+    """What did not fit is not written again when the file is closed."""
+
+    def full(*, prefix: str, buffering: int = -1) -> IO[bytes]:
+        return open("/dev/full", "wb", buffering)  # noqa: PTH123
+
+    labels = CorpusLabels.join([some_labels(rng, "binary", 100, may_miss=False)])
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    unraisable: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    with pytest.raises(HypothesisError, match="No space left on device"):
+        LabelsOnDisk(labels)
+    gc.collect()
+    assert not unraisable
+
+
+def test_without_a_temporary_folder_there_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    labels = CorpusLabels.join([some_labels(rng, "binary", 100, may_miss=False)])
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/dev/null/none"])
+    with pytest.raises(HypothesisError, match="in a temporary folder: No usable temporary directory found"):
+        LabelsOnDisk(labels)
+
+
+def test_what_the_system_gives_in_parts_is_read_whole(
+    monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    """It gives 2 GiB at most."""
+    expected = some_labels(rng, "numeric", 5_000, may_miss=True)
+    found = LabelsOnDisk(CorpusLabels.join([expected]))
+    preadv = os.preadv
+    monkeypatch.setattr(os, "preadv", lambda file, into, place: preadv(file, [memoryview(into[0])[:999]], place))
+    assert_same(found, expected, slice(None))
+    assert_same(found, expected, slice(10, 4_000, 3))
+
+
+@pytest.mark.parametrize("places", [slice(5, None, 2), np.arange(5, 200_000, 2), np.zeros(20_000, np.int64)])
+def test_labels_that_lie_near_each_other_are_read_together(
+    monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator, places: Any
+) -> None:
+    expected = some_labels(rng, "numeric", 200_000, may_miss=False)
+    found = LabelsOnDisk(CorpusLabels.join([expected]))
+    sizes = []
+    preadv = os.preadv
+
+    def counted(file: int, into: Any, place: int) -> int:
+        sizes.append(len(into[0]))
+        return preadv(file, into, place)
+
+    monkeypatch.setattr(os, "preadv", counted)
+    assert_same(found, expected, places)
+    assert len(sizes) <= 2 * 4
+    assert max(sizes) <= 8 << 16

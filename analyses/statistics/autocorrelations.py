@@ -13,7 +13,7 @@ from activations.units import Site
 from analyses.columns import not_numbers
 from analyses.errors import AnalysisError
 from analyses.kernels import in_parallel
-from analyses.statistics.statistic import BlockLabels, State, refuse_other_arguments
+from analyses.statistics.statistic import BlockLabels, State, refuse_other_arguments, sites_among
 
 Array = NDArray[np.float64]
 _ROUNDING = 1e-12  # of the mean, that a unit which never changes may deviate by
@@ -99,14 +99,15 @@ class Autocorrelations:
             longest: Lags are powers of 2 up to this, in characters; times n if the source gives one character in n.
 
         Raises:
-            AnalysisError: If `longest` is less than the distance of the characters that the source gives.
+            AnalysisError: If there is no such site, or `longest` is less than the distance of the characters that the
+                source gives.
         """
         used = source.selection
         if longest < used.every:
             raise AnalysisError(
                 f"the longest lag is {longest}; it must be {used.every} or more, as far as rows are apart"
             )
-        self.sites = sorted(source.sites if sites is None else sites)
+        self.sites = sites_among(source, sites)
         self._sizes = [source.sites[site] for site in self.sites]
         self._every = used.every
         self._steps = 2 ** np.arange((longest // used.every).bit_length())

@@ -32,6 +32,7 @@ def collect(source: Source, statistics: Sequence[AnyStatistic], forward: Progres
     return [each.result() for each in statistics]
 
 
+@question
 def read(
     source: Source,
     statistics: Sequence[AnyStatistic],

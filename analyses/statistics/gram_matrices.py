@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
 from activations.units import Site, Unit, units_of
-from analyses.alignment import AnyHypothesis, Target, ask
+from analyses.alignment import AnyHypothesis, Target, ask_all
 from analyses.columns import not_numbers
 from analyses.errors import AnalysisError
 from analyses.moments import Scatter
 from analyses.statistics.products import mask_of
-from analyses.statistics.statistic import BlockLabels, State
+from analyses.statistics.statistic import BlockLabels, State, sites_among
 from analyses.statistics.text_cells import Part, TextCells, cells_of, runs
 
 Array = NDArray[np.float64]
 _TILE_ROWS = 2048
+_ROUNDING = 1e-12  # of the mean, that a column which never changes may deviate by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,8 +56,8 @@ class Gram:
     @property
     def correlation(self) -> Array:
         """(n_units, n_columns) Pearson's r of each unit with each column; NaN where either never changes."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return self.xy / np.sqrt(np.outer(np.diagonal(self.xx), np.diagonal(self.yy)))
+        scatters = _scatters(self.xx, self.n, self.x_mean), _scatters(self.yy, self.n, self.y_mean)
+        return self.xy / np.sqrt(np.outer(*scatters))
 
     def ridge(self, penalty: float) -> tuple[Array, Array]:
         """The ridge regression of the label on all units.
@@ -69,22 +70,31 @@ class Gram:
             (n_units, n_columns) weights for the units' values as they are, and (n_columns,) intercepts.
 
         Raises:
-            AnalysisError: If the penalty is not above 0, or no character has a label.
+            AnalysisError: If the penalty is not above 0, or too small for units that depend on each other; or if no
+                character has a label.
         """
         from scipy.linalg import solve
 
-        if not penalty > 0:
+        if not 0 < penalty < np.inf:
             raise AnalysisError(f"the penalty is {penalty:g}; it must be a number above 0")
         if self.n == 0:
             raise AnalysisError(f"{', '.join(self.names)}: no character of this part has a label")
         deviation = self.deviation
-        factor = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 1e-12 * np.abs(self.x_mean))
+        changes = ~np.isnan(_scatters(self.xx, self.n, self.x_mean))
+        factor = np.divide(1, deviation, out=np.zeros_like(deviation), where=changes)
         metric = self.xx * np.outer(factor, factor) + penalty * np.eye(len(factor))
-        weights = factor[:, None] * solve(metric, factor[:, None] * self.xy, assume_a="pos")
+        try:
+            weights = factor[:, None] * solve(metric, factor[:, None] * self.xy, assume_a="pos")
+        except np.linalg.LinAlgError as error:
+            raise AnalysisError(
+                f"a penalty of {penalty:g} is too small for units that depend on each other; use a larger one"
+            ) from error
         return weights, self.y_mean - self.x_mean @ weights
 
     def r2(self, weights: Array, intercept: Array) -> Array:
         """(n_columns,) the share of the label's variance here that linear functions explain; below 0 for bad ones.
+
+        NaN where the label never changes here.
 
         Args:
             weights: (n_units, n_columns) for the units' values, as `ridge` gives them.
@@ -92,8 +102,7 @@ class Gram:
         """
         bias = self.x_mean @ weights + intercept - self.y_mean
         explained = np.einsum("ij,ij->j", weights, 2 * self.xy - self.xx @ weights) - self.n * bias**2
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(explained / np.diagonal(self.yy))
+        return np.asarray(explained / _scatters(self.yy, self.n, self.y_mean))
 
     def __str__(self) -> str:
         return f"{len(self.units)} units and {', '.join(self.names)} at {self.n:,} characters"
@@ -127,7 +136,7 @@ class GramsOfLabel:
             fold: One of the split's folds, counted from 0; None is the one that the split holds out.
 
         Raises:
-            AnalysisError: If there is no such fold.
+            AnalysisError: If there is no such part or fold.
         """
         total = self.scatter.together(np.unique(self.group_of_cell[self.cells.chosen(part, fold)]))
         n_units, columns = len(self.units), self.columns
@@ -168,11 +177,11 @@ class GramMatrices:
 
         Raises:
             HypothesisError: If there is no such hypothesis, or it fails on this text.
-            AnalysisError: If the labels leave nothing to tell apart, or have different splits.
+            AnalysisError: If there is no such site, or the labels leave nothing to tell apart or have different splits.
         """
-        self.sites = sorted(source.sites if sites is None else sites)
+        self.sites = sites_among(source, sites)
         self._units = tuple(units_of(source.sites, self.sites))
-        self._targets = [ask(source, each) for each in hypotheses]
+        self._targets = ask_all(source, hypotheses)
         self._cells = cells_of(self._targets)
         parts = np.stack([self._cells.parts(fold) for fold in self._cells.folds])
         self._group_of_cell = np.unique(parts, axis=1, return_inverse=True)[1].reshape(-1)
@@ -247,6 +256,12 @@ class GramMatrices:
             Scatter(*(arrays[f"{number}/{name}"].copy() for name in ("n", "mean", "products")))
             for number in range(len(self._scatters))
         ]
+
+
+def _scatters(products: Array, n: int, mean: Array) -> Array:
+    """(n_columns,) sums of squared deviations from the mean; NaN for a column that never changes but for rounding."""
+    scatters = np.diagonal(products)
+    return np.where(scatters > n * (_ROUNDING * mean) ** 2, scatters, np.nan)
 
 
 def _names(asked: Target) -> tuple[str, ...]:

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from activations.blocks import Block, Source
 from activations.layout import LOG_PROB
 from activations.units import Site
-from analyses.alignment import AnyHypothesis, Target, ask
+from analyses.alignment import AnyHypothesis, Target, ask_all
 from analyses.errors import AnalysisError
 from analyses.statistics.statistic import BlockLabels, State
 from analyses.statistics.text_cells import Part, TextCells, cells_of
 
 Array = NDArray[np.float64]
+_ROUNDING = 1e-12  # of the mean square, that the variance of what never changes may be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,9 +88,9 @@ class NumberLosses:
         chosen = self.cells.chosen(part, fold)
         n = max(int(self.n[chosen].sum()), 1)
         loss, label = self.loss[chosen].sum() / n, self.label[chosen].sum() / n
-        of_loss = self.loss_squared[chosen].sum() / n - loss**2
-        of_label = self.label_squared[chosen].sum() / n - label**2
-        if not (of_loss > 0 and of_label > 0):
+        loss_squared, label_squared = self.loss_squared[chosen].sum() / n, self.label_squared[chosen].sum() / n
+        of_loss, of_label = loss_squared - loss**2, label_squared - label**2
+        if not (of_loss > _ROUNDING * loss_squared and of_label > _ROUNDING * label_squared):
             return float(np.nan)
         return float((self.product[chosen].sum() / n - loss * label) / np.sqrt(of_loss * of_label))
 
@@ -119,7 +120,7 @@ class LossesByLabel:
             AnalysisError: If the labels leave nothing to tell apart, or have different splits.
         """
         self.sites: list[Site] = []
-        self._targets = [ask(source, each) for each in hypotheses]
+        self._targets = ask_all(source, hypotheses)
         self._cells = cells_of(self._targets)
         self._middles = [each.sizes().mean if each.kind == "numeric" else 0.0 for each in self._targets]
         self._n = [np.zeros((len(self._cells), max(len(_names(each)), 1)), np.int64) for each in self._targets]

@@ -13,7 +13,7 @@ from activations.units import Site
 from analyses.columns import not_numbers
 from analyses.errors import AnalysisError
 from analyses.kernels import in_parallel
-from analyses.statistics.statistic import BlockLabels, State, refuse_other_arguments
+from analyses.statistics.statistic import BlockLabels, State, refuse_other_arguments, sites_among
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,12 +61,12 @@ class ActivePassages:
             n_chars: Length of a passage.
 
         Raises:
-            AnalysisError: If `n` or `n_chars` is below 1.
+            AnalysisError: If there is no such site, or `n` or `n_chars` is below 1.
         """
         for name, value in (("n", n), ("n_chars", n_chars)):
             if value < 1:
                 raise AnalysisError(f"{name} is {value}; it must be 1 or more")
-        self.sites = sorted(source.sites if sites is None else sites)
+        self.sites = sites_among(source, sites)
         self._n, self._n_chars = n, n_chars
         documents = source.corpus.documents
         self._starts = np.array([each.start for each in documents])

@@ -1,7 +1,6 @@
 """Sums of products of units with labels, by atom: correlations, explained variance, differences of means."""
 
 import hashlib
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from analyses.errors import AnalysisError
 from analyses.ranks import ALL
 from analyses.splits import GAP, TEST, TRAIN, Split, in_pieces
 from analyses.statistics.statistic import BlockLabels, State
+from analyses.statistics.text_cells import runs
 from hypotheses.corpus_labels import CHUNK
 
 _ROUNDING = 1e-12  # of a mean: what a unit that never changes scatters by
@@ -222,8 +222,7 @@ class _Asked:
         """Which of a block's rows lie in which cell."""
         place = block.places
         cells = self._cell_of[self._kind(np.arange(place.start, place.stop, place.step))]
-        borders = [0, *(np.flatnonzero(np.diff(cells)) + 1).tolist(), len(cells)]
-        return [(int(cells[a]), slice(a, b)) for a, b in itertools.pairwise(borders)]
+        return runs(cells)
 
     def _kind(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.asarray(2 * self.split.atom(places) + (self.split.parts_of(places) == GAP))

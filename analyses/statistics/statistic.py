@@ -37,7 +37,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.blocks import Block
+from activations.blocks import Block, Source
 from activations.units import Site
 from analyses.alignment import Rows, Target
 from analyses.errors import AnalysisError
@@ -58,6 +58,18 @@ def refuse_other_arguments(arrays: State, **own: Any) -> None:
                 f"what was saved has {name} {', '.join(map(str, np.ravel(arrays[name])))}, not "
                 f"{', '.join(map(str, np.ravel(value)))}; collect it again, or ask for the same"
             )
+
+
+def sites_among(source: Source, sites: Collection[Site] | None) -> list[Site]:
+    """Some sites of a source, each once and in their order; None is all of them.
+
+    Raises:
+        AnalysisError: If the source does not have one of them.
+    """
+    if unknown := [each for each in sites or () if each not in source.sites]:
+        there = ", ".join(map(str, sorted(source.sites)))
+        raise AnalysisError(f"there is no site {unknown[0]} here; there are {there}")
+    return sorted(set(source.sites if sites is None else sites))
 
 
 class BlockLabels:

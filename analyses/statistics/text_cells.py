@@ -13,6 +13,7 @@ from analyses.errors import AnalysisError
 from analyses.splits import TEST, TRAIN, Fold, Split
 
 Part = Literal["all", "train", "test"]
+_NUMBERS = {"train": TRAIN, "test": TEST}
 
 
 class TextCells:
@@ -23,16 +24,15 @@ class TextCells:
 
     Attributes:
         split: The stretches.
-        starts: (n_cells,) the place of the first character of each, in ascending order; at most 300.
+        starts: (n_cells,) the place of the first character of each, in ascending order; at most 300 in a default split.
         atoms: (n_cells,) the atom that each lies in.
     """
 
     def __init__(self, split: Split) -> None:
-        atoms = -(-np.arange(split.n_atoms) * split.n_chars // split.n_atoms)
-        stretches = -(-np.arange(1, split.n_stretches) * split.n_chars // split.n_stretches)
-        borders = np.unique(np.concatenate([atoms, stretches - split.gap, stretches + split.gap]))
+        atoms = split.start - (-np.arange(split.n_atoms) * split.n_chars // split.n_atoms)
+        borders = np.unique(np.concatenate([atoms, split.changes]))
         self.split = split
-        self.starts = split.start + borders[borders < split.n_chars]
+        self.starts = borders[borders < split.start + split.n_chars]
         self.atoms = split.atom(self.starts)
 
     def __len__(self) -> int:
@@ -56,15 +56,17 @@ class TextCells:
         """(n_cells,) whether each belongs to a part of one of the folds, or of what the split holds out.
 
         Raises:
-            AnalysisError: If there is no such fold.
+            AnalysisError: If there is no such part or fold.
         """
         if part == "all":
             return np.ones(len(self), np.bool_)
+        if part not in _NUMBERS:
+            raise AnalysisError(f"there is no part {part!r}; the parts are all, {' and '.join(_NUMBERS)}")
         folds = self.folds
         if fold is not None and not 0 <= fold < len(folds):
             raise AnalysisError(f"there is no fold {fold}; folds count from 0 to {len(folds) - 1}")
         own = folds[self.split.fold if fold is None else fold]
-        return np.asarray(self.parts(own) == {"train": TRAIN, "test": TEST}[part])
+        return np.asarray(self.parts(own) == _NUMBERS[part])
 
 
 def cells_of(targets: Sequence[Target]) -> TextCells:

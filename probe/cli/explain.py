@@ -76,7 +76,7 @@ def explain(
         progress(f"explaining {unit}") as report,
     ):
         if hypothesis:
-            targets = [ask(source, each, language, no_cache, lag) for each in hypothesis]
+            targets = [ask(source, each, language, no_cache, lag, len(hypothesis)) for each in hypothesis]
         else:
             targets, _ = ask_all(source, language, no_cache, lag)
         found = explain_unit(source, asked_for, targets, n_passages=passages, progress=report)

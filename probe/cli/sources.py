@@ -139,9 +139,11 @@ def chosen_sites(source: "Source", sites: str | None, layer: int | None) -> "lis
     return chosen if layer is None else select_sites(chosen, str(layer))
 
 
-def ask(source: "Source", hypothesis: str, language: str | None, no_cache: bool, lag: int = 0) -> "Target":
-    """The labels of what a source gives; if they were kept on disk, that is said."""
-    found = _ask(source, hypothesis, language, no_cache, lag)
+def ask(
+    source: "Source", hypothesis: str, language: str | None, no_cache: bool, lag: int = 0, n_asked: int = 1
+) -> "Target":
+    """The labels of what a source gives, of one of so many hypotheses; if they were kept on disk, that is said."""
+    found = _ask(source, hypothesis, language, no_cache, lag, n_asked)
     tell_kept({found.hypothesis: found.labels})
     return found
 
