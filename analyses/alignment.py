@@ -21,7 +21,6 @@ from hypotheses.files import as_hypothesis
 from hypotheses.hypothesis import Hypothesis
 from hypotheses.labels import Kind, Labels, Places
 from hypotheses.long_labels import AnyLabels, LabelsOnDisk, LongLabels
-from hypotheses.parameters import few, quoted
 
 AnyHypothesis = str | Callable[[str], Any]
 _LABEL_BYTES = 1 << 28
@@ -200,20 +199,6 @@ def ask(source: Source, hypothesis: "AnyHypothesis | Target", n_asked: int = 1) 
 def ask_all(source: Source, hypotheses: "Sequence[AnyHypothesis | Target]") -> list[Target]:
     """The targets of several hypotheses; see `ask`."""
     return [ask(source, each, len(hypotheses)) for each in hypotheses]
-
-
-def refuse_classes(asked: Target) -> None:
-    """Refuse a label of several classes where one that is True or False, or a number, is asked for.
-
-    Raises:
-        AnalysisError: If it has classes.
-    """
-    if asked.kind == "categorical":
-        one = next(iter(asked.labels.names), "…")
-        raise AnalysisError(
-            f"{asked.hypothesis!r} has classes ({few(asked.labels.names)}), and what is asked for is one label: ask "
-            f"for one of them, such as {f'{asked.hypothesis} == {quoted(one)}'!r}"
-        )
 
 
 def lagged(asked: Target, corpus: Corpus, lag: int) -> Target:
