@@ -4,6 +4,7 @@ import itertools
 import os
 import tempfile
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import datetime
 from typing import IO, Any
@@ -19,7 +20,7 @@ _SHORTEST = 32  # numbers, on average, of runs that are each read by themselves
 _STRIP = 1 << 16  # numbers, of which those that are asked for are read together, with what lies between them
 
 
-class LongLabels:
+class LongLabels(ABC):
     """One label for each character of a text, like `Labels`, of which some are read or made at a time.
 
     Attributes:
@@ -36,16 +37,16 @@ class LongLabels:
     kept_since: datetime | None = None
     unkept: str = ""
 
-    def __len__(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def __len__(self) -> int: ...
 
+    @abstractmethod
     def values_at(self, places: Places) -> NDArray[Any]:
         """(n_chars,) labels of some characters; see `Labels.values`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def missing_at(self, places: Places) -> NDArray[np.bool_] | None:
         """(n_chars,) where labels of some characters are missing; None if none can be."""
-        raise NotImplementedError
 
     def __getitem__(self, place: slice) -> Labels:
         return Labels(self.values_at(place), self.kind, self.missing_at(place), self.names)
