@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit, prange
 from numpy.typing import NDArray
+
+from analyses.kernels import in_parallel
+
+_MANY = 1 << 20  # values that are worth sharing among cores
+_ROWS, _UNITS = 32, 128  # which are in the cache while their products are made
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +92,24 @@ class JointSums:
         self.y[cell] += n @ y
         self.yy[cell] += n @ np.square(y)
 
+    def add_rows(
+        self, cell: int, values: NDArray[np.floating], middle: NDArray[np.float64], y: NDArray[np.float64]
+    ) -> None:
+        """Add characters of a cell, which are read once for all sums.
+
+        Args:
+            cell: Which one.
+            values: (n_chars, n_units) activations, in float16 or float32.
+            middle: (n_units,) what is taken off them.
+            y: (n_labels + n_masks, n_chars) labels and masks as in `add`.
+        """
+        if values.dtype == np.float16:
+            values = values.astype(np.float32)
+        add = _add_rows_in_parallel if values.size >= _MANY else _add_rows
+        add(values, middle, y, self._n_labels, self.xy[cell], self.xx[cell])
+        self.y[cell] += y.sum(axis=1)
+        self.yy[cell] += np.einsum("ij,ij->i", y, y)
+
     def merge(self, other: "JointSums", moved: NDArray[np.float64] | None = None) -> None:
         """Add the sums of other characters.
 
@@ -122,3 +146,69 @@ class JointSums:
             self.xx[:, mask],
             self.xy[:, label],
         )
+
+
+@njit(nogil=True, cache=True)
+def _add_rows(
+    values: NDArray[np.floating],
+    middle: NDArray[np.float64],
+    y: NDArray[np.float64],
+    n_labels: int,
+    xy: NDArray[np.float64],
+    xx: NDArray[np.float64],
+) -> None:
+    for first in range(0, values.shape[1], _UNITS):
+        _add_units(values, middle, y, n_labels, xy, xx, first)
+
+
+@in_parallel
+def _add_rows_in_parallel(
+    values: NDArray[np.floating],
+    middle: NDArray[np.float64],
+    y: NDArray[np.float64],
+    n_labels: int,
+    xy: NDArray[np.float64],
+    xx: NDArray[np.float64],
+) -> None:
+    for tile in prange((values.shape[1] + _UNITS - 1) // _UNITS):
+        _add_units(values, middle, y, n_labels, xy, xx, tile * _UNITS)
+
+
+@njit(nogil=True, cache=True)
+def _add_units(
+    values: NDArray[np.floating],
+    middle: NDArray[np.float64],
+    y: NDArray[np.float64],
+    n_labels: int,
+    xy: NDArray[np.float64],
+    xx: NDArray[np.float64],
+    first: int,
+) -> None:
+    """Add to `xy` y @ x, and to `xx` y[n_labels:] @ x², where x = values - middle, of the units from `first` on."""
+    n_chars, n_units = len(values), min(_UNITS, values.shape[1] - first)
+    x = np.empty((_ROWS, _UNITS))
+    for start in range(0, n_chars, _ROWS):
+        n_rows = min(_ROWS, n_chars - start)
+        for row in range(n_rows):
+            for unit in range(n_units):
+                x[row, unit] = values[start + row, first + unit] - middle[first + unit]
+        for column in range(len(y)):
+            _add_products(x, y[column, start : start + n_rows], xy[column, first : first + n_units])
+        for row in range(n_rows):
+            for unit in range(n_units):
+                x[row, unit] *= x[row, unit]
+        for mask in range(len(xx)):
+            _add_products(x, y[n_labels + mask, start : start + n_rows], xx[mask, first : first + n_units])
+
+
+@njit(nogil=True, cache=True)
+def _add_products(x: NDArray[np.float64], y: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
+    """Add y @ x, four rows at a time, so that sums are fetched and stored once for these."""
+    n_fours = len(y) // 4 * 4
+    for row in range(0, n_fours, 4):
+        a, b, c, d = y[row], y[row + 1], y[row + 2], y[row + 3]
+        for unit in range(len(sums)):
+            sums[unit] += (a * x[row, unit] + b * x[row + 1, unit]) + (c * x[row + 2, unit] + d * x[row + 3, unit])
+    for row in range(n_fours, len(y)):
+        for unit in range(len(sums)):
+            sums[unit] += y[row] * x[row, unit]

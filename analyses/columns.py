@@ -16,7 +16,8 @@ from analyses.threads import Turns
 
 _CHARS_AT_ONCE = 1 << 15  # so many that what is known of a unit stays in the cache while they are read
 _MOST_CHARS_AT_ONCE = 1 << 18  # of a live source, whose tables then stay in the cache for longer
-_LIVE_TILE_BYTES = 1 << 28
+_LIVE_TILE_BYTES = 3 << 25
+_GATHERED_CHARS = 1 << 14  # of a live source, whose levels are found together
 _KEPT_BYTES = 1 << 28  # of all characters of some units, in one tile
 REMEMBERED_BYTES = 1 << 28
 _STATISTIC_BYTES = 1 << 29
@@ -273,7 +274,7 @@ class Tiles:
         if n_at_once is None:
             n_at_once = _CHARS_AT_ONCE
             if source.is_live:
-                per_char = 2 * sum(each.n_units for each in columns) + 4 * sum(sizes.values())
+                per_char = 2 * sum(each.n_units for each in columns)
                 most = max(_CHARS_AT_ONCE, min(_MOST_CHARS_AT_ONCE, source.selection.n_chars))
                 n_at_once = min(max(_LIVE_TILE_BYTES // max(per_char, 1), _CHARS_AT_ONCE), most)
         self._reader, self._n_at_once = reader, n_at_once
@@ -283,40 +284,55 @@ class Tiles:
             dtype = source.dtype(each.site) if exact and each.site in reader.wide else np.uint16
             self._room[each] = np.empty((each.n_units, shape), dtype)[:, : self._n_at_once]
         self._places = np.empty(self._n_at_once, np.int64)
-        self._n_filled = 0
-        self._values = {site: np.empty((n_at_once, n_units), source.dtype(site)) for site, n_units in sizes.items()}
+        self._n_filled = self._n_levels = 0  # characters that are there, and those of them whose levels are known
+        self._values = {
+            site: np.empty((min(n_at_once, _GATHERED_CHARS), n_units), source.dtype(site))
+            for site, n_units in sizes.items()
+        }
 
     def add(self, block: Block) -> Iterator[Tile]:
         """Add the characters of a block, and give each tile that is full."""
         own, first = block.places, 0
         while first < block.n_chars:
-            n_taken = min(block.n_chars - first, self._n_at_once - self._n_filled)
+            n_taken = min(block.n_chars - first, self._room_left)
             rows, where = slice(first, first + n_taken), slice(self._n_filled, self._n_filled + n_taken)
             self._places[where] = np.arange(own.start, own.stop, own.step)[rows]
             if self._values:
                 for site, values in self._values.items():
-                    values[where] = block.values[site][rows]
+                    values[where.start - self._n_levels : where.stop - self._n_levels] = block.values[site][rows]
             else:
                 for each, into in self._room.items():
                     self._reader.take(each, block.values[each.site][rows, each.units], into[:, where])
             first, self._n_filled = first + n_taken, self._n_filled + n_taken
+            if self._values and self._n_filled - self._n_levels == _GATHERED_CHARS:
+                self._find_levels()
             if self._n_filled == self._n_at_once:
                 yield self._tile()
-                self._n_filled = 0
+
+    @property
+    def _room_left(self) -> int:
+        """For how many characters."""
+        left = self._n_at_once - self._n_filled
+        return min(left, self._n_levels + _GATHERED_CHARS - self._n_filled) if self._values else left
 
     def rest(self) -> Iterator[Tile]:
         """Give what is left, in a tile that is not full."""
         if self._n_filled:
             yield self._tile()
-            self._n_filled = 0
 
     def _tile(self) -> Tile:
+        if self._values and self._n_levels < self._n_filled:
+            self._find_levels()
         filled = slice(self._n_filled)
-        levels = {each: into[:, filled] for each, into in self._room.items()}
-        if self._values:  # blocks of a live source are small, and all cores are busy with it: few large steps
-            for each, into in levels.items():
-                self._reader.take(each, self._values[each.site][filled, each.units], into)
-        return self._places[filled], levels
+        self._n_filled = self._n_levels = 0
+        return self._places[filled], {each: into[:, filled] for each, into in self._room.items()}
+
+    def _find_levels(self) -> None:
+        """Of gathered characters: blocks of a live source are small, and all cores are busy with it."""
+        gathered, new = slice(self._n_filled - self._n_levels), slice(self._n_levels, self._n_filled)
+        for each, into in self._room.items():
+            self._reader.take(each, self._values[each.site][gathered, each.units], into[:, new])
+        self._n_levels = self._n_filled
 
 
 def _n_bytes(tile: Tile) -> int:

@@ -94,6 +94,12 @@ class Arrays:
         yield self
 
 
+class Live(Arrays):
+    """Activations that are dear to read again."""
+
+    is_live = True
+
+
 def sums_of_rows(x: NDArray[np.floating], y: NDArray[Any], atoms: NDArray[np.int64], n_atoms: int) -> AtomSums:
     """Of (n_chars, n_units) and (n_chars,) numbers, and the atom of each."""
     sums = JointSums(n_atoms, x.shape[1], 1)

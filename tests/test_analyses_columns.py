@@ -1,9 +1,13 @@
 """Groups of units that are read together."""
 
+import numpy as np
 import pytest
+from planting import Live
 
 from activations.units import Site
-from analyses.columns import groups
+from analyses.columns import Columns, LevelReader, groups
+
+CELL = Site(0, "cell")
 
 
 @pytest.mark.parametrize(
@@ -26,3 +30,20 @@ def test_groups_are_few_and_as_large_as_each_other(
     assert [[each.n_units for each in group] for group in found if group] == n_units_of_groups
     units = [(each.site, unit) for group in found for each in group for unit in range(each.start, each.stop)]
     assert units == [(site, unit) for site, size in zip(sites, sizes, strict=True) for unit in range(size)]
+
+
+@pytest.mark.parametrize("n_at_once", [700, 16_384, 40_000])
+def test_tiles_of_a_live_source_have_the_levels_of_a_recording(n_at_once: int, rng: np.random.Generator) -> None:
+    """Whatever is gathered before levels are found, and whatever is left over at the end."""
+    n_chars = 40_000
+    source = Live({CELL: rng.normal(size=(n_chars, 3)).astype(np.float32)})
+    chosen = Columns(CELL, 1, 3)
+    reader = LevelReader(source)
+    seen = np.zeros((2, n_chars), np.uint16)
+    for places, levels in reader.tiles(source, [chosen], lambda n: None, n_at_once):
+        seen[:, places] = levels[chosen]
+    expected = np.empty_like(seen)
+    [block] = source.blocks(n_chars=n_chars)
+    reader.take(chosen, block.values[CELL][:, 1:], expected)
+    assert len(np.unique(expected)) > 10_000
+    np.testing.assert_array_equal(seen, expected)

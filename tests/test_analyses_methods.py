@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from commands import Command
 from numpy.typing import NDArray
-from planting import Arrays, drifting, in_runs, random_model
+from planting import Arrays, Live, drifting, in_runs, random_model
 from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import (
@@ -411,12 +411,6 @@ def test_an_unknown_method_is_refused_with_those_there_are() -> None:
     source = Arrays({HIDDEN: np.zeros((N_CHARS, 1), np.float16)})
     with pytest.raises(AnalysisError, match="there is no method 'best'; for these there are auc, r, spearman"):
         rank(source, lambda text: np.arange(N_CHARS) % 2 == 0, method="best")
-
-
-class Live(Arrays):
-    """Activations that are dear to read again."""
-
-    is_live = True
 
 
 @pytest.mark.parametrize("kept", [0, 1 << 28])

@@ -54,6 +54,7 @@ def test_parts_and_atoms_are_unions_of_cells(split: Split, n_folds: int, every: 
     assert len(cells) <= split.n_atoms + 2 * split.n_stretches
     assert sum(run.stop - run.start for _, run in runs(of)) == len(places)
     assert all((of[run] == cell).all() for cell, run in runs(of))
+    assert cells.runs(block) == runs(of)
 
 
 def test_there_is_no_other_fold() -> None:

@@ -15,9 +15,9 @@ from analyses.classes import Classes
 from analyses.columns import not_numbers
 from analyses.errors import AnalysisError
 from analyses.ranks import ALL
-from analyses.splits import GAP, TEST, TRAIN, Split, in_pieces
+from analyses.splits import GAP, TEST, TRAIN, Split
 from analyses.statistics.statistic import BlockLabels, State
-from analyses.statistics.text_cells import runs
+from analyses.statistics.text_cells import TextCells
 from hypotheses.corpus_labels import CHUNK
 
 _ROUNDING = 1e-12  # of a mean: what a unit that never changes scatters by
@@ -102,9 +102,8 @@ class ProductSums:
             return
         y, runs = self._asked.labels(block), self._asked.runs(block)
         for site, own in self._sums.items():
-            x = (block.values[site] - self._middles[site]).T
             for cell, run in runs:
-                own.add(cell, x[:, run], y[run])
+                own.add_rows(cell, block.values[site][run], self._middles[site], y[:, run])
 
     def _add_classes(self, block: Block, classes: Classes) -> None:
         n_classes, missing = self._asked.n_labels, self._asked.missing(block)
@@ -184,11 +183,9 @@ class _Asked:
     def __init__(self, targets: Sequence[Target]) -> None:
         self.split: Split = targets[0].split
         self.n_labels = len(targets)
-        kinds = np.zeros(2 * self.split.n_atoms, np.bool_)
-        for places in in_pieces(self.split.start, self.split.start + self.split.n_chars):
-            kinds[self._kind(np.array(places))] = True
-        self.kinds = np.flatnonzero(kinds)
-        self._cell_of = np.cumsum(kinds) - 1
+        self._text_cells = TextCells(self.split)
+        kinds = 2 * self._text_cells.atoms + (self._text_cells.parts(self.split.only_fold) == GAP)
+        self.kinds, self._cell_of = np.unique(kinds, return_inverse=True)
         self.n_cells = len(self.kinds)
         masks = [mask_of(each) for each in targets]
         self._masks = {mask: each.labels for mask, each in zip(masks, targets, strict=True)}
@@ -198,18 +195,17 @@ class _Asked:
         self._middles = [each.sizes().mean if each.kind == "numeric" else 0.0 for each in targets]
 
     def labels(self, block: Block) -> NDArray[np.float64]:
-        """(n_chars, n_labels + n_masks) labels, less something near their means, and masks; see `JointSums`."""
+        """(n_labels + n_masks, n_chars) labels, less something near their means, and masks; see `JointSums`."""
         place = block.places
-        y = np.ones((block.n_chars, self.n_labels + self.n_masks))
+        y = np.ones((self.n_labels + self.n_masks, block.n_chars))
         masks = [each.missing_at(place) for each in self._masks.values()]
-        for column, (label, middle) in enumerate(zip(self._labels, self._middles, strict=True)):
-            y[:, column] = label.values_at(place)
-            y[:, column] -= middle
-            if (missing := masks[self.mask_of[column]]) is not None:
-                y[missing, column] = 0
-        for column, missing in enumerate(masks, self.n_labels):
+        for own, label, middle, mask in zip(y, self._labels, self._middles, self.mask_of, strict=False):
+            np.subtract(label.values_at(place), middle, out=own)
+            if (missing := masks[mask]) is not None:
+                own[missing] = 0
+        for own, missing in zip(y[self.n_labels :], masks, strict=True):
             if missing is not None:
-                y[missing, column] = 0
+                own[missing] = 0
         return y
 
     def missing(self, block: Block) -> NDArray[np.bool_]:
@@ -220,12 +216,7 @@ class _Asked:
 
     def runs(self, block: Block) -> list[tuple[int, slice]]:
         """Which of a block's rows lie in which cell."""
-        place = block.places
-        cells = self._cell_of[self._kind(np.arange(place.start, place.stop, place.step))]
-        return runs(cells)
-
-    def _kind(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.asarray(2 * self.split.atom(places) + (self.split.parts_of(places) == GAP))
+        return [(int(self._cell_of[cell]), run) for cell, run in self._text_cells.runs(block)]
 
 
 def mask_of(asked: Target) -> bytes:

@@ -43,6 +43,14 @@ class TextCells:
         places = np.arange(block.start, block.stop, block.every)
         return np.asarray(np.searchsorted(self.starts, places, side="right") - 1)
 
+    def runs(self, block: Block) -> list[tuple[int, slice]]:
+        """Which of a block's rows lie in which cell, in ascending order."""
+        first = int(np.searchsorted(self.starts, block.start, side="right")) - 1
+        last = int(np.searchsorted(self.starts, block.stop))
+        rows = [-((block.start - start) // block.every) for start in self.starts[first + 1 : last].tolist()]
+        borders = itertools.pairwise([0, *rows, block.n_chars])
+        return [(cell, slice(a, b)) for cell, (a, b) in enumerate(borders, first) if a < b]
+
     def parts(self, fold: Fold) -> NDArray[np.int8]:
         """(n_cells,) `TRAIN`, `TEST` or `GAP`."""
         return fold.parts_of(self.starts)
