@@ -75,6 +75,23 @@ class Corpus:
         """The characters from `start` up to `stop` as a string."""
         return codes_to_text(self.codes[start:stop])
 
+    def mirrored(self) -> "Corpus":
+        """Its characters from the last to the first, and so its documents."""
+        documents = [Document(each.name, len(self) - each.stop, each.n_chars) for each in reversed(self.documents)]
+        return Corpus(self.codes[::-1], tuple(documents))
+
+    def only(self, chosen: Sequence[bool]) -> "Corpus":
+        """Some of its documents.
+
+        Args:
+            chosen: (n_documents,) whether each is among them; one has to be.
+        """
+        documents = [document for document, is_chosen in zip(self.documents, chosen, strict=True) if is_chosen]
+        starts = itertools.accumulate((each.n_chars for each in documents[:-1]), initial=0)
+        codes = joined([self.codes[each.start : each.stop] for each in documents])
+        placed = [Document(each.name, start, each.n_chars) for each, start in zip(documents, starts, strict=True)]
+        return Corpus(codes, tuple(placed))
+
     def cut(self, shares: Sequence[float]) -> "list[Corpus]":
         """Its parts one behind the other, such as for training, validation and test.
 

@@ -41,16 +41,17 @@ from activations.lanes import (
 )
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
-from activations.models.identity import description, is_trained, sha256, unbounded
+from activations.models.identity import description, is_trained, rule_of, sha256, unbounded
 from activations.passes import Columns, Pass
 from activations.position import Position, Round
+from activations.read_text import ReadText, check_text, is_read, read_text
 from activations.reading import Arithmetic, Reading, Weights
+from activations.reading_rule import ReadingRule
 from activations.recorder import Recorder, recording
 from activations.saturation import N_STRETCHES, STRETCH_CHARS, loses_order, stretches
 from activations.selection import Selection
 from activations.store import Recording
 from activations.units import Site, Unit
-from activations.vocab import Vocabulary
 
 Progress = Callable[[int, int], None]
 SCRATCH_BYTES = 20_000_000_000
@@ -88,6 +89,8 @@ class LiveActivations:
         n_groups: The lanes are read in so many groups, each by a processor core of its own.
         warm_up_chars: Characters that a lane reads before those it answers for.
         arithmetic: Where, and in what numbers, it is computed.
+        rule: What is read in place of the text as it stands.
+        vocabulary: The characters of the model.
         n_replaced: Characters that are read as the vocabulary's replacement.
         lane_differences: For each site of the state, what the last complete pass found at the lanes' borders.
     """
@@ -104,7 +107,26 @@ class LiveActivations:
         replace_unknown: bool = False,
         selection: Selection | None = None,
         arithmetic: Arithmetic = _DEFAULT,
+        rule: ReadingRule | None = None,
+        stand_in: str | None = None,
     ) -> None:
+        """A model, a text, and how the one is to read the other.
+
+        Args:
+            model: What reads.
+            corpus: What is read.
+            n_lanes: How many pieces are read side by side; None is by the text's size.
+            warm_up_chars: Characters that a lane reads before those it answers for.
+            replace_unknown: Whether characters that the model does not know are read as its replacement.
+            selection: The characters whose activations are given; None is all.
+            arithmetic: Where, and in what numbers.
+            rule: What is read in place of the text as it stands; None is the model's own rule.
+            stand_in: A character that the model knows, as which those are read that it does not know; None is its
+                replacement, if `replace_unknown`.
+
+        Raises:
+            ActivationError: If something of this does not go together.
+        """
         if n_lanes is not None and n_lanes < 1:
             raise ActivationError(f"the number of lanes is {n_lanes}; it must be at least 1")
         if warm_up_chars < 0:
@@ -134,13 +156,12 @@ class LiveActivations:
         self.warm_up_chars = warm_up_chars
         self.arithmetic = arithmetic
         self.lane_differences: dict[Site, LaneDifference] = {}
-        self.n_replaced = model.vocabulary.check(corpus, replace_unknown=replace_unknown)
+        self.rule = rule_of(model) if rule is None else rule
+        self.vocabulary = model.vocabulary if stand_in is None else model.vocabulary.replacing_by(stand_in)
+        self.n_replaced = check_text(
+            corpus, self.rule, self.vocabulary, replace_unknown=replace_unknown or stand_in is not None
+        )
         self._lock = RLock()
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The characters of the model."""
-        return self.model.vocabulary
 
     @property
     def sites(self) -> Mapping[Site, int]:
@@ -178,19 +199,32 @@ class LiveActivations:
 
     def _read_stretches(self, sites: Collection[Site], n_chars: int) -> dict[Site, NDArray[np.float32]]:
         """(n_sampled, n_units) activations in float32 at seeded stretches of so many characters each."""
-        sample, is_sampled = stretches(self.corpus, self.selection, stretch_chars=n_chars)
+        in_order, chosen = self._text.corpus, self._in_order(self.selection)
+        sample, is_sampled = stretches(in_order, chosen, stretch_chars=n_chars)
+        if not self.rule.is_plain:
+            sample, is_sampled = self._readable(sample, is_sampled)
         reading = LiveActivations(
             self.model,
             sample,
             n_lanes=N_STRETCHES,
             replace_unknown=True,  # that there are none, or that they may be, is known
             arithmetic=replace(self.arithmetic, dtype="float32"),
+            rule=self.rule,
+            stand_in=self.vocabulary.replacement,
         )
         values: dict[Site, list[NDArray[np.float32]]] = {site: [] for site in sites}
         for block in reading.blocks(sites):
             for site, own in block.values.items():
                 values[site].append(own[is_sampled[block.places]])
         return {site: np.concatenate(own) for site, own in values.items()}
+
+    def _readable(self, sample: Corpus, is_sampled: NDArray[np.bool_]) -> tuple[Corpus, NDArray[np.bool_]]:
+        """Stretches of the text in the order of reading as a text, without those of which the rule leaves nothing."""
+        if self._text.is_backwards:
+            sample, is_sampled = sample.mirrored(), is_sampled[::-1]
+        chosen = is_read(sample, self.rule, self.vocabulary)
+        lengths = [document.n_chars for document in sample.documents]
+        return sample.only(chosen.tolist()), is_sampled[np.repeat(chosen, lengths)]
 
     @cached_property
     def model_sha256(self) -> str:
@@ -229,7 +263,9 @@ class LiveActivations:
             predictions: Whether to give the model's predictions, too.
             begun: Where to go on; None is from the start.
         """
-        whole = self._pass(self.sites if sites is None else sites, self.selection, predictions=predictions)
+        whole = self._pass(
+            self.sites if sites is None else sites, self._in_order(self.selection), predictions=predictions
+        )
         lanes = share_out(self._pieces, self.n_lanes, self.turn_chars)
         position = begun or Position.start(self.n_groups)
         groups = [
@@ -258,7 +294,7 @@ class LiveActivations:
         states behind, up to `kept_states.MOST_BYTES`. If there is one lane, the numbers are exactly those of `blocks`.
         """
         with self._lock:  # one passage at a time
-            passage = self._pass(sites, self.selection.part(start, stop))
+            passage = self._pass(sites, self._in_order(self.selection.part(start, stop)))
             return joined(self, self._blocks_of(passage) if sites else (), sites, start, stop)
 
     def _blocks_of(self, passage: Pass) -> Iterator[Block]:
@@ -323,7 +359,23 @@ class LiveActivations:
     @cached_property
     def _pieces(self) -> list[Piece]:
         """What the lanes read, in the order of the text."""
-        return cut(self.corpus, self.selection, self.n_lanes, self.warm_up_chars, self.turn_chars)
+        return cut(
+            self._text.corpus,
+            self._in_order(self.selection),
+            self.n_lanes,
+            self.warm_up_chars,
+            self.turn_chars,
+            from_the_end=self._text.is_backwards,
+        )
+
+    @cached_property
+    def _text(self) -> ReadText:
+        """What is read."""
+        return read_text(self.corpus, self.rule, self.vocabulary)
+
+    def _in_order(self, selection: Selection) -> Selection:
+        """Some characters of the text by their places in the order of reading."""
+        return selection.mirrored(len(self.corpus)) if self._text.is_backwards else selection
 
     @cached_property
     def _kept(self) -> KeptStates:
@@ -339,7 +391,7 @@ class LiveActivations:
         with self._lock:
             return Pass(
                 model=self.model,
-                corpus=self.corpus,
+                text=self._text,
                 selection=selection,
                 reader=self._reader(),
                 columns=self._columns(wanted, predictions=predictions),
@@ -357,7 +409,7 @@ class LiveActivations:
         """The number type and width of everything that is wanted of a character."""
         columns: Columns = {site: (self.dtype(site), n_units) for site, n_units in self.sites.items() if site in wanted}
         if predictions:
-            columns.update(layout.prediction_fields(len(self.model.vocabulary)).items())
+            columns.update(layout.prediction_fields(len(self.vocabulary)).items())
         return columns
 
 
@@ -473,7 +525,7 @@ def extract(
     began = perf_counter()
     chosen = sorted(live.sites if sites is None else sites)
     judge = (
-        Judge(live.corpus, len(live.model.vocabulary)) if is_trained(live.model) and predictions and not force else None
+        Judge(live.corpus, live.vocabulary, live.rule) if is_trained(live.model) and predictions and not force else None
     )
     facts: dict[str, Any] = {
         "model_sha256": sha256(live.model),
@@ -484,14 +536,23 @@ def extract(
         "device": live.arithmetic.place.type,
         "precision": live.arithmetic.precision,
     }
+    if not live.rule.is_plain:
+        facts["reading_rule"] = live.rule.to_data()
+    if live.vocabulary.names:
+        facts["token_names"] = dict(live.vocabulary.names)
     with recording(
         Path(path),
         live.corpus,
-        live.model.vocabulary,
+        live.vocabulary,
         {site: (live.sites[site], live.dtype(site)) for site in chosen},
         predictions=predictions,
         selection=live.selection,
-        job={**facts, "turn_chars": live.turn_chars, "n_cores": torch.get_num_threads()},
+        job={
+            **facts,
+            "replacement": live.vocabulary.replacement,
+            "turn_chars": live.turn_chars,
+            "n_cores": torch.get_num_threads(),
+        },
     ) as recorder:
         n_chars_before = recorder.n_chars_done
         position = _record(live, recorder, chosen, predictions=predictions, judge=judge, progress=progress)
@@ -530,7 +591,7 @@ def _record(
         judge.recall(recorder.begun[_JUDGE])
     done = recorder.n_chars_done
     for found in live.rounds(sites, predictions=predictions, begun=position):
-        done += _write(found, live.corpus, recorder, judge)
+        done += _write(found, live, recorder, judge)
         position.take(found)
         progress(done, live.selection.n_chars)
         if recorder.wants_checkpoint:
@@ -541,20 +602,21 @@ def _record(
     return position
 
 
-def _write(found: Round, corpus: Corpus, recorder: Recorder, judge: Judge | None) -> int:
+def _write(found: Round, live: LiveActivations, recorder: Recorder, judge: Judge | None) -> int:
     """Record a round, and say how many characters it has."""
     for block in found.blocks:
-        _check_numbers(block, corpus)
+        _check_numbers(block, live)
         recorder.write(block)
         if judge is not None:
             judge.hear(block)
     return sum(block.n_chars for block in found.blocks)
 
 
-def _check_numbers(block: Block, corpus: Corpus) -> None:
+def _check_numbers(block: Block, live: LiveActivations) -> None:
     log_probs = block.predictions.get(layout.LOG_PROB)
     if log_probs is None:
         return
-    ends = int(block.stop == corpus.documents[block.document].stop)  # nothing follows there
-    if not np.isfinite(log_probs[: block.n_chars - ends]).all():
+    document = live.corpus.documents[block.document]
+    last = document.start if live.rule.backwards else document.stop - 1  # behind which there is nothing to predict
+    if not np.isfinite(log_probs[np.arange(block.start, block.stop, block.every) != last]).all():
         raise ActivationError("the model's predictions are not numbers; its weights are broken, train it again")

@@ -25,7 +25,7 @@ TOP_IDS = "top_ids"
 TOP_LOG_PROBS = "top_log_probs"
 MOST_WHOLE_DISTRIBUTION = 512
 N_TOP = 5
-JSON_ATTRIBUTES = ("range", "software", "contents", "model_config", "lane_differences")
+JSON_ATTRIBUTES = ("range", "software", "contents", "model_config", "lane_differences", "reading_rule", "token_names")
 _READ_BYTES = 1 << 22
 WHOLE = ("text", "documents/start", "documents/name", "vocab")  # datasets with one checksum for all of it
 

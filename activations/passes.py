@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from activations import layout
 from activations.blocks import Block
 from activations.borders import Values
-from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.guests import GuestReading
 from activations.kept_states import KeptStates
@@ -21,6 +22,7 @@ from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.identity import unbounded
 from activations.position import Round
+from activations.read_text import ReadText, Span
 from activations.reading import Reading
 from activations.selection import Selection
 from activations.slabs import Slabs
@@ -35,8 +37,8 @@ class Pass:
 
     Attributes:
         model: What reads.
-        corpus: What is read.
-        selection: The characters whose activations are wanted.
+        text: What is read.
+        selection: The characters whose activations are wanted, in the order of reading.
         reader: Makes a reading of so many lanes.
         columns: The number type and width of everything that is wanted of a character.
         slabs: Where the memory for it comes from.
@@ -45,7 +47,7 @@ class Pass:
     """
 
     model: CharRNN | CharModel
-    corpus: Corpus
+    text: ReadText
     selection: Selection
     reader: Callable[[int], Reading | GuestReading]
     columns: Columns
@@ -90,14 +92,19 @@ class Pass:
         ]
         lanes = np.flatnonzero([turn.is_kept and turn.stop > self.selection.start for turn in turns])
         kept = range(lanes[0], lanes[-1] + 1) if len(lanes) else range(0)
-        ids, following = self._characters(turns)
-        warm = np.array([turn.is_kept and turn.n_chars == len(ids) for turn in turns])  # and has read no padding
+        spans = [self._span(turn) for turn in turns]
+        ids, following = self._tokens(turns, spans)
+        is_equal = self.text.rows is None and not self.text.is_backwards
+        warm = np.array([turn.is_kept and (not is_equal or turn.n_chars == len(ids)) for turn in turns])  # no padding
         values = {
             key: self.slabs.take((len(kept), len(ids)) + (() if width is None else (width,)), dtype)
             for key, (dtype, width) in self.columns.items()
         }
-        n_wanted = max(min(turn.stop, self.selection.stop) - turn.start for turn in turns)
-        reading.read(ids, following, kept, values, n_wanted)
+        n_wanted = max(self._span(turn, self.selection.stop).n_read for turn in turns)
+        if is_equal:
+            reading.read(ids, following, kept, values, n_wanted)
+        else:
+            _read_unequal(reading, ids, following, kept, values, n_wanted, [span.n_own for span in spans])
         states = reading.states
         meetings += [
             (turn.stop, _lane(states, lane))
@@ -107,41 +114,103 @@ class Pass:
         blocks = [
             block
             for lane in lanes.tolist()
-            if (block := self._block(turns[lane], {key: array[lane - kept.start] for key, array in values.items()}))
+            if (
+                block := self._block(
+                    turns[lane], spans[lane], {key: array[lane - kept.start] for key, array in values.items()}
+                )
+            )
         ]
         return Round(group, number, tuple(blocks), states, warm, tuple(meetings))
 
-    def _characters(self, turns: Sequence[Turn]) -> tuple[Tensor, Tensor]:
-        """(n_steps, n_lanes) the characters of each turn, and those that follow them, -1 where none does."""
-        shape = (max(turn.n_chars for turn in turns), len(turns))
+    def _span(self, turn: Turn, stop: int | None = None) -> Span:
+        """The tokens of the characters of a turn, up to a place."""
+        end = turn.stop if stop is None or stop > turn.stop else stop
+        if self.text.rows is None:
+            return Span(turn.start, end - turn.start, end - turn.start)
+        return self.text.span(turn.start, max(end, turn.start + 1), self.text.corpus.documents[turn.piece.document])
+
+    def _tokens(self, turns: Sequence[Turn], spans: Sequence[Span]) -> tuple[Tensor, Tensor]:
+        """(n_steps, n_lanes) the tokens of each turn, and those that follow them, -1 where none does."""
+        shape = (max(span.n_read for span in spans), len(turns))
         ids, following = np.zeros(shape, np.int64), np.full(shape, -1)
-        for lane, turn in enumerate(turns):
-            stop = min(turn.stop + 1, self.corpus.documents[turn.piece.document].stop)
-            read = self.model.vocabulary.look_up(self.corpus.codes[turn.start : stop])
-            ids[: turn.n_chars, lane] = read[: turn.n_chars]
+        for lane, (turn, span) in enumerate(zip(turns, spans, strict=True)):
+            end = self.text.end(self.text.corpus.documents[turn.piece.document])
+            read = self.text.ids(span.start, min(span.start + span.n_read + 1, end))
+            ids[: span.n_read, lane] = read[: span.n_read]
             following[: len(read) - 1, lane] = read[1:]
         return torch.from_numpy(ids), torch.from_numpy(following)
 
-    def _block(self, turn: Turn, values: Mapping[Site | str, NDArray[Any]]) -> Block | None:
+    def _block(self, turn: Turn, span: Span, values: Mapping[Site | str, NDArray[Any]]) -> Block | None:
         """The selected characters of a turn, of whose values there is one more axis than of a character's."""
-        first, stop = self.selection.first(turn.start), min(turn.stop, self.selection.stop)
+        first, stop, every = self.selection.first(turn.start), min(turn.stop, self.selection.stop), self.selection.every
         if first >= stop:
             return None
-        rows = slice(first - turn.start, stop - turn.start, self.selection.every)
-        kept = {key: array[rows] for key, array in values.items() if isinstance(key, Site)}
+        document = turn.piece.document
+        if self.text.rows is None:
+            rows = slice(first - turn.start, stop - turn.start, every)
+            found = {key: array[rows] for key, array in values.items()}
+        else:
+            found = self._at_characters(turn, span, values, range(first, stop, every))
+        if self.text.is_backwards:
+            document, first = (
+                len(self.text.corpus.documents) - 1 - document,
+                self.text.place(range(first, stop, every)[-1]),
+            )
+            found = {key: array[::-1] for key, array in found.items()}
+        kept = {key: array for key, array in found.items() if isinstance(key, Site)}
         for site, array in kept.items():
             if array.dtype == np.float16 and site in unbounded(self.model) and np.isinf(array).any():
                 raise ActivationError(
                     f"{site} goes beyond {np.finfo(np.float16).max:,.0f}, the largest float16; keep what may grow in "
                     "float32 (--dtype auto)"
                 )
-        return Block(
-            turn.piece.document,
-            first,
-            kept,
-            {key: array[rows] for key, array in values.items() if isinstance(key, str)},
-            self.selection.every,
-        )
+        return Block(document, first, kept, {key: array for key, array in found.items() if isinstance(key, str)}, every)
+
+    def _at_characters(
+        self, turn: Turn, span: Span, values: Mapping[Site | str, NDArray[Any]], places: range
+    ) -> dict[Site | str, NDArray[Any]]:
+        """What is found after the last token of each of some characters, and the losses of those that follow them."""
+        rows = self.text.rows_of(places) - span.start
+        found = {key: array[rows] for key, array in values.items()}
+        if layout.LOG_PROB in values:
+            end = self.text.corpus.documents[turn.piece.document].stop
+            told = values[layout.LOG_PROB][: span.n_read]
+            sums = self.text.summed(told, span.start + 1, turn.start, min(turn.stop + 1, end))
+            sums = np.append(sums, np.nan)  # of what follows the end of the document
+            found[layout.LOG_PROB] = sums[np.array(places) - turn.start].astype(np.float32)
+        return found
+
+
+def _read_unequal(
+    reading: Reading | GuestReading,
+    ids: Tensor,
+    following: Tensor,
+    kept: range,
+    into: Mapping[Site | str, NDArray[Any]],
+    n_wanted: int,
+    n_own: Sequence[int],
+) -> None:
+    """Let lanes read different numbers of tokens: in the end, each has the state that it had after its own.
+
+    Args:
+        reading: The lanes.
+        ids: (n_steps, n_lanes) tokens; see `Reading.read`, as for those that follow.
+        following: The tokens behind them.
+        kept: The lanes whose activations are wanted.
+        into: What is wanted.
+        n_wanted: How many of the steps to read.
+        n_own: (n_lanes,) after how many tokens each lane goes on the next time.
+    """
+    after = reading.states
+    lanes_by_stop = {stop: np.flatnonzero(np.array(n_own) == stop) for stop in sorted({0, *n_own, len(ids)})}
+    for start, stop in pairwise(lanes_by_stop):
+        if start < n_wanted:
+            part = {key: array[:, start:stop] for key, array in into.items()}
+            reading.read(ids[start:stop], following[start:stop], kept, part, min(n_wanted, stop) - start)
+            states = reading.states
+            for site, values in states.items():
+                after[site][lanes_by_stop[stop]] = values[lanes_by_stop[stop]]
+    reading.restore(after)
 
 
 def _lane(states: Values, lane: int) -> Values:

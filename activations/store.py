@@ -17,6 +17,7 @@ from activations import layout
 from activations.blocks import Block, thin_out
 from activations.corpus import Codes, Corpus, Document, codes_to_text, joined, narrowest
 from activations.errors import ActivationError
+from activations.reading_rule import ReadingRule
 from activations.structure import selection_of
 from activations.units import Site
 from activations.vetting import vet
@@ -39,6 +40,7 @@ class Recording:
         corpus: The text that was read.
         vocabulary: The characters of the model that read it.
         selection: The characters that were recorded.
+        reading_rule: What the model read in place of the text as it stands.
         sites: What was recorded, and how many units each site has.
     """
 
@@ -59,6 +61,7 @@ class Recording:
             self.corpus = self._read_corpus()
             self.vocabulary = self._read_vocabulary()
             self.selection = selection_of(self._file)
+            self.reading_rule = self._read_rule()
             self._contents = json.loads(self._attrs["contents"])
             sites = [path.removeprefix("/layers/") for path in self._contents if path.startswith("/layers/")]
             self.sites: Mapping[Site, int] = {
@@ -179,8 +182,15 @@ class Recording:
     def _read_vocabulary(self) -> Vocabulary:
         characters = codes_to_text(self._read_codes("vocab"))
         try:
-            return Vocabulary(characters, self._attrs["replacement"] or None)
+            names = json.loads(self._attrs.get("token_names", "{}"))
+            return Vocabulary(characters, self._attrs["replacement"] or None, names)
         except ActivationError as error:
+            raise ActivationError(f"{self.path} cannot be used: {error}") from error
+
+    def _read_rule(self) -> ReadingRule:
+        try:
+            return ReadingRule.from_data(json.loads(self._attrs.get("reading_rule", "{}")))
+        except (ActivationError, ValueError) as error:
             raise ActivationError(f"{self.path} cannot be used: {error}") from error
 
     def _read_codes(self, path: str) -> Codes:
@@ -260,11 +270,12 @@ class Recording:
         first, last = self._grid.first_rows[numbers[0]], self._grid.last_rows[numbers[-1]]
         rows = self._mapped[path][first:last]
         is_wrong = ~np.isfinite(rows).reshape(len(rows), -1)
-        if path == layout.prediction_path(
-            layout.LOG_PROB
-        ):  # nothing follows the end of a document, which a run ends with
-            end = self.corpus.documents[self._grid.documents[numbers[0]]].stop - 1
-            is_wrong[-1] &= not (np.isnan(rows[-1]) and self.selection.start + (last - 1) * self.selection.every == end)
+        if path == layout.prediction_path(layout.LOG_PROB):  # nothing follows where the reading of a document ends
+            document = self.corpus.documents[self._grid.documents[numbers[0]]]
+            end = document.start if self.reading_rule.backwards else document.stop - 1
+            row = self.selection.row(end) - int(first)
+            if 0 <= row < len(rows) and self.selection.first(end) == end:
+                is_wrong[row] &= not np.isnan(rows[row])
         counts: NDArray[np.int64] = is_wrong.sum(1)
         return counts
 

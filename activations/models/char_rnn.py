@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from activations.errors import ActivationError
 from activations.models.cells import CELLS, Cell, Recurrent
+from activations.reading_rule import PLAIN
 from activations.units import Site
 from activations.vocab import Vocabulary
 
@@ -44,6 +45,7 @@ class CharRNN(nn.Module):
         config: Its shape.
         vocabulary: The characters that it knows.
         trained: Whether its weights were learned, here or elsewhere; a fresh model knows nothing.
+        reading_rule: What it reads in place of a text as it stands.
         initialisation: How its weights began, as far as that is known; see `initialising.INITIALISATIONS`.
     """
 
@@ -51,6 +53,7 @@ class CharRNN(nn.Module):
         super().__init__()
         self.config = config
         self.vocabulary = vocabulary
+        self.reading_rule = PLAIN
         self.trained = False
         self.initialisation = "default"
         n_inputs = config.n_embedding or len(vocabulary)

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from activations.corpus import Corpus
+from activations.corpus import Corpus, Document
 from activations.models.char_rnn import CharRNN
+from activations.read_text import ReadText, check_text, read_text
 
 _STRETCH = 4096
 
@@ -21,7 +22,7 @@ class Evaluation:
     Attributes:
         nats_per_char: Mean negative log probability of the true next character.
         accuracy: Share of characters whose most probable successor was the true one, in [0, 1].
-        n_chars: How many were predicted: all but the first of each document.
+        n_chars: How many were predicted: all but the first that is read of each document.
     """
 
     nats_per_char: float
@@ -33,7 +34,7 @@ class Evaluation:
 
 
 class Losses(NamedTuple):
-    """What a model makes of each character but the first of each document.
+    """What a model makes of each character but the first that it reads of each document.
 
     Attributes:
         nats: (n_predicted,) float32, the negative log probability of the true character.
@@ -61,30 +62,41 @@ def losses(
         progress: Called with the characters done and their number.
 
     Returns:
-        The documents one after another, each without its first character.
+        The documents one after another, each without the first character that is read: backwards, its last one.
 
     Raises:
         ActivationError: If the text has characters that the model does not know.
     """
-    model.vocabulary.check(corpus, replace_unknown=replace_unknown)
-    device = model.readout.weight.device
+    check_text(corpus, model.reading_rule, model.vocabulary, replace_unknown=replace_unknown)
+    text = read_text(corpus, model.reading_rule, model.vocabulary)
     n_predicted = len(corpus) - len(corpus.documents)
     nats, right = np.empty(n_predicted, np.float32), np.empty(n_predicted, bool)
-    n_done = 0
-    for document in corpus.documents:
-        state = None
-        for start in range(document.start, document.stop - 1, _STRETCH):
-            stop = min(start + _STRETCH, document.stop - 1)
-            ids = torch.from_numpy(model.vocabulary.look_up(corpus.codes[start : stop + 1])).to(device)
-            logits, state = model(ids[:-1, None], state)
-            target = ids[1:]
-            loss = torch.nn.functional.cross_entropy(logits[:, 0].float(), target, reduction="none")
-            own = slice(n_done, n_done + len(target))
-            nats[own] = loss.cpu().numpy()
-            right[own] = (logits[:, 0].argmax(-1) == target).cpu().numpy()
-            n_done = own.stop
-            progress(stop + 1, len(corpus))
+    for number, document in enumerate(text.corpus.documents):
+        found = _losses_of_tokens(model, text, document, lambda n: progress(n, len(corpus)))
+        own = text.predicted(number)
+        nats[own], right[own] = text.of_characters(document, *found)
     return Losses(nats, right)
+
+
+def _losses_of_tokens(
+    model: CharRNN, text: ReadText, document: Document, progress: Callable[[int], None]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """(n_tokens - 1,) the loss of each token of a document but the first, and whether it was the most probable one."""
+    device = model.readout.weight.device
+    tokens = text.document_span(document)
+    nats, right = np.empty(tokens.stop - tokens.start - 1, np.float32), np.empty(tokens.stop - tokens.start - 1, bool)
+    state = None
+    for start in range(tokens.start, tokens.stop - 1, _STRETCH):
+        stop = min(start + _STRETCH, tokens.stop - 1)
+        ids = torch.from_numpy(text.ids(start, stop + 1)).to(device)
+        logits, state = model(ids[:-1, None], state)
+        target = ids[1:]
+        loss = torch.nn.functional.cross_entropy(logits[:, 0].float(), target, reduction="none")
+        own = slice(start - tokens.start, stop - tokens.start)
+        nats[own] = loss.cpu().numpy()
+        right[own] = (logits[:, 0].argmax(-1) == target).cpu().numpy()
+        progress(text.character(stop) + 1)
+    return nats, right
 
 
 def evaluate(

@@ -1,5 +1,6 @@
 """Training a character language model by truncated back-propagation through time."""
 
+import json
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,8 @@ from activations.models.initialising import initialise
 from activations.models.stabilising import read_with_penalty
 from activations.models.training_config import TrainingConfig
 from activations.models.training_state import load_state, save_state
+from activations.read_text import ReadText, check_text, read_text, tokens_to_learn, vocabulary_to_learn
+from activations.reading_rule import PLAIN, ReadingRule
 from activations.vocab import Vocabulary
 
 _WARM_UP_STEPS = 100
@@ -28,7 +31,6 @@ _LAST_RATE = 0.01
 _ROWS_OF_ROUND = 20
 _ROUND_CHARS = 10_000_000  # after which a model is judged, though the epoch goes on
 _SECONDS_BETWEEN_SAVES = 60.0
-_CHUNK = 1 << 20  # characters that are turned into ids at once
 
 
 class Row(NamedTuple):
@@ -124,6 +126,7 @@ def train(
     *,
     vocabulary: Vocabulary | None = None,
     state: Path | None = None,
+    rule: ReadingRule = PLAIN,
     at: Callable[[int], bool] = lambda update: False,
     watch: Callable[[Moment], None] = lambda moment: None,
     progress: Callable[[int, int, str], None] = lambda done, total, note: None,
@@ -144,6 +147,7 @@ def train(
             round, and at Ctrl-C, which is answered after the update at hand. If it is there, and of the same texts and
             settings, training goes on from it, to the result that it would have had. It stays in the end, until whoever
             asked for it has kept the model.
+        rule: What the model is to read in place of the text as it stands.
         at: The updates after which `watch` is called, besides the beginning, and the end of each round.
         watch: Called with what there is to see.
         progress: Called with the updates done, their number, and the losses so far in words.
@@ -156,7 +160,7 @@ def train(
     devices = [torch.cuda.current_device()] if config.device == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(config.seed)
-        trainer = _Trainer(corpus, held_out, model or ModelConfig(), config, vocabulary, state)
+        trainer = _Trainer(corpus, held_out, model or ModelConfig(), config, vocabulary, state, rule)
         return trainer.run(at, watch, progress)
 
 
@@ -176,15 +180,19 @@ class _Trainer:
         config: TrainingConfig,
         vocabulary: Vocabulary | None,
         path: Path | None,
+        rule: ReadingRule,
     ) -> None:
         self._config, self._held_out, self._path = config, held_out, path
-        vocabulary = vocabulary or Vocabulary.of_corpora((corpus, held_out), min_count=config.min_count)
+        vocabulary = vocabulary or vocabulary_to_learn((corpus, held_out), rule, min_count=config.min_count)
         if len(vocabulary) < 2:
             raise ActivationError(
                 f"the text has no other character than {vocabulary.characters!r}, so that there is nothing to predict"
             )
+        check_text(corpus, rule, vocabulary, replace_unknown=True)
+        text = read_text(corpus, rule, vocabulary)
         order = np.random.default_rng(config.seed).permutation(len(corpus.documents))
-        self._ids = _join(vocabulary, corpus, [corpus.documents[n] for n in order])
+        self._ids = _join(text, rule, [text.corpus.documents[n] for n in order])
+        self._tokens_per_char = len(self._ids) / len(corpus)
         self._length = len(self._ids) // config.n_lanes
         if self._length < 2:
             raise ActivationError(
@@ -199,6 +207,7 @@ class _Trainer:
                 f"this processor cannot train an {shape.cell.upper()} in bf16; use --precision float32"
             )
         self._net = CharRNN(shape, vocabulary, dropout=config.dropout)
+        self._net.reading_rule = rule
         initialise(self._net, config.initialisation)
         self._net.to(config.device)
         self._optimizer = _optimizer(self._net, config)
@@ -216,6 +225,7 @@ class _Trainer:
             "characters": vocabulary.characters,
             "text": corpus.sha256,
             "held_out": held_out.sha256,
+            **({} if rule.is_plain else {"reading_rule": json.dumps(rule.to_data())}),
         }
         if path is not None and path.exists():
             self._restore(load_state(path, self._key))
@@ -289,7 +299,7 @@ class _Trainer:
         self._carried = tuple(part.detach() for part in after)
         nats = loss.item()
         self._check(nats)
-        return nats, len(characters) - 1
+        return nats * self._tokens_per_char, len(characters) - 1
 
     def _check(self, nats: float) -> None:
         if not math.isfinite(nats):
@@ -384,16 +394,14 @@ def _optimizer(net: CharRNN, config: TrainingConfig) -> torch.optim.Optimizer:
     return torch.optim.AdamW(net.parameters(), config.learning_rate, betas=(0.9, 0.99), weight_decay=decay, fused=True)
 
 
-def _join(vocabulary: Vocabulary, corpus: Corpus, order: Sequence[Document]) -> NDArray[np.unsignedinteger]:
-    """(n_chars,) ids of documents one after another, in as few bytes as there are characters for."""
-    ids = np.empty(len(corpus), np.min_scalar_type(len(vocabulary) - 1))
-    vocabulary.check(corpus, replace_unknown=True)
+def _join(text: ReadText, rule: ReadingRule, order: Sequence[Document]) -> NDArray[np.unsignedinteger]:
+    """(n_tokens,) ids of documents one after another, in as few bytes as there are tokens for."""
+    n_between = len(order) if rule.ends == "documents" else 0
+    ids = np.empty(len(text.tokens) + n_between, np.min_scalar_type(len(text.vocabulary) - 1))
     start = 0
-    for document in order:
-        for first in range(document.start, document.stop, _CHUNK):
-            own = vocabulary.look_up(corpus.codes[first : min(first + _CHUNK, document.stop)])
-            ids[start : start + len(own)] = own
-            start += len(own)
+    for own in tokens_to_learn(text, rule, order):
+        ids[start : start + len(own)] = own
+        start += len(own)
     return ids
 
 

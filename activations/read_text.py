@@ -1,0 +1,249 @@
+"""A text as a model reads it: the tokens that a reading rule makes of its characters, and where each character ends."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.corpus import Codes, Corpus, Document, joined, narrowest, text_to_codes
+from activations.errors import ActivationError
+from activations.reading_rule import EOS, N_BYTES, SOS, ReadingRule
+from activations.vocab import Vocabulary
+
+_CHUNK = 1 << 20
+
+
+class Span(NamedTuple):
+    """The tokens that a lane reads for some characters of a document.
+
+    Attributes:
+        start: Place of the first token.
+        n_own: After so many of them, the next characters go on.
+        n_read: So many are needed for the rows of these characters, and for the losses of those that follow them.
+    """
+
+    start: int
+    n_own: int
+    n_read: int
+
+
+@dataclass(frozen=True, eq=False)
+class ReadText:
+    """A text as a model reads it.
+
+    Places of characters are in the order of reading: backwards, the last character of the text is the first.
+
+    Attributes:
+        corpus: The characters, in the order of reading.
+        tokens: (n_tokens,) what is read, as the characters that stand for tokens in the vocabulary.
+        rows: (n_chars,) the place of the last token of each character, or of the last one before it, if it has none
+            (at the beginning of a document: of the first one); None if each character is one token.
+        vocabulary: Of the model.
+        is_backwards: Whether the order of reading is not that of the text.
+    """
+
+    corpus: Corpus
+    tokens: Codes
+    rows: NDArray[Any] | None
+    vocabulary: Vocabulary
+    is_backwards: bool = False
+
+    def span(self, start: int, stop: int, document: Document) -> Span:
+        """The tokens to be read for the characters from `start` up to `stop`, all of one document.
+
+        A character of no tokens has the row of the token before it: if it is the first of them, that one is read again.
+        """
+        if self.rows is None:
+            return Span(start, stop - start, stop - start)
+        first = self._begin(start)
+        last = int(self.rows[stop - 1])
+        if stop < document.stop:
+            last = max(last, int(self.rows[stop]) - 1)
+        return Span(first, self._begin(stop) - first, last + 1 - first)
+
+    def document_span(self, document: Document) -> slice:
+        """The places of the tokens of a whole document."""
+        return slice(self._begin(document.start), self._begin(document.stop))
+
+    def ids(self, start: int, stop: int) -> NDArray[np.int64]:
+        """(n,) ids of the tokens from `start` up to `stop`."""
+        return self.vocabulary.look_up(self.tokens[start:stop])
+
+    def summed(self, values: NDArray[Any], first: int, start: int, stop: int) -> NDArray[np.float64]:
+        """Sums over the tokens of each character but the first of some.
+
+        Args:
+            values: (n_tokens,) of the tokens at `first` and behind it.
+            first: A place among the tokens, up to the first that belongs to the second of the characters.
+            start: Place of the first character.
+            stop: One past the last.
+
+        Returns:
+            (stop - start - 1,) sums, 0 for characters that have no tokens.
+        """
+        if self.rows is None:
+            return values[start + 1 - first : stop - first].astype(np.float64)
+        ends = self.rows[start:stop].astype(np.int64) + 1 - first
+        total = np.append(0.0, np.cumsum(values, dtype=np.float64))
+        return np.diff(total[ends])
+
+    def end(self, document: Document) -> int:
+        """One past the last token of a document."""
+        return self._begin(document.stop)
+
+    def rows_of(self, places: range) -> NDArray[np.int64]:
+        """(n,) the place of the last token of each of some characters."""
+        if self.rows is None:
+            return np.array(places, np.int64)
+        return self.rows[places.start : places.stop : places.step].astype(np.int64)
+
+    def place(self, place: int) -> int:
+        """Where a character of the order of reading stands in the text, and the other way round."""
+        return len(self.corpus) - 1 - place if self.is_backwards else place
+
+    def character(self, token: int) -> int:
+        """The place of the character that a token belongs to."""
+        return token if self.rows is None else int(np.searchsorted(self.rows, token))
+
+    def predicted(self, number: int) -> slice:
+        """Where the characters of a document but the first stand among those of all documents, in the text's order."""
+        document = self.corpus.documents[number]
+        if not self.is_backwards:
+            return slice(document.start - number, document.stop - number - 1)
+        before = len(self.corpus.documents) - 1 - number
+        start = len(self.corpus) - document.stop - before
+        return slice(start, start + document.n_chars - 1)
+
+    def of_characters(
+        self, document: Document, nats: NDArray[Any], right: NDArray[np.bool_]
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """What tokens say of their characters: the sum of their losses, and whether all were predicted right.
+
+        Args:
+            document: Whose tokens they are.
+            nats: (n_tokens - 1,) the loss of each but the first.
+            right: (n_tokens - 1,) whether it was predicted right.
+
+        Returns:
+            (n_chars - 1,) the same of each character but the first that is read, in the order of the text.
+        """
+        if self.rows is not None:
+            first = self._begin(document.start) + 1
+            nats = self.summed(nats, first, document.start, document.stop)
+            right = self.summed(~right, first, document.start, document.stop) == 0
+        return (nats[::-1], right[::-1]) if self.is_backwards else (nats, right)
+
+    def _begin(self, place: int) -> int:
+        """The first token that is read for a character, all before it being read."""
+        if self.rows is None:
+            return place
+        if place == 0:
+            return 0
+        after = int(self.rows[place - 1]) + 1
+        return after if place == len(self.rows) else min(after, int(self.rows[place]))
+
+
+def read_text(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> ReadText:
+    """What a model reads of a text.
+
+    Args:
+        corpus: The text.
+        rule: How it is read.
+        vocabulary: Of the model.
+
+    Raises:
+        ActivationError: If the model cannot follow the rule, or nothing at all is read of a document.
+    """
+    if rule.is_plain:
+        return ReadText(corpus, corpus.codes, None, vocabulary)
+    rule.check(vocabulary)
+    text = corpus.mirrored() if rule.backwards else corpus
+    pieces: list[Codes] = []
+    counts: list[NDArray[np.uint8]] = []
+    for tokens, n_each in _spelled(text.codes, rule, vocabulary):
+        pieces.append(tokens)
+        counts.append(n_each)
+    read, n_each = joined(pieces), np.concatenate(counts)
+    if not rule.begins and (n_each == 1).all():
+        return ReadText(text, read, None, vocabulary, rule.backwards)
+    rows = np.cumsum(n_each, dtype=np.int64) - 1
+    starts = np.array([document.start for document in text.documents])
+    lengths = np.diff(np.append(starts, len(text)))
+    firsts = rows[starts] + 1 - n_each[starts]
+    if rule.begins:
+        read = np.insert(read.astype(np.uint32), firsts, ord(vocabulary.character_of(SOS)))
+        firsts += np.arange(len(firsts))
+        rows += np.repeat(np.arange(len(firsts)) + 1, lengths)
+    for document, is_read in zip(text.documents, np.diff(np.append(firsts, len(read))) > 0, strict=True):
+        if not is_read:
+            raise ActivationError(f"nothing is left of {document.name} when it is read {rule}; leave it out")
+    rows = np.maximum(rows, np.repeat(firsts, lengths))
+    return ReadText(text, narrowest(read), rows.astype(np.min_scalar_type(len(read))), vocabulary, rule.backwards)
+
+
+def is_read(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> NDArray[np.bool_]:
+    """(n_documents,) whether anything is left of each document when it is read by a rule."""
+    n_each = np.concatenate([n_each for _, n_each in _spelled(corpus.codes, rule, vocabulary)])
+    starts = [document.start for document in corpus.documents]
+    return np.add.reduceat(n_each, starts, dtype=np.int64) + int(rule.begins) > 0
+
+
+def vocabulary_to_learn(corpora: Sequence[Corpus], rule: ReadingRule, *, min_count: int = 1) -> Vocabulary:
+    """The tokens that a model has to know to read some texts by a rule: of bytes, all; see `Vocabulary.of_corpora`."""
+    if rule.is_plain:
+        return Vocabulary.of_corpora(corpora, min_count=min_count)
+    names = [SOS] * rule.begins + [EOS] * bool(rule.ends)
+    if rule.read_as == "bytes":
+        return Vocabulary("".join(map(chr, range(N_BYTES)))).with_tokens(names)
+    spelling = replace(rule, begins=False, ends="", substitutes=())
+    tokens = [read_text(corpus, spelling, Vocabulary("")).tokens for corpus in corpora]
+    known = Vocabulary.of_corpora([Corpus(each, ()) for each in tokens], min_count=min_count)
+    characters = known.characters.replace("\n", "") if rule.ends == "lines" else known.characters
+    return Vocabulary(characters, known.replacement).with_tokens(names)
+
+
+def tokens_to_learn(text: ReadText, rule: ReadingRule, order: Sequence[Document]) -> Iterator[NDArray[np.int64]]:
+    """Ids of the tokens of some documents, a document at a time or less, with the tokens between documents."""
+    end = (
+        text.vocabulary.look_up(text_to_codes(text.vocabulary.character_of(EOS))) if rule.ends == "documents" else None
+    )
+    for document in order:
+        span = text.document_span(document)
+        for start in range(span.start, span.stop, _CHUNK):
+            yield text.ids(start, min(start + _CHUNK, span.stop))
+        if end is not None:
+            yield end
+
+
+def check_text(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary, *, replace_unknown: bool = False) -> int:
+    """How many characters of a corpus are read as the vocabulary's replacement, see `Vocabulary.check`.
+
+    Raises:
+        ActivationError: If there are unknown ones and they may not, or cannot, be replaced; or if the model cannot
+            follow the rule.
+    """
+    rule.check(vocabulary)
+    spelled = None if rule.is_plain else partial(rule.spelled, vocabulary=vocabulary)
+    return vocabulary.check(corpus, replace_unknown=replace_unknown, spelled=spelled)
+
+
+def _spelled(codes: Codes, rule: ReadingRule, vocabulary: Vocabulary) -> Iterator[tuple[Codes, NDArray[np.uint8]]]:
+    """The tokens of characters, and how many each of these has, so many characters at a time."""
+    known: dict[int, Codes] = {}
+    for start in range(0, len(codes), _CHUNK):
+        own = codes[start : start + _CHUNK]
+        distinct, which = np.unique(own, return_inverse=True)
+        for code in distinct.tolist():
+            if code not in known:
+                spelled = text_to_codes(rule.spelled(chr(code), vocabulary))
+                known[code] = spelled[::-1] if rule.backwards else spelled
+        spellings = [known[code] for code in distinct.tolist()]
+        lengths = np.array([len(each) for each in spellings])
+        begins = np.cumsum(lengths) - lengths
+        n_each = lengths[which]
+        ends = np.cumsum(n_each)
+        places = np.arange(ends[-1]) + np.repeat(begins[which] - (ends - n_each), n_each)
+        yield narrowest(np.concatenate(spellings)[places]), n_each.astype(np.uint8)
