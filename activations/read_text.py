@@ -1,6 +1,7 @@
 """A text as a model reads it: the tokens that a reading rule makes of its characters, and where each character ends."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from activations.corpus import Codes, Corpus, Document, joined, narrowest, text_to_codes
 from activations.errors import ActivationError
-from activations.reading_rule import EOS, N_BYTES, SOS, ReadingRule
+from activations.reading_rule import EOS, N_BYTES, READ_AS, SOS, ReadingRule
 from activations.vocab import Vocabulary
 
 _CHUNK = 1 << 20
@@ -184,6 +185,40 @@ def read_text(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> Read
     return ReadText(text, narrowest(read), rows.astype(np.min_scalar_type(len(read))), vocabulary, rule.backwards)
 
 
+def read_prompt(prompt: str, rule: ReadingRule, vocabulary: Vocabulary) -> NDArray[np.int64]:
+    """(n_tokens,) ids of what a model reads before it writes: at least one.
+
+    Args:
+        prompt: In it, tokens that are no characters are written by their names. Backwards, it is the end of a text.
+        rule: How it is read. If documents begin with `<sos>`, so does the prompt, and may be empty.
+        vocabulary: Of the model.
+
+    Raises:
+        ActivationError: If the model does not know something of it, or nothing is to be read.
+    """
+    text = prompt_text(prompt, rule, vocabulary)
+    begin = vocabulary.character_of(SOS) if rule.begins else ""
+    if vocabulary.replacement is None:
+        for char in text:
+            if not set(rule.spelled(char, vocabulary)) <= set(vocabulary.characters):
+                raise ActivationError(f"the model does not know {char!r}; use another prompt")
+    if not text + begin:
+        raise ActivationError("the prompt is empty; a model needs a character to go on from")
+    if not text:
+        return vocabulary.look_up(text_to_codes(begin))
+    read = read_text(Corpus(text_to_codes(text), (Document("the prompt", 0, len(text)),)), rule, vocabulary)
+    return read.ids(0, len(read.tokens))
+
+
+def prompt_text(prompt: str, rule: ReadingRule, vocabulary: Vocabulary) -> str:
+    """The text of a prompt: without the token with which every document begins, if it was written, too."""
+    text = vocabulary.unnamed(prompt)
+    if not rule.begins:
+        return text
+    begin = vocabulary.character_of(SOS)
+    return text.removesuffix(begin) if rule.backwards else text.removeprefix(begin)
+
+
 def is_read(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> NDArray[np.bool_]:
     """(n_documents,) whether anything is left of each document when it is read by a rule."""
     n_each = np.concatenate([n_each for _, n_each in _spelled(corpus.codes, rule, vocabulary)])
@@ -226,8 +261,33 @@ def check_text(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary, *, rep
             follow the rule.
     """
     rule.check(vocabulary)
-    spelled = None if rule.is_plain else partial(rule.spelled, vocabulary=vocabulary)
-    return vocabulary.check(corpus, replace_unknown=replace_unknown, spelled=spelled)
+    try:
+        return vocabulary.check(corpus, replace_unknown=replace_unknown, spelled=_speller(rule, vocabulary))
+    except ActivationError as error:
+        better = ways_to_read(corpus, rule, vocabulary)
+        if not better:
+            raise
+        raise ActivationError(f"{error}; or let it read the text {_or(better)}, where it knows them all") from error
+
+
+def ways_to_read(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> list[ReadingRule]:
+    """Rules that differ from one in what the text is read as, by which a model knows all that it reads of a text."""
+    found = []
+    for read_as in READ_AS:
+        other = replace(rule, read_as=read_as)
+        with suppress(ActivationError):
+            other.check(vocabulary)
+            vocabulary.check(corpus, spelled=_speller(other, vocabulary))
+            found.append(other)
+    return [other for other in found if other != rule]
+
+
+def _or(rules: Sequence[ReadingRule]) -> str:
+    return " or ".join(f"with --read-as {rule.read_as}" for rule in rules)
+
+
+def _speller(rule: ReadingRule, vocabulary: Vocabulary) -> Callable[[str], str] | None:
+    return None if rule.is_plain else partial(rule.spelled, vocabulary=vocabulary)
 
 
 def _spelled(codes: Codes, rule: ReadingRule, vocabulary: Vocabulary) -> Iterator[tuple[Codes, NDArray[np.uint8]]]:

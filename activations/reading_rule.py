@@ -1,9 +1,11 @@
 """What a model reads in place of a text as it stands: the reading rule."""
 
 import unicodedata
+from codecs import getincrementaldecoder
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
@@ -68,9 +70,29 @@ class ReadingRule:
 
     def spelled(self, char: str, vocabulary: Vocabulary) -> str:
         """The tokens as which a character is read, each as its character in the vocabulary."""
+        if char in vocabulary.names:
+            return char
         if char == "\n" and self.ends == "lines":
             return vocabulary.character_of(EOS)
         return "".join(self._substitutes.get(each, each) for each in _spelled(char, self.read_as))
+
+    def text_of(self, tokens: str, vocabulary: Vocabulary) -> str:
+        """The text that a model has written, from the tokens in the order in which it wrote them.
+
+        Characters whose last bytes are missing are left out, bytes that are no UTF-8 are U+FFFD, and tokens with names
+        are left as they are.
+        """
+        if self.backwards:
+            tokens = tokens[::-1]
+        if self.ends == "lines":
+            tokens = tokens.replace(vocabulary.character_of(EOS), "\n")
+        return _decoded(tokens) if self.read_as == "bytes" else tokens
+
+    def shown(self, token: str, vocabulary: Vocabulary) -> str:
+        """A token as people are to see it: by its name, or as two hexadecimal digits if it is a byte above 127."""
+        if token in vocabulary.names:
+            return "\n" if self.ends == "lines" and vocabulary.names[token] == EOS else vocabulary.names[token]
+        return f"x{ord(token):02X}" if self.read_as == "bytes" and not token.isascii() else token
 
     def check(self, vocabulary: Vocabulary) -> None:
         """See that a model with this vocabulary can follow the rule.
@@ -143,6 +165,16 @@ def _spelled(char: str, read_as: str) -> str:
     if read_as == "bytes":
         return char.encode("utf-8", "surrogatepass").decode("latin-1")
     return _as_ascii(char) if read_as == "ascii" else char
+
+
+def _decoded(tokens: str) -> str:
+    """The characters whose bytes in UTF-8 some tokens are; those that are no bytes are left as they are."""
+    decoder = getincrementaldecoder("utf-8")("replace")
+    text = ""
+    for is_byte, run in groupby(tokens, lambda token: ord(token) < N_BYTES):
+        own = "".join(run)
+        text += decoder.decode(own.encode("latin-1")) if is_byte else decoder.decode(b"", final=True) + own
+    return text
 
 
 def _as_ascii(char: str) -> str:

@@ -212,14 +212,13 @@ class Vocabulary:
         elif replace_unknown:
             way_out = (
                 "--replace-unknown replaces none of them, since the model has no replacement; name one of its "
-                f"characters to read them as, such as --replace-unknown-with {self._usual_stand_in!r}, or read é as e "
-                'and “ as " with --read-as ascii'
+                f"characters to read them as, such as --replace-unknown-with {self._usual_stand_in!r}"
             )
         else:
             way_out = (
-                "name a character to read them as, such as --replace-unknown-with "
-                f'{self._usual_stand_in!r}, read é as e and “ as " with --read-as ascii, use a text that has only the '
-                "model's characters, or a model whose rare characters share a replacement (probe train --min-count)"
+                f"name one of its characters to read them as, such as --replace-unknown-with {self._usual_stand_in!r}, "
+                "use a text that has only the model's characters, or a model whose rare characters share a replacement "
+                "(probe train --min-count)"
             )
         occur = "1 character of the text is" if n_unknown == 1 else f"{n_unknown:,} characters of the text are"
         return f"{occur} not in the model's vocabulary of {len(self)}: first {named}{with_returns}; {way_out}"

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, BadParameter, Context, Option
 
 from probe.cli.options import (
+    BackwardsOption,
     DeviceOption,
     DrawsSeedOption,
     DtypeOption,
     EncodingOption,
+    EosOption,
     EveryOption,
     FactoryOption,
     JsonOption,
@@ -19,8 +21,11 @@ from probe.cli.options import (
     NewlinesOption,
     PrecisionOption,
     RangeOption,
+    ReadAsOption,
     ReplaceOption,
+    ReplaceWithOption,
     SitesOption,
+    SosOption,
     TemperatureOption,
     TopKOption,
     WarmUpOption,
@@ -55,7 +60,14 @@ def extract(
             show_default=False,
         ),
     ] = None,
-    prompt: Annotated[str, Option(help="What each of these begins with; \\n is a line's end.")] = r"\n",
+    prompt: Annotated[
+        str | None,
+        Option(
+            help="What each of these begins with; \\n is a line's end, with which they begin by default if the model "
+            "knows it.",
+            show_default=False,
+        ),
+    ] = None,
     temperature: TemperatureOption = 1.0,
     top_k: TopKOption = None,
     seed: DrawsSeedOption = 0,
@@ -66,6 +78,11 @@ def extract(
     encoding: EncodingOption = "utf-8",
     newlines: NewlinesOption = "keep",
     replace_unknown: ReplaceOption = False,
+    replace_unknown_with: ReplaceWithOption = None,
+    read_as: ReadAsOption = None,
+    backwards: BackwardsOption = False,
+    sos: SosOption = False,
+    eos: EosOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let a model read a text once, and record its activations at every character.
@@ -103,6 +120,11 @@ def extract(
         precision=precision,
         dtype=dtype,
         factory=model_factory,
+        read_as=read_as,
+        backwards=backwards,
+        sos=sos,
+        eos=eos,
+        stand_in=replace_unknown_with,
     )
     if generate is not None:
         live = reading.live(_written(reading, generate, prompt, temperature=temperature, top_k=top_k, seed=seed))
@@ -130,18 +152,20 @@ def extract(
 
 
 def _written(
-    reading: Reading, generate: str, prompt: str, *, temperature: float, top_k: int | None, seed: int
+    reading: Reading, generate: str, prompt: str | None, *, temperature: float, top_k: int | None, seed: int
 ) -> "Corpus":
     """What the model writes: so many texts of so many characters."""
     from activations.corpus import Corpus
     from activations.errors import ActivationError
-    from activations.models.sampling import write_texts
+    from activations.models.identity import rule_of
+    from activations.models.sampling import usual_prompt, write_texts
 
     sizes = re.fullmatch(r"\s*(\d{1,9})\s*[x×]\s*(\d{1,9})\s*", generate)
     if sizes is None:
         raise ActivationError(f"{generate!r} is no number of texts and characters; write them such as 100x500")
     n_texts, n_chars = map(int, sizes.groups())
     model = reading.load_model()
+    begin = usual_prompt(model.vocabulary, rule_of(model)) if prompt is None else unescaped(prompt)
     return Corpus.from_texts(
-        write_texts(model, n_texts, n_chars, prompt=unescaped(prompt), temperature=temperature, top_k=top_k, seed=seed)
+        write_texts(model, n_texts, n_chars, prompt=begin, temperature=temperature, top_k=top_k, seed=seed)
     )

@@ -1,9 +1,13 @@
 """Arguments and options that several commands share."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
+
+if TYPE_CHECKING:
+    from activations.reading_rule import ReadingRule
 
 TextsArgument = Annotated[list[Path], Argument(help="Text files, a document each.", show_default=False)]
 MaybeTextsArgument = Annotated[list[Path] | None, Argument(help="Text files, a document each.", show_default=False)]
@@ -96,6 +100,33 @@ ReplaceOption = Annotated[
     bool,
     Option("--replace-unknown", help="Read characters that the model does not know as its replacement."),
 ]
+ReplaceWithOption = Annotated[
+    str | None,
+    Option(
+        "--replace-unknown-with",
+        help="Read characters that the model does not know as this one, which it does know; \\n is a line's end.",
+        show_default=False,
+    ),
+]
+ReadAsOption = Annotated[
+    str | None,
+    Option(
+        "--read-as",
+        help='Let the model read the text as lower (case), ascii (é as e, “ as ") or bytes (of UTF-8). Labels are of '
+        "the text itself.",
+        show_default=False,
+    ),
+]
+BackwardsOption = Annotated[bool, Option("--backwards", help="Let the model read documents from their end.")]
+SosOption = Annotated[bool, Option("--sos", help="Let the model read <sos> before each document.")]
+EosOption = Annotated[
+    str | None,
+    Option(
+        "--eos",
+        help="Where <eos> stands: lines, in place of their ends, or documents, behind them.",
+        show_default=False,
+    ),
+]
 WarmUpOption = Annotated[
     int | None,
     Option(help="Characters that a lane reads before those it answers for (default: 512)", show_default=False),
@@ -136,6 +167,17 @@ LanesOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+def changed(rule: "ReadingRule", *, read_as: str | None, backwards: bool, sos: bool, eos: str | None) -> "ReadingRule":
+    """A model's reading rule with what options say of it."""
+    given: dict[str, Any] = {
+        **({"read_as": read_as} if read_as else {}),
+        **({"backwards": True} if backwards else {}),
+        **({"begins": True} if sos else {}),
+        **({"ends": eos} if eos else {}),
+    }
+    return replace(rule, **given)
 
 
 def unescaped(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from typer import BadParameter
 
+from probe.cli.options import changed, unescaped
 from probe.cli.show import to_standard_error, warn
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from activations.extraction import LiveActivations
     from activations.models.char_model import CharModel
     from activations.models.char_rnn import CharRNN
+    from activations.reading_rule import ReadingRule
     from activations.units import Site
     from analyses.alignment import Target
     from analyses.probe_results import ProbeResult
@@ -51,13 +53,27 @@ class Reading:
     precision: str = "float32"
     dtype: str = "auto"
     factory: str | None = None
+    read_as: str | None = None
+    backwards: bool = False
+    sos: bool = False
+    eos: str | None = None
+    stand_in: str | None = None
 
     def load_model(self) -> "CharRNN | CharModel":
-        """The model."""
+        """The model, reading as it is asked to if it is one of ours."""
+        from activations.models.char_rnn import CharRNN
         from activations.models.checkpoints import load_model
         from activations.models.importers.wrapping import build_model
 
-        return build_model(self.factory, self.model) if self.factory else load_model(self.model)
+        model = build_model(self.factory, self.model) if self.factory else load_model(self.model)
+        if isinstance(model, CharRNN):
+            model.reading_rule = self._rule_of(model)
+        return model
+
+    def _rule_of(self, model: "CharRNN | CharModel") -> "ReadingRule":
+        from activations.models.identity import rule_of
+
+        return changed(rule_of(model), read_as=self.read_as, backwards=self.backwards, sos=self.sos, eos=self.eos)
 
     def live(self, corpus: "Corpus | None" = None) -> "LiveActivations":
         """The model and the text, or another one, loaded."""
@@ -78,9 +94,12 @@ class Reading:
             replace_unknown=self.replace_unknown,
             selection=Selection.of(len(corpus), *ends(self.part), self.every),
             arithmetic=arithmetic,
+            rule=self._rule_of(model),
+            stand_in=None if self.stand_in is None else unescaped(self.stand_in),
         )
         if live.n_replaced:
-            warn(f"{live.n_replaced:,} characters are read as {model.vocabulary.replacement!r}")
+            replacement = live.vocabulary.shown(live.vocabulary.replacement or "")
+            warn(f"{live.n_replaced:,} characters are read as {replacement!r}")
         return live
 
 

@@ -5,7 +5,18 @@ from typing import Annotated
 
 from typer import Option
 
-from probe.cli.options import EncodingOption, JsonOption, NewlinesOption, SplitOption, TextsArgument
+from probe.cli.options import (
+    BackwardsOption,
+    EncodingOption,
+    EosOption,
+    JsonOption,
+    NewlinesOption,
+    ReadAsOption,
+    SosOption,
+    SplitOption,
+    TextsArgument,
+    changed,
+)
 from probe.cli.show import Cell, progress, say, show_rows
 
 
@@ -86,6 +97,10 @@ def train(
     resume: Annotated[bool, Option("--resume", help="Go on with a training that was interrupted.")] = False,
     encoding: EncodingOption = "utf-8",
     newlines: NewlinesOption = "keep",
+    read_as: ReadAsOption = None,
+    backwards: BackwardsOption = False,
+    sos: SosOption = False,
+    eos: EosOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a character language model on text files.
@@ -102,9 +117,11 @@ def train(
     from activations.files import check_output
     from activations.models.checkpoints import DTYPES, load_model
     from activations.models.evaluation import evaluate
+    from activations.reading_rule import PLAIN
     from probe.recipes import settings_of, shape_of, shares_of
     from probe.runs import Run
 
+    rule = changed(PLAIN, read_as=read_as, backwards=backwards, sos=sos, eos=eos)
     if weights not in DTYPES:
         raise ActivationError(f"the weights are {weights!r}; choose one of {', '.join(DTYPES)}")
     check_output(output, *corpus, *(held_out or []))
@@ -138,7 +155,7 @@ def train(
     )
     run.begin(resume=resume)
     with progress("training") as report:
-        result = run.train(parts, shape, config, progress=report)
+        result = run.train(parts, shape, config, rule, progress=report)
     model = load_model(output)
     judged = [row.epoch for row in result.rows if row.held_out is not None]
     rows: list[dict[str, Cell]] = [
