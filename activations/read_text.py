@@ -264,26 +264,24 @@ def check_text(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary, *, rep
     try:
         return vocabulary.check(corpus, replace_unknown=replace_unknown, spelled=_speller(rule, vocabulary))
     except ActivationError as error:
-        better = ways_to_read(corpus, rule, vocabulary)
-        if not better:
+        hint = _better_way(corpus, rule, vocabulary)
+        if not hint:
             raise
-        raise ActivationError(f"{error}; or let it read the text {_or(better)}, where it knows them all") from error
+        raise ActivationError(f"{error}; {hint}") from error
 
 
-def ways_to_read(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> list[ReadingRule]:
-    """Rules that differ from one in what the text is read as, by which a model knows all that it reads of a text."""
-    found = []
+def _better_way(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> str:
+    """In which way a text could be read so that a model knows more of it; empty if in none."""
+    fewest, best = vocabulary.unknown(corpus, _speller(rule, vocabulary))[0], ""
     for read_as in READ_AS:
         other = replace(rule, read_as=read_as)
         with suppress(ActivationError):
             other.check(vocabulary)
-            vocabulary.check(corpus, spelled=_speller(other, vocabulary))
-            found.append(other)
-    return [other for other in found if other != rule]
-
-
-def _or(rules: Sequence[ReadingRule]) -> str:
-    return " or ".join(f"with --read-as {rule.read_as}" for rule in rules)
+            n_unknown, first = vocabulary.unknown(corpus, _speller(other, vocabulary))
+            if n_unknown < fewest:
+                left = ", ".join(map(repr, map(chr, first)))
+                fewest, best = n_unknown, f"{read_as}, where it knows all" + (f" but {left}" if left else "")
+    return f"or let it read the text with --read-as {best}" if best else ""
 
 
 def _speller(rule: ReadingRule, vocabulary: Vocabulary) -> Callable[[str], str] | None:

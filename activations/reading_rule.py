@@ -12,7 +12,7 @@ from typing import Any
 from activations.errors import ActivationError
 from activations.vocab import Vocabulary
 
-READ_AS = ("lower", "ascii", "bytes")
+READ_AS = ("bytes", "lower", "ascii")
 ENDS = ("lines", "documents")
 SOS, EOS = "<sos>", "<eos>"
 N_BYTES = 256

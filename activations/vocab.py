@@ -159,8 +159,20 @@ class Vocabulary:
         Raises:
             ActivationError: If there are unknown characters and they may not, or cannot, be replaced.
         """
+        n_unknown, first = self.unknown(corpus, spelled)
+        if n_unknown and not (replace_unknown and self.replacement is not None):
+            raise ActivationError(self._complaint(corpus, n_unknown, first, replace_unknown=replace_unknown))
+        return n_unknown
+
+    def unknown(self, corpus: Corpus, spelled: Callable[[str], str] | None = None) -> tuple[int, dict[int, int]]:
+        """How many characters of a corpus are not known, and where some of them stand first, by code point.
+
+        Args:
+            corpus: What is to be encoded.
+            spelled: As what a character is read; None is as itself.
+        """
         n_unknown = 0
-        first: dict[int, int] = {}  # where each unknown character stands first, of some
+        first: dict[int, int] = {}
         for start in range(0, len(corpus), _CHUNK):
             codes = corpus.codes[start : start + _CHUNK]
             places = np.flatnonzero(self._is_unknown(codes, spelled))
@@ -169,10 +181,7 @@ class Vocabulary:
                 found, firsts = np.unique(codes[places], return_index=True)
                 for each in np.argsort(firsts).tolist():
                     first.setdefault(int(found[each]), start + int(places[firsts[each]]))
-        if n_unknown and not (replace_unknown and self.replacement is not None):
-            named = dict(list(first.items())[:_NAMED])
-            raise ActivationError(self._complaint(corpus, n_unknown, named, replace_unknown=replace_unknown))
-        return n_unknown
+        return n_unknown, dict(list(first.items())[:_NAMED])
 
     def look_up(self, codes: Codes) -> NDArray[np.int64]:
         """(n,) ids of code points; unknown ones are read as the replacement, or as -1 if there is none."""

@@ -5,7 +5,18 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from probe.cli.options import EncodingOption, FactoryOption, JsonOption, NewlinesOption, RangeOption
+from probe.cli.options import (
+    BackwardsOption,
+    EncodingOption,
+    EosOption,
+    FactoryOption,
+    JsonOption,
+    NewlinesOption,
+    RangeOption,
+    ReadAsOption,
+    SosOption,
+    changed,
+)
 from probe.cli.show import Cell, progress, say, show_rows, warn
 
 
@@ -46,6 +57,10 @@ def import_model(
     force: Annotated[bool, Option("--force", help="Write the model also if the text speaks against it.")] = False,
     encoding: EncodingOption = "utf-8",
     newlines: NewlinesOption = "keep",
+    read_as: ReadAsOption = None,
+    backwards: BackwardsOption = False,
+    sos: SosOption = False,
+    eos: EosOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a model of ours from somebody else's, without running anything in its file.
@@ -62,6 +77,7 @@ def import_model(
     from activations.models.importers.importing import import_model as read
     from activations.models.importers.vocabularies import file_of
     from activations.models.importers.wrapping import build
+    from activations.reading_rule import PLAIN
     from activations.selection import Selection
     from probe.cli.sources import ends
 
@@ -73,7 +89,7 @@ def import_model(
             raise ActivationError("--range is a part of the --text that is given, and there is none")
         chosen = Selection.of(len(corpus), *ends(part))
         corpus = Corpus.from_texts([corpus.text(chosen.start, chosen.stop)], [corpus.documents[0].name])
-    contents, own = build(model_factory, source) if model_factory else (source, None)
+    contents, own, own_rule = build(model_factory, source) if model_factory else (source, None, PLAIN)
     with progress("trying" if corpus else "reading") as report:
         result = read(
             contents,
@@ -83,6 +99,7 @@ def import_model(
             gates=gates,
             transposed=transposed,
             hidden_first=hidden_first,
+            rule=changed(own_rule, read_as=read_as, backwards=backwards, sos=sos, eos=eos),
             prefix=prefix,
             encoding=encoding,
             newlines=newlines,
@@ -106,6 +123,7 @@ def import_model(
         "transposed": result.reading.transposed,
         "hidden_first": result.reading.hidden_first,
         "vocabulary": result.vocabulary_source,
+        "reading_rule": str(result.reading.rule),
         "read_out": result.parts.found["read-out"],
         "unused": list(result.parts.unused),
         "left_aside": list(result.parts.aside),
