@@ -14,6 +14,7 @@ from torch import Tensor
 from activations import layout
 from activations.blocks import Block
 from activations.borders import Values
+from activations.codings import Coding
 from activations.errors import ActivationError
 from activations.guests import GuestReading
 from activations.kept_states import KeptStates
@@ -41,6 +42,7 @@ class Pass:
         selection: The characters whose activations are wanted, in the order of reading.
         reader: Makes a reading of so many lanes.
         columns: The number type and width of everything that is wanted of a character.
+        codings: Of the sites whose values are rounded by more than their number type.
         slabs: Where the memory for it comes from.
         kept: States from which passages are read later.
         in_use: Held while the model reads.
@@ -51,6 +53,7 @@ class Pass:
     selection: Selection
     reader: Callable[[int], Reading | GuestReading]
     columns: Columns
+    codings: Mapping[Site, Coding]
     slabs: Slabs
     kept: KeptStates
     in_use: AbstractContextManager[Any]
@@ -158,6 +161,7 @@ class Pass:
             )
             found = {key: array[::-1] for key, array in found.items()}
         kept = {key: array for key, array in found.items() if isinstance(key, Site)}
+        kept |= {site: coding.rounded(kept[site]) for site, coding in self.codings.items()}
         for site, array in kept.items():
             if array.dtype == np.float16 and site in unbounded(self.model) and np.isinf(array).any():
                 raise ActivationError(

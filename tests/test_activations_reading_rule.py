@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ from analyses.alignment import target
 
 _CHARACTERS = "aAbBçÇéÉ e\u0301\u0308\r\n“”—…ßİΣσ½\u00a0😀𝕏\U0010fffd日本"
 _FLOAT32 = Arithmetic(dtype="float32")
-_SITES = (Site(0, "cell"), Site(0, "output_gate"), Site(1, "hidden"))
+_SITES = (Site.of(0, "cell"), Site.of(0, "output_gate"), Site.of(1, "hidden"))
 RULES = [
     ReadingRule(read_as=read_as, backwards=backwards, begins=begins, ends=ends, substitutes=substitutes)
     for read_as, backwards, begins, ends, substitutes in (
@@ -335,42 +336,41 @@ def test_unknown_characters_are_read_as_the_one_that_is_chosen() -> None:
 
 
 class _Guest:
-    """A model of ours behind the protocol for those that are not."""
+    """A model of ours behind the protocol for those that are not, with a state of a form of its own."""
 
-    def __init__(self, model: CharRNN) -> None:
-        self.vocabulary, self.reading_rule, self._model = model.vocabulary, model.reading_rule, model
+    def __init__(self, model: CharRNN, *, counts: bool = False) -> None:
+        self.vocabulary, self.reading_rule = model.vocabulary, model.reading_rule
         self.sites = {site: 5 for site in model.sites if site.signal in ("hidden", "cell")}
+        self._model, self._counts = model, counts
 
-    def start(self, n_lanes: int) -> dict[Site, torch.Tensor]:
-        return {site: torch.zeros(n_lanes, 5) for site in self.sites}
+    def start(self, n_lanes: int) -> Any:
+        zeros = torch.zeros(n_lanes, 2, 5)
+        return (0, zeros[0].clone(), zeros[0].clone()) if self._counts else {"h": zeros, "c": zeros.clone()}
 
-    def read(
-        self, ids: torch.Tensor, state: Mapping[Site, torch.Tensor]
-    ) -> tuple[torch.Tensor, Mapping[Site, torch.Tensor], Mapping[Site, torch.Tensor]]:
-        carried = tuple(torch.stack([state[Site(layer, name)] for layer in (0, 1)]) for name in ("hidden", "cell"))
+    def read(self, ids: torch.Tensor, state: Any) -> tuple[torch.Tensor, Mapping[Site, torch.Tensor], Any]:
+        h, c = (state[1][None], state[2][None]) if self._counts else (state["h"], state["c"])
+        carried = (h.transpose(0, 1).contiguous(), c.transpose(0, 1).contiguous())
         logits, states = [], []
         for step in ids:
             each, carried = self._model(step[None], carried)
             logits.append(each)
-            states.append(
-                {Site(n, name): part[n] for name, part in zip(("hidden", "cell"), carried, strict=True) for n in (0, 1)}
-            )
-        return (
-            torch.cat(logits),
-            {site: torch.stack([each[site] for each in states]) for site in self.sites},
-            states[-1],
-        )
+            states.append(dict(zip(("hidden", "cell"), carried, strict=True)))
+        values = {site: torch.stack([each[str(site.signal)][site.layer] for each in states]) for site in self.sites}
+        h, c = (part.transpose(0, 1).contiguous() for part in carried)
+        after = (state[0] + len(ids), h[0], c[0]) if self._counts else {"h": h, "c": c}
+        return torch.cat(logits), values, after
 
 
-@every_rule
-def test_a_guest_with_a_rule_gives_what_the_same_model_of_ours_gives(rule: ReadingRule) -> None:
+@pytest.mark.parametrize("counts", [False, True])
+@pytest.mark.parametrize("rule", [RULES[1], RULES[2], RULES[9]], ids=str)
+def test_a_guest_with_a_rule_gives_what_the_same_model_of_ours_gives(rule: ReadingRule, counts: bool) -> None:
     texts = _long_texts()[1:]
     model = _model(_vocabulary(texts, rule))
     model.reading_rule = rule
-    guest = _Guest(model)
+    guest = _Guest(model, counts=counts)
     found = LiveActivations(guest, Corpus.from_texts(texts), n_lanes=3, warm_up_chars=700, arithmetic=_FLOAT32)
     expected = LiveActivations(model, Corpus.from_texts(texts), n_lanes=3, warm_up_chars=700, arithmetic=_FLOAT32)
-    sites = [Site(0, "cell"), Site(1, "hidden")]
+    sites = [Site.of(0, "cell"), Site.of(1, "hidden")]
     for own, theirs in zip(
         found.blocks(sites, predictions=True), expected.blocks(sites, predictions=True), strict=True
     ):

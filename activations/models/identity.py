@@ -35,6 +35,11 @@ def rule_of(model: CharRNN | CharModel) -> ReadingRule:
     return rule
 
 
+def carried(model: CharRNN | CharModel) -> Collection[Site]:
+    """The sites that are carried from one character to the next; none, for a guest that does not say."""
+    return getattr(model, "carried", ())
+
+
 def description(model: CharRNN | CharModel) -> dict[str, Any]:
     """Its configuration; a guest's class and sizes."""
     if isinstance(model, CharRNN):

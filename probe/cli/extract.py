@@ -1,6 +1,8 @@
 """`probe extract`."""
 
 import re
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -131,7 +133,14 @@ def extract(
     else:
         live = reading.live()
     with progress("reading") as report:
-        result = record(live, output, sites=select_sites(live.sites, sites), force=force, progress=report)
+        result = record(
+            live,
+            output,
+            sites=select_sites(live.sites, sites),
+            force=force,
+            command=shlex.join(["probe", *sys.argv[1:]]),
+            progress=report,
+        )
     if result.warning:
         warn(f"warning: {result.warning}")
     row: dict[str, Cell] = {
