@@ -1,6 +1,7 @@
 """Some lanes of a text, read by a model that is not ours."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -42,10 +43,15 @@ class GuestReading:
 
     def reset(self, lane: int) -> None:
         """Let a lane start from the beginning."""
-        fresh = self._model.start(1)
-        self._state = {site: values.clone() for site, values in self._state.items()}
-        for site, values in self._state.items():
-            values[lane] = fresh[site][0]
+        self._restart(torch.arange(self.n_lanes) == lane)
+
+    def _restart(self, lanes: Tensor) -> None:
+        """Let some lanes, (n_lanes,) bool, start from the beginning."""
+        beginning = self._model.start(1)
+        self._state = {
+            site: torch.where(lanes[:, None].to(values.device), beginning[site].to(values.device), values)
+            for site, values in self._state.items()
+        }
 
     @property
     def states(self) -> dict[Site, NDArray[np.float32]]:
@@ -65,12 +71,19 @@ class GuestReading:
         kept: range,
         into: Mapping[Site | str, NDArray[Any]],
         n_wanted: int | None = None,
+        *,
+        begins: Tensor | None = None,
     ) -> None:
-        """Let every lane read its turn; see `Reading.read`."""
+        """Let every lane read its turn; see `Reading.read`. Where documents begin, the model is asked anew."""
         sinks = {key: torch.from_numpy(array) for key, array in into.items()} if kept else {}
         lanes = slice(kept.start, kept.stop)
-        for start in range(0, len(ids) if n_wanted is None else n_wanted, _STEPS):
-            stop = min(start + _STEPS, len(ids))
+        fresh = {} if begins is None else {n: begins[n] for n in begins.any(1).nonzero().flatten().tolist()}
+        starts = sorted({*range(0, len(ids), _STEPS), *fresh})
+        for start, stop in pairwise([*starts, len(ids)]):
+            if start >= (len(ids) if n_wanted is None else n_wanted):
+                break
+            if start in fresh:
+                self._restart(fresh[start])
             logits, values, state = _results(self._model.read(ids[start:stop], self._state))
             if set(state) != set(self._state):
                 raise ActivationError("the model's state has other sites after reading than it began with")
