@@ -108,7 +108,7 @@ def test_a_separator_of_several_hypotheses_is_one_of_each() -> None:
     assert get("sentence_start & in_word").separator == "\n\n"
     assert get("in_word & bracket_depth >= 1").separator is None
     assert get("in_word @ 1").separator is None
-    commas = hypothesis(lambda text: [False] * len(text), name="commas", kind="binary", separator=",")
+    commas = hypothesis(name="commas", kind="binary", separator=",")(lambda text: [False] * len(text))
     assert (commas & get("in_word")).separator is None
 
 
