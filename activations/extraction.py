@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from importlib.metadata import version
 from itertools import groupby, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +22,7 @@ from activations import layout
 from activations.ahead import side_by_side
 from activations.blocks import Block, joined, thin_out
 from activations.borders import LaneDifference, Values, unsettled
+from activations.codings import Coding
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.guests import GuestReading, check_guest
@@ -41,7 +43,7 @@ from activations.lanes import (
 )
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
-from activations.models.identity import description, is_trained, sha256, unbounded
+from activations.models.identity import carried, description, is_trained, sha256, unbounded
 from activations.passes import Columns, Pass
 from activations.position import Position, Round
 from activations.reading import Arithmetic, Reading, Weights
@@ -49,7 +51,7 @@ from activations.recorder import Recorder, recording
 from activations.saturation import N_STRETCHES, STRETCH_CHARS, loses_order, stretches
 from activations.selection import Selection
 from activations.store import Recording
-from activations.units import Site, Unit
+from activations.units import Site, Unit, in_order
 from activations.vocab import Vocabulary
 
 Progress = Callable[[int, int], None]
@@ -149,7 +151,12 @@ class LiveActivations:
 
     def dtype(self, site: Site) -> np.dtype[Any]:
         """The number type in which a site's activations are given."""
-        return self.arithmetic.kept_as(wants_float32=site in unbounded(self.model) or site in self.saturated)
+        return self.coding(site).dtype
+
+    def coding(self, site: Site) -> Coding:
+        """How a site's activations are rounded, and stand in a recording."""
+        is_bounded = site not in unbounded(self.model)
+        return self.arithmetic.coding(is_bounded=is_bounded, is_saturated=is_bounded and site in self.saturated)
 
     @cached_property
     def saturated(self) -> frozenset[Site]:
@@ -356,6 +363,7 @@ class LiveActivations:
                 selection=selection,
                 reader=self._reader(),
                 columns=self._columns(wanted, predictions=predictions),
+                codings={site: coding for site in wanted if not (coding := self.coding(site)).is_plain},
                 slabs=self.arithmetic.slabs(),
                 kept=self._kept,
                 in_use=nullcontext() if isinstance(self.model, CharRNN) else self._lock,
@@ -464,6 +472,7 @@ def extract(
     sites: Collection[Site] | None = None,
     predictions: bool = True,
     force: bool = False,
+    command: str = "",
     progress: Progress = lambda done, total: None,
 ) -> Extraction:
     """Read the text once and record the activations.
@@ -477,6 +486,7 @@ def extract(
         predictions: Whether to record the model's predictions, too.
         force: Record also what a model makes of a text that it predicts worse than the frequencies of the
             characters alone do, which as a rule is read with the wrong vocabulary.
+        command: The command that asked for it, for people who find the recording.
         progress: Called with the characters done and their number.
 
     Raises:
@@ -484,7 +494,7 @@ def extract(
             the text.
     """
     began = perf_counter()
-    chosen = sorted(live.sites if sites is None else sites)
+    chosen = in_order(live.sites, live.sites if sites is None else sites)
     judge = (
         Judge(live.corpus, len(live.model.vocabulary)) if is_trained(live.model) and predictions and not force else None
     )
@@ -501,7 +511,7 @@ def extract(
         Path(path),
         live.corpus,
         live.model.vocabulary,
-        {site: (live.sites[site], live.dtype(site)) for site in chosen},
+        {site: _facts(live, site) for site in chosen},
         predictions=predictions,
         selection=live.selection,
         job={**facts, "turn_chars": live.turn_chars, "n_cores": torch.get_num_threads()},
@@ -516,6 +526,7 @@ def extract(
             **facts,
             lane_differences={str(site): (d.largest, d.typical) for site, d in live.lane_differences.items()},
             nats_per_char=nats_per_char,
+            made_by={"program": "char-probe", "version": version("char-probe"), "command": command},
         )
     return Extraction(
         path=Path(path),
@@ -526,6 +537,11 @@ def extract(
         lane_differences=live.lane_differences,
         saturated=tuple(site for site in chosen if site in live.saturated),
     )
+
+
+def _facts(live: LiveActivations, site: Site) -> layout.SiteFacts:
+    limits = None if site in unbounded(live.model) else (-1.0, 1.0)
+    return layout.SiteFacts(live.sites[site], live.coding(site), limits, site in carried(live.model))
 
 
 def _record(

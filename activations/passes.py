@@ -12,6 +12,7 @@ from torch import Tensor
 
 from activations.blocks import Block
 from activations.borders import Values
+from activations.codings import Coding
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.guests import GuestReading
@@ -39,6 +40,7 @@ class Pass:
         selection: The characters whose activations are wanted.
         reader: Makes a reading of so many lanes.
         columns: The number type and width of everything that is wanted of a character.
+        codings: Of the sites whose values are rounded by more than their number type.
         slabs: Where the memory for it comes from.
         kept: States from which passages are read later.
         in_use: Held while the model reads.
@@ -49,6 +51,7 @@ class Pass:
     selection: Selection
     reader: Callable[[int], Reading | GuestReading]
     columns: Columns
+    codings: Mapping[Site, Coding]
     slabs: Slabs
     kept: KeptStates
     in_use: AbstractContextManager[Any]
@@ -136,6 +139,7 @@ class Pass:
             return None
         rows = slice(first - turn.start, stop - turn.start, self.selection.every)
         kept = {key: array[rows] for key, array in values.items() if isinstance(key, Site)}
+        kept |= {site: coding.rounded(kept[site]) for site, coding in self.codings.items()}
         for site, array in kept.items():
             if array.dtype == np.float16 and site in unbounded(self.model) and np.isinf(array).any():
                 raise ActivationError(

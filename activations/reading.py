@@ -14,6 +14,7 @@ from torch import Tensor
 
 from activations import layout
 from activations.ahead import side_by_side
+from activations.codings import CODINGS, Coding
 from activations.errors import ActivationError
 from activations.models.cells import Cell, Recurrent, State, Views
 from activations.models.char_rnn import CharRNN
@@ -22,7 +23,7 @@ from activations.units import Site
 
 DEVICES = ("cpu", "cuda", "auto")
 PRECISIONS = ("float32", "bf16")
-DTYPES = ("auto", "float16", "float32")
+DTYPES = ("auto", "float16", "float32", "near_one")
 _LARGEST_FLOAT16 = 65504.0
 _STEPS = 16  # so few that what the gates of a step need is still near the processor when they are stored
 _STEPS_ALONE = 128  # so many that threads seldom meet
@@ -39,7 +40,7 @@ class Arithmetic:
             it, and rounds weights and hidden states to 8 significant bits.
         dtype: What activations are kept in. `auto` is float16 for signals within [-1, 1], and float32 for those
             that may grow and for those whose order float16 would lose (see `saturation`); `float16` and `float32` are
-            for all.
+            for all; `near_one` is for signals within [-1, 1], the others being in float32 (see `codings`).
     """
 
     device: str = "cpu"
@@ -63,10 +64,11 @@ class Arithmetic:
         """Memory for blocks that this device writes to at full speed."""
         return Slabs(pages if self.place.type == "cpu" else _pinned)
 
-    def kept_as(self, *, wants_float32: bool) -> np.dtype[Any]:
-        """The number type of a signal."""
-        wide = self.dtype == "float32" or (self.dtype == "auto" and wants_float32)
-        return np.dtype(np.float32 if wide else np.float16)
+    def coding(self, *, is_bounded: bool, is_saturated: bool) -> Coding:
+        """How the values of a signal are kept."""
+        if self.dtype == "auto":
+            return CODINGS["float16" if is_bounded and not is_saturated else "float32"]
+        return CODINGS["float32" if self.dtype == "near_one" and not is_bounded else self.dtype]
 
 
 class Weights:
@@ -165,15 +167,16 @@ class Reading:
     def states(self) -> dict[Site, NDArray[np.float32]]:
         """The state of every lane, (n_lanes, n_units), for each site that carries it; a copy."""
         return {
-            Site(layer, signal): state.cpu().numpy().copy()
+            Site.of(layer, signal): state.cpu().numpy().copy()
             for layer, own in enumerate(self._states)
             for signal, state in own.items()
         }
 
     def restore(self, states: Mapping[Site, NDArray[np.float32]]) -> None:
         """Go on from states that were kept."""
-        for site, values in states.items():
-            self._states[site.layer][site.signal] = torch.from_numpy(values.copy()).to(self._place)
+        for layer, own in enumerate(self._states if states else ()):
+            for signal in own:
+                own[signal] = torch.from_numpy(states[Site.of(layer, signal)].copy()).to(self._place)
         self._own = []
 
     def read(
@@ -255,7 +258,7 @@ class Reading:
                 else:
                     self._step(layer, [fresh.get(n) for n in range(steps.start, steps.stop)])
                 for signal, values in self._cell.named(gates, own).items():
-                    if (sink := sinks.get(Site(layer, signal))) is not None:
+                    if (sink := sinks.get(Site.of(layer, signal))) is not None:
                         sink[:, steps].copy_(values[:, kept.start : kept.stop].transpose(0, 1))
                 yield _Stretch(steps, half, own["hidden"])
 

@@ -16,7 +16,7 @@ from activations.blocks import Block, Source, thin_out
 from activations.corpus import end_of_run
 from activations.disk import DiskFile
 from activations.errors import ActivationError
-from activations.units import Site
+from activations.units import Site, in_order
 
 Progress = Callable[[int, int], None]
 _READ_ROWS = 4096
@@ -37,7 +37,7 @@ class Spool:
         """Of some sites and rows of a source, of which nothing is read yet."""
         self.corpus, self.vocabulary, self.selection = source.corpus, source.vocabulary, source.selection
         self.model_sha256 = source.model_sha256
-        self.sites: Mapping[Site, int] = {site: source.sites[site] for site in sorted(sites)}
+        self.sites: Mapping[Site, int] = {site: source.sites[site] for site in in_order(source.sites, sites)}
         self.runs = tuple(runs)
         self._dtypes = {site: source.dtype(site) for site in self.sites}
         self._starts = [run.start for run in self.runs]

@@ -26,7 +26,7 @@ from activations.vocab import Vocabulary
 from analyses.alignment import Target, of_labels
 from hypotheses.labels import Labels
 
-SITE = Site(0, "hidden")
+SITE = Site.of(0, "hidden")
 PLANTED_CLASS = 2  # of a categorical label: the one that a unit is made to tell
 _BLOCK_CHARS = 1 << 14
 Floats = NDArray[np.float32]

@@ -19,11 +19,11 @@ from activations.vocab import Vocabulary
 from analyses.atom_sums import AtomSums, JointSums
 
 PLANTED = {
-    "in_quotes": Unit(Site(0, "hidden"), 3),
-    "in_comment": Unit(Site(1, "hidden"), 5),
-    "position_in_line": Unit(Site(1, "cell"), 7),
+    "in_quotes": Unit(Site.of(0, "hidden"), 3),
+    "in_comment": Unit(Site.of(1, "hidden"), 5),
+    "position_in_line": Unit(Site.of(1, "cell"), 7),
 }
-SITES = {Site(0, "hidden"): 6, Site(1, "hidden"): 9, Site(1, "cell"): 8}
+SITES = {Site.of(0, "hidden"): 6, Site.of(1, "hidden"): 9, Site.of(1, "cell"): 8}
 
 
 def random_model(text: str, seed: int = 0, *, gain: float = 1.0, **config: str | int) -> CharRNN:

@@ -32,7 +32,7 @@ WORDS = st.text("ab \t", max_size=6)
 ENDS = st.sampled_from(["\n", "\r\n", "\n\n", "\n \t\n", "\r"])
 FILES = st.lists(st.tuples(WORDS, ENDS), max_size=12).map(lambda parts: "".join(a + b for a, b in parts))
 TEXT = "the cat sat on a mat; 12 hats\n"
-SITE = Site(0, "hidden")
+SITE = Site.of(0, "hidden")
 CELLS = ("lstm", "gru", "rnn", "rnn_relu")
 
 
@@ -124,12 +124,12 @@ def values_of(live: LiveActivations, site: Site) -> NDArray[np.float32]:
 def test_short_documents_have_the_activations_that_they_have_alone(cell: str, n_lanes: int) -> None:
     model = random_model(TEXT, cell=cell, n_layers=2, n_units=7)
     corpus, arithmetic = short_corpus(n_lanes), Arithmetic(dtype="float32")
-    found = values_of(LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=arithmetic), Site(1, "hidden"))
+    found = values_of(LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=arithmetic), Site.of(1, "hidden"))
     assert len(found) == len(corpus)
     for number in (0, 1, 2, 57, 133, 134, 200, 201, 398, 399):
         own = corpus.documents[number]
         alone = Corpus.from_texts([corpus.text(own.start, own.stop)])
-        expected = values_of(LiveActivations(model, alone, n_lanes=1, arithmetic=arithmetic), Site(1, "hidden"))
+        expected = values_of(LiveActivations(model, alone, n_lanes=1, arithmetic=arithmetic), Site.of(1, "hidden"))
         np.testing.assert_allclose(found[own.start : own.stop], expected, atol=2e-6)
 
 

@@ -105,7 +105,7 @@ def test_hidden_states_equal_those_of_torch(cell: str, n_layers: int, n_embeddin
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
                 getattr(alone, f"{name}_l0").copy_(getattr(model.rnn, f"{name}_l{layer}"))
             x, _ = alone(x)
-        np.testing.assert_allclose(values[Site(layer, "hidden")], x, atol=1e-5, rtol=0)
+        np.testing.assert_allclose(values[Site.of(layer, "hidden")], x, atol=1e-5, rtol=0)
 
 
 @every_cell
@@ -121,7 +121,7 @@ def test_every_signal_equals_the_equations_in_float64(cell: str, n_embedding: in
         reference = EQUATIONS[cell](x, weights)
         assert set(reference) == set(CELLS[cell].signals)
         for signal, expected in reference.items():
-            np.testing.assert_allclose(values[Site(layer, signal)], expected, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(values[Site.of(layer, signal)], expected, rtol=1e-5, atol=1e-6)
         x = reference["hidden"]
 
 

@@ -18,7 +18,7 @@ from analyses.statistics.autocorrelations import Autocorrelations, UnitMemory, t
 from analyses.statistics.collecting import collect
 from analyses.statistics.statistic import BlockLabels
 
-HIDDEN, CELL = Site(0, "hidden"), Site(0, "cell")
+HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")
 
 
 def reference(documents: Sequence[NDArray[np.floating]], lag: int) -> tuple[NDArray[np.float64], int]:

@@ -32,7 +32,7 @@ from analyses.probe_results import Fitting
 from analyses.probes import CONTROLS, fit
 from analyses.splits import TEST, TRAIN, Split
 
-SITE = Site(0, "hidden")
+SITE = Site.of(0, "hidden")
 
 
 @pytest.fixture(autouse=True)

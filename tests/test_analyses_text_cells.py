@@ -13,7 +13,7 @@ from analyses.errors import AnalysisError
 from analyses.splits import TEST, TRAIN, Split
 from analyses.statistics.text_cells import TextCells, cells_of, runs
 
-CELL = Site(0, "cell")
+CELL = Site.of(0, "cell")
 
 
 def block_of(split: Split, every: int = 1) -> Block:

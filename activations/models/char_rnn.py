@@ -76,12 +76,18 @@ class CharRNN(nn.Module):
     def sites(self) -> dict[Site, int]:
         """Every signal of every layer, and how many units it has."""
         signals = self.cell.signals
-        return {Site(n, signal): self.config.n_units for n in range(self.config.n_layers) for signal in signals}
+        found = (Site.of(layer, signal) for layer in range(self.config.n_layers) for signal in signals)
+        return dict.fromkeys(sorted(found), self.config.n_units)
 
     @property
     def unbounded(self) -> frozenset[Site]:
         """The sites whose values may leave [-1, 1]."""
         return frozenset(site for site in self.sites if site.signal in self.cell.unbounded)
+
+    @property
+    def carried(self) -> frozenset[Site]:
+        """The sites that are carried from one character to the next."""
+        return frozenset(site for site in self.sites if site.signal in self.cell.state)
 
     def forward(self, ids: Tensor, state: tuple[Tensor, ...] | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Read on from a state, by PyTorch's fused layers.

@@ -1,6 +1,8 @@
 """`probe extract`."""
 
 import re
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,7 +79,14 @@ def extract(
         text = _written(how_read.load_model(model), generate, prompt, temperature=temperature, top_k=top_k, seed=seed)
     live = how_read.live(model, text)
     with progress("reading") as report:
-        result = record(live, output, sites=select_sites(live.sites, sites), force=force, progress=report)
+        result = record(
+            live,
+            output,
+            sites=select_sites(live.sites, sites),
+            force=force,
+            command=shlex.join(["probe", *sys.argv[1:]]),
+            progress=report,
+        )
     if result.warning:
         warn(f"warning: {result.warning}")
     row: dict[str, Cell] = {

@@ -104,6 +104,7 @@ def fit(
         probe fit --hypothesis in_quotes
     """
     from activations.files import check_output
+    from activations.units import in_order
     from analyses.probe_results import Fitting
     from analyses.probes import fit_units
     from probe.untrained import trained_model
@@ -130,7 +131,7 @@ def fit(
         for name, source in sources:
             chosen = chosen_sites(source, sites, layer)
             designs = _designs(source, chosen, units, together=together)
-            recorded = sorted({unit.site for design in designs for unit in design})
+            recorded = in_order(source.sites, (unit.site for design in designs for unit in design))
             trained = None if untrained is None else trained_model(source, untrained, recorded)
             with progress(f"fitting probes{f' of {name}' if name else ''}") as report:
                 asked, missing = ask_several(source, hypotheses or [], all_hypotheses, language, no_cache, lag)

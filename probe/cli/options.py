@@ -115,7 +115,8 @@ DtypeOption = Annotated[
     str,
     Option(
         help="auto: float32 for signals that may leave [-1, 1], or whose order float16 would lose, float16 for the "
-        "others; or float16, float32 for all."
+        "others; float16, float32 for all; or near_one: two bytes for signals within [-1, 1] that keep the order of "
+        "those that saturate."
     ),
 ]
 RangeOption = Annotated[

@@ -60,9 +60,15 @@ def in_bytes(budget: float | None) -> int | None:
 def chosen_sites(source: "Source", sites: str | None, layer: int | None) -> "list[Site]":
     """The sites that `--sites` and `--layer` ask for."""
     from activations.blocks import select_sites
+    from activations.errors import ActivationError
 
     chosen = select_sites(source.sites, sites)
-    return chosen if layer is None else select_sites(chosen, str(layer))
+    if layer is None:
+        return chosen
+    of_layer = [site for site in chosen if site.layer == layer]
+    if not of_layer:
+        raise ActivationError(f"there is no layer {layer} here; there are {', '.join(map(str, chosen))}")
+    return of_layer
 
 
 def ask(
