@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib.metadata import version
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import RLock
@@ -282,10 +282,23 @@ class LiveActivations:
         """The pieces in which there are characters of a part of the selection, and these characters."""
         first = bisect_right(self._pieces, part.start, key=lambda piece: piece.start) - 1
         last = bisect_left(self._pieces, part.stop, key=lambda piece: piece.start)
-        for piece in self._pieces[first:last]:
-            own = part.part(piece.start, piece.stop)
-            if own.n_chars:
-                yield piece, own
+        for are_shared, pieces in groupby(self._pieces[first:last], self._is_shared):
+            for piece in self._of_documents(list(pieces), part) if are_shared else pieces:
+                own = part.part(piece.start, piece.stop)
+                if own.n_chars:
+                    yield piece, own
+
+    def _is_shared(self, piece: Piece) -> bool:
+        """Whether several documents share a piece."""
+        return len(self.corpus.starts_within(piece.start + 1, piece.stop)) > 0
+
+    def _of_documents(self, pieces: Sequence[Piece], part: Selection) -> list[Piece]:
+        """The documents of some pieces in a row that have characters of a part of the selection, shared out anew."""
+        start, stop = max(part.start, pieces[0].start), min(part.stop, pieces[-1].stop)
+        first = int(np.searchsorted(self.corpus.starts, start, side="right")) - 1
+        last = int(np.searchsorted(self.corpus.stops, stop))
+        documents = Selection(int(self.corpus.starts[first]), int(self.corpus.stops[last]))
+        return cut(self.corpus, documents, self.n_lanes, self.warm_up_chars, self.turn_chars)
 
     def _run(self, piece: Piece, wanted: Selection) -> _Run:
         """What has to be read of a piece for some of its characters."""
@@ -571,6 +584,5 @@ def _check_numbers(block: Block, corpus: Corpus) -> None:
     log_probs = block.predictions.get(layout.LOG_PROB)
     if log_probs is None:
         return
-    ends = int(block.stop == corpus.documents[block.document].stop)  # nothing follows there
-    if not np.isfinite(log_probs[: block.n_chars - ends]).all():
+    if not np.isfinite(log_probs[~corpus.is_last(block.places)]).all():
         raise ActivationError("the model's predictions are not numbers; its weights are broken, train it again")

@@ -93,14 +93,14 @@ class Pass:
         ]
         lanes = np.flatnonzero([turn.is_kept and turn.stop > self.selection.start for turn in turns])
         kept = range(lanes[0], lanes[-1] + 1) if len(lanes) else range(0)
-        ids, following = self._characters(turns)
+        ids, following, begins = self._characters(turns)
         warm = np.array([turn.is_kept and turn.n_chars == len(ids) for turn in turns])  # and has read no padding
         values = {
             key: self.slabs.take((len(kept), len(ids)) + (() if width is None else (width,)), dtype)
             for key, (dtype, width) in self.columns.items()
         }
         n_wanted = max(min(turn.stop, self.selection.stop) - turn.start for turn in turns)
-        reading.read(ids, following, kept, values, n_wanted)
+        reading.read(ids, following, kept, values, n_wanted, begins=begins)
         states = reading.states
         meetings += [
             (turn.stop, _lane(states, lane))
@@ -114,16 +114,23 @@ class Pass:
         ]
         return Round(group, number, tuple(blocks), states, warm, tuple(meetings))
 
-    def _characters(self, turns: Sequence[Turn]) -> tuple[Tensor, Tensor]:
-        """(n_steps, n_lanes) the characters of each turn, and those that follow them, -1 where none does."""
+    def _characters(self, turns: Sequence[Turn]) -> tuple[Tensor, Tensor, Tensor]:
+        """(n_steps, n_lanes) of each turn the characters, those that follow them, and where other documents begin.
+
+        Of the last character of a document, what follows is -1. The third is bool, at the first characters of all
+        documents of a turn but the first.
+        """
         shape = (max(turn.n_chars for turn in turns), len(turns))
         ids, following = np.zeros(shape, np.int64), np.full(shape, -1)
+        begins = np.zeros(shape, bool)
         for lane, turn in enumerate(turns):
-            stop = min(turn.stop + 1, self.corpus.documents[turn.piece.document].stop)
-            read = self.model.vocabulary.look_up(self.corpus.codes[turn.start : stop])
+            read = self.model.vocabulary.look_up(self.corpus.codes[turn.start : turn.stop + 1])
             ids[: turn.n_chars, lane] = read[: turn.n_chars]
             following[: len(read) - 1, lane] = read[1:]
-        return torch.from_numpy(ids), torch.from_numpy(following)
+            steps = self.corpus.starts_within(turn.start + 1, turn.stop + 1) - turn.start
+            following[steps - 1, lane] = -1
+            begins[steps[steps < turn.n_chars], lane] = True
+        return torch.from_numpy(ids), torch.from_numpy(following), torch.from_numpy(begins)
 
     def _block(self, turn: Turn, values: Mapping[Site | str, NDArray[Any]]) -> Block | None:
         """The selected characters of a turn, of whose values there is one more axis than of a character's."""
@@ -140,7 +147,6 @@ class Pass:
                     "float32 (--dtype auto)"
                 )
         return Block(
-            turn.piece.document,
             first,
             kept,
             {key: array[rows] for key, array in values.items() if isinstance(key, str)},
