@@ -17,12 +17,11 @@ from activations.vocab import Vocabulary
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """The activations at a run of characters of one document.
+    """The activations at a run of characters: a part of one document, or several documents as a whole.
 
     Row *t* is the state after reading character `start + t * every` of the corpus.
 
     Attributes:
-        document: Its place among the corpus's documents.
         start: Place of the first character in the corpus.
         values: For each site (n_chars, n_units), read-only, in the number type of a recording.
         predictions: For each kind of prediction a model made there, (n_chars,) or (n_chars, n_characters),
@@ -30,7 +29,6 @@ class Block:
         every: From each row to the next, characters; 1 unless the source takes only some.
     """
 
-    document: int
     start: int
     values: Mapping[Site, NDArray[Any]]
     predictions: Mapping[str, NDArray[Any]] = field(default_factory=dict)

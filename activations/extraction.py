@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib.metadata import version
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import RLock
@@ -318,10 +318,23 @@ class LiveActivations:
         """The pieces in which there are characters of a part of the selection, and these characters."""
         first = bisect_right(self._pieces, part.start, key=lambda piece: piece.start) - 1
         last = bisect_left(self._pieces, part.stop, key=lambda piece: piece.start)
-        for piece in self._pieces[first:last]:
-            own = part.part(piece.start, piece.stop)
-            if own.n_chars:
-                yield piece, own
+        for are_shared, pieces in groupby(self._pieces[first:last], self._is_shared):
+            for piece in self._of_documents(list(pieces), part) if are_shared else pieces:
+                own = part.part(piece.start, piece.stop)
+                if own.n_chars:
+                    yield piece, own
+
+    def _is_shared(self, piece: Piece) -> bool:
+        """Whether several documents share a piece."""
+        return len(self._text.corpus.starts_within(piece.start + 1, piece.stop)) > 0
+
+    def _of_documents(self, pieces: Sequence[Piece], part: Selection) -> list[Piece]:
+        """The documents of some pieces in a row that have characters of a part of the selection, shared out anew."""
+        corpus = self._text.corpus
+        start, stop = max(part.start, pieces[0].start), min(part.stop, pieces[-1].stop)
+        first = int(np.searchsorted(corpus.starts, start, side="right")) - 1
+        last = int(np.searchsorted(corpus.stops, stop))
+        return self._cut(Selection(int(corpus.starts[first]), int(corpus.stops[last])))
 
     def _run(self, piece: Piece, wanted: Selection) -> _Run:
         """What has to be read of a piece for some of its characters."""
@@ -366,13 +379,13 @@ class LiveActivations:
     @cached_property
     def _pieces(self) -> list[Piece]:
         """What the lanes read, in the order of the text."""
+        return self._cut(self._in_order(self.selection))
+
+    def _cut(self, selection: Selection) -> list[Piece]:
+        """A part of the text, in the order of reading, in pieces for the lanes."""
+        text = self._text
         return cut(
-            self._text.corpus,
-            self._in_order(self.selection),
-            self.n_lanes,
-            self.warm_up_chars,
-            self.turn_chars,
-            from_the_end=self._text.is_backwards,
+            text.corpus, selection, self.n_lanes, self.warm_up_chars, self.turn_chars, from_the_end=text.is_backwards
         )
 
     @cached_property
@@ -632,7 +645,6 @@ def _check_numbers(block: Block, live: LiveActivations) -> None:
     log_probs = block.predictions.get(layout.LOG_PROB)
     if log_probs is None:
         return
-    document = live.corpus.documents[block.document]
-    last = document.start if live.rule.backwards else document.stop - 1  # behind which there is nothing to predict
-    if not np.isfinite(log_probs[np.arange(block.start, block.stop, block.every) != last]).all():
+    ends = live.corpus.is_first if live.rule.backwards else live.corpus.is_last
+    if not np.isfinite(log_probs[~ends(block.places)]).all():
         raise ActivationError("the model's predictions are not numbers; its weights are broken, train it again")

@@ -1,6 +1,7 @@
 """Some lanes of a text, read by a model that is not ours."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -60,12 +61,19 @@ class GuestReading:
         kept: range,
         into: Mapping[Site | str, NDArray[Any]],
         n_wanted: int | None = None,
+        *,
+        begins: Tensor | None = None,
     ) -> None:
-        """Let every lane read its turn; see `Reading.read`."""
+        """Let every lane read its turn; see `Reading.read`. Where documents begin, the model is asked anew."""
         sinks = {key: torch.from_numpy(array) for key, array in into.items()} if kept else {}
         lanes = slice(kept.start, kept.stop)
-        for start in range(0, len(ids) if n_wanted is None else n_wanted, _STEPS):
-            stop = min(start + _STEPS, len(ids))
+        fresh = {} if begins is None else {n: begins[n] for n in begins.any(1).nonzero().flatten().tolist()}
+        starts = sorted({*range(0, len(ids), _STEPS), *fresh})
+        for start, stop in pairwise([*starts, len(ids)]):
+            if start >= (len(ids) if n_wanted is None else n_wanted):
+                break
+            if start in fresh:
+                self._states.reset(*fresh[start].nonzero().flatten().tolist())
             logits, values = self._read(ids[start:stop])
             for key, sink in sinks.items():
                 if isinstance(key, Site):

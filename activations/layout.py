@@ -15,7 +15,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from activations.codings import Coding, coding_named
-from activations.corpus import Document
+from activations.corpus import Document, end_of_run
 from activations.errors import ActivationError
 from activations.selection import Selection
 from activations.units import Site
@@ -239,13 +239,17 @@ class Grid:
     """
 
     def __init__(self, documents: tuple[Document, ...], selection: Selection, block_chars: int) -> None:
-        spans = [(max(d.start, selection.start), min(d.stop, selection.stop)) for d in documents]
-        starts = [np.arange(start, stop, block_chars) for start, stop in spans]
-        of = np.repeat(np.arange(len(documents)), [len(own) for own in starts])
-        self.starts: NDArray[np.int64] = np.concatenate(starts)
-        self.stops: NDArray[np.int64] = np.minimum(self.starts + block_chars, np.array([b for _, b in spans])[of])
-        self.first_rows = _rows(selection, self.starts)
-        self.last_rows = _rows(selection, self.stops)
+        own_starts = np.array([document.start for document in documents], np.int64).clip(
+            selection.start, selection.stop
+        )
+        own_stops = np.array([document.stop for document in documents], np.int64).clip(selection.start, selection.stop)
+        n_each = -(-(own_stops - own_starts) // block_chars)
+        of = np.repeat(np.arange(len(documents)), n_each)
+        within = np.arange(len(of)) - np.repeat(np.cumsum(n_each) - n_each, n_each)
+        self.starts: NDArray[np.int64] = own_starts[of] + within * block_chars
+        self.stops: NDArray[np.int64] = np.minimum(self.starts + block_chars, own_stops[of])
+        self.first_rows = selection.rows(self.starts)
+        self.last_rows = selection.rows(self.stops)
         held = self.first_rows < self.last_rows
         self.documents = of[held]
         self.starts, self.stops = self.starts[held], self.stops[held]
@@ -260,24 +264,34 @@ class Grid:
         return range(first, int(np.searchsorted(self.first_rows, last_row)))
 
     def runs(self, most_chars: int) -> Iterator[range]:
-        """All the blocks in order, several of one document at a time, with at most so many rows or one block."""
+        """All the blocks in order, several at a time, with at most so many rows or one block.
+
+        They are of one document, or, where many would fit, several documents as a whole.
+        """
+        ends = np.flatnonzero(np.diff(self.documents, append=-1)) + 1  # one past the last block of each document
         first = 0
         while first < len(self):
-            end = int(np.searchsorted(self.documents, self.documents[first], side="right"))
             fitting = int(np.searchsorted(self.last_rows, self.first_rows[first] + most_chars, side="right"))
-            last = max(first + 1, min(end, fitting))
+            last = end_of_run(ends, first, max(first + 1, fitting))
             yield range(first, last)
             first = last
 
 
-def _rows(selection: Selection, places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`Selection.row` of many places, all within it."""
-    return -((selection.start - places) // selection.every)
+def checksums(rows: NDArray[Any], lengths: NDArray[np.int64]) -> list[int]:
+    """XXH3-64 of each of some runs of rows of a dataset.
+
+    Args:
+        rows: (n_rows, ...) all of them, one run after another.
+        lengths: (n_runs,) how many rows each has.
+    """
+    content = np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data
+    ends = (np.cumsum(lengths) * (len(content) // max(1, len(rows)))).tolist()
+    return [xxhash.xxh3_64_intdigest(content[start:stop]) for start, stop in itertools.pairwise([0, *ends])]
 
 
 def checksum(rows: NDArray[Any]) -> int:
     """XXH3-64 of rows of a dataset."""
-    return int(xxhash.xxh3_64_intdigest(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data))
+    return checksums(rows, np.array([len(rows)]))[0]
 
 
 def checksum_of(dataset: Any) -> int:

@@ -96,7 +96,7 @@ class Pass:
         lanes = np.flatnonzero([turn.is_kept and turn.stop > self.selection.start for turn in turns])
         kept = range(lanes[0], lanes[-1] + 1) if len(lanes) else range(0)
         spans = [self._span(turn) for turn in turns]
-        ids, following = self._tokens(turns, spans)
+        ids, following, begins = self._tokens(spans)
         is_equal = self.text.rows is None and not self.text.is_backwards
         warm = np.array([turn.is_kept and (not is_equal or turn.n_chars == len(ids)) for turn in turns])  # no padding
         values = {
@@ -105,9 +105,10 @@ class Pass:
         }
         n_wanted = max(self._span(turn, self.selection.stop).n_read for turn in turns)
         if is_equal:
-            reading.read(ids, following, kept, values, n_wanted)
+            reading.read(ids, following, kept, values, n_wanted, begins=begins)
         else:
-            _read_unequal(reading, ids, following, kept, values, n_wanted, [span.n_own for span in spans])
+            n_own = [span.n_own for span in spans]
+            _read_unequal(reading, ids, following, kept, values, n_wanted, begins=begins, n_own=n_own)
         states = reading.states
         meetings += [
             (turn.stop, _lane(states, lane))
@@ -130,35 +131,38 @@ class Pass:
         end = turn.stop if stop is None or stop > turn.stop else stop
         if self.text.rows is None:
             return Span(turn.start, end - turn.start, end - turn.start)
-        return self.text.span(turn.start, max(end, turn.start + 1), self.text.corpus.documents[turn.piece.document])
+        return self.text.span(turn.start, max(end, turn.start + 1))
 
-    def _tokens(self, turns: Sequence[Turn], spans: Sequence[Span]) -> tuple[Tensor, Tensor]:
-        """(n_steps, n_lanes) the tokens of each turn, and those that follow them, -1 where none does."""
-        shape = (max(span.n_read for span in spans), len(turns))
+    def _tokens(self, spans: Sequence[Span]) -> tuple[Tensor, Tensor, Tensor]:
+        """(n_steps, n_lanes) of each turn the tokens, those that follow them, and where other documents begin.
+
+        Of the last token of a document, what follows is -1. The third is bool, at the first tokens of all documents of
+        a turn but the first.
+        """
+        shape = (max(span.n_read for span in spans), len(spans))
         ids, following = np.zeros(shape, np.int64), np.full(shape, -1)
-        for lane, (turn, span) in enumerate(zip(turns, spans, strict=True)):
-            end = self.text.end(self.text.corpus.documents[turn.piece.document])
-            read = self.text.ids(span.start, min(span.start + span.n_read + 1, end))
-            ids[: span.n_read, lane] = read[: span.n_read]
+        begins = np.zeros(shape, bool)
+        for lane, (start, _, n_read) in enumerate(spans):
+            read = self.text.ids(start, start + n_read + 1)
+            ids[:n_read, lane] = read[:n_read]
             following[: len(read) - 1, lane] = read[1:]
-        return torch.from_numpy(ids), torch.from_numpy(following)
+            steps = self.text.read.starts_within(start + 1, start + n_read + 1) - start
+            following[steps - 1, lane] = -1
+            begins[steps[steps < n_read], lane] = True
+        return torch.from_numpy(ids), torch.from_numpy(following), torch.from_numpy(begins)
 
     def _block(self, turn: Turn, span: Span, values: Mapping[Site | str, NDArray[Any]]) -> Block | None:
         """The selected characters of a turn, of whose values there is one more axis than of a character's."""
         first, stop, every = self.selection.first(turn.start), min(turn.stop, self.selection.stop), self.selection.every
         if first >= stop:
             return None
-        document = turn.piece.document
         if self.text.rows is None:
             rows = slice(first - turn.start, stop - turn.start, every)
             found = {key: array[rows] for key, array in values.items()}
         else:
             found = self._at_characters(turn, span, values, range(first, stop, every))
         if self.text.is_backwards:
-            document, first = (
-                len(self.text.corpus.documents) - 1 - document,
-                self.text.place(range(first, stop, every)[-1]),
-            )
+            first = self.text.place(range(first, stop, every)[-1])
             found = {key: array[::-1] for key, array in found.items()}
         kept = {key: array for key, array in found.items() if isinstance(key, Site)}
         kept |= {site: coding.rounded(kept[site]) for site, coding in self.codings.items()}
@@ -168,7 +172,7 @@ class Pass:
                     f"{site} goes beyond {np.finfo(np.float16).max:,.0f}, the largest float16; keep what may grow in "
                     "float32 (--dtype auto)"
                 )
-        return Block(document, first, kept, {key: array for key, array in found.items() if isinstance(key, str)}, every)
+        return Block(first, kept, {key: array for key, array in found.items() if isinstance(key, str)}, every)
 
     def _at_characters(
         self, turn: Turn, span: Span, values: Mapping[Site | str, NDArray[Any]], places: range
@@ -177,11 +181,13 @@ class Pass:
         rows = self.text.rows_of(places) - span.start
         found = {key: array[rows] for key, array in values.items()}
         if layout.LOG_PROB in values:
-            end = self.text.corpus.documents[turn.piece.document].stop
-            told = values[layout.LOG_PROB][: span.n_read]
-            sums = self.text.summed(told, span.start + 1, turn.start, min(turn.stop + 1, end))
-            sums = np.append(sums, np.nan)  # of what follows the end of the document
-            found[layout.LOG_PROB] = sums[np.array(places) - turn.start].astype(np.float32)
+            told = values[layout.LOG_PROB][: span.n_read].astype(np.float64)
+            told[self.text.read.starts_within(span.start + 1, span.start + span.n_read + 1) - span.start - 1] = 0
+            total = np.append(0.0, np.cumsum(told))
+            ends = self.text.rows_of(range(turn.start, min(turn.stop + 1, len(self.text.corpus)))) - span.start
+            sums = np.append(np.diff(total[np.minimum(ends, span.n_read)]), np.nan)[np.array(places) - turn.start]
+            sums[self.text.corpus.is_last(slice(places.start, places[-1] + 1, places.step))] = np.nan
+            found[layout.LOG_PROB] = sums.astype(np.float32)
         return found
 
 
@@ -192,17 +198,20 @@ def _read_unequal(
     kept: range,
     into: Mapping[Site | str, NDArray[Any]],
     n_wanted: int,
+    *,
+    begins: Tensor,
     n_own: Sequence[int],
 ) -> None:
     """Let lanes read different numbers of tokens: in the end, each has the state that it had after its own.
 
     Args:
         reading: The lanes.
-        ids: (n_steps, n_lanes) tokens; see `Reading.read`, as for those that follow.
+        ids: (n_steps, n_lanes) tokens; see `Reading.read`, as for all that is not said here.
         following: The tokens behind them.
         kept: The lanes whose activations are wanted.
         into: What is wanted.
         n_wanted: How many of the steps to read.
+        begins: Where other documents begin.
         n_own: (n_lanes,) after how many tokens each lane goes on the next time.
     """
     after = reading.states
@@ -210,7 +219,14 @@ def _read_unequal(
     for start, stop in pairwise(lanes_by_stop):
         if start < n_wanted:
             part = {key: array[:, start:stop] for key, array in into.items()}
-            reading.read(ids[start:stop], following[start:stop], kept, part, min(n_wanted, stop) - start)
+            reading.read(
+                ids[start:stop],
+                following[start:stop],
+                kept,
+                part,
+                min(n_wanted, stop) - start,
+                begins=begins[start:stop],
+            )
             states = reading.states
             for site, values in states.items():
                 after[site][lanes_by_stop[stop]] = values[lanes_by_stop[stop]]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,48 +52,32 @@ class ReadText:
     vocabulary: Vocabulary
     is_backwards: bool = False
 
-    def span(self, start: int, stop: int, document: Document) -> Span:
-        """The tokens to be read for the characters from `start` up to `stop`, all of one document.
+    @cached_property
+    def read(self) -> Corpus:
+        """What is read, as a text of its own, whose characters stand for tokens."""
+        if self.rows is None:
+            return Corpus(self.tokens, self.corpus.documents)
+        starts = np.append(0, self.rows[self.corpus.starts[1:] - 1].astype(np.int64) + 1)
+        lengths = np.diff(starts, append=len(self.tokens)).tolist()
+        names = (document.name for document in self.corpus.documents)
+        placed = map(Document, names, starts.tolist(), lengths)
+        return Corpus(self.tokens, tuple(placed))
+
+    def span(self, start: int, stop: int) -> Span:
+        """The tokens to be read for the characters from `start` up to `stop`.
 
         A character of no tokens has the row of the token before it: if it is the first of them, that one is read again.
         """
         if self.rows is None:
             return Span(start, stop - start, stop - start)
-        first = self._begin(start)
-        last = int(self.rows[stop - 1])
-        if stop < document.stop:
-            last = max(last, int(self.rows[stop]) - 1)
+        first, last = self._begin(start), int(self.rows[stop - 1])
+        if stop < len(self.rows) and not len(self.corpus.starts_within(stop, stop + 1)):
+            last = max(last, int(self.rows[stop]) - 1)  # of a next character that has several
         return Span(first, self._begin(stop) - first, last + 1 - first)
-
-    def document_span(self, document: Document) -> slice:
-        """The places of the tokens of a whole document."""
-        return slice(self._begin(document.start), self._begin(document.stop))
 
     def ids(self, start: int, stop: int) -> NDArray[np.int64]:
         """(n,) ids of the tokens from `start` up to `stop`."""
         return self.vocabulary.look_up(self.tokens[start:stop])
-
-    def summed(self, values: NDArray[Any], first: int, start: int, stop: int) -> NDArray[np.float64]:
-        """Sums over the tokens of each character but the first of some.
-
-        Args:
-            values: (n_tokens,) of the tokens at `first` and behind it.
-            first: A place among the tokens, up to the first that belongs to the second of the characters.
-            start: Place of the first character.
-            stop: One past the last.
-
-        Returns:
-            (stop - start - 1,) sums, 0 for characters that have no tokens.
-        """
-        if self.rows is None:
-            return values[start + 1 - first : stop - first].astype(np.float64)
-        ends = self.rows[start:stop].astype(np.int64) + 1 - first
-        total = np.append(0.0, np.cumsum(values, dtype=np.float64))
-        return np.diff(total[ends])
-
-    def end(self, document: Document) -> int:
-        """One past the last token of a document."""
-        return self._begin(document.stop)
 
     def rows_of(self, places: range) -> NDArray[np.int64]:
         """(n,) the place of the last token of each of some characters."""
@@ -105,37 +89,27 @@ class ReadText:
         """Where a character of the order of reading stands in the text, and the other way round."""
         return len(self.corpus) - 1 - place if self.is_backwards else place
 
-    def character(self, token: int) -> int:
-        """The place of the character that a token belongs to."""
-        return token if self.rows is None else int(np.searchsorted(self.rows, token))
-
-    def predicted(self, number: int) -> slice:
-        """Where the characters of a document but the first stand among those of all documents, in the text's order."""
-        document = self.corpus.documents[number]
-        if not self.is_backwards:
-            return slice(document.start - number, document.stop - number - 1)
-        before = len(self.corpus.documents) - 1 - number
-        start = len(self.corpus) - document.stop - before
-        return slice(start, start + document.n_chars - 1)
-
-    def of_characters(
-        self, document: Document, nats: NDArray[Any], right: NDArray[np.bool_]
-    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def of_characters(self, nats: NDArray[Any], right: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """What tokens say of their characters: the sum of their losses, and whether all were predicted right.
 
         Args:
-            document: Whose tokens they are.
-            nats: (n_tokens - 1,) the loss of each but the first.
-            right: (n_tokens - 1,) whether it was predicted right.
+            nats: (n_tokens - n_documents,) the loss of each token but the first of each document.
+            right: (n_tokens - n_documents,) whether it was predicted right.
 
         Returns:
-            (n_chars - 1,) the same of each character but the first that is read, in the order of the text.
+            (n_chars - n_documents,) the same of each character but the first that is read of each document, in the
+            order of the text.
         """
         if self.rows is not None:
-            first = self._begin(document.start) + 1
-            nats = self.summed(nats, first, document.start, document.stop)
-            right = self.summed(~right, first, document.start, document.stop) == 0
+            nats, right = self._summed(nats), self._summed(~right) == 0
         return (nats[::-1], right[::-1]) if self.is_backwards else (nats, right)
+
+    def _summed(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """(n_chars - n_documents,) sums over the tokens of each character, of those of all tokens but first ones."""
+        own = np.zeros(len(self.tokens))
+        own[_but(self.read.starts, len(own))] = values
+        total = np.append(0.0, np.cumsum(own))
+        return np.diff(total[self.rows_of(range(len(self.corpus))) + 1])[_but(self.corpus.starts, len(self.corpus))[1:]]
 
     def _begin(self, place: int) -> int:
         """The first token that is read for a character, all before it being read."""
@@ -145,6 +119,13 @@ class ReadText:
             return 0
         after = int(self.rows[place - 1]) + 1
         return after if place == len(self.rows) else min(after, int(self.rows[place]))
+
+
+def _but(places: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
+    """(n,) True everywhere but at some places."""
+    is_other = np.ones(n, bool)
+    is_other[places] = False
+    return is_other
 
 
 def read_text(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> ReadText:
@@ -171,8 +152,7 @@ def read_text(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> Read
     if not rule.begins and (n_each == 1).all():
         return ReadText(text, read, None, vocabulary, rule.backwards)
     rows = np.cumsum(n_each, dtype=np.int64) - 1
-    starts = np.array([document.start for document in text.documents])
-    lengths = np.diff(np.append(starts, len(text)))
+    starts, lengths = text.starts, text.stops - text.starts
     firsts = rows[starts] + 1 - n_each[starts]
     if rule.begins:
         read = np.insert(read.astype(np.uint32), firsts, ord(vocabulary.character_of(SOS)))
@@ -222,8 +202,7 @@ def prompt_text(prompt: str, rule: ReadingRule, vocabulary: Vocabulary) -> str:
 def is_read(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> NDArray[np.bool_]:
     """(n_documents,) whether anything is left of each document when it is read by a rule."""
     n_each = np.concatenate([n_each for _, n_each in _spelled(corpus.codes, rule, vocabulary)])
-    starts = [document.start for document in corpus.documents]
-    return np.add.reduceat(n_each, starts, dtype=np.int64) + int(rule.begins) > 0
+    return np.add.reduceat(n_each, corpus.starts, dtype=np.int64) + int(rule.begins) > 0
 
 
 def vocabulary_to_learn(corpora: Sequence[Corpus], rule: ReadingRule, *, min_count: int = 1) -> Vocabulary:
@@ -238,19 +217,6 @@ def vocabulary_to_learn(corpora: Sequence[Corpus], rule: ReadingRule, *, min_cou
     known = Vocabulary.of_corpora([Corpus(each, ()) for each in tokens], min_count=min_count)
     characters = known.characters.replace("\n", "") if rule.ends == "lines" else known.characters
     return Vocabulary(characters, known.replacement).with_tokens(names)
-
-
-def tokens_to_learn(text: ReadText, rule: ReadingRule, order: Sequence[Document]) -> Iterator[NDArray[np.int64]]:
-    """Ids of the tokens of some documents, a document at a time or less, with the tokens between documents."""
-    end = (
-        text.vocabulary.look_up(text_to_codes(text.vocabulary.character_of(EOS))) if rule.ends == "documents" else None
-    )
-    for document in order:
-        span = text.document_span(document)
-        for start in range(span.start, span.stop, _CHUNK):
-            yield text.ids(start, min(start + _CHUNK, span.stop))
-        if end is not None:
-            yield end
 
 
 def check_text(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary, *, replace_unknown: bool = False) -> int:

@@ -1,6 +1,6 @@
 """Some lanes of a text, read side by side: from characters to the activations and predictions of a turn."""
 
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -186,6 +186,8 @@ class Reading:
         kept: range,
         into: Mapping[Site | str, NDArray[Any]],
         n_wanted: int | None = None,
+        *,
+        begins: Tensor | None = None,
     ) -> None:
         """Let every lane read its turn.
 
@@ -197,13 +199,16 @@ class Reading:
                 (n_kept, n_steps, ...).
             n_wanted: How many of the steps to read, and the rest of their stretch; None is all. How what is read is
                 rounded does not depend on it.
+            begins: (n_steps, n_lanes) bool, where a lane starts from the zero state, as at the beginning of a document;
+                None is nowhere.
         """
+        fresh = {} if begins is None else _fresh(begins, self._place)
         ids, following = ids.to(self._place), following.to(self._place)
         wanted = {key: torch.from_numpy(array) for key, array in into.items()} if kept else {}
         sinks = wanted
         if self._place.type != "cpu":
             sinks = {key: torch.empty_like(each, device=self._place) for key, each in wanted.items()}
-        for steps, _, top in self._stretches(ids, len(ids) if n_wanted is None else n_wanted, kept, sinks):
+        for steps, _, top in self._stretches(ids, len(ids) if n_wanted is None else n_wanted, kept, sinks, fresh):
             if layout.LOG_PROB in into and kept:
                 lanes = slice(kept.start, kept.stop)
                 found = predictions(self._logits(top[:, lanes]), following[steps, lanes], into)
@@ -212,7 +217,9 @@ class Reading:
         if sinks is not wanted:
             _bring_back(sinks, wanted)
 
-    def _stretches(self, ids: Tensor, n_wanted: int, kept: range, sinks: Mapping[Site | str, Tensor]) -> _Stretches:
+    def _stretches(
+        self, ids: Tensor, n_wanted: int, kept: range, sinks: Mapping[Site | str, Tensor], fresh: Mapping[int, Tensor]
+    ) -> _Stretches:
         """The hidden states of the last layer, (n_steps, n_lanes, n_units), one stretch after another."""
         self._make_room()
         n_each = min(max(_STEPS, len(ids) // _STRETCHES), self._n_steps)
@@ -223,13 +230,20 @@ class Reading:
             if start < n_wanted
         )
         for layer in range(len(self._states)):
-            found = self._read_layer(layer, found, kept, sinks)
+            found = self._read_layer(layer, found, kept, sinks, fresh)
             if self._is_alone:
                 found = side_by_side([found], lambda: torch.set_num_threads(1))
         return found
 
     @torch.inference_mode()
-    def _read_layer(self, layer: int, below: _Stretches, kept: range, sinks: Mapping[Site | str, Tensor]) -> _Stretches:
+    def _read_layer(
+        self,
+        layer: int,
+        below: _Stretches,
+        kept: range,
+        sinks: Mapping[Site | str, Tensor],
+        fresh: Mapping[int, Tensor],
+    ) -> _Stretches:
         """What a layer makes of what it is given, one stretch after another."""
         with closing(below):  # and the threads of the layers below with it
             for steps, half, given in below:
@@ -238,19 +252,23 @@ class Reading:
                 own = {signal: tensor[first : first + len(given)] for signal, tensor in self._own[layer].items()}
                 self._project(layer, given, gates)
                 if self._is_alone:
-                    self._read_alone(layer, gates, own)
+                    self._read_alone(
+                        layer, gates, own, [n - steps.start for n in range(steps.start, steps.stop) if n in fresh]
+                    )
                 else:
-                    self._step(layer, len(given))
+                    self._step(layer, [fresh.get(n) for n in range(steps.start, steps.stop)])
                 for signal, values in self._cell.named(gates, own).items():
                     if (sink := sinks.get(Site.of(layer, signal))) is not None:
                         sink[:, steps].copy_(values[:, kept.start : kept.stop].transpose(0, 1))
                 yield _Stretch(steps, half, own["hidden"])
 
-    def _step(self, layer: int, n_steps: int) -> None:
-        """Read a few steps of a layer, one after another."""
+    def _step(self, layer: int, fresh: Sequence[Tensor | None]) -> None:
+        """Read a few steps of a layer, one after another; before each, some lanes start from the zero state."""
         step, recurrent = self._cell.step, self._weights.recurrent[layer]
         state = dict(self._states[layer])
-        for views in self._views[layer][:n_steps]:
+        for views, lanes in zip(self._views[layer], fresh, strict=False):
+            if lanes is not None:
+                state = {signal: values.masked_fill(lanes, 0) for signal, values in state.items()}
             step(views, state, recurrent)
         for signal, values in state.items():
             self._states[layer][signal].copy_(values)
@@ -269,10 +287,16 @@ class Reading:
         torch.mm(below.flatten(0, 1).to(weight.dtype), weight, out=product)
         flat.copy_(product).add_(bias)
 
-    def _read_alone(self, layer: int, gates: Tensor, own: Mapping[str, Tensor]) -> None:
-        """Read a few steps of a layer in its only lane."""
-        signals = [tensor for s in self._cell.state for tensor in (self._states[layer][s][0], own[s][:, 0])]
-        self._weights.alone[layer](gates[:, 0].numpy(), *(each.numpy() for each in signals))
+    def _read_alone(self, layer: int, gates: Tensor, own: Mapping[str, Tensor], fresh: Sequence[int]) -> None:
+        """Read a few steps of a layer in its only lane, which starts from the zero state before some of them."""
+        states = [self._states[layer][signal][0].numpy() for signal in self._cell.state]
+        values = [own[signal][:, 0].numpy() for signal in self._cell.state]
+        for start, stop in pairwise([*sorted({0, *fresh}), len(gates)]):
+            if start in fresh:
+                for state in states:
+                    state[:] = 0
+            signals = (array for state, each in zip(states, values, strict=True) for array in (state, each[start:stop]))
+            self._weights.alone[layer](gates[start:stop, 0].numpy(), *signals)
 
     def _logits(self, top: Tensor) -> Tensor:
         bias, weight = self._weights.readout
@@ -306,6 +330,12 @@ def _alone(cell: Cell, recurrent: Recurrent) -> Callable[..., None]:
 
     weight, bias = recurrent.weight.t().contiguous().numpy(), recurrent.candidate_bias.numpy()
     return partial(READ[cell.name], weight, bias)
+
+
+def _fresh(begins: Tensor, place: torch.device) -> dict[int, Tensor]:
+    """(n_lanes, 1) bool, which lanes start from the zero state, for each step before which any does."""
+    lanes = begins.to(place)[..., None]
+    return {step: lanes[step] for step in begins.any(1).nonzero().flatten().tolist()}
 
 
 def predictions(logits: Tensor, following: Tensor, into: Collection[Site | str]) -> dict[str, Tensor]:

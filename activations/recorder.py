@@ -179,13 +179,13 @@ class Recorder:
             layout.site_path(s): self._sites[s].coding.encode(v) for s, v in block.values.items() if s in self._sites
         }
         given |= {layout.prediction_path(name): values for name, values in block.predictions.items()}
+        own = slice(numbers.start, numbers.stop)
+        lengths = self._grid.last_rows[own] - self._grid.first_rows[own]
         for path, (dtype, width) in self._columns.items():
             rows = np.ascontiguousarray(given[path], dtype)
-            for number in numbers:
-                own = slice(self._grid.first_rows[number] - first, self._grid.last_rows[number] - first)
-                self._checksums[path][number] = layout.checksum(rows[own])
+            self._checksums[path][own] = layout.checksums(rows, lengths)
             self._disk.write(rows, self._offsets[path] + first * dtype.itemsize * (width or 1))
-        self._written[numbers.start : numbers.stop] = True
+        self._written[own] = True
 
     @property
     def wants_checkpoint(self) -> bool:
@@ -311,7 +311,7 @@ class Recorder:
             text = file.create_dataset("text", (len(self._corpus),), "<u4")
             for start in range(0, len(self._corpus), _TEXT_CHUNK):
                 text[start : start + _TEXT_CHUNK] = self._corpus.codes[start : start + _TEXT_CHUNK]
-            file["documents/start"] = np.array([d.start for d in self._corpus.documents], "<i8")
+            file["documents/start"] = self._corpus.starts.astype("<i8")
             names = [d.name.encode("utf-8", "backslashreplace") for d in self._corpus.documents]
             longest = h5py.string_dtype("utf-8", max(1, *map(len, names)))
             file.create_dataset("documents/name", data=np.array(names, longest))

@@ -131,7 +131,6 @@ class Recording:
             told = self.predictions if predictions else []
             found = {name: self._rows(layout.prediction_path(name), first, last) for name in told}
             yield Block(
-                int(self._grid.documents[numbers[0]]),
                 self.selection.start + int(first) * self.selection.every,
                 values,
                 found,
@@ -279,10 +278,9 @@ class Recording:
     def _damaged(self, path: str, numbers: range) -> Iterator[int]:
         """The blocks whose rows do not fit their checksums."""
         checksums = self._file[layout.checksum_path(path)][numbers.start : numbers.stop]
-        for number in numbers:
-            rows = self._mapped[path][self._grid.first_rows[number] : self._grid.last_rows[number]]
-            if layout.checksum(rows) != checksums[number - numbers.start]:
-                yield number
+        firsts, lasts = (each[numbers.start : numbers.stop] for each in (self._grid.first_rows, self._grid.last_rows))
+        found = layout.checksums(self._mapped[path][firsts[0] : lasts[-1]], lasts - firsts)
+        yield from (numbers.start + np.flatnonzero(np.array(found, np.uint64) != checksums)).tolist()
 
     def _not_numbers(self, path: str, numbers: range) -> NDArray[np.int64]:
         """(n_rows,) how many values of each row of some blocks are not numbers, but should be."""
@@ -291,14 +289,18 @@ class Recording:
         if path.startswith(layout.SITES):
             rows = self.facts[Site(path.removeprefix(layout.SITES))].coding.decode(rows)
         is_wrong = ~np.isfinite(rows).reshape(len(rows), -1)
-        if path == layout.prediction_path(layout.LOG_PROB):  # nothing follows where the reading of a document ends
-            document = self.corpus.documents[self._grid.documents[numbers[0]]]
-            end = document.start if self.reading_rule.backwards else document.stop - 1
-            row = self.selection.row(end) - int(first)
-            if 0 <= row < len(rows) and self.selection.first(end) == end:
-                is_wrong[row] &= not np.isnan(rows[row])
+        if path == layout.prediction_path(layout.LOG_PROB):  # nothing follows the end of a document
+            is_wrong[:, 0] &= ~(self._ends_document(first, last) & np.isnan(rows))
         counts: NDArray[np.int64] = is_wrong.sum(1)
         return counts
+
+    def _ends_document(self, first: int, last: int) -> NDArray[np.bool_]:
+        """(n_rows,) whether the reading of documents ends with rows from `first` up to `last`."""
+        if self.tokens is not None:
+            return np.isin(self.tokens.ends[first:last], self.corpus.stops)
+        start, every = self.selection.start, self.selection.every
+        ends = self.corpus.is_first if self.reading_rule.backwards else self.corpus.is_last
+        return ends(slice(start + first * every, start + (last - 1) * every + 1, every))
 
     def _is_sound(self, path: str) -> bool:
         """Does a dataset with one checksum fit it?"""

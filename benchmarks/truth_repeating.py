@@ -260,8 +260,8 @@ def record(found: Memory, asked: Target, folder: Path) -> tuple[Path, str]:
     layout = {SITE: SiteFacts(found.sites[SITE], CODINGS[found.dtype(SITE).name])}
     with recording(path, found.corpus, found.vocabulary, layout, predictions=False) as recorder:
         grid = Grid(found.corpus.documents, found.selection, BLOCK_CHARS)
-        for document, start, stop in zip(grid.documents, grid.starts, grid.stops, strict=True):
-            recorder.write(Block(int(document), int(start), {SITE: found.values[start:stop].copy()}))
+        for start, stop in zip(grid.starts, grid.stops, strict=True):
+            recorder.write(Block(int(start), {SITE: found.values[start:stop].copy()}))
     names = np.array(asked.labels.names)
     np.save(labels, names[asked.labels.values] if asked.kind == "categorical" else asked.labels.values)
     code = f"import numpy\n\n\ndef drawn(text):\n    return numpy.load({str(labels)!r})[: len(text)]\n"

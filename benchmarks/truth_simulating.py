@@ -395,10 +395,10 @@ class Memory:
 
     def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
         """Each document in order."""
-        for number, document in enumerate(self.corpus.documents):
+        for document in self.corpus.documents:
             for start in range(document.start, document.stop, _BLOCK_CHARS):
                 rows = slice(start, min(start + _BLOCK_CHARS, document.stop))
-                yield Block(number, start, {SITE: self.values[rows]})
+                yield Block(start, {SITE: self.values[rows]})
 
     def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
         """A passage."""

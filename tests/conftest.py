@@ -95,8 +95,8 @@ def planted(code_text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     grid = Grid(corpus.documents, Selection.of(len(corpus)), BLOCK_CHARS)
     layout = {site: SiteFacts(SITES[site], CODINGS[array.dtype.name]) for site, array in stored.items()}
     with recording(path, corpus, Vocabulary.of([code_text]), layout, predictions=False) as recorder:
-        for document, start, stop in zip(grid.documents, grid.starts, grid.stops, strict=True):
-            recorder.write(Block(int(document), int(start), {s: a[start:stop].copy() for s, a in stored.items()}))
+        for start, stop in zip(grid.starts, grid.stops, strict=True):
+            recorder.write(Block(int(start), {s: a[start:stop].copy() for s, a in stored.items()}))
     return path
 
 

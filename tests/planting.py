@@ -71,12 +71,12 @@ class Arrays:
         chosen = list(self.sites if sites is None else sites)
         used, every = self.selection, self.selection.every
         told = self._predictions if predictions else {}
-        for number, document in reversed(list(enumerate(self.corpus.documents))):
+        for document in reversed(self.corpus.documents):
             first, stop = used.first(document.start), min(document.stop, used.stop)
             for start in reversed(range(first, stop, n_chars * every)):
                 rows = slice(start, min(start + n_chars * every, stop), every)
                 values = {site: self._values[site][rows].copy() for site in chosen}
-                yield Block(number, start, values, {name: own[rows].copy() for name, own in told.items()}, every)
+                yield Block(start, values, {name: own[rows].copy() for name, own in told.items()}, every)
 
     def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
         part = self.selection.part(start, stop)

@@ -76,7 +76,6 @@ def in_pieces(block: Block, rng: np.random.Generator) -> list[Block]:
     borders = [0, *np.flatnonzero(rng.random(block.n_chars - 1) < rng.choice([0.01, 0.1, 0.8])) + 1, block.n_chars]
     return [
         Block(
-            block.document,
             block.start + int(a) * block.every,
             {site: values[a:b] for site, values in block.values.items()},
             every=block.every,

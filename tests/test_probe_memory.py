@@ -133,7 +133,7 @@ def test_a_recording_is_checked_in_less_memory_than_it_takes_on_the_disk() -> No
     ) as recorder:
         for start in range(0, len(corpus), 64 * BLOCK_CHARS):
             n_chars = min(64 * BLOCK_CHARS, len(corpus) - start)
-            recorder.write(Block(0, start, {site: np.zeros((n_chars, n_units), np.float16)}))
+            recorder.write(Block(start, {site: np.zeros((n_chars, n_units), np.float16)}))
     assert Path("large.h5").stat().st_size > 512 * MB
     assert peak_bytes("check", "large.h5") < 300 * MB
 

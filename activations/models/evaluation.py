@@ -1,6 +1,6 @@
 """How well a model predicts a text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from activations.corpus import Corpus, Document
+from activations.corpus import Corpus
 from activations.models.char_rnn import CharRNN
-from activations.read_text import ReadText, check_text, read_text
+from activations.read_text import check_text, read_text
 
 _STRETCH = 4096
 
@@ -69,34 +69,41 @@ def losses(
     """
     check_text(corpus, model.reading_rule, model.vocabulary, replace_unknown=replace_unknown)
     text = read_text(corpus, model.reading_rule, model.vocabulary)
+    found = _losses(model, text.read, progress)
+    return Losses(*text.of_characters(*found))
+
+
+def _losses(model: CharRNN, corpus: Corpus, progress: Callable[[int, int], None]) -> Losses:
+    """The same of a text that is read as it stands."""
+    device = model.readout.weight.device
     n_predicted = len(corpus) - len(corpus.documents)
     nats, right = np.empty(n_predicted, np.float32), np.empty(n_predicted, bool)
-    for number, document in enumerate(text.corpus.documents):
-        found = _losses_of_tokens(model, text, document, lambda n: progress(n, len(corpus)))
-        own = text.predicted(number)
-        nats[own], right[own] = text.of_characters(document, *found)
+    n_done = 0
+    for numbers in _of_one_length(corpus):
+        starts, n_chars = corpus.starts[numbers], corpus.documents[numbers[0]].n_chars
+        state = None
+        for start in range(0, n_chars - 1, _STRETCH):
+            steps = np.arange(start, min(start + _STRETCH, n_chars - 1))[:, None]
+            places = starts + np.append(steps, steps[-1:] + 1, axis=0)  # (n_steps + 1, n_documents)
+            ids = torch.from_numpy(model.vocabulary.look_up(corpus.codes[places.ravel()])).view(places.shape).to(device)
+            logits, state = model(ids[:-1], state)
+            target = ids[1:]
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), target.flatten(), reduction="none")
+            own = starts - numbers + steps
+            nats[own] = loss.view(target.shape).cpu().numpy()
+            right[own] = (logits.argmax(-1) == target).cpu().numpy()
+        n_done += n_chars * len(numbers)
+        progress(n_done, len(corpus))
     return Losses(nats, right)
 
 
-def _losses_of_tokens(
-    model: CharRNN, text: ReadText, document: Document, progress: Callable[[int], None]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """(n_tokens - 1,) the loss of each token of a document but the first, and whether it was the most probable one."""
-    device = model.readout.weight.device
-    tokens = text.document_span(document)
-    nats, right = np.empty(tokens.stop - tokens.start - 1, np.float32), np.empty(tokens.stop - tokens.start - 1, bool)
-    state = None
-    for start in range(tokens.start, tokens.stop - 1, _STRETCH):
-        stop = min(start + _STRETCH, tokens.stop - 1)
-        ids = torch.from_numpy(text.ids(start, stop + 1)).to(device)
-        logits, state = model(ids[:-1, None], state)
-        target = ids[1:]
-        loss = torch.nn.functional.cross_entropy(logits[:, 0].float(), target, reduction="none")
-        own = slice(start - tokens.start, stop - tokens.start)
-        nats[own] = loss.cpu().numpy()
-        right[own] = (logits[:, 0].argmax(-1) == target).cpu().numpy()
-        progress(text.character(stop) + 1)
-    return nats, right
+def _of_one_length(corpus: Corpus) -> Iterator[NDArray[np.int64]]:
+    """The numbers of documents that are read side by side, without padding: short ones that are equally long."""
+    lengths = corpus.stops - corpus.starts
+    order = np.argsort(lengths, kind="stable")
+    for same in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
+        n_each = max(1, _STRETCH // int(lengths[same[0]]))
+        yield from (same[first : first + n_each] for first in range(0, len(same), n_each))
 
 
 def evaluate(

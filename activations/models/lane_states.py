@@ -77,10 +77,11 @@ class LaneStates:
         elif n_lanes < self.n_lanes:
             self.nests = [_rebuilt(self.nests[0], {name: each[:n_lanes] for name, each in self._arrays().items()})]
 
-    def reset(self, lane: int) -> None:
-        """Let a lane begin anew."""
+    def reset(self, *lanes: int) -> None:
+        """Let some lanes begin anew."""
         if not self.are_together:
-            self.nests[lane] = self._start(1)
+            for lane in lanes:
+                self.nests[lane] = self._start(1)
             return
         arrays = {}
         for name, own in self._arrays().items():
@@ -91,7 +92,7 @@ class LaneStates:
                     "by one; read it with --lanes 1, or give each lane a state of its own"
                 )
             own = own.clone() if isinstance(own, Tensor) else own.copy()
-            own[lane] = fresh[0]  # type: ignore[index]
+            own[list(lanes)] = fresh[0]  # type: ignore[index]
             arrays[name] = own
         self.nests = [_rebuilt(self.nests[0], arrays)]
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from activations.corpus import Corpus, Document
+from activations.corpus import Corpus, text_to_codes
 from activations.errors import ActivationError
 from activations.interruptions import Interruptions
 from activations.models.char_rnn import CharRNN, ModelConfig
@@ -22,8 +22,8 @@ from activations.models.initialising import initialise
 from activations.models.stabilising import read_with_penalty
 from activations.models.training_config import TrainingConfig
 from activations.models.training_state import load_state, save_state
-from activations.read_text import ReadText, check_text, read_text, tokens_to_learn, vocabulary_to_learn
-from activations.reading_rule import PLAIN, ReadingRule
+from activations.read_text import ReadText, check_text, read_text, vocabulary_to_learn
+from activations.reading_rule import EOS, PLAIN, ReadingRule
 from activations.vocab import Vocabulary
 
 _WARM_UP_STEPS = 100
@@ -31,6 +31,7 @@ _LAST_RATE = 0.01
 _ROWS_OF_ROUND = 20
 _ROUND_CHARS = 10_000_000  # after which a model is judged, though the epoch goes on
 _SECONDS_BETWEEN_SAVES = 60.0
+_CHUNK = 1 << 20  # tokens that are turned into ids at once
 
 
 class Row(NamedTuple):
@@ -191,7 +192,7 @@ class _Trainer:
         check_text(corpus, rule, vocabulary, replace_unknown=True)
         text = read_text(corpus, rule, vocabulary)
         order = np.random.default_rng(config.seed).permutation(len(corpus.documents))
-        self._ids = _join(text, rule, [text.corpus.documents[n] for n in order])
+        self._ids = _join(text, rule, order)
         self._tokens_per_char = len(self._ids) / len(corpus)
         self._length = len(self._ids) // config.n_lanes
         if self._length < 2:
@@ -394,15 +395,20 @@ def _optimizer(net: CharRNN, config: TrainingConfig) -> torch.optim.Optimizer:
     return torch.optim.AdamW(net.parameters(), config.learning_rate, betas=(0.9, 0.99), weight_decay=decay, fused=True)
 
 
-def _join(text: ReadText, rule: ReadingRule, order: Sequence[Document]) -> NDArray[np.unsignedinteger]:
+def _join(text: ReadText, rule: ReadingRule, order: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
     """(n_tokens,) ids of documents one after another, in as few bytes as there are tokens for."""
-    n_between = len(order) if rule.ends == "documents" else 0
-    ids = np.empty(len(text.tokens) + n_between, np.min_scalar_type(len(text.vocabulary) - 1))
-    start = 0
-    for own in tokens_to_learn(text, rule, order):
-        ids[start : start + len(own)] = own
-        start += len(own)
-    return ids
+    read = text.read
+    in_place = np.empty(len(read), np.min_scalar_type(len(text.vocabulary) - 1))
+    for start in range(0, len(read), _CHUNK):
+        own = slice(start, start + _CHUNK)
+        in_place[own] = text.vocabulary.look_up(read.codes[own])
+    if len(order) == 1 and rule.ends != "documents":
+        return in_place
+    pieces = [in_place[a:b] for a, b in zip(read.starts[order], read.stops[order], strict=True)]
+    if rule.ends == "documents":
+        end = text.vocabulary.look_up(text_to_codes(text.vocabulary.character_of(EOS))).astype(in_place.dtype)
+        pieces = [part for piece in pieces for part in (piece, end)]
+    return np.concatenate(pieces)
 
 
 def _rate(step: int, n_updates: int, epoch: int, config: TrainingConfig) -> float:

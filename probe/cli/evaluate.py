@@ -7,20 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option
 
-from probe.cli.options import (
-    BackwardsOption,
-    EncodingOption,
-    EosOption,
-    JsonOption,
-    NewlinesOption,
-    ReadAsOption,
-    ReplaceOption,
-    ReplaceWithOption,
-    SosOption,
-    TextsArgument,
-    changed,
-    unescaped,
-)
+from probe.cli.options import JsonOption, ReplaceOption, ReplaceWithOption, TextsArgument, unescaped
+from probe.cli.reading import RuledTextOptions, with_options
 from probe.cli.show import Cell, progress, show_rows, warn
 
 if TYPE_CHECKING:
@@ -32,8 +20,10 @@ if TYPE_CHECKING:
 
 _PARTS = ("training", "validation", "test")
 _ORDERS = "1,2,3,5,10"
+_CHARS_AT_ONCE = 1 << 20
 
 
+@with_options
 def evaluate(
     model: Annotated[
         Path, Argument(help="A checkpoint that `probe train` or `probe import` wrote.", show_default=False)
@@ -54,14 +44,10 @@ def evaluate(
         list[Path] | None,
         Option(help="What the n-gram models learn from, without --split; may be repeated.", show_default=False),
     ] = None,
-    encoding: EncodingOption = "utf-8",
-    newlines: NewlinesOption = "keep",
+    *,
+    how_read: RuledTextOptions,
     replace_unknown: ReplaceOption = False,
     replace_unknown_with: ReplaceWithOption = None,
-    read_as: ReadAsOption = None,
-    backwards: BackwardsOption = False,
-    sos: SosOption = False,
-    eos: EosOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text, beside models that only count.
@@ -77,7 +63,8 @@ def evaluate(
     Example:
         probe evaluate model.pt corpus.txt --split 90,5,5
     """
-    from activations.corpus import Corpus
+    import numpy as np
+
     from activations.models.checkpoints import load_model
     from activations.models.evaluation import losses
     from activations.read_text import check_text, read_text
@@ -92,25 +79,27 @@ def evaluate(
     asked = _orders(_ORDERS if orders is None else orders)
 
     net = load_model(model)
-    net.reading_rule = changed(net.reading_rule, read_as=read_as, backwards=backwards, sos=sos, eos=eos)
+    net.reading_rule = how_read.of(net.reading_rule)
     if replace_unknown_with is not None:
         net.vocabulary, replace_unknown = net.vocabulary.replacing_by(unescaped(replace_unknown_with)), True
-    text = Corpus.read(*corpus, encoding=encoding, newlines=newlines)
+    text = how_read.read(corpus)
     if n_replaced := check_text(text, net.reading_rule, net.vocabulary, replace_unknown=replace_unknown):
         warn(f"{n_replaced:,} characters are read as {net.vocabulary.shown(net.vocabulary.replacement or '')!r}")
     parts = dict(zip(_PARTS, text.cut(shares), strict=False)) if shares else {"whole": text}
     learned = parts["training"] if shares else None
     if training_text:
-        learned = Corpus.read(*training_text, encoding=encoding, newlines=newlines)
+        learned = how_read.read(training_text)
 
     rows: list[dict[str, Cell]] = []
     ngrams: NgramModels | None = None
     if learned is not None:
         with progress("counting n-grams"):
             check_text(learned, net.reading_rule, net.vocabulary, replace_unknown=replace_unknown)
-            documents = list(_documents(read_text(learned, net.reading_rule, net.vocabulary)))
+            read = read_text(learned, net.reading_rule, net.vocabulary).read
+            ids = net.vocabulary.look_up(read.codes)
+            documents = np.split(ids, read.starts[1:])
             ngrams = fit_ngrams(documents, asked[-1], n_characters=len(net.vocabulary))
-            del documents
+            del read, ids, documents
     for name, part in parts.items():
         with progress(f"reading {name}") as report:
             of_model = losses(net, part, replace_unknown=replace_unknown, progress=report)
@@ -133,44 +122,38 @@ def _orders(orders: str) -> list[int]:
     return sorted({int(each) for each in named})
 
 
-def _documents(text: "ReadText") -> "Iterator[NDArray[np.int64]]":
-    """The ids of what is read of each document, so that n-gram models predict just what the model does."""
-    spans = map(text.document_span, text.corpus.documents)
-    return (text.ids(span.start, span.stop) for span in spans)
-
-
 def _ngram_losses(
     ngrams: "NgramModels", text: "ReadText", orders: list[int]
 ) -> "Iterator[tuple[NDArray[np.floating], NDArray[np.bool_]]]":
     """Nats of each character but the first of each document, and whether it was predicted right, by order."""
     import numpy as np
 
-    n_predicted = len(text.corpus) - len(text.corpus.documents)
+    corpus = text.read
+    n_predicted = len(corpus) - len(corpus.documents)
     nats, right = np.empty((len(orders), n_predicted), np.float32), np.empty((len(orders), n_predicted), bool)
-    for number, (document, ids) in enumerate(zip(text.corpus.documents, _documents(text), strict=True)):
-        found = ngrams.losses(ids)
-        own = text.predicted(number)
-        for row, order in enumerate(orders):
-            of_tokens = found.nats[1:, order - 1], found.right[1:, order - 1]
-            nats[row, own], right[row, own] = text.of_characters(document, *of_tokens)
-    return zip(nats, right, strict=True)
+    columns = [order - 1 for order in orders]
+    n_done = 0
+    for documents in corpus.runs(_CHARS_AT_ONCE):
+        start, stop = int(corpus.starts[documents.start]), int(corpus.stops[documents][-1])
+        begins = corpus.starts[documents] - start
+        found = ngrams.losses(text.ids(start, stop), begins)  # of just what the model predicts
+        is_predicted = np.ones(stop - start, bool)
+        is_predicted[begins] = False
+        own = slice(n_done, n_done + stop - start - len(begins))
+        nats[:, own], right[:, own] = found.nats[is_predicted][:, columns].T, found.right[is_predicted][:, columns].T
+        n_done = own.stop
+    return (text.of_characters(*of_order) for of_order in zip(nats, right, strict=True))
 
 
 def _uniform(part: str, text: "ReadText") -> dict[str, Cell]:
     """What a model does for which all that it can read is alike."""
     import numpy as np
 
-    n_tokens, n_predicted = len(text.vocabulary), len(text.corpus) - len(text.corpus.documents)
-    nats: NDArray[np.float64] = np.broadcast_to(np.float64(math.log(n_tokens)), n_predicted)
-    accuracy = 1 / n_tokens
-    if text.rows is not None:
-        nats = np.empty(n_predicted)
-        for number, document in enumerate(text.corpus.documents):
-            span = text.document_span(document)
-            each = np.full(span.stop - span.start - 1, math.log(n_tokens))
-            nats[text.predicted(number)] = text.of_characters(document, each, np.zeros(len(each), bool))[0]
-        accuracy = float(np.exp(-nats).mean())
-    return _row("uniform", part, nats, np.broadcast_to(np.False_, n_predicted)) | {"accuracy": accuracy}
+    n_tokens, n_predicted = len(text.vocabulary), len(text.read) - len(text.read.documents)
+    alike = np.broadcast_to(np.float64(math.log(n_tokens)), n_predicted)
+    nats, right = text.of_characters(alike, np.broadcast_to(np.False_, n_predicted))
+    accuracy = 1 / n_tokens if text.rows is None else float(np.exp(-nats).mean())
+    return _row("uniform", part, nats, right) | {"accuracy": accuracy}
 
 
 def _row(model: str, part: str, nats: "NDArray[np.floating]", right: "NDArray[np.bool_]") -> dict[str, Cell]:

@@ -1,16 +1,12 @@
 """Arguments and options that several commands share."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 from typer import Argument, Option
 
-if TYPE_CHECKING:
-    from activations.reading_rule import ReadingRule
-
-TextsArgument = Annotated[list[Path], Argument(help="Text files, a document each.", show_default=False)]
-MaybeTextsArgument = Annotated[list[Path] | None, Argument(help="Text files, a document each.", show_default=False)]
+TextsArgument = Annotated[list[Path], Argument(help="Text files.", show_default=False)]
+MaybeTextsArgument = Annotated[list[Path] | None, Argument(help="Text files.", show_default=False)]
 RecordingArgument = Annotated[Path, Argument(help="A recording that `probe extract` wrote.")]
 RecordingsArgument = Annotated[
     list[Path] | None,
@@ -96,6 +92,13 @@ LayerOption = Annotated[int | None, Option(help="Only this layer, from 0.", show
 JsonOption = Annotated[bool, Option("--json", help="Print JSON Lines, one object a row, instead of a table.")]
 EncodingOption = Annotated[str, Option(help="Encoding of the text files.")]
 NewlinesOption = Annotated[str, Option(help="keep: line ends as they are; lf: CRLF and lone CR become LF.")]
+DocumentsOption = Annotated[
+    str,
+    Option(
+        help="What begins from a zero state: files, lines (each that is not empty), or blank-lines (each paragraph "
+        "between blank lines)."
+    ),
+]
 ReplaceOption = Annotated[
     bool,
     Option("--replace-unknown", help="Read characters that the model does not know as its replacement."),
@@ -168,17 +171,6 @@ LanesOption = Annotated[
         show_default=False,
     ),
 ]
-
-
-def changed(rule: "ReadingRule", *, read_as: str | None, backwards: bool, sos: bool, eos: str | None) -> "ReadingRule":
-    """A model's reading rule with what options say of it."""
-    given: dict[str, Any] = {
-        **({"read_as": read_as} if read_as else {}),
-        **({"backwards": True} if backwards else {}),
-        **({"begins": True} if sos else {}),
-        **({"ends": eos} if eos else {}),
-    }
-    return replace(rule, **given)
 
 
 def unescaped(text: str) -> str:
