@@ -91,7 +91,7 @@ class LiveActivations:
         n_groups: The lanes are read in so many groups, each by a processor core of its own.
         warm_up_chars: Characters that a lane reads before those it answers for.
         arithmetic: Where, and in what numbers, it is computed.
-        rule: What is read in place of the text as it stands.
+        reading_rule: What is read in place of the text as it stands.
         vocabulary: The characters of the model.
         n_replaced: Characters that are read as the vocabulary's replacement.
         lane_differences: For each site of the state, what the last complete pass found at the lanes' borders.
@@ -158,10 +158,10 @@ class LiveActivations:
         self.warm_up_chars = warm_up_chars
         self.arithmetic = arithmetic
         self.lane_differences: dict[Site, LaneDifference] = {}
-        self.rule = rule_of(model) if rule is None else rule
+        self.reading_rule = rule_of(model) if rule is None else rule
         self.vocabulary = model.vocabulary if stand_in is None else model.vocabulary.replacing_by(stand_in)
         self.n_replaced = check_text(
-            corpus, self.rule, self.vocabulary, replace_unknown=replace_unknown or stand_in is not None
+            corpus, self.reading_rule, self.vocabulary, replace_unknown=replace_unknown or stand_in is not None
         )
         self._lock = RLock()
 
@@ -208,7 +208,7 @@ class LiveActivations:
         """(n_sampled, n_units) activations in float32 at seeded stretches of so many characters each."""
         in_order, chosen = self._text.corpus, self._in_order(self.selection)
         sample, is_sampled = stretches(in_order, chosen, stretch_chars=n_chars)
-        if not self.rule.is_plain:
+        if not self.reading_rule.is_plain:
             sample, is_sampled = self._readable(sample, is_sampled)
         reading = LiveActivations(
             self.model,
@@ -216,7 +216,7 @@ class LiveActivations:
             n_lanes=N_STRETCHES,
             replace_unknown=True,  # that there are none, or that they may be, is known
             arithmetic=replace(self.arithmetic, dtype="float32"),
-            rule=self.rule,
+            rule=self.reading_rule,
             stand_in=self.vocabulary.replacement,
         )
         values: dict[Site, list[NDArray[np.float32]]] = {site: [] for site in sites}
@@ -229,7 +229,7 @@ class LiveActivations:
         """Stretches of the text in the order of reading as a text, without those of which the rule leaves nothing."""
         if self._text.is_backwards:
             sample, is_sampled = sample.mirrored(), is_sampled[::-1]
-        chosen = is_read(sample, self.rule, self.vocabulary)
+        chosen = is_read(sample, self.reading_rule, self.vocabulary)
         lengths = [document.n_chars for document in sample.documents]
         return sample.only(chosen.tolist()), is_sampled[np.repeat(chosen, lengths)]
 
@@ -391,7 +391,7 @@ class LiveActivations:
     @cached_property
     def _text(self) -> ReadText:
         """What is read."""
-        return read_text(self.corpus, self.rule, self.vocabulary)
+        return read_text(self.corpus, self.reading_rule, self.vocabulary)
 
     def _in_order(self, selection: Selection) -> Selection:
         """Some characters of the text by their places in the order of reading."""
@@ -547,9 +547,8 @@ def extract(
     """
     began = perf_counter()
     chosen = in_order(live.sites, live.sites if sites is None else sites)
-    judge = (
-        Judge(live.corpus, live.vocabulary, live.rule) if is_trained(live.model) and predictions and not force else None
-    )
+    judges = is_trained(live.model) and predictions and not force
+    judge = Judge(live.corpus, live.vocabulary, live.reading_rule) if judges else None
     facts: dict[str, Any] = {
         "model_sha256": sha256(live.model),
         "model_config": description(live.model),
@@ -559,8 +558,8 @@ def extract(
         "device": live.arithmetic.place.type,
         "precision": live.arithmetic.precision,
     }
-    if not live.rule.is_plain:
-        facts["reading_rule"] = live.rule.to_data()
+    if not live.reading_rule.is_plain:
+        facts["reading_rule"] = live.reading_rule.to_data()
     if live.vocabulary.names:
         facts["token_names"] = dict(live.vocabulary.names)
     with recording(
@@ -645,6 +644,6 @@ def _check_numbers(block: Block, live: LiveActivations) -> None:
     log_probs = block.predictions.get(layout.LOG_PROB)
     if log_probs is None:
         return
-    ends = live.corpus.is_first if live.rule.backwards else live.corpus.is_last
+    ends = live.corpus.is_first if live.reading_rule.backwards else live.corpus.is_last
     if not np.isfinite(log_probs[~ends(block.places)]).all():
         raise ActivationError("the model's predictions are not numbers; its weights are broken, train it again")

@@ -153,3 +153,27 @@ def test_unknown_characters_are_read_as_a_character_of_the_user_s(run: Command) 
         assert recording.corpus.text() == "ab é\n" * 10
         assert recording.vocabulary.replacement == "\n"
     assert "cannot be read as '_'" in run("extract", "cycle.pt", "text.txt", "--replace-unknown-with", "_")[2]
+
+
+def test_questions_of_a_live_model_read_by_the_rule_that_is_asked_for(run: Command) -> None:
+    text = "« Ça va », dit-elle — “oui”. AbC\n" * 60
+    Path("text.txt").write_text(text, encoding="utf-8")
+    tokens = "".join(sorted({chr(byte) for byte in text.encode()}))
+    torch.manual_seed(0)
+    model = CharRNN(ModelConfig(n_layers=1, n_units=6), Vocabulary(tokens))
+    save_model(model, "model.pt")
+    how = ("--read-as", "bytes", "--backwards")
+    assert run("extract", "model.pt", "text.txt", *how, "--lanes", "1", "--dtype", "float32")[0] == 0
+    for command in (
+        ("rank", "-H", "in_curly_quotes"),
+        ("rank", "-H", "predicts:a"),
+        ("curve", "-H", "position_in_line"),
+    ):
+        status, live, _ = run(*command, "--model", "model.pt", "--text", "text.txt", *how, "--lanes", "1", "--json")
+        assert status == 0
+        recorded = run(*command, "--json")[1]
+        if command[0] == "rank":
+            assert [row["unit"] for row in rows(live)] == [row["unit"] for row in rows(recorded)]
+    assert "reads 'é' as 2 tokens" in run("rank", "-H", "predicts:é")[2]
+    status, out, _ = run("fit", "-H", "in_curly_quotes", "--sites", "hidden", "--untrained", "model.pt", "--json")
+    assert status == 0 and {"fresh", "shuffled"} <= {row["control"] for row in rows(out)}
