@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from activations.models.checkpoints import load_model, model_sha256, save_model
 from activations.models.evaluation import losses
 from activations.models.training import train
 from activations.models.training_config import TrainingConfig
+from activations.position import Position
 from activations.read_text import vocabulary_to_learn
 from activations.reading import Arithmetic
 from activations.reading_rule import EOS, PLAIN, SOS, ReadingRule
@@ -191,6 +192,27 @@ def test_many_short_documents_are_read_by_a_rule_as_by_hand(rule: ReadingRule, n
     model.reading_rule = rule
     nats, _ = losses(model, live.corpus)
     np.testing.assert_allclose(nats, -log_probs[~np.isnan(log_probs)], rtol=1e-5, atol=1e-5)
+
+
+@every_rule
+def test_a_reading_by_a_rule_that_is_broken_off_is_gone_on_with(rule: ReadingRule) -> None:
+    texts = _long_texts()
+    model = _model(_vocabulary(texts, rule))
+
+    def live() -> LiveActivations:
+        return LiveActivations(model, Corpus.from_texts(texts), rule=rule, n_lanes=3, arithmetic=_FLOAT32)
+
+    whole = list(live().rounds(_SITES, predictions=True))
+    position = Position.start(1)
+    for done in islice(live().rounds(_SITES, predictions=True), 3):
+        position.take(done)
+    rest = list(live().rounds(_SITES, predictions=True, begun=Position.from_arrays(position.to_arrays())))
+    assert len(rest) == len(whole) - 3 > 0
+    for found, expected in zip(rest, whole[3:], strict=True):
+        assert [block.places for block in found.blocks] == [block.places for block in expected.blocks]
+        for own, theirs in zip(found.blocks, expected.blocks, strict=True):
+            assert all((own.values[site] == theirs.values[site]).all() for site in _SITES)
+            np.testing.assert_array_equal(own.predictions[LOG_PROB], theirs.predictions[LOG_PROB])
 
 
 @every_rule
