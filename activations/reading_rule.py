@@ -16,6 +16,7 @@ READ_AS = ("bytes", "lower", "ascii")
 ENDS = ("lines", "documents")
 SOS, EOS = "<sos>", "<eos>"
 N_BYTES = 256
+_NAMED = 3
 _LETTERS = "ß=ss ẞ=SS æ=ae Æ=AE œ=oe Œ=OE ø=o Ø=O ð=d Ð=D þ=th Þ=Th ł=l Ł=L đ=d Đ=D ħ=h Ħ=H ı=i ¡=! ¿=? ⁄=/ ×=x ÷=/"
 _ASCII = MappingProxyType(
     {
@@ -145,11 +146,17 @@ class ReadingRule:
 
     def __str__(self) -> str:
         parts = [f"as {self.read_as}"] if self.read_as else []
-        parts += [f"with {len(self.substitutes)} characters as others"] if self.substitutes else []
+        parts += [self._said_of_substitutes] if self.substitutes else []
         parts += ["backwards"] if self.backwards else []
         parts += [f"with {SOS} before each document"] if self.begins else []
         parts += [f"with {EOS} at the end of {self.ends}"] if self.ends else []
         return ", ".join(parts) or "as it stands"
+
+    @property
+    def _said_of_substitutes(self) -> str:
+        named = ", ".join(f"{char!r} as {token!r}" for char, token in self.substitutes[:_NAMED])
+        more = len(self.substitutes) - _NAMED
+        return f"with {named}" + (f" and {more} more characters as others" if more > 0 else "")
 
     @cached_property
     def _substitutes(self) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Reading by a rule gives what reading a text transformed by hand gives; labels are those of the text itself."""
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from itertools import islice, pairwise
@@ -192,6 +193,24 @@ def test_many_short_documents_are_read_by_a_rule_as_by_hand(rule: ReadingRule, n
     model.reading_rule = rule
     nats, _ = losses(model, live.corpus)
     np.testing.assert_allclose(nats, -log_probs[~np.isnan(log_probs)], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("rule", [RULES[0], RULES[2], RULES[3], RULES[4]], ids=str)
+def test_a_model_is_judged_by_the_frequencies_of_what_it_reads(rule: ReadingRule, tmp_path: Path) -> None:
+    text = "".join(np.random.default_rng(2).choice(list("aAbB\néÉ—"), 900, p=[0.5, *[0.5 / 7] * 7]))
+    vocabulary = _vocabulary([text], rule)
+    model = _model(vocabulary)
+    torch.nn.init.zeros_(model.readout.weight)
+    model.trained = True
+    read, _ = _by_hand(text, rule, vocabulary)
+    complaints = []
+    for corpus, own_rule in ((Corpus.from_texts([text]), rule), (Corpus.from_texts([read]), PLAIN)):
+        with pytest.raises(ActivationError, match="predicts this text worse") as caught:
+            extract(LiveActivations(model, corpus, rule=own_rule), tmp_path / "a.h5")
+        complaints.append(re.findall(r"\((\d+\.\d+)", str(caught.value)))
+    per_char = (len(read) - 1) / (len(text) - 1)
+    by_rule, by_hand = np.array(complaints, float)
+    np.testing.assert_allclose(by_rule, by_hand * per_char, atol=0.02)
 
 
 @every_rule
