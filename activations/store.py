@@ -200,16 +200,25 @@ class Recording:
     def _read_vocabulary(self) -> Vocabulary:
         characters = codes_to_text(self._read_codes("vocab"))
         try:
-            names = json.loads(self._attrs.get("token_names", "{}"))
-            return Vocabulary(characters, self._attrs["replacement"] or None, names)
+            return Vocabulary(characters, self._attrs["replacement"] or None, self._table("token_names"))
         except ActivationError as error:
             raise ActivationError(f"{self.path} cannot be used: {error}") from error
 
     def _read_rule(self) -> ReadingRule:
         try:
-            return ReadingRule.from_data(json.loads(self._attrs.get("reading_rule", "{}")))
-        except (ActivationError, ValueError) as error:
+            return ReadingRule.from_data(self._table("reading_rule"))
+        except ActivationError as error:
             raise ActivationError(f"{self.path} cannot be used: {error}") from error
+
+    def _table(self, attribute: str) -> dict[str, Any]:
+        """What an attribute has in JSON, by name; nothing, if it is not there."""
+        try:
+            found = json.loads(self._attrs.get(attribute, "{}"))
+        except (TypeError, ValueError):
+            found = None
+        if not isinstance(found, dict):
+            raise ActivationError(f"its attribute {attribute!r} is no JSON object")
+        return found
 
     def _read_codes(self, path: str) -> Codes:
         codes = joined([narrowest(rows) for rows in layout.rows_of(self._file[path])])

@@ -47,7 +47,7 @@ class Vocabulary:
         for char, name in self.names.items():
             if char not in self.characters or len(char) != 1:
                 raise ActivationError(f"the character that stands for {name} is not among the vocabulary's characters")
-            if not (name.startswith("<") and name.endswith(">")):
+            if not (str(name).startswith("<") and str(name).endswith(">")):
                 raise ActivationError(f"the token {name!r} has no name in angle brackets, such as <sos>")
         if len(set(self.names.values())) < len(self.names):
             raise ActivationError("two tokens of the vocabulary have the same name")

@@ -7,16 +7,18 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from activations.checking import check
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.extraction import LiveActivations, extract
-from activations.layout import LOG_PROB
+from activations.layout import LOG_PROB, attributes_checksum
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import load_model, model_sha256, save_model
 from activations.models.evaluation import losses
@@ -354,6 +356,32 @@ def test_a_checkpoint_whose_tokens_have_no_proper_names_is_refused(names: object
     torch.save(content, tmp_path / "model.pt")
     with pytest.raises(ActivationError, match="damaged checkpoint"):
         load_model(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "complaint"),
+    [
+        ("reading_rule", "{", "'reading_rule' is no JSON object"),
+        ("reading_rule", "[]", "'reading_rule' is no JSON object"),
+        ("reading_rule", 5, "'reading_rule' is no JSON object"),
+        ("reading_rule", '{"read_as": "upper"}', "cannot be read as 'upper'"),
+        ("reading_rule", '{"ends": 5}', "ends: 5"),
+        ("token_names", '["<sos>"]', "'token_names' is no JSON object"),
+        ("token_names", '{"a": 5}', "no name in angle brackets"),
+        ("token_names", '{"z": "<sos>"}', "stands for <sos> is not among"),
+    ],
+)
+def test_a_recording_whose_rule_is_nonsense_is_refused_in_one_sentence(
+    attribute: str, value: object, complaint: str, tmp_path: Path
+) -> None:
+    live = LiveActivations(_model(Vocabulary("ab")), Corpus.from_texts(["abab"]), rule=ReadingRule(backwards=True))
+    extract(live, tmp_path / "a.h5")
+    assert "4 characters, read backwards, 12 sites" in str(check(tmp_path / "a.h5"))
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        file.attrs[attribute] = value
+        file.attrs["attributes_checksum"] = attributes_checksum(dict(file.attrs))
+    [said] = check(tmp_path / "a.h5").complaints
+    assert "cannot be used" in said and complaint in said and "\n" not in said
 
 
 def test_a_rule_that_a_model_cannot_follow_is_refused_in_one_sentence() -> None:
