@@ -95,7 +95,7 @@ class Pass:
         ]
         lanes = np.flatnonzero([turn.is_kept and turn.stop > self.selection.start for turn in turns])
         kept = range(lanes[0], lanes[-1] + 1) if len(lanes) else range(0)
-        spans = [self._span(turn) for turn in turns]
+        spans = [self.text.span(turn.start, turn.stop) for turn in turns]
         ids, following, begins = self._tokens(spans)
         is_equal = self.text.rows is None and not self.text.is_backwards
         warm = np.array([turn.is_kept and (not is_equal or turn.n_chars == len(ids)) for turn in turns])  # no padding
@@ -103,7 +103,7 @@ class Pass:
             key: self.slabs.take((len(kept), len(ids)) + (() if width is None else (width,)), dtype)
             for key, (dtype, width) in self.columns.items()
         }
-        n_wanted = max(self._span(turn, self.selection.stop).n_read for turn in turns)
+        n_wanted = max(self._n_wanted(turn, span) for turn, span in zip(turns, spans, strict=True))
         if is_equal:
             reading.read(ids, following, kept, values, n_wanted, begins=begins)
         else:
@@ -126,12 +126,12 @@ class Pass:
         ]
         return Round(group, number, tuple(blocks), states, warm, tuple(meetings))
 
-    def _span(self, turn: Turn, stop: int | None = None) -> Span:
-        """The tokens of the characters of a turn, up to a place."""
-        end = turn.stop if stop is None or stop > turn.stop else stop
-        if self.text.rows is None:
-            return Span(turn.start, end - turn.start, end - turn.start)
-        return self.text.span(turn.start, max(end, turn.start + 1))
+    def _n_wanted(self, turn: Turn, span: Span) -> int:
+        """How many of the tokens of a turn the selected characters need."""
+        stop = self.selection.stop
+        if stop >= turn.stop:
+            return span.n_read
+        return self.text.span(turn.start, max(stop, turn.start + 1)).n_read
 
     def _tokens(self, spans: Sequence[Span]) -> tuple[Tensor, Tensor, Tensor]:
         """(n_steps, n_lanes) of each turn the tokens, those that follow them, and where other documents begin.

@@ -55,6 +55,8 @@ class ReadText:
     @cached_property
     def read(self) -> Corpus:
         """What is read, as a text of its own, whose characters stand for tokens."""
+        if self.tokens is self.corpus.codes:
+            return self.corpus
         if self.rows is None:
             return Corpus(self.tokens, self.corpus.documents)
         starts = np.append(0, self.rows[self.corpus.starts[1:] - 1].astype(np.int64) + 1)
