@@ -15,6 +15,7 @@ from activations.borders import Values
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.guests import GuestReading
+from activations.interventions import Intervention, Where
 from activations.kept_states import KeptStates
 from activations.lanes import Turn
 from activations.models.char_model import CharModel
@@ -42,6 +43,7 @@ class Pass:
         slabs: Where the memory for it comes from.
         kept: States from which passages are read later.
         in_use: Held while the model reads.
+        interventions: What is changed while it reads.
     """
 
     model: CharRNN | CharModel
@@ -52,6 +54,7 @@ class Pass:
     slabs: Slabs
     kept: KeptStates
     in_use: AbstractContextManager[Any]
+    interventions: Sequence[Intervention] = ()
 
     def rounds(
         self, turns: Iterable[list[Turn]], n_lanes: int, states: Values, *, group: int = 0, n_done: int = 0
@@ -97,7 +100,10 @@ class Pass:
             for key, (dtype, width) in self.columns.items()
         }
         n_wanted = max(min(turn.stop, self.selection.stop) - turn.start for turn in turns)
-        reading.read(ids, following, kept, values, n_wanted)
+        if self.interventions and isinstance(reading, Reading):
+            reading.read(ids, following, kept, values, n_wanted, _where(turns, len(ids)))
+        else:
+            reading.read(ids, following, kept, values, n_wanted)
         states = reading.states
         meetings += [
             (turn.stop, _lane(states, lane))
@@ -142,6 +148,15 @@ class Pass:
             {key: array[rows] for key, array in values.items() if isinstance(key, str)},
             self.selection.every,
         )
+
+
+def _where(turns: Sequence[Turn], n_steps: int) -> Where:
+    """(n_steps, n_lanes) what the lanes read, see `Where`."""
+    steps = torch.arange(n_steps)[:, None]
+    starts, stops = (torch.tensor([getattr(turn, name) for turn in turns]) for name in ("start", "stop"))
+    positions = steps + starts
+    documents = torch.tensor([turn.piece.document for turn in turns]).expand(positions.shape)
+    return Where(documents, positions.masked_fill(positions >= stops, -1))
 
 
 def _lane(states: Values, lane: int) -> Values:

@@ -21,6 +21,7 @@ from activations.borders import LaneDifference, unsettled
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.extraction import LiveActivations, extract
+from activations.interventions import Intervention, Where
 from activations.models.cells import CELLS
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.reading import PRECISIONS, Arithmetic, Reading, Weights
@@ -270,18 +271,15 @@ def test_a_pass_leaves_the_number_of_threads_as_it_was(n_lanes: int, code_text: 
 
 
 def test_an_error_in_one_layer_of_a_single_lane_ends_the_threads_of_the_others(
-    code_text: str, monkeypatch: pytest.MonkeyPatch
+    code_text: str,
 ) -> None:
-    read = Reading._read_alone
-
-    def failing(self: Reading, layer: int, *arguments: Any) -> None:
-        if layer == 1:
-            raise MemoryError("no room")
-        read(self, layer, *arguments)
+    def failing(values: torch.Tensor, where: Where) -> torch.Tensor:
+        raise MemoryError("no room")
 
     before = threading.active_count()
-    monkeypatch.setattr(Reading, "_read_alone", failing)
-    live = LiveActivations(random_model(code_text, n_layers=3), Corpus.from_texts([code_text]), n_lanes=1)
+    interventions = [Intervention(Site(1, "cell"), failing, "fails")]
+    corpus = Corpus.from_texts([code_text])
+    live = LiveActivations(random_model(code_text, n_layers=3), corpus, n_lanes=1, interventions=interventions)
     with pytest.raises(MemoryError, match="no room"):
         list(live.blocks())
     assert threading.active_count() == before
