@@ -103,7 +103,7 @@ def clamp(site: Site, values: Mapping[int, float]) -> Intervention:
                 f"units {units.tolist()} of {site} cannot be clamped; it has {given.shape[1]} units, counted from 0"
             )
         changed = given.clone()
-        changed[:, units.to(given.device)] = held.to(given.device)
+        changed[:, units.to(given.device)] = held.to(given)
         return changed
 
     return Intervention(
@@ -126,7 +126,7 @@ def add(site: Site, vector: ArrayLike | Tensor) -> Intervention:
             raise ActivationError(
                 f"a vector of shape {tuple(added.shape)} cannot be added to {site}; it has {given.shape[1]} units"
             )
-        return given + added.to(given.device)
+        return given + added.to(given)
 
     return Intervention(site, change, f"add a vector of SHA-256 {digest}")
 

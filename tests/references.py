@@ -1,18 +1,24 @@
 """Models that read by the equations of their cells alone, in float64, and kinds of models to compare with these."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from itertools import product
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from planting import random_model
 from torch import Tensor
 
+from activations.corpus import Corpus
+from activations.extraction import LiveActivations
+from activations.interventions import Intervention
 from activations.models.cells import CELLS
 from activations.models.char_rnn import CharRNN
 from activations.models.equations import GATE_FUNCTIONS
+from activations.reading import Arithmetic
 from activations.units import Site
 
 Kind = dict[str, Any]
@@ -51,6 +57,27 @@ def unusual_model(text: str, kind: Kind, seed: int = 0, **shape: int) -> CharRNN
         if name.startswith(("gain", "norm_cell")):
             weight.data += 0.3 * torch.randn(weight.shape)
     return model
+
+
+def ids_of(model: CharRNN, *texts: str) -> Tensor:
+    """(n_chars, n_texts) of texts that are as long as each other."""
+    return torch.tensor([[model.vocabulary.characters.index(char) for char in text] for text in texts]).T
+
+
+def recorded(
+    model: CharRNN, texts: Sequence[str], interventions: Sequence[Intervention] = (), *, dtype: str = "float32"
+) -> dict[Site | str, NDArray[Any]]:
+    """(n_chars, n_texts, ...) of each site and kind of prediction; each text is a document with a lane of its own."""
+    live = LiveActivations(
+        model,
+        Corpus.from_texts(texts),
+        n_lanes=len(texts),
+        arithmetic=Arithmetic(dtype=dtype),
+        interventions=interventions,
+    )
+    blocks = sorted(live.blocks(predictions=True), key=lambda block: block.document)
+    rows = [{**block.values, **block.predictions} for block in blocks]
+    return {key: np.stack([row[key] for row in rows], axis=1) for key in rows[0]}
 
 
 def read_by_equations(model: CharRNN, ids: Tensor, change: Change = unchanged) -> tuple[dict[Site, Tensor], Tensor]:

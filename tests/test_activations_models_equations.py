@@ -11,29 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from planting import random_model
-from references import KINDS, Kind, name_of, next_by_equations, read_by_equations, unusual_model
+from references import KINDS, Kind, ids_of, name_of, next_by_equations, read_by_equations, recorded, unusual_model
 
 from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations
 from activations.models.cells import CELLS
-from activations.models.char_rnn import CharRNN, ModelConfig
+from activations.models.char_rnn import ModelConfig
 from activations.models.checkpoints import load_model, model_sha256, save_model
 from activations.models.evaluation import losses
 from activations.models.sampling import write
 from activations.models.stepwise import StepwiseRNN
 from activations.models.training import train
 from activations.models.training_config import TrainingConfig
-from activations.reading import Arithmetic
 from activations.units import Site
 
 TEXT = "The quick brown fox jumps over the lazy dog.\n" * 8
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=name_of)
-
-
-def ids_of(model: CharRNN, *texts: str) -> torch.Tensor:
-    """(n_chars, n_texts)."""
-    return torch.tensor([[model.vocabulary.characters.index(char) for char in text] for text in texts]).T
 
 
 def normalised(a: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -80,13 +73,6 @@ def test_the_gates_of_keras_and_torch_differ_and_close() -> None:
     torch.testing.assert_close(other.layer(0).gate(a), torch.nn.functional.hardsigmoid(a))
 
 
-def recorded(model: CharRNN, texts: list[str], dtype: str = "float32") -> dict[Site, NDArray[Any]]:
-    """(n_chars, n_texts, n_units) of each site; each text is a document, and has a lane of its own."""
-    live = LiveActivations(model, Corpus.from_texts(texts), n_lanes=len(texts), arithmetic=Arithmetic(dtype=dtype))
-    blocks = sorted(live.blocks(), key=lambda block: block.document)
-    return {site: np.stack([block.values[site] for block in blocks], axis=1) for site in live.sites}
-
-
 @every_kind
 @given(data=st.data())
 @settings(max_examples=8, deadline=None)
@@ -96,13 +82,14 @@ def test_every_step_of_lanes_is_that_of_the_equations(kind: Kind, data: st.DataO
     n_lanes = data.draw(st.sampled_from([1, 2, 17]))
     texts = [TEXT[n : n + 40] for n in range(n_lanes)]
     values = recorded(model, texts)
-    read = {site: torch.from_numpy(own) for site, own in values.items()}
+    read = {site: torch.from_numpy(values[site]) for site in model.sites}
     for site, expected in next_by_equations(model, ids_of(model, *texts), read).items():
         span = max(1.0, float(np.ptp(expected.numpy())))
         np.testing.assert_allclose(values[site], expected, rtol=0, atol=1e-5 * span)
     dtype = data.draw(st.sampled_from(["float16", "auto"]))
-    for site, own in recorded(model, texts, dtype).items():
-        np.testing.assert_array_equal(own, values[site].astype(own.dtype))
+    narrow = recorded(model, texts, dtype=dtype)
+    for site in model.sites:
+        np.testing.assert_array_equal(narrow[site], values[site].astype(narrow[site].dtype))
 
 
 @every_kind

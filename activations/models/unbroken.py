@@ -2,18 +2,20 @@
 
 PyTorch's own fused layers do not tell the gates, and have no use for a second core in most cells. All of these take:
 
-- `layer`: the recurrent half of the layer.
+- the parts of the layer's recurrent half: its matrices as (n_outputs, n_inputs), the others as in `steps.Recurrent`;
+  what the layer has not is empty, and a `slope` of 0 is the sigmoid.
 - `gates`: (n_steps, n_gates * n_units) the input's share of each, in the order of `Cell.order`; the gates, afterwards.
 - `hidden`, `cell`: (n_hidden,) and (n_units,) the state before the first step; that after the last, afterwards.
 - `hiddens`, `cells`: (n_steps, ...), filled with the state after each.
-- `room`: `room_for(layer)` numbers, in which nothing is to be changed between the stages of a step.
+- `room`: 12 * n_units numbers, in which nothing is to be changed between the stages of a step.
 - `stage`: which of `Cell.stages` to do; `ALL`, or a single one, of a single step, by which a step is interrupted.
 
 They hold no lock, so that layers can be read side by side in threads.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -33,56 +35,6 @@ _ROUNDER = np.float32(12582912)  # what this is added to has no digits left behi
 _ONE_BITS = np.int32(0x3F800000)
 _SMALL = np.float32(0.625)
 ALL = -1
-
-
-class Alone(NamedTuple):
-    """The recurrent half of a layer, as `Recurrent`, in arrays; what it has not is empty.
-
-    Attributes:
-        weight: (n_gates * n_units, n_hidden), without the candidate if that has its own.
-        candidate_weight: (n_units, n_units).
-        candidate_bias: (n_units,) of a GRU's candidate; elsewhere the biases are in the gates already.
-        projection: (n_hidden, n_units).
-        peepholes: (3, n_units).
-        gain: (n_gates * n_units,).
-        norm_cell: (2, n_units).
-        slope: Of the gates' function; 0 is the sigmoid.
-    """
-
-    weight: Floats
-    candidate_weight: Floats
-    candidate_bias: Floats
-    projection: Floats
-    peepholes: Floats
-    gain: Floats
-    norm_cell: Floats
-    slope: np.float32
-
-    @classmethod
-    def of(cls, recurrent: Recurrent) -> "Alone":
-        """The same in arrays."""
-        none = np.zeros((0, 0), np.float32)
-        turned = {
-            name: none if weight is None else weight.t().contiguous().numpy()
-            for name, weight in (
-                ("weight", recurrent.weight),
-                ("candidate_weight", recurrent.candidate_weight),
-                ("projection", recurrent.projection),
-            )
-        }
-        return cls(
-            **turned,
-            candidate_bias=recurrent.candidate_bias.numpy(),
-            peepholes=none if recurrent.peepholes is None else recurrent.peepholes.numpy(),
-            gain=np.zeros(0, np.float32) if recurrent.gain is None else recurrent.gain.numpy(),
-            norm_cell=none if recurrent.norm_cell is None else recurrent.norm_cell.numpy(),
-            slope=np.float32(recurrent.slope),
-        )
-
-
-def room_for(layer: Alone) -> Floats:
-    """Memory in which a layer computes."""
-    return np.empty(12 * len(layer.candidate_bias), np.float32)
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
@@ -189,57 +141,78 @@ def _interpolate(candidate: Floats, z: Floats, hidden: Floats) -> None:
 
 @njit(nogil=True, cache=True)
 def read_lstm(
-    layer: Alone, gates: Floats, hidden: Floats, hiddens: Floats, cell: Floats, cells: Floats, room: Floats, stage: int
+    weight: Floats,
+    projection: Floats,
+    peepholes: Floats,
+    gain: Floats,
+    norm_cell: Floats,
+    slope: np.float32,
+    gates: Floats,
+    hidden: Floats,
+    hiddens: Floats,
+    cell: Floats,
+    cells: Floats,
+    room: Floats,
+    stage: int,
 ) -> None:
     """See `equations.lstm`."""
     n = len(cell)
-    has_peepholes, is_projected = len(layer.peepholes) > 0, len(layer.projection) > 0
+    has_peepholes, is_projected = len(peepholes) > 0, len(projection) > 0
     made = room[11 * n :] if is_projected else hidden
     for t in range(len(gates)):
         own = gates[t]
         i, f, o, g = own[:n], own[n : 2 * n], own[2 * n : 3 * n], own[3 * n :]
         if stage in (ALL, 0):
-            if len(layer.gain) == 0:
-                _add_product(layer.weight, hidden, own, t)
+            if len(gain) == 0:
+                _add_product(weight, hidden, own, t)
             else:
                 product = room[4 * n : 8 * n]
                 product[:] = 0
-                _add_product(layer.weight, hidden, product, t)
-                _normalise(product, layer.gain)
+                _add_product(weight, hidden, product, t)
+                _normalise(product, gain)
                 own += product
             if has_peepholes:
-                i += layer.peepholes[0] * cell
-                f += layer.peepholes[1] * cell
-                _open(own[: 2 * n], layer.slope, room)
+                i += peepholes[0] * cell
+                f += peepholes[1] * cell
+                _open(own[: 2 * n], slope, room)
             else:
-                _open(own[: 3 * n], layer.slope, room)
+                _open(own[: 3 * n], slope, room)
             to_tanhs(g, g, room)
         if stage in (ALL, 1):
             for unit in range(n):
                 cell[unit] = f[unit] * cell[unit] + i[unit] * g[unit]
         if stage in (ALL, 2) and has_peepholes:
-            o += layer.peepholes[2] * cell
-            _open(o, layer.slope, room)
+            o += peepholes[2] * cell
+            _open(o, slope, room)
         if stage in (ALL, 3):
-            if len(layer.norm_cell) == 0:
+            if len(norm_cell) == 0:
                 to_tanhs(cell, made, room)
             else:
                 normed = room[10 * n : 11 * n]
                 normed[:] = cell
-                _normalise(normed, layer.norm_cell[0])
-                normed += layer.norm_cell[1]
+                _normalise(normed, norm_cell[0])
+                normed += norm_cell[1]
                 to_tanhs(normed, made, room)
             for unit in range(n):
                 made[unit] *= o[unit]
             if is_projected:
                 hidden[:] = 0
-                _add_product(layer.projection, made, hidden, t)
+                _add_product(projection, made, hidden, t)
         hiddens[t] = hidden
         cells[t] = cell
 
 
 @njit(nogil=True, cache=True)
-def read_gru(layer: Alone, gates: Floats, hidden: Floats, hiddens: Floats, room: Floats, stage: int) -> None:
+def read_gru(
+    weight: Floats,
+    candidate_bias: Floats,
+    slope: np.float32,
+    gates: Floats,
+    hidden: Floats,
+    hiddens: Floats,
+    room: Floats,
+    stage: int,
+) -> None:
     """See `equations.gru`."""
     n = len(hidden)
     product, scratch = room[: 3 * n], room[3 * n :]
@@ -248,10 +221,10 @@ def read_gru(layer: Alone, gates: Floats, hidden: Floats, hiddens: Floats, room:
         r, z, g = own[:n], own[n : 2 * n], own[2 * n :]
         if stage in (ALL, 0):
             product[: 2 * n] = own[: 2 * n]
-            product[2 * n :] = layer.candidate_bias
-            _add_product(layer.weight, hidden, product, t)
+            product[2 * n :] = candidate_bias
+            _add_product(weight, hidden, product, t)
             own[: 2 * n] = product[: 2 * n]
-            _open(own[: 2 * n], layer.slope, scratch)
+            _open(own[: 2 * n], slope, scratch)
         if stage in (ALL, 1):
             for unit in range(n):
                 g[unit] += r[unit] * product[2 * n + unit]
@@ -263,7 +236,14 @@ def read_gru(layer: Alone, gates: Floats, hidden: Floats, hiddens: Floats, room:
 
 @njit(nogil=True, cache=True)
 def read_gru_reset_before(
-    layer: Alone, gates: Floats, hidden: Floats, hiddens: Floats, room: Floats, stage: int
+    weight: Floats,
+    candidate_weight: Floats,
+    slope: np.float32,
+    gates: Floats,
+    hidden: Floats,
+    hiddens: Floats,
+    room: Floats,
+    stage: int,
 ) -> None:
     """See `equations.gru_reset_before`."""
     n = len(hidden)
@@ -272,12 +252,12 @@ def read_gru_reset_before(
         own = gates[t]
         r, z, g = own[:n], own[n : 2 * n], own[2 * n :]
         if stage in (ALL, 0):
-            _add_product(layer.weight, hidden, own[: 2 * n], t)
-            _open(own[: 2 * n], layer.slope, scratch)
+            _add_product(weight, hidden, own[: 2 * n], t)
+            _open(own[: 2 * n], slope, scratch)
         if stage in (ALL, 1):
             for unit in range(n):
                 left[unit] = r[unit] * hidden[unit]
-            _add_product(layer.candidate_weight, left, g, t)
+            _add_product(candidate_weight, left, g, t)
             to_tanhs(g, g, scratch)
         if stage in (ALL, 2):
             _interpolate(g, z, hidden)
@@ -285,37 +265,42 @@ def read_gru_reset_before(
 
 
 @njit(nogil=True, cache=True)
-def read_rnn(layer: Alone, gates: Floats, hidden: Floats, hiddens: Floats, room: Floats, stage: int) -> None:
+def read_rnn(weight: Floats, gates: Floats, hidden: Floats, hiddens: Floats, room: Floats, stage: int) -> None:
     """See `equations.rnn`."""
     for t in range(len(gates)):
-        _add_product(layer.weight, hidden, gates[t], t)
+        _add_product(weight, hidden, gates[t], t)
         to_tanhs(gates[t], hidden, room)
         hiddens[t] = hidden
 
 
 @njit(nogil=True, cache=True)
-def read_rnn_relu(layer: Alone, gates: Floats, hidden: Floats, hiddens: Floats, room: Floats, stage: int) -> None:
+def read_rnn_relu(weight: Floats, gates: Floats, hidden: Floats, hiddens: Floats, room: Floats, stage: int) -> None:
     """See `equations.rnn_relu`."""
     for t in range(len(gates)):
-        _add_product(layer.weight, hidden, gates[t], t)
+        _add_product(weight, hidden, gates[t], t)
         hidden[:] = np.maximum(gates[t], np.float32(0))
         hiddens[t] = hidden
 
 
-READ: dict[str, Any] = {
-    "lstm": read_lstm,
-    "gru": read_gru,
-    "gru_reset_before": read_gru_reset_before,
-    "rnn": read_rnn,
-    "rnn_relu": read_rnn_relu,
+_READERS: dict[str, tuple[Any, tuple[str, ...]]] = {  # and the parts of `Recurrent` that each is given
+    "lstm": (read_lstm, ("weight", "projection", "peepholes", "gain", "norm_cell", "slope")),
+    "gru": (read_gru, ("weight", "candidate_bias", "slope")),
+    "gru_reset_before": (read_gru_reset_before, ("weight", "candidate_weight", "slope")),
+    "rnn": (read_rnn, ("weight",)),
+    "rnn_relu": (read_rnn_relu, ("weight",)),
 }
+_N_AXES = {"gain": 1, "candidate_bias": 1}
+_MATRICES = ("weight", "projection", "candidate_weight")
 
 
 class LoneLayer:
     """A layer that reads a single lane."""
 
     def __init__(self, cell: Cell, recurrent: Recurrent) -> None:
-        self._cell, self._read, self._layer = cell, READ[cell.name], Alone.of(recurrent)
+        read, parts = _READERS[cell.name]
+        self._cell = cell
+        self._read = partial(read, *(_as_array(name, getattr(recurrent, name)) for name in parts))
+        self._room_size = 12 * len(recurrent.candidate_bias)
 
     def read(
         self,
@@ -332,16 +317,16 @@ class LoneLayer:
             results: (n_steps, n_units) for each signal of the state, which is written.
             overwrite: For each step, what is shown its values; None lets them be.
         """
-        room = room_for(self._layer)
+        room = np.empty(self._room_size, np.float32)
         if overwrite is None:
-            self._read(self._layer, gates.numpy(), *self._arrays(state, results), room, ALL)
+            self._read(gates.numpy(), *self._arrays(state, results), room, ALL)
             return
         for t, at in enumerate(overwrite):
             now = {signal: each[t : t + 1] for signal, each in results.items()}
             values = self._cell.named(gates[t], state)
             arrays = gates[t : t + 1].numpy(), *self._arrays(state, now)
             for stage, signals in enumerate(self._cell.stages):
-                self._read(self._layer, *arrays, room, stage)
+                self._read(*arrays, room, stage)
                 for signal in signals:
                     at(signal, values[signal][None])
             for signal, each in state.items():
@@ -349,3 +334,10 @@ class LoneLayer:
 
     def _arrays(self, state: Mapping[str, Tensor], results: Mapping[str, Tensor]) -> list[Floats]:
         return [each.numpy() for signal in self._cell.state for each in (state[signal], results[signal])]
+
+
+def _as_array(name: str, part: Tensor | float | None) -> Floats | np.float32:
+    """A part of a layer as it is given to what reads."""
+    if isinstance(part, Tensor):
+        return (part.t().contiguous() if name in _MATRICES else part).numpy()
+    return np.zeros((0,) * _N_AXES.get(name, 2), np.float32) if part is None else np.float32(part)
