@@ -33,11 +33,9 @@ def normalised(a: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[np.
     return np.asarray(gain * (a - a.mean()) / np.sqrt(a.var() + 1e-5))
 
 
-@every_kind
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind["cell"] == "lstm"], ids=name_of)
 def test_the_equations_of_an_lstm_agree_with_numpy(kind: Kind) -> None:
     """The options as the papers have them, one gate after another."""
-    if kind["cell"] != "lstm":
-        pytest.skip("the plain cells are compared with numpy and PyTorch in test_activations_models_cells.py")
     model = unusual_model(TEXT, kind, n_layers=1, n_units=7)
     found, _ = read_by_equations(model, ids_of(model, TEXT[:50]))
     w = {name.removesuffix("_l0"): each.detach().double().numpy() for name, each in model.rnn.named_parameters()}

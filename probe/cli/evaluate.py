@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option
 
-from probe.cli.options import EncodingOption, JsonOption, NewlinesOption, ReplaceOption, TextsArgument
+from probe.cli.options import DeviceOption, EncodingOption, JsonOption, NewlinesOption, ReplaceOption, TextsArgument
 from probe.cli.show import Cell, progress, show_rows, warn
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def evaluate(
     encoding: EncodingOption = "utf-8",
     newlines: NewlinesOption = "keep",
     replace_unknown: ReplaceOption = False,
+    device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text, beside models that only count.
@@ -92,7 +93,7 @@ def evaluate(
             del documents
     for name, part in parts.items():
         with progress(f"reading {name}") as report:
-            of_model = losses(net, part, replace_unknown=replace_unknown, progress=report)
+            of_model = losses(net, part, replace_unknown=replace_unknown, device=device, progress=report)
         rows.append(_row(model.name, name, *of_model))
         rows.append(_uniform(name, len(net.vocabulary), len(of_model.nats)))
         if ngrams is not None and part is not learned:
