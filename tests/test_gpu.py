@@ -115,7 +115,7 @@ def test_every_command_that_steps_runs_on_a_gpu(
     for arguments in (
         ("train", "a.txt", "-o", "b.pt", "--epochs", "1", "--units", "16"),
         ("extract", "a.pt", "a.txt", "-o", "a.h5", "--force"),
-        ("rank", "a.txt", "--model", "a.pt", "--hypothesis", "in_quotes"),
+        ("rank", "--model", "a.pt", "--text", "a.txt", "--hypothesis", "in_quotes"),
         ("evaluate", "a.pt", "a.txt"),
         ("sample", "a.pt", "--length", "20"),
     ):

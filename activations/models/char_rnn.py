@@ -64,7 +64,9 @@ class CharRNN(nn.Module):
         return frozenset(site for site in self.sites if site.signal in self.config.unbounded)
 
     def forward(self, ids: Tensor, state: tuple[Tensor, ...] | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Read on from a state, by PyTorch's fused layers, or by the equations where it has none.
+        """Read on from a state: by PyTorch's fused layers, or by the equations where it has none.
+
+        Where nothing is learned, the fast steps take the place of the equations.
 
         Args:
             ids: (n_steps, n_lanes) characters.
@@ -73,10 +75,31 @@ class CharRNN(nn.Module):
         Returns:
             (n_steps, n_lanes, n_characters) logits of the next character, and the state after the last step.
         """
+        if not (self.config.is_fused or self.training or torch.is_grad_enabled()):
+            return self._forward_fast(ids, state)
         carried = state if state is None or len(state) > 1 else state[0]
         outputs, carried = self.rnn(self.input_vectors(ids), carried)
         after = carried if isinstance(carried, tuple) else (carried,)
         return self.readout(self.dropout(outputs)), after
+
+    def _forward_fast(self, ids: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """`forward` by the steps that lanes are read by."""
+        (n_steps, n_lanes), signals = ids.shape, self.cell.state
+        gates, after = self.input_table()[ids], []
+        for layer in range(self.config.n_layers):
+            results = {s: gates.new_empty(n_steps, n_lanes, self.config.n_units_of(s)) for s in signals}
+            carried = {
+                signal: torch.zeros_like(results[signal][0]) if state is None else state[n][layer]
+                for n, signal in enumerate(signals)
+            }
+            recurrent = self.recurrent(layer)
+            for t in range(n_steps):
+                views = self.cell.views(gates[t], {signal: each[t] for signal, each in results.items()})
+                self.cell.step(views, carried, recurrent, None)
+            after.append([carried[signal] for signal in signals])
+            if layer + 1 < self.config.n_layers:
+                self.input(layer + 1).project(results["hidden"].flatten(0, 1), gates.flatten(0, 1))
+        return self.readout(results["hidden"]), tuple(torch.stack(own) for own in zip(*after, strict=True))
 
     def layer(self, layer: int) -> Layer:
         """The parameters of a layer, for the equations of its cell."""
