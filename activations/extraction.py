@@ -477,7 +477,8 @@ def extract(
         sites: What to record; None is every signal of every layer.
         predictions: Whether to record the model's predictions, too.
         force: Record also what a model makes of a text that it predicts worse than the frequencies of the
-            characters alone do, which as a rule is read with the wrong vocabulary.
+            characters alone do, which as a rule is read with the wrong vocabulary. With interventions, that is not
+            asked.
         progress: Called with the characters done and their number.
 
     Raises:
@@ -486,9 +487,8 @@ def extract(
     """
     began = perf_counter()
     chosen = sorted(live.sites if sites is None else sites)
-    judge = (
-        Judge(live.corpus, len(live.model.vocabulary)) if is_trained(live.model) and predictions and not force else None
-    )
+    is_judged = is_trained(live.model) and not live.interventions and predictions and not force
+    judge = Judge(live.corpus, len(live.model.vocabulary)) if is_judged else None
     facts: dict[str, Any] = {
         "model_sha256": live.model_sha256,
         "model_config": description(live.model),

@@ -272,3 +272,13 @@ def test_a_guest_is_not_intervened_in() -> None:
     assert LiveActivations(Guest(), corpus).n_lanes == 1
     with pytest.raises(ActivationError, match="a model of your own computes its steps itself"):
         LiveActivations(Guest(), corpus, interventions=[identity(Site(0, "hidden"))])
+
+
+def test_a_model_that_interventions_make_worse_than_letter_counts_is_recorded(code_text: str, tmp_path: Path) -> None:
+    model = random_model(code_text)
+    model.trained = True
+    corpus = Corpus.from_texts([code_text])
+    with pytest.raises(ActivationError):
+        extract(LiveActivations(model, corpus), tmp_path / "a.h5")
+    live = LiveActivations(model, corpus, interventions=[identity(Site(0, "cell"))])
+    assert extract(live, tmp_path / "a.h5").n_chars == len(corpus)

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from commands import Command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ from activations.models.stepwise import StepwiseRNN
 from activations.models.training import train
 from activations.models.training_config import TrainingConfig
 from activations.units import Site
+from probe.demo import bundled_model
 
 TEXT = "The quick brown fox jumps over the lazy dog.\n" * 8
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=name_of)
@@ -122,7 +125,7 @@ def test_what_pytorch_has_fused_is_fused_and_begins_as_the_equations_end(kind: K
 
 
 @every_kind
-def test_every_kind_can_be_trained_saved_and_opened(kind: Kind, tmp_path: Any) -> None:
+def test_every_kind_can_be_trained_saved_and_opened(kind: Kind, tmp_path: Path) -> None:
     corpus = Corpus.from_texts([TEXT * 4])
     shape = ModelConfig(n_layers=2, n_units=12, **kind)
     config = TrainingConfig(epochs=6, n_lanes=8, n_steps=16, learning_rate=0.04, norm_stabiliser=1e-3)
@@ -154,6 +157,33 @@ def test_models_without_options_are_described_as_before_there_were_any() -> None
     assert config.as_dict() == {"cell": "gru", "n_layers": 2, "n_units": 5, "n_embedding": 0}
     assert ModelConfig(peepholes=True).as_dict()["peepholes"] is True
     assert "peepholes=True" in repr(ModelConfig(peepholes=True))
+
+
+def test_a_checkpoint_from_before_opens_as_the_same_model() -> None:
+    assert model_sha256(bundled_model()) == "638adecf77cb0b498232882261f864e936c00b8baaa669b42ad6b350bad9d3ec"
+
+
+def test_a_checkpoint_of_a_plain_cell_names_no_options(tmp_path: Path) -> None:
+    save_model(random_model("ab"), tmp_path / "a.pt")
+    config = torch.load(tmp_path / "a.pt", weights_only=True)["config"]
+    assert config == {"cell": "lstm", "n_layers": 2, "n_units": 8, "n_embedding": 0}
+
+
+def test_probe_train_takes_the_options_of_cells(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").write_text(TEXT * 8)
+    quick = ("train", "a.txt", "--epochs", "1", "--units", "8", "--layers", "1")
+    asked = ("--gates", "hard_sigmoid_torch", "--peepholes", "--projected", "4", "--layer-norm")
+    assert run(*quick, *asked)[0] == 0
+    config = load_model("model.pt").config
+    assert config.as_dict() == {
+        "cell": "lstm", "n_layers": 1, "n_units": 8, "n_embedding": 0,
+        "gates": "hard_sigmoid_torch", "peepholes": True, "n_projected": 4, "layer_norm": True,
+    }  # fmt: skip
+    for command in (("evaluate", "model.pt", "a.txt"), ("sample", "model.pt", "--length", "5", "--device", "cpu")):
+        assert run(*command)[0] == 0
+    status, _, err = run(*quick, "--cell", "gru", "--peepholes")
+    assert status == 1 and "peepholes is for the cell lstm, and the cell is gru" in err
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,10 @@ def train(
     corpus: TextsArgument,
     output: Annotated[Path, Option("--output", "-o", help="Where the model goes.")] = Path("model.pt"),
     cell: Annotated[
-        str, Option(help="lstm, gru, rnn (tanh), rnn_relu, irnn or np_rnn (relu, from another beginning).")
+        str,
+        Option(
+            help="lstm, gru, gru_reset_before, rnn (tanh), rnn_relu, irnn or np_rnn (relu, from another beginning)."
+        ),
     ] = "lstm",
     preset: Annotated[
         str | None,
