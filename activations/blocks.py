@@ -11,18 +11,17 @@ from numpy.typing import NDArray
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.selection import Selection
-from activations.units import Site
+from activations.units import Site, in_order
 from activations.vocab import Vocabulary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """The activations at a run of characters of one document.
+    """The activations at a run of characters: a part of one document, or several documents as a whole.
 
     Row *t* is the state after reading character `start + t * every` of the corpus.
 
     Attributes:
-        document: Its place among the corpus's documents.
         start: Place of the first character in the corpus.
         values: For each site (n_chars, n_units), read-only, in the number type of a recording.
         predictions: For each kind of prediction a model made there, (n_chars,) or (n_chars, n_characters),
@@ -30,7 +29,6 @@ class Block:
         every: From each row to the next, characters; 1 unless the source takes only some.
     """
 
-    document: int
     start: int
     values: Mapping[Site, NDArray[Any]]
     predictions: Mapping[str, NDArray[Any]] = field(default_factory=dict)
@@ -183,27 +181,32 @@ def joined(
 
 
 def select_sites(available: Collection[Site], wanted: str | None) -> list[Site]:
-    """The sites that a comma-separated list of signals, layers and sites asks for, in their order.
+    """The sites that a comma-separated list of signals, layers and sites asks for, in the order of those there are.
 
-    >>> sites = [Site(0, "hidden"), Site(0, "cell"), Site(1, "hidden"), Site(1, "cell")]
-    >>> [str(site) for site in select_sites(sites, "hidden,1/cell")]
-    ['0/hidden', '1/hidden', '1/cell']
+    >>> sites = [Site("0/hidden"), Site("0/cell"), Site("1/hidden"), Site("1/cell"), Site("features/pca")]
+    >>> [str(site) for site in select_sites(sites, "hidden,1/cell,features")]
+    ['0/hidden', '1/hidden', '1/cell', 'features/pca']
 
     Args:
         available: What there is.
-        wanted: Such as `hidden,1/cell` or `1`; None is everything.
+        wanted: Such as `hidden,1/cell` or `1`; None is everything. The beginning of a name up to a `/` or `.` asks for
+            all sites whose names begin so.
 
     Raises:
         ActivationError: If a part of it names nothing that there is.
     """
     if wanted is None:
-        return sorted(available)
-    chosen: set[Site] = set()
+        return list(available)
+    chosen: list[Site] = []
     for part in (part.strip() for part in wanted.split(",")):
-        matching = {site for site in available if part in (str(site), site.signal, str(site.layer))}
+        matching = [site for site in available if _matches(site, part)]
         if not matching:
-            raise ActivationError(
-                f"there is no site {part!r} here; there are {', '.join(str(site) for site in sorted(available))}"
-            )
-        chosen |= matching
-    return sorted(chosen)
+            raise ActivationError(f"there is no site {part!r} here; there are {', '.join(map(str, available))}")
+        chosen += matching
+    return in_order(available, chosen)
+
+
+def _matches(site: Site, wanted: str) -> bool:
+    """Whether a site is meant by a signal, a layer, its name, or the beginning of its name up to a `/` or `.`."""
+    layer = () if site.layer is None else (str(site.layer),)
+    return wanted in (site.name, site.signal, *layer) or site.name.startswith((f"{wanted}/", f"{wanted}."))

@@ -3,13 +3,15 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from activations.units import Site, Unit
 
-Values = Mapping[Site, NDArray[np.float32]]
+Values = Mapping[Site, NDArray[Any]]
+"""By the site that carries it, or by where in a model's own state it stands."""
 TOLERANCE = 0.01
 
 
@@ -75,14 +77,19 @@ class Borders:
             self.waiting[place] = state
             return
         for site, values in state.items():
-            difference = np.abs(values - other[site])
+            if values.shape != other[site].shape:  # a state that grows as the model reads
+                continue
+            difference = np.abs(values.astype(np.float32) - other[site].astype(np.float32)).ravel()
             self.largest[site] = np.maximum(self.largest.get(site, difference), difference)
             self.means.setdefault(site, {})[place] = float(difference.mean())
 
     def see(self, states: Values) -> None:
         """States of lanes that are warm, (n_lanes, n_units) for each site: they show the range of each unit."""
         for site, values in states.items():
-            low, high = values.min(0), values.max(0)
+            rows = values.reshape(len(values), -1).astype(np.float32)
+            if site in self.lowest and len(self.lowest[site]) != rows.shape[1]:
+                continue
+            low, high = rows.min(0), rows.max(0)
             self.lowest[site] = np.minimum(self.lowest.get(site, low), low)
             self.highest[site] = np.maximum(self.highest.get(site, high), high)
 

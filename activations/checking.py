@@ -47,7 +47,16 @@ def check(path: Path | str, progress: Callable[[int, int], None] = lambda done, 
     try:
         with Recording(path) as recording:
             faults = tuple(islice(recording.faults(progress), _MOST_COMPLAINTS))
-            description = f"{recording.selection.n_chars:,} characters, {len(recording.sites)} sites"
-            return Check(path=path, complaints=faults, description=description)
+            return Check(path=path, complaints=faults, description=_described(recording))
     except ActivationError as error:
         return Check(path=path, complaints=(str(error),))
+
+
+def _described(recording: Recording) -> str:
+    n_rows = f"{recording.selection.n_chars:,} characters"
+    if (tokens := recording.tokens) is not None:
+        beside = [f"{name} {n}" for name, n in (("window", tokens.window), ("stride", tokens.stride)) if n is not None]
+        n_rows = ", ".join([f"{tokens.n_rows:,} tokens of {len(recording.corpus):,} characters", *beside])
+    codings = sorted({facts.coding.name for facts in recording.facts.values()})
+    said = f" in {' and '.join(codings)}" if codings else ""
+    return f"{n_rows}, {len(recording.sites)} sites{said}"

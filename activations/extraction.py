@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import islice
+from importlib.metadata import version
+from itertools import groupby, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import RLock
@@ -21,6 +22,7 @@ from activations import layout
 from activations.ahead import side_by_side
 from activations.blocks import Block, joined, thin_out
 from activations.borders import LaneDifference, Values, unsettled
+from activations.codings import Coding
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.guests import GuestReading, check_guest
@@ -42,7 +44,7 @@ from activations.lanes import (
 )
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
-from activations.models.identity import description, is_trained, sha256, unbounded
+from activations.models.identity import carried, description, is_trained, sha256, unbounded
 from activations.passes import Columns, Pass
 from activations.position import Position, Round
 from activations.reading import Arithmetic, Reading, Weights
@@ -50,7 +52,7 @@ from activations.recorder import Recorder, recording
 from activations.saturation import N_STRETCHES, STRETCH_CHARS, loses_order, stretches
 from activations.selection import Selection
 from activations.store import Recording
-from activations.units import Site, Unit
+from activations.units import Site, Unit, in_order
 from activations.vocab import Vocabulary
 
 Progress = Callable[[int, int], None]
@@ -159,7 +161,12 @@ class LiveActivations:
 
     def dtype(self, site: Site) -> np.dtype[Any]:
         """The number type in which a site's activations are given."""
-        return self.arithmetic.kept_as(wants_float32=site in unbounded(self.model) or site in self.saturated)
+        return self.coding(site).dtype
+
+    def coding(self, site: Site) -> Coding:
+        """How a site's activations are rounded, and stand in a recording."""
+        is_bounded = site not in unbounded(self.model)
+        return self.arithmetic.coding(is_bounded=is_bounded, is_saturated=is_bounded and site in self.saturated)
 
     @cached_property
     def saturated(self) -> frozenset[Site]:
@@ -189,7 +196,7 @@ class LiveActivations:
     def _read_stretches(self, sites: Collection[Site], n_chars: int) -> dict[Site, NDArray[np.float32]]:
         """(n_sampled, n_units) activations in float32 at seeded stretches of so many characters each."""
         sample, is_sampled, places = stretches(self.corpus, self.selection, stretch_chars=n_chars)
-        starts = torch.tensor([document.start for document in self.corpus.documents])
+        starts = torch.from_numpy(self.corpus.starts)
         reading = LiveActivations(
             self.model,
             sample,
@@ -287,10 +294,23 @@ class LiveActivations:
         """The pieces in which there are characters of a part of the selection, and these characters."""
         first = bisect_right(self._pieces, part.start, key=lambda piece: piece.start) - 1
         last = bisect_left(self._pieces, part.stop, key=lambda piece: piece.start)
-        for piece in self._pieces[first:last]:
-            own = part.part(piece.start, piece.stop)
-            if own.n_chars:
-                yield piece, own
+        for are_shared, pieces in groupby(self._pieces[first:last], self._is_shared):
+            for piece in self._of_documents(list(pieces), part) if are_shared else pieces:
+                own = part.part(piece.start, piece.stop)
+                if own.n_chars:
+                    yield piece, own
+
+    def _is_shared(self, piece: Piece) -> bool:
+        """Whether several documents share a piece."""
+        return len(self.corpus.starts_within(piece.start + 1, piece.stop)) > 0
+
+    def _of_documents(self, pieces: Sequence[Piece], part: Selection) -> list[Piece]:
+        """The documents of some pieces in a row that have characters of a part of the selection, shared out anew."""
+        start, stop = max(part.start, pieces[0].start), min(part.stop, pieces[-1].stop)
+        first = int(np.searchsorted(self.corpus.starts, start, side="right")) - 1
+        last = int(np.searchsorted(self.corpus.stops, stop))
+        documents = Selection(int(self.corpus.starts[first]), int(self.corpus.stops[last]))
+        return cut(self.corpus, documents, self.n_lanes, self.warm_up_chars, self.turn_chars)
 
     def _run(self, piece: Piece, wanted: Selection) -> _Run:
         """What has to be read of a piece for some of its characters."""
@@ -355,6 +375,7 @@ class LiveActivations:
                 selection=selection,
                 reader=self._reader(),
                 columns=self._columns(wanted, predictions=predictions),
+                codings={site: coding for site in wanted if not (coding := self.coding(site)).is_plain},
                 slabs=self.arithmetic.slabs(),
                 kept=self._kept,
                 in_use=nullcontext() if isinstance(self.model, CharRNN) else self._lock,
@@ -465,6 +486,7 @@ def extract(
     sites: Collection[Site] | None = None,
     predictions: bool = True,
     force: bool = False,
+    command: str = "",
     progress: Progress = lambda done, total: None,
 ) -> Extraction:
     """Read the text once and record the activations.
@@ -479,6 +501,7 @@ def extract(
         force: Record also what a model makes of a text that it predicts worse than the frequencies of the
             characters alone do, which as a rule is read with the wrong vocabulary. With interventions, that is not
             asked.
+        command: The command that asked for it, for people who find the recording.
         progress: Called with the characters done and their number.
 
     Raises:
@@ -486,7 +509,7 @@ def extract(
             the text.
     """
     began = perf_counter()
-    chosen = sorted(live.sites if sites is None else sites)
+    chosen = in_order(live.sites, live.sites if sites is None else sites)
     is_judged = is_trained(live.model) and not live.interventions and predictions and not force
     judge = Judge(live.corpus, len(live.model.vocabulary)) if is_judged else None
     facts: dict[str, Any] = {
@@ -504,7 +527,7 @@ def extract(
         Path(path),
         live.corpus,
         live.model.vocabulary,
-        {site: (live.sites[site], live.dtype(site)) for site in chosen},
+        {site: _facts(live, site) for site in chosen},
         predictions=predictions,
         selection=live.selection,
         job={**facts, "turn_chars": live.turn_chars, "n_cores": torch.get_num_threads()},
@@ -519,6 +542,7 @@ def extract(
             **facts,
             lane_differences={str(site): (d.largest, d.typical) for site, d in live.lane_differences.items()},
             nats_per_char=nats_per_char,
+            made_by={"program": "char-probe", "version": version("char-probe"), "command": command},
         )
     return Extraction(
         path=Path(path),
@@ -529,6 +553,11 @@ def extract(
         lane_differences=live.lane_differences,
         saturated=tuple(site for site in chosen if site in live.saturated),
     )
+
+
+def _facts(live: LiveActivations, site: Site) -> layout.SiteFacts:
+    limits = None if site in unbounded(live.model) else (-1.0, 1.0)
+    return layout.SiteFacts(live.sites[site], live.coding(site), limits, site in carried(live.model))
 
 
 def _record(
@@ -571,6 +600,5 @@ def _check_numbers(block: Block, corpus: Corpus) -> None:
     log_probs = block.predictions.get(layout.LOG_PROB)
     if log_probs is None:
         return
-    ends = int(block.stop == corpus.documents[block.document].stop)  # nothing follows there
-    if not np.isfinite(log_probs[: block.n_chars - ends]).all():
+    if not np.isfinite(log_probs[~corpus.is_last(block.places)]).all():
         raise ActivationError("the model's predictions are not numbers; its weights are broken, train it again")

@@ -1,6 +1,7 @@
 """Some lanes of a text, read by a model that is not ours."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from activations import layout
+from activations.borders import Values
 from activations.errors import ActivationError
-from activations.models.char_model import CharModel, State
+from activations.models.char_model import CharModel
+from activations.models.lane_states import LaneStates
 from activations.reading import predictions
 from activations.units import Site
 from activations.vocab import Vocabulary
@@ -24,39 +27,32 @@ class GuestReading:
 
     def __init__(self, model: CharModel, n_lanes: int) -> None:
         if not all(isinstance(site, Site) for site in model.sites):
-            raise ActivationError(
-                f"the model's sites should be made by Site(layer, signal), not {list(model.sites)[:2]}"
-            )
+            raise ActivationError(f"the model's sites should be made by Site(name), not {list(model.sites)[:2]}")
         self._model = model
-        self._state: dict[Site, Tensor] = {}
-        self._keep(model.start(n_lanes), n_lanes)
+        self._states = LaneStates(model.start, n_lanes)
 
     @property
     def n_lanes(self) -> int:
         """How many lanes are still reading."""
-        return len(next(iter(self._state.values())))
+        return self._states.n_lanes
 
     def narrow(self, n_lanes: int) -> None:
         """Go on with the first `n_lanes` lanes."""
-        self._state = {site: values[:n_lanes] for site, values in self._state.items()}
+        self._states.narrow(n_lanes)
 
     def reset(self, lane: int) -> None:
         """Let a lane start from the beginning."""
-        fresh = self._model.start(1)
-        self._state = {site: values.clone() for site, values in self._state.items()}
-        for site, values in self._state.items():
-            values[lane] = fresh[site][0]
+        self._states.reset(lane)
 
     @property
-    def states(self) -> dict[Site, NDArray[np.float32]]:
-        """The state of every lane, (n_lanes, n_units), for each site that carries it; a copy."""
-        return {site: values.cpu().numpy().copy() for site, values in self._state.items()}
+    def states(self) -> Values:
+        """The state of every lane, (n_lanes, ...), by where in the model's own form it stands; a copy."""
+        return self._states.values
 
-    def restore(self, states: Mapping[Site, NDArray[np.float32]]) -> None:
+    def restore(self, states: Values) -> None:
         """Go on from states that were kept."""
-        for site, values in states.items():
-            like = self._state[site]
-            self._state[site] = torch.from_numpy(values.copy()).to(like.device)
+        if states:
+            self._states.restore(states)
 
     def read(
         self,
@@ -65,39 +61,44 @@ class GuestReading:
         kept: range,
         into: Mapping[Site | str, NDArray[Any]],
         n_wanted: int | None = None,
+        *,
+        begins: Tensor | None = None,
     ) -> None:
-        """Let every lane read its turn; see `Reading.read`."""
+        """Let every lane read its turn; see `Reading.read`. Where documents begin, the model is asked anew."""
         sinks = {key: torch.from_numpy(array) for key, array in into.items()} if kept else {}
         lanes = slice(kept.start, kept.stop)
-        for start in range(0, len(ids) if n_wanted is None else n_wanted, _STEPS):
-            stop = min(start + _STEPS, len(ids))
-            logits, values, state = _results(self._model.read(ids[start:stop], self._state))
-            if set(state) != set(self._state):
-                raise ActivationError("the model's state has other sites after reading than it began with")
-            self._keep(state, ids.shape[1])
-            _check("the logits", logits, (stop - start, ids.shape[1], len(self._model.vocabulary)))
+        fresh = {} if begins is None else {n: begins[n] for n in begins.any(1).nonzero().flatten().tolist()}
+        starts = sorted({*range(0, len(ids), _STEPS), *fresh})
+        for start, stop in pairwise([*starts, len(ids)]):
+            if start >= (len(ids) if n_wanted is None else n_wanted):
+                break
+            if start in fresh:
+                self._states.reset(*fresh[start].nonzero().flatten().tolist())
+            logits, values = self._read(ids[start:stop])
             for key, sink in sinks.items():
                 if isinstance(key, Site):
-                    found = values.get(key)
-                    _check(str(key), found, (stop - start, ids.shape[1], self._model.sites[key]))
                     sink[:, start:stop].copy_(values[key][:, lanes].transpose(0, 1))
             if layout.LOG_PROB in into and kept:
                 told = predictions(logits[:, lanes].float().cpu(), following[start:stop, lanes], into)
                 for name, each in told.items():
                     sinks[name][:, start:stop].copy_(each.transpose(0, 1))
 
-    def _keep(self, state: object, n_lanes: int) -> None:
-        if not isinstance(state, Mapping) or not state or not all(isinstance(site, Site) for site in state):
-            raise ActivationError(
-                "the model's state should be a dictionary from sites to tensors, of all that passes from one character "
-                "to the next"
-            )
-        for site, values in state.items():
-            width = values.shape[-1] if isinstance(values, Tensor) and values.ndim else 1
-            _check(f"the state {site}", values, (n_lanes, width))
-            if values.dtype != torch.float32:
-                raise ActivationError(f"the state {site} is of {values.dtype}; float32 is due")
-        self._state = dict(state)
+    def _read(self, ids: Tensor) -> tuple[Tensor, dict[Site, Tensor]]:
+        """What the model gives of all lanes: logits, and values of all its sites."""
+        found = []
+        for lanes, nest in self._states.groups():
+            own = ids[:, lanes]
+            logits, values, state = _results(self._model.read(own, nest))
+            shape = tuple(own.shape)
+            logits = _checked("the logits", logits, (*shape, len(self._model.vocabulary)))
+            sites = self._model.sites.items()
+            shown = {site: _checked(str(site), values.get(site), (*shape, n_units)) for site, n_units in sites}
+            found.append((logits, shown, state))
+        self._states.replace([state for _, _, state in found])
+        if len(found) == 1:
+            return found[0][:2]
+        together = {site: torch.cat([shown[site] for _, shown, _ in found], dim=1) for site in self._model.sites}
+        return torch.cat([logits for logits, _, _ in found], dim=1), together
 
 
 @torch.inference_mode()
@@ -135,7 +136,7 @@ def check_guest(model: CharModel) -> None:
             )
 
 
-def _results(found: object) -> tuple[Tensor, Mapping[Site, Tensor], State]:
+def _results(found: object) -> tuple[object, Mapping[Site, object], object]:
     if not (isinstance(found, tuple) and len(found) == 3 and isinstance(found[1], Mapping)):
         raise ActivationError(
             "the model's read should give three things: logits, a dictionary of values by site, and the state"
@@ -143,9 +144,11 @@ def _results(found: object) -> tuple[Tensor, Mapping[Site, Tensor], State]:
     return found
 
 
-def _check(what: str, values: object, shape: tuple[int, ...]) -> None:
-    """Tell the author of a model what came of it and what was due."""
-    if not isinstance(values, Tensor):
+def _checked(what: str, values: object, shape: tuple[int, ...]) -> Tensor:
+    """What a model gave, as a tensor; its author is told what came and what was due."""
+    found = torch.from_numpy(values) if isinstance(values, np.ndarray) else values
+    if not isinstance(found, Tensor):
         raise ActivationError(f"the model gave {type(values).__name__} for {what}; a tensor of shape {shape} is due")
-    if tuple(values.shape) != shape:
-        raise ActivationError(f"the model gave {what} of shape {tuple(values.shape)}; {shape} is due")
+    if tuple(found.shape) != shape:
+        raise ActivationError(f"the model gave {what} of shape {tuple(found.shape)}; {shape} is due")
+    return found

@@ -157,8 +157,9 @@ class Interruption:
     def __init__(self, interventions: Iterable[Intervention], layer: int) -> None:
         self._by_signal: dict[str, list[Intervention]] = {}
         for each in interventions:
-            if each.site.layer == layer:
-                self._by_signal.setdefault(each.site.signal, []).append(each)
+            of_layer, _, signal = each.site.name.partition("/")
+            if of_layer == str(layer):
+                self._by_signal.setdefault(signal, []).append(each)
 
     def __bool__(self) -> bool:
         return bool(self._by_signal)

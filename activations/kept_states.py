@@ -47,6 +47,8 @@ class KeptStates:
             lanes = np.flatnonzero((numbers > 0) & (numbers % self._every == 0))
             if not len(lanes):
                 return
+            if any(values.shape[1:] != self._rows[site].shape[1:] for site, values in states.items()):
+                return  # a state that grows as the model reads
             rows = self._rows_of(np.array([turns[lane].piece.start for lane in lanes.tolist()]), numbers[lanes])
             for site, values in states.items():
                 self._rows[site][rows] = values[lanes]
@@ -85,5 +87,5 @@ class KeptStates:
         self._first_rows = np.cumsum(n_kept) - n_kept
         self._is_kept = np.zeros(n_kept.sum(), bool)
         self._rows = {
-            site: np.empty((len(self._is_kept), values.shape[1]), values.dtype) for site, values in states.items()
+            site: np.empty((len(self._is_kept), *values.shape[1:]), values.dtype) for site, values in states.items()
         }

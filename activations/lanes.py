@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import heapreplace
 from itertools import chain
 
-from activations.corpus import Corpus
+import numpy as np
+
+from activations.corpus import MANY_DOCUMENTS, Corpus
 from activations.selection import Selection
 
 BLOCK_CHARS = 128
@@ -18,10 +21,9 @@ _LEAST_PIECE_CHARS = 4 * WARM_UP_CHARS
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of characters of one document that one lane reads. Places are in the corpus.
+    """A run of characters that one lane reads: of one document, or several short ones. Places are in the corpus.
 
     Attributes:
-        document: Its place among the corpus's documents.
         warm_up: Where the lane begins to read, from a zero state, to be warm at `start`.
         start: The first character that the lane answers for.
         stop: One past the last.
@@ -29,7 +31,6 @@ class Piece:
         goes_on: Does another lane go on where this one ends?
     """
 
-    document: int
     warm_up: int
     start: int
     stop: int
@@ -90,8 +91,11 @@ def turn_chars(n_lanes: int, bytes_per_char: int, n_cores: int) -> int:
 def cut(corpus: Corpus, selection: Selection, n_lanes: int, warm_up_chars: int, turn: int) -> list[Piece]:
     """Cut the selected part of a text into pieces for `n_lanes` lanes.
 
+    Where there are many documents for each lane, short ones share a piece, which is read in one turn. Else every
+    document has pieces of its own.
+
     Args:
-        corpus: What to read. A piece never crosses from one document to the next.
+        corpus: What to read.
         selection: The part that is kept.
         n_lanes: 1 reads every document without a break from its start, which is exact.
         warm_up_chars: How far before a piece its lane begins to read, rounded up to whole turns.
@@ -101,14 +105,36 @@ def cut(corpus: Corpus, selection: Selection, n_lanes: int, warm_up_chars: int, 
     n_chars = selection.stop - selection.start
     longest = n_chars if n_lanes == 1 else -(-n_chars // (n_lanes * turn)) * turn
     pieces = []
-    for number, document in enumerate(corpus.documents):
-        first, last = max(document.start, selection.start), min(document.stop, selection.stop)
+    for document, first, last in _spans(corpus, selection, n_lanes, turn):
         for start in range(first, last, longest):
             stop = min(start + longest, last)
-            there = start - document.start
+            there = start - document
             back = there if n_lanes == 1 else min(warm_up, there // turn * turn)
-            pieces.append(Piece(number, start - back, start, stop, follows=start > first, goes_on=stop < last))
+            pieces.append(Piece(start - back, start, stop, follows=start > first, goes_on=stop < last))
     return pieces
+
+
+def _spans(corpus: Corpus, selection: Selection, n_lanes: int, turn: int) -> list[tuple[int, int, int]]:
+    """Where each document begins in which characters are selected, and from where to where they are.
+
+    Short documents in a row may share a span: then it has so many characters that all lanes take about as long.
+    """
+    number = int(np.searchsorted(corpus.stops, selection.start, side="right"))
+    end = int(np.searchsorted(corpus.starts, selection.stop))
+    may_share = end - number > MANY_DOCUMENTS * n_lanes
+    n_chars = selection.stop - selection.start
+    n_rounds = n_chars // (n_lanes * turn) + 1
+    enough = -(-n_chars // (n_lanes * n_rounds))
+    spans: list[tuple[int, int, int]] = []
+    has_room = False
+    for start, stop in zip(corpus.starts[number:end].tolist(), corpus.stops[number:end].tolist(), strict=True):
+        is_whole = selection.start <= start and stop <= selection.stop
+        if has_room and is_whole and stop - spans[-1][0] <= turn:
+            spans[-1] = (*spans[-1][:2], stop)
+        else:
+            spans.append((start, max(start, selection.start), min(stop, selection.stop)))
+        has_room = may_share and is_whole and stop - spans[-1][0] < enough
+    return spans
 
 
 def share_out(pieces: Sequence[Piece], n_lanes: int, turn: int) -> list[list[Piece]]:
@@ -118,12 +144,12 @@ def share_out(pieces: Sequence[Piece], n_lanes: int, turn: int) -> list[list[Pie
         Each lane's pieces, the longest lane first; no lane is empty.
     """
     lanes: list[list[Piece]] = [[] for _ in range(min(n_lanes, len(pieces)))]
-    lengths = [0] * len(lanes)
+    lengths = [(0, n) for n in range(len(lanes))]  # a heap: the lane that is done soonest, of several the first
     for piece in sorted(pieces, key=lambda piece: n_turns(piece, turn), reverse=True):
-        soonest = lengths.index(min(lengths))
+        length, soonest = lengths[0]
         lanes[soonest].append(piece)
-        lengths[soonest] += n_turns(piece, turn)
-    return [lanes[n] for n in sorted(range(len(lanes)), key=lambda n: -lengths[n])]
+        heapreplace(lengths, (length + n_turns(piece, turn), soonest))
+    return [lanes[n] for length, n in sorted(lengths, key=lambda each: (-each[0], each[1]))]
 
 
 def turns(piece: Piece, turn: int, first: int = 0) -> Iterator[Turn]:

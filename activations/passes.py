@@ -12,6 +12,7 @@ from torch import Tensor
 
 from activations.blocks import Block
 from activations.borders import Values
+from activations.codings import Coding
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.guests import GuestReading
@@ -40,6 +41,7 @@ class Pass:
         selection: The characters whose activations are wanted.
         reader: Makes a reading of so many lanes.
         columns: The number type and width of everything that is wanted of a character.
+        codings: Of the sites whose values are rounded by more than their number type.
         slabs: Where the memory for it comes from.
         kept: States from which passages are read later.
         in_use: Held while the model reads.
@@ -51,6 +53,7 @@ class Pass:
     selection: Selection
     reader: Callable[[int], Reading | GuestReading]
     columns: Columns
+    codings: Mapping[Site, Coding]
     slabs: Slabs
     kept: KeptStates
     in_use: AbstractContextManager[Any]
@@ -93,7 +96,7 @@ class Pass:
         ]
         lanes = np.flatnonzero([turn.is_kept and turn.stop > self.selection.start for turn in turns])
         kept = range(lanes[0], lanes[-1] + 1) if len(lanes) else range(0)
-        ids, following = self._characters(turns)
+        ids, following, begins = self._characters(turns)
         warm = np.array([turn.is_kept and turn.n_chars == len(ids) for turn in turns])  # and has read no padding
         values = {
             key: self.slabs.take((len(kept), len(ids)) + (() if width is None else (width,)), dtype)
@@ -101,9 +104,10 @@ class Pass:
         }
         n_wanted = max(min(turn.stop, self.selection.stop) - turn.start for turn in turns)
         if self.interventions and isinstance(reading, Reading):
-            reading.read(ids, following, kept, values, n_wanted, _where(turns, len(ids)))
+            where = self._where(turns, len(ids))
+            reading.read(ids, following, kept, values, n_wanted, begins=begins, where=where)
         else:
-            reading.read(ids, following, kept, values, n_wanted)
+            reading.read(ids, following, kept, values, n_wanted, begins=begins)
         states = reading.states
         meetings += [
             (turn.stop, _lane(states, lane))
@@ -117,16 +121,30 @@ class Pass:
         ]
         return Round(group, number, tuple(blocks), states, warm, tuple(meetings))
 
-    def _characters(self, turns: Sequence[Turn]) -> tuple[Tensor, Tensor]:
-        """(n_steps, n_lanes) the characters of each turn, and those that follow them, -1 where none does."""
+    def _characters(self, turns: Sequence[Turn]) -> tuple[Tensor, Tensor, Tensor]:
+        """(n_steps, n_lanes) of each turn the characters, those that follow them, and where other documents begin.
+
+        Of the last character of a document, what follows is -1. The third is bool, at the first characters of all
+        documents of a turn but the first.
+        """
         shape = (max(turn.n_chars for turn in turns), len(turns))
         ids, following = np.zeros(shape, np.int64), np.full(shape, -1)
+        begins = np.zeros(shape, bool)
         for lane, turn in enumerate(turns):
-            stop = min(turn.stop + 1, self.corpus.documents[turn.piece.document].stop)
-            read = self.model.vocabulary.look_up(self.corpus.codes[turn.start : stop])
+            read = self.model.vocabulary.look_up(self.corpus.codes[turn.start : turn.stop + 1])
             ids[: turn.n_chars, lane] = read[: turn.n_chars]
             following[: len(read) - 1, lane] = read[1:]
-        return torch.from_numpy(ids), torch.from_numpy(following)
+            steps = self.corpus.starts_within(turn.start + 1, turn.stop + 1) - turn.start
+            following[steps - 1, lane] = -1
+            begins[steps[steps < turn.n_chars], lane] = True
+        return torch.from_numpy(ids), torch.from_numpy(following), torch.from_numpy(begins)
+
+    def _where(self, turns: Sequence[Turn], n_steps: int) -> Where:
+        """(n_steps, n_lanes) what the lanes read, see `Where`."""
+        positions = np.arange(n_steps)[:, None] + np.array([turn.start for turn in turns])
+        documents = np.searchsorted(self.corpus.starts, positions, side="right") - 1
+        positions[positions >= np.array([turn.stop for turn in turns])] = -1
+        return Where(torch.from_numpy(documents), torch.from_numpy(positions))
 
     def _block(self, turn: Turn, values: Mapping[Site | str, NDArray[Any]]) -> Block | None:
         """The selected characters of a turn, of whose values there is one more axis than of a character's."""
@@ -135,6 +153,7 @@ class Pass:
             return None
         rows = slice(first - turn.start, stop - turn.start, self.selection.every)
         kept = {key: array[rows] for key, array in values.items() if isinstance(key, Site)}
+        kept |= {site: coding.rounded(kept[site]) for site, coding in self.codings.items()}
         for site, array in kept.items():
             if array.dtype == np.float16 and site in unbounded(self.model) and np.isinf(array).any():
                 raise ActivationError(
@@ -142,21 +161,11 @@ class Pass:
                     "float32 (--dtype auto)"
                 )
         return Block(
-            turn.piece.document,
             first,
             kept,
             {key: array[rows] for key, array in values.items() if isinstance(key, str)},
             self.selection.every,
         )
-
-
-def _where(turns: Sequence[Turn], n_steps: int) -> Where:
-    """(n_steps, n_lanes) what the lanes read, see `Where`."""
-    steps = torch.arange(n_steps)[:, None]
-    starts, stops = (torch.tensor([getattr(turn, name) for turn in turns]) for name in ("start", "stop"))
-    positions = steps + starts
-    documents = torch.tensor([turn.piece.document for turn in turns]).expand(positions.shape)
-    return Where(documents, positions.masked_fill(positions >= stops, -1))
 
 
 def _lane(states: Values, lane: int) -> Values:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from activations import layout
 from activations.ahead import side_by_side
+from activations.codings import CODINGS, Coding
 from activations.devices import place_of
 from activations.errors import ActivationError
 from activations.interventions import Interruption, Intervention, Where
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from activations.models.unbroken import LoneLayer
 
 PRECISIONS = ("float32", "bf16")
-DTYPES = ("auto", "float16", "float32")
+DTYPES = ("auto", "float16", "float32", "near_one")
 _LARGEST_FLOAT16 = 65504.0
 _STEPS = 16  # so few that what the gates of a step need is still near the processor when they are stored
 _STEPS_ALONE = 128  # so many that threads seldom meet
@@ -42,7 +43,7 @@ class Arithmetic:
             it, and rounds weights and hidden states to 8 significant bits.
         dtype: What activations are kept in. `auto` is float16 for signals within [-1, 1], and float32 for those
             that may grow and for those whose order float16 would lose (see `saturation`); `float16` and `float32` are
-            for all.
+            for all; `near_one` is for signals within [-1, 1], the others being in float32 (see `codings`).
     """
 
     device: str = "cpu"
@@ -64,10 +65,11 @@ class Arithmetic:
         """Memory for blocks that this device writes to at full speed."""
         return Slabs(pages if self.place.type == "cpu" else _pinned)
 
-    def kept_as(self, *, wants_float32: bool) -> np.dtype[Any]:
-        """The number type of a signal."""
-        wide = self.dtype == "float32" or (self.dtype == "auto" and wants_float32)
-        return np.dtype(np.float32 if wide else np.float16)
+    def coding(self, *, is_bounded: bool, is_saturated: bool) -> Coding:
+        """How the values of a signal are kept."""
+        if self.dtype == "auto":
+            return CODINGS["float16" if is_bounded and not is_saturated else "float32"]
+        return CODINGS["float32" if self.dtype == "near_one" and not is_bounded else self.dtype]
 
 
 class Weights:
@@ -172,15 +174,16 @@ class Reading:
     def states(self) -> dict[Site, NDArray[np.float32]]:
         """The state of every lane, (n_lanes, n_units), for each site that carries it; a copy."""
         return {
-            Site(layer, signal): state.cpu().numpy().copy()
+            Site.of(layer, signal): state.cpu().numpy().copy()
             for layer, own in enumerate(self._states)
             for signal, state in own.items()
         }
 
     def restore(self, states: Mapping[Site, NDArray[np.float32]]) -> None:
         """Go on from states that were kept."""
-        for site, values in states.items():
-            self._states[site.layer][site.signal] = torch.from_numpy(values.copy()).to(self._place)
+        for layer, own in enumerate(self._states if states else ()):
+            for signal in own:
+                own[signal] = torch.from_numpy(states[Site.of(layer, signal)].copy()).to(self._place)
         self._own = []
 
     def read(
@@ -190,6 +193,8 @@ class Reading:
         kept: range,
         into: Mapping[Site | str, NDArray[Any]],
         n_wanted: int | None = None,
+        *,
+        begins: Tensor | None = None,
         where: Where | None = None,
     ) -> None:
         """Let every lane read its turn.
@@ -202,15 +207,19 @@ class Reading:
                 (n_kept, n_steps, ...).
             n_wanted: How many of the steps to read, and the rest of their stretch; None is all. How what is read is
                 rounded does not depend on it.
+            begins: (n_steps, n_lanes) bool, where a lane starts from the zero state, as at the beginning of a document;
+                None is nowhere.
             where: What is read, (n_steps, n_lanes) each, for interventions; without any, it is not asked for.
         """
+        fresh = {} if begins is None else _fresh(begins, self._place)
         ids, following = ids.to(self._place), following.to(self._place)
         where = None if where is None else Where(*(each.to(self._place) for each in where))
         wanted = {key: torch.from_numpy(array) for key, array in into.items()} if kept else {}
         sinks = wanted
         if self._place.type != "cpu":
             sinks = {key: torch.empty_like(each, device=self._place) for key, each in wanted.items()}
-        for steps, _, top in self._stretches(ids, len(ids) if n_wanted is None else n_wanted, kept, sinks, where):
+        n_wanted = len(ids) if n_wanted is None else n_wanted
+        for steps, _, top in self._stretches(ids, n_wanted, kept, sinks, fresh, where):
             if layout.LOG_PROB in into and kept:
                 lanes = slice(kept.start, kept.stop)
                 found = predictions(self._logits(top[:, lanes]), following[steps, lanes], into)
@@ -220,7 +229,13 @@ class Reading:
             _bring_back(sinks, wanted)
 
     def _stretches(
-        self, ids: Tensor, n_wanted: int, kept: range, sinks: Mapping[Site | str, Tensor], where: Where | None
+        self,
+        ids: Tensor,
+        n_wanted: int,
+        kept: range,
+        sinks: Mapping[Site | str, Tensor],
+        fresh: Mapping[int, Tensor],
+        where: Where | None,
     ) -> _Stretches:
         """The hidden states of the last layer, (n_steps, n_lanes, n_units), one stretch after another."""
         self._make_room()
@@ -232,7 +247,7 @@ class Reading:
             if start < n_wanted
         )
         for layer in range(len(self._states)):
-            found = self._read_layer(layer, found, kept, sinks, where)
+            found = self._read_layer(layer, found, kept, sinks, fresh, where)
             if self._is_alone:
                 found = side_by_side([found], lambda: torch.set_num_threads(1))
         return found
@@ -244,6 +259,7 @@ class Reading:
         below: _Stretches,
         kept: range,
         sinks: Mapping[Site | str, Tensor],
+        fresh: Mapping[int, Tensor],
         where: Where | None,
     ) -> _Stretches:
         """What a layer makes of what it is given, one stretch after another."""
@@ -255,21 +271,22 @@ class Reading:
                 self._project(layer, given, gates)
                 overwrite = _overwriting(self._weights.interruptions[layer], where, steps)
                 if self._is_alone:
-                    lane = {signal: state[0] for signal, state in self._states[layer].items()}
-                    results = {signal: tensor[:, 0] for signal, tensor in own.items()}
-                    self._weights.alone[layer].read(gates[:, 0], lane, results, overwrite)
+                    begins = [n - steps.start for n in range(steps.start, steps.stop) if n in fresh]
+                    self._read_alone(layer, gates, own, begins, overwrite)
                 else:
-                    self._step(layer, len(given), overwrite)
+                    self._step(layer, [fresh.get(n) for n in range(steps.start, steps.stop)], overwrite)
                 for signal, values in self._cell.named(gates, own).items():
-                    if (sink := sinks.get(Site(layer, signal))) is not None:
+                    if (sink := sinks.get(Site.of(layer, signal))) is not None:
                         sink[:, steps].copy_(values[:, kept.start : kept.stop].transpose(0, 1))
                 yield _Stretch(steps, half, own["hidden"])
 
-    def _step(self, layer: int, n_steps: int, overwrite: Sequence[Overwrite] | None) -> None:
-        """Read a few steps of a layer, one after another."""
+    def _step(self, layer: int, fresh: Sequence[Tensor | None], overwrite: Sequence[Overwrite] | None) -> None:
+        """Read a few steps of a layer, one after another; before each, some lanes start from the zero state."""
         step, recurrent = self._cell.step, self._weights.recurrent[layer]
         state = dict(self._states[layer])
-        for t, views in enumerate(self._views[layer][:n_steps]):
+        for t, (views, lanes) in enumerate(zip(self._views[layer], fresh, strict=False)):
+            if lanes is not None:
+                state = {signal: values.masked_fill(lanes, 0) for signal, values in state.items()}
             step(views, state, recurrent, None if overwrite is None else overwrite[t])
         for signal, values in state.items():
             self._states[layer][signal].copy_(values)
@@ -282,6 +299,24 @@ class Reading:
         else:
             product = self._product[: len(flat)] if len(self._product) else None
             self._weights.inputs[layer - 1].project(below.flatten(0, 1), flat, product)
+
+    def _read_alone(
+        self,
+        layer: int,
+        gates: Tensor,
+        own: Mapping[str, Tensor],
+        fresh: Sequence[int],
+        overwrite: Sequence[Overwrite] | None,
+    ) -> None:
+        """Read a few steps of a layer in its only lane, which starts from the zero state before some of them."""
+        lane = {signal: state[0] for signal, state in self._states[layer].items()}
+        for start, stop in pairwise([*sorted({0, *fresh}), len(gates)]):
+            if start in fresh:
+                for state in lane.values():
+                    state.zero_()
+            results = {signal: each[start:stop, 0] for signal, each in own.items()}
+            now = None if overwrite is None else overwrite[start:stop]
+            self._weights.alone[layer].read(gates[start:stop, 0], lane, results, now)
 
     def _logits(self, top: Tensor) -> Tensor:
         bias, weight = self._weights.readout
@@ -329,6 +364,12 @@ def _overwriting(interruption: Interruption, where: Where | None, steps: slice) 
     if where is None:
         raise ActivationError("an intervention has to be told what is read; give its place to Reading.read")
     return [interruption.at(Where(*now)) for now in zip(where.documents[steps], where.positions[steps], strict=True)]
+
+
+def _fresh(begins: Tensor, place: torch.device) -> dict[int, Tensor]:
+    """(n_lanes, 1) bool, which lanes start from the zero state, for each step before which any does."""
+    lanes = begins.to(place)[..., None]
+    return {step: lanes[step] for step in begins.any(1).nonzero().flatten().tolist()}
 
 
 def predictions(logits: Tensor, following: Tensor, into: Collection[Site | str]) -> dict[str, Tensor]:

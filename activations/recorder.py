@@ -46,10 +46,11 @@ def recording(
     path: Path,
     corpus: Corpus,
     vocabulary: Vocabulary,
-    sites: Mapping[Site, tuple[int, np.dtype[Any]]],
+    sites: Mapping[Site, layout.SiteFacts],
     *,
     predictions: bool = True,
     selection: Selection | None = None,
+    tokens: layout.Tokens | None = None,
     job: Mapping[str, Any] | None = None,
 ) -> Iterator["Recorder"]:
     """Write a recording; it appears when the `with` block ends.
@@ -61,17 +62,20 @@ def recording(
         path: Where it will stand.
         corpus: The text.
         vocabulary: The characters of the model.
-        sites: What will be written, with the number of units and the number type of each.
+        sites: What will be written, in the order in which it will be listed.
         predictions: Whether blocks will have the model's predictions, too.
         selection: The characters that will be written; None is all.
+        tokens: What rows are, if they are not characters. Blocks then start at rows, and there is no selection.
         job: All that decides what will be written. None: it is not worth going on with.
 
     Raises:
-        ActivationError: If the file cannot be written, the disk has no room for it, or another run is writing it.
+        ActivationError: If the file cannot be written, the disk has no room for it, or another run is writing it; if
+            sites cannot stand in one file, or tokens are none of the text's.
     """
+    layout.check_names(sites)
     try:
         with _locked(path.with_name(f"{path.name}.part")) as disk:
-            recorder = Recorder(path, disk, corpus, vocabulary, selection or Selection.of(len(corpus)))
+            recorder = Recorder(path, disk, corpus, vocabulary, selection or Selection.of(len(corpus)), tokens)
             try:
                 recorder.begin(sites, predictions=predictions, job=job)
                 yield recorder
@@ -94,7 +98,13 @@ class Recorder:
     """
 
     def __init__(
-        self, path: Path, disk: DiskFile, corpus: Corpus, vocabulary: Vocabulary, selection: Selection
+        self,
+        path: Path,
+        disk: DiskFile,
+        corpus: Corpus,
+        vocabulary: Vocabulary,
+        selection: Selection,
+        tokens: layout.Tokens | None = None,
     ) -> None:
         self._path = path
         self._part = path.with_name(f"{path.name}.part")
@@ -102,8 +112,11 @@ class Recorder:
         self._disk = disk
         self._corpus = corpus
         self._vocabulary = vocabulary
-        self._selection = selection
-        self._grid = layout.Grid(corpus.documents, selection, BLOCK_CHARS)
+        self._tokens = tokens
+        self._selection = selection if tokens is None else Selection.of(tokens.n_rows)
+        documents = corpus.documents if tokens is None else tokens.rows_of(corpus.documents)
+        self._grid = layout.Grid(documents, self._selection, BLOCK_CHARS)
+        self._sites: Mapping[Site, layout.SiteFacts] = {}
         self._written = np.zeros(len(self._grid), bool)
         self._columns: dict[str, tuple[np.dtype[Any], int | None]] = {}
         self._offsets: dict[str, int] = {}
@@ -122,14 +135,15 @@ class Recorder:
 
     def begin(
         self,
-        sites: Mapping[Site, tuple[int, np.dtype[Any]]],
+        sites: Mapping[Site, layout.SiteFacts],
         *,
         predictions: bool,
         job: Mapping[str, Any] | None,
     ) -> None:
         """Go on where the same job was broken off, or give every dataset its place and claim the room."""
+        self._sites = sites
         columns: dict[str, tuple[np.dtype[Any], int | None]] = {
-            layout.site_path(site): (dtype.newbyteorder("<"), n_units) for site, (n_units, dtype) in sites.items()
+            layout.site_path(site): (facts.coding.stored, facts.n_units) for site, facts in sites.items()
         }
         if predictions:
             fields = layout.prediction_fields(len(self._vocabulary))
@@ -146,6 +160,7 @@ class Recorder:
                 names=[document.name for document in self._corpus.documents],
                 selection=str(self._selection),
                 columns=shape,
+                sites=layout.described(sites),
                 software=software,
                 **job,
             )
@@ -160,15 +175,17 @@ class Recorder:
         numbers = self._grid.numbers(first, last)
         if self._grid.first_rows[numbers[0]] != first or self._grid.last_rows[numbers[-1]] != last:
             raise RuntimeError(f"the block at character {block.start} does not begin and end with blocks of the grid")
-        given = {layout.site_path(site): values for site, values in block.values.items()}
+        given = {
+            layout.site_path(s): self._sites[s].coding.encode(v) for s, v in block.values.items() if s in self._sites
+        }
         given |= {layout.prediction_path(name): values for name, values in block.predictions.items()}
+        own = slice(numbers.start, numbers.stop)
+        lengths = self._grid.last_rows[own] - self._grid.first_rows[own]
         for path, (dtype, width) in self._columns.items():
             rows = np.ascontiguousarray(given[path], dtype)
-            for number in numbers:
-                own = slice(self._grid.first_rows[number] - first, self._grid.last_rows[number] - first)
-                self._checksums[path][number] = layout.checksum(rows[own])
+            self._checksums[path][own] = layout.checksums(rows, lengths)
             self._disk.write(rows, self._offsets[path] + first * dtype.itemsize * (width or 1))
-        self._written[numbers.start : numbers.stop] = True
+        self._written[own] = True
 
     @property
     def wants_checkpoint(self) -> bool:
@@ -223,19 +240,21 @@ class Recorder:
                 file[layout.checksum_path(path)] = np.array([layout.checksum(values)], "<u8")
             for path, checksums in self._checksums.items():
                 file[layout.checksum_path(path)] = checksums.astype("<u8")
-            for path in layout.WHOLE:
+            for path in (*layout.WHOLE, *(layout.TOKENS if self._tokens else ())):
                 file[layout.checksum_path(f"/{path}")] = np.array([layout.checksum_of(file[path])], "<u8")
             attrs = {
                 "format": layout.FORMAT,
                 "format_version": layout.VERSION,
                 "block_chars": BLOCK_CHARS,
-                "range": [self._selection.start, self._selection.stop],
+                "range": [0, len(self._corpus)] if self._tokens else [self._selection.start, self._selection.stop],
                 "every": self._selection.every,
                 "corpus_sha256": self._corpus.sha256,
                 "replacement": self._vocabulary.replacement or "",
                 "date": datetime.now(UTC).isoformat(timespec="seconds"),
                 "software": {name: version(name) for name in _SOFTWARE},
                 "contents": layout.contents(file),
+                "sites": layout.described(self._sites),
+                **self._said_of_tokens(),
                 **self._description,
             }
             for name, value in attrs.items():
@@ -247,6 +266,11 @@ class Recorder:
         trust(self._path)
         remove_journal(self._journal)
         _sync_folder(self._path.parent)
+
+    def _said_of_tokens(self) -> dict[str, int]:
+        if self._tokens is None:
+            return {}
+        return {name: n for name in ("window", "stride") if (n := getattr(self._tokens, name)) is not None}
 
     def break_off(self, *, keep: bool) -> None:
         """Leave what can be gone on with, or nothing at all."""
@@ -287,10 +311,13 @@ class Recorder:
             text = file.create_dataset("text", (len(self._corpus),), "<u4")
             for start in range(0, len(self._corpus), _TEXT_CHUNK):
                 text[start : start + _TEXT_CHUNK] = self._corpus.codes[start : start + _TEXT_CHUNK]
-            file["documents/start"] = np.array([d.start for d in self._corpus.documents], "<i8")
+            file["documents/start"] = self._corpus.starts.astype("<i8")
             names = [d.name.encode("utf-8", "backslashreplace") for d in self._corpus.documents]
             longest = h5py.string_dtype("utf-8", max(1, *map(len, names)))
             file.create_dataset("documents/name", data=np.array(names, longest))
+            if self._tokens is not None:
+                for path, places in zip(layout.TOKENS, (self._tokens.starts, self._tokens.ends), strict=True):
+                    file[path] = places.astype("<i8")
             file["vocab"] = text_to_codes(self._vocabulary.characters).astype("<u4")
             for path, (dtype, width) in self._columns.items():
                 shape = (self._selection.n_chars,) if width is None else (self._selection.n_chars, width)

@@ -49,11 +49,10 @@ def stretches(corpus: Corpus, selection: Selection, seed: int = 0, stretch_chars
     spare = np.maximum(np.diff(borders) - stretch_chars, 0)
     starts = borders[:-1] + np.random.default_rng(seed).integers(0, spare + 1)
     stops = np.minimum(starts + stretch_chars, borders[1:])
-    ends = np.array([document.stop for document in corpus.documents])
     pieces: list[NDArray[np.int64]] = []
     for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
-        first = int(np.searchsorted(ends, start, side="right"))
-        last = int(np.searchsorted(ends, stop, side="left"))
+        first = int(np.searchsorted(corpus.stops, start, side="right"))
+        last = int(np.searchsorted(corpus.stops, stop, side="left"))
         for document in corpus.documents[first : last + 1]:
             begin = max(start, document.start)
             pieces.append(np.array([max(begin - LEAD_CHARS, document.start), begin, min(stop, document.stop)]))

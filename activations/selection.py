@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from activations.errors import ActivationError
 
 
@@ -49,6 +52,10 @@ class Selection:
         """How many of its characters stand before a place: the row of the first at or after it."""
         inside = min(max(place, self.start), self.stop)
         return -((self.start - inside) // self.every)
+
+    def rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n,) the same of many places."""
+        return -((self.start - places.clip(self.start, self.stop)) // self.every)
 
     def part(self, start: int, stop: int | None = None) -> "Selection":
         """Its characters from `start` up to `stop`; there may be none. None is the end."""

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source, thin_out
+from activations.corpus import end_of_run
 from activations.disk import DiskFile
 from activations.errors import ActivationError
-from activations.units import Site
+from activations.units import Site, in_order
 
 Progress = Callable[[int, int], None]
 _READ_ROWS = 4096
@@ -36,12 +37,12 @@ class Spool:
         """Of some sites and rows of a source, of which nothing is read yet."""
         self.corpus, self.vocabulary, self.selection = source.corpus, source.vocabulary, source.selection
         self.model_sha256 = source.model_sha256
-        self.sites: Mapping[Site, int] = {site: source.sites[site] for site in sorted(sites)}
+        self.sites: Mapping[Site, int] = {site: source.sites[site] for site in in_order(source.sites, sites)}
         self.runs = tuple(runs)
         self._dtypes = {site: source.dtype(site) for site in self.sites}
         self._starts = [run.start for run in self.runs]
         self._offsets = list(accumulate(map(len, self.runs), initial=0))
-        self._documents = [document.start for document in self.corpus.documents]
+        self._ends = self.selection.rows(self.corpus.stops)
         self._files: dict[Site, DiskFile] = {}
 
     @property
@@ -77,13 +78,10 @@ class Spool:
         for number, run in enumerate(self.runs):
             row = run.start
             while row < run.stop:
-                place = self.selection.start + row * self.selection.every
-                document = bisect_right(self._documents, place) - 1
-                end = self.selection.row(self.corpus.documents[document].stop)
-                last = min(run.stop, end, row + _READ_ROWS)
+                last = end_of_run(self._ends, row, min(run.stop, row + _READ_ROWS))
                 offset = self._offsets[number] + row - run.start
                 values = {site: self._read(site, offset, last - row) for site in chosen}
-                yield Block(document, place, values, every=self.selection.every)
+                yield Block(self.selection.start + row * self.selection.every, values, every=self.selection.every)
                 row = last
 
     def _read(self, site: Site, first: int, n: int) -> NDArray[Any]:

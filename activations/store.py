@@ -17,7 +17,8 @@ from activations import layout
 from activations.blocks import Block, thin_out
 from activations.corpus import Codes, Corpus, Document, codes_to_text, joined, narrowest
 from activations.errors import ActivationError
-from activations.structure import selection_of
+from activations.selection import Selection
+from activations.structure import selection_of, tokens_of
 from activations.units import Site
 from activations.vetting import vet
 from activations.vocab import Vocabulary
@@ -40,6 +41,8 @@ class Recording:
         vocabulary: The characters of the model that read it.
         selection: The characters that were recorded.
         sites: What was recorded, and how many units each site has.
+        facts: What else is known of each site.
+        tokens: What rows are, if they are not characters; only `read` and `tokens` then say what is in the file.
     """
 
     is_live = False
@@ -60,11 +63,15 @@ class Recording:
             self.vocabulary = self._read_vocabulary()
             self.selection = selection_of(self._file)
             self._contents = json.loads(self._attrs["contents"])
-            sites = [path.removeprefix("/layers/") for path in self._contents if path.startswith("/layers/")]
-            self.sites: Mapping[Site, int] = {
-                site: self._contents[layout.site_path(site)][1][1] for site in sorted(map(Site.parse, sites))
-            }
-            self._grid = layout.Grid(self.corpus.documents, self.selection, int(self._attrs["block_chars"]))
+            self.facts = layout.sites_of(self._attrs, self._contents)
+            self.sites: Mapping[Site, int] = {site: facts.n_units for site, facts in self.facts.items()}
+            self.tokens = tokens_of(self._file)
+            documents, rows = self.corpus.documents, self.selection
+            if self.tokens is not None:
+                documents, rows = self.tokens.rows_of(documents), Selection.of(self.tokens.n_rows)
+                for path in layout.TOKENS:
+                    self._refuse_damaged(path)
+            self._grid = layout.Grid(documents, rows, int(self._attrs["block_chars"]))
         except BaseException:
             self.close()
             raise
@@ -105,6 +112,11 @@ class Recording:
         Raises:
             ActivationError: If a site was not recorded, or a block is damaged.
         """
+        if self.tokens is not None:
+            raise ActivationError(
+                f"the rows of {self.path} are {self.tokens.n_rows:,} tokens, and not characters; `Recording.read` "
+                "gives them, and analyses of tokens are not built yet"
+            )
         chosen = list(self.sites if sites is None else sites)
         n_bytes = 0
         per_char = sum(self.dtype(site).itemsize * self.sites[site] for site in chosen if site in self.sites)
@@ -116,7 +128,6 @@ class Recording:
             told = self.predictions if predictions else []
             found = {name: self._rows(layout.prediction_path(name), first, last) for name in told}
             yield Block(
-                int(self._grid.documents[numbers[0]]),
                 self.selection.start + int(first) * self.selection.every,
                 values,
                 found,
@@ -130,8 +141,7 @@ class Recording:
 
     def dtype(self, site: Site) -> np.dtype[Any]:
         """The number type of a site's activations."""
-        dtype: np.dtype[Any] = self._file[layout.site_path(site)].dtype
-        return dtype
+        return self.facts[site].coding.dtype
 
     @property
     def model_sha256(self) -> str:
@@ -154,13 +164,21 @@ class Recording:
     def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
         """(n_chars, n_units) activations of sites at the selected characters of a passage; see `Source.read`.
 
-        They are in the file itself, mapped into memory.
+        Those in float16 and float32 are in the file itself, mapped into memory. If rows are tokens, they are those
+        whose last characters stand there.
 
         Raises:
             ActivationError: If a site was not recorded, or the file is damaged there.
         """
-        first, last = self.selection.row(start), self.selection.row(len(self.corpus) if stop is None else stop)
-        return {site: self._rows(self._site_path(site), first, max(first, last)) for site in sites}
+        end = len(self.corpus) if stop is None else stop
+        if self.tokens is None:
+            first, last = self.selection.row(start), self.selection.row(end)
+        else:
+            first, last = np.searchsorted(self.tokens.ends, [start + 1, end + 1]).tolist()
+        return {
+            site: self.facts[site].coding.decode(self._rows(path, first, max(first, last)))
+            for site, path in [(site, self._site_path(site)) for site in sites]
+        }
 
     def _site_path(self, site: Site) -> str:
         if site not in self.sites:
@@ -250,23 +268,28 @@ class Recording:
     def _damaged(self, path: str, numbers: range) -> Iterator[int]:
         """The blocks whose rows do not fit their checksums."""
         checksums = self._file[layout.checksum_path(path)][numbers.start : numbers.stop]
-        for number in numbers:
-            rows = self._mapped[path][self._grid.first_rows[number] : self._grid.last_rows[number]]
-            if layout.checksum(rows) != checksums[number - numbers.start]:
-                yield number
+        firsts, lasts = (each[numbers.start : numbers.stop] for each in (self._grid.first_rows, self._grid.last_rows))
+        found = layout.checksums(self._mapped[path][firsts[0] : lasts[-1]], lasts - firsts)
+        yield from (numbers.start + np.flatnonzero(np.array(found, np.uint64) != checksums)).tolist()
 
     def _not_numbers(self, path: str, numbers: range) -> NDArray[np.int64]:
         """(n_rows,) how many values of each row of some blocks are not numbers, but should be."""
         first, last = self._grid.first_rows[numbers[0]], self._grid.last_rows[numbers[-1]]
         rows = self._mapped[path][first:last]
+        if path.startswith(layout.SITES):
+            rows = self.facts[Site(path.removeprefix(layout.SITES))].coding.decode(rows)
         is_wrong = ~np.isfinite(rows).reshape(len(rows), -1)
-        if path == layout.prediction_path(
-            layout.LOG_PROB
-        ):  # nothing follows the end of a document, which a run ends with
-            end = self.corpus.documents[self._grid.documents[numbers[0]]].stop - 1
-            is_wrong[-1] &= not (np.isnan(rows[-1]) and self.selection.start + (last - 1) * self.selection.every == end)
+        if path == layout.prediction_path(layout.LOG_PROB):  # nothing follows the end of a document
+            is_wrong[:, 0] &= ~(self._ends_document(first, last) & np.isnan(rows))
         counts: NDArray[np.int64] = is_wrong.sum(1)
         return counts
+
+    def _ends_document(self, first: int, last: int) -> NDArray[np.bool_]:
+        """(n_rows,) whether rows from `first` up to `last` end with the last characters of their documents."""
+        if self.tokens is not None:
+            return np.isin(self.tokens.ends[first:last], self.corpus.stops)
+        start, every = self.selection.start, self.selection.every
+        return self.corpus.is_last(slice(start + first * every, start + (last - 1) * every + 1, every))
 
     def _is_sound(self, path: str) -> bool:
         """Does a dataset with one checksum fit it?"""
@@ -275,7 +298,7 @@ class Recording:
     @cached_property
     def _mapped(self) -> dict[str, NDArray[Any]]:
         """The big datasets, mapped into memory where they stand one row after another."""
-        paths = [layout.site_path(site) for site in self.sites]
+        paths = [self._site_path(site) for site in self.sites]
         datasets = {p: self._file[p] for p in [*paths, *map(layout.prediction_path, self.predictions)]}
         return {p: np.ndarray(d.shape, d.dtype, self._map, d.id.get_offset()) for p, d in datasets.items()}
 

@@ -17,7 +17,6 @@ from activations import layout
 from activations.corpus import Document
 from activations.errors import ActivationError
 from activations.selection import Selection
-from activations.units import Site
 
 _ATTRIBUTES: dict[str, type | tuple[type, ...]] = {
     "block_chars": np.integer,
@@ -28,7 +27,7 @@ _ATTRIBUTES: dict[str, type | tuple[type, ...]] = {
     "attributes_checksum": str,
 }
 _MOST_COMPLAINTS = 20
-_PLACES = ("/layers/", "/prediction/", "/lanes/", "/checksums/")
+_PLACES = (*layout.ROWS, "/lanes/", "/checksums/")
 
 
 def complaints(path: Path, file: h5py.File) -> list[str]:
@@ -42,15 +41,16 @@ def _complaints(path: Path, file: h5py.File) -> Iterator[str]:
         yield "it is an HDF5 file but not a recording"
         return
     version = attrs.get("format_version")
-    if version != layout.VERSION:
-        yield f"it is a recording of version {str(version)[:20]!r}, and this program reads version {layout.VERSION}"
+    if version not in layout.VERSIONS:
+        known = " and ".join(map(str, layout.VERSIONS))
+        yield f"it is a recording of version {str(version)[:20]!r}, and this program reads versions {known}"
         return
     if not attrs.get("complete"):
         yield "it is incomplete: its extraction was stopped"
         return
     wrong = [
         f"the attribute {name!r} is {'missing' if name not in attrs else 'of a wrong type'}"
-        for name, kind in _ATTRIBUTES.items()
+        for name, kind in {**_ATTRIBUTES, **({"sites": str} if version == layout.VERSION else {})}.items()
         if not isinstance(attrs.get(name), kind)
     ]
     if wrong:
@@ -66,7 +66,7 @@ def _wrong_datasets(file: h5py.File, n_bytes: int) -> Iterator[str]:
     contents = json.loads(file.attrs["contents"])
     paths = list(contents) if isinstance(contents, dict) else []
     wrong = [f"/{needed} is missing" for needed in layout.WHOLE if f"/{needed}" not in paths]
-    if not any(path.startswith(("/layers/", "/prediction/")) for path in paths):
+    if not any(path.startswith(layout.ROWS) for path in paths):
         wrong.append("there is neither a site nor a prediction in it")
     wrong += filter(None, (_wrong_dataset(file, path, contents[path], n_bytes) for path in paths))
     if wrong:
@@ -80,7 +80,7 @@ def _wrong_datasets(file: h5py.File, n_bytes: int) -> Iterator[str]:
 
 def _wrong_dataset(file: h5py.File, path: str, said: Any, n_bytes: int) -> str | None:
     """What is wrong with one dataset."""
-    if not path.startswith(_PLACES) and path.strip("/") not in layout.WHOLE:
+    if not path.startswith(_PLACES) and path.strip("/") not in layout.WHOLE + layout.TOKENS:
         return f"{path!r} is nothing that a recording has"
     dataset = _member(file, path)
     if dataset is None:
@@ -120,6 +120,14 @@ def _wrong_sizes(file: h5py.File, paths: list[str], n_bytes: int) -> Iterator[st
         yield f"the attribute 'block_chars' is {block_chars}"
         return
     documents = tuple(Document("", a, b - a) for a, b in pairwise([*starts, n_chars]))
+    try:
+        layout.sites_of(file.attrs, json.loads(file.attrs["contents"]))
+        tokens = tokens_of(file)
+        if tokens is not None:
+            documents, selection = tokens.rows_of(documents), Selection.of(tokens.n_rows)
+    except ActivationError as error:
+        yield str(error)
+        return
     n_blocks = len(layout.Grid(documents, selection, block_chars))
     for path in paths:
         complaint = _wrong_size(file, path, selection.n_chars, n_blocks, n_bytes)
@@ -128,20 +136,11 @@ def _wrong_sizes(file: h5py.File, paths: list[str], n_bytes: int) -> Iterator[st
 
 
 def _wrong_size(file: h5py.File, path: str, n_rows: int, n_blocks: int, n_bytes: int) -> str | None:
-    per_row = path.startswith(("/layers/", "/prediction/"))
-    if path.startswith("/layers/"):
-        try:
-            site = Site.parse(path.removeprefix("/layers/"))
-        except ActivationError as error:
-            return str(error)
-        if layout.site_path(site) != path:
-            return f"{path} should be spelled {layout.site_path(site)}"
-        if file[path].ndim != 2 or file[path].dtype.str not in ("<f2", "<f4"):
-            return f"{path} is not (n_chars, n_units) in <f2 or <f4"
+    per_row = path.startswith(layout.ROWS)
     if path.startswith("/prediction/") and (complaint := _wrong_prediction(file, path)):
         return complaint
     if per_row and (file[path].ndim not in (1, 2) or len(file[path]) != n_rows):
-        return f"{path} has {file[path].shape[:1]} rows, and {n_rows:,} characters were recorded"
+        return f"{path} has {file[path].shape[:1]} rows, and there are {n_rows:,} in the recording"
     due = n_blocks if per_row else 1
     checksums = _member(file, layout.checksum_path(path))
     if checksums is None:
@@ -162,6 +161,26 @@ def _wrong_prediction(file: h5py.File, path: str) -> str | None:
     if file[path].dtype != dtype or file[path].shape[1:] != (() if width is None else (width,)):
         return f"{path} is not {axes} in {dtype.str}"
     return None
+
+
+def tokens_of(file: h5py.File) -> layout.Tokens | None:
+    """What rows are, if they are not characters.
+
+    Raises:
+        ActivationError: If that is not said as it should be.
+    """
+    if not any(path in file for path in layout.TOKENS):
+        return None
+    found = [_member(file, path) for path in layout.TOKENS]
+    sizes = [file.attrs.get(name) for name in ("window", "stride")]
+    if any(each is None or each.dtype.str != "<i8" or each.ndim != 1 for each in found) or any(
+        size is not None and not (isinstance(size, np.integer) and size > 0) for size in sizes
+    ):
+        raise ActivationError(
+            "/rows/start and /rows/end are not both lists of <i8, or the attributes 'window' and 'stride' no numbers"
+        )
+    starts, ends = (each[:] for each in found if each is not None)
+    return layout.Tokens(starts, ends, *(None if size is None else int(size) for size in sizes))
 
 
 def selection_of(file: h5py.File) -> Selection:

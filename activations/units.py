@@ -1,7 +1,9 @@
 """Sites and units: how the numbers of a network are named."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import re
+import warnings
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from activations.errors import ActivationError
 
@@ -15,44 +17,99 @@ SIGNALS = (
     "reset_gate",
     "update_gate",
 )
+"""Those of recurrent layers, in the order in which they are listed where a model does not say another."""
+
+_OF_LAYER = re.compile(r"(0|[1-9][0-9]*)/([^/]+)")
+_MOST_CHARS = 200
+_HOW_SITES_ARE_WRITTEN = "a site is named layer/signal, such as 1/cell, or as its model names it"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Site:
-    """A signal of a layer, written `1/cell`.
+    """Where numbers are taken, by the name that the model declares: `1/cell`, `blocks.3.mlp.act`, `features/pca`.
+
+    Two sites are the same if their names are.
 
     Attributes:
-        layer: Counted from 0, the layer next to the input.
-        signal: One of `SIGNALS`.
+        name: Without commas, spaces and control characters; parts between `/` are neither empty nor `.` or `..`.
+        layer: The layer that it belongs to, counted from 0, the one next to the input; None if to none. `1/cell` says
+            it by its name.
+        signal: What kind of number; None if that has no name. `1/cell` says it by its name.
     """
 
-    layer: int
-    signal: str
+    name: str
+    layer: int | None = field(default=None, compare=False)
+    signal: str | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.name, int):  # as it was called up to version 1.0
+            layer, signal = self.name, self.layer
+            warnings.warn(
+                f"Site({layer}, {signal!r}) is called Site.of({layer}, {signal!r}) or Site('{layer}/{signal}') now",
+                DeprecationWarning,
+                stacklevel=3,
+            )
+            object.__setattr__(self, "name", f"{layer}/{signal}")
+            object.__setattr__(self, "layer", None)
+        if not isinstance(self.name, str):
+            raise ActivationError(f"a site is named by a text, not by {self.name!r:.50}")
+        parts = self.name.split("/")
+        if (
+            not self.name.isprintable()
+            or re.search(r"[\s,]", self.name)
+            or len(self.name) > _MOST_CHARS
+            or any(part in ("", ".", "..") for part in parts)
+        ):
+            raise ActivationError(f"{self.name!r:.50} is not a site; {_HOW_SITES_ARE_WRITTEN}")
+        if self.layer is None and self.signal is None and (found := _OF_LAYER.fullmatch(self.name)):
+            object.__setattr__(self, "layer", int(found[1]))
+            object.__setattr__(self, "signal", found[2])
 
     def __str__(self) -> str:
-        return f"{self.layer}/{self.signal}"
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"Site({self.name!r})"
 
     def __lt__(self, other: "Site") -> bool:
-        """Layers from the input up, signals in the order of `SIGNALS`."""
-        return (self.layer, SIGNALS.index(self.signal)) < (other.layer, SIGNALS.index(other.signal))
+        """Layers from the input up, signals in the order of `SIGNALS`, other names as people count: 2 before 10."""
+        return self._key < other._key
+
+    @property
+    def _key(self) -> tuple[int, int, int, list[tuple[int, int, str]], str]:
+        known = SIGNALS.index(self.signal) if self.signal in SIGNALS else len(SIGNALS)
+        parts = [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", self.name)]
+        return int(self.layer is None), self.layer or 0, known, parts, self.name
+
+    @classmethod
+    def of(cls, layer: int, signal: str) -> "Site":
+        """A signal of a layer.
+
+        >>> Site.of(1, "cell")
+        Site('1/cell')
+        """
+        return cls(f"{layer}/{signal}")
 
     @classmethod
     def parse(cls, text: str) -> "Site":
-        """Read a site from its spelling.
+        """Read a site from its spelling, which is its name.
 
-        >>> Site.parse("1/cell")
-        Site(layer=1, signal='cell')
+        >>> Site.parse("1/cell").layer
+        1
 
         Raises:
-            ActivationError: If it is not `layer/signal`.
+            ActivationError: If no site can have that name.
         """
-        layer, _, signal = text.partition("/")
-        if not (layer.isascii() and layer.isdigit()) or signal not in SIGNALS:
-            raise ActivationError(
-                f"{text!r} is not a site; sites are written layer/signal, such as 1/cell, "
-                f"and the signals are {', '.join(SIGNALS)}"
-            )
-        return cls(int(layer), signal)
+        return cls(text)
+
+
+def in_order(available: Collection[Site], chosen: Iterable[Site]) -> list[Site]:
+    """Some of the sites that a model or a recording has, each once, in the order in which that declares them.
+
+    Those that it does not have come last.
+    """
+    places = {site: place for place, site in enumerate(available)}
+    return sorted(set(chosen), key=lambda site: (places.get(site, len(places)), site))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +117,7 @@ class Unit:
     """One scalar of the network at every character, written `1/cell/37`.
 
     Attributes:
-        site: The layer and signal it belongs to.
+        site: The one that it belongs to.
         index: Its column there, counted from 0.
     """
 
@@ -75,13 +132,13 @@ class Unit:
         """Read a unit from its spelling.
 
         >>> Unit.parse("1/cell/37")
-        Unit(site=Site(layer=1, signal='cell'), index=37)
+        Unit(site=Site('1/cell'), index=37)
 
         Raises:
-            ActivationError: If it is not `layer/signal/index`.
+            ActivationError: If it is not `site/index`.
         """
         site, _, index = text.rpartition("/")
-        if not (index.isascii() and index.isdigit()):
+        if not (site and index.isascii() and index.isdigit()):
             raise ActivationError(f"{text!r} is not a unit; units are written layer/signal/index, such as 1/cell/37")
         return cls(Site.parse(site), int(index))
 

@@ -214,8 +214,7 @@ class _Lagged(LongLabels):
     def __init__(self, labels: AnyLabels, corpus: Corpus, lag: int) -> None:
         self._labels, self._lag = labels, lag
         self.kind, self.names, self.may_miss = labels.kind, labels.names, True
-        starts = np.array([each.start for each in corpus.documents])
-        stops = np.array([each.stop for each in corpus.documents])
+        starts, stops = corpus.starts, corpus.stops
         firsts = starts if lag < 0 else np.maximum(stops - lag, starts)  # of those without a label in each document
         lasts = np.minimum(starts - lag, stops) if lag < 0 else stops
         borders = np.unique(np.concatenate([[0], firsts, lasts]))
@@ -273,8 +272,8 @@ def label_in_pieces(
         most = labelling.MOST_CHARS
         if each.n_chars > most:
             notice(f"{each.name} has {each.n_chars:,} characters; it is labelled in pieces of at most {most:,}")
-    names = [each.name for each in corpus.documents]
-    texts = (corpus.text(each.start, each.stop) for each in corpus.documents)
+    names = [each.file_name for each in corpus.documents]
+    texts = corpus.texts()
     labels = labelling.label_corpus(asked, names, texts, corpus.sha256, use_cache=use_cache)
     if asked.kind is None and labels.kind == "numeric" and labels.are_only(0, 1):
         notice(f"{asked.name} gives 0 and 1, which are taken for numbers; give bools, or declare kind='binary'")

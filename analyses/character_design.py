@@ -37,7 +37,7 @@ class CharacterDesign:
             codes = corpus.codes[piece]
             found = np.minimum(np.searchsorted(frequent, codes), len(frequent) - 1)
             self._ids[piece] = np.where(frequent[found] == codes, found, len(frequent))
-        self._documents = np.array([document.start for document in corpus.documents])
+        self._documents = corpus.starts
         self._n_characters = len(frequent) + 1
         self.n_columns = n_last * self._n_characters
 

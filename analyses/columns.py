@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
-from activations.units import Site
+from activations.units import Site, in_order
 from analyses.errors import AnalysisError
 from analyses.levels import Bins, to_levels
 from analyses.threads import Turns
@@ -154,7 +154,7 @@ class LevelReader:
     def whole(self, source: Source, columns: Collection[Columns], progress: Progress, *, exact: bool = False) -> Tile:
         """All characters in one tile; if it is to be exact, with values, not levels, of what is in float32."""
         asked = tuple(columns)
-        self.find_bins(source, sorted({each.site for each in asked}))
+        self.find_bins(source, in_order(source.sites, (each.site for each in asked)))
         if exact or not self._remembers:
             [tile] = self.tiles(source, asked, progress, self._n_chars, exact=exact)
             return tile
@@ -211,7 +211,7 @@ class LevelReader:
             AnalysisError: If an activation is not a number.
         """
         columns = list(columns)
-        sites = sorted({each.site for each in columns})
+        sites = in_order(source.sites, (each.site for each in columns))
         self.find_bins(source, sites)
         tiles = Tiles(self, source, columns, n_at_once, exact=exact)
         for block in source.blocks(sites):

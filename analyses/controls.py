@@ -110,12 +110,13 @@ def _contexts(corpus: Corpus, start: int, piece: slice) -> NDArray[np.uint64]:
     """(n_chars,) a number for each three characters of one document that end at some characters after `start`."""
     first, stop = start + piece.start, start + piece.stop
     context = np.zeros(stop - first, np.uint64)
-    near = [each.start for each in corpus.documents if first - N_CONTEXT < each.start < stop]
+    documents = corpus.starts_within(first - N_CONTEXT, stop) - first
     for back in range(N_CONTEXT):
         behind = np.zeros(len(context), np.uint64)
         behind[max(back - first, 0) :] = corpus.codes[max(first - back, 0) : stop - back]
-        for document in near:
-            behind[max(document - first, 0) : max(document + back - first, 0)] = 0
+        for after in range(back):  # what stands before a document is none of its characters
+            places = documents + after
+            behind[places[(places >= 0) & (places < len(behind))]] = 0
         context = context * np.uint64(1 << 21) + behind  # a code point has 21 bits
     return context
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from activations.blocks import Source
-from activations.units import Site, Unit, units_of
+from activations.units import Site, Unit, in_order, units_of
 from analyses.alignment import AnyHypothesis, Target, ask, ask_all, lagged
 from analyses.budgets import rows_given, within_budget
 from analyses.designs import Progress
@@ -108,7 +108,7 @@ def curve(
     if over not in CURVES:
         raise AnalysisError(f"there is no curve over {over!r}; there are {', '.join(CURVES)}")
     asked = ask(source, hypothesis)
-    chosen = sorted(source.sites if sites is None else sites)
+    chosen = in_order(source.sites, source.sites if sites is None else sites)
     if sites is None and over not in ("units", "sites"):
         chosen = _top(chosen)
     with within_budget(source, chosen, asked.split, how.budget, progress) as recording:
@@ -153,7 +153,7 @@ def curves_over_steps(
     alone: list[list[ProbeResult]] = []
     units: list[Unit] = []
     for update, live in sources:
-        chosen = sorted(sites) if sites is not None else _top(sorted(live.sites))
+        chosen = in_order(live.sites, sites) if sites is not None else _top(list(live.sites))
         targets = targets or ask_all(live, hypotheses)
         with within_budget(live, chosen, targets[0].split, how.budget, progress) as source:
             if not controls:
@@ -177,8 +177,10 @@ def curves_over_steps(
 
 
 def _top(sites: Sequence[Site]) -> list[Site]:
-    """The hidden state of the last layer, or what else there is of it."""
-    last = max(site.layer for site in sites)
+    """The hidden state of the last layer, or what else there is of it; the last site of a model without layers."""
+    last = max((site.layer for site in sites if site.layer is not None), default=None)
+    if last is None:
+        return list(sites[-1:])
     top = [site for site in sites if site.layer == last]
     return [site for site in top if site.signal == "hidden"] or top[:1]
 

@@ -186,7 +186,7 @@ class UnitDesign:
         self.n_rows, self.n_columns = source.selection.n_chars, len(self.units)
         self.dtype: np.dtype[Any] = np.dtype(np.float32)
         self._source = source
-        self._sites = sorted({unit.site for unit in units})
+        self._sites = list(dict.fromkeys(unit.site for unit in units))
         self._picks = []  # of each site the columns that it fills, and its units there
         for site in self._sites:
             places = [place for place, unit in enumerate(self.units) if unit.site == site]

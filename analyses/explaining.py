@@ -187,7 +187,7 @@ class _OneUnit:
     def __init__(self, source: Source, unit: Unit) -> None:
         n_units = source.sites.get(unit.site)
         if n_units is None:
-            there = ", ".join(map(str, sorted(source.sites)))
+            there = ", ".join(map(str, source.sites))
             raise AnalysisError(f"there is no site {unit.site} here; there are {there}")
         if unit.index >= n_units:
             raise AnalysisError(f"{unit.site} has {n_units} units, 0 to {n_units - 1}, and so no {unit.index}")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
-from activations.units import Site
+from activations.units import Site, in_order
 from analyses.alignment import Target
 from analyses.classes import classes_of, one_against_rest, runs_of_classes
 from analyses.columns import Columns, LevelReader, groups
@@ -98,7 +98,7 @@ class Plan:
     def __init__(self, source: Source, asked: Target, methods: Sequence[Method], sites: Collection[Site]) -> None:
         """Of a label, the methods, and the sites whose units are scored."""
         self._source, self._asked, self._methods = source, asked, list(dict.fromkeys(methods))
-        self._sizes = [(site, source.sites[site]) for site in sorted(sites)]
+        self._sizes = [(site, source.sites[site]) for site in in_order(source.sites, sites)]
         self._reader = Session.of(source).levels
         needs = list(dict.fromkeys(each.needs for each in methods if each.needs is not None))
         self._of_blocks = [each for each in needs if not each.bytes_per_unit]
@@ -411,7 +411,7 @@ def _weight(*, standardised: bool, how: Fitting) -> Measure:
     def measure(
         source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
     ) -> dict[Site, Marks]:
-        chosen = sorted(sites)
+        chosen = in_order(source.sites, sites)
         found = {}
         for site, probe in zip(chosen, fit(source, asked, sites=chosen, how=how), strict=True):
             if not len(probe.weights):

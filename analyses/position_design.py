@@ -27,7 +27,7 @@ class PositionDesign:
         groups = position_groups(split.n_atoms)
         atoms = atoms_of_rows(split, self._selection)
         self._groups = replace(atoms, values=groups[atoms.values])
-        self._documents = np.array([document.start for document in source.corpus.documents])
+        self._documents = source.corpus.starts
         self.n_rows, self.n_columns = self._selection.n_chars, N_GROUPS + 2
         self._mean, self._scale = np.zeros(self.n_columns, np.float32), np.ones(self.n_columns, np.float32)
         mean = self._sum_up(lambda columns: columns) / self.n_rows

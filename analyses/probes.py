@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
-from activations.units import Site, Unit, units_of
+from activations.units import Site, Unit, in_order, units_of
 from analyses.alignment import AnyHypothesis, Target, ask_all
 from analyses.budgets import rows_given, within_budget
 from analyses.character_design import CharacterDesign
@@ -74,7 +74,7 @@ def fit(
         Hupkes, Veldhoen & Zuidema 2018, Journal of Artificial Intelligence Research 61:907-926: diagnostic
         classifiers. Hewitt & Liang 2019, EMNLP: control tasks and selectivity.
     """
-    chosen = sorted(source.sites if sites is None else sites)
+    chosen = in_order(source.sites, source.sites if sites is None else sites)
     designs = [units_of(source.sites, [site]) for site in chosen]
     return fit_units(source, hypotheses, designs, controls=controls, how=how, progress=progress)
 
@@ -98,7 +98,7 @@ def fit_units(
     if not targets:
         return []
     last = LAST_CHARACTERS if CHARS in controls else ()
-    sites = sorted({unit.site for design in designs for unit in design})
+    sites = in_order(source.sites, (unit.site for design in designs for unit in design))
     found: list[tuple[int, int, ProbeResult]] = []
     with within_budget(source, sites, targets[0].split, how.budget, progress) as recording:
         labels = with_folds(recording, targets, how)

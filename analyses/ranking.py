@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
-from activations.units import Site, Unit, units_of
+from activations.units import Site, Unit, in_order, units_of
 from analyses.alignment import ENOUGH_RUNS, AnyHypothesis, Target, ask, ask_all
 from analyses.errors import AnalysisError
 from analyses.estimates import Estimate, Scale, intervals, standard_errors
@@ -98,6 +98,7 @@ class Ranking:
         n_test_runs: Unbroken runs of held-out characters whose label is True, or the class that has the fewest of
             those that are ranked for; None for a numeric label.
         notes: What makes the scores uncertain, or why there are no intervals or p-values, each a sentence.
+        sites: Those of the units, in the order in which the model declares them.
     """
 
     hypothesis: str
@@ -110,13 +111,14 @@ class Ranking:
     prevalence: float | None
     n_test_runs: int | None
     notes: tuple[str, ...] = ()
+    sites: tuple[Site, ...] = ()
 
     def best_of_sites(self) -> dict[Site, RankedUnit]:
         """The best unit of each site."""
         best: dict[Site, RankedUnit] = {}
         for each in self.units:
             best.setdefault(each.unit.site, each)
-        return dict(sorted(best.items()))
+        return {site: best[site] for site in in_order(self.sites, best)}
 
     def rows_of_sites(self, *, best_only: bool = True) -> list[dict[str, str | float | int | None]]:
         """The best unit of each site, or all units, as the rows that `probe rank --all --json` prints."""
@@ -249,7 +251,7 @@ def _rank_by(
     progress: Progress,
 ) -> list[Ranking]:
     _refuse_exact(source, exact=exact)
-    chosen = sorted(source.sites if sites is None else sites)
+    chosen = in_order(source.sites, source.sites if sites is None else sites)
     units = _units(source, chosen)
     rankings = []
     label = RankedLabel.of(asked, over_classes=any(each.over_classes for each in methods))
@@ -314,7 +316,7 @@ def rank_all(
     """
     _refuse_exact(source, exact=exact)
     asked = [RankedLabel.of(each, over_classes=False) for each in ask_all(source, targets)]
-    chosen = sorted(source.sites if sites is None else sites)
+    chosen = in_order(source.sites, source.sites if sites is None else sites)
     ends = np.cumsum([0, *(len(each.targets) for each in asked)])
     families = [range(start, stop) for start, stop in itertools.pairwise(ends.tolist())]
     labels = [each for own in asked for each in own.targets]
@@ -366,6 +368,7 @@ def _without_scores(label: RankedLabel, units: Mapping[Site, list[Unit]]) -> Ran
         prevalence=None,
         n_test_runs=None,
         notes=label.notes,
+        sites=tuple(units),
     )
 
 
@@ -534,6 +537,7 @@ def _ranking(
         prevalence=sizes.mean if asked.kind == "binary" else None,
         n_test_runs=n_test_runs,
         notes=(*label.notes, *_notes(label, precisions, estimates.values()), *of_method),
+        sites=tuple(units),
     )
 
 

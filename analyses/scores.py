@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
-from activations.units import Site
+from activations.units import Site, in_order
 from analyses.alignment import Target
 from analyses.atom_sums import AtomSums
 from analyses.columns import Columns, LevelReader, Tile, groups
@@ -103,7 +103,7 @@ def measure(
     Raises:
         AnalysisError: If an activation is not a number.
     """
-    chosen = sorted(sites)
+    chosen = in_order(source.sites, sites)
     binary, numeric = (_alike(targets, kind) for kind in ("binary", "numeric"))
     columns = _columns(source, chosen, len(binary), exact=exact)
     reader = Session.of(source).levels
@@ -336,7 +336,7 @@ def _in_two_passes(
     forward: Callable[[int], None],
     waiting: list[AnyStatistic],
 ) -> "tuple[list[dict[Columns, RankTotals]], Callable[[], Iterable[Tile]]]":
-    reader.find_bins(source, sorted({each.site for each in group}))
+    reader.find_bins(source, in_order(source.sites, (each.site for each in group)))
     middle_levels = {each: reader.middle_levels(each) for each in group}
     ranks = RankSums(asked, group, middle_levels)
     collect(source, [ranks, *waiting], forward)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
-from activations.units import Site, Unit, units_of
+from activations.units import Site, Unit, in_order, units_of
 from analyses.alignment import Target
 from analyses.budgets import rows_given, rows_used
 from analyses.classes import refuse_many
@@ -69,7 +69,7 @@ def select(
         Forward selection; as orthogonal least squares in Chen, Billings & Luo 1989, International Journal of Control
         50:1873-1896. Sparse probing: Gurnee et al. 2023, arXiv:2305.01610.
     """
-    units = units_of(source.sites, sorted(sites))
+    units = units_of(source.sites, in_order(source.sites, sites))
     n_rows, used = source.selection.n_chars, rows_used(source)
     parts = parts_of_rows(asked.split.folds(), asked.selection)
     train = np.empty(n_rows, np.bool_)

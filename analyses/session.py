@@ -17,6 +17,7 @@ from activations.selection import Selection
 from activations.units import Site
 from activations.vocab import Vocabulary
 from analyses.columns import REMEMBERED_BYTES, LevelReader
+from analyses.errors import AnalysisError
 from analyses.threads import Turns, one_thread_each
 
 if TYPE_CHECKING:
@@ -54,12 +55,18 @@ class Session:
 
         Raises:
             ActivationError: If there is no recording at a path, or it cannot be read.
+            AnalysisError: If its rows are no characters.
         """
+        self._levels: LevelReader | None = None
         self._opened = _opened(source) if isinstance(source, Path | str) else None
         self.source: Source = self._opened or cast(Source, source)
+        if getattr(self.source, "tokens", None) is not None:
+            self.close()
+            raise AnalysisError(
+                "the rows of this recording are tokens, and not characters; analyses of tokens are not built yet"
+            )
         self.memory_bytes = memory_bytes
         self._turns = _LIVE if self.source.is_live else Turns()
-        self._levels: LevelReader | None = None
         self._n_asked, self._lock = 0, Lock()
 
     @classmethod

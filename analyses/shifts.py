@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from activations.blocks import Source
 from activations.selection import Selection
-from activations.units import Site
+from activations.units import Site, in_order
 from analyses.alignment import Target
 from analyses.classes import Classes
 from analyses.columns import Columns, groups
@@ -84,7 +84,7 @@ class Shifts:
         steps = [0, *(nearest + rng.choice(n_chars - 2 * nearest, n_shifts, replace=False)).tolist()]
         self._source, self._n_shifts = source, n_shifts
         self._labels = _Labels(asked, classes, counted, steps)
-        sizes = [(site, source.sites[site]) for site in sorted(sites)]
+        sizes = [(site, source.sites[site]) for site in in_order(source.sites, sites)]
         self._groups = groups(sizes, Session.of(source).levels.most_units(_BYTES_PER_UNIT))
         self._first = ShiftSums(self._labels, source.selection, self._groups[0])
         self.statistics: list[AnyStatistic] = [self._first]

@@ -44,7 +44,7 @@ def best_of_signals(units: tuple[RankedUnit, ...]) -> dict[str, RankedUnit]:
     """The best unit of each signal, whatever its layer."""
     best: dict[str, RankedUnit] = {}
     for each in units:
-        best.setdefault(each.unit.site.signal, each)
+        best.setdefault(each.unit.site.signal or str(each.unit.site), each)
     return best
 
 

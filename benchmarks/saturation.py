@@ -92,7 +92,7 @@ def errors(model: CharRNN, corpus: Corpus, folder: Path) -> list[Errors]:
     text = corpus.text()
     targets = [target(corpus, name) for name in HYPOTHESES if 0 < get(name)(text).values.mean() < 1]
     labels = np.array([each.labels.values for each in targets])
-    nothing = [Worst(Unit(Site(0, "hidden"), 0), -1.0) for _ in targets]
+    nothing = [Worst(Unit(Site.of(0, "hidden"), 0), -1.0) for _ in targets]
     rounded, recorded, ranked = list(nothing), list(nothing), list(nothing)
     exact = LiveActivations(model, corpus, replace_unknown=True, arithmetic=Arithmetic(dtype="float32"))
     kept = LiveActivations(model, corpus, replace_unknown=True)

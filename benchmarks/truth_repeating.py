@@ -32,8 +32,9 @@ from truth_simulating import (
 )
 
 from activations.blocks import Block
+from activations.codings import CODINGS
 from activations.lanes import BLOCK_CHARS
-from activations.layout import Grid
+from activations.layout import Grid, SiteFacts
 from activations.recorder import recording
 from analyses.alignment import Target
 from analyses.curves import curve
@@ -256,11 +257,11 @@ def command_repetition(world: World, rng: Random) -> Record:
 def record(found: Memory, asked: Target, folder: Path) -> tuple[Path, str]:
     """A recording of what is in memory, and the name of a hypothesis that gives the labels."""
     path, labels = folder / "activations.h5", folder / "labels.npy"
-    layout = {SITE: (found.sites[SITE], found.dtype(SITE))}
+    layout = {SITE: SiteFacts(found.sites[SITE], CODINGS[found.dtype(SITE).name])}
     with recording(path, found.corpus, found.vocabulary, layout, predictions=False) as recorder:
         grid = Grid(found.corpus.documents, found.selection, BLOCK_CHARS)
-        for document, start, stop in zip(grid.documents, grid.starts, grid.stops, strict=True):
-            recorder.write(Block(int(document), int(start), {SITE: found.values[start:stop].copy()}))
+        for start, stop in zip(grid.starts, grid.stops, strict=True):
+            recorder.write(Block(int(start), {SITE: found.values[start:stop].copy()}))
     names = np.array(asked.labels.names)
     np.save(labels, names[asked.labels.values] if asked.kind == "categorical" else asked.labels.values)
     code = f"import numpy\n\n\ndef drawn(text):\n    return numpy.load({str(labels)!r})[: len(text)]\n"

@@ -26,7 +26,7 @@ from activations.vocab import Vocabulary
 from analyses.alignment import Target, of_labels
 from hypotheses.labels import Labels
 
-SITE = Site(0, "hidden")
+SITE = Site.of(0, "hidden")
 PLANTED_CLASS = 2  # of a categorical label: the one that a unit is made to tell
 _BLOCK_CHARS = 1 << 14
 Floats = NDArray[np.float32]
@@ -395,10 +395,10 @@ class Memory:
 
     def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
         """Each document in order."""
-        for number, document in enumerate(self.corpus.documents):
+        for document in self.corpus.documents:
             for start in range(document.start, document.stop, _BLOCK_CHARS):
                 rows = slice(start, min(start + _BLOCK_CHARS, document.stop))
-                yield Block(number, start, {SITE: self.values[rows]})
+                yield Block(start, {SITE: self.values[rows]})
 
     def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
         """A passage."""

@@ -18,6 +18,7 @@ CHUNK = 1 << 18
 DTYPES: dict[Kind, type[np.generic]] = {"binary": np.bool_, "categorical": np.int32, "numeric": np.float64}
 """Number types of the values of `Labels`."""
 
+_GATHERED_CHARS = 1 << 16  # of short documents, whose labels are held together
 _WHOLE_NUMBERS = (np.uint8, np.int16, np.int32)
 
 
@@ -25,8 +26,8 @@ _WHOLE_NUMBERS = (np.uint8, np.int16, np.int32)
 class CorpusLabels:
     """One label for each character of a corpus; `[start:stop]` gives those of some characters.
 
-    They are held in pieces, one or more for each document, each in the narrowest numbers that hold its labels: whole
-    numbers take one, two or four bytes, where `Labels` take eight.
+    They are held in pieces, each in the narrowest numbers that hold its labels: whole numbers take one, two or four
+    bytes, where `Labels` take eight. A long document has one piece or more, short ones share theirs.
 
     Attributes:
         values: (n_own,) the values of each piece, see `Labels`, but in any number type.
@@ -54,10 +55,10 @@ class CorpusLabels:
         values: list[NDArray[Any]] = []
         missing: list[NDArray[np.bool_] | None] = []
         classes: list[tuple[Kind, tuple[str, ...]]] = []
-        for part in parts:
+        for part in _gathered(parts):
             values.append(narrowest(part.values))
             missing.append(part.missing)
-            classes.append((part.kind, part.names))
+            classes.append(_classes(part))
         told = [own for own, gaps in zip(classes, missing, strict=True) if gaps is None or not gaps.all()]
         told = told or classes[:1]
         if len(kinds := {kind for kind, _ in told}) > 1:
@@ -126,6 +127,24 @@ class CorpusLabels:
     def _starts(self) -> NDArray[np.int64]:
         """(n_pieces + 1,) where each begins, and where the last ends."""
         return np.cumsum([0, *map(len, self.values)])
+
+
+def _gathered(parts: Iterable[Labels]) -> Iterator[Labels]:
+    """The same labels in order, those of short documents joined as far as their kinds and classes are the same."""
+    waiting: list[Labels] = []
+    n_chars = 0
+    for part in parts:
+        if waiting and (n_chars + len(part) > _GATHERED_CHARS or _classes(part) != _classes(waiting[0])):
+            yield Labels.join(waiting)
+            waiting, n_chars = [], 0
+        waiting.append(part)
+        n_chars += len(part)
+    if waiting:
+        yield Labels.join(waiting)
+
+
+def _classes(labels: Labels) -> tuple[Kind, tuple[str, ...]]:
+    return labels.kind, labels.names
 
 
 def narrowest(values: NDArray[Any]) -> NDArray[Any]:

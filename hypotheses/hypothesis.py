@@ -65,6 +65,8 @@ class Hypothesis:
         parameters: What its function takes beside the text, and has not been given.
         goes_by_file_name: Whether the name of the file that a text is from may change its labels.
         reads: The files and folders that are declared to be read for its labels.
+        separator: A string that keeps two texts apart, such as a newline: with it between them, the labels of each are
+            those that it has alone. None if there is no such string; texts are then labelled one by one.
         origin: A hash of its function, as far as its file tells, of its parameters, and of how it is combined; None if
             no file tells.
     """
@@ -82,6 +84,7 @@ class Hypothesis:
         expects: str = "",
         example: str = "",
         reads: Sequence[str | Path] = (),
+        separator: str | None = None,
     ) -> None:
         self.name = name or str(getattr(function, "__name__", type(function).__name__))
         if kind is not None and kind not in KINDS:
@@ -95,6 +98,7 @@ class Hypothesis:
         self.source = source
         self.expects = expects
         self.example = example
+        self.separator = separator
         self.parameters = Parameters(function)
         functools.update_wrapper(self, function, updated=())
         self._function = function
@@ -221,6 +225,7 @@ class Hypothesis:
         made = self._derived(label, f"{self._within(_ATOM)} @ {lag}", _COMPARISON, f"@ {lag}")
         made.kind, made.names, made.unit = self.kind, self.names, self.unit
         made.causal = self.causal and lag <= 0
+        made.separator = None
         return made
 
     def named(self, name: str) -> "Hypothesis":
@@ -251,6 +256,7 @@ class Hypothesis:
             causal=self.causal,
             source=self.source,
             expects=self.expects,
+            separator=self.separator,
         )
         made.__doc__, made._asked = self.__doc__, (self, bound)
         made._files, made.goes_by_file_name = self._files, self.goes_by_file_name
@@ -410,6 +416,7 @@ class Hypothesis:
             hashlib.sha256(f"{operation} {told}".encode("utf-8", "surrogatepass")).hexdigest() if is_told else None
         )
         made._is_derived = True
+        made.separator = _common_separator([part.separator for part in parts])
         made._firmness = firmness
         made.__doc__ = f"Is it so that {name}?\n\nMade of others; each says for itself what it means."
         return made
@@ -422,6 +429,15 @@ class Hypothesis:
         own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in self._files]
         where = f" in line {own[-1].lineno} of {Path(own[-1].filename).name}" if own else ""
         return f"{type(error).__name__}{where}: {error}"
+
+
+def _common_separator(separators: Sequence[str | None]) -> str | None:
+    """The longest of some separators, if the others are its ends, so that it keeps texts apart for all."""
+    known = sorted((each for each in separators if each is not None), key=len)
+    is_common = len(known) == len(separators) and all(
+        known[-1].endswith(each) and known[-1].startswith(each) for each in known
+    )
+    return known[-1] if is_common else None
 
 
 @overload
@@ -438,6 +454,7 @@ def hypothesis(
     expects: str = "",
     example: str = "",
     reads: Sequence[str | Path] = (),
+    separator: str | None = None,
 ) -> Callable[[Callable[..., Any]], Hypothesis]: ...
 def hypothesis(
     function: Callable[..., Any] | None = None, **declared: Any
@@ -459,7 +476,9 @@ def hypothesis(
             depends on what comes after its character; `source` says where the idea comes from, `expects` what is
             known of units that encode it, and `example` has parameters to try it with. `reads` are the files and
             folders that the labels depend on, by their paths from the function's own file: labels that are kept on disk
-            are made anew when one has changed.
+            are made anew when one has changed. `separator` is a string that keeps two texts apart, such as a newline
+            for what goes by lines: with it between them, the labels of each are those that it has alone. Many short
+            documents are then labelled at one time.
     """
     if function is not None:
         return Hypothesis(function, **declared)

@@ -2,15 +2,20 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
+import numpy as np
 import regex
 
 from hypotheses import cache
 from hypotheses.corpus_labels import CorpusLabels
 from hypotheses.hypothesis import Hypothesis
+from hypotheses.labels import Labels
 
 MOST_CHARS = 32 << 20
 """A document that is longer is labelled in pieces."""
+
+_JOINED_CHARS = 1 << 16  # of short documents that are labelled together
 
 _LAST_BLANK_LINE = regex.compile(r"(?r)\n[ \t\r]*\n")
 
@@ -46,6 +51,8 @@ def label_corpus(
     """
 
     def label() -> CorpusLabels:
+        if _may_be_joined(asked):
+            return CorpusLabels.join(_labels_of_joined(asked, texts))
         return CorpusLabels.join(
             asked(piece, file_name=name) for name, text in zip(names, texts, strict=True) for piece in _pieces(text)
         )
@@ -62,6 +69,42 @@ def label_corpus(
         return again.unknown if again.unknown or again == basis else "what it uses changes while it labels"
 
     return cache.remember(key.hexdigest(), label, anew=not use_cache, unknown=unknown)
+
+
+def _may_be_joined(asked: Hypothesis) -> bool:
+    """Whether the labels of several texts can be had at one time, and are of the kind and classes that each has."""
+    is_declared = asked.kind == "binary" or asked.kind == "numeric" or (asked.kind == "categorical" and asked.names)
+    return asked.separator is not None and bool(is_declared) and not asked.goes_by_file_name
+
+
+def _labels_of_joined(asked: Hypothesis, texts: Iterable[str]) -> Iterator[Labels]:
+    """The labels of texts in their order, those of short texts in a row together."""
+    most = min(_JOINED_CHARS, MOST_CHARS)
+    short: list[str] = []
+    n_chars = 0
+    for text in texts:
+        if short and n_chars + len(text) > most:
+            yield _labels_together(asked, short)
+            short, n_chars = [], 0
+        if len(text) > most:
+            yield from map(asked, _pieces(text))
+        else:
+            short.append(text)
+            n_chars += len(text)
+    if short:
+        yield _labels_together(asked, short)
+
+
+def _labels_together(asked: Hypothesis, texts: Sequence[str]) -> Labels:
+    """The labels of some texts, which are labelled with the separator between them."""
+    separator = asked.separator or ""
+    labels = asked(separator.join(texts))
+    if not separator:
+        return labels
+    lengths = np.array([(len(text), len(separator)) for text in texts]).ravel()[:-1]
+    is_of_text = np.repeat(np.arange(len(lengths)) % 2 == 0, lengths)
+    missing = None if labels.missing is None else labels.missing[is_of_text]
+    return replace(labels, values=labels.values[is_of_text], missing=missing)
 
 
 def _pieces(text: str) -> Iterator[str]:

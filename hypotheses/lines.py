@@ -19,6 +19,7 @@ _KARPATHY_BLOG = "Karpathy 2015, The Unreasonable Effectiveness of Recurrent Neu
     source=_KARPATHY,
     expects="A cell of an LSTM trained on War and Peace starts high at the beginning of each line and falls slowly "
     "until the newline, by which the model knows when a line of about 70 characters has to end.",
+    separator="\n",
 )
 def position_in_line(text: str) -> Labels:
     r"""How many characters have been read since the last newline?
@@ -32,7 +33,7 @@ def position_in_line(text: str) -> Labels:
     return Labels(_positions(code_points(text)).astype(np.float64), "numeric")
 
 
-@hypothesis(unit="of the line", causal=False, source=_KARPATHY)
+@hypothesis(unit="of the line", causal=False, source=_KARPATHY, separator="\n")
 def fraction_of_line(text: str) -> Labels:
     r"""What share of its line has been read?
 
@@ -70,7 +71,7 @@ def chars_until_newline(text: str) -> Labels:
     return Labels(ahead.astype(np.float64), "numeric", missing)
 
 
-@hypothesis(unit="characters", causal=False)
+@hypothesis(unit="characters", causal=False, separator="\n")
 def line_length(text: str) -> Labels:
     r"""How long is the line, its newline left out?
 
@@ -86,7 +87,7 @@ def line_length(text: str) -> Labels:
     return Labels((positions + np.maximum(_until_newline(codes) - 1, 0)).astype(np.float64), "numeric")
 
 
-@hypothesis(kind="binary")
+@hypothesis(kind="binary", separator="\n")
 def blank_line(text: str) -> Labels:
     r"""Has a blank line just been read?
 
@@ -101,7 +102,7 @@ def blank_line(text: str) -> Labels:
     return Labels((codes == _NEWLINE) & _blank_so_far(codes), "binary")
 
 
-@hypothesis(kind="binary", source=_KARPATHY)
+@hypothesis(kind="binary", source=_KARPATHY, separator="\n")
 def in_indentation(text: str) -> Labels:
     r"""Is the character a space or tab with which its line begins?
 
@@ -117,6 +118,7 @@ def in_indentation(text: str) -> Labels:
     unit="blanks",
     source=_KARPATHY,
     expects="In an LSTM trained on the Linux kernel, a cell was found that follows the depth of the code.",
+    separator="\n",
 )
 def indentation(text: str, width: int = 1) -> Labels:
     r"""With how many tabs and spaces has the line begun, as far as it has been read?
@@ -134,11 +136,7 @@ def indentation(text: str, width: int = 1) -> Labels:
     return Labels(_indentation(code_points(text), _at_least_one(width)).astype(np.float64), "numeric")
 
 
-@hypothesis(
-    kind="binary",
-    example="2",
-    source=_KARPATHY,
-)
+@hypothesis(kind="binary", example="2", source=_KARPATHY, separator="\n")
 def indent_at_least(text: str, depth: int, width: int = 1) -> Labels:
     r"""Has the line begun with at least so many tabs and spaces?
 

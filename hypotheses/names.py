@@ -14,7 +14,7 @@ _POINT, _I = ord("."), ord("I")
 _SPEAKER = regex.compile(r"(?:\A|(?:\A|\n)[ \t\r]*\n)\K[^\S\n]*+(\p{Lu}[^\n:]{0,59}+):[^\S\n]*+(?=\n|\Z)")
 
 
-@hypothesis(kind="binary")
+@hypothesis(kind="binary", separator="\n\n")
 def in_proper_name(text: str) -> Labels:
     """Is the character in a word that begins with a capital letter, and not because a sentence begins?
 

@@ -58,16 +58,18 @@ class NgramModels:
     levels: tuple[_Level, ...]
     n_characters: int
 
-    def losses(self, codes: ArrayLike) -> NgramLosses:
-        """How well each order predicts a text, from its first character, which it knows nothing before.
+    def losses(self, codes: ArrayLike, begins: ArrayLike = (0,)) -> NgramLosses:
+        """How well each order predicts a text, from the first character of a document, which it knows nothing before.
 
         Args:
-            codes: (n_chars,) whole numbers from 0 up to `n_characters`: a document.
+            codes: (n_chars,) whole numbers from 0 up to `n_characters`: a document, or several.
+            begins: (n_documents,) where each begins.
 
         Raises:
             HypothesisError: If a number is out of this range.
         """
-        codes = _checked(codes, self.n_characters)
+        codes, firsts = _checked(codes, self.n_characters), np.asarray(begins, np.int64)
+        firsts = firsts[firsts < len(codes)]
         nats = np.empty((len(codes), len(self.levels)), np.float32)
         right = np.empty(nats.shape, bool)
         contexts = np.zeros(len(codes), np.int64)
@@ -80,6 +82,7 @@ class NgramModels:
                 break
             found = _look_up(codes, contexts, level.firsts, level.chars, level.q, level.q_rest, *below)
             contexts, below = _before(found[0]), found[1:]
+            contexts[firsts] = -1
         return NgramLosses(nats, right)
 
 

@@ -60,9 +60,15 @@ def chars_since_same(text: str) -> Labels:
 
 
 @njit(cache=True)
+def _n_codes(codes: NDArray[np.uint32]) -> int:
+    """One more than the highest code point: of a short text, a table of all that there are would cost the most."""
+    return max(codes) + 1 if len(codes) else 0
+
+
+@njit(cache=True)
 def _counts(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
     """How often each character has occurred before."""
-    totals, counts = np.zeros(0x110000, np.int64), np.zeros(len(codes), np.int64)
+    totals, counts = np.zeros(_n_codes(codes), np.int64), np.zeros(len(codes), np.int64)
     for t, code in enumerate(codes):
         counts[t] = totals[code]
         totals[code] += 1
@@ -71,7 +77,7 @@ def _counts(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
 
 @njit(cache=True)
 def _since(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
-    last, since = np.full(0x110000, -1), np.zeros(len(codes), np.int64)
+    last, since = np.full(_n_codes(codes), -1), np.zeros(len(codes), np.int64)
     for t, code in enumerate(codes):
         if last[code] >= 0:
             since[t] = t - last[code]

@@ -23,9 +23,9 @@ def pack(word: str) -> int:
 
 def look_up(codes: NDArray[np.uint32], answer: Callable[[str], int]) -> NDArray[np.uint8]:
     """(n_chars,) what a function says of each character; it is asked once for each that occurs."""
-    there = np.zeros(0x110000, bool)
+    there = np.zeros(int(codes.max(initial=0)) + 1, bool)
     there[codes] = True
-    table = np.zeros(0x110000, np.uint8)
+    table = np.zeros(len(there), np.uint8)
     for code in np.flatnonzero(there).tolist():
         table[code] = answer(chr(code))
     return table[codes]

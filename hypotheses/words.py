@@ -17,7 +17,7 @@ _BOUNDARIES = "Kementchedjhieva & Lopez 2018, arXiv:1809.00066; Hahn & Baroni 20
 _CLASSES = ("lower case", "upper case", "other letter", "digit", "space", "newline", "punctuation", "symbol", "control")
 
 
-@hypothesis(kind="binary", source=_BOUNDARIES)
+@hypothesis(kind="binary", source=_BOUNDARIES, separator="\n")
 def in_word(text: str) -> Labels:
     """Is the character part of a word?
 
@@ -29,10 +29,7 @@ def in_word(text: str) -> Labels:
     return Labels(read_words(codes, traits(codes)).positions > 0, "binary")
 
 
-@hypothesis(
-    unit="characters",
-    source=_BOUNDARIES,
-)
+@hypothesis(unit="characters", source=_BOUNDARIES, separator="\n")
 def position_in_word(text: str) -> Labels:
     """How many characters of the word have been read?
 
@@ -53,6 +50,7 @@ def position_in_word(text: str) -> Labels:
     source=_BOUNDARIES,
     expects="In an LSTM trained on English, a unit was found that is on where a word or morpheme may end; in LSTMs "
     "that read text without blanks, boundary units are on where words end.",
+    separator="\n",
 )
 def end_of_word(text: str) -> Labels:
     """Is this the last character of a word?
@@ -69,7 +67,7 @@ def end_of_word(text: str) -> Labels:
     return Labels((positions > 0) & ~goes_on, "binary")
 
 
-@hypothesis(kind="binary")
+@hypothesis(kind="binary", separator="\n")
 def capitalised(text: str) -> Labels:
     """Is the character in a word that begins with a capital letter?
 
@@ -81,7 +79,7 @@ def capitalised(text: str) -> Labels:
     return Labels(read_words(codes, traits(codes)).capitalised, "binary")
 
 
-@hypothesis(kind="binary")
+@hypothesis(kind="binary", separator="\n")
 def all_capitals(text: str) -> Labels:
     """Has the word, as read so far, two or more letters, all of them capitals?
 
@@ -93,7 +91,7 @@ def all_capitals(text: str) -> Labels:
     return Labels(read_words(codes, traits(codes)).n_capitals > 1, "binary")
 
 
-@hypothesis(kind="binary")
+@hypothesis(kind="binary", separator="\n\n")
 def sentence_start(text: str) -> Labels:
     """Is the character in the first word of a sentence, or is a sentence due?
 
@@ -110,7 +108,7 @@ def sentence_start(text: str) -> Labels:
     return Labels(read_words(codes, traits(codes)).begins_sentence, "binary")
 
 
-@hypothesis(names=_CLASSES)
+@hypothesis(names=_CLASSES, separator="")
 def char_class(text: str) -> Labels:
     r"""What kind of character is it?
 
@@ -124,7 +122,7 @@ def char_class(text: str) -> Labels:
     return Labels(look_up(code_points(text), _class).astype(np.int32), "categorical", None, _CLASSES)
 
 
-@hypothesis(kind="binary")
+@hypothesis(kind="binary", separator="")
 def vowel(text: str) -> Labels:
     """Is the character one of a, e, i, o, u, with or without capitals and accents?
 

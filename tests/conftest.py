@@ -13,9 +13,10 @@ from hypothesis import settings
 from planting import PLANTED, SITES
 
 from activations.blocks import Block
+from activations.codings import CODINGS
 from activations.corpus import Corpus
 from activations.lanes import BLOCK_CHARS
-from activations.layout import Grid
+from activations.layout import Grid, SiteFacts
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.recorder import recording
 from activations.selection import Selection
@@ -92,10 +93,10 @@ def planted(code_text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     stored = {site: array.astype("f4" if site.signal == "cell" else "f2") for site, array in values.items()}
     path = tmp_path_factory.mktemp("planted") / "activations.h5"
     grid = Grid(corpus.documents, Selection.of(len(corpus)), BLOCK_CHARS)
-    layout = {site: (SITES[site], array.dtype) for site, array in stored.items()}
+    layout = {site: SiteFacts(SITES[site], CODINGS[array.dtype.name]) for site, array in stored.items()}
     with recording(path, corpus, Vocabulary.of([code_text]), layout, predictions=False) as recorder:
-        for document, start, stop in zip(grid.documents, grid.starts, grid.stops, strict=True):
-            recorder.write(Block(int(document), int(start), {s: a[start:stop].copy() for s, a in stored.items()}))
+        for start, stop in zip(grid.starts, grid.stops, strict=True):
+            recorder.write(Block(int(start), {s: a[start:stop].copy() for s, a in stored.items()}))
     return path
 
 

@@ -19,11 +19,11 @@ from activations.vocab import Vocabulary
 from analyses.atom_sums import AtomSums, JointSums
 
 PLANTED = {
-    "in_quotes": Unit(Site(0, "hidden"), 3),
-    "in_comment": Unit(Site(1, "hidden"), 5),
-    "position_in_line": Unit(Site(1, "cell"), 7),
+    "in_quotes": Unit(Site.of(0, "hidden"), 3),
+    "in_comment": Unit(Site.of(1, "hidden"), 5),
+    "position_in_line": Unit(Site.of(1, "cell"), 7),
 }
-SITES = {Site(0, "hidden"): 6, Site(1, "hidden"): 9, Site(1, "cell"): 8}
+SITES = {Site.of(0, "hidden"): 6, Site.of(1, "hidden"): 9, Site.of(1, "cell"): 8}
 
 
 def random_model(text: str, seed: int = 0, *, gain: float = 1.0, **config: str | int) -> CharRNN:
@@ -71,12 +71,12 @@ class Arrays:
         chosen = list(self.sites if sites is None else sites)
         used, every = self.selection, self.selection.every
         told = self._predictions if predictions else {}
-        for number, document in reversed(list(enumerate(self.corpus.documents))):
+        for document in reversed(self.corpus.documents):
             first, stop = used.first(document.start), min(document.stop, used.stop)
             for start in reversed(range(first, stop, n_chars * every)):
                 rows = slice(start, min(start + n_chars * every, stop), every)
                 values = {site: self._values[site][rows].copy() for site in chosen}
-                yield Block(number, start, values, {name: own[rows].copy() for name, own in told.items()}, every)
+                yield Block(start, values, {name: own[rows].copy() for name, own in told.items()}, every)
 
     def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
         part = self.selection.part(start, stop)

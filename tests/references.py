@@ -67,7 +67,7 @@ def ids_of(model: CharRNN, *texts: str) -> Tensor:
 def recorded(
     model: CharRNN, texts: Sequence[str], interventions: Sequence[Intervention] = (), *, dtype: str = "float32"
 ) -> dict[Site | str, NDArray[Any]]:
-    """(n_chars, n_texts, ...) of each site and kind of prediction; each text is a document with a lane of its own."""
+    """(n_chars, n_texts, ...) of each site and kind of prediction, for texts of one length, as many lanes as texts."""
     live = LiveActivations(
         model,
         Corpus.from_texts(texts),
@@ -75,9 +75,10 @@ def recorded(
         arithmetic=Arithmetic(dtype=dtype),
         interventions=interventions,
     )
-    blocks = sorted(live.blocks(predictions=True), key=lambda block: block.document)
+    blocks = sorted(live.blocks(predictions=True), key=lambda block: block.start)
     rows = [{**block.values, **block.predictions} for block in blocks]
-    return {key: np.stack([row[key] for row in rows], axis=1) for key in rows[0]}
+    whole = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
+    return {key: np.stack(np.split(values, len(texts)), axis=1) for key, values in whole.items()}
 
 
 def read_by_equations(model: CharRNN, ids: Tensor, change: Change = unchanged) -> tuple[dict[Site, Tensor], Tensor]:
@@ -99,8 +100,8 @@ def read_by_equations(model: CharRNN, ids: Tensor, change: Change = unchanged) -
             layer, at = model.layer(n), partial(_at, change, n)
             signals = {s: torch.zeros(ids.shape[1], model.config.n_units_of(s)).double() for s in model.cell.state}
             rows = [signals := model.cell.equations(layer, inputs, signals, at) for inputs in layer.from_input(x)]
-            found |= {Site(n, signal): torch.stack([row[signal] for row in rows]) for signal in model.cell.signals}
-            x = found[Site(n, "hidden")]
+            found |= {Site.of(n, signal): torch.stack([row[signal] for row in rows]) for signal in model.cell.signals}
+            x = found[Site.of(n, "hidden")]
         return found, model.readout(x)
 
 
@@ -125,15 +126,15 @@ def next_by_equations(
     with torch.no_grad():
         x = model.input_vectors(ids)
         for n in range(model.config.n_layers):
-            before = {s: read[Site(n, s)].double().roll(1, 0) for s in model.cell.state}
+            before = {s: read[Site.of(n, s)].double().roll(1, 0) for s in model.cell.state}
             for values in before.values():
                 values[0] = 0
             layer = model.layer(n)
             signals = model.cell.equations(layer, layer.from_input(x), before, partial(_at, change, n))
-            found |= {Site(n, signal): values for signal, values in signals.items()}
-            x = read[Site(n, "hidden")].double()
+            found |= {Site.of(n, signal): values for signal, values in signals.items()}
+            x = read[Site.of(n, "hidden")].double()
     return found
 
 
 def _at(change: Change, layer: int, signal: str, values: Tensor) -> Tensor:
-    return change(Site(layer, signal), values)
+    return change(Site.of(layer, signal), values)

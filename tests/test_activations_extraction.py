@@ -37,7 +37,7 @@ def gathered(source: Source, site: Site) -> NDArray[Any]:
 
 def test_row_t_has_read_character_t(copying_model: CharRNN, code_text: str, tmp_path: Path) -> None:
     corpus = Corpus.from_texts([code_text[:5000], code_text[5000:]])
-    site = Site(0, "hidden")
+    site = Site.of(0, "hidden")
     expected = np.eye(len(copying_model.vocabulary))[copying_model.vocabulary.encode(corpus)]
     live = LiveActivations(copying_model, corpus, n_lanes=5, warm_up_chars=1)
     np.testing.assert_array_equal(gathered(live, site), expected)
@@ -81,7 +81,7 @@ def test_one_lane_is_exact_and_the_first_lane_of_many_is_too(cell: str, code_tex
         ids = torch.from_numpy(model.vocabulary.encode(corpus))
         x = torch.nn.functional.one_hot(ids, len(model.vocabulary)).float()
         expected = model.rnn(x[:, None])[0][:, 0]
-    site = Site(1, "hidden")
+    site = Site.of(1, "hidden")
     exact = gathered(LiveActivations(model, corpus, n_lanes=1), site)
     np.testing.assert_allclose(exact, expected, atol=6e-4, rtol=1e-3)  # float16
     lanes = gathered(LiveActivations(model, corpus, n_lanes=8, warm_up_chars=0), site)
@@ -94,18 +94,18 @@ def test_what_lanes_differ_by_is_measured_where_they_meet(code_text: str) -> Non
     model = random_model(code_text, gain=2.5)
     corpus = Corpus.from_texts([code_text])
     live = LiveActivations(model, corpus, n_lanes=3, warm_up_chars=0)
-    cold = gathered(live, Site(1, "cell"))
-    exact = gathered(LiveActivations(model, corpus, n_lanes=1), Site(1, "cell"))
+    cold = gathered(live, Site.of(1, "cell"))
+    exact = gathered(LiveActivations(model, corpus, n_lanes=1), Site.of(1, "cell"))
     pieces = cut(corpus, live.selection, 3, 0, live.turn_chars)
     arriving = cold[[piece.start - 1 for piece in pieces[1:]]]  # the next lane starts cold, from zero
-    found = live.lane_differences[Site(1, "cell")]
+    found = live.lane_differences[Site.of(1, "cell")]
     np.testing.assert_allclose(found.by_unit, np.abs(arriving).max(0), rtol=1e-5)
     assert found.largest == pytest.approx(np.abs(arriving).max(), rel=1e-5)
     assert found.typical == pytest.approx(np.abs(arriving).mean(), rel=1e-5)
     assert not np.allclose(cold, exact, atol=0.01)
     warm = LiveActivations(model, corpus, n_lanes=3, warm_up_chars=1024)
     list(warm.blocks())
-    assert warm.lane_differences[Site(1, "cell")].largest < found.largest
+    assert warm.lane_differences[Site.of(1, "cell")].largest < found.largest
     exact_source = LiveActivations(model, corpus, n_lanes=1)
     list(exact_source.blocks())
     assert exact_source.lane_differences == {}
@@ -168,7 +168,7 @@ def test_wrong_lanes_sites_and_places_are_refused(code_text: str, tmp_path: Path
         LiveActivations(model, corpus, warm_up_chars=-1)
     live = LiveActivations(model, corpus)
     with pytest.raises(ActivationError, match="no site 7/cell; it has 0/hidden"):
-        list(live.blocks([Site(7, "cell")]))
+        list(live.blocks([Site.of(7, "cell")]))
     with pytest.raises(ActivationError, match="no site 'cel' here; there are 0/hidden"):
         select_sites(live.sites, "hidden,cel")
     with pytest.raises(ActivationError, match="no folder"):
@@ -178,7 +178,7 @@ def test_wrong_lanes_sites_and_places_are_refused(code_text: str, tmp_path: Path
 
 def test_a_live_source_becomes_rereadable_within_its_budget(code_text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
-    site = Site(1, "cell")
+    site = Site.of(1, "cell")
     with live.rereadable([site]) as recording:
         assert list(recording.sites) == [site]
         np.testing.assert_array_equal(gathered(recording, site), gathered(live, site))

@@ -1,6 +1,7 @@
 """Recordings written by hand, with h5py alone: what docs/recording.md says of them is how they are read."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -13,11 +14,23 @@ import xxhash
 from commands import Command
 from numpy.typing import NDArray
 
+from activations.blocks import Block
 from activations.checking import check
+from activations.codings import CODINGS
+from activations.corpus import Corpus
 from activations.errors import ActivationError
+from activations.extraction import LiveActivations, extract
+from activations.layout import SiteFacts, Tokens
+from activations.models.checkpoints import load_model, model_sha256
+from activations.reading import Arithmetic
+from activations.recorder import recording
 from activations.store import Recording
 from activations.units import Site
+from activations.vocab import Vocabulary
+from analyses.errors import AnalysisError
+from analyses.ranking import rank
 
+KEPT = Path(__file__).with_name("kept")
 TEXT = 'she said "to be", or not.\n' * 40
 
 
@@ -25,12 +38,13 @@ def write(
     path: Path,
     datasets: Mapping[str, NDArray[Any]],
     *,
+    sites: object = None,
     text: str = TEXT,
     starts: Sequence[int] = (0,),
     vocabulary: str = "".join(sorted(set(TEXT))),
     **attributes: Any,
 ) -> Path:
-    """Write a recording as the document says, of datasets with a row for each character."""
+    """Write a recording as the document says, of rows for each character; without `sites`, of version 2."""
     own = {
         "text": np.array(list(map(ord, text)), "<u4"),
         "documents/start": np.array(starts, "<i8"),
@@ -39,7 +53,8 @@ def write(
     }
     facts = {
         "format": "character activations",
-        "format_version": 2,
+        "format_version": 2 if sites is None else 3,
+        **({} if sites is None else {"sites": json.dumps(sites)}),
         "block_chars": 128,
         "range": json.dumps([0, len(text)]),
         "every": 1,
@@ -53,7 +68,9 @@ def write(
     with h5py.File(path, "w") as file:
         for name, array in (own | dict(datasets)).items():
             file[name] = array
-            parts = [array] if name in own else [array[start:stop] for start, stop in blocks]
+            parts = (
+                [array] if name in own or name.startswith("rows/") else [array[start:stop] for start, stop in blocks]
+            )
             sums = [xxhash.xxh3_64_intdigest(np.ascontiguousarray(part).tobytes()) for part in parts]
             file[f"checksums/{name}"] = np.array(sums, "<u8")
         digest = xxhash.xxh3_64_hexdigest(json.dumps(facts, sort_keys=True).encode())
@@ -74,17 +91,17 @@ def test_blocks_may_have_any_size(
     path = write(tmp_path / "a.h5", {"layers/0/hidden": values}, starts=starts, block_chars=block_chars)
     assert check(path).sound
     with Recording(path) as recording:
-        np.testing.assert_array_equal(recording.read([Site(0, "hidden")])[Site(0, "hidden")], values)
+        np.testing.assert_array_equal(recording.read([Site.of(0, "hidden")])[Site.of(0, "hidden")], values)
         blocks = list(recording.blocks())
-        np.testing.assert_array_equal(np.concatenate([each.values[Site(0, "hidden")] for each in blocks]), values)
-        assert {each.document for each in blocks} == set(range(len(starts)))
+        np.testing.assert_array_equal(np.concatenate([each.values[Site.of(0, "hidden")] for each in blocks]), values)
+        assert {each.start for each in blocks} >= set(starts)
 
 
 def test_layers_may_be_missing_in_between(values: NDArray[np.float32], tmp_path: Path, run: Command) -> None:
     write(tmp_path / "a.h5", {"layers/0/hidden": values, "layers/2/cell": values[:, :2], "layers/10/hidden": values})
     with Recording(tmp_path / "a.h5") as recording:
-        assert recording.sites == {Site(0, "hidden"): 3, Site(2, "cell"): 2, Site(10, "hidden"): 3}
-        assert list(recording.sites) == [Site(0, "hidden"), Site(2, "cell"), Site(10, "hidden")]
+        assert recording.sites == {Site.of(0, "hidden"): 3, Site.of(2, "cell"): 2, Site.of(10, "hidden"): 3}
+        assert list(recording.sites) == [Site.of(0, "hidden"), Site.of(2, "cell"), Site.of(10, "hidden")]
     status, out, err = run("rank", "a.h5", "-H", "in_quotes", "--sites", "2,10", "--json")
     assert status == 0, err
     assert {json.loads(line)["unit"].rpartition("/")[0] for line in out.splitlines()} == {"2/cell", "10/hidden"}
@@ -104,8 +121,8 @@ def test_the_writer_chooses_float16_or_float32(signal: str, number: str, accepte
             Recording(path)
         return
     with Recording(path) as recording:
-        assert recording.dtype(Site(0, signal)) == number
-        np.testing.assert_array_equal(recording.read([Site(0, signal)])[Site(0, signal)], stored)
+        assert recording.dtype(Site.of(0, signal)) == number
+        np.testing.assert_array_equal(recording.read([Site.of(0, signal)])[Site.of(0, signal)], stored)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +165,7 @@ def test_check_names_the_sites_whose_values_are_not_numbers(
     datasets["prediction/log_prob"][[299, -1]] = np.nan  # the ends of documents
     path = write(tmp_path / "a.h5", datasets, starts=(0, 300))
     with Recording(path) as recording:
-        np.testing.assert_array_equal(recording.read([Site(1, "hidden")])[Site(1, "hidden")], broken)
+        np.testing.assert_array_equal(recording.read([Site.of(1, "hidden")])[Site.of(1, "hidden")], broken)
     n_chars = f"{len(TEXT):,}"
     complaint = (
         f"/layers/1/hidden has 4 values that are not numbers (NaN or infinite), at 2 of {n_chars} characters, "
@@ -205,3 +222,156 @@ def test_predictions_are_of_the_kinds_that_are_described(
     path = write(tmp_path / "a.h5", {f"prediction/{kind}": stored})
     with pytest.raises(ActivationError, match=complaint):
         Recording(path)
+
+
+ODD = [
+    {"name": "zoo/act.3", "layer": 3, "signal": "act", "coding": "near_one", "range": [-1, 1], "state": True},
+    {"name": "a:b"},
+]
+
+
+def test_sites_have_any_names_and_stand_in_the_order_of_their_model(tmp_path: Path, rng: np.random.Generator) -> None:
+    codes = rng.integers(0, 4 * 0x3800 + 1, (len(TEXT), 3)).astype("<u2")
+    values = rng.normal(size=(len(TEXT), 2)).astype("<f4")
+    path = write(tmp_path / "a.h5", {"layers/zoo/act.3": codes, "layers/a:b": values}, sites=ODD)
+    with Recording(path) as recording:
+        act, other = recording.sites
+        assert (act.name, act.layer, act.signal, other.name, other.layer) == ("zoo/act.3", 3, "act", "a:b", None)
+        facts = recording.facts[act]
+        assert (facts.range, facts.is_state, facts.coding.name) == ((-1, 1), True, "near_one")
+        assert recording.facts[other].coding.name == "float32"
+        found = recording.read([act, other])
+        np.testing.assert_array_equal(found[act], CODINGS["near_one"].decode(codes))
+        np.testing.assert_array_equal(found[other], values)
+        [block] = recording.blocks([act])
+        assert block.values[act].dtype == recording.dtype(act) == np.float32
+        assert np.abs(block.values[act]).max() <= 1
+    assert str(check(path)) == f"{path} is sound: {len(TEXT):,} characters, 2 sites in float32 and near_one"
+
+
+@pytest.mark.parametrize(
+    ("sites", "complaint"),
+    [
+        ([], "says nothing of /layers/a/b"),
+        ([{"name": "a/b"}, {"name": "c"}], "names c, of which there is not one dataset"),
+        ([{"name": "a/b"}, {"name": "a/b"}], "names a/b, of which there is not one dataset"),
+        ([{"name": "a/b", "coding": "int4"}], "no coding 'int4'; there are float16, float32, near_one"),
+        ([{"name": "a/b", "coding": "near_one"}], "/layers/a/b is not .n_chars, n_units. in <u2"),
+        ([{"name": "a b"}], "is not a site"),
+        ([{"layer": 1}], "the attribute 'sites' is no list of sites"),
+        ("a/b", "the attribute 'sites' is no list of sites"),
+        ([{"name": "a/b", "range": "wide"}], "the attribute 'sites' is no list of sites"),
+    ],
+)
+def test_what_is_said_of_sites_has_to_make_sense(tmp_path: Path, sites: object, complaint: str) -> None:
+    path = write(tmp_path / "a.h5", {"layers/a/b": np.zeros((len(TEXT), 2), "<f2")}, sites=sites)
+    with pytest.raises(ActivationError, match=complaint):
+        Recording(path)
+
+
+def test_a_code_that_has_no_value_is_told(tmp_path: Path) -> None:
+    codes = np.full((len(TEXT), 1), 7, "<u2")
+    codes[9] = 0xFFFF
+    path = write(tmp_path / "a.h5", {"layers/a": codes}, sites=[{"name": "a", "coding": "near_one"}])
+    [complaint] = check(path).complaints
+    assert complaint.startswith("/layers/a has 1 values that are not numbers (NaN or infinite), at 1 of")
+
+
+WORDS = [(found.start(), found.end()) for found in re.finditer(r"\S+\s*", TEXT)]
+
+
+def test_rows_may_be_tokens(tmp_path: Path, rng: np.random.Generator) -> None:
+    """Written by the recorder, read by place, shown by `check`, and refused by what needs characters."""
+    site, corpus = Site("blocks.0.mlp"), Corpus.from_texts([TEXT[:500], TEXT[500:]], ["one", "two"])
+    offsets = [(a, b) for a, b in WORDS if not a < 500 < b]
+    starts, ends = np.array(offsets, np.int64).T
+    tokens = Tokens(starts, ends, window=64, stride=32)
+    values = rng.normal(size=(len(offsets), 3)).astype(np.float32)
+    n_first = sum(a < 500 for a, _ in offsets)
+    path = tmp_path / "tokens.h5"
+    facts = {site: SiteFacts(3, CODINGS["float32"])}
+    with recording(path, corpus, Vocabulary.of([TEXT]), facts, predictions=False, tokens=tokens) as recorder:
+        recorder.write(Block(n_first, {site: values[n_first:].copy()}))
+        recorder.write(Block(0, {site: values[:n_first].copy()}))
+    with Recording(path) as found:
+        assert found.tokens is not None
+        np.testing.assert_array_equal(found.tokens.starts, tokens.starts)
+        np.testing.assert_array_equal(found.tokens.ends, tokens.ends)
+        assert (found.tokens.window, found.tokens.stride) == (64, 32)
+        np.testing.assert_array_equal(found.read([site])[site], values)
+        whose_last_is_there = [n for n, (_, end) in enumerate(offsets) if 100 <= end - 1 < 300]
+        np.testing.assert_array_equal(found.read([site], 100, 300)[site], values[whose_last_is_there])
+        with pytest.raises(ActivationError, match=f"are {len(offsets)} tokens, and not characters"):
+            next(found.blocks())
+        with pytest.raises(AnalysisError, match="are tokens, and not characters"):
+            rank(found, "in_quotes")
+    said = f"{len(offsets)} tokens of {len(TEXT):,} characters, window 64, stride 32, 1 sites in float32"
+    assert str(check(path)) == f"{path} is sound: {said}"
+
+
+@pytest.mark.parametrize(
+    "offsets", [[(0, 0)], [(5, 9), (0, 4)], [(490, 510)], [(0, 2_000)], [(-1, 3)], [(0, 9), (3, 4)]]
+)
+def test_tokens_that_are_none_of_the_text_are_refused(tmp_path: Path, offsets: list[tuple[int, int]]) -> None:
+    corpus = Corpus.from_texts([TEXT[:500], TEXT[500:]])
+    tokens = Tokens(*np.array(offsets, np.int64).T)
+    facts = {Site("a"): SiteFacts(3, CODINGS["float32"])}
+    with (
+        pytest.raises(ActivationError, match="tokens must have a first character"),
+        recording(tmp_path / "a.h5", corpus, Vocabulary.of([TEXT]), facts, predictions=False, tokens=tokens),
+    ):
+        pass
+    starts, ends = np.array(offsets, "<i8").T
+    datasets = {"rows/start": starts, "rows/end": ends, "layers/a": np.zeros((len(starts), 1), "<f4")}
+    path = write(tmp_path / "b.h5", datasets, sites=[{"name": "a"}], starts=[0, 500])
+    with pytest.raises(ActivationError, match="tokens must have a first character"):
+        Recording(path)
+
+
+def test_sites_that_hdf5_cannot_hold_side_by_side_are_refused(tmp_path: Path) -> None:
+    facts = {Site(name): SiteFacts(1, CODINGS["float32"]) for name in ("features", "a", "features/pca")}
+    with (
+        pytest.raises(ActivationError, match="the sites features and features/pca cannot be recorded in one file"),
+        recording(tmp_path / "a.h5", Corpus.from_texts([TEXT]), Vocabulary.of([TEXT]), facts),
+    ):
+        pass
+
+
+def test_what_earlier_versions_wrote_opens_unchanged(tmp_path: Path) -> None:
+    """A recording of version 2, and the model that it is of, from before."""
+    model = load_model(KEPT / "gru_version_1.pt")
+    with Recording(KEPT / "recording_version_2.h5") as before:
+        assert before.description["format_version"] == 2
+        assert [str(site) for site in before.sites] == ["0/hidden", "0/candidate", "0/reset_gate", "0/update_gate"]
+        assert before.model_sha256 == model_sha256(model)
+        live = LiveActivations(model, before.corpus, n_lanes=2, warm_up_chars=16)
+        extract(live, tmp_path / "now.h5")
+        with Recording(tmp_path / "now.h5") as now:
+            assert now.description["format_version"] == 3
+            assert list(now.sites) == list(before.sites)
+            for site, values in before.read(list(before.sites)).items():
+                np.testing.assert_array_equal(now.read([site])[site], values)
+            assert now.description["made_by"]["program"] == "char-probe"
+            assert {site: facts.is_state for site, facts in now.facts.items()} == {
+                site: site.signal == "hidden" for site in now.sites
+            }
+
+
+@pytest.mark.parametrize("n_lanes", [1, 3])
+def test_a_recording_near_one_is_what_the_live_source_gives(tmp_path: Path, n_lanes: int) -> None:
+    model = load_model(KEPT / "lstm_version_1.pt")
+    with Recording(KEPT / "recording_version_2.h5") as before:
+        corpus = before.corpus
+    exact, fine = (
+        LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=Arithmetic(dtype=dtype))
+        for dtype in ("float32", "near_one")
+    )
+    gate, cell = Site("0/forget_gate"), Site("0/cell")
+    extract(fine, tmp_path / "a.h5", force=True)
+    with Recording(tmp_path / "a.h5") as recording:
+        assert recording.facts[gate].coding.name == "near_one" and recording.facts[cell].coding.name == "float32"
+        for site in (gate, cell):
+            expected = exact.read([site])[site]
+            coding = recording.facts[site].coding
+            np.testing.assert_array_equal(recording.read([site])[site], coding.rounded(expected))
+            np.testing.assert_array_equal(fine.read([site])[site], coding.rounded(expected))

@@ -1,5 +1,6 @@
 """However a text is cut, every character is read once, and every lane is warm when it begins."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,9 +8,9 @@ from activations.corpus import Corpus
 from activations.lanes import BLOCK_CHARS, cut, rounds, share_out, turn_chars
 from activations.selection import Selection
 
-corpora = st.lists(st.integers(2, 3000), min_size=1, max_size=6).map(
-    lambda sizes: Corpus.from_texts("x" * n for n in sizes)
-)
+few_long = st.lists(st.integers(2, 3000), min_size=1, max_size=6)
+many_short = st.lists(st.integers(2, 40) | st.integers(2, 600), min_size=1, max_size=300)
+corpora = (few_long | many_short).map(lambda sizes: Corpus.from_texts("x" * n for n in sizes))
 
 
 @st.composite
@@ -31,9 +32,13 @@ def test_every_character_is_kept_once_after_a_warm_up(
     for turns in rounds(lanes, turn_chars):
         assert not before or len(turns) <= len(before)
         for lane, turn in enumerate(turns):
-            document = corpus.documents[turn.piece.document]
+            number = int(np.searchsorted(corpus.starts, turn.start, side="right")) - 1
+            document = corpus.documents[number]
             first = max(document.start, selection.start)
-            assert document.start <= turn.start < turn.stop <= document.stop
+            assert document.start <= turn.start < turn.stop
+            if turn.stop > document.stop:  # several, and these as a whole
+                assert turn.is_first and turn.start == document.start and turn.stop in corpus.stops
+                assert turn.stop <= selection.stop and not (turn.piece.follows or turn.piece.goes_on)
             assert turn.is_first or turn.start == before[lane]
             assert turn.n_chars == turn_chars or turn.stop == turn.piece.stop  # else others would read padding
             if turn.is_kept:
@@ -50,7 +55,8 @@ def test_one_lane_reads_every_document_without_a_break(part: tuple[Corpus, Selec
     corpus, selection = part
     pieces = cut(corpus, selection, 1, 512, turn_chars(1, 10_000, 2))
     inside = [d for d in corpus.documents if d.start < selection.stop and d.stop > selection.start]
-    assert [piece.warm_up for piece in pieces] == [d.start for d in inside]
+    assert {piece.warm_up for piece in pieces} <= {d.start for d in inside}
+    assert len(inside) > 4 or len(pieces) == len(inside)
     assert not any(piece.follows or piece.goes_on for piece in pieces)
     kept = [place for piece in pieces for place in range(piece.start, piece.stop)]
     assert kept == list(range(selection.start, selection.stop))

@@ -96,7 +96,7 @@ def recorded(model: CharRNN, n_lanes: int) -> dict[Site, NDArray[np.float32]]:
     corpus = Corpus.from_texts([TEXT] * n_lanes)
     live = LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=Arithmetic(dtype="float32"))
     blocks = sorted(live.blocks(), key=lambda block: block.start)
-    last = [block for block in blocks if block.document == n_lanes - 1]
+    last = [block for block in blocks if block.start >= corpus.documents[-1].start]
     return {site: np.concatenate([block.values[site] for block in last]) for site in live.sites}
 
 
@@ -121,7 +121,7 @@ def test_hidden_states_equal_those_of_torch(cell: str, n_layers: int, n_embeddin
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
                 getattr(alone, f"{name}_l0").copy_(getattr(model.rnn, f"{name}_l{layer}"))
             x, _ = alone(x)
-        np.testing.assert_allclose(values[Site(layer, "hidden")], x, atol=1e-5, rtol=0)
+        np.testing.assert_allclose(values[Site.of(layer, "hidden")], x, atol=1e-5, rtol=0)
 
 
 @every_cell
@@ -137,7 +137,7 @@ def test_every_signal_equals_the_equations_in_float64(cell: str, n_embedding: in
         reference = EQUATIONS[cell](x, weights)
         assert set(reference) == set(CELLS[cell].signals)
         for signal, expected in reference.items():
-            np.testing.assert_allclose(values[Site(layer, signal)], expected, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(values[Site.of(layer, signal)], expected, rtol=1e-5, atol=1e-6)
         x = reference["hidden"]
 
 
@@ -167,12 +167,13 @@ def test_each_document_of_a_single_lane_begins_anew_however_long_it_is(cell: str
     model = random_model(TEXT, cell=cell, n_layers=3, n_units=7)
     arithmetic = Arithmetic(dtype="float32")
     live = LiveActivations(model, Corpus.from_texts(texts), n_lanes=1, arithmetic=arithmetic)
-    for block in live.blocks():
-        alone = LiveActivations(model, Corpus.from_texts([texts[block.document]]), n_lanes=1, arithmetic=arithmetic)
-        first = block.start - live.corpus.documents[block.document].start
+    blocks = sorted(live.blocks(), key=lambda block: block.start)
+    for document, text in zip(live.corpus.documents, texts, strict=True):
+        alone = LiveActivations(model, Corpus.from_texts([text]), n_lanes=1, arithmetic=arithmetic)
         for site in live.sites:
-            whole = np.concatenate([each.values[site] for each in alone.blocks([site])])
-            np.testing.assert_allclose(block.values[site], whole[first : first + block.n_chars], atol=1e-6)
+            found = np.concatenate([block.values[site] for block in blocks])[document.start : document.stop]
+            expected = np.concatenate([each.values[site] for each in alone.blocks([site])])
+            np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_a_gate_that_keeps_all_keeps_it_to_the_last_digit(rng: np.random.Generator) -> None:

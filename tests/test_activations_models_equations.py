@@ -63,7 +63,7 @@ def test_the_equations_of_an_lstm_agree_with_numpy(kind: Kind) -> None:
         h = w["weight_hr"] @ h if "weight_hr" in w else h
         expected = {"input_gate": i, "forget_gate": f, "candidate": g, "output_gate": o, "cell": c, "hidden": h}
         for signal, values in expected.items():
-            np.testing.assert_allclose(found[Site(0, signal)][t, 0], values, atol=1e-12)
+            np.testing.assert_allclose(found[Site.of(0, signal)][t, 0], values, atol=1e-12)
 
 
 def test_the_gates_of_keras_and_torch_differ_and_close() -> None:
@@ -207,5 +207,5 @@ def test_shapes_that_cannot_be_are_refused(options: dict[str, Any], complaint: s
 
 def test_a_projected_layer_has_sites_of_two_sizes_and_its_hidden_states_may_grow() -> None:
     model = random_model("ab", cell="lstm", n_layers=1, n_units=8, n_projected=3)
-    assert model.sites == {Site(0, s): 3 if s == "hidden" else 8 for s in model.cell.signals}
-    assert model.unbounded == {Site(0, "hidden"), Site(0, "cell")}
+    assert model.sites == {Site.of(0, s): 3 if s == "hidden" else 8 for s in model.cell.signals}
+    assert model.unbounded == {Site.of(0, "hidden"), Site.of(0, "cell")}

@@ -30,7 +30,7 @@ from activations.units import Site
 from activations.vocab import Vocabulary
 
 LETTERS = "abcd \n"
-STATE = Site(0, "hidden")
+STATE = Site.of(0, "hidden")
 
 
 class Guest:
@@ -166,7 +166,7 @@ def test_a_site_that_there_is_not_is_told_even_of_an_empty_passage(tmp_path: Pat
             assert source.read([], 10, 20) == {}
             for stop in (5, 10):
                 with pytest.raises(ActivationError, match=r"has no site 7/cell; it has 0/hidden, "):
-                    source.read([Site(0, "cell"), Site(7, "cell")], 5, stop)
+                    source.read([Site.of(0, "cell"), Site.of(7, "cell")], 5, stop)
 
 
 @pytest.mark.parametrize("n_lanes", [1, 4])

@@ -67,7 +67,7 @@ def test_a_part_of_the_text_has_the_activations_of_the_whole(
 ) -> None:
     corpus = Corpus.from_texts([code_text[:9000], code_text[9000:9003], code_text[9003:]])
     model = random_model(code_text)
-    site = Site(1, "cell")
+    site = Site.of(1, "cell")
     _, exact = gathered(LiveActivations(model, corpus, n_lanes=1), site)
     selection = Selection.of(len(corpus), start, stop, every)
     live = LiveActivations(model, corpus, n_lanes=n_lanes, selection=selection)
@@ -94,10 +94,10 @@ def test_analyses_of_a_part_use_its_labels_and_no_others(planted: Path, code_tex
     whole = target(corpus, "in_quotes").labels.values
     np.testing.assert_array_equal(labels, whole[3001:15_000:3])
     assert len(labels) == len(parts) == live.selection.n_chars
-    rows = [asked.rows(block) for block in sorted(live.blocks([Site(0, "cell")]), key=lambda block: block.start)]
+    rows = [asked.rows(block) for block in sorted(live.blocks([Site.of(0, "cell")]), key=lambda block: block.start)]
     np.testing.assert_array_equal(np.concatenate([each.labels for each in rows]), labels)
     np.testing.assert_array_equal(np.concatenate([each.parts for each in rows]), parts)
-    ranking = rank(live, "in_quotes", sites=[Site(0, "cell")])
+    ranking = rank(live, "in_quotes", sites=[Site.of(0, "cell")])
     assert ranking.n_train + ranking.n_test < live.selection.n_chars
     assert ranking.prevalence == pytest.approx(labels.mean())
 
@@ -118,8 +118,8 @@ def test_bf16_is_near_float32_and_bounded_as_it_is(cell: str, code_text: str) ->
     exact = LiveActivations(model, corpus, n_lanes=8, arithmetic=Arithmetic(dtype="float32"))
     fast = LiveActivations(model, corpus, n_lanes=8, arithmetic=Arithmetic(precision="bf16", dtype="float32"))
     for signal in model.cell.signals:
-        _, one = gathered(exact, Site(1, signal))
-        _, other = gathered(fast, Site(1, signal))
+        _, one = gathered(exact, Site.of(1, signal))
+        _, other = gathered(fast, Site.of(1, signal))
         assert 0 < np.abs(one - other).max() < 0.05
 
 
@@ -147,7 +147,7 @@ def counting_model(step: float) -> CharRNN:
 def test_what_grows_is_never_infinite_in_a_recording(tmp_path: Path) -> None:
     corpus = Corpus.from_texts(["ab" * 600])
     model = counting_model(100.0)
-    site = Site(0, "hidden")
+    site = Site.of(0, "hidden")
     _, values = gathered(LiveActivations(model, corpus), site)
     assert values.max() == pytest.approx(120_000)
     live = LiveActivations(model, corpus, arithmetic=Arithmetic(dtype="float16"))
@@ -168,11 +168,11 @@ def test_units_that_do_not_settle_are_named(tmp_path: Path) -> None:
     model.rnn.get_parameter("weight_hh_l0").data[:] = torch.tensor([[0.0, 0.0], [0.0, 1.0]])
     corpus = Corpus.from_texts(["ab" * 4000 + "a"])
     result = extract(LiveActivations(model, corpus, n_lanes=4, warm_up_chars=512), tmp_path / "a.h5")
-    assert result.unsettled == [Unit(Site(0, "hidden"), 1)]
+    assert result.unsettled == [Unit(Site.of(0, "hidden"), 1)]
     assert result.warning is not None
     assert "0/hidden/1" in result.warning
     assert "--lanes 1 is exact" in result.warning
-    found = result.lane_differences[Site(0, "hidden")]
+    found = result.lane_differences[Site.of(0, "hidden")]
     assert found.by_unit.tolist() == [0, 2048]  # 512 characters after the warm-up, 2,048 more in the lane before
     exact = extract(LiveActivations(model, corpus, n_lanes=1), tmp_path / "b.h5")
     assert exact.unsettled == []
@@ -181,7 +181,7 @@ def test_units_that_do_not_settle_are_named(tmp_path: Path) -> None:
 
 def test_a_difference_that_is_no_number_is_not_settled() -> None:
     difference = LaneDifference(np.array([0, np.nan, 0.5], np.float32), np.array([1, 1, 1], np.float32), 0.1)
-    assert unsettled({Site(0, "cell"): difference}) == [Unit(Site(0, "cell"), 1), Unit(Site(0, "cell"), 2)]
+    assert unsettled({Site.of(0, "cell"): difference}) == [Unit(Site.of(0, "cell"), 1), Unit(Site.of(0, "cell"), 2)]
 
 
 def test_a_model_with_the_wrong_vocabulary_is_refused(code_text: str, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_nothing_is_computed_on_another_device_than_the_model(
     monkeypatch.setattr(reading, "_bring_back", lambda found, into: brought.append((found, into)))
     vocabulary = Vocabulary("".join(map(chr, range(200, 200 + n_characters))))
     model = CharRNN(ModelConfig(n_layers=3, n_units=16, **kind), vocabulary)
-    interventions = [clamp(Site(0, "hidden"), {1: 0}), add(Site(2, "hidden"), [1] * model.config.n_hidden)]
+    interventions = [clamp(Site.of(0, "hidden"), {1: 0}), add(Site.of(2, "hidden"), [1] * model.config.n_hidden)]
     weights = Weights(model, Arithmetic(precision=precision), is_alone=False, interventions=interventions)
     lanes = Reading(weights, 4)
     ids = torch.zeros(40, 4, dtype=torch.int64)
@@ -265,7 +265,7 @@ def test_nothing_is_written_on_another_device_than_was_asked_for(kind: Kind, mon
 
     monkeypatch.setattr(sampling, "_draw", draw)
     model = CharRNN(ModelConfig(n_layers=2, n_units=16, **kind), Vocabulary("abc"))
-    interventions = [clamp(Site(0, "hidden"), {1: 0}), add(Site(1, "hidden"), [1] * model.config.n_hidden)]
+    interventions = [clamp(Site.of(0, "hidden"), {1: 0}), add(Site.of(1, "hidden"), [1] * model.config.n_hidden)]
     with OneDevice():  # type: ignore[no-untyped-call]
         next(sampling.write(model, 2, prompt="ab", device="meta", interventions=interventions))
     assert [(each.device.type, tuple(each.shape)) for each in drawn_from] == [("meta", (2, 3))]
@@ -287,7 +287,7 @@ def test_an_error_in_one_layer_of_a_single_lane_ends_the_threads_of_the_others(
         raise MemoryError("no room")
 
     before = threading.active_count()
-    interventions = [Intervention(Site(1, "cell"), failing, "fails")]
+    interventions = [Intervention(Site.of(1, "cell"), failing, "fails")]
     corpus = Corpus.from_texts([code_text])
     live = LiveActivations(random_model(code_text, n_layers=3), corpus, n_lanes=1, interventions=interventions)
     with pytest.raises(MemoryError, match="no room"):

@@ -163,7 +163,7 @@ def test_the_second_of_two_runs_into_one_file_is_told(code_text: str, tmp_path: 
 def test_check_finds_every_damage_and_names_it(code_text: str, tmp_path: Path) -> None:
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]), n_lanes=4)
     path = extract(live, tmp_path / "a.h5").path
-    assert str(check(path)) == f"{path} is sound: {len(code_text):,} characters, 12 sites"
+    assert str(check(path)) == f"{path} is sound: {len(code_text):,} characters, 12 sites in float16 and float32"
     copy = tmp_path / "b.h5"
     shutil.copy(path, copy)
     with h5py.File(path) as file:

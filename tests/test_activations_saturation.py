@@ -42,7 +42,7 @@ from analyses.alignment import target
 from analyses.ranking import rank
 from hypotheses.registry import get
 
-SPREAD, SATURATED = Site(0, "hidden"), Site(1, "hidden")
+SPREAD, SATURATED = Site.of(0, "hidden"), Site.of(1, "hidden")
 LETTERS = "abcdefghijklmnopqrstuvwxyz "
 
 

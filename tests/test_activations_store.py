@@ -29,7 +29,7 @@ def path(code_text: str, tmp_path: Path) -> Path:
 def test_a_recording_can_be_understood_with_h5py_alone(path: Path, code_text: str) -> None:
     with h5py.File(path) as file:
         assert file.attrs["format"] == "character activations"
-        assert file.attrs["format_version"] == 2
+        assert file.attrs["format_version"] == 3
         assert file.attrs["complete"]
         assert "".join(map(chr, file["text"][:])) == code_text
         assert sorted(map(chr, file["vocab"][:])) == sorted(set(code_text))
@@ -40,7 +40,9 @@ def test_a_recording_can_be_understood_with_h5py_alone(path: Path, code_text: st
         nats = -np.nanmean(file["prediction/log_prob"][:].astype(np.float64))
         assert nats == pytest.approx(file.attrs["nats_per_char"], abs=1e-6)
         with Recording(path) as recording:
-            np.testing.assert_array_equal(file["layers/1/cell"][:], recording.read([Site(1, "cell")])[Site(1, "cell")])
+            np.testing.assert_array_equal(
+                file["layers/1/cell"][:], recording.read([Site.of(1, "cell")])[Site.of(1, "cell")]
+            )
 
 
 def test_blocks_are_read_only(path: Path) -> None:
@@ -101,7 +103,7 @@ def shorten(path: Path) -> None:
         (lambda path: path.write_bytes(b"hello " * 99), "not an HDF5 file"),
         (shorten, "truncated or damaged"),
         (edit(complete=False), "incomplete"),
-        (edit(format_version=1), "version .1., and this program reads version 2"),
+        (edit(format_version=1), "version .1., and this program reads versions 2 and 3"),
         (edit(format="pictures"), "not a recording"),
         (delete("text"), "/text is missing"),
         (delete("checksums/text"), "no checksums of /text"),
@@ -118,7 +120,7 @@ def test_what_is_no_whole_recording_is_refused(path: Path, damage: Callable[[Pat
 
 def test_a_site_that_was_not_recorded_is_told(path: Path) -> None:
     with Recording(path) as recording, pytest.raises(ActivationError, match="no site 3/cell; it has 0/hidden"):
-        recording.read([Site(3, "cell")])
+        recording.read([Site.of(3, "cell")])
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt(), OSError(28, "No space left on device"), RuntimeError("bug")])
@@ -163,10 +165,10 @@ def test_the_document_says_enough_to_write_one(tmp_path: Path) -> None:
     document = (Path(__file__).parents[1] / "docs" / "recording.md").read_text(encoding="utf-8")
     [program] = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
-    assert str(check(Path("foreign.h5"))).startswith("foreign.h5 is sound: 420 characters, 1 sites")
+    assert str(check(Path("foreign.h5"))).startswith("foreign.h5 is sound: 420 characters, 1 sites in float16")
     with Recording("foreign.h5") as recording:
         assert recording.corpus.text(0, 20) == "To be, or not to be."
-        assert recording.read([Site(0, "hidden")])[Site(0, "hidden")].shape == (420, 6)
+        assert recording.read([Site.of(0, "hidden")])[Site.of(0, "hidden")].shape == (420, 6)
 
 
 def test_the_document_mentions_all_that_is_written(path: Path) -> None:

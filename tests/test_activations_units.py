@@ -5,24 +5,54 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activations.errors import ActivationError
-from activations.units import SIGNALS, Site, Unit
+from activations.units import SIGNALS, Site, Unit, in_order
 
-units = st.builds(Unit, st.builds(Site, st.integers(0, 99), st.sampled_from(SIGNALS)), st.integers(0, 9999))
+parts = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="/,"), min_size=1, max_size=9)
+names = st.lists(parts.filter(lambda part: part not in (".", "..")), min_size=1, max_size=4).map("/".join)
+sites = st.one_of(st.builds(Site.of, st.integers(0, 99), st.sampled_from(SIGNALS)), st.builds(Site, names))
 
 
-@given(units)
+@given(st.builds(Unit, sites, st.integers(0, 9999)))
 def test_a_unit_reads_back_from_its_spelling(unit: Unit) -> None:
     assert Unit.parse(str(unit)) == unit
+    assert Site.parse(str(unit.site)) == unit.site
 
 
-@pytest.mark.parametrize("text", ["", "1", "1/cell", "cell/1/2", "1/cel/3", "-1/cell/3", "1/cell/x", "²/cell/1"])
+@pytest.mark.parametrize("text", ["", "1", "cell", "1/cell/x", "/3", "1//3", "a b/3", "a,b/3", "../3", "a\n/3"])
 def test_a_misspelled_unit_is_told_how_to_spell(text: str) -> None:
     with pytest.raises(ActivationError, match="1/cell"):
         Unit.parse(text)
 
 
+def test_layer_and_signal_are_in_the_name_or_beside_it() -> None:
+    assert (Site("1/cell").layer, Site("1/cell").signal) == (1, "cell")
+    assert Site.of(1, "cell") == Site("1/cell")
+    act = Site("blocks.3.mlp.act", layer=3, signal="act")
+    assert (act.layer, act.signal, str(act)) == (3, "act", "blocks.3.mlp.act")
+    assert act == Site("blocks.3.mlp.act") and len({act, Site("blocks.3.mlp.act")}) == 1
+    for name in ("features/pca", "01/cell", "1/a/b"):
+        assert Site(name).layer is None
+
+
+def test_the_old_spelling_still_works_and_names_the_new_one() -> None:
+    with pytest.warns(DeprecationWarning, match=r"Site\('1/cell'\)"):
+        site = Site(1, "cell")  # type: ignore[arg-type]
+    assert site == Site("1/cell") and site.layer == 1 and hash(site) == hash(Site("1/cell"))
+
+
+@given(st.lists(sites, max_size=8, unique=True))
+def test_sites_have_one_order(some: list[Site]) -> None:
+    assert sorted(sorted(some, key=str)) == sorted(sorted(some, key=str, reverse=True))
+    assert in_order(some, reversed(some)) == list(dict.fromkeys(some))
+
+
+def test_numbers_in_names_count_as_numbers() -> None:
+    some = [Site(name) for name in ("h.10.mlp", "h.2.mlp", "1/odd", "1/cell", "0/update_gate")]
+    assert [str(site) for site in sorted(some)] == ["0/update_gate", "1/cell", "1/odd", "h.2.mlp", "h.10.mlp"]
+
+
 def test_sites_sort_by_layer_then_signal() -> None:
-    assert [str(s) for s in sorted([Site(1, "hidden"), Site(0, "output_gate"), Site(0, "cell")])] == [
+    assert [str(s) for s in sorted([Site.of(1, "hidden"), Site.of(0, "output_gate"), Site.of(0, "cell")])] == [
         "0/cell",
         "0/output_gate",
         "1/hidden",

@@ -18,7 +18,7 @@ from analyses.statistics.autocorrelations import Autocorrelations, UnitMemory, t
 from analyses.statistics.collecting import collect
 from analyses.statistics.statistic import BlockLabels
 
-HIDDEN, CELL = Site(0, "hidden"), Site(0, "cell")
+HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")
 
 
 def reference(documents: Sequence[NDArray[np.floating]], lag: int) -> tuple[NDArray[np.float64], int]:
@@ -76,7 +76,6 @@ def in_pieces(block: Block, rng: np.random.Generator) -> list[Block]:
     borders = [0, *np.flatnonzero(rng.random(block.n_chars - 1) < rng.choice([0.01, 0.1, 0.8])) + 1, block.n_chars]
     return [
         Block(
-            block.document,
             block.start + int(a) * block.every,
             {site: values[a:b] for site, values in block.values.items()},
             every=block.every,

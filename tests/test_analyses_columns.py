@@ -7,7 +7,7 @@ from planting import Live
 from activations.units import Site
 from analyses.columns import Columns, LevelReader, groups
 
-CELL = Site(0, "cell")
+CELL = Site.of(0, "cell")
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ CELL = Site(0, "cell")
 def test_groups_are_few_and_as_large_as_each_other(
     sizes: list[int], most: int, n_units_of_groups: list[list[int]]
 ) -> None:
-    sites = [Site(layer, "cell") for layer in range(len(sizes))]
+    sites = [Site.of(layer, "cell") for layer in range(len(sizes))]
     found = groups(list(zip(sites, sizes, strict=True)), most)
     assert [[each.n_units for each in group] for group in found if group] == n_units_of_groups
     units = [(each.site, unit) for group in found for each in group for unit in range(each.start, each.stop)]

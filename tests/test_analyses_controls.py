@@ -41,7 +41,7 @@ from analyses.splits import GAP, TEST, TRAIN, Split
 from hypotheses.labels import Labels
 from hypotheses.registry import get
 
-SITE = Site(0, "hidden")
+SITE = Site.of(0, "hidden")
 
 
 def null_experiment(seed: int, n_chars: int = 20_000) -> tuple[Arrays, Target]:
@@ -483,8 +483,8 @@ def test_too_little_data_is_said(planted: Path) -> None:
         labels[(stretch == 4) & (np.arange(len(corpus)) % 2 == 0)] = True
         labels[stretch == 0] = True
         rare = of_labels(corpus, "rare", Labels(labels, "binary"))
-        [one] = fit(recording, rare, sites=[Site(0, "hidden")])
-        [folds] = fit(recording, rare, sites=[Site(0, "hidden")], how=Fitting(folds=10))
+        [one] = fit(recording, rare, sites=[Site.of(0, "hidden")])
+        [folds] = fit(recording, rare, sites=[Site.of(0, "hidden")], how=Fitting(folds=10))
     assert np.isfinite(one.auc)
     assert np.isnan(folds.auc)
     assert "no two labels in the test part of fold" in folds.note
@@ -494,5 +494,5 @@ def test_few_runs_are_said(planted: Path) -> None:
     with Recording(planted) as recording:
         places = np.arange(len(recording.corpus))
         asked = of_labels(recording.corpus, "now and then", Labels(places % 500 == 0, "binary"))
-        [few] = fit(recording, asked, sites=[Site(0, "hidden")])
+        [few] = fit(recording, asked, sites=[Site.of(0, "hidden")])
     assert "True in only" in few.note and "runs of held-out characters" in few.note

@@ -18,7 +18,7 @@ from analyses.probes import fit
 from analyses.ranking import Ranking, rank, rank_all
 from hypotheses.labels import Labels
 
-HIDDEN = Site(0, "hidden")
+HIDDEN = Site.of(0, "hidden")
 N_CHARS = 50_000
 
 

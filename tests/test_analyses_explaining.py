@@ -19,7 +19,7 @@ from analyses.tuning import tune
 from hypotheses.labels import Labels
 
 N_CHARS = 20_000
-HIDDEN = Site(0, "hidden")
+HIDDEN = Site.of(0, "hidden")
 
 
 def labelled(source: Arrays, name: str, values: NDArray[np.generic]) -> Target:
@@ -95,7 +95,7 @@ def test_a_tuning_curve_has_the_means_and_the_period_of_a_wave(rng: np.random.Ge
     ("unit", "message"),
     [
         (Unit(HIDDEN, 3), "0/hidden has 2 units, 0 to 1, and so no 3"),
-        (Unit(Site(0, "cell"), 0), "there is no site 0/cell here; there are 0/hidden"),
+        (Unit(Site.of(0, "cell"), 0), "there is no site 0/cell here; there are 0/hidden"),
         (Unit(HIDDEN, 1), "0/hidden/1 is 0 at every character, so that nothing can explain it"),
     ],
 )

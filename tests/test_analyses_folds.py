@@ -12,7 +12,7 @@ from analyses.probe_results import Fitting, ProbeResult
 from analyses.probe_scores import Agreement
 from analyses.probes import fit
 
-HIDDEN = Site(0, "hidden")
+HIDDEN = Site.of(0, "hidden")
 
 
 def fitted(seed: int, gain: float, folds: int, kind: str = "binary") -> ProbeResult:

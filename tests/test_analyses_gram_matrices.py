@@ -21,7 +21,7 @@ from analyses.statistics.gram_matrices import GramMatrices, GramsOfLabel
 from analyses.statistics.passages import ActivePassages
 from analyses.statistics.statistic import BlockLabels
 
-HIDDEN, CELL = Site(0, "hidden"), Site(0, "cell")
+HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")
 N_CHARS = 6_000
 
 
@@ -206,4 +206,4 @@ def test_sites_are_those_that_there_are(make: Callable[..., Any]) -> None:
     source = Arrays({CELL: np.zeros((2_000, 2), np.float32), HIDDEN: np.zeros((2_000, 1), np.float16)})
     assert list(make(source, [CELL, HIDDEN, CELL]).sites) == [HIDDEN, CELL]
     with pytest.raises(AnalysisError, match="there is no site 7/cell here; there are 0/hidden, 0/cell"):
-        make(source, [Site(7, "cell")])
+        make(source, [Site.of(7, "cell")])

@@ -24,7 +24,7 @@ from analyses.responses import Response
 from hypotheses.labels import Kind
 
 Array = NDArray[np.float64]
-SITE = Site(0, "hidden")
+SITE = Site.of(0, "hidden")
 
 
 def binary(labels: NDArray[np.bool_]) -> Response:
@@ -433,7 +433,7 @@ def test_what_is_no_number_is_refused(broken: float, dtype: str, rng: np.random.
 
 
 def test_units_of_several_sites_stand_in_the_order_asked_for(rng: np.random.Generator) -> None:
-    other = Site(1, "cell")
+    other = Site.of(1, "cell")
     values = {SITE: rng.normal(size=(700, 4)).astype("f2"), other: rng.normal(size=(700, 3)).astype("f4")}
     units = [Unit(other, 2), Unit(SITE, 1), Unit(other, 0), Unit(SITE, 3)]
     design = UnitDesign(Arrays(values), units, everywhere(700))

@@ -26,7 +26,7 @@ from analyses.statistics.label_losses import ClassLosses, LossesByLabel, NumberL
 from hypotheses.labels import Labels
 from hypotheses.long_labels import LabelsOnDisk
 
-CELL = Site(0, "cell")
+CELL = Site.of(0, "cell")
 N_CHARS = 8_000
 
 

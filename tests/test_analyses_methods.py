@@ -39,7 +39,7 @@ from analyses.statistics.products import Products, ProductSums
 from analyses.statistics.quantile_counts import N_BINS
 
 N_CHARS = 20_000
-HIDDEN, CELL = Site(0, "hidden"), Site(0, "cell")
+HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")
 Score = Callable[[NDArray[np.generic], NDArray[np.generic]], float]
 
 

@@ -14,7 +14,7 @@ from analyses.statistics.collecting import collect
 from analyses.statistics.passages import ActivePassages, Passages
 from analyses.statistics.statistic import BlockLabels
 
-CELL = Site(0, "cell")
+CELL = Site.of(0, "cell")
 
 
 def reference(source: Arrays, values: NDArray[np.floating], n: int, n_chars: int) -> list[tuple[float, int]]:

@@ -15,7 +15,7 @@ from analyses.probes import fit
 from hypotheses.labels import Kind, Labels
 
 N_CHARS = 20_000
-HIDDEN = Site(0, "hidden")
+HIDDEN = Site.of(0, "hidden")
 
 
 def kept(rng: np.random.Generator, kind: Kind) -> tuple[ProbeResult, NDArray[Any]]:

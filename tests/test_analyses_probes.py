@@ -119,7 +119,7 @@ def test_the_curve_begins_with_the_planted_unit_and_stays_there(planted: Path, n
 
 def test_a_wrong_penalty_is_refused(planted: Path) -> None:
     with Recording(planted) as recording, pytest.raises(AnalysisError, match="penalty is 0"):
-        fit(recording, "in_quotes", sites=[Site(1, "cell")], how=Fitting(penalty=0))
+        fit(recording, "in_quotes", sites=[Site.of(1, "cell")], how=Fitting(penalty=0))
 
 
 @pytest.mark.parametrize("name", list(PLANTED))

@@ -65,7 +65,7 @@ def test_scores_are_those_of_the_training_and_test_parts(planted: Path) -> None:
 def test_exact_aucs_are_those_of_scikit_learn_in_float32_too(planted: Path) -> None:
     with Recording(planted) as recording:
         asked = target(recording.corpus, "in_comment")
-        site = Site(1, "cell")
+        site = Site.of(1, "cell")
         ranking = rank(recording, asked, sites=[site], exact=True)
         assert ranking.auc_error == 0 and recording.dtype(site) == np.float32
         for each in ranking.units:
@@ -198,8 +198,8 @@ def test_missing_labels_are_left_out(planted: Path) -> None:
 
 def test_only_the_sites_asked_for_are_ranked(planted: Path) -> None:
     with Recording(planted) as recording:
-        assert {each.unit.site for each in rank(recording, "in_quotes", sites=[Site(1, "cell")]).units} == {
-            Site(1, "cell")
+        assert {each.unit.site for each in rank(recording, "in_quotes", sites=[Site.of(1, "cell")]).units} == {
+            Site.of(1, "cell")
         }
 
 
@@ -224,7 +224,7 @@ def test_a_unit_that_never_changes_stands_last(code_text: str) -> None:
     live = LiveActivations(model, Corpus.from_texts([code_text]))
     for name in ("position_in_line", "in_quotes"):
         last = rank(live, name).units[-1]
-        assert last.unit == Unit(Site(0, "hidden"), 3)
+        assert last.unit == Unit(Site.of(0, "hidden"), 3)
         assert np.isnan(last.score) or last.score == 0
 
 
@@ -232,7 +232,7 @@ def test_a_unit_that_never_changes_has_no_p(rng: np.random.Generator) -> None:
     """However its value is rounded."""
     values = np.full((30_000, 2), 0.1, np.float32)
     values[:, 1] = rng.normal(size=30_000)
-    last = rank(Arrays({Site(0, "cell"): values}), lambda text: np.arange(30_000) % 70).units[-1]
+    last = rank(Arrays({Site.of(0, "cell"): values}), lambda text: np.arange(30_000) % 70).units[-1]
     assert last.unit.index == 0
     assert np.isnan([last.raw, last.p, last.q]).all()
 
@@ -246,7 +246,7 @@ def test_one_activation_that_is_no_number_is_refused(
     values: NDArray[np.floating] = rng.normal(size=(30_000, 3)).astype(dtype)
     values[12_345, 1] = odd
     for labels in (np.arange(30_000) % 70, np.arange(30_000) % 70 > 30):
-        source = Arrays({Site(0, "cell"): values})
+        source = Arrays({Site.of(0, "cell"): values})
         with pytest.raises(AnalysisError, match="some activations of 0/cell are not numbers"):
             rank(source, lambda text, labels=labels: labels, exact=exact)
 
@@ -272,7 +272,7 @@ def test_labels_of_another_text_are_refused(planted: Path, code_text: str) -> No
 def test_the_error_of_counting_in_bins_is_told(planted: Path) -> None:
     with Recording(planted) as recording:
         assert 0 < rank(recording, "in_quotes").auc_error < 1e-4
-        assert rank(recording, "in_quotes", sites=[Site(0, "hidden")]).auc_error == 0
+        assert rank(recording, "in_quotes", sites=[Site.of(0, "hidden")]).auc_error == 0
 
 
 @pytest.mark.parametrize("n_bytes", [0, 30_000])
@@ -293,7 +293,7 @@ def test_numbers_are_the_same_with_labels_on_the_disk(
             found += [repr(compare(recording, "in_quotes", ["f1", "spearman", "mean_difference", "average_precision"]))]
             found += [repr(compare(recording, "position_in_line", ["eta2", "mutual_information", "r2"]))]
             asked = [target(recording.corpus, name) for name in names]
-            found += [repr(explain(recording, Unit(Site(0, "hidden"), 1), asked))]
+            found += [repr(explain(recording, Unit(Site.of(0, "hidden"), 1), asked))]
             found += [repr(fit(recording, [names[0], names[3]], controls=["context", "runs"]))]
             return found
 

@@ -14,7 +14,7 @@ from analyses.selecting import select
 from analyses.splits import TRAIN
 from hypotheses.labels import Labels
 
-FIRST, SECOND = Site(0, "hidden"), Site(1, "cell")
+FIRST, SECOND = Site.of(0, "hidden"), Site.of(1, "cell")
 
 
 def planted_together(rng: np.random.Generator, n_chars: int = 20_000) -> tuple[Arrays, Target]:

@@ -37,7 +37,7 @@ from analyses.statistics.level_tables import LevelTables
 from analyses.statistics.products import ProductSums
 from analyses.threads import Turns, in_threads, one_thread_each
 
-HIDDEN, CELL = Site(0, "hidden"), Site(0, "cell")
+HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")
 NAMES = list(PLANTED)
 
 

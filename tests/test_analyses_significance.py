@@ -25,7 +25,7 @@ from analyses.significance import evidence, q_values
 from analyses.splits import TEST
 from probe.demo import bundled_text
 
-HIDDEN = Site(0, "hidden")
+HIDDEN = Site.of(0, "hidden")
 
 
 def ranking(values: NDArray[np.floating], labels: NDArray[np.generic], shifts: int = 0) -> Ranking:

@@ -48,7 +48,7 @@ from analyses.statistics.statistic import BlockLabels, State
 from analyses.statistics.text_cells import Part, TextCells
 from hypotheses.labels import Labels
 
-HIDDEN, CELL = Site(0, "hidden"), Site(0, "cell")
+HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")
 N_CHARS = 5_000
 COLUMNS = [Columns(CELL, 0, 3), Columns(HIDDEN, 1, 4)]
 

@@ -13,12 +13,12 @@ from analyses.errors import AnalysisError
 from analyses.splits import TEST, TRAIN, Split
 from analyses.statistics.text_cells import TextCells, cells_of, runs
 
-CELL = Site(0, "cell")
+CELL = Site.of(0, "cell")
 
 
 def block_of(split: Split, every: int = 1) -> Block:
     n_rows = len(range(0, split.n_chars, every))
-    return Block(0, split.start, {CELL: np.zeros((n_rows, 1), np.float32)}, every=every)
+    return Block(split.start, {CELL: np.zeros((n_rows, 1), np.float32)}, every=every)
 
 
 @st.composite

@@ -45,7 +45,7 @@ def test_what_is_recorded_on_a_gpu_is_what_the_processor_gives(kind: Kind, n_lan
     corpus, model = Corpus.from_texts([code_text[:5000]]), unusual_model(code_text, kind)
     for interventions in (
         [],
-        [clamp(Site(0, "hidden"), {1: 0.5}), add(Site(1, "hidden"), [0.1] * model.config.n_hidden)],
+        [clamp(Site.of(0, "hidden"), {1: 0.5}), add(Site.of(1, "hidden"), [0.1] * model.config.n_hidden)],
     ):
         here, there = (
             LiveActivations(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypotheses import registry
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
+from hypotheses.labelling import label_corpus
 from hypotheses.labels import KINDS, Labels
 from hypotheses.registry import get, registered
 
@@ -81,6 +82,34 @@ def test_what_declares_that_it_looks_ahead_does(name: str, text: str) -> None:
     assert not asked.causal
     whole = asked(text).tolist()
     assert any(asked(text[:n]).tolist() != whole[:n] for n in range(len(text)))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [each.spelling_to_try for each in registered().values() if each.separator is not None]
+    + [
+        "in_word & ~sentence_start",
+        "vowel | capitalised",
+        "position_in_line >= 3",
+        "indentation:4",
+        "char_class == digit",
+    ],
+)
+@given(several=st.lists(texts, min_size=1, max_size=5))
+def test_a_separator_keeps_texts_apart(name: str, several: list[str]) -> None:
+    asked = get(name)
+    assert asked.separator is not None
+    alone = [label for text in several for label in asked(text).tolist()]
+    assert label_corpus(asked, ["text"] * len(several), several, "", use_cache=False)[:].tolist() == alone
+
+
+def test_a_separator_of_several_hypotheses_is_one_of_each() -> None:
+    assert get("in_word & vowel").separator == "\n"
+    assert get("sentence_start & in_word").separator == "\n\n"
+    assert get("in_word & bracket_depth >= 1").separator is None
+    assert get("in_word @ 1").separator is None
+    commas = hypothesis(name="commas", kind="binary", separator=",")(lambda text: [False] * len(text))
+    assert (commas & get("in_word")).separator is None
 
 
 @every_hypothesis

@@ -15,8 +15,10 @@ import torch
 from planting import Arrays
 
 from activations.blocks import Block
+from activations.codings import CODINGS
 from activations.corpus import Corpus
 from activations.lanes import BLOCK_CHARS
+from activations.layout import SiteFacts
 from activations.models.evaluation import losses
 from activations.recorder import recording
 from activations.units import Site, Unit
@@ -124,14 +126,14 @@ def test_unknown_characters_are_counted_in_little_memory() -> None:
 
 def test_a_recording_is_checked_in_less_memory_than_it_takes_on_the_disk() -> None:
     """A file of 512 MB; a process that holds nothing of it has a tenth of a GB."""
-    site, n_units = Site(0, "hidden"), 256
+    site, n_units = Site.of(0, "hidden"), 256
     corpus = Corpus.from_texts(["ab" * (MB // 2)])
     with recording(
-        Path("large.h5"), corpus, Vocabulary("ab"), {site: (n_units, np.dtype("<f2"))}, predictions=False
+        Path("large.h5"), corpus, Vocabulary("ab"), {site: SiteFacts(n_units, CODINGS["float16"])}, predictions=False
     ) as recorder:
         for start in range(0, len(corpus), 64 * BLOCK_CHARS):
             n_chars = min(64 * BLOCK_CHARS, len(corpus) - start)
-            recorder.write(Block(0, start, {site: np.zeros((n_chars, n_units), np.float16)}))
+            recorder.write(Block(start, {site: np.zeros((n_chars, n_units), np.float16)}))
     assert Path("large.h5").stat().st_size > 512 * MB
     assert peak_bytes("check", "large.h5") < 300 * MB
 
@@ -145,11 +147,11 @@ def test_a_unit_is_explained_in_twice_the_memory_that_it_takes(rng: np.random.Ge
     """Beside what the source gives, in float32."""
     n_chars = 4 * MB
     values = rng.normal(size=n_chars).astype(np.float32)
-    source = Arrays({Site(0, "hidden"): values[:, None]})
+    source = Arrays({Site.of(0, "hidden"): values[:, None]})
     asked = of_labels(source.corpus, "high", Labels(values > 1, "binary"))
     with peak_of_python() as peak:
         tune(values, asked, classes_of(asked))
     assert peak.n_bytes < 1.5 * values.nbytes
     with peak_of_python() as peak:
-        explain(source, Unit(Site(0, "hidden"), 0), [])
+        explain(source, Unit(Site.of(0, "hidden"), 0), [])
     assert peak.n_bytes < 2.5 * values.nbytes

@@ -74,7 +74,7 @@ def any_rankings(draw: st.DrawFn) -> list[Ranking]:
     """Of any names and numbers that there could be."""
     names = draw(st.lists(st.text(min_size=1), min_size=1, max_size=3, unique=True))
     unit = st.builds(
-        partial(RankedUnit, unit=Unit(Site(1, "cell"), 3)),
+        partial(RankedUnit, unit=Unit(Site.of(1, "cell"), 3)),
         **dict.fromkeys(NUMBERS.values(), numbers),
         direction=st.sampled_from([-1, 1]),
         label=st.none() | st.text(min_size=1),
@@ -105,10 +105,10 @@ def test_every_unit_has_a_row_for_every_hypothesis(
     """Its q is that of Benjamini & Hochberg over the units of a hypothesis, and the best units have intervals."""
     rng = np.random.default_rng(seed)
     n_chars = 6000
-    values = {Site(n, "cell"): rng.normal(size=(n_chars, n_units)).astype("f4") for n in range(2)}
+    values = {Site.of(n, "cell"): rng.normal(size=(n_chars, n_units)).astype("f4") for n in range(2)}
     source = Arrays(values)
     quick = in_runs(rng, n_chars, 5)
-    values[Site(1, "cell")][:, 0] += quick
+    values[Site.of(1, "cell")][:, 0] += quick
     labels = {
         "binary": Labels(quick, "binary"),
         "numeric": Labels(rng.normal(size=n_chars), "numeric"),

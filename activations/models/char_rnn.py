@@ -52,16 +52,18 @@ class CharRNN(nn.Module):
     @property
     def sites(self) -> dict[Site, int]:
         """Every signal of every layer, and how many units it has."""
-        return {
-            Site(n, signal): self.config.n_units_of(signal)
-            for n in range(self.config.n_layers)
-            for signal in self.cell.signals
-        }
+        found = (Site.of(n, signal) for n in range(self.config.n_layers) for signal in self.cell.signals)
+        return {site: self.config.n_units_of(str(site.signal)) for site in sorted(found)}
 
     @property
     def unbounded(self) -> frozenset[Site]:
         """The sites whose values may leave [-1, 1]."""
         return frozenset(site for site in self.sites if site.signal in self.config.unbounded)
+
+    @property
+    def carried(self) -> frozenset[Site]:
+        """The sites that are carried from one character to the next."""
+        return frozenset(site for site in self.sites if site.signal in self.cell.state)
 
     def forward(self, ids: Tensor, state: tuple[Tensor, ...] | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Read on from a state: by PyTorch's fused layers, or by the equations where it has none.

@@ -1,6 +1,6 @@
 """How well a model predicts a text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -77,20 +77,31 @@ def losses(
     n_predicted = len(corpus) - len(corpus.documents)
     nats, right = np.empty(n_predicted, np.float32), np.empty(n_predicted, bool)
     n_done = 0
-    for document in corpus.documents:
+    for numbers in _of_one_length(corpus):
+        starts, n_chars = corpus.starts[numbers], corpus.documents[numbers[0]].n_chars
         state = None
-        for start in range(document.start, document.stop - 1, _STRETCH):
-            stop = min(start + _STRETCH, document.stop - 1)
-            ids = torch.from_numpy(model.vocabulary.look_up(corpus.codes[start : stop + 1])).to(place)
-            logits, state = model(ids[:-1, None], state)
+        for start in range(0, n_chars - 1, _STRETCH):
+            steps = np.arange(start, min(start + _STRETCH, n_chars - 1))[:, None]
+            places = starts + np.append(steps, steps[-1:] + 1, axis=0)  # (n_steps + 1, n_documents)
+            ids = torch.from_numpy(model.vocabulary.look_up(corpus.codes[places.ravel()])).view(places.shape).to(place)
+            logits, state = model(ids[:-1], state)
             target = ids[1:]
-            loss = torch.nn.functional.cross_entropy(logits[:, 0].float(), target, reduction="none")
-            own = slice(n_done, n_done + len(target))
-            nats[own] = loss.cpu().numpy()
-            right[own] = (logits[:, 0].argmax(-1) == target).cpu().numpy()
-            n_done = own.stop
-            progress(stop + 1, len(corpus))
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), target.flatten(), reduction="none")
+            own = starts - numbers + steps
+            nats[own] = loss.view(target.shape).cpu().numpy()
+            right[own] = (logits.argmax(-1) == target).cpu().numpy()
+        n_done += n_chars * len(numbers)
+        progress(n_done, len(corpus))
     return Losses(nats, right)
+
+
+def _of_one_length(corpus: Corpus) -> Iterator[NDArray[np.int64]]:
+    """The numbers of documents that are read side by side, without padding: short ones that are equally long."""
+    lengths = corpus.stops - corpus.starts
+    order = np.argsort(lengths, kind="stable")
+    for same in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
+        n_each = max(1, _STRETCH // int(lengths[same[0]]))
+        yield from (same[first : first + n_each] for first in range(0, len(same), n_each))
 
 
 def evaluate(

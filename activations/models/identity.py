@@ -24,6 +24,11 @@ def unbounded(model: CharRNN | CharModel) -> Collection[Site]:
     return getattr(model, "unbounded", model.sites)
 
 
+def carried(model: CharRNN | CharModel) -> Collection[Site]:
+    """The sites that are carried from one character to the next; none, for a guest that does not say."""
+    return getattr(model, "carried", ())
+
+
 def description(model: CharRNN | CharModel) -> dict[str, Any]:
     """Its configuration; a guest's class and sizes."""
     if isinstance(model, CharRNN):

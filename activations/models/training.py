@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from activations.corpus import Corpus, Document
+from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.interruptions import Interruptions
 from activations.models.char_rnn import CharRNN, ModelConfig
@@ -184,7 +184,7 @@ class _Trainer:
                 f"the text has no other character than {vocabulary.characters!r}, so that there is nothing to predict"
             )
         order = np.random.default_rng(config.seed).permutation(len(corpus.documents))
-        self._ids = _join(vocabulary, corpus, [corpus.documents[n] for n in order])
+        self._ids = _join(vocabulary, corpus, order)
         self._length = len(self._ids) // config.n_lanes
         if self._length < 2:
             raise ActivationError(
@@ -384,17 +384,16 @@ def _optimizer(net: CharRNN, config: TrainingConfig) -> torch.optim.Optimizer:
     return torch.optim.AdamW(net.parameters(), config.learning_rate, betas=(0.9, 0.99), weight_decay=decay, fused=True)
 
 
-def _join(vocabulary: Vocabulary, corpus: Corpus, order: Sequence[Document]) -> NDArray[np.unsignedinteger]:
+def _join(vocabulary: Vocabulary, corpus: Corpus, order: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
     """(n_chars,) ids of documents one after another, in as few bytes as there are characters for."""
-    ids = np.empty(len(corpus), np.min_scalar_type(len(vocabulary) - 1))
+    in_place = np.empty(len(corpus), np.min_scalar_type(len(vocabulary) - 1))
     vocabulary.check(corpus, replace_unknown=True)
-    start = 0
-    for document in order:
-        for first in range(document.start, document.stop, _CHUNK):
-            own = vocabulary.look_up(corpus.codes[first : min(first + _CHUNK, document.stop)])
-            ids[start : start + len(own)] = own
-            start += len(own)
-    return ids
+    for start in range(0, len(corpus), _CHUNK):
+        own = slice(start, start + _CHUNK)
+        in_place[own] = vocabulary.look_up(corpus.codes[own])
+    if len(order) == 1:
+        return in_place
+    return np.concatenate([in_place[a:b] for a, b in zip(corpus.starts[order], corpus.stops[order], strict=True)])
 
 
 def _rate(step: int, n_updates: int, epoch: int, config: TrainingConfig) -> float:

@@ -111,8 +111,9 @@ class Autocorrelations:
         self._sizes = [source.sites[site] for site in self.sites]
         self._every = used.every
         self._steps = 2 ** np.arange((longest // used.every).bit_length())
-        starts = [each.start for each in source.corpus.documents]
-        self._document_borders = {used.first(place) for place in [*starts, len(source.corpus)]}
+        first_rows = used.rows(np.append(source.corpus.starts, len(source.corpus)))
+        self._borders = np.unique(used.start + first_rows * used.every)  # the first place of each document, and the end
+        self._document_borders = set(self._borders.tolist())
         n_lags, n_units = len(self._steps), sum(self._sizes)
         self._n, self._n_chars = np.zeros(n_lags, np.int64), 0
         self._earlier, self._later, self._products = (np.zeros((n_lags, n_units)) for _ in range(3))
@@ -133,10 +134,19 @@ class Autocorrelations:
         self._n_chars += len(x)
         self._x += x.sum(axis=0)
         self._xx += np.einsum("ij,ij->j", x, x)
-        self._count(x, np.zeros_like(self._steps), len(x) - self._steps)
-        longest = self._steps[-1]
         stop = block.start + len(rows) * self._every
-        self._insert(_Run(block.start, stop, rows[:longest].copy(), rows[-longest:].copy()))
+        inside = self._borders[np.searchsorted(self._borders, block.start, side="right") :]
+        inside = inside[: np.searchsorted(inside, stop)]
+        begins = (inside - block.start) // self._every
+        documents = np.zeros(len(x), np.int64)
+        documents[begins] = 1
+        self._count(x, np.cumsum(documents), np.zeros_like(self._steps), len(x) - self._steps)
+        longest = self._steps[-1]
+        of_first, of_last = [*begins.tolist(), len(rows)][0], [0, *begins.tolist()][-1]
+        for first, last in sorted({(0, of_first), (of_last, len(rows))}):  # the documents between are whole
+            own = rows[first:last]
+            start = block.start + first * self._every
+            self._insert(_Run(start, start + len(own) * self._every, own[:longest].copy(), own[-longest:].copy()))
 
     def merge(self, other: "Autocorrelations") -> None:
         """See `Statistic`; sums of deviations from another middle are moved to this one's."""
@@ -175,15 +185,16 @@ class Autocorrelations:
         longest, n_before = self._steps[-1], len(one.tail)
         rows = np.vstack([one.tail, following.head])
         last = np.minimum(n_before, len(rows) - self._steps)
-        self._count(rows - self._middle, np.maximum(n_before - self._steps, 0), last)
+        same = np.zeros(len(rows), np.int64)
+        self._count(rows - self._middle, same, np.maximum(n_before - self._steps, 0), last)
         head = np.vstack([one.head, following.head])[:longest]
         tail = np.vstack([one.tail, following.tail])[-longest:]
         return _Run(one.start, following.stop, head, tail)
 
-    def _count(self, x: Array, first: NDArray[np.int64], last: NDArray[np.int64]) -> None:
-        """Count pairs for each lag: of the rows from `first` up to `last`, and those that are so much later."""
-        products, earlier, later = _pair_sums(x, self._steps, first, last)
-        self._n += np.maximum(last - first, 0)
+    def _count(self, x: Array, documents: NDArray[np.int64], first: NDArray[np.int64], last: NDArray[np.int64]) -> None:
+        """Count pairs for each lag: of the rows from `first` up to `last`, and those so much later in the document."""
+        n, products, earlier, later = _pair_sums(x, documents, self._steps, first, last)
+        self._n += n
         self._products += products
         self._earlier += earlier
         self._later += later
@@ -271,15 +282,23 @@ class _Run(NamedTuple):
 
 @in_parallel
 def _pair_sums(
-    x: Array, steps: NDArray[np.int64], first: NDArray[np.int64], last: NDArray[np.int64]
-) -> tuple[Array, Array, Array]:
-    """(n_lags, n_units) sums over pairs of rows: of products, of the earlier rows, and of the later ones.
+    x: Array,
+    documents: NDArray[np.int64],
+    steps: NDArray[np.int64],
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], Array, Array, Array]:
+    """How many pairs of rows there are for each lag, and (n_lags, n_units) sums over them.
 
-    For each lag, the same as, with `earlier = x[first:last]` and `later = x[first + step : last + step]`:
+    The sums are of products, of the earlier rows, and of the later ones. For each lag, the same as
 
-        (earlier * later).sum(axis=0), earlier.sum(axis=0), later.sum(axis=0)
+        rows = np.arange(first, last)
+        rows = rows[documents[rows] == documents[rows + step]]
+        earlier, later = x[rows], x[rows + step]
+        len(rows), (earlier * later).sum(axis=0), earlier.sum(axis=0), later.sum(axis=0)
     """
     n_units = x.shape[1]
+    n = np.zeros(len(steps), np.int64)
     products, earlier, later = (
         np.zeros((len(steps), n_units)),
         np.zeros((len(steps), n_units)),
@@ -287,9 +306,12 @@ def _pair_sums(
     )
     for lag in prange(len(steps)):
         for row in range(first[lag], last[lag]):
+            if documents[row] != documents[row + steps[lag]]:
+                continue
+            n[lag] += 1
             for unit in range(n_units):
                 before, after = x[row, unit], x[row + steps[lag], unit]
                 products[lag, unit] += before * after
                 earlier[lag, unit] += before
                 later[lag, unit] += after
-    return products, earlier, later
+    return n, products, earlier, later

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from activations.blocks import Block, Source
+from activations.units import in_order
 from analyses.columns import Tiles
 from analyses.session import Session, question
 from analyses.statistics.statistic import BlockLabels, LevelStatistic, Statistic
@@ -45,7 +46,7 @@ def read(
     of_blocks = [each for each in statistics if not isinstance(each, LevelStatistic)]
     columns = list(dict.fromkeys(column for each in of_levels for column in each.columns))
     reader = source.levels
-    reader.find_bins(source, sorted({each.site for each in columns}))
+    reader.find_bins(source, in_order(source.sites, (each.site for each in columns)))
     if columns and blocks is None and reader.most_at_once():
         places, levels = reader.whole(source, columns, forward)
         for own in of_levels:
@@ -53,7 +54,9 @@ def read(
         of_levels, columns = [], []
     if not of_blocks and not of_levels:
         return
-    sites = sorted({site for each in of_blocks for site in each.sites} | {each.site for each in columns})
+    sites = in_order(
+        source.sites, {site for each in of_blocks for site in each.sites} | {each.site for each in columns}
+    )
     tiles = Tiles(reader, source, columns)
     if blocks is None:
         blocks = source.blocks(sites, predictions=any(each.predictions for each in of_blocks))

@@ -68,9 +68,8 @@ class ActivePassages:
                 raise AnalysisError(f"{name} is {value}; it must be 1 or more")
         self.sites = sites_among(source, sites)
         self._n, self._n_chars = n, n_chars
-        documents = source.corpus.documents
-        self._starts = np.array([each.start for each in documents])
-        n_passages = np.array([-(-each.n_chars // n_chars) for each in documents])
+        self._starts = source.corpus.starts
+        n_passages = -((source.corpus.starts - source.corpus.stops) // n_chars)
         self._first_passages = np.cumsum(n_passages) - n_passages
         self._most, self._least = (
             {site: _Peaks.none(n, source.sites[site], source.dtype(site)) for site in self.sites} for _ in range(2)
@@ -83,9 +82,10 @@ class ActivePassages:
             AnalysisError: If an activation is not a number.
         """
         places = np.arange(block.start, block.stop, block.every)
-        of_document = (places - self._starts[block.document]) // self._n_chars
-        starts = np.flatnonzero(np.diff(of_document, prepend=-1))
-        passages = self._first_passages[block.document] + of_document[starts]
+        documents = np.searchsorted(self._starts, places, side="right") - 1
+        of_rows = self._first_passages[documents] + (places - self._starts[documents]) // self._n_chars
+        starts = np.flatnonzero(np.diff(of_rows, prepend=-1))
+        passages = of_rows[starts]
         for site in self.sites:
             values = block.values[site].astype(self._most[site].values.dtype, copy=False)
             if not np.isfinite(values).all():

@@ -49,7 +49,7 @@ def belonging(source: Source, targets: Sequence[Target]) -> dict[str, str]:
         "model": source.model_sha256,
         "text": source.corpus.sha256,
         "selection": f"characters {used.start:,} to {used.stop:,}, one in {used.every}",
-        "sites": ", ".join(f"{site} {n} {source.dtype(site)}" for site, n in sorted(source.sites.items())),
+        "sites": ", ".join(f"{site} {n} {source.dtype(site)}" for site, n in source.sites.items()),
         "bins": levels.bins_sha256,
         "hypotheses": ", ".join(each.hypothesis for each in targets),
         "labels": labels.hexdigest(),

@@ -38,7 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
-from activations.units import Site
+from activations.units import Site, in_order
 from analyses.alignment import Rows, Target
 from analyses.errors import AnalysisError
 
@@ -67,9 +67,9 @@ def sites_among(source: Source, sites: Collection[Site] | None) -> list[Site]:
         AnalysisError: If the source does not have one of them.
     """
     if unknown := [each for each in sites or () if each not in source.sites]:
-        there = ", ".join(map(str, sorted(source.sites)))
+        there = ", ".join(map(str, source.sites))
         raise AnalysisError(f"there is no site {unknown[0]} here; there are {there}")
-    return sorted(set(source.sites if sites is None else sites))
+    return in_order(source.sites, source.sites if sites is None else sites)
 
 
 class BlockLabels:

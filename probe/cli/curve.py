@@ -10,24 +10,21 @@ from typer import BadParameter, Option
 
 from probe.cli.options import (
     BudgetOption,
-    EncodingOption,
     FoldsOption,
     HypothesesOption,
     JsonOption,
     LagOption,
-    LanesOption,
     LanguageOption,
     ModelOption,
-    NewlinesOption,
     NoCacheOption,
     PenaltyOption,
     RecordingsArgument,
-    ReplaceOption,
     SitesOption,
     TextOption,
 )
+from probe.cli.reading import ReadingOptions, with_options
 from probe.cli.show import Cell, progress, say, show_rows, warn
-from probe.cli.sources import HowToRead, ask_several, in_bytes, open_sources, read_checkpoints, tell_used
+from probe.cli.sources import ask_several, in_bytes, open_sources, read_checkpoints, tell_used
 
 if TYPE_CHECKING:
     from activations.blocks import Source
@@ -36,6 +33,7 @@ if TYPE_CHECKING:
 _NOT_IN_TABLE = {"note", "n_chars", "n_used"}
 
 
+@with_options
 def curve(
     recordings: RecordingsArgument = None,
     hypotheses: HypothesesOption = None,
@@ -58,10 +56,8 @@ def curve(
     budget: BudgetOption = None,
     model: ModelOption = None,
     text: TextOption = None,
-    encoding: EncodingOption = "utf-8",
-    newlines: NewlinesOption = "keep",
-    lanes: LanesOption = None,
-    replace_unknown: ReplaceOption = False,
+    *,
+    how_read: ReadingOptions,
     lag: LagOption = 0,
     language: LanguageOption = None,
     no_cache: NoCacheOption = False,
@@ -96,7 +92,7 @@ def curve(
         raise BadParameter("name a hypothesis with --hypothesis")
     if csv is not None and csv.suffix != ".csv":
         raise BadParameter(f"{csv} is no table of numbers; end its name in .csv")
-    inputs = [*(recordings or [Path("activations.h5")]), *(text or []), *([model] if model else [])]
+    inputs = [*(recordings or [Path("activations.h5")]), *(text or []), *([model] if model else []), *how_read.files]
     if output is not None:
         check_picture(output)
         check_output(output, *inputs)
@@ -109,14 +105,13 @@ def curve(
     curves: list[tuple[str, Curve]] = []
     reasons: dict[str, str] = {}
     how = Fitting(penalty=penalty, folds=folds, budget=in_bytes(budget))
-    reading = HowToRead(encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown)
     with ExitStack() as stack:
         if run is not None:
-            steps = read_checkpoints(run, text, **reading)
+            steps = read_checkpoints(run, text, how_read)
             first = next(steps)
             sources: Sequence[tuple[str, Source]] = [("", first[1])]
         else:
-            sources = stack.enter_context(open_sources(recordings, model, text, **reading))
+            sources = stack.enter_context(open_sources(recordings, model, text, how_read))
         for name, source in sources:
             chosen = None if sites is None else select_sites(source.sites, sites)
             with progress(f"a curve over {over}") as report:

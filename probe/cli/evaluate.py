@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option
 
-from probe.cli.options import DeviceOption, EncodingOption, JsonOption, NewlinesOption, ReplaceOption, TextsArgument
+from probe.cli.options import DeviceOption, JsonOption, ReplaceOption, TextsArgument
+from probe.cli.reading import TextOptions, with_options
 from probe.cli.show import Cell, progress, show_rows, warn
 
 if TYPE_CHECKING:
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
 _PARTS = ("training", "validation", "test")
 _ORDERS = "1,2,3,5,10"
+_CHARS_AT_ONCE = 1 << 20
 
 
+@with_options
 def evaluate(
     model: Annotated[
         Path, Argument(help="A checkpoint that `probe train` or `probe import` wrote.", show_default=False)
@@ -42,8 +45,8 @@ def evaluate(
         list[Path] | None,
         Option(help="What the n-gram models learn from, without --split; may be repeated.", show_default=False),
     ] = None,
-    encoding: EncodingOption = "utf-8",
-    newlines: NewlinesOption = "keep",
+    *,
+    how_read: TextOptions,
     replace_unknown: ReplaceOption = False,
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
@@ -61,7 +64,8 @@ def evaluate(
     Example:
         probe evaluate model.pt corpus.txt --split 90,5,5
     """
-    from activations.corpus import Corpus
+    import numpy as np
+
     from activations.models.checkpoints import load_model
     from activations.models.evaluation import losses
     from hypotheses.ngrams import fit_ngrams
@@ -75,22 +79,23 @@ def evaluate(
     asked = _orders(_ORDERS if orders is None else orders)
 
     net = load_model(model)
-    text = Corpus.read(*corpus, encoding=encoding, newlines=newlines)
+    text = how_read.read(corpus)
     if n_replaced := net.vocabulary.check(text, replace_unknown=replace_unknown):
         warn(f"{n_replaced:,} characters are read as {net.vocabulary.replacement!r}")
     parts = dict(zip(_PARTS, text.cut(shares), strict=False)) if shares else {"whole": text}
     learned = parts["training"] if shares else None
     if training_text:
-        learned = Corpus.read(*training_text, encoding=encoding, newlines=newlines)
+        learned = how_read.read(training_text)
 
     rows: list[dict[str, Cell]] = []
     ngrams: NgramModels | None = None
     if learned is not None:
         with progress("counting n-grams"):
             net.vocabulary.check(learned, replace_unknown=replace_unknown)
-            documents = list(_documents(learned, net.vocabulary))
+            ids = net.vocabulary.look_up(learned.codes)
+            documents = np.split(ids, learned.starts[1:])
             ngrams = fit_ngrams(documents, asked[-1], n_characters=len(net.vocabulary))
-            del documents
+            del ids, documents
     for name, part in parts.items():
         with progress(f"reading {name}") as report:
             of_model = losses(net, part, replace_unknown=replace_unknown, device=device, progress=report)
@@ -112,11 +117,6 @@ def _orders(orders: str) -> list[int]:
     return sorted({int(each) for each in named})
 
 
-def _documents(corpus: "Corpus", vocabulary: "Vocabulary") -> "Iterator[NDArray[np.int64]]":
-    """The ids of each document's characters, so that n-gram models predict just what the model does."""
-    return (vocabulary.look_up(corpus.codes[each.start : each.stop]) for each in corpus.documents)
-
-
 def _ngram_losses(
     ngrams: "NgramModels", corpus: "Corpus", vocabulary: "Vocabulary", orders: list[int]
 ) -> "Iterator[tuple[NDArray[np.floating], NDArray[np.bool_]]]":
@@ -127,10 +127,14 @@ def _ngram_losses(
     nats, right = np.empty((len(orders), n_predicted), np.float32), np.empty((len(orders), n_predicted), bool)
     columns = [order - 1 for order in orders]
     n_done = 0
-    for ids in _documents(corpus, vocabulary):
-        found = ngrams.losses(ids)
-        own = slice(n_done, n_done + len(ids) - 1)
-        nats[:, own], right[:, own] = found.nats[1:, columns].T, found.right[1:, columns].T
+    for documents in corpus.runs(_CHARS_AT_ONCE):
+        start, stop = int(corpus.starts[documents.start]), int(corpus.stops[documents][-1])
+        begins = corpus.starts[documents] - start
+        found = ngrams.losses(vocabulary.look_up(corpus.codes[start:stop]), begins)  # of just what the model predicts
+        is_predicted = np.ones(stop - start, bool)
+        is_predicted[begins] = False
+        own = slice(n_done, n_done + stop - start - len(begins))
+        nats[:, own], right[:, own] = found.nats[is_predicted][:, columns].T, found.right[is_predicted][:, columns].T
         n_done = own.stop
     return zip(nats, right, strict=True)
 

@@ -6,18 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from probe.cli.options import (
-    EncodingOption,
     JsonOption,
     LagOption,
-    LanesOption,
     LanguageOption,
     ModelOption,
-    NewlinesOption,
     NoCacheOption,
     RecordingArgument,
-    ReplaceOption,
     TextOption,
 )
+from probe.cli.reading import ReadingOptions, with_options
 from probe.cli.show import SIGNS, progress, say, show_rows, visible
 from probe.cli.sources import ask, ask_all, open_source
 
@@ -30,6 +27,7 @@ _MOST_BARS = 24
 _NOT_IN_TABLE = ("period", "wave_p")  # they stand above the curves
 
 
+@with_options
 def explain(
     unit: Annotated[str, Argument(help="Written layer/signal/index, such as 1/cell/37.")],
     recording: RecordingArgument = Path("activations.h5"),
@@ -41,10 +39,8 @@ def explain(
     passages: Annotated[int, Option(min=0, help="How many passages to show, where it is most and least active.")] = 5,
     model: ModelOption = None,
     text: TextOption = None,
-    encoding: EncodingOption = "utf-8",
-    newlines: NewlinesOption = "keep",
-    lanes: LanesOption = None,
-    replace_unknown: ReplaceOption = False,
+    *,
+    how_read: ReadingOptions,
     lag: LagOption = 0,
     language: LanguageOption = None,
     no_cache: NoCacheOption = False,
@@ -70,9 +66,7 @@ def explain(
 
     asked_for = Unit.parse(unit)
     with (
-        open_source(
-            recording, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
-        ) as source,
+        open_source(recording, model, text, how_read) as source,
         progress(f"explaining {unit}") as report,
     ):
         if hypothesis:

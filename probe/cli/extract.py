@@ -1,38 +1,32 @@
 """`probe extract`."""
 
 import re
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Context, Option
 
 from probe.cli.options import (
-    DeviceOption,
     DrawsSeedOption,
-    DtypeOption,
-    EncodingOption,
-    EveryOption,
-    FactoryOption,
     JsonOption,
-    LanesOption,
     MaybeTextsArgument,
-    NewlinesOption,
-    PrecisionOption,
-    RangeOption,
-    ReplaceOption,
     SitesOption,
     TemperatureOption,
     TopKOption,
-    WarmUpOption,
     unescaped,
 )
+from probe.cli.reading import ReadingOptions, with_options
 from probe.cli.show import Cell, progress, say, show_rows, warn
-from probe.cli.sources import Reading
 
 if TYPE_CHECKING:
     from activations.corpus import Corpus
+    from activations.models.char_model import CharModel
+    from activations.models.char_rnn import CharRNN
 
 
+@with_options
 def extract(
     context: Context,
     model: Annotated[
@@ -41,13 +35,6 @@ def extract(
     corpus: MaybeTextsArgument = None,
     output: Annotated[Path, Option("--output", "-o", help="Where the recording goes.")] = Path("activations.h5"),
     sites: SitesOption = None,
-    part: RangeOption = None,
-    every: EveryOption = 1,
-    lanes: LanesOption = None,
-    warm_up: WarmUpOption = None,
-    device: DeviceOption = "cpu",
-    precision: PrecisionOption = "float32",
-    dtype: DtypeOption = "auto",
     generate: Annotated[
         str | None,
         Option(
@@ -59,13 +46,11 @@ def extract(
     temperature: TemperatureOption = 1.0,
     top_k: TopKOption = None,
     seed: DrawsSeedOption = 0,
-    model_factory: FactoryOption = None,
     force: Annotated[
         bool, Option("--force", help="Record also a text that the model predicts worse than letter counts would.")
     ] = False,
-    encoding: EncodingOption = "utf-8",
-    newlines: NewlinesOption = "keep",
-    replace_unknown: ReplaceOption = False,
+    *,
+    how_read: ReadingOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Let a model read a text once, and record its activations at every character.
@@ -88,28 +73,20 @@ def extract(
             if source is not None and source.name != "DEFAULT":
                 option = f"--{name.replace('_', '-')}"
                 raise BadParameter(f"{option} is about texts that the model writes: it goes with --generate")
-    check_output(output, model, *(corpus or []))
-    reading = Reading(
-        model=model,
-        texts=corpus or [],
-        encoding=encoding,
-        newlines=newlines,
-        lanes=lanes,
-        replace_unknown=replace_unknown,
-        warm_up=warm_up,
-        part=part,
-        every=every,
-        device=device,
-        precision=precision,
-        dtype=dtype,
-        factory=model_factory,
-    )
+    check_output(output, model, *(corpus or []), *how_read.files)
+    text: list[Path] | Corpus = corpus or []
     if generate is not None:
-        live = reading.live(_written(reading, generate, prompt, temperature=temperature, top_k=top_k, seed=seed))
-    else:
-        live = reading.live()
+        text = _written(how_read.load_model(model), generate, prompt, temperature=temperature, top_k=top_k, seed=seed)
+    live = how_read.live(model, text)
     with progress("reading") as report:
-        result = record(live, output, sites=select_sites(live.sites, sites), force=force, progress=report)
+        result = record(
+            live,
+            output,
+            sites=select_sites(live.sites, sites),
+            force=force,
+            command=shlex.join(["probe", *sys.argv[1:]]),
+            progress=report,
+        )
     if result.warning:
         warn(f"warning: {result.warning}")
     row: dict[str, Cell] = {
@@ -130,7 +107,7 @@ def extract(
 
 
 def _written(
-    reading: Reading, generate: str, prompt: str, *, temperature: float, top_k: int | None, seed: int
+    model: "CharRNN | CharModel", generate: str, prompt: str, *, temperature: float, top_k: int | None, seed: int
 ) -> "Corpus":
     """What the model writes: so many texts of so many characters."""
     from activations.corpus import Corpus
@@ -141,7 +118,6 @@ def _written(
     if sizes is None:
         raise ActivationError(f"{generate!r} is no number of texts and characters; write them such as 100x500")
     n_texts, n_chars = map(int, sizes.groups())
-    model = reading.load_model()
     return Corpus.from_texts(
         write_texts(model, n_texts, n_chars, prompt=unescaped(prompt), temperature=temperature, top_k=top_k, seed=seed)
     )

@@ -10,23 +10,20 @@ from typer import BadParameter, Option
 
 from probe.cli.options import (
     BudgetOption,
-    EncodingOption,
     FoldsOption,
     HypothesesOption,
     JsonOption,
     LagOption,
-    LanesOption,
     LanguageOption,
     LayerOption,
     ModelOption,
-    NewlinesOption,
     NoCacheOption,
     PenaltyOption,
     RecordingsArgument,
-    ReplaceOption,
     SitesOption,
     TextOption,
 )
+from probe.cli.reading import ReadingOptions, with_options
 from probe.cli.show import Cell, progress, say, show_differences, show_rows, visible, warn
 from probe.cli.sources import ask_several, chosen_sites, in_bytes, open_sources, tell_used
 
@@ -41,6 +38,7 @@ if TYPE_CHECKING:
 _NOT_IN_TABLE = {"hypothesis", "log_loss", "penalty", "n_chars", "n_used", "n_train", "n_test"}
 
 
+@with_options
 def fit(
     recordings: RecordingsArgument = None,
     hypotheses: HypothesesOption = None,
@@ -79,10 +77,8 @@ def fit(
     memory: Annotated[int, Option(min=1, help="MB of activations to keep; more are read again in each pass.")] = 384,
     model: ModelOption = None,
     text: TextOption = None,
-    encoding: EncodingOption = "utf-8",
-    newlines: NewlinesOption = "keep",
-    lanes: LanesOption = None,
-    replace_unknown: ReplaceOption = False,
+    *,
+    how_read: ReadingOptions,
     lag: LagOption = 0,
     language: LanguageOption = None,
     no_cache: NoCacheOption = False,
@@ -108,6 +104,7 @@ def fit(
         probe fit --hypothesis in_quotes
     """
     from activations.files import check_output
+    from activations.units import in_order
     from analyses.probe_results import Fitting
     from analyses.probes import fit_units
     from probe.untrained import trained_model
@@ -117,7 +114,7 @@ def fit(
     if keep is not None:
         if keep.suffix != ".npz":
             raise BadParameter(f"{keep} is no .npz file; end its name in .npz")
-        check_output(keep, *(recordings or []), *(text or []), *([model] if model else []))
+        check_output(keep, *(recordings or []), *(text or []), *([model] if model else []), *how_read.files)
     how = Fitting(
         penalty=penalty,
         l1_ratio=l1_ratio,
@@ -130,13 +127,11 @@ def fit(
     asked_controls = [each.strip() for each in controls.split(",") if each.strip() not in ("", "none")]
     results: list[tuple[str, ProbeResult]] = []
     reasons: dict[str, str] = {}
-    with open_sources(
-        recordings, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
-    ) as sources:
+    with open_sources(recordings, model, text, how_read) as sources:
         for name, source in sources:
             chosen = chosen_sites(source, sites, layer)
             designs = _designs(source, chosen, units, together=together)
-            recorded = sorted({unit.site for design in designs for unit in design})
+            recorded = in_order(source.sites, (unit.site for design in designs for unit in design))
             trained = None if untrained is None else trained_model(source, untrained, recorded)
             with progress(f"fitting probes{f' of {name}' if name else ''}") as report:
                 asked, missing = ask_several(source, hypotheses or [], all_hypotheses, language, no_cache, lag)

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from probe.cli.options import EncodingOption, JsonOption, LanguageOption, NewlinesOption, NoCacheOption
+from probe.cli.options import JsonOption, LanguageOption, NoCacheOption
+from probe.cli.reading import TextOptions, ends, with_options
 from probe.cli.show import Cell, progress, say, show_rows, to_standard_error, warn
-from probe.cli.sources import ends, tell_kept
+from probe.cli.sources import tell_kept
 
 _MOST_ROWS = 20
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from hypotheses.labels import Labels
 
 
+@with_options
 def hypotheses(
     texts: Annotated[list[Path] | None, Argument(help="Text files to label.", show_default=False)] = None,
     show: Annotated[
@@ -31,8 +33,8 @@ def hypotheses(
         int, Option(min=1, help="How many characters of the text to show, if no --range is given.")
     ] = 1500,
     language: LanguageOption = None,
-    encoding: EncodingOption = "utf-8",
-    newlines: NewlinesOption = "keep",
+    *,
+    how_read: TextOptions,
     no_cache: NoCacheOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,14 +51,14 @@ def hypotheses(
 
     if show is None:
         asked_all = [_in_language(each, language) for each in registered().values()]
-        show_rows(_table(asked_all, texts, as_json, encoding, newlines, no_cache), as_json=as_json)
+        show_rows(_table(asked_all, texts, as_json, how_read, no_cache), as_json=as_json)
         return
     with to_standard_error():  # a user's file may print while it is loaded
         asked = get(show, language=language)
     if not texts:
         _define(asked, as_json)
         return
-    corpus, labels = _label(asked, texts, encoding, newlines, no_cache)
+    corpus, labels = _label(asked, texts, how_read, no_cache)
     tell_kept({asked.name: labels[:0]})
     _show(asked, corpus, labels, part, chars, as_json)
 
@@ -65,19 +67,17 @@ def _table(
     asked: "list[Hypothesis]",
     texts: list[Path] | None,
     as_json: bool,
-    encoding: str,
-    newlines: str,
+    how_read: TextOptions,
     no_cache: bool,
 ) -> list[dict[str, Cell]]:
     """A row for each hypothesis: what it asks, or what its labels on these texts are like."""
-    from activations.corpus import Corpus
     from hypotheses.errors import HypothesisError
 
     if not texts:
         return [_described(each) if as_json else _listed(each) for each in asked]
     rows: list[dict[str, Cell]] = []
     told: dict[str, Labels] = {}
-    corpus = Corpus.read(*texts, encoding=encoding, newlines=newlines)
+    corpus = how_read.read(texts)
     with progress("labelling") as report:
         for n_done, each in enumerate(asked):
             report(n_done, len(asked), each.name)
@@ -156,12 +156,11 @@ def _define(asked: "Hypothesis", as_json: bool) -> None:
 
 
 def _label(
-    asked: "Hypothesis", texts: list[Path], encoding: str, newlines: str, no_cache: bool
+    asked: "Hypothesis", texts: list[Path], how_read: TextOptions, no_cache: bool
 ) -> "tuple[Corpus, CorpusLabels]":
-    from activations.corpus import Corpus
     from analyses.alignment import label_in_pieces
 
-    corpus = Corpus.read(*texts, encoding=encoding, newlines=newlines)
+    corpus = how_read.read(texts)
     with progress(f"labelling by {asked.name}"), to_standard_error():
         return corpus, label_in_pieces(corpus, asked, use_cache=not no_cache, notice=warn)
 

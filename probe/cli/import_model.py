@@ -5,10 +5,12 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from probe.cli.options import EncodingOption, FactoryOption, JsonOption, NewlinesOption, RangeOption
+from probe.cli.options import FactoryOption, JsonOption, RangeOption
+from probe.cli.reading import TextOptions, ends, with_options
 from probe.cli.show import Cell, progress, say, show_rows, warn
 
 
+@with_options
 def import_model(
     source: Annotated[Path, Argument(help="A model that another program wrote.", show_default=False)],
     output: Annotated[Path, Option("--output", "-o", help="Where the model goes.")] = Path("model.pt"),
@@ -44,8 +46,8 @@ def import_model(
     prefix: Annotated[str, Option(help="Only arrays whose names begin with this.", show_default=False)] = "",
     model_factory: FactoryOption = None,
     force: Annotated[bool, Option("--force", help="Write the model also if the text speaks against it.")] = False,
-    encoding: EncodingOption = "utf-8",
-    newlines: NewlinesOption = "keep",
+    *,
+    how_read: TextOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Make a model of ours from somebody else's, without running anything in its file.
@@ -63,11 +65,10 @@ def import_model(
     from activations.models.importers.vocabularies import file_of
     from activations.models.importers.wrapping import build
     from activations.selection import Selection
-    from probe.cli.sources import ends
 
     factory = Path(model_factory.rpartition(":")[0]) if model_factory else None
     check_output(output, source, *(text or []), *(each for each in (file_of(vocab), factory) if each))
-    corpus = Corpus.read(*text, encoding=encoding, newlines=newlines) if text else None
+    corpus = how_read.read(text) if text else None
     if part is not None:
         if corpus is None:
             raise ActivationError("--range is a part of the --text that is given, and there is none")
@@ -84,8 +85,8 @@ def import_model(
             transposed=transposed,
             hidden_first=hidden_first,
             prefix=prefix,
-            encoding=encoding,
-            newlines=newlines,
+            encoding=how_read.encoding,
+            newlines=how_read.newlines,
             force=force,
             progress=report,
         )

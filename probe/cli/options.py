@@ -5,8 +5,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-TextsArgument = Annotated[list[Path], Argument(help="Text files, a document each.", show_default=False)]
-MaybeTextsArgument = Annotated[list[Path] | None, Argument(help="Text files, a document each.", show_default=False)]
+TextsArgument = Annotated[list[Path], Argument(help="Text files.", show_default=False)]
+MaybeTextsArgument = Annotated[list[Path] | None, Argument(help="Text files.", show_default=False)]
 RecordingArgument = Annotated[Path, Argument(help="A recording that `probe extract` wrote.")]
 RecordingsArgument = Annotated[
     list[Path] | None,
@@ -92,6 +92,13 @@ LayerOption = Annotated[int | None, Option(help="Only this layer, from 0.", show
 JsonOption = Annotated[bool, Option("--json", help="Print JSON Lines, one object a row, instead of a table.")]
 EncodingOption = Annotated[str, Option(help="Encoding of the text files.")]
 NewlinesOption = Annotated[str, Option(help="keep: line ends as they are; lf: CRLF and lone CR become LF.")]
+DocumentsOption = Annotated[
+    str,
+    Option(
+        help="What begins from a zero state: files, lines (each that is not empty), or blank-lines (each paragraph "
+        "between blank lines)."
+    ),
+]
 ReplaceOption = Annotated[
     bool,
     Option("--replace-unknown", help="Read characters that the model does not know as its replacement."),
@@ -108,7 +115,8 @@ DtypeOption = Annotated[
     str,
     Option(
         help="auto: float32 for signals that may leave [-1, 1], or whose order float16 would lose, float16 for the "
-        "others; or float16, float32 for all."
+        "others; float16, float32 for all; or near_one: two bytes for signals within [-1, 1] that keep the order of "
+        "those that saturate."
     ),
 ]
 RangeOption = Annotated[

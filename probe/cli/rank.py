@@ -8,21 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 from typer import BadParameter, Option
 
 from probe.cli.options import (
-    EncodingOption,
     JsonOption,
     LagOption,
-    LanesOption,
     LanguageOption,
     LayerOption,
     MaybeHypothesisOption,
     ModelOption,
-    NewlinesOption,
     NoCacheOption,
     RecordingsArgument,
-    ReplaceOption,
     SitesOption,
     TextOption,
 )
+from probe.cli.reading import ReadingOptions, with_options
 from probe.cli.show import Cell, progress, say, show_differences, show_rows, warn
 from probe.cli.sources import ask, ask_all, chosen_sites, open_sources
 
@@ -36,6 +33,7 @@ _NO_INTERVALS = (
 _USUAL = 20  # units of each site with an interval, where every unit is asked for
 
 
+@with_options
 def rank(
     hypothesis: MaybeHypothesisOption = None,
     recordings: RecordingsArgument = None,
@@ -88,10 +86,8 @@ def rank(
     ] = False,
     model: ModelOption = None,
     text: TextOption = None,
-    encoding: EncodingOption = "utf-8",
-    newlines: NewlinesOption = "keep",
-    lanes: LanesOption = None,
-    replace_unknown: ReplaceOption = False,
+    *,
+    how_read: ReadingOptions,
     lag: LagOption = 0,
     language: LanguageOption = None,
     no_cache: NoCacheOption = False,
@@ -156,13 +152,13 @@ def rank(
     if csv is not None and csv.suffix != ".csv":
         raise BadParameter(f"{csv} is no table of numbers; end its name in .csv")
     if csv is not None:
-        check_output(csv, *(recordings or [Path("activations.h5")]), *(text or []), *([model] if model else []))
+        check_output(
+            csv, *(recordings or [Path("activations.h5")]), *(text or []), *([model] if model else []), *how_read.files
+        )
     found: list[tuple[str, list[Ranking]]] = []
     reasons: dict[str, str] = {}
     has_intervals = True
-    with open_sources(
-        recordings, model, text, encoding=encoding, newlines=newlines, lanes=lanes, replace_unknown=replace_unknown
-    ) as sources:
+    with open_sources(recordings, model, text, how_read) as sources:
         for name, source in sources:
             chosen = chosen_sites(source, sites, layer)
             title = f"ranking for {hypothesis or 'all hypotheses'}{f' in {name}' if name else ''}"

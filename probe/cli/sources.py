@@ -1,98 +1,24 @@
 """Where a command's activations come from: a recording, or a model reading a text."""
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING
 
 from typer import BadParameter
 
+from probe.cli.reading import ReadingOptions
 from probe.cli.show import to_standard_error, warn
 
 if TYPE_CHECKING:
     from activations.blocks import Source
-    from activations.corpus import Corpus
     from activations.extraction import LiveActivations
-    from activations.models.char_model import CharModel
-    from activations.models.char_rnn import CharRNN
     from activations.units import Site
     from analyses.alignment import Target
     from analyses.probe_results import ProbeResult
     from analyses.session import Session
     from hypotheses.long_labels import AnyLabels
-
-
-class HowToRead(TypedDict):
-    """How every command that may read a text with a model lets that be done; see `Reading`."""
-
-    encoding: str
-    newlines: str
-    lanes: int | None
-    replace_unknown: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How a model is to read text files."""
-
-    model: Path
-    texts: list[Path]
-    encoding: str = "utf-8"
-    newlines: str = "keep"
-    lanes: int | None = None
-    replace_unknown: bool = False
-    warm_up: int | None = None
-    part: str | None = None
-    every: int = 1
-    device: str = "cpu"
-    precision: str = "float32"
-    dtype: str = "auto"
-    factory: str | None = None
-
-    def load_model(self) -> "CharRNN | CharModel":
-        """The model."""
-        from activations.models.checkpoints import load_model
-        from activations.models.importers.wrapping import build_model
-
-        return build_model(self.factory, self.model) if self.factory else load_model(self.model)
-
-    def live(self, corpus: "Corpus | None" = None) -> "LiveActivations":
-        """The model and the text, or another one, loaded."""
-        from activations.corpus import Corpus
-        from activations.extraction import LiveActivations
-        from activations.lanes import WARM_UP_CHARS
-        from activations.reading import Arithmetic
-        from activations.selection import Selection
-
-        arithmetic = Arithmetic(device=self.device, precision=self.precision, dtype=self.dtype)
-        model = self.load_model()
-        corpus = corpus or Corpus.read(*self.texts, encoding=self.encoding, newlines=self.newlines)
-        live = LiveActivations(
-            model,
-            corpus,
-            n_lanes=self.lanes,
-            warm_up_chars=WARM_UP_CHARS if self.warm_up is None else self.warm_up,
-            replace_unknown=self.replace_unknown,
-            selection=Selection.of(len(corpus), *ends(self.part), self.every),
-            arithmetic=arithmetic,
-        )
-        if live.n_replaced:
-            warn(f"{live.n_replaced:,} characters are read as {model.vocabulary.replacement!r}")
-        return live
-
-
-def ends(part: str | None) -> tuple[int | None, int | None]:
-    """Where a part of a text, spelled `from:to`, begins and ends; either may be left out."""
-    from activations.errors import ActivationError
-
-    found = re.fullmatch(r"\s*(-?\d{1,18})?\s*:\s*(-?\d{1,18})?\s*", part or ":")
-    if found is None:
-        raise ActivationError(f"{part!r} is not a range of characters; write from:to, such as 0:100000 or 5000:")
-    first, last = (None if end is None else int(end) for end in found.groups())
-    return first, last
 
 
 def tell_kept(labels: "Mapping[str, AnyLabels]") -> None:
@@ -134,9 +60,15 @@ def in_bytes(budget: float | None) -> int | None:
 def chosen_sites(source: "Source", sites: str | None, layer: int | None) -> "list[Site]":
     """The sites that `--sites` and `--layer` ask for."""
     from activations.blocks import select_sites
+    from activations.errors import ActivationError
 
     chosen = select_sites(source.sites, sites)
-    return chosen if layer is None else select_sites(chosen, str(layer))
+    if layer is None:
+        return chosen
+    of_layer = [site for site in chosen if site.layer == layer]
+    if not of_layer:
+        raise ActivationError(f"there is no layer {layer} here; there are {', '.join(map(str, chosen))}")
+    return of_layer
 
 
 def ask(
@@ -223,7 +155,7 @@ def open_sources(
     recordings: list[Path] | None,
     model: Path | None,
     texts: list[Path] | None,
-    **how: Unpack[HowToRead],
+    how: ReadingOptions,
 ) -> Iterator[list[tuple[str, "Session"]]]:
     """Sessions of recordings, with a name for each, or of the live source; the name is empty if there is only one."""
     from activations.errors import ActivationError
@@ -237,7 +169,7 @@ def open_sources(
     with ExitStack() as stack:
         opened: list[tuple[str, Session]] = []
         for name, path in zip(names, paths, strict=True):
-            source = stack.enter_context(open_source(path, model, texts, **how))
+            source = stack.enter_context(open_source(path, model, texts, how))
             opened.append((name if len(paths) > 1 else "", source))
         yield opened
 
@@ -247,25 +179,33 @@ def open_source(
     recording: Path,
     model: Path | None,
     texts: list[Path] | None,
-    **how: Unpack[HowToRead],
+    how: ReadingOptions,
 ) -> Iterator["Session"]:
-    """A session of the recording, or of the live source if a model and a text are given."""
+    """A session of the recording, or of the live source if a model and a text are given.
+
+    Raises:
+        ActivationError: If options of a live source are given, and there is none.
+    """
     from activations.errors import ActivationError
     from analyses.session import Session
 
     if (model is None) != (not texts):
         missing, given = ("--text", "--model") if model else ("--model", "--text")
         raise ActivationError(f"{given} needs {missing}, too: a model and the text that it is to read")
-    live = Reading(model=model, texts=texts, **how).live() if model is not None and texts else None
+    if model is None and how.given:
+        raise ActivationError(
+            f"{how.given[0]} is about a model that reads a text now: it goes with --model and --text, not with a "
+            "recording, which was read when it was made"
+        )
+    live = how.live(model, texts) if model is not None and texts else None
     with Session(live or recording) as session:
         yield session
 
 
 def read_checkpoints(
-    run: Path, texts: list[Path] | None, **how: Unpack[HowToRead]
+    run: Path, texts: list[Path] | None, how: ReadingOptions
 ) -> Iterator[tuple[int, "LiveActivations"]]:
     """The checkpoints of a training in their order, each with the number of updates, reading texts."""
-    from activations.corpus import Corpus
     from activations.errors import ActivationError
 
     if not texts:
@@ -276,6 +216,6 @@ def read_checkpoints(
     for path in found:
         if not path.stem.isdecimal():
             raise ActivationError(f"{path} is no checkpoint of a training, which has the number of updates for a name")
-    corpus = Corpus.read(*texts, encoding=how["encoding"], newlines=how["newlines"])
+    corpus = how.read(texts)
     for path in found:
-        yield int(path.stem), Reading(model=path, texts=texts, **how).live(corpus)
+        yield int(path.stem), how.live(path, corpus)

@@ -5,10 +5,12 @@ from typing import Annotated
 
 from typer import BadParameter, Option
 
-from probe.cli.options import EncodingOption, JsonOption, NewlinesOption, SplitOption, TextsArgument
+from probe.cli.options import JsonOption, SplitOption, TextsArgument
+from probe.cli.reading import TextOptions, with_options
 from probe.cli.show import Cell, progress, say, show_rows
 
 
+@with_options
 def sweep(
     corpus: TextsArgument,
     output: Annotated[Path, Option("--output", "-o", help="The folder that the models go to.")] = Path("sweep"),
@@ -28,8 +30,8 @@ def sweep(
     precision: Annotated[str, Option(help="See probe train.")] = "float32",
     device: Annotated[str, Option(help="See probe train.")] = "cpu",
     seed: Annotated[int, Option(help="See probe train.")] = 0,
-    encoding: EncodingOption = "utf-8",
-    newlines: NewlinesOption = "keep",
+    *,
+    how_read: TextOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Train a grid of models on one text and compare them.
@@ -42,13 +44,12 @@ def sweep(
     Example:
         probe sweep corpus.txt --cell lstm,gru --layers 1,2 --hidden 64,128
     """
-    from activations.corpus import Corpus
     from probe.plots import figure_of, plot_sweep, save_figure
     from probe.recipes import shares_of
     from probe.sweeps import sweep as train_all
     from probe.tables import write_table
 
-    text = Corpus.read(*corpus, encoding=encoding, newlines=newlines)
+    text = how_read.read(corpus)
     settings = {
         "epochs": epochs,
         "lanes": lanes,

@@ -5,10 +5,12 @@ from typing import Annotated
 
 from typer import Option
 
-from probe.cli.options import EncodingOption, JsonOption, NewlinesOption, SplitOption, TextsArgument
+from probe.cli.options import JsonOption, SplitOption, TextsArgument
+from probe.cli.reading import TextOptions, with_options
 from probe.cli.show import Cell, progress, say, show_rows
 
 
+@with_options
 def train(
     corpus: TextsArgument,
     output: Annotated[Path, Option("--output", "-o", help="Where the model goes.")] = Path("model.pt"),
@@ -95,8 +97,8 @@ def train(
         float, Option(help="Keep the model as it is after 0, 1, F, F², F³ … updates; 0: never.", metavar="F")
     ] = 0.0,
     resume: Annotated[bool, Option("--resume", help="Go on with a training that was interrupted.")] = False,
-    encoding: EncodingOption = "utf-8",
-    newlines: NewlinesOption = "keep",
+    *,
+    how_read: TextOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Train a character language model on text files.
@@ -108,7 +110,6 @@ def train(
     Example:
         probe train corpus.txt -o model.pt
     """
-    from activations.corpus import Corpus
     from activations.errors import ActivationError
     from activations.files import check_output
     from activations.models.checkpoints import DTYPES, load_model
@@ -120,11 +121,8 @@ def train(
         raise ActivationError(f"the weights are {weights!r}; choose one of {', '.join(DTYPES)}")
     check_output(output, *corpus, *(held_out or []))
     run = Run(output, weights=weights, sample_every=sample_every, checkpoint_every=checkpoint_every)
-    text = Corpus.read(*corpus, encoding=encoding, newlines=newlines)
-    if held_out:
-        parts = [text, Corpus.read(*held_out, encoding=encoding, newlines=newlines)]
-    else:
-        parts = text.cut(shares_of(split))
+    text = how_read.read(corpus)
+    parts = [text, how_read.read(held_out)] if held_out else text.cut(shares_of(split))
     n_chars = len(parts[0])
     shape = shape_of(
         cell,

@@ -1,0 +1,102 @@
+"""How the values of a site stand in a recording, and how they are read back: two or four bytes each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.errors import ActivationError
+
+_HALF = 0x3800  # float16 from 0 up to .5 are the numbers up to this one
+_ZERO = 2 * _HALF
+_MOST = 4 * _HALF
+_NO_NUMBER = 0xFFFF
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coding:
+    """How values stand in a file.
+
+    Attributes:
+        name: What the file calls it.
+        stored: The number type there, little-endian.
+        dtype: The number type in which values are read.
+        encode: From values to what is stored.
+        decode: And back.
+    """
+
+    name: str
+    stored: np.dtype[Any]
+    dtype: np.dtype[Any]
+    encode: Callable[[NDArray[Any]], NDArray[Any]]
+    decode: Callable[[NDArray[Any]], NDArray[Any]]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether values stand in the file as they are read."""
+        return self.name == self.dtype.name
+
+    def rounded(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values as they come out of a recording."""
+        return self.decode(self.encode(values))
+
+
+def _to_near_one(values: NDArray[Any]) -> NDArray[np.uint16]:
+    """See `near_one` of `CODINGS`; what is beyond 1 by rounding is 1, and what is no number stays none."""
+    size = np.minimum(np.abs(values.astype(np.float32)), np.float32(1))
+    inner = np.minimum(size, np.float32(0.5)).astype(np.float16).view(np.uint16).astype(np.int32)
+    outer = (np.float32(1) - np.maximum(size, np.float32(0.5))).astype(np.float16).view(np.uint16).astype(np.int32)
+    steps = np.where(size <= 0.5, inner, 2 * _HALF - outer)
+    codes = _ZERO + np.where(values < 0, -steps, steps)
+    return np.where(np.isfinite(values), codes, _NO_NUMBER).astype(np.uint16)
+
+
+def _near_one_values() -> NDArray[np.float32]:
+    """(65536,) the value of each code."""
+    inner = np.arange(_HALF + 1, dtype=np.uint16).view(np.float16).astype(np.float32)
+    positive = np.concatenate([inner, np.float32(1) - inner[-2::-1]])
+    values = np.full(1 << 16, np.nan, np.float32)
+    values[: _MOST + 1] = np.concatenate([-positive[:0:-1], positive])
+    return values
+
+
+_NEAR_ONE_VALUES = _near_one_values()
+_NEAR_ONE_VALUES.flags.writeable = False
+
+
+def _same(values: NDArray[Any]) -> NDArray[Any]:
+    return values
+
+
+def _plain(name: str) -> Coding:
+    dtype = np.dtype(name).newbyteorder("<")
+    return Coding(name, dtype, np.dtype(name), lambda values: values.astype(dtype, copy=False), _same)
+
+
+CODINGS = {
+    coding.name: coding
+    for coding in (
+        _plain("float16"),
+        _plain("float32"),
+        Coding(
+            "near_one",  # within [-1, 1], as fine beside ±1 as float16 is beside 0: what saturates keeps its order
+            np.dtype("<u2"),
+            np.dtype(np.float32),
+            _to_near_one,
+            lambda codes: _NEAR_ONE_VALUES[codes],
+        ),
+    )
+}
+
+
+def coding_named(name: object) -> Coding:
+    """One of `CODINGS`.
+
+    Raises:
+        ActivationError: If there is none of that name.
+    """
+    if not isinstance(name, str) or name not in CODINGS:
+        raise ActivationError(f"there is no coding {str(name)[:30]!r}; there are {', '.join(CODINGS)}")
+    return CODINGS[name]

@@ -1,0 +1,122 @@
+"""A model that is defined here alone, with sites and a state of its own kinds: everything works on it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from activations.blocks import Source
+from activations.corpus import Corpus
+from activations.extraction import LiveActivations, extract
+from activations.kept_states import KeptStates
+from activations.store import Recording
+from activations.units import Site
+from activations.vocab import Vocabulary
+from analyses.alignment import target
+from analyses.curves import curve
+from analyses.explaining import explain
+from analyses.probes import fit
+from analyses.ranking import rank, rank_all
+
+TEXT = 'He said "no, not now" and went.\n' * 300 + "A line without anybody in it.\n" * 200
+COUNTS, TRACE = Site("side.2:counts"), Site("zoo/trace", layer=3, signal="trace")
+
+
+class Counter:
+    """Counts quotes and characters since the last space, in numbers and arrays that are no tensors of lanes."""
+
+    def __init__(self) -> None:
+        self.vocabulary = Vocabulary.of([TEXT])
+        self.sites = {TRACE: 4, COUNTS: 2}  # not in the order of their names
+        self.unbounded = {COUNTS}
+        self.quote, self.space = map(self.vocabulary.characters.index, '" ')
+        self.decay = np.array([0.5, 0.8, 0.9, 0.95], np.float32)
+
+    def start(self, n_lanes: int) -> Any:
+        return (0, 0, np.zeros((4, 1), np.float32))
+
+    def read(self, ids: Tensor, state: Any) -> tuple[Any, dict[Site, Any], Any]:
+        n_quotes, since, trace = state
+        counts, traces = [], []
+        for character in ids[:, 0].tolist():
+            n_quotes += character == self.quote
+            since = 0 if character == self.space else since + 1
+            trace = trace * self.decay[:, None] + (1 - self.decay[:, None]) * (character == self.quote)
+            counts.append([n_quotes % 2, since])
+            traces.append(trace[:, 0])
+        logits = torch.zeros(*ids.shape, len(self.vocabulary))
+        logits[:, 0, self.space] = torch.tensor(counts, dtype=torch.float32)[:, 1]
+        shown: dict[Site, Any] = {
+            COUNTS: np.array(counts, np.float32)[:, None],
+            TRACE: torch.from_numpy(np.array(traces))[:, None],
+        }
+        return logits, shown, (n_quotes, since, trace.astype(np.float32))
+
+
+def of_text() -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    inside = np.cumsum([character == '"' for character in TEXT]) % 2 == 1
+    places = np.arange(len(TEXT))
+    last = np.maximum.accumulate(np.where([character == " " for character in TEXT], places, -1))
+    return inside, places - last
+
+
+@contextmanager
+def source(kind: str, folder: Path, **options: int) -> Iterator[Source]:
+    live = LiveActivations(Counter(), Corpus.from_texts([TEXT]), **options)  # type: ignore[arg-type]
+    if kind == "live":
+        yield live
+        return
+    extract(live, folder / "a.h5", force=True)
+    with Recording(folder / "a.h5") as recording:
+        yield recording
+
+
+@pytest.mark.parametrize("kind", ["live", "recorded"])
+def test_every_analysis_takes_it(kind: str, tmp_path: Path) -> None:
+    with source(kind, tmp_path, n_lanes=1) as given:
+        assert list(given.sites) == [TRACE, COUNTS]
+        best = rank(given, "in_quotes").units[0]
+        assert str(best.unit) == "side.2:counts/0" and best.raw == 1
+        [ranking] = rank_all(given, ["in_quotes"])
+        assert list(ranking.best_of_sites()) == [TRACE, COUNTS]
+        results = {result.site: result for result in fit(given, "in_quotes")}
+        assert results[str(COUNTS)].accuracy == 1
+        assert list(results) == [str(TRACE), str(COUNTS)]
+        assert curve(given, "in_quotes", over="sites").values == (str(TRACE), str(COUNTS))
+        targets = [target(given.corpus, name) for name in ("in_quotes", "in_word")]
+        assert explain(given, best.unit, targets).answers[0].hypothesis == "in_quotes"
+
+
+@pytest.mark.parametrize("options", [{}, {"n_lanes": 1}, {"n_lanes": 7, "warm_up_chars": 64}])
+def test_a_recording_has_what_the_model_showed(options: dict[str, int], tmp_path: Path) -> None:
+    inside, since = of_text()
+    with source("recorded", tmp_path, **options) as recording:
+        values = recording.read([TRACE, COUNTS])
+        np.testing.assert_array_equal(values[COUNTS][:, 1], since)
+        if options.get("n_lanes") == 1:
+            np.testing.assert_array_equal(values[COUNTS][:, 0], inside)
+        assert recording.dtype(COUNTS) == np.float32
+
+
+def test_a_passage_is_read_from_a_kept_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    live = LiveActivations(Counter(), Corpus.from_texts([TEXT]), n_lanes=1)
+    whole = {block.start: block.values[COUNTS] for block in live.blocks()}
+    nearest: list[int] = []
+    found = KeptStates.nearest
+
+    def seen(self: KeptStates, piece: Any, number: int) -> Any:
+        turn, state = found(self, piece, number)
+        nearest.append(turn)
+        return turn, state
+
+    monkeypatch.setattr(KeptStates, "nearest", seen)
+    passage = live.read([COUNTS], 9_000, 9_100)[COUNTS]
+    assert nearest[0] > 0
+    together = np.concatenate([whole[start] for start in sorted(whole)])
+    np.testing.assert_array_equal(passage, together[9_000:9_100])

@@ -1,0 +1,132 @@
+"""The options of texts and of models that read them: declared once, and the same in every command."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from commands import Command, rows
+from foreign import renamed
+from planting import random_model
+from typer.main import get_command
+
+from activations.models.checkpoints import save_model
+from probe.cli import app
+from probe.cli.reading import ReadingOptions, TextOptions
+
+COMMANDS: dict[str, Any] = vars(get_command(app))["commands"]
+LIVE = {each.name for each in fields(ReadingOptions)}
+OF_TEXTS = {each.name for each in fields(TextOptions)}
+ALL_OPTIONS = {"extract", "rank", "explain", "fit", "curve"}
+LACKING = {  # commands with a model that record and ask nothing of its activations
+    "evaluate": LIVE - OF_TEXTS - {"replace_unknown"},
+    "sample": LIVE - {"encoding"},  # of --novelty, of which lines and words are looked up, whatever its documents are
+}
+READS_NO_TEXT = {"demo", "check", "sample"}
+NAMES = "emma\nolivia\nava\nisabella\nsophia\nmia\ncharlotte\namelia\nharper\nevelyn\n" * 30
+
+
+def options(command: str) -> dict[str, Any]:
+    return {str(each.name): each for each in COMMANDS[command].params}
+
+
+def shown(each: Any) -> tuple[object, ...]:
+    return each.opts, each.help, each.default
+
+
+def test_every_command_that_takes_a_model_takes_all_options_of_reading() -> None:
+    with_model = {name for name in COMMANDS if "model" in options(name)}
+    assert with_model == ALL_OPTIONS | set(LACKING)
+    for name in with_model:
+        assert LIVE - set(options(name)) == LACKING.get(name, set()), name
+
+
+def test_every_command_that_reads_texts_says_alike_how() -> None:
+    for name in set(COMMANDS) - READS_NO_TEXT:
+        assert set(options(name)) >= OF_TEXTS, name
+
+
+@pytest.mark.parametrize("option", sorted(LIVE))
+def test_an_option_means_the_same_in_every_command(option: str) -> None:
+    expected = shown(options("extract")[option])
+    for name in COMMANDS:
+        if option in options(name) and (name in ALL_OPTIONS or option in OF_TEXTS or name in LACKING):
+            assert shown(options(name)[option]) == expected, name
+
+
+@pytest.fixture
+def files() -> Iterator[None]:
+    Path("names.txt").write_text(NAMES)
+    save_model(random_model(NAMES, cell="gru", n_layers=1, n_units=6), "model.pt")
+    yield
+
+
+ASKED = ("--documents", "lines", "--range", "100:1700", "--every", "1", "--lanes", "5", "--dtype", "float32")
+
+
+def test_a_live_model_is_read_as_a_recording_of_the_same_options_was(run: Command, files: None) -> None:
+    assert run("extract", "model.pt", "names.txt", *ASKED, "--force")[0] == 0
+    for command in (
+        ("rank", "-H", "vowel", "--shifts", "0"),
+        ("fit", "-H", "vowel", "--controls", "none"),
+        ("explain", "0/hidden/3", "-H", "vowel"),
+        ("curve", "-H", "vowel", "--most", "2"),
+    ):
+        status, recorded, _ = run(*command, "--json", *(["activations.h5"] if command[0] != "explain" else []))
+        assert status == 0
+        live_status, live, error = run(*command, "--json", "--model", "model.pt", "--text", "names.txt", *ASKED)
+        assert live_status == 0, error
+        assert len(rows(live)) == len(rows(recorded)) > 0
+        for found, expected in zip(rows(live), rows(recorded), strict=True):
+            assert found.keys() == expected.keys()
+            for key, value in expected.items():
+                assert found[key] == (pytest.approx(value, rel=1e-3, abs=1e-3) if isinstance(value, float) else value)
+
+
+def test_a_model_of_ones_own_can_be_asked_without_a_recording(run: Command, files: None) -> None:
+    model = random_model(NAMES, cell="gru", n_layers=1, n_units=6)
+    torch.save({name: torch.from_numpy(each) for name, each in renamed(model).items()}, "theirs.pth")
+    characters = model.vocabulary.characters
+    Path("mine.py").write_text(
+        "import probe\nfrom torch import nn\n\n\ndef build(weights):\n"
+        f"    net, top = nn.GRU({len(characters)}, 6), nn.Linear(6, {len(characters)})\n"
+        "    net.load_state_dict({n.partition('.')[2]: w for n, w in weights.items() if n.startswith('rnn')})\n"
+        "    top.load_state_dict({n.partition('.')[2]: w for n, w in weights.items() if n.startswith('decoder')})\n"
+        f"    return probe.wrap(None, net, top, {characters!r})\n"
+    )
+    ask = ("rank", "-H", "vowel", "--shifts", "0", "--json", "--text", "names.txt", "--documents", "lines", "--model")
+    status, theirs, error = run(*ask, "theirs.pth", "--model-factory", "mine.py:build")
+    assert status == 0, error
+    assert rows(theirs) == rows(run(*ask, "model.pt")[1])
+    status, _, error = run(*ask, "theirs.pth", "--model-factory", "mine.py:build", "--csv", "mine.py")
+    assert status != 0
+
+
+@pytest.mark.parametrize(
+    "given", [("--lanes", "3"), ("--documents", "lines"), ("--range", "0:5"), ("--dtype", "float16")]
+)
+@pytest.mark.parametrize("command", [("rank", "-H", "vowel"), ("explain", "0/hidden/1"), ("fit", "-H", "vowel")])
+def test_options_of_a_live_model_do_not_go_with_a_recording(
+    run: Command, command: tuple[str, ...], given: tuple[str, str]
+) -> None:
+    status, _, error = run(*command, *given)
+    assert status == 1
+    assert error.startswith(f"error: {given[0]} is about a model that reads a text now") and error.count("\n") == 1
+
+
+def test_names_are_trained_on_and_judged_a_line_each(run: Command, files: None) -> None:
+    train = ("train", "names.txt", "--documents", "lines", "--units", "4", "--epochs", "1", "--lanes", "4")
+    assert run(*train, "-o", "small.pt")[0] == 0
+    status, out, _ = run("evaluate", "small.pt", "names.txt", "--documents", "lines", "--json")
+    assert status == 0
+    assert {row["n_chars"] for row in rows(out)} == {len(NAMES) - NAMES.count("\n")}
+    status, out, _ = run(
+        "evaluate", "small.pt", "names.txt", "--documents", "lines", "--split", "80,20", "--orders", "1,3", "--json"
+    )
+    assert {"unigram", "3-gram"} <= {row["model"] for row in rows(out)}
+    status, out, _ = run("hypotheses", "names.txt", "--documents", "lines", "--show", "position_in_line", "--json")
+    assert status == 0
+    status, _, error = run("evaluate", "small.pt", "names.txt", "--documents", "words")
+    assert status == 1 and "choose one of files, lines, blank-lines" in error
