@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 from activations.blocks import Source
 from activations.errors import ActivationError
@@ -30,7 +31,7 @@ def trained_model(source: Source, path: Path, sites: Collection[Site]) -> CharRN
 
 
 def live_twin(source: Source, trained: CharRNN, how: str) -> LiveActivations:
-    """An untrained twin that reads the text of a source.
+    """An untrained twin that reads the text of a source, and in the same way, if that is live.
 
     Args:
         source: Whose text, and which characters of it, to read.
@@ -38,8 +39,16 @@ def live_twin(source: Source, trained: CharRNN, how: str) -> LiveActivations:
         how: See `activations.models.twins.twin`.
     """
     made = twin(trained, how)
+    read = source.source if isinstance(source, Session) else source
+    as_before: dict[str, Any] = {}
+    if isinstance(read, LiveActivations):
+        as_before = {"n_lanes": read.n_lanes, "warm_up_chars": read.warm_up_chars, "arithmetic": read.arithmetic}
     return LiveActivations(
-        made, source.corpus, replace_unknown=made.vocabulary.replacement is not None, selection=source.selection
+        made,
+        source.corpus,
+        replace_unknown=made.vocabulary.replacement is not None,
+        selection=source.selection,
+        **as_before,
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from planting import random_model
 from torch import Tensor
 
-from activations import layout
+from activations import layout, recorder
 from activations.checking import check
 from activations.corpus import Corpus
 from activations.errors import ActivationError
@@ -175,6 +175,34 @@ def test_a_recording_of_short_documents_is_sound_and_gives_what_was_read(
         ends = np.isnan(np.concatenate([block.predictions[layout.LOG_PROB] for block in blocks]))
         places = range(live.selection.start, live.selection.stop, live.selection.every)
         assert ends.tolist() == [place + 1 in corpus.stops for place in places]
+
+
+@pytest.mark.parametrize("n_lanes", [1, 4])
+def test_a_recording_of_short_documents_goes_on_after_it_was_broken_off(
+    n_lanes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "CHECKPOINT_S", 0.0)
+    monkeypatch.setattr(recorder, "_SHARE_OF_TIME", 0)
+    corpus = short_corpus(6, n=3000)
+    live = LiveActivations(random_model(TEXT, n_layers=2, n_units=5), corpus, n_lanes=n_lanes)
+    extract(live, tmp_path / "whole.h5", force=True)
+    n_called = 0
+
+    def interrupt(done: int, total: int) -> None:
+        nonlocal n_called
+        n_called += 1
+        if n_called == 2:
+            assert 0 < done < total
+            raise KeyboardInterrupt
+
+    for _ in range(2):
+        n_called = 0
+        with pytest.raises(KeyboardInterrupt):
+            extract(live, tmp_path / "a.h5", force=True, progress=interrupt)
+    assert extract(live, tmp_path / "a.h5", force=True).n_chars == len(corpus)
+    with Recording(tmp_path / "whole.h5") as whole, Recording(tmp_path / "a.h5") as found:
+        for site, values in whole.read(list(whole.sites)).items():
+            np.testing.assert_array_equal(found.read([site])[site], values)
 
 
 def test_what_is_done_for_each_block_is_not_done_for_each_document(tmp_path: Path) -> None:

@@ -12,9 +12,15 @@ from foreign import renamed
 from planting import random_model
 from typer.main import get_command
 
+from activations.corpus import Corpus
+from activations.extraction import LiveActivations
 from activations.models.checkpoints import save_model
+from activations.models.twins import TWINS
+from activations.reading import Arithmetic
+from analyses.session import Session
 from probe.cli import app
 from probe.cli.reading import ReadingOptions, TextOptions
+from probe.untrained import live_twin
 
 COMMANDS: dict[str, Any] = vars(get_command(app))["commands"]
 LIVE = {each.name for each in fields(ReadingOptions)}
@@ -114,6 +120,16 @@ def test_options_of_a_live_model_do_not_go_with_a_recording(
     status, _, error = run(*command, *given)
     assert status == 1
     assert error.startswith(f"error: {given[0]} is about a model that reads a text now") and error.count("\n") == 1
+
+
+def test_an_untrained_twin_reads_as_the_live_model_does() -> None:
+    model = random_model(NAMES, cell="gru", n_layers=1, n_units=6)
+    arithmetic = Arithmetic(dtype="float16")
+    live = LiveActivations(model, Corpus.from_texts([NAMES]), n_lanes=3, warm_up_chars=128, arithmetic=arithmetic)
+    with Session(live) as session:
+        for how in TWINS:
+            made = live_twin(session, model, how)
+            assert (made.n_lanes, made.warm_up_chars, made.arithmetic) == (3, 128, arithmetic)
 
 
 def test_names_are_trained_on_and_judged_a_line_each(run: Command, files: None) -> None:

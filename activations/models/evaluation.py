@@ -90,8 +90,8 @@ def losses(
             own = starts - numbers + steps
             nats[own] = loss.view(target.shape).cpu().numpy()
             right[own] = (logits.argmax(-1) == target).cpu().numpy()
+            progress(n_done + (int(steps[-1, 0]) + 2) * len(numbers), len(corpus))
         n_done += n_chars * len(numbers)
-        progress(n_done, len(corpus))
     return Losses(nats, right)
 
 
