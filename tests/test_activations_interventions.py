@@ -34,6 +34,7 @@ from activations.reading import Arithmetic
 from activations.selection import Selection
 from activations.units import Site
 from activations.vocab import Vocabulary
+from probe.untrained import live_twin
 
 TEXT = "The quick brown fox jumps over the lazy dog.\n" * 8
 FLOAT32 = Arithmetic(dtype="float32")
@@ -302,3 +303,10 @@ def test_a_model_that_interventions_make_worse_than_letter_counts_is_recorded(co
         extract(LiveActivations(model, corpus), tmp_path / "a.h5")
     live = LiveActivations(model, corpus, interventions=[identity(Site.of(0, "cell"))])
     assert extract(live, tmp_path / "a.h5").n_chars == len(corpus)
+
+
+def test_the_untrained_twin_of_a_live_source_is_intervened_in_as_that_is() -> None:
+    model, interventions = random_model("ab"), [clamp(Site.of(0, "cell"), {1: 0.5})]
+    live = LiveActivations(model, Corpus.from_texts(["abba" * 9]), interventions=interventions)
+    values = live_twin(live, model, "shuffled").read([Site.of(0, "cell")])[Site.of(0, "cell")]
+    assert (values[:, 1] == 0.5).all() and not (values[:, 0] == 0.5).any()
