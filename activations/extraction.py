@@ -26,6 +26,7 @@ from activations.codings import Coding
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.guests import GuestReading, check_guest
+from activations.interventions import Intervention, check_sites, intervened_sha256, read_elsewhere
 from activations.judging import Judge, mean_loss
 from activations.kept_states import KeptStates
 from activations.lanes import (
@@ -90,6 +91,7 @@ class LiveActivations:
         n_groups: The lanes are read in so many groups, each by a processor core of its own.
         warm_up_chars: Characters that a lane reads before those it answers for.
         arithmetic: Where, and in what numbers, it is computed.
+        interventions: What is changed while it reads; see `interventions`.
         n_replaced: Characters that are read as the vocabulary's replacement.
         lane_differences: For each site of the state, what the last complete pass found at the lanes' borders.
     """
@@ -106,6 +108,7 @@ class LiveActivations:
         replace_unknown: bool = False,
         selection: Selection | None = None,
         arithmetic: Arithmetic = _DEFAULT,
+        interventions: Sequence[Intervention] = (),
     ) -> None:
         if n_lanes is not None and n_lanes < 1:
             raise ActivationError(f"the number of lanes is {n_lanes}; it must be at least 1")
@@ -119,7 +122,14 @@ class LiveActivations:
                 "a model of your own computes where and as it is written; --device and --precision are for models that "
                 "`probe train` or `probe import` made"
             )
+        if is_guest and interventions:
+            raise ActivationError(
+                "a model of your own computes its steps itself; interventions are for models that `probe train` or "
+                "`probe import` made"
+            )
+        check_sites(interventions, model.sites)
         self.model = model
+        self.interventions = tuple(interventions)
         if isinstance(model, torch.nn.Module):
             model.eval()
         if not isinstance(model, CharRNN):
@@ -185,13 +195,15 @@ class LiveActivations:
 
     def _read_stretches(self, sites: Collection[Site], n_chars: int) -> dict[Site, NDArray[np.float32]]:
         """(n_sampled, n_units) activations in float32 at seeded stretches of so many characters each."""
-        sample, is_sampled = stretches(self.corpus, self.selection, stretch_chars=n_chars)
+        sample, is_sampled, places = stretches(self.corpus, self.selection, stretch_chars=n_chars)
+        starts = torch.from_numpy(self.corpus.starts)
         reading = LiveActivations(
             self.model,
             sample,
             n_lanes=N_STRETCHES,
             replace_unknown=True,  # that there are none, or that they may be, is known
             arithmetic=replace(self.arithmetic, dtype="float32"),
+            interventions=[read_elsewhere(each, torch.from_numpy(places), starts) for each in self.interventions],
         )
         values: dict[Site, list[NDArray[np.float32]]] = {site: [] for site in sites}
         for block in reading.blocks(sites):
@@ -201,8 +213,8 @@ class LiveActivations:
 
     @cached_property
     def model_sha256(self) -> str:
-        """Hash of the model, in hexadecimal."""
-        return sha256(self.model)
+        """Hash of the model, and of what is changed while it reads, in hexadecimal."""
+        return intervened_sha256(sha256(self.model), self.interventions)
 
     @cached_property
     def turn_chars(self) -> int:
@@ -367,11 +379,13 @@ class LiveActivations:
                 slabs=self.arithmetic.slabs(),
                 kept=self._kept,
                 in_use=nullcontext() if isinstance(self.model, CharRNN) else self._lock,
+                interventions=self.interventions,
             )
 
     def _reader(self) -> Callable[[int], Reading | GuestReading]:
         if isinstance(self.model, CharRNN):
-            return partial(Reading, Weights(self.model, self.arithmetic, is_alone=self._is_alone))
+            weights = Weights(self.model, self.arithmetic, is_alone=self._is_alone, interventions=self.interventions)
+            return partial(Reading, weights)
         return partial(GuestReading, self.model)
 
     def _columns(self, wanted: Collection[Site], *, predictions: bool) -> Columns:
@@ -485,7 +499,8 @@ def extract(
         sites: What to record; None is every signal of every layer.
         predictions: Whether to record the model's predictions, too.
         force: Record also what a model makes of a text that it predicts worse than the frequencies of the
-            characters alone do, which as a rule is read with the wrong vocabulary.
+            characters alone do, which as a rule is read with the wrong vocabulary. With interventions, that is not
+            asked.
         command: The command that asked for it, for people who find the recording.
         progress: Called with the characters done and their number.
 
@@ -495,11 +510,10 @@ def extract(
     """
     began = perf_counter()
     chosen = in_order(live.sites, live.sites if sites is None else sites)
-    judge = (
-        Judge(live.corpus, len(live.model.vocabulary)) if is_trained(live.model) and predictions and not force else None
-    )
+    is_judged = is_trained(live.model) and not live.interventions and predictions and not force
+    judge = Judge(live.corpus, len(live.model.vocabulary)) if is_judged else None
     facts: dict[str, Any] = {
-        "model_sha256": sha256(live.model),
+        "model_sha256": live.model_sha256,
         "model_config": description(live.model),
         "n_lanes": live.n_lanes,
         "n_groups": live.n_groups,
@@ -507,6 +521,8 @@ def extract(
         "device": live.arithmetic.place.type,
         "precision": live.arithmetic.precision,
     }
+    if live.interventions:
+        facts["interventions"] = [str(each) for each in live.interventions]
     with recording(
         Path(path),
         live.corpus,

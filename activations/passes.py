@@ -16,6 +16,7 @@ from activations.codings import Coding
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.guests import GuestReading
+from activations.interventions import Intervention, Where
 from activations.kept_states import KeptStates
 from activations.lanes import Turn
 from activations.models.char_model import CharModel
@@ -44,6 +45,7 @@ class Pass:
         slabs: Where the memory for it comes from.
         kept: States from which passages are read later.
         in_use: Held while the model reads.
+        interventions: What is changed while it reads.
     """
 
     model: CharRNN | CharModel
@@ -55,6 +57,7 @@ class Pass:
     slabs: Slabs
     kept: KeptStates
     in_use: AbstractContextManager[Any]
+    interventions: Sequence[Intervention] = ()
 
     def rounds(
         self, turns: Iterable[list[Turn]], n_lanes: int, states: Values, *, group: int = 0, n_done: int = 0
@@ -100,7 +103,11 @@ class Pass:
             for key, (dtype, width) in self.columns.items()
         }
         n_wanted = max(min(turn.stop, self.selection.stop) - turn.start for turn in turns)
-        reading.read(ids, following, kept, values, n_wanted, begins=begins)
+        if self.interventions and isinstance(reading, Reading):
+            where = self._where(turns, len(ids))
+            reading.read(ids, following, kept, values, n_wanted, begins=begins, where=where)
+        else:
+            reading.read(ids, following, kept, values, n_wanted, begins=begins)
         states = reading.states
         meetings += [
             (turn.stop, _lane(states, lane))
@@ -131,6 +138,13 @@ class Pass:
             following[steps - 1, lane] = -1
             begins[steps[steps < turn.n_chars], lane] = True
         return torch.from_numpy(ids), torch.from_numpy(following), torch.from_numpy(begins)
+
+    def _where(self, turns: Sequence[Turn], n_steps: int) -> Where:
+        """(n_steps, n_lanes) what the lanes read, see `Where`."""
+        positions = np.arange(n_steps)[:, None] + np.array([turn.start for turn in turns])
+        documents = np.searchsorted(self.corpus.starts, positions, side="right") - 1
+        positions[positions >= np.array([turn.stop for turn in turns])] = -1
+        return Where(torch.from_numpy(documents), torch.from_numpy(positions))
 
     def _block(self, turn: Turn, values: Mapping[Site | str, NDArray[Any]]) -> Block | None:
         """The selected characters of a turn, of whose values there is one more axis than of a character's."""

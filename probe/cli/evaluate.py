@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option
 
-from probe.cli.options import JsonOption, ReplaceOption, TextsArgument
+from probe.cli.options import DeviceOption, JsonOption, ReplaceOption, TextsArgument
 from probe.cli.reading import TextOptions, with_options
 from probe.cli.show import Cell, progress, show_rows, warn
 
@@ -48,6 +48,7 @@ def evaluate(
     *,
     how_read: TextOptions,
     replace_unknown: ReplaceOption = False,
+    device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text, beside models that only count.
@@ -97,7 +98,7 @@ def evaluate(
             del ids, documents
     for name, part in parts.items():
         with progress(f"reading {name}") as report:
-            of_model = losses(net, part, replace_unknown=replace_unknown, progress=report)
+            of_model = losses(net, part, replace_unknown=replace_unknown, device=device, progress=report)
         rows.append(_row(model.name, name, *of_model))
         rows.append(_uniform(name, len(net.vocabulary), len(of_model.nats)))
         if ngrams is not None and part is not learned:

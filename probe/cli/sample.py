@@ -14,7 +14,15 @@ from rich.console import Console
 from rich.text import Text
 from typer import Argument, Option
 
-from probe.cli.options import DrawsSeedOption, EncodingOption, JsonOption, TemperatureOption, TopKOption, unescaped
+from probe.cli.options import (
+    DeviceOption,
+    DrawsSeedOption,
+    EncodingOption,
+    JsonOption,
+    TemperatureOption,
+    TopKOption,
+    unescaped,
+)
 from probe.cli.show import SIGNS, progress, say, visible
 
 if TYPE_CHECKING:
@@ -47,6 +55,7 @@ def sample(
     length: Annotated[int, Option(help="Characters to write beside the prompt.", min=1)] = 500,
     samples: Annotated[int, Option(help="How many texts to write, side by side.", min=1)] = 1,
     seed: DrawsSeedOption = 0,
+    device: DeviceOption = "cpu",
     alternatives: Annotated[
         bool, Option("--alternatives", help="Show below each character the 5 that the model found most probable there.")
     ] = False,
@@ -73,7 +82,7 @@ def sample(
     known = [read_text(path, encoding) for path in novelty or []]
     writer = load_model(model)
     begin = usual_prompt(writer.vocabulary) if prompt is None else unescaped(prompt)
-    steps = write(writer, samples, prompt=begin, temperature=temperature, top_k=top_k, seed=seed)
+    steps = write(writer, samples, prompt=begin, temperature=temperature, top_k=top_k, seed=seed, device=device)
     steps = islice(steps, length)
     if samples == 1 and not alternatives and not as_json:
         texts = [_stream(steps, begin)]
