@@ -1,5 +1,5 @@
 # `make demo` and `make test` do all the set-up; `make check` is for those who work on it. `make docs` writes
-# docs/hypotheses.md anew. `make bench` measures;
+# docs/hypotheses.md anew. `make test-gpu` runs what needs a GPU. `make bench` measures;
 # TEXT=corpus.txt is what it reads, BENCH="--cell gru" goes to that of extraction. On another Python, only what depends on
 # it, the labels, files and imports: `make test PYTHON=python3.12 VENV=.venv-3.12 SHORT=1`.
 PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13 python3.14; do \
@@ -11,13 +11,16 @@ BIN := $(VENV)/bin
 FOUND = $(or $(wildcard $(BIN)/python),$(PYTHON))
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check docs bench clean
+.PHONY: demo test test-gpu check docs bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/probe demo demo
 
 test: $(INSTALLED)
 	$(BIN)/pytest $(if $(SHORT),-m "not slow" $(wildcard tests/test_hypotheses_*.py) tests/test_activations_models_checkpoints.py tests/test_probe_api.py)
+
+test-gpu: $(INSTALLED)
+	$(BIN)/pytest -m gpu -rs
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

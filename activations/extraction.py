@@ -26,6 +26,7 @@ from activations.codings import Coding
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.guests import GuestReading, check_guest
+from activations.interventions import Intervention, check_sites, intervened_sha256, read_elsewhere
 from activations.judging import Judge, mean_loss
 from activations.kept_states import KeptStates
 from activations.lanes import (
@@ -93,6 +94,7 @@ class LiveActivations:
         arithmetic: Where, and in what numbers, it is computed.
         reading_rule: What is read in place of the text as it stands.
         vocabulary: The characters of the model.
+        interventions: What is changed while it reads; see `interventions`.
         n_replaced: Characters that are read as the vocabulary's replacement.
         lane_differences: For each site of the state, what the last complete pass found at the lanes' borders.
     """
@@ -111,6 +113,7 @@ class LiveActivations:
         arithmetic: Arithmetic = _DEFAULT,
         rule: ReadingRule | None = None,
         stand_in: str | None = None,
+        interventions: Sequence[Intervention] = (),
     ) -> None:
         """A model, a text, and how the one is to read the other.
 
@@ -125,6 +128,7 @@ class LiveActivations:
             rule: What is read in place of the text as it stands; None is the model's own rule.
             stand_in: A character that the model knows, as which those are read that it does not know; None is its
                 replacement, if `replace_unknown`.
+            interventions: What is changed while it reads.
 
         Raises:
             ActivationError: If something of this does not go together.
@@ -141,7 +145,14 @@ class LiveActivations:
                 "a model of your own computes where and as it is written; --device and --precision are for models that "
                 "`probe train` or `probe import` made"
             )
+        if is_guest and interventions:
+            raise ActivationError(
+                "a model of your own computes its steps itself; interventions are for models that `probe train` or "
+                "`probe import` made"
+            )
+        check_sites(interventions, model.sites)
         self.model = model
+        self.interventions = tuple(interventions)
         if isinstance(model, torch.nn.Module):
             model.eval()
         if not isinstance(model, CharRNN):
@@ -207,9 +218,10 @@ class LiveActivations:
     def _read_stretches(self, sites: Collection[Site], n_chars: int) -> dict[Site, NDArray[np.float32]]:
         """(n_sampled, n_units) activations in float32 at seeded stretches of so many characters each."""
         in_order, chosen = self._text.corpus, self._in_order(self.selection)
-        sample, is_sampled = stretches(in_order, chosen, stretch_chars=n_chars)
+        sample, is_sampled, places = stretches(in_order, chosen, stretch_chars=n_chars)
         if not self.reading_rule.is_plain:
-            sample, is_sampled = self._readable(sample, is_sampled)
+            sample, is_sampled, places = self._readable(sample, is_sampled, places)
+        starts = torch.from_numpy(self.corpus.starts)
         reading = LiveActivations(
             self.model,
             sample,
@@ -218,6 +230,7 @@ class LiveActivations:
             arithmetic=replace(self.arithmetic, dtype="float32"),
             rule=self.reading_rule,
             stand_in=self.vocabulary.replacement,
+            interventions=[read_elsewhere(each, torch.from_numpy(places), starts) for each in self.interventions],
         )
         values: dict[Site, list[NDArray[np.float32]]] = {site: [] for site in sites}
         for block in reading.blocks(sites):
@@ -225,18 +238,21 @@ class LiveActivations:
                 values[site].append(own[is_sampled[block.places]])
         return {site: np.concatenate(own) for site, own in values.items()}
 
-    def _readable(self, sample: Corpus, is_sampled: NDArray[np.bool_]) -> tuple[Corpus, NDArray[np.bool_]]:
+    def _readable(
+        self, sample: Corpus, is_sampled: NDArray[np.bool_], places: NDArray[np.int64]
+    ) -> tuple[Corpus, NDArray[np.bool_], NDArray[np.int64]]:
         """Stretches of the text in the order of reading as a text, without those of which the rule leaves nothing."""
         if self._text.is_backwards:
-            sample, is_sampled = sample.mirrored(), is_sampled[::-1]
+            sample, is_sampled, places = sample.mirrored(), is_sampled[::-1], len(self.corpus) - 1 - places[::-1]
         chosen = is_read(sample, self.reading_rule, self.vocabulary)
         lengths = [document.n_chars for document in sample.documents]
-        return sample.only(chosen.tolist()), is_sampled[np.repeat(chosen, lengths)]
+        kept = np.repeat(chosen, lengths)
+        return sample.only(chosen.tolist()), is_sampled[kept], places[kept]
 
     @cached_property
     def model_sha256(self) -> str:
-        """Hash of the model, in hexadecimal."""
-        return sha256(self.model)
+        """Hash of the model, and of what is changed while it reads, in hexadecimal."""
+        return intervened_sha256(sha256(self.model), self.interventions)
 
     @cached_property
     def turn_chars(self) -> int:
@@ -419,11 +435,13 @@ class LiveActivations:
                 slabs=self.arithmetic.slabs(),
                 kept=self._kept,
                 in_use=nullcontext() if isinstance(self.model, CharRNN) else self._lock,
+                interventions=self.interventions,
             )
 
     def _reader(self) -> Callable[[int], Reading | GuestReading]:
         if isinstance(self.model, CharRNN):
-            return partial(Reading, Weights(self.model, self.arithmetic, is_alone=self._is_alone))
+            weights = Weights(self.model, self.arithmetic, is_alone=self._is_alone, interventions=self.interventions)
+            return partial(Reading, weights)
         return partial(GuestReading, self.model)
 
     def _columns(self, wanted: Collection[Site], *, predictions: bool) -> Columns:
@@ -537,7 +555,8 @@ def extract(
         sites: What to record; None is every signal of every layer.
         predictions: Whether to record the model's predictions, too.
         force: Record also what a model makes of a text that it predicts worse than the frequencies of the
-            characters alone do, which as a rule is read with the wrong vocabulary.
+            characters alone do, which as a rule is read with the wrong vocabulary. With interventions, that is not
+            asked.
         command: The command that asked for it, for people who find the recording.
         progress: Called with the characters done and their number.
 
@@ -547,10 +566,10 @@ def extract(
     """
     began = perf_counter()
     chosen = in_order(live.sites, live.sites if sites is None else sites)
-    judges = is_trained(live.model) and predictions and not force
-    judge = Judge(live.corpus, live.vocabulary, live.reading_rule) if judges else None
+    is_judged = is_trained(live.model) and not live.interventions and predictions and not force
+    judge = Judge(live.corpus, live.vocabulary, live.reading_rule) if is_judged else None
     facts: dict[str, Any] = {
-        "model_sha256": sha256(live.model),
+        "model_sha256": live.model_sha256,
         "model_config": description(live.model),
         "n_lanes": live.n_lanes,
         "n_groups": live.n_groups,
@@ -562,6 +581,8 @@ def extract(
         facts["reading_rule"] = live.reading_rule.to_data()
     if live.vocabulary.names:
         facts["token_names"] = dict(live.vocabulary.names)
+    if live.interventions:
+        facts["interventions"] = [str(each) for each in live.interventions]
     with recording(
         Path(path),
         live.corpus,

@@ -17,6 +17,7 @@ from activations.borders import Values
 from activations.codings import Coding
 from activations.errors import ActivationError
 from activations.guests import GuestReading
+from activations.interventions import Intervention, Where
 from activations.kept_states import KeptStates
 from activations.lanes import Turn
 from activations.models.char_model import CharModel
@@ -46,6 +47,7 @@ class Pass:
         slabs: Where the memory for it comes from.
         kept: States from which passages are read later.
         in_use: Held while the model reads.
+        interventions: What is changed while it reads.
     """
 
     model: CharRNN | CharModel
@@ -57,6 +59,7 @@ class Pass:
     slabs: Slabs
     kept: KeptStates
     in_use: AbstractContextManager[Any]
+    interventions: Sequence[Intervention] = ()
 
     def rounds(
         self, turns: Iterable[list[Turn]], n_lanes: int, states: Values, *, group: int = 0, n_done: int = 0
@@ -104,11 +107,12 @@ class Pass:
             for key, (dtype, width) in self.columns.items()
         }
         n_wanted = max(self._n_wanted(turn, span) for turn, span in zip(turns, spans, strict=True))
+        where = self._where(spans) if self.interventions and isinstance(reading, Reading) else None
         if is_equal:
-            reading.read(ids, following, kept, values, n_wanted, begins=begins)
+            _read(reading, ids, following, kept, values, n_wanted, begins=begins, where=where)
         else:
             n_own = [span.n_own for span in spans]
-            _read_unequal(reading, ids, following, kept, values, n_wanted, begins=begins, n_own=n_own)
+            _read_unequal(reading, ids, following, kept, values, n_wanted, begins=begins, where=where, n_own=n_own)
         states = reading.states
         meetings += [
             (turn.stop, _lane(states, lane))
@@ -151,6 +155,14 @@ class Pass:
             begins[steps[steps < n_read], lane] = True
         return torch.from_numpy(ids), torch.from_numpy(following), torch.from_numpy(begins)
 
+    def _where(self, spans: Sequence[Span]) -> Where:
+        """(n_steps, n_lanes) what the lanes read, see `Where`."""
+        positions = np.full((max(span.n_read for span in spans), len(spans)), -1)
+        for lane, span in enumerate(spans):
+            positions[: span.n_read, lane] = self.text.places(span.start, span.start + span.n_read)
+        documents = np.maximum(np.searchsorted(self.text.starts, positions, side="right") - 1, 0)
+        return Where(torch.from_numpy(documents), torch.from_numpy(positions))
+
     def _block(self, turn: Turn, span: Span, values: Mapping[Site | str, NDArray[Any]]) -> Block | None:
         """The selected characters of a turn, of whose values there is one more axis than of a character's."""
         first, stop, every = self.selection.first(turn.start), min(turn.stop, self.selection.stop), self.selection.every
@@ -191,6 +203,24 @@ class Pass:
         return found
 
 
+def _read(
+    reading: Reading | GuestReading,
+    ids: Tensor,
+    following: Tensor,
+    kept: range,
+    into: Mapping[Site | str, NDArray[Any]],
+    n_wanted: int,
+    *,
+    begins: Tensor,
+    where: Where | None,
+) -> None:
+    """Let all lanes read, with what an intervention needs to know, if there is one."""
+    if where is not None and isinstance(reading, Reading):
+        reading.read(ids, following, kept, into, n_wanted, begins=begins, where=where)
+    else:
+        reading.read(ids, following, kept, into, n_wanted, begins=begins)
+
+
 def _read_unequal(
     reading: Reading | GuestReading,
     ids: Tensor,
@@ -200,6 +230,7 @@ def _read_unequal(
     n_wanted: int,
     *,
     begins: Tensor,
+    where: Where | None,
     n_own: Sequence[int],
 ) -> None:
     """Let lanes read different numbers of tokens: in the end, each has the state that it had after its own.
@@ -212,6 +243,7 @@ def _read_unequal(
         into: What is wanted.
         n_wanted: How many of the steps to read.
         begins: Where other documents begin.
+        where: What is read, for interventions.
         n_own: (n_lanes,) after how many tokens each lane goes on the next time.
     """
     after = reading.states
@@ -219,13 +251,15 @@ def _read_unequal(
     for start, stop in pairwise(lanes_by_stop):
         if start < n_wanted:
             part = {key: array[:, start:stop] for key, array in into.items()}
-            reading.read(
+            _read(
+                reading,
                 ids[start:stop],
                 following[start:stop],
                 kept,
                 part,
                 min(n_wanted, stop) - start,
                 begins=begins[start:stop],
+                where=None if where is None else Where(*(each[start:stop] for each in where)),
             )
             states = reading.states
             for site, values in states.items():

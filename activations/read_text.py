@@ -87,6 +87,18 @@ class ReadText:
             return np.array(places, np.int64)
         return self.rows[places.start : places.stop : places.step].astype(np.int64)
 
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """(n_documents,) where each document begins in the text."""
+        return np.sort(len(self.corpus) - self.corpus.stops) if self.is_backwards else self.corpus.starts
+
+    def places(self, start: int, stop: int) -> NDArray[np.int64]:
+        """(n,) where the characters stand in the text that tokens from `start` up to `stop` belong to."""
+        found = np.arange(start, stop)
+        if self.rows is not None:
+            found = np.searchsorted(self.rows, found)
+        return len(self.corpus) - 1 - found if self.is_backwards else found
+
     def place(self, place: int) -> int:
         """Where a character of the order of reading stands in the text, and the other way round."""
         return len(self.corpus) - 1 - place if self.is_backwards else place

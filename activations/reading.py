@@ -1,11 +1,10 @@
 """Some lanes of a text, read side by side: from characters to the activations and predictions of a turn."""
 
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,13 +14,17 @@ from torch import Tensor
 from activations import layout
 from activations.ahead import side_by_side
 from activations.codings import CODINGS, Coding
+from activations.devices import place_of
 from activations.errors import ActivationError
-from activations.models.cells import Cell, Recurrent, State, Views
+from activations.interventions import Interruption, Intervention, Where
 from activations.models.char_rnn import CharRNN
+from activations.models.steps import Overwrite, Recurrent, State, Views
 from activations.slabs import Bytes, Slabs, pages
 from activations.units import Site
 
-DEVICES = ("cpu", "cuda", "auto")
+if TYPE_CHECKING:
+    from activations.models.unbroken import LoneLayer
+
 PRECISIONS = ("float32", "bf16")
 DTYPES = ("auto", "float16", "float32", "near_one")
 _LARGEST_FLOAT16 = 65504.0
@@ -48,17 +51,15 @@ class Arithmetic:
     dtype: str = "auto"
 
     def __post_init__(self) -> None:
-        for name, allowed in (("device", DEVICES), ("precision", PRECISIONS), ("dtype", DTYPES)):
+        place_of(self.device)
+        for name, allowed in (("precision", PRECISIONS), ("dtype", DTYPES)):
             if getattr(self, name) not in allowed:
                 raise ActivationError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(allowed)}")
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise ActivationError("there is no CUDA device here, or this torch cannot use it; use --device cpu")
 
     @property
     def place(self) -> torch.device:
         """The device itself."""
-        use_cuda = self.device == "cuda" or (self.device == "auto" and torch.cuda.is_available())
-        return torch.device("cuda" if use_cuda else "cpu")
+        return place_of(self.device)
 
     def slabs(self) -> Slabs:
         """Memory for blocks that this device writes to at full speed."""
@@ -79,13 +80,21 @@ class Weights:
     """
 
     @torch.no_grad()
-    def __init__(self, model: CharRNN, arithmetic: Arithmetic, *, is_alone: bool) -> None:
+    def __init__(
+        self,
+        model: CharRNN,
+        arithmetic: Arithmetic,
+        *,
+        is_alone: bool,
+        interventions: Sequence[Intervention] = (),
+    ) -> None:
         """Make them ready.
 
         Args:
             model: What reads.
             arithmetic: Where, and in what numbers.
             is_alone: Whether there is but one lane, on a CPU.
+            interventions: What is changed while it reads.
         """
         place = arithmetic.place
         product_dtype = torch.bfloat16 if arithmetic.precision == "bf16" else torch.float32
@@ -93,15 +102,13 @@ class Weights:
         self.model = model
         self.place = place
         self.table = model.input_table().to(place)
-        self.inputs = [
-            (weight.to(place, product_dtype).contiguous(), bias.to(place))
-            for weight, bias in map(model.input_weights, layers[1:])
-        ]
+        self.inputs = [model.input(layer).to(place, product_dtype) for layer in layers[1:]]
         recurrent = [model.recurrent(layer).to(place, product_dtype) for layer in layers]
         self.readout = model.readout.bias.detach().to(place), model.readout.weight.t().to(place).contiguous()
         self.recurrent = [] if is_alone else recurrent
-        self.alone = [_alone(model.cell, each) for each in recurrent] if is_alone else []
+        self.alone = _alone(model, recurrent) if is_alone else []
         self.product_dtype = product_dtype
+        self.interruptions = [Interruption(interventions, layer) for layer in layers]
 
 
 class _Stretch(NamedTuple):
@@ -138,7 +145,7 @@ class Reading:
         self._cell = weights.model.cell
         self._place = weights.place
         self._states: list[State] = [
-            {signal: torch.zeros(n_lanes, config.n_units, device=self._place) for signal in self._cell.state}
+            {s: torch.zeros(n_lanes, config.n_units_of(s), device=self._place) for s in self._cell.state}
             for _ in range(config.n_layers)
         ]
         self._gates: list[Tensor] = []
@@ -188,6 +195,7 @@ class Reading:
         n_wanted: int | None = None,
         *,
         begins: Tensor | None = None,
+        where: Where | None = None,
     ) -> None:
         """Let every lane read its turn.
 
@@ -201,14 +209,17 @@ class Reading:
                 rounded does not depend on it.
             begins: (n_steps, n_lanes) bool, where a lane starts from the zero state, as at the beginning of a document;
                 None is nowhere.
+            where: What is read, (n_steps, n_lanes) each, for interventions; without any, it is not asked for.
         """
         fresh = {} if begins is None else _fresh(begins, self._place)
         ids, following = ids.to(self._place), following.to(self._place)
+        where = None if where is None else Where(*(each.to(self._place) for each in where))
         wanted = {key: torch.from_numpy(array) for key, array in into.items()} if kept else {}
         sinks = wanted
         if self._place.type != "cpu":
             sinks = {key: torch.empty_like(each, device=self._place) for key, each in wanted.items()}
-        for steps, _, top in self._stretches(ids, len(ids) if n_wanted is None else n_wanted, kept, sinks, fresh):
+        n_wanted = len(ids) if n_wanted is None else n_wanted
+        for steps, _, top in self._stretches(ids, n_wanted, kept, sinks, fresh, where):
             if layout.LOG_PROB in into and kept:
                 lanes = slice(kept.start, kept.stop)
                 found = predictions(self._logits(top[:, lanes]), following[steps, lanes], into)
@@ -218,7 +229,13 @@ class Reading:
             _bring_back(sinks, wanted)
 
     def _stretches(
-        self, ids: Tensor, n_wanted: int, kept: range, sinks: Mapping[Site | str, Tensor], fresh: Mapping[int, Tensor]
+        self,
+        ids: Tensor,
+        n_wanted: int,
+        kept: range,
+        sinks: Mapping[Site | str, Tensor],
+        fresh: Mapping[int, Tensor],
+        where: Where | None,
     ) -> _Stretches:
         """The hidden states of the last layer, (n_steps, n_lanes, n_units), one stretch after another."""
         self._make_room()
@@ -230,7 +247,7 @@ class Reading:
             if start < n_wanted
         )
         for layer in range(len(self._states)):
-            found = self._read_layer(layer, found, kept, sinks, fresh)
+            found = self._read_layer(layer, found, kept, sinks, fresh, where)
             if self._is_alone:
                 found = side_by_side([found], lambda: torch.set_num_threads(1))
         return found
@@ -243,6 +260,7 @@ class Reading:
         kept: range,
         sinks: Mapping[Site | str, Tensor],
         fresh: Mapping[int, Tensor],
+        where: Where | None,
     ) -> _Stretches:
         """What a layer makes of what it is given, one stretch after another."""
         with closing(below):  # and the threads of the layers below with it
@@ -251,25 +269,25 @@ class Reading:
                 gates = self._gates[layer][: len(given)]
                 own = {signal: tensor[first : first + len(given)] for signal, tensor in self._own[layer].items()}
                 self._project(layer, given, gates)
+                overwrite = _overwriting(self._weights.interruptions[layer], where, steps)
                 if self._is_alone:
-                    self._read_alone(
-                        layer, gates, own, [n - steps.start for n in range(steps.start, steps.stop) if n in fresh]
-                    )
+                    begins = [n - steps.start for n in range(steps.start, steps.stop) if n in fresh]
+                    self._read_alone(layer, gates, own, begins, overwrite)
                 else:
-                    self._step(layer, [fresh.get(n) for n in range(steps.start, steps.stop)])
+                    self._step(layer, [fresh.get(n) for n in range(steps.start, steps.stop)], overwrite)
                 for signal, values in self._cell.named(gates, own).items():
                     if (sink := sinks.get(Site.of(layer, signal))) is not None:
                         sink[:, steps].copy_(values[:, kept.start : kept.stop].transpose(0, 1))
                 yield _Stretch(steps, half, own["hidden"])
 
-    def _step(self, layer: int, fresh: Sequence[Tensor | None]) -> None:
+    def _step(self, layer: int, fresh: Sequence[Tensor | None], overwrite: Sequence[Overwrite] | None) -> None:
         """Read a few steps of a layer, one after another; before each, some lanes start from the zero state."""
         step, recurrent = self._cell.step, self._weights.recurrent[layer]
         state = dict(self._states[layer])
-        for views, lanes in zip(self._views[layer], fresh, strict=False):
+        for t, (views, lanes) in enumerate(zip(self._views[layer], fresh, strict=False)):
             if lanes is not None:
                 state = {signal: values.masked_fill(lanes, 0) for signal, values in state.items()}
-            step(views, state, recurrent)
+            step(views, state, recurrent, None if overwrite is None else overwrite[t])
         for signal, values in state.items():
             self._states[layer][signal].copy_(values)
 
@@ -278,25 +296,27 @@ class Reading:
         flat = gates.flatten(0, 1)
         if layer == 0:
             torch.index_select(self._weights.table, 0, below.flatten(), out=flat)
-            return
-        weight, bias = self._weights.inputs[layer - 1]
-        if weight.dtype == flat.dtype:
-            torch.addmm(bias, below.flatten(0, 1), weight, out=flat)
-            return
-        product = self._product[: len(flat)]  # fresh memory for each product would cost as much as the product
-        torch.mm(below.flatten(0, 1).to(weight.dtype), weight, out=product)
-        flat.copy_(product).add_(bias)
+        else:
+            product = self._product[: len(flat)] if len(self._product) else None
+            self._weights.inputs[layer - 1].project(below.flatten(0, 1), flat, product)
 
-    def _read_alone(self, layer: int, gates: Tensor, own: Mapping[str, Tensor], fresh: Sequence[int]) -> None:
+    def _read_alone(
+        self,
+        layer: int,
+        gates: Tensor,
+        own: Mapping[str, Tensor],
+        fresh: Sequence[int],
+        overwrite: Sequence[Overwrite] | None,
+    ) -> None:
         """Read a few steps of a layer in its only lane, which starts from the zero state before some of them."""
-        states = [self._states[layer][signal][0].numpy() for signal in self._cell.state]
-        values = [own[signal][:, 0].numpy() for signal in self._cell.state]
+        lane = {signal: state[0] for signal, state in self._states[layer].items()}
         for start, stop in pairwise([*sorted({0, *fresh}), len(gates)]):
             if start in fresh:
-                for state in states:
-                    state[:] = 0
-            signals = (array for state, each in zip(states, values, strict=True) for array in (state, each[start:stop]))
-            self._weights.alone[layer](gates[start:stop, 0].numpy(), *signals)
+                for state in lane.values():
+                    state.zero_()
+            results = {signal: each[start:stop, 0] for signal, each in own.items()}
+            now = None if overwrite is None else overwrite[start:stop]
+            self._weights.alone[layer].read(gates[start:stop, 0], lane, results, now)
 
     def _logits(self, top: Tensor) -> Tensor:
         bias, weight = self._weights.readout
@@ -307,16 +327,22 @@ class Reading:
         """Tensors to compute in; own ones for each layer that has a thread of its own, and for two stretches each."""
         if self._own:
             return
-        n_layers, n_units, n_gates = len(self._states), self._model.config.n_units, len(self._cell.gates)
+        n_layers, config, n_gates = len(self._states), self._model.config, len(self._cell.gates)
         gates = [
-            torch.empty(self._n_steps, self.n_lanes, n_gates * n_units, device=self._place)
+            torch.empty(self._n_steps, self.n_lanes, n_gates * config.n_units, device=self._place)
             for _ in range(n_layers if self._is_alone else 1)
         ]
         if self._weights.product_dtype != gates[0].dtype:
             self._product = torch.empty_like(gates[0], dtype=self._weights.product_dtype).flatten(0, 1)
         self._gates = [gates[layer % len(gates)] for layer in range(n_layers)]
-        shape = ((2 if self._is_alone else 1) * self._n_steps, self.n_lanes, n_units)
-        self._own = [{s: torch.empty(shape, device=self._place) for s in self._cell.state} for _ in self._states]
+        n_steps = (2 if self._is_alone else 1) * self._n_steps
+        self._own = [
+            {
+                signal: torch.empty(n_steps, self.n_lanes, config.n_units_of(signal), device=self._place)
+                for signal in self._cell.state
+            }
+            for _ in self._states
+        ]
         if not self._is_alone:
             self._views = [
                 [self._cell.views(gates[0][t], {s: each[t] for s, each in own.items()}) for t in range(self._n_steps)]
@@ -324,12 +350,20 @@ class Reading:
             ]
 
 
-def _alone(cell: Cell, recurrent: Recurrent) -> Callable[..., None]:
-    """What reads a stretch of a layer in its only lane, see `unbroken`."""
-    from activations.models.unbroken import READ
+def _alone(model: CharRNN, recurrent: Sequence[Recurrent]) -> list["LoneLayer"]:
+    """The layers of a model for a single lane."""
+    from activations.models.unbroken import LoneLayer
 
-    weight, bias = recurrent.weight.t().contiguous().numpy(), recurrent.candidate_bias.numpy()
-    return partial(READ[cell.name], weight, bias)
+    return [LoneLayer(model.cell, each) for each in recurrent]
+
+
+def _overwriting(interruption: Interruption, where: Where | None, steps: slice) -> list[Overwrite] | None:
+    """What overwrites values at each of some steps; None if nothing is changed."""
+    if not interruption:
+        return None
+    if where is None:
+        raise ActivationError("an intervention has to be told what is read; give its place to Reading.read")
+    return [interruption.at(Where(*now)) for now in zip(where.documents[steps], where.positions[steps], strict=True)]
 
 
 def _fresh(begins: Tensor, place: torch.device) -> dict[int, Tensor]:

@@ -4,6 +4,8 @@ A unit near 1 or -1, as saturated ones are, has few float16 to be in. How it ord
 is made of, so that such a site wants float32.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,9 +20,21 @@ _FEWEST_SHARED = 16
 _MINUS_0 = 0x8000
 
 
-def stretches(
-    corpus: Corpus, selection: Selection, seed: int = 0, stretch_chars: int = STRETCH_CHARS
-) -> tuple[Corpus, NDArray[np.bool_]]:
+class Stretches(NamedTuple):
+    """A sample of a text.
+
+    Attributes:
+        corpus: The stretches, each document that one reaches into by itself.
+        is_sampled: (n_chars,) which of their characters are part of the sample, the others leading up to it.
+        places: (n_chars,) int64, where their characters stand in the whole text.
+    """
+
+    corpus: Corpus
+    is_sampled: NDArray[np.bool_]
+    places: NDArray[np.int64]
+
+
+def stretches(corpus: Corpus, selection: Selection, seed: int = 0, stretch_chars: int = STRETCH_CHARS) -> Stretches:
     """A sample of a text: one stretch from each of some equal parts of it, with the characters that lead up to it.
 
     Args:
@@ -28,10 +42,6 @@ def stretches(
         selection: The part of it to draw from.
         seed: Of the places.
         stretch_chars: Length of each, in characters.
-
-    Returns:
-        The stretches, each document that one reaches into by itself, and (n_chars,) which of their characters are part
-        of the sample, the others leading up to it.
     """
     n_chars = selection.stop - selection.start
     n_stretches = min(N_STRETCHES, -(-n_chars // stretch_chars))
@@ -51,7 +61,8 @@ def stretches(
     documents = tuple(Document("", place, n) for place, n in zip(places, lengths.tolist(), strict=True))
     codes = np.concatenate([corpus.codes[lead:stop] for lead, _, stop in pieces])
     is_sampled = np.concatenate([np.arange(lead, stop) >= begin for lead, begin, stop in pieces])
-    return Corpus(codes, documents), is_sampled
+    places_in_whole = np.concatenate([np.arange(lead, stop) for lead, _, stop in pieces])
+    return Stretches(Corpus(codes, documents), is_sampled, places_in_whole)
 
 
 def loses_order(values: NDArray[np.float32]) -> bool:

@@ -18,7 +18,14 @@ _USUAL_RATE = 8e-3
 
 
 def shape_of(
-    cell: str, n_chars: int, *, preset: str | None, layers: int | None, units: int | None, embedding: int = 0
+    cell: str,
+    n_chars: int,
+    *,
+    preset: str | None,
+    layers: int | None,
+    units: int | None,
+    embedding: int = 0,
+    **options: str | int,
 ) -> ModelConfig:
     """The shape of a model.
 
@@ -29,9 +36,10 @@ def shape_of(
         layers: Instead of those of the preset.
         units: Instead of those of the preset.
         embedding: Size of learned input vectors; 0 is one-hot.
+        options: What else a `ModelConfig` has.
 
     Raises:
-        ActivationError: If there is no such cell or preset.
+        ActivationError: If there is no such cell or preset, or the cell has no such option.
     """
     if preset is not None and preset not in PRESETS:
         raise ActivationError(f"there is no preset {preset!r}; choose one of {', '.join(PRESETS)}")
@@ -44,6 +52,7 @@ def shape_of(
         n_layers=usual_layers if layers is None else layers,
         n_units=usual_units if units is None else units,
         n_embedding=embedding,
+        **options,  # type: ignore[arg-type]
     )
 
 

@@ -43,7 +43,8 @@ def live_twin(source: Source, trained: CharRNN, how: str) -> LiveActivations:
     read = source.source if isinstance(source, Session) else source
     as_before: dict[str, Any] = {}
     if isinstance(read, LiveActivations):
-        as_before = {"n_lanes": read.n_lanes, "warm_up_chars": read.warm_up_chars, "arithmetic": read.arithmetic}
+        names = ("n_lanes", "warm_up_chars", "arithmetic", "interventions")
+        as_before = {name: getattr(read, name) for name in names}
     return LiveActivations(
         made,
         source.corpus,

@@ -12,7 +12,8 @@ from activations.corpus import Corpus
 from activations.extraction import LiveActivations
 from activations.models.cells import CELLS
 from activations.models.char_rnn import CharRNN
-from activations.models.unbroken import read_gru, to_sigmoids, to_tanhs
+from activations.models.steps import Recurrent
+from activations.models.unbroken import LoneLayer, to_sigmoids, to_tanhs
 from activations.reading import Arithmetic
 from activations.units import Site
 
@@ -55,6 +56,20 @@ def gru_by_equations(x: Array, w: dict[str, Array]) -> dict[str, Array]:
     return {name: np.array([row[k] for row in rows]) for k, name in enumerate(names)}
 
 
+def gru_reset_before_by_equations(x: Array, w: dict[str, Array]) -> dict[str, Array]:
+    n = w["hh"].shape[1]
+    h = np.zeros(n)
+    rows = []
+    for x_t in x:
+        a, b = w["ih"] @ x_t + w["bih"] + w["bhh"], w["hh"] @ h
+        r, z = sigmoid(a[:n] + b[:n]), sigmoid(a[n : 2 * n] + b[n : 2 * n])
+        g = np.tanh(a[2 * n :] + w["hh"][2 * n :] @ (r * h))
+        h = (1 - z) * g + z * h
+        rows.append((h, r, z, g))
+    names = ("hidden", "reset_gate", "update_gate", "candidate")
+    return {name: np.array([row[k] for row in rows]) for k, name in enumerate(names)}
+
+
 def rnn_by_equations(activate: Callable[[Array], Array]) -> Callable[[Array, dict[str, Array]], dict[str, Array]]:
     def run(x: Array, w: dict[str, Array]) -> dict[str, Array]:
         h = np.zeros(w["hh"].shape[1])
@@ -70,6 +85,7 @@ def rnn_by_equations(activate: Callable[[Array], Array]) -> Callable[[Array, dic
 EQUATIONS = {
     "lstm": lstm_by_equations,
     "gru": gru_by_equations,
+    "gru_reset_before": gru_reset_before_by_equations,
     "rnn": rnn_by_equations(np.tanh),
     "rnn_relu": rnn_by_equations(lambda a: np.maximum(a, 0)),
 }
@@ -91,7 +107,7 @@ def inputs(model: CharRNN) -> torch.Tensor:
     return torch.as_tensor(model.embedding(ids)).detach()
 
 
-@every_cell
+@pytest.mark.parametrize("cell", [name for name, cell in CELLS.items() if cell.fused])
 @one_lane_or_more
 @pytest.mark.parametrize("n_layers", [1, 2, 3])
 @pytest.mark.parametrize("n_embedding", [0, 5])
@@ -100,7 +116,7 @@ def test_hidden_states_equal_those_of_torch(cell: str, n_layers: int, n_embeddin
     values = recorded(model, n_lanes)
     x = inputs(model)
     for layer in range(n_layers):
-        alone = model.cell.module(x.shape[1], 7, 1)
+        alone = model.config.layers(x.shape[1], 1)
         with torch.no_grad():
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
                 getattr(alone, f"{name}_l0").copy_(getattr(model.rnn, f"{name}_l{layer}"))
@@ -162,9 +178,11 @@ def test_each_document_of_a_single_lane_begins_anew_however_long_it_is(cell: str
 
 def test_a_gate_that_keeps_all_keeps_it_to_the_last_digit(rng: np.random.Generator) -> None:
     n = 40
-    weight, bias = np.zeros((3 * n, n), np.float32), np.zeros(n, np.float32)
+    recurrent = Recurrent(torch.zeros(n, 3 * n), None, torch.zeros(n), None, None, None, None, 0.0)
     gates = np.repeat(np.repeat(np.array([0, 200, 0.5], np.float32), n)[None], 500, axis=0)  # update gates of 1
     hidden = rng.uniform(-1, 1, n).astype(np.float32)
     before, hiddens = hidden.copy(), np.empty((500, n), np.float32)
-    read_gru(weight, bias, gates, hidden, hiddens)
+    LoneLayer(CELLS["gru"], recurrent).read(
+        torch.from_numpy(gates), {"hidden": torch.from_numpy(hidden)}, {"hidden": torch.from_numpy(hiddens)}, None
+    )
     np.testing.assert_array_equal(hiddens, np.repeat(before[None], 500, axis=0))

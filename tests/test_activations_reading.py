@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from planting import random_model
+from references import KINDS, Kind, name_of
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -21,6 +22,8 @@ from activations.borders import LaneDifference, unsettled
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.extraction import LiveActivations, extract
+from activations.interventions import Intervention, Where, add, clamp
+from activations.models import sampling
 from activations.models.cells import CELLS
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.reading import PRECISIONS, Arithmetic, Reading, Weights
@@ -33,7 +36,6 @@ from analyses.alignment import target
 from analyses.ranking import rank
 
 every_cell = pytest.mark.parametrize("cell", list(CELLS))
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
 def gathered(source: Source, site: Site) -> tuple[NDArray[np.int64], NDArray[Any]]:
@@ -207,19 +209,6 @@ def test_wrong_arithmetic_is_refused(code_text: str) -> None:
             Arithmetic(device="cuda")
 
 
-@needs_gpu
-@every_cell
-@pytest.mark.parametrize("n_lanes", [1, 8])
-def test_a_gpu_gives_what_the_processor_gives(cell: str, n_lanes: int, code_text: str) -> None:
-    corpus, model = Corpus.from_texts([code_text]), random_model(code_text, cell=cell)
-    here, there = (
-        LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=Arithmetic(device=device, dtype="float32"))
-        for device in ("cpu", "cuda")
-    )
-    for site in here.sites:
-        np.testing.assert_allclose(gathered(here, site)[1], gathered(there, site)[1], atol=1e-4)
-
-
 class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Within it, nothing is computed of tensors on several devices, which a GPU would refuse."""
 
@@ -229,11 +218,11 @@ class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
-@every_cell
+@pytest.mark.parametrize("kind", KINDS, ids=name_of)
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("n_characters", [12, 300])
 def test_nothing_is_computed_on_another_device_than_the_model(
-    cell: str, precision: str, n_characters: int, monkeypatch: pytest.MonkeyPatch
+    kind: Kind, precision: str, n_characters: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PyTorch's device without memory stands for a GPU."""
     place = torch.device("meta")
@@ -241,23 +230,45 @@ def test_nothing_is_computed_on_another_device_than_the_model(
     brought: list[tuple[Any, Any]] = []
     monkeypatch.setattr(reading, "_bring_back", lambda found, into: brought.append((found, into)))
     vocabulary = Vocabulary("".join(map(chr, range(200, 200 + n_characters))))
-    model = CharRNN(ModelConfig(cell=cell, n_layers=3, n_units=16), vocabulary)
-    lanes = Reading(Weights(model, Arithmetic(precision=precision), is_alone=False), 4)
+    model = CharRNN(ModelConfig(n_layers=3, n_units=16, **kind), vocabulary)
+    interventions = [clamp(Site.of(0, "hidden"), {1: 0}), add(Site.of(2, "hidden"), [1] * model.config.n_hidden)]
+    weights = Weights(model, Arithmetic(precision=precision), is_alone=False, interventions=interventions)
+    lanes = Reading(weights, 4)
     ids = torch.zeros(40, 4, dtype=torch.int64)
-    into: dict[Site | str, Any] = {site: np.empty((3, 40, 16), np.float16) for site in model.sites}
+    where = Where(ids, ids)
+    into: dict[Site | str, Any] = {site: np.empty((3, 40, n), np.float16) for site, n in model.sites.items()}
     for name, (dtype, width) in layout.prediction_fields(n_characters).items():
         into[name] = np.empty((3, 40) + (() if width is None else (width,)), dtype)
     with OneDevice():  # type: ignore[no-untyped-call]
-        lanes.read(ids, ids, range(1, 4), into)
+        lanes.read(ids, ids, range(1, 4), into, where=where)
         lanes.narrow(2)
         lanes.reset(1)
-        lanes.read(ids[:, :2], ids[:, :2], range(0), into)
+        lanes.read(ids[:, :2], ids[:, :2], range(0), into, where=Where(ids[:, :2], ids[:, :2]))
     (found, wanted), _ = brought
     assert found.keys() == wanted.keys() == into.keys()
     for key, each in found.items():
         assert (each.device, wanted[key].device.type) == (place, "cpu")
         assert (each.shape, each.dtype) == (wanted[key].shape, wanted[key].dtype)
     assert all(state.device == place for own in lanes._states for state in own.values())
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=name_of)
+def test_nothing_is_written_on_another_device_than_was_asked_for(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As above, where only the logits are brought back to be drawn from."""
+    monkeypatch.setattr(sampling, "place_of", torch.device)
+    monkeypatch.setattr(sampling, "_CPU", torch.device("meta"))
+    drawn_from: list[torch.Tensor] = []
+
+    def draw(logits: torch.Tensor, *rest: Any) -> torch.Tensor:
+        drawn_from.append(logits)
+        return torch.zeros(2, dtype=torch.int64)
+
+    monkeypatch.setattr(sampling, "_draw", draw)
+    model = CharRNN(ModelConfig(n_layers=2, n_units=16, **kind), Vocabulary("abc"))
+    interventions = [clamp(Site.of(0, "hidden"), {1: 0}), add(Site.of(1, "hidden"), [1] * model.config.n_hidden)]
+    with OneDevice():  # type: ignore[no-untyped-call]
+        next(sampling.write(model, 2, prompt="ab", device="meta", interventions=interventions))
+    assert [(each.device.type, tuple(each.shape)) for each in drawn_from] == [("meta", (2, 3))]
 
 
 @pytest.mark.parametrize("n_lanes", [1, 48])
@@ -270,18 +281,15 @@ def test_a_pass_leaves_the_number_of_threads_as_it_was(n_lanes: int, code_text: 
 
 
 def test_an_error_in_one_layer_of_a_single_lane_ends_the_threads_of_the_others(
-    code_text: str, monkeypatch: pytest.MonkeyPatch
+    code_text: str,
 ) -> None:
-    read = Reading._read_alone
-
-    def failing(self: Reading, layer: int, *arguments: Any) -> None:
-        if layer == 1:
-            raise MemoryError("no room")
-        read(self, layer, *arguments)
+    def failing(values: torch.Tensor, where: Where) -> torch.Tensor:
+        raise MemoryError("no room")
 
     before = threading.active_count()
-    monkeypatch.setattr(Reading, "_read_alone", failing)
-    live = LiveActivations(random_model(code_text, n_layers=3), Corpus.from_texts([code_text]), n_lanes=1)
+    interventions = [Intervention(Site.of(1, "cell"), failing, "fails")]
+    corpus = Corpus.from_texts([code_text])
+    live = LiveActivations(random_model(code_text, n_layers=3), corpus, n_lanes=1, interventions=interventions)
     with pytest.raises(MemoryError, match="no room"):
         list(live.blocks())
     assert threading.active_count() == before

@@ -252,9 +252,9 @@ def test_the_sample_is_of_the_selected_part(lengths: list[int], start: float, sh
     corpus = Corpus(codes, whole.documents)
     first = int(start * n_chars)
     selection = Selection(first, max(first + 1, int(first + share * (n_chars - first))))
-    sample, is_sampled = stretches(corpus, selection, seed)
+    sample, is_sampled, places = stretches(corpus, selection, seed)
     assert len(sample) == len(is_sampled) == sum(document.n_chars for document in sample.documents)
-    places = sample.codes.astype(np.int64) - 1000
+    np.testing.assert_array_equal(places, sample.codes.astype(np.int64) - 1000)
     own = places[is_sampled]
     n_selected = selection.stop - selection.start
     assert (np.diff(own) > 0).all()
@@ -268,5 +268,5 @@ def test_the_sample_is_of_the_selected_part(lengths: list[int], start: float, sh
         assert inside[-1] < home.stop
         n_lead = int((~is_sampled[document.start : document.stop]).sum())
         assert n_lead == min(LEAD_CHARS, inside[n_lead] - home.start)
-    again, _ = stretches(corpus, selection, seed)
+    again, *_ = stretches(corpus, selection, seed)
     np.testing.assert_array_equal(again.codes, sample.codes)

@@ -4,7 +4,6 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
 from pickletools import genops
@@ -67,7 +66,7 @@ def save_model(
     content: dict[str, Any] = {
         "format": FORMAT,
         "format_version": VERSION,
-        "config": asdict(model.config),
+        "config": model.config.as_dict(),
         "vocabulary": {"characters": model.vocabulary.characters, "replacement": model.vocabulary.replacement},
         "weights": {name: weight.detach().to("cpu", DTYPES[dtype]) for name, weight in model.state_dict().items()},
         "training": dict(training or {}),

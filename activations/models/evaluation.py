@@ -1,6 +1,7 @@
 """How well a model predicts a text."""
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from activations.corpus import Corpus
+from activations.devices import place_of
 from activations.models.char_rnn import CharRNN
 from activations.read_text import check_text, read_text
 
@@ -51,6 +53,7 @@ def losses(
     corpus: Corpus,
     *,
     replace_unknown: bool = False,
+    device: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Losses:
     """How well a model predicts each character of a text.
@@ -59,23 +62,25 @@ def losses(
         model: In the mode it is in; `eval()` switches dropout off.
         corpus: What to predict, each document from a zero state.
         replace_unknown: See `Vocabulary.encode`.
+        device: Where to compute it, one of `devices.DEVICES`; None is where the model is, which is not moved.
         progress: Called with the characters done and their number.
 
     Returns:
         The documents one after another, each without the first character that is read: backwards, its last one.
 
     Raises:
-        ActivationError: If the text has characters that the model does not know.
+        ActivationError: If the text has characters that the model does not know, or there is no such device.
     """
     check_text(corpus, model.reading_rule, model.vocabulary, replace_unknown=replace_unknown)
     text = read_text(corpus, model.reading_rule, model.vocabulary)
-    found = _losses(model, text.read, progress)
-    return Losses(*text.of_characters(*found))
+    own_place = model.readout.weight.device
+    place = own_place if device is None else place_of(device)
+    model = model if place.type == own_place.type else deepcopy(model).to(place)
+    return Losses(*text.of_characters(*_losses(model, text.read, place, progress)))
 
 
-def _losses(model: CharRNN, corpus: Corpus, progress: Callable[[int, int], None]) -> Losses:
+def _losses(model: CharRNN, corpus: Corpus, place: torch.device, progress: Callable[[int, int], None]) -> Losses:
     """The same of a text that is read as it stands."""
-    device = model.readout.weight.device
     n_predicted = len(corpus) - len(corpus.documents)
     nats, right = np.empty(n_predicted, np.float32), np.empty(n_predicted, bool)
     n_done = 0
@@ -85,7 +90,7 @@ def _losses(model: CharRNN, corpus: Corpus, progress: Callable[[int, int], None]
         for start in range(0, n_chars - 1, _STRETCH):
             steps = np.arange(start, min(start + _STRETCH, n_chars - 1))[:, None]
             places = starts + np.append(steps, steps[-1:] + 1, axis=0)  # (n_steps + 1, n_documents)
-            ids = torch.from_numpy(model.vocabulary.look_up(corpus.codes[places.ravel()])).view(places.shape).to(device)
+            ids = torch.from_numpy(model.vocabulary.look_up(corpus.codes[places.ravel()])).view(places.shape).to(place)
             logits, state = model(ids[:-1], state)
             target = ids[1:]
             loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), target.flatten(), reduction="none")
@@ -111,6 +116,7 @@ def evaluate(
     corpus: Corpus,
     *,
     replace_unknown: bool = False,
+    device: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
     """Loss and accuracy of a model on a text.
@@ -119,10 +125,11 @@ def evaluate(
         model: See `losses`, as for all that follows.
         corpus: What to predict.
         replace_unknown: Whether unknown characters may be replaced.
+        device: Where to compute it.
         progress: Called with the characters done and their number.
 
     Raises:
         ActivationError: If the text has characters that the model does not know.
     """
-    nats, right = losses(model, corpus, replace_unknown=replace_unknown, progress=progress)
+    nats, right = losses(model, corpus, replace_unknown=replace_unknown, device=device, progress=progress)
     return Evaluation(nats_per_char=float(nats.mean(dtype=np.float64)), accuracy=float(right.mean()), n_chars=len(nats))

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -43,7 +42,7 @@ def carried(model: CharRNN | CharModel) -> Collection[Site]:
 def description(model: CharRNN | CharModel) -> dict[str, Any]:
     """Its configuration; a guest's class and sizes."""
     if isinstance(model, CharRNN):
-        return asdict(model.config)
+        return model.config.as_dict()
     return {"class": type(model).__qualname__, "sites": {str(site): n for site, n in model.sites.items()}}
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import NamedTuple
@@ -12,7 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from activations.devices import place_of
 from activations.errors import ActivationError
+from activations.interventions import Interruption, Intervention, Where, check_sites
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.read_text import prompt_text, read_prompt
@@ -72,6 +73,8 @@ def write(
     temperature: float = 1.0,
     top_k: int | None = None,
     seed: int = 0,
+    device: str = "cpu",
+    interventions: Sequence[Intervention] = (),
 ) -> Iterator[Written]:
     """Let a model go on from a prompt, character by character and without end.
 
@@ -82,13 +85,17 @@ def write(
             Backwards, it is the end of the texts.
         temperature: By which the logits are divided before a character is drawn; 0 takes the most probable one.
         top_k: Draw only among so many of the most probable characters; None: among all.
-        seed: Of the draws.
+        seed: Of the draws, which are made by the processor.
+        device: Where the model is computed; one of `devices.DEVICES`.
+        interventions: What is changed while it reads and writes. Documents are the texts, and positions are counted
+            from the first character of the prompt.
 
     Returns:
         The tokens behind the prompt, one of every text at a time.
 
     Raises:
-        ActivationError: If a number is out of range, or the model does not know a character of the prompt.
+        ActivationError: If a number is out of range, the model does not know a character of the prompt, or it has no
+            such site to intervene at.
     """
     model = _writer(model)
     _check_number("texts", n_texts)
@@ -99,7 +106,10 @@ def write(
     if not 0 <= seed < 1 << 63:
         raise ActivationError(f"the seed is {seed}; it must be a whole number from 0 up to 2^63")
     ids = torch.from_numpy(read_prompt(prompt, model.reading_rule, model.vocabulary))
-    return _write(model, ids[:, None].expand(-1, n_texts), temperature, top_k, torch.Generator().manual_seed(seed))
+    check_sites(interventions, model.sites)
+    reader = _Reader(model, n_texts, place_of(device), interventions)
+    generator = torch.Generator().manual_seed(seed)
+    return _write(reader, ids[:, None].expand(-1, n_texts), temperature, top_k, generator)
 
 
 def write_texts(
@@ -111,6 +121,8 @@ def write_texts(
     temperature: float = 1.0,
     top_k: int | None = None,
     seed: int = 0,
+    device: str = "cpu",
+    interventions: Sequence[Intervention] = (),
 ) -> list[str]:
     """Let a model go on from a prompt for so many characters, several times; for the rest see `write`.
 
@@ -118,7 +130,16 @@ def write_texts(
         The texts, each with the prompt in front, or behind it if the model reads backwards.
     """
     model = _writer(model)
-    steps = write(model, n_texts, prompt=prompt, temperature=temperature, top_k=top_k, seed=seed)
+    steps = write(
+        model,
+        n_texts,
+        prompt=prompt,
+        temperature=temperature,
+        top_k=top_k,
+        seed=seed,
+        device=device,
+        interventions=interventions,
+    )
     _check_number("characters", n_chars)
     rows = [step.characters for step in up_to(steps, n_chars, model.reading_rule)]
     return [with_prompt(prompt, "".join(tokens), n_chars, model) for tokens in zip(*rows, strict=True)]
@@ -231,17 +252,16 @@ def novelty(texts: Sequence[str], known: Iterable[str], *, prompt: str = "") -> 
 
 @torch.inference_mode()
 def _write(
-    model: CharRNN, prompt: Tensor, temperature: float, top_k: int | None, generator: torch.Generator
+    reader: "_Reader", prompt: Tensor, temperature: float, top_k: int | None, generator: torch.Generator
 ) -> Iterator[Written]:
     """`write`, once its arguments are checked; the prompt is (n_chars, n_texts) ids."""
-    reader = _Reader(model, prompt.shape[1])
     for ids in prompt[:-1]:
         reader.read(ids)
     ids = prompt[-1]
     while True:
         logits = reader.read(ids)
         ids = _draw(logits, temperature, top_k, generator)
-        yield Written(ids, logits, model.vocabulary)
+        yield Written(ids, logits, reader.vocabulary)
 
 
 def _draw(logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator) -> Tensor:
@@ -261,33 +281,44 @@ class _Reader:
     PyTorch's fused layers are made for many characters at once: for one, they take about ten times as long.
     """
 
-    def __init__(self, model: CharRNN, n_texts: int) -> None:
-        cell, n_units, layers = model.cell, model.config.n_units, range(model.config.n_layers)
+    @torch.inference_mode()
+    def __init__(
+        self, model: CharRNN, n_texts: int, place: torch.device, interventions: Sequence[Intervention]
+    ) -> None:
+        cell, layers = model.cell, range(model.config.n_layers)
         self._step = cell.step
-        model = model if model.readout.weight.device == _CPU else deepcopy(model).to(_CPU)
-        self._table = model.input_table()
-        self._inputs = [(weight.contiguous(), bias) for weight, bias in map(model.input_weights, layers[1:])]
-        self._recurrent = [model.recurrent(layer) for layer in layers]
-        self._readout = model.readout.weight.t().contiguous(), model.readout.bias
+        self._place = place
+        self.vocabulary = model.vocabulary
+        self._table = model.input_table().to(self._place)
+        self._inputs = [model.input(layer).to(self._place, torch.float32) for layer in layers[1:]]
+        self._recurrent = [model.recurrent(layer).to(self._place, torch.float32) for layer in layers]
+        self._readout = model.readout.weight.t().to(self._place).contiguous(), model.readout.bias.to(self._place)
         self._gates = [self._table.new_empty(n_texts, self._table.shape[1]) for _ in layers]
         states, *results = (
-            [{signal: self._table.new_zeros(n_texts, n_units) for signal in cell.state} for _ in layers]
+            [{s: self._table.new_zeros(n_texts, model.config.n_units_of(s)) for s in cell.state} for _ in layers]
             for _ in range(3)  # a step must not write where it still reads: two results take turns
         )
+        self._interruptions = [Interruption(interventions, layer) for layer in layers]
+        self._texts = torch.arange(n_texts, device=self._place)
+        self._n_read = 0
         self._states = states
         self._views = cycle([[cell.views(self._gates[n], result[n]) for n in layers] for result in results])
 
     def read(self, ids: Tensor) -> Tensor:
         """Read a character of every text, (n_texts,); the (n_texts, n_characters) logits of the next."""
-        torch.index_select(self._table, 0, ids, out=self._gates[0])
+        torch.index_select(self._table, 0, ids.to(self._place), out=self._gates[0])
         views = next(self._views)
         for layer, (state, recurrent) in enumerate(zip(self._states, self._recurrent, strict=True)):
             if layer > 0:
-                weight, bias = self._inputs[layer - 1]
-                torch.addmm(bias, self._states[layer - 1]["hidden"], weight, out=self._gates[layer])
-            self._step(views[layer], state, recurrent)
+                self._inputs[layer - 1].project(self._states[layer - 1]["hidden"], self._gates[layer])
+            interruption = self._interruptions[layer]
+            self._step(views[layer], state, recurrent, interruption.at(self._where()) if interruption else None)
+        self._n_read += 1
         weight, bias = self._readout
-        return torch.addmm(bias, self._states[-1]["hidden"], weight)
+        return torch.addmm(bias, self._states[-1]["hidden"], weight).to(_CPU)  # where characters are drawn
+
+    def _where(self) -> Where:
+        return Where(self._texts, torch.full_like(self._texts, self._n_read))
 
 
 def _check_number(name: str, number: int) -> None:

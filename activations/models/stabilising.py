@@ -35,10 +35,8 @@ def read_with_penalty(
         if layer:
             x = nn.functional.dropout(x, model.rnn.dropout, model.training)
         with torch.device("meta"):
-            alone = model.cell.module(x.shape[-1], config.n_units)
-        weights: dict[str, Tensor] = {
-            f"{name}_l0": own[f"{name}_l{layer}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        }
+            alone = config.layers(x.shape[-1], 1)
+        weights: dict[str, Tensor] = {name: own[f"{name.removesuffix('_l0')}_l{layer}"] for name in alone.state_dict()}
         carried = None if state is None else tuple(part[layer : layer + 1] for part in state)
         given = carried if carried is None or len(carried) > 1 else carried[0]
         x, left = torch.func.functional_call(alone, weights, (x, given))

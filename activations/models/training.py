@@ -203,7 +203,7 @@ class _Trainer:
         self._per_epoch = -(-(self._length - 1) // config.n_steps)
         self._per_round = -(-self._per_epoch // max(1, round(len(self._ids) / _ROUND_CHARS)))
         self._n_updates = config.epochs * self._per_epoch
-        if config.precision == "bf16" and not can_train_in_bf16(shape.cell, config.device):
+        if config.precision == "bf16" and shape.is_fused and not can_train_in_bf16(shape.cell, config.device):
             raise ActivationError(
                 f"this processor cannot train an {shape.cell.upper()} in bf16; use --precision float32"
             )
@@ -221,7 +221,7 @@ class _Trainer:
         self._rows: list[Row] = []
         self._best = self._weights()
         self._key = {
-            **asdict(shape),
+            **shape.as_dict(),
             **asdict(config),
             "characters": vocabulary.characters,
             "text": corpus.sha256,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option
 
-from probe.cli.options import JsonOption, ReplaceOption, ReplaceWithOption, TextsArgument, unescaped
+from probe.cli.options import DeviceOption, JsonOption, ReplaceOption, ReplaceWithOption, TextsArgument, unescaped
 from probe.cli.reading import RuledTextOptions, with_options
 from probe.cli.show import Cell, progress, show_rows, warn
 
@@ -48,6 +48,7 @@ def evaluate(
     how_read: RuledTextOptions,
     replace_unknown: ReplaceOption = False,
     replace_unknown_with: ReplaceWithOption = None,
+    device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text, beside models that only count.
@@ -102,7 +103,7 @@ def evaluate(
             del read, ids, documents
     for name, part in parts.items():
         with progress(f"reading {name}") as report:
-            of_model = losses(net, part, replace_unknown=replace_unknown, progress=report)
+            of_model = losses(net, part, replace_unknown=replace_unknown, device=device, progress=report)
         rows.append(_row(model.name, name, *of_model))
         as_read = read_text(part, net.reading_rule, net.vocabulary)
         rows.append(_uniform(name, as_read))

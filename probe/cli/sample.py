@@ -13,7 +13,15 @@ from rich.console import Console
 from rich.text import Text
 from typer import Argument, Option
 
-from probe.cli.options import DrawsSeedOption, EncodingOption, JsonOption, TemperatureOption, TopKOption, unescaped
+from probe.cli.options import (
+    DeviceOption,
+    DrawsSeedOption,
+    EncodingOption,
+    JsonOption,
+    TemperatureOption,
+    TopKOption,
+    unescaped,
+)
 from probe.cli.show import SIGNS, progress, say, visible
 
 if TYPE_CHECKING:
@@ -46,6 +54,7 @@ def sample(
     length: Annotated[int, Option(help="Characters to write beside the prompt.", min=1)] = 500,
     samples: Annotated[int, Option(help="How many texts to write, side by side.", min=1)] = 1,
     seed: DrawsSeedOption = 0,
+    device: DeviceOption = "cpu",
     alternatives: Annotated[
         bool, Option("--alternatives", help="Show below each character the 5 that the model found most probable there.")
     ] = False,
@@ -77,7 +86,7 @@ def sample(
     writer = load_model(model)
     rule, vocabulary = writer.reading_rule, writer.vocabulary
     prompted = usual_prompt(vocabulary, rule) if prompt is None else unescaped(prompt)
-    steps = write(writer, samples, prompt=prompted, temperature=temperature, top_k=top_k, seed=seed)
+    steps = write(writer, samples, prompt=prompted, temperature=temperature, top_k=top_k, seed=seed, device=device)
     steps = up_to(steps, length, rule)
     begin = vocabulary.shown(prompt_text(prompted, rule, vocabulary))
     is_streamed = samples == 1 and not alternatives and not as_json and not rule.backwards and rule.read_as != "bytes"

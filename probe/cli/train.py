@@ -15,7 +15,10 @@ def train(
     corpus: TextsArgument,
     output: Annotated[Path, Option("--output", "-o", help="Where the model goes.")] = Path("model.pt"),
     cell: Annotated[
-        str, Option(help="lstm, gru, rnn (tanh), rnn_relu, irnn or np_rnn (relu, from another beginning).")
+        str,
+        Option(
+            help="lstm, gru, gru_reset_before, rnn (tanh), rnn_relu, irnn or np_rnn (relu, from another beginning)."
+        ),
     ] = "lstm",
     preset: Annotated[
         str | None,
@@ -28,6 +31,14 @@ def train(
     layers: Annotated[int | None, Option(help="Recurrent layers (default: by preset)", show_default=False)] = None,
     units: Annotated[int | None, Option(help="Units in each layer (default: by preset)", show_default=False)] = None,
     embedding: Annotated[int, Option(help="Size of learned input vectors; 0: one-hot characters.")] = 0,
+    gates: Annotated[
+        str, Option(help="Function of the gates: sigmoid, hard_sigmoid_keras or hard_sigmoid_torch.")
+    ] = "sigmoid",
+    peepholes: Annotated[bool, Option("--peepholes", help="Let the gates of an LSTM see its cells.")] = False,
+    projected: Annotated[int, Option(help="Project the hidden states of an LSTM to so many units; 0: not at all.")] = 0,
+    layer_norm: Annotated[
+        bool, Option("--layer-norm", help="Normalise what the gates of an LSTM are given, and its cells.")
+    ] = False,
     split: SplitOption = "95,5",
     held_out: Annotated[
         list[Path] | None,
@@ -115,7 +126,18 @@ def train(
     text = how_read.read(corpus)
     parts = [text, how_read.read(held_out)] if held_out else text.cut(shares_of(split))
     n_chars = len(parts[0])
-    shape = shape_of(cell, n_chars, preset=preset, layers=layers, units=units, embedding=embedding)
+    shape = shape_of(
+        cell,
+        n_chars,
+        preset=preset,
+        layers=layers,
+        units=units,
+        embedding=embedding,
+        gates=gates,
+        peepholes=peepholes,
+        n_projected=projected,
+        layer_norm=layer_norm,
+    )
     config = settings_of(
         cell,
         n_chars,

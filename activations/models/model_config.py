@@ -1,0 +1,126 @@
+"""The shape of a model."""
+
+import warnings
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any
+
+from torch import nn
+
+from activations.errors import ActivationError
+from activations.models.cells import CELLS
+from activations.models.equations import GATE_FUNCTIONS
+from activations.models.stepwise import StepwiseRNN
+
+_OF_AN_LSTM = ("peepholes", "n_projected", "layer_norm")
+_OPTIONS = ("gates", *_OF_AN_LSTM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ModelConfig:
+    """The shape of a `CharRNN`.
+
+    Attributes:
+        cell: One of `CELLS`.
+        n_layers: Stacked recurrent layers.
+        n_units: In each layer.
+        n_embedding: Size of the learned input vectors; 0 feeds characters in as one-hot vectors.
+        gates: The function of the gates, one of `equations.GATE_FUNCTIONS`.
+        peepholes: Whether the gates of an LSTM see its cells.
+        n_projected: Size of the hidden states of an LSTM that are projected from its units; 0 is without projection.
+        layer_norm: Whether an LSTM normalises what its gates are given, and its cells.
+    """
+
+    cell: str = "lstm"
+    n_layers: int = 2
+    n_units: int = 128
+    n_embedding: int = 0
+    gates: str = "sigmoid"
+    peepholes: bool = False
+    n_projected: int = 0
+    layer_norm: bool = False
+
+    def __post_init__(self) -> None:
+        if self.cell not in CELLS:
+            raise ActivationError(f"there is no cell named {self.cell!r}; choose one of {', '.join(CELLS)}")
+        for name, least in (("n_layers", 1), ("n_units", 1), ("n_embedding", 0), ("n_projected", 0)):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < least:
+                raise ActivationError(f"{name} is {getattr(self, name)!r}; it must be a whole number from {least} up")
+        for name in ("peepholes", "layer_norm"):
+            if not isinstance(getattr(self, name), bool):
+                raise ActivationError(f"{name} is {getattr(self, name)!r}; it must be True or False")
+        if self.gates not in GATE_FUNCTIONS:
+            raise ActivationError(
+                f"there is no gate function {self.gates!r}; choose one of {', '.join(GATE_FUNCTIONS)}"
+            )
+        if self.gates != "sigmoid" and not CELLS[self.cell].has_gate_function:
+            raise ActivationError(f"the cell {self.cell} has no gates, and so none of the function {self.gates}")
+        for name in _OF_AN_LSTM:
+            if getattr(self, name) and self.cell != "lstm":
+                raise ActivationError(f"{name} is for the cell lstm, and the cell is {self.cell}; leave it out")
+        if self.n_projected >= self.n_units:
+            raise ActivationError(
+                f"n_projected is {self.n_projected}; it must be smaller than the number of units, {self.n_units}"
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields, but those options that are as in every model that was made before there were any."""
+        plain = {each.name: each.default for each in fields(self) if each.name in _OPTIONS}
+        return {name: value for name, value in asdict(self).items() if plain.get(name, MISSING) != value}
+
+    def __repr__(self) -> str:
+        return f"ModelConfig({', '.join(f'{name}={value!r}' for name, value in self.as_dict().items())})"
+
+    @property
+    def n_hidden(self) -> int:
+        """Units of the hidden states."""
+        return self.n_projected or self.n_units
+
+    def n_units_of(self, signal: str) -> int:
+        """Units of a signal."""
+        return self.n_hidden if signal == "hidden" else self.n_units
+
+    @property
+    def unbounded(self) -> tuple[str, ...]:
+        """The signals that may grow beyond [-1, 1]."""
+        return CELLS[self.cell].unbounded + (("hidden",) if self.n_projected else ())
+
+    @property
+    def is_fused(self) -> bool:
+        """Whether PyTorch has fused layers of this kind."""
+        plain = self.gates == "sigmoid" and not self.peepholes and not self.layer_norm
+        return plain and CELLS[self.cell].fused is not None
+
+    def layers(self, n_inputs: int, n_layers: int, *, dropout: float = 0.0) -> nn.RNNBase | StepwiseRNN:
+        """New layers of this kind: PyTorch's fused ones, or those that are read step by step.
+
+        Args:
+            n_inputs: Size of what the first is given.
+            n_layers: How many.
+            dropout: Between them.
+        """
+        cell = CELLS[self.cell]
+        dropout = dropout if n_layers > 1 else 0.0
+        if cell.fused is not None and self.is_fused:
+            if self.n_projected:
+                return _ProjectedLSTM(n_inputs, self.n_units, n_layers, dropout=dropout, proj_size=self.n_projected)
+            return cell.fused(n_inputs, self.n_units, n_layers, dropout=dropout)
+        return StepwiseRNN(
+            cell,
+            n_inputs,
+            self.n_units,
+            n_layers,
+            gates=self.gates,
+            peepholes=self.peepholes,
+            proj_size=self.n_projected,
+            layer_norm=self.layer_norm,
+            dropout=dropout,
+        )
+
+
+class _ProjectedLSTM(nn.LSTM):
+    """PyTorch's, which would warn of its own choice of an implementation, about which nobody can do anything."""
+
+    def forward(self, *arguments: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
+            return super().forward(*arguments)

@@ -1,0 +1,312 @@
+"""Interventions: what is changed inside a step is what the rest of the step, and all that follows, is made of."""
+
+import json
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from planting import random_model
+from references import (
+    KINDS,
+    Kind,
+    ids_of,
+    name_of,
+    next_by_equations,
+    read_by_equations,
+    recorded,
+    unusual_model,
+)
+from torch import Tensor
+
+from activations.corpus import Corpus
+from activations.errors import ActivationError
+from activations.extraction import LiveActivations, extract
+from activations.interventions import Intervention, Where, add, clamp, identity
+from activations.models.sampling import write, write_texts
+from activations.reading import Arithmetic
+from activations.selection import Selection
+from activations.units import Site
+from activations.vocab import Vocabulary
+from probe.untrained import live_twin
+
+TEXT = "The quick brown fox jumps over the lazy dog.\n" * 8
+FLOAT32 = Arithmetic(dtype="float32")
+every_kind = pytest.mark.parametrize("kind", KINDS, ids=name_of)
+
+
+def changed(site: Site, values: Tensor, *, at: Intervention) -> Tensor:
+    """What an intervention makes of the values of a site, for the equations: any number of leading axes, in float64."""
+    if site != at.site:
+        return values
+    rows = values.reshape(-1, values.shape[-1])
+    nowhere = torch.full((len(rows),), -1)
+    return at.change(rows, Where(nowhere, nowhere)).reshape(values.shape)
+
+
+def draw_intervention(data: st.DataObject, sites: dict[Site, int]) -> Intervention:
+    site = data.draw(st.sampled_from(list(sites)))
+    numbers = st.floats(-1, 1, width=32)
+    if data.draw(st.booleans()):
+        units = st.integers(0, sites[site] - 1)
+        return clamp(site, data.draw(st.dictionaries(units, numbers, min_size=1)))
+    vector = np.array(data.draw(st.lists(numbers, min_size=sites[site], max_size=sites[site])))
+    # with gates well above 1 states would grow until float32 itself is coarser than what is asked for
+    return add(site, vector / 32 if str(site.signal).endswith("gate") else vector)
+
+
+@every_kind
+@pytest.mark.parametrize("n_lanes", [1, 2, 19])
+def test_identity_changes_nothing_bit_for_bit(kind: Kind, n_lanes: int) -> None:
+    model = unusual_model(TEXT, kind, n_units=13)
+    texts = [TEXT[n : n + 150] for n in range(n_lanes)]
+    before, after = recorded(model, texts), recorded(model, texts, [identity(site) for site in model.sites])
+    for key, values in before.items():
+        np.testing.assert_array_equal(after[key], values)
+    some = recorded(model, texts, [identity(next(iter(model.sites)))])
+    for key, values in before.items():
+        np.testing.assert_array_equal(some[key], values)
+
+
+@every_kind
+def test_identity_changes_nothing_of_what_is_written(kind: Kind) -> None:
+    model = unusual_model(TEXT, kind)
+    everywhere = [identity(site) for site in model.sites]
+    plain = list(islice(write(model, 3, prompt="The ", seed=1), 20))
+    for one, other in zip(plain, write(model, 3, prompt="The ", seed=1, interventions=everywhere), strict=False):
+        assert torch.equal(one.logits, other.logits)
+
+
+@every_kind
+@given(data=st.data())
+@settings(max_examples=12, deadline=None)
+def test_clamp_and_add_do_what_they_do_to_the_equations(kind: Kind, data: st.DataObject) -> None:
+    model = unusual_model(TEXT, kind, data.draw(st.integers(0, 99)))
+    intervention = draw_intervention(data, model.sites)
+    texts = [TEXT[n : n + 40] for n in range(data.draw(st.sampled_from([1, 2, 17])))]
+    found = recorded(model, texts, [intervention])
+    read = {site: torch.from_numpy(found[site]) for site in model.sites}
+    expected = next_by_equations(model, ids_of(model, *texts), read, partial(changed, at=intervention))
+    for site, values in expected.items():
+        span = max(1.0, float(np.ptp(values.numpy())))
+        np.testing.assert_allclose(found[site], values, rtol=0, atol=1e-5 * span)
+
+
+@every_kind
+def test_every_site_can_be_changed_in_one_lane_in_several_and_while_writing(kind: Kind) -> None:
+    model = unusual_model(TEXT, kind)
+    for site, n_units in model.sites.items():
+        interventions = [clamp(site, {0: 0.5, n_units - 1: 0.25}), add(site, 0.125 * np.arange(n_units))]
+        for n_lanes in (1, 2):
+            found = recorded(model, [TEXT[:30]] * n_lanes, interventions)
+            assert (found[site][..., 0] == 0.5).all()
+            assert (found[site][..., -1] == 0.25 + 0.125 * (n_units - 1)).all()
+        steps = list(islice(write(model, 2, prompt="The ", seed=2, interventions=interventions), 6))
+        written = torch.cat([ids_of(model, "The ", "The "), torch.stack([step.ids for step in steps])])
+
+        def change(here: Site, values: Tensor, given: list[Intervention] = interventions) -> Tensor:
+            for each in given:
+                values = changed(here, values, at=each)
+            return values
+
+        _, logits = read_by_equations(model, written, change)
+        _, unchanged = read_by_equations(model, written)
+        told = torch.stack([step.logits for step in steps]).double()
+        torch.testing.assert_close(told, logits[3:-1], rtol=1e-5, atol=1e-5)
+        assert (logits - unchanged).abs().max() > 1e-3
+
+
+def show_where(values: Tensor, where: Where) -> Tensor:
+    """Put what a change is told into the first units."""
+    return torch.cat([where.positions[:, None].float(), where.documents[:, None].float(), values[:, 2:]], dim=1)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru_reset_before"])
+@pytest.mark.parametrize("n_lanes", [1, 3, 40])
+def test_a_change_is_told_what_is_read(cell: str, n_lanes: int, code_text: str) -> None:
+    corpus = Corpus.from_texts([code_text[:700], code_text[700:703], code_text[703:9000]])
+    site = Site.of(1, "candidate")
+    selection = Selection.of(len(corpus), 100, 8000, 3)
+    live = LiveActivations(
+        random_model(code_text, cell=cell),
+        corpus,
+        n_lanes=n_lanes,
+        warm_up_chars=200,
+        arithmetic=FLOAT32,
+        selection=selection,
+        interventions=[Intervention(site, show_where, "tells where it is")],
+    )
+    documents = np.repeat(np.arange(3), [700, 3, 8297])
+    for block in live.blocks([site]):
+        assert block.values[site][:, 0].tolist() == list(range(len(corpus)))[block.places]
+        assert block.values[site][:, 1].tolist() == documents[block.places].tolist()
+    places = np.arange(100, 8000, 3)
+    passage = live.read([site], 1000, 1500)[site]
+    np.testing.assert_array_equal(passage[:, 0], places[(places >= 1000) & (places < 1500)])
+    sample = live.sample([site], 200)[site]
+    sampled = sample[:, 0].astype(int)
+    assert (np.diff(sampled) > 0).all() and sampled.min() >= 100 and sampled.max() < 8000
+    np.testing.assert_array_equal(sample[:, 1], documents[sampled])
+
+
+def test_a_change_is_told_each_of_the_short_documents_that_share_a_turn(code_text: str) -> None:
+    """Where there are many, several are read in one turn."""
+    texts = [code_text[n : n + 3 + n % 20] for n in range(1000)]
+    corpus, site = Corpus.from_texts(texts), Site.of(1, "candidate")
+    documents = np.repeat(np.arange(1000), [len(text) for text in texts])
+    for n_lanes in (1, 4):
+        interventions = [Intervention(site, show_where, "tells where it is")]
+        model = random_model(code_text)
+        live = LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=FLOAT32, interventions=interventions)
+        for block in live.blocks([site]):
+            assert block.values[site][:, 0].tolist() == list(range(len(corpus)))[block.places]
+            assert block.values[site][:, 1].tolist() == documents[block.places].tolist()
+        plain = LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=FLOAT32).read([Site.of(1, "cell")])
+        same = [identity(each) for each in live.sites]
+        through = LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=FLOAT32, interventions=same)
+        np.testing.assert_array_equal(through.read(list(plain))[Site.of(1, "cell")], plain[Site.of(1, "cell")])
+
+
+def test_lanes_that_wait_for_others_read_nowhere(code_text: str) -> None:
+    seen = set()
+
+    def note(values: Tensor, where: Where) -> Tensor:
+        seen.update(where.positions.tolist())
+        return values
+
+    corpus = Corpus.from_texts([code_text[:700], code_text[700:750]])
+    live = LiveActivations(
+        random_model(code_text), corpus, n_lanes=2, interventions=[Intervention(Site.of(0, "cell"), note, "notes")]
+    )
+    list(live.blocks())
+    assert seen == {-1, *range(750)}
+
+
+def test_a_change_acts_on_the_characters_of_a_warm_up(code_text: str) -> None:
+    """What is added far before a lane's first character is still in a cell that forgets nothing."""
+    model = random_model(code_text, n_layers=1)
+    corpus = Corpus.from_texts([code_text[:6000]])
+
+    def remember(values: Tensor, where: Where) -> Tensor:
+        return torch.where((where.positions % 100 == 7)[:, None], values + 1, values)
+
+    interventions = [clamp(Site.of(0, "forget_gate"), dict.fromkeys(range(8), 1.0)),
+                     clamp(Site.of(0, "input_gate"), dict.fromkeys(range(8), 0.0)),
+                     Intervention(Site.of(0, "cell"), remember, "adds 1 at some")]  # fmt: skip
+    live = LiveActivations(model, corpus, n_lanes=4, warm_up_chars=512, arithmetic=FLOAT32, interventions=interventions)
+    for block in live.blocks([Site.of(0, "cell")]):
+        warm_up = min(piece.warm_up for piece in live._pieces if piece.start <= block.start < piece.stop)
+        marks = np.cumsum(np.arange(warm_up, block.stop) % 100 == 7)[block.start - warm_up :]
+        np.testing.assert_array_equal(block.values[Site.of(0, "cell")], np.repeat(marks[:, None], 8, axis=1))
+
+
+def test_texts_that_are_written_are_told_apart_and_counted_from_the_prompt() -> None:
+    seen: list[tuple[list[int], list[int]]] = []
+
+    def note(values: Tensor, where: Where) -> Tensor:
+        seen.append((where.documents.tolist(), where.positions.tolist()))
+        return values
+
+    interventions = [Intervention(Site.of(0, "cell"), note, "notes")]
+    write_texts(random_model("abc"), 2, 4, prompt="ab", interventions=interventions)
+    assert seen == [([0, 1], [n, n]) for n in range(5)]
+
+
+@pytest.mark.parametrize("n_lanes", [1, 2])
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda values, where: values[:, :3], r"gave a value of shape \(\d, 3\); expected a tensor of shape \(\d, 8\)"),
+        (lambda values, where: None, "gave a value of type NoneType"),
+        (lambda values, where: values.numpy(), "gave a value of type ndarray"),
+    ],
+)
+def test_a_value_of_another_shape_is_refused(change: Any, complaint: str, n_lanes: int, tmp_path: Path) -> None:
+    interventions = [Intervention(Site.of(1, "output_gate"), change, "is wrong")]
+    corpus = Corpus.from_texts(["abc" * 50] * n_lanes)
+    live = LiveActivations(random_model("abc"), corpus, n_lanes=n_lanes, interventions=interventions)
+    with pytest.raises(ActivationError, match=f"the intervention at 1/output_gate {complaint}"):
+        extract(live, tmp_path / "a.h5")
+    with pytest.raises(ActivationError, match=f"the intervention at 1/output_gate {complaint}"):
+        write_texts(random_model("abc"), n_lanes, 2, prompt="a", interventions=interventions)
+
+
+@pytest.mark.parametrize(
+    ("intervention", "complaint"),
+    [
+        (identity(Site.of(2, "cell")), "there is no site 2/cell to intervene at; the model has 0/hidden, 0/cell"),
+        (identity(Site.of(0, "reset_gate")), "there is no site 0/reset_gate"),
+        (clamp(Site.of(0, "cell"), {3: 0, 8: 0}), r"units \[3, 8\] of 0/cell cannot be clamped; it has 8 units"),
+        (clamp(Site.of(0, "cell"), {-1: 0}), r"units \[-1\] of 0/cell cannot be clamped"),
+        (add(Site.of(0, "cell"), [1.0]), r"a vector of shape \(1,\) cannot be added to 0/cell; it has 8 units"),
+        (add(Site.of(0, "cell"), np.ones((8, 1))), r"a vector of shape \(8, 1\) cannot be added"),
+    ],
+)
+def test_what_a_model_does_not_have_cannot_be_changed(intervention: Intervention, complaint: str) -> None:
+    with pytest.raises(ActivationError, match=complaint):
+        list(LiveActivations(random_model("ab"), Corpus.from_texts(["ab"]), interventions=[intervention]).blocks())
+    with pytest.raises(ActivationError, match=complaint):
+        write_texts(random_model("ab"), 1, 2, prompt="a", interventions=[intervention])
+
+
+def test_a_recording_says_what_was_changed_and_is_of_another_model(tmp_path: Path) -> None:
+    model, corpus = random_model("abc"), Corpus.from_texts(["abcab" * 20])
+    kinds: list[list[Intervention]] = [
+        [],
+        [clamp(Site.of(0, "cell"), {1: 0.5})],
+        [clamp(Site.of(0, "cell"), {1: 0.5000001})],
+        [clamp(Site.of(1, "cell"), {1: 0.5})],
+        [add(Site.of(0, "cell"), np.arange(8))],
+        [add(Site.of(0, "cell"), np.arange(8) + 1e-6)],
+    ]
+    hashes = []
+    for n, interventions in enumerate(kinds):
+        live = LiveActivations(model, corpus, interventions=interventions)
+        extract(live, tmp_path / f"{n}.h5")
+        with h5py.File(tmp_path / f"{n}.h5") as file:
+            hashes.append(file.attrs["model_sha256"])
+            assert file.attrs["model_sha256"] == live.model_sha256
+            said = json.loads(file.attrs["interventions"]) if "interventions" in file.attrs else []
+        assert said == [str(each) for each in interventions]
+    assert len(set(hashes)) == len(kinds)
+    assert "0/cell: clamp 1 to 0.5" in str(kinds[1][0])
+
+
+def test_a_guest_is_not_intervened_in() -> None:
+    class Guest:
+        vocabulary = Vocabulary.of(["ab"])
+        sites: ClassVar = {Site.of(0, "hidden"): 1}
+
+        def start(self, n_lanes: int) -> dict[Site, Tensor]:
+            return {Site.of(0, "hidden"): torch.zeros(n_lanes, 1)}
+
+        def read(self, ids: Tensor, state: Any) -> tuple[Tensor, dict[Site, Tensor], Any]:
+            return torch.zeros(*ids.shape, 2), {Site.of(0, "hidden"): torch.zeros(*ids.shape, 1)}, state
+
+    corpus = Corpus.from_texts(["ab"])
+    assert LiveActivations(Guest(), corpus).n_lanes == 1
+    with pytest.raises(ActivationError, match="a model of your own computes its steps itself"):
+        LiveActivations(Guest(), corpus, interventions=[identity(Site.of(0, "hidden"))])
+
+
+def test_a_model_that_interventions_make_worse_than_letter_counts_is_recorded(code_text: str, tmp_path: Path) -> None:
+    model = random_model(code_text)
+    model.trained = True
+    corpus = Corpus.from_texts([code_text])
+    with pytest.raises(ActivationError):
+        extract(LiveActivations(model, corpus), tmp_path / "a.h5")
+    live = LiveActivations(model, corpus, interventions=[identity(Site.of(0, "cell"))])
+    assert extract(live, tmp_path / "a.h5").n_chars == len(corpus)
+
+
+def test_the_untrained_twin_of_a_live_source_is_intervened_in_as_that_is() -> None:
+    model, interventions = random_model("ab"), [clamp(Site.of(0, "cell"), {1: 0.5})]
+    live = LiveActivations(model, Corpus.from_texts(["abba" * 9]), interventions=interventions)
+    values = live_twin(live, model, "shuffled").read([Site.of(0, "cell")])[Site.of(0, "cell")]
+    assert (values[:, 1] == 0.5).all() and not (values[:, 0] == 0.5).any()
