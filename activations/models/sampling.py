@@ -15,6 +15,7 @@ from activations.errors import ActivationError
 from activations.interventions import Interruption, Intervention, Where, check_sites
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
+from activations.models.lane_states import LaneStates, read_lanes
 from activations.vocab import Vocabulary
 
 _CPU = torch.device("cpu")
@@ -75,7 +76,7 @@ def write(
     """Let a model go on from a prompt, character by character and without end.
 
     Args:
-        model: One of ours. It is not to be changed while it writes.
+        model: It is not to be changed while it writes.
         n_texts: How many texts it writes side by side, each from the state that it begins with.
         prompt: What it reads first.
         temperature: By which the logits are divided before a character is drawn; 0 takes the most probable one.
@@ -92,8 +93,6 @@ def write(
         ActivationError: If a number is out of range, the model does not know a character of the prompt, or it has no
             such site to intervene at.
     """
-    if not isinstance(model, CharRNN):
-        raise ActivationError("only models that this program trained or imported can write texts")
     _check_number("texts", n_texts)
     if not 0 <= temperature < float("inf"):
         raise ActivationError(f"the temperature is {temperature}; it is 0 or a number above 0")
@@ -107,7 +106,13 @@ def write(
     if (ids < 0).any():
         raise ActivationError(f"the model does not know {prompt[int((ids < 0).nonzero()[0])]!r}; use another prompt")
     check_sites(interventions, model.sites)
-    reader = _Reader(model, n_texts, place_of(device), interventions)
+    reader: _Reader | _GuestReader
+    if isinstance(model, CharRNN):
+        reader = _Reader(model, n_texts, place_of(device), interventions)
+    else:
+        if interventions or device not in ("cpu", "auto"):
+            raise ActivationError("a model of your own computes where and as it is written, without interventions")
+        reader = _GuestReader(model, n_texts)
     generator = torch.Generator().manual_seed(seed)
     return _write(reader, ids[:, None].expand(-1, n_texts), temperature, top_k, generator)
 
@@ -211,7 +216,7 @@ def novelty(texts: Sequence[str], known: Iterable[str], *, prompt: str = "") -> 
 
 @torch.inference_mode()
 def _write(
-    reader: "_Reader", prompt: Tensor, temperature: float, top_k: int | None, generator: torch.Generator
+    reader: "_Reader | _GuestReader", prompt: Tensor, temperature: float, top_k: int | None, generator: torch.Generator
 ) -> Iterator[Written]:
     """`write`, once its arguments are checked; the prompt is (n_chars, n_texts) ids."""
     for ids in prompt[:-1]:
@@ -278,6 +283,20 @@ class _Reader:
 
     def _where(self) -> Where:
         return Where(self._texts, torch.full_like(self._texts, self._n_read))
+
+
+class _GuestReader:
+    """The same by a model of another kind."""
+
+    def __init__(self, model: CharModel, n_texts: int) -> None:
+        self._model = model
+        self._states = LaneStates(model.start, n_texts)
+        self.vocabulary = model.vocabulary
+
+    def read(self, ids: Tensor) -> Tensor:
+        """See `_Reader`."""
+        logits, _ = read_lanes(self._model, ids[None], self._states)
+        return logits[0].float().to(_CPU)
 
 
 def _check_number(name: str, number: int) -> None:
