@@ -27,8 +27,8 @@ LIVE = {each.name for each in fields(ReadingOptions)}
 OF_TEXTS = {each.name for each in fields(TextOptions)}
 ALL_OPTIONS = {"extract", "rank", "explain", "fit", "curve"}
 LACKING = {  # commands with a model that record and ask nothing of its activations
-    "evaluate": LIVE - OF_TEXTS - {"replace_unknown"},
-    "sample": LIVE - {"encoding"},  # of --novelty, of which lines and words are looked up, whatever its documents are
+    "evaluate": LIVE - OF_TEXTS - {"replace_unknown", "device"},
+    "sample": LIVE - {"encoding", "device"},  # the texts of --novelty are looked up by lines and words
 }
 READS_NO_TEXT = {"demo", "check", "sample"}
 NAMES = "emma\nolivia\nava\nisabella\nsophia\nmia\ncharlotte\namelia\nharper\nevelyn\n" * 30

@@ -262,7 +262,7 @@ class _Reader:
             [{s: self._table.new_zeros(n_texts, model.config.n_units_of(s)) for s in cell.state} for _ in layers]
             for _ in range(3)  # a step must not write where it still reads: two results take turns
         )
-        self._interruptions = [Interruption(interventions, layer) for layer in layers]
+        self._interruptions = [Interruption(interventions, layer) or None for layer in layers]
         self._texts = torch.arange(n_texts, device=self._place)
         self._n_read = 0
         self._states = states
@@ -270,16 +270,20 @@ class _Reader:
 
     def read(self, ids: Tensor) -> Tensor:
         """Read a character of every text, (n_texts,); the (n_texts, n_characters) logits of the next."""
-        torch.index_select(self._table, 0, ids.to(self._place), out=self._gates[0])
+        if self._place != _CPU:
+            ids = ids.to(self._place)
+        torch.index_select(self._table, 0, ids, out=self._gates[0])
         views = next(self._views)
         for layer, (state, recurrent) in enumerate(zip(self._states, self._recurrent, strict=True)):
             if layer > 0:
                 self._inputs[layer - 1].project(self._states[layer - 1]["hidden"], self._gates[layer])
             interruption = self._interruptions[layer]
-            self._step(views[layer], state, recurrent, interruption.at(self._where()) if interruption else None)
+            at = None if interruption is None else interruption.at(self._where())
+            self._step(views[layer], state, recurrent, at)
         self._n_read += 1
         weight, bias = self._readout
-        return torch.addmm(bias, self._states[-1]["hidden"], weight).to(_CPU)  # where characters are drawn
+        logits = torch.addmm(bias, self._states[-1]["hidden"], weight)
+        return logits if self._place == _CPU else logits.to(_CPU)  # where characters are drawn
 
     def _where(self) -> Where:
         return Where(self._texts, torch.full_like(self._texts, self._n_read))
