@@ -44,12 +44,12 @@ from activations.lanes import (
 )
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
-from activations.models.identity import carried, description, is_trained, rule_of, sha256, unbounded
+from activations.models.identity import carried, description, is_trained, sha256, unbounded
 from activations.passes import Columns, Pass
 from activations.position import Position, Round
 from activations.read_text import ReadText, check_text, is_read, read_text
 from activations.reading import Arithmetic, Reading, Weights
-from activations.reading_rule import ReadingRule
+from activations.reading_rule import ReadingRule, rule_of
 from activations.recorder import Recorder, recording
 from activations.saturation import N_STRETCHES, STRETCH_CHARS, loses_order, stretches
 from activations.selection import Selection

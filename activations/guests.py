@@ -13,7 +13,7 @@ from activations import layout
 from activations.borders import Values
 from activations.errors import ActivationError
 from activations.models.char_model import CharModel
-from activations.models.lane_states import LaneStates
+from activations.models.lane_states import LaneStates, read_lanes
 from activations.reading import predictions
 from activations.units import Site
 from activations.vocab import Vocabulary
@@ -74,7 +74,7 @@ class GuestReading:
                 break
             if start in fresh:
                 self._states.reset(*fresh[start].nonzero().flatten().tolist())
-            logits, values = self._read(ids[start:stop])
+            logits, values = read_lanes(self._model, ids[start:stop], self._states)
             for key, sink in sinks.items():
                 if isinstance(key, Site):
                     sink[:, start:stop].copy_(values[key][:, lanes].transpose(0, 1))
@@ -82,23 +82,6 @@ class GuestReading:
                 told = predictions(logits[:, lanes].float().cpu(), following[start:stop, lanes], into)
                 for name, each in told.items():
                     sinks[name][:, start:stop].copy_(each.transpose(0, 1))
-
-    def _read(self, ids: Tensor) -> tuple[Tensor, dict[Site, Tensor]]:
-        """What the model gives of all lanes: logits, and values of all its sites."""
-        found = []
-        for lanes, nest in self._states.groups():
-            own = ids[:, lanes]
-            logits, values, state = _results(self._model.read(own, nest))
-            shape = tuple(own.shape)
-            logits = _checked("the logits", logits, (*shape, len(self._model.vocabulary)))
-            sites = self._model.sites.items()
-            shown = {site: _checked(str(site), values.get(site), (*shape, n_units)) for site, n_units in sites}
-            found.append((logits, shown, state))
-        self._states.replace([state for _, _, state in found])
-        if len(found) == 1:
-            return found[0][:2]
-        together = {site: torch.cat([shown[site] for _, shown, _ in found], dim=1) for site in self._model.sites}
-        return torch.cat([logits for logits, _, _ in found], dim=1), together
 
 
 @torch.inference_mode()
@@ -134,21 +117,3 @@ def check_guest(model: CharModel) -> None:
                 f"the model's {site} depends on where one stretch of reading ends and the next begins; all that passes "
                 "from one character to the next has to be in the state that `read` is given and returns"
             )
-
-
-def _results(found: object) -> tuple[object, Mapping[Site, object], object]:
-    if not (isinstance(found, tuple) and len(found) == 3 and isinstance(found[1], Mapping)):
-        raise ActivationError(
-            "the model's read should give three things: logits, a dictionary of values by site, and the state"
-        )
-    return found
-
-
-def _checked(what: str, values: object, shape: tuple[int, ...]) -> Tensor:
-    """What a model gave, as a tensor; its author is told what came and what was due."""
-    found = torch.from_numpy(values) if isinstance(values, np.ndarray) else values
-    if not isinstance(found, Tensor):
-        raise ActivationError(f"the model gave {type(values).__name__} for {what}; a tensor of shape {shape} is due")
-    if tuple(found.shape) != shape:
-        raise ActivationError(f"the model gave {what} of shape {tuple(found.shape)}; {shape} is due")
-    return found

@@ -166,6 +166,14 @@ class ReadingRule:
 PLAIN = ReadingRule()
 
 
+def rule_of(model: object) -> ReadingRule:
+    """What a model reads in place of a text: the text as it stands, for one that does not say."""
+    rule = getattr(model, "reading_rule", PLAIN)
+    if not isinstance(rule, ReadingRule):
+        raise ActivationError(f"the model's reading_rule is a {type(rule).__name__}; make it by ReadingRule(...)")
+    return rule
+
+
 def _spelled(char: str, read_as: str) -> str:
     if read_as == "lower":
         return char.lower()[0]

@@ -7,11 +7,16 @@ import numpy as np
 import pytest
 import torch
 from planting import random_model
+from torch import Tensor
 
+from activations.corpus import Corpus
 from activations.errors import ActivationError
+from activations.interventions import identity
 from activations.models.cells import CELLS
 from activations.models.char_rnn import CharRNN, ModelConfig
+from activations.models.evaluation import losses
 from activations.models.sampling import Novelty, novelty, write, write_texts
+from activations.units import Site
 from activations.vocab import Vocabulary
 
 SHARES = np.array([0.6, 0.3, 0.1])
@@ -107,9 +112,35 @@ def test_guesses_are_the_models_own_most_probable_first() -> None:
             assert probabilities == sorted(probabilities, reverse=True) and sum(probabilities) < 1
 
 
-def test_other_models_cannot_write() -> None:
-    with pytest.raises(ActivationError, match="only models that this program trained or imported"):
-        write(torch.nn.Identity(), prompt="a")  # type: ignore[arg-type]
+class Alphabet:
+    """A model of another kind: after each character it expects the next of the alphabet."""
+
+    def __init__(self) -> None:
+        self.vocabulary = Vocabulary("abcdefgh")
+        self.sites = {Site("last"): 1}
+
+    def start(self, n_lanes: int) -> Tensor:
+        return torch.zeros(n_lanes, 1)
+
+    def read(self, ids: Tensor, state: Tensor) -> tuple[Tensor, dict[Site, Tensor], Tensor]:
+        last = ids[..., None].float()
+        return 9 * torch.nn.functional.one_hot((ids + 1) % 8, 8).float(), {Site("last"): last}, last[-1]
+
+
+def test_models_of_other_kinds_write() -> None:
+    assert write_texts(Alphabet(), 2, 9, prompt="f", temperature=0) == ["fghabcdefg"] * 2
+    with pytest.raises(ActivationError, match="computes where and as it is written"):
+        write(Alphabet(), prompt="a", interventions=[identity(Site("last"))])
+
+
+def test_models_of_other_kinds_are_judged() -> None:
+    corpus = Corpus.from_texts(["abcdefgh", "abab", "ha"])
+    found = losses(Alphabet(), corpus)
+    right, wrong = (float(-torch.log_softmax(torch.tensor([9.0] + [0.0] * 7), 0)[k]) for k in (0, 1))
+    np.testing.assert_allclose(found.nats, [right] * 8 + [wrong, right, right], rtol=1e-5)
+    np.testing.assert_array_equal(found.right, [True] * 8 + [False, True, True])
+    with pytest.raises(ActivationError, match="leave --device out"):
+        losses(Alphabet(), corpus, device="cuda")
 
 
 @pytest.mark.parametrize(

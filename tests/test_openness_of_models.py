@@ -15,6 +15,8 @@ from activations.blocks import Source
 from activations.corpus import Corpus
 from activations.extraction import LiveActivations, extract
 from activations.kept_states import KeptStates
+from activations.models.evaluation import evaluate
+from activations.models.sampling import write_texts
 from activations.store import Recording
 from activations.units import Site
 from activations.vocab import Vocabulary
@@ -91,6 +93,17 @@ def test_every_analysis_takes_it(kind: str, tmp_path: Path) -> None:
         assert curve(given, "in_quotes", over="sites").values == (str(TRACE), str(COUNTS))
         targets = [target(given.corpus, name) for name in ("in_quotes", "in_word")]
         assert explain(given, best.unit, targets).answers[0].hypothesis == "in_quotes"
+
+
+def test_it_is_judged_and_writes() -> None:
+    model, corpus = Counter(), Corpus.from_texts([TEXT, TEXT[:50]])
+    found = evaluate(model, corpus)
+    blocks = LiveActivations(model, corpus, n_lanes=1).blocks([], predictions=True)
+    log_probs = np.concatenate([block.predictions["log_prob"] for block in sorted(blocks, key=lambda each: each.start)])
+    assert found.n_chars == len(corpus) - 2
+    assert found.nats_per_char == pytest.approx(-np.nanmean(log_probs), rel=1e-5)
+    [text] = write_texts(model, 1, 40, prompt='He said "', temperature=0)
+    assert len(text) == 49 and text.startswith('He said "')
 
 
 @pytest.mark.parametrize("options", [{}, {"n_lanes": 1}, {"n_lanes": 7, "warm_up_chars": 64}])

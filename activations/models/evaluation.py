@@ -3,18 +3,24 @@
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from activations.corpus import Corpus
 from activations.devices import place_of
+from activations.errors import ActivationError
+from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
+from activations.models.lane_states import LaneStates, read_lanes
 from activations.read_text import check_text, read_text
+from activations.reading_rule import rule_of
 
 _STRETCH = 4096
+_Read = Callable[[Tensor, Any], tuple[Tensor, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +55,7 @@ class Losses(NamedTuple):
 
 @torch.inference_mode()
 def losses(
-    model: CharRNN,
+    model: CharRNN | CharModel,
     corpus: Corpus,
     *,
     replace_unknown: bool = False,
@@ -59,7 +65,7 @@ def losses(
     """How well a model predicts each character of a text.
 
     Args:
-        model: In the mode it is in; `eval()` switches dropout off.
+        model: In the mode it is in; `eval()` switches dropout off. One of another kind computes where it is written.
         corpus: What to predict, each document from a zero state.
         replace_unknown: See `Vocabulary.encode`.
         device: Where to compute it, one of `devices.DEVICES`; None is where the model is, which is not moved.
@@ -71,16 +77,17 @@ def losses(
     Raises:
         ActivationError: If the text has characters that the model does not know, or there is no such device.
     """
-    check_text(corpus, model.reading_rule, model.vocabulary, replace_unknown=replace_unknown)
-    text = read_text(corpus, model.reading_rule, model.vocabulary)
-    own_place = model.readout.weight.device
-    place = own_place if device is None else place_of(device)
-    model = model if place.type == own_place.type else deepcopy(model).to(place)
-    return Losses(*text.of_characters(*_losses(model, text.read, place, progress)))
+    rule = rule_of(model)
+    check_text(corpus, rule, model.vocabulary, replace_unknown=replace_unknown)
+    text = read_text(corpus, rule, model.vocabulary)
+    return Losses(*text.of_characters(*_losses(model, text.read, device, progress)))
 
 
-def _losses(model: CharRNN, corpus: Corpus, place: torch.device, progress: Callable[[int, int], None]) -> Losses:
+def _losses(
+    model: CharRNN | CharModel, corpus: Corpus, device: str | None, progress: Callable[[int, int], None]
+) -> Losses:
     """The same of a text that is read as it stands."""
+    read, place = _reader(model, device)
     n_predicted = len(corpus) - len(corpus.documents)
     nats, right = np.empty(n_predicted, np.float32), np.empty(n_predicted, bool)
     n_done = 0
@@ -91,7 +98,7 @@ def _losses(model: CharRNN, corpus: Corpus, place: torch.device, progress: Calla
             steps = np.arange(start, min(start + _STRETCH, n_chars - 1))[:, None]
             places = starts + np.append(steps, steps[-1:] + 1, axis=0)  # (n_steps + 1, n_documents)
             ids = torch.from_numpy(model.vocabulary.look_up(corpus.codes[places.ravel()])).view(places.shape).to(place)
-            logits, state = model(ids[:-1], state)
+            logits, state = read(ids[:-1], state)
             target = ids[1:]
             loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), target.flatten(), reduction="none")
             own = starts - numbers + steps
@@ -100,6 +107,23 @@ def _losses(model: CharRNN, corpus: Corpus, place: torch.device, progress: Calla
             progress(n_done + (int(steps[-1, 0]) + 2) * len(numbers), len(corpus))
         n_done += n_chars * len(numbers)
     return Losses(nats, right)
+
+
+def _reader(model: CharRNN | CharModel, device: str | None) -> tuple[_Read, torch.device]:
+    """What reads on from a state, and where."""
+    if isinstance(model, CharRNN):
+        own_place = model.readout.weight.device
+        place = own_place if device is None else place_of(device)
+        return (model if place.type == own_place.type else deepcopy(model).to(place)), place
+    if device not in (None, "cpu", "auto"):
+        raise ActivationError("a model of your own computes where it is written; leave --device out")
+
+    def read(ids: Tensor, states: LaneStates | None) -> tuple[Tensor, LaneStates]:
+        states = states or LaneStates(model.start, ids.shape[1])
+        logits, _ = read_lanes(model, ids, states)
+        return logits, states
+
+    return read, torch.device("cpu")
 
 
 def _of_one_length(corpus: Corpus) -> Iterator[NDArray[np.int64]]:
@@ -112,7 +136,7 @@ def _of_one_length(corpus: Corpus) -> Iterator[NDArray[np.int64]]:
 
 
 def evaluate(
-    model: CharRNN,
+    model: CharRNN | CharModel,
     corpus: Corpus,
     *,
     replace_unknown: bool = False,

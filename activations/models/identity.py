@@ -6,11 +6,10 @@ from typing import Any
 
 import torch
 
-from activations.errors import ActivationError
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import model_sha256
-from activations.reading_rule import PLAIN, ReadingRule
+from activations.reading_rule import rule_of
 from activations.units import Site
 
 _HEARD = 64
@@ -24,14 +23,6 @@ def is_trained(model: CharRNN | CharModel) -> bool:
 def unbounded(model: CharRNN | CharModel) -> Collection[Site]:
     """The sites whose values may leave [-1, 1]: all, for a guest that does not say."""
     return getattr(model, "unbounded", model.sites)
-
-
-def rule_of(model: CharRNN | CharModel) -> ReadingRule:
-    """What it reads in place of a text: the text as it stands, for a guest that does not say."""
-    rule = getattr(model, "reading_rule", PLAIN)
-    if not isinstance(rule, ReadingRule):
-        raise ActivationError(f"the model's reading_rule is a {type(rule).__name__}; make it by ReadingRule(...)")
-    return rule
 
 
 def carried(model: CharRNN | CharModel) -> Collection[Site]:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from activations.borders import Values
 from activations.errors import ActivationError
+from activations.models.char_model import CharModel
 from activations.units import Site
 
 Nest = Any
@@ -121,6 +122,55 @@ class LaneStates:
 
     def _arrays(self) -> dict[str, Any]:
         return _leaves(self.nests[0])
+
+
+def read_lanes(model: CharModel, ids: Tensor, states: LaneStates) -> tuple[Tensor, dict[Site, Tensor]]:
+    """Let a guest model read on in all lanes.
+
+    Args:
+        model: What reads.
+        ids: (n_steps, n_lanes) characters.
+        states: After the last character before them; those after the last of them, afterwards.
+
+    Returns:
+        (n_steps, n_lanes, n_characters) logits of the characters that follow, and (n_steps, n_lanes, n_units) values of
+        every site.
+
+    Raises:
+        ActivationError: If the model gives something else than it says.
+    """
+    found = []
+    for lanes, nest in states.groups():
+        own = ids[:, lanes]
+        logits, values, state = _results(model.read(own, nest))
+        shape = tuple(own.shape)
+        logits = _checked("the logits", logits, (*shape, len(model.vocabulary)))
+        sites = model.sites.items()
+        shown = {site: _checked(str(site), values.get(site), (*shape, n_units)) for site, n_units in sites}
+        found.append((logits, shown, state))
+    states.replace([state for _, _, state in found])
+    if len(found) == 1:
+        return found[0][:2]
+    together = {site: torch.cat([shown[site] for _, shown, _ in found], dim=1) for site in model.sites}
+    return torch.cat([logits for logits, _, _ in found], dim=1), together
+
+
+def _results(found: object) -> tuple[object, Mapping[Site, object], object]:
+    if not (isinstance(found, tuple) and len(found) == 3 and isinstance(found[1], Mapping)):
+        raise ActivationError(
+            "the model's read should give three things: logits, a dictionary of values by site, and the state"
+        )
+    return found
+
+
+def _checked(what: str, values: object, shape: tuple[int, ...]) -> Tensor:
+    """What a model gave, as a tensor; its author is told what came and what was due."""
+    found = torch.from_numpy(values) if isinstance(values, np.ndarray) else values
+    if not isinstance(found, Tensor):
+        raise ActivationError(f"the model gave {type(values).__name__} for {what}; a tensor of shape {shape} is due")
+    if tuple(found.shape) != shape:
+        raise ActivationError(f"the model gave {what} of shape {tuple(found.shape)}; {shape} is due")
+    return found
 
 
 def _has_lanes(nest: Nest, n_lanes: int) -> bool:

@@ -16,8 +16,9 @@ from activations.errors import ActivationError
 from activations.interventions import Interruption, Intervention, Where, check_sites
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
+from activations.models.lane_states import LaneStates, read_lanes
 from activations.read_text import prompt_text, read_prompt
-from activations.reading_rule import PLAIN, ReadingRule
+from activations.reading_rule import PLAIN, ReadingRule, rule_of
 from activations.vocab import Vocabulary
 
 _MOST_BYTES = 4  # of a character
@@ -79,7 +80,7 @@ def write(
     """Let a model go on from a prompt, character by character and without end.
 
     Args:
-        model: One of ours. It is not to be changed while it writes.
+        model: It is not to be changed while it writes.
         n_texts: How many texts it writes side by side, each from the state that it begins with.
         prompt: What it reads first, by its reading rule; tokens that are no characters are written by their names.
             Backwards, it is the end of the texts.
@@ -97,7 +98,6 @@ def write(
         ActivationError: If a number is out of range, the model does not know a character of the prompt, or it has no
             such site to intervene at.
     """
-    model = _writer(model)
     _check_number("texts", n_texts)
     if not 0 <= temperature < float("inf"):
         raise ActivationError(f"the temperature is {temperature}; it is 0 or a number above 0")
@@ -105,9 +105,15 @@ def write(
         raise ActivationError(f"top_k is {top_k}; a character is drawn among 1 or more")
     if not 0 <= seed < 1 << 63:
         raise ActivationError(f"the seed is {seed}; it must be a whole number from 0 up to 2^63")
-    ids = torch.from_numpy(read_prompt(prompt, model.reading_rule, model.vocabulary))
+    ids = torch.from_numpy(read_prompt(prompt, rule_of(model), model.vocabulary))
     check_sites(interventions, model.sites)
-    reader = _Reader(model, n_texts, place_of(device), interventions)
+    reader: _Reader | _GuestReader
+    if isinstance(model, CharRNN):
+        reader = _Reader(model, n_texts, place_of(device), interventions)
+    else:
+        if interventions or device not in ("cpu", "auto"):
+            raise ActivationError("a model of your own computes where and as it is written, without interventions")
+        reader = _GuestReader(model, n_texts)
     generator = torch.Generator().manual_seed(seed)
     return _write(reader, ids[:, None].expand(-1, n_texts), temperature, top_k, generator)
 
@@ -129,7 +135,6 @@ def write_texts(
     Returns:
         The texts, each with the prompt in front, or behind it if the model reads backwards.
     """
-    model = _writer(model)
     steps = write(
         model,
         n_texts,
@@ -141,7 +146,7 @@ def write_texts(
         interventions=interventions,
     )
     _check_number("characters", n_chars)
-    rows = [step.characters for step in up_to(steps, n_chars, model.reading_rule)]
+    rows = [step.characters for step in up_to(steps, n_chars, rule_of(model))]
     return [with_prompt(prompt, "".join(tokens), n_chars, model) for tokens in zip(*rows, strict=True)]
 
 
@@ -158,7 +163,7 @@ def up_to(steps: Iterator[Written], n_chars: int, rule: ReadingRule) -> Iterator
             return
 
 
-def with_prompt(prompt: str, tokens: str, n_chars: int, model: CharRNN) -> str:
+def with_prompt(prompt: str, tokens: str, n_chars: int, model: CharRNN | CharModel) -> str:
     """A text that a model has written, with its prompt.
 
     Args:
@@ -167,15 +172,9 @@ def with_prompt(prompt: str, tokens: str, n_chars: int, model: CharRNN) -> str:
         n_chars: At most so many characters stand beside the prompt.
         model: What wrote it.
     """
-    rule = model.reading_rule
+    rule = rule_of(model)
     begin, text = prompt_text(prompt, rule, model.vocabulary), rule.text_of(tokens, model.vocabulary)
     return text[-n_chars:] + begin if rule.backwards else begin + text[:n_chars]
-
-
-def _writer(model: CharRNN | CharModel) -> CharRNN:
-    if not isinstance(model, CharRNN):
-        raise ActivationError("only models that this program trained or imported can write texts")
-    return model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +251,7 @@ def novelty(texts: Sequence[str], known: Iterable[str], *, prompt: str = "") -> 
 
 @torch.inference_mode()
 def _write(
-    reader: "_Reader", prompt: Tensor, temperature: float, top_k: int | None, generator: torch.Generator
+    reader: "_Reader | _GuestReader", prompt: Tensor, temperature: float, top_k: int | None, generator: torch.Generator
 ) -> Iterator[Written]:
     """`write`, once its arguments are checked; the prompt is (n_chars, n_texts) ids."""
     for ids in prompt[:-1]:
@@ -298,7 +297,7 @@ class _Reader:
             [{s: self._table.new_zeros(n_texts, model.config.n_units_of(s)) for s in cell.state} for _ in layers]
             for _ in range(3)  # a step must not write where it still reads: two results take turns
         )
-        self._interruptions = [Interruption(interventions, layer) for layer in layers]
+        self._interruptions = [Interruption(interventions, layer) or None for layer in layers]
         self._texts = torch.arange(n_texts, device=self._place)
         self._n_read = 0
         self._states = states
@@ -306,19 +305,37 @@ class _Reader:
 
     def read(self, ids: Tensor) -> Tensor:
         """Read a character of every text, (n_texts,); the (n_texts, n_characters) logits of the next."""
-        torch.index_select(self._table, 0, ids.to(self._place), out=self._gates[0])
+        if self._place != _CPU:
+            ids = ids.to(self._place)
+        torch.index_select(self._table, 0, ids, out=self._gates[0])
         views = next(self._views)
         for layer, (state, recurrent) in enumerate(zip(self._states, self._recurrent, strict=True)):
             if layer > 0:
                 self._inputs[layer - 1].project(self._states[layer - 1]["hidden"], self._gates[layer])
             interruption = self._interruptions[layer]
-            self._step(views[layer], state, recurrent, interruption.at(self._where()) if interruption else None)
+            at = None if interruption is None else interruption.at(self._where())
+            self._step(views[layer], state, recurrent, at)
         self._n_read += 1
         weight, bias = self._readout
-        return torch.addmm(bias, self._states[-1]["hidden"], weight).to(_CPU)  # where characters are drawn
+        logits = torch.addmm(bias, self._states[-1]["hidden"], weight)
+        return logits if self._place == _CPU else logits.to(_CPU)  # where characters are drawn
 
     def _where(self) -> Where:
         return Where(self._texts, torch.full_like(self._texts, self._n_read))
+
+
+class _GuestReader:
+    """The same by a model of another kind."""
+
+    def __init__(self, model: CharModel, n_texts: int) -> None:
+        self._model = model
+        self._states = LaneStates(model.start, n_texts)
+        self.vocabulary = model.vocabulary
+
+    def read(self, ids: Tensor) -> Tensor:
+        """See `_Reader`."""
+        logits, _ = read_lanes(self._model, ids[None], self._states)
+        return logits[0].float().to(_CPU)
 
 
 def _check_number(name: str, number: int) -> None:

@@ -95,11 +95,14 @@ class Recurrent(NamedTuple):
 
     def add_to(self, gates: Tensor, hidden: Tensor) -> None:
         """Add the product of hidden states to their gates: (n, n_hidden) to (n, n_gates * n_units)."""
-        if self.gain is None:
-            _add_product(gates, hidden, self.weight)
+        weight, gain = self.weight, self.gain
+        if gain is not None:
+            product = torch.mm(hidden.to(weight.dtype), weight).to(gates.dtype)
+            gates.add_(nn.functional.layer_norm(product, gain.shape, gain, None, NORM_EPSILON))
+        elif weight.dtype == gates.dtype:
+            gates.addmm_(hidden, weight)
         else:
-            product = torch.mm(hidden.to(self.weight.dtype), self.weight).to(gates.dtype)
-            gates.add_(nn.functional.layer_norm(product, self.gain.shape, self.gain, None, NORM_EPSILON))
+            gates.add_(torch.mm(hidden.to(weight.dtype), weight))
 
     def product(self, hidden: Tensor) -> Tensor:
         """(n, n_gates * n_units) product of hidden states, with the bias of the candidate."""

@@ -119,8 +119,8 @@ def _written(
     """What the model writes: so many texts of so many characters."""
     from activations.corpus import Corpus
     from activations.errors import ActivationError
-    from activations.models.identity import rule_of
     from activations.models.sampling import usual_prompt, write_texts
+    from activations.reading_rule import rule_of
 
     sizes = re.fullmatch(r"\s*(\d{1,9})\s*[x×]\s*(\d{1,9})\s*", generate)
     if sizes is None:

@@ -104,8 +104,8 @@ class ReadingOptions(RuledTextOptions):
         from activations.corpus import Corpus
         from activations.extraction import LiveActivations
         from activations.lanes import WARM_UP_CHARS
-        from activations.models.identity import rule_of
         from activations.reading import Arithmetic
+        from activations.reading_rule import rule_of
         from activations.selection import Selection
 
         arithmetic = Arithmetic(device=self.device, precision=self.precision, dtype=self.dtype)
