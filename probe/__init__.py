@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from activations import interventions
     from activations.blocks import Block, Source, select_sites
     from activations.borders import LaneDifference
     from activations.checking import Check, check
@@ -119,6 +120,7 @@ _HOMES = {
     "probe.sweeps": ("Sweep", "Swept", "sweep"),
     "probe.tables": ("write_rankings",),
 }
+_MODULES = {"interventions": "activations.interventions"}
 
 __all__ = [
     "METHODS",
@@ -200,6 +202,7 @@ __all__ = [
     "hold_out",
     "hypothesis",
     "import_model",
+    "interventions",
     "load_model",
     "losses",
     "novelty",
@@ -225,6 +228,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(home), name)

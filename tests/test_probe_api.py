@@ -14,7 +14,7 @@ def test_every_public_name_is_there_and_documented() -> None:
     for name in probe.__all__:
         value = getattr(probe, name)
         assert value.__doc__, name
-    assert set(probe.__all__) - {"__version__"} == {name for names in probe._HOMES.values() for name in names}
+    assert set(probe.__all__) - {"__version__"} == set(probe._MODULES).union(*probe._HOMES.values())
     assert set(probe.__all__) <= set(dir(probe))
 
 
