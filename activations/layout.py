@@ -38,6 +38,7 @@ JSON_ATTRIBUTES = (
     "lane_differences",
     "sites",
     "reading_rule",
+    "token_names",
     "made_by",
 )
 _READ_BYTES = 1 << 22
