@@ -84,9 +84,8 @@ class Pass:
     @torch.inference_mode()
     def _round(self, reading: Reading | GuestReading, turns: Sequence[Turn], group: int, number: int) -> Round:
         reading.narrow(len(turns))
-        for lane, turn in enumerate(turns):
-            if turn.is_first:
-                reading.reset(lane)
+        if beginning := [lane for lane, turn in enumerate(turns) if turn.is_first]:
+            reading.reset(*beginning)
         states = reading.states
         self.kept.keep(turns, states)
         meetings = [
@@ -153,7 +152,9 @@ class Pass:
             return None
         rows = slice(first - turn.start, stop - turn.start, self.selection.every)
         kept = {key: array[rows] for key, array in values.items() if isinstance(key, Site)}
-        kept |= {site: coding.rounded(kept[site]) for site, coding in self.codings.items()}
+        for site, coding in self.codings.items():
+            coding.check(str(site), kept[site])
+            kept[site] = coding.rounded(kept[site])
         for site, array in kept.items():
             if array.dtype == np.float16 and site in unbounded(self.model) and np.isinf(array).any():
                 raise ActivationError(
