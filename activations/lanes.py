@@ -109,7 +109,7 @@ def cut(corpus: Corpus, selection: Selection, n_lanes: int, warm_up_chars: int, 
         for start in range(first, last, longest):
             stop = min(start + longest, last)
             there = start - document
-            back = there if n_lanes == 1 else min(warm_up, there // turn * turn)
+            back = there if n_lanes == 1 else min(warm_up, there)
             pieces.append(Piece(start - back, start, stop, follows=start > first, goes_on=stop < last))
     return pieces
 
@@ -155,6 +155,8 @@ def share_out(pieces: Sequence[Piece], n_lanes: int, turn: int) -> list[list[Pie
 def turns(piece: Piece, turn: int, first: int = 0) -> Iterator[Turn]:
     """What a lane reads of a piece, one turn after another: its warm-up, then what is kept of it.
 
+    Only the first turn of a warm-up, and the last turn of a piece, may be shorter than the others.
+
     Args:
         piece: What is read.
         turn: Characters read at one time.
@@ -162,11 +164,8 @@ def turns(piece: Piece, turn: int, first: int = 0) -> Iterator[Turn]:
     """
     n_warm = _n_warm(piece, turn)
     for number in range(first, n_turns(piece, turn)):
-        if number < n_warm:
-            start, end = piece.warm_up + number * turn, piece.start
-        else:
-            start, end = piece.start + (number - n_warm) * turn, piece.stop
-        yield Turn(piece, number, start, min(start + turn, end))
+        start = piece.start + (number - n_warm) * turn
+        yield Turn(piece, number, max(start, piece.warm_up), min(start + turn, piece.stop))
 
 
 def n_turns(piece: Piece, turn: int) -> int:

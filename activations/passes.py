@@ -101,7 +101,10 @@ class Pass:
             key: self.slabs.take((len(kept), len(ids)) + (() if width is None else (width,)), dtype)
             for key, (dtype, width) in self.columns.items()
         }
-        n_wanted = max(min(turn.stop, self.selection.stop) - turn.start for turn in turns)
+        n_wanted = max(
+            min(turn.stop, self.selection.stop) - turn.start + offset
+            for turn, offset in zip(turns, _offsets(turns), strict=True)
+        )
         if self.interventions and isinstance(reading, Reading):
             where = self._where(turns, len(ids))
             reading.read(ids, following, kept, values, n_wanted, begins=begins, where=where)
@@ -124,25 +127,27 @@ class Pass:
         """(n_steps, n_lanes) of each turn the characters, those that follow them, and where other documents begin.
 
         Of the last character of a document, what follows is -1. The third is bool, at the first characters of all
-        documents of a turn but the first.
+        documents of a turn but the first, and where a lane begins that waits for the others, see `_offsets`.
         """
         shape = (max(turn.n_chars for turn in turns), len(turns))
         ids, following = np.zeros(shape, np.int64), np.full(shape, -1)
         begins = np.zeros(shape, bool)
-        for lane, turn in enumerate(turns):
+        for lane, (turn, offset) in enumerate(zip(turns, _offsets(turns), strict=True)):
             read = self.model.vocabulary.look_up(self.corpus.codes[turn.start : turn.stop + 1])
-            ids[: turn.n_chars, lane] = read[: turn.n_chars]
-            following[: len(read) - 1, lane] = read[1:]
+            ids[offset : offset + turn.n_chars, lane] = read[: turn.n_chars]
+            following[offset : offset + len(read) - 1, lane] = read[1:]
             steps = self.corpus.starts_within(turn.start + 1, turn.stop + 1) - turn.start
-            following[steps - 1, lane] = -1
-            begins[steps[steps < turn.n_chars], lane] = True
+            following[offset + steps - 1, lane] = -1
+            begins[offset + steps[steps < turn.n_chars], lane] = True
+            begins[offset, lane] |= offset > 0
         return torch.from_numpy(ids), torch.from_numpy(following), torch.from_numpy(begins)
 
     def _where(self, turns: Sequence[Turn], n_steps: int) -> Where:
         """(n_steps, n_lanes) what the lanes read, see `Where`."""
-        positions = np.arange(n_steps)[:, None] + np.array([turn.start for turn in turns])
-        documents = np.searchsorted(self.corpus.starts, positions, side="right") - 1
-        positions[positions >= np.array([turn.stop for turn in turns])] = -1
+        starts = np.array([turn.start for turn in turns])
+        positions = np.arange(n_steps)[:, None] + starts - np.array(_offsets(turns))
+        documents = np.searchsorted(self.corpus.starts, positions.clip(0), side="right") - 1
+        positions[(positions < starts) | (positions >= np.array([turn.stop for turn in turns]))] = -1
         return Where(torch.from_numpy(documents), torch.from_numpy(positions))
 
     def _block(self, turn: Turn, values: Mapping[Site | str, NDArray[Any]]) -> Block | None:
@@ -167,6 +172,15 @@ class Pass:
             {key: array[rows] for key, array in values.items() if isinstance(key, str)},
             self.selection.every,
         )
+
+
+def _offsets(turns: Sequence[Turn]) -> list[int]:
+    """The step with which each lane begins: a short first turn of a warm-up ends with the turns of the other lanes.
+
+    What a lane reads after its turn would otherwise be in the state with which it goes on.
+    """
+    n_steps = max(turn.n_chars for turn in turns)
+    return [n_steps - turn.n_chars if turn.is_first and not turn.is_kept else 0 for turn in turns]
 
 
 def _lane(states: Values, lane: int) -> Values:
