@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from activations.corpus import Corpus
 from activations.errors import ActivationError
+from activations.reading_rule import ReadingRule
 from activations.selection import Selection
 from activations.units import Site, in_order
 from activations.vocab import Vocabulary
@@ -68,6 +69,11 @@ class Source(Protocol):
     @property
     def vocabulary(self) -> Vocabulary:
         """The characters of the model that read it."""
+        ...
+
+    @property
+    def reading_rule(self) -> ReadingRule:
+        """What the model reads in place of the text as it stands."""
         ...
 
     @property

@@ -57,6 +57,7 @@ def _described(recording: Recording) -> str:
     if (tokens := recording.tokens) is not None:
         beside = [f"{name} {n}" for name, n in (("window", tokens.window), ("stride", tokens.stride)) if n is not None]
         n_rows = ", ".join([f"{tokens.n_rows:,} tokens of {len(recording.corpus):,} characters", *beside])
+    n_rows += "" if recording.reading_rule.is_plain else f", read {recording.reading_rule}"
     codings = sorted({facts.coding.name for facts in recording.facts.values()})
     said = f" in {' and '.join(codings)}" if codings else ""
     return f"{n_rows}, {len(recording.sites)} sites{said}"

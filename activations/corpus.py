@@ -103,6 +103,13 @@ class Corpus:
         is_last[rows[left_over == 0]] = True
         return is_last
 
+    def is_first(self, places: slice) -> NDArray[np.bool_]:
+        """(n,) whether the characters at some places are the first of their documents."""
+        is_first = np.zeros(len(range(places.start, places.stop, places.step)), bool)
+        rows, left_over = np.divmod(self.starts_within(places.start, places.stop) - places.start, places.step)
+        is_first[rows[left_over == 0]] = True
+        return is_first
+
     @cached_property
     def sha256(self) -> str:
         """Hash of the characters and of where the documents begin, in hexadecimal."""
@@ -115,6 +122,23 @@ class Corpus:
     def text(self, start: int = 0, stop: int | None = None) -> str:
         """The characters from `start` up to `stop` as a string."""
         return codes_to_text(self.codes[start:stop])
+
+    def mirrored(self) -> "Corpus":
+        """Its characters from the last to the first, and so its documents."""
+        documents = [Document(each.name, len(self) - each.stop, each.n_chars) for each in reversed(self.documents)]
+        return Corpus(self.codes[::-1], tuple(documents))
+
+    def only(self, chosen: Sequence[bool]) -> "Corpus":
+        """Some of its documents.
+
+        Args:
+            chosen: (n_documents,) whether each is among them; one has to be.
+        """
+        documents = [document for document, is_chosen in zip(self.documents, chosen, strict=True) if is_chosen]
+        starts = itertools.accumulate((each.n_chars for each in documents[:-1]), initial=0)
+        codes = joined([self.codes[each.start : each.stop] for each in documents])
+        placed = [Document(each.name, start, each.n_chars) for each, start in zip(documents, starts, strict=True)]
+        return Corpus(codes, tuple(placed))
 
     def runs(self, n_chars: int) -> Iterator[slice]:
         """The documents by their numbers, some at a time: as many as have so many characters at most, or one."""

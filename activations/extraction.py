@@ -47,13 +47,14 @@ from activations.models.char_rnn import CharRNN
 from activations.models.identity import carried, description, is_trained, sha256, unbounded
 from activations.passes import Columns, Pass
 from activations.position import Position, Round
+from activations.read_text import ReadText, check_text, is_read, read_text
 from activations.reading import Arithmetic, Reading, Weights
+from activations.reading_rule import ReadingRule, rule_of
 from activations.recorder import Recorder, recording
 from activations.saturation import N_STRETCHES, STRETCH_CHARS, loses_order, stretches
 from activations.selection import Selection
 from activations.store import Recording
 from activations.units import Site, Unit, in_order
-from activations.vocab import Vocabulary
 
 Progress = Callable[[int, int], None]
 SCRATCH_BYTES = 20_000_000_000
@@ -91,6 +92,8 @@ class LiveActivations:
         n_groups: The lanes are read in so many groups, each by a processor core of its own.
         warm_up_chars: Characters that a lane reads before those it answers for.
         arithmetic: Where, and in what numbers, it is computed.
+        reading_rule: What is read in place of the text as it stands.
+        vocabulary: The characters of the model.
         interventions: What is changed while it reads; see `interventions`.
         n_replaced: Characters that are read as the vocabulary's replacement.
         lane_differences: For each site of the state, what the last complete pass found at the lanes' borders.
@@ -108,8 +111,28 @@ class LiveActivations:
         replace_unknown: bool = False,
         selection: Selection | None = None,
         arithmetic: Arithmetic = _DEFAULT,
+        rule: ReadingRule | None = None,
+        stand_in: str | None = None,
         interventions: Sequence[Intervention] = (),
     ) -> None:
+        """A model, a text, and how the one is to read the other.
+
+        Args:
+            model: What reads.
+            corpus: What is read.
+            n_lanes: How many pieces are read side by side; None is by the text's size.
+            warm_up_chars: Characters that a lane reads before those it answers for.
+            replace_unknown: Whether characters that the model does not know are read as its replacement.
+            selection: The characters whose activations are given; None is all.
+            arithmetic: Where, and in what numbers.
+            rule: What is read in place of the text as it stands; None is the model's own rule.
+            stand_in: A character that the model knows, as which those are read that it does not know; None is its
+                replacement, if `replace_unknown`.
+            interventions: What is changed while it reads.
+
+        Raises:
+            ActivationError: If something of this does not go together.
+        """
         if n_lanes is not None and n_lanes < 1:
             raise ActivationError(f"the number of lanes is {n_lanes}; it must be at least 1")
         if warm_up_chars < 0:
@@ -146,13 +169,12 @@ class LiveActivations:
         self.warm_up_chars = warm_up_chars
         self.arithmetic = arithmetic
         self.lane_differences: dict[Site, LaneDifference] = {}
-        self.n_replaced = model.vocabulary.check(corpus, replace_unknown=replace_unknown)
+        self.reading_rule = rule_of(model) if rule is None else rule
+        self.vocabulary = model.vocabulary if stand_in is None else model.vocabulary.replacing_by(stand_in)
+        self.n_replaced = check_text(
+            corpus, self.reading_rule, self.vocabulary, replace_unknown=replace_unknown or stand_in is not None
+        )
         self._lock = RLock()
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The characters of the model."""
-        return self.model.vocabulary
 
     @property
     def sites(self) -> Mapping[Site, int]:
@@ -195,7 +217,10 @@ class LiveActivations:
 
     def _read_stretches(self, sites: Collection[Site], n_chars: int) -> dict[Site, NDArray[np.float32]]:
         """(n_sampled, n_units) activations in float32 at seeded stretches of so many characters each."""
-        sample, is_sampled, places = stretches(self.corpus, self.selection, stretch_chars=n_chars)
+        in_order, chosen = self._text.corpus, self._in_order(self.selection)
+        sample, is_sampled, places = stretches(in_order, chosen, stretch_chars=n_chars)
+        if not self.reading_rule.is_plain:
+            sample, is_sampled, places = self._readable(sample, is_sampled, places)
         starts = torch.from_numpy(self.corpus.starts)
         reading = LiveActivations(
             self.model,
@@ -203,6 +228,8 @@ class LiveActivations:
             n_lanes=N_STRETCHES,
             replace_unknown=True,  # that there are none, or that they may be, is known
             arithmetic=replace(self.arithmetic, dtype="float32"),
+            rule=self.reading_rule,
+            stand_in=self.vocabulary.replacement,
             interventions=[read_elsewhere(each, torch.from_numpy(places), starts) for each in self.interventions],
         )
         values: dict[Site, list[NDArray[np.float32]]] = {site: [] for site in sites}
@@ -210,6 +237,17 @@ class LiveActivations:
             for site, own in block.values.items():
                 values[site].append(own[is_sampled[block.places]])
         return {site: np.concatenate(own) for site, own in values.items()}
+
+    def _readable(
+        self, sample: Corpus, is_sampled: NDArray[np.bool_], places: NDArray[np.int64]
+    ) -> tuple[Corpus, NDArray[np.bool_], NDArray[np.int64]]:
+        """Stretches of the text in the order of reading as a text, without those of which the rule leaves nothing."""
+        if self._text.is_backwards:
+            sample, is_sampled, places = sample.mirrored(), is_sampled[::-1], len(self.corpus) - 1 - places[::-1]
+        chosen = is_read(sample, self.reading_rule, self.vocabulary)
+        lengths = [document.n_chars for document in sample.documents]
+        kept = np.repeat(chosen, lengths)
+        return sample.only(chosen.tolist()), is_sampled[kept], places[kept]
 
     @cached_property
     def model_sha256(self) -> str:
@@ -248,7 +286,9 @@ class LiveActivations:
             predictions: Whether to give the model's predictions, too.
             begun: Where to go on; None is from the start.
         """
-        whole = self._pass(self.sites if sites is None else sites, self.selection, predictions=predictions)
+        whole = self._pass(
+            self.sites if sites is None else sites, self._in_order(self.selection), predictions=predictions
+        )
         lanes = share_out(self._pieces, self.n_lanes, self.turn_chars)
         position = begun or Position.start(self.n_groups)
         groups = [
@@ -277,7 +317,7 @@ class LiveActivations:
         states behind, up to `kept_states.MOST_BYTES`. If there is one lane, the numbers are exactly those of `blocks`.
         """
         with self._lock:  # one passage at a time
-            passage = self._pass(sites, self.selection.part(start, stop))
+            passage = self._pass(sites, self._in_order(self.selection.part(start, stop)))
             return joined(self, self._blocks_of(passage) if sites else (), sites, start, stop)
 
     def _blocks_of(self, passage: Pass) -> Iterator[Block]:
@@ -302,15 +342,15 @@ class LiveActivations:
 
     def _is_shared(self, piece: Piece) -> bool:
         """Whether several documents share a piece."""
-        return len(self.corpus.starts_within(piece.start + 1, piece.stop)) > 0
+        return len(self._text.corpus.starts_within(piece.start + 1, piece.stop)) > 0
 
     def _of_documents(self, pieces: Sequence[Piece], part: Selection) -> list[Piece]:
         """The documents of some pieces in a row that have characters of a part of the selection, shared out anew."""
+        corpus = self._text.corpus
         start, stop = max(part.start, pieces[0].start), min(part.stop, pieces[-1].stop)
-        first = int(np.searchsorted(self.corpus.starts, start, side="right")) - 1
-        last = int(np.searchsorted(self.corpus.stops, stop))
-        documents = Selection(int(self.corpus.starts[first]), int(self.corpus.stops[last]))
-        return cut(self.corpus, documents, self.n_lanes, self.warm_up_chars, self.turn_chars)
+        first = int(np.searchsorted(corpus.starts, start, side="right")) - 1
+        last = int(np.searchsorted(corpus.stops, stop))
+        return self._cut(Selection(int(corpus.starts[first]), int(corpus.stops[last])))
 
     def _run(self, piece: Piece, wanted: Selection) -> _Run:
         """What has to be read of a piece for some of its characters."""
@@ -355,7 +395,23 @@ class LiveActivations:
     @cached_property
     def _pieces(self) -> list[Piece]:
         """What the lanes read, in the order of the text."""
-        return cut(self.corpus, self.selection, self.n_lanes, self.warm_up_chars, self.turn_chars)
+        return self._cut(self._in_order(self.selection))
+
+    def _cut(self, selection: Selection) -> list[Piece]:
+        """A part of the text, in the order of reading, in pieces for the lanes."""
+        text = self._text
+        return cut(
+            text.corpus, selection, self.n_lanes, self.warm_up_chars, self.turn_chars, from_the_end=text.is_backwards
+        )
+
+    @cached_property
+    def _text(self) -> ReadText:
+        """What is read."""
+        return read_text(self.corpus, self.reading_rule, self.vocabulary)
+
+    def _in_order(self, selection: Selection) -> Selection:
+        """Some characters of the text by their places in the order of reading."""
+        return selection.mirrored(len(self.corpus)) if self._text.is_backwards else selection
 
     @cached_property
     def _kept(self) -> KeptStates:
@@ -371,7 +427,7 @@ class LiveActivations:
         with self._lock:
             return Pass(
                 model=self.model,
-                corpus=self.corpus,
+                text=self._text,
                 selection=selection,
                 reader=self._reader(),
                 columns=self._columns(wanted, predictions=predictions),
@@ -392,7 +448,7 @@ class LiveActivations:
         """The number type and width of everything that is wanted of a character."""
         columns: Columns = {site: (self.dtype(site), n_units) for site, n_units in self.sites.items() if site in wanted}
         if predictions:
-            columns.update(layout.prediction_fields(len(self.model.vocabulary)).items())
+            columns.update(layout.prediction_fields(len(self.vocabulary)).items())
         return columns
 
 
@@ -511,7 +567,7 @@ def extract(
     began = perf_counter()
     chosen = in_order(live.sites, live.sites if sites is None else sites)
     is_judged = is_trained(live.model) and not live.interventions and predictions and not force
-    judge = Judge(live.corpus, len(live.model.vocabulary)) if is_judged else None
+    judge = Judge(live.corpus, live.vocabulary, live.reading_rule) if is_judged else None
     facts: dict[str, Any] = {
         "model_sha256": live.model_sha256,
         "model_config": description(live.model),
@@ -521,16 +577,25 @@ def extract(
         "device": live.arithmetic.place.type,
         "precision": live.arithmetic.precision,
     }
+    if not live.reading_rule.is_plain:
+        facts["reading_rule"] = live.reading_rule.to_data()
+    if live.vocabulary.names:
+        facts["token_names"] = dict(live.vocabulary.names)
     if live.interventions:
         facts["interventions"] = [str(each) for each in live.interventions]
     with recording(
         Path(path),
         live.corpus,
-        live.model.vocabulary,
+        live.vocabulary,
         {site: _facts(live, site) for site in chosen},
         predictions=predictions,
         selection=live.selection,
-        job={**facts, "turn_chars": live.turn_chars, "n_cores": torch.get_num_threads()},
+        job={
+            **facts,
+            "replacement": live.vocabulary.replacement,
+            "turn_chars": live.turn_chars,
+            "n_cores": torch.get_num_threads(),
+        },
     ) as recorder:
         n_chars_before = recorder.n_chars_done
         position = _record(live, recorder, chosen, predictions=predictions, judge=judge, progress=progress)
@@ -575,7 +640,7 @@ def _record(
         judge.recall(recorder.begun[_JUDGE])
     done = recorder.n_chars_done
     for found in live.rounds(sites, predictions=predictions, begun=position):
-        done += _write(found, live.corpus, recorder, judge)
+        done += _write(found, live, recorder, judge)
         position.take(found)
         progress(done, live.selection.n_chars)
         if recorder.wants_checkpoint:
@@ -586,19 +651,20 @@ def _record(
     return position
 
 
-def _write(found: Round, corpus: Corpus, recorder: Recorder, judge: Judge | None) -> int:
+def _write(found: Round, live: LiveActivations, recorder: Recorder, judge: Judge | None) -> int:
     """Record a round, and say how many characters it has."""
     for block in found.blocks:
-        _check_numbers(block, corpus)
+        _check_numbers(block, live)
         recorder.write(block)
         if judge is not None:
             judge.hear(block)
     return sum(block.n_chars for block in found.blocks)
 
 
-def _check_numbers(block: Block, corpus: Corpus) -> None:
+def _check_numbers(block: Block, live: LiveActivations) -> None:
     log_probs = block.predictions.get(layout.LOG_PROB)
     if log_probs is None:
         return
-    if not np.isfinite(log_probs[~corpus.is_last(block.places)]).all():
+    ends = live.corpus.is_first if live.reading_rule.backwards else live.corpus.is_last
+    if not np.isfinite(log_probs[~ends(block.places)]).all():
         raise ActivationError("the model's predictions are not numbers; its weights are broken, train it again")

@@ -1,6 +1,7 @@
 """Does the model fit the text at all? A wrong vocabulary shows in the loss before anything else."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
@@ -10,6 +11,8 @@ from activations import layout
 from activations.blocks import Block
 from activations.corpus import Corpus
 from activations.errors import ActivationError
+from activations.reading_rule import PLAIN, ReadingRule
+from activations.vocab import Vocabulary
 
 CHECKED_CHARS = 20_000
 _LEAST_CHARS = 200
@@ -23,13 +26,24 @@ class Judge:
     in question left out, so that on a short text, too, they know nothing beforehand.
     """
 
-    def __init__(self, corpus: Corpus, n_characters: int) -> None:
+    def __init__(self, corpus: Corpus, vocabulary: Vocabulary, rule: ReadingRule = PLAIN) -> None:
+        """Count what is read.
+
+        Args:
+            corpus: The text.
+            vocabulary: Of the model.
+            rule: What it reads in place of the text; the frequencies are those of what it reads.
+        """
         self._codes = corpus.codes
+        self._step = -1 if rule.backwards else 1
         highest = max(int(corpus.codes[k : k + _CHUNK].max()) for k in range(0, len(corpus), _CHUNK))
         counts = np.zeros(highest + 1, np.int64)
         for start in range(0, len(corpus), _CHUNK):
             counts += np.bincount(corpus.codes[start : start + _CHUNK], minlength=highest + 1)
-        self._log_probs = np.log(np.maximum(counts, 1) / (len(corpus) - 1 + n_characters))
+        if rule.is_plain:
+            self._log_probs = np.log(np.maximum(counts, 1) / (len(corpus) - 1 + len(vocabulary)))
+        else:
+            self._log_probs = _of_spellings(counts, vocabulary, rule)
         self._model = self._frequencies = 0.0
         self._n_chars = 0
         self._decided = False
@@ -53,8 +67,8 @@ class Judge:
         if self._decided:
             return
         log_probs = block.predictions[layout.LOG_PROB].astype(np.float64)
-        places = np.arange(block.start, block.stop, block.every) + 1
-        told = ~np.isnan(log_probs) & (places < len(self._codes))
+        places = np.arange(block.start, block.stop, block.every) + self._step
+        told = ~np.isnan(log_probs) & (places >= 0) & (places < len(self._codes))
         self._model -= float(log_probs[told].sum())
         self._frequencies -= float(self._log_probs[self._codes[places[told]]].sum())
         self._n_chars += int(told.sum())
@@ -78,6 +92,26 @@ class Judge:
                 "vocabulary in another order than the one it was trained with, a text of another kind, or a model that "
                 "has hardly learned; mend the vocabulary, choose another text, or record it all the same with --force"
             )
+
+
+def _of_spellings(counts: NDArray[np.int64], vocabulary: Vocabulary, rule: ReadingRule) -> NDArray[np.float64]:
+    """Log probabilities of characters by the frequencies of the tokens of which each is made.
+
+    Args:
+        counts: (n,) how often each character stands in the text, by code point.
+        vocabulary: Of the model.
+        rule: How characters are spelled.
+    """
+    spelled = {code: rule.spelled(chr(code), vocabulary) for code in np.flatnonzero(counts).tolist()}
+    token_counts: Counter[str] = Counter()
+    for code, tokens in spelled.items():
+        for token in tokens:
+            token_counts[token] += int(counts[code])
+    n_tokens = token_counts.total() - 1 + len(vocabulary)
+    log_probs = np.zeros(len(counts))
+    for code, tokens in spelled.items():
+        log_probs[code] = sum(math.log(token_counts[token] / n_tokens) for token in tokens)
+    return log_probs
 
 
 def mean_loss(log_probs: Iterable[NDArray[np.float32]]) -> float:

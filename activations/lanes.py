@@ -29,6 +29,7 @@ class Piece:
         stop: One past the last.
         follows: Does another lane end where this one becomes warm?
         goes_on: Does another lane go on where this one ends?
+        n_missing: Characters by which the first turn behind the warm-up is shorter than the others.
     """
 
     warm_up: int
@@ -36,6 +37,7 @@ class Piece:
     stop: int
     follows: bool
     goes_on: bool
+    n_missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,15 @@ def turn_chars(n_lanes: int, bytes_per_char: int, n_cores: int) -> int:
     return next(fitting, _TURNS_CHARS[-1])
 
 
-def cut(corpus: Corpus, selection: Selection, n_lanes: int, warm_up_chars: int, turn: int) -> list[Piece]:
+def cut(
+    corpus: Corpus,
+    selection: Selection,
+    n_lanes: int,
+    warm_up_chars: int,
+    turn: int,
+    *,
+    from_the_end: bool = False,
+) -> list[Piece]:
     """Cut the selected part of a text into pieces for `n_lanes` lanes.
 
     Where there are many documents for each lane, short ones share a piece, which is read in one turn. Else every
@@ -100,17 +110,22 @@ def cut(corpus: Corpus, selection: Selection, n_lanes: int, warm_up_chars: int, 
         n_lanes: 1 reads every document without a break from its start, which is exact.
         warm_up_chars: How far before a piece its lane begins to read, rounded up to whole turns.
         turn: What a lane reads at one time.
+        from_the_end: Whether the turns of a document are counted from its end, so that the first one may be shorter,
+            and not the last.
     """
     warm_up = -(-warm_up_chars // turn) * turn
     n_chars = selection.stop - selection.start
     longest = n_chars if n_lanes == 1 else -(-n_chars // (n_lanes * turn)) * turn
     pieces = []
     for document, first, last in _spans(corpus, selection, n_lanes, turn):
-        for start in range(first, last, longest):
-            stop = min(start + longest, last)
+        missing = (first - last) % turn if from_the_end else 0
+        origin = last + (first - last) // longest * longest if from_the_end else first
+        for begin in range(origin, last, longest):
+            start, stop = max(begin, first), min(begin + longest, last)
             there = start - document
             back = there if n_lanes == 1 else min(warm_up, there)
-            pieces.append(Piece(start - back, start, stop, follows=start > first, goes_on=stop < last))
+            n_missing = missing if start == first else 0
+            pieces.append(Piece(start - back, start, stop, start > first, stop < last, n_missing))
     return pieces
 
 
@@ -155,8 +170,6 @@ def share_out(pieces: Sequence[Piece], n_lanes: int, turn: int) -> list[list[Pie
 def turns(piece: Piece, turn: int, first: int = 0) -> Iterator[Turn]:
     """What a lane reads of a piece, one turn after another: its warm-up, then what is kept of it.
 
-    Only the first turn of a warm-up, and the last turn of a piece, may be shorter than the others.
-
     Args:
         piece: What is read.
         turn: Characters read at one time.
@@ -164,18 +177,22 @@ def turns(piece: Piece, turn: int, first: int = 0) -> Iterator[Turn]:
     """
     n_warm = _n_warm(piece, turn)
     for number in range(first, n_turns(piece, turn)):
-        start = piece.start + (number - n_warm) * turn
-        yield Turn(piece, number, max(start, piece.warm_up), min(start + turn, piece.stop))
+        if number < n_warm:
+            start, stop = piece.warm_up + number * turn, piece.start
+            yield Turn(piece, number, start, min(start + turn, stop))
+        else:
+            start = piece.start - piece.n_missing + (number - n_warm) * turn
+            yield Turn(piece, number, max(start, piece.start), min(start + turn, piece.stop))
 
 
 def n_turns(piece: Piece, turn: int) -> int:
     """How many turns a lane takes to read a piece."""
-    return _n_warm(piece, turn) - (piece.start - piece.stop) // turn
+    return _n_warm(piece, turn) - (piece.start - piece.n_missing - piece.stop) // turn
 
 
 def turn_of(piece: Piece, place: int, turn: int) -> int:
     """The number of the turn in which a lane reads a character that it answers for."""
-    return _n_warm(piece, turn) + (place - piece.start) // turn
+    return _n_warm(piece, turn) + (place - piece.start + piece.n_missing) // turn
 
 
 def _n_warm(piece: Piece, turn: int) -> int:

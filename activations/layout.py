@@ -40,6 +40,7 @@ JSON_ATTRIBUTES = (
     "sites",
     "interventions",
     "reading_rule",
+    "token_names",
     "made_by",
 )
 _READ_BYTES = 1 << 22

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from activations import layout
 from activations.blocks import Block
 from activations.borders import Values
 from activations.codings import Coding
-from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.guests import GuestReading
 from activations.interventions import Intervention, Where
@@ -23,6 +24,7 @@ from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.identity import unbounded
 from activations.position import Round
+from activations.read_text import ReadText, Span
 from activations.reading import Reading
 from activations.selection import Selection
 from activations.slabs import Slabs
@@ -37,8 +39,8 @@ class Pass:
 
     Attributes:
         model: What reads.
-        corpus: What is read.
-        selection: The characters whose activations are wanted.
+        text: What is read.
+        selection: The characters whose activations are wanted, in the order of reading.
         reader: Makes a reading of so many lanes.
         columns: The number type and width of everything that is wanted of a character.
         codings: Of the sites whose values are rounded by more than their number type.
@@ -49,7 +51,7 @@ class Pass:
     """
 
     model: CharRNN | CharModel
-    corpus: Corpus
+    text: ReadText
     selection: Selection
     reader: Callable[[int], Reading | GuestReading]
     columns: Columns
@@ -95,21 +97,24 @@ class Pass:
         ]
         lanes = np.flatnonzero([turn.is_kept and turn.stop > self.selection.start for turn in turns])
         kept = range(lanes[0], lanes[-1] + 1) if len(lanes) else range(0)
-        ids, following, begins = self._characters(turns)
-        warm = np.array([turn.is_kept and turn.n_chars == len(ids) for turn in turns])  # and has read no padding
+        spans = [self.text.span(turn.start, turn.stop) for turn in turns]
+        ids, following, begins = self._tokens(spans)
+        has_short_warm_up = any(
+            not turn.is_kept and span.n_read < len(ids) for turn, span in zip(turns, spans, strict=True)
+        )
+        is_equal = self.text.rows is None and not self.text.is_backwards and not has_short_warm_up
+        warm = np.array([turn.is_kept and (not is_equal or turn.n_chars == len(ids)) for turn in turns])  # no padding
         values = {
             key: self.slabs.take((len(kept), len(ids)) + (() if width is None else (width,)), dtype)
             for key, (dtype, width) in self.columns.items()
         }
-        n_wanted = max(
-            min(turn.stop, self.selection.stop) - turn.start + offset
-            for turn, offset in zip(turns, _offsets(turns), strict=True)
-        )
-        if self.interventions and isinstance(reading, Reading):
-            where = self._where(turns, len(ids))
-            reading.read(ids, following, kept, values, n_wanted, begins=begins, where=where)
+        n_wanted = max(self._n_wanted(turn, span) for turn, span in zip(turns, spans, strict=True))
+        where = self._where(spans) if self.interventions and isinstance(reading, Reading) else None
+        if is_equal:
+            _read(reading, ids, following, kept, values, n_wanted, begins=begins, where=where)
         else:
-            reading.read(ids, following, kept, values, n_wanted, begins=begins)
+            n_own = [span.n_own for span in spans]
+            _read_unequal(reading, ids, following, kept, values, n_wanted, begins=begins, where=where, n_own=n_own)
         states = reading.states
         meetings += [
             (turn.stop, _lane(states, lane))
@@ -119,44 +124,61 @@ class Pass:
         blocks = [
             block
             for lane in lanes.tolist()
-            if (block := self._block(turns[lane], {key: array[lane - kept.start] for key, array in values.items()}))
+            if (
+                block := self._block(
+                    turns[lane], spans[lane], {key: array[lane - kept.start] for key, array in values.items()}
+                )
+            )
         ]
         return Round(group, number, tuple(blocks), states, warm, tuple(meetings))
 
-    def _characters(self, turns: Sequence[Turn]) -> tuple[Tensor, Tensor, Tensor]:
-        """(n_steps, n_lanes) of each turn the characters, those that follow them, and where other documents begin.
+    def _n_wanted(self, turn: Turn, span: Span) -> int:
+        """How many of the tokens of a turn the selected characters need."""
+        stop = self.selection.stop
+        if stop >= turn.stop:
+            return span.n_read
+        return self.text.span(turn.start, max(stop, turn.start + 1)).n_read
 
-        Of the last character of a document, what follows is -1. The third is bool, at the first characters of all
-        documents of a turn but the first, and where a lane begins that waits for the others, see `_offsets`.
+    def _tokens(self, spans: Sequence[Span]) -> tuple[Tensor, Tensor, Tensor]:
+        """(n_steps, n_lanes) of each turn the tokens, those that follow them, and where other documents begin.
+
+        Of the last token of a document, what follows is -1. The third is bool, at the first tokens of all documents of
+        a turn but the first.
         """
-        shape = (max(turn.n_chars for turn in turns), len(turns))
+        shape = (max(span.n_read for span in spans), len(spans))
         ids, following = np.zeros(shape, np.int64), np.full(shape, -1)
         begins = np.zeros(shape, bool)
-        for lane, (turn, offset) in enumerate(zip(turns, _offsets(turns), strict=True)):
-            read = self.model.vocabulary.look_up(self.corpus.codes[turn.start : turn.stop + 1])
-            ids[offset : offset + turn.n_chars, lane] = read[: turn.n_chars]
-            following[offset : offset + len(read) - 1, lane] = read[1:]
-            steps = self.corpus.starts_within(turn.start + 1, turn.stop + 1) - turn.start
-            following[offset + steps - 1, lane] = -1
-            begins[offset + steps[steps < turn.n_chars], lane] = True
-            begins[offset, lane] |= offset > 0
+        for lane, (start, _, n_read) in enumerate(spans):
+            read = self.text.ids(start, start + n_read + 1)
+            ids[:n_read, lane] = read[:n_read]
+            following[: len(read) - 1, lane] = read[1:]
+            steps = self.text.read.starts_within(start + 1, start + n_read + 1) - start
+            following[steps - 1, lane] = -1
+            begins[steps[steps < n_read], lane] = True
         return torch.from_numpy(ids), torch.from_numpy(following), torch.from_numpy(begins)
 
-    def _where(self, turns: Sequence[Turn], n_steps: int) -> Where:
+    def _where(self, spans: Sequence[Span]) -> Where:
         """(n_steps, n_lanes) what the lanes read, see `Where`."""
-        starts = np.array([turn.start for turn in turns])
-        positions = np.arange(n_steps)[:, None] + starts - np.array(_offsets(turns))
-        documents = np.searchsorted(self.corpus.starts, positions.clip(0), side="right") - 1
-        positions[(positions < starts) | (positions >= np.array([turn.stop for turn in turns]))] = -1
+        positions = np.full((max(span.n_read for span in spans), len(spans)), -1)
+        for lane, span in enumerate(spans):
+            positions[: span.n_read, lane] = self.text.places(span.start, span.start + span.n_read)
+        documents = np.maximum(np.searchsorted(self.text.starts, positions, side="right") - 1, 0)
         return Where(torch.from_numpy(documents), torch.from_numpy(positions))
 
-    def _block(self, turn: Turn, values: Mapping[Site | str, NDArray[Any]]) -> Block | None:
+    def _block(self, turn: Turn, span: Span, values: Mapping[Site | str, NDArray[Any]]) -> Block | None:
         """The selected characters of a turn, of whose values there is one more axis than of a character's."""
-        first, stop = self.selection.first(turn.start), min(turn.stop, self.selection.stop)
+        first, stop, every = self.selection.first(turn.start), min(turn.stop, self.selection.stop), self.selection.every
         if first >= stop:
             return None
-        rows = slice(first - turn.start, stop - turn.start, self.selection.every)
-        kept = {key: array[rows] for key, array in values.items() if isinstance(key, Site)}
+        if self.text.rows is None:
+            rows = slice(first - turn.start, stop - turn.start, every)
+            found = {key: array[rows] for key, array in values.items()}
+        else:
+            found = self._at_characters(turn, span, values, range(first, stop, every))
+        if self.text.is_backwards:
+            first = self.text.place(range(first, stop, every)[-1])
+            found = {key: array[::-1] for key, array in found.items()}
+        kept = {key: array for key, array in found.items() if isinstance(key, Site)}
         for site, coding in self.codings.items():
             coding.check(str(site), kept[site])
             kept[site] = coding.rounded(kept[site])
@@ -166,21 +188,92 @@ class Pass:
                     f"{site} goes beyond {np.finfo(np.float16).max:,.0f}, the largest float16; keep what may grow in "
                     "float32 (--dtype auto)"
                 )
-        return Block(
-            first,
-            kept,
-            {key: array[rows] for key, array in values.items() if isinstance(key, str)},
-            self.selection.every,
-        )
+        return Block(first, kept, {key: array for key, array in found.items() if isinstance(key, str)}, every)
+
+    def _at_characters(
+        self, turn: Turn, span: Span, values: Mapping[Site | str, NDArray[Any]], places: range
+    ) -> dict[Site | str, NDArray[Any]]:
+        """What is found after the last token of each of some characters, and the losses of those that follow them."""
+        rows = self.text.rows_of(places) - span.start
+        found = {key: array[rows] for key, array in values.items()}
+        if layout.LOG_PROB in values:
+            told = values[layout.LOG_PROB][: span.n_read].astype(np.float64)
+            told[self.text.read.starts_within(span.start + 1, span.start + span.n_read + 1) - span.start - 1] = 0
+            total = np.append(0.0, np.cumsum(told))
+            ends = self.text.rows_of(range(turn.start, min(turn.stop + 1, len(self.text.corpus)))) - span.start
+            sums = np.append(np.diff(total[np.minimum(ends, span.n_read)]), np.nan)[np.array(places) - turn.start]
+            sums[self.text.corpus.is_last(slice(places.start, places[-1] + 1, places.step))] = np.nan
+            found[layout.LOG_PROB] = sums.astype(np.float32)
+        return found
 
 
-def _offsets(turns: Sequence[Turn]) -> list[int]:
-    """The step with which each lane begins: a short first turn of a warm-up ends with the turns of the other lanes.
+def _read(
+    reading: Reading | GuestReading,
+    ids: Tensor,
+    following: Tensor,
+    kept: range,
+    into: Mapping[Site | str, NDArray[Any]],
+    n_wanted: int,
+    *,
+    begins: Tensor,
+    where: Where | None,
+) -> None:
+    """Let all lanes read, with what an intervention needs to know, if there is one."""
+    if where is not None and isinstance(reading, Reading):
+        reading.read(ids, following, kept, into, n_wanted, begins=begins, where=where)
+    else:
+        reading.read(ids, following, kept, into, n_wanted, begins=begins)
 
-    What a lane reads after its turn would otherwise be in the state with which it goes on.
+
+def _read_unequal(
+    reading: Reading | GuestReading,
+    ids: Tensor,
+    following: Tensor,
+    kept: range,
+    into: Mapping[Site | str, NDArray[Any]],
+    n_wanted: int,
+    *,
+    begins: Tensor,
+    where: Where | None,
+    n_own: Sequence[int],
+) -> None:
+    """Let lanes read different numbers of tokens: in the end, each has the state that it had after its own.
+
+    Args:
+        reading: The lanes.
+        ids: (n_steps, n_lanes) tokens; see `Reading.read`, as for all that is not said here.
+        following: The tokens behind them.
+        kept: The lanes whose activations are wanted.
+        into: What is wanted.
+        n_wanted: How many of the steps to read.
+        begins: Where other documents begin.
+        where: What is read, for interventions.
+        n_own: (n_lanes,) after how many tokens each lane goes on the next time.
     """
-    n_steps = max(turn.n_chars for turn in turns)
-    return [n_steps - turn.n_chars if turn.is_first and not turn.is_kept else 0 for turn in turns]
+    after = reading.states
+    lanes_by_stop = {stop: np.flatnonzero(np.array(n_own) == stop) for stop in sorted({0, *n_own, len(ids)})}
+    for start, stop in pairwise(lanes_by_stop):
+        if start < n_wanted:
+            part = {key: array[:, start:stop] for key, array in into.items()}
+            _read(
+                reading,
+                ids[start:stop],
+                following[start:stop],
+                kept,
+                part,
+                min(n_wanted, stop) - start,
+                begins=begins[start:stop],
+                where=None if where is None else Where(*(each[start:stop] for each in where)),
+            )
+            states = reading.states
+            for site, values in states.items():
+                if values.shape != after[site].shape:
+                    raise ActivationError(
+                        f"the model's state {site} changes its shape while it reads, so that lanes cannot read "
+                        "different numbers of characters; read it with --lanes 1"
+                    )
+                after[site][lanes_by_stop[stop]] = values[lanes_by_stop[stop]]
+    reading.restore(after)
 
 
 def _lane(states: Values, lane: int) -> Values:

@@ -48,6 +48,13 @@ class Selection:
         """How many characters there are in it."""
         return len(range(self.start, self.stop, self.every))
 
+    def mirrored(self, n_chars: int) -> "Selection":
+        """The same characters of a text of `n_chars` characters, whose places are counted from its end."""
+        if not self.n_chars:
+            return Selection(n_chars - self.start, n_chars - self.start, self.every)
+        last = self.start + (self.n_chars - 1) * self.every
+        return Selection(n_chars - 1 - last, n_chars - self.start, self.every)
+
     def row(self, place: int) -> int:
         """How many of its characters stand before a place: the row of the first at or after it."""
         inside = min(max(place, self.start), self.stop)

@@ -36,7 +36,7 @@ class Spool:
     def __init__(self, source: Source, sites: Collection[Site], runs: Sequence[range]) -> None:
         """Of some sites and rows of a source, of which nothing is read yet."""
         self.corpus, self.vocabulary, self.selection = source.corpus, source.vocabulary, source.selection
-        self.model_sha256 = source.model_sha256
+        self.model_sha256, self.reading_rule = source.model_sha256, source.reading_rule
         self.sites: Mapping[Site, int] = {site: source.sites[site] for site in in_order(source.sites, sites)}
         self.runs = tuple(runs)
         self._dtypes = {site: source.dtype(site) for site in self.sites}

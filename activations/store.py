@@ -17,6 +17,7 @@ from activations import layout
 from activations.blocks import Block, thin_out
 from activations.corpus import Codes, Corpus, Document, codes_to_text, joined, narrowest
 from activations.errors import ActivationError
+from activations.reading_rule import ReadingRule
 from activations.selection import Selection
 from activations.structure import selection_of, tokens_of
 from activations.units import Site
@@ -40,6 +41,7 @@ class Recording:
         corpus: The text that was read.
         vocabulary: The characters of the model that read it.
         selection: The characters that were recorded.
+        reading_rule: What the model read in place of the text as it stands.
         sites: What was recorded, and how many units each site has.
         facts: What else is known of each site.
         tokens: What rows are, if they are not characters; only `read` and `tokens` then say what is in the file.
@@ -62,6 +64,7 @@ class Recording:
             self.corpus = self._read_corpus()
             self.vocabulary = self._read_vocabulary()
             self.selection = selection_of(self._file)
+            self.reading_rule = self._read_rule()
             self._contents = json.loads(self._attrs["contents"])
             self.facts = layout.sites_of(self._attrs, self._contents)
             self.sites: Mapping[Site, int] = {site: facts.n_units for site, facts in self.facts.items()}
@@ -197,9 +200,25 @@ class Recording:
     def _read_vocabulary(self) -> Vocabulary:
         characters = codes_to_text(self._read_codes("vocab"))
         try:
-            return Vocabulary(characters, self._attrs["replacement"] or None)
+            return Vocabulary(characters, self._attrs["replacement"] or None, self._table("token_names"))
         except ActivationError as error:
             raise ActivationError(f"{self.path} cannot be used: {error}") from error
+
+    def _read_rule(self) -> ReadingRule:
+        try:
+            return ReadingRule.from_data(self._table("reading_rule"))
+        except ActivationError as error:
+            raise ActivationError(f"{self.path} cannot be used: {error}") from error
+
+    def _table(self, attribute: str) -> dict[str, Any]:
+        """What an attribute has in JSON, by name; nothing, if it is not there."""
+        try:
+            found = json.loads(self._attrs.get(attribute, "{}"))
+        except (TypeError, ValueError):
+            found = None
+        if not isinstance(found, dict):
+            raise ActivationError(f"its attribute {attribute!r} is no JSON object")
+        return found
 
     def _read_codes(self, path: str) -> Codes:
         codes = joined([narrowest(rows) for rows in layout.rows_of(self._file[path])])
@@ -285,11 +304,12 @@ class Recording:
         return counts
 
     def _ends_document(self, first: int, last: int) -> NDArray[np.bool_]:
-        """(n_rows,) whether rows from `first` up to `last` end with the last characters of their documents."""
+        """(n_rows,) whether the reading of documents ends with rows from `first` up to `last`."""
         if self.tokens is not None:
             return np.isin(self.tokens.ends[first:last], self.corpus.stops)
         start, every = self.selection.start, self.selection.every
-        return self.corpus.is_last(slice(start + first * every, start + (last - 1) * every + 1, every))
+        ends = self.corpus.is_first if self.reading_rule.backwards else self.corpus.is_last
+        return ends(slice(start + first * every, start + (last - 1) * every + 1, every))
 
     def _is_sound(self, path: str) -> bool:
         """Does a dataset with one checksum fit it?"""

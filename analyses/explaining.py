@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block, Source, joined, thin_out
 from activations.corpus import Corpus
+from activations.reading_rule import ReadingRule
 from activations.selection import Selection
 from activations.units import Site, Unit
 from activations.vocab import Vocabulary
@@ -195,6 +196,7 @@ class _OneUnit:
         self.selection: Selection = source.selection
         self.vocabulary: Vocabulary = source.vocabulary
         self.model_sha256 = source.model_sha256
+        self.reading_rule: ReadingRule = source.reading_rule
         self.sites: Mapping[Site, int] = {unit.site: 1}
         self._dtype = source.dtype(unit.site)
         self._blocks = [

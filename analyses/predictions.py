@@ -17,18 +17,16 @@ def predicted(source: Source, name: str) -> Labels:
 
     Args:
         source: Activations with predictions.
-        name: Such as `predicts:a`, `predicts:'\n'` or `predicts:\n`.
+        name: Such as `predicts:a`, `predicts:'\n'` or `predicts:\n`, or a token by its name, such as `predicts:<eos>`.
 
     Returns:
         Numbers in [0, 1], missing where no character is read.
 
     Raises:
-        AnalysisError: If that is no character, or one that the model does not know, or there are no predictions.
+        AnalysisError: If that is no character, or one that the model does not know or reads as several tokens, or there
+            are no predictions.
     """
-    char = _character(name)
-    if char not in source.vocabulary.characters:
-        raise AnalysisError(f"the model does not know {char!r}, so that it never predicts it")
-    place = source.vocabulary.characters.index(char)
+    place = source.vocabulary.characters.index(_token(source, name))
     values = np.full(len(source.corpus), np.nan)
     for block in source.blocks([], predictions=True):
         if DISTRIBUTION not in block.predictions:
@@ -39,6 +37,21 @@ def predicted(source: Source, name: str) -> Labels:
         values[block.places] = np.exp(block.predictions[DISTRIBUTION][:, place].astype(np.float64))
     missing = np.isnan(values)
     return Labels(np.where(missing, 0.0, values), "numeric", missing if missing.any() else None)
+
+
+def _token(source: Source, name: str) -> str:
+    """The token of the model that a name asks for, as it stands in the vocabulary."""
+    vocabulary = source.vocabulary
+    spelled = name.removeprefix(PREFIX).strip(" ")
+    if spelled in vocabulary.names.values():
+        return vocabulary.character_of(spelled)
+    char = _character(name)
+    tokens = source.reading_rule.spelled(char, vocabulary)
+    if len(tokens) != 1:
+        raise AnalysisError(f"the model reads {char!r} as {len(tokens)} tokens, and predicts one of them at a time")
+    if tokens not in vocabulary.characters:
+        raise AnalysisError(f"the model does not know {char!r}, so that it never predicts it")
+    return tokens
 
 
 def _character(name: str) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
 from activations.corpus import Corpus
+from activations.reading_rule import ReadingRule
 from activations.selection import Selection
 from activations.units import Site
 from activations.vocab import Vocabulary
@@ -127,6 +128,11 @@ class Session:
     def vocabulary(self) -> Vocabulary:
         """The characters of the model."""
         return self.source.vocabulary
+
+    @property
+    def reading_rule(self) -> ReadingRule:
+        """What the model read in place of the text as it stands."""
+        return self.source.reading_rule
 
     @property
     def selection(self) -> Selection:

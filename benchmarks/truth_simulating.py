@@ -20,6 +20,7 @@ from scipy.stats import norm
 
 from activations.blocks import Block, thin_out
 from activations.corpus import Corpus
+from activations.reading_rule import PLAIN
 from activations.selection import Selection
 from activations.units import Site
 from activations.vocab import Vocabulary
@@ -381,6 +382,7 @@ class Memory:
 
     is_live = False
     model_sha256 = "0" * 64
+    reading_rule = PLAIN
 
     def __init__(self, values: NDArray[Any], text: Corpus) -> None:
         self.corpus = text

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from activations.models.training_config import TrainingConfig
     from activations.models.twins import twin
     from activations.reading import Arithmetic
+    from activations.reading_rule import ReadingRule
     from activations.selection import Selection
     from activations.store import Recording
     from activations.units import Site, Unit
@@ -85,6 +86,7 @@ _HOMES = {
     "activations.models.training": ("Moment", "Training", "hold_out", "train"),
     "activations.models.training_config": ("TrainingConfig",),
     "activations.reading": ("Arithmetic",),
+    "activations.reading_rule": ("ReadingRule",),
     "activations.selection": ("Selection",),
     "activations.store": ("Recording",),
     "activations.units": ("Site", "Unit"),
@@ -164,6 +166,7 @@ __all__ = [
     "ProbeResult",
     "RankedUnit",
     "Ranking",
+    "ReadingRule",
     "Recording",
     "RidgeProbe",
     "Selection",

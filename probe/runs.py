@@ -13,7 +13,8 @@ from activations.models.checkpoints import save_model
 from activations.models.sampling import usual_prompt, write_texts
 from activations.models.training import Moment, Row, Training, train
 from activations.models.training_config import TrainingConfig
-from activations.vocab import Vocabulary
+from activations.read_text import vocabulary_to_learn
+from activations.reading_rule import PLAIN, ReadingRule
 from probe.plots import figure_of, plot_losses, save_figure
 from probe.tables import write_table
 
@@ -94,6 +95,7 @@ class Run:
         parts: Sequence[Corpus],
         shape: ModelConfig,
         config: TrainingConfig,
+        rule: ReadingRule = PLAIN,
         progress: Callable[[int, int, str], None] = lambda done, total, note: None,
     ) -> Training:
         """Train the model, or go on, and keep what is to be kept.
@@ -102,6 +104,7 @@ class Run:
             parts: The training text, the one to judge by, and others whose characters the model is to know.
             shape: Of the model.
             config: How to train it.
+            rule: What it is to read in place of the text as it stands.
             progress: See `training.train`.
         """
         result = train(
@@ -109,7 +112,8 @@ class Run:
             parts[1],
             shape,
             config,
-            vocabulary=Vocabulary.of_corpora(parts, min_count=config.min_count),
+            vocabulary=vocabulary_to_learn(parts, rule, min_count=config.min_count),
+            rule=rule,
             state=self.state,
             at=self._is_due,
             watch=self._watch,
@@ -156,7 +160,7 @@ class Run:
             self._drawn = time.monotonic()
 
     def _sample(self, moment: Moment) -> None:
-        prompt = usual_prompt(moment.model.vocabulary)
+        prompt = usual_prompt(moment.model.vocabulary, moment.model.reading_rule)
         [text] = write_texts(moment.model, 1, _SAMPLE_CHARS, prompt=prompt, temperature=0.8)
         loss = f", {moment.rows[-1].loss:.3f} nats per character" if moment.rows else ""
         head = f"=== after {moment.update:,} updates{loss} ===\n"
@@ -164,8 +168,9 @@ class Run:
         before = path.read_bytes().decode() if path.exists() else ""  # line ends as they are
         if head in before:  # written before the training was interrupted
             before = before[: before.index(head)]
+        written = text.removesuffix(prompt) if moment.model.reading_rule.backwards else text.removeprefix(prompt)
         with replacing(path) as temporary:
-            temporary.write_text(before + head + text.removeprefix(prompt) + "\n\n", encoding="utf-8")
+            temporary.write_text(before + head + moment.model.vocabulary.shown(written) + "\n\n", encoding="utf-8")
 
 
 def _is_due(update: int, factor: float) -> bool:

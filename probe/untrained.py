@@ -25,6 +25,7 @@ def trained_model(source: Source, path: Path, sites: Collection[Site]) -> CharRN
     if not set(sites) <= set(trained.sites):
         raise ActivationError(f"{path} has not the sites that are asked for, so that it is not the model recorded here")
     recording = source.source if isinstance(source, Session) else source
+    trained.reading_rule = source.reading_rule
     if isinstance(recording, Recording) and recording.description.get("model_sha256") != model_sha256(trained):
         raise ActivationError(f"{path} is not the model that {recording.path} is a recording of; name that one")
     return trained
@@ -47,7 +48,8 @@ def live_twin(source: Source, trained: CharRNN, how: str) -> LiveActivations:
     return LiveActivations(
         made,
         source.corpus,
-        replace_unknown=made.vocabulary.replacement is not None,
+        rule=source.reading_rule,
+        stand_in=source.vocabulary.replacement,
         selection=source.selection,
         **as_before,
     )
@@ -82,6 +84,7 @@ def _is_of(path: Path, live: LiveActivations, sites: Collection[Site]) -> bool:
                 found.description.get("model_sha256") == live.model_sha256
                 and found.corpus.sha256 == live.corpus.sha256
                 and found.selection == live.selection
+                and found.vocabulary == live.vocabulary
                 and set(sites) <= set(found.sites)
             )
     except ActivationError:

@@ -13,6 +13,7 @@ from scipy.signal import lfilter
 from activations.blocks import Block, thin_out
 from activations.corpus import Corpus
 from activations.models.char_rnn import CharRNN, ModelConfig
+from activations.reading_rule import PLAIN
 from activations.selection import Selection
 from activations.units import Site, Unit
 from activations.vocab import Vocabulary
@@ -40,6 +41,7 @@ class Arrays:
 
     is_live = False
     model_sha256 = "0" * 64
+    reading_rule = PLAIN
 
     def __init__(
         self,

@@ -19,15 +19,16 @@ from activations.models.twins import TWINS
 from activations.reading import Arithmetic
 from analyses.session import Session
 from probe.cli import app
-from probe.cli.reading import ReadingOptions, TextOptions
+from probe.cli.reading import ReadingOptions, RuledTextOptions, TextOptions
 from probe.untrained import live_twin
 
 COMMANDS: dict[str, Any] = vars(get_command(app))["commands"]
 LIVE = {each.name for each in fields(ReadingOptions)}
+RULED = {each.name for each in fields(RuledTextOptions)}
 OF_TEXTS = {each.name for each in fields(TextOptions)}
 ALL_OPTIONS = {"extract", "rank", "explain", "fit", "curve"}
 LACKING = {  # commands with a model that record and ask nothing of its activations
-    "evaluate": LIVE - OF_TEXTS - {"replace_unknown", "device"},
+    "evaluate": LIVE - RULED - {"replace_unknown", "replace_unknown_with", "device"},
     "sample": LIVE - {"encoding", "device"},  # the texts of --novelty are looked up by lines and words
 }
 READS_NO_TEXT = {"demo", "check", "sample"}

@@ -21,7 +21,8 @@ class CharModel(Protocol):
 
     If it has an attribute `unbounded`, that is the sites whose values may leave [-1, 1]; they are kept in float32, the
     others in float16 unless they saturate. Without it all are kept in float32. An attribute `carried` says in the same
-    way which sites pass from one character to the next.
+    way which sites pass from one character to the next, and `reading_rule` what it reads in place of a text as it
+    stands.
     """
 
     @property

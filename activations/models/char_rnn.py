@@ -8,6 +8,7 @@ from activations.models.equations import HARD_SLOPES, Layer, normalised
 from activations.models.model_config import ModelConfig
 from activations.models.steps import Input, Recurrent
 from activations.models.stepwise import layer_of
+from activations.reading_rule import PLAIN
 from activations.units import Site
 from activations.vocab import Vocabulary
 
@@ -23,6 +24,7 @@ class CharRNN(nn.Module):
         config: Its shape.
         vocabulary: The characters that it knows.
         trained: Whether its weights were learned, here or elsewhere; a fresh model knows nothing.
+        reading_rule: What it reads in place of a text as it stands.
         initialisation: How its weights began, as far as that is known; see `initialising.INITIALISATIONS`.
     """
 
@@ -30,6 +32,7 @@ class CharRNN(nn.Module):
         super().__init__()
         self.config = config
         self.vocabulary = vocabulary
+        self.reading_rule = PLAIN
         self.trained = False
         self.initialisation = "default"
         n_inputs = config.n_embedding or len(vocabulary)

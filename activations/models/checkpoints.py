@@ -14,6 +14,7 @@ import torch
 from activations.errors import ActivationError
 from activations.files import replacing
 from activations.models.char_rnn import CharRNN, ModelConfig
+from activations.reading_rule import ReadingRule
 from activations.vocab import Vocabulary
 
 FORMAT = "char-probe model"
@@ -62,7 +63,7 @@ def save_model(
     """
     if dtype not in DTYPES:
         raise ActivationError(f"the weights' number type is {dtype!r}; choose one of {', '.join(DTYPES)}")
-    content = {
+    content: dict[str, Any] = {
         "format": FORMAT,
         "format_version": VERSION,
         "config": model.config.as_dict(),
@@ -71,6 +72,10 @@ def save_model(
         "training": dict(training or {}),
         "trained": model.trained,
     }
+    if model.vocabulary.names:
+        content["vocabulary"] |= {"names": dict(model.vocabulary.names)}
+    if not model.reading_rule.is_plain:
+        content["reading_rule"] = model.reading_rule.to_data()
     buffer = io.BytesIO()  # torch tells a full disk by a RuntimeError, a plain write by an OSError
     torch.save(content, buffer)
     with replacing(Path(path)) as temporary:
@@ -87,9 +92,12 @@ def load_model(path: Path | str) -> CharRNN:
     content = _read(Path(path))
     try:
         config = ModelConfig(**content["config"])
-        vocabulary = Vocabulary(content["vocabulary"]["characters"], content["vocabulary"]["replacement"])
+        vocabulary = Vocabulary(**content["vocabulary"])
+        rule = ReadingRule.from_data(content.get("reading_rule", {}))
+        rule.check(vocabulary)
         _check_sizes(config, vocabulary, content["weights"])
         model = CharRNN(config, vocabulary)
+        model.reading_rule = rule
         model.trained = bool(content.get("trained", content["training"]))
         model.initialisation = str(content["training"].get("initialisation", "default"))
         model.load_state_dict({name: weight.float() for name, weight in content["weights"].items()})
@@ -111,8 +119,9 @@ def training_record(path: Path | str) -> dict[str, str | int | float]:
 
 
 def model_sha256(model: CharRNN) -> str:
-    """Hash of a model's configuration, vocabulary and weights, in hexadecimal."""
-    digest = hashlib.sha256(repr((model.config, model.vocabulary)).encode("utf-8", "surrogatepass"))
+    """Hash of a model's configuration, vocabulary, weights and reading rule, in hexadecimal."""
+    rule = () if model.reading_rule.is_plain else (model.reading_rule,)
+    digest = hashlib.sha256(repr((model.config, model.vocabulary, *rule)).encode("utf-8", "surrogatepass"))
     for name, weight in sorted(model.state_dict().items()):
         digest.update(name.encode())
         digest.update(weight.detach().cpu().float().numpy().tobytes())

@@ -16,6 +16,8 @@ from activations.errors import ActivationError
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.lane_states import LaneStates, read_lanes
+from activations.read_text import check_text, read_text
+from activations.reading_rule import rule_of
 
 _STRETCH = 4096
 _Read = Callable[[Tensor, Any], tuple[Tensor, Any]]
@@ -28,7 +30,7 @@ class Evaluation:
     Attributes:
         nats_per_char: Mean negative log probability of the true next character.
         accuracy: Share of characters whose most probable successor was the true one, in [0, 1].
-        n_chars: How many were predicted: all but the first of each document.
+        n_chars: How many were predicted: all but the first that is read of each document.
     """
 
     nats_per_char: float
@@ -40,7 +42,7 @@ class Evaluation:
 
 
 class Losses(NamedTuple):
-    """What a model makes of each character but the first of each document.
+    """What a model makes of each character but the first that it reads of each document.
 
     Attributes:
         nats: (n_predicted,) float32, the negative log probability of the true character.
@@ -70,12 +72,21 @@ def losses(
         progress: Called with the characters done and their number.
 
     Returns:
-        The documents one after another, each without its first character.
+        The documents one after another, each without the first character that is read: backwards, its last one.
 
     Raises:
         ActivationError: If the text has characters that the model does not know, or there is no such device.
     """
-    model.vocabulary.check(corpus, replace_unknown=replace_unknown)
+    rule = rule_of(model)
+    check_text(corpus, rule, model.vocabulary, replace_unknown=replace_unknown)
+    text = read_text(corpus, rule, model.vocabulary)
+    return Losses(*text.of_characters(*_losses(model, text.read, device, progress)))
+
+
+def _losses(
+    model: CharRNN | CharModel, corpus: Corpus, device: str | None, progress: Callable[[int, int], None]
+) -> Losses:
+    """The same of a text that is read as it stands."""
     read, place = _reader(model, device)
     n_predicted = len(corpus) - len(corpus.documents)
     nats, right = np.empty(n_predicted, np.float32), np.empty(n_predicted, bool)

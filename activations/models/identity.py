@@ -9,6 +9,7 @@ import torch
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import model_sha256
+from activations.reading_rule import rule_of
 from activations.units import Site
 
 _HEARD = 64
@@ -42,8 +43,14 @@ def sha256(model: CharRNN | CharModel) -> str:
     if isinstance(model, CharRNN):
         return model_sha256(model)
     ids = torch.arange(_HEARD).remainder(len(model.vocabulary))[:, None]
-    digest = hashlib.sha256(repr((description(model), model.vocabulary)).encode("utf-8", "surrogatepass"))
+    digest = hashlib.sha256(repr(_told(model)).encode("utf-8", "surrogatepass"))
     found: object = model.read(ids, model.start(1))
     if isinstance(found, tuple) and found and isinstance(found[0], torch.Tensor):  # what is wrong is told when it reads
         digest.update(found[0].float().cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _told(model: CharModel) -> tuple[object, ...]:
+    """What a guest says of itself; its reading rule, unless it reads the text as it stands."""
+    rule = rule_of(model)
+    return (description(model), model.vocabulary) + (() if rule.is_plain else (rule,))

@@ -6,26 +6,30 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from activations.corpus import text_to_codes
 from activations.devices import place_of
 from activations.errors import ActivationError
 from activations.interventions import Interruption, Intervention, Where, check_sites
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.lane_states import LaneStates, read_lanes
+from activations.read_text import prompt_text, read_prompt
+from activations.reading_rule import PLAIN, ReadingRule, rule_of
 from activations.vocab import Vocabulary
 
+_MOST_BYTES = 4  # of a character
 _CPU = torch.device("cpu")
 
 
 class Guess(NamedTuple):
-    """A character that a model thought might come next.
+    """A token that a model thought might come next.
 
     Attributes:
-        character: Which.
+        character: Which, as it stands in the vocabulary.
         probability: By the model itself, at temperature 1.
     """
 
@@ -35,7 +39,7 @@ class Guess(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Written:
-    """One more character of every text, and what the model had expected there.
+    """One more token of every text, as a rule a character, and what the model had expected there.
 
     Attributes:
         ids: (n_texts,) int64 what was written.
@@ -49,7 +53,7 @@ class Written:
 
     @property
     def characters(self) -> str:
-        """What was written: one character of each text."""
+        """What was written: one token of each text, as the character that stands for it in the vocabulary."""
         return "".join(self.vocabulary.characters[place] for place in self.ids.tolist())
 
     def guesses(self, n: int = 5) -> list[list[Guess]]:
@@ -78,7 +82,8 @@ def write(
     Args:
         model: It is not to be changed while it writes.
         n_texts: How many texts it writes side by side, each from the state that it begins with.
-        prompt: What it reads first.
+        prompt: What it reads first, by its reading rule; tokens that are no characters are written by their names.
+            Backwards, it is the end of the texts.
         temperature: By which the logits are divided before a character is drawn; 0 takes the most probable one.
         top_k: Draw only among so many of the most probable characters; None: among all.
         seed: Of the draws, which are made by the processor.
@@ -87,7 +92,7 @@ def write(
             from the first character of the prompt.
 
     Returns:
-        The characters behind the prompt, one of every text at a time.
+        The tokens behind the prompt, one of every text at a time.
 
     Raises:
         ActivationError: If a number is out of range, the model does not know a character of the prompt, or it has no
@@ -100,11 +105,7 @@ def write(
         raise ActivationError(f"top_k is {top_k}; a character is drawn among 1 or more")
     if not 0 <= seed < 1 << 63:
         raise ActivationError(f"the seed is {seed}; it must be a whole number from 0 up to 2^63")
-    if not prompt:
-        raise ActivationError("the prompt is empty; a model needs a character to go on from")
-    ids = torch.from_numpy(model.vocabulary.look_up(text_to_codes(prompt)))
-    if (ids < 0).any():
-        raise ActivationError(f"the model does not know {prompt[int((ids < 0).nonzero()[0])]!r}; use another prompt")
+    ids = torch.from_numpy(read_prompt(prompt, rule_of(model), model.vocabulary))
     check_sites(interventions, model.sites)
     reader: _Reader | _GuestReader
     if isinstance(model, CharRNN):
@@ -132,7 +133,7 @@ def write_texts(
     """Let a model go on from a prompt for so many characters, several times; for the rest see `write`.
 
     Returns:
-        The texts, each with the prompt in front.
+        The texts, each with the prompt in front, or behind it if the model reads backwards.
     """
     steps = write(
         model,
@@ -145,8 +146,35 @@ def write_texts(
         interventions=interventions,
     )
     _check_number("characters", n_chars)
-    rows = [step.characters for step in islice(steps, n_chars)]
-    return [prompt + "".join(text) for text in zip(*rows, strict=True)]
+    rows = [step.characters for step in up_to(steps, n_chars, rule_of(model))]
+    return [with_prompt(prompt, "".join(tokens), n_chars, model) for tokens in zip(*rows, strict=True)]
+
+
+def up_to(steps: Iterator[Written], n_chars: int, rule: ReadingRule) -> Iterator[Written]:
+    """As many steps as make so many characters of every text: of bytes, each has up to four."""
+    if rule.read_as != "bytes":
+        yield from islice(steps, n_chars)
+        return
+    n_begun: NDArray[np.int64] | int = 0
+    for step in islice(steps, _MOST_BYTES * (n_chars + 1)):
+        yield step
+        n_begun = n_begun + np.array([not 0x80 <= ord(token) < 0xC0 for token in step.characters])
+        if np.all(n_begun > n_chars):
+            return
+
+
+def with_prompt(prompt: str, tokens: str, n_chars: int, model: CharRNN | CharModel) -> str:
+    """A text that a model has written, with its prompt.
+
+    Args:
+        prompt: What it read first, see `write`.
+        tokens: What it wrote, in that order.
+        n_chars: At most so many characters stand beside the prompt.
+        model: What wrote it.
+    """
+    rule = rule_of(model)
+    begin, text = prompt_text(prompt, rule, model.vocabulary), rule.text_of(tokens, model.vocabulary)
+    return text[-n_chars:] + begin if rule.backwards else begin + text[:n_chars]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,9 +203,16 @@ class Novelty:
         )
 
 
-def usual_prompt(vocabulary: Vocabulary) -> str:
-    """What a text begins with if nothing else is asked for: a line's end, or the first character that is known."""
-    return "\n" if "\n" in vocabulary.characters else vocabulary.characters[0]
+def usual_prompt(vocabulary: Vocabulary, rule: ReadingRule = PLAIN) -> str:
+    """What a text begins with if nothing else is asked for: a line's end, or the first character that is known.
+
+    Nothing, if each document begins with `<sos>`, which is then what a model reads first.
+    """
+    if rule.begins:
+        return ""
+    if set(rule.spelled("\n", vocabulary)) <= set(vocabulary.characters):
+        return "\n"
+    return next((char for char in vocabulary.characters if char not in vocabulary.names), vocabulary.characters[0])
 
 
 def novelty(texts: Sequence[str], known: Iterable[str], *, prompt: str = "") -> Novelty:

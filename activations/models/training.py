@@ -1,5 +1,6 @@
 """Training a character language model by truncated back-propagation through time."""
 
+import json
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from activations.corpus import Corpus
+from activations.corpus import Corpus, text_to_codes
 from activations.errors import ActivationError
 from activations.interruptions import Interruptions
 from activations.models.char_rnn import CharRNN, ModelConfig
@@ -21,6 +22,8 @@ from activations.models.initialising import initialise
 from activations.models.stabilising import read_with_penalty
 from activations.models.training_config import TrainingConfig
 from activations.models.training_state import load_state, save_state
+from activations.read_text import ReadText, check_text, read_text, vocabulary_to_learn
+from activations.reading_rule import EOS, PLAIN, ReadingRule
 from activations.vocab import Vocabulary
 
 _WARM_UP_STEPS = 100
@@ -28,7 +31,7 @@ _LAST_RATE = 0.01
 _ROWS_OF_ROUND = 20
 _ROUND_CHARS = 10_000_000  # after which a model is judged, though the epoch goes on
 _SECONDS_BETWEEN_SAVES = 60.0
-_CHUNK = 1 << 20  # characters that are turned into ids at once
+_CHUNK = 1 << 20  # tokens that are turned into ids at once
 
 
 class Row(NamedTuple):
@@ -124,6 +127,7 @@ def train(
     *,
     vocabulary: Vocabulary | None = None,
     state: Path | None = None,
+    rule: ReadingRule = PLAIN,
     at: Callable[[int], bool] = lambda update: False,
     watch: Callable[[Moment], None] = lambda moment: None,
     progress: Callable[[int, int, str], None] = lambda done, total, note: None,
@@ -144,6 +148,7 @@ def train(
             round, and at Ctrl-C, which is answered after the update at hand. If it is there, and of the same texts and
             settings, training goes on from it, to the result that it would have had. It stays in the end, until whoever
             asked for it has kept the model.
+        rule: What the model is to read in place of the text as it stands.
         at: The updates after which `watch` is called, besides the beginning, and the end of each round.
         watch: Called with what there is to see.
         progress: Called with the updates done, their number, and the losses so far in words.
@@ -156,7 +161,7 @@ def train(
     devices = [torch.cuda.current_device()] if config.device == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(config.seed)
-        trainer = _Trainer(corpus, held_out, model or ModelConfig(), config, vocabulary, state)
+        trainer = _Trainer(corpus, held_out, model or ModelConfig(), config, vocabulary, state, rule)
         return trainer.run(at, watch, progress)
 
 
@@ -176,15 +181,19 @@ class _Trainer:
         config: TrainingConfig,
         vocabulary: Vocabulary | None,
         path: Path | None,
+        rule: ReadingRule,
     ) -> None:
         self._config, self._held_out, self._path = config, held_out, path
-        vocabulary = vocabulary or Vocabulary.of_corpora((corpus, held_out), min_count=config.min_count)
+        vocabulary = vocabulary or vocabulary_to_learn((corpus, held_out), rule, min_count=config.min_count)
         if len(vocabulary) < 2:
             raise ActivationError(
                 f"the text has no other character than {vocabulary.characters!r}, so that there is nothing to predict"
             )
+        check_text(corpus, rule, vocabulary, replace_unknown=True)
+        text = read_text(corpus, rule, vocabulary)
         order = np.random.default_rng(config.seed).permutation(len(corpus.documents))
-        self._ids = _join(vocabulary, corpus, order)
+        self._ids = _join(text, rule, order)
+        self._tokens_per_char = len(self._ids) / len(corpus)
         self._length = len(self._ids) // config.n_lanes
         if self._length < 2:
             raise ActivationError(
@@ -199,6 +208,7 @@ class _Trainer:
                 f"this processor cannot train an {shape.cell.upper()} in bf16; use --precision float32"
             )
         self._net = CharRNN(shape, vocabulary, dropout=config.dropout)
+        self._net.reading_rule = rule
         initialise(self._net, config.initialisation)
         self._net.to(config.device)
         self._optimizer = _optimizer(self._net, config)
@@ -216,6 +226,7 @@ class _Trainer:
             "characters": vocabulary.characters,
             "text": corpus.sha256,
             "held_out": held_out.sha256,
+            **({} if rule.is_plain else {"reading_rule": json.dumps(rule.to_data())}),
         }
         if path is not None and path.exists():
             self._restore(load_state(path, self._key))
@@ -289,7 +300,7 @@ class _Trainer:
         self._carried = tuple(part.detach() for part in after)
         nats = loss.item()
         self._check(nats)
-        return nats, len(characters) - 1
+        return nats * self._tokens_per_char, len(characters) - 1
 
     def _check(self, nats: float) -> None:
         if not math.isfinite(nats):
@@ -384,16 +395,20 @@ def _optimizer(net: CharRNN, config: TrainingConfig) -> torch.optim.Optimizer:
     return torch.optim.AdamW(net.parameters(), config.learning_rate, betas=(0.9, 0.99), weight_decay=decay, fused=True)
 
 
-def _join(vocabulary: Vocabulary, corpus: Corpus, order: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
-    """(n_chars,) ids of documents one after another, in as few bytes as there are characters for."""
-    in_place = np.empty(len(corpus), np.min_scalar_type(len(vocabulary) - 1))
-    vocabulary.check(corpus, replace_unknown=True)
-    for start in range(0, len(corpus), _CHUNK):
+def _join(text: ReadText, rule: ReadingRule, order: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
+    """(n_tokens,) ids of documents one after another, in as few bytes as there are tokens for."""
+    read = text.read
+    in_place = np.empty(len(read), np.min_scalar_type(len(text.vocabulary) - 1))
+    for start in range(0, len(read), _CHUNK):
         own = slice(start, start + _CHUNK)
-        in_place[own] = vocabulary.look_up(corpus.codes[own])
-    if len(order) == 1:
+        in_place[own] = text.vocabulary.look_up(read.codes[own])
+    if len(order) == 1 and rule.ends != "documents":
         return in_place
-    return np.concatenate([in_place[a:b] for a, b in zip(corpus.starts[order], corpus.stops[order], strict=True)])
+    pieces = [in_place[a:b] for a, b in zip(read.starts[order], read.stops[order], strict=True)]
+    if rule.ends == "documents":
+        end = text.vocabulary.look_up(text_to_codes(text.vocabulary.character_of(EOS))).astype(in_place.dtype)
+        pieces = [part for piece in pieces for part in (piece, end)]
+    return np.concatenate(pieces)
 
 
 def _rate(step: int, n_updates: int, epoch: int, config: TrainingConfig) -> float:

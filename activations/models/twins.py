@@ -32,6 +32,7 @@ def twin(model: CharRNN, how: str, seed: int = 0) -> CharRNN:
         torch.manual_seed(seed)
         if how == "fresh":
             fresh = CharRNN(model.config, model.vocabulary)
+            fresh.reading_rule = model.reading_rule
             initialise(fresh, model.initialisation)
             return fresh.eval()
         made = deepcopy(model)

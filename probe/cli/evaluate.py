@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option
 
-from probe.cli.options import DeviceOption, JsonOption, ReplaceOption, TextsArgument
-from probe.cli.reading import TextOptions, with_options
+from probe.cli.options import DeviceOption, JsonOption, ReplaceOption, ReplaceWithOption, TextsArgument, unescaped
+from probe.cli.reading import RuledTextOptions, with_options
 from probe.cli.show import Cell, progress, show_rows, warn
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from activations.corpus import Corpus
-    from activations.vocab import Vocabulary
+    from activations.read_text import ReadText
     from hypotheses.ngrams import NgramModels
 
 _PARTS = ("training", "validation", "test")
@@ -46,8 +45,9 @@ def evaluate(
         Option(help="What the n-gram models learn from, without --split; may be repeated.", show_default=False),
     ] = None,
     *,
-    how_read: TextOptions,
+    how_read: RuledTextOptions,
     replace_unknown: ReplaceOption = False,
+    replace_unknown_with: ReplaceWithOption = None,
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
@@ -55,11 +55,11 @@ def evaluate(
 
     nats and bits per char are the mean loss, perplexity is e to the nats, and low and high are the ends of the 95 %
     interval of the nats, for neighbouring characters that depend on each other. The first character of a document or
-    part is read, and not predicted.
+    part is read, and not predicted. The loss of a character is the sum over all that the model reads of it.
 
     Beside the model stand all characters alike (uniform), their frequencies (unigram) and interpolated Kneser-Ney
-    n-gram models, of the same characters. These learn from the first part of --split, and are judged on the others, or
-    from --training-text.
+    n-gram models, of what the model reads. These learn from the first part of --split, and are judged on the others,
+    or from --training-text.
 
     Example:
         probe evaluate model.pt corpus.txt --split 90,5,5
@@ -68,6 +68,7 @@ def evaluate(
 
     from activations.models.checkpoints import load_model
     from activations.models.evaluation import losses
+    from activations.read_text import check_text, read_text
     from hypotheses.ngrams import fit_ngrams
     from probe.recipes import shares_of
 
@@ -79,9 +80,12 @@ def evaluate(
     asked = _orders(_ORDERS if orders is None else orders)
 
     net = load_model(model)
+    net.reading_rule = how_read.of(net.reading_rule)
+    if replace_unknown_with is not None:
+        net.vocabulary, replace_unknown = net.vocabulary.replacing_by(unescaped(replace_unknown_with)), True
     text = how_read.read(corpus)
-    if n_replaced := net.vocabulary.check(text, replace_unknown=replace_unknown):
-        warn(f"{n_replaced:,} characters are read as {net.vocabulary.replacement!r}")
+    if n_replaced := check_text(text, net.reading_rule, net.vocabulary, replace_unknown=replace_unknown):
+        warn(f"{n_replaced:,} characters are read as {net.vocabulary.shown(net.vocabulary.replacement or '')!r}")
     parts = dict(zip(_PARTS, text.cut(shares), strict=False)) if shares else {"whole": text}
     learned = parts["training"] if shares else None
     if training_text:
@@ -91,18 +95,20 @@ def evaluate(
     ngrams: NgramModels | None = None
     if learned is not None:
         with progress("counting n-grams"):
-            net.vocabulary.check(learned, replace_unknown=replace_unknown)
-            ids = net.vocabulary.look_up(learned.codes)
-            documents = np.split(ids, learned.starts[1:])
+            check_text(learned, net.reading_rule, net.vocabulary, replace_unknown=replace_unknown)
+            read = read_text(learned, net.reading_rule, net.vocabulary).read
+            ids = net.vocabulary.look_up(read.codes)
+            documents = np.split(ids, read.starts[1:])
             ngrams = fit_ngrams(documents, asked[-1], n_characters=len(net.vocabulary))
-            del ids, documents
+            del read, ids, documents
     for name, part in parts.items():
         with progress(f"reading {name}") as report:
             of_model = losses(net, part, replace_unknown=replace_unknown, device=device, progress=report)
         rows.append(_row(model.name, name, *of_model))
-        rows.append(_uniform(name, len(net.vocabulary), len(of_model.nats)))
+        as_read = read_text(part, net.reading_rule, net.vocabulary)
+        rows.append(_uniform(name, as_read))
         if ngrams is not None and part is not learned:
-            of_orders = _ngram_losses(ngrams, part, net.vocabulary, asked)
+            of_orders = _ngram_losses(ngrams, as_read, asked)
             names = ["unigram" if order == 1 else f"{order}-gram" for order in asked]
             rows += [_row(each, name, *of_order) for each, of_order in zip(names, of_orders, strict=True)]
     show_rows(rows, as_json=as_json)
@@ -118,11 +124,12 @@ def _orders(orders: str) -> list[int]:
 
 
 def _ngram_losses(
-    ngrams: "NgramModels", corpus: "Corpus", vocabulary: "Vocabulary", orders: list[int]
+    ngrams: "NgramModels", text: "ReadText", orders: list[int]
 ) -> "Iterator[tuple[NDArray[np.floating], NDArray[np.bool_]]]":
     """Nats of each character but the first of each document, and whether it was predicted right, by order."""
     import numpy as np
 
+    corpus = text.read
     n_predicted = len(corpus) - len(corpus.documents)
     nats, right = np.empty((len(orders), n_predicted), np.float32), np.empty((len(orders), n_predicted), bool)
     columns = [order - 1 for order in orders]
@@ -130,21 +137,24 @@ def _ngram_losses(
     for documents in corpus.runs(_CHARS_AT_ONCE):
         start, stop = int(corpus.starts[documents.start]), int(corpus.stops[documents][-1])
         begins = corpus.starts[documents] - start
-        found = ngrams.losses(vocabulary.look_up(corpus.codes[start:stop]), begins)  # of just what the model predicts
+        found = ngrams.losses(text.ids(start, stop), begins)  # of just what the model predicts
         is_predicted = np.ones(stop - start, bool)
         is_predicted[begins] = False
         own = slice(n_done, n_done + stop - start - len(begins))
         nats[:, own], right[:, own] = found.nats[is_predicted][:, columns].T, found.right[is_predicted][:, columns].T
         n_done = own.stop
-    return zip(nats, right, strict=True)
+    return (text.of_characters(*of_order) for of_order in zip(nats, right, strict=True))
 
 
-def _uniform(part: str, n_characters: int, n_chars: int) -> dict[str, Cell]:
+def _uniform(part: str, text: "ReadText") -> dict[str, Cell]:
+    """What a model does for which all that it can read is alike."""
     import numpy as np
 
-    nats, right = np.float64(math.log(n_characters)), np.False_
-    row = _row("uniform", part, np.broadcast_to(nats, n_chars), np.broadcast_to(right, n_chars))
-    return row | {"accuracy": 1 / n_characters}
+    n_tokens, n_predicted = len(text.vocabulary), len(text.read) - len(text.read.documents)
+    alike = np.broadcast_to(np.float64(math.log(n_tokens)), n_predicted)
+    nats, right = text.of_characters(alike, np.broadcast_to(np.False_, n_predicted))
+    accuracy = 1 / n_tokens if text.rows is None else float(np.exp(-nats).mean())
+    return _row("uniform", part, nats, right) | {"accuracy": accuracy}
 
 
 def _row(model: str, part: str, nats: "NDArray[np.floating]", right: "NDArray[np.bool_]") -> dict[str, Cell]:

@@ -42,7 +42,14 @@ def extract(
             show_default=False,
         ),
     ] = None,
-    prompt: Annotated[str, Option(help="What each of these begins with; \\n is a line's end.")] = r"\n",
+    prompt: Annotated[
+        str | None,
+        Option(
+            help="What each of these begins with; \\n is a line's end, with which they begin by default if the model "
+            "knows it.",
+            show_default=False,
+        ),
+    ] = None,
     temperature: TemperatureOption = 1.0,
     top_k: TopKOption = None,
     seed: DrawsSeedOption = 0,
@@ -107,17 +114,19 @@ def extract(
 
 
 def _written(
-    model: "CharRNN | CharModel", generate: str, prompt: str, *, temperature: float, top_k: int | None, seed: int
+    model: "CharRNN | CharModel", generate: str, prompt: str | None, *, temperature: float, top_k: int | None, seed: int
 ) -> "Corpus":
     """What the model writes: so many texts of so many characters."""
     from activations.corpus import Corpus
     from activations.errors import ActivationError
-    from activations.models.sampling import write_texts
+    from activations.models.sampling import usual_prompt, write_texts
+    from activations.reading_rule import rule_of
 
     sizes = re.fullmatch(r"\s*(\d{1,9})\s*[x×]\s*(\d{1,9})\s*", generate)
     if sizes is None:
         raise ActivationError(f"{generate!r} is no number of texts and characters; write them such as 100x500")
     n_texts, n_chars = map(int, sizes.groups())
+    begin = usual_prompt(model.vocabulary, rule_of(model)) if prompt is None else unescaped(prompt)
     return Corpus.from_texts(
-        write_texts(model, n_texts, n_chars, prompt=unescaped(prompt), temperature=temperature, top_k=top_k, seed=seed)
+        write_texts(model, n_texts, n_chars, prompt=begin, temperature=temperature, top_k=top_k, seed=seed)
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from probe.cli.options import FactoryOption, JsonOption, RangeOption
-from probe.cli.reading import TextOptions, ends, with_options
+from probe.cli.reading import RuledTextOptions, ends, with_options
 from probe.cli.show import Cell, progress, say, show_rows, warn
 
 
@@ -47,7 +47,7 @@ def import_model(
     model_factory: FactoryOption = None,
     force: Annotated[bool, Option("--force", help="Write the model also if the text speaks against it.")] = False,
     *,
-    how_read: TextOptions,
+    how_read: RuledTextOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Make a model of ours from somebody else's, without running anything in its file.
@@ -64,6 +64,7 @@ def import_model(
     from activations.models.importers.importing import import_model as read
     from activations.models.importers.vocabularies import file_of
     from activations.models.importers.wrapping import build
+    from activations.reading_rule import PLAIN
     from activations.selection import Selection
 
     factory = Path(model_factory.rpartition(":")[0]) if model_factory else None
@@ -74,7 +75,7 @@ def import_model(
             raise ActivationError("--range is a part of the --text that is given, and there is none")
         chosen = Selection.of(len(corpus), *ends(part))
         corpus = Corpus.from_texts([corpus.text(chosen.start, chosen.stop)], [corpus.documents[0].name])
-    contents, own = build(model_factory, source) if model_factory else (source, None)
+    contents, own, own_rule = build(model_factory, source) if model_factory else (source, None, PLAIN)
     with progress("trying" if corpus else "reading") as report:
         result = read(
             contents,
@@ -84,6 +85,7 @@ def import_model(
             gates=gates,
             transposed=transposed,
             hidden_first=hidden_first,
+            rule=how_read.of(own_rule),
             prefix=prefix,
             encoding=how_read.encoding,
             newlines=how_read.newlines,
@@ -107,6 +109,7 @@ def import_model(
         "transposed": result.reading.transposed,
         "hidden_first": result.reading.hidden_first,
         "vocabulary": result.vocabulary_source,
+        "reading_rule": str(result.reading.rule),
         "read_out": result.parts.found["read-out"],
         "unused": list(result.parts.unused),
         "left_aside": list(result.parts.aside),

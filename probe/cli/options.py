@@ -103,6 +103,33 @@ ReplaceOption = Annotated[
     bool,
     Option("--replace-unknown", help="Read characters that the model does not know as its replacement."),
 ]
+ReplaceWithOption = Annotated[
+    str | None,
+    Option(
+        "--replace-unknown-with",
+        help="Read characters that the model does not know as this one, which it does know; \\n is a line's end.",
+        show_default=False,
+    ),
+]
+ReadAsOption = Annotated[
+    str | None,
+    Option(
+        "--read-as",
+        help='Let the model read the text as lower (case), ascii (é as e, “ as ") or bytes (of UTF-8). Labels are of '
+        "the text itself.",
+        show_default=False,
+    ),
+]
+BackwardsOption = Annotated[bool, Option("--backwards", help="Let the model read documents from their end.")]
+SosOption = Annotated[bool, Option("--sos", help="Let the model read <sos> before each document.")]
+EosOption = Annotated[
+    str | None,
+    Option(
+        "--eos",
+        help="Where <eos> stands: lines, in place of their ends, or documents, behind them.",
+        show_default=False,
+    ),
+]
 WarmUpOption = Annotated[
     int | None,
     Option(help="Characters that a lane reads before those it answers for (default: 512)", show_default=False),

@@ -3,24 +3,30 @@
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from probe.cli.options import (
+    BackwardsOption,
     DeviceOption,
     DocumentsOption,
     DtypeOption,
     EncodingOption,
+    EosOption,
     EveryOption,
     FactoryOption,
     LanesOption,
     NewlinesOption,
     PrecisionOption,
     RangeOption,
+    ReadAsOption,
     ReplaceOption,
+    ReplaceWithOption,
+    SosOption,
     WarmUpOption,
+    unescaped,
 )
 from probe.cli.show import warn
 
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
     from activations.extraction import LiveActivations
     from activations.models.char_model import CharModel
     from activations.models.char_rnn import CharRNN
+    from activations.reading_rule import ReadingRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +54,31 @@ class TextOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadingOptions(TextOptions):
+class RuledTextOptions(TextOptions):
+    """How text files are read, and what a model reads in place of their text as it stands."""
+
+    read_as: ReadAsOption = None
+    backwards: BackwardsOption = False
+    sos: SosOption = False
+    eos: EosOption = None
+
+    def of(self, rule: "ReadingRule") -> "ReadingRule":
+        """A model's reading rule, with what is asked for."""
+        given: dict[str, Any] = {
+            **({"read_as": self.read_as} if self.read_as else {}),
+            **({"backwards": True} if self.backwards else {}),
+            **({"begins": True} if self.sos else {}),
+            **({"ends": self.eos} if self.eos else {}),
+        }
+        return replace(rule, **given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingOptions(RuledTextOptions):
     """How a model reads text files."""
 
     replace_unknown: ReplaceOption = False
+    replace_unknown_with: ReplaceWithOption = None
     part: RangeOption = None
     every: EveryOption = 1
     lanes: LanesOption = None
@@ -61,11 +89,15 @@ class ReadingOptions(TextOptions):
     model_factory: FactoryOption = None
 
     def load_model(self, path: Path) -> "CharRNN | CharModel":
-        """The model in a file."""
+        """The model in a file, which reads as it is asked to if it is one of ours."""
+        from activations.models.char_rnn import CharRNN
         from activations.models.checkpoints import load_model
         from activations.models.importers.wrapping import build_model
 
-        return build_model(self.model_factory, path) if self.model_factory else load_model(path)
+        model = build_model(self.model_factory, path) if self.model_factory else load_model(path)
+        if isinstance(model, CharRNN):
+            model.reading_rule = self.of(model.reading_rule)
+        return model
 
     def live(self, model: Path, texts: "Sequence[Path] | Corpus") -> "LiveActivations":
         """A model and a text, loaded."""
@@ -73,6 +105,7 @@ class ReadingOptions(TextOptions):
         from activations.extraction import LiveActivations
         from activations.lanes import WARM_UP_CHARS
         from activations.reading import Arithmetic
+        from activations.reading_rule import rule_of
         from activations.selection import Selection
 
         arithmetic = Arithmetic(device=self.device, precision=self.precision, dtype=self.dtype)
@@ -86,9 +119,12 @@ class ReadingOptions(TextOptions):
             replace_unknown=self.replace_unknown,
             selection=Selection.of(len(corpus), *ends(self.part), self.every),
             arithmetic=arithmetic,
+            rule=self.of(rule_of(reader)),
+            stand_in=None if self.replace_unknown_with is None else unescaped(self.replace_unknown_with),
         )
         if live.n_replaced:
-            warn(f"{live.n_replaced:,} characters are read as {reader.vocabulary.replacement!r}")
+            replacement = live.vocabulary.shown(live.vocabulary.replacement or "")
+            warn(f"{live.n_replaced:,} characters are read as {replacement!r}")
         return live
 
     @property

@@ -1,11 +1,10 @@
 """`probe sample`."""
 
 import json
-import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from itertools import islice, zip_longest
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,8 +67,11 @@ def sample(
 ) -> None:
     """Let a model write.
 
-    In JSON, `text` begins with the prompt, and `alternatives` has a list for each of its characters, empty for the
-    prompt's.
+    Tokens that are no characters, such as <sos>, are shown, and written in a prompt, by their names. A model that reads
+    backwards goes on in front of the prompt.
+
+    In JSON, `text` begins with the prompt, and `alternatives` has a list for each of its characters (of a model of
+    bytes: for each byte; backwards: the last first), empty for the prompt's.
 
     Example:
         probe sample model.pt --prompt "The " --temperature 0.5
@@ -77,43 +79,55 @@ def sample(
     from activations.corpus import read_text
     from activations.models.checkpoints import load_model
     from activations.models.sampling import novelty as novelty_of
-    from activations.models.sampling import usual_prompt, write
+    from activations.models.sampling import up_to, usual_prompt, with_prompt, write
+    from activations.read_text import prompt_text
 
     known = [read_text(path, encoding) for path in novelty or []]
     writer = load_model(model)
-    begin = usual_prompt(writer.vocabulary) if prompt is None else unescaped(prompt)
-    steps = write(writer, samples, prompt=begin, temperature=temperature, top_k=top_k, seed=seed, device=device)
-    steps = islice(steps, length)
-    if samples == 1 and not alternatives and not as_json:
-        texts = [_stream(steps, begin)]
+    rule, vocabulary = writer.reading_rule, writer.vocabulary
+    prompted = usual_prompt(vocabulary, rule) if prompt is None else unescaped(prompt)
+    steps = write(writer, samples, prompt=prompted, temperature=temperature, top_k=top_k, seed=seed, device=device)
+    steps = up_to(steps, length, rule)
+    begin = vocabulary.shown(prompt_text(prompted, rule, vocabulary))
+    is_streamed = samples == 1 and not alternatives and not as_json and not rule.backwards and rule.read_as != "bytes"
+    if is_streamed:
+        texts = [_stream(steps, begin, lambda token: vocabulary.shown(rule.text_of(token, vocabulary)))]
     else:
-        texts, guesses = _collect(steps, begin, samples, length, alternatives)
+        written, guesses = _collect(steps, samples, length, alternatives, lambda token: rule.shown(token, vocabulary))
+        texts = [vocabulary.shown(with_prompt(prompted, own, length, writer)) for own in written]
+    judged = [text.removesuffix(begin) if rule.backwards else text for text in texts]
+    judged_prompt = "" if rule.backwards else begin
     if as_json:
         for n, text in enumerate(texts):
             row: dict[str, object] = {"sample": n + 1, "prompt": begin, "text": text}
             if known:
-                row["novelty"] = asdict(novelty_of([text], known, prompt=begin))
+                row["novelty"] = asdict(novelty_of([judged[n]], known, prompt=judged_prompt))
             if alternatives:
-                row["alternatives"] = guesses[n]
+                row["alternatives"] = [*([] for _ in begin), *guesses[n]]
             sys.stdout.write(json.dumps(row) + "\n")
         return
     if alternatives:
-        _show_alternatives(texts, guesses)
+        shown = [[rule.shown(token, vocabulary) for token in own] for own in written]
+        columns = [list(zip(own, below, strict=True)) for own, below in zip(shown, guesses, strict=True)]
+        _show_alternatives([[*((char, []) for char in begin), *own] for own in columns])
     elif samples > 1:
         _show_columns(texts)
+    elif not is_streamed:
+        sys.stdout.write(visible(texts[0].removesuffix("\n"), _IN_TEXT) + "\n")
     if known:
-        found = novelty_of(texts, known, prompt=begin)
+        found = novelty_of(judged, known, prompt=judged_prompt)
         say(f"\n{found} (not in {', '.join(path.name for path in novelty or [])})")
 
 
-def _stream(steps: Iterator["Written"], prompt: str) -> str:
+def _stream(steps: Iterator["Written"], prompt: str, spelled: Callable[[str], str]) -> str:
     """Print a text while it is written; all of it."""
     text = prompt
     sys.stdout.write(visible(prompt, _IN_TEXT))
     try:
         for step in steps:
-            text += step.characters
-            sys.stdout.write(visible(step.characters, _IN_TEXT))
+            own = spelled(step.characters)
+            text += own
+            sys.stdout.write(visible(own, _IN_TEXT))
             sys.stdout.flush()
     finally:  # also if it is stopped
         if not text.endswith("\n"):
@@ -122,20 +136,20 @@ def _stream(steps: Iterator["Written"], prompt: str) -> str:
 
 
 def _collect(
-    steps: Iterator["Written"], prompt: str, n_texts: int, length: int, with_guesses: bool
+    steps: Iterator["Written"], n_texts: int, length: int, with_guesses: bool, shown: Callable[[str], str]
 ) -> tuple[list[str], list[list[list["Guess"]]]]:
-    """The texts, and for each of their characters the guesses, none for the prompt."""
+    """The tokens of each text, and for each token the guesses, as they are shown."""
     rows = []
-    guesses: list[list[list[Guess]]] = [[[] for _ in prompt] for _ in range(n_texts)]
+    guesses: list[list[list[Guess]]] = [[] for _ in range(n_texts)]
     with progress("writing") as report:
         for n, step in enumerate(steps, start=1):
             rows.append(step.characters)
             if with_guesses:
                 for own, guessed in zip(guesses, step.guesses(_N_GUESSES), strict=True):
-                    own.append(guessed)
+                    own.append([guess._replace(character=shown(guess.character)) for guess in guessed])
             if n % _REPORT_EVERY == 0:
                 report(n, length)
-    return [prompt + "".join(text) for text in zip(*rows, strict=True)], guesses
+    return ["".join(tokens) for tokens in zip(*rows, strict=True)], guesses
 
 
 def _show_columns(texts: Sequence[str]) -> None:
@@ -157,15 +171,16 @@ def _show_columns(texts: Sequence[str]) -> None:
             console.print(Text(line, style="" if row else "bold"))
 
 
-def _show_alternatives(texts: Sequence[str], guesses: Sequence[Sequence[list["Guess"]]]) -> None:
-    """Print texts line by line, with the guesses below each character."""
+def _show_alternatives(texts: Sequence[Sequence["Column"]]) -> None:
+    """Print texts line by line, with the guesses below each token."""
     console = Console(highlight=False, soft_wrap=True)
-    for n, (text, below) in enumerate(zip(texts, guesses, strict=True), start=1):
+    for n, columns in enumerate(texts, start=1):
         if len(texts) > 1:
             console.print(Text(f"sample {n}\n", style="bold"))
-        for line in re.finditer(r".*\n|.+", text):
-            columns = zip(visible(line[0], SIGNS), below[line.start() : line.end()], strict=True)
-            for part in _folded(columns, console.width):
+        ends = [place + 1 for place, (token, _) in enumerate(columns) if token == "\n"]
+        for start, stop in pairwise(sorted({0, *ends, len(columns)})):
+            line = ((visible(token, SIGNS), guesses) for token, guesses in columns[start:stop])
+            for part in _folded(line, console.width):
                 console.print(_with_guesses(part))
     console.print(Text("below each character the most probable ones, in their order; ␣ space, ↵ line's end, → tab"))
 

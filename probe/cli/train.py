@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Option
 
 from probe.cli.options import JsonOption, SplitOption, TextsArgument
-from probe.cli.reading import TextOptions, with_options
+from probe.cli.reading import RuledTextOptions, with_options
 from probe.cli.show import Cell, progress, say, show_rows
 
 
@@ -98,7 +98,7 @@ def train(
     ] = 0.0,
     resume: Annotated[bool, Option("--resume", help="Go on with a training that was interrupted.")] = False,
     *,
-    how_read: TextOptions,
+    how_read: RuledTextOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Train a character language model on text files.
@@ -114,9 +114,11 @@ def train(
     from activations.files import check_output
     from activations.models.checkpoints import DTYPES, load_model
     from activations.models.evaluation import evaluate
+    from activations.reading_rule import PLAIN
     from probe.recipes import settings_of, shape_of, shares_of
     from probe.runs import Run
 
+    rule = how_read.of(PLAIN)
     if weights not in DTYPES:
         raise ActivationError(f"the weights are {weights!r}; choose one of {', '.join(DTYPES)}")
     check_output(output, *corpus, *(held_out or []))
@@ -158,7 +160,7 @@ def train(
     )
     run.begin(resume=resume)
     with progress("training") as report:
-        result = run.train(parts, shape, config, progress=report)
+        result = run.train(parts, shape, config, rule, progress=report)
     model = load_model(output)
     judged = [row.epoch for row in result.rows if row.held_out is not None]
     rows: list[dict[str, Cell]] = [

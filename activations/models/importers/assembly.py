@@ -11,6 +11,7 @@ from activations.errors import ActivationError
 from activations.models.cells import CELLS
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.importers.parts import GATES, Layer, Matrix, Parts
+from activations.reading_rule import PLAIN, ReadingRule
 from activations.vocab import Vocabulary
 
 TRANSPOSED = ("no", "recurrent", "all")
@@ -36,6 +37,7 @@ class Reading:
         transposed: Which square matrices are to be transposed: `no`, `recurrent` or `all`.
         hidden_first: Whether matrices on both inputs and hidden states have the hidden states first.
         characters: The vocabulary, in the order of the ids.
+        rule: What is read in place of a text as it stands.
     """
 
     cell: str
@@ -43,6 +45,7 @@ class Reading:
     characters: str
     transposed: str = "no"
     hidden_first: bool = False
+    rule: ReadingRule = PLAIN
 
     def changes(self, other: "Reading") -> dict[str, str]:
         """In what another reading differs, each with the option that asks for it."""
@@ -57,6 +60,8 @@ class Reading:
             changed["hidden_first"] = "--hidden-first" if other.hidden_first else "without --hidden-first"
         if other.characters != self.characters:
             changed["vocabulary"] = _how(self.characters, other.characters)
+        if other.rule.read_as != self.rule.read_as:
+            changed["rule"] = f"--read-as {other.rule.read_as}" if other.rule.read_as else "without --read-as"
         return changed
 
 
@@ -68,13 +73,14 @@ def _how(given: str, better: str) -> str:
     return "the vocabulary in the order in which the characters first occur in the text"
 
 
-def others(reading: Reading, parts: Parts, first_seen: str) -> Iterator[Reading]:
+def others(reading: Reading, parts: Parts, first_seen: str, as_bytes: str = "") -> Iterator[Reading]:
     """All readings that differ from one in one thing.
 
     Args:
         reading: The one.
         parts: What is read.
-        first_seen: The characters of a text in the order in which they occur.
+        first_seen: What is read of a text, each token once, in the order in which they occur.
+        as_bytes: The same if it is read as bytes, if these are others; else empty.
     """
     for order in permutations(sorted(reading.gates)):
         yield replace(reading, gates="".join(order))
@@ -88,10 +94,17 @@ def others(reading: Reading, parts: Parts, first_seen: str) -> Iterator[Reading]
     if set(first_seen) == set(characters):
         orders.append(first_seen)
     yield from (replace(reading, characters=order) for order in orders)
+    if as_bytes and set(as_bytes) <= set(characters):
+        yield replace(reading, rule=replace(reading.rule, read_as="bytes"))
 
 
-def assemble(parts: Parts, reading: Reading, replacement: str | None = None) -> CharRNN:
+def assemble(parts: Parts, reading: Reading, vocabulary: Vocabulary) -> CharRNN:
     """The model, as it is read.
+
+    Args:
+        parts: What is read.
+        reading: How.
+        vocabulary: Whose replacement, and whose names of tokens, it has.
 
     Raises:
         ActivationError: If the reading does not fit the parts.
@@ -121,7 +134,8 @@ def assemble(parts: Parts, reading: Reading, replacement: str | None = None) -> 
         n_embedding=0 if parts.embedding is None else parts.embedding.shape[1],
     )
     with torch.random.fork_rng(devices=[]):  # a new model draws its weights; ours are not drawn
-        model = CharRNN(config, Vocabulary(reading.characters, replacement))
+        model = CharRNN(config, replace(vocabulary, characters=reading.characters))
+    model.reading_rule = reading.rule
     turn_all = reading.transposed == "all"
     by_gate = [[_LETTERS[letter] for letter in reading.gates].index(gate) for gate in cell.gates]
     weights: dict[str, Matrix] = {

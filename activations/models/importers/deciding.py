@@ -1,7 +1,7 @@
 """What a text says of the ways in which a model's parts can be read."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,9 @@ from activations.errors import ActivationError
 from activations.models.char_rnn import CharRNN
 from activations.models.importers.assembly import Reading, assemble, others
 from activations.models.importers.parts import Parts
+from activations.read_text import read_text
+from activations.reading_rule import ReadingRule
+from activations.vocab import Vocabulary
 
 _CLEARLY = 0.05  # nats per character
 _N_LANES = 32
@@ -42,7 +45,7 @@ class Search:
 def search(
     parts: Parts,
     reading: Reading,
-    replacement: str | None,
+    vocabulary: Vocabulary,
     text: Corpus,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Search:
@@ -51,20 +54,22 @@ def search(
     Args:
         parts: What is read.
         reading: Where to begin.
-        replacement: The vocabulary's.
+        vocabulary: Of the model; see `assemble`.
         text: What a good reading predicts well.
         progress: Called with the readings tried and their number, anew after each change.
     """
     if len(text) < 2:
         raise ActivationError("the text to check the model by has fewer than two characters")
-    first_seen = _first_seen(text)
-    first_loss = loss = sampled_loss(assemble(parts, reading, replacement), text)
+    first_seen = _first_seen(text, reading.rule, vocabulary)
+    as_bytes = _first_seen(text, replace(reading.rule, read_as="bytes"), vocabulary)
+    as_bytes = "" if as_bytes == first_seen else as_bytes
+    first_loss = loss = sampled_loss(assemble(parts, reading, vocabulary), text)
     best = reading
     for n_changes in range(_MOST_CHANGES + 1):
-        near = [other for other in dict.fromkeys(others(best, parts, first_seen)) if other != best]
+        near = [other for other in dict.fromkeys(others(best, parts, first_seen, as_bytes)) if other != best]
         losses = []
         for n, other in enumerate(near):
-            losses.append(sampled_loss(assemble(parts, other, replacement), text))
+            losses.append(sampled_loss(assemble(parts, other, vocabulary), text))
             progress(n + 1, len(near))
         rival = int(np.argmin(losses))
         if losses[rival] > loss - _CLEARLY or n_changes == _MOST_CHANGES:
@@ -80,22 +85,30 @@ def search(
     )
 
 
-def _first_seen(text: Corpus) -> str:
-    codes, places = np.unique(text.codes, return_index=True)
+def _first_seen(text: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> str:
+    """What is read of a text, each token once; nothing, if the model cannot follow the rule."""
+    try:
+        tokens = read_text(text, rule, vocabulary).tokens
+    except ActivationError:
+        return ""
+    codes, places = np.unique(tokens, return_index=True)
     return codes_to_text(codes[np.argsort(places)])
 
 
 @torch.inference_mode()
 def sampled_loss(model: CharRNN, text: Corpus) -> float:
     """Nats per character on pieces from all over a text, each read from the zero state."""
-    n_chars = min(_LANE_CHARS, len(text) - 1)
-    n_lanes = min(_N_LANES, len(text) // n_chars)
-    starts = np.unique(np.linspace(0, len(text) - n_chars - 1, n_lanes).astype(int))
-    places = starts + np.arange(n_chars + 1)[:, None]  # (n_chars + 1, n_lanes)
-    ids = torch.from_numpy(model.vocabulary.look_up(text.codes[places.ravel()]).reshape(places.shape))
+    tokens = read_text(text, model.reading_rule, model.vocabulary).tokens
+    if len(tokens) < 2:
+        raise ActivationError("the text to check the model by has fewer than two characters that it reads")
+    n_steps = min(_LANE_CHARS, len(tokens) - 1)
+    n_lanes = min(_N_LANES, len(tokens) // n_steps)
+    starts = np.unique(np.linspace(0, len(tokens) - n_steps - 1, n_lanes).astype(int))
+    places = starts + np.arange(n_steps + 1)[:, None]  # (n_steps + 1, n_lanes)
+    ids = torch.from_numpy(model.vocabulary.look_up(tokens[places.ravel()]).reshape(places.shape))
     logits, _ = model(ids[:-1])
     loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
-    return float(loss) if torch.isfinite(loss) else float("inf")
+    return float(loss) * len(tokens) / len(text) if torch.isfinite(loss) else float("inf")
 
 
 def frequencies_loss(text: Corpus, n_characters: int) -> tuple[float, float]:

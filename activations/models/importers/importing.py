@@ -20,6 +20,8 @@ from activations.models.importers.files import read_contents
 from activations.models.importers.finding import find_parts
 from activations.models.importers.parts import Parts
 from activations.models.importers.vocabularies import Found, find_vocabulary
+from activations.read_text import check_text, read_text
+from activations.reading_rule import PLAIN, ReadingRule
 from activations.vocab import Vocabulary
 
 _FEWEST_CHARS = 200
@@ -65,6 +67,7 @@ class Import:
             **parts.found,
             "gates": f"in the order {', '.join(reading.gates)}" if len(reading.gates) > 1 else "",
             "turned": f"{reading.transposed} square matrices are transposed" if reading.transposed != "no" else "",
+            "rule": "" if reading.rule.is_plain else f"the text is read {reading.rule}",
             "joined": "the hidden states stand before the inputs" if reading.hidden_first else "",
             "vocabulary": f"{len(self.model.vocabulary)} characters: {self.vocabulary_source}",
             "unused": ", ".join(parts.unused),
@@ -117,6 +120,7 @@ def import_model(
     gates: str | None = None,
     transposed: str | None = None,
     hidden_first: bool | None = None,
+    rule: ReadingRule = PLAIN,
     prefix: str = "",
     encoding: str = "utf-8",
     newlines: str = "keep",
@@ -135,6 +139,8 @@ def import_model(
         gates: The order of the gates' rows in the source, such as `i,f,o,g`.
         transposed: Which square matrices the source has transposed: `no`, `recurrent` or `all`.
         hidden_first: Whether matrices on inputs and hidden states have the hidden states first.
+        rule: What the model reads in place of a text as it stands. Characters that share an id in the source are read
+            as one in any case.
         prefix: Only arrays whose names begin with this are looked at.
         encoding: Of a file that gives the vocabulary by its characters.
         newlines: `keep` or `lf`, for the same.
@@ -158,9 +164,12 @@ def import_model(
     asked: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     if hidden_first and not stack.joined and "hidden_first" not in stack.open:
         raise ActivationError("--hidden-first is for matrices of which the file does not say what they are on")
-    reading = Reading(characters=found.vocabulary.characters, **({"cell": stack.cell, "gates": stack.gates} | asked))
+    rule = replace(rule, substitutes=(*found.substitutes, *rule.substitutes))
+    rule.check(found.vocabulary)
+    shape = {"cell": stack.cell, "gates": stack.gates} | asked
+    reading = Reading(characters=found.vocabulary.characters, rule=rule, **shape)
     result = Import(
-        model=assemble(parts, reading, found.vocabulary.replacement),
+        model=assemble(parts, reading, found.vocabulary),
         kind=contents.kind,
         parts=parts,
         reading=reading,
@@ -210,10 +219,11 @@ def array_of(tensor: Tensor) -> NDArray[Any]:
 
 def _checked(result: Import, text: Corpus, *, force: bool, progress: Callable[[int, int], None]) -> Import:
     """Read the text in all ways that are near, and decide."""
-    vocabulary = result.model.vocabulary
-    vocabulary.check(text, replace_unknown=vocabulary.replacement is not None)
-    found = search(result.parts, result.reading, vocabulary.replacement, text, progress)
-    singles, pairs = frequencies_loss(text, len(vocabulary))
+    vocabulary, rule = result.model.vocabulary, result.reading.rule
+    check_text(text, rule, vocabulary, replace_unknown=vocabulary.replacement is not None)
+    found = search(result.parts, result.reading, vocabulary, text, progress)
+    tokens = read_text(text, rule, vocabulary).tokens
+    singles, pairs = (loss * len(tokens) / len(text) for loss in frequencies_loss(Corpus(tokens, ()), len(vocabulary)))
     result = replace(result, search=found, pairs_nats_per_char=pairs)
     convinces = found.best_nats_per_char < pairs and len(text) >= _FEWEST_CHARS
     if found.changes and convinces and not force:
@@ -223,7 +233,7 @@ def _checked(result: Import, text: Corpus, *, force: bool, progress: Callable[[i
                 f"; it makes {found.best_nats_per_char:.2f} with {_and(found.changes)}; do that, or keep this reading "
                 "with --force"
             )
-        model = assemble(result.parts, found.best, vocabulary.replacement)
+        model = assemble(result.parts, found.best, vocabulary)
         result = replace(result, model=model, reading=found.best)
     evaluation = evaluate(result.model, text, replace_unknown=True, progress=progress)
     if evaluation.nats_per_char > singles and evaluation.n_chars >= _FEWEST_CHARS and not force:

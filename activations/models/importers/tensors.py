@@ -159,7 +159,7 @@ def numpy_value(value: Made) -> NDArray[Any] | list[Any] | None:
         return None
     if isinstance(content, list):
         return content
-    dtype, numbers = _numpy_dtype(kind), _as_bytes(content)
+    dtype, numbers = _numpy_dtype(kind), as_bytes(content)
     if dtype is None or numbers is None or not _are_counts(shape):
         return None
     if math.prod(shape) * dtype.itemsize != len(numbers):
@@ -171,7 +171,7 @@ def numpy_scalar(value: Made) -> np.generic | int | str | None:
     """What a numpy pickle would have made of a value, integers and strings as Python's; None if it is no scalar."""
     if not value.maker.endswith("multiarray.scalar") or len(value.arguments) != 2:
         return None
-    dtype, numbers = _numpy_dtype(value.arguments[0]), _as_bytes(value.arguments[1])
+    dtype, numbers = _numpy_dtype(value.arguments[0]), as_bytes(value.arguments[1])
     if dtype is None or numbers is None or len(numbers) != dtype.itemsize:
         return None
     found: np.generic = np.frombuffer(numbers, dtype)[0]
@@ -188,7 +188,7 @@ def _numpy_dtype(kind: Any) -> np.dtype[Any] | None:
     return np.dtype(order + code)
 
 
-def _as_bytes(content: Any) -> bytes | None:
+def as_bytes(content: Any) -> bytes | None:
     """Python 2 and old protocols write bytes as a string of the same codes."""
     if isinstance(content, Made) and content.maker == "_codecs.encode" and content.arguments:
         content = content.arguments[0]

@@ -3,7 +3,8 @@
 import codecs
 import re
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,8 +14,8 @@ from activations.corpus import Corpus, codes_to_text
 from activations.errors import ActivationError
 from activations.models.importers.contents import Contents
 from activations.models.importers.files import read_contents
-from activations.models.importers.pickles import Made, Unordered
-from activations.models.importers.tensors import numpy_scalar
+from activations.models.importers.pickles import Key, Made, Unordered
+from activations.models.importers.tensors import as_bytes, numpy_scalar
 from activations.vocab import REPLACEMENT, Vocabulary
 
 SPELLINGS = "printable, sorted:FILE, json:FILE, pickle:FILE, chars:STRING"
@@ -31,11 +32,42 @@ class Found(NamedTuple):
         vocabulary: The characters in the order of their ids.
         source: In words.
         name: Of what it was taken from, if that is in the model's file.
+        substitutes: Other characters that have the id of one of the vocabulary, each with that one.
     """
 
     vocabulary: Vocabulary
     source: str
     name: str | None = None
+    substitutes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What each id of a model stands for: (n_ids,) tokens, as a rule one each, the one to be shown first."""
+
+    by_id: tuple[tuple[str, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.by_id)
+
+    @property
+    def n_tokens(self) -> int:
+        """How many there are with all ids."""
+        return sum(map(len, self.by_id))
+
+    @property
+    def shown(self) -> list[str]:
+        """(n_ids,) the first of each."""
+        return [tokens[0] for tokens in self.by_id]
+
+    def has(self, other: "Tokens") -> bool:
+        """Whether each id stands for all that it stands for in another table of as many."""
+        return all(set(few) <= set(many) for many, few in zip(self.by_id, other.by_id, strict=True))
+
+    def showing(self, other: "Tokens") -> "Tokens":
+        """The same, each id shown by the token that is first in another table."""
+        pairs = zip(self.by_id, other.shown, strict=True)
+        return Tokens(tuple((first, *(each for each in tokens if each != first)) for tokens, first in pairs))
 
 
 def find_vocabulary(
@@ -85,17 +117,28 @@ def _unescaped(match: re.Match[str]) -> str:
         raise ActivationError(f"{match[0]} is no character; give one of {SPELLINGS}") from error
 
 
-def _checked(tokens: Iterable[str], n_characters: int, source: str) -> Found:
-    tokens = list(tokens)
+def _checked(tokens: Tokens | Iterable[str], n_characters: int, source: str) -> Found:
+    tokens = tokens if isinstance(tokens, Tokens) else Tokens(tuple((token,) for token in tokens))
     if len(tokens) != n_characters:
         raise ActivationError(
             f"the model has {n_characters} characters, and {source} {len(tokens)}; give the vocabulary that it was "
             f"trained with (--vocab {SPELLINGS})"
         )
-    return Found(vocabulary_of(tokens), source)
+    return _found(tokens, source)
 
 
-def vocabulary_from(value: Any) -> Vocabulary:
+def _found(tokens: Tokens, source: str) -> Found:
+    vocabulary = vocabulary_of(tokens.shown)
+    substitutes = [
+        (other, char)
+        for char, (_, *others) in zip(vocabulary.characters, tokens.by_id, strict=True)
+        for other in others
+        if len(other) == 1
+    ]
+    return Found(vocabulary, source, substitutes=tuple(substitutes))
+
+
+def vocabulary_from(value: Any) -> Found:
     """A vocabulary from characters in the order of their ids, or a dictionary from characters to ids or back.
 
     Raises:
@@ -107,12 +150,13 @@ def vocabulary_from(value: Any) -> Vocabulary:
             f"a {type(value).__name__} is no vocabulary here; give the characters, each once, in the order of their "
             "ids, or a dictionary from characters to ids"
         )
-    return vocabulary_of(tokens)
+    return _found(tokens, "given")
 
 
 def vocabulary_of(tokens: list[str]) -> Vocabulary:
-    """Characters as they are; tokens of several characters (<pad>) get code points that stand in no text."""
+    """Characters as they are; tokens of several characters (<pad>) get code points that stand in no text, and names."""
     characters: list[str] = []
+    names: dict[str, str] = {}
     for place, token in enumerate(tokens):
         if len(token) == 1:
             characters.append(token)
@@ -120,8 +164,18 @@ def vocabulary_of(tokens: list[str]) -> Vocabulary:
             characters.append(REPLACEMENT)
         else:
             characters.append(chr(_PRIVATE + place if place < 6400 else 0xF0000 + place))
+        if len(token) != 1:
+            names[characters[-1]] = _name(token, names.values())
     replaces = REPLACEMENT in characters and REPLACEMENT not in tokens
-    return Vocabulary("".join(characters), REPLACEMENT if replaces else None)
+    return Vocabulary("".join(characters), REPLACEMENT if replaces else None, names)
+
+
+def _name(token: str, taken: Collection[str]) -> str:
+    """What a token is called: itself, in angle brackets."""
+    name = token if token.startswith("<") and token.endswith(">") and len(token) > 1 else f"<{token}>"
+    while name in taken:
+        name = f"<{name}>"
+    return name
 
 
 def _sorted(path: Path, n_characters: int, encoding: str, newlines: str) -> Found:
@@ -154,33 +208,47 @@ def _stored(path: Path, kind: str, n_characters: int) -> Found:
     if (kind == "json") != (contents.kind == "JSON"):
         raise ActivationError(f"{path} is not {kind} but {contents.kind}; give one of {SPELLINGS}")
     found = _search(contents, n_characters)
-    if len(set(map(tuple, found.values()))) != 1:
+    tokens = _joined(list(found.values()))
+    if tokens is None:
         sizes = sorted({len(tokens) for tokens in _tokens_by_name(contents).values()})
         what = f"vocabularies of {', '.join(map(str, sizes))} characters" if sizes else "no vocabulary"
         raise ActivationError(
             f"{path} holds {'more than one vocabulary' if found else what}, and the model has {n_characters} "
             "characters; a vocabulary is a list of characters, or a dictionary from characters to ids or back"
         )
-    return _checked(next(iter(found.values())), n_characters, str(path))
+    return _checked(tokens, n_characters, str(path))
 
 
 def _beside_the_weights(contents: Contents, n_characters: int) -> Found:
     found = _search(contents, n_characters)
-    if len(set(map(tuple, found.values()))) != 1:
+    tokens = _joined(list(found.values()))
+    if tokens is None:
         why = "more than one" if found else "none"
         raise ActivationError(
             f"the vocabulary of the model's {n_characters} characters must be given, since the file holds {why}: "
             f"--vocab {SPELLINGS}"
         )
-    name = next(iter(found))
-    return _checked(found[name], n_characters, f"{name or 'all of it'} in the file itself")._replace(name=name)
+    name = max(found, key=lambda name: found[name].n_tokens)
+    return _checked(tokens, n_characters, f"{name or 'all of it'} in the file itself")._replace(name=name)
 
 
-def _search(contents: Contents, n_characters: int) -> dict[str, list[str]]:
+def _joined(found: Sequence[Tokens]) -> Tokens | None:
+    """What some tables of as many ids say together; None if there are none, or they contradict each other.
+
+    One may have several characters for an id, as where upper and lower case are alike, and another the one to be shown.
+    """
+    if not found:
+        return None
+    widest = max(found, key=lambda tokens: tokens.n_tokens)
+    narrowest = min(found, key=lambda tokens: tokens.n_tokens)
+    return widest.showing(narrowest) if all(map(widest.has, found)) else None
+
+
+def _search(contents: Contents, n_characters: int) -> dict[str, Tokens]:
     return {name: tokens for name, tokens in _tokens_by_name(contents).items() if len(tokens) == n_characters}
 
 
-def _tokens_by_name(contents: Contents) -> dict[str, list[str]]:
+def _tokens_by_name(contents: Contents) -> dict[str, Tokens]:
     """Everything in a file that could be a vocabulary."""
     found = {}
     for name, value in contents.plain.items():
@@ -190,26 +258,36 @@ def _tokens_by_name(contents: Contents) -> dict[str, list[str]]:
     return found
 
 
-def _tokens(value: Any) -> list[str] | None:
+def _tokens(value: Any) -> Tokens | None:
     """The tokens in the order of their ids, if a value can be read as that."""
     if isinstance(value, Mapping):
-        pairs = [(key, _number(place)) for key, place in value.items()]
+        pairs = [(_plain(key), _plain(place)) for key, place in value.items()]
         if all(isinstance(key, str) and type(place) is int for key, place in pairs):
-            return _in_order({place: key for key, place in pairs}, len(pairs))
+            return _in_order([(place, key) for key, place in pairs])
         if all(_is_id(key) and isinstance(token, str) for key, token in pairs):
-            return _in_order({int(key): token for key, token in pairs}, len(pairs))
+            return _in_order([(int(key), token) for key, token in pairs])
         return None
     if isinstance(value, str | list | tuple) and not isinstance(value, Unordered) and len(value) <= _MOST_CHARACTERS:
-        tokens = [_number(token) for token in value]
+        tokens = [_plain(token) for token in value]
         if all(isinstance(token, str) for token in tokens) and len(set(tokens)) == len(tokens):
             singles = sum(len(token) == 1 for token in tokens)
-            return tokens if tokens and singles >= len(tokens) - 8 and singles else None
+            if tokens and singles >= len(tokens) - 8 and singles:
+                return Tokens(tuple((token,) for token in tokens))
     return None
 
 
-def _number(value: Any) -> Any:
-    """Numpy's numbers and strings as Python's."""
-    return numpy_scalar(value) if isinstance(value, Made) else value
+def _plain(value: Any) -> Any:
+    """Numpy's numbers and strings as Python's; bytes as the character that they are in UTF-8, or else as one byte."""
+    value = value.value if isinstance(value, Key) else value
+    if not isinstance(value, Made | bytes):
+        return value
+    raw = as_bytes(value)
+    if raw is None:
+        return numpy_scalar(value) if isinstance(value, Made) else value
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1") if len(raw) == 1 else value
 
 
 def _is_id(value: Any) -> bool:
@@ -219,8 +297,19 @@ def _is_id(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _in_order(by_id: dict[int, str], n_tokens: int) -> list[str] | None:
+def _in_order(pairs: Sequence[tuple[int, str]]) -> Tokens | None:
+    """The tokens of each id, where ids are all numbers from 0, or from 1, which leaves 0 for padding."""
+    by_id: dict[int, list[str]] = {}
+    for place, token in pairs:
+        by_id.setdefault(place, []).append(token)
     places = sorted(by_id)
-    if places == list(range(1, n_tokens + 1)):  # 0 is kept for padding
-        by_id, places = {0: "<padding>", **by_id}, [0, *places]
-    return [by_id[place] for place in places] if places and places == list(range(len(places))) else None
+    if places == list(range(1, len(places) + 1)):
+        by_id, places = {0: ["<padding>"], **by_id}, [0, *places]
+    if not places or places != list(range(len(places))):
+        return None
+    return Tokens(tuple(tuple(sorted(by_id[place], key=_as_shown)) for place in places))
+
+
+def _as_shown(token: str) -> tuple[bool, bool, bool]:
+    """By which of the tokens that share an id it is shown: a name, or a small letter, or one in ASCII."""
+    return len(token) == 1, token != token.lower(), not token.isascii()

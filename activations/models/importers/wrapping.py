@@ -15,7 +15,8 @@ from activations.models.char_rnn import CharRNN
 from activations.models.importers.contents import Contents
 from activations.models.importers.files import read_contents
 from activations.models.importers.importing import array_of, import_model
-from activations.models.importers.vocabularies import vocabulary_from
+from activations.models.importers.vocabularies import Found, vocabulary_from
+from activations.reading_rule import PLAIN, ReadingRule
 from activations.vocab import Vocabulary
 
 
@@ -60,7 +61,8 @@ def wrap(
     elif input is not None:
         modules["embedding"] = input
     contents = contents_of(nn.ModuleDict(modules), "modules in memory")
-    return import_model(contents, vocab if isinstance(vocab, Vocabulary) else vocabulary_from(vocab)).model
+    found = Found(vocab, "given") if isinstance(vocab, Vocabulary) else vocabulary_from(vocab)
+    return import_model(contents, found.vocabulary, rule=ReadingRule(substitutes=found.substitutes)).model
 
 
 def contents_of(module: nn.Module, kind: str) -> Contents:
@@ -76,8 +78,8 @@ def contents_of(module: nn.Module, kind: str) -> Contents:
     return Contents.of_arrays(kind, arrays, facts=facts, modules=kinds)
 
 
-def build(spelling: str, source: Path) -> tuple[Contents, Vocabulary | None]:
-    """What a factory makes of a file, to be imported, and its vocabulary if it has one.
+def build(spelling: str, source: Path) -> tuple[Contents, Vocabulary | None, ReadingRule]:
+    """What a factory makes of a file, to be imported, its vocabulary if it has one, and what it reads of a text.
 
     Args:
         spelling: `my_model.py:build`, whose code is run.
@@ -89,7 +91,7 @@ def build(spelling: str, source: Path) -> tuple[Contents, Vocabulary | None]:
     made = run_factory(spelling, read_contents(source).arrays)
     if isinstance(made, CharRNN) or not isinstance(made, CharModel):
         contents = contents_of(made, f"what {spelling} made")
-        return contents, made.vocabulary if isinstance(made, CharRNN) else None
+        return (contents, made.vocabulary, made.reading_rule) if isinstance(made, CharRNN) else (contents, None, PLAIN)
     raise ActivationError(
         f"{spelling} made a CharModel of its own kind, which cannot be written as a checkpoint; read a text with it by "
         f"`probe extract {source} corpus.txt --model-factory {spelling}`"
