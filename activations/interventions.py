@@ -7,7 +7,7 @@ changed values. Characters of a warm-up are read like all others.
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -56,11 +56,14 @@ class Intervention:
         site: Where.
         change: What is done there to the values of each character.
         description: What a recording says of it, and by which it is told from others.
+        stays_bounded: Whether values within [-1, 1] stay there. If not, the site and the hidden states of its layer
+            are recorded as values that may grow.
     """
 
     site: Site
     change: Change
     description: str
+    stays_bounded: bool = False
 
     def __str__(self) -> str:
         return f"{self.site}: {self.description}"
@@ -84,7 +87,7 @@ class Intervention:
 
 def identity(site: Site) -> Intervention:
     """Leave the values of a site as they are."""
-    return Intervention(site, lambda values, where: values, "as it is")
+    return Intervention(site, lambda values, where: values, "as it is", stays_bounded=True)
 
 
 def clamp(site: Site, values: Mapping[int, float]) -> Intervention:
@@ -106,9 +109,8 @@ def clamp(site: Site, values: Mapping[int, float]) -> Intervention:
         changed[:, units.to(given.device)] = held.to(given)
         return changed
 
-    return Intervention(
-        site, change, f"clamp {', '.join(f'{unit} to {float(values[unit])!r}' for unit in sorted(values))}"
-    )
+    said = ", ".join(f"{unit} to {float(values[unit])!r}" for unit in sorted(values))
+    return Intervention(site, change, f"clamp {said}", stays_bounded=bool((held.abs() <= 1).all()))
 
 
 def add(site: Site, vector: ArrayLike | Tensor) -> Intervention:
@@ -142,6 +144,13 @@ def check_sites(interventions: Iterable[Intervention], sites: Collection[Site]) 
             raise ActivationError(
                 f"there is no site {each.site} to intervene at; the model has {', '.join(map(str, sites))}"
             )
+
+
+def freed(interventions: Iterable[Intervention], sites: Iterable[Site]) -> set[Site]:
+    """The sites whose values may leave [-1, 1] because of interventions: their own, and the hidden states there."""
+    beyond = {each.site for each in interventions if not each.stays_bounded}
+    layers = {site.layer for site in beyond}
+    return {site for site in sites if site in beyond or (site.layer in layers and site.signal == "hidden")}
 
 
 def intervened_sha256(model_sha256: str, interventions: Sequence[Intervention]) -> str:
@@ -188,4 +197,4 @@ def read_elsewhere(intervention: Intervention, places: Tensor, starts: Tensor) -
         documents = torch.searchsorted(starts.to(there.device), there, right=True) - 1
         return intervention.change(values, Where(documents, torch.where(where.positions < 0, -1, there)))
 
-    return Intervention(intervention.site, change, intervention.description)
+    return replace(intervention, change=change)

@@ -32,6 +32,7 @@ from activations.interventions import Intervention, Where, add, clamp, identity
 from activations.models.sampling import write, write_texts
 from activations.reading import Arithmetic
 from activations.selection import Selection
+from activations.store import Recording
 from activations.units import Site
 from activations.vocab import Vocabulary
 from probe.untrained import live_twin
@@ -310,3 +311,57 @@ def test_the_untrained_twin_of_a_live_source_is_intervened_in_as_that_is() -> No
     live = LiveActivations(model, Corpus.from_texts(["abba" * 9]), interventions=interventions)
     values = live_twin(live, model, "shuffled").read([Site.of(0, "cell")])[Site.of(0, "cell")]
     assert (values[:, 1] == 0.5).all() and not (values[:, 0] == 0.5).any()
+
+
+@every_kind
+@pytest.mark.parametrize("dtype", ["auto", "near_one", "float16"])
+def test_values_that_an_intervention_takes_beyond_1_are_recorded_as_they_are(
+    kind: Kind, dtype: str, tmp_path: Path
+) -> None:
+    """So are the hidden states that are made of them; what is beyond float16 is no float16."""
+    model = unusual_model(TEXT, kind, n_layers=1)
+    for site, n_units in model.sites.items():
+
+        def enlarge(values: Tensor, where: Where) -> Tensor:
+            return torch.where((where.positions == 100)[:, None], 3.1234567, values)
+
+        live = LiveActivations(
+            model,
+            Corpus.from_texts([TEXT]),
+            n_lanes=2,
+            arithmetic=Arithmetic(dtype=dtype),
+            interventions=[Intervention(site, enlarge, "3.1 at one character")],
+        )
+        extract(live, tmp_path / "a.h5", force=True)
+        with Recording(tmp_path / "a.h5") as recording:
+            values = {each: own[100] for each, own in recording.read(list(model.sites)).items()}
+            assert recording.facts[site].range is None
+        exact = recorded(model, [TEXT], live.interventions)
+        for each, own in values.items():
+            atol = {"auto": 1e-3, "near_one": 1e-3, "float16": 5e-3}[dtype] * max(1, np.abs(exact[each][100]).max())
+            np.testing.assert_allclose(own, exact[each][100, 0], rtol=0, atol=atol)
+        assert (values[site] == (np.float16 if dtype == "float16" else np.float32)(3.1234567)).all()
+        assert len(values[site]) == n_units
+
+
+@pytest.mark.parametrize("n_lanes", [1, 2])
+def test_interventions_that_keep_to_the_range_are_recorded_in_the_number_types_of_before(n_lanes: int) -> None:
+    model, corpus, site = random_model(TEXT), Corpus.from_texts([TEXT]), Site.of(0, "hidden")
+    fine = Arithmetic(dtype="near_one")
+    types = [
+        {each: live.coding(each).name for each in live.sites}
+        for interventions in ([], [identity(each) for each in model.sites], [clamp(site, {1: -1.0, 2: 1.0})])
+        for live in [LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=fine, interventions=interventions)]
+    ]
+    assert types[0] == types[1] == types[2]
+    assert set(types[0].values()) == {"near_one", "float32"}
+
+
+def test_an_intervention_beyond_float16_is_refused_in_float16() -> None:
+    site = Site.of(0, "output_gate")
+    far = [Intervention(site, lambda values, where: values * 1e6, "far away")]
+    live = LiveActivations(
+        random_model(TEXT), Corpus.from_texts([TEXT]), arithmetic=Arithmetic(dtype="float16"), interventions=far
+    )
+    with pytest.raises(ActivationError, match="0/output_gate goes beyond 65,504, the largest float16"):
+        live.read([site])
