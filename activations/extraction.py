@@ -26,7 +26,7 @@ from activations.codings import Coding
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.guests import GuestReading, check_guest
-from activations.interventions import Intervention, check_sites, freed, intervened_sha256, read_elsewhere
+from activations.interventions import Intervention, checked, freed, intervened_sha256, read_elsewhere
 from activations.judging import Judge, mean_loss
 from activations.kept_states import KeptStates
 from activations.lanes import (
@@ -150,9 +150,8 @@ class LiveActivations:
                 "a model of your own computes its steps itself; interventions are for models that `probe train` or "
                 "`probe import` made"
             )
-        check_sites(interventions, model.sites)
         self.model = model
-        self.interventions = tuple(interventions)
+        self.interventions = checked(interventions, model.sites)
         if isinstance(model, torch.nn.Module):
             model.eval()
         if not isinstance(model, CharRNN):
@@ -673,4 +672,5 @@ def _check_numbers(block: Block, live: LiveActivations) -> None:
         return
     ends = live.corpus.is_first if live.reading_rule.backwards else live.corpus.is_last
     if not np.isfinite(log_probs[~ends(block.places)]).all():
-        raise ActivationError("the model's predictions are not numbers; its weights are broken, train it again")
+        why = ": an intervention makes them so" if live.interventions else "; its weights are broken, train it again"
+        raise ActivationError(f"the model's predictions are not numbers{why}")
