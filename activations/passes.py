@@ -1,6 +1,6 @@
 """One reading of a text by a model, or of a passage of it: from the turns of lanes to blocks."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,7 +22,6 @@ from activations.kept_states import KeptStates
 from activations.lanes import Turn
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
-from activations.models.identity import unbounded
 from activations.position import Round
 from activations.read_text import ReadText, Span
 from activations.reading import Reading
@@ -44,6 +43,7 @@ class Pass:
         reader: Makes a reading of so many lanes.
         columns: The number type and width of everything that is wanted of a character.
         codings: Of the sites whose values are rounded by more than their number type.
+        unbounded: The sites whose values may leave [-1, 1].
         slabs: Where the memory for it comes from.
         kept: States from which passages are read later.
         in_use: Held while the model reads.
@@ -56,6 +56,7 @@ class Pass:
     reader: Callable[[int], Reading | GuestReading]
     columns: Columns
     codings: Mapping[Site, Coding]
+    unbounded: Collection[Site]
     slabs: Slabs
     kept: KeptStates
     in_use: AbstractContextManager[Any]
@@ -183,7 +184,7 @@ class Pass:
             coding.check(str(site), kept[site])
             kept[site] = coding.rounded(kept[site])
         for site, array in kept.items():
-            if array.dtype == np.float16 and site in unbounded(self.model) and np.isinf(array).any():
+            if array.dtype == np.float16 and site in self.unbounded and np.isinf(array).any():
                 raise ActivationError(
                     f"{site} goes beyond {np.finfo(np.float16).max:,.0f}, the largest float16; keep what may grow in "
                     "float32 (--dtype auto)"

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from activations.devices import place_of
 from activations.errors import ActivationError
-from activations.interventions import Interruption, Intervention, Where, check_sites
+from activations.interventions import Interruption, Intervention, Where, checked
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.lane_states import LaneStates, read_lanes
@@ -106,7 +106,7 @@ def write(
     if not 0 <= seed < 1 << 63:
         raise ActivationError(f"the seed is {seed}; it must be a whole number from 0 up to 2^63")
     ids = torch.from_numpy(read_prompt(prompt, rule_of(model), model.vocabulary))
-    check_sites(interventions, model.sites)
+    interventions = checked(interventions, model.sites)
     reader: _Reader | _GuestReader
     if isinstance(model, CharRNN):
         reader = _Reader(model, n_texts, place_of(device), interventions)
