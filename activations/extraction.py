@@ -275,7 +275,7 @@ class LiveActivations:
         for done in self.rounds(sites, predictions=predictions):
             yield from done.blocks
             position.take(done)
-        self.lane_differences = position.borders.differences()
+        self.lane_differences = position.borders.differences(self.sites)
 
     def rounds(
         self, sites: Collection[Site] | None = None, *, predictions: bool = False, begun: Position | None = None
@@ -605,7 +605,7 @@ def extract(
         n_chars_before = recorder.n_chars_done
         position = _record(live, recorder, chosen, predictions=predictions, judge=judge, progress=progress)
         nats_per_char = mean_loss(recorder.column(layout.prediction_path(layout.LOG_PROB))) if predictions else math.nan
-        live.lane_differences = position.borders.differences()
+        live.lane_differences = position.borders.differences(live.sites)
         for site, difference in live.lane_differences.items():
             recorder.keep_differences(site, difference.by_unit, difference.range)
         recorder.describe(

@@ -87,9 +87,8 @@ class Pass:
     @torch.inference_mode()
     def _round(self, reading: Reading | GuestReading, turns: Sequence[Turn], group: int, number: int) -> Round:
         reading.narrow(len(turns))
-        for lane, turn in enumerate(turns):
-            if turn.is_first:
-                reading.reset(lane)
+        if beginning := [lane for lane, turn in enumerate(turns) if turn.is_first]:
+            reading.reset(*beginning)
         states = reading.states
         self.kept.keep(turns, states)
         meetings = [
@@ -101,7 +100,10 @@ class Pass:
         kept = range(lanes[0], lanes[-1] + 1) if len(lanes) else range(0)
         spans = [self.text.span(turn.start, turn.stop) for turn in turns]
         ids, following, begins = self._tokens(spans)
-        is_equal = self.text.rows is None and not self.text.is_backwards
+        has_short_warm_up = any(
+            not turn.is_kept and span.n_read < len(ids) for turn, span in zip(turns, spans, strict=True)
+        )
+        is_equal = self.text.rows is None and not self.text.is_backwards and not has_short_warm_up
         warm = np.array([turn.is_kept and (not is_equal or turn.n_chars == len(ids)) for turn in turns])  # no padding
         values = {
             key: self.slabs.take((len(kept), len(ids)) + (() if width is None else (width,)), dtype)
@@ -178,7 +180,9 @@ class Pass:
             first = self.text.place(range(first, stop, every)[-1])
             found = {key: array[::-1] for key, array in found.items()}
         kept = {key: array for key, array in found.items() if isinstance(key, Site)}
-        kept |= {site: coding.rounded(kept[site]) for site, coding in self.codings.items()}
+        for site, coding in self.codings.items():
+            coding.check(str(site), kept[site])
+            kept[site] = coding.rounded(kept[site])
         for site, array in kept.items():
             if array.dtype == np.float16 and site in self.unbounded and np.isinf(array).any():
                 raise ActivationError(
@@ -264,6 +268,11 @@ def _read_unequal(
             )
             states = reading.states
             for site, values in states.items():
+                if values.shape != after[site].shape:
+                    raise ActivationError(
+                        f"the model's state {site} changes its shape while it reads, so that lanes cannot read "
+                        "different numbers of characters; read it with --lanes 1"
+                    )
                 after[site][lanes_by_stop[stop]] = values[lanes_by_stop[stop]]
     reading.restore(after)
 

@@ -2,10 +2,10 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import count
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _CHUNK = 1 << 20
 _NAMED = 5
 _SHOWN = 80
-_PRIVATE = 0xE000  # code points from here on stand in no text
+_SURROGATES = range(0xD800, 0xE000)
+_PRIVATE = range(0xF0000, sys.maxunicode + 1)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Vocabulary:
 
     def with_tokens(self, names: Iterable[str]) -> "Vocabulary":
         """The same, with tokens behind its characters that are none themselves."""
-        free = (char for code in count(_PRIVATE) if (char := chr(code)) not in self.characters)
+        free = stand_ins(self.characters)
         tokens = {next(free): name for name in names if name not in self.names.values()}
         return Vocabulary(self.characters + "".join(tokens), self.replacement, {**self.names, **tokens})
 
@@ -231,6 +232,17 @@ class Vocabulary:
             )
         occur = "1 character of the text is" if n_unknown == 1 else f"{n_unknown:,} characters of the text are"
         return f"{occur} not in the model's vocabulary of {len(self)}: first {named}{with_returns}; {way_out}"
+
+
+def stand_ins(taken: Container[str]) -> Iterator[str]:
+    """Characters to stand for tokens that are none: lone surrogates, which no text has that was decoded from a file.
+
+    There are 2,048 of them. Those for further tokens are from the private planes of Unicode.
+
+    Args:
+        taken: Characters that stand for something else.
+    """
+    return (char for code in chain(_SURROGATES, _PRIVATE) if (char := chr(code)) not in taken)
 
 
 def _place(corpus: Corpus, position: int) -> str:

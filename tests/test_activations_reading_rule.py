@@ -25,7 +25,7 @@ from activations.models.evaluation import losses
 from activations.models.training import train
 from activations.models.training_config import TrainingConfig
 from activations.position import Position
-from activations.read_text import vocabulary_to_learn
+from activations.read_text import read_text, vocabulary_to_learn
 from activations.reading import Arithmetic
 from activations.reading_rule import EOS, PLAIN, SOS, ReadingRule
 from activations.selection import Selection
@@ -405,6 +405,28 @@ def test_unknown_characters_of_a_text_that_is_read_by_a_rule_are_named_as_they_s
     model = _model(Vocabulary("ab\n"))
     with pytest.raises(ActivationError, match=r"1 character .* first 'C' \(text 0, line 2, column 2\)"):
         LiveActivations(model, Corpus.from_texts(["AB\naC"]), rule=ReadingRule(read_as="lower", backwards=True))
+
+
+@pytest.mark.parametrize("rule", [PLAIN, *RULES], ids=str)
+@pytest.mark.parametrize("char", ["\ue000", "\ue001", "\U000f0000", "\ufdd0"])
+def test_no_character_of_a_text_is_taken_for_a_token(rule: ReadingRule, char: str) -> None:
+    model = _model(_vocabulary(["ab\n"], rule).with_tokens([SOS, EOS, "<pad>"]))
+    corpus = Corpus.from_texts([f"ab{char}"])
+    if rule.read_as == "bytes":
+        tokens = read_text(corpus, rule, model.vocabulary).tokens
+        assert not {chr(code) for code in tokens.tolist()} & set(model.vocabulary.names) - {
+            model.vocabulary.character_of(SOS)
+        }
+        assert (tokens < 256).sum() == 2 + len(char.encode())
+    else:
+        with pytest.raises(ActivationError, match=rf"1 character .* first {re.escape(repr(char))}"):
+            LiveActivations(model, corpus, rule=rule)
+
+
+def test_any_number_of_tokens_can_be_added_to_a_vocabulary_that_has_such_characters_already() -> None:
+    names = [f"<{n}>" for n in range(3000)]
+    found = Vocabulary("a\ud800\U000f0000").with_tokens(names)
+    assert found.shown(found.characters) == "a\ud800\U000f0000" + "".join(names)
 
 
 def test_unknown_characters_are_read_as_the_one_that_is_chosen() -> None:

@@ -28,8 +28,8 @@ RULED = {each.name for each in fields(RuledTextOptions)}
 OF_TEXTS = {each.name for each in fields(TextOptions)}
 ALL_OPTIONS = {"extract", "rank", "explain", "fit", "curve"}
 LACKING = {  # commands with a model that record and ask nothing of its activations
-    "evaluate": LIVE - RULED - {"replace_unknown", "replace_unknown_with", "device"},
-    "sample": LIVE - {"encoding", "device"},  # the texts of --novelty are looked up by lines and words
+    "evaluate": LIVE - RULED - {"replace_unknown", "replace_unknown_with", "device", "model_factory"},
+    "sample": LIVE - {"encoding", "device", "model_factory"},  # the texts of --novelty are looked up by lines and words
 }
 READS_NO_TEXT = {"demo", "check", "sample"}
 NAMES = "emma\nolivia\nava\nisabella\nsophia\nmia\ncharlotte\namelia\nharper\nevelyn\n" * 30

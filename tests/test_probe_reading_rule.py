@@ -177,3 +177,80 @@ def test_questions_of_a_live_model_read_by_the_rule_that_is_asked_for(run: Comma
     assert "reads 'é' as 2 tokens" in run("rank", "-H", "predicts:é")[2]
     status, out, _ = run("fit", "-H", "in_curly_quotes", "--sites", "hidden", "--untrained", "model.pt", "--json")
     assert status == 0 and {"fresh", "shuffled"} <= {row["control"] for row in rows(out)}
+
+
+_BUILD = """
+import probe, torch
+
+class Cycle(torch.nn.Module):
+    sites = {probe.Site("now"): 1}
+    %s
+    def __init__(self):
+        super().__init__()
+        self.vocabulary = probe.Vocabulary("abc\\n")
+
+    def start(self, n_lanes):
+        return torch.zeros(n_lanes, 1)
+
+    def read(self, ids, state):
+        n = len(self.vocabulary)
+        logits = (-30 if self.training else 30) * torch.eye(n)[(ids + 1) %% n]
+        return logits, {probe.Site("now"): ids[..., None].float()}, state
+
+def build(weights):
+    return Cycle()
+"""
+
+
+def test_a_model_of_the_user_s_own_is_judged_and_writes_as_one_of_ours_does(run: Command) -> None:
+    save_cycle("abc\n")
+    torch.save({"weight": torch.zeros(1)}, "theirs.pth")
+    Path("mine.py").write_text(_BUILD % "", encoding="utf-8")
+    Path("text.txt").write_text("AbC\nabcabÉ\n" * 10, encoding="utf-8")
+    theirs = ("theirs.pth", "--model-factory", "mine.py:build")
+    for more in ([], ["--alternatives"], ["--samples", "2", "--json"], ["--prompt", "b"]):
+        status, out, err = run("sample", *theirs, "--length", "9", *more)
+        assert (status, err) == (0, "")
+        assert out == run("sample", "cycle.pt", "--length", "9", *more)[1] != ""
+    how = (
+        "--read-as",
+        "lower",
+        "--backwards",
+        "--replace-unknown-with",
+        "c",
+        "--split",
+        "60,40",
+        "--orders",
+        "1",
+        "--json",
+    )
+    status, out, err = run("evaluate", *theirs[:1], "text.txt", *theirs[1:], *how)
+    assert (status, err) == (0, "10 characters are read as 'c'\n")
+    expected = rows(run("evaluate", "cycle.pt", "text.txt", *how)[1])
+    found = rows(out)
+    assert len(found) == len(expected) == 5
+    for own, ours in zip(found, expected, strict=True):
+        assert own | {"model": ""} == pytest.approx(ours | {"model": ""}, nan_ok=True)
+
+
+def test_texts_that_a_model_of_the_user_s_own_writes_begin_by_the_rule_that_is_asked_for(run: Command) -> None:
+    torch.save({"weight": torch.zeros(1)}, "theirs.pth")
+    Path("mine.py").write_text(_BUILD % "", encoding="utf-8")
+    options = ("--model-factory", "mine.py:build", "--backwards", "--generate", "2x4", "--prompt", "b", "--force")
+    status, _, err = run("extract", "theirs.pth", *options, "--temperature", "0")
+    assert status == 0, err
+    with Recording("activations.h5") as recording:
+        assert recording.corpus.text() == "ba\ncb" * 2
+        assert recording.reading_rule == ReadingRule(backwards=True)
+
+
+def test_a_rule_that_cannot_be_given_to_a_model_of_the_user_s_own_is_refused(run: Command) -> None:
+    torch.save({"weight": torch.zeros(1)}, "theirs.pth")
+    Path("mine.py").write_text(_BUILD % "reading_rule = property(lambda self: probe.ReadingRule())", encoding="utf-8")
+    Path("text.txt").write_text("abc\n" * 10, encoding="utf-8")
+    for command in ("extract", "evaluate"):
+        ask = (command, "theirs.pth", "text.txt", "--model-factory", "mine.py:build")
+        assert run(*ask, *["--force"] * (command == "extract"))[0] == 0
+        status, _, err = run(*ask, "--read-as", "lower")
+        assert status == 1
+        assert "the reading_rule of a Cycle cannot be set" in err and err.count("\n") == 1

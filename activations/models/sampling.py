@@ -305,7 +305,7 @@ class _Reader:
 
     def read(self, ids: Tensor) -> Tensor:
         """Read a character of every text, (n_texts,); the (n_texts, n_characters) logits of the next."""
-        if self._place != _CPU:
+        if self._place.type != "cpu":
             ids = ids.to(self._place)
         torch.index_select(self._table, 0, ids, out=self._gates[0])
         views = next(self._views)
@@ -318,7 +318,7 @@ class _Reader:
         self._n_read += 1
         weight, bias = self._readout
         logits = torch.addmm(bias, self._states[-1]["hidden"], weight)
-        return logits if self._place == _CPU else logits.to(_CPU)  # where characters are drawn
+        return logits if self._place.type == "cpu" else logits.to(_CPU)  # where characters are drawn
 
     def _where(self) -> Where:
         return Where(self._texts, torch.full_like(self._texts, self._n_read))

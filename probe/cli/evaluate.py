@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option
 
-from probe.cli.options import DeviceOption, JsonOption, ReplaceOption, ReplaceWithOption, TextsArgument, unescaped
-from probe.cli.reading import RuledTextOptions, with_options
+from probe.cli.options import (
+    DeviceOption,
+    FactoryOption,
+    JsonOption,
+    ReplaceOption,
+    ReplaceWithOption,
+    TextsArgument,
+    unescaped,
+)
+from probe.cli.reading import RuledTextOptions, give, load_or_build, with_options
 from probe.cli.show import Cell, progress, show_rows, warn
 
 if TYPE_CHECKING:
@@ -49,6 +57,7 @@ def evaluate(
     replace_unknown: ReplaceOption = False,
     replace_unknown_with: ReplaceWithOption = None,
     device: DeviceOption = "cpu",
+    model_factory: FactoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text, beside models that only count.
@@ -66,9 +75,9 @@ def evaluate(
     """
     import numpy as np
 
-    from activations.models.checkpoints import load_model
     from activations.models.evaluation import losses
     from activations.read_text import check_text, read_text
+    from activations.reading_rule import rule_of
     from hypotheses.ngrams import fit_ngrams
     from probe.recipes import shares_of
 
@@ -79,12 +88,13 @@ def evaluate(
         raise BadParameter("n-gram models need a text to learn from: --split or --training-text")
     asked = _orders(_ORDERS if orders is None else orders)
 
-    net = load_model(model)
-    net.reading_rule = how_read.of(net.reading_rule)
+    net = how_read.ruled(load_or_build(model, model_factory))
+    rule = rule_of(net)
     if replace_unknown_with is not None:
-        net.vocabulary, replace_unknown = net.vocabulary.replacing_by(unescaped(replace_unknown_with)), True
+        give(net, "vocabulary", net.vocabulary.replacing_by(unescaped(replace_unknown_with)))
+        replace_unknown = True
     text = how_read.read(corpus)
-    if n_replaced := check_text(text, net.reading_rule, net.vocabulary, replace_unknown=replace_unknown):
+    if n_replaced := check_text(text, rule, net.vocabulary, replace_unknown=replace_unknown):
         warn(f"{n_replaced:,} characters are read as {net.vocabulary.shown(net.vocabulary.replacement or '')!r}")
     parts = dict(zip(_PARTS, text.cut(shares), strict=False)) if shares else {"whole": text}
     learned = parts["training"] if shares else None
@@ -95,8 +105,8 @@ def evaluate(
     ngrams: NgramModels | None = None
     if learned is not None:
         with progress("counting n-grams"):
-            check_text(learned, net.reading_rule, net.vocabulary, replace_unknown=replace_unknown)
-            read = read_text(learned, net.reading_rule, net.vocabulary).read
+            check_text(learned, rule, net.vocabulary, replace_unknown=replace_unknown)
+            read = read_text(learned, rule, net.vocabulary).read
             ids = net.vocabulary.look_up(read.codes)
             documents = np.split(ids, read.starts[1:])
             ngrams = fit_ngrams(documents, asked[-1], n_characters=len(net.vocabulary))
@@ -105,7 +115,7 @@ def evaluate(
         with progress(f"reading {name}") as report:
             of_model = losses(net, part, replace_unknown=replace_unknown, device=device, progress=report)
         rows.append(_row(model.name, name, *of_model))
-        as_read = read_text(part, net.reading_rule, net.vocabulary)
+        as_read = read_text(part, rule, net.vocabulary)
         rows.append(_uniform(name, as_read))
         if ngrams is not None and part is not learned:
             of_orders = _ngram_losses(ngrams, as_read, asked)

@@ -72,6 +72,15 @@ class RuledTextOptions(TextOptions):
         }
         return replace(rule, **given)
 
+    def ruled(self, model: "CharRNN | CharModel") -> "CharRNN | CharModel":
+        """The same model, which from now on reads as it is asked to."""
+        from activations.reading_rule import rule_of
+
+        own = rule_of(model)
+        if self.of(own) != own:
+            give(model, "reading_rule", self.of(own))
+        return model
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingOptions(RuledTextOptions):
@@ -89,15 +98,8 @@ class ReadingOptions(RuledTextOptions):
     model_factory: FactoryOption = None
 
     def load_model(self, path: Path) -> "CharRNN | CharModel":
-        """The model in a file, which reads as it is asked to if it is one of ours."""
-        from activations.models.char_rnn import CharRNN
-        from activations.models.checkpoints import load_model
-        from activations.models.importers.wrapping import build_model
-
-        model = build_model(self.model_factory, path) if self.model_factory else load_model(path)
-        if isinstance(model, CharRNN):
-            model.reading_rule = self.of(model.reading_rule)
-        return model
+        """The model in a file, which reads as it is asked to."""
+        return self.ruled(load_or_build(path, self.model_factory))
 
     def live(self, model: Path, texts: "Sequence[Path] | Corpus") -> "LiveActivations":
         """A model and a text, loaded."""
@@ -105,7 +107,6 @@ class ReadingOptions(RuledTextOptions):
         from activations.extraction import LiveActivations
         from activations.lanes import WARM_UP_CHARS
         from activations.reading import Arithmetic
-        from activations.reading_rule import rule_of
         from activations.selection import Selection
 
         arithmetic = Arithmetic(device=self.device, precision=self.precision, dtype=self.dtype)
@@ -119,7 +120,6 @@ class ReadingOptions(RuledTextOptions):
             replace_unknown=self.replace_unknown,
             selection=Selection.of(len(corpus), *ends(self.part), self.every),
             arithmetic=arithmetic,
-            rule=self.of(rule_of(reader)),
             stand_in=None if self.replace_unknown_with is None else unescaped(self.replace_unknown_with),
         )
         if live.n_replaced:
@@ -137,6 +137,34 @@ class ReadingOptions(RuledTextOptions):
         """The options that differ from their defaults, as they are spelled."""
         names = [each.name for each in fields(self) if getattr(self, each.name) != each.default]
         return [f"--{'range' if name == 'part' else name.replace('_', '-')}" for name in names]
+
+
+def load_or_build(path: Path, model_factory: str | None) -> "CharRNN | CharModel":
+    """The model in a checkpoint, or what a factory makes of a file, without dropout."""
+    from torch.nn import Module
+
+    from activations.models.checkpoints import load_model
+    from activations.models.importers.wrapping import build_model
+
+    model = build_model(model_factory, path) if model_factory else load_model(path)
+    return model.eval() if isinstance(model, Module) else model
+
+
+def give(model: "CharRNN | CharModel", attribute: str, value: object) -> None:
+    """Set an attribute of a model, which may be of a class of the user's.
+
+    Raises:
+        ActivationError: If its class does not allow that.
+    """
+    from activations.errors import ActivationError
+
+    try:
+        setattr(model, attribute, value)
+    except AttributeError as error:
+        raise ActivationError(
+            f"the {attribute} of a {type(model).__name__} cannot be set, and the options that were given change it; "
+            "make it an ordinary attribute"
+        ) from error
 
 
 def ends(part: str | None) -> tuple[int | None, int | None]:

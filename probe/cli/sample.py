@@ -17,11 +17,13 @@ from probe.cli.options import (
     DeviceOption,
     DrawsSeedOption,
     EncodingOption,
+    FactoryOption,
     JsonOption,
     TemperatureOption,
     TopKOption,
     unescaped,
 )
+from probe.cli.reading import load_or_build
 from probe.cli.show import SIGNS, progress, say, visible
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ def sample(
     samples: Annotated[int, Option(help="How many texts to write, side by side.", min=1)] = 1,
     seed: DrawsSeedOption = 0,
     device: DeviceOption = "cpu",
+    model_factory: FactoryOption = None,
     alternatives: Annotated[
         bool, Option("--alternatives", help="Show below each character the 5 that the model found most probable there.")
     ] = False,
@@ -77,14 +80,14 @@ def sample(
         probe sample model.pt --prompt "The " --temperature 0.5
     """
     from activations.corpus import read_text
-    from activations.models.checkpoints import load_model
     from activations.models.sampling import novelty as novelty_of
     from activations.models.sampling import up_to, usual_prompt, with_prompt, write
     from activations.read_text import prompt_text
+    from activations.reading_rule import rule_of
 
     known = [read_text(path, encoding) for path in novelty or []]
-    writer = load_model(model)
-    rule, vocabulary = writer.reading_rule, writer.vocabulary
+    writer = load_or_build(model, model_factory)
+    rule, vocabulary = rule_of(writer), writer.vocabulary
     prompted = usual_prompt(vocabulary, rule) if prompt is None else unescaped(prompt)
     steps = write(writer, samples, prompt=prompted, temperature=temperature, top_k=top_k, seed=seed, device=device)
     steps = up_to(steps, length, rule)

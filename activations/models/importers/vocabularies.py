@@ -16,11 +16,10 @@ from activations.models.importers.contents import Contents
 from activations.models.importers.files import read_contents
 from activations.models.importers.pickles import Key, Made, Unordered
 from activations.models.importers.tensors import as_bytes, numpy_scalar
-from activations.vocab import REPLACEMENT, Vocabulary
+from activations.vocab import REPLACEMENT, Vocabulary, stand_ins
 
 SPELLINGS = "printable, sorted:FILE, json:FILE, pickle:FILE, chars:STRING"
 _BOM = "\ufeff"
-_PRIVATE = 0xE000
 _MOST_CHARACTERS = 200_000
 _ESCAPE = re.compile(r"\\(?:[nrtfv\\0'\"]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
 
@@ -154,16 +153,17 @@ def vocabulary_from(value: Any) -> Found:
 
 
 def vocabulary_of(tokens: list[str]) -> Vocabulary:
-    """Characters as they are; tokens of several characters (<pad>) get code points that stand in no text, and names."""
+    """Characters as they are; tokens of several characters (<pad>) get characters that stand for them, and names."""
     characters: list[str] = []
+    free = stand_ins(set(tokens))
     names: dict[str, str] = {}
-    for place, token in enumerate(tokens):
+    for token in tokens:
         if len(token) == 1:
             characters.append(token)
         elif "unk" in token.lower() and REPLACEMENT not in (*tokens, *characters):
             characters.append(REPLACEMENT)
         else:
-            characters.append(chr(_PRIVATE + place if place < 6400 else 0xF0000 + place))
+            characters.append(next(free))
         if len(token) != 1:
             names[characters[-1]] = _name(token, names.values())
     replaces = REPLACEMENT in characters and REPLACEMENT not in tokens
