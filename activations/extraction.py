@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -113,7 +113,7 @@ class LiveActivations:
         arithmetic: Arithmetic = _DEFAULT,
         rule: ReadingRule | None = None,
         stand_in: str | None = None,
-        interventions: Sequence[Intervention] = (),
+        interventions: Iterable[Intervention] = (),
     ) -> None:
         """A model, a text, and how the one is to read the other.
 

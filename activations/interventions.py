@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -105,7 +105,8 @@ def clamp(site: Site, values: Mapping[int, float]) -> Intervention:
     Raises:
         ActivationError: If there is something else among them.
     """
-    for unit, value in values.items():
+    given: Mapping[Any, Any] = values
+    for unit, value in given.items():
         if not isinstance(unit, int | np.integer):
             raise ActivationError(f"{unit!r} is no unit of {site}; units are counted from 0")
         if not isinstance(value, float | int | np.number) or not np.isfinite(value):
@@ -162,10 +163,10 @@ def checked(interventions: Iterable[Intervention], sites: Collection[Site]) -> t
     Raises:
         ActivationError: If one is at a site that the model does not have, or they are something else.
     """
-    found: tuple[object, ...] = tuple(interventions) if isinstance(interventions, Iterable) else (interventions,)
-    ours = tuple(each for each in found if isinstance(each, Intervention))
-    if isinstance(interventions, Intervention) or len(ours) < len(found):
-        raise ActivationError(f"interventions are a list of Intervention, and what is given is {interventions!r}")
+    given: Any = interventions
+    ours: tuple[Any, ...] = tuple(given) if isinstance(given, Iterable) else (given,)
+    if isinstance(given, Intervention) or not all(isinstance(each, Intervention) for each in ours):
+        raise ActivationError(f"interventions are a list of Intervention, and what is given is {given!r}")
     for each in ours:
         if each.site not in sites:
             raise ActivationError(

@@ -39,6 +39,8 @@ from probe.untrained import live_twin
 
 TEXT = "The quick brown fox jumps over the lazy dog.\n" * 8
 FLOAT32 = Arithmetic(dtype="float32")
+any_add: Any = add
+any_clamp: Any = clamp
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=name_of)
 
 
@@ -407,14 +409,14 @@ def test_a_vector_may_be_any_array_of_numbers() -> None:
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
-        (lambda site: add(site, "abc"), "a vector of numbers to add to 0/cell"),
-        (lambda site: add(site, [1, [2]]), "a vector of numbers to add to 0/cell"),
-        (lambda site: add(site, [1j]), "a vector of numbers to add to 0/cell"),
-        (lambda site: add(site, [0, np.nan]), "add to 0/cell has values that are no numbers"),
-        (lambda site: clamp(site, {1.5: 0}), r"1\.5 is no unit of 0/cell"),
-        (lambda site: clamp(site, {"7": 0}), "'7' is no unit of 0/cell"),
-        (lambda site: clamp(site, {7: "a"}), "'a' is no number to clamp unit 7 of 0/cell to"),
-        (lambda site: clamp(site, {7: float("nan")}), "nan is no number to clamp unit 7 of 0/cell to"),
+        (lambda site: any_add(site, "abc"), "a vector of numbers to add to 0/cell"),
+        (lambda site: any_add(site, [1, [2]]), "a vector of numbers to add to 0/cell"),
+        (lambda site: any_add(site, [1j]), "a vector of numbers to add to 0/cell"),
+        (lambda site: any_add(site, [0, np.nan]), "add to 0/cell has values that are no numbers"),
+        (lambda site: any_clamp(site, {1.5: 0}), r"1\.5 is no unit of 0/cell"),
+        (lambda site: any_clamp(site, {"7": 0}), "'7' is no unit of 0/cell"),
+        (lambda site: any_clamp(site, {7: "a"}), "'a' is no number to clamp unit 7 of 0/cell to"),
+        (lambda site: any_clamp(site, {7: float("nan")}), "nan is no number to clamp unit 7 of 0/cell to"),
     ],
 )
 def test_what_is_no_clamp_or_vector_is_refused_when_it_is_made(make: Any, complaint: str) -> None:

@@ -75,7 +75,7 @@ def write(
     top_k: int | None = None,
     seed: int = 0,
     device: str = "cpu",
-    interventions: Sequence[Intervention] = (),
+    interventions: Iterable[Intervention] = (),
 ) -> Iterator[Written]:
     """Let a model go on from a prompt, character by character and without end.
 
@@ -128,7 +128,7 @@ def write_texts(
     top_k: int | None = None,
     seed: int = 0,
     device: str = "cpu",
-    interventions: Sequence[Intervention] = (),
+    interventions: Iterable[Intervention] = (),
 ) -> list[str]:
     """Let a model go on from a prompt for so many characters, several times; for the rest see `write`.
 
