@@ -1,14 +1,14 @@
 """Where lanes meet: how far a warmed-up lane was from an unbroken reading."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.units import Site, Unit
+from activations.units import Site, Unit, in_order
 
 Values = Mapping[Site, NDArray[Any]]
 """By the site that carries it, or by where in a model's own state it stands."""
@@ -77,7 +77,7 @@ class Borders:
             self.waiting[place] = state
             return
         for site, values in state.items():
-            if values.shape != other[site].shape:  # a state that grows as the model reads
+            if values.shape != other[site].shape or not values.size:  # a state that grows as the model reads
                 continue
             difference = np.abs(values.astype(np.float32) - other[site].astype(np.float32)).ravel()
             self.largest[site] = np.maximum(self.largest.get(site, difference), difference)
@@ -93,13 +93,17 @@ class Borders:
             self.lowest[site] = np.minimum(self.lowest.get(site, low), low)
             self.highest[site] = np.maximum(self.highest.get(site, high), high)
 
-    def differences(self) -> dict[Site, LaneDifference]:
-        """What was found, for each site of the state; empty if no lanes met."""
+    def differences(self, sites: Collection[Site] = ()) -> dict[Site, LaneDifference]:
+        """What was found, for each site of the state; empty if no lanes met.
+
+        Args:
+            sites: Those of the model, in its order, in which the differences are given; other names come last.
+        """
         return {
             site: LaneDifference(
                 self.largest[site],
                 self.highest[site] - self.lowest[site],
                 math.fsum(self.means[site].values()) / len(self.means[site]),
             )
-            for site in sorted(self.largest)
+            for site in in_order(sites, self.largest)
         }

@@ -13,6 +13,7 @@ _HALF = 0x3800  # float16 from 0 up to .5 are the numbers up to this one
 _ZERO = 2 * _HALF
 _MOST = 4 * _HALF
 _NO_NUMBER = 0xFFFF
+_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +26,7 @@ class Coding:
         dtype: The number type in which values are read.
         encode: From values to what is stored.
         decode: And back.
+        most: The largest absolute value that it is for.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Coding:
     dtype: np.dtype[Any]
     encode: Callable[[NDArray[Any]], NDArray[Any]]
     decode: Callable[[NDArray[Any]], NDArray[Any]]
+    most: float = np.inf
 
     @property
     def is_plain(self) -> bool:
@@ -41,6 +44,22 @@ class Coding:
     def rounded(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values as they come out of a recording."""
         return self.decode(self.encode(values))
+
+    def check(self, what: str, values: NDArray[Any]) -> None:
+        """Refuse values that are beyond what this coding is for, by more than rounding.
+
+        Raises:
+            ActivationError: If there is one.
+        """
+        if self.most == np.inf:
+            return
+        is_beyond = np.abs(values) > self.most + _ROUNDING
+        if is_beyond.any():
+            raise ActivationError(
+                f"{what} has a value of {float(values[is_beyond][0]):g}, and {self.name} is for values from "
+                f"{-self.most:g} to {self.most:g}; keep it in float32 (--dtype float32), or let the model say that "
+                "the site is unbounded"
+            )
 
 
 def _to_near_one(values: NDArray[Any]) -> NDArray[np.uint16]:
@@ -86,6 +105,7 @@ CODINGS = {
             np.dtype(np.float32),
             _to_near_one,
             lambda codes: _NEAR_ONE_VALUES[codes],
+            most=1,
         ),
     )
 }

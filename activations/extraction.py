@@ -26,7 +26,7 @@ from activations.codings import Coding
 from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.guests import GuestReading, check_guest
-from activations.interventions import Intervention, check_sites, intervened_sha256, read_elsewhere
+from activations.interventions import Intervention, checked, freed, intervened_sha256, read_elsewhere
 from activations.judging import Judge, mean_loss
 from activations.kept_states import KeptStates
 from activations.lanes import (
@@ -150,9 +150,8 @@ class LiveActivations:
                 "a model of your own computes its steps itself; interventions are for models that `probe train` or "
                 "`probe import` made"
             )
-        check_sites(interventions, model.sites)
         self.model = model
-        self.interventions = tuple(interventions)
+        self.interventions = checked(interventions, model.sites)
         if isinstance(model, torch.nn.Module):
             model.eval()
         if not isinstance(model, CharRNN):
@@ -181,13 +180,18 @@ class LiveActivations:
         """Every signal of every layer, and how many units it has."""
         return self.model.sites
 
+    @cached_property
+    def unbounded(self) -> frozenset[Site]:
+        """The sites whose values may leave [-1, 1], by themselves or because of interventions."""
+        return frozenset(unbounded(self.model)) | freed(self.interventions, self.sites)
+
     def dtype(self, site: Site) -> np.dtype[Any]:
         """The number type in which a site's activations are given."""
         return self.coding(site).dtype
 
     def coding(self, site: Site) -> Coding:
         """How a site's activations are rounded, and stand in a recording."""
-        is_bounded = site not in unbounded(self.model)
+        is_bounded = site not in self.unbounded
         return self.arithmetic.coding(is_bounded=is_bounded, is_saturated=is_bounded and site in self.saturated)
 
     @cached_property
@@ -197,7 +201,7 @@ class LiveActivations:
         A short sample of the text is read for it, once, and the same one however the text is cut into lanes. There are
         none if one number type was asked for.
         """
-        bounded = set(self.sites) - set(unbounded(self.model))
+        bounded = set(self.sites) - self.unbounded
         if self.arithmetic.dtype != "auto" or not bounded:
             return frozenset()
         values = self._read_stretches(bounded, STRETCH_CHARS)
@@ -232,11 +236,11 @@ class LiveActivations:
             stand_in=self.vocabulary.replacement,
             interventions=[read_elsewhere(each, torch.from_numpy(places), starts) for each in self.interventions],
         )
-        values: dict[Site, list[NDArray[np.float32]]] = {site: [] for site in sites}
+        values: dict[int, dict[Site, NDArray[np.float32]]] = {}
         for block in reading.blocks(sites):
-            for site, own in block.values.items():
-                values[site].append(own[is_sampled[block.places]])
-        return {site: np.concatenate(own) for site, own in values.items()}
+            is_wanted = is_sampled[block.places]
+            values[block.start] = {site: own[is_wanted] for site, own in block.values.items()}
+        return {site: np.concatenate([values[start][site] for start in sorted(values)]) for site in sites}
 
     def _readable(
         self, sample: Corpus, is_sampled: NDArray[np.bool_], places: NDArray[np.int64]
@@ -271,7 +275,7 @@ class LiveActivations:
         for done in self.rounds(sites, predictions=predictions):
             yield from done.blocks
             position.take(done)
-        self.lane_differences = position.borders.differences()
+        self.lane_differences = position.borders.differences(self.sites)
 
     def rounds(
         self, sites: Collection[Site] | None = None, *, predictions: bool = False, begun: Position | None = None
@@ -432,6 +436,7 @@ class LiveActivations:
                 reader=self._reader(),
                 columns=self._columns(wanted, predictions=predictions),
                 codings={site: coding for site in wanted if not (coding := self.coding(site)).is_plain},
+                unbounded=self.unbounded,
                 slabs=self.arithmetic.slabs(),
                 kept=self._kept,
                 in_use=nullcontext() if isinstance(self.model, CharRNN) else self._lock,
@@ -600,7 +605,7 @@ def extract(
         n_chars_before = recorder.n_chars_done
         position = _record(live, recorder, chosen, predictions=predictions, judge=judge, progress=progress)
         nats_per_char = mean_loss(recorder.column(layout.prediction_path(layout.LOG_PROB))) if predictions else math.nan
-        live.lane_differences = position.borders.differences()
+        live.lane_differences = position.borders.differences(live.sites)
         for site, difference in live.lane_differences.items():
             recorder.keep_differences(site, difference.by_unit, difference.range)
         recorder.describe(
@@ -621,7 +626,7 @@ def extract(
 
 
 def _facts(live: LiveActivations, site: Site) -> layout.SiteFacts:
-    limits = None if site in unbounded(live.model) else (-1.0, 1.0)
+    limits = None if site in live.unbounded else (-1.0, 1.0)
     return layout.SiteFacts(live.sites[site], live.coding(site), limits, site in carried(live.model))
 
 
@@ -667,4 +672,5 @@ def _check_numbers(block: Block, live: LiveActivations) -> None:
         return
     ends = live.corpus.is_first if live.reading_rule.backwards else live.corpus.is_last
     if not np.isfinite(log_probs[~ends(block.places)]).all():
-        raise ActivationError("the model's predictions are not numbers; its weights are broken, train it again")
+        why = ": an intervention makes them so" if live.interventions else "; its weights are broken, train it again"
+        raise ActivationError(f"the model's predictions are not numbers{why}")

@@ -7,10 +7,11 @@ changed values. Characters of a warm-up are read like all others.
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -56,11 +57,14 @@ class Intervention:
         site: Where.
         change: What is done there to the values of each character.
         description: What a recording says of it, and by which it is told from others.
+        stays_bounded: Whether values within [-1, 1] stay there. If not, the site and the hidden states of its layer
+            are recorded as values that may grow.
     """
 
     site: Site
     change: Change
     description: str
+    stays_bounded: bool = False
 
     def __str__(self) -> str:
         return f"{self.site}: {self.description}"
@@ -78,13 +82,17 @@ class Intervention:
                 f"the intervention at {self.site} gave a value of {given}; expected a tensor of shape "
                 f"{tuple(values.shape)}, (n_lanes, n_units)"
             )
+        if changed.is_complex():
+            raise ActivationError(
+                f"the intervention at {self.site} gave a value of complex numbers; expected real ones"
+            )
         if changed is not values:
             values.copy_(changed)
 
 
 def identity(site: Site) -> Intervention:
     """Leave the values of a site as they are."""
-    return Intervention(site, lambda values, where: values, "as it is")
+    return Intervention(site, lambda values, where: values, "as it is", stays_bounded=True)
 
 
 def clamp(site: Site, values: Mapping[int, float]) -> Intervention:
@@ -93,7 +101,15 @@ def clamp(site: Site, values: Mapping[int, float]) -> Intervention:
     Args:
         site: Where.
         values: The value of each unit, by its index.
+
+    Raises:
+        ActivationError: If there is something else among them.
     """
+    for unit, value in values.items():
+        if not isinstance(unit, int | np.integer):
+            raise ActivationError(f"{unit!r} is no unit of {site}; units are counted from 0")
+        if not isinstance(value, float | int | np.number) or not np.isfinite(value):
+            raise ActivationError(f"{value!r} is no number to clamp unit {unit} of {site} to")
     units = torch.tensor(sorted(values), dtype=torch.int64)
     held = torch.tensor([values[unit] for unit in units.tolist()], dtype=torch.float32)
 
@@ -106,9 +122,8 @@ def clamp(site: Site, values: Mapping[int, float]) -> Intervention:
         changed[:, units.to(given.device)] = held.to(given)
         return changed
 
-    return Intervention(
-        site, change, f"clamp {', '.join(f'{unit} to {float(values[unit])!r}' for unit in sorted(values))}"
-    )
+    said = ", ".join(f"{unit} to {float(values[unit])!r}" for unit in sorted(values))
+    return Intervention(site, change, f"clamp {said}", stays_bounded=bool((held.abs() <= 1).all()))
 
 
 def add(site: Site, vector: ArrayLike | Tensor) -> Intervention:
@@ -117,9 +132,19 @@ def add(site: Site, vector: ArrayLike | Tensor) -> Intervention:
     Args:
         site: Where.
         vector: (n_units,).
+
+    Raises:
+        ActivationError: If it is no array of numbers.
     """
-    added = torch.as_tensor(vector, dtype=torch.float32).clone()
-    digest = hashlib.sha256(added.numpy(force=True).tobytes()).hexdigest()[:16]
+    given_numbers = vector.numpy(force=True) if isinstance(vector, Tensor) else vector
+    try:
+        numbers = np.array(given_numbers).astype(np.float32, casting="same_kind")
+    except (TypeError, ValueError) as error:
+        raise ActivationError(f"expected a vector of numbers to add to {site}: {error}") from error
+    if not np.isfinite(numbers).all():
+        raise ActivationError(f"the vector to add to {site} has values that are no numbers")
+    added = torch.from_numpy(numbers)
+    digest = hashlib.sha256(numbers.tobytes()).hexdigest()[:16]
 
     def change(given: Tensor, where: Where) -> Tensor:
         if added.shape != given.shape[1:]:
@@ -131,17 +156,29 @@ def add(site: Site, vector: ArrayLike | Tensor) -> Intervention:
     return Intervention(site, change, f"add a vector of SHA-256 {digest}")
 
 
-def check_sites(interventions: Iterable[Intervention], sites: Collection[Site]) -> None:
-    """Refuse interventions at sites that a model does not have.
+def checked(interventions: Iterable[Intervention], sites: Collection[Site]) -> tuple[Intervention, ...]:
+    """Interventions in their order.
 
     Raises:
-        ActivationError: If there is one.
+        ActivationError: If one is at a site that the model does not have, or they are something else.
     """
-    for each in interventions:
+    found: tuple[object, ...] = tuple(interventions) if isinstance(interventions, Iterable) else (interventions,)
+    ours = tuple(each for each in found if isinstance(each, Intervention))
+    if isinstance(interventions, Intervention) or len(ours) < len(found):
+        raise ActivationError(f"interventions are a list of Intervention, and what is given is {interventions!r}")
+    for each in ours:
         if each.site not in sites:
             raise ActivationError(
                 f"there is no site {each.site} to intervene at; the model has {', '.join(map(str, sites))}"
             )
+    return ours
+
+
+def freed(interventions: Iterable[Intervention], sites: Iterable[Site]) -> set[Site]:
+    """The sites whose values may leave [-1, 1] because of interventions: their own, and the hidden states there."""
+    beyond = {each.site for each in interventions if not each.stays_bounded}
+    layers = {site.layer for site in beyond}
+    return {site for site in sites if site in beyond or (site.layer in layers and site.signal == "hidden")}
 
 
 def intervened_sha256(model_sha256: str, interventions: Sequence[Intervention]) -> str:
@@ -188,4 +225,4 @@ def read_elsewhere(intervention: Intervention, places: Tensor, starts: Tensor) -
         documents = torch.searchsorted(starts.to(there.device), there, right=True) - 1
         return intervention.change(values, Where(documents, torch.where(where.positions < 0, -1, there)))
 
-    return Intervention(intervention.site, change, intervention.description)
+    return replace(intervention, change=change)

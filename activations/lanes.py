@@ -123,8 +123,7 @@ def cut(
         for begin in range(origin, last, longest):
             start, stop = max(begin, first), min(begin + longest, last)
             there = start - document
-            in_turns = there if n_lanes == 1 or from_the_end else there // turn * turn
-            back = in_turns if n_lanes == 1 else min(warm_up, in_turns)
+            back = there if n_lanes == 1 else min(warm_up, there)
             n_missing = missing if start == first else 0
             pieces.append(Piece(start - back, start, stop, start > first, stop < last, n_missing))
     return pieces

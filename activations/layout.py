@@ -7,6 +7,7 @@ several.
 
 import itertools
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -37,6 +38,7 @@ JSON_ATTRIBUTES = (
     "model_config",
     "lane_differences",
     "sites",
+    "interventions",
     "reading_rule",
     "token_names",
     "made_by",
@@ -164,12 +166,14 @@ def sites_of(attrs: Mapping[str, Any], kinds: Mapping[str, Any]) -> dict[Site, S
     found: dict[Site, SiteFacts] = {}
     try:
         for said in json.loads(attrs["sites"]):
+            if not isinstance(said["name"], str):
+                raise ActivationError(f"a site is named {str(said['name'])[:30]}, which is no text")
             site = Site(said["name"], said.get("layer"), said.get("signal"))
             if site_path(site) not in kinds or site in found:
                 raise ActivationError(f"the attribute 'sites' names {site}, of which there is not one dataset")
             found[site] = _facts(kinds, site_path(site), said)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise ActivationError(f"the attribute 'sites' is no list of sites: {str(error)[:80]}") from error
+        raise ActivationError(f"the attribute 'sites' is no list of sites: {str(error)[:200]}") from error
     unnamed = {path for path in kinds if path.startswith(SITES)} - {site_path(site) for site in found}
     if unnamed:
         raise ActivationError(f"the attribute 'sites' says nothing of {min(unnamed)}")
@@ -184,8 +188,21 @@ def _facts(kinds: Mapping[str, Any], path: str, said: Mapping[str, Any]) -> Site
     if coding.stored.str != kind or len(shape) != 2:
         due = coding.stored.str if "coding" in said else "<f2 or <f4"
         raise ActivationError(f"{path} is not (n_chars, n_units) in {due}")
-    limits = said.get("range")
-    return SiteFacts(shape[1], coding, limits and (float(limits[0]), float(limits[1])), bool(said.get("state")))
+    limits, is_state = said.get("range"), said.get("state", False)
+    if limits is not None and not _is_range(limits):
+        raise ActivationError(f"the range of {path} is {str(limits)[:30]}, and not [lowest, highest]")
+    if not isinstance(is_state, bool):
+        raise ActivationError(f"whether {path} is carried on, 'state', is {str(is_state)[:30]}, and not true or false")
+    return SiteFacts(shape[1], coding, None if limits is None else (float(limits[0]), float(limits[1])), is_state)
+
+
+def _is_range(limits: object) -> bool:
+    return (
+        isinstance(limits, list)
+        and len(limits) == 2
+        and all(type(limit) in (int, float) and abs(limit) <= sys.float_info.max for limit in limits)
+        and limits[0] <= limits[1]
+    )
 
 
 def prediction_path(name: str) -> str:

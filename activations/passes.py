@@ -1,6 +1,6 @@
 """One reading of a text by a model, or of a passage of it: from the turns of lanes to blocks."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,7 +22,6 @@ from activations.kept_states import KeptStates
 from activations.lanes import Turn
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
-from activations.models.identity import unbounded
 from activations.position import Round
 from activations.read_text import ReadText, Span
 from activations.reading import Reading
@@ -44,6 +43,7 @@ class Pass:
         reader: Makes a reading of so many lanes.
         columns: The number type and width of everything that is wanted of a character.
         codings: Of the sites whose values are rounded by more than their number type.
+        unbounded: The sites whose values may leave [-1, 1].
         slabs: Where the memory for it comes from.
         kept: States from which passages are read later.
         in_use: Held while the model reads.
@@ -56,6 +56,7 @@ class Pass:
     reader: Callable[[int], Reading | GuestReading]
     columns: Columns
     codings: Mapping[Site, Coding]
+    unbounded: Collection[Site]
     slabs: Slabs
     kept: KeptStates
     in_use: AbstractContextManager[Any]
@@ -86,9 +87,8 @@ class Pass:
     @torch.inference_mode()
     def _round(self, reading: Reading | GuestReading, turns: Sequence[Turn], group: int, number: int) -> Round:
         reading.narrow(len(turns))
-        for lane, turn in enumerate(turns):
-            if turn.is_first:
-                reading.reset(lane)
+        if beginning := [lane for lane, turn in enumerate(turns) if turn.is_first]:
+            reading.reset(*beginning)
         states = reading.states
         self.kept.keep(turns, states)
         meetings = [
@@ -100,7 +100,10 @@ class Pass:
         kept = range(lanes[0], lanes[-1] + 1) if len(lanes) else range(0)
         spans = [self.text.span(turn.start, turn.stop) for turn in turns]
         ids, following, begins = self._tokens(spans)
-        is_equal = self.text.rows is None and not self.text.is_backwards
+        has_short_warm_up = any(
+            not turn.is_kept and span.n_read < len(ids) for turn, span in zip(turns, spans, strict=True)
+        )
+        is_equal = self.text.rows is None and not self.text.is_backwards and not has_short_warm_up
         warm = np.array([turn.is_kept and (not is_equal or turn.n_chars == len(ids)) for turn in turns])  # no padding
         values = {
             key: self.slabs.take((len(kept), len(ids)) + (() if width is None else (width,)), dtype)
@@ -177,9 +180,11 @@ class Pass:
             first = self.text.place(range(first, stop, every)[-1])
             found = {key: array[::-1] for key, array in found.items()}
         kept = {key: array for key, array in found.items() if isinstance(key, Site)}
-        kept |= {site: coding.rounded(kept[site]) for site, coding in self.codings.items()}
+        for site, coding in self.codings.items():
+            coding.check(str(site), kept[site])
+            kept[site] = coding.rounded(kept[site])
         for site, array in kept.items():
-            if array.dtype == np.float16 and site in unbounded(self.model) and np.isinf(array).any():
+            if array.dtype == np.float16 and site in self.unbounded and np.isinf(array).any():
                 raise ActivationError(
                     f"{site} goes beyond {np.finfo(np.float16).max:,.0f}, the largest float16; keep what may grow in "
                     "float32 (--dtype auto)"
@@ -263,6 +268,11 @@ def _read_unequal(
             )
             states = reading.states
             for site, values in states.items():
+                if values.shape != after[site].shape:
+                    raise ActivationError(
+                        f"the model's state {site} changes its shape while it reads, so that lanes cannot read "
+                        "different numbers of characters; read it with --lanes 1"
+                    )
                 after[site][lanes_by_stop[stop]] = values[lanes_by_stop[stop]]
     reading.restore(after)
 

@@ -164,11 +164,11 @@ class Reading:
             self._states = [{signal: state[:n_lanes].clone() for signal, state in own.items()} for own in self._states]
             self._own = []
 
-    def reset(self, lane: int) -> None:
-        """Let a lane start from the zero state."""
+    def reset(self, *lanes: int) -> None:
+        """Let some lanes start from the zero state."""
         for own in self._states:
             for state in own.values():
-                state[lane] = 0
+                state[list(lanes)] = 0
 
     @property
     def states(self) -> dict[Site, NDArray[np.float32]]:

@@ -175,9 +175,11 @@ class Recorder:
         numbers = self._grid.numbers(first, last)
         if self._grid.first_rows[numbers[0]] != first or self._grid.last_rows[numbers[-1]] != last:
             raise RuntimeError(f"the block at character {block.start} does not begin and end with blocks of the grid")
-        given = {
-            layout.site_path(s): self._sites[s].coding.encode(v) for s, v in block.values.items() if s in self._sites
-        }
+        given: dict[str, NDArray[Any]] = {}
+        for site, values in block.values.items():
+            if (facts := self._sites.get(site)) is not None:
+                facts.coding.check(str(site), values)
+                given[layout.site_path(site)] = facts.coding.encode(values)
         given |= {layout.prediction_path(name): values for name, values in block.predictions.items()}
         own = slice(numbers.start, numbers.stop)
         lengths = self._grid.last_rows[own] - self._grid.first_rows[own]

@@ -68,6 +68,11 @@ def _wrong_datasets(file: h5py.File, n_bytes: int) -> Iterator[str]:
     wrong = [f"/{needed} is missing" for needed in layout.WHOLE if f"/{needed}" not in paths]
     if not any(path.startswith(layout.ROWS) for path in paths):
         wrong.append("there is neither a site nor a prediction in it")
+    wrong += [
+        f"/{path} is there, and the attribute 'contents' says nothing of it"
+        for path in layout.TOKENS
+        if path in file and f"/{path}" not in paths
+    ]
     wrong += filter(None, (_wrong_dataset(file, path, contents[path], n_bytes) for path in paths))
     if wrong:
         yield from wrong

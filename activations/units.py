@@ -20,6 +20,7 @@ SIGNALS = (
 """Those of recurrent layers, in the order in which they are listed where a model does not say another."""
 
 _OF_LAYER = re.compile(r"(0|[1-9][0-9]*)/([^/]+)")
+_SIGNAL = re.compile(r"[^\s,/]+")
 _MOST_CHARS = 200
 _HOW_SITES_ARE_WRITTEN = "a site is named layer/signal, such as 1/cell, or as its model names it"
 
@@ -61,9 +62,15 @@ class Site:
             or any(part in ("", ".", "..") for part in parts)
         ):
             raise ActivationError(f"{self.name!r:.50} is not a site; {_HOW_SITES_ARE_WRITTEN}")
-        if self.layer is None and self.signal is None and (found := _OF_LAYER.fullmatch(self.name)):
-            object.__setattr__(self, "layer", int(found[1]))
-            object.__setattr__(self, "signal", found[2])
+        if self.layer is not None and (type(self.layer) is not int or self.layer < 0):
+            raise ActivationError(f"the layer of {self.name} is {self.layer!r:.50}; it is a whole number from 0 up")
+        if self.signal is not None and not (type(self.signal) is str and _SIGNAL.fullmatch(self.signal)):
+            raise ActivationError(
+                f"the signal of {self.name} is {self.signal!r:.50}; it is a word without spaces, commas and /"
+            )
+        if found := _OF_LAYER.fullmatch(self.name):
+            object.__setattr__(self, "layer", int(found[1]) if self.layer is None else self.layer)
+            object.__setattr__(self, "signal", found[2] if self.signal is None else self.signal)
 
     def __str__(self) -> str:
         return self.name

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from planting import random_model
@@ -244,3 +244,39 @@ def test_labels_are_those_of_each_document_alone(name: str) -> None:
     corpus = short_corpus(3, n=60)
     found = label(corpus, get(name)).tolist()
     assert found == [each for text in corpus.texts() for each in get(name)(text).tolist()]
+
+
+@pytest.mark.parametrize("first", [0, 2])
+@given(st.sampled_from(CELLS), st.integers(1, 700), st.sampled_from([2, 3, 16]), st.sampled_from([1, 3]))
+@settings(max_examples=6)
+def test_a_range_that_begins_within_a_document_is_warmed_up_from_where_that_begins(
+    first: int, cell: str, start: int, n_lanes: int, every: int
+) -> None:
+    """As far back as the warm-up goes, which is then an exact reading, whatever else the lanes read meanwhile."""
+    model, site = random_model(TEXT, cell=cell, n_units=6), Site.of(0, "hidden")
+    corpus = Corpus.from_texts([TEXT * 40, TEXT * 3] * 2)
+    begin = corpus.documents[first].start + start
+    selection = Selection.of(len(corpus), begin, begin + 1_000, every)
+    found, exact = (
+        LiveActivations(
+            model,
+            corpus,
+            n_lanes=n,
+            warm_up_chars=700,
+            selection=selection,
+            arithmetic=Arithmetic(dtype="float32"),
+        )
+        for n in (n_lanes, 1)
+    )
+    n_rows = 100 // every
+    passage = found.read([site], begin, begin + 100)[site]
+    expected = values_of(exact, site)[:n_rows]
+    np.testing.assert_allclose(values_of(found, site)[:n_rows], expected, atol=1e-5)
+    np.testing.assert_allclose(passage[:n_rows], expected[:, :-1], atol=1e-5)
+
+
+def test_a_model_of_ones_own_is_warmed_up_from_where_a_document_begins() -> None:
+    corpus = Corpus.from_texts([TEXT * 60])
+    selection = Selection.of(len(corpus), 50, 1_500)
+    found, exact = (LiveActivations(LeakySum(), corpus, n_lanes=n, selection=selection) for n in (4, 1))
+    np.testing.assert_allclose(values_of(found, SITE)[:128], values_of(exact, SITE)[:128], atol=1e-5)

@@ -1,6 +1,7 @@
 """Recordings written by hand, with h5py alone: what docs/recording.md says of them is how they are read."""
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -249,6 +250,13 @@ def test_sites_have_any_names_and_stand_in_the_order_of_their_model(tmp_path: Pa
     assert str(check(path)) == f"{path} is sound: {len(TEXT):,} characters, 2 sites in float32 and near_one"
 
 
+NO_RANGES: tuple[object, ...] = (
+    0, [1], [1, 2, 3], [1, -1], ["0", "1"], [None, 1], [10**400, 10**401], [math.nan, 1], [False, True], {},
+)  # fmt: skip
+NO_LAYERS: tuple[object, ...] = ("x", 1.5, -1, True, [1])
+NO_SIGNALS: tuple[object, ...] = (5, [1], "", "a b", "a,b", "a/b")
+
+
 @pytest.mark.parametrize(
     ("sites", "complaint"),
     [
@@ -261,6 +269,11 @@ def test_sites_have_any_names_and_stand_in_the_order_of_their_model(tmp_path: Pa
         ([{"layer": 1}], "the attribute 'sites' is no list of sites"),
         ("a/b", "the attribute 'sites' is no list of sites"),
         ([{"name": "a/b", "range": "wide"}], "the attribute 'sites' is no list of sites"),
+        *(([{"name": "a/b", "range": limits}], "not .lowest, highest.") for limits in NO_RANGES),
+        *(([{"name": "a/b", "layer": layer}], "the layer of a/b is") for layer in NO_LAYERS),
+        *(([{"name": "a/b", "signal": signal}], "the signal of a/b is") for signal in NO_SIGNALS),
+        ([{"name": "a/b", "state": "no"}], "not true or false"),
+        ([{"name": 3}], "a site is named 3, which is no text"),
     ],
 )
 def test_what_is_said_of_sites_has_to_make_sense(tmp_path: Path, sites: object, complaint: str) -> None:
@@ -328,6 +341,15 @@ def test_tokens_that_are_none_of_the_text_are_refused(tmp_path: Path, offsets: l
         Recording(path)
 
 
+def test_offsets_of_tokens_that_the_contents_do_not_name_are_told(tmp_path: Path) -> None:
+    starts, ends = np.array(WORDS, "<i8").T
+    path = write(tmp_path / "a.h5", {"layers/a": np.zeros((len(TEXT), 1), "<f4")}, sites=[{"name": "a"}])
+    with h5py.File(path, "r+") as file:
+        file["rows/start"], file["rows/end"] = starts, ends
+    with pytest.raises(ActivationError, match="/rows/start is there, and the attribute 'contents' says nothing of it"):
+        Recording(path)
+
+
 def test_sites_that_hdf5_cannot_hold_side_by_side_are_refused(tmp_path: Path) -> None:
     facts = {Site(name): SiteFacts(1, CODINGS["float32"]) for name in ("features", "a", "features/pca")}
     with (
@@ -375,3 +397,16 @@ def test_a_recording_near_one_is_what_the_live_source_gives(tmp_path: Path, n_la
             coding = recording.facts[site].coding
             np.testing.assert_array_equal(recording.read([site])[site], coding.rounded(expected))
             np.testing.assert_array_equal(fine.read([site])[site], coding.rounded(expected))
+
+
+def test_a_value_beyond_what_its_coding_is_for_is_told(tmp_path: Path) -> None:
+    site, corpus = Site("a"), Corpus.from_texts([TEXT])
+    facts = {site: SiteFacts(1, CODINGS["near_one"])}
+    for value in (1.5, -np.inf):
+        values = np.zeros((len(TEXT), 1), np.float32)
+        values[7] = value
+        with (
+            pytest.raises(ActivationError, match=f"a has a value of {value}, and near_one is for values from -1 to 1"),
+            recording(tmp_path / "a.h5", corpus, Vocabulary.of([TEXT]), facts, predictions=False) as recorder,
+        ):
+            recorder.write(Block(0, {site: values}))

@@ -32,6 +32,7 @@ from activations.interventions import Intervention, Where, add, clamp, identity
 from activations.models.sampling import write, write_texts
 from activations.reading import Arithmetic
 from activations.selection import Selection
+from activations.store import Recording
 from activations.units import Site
 from activations.vocab import Vocabulary
 from probe.untrained import live_twin
@@ -225,6 +226,7 @@ def test_texts_that_are_written_are_told_apart_and_counted_from_the_prompt() -> 
         (lambda values, where: values[:, :3], r"gave a value of shape \(\d, 3\); expected a tensor of shape \(\d, 8\)"),
         (lambda values, where: None, "gave a value of type NoneType"),
         (lambda values, where: values.numpy(), "gave a value of type ndarray"),
+        (lambda values, where: values + 1j, "gave a value of complex numbers; expected real ones"),
     ],
 )
 def test_a_value_of_another_shape_is_refused(change: Any, complaint: str, n_lanes: int, tmp_path: Path) -> None:
@@ -310,3 +312,137 @@ def test_the_untrained_twin_of_a_live_source_is_intervened_in_as_that_is() -> No
     live = LiveActivations(model, Corpus.from_texts(["abba" * 9]), interventions=interventions)
     values = live_twin(live, model, "shuffled").read([Site.of(0, "cell")])[Site.of(0, "cell")]
     assert (values[:, 1] == 0.5).all() and not (values[:, 0] == 0.5).any()
+
+
+@every_kind
+@pytest.mark.parametrize("dtype", ["auto", "near_one", "float16"])
+def test_values_that_an_intervention_takes_beyond_1_are_recorded_as_they_are(
+    kind: Kind, dtype: str, tmp_path: Path
+) -> None:
+    """So are the hidden states that are made of them; what is beyond float16 is no float16."""
+    model = unusual_model(TEXT, kind, n_layers=1)
+    for site, n_units in model.sites.items():
+
+        def enlarge(values: Tensor, where: Where) -> Tensor:
+            return torch.where((where.positions == 100)[:, None], 3.1234567, values)
+
+        live = LiveActivations(
+            model,
+            Corpus.from_texts([TEXT]),
+            n_lanes=2,
+            arithmetic=Arithmetic(dtype=dtype),
+            interventions=[Intervention(site, enlarge, "3.1 at one character")],
+        )
+        extract(live, tmp_path / "a.h5", force=True)
+        with Recording(tmp_path / "a.h5") as recording:
+            values = {each: own[100] for each, own in recording.read(list(model.sites)).items()}
+            assert recording.facts[site].range is None
+        exact = recorded(model, [TEXT], live.interventions)
+        for each, own in values.items():
+            atol = {"auto": 1e-3, "near_one": 1e-3, "float16": 5e-3}[dtype] * max(1, np.abs(exact[each][100]).max())
+            np.testing.assert_allclose(own, exact[each][100, 0], rtol=0, atol=atol)
+        assert (values[site] == (np.float16 if dtype == "float16" else np.float32)(3.1234567)).all()
+        assert len(values[site]) == n_units
+
+
+@pytest.mark.parametrize("n_lanes", [1, 2])
+def test_interventions_that_keep_to_the_range_are_recorded_in_the_number_types_of_before(n_lanes: int) -> None:
+    model, corpus, site = random_model(TEXT), Corpus.from_texts([TEXT]), Site.of(0, "hidden")
+    fine = Arithmetic(dtype="near_one")
+    types = [
+        {each: live.coding(each).name for each in live.sites}
+        for interventions in ([], [identity(each) for each in model.sites], [clamp(site, {1: -1.0, 2: 1.0})])
+        for live in [LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=fine, interventions=interventions)]
+    ]
+    assert types[0] == types[1] == types[2]
+    assert set(types[0].values()) == {"near_one", "float32"}
+
+
+def test_an_intervention_beyond_float16_is_refused_in_float16() -> None:
+    site = Site.of(0, "output_gate")
+    far = [Intervention(site, lambda values, where: values * 1e6, "far away")]
+    live = LiveActivations(
+        random_model(TEXT), Corpus.from_texts([TEXT]), arithmetic=Arithmetic(dtype="float16"), interventions=far
+    )
+    with pytest.raises(ActivationError, match="0/output_gate goes beyond 65,504, the largest float16"):
+        live.read([site])
+
+
+def test_interventions_may_come_from_anything_that_gives_them_in_turn() -> None:
+    site, held = Site.of(1, "hidden"), dict.fromkeys(range(8), 9.0)
+    live = LiveActivations(random_model(TEXT), Corpus.from_texts([TEXT]), interventions=iter([clamp(site, held)]))
+    assert (live.read([site])[site] == 9).all()
+    texts = [
+        write_texts(random_model(TEXT), 1, 9, prompt="T", interventions=given)
+        for given in ([clamp(site, held)], iter([clamp(site, held)]), [])
+    ]
+    assert texts[0] == texts[1] != texts[2]
+
+
+@pytest.mark.parametrize("given", [clamp(Site.of(0, "cell"), {0: 0.0}), [lambda values, where: values], [None]])
+def test_what_is_no_list_of_interventions_is_refused(given: Any) -> None:
+    with pytest.raises(ActivationError, match="interventions are a list of Intervention"):
+        LiveActivations(random_model(TEXT), Corpus.from_texts([TEXT]), interventions=given)
+    with pytest.raises(ActivationError, match="interventions are a list of Intervention"):
+        write_texts(random_model(TEXT), 1, 2, prompt="T", interventions=given)
+
+
+def test_a_vector_may_be_any_array_of_numbers() -> None:
+    site, model, corpus = Site.of(0, "hidden"), random_model(TEXT), Corpus.from_texts([TEXT])
+    plain = list(range(8))
+    vectors: list[Any] = [
+        plain,
+        np.array(plain[::-1])[::-1],
+        np.array(plain, ">f8"),
+        torch.tensor(plain),
+        torch.nn.Parameter(torch.tensor(plain, dtype=torch.float32)),
+    ]
+    kinds = [[add(site, vector)] for vector in vectors]
+    assert len({str(each) for [each] in kinds}) == 1
+    found = [LiveActivations(model, corpus, interventions=each).read([site])[site] for each in kinds]
+    for each in found[1:]:
+        np.testing.assert_array_equal(each, found[0])
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda site: add(site, "abc"), "a vector of numbers to add to 0/cell"),
+        (lambda site: add(site, [1, [2]]), "a vector of numbers to add to 0/cell"),
+        (lambda site: add(site, [1j]), "a vector of numbers to add to 0/cell"),
+        (lambda site: add(site, [0, np.nan]), "add to 0/cell has values that are no numbers"),
+        (lambda site: clamp(site, {1.5: 0}), r"1\.5 is no unit of 0/cell"),
+        (lambda site: clamp(site, {"7": 0}), "'7' is no unit of 0/cell"),
+        (lambda site: clamp(site, {7: "a"}), "'a' is no number to clamp unit 7 of 0/cell to"),
+        (lambda site: clamp(site, {7: float("nan")}), "nan is no number to clamp unit 7 of 0/cell to"),
+    ],
+)
+def test_what_is_no_clamp_or_vector_is_refused_when_it_is_made(make: Any, complaint: str) -> None:
+    with pytest.raises(ActivationError, match=complaint):
+        make(Site.of(0, "cell"))
+
+
+@pytest.mark.parametrize("n_lanes", [1, 2])
+def test_values_that_are_no_numbers_are_laid_to_the_intervention(n_lanes: int, tmp_path: Path) -> None:
+    """And not to the weights of the model, which are whole."""
+    broken = [Intervention(Site.of(1, "hidden"), lambda values, where: values * torch.nan, "is broken")]
+    live = LiveActivations(random_model(TEXT), Corpus.from_texts([TEXT]), n_lanes=n_lanes, interventions=broken)
+    with pytest.raises(ActivationError, match="not numbers: an intervention makes them so"):
+        extract(live, tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize("n_lanes", [1, 2, 40])
+def test_what_an_intervention_raises_comes_to_who_reads(n_lanes: int, tmp_path: Path, code_text: str) -> None:
+    def fail(values: Tensor, where: Where) -> Tensor:
+        if (where.positions == 700).any():
+            raise ZeroDivisionError("of its own")
+        return values
+
+    corpus = Corpus.from_texts([code_text[:3000]])
+    failing = [Intervention(Site.of(0, "cell"), fail, "fails")]
+    live = LiveActivations(random_model(code_text), corpus, n_lanes=n_lanes, interventions=failing)
+    with pytest.raises(ZeroDivisionError, match="of its own"):
+        extract(live, tmp_path / "a.h5")
+    with pytest.raises(ZeroDivisionError, match="of its own"):
+        live.read([Site.of(0, "hidden")], 650, 750)
+    assert not (tmp_path / "a.h5").exists()

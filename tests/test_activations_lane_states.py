@@ -112,3 +112,25 @@ def test_what_cannot_be_a_state_is_told() -> None:
         states.replace([(np.zeros(2, np.int64), np.zeros((2, 4), np.float16))])
     with pytest.raises(ActivationError, match=r"state/0 of shape \(3,\)"):
         states.replace([(np.zeros(3, np.int32), np.zeros((2, 4), np.float16))])
+
+
+def growing(n: int) -> Any:
+    return (torch.zeros(n, 0),)
+
+
+def test_all_lanes_may_begin_anew_whatever_their_state_has_grown_to() -> None:
+    for n_lanes in (1, 3):
+        states = LaneStates(growing, n_lanes)
+        states.replace([(torch.ones(n_lanes, 5),)])
+        states.reset(*range(n_lanes))
+        assert states.nests[0][0].shape == (n_lanes, 0)
+    states.replace([(torch.ones(3, 5),)])
+    with pytest.raises(ActivationError, match="changes its shape while it reads"):
+        states.reset(1)
+
+
+def test_a_part_of_a_state_may_have_any_key() -> None:
+    states = LaneStates(lambda n: {"..": torch.zeros(n), "x": {".": np.zeros(n), "a/b": np.zeros(n)}}, 2)
+    with pytest.raises(ActivationError, match="two things that are named state/_"):
+        LaneStates(lambda n: {".": torch.zeros(n), "_": torch.zeros(n)}, 2)
+    assert states.n_lanes == 2

@@ -66,6 +66,25 @@ def test_the_equations_of_an_lstm_agree_with_numpy(kind: Kind) -> None:
             np.testing.assert_allclose(found[Site.of(0, signal)][t, 0], values, atol=1e-12)
 
 
+@pytest.mark.parametrize("gates", ["sigmoid", "hard_sigmoid_keras"])
+def test_a_gru_with_its_reset_gate_before_the_matrix_is_that_of_keras(gates: str) -> None:
+    """As `GRUCell.call` of Keras 2 has it for `reset_after=False`, but for the order of the gates (z, r, h there)."""
+    n, model = 6, unusual_model(TEXT, {"cell": "gru_reset_before", "gates": gates}, n_layers=1, n_units=6)
+    found, _ = read_by_equations(model, ids_of(model, TEXT[:50]))
+    own = {name.removesuffix("_l0"): each.detach().double().numpy() for name, each in model.rnn.named_parameters()}
+    r_, z_, h_ = slice(n), slice(n, 2 * n), slice(2 * n, 3 * n)
+    kernel, recurrent, bias = own["weight_ih"].T, own["weight_hh"].T, own["bias_ih"] + own["bias_hh"]
+    h = np.zeros(n)
+    for t, id_ in enumerate(ids_of(model, TEXT[:50])[:, 0].tolist()):
+        x_z, x_r, x_h = (kernel[id_][part] + bias[part] for part in (z_, r_, h_))
+        z, r = x_z + h @ recurrent[:, z_], x_r + h @ recurrent[:, r_]
+        z, r = ((1 / (1 + np.exp(-a)) if gates == "sigmoid" else np.clip(0.2 * a + 0.5, 0, 1)) for a in (z, r))
+        candidate = np.tanh(x_h + (r * h) @ recurrent[:, h_])
+        h = z * h + (1 - z) * candidate
+        for signal, values in {"hidden": h, "reset_gate": r, "update_gate": z, "candidate": candidate}.items():
+            np.testing.assert_allclose(found[Site.of(0, signal)][t, 0], values, atol=1e-12)
+
+
 def test_the_gates_of_keras_and_torch_differ_and_close() -> None:
     model = random_model("ab", cell="lstm", n_layers=1, n_units=1, gates="hard_sigmoid_keras")
     a = torch.tensor([-9.0, -2.75, 0.0, 1.0, 2.75, 9.0])
@@ -198,6 +217,9 @@ def test_probe_train_takes_the_options_of_cells(run: Command, tmp_path: Path, mo
         ({"n_projected": -1}, "n_projected is -1; it must be a whole number from 0 up"),
         ({"peepholes": 1}, "peepholes is 1; it must be True or False"),
         ({"gates": None}, "no gate function None"),
+        ({"cell": ["lstm"]}, r"no cell named \['lstm'\]"),
+        ({"n_units": True}, "n_units is True; it must be a whole number from 1 up"),
+        ({"n_projected": True}, "n_projected is True; it must be a whole number from 0 up"),
     ],
 )
 def test_shapes_that_cannot_be_are_refused(options: dict[str, Any], complaint: str) -> None:

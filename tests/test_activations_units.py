@@ -1,5 +1,7 @@
 """Sites and units are spelled one way, which reads back."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,8 +32,16 @@ def test_layer_and_signal_are_in_the_name_or_beside_it() -> None:
     act = Site("blocks.3.mlp.act", layer=3, signal="act")
     assert (act.layer, act.signal, str(act)) == (3, "act", "blocks.3.mlp.act")
     assert act == Site("blocks.3.mlp.act") and len({act, Site("blocks.3.mlp.act")}) == 1
+    one_beside = Site("1/cell", layer=1)
+    assert (one_beside.layer, one_beside.signal) == (1, "cell")
     for name in ("features/pca", "01/cell", "1/a/b"):
         assert Site(name).layer is None
+
+
+@pytest.mark.parametrize("said", [{"layer": -1}, {"layer": 1.5}, {"layer": "1"}, {"signal": 3}, {"signal": "a b"}])
+def test_layer_and_signal_are_a_number_and_a_word(said: dict[str, Any]) -> None:
+    with pytest.raises(ActivationError, match=f"the {next(iter(said))} of features/pca is"):
+        Site("features/pca", **said)
 
 
 def test_the_old_spelling_still_works_and_names_the_new_one() -> None:

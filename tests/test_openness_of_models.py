@@ -1,6 +1,6 @@
 """A model that is defined here alone, with sites and a state of its own kinds: everything works on it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from activations.blocks import Source
+from activations.checking import check
 from activations.corpus import Corpus
+from activations.errors import ActivationError
 from activations.extraction import LiveActivations, extract
 from activations.kept_states import KeptStates
 from activations.models.evaluation import evaluate
 from activations.models.sampling import write_texts
+from activations.reading import Arithmetic
 from activations.store import Recording
 from activations.units import Site
 from activations.vocab import Vocabulary
@@ -133,3 +136,77 @@ def test_a_passage_is_read_from_a_kept_state(monkeypatch: pytest.MonkeyPatch) ->
     assert nearest[0] > 0
     together = np.concatenate([whole[start] for start in sorted(whole)])
     np.testing.assert_array_equal(passage, together[9_000:9_100])
+
+
+class OfForm:
+    """Remembers the sum of what it read, in a state of a form that a test gives, and beside it what is never used."""
+
+    vocabulary = Vocabulary.of([TEXT])
+    sites = {Site("sum"): 1}  # noqa: RUF012 the protocol has it so
+
+    def __init__(self, beside: Callable[[int], Any], unbounded: frozenset[Site] = frozenset(sites)) -> None:
+        self.beside = beside
+        self.unbounded = unbounded
+
+    def start(self, n_lanes: int) -> Any:
+        return {Site("sum"): torch.zeros(n_lanes, 1), **self.beside(n_lanes)}
+
+    def read(self, ids: Tensor, state: Any) -> tuple[Any, dict[Site, Any], Any]:
+        values = []
+        for step in ids:
+            state = {**state, Site("sum"): 0.5 * state[Site("sum")] + step[:, None]}
+            values.append(state[Site("sum")])
+        if "seen" in state:
+            state["seen"] = torch.cat([state["seen"], ids.T], 1)
+        return torch.zeros(*ids.shape, len(self.vocabulary)), {Site("sum"): torch.stack(values)}, state
+
+
+@pytest.mark.parametrize("n_lanes", [1, 3])
+def test_parts_of_a_state_may_be_empty(n_lanes: int, tmp_path: Path) -> None:
+    model = OfForm(lambda n: {"none": torch.zeros(n, 0), ".": np.zeros((n, 2, 0)), Site("sum.2"): torch.zeros(n, 1)})
+    live = LiveActivations(model, Corpus.from_texts([TEXT]), n_lanes=n_lanes)
+    extract(live, tmp_path / "a.h5", predictions=False)
+    assert check(tmp_path / "a.h5").sound
+    assert list(map(str, live.lane_differences)) == (["sum", "sum.2"] if n_lanes > 1 else [])
+
+
+def test_a_state_that_grows_begins_anew_with_each_document() -> None:
+    texts = [TEXT[:1_000], TEXT[30:3_000], *(TEXT[n : n + 5] for n in range(20))]
+    growing = OfForm(lambda n: {"seen": torch.zeros(n, 0, dtype=torch.int64)})
+    live = LiveActivations(growing, Corpus.from_texts(texts), n_lanes=1)
+    plain = LiveActivations(OfForm(lambda n: {}), live.corpus, n_lanes=1)
+    np.testing.assert_array_equal(live.read([Site("sum")])[Site("sum")], plain.read([Site("sum")])[Site("sum")])
+
+
+def test_parts_of_a_state_whose_names_hdf5_cannot_hold_side_by_side_are_refused() -> None:
+    model = OfForm(lambda n: {Site("sum/range"): torch.zeros(n, 1)})
+    with pytest.raises(ActivationError, match="the sites sum and sum/range cannot be recorded in one file"):
+        LiveActivations(model, Corpus.from_texts([TEXT]))
+
+
+def test_values_that_near_one_cannot_hold_are_told_by_their_site() -> None:
+    model = OfForm(lambda n: {}, unbounded=frozenset())
+    live = LiveActivations(model, Corpus.from_texts([TEXT]), arithmetic=Arithmetic(dtype="near_one"))
+    with pytest.raises(ActivationError, match="sum has a value of .*, and near_one is for values from -1 to 1"):
+        live.read([Site("sum")])
+
+
+class OfTwo(OfForm):
+    """Two sites that are carried on, and are not in the order of their names."""
+
+    sites = {Site("zoo"): 1, Site("act"): 1}  # noqa: RUF012 the protocol has it so
+
+    def start(self, n_lanes: int) -> Any:
+        return {site: torch.zeros(n_lanes, 1) for site in reversed(self.sites)}
+
+    def read(self, ids: Tensor, state: Any) -> tuple[Any, dict[Site, Any], Any]:
+        shown = {site: ids[..., None].float() for site in self.sites}
+        return torch.zeros(*ids.shape, len(self.vocabulary)), shown, {site: shown[site][-1] for site in state}
+
+
+def test_how_far_lanes_differ_is_told_in_the_order_of_the_model(tmp_path: Path) -> None:
+    live = LiveActivations(OfTwo(lambda n: {}), Corpus.from_texts([TEXT]), n_lanes=3)
+    extract(live, tmp_path / "a.h5", predictions=False)
+    assert list(map(str, live.lane_differences)) == ["zoo", "act"]
+    with Recording(tmp_path / "a.h5") as recording:
+        assert list(recording.description["lane_differences"]) == ["zoo", "act"]

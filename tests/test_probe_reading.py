@@ -147,3 +147,22 @@ def test_names_are_trained_on_and_judged_a_line_each(run: Command, files: None) 
     assert status == 0
     status, _, error = run("evaluate", "small.pt", "names.txt", "--documents", "words")
     assert status == 1 and "choose one of files, lines, blank-lines" in error
+
+
+def test_extract_writes_its_texts_on_the_device_that_it_reads_on(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from activations.models import sampling
+
+    devices = []
+    write = sampling.write
+
+    def note(*given: Any, device: str, **others: Any) -> Any:
+        devices.append(device)
+        return write(*given, device=device, **others)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sampling, "write", note)
+    save_model(random_model("ab\n"), "a.pt")
+    assert run("extract", "a.pt", "--generate", "2x5", "--device", "auto")[0] == 0
+    assert devices == ["auto"]

@@ -84,6 +84,9 @@ class LaneStates:
             for lane in lanes:
                 self.nests[lane] = self._start(1)
             return
+        if len(set(lanes)) == self.n_lanes:
+            self.nests = [self._start(self.n_lanes)]
+            return
         arrays = {}
         for name, own in self._arrays().items():
             fresh = self._fresh[name]
@@ -219,7 +222,7 @@ def _joined(way: str, key: object) -> str:
     """The way to what a dictionary has: what stands under a site at the top has its name."""
     if isinstance(key, Site):
         return f"{way}/{key}" if way else key.name
-    name = re.sub(r"[^\w.-]+", "_", str(key)) or "_"
+    name = re.sub(r"[^\w.-]+|^\.{1,2}$", "_", str(key)) or "_"
     return f"{way or 'state'}/{name}"
 
 

@@ -40,11 +40,12 @@ class ModelConfig:
     layer_norm: bool = False
 
     def __post_init__(self) -> None:
-        if self.cell not in CELLS:
+        if self.cell not in tuple(CELLS):
             raise ActivationError(f"there is no cell named {self.cell!r}; choose one of {', '.join(CELLS)}")
         for name, least in (("n_layers", 1), ("n_units", 1), ("n_embedding", 0), ("n_projected", 0)):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < least:
-                raise ActivationError(f"{name} is {getattr(self, name)!r}; it must be a whole number from {least} up")
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise ActivationError(f"{name} is {value!r}; it must be a whole number from {least} up")
         for name in ("peepholes", "layer_norm"):
             if not isinstance(getattr(self, name), bool):
                 raise ActivationError(f"{name} is {getattr(self, name)!r}; it must be True or False")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from activations.devices import place_of
 from activations.errors import ActivationError
-from activations.interventions import Interruption, Intervention, Where, check_sites
+from activations.interventions import Interruption, Intervention, Where, checked
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.lane_states import LaneStates, read_lanes
@@ -106,7 +106,7 @@ def write(
     if not 0 <= seed < 1 << 63:
         raise ActivationError(f"the seed is {seed}; it must be a whole number from 0 up to 2^63")
     ids = torch.from_numpy(read_prompt(prompt, rule_of(model), model.vocabulary))
-    check_sites(interventions, model.sites)
+    interventions = checked(interventions, model.sites)
     reader: _Reader | _GuestReader
     if isinstance(model, CharRNN):
         reader = _Reader(model, n_texts, place_of(device), interventions)
@@ -305,7 +305,7 @@ class _Reader:
 
     def read(self, ids: Tensor) -> Tensor:
         """Read a character of every text, (n_texts,); the (n_texts, n_characters) logits of the next."""
-        if self._place != _CPU:
+        if self._place.type != "cpu":
             ids = ids.to(self._place)
         torch.index_select(self._table, 0, ids, out=self._gates[0])
         views = next(self._views)
@@ -318,7 +318,7 @@ class _Reader:
         self._n_read += 1
         weight, bias = self._readout
         logits = torch.addmm(bias, self._states[-1]["hidden"], weight)
-        return logits if self._place == _CPU else logits.to(_CPU)  # where characters are drawn
+        return logits if self._place.type == "cpu" else logits.to(_CPU)  # where characters are drawn
 
     def _where(self) -> Where:
         return Where(self._texts, torch.full_like(self._texts, self._n_read))

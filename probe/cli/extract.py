@@ -4,7 +4,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, BadParameter, Context, Option
 
@@ -83,7 +83,8 @@ def extract(
     check_output(output, model, *(corpus or []), *how_read.files)
     text: list[Path] | Corpus = corpus or []
     if generate is not None:
-        text = _written(how_read.load_model(model), generate, prompt, temperature=temperature, top_k=top_k, seed=seed)
+        draws = {"temperature": temperature, "top_k": top_k, "seed": seed, "device": how_read.device}
+        text = _written(how_read.load_model(model), generate, prompt, **draws)
     live = how_read.live(model, text)
     with progress("reading") as report:
         result = record(
@@ -113,10 +114,8 @@ def extract(
         say("next: probe rank --hypothesis in_quotes" + ("" if output.name == "activations.h5" else f" {output}"))
 
 
-def _written(
-    model: "CharRNN | CharModel", generate: str, prompt: str | None, *, temperature: float, top_k: int | None, seed: int
-) -> "Corpus":
-    """What the model writes: so many texts of so many characters."""
+def _written(model: "CharRNN | CharModel", generate: str, prompt: str | None, **draws: Any) -> "Corpus":
+    """What the model writes: so many texts of so many characters; for the draws see `sampling.write`."""
     from activations.corpus import Corpus
     from activations.errors import ActivationError
     from activations.models.sampling import usual_prompt, write_texts
@@ -127,6 +126,4 @@ def _written(
         raise ActivationError(f"{generate!r} is no number of texts and characters; write them such as 100x500")
     n_texts, n_chars = map(int, sizes.groups())
     begin = usual_prompt(model.vocabulary, rule_of(model)) if prompt is None else unescaped(prompt)
-    return Corpus.from_texts(
-        write_texts(model, n_texts, n_chars, prompt=begin, temperature=temperature, top_k=top_k, seed=seed)
-    )
+    return Corpus.from_texts(write_texts(model, n_texts, n_chars, prompt=begin, **draws))
