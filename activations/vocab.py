@@ -44,12 +44,13 @@ class Vocabulary:
             raise ActivationError(f"the vocabulary has {repeated[0]!r} more than once")
         if self.replacement is not None and self.replacement not in self.characters:
             raise ActivationError(f"the replacement {self.replacement!r} is not among the vocabulary's characters")
-
         for char, name in self.names.items():
             if char not in self.characters or len(char) != 1:
                 raise ActivationError(f"the character that stands for {name} is not among the vocabulary's characters")
-            if not (str(name).startswith("<") and str(name).endswith(">")):
-                raise ActivationError(f"the token {name!r} has no name in angle brackets, such as <sos>")
+            if not (str(name).startswith("<") and str(name).endswith(">") and str(name).isprintable()):
+                raise ActivationError(
+                    f"the token {name!r} has no name in angle brackets that can be printed, such as <sos>"
+                )
         if len(set(self.names.values())) < len(self.names):
             raise ActivationError("two tokens of the vocabulary have the same name")
 

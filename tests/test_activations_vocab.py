@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from activations.corpus import Corpus
 from activations.errors import ActivationError
+from activations.models.importers.vocabularies import vocabulary_of
 from activations.vocab import REPLACEMENT, Vocabulary
 
 
@@ -44,3 +45,13 @@ def test_a_vocabulary_has_each_character_once_and_its_replacement() -> None:
         Vocabulary("aba")
     with pytest.raises(ActivationError, match="not among"):
         Vocabulary("ab", "c")
+
+
+@pytest.mark.parametrize("token", ["\r\n", "a\tb", "\x1b[2J", "<so\ns>"])
+def test_names_of_tokens_stand_in_one_line(token: str) -> None:
+    vocabulary = vocabulary_of(["a", token])
+    [name] = vocabulary.names.values()
+    assert name.isprintable() and name.startswith("<") and name.endswith(">")
+    assert vocabulary.unnamed(vocabulary.shown(vocabulary.characters)) == vocabulary.characters
+    with pytest.raises(ActivationError, match="has no name in angle brackets that can be printed"):
+        Vocabulary("ab", names={"b": f"<{token}>"})

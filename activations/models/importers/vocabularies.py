@@ -171,7 +171,8 @@ def vocabulary_of(tokens: list[str]) -> Vocabulary:
 
 
 def _name(token: str, taken: Collection[str]) -> str:
-    """What a token is called: itself, in angle brackets."""
+    """What a token is called: itself, in angle brackets; what cannot be printed of it is spelled as in Python."""
+    token = "".join(char if char.isprintable() else repr(char)[1:-1] for char in token)
     name = token if token.startswith("<") and token.endswith(">") and len(token) > 1 else f"<{token}>"
     while name in taken:
         name = f"<{name}>"
