@@ -141,13 +141,10 @@ class ReadingOptions(RuledTextOptions):
 
 def load_or_build(path: Path, model_factory: str | None) -> "CharRNN | CharModel":
     """The model in a checkpoint, or what a factory makes of a file, without dropout."""
-    from torch.nn import Module
-
     from activations.models.checkpoints import load_model
     from activations.models.importers.wrapping import build_model
 
-    model = build_model(model_factory, path) if model_factory else load_model(path)
-    return model.eval() if isinstance(model, Module) else model
+    return build_model(model_factory, path) if model_factory else load_model(path)
 
 
 def give(model: "CharRNN | CharModel", attribute: str, value: object) -> None:

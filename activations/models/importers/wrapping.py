@@ -99,7 +99,7 @@ def build(spelling: str, source: Path) -> tuple[Contents, Vocabulary | None, Rea
 
 
 def build_model(spelling: str, source: Path) -> CharRNN | CharModel:
-    """The model that a factory makes of a file.
+    """The model that a factory makes of a file, without dropout.
 
     Args:
         spelling: `my_model.py:build`, whose code is run.
@@ -110,6 +110,8 @@ def build_model(spelling: str, source: Path) -> CharRNN | CharModel:
     """
     made = run_factory(spelling, read_contents(source).arrays)
     if isinstance(made, CharRNN | CharModel):
+        if isinstance(made, nn.Module):
+            made.eval()
         return made
     raise ActivationError(
         f"{spelling} made a {type(made).__name__}, which has no vocabulary; import it with `probe import {source} "
