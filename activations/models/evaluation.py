@@ -121,7 +121,7 @@ def _reader(model: CharRNN | CharModel, device: str | None) -> tuple[_Read, torc
     def read(ids: Tensor, states: LaneStates | None) -> tuple[Tensor, LaneStates]:
         states = states or LaneStates(model.start, ids.shape[1])
         logits, _ = read_lanes(model, ids, states)
-        return logits, states
+        return logits.cpu(), states
 
     return read, torch.device("cpu")
 
