@@ -34,7 +34,7 @@ class World:
         self.x[:, 5:] += 1e5
         hidden, cell = self.x[:, :5].astype(np.float16), self.x[:, 5:].astype(np.float32)
         self.x = np.hstack([hidden, cell]).astype(np.float64)
-        self.source = Arrays({CELL: cell, HIDDEN: hidden})
+        self.source = Arrays({HIDDEN: hidden, CELL: cell})
         missing = rng.random(N_CHARS) < 0.2
         binary = in_runs(rng, N_CHARS, 30)
         numbers = self.x[:, 0] + rng.normal(size=N_CHARS) + 1e4
@@ -204,6 +204,6 @@ def test_what_is_not_a_number_is_refused_in_one_sentence_among_many_units() -> N
 )
 def test_sites_are_those_that_there_are(make: Callable[..., Any]) -> None:
     source = Arrays({CELL: np.zeros((2_000, 2), np.float32), HIDDEN: np.zeros((2_000, 1), np.float16)})
-    assert list(make(source, [CELL, HIDDEN, CELL]).sites) == [HIDDEN, CELL]
-    with pytest.raises(AnalysisError, match="there is no site 7/cell here; there are 0/hidden, 0/cell"):
+    assert list(make(source, [HIDDEN, CELL, HIDDEN]).sites) == [CELL, HIDDEN]  # in the order of the source
+    with pytest.raises(AnalysisError, match="there is no site 7/cell here; there are 0/cell, 0/hidden"):
         make(source, [Site.of(7, "cell")])

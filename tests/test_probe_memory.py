@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -96,15 +95,20 @@ class ConstantModel:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
-        self.readout = SimpleNamespace(weight=torch.zeros(1))
+        self.sites: dict[Site, int] = {}
 
-    def __call__(self, ids: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
-        return torch.zeros(*ids.shape, len(self.vocabulary)), state
+    def start(self, n_lanes: int) -> torch.Tensor:
+        return torch.zeros(n_lanes, 1)
+
+    def read(
+        self, ids: torch.Tensor, state: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[Site, torch.Tensor], torch.Tensor]:
+        return torch.zeros(*ids.shape, len(self.vocabulary)), {}, state
 
 
 def test_losses_take_few_bytes_a_character(texts: list[Path]) -> None:
     corpus = Corpus.read(*texts)
-    model: Any = ConstantModel(Vocabulary.of([corpus.text(0, 10_000)]))
+    model = ConstantModel(Vocabulary.of([corpus.text(0, 10_000)]))
     with peak_of_python() as peak:
         found = losses(model, corpus)
         low, high = mean_interval(found.nats)
