@@ -12,6 +12,7 @@ from torch import Tensor
 from activations import layout
 from activations.borders import Values
 from activations.errors import ActivationError
+from activations.interventions import Where
 from activations.models.char_model import CharModel
 from activations.models.lane_states import LaneStates, read_lanes
 from activations.reading import predictions
@@ -63,8 +64,12 @@ class GuestReading:
         n_wanted: int | None = None,
         *,
         begins: Tensor | None = None,
+        where: Where | None = None,
     ) -> None:
-        """Let every lane read its turn; see `Reading.read`. Where documents begin, the model is asked anew."""
+        """Let every lane read its turn; see `Reading.read`. Where documents begin, the model is asked anew.
+
+        There are no interventions, for which alone `where` is.
+        """
         sinks = {key: torch.from_numpy(array) for key, array in into.items()} if kept else {}
         lanes = slice(kept.start, kept.stop)
         fresh = {} if begins is None else {n: begins[n] for n in begins.any(1).nonzero().flatten().tolist()}

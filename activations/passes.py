@@ -110,9 +110,9 @@ class Pass:
             for key, (dtype, width) in self.columns.items()
         }
         n_wanted = max(self._n_wanted(turn, span) for turn, span in zip(turns, spans, strict=True))
-        where = self._where(spans) if self.interventions and isinstance(reading, Reading) else None
+        where = self._where(spans) if self.interventions else None
         if is_equal:
-            _read(reading, ids, following, kept, values, n_wanted, begins=begins, where=where)
+            reading.read(ids, following, kept, values, n_wanted, begins=begins, where=where)
         else:
             n_own = [span.n_own for span in spans]
             _read_unequal(reading, ids, following, kept, values, n_wanted, begins=begins, where=where, n_own=n_own)
@@ -208,24 +208,6 @@ class Pass:
         return found
 
 
-def _read(
-    reading: Reading | GuestReading,
-    ids: Tensor,
-    following: Tensor,
-    kept: range,
-    into: Mapping[Site | str, NDArray[Any]],
-    n_wanted: int,
-    *,
-    begins: Tensor,
-    where: Where | None,
-) -> None:
-    """Let all lanes read, with what an intervention needs to know, if there is one."""
-    if where is not None and isinstance(reading, Reading):
-        reading.read(ids, following, kept, into, n_wanted, begins=begins, where=where)
-    else:
-        reading.read(ids, following, kept, into, n_wanted, begins=begins)
-
-
 def _read_unequal(
     reading: Reading | GuestReading,
     ids: Tensor,
@@ -256,8 +238,7 @@ def _read_unequal(
     for start, stop in pairwise(lanes_by_stop):
         if start < n_wanted:
             part = {key: array[:, start:stop] for key, array in into.items()}
-            _read(
-                reading,
+            reading.read(
                 ids[start:stop],
                 following[start:stop],
                 kept,
