@@ -3,14 +3,16 @@
 Neighbouring characters share both state and label, so that pieces of the text, and not its characters, are the sample.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
-from analyses.kernels import in_parallel
+from analyses.threads import in_threads
 
 _MANY = 1 << 20  # values that are worth sharing among cores
 _ROWS, _UNITS = 32, 128  # which are in the cache while their products are made
@@ -105,8 +107,9 @@ class JointSums:
         """
         if values.dtype == np.float16:
             values = values.astype(np.float32)
-        add = _add_rows_in_parallel if values.size >= _MANY else _add_rows
-        add(values, middle, y, self._n_labels, self.xy[cell], self.xx[cell])
+        add = partial(_add_units, values, middle, y, self._n_labels, self.xy[cell], self.xx[cell])
+        firsts = range(0, values.shape[1], _UNITS)
+        deque(in_threads(add, firsts) if values.size >= _MANY else map(add, firsts), maxlen=0)
         self.y[cell] += y.sum(axis=1)
         self.yy[cell] += np.einsum("ij,ij->i", y, y)
 
@@ -146,32 +149,6 @@ class JointSums:
             self.xx[:, mask],
             self.xy[:, label],
         )
-
-
-@njit(nogil=True, cache=True)
-def _add_rows(
-    values: NDArray[np.floating],
-    middle: NDArray[np.float64],
-    y: NDArray[np.float64],
-    n_labels: int,
-    xy: NDArray[np.float64],
-    xx: NDArray[np.float64],
-) -> None:
-    for first in range(0, values.shape[1], _UNITS):
-        _add_units(values, middle, y, n_labels, xy, xx, first)
-
-
-@in_parallel
-def _add_rows_in_parallel(
-    values: NDArray[np.floating],
-    middle: NDArray[np.float64],
-    y: NDArray[np.float64],
-    n_labels: int,
-    xy: NDArray[np.float64],
-    xx: NDArray[np.float64],
-) -> None:
-    for tile in prange((values.shape[1] + _UNITS - 1) // _UNITS):
-        _add_units(values, middle, y, n_labels, xy, xx, tile * _UNITS)
 
 
 @njit(nogil=True, cache=True)
