@@ -177,7 +177,7 @@ class LiveActivations:
 
     @property
     def sites(self) -> Mapping[Site, int]:
-        """Every signal of every layer, and how many units it has."""
+        """What the model shows of each character, in its order, and how many units each site has."""
         return self.model.sites
 
     @cached_property
@@ -557,7 +557,7 @@ def extract(
     Args:
         live: The model and the text.
         path: The recording to write; it appears when it is complete.
-        sites: What to record; None is every signal of every layer.
+        sites: What to record; None is all that the model shows.
         predictions: Whether to record the model's predictions, too.
         force: Record also what a model makes of a text that it predicts worse than the frequencies of the
             characters alone do, which as a rule is read with the wrong vocabulary. With interventions, that is not

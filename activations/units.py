@@ -43,7 +43,7 @@ class Site:
     signal: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.name, int):  # as it was called up to version 1.0
+        if isinstance(self.name, int):  # as it was called at first
             layer, signal = self.name, self.layer
             warnings.warn(
                 f"Site({layer}, {signal!r}) is called Site.of({layer}, {signal!r}) or Site('{layer}/{signal}') now",

@@ -15,7 +15,7 @@ from analyses.errors import AnalysisError
 from analyses.moments import Scatter
 from analyses.statistics.products import mask_of
 from analyses.statistics.statistic import BlockLabels, State, sites_among
-from analyses.statistics.text_cells import Part, TextCells, cells_of, runs
+from analyses.statistics.text_cells import Part, TextCells, cells_of
 
 Array = NDArray[np.float64]
 _TILE_ROWS = 2048
@@ -197,11 +197,11 @@ class GramMatrices:
     @np.errstate(invalid="ignore", over="ignore")  # what is not a number is told at the end of the reading
     def update(self, block: Block, labels: BlockLabels) -> None:
         """See `Statistic`."""
-        groups = self._group_of_cell[self._cells.of(block)]
+        runs = [(int(self._group_of_cell[cell]), run) for cell, run in self._cells.runs(block)]
         for targets, scatter in zip(self._together.values(), self._scatters, strict=True):
             present = labels.of(targets[0]).parts >= 0
             y = np.hstack([_columns(each, labels.of(each).labels) for each in targets])
-            for group, run in runs(groups):
+            for group, run in runs:
                 rows = np.flatnonzero(present[run]) + run.start
                 for first in range(0, len(rows), _TILE_ROWS):
                     tile = rows[first : first + _TILE_ROWS]

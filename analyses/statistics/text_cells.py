@@ -90,9 +90,3 @@ def cells_of(targets: Sequence[Target]) -> TextCells:
             "split, and collect them together"
         )
     return TextCells(splits[0])
-
-
-def runs(numbers: NDArray[np.int64]) -> list[tuple[int, slice]]:
-    """Which rows, one behind the other, have the same of (n_rows,) numbers, and which number that is."""
-    borders = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
-    return [(int(numbers[a]), slice(a, b)) for a, b in itertools.pairwise(borders)]
