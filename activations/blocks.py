@@ -8,12 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.reading_rule import ReadingRule
-from activations.selection import Selection
+from activations.texts.corpus import Corpus
+from activations.texts.reading_rule import ReadingRule
+from activations.texts.selection import Selection
+from activations.texts.vocab import Vocabulary
 from activations.units import Site, in_order
-from activations.vocab import Vocabulary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +26,7 @@ class Block:
         start: Place of the first character in the corpus.
         values: For each site (n_chars, n_units), read-only, in the number type of a recording.
         predictions: For each kind of prediction a model made there, (n_chars,) or (n_chars, n_characters),
-            read-only; see `activations.layout`. Empty unless asked for.
+            read-only; see `activations.recordings.layout`. Empty unless asked for.
         every: From each row to the next, characters; 1 unless the source takes only some.
     """
 

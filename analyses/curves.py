@@ -6,16 +6,16 @@ from dataclasses import dataclass, field, replace
 
 from activations.blocks import Source
 from activations.units import Site, Unit, in_order, units_of
-from analyses.alignment import AnyHypothesis, Target, ask, ask_all, lagged
-from analyses.budgets import rows_given, within_budget
-from analyses.designs import Progress
 from analyses.errors import AnalysisError
-from analyses.predictions import PREFIX
-from analyses.probe_results import DEFAULT, Fitting, ProbeResult, scores_of
-from analyses.probes import fit_characters, fit_units
-from analyses.ranking import rank_all
-from analyses.selecting import select
+from analyses.probing.designs.budgets import rows_given, within_budget
+from analyses.probing.designs.design import Progress
+from analyses.probing.probes import fit_characters, fit_units
+from analyses.probing.results import DEFAULT, Fitting, ProbeResult, scores_of
+from analyses.probing.selection import select
+from analyses.ranking.ranking import rank_all
 from analyses.session import question
+from analyses.targets.alignment import AnyHypothesis, Target, ask, ask_all, lagged
+from analyses.targets.predictions import PREFIX
 
 LAGS = (-50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50)
 PENALTY_GRID = (0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0, 100_000.0)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analyses.errors import AnalysisError
-from analyses.estimates import Difference, Estimate, difference_of
-from analyses.probe_results import ProbeResult
-from analyses.ranking import RankedUnit, Ranking
+from analyses.intervals.estimates import Difference, Estimate, difference_of
+from analyses.probing.results import ProbeResult
+from analyses.ranking.ranking import RankedUnit, Ranking
 
 Result = RankedUnit | ProbeResult | Ranking
 

@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
-from activations.corpus import Corpus
-from activations.reading_rule import ReadingRule
-from activations.selection import Selection
+from activations.texts.corpus import Corpus
+from activations.texts.reading_rule import ReadingRule
+from activations.texts.selection import Selection
+from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from activations.vocab import Vocabulary
-from analyses.columns import REMEMBERED_BYTES, LevelReader
 from analyses.errors import AnalysisError
+from analyses.levels.columns import REMEMBERED_BYTES, LevelReader
 from analyses.threads import Turns, one_thread_each
 
 if TYPE_CHECKING:
-    from activations.store import Recording
+    from activations.recordings.recording import Recording
 
 Analysis = TypeVar("Analysis", bound=Callable[..., Any])
 _LIVE = Turns()  # of all sessions: how many threads torch takes is one number for the whole process
@@ -193,7 +193,7 @@ class Session:
 
 
 def _opened(path: Path | str) -> "Recording":
-    from activations.store import Recording
+    from activations.recordings.recording import Recording
 
     return Recording(path)
 

@@ -22,13 +22,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from activations.corpus import Corpus
-from activations.disk import DiskFile
-from activations.extraction import LiveActivations, extract
 from activations.models.char_rnn import CharRNN, ModelConfig
-from activations.reading import Arithmetic
-from activations.slabs import pages
-from activations.vocab import Vocabulary
+from activations.reading.extraction import LiveActivations, extract
+from activations.reading.lane_reader import Arithmetic
+from activations.reading.slabs import pages
+from activations.recordings.disk import DiskFile
+from activations.texts.corpus import Corpus
+from activations.texts.vocab import Vocabulary
 
 PLAIN_CHARS = 2_000
 EXACT_CHARS = 50_000

@@ -16,14 +16,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from activations.blocks import Source
-from activations.store import Recording
+from activations.recordings.recording import Recording
 from activations.units import units_of
-from analyses.alignment import Target
-from analyses.designs import UnitDesign
-from analyses.joint_fits import fit_probes
-from analyses.problems import Linear, Problem
-from analyses.responses import Response
-from analyses.splits import TRAIN
+from analyses.probing.designs.design import UnitDesign
+from analyses.probing.fitting.joint_fits import fit_probes
+from analyses.probing.fitting.problems import Linear, Problem
+from analyses.probing.fitting.responses import Response
+from analyses.targets.alignment import Target
+from analyses.targets.splits import TRAIN
 
 _N_ASKED = 20
 _N_CHARS = 200_000

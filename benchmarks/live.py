@@ -11,14 +11,14 @@ from pathlib import Path
 
 import torch
 
-from activations.corpus import Corpus
-from activations.extraction import LiveActivations
 from activations.models.char_rnn import CharRNN, ModelConfig
-from activations.vocab import Vocabulary
-from analyses.alignment import Target, target
+from activations.reading.extraction import LiveActivations
+from activations.texts.corpus import Corpus
+from activations.texts.vocab import Vocabulary
 from analyses.errors import AnalysisError
-from analyses.ranking import rank_all
-from hypotheses import code, comments, speech
+from analyses.ranking.ranking import rank_all
+from analyses.targets.alignment import Target, target
+from hypotheses.built_in import code, comments, speech
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import Hypothesis
 from hypotheses.registry import registered

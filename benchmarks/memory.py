@@ -92,10 +92,10 @@ def write_model(texts: list[Path], path: Path) -> None:
     """An LSTM of 64 units that knows the most frequent characters of some texts."""
     import torch
 
-    from activations.corpus import Corpus
     from activations.models.char_rnn import CharRNN, ModelConfig
     from activations.models.checkpoints import save_model
-    from activations.vocab import Vocabulary
+    from activations.texts.corpus import Corpus
+    from activations.texts.vocab import Vocabulary
 
     corpus, min_count = Corpus.read(*texts), 1
     while len(vocabulary := Vocabulary.of_corpora([corpus], min_count=min_count)) > _MOST_CHARACTERS + 1:

@@ -17,11 +17,11 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from activations.blocks import Source
-from activations.store import Recording
-from analyses.alignment import Target, ask
+from activations.recordings.recording import Recording
 from analyses.errors import AnalysisError
-from analyses.ranking import rank, rank_all
+from analyses.ranking.ranking import rank, rank_all
 from analyses.session import Session
+from analyses.targets.alignment import Target, ask
 from hypotheses.registry import registered
 
 _N_ASKED = 20

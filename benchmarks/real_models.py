@@ -10,11 +10,11 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from activations.corpus import Corpus
-from activations.extraction import LiveActivations
-from activations.models.importers.importing import import_model
-from activations.reading import Arithmetic
-from analyses.ranking import RankedUnit, rank
+from activations.importers.importing import import_model
+from activations.reading.extraction import LiveActivations
+from activations.reading.lane_reader import Arithmetic
+from activations.texts.corpus import Corpus
+from analyses.ranking.ranking import RankedUnit, rank
 
 _HYPOTHESES = ("in_quotes", "position_in_line")
 

@@ -21,16 +21,16 @@ from numpy.typing import NDArray
 from real_models import MODELS
 from scipy.stats import rankdata
 
-from activations.corpus import Corpus
-from activations.extraction import LiveActivations, extract
+from activations.importers.importing import import_model
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import load_model
-from activations.models.importers.importing import import_model
-from activations.reading import Arithmetic
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations, extract
+from activations.reading.lane_reader import Arithmetic
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
 from activations.units import Site, Unit
-from analyses.alignment import target
-from analyses.ranking import Ranking, rank_all
+from analyses.ranking.ranking import Ranking, rank_all
+from analyses.targets.alignment import target
 from hypotheses.registry import get
 
 HYPOTHESES = ("in_quotes", "blank_line", "capitalised", "end_of_word", "in_word", "sentence_start", "vowel")

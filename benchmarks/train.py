@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from activations.corpus import Corpus
 from activations.models.char_rnn import ModelConfig
-from activations.models.training import hold_out, train
-from activations.models.training_config import TrainingConfig
-from activations.vocab import Vocabulary
+from activations.models.training.config import TrainingConfig
+from activations.models.training.training import hold_out, train
+from activations.texts.corpus import Corpus
+from activations.texts.vocab import Vocabulary
 
 _N_LANES, _N_STEPS, _RATE = 32, 64, 1e-3
 _ROUNDS = 3

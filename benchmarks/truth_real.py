@@ -18,10 +18,10 @@ from truth_counting import Columns, Counts, Scale, of_rankings
 from truth_repeating import Record, of_null_ranking
 from truth_simulating import Memory, Random, corpus
 
-from activations.corpus import Corpus
-from analyses.alignment import Target, label, of_labels
+from activations.texts.corpus import Corpus
 from analyses.errors import AnalysisError
-from analyses.ranking import rank
+from analyses.ranking.ranking import rank
+from analyses.targets.alignment import Target, label, of_labels
 from hypotheses.errors import HypothesisError
 from hypotheses.labels import Labels
 from hypotheses.registry import registered
@@ -88,8 +88,8 @@ class RealTexts:
         self._done.write_text(json.dumps(names), encoding="utf-8")
 
     def _read(self, number: int, model: Model, text: Corpus) -> None:
-        from activations.extraction import LiveActivations
-        from activations.models.importers.importing import import_model
+        from activations.importers.importing import import_model
+        from activations.reading.extraction import LiveActivations
 
         found = import_model(self.shared / model.file, model.vocabulary.format(shared=self.shared), text=text)
         live = LiveActivations(found.model, text)

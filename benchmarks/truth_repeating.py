@@ -32,18 +32,18 @@ from truth_simulating import (
 )
 
 from activations.blocks import Block
-from activations.codings import CODINGS
-from activations.lanes import BLOCK_CHARS
-from activations.layout import Grid, SiteFacts
-from activations.recorder import recording
-from analyses.alignment import Target
+from activations.recordings.codings import CODINGS
+from activations.recordings.layout import Grid, SiteFacts
+from activations.recordings.recorder import recording
+from activations.texts.lanes import BLOCK_CHARS
 from analyses.curves import curve
 from analyses.differences import difference
 from analyses.errors import AnalysisError
-from analyses.probe_results import Fitting, ProbeResult
-from analyses.probes import fit
-from analyses.ranking import RankedUnit, rank
-from analyses.splits import TEST
+from analyses.probing.probes import fit
+from analyses.probing.results import Fitting, ProbeResult
+from analyses.ranking.ranking import RankedUnit, rank
+from analyses.targets.alignment import Target
+from analyses.targets.splits import TEST
 from hypotheses.labels import Labels
 
 Record = dict[str, float]

@@ -19,12 +19,12 @@ from scipy.special import kv
 from scipy.stats import norm
 
 from activations.blocks import Block, thin_out
-from activations.corpus import Corpus
-from activations.reading_rule import PLAIN
-from activations.selection import Selection
+from activations.texts.corpus import Corpus
+from activations.texts.reading_rule import PLAIN
+from activations.texts.selection import Selection
+from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from activations.vocab import Vocabulary
-from analyses.alignment import Target, of_labels
+from analyses.targets.alignment import Target, of_labels
 from hypotheses.labels import Labels
 
 SITE = Site.of(0, "hidden")

@@ -15,11 +15,11 @@ from typing import Any, overload
 
 from hypotheses.combining import compared, conjunction, disjunction, negation, shifted
 from hypotheses.errors import HypothesisError
-from hypotheses.fingerprints import DeclaredFiles, are_plain, file_of, of_function
+from hypotheses.fingerprints.functions import DeclaredFiles, are_plain, file_of, of_function
+from hypotheses.fingerprints.opened_files import Place, note, opened_by, watch
+from hypotheses.fingerprints.references import References
 from hypotheses.labels import KINDS, Kind, Labels
 from hypotheses.parameters import FILE_NAME, Parameters, quoted, spell_number
-from hypotheses.references import References
-from hypotheses.watching import Place, note, opened_by, watch
 
 COMPARISONS = {
     "==": operator.eq,

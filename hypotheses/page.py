@@ -49,7 +49,7 @@ def page() -> str:
     """The page, in Markdown."""
     parts = [_INTRODUCTION, *_contents()]
     for topic in TOPICS:
-        module = importlib.import_module(f"hypotheses.{topic}")
+        module = importlib.import_module(f"hypotheses.built_in.{topic}")
         title, _, more = inspect.cleandoc(module.__doc__ or "").partition(".")
         parts.append(f"## {title}\n\n{more.strip()}".rstrip() + "\n")
         parts += [_entry(each) for each in _of(topic)]
@@ -57,7 +57,7 @@ def page() -> str:
 
 
 def _of(topic: str) -> list[Hypothesis]:
-    module = importlib.import_module(f"hypotheses.{topic}")
+    module = importlib.import_module(f"hypotheses.built_in.{topic}")
     return [each for each in vars(module).values() if isinstance(each, Hypothesis)]
 
 

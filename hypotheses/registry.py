@@ -9,9 +9,9 @@ from pathlib import Path
 
 from hypotheses.errors import HypothesisError
 from hypotheses.expressions import parse
-from hypotheses.files import as_hypothesis, from_file, is_file, nearest
 from hypotheses.hypothesis import Hypothesis
 from hypotheses.parameters import quoted
+from hypotheses.user_files import as_hypothesis, from_file, is_file, nearest
 
 GROUP = "probe.hypotheses"
 TOPICS = (
@@ -112,7 +112,7 @@ def _find(spelled: str, language: str | None) -> Hypothesis:
 
 def _built_in() -> Iterator[tuple[str, Hypothesis, str]]:
     for topic in TOPICS:
-        for each in vars(importlib.import_module(f"hypotheses.{topic}")).values():
+        for each in vars(importlib.import_module(f"hypotheses.built_in.{topic}")).values():
             if isinstance(each, Hypothesis):
                 yield each.name, each, "char-probe"
 

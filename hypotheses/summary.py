@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hypotheses.corpus_labels import CHUNK, CorpusLabels
+from hypotheses.labelling.corpus_labels import CHUNK, CorpusLabels
 from hypotheses.labels import Kind, Labels
 
 Cell = str | int | float | None

@@ -18,106 +18,106 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from activations import interventions
     from activations.blocks import Block, Source, select_sites
-    from activations.borders import LaneDifference
-    from activations.checking import Check, check
-    from activations.corpus import Corpus, Document
     from activations.errors import ActivationError
-    from activations.extraction import Extraction, LiveActivations, extract
+    from activations.importers.importing import Import, import_model
+    from activations.importers.wrapping import wrap
+    from activations.lane_differences import LaneDifference
     from activations.models.char_model import CharModel
     from activations.models.char_rnn import CharRNN, ModelConfig
     from activations.models.checkpoints import load_model, save_model
     from activations.models.evaluation import Evaluation, Losses, evaluate, losses
-    from activations.models.importers.importing import Import, import_model
-    from activations.models.importers.wrapping import wrap
     from activations.models.sampling import Guess, Novelty, Written, novelty, write, write_texts
-    from activations.models.training import Moment, Training, hold_out, train
-    from activations.models.training_config import TrainingConfig
+    from activations.models.training.config import TrainingConfig
+    from activations.models.training.training import Moment, Training, hold_out, train
     from activations.models.twins import twin
-    from activations.reading import Arithmetic
-    from activations.reading_rule import ReadingRule
-    from activations.selection import Selection
-    from activations.store import Recording
+    from activations.reading.extraction import Extraction, LiveActivations, extract
+    from activations.reading.lane_reader import Arithmetic
+    from activations.recordings.checking import Check, check
+    from activations.recordings.recording import Recording
+    from activations.texts.corpus import Corpus, Document
+    from activations.texts.reading_rule import ReadingRule
+    from activations.texts.selection import Selection
+    from activations.texts.vocab import Vocabulary
     from activations.units import Site, Unit
-    from activations.vocab import Vocabulary
-    from analyses.alignment import Target, target
+    from analyses.collecting.collect import collect
+    from analyses.collecting.statistic import BlockLabels, Statistic
     from analyses.curves import Curve, curve, curves_over_steps
     from analyses.differences import difference
     from analyses.errors import AnalysisError
-    from analyses.estimates import Difference, Estimate
-    from analyses.estimators import LogisticProbe, RidgeProbe
-    from analyses.explaining import Explanation, explain
-    from analyses.methods import METHODS, Marks, Method, Need
-    from analyses.probe_results import Fitting, ProbeResult
-    from analyses.probes import fit, fit_units
-    from analyses.ranking import RankedUnit, Ranking, compare, rank, rank_all
+    from analyses.intervals.estimates import Difference, Estimate
+    from analyses.probing.estimators import LogisticProbe, RidgeProbe
+    from analyses.probing.probes import fit, fit_units
+    from analyses.probing.results import Fitting, ProbeResult
+    from analyses.ranking.explanation import Explanation, explain
+    from analyses.ranking.methods import METHODS, Marks, Method, Need
+    from analyses.ranking.ranking import RankedUnit, Ranking, compare, rank, rank_all
     from analyses.session import Session
-    from analyses.splits import Split
     from analyses.statistics.autocorrelations import Autocorrelations
-    from analyses.statistics.collecting import collect
     from analyses.statistics.gram_matrices import GramMatrices
     from analyses.statistics.label_losses import LossesByLabel
     from analyses.statistics.passages import ActivePassages
-    from analyses.statistics.statistic import BlockLabels, Statistic
+    from analyses.targets.alignment import Target, target
+    from analyses.targets.splits import Split
+    from hypotheses.built_in.ngrams import NgramLosses, NgramModels, fit_ngrams
     from hypotheses.errors import HypothesisError
     from hypotheses.hypothesis import Hypothesis, hypothesis
     from hypotheses.labels import Labels
-    from hypotheses.ngrams import NgramLosses, NgramModels, fit_ngrams
     from hypotheses.registry import get, registered
     from probe.demo import Demo, bundled_model, bundled_text, run_demo
     from probe.plots import plot_curves, plot_losses, plot_sweep, plot_text
-    from probe.sweeps import Sweep, Swept, sweep
     from probe.tables import write_rankings
+    from probe.training.sweeps import Sweep, Swept, sweep
 
 _HOMES = {
     "activations.blocks": ("Block", "Source", "select_sites"),
-    "activations.borders": ("LaneDifference",),
-    "activations.checking": ("Check", "check"),
-    "activations.corpus": ("Corpus", "Document"),
+    "activations.lane_differences": ("LaneDifference",),
+    "activations.recordings.checking": ("Check", "check"),
+    "activations.texts.corpus": ("Corpus", "Document"),
     "activations.errors": ("ActivationError",),
-    "activations.extraction": ("Extraction", "LiveActivations", "extract"),
+    "activations.reading.extraction": ("Extraction", "LiveActivations", "extract"),
     "activations.models.char_model": ("CharModel",),
     "activations.models.char_rnn": ("CharRNN", "ModelConfig"),
     "activations.models.checkpoints": ("load_model", "save_model"),
     "activations.models.evaluation": ("Evaluation", "Losses", "evaluate", "losses"),
-    "activations.models.importers.importing": ("Import", "import_model"),
-    "activations.models.importers.wrapping": ("wrap",),
+    "activations.importers.importing": ("Import", "import_model"),
+    "activations.importers.wrapping": ("wrap",),
     "activations.models.sampling": ("Guess", "Novelty", "Written", "novelty", "write", "write_texts"),
     "activations.models.twins": ("twin",),
-    "activations.models.training": ("Moment", "Training", "hold_out", "train"),
-    "activations.models.training_config": ("TrainingConfig",),
-    "activations.reading": ("Arithmetic",),
-    "activations.reading_rule": ("ReadingRule",),
-    "activations.selection": ("Selection",),
-    "activations.store": ("Recording",),
+    "activations.models.training.training": ("Moment", "Training", "hold_out", "train"),
+    "activations.models.training.config": ("TrainingConfig",),
+    "activations.reading.lane_reader": ("Arithmetic",),
+    "activations.texts.reading_rule": ("ReadingRule",),
+    "activations.texts.selection": ("Selection",),
+    "activations.recordings.recording": ("Recording",),
     "activations.units": ("Site", "Unit"),
-    "activations.vocab": ("Vocabulary",),
-    "analyses.alignment": ("Target", "target"),
+    "activations.texts.vocab": ("Vocabulary",),
+    "analyses.targets.alignment": ("Target", "target"),
     "analyses.curves": ("Curve", "curve", "curves_over_steps"),
     "analyses.errors": ("AnalysisError",),
     "analyses.differences": ("difference",),
-    "analyses.estimates": ("Difference", "Estimate"),
-    "analyses.estimators": ("LogisticProbe", "RidgeProbe"),
-    "analyses.explaining": ("Explanation", "explain"),
-    "analyses.methods": ("METHODS", "Marks", "Method", "Need"),
-    "analyses.probe_results": ("Fitting", "ProbeResult"),
-    "analyses.probes": ("fit", "fit_units"),
-    "analyses.ranking": ("RankedUnit", "Ranking", "compare", "rank", "rank_all"),
+    "analyses.intervals.estimates": ("Difference", "Estimate"),
+    "analyses.probing.estimators": ("LogisticProbe", "RidgeProbe"),
+    "analyses.ranking.explanation": ("Explanation", "explain"),
+    "analyses.ranking.methods": ("METHODS", "Marks", "Method", "Need"),
+    "analyses.probing.results": ("Fitting", "ProbeResult"),
+    "analyses.probing.probes": ("fit", "fit_units"),
+    "analyses.ranking.ranking": ("RankedUnit", "Ranking", "compare", "rank", "rank_all"),
     "analyses.session": ("Session",),
-    "analyses.splits": ("Split",),
+    "analyses.targets.splits": ("Split",),
     "analyses.statistics.autocorrelations": ("Autocorrelations",),
-    "analyses.statistics.collecting": ("collect",),
+    "analyses.collecting.collect": ("collect",),
     "analyses.statistics.gram_matrices": ("GramMatrices",),
     "analyses.statistics.label_losses": ("LossesByLabel",),
     "analyses.statistics.passages": ("ActivePassages",),
-    "analyses.statistics.statistic": ("BlockLabels", "Statistic"),
+    "analyses.collecting.statistic": ("BlockLabels", "Statistic"),
     "hypotheses.errors": ("HypothesisError",),
     "hypotheses.hypothesis": ("Hypothesis", "hypothesis"),
     "hypotheses.labels": ("Labels",),
-    "hypotheses.ngrams": ("NgramLosses", "NgramModels", "fit_ngrams"),
+    "hypotheses.built_in.ngrams": ("NgramLosses", "NgramModels", "fit_ngrams"),
     "hypotheses.registry": ("get", "registered"),
     "probe.demo": ("Demo", "bundled_model", "bundled_text", "run_demo"),
     "probe.plots": ("plot_curves", "plot_losses", "plot_sweep", "plot_text"),
-    "probe.sweeps": ("Sweep", "Swept", "sweep"),
+    "probe.training.sweeps": ("Sweep", "Swept", "sweep"),
     "probe.tables": ("write_rankings",),
 }
 _MODULES = {"interventions": "activations.interventions"}

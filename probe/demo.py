@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from activations.blocks import Source, select_sites
-from activations.corpus import Corpus
-from activations.extraction import Extraction, LiveActivations, extract
 from activations.files import make_folder
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import load_model
-from analyses.alignment import Target, target
+from activations.reading.extraction import Extraction, LiveActivations, extract
+from activations.texts.corpus import Corpus
 from analyses.curves import Curve, curve
-from analyses.probe_results import ProbeResult
-from analyses.probes import fit
-from analyses.ranking import RankedUnit, Ranking, rank
+from analyses.probing.probes import fit
+from analyses.probing.results import ProbeResult
+from analyses.ranking.ranking import RankedUnit, Ranking, rank
 from analyses.session import Session
-from analyses.splits import TEST
+from analyses.targets.alignment import Target, target
+from analyses.targets.splits import TEST
 from probe.plots import figure_of, plot_curves, plot_text, save_figure
 
 HYPOTHESES = ("in_quotes", "in_comment", "position_in_line")

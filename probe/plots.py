@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from activations.files import replacing
 from analyses.curves import N_LAST, Curve
 from analyses.errors import AnalysisError
-from analyses.probe_results import ProbeResult
+from analyses.probing.results import ProbeResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from activations.models.training import Row
-    from probe.sweeps import Sweep
+    from activations.models.training.training import Row
+    from probe.training.sweeps import Sweep
 
 PICTURES = (".png", ".svg", ".pdf")
 _GREY = "#6e6e6e"

@@ -6,11 +6,11 @@ from typing import Any
 
 from activations.blocks import Source
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations, extract
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import load_model, model_sha256
 from activations.models.twins import twin
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations, extract
+from activations.recordings.recording import Recording
 from activations.units import Site
 from analyses.session import Session
 

@@ -13,14 +13,14 @@ from hypothesis import settings
 from planting import PLANTED, SITES
 
 from activations.blocks import Block
-from activations.codings import CODINGS
-from activations.corpus import Corpus
-from activations.lanes import BLOCK_CHARS
-from activations.layout import Grid, SiteFacts
 from activations.models.char_rnn import CharRNN, ModelConfig
-from activations.recorder import recording
-from activations.selection import Selection
-from activations.vocab import Vocabulary
+from activations.recordings.codings import CODINGS
+from activations.recordings.layout import Grid, SiteFacts
+from activations.recordings.recorder import recording
+from activations.texts.corpus import Corpus
+from activations.texts.lanes import BLOCK_CHARS
+from activations.texts.selection import Selection
+from activations.texts.vocab import Vocabulary
 from hypotheses.registry import get
 from probe.cli import main
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from planting import random_model
 
-from activations import recorder
-from activations.corpus import Corpus
-from activations.extraction import LiveActivations, extract
+from activations.reading.extraction import LiveActivations, extract
+from activations.recordings import recorder
+from activations.texts.corpus import Corpus
 
 if __name__ == "__main__":
     recorder.CHECKPOINT_S = 0.02

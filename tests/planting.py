@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from activations.blocks import Block, thin_out
-from activations.corpus import Corpus
 from activations.models.char_rnn import CharRNN, ModelConfig
-from activations.reading_rule import PLAIN
-from activations.selection import Selection
+from activations.texts.corpus import Corpus
+from activations.texts.reading_rule import PLAIN
+from activations.texts.selection import Selection
+from activations.texts.vocab import Vocabulary
 from activations.units import Site, Unit
-from activations.vocab import Vocabulary
-from analyses.atom_sums import AtomSums, JointSums
+from analyses.intervals.atom_sums import AtomSums, JointSums
 
 PLANTED = {
     "in_quotes": Unit(Site.of(0, "hidden"), 3),

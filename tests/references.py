@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from planting import random_model
 from torch import Tensor
 
-from activations.corpus import Corpus
-from activations.extraction import LiveActivations
 from activations.interventions import Intervention
-from activations.models.cells import CELLS
+from activations.models.cells.equations import GATE_FUNCTIONS
+from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import CharRNN
-from activations.models.equations import GATE_FUNCTIONS
-from activations.reading import Arithmetic
+from activations.reading.extraction import LiveActivations
+from activations.reading.lane_reader import Arithmetic
+from activations.texts.corpus import Corpus
 from activations.units import Site
 
 Kind = dict[str, Any]
@@ -82,7 +82,7 @@ def recorded(
 
 
 def read_by_equations(model: CharRNN, ids: Tensor, change: Change = unchanged) -> tuple[dict[Site, Tensor], Tensor]:
-    """What a model makes of characters, in float64, by nothing but `activations.models.equations`.
+    """What a model makes of characters, in float64, by nothing but `activations.models.cells.equations`.
 
     Args:
         model: Of any kind.

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from activations import corpus as corpus_module
-from activations.corpus import Corpus, codes_to_text, text_to_codes
 from activations.errors import ActivationError
+from activations.texts import corpus as corpus_module
+from activations.texts.corpus import Corpus, codes_to_text, text_to_codes
 
 
 @given(st.text())

@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 from planting import random_model
 from torch import Tensor
 
-from activations import layout, recorder
-from activations.checking import check
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations, extract
-from activations.lanes import cut
 from activations.models.evaluation import losses
-from activations.reading import Arithmetic
-from activations.selection import Selection
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations, extract
+from activations.reading.lane_reader import Arithmetic
+from activations.recordings import layout, recorder
+from activations.recordings.checking import check
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
+from activations.texts.lanes import cut
+from activations.texts.selection import Selection
+from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from activations.vocab import Vocabulary
-from analyses.alignment import label
+from analyses.targets.alignment import label
 from hypotheses.registry import get
 
 WORDS = st.text("ab \t", max_size=6)

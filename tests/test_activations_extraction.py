@@ -10,18 +10,18 @@ import torch
 from numpy.typing import NDArray
 from planting import random_model
 
-from activations import layout
 from activations.blocks import Source, select_sites
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations, extract
-from activations.lanes import cut
-from activations.models.cells import CELLS
+from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import CharRNN
 from activations.models.evaluation import evaluate
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations, extract
+from activations.recordings import layout
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
+from activations.texts.lanes import cut
+from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from activations.vocab import Vocabulary
 
 every_cell = pytest.mark.parametrize("cell", list(CELLS))
 
@@ -182,7 +182,7 @@ def test_a_live_source_becomes_rereadable_within_its_budget(code_text: str, monk
     with live.rereadable([site]) as recording:
         assert list(recording.sites) == [site]
         np.testing.assert_array_equal(gathered(recording, site), gathered(live, site))
-    monkeypatch.setattr("activations.extraction.SCRATCH_BYTES", 1000)
+    monkeypatch.setattr("activations.reading.extraction.SCRATCH_BYTES", 1000)
     with pytest.raises(ActivationError, match="scratch space"), live.rereadable([site]):
         pass
 

@@ -16,20 +16,20 @@ from commands import Command
 from numpy.typing import NDArray
 
 from activations.blocks import Block
-from activations.checking import check
-from activations.codings import CODINGS
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations, extract
-from activations.layout import SiteFacts, Tokens
 from activations.models.checkpoints import load_model, model_sha256
-from activations.reading import Arithmetic
-from activations.recorder import recording
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations, extract
+from activations.reading.lane_reader import Arithmetic
+from activations.recordings.checking import check
+from activations.recordings.codings import CODINGS
+from activations.recordings.layout import SiteFacts, Tokens
+from activations.recordings.recorder import recording
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
+from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from activations.vocab import Vocabulary
 from analyses.errors import AnalysisError
-from analyses.ranking import rank
+from analyses.ranking.ranking import rank
 
 KEPT = Path(__file__).with_name("kept")
 TEXT = 'she said "to be", or not.\n' * 40

@@ -14,14 +14,14 @@ import torch
 from mutants import mutant
 from planting import random_model
 
-from activations import layout, vetting
-from activations.checking import check
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations, extract
 from activations.models.checkpoints import load_model, save_model
-from activations.store import Recording
-from activations.vetting import vet
+from activations.reading.extraction import LiveActivations, extract
+from activations.recordings import layout, vetting
+from activations.recordings.checking import check
+from activations.recordings.recording import Recording
+from activations.recordings.vetting import vet
+from activations.texts.corpus import Corpus
 
 N_MUTANTS = 1000
 

@@ -10,17 +10,17 @@ from foreign import renamed, state_dict
 from torch import Tensor, nn
 
 from activations.blocks import Block
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations, extract
+from activations.importers.wrapping import build, build_model, wrap
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import save_model
-from activations.models.importers.wrapping import build, build_model, wrap
-from activations.reading import Arithmetic
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations, extract
+from activations.reading.lane_reader import Arithmetic
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
+from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from activations.vocab import Vocabulary
 
 HIDDEN = Site.of(0, "hidden")
 CELL = Site.of(0, "cell")
@@ -79,8 +79,8 @@ def test_a_guest_gives_what_the_same_model_of_ours_gives(n_lanes: int) -> None:
 def test_a_guests_recording_goes_on_after_it_was_broken_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = Corpus.from_texts([TEXT * 3])
     whole = extract(LiveActivations(OwnLSTM(), corpus, n_lanes=4), tmp_path / "whole.h5", force=True)
-    monkeypatch.setattr("activations.recorder.CHECKPOINT_S", -1.0)
-    monkeypatch.setattr("activations.recorder._SHARE_OF_TIME", 0)
+    monkeypatch.setattr("activations.recordings.recorder.CHECKPOINT_S", -1.0)
+    monkeypatch.setattr("activations.recordings.recorder._SHARE_OF_TIME", 0)
 
     def stop(done: int, total: int) -> None:
         if done > total // 2:

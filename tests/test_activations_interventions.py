@@ -25,16 +25,16 @@ from references import (
 )
 from torch import Tensor
 
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations, extract
 from activations.interventions import Intervention, Where, add, clamp, identity
 from activations.models.sampling import write, write_texts
-from activations.reading import Arithmetic
-from activations.selection import Selection
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations, extract
+from activations.reading.lane_reader import Arithmetic
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
+from activations.texts.selection import Selection
+from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from activations.vocab import Vocabulary
 from probe.untrained import live_twin
 
 TEXT = "The quick brown fox jumps over the lazy dog.\n" * 8

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activations.corpus import Corpus
-from activations.lanes import BLOCK_CHARS, cut, n_turns, rounds, share_out, turn_chars, turn_of, turns
-from activations.selection import Selection
+from activations.texts.corpus import Corpus
+from activations.texts.lanes import BLOCK_CHARS, cut, n_turns, rounds, share_out, turn_chars, turn_of, turns
+from activations.texts.selection import Selection
 
 few_long = st.lists(st.integers(2, 3000), min_size=1, max_size=6)
 many_short = st.lists(st.integers(2, 40) | st.integers(2, 600), min_size=1, max_size=300)

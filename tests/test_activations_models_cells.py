@@ -8,13 +8,13 @@ import torch
 from numpy.typing import NDArray
 from planting import random_model
 
-from activations.corpus import Corpus
-from activations.extraction import LiveActivations
-from activations.models.cells import CELLS
+from activations.models.cells.kinds import CELLS
+from activations.models.cells.single_lane import LoneLayer, to_sigmoids, to_tanhs
+from activations.models.cells.steps import Recurrent
 from activations.models.char_rnn import CharRNN
-from activations.models.steps import Recurrent
-from activations.models.unbroken import LoneLayer, to_sigmoids, to_tanhs
-from activations.reading import Arithmetic
+from activations.reading.extraction import LiveActivations
+from activations.reading.lane_reader import Arithmetic
+from activations.texts.corpus import Corpus
 from activations.units import Site
 
 Array = NDArray[np.float64]

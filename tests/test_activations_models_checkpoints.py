@@ -11,9 +11,9 @@ import torch
 from planting import random_model
 
 from activations.errors import ActivationError
-from activations.models.cells import CELLS
+from activations.models.cells.kinds import CELLS
 from activations.models.checkpoints import load_model, model_sha256, save_model
-from activations.models.training_state import save_state
+from activations.models.training.state import save_state
 
 
 @pytest.mark.parametrize("cell", list(CELLS))

@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from planting import random_model
 from references import KINDS, Kind, ids_of, name_of, next_by_equations, read_by_equations, recorded, unusual_model
 
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.models.cells import CELLS
+from activations.models.cells.kinds import CELLS
+from activations.models.cells.stepwise import StepwiseRNN
 from activations.models.char_rnn import ModelConfig
 from activations.models.checkpoints import load_model, model_sha256, save_model
 from activations.models.evaluation import losses
 from activations.models.sampling import write
-from activations.models.stepwise import StepwiseRNN
-from activations.models.training import train
-from activations.models.training_config import TrainingConfig
+from activations.models.training.config import TrainingConfig
+from activations.models.training.training import train
+from activations.texts.corpus import Corpus
 from activations.units import Site
 from probe.demo import bundled_model
 

@@ -14,16 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch.nn.utils import prune
 
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations
+from activations.importers.deciding import frequencies_loss
+from activations.importers.importing import import_model
+from activations.importers.wrapping import wrap
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.evaluation import evaluate
-from activations.models.importers.deciding import frequencies_loss
-from activations.models.importers.importing import import_model
-from activations.models.importers.wrapping import wrap
-from activations.reading import Arithmetic
-from activations.vocab import Vocabulary
+from activations.reading.extraction import LiveActivations
+from activations.reading.lane_reader import Arithmetic
+from activations.texts.corpus import Corpus
+from activations.texts.vocab import Vocabulary
 from probe.demo import bundled_model, bundled_text
 
 CHARACTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -692,7 +692,7 @@ def test_the_next_best_reading_differs_from_the_best_however_many_changes_it_too
 ) -> None:
     model, text = trained
     json_lists(model, tmp_path / "model.json", "gofi")
-    monkeypatch.setattr("activations.models.importers.deciding._MOST_CHANGES", 1)
+    monkeypatch.setattr("activations.importers.deciding._MOST_CHANGES", 1)
     found = import_model(tmp_path / "model.json", vocabulary_of(model), text=text)
     assert found.search is not None and found.search.changes == {"gates": "--gates g,o,f,i"}
     assert found.search.rival_changes and found.search.rival_nats_per_char > found.search.best_nats_per_char

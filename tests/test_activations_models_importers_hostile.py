@@ -38,11 +38,11 @@ from foreign import Writer, json_lists, npz, old_whole_module, renamed, state_di
 from mutants import mutant
 
 from activations.errors import ActivationError
+from activations.importers.files import read_contents
+from activations.importers.importing import import_model
+from activations.importers.pickles import Made, Named, read_pickle
 from activations.models.char_rnn import CharRNN, ModelConfig
-from activations.models.importers.files import read_contents
-from activations.models.importers.importing import import_model
-from activations.models.importers.pickles import Made, Named, read_pickle
-from activations.vocab import Vocabulary
+from activations.texts.vocab import Vocabulary
 
 N_MUTANTS = 1000
 MOST_BYTES_HELD = 200_000_000

@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from activations.errors import ActivationError
+from activations.importers.importing import Import, import_model
+from activations.importers.wrapping import contents_of
 from activations.models.char_rnn import CharRNN, ModelConfig
-from activations.models.importers.importing import Import, import_model
-from activations.models.importers.wrapping import contents_of
-from activations.vocab import Vocabulary
+from activations.texts.vocab import Vocabulary
 
 LETTERS = Vocabulary("abcd")
 FLOATS = ("float16", "float32", "float64", "complex64")

@@ -10,17 +10,17 @@ import pytest
 import torch
 from foreign import renamed, tensors
 
-from activations.corpus import Corpus
 from activations.errors import ActivationError
+from activations.importers.importing import import_model
+from activations.importers.wrapping import wrap
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import load_model, save_model
 from activations.models.evaluation import evaluate
-from activations.models.importers.importing import import_model
-from activations.models.importers.wrapping import wrap
-from activations.models.training import train
-from activations.models.training_config import TrainingConfig
-from activations.reading_rule import PLAIN, ReadingRule
-from activations.vocab import Vocabulary
+from activations.models.training.config import TrainingConfig
+from activations.models.training.training import train
+from activations.texts.corpus import Corpus
+from activations.texts.reading_rule import PLAIN, ReadingRule
+from activations.texts.vocab import Vocabulary
 
 _FOLDED = {"\n": 0, "A": 1, "B": 2, "a": 1, "b": 2, "é": 3, "É": 3, "e": 3, "E": 3}
 

@@ -9,15 +9,15 @@ import torch
 from planting import random_model
 from torch import Tensor
 
-from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.interventions import identity
-from activations.models.cells import CELLS
+from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.evaluation import losses
 from activations.models.sampling import Novelty, novelty, write, write_texts
+from activations.texts.corpus import Corpus
+from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from activations.vocab import Vocabulary
 
 SHARES = np.array([0.6, 0.3, 0.1])
 

@@ -10,16 +10,16 @@ import pytest
 import torch
 from planting import random_model
 
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.models import training
-from activations.models.cells import CELLS
+from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import ModelConfig
 from activations.models.evaluation import evaluate
 from activations.models.initialising import INITIALISATIONS, initialise
-from activations.models.stabilising import read_with_penalty
-from activations.models.training import Moment, can_train_in_bf16, hold_out, train
-from activations.models.training_config import OPTIMIZERS, SCHEDULES, TrainingConfig
+from activations.models.training import training
+from activations.models.training.config import OPTIMIZERS, SCHEDULES, TrainingConfig
+from activations.models.training.stabilising import read_with_penalty
+from activations.models.training.training import Moment, can_train_in_bf16, hold_out, train
+from activations.texts.corpus import Corpus
 
 TEXT = Corpus.from_texts(["abcd" * 800])
 QUICK = TrainingConfig(epochs=3, n_lanes=4, n_steps=16, learning_rate=2e-2)

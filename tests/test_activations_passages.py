@@ -18,16 +18,16 @@ from planting import random_model
 from torch import Tensor
 
 from activations.blocks import Source
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations, extract
-from activations.kept_states import KeptStates
-from activations.lanes import cut, turns
-from activations.models.cells import CELLS
-from activations.selection import Selection
-from activations.store import Recording
+from activations.models.cells.kinds import CELLS
+from activations.reading.extraction import LiveActivations, extract
+from activations.reading.kept_states import KeptStates
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
+from activations.texts.lanes import cut, turns
+from activations.texts.selection import Selection
+from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from activations.vocab import Vocabulary
 
 LETTERS = "abcd \n"
 STATE = Site.of(0, "hidden")

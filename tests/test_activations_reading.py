@@ -15,25 +15,26 @@ from references import KINDS, Kind, name_of
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from activations import layout, reading
-from activations.ahead import side_by_side
 from activations.blocks import Source
-from activations.borders import LaneDifference, unsettled
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations, extract
 from activations.interventions import Intervention, Where, add, clamp
+from activations.lane_differences import LaneDifference, unsettled
 from activations.models import sampling
-from activations.models.cells import CELLS
+from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import CharRNN, ModelConfig
-from activations.reading import PRECISIONS, Arithmetic, Reading, Weights
-from activations.selection import Selection
-from activations.slabs import Slabs
-from activations.store import Recording
+from activations.reading import lane_reader
+from activations.reading.extraction import LiveActivations, extract
+from activations.reading.lane_reader import PRECISIONS, Arithmetic, Reading, Weights
+from activations.reading.prefetching import side_by_side
+from activations.reading.slabs import Slabs
+from activations.recordings import layout
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
+from activations.texts.selection import Selection
+from activations.texts.vocab import Vocabulary
 from activations.units import Site, Unit
-from activations.vocab import Vocabulary
-from analyses.alignment import target
-from analyses.ranking import rank
+from analyses.ranking.ranking import rank
+from analyses.targets.alignment import target
 
 every_cell = pytest.mark.parametrize("cell", list(CELLS))
 
@@ -228,7 +229,7 @@ def test_nothing_is_computed_on_another_device_than_the_model(
     place = torch.device("meta")
     monkeypatch.setattr(Arithmetic, "place", place)
     brought: list[tuple[Any, Any]] = []
-    monkeypatch.setattr(reading, "_bring_back", lambda found, into: brought.append((found, into)))
+    monkeypatch.setattr(lane_reader, "_bring_back", lambda found, into: brought.append((found, into)))
     vocabulary = Vocabulary("".join(map(chr, range(200, 200 + n_characters))))
     model = CharRNN(ModelConfig(n_layers=3, n_units=16, **kind), vocabulary)
     interventions = [clamp(Site.of(0, "hidden"), {1: 0}), add(Site.of(2, "hidden"), [1] * model.config.n_hidden)]

@@ -14,25 +14,25 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activations.checking import check
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations, extract
-from activations.layout import LOG_PROB, attributes_checksum
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import load_model, model_sha256, save_model
 from activations.models.evaluation import losses
-from activations.models.training import train
-from activations.models.training_config import TrainingConfig
-from activations.position import Position
-from activations.read_text import read_text, vocabulary_to_learn
-from activations.reading import Arithmetic
-from activations.reading_rule import EOS, PLAIN, SOS, ReadingRule
-from activations.selection import Selection
-from activations.store import Recording
+from activations.models.training.config import TrainingConfig
+from activations.models.training.training import train
+from activations.reading.extraction import LiveActivations, extract
+from activations.reading.lane_reader import Arithmetic
+from activations.reading.position import Position
+from activations.recordings.checking import check
+from activations.recordings.layout import LOG_PROB, attributes_checksum
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
+from activations.texts.read_text import read_text, vocabulary_to_learn
+from activations.texts.reading_rule import EOS, PLAIN, SOS, ReadingRule
+from activations.texts.selection import Selection
+from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from activations.vocab import Vocabulary
-from analyses.alignment import target
+from analyses.targets.alignment import target
 
 _CHARACTERS = "aAbBçÇéÉ e\u0301\u0308\r\n“”—…ßİΣσ½\u00a0😀𝕏\U0010fffd日本"
 _FLOAT32 = Arithmetic(dtype="float32")

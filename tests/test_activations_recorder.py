@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from planting import random_model
 
-from activations import recorder
-from activations.checking import check
-from activations.corpus import Corpus
-from activations.disk import PAGE_BYTES, DiskFile
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations, extract
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations, extract
+from activations.recordings import recorder
+from activations.recordings.checking import check
+from activations.recordings.disk import PAGE_BYTES, DiskFile
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
 
 HERE = Path(__file__).parent
 
@@ -104,9 +104,9 @@ def test_a_run_that_dies_while_it_finishes_is_gone_on_with(
         if stage == "replace":
             patch.setattr(Path, "replace", fail_to_rename)
         elif stage == "finish":
-            patch.setattr("activations.layout.attributes_checksum", fail)
+            patch.setattr("activations.recordings.layout.attributes_checksum", fail)
         else:
-            patch.setattr("activations.recorder.Recorder.finish", fail)
+            patch.setattr("activations.recordings.recorder.Recorder.finish", fail)
         with pytest.raises(KeyboardInterrupt):
             extract(live, output)
     assert not output.exists()

@@ -17,15 +17,13 @@ from scipy.stats import rankdata
 from test_real_models import text_of, vocabulary_of
 from torch import Tensor
 
-from activations import recorder
 from activations.blocks import Source
-from activations.corpus import Corpus
-from activations.extraction import LiveActivations, extract
+from activations.importers.importing import import_model
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import save_model
-from activations.models.importers.importing import import_model
-from activations.reading import Arithmetic
-from activations.saturation import (
+from activations.reading.extraction import LiveActivations, extract
+from activations.reading.lane_reader import Arithmetic
+from activations.reading.saturation import (
     LEAD_CHARS,
     MOST_SHARED,
     N_STRETCHES,
@@ -34,12 +32,14 @@ from activations.saturation import (
     loses_order,
     stretches,
 )
-from activations.selection import Selection
-from activations.store import Recording
+from activations.recordings import recorder
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
+from activations.texts.selection import Selection
+from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from activations.vocab import Vocabulary
-from analyses.alignment import target
-from analyses.ranking import rank
+from analyses.ranking.ranking import rank
+from analyses.targets.alignment import target
 from hypotheses.registry import get
 
 SPREAD, SATURATED = Site.of(0, "hidden"), Site.of(1, "hidden")

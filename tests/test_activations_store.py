@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from planting import random_model
 
-from activations.checking import check
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations, extract
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations, extract
+from activations.recordings.checking import check
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
 from activations.units import Site
 
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.models.importers.vocabularies import vocabulary_of
-from activations.vocab import REPLACEMENT, Vocabulary
+from activations.importers.vocabularies import vocabulary_of
+from activations.texts.corpus import Corpus
+from activations.texts.vocab import REPLACEMENT, Vocabulary
 
 
 @given(st.text(min_size=2))

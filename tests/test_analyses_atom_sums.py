@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyses.atom_sums import JointSums
+from analyses.intervals.atom_sums import JointSums
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from planting import Arrays, drifting
 
 from activations.blocks import Block
-from activations.selection import Selection
+from activations.texts.selection import Selection
 from activations.units import Site
+from analyses.collecting.collect import collect
+from analyses.collecting.statistic import BlockLabels
 from analyses.errors import AnalysisError
 from analyses.statistics.autocorrelations import Autocorrelations, UnitMemory, time_constants
-from analyses.statistics.collecting import collect
-from analyses.statistics.statistic import BlockLabels
 
 HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")
 

@@ -16,21 +16,21 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from activations.blocks import Block
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations, extract
 from activations.models.checkpoints import save_model
-from activations.selection import Selection
-from activations.spool import Spool, spooled
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations, extract
+from activations.recordings.recording import Recording
+from activations.recordings.spool import Spool, spooled
+from activations.texts.corpus import Corpus
+from activations.texts.selection import Selection
 from activations.units import Site
-from analyses.alignment import target
-from analyses.budgets import chosen_runs, rows_given, rows_used, within_budget
 from analyses.curves import CURVES, curve
 from analyses.errors import AnalysisError
-from analyses.probe_results import Fitting
-from analyses.probes import CONTROLS, fit
-from analyses.splits import TEST, TRAIN, Split
+from analyses.probing.designs.budgets import chosen_runs, rows_given, rows_used, within_budget
+from analyses.probing.probes import CONTROLS, fit
+from analyses.probing.results import Fitting
+from analyses.targets.alignment import target
+from analyses.targets.splits import TEST, TRAIN, Split
 
 SITE = Site.of(0, "hidden")
 
@@ -263,7 +263,7 @@ def test_untrained_twins_keep_to_the_budget_of_a_live_model(
 ) -> None:
     save_model(random_model(code_text), tmp_path / "model.pt")
     (tmp_path / "text.py").write_text(code_text, encoding="utf-8", newline="")
-    monkeypatch.setattr("analyses.budgets.LIVE_BUDGET", 5000 * 16)
+    monkeypatch.setattr("analyses.probing.designs.budgets.LIVE_BUDGET", 5000 * 16)
     live = ("--model", str(tmp_path / "model.pt"), "--text", str(tmp_path / "text.py"), "--sites", "0/hidden")
     status, out, err = run(
         *("fit", *live, "-H", "in_quotes", "--controls", "none", "--json", "--penalty", "1"),

@@ -5,11 +5,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from activations.selection import Selection
-from analyses import classes
-from analyses.alignment import Target
-from analyses.classes import classes_of
-from analyses.splits import Split
+from activations.texts.selection import Selection
+from analyses.targets import classes
+from analyses.targets.alignment import Target
+from analyses.targets.classes import classes_of
+from analyses.targets.splits import Split
 from hypotheses.labels import Labels
 
 

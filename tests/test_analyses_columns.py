@@ -5,7 +5,7 @@ import pytest
 from planting import Live
 
 from activations.units import Site
-from analyses.columns import Columns, LevelReader, groups
+from analyses.levels.columns import Columns, LevelReader, groups
 
 CELL = Site.of(0, "cell")
 

@@ -24,20 +24,20 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from activations.corpus import Corpus
-from activations.selection import Selection
-from activations.store import Recording
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
+from activations.texts.selection import Selection
 from activations.units import Site
-from analyses.alignment import Target, lagged, of_labels, target
-from analyses.controls import TASKS, control_task
 from analyses.errors import AnalysisError
-from analyses.held_out_ranks import Ranking
-from analyses.probe_results import Fitting
-from analyses.probe_scores import Cells, Precision, Scores, Sums
-from analyses.probe_scores import score as score_sums
-from analyses.probes import CONTROLS, fit, fit_characters
-from analyses.responses import Response
-from analyses.splits import GAP, TEST, TRAIN, Split
+from analyses.probing.controls import TASKS, control_task
+from analyses.probing.fitting.responses import Response
+from analyses.probing.held_out_ranks import Ranking
+from analyses.probing.probes import CONTROLS, fit, fit_characters
+from analyses.probing.results import Fitting
+from analyses.probing.scores import Cells, Precision, Scores, Sums
+from analyses.probing.scores import score as score_sums
+from analyses.targets.alignment import Target, lagged, of_labels, target
+from analyses.targets.splits import GAP, TEST, TRAIN, Split
 from hypotheses.labels import Labels
 from hypotheses.registry import get
 
@@ -462,7 +462,7 @@ def test_what_is_ranked_in_many_passes_has_the_same_scores(
     ]
     how = Fitting(penalty=10.0, folds=folds, keep=True)
     at_once = fit(source, asked, how=how)
-    monkeypatch.setattr("analyses.listening.RANKING_BYTES", 1)
+    monkeypatch.setattr("analyses.probing.listening.RANKING_BYTES", 1)
     for one, other in zip(at_once, fit(source, asked, how=how), strict=True):
         numbers, others = (
             {name: value for name, value in each.row().items() if isinstance(value, float)} for each in (one, other)

@@ -8,14 +8,14 @@ from commands import Command, rows
 from planting import PLANTED, Arrays, drifting, in_runs, random_model
 
 from activations.models.checkpoints import save_model
-from activations.store import Recording
+from activations.recordings.recording import Recording
 from activations.units import Site
-from analyses.alignment import Target, of_labels
 from analyses.differences import compare_probes, compare_rankings, difference
 from analyses.errors import AnalysisError
-from analyses.probe_results import Fitting
-from analyses.probes import fit
-from analyses.ranking import Ranking, rank, rank_all
+from analyses.probing.probes import fit
+from analyses.probing.results import Fitting
+from analyses.ranking.ranking import Ranking, rank, rank_all
+from analyses.targets.alignment import Target, of_labels
 from hypotheses.labels import Labels
 
 HIDDEN = Site.of(0, "hidden")

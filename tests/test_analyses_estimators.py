@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
 from sklearn.utils.estimator_checks import check_estimator
 
-from analyses.estimators import LogisticProbe, RidgeProbe
+from analyses.probing.estimators import LogisticProbe, RidgeProbe
 
 
 @pytest.mark.parametrize("estimator", [LogisticProbe(), RidgeProbe()], ids=["logistic", "ridge"])

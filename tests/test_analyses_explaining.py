@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from planting import Arrays, drifting, in_runs
 from scipy.stats import binom
 
-from activations.selection import Selection
+from activations.texts.selection import Selection
 from activations.units import Site, Unit
-from analyses.alignment import Target, of_labels
-from analyses.classes import classes_of
 from analyses.errors import AnalysisError
-from analyses.explaining import Explanation, _OneUnit, explain
-from analyses.tuning import tune
+from analyses.ranking.explanation import Explanation, _OneUnit, explain
+from analyses.ranking.tuning import tune
+from analyses.targets.alignment import Target, of_labels
+from analyses.targets.classes import classes_of
 from hypotheses.labels import Labels
 
 N_CHARS = 20_000

@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 from planting import Arrays, in_runs
 
 from activations.units import Site
-from analyses.alignment import target
-from analyses.estimates import standard_errors
-from analyses.probe_results import Fitting, ProbeResult
-from analyses.probe_scores import Agreement
-from analyses.probes import fit
+from analyses.intervals.estimates import standard_errors
+from analyses.probing.probes import fit
+from analyses.probing.results import Fitting, ProbeResult
+from analyses.probing.scores import Agreement
+from analyses.targets.alignment import target
 
 HIDDEN = Site.of(0, "hidden")
 

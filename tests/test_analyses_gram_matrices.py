@@ -12,14 +12,14 @@ from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 
 from activations.units import Site
-from analyses.alignment import Target, target
+from analyses.collecting.collect import collect
+from analyses.collecting.statistic import BlockLabels
 from analyses.errors import AnalysisError
-from analyses.splits import TEST, TRAIN
 from analyses.statistics.autocorrelations import Autocorrelations
-from analyses.statistics.collecting import collect
 from analyses.statistics.gram_matrices import GramMatrices, GramsOfLabel
 from analyses.statistics.passages import ActivePassages
-from analyses.statistics.statistic import BlockLabels
+from analyses.targets.alignment import Target, target
+from analyses.targets.splits import TEST, TRAIN
 
 HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")
 N_CHARS = 6_000

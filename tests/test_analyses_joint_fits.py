@@ -13,14 +13,14 @@ from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
 
 from activations.units import Site, Unit
-from analyses import curvatures, joint_fits
-from analyses.character_design import CharacterDesign
-from analyses.curvatures import Curvature, Sample
-from analyses.designs import ArrayDesign, Design, UnitDesign, tiles_of
 from analyses.errors import AnalysisError
-from analyses.joint_fits import fit_probes, mean_losses
-from analyses.problems import Linear, Problem
-from analyses.responses import Response
+from analyses.probing.designs.characters import CharacterDesign
+from analyses.probing.designs.design import ArrayDesign, Design, UnitDesign, tiles_of
+from analyses.probing.fitting import curvatures, joint_fits
+from analyses.probing.fitting.curvatures import Curvature, Sample
+from analyses.probing.fitting.joint_fits import fit_probes, mean_losses
+from analyses.probing.fitting.problems import Linear, Problem
+from analyses.probing.fitting.responses import Response
 from hypotheses.labels import Kind
 
 Array = NDArray[np.float64]

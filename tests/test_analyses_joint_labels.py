@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from analyses.joint_labels import JointLabels
-from analyses.splits import PARTS, Split
+from analyses.levels.joint_labels import JointLabels
+from analyses.targets.splits import PARTS, Split
 from hypotheses.labels import Labels
 
 

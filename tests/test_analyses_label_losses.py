@@ -9,22 +9,22 @@ import pytest
 from numpy.typing import NDArray
 from planting import Arrays, in_runs, random_model
 
-from activations.corpus import Corpus
-from activations.extraction import LiveActivations, extract
-from activations.layout import LOG_PROB
 from activations.models.evaluation import losses
-from activations.selection import Selection
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations, extract
+from activations.recordings.layout import LOG_PROB
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
+from activations.texts.selection import Selection
 from activations.units import Site
-from analyses import alignment
-from analyses.alignment import Target, target
+from analyses.collecting.collect import collect
 from analyses.errors import AnalysisError
-from analyses.splits import TEST, TRAIN
-from analyses.statistics.collecting import collect
 from analyses.statistics.gram_matrices import GramMatrices
 from analyses.statistics.label_losses import ClassLosses, LossesByLabel, NumberLosses
+from analyses.targets import alignment
+from analyses.targets.alignment import Target, target
+from analyses.targets.splits import TEST, TRAIN
+from hypotheses.labelling.long_labels import LabelsOnDisk
 from hypotheses.labels import Labels
-from hypotheses.long_labels import LabelsOnDisk
 
 CELL = Site.of(0, "cell")
 N_CHARS = 8_000

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from analyses.levels import Bins, to_levels
+from analyses.levels.binning import Bins, to_levels
 
 seeds = st.integers(0, 2**32 - 1)
 

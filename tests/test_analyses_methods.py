@@ -23,20 +23,20 @@ from sklearn.metrics import (
     r2_score,
 )
 
-from activations.corpus import Corpus
-from activations.extraction import LiveActivations, extract
-from activations.selection import Selection
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations, extract
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
+from activations.texts.selection import Selection
 from activations.units import Site, Unit
-from analyses import columns
-from analyses.alignment import Target, target
-from analyses.classes import classes_of
 from analyses.errors import AnalysisError
-from analyses.methods import METHODS, Marks, Method, Need
-from analyses.ranking import Ranking, compare, rank
-from analyses.splits import TEST, TRAIN
+from analyses.levels import columns
+from analyses.ranking.methods import METHODS, Marks, Method, Need
+from analyses.ranking.ranking import Ranking, compare, rank
 from analyses.statistics.products import Products, ProductSums
 from analyses.statistics.quantile_counts import N_BINS
+from analyses.targets.alignment import Target, target
+from analyses.targets.classes import classes_of
+from analyses.targets.splits import TEST, TRAIN
 
 N_CHARS = 20_000
 HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")

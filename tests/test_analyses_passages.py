@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from planting import Arrays, drifting
 
-from activations.selection import Selection
+from activations.texts.selection import Selection
 from activations.units import Site
+from analyses.collecting.collect import collect
+from analyses.collecting.statistic import BlockLabels
 from analyses.errors import AnalysisError
-from analyses.statistics.collecting import collect
 from analyses.statistics.passages import ActivePassages, Passages
-from analyses.statistics.statistic import BlockLabels
 
 CELL = Site.of(0, "cell")
 

@@ -9,9 +9,9 @@ from planting import Arrays
 from scipy.special import expit, log_softmax, softmax
 
 from activations.units import Site
-from analyses.alignment import of_labels
-from analyses.probe_results import Fitting, ProbeResult
-from analyses.probes import fit
+from analyses.probing.probes import fit
+from analyses.probing.results import Fitting, ProbeResult
+from analyses.targets.alignment import of_labels
 from hypotheses.labels import Kind, Labels
 
 N_CHARS = 20_000

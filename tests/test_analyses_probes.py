@@ -12,20 +12,21 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, f1_score, r2_score, roc_auc_score
 
 from activations.blocks import Source
-from activations.corpus import Corpus
-from activations.extraction import LiveActivations, extract
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations, extract
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
 from activations.units import Site
-from analyses import alignment, probes
-from analyses.alignment import Target, target
 from analyses.curves import curve
 from analyses.errors import AnalysisError
-from analyses.probe_labels import Asked, with_folds
-from analyses.probe_results import Fitting
-from analyses.probes import fit, fit_units
-from analyses.splits import TEST, TRAIN
+from analyses.probing import probes
+from analyses.probing.labels import Asked, with_folds
+from analyses.probing.probes import fit, fit_units
+from analyses.probing.results import Fitting
+from analyses.targets import alignment
+from analyses.targets.alignment import Target, target
+from analyses.targets.splits import TEST, TRAIN
+from hypotheses.labelling.long_labels import LabelsOnDisk
 from hypotheses.labels import Labels
-from hypotheses.long_labels import LabelsOnDisk
 from probe.cli.sources import ask_several
 
 

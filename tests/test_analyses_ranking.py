@@ -10,23 +10,24 @@ from numpy.typing import NDArray
 from planting import PLANTED, Arrays, random_model
 from sklearn.metrics import roc_auc_score
 
-from activations import extraction
 from activations.blocks import Block, thin_out
-from activations.corpus import Corpus
-from activations.extraction import LiveActivations, extract
-from activations.store import Recording
+from activations.reading import extraction
+from activations.reading.extraction import LiveActivations, extract
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
 from activations.units import Site, Unit
-from analyses import alignment, columns
-from analyses.alignment import target
 from analyses.errors import AnalysisError
-from analyses.explaining import explain
-from analyses.level_counts import LevelCounts
-from analyses.probes import fit
-from analyses.ranking import compare, rank, rank_all
-from analyses.ranks import N_GROUPS
-from analyses.splits import TEST, TRAIN, Split
+from analyses.levels import columns
+from analyses.levels.counts import LevelCounts
+from analyses.levels.ranks import N_GROUPS
+from analyses.probing.probes import fit
+from analyses.ranking.explanation import explain
+from analyses.ranking.ranking import compare, rank, rank_all
+from analyses.targets import alignment
+from analyses.targets.alignment import target
+from analyses.targets.splits import TEST, TRAIN, Split
 from hypotheses.errors import HypothesisError
-from hypotheses.long_labels import LabelsOnDisk
+from hypotheses.labelling.long_labels import LabelsOnDisk
 
 
 @pytest.mark.parametrize("name", list(PLANTED))

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
-from analyses.level_counts import LevelCounts
-from analyses.levels import Bins, to_levels
-from analyses.ranks import ALL, N_GROUPS, Pieces, Ranks, Sums, Ways, ranks_at_once, ranks_by_sorting
-from analyses.splits import TEST, TRAIN
+from analyses.levels.binning import Bins, to_levels
+from analyses.levels.counts import LevelCounts
+from analyses.levels.ranks import ALL, N_GROUPS, Pieces, Ranks, Sums, Ways, ranks_at_once, ranks_by_sorting
+from analyses.targets.splits import TEST, TRAIN
 
 seeds = st.integers(0, 2**32 - 1)
 

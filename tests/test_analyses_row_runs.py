@@ -6,15 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from activations.corpus import Corpus
-from activations.selection import Selection
-from analyses import row_runs
-from analyses.alignment import of_labels
-from analyses.controls import TASKS, control_task
-from analyses.held_out_ranks import Ranking
-from analyses.long_run import N_GROUPS
-from analyses.row_runs import atoms_of_rows, counted, parts_of_rows
-from analyses.splits import Split
+from activations.texts.corpus import Corpus
+from activations.texts.selection import Selection
+from analyses.intervals.long_run import N_GROUPS
+from analyses.probing.controls import TASKS, control_task
+from analyses.probing.held_out_ranks import Ranking
+from analyses.targets import row_runs
+from analyses.targets.alignment import of_labels
+from analyses.targets.row_runs import atoms_of_rows, counted, parts_of_rows
+from analyses.targets.splits import Split
 from hypotheses.labels import Labels
 
 

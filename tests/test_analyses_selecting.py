@@ -7,11 +7,11 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 
 from activations.units import Site, Unit
-from analyses.alignment import Target, of_labels
 from analyses.curves import curve
-from analyses.ranking import rank
-from analyses.selecting import select
-from analyses.splits import TRAIN
+from analyses.probing.selection import select
+from analyses.ranking.ranking import rank
+from analyses.targets.alignment import Target, of_labels
+from analyses.targets.splits import TRAIN
 from hypotheses.labels import Labels
 
 FIRST, SECOND = Site.of(0, "hidden"), Site.of(1, "cell")

@@ -21,20 +21,20 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import probe
 from activations.blocks import Block, Source
-from activations.corpus import Corpus
-from activations.extraction import LiveActivations
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
 from activations.units import Site
-from analyses.alignment import target
-from analyses.columns import Columns
-from analyses.explaining import explain
-from analyses.probe_results import Fitting
-from analyses.probes import fit
-from analyses.ranking import compare, rank, rank_all
+from analyses.collecting.collect import collect, read
+from analyses.levels.columns import Columns
+from analyses.probing.probes import fit
+from analyses.probing.results import Fitting
+from analyses.ranking.explanation import explain
+from analyses.ranking.ranking import compare, rank, rank_all
 from analyses.session import Session
-from analyses.statistics.collecting import collect, read
 from analyses.statistics.level_tables import LevelTables
 from analyses.statistics.products import ProductSums
+from analyses.targets.alignment import target
 from analyses.threads import Turns, in_threads, one_thread_each
 
 HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")
@@ -364,7 +364,7 @@ def test_matrix_products_take_one_thread_until_the_last_question_ends() -> None:
 _LOOPS = """
 import threading
 import numpy as np
-from analyses.levels import Bins, to_levels
+from analyses.levels.binning import Bins, to_levels
 
 values = np.random.default_rng(0).normal(size=(20_000, 64)).astype(np.float32)
 bins = Bins.around(values)  # which calls loops in threads of its own

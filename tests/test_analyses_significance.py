@@ -10,19 +10,19 @@ from planting import SITES, Arrays, drifting, in_runs, random_model, sums_of_row
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
-from activations.corpus import Corpus
-from activations.extraction import LiveActivations
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
 from activations.units import Site
-from analyses import columns
-from analyses.alignment import target
 from analyses.errors import AnalysisError
-from analyses.estimates import Estimate, intervals, mean_interval
-from analyses.influences import r_influence
-from analyses.long_run import WithinGroups, cosines, long_run_variance, n_cosines, position_groups
-from analyses.ranking import Ranking, rank, rank_all
-from analyses.significance import evidence, q_values
-from analyses.splits import TEST
+from analyses.intervals.estimates import Estimate, intervals, mean_interval
+from analyses.intervals.long_run import WithinGroups, cosines, long_run_variance, n_cosines, position_groups
+from analyses.intervals.significance import evidence, q_values
+from analyses.levels import columns
+from analyses.ranking.influences import r_influence
+from analyses.ranking.ranking import Ranking, rank, rank_all
+from analyses.targets.alignment import target
+from analyses.targets.splits import TEST
 from probe.demo import bundled_text
 
 HIDDEN = Site.of(0, "hidden")

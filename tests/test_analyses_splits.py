@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyses import splits
 from analyses.errors import AnalysisError
-from analyses.splits import GAP, TEST, TRAIN, Split
+from analyses.targets import splits
+from analyses.targets.splits import GAP, TEST, TRAIN, Split
 
 
 @given(st.integers(100, 200_000), st.integers(0, 4))

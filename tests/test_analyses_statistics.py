@@ -18,23 +18,23 @@ from planting import Arrays, drifting, in_runs, random_model
 
 import analyses.statistics
 from activations.blocks import Block, Source
-from activations.corpus import Corpus
-from activations.extraction import LiveActivations, extract
-from activations.layout import LOG_PROB
-from activations.selection import Selection
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations, extract
+from activations.recordings.layout import LOG_PROB
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
+from activations.texts.selection import Selection
 from activations.units import Site, Unit
-from analyses import shifts
-from analyses.alignment import Target, target
-from analyses.classes import classes_of, one_against_rest
-from analyses.columns import Columns
+from analyses.collecting.collect import AnyStatistic, collect, read
+from analyses.collecting.saving import belonging, load, save
+from analyses.collecting.statistic import BlockLabels, State
+from analyses.collecting.text_cells import Part, TextCells
 from analyses.errors import AnalysisError
-from analyses.joint_labels import JointLabels
+from analyses.levels.columns import Columns
+from analyses.levels.joint_labels import JointLabels
+from analyses.ranking import shifts
+from analyses.ranking.shifts import Shifts, ShiftSums
 from analyses.session import Session
-from analyses.shifts import Shifts, ShiftSums
-from analyses.splits import TEST, TRAIN
 from analyses.statistics.autocorrelations import Autocorrelations
-from analyses.statistics.collecting import AnyStatistic, collect, read
 from analyses.statistics.gram_matrices import GramMatrices, GramsOfLabel
 from analyses.statistics.label_losses import LossesByLabel
 from analyses.statistics.level_tables import LevelTables
@@ -43,9 +43,9 @@ from analyses.statistics.placements import PlacementSums
 from analyses.statistics.products import Products, ProductSums
 from analyses.statistics.quantile_counts import QuantileCounts
 from analyses.statistics.rank_sums import RankSums
-from analyses.statistics.saving import belonging, load, save
-from analyses.statistics.statistic import BlockLabels, State
-from analyses.statistics.text_cells import Part, TextCells
+from analyses.targets.alignment import Target, target
+from analyses.targets.classes import classes_of, one_against_rest
+from analyses.targets.splits import TEST, TRAIN
 from hypotheses.labels import Labels
 
 HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")

@@ -8,10 +8,10 @@ from planting import Arrays
 
 from activations.blocks import Block
 from activations.units import Site
-from analyses.alignment import target
+from analyses.collecting.text_cells import TextCells, cells_of
 from analyses.errors import AnalysisError
-from analyses.splits import TEST, TRAIN, Split
-from analyses.statistics.text_cells import TextCells, cells_of
+from analyses.targets.alignment import target
+from analyses.targets.splits import TEST, TRAIN, Split
 
 CELL = Site.of(0, "cell")
 

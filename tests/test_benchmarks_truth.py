@@ -43,7 +43,7 @@ from truth_simulating import (
 from truth_usual import of_unit
 
 from activations.units import units_of
-from analyses.probe_results import ProbeResult
+from analyses.probing.results import ProbeResult
 from hypotheses.labels import Labels
 
 _SURE = 1e-5  # there are fewer than ten counts

@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 from planting import random_model
 from references import KINDS, Kind, name_of, unusual_model
 
-from activations.corpus import Corpus
-from activations.extraction import LiveActivations, extract
 from activations.interventions import add, clamp, identity
 from activations.models.char_rnn import ModelConfig
 from activations.models.checkpoints import save_model
 from activations.models.evaluation import losses
 from activations.models.sampling import write
-from activations.models.training import train
-from activations.models.training_config import TrainingConfig
-from activations.reading import Arithmetic
-from activations.store import Recording
+from activations.models.training.config import TrainingConfig
+from activations.models.training.training import train
+from activations.reading.extraction import LiveActivations, extract
+from activations.reading.lane_reader import Arithmetic
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
 from activations.units import Site
-from analyses.ranking import rank
+from analyses.ranking.ranking import rank
 
 pytestmark = [
     pytest.mark.gpu,

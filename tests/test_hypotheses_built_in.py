@@ -10,7 +10,7 @@ import pytest
 from labellers import c_labels, c_structure, files_of, python_labels, python_structure
 from numpy.typing import NDArray
 
-from hypotheses.ngrams import surprisals
+from hypotheses.built_in.ngrams import surprisals
 from hypotheses.registry import get, registered
 from probe.demo import bundled_text
 

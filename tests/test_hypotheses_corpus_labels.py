@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hypotheses import summary
-from hypotheses.corpus_labels import CorpusLabels, narrowest
 from hypotheses.errors import HypothesisError
+from hypotheses.labelling.corpus_labels import CorpusLabels, narrowest
 from hypotheses.labels import Labels
 from hypotheses.summary import summarise
 

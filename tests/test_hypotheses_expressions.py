@@ -250,7 +250,7 @@ def test_the_language_goes_to_those_that_ask_for_one() -> None:
 
 
 def test_a_pattern_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hypotheses.patterns.LIMIT_S", 0.2)
+    monkeypatch.setattr("hypotheses.built_in.patterns.LIMIT_S", 0.2)
     with pytest.raises(HypothesisError, match=r"the pattern .* took longer than 0 seconds"):
         get("regex:(?:a|aa)+$")("a" * 60 + "b")
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from commands import Command
 
-from activations.corpus import Corpus
-from analyses.alignment import label
-from hypotheses import cache, watching
+from activations.texts.corpus import Corpus
+from analyses.targets.alignment import label
 from hypotheses.errors import HypothesisError
+from hypotheses.fingerprints import opened_files
+from hypotheses.labelling import cache
 from hypotheses.labels import Labels
 from hypotheses.registry import get
 
@@ -28,7 +29,7 @@ def labelled_in_a_new_process(spelled: str, monkeypatch: pytest.MonkeyPatch, *, 
     """The labels as a process gives them that has not loaded the user's modules, nor seen what they open."""
     for name in ("helper", "further"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    watching._opened.clear()
+    opened_files._opened.clear()
     return label(CORPUS, get(spelled), use_cache=use_cache)
 
 

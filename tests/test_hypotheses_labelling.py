@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from activations.corpus import Corpus
-from analyses.alignment import label
-from hypotheses import cache, labelling
+from activations.texts.corpus import Corpus
+from analyses.targets.alignment import label
 from hypotheses.hypothesis import hypothesis
+from hypotheses.labelling import cache, documents
 from hypotheses.labels import Labels
 from hypotheses.page import page
 from hypotheses.registry import get
@@ -156,7 +156,7 @@ def test_a_folder_that_cannot_be_written_costs_nothing(monkeypatch: pytest.Monke
 
 
 def test_a_long_document_is_labelled_in_pieces_that_end_behind_blank_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labelling, "MOST_CHARS", 10)
+    monkeypatch.setattr(documents, "MOST_CHARS", 10)
     text = '"abc\n\ndef"\nghi jkl mno pqr'
     told: list[str] = []
     labels = label(Corpus.from_texts([text], ["long.txt"]), get("position_in_line"), notice=told.append)
@@ -180,7 +180,7 @@ def test_a_long_document_is_labelled_in_pieces_that_end_behind_blank_lines(monke
 def test_pieces_end_behind_the_last_blank_line_that_fits(
     monkeypatch: pytest.MonkeyPatch, text: str, lengths: list[int]
 ) -> None:
-    monkeypatch.setattr(labelling, "MOST_CHARS", 10)
+    monkeypatch.setattr(documents, "MOST_CHARS", 10)
     seen = []
 
     def mark_ends(piece: str) -> list[bool]:

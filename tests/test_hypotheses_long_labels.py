@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hypotheses.corpus_labels import CorpusLabels
 from hypotheses.errors import HypothesisError
+from hypotheses.labelling.corpus_labels import CorpusLabels
+from hypotheses.labelling.long_labels import AnyLabels, BinnedLabels, ClassLabels, LabelsOnDisk
 from hypotheses.labels import Labels
-from hypotheses.long_labels import AnyLabels, BinnedLabels, ClassLabels, LabelsOnDisk
 
 kinds = st.sampled_from(["binary", "categorical", "numeric"])
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hypotheses.built_in.ngrams import HIGHEST_ORDER, UNSEEN, NgramModels, fit_ngrams
 from hypotheses.errors import HypothesisError
-from hypotheses.ngrams import HIGHEST_ORDER, UNSEEN, NgramModels, fit_ngrams
 from probe.demo import bundled_text
 
 TEXTS = ("abracadabra", "cabbage", "a")

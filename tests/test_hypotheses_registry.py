@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypotheses import registry
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
-from hypotheses.labelling import label_corpus
+from hypotheses.labelling.documents import label_corpus
 from hypotheses.labels import KINDS, Labels
 from hypotheses.registry import get, registered
 

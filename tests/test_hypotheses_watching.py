@@ -12,12 +12,13 @@ import pytest
 from commands import Command
 from test_hypotheses_keeping import CORPUS, labelled_in_a_new_process
 
-from analyses.alignment import label
-from hypotheses import cache, fingerprints, references, watching
-from hypotheses.files import as_hypothesis
+from analyses.targets.alignment import label
+from hypotheses.fingerprints import functions, opened_files, references
+from hypotheses.fingerprints.references import References
 from hypotheses.hypothesis import Hypothesis
-from hypotheses.references import References
+from hypotheses.labelling import cache
 from hypotheses.registry import get
+from hypotheses.user_files import as_hypothesis
 
 
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +56,7 @@ def plug_in(monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, content in PLUG_IN.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)
-    monkeypatch.setattr(watching, "_PACKAGES", (*watching._PACKAGES, f"{folder}{os.sep}"))
+    monkeypatch.setattr(opened_files, "_PACKAGES", (*opened_files._PACKAGES, f"{folder}{os.sep}"))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.syspath_prepend(folder)
     forget_plug_in(monkeypatch)
@@ -67,7 +68,7 @@ def forget_plug_in(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, name)
     references.version_of.cache_clear()
     importlib.invalidate_caches()
-    watching._opened.clear()
+    opened_files._opened.clear()
 
 
 def plugged_in(name: str) -> Hypothesis:
@@ -100,24 +101,24 @@ def test_references_are_followed_once_and_files_read_once_unless_labels_are_kept
 ) -> None:
     Path("letters").write_text("a")
     os.utime("letters", (0, 0))
-    monkeypatch.setattr(fingerprints, "_TICK_NS", -1)  # the file counts as old
+    monkeypatch.setattr(functions, "_TICK_NS", -1)  # the file counts as old
     Path("mine.py").write_text(
         "from probe import hypothesis\n@hypothesis(reads=['letters'])\n"
         "def f(text): return [char == 'a' for char in text]\n"
     )
     n_walks, n_read = [0], [0]
-    follow, read = References._value, fingerprints.DeclaredFiles._digest
+    follow, read = References._value, functions.DeclaredFiles._digest
 
     def counted(self: References, value: object) -> object:
         n_walks[0] += getattr(value, "__name__", "") == "f" and not self._seen
         return follow(self, value)
 
-    def read_counted(self: fingerprints.DeclaredFiles) -> str:
+    def read_counted(self: functions.DeclaredFiles) -> str:
         n_read[0] += 1
         return read(self)
 
     monkeypatch.setattr(References, "_value", counted)
-    monkeypatch.setattr(fingerprints.DeclaredFiles, "_digest", read_counted)
+    monkeypatch.setattr(functions.DeclaredFiles, "_digest", read_counted)
     asked = ~(get("mine.py:f") & get("in_word")) | get("in_comment")
     assert (n_walks, n_read) == ([0], [0])
     label(CORPUS, asked)
@@ -136,7 +137,7 @@ def test_a_declared_file_that_changed_since_it_was_loaded_is_not_taken_for_it(
     """Here it stands in a variable."""
     slow(monkeypatch)
     if not is_fresh:
-        monkeypatch.setattr(fingerprints, "_TICK_NS", -1)
+        monkeypatch.setattr(functions, "_TICK_NS", -1)
     Path("letters").write_text("a")
     Path("mine.py").write_text(
         "from pathlib import Path\nfrom probe import hypothesis\nLETTERS = Path('letters').read_text()\n"

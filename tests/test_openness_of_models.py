@@ -12,22 +12,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from activations.blocks import Source
-from activations.checking import check
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations, extract
-from activations.kept_states import KeptStates
 from activations.models.evaluation import evaluate
 from activations.models.sampling import write_texts
-from activations.reading import Arithmetic
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations, extract
+from activations.reading.kept_states import KeptStates
+from activations.reading.lane_reader import Arithmetic
+from activations.recordings.checking import check
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
+from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from activations.vocab import Vocabulary
-from analyses.alignment import target
 from analyses.curves import curve
-from analyses.explaining import explain
-from analyses.probes import fit
-from analyses.ranking import rank, rank_all
+from analyses.probing.probes import fit
+from analyses.ranking.explanation import explain
+from analyses.ranking.ranking import rank, rank_all
+from analyses.targets.alignment import target
 
 TEXT = 'He said "no, not now" and went.\n' * 300 + "A line without anybody in it.\n" * 200
 COUNTS, TRACE = Site("side.2:counts"), Site("zoo/trace", layer=3, signal="trace")

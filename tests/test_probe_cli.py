@@ -20,16 +20,16 @@ from typer.main import get_command
 
 from activations.models.char_rnn import ModelConfig
 from activations.models.checkpoints import save_model
-from activations.models.training_config import TrainingConfig
-from activations.store import Recording
+from activations.models.training.config import TrainingConfig
+from activations.recordings.recording import Recording
 from activations.units import Site
-from analyses.methods import METHODS
+from analyses.ranking.methods import METHODS
 from hypotheses.registry import get, registered
 from probe.cli import COMMANDS, app, command_name
 from probe.cli.show import show_rows
 from probe.cli.train import train
 from probe.demo import bundled_model, bundled_text
-from probe.recipes import settings_of, shape_of
+from probe.training.recipes import settings_of, shape_of
 
 
 @pytest.fixture
@@ -529,7 +529,7 @@ def test_ctrl_c_leaves_no_file(run: Command, files: None, monkeypatch: pytest.Mo
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("activations.recorder.Recorder.write", interrupted)
+    monkeypatch.setattr("activations.recordings.recorder.Recorder.write", interrupted)
     before = sorted(Path().iterdir())
     status, _, err = run("extract", "model.pt", "corpus.txt")
     assert status == 130

@@ -12,13 +12,13 @@ from commands import rows
 from planting import random_model
 from typer.testing import CliRunner
 
-from activations.corpus import Corpus
 from activations.errors import ActivationError
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import save_model
 from activations.models.evaluation import evaluate as evaluate_model
 from activations.models.evaluation import losses
-from hypotheses.ngrams import fit_ngrams
+from activations.texts.corpus import Corpus
+from hypotheses.built_in.ngrams import fit_ngrams
 from probe.cli import app
 
 KEYS = [

@@ -14,19 +14,19 @@ import torch
 from planting import Arrays
 
 from activations.blocks import Block
-from activations.codings import CODINGS
-from activations.corpus import Corpus
-from activations.lanes import BLOCK_CHARS
-from activations.layout import SiteFacts
 from activations.models.evaluation import losses
-from activations.recorder import recording
+from activations.recordings.codings import CODINGS
+from activations.recordings.layout import SiteFacts
+from activations.recordings.recorder import recording
+from activations.texts.corpus import Corpus
+from activations.texts.lanes import BLOCK_CHARS
+from activations.texts.vocab import Vocabulary
 from activations.units import Site, Unit
-from activations.vocab import Vocabulary
-from analyses.alignment import label_in_pieces, of_labels
-from analyses.classes import classes_of
-from analyses.estimates import mean_interval
-from analyses.explaining import explain
-from analyses.tuning import tune
+from analyses.intervals.estimates import mean_interval
+from analyses.ranking.explanation import explain
+from analyses.ranking.tuning import tune
+from analyses.targets.alignment import label_in_pieces, of_labels
+from analyses.targets.classes import classes_of
 from hypotheses.labels import Labels
 from hypotheses.registry import get
 from hypotheses.summary import summarise

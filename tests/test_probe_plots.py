@@ -9,13 +9,13 @@ from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 from planting import PLANTED
 
-from activations.models.training import Row
-from activations.store import Recording
+from activations.models.training.training import Row
+from activations.recordings.recording import Recording
 from analyses.curves import CURVES, curve
 from analyses.errors import AnalysisError
-from analyses.probe_results import Fitting
+from analyses.probing.results import Fitting
 from probe.plots import figure_of, new_axes, plot_curves, plot_losses, plot_sweep, plot_text, save_figure
-from probe.sweeps import Sweep, Swept
+from probe.training.sweeps import Sweep, Swept
 
 
 def test_a_curve_has_its_scores_its_control_and_their_bands(planted: Path) -> None:

@@ -12,11 +12,11 @@ from foreign import renamed
 from planting import random_model
 from typer.main import get_command
 
-from activations.corpus import Corpus
-from activations.extraction import LiveActivations
 from activations.models.checkpoints import save_model
 from activations.models.twins import TWINS
-from activations.reading import Arithmetic
+from activations.reading.extraction import LiveActivations
+from activations.reading.lane_reader import Arithmetic
+from activations.texts.corpus import Corpus
 from analyses.session import Session
 from probe.cli import app
 from probe.cli.reading import ReadingOptions, RuledTextOptions, TextOptions

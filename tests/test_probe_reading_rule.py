@@ -10,9 +10,9 @@ from commands import Command, rows
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import load_model, save_model
 from activations.models.sampling import write_texts
-from activations.reading_rule import PLAIN, ReadingRule
-from activations.store import Recording
-from activations.vocab import Vocabulary
+from activations.recordings.recording import Recording
+from activations.texts.reading_rule import PLAIN, ReadingRule
+from activations.texts.vocab import Vocabulary
 
 _BYTES = ReadingRule(read_as="bytes")
 

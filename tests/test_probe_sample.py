@@ -14,7 +14,7 @@ from activations.models import sampling
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import load_model, save_model
 from activations.models.sampling import write_texts
-from activations.vocab import Vocabulary
+from activations.texts.vocab import Vocabulary
 
 
 def save_cycle(characters: str) -> None:

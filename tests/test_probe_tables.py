@@ -18,16 +18,16 @@ from planting import PLANTED, Arrays, in_runs, random_model
 from scipy.stats import false_discovery_control
 
 import probe
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations
 from activations.models.checkpoints import save_model
-from activations.store import Recording
+from activations.reading.extraction import LiveActivations
+from activations.recordings.recording import Recording
+from activations.texts.corpus import Corpus
 from activations.units import Site, Unit, units_of
-from analyses import columns
-from analyses.alignment import of_labels
-from analyses.ranking import TABLE_COLUMNS, RankedUnit, Ranking, compare, rank, rank_all
-from analyses.splits import Split
+from analyses.levels import columns
+from analyses.ranking.ranking import TABLE_COLUMNS, RankedUnit, Ranking, compare, rank, rank_all
+from analyses.targets.alignment import of_labels
+from analyses.targets.splits import Split
 from hypotheses.labels import Labels
 from probe.tables import write_rankings, write_table
 
@@ -279,7 +279,7 @@ def test_recordings_stand_below_each_other(run: Command, planted: Path) -> None:
 def test_what_cannot_be_written_is_refused_before_any_work(
     run: Command, planted: Path, arguments: list[str], status: int, complaint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("analyses.ranking.rank", lambda *_, **__: pytest.fail("it was ranked"))
+    monkeypatch.setattr("analyses.ranking.ranking.rank", lambda *_, **__: pytest.fail("it was ranked"))
     Path("folder.csv").mkdir()
     before = sorted(Path().iterdir())
     found, out, err = run("rank", "-H", "in_quotes", planted, *arguments)

@@ -23,19 +23,19 @@ from commands import Command, rows
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.models import training
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import load_model, model_sha256, save_model, training_record
 from activations.models.evaluation import evaluate, losses
 from activations.models.sampling import write_texts
-from activations.models.training_config import TrainingConfig
-from activations.vocab import Vocabulary
-from probe import runs, sweeps
-from probe.recipes import shares_of
-from probe.runs import Run
-from probe.sweeps import sweep
+from activations.models.training import training
+from activations.models.training.config import TrainingConfig
+from activations.texts.corpus import Corpus
+from activations.texts.vocab import Vocabulary
+from probe.training import runs, sweeps
+from probe.training.recipes import shares_of
+from probe.training.runs import Run
+from probe.training.sweeps import sweep
 
 QUICK = ("--layers", "1", "--units", "4", "--epochs", "3", "--lanes", "4", "--steps", "16")
 N_UPDATES = 3 * math.ceil((3800 // 4 - 1) / 16)
@@ -380,7 +380,7 @@ def test_an_interrupted_training_is_not_begun_anew_by_mistake(
 
 
 DRIVER = """
-from activations.models import training
+from activations.models.training import training
 from probe.cli import main
 training._SECONDS_BETWEEN_SAVES = 0.05
 main()

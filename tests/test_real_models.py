@@ -8,15 +8,15 @@ import pytest
 from foreign import json_lists
 from mutants import mutant
 
-from activations.corpus import Corpus
 from activations.errors import ActivationError
-from activations.extraction import LiveActivations
+from activations.importers.importing import import_model
 from activations.models.char_rnn import CharRNN, ModelConfig
-from activations.models.importers.importing import import_model
-from activations.reading import Arithmetic
+from activations.reading.extraction import LiveActivations
+from activations.reading.lane_reader import Arithmetic
+from activations.texts.corpus import Corpus
+from activations.texts.vocab import Vocabulary
 from activations.units import Unit
-from activations.vocab import Vocabulary
-from analyses.ranking import rank
+from analyses.ranking.ranking import rank
 
 LOSSES = {
     "warpeace_grid/lstm-1-256.pkl": 1.285,

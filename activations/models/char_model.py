@@ -5,8 +5,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
+from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from activations.vocab import Vocabulary
 
 State = Any
 """Tuples, lists and dictionaries around arrays and numbers, as the model likes; see `lane_states`."""

@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from activations.models.cells import CELLS, Cell
-from activations.models.equations import HARD_SLOPES, Layer, normalised
+from activations.models.cells.equations import HARD_SLOPES, Layer, normalised
+from activations.models.cells.kinds import CELLS, Cell
+from activations.models.cells.steps import Input, Recurrent
+from activations.models.cells.stepwise import layer_of
 from activations.models.model_config import ModelConfig
-from activations.models.steps import Input, Recurrent
-from activations.models.stepwise import layer_of
-from activations.reading_rule import PLAIN
+from activations.texts.reading_rule import PLAIN
+from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from activations.vocab import Vocabulary
 
 __all__ = ["CharRNN", "ModelConfig"]
 

@@ -14,8 +14,8 @@ import torch
 from activations.errors import ActivationError
 from activations.files import replacing
 from activations.models.char_rnn import CharRNN, ModelConfig
-from activations.reading_rule import ReadingRule
-from activations.vocab import Vocabulary
+from activations.texts.reading_rule import ReadingRule
+from activations.texts.vocab import Vocabulary
 
 FORMAT = "char-probe model"
 VERSION = 1

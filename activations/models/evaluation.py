@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from activations.corpus import Corpus
 from activations.devices import place_of
 from activations.errors import ActivationError
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.lane_states import LaneStates, read_lanes
-from activations.read_text import check_text, read_text
-from activations.reading_rule import rule_of
+from activations.texts.corpus import Corpus
+from activations.texts.read_text import check_text, read_text
+from activations.texts.reading_rule import rule_of
 
 _STRETCH = 4096
 _Read = Callable[[Tensor, Any], tuple[Tensor, Any]]

@@ -9,7 +9,7 @@ import torch
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import model_sha256
-from activations.reading_rule import rule_of
+from activations.texts.reading_rule import rule_of
 from activations.units import Site
 
 _HEARD = 64

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from activations.borders import Values
 from activations.errors import ActivationError
+from activations.lane_differences import Values
 from activations.models.char_model import CharModel
 from activations.units import Site
 

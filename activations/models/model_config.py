@@ -7,9 +7,9 @@ from typing import Any
 from torch import nn
 
 from activations.errors import ActivationError
-from activations.models.cells import CELLS
-from activations.models.equations import GATE_FUNCTIONS
-from activations.models.stepwise import StepwiseRNN
+from activations.models.cells.equations import GATE_FUNCTIONS
+from activations.models.cells.kinds import CELLS
+from activations.models.cells.stepwise import StepwiseRNN
 
 _OF_AN_LSTM = ("peepholes", "n_projected", "layer_norm")
 _OPTIONS = ("gates", *_OF_AN_LSTM)

@@ -17,9 +17,9 @@ from activations.interventions import Interruption, Intervention, Where, checked
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.lane_states import LaneStates, read_lanes
-from activations.read_text import prompt_text, read_prompt
-from activations.reading_rule import PLAIN, ReadingRule, rule_of
-from activations.vocab import Vocabulary
+from activations.texts.read_text import prompt_text, read_prompt
+from activations.texts.reading_rule import PLAIN, ReadingRule, rule_of
+from activations.texts.vocab import Vocabulary
 
 _MOST_BYTES = 4  # of a character
 _CPU = torch.device("cpu")

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
 from activations.units import Site
-from analyses.columns import not_numbers
+from analyses.collecting.statistic import BlockLabels, State, refuse_other_arguments, sites_among
 from analyses.errors import AnalysisError
 from analyses.kernels import in_parallel
-from analyses.statistics.statistic import BlockLabels, State, refuse_other_arguments, sites_among
+from analyses.levels.columns import not_numbers
 
 Array = NDArray[np.float64]
 _ROUNDING = 1e-12  # of the mean, that a unit which never changes may deviate by

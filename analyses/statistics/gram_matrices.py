@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
 from activations.units import Site, Unit, units_of
-from analyses.alignment import AnyHypothesis, Target, ask_all
-from analyses.columns import not_numbers
+from analyses.collecting.statistic import BlockLabels, State, sites_among
+from analyses.collecting.text_cells import Part, TextCells, cells_of
 from analyses.errors import AnalysisError
+from analyses.levels.columns import not_numbers
 from analyses.moments import Scatter
 from analyses.statistics.products import mask_of
-from analyses.statistics.statistic import BlockLabels, State, sites_among
-from analyses.statistics.text_cells import Part, TextCells, cells_of
+from analyses.targets.alignment import AnyHypothesis, Target, ask_all
 
 Array = NDArray[np.float64]
 _TILE_ROWS = 2048

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
-from activations.layout import LOG_PROB
+from activations.recordings.layout import LOG_PROB
 from activations.units import Site
-from analyses.alignment import AnyHypothesis, Target, ask_all
+from analyses.collecting.statistic import BlockLabels, State
+from analyses.collecting.text_cells import Part, TextCells, cells_of
 from analyses.errors import AnalysisError
-from analyses.statistics.statistic import BlockLabels, State
-from analyses.statistics.text_cells import Part, TextCells, cells_of
+from analyses.targets.alignment import AnyHypothesis, Target, ask_all
 
 Array = NDArray[np.float64]
 _ROUNDING = 1e-12  # of the mean square, that the variance of what never changes may be

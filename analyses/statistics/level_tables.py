@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.columns import Columns
-from analyses.level_counts import LevelCounts
-from analyses.statistics.statistic import State
+from analyses.collecting.statistic import State
+from analyses.levels.columns import Columns
+from analyses.levels.counts import LevelCounts
 
 
 class LevelTables:

@@ -9,11 +9,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from analyses.columns import Columns, Tile
-from analyses.joint_labels import JointLabels, Labelled
-from analyses.levels import N_LEVELS
-from analyses.long_run import N_GROUPS, position_groups
-from analyses.statistics.statistic import State
+from analyses.collecting.statistic import State
+from analyses.intervals.long_run import N_GROUPS, position_groups
+from analyses.levels.binning import N_LEVELS
+from analyses.levels.columns import Columns, Tile
+from analyses.levels.joint_labels import JointLabels, Labelled
 from analyses.threads import in_threads
 
 _AT_ONCE = 8  # units that a thread works on, with tables of 512 KiB each

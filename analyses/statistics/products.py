@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block
 from activations.units import Site
-from analyses.alignment import Target
-from analyses.atom_sums import AtomSums, JointSums
-from analyses.classes import Classes
-from analyses.columns import not_numbers
+from analyses.collecting.statistic import BlockLabels, State
+from analyses.collecting.text_cells import TextCells
 from analyses.errors import AnalysisError
-from analyses.ranks import ALL
-from analyses.splits import GAP, TEST, TRAIN, Split
-from analyses.statistics.statistic import BlockLabels, State
-from analyses.statistics.text_cells import TextCells
-from hypotheses.corpus_labels import CHUNK
+from analyses.intervals.atom_sums import AtomSums, JointSums
+from analyses.levels.columns import not_numbers
+from analyses.levels.ranks import ALL
+from analyses.targets.alignment import Target
+from analyses.targets.classes import Classes
+from analyses.targets.splits import GAP, TEST, TRAIN, Split
+from hypotheses.labelling.corpus_labels import CHUNK
 
 _ROUNDING = 1e-12  # of a mean: what a unit that never changes scatters by
 

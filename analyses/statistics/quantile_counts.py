@@ -6,13 +6,13 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from analyses.classes import Classes
-from analyses.columns import Columns
+from analyses.collecting.statistic import State
 from analyses.kernels import in_parallel
-from analyses.level_counts import LevelCounts
-from analyses.levels import N_LEVELS
-from analyses.splits import TEST, TRAIN
-from analyses.statistics.statistic import State
+from analyses.levels.binning import N_LEVELS
+from analyses.levels.columns import Columns
+from analyses.levels.counts import LevelCounts
+from analyses.targets.classes import Classes
+from analyses.targets.splits import TEST, TRAIN
 
 N_BINS = 256
 

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.atom_sums import AtomSums, JointSums
-from analyses.columns import Columns
-from analyses.joint_labels import JointLabels, JointRows
-from analyses.level_counts import LevelCounts
-from analyses.ranks import ALL, N_GROUPS, Ranked, Ranks, Sums
-from analyses.splits import TEST, TRAIN
-from analyses.statistics.statistic import State
+from analyses.collecting.statistic import State
+from analyses.intervals.atom_sums import AtomSums, JointSums
+from analyses.levels.columns import Columns
+from analyses.levels.counts import LevelCounts
+from analyses.levels.joint_labels import JointLabels, JointRows
+from analyses.levels.ranks import ALL, N_GROUPS, Ranked, Ranks, Sums
+from analyses.targets.splits import TEST, TRAIN
 
 
 class RankTotals:

@@ -18,7 +18,7 @@ def check(
     Example:
         probe check activations.h5
     """
-    from activations.checking import check as read_through
+    from activations.recordings.checking import check as read_through
 
     results = []
     for path in recordings:

@@ -84,7 +84,7 @@ def curve(
     from activations.files import check_output
     from analyses.curves import curve as make_curve
     from analyses.curves import curves_over_steps
-    from analyses.probe_results import Fitting
+    from analyses.probing.results import Fitting
     from probe.plots import check_picture, figure_of, plot_curves, save_figure
     from probe.tables import write_table
 

@@ -9,7 +9,7 @@ from probe.cli.options import JsonOption
 from probe.cli.show import progress, say, show_rows
 
 if TYPE_CHECKING:
-    from analyses.probe_results import ProbeResult
+    from analyses.probing.results import ProbeResult
 
 
 def demo(

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from activations.read_text import ReadText
-    from hypotheses.ngrams import NgramModels
+    from activations.texts.read_text import ReadText
+    from hypotheses.built_in.ngrams import NgramModels
 
 _PARTS = ("training", "validation", "test")
 _ORDERS = "1,2,3,5,10"
@@ -76,10 +76,10 @@ def evaluate(
     import numpy as np
 
     from activations.models.evaluation import losses
-    from activations.read_text import check_text, read_text
-    from activations.reading_rule import rule_of
-    from hypotheses.ngrams import fit_ngrams
-    from probe.recipes import shares_of
+    from activations.texts.read_text import check_text, read_text
+    from activations.texts.reading_rule import rule_of
+    from hypotheses.built_in.ngrams import fit_ngrams
+    from probe.training.recipes import shares_of
 
     shares = None if split is None else shares_of(split)
     if shares and training_text:
@@ -125,7 +125,7 @@ def evaluate(
 
 
 def _orders(orders: str) -> list[int]:
-    from hypotheses.ngrams import HIGHEST_ORDER
+    from hypotheses.built_in.ngrams import HIGHEST_ORDER
 
     named = [each.strip() for each in orders.split(",")]
     if not all(each.isdecimal() and 1 <= int(each) <= HIGHEST_ORDER for each in named):
@@ -168,7 +168,7 @@ def _uniform(part: str, text: "ReadText") -> dict[str, Cell]:
 
 
 def _row(model: str, part: str, nats: "NDArray[np.floating]", right: "NDArray[np.bool_]") -> dict[str, Cell]:
-    from analyses.estimates import mean_interval
+    from analyses.intervals.estimates import mean_interval
 
     low, high = mean_interval(nats)
     mean = float(nats.mean(dtype="f8"))

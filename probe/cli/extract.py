@@ -21,9 +21,9 @@ from probe.cli.reading import ReadingOptions, with_options
 from probe.cli.show import Cell, progress, say, show_rows, warn
 
 if TYPE_CHECKING:
-    from activations.corpus import Corpus
     from activations.models.char_model import CharModel
     from activations.models.char_rnn import CharRNN
+    from activations.texts.corpus import Corpus
 
 
 @with_options
@@ -69,8 +69,8 @@ def extract(
         probe extract model.pt corpus.txt
     """
     from activations.blocks import select_sites
-    from activations.extraction import extract as record
     from activations.files import check_output
+    from activations.reading.extraction import extract as record
 
     if (generate is None) == (not corpus):
         raise BadParameter("name a text, or ask for texts that the model writes with --generate")
@@ -116,10 +116,10 @@ def extract(
 
 def _written(model: "CharRNN | CharModel", generate: str, prompt: str | None, **draws: Any) -> "Corpus":
     """What the model writes: so many texts of so many characters; for the draws see `sampling.write`."""
-    from activations.corpus import Corpus
     from activations.errors import ActivationError
     from activations.models.sampling import usual_prompt, write_texts
-    from activations.reading_rule import rule_of
+    from activations.texts.corpus import Corpus
+    from activations.texts.reading_rule import rule_of
 
     sizes = re.fullmatch(r"\s*(\d{1,9})\s*[x×]\s*(\d{1,9})\s*", generate)
     if sizes is None:

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from activations.blocks import Source
     from activations.models.char_rnn import CharRNN
     from activations.units import Site, Unit
-    from analyses.alignment import Target
-    from analyses.probe_results import Fitting, ProbeResult
+    from analyses.probing.results import Fitting, ProbeResult
     from analyses.session import Session
+    from analyses.targets.alignment import Target
 
 _NOT_IN_TABLE = {"hypothesis", "log_loss", "penalty", "n_chars", "n_used", "n_train", "n_test"}
 
@@ -105,8 +105,8 @@ def fit(
     """
     from activations.files import check_output
     from activations.units import in_order
-    from analyses.probe_results import Fitting
-    from analyses.probes import fit_units
+    from analyses.probing.probes import fit_units
+    from analyses.probing.results import Fitting
     from probe.untrained import trained_model
 
     if not hypotheses and not all_hypotheses:
@@ -176,8 +176,8 @@ def _twins(
 ) -> "list[ProbeResult]":
     """The same probes of untrained twins, as controls."""
     from activations.models.twins import TWINS
-    from activations.store import Recording
-    from analyses.probes import fit_units
+    from activations.recordings.recording import Recording
+    from analyses.probing.probes import fit_units
     from probe.untrained import live_twin, record_twin
 
     found = []

@@ -13,9 +13,9 @@ from probe.cli.sources import tell_kept
 _MOST_ROWS = 20
 
 if TYPE_CHECKING:
-    from activations.corpus import Corpus
-    from hypotheses.corpus_labels import CorpusLabels
+    from activations.texts.corpus import Corpus
     from hypotheses.hypothesis import Hypothesis
+    from hypotheses.labelling.corpus_labels import CorpusLabels
     from hypotheses.labels import Labels
 
 
@@ -95,7 +95,7 @@ def _table(
 
 def _summary_of(asked: "Hypothesis", corpus: "Corpus", no_cache: bool) -> "tuple[dict[str, Cell], Labels]":
     """What the labels of a hypothesis are like; and none of them, but with what is known of how they were made."""
-    from analyses.alignment import label_in_pieces
+    from analyses.targets.alignment import label_in_pieces
     from hypotheses.summary import summarise
 
     with to_standard_error():
@@ -158,7 +158,7 @@ def _define(asked: "Hypothesis", as_json: bool) -> None:
 def _label(
     asked: "Hypothesis", texts: list[Path], how_read: TextOptions, no_cache: bool
 ) -> "tuple[Corpus, CorpusLabels]":
-    from analyses.alignment import label_in_pieces
+    from analyses.targets.alignment import label_in_pieces
 
     corpus = how_read.read(texts)
     with progress(f"labelling by {asked.name}"), to_standard_error():
@@ -168,7 +168,7 @@ def _label(
 def _show(
     asked: "Hypothesis", corpus: "Corpus", labels: "CorpusLabels", part: str | None, chars: int, as_json: bool
 ) -> None:
-    from activations.selection import Selection
+    from activations.texts.selection import Selection
     from hypotheses.summary import summarise
     from probe.cli.passage import first_of_interest, show_passage
 

@@ -57,15 +57,15 @@ def import_model(
     Example:
         probe import theirs.pth --vocab sorted:corpus.txt --text corpus.txt
     """
-    from activations.corpus import Corpus
     from activations.errors import ActivationError
     from activations.files import check_output
+    from activations.importers.importing import import_model as read
+    from activations.importers.vocabularies import file_of
+    from activations.importers.wrapping import build
     from activations.models.checkpoints import save_model
-    from activations.models.importers.importing import import_model as read
-    from activations.models.importers.vocabularies import file_of
-    from activations.models.importers.wrapping import build
-    from activations.reading_rule import PLAIN
-    from activations.selection import Selection
+    from activations.texts.corpus import Corpus
+    from activations.texts.reading_rule import PLAIN
+    from activations.texts.selection import Selection
 
     factory = Path(model_factory.rpartition(":")[0]) if model_factory else None
     check_output(output, source, *(text or []), *(each for each in (file_of(vocab), factory) if each))

@@ -6,7 +6,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from hypotheses.corpus_labels import CHUNK, CorpusLabels
+from hypotheses.labelling.corpus_labels import CHUNK, CorpusLabels
 from hypotheses.labels import Labels
 from probe.cli.show import SIGNS, visible
 

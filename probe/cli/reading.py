@@ -31,11 +31,11 @@ from probe.cli.options import (
 from probe.cli.show import warn
 
 if TYPE_CHECKING:
-    from activations.corpus import Corpus
-    from activations.extraction import LiveActivations
     from activations.models.char_model import CharModel
     from activations.models.char_rnn import CharRNN
-    from activations.reading_rule import ReadingRule
+    from activations.reading.extraction import LiveActivations
+    from activations.texts.corpus import Corpus
+    from activations.texts.reading_rule import ReadingRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class TextOptions:
 
     def read(self, paths: Sequence[Path]) -> "Corpus":
         """The text of some files."""
-        from activations.corpus import Corpus
+        from activations.texts.corpus import Corpus
 
         return Corpus.read(*paths, encoding=self.encoding, newlines=self.newlines, documents=self.documents)
 
@@ -74,7 +74,7 @@ class RuledTextOptions(TextOptions):
 
     def ruled(self, model: "CharRNN | CharModel") -> "CharRNN | CharModel":
         """The same model, which from now on reads as it is asked to."""
-        from activations.reading_rule import rule_of
+        from activations.texts.reading_rule import rule_of
 
         own = rule_of(model)
         if self.of(own) != own:
@@ -103,11 +103,11 @@ class ReadingOptions(RuledTextOptions):
 
     def live(self, model: Path, texts: "Sequence[Path] | Corpus") -> "LiveActivations":
         """A model and a text, loaded."""
-        from activations.corpus import Corpus
-        from activations.extraction import LiveActivations
-        from activations.lanes import WARM_UP_CHARS
-        from activations.reading import Arithmetic
-        from activations.selection import Selection
+        from activations.reading.extraction import LiveActivations
+        from activations.reading.lane_reader import Arithmetic
+        from activations.texts.corpus import Corpus
+        from activations.texts.lanes import WARM_UP_CHARS
+        from activations.texts.selection import Selection
 
         arithmetic = Arithmetic(device=self.device, precision=self.precision, dtype=self.dtype)
         reader = self.load_model(model)
@@ -141,8 +141,8 @@ class ReadingOptions(RuledTextOptions):
 
 def load_or_build(path: Path, model_factory: str | None) -> "CharRNN | CharModel":
     """The model in a checkpoint, or what a factory makes of a file, without dropout."""
+    from activations.importers.wrapping import build_model
     from activations.models.checkpoints import load_model
-    from activations.models.importers.wrapping import build_model
 
     return build_model(model_factory, path) if model_factory else load_model(path)
 

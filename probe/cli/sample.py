@@ -79,11 +79,11 @@ def sample(
     Example:
         probe sample model.pt --prompt "The " --temperature 0.5
     """
-    from activations.corpus import read_text
     from activations.models.sampling import novelty as novelty_of
     from activations.models.sampling import up_to, usual_prompt, with_prompt, write
-    from activations.read_text import prompt_text
-    from activations.reading_rule import rule_of
+    from activations.texts.corpus import read_text
+    from activations.texts.read_text import prompt_text
+    from activations.texts.reading_rule import rule_of
 
     known = [read_text(path, encoding) for path in novelty or []]
     writer = load_or_build(model, model_factory)

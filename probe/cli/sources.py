@@ -13,12 +13,12 @@ from probe.cli.show import to_standard_error, warn
 
 if TYPE_CHECKING:
     from activations.blocks import Source
-    from activations.extraction import LiveActivations
+    from activations.reading.extraction import LiveActivations
     from activations.units import Site
-    from analyses.alignment import Target
-    from analyses.probe_results import ProbeResult
+    from analyses.probing.results import ProbeResult
     from analyses.session import Session
-    from hypotheses.long_labels import AnyLabels
+    from analyses.targets.alignment import Target
+    from hypotheses.labelling.long_labels import AnyLabels
 
 
 def tell_kept(labels: "Mapping[str, AnyLabels]") -> None:
@@ -84,9 +84,9 @@ def _ask(
     source: "Source", hypothesis: str, language: str | None, no_cache: bool, lag: int, n_asked: int = 1
 ) -> "Target":
     from activations.errors import ActivationError
-    from analyses.alignment import ask as ask_source
-    from analyses.alignment import target
-    from analyses.predictions import PREFIX
+    from analyses.targets.alignment import ask as ask_source
+    from analyses.targets.alignment import target
+    from analyses.targets.predictions import PREFIX
     from hypotheses.registry import get
 
     if hypothesis.startswith(PREFIX):
@@ -103,8 +103,8 @@ def _ask(
 
 def ask_all(source: "Source", language: str | None, no_cache: bool, lag: int) -> tuple[list["Target"], dict[str, str]]:
     """The labels of every hypothesis that can be asked, and why the others cannot, by name."""
-    from analyses.classes import classes_of
     from analyses.errors import AnalysisError
+    from analyses.targets.classes import classes_of
     from hypotheses.errors import HypothesisError
     from hypotheses.registry import registered
 

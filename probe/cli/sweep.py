@@ -45,9 +45,9 @@ def sweep(
         probe sweep corpus.txt --cell lstm,gru --layers 1,2 --hidden 64,128
     """
     from probe.plots import figure_of, plot_sweep, save_figure
-    from probe.recipes import shares_of
-    from probe.sweeps import sweep as train_all
     from probe.tables import write_table
+    from probe.training.recipes import shares_of
+    from probe.training.sweeps import sweep as train_all
 
     text = how_read.read(corpus)
     settings = {

@@ -114,9 +114,9 @@ def train(
     from activations.files import check_output
     from activations.models.checkpoints import DTYPES, load_model
     from activations.models.evaluation import evaluate
-    from activations.reading_rule import PLAIN
-    from probe.recipes import settings_of, shape_of, shares_of
-    from probe.runs import Run
+    from activations.texts.reading_rule import PLAIN
+    from probe.training.recipes import settings_of, shape_of, shares_of
+    from probe.training.runs import Run
 
     rule = how_read.of(PLAIN)
     if weights not in DTYPES:

@@ -1,0 +1,218 @@
+"""Opening a file of another program, whatever it is, without running anything in it."""
+
+import io
+import json
+import math
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from activations.errors import ActivationError
+from activations.importers.contents import Contents, flatten
+from activations.importers.pickles import MOST_BYTES, Elsewhere, Made, read_pickle
+from activations.importers.tensors import Storage, storage_of
+
+_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+_MOST_JSON_BYTES = 400_000_000
+_MOST_JSON_LISTS = 5_000_000
+_MOST_JSON_STRINGS = 1_000_000
+_MOST_PACKED = 20  # weights are noise, which cannot be packed into so much less
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the ones that unpack no more than is asked for
+_MOST_WRITTEN = 8
+_BOM = b"\xef\xbb\xbf"
+
+
+def read_contents(path: Path) -> Contents:
+    """Read a file, whatever it is, without running anything in it.
+
+    Raises:
+        ActivationError: If it is missing, damaged, too large, or of no kind that is known.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise ActivationError(f"it has {size / 1e9:.1f} GB; models up to {MOST_BYTES / 1e9:.0f} GB are read")
+        with path.open("rb") as file:
+            return _read(file, size)
+    except FileNotFoundError as error:
+        raise ActivationError(f"there is no file {path}") from error
+    except ActivationError as error:
+        raise ActivationError(f"cannot read {path}: {error}") from error
+    except OSError as error:
+        raise ActivationError(f"cannot read {path}: {error.strerror or error}") from error
+    except Exception as error:  # a stranger's file may make the parsers of five formats fail in any way
+        reason = "".join(char for char in f"{type(error).__name__}: {error}"[:120] if char.isprintable())
+        raise ActivationError(f"cannot read {path}: it is damaged ({reason})") from error
+
+
+def _read(file: BinaryIO, size: int) -> Contents:
+    start = file.read(64)
+    file.seek(0)
+    if start.startswith(b"PK"):
+        return _read_zip(file, size)
+    if start.startswith(b"\x93NUMPY"):
+        return flatten("a numpy file", _all_of(file, size, lambda: _read_npy(file, size)), size)
+    if start.removeprefix(_BOM).lstrip()[:1] in (b"[", b"{", b'"'):
+        return flatten("JSON", _read_json(file, size), size)
+    try:
+        return _read_pickles(file, size)
+    except ActivationError as error:
+        if start.startswith(b"\x80"):
+            raise
+        raise ActivationError(
+            "it is neither a PyTorch file, nor a pickle, nor numpy's .npz or .npy, nor JSON"
+        ) from error
+
+
+def _all_of(file: BinaryIO, size: int, read: Callable[[], Any], first: list[Any] | None = None) -> Any:
+    """What a file holds; if it was written to several times, a list of all that it holds, one behind another.
+
+    Args:
+        file: Where to read on.
+        size: Where the file ends.
+        read: Reads one thing.
+        first: What has been read.
+    """
+    values = first or [read()]
+    while file.tell() < size:
+        if len(values) == _MOST_WRITTEN:
+            raise ActivationError(
+                f"it was written to more than {_MOST_WRITTEN} times; save all of it in one dictionary"
+            )
+        values.append(read())
+    return values if len(values) > 1 else values[0]
+
+
+def _read_zip(file: BinaryIO, size: int) -> Contents:
+    with zipfile.ZipFile(file) as archive:
+        members = {member.filename: member for member in archive.infolist()}
+        if len(members) < len(archive.infolist()):
+            raise ActivationError("it has several members of the same name")
+        total = sum(member.file_size for member in members.values())
+        if total > min(MOST_BYTES, _MOST_PACKED * size):
+            raise ActivationError(
+                f"it would unpack to {total / 1e6:,.0f} MB, {total / size:,.0f} times its size; no model does"
+            )
+        pickled = [name for name in members if name == "data.pkl" or name.endswith("/data.pkl")]
+        if len(pickled) == 1:
+            return _read_torch_zip(archive, members, pickled[0], total)
+        if members and all(name.endswith(".npy") for name in members):
+            parts = {
+                name.removesuffix(".npy"): _read_npy(io.BytesIO(_member(archive, member)), member.file_size)
+                for name, member in members.items()
+            }
+            return flatten("numpy's .npz", parts, total)
+    raise ActivationError("it is a zip file that neither PyTorch nor numpy wrote")
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """What a member holds, and no more than it says."""
+    if member.compress_type not in _PACKINGS:
+        raise ActivationError(f"{member.filename[:100]!r} is packed in a way that neither PyTorch nor numpy uses")
+    with archive.open(member) as part:
+        content = part.read(member.file_size)
+        if len(content) != member.file_size:
+            raise ActivationError(f"{member.filename[:100]!r} is truncated")
+        return content
+
+
+def _read_torch_zip(
+    archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], pickled: str, n_bytes: int
+) -> Contents:
+    folder = pickled.removesuffix("data.pkl")
+    order = members.get(f"{folder}byteorder")
+    if order is not None and _member(archive, order) != b"little":
+        raise ActivationError("its numbers are in big-endian order, which is not read")
+    runs: dict[str, bytes] = {}
+
+    def fetch(storage: Storage) -> bytes:
+        member = members.get(f"{folder}data/{storage.key}")
+        if member is None:
+            raise ActivationError(f"the numbers of storage {storage.key} are missing")
+        if storage.key not in runs:
+            runs[storage.key] = _member(archive, member)
+        return _part(runs[storage.key], storage)
+
+    value = read_pickle(io.BytesIO(_member(archive, members[pickled])))
+    return flatten(f"PyTorch, {_what(value)}", value, n_bytes, fetch)
+
+
+def _read_pickles(file: BinaryIO, size: int) -> Contents:
+    value = read_pickle(file)
+    if value != _LEGACY_MAGIC:
+        return flatten("a pickle", _all_of(file, size, lambda: read_pickle(file), [value]), size)
+    read_pickle(file)  # the version of the format
+    machine = read_pickle(file)
+    if isinstance(machine, dict) and machine.get("little_endian") is False:
+        raise ActivationError("its numbers are in big-endian order, which is not read")
+    elsewhere: list[Elsewhere] = []
+    value = read_pickle(file, elsewhere)
+    keys = read_pickle(file)
+    described = {found.key: found for each in elsewhere if (found := storage_of(each.place))}
+    runs: dict[str, bytes] = {}
+    for key in keys if isinstance(keys, list) else []:
+        storage = described.get(key) if isinstance(key, str) else None
+        n_numbers = int.from_bytes(file.read(8), "little")
+        if storage is None or n_numbers * storage.item_bytes > size:
+            raise ActivationError("its storages are not those that it describes, or it is truncated")
+        runs[storage.key] = file.read(n_numbers * storage.item_bytes)
+    if file.tell() < size:
+        raise ActivationError(f"{size - file.tell():,} bytes stand behind its numbers, which PyTorch did not write")
+
+    def fetch(storage: Storage) -> bytes:
+        if storage.key not in runs:
+            raise ActivationError(f"the numbers of storage {storage.key} are missing")
+        return _part(runs[storage.key], storage)
+
+    return flatten(f"PyTorch before 1.6, {_what(value)}", value, size, fetch)
+
+
+def _part(run: bytes, storage: Storage) -> bytes:
+    start = storage.start * storage.item_bytes
+    stop = start + storage.n_numbers * storage.item_bytes
+    if stop > len(run):
+        raise ActivationError(f"storage {storage.key} is truncated")
+    return run[start:stop]
+
+
+def _what(value: Any) -> str:
+    if isinstance(value, Made):
+        name = "".join(char for char in value.maker[:100] if char.isprintable())
+        return f"a whole pickled module of class {name}"
+    return "a state_dict or a dictionary that holds one"
+
+
+def _read_npy(file: BinaryIO, size: int) -> Any:
+    """An array, or what a pickle holds for one of objects."""
+    version = np.lib.format.read_magic(file)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, by_columns, dtype = read_header(file)
+    if dtype.hasobject:
+        return read_pickle(file)
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or n_bytes > size - file.tell():
+        raise ActivationError(f"an array claims to have shape {shape} of {dtype}, which is not there")
+    return np.frombuffer(file.read(n_bytes), dtype).reshape(shape, order="F" if by_columns else "C")
+
+
+def _read_json(file: BinaryIO, size: int) -> Any:
+    if size > _MOST_JSON_BYTES:
+        raise ActivationError(f"JSON of up to {_MOST_JSON_BYTES / 1e6:.0f} MB is read; save the weights as .npz")
+    content = file.read().removeprefix(_BOM)
+    n_strings = content.count(b'"') // 2
+    if content.count(b"[") + content.count(b"{") > _MOST_JSON_LISTS or n_strings > _MOST_JSON_STRINGS:
+        raise ActivationError("it has more lists or strings than any model needs")
+    try:
+        return json.loads(content, object_pairs_hook=_as_dict)
+    except (ValueError, RecursionError) as error:
+        raise ActivationError(f"it is no JSON ({str(error)[:120]})") from error
+
+
+def _as_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("two entries of a dictionary have the same name")
+    return found

@@ -1,0 +1,170 @@
+"""Models in memory: modules of one's own, and functions that build them."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from activations.errors import ActivationError
+from activations.importers.contents import Contents
+from activations.importers.files import read_contents
+from activations.importers.importing import array_of, import_model
+from activations.importers.vocabularies import Found, vocabulary_from
+from activations.models.char_model import CharModel
+from activations.models.char_rnn import CharRNN
+from activations.texts.reading_rule import PLAIN, ReadingRule
+from activations.texts.vocab import Vocabulary
+
+
+def wrap(
+    input: nn.Embedding | nn.Linear | None,
+    rnn: nn.Module | Sequence[nn.Module],
+    readout: nn.Linear,
+    vocab: Vocabulary | Sequence[str] | Mapping[str, int] | Mapping[int, str],
+) -> CharRNN:
+    """A model of ours from modules of one's own, whose weights are copied.
+
+    Args:
+        input: What turns a character into the input of the first layer; None feeds it in as a one-hot vector.
+        rnn: `nn.LSTM`, `nn.GRU` or `nn.RNN`, or cells of these, or several of them, from the input up.
+        readout: From the last layer's hidden states to the characters.
+        vocab: The characters in the order of their ids, or a dictionary from one to the other.
+
+    Raises:
+        ActivationError: If they do not fit together, or are of kinds that are not known.
+    """
+    stack = list(rnn) if isinstance(rnn, Sequence | nn.ModuleList) else [rnn]
+    for module, kinds in ((input, (nn.Embedding, nn.Linear, type(None))), (readout, (nn.Linear,))):
+        if type(module) not in kinds:
+            raise ActivationError(f"{type(module).__name__} is no {' or '.join(kind.__name__ for kind in kinds)}")
+    for layer in stack:
+        if not isinstance(layer, nn.RNNBase | nn.RNNCellBase):
+            raise ActivationError(
+                f"{type(layer).__name__} is none of PyTorch's recurrent layers; see CharModel for others"
+            )
+    if isinstance(input, nn.Embedding) and input.max_norm is not None:
+        raise ActivationError(
+            "an embedding with max_norm changes as it is read; set its max_norm to None if it need not"
+        )
+    modules: dict[str, nn.Module] = {}
+    modules |= {f"rnn{n}" if len(stack) > 1 else "rnn": each for n, each in enumerate(stack)}
+    modules["readout"] = readout
+    if isinstance(input, nn.Linear):  # the same to characters as an embedding
+        biases = [value for name, value in input.named_parameters() if name == "bias"]
+        modules["embedding"] = nn.Embedding(
+            input.in_features, input.out_features, _weight=sum(biases, input.weight.t()).detach()
+        )
+    elif input is not None:
+        modules["embedding"] = input
+    contents = contents_of(nn.ModuleDict(modules), "modules in memory")
+    found = Found(vocab, "given") if isinstance(vocab, Vocabulary) else vocabulary_from(vocab)
+    return import_model(contents, found.vocabulary, rule=ReadingRule(substitutes=found.substitutes)).model
+
+
+def contents_of(module: nn.Module, kind: str) -> Contents:
+    """The parameters of a module, and what its parts say of themselves."""
+    facts: dict[str, str | int | float] = {}
+    for name, part in module.named_modules():
+        for fact in ("mode", "nonlinearity"):
+            if isinstance(value := getattr(part, fact, None), str):
+                facts[f"{name}.{fact}" if name else fact] = value
+    weights = [*module.named_parameters(remove_duplicate=False), *module.named_buffers()]
+    arrays = {name: array_of(weight) for name, weight in weights}
+    kinds = {name: f"{type(part).__module__}.{type(part).__qualname__}" for name, part in module.named_modules()}
+    return Contents.of_arrays(kind, arrays, facts=facts, modules=kinds)
+
+
+def build(spelling: str, source: Path) -> tuple[Contents, Vocabulary | None, ReadingRule]:
+    """What a factory makes of a file, to be imported, its vocabulary if it has one, and what it reads of a text.
+
+    Args:
+        spelling: `my_model.py:build`, whose code is run.
+        source: The file, which is read without running anything in it.
+
+    Raises:
+        ActivationError: If it makes a model that a checkpoint of ours cannot hold.
+    """
+    made = run_factory(spelling, read_contents(source).arrays)
+    if isinstance(made, CharRNN) or not isinstance(made, CharModel):
+        contents = contents_of(made, f"what {spelling} made")
+        return (contents, made.vocabulary, made.reading_rule) if isinstance(made, CharRNN) else (contents, None, PLAIN)
+    raise ActivationError(
+        f"{spelling} made a CharModel of its own kind, which cannot be written as a checkpoint; read a text with it by "
+        f"`probe extract {source} corpus.txt --model-factory {spelling}`"
+    )
+
+
+def build_model(spelling: str, source: Path) -> CharRNN | CharModel:
+    """The model that a factory makes of a file, without dropout.
+
+    Args:
+        spelling: `my_model.py:build`, whose code is run.
+        source: The file, which is read without running anything in it.
+
+    Raises:
+        ActivationError: If it makes something that cannot read a text.
+    """
+    made = run_factory(spelling, read_contents(source).arrays)
+    if isinstance(made, CharRNN | CharModel):
+        if isinstance(made, nn.Module):
+            made.eval()
+        return made
+    raise ActivationError(
+        f"{spelling} made a {type(made).__name__}, which has no vocabulary; import it with `probe import {source} "
+        f"--model-factory {spelling} --vocab ...`, or return probe.wrap(...) or a CharModel"
+    )
+
+
+def run_factory(spelling: str, arrays: Mapping[str, Any]) -> CharRNN | CharModel | nn.Module:
+    """Run a function of the user's that builds a model.
+
+    Args:
+        spelling: `my_model.py:build`.
+        arrays: What the function is given, as tensors: those of a file, by name.
+
+    Raises:
+        ActivationError: If there is no such file or function, or what it returns is no model.
+    """
+    file, _, name = spelling.rpartition(":")
+    path = Path(file)
+    if not file or not name.isidentifier():
+        raise ActivationError(f"{spelling!r} is not a factory; write it as my_model.py:build")
+    if not path.is_file():
+        raise ActivationError(f"there is no file {path} to take {name} from")
+    spec = importlib.util.spec_from_file_location(f"_model_of_the_user_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ActivationError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    beside = str(path.parent.resolve())
+    sys.path.insert(0, beside)  # so that it finds the files beside it
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+        build: Callable[[dict[str, Tensor]], Any] | None = getattr(module, name, None)
+        if not callable(build):
+            raise ActivationError(f"{path} has no function {name}")
+        made = build({key: torch.from_numpy(array.copy()) for key, array in arrays.items()})
+    except ActivationError:
+        raise
+    except (Exception, SystemExit) as error:
+        line = _line_in(error, path)
+        raise ActivationError(f"{spelling} failed{line}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(beside)
+    if not isinstance(made, CharRNN | CharModel | nn.Module):
+        raise ActivationError(f"{spelling} gave {type(made).__name__}; a module or a CharModel is due")
+    return made
+
+
+def _line_in(error: BaseException, path: Path) -> str:
+    """Where in the user's file an error came about, if it did there."""
+    trace, line = error.__traceback__, ""
+    while trace is not None:
+        if Path(trace.tb_frame.f_code.co_filename).resolve() == path.resolve():
+            line = f" in line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return line

@@ -1,0 +1,1 @@
+"""The recurrent cells: their equations, and the fast forms of these."""

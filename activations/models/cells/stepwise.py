@@ -1,0 +1,99 @@
+"""Recurrent layers that are read step by step: for cells of which PyTorch has no fused layers."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from activations.models.cells.equations import Layer
+from activations.models.cells.kinds import Cell
+
+PARAMETERS = (
+    "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "peepholes", "gain_ih", "gain_hh", "norm_cell",
+)  # fmt: skip
+
+
+def layer_of(rnn: nn.Module, layer: int, gates: str) -> Layer:
+    """The parameters of a layer, of PyTorch's layers or of a `StepwiseRNN`."""
+    own: dict[str, Any] = {name: getattr(rnn, f"{name}_l{layer}", None) for name in PARAMETERS}
+    return Layer(**own, gates=gates)
+
+
+class StepwiseRNN(nn.Module):
+    """Stacked layers that are trained and read by the equations of their cell; used like PyTorch's own.
+
+    Names and shapes of the parameters are PyTorch's, such as `weight_ih_l0`, and so is how they begin. Peepholes begin
+    like weights, gains with 1.
+
+    Attributes:
+        dropout: Share of activations dropped between layers.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        n_inputs: int,
+        n_units: int,
+        n_layers: int = 1,
+        *,
+        gates: str = "sigmoid",
+        peepholes: bool = False,
+        proj_size: int = 0,
+        layer_norm: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self._cell, self._gates, self._n_layers = cell, gates, n_layers
+        n_gates, n_hidden = len(cell.gates), proj_size or n_units
+        self._widths = {signal: n_hidden if signal == "hidden" else n_units for signal in cell.state}
+        for layer in range(n_layers):
+            shapes = {
+                "weight_ih": (n_gates * n_units, n_hidden if layer else n_inputs),
+                "weight_hh": (n_gates * n_units, n_hidden),
+                "bias_ih": (n_gates * n_units,),
+                "bias_hh": (n_gates * n_units,),
+            }
+            if proj_size:
+                shapes["weight_hr"] = (proj_size, n_units)
+            if peepholes:
+                shapes["peepholes"] = (3, n_units)
+            if layer_norm:
+                shapes |= {"gain_ih": (n_gates * n_units,), "gain_hh": (n_gates * n_units,), "norm_cell": (2, n_units)}
+            for name, shape in shapes.items():
+                weight = nn.Parameter(torch.empty(shape))
+                self.register_parameter(f"{name}_l{layer}", weight)
+                if name.startswith("gain"):
+                    nn.init.ones_(weight)
+                elif name == "norm_cell":
+                    weight.data[:] = torch.tensor([[1.0], [0.0]])
+                else:
+                    nn.init.uniform_(weight, -1 / math.sqrt(n_units), 1 / math.sqrt(n_units))
+
+    def forward(self, x: Tensor, state: Tensor | tuple[Tensor, ...] | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Read on from a state.
+
+        Args:
+            x: (n_steps, n_lanes, n_inputs).
+            state: Each (n_layers, n_lanes, n_units), hidden states first; None is the zero state.
+
+        Returns:
+            (n_steps, n_lanes, n_hidden) hidden states of the last layer, and the state after the last step.
+        """
+        if state is None:
+            state = tuple(x.new_zeros(self._n_layers, x.shape[1], n) for n in self._widths.values())
+        parts = (state,) if isinstance(state, Tensor) else state
+        after = []
+        for n in range(self._n_layers):
+            if n:
+                x = nn.functional.dropout(x, self.dropout, self.training)
+            layer = layer_of(self, n, self._gates)
+            signals = dict(zip(self._widths, (part[n] for part in parts), strict=True))
+            hidden = []
+            for inputs in layer.from_input(x):
+                signals = self._cell.equations(layer, inputs, signals)
+                hidden.append(signals["hidden"])
+            x = torch.stack(hidden)
+            after.append([signals[signal] for signal in self._widths])
+        return x, tuple(torch.stack(own) for own in zip(*after, strict=True))

@@ -1,0 +1,1 @@
+"""Recordings: files of activations, written, verified and read. The home of h5py."""

@@ -1,0 +1,208 @@
+"""What a file must have to be a recording: everything that is missing or wrong, told one by one.
+
+Of the datasets themselves only `/documents/start` is read here; of the others, where they stand and what they say of
+themselves.
+"""
+
+import json
+from collections.abc import Iterator
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from activations.errors import ActivationError
+from activations.recordings import layout
+from activations.texts.corpus import Document
+from activations.texts.selection import Selection
+
+_ATTRIBUTES: dict[str, type | tuple[type, ...]] = {
+    "block_chars": np.integer,
+    "range": str,
+    "every": np.integer,
+    "replacement": str,
+    "contents": str,
+    "attributes_checksum": str,
+}
+_MOST_COMPLAINTS = 20
+_PLACES = (*layout.ROWS, "/lanes/", "/checksums/")
+
+
+def complaints(path: Path, file: h5py.File) -> list[str]:
+    """What keeps a file from being a whole recording, the first few; none if it is one."""
+    return list(islice(_complaints(path, file), _MOST_COMPLAINTS))
+
+
+def _complaints(path: Path, file: h5py.File) -> Iterator[str]:
+    attrs = dict(file.attrs)
+    if attrs.get("format") != layout.FORMAT:
+        yield "it is an HDF5 file but not a recording"
+        return
+    version = attrs.get("format_version")
+    if version not in layout.VERSIONS:
+        known = " and ".join(map(str, layout.VERSIONS))
+        yield f"it is a recording of version {str(version)[:20]!r}, and this program reads versions {known}"
+        return
+    if not attrs.get("complete"):
+        yield "it is incomplete: its extraction was stopped"
+        return
+    wrong = [
+        f"the attribute {name!r} is {'missing' if name not in attrs else 'of a wrong type'}"
+        for name, kind in {**_ATTRIBUTES, **({"sites": str} if version == layout.VERSION else {})}.items()
+        if not isinstance(attrs.get(name), kind)
+    ]
+    if wrong:
+        yield from wrong
+        return
+    if layout.attributes_checksum(attrs) != attrs["attributes_checksum"]:
+        yield "its attributes do not fit their checksum"
+        return
+    yield from _wrong_datasets(file, path.stat().st_size)
+
+
+def _wrong_datasets(file: h5py.File, n_bytes: int) -> Iterator[str]:
+    contents = json.loads(file.attrs["contents"])
+    paths = list(contents) if isinstance(contents, dict) else []
+    wrong = [f"/{needed} is missing" for needed in layout.WHOLE if f"/{needed}" not in paths]
+    if not any(path.startswith(layout.ROWS) for path in paths):
+        wrong.append("there is neither a site nor a prediction in it")
+    wrong += [
+        f"/{path} is there, and the attribute 'contents' says nothing of it"
+        for path in layout.TOKENS
+        if path in file and f"/{path}" not in paths
+    ]
+    wrong += filter(None, (_wrong_dataset(file, path, contents[path], n_bytes) for path in paths))
+    if wrong:
+        yield from wrong
+        return
+    if sum(file[path].nbytes for path in paths) > n_bytes:
+        yield "its datasets overlap"
+        return
+    yield from _wrong_sizes(file, paths, n_bytes)
+
+
+def _wrong_dataset(file: h5py.File, path: str, said: Any, n_bytes: int) -> str | None:
+    """What is wrong with one dataset."""
+    if not path.startswith(_PLACES) and path.strip("/") not in layout.WHOLE + layout.TOKENS:
+        return f"{path!r} is nothing that a recording has"
+    dataset = _member(file, path)
+    if dataset is None:
+        return f"{path} is missing, or no dataset of this file"
+    if [dataset.dtype.str, list(dataset.shape)] != said:
+        return f"{path} is {dataset.dtype.str} {list(dataset.shape)}, and the attribute 'contents' says {said}"
+    if dataset.dtype.kind not in "iufS" or dataset.ndim not in (1, 2) or not dataset.size:
+        return f"{path} is not one or two axes of numbers, or is empty"
+    if dataset.chunks is not None or dataset.is_virtual or dataset.external or dataset.id.get_offset() is None:
+        return f"{path} is not contiguous in this file"
+    if dataset.id.get_offset() + dataset.nbytes > n_bytes:
+        return f"{path} goes beyond the end of the file"
+    return None
+
+
+def _wrong_sizes(file: h5py.File, paths: list[str], n_bytes: int) -> Iterator[str]:
+    """Datasets whose number types or lengths do not fit together."""
+    for path, kind in (("/text", "<u4"), ("/vocab", "<u4"), ("/documents/start", "<i8")):
+        if file[path].dtype.str != kind or file[path].ndim != 1 or not len(file[path]):
+            yield f"{path} is not a list of {kind}"
+            return
+    if file["documents/name"].dtype.kind != "S" or file["documents/name"].shape != file["documents/start"].shape:
+        yield "/documents/name does not name each of /documents/start in bytes of UTF-8"
+        return
+    n_chars = len(file["text"])
+    starts = file["documents/start"][:].tolist()
+    if starts[0] != 0 or starts[-1] >= n_chars or any(a >= b for a, b in pairwise(starts)):
+        yield "/documents/start is not in order, from 0 up to the length of the text"
+        return
+    try:
+        selection = selection_of(file)
+    except (ActivationError, ValueError, TypeError) as error:
+        yield f"the attributes 'range' and 'every' name no part of the text: {error}"
+        return
+    block_chars = int(file.attrs["block_chars"])
+    if block_chars < 1:
+        yield f"the attribute 'block_chars' is {block_chars}"
+        return
+    documents = tuple(Document("", a, b - a) for a, b in pairwise([*starts, n_chars]))
+    try:
+        layout.sites_of(file.attrs, json.loads(file.attrs["contents"]))
+        tokens = tokens_of(file)
+        if tokens is not None:
+            documents, selection = tokens.rows_of(documents), Selection.of(tokens.n_rows)
+    except ActivationError as error:
+        yield str(error)
+        return
+    n_blocks = len(layout.Grid(documents, selection, block_chars))
+    for path in paths:
+        complaint = _wrong_size(file, path, selection.n_chars, n_blocks, n_bytes)
+        if complaint:
+            yield complaint
+
+
+def _wrong_size(file: h5py.File, path: str, n_rows: int, n_blocks: int, n_bytes: int) -> str | None:
+    per_row = path.startswith(layout.ROWS)
+    if path.startswith("/prediction/") and (complaint := _wrong_prediction(file, path)):
+        return complaint
+    if per_row and (file[path].ndim not in (1, 2) or len(file[path]) != n_rows):
+        return f"{path} has {file[path].shape[:1]} rows, and there are {n_rows:,} in the recording"
+    due = n_blocks if per_row else 1
+    checksums = _member(file, layout.checksum_path(path))
+    if checksums is None:
+        return f"there are no checksums of {path}"
+    if checksums.dtype.str != "<u8" or checksums.shape != (due,):
+        return f"the checksums of {path} are not {due:,} numbers <u8"
+    return _wrong_dataset(file, layout.checksum_path(path), ["<u8", [due]], n_bytes)
+
+
+def _wrong_prediction(file: h5py.File, path: str) -> str | None:
+    n_characters = len(file["vocab"])
+    fields = layout.prediction_fields(n_characters, whole=True) | layout.prediction_fields(n_characters, whole=False)
+    kind = path.removeprefix("/prediction/")
+    if kind not in fields:
+        return f"{path!r} is nothing that a recording has; the kinds of prediction are {', '.join(fields)}"
+    dtype, width = fields[kind]
+    axes = "(n_chars,)" if width is None else f"(n_chars, {width})"
+    if file[path].dtype != dtype or file[path].shape[1:] != (() if width is None else (width,)):
+        return f"{path} is not {axes} in {dtype.str}"
+    return None
+
+
+def tokens_of(file: h5py.File) -> layout.Tokens | None:
+    """What rows are, if they are not characters.
+
+    Raises:
+        ActivationError: If that is not said as it should be.
+    """
+    if not any(path in file for path in layout.TOKENS):
+        return None
+    found = [_member(file, path) for path in layout.TOKENS]
+    sizes = [file.attrs.get(name) for name in ("window", "stride")]
+    if any(each is None or each.dtype.str != "<i8" or each.ndim != 1 for each in found) or any(
+        size is not None and not (isinstance(size, np.integer) and size > 0) for size in sizes
+    ):
+        raise ActivationError(
+            "/rows/start and /rows/end are not both lists of <i8, or the attributes 'window' and 'stride' no numbers"
+        )
+    starts, ends = (each[:] for each in found if each is not None)
+    return layout.Tokens(starts, ends, *(None if size is None else int(size) for size in sizes))
+
+
+def selection_of(file: h5py.File) -> Selection:
+    """The characters that were recorded.
+
+    Raises:
+        ActivationError: If they are none of the text's.
+    """
+    start, stop = json.loads(file.attrs["range"])
+    return Selection.of(len(file["text"]), int(start), int(stop), int(file.attrs["every"]))
+
+
+def _member(file: h5py.File, path: str) -> h5py.Dataset | None:
+    """A dataset that is really in this file: links to elsewhere are not followed."""
+    group: Any = file
+    for name in path.strip("/").split("/"):
+        if not isinstance(group, h5py.Group) or not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            return None
+        group = group[name]
+    return group if isinstance(group, h5py.Dataset) else None

@@ -1,0 +1,254 @@
+"""The characters that a model knows, and their ids."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.errors import ActivationError
+from activations.texts.corpus import Codes, Corpus, text_to_codes
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_CHUNK = 1 << 20
+_NAMED = 5
+_SHOWN = 80
+_SURROGATES = range(0xD800, 0xE000)
+_PRIVATE = range(0xF0000, sys.maxunicode + 1)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The characters of a model; a character's place is its id.
+
+    A token that is no character, such as `<sos>`, has a character that stands for it, and a name by which it is shown
+    and written.
+
+    Attributes:
+        characters: Each once, in the order of their ids.
+        replacement: The one among them that stands for every other character, or None.
+        names: Names of tokens, each in angle brackets, by the characters that stand for them.
+    """
+
+    characters: str
+    replacement: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+
+    def __post_init__(self) -> None:
+        if len(set(self.characters)) != len(self.characters):
+            repeated = [char for char, n in Counter(self.characters).items() if n > 1]
+            raise ActivationError(f"the vocabulary has {repeated[0]!r} more than once")
+        if self.replacement is not None and self.replacement not in self.characters:
+            raise ActivationError(f"the replacement {self.replacement!r} is not among the vocabulary's characters")
+        for char, name in self.names.items():
+            if char not in self.characters or len(char) != 1:
+                raise ActivationError(f"the character that stands for {name} is not among the vocabulary's characters")
+            if not (str(name).startswith("<") and str(name).endswith(">") and str(name).isprintable()):
+                raise ActivationError(
+                    f"the token {name!r} has no name in angle brackets that can be printed, such as <sos>"
+                )
+        if len(set(self.names.values())) < len(self.names):
+            raise ActivationError("two tokens of the vocabulary have the same name")
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    def character_of(self, name: str) -> str:
+        """The character that stands for a token.
+
+        Raises:
+            ActivationError: If there is no such token.
+        """
+        for char, each in self.names.items():
+            if each == name:
+                return char
+        known = (
+            f"its tokens with names are {', '.join(self.names.values())}" if self.names else "it has characters alone"
+        )
+        raise ActivationError(f"the model's vocabulary has no token {name}; {known}")
+
+    def shown(self, text: str) -> str:
+        """What the model wrote, with the names of tokens in place of the characters that stand for them."""
+        return "".join(self.names.get(char, char) for char in text) if self.names else text
+
+    def unnamed(self, text: str) -> str:
+        """What a person wrote, with the characters that stand for tokens in place of their names."""
+        for char, name in self.names.items():
+            text = text.replace(name, char)
+        return text
+
+    def replacing_by(self, char: str) -> "Vocabulary":
+        """The same, with one of its characters in place of all that it lacks.
+
+        Raises:
+            ActivationError: If it lacks that one, too.
+        """
+        token = self.unnamed(char)
+        if token not in self.characters or len(token) != 1:
+            raise ActivationError(
+                f"unknown characters cannot be read as {char!r}, which is not one character or token that the model "
+                f"knows; it knows {self.shown(self.characters[:_SHOWN])!r}{' and others' * (len(self) > _SHOWN)}"
+            )
+        return replace(self, replacement=token)
+
+    def with_tokens(self, names: Iterable[str]) -> "Vocabulary":
+        """The same, with tokens behind its characters that are none themselves."""
+        free = stand_ins(self.characters)
+        tokens = {next(free): name for name in names if name not in self.names.values()}
+        return Vocabulary(self.characters + "".join(tokens), self.replacement, {**self.names, **tokens})
+
+    @classmethod
+    def of(cls, texts: Iterable[str], *, min_count: int = 1) -> "Vocabulary":
+        """The characters that occur in some texts, sorted.
+
+        Args:
+            texts: What to count.
+            min_count: Characters that occur less often are left to one replacement, U+FFFD, which then is
+                part of the vocabulary.
+        """
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(text)
+        return cls._of_counts(counts, min_count)
+
+    @classmethod
+    def of_corpora(cls, corpora: Iterable[Corpus], *, min_count: int = 1) -> "Vocabulary":
+        """The same of corpora, however long they are."""
+        counts = np.zeros(sys.maxunicode + 1, np.int64)
+        for corpus in corpora:
+            for start in range(0, len(corpus), _CHUNK):
+                counts += np.bincount(corpus.codes[start : start + _CHUNK], minlength=len(counts))
+        return cls._of_counts({chr(code): int(counts[code]) for code in np.flatnonzero(counts).tolist()}, min_count)
+
+    @classmethod
+    def _of_counts(cls, counts: Mapping[str, int], min_count: int) -> "Vocabulary":
+        kept = sorted(char for char, n in counts.items() if n >= min_count and char != REPLACEMENT)
+        rare = len(kept) < len(counts)
+        return cls("".join([*kept, REPLACEMENT] if rare else kept), REPLACEMENT if rare else None)
+
+    def encode(self, corpus: Corpus, *, replace_unknown: bool = False) -> NDArray[np.int64]:
+        """Ids of a corpus's characters.
+
+        Args:
+            corpus: What to encode.
+            replace_unknown: Map characters that the vocabulary lacks to its replacement. The vocabulary
+                must declare one.
+
+        Returns:
+            (n_chars,) ids in [0, len(self)).
+
+        Raises:
+            ActivationError: If there are unknown characters and they may not, or cannot, be replaced. The
+                message names the first few and where they stand.
+        """
+        self.check(corpus, replace_unknown=replace_unknown)
+        return self.look_up(corpus.codes)
+
+    def check(
+        self, corpus: Corpus, *, replace_unknown: bool = False, spelled: Callable[[str], str] | None = None
+    ) -> int:
+        """How many characters of a corpus will be read as the replacement, whole or in part.
+
+        Args:
+            corpus: What is to be encoded.
+            replace_unknown: See `encode`.
+            spelled: As what a character is read; None is as itself.
+
+        Raises:
+            ActivationError: If there are unknown characters and they may not, or cannot, be replaced.
+        """
+        n_unknown, first = self.unknown(corpus, spelled)
+        if n_unknown and not (replace_unknown and self.replacement is not None):
+            raise ActivationError(self._complaint(corpus, n_unknown, first, replace_unknown=replace_unknown))
+        return n_unknown
+
+    def unknown(self, corpus: Corpus, spelled: Callable[[str], str] | None = None) -> tuple[int, dict[int, int]]:
+        """How many characters of a corpus are not known, and where some of them stand first, by code point.
+
+        Args:
+            corpus: What is to be encoded.
+            spelled: As what a character is read; None is as itself.
+        """
+        n_unknown = 0
+        first: dict[int, int] = {}
+        for start in range(0, len(corpus), _CHUNK):
+            codes = corpus.codes[start : start + _CHUNK]
+            places = np.flatnonzero(self._is_unknown(codes, spelled))
+            n_unknown += len(places)
+            if len(first) < _NAMED:
+                found, firsts = np.unique(codes[places], return_index=True)
+                for each in np.argsort(firsts).tolist():
+                    first.setdefault(int(found[each]), start + int(places[firsts[each]]))
+        return n_unknown, dict(list(first.items())[:_NAMED])
+
+    def look_up(self, codes: Codes) -> NDArray[np.int64]:
+        """(n,) ids of code points; unknown ones are read as the replacement, or as -1 if there is none."""
+        ids, unknown = self._places(codes)
+        ids[unknown] = -1 if self.replacement is None else self.characters.index(self.replacement)
+        return ids
+
+    @property
+    def _usual_stand_in(self) -> str:
+        return " " if " " in self.characters else self.shown(self.characters[0])
+
+    @cached_property
+    def _sorted_codes(self) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        codes = text_to_codes(self.characters)
+        order = np.argsort(codes)
+        return codes[order], order
+
+    def _places(self, codes: Codes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """(n,) ids of code points, and (n,) bool, which of them are unknown and so have a wrong one."""
+        known, ids = self._sorted_codes
+        place = np.minimum(np.searchsorted(known, codes), len(known) - 1)
+        return ids[place], known[place] != codes
+
+    def _is_unknown(self, codes: Codes, spelled: Callable[[str], str] | None) -> NDArray[np.bool_]:
+        """(n,) whether something of what is read of each character is not in the vocabulary."""
+        if spelled is None:
+            return self._places(codes)[1]
+        distinct, which = np.unique(codes, return_inverse=True)
+        unknown = [not set(spelled(chr(code))) <= set(self.characters) for code in distinct.tolist()]
+        return np.array(unknown, bool)[which]
+
+    def _complaint(self, corpus: Corpus, n_unknown: int, first: Mapping[int, int], *, replace_unknown: bool) -> str:
+        named = ", ".join(f"{chr(code)!r} ({_place(corpus, position)})" for code, position in first.items())
+        with_returns = "; read it with --newlines lf" if ord("\r") in first else ""
+        if self.replacement is not None:
+            way_out = f"pass --replace-unknown to read them as {self.replacement!r}"
+        elif replace_unknown:
+            way_out = (
+                "--replace-unknown replaces none of them, since the model has no replacement; name one of its "
+                f"characters to read them as, such as --replace-unknown-with {self._usual_stand_in!r}"
+            )
+        else:
+            way_out = (
+                f"name one of its characters to read them as, such as --replace-unknown-with {self._usual_stand_in!r}, "
+                "use a text that has only the model's characters, or a model whose rare characters share a replacement "
+                "(probe train --min-count)"
+            )
+        occur = "1 character of the text is" if n_unknown == 1 else f"{n_unknown:,} characters of the text are"
+        return f"{occur} not in the model's vocabulary of {len(self)}: first {named}{with_returns}; {way_out}"
+
+
+def stand_ins(taken: Container[str]) -> Iterator[str]:
+    """Characters to stand for tokens that are none: lone surrogates, which no text has that was decoded from a file.
+
+    There are 2,048 of them. Those for further tokens are from the private planes of Unicode.
+
+    Args:
+        taken: Characters that stand for something else.
+    """
+    return (char for code in chain(_SURROGATES, _PRIVATE) if (char := chr(code)) not in taken)
+
+
+def _place(corpus: Corpus, position: int) -> str:
+    document = next(d for d in corpus.documents if d.start <= position < d.stop)
+    before = corpus.codes[document.start : position]
+    newlines = np.flatnonzero(before == ord("\n"))
+    column = len(before) - (newlines[-1] + 1 if len(newlines) else 0) + 1
+    return f"{document.name}, line {len(newlines) + 1}, column {column}"

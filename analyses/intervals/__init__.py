@@ -1,0 +1,1 @@
+"""Sums over the atoms of a text, and the intervals, p-values and q-values made of them."""

@@ -1,0 +1,184 @@
+"""Held-out scores with what each atom of the text adds to their error, and the intervals and differences of these."""
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyses.errors import AnalysisError
+from analyses.intervals.long_run import long_run_variance, n_cosines
+from analyses.targets.splits import ATOM_CHARS, FEWEST_ATOMS, MOST_ATOMS
+
+Array = NDArray[np.float64]
+Scale = Literal["logit", "fisher", "plain"]
+LEVEL = 0.95
+_FEWEST_CHARS = 100
+_ROUNDING = 1e-10  # of a score: influences that are smaller are none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Estimate:
+    """A held-out score, and what each atom adds to its error.
+
+    Attributes:
+        value: The score; NaN if there is none.
+        influence: (n_atoms,) to first order; empty if there is no telling.
+        n_atoms: How many atoms the score is of.
+        n_cosines: What its long-run variance is made of; None: the atoms are independent, as those are that are held
+            out here and there, and the variance is that of their influences.
+        scale: On which the error is symmetric: the logit of a share or an AUC, Fisher's z of a correlation, or its own.
+        n_runs: Held-out runs of the label's rarer value, of which a score without any error is.
+        text: What the atoms are of; scores of the same text can be compared atom by atom.
+        declined: Why there is no interval, as a sentence; empty if there is one.
+    """
+
+    value: float
+    influence: Array = field(default_factory=lambda: np.empty(0), repr=False)
+    n_atoms: int = 0
+    n_cosines: int | None = None
+    scale: Scale = "plain"
+    n_runs: int | None = None
+    text: str = field(default="", repr=False)
+    declined: str = ""
+
+    @property
+    def standard_error(self) -> float:
+        """Of the score, on its own scale; NaN if there is no telling."""
+        if self.declined or not self.n_atoms or not np.isfinite(self.influence).all():
+            return float("nan")
+        return float(standard_errors(self.influence[:, None], self.n_atoms, self.n_cosines)[0])
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of Student's t."""
+        return self.n_cosines if self.n_cosines is not None else len(self.influence) - 1
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval; NaN if there is none."""
+        if self.declined or not np.isfinite(self.value):
+            return float("nan"), float("nan")
+        low, high = intervals(
+            np.array([self.value]), np.array([self.standard_error]), self.freedom, self.scale, self.n_runs
+        )
+        return float(low[0]), float(high[0])
+
+
+def standard_errors(influence: Array, n_atoms: int, n_cosines: int | None) -> Array:
+    """(n_scores,) standard errors of sums over some atoms, from (n_atoms, n_scores) influences of all of them."""
+    if n_cosines is None:
+        return np.asarray(np.sqrt(n_atoms * influence.var(axis=0, ddof=1)))
+    return np.asarray(np.sqrt(n_atoms * long_run_variance(influence, n_cosines)))
+
+
+def intervals(values: Array, errors: Array, freedom: int, scale: Scale, n_runs: int | None) -> tuple[Array, Array]:
+    """95 % intervals of scores by Student's t, symmetric on their scale.
+
+    A score without any error, or with nothing right, has none, but for what the rule of three says: of R runs without
+    an error, at most 3/R are wrong, with 95 % confidence. Where the error vanishes at another score, as of what never
+    changes, nothing is known of it: NaN.
+
+    Source:
+        Hanley & Lippman-Hand 1983, JAMA 249:1743-1745: the rule of three.
+    """
+    from scipy.special import expit, logit
+    from scipy.stats import t as student
+
+    reach = student.ppf((1 + LEVEL) / 2, freedom) * errors
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if scale == "logit":
+            middle, reach = logit(values), reach / (values * (1 - values))
+            low, high = expit(middle - reach), expit(middle + reach)
+        elif scale == "fisher":
+            middle, reach = np.arctanh(values), reach / (1 - values**2)
+            low, high = np.tanh(middle - reach), np.tanh(middle + reach)
+        else:
+            low, high = values - reach, values + reach
+    known = errors > _ROUNDING
+    low, high = np.where(known, low, np.nan), np.where(known, high, np.nan)
+    if scale == "logit" and n_runs:
+        bound = min(3 / n_runs, 1.0)
+        for is_end, ends in ((values >= 1 - _ROUNDING, (1 - bound, 1.0)), (values <= _ROUNDING, (0.0, bound))):
+            low, high = np.where(is_end, ends[0], low), np.where(is_end, ends[1], high)
+    return low, high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """By how much one score is above another one of the same text.
+
+    Attributes:
+        value: The second score less the first.
+        low: The lower end of its 95 % interval; NaN if there is none.
+        high: The upper one.
+        p: Two-sided p-value of no difference; NaN if there is none.
+        declined: Why there is none, as a sentence; empty if there is one.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+    declined: str = ""
+
+    def __str__(self) -> str:
+        if self.declined:
+            return f"{self.value:+.3f} ({self.declined})"
+        return f"{self.value:+.3f} ({self.low:+.3f} to {self.high:+.3f}), p {self.p:.1g}"
+
+
+def difference_of(first: Estimate, second: Estimate) -> Difference:
+    """The second score less the first, with an interval and a p-value, both paired by atom.
+
+    Raises:
+        AnalysisError: If they are of different texts, or other parts of it are held out.
+    """
+    from scipy.stats import t as student
+
+    if first.text != second.text:
+        raise AnalysisError(
+            "the two scores are of different texts, of other parts of one, or of another label; compare models on the "
+            "same text, read from and to the same characters, for the same hypothesis"
+        )
+    value = second.value - first.value
+    nothing = float("nan")
+    declined = first.declined or second.declined
+    if declined or not np.isfinite(value) or first.influence.shape != second.influence.shape:
+        return Difference(value=value, low=nothing, high=nothing, p=nothing, declined=declined or "there is no score")
+    paired = Estimate(
+        value=value,
+        influence=second.influence - first.influence,
+        n_atoms=first.n_atoms,
+        n_cosines=first.n_cosines,
+        text=first.text,
+    )
+    error = paired.standard_error
+    if error <= _ROUNDING:
+        return Difference(
+            value=value, low=nothing, high=nothing, p=nothing, declined="the two make the same errors everywhere"
+        )
+    low, high = paired.interval
+    p = float(2 * student.sf(abs(value) / error, paired.freedom))
+    return Difference(value=value, low=low, high=high, p=p)
+
+
+def mean_interval(values: NDArray[np.floating]) -> tuple[float, float]:
+    """The 95 % interval of a mean over the characters of a text, which depend on their neighbours.
+
+    Args:
+        values: (n_chars,) one after another.
+
+    Returns:
+        NaN for fewer than 100 characters.
+    """
+    n_chars = len(values)
+    if n_chars < _FEWEST_CHARS:
+        return float("nan"), float("nan")
+    n_atoms = min(max(round(n_chars / ATOM_CHARS), FEWEST_ATOMS), MOST_ATOMS)
+    mean = float(values.mean(dtype=np.float64))
+    borders = (np.arange(n_atoms + 1) * n_chars // n_atoms).tolist()
+    atoms = (values[start:stop].astype(np.float64) for start, stop in itertools.pairwise(borders))
+    influence = np.array([np.add.reduceat(own - mean, [0])[0] for own in atoms]) / n_chars
+    return Estimate(value=mean, influence=influence, n_atoms=n_atoms, n_cosines=n_cosines(n_atoms)).interval

@@ -1,0 +1,1 @@
+"""Levels and ranks of units' values, which AUCs and histograms are made of."""

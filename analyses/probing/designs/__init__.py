@@ -1,0 +1,1 @@
+"""What probes see: activations, neighbouring characters, or positions."""

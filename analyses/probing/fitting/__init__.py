@@ -1,0 +1,1 @@
+"""Fitting many linear probes together."""

@@ -1,0 +1,1 @@
+"""One unit against one label: scores, intervals, shifted labels, explanations."""

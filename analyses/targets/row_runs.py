@@ -1,0 +1,146 @@
+"""What holds for runs of neighbouring rows: the part, the atom or the fold that each is in."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.texts.selection import Selection
+from analyses.targets.splits import Fold, Split
+
+_PIECE_ROWS = 1 << 18
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowRuns:
+    """Values of rows that change only now and then, kept as runs; `[start:stop]` gives those of some rows.
+
+    Attributes:
+        starts: (n_runs,) the row where each run begins; the first is 0.
+        values: (…, n_runs) of the runs.
+        n_rows: How many rows there are.
+    """
+
+    starts: NDArray[np.int64]
+    values: NDArray[Any]
+    n_rows: int
+
+    @classmethod
+    def of_places(
+        cls,
+        selection: Selection,
+        changes: NDArray[np.int64],
+        values_at: Callable[[NDArray[np.int64]], NDArray[Any]],
+    ) -> "RowRuns":
+        """Of a function of places in the text.
+
+        Args:
+            selection: Which of these are rows.
+            changes: All places where the value is another than at the place before; there may be more.
+            values_at: Gives (…, n_places) values at some places.
+        """
+        rows = np.unique([0, *(selection.row(place) for place in changes.tolist())])
+        rows = rows[rows < selection.n_chars]
+        return cls(rows, values_at(selection.start + rows * selection.every), selection.n_chars)
+
+    def __len__(self) -> int:
+        return self.n_rows
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        start, stop, step = rows.indices(self.n_rows)
+        first = int(self.starts.searchsorted(start, side="right")) - 1
+        if first + 1 == len(self.starts) or self.starts[first + 1] >= stop:  # as of nearly every tile
+            return np.repeat(self.values[..., first : first + 1], len(range(start, stop, step)), axis=-1)
+        last = int(self.starts.searchsorted(stop))
+        bounds = np.clip(np.append(self.starts[first:last], stop), start, stop)
+        return np.repeat(self.values[..., first:last], np.diff((bounds - start + step - 1) // step), axis=-1)
+
+    def are(self, value: Any) -> "RowRuns":
+        """(…, n_rows) whether the value is this one."""
+        return replace(self, values=self.values == value)
+
+    def where(self, mask: "RowRuns", otherwise: Any) -> "RowRuns":
+        """The same values in the rows of a mask (n_rows,), and another one in all other rows."""
+        starts = np.union1d(self.starts, mask.starts)
+        values, is_in = self.at(starts), mask.at(starts)
+        return replace(self, starts=starts, values=np.where(is_in, values, otherwise).astype(values.dtype))
+
+    def at(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """(…, n) the values of some rows."""
+        found: NDArray[Any] = self.values[..., self.starts.searchsorted(rows, side="right") - 1]
+        return found
+
+    def each(self) -> "list[RowRuns]":
+        """Along the first axis."""
+        return [replace(self, values=own) for own in self.values]
+
+    def any(self) -> "RowRuns":
+        """(n_rows,) whether any along the first axis is True."""
+        return replace(self, values=np.asarray(self.values.any(axis=0)))
+
+
+class OfRows:
+    """What is known of characters by their places in the text, asked for by rows."""
+
+    def __init__(self, selection: Selection, at: Callable[[slice], Any]) -> None:
+        """Of a function of places."""
+        self._selection, self._at = selection, at
+
+    def __len__(self) -> int:
+        return self._selection.n_chars
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        start, stop, step = rows.indices(len(self))
+        used = self._selection
+        found: NDArray[Any] = self._at(
+            slice(used.start + start * used.every, min(used.start + stop * used.every, used.stop), step * used.every)
+        )
+        return found
+
+
+RowMask = NDArray[np.bool_] | RowRuns
+"""(n_rows,) which rows are meant."""
+
+
+def pieces_of_rows(n_rows: int) -> Iterator[slice]:
+    """Slices of rows that together are all: what is made for each row is made for some of them at a time."""
+    for first in range(0, n_rows, _PIECE_ROWS):
+        yield slice(first, min(first + _PIECE_ROWS, n_rows))
+
+
+def counted(pieces: Iterable[NDArray[Any]]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The values that there are in some arrays, in their order, and how often each is there."""
+    known: NDArray[Any] | None = None
+    n = np.zeros(0, np.int64)
+    for piece in pieces:
+        own, n_own = np.unique(piece, return_counts=True)
+        if known is None:
+            known, n = own, n_own
+            continue
+        known, place = np.unique(np.concatenate([known, own]), return_inverse=True)
+        total = np.zeros(len(known), np.int64)
+        total[place[: len(n)]] += n
+        total[place[len(n) :]] += n_own
+        n = total
+    return np.zeros(0, np.int64) if known is None else known, n
+
+
+def parts_of_rows(folds: list[Fold], selection: Selection) -> RowRuns:
+    """(n_folds, n_rows) the part of each row in some folds of one split."""
+    split = folds[0].split
+    borders = _borders(split, split.n_stretches)
+    changes = np.concatenate([borders - split.gap, borders, borders + split.gap])
+    changes = changes[(changes >= selection.start) & (changes < selection.stop)]
+    return RowRuns.of_places(selection, changes, lambda places: np.stack([fold.parts_of(places) for fold in folds]))
+
+
+def atoms_of_rows(split: Split, selection: Selection) -> RowRuns:
+    """(n_rows,) the atom of each row."""
+    return RowRuns.of_places(selection, _borders(split, split.n_atoms), split.atom)
+
+
+def _borders(split: Split, n: int) -> NDArray[np.int64]:
+    """(n,) where each of so many equal pieces of what is split begins."""
+    return split.start + -(-np.arange(n) * split.n_chars // n)

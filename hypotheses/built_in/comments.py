@@ -1,0 +1,80 @@
+"""Comments, strings and docstrings, in Python and in languages like C. For all others there is `token`."""
+
+from hypotheses.built_in.fstrings import COMMENT, DOCSTRING, FIELD, STRING
+from hypotheses.built_in.languages import read_program
+from hypotheses.hypothesis import hypothesis
+from hypotheses.labels import Labels
+
+_SOURCE = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
+_FOUND = "A cell that is on inside comments and strings was found in an LSTM trained on the Linux kernel."
+
+
+@hypothesis(kind="binary", source=_SOURCE, expects=_FOUND)
+def in_comment(text: str, language: str = "auto") -> Labels:
+    r"""Is the text, as read so far, inside a comment of Python, C or a language like C?
+
+    A comment begins when its opener has been read: at `#`, at the second character of `//` or `/*`. It ends
+    with its closer: at the newline, at the `/` of `*/`. What looks like a comment inside a string, a character
+    constant or a docstring is none. In C, a backslash at the end of a line continues a `//` comment, and `#`
+    begins a directive; in Python, `//` divides.
+
+    Which language it is (`in_comment:python` and `in_comment:c` say it), the lines read so far say. For C speak a
+    line of code that ends in `;` (2), `{` or `}` (1), a directive such as `#include` (2), and `/*` (2); for Python a
+    line of code that ends in a letter, a digit or one of `: ) ] " ' _` (1), three quotation marks in a row (2), and a
+    `#` that begins a line before a blank, `!` or another `#` (1). The sum, which stays between −16 and 16, decides.
+    Nothing ahead is looked at. As long as it is 0, the openers of both count.
+
+    >>> print(in_comment.mark("x = 1  # y\nz"))
+    x = 1  # y↵z
+    .......xxx..
+    >>> print(in_comment.mark("/* x */ y"))
+    /* x */ y
+    .xxxxx...
+    >>> print(in_comment.mark("'#'"))
+    '#'
+    ...
+    """
+    return Labels(read_program(text, language).is_any(COMMENT), "binary")
+
+
+@hypothesis(kind="binary", source=_SOURCE, expects=_FOUND)
+def in_string(text: str, language: str = "auto") -> Labels:
+    r"""Is the text, as read so far, inside a string of Python, C or a language like C?
+
+    A string begins when its opening mark has been read (a prefix such as the r of `r"…"` is outside), and ends with
+    its closing mark, which is False. A backslash takes the meaning of a mark from it. A string that is left open ends
+    with its line, unless a backslash stands before the newline. In Python, docstrings are strings, too; in C,
+    character constants.
+
+    Three marks in a row open a string that goes on over lines up to the next three. Where a Python statement begins,
+    one mark is taken for the first of three: the string begins with the third, or else with the character behind the
+    first. Anywhere else, the first mark opens a string, the second closes it, and the third opens the long one.
+
+    An f-string is one string with all that stands in its braces, but for comments. Its braces are read as Python 3.12
+    and later do: there may be any strings in them, and line ends.
+
+    The language is found as in `in_comment`.
+
+    >>> print(in_string.mark(r'f("a\"b") + r"c"'))
+    f("a\"b") + r"c"
+    ..xxxxx......xx.
+    >>> in_string('x = ' + 3 * '"' + 'a' + 3 * '"').marks()
+    '....x.xxxx.'
+    >>> in_string(3 * '"' + 'a' + 3 * '"', "python").marks()
+    '..xxxx.'
+    """
+    return Labels(read_program(text, language).is_any(STRING, DOCSTRING, FIELD), "binary")
+
+
+@hypothesis(kind="binary")
+def in_docstring(text: str, language: str = "auto") -> Labels:
+    r"""Is the text, as read so far, inside a docstring of Python?
+
+    A docstring is a string that is the first statement of a module, a class or a function; `r` and `u` may stand before
+    it. Where it begins and ends, `in_string` says.
+
+    >>> print(in_docstring.mark("def f():\n    'a'\n    'b'"))
+    def f():↵    'a'↵    'b'
+    ..............x.........
+    """
+    return Labels(read_program(text, language).is_any(DOCSTRING), "binary")

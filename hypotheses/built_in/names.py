@@ -1,0 +1,98 @@
+"""Names and numbers."""
+
+import numpy as np
+import regex
+from numba import njit
+from numpy.typing import NDArray
+
+from hypotheses.built_in.sentences import read_words
+from hypotheses.built_in.text import DIGIT, WORD, code_points, traits
+from hypotheses.hypothesis import hypothesis
+from hypotheses.labels import Labels
+
+_POINT, _I = ord("."), ord("I")
+_SPEAKER = regex.compile(r"(?:\A|(?:\A|\n)[ \t\r]*\n)\K[^\S\n]*+(\p{Lu}[^\n:]{0,59}+):[^\S\n]*+(?=\n|\Z)")
+
+
+@hypothesis(kind="binary", separator="\n\n")
+def in_proper_name(text: str) -> Labels:
+    """Is the character in a word that begins with a capital letter, and not because a sentence begins?
+
+    Missing in the first word of a sentence, which has a capital in any case; see `sentence_start`. *I* is none, alone
+    or with an apostrophe behind it. Where other words have capitals, as at the beginnings of lines of verse, they
+    count, too.
+
+    >>> print(in_proper_name.mark("He saw Anna. I saw"))
+    He saw Anna. I saw
+    ??.....xxxx..?....
+    >>> print(in_proper_name.mark("and I, Ivan"))
+    and I, Ivan
+    ???.....xxx
+    """
+    codes = code_points(text)
+    words = read_words(codes, traits(codes))
+    is_pronoun = _is_pronoun(codes, words.positions)
+    missing = words.begins_sentence & (words.positions > 0)
+    return Labels(words.capitalised & ~is_pronoun, "binary", missing)
+
+
+@hypothesis(kind="binary", causal=False)
+def in_speaker(text: str) -> Labels:
+    r"""Is the character in the name of a speaker, as plays have it?
+
+    The name stands alone in the line behind a blank line or at the beginning, starts with a capital letter, has at
+    most 60 characters, and a colon behind it, which ends it. It looks ahead, to that colon.
+
+    >>> print(in_speaker.mark("ROMEO:\nAy me!\n\nNurse:\n"))
+    ROMEO:↵Ay me!↵↵Nurse:↵
+    xxxxx..........xxxxx..
+    """
+    labels = np.zeros(len(text), bool)
+    for found in _SPEAKER.finditer(text):
+        labels[found.start(1) : found.end(1)] = True
+    return Labels(labels, "binary")
+
+
+@hypothesis(kind="binary")
+def in_number(text: str) -> Labels:
+    """Is the text, as read so far, inside a number?
+
+    A number begins with a digit that does not stand in a word, nor behind a point behind a word that is no number
+    (`a.5`), and goes on over letters and digits (`0x1F`, `10th`) and over single points, commas and apostrophes with
+    digits behind them. At such a point it is False, since what follows is not known yet.
+
+    >>> print(in_number.mark("x2 = 1,024 + 0x1F."))
+    x2 = 1,024 + 0x1F.
+    .....x.xxx...xxxx.
+    """
+    codes = code_points(text)
+    return Labels(_in_number(codes, traits(codes)), "binary")
+
+
+@njit(cache=True)
+def _is_pronoun(codes: NDArray[np.uint32], positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether the word so far is I, alone or with an apostrophe behind it."""
+    labels = np.zeros(len(codes), np.bool_)
+    is_pronoun = False
+    for t, code in enumerate(codes):
+        if positions[t] == 1:
+            is_pronoun = code == _I
+        elif positions[t] == 2:
+            is_pronoun = is_pronoun and positions[t - 1] == 0
+        labels[t] = is_pronoun
+    return labels
+
+
+@njit(cache=True)
+def _in_number(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    labels = np.zeros(len(codes), np.bool_)
+    inside = False
+    for t in range(len(codes)):
+        if not kinds[t] & WORD:
+            inside = False
+        elif not inside and kinds[t] & DIGIT:
+            inside = t == 0 or not kinds[t - 1] & WORD
+            if inside and t > 1 and codes[t - 1] == _POINT and kinds[t - 2] & WORD:
+                inside = labels[t - 2]  # x.2 is no number, 1.2 is one
+        labels[t] = inside
+    return labels

@@ -1,0 +1,85 @@
+"""Statistics of the text: how rare, how surprising, how long ago."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from hypotheses.built_in.ngrams import MAX_ORDER, surprisals
+from hypotheses.built_in.text import code_points
+from hypotheses.errors import HypothesisError
+from hypotheses.hypothesis import hypothesis
+from hypotheses.labels import Labels
+
+
+@hypothesis(unit="nats", source="Shannon 1951, Bell System Technical Journal 30:50-64; Witten & Bell 1991")
+def surprisal(text: str, order: int = 5) -> Labels:
+    """How surprising is the character to a character n-gram model that has learned from the text so far?
+
+    −ln p of the character, given the `order` − 1 before it (4, if nothing else is said), in a model of all orders up
+    to that, interpolated by the method of Witten and Bell, that has read what stands before it and nothing else. At
+    the beginning of a text it has yet to learn. What it learns takes memory: for each new n-gram some 50 bytes.
+
+    >>> print(surprisal.mark("aaaaaaa"))
+    aaaaaaa
+    d000000
+    """
+    if not 1 <= order <= MAX_ORDER:
+        raise HypothesisError(f"its order is from 1 to {MAX_ORDER}, not {order}")
+    return Labels(surprisals(code_points(text), order), "numeric")
+
+
+@hypothesis(kind="binary")
+def rare_char(text: str, share: float = 0.001) -> Labels:
+    """Has the character been rare in the text so far?
+
+    True if fewer than one in a thousand of the characters before it were the same (or another share: `rare_char:0.01`).
+    Missing among the first thousand characters (or one over the share), in which once would already be often.
+
+    >>> rare_char.given(0.25).mark("aaaaba").splitlines()[1]
+    '????x.'
+    """
+    if not 0 < share < 1:
+        raise HypothesisError(f"its share is above 0 and below 1, not {share:g}")
+    codes = code_points(text)
+    before = np.arange(len(codes))
+    return Labels(_counts(codes) < share * before, "binary", before < 1 / share)
+
+
+@hypothesis(unit="characters")
+def chars_since_same(text: str) -> Labels:
+    """How many characters ago was this one last read?
+
+    1 if it is the same as the one before. Missing where it occurs for the first time.
+
+    >>> print(chars_since_same.mark("abba"))
+    abba
+    ??13
+    """
+    since = _since(code_points(text))
+    return Labels(since.astype(np.float64), "numeric", since == 0)
+
+
+@njit(cache=True)
+def _n_codes(codes: NDArray[np.uint32]) -> int:
+    """One more than the highest code point: of a short text, a table of all that there are would cost the most."""
+    return max(codes) + 1 if len(codes) else 0
+
+
+@njit(cache=True)
+def _counts(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """How often each character has occurred before."""
+    totals, counts = np.zeros(_n_codes(codes), np.int64), np.zeros(len(codes), np.int64)
+    for t, code in enumerate(codes):
+        counts[t] = totals[code]
+        totals[code] += 1
+    return counts
+
+
+@njit(cache=True)
+def _since(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+    last, since = np.full(_n_codes(codes), -1), np.zeros(len(codes), np.int64)
+    for t, code in enumerate(codes):
+        if last[code] >= 0:
+            since[t] = t - last[code]
+        last[code] = t
+    return since

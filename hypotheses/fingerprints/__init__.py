@@ -1,0 +1,1 @@
+"""Hashes of functions, by which their labels are kept and found again."""
