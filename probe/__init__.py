@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from activations import interventions
     from activations.blocks import Block, Source, select_sites
     from activations.errors import ActivationError
-    from activations.importers.importing import Import, import_model
+    from activations.importers.importing import ImportedModel, import_model
     from activations.importers.wrapping import wrap
     from activations.lane_differences import LaneDifference
     from activations.models.char_model import CharModel
     from activations.models.char_rnn import CharRNN, ModelConfig
     from activations.models.checkpoints import load_model, save_model
     from activations.models.evaluation import Evaluation, Losses, evaluate, losses
-    from activations.models.sampling import Guess, Novelty, Written, novelty, write, write_texts
+    from activations.models.sampling import Guess, Novelty, SampledTokens, novelty, write, write_texts
     from activations.models.training.config import TrainingConfig
-    from activations.models.training.training import Moment, Training, hold_out, train
+    from activations.models.training.training import Training, TrainingSnapshot, hold_out, train
     from activations.models.twins import twin
     from activations.reading.extraction import Extraction, LiveActivations, extract
     from activations.reading.lane_reader import Arithmetic
@@ -79,11 +79,11 @@ _HOMES = {
     "activations.models.char_rnn": ("CharRNN", "ModelConfig"),
     "activations.models.checkpoints": ("load_model", "save_model"),
     "activations.models.evaluation": ("Evaluation", "Losses", "evaluate", "losses"),
-    "activations.importers.importing": ("Import", "import_model"),
+    "activations.importers.importing": ("ImportedModel", "import_model"),
     "activations.importers.wrapping": ("wrap",),
-    "activations.models.sampling": ("Guess", "Novelty", "Written", "novelty", "write", "write_texts"),
+    "activations.models.sampling": ("Guess", "Novelty", "SampledTokens", "novelty", "write", "write_texts"),
     "activations.models.twins": ("twin",),
-    "activations.models.training.training": ("Moment", "Training", "hold_out", "train"),
+    "activations.models.training.training": ("TrainingSnapshot", "Training", "hold_out", "train"),
     "activations.models.training.config": ("TrainingConfig",),
     "activations.reading.lane_reader": ("Arithmetic",),
     "activations.texts.reading_rule": ("ReadingRule",),
@@ -148,7 +148,7 @@ __all__ = [
     "Guess",
     "Hypothesis",
     "HypothesisError",
-    "Import",
+    "ImportedModel",
     "Labels",
     "LaneDifference",
     "LiveActivations",
@@ -158,7 +158,6 @@ __all__ = [
     "Marks",
     "Method",
     "ModelConfig",
-    "Moment",
     "Need",
     "NgramLosses",
     "NgramModels",
@@ -169,6 +168,7 @@ __all__ = [
     "ReadingRule",
     "Recording",
     "RidgeProbe",
+    "SampledTokens",
     "Selection",
     "Session",
     "Site",
@@ -180,9 +180,9 @@ __all__ = [
     "Target",
     "Training",
     "TrainingConfig",
+    "TrainingSnapshot",
     "Unit",
     "Vocabulary",
-    "Written",
     "__version__",
     "bundled_model",
     "bundled_text",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from activations.blocks import Block
 from activations.errors import ActivationError
-from activations.importers.wrapping import build, build_model, wrap
+from activations.importers.wrapping import contents_from_factory, model_from_factory, wrap
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import save_model
@@ -232,12 +232,12 @@ def factory(tmp_path: Path) -> tuple[str, Path, CharRNN]:
 
 def test_a_factory_builds_a_model_from_what_is_in_a_file(factory: tuple[str, Path, CharRNN]) -> None:
     file, source, model = factory
-    made = build_model(f"{file}wrapped", source)
+    made = model_from_factory(f"{file}wrapped", source)
     assert isinstance(made, CharRNN)
     ids = torch.tensor([[0], [3], [2]])
     torch.testing.assert_close(made(ids)[0], model(ids)[0])
-    assert "layers.weight_ih_l0" in build(f"{file}build", source)[0].arrays
-    assert not isinstance(build_model(f"{file}own", source), CharRNN)
+    assert "layers.weight_ih_l0" in contents_from_factory(f"{file}build", source)[0].arrays
+    assert not isinstance(model_from_factory(f"{file}own", source), CharRNN)
 
 
 @pytest.mark.parametrize(
@@ -251,12 +251,12 @@ def test_a_factory_builds_a_model_from_what_is_in_a_file(factory: tuple[str, Pat
 )
 def test_a_factory_that_fails_is_told_of(name: str, message: str, factory: tuple[str, Path, CharRNN]) -> None:
     with pytest.raises(ActivationError, match=message):
-        build_model(f"{factory[0]}{name}", factory[1])
+        model_from_factory(f"{factory[0]}{name}", factory[1])
 
 
 def test_a_guest_cannot_be_written_as_a_checkpoint(factory: tuple[str, Path, CharRNN]) -> None:
     with pytest.raises(ActivationError, match="which cannot be written as a checkpoint; read a text with it by"):
-        build(f"{factory[0]}own", factory[1])
+        contents_from_factory(f"{factory[0]}own", factory[1])
 
 
 def test_nothing_is_run_unless_it_is_asked_for(tmp_path: Path) -> None:
@@ -267,4 +267,4 @@ def test_nothing_is_run_unless_it_is_asked_for(tmp_path: Path) -> None:
     save_model(model, tmp_path / "ours.pt")
     (tmp_path / "my_model.py").write_text("raise SystemExit('it ran')")
     with pytest.raises(ActivationError, match="no such file or|there is no file"):
-        build_model(f"{tmp_path / 'none.py'}:build", tmp_path / "theirs.pt")
+        model_from_factory(f"{tmp_path / 'none.py'}:build", tmp_path / "theirs.pt")

@@ -180,7 +180,7 @@ def test_what_the_file_leaves_open_is_settled_by_the_text(trained: tuple[CharRNN
     for order in ("ifog", "gofi"):
         json_lists(model, tmp_path / "model.json", order)
         found = import_model(tmp_path / "model.json", vocabulary_of(model), text=text)
-        assert found.reading.gates == order
+        assert found.interpretation.gates == order
         assert_same(found.model, model, text.text(0, 100))
     with pytest.raises(ActivationError, match="--gates g,o,f,i"):
         import_model(tmp_path / "model.json", vocabulary_of(model), text=text, gates="ifog")
@@ -197,8 +197,8 @@ def test_tanh_or_relu_is_settled_by_the_text() -> None:
     }
     text = Corpus.from_texts([letters * 200])
     found = import_model(arrays, f"chars:{letters}", text=text)
-    assert found.reading.cell == "rnn_relu"
-    assert import_model(arrays, f"chars:{letters}").reading.cell == "rnn"
+    assert found.interpretation.cell == "rnn_relu"
+    assert import_model(arrays, f"chars:{letters}").interpretation.cell == "rnn"
     with pytest.raises(ActivationError, match="--cell rnn_relu"):
         import_model(arrays, f"chars:{letters}", text=text, cell="rnn")
 
@@ -482,7 +482,7 @@ def test_a_text_settles_whether_vectors_are_rows() -> None:
     text = Corpus.from_texts(["abcd" * 100])
     for arrays, transposed in ((columns, "all"), ({name: array.T for name, array in columns.items()}, "no")):
         found = import_model(arrays, "chars:abcd", text=text)
-        assert found.reading.transposed == transposed
+        assert found.interpretation.transposed == transposed
         assert found.evaluation is not None and found.evaluation.accuracy == 1
 
 
@@ -674,7 +674,7 @@ def test_a_gru_is_not_taken_for_an_rnn_by_the_name_of_its_candidate(tmp_path: Pa
         own[f"W_x{tag}"] = reordered(layer["weight_ih"], letter, "rzn").T.copy()
         own[f"W_h{tag}"] = reordered(layer["weight_hh"], letter, "rzn").T.copy()
     found = import_model(own, Vocabulary("abcd"))
-    assert found.reading.cell == "gru"
+    assert found.interpretation.cell == "gru"
     assert "GRUs of separate matrices differ" in str(found.warning)
 
 

@@ -40,7 +40,7 @@ from mutants import mutant
 from activations.errors import ActivationError
 from activations.importers.files import read_contents
 from activations.importers.importing import import_model
-from activations.importers.pickles import Made, Named, read_pickle
+from activations.importers.pickles import GlobalName, UnbuiltObject, read_pickle
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.texts.vocab import Vocabulary
 
@@ -295,10 +295,10 @@ def test_nothing_that_a_pickle_names_is_called() -> None:
     }
     for operations in calls.values():
         made = read_pickle(io.BytesIO(b"\x80\x02" + operations + STOP))
-        assert isinstance(made, Made) and (made.maker, made.arguments) == ("os.mkdir", ("it ra",))
+        assert isinstance(made, UnbuiltObject) and (made.maker, made.arguments) == ("os.mkdir", ("it ra",))
     built = read_pickle(io.BytesIO(b"\x80\x02" + calls["REDUCE"] + EMPTY_DICT + BUILD + STOP))
     assert built.state == {}
-    assert read_pickle(io.BytesIO(b"\x80\x04\x8c\x02os\x8c\x05mkdir\x93.")) == Named("os.mkdir")
+    assert read_pickle(io.BytesIO(b"\x80\x04\x8c\x02os\x8c\x05mkdir\x93.")) == GlobalName("os.mkdir")
 
 
 @pytest.mark.parametrize("protocol", range(6))

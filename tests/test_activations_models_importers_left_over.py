@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from activations.errors import ActivationError
-from activations.importers.importing import Import, import_model
+from activations.importers.importing import ImportedModel, import_model
 from activations.importers.wrapping import contents_of
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.texts.vocab import Vocabulary
@@ -376,7 +376,7 @@ def test_numbers_without_a_fraction_are_weights_in_json(tmp_path: Path) -> None:
     assert "slope has no place" in refusal(tmp_path / "m.json")
 
 
-def imported(saved: Any, path: Path, *, force: bool = False) -> Import:
+def imported(saved: Any, path: Path, *, force: bool = False) -> ImportedModel:
     torch.save(saved, path)
     return import_model(path, LETTERS, force=force)
 

@@ -15,10 +15,9 @@ from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import ModelConfig
 from activations.models.evaluation import evaluate
 from activations.models.initialising import INITIALISATIONS, initialise
-from activations.models.training import training
 from activations.models.training.config import OPTIMIZERS, SCHEDULES, TrainingConfig
 from activations.models.training.stabilising import read_with_penalty
-from activations.models.training.training import Moment, can_train_in_bf16, hold_out, train
+from activations.models.training.training import TrainingSnapshot, can_train_in_bf16, hold_out, train
 from activations.texts.corpus import Corpus
 
 TEXT = Corpus.from_texts(["abcd" * 800])
@@ -111,11 +110,8 @@ class StoppedError(Exception):
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_a_training_that_was_interrupted_ends_as_an_unbroken_one(
-    cell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_training_that_was_interrupted_ends_as_an_unbroken_one(cell: str, tmp_path: Path) -> None:
     """Three times, anywhere, with dropout, whose draws go on where they were."""
-    monkeypatch.setattr(training, "_SECONDS_BETWEEN_SAVES", 0.0)
     config = replace(QUICK, dropout=0.3)
     shape = ModelConfig(cell=cell, n_units=8)
     whole = train(*hold_out(TEXT, 0.1), shape, config)
@@ -127,9 +123,9 @@ def test_a_training_that_was_interrupted_ends_as_an_unbroken_one(
                 raise StoppedError
 
         with pytest.raises(StoppedError):
-            train(*hold_out(TEXT, 0.1), shape, config, state=state, progress=interrupt)
+            train(*hold_out(TEXT, 0.1), shape, config, state=state, save_every_s=0.0, progress=interrupt)
         assert state.exists()
-    again = train(*hold_out(TEXT, 0.1), shape, config, state=state)
+    again = train(*hold_out(TEXT, 0.1), shape, config, state=state, save_every_s=0.0)
     assert (again.losses, again.held_out, again.rows) == (whole.losses, whole.held_out, whole.rows)
     for name, weight in whole.model.state_dict().items():
         torch.testing.assert_close(weight, again.model.state_dict()[name], rtol=0, atol=0)
@@ -142,13 +138,13 @@ def test_nothing_is_lost_at_ctrl_c(number: int, tmp_path: Path) -> None:
     config, shape, state, done = replace(QUICK, dropout=0.3), ModelConfig(n_units=8), tmp_path / "state.pt", [0]
     whole = train(*hold_out(TEXT, 0.1), shape, config)
 
-    def interrupt(moment: Moment) -> None:
-        if moment.update == 7:
+    def interrupt(snapshot: TrainingSnapshot) -> None:
+        if snapshot.update == 7:
             signal.raise_signal(number)
-            done[0] = moment.update
+            done[0] = snapshot.update
 
-    def interrupt_twice(moment: Moment) -> None:
-        if moment.update == 7:
+    def interrupt_twice(snapshot: TrainingSnapshot) -> None:
+        if snapshot.update == 7:
             signal.raise_signal(number)
             done[0] = 8
             signal.raise_signal(number)
@@ -181,8 +177,8 @@ def test_a_state_of_another_training_or_a_damaged_one_is_refused(tmp_path: Path)
     state, shape = tmp_path / "state.pt", ModelConfig(n_units=4)
     parts = hold_out(TEXT, 0.1)
 
-    def interrupt(moment: Moment) -> None:
-        if moment.update > 100:
+    def interrupt(snapshot: TrainingSnapshot) -> None:
+        if snapshot.update > 100:
             raise StoppedError
 
     with pytest.raises(StoppedError):
@@ -202,9 +198,9 @@ def test_a_state_of_another_training_or_a_damaged_one_is_refused(tmp_path: Path)
 def test_what_is_shown_while_a_model_learns() -> None:
     shown: list[tuple[int, float | None, bool]] = []
 
-    def look(moment: Moment) -> None:
-        assert not moment.model.training
-        shown.append((moment.update, moment.rows[-1].held_out if moment.rows else None, moment.is_best))
+    def look(snapshot: TrainingSnapshot) -> None:
+        assert not snapshot.model.training
+        shown.append((snapshot.update, snapshot.rows[-1].held_out if snapshot.rows else None, snapshot.is_best))
 
     config = replace(QUICK, epochs=2)
     result = train(*hold_out(TEXT, 0.1), ModelConfig(n_units=8), config, at=lambda n: n in (3, 50), watch=look)
@@ -221,12 +217,11 @@ def test_what_is_shown_while_a_model_learns() -> None:
     assert mean == pytest.approx(sum(result.losses) / 2)
 
 
-def test_a_long_epoch_is_judged_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_epoch_is_judged_on_the_way() -> None:
     """And learns nothing else by that."""
     parts, shape = hold_out(TEXT, 0.1), ModelConfig(n_units=8)
     whole = train(*parts, shape, QUICK)
-    monkeypatch.setattr(training, "_ROUND_CHARS", 1000)
-    found = train(*parts, shape, QUICK)
+    found = train(*parts, shape, QUICK, round_chars=1000)
     assert len(found.losses) == len(found.held_out) == 9
     assert found.held_out[2::3] == whole.held_out
     judged = [row.epoch for row in found.rows if row.held_out is not None]
@@ -252,13 +247,13 @@ def test_every_optimizer_and_schedule_learns(optimizer: str, schedule: str) -> N
 
 
 def test_recurrent_matrices_begin_as_the_papers_say() -> None:
-    for how in ("identity", "positive_definite"):
+    for initialisation in ("identity", "positive_definite"):
         model = random_model("abcdefgh", n_units=40, cell="rnn_relu")
-        initialise(model, how)
+        initialise(model, initialisation)
         for layer in range(model.config.n_layers):
             matrix = getattr(model.rnn, f"weight_hh_l{layer}")
             assert not getattr(model.rnn, f"bias_hh_l{layer}").any()
-            if how == "identity":
+            if initialisation == "identity":
                 torch.testing.assert_close(matrix, torch.eye(40), rtol=0, atol=0)
                 continue
             torch.testing.assert_close(matrix, matrix.T)
@@ -270,7 +265,7 @@ def test_recurrent_matrices_begin_as_the_papers_say() -> None:
 
 
 @pytest.mark.parametrize("initialisation", INITIALISATIONS)
-def test_simple_networks_with_a_relu_learn_from_every_beginning(initialisation: str) -> None:
+def test_simple_networks_with_a_relu_learn_from_every_initialisation(initialisation: str) -> None:
     config = replace(QUICK, epochs=12, learning_rate=4e-3, initialisation=initialisation, norm_stabiliser=0.1)
     shape = ModelConfig(cell="rnn_relu", n_layers=1, n_units=24)
     assert train(*hold_out(TEXT, 0.1), shape, config).best.nats_per_char < 0.1

@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 from planting import PLANTED
 
-from activations.models.training.training import Row
+from activations.models.training.training import TrainingRow
 from activations.recordings.recording import Recording
 from analyses.curves import CURVES, curve
 from analyses.errors import AnalysisError
@@ -72,7 +72,12 @@ def test_curves_over_different_things_have_no_axis_in_common(planted: Path) -> N
 
 
 def test_losses_stand_over_the_epochs_and_the_best_is_named() -> None:
-    rows = [Row(1, 0.5, 3.0, None), Row(2, 1.0, 2.5, 2.25), Row(3, 1.5, 2.0, None), Row(4, 2.0, 1.5, 2.75)]
+    rows = [
+        TrainingRow(1, 0.5, 3.0, None),
+        TrainingRow(2, 1.0, 2.5, 2.25),
+        TrainingRow(3, 1.5, 2.0, None),
+        TrainingRow(4, 2.0, 1.5, 2.75),
+    ]
     own = new_axes()
     assert plot_losses(rows, own) is own
     training, held_out = own.get_lines()
@@ -91,7 +96,7 @@ def test_losses_stand_over_the_epochs_and_the_best_is_named() -> None:
 
 
 def test_losses_before_the_end_of_the_first_epoch_are_drawn(tmp_path: Path) -> None:
-    axes = plot_losses([Row(1, 0.1, 3.0, None), Row(2, 0.2, 2.0, None)])
+    axes = plot_losses([TrainingRow(1, 0.1, 3.0, None), TrainingRow(2, 0.2, 2.0, None)])
     save_figure(figure_of(axes), tmp_path / "losses.png")
     assert len(axes.get_lines()) == 1
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,8 @@ from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import load_model, model_sha256, save_model, training_record
 from activations.models.evaluation import evaluate, losses
 from activations.models.sampling import write_texts
-from activations.models.training import training
 from activations.models.training.config import TrainingConfig
+from activations.models.training.training import Training, train
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
 from probe.training import runs, sweeps
@@ -324,7 +325,7 @@ def test_a_training_stopped_at_any_file_ends_as_an_unbroken_one(
     fault: str, parts: list[Corpus], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At each fifth file, and the last ones: models and the state are whole, and there is something to go on from."""
-    monkeypatch.setattr(training, "_SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(runs, "train", partial(train, save_every_s=0.0))
     monkeypatch.setattr(runs, "_SAMPLE_CHARS", 20)
     with fault_at(0, None) as names:
         whole_run(Path("whole"), parts)
@@ -380,9 +381,10 @@ def test_an_interrupted_training_is_not_begun_anew_by_mistake(
 
 
 DRIVER = """
-from activations.models.training import training
+from functools import partial
 from probe.cli import main
-training._SECONDS_BETWEEN_SAVES = 0.05
+from probe.training import runs
+runs.train = partial(runs.train, save_every_s=0.05)
 main()
 """
 
@@ -500,7 +502,7 @@ def trained(monkeypatch: pytest.MonkeyPatch, unseen: None) -> list[tuple[str, bo
     seen: list[tuple[str, bool]] = []
     train = Run.train
 
-    def see(self: Run, *arguments: Any, **named: Any) -> training.Training:
+    def see(self: Run, *arguments: Any, **named: Any) -> Training:
         seen.append((self.folder.stem, self.is_interrupted))
         return train(self, *arguments, **named)
 
@@ -556,7 +558,7 @@ def test_another_text_is_trained_anew(parts: list[Corpus], trained: list[tuple[s
 def test_an_interrupted_sweep_goes_on(
     parts: list[Corpus], trained: list[tuple[str, bool]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "_SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(runs, "train", partial(train, save_every_s=0.0))
 
     def stop(name: str, done: int, total: int, note: str) -> None:
         if name == "irnn-1x3" and done == 13:

@@ -28,7 +28,7 @@ _LETTERS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Interpretation:
     """One way to read a model's parts.
 
     Attributes:
@@ -47,7 +47,7 @@ class Reading:
     hidden_first: bool = False
     rule: ReadingRule = PLAIN
 
-    def changes(self, other: "Reading") -> dict[str, str]:
+    def changes(self, other: "Interpretation") -> dict[str, str]:
         """In what another reading differs, each with the option that asks for it."""
         changed = {}
         if other.gates != self.gates:
@@ -73,78 +73,82 @@ def _how(given: str, better: str) -> str:
     return "the vocabulary in the order in which the characters first occur in the text"
 
 
-def others(reading: Reading, parts: Parts, first_seen: str, as_bytes: str = "") -> Iterator[Reading]:
+def others(
+    interpretation: Interpretation, parts: Parts, first_seen: str, as_bytes: str = ""
+) -> Iterator[Interpretation]:
     """All readings that differ from one in one thing.
 
     Args:
-        reading: The one.
+        interpretation: The one.
         parts: What is read.
         first_seen: What is read of a text, each token once, in the order in which they occur.
         as_bytes: The same if it is read as bytes, if these are others; else empty.
     """
-    for order in permutations(sorted(reading.gates)):
-        yield replace(reading, gates="".join(order))
-    if reading.cell in ("rnn", "rnn_relu"):
-        yield from (replace(reading, cell=cell) for cell in ("rnn", "rnn_relu"))
-    yield from (replace(reading, transposed=which) for which in TRANSPOSED)
+    for order in permutations(sorted(interpretation.gates)):
+        yield replace(interpretation, gates="".join(order))
+    if interpretation.cell in ("rnn", "rnn_relu"):
+        yield from (replace(interpretation, cell=cell) for cell in ("rnn", "rnn_relu"))
+    yield from (replace(interpretation, transposed=which) for which in TRANSPOSED)
     if parts.stack.joined or "hidden_first" in parts.stack.open:
-        yield replace(reading, hidden_first=not reading.hidden_first)
-    characters = reading.characters
+        yield replace(interpretation, hidden_first=not interpretation.hidden_first)
+    characters = interpretation.characters
     orders = ["".join(sorted(characters)), characters[1:] + characters[:1], characters[-1:] + characters[:-1]]
     if set(first_seen) == set(characters):
         orders.append(first_seen)
-    yield from (replace(reading, characters=order) for order in orders)
+    yield from (replace(interpretation, characters=order) for order in orders)
     if as_bytes and set(as_bytes) <= set(characters):
-        yield replace(reading, rule=replace(reading.rule, read_as="bytes"))
+        yield replace(interpretation, rule=replace(interpretation.rule, read_as="bytes"))
 
 
-def assemble(parts: Parts, reading: Reading, vocabulary: Vocabulary) -> CharRNN:
+def assemble(parts: Parts, interpretation: Interpretation, vocabulary: Vocabulary) -> CharRNN:
     """The model, as it is read.
 
     Args:
         parts: What is read.
-        reading: How.
+        interpretation: How.
         vocabulary: Whose replacement, and whose names of tokens, it has.
 
     Raises:
-        ActivationError: If the reading does not fit the parts.
+        ActivationError: If the interpretation does not fit the parts.
     """
-    if reading.cell not in CELLS:
-        raise ActivationError(f"there is no cell named {reading.cell!r}; choose one of {', '.join(CELLS)}")
-    cell = CELLS[reading.cell]
+    if interpretation.cell not in CELLS:
+        raise ActivationError(f"there is no cell named {interpretation.cell!r}; choose one of {', '.join(CELLS)}")
+    cell = CELLS[interpretation.cell]
     n_gates = parts.stack.n_gates
-    if len(reading.characters) != parts.n_characters:
+    if len(interpretation.characters) != parts.n_characters:
         raise ActivationError(
-            f"the model has {parts.n_characters} characters, and the vocabulary {len(reading.characters)}"
+            f"the model has {parts.n_characters} characters, and the vocabulary {len(interpretation.characters)}"
         )
     if len(cell.gates) != n_gates:
         raise ActivationError(
-            f"a cell of the kind {reading.cell} has {len(cell.gates)} gates, and the layers have {n_gates}"
+            f"a cell of the kind {interpretation.cell} has {len(cell.gates)} gates, and the layers have {n_gates}"
         )
-    if sorted(reading.gates) != sorted(GATES[n_gates]):
+    if sorted(interpretation.gates) != sorted(GATES[n_gates]):
         raise ActivationError(
-            f"the gates are given as {','.join(reading.gates)}; an order of {','.join(GATES[n_gates])} is due"
+            f"the gates are given as {','.join(interpretation.gates)}; an order of {','.join(GATES[n_gates])} is due"
         )
-    if reading.transposed not in TRANSPOSED:
-        raise ActivationError(f"transposed is {reading.transposed!r}; choose one of {', '.join(TRANSPOSED)}")
+    if interpretation.transposed not in TRANSPOSED:
+        raise ActivationError(f"transposed is {interpretation.transposed!r}; choose one of {', '.join(TRANSPOSED)}")
     config = ModelConfig(
-        cell=reading.cell,
+        cell=interpretation.cell,
         n_layers=len(parts.stack.layers),
         n_units=parts.stack.n_units,
         n_embedding=0 if parts.embedding is None else parts.embedding.shape[1],
     )
     with torch.random.fork_rng(devices=[]):  # a new model draws its weights; ours are not drawn
-        model = CharRNN(config, replace(vocabulary, characters=reading.characters))
-    model.reading_rule = reading.rule
-    turn_all = reading.transposed == "all"
-    by_gate = [[_LETTERS[letter] for letter in reading.gates].index(gate) for gate in cell.gates]
+        model = CharRNN(config, replace(vocabulary, characters=interpretation.characters))
+    model.reading_rule = interpretation.rule
+    turn_all = interpretation.transposed == "all"
+    by_gate = [[_LETTERS[letter] for letter in interpretation.gates].index(gate) for gate in cell.gates]
     weights: dict[str, Matrix] = {
         "readout.weight": _square_turned(parts.readout) if turn_all else parts.readout,
         "readout.bias": parts.readout_bias,
     }
     if parts.embedding is not None:
         weights["embedding.weight"] = parts.embedding
-    for n, layer in enumerate(_arranged(layer, reading, joined=parts.stack.joined) for layer in parts.stack.layers):
+    for n, layer in enumerate(
+        _arranged(layer, interpretation, joined=parts.stack.joined) for layer in parts.stack.layers
+    ):
         for name, rows in (
             ("weight_ih", layer.input),
             ("weight_hh", layer.recurrent),
@@ -161,10 +165,10 @@ def assemble(parts: Parts, reading: Reading, vocabulary: Vocabulary) -> CharRNN:
     return model.eval()
 
 
-def _arranged(layer: Layer, reading: Reading, *, joined: bool) -> Layer:
+def _arranged(layer: Layer, interpretation: Interpretation, *, joined: bool) -> Layer:
     """A layer with its matrices as a reading takes them."""
     n_units = layer.n_units
-    if reading.hidden_first and (joined or layer.n_inputs == n_units):
+    if interpretation.hidden_first and (joined or layer.n_inputs == n_units):
         both = np.concatenate([layer.input, layer.recurrent], axis=1)
         layer = replace(
             layer,
@@ -173,9 +177,9 @@ def _arranged(layer: Layer, reading: Reading, *, joined: bool) -> Layer:
             input_bias=layer.recurrent_bias,
             recurrent_bias=layer.input_bias,
         )
-    if reading.transposed != "no":
+    if interpretation.transposed != "no":
         layer = replace(layer, recurrent=_blocks_turned(layer.recurrent))
-    if reading.transposed == "all" and layer.n_inputs == n_units:
+    if interpretation.transposed == "all" and layer.n_inputs == n_units:
         layer = replace(layer, input=_blocks_turned(layer.input))
     return layer
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.errors import ActivationError
-from activations.importers.pickles import Key, Made, Unordered
+from activations.importers.pickles import ObjectKey, SetItems, UnbuiltObject
 from activations.importers.tensors import (
     Fetch,
     attributes_of_tensor,
@@ -211,20 +211,20 @@ def _is_array_of_no_numbers(written: Any, value: Any) -> bool:
     return (
         isinstance(value, list)
         and (isinstance(written, np.ndarray) or is_array(written))
-        and not any(isinstance(_number(each), list | tuple | Mapping | Made) for each in value)
+        and not any(isinstance(_number(each), list | tuple | Mapping | UnbuiltObject) for each in value)
     )
 
 
 def _may_be_numbers(value: Any) -> bool:
     """May it be numbers, though it is none of the arrays that are named one by one?"""
-    if isinstance(value, Made):
+    if isinstance(value, UnbuiltObject):
         return value.maker in _NUMBERS
     return isinstance(value, float | bytes | bytearray | np.ndarray) or value == []
 
 
 def _plain(value: Any, fetch: Fetch | None) -> Any:
     """A value as an array, a number or a list, if that is what it means; else as it is."""
-    if isinstance(value, Made):
+    if isinstance(value, UnbuiltObject):
         for meaning in (numpy_value(value), numpy_scalar(value), None if fetch is None else torch_array(value, fetch)):
             if meaning is not None:
                 value = meaning
@@ -245,7 +245,7 @@ def _array_of_numbers(value: Sequence[Any]) -> NDArray[Any] | None:
     for row in _rows(value):
         if not isinstance(row, list | tuple) or not row or len(row) != len(rows[0] if rows else row):
             return None
-        numbers = [_number(each) for each in row] if Made in map(type, row) else row
+        numbers = [_number(each) for each in row] if UnbuiltObject in map(type, row) else row
         if not all(issubclass(kind, int | float | np.floating) for kind in set(map(type, numbers))):
             return None
         rows.append(numbers)
@@ -259,13 +259,13 @@ def _rows(value: Sequence[Any]) -> Sequence[Any]:
 
 def _number(value: Any) -> Any:
     """Numpy's numbers and strings as such, and all else as it is."""
-    scalar = numpy_scalar(value) if isinstance(value, Made) else None
+    scalar = numpy_scalar(value) if isinstance(value, UnbuiltObject) else None
     return value if scalar is None else scalar
 
 
 def _is_plain_list(value: Any) -> bool:
     """Of numbers in a list or tuple, or in several, or of anything else: is it a list of Python's own?"""
-    return isinstance(value, list | tuple) and not any(Made in map(type, row) for row in _rows(value))
+    return isinstance(value, list | tuple) and not any(UnbuiltObject in map(type, row) for row in _rows(value))
 
 
 def _is_as_settings_are(written: Any, array: NDArray[Any]) -> bool:
@@ -274,11 +274,11 @@ def _is_as_settings_are(written: Any, array: NDArray[Any]) -> bool:
 
 
 def _is_module(value: Any) -> bool:
-    return isinstance(value, Made) and isinstance(value.state, Mapping) and "_modules" in value.state
+    return isinstance(value, UnbuiltObject) and isinstance(value.state, Mapping) and "_modules" in value.state
 
 
 def _n_parts(value: Any) -> int:
-    if isinstance(value, Made):
+    if isinstance(value, UnbuiltObject):
         return len(value.arguments) + len(value.entries) + _n_parts(value.state)
     return len(value) if isinstance(value, list | tuple | Mapping) else 0
 
@@ -305,7 +305,7 @@ def _parts_of(whole: _Part, value: Any) -> Iterator[_Part]:
                 yield named(key, own, is_aside=True, is_setting=is_optimizer)
     elif isinstance(value, list | tuple):
         yield from (named(n, part) for n, part in enumerate(value))
-    elif isinstance(value, Made):
+    elif isinstance(value, UnbuiltObject):
         groups = [value.state.get(group) for group in _MODULE_PARTS] if isinstance(value.state, Mapping) else []
         for inner in (value.entries, *groups):
             if isinstance(inner, Mapping):
@@ -318,13 +318,15 @@ def _parts_of(whole: _Part, value: Any) -> Iterator[_Part]:
 
 def _parts_of_key(key: Any) -> list[Any]:
     """What of a dictionary's key may be numbers."""
-    value = key.value if isinstance(key, Key) else key
+    value = key.value if isinstance(key, ObjectKey) else key
     return [
-        each for each in (value if isinstance(value, tuple | Unordered) else [value]) if isinstance(each, float | Made)
+        each
+        for each in (value if isinstance(value, tuple | SetItems) else [value])
+        if isinstance(each, float | UnbuiltObject)
     ]
 
 
-def _attributes(value: Made) -> Iterator[tuple[Any, Any]]:
+def _attributes(value: UnbuiltObject) -> Iterator[tuple[Any, Any]]:
     """What something is set to once it is made, but for a module's parameters, buffers and modules."""
     for state in value.state if isinstance(value.state, tuple) else (value.state,):
         if isinstance(state, Mapping):

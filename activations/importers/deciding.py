@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from activations.errors import ActivationError
-from activations.importers.assembly import Reading, assemble, others
+from activations.importers.assembly import Interpretation, assemble, others
 from activations.importers.parts import Parts
 from activations.models.char_rnn import CharRNN
 from activations.texts.corpus import Corpus, codes_to_text
@@ -23,19 +23,19 @@ _MOST_CHANGES = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """How a reading and those near it do on a sample of a text.
+    """How a interpretation and those near it do on a sample of a text.
 
     Attributes:
-        nats_per_char: Loss of the reading.
-        best: The reading that was come to by changing one thing after another while that did clearly better.
+        nats_per_char: Loss of the interpretation.
+        best: The interpretation that was come to by changing one thing after another while that did clearly better.
         best_nats_per_char: Its loss.
-        changes: In what it differs from the reading, with the options that ask for that.
-        rival_nats_per_char: Loss of the best reading that differs from the best one in one thing.
+        changes: In what it differs from the interpretation, with the options that ask for that.
+        rival_nats_per_char: Loss of the best interpretation that differs from the best one in one thing.
         rival_changes: In what that differs.
     """
 
     nats_per_char: float
-    best: Reading
+    best: Interpretation
     best_nats_per_char: float
     changes: dict[str, str]
     rival_nats_per_char: float
@@ -44,7 +44,7 @@ class Search:
 
 def search(
     parts: Parts,
-    reading: Reading,
+    interpretation: Interpretation,
     vocabulary: Vocabulary,
     text: Corpus,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -53,18 +53,18 @@ def search(
 
     Args:
         parts: What is read.
-        reading: Where to begin.
+        interpretation: Where to begin.
         vocabulary: Of the model; see `assemble`.
-        text: What a good reading predicts well.
+        text: What a good interpretation predicts well.
         progress: Called with the readings tried and their number, anew after each change.
     """
     if len(text) < 2:
         raise ActivationError("the text to check the model by has fewer than two characters")
-    first_seen = _first_seen(text, reading.rule, vocabulary)
-    as_bytes = _first_seen(text, replace(reading.rule, read_as="bytes"), vocabulary)
+    first_seen = _first_seen(text, interpretation.rule, vocabulary)
+    as_bytes = _first_seen(text, replace(interpretation.rule, read_as="bytes"), vocabulary)
     as_bytes = "" if as_bytes == first_seen else as_bytes
-    first_loss = loss = sampled_loss(assemble(parts, reading, vocabulary), text)
-    best = reading
+    first_loss = loss = sampled_loss(assemble(parts, interpretation, vocabulary), text)
+    best = interpretation
     for n_changes in range(_MOST_CHANGES + 1):
         near = [other for other in dict.fromkeys(others(best, parts, first_seen, as_bytes)) if other != best]
         losses = []
@@ -79,7 +79,7 @@ def search(
         nats_per_char=first_loss,
         best=best,
         best_nats_per_char=loss,
-        changes=reading.changes(best),
+        changes=interpretation.changes(best),
         rival_nats_per_char=losses[rival],
         rival_changes=best.changes(near[rival]),
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from activations.errors import ActivationError
 from activations.importers.contents import Contents, flatten
-from activations.importers.pickles import MOST_BYTES, Elsewhere, Made, read_pickle
+from activations.importers.pickles import MOST_BYTES, PersistentId, UnbuiltObject, read_pickle
 from activations.importers.tensors import Storage, storage_of
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -148,7 +148,7 @@ def _read_pickles(file: BinaryIO, size: int) -> Contents:
     machine = read_pickle(file)
     if isinstance(machine, dict) and machine.get("little_endian") is False:
         raise ActivationError("its numbers are in big-endian order, which is not read")
-    elsewhere: list[Elsewhere] = []
+    elsewhere: list[PersistentId] = []
     value = read_pickle(file, elsewhere)
     keys = read_pickle(file)
     described = {found.key: found for each in elsewhere if (found := storage_of(each.place))}
@@ -179,7 +179,7 @@ def _part(run: bytes, storage: Storage) -> bytes:
 
 
 def _what(value: Any) -> str:
-    if isinstance(value, Made):
+    if isinstance(value, UnbuiltObject):
         name = "".join(char for char in value.maker[:100] if char.isprintable())
         return f"a whole pickled module of class {name}"
     return "a state_dict or a dictionary that holds one"

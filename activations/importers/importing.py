@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from activations.errors import ActivationError
-from activations.importers.assembly import Reading, assemble
+from activations.importers.assembly import Interpretation, assemble
 from activations.importers.contents import Contents
 from activations.importers.deciding import Search, frequencies_loss, search
 from activations.importers.files import read_contents
@@ -33,17 +33,17 @@ _HINTS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Import:
+class ImportedModel:
     """A model that was read, and how.
 
     Attributes:
         model: Ready to read a text.
         kind: What the source is.
         parts: What was found in it.
-        reading: How that was read.
+        interpretation: How that was read.
         vocabulary_source: Where the vocabulary comes from.
         evaluation: What the model makes of the text, if one was given.
-        asked: How it was to be read, before the text was asked.
+        requested: How it was to be read, before the text was asked.
         open: What of that neither the source nor the user decided.
         search: What the text says of other readings, if one was given.
         pairs_nats_per_char: Loss of the frequencies of pairs of characters on the text; a good model does better.
@@ -52,33 +52,35 @@ class Import:
     model: CharRNN
     kind: str
     parts: Parts
-    reading: Reading
+    interpretation: Interpretation
     vocabulary_source: str
     evaluation: Evaluation | None = None
-    asked: Reading
+    requested: Interpretation
     open: frozenset[str]
     search: Search | None = None
     pairs_nats_per_char: float | None = None
 
     def __str__(self) -> str:
-        config, parts, reading = self.model.config, self.parts, self.reading
+        config, parts, interpretation = self.model.config, self.parts, self.interpretation
         kind = config.cell.upper().replace("_RELU", " (relu)")
         lines = {
             **parts.found,
-            "gates": f"in the order {', '.join(reading.gates)}" if len(reading.gates) > 1 else "",
-            "turned": f"{reading.transposed} square matrices are transposed" if reading.transposed != "no" else "",
-            "rule": "" if reading.rule.is_plain else f"the text is read {reading.rule}",
-            "joined": "the hidden states stand before the inputs" if reading.hidden_first else "",
+            "gates": f"in the order {', '.join(interpretation.gates)}" if len(interpretation.gates) > 1 else "",
+            "turned": f"{interpretation.transposed} square matrices are transposed"
+            if interpretation.transposed != "no"
+            else "",
+            "rule": "" if interpretation.rule.is_plain else f"the text is read {interpretation.rule}",
+            "joined": "the hidden states stand before the inputs" if interpretation.hidden_first else "",
             "vocabulary": f"{len(self.model.vocabulary)} characters: {self.vocabulary_source}",
             "unused": ", ".join(parts.unused),
             "left aside": ", ".join(parts.aside),
         }
         if self.search and self.evaluation:
             lines["text"] = f"{self.evaluation}; pairs of characters alone: {self.pairs_nats_per_char:.3f} nats"
-            if reading != self.asked:
+            if interpretation != self.requested:
                 lines["settled"] = (
-                    f"by the text, {_and(self.asked.changes(reading))}: {self.search.best_nats_per_char:.2f} nats per "
-                    f"character on a sample, otherwise {self.search.nats_per_char:.2f}"
+                    f"by the text, {_and(self.requested.changes(interpretation))}: "
+                    f"{self.search.best_nats_per_char:.2f} nats per character on a sample, otherwise {self.search.nats_per_char:.2f}"
                 )
             lines["next best"] = f"{self.search.rival_nats_per_char:.2f} nats, with {_and(self.search.rival_changes)}"
         return "\n".join(
@@ -126,7 +128,7 @@ def import_model(
     newlines: str = "keep",
     force: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Import:
+) -> ImportedModel:
     """Read somebody else's model, without running anything in its file.
 
     Args:
@@ -144,12 +146,12 @@ def import_model(
         prefix: Only arrays whose names begin with this are looked at.
         encoding: Of a file that gives the vocabulary by its characters.
         newlines: `keep` or `lf`, for the same.
-        force: Take the reading also if the text speaks against it.
+        force: Take the interpretation also if the text speaks against it.
         progress: Called with the characters of the text done and their number.
 
     Raises:
         ActivationError: If the source cannot be read or has no model that is known, if the vocabulary is not the
-            model's, or if the text speaks against the reading; the message says what to try.
+            model's, or if the text speaks against the interpretation; the message says what to try.
     """
     contents = _contents(source)
     parts = find_parts(contents, prefix)
@@ -167,14 +169,14 @@ def import_model(
     rule = replace(rule, substitutes=(*found.substitutes, *rule.substitutes))
     rule.check(found.vocabulary)
     shape = {"cell": stack.cell, "gates": stack.gates} | asked
-    reading = Reading(characters=found.vocabulary.characters, rule=rule, **shape)
-    result = Import(
-        model=assemble(parts, reading, found.vocabulary),
+    interpretation = Interpretation(characters=found.vocabulary.characters, rule=rule, **shape)
+    result = ImportedModel(
+        model=assemble(parts, interpretation, found.vocabulary),
         kind=contents.kind,
         parts=parts,
-        reading=reading,
+        interpretation=interpretation,
         vocabulary_source=found.source,
-        asked=reading,
+        requested=interpretation,
         open=stack.open - set(asked),
     )
     if parts.unused and not force:
@@ -217,11 +219,13 @@ def array_of(tensor: Tensor) -> NDArray[Any]:
     return array
 
 
-def _checked(result: Import, text: Corpus, *, force: bool, progress: Callable[[int, int], None]) -> Import:
+def _checked(
+    result: ImportedModel, text: Corpus, *, force: bool, progress: Callable[[int, int], None]
+) -> ImportedModel:
     """Read the text in all ways that are near, and decide."""
-    vocabulary, rule = result.model.vocabulary, result.reading.rule
+    vocabulary, rule = result.model.vocabulary, result.interpretation.rule
     check_text(text, rule, vocabulary, replace_unknown=vocabulary.replacement is not None)
-    found = search(result.parts, result.reading, vocabulary, text, progress)
+    found = search(result.parts, result.interpretation, vocabulary, text, progress)
     tokens = read_text(text, rule, vocabulary).tokens
     singles, pairs = (loss * len(tokens) / len(text) for loss in frequencies_loss(Corpus(tokens, ()), len(vocabulary)))
     result = replace(result, search=found, pairs_nats_per_char=pairs)
@@ -234,7 +238,7 @@ def _checked(result: Import, text: Corpus, *, force: bool, progress: Callable[[i
                 "with --force"
             )
         model = assemble(result.parts, found.best, vocabulary)
-        result = replace(result, model=model, reading=found.best)
+        result = replace(result, model=model, interpretation=found.best)
     evaluation = evaluate(result.model, text, replace_unknown=True, progress=progress)
     if evaluation.nats_per_char > singles and evaluation.n_chars >= _FEWEST_CHARS and not force:
         raise ActivationError(

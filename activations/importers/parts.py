@@ -59,7 +59,7 @@ class Stack:
         order: The gates in the rows, i, f, g, o of an LSTM, r, z, n of a GRU; empty is this order.
         relu: Whether simple layers are rectified.
         joined: Whether inputs and hidden states share a matrix.
-        open: What names and shapes leave open, in the words of `Reading`: `gates`, `cell`, `transposed`,
+        open: What names and shapes leave open, in the words of `Interpretation`: `gates`, `cell`, `transposed`,
             `hidden_first`.
         doubts: What may be otherwise in the program that wrote it, and cannot be seen in its file.
 

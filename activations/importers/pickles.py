@@ -30,7 +30,7 @@ _MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticErro
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class GlobalName:
     """A class or function that a pickle names. It is never looked up.
 
     Attributes:
@@ -41,7 +41,7 @@ class Named:
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Made:
+class UnbuiltObject:
     """What would have been an object.
 
     Attributes:
@@ -59,7 +59,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Elsewhere:
+class PersistentId:
     """Something that is not in the pickle, but beside it.
 
     Attributes:
@@ -70,7 +70,7 @@ class Elsewhere:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Key:
+class ObjectKey:
     """What would have been the key of a dictionary, and is no plain value.
 
     Attributes:
@@ -83,7 +83,7 @@ class Key:
         return f"a key of kind {type(self.value).__name__}"
 
 
-class Unordered(list[Any]):
+class SetItems(list[Any]):
     """What would have been a set."""
 
 
@@ -95,7 +95,7 @@ class _Mark:
 class _Machine:
     stack: list[Any] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
-    elsewhere: list[Elsewhere] = field(default_factory=list)
+    elsewhere: list[PersistentId] = field(default_factory=list)
     n_copied: int = 0  # a pickle can ask for the same copy again and again
 
     def count(self, n_copied: int) -> None:
@@ -125,11 +125,11 @@ class _Machine:
         return values
 
 
-def read_pickle(file: BinaryIO, elsewhere: list[Elsewhere] | None = None) -> Any:
+def read_pickle(file: BinaryIO, elsewhere: list[PersistentId] | None = None) -> Any:
     """What a pickle says, from where a file stands to the end of the pickle.
 
     Numbers, strings, lists, tuples and dictionaries come as they are (sets as lists, and keys that are no plain values
-    as `Key`); all else as `Named`, `Made` and `Elsewhere`.
+    as `ObjectKey`); all else as `GlobalName`, `UnbuiltObject` and `PersistentId`.
 
     Args:
         file: Open for reading; afterwards it stands behind the pickle.
@@ -216,10 +216,10 @@ def _dict(values: list[Any]) -> dict[Any, Any]:
 
 
 def _put(into: Any, values: list[Any]) -> None:
-    entries = into.entries if isinstance(into, Made) else into
+    entries = into.entries if isinstance(into, UnbuiltObject) else into
     if isinstance(entries, dict):
         for key, value in zip(values[::2], values[1::2], strict=True):
-            entries[key if _is_plain(key) else Key(key)] = value
+            entries[key if _is_plain(key) else ObjectKey(key)] = value
 
 
 def _is_plain(key: Hashable) -> bool:
@@ -229,7 +229,7 @@ def _is_plain(key: Hashable) -> bool:
 def _extend(into: Any, values: list[Any]) -> None:
     if isinstance(into, list):
         into.extend(values)
-    elif isinstance(into, Made):
+    elif isinstance(into, UnbuiltObject):
         n = len(into.entries)
         into.entries.update(enumerate(values, n))
 
@@ -263,28 +263,28 @@ def _recall(machine: _Machine, argument: Any) -> None:
 
 
 def _name(machine: _Machine, argument: str) -> None:
-    machine.stack.append(Named(argument.replace(" ", ".")))
+    machine.stack.append(GlobalName(argument.replace(" ", ".")))
 
 
 def _name_from_stack(machine: _Machine, argument: Any) -> None:
     name, module = machine.pop(), machine.pop()
-    machine.stack.append(Named(f"{str(module)[:200]}.{str(name)[:200]}" if isinstance(module, str) else "?"))
+    machine.stack.append(GlobalName(f"{str(module)[:200]}.{str(name)[:200]}" if isinstance(module, str) else "?"))
 
 
 def _make(machine: _Machine, maker: Any, arguments: Any) -> None:
     """Keep what would have been called. Dictionaries and lists of other names are what they are."""
-    if isinstance(maker, Elsewhere) and isinstance(maker.place, tuple) and maker.place[:1] == ("module",):
+    if isinstance(maker, PersistentId) and isinstance(maker.place, tuple) and maker.place[:1] == ("module",):
         maker = maker.place[1]  # as PyTorch before 1.6 wrote a class, with its source
-    name = maker.name if isinstance(maker, Named) else ""
+    name = maker.name if isinstance(maker, GlobalName) else ""
     given = arguments if isinstance(arguments, tuple) else ()
-    made: Any = Made(name, given)
+    made: Any = UnbuiltObject(name, given)
     if name in _DICTS:
         made = _dict_of(machine, given)
     elif name in _LISTS:
         made = given[0] if given and isinstance(given[0], list | tuple) else []
         if "set" in name:
             machine.count(len(made))
-            made = Unordered(made)
+            made = SetItems(made)
     machine.stack.append(made)
 
 
@@ -314,12 +314,12 @@ def _object(machine: _Machine, argument: Any) -> None:
 
 
 def _instance(machine: _Machine, argument: str) -> None:
-    _make(machine, Named(argument.replace(" ", ".")), tuple(machine.pop_to_mark()))
+    _make(machine, GlobalName(argument.replace(" ", ".")), tuple(machine.pop_to_mark()))
 
 
 def _build(machine: _Machine, argument: Any) -> None:
     state = machine.pop()
-    if isinstance(made := machine.top(), Made):
+    if isinstance(made := machine.top(), UnbuiltObject):
         made.state = state
 
 
@@ -336,12 +336,12 @@ def _double(machine: _Machine, argument: Any) -> None:
 
 
 def _persistent(machine: _Machine, argument: Any) -> None:
-    machine.elsewhere.append(Elsewhere(machine.pop()))
+    machine.elsewhere.append(PersistentId(machine.pop()))
     machine.stack.append(machine.elsewhere[-1])
 
 
 def _persistent_line(machine: _Machine, argument: str) -> None:
-    machine.elsewhere.append(Elsewhere(argument))
+    machine.elsewhere.append(PersistentId(argument))
     machine.stack.append(machine.elsewhere[-1])
 
 
@@ -360,12 +360,12 @@ _OPERATIONS: dict[str, Operation] = {
     "EMPTY_LIST": _constant(list),
     "EMPTY_TUPLE": _constant(tuple),
     "EMPTY_DICT": _constant(dict),
-    "EMPTY_SET": _constant(Unordered),
+    "EMPTY_SET": _constant(SetItems),
     "MARK": _constant(_Mark),
     "LIST": _from_mark(list),
     "TUPLE": _from_mark(tuple),
     "DICT": _from_mark(_dict),
-    "FROZENSET": _from_mark(Unordered),
+    "FROZENSET": _from_mark(SetItems),
     "TUPLE1": _tuple_of(1),
     "TUPLE2": _tuple_of(2),
     "TUPLE3": _tuple_of(3),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.errors import ActivationError
-from activations.importers.pickles import Elsewhere, Made, Named
+from activations.importers.pickles import GlobalName, PersistentId, UnbuiltObject
 
 _MOST_AXES = 8
 _MOST_KEY = 100
@@ -75,7 +75,9 @@ class Storage:
 
 def storage_of(place: Any) -> Storage | None:
     """The run of numbers that a torch pickle means by what it says of something elsewhere, or None."""
-    if not (isinstance(place, tuple) and len(place) >= 5 and place[0] == "storage" and isinstance(place[1], Named)):
+    if not (
+        isinstance(place, tuple) and len(place) >= 5 and place[0] == "storage" and isinstance(place[1], GlobalName)
+    ):
         return None
     found = _STORAGE.fullmatch(place[1].name)
     kind = found[1] if found else ""
@@ -93,21 +95,21 @@ def storage_of(place: Any) -> Storage | None:
 
 def is_array(value: Any) -> bool:
     """Is a value a tensor, an array or a run of numbers, whether its numbers are to be had or not?"""
-    if isinstance(value, Elsewhere):
+    if isinstance(value, PersistentId):
         return isinstance(value.place, tuple) and value.place[:1] == ("storage",)
-    return isinstance(value, Made) and (
-        _ARRAYS.fullmatch(value.maker) is not None or any(isinstance(each, Elsewhere) for each in value.arguments)
+    return isinstance(value, UnbuiltObject) and (
+        _ARRAYS.fullmatch(value.maker) is not None or any(isinstance(each, PersistentId) for each in value.arguments)
     )
 
 
 def is_parameter(value: Any) -> bool:
     """Is a value a tensor that a module would learn?"""
-    return isinstance(value, Made) and _PARAMETERS.fullmatch(value.maker) is not None
+    return isinstance(value, UnbuiltObject) and _PARAMETERS.fullmatch(value.maker) is not None
 
 
 def attributes_of_tensor(value: Any) -> list[tuple[Any, Any]]:
     """What a program hung on to a tensor."""
-    if not isinstance(value, Made) or value.maker not in _WITH_ATTRIBUTES:
+    if not isinstance(value, UnbuiltObject) or value.maker not in _WITH_ATTRIBUTES:
         return []
     return [(n, part) for n, part in enumerate(value.arguments[3:], 3) if not isinstance(part, str)]
 
@@ -119,21 +121,21 @@ def torch_array(value: Any, fetch: Fetch) -> NDArray[Any] | None:
         ActivationError: If it takes numbers that are not there.
     """
     for _ in range(_MOST_WRAPPERS):
-        if not (isinstance(value, Made) and value.arguments):
+        if not (isinstance(value, UnbuiltObject) and value.arguments):
             return None
         if value.maker in _TENSORS:
             break
         if value.maker in _WRAPPERS:
             value = value.arguments[0]
-        elif value.maker == _OF_A_TYPE and len(value.arguments) > 2 and isinstance(value.arguments[0], Named):
+        elif value.maker == _OF_A_TYPE and len(value.arguments) > 2 and isinstance(value.arguments[0], GlobalName):
             inner = value.arguments[2]
-            value = Made(value.arguments[0].name, inner if isinstance(inner, tuple) else ())
+            value = UnbuiltObject(value.arguments[0].name, inner if isinstance(inner, tuple) else ())
         else:
             return None
     else:
         return None
     arguments = value.arguments
-    if len(arguments) < 4 or not isinstance(arguments[0], Elsewhere):
+    if len(arguments) < 4 or not isinstance(arguments[0], PersistentId):
         raise ActivationError(_UNKNOWN)
     place, start, shape, strides = arguments[0].place, *arguments[1:4]
     storage = storage_of(place)
@@ -142,7 +144,7 @@ def torch_array(value: Any, fetch: Fetch) -> NDArray[Any] | None:
     return _cut(storage, int(start), tuple(shape), tuple(strides), fetch)
 
 
-def numpy_value(value: Made) -> NDArray[Any] | list[Any] | None:
+def numpy_value(value: UnbuiltObject) -> NDArray[Any] | list[Any] | None:
     """What a numpy pickle would have made of a value: an array, or a list of objects; None if it is none.
 
     Raises:
@@ -167,7 +169,7 @@ def numpy_value(value: Made) -> NDArray[Any] | list[Any] | None:
     return np.frombuffer(numbers, dtype).reshape(tuple(shape), order="F" if by_columns else "C")
 
 
-def numpy_scalar(value: Made) -> np.generic | int | str | None:
+def numpy_scalar(value: UnbuiltObject) -> np.generic | int | str | None:
     """What a numpy pickle would have made of a value, integers and strings as Python's; None if it is no scalar."""
     if not value.maker.endswith("multiarray.scalar") or len(value.arguments) != 2:
         return None
@@ -179,7 +181,7 @@ def numpy_scalar(value: Made) -> np.generic | int | str | None:
 
 
 def _numpy_dtype(kind: Any) -> np.dtype[Any] | None:
-    if not (isinstance(kind, Made) and kind.maker == "numpy.dtype" and kind.arguments):
+    if not (isinstance(kind, UnbuiltObject) and kind.maker == "numpy.dtype" and kind.arguments):
         return None
     code = kind.arguments[0]
     order = kind.state[1] if isinstance(kind.state, tuple) and len(kind.state) > 1 else "="
@@ -190,7 +192,7 @@ def _numpy_dtype(kind: Any) -> np.dtype[Any] | None:
 
 def as_bytes(content: Any) -> bytes | None:
     """Python 2 and old protocols write bytes as a string of the same codes."""
-    if isinstance(content, Made) and content.maker == "_codecs.encode" and content.arguments:
+    if isinstance(content, UnbuiltObject) and content.maker == "_codecs.encode" and content.arguments:
         content = content.arguments[0]
     if isinstance(content, str):
         return content.encode("latin-1") if max(content, default="") <= "\xff" else None

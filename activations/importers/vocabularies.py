@@ -13,7 +13,7 @@ import numpy as np
 from activations.errors import ActivationError
 from activations.importers.contents import Contents
 from activations.importers.files import read_contents
-from activations.importers.pickles import Key, Made, Unordered
+from activations.importers.pickles import ObjectKey, SetItems, UnbuiltObject
 from activations.importers.tensors import as_bytes, numpy_scalar
 from activations.texts.corpus import Corpus, codes_to_text
 from activations.texts.vocab import REPLACEMENT, Vocabulary, stand_ins
@@ -268,7 +268,7 @@ def _tokens(value: Any) -> Tokens | None:
         if all(_is_id(key) and isinstance(token, str) for key, token in pairs):
             return _in_order([(int(key), token) for key, token in pairs])
         return None
-    if isinstance(value, str | list | tuple) and not isinstance(value, Unordered) and len(value) <= _MOST_CHARACTERS:
+    if isinstance(value, str | list | tuple) and not isinstance(value, SetItems) and len(value) <= _MOST_CHARACTERS:
         tokens = [_plain(token) for token in value]
         if all(isinstance(token, str) for token in tokens) and len(set(tokens)) == len(tokens):
             singles = sum(len(token) == 1 for token in tokens)
@@ -279,12 +279,12 @@ def _tokens(value: Any) -> Tokens | None:
 
 def _plain(value: Any) -> Any:
     """Numpy's numbers and strings as Python's; bytes as the character that they are in UTF-8, or else as one byte."""
-    value = value.value if isinstance(value, Key) else value
-    if not isinstance(value, Made | bytes):
+    value = value.value if isinstance(value, ObjectKey) else value
+    if not isinstance(value, UnbuiltObject | bytes):
         return value
     raw = as_bytes(value)
     if raw is None:
-        return numpy_scalar(value) if isinstance(value, Made) else value
+        return numpy_scalar(value) if isinstance(value, UnbuiltObject) else value
     try:
         return raw.decode()
     except UnicodeDecodeError:

@@ -78,7 +78,7 @@ def contents_of(module: nn.Module, kind: str) -> Contents:
     return Contents.of_arrays(kind, arrays, facts=facts, modules=kinds)
 
 
-def build(spelling: str, source: Path) -> tuple[Contents, Vocabulary | None, ReadingRule]:
+def contents_from_factory(spelling: str, source: Path) -> tuple[Contents, Vocabulary | None, ReadingRule]:
     """What a factory makes of a file, to be imported, its vocabulary if it has one, and what it reads of a text.
 
     Args:
@@ -98,7 +98,7 @@ def build(spelling: str, source: Path) -> tuple[Contents, Vocabulary | None, Rea
     )
 
 
-def build_model(spelling: str, source: Path) -> CharRNN | CharModel:
+def model_from_factory(spelling: str, source: Path) -> CharRNN | CharModel:
     """The model that a factory makes of a file, without dropout.
 
     Args:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from activations.models.cells.equations import HARD_SLOPES, Layer, normalised
 from activations.models.cells.kinds import CELLS, Cell
-from activations.models.cells.steps import Input, Recurrent
+from activations.models.cells.steps import InputWeights, RecurrentWeights
 from activations.models.cells.stepwise import layer_of
 from activations.models.model_config import ModelConfig
 from activations.texts.reading_rule import PLAIN
@@ -97,13 +97,13 @@ class CharRNN(nn.Module):
                 signal: torch.zeros_like(results[signal][0]) if state is None else state[n][layer]
                 for n, signal in enumerate(signals)
             }
-            recurrent = self.recurrent(layer)
+            recurrent = self.recurrent_weights(layer)
             for t in range(n_steps):
                 views = self.cell.views(gates[t], {signal: each[t] for signal, each in results.items()})
                 self.cell.step(views, carried, recurrent, None)
             after.append([carried[signal] for signal in signals])
             if layer + 1 < self.config.n_layers:
-                self.input(layer + 1).project(results["hidden"].flatten(0, 1), gates.flatten(0, 1))
+                self.input_weights(layer + 1).project(results["hidden"].flatten(0, 1), gates.flatten(0, 1))
         return self.readout(results["hidden"]), tuple(torch.stack(own) for own in zip(*after, strict=True))
 
     def layer(self, layer: int) -> Layer:
@@ -113,35 +113,35 @@ class CharRNN(nn.Module):
     def input_table(self) -> Tensor:
         """(n_characters, n_gates * n_units) what each character gives to the gates of layer 0, with the biases.
 
-        The gates are in the order of `Cell.order`, here and below. It takes the place of a matrix product. The bias
-        within a GRU's reset gate is not in it.
+        The gates are in the order of `Cell.gate_order`, here and below. It takes the place of a matrix product. The
+        bias within a GRU's reset gate is not in it.
         """
-        weight, bias, gain = self.input(0)
+        weight, bias, gain = self.input_weights(0)
         product = weight if self.embedding is None else self.embedding.weight @ weight
         return normalised(product, gain) + bias
 
-    def input(self, layer: int) -> Input:
+    def input_weights(self, layer: int) -> InputWeights:
         """The input half of a layer."""
-        own, ordered = self.layer(layer), self.cell.ordered
+        own, ordered = self.layer(layer), self.cell.in_gate_order
         recurrent = own.bias_hh.clone()
         if self.config.cell == "gru":
             recurrent[-self.config.n_units :] = 0
         gain = None if own.gain_ih is None else ordered(own.gain_ih)
-        return Input(ordered(own.weight_ih).t(), ordered(own.bias_ih + recurrent), gain)
+        return InputWeights(ordered(own.weight_ih).t(), ordered(own.bias_ih + recurrent), gain)
 
-    def recurrent(self, layer: int) -> Recurrent:
+    def recurrent_weights(self, layer: int) -> RecurrentWeights:
         """The recurrent half of a layer."""
         own, n_units = self.layer(layer), self.config.n_units
-        weight, candidate = self.cell.ordered(own.weight_hh).t().contiguous(), None
+        weight, candidate = self.cell.in_gate_order(own.weight_hh).t().contiguous(), None
         if self.config.cell == "gru_reset_before":
             weight, candidate = weight[:, :-n_units].contiguous(), weight[:, -n_units:].contiguous()
-        return Recurrent(
+        return RecurrentWeights(
             weight=weight,
             candidate_weight=candidate,
             candidate_bias=own.bias_hh[-n_units:],
             projection=None if own.weight_hr is None else own.weight_hr.t().contiguous(),
             peepholes=own.peepholes,
-            gain=None if own.gain_hh is None else self.cell.ordered(own.gain_hh),
+            gain=None if own.gain_hh is None else self.cell.in_gate_order(own.gain_hh),
             norm_cell=own.norm_cell,
             slope=HARD_SLOPES.get(self.config.gates, 0.0),
         )

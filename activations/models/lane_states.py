@@ -29,7 +29,7 @@ class LaneStates:
 
     Attributes:
         nests: What the model is given: one nest for all lanes, or one for each.
-        are_together: Whether it is one for all of them.
+        is_batched: Whether it is one for all of them.
     """
 
     def __init__(self, start: Callable[[int], Nest], n_lanes: int) -> None:
@@ -43,8 +43,8 @@ class LaneStates:
             ActivationError: If a state is no such nest.
         """
         self._start = start
-        self.are_together = all(_has_lanes(start(n), n) for n in _TRIED)
-        self.nests: list[Nest] = [start(n_lanes)] if self.are_together else [start(1) for _ in range(n_lanes)]
+        self.is_batched = all(_has_lanes(start(n), n) for n in _TRIED)
+        self.nests: list[Nest] = [start(n_lanes)] if self.is_batched else [start(1) for _ in range(n_lanes)]
         self._fresh = _leaves(start(1))
         if not self._fresh:
             raise ActivationError("the model's state is empty; it should hold all that passes to the next character")
@@ -52,11 +52,11 @@ class LaneStates:
     @property
     def n_lanes(self) -> int:
         """How many there are."""
-        return len(next(iter(_leaves(self.nests[0]).values()))) if self.are_together else len(self.nests)  # type: ignore[arg-type]
+        return len(next(iter(_leaves(self.nests[0]).values()))) if self.is_batched else len(self.nests)  # type: ignore[arg-type]
 
     def groups(self) -> Iterator[tuple[slice, Nest]]:
         """The lanes that one call of the model reads, and their state."""
-        if self.are_together:
+        if self.is_batched:
             yield slice(0, self.n_lanes), self.nests[0]
         else:
             yield from ((slice(lane, lane + 1), nest) for lane, nest in enumerate(self.nests))
@@ -68,19 +68,19 @@ class LaneStates:
             ActivationError: If they are of another form than those before.
         """
         for before, after in zip(self.nests, nests, strict=True):
-            _check_form(_leaves(before), _leaves(after), self.n_lanes if self.are_together else None)
+            _check_form(_leaves(before), _leaves(after), self.n_lanes if self.is_batched else None)
         self.nests = list(nests)
 
     def narrow(self, n_lanes: int) -> None:
         """Go on with the first lanes."""
-        if not self.are_together:
+        if not self.is_batched:
             del self.nests[n_lanes:]
         elif n_lanes < self.n_lanes:
             self.nests = [_rebuilt(self.nests[0], {name: each[:n_lanes] for name, each in self._arrays().items()})]
 
     def reset(self, *lanes: int) -> None:
         """Let some lanes begin anew."""
-        if not self.are_together:
+        if not self.is_batched:
             for lane in lanes:
                 self.nests[lane] = self._start(1)
             return
@@ -103,7 +103,7 @@ class LaneStates:
     @property
     def values(self) -> Values:
         """(n_lanes, ...) all arrays and numbers, under names that say where in the nest they stand; copies."""
-        if self.are_together:
+        if self.is_batched:
             return {Site(name): _to_numpy(own).copy() for name, own in self._arrays().items()}
         of_lanes = [_leaves(nest) for nest in self.nests]
         try:
@@ -115,7 +115,7 @@ class LaneStates:
 
     def restore(self, values: Values) -> None:
         """Go on from what `values` gave."""
-        if self.are_together:
+        if self.is_batched:
             found = {name: _like(own, values[Site(name)]) for name, own in self._arrays().items()}
             self.nests = [_rebuilt(self.nests[0], found)]
             return

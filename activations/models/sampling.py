@@ -38,7 +38,7 @@ class Guess(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Written:
+class SampledTokens:
     """One more token of every text, as a rule a character, and what the model had expected there.
 
     Attributes:
@@ -76,7 +76,7 @@ def write(
     seed: int = 0,
     device: str = "cpu",
     interventions: Iterable[Intervention] = (),
-) -> Iterator[Written]:
+) -> Iterator[SampledTokens]:
     """Let a model go on from a prompt, character by character and without end.
 
     Args:
@@ -146,11 +146,11 @@ def write_texts(
         interventions=interventions,
     )
     _check_number("characters", n_chars)
-    rows = [step.characters for step in up_to(steps, n_chars, rule_of(model))]
+    rows = [step.characters for step in take_chars(steps, n_chars, rule_of(model))]
     return [with_prompt(prompt, "".join(tokens), n_chars, model) for tokens in zip(*rows, strict=True)]
 
 
-def up_to(steps: Iterator[Written], n_chars: int, rule: ReadingRule) -> Iterator[Written]:
+def take_chars(steps: Iterator[SampledTokens], n_chars: int, rule: ReadingRule) -> Iterator[SampledTokens]:
     """As many steps as make so many characters of every text: of bytes, each has up to four."""
     if rule.read_as != "bytes":
         yield from islice(steps, n_chars)
@@ -203,7 +203,7 @@ class Novelty:
         )
 
 
-def usual_prompt(vocabulary: Vocabulary, rule: ReadingRule = PLAIN) -> str:
+def default_prompt(vocabulary: Vocabulary, rule: ReadingRule = PLAIN) -> str:
     """What a text begins with if nothing else is asked for: a line's end, or the first character that is known.
 
     Nothing, if each document begins with `<sos>`, which is then what a model reads first.
@@ -252,7 +252,7 @@ def novelty(texts: Sequence[str], known: Iterable[str], *, prompt: str = "") -> 
 @torch.inference_mode()
 def _write(
     reader: "_Reader | _GuestReader", prompt: Tensor, temperature: float, top_k: int | None, generator: torch.Generator
-) -> Iterator[Written]:
+) -> Iterator[SampledTokens]:
     """`write`, once its arguments are checked; the prompt is (n_chars, n_texts) ids."""
     for ids in prompt[:-1]:
         reader.read(ids)
@@ -260,7 +260,7 @@ def _write(
     while True:
         logits = reader.read(ids)
         ids = _draw(logits, temperature, top_k, generator)
-        yield Written(ids, logits, reader.vocabulary)
+        yield SampledTokens(ids, logits, reader.vocabulary)
 
 
 def _draw(logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator) -> Tensor:
@@ -289,8 +289,8 @@ class _Reader:
         self._place = place
         self.vocabulary = model.vocabulary
         self._table = model.input_table().to(self._place)
-        self._inputs = [model.input(layer).to(self._place, torch.float32) for layer in layers[1:]]
-        self._recurrent = [model.recurrent(layer).to(self._place, torch.float32) for layer in layers]
+        self._inputs = [model.input_weights(layer).to(self._place, torch.float32) for layer in layers[1:]]
+        self._recurrent = [model.recurrent_weights(layer).to(self._place, torch.float32) for layer in layers]
         self._readout = model.readout.weight.t().to(self._place).contiguous(), model.readout.bias.to(self._place)
         self._gates = [self._table.new_empty(n_texts, self._table.shape[1]) for _ in layers]
         states, *results = (

@@ -14,7 +14,7 @@ from torch import Tensor
 from activations.devices import place_of
 from activations.errors import ActivationError
 from activations.interventions import Interruption, Intervention, Where
-from activations.models.cells.steps import Overwrite, Recurrent, State, Views
+from activations.models.cells.steps import Overwrite, RecurrentWeights, State, Views
 from activations.models.char_rnn import CharRNN
 from activations.reading.prefetching import side_by_side
 from activations.reading.slabs import Bytes, Slabs, pages
@@ -23,7 +23,7 @@ from activations.recordings.codings import CODINGS, Coding
 from activations.units import Site
 
 if TYPE_CHECKING:
-    from activations.models.cells.single_lane import LoneLayer
+    from activations.models.cells.single_lane import SingleLaneLayer
 
 PRECISIONS = ("float32", "bf16")
 DTYPES = ("auto", "float16", "float32", "near_one")
@@ -102,8 +102,8 @@ class Weights:
         self.model = model
         self.place = place
         self.table = model.input_table().to(place)
-        self.inputs = [model.input(layer).to(place, product_dtype) for layer in layers[1:]]
-        recurrent = [model.recurrent(layer).to(place, product_dtype) for layer in layers]
+        self.inputs = [model.input_weights(layer).to(place, product_dtype) for layer in layers[1:]]
+        recurrent = [model.recurrent_weights(layer).to(place, product_dtype) for layer in layers]
         self.readout = model.readout.bias.detach().to(place), model.readout.weight.t().to(place).contiguous()
         self.recurrent = [] if is_alone else recurrent
         self.alone = _alone(model, recurrent) if is_alone else []
@@ -275,7 +275,7 @@ class Reading:
                     self._read_alone(layer, gates, own, begins, overwrite)
                 else:
                     self._step(layer, [fresh.get(n) for n in range(steps.start, steps.stop)], overwrite)
-                for signal, values in self._cell.named(gates, own).items():
+                for signal, values in self._cell.named_signals(gates, own).items():
                     if (sink := sinks.get(Site.of(layer, signal))) is not None:
                         sink[:, steps].copy_(values[:, kept.start : kept.stop].transpose(0, 1))
                 yield _Stretch(steps, half, own["hidden"])
@@ -350,11 +350,11 @@ class Reading:
             ]
 
 
-def _alone(model: CharRNN, recurrent: Sequence[Recurrent]) -> list["LoneLayer"]:
+def _alone(model: CharRNN, recurrent: Sequence[RecurrentWeights]) -> list["SingleLaneLayer"]:
     """The layers of a model for a single lane."""
-    from activations.models.cells.single_lane import LoneLayer
+    from activations.models.cells.single_lane import SingleLaneLayer
 
-    return [LoneLayer(model.cell, each) for each in recurrent]
+    return [SingleLaneLayer(model.cell, each) for each in recurrent]
 
 
 def _overwriting(interruption: Interruption, where: Where | None, steps: slice) -> list[Overwrite] | None:

@@ -117,7 +117,7 @@ def extract(
 def _written(model: "CharRNN | CharModel", generate: str, prompt: str | None, **draws: Any) -> "Corpus":
     """What the model writes: so many texts of so many characters; for the draws see `sampling.write`."""
     from activations.errors import ActivationError
-    from activations.models.sampling import usual_prompt, write_texts
+    from activations.models.sampling import default_prompt, write_texts
     from activations.texts.corpus import Corpus
     from activations.texts.reading_rule import rule_of
 
@@ -125,5 +125,5 @@ def _written(model: "CharRNN | CharModel", generate: str, prompt: str | None, **
     if sizes is None:
         raise ActivationError(f"{generate!r} is no number of texts and characters; write them such as 100x500")
     n_texts, n_chars = map(int, sizes.groups())
-    begin = usual_prompt(model.vocabulary, rule_of(model)) if prompt is None else unescaped(prompt)
+    begin = default_prompt(model.vocabulary, rule_of(model)) if prompt is None else unescaped(prompt)
     return Corpus.from_texts(write_texts(model, n_texts, n_chars, prompt=begin, **draws))

@@ -61,7 +61,7 @@ def import_model(
     from activations.files import check_output
     from activations.importers.importing import import_model as read
     from activations.importers.vocabularies import file_of
-    from activations.importers.wrapping import build
+    from activations.importers.wrapping import contents_from_factory
     from activations.models.checkpoints import save_model
     from activations.texts.corpus import Corpus
     from activations.texts.reading_rule import PLAIN
@@ -75,7 +75,7 @@ def import_model(
             raise ActivationError("--range is a part of the --text that is given, and there is none")
         chosen = Selection.of(len(corpus), *ends(part))
         corpus = Corpus.from_texts([corpus.text(chosen.start, chosen.stop)], [corpus.documents[0].name])
-    contents, own, own_rule = build(model_factory, source) if model_factory else (source, None, PLAIN)
+    contents, own, own_rule = contents_from_factory(model_factory, source) if model_factory else (source, None, PLAIN)
     with progress("trying" if corpus else "reading") as report:
         result = read(
             contents,
@@ -105,11 +105,11 @@ def import_model(
         "n_units": config.n_units,
         "n_embedding": config.n_embedding,
         "n_characters": len(result.model.vocabulary),
-        "gates": result.reading.gates,
-        "transposed": result.reading.transposed,
-        "hidden_first": result.reading.hidden_first,
+        "gates": result.interpretation.gates,
+        "transposed": result.interpretation.transposed,
+        "hidden_first": result.interpretation.hidden_first,
         "vocabulary": result.vocabulary_source,
-        "reading_rule": str(result.reading.rule),
+        "reading_rule": str(result.interpretation.rule),
         "read_out": result.parts.found["read-out"],
         "unused": list(result.parts.unused),
         "left_aside": list(result.parts.aside),

@@ -141,10 +141,10 @@ class ReadingOptions(RuledTextOptions):
 
 def load_or_build(path: Path, model_factory: str | None) -> "CharRNN | CharModel":
     """The model in a checkpoint, or what a factory makes of a file, without dropout."""
-    from activations.importers.wrapping import build_model
+    from activations.importers.wrapping import model_from_factory
     from activations.models.checkpoints import load_model
 
-    return build_model(model_factory, path) if model_factory else load_model(path)
+    return model_from_factory(model_factory, path) if model_factory else load_model(path)
 
 
 def give(model: "CharRNN | CharModel", attribute: str, value: object) -> None:

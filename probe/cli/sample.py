@@ -27,7 +27,7 @@ from probe.cli.reading import load_or_build
 from probe.cli.show import SIGNS, progress, say, visible
 
 if TYPE_CHECKING:
-    from activations.models.sampling import Guess, Written
+    from activations.models.sampling import Guess, SampledTokens
 
     Column = tuple[str, list[Guess]]  # a character, and the guesses that stand below it
 
@@ -79,8 +79,8 @@ def sample(
     Example:
         probe sample model.pt --prompt "The " --temperature 0.5
     """
+    from activations.models.sampling import default_prompt, take_chars, with_prompt, write
     from activations.models.sampling import novelty as novelty_of
-    from activations.models.sampling import up_to, usual_prompt, with_prompt, write
     from activations.texts.corpus import read_text
     from activations.texts.read_text import prompt_text
     from activations.texts.reading_rule import rule_of
@@ -88,9 +88,9 @@ def sample(
     known = [read_text(path, encoding) for path in novelty or []]
     writer = load_or_build(model, model_factory)
     rule, vocabulary = rule_of(writer), writer.vocabulary
-    prompted = usual_prompt(vocabulary, rule) if prompt is None else unescaped(prompt)
+    prompted = default_prompt(vocabulary, rule) if prompt is None else unescaped(prompt)
     steps = write(writer, samples, prompt=prompted, temperature=temperature, top_k=top_k, seed=seed, device=device)
-    steps = up_to(steps, length, rule)
+    steps = take_chars(steps, length, rule)
     begin = vocabulary.shown(prompt_text(prompted, rule, vocabulary))
     is_streamed = samples == 1 and not alternatives and not as_json and not rule.backwards and rule.read_as != "bytes"
     if is_streamed:
@@ -122,7 +122,7 @@ def sample(
         say(f"\n{found} (not in {', '.join(path.name for path in novelty or [])})")
 
 
-def _stream(steps: Iterator["Written"], prompt: str, spelled: Callable[[str], str]) -> str:
+def _stream(steps: Iterator["SampledTokens"], prompt: str, spelled: Callable[[str], str]) -> str:
     """Print a text while it is written; all of it."""
     text = prompt
     sys.stdout.write(visible(prompt, _IN_TEXT))
@@ -139,7 +139,7 @@ def _stream(steps: Iterator["Written"], prompt: str, spelled: Callable[[str], st
 
 
 def _collect(
-    steps: Iterator["Written"], n_texts: int, length: int, with_guesses: bool, shown: Callable[[str], str]
+    steps: Iterator["SampledTokens"], n_texts: int, length: int, with_guesses: bool, shown: Callable[[str], str]
 ) -> tuple[list[str], list[list[list["Guess"]]]]:
     """The tokens of each text, and for each token the guesses, as they are shown."""
     rows = []

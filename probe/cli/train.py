@@ -17,7 +17,7 @@ def train(
     cell: Annotated[
         str,
         Option(
-            help="lstm, gru, gru_reset_before, rnn (tanh), rnn_relu, irnn or np_rnn (relu, from another beginning)."
+            help="lstm, gru, gru_reset_before, rnn (tanh), rnn_relu, irnn or np_rnn (relu with its own initialisation)."
         ),
     ] = "lstm",
     preset: Annotated[

@@ -3,7 +3,7 @@
 from activations.errors import ActivationError
 from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import ModelConfig
-from activations.models.initialising import BEGINNINGS
+from activations.models.initialising import INITIALISED_CELLS
 from activations.models.training.config import TrainingConfig
 
 PRESETS = {"tiny": (1, 64), "small": (2, 128), "karpathy": (3, 512)}
@@ -30,7 +30,7 @@ def shape_of(
     """The shape of a model.
 
     Args:
-        cell: One of `cells.CELLS` or of `initialising.BEGINNINGS`.
+        cell: One of `cells.CELLS` or of `initialising.INITIALISED_CELLS`.
         n_chars: Of the training text, by which the preset is chosen if it is None.
         preset: One of `PRESETS`.
         layers: Instead of those of the preset.
@@ -44,11 +44,11 @@ def shape_of(
     if preset is not None and preset not in PRESETS:
         raise ActivationError(f"there is no preset {preset!r}; choose one of {', '.join(PRESETS)}")
     usual_layers, usual_units = PRESETS[preset or ("tiny" if n_chars < _TINY_TEXT else "small")]
-    if cell not in BEGINNINGS and cell not in CELLS:
-        names = ", ".join([*CELLS, *BEGINNINGS])
+    if cell not in INITIALISED_CELLS and cell not in CELLS:
+        names = ", ".join([*CELLS, *INITIALISED_CELLS])
         raise ActivationError(f"there is no cell named {cell!r}; choose one of {names}")
     return ModelConfig(
-        cell=BEGINNINGS.get(cell, (cell, ""))[0],
+        cell=INITIALISED_CELLS.get(cell, (cell, ""))[0],
         n_layers=usual_layers if layers is None else layers,
         n_units=usual_units if units is None else units,
         n_embedding=embedding,
@@ -80,7 +80,7 @@ def settings_of(
             whose recurrent matrices it would draw away from where they begin, and for optimisers that have none.
         others: What else a `TrainingConfig` has.
     """
-    _, beginning = BEGINNINGS.get(cell, (cell, "default"))
+    _, initialisation = INITIALISED_CELLS.get(cell, (cell, "default"))
     rate = _RATES.get(cell, _USUAL_RATE) if learning_rate is None else learning_rate
     decays = optimizer == "adamw" and n_chars < _SHORT_TEXT and cell not in _RATES
     usual_decay = _DECAY if decays else 0.0
@@ -90,7 +90,7 @@ def settings_of(
         learning_rate=rate,
         optimizer=optimizer,
         weight_decay=usual_decay if weight_decay is None else weight_decay,
-        initialisation=beginning,
+        initialisation=initialisation,
         **others,  # type: ignore[arg-type]
     )
 

@@ -9,9 +9,9 @@ from activations.errors import ActivationError
 from activations.files import make_folder, replacing
 from activations.models.char_rnn import ModelConfig
 from activations.models.checkpoints import save_model
-from activations.models.sampling import usual_prompt, write_texts
+from activations.models.sampling import default_prompt, write_texts
 from activations.models.training.config import TrainingConfig
-from activations.models.training.training import Moment, Row, Training, train
+from activations.models.training.training import Training, TrainingRow, TrainingSnapshot, train
 from activations.texts.corpus import Corpus
 from activations.texts.read_text import vocabulary_to_learn
 from activations.texts.reading_rule import PLAIN, ReadingRule
@@ -135,22 +135,22 @@ class Run:
         is_asked = _is_due(update, self._sample_every) or _is_due(update, self._checkpoint_every)
         return is_asked or time.monotonic() - self._drawn > _SECONDS_BETWEEN_PICTURES
 
-    def _watch(self, moment: Moment) -> None:
+    def _watch(self, snapshot: TrainingSnapshot) -> None:
         """Keep what is due."""
-        if moment.update == 0:
+        if snapshot.update == 0:
             for old in (self.folder / "samples.txt", *self.checkpoints.glob("*.pt")):
                 old.unlink(missing_ok=True)
-        if moment.is_best:
-            save_model(moment.model, self._model, dtype=self._weights)
-        if _is_due(moment.update, self._checkpoint_every):
+        if snapshot.is_best:
+            save_model(snapshot.model, self._model, dtype=self._weights)
+        if _is_due(snapshot.update, self._checkpoint_every):
             make_folder(self.checkpoints)
-            save_model(moment.model, self.checkpoints / f"{moment.update:08d}.pt", dtype=self._weights)
-        if _is_due(moment.update, self._sample_every):
-            self._sample(moment)
-        if moment.rows:
-            self._keep_curve(moment.rows)
+            save_model(snapshot.model, self.checkpoints / f"{snapshot.update:08d}.pt", dtype=self._weights)
+        if _is_due(snapshot.update, self._sample_every):
+            self._sample(snapshot)
+        if snapshot.rows:
+            self._keep_curve(snapshot.rows)
 
-    def _keep_curve(self, rows: Sequence[Row], *, is_last: bool = False) -> None:
+    def _keep_curve(self, rows: Sequence[TrainingRow], *, is_last: bool = False) -> None:
         """Write the losses so far, and draw them, if that has not just been done."""
         names = {"loss": "nats_per_char", "held_out": "held_out_nats_per_char"}
         table = [{names.get(key, key): value for key, value in row._asdict().items()} for row in rows]
@@ -159,18 +159,18 @@ class Run:
             save_figure(figure_of(plot_losses(rows)), self.folder / "losses.png")
             self._drawn = time.monotonic()
 
-    def _sample(self, moment: Moment) -> None:
-        prompt = usual_prompt(moment.model.vocabulary, moment.model.reading_rule)
-        [text] = write_texts(moment.model, 1, _SAMPLE_CHARS, prompt=prompt, temperature=0.8)
-        loss = f", {moment.rows[-1].loss:.3f} nats per character" if moment.rows else ""
-        head = f"=== after {moment.update:,} updates{loss} ===\n"
+    def _sample(self, snapshot: TrainingSnapshot) -> None:
+        prompt = default_prompt(snapshot.model.vocabulary, snapshot.model.reading_rule)
+        [text] = write_texts(snapshot.model, 1, _SAMPLE_CHARS, prompt=prompt, temperature=0.8)
+        loss = f", {snapshot.rows[-1].loss:.3f} nats per character" if snapshot.rows else ""
+        head = f"=== after {snapshot.update:,} updates{loss} ===\n"
         path = self.folder / "samples.txt"
         before = path.read_bytes().decode() if path.exists() else ""  # line ends as they are
         if head in before:  # written before the training was interrupted
             before = before[: before.index(head)]
-        written = text.removesuffix(prompt) if moment.model.reading_rule.backwards else text.removeprefix(prompt)
+        written = text.removesuffix(prompt) if snapshot.model.reading_rule.backwards else text.removeprefix(prompt)
         with replacing(path) as temporary:
-            temporary.write_text(before + head + moment.model.vocabulary.shown(written) + "\n\n", encoding="utf-8")
+            temporary.write_text(before + head + snapshot.model.vocabulary.shown(written) + "\n\n", encoding="utf-8")
 
 
 def _is_due(update: int, factor: float) -> bool:

@@ -43,24 +43,24 @@ class Cell:
         """All that is recorded of a layer: the state, then the gates."""
         return self.state + tuple(gate for gate in self.gates if gate not in self.state)
 
-    def named(self, gates: Tensor, own: Signals) -> dict[str, Tensor]:
+    def named_signals(self, gates: Tensor, own: Signals) -> dict[str, Tensor]:
         """Every signal by its name, (n_steps, n_lanes, n_units), once they are read."""
-        return {**dict(zip(self.order, gates.chunk(len(self.gates), -1), strict=True)), **own}
+        return {**dict(zip(self.gate_order, gates.chunk(len(self.gates), -1), strict=True)), **own}
 
     @property
-    def order(self) -> tuple[str, ...]:
+    def gate_order(self) -> tuple[str, ...]:
         """The gates in the order in which they are computed: those with a sigmoid first."""
         return tuple(sorted(self.gates, key=lambda gate: not gate.endswith("_gate")))
 
     @property
     def has_gate_function(self) -> bool:
         """Whether there are gates between 0 and 1."""
-        return self.order[0].endswith("_gate")
+        return self.gate_order[0].endswith("_gate")
 
-    def ordered(self, rows: Tensor) -> Tensor:
+    def in_gate_order(self, rows: Tensor) -> Tensor:
         """Rows of a weight matrix, or of a bias, in that order."""
         by_gate = dict(zip(self.gates, rows.chunk(len(self.gates)), strict=True))
-        return torch.cat([by_gate[gate] for gate in self.order])
+        return torch.cat([by_gate[gate] for gate in self.gate_order])
 
 
 _GRU_GATES = ("reset_gate", "update_gate", "candidate")

@@ -2,9 +2,11 @@
 
 PyTorch's own fused layers do not tell the gates, and have no use for a second core in most cells. All of these take:
 
-- the parts of the layer's recurrent half: its matrices as (n_outputs, n_inputs), the others as in `steps.Recurrent`;
+- the parts of the layer's recurrent half: its matrices as (n_outputs, n_inputs), the others
+  as in `steps.RecurrentWeights`;
   what the layer has not is empty, and a `slope` of 0 is the sigmoid.
-- `gates`: (n_steps, n_gates * n_units) the input's share of each, in the order of `Cell.order`; the gates, afterwards.
+- `gates`: (n_steps, n_gates * n_units) the input's share of each, in the order of `Cell.gate_order`;
+  the gates, afterwards.
 - `hidden`, `cell`: (n_hidden,) and (n_units,) the state before the first step; that after the last, afterwards.
 - `hiddens`, `cells`: (n_steps, ...), filled with the state after each.
 - `room`: 12 * n_units numbers, in which nothing is to be changed between the stages of a step.
@@ -24,7 +26,7 @@ from torch import Tensor
 
 from activations.models.cells.equations import NORM_EPSILON
 from activations.models.cells.kinds import Cell
-from activations.models.cells.steps import Overwrite, Recurrent
+from activations.models.cells.steps import Overwrite, RecurrentWeights
 
 Floats = NDArray[np.float32]
 _ONE, _HALF = np.float32(1), np.float32(0.5)
@@ -282,7 +284,7 @@ def read_rnn_relu(weight: Floats, gates: Floats, hidden: Floats, hiddens: Floats
         hiddens[t] = hidden
 
 
-_READERS: dict[str, tuple[Any, tuple[str, ...]]] = {  # and the parts of `Recurrent` that each is given
+_READERS: dict[str, tuple[Any, tuple[str, ...]]] = {  # and the parts of `RecurrentWeights` that each is given
     "lstm": (read_lstm, ("weight", "projection", "peepholes", "gain", "norm_cell", "slope")),
     "gru": (read_gru, ("weight", "candidate_bias", "slope")),
     "gru_reset_before": (read_gru_reset_before, ("weight", "candidate_weight", "slope")),
@@ -293,10 +295,10 @@ _N_AXES = {"gain": 1, "candidate_bias": 1}
 _MATRICES = ("weight", "projection", "candidate_weight")
 
 
-class LoneLayer:
+class SingleLaneLayer:
     """A layer that reads a single lane."""
 
-    def __init__(self, cell: Cell, recurrent: Recurrent) -> None:
+    def __init__(self, cell: Cell, recurrent: RecurrentWeights) -> None:
         read, parts = _READERS[cell.name]
         self._cell = cell
         self._read = partial(read, *(_as_array(name, getattr(recurrent, name)) for name in parts))
@@ -323,7 +325,7 @@ class LoneLayer:
             return
         for t, at in enumerate(overwrite):
             now = {signal: each[t : t + 1] for signal, each in results.items()}
-            values = self._cell.named(gates[t], state)
+            values = self._cell.named_signals(gates[t], state)
             arrays = gates[t : t + 1].numpy(), *self._arrays(state, now)
             for stage, signals in enumerate(self._cell.stages):
                 self._read(*arrays, room, stage)

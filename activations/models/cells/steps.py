@@ -1,8 +1,9 @@
 """The fast forms of the cells' steps for lanes that are read side by side; `equations` has what they compute.
 
 They write into tensors that are made once. `gates` holds the input's share of each gate with the biases already added,
-(n_lanes, n_gates * n_units), and the gates themselves afterwards, in the order of `Cell.order`: those with a sigmoid
-first, so that one call serves them all. A step must not write where it reads: the new state has a place of its own.
+(n_lanes, n_gates * n_units), and the gates themselves afterwards, in the order of `Cell.gate_order`: those with a
+sigmoid first, so that one call serves them all. A step must not write where it reads, so that
+the new state has memory of its own.
 
 `at` is None, or is shown each value where it stands, as soon as it is made, and may overwrite it.
 """
@@ -20,7 +21,7 @@ Views = tuple[Tensor, ...]
 Overwrite = Callable[[str, Tensor], None]
 
 
-class Input(NamedTuple):
+class InputWeights(NamedTuple):
     """The input half of a layer, of what the layer below gives.
 
     Attributes:
@@ -33,10 +34,10 @@ class Input(NamedTuple):
     bias: Tensor
     gain: Tensor | None
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> "Input":
+    def to(self, device: torch.device, dtype: torch.dtype) -> "InputWeights":
         """The same elsewhere, for products in `dtype`."""
         gain = None if self.gain is None else self.gain.detach().to(device)
-        return Input(self.weight.detach().to(device, dtype).contiguous(), self.bias.detach().to(device), gain)
+        return InputWeights(self.weight.detach().to(device, dtype).contiguous(), self.bias.detach().to(device), gain)
 
     def project(self, below: Tensor, out: Tensor, product: Tensor | None = None) -> None:
         """Write the input's share of the gates.
@@ -60,7 +61,7 @@ class Input(NamedTuple):
             out.copy_(nn.functional.layer_norm(out, self.gain.shape, self.gain, self.bias, NORM_EPSILON))
 
 
-class Recurrent(NamedTuple):
+class RecurrentWeights(NamedTuple):
     """The recurrent half of a layer.
 
     Attributes:
@@ -83,7 +84,7 @@ class Recurrent(NamedTuple):
     norm_cell: Tensor | None
     slope: float
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> "Recurrent":
+    def to(self, device: torch.device, dtype: torch.dtype) -> "RecurrentWeights":
         """The same elsewhere, for products in `dtype`."""
         products = ("weight", "candidate_weight", "projection")
         moved: dict[str, Any] = {
@@ -118,7 +119,7 @@ class Recurrent(NamedTuple):
             gates.sigmoid_()
 
 
-Step = Callable[[Views, State, Recurrent, Overwrite | None], None]
+Step = Callable[[Views, State, RecurrentWeights, Overwrite | None], None]
 
 
 def _add_product(gates: Tensor, hidden: Tensor, weight: Tensor) -> None:
@@ -128,7 +129,7 @@ def _add_product(gates: Tensor, hidden: Tensor, weight: Tensor) -> None:
         gates.add_(torch.mm(hidden.to(weight.dtype), weight))
 
 
-def lstm_step(views: Views, state: State, recurrent: Recurrent, at: Overwrite | None) -> None:
+def lstm_step(views: Views, state: State, recurrent: RecurrentWeights, at: Overwrite | None) -> None:
     """See `equations.lstm`."""
     gates, early, i, f, o, g, hidden, cell = views
     recurrent.add_to(gates, state["hidden"])
@@ -170,7 +171,7 @@ def lstm_views(gates: Tensor, own: Signals) -> Views:
     return (gates, gates[..., : 3 * n], *gates.chunk(4, -1), own["hidden"], own["cell"])
 
 
-def gru_step(views: Views, state: State, recurrent: Recurrent, at: Overwrite | None) -> None:
+def gru_step(views: Views, state: State, recurrent: RecurrentWeights, at: Overwrite | None) -> None:
     """See `equations.gru`."""
     sigmoids, r, z, candidate, hidden = views
     product = recurrent.product(state["hidden"])
@@ -187,7 +188,7 @@ def gru_step(views: Views, state: State, recurrent: Recurrent, at: Overwrite | N
         at("hidden", hidden)
 
 
-def gru_reset_before_step(views: Views, state: State, recurrent: Recurrent, at: Overwrite | None) -> None:
+def gru_reset_before_step(views: Views, state: State, recurrent: RecurrentWeights, at: Overwrite | None) -> None:
     """See `equations.gru_reset_before`."""
     sigmoids, r, z, candidate, hidden = views
     recurrent.add_to(sigmoids, state["hidden"])
@@ -211,7 +212,7 @@ def gru_views(gates: Tensor, own: Signals) -> Views:
     return (gates[..., : 2 * n], *gates.chunk(3, -1), own["hidden"])
 
 
-def rnn_step(views: Views, state: State, recurrent: Recurrent, at: Overwrite | None) -> None:
+def rnn_step(views: Views, state: State, recurrent: RecurrentWeights, at: Overwrite | None) -> None:
     """See `equations.rnn`."""
     gates, hidden = views
     recurrent.add_to(gates, state["hidden"])
@@ -220,7 +221,7 @@ def rnn_step(views: Views, state: State, recurrent: Recurrent, at: Overwrite | N
         at("hidden", hidden)
 
 
-def rnn_relu_step(views: Views, state: State, recurrent: Recurrent, at: Overwrite | None) -> None:
+def rnn_relu_step(views: Views, state: State, recurrent: RecurrentWeights, at: Overwrite | None) -> None:
     """See `equations.rnn_relu`."""
     gates, hidden = views
     recurrent.add_to(gates, state["hidden"])

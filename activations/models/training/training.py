@@ -29,12 +29,10 @@ from activations.texts.vocab import Vocabulary
 _WARM_UP_STEPS = 100
 _LAST_RATE = 0.01
 _ROWS_OF_ROUND = 20
-_ROUND_CHARS = 10_000_000  # after which a model is judged, though the epoch goes on
-_SECONDS_BETWEEN_SAVES = 60.0
 _CHUNK = 1 << 20  # tokens that are turned into ids at once
 
 
-class Row(NamedTuple):
+class TrainingRow(NamedTuple):
     """How far the training was at some time.
 
     Attributes:
@@ -50,7 +48,7 @@ class Row(NamedTuple):
     held_out: float | None
 
 
-class Moment(NamedTuple):
+class TrainingSnapshot(NamedTuple):
     """What there is to look at while a model is trained.
 
     Attributes:
@@ -62,7 +60,7 @@ class Moment(NamedTuple):
 
     model: CharRNN
     update: int
-    rows: Sequence[Row]
+    rows: Sequence[TrainingRow]
     is_best: bool
 
 
@@ -83,7 +81,7 @@ class Training:
     losses: tuple[float, ...]
     held_out: tuple[Evaluation, ...]
     config: TrainingConfig
-    rows: tuple[Row, ...] = ()
+    rows: tuple[TrainingRow, ...] = ()
     seconds: float = 0.0
 
     @property
@@ -128,8 +126,10 @@ def train(
     vocabulary: Vocabulary | None = None,
     state: Path | None = None,
     rule: ReadingRule = PLAIN,
+    save_every_s: float = 60.0,
+    round_chars: int = 10_000_000,
     at: Callable[[int], bool] = lambda update: False,
-    watch: Callable[[Moment], None] = lambda moment: None,
+    watch: Callable[[TrainingSnapshot], None] = lambda snapshot: None,
     progress: Callable[[int, int, str], None] = lambda done, total, note: None,
 ) -> Training:
     """Train a model from scratch, or go on with a training that was interrupted.
@@ -149,6 +149,8 @@ def train(
             settings, training goes on from it, to the result that it would have had. It stays in the end, until whoever
             asked for it has kept the model.
         rule: What the model is to read in place of the text as it stands.
+        save_every_s: Seconds between two writes of the state, besides those after each round.
+        round_chars: Characters after which the model is judged, though the epoch goes on.
         at: The updates after which `watch` is called, besides the beginning, and the end of each round.
         watch: Called with what there is to see.
         progress: Called with the updates done, their number, and the losses so far in words.
@@ -161,7 +163,9 @@ def train(
     devices = [torch.cuda.current_device()] if config.device == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(config.seed)
-        trainer = _Trainer(corpus, held_out, model or ModelConfig(), config, vocabulary, state, rule)
+        trainer = _Trainer(
+            corpus, held_out, model or ModelConfig(), config, vocabulary, state, rule, save_every_s, round_chars
+        )
         return trainer.run(at, watch, progress)
 
 
@@ -182,8 +186,11 @@ class _Trainer:
         vocabulary: Vocabulary | None,
         path: Path | None,
         rule: ReadingRule,
+        save_every_s: float,
+        round_chars: int,
     ) -> None:
         self._config, self._held_out, self._path = config, held_out, path
+        self._save_every_s = save_every_s
         vocabulary = vocabulary or vocabulary_to_learn((corpus, held_out), rule, min_count=config.min_count)
         if len(vocabulary) < 2:
             raise ActivationError(
@@ -201,7 +208,7 @@ class _Trainer:
                 "use a longer text or fewer lanes"
             )
         self._per_epoch = -(-(self._length - 1) // config.n_steps)
-        self._per_round = -(-self._per_epoch // max(1, round(len(self._ids) / _ROUND_CHARS)))
+        self._per_round = -(-self._per_epoch // max(1, round(len(self._ids) / round_chars)))
         self._n_updates = config.epochs * self._per_epoch
         if config.precision == "bf16" and shape.is_fused and not can_train_in_bf16(shape.cell, config.device):
             raise ActivationError(
@@ -218,7 +225,7 @@ class _Trainer:
         self._seconds, self._began = 0.0, time.monotonic()  # before an interruption, and when it went on
         self._losses: list[float] = []
         self._evaluations: list[Evaluation] = []
-        self._rows: list[Row] = []
+        self._rows: list[TrainingRow] = []
         self._best = self._weights()
         self._key = {
             **shape.as_dict(),
@@ -234,7 +241,7 @@ class _Trainer:
     def run(
         self,
         at: Callable[[int], bool],
-        watch: Callable[[Moment], None],
+        watch: Callable[[TrainingSnapshot], None],
         progress: Callable[[int, int, str], None],
     ) -> Training:
         """Train to the end."""
@@ -255,14 +262,14 @@ class _Trainer:
                 is_last = in_round + 1 == self._per_round or within + 1 == self._per_epoch
                 if (in_round + 1) % per_row == 0 or is_last:
                     nats, n = self._sums[1]
-                    self._rows.append(Row(self._done, self._done / self._per_epoch, nats / n, None))
+                    self._rows.append(TrainingRow(self._done, self._done / self._per_epoch, nats / n, None))
                     self._sums[1] = [0.0, 0]
                 if is_last:
                     self._show(watch, is_best=self._end_round())
                 elif at(self._done):
                     self._show(watch, is_best=False)
                 is_interrupted = interruptions.came
-                if is_last or is_interrupted or time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
+                if is_last or is_interrupted or time.monotonic() - saved > self._save_every_s:
                     self._save()
                     saved = time.monotonic()
                 if is_interrupted:
@@ -339,9 +346,9 @@ class _Trainer:
         patience, found = self._config.patience, [each.nats_per_char for each in self._evaluations]
         return patience > 0 and len(found) - 1 - int(np.argmin(found or [0.0])) >= patience
 
-    def _show(self, watch: Callable[[Moment], None], *, is_best: bool) -> None:
+    def _show(self, watch: Callable[[TrainingSnapshot], None], *, is_best: bool) -> None:
         trained, self._net.trained = self._net.trained, self._done > 0
-        watch(Moment(self._net.eval(), self._done, self._rows, is_best))
+        watch(TrainingSnapshot(self._net.eval(), self._done, self._rows, is_best))
         self._net.trained = trained
 
     def _note(self, chars_per_second: float) -> str:
@@ -382,7 +389,7 @@ class _Trainer:
             self._carried = tuple(part.to(self._config.device) for part in found["carried"])
         self._losses, self._seconds = found["losses"], found["seconds"]
         self._evaluations = [Evaluation(**each) for each in found["evaluations"]]
-        self._rows = [Row(*row) for row in found["rows"]]
+        self._rows = [TrainingRow(*row) for row in found["rows"]]
         torch.set_rng_state(found["rng"])
         if found["cuda_rng"] is not None:
             torch.cuda.set_rng_state(found["cuda_rng"])
