@@ -116,7 +116,7 @@ def test_a_checkpoint_that_claims_more_than_it_has_is_refused(config: dict[str, 
         }.items()
     }
     torch.save(content, tmp_path / "model.pt")
-    with pytest.raises(ActivationError, match="claims more numbers than there are"):
+    with pytest.raises(ActivationError, match="claims more numbers than the file has"):
         load_model(tmp_path / "model.pt")
 
 

@@ -135,8 +135,8 @@ def test_what_a_guest_does_wrong_is_told_in_its_authors_terms() -> None:
         def start(self, n_lanes):  # type: ignore[no-untyped-def]
             return {}
 
-    assert "the model gave 0/hidden of shape (2, 7); (32, 2, 7) is due" in complaint(LastOnly(), n_lanes=1)
-    assert "the model gave the logits of shape" in complaint(Forgets(), n_lanes=1)
+    assert "the model returned 0/hidden of shape (2, 7); expected (32, 2, 7)" in complaint(LastOnly(), n_lanes=1)
+    assert "the model returned the logits of shape" in complaint(Forgets(), n_lanes=1)
 
     class TwoThings(OwnLSTM):
         def read(self, ids, state):  # type: ignore[no-untyped-def]
@@ -155,7 +155,7 @@ def test_what_a_guest_does_wrong_is_told_in_its_authors_terms() -> None:
             self.sites = {"hidden": 7}  # type: ignore[dict-item]
 
     assert "the model's state is empty" in complaint(Stateless(), n_lanes=1)
-    assert "should give three things" in complaint(TwoThings(), n_lanes=1)
+    assert "should return three things" in complaint(TwoThings(), n_lanes=1)
     assert "state 0/hidden began as torch.float64 and is torch.float32 after reading" in complaint(Doubles(), n_lanes=1)
     assert "should be made by Site(name), not ['hidden']" in complaint(ByName(), n_lanes=1)
 

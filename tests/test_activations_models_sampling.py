@@ -129,7 +129,7 @@ class Alphabet:
 
 def test_models_of_other_kinds_write() -> None:
     assert write_texts(Alphabet(), 2, 9, prompt="f", temperature=0) == ["fghabcdefg"] * 2
-    with pytest.raises(ActivationError, match="computes where and as it is written"):
+    with pytest.raises(ActivationError, match="its own code chooses"):
         write(Alphabet(), prompt="a", interventions=[identity(Site("last"))])
 
 
@@ -139,7 +139,7 @@ def test_models_of_other_kinds_are_judged() -> None:
     right, wrong = (float(-torch.log_softmax(torch.tensor([9.0] + [0.0] * 7), 0)[k]) for k in (0, 1))
     np.testing.assert_allclose(found.nats, [right] * 8 + [wrong, right, right], rtol=1e-5)
     np.testing.assert_array_equal(found.right, [True] * 8 + [False, True, True])
-    with pytest.raises(ActivationError, match="leave --device out"):
+    with pytest.raises(ActivationError, match="remove --device"):
         losses(Alphabet(), corpus, device="cuda")
 
 
@@ -172,8 +172,8 @@ def test_novelty_is_a_sentence() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"n_texts": 0}, "0 texts cannot be written"),
-        ({"n_chars": 0}, "0 characters cannot be written"),
+        ({"n_texts": 0}, "0 texts cannot be sampled"),
+        ({"n_chars": 0}, "0 characters cannot be sampled"),
         ({"prompt": ""}, "the prompt is empty"),
         ({"prompt": "ax"}, "does not know 'x'"),
         ({"temperature": -1.0}, "the temperature is -1"),
