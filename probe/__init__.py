@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from activations.models.evaluation import Evaluation, Losses, evaluate, losses
     from activations.models.sampling import Guess, Novelty, SampledTokens, novelty, write, write_texts
     from activations.models.training.config import TrainingConfig
-    from activations.models.training.training import Training, TrainingSnapshot, hold_out, train
+    from activations.models.training.results import Training, TrainingSnapshot
+    from activations.models.training.training import hold_out, train
     from activations.models.twins import twin
     from activations.reading.extraction import Extraction, LiveActivations, extract
     from activations.reading.lane_reader import Arithmetic
@@ -83,7 +84,8 @@ _HOMES = {
     "activations.importers.wrapping": ("wrap",),
     "activations.models.sampling": ("Guess", "Novelty", "SampledTokens", "novelty", "write", "write_texts"),
     "activations.models.twins": ("twin",),
-    "activations.models.training.training": ("TrainingSnapshot", "Training", "hold_out", "train"),
+    "activations.models.training.results": ("Training", "TrainingSnapshot"),
+    "activations.models.training.training": ("hold_out", "train"),
     "activations.models.training.config": ("TrainingConfig",),
     "activations.reading.lane_reader": ("Arithmetic",),
     "activations.texts.reading_rule": ("ReadingRule",),

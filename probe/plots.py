@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from activations.models.training.training import TrainingRow
+    from activations.models.training.results import TrainingRow
     from probe.training.sweeps import Sweep
 
 PICTURES = (".png", ".svg", ".pdf")

@@ -16,8 +16,9 @@ from activations.models.char_rnn import ModelConfig
 from activations.models.evaluation import evaluate
 from activations.models.initialising import INITIALISATIONS, initialise
 from activations.models.training.config import OPTIMIZERS, SCHEDULES, TrainingConfig
+from activations.models.training.results import TrainingSnapshot
 from activations.models.training.stabilising import read_with_penalty
-from activations.models.training.training import TrainingSnapshot, can_train_in_bf16, hold_out, train
+from activations.models.training.training import can_train_in_bf16, hold_out, train
 from activations.texts.corpus import Corpus
 
 TEXT = Corpus.from_texts(["abcd" * 800])
@@ -191,7 +192,7 @@ def test_a_state_of_another_training_or_a_damaged_one_is_refused(tmp_path: Path)
     with pytest.raises(ActivationError, match="is damaged; delete it"):
         train(*parts, shape, QUICK, state=state)
     torch.save({"format": "something else", "format_version": 1}, state)
-    with pytest.raises(ActivationError, match="not what an interrupted"):
+    with pytest.raises(ActivationError, match="not the state of an interrupted"):
         train(*parts, shape, QUICK, state=state)
 
 

@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 from planting import PLANTED
 
-from activations.models.training.training import TrainingRow
+from activations.models.training.results import TrainingRow
 from activations.recordings.recording import Recording
 from analyses.curves import CURVES, curve
 from analyses.errors import AnalysisError

@@ -30,7 +30,8 @@ from activations.models.checkpoints import load_model, model_sha256, save_model,
 from activations.models.evaluation import evaluate, losses
 from activations.models.sampling import write_texts
 from activations.models.training.config import TrainingConfig
-from activations.models.training.training import Training, train
+from activations.models.training.results import Training
+from activations.models.training.training import train
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
 from probe.training import runs, sweeps

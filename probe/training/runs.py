@@ -11,7 +11,8 @@ from activations.models.char_rnn import ModelConfig
 from activations.models.checkpoints import save_model
 from activations.models.sampling import default_prompt, write_texts
 from activations.models.training.config import TrainingConfig
-from activations.models.training.training import Training, TrainingRow, TrainingSnapshot, train
+from activations.models.training.results import Training, TrainingRow, TrainingSnapshot
+from activations.models.training.training import train
 from activations.texts.corpus import Corpus
 from activations.texts.read_text import vocabulary_to_learn
 from activations.texts.reading_rule import PLAIN, ReadingRule
