@@ -245,7 +245,7 @@ def test_a_factory_builds_a_model_from_what_is_in_a_file(factory: tuple[str, Pat
     [
         ("no_such", "has no function no_such"),
         ("broken", r"broken failed in line 3\d: KeyError: 'no such name'"),
-        ("nothing", "gave int; a module or a CharModel is due"),
+        ("nothing", "returned int; expected a module or a CharModel"),
         ("build", r"made a Net, which has no vocabulary; import it with `probe import"),
     ],
 )

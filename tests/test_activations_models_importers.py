@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from torch.nn.utils import prune
 
 from activations.errors import ActivationError
-from activations.importers.deciding import frequencies_loss
 from activations.importers.importing import import_model
+from activations.importers.search import frequency_losses
 from activations.importers.wrapping import wrap
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.evaluation import evaluate
@@ -212,7 +212,7 @@ def test_frequencies_are_those_of_a_plain_count() -> None:
             befores = [text[k : k + 2] for k in range(len(text) - 1) if text[k] == text[n - 1]]
             pair -= np.log(befores.count(text[n - 1 : n + 1]) / (len(befores) - 1 + 30))
     expected = single / len(text), pair / (len(text) - 1)
-    assert frequencies_loss(Corpus.from_texts([text]), 30) == pytest.approx(expected)
+    assert frequency_losses(Corpus.from_texts([text]), 30) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -463,7 +463,7 @@ def test_as_many_units_as_characters_leave_open_whether_vectors_are_rows(n_layer
     """Rows unless it is said otherwise, or a text says so."""
     model = random_rnn("rnn", n_layers, 4, 4, 0, 0)
     rows = import_model(numpy_arrays(model), Vocabulary("abcd"))
-    assert "transposed" in rows.open
+    assert "transposed" in rows.undecided
     assert_same(rows.model, model, "abcddcba")
     columns = numpy_arrays(model, rows=False)
     assert_same(import_model(columns, Vocabulary("abcd"), transposed="all").model, model, "abcddcba")
@@ -687,12 +687,11 @@ def test_why_no_arrays_are_found_is_told(tmp_path: Path) -> None:
         import_model(renamed(model), Vocabulary("abcd"), prefix="modle.")
 
 
-def test_the_next_best_reading_differs_from_the_best_however_many_changes_it_took(
-    trained: tuple[CharRNN, Corpus], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_next_best_interpretation_differs_from_the_best_however_many_changes_it_took(
+    trained: tuple[CharRNN, Corpus], tmp_path: Path
 ) -> None:
     model, text = trained
     json_lists(model, tmp_path / "model.json", "gofi")
-    monkeypatch.setattr("activations.importers.deciding._MOST_CHANGES", 1)
-    found = import_model(tmp_path / "model.json", vocabulary_of(model), text=text)
+    found = import_model(tmp_path / "model.json", vocabulary_of(model), text=text, max_changes=1)
     assert found.search is not None and found.search.changes == {"gates": "--gates g,o,f,i"}
     assert found.search.rival_changes and found.search.rival_nats_per_char > found.search.best_nats_per_char

@@ -115,7 +115,7 @@ def french() -> tuple[CharRNN, Corpus]:
 def test_a_text_tells_that_a_model_reads_bytes(french: tuple[CharRNN, Corpus]) -> None:
     model, text = french
     arrays = dict(model.state_dict())
-    with pytest.raises(ActivationError, match="it makes .* with --read-as bytes; do that, or keep this reading"):
+    with pytest.raises(ActivationError, match="it has .* with --read-as bytes; do that, or keep this interpretation"):
         import_model(arrays, model.vocabulary, text=text)
     found = import_model(arrays, model.vocabulary, text=text, rule=ReadingRule(read_as="bytes"))
     assert found.evaluation is not None and found.search is not None

@@ -645,7 +645,7 @@ def test_a_wrong_import_writes_nothing_and_says_what_to_try(run: Command, theirs
         (("--vocab", "printable"), "and Python's string.printable 100"),
         ((), "the file holds none: --vocab printable, sorted:FILE"),
         (("--vocab", "json:vocabulary.json", "-o", "theirs.pth"), "theirs.pth is what is read"),
-        (("--vocab", "json:vocabulary.json", "--gates", "rzn"), "an order of i,f,g,o is due"),
+        (("--vocab", "json:vocabulary.json", "--gates", "rzn"), "expected an order of i,f,g,o"),
         (("--vocab", "json:vocabulary.json", "--cell", "gru"), "a cell of the kind gru has 3 gates"),
         (("--vocab", "json:vocabulary.json", "--cell", "mlp"), "there is no cell named 'mlp'"),
         (("--vocab", "json:vocabulary.json", "--transposed", "some"), "choose one of no, recurrent, all"),

@@ -110,7 +110,7 @@ def import_model(
         "hidden_first": result.interpretation.hidden_first,
         "vocabulary": result.vocabulary_source,
         "reading_rule": str(result.interpretation.rule),
-        "read_out": result.parts.found["read-out"],
+        "read_out": result.parts.notes["read-out"],
         "unused": list(result.parts.unused),
         "left_aside": list(result.parts.aside),
         "warning": result.warning,
