@@ -304,13 +304,14 @@ class _CharRNNReader:
         cell, layers = model.cell, range(model.config.n_layers)
         self._step = cell.step
         self._torch_device = torch_device
+        self._is_on_cpu = torch_device.type == "cpu"
         self.vocabulary = model.vocabulary
-        self._table = model.input_table().to(self._torch_device)
-        self._inputs = [model.input_weights(layer).to(self._torch_device, torch.float32) for layer in layers[1:]]
-        self._recurrent = [model.recurrent_weights(layer).to(self._torch_device, torch.float32) for layer in layers]
+        self._table = model.input_table().to(torch_device).contiguous()
+        self._inputs = [model.input_weights(layer).to(torch_device, torch.float32) for layer in layers[1:]]
+        self._recurrent = [model.recurrent_weights(layer).to(torch_device, torch.float32) for layer in layers]
         self._readout = (
-            model.readout.weight.t().to(self._torch_device).contiguous(),
-            model.readout.bias.to(self._torch_device),
+            model.readout.weight.t().to(torch_device).contiguous(),
+            model.readout.bias.to(torch_device),
         )
         self._gates = [self._table.new_empty(n_texts, self._table.shape[1]) for _ in layers]
         states, *results = (
@@ -318,14 +319,14 @@ class _CharRNNReader:
             for _ in range(3)  # a step must not write where it still reads, so that two results alternate
         )
         self._interruptions = [Interruption(interventions, layer) or None for layer in layers]
-        self._texts = torch.arange(n_texts, device=self._torch_device)
+        self._texts = torch.arange(n_texts, device=torch_device)
         self._n_read = 0
         self._states = states
         self._views = cycle([[cell.views(self._gates[n], result[n]) for n in layers] for result in results])
 
     def read(self, ids: Tensor) -> Tensor:
         """Read one token of every text, (n_texts,), and return (n_texts, n_characters) logits of the next one."""
-        if self._torch_device.type != "cpu":
+        if not self._is_on_cpu:
             ids = ids.to(self._torch_device)
         torch.index_select(self._table, 0, ids, out=self._gates[0])
         views = next(self._views)
@@ -338,7 +339,7 @@ class _CharRNNReader:
         self._n_read += 1
         weight, bias = self._readout
         logits = torch.addmm(bias, self._states[-1]["hidden"], weight)
-        return logits if self._torch_device.type == "cpu" else logits.to(_CPU)  # where tokens are drawn
+        return logits if self._is_on_cpu else logits.to(_CPU)  # where tokens are drawn
 
     def _where(self) -> Where:
         return Where(self._texts, torch.full_like(self._texts, self._n_read))
