@@ -165,7 +165,7 @@ def test_novelty_is_a_sentence() -> None:
         "lines: 90 % of 1,000 are new; words: 33 % of 3 are new"
     )
     assert str(Novelty(n_lines=0, n_new_lines=0, n_words=1, n_new_words=0)) == (
-        "lines: none was written whole; words: 0 % of 1 are new"
+        "lines: none was sampled completely; words: 0 % of 1 are new"
     )
 
 

@@ -12,7 +12,7 @@ Kind = Literal["learned", "list", "aside"]
 
 @dataclass(frozen=True, slots=True)
 class ArrayRole:
-    """What an array may be for, and where in the file it is.
+    """The role that an array may have in a model, and where in the file it is.
 
     Attributes:
         kind: `learned` if it may be a weight; `list` for a list of numbers, which is a weight if all weights are lists;

@@ -37,7 +37,7 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
     arrays = {name: array for name, array in contents.arrays.items() if name in candidates and array.ndim}
     for n_arrays, limit in ((len(arrays), _MAX_ARRAYS), (len(contents.roles), _MAX_ROLES)):
         if n_arrays > limit:
-            raise ActivationError(f"{contents.kind} holds {n_arrays:,} arrays; no character model has so many")
+            raise ActivationError(f"{contents.kind} holds {n_arrays:,} arrays; no character model has that many")
     if reparametrised := next((name for name in arrays if _is_reparametrised(name, arrays)), None):
         raise ActivationError(
             f"{reparametrised} is what a weight is made from (pruning, weight or spectral normalisation), and not the "

@@ -1,4 +1,4 @@
-"""How the arrays of a model are meant: one interpretation, and all that differ from it in one respect."""
+"""Interpretations of the arrays of a model, and all that differ from one in a single respect."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -156,7 +156,7 @@ def _operations(file: BinaryIO) -> Iterator[tuple[OpcodeInfo, Any]]:
         if opcode.name == "STOP":
             return
         if n_done >= MAX_OPERATIONS:
-            raise ActivationError(f"the pickle has more than {MAX_OPERATIONS:,} steps; no model needs so many")
+            raise ActivationError(f"the pickle has more than {MAX_OPERATIONS:,} steps; no model needs that many")
         if opcode.name not in _OPERATIONS:
             raise ActivationError(f"the pickle uses {opcode.name}, which no model needs")
         yield opcode, argument

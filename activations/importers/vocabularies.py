@@ -197,9 +197,9 @@ def _sorted(path: Path, n_characters: int, encoding: str, newlines: str) -> Foun
         has_bom = file.read(3) == codecs.BOM_UTF8
     if has_bom:
         characters_by_way |= {
-            f"{way}, with its byte-order mark": own | {_BOM} for way, own in characters_by_way.items()
+            f"{way}, with its byte-order mark": chars | {_BOM} for way, chars in characters_by_way.items()
         }
-    fitting = [way for way, own in characters_by_way.items() if len(own) == n_characters]
+    fitting = [way for way, chars in characters_by_way.items() if len(chars) == n_characters]
     if "" in fitting or len(fitting) != 1:
         return _checked(sorted(characters), n_characters, f"the sorted characters of {path}")
     return _checked(sorted(characters_by_way[fitting[0]]), n_characters, f"the sorted characters of {path}{fitting[0]}")

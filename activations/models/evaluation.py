@@ -1,4 +1,4 @@
-"""How well a model predicts a text: the loss of every character, and their mean."""
+"""Evaluating how well a model predicts a text: the loss of every character, and their mean."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -25,7 +25,7 @@ _Reader = Callable[[Tensor, Any], tuple[Tensor, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """How well a model predicts a text, each document of which it reads from a zero state and without a break.
+    """The mean loss and the accuracy of a model on a text, each document of which it reads from a zero state.
 
     Attributes:
         nats_per_char: Mean negative log probability of the true next character.
@@ -42,7 +42,7 @@ class Evaluation:
 
 
 class Losses(NamedTuple):
-    """How well a model predicts each character, except the first that it reads of each document.
+    """The loss of a model on each character, except the first that it reads of each document.
 
     Attributes:
         nats: (n_predicted,) float32, the negative log probability of the true character.

@@ -33,7 +33,7 @@ class LaneStates:
     """
 
     def __init__(self, start: Callable[[int], Nest], n_lanes: int) -> None:
-        """Start all lanes.
+        """Set all lanes to the state before the first character.
 
         Args:
             start: Returns the state of `n_lanes` lanes before the first character; see `CharModel.start`.

@@ -192,7 +192,7 @@ def with_prompt(prompt: str, tokens: str, n_chars: int, model: CharRNN | CharMod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Novelty:
-    """How many lines and words of sampled texts do not occur in a known text.
+    """The numbers of lines and words of sampled texts that do not occur in a known text.
 
     Attributes:
         n_lines: Number of lines that were sampled from their start to their end, without blank ones.
@@ -208,7 +208,7 @@ class Novelty:
 
     def __str__(self) -> str:
         return "; ".join(
-            f"{kind}: " + (f"{100 * n_new / n:.0f} % of {n:,} are new" if n else "none was written whole")
+            f"{kind}: " + (f"{100 * n_new / n:.0f} % of {n:,} are new" if n else "none was sampled completely")
             for kind, n, n_new in (
                 ("lines", self.n_lines, self.n_new_lines),
                 ("words", self.n_words, self.n_new_words),

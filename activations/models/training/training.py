@@ -171,7 +171,7 @@ class _Trainer:
         watch: Callable[[TrainingSnapshot], None],
         progress: Callable[[int, int, str], None],
     ) -> Training:
-        """Train to the end."""
+        """Train until the last update, or until patience runs out."""
         done_before, saved_at = self._done, self._started_at
         if self._done == 0:
             self._show(watch, is_best=False)

@@ -68,8 +68,8 @@ def test_a_model_in_any_format_comes_out_as_it_went_in(form: str, data: st.DataO
     n_embedding = data.draw(st.integers(0, 7)) if may_embed else 0
     original = random_rnn(cell, n_layers, n_units, n_characters, n_embedding, data.draw(st.integers(0, 99)))
     write(original, tmp_path / "model")
-    told = cell if cell == "rnn_relu" and "whole" not in form else None
-    found = import_model(tmp_path / "model", Vocabulary(CHARACTERS[:n_characters]), cell=told)
+    given_cell = cell if cell == "rnn_relu" and "whole" not in form else None
+    found = import_model(tmp_path / "model", Vocabulary(CHARACTERS[:n_characters]), cell=given_cell)
     text = (CHARACTERS[:n_characters] * 4)[:20]
     assert found.model.config == original.config
     assert found.parts.unused == ()

@@ -241,7 +241,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "a layer of many digits": (pickle.dumps({f"Wxh{'1' * 400}": np.ones((2, 2)), "Why": np.ones((2, 2))}), "cannot|no"),
     "too many arrays": (
         pickle.dumps({str(n): np.ones((1, 1)) for n in range(2_001)}),
-        "no character model has so many",
+        "no character model has that many",
     ),
     "a pickle without an end": (b"\x80\x02" + EMPTY_LIST, "damaged"),
     "a pickle of nothing": (b"\x80\x02" + STOP, "damaged"),
