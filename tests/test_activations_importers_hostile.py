@@ -186,10 +186,10 @@ def many_views() -> bytes:
 
 
 def nested_dict(n: int) -> dict[str, Any]:
-    found: dict[str, Any] = {"x": 1}
+    nest: dict[str, Any] = {"x": 1}
     for _ in range(n):
-        found = {"name" * 20: found}
-    return found
+        nest = {"name" * 20: nest}
+    return nest
 
 
 def doubled_key() -> bytes:
@@ -294,8 +294,8 @@ def test_nothing_that_a_pickle_names_is_called() -> None:
         "INST": MARK + argument + INST + b"os\nmkdir\n",
     }
     for operations in calls.values():
-        made = read_pickle(io.BytesIO(b"\x80\x02" + operations + STOP))
-        assert isinstance(made, UnbuiltObject) and (made.maker, made.arguments) == ("os.mkdir", ("it ra",))
+        unbuilt = read_pickle(io.BytesIO(b"\x80\x02" + operations + STOP))
+        assert isinstance(unbuilt, UnbuiltObject) and (unbuilt.maker, unbuilt.arguments) == ("os.mkdir", ("it ra",))
     built = read_pickle(io.BytesIO(b"\x80\x02" + calls["REDUCE"] + EMPTY_DICT + BUILD + STOP))
     assert built.state == {}
     assert read_pickle(io.BytesIO(b"\x80\x04\x8c\x02os\x8c\x05mkdir\x93.")) == GlobalName("os.mkdir")

@@ -171,9 +171,9 @@ def test_each_document_of_a_single_lane_begins_anew_however_long_it_is(cell: str
     for document, text in zip(live.corpus.documents, texts, strict=True):
         alone = LiveActivations(model, Corpus.from_texts([text]), n_lanes=1, arithmetic=arithmetic)
         for site in live.sites:
-            found = np.concatenate([block.values[site] for block in blocks])[document.start : document.stop]
-            expected = np.concatenate([each.values[site] for each in alone.blocks([site])])
-            np.testing.assert_allclose(found, expected, atol=1e-6)
+            rows = np.concatenate([block.values[site] for block in blocks])[document.start : document.stop]
+            expected = np.concatenate([block.values[site] for block in alone.blocks([site])])
+            np.testing.assert_allclose(rows, expected, atol=1e-6)
 
 
 def test_a_gate_that_keeps_all_keeps_it_to_the_last_digit(rng: np.random.Generator) -> None:

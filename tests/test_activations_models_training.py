@@ -207,7 +207,7 @@ def test_what_is_shown_while_a_model_learns() -> None:
     result = train(*hold_out(TEXT, 0.1), ModelConfig(n_units=8), config, at=lambda n: n in (3, 50), watch=look)
     per_epoch = -(-(2880 // 4 - 1) // 16)
     assert [update for update, *_ in shown] == [0, 3, per_epoch, 50, 2 * per_epoch]
-    assert [held_out for _, held_out, _ in shown[2::2]] == [each.nats_per_char for each in result.held_out]
+    assert [held_out for _, held_out, _ in shown[2::2]] == [evaluation.nats_per_char for evaluation in result.held_out]
     assert [best for *_, best in shown] == [False, False, True, False, True]
     assert result.rows[-1].epoch == 2
     sizes = [later - earlier for earlier, later in pairwise([0, *(row.update for row in result.rows)])]
@@ -222,21 +222,21 @@ def test_a_long_epoch_is_judged_on_the_way() -> None:
     """And learns nothing else by that."""
     parts, shape = hold_out(TEXT, 0.1), ModelConfig(n_units=8)
     whole = train(*parts, shape, QUICK)
-    found = train(*parts, shape, QUICK, round_chars=1000)
-    assert len(found.losses) == len(found.held_out) == 9
-    assert found.held_out[2::3] == whole.held_out
-    judged = [row.epoch for row in found.rows if row.held_out is not None]
+    in_rounds = train(*parts, shape, QUICK, round_chars=1000)
+    assert len(in_rounds.losses) == len(in_rounds.held_out) == 9
+    assert in_rounds.held_out[2::3] == whole.held_out
+    judged = [row.epoch for row in in_rounds.rows if row.held_out is not None]
     assert judged == pytest.approx([1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2, 7 / 3, 8 / 3, 3], abs=0.03)
-    per_round = [each * n for each, n in zip(found.losses, [240, 240, 239] * 3, strict=True)]
+    per_round = [loss * n for loss, n in zip(in_rounds.losses, [240, 240, 239] * 3, strict=True)]
     assert sum(per_round[:3]) / 719 == pytest.approx(whole.losses[0])
 
 
 def test_patience_ends_a_training_that_gets_no_better() -> None:
-    other = Corpus.from_texts(["dcba" * 90])  # gets ever worse
-    result = train(TEXT, other, ModelConfig(n_units=16), replace(QUICK, epochs=50, patience=2))
-    losses = [each.nats_per_char for each in result.held_out]
+    reversed_text = Corpus.from_texts(["dcba" * 90])  # gets ever worse
+    result = train(TEXT, reversed_text, ModelConfig(n_units=16), replace(QUICK, epochs=50, patience=2))
+    losses = [evaluation.nats_per_char for evaluation in result.held_out]
     assert 2 < len(losses) == losses.index(min(losses)) + 3 < 50
-    assert evaluate(result.model, other) == result.best
+    assert evaluate(result.model, reversed_text) == result.best
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -282,13 +282,13 @@ def test_the_norm_stabiliser_is_as_defined(cell: str) -> None:
         logits, after, penalty = read_with_penalty(model, ids, state)
         expected, expected_after = model(ids, state)
         torch.testing.assert_close(logits, expected)
-        for one, other in zip(after, expected_after, strict=True):
-            torch.testing.assert_close(one, other)
-        total, own = 0.0, state
+        for part, expected_part in zip(after, expected_after, strict=True):
+            torch.testing.assert_close(part, expected_part)
+        total, step_state = 0.0, state
         norms = torch.zeros(2, 2) if state is None else state[0].norm(dim=-1)
         for step in ids:
-            _, own = model(step[None], own)
-            new = own[0].norm(dim=-1)
+            _, step_state = model(step[None], step_state)
+            new = step_state[0].norm(dim=-1)
             total += float(((new - norms) ** 2).mean(dim=1).sum().detach())
             norms = new
         assert float(penalty.detach()) == pytest.approx(total / len(ids), rel=1e-4)
