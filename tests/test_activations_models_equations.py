@@ -131,7 +131,7 @@ def test_forward_evaluation_and_writing_agree_with_the_equations(kind: Kind) -> 
 
 @every_kind
 def test_what_pytorch_has_fused_is_fused_and_begins_as_the_equations_end(kind: Kind) -> None:
-    """The state after a stretch is what the next one begins with."""
+    """The state after one call is what the next one starts from."""
     model = unusual_model(TEXT, kind, n_layers=2)
     assert isinstance(model.rnn, StepwiseRNN) != model.config.is_fused
     ids = ids_of(model, TEXT[:40], TEXT[1:41])

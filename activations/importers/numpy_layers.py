@@ -1,4 +1,4 @@
-"""Finding the layers of networks written in numpy: by their names, or by their place in a list."""
+"""Finding the layers of networks written in numpy: by their names, or by their position in a list."""
 
 import re
 from collections.abc import Mapping
