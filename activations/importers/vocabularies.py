@@ -91,7 +91,7 @@ def find_vocabulary(
         ActivationError: If no vocabulary is found, or its size is not that of the model.
     """
     if spelling is None:
-        return _beside_the_weights(contents, n_characters)
+        return _in_model_file(contents, n_characters)
     kind, _, rest = spelling.partition(":")
     if kind == "printable" and not rest:
         return _checked(string.printable, n_characters, "Python's string.printable")
@@ -225,7 +225,7 @@ def _stored(path: Path, kind: str, n_characters: int) -> FoundVocabulary:
     return _checked(tokens, n_characters, str(path))
 
 
-def _beside_the_weights(contents: Contents, n_characters: int) -> FoundVocabulary:
+def _in_model_file(contents: Contents, n_characters: int) -> FoundVocabulary:
     tables = _tables_of_size(contents, n_characters)
     tokens = _merged(list(tables.values()))
     if tokens is None:
@@ -317,5 +317,5 @@ def _in_order(pairs: Sequence[tuple[int, str]]) -> Tokens | None:
 
 
 def _display_order(token: str) -> tuple[bool, bool, bool]:
-    """Sort the tokens that share an id so that the one to be shown comes first: a name, lower case, or ASCII."""
+    """Return a sort key by which the token to be shown comes first: a name, then lower case, then ASCII."""
     return len(token) == 1, token != token.lower(), not token.isascii()
