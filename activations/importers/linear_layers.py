@@ -236,7 +236,7 @@ def _input_first(
         is_hidden = [_without_digits(pattern.around) == hidden_around for pattern in patterns]
         if is_hidden[0] != is_hidden[1]:
             return (patterns[::-1] if is_hidden[0] else patterns), True
-    words = [_distinctive_part(pattern, other) for pattern, other in (patterns, patterns[::-1])]
+    words = [_distinctive_part(pattern, counterpart) for pattern, counterpart in (patterns, patterns[::-1])]
     is_hidden = [bool(_OF_HIDDEN.search(a) and _OF_INPUT.search(b)) for a, b in (words, words[::-1])]
     return (patterns[::-1] if is_hidden[0] else patterns), any(is_hidden)
 

@@ -69,7 +69,7 @@ def _has_other_gates(arrays: UnusedArrays, names: Mapping[str, str], recurrent: 
     family = re.compile(rf"[md]?({names['input']}|{names['recurrent']}|{names['readout']})\d*")
     shapes = arrays.matrices()
     shape = shapes.get(recurrent)
-    return sum(other == shape and not family.fullmatch(_key(name)) for name, other in shapes.items()) > 1
+    return sum(candidate == shape and not family.fullmatch(_key(name)) for name, candidate in shapes.items()) > 1
 
 
 def _key(name: str) -> str:
