@@ -23,9 +23,10 @@ import numpy as np
 import torch
 
 from activations.models.char_rnn import CharRNN, ModelConfig
-from activations.reading.extraction import LiveActivations, extract
-from activations.reading.lane_reader import Arithmetic
-from activations.reading.slabs import pages
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
+from activations.reading.memory_pool import pages
 from activations.recordings.disk import DiskFile
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
@@ -157,7 +158,7 @@ def main() -> None:
                 "lanes, recorded": speed(lambda: lanes, path),
             }
             after = matrix_rate(torch.float32)
-            bf16 = LiveActivations(model, corpus, arithmetic=Arithmetic(precision="bf16"))
+            bf16 = LiveActivations(model, corpus, compute=ComputeOptions(precision="bf16"))
             found["bf16 lanes, to a statistic"] = live_speed(bf16)
             found["bf16 lanes, recorded"] = speed(lambda: bf16, path)  # noqa: B023 called at once
             disk = disk_rate(Path(folder))

@@ -20,7 +20,7 @@ def test_what_was_rounded_once_stays_as_it_is_and_in_order(name: str, values: np
     assert stored.dtype == coding.stored
     found = coding.decode(stored)
     assert found.dtype == coding.dtype
-    np.testing.assert_array_equal(coding.rounded(found), found)
+    np.testing.assert_array_equal(coding.quantised(found), found)
     order = np.argsort(values, kind="stable")
     assert (np.diff(found[order]) >= 0).all()
     np.testing.assert_array_equal(np.sign(found[np.abs(values) > 1e-6]), np.sign(values[np.abs(values) > 1e-6]))

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from activations.blocks import Block
 from activations.errors import ActivationError
 from activations.models.checkpoints import load_model, model_sha256
-from activations.reading.extraction import LiveActivations, extract
-from activations.reading.lane_reader import Arithmetic
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.checking import check
 from activations.recordings.codings import CODINGS
 from activations.recordings.layout import SiteFacts, Tokens
-from activations.recordings.recorder import recording
+from activations.recordings.recorder import new_recording
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
@@ -303,7 +304,7 @@ def test_rows_may_be_tokens(tmp_path: Path, rng: np.random.Generator) -> None:
     n_first = sum(a < 500 for a, _ in offsets)
     path = tmp_path / "tokens.h5"
     facts = {site: SiteFacts(3, CODINGS["float32"])}
-    with recording(path, corpus, Vocabulary.of([TEXT]), facts, predictions=False, tokens=tokens) as recorder:
+    with new_recording(path, corpus, Vocabulary.of([TEXT]), facts, predictions=False, tokens=tokens) as recorder:
         recorder.write(Block(n_first, {site: values[n_first:].copy()}))
         recorder.write(Block(0, {site: values[:n_first].copy()}))
     with Recording(path) as found:
@@ -331,7 +332,7 @@ def test_tokens_that_are_none_of_the_text_are_refused(tmp_path: Path, offsets: l
     facts = {Site("a"): SiteFacts(3, CODINGS["float32"])}
     with (
         pytest.raises(ActivationError, match="tokens must have a first character"),
-        recording(tmp_path / "a.h5", corpus, Vocabulary.of([TEXT]), facts, predictions=False, tokens=tokens),
+        new_recording(tmp_path / "a.h5", corpus, Vocabulary.of([TEXT]), facts, predictions=False, tokens=tokens),
     ):
         pass
     starts, ends = np.array(offsets, "<i8").T
@@ -354,7 +355,7 @@ def test_sites_that_hdf5_cannot_hold_side_by_side_are_refused(tmp_path: Path) ->
     facts = {Site(name): SiteFacts(1, CODINGS["float32"]) for name in ("features", "a", "features/pca")}
     with (
         pytest.raises(ActivationError, match="the sites features and features/pca cannot be recorded in one file"),
-        recording(tmp_path / "a.h5", Corpus.from_texts([TEXT]), Vocabulary.of([TEXT]), facts),
+        new_recording(tmp_path / "a.h5", Corpus.from_texts([TEXT]), Vocabulary.of([TEXT]), facts),
     ):
         pass
 
@@ -385,7 +386,7 @@ def test_a_recording_near_one_is_what_the_live_source_gives(tmp_path: Path, n_la
     with Recording(KEPT / "recording_version_2.h5") as before:
         corpus = before.corpus
     exact, fine = (
-        LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=Arithmetic(dtype=dtype))
+        LiveActivations(model, corpus, n_lanes=n_lanes, compute=ComputeOptions(dtype=dtype))
         for dtype in ("float32", "near_one")
     )
     gate, cell = Site("0/forget_gate"), Site("0/cell")
@@ -395,8 +396,8 @@ def test_a_recording_near_one_is_what_the_live_source_gives(tmp_path: Path, n_la
         for site in (gate, cell):
             expected = exact.read([site])[site]
             coding = recording.facts[site].coding
-            np.testing.assert_array_equal(recording.read([site])[site], coding.rounded(expected))
-            np.testing.assert_array_equal(fine.read([site])[site], coding.rounded(expected))
+            np.testing.assert_array_equal(recording.read([site])[site], coding.quantised(expected))
+            np.testing.assert_array_equal(fine.read([site])[site], coding.quantised(expected))
 
 
 def test_a_value_beyond_what_its_coding_is_for_is_told(tmp_path: Path) -> None:
@@ -407,6 +408,6 @@ def test_a_value_beyond_what_its_coding_is_for_is_told(tmp_path: Path) -> None:
         values[7] = value
         with (
             pytest.raises(ActivationError, match=f"a has a value of {value}, and near_one is for values from -1 to 1"),
-            recording(tmp_path / "a.h5", corpus, Vocabulary.of([TEXT]), facts, predictions=False) as recorder,
+            new_recording(tmp_path / "a.h5", corpus, Vocabulary.of([TEXT]), facts, predictions=False) as recorder,
         ):
             recorder.write(Block(0, {site: values}))

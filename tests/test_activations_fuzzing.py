@@ -16,7 +16,8 @@ from planting import random_model
 
 from activations.errors import ActivationError
 from activations.models.checkpoints import load_model, save_model
-from activations.reading.extraction import LiveActivations, extract
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings import layout, vetting
 from activations.recordings.checking import check
 from activations.recordings.recording import Recording

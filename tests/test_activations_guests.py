@@ -15,8 +15,9 @@ from activations.importers.wrapping import build, build_model, wrap
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import save_model
-from activations.reading.extraction import LiveActivations, extract
-from activations.reading.lane_reader import Arithmetic
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
@@ -64,9 +65,9 @@ def test_a_guest_gives_what_the_same_model_of_ours_gives(n_lanes: int) -> None:
     assert isinstance(guest, CharModel)
     ours = wrap(None, guest.cell, guest.out, guest.vocabulary)
     corpus = Corpus.from_texts([TEXT, TEXT[:500]])
-    kept = Arithmetic(dtype="float32")
-    found = blocks_by_place(LiveActivations(guest, corpus, n_lanes=n_lanes, arithmetic=kept))
-    expected = blocks_by_place(LiveActivations(ours, corpus, n_lanes=n_lanes, arithmetic=kept))
+    kept = ComputeOptions(dtype="float32")
+    found = blocks_by_place(LiveActivations(guest, corpus, n_lanes=n_lanes, compute=kept))
+    expected = blocks_by_place(LiveActivations(ours, corpus, n_lanes=n_lanes, compute=kept))
     assert found.keys() == expected.keys()
     for place, block in found.items():
         for site in (HIDDEN, CELL):
@@ -76,18 +77,22 @@ def test_a_guest_gives_what_the_same_model_of_ours_gives(n_lanes: int) -> None:
                 np.testing.assert_allclose(values, expected[place].predictions[name], rtol=0, atol=2e-3)
 
 
-def test_a_guests_recording_goes_on_after_it_was_broken_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_guests_recording_goes_on_after_it_was_broken_off(tmp_path: Path) -> None:
     corpus = Corpus.from_texts([TEXT * 3])
     whole = extract(LiveActivations(OwnLSTM(), corpus, n_lanes=4), tmp_path / "whole.h5", force=True)
-    monkeypatch.setattr("activations.recordings.recorder.CHECKPOINT_S", -1.0)
-    monkeypatch.setattr("activations.recordings.recorder._SHARE_OF_TIME", 0)
 
     def stop(done: int, total: int) -> None:
         if done > total // 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extract(LiveActivations(OwnLSTM(), corpus, n_lanes=4), tmp_path / "a.h5", force=True, progress=stop)
+        extract(
+            LiveActivations(OwnLSTM(), corpus, n_lanes=4),
+            tmp_path / "a.h5",
+            force=True,
+            progress=stop,
+            checkpoint_s=0.0,
+        )
     assert (tmp_path / "a.h5.journal").exists()
     extract(LiveActivations(OwnLSTM(), corpus, n_lanes=4), tmp_path / "a.h5", force=True)
     with Recording(whole.path) as first, Recording(tmp_path / "a.h5") as second:
@@ -173,11 +178,11 @@ def test_what_a_guest_does_wrong_is_told_in_its_authors_terms() -> None:
             super().__init__()
             self.vocabulary = "abc"  # type: ignore[assignment]
 
-    assert "depends on where one stretch of reading ends" in complaint(Forgetful(), n_lanes=1)
+    assert "depends on where one call of `read` ends" in complaint(Forgetful(), n_lanes=1)
     assert "0/hidden has values that are no numbers" in complaint(Dividing(), n_lanes=1)
     assert "the model's vocabulary is a str" in complaint(Spelled(), n_lanes=1)
     with pytest.raises(ActivationError, match="a model of your own computes where and as it is written"):
-        LiveActivations(OwnLSTM(), corpus, arithmetic=Arithmetic(precision="bf16"))
+        LiveActivations(OwnLSTM(), corpus, compute=ComputeOptions(precision="bf16"))
 
 
 FACTORY = """

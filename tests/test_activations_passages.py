@@ -20,11 +20,12 @@ from torch import Tensor
 from activations.blocks import Source
 from activations.errors import ActivationError
 from activations.models.cells.kinds import CELLS
-from activations.reading.extraction import LiveActivations, extract
+from activations.reading.extraction import extract
 from activations.reading.kept_states import KeptStates
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
-from activations.texts.lanes import cut, turns
+from activations.texts.lanes import cut_pieces, turns
 from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
@@ -207,7 +208,7 @@ def test_kept_states_are_spread_over_the_text_within_their_limit(
 ) -> None:
     """Of one turn in so many of each piece, whichever lanes come first."""
     corpus = Corpus.from_texts("x" * n for n in sizes)
-    pieces = cut(corpus, Selection.of(len(corpus)), n_lanes, 512, 128)
+    pieces = cut_pieces(corpus, Selection.of(len(corpus)), n_lanes, 512, 128)
     kept = KeptStates(pieces, 128, most_bytes)
     begun = [turn for piece in pieces for turn in turns(piece, 128)]
     random.shuffle(begun)
@@ -257,7 +258,7 @@ def test_reading_a_passage_leaves_the_number_of_threads_as_it_was() -> None:
 def test_kept_states_go_with_their_source() -> None:
     live = LiveActivations(random_model(LETTERS), Corpus.from_texts([letters(9000)]), n_lanes=1)
     live.read([STATE], 8000, 8100)
-    kept = weakref.ref(live._kept)
+    kept = weakref.ref(live._kept_states)
     del live
     gc.collect()
     assert kept() is None

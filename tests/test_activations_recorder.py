@@ -14,8 +14,8 @@ import pytest
 from planting import random_model
 
 from activations.errors import ActivationError
-from activations.reading.extraction import LiveActivations, extract
-from activations.recordings import recorder
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.checking import check
 from activations.recordings.disk import PAGE_BYTES, DiskFile
 from activations.recordings.recording import Recording
@@ -49,7 +49,7 @@ def break_off_half_way(live: LiveActivations, path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extract(live, path, progress=stop)
+        extract(live, path, progress=stop, checkpoint_s=0.0)
 
 
 @pytest.mark.slow  # kills and starts again some fifty processes
@@ -86,8 +86,6 @@ def test_a_killed_run_is_gone_on_with_to_the_same_end(
 def test_a_run_that_dies_while_it_finishes_is_gone_on_with(
     stage: str, code_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "CHECKPOINT_S", 0.0)
-    monkeypatch.setattr(recorder, "_SHARE_OF_TIME", 0)
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
     extract(live, tmp_path / "whole.h5")
     output = tmp_path / "a.h5"
@@ -108,7 +106,7 @@ def test_a_run_that_dies_while_it_finishes_is_gone_on_with(
         else:
             patch.setattr("activations.recordings.recorder.Recorder.finish", fail)
         with pytest.raises(KeyboardInterrupt):
-            extract(live, output)
+            extract(live, output, checkpoint_s=0.0)
     assert not output.exists()
     assert (tmp_path / "a.h5.part").exists()
     seen: list[int] = []
@@ -118,11 +116,7 @@ def test_a_run_that_dies_while_it_finishes_is_gone_on_with(
     assert check(output).sound
 
 
-def test_another_job_does_not_go_on_with_what_is_left(
-    code_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recorder, "CHECKPOINT_S", 0.0)
-    monkeypatch.setattr(recorder, "_SHARE_OF_TIME", 0)
+def test_another_job_does_not_go_on_with_what_is_left(code_text: str, tmp_path: Path) -> None:
     corpus = Corpus.from_texts([code_text])
     one, other = (LiveActivations(random_model(code_text, seed=seed), corpus) for seed in (0, 1))
     extract(other, tmp_path / "whole.h5")
@@ -132,9 +126,7 @@ def test_another_job_does_not_go_on_with_what_is_left(
     assert contents(tmp_path / "a.h5") == contents(tmp_path / "whole.h5")
 
 
-def test_a_damaged_journal_is_not_believed(code_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "CHECKPOINT_S", 0.0)
-    monkeypatch.setattr(recorder, "_SHARE_OF_TIME", 0)
+def test_a_damaged_journal_is_not_believed(code_text: str, tmp_path: Path) -> None:
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
     extract(live, tmp_path / "whole.h5")
     break_off_half_way(live, tmp_path / "a.h5")
@@ -152,7 +144,7 @@ def test_the_second_of_two_runs_into_one_file_is_told(code_text: str, tmp_path: 
 
     def meddle(done: int, total: int) -> None:
         with pytest.raises(ActivationError, match=r"another run is writing .*a\.h5; wait"):
-            extract(live, tmp_path / "a.h5")
+            extract(live, tmp_path / "a.h5", checkpoint_s=0.0)
         told.append(done)
 
     extract(live, tmp_path / "a.h5", progress=meddle)
@@ -205,8 +197,6 @@ def test_bytes_are_written_where_they_belong_at_any_offset(
 def test_a_disk_that_fills_up_in_between_leaves_what_can_be_gone_on_with(
     code_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "CHECKPOINT_S", 0.0)
-    monkeypatch.setattr(recorder, "_SHARE_OF_TIME", 0)
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
     extract(live, tmp_path / "whole.h5")
     calls = 0
@@ -222,7 +212,7 @@ def test_a_disk_that_fills_up_in_between_leaves_what_can_be_gone_on_with(
     with monkeypatch.context() as patch:
         patch.setattr(DiskFile, "write", full)
         with pytest.raises(ActivationError, match="disk is full"):
-            extract(live, tmp_path / "a.h5")
+            extract(live, tmp_path / "a.h5", checkpoint_s=0.0)
     assert not (tmp_path / "a.h5").exists()
     extract(live, tmp_path / "a.h5")
     assert contents(tmp_path / "a.h5") == contents(tmp_path / "whole.h5")

@@ -21,18 +21,11 @@ from activations.blocks import Source
 from activations.importers.importing import import_model
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import save_model
-from activations.reading.extraction import LiveActivations, extract
-from activations.reading.lane_reader import Arithmetic
-from activations.reading.saturation import (
-    LEAD_CHARS,
-    MOST_SHARED,
-    N_STRETCHES,
-    STRETCH_CHARS,
-    largest_shared,
-    loses_order,
-    stretches,
-)
-from activations.recordings import recorder
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.excerpts import EXCERPT_CHARS, LEAD_CHARS, N_EXCERPTS, excerpts
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
+from activations.reading.saturation import MOST_SHARED, largest_shared, loses_order
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
@@ -121,8 +114,8 @@ def test_saturated_units_have_the_aucs_of_float64(
     """In float16, they know nothing."""
     reader, corpus = Guest(model) if is_guest else model, Corpus.from_texts([text])
     live = LiveActivations(reader, corpus, **how)
-    exact = LiveActivations(reader, corpus, arithmetic=Arithmetic(dtype="float32"), **how)
-    rounded = LiveActivations(reader, corpus, arithmetic=Arithmetic(dtype="float16"), **how)
+    exact = LiveActivations(reader, corpus, compute=ComputeOptions(dtype="float32"), **how)
+    rounded = LiveActivations(reader, corpus, compute=ComputeOptions(dtype="float16"), **how)
     assert live.saturated == {SATURATED}
     assert exact.saturated == rounded.saturated == set()
     result = extract(live, tmp_path / "a.h5")
@@ -137,11 +130,7 @@ def test_saturated_units_have_the_aucs_of_float64(
     np.testing.assert_allclose(raw(rounded, "vowel", SATURATED), 0.5, atol=1e-3)
 
 
-def test_a_run_that_was_broken_off_keeps_the_choice(
-    model: CharRNN, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recorder, "CHECKPOINT_S", 0.0)
-    monkeypatch.setattr(recorder, "_SHARE_OF_TIME", 0)
+def test_a_run_that_was_broken_off_keeps_the_choice(model: CharRNN, text: str, tmp_path: Path) -> None:
     corpus = Corpus.from_texts([text])
     extract(LiveActivations(model, corpus, n_lanes=3), tmp_path / "whole.h5")
 
@@ -150,7 +139,7 @@ def test_a_run_that_was_broken_off_keeps_the_choice(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extract(LiveActivations(model, corpus, n_lanes=3), tmp_path / "a.h5", progress=stop)
+        extract(LiveActivations(model, corpus, n_lanes=3), tmp_path / "a.h5", progress=stop, checkpoint_s=0.0)
     seen: list[int] = []
     result = extract(
         LiveActivations(model, corpus, n_lanes=3), tmp_path / "a.h5", progress=lambda done, total: seen.append(done)
@@ -200,7 +189,7 @@ def test_units_of_real_models_keep_their_aucs(name: str, shared: Path) -> None:
     labels = [own for each in HYPOTHESES if 0 < (own := get(each)(text).values).mean() < 1]
     in_float16 = set(model.sites) - model.unbounded - saturated
     for site in {*in_float16, max(saturated)}:
-        values = activations(LiveActivations(model, corpus, arithmetic=Arithmetic(dtype="float32")), site)
+        values = activations(LiveActivations(model, corpus, compute=ComputeOptions(dtype="float32")), site)
         moved = np.abs(aucs(values, labels) - aucs(values.astype(np.float16), labels)).max()
         assert moved > 0.01 if site in saturated else moved < 1e-3
 
@@ -252,7 +241,7 @@ def test_the_sample_is_of_the_selected_part(lengths: list[int], start: float, sh
     corpus = Corpus(codes, whole.documents)
     first = int(start * n_chars)
     selection = Selection(first, max(first + 1, int(first + share * (n_chars - first))))
-    sample, is_sampled, places = stretches(corpus, selection, seed)
+    sample, is_sampled, places = excerpts(corpus, selection, seed)
     assert len(sample) == len(is_sampled) == sum(document.n_chars for document in sample.documents)
     np.testing.assert_array_equal(places, sample.codes.astype(np.int64) - 1000)
     own = places[is_sampled]
@@ -260,7 +249,7 @@ def test_the_sample_is_of_the_selected_part(lengths: list[int], start: float, sh
     assert (np.diff(own) > 0).all()
     assert own[0] >= selection.start
     assert own[-1] < selection.stop
-    assert len(own) == min(n_selected, N_STRETCHES * STRETCH_CHARS)
+    assert len(own) == min(n_selected, N_EXCERPTS * EXCERPT_CHARS)
     for document in sample.documents:
         inside = places[document.start : document.stop]
         assert (np.diff(inside) == 1).all()
@@ -268,5 +257,5 @@ def test_the_sample_is_of_the_selected_part(lengths: list[int], start: float, sh
         assert inside[-1] < home.stop
         n_lead = int((~is_sampled[document.start : document.stop]).sum())
         assert n_lead == min(LEAD_CHARS, inside[n_lead] - home.start)
-    again, *_ = stretches(corpus, selection, seed)
+    again, *_ = excerpts(corpus, selection, seed)
     np.testing.assert_array_equal(again.codes, sample.codes)

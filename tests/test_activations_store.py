@@ -13,7 +13,8 @@ import pytest
 from planting import random_model
 
 from activations.errors import ActivationError
-from activations.reading.extraction import LiveActivations, extract
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.checking import check
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus

@@ -1,11 +1,11 @@
 """Is a recording whole and sound, and are its numbers numbers? Every byte of it is read."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from activations.errors import ActivationError
+from activations.progress import Progress, no_progress
 from activations.recordings.recording import Recording
 
 _MOST_COMPLAINTS = 100
@@ -36,7 +36,7 @@ class Check:
         return "\n  ".join([f"{self.path} is not sound:", *self.complaints])
 
 
-def check(path: Path | str, progress: Callable[[int, int], None] = lambda done, total: None) -> Check:
+def check(path: Path | str, progress: Progress = no_progress) -> Check:
     """Read a recording through.
 
     Args:

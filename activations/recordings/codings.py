@@ -41,7 +41,7 @@ class Coding:
         """Whether values stand in the file as they are read."""
         return self.name == self.dtype.name
 
-    def rounded(self, values: NDArray[Any]) -> NDArray[Any]:
+    def quantised(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values as they come out of a recording."""
         return self.decode(self.encode(values))
 

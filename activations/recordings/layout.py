@@ -25,12 +25,6 @@ FORMAT = "character activations"
 VERSION = 3
 VERSIONS = (2, 3)  # that can be read
 
-LOG_PROB = "log_prob"
-DISTRIBUTION = "log_distribution"
-TOP_IDS = "top_ids"
-TOP_LOG_PROBS = "top_log_probs"
-MOST_WHOLE_DISTRIBUTION = 512
-N_TOP = 5
 JSON_ATTRIBUTES = (
     "range",
     "software",
@@ -223,22 +217,6 @@ def checksum_path(path: str) -> str:
 def lanes_path(site: Site, what: str) -> str:
     """Where stands how far the units of a site differed where lanes meet: `largest_difference` or `range`."""
     return f"/lanes/{site}/{what}"
-
-
-def prediction_fields(n_characters: int, *, whole: bool | None = None) -> dict[str, tuple[np.dtype[Any], int | None]]:
-    """The number type and width of each kind of prediction; None is one number per character.
-
-    Args:
-        n_characters: Of the vocabulary.
-        whole: Whether to have the probabilities of all of them, or of the best; None is what `probe extract` records.
-    """
-    if n_characters <= MOST_WHOLE_DISTRIBUTION if whole is None else whole:
-        return {LOG_PROB: (np.dtype("<f4"), None), DISTRIBUTION: (np.dtype("<f2"), n_characters)}
-    return {
-        LOG_PROB: (np.dtype("<f4"), None),
-        TOP_IDS: (np.dtype("<u4"), N_TOP),
-        TOP_LOG_PROBS: (np.dtype("<f2"), N_TOP),
-    }
 
 
 class Grid:

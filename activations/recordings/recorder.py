@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block
 from activations.errors import ActivationError
-from activations.files import way_out
+from activations.files import write_error_message
+from activations.predictions import prediction_fields
 from activations.recordings import layout
 from activations.recordings.disk import PAGE_BYTES, DiskFile
 from activations.recordings.journal import Arrays, job_name, read_journal, remove_journal, write_journal
@@ -42,7 +43,7 @@ _OWN = "recorder"
 
 
 @contextmanager
-def recording(
+def new_recording(
     path: Path,
     corpus: Corpus,
     vocabulary: Vocabulary,
@@ -52,6 +53,7 @@ def recording(
     selection: Selection | None = None,
     tokens: layout.Tokens | None = None,
     job: Mapping[str, Any] | None = None,
+    checkpoint_s: float = CHECKPOINT_S,
 ) -> Iterator["Recorder"]:
     """Write a recording; it appears when the `with` block ends.
 
@@ -67,6 +69,7 @@ def recording(
         selection: The characters that will be written; None is all.
         tokens: What rows are, if they are not characters. Blocks then start at rows, and there is no selection.
         job: All that decides what will be written. None: it is not worth going on with.
+        checkpoint_s: Seconds between checkpoints, at least; 0 is at every opportunity.
 
     Raises:
         ActivationError: If the file cannot be written, the disk has no room for it, or another run is writing it; if
@@ -75,7 +78,8 @@ def recording(
     layout.check_names(sites)
     try:
         with _locked(path.with_name(f"{path.name}.part")) as disk:
-            recorder = Recorder(path, disk, corpus, vocabulary, selection or Selection.of(len(corpus)), tokens)
+            selection = selection or Selection.of(len(corpus))
+            recorder = Recorder(path, disk, corpus, vocabulary, selection, tokens, checkpoint_s)
             try:
                 recorder.begin(sites, predictions=predictions, job=job)
                 yield recorder
@@ -84,7 +88,7 @@ def recording(
                 recorder.break_off(keep=not isinstance(error, ActivationError))
                 raise
     except OSError as error:
-        raise ActivationError(way_out(path, error)) from error
+        raise ActivationError(write_error_message(path, error)) from error
 
 
 class Recorder:
@@ -94,7 +98,7 @@ class Recorder:
     closes it; the values then go straight to where they belong.
 
     Attributes:
-        begun: What the last checkpoint of the same job kept, or None if this is its start.
+        resumed_from: What the last checkpoint of the same job kept, or None if this is its start.
     """
 
     def __init__(
@@ -105,6 +109,7 @@ class Recorder:
         vocabulary: Vocabulary,
         selection: Selection,
         tokens: layout.Tokens | None = None,
+        checkpoint_s: float = CHECKPOINT_S,
     ) -> None:
         self._path = path
         self._part = path.with_name(f"{path.name}.part")
@@ -125,8 +130,9 @@ class Recorder:
         self._differences: dict[str, NDArray[np.float32]] = {}
         self._job: str | None = None
         self._metadata: Arrays = {}
+        self._checkpoint_s = checkpoint_s
         self._last_checkpoint = (monotonic(), 0.0)
-        self.begun: Arrays | None = None
+        self.resumed_from: Arrays | None = None
 
     @property
     def n_chars_done(self) -> int:
@@ -146,7 +152,7 @@ class Recorder:
             layout.site_path(site): (facts.coding.stored, facts.n_units) for site, facts in sites.items()
         }
         if predictions:
-            fields = layout.prediction_fields(len(self._vocabulary))
+            fields = prediction_fields(len(self._vocabulary))
             columns |= {layout.prediction_path(name): column for name, column in fields.items()}
         self._columns = columns
         self._checksums = {path: np.zeros(len(self._grid), np.uint64) for path in columns}
@@ -193,13 +199,14 @@ class Recorder:
     def wants_checkpoint(self) -> bool:
         """Is it time to keep what is needed to go on?"""
         last, took = self._last_checkpoint
-        return self._job is not None and monotonic() - last > max(CHECKPOINT_S, _SHARE_OF_TIME * took)
+        wait = max(self._checkpoint_s, _SHARE_OF_TIME * took) if self._checkpoint_s else 0.0
+        return self._job is not None and monotonic() - last >= wait
 
     def checkpoint(self, arrays: Arrays) -> None:
         """Make sure that a run that is broken off can go on from here.
 
         Args:
-            arrays: What whoever gives the blocks needs for that; it comes back as `begun`.
+            arrays: What whoever gives the blocks needs for that; it comes back as `resumed_from`.
         """
         if self._job is None:
             return
@@ -298,7 +305,7 @@ class Recorder:
         self._written = own["written"]
         self._checksums = dict(zip(self._columns, own["checksums"], strict=True))
         self._offsets = dict(zip(self._columns, own["offsets"].tolist(), strict=True))
-        self.begun = {name: array for name, array in kept.items() if not name.startswith(f"{_OWN}/")}
+        self.resumed_from = {name: array for name, array in kept.items() if not name.startswith(f"{_OWN}/")}
         return True
 
     def _lay_out(self) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import mmap
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block, thin_out
 from activations.errors import ActivationError
+from activations.predictions import LOG_PROB
+from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.recordings import layout
 from activations.recordings.structure import selection_of, tokens_of
 from activations.recordings.vetting import vet
-from activations.texts.corpus import Codes, Corpus, Document, codes_to_text, joined, narrowest
+from activations.texts.corpus import Codes, Corpus, Document, codes_to_text, concatenate_codes, narrowest
 from activations.texts.reading_rule import ReadingRule
 from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
@@ -152,15 +154,13 @@ class Recording:
         return str(self._attrs.get("model_sha256", ""))
 
     def sample(
-        self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
+        self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance
     ) -> dict[Site, NDArray[np.float32]]:
         """(n_sampled, n_units) activations of sites, of one character in so many; see `Source.sample`."""
-        return thin_out(self, sites, n_chars, forward)
+        return thin_out(self, sites, n_chars, advance)
 
     @contextmanager
-    def rereadable(
-        self, sites: Collection[Site], progress: Callable[[int, int], None] = lambda done, total: None
-    ) -> Iterator[Self]:
+    def rereadable(self, sites: Collection[Site], progress: Progress = no_progress) -> Iterator[Self]:
         """This recording itself: it can be read as often as need be."""
         yield self
 
@@ -221,7 +221,7 @@ class Recording:
         return found
 
     def _read_codes(self, path: str) -> Codes:
-        codes = joined([narrowest(rows) for rows in layout.rows_of(self._file[path])])
+        codes = concatenate_codes([narrowest(rows) for rows in layout.rows_of(self._file[path])])
         self._refuse_damaged(path)
         if codes.max() > _LAST_CODE_POINT:
             raise ActivationError(f"{self.path} cannot be used: /{path} has numbers that are no characters")
@@ -241,7 +241,7 @@ class Recording:
         self._verify(path, first, last)
         return np.asarray(rows)
 
-    def faults(self, progress: Callable[[int, int], None] = lambda done, total: None) -> Iterator[str]:
+    def faults(self, progress: Progress = no_progress) -> Iterator[str]:
         """Read everything, and tell what does not fit its checksum, and what is not a number and should be one.
 
         Args:
@@ -298,7 +298,7 @@ class Recording:
         if path.startswith(layout.SITES):
             rows = self.facts[Site(path.removeprefix(layout.SITES))].coding.decode(rows)
         is_wrong = ~np.isfinite(rows).reshape(len(rows), -1)
-        if path == layout.prediction_path(layout.LOG_PROB):  # nothing follows the end of a document
+        if path == layout.prediction_path(LOG_PROB):  # nothing follows the end of a document
             is_wrong[:, 0] &= ~(self._ends_document(first, last) & np.isnan(rows))
         counts: NDArray[np.int64] = is_wrong.sum(1)
         return counts

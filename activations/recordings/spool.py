@@ -3,7 +3,7 @@
 import os
 import tempfile
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import accumulate
 from pathlib import Path
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block, Source, thin_out
 from activations.errors import ActivationError
+from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.recordings.disk import DiskFile
 from activations.texts.corpus import end_of_run
 from activations.units import Site, in_order
 
-Progress = Callable[[int, int], None]
 _READ_ROWS = 4096
 
 
@@ -108,20 +108,20 @@ class Spool:
         return {site: self._read(site, offset, part.n_chars) for site in sites}
 
     def sample(
-        self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
+        self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance
     ) -> dict[Site, NDArray[np.float32]]:
         """(n_sampled, n_units) activations of sites, of one row in so many; see `Source.sample`."""
-        return thin_out(self, sites, n_chars, forward)
+        return thin_out(self, sites, n_chars, advance)
 
     @contextmanager
-    def rereadable(self, sites: Collection[Site], progress: Progress = lambda done, total: None) -> Iterator[Self]:
+    def rereadable(self, sites: Collection[Site], progress: Progress = no_progress) -> Iterator[Self]:
         """This itself: it can be read as often as need be."""
         yield self
 
 
 @contextmanager
 def spooled(
-    source: Source, sites: Collection[Site], runs: Sequence[range], progress: Progress = lambda done, total: None
+    source: Source, sites: Collection[Site], runs: Sequence[range], progress: Progress = no_progress
 ) -> Iterator[Spool]:
     """Some rows of a source in temporary files, which have no names, and so are gone however the process ends.
 

@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from activations.errors import ActivationError
+from activations.predictions import prediction_fields
 from activations.recordings import layout
 from activations.texts.corpus import Document
 from activations.texts.selection import Selection
@@ -157,7 +158,7 @@ def _wrong_size(file: h5py.File, path: str, n_rows: int, n_blocks: int, n_bytes:
 
 def _wrong_prediction(file: h5py.File, path: str) -> str | None:
     n_characters = len(file["vocab"])
-    fields = layout.prediction_fields(n_characters, whole=True) | layout.prediction_fields(n_characters, whole=False)
+    fields = prediction_fields(n_characters, whole=True) | prediction_fields(n_characters, whole=False)
     kind = path.removeprefix("/prediction/")
     if kind not in fields:
         return f"{path!r} is nothing that a recording has; the kinds of prediction are {', '.join(fields)}"

@@ -136,7 +136,7 @@ class Corpus:
         """
         documents = [document for document, is_chosen in zip(self.documents, chosen, strict=True) if is_chosen]
         starts = itertools.accumulate((each.n_chars for each in documents[:-1]), initial=0)
-        codes = joined([self.codes[each.start : each.stop] for each in documents])
+        codes = concatenate_codes([self.codes[each.start : each.stop] for each in documents])
         placed = [Document(each.name, start, each.n_chars) for each, start in zip(documents, starts, strict=True)]
         return Corpus(codes, tuple(placed))
 
@@ -261,7 +261,7 @@ class Corpus:
                 raise ActivationError(f"{name} {found}; a model needs at least two to predict one from the other")
             documents.append(Document(name, start, n_chars))
             start += n_chars
-        return cls(joined(pieces), tuple(documents))
+        return cls(concatenate_codes(pieces), tuple(documents))
 
 
 def end_of_run(ends: NDArray[np.int64], start: int, limit: int) -> int:
@@ -293,7 +293,7 @@ def _document_starts(codes: Codes, *, blank_lines: bool) -> tuple[NDArray[np.int
     return lines[numbers], numbers + 1
 
 
-def read_text(path: Path, encoding: str = "utf-8") -> str:
+def read_text_file(path: Path, encoding: str = "utf-8") -> str:
     """The decoded content of a file, without its byte-order mark.
 
     Raises:
@@ -362,7 +362,7 @@ def narrowest(codes: NDArray[Any]) -> Codes:
     return codes.astype(dtype, copy=False)
 
 
-def joined(pieces: list[Codes]) -> Codes:
+def concatenate_codes(pieces: list[Codes]) -> Codes:
     """Code points that come in pieces as one array, as wide as the widest; the list is emptied, to free its memory."""
     if len(pieces) == 1:
         return pieces.pop()

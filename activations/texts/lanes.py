@@ -90,7 +90,7 @@ def turn_chars(n_lanes: int, bytes_per_char: int, n_cores: int) -> int:
     return next(fitting, _TURNS_CHARS[-1])
 
 
-def cut(
+def cut_pieces(
     corpus: Corpus,
     selection: Selection,
     n_lanes: int,
@@ -152,7 +152,7 @@ def _spans(corpus: Corpus, selection: Selection, n_lanes: int, turn: int) -> lis
     return spans
 
 
-def share_out(pieces: Sequence[Piece], n_lanes: int, turn: int) -> list[list[Piece]]:
+def assign_to_lanes(pieces: Sequence[Piece], n_lanes: int, turn: int) -> list[list[Piece]]:
     """Share the pieces out among lanes, the longest first, always to the lane that is done soonest.
 
     Returns:

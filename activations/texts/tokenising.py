@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.errors import ActivationError
-from activations.texts.corpus import Codes, Corpus, Document, joined, narrowest, text_to_codes
+from activations.texts.corpus import Codes, Corpus, Document, concatenate_codes, narrowest, text_to_codes
 from activations.texts.reading_rule import EOS, N_BYTES, READ_AS, SOS, ReadingRule
 from activations.texts.vocab import Vocabulary
 
@@ -32,7 +32,7 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class ReadText:
+class TokenisedText:
     """A text as a model reads it.
 
     Places of characters are in the order of reading: backwards, the last character of the text is the first.
@@ -40,26 +40,26 @@ class ReadText:
     Attributes:
         corpus: The characters, in the order of reading.
         tokens: (n_tokens,) what is read, as the characters that stand for tokens in the vocabulary.
-        rows: (n_chars,) the place of the last token of each character, or of the last one before it, if it has none
-            (at the beginning of a document: of the first one); None if each character is one token.
+        last_tokens: (n_chars,) the position of the last token of each character, or of the last one before it, if it has
+            none (at the beginning of a document: of the first one); None if each character is one token.
         vocabulary: Of the model.
         is_backwards: Whether the order of reading is not that of the text.
     """
 
     corpus: Corpus
     tokens: Codes
-    rows: NDArray[Any] | None
+    last_tokens: NDArray[Any] | None
     vocabulary: Vocabulary
     is_backwards: bool = False
 
     @cached_property
-    def read(self) -> Corpus:
+    def token_corpus(self) -> Corpus:
         """What is read, as a text of its own, whose characters stand for tokens."""
         if self.tokens is self.corpus.codes:
             return self.corpus
-        if self.rows is None:
+        if self.last_tokens is None:
             return Corpus(self.tokens, self.corpus.documents)
-        starts = np.append(0, self.rows[self.corpus.starts[1:] - 1].astype(np.int64) + 1)
+        starts = np.append(0, self.last_tokens[self.corpus.starts[1:] - 1].astype(np.int64) + 1)
         lengths = np.diff(starts, append=len(self.tokens)).tolist()
         names = (document.name for document in self.corpus.documents)
         placed = map(Document, names, starts.tolist(), lengths)
@@ -70,40 +70,42 @@ class ReadText:
 
         A character of no tokens has the row of the token before it: if it is the first of them, that one is read again.
         """
-        if self.rows is None:
+        if self.last_tokens is None:
             return Span(start, stop - start, stop - start)
-        first, last = self._begin(start), int(self.rows[stop - 1])
-        if stop < len(self.rows) and not len(self.corpus.starts_within(stop, stop + 1)):
-            last = max(last, int(self.rows[stop]) - 1)  # of a next character that has several
+        first, last = self._begin(start), int(self.last_tokens[stop - 1])
+        if stop < len(self.last_tokens) and not len(self.corpus.starts_within(stop, stop + 1)):
+            last = max(last, int(self.last_tokens[stop]) - 1)  # of a next character that has several
         return Span(first, self._begin(stop) - first, last + 1 - first)
 
     def ids(self, start: int, stop: int) -> NDArray[np.int64]:
         """(n,) ids of the tokens from `start` up to `stop`."""
         return self.vocabulary.look_up(self.tokens[start:stop])
 
-    def rows_of(self, places: range) -> NDArray[np.int64]:
+    def last_tokens_of(self, places: range) -> NDArray[np.int64]:
         """(n,) the place of the last token of each of some characters."""
-        if self.rows is None:
+        if self.last_tokens is None:
             return np.array(places, np.int64)
-        return self.rows[places.start : places.stop : places.step].astype(np.int64)
+        return self.last_tokens[places.start : places.stop : places.step].astype(np.int64)
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
         """(n_documents,) where each document begins in the text."""
         return np.sort(len(self.corpus) - self.corpus.stops) if self.is_backwards else self.corpus.starts
 
-    def places(self, start: int, stop: int) -> NDArray[np.int64]:
+    def positions(self, start: int, stop: int) -> NDArray[np.int64]:
         """(n,) where the characters stand in the text that tokens from `start` up to `stop` belong to."""
         found = np.arange(start, stop)
-        if self.rows is not None:
-            found = np.searchsorted(self.rows, found)
+        if self.last_tokens is not None:
+            found = np.searchsorted(self.last_tokens, found)
         return len(self.corpus) - 1 - found if self.is_backwards else found
 
-    def place(self, place: int) -> int:
+    def mirrored_position(self, place: int) -> int:
         """Where a character of the order of reading stands in the text, and the other way round."""
         return len(self.corpus) - 1 - place if self.is_backwards else place
 
-    def of_characters(self, nats: NDArray[Any], right: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def losses_of_characters(
+        self, nats: NDArray[Any], right: NDArray[np.bool_]
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """What tokens say of their characters: the sum of their losses, and whether all were predicted right.
 
         Args:
@@ -114,25 +116,27 @@ class ReadText:
             (n_chars - n_documents,) the same of each character but the first that is read of each document, in the
             order of the text.
         """
-        if self.rows is not None:
+        if self.last_tokens is not None:
             nats, right = self._summed(nats), self._summed(~right) == 0
         return (nats[::-1], right[::-1]) if self.is_backwards else (nats, right)
 
     def _summed(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """(n_chars - n_documents,) sums over the tokens of each character, of those of all tokens but first ones."""
         own = np.zeros(len(self.tokens))
-        own[_but(self.read.starts, len(own))] = values
+        own[_but(self.token_corpus.starts, len(own))] = values
         total = np.append(0.0, np.cumsum(own))
-        return np.diff(total[self.rows_of(range(len(self.corpus))) + 1])[_but(self.corpus.starts, len(self.corpus))[1:]]
+        return np.diff(total[self.last_tokens_of(range(len(self.corpus))) + 1])[
+            _but(self.corpus.starts, len(self.corpus))[1:]
+        ]
 
     def _begin(self, place: int) -> int:
         """The first token that is read for a character, all before it being read."""
-        if self.rows is None:
+        if self.last_tokens is None:
             return place
         if place == 0:
             return 0
-        after = int(self.rows[place - 1]) + 1
-        return after if place == len(self.rows) else min(after, int(self.rows[place]))
+        after = int(self.last_tokens[place - 1]) + 1
+        return after if place == len(self.last_tokens) else min(after, int(self.last_tokens[place]))
 
 
 def _but(places: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
@@ -142,7 +146,7 @@ def _but(places: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
     return is_other
 
 
-def read_text(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> ReadText:
+def tokenise(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> TokenisedText:
     """What a model reads of a text.
 
     Args:
@@ -154,7 +158,7 @@ def read_text(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> Read
         ActivationError: If the model cannot follow the rule, or nothing at all is read of a document.
     """
     if rule.is_plain:
-        return ReadText(corpus, corpus.codes, None, vocabulary)
+        return TokenisedText(corpus, corpus.codes, None, vocabulary)
     rule.check(vocabulary)
     text = corpus.mirrored() if rule.backwards else corpus
     pieces: list[Codes] = []
@@ -162,9 +166,9 @@ def read_text(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> Read
     for tokens, n_each in _spelled(text.codes, rule, vocabulary):
         pieces.append(tokens)
         counts.append(n_each)
-    read, n_each = joined(pieces), np.concatenate(counts)
+    read, n_each = concatenate_codes(pieces), np.concatenate(counts)
     if not rule.begins and (n_each == 1).all():
-        return ReadText(text, read, None, vocabulary, rule.backwards)
+        return TokenisedText(text, read, None, vocabulary, rule.backwards)
     rows = np.cumsum(n_each, dtype=np.int64) - 1
     starts, lengths = text.starts, text.stops - text.starts
     firsts = rows[starts] + 1 - n_each[starts]
@@ -176,10 +180,10 @@ def read_text(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> Read
         if not is_read:
             raise ActivationError(f"nothing is left of {document.name} when it is read {rule}; leave it out")
     rows = np.maximum(rows, np.repeat(firsts, lengths))
-    return ReadText(text, narrowest(read), rows.astype(np.min_scalar_type(len(read))), vocabulary, rule.backwards)
+    return TokenisedText(text, narrowest(read), rows.astype(np.min_scalar_type(len(read))), vocabulary, rule.backwards)
 
 
-def read_prompt(prompt: str, rule: ReadingRule, vocabulary: Vocabulary) -> NDArray[np.int64]:
+def tokenise_prompt(prompt: str, rule: ReadingRule, vocabulary: Vocabulary) -> NDArray[np.int64]:
     """(n_tokens,) ids of what a model reads before it writes: at least one.
 
     Args:
@@ -200,7 +204,7 @@ def read_prompt(prompt: str, rule: ReadingRule, vocabulary: Vocabulary) -> NDArr
         raise ActivationError("the prompt is empty; a model needs a character to go on from")
     if not text:
         return vocabulary.look_up(text_to_codes(begin))
-    read = read_text(Corpus(text_to_codes(text), (Document("the prompt", 0, len(text)),)), rule, vocabulary)
+    read = tokenise(Corpus(text_to_codes(text), (Document("the prompt", 0, len(text)),)), rule, vocabulary)
     return read.ids(0, len(read.tokens))
 
 
@@ -213,7 +217,7 @@ def prompt_text(prompt: str, rule: ReadingRule, vocabulary: Vocabulary) -> str:
     return text.removesuffix(begin) if rule.backwards else text.removeprefix(begin)
 
 
-def is_read(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> NDArray[np.bool_]:
+def has_tokens(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> NDArray[np.bool_]:
     """(n_documents,) whether anything is left of each document when it is read by a rule."""
     n_each = np.concatenate([n_each for _, n_each in _spelled(corpus.codes, rule, vocabulary)])
     return np.add.reduceat(n_each, corpus.starts, dtype=np.int64) + int(rule.begins) > 0
@@ -227,7 +231,7 @@ def vocabulary_to_learn(corpora: Sequence[Corpus], rule: ReadingRule, *, min_cou
     if rule.read_as == "bytes":
         return Vocabulary("".join(map(chr, range(N_BYTES)))).with_tokens(names)
     spelling = replace(rule, begins=False, ends="", substitutes=())
-    tokens = [read_text(corpus, spelling, Vocabulary("")).tokens for corpus in corpora]
+    tokens = [tokenise(corpus, spelling, Vocabulary("")).tokens for corpus in corpora]
     known = Vocabulary.of_corpora([Corpus(each, ()) for each in tokens], min_count=min_count)
     characters = known.characters.replace("\n", "") if rule.ends == "lines" else known.characters
     return Vocabulary(characters, known.replacement).with_tokens(names)
