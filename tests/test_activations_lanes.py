@@ -10,10 +10,10 @@ from activations.texts.corpus import Corpus
 from activations.texts.lanes import (
     BLOCK_CHARS,
     assign_to_lanes,
+    choose_turn_chars,
     cut_pieces,
     n_turns,
     rounds,
-    turn_chars,
     turn_of,
     turns,
 )
@@ -65,7 +65,7 @@ def test_every_character_is_kept_once_after_a_warm_up(
 @given(parts())
 def test_one_lane_reads_every_document_without_a_break(part: tuple[Corpus, Selection]) -> None:
     corpus, selection = part
-    pieces = cut_pieces(corpus, selection, 1, 512, turn_chars(1, 10_000, 2))
+    pieces = cut_pieces(corpus, selection, 1, 512, choose_turn_chars(1, 10_000, 2))
     inside = [d for d in corpus.documents if d.start < selection.stop and d.stop > selection.start]
     assert {piece.warm_up for piece in pieces} <= {d.start for d in inside}
     assert len(inside) > 4 or len(pieces) == len(inside)

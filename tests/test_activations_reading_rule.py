@@ -389,7 +389,7 @@ def test_a_recording_whose_rule_is_nonsense_is_refused_in_one_sentence(
 def test_a_rule_that_a_model_cannot_follow_is_refused_in_one_sentence() -> None:
     model, corpus = _model(Vocabulary("ab日")), Corpus.from_texts(["ab"])
     for rule, complaint in (
-        (ReadingRule(begins=True), "no token <sos>; it has characters alone"),
+        (ReadingRule(begins=True), "no token <sos>; it has characters only"),
         (ReadingRule(ends="lines"), "no token <eos>"),
         (ReadingRule(read_as="bytes"), "cannot read bytes"),
     ):

@@ -10,7 +10,8 @@ from activations.importers.assembly import Reading, assemble, others
 from activations.importers.parts import Parts
 from activations.models.char_rnn import CharRNN
 from activations.progress import Progress, no_progress
-from activations.texts.corpus import Corpus, codes_to_text
+from activations.texts.codes import codes_to_text
+from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import ReadingRule
 from activations.texts.tokenising import tokenise
 from activations.texts.vocab import Vocabulary

@@ -46,7 +46,7 @@ from activations.recordings.layout import SiteFacts
 from activations.recordings.recorder import new_recording
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
-from activations.texts.lanes import WARM_UP_CHARS, default_n_lanes, in_step, rounds, turn_chars
+from activations.texts.lanes import WARM_UP_CHARS, choose_turn_chars, default_n_lanes, in_step, rounds
 from activations.texts.reading_rule import ReadingRule, rule_of
 from activations.texts.selection import Selection
 from activations.texts.tokenising import TokenisedText, check_text, tokenise
@@ -209,7 +209,7 @@ class LiveActivations:
         """Number of characters that a lane reads at one time."""
         columns = self._columns(self.sites, predictions=True).values()
         bytes_per_char = sum(dtype.itemsize * (width or 1) for dtype, width in columns)
-        return turn_chars(self.n_lanes, bytes_per_char, self.compute.n_cores)
+        return choose_turn_chars(self.n_lanes, bytes_per_char, self.compute.n_cores)
 
     def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
         """Give every character of the selection once, in blocks, one lane after another.

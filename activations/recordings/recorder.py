@@ -28,7 +28,8 @@ from activations.recordings import layout
 from activations.recordings.disk import PAGE_BYTES, DiskFile
 from activations.recordings.journal import Arrays, job_name, read_journal, remove_journal, write_journal
 from activations.recordings.vetting import trust
-from activations.texts.corpus import Corpus, text_to_codes
+from activations.texts.codes import text_to_codes
+from activations.texts.corpus import Corpus
 from activations.texts.lanes import BLOCK_CHARS
 from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary

@@ -20,7 +20,8 @@ from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.recordings import layout
 from activations.recordings.structure import selection_of, tokens_of
 from activations.recordings.vetting import vet
-from activations.texts.corpus import Codes, Corpus, Document, codes_to_text, concatenate_codes, narrowest
+from activations.texts.codes import Codes, codes_to_text, concatenate_codes, narrowest
+from activations.texts.corpus import Corpus, Document
 from activations.texts.reading_rule import ReadingRule
 from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary

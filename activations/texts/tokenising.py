@@ -1,4 +1,4 @@
-"""A text as a model reads it: the tokens that a reading rule makes of its characters, and where each character ends."""
+"""From the characters of a text to the tokens that a model reads, by a reading rule, and back."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -10,20 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.errors import ActivationError
-from activations.texts.corpus import Codes, Corpus, Document, concatenate_codes, narrowest, text_to_codes
+from activations.texts.codes import CHUNK_CHARS, Codes, concatenate_codes, narrowest, text_to_codes
+from activations.texts.corpus import Corpus, Document
 from activations.texts.reading_rule import EOS, N_BYTES, READ_AS, SOS, ReadingRule
 from activations.texts.vocab import Vocabulary
-
-_CHUNK = 1 << 20
 
 
 class Span(NamedTuple):
     """The tokens that a lane reads for some characters of a document.
 
     Attributes:
-        start: Place of the first token.
-        n_own: After so many of them, the next characters go on.
-        n_read: So many are needed for the rows of these characters, and for the losses of those that follow them.
+        start: Position of the first token.
+        n_own: Number of tokens after which the lane goes on with the next characters.
+        n_read: Number of tokens needed for the rows of these characters and the losses of those that follow them.
     """
 
     start: int
@@ -35,15 +34,16 @@ class Span(NamedTuple):
 class TokenisedText:
     """A text as a model reads it.
 
-    Places of characters are in the order of reading: backwards, the last character of the text is the first.
+    Positions of characters are in the order of reading: backwards, the last character of the text is the first.
 
     Attributes:
         corpus: The characters, in the order of reading.
-        tokens: (n_tokens,) what is read, as the characters that stand for tokens in the vocabulary.
-        last_tokens: (n_chars,) the position of the last token of each character, or of the last one before it, if it has
-            none (at the beginning of a document: of the first one); None if each character is one token.
-        vocabulary: Of the model.
-        is_backwards: Whether the order of reading is not that of the text.
+        tokens: (n_tokens,) the tokens, as the characters that stand for them in the vocabulary.
+        last_tokens: (n_chars,) the position of the last token of each character; for a character without tokens, of
+            the last token before it, or at the beginning of a document of its first. None if each character is one
+            token.
+        vocabulary: The vocabulary of the model.
+        is_backwards: Whether the text is read from its end.
     """
 
     corpus: Corpus
@@ -54,7 +54,7 @@ class TokenisedText:
 
     @cached_property
     def token_corpus(self) -> Corpus:
-        """What is read, as a text of its own, whose characters stand for tokens."""
+        """The tokens as a text of its own, whose characters stand for tokens."""
         if self.tokens is self.corpus.codes:
             return self.corpus
         if self.last_tokens is None:
@@ -62,30 +62,30 @@ class TokenisedText:
         starts = np.append(0, self.last_tokens[self.corpus.starts[1:] - 1].astype(np.int64) + 1)
         lengths = np.diff(starts, append=len(self.tokens)).tolist()
         names = (document.name for document in self.corpus.documents)
-        placed = map(Document, names, starts.tolist(), lengths)
-        return Corpus(self.tokens, tuple(placed))
+        return Corpus(self.tokens, tuple(map(Document, names, starts.tolist(), lengths)))
 
     def span(self, start: int, stop: int) -> Span:
-        """The tokens to be read for the characters from `start` up to `stop`.
+        """Return the tokens to read for the characters from `start` up to `stop`.
 
-        A character of no tokens has the row of the token before it: if it is the first of them, that one is read again.
+        The row of a character without tokens is that of the token before it: if it is the first of these characters,
+        that token is read again.
         """
         if self.last_tokens is None:
             return Span(start, stop - start, stop - start)
-        first, last = self._begin(start), int(self.last_tokens[stop - 1])
+        first, last = self._first_token(start), int(self.last_tokens[stop - 1])
         if stop < len(self.last_tokens) and not len(self.corpus.starts_within(stop, stop + 1)):
             last = max(last, int(self.last_tokens[stop]) - 1)  # of a next character that has several
-        return Span(first, self._begin(stop) - first, last + 1 - first)
+        return Span(first, self._first_token(stop) - first, last + 1 - first)
 
     def ids(self, start: int, stop: int) -> NDArray[np.int64]:
         """(n,) ids of the tokens from `start` up to `stop`."""
         return self.vocabulary.look_up(self.tokens[start:stop])
 
-    def last_tokens_of(self, places: range) -> NDArray[np.int64]:
-        """(n,) the place of the last token of each of some characters."""
+    def last_tokens_of(self, positions: range) -> NDArray[np.int64]:
+        """(n,) the position of the last token of each of some characters; see `last_tokens`."""
         if self.last_tokens is None:
-            return np.array(places, np.int64)
-        return self.last_tokens[places.start : places.stop : places.step].astype(np.int64)
+            return np.array(positions, np.int64)
+        return self.last_tokens[positions.start : positions.stop : positions.step].astype(np.int64)
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
@@ -93,20 +93,20 @@ class TokenisedText:
         return np.sort(len(self.corpus) - self.corpus.stops) if self.is_backwards else self.corpus.starts
 
     def positions(self, start: int, stop: int) -> NDArray[np.int64]:
-        """(n,) where the characters stand in the text that tokens from `start` up to `stop` belong to."""
-        found = np.arange(start, stop)
+        """(n,) the positions in the text of the characters that tokens from `start` up to `stop` belong to."""
+        positions = np.arange(start, stop)
         if self.last_tokens is not None:
-            found = np.searchsorted(self.last_tokens, found)
-        return len(self.corpus) - 1 - found if self.is_backwards else found
+            positions = np.searchsorted(self.last_tokens, positions)
+        return len(self.corpus) - 1 - positions if self.is_backwards else positions
 
-    def mirrored_position(self, place: int) -> int:
-        """Where a character of the order of reading stands in the text, and the other way round."""
-        return len(self.corpus) - 1 - place if self.is_backwards else place
+    def mirrored_position(self, position: int) -> int:
+        """Return the position in the text of a position in the order of reading, and the other way round."""
+        return len(self.corpus) - 1 - position if self.is_backwards else position
 
     def losses_of_characters(
         self, nats: NDArray[Any], right: NDArray[np.bool_]
     ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """What tokens say of their characters: the sum of their losses, and whether all were predicted right.
+        """Sum the losses of each character's tokens, and find whether all of them were predicted right.
 
         Args:
             nats: (n_tokens - n_documents,) the loss of each token but the first of each document.
@@ -117,45 +117,44 @@ class TokenisedText:
             order of the text.
         """
         if self.last_tokens is not None:
-            nats, right = self._summed(nats), self._summed(~right) == 0
+            nats, right = self._sum_by_character(nats), self._sum_by_character(~right) == 0
         return (nats[::-1], right[::-1]) if self.is_backwards else (nats, right)
 
-    def _summed(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """(n_chars - n_documents,) sums over the tokens of each character, of those of all tokens but first ones."""
-        own = np.zeros(len(self.tokens))
-        own[_but(self.token_corpus.starts, len(own))] = values
-        total = np.append(0.0, np.cumsum(own))
-        return np.diff(total[self.last_tokens_of(range(len(self.corpus))) + 1])[
-            _but(self.corpus.starts, len(self.corpus))[1:]
-        ]
+    def _sum_by_character(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """(n_chars - n_documents,) sums over each character's tokens, of values of all tokens but first ones."""
+        by_token = np.zeros(len(self.tokens))
+        by_token[_all_but(self.token_corpus.starts, len(by_token))] = values
+        total = np.append(0.0, np.cumsum(by_token))
+        by_character = np.diff(total[self.last_tokens_of(range(len(self.corpus))) + 1])
+        return by_character[_all_but(self.corpus.starts, len(self.corpus))[1:]]
 
-    def _begin(self, place: int) -> int:
-        """The first token that is read for a character, all before it being read."""
+    def _first_token(self, position: int) -> int:
+        """Find the first token that is read for a character when all tokens before it have been read."""
         if self.last_tokens is None:
-            return place
-        if place == 0:
+            return position
+        if position == 0:
             return 0
-        after = int(self.last_tokens[place - 1]) + 1
-        return after if place == len(self.last_tokens) else min(after, int(self.last_tokens[place]))
+        after = int(self.last_tokens[position - 1]) + 1
+        return after if position == len(self.last_tokens) else min(after, int(self.last_tokens[position]))
 
 
-def _but(places: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
-    """(n,) True everywhere but at some places."""
+def _all_but(positions: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
+    """(n,) False at some positions and True everywhere else."""
     is_other = np.ones(n, bool)
-    is_other[places] = False
+    is_other[positions] = False
     return is_other
 
 
 def tokenise(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> TokenisedText:
-    """What a model reads of a text.
+    """Turn the characters of a text into the tokens that a model reads.
 
     Args:
         corpus: The text.
-        rule: How it is read.
-        vocabulary: Of the model.
+        rule: The rule by which it is read.
+        vocabulary: The vocabulary of the model.
 
     Raises:
-        ActivationError: If the model cannot follow the rule, or nothing at all is read of a document.
+        ActivationError: If the model cannot follow the rule, or the rule leaves no token of a document.
     """
     if rule.is_plain:
         return TokenisedText(corpus, corpus.codes, None, vocabulary)
@@ -163,36 +162,39 @@ def tokenise(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> Token
     text = corpus.mirrored() if rule.backwards else corpus
     pieces: list[Codes] = []
     counts: list[NDArray[np.uint8]] = []
-    for tokens, n_each in _spelled(text.codes, rule, vocabulary):
-        pieces.append(tokens)
-        counts.append(n_each)
-    read, n_each = concatenate_codes(pieces), np.concatenate(counts)
-    if not rule.begins and (n_each == 1).all():
-        return TokenisedText(text, read, None, vocabulary, rule.backwards)
-    rows = np.cumsum(n_each, dtype=np.int64) - 1
+    for piece, n_of_piece in _spelled(text.codes, rule, vocabulary):
+        pieces.append(piece)
+        counts.append(n_of_piece)
+    tokens, n_tokens = concatenate_codes(pieces), np.concatenate(counts)
+    if not rule.begins and (n_tokens == 1).all():
+        return TokenisedText(text, tokens, None, vocabulary, rule.backwards)
+    last_tokens = np.cumsum(n_tokens, dtype=np.int64) - 1
     starts, lengths = text.starts, text.stops - text.starts
-    firsts = rows[starts] + 1 - n_each[starts]
+    first_tokens = last_tokens[starts] + 1 - n_tokens[starts]
     if rule.begins:
-        read = np.insert(read.astype(np.uint32), firsts, ord(vocabulary.character_of(SOS)))
-        firsts += np.arange(len(firsts))
-        rows += np.repeat(np.arange(len(firsts)) + 1, lengths)
-    for document, is_read in zip(text.documents, np.diff(np.append(firsts, len(read))) > 0, strict=True):
-        if not is_read:
+        tokens = np.insert(tokens.astype(np.uint32), first_tokens, ord(vocabulary.character_of(SOS)))
+        first_tokens += np.arange(len(first_tokens))
+        last_tokens += np.repeat(np.arange(len(first_tokens)) + 1, lengths)
+    n_of_documents = np.diff(np.append(first_tokens, len(tokens)))
+    for document, n_of_document in zip(text.documents, n_of_documents.tolist(), strict=True):
+        if n_of_document == 0:
             raise ActivationError(f"nothing is left of {document.name} when it is read {rule}; leave it out")
-    rows = np.maximum(rows, np.repeat(firsts, lengths))
-    return TokenisedText(text, narrowest(read), rows.astype(np.min_scalar_type(len(read))), vocabulary, rule.backwards)
+    last_tokens = np.maximum(last_tokens, np.repeat(first_tokens, lengths))
+    dtype = np.min_scalar_type(len(tokens))
+    return TokenisedText(text, narrowest(tokens), last_tokens.astype(dtype), vocabulary, rule.backwards)
 
 
 def tokenise_prompt(prompt: str, rule: ReadingRule, vocabulary: Vocabulary) -> NDArray[np.int64]:
     """(n_tokens,) ids of what a model reads before it writes: at least one.
 
     Args:
-        prompt: In it, tokens that are no characters are written by their names. Backwards, it is the end of a text.
-        rule: How it is read. If documents begin with `<sos>`, so does the prompt, and may be empty.
-        vocabulary: Of the model.
+        prompt: The prompt, in which tokens that are no characters are written by their names. Backwards, it is the end
+            of a text.
+        rule: The rule by which it is read. If documents begin with `<sos>`, so does the prompt, and may be empty.
+        vocabulary: The vocabulary of the model.
 
     Raises:
-        ActivationError: If the model does not know something of it, or nothing is to be read.
+        ActivationError: If the model does not know a character of it, or there is nothing to read.
     """
     text = prompt_text(prompt, rule, vocabulary)
     begin = vocabulary.character_of(SOS) if rule.begins else ""
@@ -204,12 +206,13 @@ def tokenise_prompt(prompt: str, rule: ReadingRule, vocabulary: Vocabulary) -> N
         raise ActivationError("the prompt is empty; a model needs a character to go on from")
     if not text:
         return vocabulary.look_up(text_to_codes(begin))
-    read = tokenise(Corpus(text_to_codes(text), (Document("the prompt", 0, len(text)),)), rule, vocabulary)
-    return read.ids(0, len(read.tokens))
+    document = Document("the prompt", 0, len(text))
+    tokenised = tokenise(Corpus(text_to_codes(text), (document,)), rule, vocabulary)
+    return tokenised.ids(0, len(tokenised.tokens))
 
 
 def prompt_text(prompt: str, rule: ReadingRule, vocabulary: Vocabulary) -> str:
-    """The text of a prompt: without the token with which every document begins, if it was written, too."""
+    """Return the text of a prompt, without the token with which every document begins if the user wrote it."""
     text = vocabulary.unnamed(prompt)
     if not rule.begins:
         return text
@@ -218,53 +221,56 @@ def prompt_text(prompt: str, rule: ReadingRule, vocabulary: Vocabulary) -> str:
 
 
 def has_tokens(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> NDArray[np.bool_]:
-    """(n_documents,) whether anything is left of each document when it is read by a rule."""
-    n_each = np.concatenate([n_each for _, n_each in _spelled(corpus.codes, rule, vocabulary)])
-    return np.add.reduceat(n_each, corpus.starts, dtype=np.int64) + int(rule.begins) > 0
+    """(n_documents,) whether a rule leaves any token of each document."""
+    n_tokens = np.concatenate([n_of_piece for _, n_of_piece in _spelled(corpus.codes, rule, vocabulary)])
+    return np.add.reduceat(n_tokens, corpus.starts, dtype=np.int64) + int(rule.begins) > 0
 
 
 def vocabulary_to_learn(corpora: Sequence[Corpus], rule: ReadingRule, *, min_count: int = 1) -> Vocabulary:
-    """The tokens that a model has to know to read some texts by a rule: of bytes, all; see `Vocabulary.of_corpora`."""
+    """Return the vocabulary that a model needs to read some texts by a rule.
+
+    For bytes, these are all 256; otherwise see `Vocabulary.of_corpora`.
+    """
     if rule.is_plain:
         return Vocabulary.of_corpora(corpora, min_count=min_count)
     names = [SOS] * rule.begins + [EOS] * bool(rule.ends)
     if rule.read_as == "bytes":
         return Vocabulary("".join(map(chr, range(N_BYTES)))).with_tokens(names)
     spelling = replace(rule, begins=False, ends="", substitutes=())
-    tokens = [tokenise(corpus, spelling, Vocabulary("")).tokens for corpus in corpora]
-    known = Vocabulary.of_corpora([Corpus(each, ()) for each in tokens], min_count=min_count)
+    token_corpora = [Corpus(tokenise(corpus, spelling, Vocabulary("")).tokens, ()) for corpus in corpora]
+    known = Vocabulary.of_corpora(token_corpora, min_count=min_count)
     characters = known.characters.replace("\n", "") if rule.ends == "lines" else known.characters
     return Vocabulary(characters, known.replacement).with_tokens(names)
 
 
 def check_text(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary, *, replace_unknown: bool = False) -> int:
-    """How many characters of a corpus are read as the vocabulary's replacement, see `Vocabulary.check`.
+    """Count the characters of a corpus that are read as the vocabulary's replacement; see `Vocabulary.check`.
 
     Raises:
-        ActivationError: If there are unknown ones and they may not, or cannot, be replaced; or if the model cannot
+        ActivationError: If there are unknown characters that may not, or cannot, be replaced; or if the model cannot
             follow the rule.
     """
     rule.check(vocabulary)
     try:
         return vocabulary.check(corpus, replace_unknown=replace_unknown, spelled=_speller(rule, vocabulary))
     except ActivationError as error:
-        hint = _better_way(corpus, rule, vocabulary)
+        hint = _better_spelling(corpus, rule, vocabulary)
         if not hint:
             raise
         raise ActivationError(f"{error}; {hint}") from error
 
 
-def _better_way(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> str:
-    """In which way a text could be read so that a model knows more of it; empty if in none."""
+def _better_spelling(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> str:
+    """Suggest the spelling of a text of which a model knows more characters; empty if there is none."""
     fewest, best = vocabulary.unknown(corpus, _speller(rule, vocabulary))[0], ""
     for read_as in READ_AS:
-        other = replace(rule, read_as=read_as)
+        candidate = replace(rule, read_as=read_as)
         with suppress(ActivationError):
-            other.check(vocabulary)
-            n_unknown, first = vocabulary.unknown(corpus, _speller(other, vocabulary))
+            candidate.check(vocabulary)
+            n_unknown, first = vocabulary.unknown(corpus, _speller(candidate, vocabulary))
             if n_unknown < fewest:
-                left = ", ".join(map(repr, map(chr, first)))
-                fewest, best = n_unknown, f"{read_as}, where it knows all" + (f" but {left}" if left else "")
+                unknown = ", ".join(map(repr, map(chr, first)))
+                fewest, best = n_unknown, f"{read_as}, where it knows all" + (f" but {unknown}" if unknown else "")
     return f"or let it read the text with --read-as {best}" if best else ""
 
 
@@ -273,19 +279,18 @@ def _speller(rule: ReadingRule, vocabulary: Vocabulary) -> Callable[[str], str] 
 
 
 def _spelled(codes: Codes, rule: ReadingRule, vocabulary: Vocabulary) -> Iterator[tuple[Codes, NDArray[np.uint8]]]:
-    """The tokens of characters, and how many each of these has, so many characters at a time."""
+    """Give the tokens of characters, and the number of tokens of each character, a chunk of characters at a time."""
     known: dict[int, Codes] = {}
-    for start in range(0, len(codes), _CHUNK):
-        own = codes[start : start + _CHUNK]
-        distinct, which = np.unique(own, return_inverse=True)
+    for start in range(0, len(codes), CHUNK_CHARS):
+        distinct, which = np.unique(codes[start : start + CHUNK_CHARS], return_inverse=True)
         for code in distinct.tolist():
             if code not in known:
-                spelled = text_to_codes(rule.spelled(chr(code), vocabulary))
-                known[code] = spelled[::-1] if rule.backwards else spelled
+                spelling = text_to_codes(rule.spelled(chr(code), vocabulary))
+                known[code] = spelling[::-1] if rule.backwards else spelling
         spellings = [known[code] for code in distinct.tolist()]
-        lengths = np.array([len(each) for each in spellings])
+        lengths = np.array([len(spelling) for spelling in spellings])
         begins = np.cumsum(lengths) - lengths
-        n_each = lengths[which]
-        ends = np.cumsum(n_each)
-        places = np.arange(ends[-1]) + np.repeat(begins[which] - (ends - n_each), n_each)
-        yield narrowest(np.concatenate(spellings)[places]), n_each.astype(np.uint8)
+        n_tokens = lengths[which]
+        ends = np.cumsum(n_tokens)
+        places = np.arange(ends[-1]) + np.repeat(begins[which] - (ends - n_tokens), n_tokens)
+        yield narrowest(np.concatenate(spellings)[places]), n_tokens.astype(np.uint8)

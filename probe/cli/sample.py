@@ -81,8 +81,8 @@ def sample(
     """
     from activations.models.sampling import novelty as novelty_of
     from activations.models.sampling import up_to, usual_prompt, with_prompt, write
-    from activations.texts.corpus import read_text_file
     from activations.texts.reading_rule import rule_of
+    from activations.texts.text_files import read_text_file
     from activations.texts.tokenising import prompt_text
 
     known = [read_text_file(path, encoding) for path in novelty or []]

@@ -22,7 +22,8 @@ from activations.models.training.interruptions import Interruptions
 from activations.models.training.stabilising import read_with_penalty
 from activations.models.training.state import load_state, save_state
 from activations.progress import NotedProgress, no_progress
-from activations.texts.corpus import Corpus, text_to_codes
+from activations.texts.codes import text_to_codes
+from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import EOS, PLAIN, ReadingRule
 from activations.texts.tokenising import TokenisedText, check_text, tokenise, vocabulary_to_learn
 from activations.texts.vocab import Vocabulary
