@@ -54,7 +54,7 @@ def disk_rate(folder: Path, n_bytes: int = 2 << 30, piece: int = 256 << 10) -> f
     content[:] = 1
     path = folder / "rate"
     with DiskFile(path) as file:
-        os.posix_fallocate(file.number, 0, n_bytes)
+        os.posix_fallocate(file.descriptor, 0, n_bytes)
         began = time.perf_counter()
         for place in np.random.default_rng(0).permutation(n_bytes // piece):
             file.write(content, int(place) * piece)

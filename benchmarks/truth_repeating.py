@@ -33,7 +33,8 @@ from truth_simulating import (
 
 from activations.blocks import Block
 from activations.recordings.codings import CODINGS
-from activations.recordings.layout import Grid, SiteFacts
+from activations.recordings.grid import Grid
+from activations.recordings.layout import SiteFacts
 from activations.recordings.recorder import new_recording
 from activations.texts.lanes import BLOCK_CHARS
 from analyses.curves import curve

@@ -23,9 +23,10 @@ from activations.reading.extraction import extract
 from activations.reading.live import LiveActivations
 from activations.recordings.checking import check
 from activations.recordings.codings import CODINGS
-from activations.recordings.layout import SiteFacts, Tokens
+from activations.recordings.layout import SiteFacts
 from activations.recordings.recorder import new_recording
 from activations.recordings.recording import Recording
+from activations.recordings.token_rows import TokenRows
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
@@ -299,7 +300,7 @@ def test_rows_may_be_tokens(tmp_path: Path, rng: np.random.Generator) -> None:
     site, corpus = Site("blocks.0.mlp"), Corpus.from_texts([TEXT[:500], TEXT[500:]], ["one", "two"])
     offsets = [(a, b) for a, b in WORDS if not a < 500 < b]
     starts, ends = np.array(offsets, np.int64).T
-    tokens = Tokens(starts, ends, window=64, stride=32)
+    tokens = TokenRows(starts, ends, window=64, stride=32)
     values = rng.normal(size=(len(offsets), 3)).astype(np.float32)
     n_first = sum(a < 500 for a, _ in offsets)
     path = tmp_path / "tokens.h5"
@@ -328,7 +329,7 @@ def test_rows_may_be_tokens(tmp_path: Path, rng: np.random.Generator) -> None:
 )
 def test_tokens_that_are_none_of_the_text_are_refused(tmp_path: Path, offsets: list[tuple[int, int]]) -> None:
     corpus = Corpus.from_texts([TEXT[:500], TEXT[500:]])
-    tokens = Tokens(*np.array(offsets, np.int64).T)
+    tokens = TokenRows(*np.array(offsets, np.int64).T)
     facts = {Site("a"): SiteFacts(3, CODINGS["float32"])}
     with (
         pytest.raises(ActivationError, match="tokens must have a first character"),

@@ -26,7 +26,7 @@ from activations.reading.extraction import extract
 from activations.reading.live import LiveActivations
 from activations.reading.reading_state import ReadingState
 from activations.recordings.checking import check
-from activations.recordings.layout import attributes_checksum
+from activations.recordings.checksums import attributes_checksum
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import EOS, PLAIN, SOS, ReadingRule

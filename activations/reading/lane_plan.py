@@ -57,8 +57,8 @@ class LanePlan:
 
     def runs(self, passage: Selection, kept_states: KeptStates) -> list[Run]:
         """Return what has to be read for a part of the selection, the longest run first."""
-        found = [self._run(piece, part, kept_states) for piece, part in self._pieces_within(passage)]
-        return sorted(found, key=lambda run: -len(run.turns))
+        runs = [self._run(piece, part, kept_states) for piece, part in self._pieces_within(passage)]
+        return sorted(runs, key=lambda run: -len(run.turns))
 
     def _run(self, piece: Piece, wanted: Selection, kept_states: KeptStates) -> Run:
         """Find what has to be read of a piece for some of its characters."""

@@ -1,1 +1,1 @@
-"""What a model reads: texts, the characters that it knows, and the order in which it reads them."""
+"""What a model reads: texts, vocabularies, reading rules, and the lanes in which texts are read."""

@@ -165,9 +165,9 @@ class Corpus:
         parts = []
         for start, stop in itertools.pairwise(borders):
             inside = [
-                (each.name, max(each.start, start), min(each.stop, stop))
-                for each in self.documents
-                if min(each.stop, stop) - max(each.start, start) >= min(2, each.n_chars)
+                (d.name, max(d.start, start), min(d.stop, stop))
+                for d in self.documents
+                if min(d.stop, stop) - max(d.start, start) >= min(2, d.n_chars)
             ]
             if not any(last - first > 1 for _, first, last in inside):
                 raise ActivationError(
