@@ -64,7 +64,7 @@ class Source(Protocol):
 
     @property
     def corpus(self) -> Corpus:
-        """The text."""
+        """The text that the model read."""
         ...
 
     @property
@@ -74,7 +74,7 @@ class Source(Protocol):
 
     @property
     def reading_rule(self) -> ReadingRule:
-        """How the characters of the text become the tokens that the model reads."""
+        """The rule by which the characters of the text become tokens."""
         ...
 
     @property
@@ -89,7 +89,7 @@ class Source(Protocol):
 
     @property
     def is_live(self) -> bool:
-        """Whether activations are computed anew each time they are read."""
+        """Are activations computed anew each time they are read?"""
         ...
 
     @property

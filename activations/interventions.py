@@ -21,7 +21,7 @@ from activations.units import Site
 
 
 class LanePositions(NamedTuple):
-    """What each lane reads: the document, and the position of the character.
+    """The document and the position of the character that each lane reads.
 
     Attributes:
         documents: (n_lanes,) int64 indices of documents in the corpus, or of texts that are written.
@@ -70,7 +70,7 @@ class Intervention:
         return f"{self.site}: {self.description}"
 
     def overwrite(self, values: Tensor, where: LanePositions) -> None:
-        """Change values in place.
+        """Change values of a site in place.
 
         Raises:
             ActivationError: If the change returns something else than a real tensor of the same shape.

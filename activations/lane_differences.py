@@ -17,7 +17,7 @@ TOLERANCE = 0.01
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LaneDifference:
-    """How far the units of a site in a warmed-up lane were from the lane before it, where the two meet.
+    """The difference of a site between a warmed-up lane and the lane before it, where the two meet.
 
     Attributes:
         by_unit: (n_units,) the largest difference of each unit at any border, in the scale of the activation.
@@ -54,7 +54,7 @@ def unsettled_units(differences: Mapping[Site, LaneDifference]) -> list[Unit]:
 
 @dataclass
 class Borders:
-    """What is known so far of the borders where lanes meet; a border is a position in the text.
+    """The states and differences seen so far at the borders where lanes meet; a border is a position in the text.
 
     Attributes:
         waiting: The state that the first of the two lanes had at a border, until the second reaches it.

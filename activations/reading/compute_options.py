@@ -44,7 +44,7 @@ class ComputeOptions:
 
     @property
     def on_cpu(self) -> bool:
-        """Whether the model is computed by the processor, not by a GPU."""
+        """Is the model computed by the processor, and not by a GPU?"""
         return self.torch_device.type == "cpu"
 
     @property

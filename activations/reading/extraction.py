@@ -29,7 +29,7 @@ _JUDGE = "judge"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extraction:
-    """What came of recording a model's reading of a text.
+    """The result of recording a model's reading of a text.
 
     Attributes:
         path: The recording.

@@ -58,7 +58,7 @@ class Judge:
         self._n_chars, self._decided = int(sums[2]), bool(sums[3])
 
     def add(self, block: Block) -> None:
-        """Add a block's predictions.
+        """Add a block's predictions to the two losses.
 
         Raises:
             ActivationError: If there are enough characters now, and the model has predicted them worse.

@@ -1,4 +1,4 @@
-"""How lanes share a text: the pieces that they read, and what has to be read of them for a passage."""
+"""The plan by which lanes share a text: its pieces, and what has to be read of them for a passage."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from activations.texts.tokenising import TokenisedText
 
 
 class Run(NamedTuple):
-    """What a lane reads for a passage.
+    """The turns that a lane reads for a passage.
 
     Attributes:
         turns: The turns from where the lane's state is known to the end of the passage.
@@ -30,7 +30,7 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LanePlan:
-    """How lanes share a text.
+    """The plan by which lanes share a text.
 
     Attributes:
         text: The text, as it is read.

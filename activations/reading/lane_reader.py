@@ -76,7 +76,7 @@ class Weights:
         single_lane: bool,
         interventions: Sequence[Intervention] = (),
     ) -> None:
-        """Make the weights ready.
+        """Make the weights of a model ready.
 
         Args:
             model: The model.
@@ -100,7 +100,7 @@ class Weights:
 
 
 class _Chunk(NamedTuple):
-    """Some steps of a turn.
+    """A few steps of a turn, which a layer reads at one time.
 
     Attributes:
         steps: The steps.
@@ -117,7 +117,7 @@ _Chunks = Generator[_Chunk, None, None]
 
 
 class _Turn(NamedTuple):
-    """What all layers need of a turn.
+    """The part of a turn that is the same for all layers.
 
     Attributes:
         sinks: The tensors to fill, on the model's device.

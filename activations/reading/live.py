@@ -186,7 +186,7 @@ class LiveActivations:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What a recording says of the model and of how it reads, as JSON can hold it."""
+        """The attributes of a recording that describe the model and its reading, as JSON can hold them."""
         facts: dict[str, Any] = {
             "model_sha256": self.model_sha256,
             "model_config": description(self.model),
@@ -357,7 +357,7 @@ class LiveActivations:
 
     @property
     def _single_lane(self) -> bool:
-        """Whether a single lane is read by compiled loops, with a thread for each layer."""
+        """Is a single lane read by compiled loops, with a thread for each layer?"""
         return self.n_lanes == 1 and isinstance(self.model, CharRNN) and self.compute.on_cpu
 
     @cached_property

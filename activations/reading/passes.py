@@ -49,7 +49,7 @@ class _Tokens(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pass:
-    """What all groups of lanes share while they read a text.
+    """A reading of a text, or of a part of it, as all groups of lanes share it.
 
     Attributes:
         model: The model.

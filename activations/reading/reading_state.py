@@ -1,4 +1,4 @@
-"""How far a reading has come, so that an interrupted reading can be resumed."""
+"""The state of a reading, from which an interrupted reading can be resumed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from activations.units import Site
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Round:
-    """What one group of lanes gave in one turn of each lane.
+    """The result of one turn of each lane of a group.
 
     Attributes:
         group: Number of the group of lanes.

@@ -13,7 +13,7 @@ _MOST_COMPLAINTS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What is wrong with a recording.
+    """The result of checking a recording.
 
     Attributes:
         path: The file.

@@ -18,7 +18,7 @@ _ROUNDING = 1e-3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coding:
-    """How values are stored in a file.
+    """A way to store values in a file.
 
     Attributes:
         name: Its name in the file.
@@ -38,7 +38,7 @@ class Coding:
 
     @property
     def is_plain(self) -> bool:
-        """Whether values are stored in the dtype in which they are read."""
+        """Are values stored in the dtype in which they are read?"""
         return self.name == self.dtype.name
 
     def quantised(self, values: NDArray[Any]) -> NDArray[Any]:

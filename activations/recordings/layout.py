@@ -38,7 +38,7 @@ ROWS = (SITES, PREDICTIONS)  # datasets with a row for each character
 
 
 class SiteFacts(NamedTuple):
-    """What a recording says of a site.
+    """The facts about a site that a recording declares.
 
     Attributes:
         n_units: Number of units.

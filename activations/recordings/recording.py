@@ -55,7 +55,7 @@ class Recording:
     is_live = False
 
     def __init__(self, path: Path | str) -> None:
-        """Open a recording.
+        """Open a recording for reading.
 
         Raises:
             ActivationError: If there is no such file, or it is not a recording, incomplete, damaged, or of another
@@ -94,12 +94,12 @@ class Recording:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file of the recording."""
         self._file.close()
 
     @cached_property
     def description(self) -> dict[str, Any]:
-        """What the file says of itself: model, lanes, loss, software, date."""
+        """The attributes of the file: model, lanes, loss, software, date."""
         return {
             name: json.loads(value) if name in layout.JSON_ATTRIBUTES else _plain(value)
             for name, value in self._attrs.items()

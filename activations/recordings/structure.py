@@ -1,4 +1,4 @@
-"""What a file must have to be a recording; everything that is missing or wrong is reported in a sentence.
+"""The structure that makes a file a recording; everything missing or wrong is reported in a sentence.
 
 Of the datasets themselves only `/documents/start` is read here; of the others, where they are and what is declared of
 them.

@@ -26,7 +26,7 @@ class TokenRows(NamedTuple):
 
     @property
     def n_rows(self) -> int:
-        """Number of tokens."""
+        """Number of tokens, which are rows."""
         return len(self.starts)
 
     def documents_in_rows(self, documents: tuple[Document, ...]) -> tuple[Document, ...]:

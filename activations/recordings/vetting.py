@@ -103,7 +103,7 @@ class _Process:
         return json.loads(line) if line else _NO_ANSWER
 
     def stop(self) -> None:
-        """End the process."""
+        """End the process, if it is this one's child."""
         if self._owner == os.getpid():
             with suppress(OSError, ValueError, subprocess.TimeoutExpired):
                 self._process.communicate(timeout=_SECONDS)

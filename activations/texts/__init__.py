@@ -1,1 +1,1 @@
-"""What a model reads: texts, vocabularies, reading rules, and the lanes in which texts are read."""
+"""Texts, vocabularies, the rules by which texts become tokens, and the lanes in which they are read."""

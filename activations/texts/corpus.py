@@ -57,7 +57,7 @@ class Document:
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Documents one after another.
+    """A text: documents one after another.
 
     Attributes:
         codes: (n_chars,) Unicode code points, read-only: uint8, uint16 or uint32. For a text that was read from files,
@@ -200,7 +200,7 @@ class Corpus:
         documents: str = "files",
         chunk_chars: int = CHUNK_CHARS,
     ) -> "Corpus":
-        """Read text files.
+        """Read text files into one corpus.
 
         Every character of a file is part of a document. A line's end belongs to the line, and an empty or blank line
         to the document before it, or to the first one; the last line may lack its end. Lines end with LF: where they

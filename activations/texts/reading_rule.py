@@ -33,7 +33,7 @@ _ASCII = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True)
 class ReadingRule:
-    """How the characters of a text become the tokens that a model reads; labels are always those of the text itself.
+    """A rule by which the characters of a text become the tokens that a model reads; labels are those of the text.
 
     Each character is spelled on its own, as one token, several, or none: its row of activations is the one after its
     last token, and its loss is the sum over its tokens.
@@ -66,7 +66,7 @@ class ReadingRule:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the text is read as it stands."""
+        """Is the text read as it stands?"""
         return self == PLAIN
 
     def spelled(self, char: str, vocabulary: Vocabulary) -> str:

@@ -45,7 +45,7 @@ class Selection:
 
     @property
     def n_chars(self) -> int:
-        """Number of selected characters."""
+        """Number of characters that are selected."""
         return len(range(self.start, self.stop, self.every))
 
     def mirrored(self, n_chars: int) -> "Selection":
