@@ -283,8 +283,8 @@ def test_a_recording_says_what_was_changed_and_is_of_another_model(tmp_path: Pat
     assert "0/cell: clamp 1 to 0.5" in str(kinds[1][0])
 
 
-def test_a_guest_is_not_intervened_in() -> None:
-    class Guest:
+def test_a_protocol_model_is_not_intervened_in() -> None:
+    class ProtocolModel:
         vocabulary = Vocabulary.of(["ab"])
         sites: ClassVar = {Site.of(0, "hidden"): 1}
 
@@ -295,9 +295,9 @@ def test_a_guest_is_not_intervened_in() -> None:
             return torch.zeros(*ids.shape, 2), {Site.of(0, "hidden"): torch.zeros(*ids.shape, 1)}, state
 
     corpus = Corpus.from_texts(["ab"])
-    assert LiveActivations(Guest(), corpus).n_lanes == 1
+    assert LiveActivations(ProtocolModel(), corpus).n_lanes == 1
     with pytest.raises(ActivationError, match="a model of your own computes its steps itself"):
-        LiveActivations(Guest(), corpus, interventions=[identity(Site.of(0, "hidden"))])
+        LiveActivations(ProtocolModel(), corpus, interventions=[identity(Site.of(0, "hidden"))])
 
 
 def test_a_model_that_interventions_make_worse_than_letter_counts_is_recorded(code_text: str, tmp_path: Path) -> None:

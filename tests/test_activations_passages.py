@@ -34,7 +34,7 @@ LETTERS = "abcd \n"
 STATE = Site.of(0, "hidden")
 
 
-class Guest:
+class ProtocolModel:
     """A model of somebody's own, whose state is of another width than what it shows, and which counts what it reads."""
 
     def __init__(self, seed: int = 0) -> None:
@@ -100,14 +100,14 @@ def assert_reads_passages(
 
 @st.composite
 def readings(draw: st.DrawFn) -> LiveActivations:
-    """A model of any cell, or a guest, that reads a part of some documents."""
-    kind = draw(st.sampled_from([*CELLS, "guest"]))
+    """A model of any cell, or a protocol model, that reads a part of some documents."""
+    kind = draw(st.sampled_from([*CELLS, "protocol_model"]))
     seed = draw(st.integers(0, 99))
     sizes = draw(st.lists(st.integers(2, 1500), min_size=1, max_size=6))
     corpus = Corpus.from_texts(letters(n, seed + number) for number, n in enumerate(sizes))
     start = draw(st.integers(0, len(corpus) - 1))
     stop, every = draw(st.integers(start + 1, len(corpus))), draw(st.sampled_from([1, 1, 3, 40, 500]))
-    model = Guest(seed) if kind == "guest" else random_model(LETTERS, seed, cell=kind, n_units=5)
+    model = ProtocolModel(seed) if kind == "protocol_model" else random_model(LETTERS, seed, cell=kind, n_units=5)
     live = LiveActivations(
         model,
         corpus,
@@ -174,13 +174,13 @@ def test_a_site_that_there_is_not_is_told_even_of_an_empty_passage(tmp_path: Pat
 def test_a_passage_costs_what_it_is_long_wherever_it_stands(n_lanes: int) -> None:
     """After a pass, a turn before it at most; without one, what is read once is not read again."""
     corpus = Corpus.from_texts([letters(40_000)])
-    guest = Guest()
-    live = LiveActivations(guest, corpus, n_lanes=n_lanes)
+    protocol_model = ProtocolModel()
+    live = LiveActivations(protocol_model, corpus, n_lanes=n_lanes)
 
     def n_read(place: int) -> int:
-        before = guest.n_read
+        before = protocol_model.n_read
         live.read([STATE], place, place + 50)
-        return guest.n_read - before
+        return protocol_model.n_read - before
 
     assert n_read(38_000) <= 40_000 // n_lanes + live.warm_up_chars + live.turn_chars  # a piece
     at_most = live.turn_chars + 50 + 128  # which are read in parts of 128 steps
@@ -192,14 +192,14 @@ def test_a_passage_costs_what_it_is_long_wherever_it_stands(n_lanes: int) -> Non
 
 def test_many_short_documents_are_read_side_by_side_and_no_others() -> None:
     corpus = Corpus.from_texts([letters(30, seed) for seed in range(200)])
-    guest = Guest()
-    live = LiveActivations(guest, corpus, n_lanes=16)
-    before = guest.n_read
+    protocol_model = ProtocolModel()
+    live = LiveActivations(protocol_model, corpus, n_lanes=16)
+    before = protocol_model.n_read
     live.read([STATE], 1000, 1010)
-    assert guest.n_read - before <= 30
-    before = guest.n_read
+    assert protocol_model.n_read - before <= 30
+    before = protocol_model.n_read
     assert live.read([STATE], 615, 2985)[STATE].shape == (2370, 3)
-    assert guest.n_read - before <= 80 * 30
+    assert protocol_model.n_read - before <= 80 * 30
 
 
 @given(st.lists(st.integers(2, 3000), min_size=1, max_size=6), st.integers(1, 5), st.integers(40, 4000), st.randoms())
@@ -235,7 +235,7 @@ def test_kept_states_are_spread_over_the_text_within_their_limit(
 
 def test_threads_may_read_passages_while_another_reads_the_text() -> None:
     corpus = Corpus.from_texts([letters(20_000), letters(5000)])
-    for model, n_lanes in ((Guest(), 4), (random_model(LETTERS), 1), (random_model(LETTERS), 40)):
+    for model, n_lanes in ((ProtocolModel(), 4), (random_model(LETTERS), 1), (random_model(LETTERS), 40)):
         live = LiveActivations(model, corpus, n_lanes=n_lanes)
         expected = whole(LiveActivations(model, corpus, n_lanes=n_lanes))
         passages = [(place, place + 300) for place in range(0, 24_000, 1300)]

@@ -444,7 +444,7 @@ def test_unknown_characters_are_read_as_the_one_that_is_chosen() -> None:
         LiveActivations(model, Corpus.from_texts(["aéb"]), stand_in="_")
 
 
-class _Guest:
+class _ProtocolModel:
     """A model of ours behind the protocol for those that are not, with a state of a form of its own."""
 
     def __init__(self, model: CharRNN, *, counts: bool = False) -> None:
@@ -472,12 +472,12 @@ class _Guest:
 
 @pytest.mark.parametrize("counts", [False, True])
 @pytest.mark.parametrize("rule", [RULES[1], RULES[2], RULES[9]], ids=str)
-def test_a_guest_with_a_rule_gives_what_the_same_model_of_ours_gives(rule: ReadingRule, counts: bool) -> None:
+def test_a_protocol_model_with_a_rule_gives_what_the_same_model_of_ours_gives(rule: ReadingRule, counts: bool) -> None:
     texts = _long_texts()[1:]
     model = _model(_vocabulary(texts, rule))
     model.reading_rule = rule
-    guest = _Guest(model, counts=counts)
-    found = LiveActivations(guest, Corpus.from_texts(texts), n_lanes=3, warm_up_chars=700, compute=_FLOAT32)
+    protocol_model = _ProtocolModel(model, counts=counts)
+    found = LiveActivations(protocol_model, Corpus.from_texts(texts), n_lanes=3, warm_up_chars=700, compute=_FLOAT32)
     expected = LiveActivations(model, Corpus.from_texts(texts), n_lanes=3, warm_up_chars=700, compute=_FLOAT32)
     sites = [Site.of(0, "cell"), Site.of(1, "hidden")]
     for own, theirs in zip(
@@ -487,4 +487,7 @@ def test_a_guest_with_a_rule_gives_what_the_same_model_of_ours_gives(rule: Readi
         for site in sites:
             np.testing.assert_allclose(own.values[site], theirs.values[site], rtol=1e-6, atol=1e-6)
         np.testing.assert_allclose(own.predictions[LOG_PROB], theirs.predictions[LOG_PROB], rtol=1e-5, atol=1e-5)
-    assert found.model_sha256 != LiveActivations(_Guest(_model(model.vocabulary)), found.corpus, rule=rule).model_sha256
+    assert (
+        found.model_sha256
+        != LiveActivations(_ProtocolModel(_model(model.vocabulary)), found.corpus, rule=rule).model_sha256
+    )

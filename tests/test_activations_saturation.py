@@ -58,7 +58,7 @@ def model() -> CharRNN:
     return model
 
 
-class Guest:
+class ProtocolModel:
     """The same of another's making."""
 
     def __init__(self, model: CharRNN) -> None:
@@ -107,12 +107,14 @@ def raw(source: Source, name: str, site: Site) -> NDArray[np.float64]:
 PART = {"n_lanes": 20, "selection": Selection(3000, 8000, 2)}
 
 
-@pytest.mark.parametrize(("is_guest", "how"), [(False, {}), (False, {"n_lanes": 1}), (False, PART), (True, PART)])
+@pytest.mark.parametrize(
+    ("is_protocol_model", "how"), [(False, {}), (False, {"n_lanes": 1}), (False, PART), (True, PART)]
+)
 def test_saturated_units_have_the_aucs_of_float64(
-    is_guest: bool, how: dict[str, Any], model: CharRNN, text: str, tmp_path: Path
+    is_protocol_model: bool, how: dict[str, Any], model: CharRNN, text: str, tmp_path: Path
 ) -> None:
     """In float16, they know nothing."""
-    reader, corpus = Guest(model) if is_guest else model, Corpus.from_texts([text])
+    reader, corpus = ProtocolModel(model) if is_protocol_model else model, Corpus.from_texts([text])
     live = LiveActivations(reader, corpus, **how)
     exact = LiveActivations(reader, corpus, compute=ComputeOptions(dtype="float32"), **how)
     rounded = LiveActivations(reader, corpus, compute=ComputeOptions(dtype="float16"), **how)

@@ -11,7 +11,7 @@ from activations.recordings.codings import CODINGS, Coding
 
 PRECISIONS = ("float32", "bf16")
 DTYPES = ("auto", "float16", "float32", "near_one")
-_GPU_AS_CORES = 16  # a GPU computes as many lanes at a time as so many cores
+_GPU_AS_CORES = 16  # a GPU computes as many lanes at a time as this number of cores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,7 +104,7 @@ class _Chunk(NamedTuple):
 
     Attributes:
         steps: The steps.
-        half: 0 and 1 in turn: a chunk's results have other memory than those of the chunk before, still in use.
+        half: Alternately 0 and 1: the memory for its results, since those of the chunk before are still in use.
         below: What a layer reads: tokens, or the hidden states of the layer below.
     """
 
@@ -116,7 +116,7 @@ class _Chunk(NamedTuple):
 _Chunks = Generator[_Chunk, None, None]
 
 
-class _Turn(NamedTuple):
+class _TurnContext(NamedTuple):
     """The part of a turn that is the same for all layers.
 
     Attributes:
@@ -206,22 +206,22 @@ class LaneReader:
         sinks = wanted
         if self._device.type != "cpu":
             sinks = {key: torch.empty_like(tensor, device=self._device) for key, tensor in wanted.items()}
-        turn = _Turn(
+        context = _TurnContext(
             sinks=sinks,
             lanes=slice(options.lanes.start, options.lanes.stop),
             fresh={} if options.begins is None else _fresh(options.begins, self._device),
             where=None if options.where is None else LanePositions(*(t.to(self._device) for t in options.where)),
         )
         n_wanted = len(ids) if options.n_wanted is None else options.n_wanted
-        for steps, _, top in self._read_layers(ids, n_wanted, turn):
+        for steps, _, top in self._read_layers(ids, n_wanted, context):
             if LOG_PROB in into and options.lanes:
-                made = predictions(self._logits(top[:, turn.lanes]), following[steps, turn.lanes], into)
+                made = predictions(self._logits(top[:, context.lanes]), following[steps, context.lanes], into)
                 for name, values in made.items():
                     sinks[name][:, steps].copy_(values.transpose(0, 1))
         if sinks is not wanted:
             _copy_from_gpu(sinks, wanted)
 
-    def _read_layers(self, ids: Tensor, n_wanted: int, turn: _Turn) -> _Chunks:
+    def _read_layers(self, ids: Tensor, n_wanted: int, context: _TurnContext) -> _Chunks:
         """Give the hidden states of the last layer, (n_steps, n_lanes, n_units), one chunk after another."""
         self._make_room()
         n_of_chunk = min(max(_STEPS, len(ids) // _FEWEST_CHUNKS), self._n_steps)
@@ -232,13 +232,13 @@ class LaneReader:
             if start < n_wanted
         )
         for layer in range(len(self._states)):
-            chunks = self._read_layer(layer, chunks, turn)
+            chunks = self._read_layer(layer, chunks, context)
             if self._single_lane:
                 chunks = prefetch([chunks], lambda: torch.set_num_threads(1))
         return chunks
 
     @torch.inference_mode()
-    def _read_layer(self, layer: int, chunks: _Chunks, turn: _Turn) -> _Chunks:
+    def _read_layer(self, layer: int, chunks: _Chunks, context: _TurnContext) -> _Chunks:
         """Read the hidden states of the layer below, or tokens, and give a layer's own, one chunk after another."""
         with closing(chunks):  # and with it the threads of the layers below
             for steps, half, below in chunks:
@@ -246,15 +246,15 @@ class LaneReader:
                 gates = self._gates[layer][: len(below)]
                 results = {signal: all_[first : first + len(below)] for signal, all_ in self._results[layer].items()}
                 self._project(layer, below, gates)
-                overwrite = _overwrites(self._weights.interventions[layer], turn.where, steps)
+                overwrite = _overwrites(self._weights.interventions[layer], context.where, steps)
                 if self._single_lane:
-                    begins = [n - steps.start for n in range(steps.start, steps.stop) if n in turn.fresh]
+                    begins = [n - steps.start for n in range(steps.start, steps.stop) if n in context.fresh]
                     self._read_single_lane(layer, gates, results, begins, overwrite)
                 else:
-                    self._step(layer, [turn.fresh.get(n) for n in range(steps.start, steps.stop)], overwrite)
+                    self._step(layer, [context.fresh.get(n) for n in range(steps.start, steps.stop)], overwrite)
                 for signal, values in self._cell.named(gates, results).items():
-                    if (sink := turn.sinks.get(Site.of(layer, signal))) is not None:
-                        sink[:, steps].copy_(values[:, turn.lanes].transpose(0, 1))
+                    if (sink := context.sinks.get(Site.of(layer, signal))) is not None:
+                        sink[:, steps].copy_(values[:, context.lanes].transpose(0, 1))
                 yield _Chunk(steps, half, results["hidden"])
 
     def _step(self, layer: int, fresh: Sequence[Tensor | None], overwrite: Sequence[Overwrite] | None) -> None:

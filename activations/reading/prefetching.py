@@ -52,7 +52,7 @@ class _Prefetcher(Thread, Generic[T]):
 
 
 def prefetch(iterators: Sequence[Iterator[T]], prepare: Callable[[], None] = lambda: None) -> Generator[T, None, None]:
-    """Give the items of several iterators in turn, each iterator prefetching one item in a thread of its own.
+    """Alternate between the items of several iterators, each of which prefetches one item in a thread of its own.
 
     The order is always the same: one item of each iterator that has any left, in the order of `iterators`, and again.
     An item is in use until the next one is taken; delete it earlier if it is large.

@@ -44,7 +44,7 @@ from activations.units import Site
 
 CHECKPOINT_S = 2.0
 _SOFTWARE = ("torch", "numba", "h5py", "numpy")  # on which the last digits depend
-_TIMES_A_CHECKPOINT = 50  # what a checkpoint takes is at most one part in so many of the time
+_TIMES_A_CHECKPOINT = 50  # the time between checkpoints is at least this multiple of what one takes
 _TEXT_CHUNK = 1 << 22
 _COLUMN_CHUNK = 1 << 20
 _PREFIX = "recorder/"  # of the recorder's own arrays in the journal

@@ -271,7 +271,7 @@ def _better_spelling(corpus: Corpus, rule: ReadingRule, vocabulary: Vocabulary) 
             if n_unknown < fewest:
                 unknown = ", ".join(map(repr, map(chr, first)))
                 fewest, best = n_unknown, f"{read_as}, where it knows all" + (f" but {unknown}" if unknown else "")
-    return f"or let it read the text with --read-as {best}" if best else ""
+    return f"or read the text with --read-as {best}" if best else ""
 
 
 def _speller(rule: ReadingRule, vocabulary: Vocabulary) -> Callable[[str], str] | None:

@@ -60,13 +60,13 @@ def blocks_by_place(live: LiveActivations) -> dict[int, Block]:
 
 
 @pytest.mark.parametrize("n_lanes", [1, 6])
-def test_a_guest_gives_what_the_same_model_of_ours_gives(n_lanes: int) -> None:
-    guest = OwnLSTM()
-    assert isinstance(guest, CharModel)
-    ours = wrap(None, guest.cell, guest.out, guest.vocabulary)
+def test_a_protocol_model_gives_what_the_same_model_of_ours_gives(n_lanes: int) -> None:
+    protocol_model = OwnLSTM()
+    assert isinstance(protocol_model, CharModel)
+    ours = wrap(None, protocol_model.cell, protocol_model.out, protocol_model.vocabulary)
     corpus = Corpus.from_texts([TEXT, TEXT[:500]])
     kept = ComputeOptions(dtype="float32")
-    found = blocks_by_place(LiveActivations(guest, corpus, n_lanes=n_lanes, compute=kept))
+    found = blocks_by_place(LiveActivations(protocol_model, corpus, n_lanes=n_lanes, compute=kept))
     expected = blocks_by_place(LiveActivations(ours, corpus, n_lanes=n_lanes, compute=kept))
     assert found.keys() == expected.keys()
     for place, block in found.items():
@@ -77,7 +77,7 @@ def test_a_guest_gives_what_the_same_model_of_ours_gives(n_lanes: int) -> None:
                 np.testing.assert_allclose(values, expected[place].predictions[name], rtol=0, atol=2e-3)
 
 
-def test_a_guests_recording_goes_on_after_it_was_broken_off(tmp_path: Path) -> None:
+def test_a_protocol_models_recording_goes_on_after_it_was_broken_off(tmp_path: Path) -> None:
     corpus = Corpus.from_texts([TEXT * 3])
     whole = extract(LiveActivations(OwnLSTM(), corpus, n_lanes=4), tmp_path / "whole.h5", force=True)
 
@@ -106,7 +106,7 @@ def test_a_guests_recording_goes_on_after_it_was_broken_off(tmp_path: Path) -> N
             np.testing.assert_array_equal(one.values[CELL], other.values[CELL])
 
 
-def test_two_guests_of_the_same_class_are_told_apart(tmp_path: Path) -> None:
+def test_two_protocol_models_of_the_same_class_are_told_apart(tmp_path: Path) -> None:
     corpus = Corpus.from_texts([TEXT])
     one, other = OwnLSTM(), OwnLSTM()
     nn.init.zeros_(other.out.weight)
@@ -118,7 +118,7 @@ def test_two_guests_of_the_same_class_are_told_apart(tmp_path: Path) -> None:
     assert len(hashes) == 2
 
 
-def test_what_a_guest_does_wrong_is_told_in_its_authors_terms() -> None:
+def test_what_a_protocol_model_does_wrong_is_told_in_its_authors_terms() -> None:
     corpus = Corpus.from_texts([TEXT])
 
     def complaint(model: OwnLSTM, **options: int) -> str:
@@ -259,7 +259,7 @@ def test_a_factory_that_fails_is_told_of(name: str, message: str, factory: tuple
         build_model(f"{factory[0]}{name}", factory[1])
 
 
-def test_a_guest_cannot_be_written_as_a_checkpoint(factory: tuple[str, Path, CharRNN]) -> None:
+def test_a_protocol_model_cannot_be_written_as_a_checkpoint(factory: tuple[str, Path, CharRNN]) -> None:
     with pytest.raises(ActivationError, match="which cannot be written as a checkpoint; read a text with it by"):
         build(f"{factory[0]}own", factory[1])
 
