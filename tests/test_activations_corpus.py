@@ -104,13 +104,13 @@ def test_files_read_by_pieces_are_those_decoded_whole(tmp_path: Path, encoding: 
 
 
 def sha256_of(texts: list[str]) -> str:
-    """What recordings and labels on the disk know a text by."""
+    """The hash by which recordings and kept labels identify a text."""
     starts = np.cumsum([0, *map(len, texts)])[:-1]
     content = "".join(texts).encode("utf-32-le", "surrogatepass") + starts.astype("<i8").tobytes()
     return hashlib.sha256(content).hexdigest()
 
 
-def test_a_wrong_byte_is_told_wherever_it_stands(tmp_path: Path) -> None:
+def test_a_wrong_byte_is_reported_wherever_it_is(tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
     path.write_bytes("語\n".encode() * 20 + b"ab\xff")
     with pytest.raises(ActivationError, match=r"byte 82 \(0xff, in line 21\)"):

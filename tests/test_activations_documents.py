@@ -1,4 +1,4 @@
-"""Many short documents are read, recorded and judged as each of them by itself is."""
+"""Many short documents are read, recorded and judged as each of them is by itself."""
 
 import re
 from collections.abc import Mapping
@@ -85,7 +85,7 @@ def test_each_file_is_cut_by_itself(tmp_path: Path) -> None:
 
 
 class LeakySum:
-    """A model of one's own whose state does not begin with zero."""
+    """A protocol model whose initial state is not zero."""
 
     vocabulary = Vocabulary.of([TEXT])
     sites = {SITE: 2}  # noqa: RUF012 the protocol has it so
@@ -134,7 +134,7 @@ def test_short_documents_have_the_activations_that_they_have_alone(cell: str, n_
         np.testing.assert_allclose(found[own.start : own.stop], expected, atol=2e-6)
 
 
-def test_a_model_of_ones_own_begins_anew_with_each_short_document() -> None:
+def test_a_protocol_model_begins_anew_with_each_short_document() -> None:
     corpus = short_corpus(5)
     for n_lanes in (2, 16):
         live = LiveActivations(LeakySum(), corpus, n_lanes=n_lanes)
@@ -181,7 +181,7 @@ def test_a_recording_of_short_documents_is_sound_and_gives_what_was_read(
 
 
 @pytest.mark.parametrize("n_lanes", [1, 4])
-def test_a_recording_of_short_documents_goes_on_after_it_was_broken_off(n_lanes: int, tmp_path: Path) -> None:
+def test_an_interrupted_recording_of_short_documents_is_resumed(n_lanes: int, tmp_path: Path) -> None:
     corpus = short_corpus(6, n=3000)
     live = LiveActivations(random_model(TEXT, n_layers=2, n_units=5), corpus, n_lanes=n_lanes)
     extract(live, tmp_path / "whole.h5", force=True)
@@ -251,7 +251,7 @@ def test_labels_are_those_of_each_document_alone(name: str) -> None:
 def test_a_range_that_begins_within_a_document_is_warmed_up_from_where_that_begins(
     first: int, cell: str, start: int, n_lanes: int, every: int
 ) -> None:
-    """As far back as the warm-up goes, which is then an exact reading, whatever else the lanes read meanwhile."""
+    """The warm-up reaches back to the start, so that the reading is exact, whatever the other lanes read meanwhile."""
     model, site = random_model(TEXT, cell=cell, n_units=6), Site.of(0, "hidden")
     corpus = Corpus.from_texts([TEXT * 40, TEXT * 3] * 2)
     begin = corpus.documents[first].start + start
@@ -274,7 +274,7 @@ def test_a_range_that_begins_within_a_document_is_warmed_up_from_where_that_begi
     np.testing.assert_allclose(passage[:n_rows], expected[:, :-1], atol=1e-5)
 
 
-def test_a_model_of_ones_own_is_warmed_up_from_where_a_document_begins() -> None:
+def test_a_protocol_model_is_warmed_up_from_where_a_document_begins() -> None:
     corpus = Corpus.from_texts([TEXT * 60])
     selection = Selection.of(len(corpus), 50, 1_500)
     found, exact = (LiveActivations(LeakySum(), corpus, n_lanes=n, selection=selection) for n in (4, 1))

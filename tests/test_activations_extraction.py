@@ -1,4 +1,4 @@
-"""The live source: aligned, exact where it says so, and the same as its recording."""
+"""The live source is aligned with the text, exact where it says so, and the same as its recording."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -28,7 +28,7 @@ every_cell = pytest.mark.parametrize("cell", list(CELLS))
 
 
 def gathered(source: Source, site: Site) -> NDArray[Any]:
-    """(n_chars, n_units) of a site, put together from blocks in whatever order they come."""
+    """(n_chars, n_units) activations of a site, assembled from blocks in any order."""
     blocks = sorted(source.blocks([site]), key=lambda block: block.start)
     assert blocks[0].start == 0
     assert all(one.stop == two.start for one, two in pairwise(blocks))
@@ -90,8 +90,8 @@ def test_one_lane_is_exact_and_the_first_lane_of_many_is_too(cell: str, code_tex
     np.testing.assert_allclose(lanes[:first], exact[:first], atol=6e-4, rtol=1e-3)
 
 
-def test_what_lanes_differ_by_is_measured_where_they_meet(code_text: str) -> None:
-    """The state is known at each border from both sides; here it is taken from two whole readings."""
+def test_lane_differences_are_measured_where_lanes_meet(code_text: str) -> None:
+    """The state at each border is known from both lanes; here, it is taken from two whole readings."""
     model = random_model(code_text, gain=2.5)
     corpus = Corpus.from_texts([code_text])
     live = LiveActivations(model, corpus, n_lanes=3, warm_up_chars=0)
@@ -161,7 +161,7 @@ def test_unknown_characters_are_refused_or_replaced(tmp_path: Path) -> None:
     extract(live, tmp_path / "a.h5")
 
 
-def test_wrong_lanes_sites_and_places_are_refused(code_text: str, tmp_path: Path) -> None:
+def test_wrong_lanes_sites_and_paths_are_refused(code_text: str, tmp_path: Path) -> None:
     model, corpus = random_model(code_text), Corpus.from_texts([code_text])
     with pytest.raises(ActivationError, match="number of lanes is 0"):
         LiveActivations(model, corpus, n_lanes=0)
@@ -188,7 +188,7 @@ def test_a_live_source_becomes_rereadable_within_its_budget(code_text: str) -> N
         pass
 
 
-def test_predictions_that_are_no_numbers_are_told(code_text: str, tmp_path: Path) -> None:
+def test_predictions_that_are_no_numbers_are_reported(code_text: str, tmp_path: Path) -> None:
     model = random_model(code_text)
     model.readout.weight.data[:] = np.nan
     with pytest.raises(ActivationError, match="predictions are not numbers"):

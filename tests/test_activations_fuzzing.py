@@ -62,7 +62,7 @@ def test_damaged_checkpoints_are_refused_or_read_as_they_were(checkpoint: bytes,
 
 
 class Evil:
-    """What touches a file when it is unpickled."""
+    """An object that creates a file when it is unpickled."""
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         return Path.touch, (Path("evil"),)
@@ -142,7 +142,7 @@ def test_damaged_recordings_are_noticed_or_as_they_were(recorded: bytes, tmp_pat
 
 
 def read_all(path: Path) -> dict[str, object]:
-    """Everything that a recording says."""
+    """Read everything that a recording has."""
     with Recording(path) as recording:
         arrays = {str(site): recording.read([site])[site].tobytes() for site in recording.sites}
         predictions = [
@@ -155,7 +155,7 @@ def read_all(path: Path) -> dict[str, object]:
 
 
 def reseal(path: Path, change: Callable[[h5py.File], None]) -> None:
-    """Change a recording as one who knows the checksums would."""
+    """Change a recording, and make its checksums fit again."""
     with h5py.File(path, "r+") as file:
         change(file)
         file.attrs["contents"] = json.dumps(layout.contents(file))
@@ -229,8 +229,8 @@ def test_hostile_recordings_are_refused(change: Callable[[h5py.File], None], rec
         Recording(path)
 
 
-def test_what_stands_beside_a_file_is_not_run(recorded: bytes, tmp_path: Path) -> None:
-    """A folder that was downloaded may hold a json.py, too."""
+def test_programs_beside_a_file_are_not_run(recorded: bytes, tmp_path: Path) -> None:
+    """A downloaded folder may contain a json.py, too."""
     Path("a.h5").write_bytes(recorded)
     for name in ("json", "h5py", "numpy", "activations"):
         Path(f"{name}.py").write_text("open('evil', 'w')", encoding="utf-8")
@@ -238,7 +238,7 @@ def test_what_stands_beside_a_file_is_not_run(recorded: bytes, tmp_path: Path) -
     assert not Path("evil").exists()
 
 
-def test_all_that_is_missing_is_told_at_once(recorded: bytes, tmp_path: Path) -> None:
+def test_everything_missing_is_reported_at_once(recorded: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     path.write_bytes(recorded)
     with h5py.File(path, "r+") as file:
@@ -248,10 +248,10 @@ def test_all_that_is_missing_is_told_at_once(recorded: bytes, tmp_path: Path) ->
     assert "/layers/0/hidden is missing" in found
 
 
-def test_who_looks_at_files_may_die_or_be_interrupted(
+def test_the_process_that_looks_at_files_may_die_or_be_interrupted(
     recorded: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next question is answered, and by its own answer."""
+    """The next question is still answered, and by its own answer."""
     paths = [tmp_path / f"{number}.h5" for number in range(4)]
     for path in paths:
         path.write_bytes(recorded)

@@ -1,4 +1,4 @@
-"""Interventions: what is changed inside a step is what the rest of the step, and all that follows, is made of."""
+"""Interventions: the rest of a step, and all later steps, are made of the changed values."""
 
 import json
 from functools import partial
@@ -46,7 +46,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS, ids=name_of)
 
 
 def changed(site: Site, values: Tensor, *, at: Intervention) -> Tensor:
-    """What an intervention makes of the values of a site, for the equations: any number of leading axes, in float64."""
+    """Apply an intervention to the values of a site as the equations have them: any leading axes, in float64."""
     if site != at.site:
         return values
     rows = values.reshape(-1, values.shape[-1])
@@ -127,13 +127,13 @@ def test_every_site_can_be_changed_in_one_lane_in_several_and_while_writing(kind
 
 
 def show_where(values: Tensor, where: LanePositions) -> Tensor:
-    """Put what a change is told into the first units."""
+    """Write what a change is given into the first units."""
     return torch.cat([where.positions[:, None].float(), where.documents[:, None].float(), values[:, 2:]], dim=1)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru_reset_before"])
 @pytest.mark.parametrize("n_lanes", [1, 3, 40])
-def test_a_change_is_told_what_is_read(cell: str, n_lanes: int, code_text: str) -> None:
+def test_a_change_is_given_what_is_read(cell: str, n_lanes: int, code_text: str) -> None:
     corpus = Corpus.from_texts([code_text[:700], code_text[700:703], code_text[703:9000]])
     site = Site.of(1, "candidate")
     selection = Selection.of(len(corpus), 100, 8000, 3)
@@ -159,8 +159,8 @@ def test_a_change_is_told_what_is_read(cell: str, n_lanes: int, code_text: str) 
     np.testing.assert_array_equal(sample[:, 1], documents[sampled])
 
 
-def test_a_change_is_told_each_of_the_short_documents_that_share_a_turn(code_text: str) -> None:
-    """Where there are many, several are read in one turn."""
+def test_a_change_is_given_each_of_the_short_documents_that_share_a_turn(code_text: str) -> None:
+    """Many short documents are read several in one turn."""
     texts = [code_text[n : n + 3 + n % 20] for n in range(1000)]
     corpus, site = Corpus.from_texts(texts), Site.of(1, "candidate")
     documents = np.repeat(np.arange(1000), [len(text) for text in texts])
@@ -193,7 +193,7 @@ def test_lanes_that_wait_for_others_read_nowhere(code_text: str) -> None:
 
 
 def test_a_change_acts_on_the_characters_of_a_warm_up(code_text: str) -> None:
-    """What is added far before a lane's first character is still in a cell that forgets nothing."""
+    """A value added long before a lane's first character is still in a cell that forgets nothing."""
     model = random_model(code_text, n_layers=1)
     corpus = Corpus.from_texts([code_text[:6000]])
 
@@ -253,14 +253,14 @@ def test_a_value_of_another_shape_is_refused(change: Any, complaint: str, n_lane
         (add(Site.of(0, "cell"), np.ones((8, 1))), r"a vector of shape \(8, 1\) cannot be added"),
     ],
 )
-def test_what_a_model_does_not_have_cannot_be_changed(intervention: Intervention, complaint: str) -> None:
+def test_a_site_that_a_model_does_not_have_cannot_be_changed(intervention: Intervention, complaint: str) -> None:
     with pytest.raises(ActivationError, match=complaint):
         list(LiveActivations(random_model("ab"), Corpus.from_texts(["ab"]), interventions=[intervention]).blocks())
     with pytest.raises(ActivationError, match=complaint):
         write_texts(random_model("ab"), 1, 2, prompt="a", interventions=[intervention])
 
 
-def test_a_recording_says_what_was_changed_and_is_of_another_model(tmp_path: Path) -> None:
+def test_a_recording_names_interventions_and_has_another_model_hash(tmp_path: Path) -> None:
     model, corpus = random_model("abc"), Corpus.from_texts(["abcab" * 20])
     kinds: list[list[Intervention]] = [
         [],
@@ -420,14 +420,14 @@ def test_a_vector_may_be_any_array_of_numbers() -> None:
         (lambda site: any_clamp(site, {7: float("nan")}), "nan is no number to clamp unit 7 of 0/cell to"),
     ],
 )
-def test_what_is_no_clamp_or_vector_is_refused_when_it_is_made(make: Any, complaint: str) -> None:
+def test_a_wrong_clamp_or_vector_is_refused_when_it_is_made(make: Any, complaint: str) -> None:
     with pytest.raises(ActivationError, match=complaint):
         make(Site.of(0, "cell"))
 
 
 @pytest.mark.parametrize("n_lanes", [1, 2])
-def test_values_that_are_no_numbers_are_laid_to_the_intervention(n_lanes: int, tmp_path: Path) -> None:
-    """And not to the weights of the model, which are whole."""
+def test_values_that_are_no_numbers_are_blamed_on_the_intervention(n_lanes: int, tmp_path: Path) -> None:
+    """The weights of the model, which are whole, are not blamed."""
     broken = [Intervention(Site.of(1, "hidden"), lambda values, where: values * torch.nan, "is broken")]
     live = LiveActivations(random_model(TEXT), Corpus.from_texts([TEXT]), n_lanes=n_lanes, interventions=broken)
     with pytest.raises(ActivationError, match="not numbers: an intervention makes them so"):
@@ -435,7 +435,7 @@ def test_values_that_are_no_numbers_are_laid_to_the_intervention(n_lanes: int, t
 
 
 @pytest.mark.parametrize("n_lanes", [1, 2, 40])
-def test_what_an_intervention_raises_comes_to_who_reads(n_lanes: int, tmp_path: Path, code_text: str) -> None:
+def test_an_error_of_an_intervention_reaches_the_caller(n_lanes: int, tmp_path: Path, code_text: str) -> None:
     def fail(values: Tensor, where: LanePositions) -> Tensor:
         if (where.positions == 700).any():
             raise ZeroDivisionError("of its own")

@@ -1,4 +1,4 @@
-"""A passage that is read by itself has the activations of the whole reading, and costs what it is long."""
+"""A passage that is read by itself has the activations of the whole reading, at a cost of its length."""
 
 import gc
 import threading
@@ -35,7 +35,7 @@ STATE = Site.of(0, "hidden")
 
 
 class ProtocolModel:
-    """A model of somebody's own, whose state is of another width than what it shows, and which counts what it reads."""
+    """A protocol model whose state is wider than its site, and which counts the characters that it reads."""
 
     def __init__(self, seed: int = 0) -> None:
         rng = torch.Generator().manual_seed(seed)
@@ -69,13 +69,13 @@ def letters(n_chars: int, seed: int = 0) -> str:
 
 
 def whole(source: Source) -> dict[Site, NDArray[Any]]:
-    """All that `blocks` gives, in the order of the text."""
+    """Everything that `blocks` gives, in the order of the text."""
     blocks = sorted(source.blocks(), key=lambda block: block.start)
     return {site: np.concatenate([block.values[site] for block in blocks]) for site in source.sites}
 
 
 def assert_equal(found: NDArray[Any], expected: NDArray[Any], *, exactly: bool) -> None:
-    """Up to 1e-5 in float32, and a unit in the last place in float16, if it is not to be exactly."""
+    """Compare exactly, or else up to 1e-5 in float32 and a unit in the last place in float16."""
     assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
     assert not found.flags.writeable
     if exactly:
@@ -138,7 +138,7 @@ def test_a_passage_has_the_activations_of_the_whole_reading(live: LiveActivation
 
 
 def test_a_single_lane_is_read_to_the_last_bit_in_products_of_any_size() -> None:
-    """Where a product of few rows is rounded otherwise than one of many."""
+    """A product of few rows may be rounded differently from one of many."""
     live = LiveActivations(random_model(LETTERS, n_units=200), Corpus.from_texts([letters(9000)]), n_lanes=1)
     passages = [(start, start + n) for start in (0, 2047, 4099, 7777) for n in (1, 2, 3, 5, 129, 300)]
     assert_reads_passages(live, whole(live), passages)
@@ -159,7 +159,7 @@ def test_a_recording_and_a_live_source_read_the_same_passages(every: int, tmp_pa
                 assert_equal(values, live.read([site], start, stop)[site], exactly=False)
 
 
-def test_a_site_that_there_is_not_is_told_even_of_an_empty_passage(tmp_path: Path) -> None:
+def test_a_missing_site_is_reported_even_for_an_empty_passage(tmp_path: Path) -> None:
     live = LiveActivations(random_model(LETTERS), Corpus.from_texts([letters(300)]))
     extract(live, tmp_path / "a.h5")
     with Recording(tmp_path / "a.h5") as recording:
@@ -171,8 +171,8 @@ def test_a_site_that_there_is_not_is_told_even_of_an_empty_passage(tmp_path: Pat
 
 
 @pytest.mark.parametrize("n_lanes", [1, 4])
-def test_a_passage_costs_what_it_is_long_wherever_it_stands(n_lanes: int) -> None:
-    """After a pass, a turn before it at most; without one, what is read once is not read again."""
+def test_the_cost_of_a_passage_depends_on_its_length_only(n_lanes: int) -> None:
+    """After a pass, at most one turn before it is read; without one, nothing is read twice."""
     corpus = Corpus.from_texts([letters(40_000)])
     protocol_model = ProtocolModel()
     live = LiveActivations(protocol_model, corpus, n_lanes=n_lanes)
@@ -206,7 +206,7 @@ def test_many_short_documents_are_read_side_by_side_and_no_others() -> None:
 def test_kept_states_are_spread_over_the_text_within_their_limit(
     sizes: list[int], n_lanes: int, most_bytes: int, random: Any
 ) -> None:
-    """Of one turn in so many of each piece, whichever lanes come first."""
+    """States of every k-th turn of each piece are kept, whichever lanes come first."""
     corpus = Corpus.from_texts("x" * n for n in sizes)
     pieces = cut_pieces(corpus, Selection.of(len(corpus)), n_lanes, 512, 128)
     kept = KeptStates(pieces, 128, most_bytes)

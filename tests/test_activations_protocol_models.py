@@ -1,4 +1,4 @@
-"""Models that are not ours, read through the protocol that they meet."""
+"""Protocol models: models of users, read through the protocol that they follow."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +29,7 @@ TEXT = "the quick brown fox jumps over the lazy dog.\n" * 60
 
 
 class OwnLSTM:
-    """An LSTM as somebody might write it: a cell in a loop, and only what one is interested in."""
+    """An LSTM as a user might write it: a cell in a loop, which shows only the sites of interest."""
 
     def __init__(self, n_units: int = 7) -> None:
         torch.manual_seed(0)
@@ -77,7 +77,7 @@ def test_a_protocol_model_gives_what_the_same_model_of_ours_gives(n_lanes: int) 
                 np.testing.assert_allclose(values, expected[place].predictions[name], rtol=0, atol=2e-3)
 
 
-def test_a_protocol_models_recording_goes_on_after_it_was_broken_off(tmp_path: Path) -> None:
+def test_an_interrupted_recording_of_a_protocol_model_is_resumed(tmp_path: Path) -> None:
     corpus = Corpus.from_texts([TEXT * 3])
     whole = extract(LiveActivations(OwnLSTM(), corpus, n_lanes=4), tmp_path / "whole.h5", force=True)
 
@@ -118,7 +118,7 @@ def test_two_protocol_models_of_the_same_class_are_told_apart(tmp_path: Path) ->
     assert len(hashes) == 2
 
 
-def test_what_a_protocol_model_does_wrong_is_told_in_its_authors_terms() -> None:
+def test_mistakes_of_a_protocol_model_are_reported_in_its_authors_terms() -> None:
     corpus = Corpus.from_texts([TEXT])
 
     def complaint(model: OwnLSTM, **options: int) -> str:
@@ -254,7 +254,7 @@ def test_a_factory_builds_a_model_from_what_is_in_a_file(factory: tuple[str, Pat
         ("build", r"made a Net, which has no vocabulary; import it with `probe import"),
     ],
 )
-def test_a_factory_that_fails_is_told_of(name: str, message: str, factory: tuple[str, Path, CharRNN]) -> None:
+def test_a_factory_that_fails_is_reported(name: str, message: str, factory: tuple[str, Path, CharRNN]) -> None:
     with pytest.raises(ActivationError, match=message):
         build_model(f"{factory[0]}{name}", factory[1])
 
@@ -265,7 +265,7 @@ def test_a_protocol_model_cannot_be_written_as_a_checkpoint(factory: tuple[str, 
 
 
 def test_nothing_is_run_unless_it_is_asked_for(tmp_path: Path) -> None:
-    """A file beside the model is not looked at."""
+    """A Python file beside the model is not opened."""
     torch.manual_seed(0)
     model = CharRNN(ModelConfig(n_layers=1, n_units=3), Vocabulary("abcd"))
     state_dict(model, tmp_path / "theirs.pt")

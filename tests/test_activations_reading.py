@@ -1,4 +1,4 @@
-"""Parts of a text, number types, precisions and devices: each gives what it says, or refuses."""
+"""Parts of a text, dtypes, precisions and devices: each gives what it promises, or is refused."""
 
 import threading
 from pathlib import Path
@@ -42,7 +42,7 @@ every_cell = pytest.mark.parametrize("cell", list(CELLS))
 
 
 def gathered(source: Source, site: Site) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """The places of all characters that a source gives, and their activations, in the order of the text."""
+    """The positions of all characters that a source gives, and their activations, in the order of the text."""
     blocks = sorted(source.blocks([site]), key=lambda block: block.start)
     places = np.concatenate([np.arange(b.positions.start, b.positions.stop, b.positions.step) for b in blocks])
     return places, np.concatenate([block.values[site] for block in blocks])
@@ -128,7 +128,7 @@ def test_bf16_is_near_float32_and_bounded_as_it_is(cell: str, code_text: str) ->
 
 @every_cell
 @pytest.mark.parametrize("dtype", ["auto", "float16", "float32"])
-def test_activations_are_kept_in_the_number_type_asked_for(cell: str, dtype: str, code_text: str) -> None:
+def test_activations_are_kept_in_the_chosen_dtype(cell: str, dtype: str, code_text: str) -> None:
     live = LiveActivations(random_model(code_text, cell=cell), Corpus.from_texts([code_text[:700]]),
                            compute=ComputeOptions(dtype=dtype))  # fmt: skip
     for site in live.sites:
@@ -147,7 +147,7 @@ def counting_model(step: float) -> CharRNN:
     return model
 
 
-def test_what_grows_is_never_infinite_in_a_recording(tmp_path: Path) -> None:
+def test_unbounded_values_are_never_infinite_in_a_recording(tmp_path: Path) -> None:
     corpus = Corpus.from_texts(["ab" * 600])
     model = counting_model(100.0)
     site = Site.of(0, "hidden")
@@ -203,7 +203,7 @@ def test_a_model_with_the_wrong_vocabulary_is_refused(code_text: str, tmp_path: 
     extract(LiveActivations(model, corpus), tmp_path / "a.h5", force=True)
 
 
-def test_wrong_arithmetic_is_refused(code_text: str) -> None:
+def test_wrong_compute_options_are_refused(code_text: str) -> None:
     for wrong in ({"dtype": "int8"}, {"precision": "fp8"}, {"device": "tpu"}):
         with pytest.raises(ActivationError, match="choose one of"):
             ComputeOptions(**wrong)
@@ -216,7 +216,7 @@ def test_wrong_arithmetic_is_refused(code_text: str) -> None:
 
 
 class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Within it, nothing is computed of tensors on several devices, which a GPU would refuse."""
+    """A mode in which tensors on different devices cannot be combined, as with a GPU."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         devices = {each.device for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor) and each.ndim}
@@ -302,7 +302,7 @@ def test_an_error_in_one_layer_of_a_single_lane_ends_the_threads_of_the_others(
     assert threading.active_count() == before
 
 
-def test_memory_is_used_again_only_when_nothing_refers_to_it() -> None:
+def test_memory_is_reused_only_when_nothing_refers_to_it() -> None:
     pool = MemoryPool()
     one = pool.empty((3, 5), np.dtype(np.float32))
     one[:] = 1
@@ -316,7 +316,7 @@ def test_memory_is_used_again_only_when_nothing_refers_to_it() -> None:
     assert pool.empty((15,), np.dtype(np.float32)).ctypes.data == address
 
 
-def test_iterators_side_by_side_give_all_in_a_fixed_order_and_pass_errors_on() -> None:
+def test_prefetched_iterators_give_all_items_in_a_fixed_order_and_pass_errors_on() -> None:
     def failing() -> Any:
         yield 0
         raise ValueError("broken")

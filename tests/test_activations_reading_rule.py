@@ -80,7 +80,7 @@ def _spelled_by_hand(char: str, rule: ReadingRule, eos: str) -> str:
 
 
 def _by_hand(text: str, rule: ReadingRule, vocabulary: Vocabulary) -> tuple[str, list[int]]:
-    """What is read of one document, and for each of its characters the token whose row is its own."""
+    """The tokens of one document, and for each of its characters the token whose row is its own."""
     eos = vocabulary.character_of(EOS) if rule.ends else ""
     read = vocabulary.character_of(SOS) if rule.begins else ""
     rows = []
@@ -218,7 +218,7 @@ def test_a_model_is_judged_by_the_frequencies_of_what_it_reads(rule: ReadingRule
 
 
 @every_rule
-def test_a_reading_by_a_rule_that_is_broken_off_is_gone_on_with(rule: ReadingRule) -> None:
+def test_an_interrupted_reading_by_a_rule_is_resumed(rule: ReadingRule) -> None:
     texts = _long_texts()
     model = _model(_vocabulary(texts, rule))
 
@@ -289,7 +289,7 @@ def test_training_by_a_rule_is_training_on_texts_transformed_by_hand(rule: Readi
     np.testing.assert_allclose(by_rule.losses, np.array(expected.losses) * n_tokens, rtol=1e-6)
 
 
-def test_what_is_learned_to_be_read_by_a_rule_is_its_tokens() -> None:
+def test_the_vocabulary_to_learn_for_a_rule_is_its_tokens() -> None:
     corpora = [Corpus.from_texts(["Aa\nÉx", "Bb"])]
     assert vocabulary_to_learn(corpora, PLAIN) == Vocabulary("\nABabxÉ")
     assert vocabulary_to_learn(corpora, ReadingRule(read_as="lower")) == Vocabulary("\nabxé")
@@ -403,7 +403,7 @@ def test_a_rule_that_a_model_cannot_follow_is_refused_in_one_sentence() -> None:
         )
 
 
-def test_unknown_characters_of_a_text_that_is_read_by_a_rule_are_named_as_they_stand_there() -> None:
+def test_unknown_characters_of_a_text_that_is_read_by_a_rule_are_named_as_they_are_in_the_text() -> None:
     model = _model(Vocabulary("ab\n"))
     with pytest.raises(ActivationError, match=r"1 character .* first 'C' \(text 0, line 2, column 2\)"):
         LiveActivations(model, Corpus.from_texts(["AB\naC"]), rule=ReadingRule(read_as="lower", backwards=True))
@@ -445,7 +445,7 @@ def test_unknown_characters_are_read_as_the_one_that_is_chosen() -> None:
 
 
 class _ProtocolModel:
-    """A model of ours behind the protocol for those that are not, with a state of a form of its own."""
+    """A `CharRNN` behind the protocol for users' models, with a state of another structure."""
 
     def __init__(self, model: CharRNN, *, counts: bool = False) -> None:
         self.vocabulary, self.reading_rule = model.vocabulary, model.reading_rule

@@ -1,4 +1,4 @@
-"""Whatever happens to a run, its recording is whole, or it is gone on with to the same end."""
+"""Whatever happens to a run, its recording is whole, or the run is resumed to the same end."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ def start(text: Path, output: Path, cell: str, n_lanes: int) -> subprocess.Popen
 
 
 def contents(path: Path) -> dict[str, bytes]:
-    """All datasets, bit for bit."""
+    """The bytes of all datasets."""
     found = {}
     with h5py.File(path) as file:
         file.visititems(lambda name, each: found.update({name: each[()].tobytes()}) if hasattr(each, "dtype") else None)
@@ -42,7 +42,7 @@ def contents(path: Path) -> dict[str, bytes]:
 
 
 def break_off_half_way(live: LiveActivations, path: Path) -> None:
-    """Ctrl-C, in the middle of a recording."""
+    """Interrupt an extraction half-way, as Ctrl-C does."""
 
     def stop(done: int, total: int) -> None:
         if done > total // 2:
@@ -54,7 +54,7 @@ def break_off_half_way(live: LiveActivations, path: Path) -> None:
 
 @pytest.mark.slow  # kills and starts again some fifty processes
 @pytest.mark.parametrize(("cell", "n_lanes", "n_copies"), [("lstm", 48, 16), ("gru", 1, 64)])
-def test_a_killed_run_is_gone_on_with_to_the_same_end(
+def test_a_killed_run_is_resumed_to_the_same_end(
     cell: str, n_lanes: int, n_copies: int, code_text: str, tmp_path: Path, rng: np.random.Generator
 ) -> None:
     text = tmp_path / "corpus.txt"
@@ -83,7 +83,7 @@ def test_a_killed_run_is_gone_on_with_to_the_same_end(
 
 
 @pytest.mark.parametrize("stage", ["replace", "finish", "sync"])
-def test_a_run_that_dies_while_it_finishes_is_gone_on_with(
+def test_a_run_that_dies_while_it_finishes_is_resumed(
     stage: str, code_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
@@ -116,7 +116,7 @@ def test_a_run_that_dies_while_it_finishes_is_gone_on_with(
     assert check(output).sound
 
 
-def test_another_job_does_not_go_on_with_what_is_left(code_text: str, tmp_path: Path) -> None:
+def test_another_job_does_not_resume_an_unfinished_one(code_text: str, tmp_path: Path) -> None:
     corpus = Corpus.from_texts([code_text])
     one, other = (LiveActivations(random_model(code_text, seed=seed), corpus) for seed in (0, 1))
     extract(other, tmp_path / "whole.h5")
@@ -138,7 +138,7 @@ def test_a_damaged_journal_is_not_believed(code_text: str, tmp_path: Path) -> No
     assert contents(tmp_path / "a.h5") == contents(tmp_path / "whole.h5")
 
 
-def test_the_second_of_two_runs_into_one_file_is_told(code_text: str, tmp_path: Path) -> None:
+def test_the_second_of_two_runs_into_one_file_is_refused(code_text: str, tmp_path: Path) -> None:
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
     told = []
 
@@ -177,7 +177,7 @@ def test_check_finds_every_damage_and_names_it(code_text: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("direct", [True, False])
-def test_bytes_are_written_where_they_belong_at_any_offset(
+def test_bytes_are_written_to_their_place_at_any_offset(
     direct: bool, tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not direct:
@@ -194,7 +194,7 @@ def test_bytes_are_written_where_they_belong_at_any_offset(
     assert (tmp_path / "a").read_bytes() == expected.tobytes()
 
 
-def test_a_disk_that_fills_up_in_between_leaves_what_can_be_gone_on_with(
+def test_a_disk_that_fills_up_meanwhile_leaves_nothing_in_the_way_of_a_new_run(
     code_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))

@@ -59,7 +59,7 @@ def model() -> CharRNN:
 
 
 class ProtocolModel:
-    """The same of another's making."""
+    """The same model as a user might write it."""
 
     def __init__(self, model: CharRNN) -> None:
         self.model = model
@@ -82,7 +82,7 @@ class ProtocolModel:
 
 
 def activations(source: Source, site: Site) -> NDArray[Any]:
-    """(n_chars, n_units) of a site."""
+    """(n_chars, n_units) activations of a site."""
     blocks = sorted(source.blocks([site]), key=lambda block: block.start)
     return np.concatenate([block.values[site] for block in blocks])
 
@@ -108,16 +108,16 @@ PART = {"n_lanes": 20, "selection": Selection(3000, 8000, 2)}
 
 
 @pytest.mark.parametrize(
-    ("is_protocol_model", "how"), [(False, {}), (False, {"n_lanes": 1}), (False, PART), (True, PART)]
+    ("is_protocol_model", "options"), [(False, {}), (False, {"n_lanes": 1}), (False, PART), (True, PART)]
 )
 def test_saturated_units_have_the_aucs_of_float64(
-    is_protocol_model: bool, how: dict[str, Any], model: CharRNN, text: str, tmp_path: Path
+    is_protocol_model: bool, options: dict[str, Any], model: CharRNN, text: str, tmp_path: Path
 ) -> None:
-    """In float16, they know nothing."""
+    """In float16, their AUCs are those of chance."""
     reader, corpus = ProtocolModel(model) if is_protocol_model else model, Corpus.from_texts([text])
-    live = LiveActivations(reader, corpus, **how)
-    exact = LiveActivations(reader, corpus, compute=ComputeOptions(dtype="float32"), **how)
-    rounded = LiveActivations(reader, corpus, compute=ComputeOptions(dtype="float16"), **how)
+    live = LiveActivations(reader, corpus, **options)
+    exact = LiveActivations(reader, corpus, compute=ComputeOptions(dtype="float32"), **options)
+    rounded = LiveActivations(reader, corpus, compute=ComputeOptions(dtype="float16"), **options)
     assert live.saturated == {SATURATED}
     assert exact.saturated == rounded.saturated == set()
     result = extract(live, tmp_path / "a.h5")
@@ -132,7 +132,7 @@ def test_saturated_units_have_the_aucs_of_float64(
     np.testing.assert_allclose(raw(rounded, "vowel", SATURATED), 0.5, atol=1e-3)
 
 
-def test_a_run_that_was_broken_off_keeps_the_choice(model: CharRNN, text: str, tmp_path: Path) -> None:
+def test_a_resumed_run_keeps_the_choice_of_saturated_sites(model: CharRNN, text: str, tmp_path: Path) -> None:
     corpus = Corpus.from_texts([text])
     extract(LiveActivations(model, corpus, n_lanes=3), tmp_path / "whole.h5")
 
@@ -180,7 +180,7 @@ REAL = (
 @pytest.mark.slow  # reads 100,000 characters, and sorts them for each unit
 @pytest.mark.parametrize("name", REAL)
 def test_units_of_real_models_keep_their_aucs(name: str, shared: Path) -> None:
-    """Those that are left in float16 do; those of a site that is not would lose more than .01."""
+    """Units left in float16 keep their AUCs; those of a site in float32 would lose more than .01."""
     models = shared.parent / "models"
     if not models.is_dir():
         pytest.skip("needs the models of other people, in a folder `models` beside the large real texts")
@@ -208,8 +208,8 @@ def crowded_values(draw: st.DrawFn) -> NDArray[np.float32]:
 
 
 @given(crowded_values())
-def test_what_float16_would_merge_is_counted(values: NDArray[np.float32]) -> None:
-    """By a loop over the values: those with the same float16, if there are several of them in float32."""
+def test_values_that_float16_would_merge_are_counted(values: NDArray[np.float32]) -> None:
+    """The reference is a loop over the values: those of one float16 that are several in float32."""
     for unit, share in enumerate(largest_shared(values)):
         merged = defaultdict(list)
         for value in values[:, unit]:
@@ -220,7 +220,7 @@ def test_what_float16_would_merge_is_counted(values: NDArray[np.float32]) -> Non
 
 
 @given(crowded_values(), st.integers(0, 2**32), st.booleans())
-def test_rounding_moves_an_auc_by_no_more_than_what_is_said(
+def test_rounding_moves_an_auc_by_no_more_than_its_bound(
     values: NDArray[np.float32], seed: int, is_informed: bool
 ) -> None:
     rng = np.random.default_rng(seed)
