@@ -6,6 +6,7 @@ like all others.
 """
 
 import hashlib
+import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -227,3 +228,11 @@ def transplanted(intervention: Intervention, positions: Tensor, starts: Tensor) 
         return intervention.change(values, LanePositions(documents, torch.where(where.positions < 0, -1, there)))
 
     return replace(intervention, change=change)
+
+
+def __getattr__(name: str) -> type[LanePositions]:
+    """Give the former name of `LanePositions`."""
+    if name == "Where":
+        warnings.warn("interventions.Where is called LanePositions now", DeprecationWarning, stacklevel=2)
+        return LanePositions
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -25,6 +25,7 @@ from references import (
 )
 from torch import Tensor
 
+from activations import interventions as interventions_module
 from activations.errors import ActivationError
 from activations.interventions import Intervention, LanePositions, add, clamp, identity
 from activations.models.sampling import write, write_texts
@@ -449,3 +450,9 @@ def test_an_error_of_an_intervention_reaches_the_caller(n_lanes: int, tmp_path: 
     with pytest.raises(ZeroDivisionError, match="of its own"):
         live.read([Site.of(0, "hidden")], 650, 750)
     assert not (tmp_path / "a.h5").exists()
+
+
+def test_the_former_name_of_lane_positions_warns() -> None:
+    with pytest.warns(DeprecationWarning, match="is called LanePositions now"):
+        assert interventions_module.Where is LanePositions
+    assert not hasattr(interventions_module, "Were")

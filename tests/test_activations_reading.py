@@ -215,6 +215,13 @@ def test_wrong_compute_options_are_refused(code_text: str) -> None:
             ComputeOptions(device="cuda")
 
 
+def test_the_former_name_of_compute_warns(code_text: str) -> None:
+    options = ComputeOptions(dtype="float32")
+    with pytest.warns(DeprecationWarning, match="is called compute"):
+        live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]), arithmetic=options)
+    assert live.compute is options
+
+
 class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """A mode in which tensors on different devices cannot be combined, as with a GPU."""
 
