@@ -22,7 +22,7 @@ from activations.reading.live import LiveActivations
 from activations.recordings.checking import check
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
-from activations.texts.lanes import cut
+from activations.texts.lanes import cut_pieces
 from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
@@ -223,7 +223,7 @@ def test_what_is_done_for_each_block_is_not_done_for_each_document(tmp_path: Pat
 @given(st.lists(st.integers(2, 5000), min_size=1, max_size=4), st.integers(1, 4))
 def test_few_documents_have_pieces_of_their_own(sizes: list[int], n_lanes: int) -> None:
     corpus = Corpus.from_texts("x" * n for n in sizes)
-    pieces = cut(corpus, Selection.of(len(corpus)), n_lanes, 512, 512)
+    pieces = cut_pieces(corpus, Selection.of(len(corpus)), n_lanes, 512, 512)
     assert {piece.start for piece in pieces if not piece.follows} == set(corpus.starts.tolist())
     assert {piece.stop for piece in pieces if not piece.goes_on} == set(corpus.stops.tolist())
 
