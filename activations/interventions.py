@@ -166,7 +166,7 @@ def checked_interventions(interventions: Iterable[Intervention], sites: Collecti
     """
     unchecked: Any = interventions
     listed: tuple[Any, ...] = tuple(unchecked) if isinstance(unchecked, Iterable) else (unchecked,)
-    if isinstance(unchecked, Intervention) or not all(isinstance(each, Intervention) for each in listed):
+    if isinstance(unchecked, Intervention) or not all(isinstance(item, Intervention) for item in listed):
         raise ActivationError(f"interventions are a list of Intervention, but got {unchecked!r}")
     for intervention in listed:
         if intervention.site not in sites:

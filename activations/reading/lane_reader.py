@@ -56,7 +56,7 @@ class ReadOptions:
             self,
             n_wanted=None if self.n_wanted is None else min(self.n_wanted, stop) - start,
             begins=None if self.begins is None else self.begins[start:stop],
-            where=None if self.where is None else LanePositions(*(each[start:stop] for each in self.where)),
+            where=None if self.where is None else LanePositions(*(tensor[start:stop] for tensor in self.where)),
         )
 
 

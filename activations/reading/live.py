@@ -335,7 +335,7 @@ class LiveActivations:
             compute=replace(self.compute, dtype="float32"),
             rule=self.reading_rule,
             stand_in=self.vocabulary.replacement,
-            interventions=[transplanted(each, torch.from_numpy(positions), starts) for each in self.interventions],
+            interventions=[transplanted(i, torch.from_numpy(positions), starts) for i in self.interventions],
         )
         values_by_start: dict[int, dict[Site, NDArray[np.float32]]] = {}
         for block in live.blocks(sites):

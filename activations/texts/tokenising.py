@@ -21,7 +21,7 @@ class Span(NamedTuple):
 
     Attributes:
         start: Position of the first token.
-        n_own: Number of tokens after which the lane goes on with the next characters.
+        n_own: Number of tokens after which the lane reads those of the next characters.
         n_read: Number of tokens needed for the rows of these characters and the losses of those that follow them.
     """
 
