@@ -10,7 +10,7 @@ import numpy as np
 
 from hypotheses.errors import HypothesisError
 from hypotheses.labels import Labels
-from hypotheses.parameters import few, spell_number
+from hypotheses.spelling import short_list, spell_number
 
 
 def conjunction(left: Labels, right: Labels) -> Labels:
@@ -61,5 +61,5 @@ def compared(labels: Labels, sign: Callable[[Any, Any], Any], value: str | float
         raise HypothesisError("its labels are classes, which have no order; compare with == or !=")
     name = value if isinstance(value, str) else spell_number(value)
     if name not in labels.names:
-        raise HypothesisError(f"it has no class {name!r}; it has {few(labels.names)}")
+        raise HypothesisError(f"it has no class {name!r}; it has {short_list(labels.names)}")
     return Labels(np.asarray(sign(labels.values, labels.names.index(name))), "binary", labels.missing)

@@ -19,7 +19,8 @@ from hypotheses.fingerprints.functions import DeclaredFiles, are_plain, file_of,
 from hypotheses.fingerprints.opened_files import Place, note, opened_by, watch
 from hypotheses.fingerprints.references import References
 from hypotheses.labels import KINDS, Kind, Labels
-from hypotheses.parameters import FILE_NAME, Parameters, quoted, spell_number
+from hypotheses.parameters import FILE_NAME, Parameters
+from hypotheses.spelling import quoted, spell_number
 
 COMPARISONS = {
     "==": operator.eq,
@@ -63,7 +64,7 @@ class Hypothesis:
         expects: What is known of units that encode it, or an empty string.
         example: Parameters to try it with, as they are spelled behind its name.
         parameters: What its function takes beside the text, and has not been given.
-        goes_by_file_name: Whether the name of the file that a text is from may change its labels.
+        uses_file_name: Whether the name of the file that a text is from may change its labels.
         reads: The files and folders that are declared to be read for its labels.
         separator: A string that keeps two texts apart, such as a newline: with it between them, the labels of each are
             those that it has alone. None if there is no such string; texts are then labelled one by one.
@@ -112,7 +113,7 @@ class Hypothesis:
         self._parts: tuple[Hypothesis, ...] = (self,)  # of functions
         if file is not None:
             watch(file)
-        self.goes_by_file_name = self.parameters.takes_file_name
+        self.uses_file_name = self.parameters.takes_file_name
         self._firmness = _ATOM
         self._is_derived = False
         self._asked: tuple[Hypothesis, dict[str, Any]] | None = None  # what was given parameters, and these
@@ -130,7 +131,7 @@ class Hypothesis:
             HypothesisError: If the function fails, or gives labels that cannot be used.
         """
         if parameters or named:
-            return self.given(*parameters, **named)(text, file_name=file_name)
+            return self.with_parameters(*parameters, **named)(text, file_name=file_name)
         if self.parameters.required:
             example = f", such as {self.name}:{self.example}" if self.example else ""
             raise HypothesisError(f"{self.name!r} needs more: {self.spelling}{example}")
@@ -148,7 +149,7 @@ class Hypothesis:
         except (Exception, SystemExit) as error:
             raise HypothesisError(f"the hypothesis {self.name!r} failed: {self._describe(error)}") from error
         try:
-            return Labels.of(answer, len(text), self.kind, self.names)
+            return Labels.from_answer(answer, len(text), self.kind, self.names)
         except HypothesisError as error:
             raise HypothesisError(f"the hypothesis {self.name!r} cannot be used: {error}") from error
 
@@ -228,13 +229,13 @@ class Hypothesis:
         made.separator = None
         return made
 
-    def named(self, name: str) -> "Hypothesis":
+    def with_name(self, name: str) -> "Hypothesis":
         """The same by another name."""
         made = copy.copy(self)
         made.name = name
         return made
 
-    def given(self, *parameters: Any, **named: Any) -> "Hypothesis":
+    def with_parameters(self, *parameters: Any, **named: Any) -> "Hypothesis":
         """The same with its parameters set, by place or by name.
 
         Raises:
@@ -246,7 +247,7 @@ class Hypothesis:
             raise HypothesisError(f"{self.name!r} is asked as {self.spelling}: {error}") from error
         if self._asked is not None:
             asked, before = self._asked
-            return asked.given(**before, **bound)
+            return asked.with_parameters(**before, **bound)
         made = Hypothesis(
             functools.partial(self._function, **bound),
             name=f"{self.name}:{self._spelled(bound)}",
@@ -259,20 +260,20 @@ class Hypothesis:
             separator=self.separator,
         )
         made.__doc__, made._asked = self.__doc__, (self, bound)
-        made._files, made.goes_by_file_name = self._files, self.goes_by_file_name
+        made._files, made.uses_file_name = self._files, self.uses_file_name
         made._parts, made.reads = self._parts, self.reads
         is_told = self.origin is not None and are_plain(*bound.values())
         made.origin = f"{self.origin} {sorted(bound.items())!r}" if is_told else None
         return made
 
-    def given_spelled(self, spelled: str) -> "Hypothesis":
+    def with_spelled_parameters(self, spelled: str) -> "Hypothesis":
         """The same with its parameters set as they are spelled behind its name, such as `3` or `width=4`.
 
         Raises:
             HypothesisError: If they do not fit.
         """
         try:
-            return self.given(**self.parameters.read(spelled))
+            return self.with_parameters(**self.parameters.read(spelled))
         except HypothesisError as error:
             raise HypothesisError(f"{self.name!r} is asked as {self.spelling}: {error}") from error
 
@@ -290,7 +291,7 @@ class Hypothesis:
         return f"{self.name}{behind}" if self._asked is None else f"{self.name}{behind.replace(':', ',', 1)}"
 
     @property
-    def spelling_to_try(self) -> str:
+    def example_spelling(self) -> str:
         """Its name, with the parameters of its example if it cannot be asked without."""
         return f"{self.name}:{quoted(self.example)}" if self.parameters.required else self.name
 
@@ -409,7 +410,7 @@ class Hypothesis:
         made._files = {file for part in parts for file in part._files}
         made._parts = tuple(leaf for part in parts for leaf in part._parts)
         made.reads = tuple(path for part in parts for path in part.reads)
-        made.goes_by_file_name = any(part.goes_by_file_name for part in parts)
+        made.uses_file_name = any(part.uses_file_name for part in parts)
         told = [(part.origin, part.kind, part.names) for part in parts]
         is_told = all(part.origin is not None for part in parts)
         made.origin = (

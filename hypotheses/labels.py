@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hypotheses.errors import HypothesisError
 
-Places = slice | NDArray[np.int64]
+CharIndex = slice | NDArray[np.int64]
 """Of some characters of a text: a slice, or (n_chars,) numbers."""
 
 Kind = Literal["binary", "categorical", "numeric"]
@@ -29,16 +29,16 @@ class Labels:
         missing: (n_chars,) bool, True where there is nothing to say, read-only; or None if there is always
             something.
         names: Of the classes of categorical labels.
-        kept_since: When they were made, if they are from the disk.
-        unkept: Why they are not kept on the disk though they took long, as the end of a sentence; else empty.
+        cached_at: When they were made, if they are from the disk.
+        not_cached_because: Why slow labels were not cached, to end a sentence with; else empty.
     """
 
     values: NDArray[Any]
     kind: Kind
     missing: NDArray[np.bool_] | None = None
     names: tuple[str, ...] = ()
-    kept_since: datetime | None = None
-    unkept: str = ""
+    cached_at: datetime | None = None
+    not_cached_because: str = ""
 
     def __post_init__(self) -> None:
         for name in ("values", "missing"):
@@ -59,11 +59,11 @@ class Labels:
         """Whether labels may be missing anywhere."""
         return self.missing is not None
 
-    def values_at(self, places: Places) -> NDArray[Any]:
+    def values_at(self, places: CharIndex) -> NDArray[Any]:
         """(n_chars,) the values of some characters; a view if they are a slice."""
         return self.values[places]
 
-    def missing_at(self, places: Places) -> NDArray[np.bool_] | None:
+    def missing_at(self, places: CharIndex) -> NDArray[np.bool_] | None:
         """(n_chars,) where labels of some characters are missing; None if none is missing anywhere."""
         return None if self.missing is None else self.missing[places]
 
@@ -103,7 +103,7 @@ class Labels:
         return "".join(letters)
 
     @classmethod
-    def of(cls, answer: Any, n_chars: int, kind: Kind | None = None, names: Sequence[str] = ()) -> "Labels":
+    def from_answer(cls, answer: Any, n_chars: int, kind: Kind | None = None, names: Sequence[str] = ()) -> "Labels":
         """Labels from what a hypothesis function returned.
 
         Args:

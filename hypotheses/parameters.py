@@ -2,10 +2,11 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from hypotheses.errors import HypothesisError
+from hypotheses.spelling import spell_number
 
 FILE_NAME = "file_name"
 """A function that has a keyword of this name is told the name of the file that the text is from."""
@@ -109,21 +110,3 @@ class Parameters:
         except ValueError:
             wanted = "a whole number" if kind is int else "a number"
             raise HypothesisError(f"its {name} is {wanted}, and was given as {value!r}") from None
-
-
-def few(names: Sequence[str]) -> str:
-    """The first twenty of some names, for a message."""
-    return ", ".join(names[:20]) + (f" and {len(names) - 20:,} others" if len(names) > 20 else "")
-
-
-def spell_number(value: object) -> str:
-    """A number so that reading it gives it back, 4 and not 4.0; anything else as Python has it."""
-    return repr(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
-
-
-def quoted(spelled: str, *, always: bool = False) -> str:
-    """A name, parameter or class as it is spelled in an expression: in quotes if it would else be read otherwise."""
-    if spelled and not always and not any(char.isspace() or char in "&|~@()<>=!'\"" for char in spelled):
-        return spelled
-    mark = "'" if "'" not in spelled else '"'
-    return mark + spelled.replace(mark, 2 * mark) + mark

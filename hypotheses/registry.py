@@ -10,8 +10,8 @@ from pathlib import Path
 from hypotheses.errors import HypothesisError
 from hypotheses.expressions import parse
 from hypotheses.hypothesis import Hypothesis
-from hypotheses.parameters import quoted
-from hypotheses.user_files import as_hypothesis, from_file, is_file, nearest
+from hypotheses.spelling import nearest, quoted
+from hypotheses.user_files import as_hypothesis, from_file, is_file
 
 GROUP = "probe.hypotheses"
 TOPICS = (
@@ -85,7 +85,7 @@ def _find(spelled: str, language: str | None) -> Hypothesis:
     in_file = None if spelled.startswith(_PATTERN) else _IN_FILE.fullmatch(spelled)
     if in_file:
         found = from_file(Path(in_file["path"]), in_file["name"])
-        found = found.named(quoted(f"{in_file['path']}:{in_file['name']}"))
+        found = found.with_name(quoted(f"{in_file['path']}:{in_file['name']}"))
         parameters = in_file["parameters"]
     else:
         known = registered()
@@ -104,9 +104,9 @@ def _find(spelled: str, language: str | None) -> Hypothesis:
         found, parameters = known[name], behind if colon else None
     if parameters is not None:
         verbatim = spelled.startswith(_PATTERN)  # it may have commas and = in it
-        found = found.given(parameters) if verbatim else found.given_spelled(parameters)
+        found = found.with_parameters(parameters) if verbatim else found.with_spelled_parameters(parameters)
     if language is not None and "language" in found.parameters:
-        found = found.given(language=language)
+        found = found.with_parameters(language=language)
     return found
 
 
@@ -121,6 +121,6 @@ def _plugged_in() -> Iterator[tuple[str, Hypothesis, str]]:
     for point in entry_points(group=GROUP):
         owner = point.dist.name if point.dist else point.value
         try:
-            yield point.name, as_hypothesis(point.load(), point.value).named(point.name), owner
+            yield point.name, as_hypothesis(point.load(), point.value).with_name(point.name), owner
         except Exception as error:
             raise HypothesisError(f"the plug-in {owner} cannot be loaded: {error}; repair or uninstall it") from error

@@ -1,7 +1,6 @@
 """Hypotheses in a Python file of the user's."""
 
 import contextlib
-import difflib
 import importlib.util
 import sys
 import traceback
@@ -11,6 +10,7 @@ from typing import Any
 
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import Hypothesis
+from hypotheses.spelling import nearest
 
 
 def from_file(path: Path, name: str) -> Hypothesis:
@@ -52,16 +52,6 @@ def as_hypothesis(value: Any, where: str = "what was given") -> Hypothesis:
     if not callable(value):
         raise HypothesisError(f"{where} is a {type(value).__name__}, not a function from text to labels")
     return Hypothesis(value)
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """What may have been meant, to end an error message with."""
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    if len(known) > 12:
-        return "`probe hypotheses` lists what there is"
-    return f"there are {', '.join(known)}" if known else "there are none"
 
 
 def _run(path: Path) -> ModuleType:

@@ -27,7 +27,7 @@ PARTS = st.one_of(
 
 
 def joined(parts: list[list[object]]) -> tuple[Labels, CorpusLabels]:
-    labels = [Labels.of(part, len(part)) for part in parts]
+    labels = [Labels.from_answer(part, len(part)) for part in parts]
     try:
         return Labels.join(labels), CorpusLabels.join(labels)
     except HypothesisError:  # an empty list of labels is numeric, and no part may be of another kind

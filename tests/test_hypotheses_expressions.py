@@ -100,7 +100,7 @@ def test_a_name_says_all_that_is_needed_to_find_it_again(spelled: str) -> None:
 
 @given(pattern=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12))
 def test_patterns_of_any_signs_can_be_named(pattern: str) -> None:
-    made = get("regex").given(pattern)
+    made = get("regex").with_parameters(pattern)
     assert get(f"~{made.name}").name == f"~{made.name}"
     assert get(made.name).name == made.name
 
@@ -118,7 +118,7 @@ def test_a_pattern_that_has_quotes_in_it_is_itself() -> None:
         asked = get(f"regex:{pattern}")
         assert asked("").tolist() == []
         for text in (f"_{pattern}_", "'b' a a, pattern=a"):
-            expected = get("regex").given(pattern)(text).tolist()
+            expected = get("regex").with_parameters(pattern)(text).tolist()
             assert asked(text).tolist() == get(asked.name)(text).tolist() == expected
             assert get(f"{asked.name} | {asked.name}")(text).tolist() == expected
 
@@ -145,19 +145,19 @@ def test_true_and_false_are_read(spelled: str, expected: bool) -> None:
         assert n is None or type(n) is int
         return [strict]
 
-    assert Hypothesis(f).given_spelled(spelled)("a").tolist() == [expected]
-    assert Hypothesis(f).given_spelled(f"strict={spelled},n=3")("a").tolist() == [expected]
+    assert Hypothesis(f).with_spelled_parameters(spelled)("a").tolist() == [expected]
+    assert Hypothesis(f).with_spelled_parameters(f"strict={spelled},n=3")("a").tolist() == [expected]
     with pytest.raises(HypothesisError, match="its strict is true or false, and was given as 'maybe'"):
-        Hypothesis(f).given_spelled("maybe")
+        Hypothesis(f).with_spelled_parameters("maybe")
 
 
 def test_values_with_commas_and_names_in_them_are_read_back() -> None:
     def f(text: str, words: str, n: int = 0) -> list[bool]:
         return [words == "a,b" and n == 3 for _ in text]
 
-    made = Hypothesis(f).given("a,b", 3)
+    made = Hypothesis(f).with_parameters("a,b", 3)
     assert made("x").tolist() == [True]
-    assert Hypothesis(f).given_spelled(made.name.partition(":")[2].strip("'"))("x").tolist() == [True]
+    assert Hypothesis(f).with_spelled_parameters(made.name.partition(":")[2].strip("'"))("x").tolist() == [True]
 
 
 def test_parameters_are_read_in_the_types_of_the_function() -> None:
@@ -167,16 +167,20 @@ def test_parameters_are_read_in_the_types_of_the_function() -> None:
 
     made = Hypothesis(repeats)
     for asked in (
-        made.given_spelled("3,0.25,a,b"),
-        made.given_spelled("3,0.25,sign=a,b"),
-        made.given(3).given(0.25, "a,b"),
-        made.given(3, sign="a,b", share=0.25),
+        made.with_spelled_parameters("3,0.25,a,b"),
+        made.with_spelled_parameters("3,0.25,sign=a,b"),
+        made.with_parameters(3).with_parameters(0.25, "a,b"),
+        made.with_parameters(3, sign="a,b", share=0.25),
     ):
         assert asked("t").tolist() == [True]
     assert made("t", 3, 0.25, "a,b").tolist() == [True]
     assert made.spelling == "repeats:n[,share,sign]"
-    assert made.given(3).given(0.25, "a,b").name == made.given(3, 0.25, "a,b").name == "repeats:3,0.25,a,b"
-    assert made.given(3).spelling == "repeats:3[,share,sign]"
+    assert (
+        made.with_parameters(3).with_parameters(0.25, "a,b").name
+        == made.with_parameters(3, 0.25, "a,b").name
+        == "repeats:3,0.25,a,b"
+    )
+    assert made.with_parameters(3).spelling == "repeats:3[,share,sign]"
 
 
 @pytest.mark.parametrize(

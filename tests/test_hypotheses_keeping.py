@@ -170,10 +170,10 @@ def test_what_depends_on_code_alone_is_kept(steady: str, monkeypatch: pytest.Mon
     Path("helper.py").write_text("def is_a(char): return char == 'a'\n")
     first = labelled_in_a_new_process("mine.py:f", monkeypatch)
     again = labelled_in_a_new_process("mine.py:f", monkeypatch)
-    assert first.kept_since is None
-    assert again.kept_since is not None
+    assert first.cached_at is None
+    assert again.cached_at is not None
     assert again.tolist() == first.tolist()
-    assert labelled_in_a_new_process("mine.py:f", monkeypatch, use_cache=False).kept_since is None
+    assert labelled_in_a_new_process("mine.py:f", monkeypatch, use_cache=False).cached_at is None
 
 
 def test_a_variable_that_is_set_from_outside_is_part_of_the_hypothesis() -> None:
@@ -206,7 +206,7 @@ def test_what_is_declared_to_be_read_is_looked_at(declared: str, reader: str, mo
         for is_kept in (False, True):
             found = labelled_in_a_new_process("mine.py:f", monkeypatch)
             assert found.tolist() == [char == letters for char in CORPUS.text()]
-            assert (found.kept_since is not None) == is_kept
+            assert (found.cached_at is not None) == is_kept
 
 
 def test_paths_are_from_the_file_of_the_hypothesis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +223,7 @@ def test_paths_are_from_the_file_of_the_hypothesis(tmp_path: Path, monkeypatch: 
         for each in (f"{path}:f", f"{path}:f & in_word", f"~{path}:f"):
             wanted = [(char == letters) != each.startswith("~") for char in CORPUS.text()]
             assert [labelled_in_a_new_process(each, monkeypatch).tolist() for _ in range(2)] == [wanted, wanted]
-            assert labelled_in_a_new_process(each, monkeypatch).kept_since is not None
+            assert labelled_in_a_new_process(each, monkeypatch).cached_at is not None
 
 
 def test_what_is_read_beside_what_is_declared_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +232,7 @@ def test_what_is_read_beside_what_is_declared_is_not_kept(monkeypatch: pytest.Mo
     for letters in "ab":
         write_letters(letters)
         for _ in range(2):
-            assert labelled_in_a_new_process("mine.py:f", monkeypatch).kept_since is None
+            assert labelled_in_a_new_process("mine.py:f", monkeypatch).cached_at is None
 
 
 def test_a_command_says_once_what_was_kept(run: Command) -> None:

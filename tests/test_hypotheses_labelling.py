@@ -81,14 +81,14 @@ def test_what_differs_in_anything_is_not_taken_for_the_same(tmp_path: Path) -> N
     )
     words = get("in_word")
     asked = [
-        *(get(f"{path}:{name}").named("x") for name in ("f", "g", "third", "fourth")),
-        (words & get("vowel")).named("x"),
-        (words | get("vowel")).named("x"),
-        *(get("indent_at_least").given(depth).named("x") for depth in (0, 9)),
+        *(get(f"{path}:{name}").with_name("x") for name in ("f", "g", "third", "fourth")),
+        (words & get("vowel")).with_name("x"),
+        (words | get("vowel")).with_name("x"),
+        *(get("indent_at_least").with_parameters(depth).with_name("x") for depth in (0, 9)),
         words,
         ~words,
-        (get("position_in_line") >= 3).named("x"),
-        (get("position_in_line") >= 3.5).named("x"),
+        (get("position_in_line") >= 3).with_name("x"),
+        (get("position_in_line") >= 3.5).with_name("x"),
     ]
     for each in asked:
         assert label(CORPUS, each).tolist() == label(CORPUS, each, use_cache=False).tolist()
@@ -112,8 +112,8 @@ def test_what_is_labelled_anew_is_kept(tmp_path: Path) -> None:
     asked = counting(tmp_path / "mine.py", "char == 'a'")
     times = []
     for use_cache in (True, False):
-        assert label(CORPUS, get(asked), use_cache=use_cache).kept_since is None
-        times.append(label(CORPUS, get(asked)).kept_since)
+        assert label(CORPUS, get(asked), use_cache=use_cache).cached_at is None
+        times.append(label(CORPUS, get(asked)).cached_at)
     assert n_calls() == 4
     first, second = times
     assert first and second and first < second
@@ -197,18 +197,18 @@ def test_numbers_that_are_only_0_and_1_are_told() -> None:
 
 
 def test_labels_and_their_runs_are_counted() -> None:
-    binary = summarise(Labels.of([True, True, None, False, True], 5))
+    binary = summarise(Labels.from_answer([True, True, None, False, True], 5))
     assert [(each.label, each.n_chars, each.n_runs, each.longest_run) for each in binary.counts] == [
         ("False", 1, 1, 1),
         ("True", 3, 2, 2),
         ("missing", 1, 1, 1),
     ]
     assert binary.rows()[1]["mean_run"] == 1.5
-    classes = summarise(Labels.of(["b", "a", "a"], 3))
+    classes = summarise(Labels.from_answer(["b", "a", "a"], 3))
     assert [(each.label, each.share) for each in classes.counts] == [("a", 2 / 3), ("b", 1 / 3)]
-    numeric = summarise(Labels.of([1, None, 4], 3))
+    numeric = summarise(Labels.from_answer([1, None, 4], 3))
     assert (numeric.lowest, numeric.mean, numeric.highest, numeric.n_missing) == (1, 2.5, 4, 1)
-    assert summarise(Labels.of([], 0, "binary")).n_chars == 0
+    assert summarise(Labels.from_answer([], 0, "binary")).n_chars == 0
     assert summarise(Labels(np.zeros(2), "numeric", np.ones(2, bool))).mean is None
 
 

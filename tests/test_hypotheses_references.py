@@ -220,7 +220,7 @@ def test_what_is_not_understood_is_not_kept_and_never_fails(unknown: str, monkey
     Path("ending.py").write_text("raise SystemExit(3)\n")
     Path("mine.py").write_text(UNKNOWN[unknown])
     labels = labelled_in_a_new_process("mine.py:f", monkeypatch)
-    assert labels.unkept
+    assert labels.not_cached_because
     assert not cache.folder().exists()
 
 
@@ -261,9 +261,9 @@ def test_what_is_understood_is_kept(steady: str, monkeypatch: pytest.MonkeyPatch
     Path("other.py").write_text("def g(text): return [c == 'a' for c in text]\n")
     Path("mine.py").write_text(STEADY[steady])
     first = labelled_in_a_new_process("mine.py:f", monkeypatch)
-    assert not first.unkept
+    assert not first.not_cached_because
     again = labelled_in_a_new_process("mine.py:f", monkeypatch)
-    assert again.kept_since is not None
+    assert again.cached_at is not None
     assert again.tolist() == first.tolist() == [char == "a" for char in CORPUS.text()]
 
 
@@ -275,7 +275,7 @@ OTHERS = {
     "a combination": "OTHER = ~get('other.py:g') | get('in_comment')\ndef f(text): return (~OTHER)(text)\n",
     "a lag": "OTHER = get('other.py:g @ 0')\ndef f(text): return OTHER(text)\n",
     "parameters": "OTHER = get('other.py:g:a')\ndef f(text): return OTHER(text)\n",
-    "a decorated one": "OTHER = get('other.py:g')\nf = OTHER.named('f')\n",
+    "a decorated one": "OTHER = get('other.py:g')\nf = OTHER.with_name('f')\n",
     "a wrapper of a wrapper": "OTHER = get('other.py:g')\nONE = hypothesis(lambda text: OTHER(text))\n"
     "def f(text): return ONE(text)\n",
     "one in an object": "class C: other = get('other.py:g')\ndef f(text): return C.other(text)\n",
@@ -314,7 +314,7 @@ def test_what_another_declares_to_read_is_looked_at(monkeypatch: pytest.MonkeyPa
         write_letters(letters)
         first = labelled_in_a_new_process("mine.py:f", monkeypatch)
         again = labelled_in_a_new_process("mine.py:f", monkeypatch)
-        assert (first.kept_since is not None, again.kept_since is not None) == (False, True)
+        assert (first.cached_at is not None, again.cached_at is not None) == (False, True)
         assert first.tolist() == again.tolist()
 
 
@@ -342,7 +342,7 @@ def test_a_look_at_what_is_declared_is_kept(
     )
     monkeypatch.setenv("XDG_CACHE_HOME", "/nowhere" if declared == "." else str(Path("cache").absolute()))
     found = labelled_in_a_new_process("mine.py:f", monkeypatch)
-    assert (not found.unkept) == is_kept, found.unkept
+    assert (not found.not_cached_because) == is_kept, found.not_cached_because
 
 
 def test_a_cache_does_not_outlive_what_it_was_made_of() -> None:
@@ -363,4 +363,4 @@ def test_what_is_no_plain_function_says_so() -> None:
 
     known = ["a"]
     for asked in (hypothesis(Callable()), hypothesis(lambda text: [char in known for char in text])):
-        assert "no plain function" in label(CORPUS, asked).unkept
+        assert "no plain function" in label(CORPUS, asked).not_cached_because

@@ -23,7 +23,7 @@ VARIANTS = (
     "indent_at_least:1,2", "surprisal:2", "rare_char:0.2", "in_latex_environment:a",
     "in_quotes & ~in_comment | position_in_line >= 3", "in_quotes @ -2", "char_class @ -1",
 )  # fmt: skip
-every_hypothesis = pytest.mark.parametrize("name", [each.spelling_to_try for each in registered().values()])
+every_hypothesis = pytest.mark.parametrize("name", [each.example_spelling for each in registered().values()])
 openers = (
     "\" ' \"\"\" ''' \\ # #include # // /* */ \0 x don't ; { } : ( ) [ ] [[ ]] {{ }} é 😀 \ufeff \ud800 "
     "` ``` ‘ ’ “ ” « » <a> </a> <b c= <!-- --> > $ $$ \\( \\) \\begin{a} \\end{a} \\begin{align*} % ## ~~~ "
@@ -50,7 +50,7 @@ def test_there_is_one_label_for_each_character(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [each.spelling_to_try for each in registered().values() if each.causal] + list(VARIANTS)
+    "name", [each.example_spelling for each in registered().values() if each.causal] + list(VARIANTS)
 )
 @given(text=texts)
 def test_a_causal_label_does_not_see_the_future(name: str, text: str) -> None:
@@ -86,7 +86,7 @@ def test_what_declares_that_it_looks_ahead_does(name: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [each.spelling_to_try for each in registered().values() if each.separator is not None]
+    [each.example_spelling for each in registered().values() if each.separator is not None]
     + [
         "in_word & ~sentence_start",
         "vowel | capitalised",
@@ -124,7 +124,7 @@ def test_every_hypothesis_says_what_it_asks(name: str) -> None:
 def test_an_unknown_name_is_told_the_nearest() -> None:
     with pytest.raises(HypothesisError, match=r"no hypothesis named 'in_quote'; did you mean 'in_quotes'\?"):
         get("in_quote")
-    with pytest.raises(HypothesisError, match="`probe hypotheses` lists what there is"):
+    with pytest.raises(HypothesisError, match="`probe hypotheses` lists all of them"):
         get("zzz")
 
 
@@ -194,7 +194,7 @@ def test_kinds_are_inferred_or_declared_and_labels_may_be_missing() -> None:
         [float("nan"), 2.0, 5.0],
         np.array([np.nan, 2, 5]),
     ):
-        labels = Labels.of(answer, 3)
+        labels = Labels.from_answer(answer, 3)
         assert labels.kind == "numeric"
         assert labels.present.tolist() == [False, True, True]
         assert labels.values[1:].tolist() == [2, 5]
@@ -202,7 +202,7 @@ def test_kinds_are_inferred_or_declared_and_labels_may_be_missing() -> None:
     assert (labels.kind, labels.present.tolist()) == ("binary", [False, True, True])
     answers: list[Any] = [[None, "a", "b"], np.array(["c", "a", "b"], object), [float("nan"), "a", "b"]]
     for answer in answers:
-        labels = Labels.of(answer, 3)
+        labels = Labels.from_answer(answer, 3)
         assert labels.kind == "categorical"
         assert labels.tolist()[1:] == ["a", "b"]
     named = hypothesis(names=("z", "y"))(lambda text: ["y", None, "z"])("abc")
@@ -212,9 +212,9 @@ def test_kinds_are_inferred_or_declared_and_labels_may_be_missing() -> None:
     for kind in KINDS:
         if kind != "categorical":
             with pytest.raises(HypothesisError, match=f"gave the name '5', and is declared to be {kind}"):
-                Labels.of(["5", "10"], 2, kind)
-    assert Labels.of([10**30, None], 2).tolist() == [1e30, None]
-    assert Labels.of(["a\0", "a"], 2).tolist()[1] == "a"
+                Labels.from_answer(["5", "10"], 2, kind)
+    assert Labels.from_answer([10**30, None], 2).tolist() == [1e30, None]
+    assert Labels.from_answer(["a\0", "a"], 2).tolist()[1] == "a"
     with pytest.raises(HypothesisError, match="has names of classes, and is declared to be binary"):
         hypothesis(kind="binary", names=("a",))(lambda text: [])
     with pytest.raises(HypothesisError, match="label 'x', which is none of its names: z, y"):
@@ -229,7 +229,7 @@ def test_kinds_are_inferred_or_declared_and_labels_may_be_missing() -> None:
     "answer", [[True, None, float("nan")], [float("nan"), None, True], np.array([True, None, None])]
 )
 def test_bools_with_missing_ones_are_binary(answer: object) -> None:
-    labels = Labels.of(answer, 3)
+    labels = Labels.from_answer(answer, 3)
     assert labels.kind == "binary"
     assert labels.present.sum() == 1
 
@@ -254,7 +254,7 @@ def test_bools_with_missing_ones_are_binary(answer: object) -> None:
 )
 def test_answers_that_are_no_labels_are_refused(answer: object, complaint: str) -> None:
     with pytest.raises(HypothesisError, match=complaint):
-        Labels.of(answer, 2)
+        Labels.from_answer(answer, 2)
 
 
 def test_the_line_of_a_partial_or_a_callable_is_told(tmp_path: Path) -> None:
@@ -301,11 +301,15 @@ def test_a_file_may_have_dataclasses_and_callables(tmp_path: Path) -> None:
 
 def test_documents_of_different_kinds_do_not_join() -> None:
     with pytest.raises(HypothesisError, match="binary and numeric labels"):
-        Labels.join([Labels.of([True], 1), Labels.of([1.5], 1)])
-    joined = Labels.join([Labels.of([True, None], 2), Labels.of([None, None], 2), Labels.of([False], 1)])
+        Labels.join([Labels.from_answer([True], 1), Labels.from_answer([1.5], 1)])
+    joined = Labels.join(
+        [Labels.from_answer([True, None], 2), Labels.from_answer([None, None], 2), Labels.from_answer([False], 1)]
+    )
     assert joined.kind == "binary"
     assert joined.present.tolist() == [True, False, False, False, True]
-    joined = Labels.join([Labels.of(["b", "a"], 2), Labels.of([None], 1), Labels.of(["c", "b"], 2)])
+    joined = Labels.join(
+        [Labels.from_answer(["b", "a"], 2), Labels.from_answer([None], 1), Labels.from_answer(["c", "b"], 2)]
+    )
     assert joined.tolist() == ["b", "a", None, "c", "b"]
 
 

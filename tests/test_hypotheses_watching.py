@@ -81,7 +81,7 @@ def test_a_data_file_of_an_installed_plug_in_is_seen(plug_in: Path, monkeypatch:
         forget_plug_in(monkeypatch)
         labels = label(CORPUS, plugged_in("asked"))
         assert labels.tolist() == [char == letters for char in CORPUS.text()]
-        assert "words.txt, which is not declared" in labels.unkept
+        assert "words.txt, which is not declared" in labels.not_cached_because
 
 
 def test_another_version_of_a_plug_in_is_another_hypothesis(plug_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,11 +146,11 @@ def test_a_declared_file_that_changed_since_it_was_loaded_is_not_taken_for_it(
     asked = get("mine.py:f")
     Path("letters").write_text("b")
     os.utime("letters", ns=(time.time_ns() + 10**9,) * 2)
-    assert "has changed since" in label(CORPUS, asked).unkept
+    assert "has changed since" in label(CORPUS, asked).not_cached_because
     for is_kept in (False, True):
         labels = labelled_in_a_new_process("mine.py:f", monkeypatch)
         assert labels.tolist() == [char == "b" for char in CORPUS.text()]
-        assert (labels.kept_since is not None) == is_kept
+        assert (labels.cached_at is not None) == is_kept
 
 
 def test_why_slow_labels_are_not_kept_is_one_line(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:

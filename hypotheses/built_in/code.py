@@ -118,7 +118,7 @@ def in_identifier(text: str, language: str = "auto") -> Labels:
     >>> print(in_identifier.mark("for i in format:"))
     for i in format:
     ....x....xxxxxx.
-    >>> print(in_identifier.given("python").mark("a = f'{b!r:>{width}d} {{c}}'"))
+    >>> print(in_identifier.with_parameters("python").mark("a = f'{b!r:>{width}d} {{c}}'"))
     a = f'{b!r:>{width}d} {{c}}'
     x......x.....xxxxx..........
     """

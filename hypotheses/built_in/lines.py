@@ -129,7 +129,7 @@ def indentation(text: str, width: int = 1) -> Labels:
     >>> print(indentation.mark("\t\tb\n    c"))
     →→b↵    c
     122012344
-    >>> print(indentation.given(4).mark("\t\tb\n    c"))
+    >>> print(indentation.with_parameters(4).mark("\t\tb\n    c"))
     →→b↵    c
     122000011
     """
@@ -142,7 +142,7 @@ def indent_at_least(text: str, depth: int, width: int = 1) -> Labels:
 
     `indent_at_least:3` is `indentation >= 3`, and `indent_at_least:2,4` is `indentation:4 >= 2`.
 
-    >>> print(indent_at_least.given(2).mark("\t\tb\n\tc"))
+    >>> print(indent_at_least.with_parameters(2).mark("\t\tb\n\tc"))
     →→b↵→c
     .xx...
     """

@@ -63,7 +63,7 @@ def token(text: str, type: str, language: str = "", *, file_name: str = "") -> L
     is given, with `--language` or behind a comma, the name of the file tells. All characters of a token are True, its
     delimiters included.
 
-    >>> print(token.given("Comment", "c").mark("a; // b"))
+    >>> print(token.with_parameters("Comment", "c").mark("a; // b"))
     a; // b
     ...xxxx
     """

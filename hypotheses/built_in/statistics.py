@@ -35,7 +35,7 @@ def rare_char(text: str, share: float = 0.001) -> Labels:
     True if fewer than one in a thousand of the characters before it were the same (or another share: `rare_char:0.01`).
     Missing among the first thousand characters (or one over the share), in which once would already be often.
 
-    >>> rare_char.given(0.25).mark("aaaaba").splitlines()[1]
+    >>> rare_char.with_parameters(0.25).mark("aaaaba").splitlines()[1]
     '????x.'
     """
     if not 0 < share < 1:

@@ -56,7 +56,7 @@ def remember(
     if not is_slow:
         return labels
     if why := unknown():
-        return replace(labels, unkept=why)
+        return replace(labels, not_cached_because=why)
     _write(path, labels)
     return labels
 
@@ -64,7 +64,7 @@ def remember(
 def label_anew(label: Callable[[], CorpusLabels], unknown: str) -> CorpusLabels:
     """New labels, which are not kept: they depend on what is not known."""
     labels, is_slow = _timed(label)
-    return replace(labels, unkept=unknown) if is_slow else labels
+    return replace(labels, not_cached_because=unknown) if is_slow else labels
 
 
 def _timed(label: Callable[[], CorpusLabels]) -> tuple[CorpusLabels, bool]:
@@ -102,7 +102,7 @@ def _read(path: Path) -> CorpusLabels | None:
         if len(labels) != n_chars:
             return None
         for start in range(0, n_chars, CHUNK):
-            Labels.of(labels[start : start + CHUNK], min(CHUNK, n_chars - start))  # or else they are no labels
+            Labels.from_answer(labels[start : start + CHUNK], min(CHUNK, n_chars - start))  # or else they are no labels
         os.utime(path)
     except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
         return None  # absent, or not whole

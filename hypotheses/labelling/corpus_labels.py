@@ -34,16 +34,16 @@ class CorpusLabels:
         missing: (n_own,) bool, where the labels of each piece are missing; None for a piece without missing labels.
         kind: See `Labels`, as for all that follows.
         names: Of the classes.
-        kept_since: When they were made, if they are from the disk.
-        unkept: Why they are not kept on the disk.
+        cached_at: When they were made, if they are from the disk.
+        not_cached_because: Why they are not kept on the disk.
     """
 
     values: tuple[NDArray[Any], ...]
     missing: tuple[NDArray[np.bool_] | None, ...]
     kind: Kind
     names: tuple[str, ...] = ()
-    kept_since: datetime | None = None
-    unkept: str = ""
+    cached_at: datetime | None = None
+    not_cached_because: str = ""
 
     @classmethod
     def join(cls, parts: Iterable[Labels]) -> "CorpusLabels":
@@ -86,7 +86,7 @@ class CorpusLabels:
             values[at] = self.values[n][own]
             if missing is not None and (gaps := self.missing[n]) is not None:
                 missing[at] = gaps[own]
-        return Labels(values, self.kind, missing, self.names, self.kept_since, self.unkept)
+        return Labels(values, self.kind, missing, self.names, self.cached_at, self.not_cached_because)
 
     @property
     def may_miss(self) -> bool:

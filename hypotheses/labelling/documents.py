@@ -33,8 +33,8 @@ def label_corpus(
     A document of more than 32 Mi characters is labelled in pieces, which end behind blank lines where there are some.
     What took longer than a second is kept on disk, under the hashes of the text, of the files in which the hypothesis
     is written and of those that it is declared to read; see `Hypothesis.fingerprint`. It is not kept if the hypothesis
-    opens other files, or uses what no hash tells; `CorpusLabels.unkept` says why. `CorpusLabels.kept_since` says of
-    labels that they were kept.
+    opens other files, or uses what no hash tells; `CorpusLabels.not_cached_because` says why.
+    `CorpusLabels.cached_at` says when kept labels were made.
 
     Args:
         asked: The hypothesis.
@@ -61,7 +61,7 @@ def label_corpus(
     if basis.fingerprint is None:
         return cache.label_anew(label, basis.unknown)
     key = hashlib.sha256(f"{basis.fingerprint} {corpus_sha256}".encode())
-    if asked.goes_by_file_name:
+    if asked.uses_file_name:
         key.update("\n".join(names).encode())
 
     def unknown() -> str:
@@ -74,7 +74,7 @@ def label_corpus(
 def _may_be_joined(asked: Hypothesis) -> bool:
     """Whether the labels of several texts can be had at one time, and are of the kind and classes that each has."""
     is_declared = asked.kind == "binary" or asked.kind == "numeric" or (asked.kind == "categorical" and asked.names)
-    return asked.separator is not None and bool(is_declared) and not asked.goes_by_file_name
+    return asked.separator is not None and bool(is_declared) and not asked.uses_file_name
 
 
 def _labels_of_joined(asked: Hypothesis, texts: Iterable[str]) -> Iterator[Labels]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hypotheses.errors import HypothesisError
 from hypotheses.labelling.corpus_labels import CHUNK, DTYPES, CorpusLabels
-from hypotheses.labels import Kind, Labels, Places
+from hypotheses.labels import CharIndex, Kind, Labels
 
 _SHORTEST = 32  # numbers, on average, of runs that are each read by themselves
 _STRIP = 1 << 16  # numbers, of which those that are asked for are read together, with what lies between them
@@ -27,25 +27,25 @@ class LongLabels(ABC):
         kind: As of `Labels`.
         names: Of the classes of categorical labels.
         may_miss: Whether labels may be missing anywhere.
-        kept_since: As of `Labels`.
-        unkept: As of `Labels`.
+        cached_at: As of `Labels`.
+        not_cached_because: As of `Labels`.
     """
 
     kind: Kind
     names: tuple[str, ...]
     may_miss: bool
-    kept_since: datetime | None = None
-    unkept: str = ""
+    cached_at: datetime | None = None
+    not_cached_because: str = ""
 
     @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
-    def values_at(self, places: Places) -> NDArray[Any]:
+    def values_at(self, places: CharIndex) -> NDArray[Any]:
         """(n_chars,) labels of some characters; see `Labels.values`."""
 
     @abstractmethod
-    def missing_at(self, places: Places) -> NDArray[np.bool_] | None:
+    def missing_at(self, places: CharIndex) -> NDArray[np.bool_] | None:
         """(n_chars,) where labels of some characters are missing; None if none can be."""
 
     def __getitem__(self, place: slice) -> Labels:
@@ -81,7 +81,7 @@ class LabelsOnDisk(LongLabels):
             HypothesisError: If there is no room for them.
         """
         self.kind, self.names, self.may_miss = labels.kind, labels.names, labels.may_miss
-        self.kept_since, self.unkept = labels.kept_since, labels.unkept
+        self.cached_at, self.not_cached_because = labels.cached_at, labels.not_cached_because
         try:
             # closed when these labels go; without a buffer, which a full disk would leave to be written then
             file = tempfile.TemporaryFile(prefix="char-probe-labels-", buffering=0)  # noqa: SIM115
@@ -99,11 +99,11 @@ class LabelsOnDisk(LongLabels):
     def __len__(self) -> int:
         return self._values.n
 
-    def values_at(self, places: Places) -> NDArray[Any]:
+    def values_at(self, places: CharIndex) -> NDArray[Any]:
         """See `LongLabels`."""
         return self._values[places].astype(DTYPES[self.kind], copy=False)
 
-    def missing_at(self, places: Places) -> NDArray[np.bool_] | None:
+    def missing_at(self, places: CharIndex) -> NDArray[np.bool_] | None:
         """See `LongLabels`."""
         return None if self._missing is None else self._missing[places]
 
@@ -125,7 +125,7 @@ class _ArrayOnDisk:
             while rest:
                 rest = rest[file.write(rest) :]
 
-    def __getitem__(self, places: Places) -> NDArray[Any]:
+    def __getitem__(self, places: CharIndex) -> NDArray[Any]:
         if isinstance(places, slice):
             start, stop, step = places.indices(self.n)
             if step == 1:
@@ -167,11 +167,11 @@ class ClassLabels(LongLabels):
     def __len__(self) -> int:
         return len(self._labels)
 
-    def values_at(self, places: Places) -> NDArray[np.bool_]:
+    def values_at(self, places: CharIndex) -> NDArray[np.bool_]:
         """See `LongLabels`."""
         return np.asarray(self._labels.values_at(places) == self._place)
 
-    def missing_at(self, places: Places) -> NDArray[np.bool_] | None:
+    def missing_at(self, places: CharIndex) -> NDArray[np.bool_] | None:
         """See `LongLabels`."""
         return self._labels.missing_at(places)
 
@@ -189,11 +189,11 @@ class BinnedLabels(LongLabels):
     def __len__(self) -> int:
         return len(self._labels)
 
-    def values_at(self, places: Places) -> NDArray[np.int32]:
+    def values_at(self, places: CharIndex) -> NDArray[np.int32]:
         """See `LongLabels`."""
         return to_bins(self._labels.values_at(places), self._starts).astype(np.int32)
 
-    def missing_at(self, places: Places) -> NDArray[np.bool_] | None:
+    def missing_at(self, places: CharIndex) -> NDArray[np.bool_] | None:
         """See `LongLabels`."""
         return self._labels.missing_at(places)
 
