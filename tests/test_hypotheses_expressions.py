@@ -147,7 +147,7 @@ def test_true_and_false_are_read(spelled: str, expected: bool) -> None:
 
     assert Hypothesis(f).with_spelled_parameters(spelled)("a").tolist() == [expected]
     assert Hypothesis(f).with_spelled_parameters(f"strict={spelled},n=3")("a").tolist() == [expected]
-    with pytest.raises(HypothesisError, match="its strict is true or false, and was given as 'maybe'"):
+    with pytest.raises(HypothesisError, match="its strict must be true or false, but is 'maybe'"):
         Hypothesis(f).with_spelled_parameters("maybe")
 
 
@@ -186,13 +186,16 @@ def test_parameters_are_read_in_the_types_of_the_function() -> None:
 @pytest.mark.parametrize(
     ("spelled", "complaint"),
     [
-        ("indent_at_least", "'indent_at_least' needs more: indent_at_least:depth.,width., such as indent_at_least:2"),
+        (
+            "indent_at_least",
+            "'indent_at_least' needs parameters: indent_at_least:depth.,width., such as indent_at_least:2",
+        ),
         (
             "indent_at_least:many",
-            "asked as indent_at_least:depth.,width.: its depth is a whole number, and was given as",
+            "spelled indent_at_least:depth.,width.: its depth must be a whole number, but is",
         ),
-        ("indent_at_least:3,4,5", "its width is a whole number"),
-        ("in_quotes:3", "'in_quotes' is asked as in_quotes: it takes no parameters, and was given '3'"),
+        ("indent_at_least:3,4,5", "its width must be a whole number"),
+        ("in_quotes:3", "'in_quotes' is spelled in_quotes: it takes no parameters, but got '3'; remove it"),
         ("rare_char:2", "its share is above 0 and below 1, not 2"),
         ("surprisal:99", "its order is from 1 to 12"),
         ("in_comment:java", "knows the languages auto, python, c, not 'java'.* token:Comment,java"),
@@ -200,8 +203,8 @@ def test_parameters_are_read_in_the_types_of_the_function() -> None:
         ("token:Comment", "the name of the text .there is none. does not tell its language"),
         ("token:Comment,klingon", "no lexer for 'klingon'"),
         ("token:Spam,c", "no tokens of type 'Spam'; there are .*Comment"),
-        ("in_quotes &", "cannot read 'in_quotes &': the name of a hypothesis is due, and it ends"),
-        ("& in_quotes", "'&' stands there"),
+        ("in_quotes &", "cannot read 'in_quotes &': expected the name of a hypothesis, not the end"),
+        ("& in_quotes", "expected the name of a hypothesis, not '&'"),
         ("(in_quotes", r"a \) is missing"),
         ("in_quotes in_word", "'in_word' is not expected there"),
         ("in_quotes & position_in_line", "'position_in_line' gives numeric labels.*such as position_in_line >= 5"),
@@ -210,20 +213,20 @@ def test_parameters_are_read_in_the_types_of_the_function() -> None:
         ("position_in_line == much", "its labels are numbers, and 'much' is none"),
         ("char_class > digit", "have no order; compare with == or !="),
         ("char_class == spam", "it has no class 'spam'; it has lower case, upper case"),
-        ("position_in_line >=", "a number or a class behind >= is due"),
+        ("position_in_line >=", "expected a number or a class after >="),
         ("in_quots & in_word", "no hypothesis named 'in_quots'; did you mean 'in_quotes'?"),
-        ("in_quotes @ much", "behind @ stands a whole number of characters, not 'much'"),
+        ("in_quotes @ much", "expected a whole number of characters after @, not 'much'"),
         ("in_quotes ! in_word", "cannot be read at '!'"),
         ("position_in_line=4", "a comparison is spelled with =="),
         ("40 <= position_in_line", "cannot read '40' there"),
         ("not in_word", "cannot read 'not' there"),
         ("mine.py", "mine.py is a file; name one of the functions in it"),
         ("regex:" + "(" * 5000 + ".py:x", "cannot be read"),
-        ("~" * 5000 + "in_word", "more parentheses within parentheses"),
-        ("indent_at_least:3,depth=0", "its depth was given twice"),
+        ("~" * 5000 + "in_word", "too many nested parentheses"),
+        ("indent_at_least:3,depth=0", "its depth is set twice"),
         ("indentation:0", "its width is 1 or more, not 0"),
         ("regex:(a{1000}){1000}{1000}", "repeats its parts too often"),
-        ("", "the name of a hypothesis is due, and it ends"),
+        ("", "expected the name of a hypothesis, not the end"),
         ("'mine too.py:f' & in_word", "there is no file mine too.py"),
     ],
 )

@@ -74,7 +74,7 @@ def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch, rng: np.ra
 
     labels = CorpusLabels.join([some_labels(rng, "binary", 100, may_miss=False)])
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
-    with pytest.raises(HypothesisError, match="cannot keep the labels of 100 characters in .*No space left on device"):
+    with pytest.raises(HypothesisError, match="cannot write the labels of 100 characters in .*No space left on device"):
         LabelsOnDisk(labels)
 
 

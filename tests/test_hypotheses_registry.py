@@ -237,7 +237,7 @@ def test_bools_with_missing_ones_are_binary(answer: object) -> None:
 @pytest.mark.parametrize(
     ("answer", "complaint"),
     [
-        (Labels(np.array(["a", "b"]), "numeric"), "one row of bools or numbers"),
+        (Labels(np.array(["a", "b"]), "numeric"), "one dimension of bools or numbers"),
         (Labels(np.zeros(2), "categorical"), "the label 0.0 at character 0, and there are 0 names"),
         (Labels(np.zeros(2), "numeric", np.zeros(3, bool)), "says of 3 whether they are missing"),
         ([1, "a"], "numbers and, at character 1, .a.; give all labels in one kind"),
@@ -282,7 +282,7 @@ def test_a_hypothesis_is_not_silently_taken_for_true_or_false() -> None:
             misuse()
     with pytest.raises(HypothesisError, match="only hypotheses combine"):
         get("in_quotes") & "in_word"  # type: ignore[operator]
-    with pytest.raises(HypothesisError, match="labels a text, and was given a int"):
+    with pytest.raises(HypothesisError, match="labels a text, but got a int"):
         get("in_quotes")(3)  # type: ignore[arg-type]
     assert get("in_quotes") in {get("in_quotes"): 1}
     assert get("in_quotes") != None  # noqa: E711

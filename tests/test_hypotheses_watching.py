@@ -13,7 +13,7 @@ from commands import Command
 from test_hypotheses_keeping import CORPUS, labelled_in_a_new_process
 
 from analyses.targets.alignment import label
-from hypotheses.fingerprints import functions, opened_files, references
+from hypotheses.fingerprints import declared_files, opened_files, versions
 from hypotheses.fingerprints.references import References
 from hypotheses.hypothesis import Hypothesis
 from hypotheses.labelling import cache
@@ -66,7 +66,7 @@ def plug_in(monkeypatch: pytest.MonkeyPatch) -> Path:
 def forget_plug_in(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [each for each in sys.modules if each.partition(".")[0] == "plug"]:
         monkeypatch.delitem(sys.modules, name)
-    references.version_of.cache_clear()
+    versions.installed_version.cache_clear()
     importlib.invalidate_caches()
     opened_files._opened.clear()
 
@@ -101,24 +101,24 @@ def test_references_are_followed_once_and_files_read_once_unless_labels_are_kept
 ) -> None:
     Path("letters").write_text("a")
     os.utime("letters", (0, 0))
-    monkeypatch.setattr(functions, "_TICK_NS", -1)  # the file counts as old
+    monkeypatch.setattr(declared_files, "_CLOCK_TICK_NS", -1)  # the file counts as old
     Path("mine.py").write_text(
         "from probe import hypothesis\n@hypothesis(reads=['letters'])\n"
         "def f(text): return [char == 'a' for char in text]\n"
     )
     n_walks, n_read = [0], [0]
-    follow, read = References._value, functions.DeclaredFiles._digest
+    follow, read = References._follow, declared_files.DeclaredFiles._digest
 
     def counted(self: References, value: object) -> object:
         n_walks[0] += getattr(value, "__name__", "") == "f" and not self._seen
         return follow(self, value)
 
-    def read_counted(self: functions.DeclaredFiles) -> str:
+    def read_counted(self: declared_files.DeclaredFiles) -> str:
         n_read[0] += 1
         return read(self)
 
-    monkeypatch.setattr(References, "_value", counted)
-    monkeypatch.setattr(functions.DeclaredFiles, "_digest", read_counted)
+    monkeypatch.setattr(References, "_follow", counted)
+    monkeypatch.setattr(declared_files.DeclaredFiles, "_digest", read_counted)
     asked = ~(get("mine.py:f") & get("in_word")) | get("in_comment")
     assert (n_walks, n_read) == ([0], [0])
     label(CORPUS, asked)
@@ -137,7 +137,7 @@ def test_a_declared_file_that_changed_since_it_was_loaded_is_not_taken_for_it(
     """Here it stands in a variable."""
     slow(monkeypatch)
     if not is_fresh:
-        monkeypatch.setattr(functions, "_TICK_NS", -1)
+        monkeypatch.setattr(declared_files, "_CLOCK_TICK_NS", -1)
     Path("letters").write_text("a")
     Path("mine.py").write_text(
         "from pathlib import Path\nfrom probe import hypothesis\nLETTERS = Path('letters').read_text()\n"
