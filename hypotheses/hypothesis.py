@@ -1,4 +1,4 @@
-"""What a hypothesis is, how a function becomes one, and how hypotheses are combined."""
+"""Hypotheses: functions from a text to labels, with what is declared about them, and combinations of them."""
 
 import copy
 import functools
@@ -90,7 +90,7 @@ class Hypothesis:
         self._parameters_set: dict[str, Any] = {}
 
     def __call__(self, text: str, *parameters: Any, file_name: str = "", **named: Any) -> Labels:
-        """Label a text.
+        """Label each character of a text.
 
         Args:
             text: The text, one document.
@@ -400,11 +400,11 @@ def hypothesis(
         **declared: `name` is by default that of the function; `kind` (`binary`, `categorical`, `numeric`) is by default
             inferred from the labels; `names` are those of the classes, `unit` is that of numeric labels; `causal` is
             False if a label depends on what comes after its character; `source` says where the idea comes from,
-            `expects` what is known of units that encode it, and `example` has parameters to try it with. `reads` are
-            the files and folders that the labels depend on, relative to the function's own file: cached labels are
-            made again when one of them has changed. `separator` is a string that keeps two texts apart, such as a
-            newline for labels that depend on one line only: with it between them, both get the labels that they get
-            separately. Many short documents are then labelled in one call.
+            `expects` what was published about units that encode it, and `example` has parameters to try it with.
+            `reads` are the files and folders that the labels depend on, relative to the function's own file: cached
+            labels are made again when one of them has changed. `separator` is a string that keeps two texts apart, such
+            as a newline for labels that depend on one line only: with it between them, both get the labels that they
+            get separately. Many short documents are then labelled in one call.
     """
     if function is not None:
         return Hypothesis(function, **declared)

@@ -55,7 +55,7 @@ class Labels:
 
     @property
     def may_miss(self) -> bool:
-        """Whether any label may be missing."""
+        """True if any label may be missing."""
         return self.missing is not None
 
     def values_at(self, index: CharIndex) -> NDArray[Any]:

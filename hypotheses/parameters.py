@@ -49,7 +49,7 @@ class Parameters:
 
     @property
     def spelling(self) -> str:
-        """How they follow the name, optional ones in brackets; empty if there are none."""
+        """Their names as they follow that of the hypothesis, optional ones in brackets; empty if there are none."""
         required = ",".join(self.required)
         optional = ",".join(name for name in self._parameters if name not in self.required)
         if not required:

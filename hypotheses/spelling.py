@@ -1,4 +1,4 @@
-"""How names and numbers are spelled, in expressions and in messages."""
+"""The spelling of names and numbers in expressions and in messages."""
 
 import difflib
 from collections.abc import Sequence

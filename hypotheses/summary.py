@@ -14,7 +14,7 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelCount:
-    """How often one label occurs: True, False, a class, or a missing label.
+    """The frequency of one label: True, False, a class, or a missing label.
 
     Attributes:
         label: `True`, `False`, the name of a class, or `missing`.

@@ -1,12 +1,14 @@
 """Labels of whole corpora: document by document, in pieces, and kept on disk; and what they are like."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import hypotheses
 from activations.texts.corpus import Corpus
 from analyses.targets.alignment import label
 from hypotheses.hypothesis import hypothesis
@@ -146,6 +148,42 @@ def test_the_oldest_are_dropped_when_there_are_too_many(monkeypatch: pytest.Monk
     label(CORPUS, get("in_quotes"))
     assert not first.exists()
     assert len(list(cache.folder().glob("*"))) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other folders")
+def test_labels_are_cached_in_the_users_folder_of_caches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/user")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")
+    assert cache.folder() == Path("/elsewhere/char-probe/labels")
+    for empty in (lambda: monkeypatch.setenv("XDG_CACHE_HOME", ""), lambda: monkeypatch.delenv("XDG_CACHE_HOME")):
+        empty()
+        assert cache.folder() == Path("/home/user/.cache/char-probe/labels")
+
+
+def test_the_hash_of_this_package_covers_every_file_in_every_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also files that are new: labels are never older than the code that makes them."""
+    package = tmp_path / "hypotheses"
+    shutil.copytree(Path(hypotheses.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    software_hash = cache._software_hash.__wrapped__
+    original = software_hash()
+    monkeypatch.setattr(hypotheses, "__file__", str(package / "__init__.py"))
+    assert software_hash() == original
+    sources = [Path(folder, name) for folder, _, names in os.walk(package) for name in names]
+    assert {source.name for source in sources if source.suffix != ".py"} == {"py.typed"}
+    assert len({source.parent for source in sources}) == 4
+    for source in sources:
+        if source.suffix == ".py":
+            content = source.read_bytes()
+            source.write_bytes(content + b"\n")
+            assert software_hash() != original, source
+            source.write_bytes(content)
+            new = source.with_name(f"new_{source.name}")
+            new.touch()
+            assert software_hash() != original, new
+            new.unlink()
+    assert software_hash() == original
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hypotheses import registry
+from hypotheses import built_in, registry
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labelling.documents import label_corpus
@@ -119,6 +119,12 @@ def test_every_hypothesis_says_what_it_asks(name: str) -> None:
     assert ">>>" in (asked.__doc__ or "")
     assert asked.name.partition(":")[0] in registered()
     assert asked.fingerprint is not None
+
+
+def test_every_module_that_defines_hypotheses_is_a_topic() -> None:
+    modules = {path.stem for path in Path(built_in.__file__).parent.glob("*.py")} - {"__init__"}
+    assert {module for module in modules if registry.in_topic(module)} == set(registry.TOPICS)
+    assert len(set(registry.TOPICS)) == len(registry.TOPICS)
 
 
 def test_an_unknown_name_is_told_the_nearest() -> None:

@@ -1,4 +1,4 @@
-"""What each character of a program is: code, comment, string or docstring, in Python and in languages like C.
+"""Tells code, comments, strings and docstrings apart, in Python and in languages like C.
 
 Everything here is causal: what a character is depends on the text up to and including that character. If the language
 is not given, the lines read so far decide which it is.
@@ -36,7 +36,7 @@ _DIRECTIVES = tuple(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """What each character of a program is, once it has been read.
+    """The state of each character of a program: code, comment, string or docstring.
 
     Attributes:
         codes: (n_chars,) code points.

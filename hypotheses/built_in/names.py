@@ -1,4 +1,4 @@
-"""Names and numbers."""
+"""Proper names, names of speakers, and numbers."""
 
 import numpy as np
 import regex

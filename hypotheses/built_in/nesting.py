@@ -13,7 +13,7 @@ _N_CODES = 128  # no bracket has a higher code point
 
 
 class Nesting(NamedTuple):
-    """How the brackets of a text enclose its characters.
+    """The brackets that enclose each character of a text.
 
     A closing bracket closes the last open one of its kind, and all that were opened since; if none of its kind is open,
     it has no effect. Round and square brackets that are open at a blank line are never closed; curly ones stay open.

@@ -30,7 +30,7 @@ _DEF, _CLASS, _ASYNC = pack("def"), pack("class"), pack("async")
 
 
 class _Statement(NamedTuple):
-    """Where in a statement the code read so far ends.
+    """The position in a statement that has been reached so far.
 
     Attributes:
         begins: Nothing of the statement has been read, except letters that may be the prefix of a string.

@@ -19,7 +19,7 @@ _NUMBERS = itertools.count()  # of definitions, in one process
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What the labels of a hypothesis depend on besides the text.
+    """Everything that the labels of a hypothesis depend on besides the text.
 
     Attributes:
         fingerprint: A hash of all of it; None if something cannot be hashed, or more was opened than is declared.
@@ -57,7 +57,7 @@ class Definition:
 
     @property
     def is_built_in(self) -> bool:
-        """Whether the function is one of this package, of which the cache has a hash."""
+        """True if the function belongs to this package, of which the cache has a hash."""
         function = self.function
         return type(function) is FunctionType and str(function.__globals__.get("__name__")).startswith("hypotheses.")
 

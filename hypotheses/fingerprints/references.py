@@ -1,4 +1,4 @@
-"""What a function uses besides the text, as a hash that is the same in every process.
+"""Finds all that a function uses besides the text, as a hash that is the same in every process.
 
 Only what is understood is hashed: plain values, code of the user's, and the parts of Python and of libraries that are
 listed in `reproducible`. If a function refers to anything else, its labels cannot be cached.
@@ -57,7 +57,7 @@ _CACHED_FUNCTION = type(functools.cache(len))
 _WITHOUT_STATE = {object, ABC, Generic, Protocol}
 _THIS_PACKAGE = "hypotheses"  # of which the cache has a hash
 USER_MODULE = "_hypotheses_of_the_user_"
-"""How the names of modules begin that are run from a file of the user's."""
+"""The prefix of the module names of users' files."""
 
 _OF_EVERY_CLASS = {
     "__module__", "__doc__", "__dict__", "__hash__", "__weakref__", "__annotations__", "__annotate_func__",
@@ -67,7 +67,7 @@ _OF_EVERY_CLASS = {
 
 
 class References:
-    """What a function uses besides the text: its code, and the variables, functions and libraries that it names.
+    """All that a function uses besides the text: its code, and the variables, functions and libraries that it names.
 
     Attributes:
         locations: Where the function is written, and the functions that it may call.

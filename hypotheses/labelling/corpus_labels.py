@@ -94,7 +94,7 @@ class CorpusLabels:
 
     @property
     def may_miss(self) -> bool:
-        """Whether any label may be missing."""
+        """True if any label may be missing."""
         return any(is_missing is not None for is_missing in self.missing)
 
     @property

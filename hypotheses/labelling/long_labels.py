@@ -100,11 +100,11 @@ class LabelsOnDisk(LongLabels):
         return self._values.n
 
     def values_at(self, index: CharIndex) -> NDArray[Any]:
-        """See `LongLabels`."""
+        """Return the (n_selected,) values of some characters."""
         return self._values[index].astype(DTYPES[self.kind], copy=False)
 
     def missing_at(self, index: CharIndex) -> NDArray[np.bool_] | None:
-        """See `LongLabels`."""
+        """Return (n_selected,) which of some labels are missing; None if no label can be missing."""
         return None if self._missing is None else self._missing[index]
 
 
@@ -168,11 +168,11 @@ class ClassLabels(LongLabels):
         return len(self._labels)
 
     def values_at(self, index: CharIndex) -> NDArray[np.bool_]:
-        """See `LongLabels`."""
+        """Return the (n_selected,) values of some characters."""
         return np.asarray(self._labels.values_at(index) == self._class_index)
 
     def missing_at(self, index: CharIndex) -> NDArray[np.bool_] | None:
-        """See `LongLabels`."""
+        """Return (n_selected,) which of some labels are missing; None if no label can be missing."""
         return self._labels.missing_at(index)
 
 
@@ -190,11 +190,11 @@ class BinnedLabels(LongLabels):
         return len(self._labels)
 
     def values_at(self, index: CharIndex) -> NDArray[np.int32]:
-        """See `LongLabels`."""
+        """Return the (n_selected,) values of some characters."""
         return to_bins(self._labels.values_at(index), self._starts).astype(np.int32)
 
     def missing_at(self, index: CharIndex) -> NDArray[np.bool_] | None:
-        """See `LongLabels`."""
+        """Return (n_selected,) which of some labels are missing; None if no label can be missing."""
         return self._labels.missing_at(index)
 
 
