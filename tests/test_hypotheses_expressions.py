@@ -115,18 +115,18 @@ def test_a_pattern_alone_needs_no_quotes() -> None:
 
 def test_a_pattern_that_has_quotes_in_it_is_itself() -> None:
     for pattern in ("'[^']*'", "x.py:12", "a ", "pattern=a", "a,b", "a|b"):
-        asked = get(f"regex:{pattern}")
-        assert asked("").tolist() == []
+        tested = get(f"regex:{pattern}")
+        assert tested("").tolist() == []
         for text in (f"_{pattern}_", "'b' a a, pattern=a"):
             expected = get("regex").with_parameters(pattern)(text).tolist()
-            assert asked(text).tolist() == get(asked.name)(text).tolist() == expected
-            assert get(f"{asked.name} | {asked.name}")(text).tolist() == expected
+            assert tested(text).tolist() == get(tested.name)(text).tolist() == expected
+            assert get(f"{tested.name} | {tested.name}")(text).tolist() == expected
 
 
 def test_numbers_in_names_are_exact() -> None:
-    asked = get("position_in_line")
+    tested = get("position_in_line")
     for number in (1234567, 1234568, 0.1 + 0.2, 3.0, -2):
-        made = asked >= number
+        made = tested >= number
         assert get(made.name).name == made.name
         assert float(made.name.rpartition(" ")[2]) == number
 
@@ -166,13 +166,13 @@ def test_parameters_are_read_in_the_types_of_the_function() -> None:
         return [n == 3 and share == 0.25 and sign == "a,b" for _ in text]
 
     made = Hypothesis(repeats)
-    for asked in (
+    for tested in (
         made.with_spelled_parameters("3,0.25,a,b"),
         made.with_spelled_parameters("3,0.25,sign=a,b"),
         made.with_parameters(3).with_parameters(0.25, "a,b"),
         made.with_parameters(3, sign="a,b", share=0.25),
     ):
-        assert asked("t").tolist() == [True]
+        assert tested("t").tolist() == [True]
     assert made("t", 3, 0.25, "a,b").tolist() == [True]
     assert made.spelling == "repeats:n[,share,sign]"
     assert (

@@ -98,17 +98,17 @@ def test_labels_follow_what_is_read(reader: str, monkeypatch: pytest.MonkeyPatch
     Path("further.py").write_text("from pathlib import Path\nLETTERS = Path('letters').read_text()\n")
     for letters in "aba":
         write_letters(letters)
-        found = labelled_in_a_new_process("mine.py:f", monkeypatch)
-        assert found.tolist() == [char == letters for char in CORPUS.text()]
+        labels = labelled_in_a_new_process("mine.py:f", monkeypatch)
+        assert labels.tolist() == [char == letters for char in CORPUS.text()]
 
 
 def test_labels_follow_what_was_read_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """In one process, where a file is only opened for the first text."""
     Path("mine.py").write_text(READERS["once"] + READ)
     write_letters("a")
-    asked = get("mine.py:f")
-    asked("ab")
-    label(CORPUS, asked)
+    hypothesis = get("mine.py:f")
+    hypothesis("ab")
+    label(CORPUS, hypothesis)
     write_letters("b")
     assert labelled_in_a_new_process("mine.py:f", monkeypatch).tolist() == [char == "b" for char in CORPUS.text()]
 
@@ -178,10 +178,10 @@ def test_what_depends_on_code_alone_is_kept(steady: str, monkeypatch: pytest.Mon
 
 def test_a_variable_that_is_set_from_outside_is_part_of_the_hypothesis() -> None:
     Path("mine.py").write_text("LETTER = 'a'\ndef f(text): return [char == LETTER for char in text]\n")
-    asked = get("mine.py:f")
+    hypothesis = get("mine.py:f")
     for letter in "aba":
         sys.modules["_hypotheses_of_the_user_mine"].LETTER = letter  # type: ignore[attr-defined]
-        assert label(CORPUS, asked).tolist() == [char == letter for char in CORPUS.text()]
+        assert label(CORPUS, hypothesis).tolist() == [char == letter for char in CORPUS.text()]
 
 
 DECLARED = "from probe import hypothesis\nfrom pathlib import Path\n@hypothesis(reads=[{!r}])\n"
@@ -204,9 +204,9 @@ def test_what_is_declared_to_be_read_is_looked_at(declared: str, reader: str, mo
     for letters in "ab":
         write_letters(letters)
         for is_kept in (False, True):
-            found = labelled_in_a_new_process("mine.py:f", monkeypatch)
-            assert found.tolist() == [char == letters for char in CORPUS.text()]
-            assert (found.cached_at is not None) == is_kept
+            labels = labelled_in_a_new_process("mine.py:f", monkeypatch)
+            assert labels.tolist() == [char == letters for char in CORPUS.text()]
+            assert (labels.cached_at is not None) == is_kept
 
 
 def test_paths_are_from_the_file_of_the_hypothesis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,10 +220,10 @@ def test_paths_are_from_the_file_of_the_hypothesis(tmp_path: Path, monkeypatch: 
         label(CORPUS, get(f"{path}:f"))
     for letters in "ab":
         path.with_name("letters").write_text(letters)
-        for each in (f"{path}:f", f"{path}:f & in_word", f"~{path}:f"):
-            wanted = [(char == letters) != each.startswith("~") for char in CORPUS.text()]
-            assert [labelled_in_a_new_process(each, monkeypatch).tolist() for _ in range(2)] == [wanted, wanted]
-            assert labelled_in_a_new_process(each, monkeypatch).cached_at is not None
+        for spelled in (f"{path}:f", f"{path}:f & in_word", f"~{path}:f"):
+            expected = [(char == letters) != spelled.startswith("~") for char in CORPUS.text()]
+            assert [labelled_in_a_new_process(spelled, monkeypatch).tolist() for _ in range(2)] == [expected, expected]
+            assert labelled_in_a_new_process(spelled, monkeypatch).cached_at is not None
 
 
 def test_what_is_read_beside_what_is_declared_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,8 +241,8 @@ def test_a_command_says_once_what_was_kept(run: Command) -> None:
     for more, is_kept in (((), False), ((), True), (("--no-cache",), False)):
         status, out, err = run("hypotheses", "--show", "mine.py:f", "corpus.txt", "--json", *more)
         assert status == 0 and '"n_chars": 2' in out
-        told = [line for line in err.splitlines() if "--no-cache labels anew" in line]
-        assert len(told) == is_kept
+        notices = [line for line in err.splitlines() if "--no-cache labels anew" in line]
+        assert len(notices) == is_kept
     run("hypotheses", "corpus.txt")
     status, out, err = run("hypotheses", "corpus.txt")
     assert status == 0 and "in_quotes" in out
@@ -251,8 +251,8 @@ def test_a_command_says_once_what_was_kept(run: Command) -> None:
 
 
 def test_commands_that_ask_of_a_recording_say_it_once_too(run: Command, planted: Path) -> None:
-    for asked in (("rank", "--all"), ("rank", "-H", "in_quotes"), ("fit", "-H", "in_quotes", "-H", "in_comment")):
+    for command in (("rank", "--all"), ("rank", "-H", "in_quotes"), ("fit", "-H", "in_quotes", "-H", "in_comment")):
         for _ in range(2):
-            status, _, err = run(*asked, planted)
+            status, _, err = run(*command, planted)
             assert status == 0, err
         assert sum("--no-cache" in line for line in err.splitlines()) == 1, err

@@ -50,13 +50,13 @@ def test_documents_are_labelled_by_themselves() -> None:
 @pytest.mark.usefixtures("slow")
 @pytest.mark.parametrize("returned", ["char == 'a'", "None if char == 'b' else ord(char) + 0.5", "char", "None"])
 def test_slow_labels_are_kept_and_found_again(returned: str, tmp_path: Path) -> None:
-    asked = counting(tmp_path / "mine.py", returned)
-    first = label(CORPUS, get(asked))
+    spelled = counting(tmp_path / "mine.py", returned)
+    first = label(CORPUS, get(spelled))
     assert n_calls() == 2
-    again = label(CORPUS, get(asked))
+    again = label(CORPUS, get(spelled))
     assert n_calls() == 2
     assert (again.tolist(), again.kind, again.names) == (first.tolist(), first.kind, first.names)
-    assert label(CORPUS, get(asked), use_cache=False).tolist() == first.tolist()
+    assert label(CORPUS, get(spelled), use_cache=False).tolist() == first.tolist()
     assert n_calls() == 4
 
 
@@ -82,7 +82,7 @@ def test_what_differs_in_anything_is_not_taken_for_the_same(tmp_path: Path) -> N
         "def code(text): return [int(c == 'a') for c in text]\n"
     )
     words = get("in_word")
-    asked = [
+    variants = [
         *(get(f"{path}:{name}").with_name("x") for name in ("f", "g", "third", "fourth")),
         (words & get("vowel")).with_name("x"),
         (words | get("vowel")).with_name("x"),
@@ -92,11 +92,11 @@ def test_what_differs_in_anything_is_not_taken_for_the_same(tmp_path: Path) -> N
         (get("position_in_line") >= 3).with_name("x"),
         (get("position_in_line") >= 3.5).with_name("x"),
     ]
-    for each in asked:
-        assert label(CORPUS, each).tolist() == label(CORPUS, each, use_cache=False).tolist()
-    for each in asked:
-        assert label(CORPUS, each).tolist() == label(CORPUS, each, use_cache=False).tolist()
-    assert len({each.fingerprint for each in asked}) == len(asked)
+    for variant in variants:
+        assert label(CORPUS, variant).tolist() == label(CORPUS, variant, use_cache=False).tolist()
+    for variant in variants:
+        assert label(CORPUS, variant).tolist() == label(CORPUS, variant, use_cache=False).tolist()
+    assert len({variant.fingerprint for variant in variants}) == len(variants)
 
 
 @pytest.mark.usefixtures("slow")
@@ -111,11 +111,11 @@ def test_a_module_beside_the_file_belongs_to_it(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.usefixtures("slow")
 def test_what_is_labelled_anew_is_kept(tmp_path: Path) -> None:
-    asked = counting(tmp_path / "mine.py", "char == 'a'")
+    spelled = counting(tmp_path / "mine.py", "char == 'a'")
     times = []
     for use_cache in (True, False):
-        assert label(CORPUS, get(asked), use_cache=use_cache).cached_at is None
-        times.append(label(CORPUS, get(asked)).cached_at)
+        assert label(CORPUS, get(spelled), use_cache=use_cache).cached_at is None
+        times.append(label(CORPUS, get(spelled)).cached_at)
     assert n_calls() == 4
     first, second = times
     assert first and second and first < second
@@ -123,11 +123,11 @@ def test_what_is_labelled_anew_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("slow")
 def test_what_is_not_whole_or_not_in_a_file_is_labelled_anew(tmp_path: Path) -> None:
-    asked = counting(tmp_path / "mine.py", "char == 'a'")
-    label(CORPUS, get(asked))
-    [kept] = cache.folder().glob("*.npz")
-    kept.write_bytes(kept.read_bytes()[:-50])
-    assert label(CORPUS, get(asked)).tolist()[0]
+    spelled = counting(tmp_path / "mine.py", "char == 'a'")
+    label(CORPUS, get(spelled))
+    [file] = cache.folder().glob("*.npz")
+    file.write_bytes(file.read_bytes()[:-50])
+    assert label(CORPUS, get(spelled)).tolist()[0]
     assert n_calls() == 4
     known = ["a"]
     label(CORPUS, hypothesis(lambda text: [char in known for char in text]))
@@ -196,11 +196,11 @@ def test_a_folder_that_cannot_be_written_costs_nothing(monkeypatch: pytest.Monke
 def test_a_long_document_is_labelled_in_pieces_that_end_behind_blank_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "MOST_CHARS", 10)
     text = '"abc\n\ndef"\nghi jkl mno pqr'
-    told: list[str] = []
-    labels = label(Corpus.from_texts([text], ["long.txt"]), get("position_in_line"), notice=told.append)
+    notices: list[str] = []
+    labels = label(Corpus.from_texts([text], ["long.txt"]), get("position_in_line"), notice=notices.append)
     pieces = [text[:6], text[6:11], text[11:21], text[21:]]  # behind a blank line, behind a line, wherever it has to be
-    assert labels.tolist() == [place for piece in pieces for place in get("position_in_line")(piece).tolist()]
-    assert told == ["long.txt has 26 characters; it is labelled in pieces of at most 10"]
+    assert labels.tolist() == [position for piece in pieces for position in get("position_in_line")(piece).tolist()]
+    assert notices == ["long.txt has 26 characters; it is labelled in pieces of at most 10"]
     with pytest.warns(UserWarning, match="in pieces"):
         label(Corpus.from_texts([text]), get("in_word"))
 
@@ -236,14 +236,14 @@ def test_numbers_that_are_only_0_and_1_are_told() -> None:
 
 def test_labels_and_their_runs_are_counted() -> None:
     binary = summarise(Labels.from_answer([True, True, None, False, True], 5))
-    assert [(each.label, each.n_chars, each.n_runs, each.longest_run) for each in binary.counts] == [
+    assert [(count.label, count.n_chars, count.n_runs, count.longest_run) for count in binary.counts] == [
         ("False", 1, 1, 1),
         ("True", 3, 2, 2),
         ("missing", 1, 1, 1),
     ]
     assert binary.rows()[1]["mean_run"] == 1.5
     classes = summarise(Labels.from_answer(["b", "a", "a"], 3))
-    assert [(each.label, each.share) for each in classes.counts] == [("a", 2 / 3), ("b", 1 / 3)]
+    assert [(count.label, count.share) for count in classes.counts] == [("a", 2 / 3), ("b", 1 / 3)]
     numeric = summarise(Labels.from_answer([1, None, 4], 3))
     assert (numeric.lowest, numeric.mean, numeric.highest, numeric.n_missing) == (1, 2.5, 4, 1)
     assert summarise(Labels.from_answer([], 0, "binary")).n_chars == 0

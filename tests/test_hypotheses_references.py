@@ -152,10 +152,10 @@ def test_whatever_a_function_refers_to_is_followed_or_not_kept(reader: str, monk
         for name, content in FILES.items():
             Path(name).parent.mkdir(parents=True, exist_ok=True)
             Path(name).write_text(content.replace("{letters!r}", repr(letters)))
-        for name in [each for each in sys.modules if each.partition(".")[0] in ("lazy", "package")]:
+        for name in [module for module in sys.modules if module.partition(".")[0] in ("lazy", "package")]:
             monkeypatch.delitem(sys.modules, name)
-        found = labelled_in_a_new_process("mine.py:f", monkeypatch)
-        assert found.tolist() == [char == letters for char in CORPUS.text()]
+        labels = labelled_in_a_new_process("mine.py:f", monkeypatch)
+        assert labels.tolist() == [char == letters for char in CORPUS.text()]
 
 
 UNKNOWN = {
@@ -299,9 +299,9 @@ def test_what_another_hypothesis_depends_on_is_taken_over(
     for letters in "aba":
         write_letters(letters)
         Path("other.py").write_text(kind.replace("{letters!r}", repr(letters)))
-        for asked in ("mine.py:f", "~(~mine.py:f | in_comment)"):
-            found = labelled_in_a_new_process(asked, monkeypatch)
-            assert found.tolist() == [char == letters for char in CORPUS.text()]
+        for spelled in ("mine.py:f", "~(~mine.py:f | in_comment)"):
+            labels = labelled_in_a_new_process(spelled, monkeypatch)
+            assert labels.tolist() == [char == letters for char in CORPUS.text()]
 
 
 def test_what_another_declares_to_read_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,8 +341,8 @@ def test_a_look_at_what_is_declared_is_kept(
         f"@hypothesis(reads=[{declared!r}])\ndef f(text): return [{look}] * len(text)\n"
     )
     monkeypatch.setenv("XDG_CACHE_HOME", "/nowhere" if declared == "." else str(Path("cache").absolute()))
-    found = labelled_in_a_new_process("mine.py:f", monkeypatch)
-    assert (not found.not_cached_because) == is_kept, found.not_cached_because
+    labels = labelled_in_a_new_process("mine.py:f", monkeypatch)
+    assert (not labels.not_cached_because) == is_kept, labels.not_cached_because
 
 
 def test_a_cache_does_not_outlive_what_it_was_made_of() -> None:
@@ -350,10 +350,10 @@ def test_a_cache_does_not_outlive_what_it_was_made_of() -> None:
         "import functools\nLETTER = 'a'\n@functools.cache\ndef is_it(char): return char == LETTER\n"
         "def f(text): return [is_it(char) for char in text]\n"
     )
-    asked = get("mine.py:f")
+    tested = get("mine.py:f")
     for letter in "aba":
         sys.modules["_hypotheses_of_the_user_mine"].LETTER = letter  # type: ignore[attr-defined]
-        assert label(CORPUS, asked).tolist() == [char == letter for char in CORPUS.text()]
+        assert label(CORPUS, tested).tolist() == [char == letter for char in CORPUS.text()]
 
 
 def test_what_is_no_plain_function_says_so() -> None:
@@ -362,5 +362,5 @@ def test_what_is_no_plain_function_says_so() -> None:
             return [True] * len(text)
 
     known = ["a"]
-    for asked in (hypothesis(Callable()), hypothesis(lambda text: [char in known for char in text])):
-        assert "no plain function" in label(CORPUS, asked).not_cached_because
+    for tested in (hypothesis(Callable()), hypothesis(lambda text: [char in known for char in text])):
+        assert "no plain function" in label(CORPUS, tested).not_cached_because

@@ -23,7 +23,9 @@ VARIANTS = (
     "indent_at_least:1,2", "surprisal:2", "rare_char:0.2", "in_latex_environment:a",
     "in_quotes & ~in_comment | position_in_line >= 3", "in_quotes @ -2", "char_class @ -1",
 )  # fmt: skip
-every_hypothesis = pytest.mark.parametrize("name", [each.example_spelling for each in registered().values()])
+every_hypothesis = pytest.mark.parametrize(
+    "name", [hypothesis.example_spelling for hypothesis in registered().values()]
+)
 openers = (
     "\" ' \"\"\" ''' \\ # #include # // /* */ \0 x don't ; { } : ( ) [ ] [[ ]] {{ }} é 😀 \ufeff \ud800 "
     "` ``` ‘ ’ “ ” « » <a> </a> <b c= <!-- --> > $ $$ \\( \\) \\begin{a} \\end{a} \\begin{align*} % ## ~~~ "
@@ -39,25 +41,25 @@ FILE_NAME = "text.py"
 @every_hypothesis
 @given(text=texts)
 def test_there_is_one_label_for_each_character(name: str, text: str) -> None:
-    asked = get(name)
-    labels = asked(text, file_name=FILE_NAME)
+    tested = get(name)
+    labels = tested(text, file_name=FILE_NAME)
     assert len(labels) == len(text)
-    assert labels.kind == (asked.kind or labels.kind)
+    assert labels.kind == (tested.kind or labels.kind)
     assert labels.values.dtype == {"binary": bool, "categorical": np.int32, "numeric": np.float64}[labels.kind]
     assert np.isfinite(labels.values.astype(float)).all()
-    assert labels.names == asked.names
-    assert bool(asked.unit) == (labels.kind == "numeric")
+    assert labels.names == tested.names
+    assert bool(tested.unit) == (labels.kind == "numeric")
 
 
 @pytest.mark.parametrize(
-    "name", [each.example_spelling for each in registered().values() if each.causal] + list(VARIANTS)
+    "name", [hypothesis.example_spelling for hypothesis in registered().values() if hypothesis.causal] + list(VARIANTS)
 )
 @given(text=texts)
 def test_a_causal_label_does_not_see_the_future(name: str, text: str) -> None:
-    asked = get(name)
-    whole = asked(text, file_name=FILE_NAME).tolist()
+    tested = get(name)
+    whole = tested(text, file_name=FILE_NAME).tolist()
     for n in range(len(text)):
-        assert asked(text[:n], file_name=FILE_NAME).tolist() == whole[:n]
+        assert tested(text[:n], file_name=FILE_NAME).tolist() == whole[:n]
 
 
 @pytest.mark.parametrize(
@@ -78,15 +80,15 @@ def test_a_causal_label_does_not_see_the_future(name: str, text: str) -> None:
     ],
 )
 def test_what_declares_that_it_looks_ahead_does(name: str, text: str) -> None:
-    asked = get(name)
-    assert not asked.causal
-    whole = asked(text).tolist()
-    assert any(asked(text[:n]).tolist() != whole[:n] for n in range(len(text)))
+    tested = get(name)
+    assert not tested.causal
+    whole = tested(text).tolist()
+    assert any(tested(text[:n]).tolist() != whole[:n] for n in range(len(text)))
 
 
 @pytest.mark.parametrize(
     "name",
-    [each.example_spelling for each in registered().values() if each.separator is not None]
+    [hypothesis.example_spelling for hypothesis in registered().values() if hypothesis.separator is not None]
     + [
         "in_word & ~sentence_start",
         "vowel | capitalised",
@@ -97,10 +99,10 @@ def test_what_declares_that_it_looks_ahead_does(name: str, text: str) -> None:
 )
 @given(several=st.lists(texts, min_size=1, max_size=5))
 def test_a_separator_keeps_texts_apart(name: str, several: list[str]) -> None:
-    asked = get(name)
-    assert asked.separator is not None
-    alone = [label for text in several for label in asked(text).tolist()]
-    assert label_corpus(asked, ["text"] * len(several), several, "", use_cache=False)[:].tolist() == alone
+    tested = get(name)
+    assert tested.separator is not None
+    separately = [label for text in several for label in tested(text).tolist()]
+    assert label_corpus(tested, ["text"] * len(several), several, "", use_cache=False)[:].tolist() == separately
 
 
 def test_a_separator_of_several_hypotheses_is_one_of_each() -> None:
@@ -114,11 +116,11 @@ def test_a_separator_of_several_hypotheses_is_one_of_each() -> None:
 
 @every_hypothesis
 def test_every_hypothesis_says_what_it_asks(name: str) -> None:
-    asked = get(name)
-    assert len(asked.summary) > 20
-    assert ">>>" in (asked.__doc__ or "")
-    assert asked.name.partition(":")[0] in registered()
-    assert asked.fingerprint is not None
+    tested = get(name)
+    assert len(tested.summary) > 20
+    assert ">>>" in (tested.__doc__ or "")
+    assert tested.name.partition(":")[0] in registered()
+    assert tested.fingerprint is not None
 
 
 def test_every_module_that_defines_hypotheses_is_a_topic() -> None:
@@ -282,8 +284,8 @@ def test_a_file_may_import_what_stands_beside_it(tmp_path: Path) -> None:
 
 
 def test_a_hypothesis_is_not_silently_taken_for_true_or_false() -> None:
-    asked = get("position_in_line")
-    for misuse in (lambda: asked and asked, lambda: not asked, lambda: 3 <= asked <= 5):
+    tested = get("position_in_line")
+    for misuse in (lambda: tested and tested, lambda: not tested, lambda: 3 <= tested <= 5):
         with pytest.raises(HypothesisError, match="combine with &, | and ~ in place of and, or and not"):
             misuse()
     with pytest.raises(HypothesisError, match="only hypotheses combine"):

@@ -64,7 +64,7 @@ def plug_in(monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def forget_plug_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [each for each in sys.modules if each.partition(".")[0] == "plug"]:
+    for name in [module for module in sys.modules if module.partition(".")[0] == "plug"]:
         monkeypatch.delitem(sys.modules, name)
     versions.installed_version.cache_clear()
     importlib.invalidate_caches()
@@ -85,14 +85,14 @@ def test_a_data_file_of_an_installed_plug_in_is_seen(plug_in: Path, monkeypatch:
 
 
 def test_another_version_of_a_plug_in_is_another_hypothesis(plug_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
+    fingerprints = []
     for version in "121":
         (plug_in / "plug-1.dist-info" / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: plug\nVersion: {version}\n"
         )
         forget_plug_in(monkeypatch)
-        found.append(plugged_in("code").fingerprint)
-    first, second, again = found
+        fingerprints.append(plugged_in("code").fingerprint)
+    first, second, again = fingerprints
     assert first and second and first != second and first == again
 
 
@@ -119,14 +119,14 @@ def test_references_are_followed_once_and_files_read_once_unless_labels_are_kept
 
     monkeypatch.setattr(References, "_follow", counted)
     monkeypatch.setattr(declared_files.DeclaredFiles, "_digest", read_counted)
-    asked = ~(get("mine.py:f") & get("in_word")) | get("in_comment")
+    hypothesis = ~(get("mine.py:f") & get("in_word")) | get("in_comment")
     assert (n_walks, n_read) == ([0], [0])
-    label(CORPUS, asked)
+    label(CORPUS, hypothesis)
     assert (n_walks, n_read) == ([1], [1])
     slow(monkeypatch)
-    label(CORPUS, asked)
+    label(CORPUS, hypothesis)
     assert (n_walks, n_read) == ([3], [3])
-    label(CORPUS, asked)
+    label(CORPUS, hypothesis)
     assert (n_walks, n_read) == ([4], [4])
 
 
@@ -143,10 +143,10 @@ def test_a_declared_file_that_changed_since_it_was_loaded_is_not_taken_for_it(
         "from pathlib import Path\nfrom probe import hypothesis\nLETTERS = Path('letters').read_text()\n"
         "@hypothesis(reads=['letters'])\ndef f(text): return [char in LETTERS for char in text]\n"
     )
-    asked = get("mine.py:f")
+    hypothesis = get("mine.py:f")
     Path("letters").write_text("b")
     os.utime("letters", ns=(time.time_ns() + 10**9,) * 2)
-    assert "has changed since" in label(CORPUS, asked).not_cached_because
+    assert "has changed since" in label(CORPUS, hypothesis).not_cached_because
     for is_kept in (False, True):
         labels = labelled_in_a_new_process("mine.py:f", monkeypatch)
         assert labels.tolist() == [char == "b" for char in CORPUS.text()]
