@@ -1,4 +1,4 @@
-"""Labels of a whole corpus are the same in pieces as in one row, to the last bit."""
+"""Labels of a whole corpus are the same in pieces as in one array, to the last bit."""
 
 from itertools import pairwise
 
@@ -40,7 +40,7 @@ def bits(values: NDArray[np.generic]) -> tuple[str, bytes]:
 
 
 @given(PARTS, st.integers(0, 40), st.integers(0, 40))
-def test_labels_in_pieces_are_those_in_one_row(parts: list[list[object]], start: int, stop: int) -> None:
+def test_labels_in_pieces_are_those_in_one_array(parts: list[list[object]], start: int, stop: int) -> None:
     in_one_array, in_pieces = joined(parts)
     assert len(in_pieces) == len(in_one_array)
     for index in (slice(None), slice(start, stop)):
@@ -79,7 +79,7 @@ def plain_summary(labels: Labels) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("chunk", [1, 2, 7, 1 << 18])
 @given(parts=PARTS)
-def test_summaries_by_chunks_are_those_of_one_row(chunk: int, parts: list[list[object]]) -> None:
+def test_summaries_by_chunks_are_those_of_one_array(chunk: int, parts: list[list[object]]) -> None:
     in_one_array, in_pieces = joined(parts)
     with pytest.MonkeyPatch.context() as patch:
         if chunk < 100 and in_one_array.kind == "numeric":  # sums of few numbers are rounded in another order
@@ -98,7 +98,7 @@ def test_summaries_by_chunks_are_those_of_one_row(chunk: int, parts: list[list[o
 
 @pytest.mark.parametrize("n_chars", [9_999, 100_001, 1_000_003])
 @pytest.mark.parametrize("share_missing", [0.0, 0.3, 0.99])
-def test_means_are_rounded_as_those_of_one_row(
+def test_means_are_rounded_like_those_of_one_array(
     n_chars: int, share_missing: float, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(summary, "CHUNK", 4096)

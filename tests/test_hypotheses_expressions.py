@@ -1,4 +1,4 @@
-"""How hypotheses are spelled: parameters, combinations, comparisons."""
+"""The language of expressions: parameters, combinations, comparisons."""
 
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def test_signs_mean_what_they_mean_in_python() -> None:
     assert labels("in_quotes & ~in_comment:python") == both
 
 
-def test_not_holds_firmest_then_comparisons_then_and_then_or() -> None:
+def test_precedence_is_not_then_comparisons_then_and_then_or() -> None:
     assert labels("in_word | in_quotes & ~vowel") == labels("in_word | (in_quotes & (~vowel))")
     assert labels("position_in_line > 3 & in_word") == labels("(position_in_line > 3) & in_word")
     assert labels("(in_word | in_quotes) & vowel") != labels("in_word | in_quotes & vowel")
@@ -60,7 +60,7 @@ def test_a_combination_looks_ahead_if_a_part_does() -> None:
     assert get("in_quotes & in_word").causal
 
 
-def test_what_is_missing_stays_missing_unless_the_other_decides() -> None:
+def test_a_missing_label_stays_missing_unless_the_other_label_decides() -> None:
     known = hypothesis(lambda text: [True, True, False, False])
     partly = hypothesis(lambda text: [True, None, None, False])
     assert (known & partly)("abcd").tolist() == [True, None, False, False]
@@ -91,7 +91,7 @@ expressions = st.recursive(
 
 
 @given(spelled=expressions)
-def test_a_name_says_all_that_is_needed_to_find_it_again(spelled: str) -> None:
+def test_the_name_of_a_combination_finds_it_again(spelled: str) -> None:
     made = get(spelled)
     again = get(made.name)
     assert again.name == made.name
@@ -113,7 +113,7 @@ def test_a_pattern_alone_needs_no_quotes() -> None:
     assert sum(labels("regex:(?<=x)a", "a xa")) == 1
 
 
-def test_a_pattern_that_has_quotes_in_it_is_itself() -> None:
+def test_a_pattern_may_contain_quotes() -> None:
     for pattern in ("'[^']*'", "x.py:12", "a ", "pattern=a", "a,b", "a|b"):
         tested = get(f"regex:{pattern}")
         assert tested("").tolist() == []
@@ -131,7 +131,7 @@ def test_numbers_in_names_are_exact() -> None:
         assert float(made.name.rpartition(" ")[2]) == number
 
 
-def test_classes_that_look_like_numbers_can_be_asked() -> None:
+def test_classes_that_look_like_numbers_can_be_compared() -> None:
     classes = hypothesis(lambda text: ["007", "1.0", None])
     assert (classes == "007")("abc").tolist() == [True, False, None]
     assert (classes != "1.0")("abc").tolist() == [True, False, None]
@@ -230,12 +230,12 @@ def test_parameters_are_read_in_the_types_of_the_function() -> None:
         ("'mine too.py:f' & in_word", "there is no file mine too.py"),
     ],
 )
-def test_what_cannot_be_asked_is_told(spelled: str, complaint: str) -> None:
+def test_errors_in_expressions_say_what_is_wrong(spelled: str, complaint: str) -> None:
     with pytest.raises(HypothesisError, match=complaint):
         get(spelled)("a 'b' c")
 
 
-def test_files_take_part_in_combinations(tmp_path: Path) -> None:
+def test_hypotheses_in_files_can_be_combined(tmp_path: Path) -> None:
     path = tmp_path / "of mine (2).py"
     path.write_text("def is_a(text, which='a'): return [c == which for c in text]\n", encoding="utf-8")
     assert labels(f"{path}:is_a", "ab") == [True, False]
@@ -248,7 +248,7 @@ def test_files_take_part_in_combinations(tmp_path: Path) -> None:
     assert get(f"{plain}:is_a:b & vowel").name == f"{plain}:is_a:b & vowel"
 
 
-def test_the_language_goes_to_those_that_ask_for_one() -> None:
+def test_the_language_is_set_where_there_is_such_a_parameter() -> None:
     text = "x = 1 // 2\n"
     assert not any(get("in_comment & in_word", language="python")(text).values)
     assert any(get("in_comment", language="c")(text).values)
@@ -256,13 +256,13 @@ def test_the_language_goes_to_those_that_ask_for_one() -> None:
     assert any(get("token:Comment", language="c")("int a; // b\n").values)
 
 
-def test_a_pattern_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pattern_that_takes_too_long_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hypotheses.built_in.patterns.LIMIT_S", 0.2)
     with pytest.raises(HypothesisError, match=r"the pattern .* took longer than 0 seconds"):
         get("regex:(?:a|aa)+$")("a" * 60 + "b")
 
 
-def test_the_name_of_the_file_tells_the_language() -> None:
+def test_the_name_of_the_file_decides_the_language() -> None:
     text = "a = 1 # b\n"
     for name in ("x.py", "folder/x.py.txt"):
         assert sum(get("token:Comment")(text, file_name=name).values) == 3

@@ -1,4 +1,4 @@
-"""Labels of whole corpora: document by document, in pieces, and kept on disk; and what they are like."""
+"""Labels of whole corpora: document by document, in pieces, and cached on disk; and their summaries."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ def n_calls() -> int:
     return len(Path("calls").read_text()) if Path("calls").exists() else 0
 
 
-def test_documents_are_labelled_by_themselves() -> None:
+def test_documents_are_labelled_independently() -> None:
     assert label(CORPUS, get("in_quotes")).tolist() == [False, False, True, True, False, True, True, True]
     named = label(CORPUS, hypothesis(lambda text, *, file_name: [file_name == "two.py"] * len(text)))
     assert named.tolist() == [False] * 4 + [True] * 4
@@ -49,7 +49,7 @@ def test_documents_are_labelled_by_themselves() -> None:
 
 @pytest.mark.usefixtures("slow")
 @pytest.mark.parametrize("returned", ["char == 'a'", "None if char == 'b' else ord(char) + 0.5", "char", "None"])
-def test_slow_labels_are_kept_and_found_again(returned: str, tmp_path: Path) -> None:
+def test_slow_labels_are_cached_and_read_again(returned: str, tmp_path: Path) -> None:
     spelled = counting(tmp_path / "mine.py", returned)
     first = label(CORPUS, get(spelled))
     assert n_calls() == 2
@@ -73,7 +73,7 @@ def test_another_text_or_function_is_labelled_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("slow")
-def test_what_differs_in_anything_is_not_taken_for_the_same(tmp_path: Path) -> None:
+def test_hypotheses_that_differ_in_anything_differ_in_their_fingerprints(tmp_path: Path) -> None:
     """Two functions of one file, parameters, names, combinations, kinds, defaults."""
     path = tmp_path / "mine.py"
     path.write_text(
@@ -100,7 +100,7 @@ def test_what_differs_in_anything_is_not_taken_for_the_same(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("slow")
-def test_a_module_beside_the_file_belongs_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_that_the_file_imports_is_part_of_the_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, beside = tmp_path / "mine.py", tmp_path / "what_i_need.py"
     path.write_text("import what_i_need\ndef f(text): return [c == what_i_need.LETTER for c in text]\n")
     for letter in "ab":
@@ -110,7 +110,7 @@ def test_a_module_beside_the_file_belongs_to_it(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.usefixtures("slow")
-def test_what_is_labelled_anew_is_kept(tmp_path: Path) -> None:
+def test_labels_that_are_made_anew_are_cached(tmp_path: Path) -> None:
     spelled = counting(tmp_path / "mine.py", "char == 'a'")
     times = []
     for use_cache in (True, False):
@@ -122,7 +122,7 @@ def test_what_is_labelled_anew_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("slow")
-def test_what_is_not_whole_or_not_in_a_file_is_labelled_anew(tmp_path: Path) -> None:
+def test_damaged_files_are_not_read_and_functions_in_no_file_not_cached(tmp_path: Path) -> None:
     spelled = counting(tmp_path / "mine.py", "char == 'a'")
     label(CORPUS, get(spelled))
     [file] = cache.folder().glob("*.npz")
@@ -134,13 +134,13 @@ def test_what_is_not_whole_or_not_in_a_file_is_labelled_anew(tmp_path: Path) -> 
     assert len(list(cache.folder().glob("*"))) == 1
 
 
-def test_quick_labels_are_not_kept() -> None:
+def test_quick_labels_are_not_cached() -> None:
     label(CORPUS, get("in_quotes"))
     assert not cache.folder().exists()
 
 
 @pytest.mark.usefixtures("slow")
-def test_the_oldest_are_dropped_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_labels_used_least_recently_are_deleted_first(monkeypatch: pytest.MonkeyPatch) -> None:
     label(CORPUS, get("in_word"))
     [first] = cache.folder().glob("*.npz")
     os.utime(first, (0, 0))
@@ -186,14 +186,14 @@ def test_the_hash_of_this_package_covers_every_file_in_every_folder(
     assert software_hash() == original
 
 
-def test_a_folder_that_cannot_be_written_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "SLOW_S", 0.0)
     Path("file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", "file")
     assert label(CORPUS, get("in_word")).tolist()[0]
 
 
-def test_a_long_document_is_labelled_in_pieces_that_end_behind_blank_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_document_is_labelled_in_pieces_that_end_after_blank_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "MOST_CHARS", 10)
     text = '"abc\n\ndef"\nghi jkl mno pqr'
     notices: list[str] = []
@@ -215,7 +215,7 @@ def test_a_long_document_is_labelled_in_pieces_that_end_behind_blank_lines(monke
         ("a\n\nb\n\ncdefgh", [6, 6]),
     ],
 )
-def test_pieces_end_behind_the_last_blank_line_that_fits(
+def test_pieces_end_after_the_last_blank_line_that_fits(
     monkeypatch: pytest.MonkeyPatch, text: str, lengths: list[int]
 ) -> None:
     monkeypatch.setattr(documents, "MOST_CHARS", 10)
@@ -229,7 +229,7 @@ def test_pieces_end_behind_the_last_blank_line_that_fits(
     assert seen == lengths
 
 
-def test_numbers_that_are_only_0_and_1_are_told() -> None:
+def test_a_notice_says_if_all_labels_are_the_numbers_0_and_1() -> None:
     with pytest.warns(UserWarning, match="gives 0 and 1, which are taken for numbers"):
         label(CORPUS, hypothesis(lambda text: [0, 1] * (len(text) // 2)))
 

@@ -1,4 +1,4 @@
-"""Labels on the disk, or made of others when they are asked for, are those in memory."""
+"""Labels on disk, or computed from others when they are read, are the same as those in memory."""
 
 import errno
 import gc
@@ -78,7 +78,7 @@ def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch, rng: np.ra
 
 
 @given(seed=st.integers(0, 2**32 - 1), may_miss=st.booleans())
-def test_classes_and_bins_are_made_when_they_are_asked_for(seed: int, may_miss: bool) -> None:
+def test_classes_and_bins_are_computed_when_they_are_read(seed: int, may_miss: bool) -> None:
     rng = np.random.default_rng(seed)
     named = some_labels(rng, "categorical", 50, may_miss=may_miss)
     index = rng.integers(0, 50, 20)
@@ -121,9 +121,7 @@ def test_without_a_temporary_folder_there_is_one_sentence(
         LabelsOnDisk(labels)
 
 
-def test_what_the_system_gives_in_parts_is_read_whole(
-    monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
-) -> None:
+def test_partial_reads_of_the_system_are_continued(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
     """It gives 2 GiB at most."""
     expected = some_labels(rng, "numeric", 5_000, may_miss=True)
     actual = LabelsOnDisk(CorpusLabels.join([expected]))
@@ -134,7 +132,7 @@ def test_what_the_system_gives_in_parts_is_read_whole(
 
 
 @pytest.mark.parametrize("index", [slice(5, None, 2), np.arange(5, 200_000, 2), np.zeros(20_000, np.int64)])
-def test_labels_that_lie_near_each_other_are_read_together(
+def test_neighbouring_labels_are_read_together(
     monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator, index: Any
 ) -> None:
     expected = some_labels(rng, "numeric", 200_000, may_miss=False)

@@ -1,10 +1,10 @@
-"""What a function refers to: all that it may use is followed, or its labels are not kept."""
+"""All that a function refers to is followed, or its labels are not cached."""
 
 import sys
 from pathlib import Path
 
 import pytest
-from test_hypotheses_keeping import CORPUS, labelled_in_a_new_process, write_letters
+from test_hypotheses_caching import CORPUS, labelled_in_a_new_process, write_letters
 
 from analyses.targets.alignment import label
 from hypotheses.hypothesis import hypothesis
@@ -142,7 +142,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("reader", FOLLOWED)
-def test_whatever_a_function_refers_to_is_followed_or_not_kept(reader: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whatever_a_function_refers_to_is_followed_or_not_cached(reader: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LETTERS", "")
     monkeypatch.syspath_prepend(Path.cwd())
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # the files change faster than their times
@@ -214,7 +214,7 @@ UNKNOWN = {
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("unknown", UNKNOWN)
-def test_what_is_not_understood_is_not_kept_and_never_fails(unknown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_understood_is_not_cached_and_never_fails(unknown: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(Path.cwd())
     Path("failing.py").write_text("raise RuntimeError('not on this machine')\n")
     Path("ending.py").write_text("raise SystemExit(3)\n")
@@ -257,7 +257,7 @@ STEADY = {
 
 
 @pytest.mark.parametrize("steady", STEADY)
-def test_what_is_understood_is_kept(steady: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_understood_is_cached(steady: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("other.py").write_text("def g(text): return [c == 'a' for c in text]\n")
     Path("mine.py").write_text(STEADY[steady])
     first = labelled_in_a_new_process("mine.py:f", monkeypatch)
@@ -292,7 +292,7 @@ HAS_LETTERS = "def g(text, more=''): return [c == {letters!r} for c in text]\n"
 
 @pytest.mark.parametrize("kind", [READS_IN_TURN, IS_FOUND, HAS_LETTERS])
 @pytest.mark.parametrize("other", OTHERS)
-def test_what_another_hypothesis_depends_on_is_taken_over(
+def test_what_another_hypothesis_depends_on_is_part_of_the_hash(
     other: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("mine.py").write_text("from probe import get, hypothesis\n" + OTHERS[other])
@@ -304,7 +304,7 @@ def test_what_another_hypothesis_depends_on_is_taken_over(
             assert labels.tolist() == [char == letters for char in CORPUS.text()]
 
 
-def test_what_another_declares_to_read_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_hypothesis_declares_is_part_of_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("mine.py").write_text("from probe import get, hypothesis\n" + OTHERS["a global"])
     Path("other.py").write_text(
         "from probe import hypothesis\n@hypothesis(reads=['letters'])\ndef g(text):\n"
@@ -330,7 +330,7 @@ def test_what_another_declares_to_read_is_looked_at(monkeypatch: pytest.MonkeyPa
         ("letters", "(lambda: PATH)().exists()", False),
     ],
 )
-def test_a_look_at_what_is_declared_is_kept(
+def test_asking_whether_a_declared_path_exists_is_cached(
     declared: str, look: str, is_kept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LETTERS", "")
@@ -345,7 +345,7 @@ def test_a_look_at_what_is_declared_is_kept(
     assert (not labels.not_cached_because) == is_kept, labels.not_cached_because
 
 
-def test_a_cache_does_not_outlive_what_it_was_made_of() -> None:
+def test_a_functools_cache_is_cleared_before_labelling() -> None:
     Path("mine.py").write_text(
         "import functools\nLETTER = 'a'\n@functools.cache\ndef is_it(char): return char == LETTER\n"
         "def f(text): return [is_it(char) for char in text]\n"
@@ -356,7 +356,7 @@ def test_a_cache_does_not_outlive_what_it_was_made_of() -> None:
         assert label(CORPUS, tested).tolist() == [char == letter for char in CORPUS.text()]
 
 
-def test_what_is_no_plain_function_says_so() -> None:
+def test_labels_say_if_their_function_is_not_plain() -> None:
     class Callable:
         def __call__(self, text: str) -> list[bool]:
             return [True] * len(text)

@@ -1,4 +1,4 @@
-"""Rules that hold for every hypothesis, and how hypotheses are found and told apart."""
+"""Rules that hold for every hypothesis, and how hypotheses are found by name."""
 
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ def test_a_causal_label_does_not_see_the_future(name: str, text: str) -> None:
         ("token:Keyword,python", "former"),
     ],
 )
-def test_what_declares_that_it_looks_ahead_does(name: str, text: str) -> None:
+def test_a_hypothesis_that_is_declared_to_look_ahead_does(name: str, text: str) -> None:
     tested = get(name)
     assert not tested.causal
     whole = tested(text).tolist()
@@ -129,7 +129,7 @@ def test_every_module_that_defines_hypotheses_is_a_topic() -> None:
     assert len(set(registry.TOPICS)) == len(registry.TOPICS)
 
 
-def test_an_unknown_name_is_told_the_nearest() -> None:
+def test_the_error_for_an_unknown_name_has_the_nearest() -> None:
     with pytest.raises(HypothesisError, match=r"no hypothesis named 'in_quote'; did you mean 'in_quotes'\?"):
         get("in_quote")
     with pytest.raises(HypothesisError, match="`probe hypotheses` lists all of them"):
@@ -161,7 +161,7 @@ def test_a_hypothesis_in_a_file_is_found(tmp_path: Path) -> None:
         ("f = 3\n", "is a int, not a function"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, content: str, complaint: str) -> None:
+def test_the_error_for_a_file_says_what_is_wrong_in_it(tmp_path: Path, content: str, complaint: str) -> None:
     path = write(tmp_path, content)
     with pytest.raises(HypothesisError, match=complaint):
         get(f"{path}:f")
@@ -184,7 +184,7 @@ def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, content: str, compla
         ("raise SystemExit(3)", r"failed: SystemExit in line 3 of mine.py"),
     ],
 )
-def test_wrong_labels_are_told_in_the_users_terms(tmp_path: Path, body: str, complaint: str) -> None:
+def test_the_error_for_wrong_labels_is_in_the_users_terms(tmp_path: Path, body: str, complaint: str) -> None:
     path = write(tmp_path, f"\ndef f(text):\n    {body}\n")
     with pytest.raises(HypothesisError, match=rf"the hypothesis '.*mine.py:f' .*{complaint}"):
         get(f"{path}:f")("abc")
@@ -260,12 +260,12 @@ def test_bools_with_missing_ones_are_binary(answer: object) -> None:
         (torch.zeros(2, requires_grad=True), "do not fit one array"),
     ],
 )
-def test_answers_that_are_no_labels_are_refused(answer: object, complaint: str) -> None:
+def test_answers_that_are_not_labels_are_refused(answer: object, complaint: str) -> None:
     with pytest.raises(HypothesisError, match=complaint):
         Labels.from_answer(answer, 2)
 
 
-def test_the_line_of_a_partial_or_a_callable_is_told(tmp_path: Path) -> None:
+def test_the_error_has_the_line_of_a_partial_or_a_callable(tmp_path: Path) -> None:
     content = (
         "from functools import partial\nclass K:\n    def __call__(self, text):\n        return text[99]\nk = K()\n"
     )
@@ -277,7 +277,7 @@ def test_the_line_of_a_partial_or_a_callable_is_told(tmp_path: Path) -> None:
         get(f"{path}:bat")
 
 
-def test_a_file_may_import_what_stands_beside_it(tmp_path: Path) -> None:
+def test_a_file_may_import_modules_in_its_folder(tmp_path: Path) -> None:
     (tmp_path / "beside.py").write_text("LETTER = 'a'\n")
     path = write(tmp_path, "from beside import LETTER\ndef f(text): return [c == LETTER for c in text]\n")
     assert get(f"{path}:f")("ab").tolist() == [True, False]

@@ -1,4 +1,4 @@
-"""Labels kept on disk are never older than what they depend on; and what depends on code alone is kept."""
+"""Cached labels are never older than what they depend on, and labels that depend on code alone are cached."""
 
 import os
 import sqlite3
@@ -91,7 +91,7 @@ HELPER = (
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("reader", READERS)
-def test_labels_follow_what_is_read(reader: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_are_never_older_than_what_is_read(reader: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LETTERS", "")
     Path("mine.py").write_text(READERS[reader] + READ)
     Path("helper.py").write_text(HELPER)
@@ -102,7 +102,7 @@ def test_labels_follow_what_is_read(reader: str, monkeypatch: pytest.MonkeyPatch
         assert labels.tolist() == [char == letters for char in CORPUS.text()]
 
 
-def test_labels_follow_what_was_read_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_are_never_older_than_what_was_read_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """In one process, where a file is only opened for the first text."""
     Path("mine.py").write_text(READERS["once"] + READ)
     write_letters("a")
@@ -128,7 +128,7 @@ CHANGING = {
 
 
 @pytest.mark.parametrize("changing", CHANGING)
-def test_what_is_not_the_same_every_time_is_not_kept(changing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_that_may_differ_next_time_are_not_cached(changing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("mine.py").write_text(CHANGING[changing])
     labelled_in_a_new_process("mine.py:f", monkeypatch)
     assert not cache.folder().exists()
@@ -165,7 +165,7 @@ STEADY = {
 
 
 @pytest.mark.parametrize("steady", STEADY)
-def test_what_depends_on_code_alone_is_kept(steady: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_that_depend_on_code_alone_are_cached(steady: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("mine.py").write_text(STEADY[steady])
     Path("helper.py").write_text("def is_a(char): return char == 'a'\n")
     first = labelled_in_a_new_process("mine.py:f", monkeypatch)
@@ -176,7 +176,7 @@ def test_what_depends_on_code_alone_is_kept(steady: str, monkeypatch: pytest.Mon
     assert labelled_in_a_new_process("mine.py:f", monkeypatch, use_cache=False).cached_at is None
 
 
-def test_a_variable_that_is_set_from_outside_is_part_of_the_hypothesis() -> None:
+def test_a_variable_set_from_outside_is_part_of_the_hash() -> None:
     Path("mine.py").write_text("LETTER = 'a'\ndef f(text): return [char == LETTER for char in text]\n")
     hypothesis = get("mine.py:f")
     for letter in "aba":
@@ -198,7 +198,7 @@ DECLARED = "from probe import hypothesis\nfrom pathlib import Path\n@hypothesis(
         ("letters.db", "sqlite3"),
     ],
 )
-def test_what_is_declared_to_be_read_is_looked_at(declared: str, reader: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_declared_files_are_part_of_the_hash(declared: str, reader: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LETTERS", "")
     Path("mine.py").write_text(READERS[reader] + DECLARED.format(declared) + READ)
     for letters in "ab":
@@ -209,7 +209,9 @@ def test_what_is_declared_to_be_read_is_looked_at(declared: str, reader: str, mo
             assert (labels.cached_at is not None) == is_kept
 
 
-def test_paths_are_from_the_file_of_the_hypothesis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_declared_paths_are_relative_to_the_file_of_the_hypothesis(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "elsewhere").mkdir()
     path = tmp_path / "elsewhere" / "mine.py"
     path.write_text(
@@ -226,7 +228,7 @@ def test_paths_are_from_the_file_of_the_hypothesis(tmp_path: Path, monkeypatch: 
             assert labelled_in_a_new_process(spelled, monkeypatch).cached_at is not None
 
 
-def test_what_is_read_beside_what_is_declared_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_are_not_cached_if_undeclared_files_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LETTERS", "")
     Path("mine.py").write_text(READERS["pathlib"] + DECLARED.format("letters.db") + READ)
     for letters in "ab":
@@ -235,7 +237,7 @@ def test_what_is_read_beside_what_is_declared_is_not_kept(monkeypatch: pytest.Mo
             assert labelled_in_a_new_process("mine.py:f", monkeypatch).cached_at is None
 
 
-def test_a_command_says_once_what_was_kept(run: Command) -> None:
+def test_a_command_says_once_which_labels_were_cached(run: Command) -> None:
     Path("corpus.txt").write_text("abcab")
     Path("mine.py").write_text("def f(text): return [char == 'a' for char in text]\n")
     for more, is_kept in (((), False), ((), True), (("--no-cache",), False)):
@@ -250,7 +252,7 @@ def test_a_command_says_once_what_was_kept(run: Command) -> None:
     assert "in_word" in line and "the oldest on 20" in line
 
 
-def test_commands_that_ask_of_a_recording_say_it_once_too(run: Command, planted: Path) -> None:
+def test_commands_on_a_recording_say_it_once_too(run: Command, planted: Path) -> None:
     for command in (("rank", "--all"), ("rank", "-H", "in_quotes"), ("fit", "-H", "in_quotes", "-H", "in_comment")):
         for _ in range(2):
             status, _, err = run(*command, planted)

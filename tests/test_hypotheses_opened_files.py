@@ -1,4 +1,4 @@
-"""What is opened while a user's functions run, and how often declared files and references are looked at."""
+"""Files that are opened while a user's functions run, and how often files and references are read."""
 
 import _thread
 import importlib
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from commands import Command
-from test_hypotheses_keeping import CORPUS, labelled_in_a_new_process
+from test_hypotheses_caching import CORPUS, labelled_in_a_new_process
 
 from analyses.targets.alignment import label
 from hypotheses.fingerprints import declared_files, opened_files, versions
@@ -96,7 +96,7 @@ def test_another_version_of_a_plug_in_is_another_hypothesis(plug_in: Path, monke
     assert first and second and first != second and first == again
 
 
-def test_references_are_followed_once_and_files_read_once_unless_labels_are_kept(
+def test_references_are_followed_once_and_files_read_once_unless_labels_are_cached(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     Path("letters").write_text("a")
@@ -131,7 +131,7 @@ def test_references_are_followed_once_and_files_read_once_unless_labels_are_kept
 
 
 @pytest.mark.parametrize("is_fresh", [False, True])
-def test_a_declared_file_that_changed_since_it_was_loaded_is_not_taken_for_it(
+def test_labels_are_not_cached_if_a_declared_file_has_changed_since_it_was_loaded(
     is_fresh: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here it stands in a variable."""
@@ -153,7 +153,7 @@ def test_a_declared_file_that_changed_since_it_was_loaded_is_not_taken_for_it(
         assert (labels.cached_at is not None) == is_kept
 
 
-def test_why_slow_labels_are_not_kept_is_one_line(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_why_slow_labels_are_not_cached_is_one_line(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("corpus.txt").write_text("abcab")
     Path("mine.py").write_text(
         "import time\nfrom pathlib import Path\ndef f(text): return [time.time() > 9] * len(text)\n"
