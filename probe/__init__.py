@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from activations.models.char_rnn import CharRNN, ModelConfig
     from activations.models.checkpoints import load_model, save_model
     from activations.models.evaluation import Evaluation, Losses, evaluate, losses
+    from activations.models.ngrams import NgramLosses, NgramModels, fit_ngrams
     from activations.models.sampling import Guess, Novelty, Written, novelty, write, write_texts
     from activations.models.training.config import TrainingConfig
     from activations.models.training.training import Moment, Training, hold_out, train
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
     from analyses.statistics.passages import ActivePassages
     from analyses.targets.alignment import Target, target
     from analyses.targets.splits import Split
-    from hypotheses.built_in.ngrams import NgramLosses, NgramModels, fit_ngrams
     from hypotheses.errors import HypothesisError
     from hypotheses.hypothesis import Hypothesis, hypothesis
     from hypotheses.labels import Labels
@@ -83,6 +83,7 @@ _HOMES = {
     "activations.models.evaluation": ("Evaluation", "Losses", "evaluate", "losses"),
     "activations.importers.importing": ("Import", "import_model"),
     "activations.importers.wrapping": ("wrap",),
+    "activations.models.ngrams": ("NgramLosses", "NgramModels", "fit_ngrams"),
     "activations.models.sampling": ("Guess", "Novelty", "Written", "novelty", "write", "write_texts"),
     "activations.models.twins": ("twin",),
     "activations.models.training.training": ("Moment", "Training", "hold_out", "train"),
@@ -115,7 +116,6 @@ _HOMES = {
     "hypotheses.errors": ("HypothesisError",),
     "hypotheses.hypothesis": ("Hypothesis", "hypothesis"),
     "hypotheses.labels": ("Labels",),
-    "hypotheses.built_in.ngrams": ("NgramLosses", "NgramModels", "fit_ngrams"),
     "hypotheses.registry": ("get", "registered"),
     "probe.demo": ("Demo", "bundled_model", "bundled_text", "run_demo"),
     "probe.plots": ("plot_curves", "plot_losses", "plot_sweep", "plot_text"),
