@@ -1,6 +1,6 @@
 """Importing another program's model: find its parts, assemble a model of ours, and check it on a text."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,9 +20,10 @@ from activations.importers.search import Search, frequency_losses, search
 from activations.importers.vocabularies import FoundVocabulary, find_vocabulary
 from activations.models.char_rnn import CharRNN
 from activations.models.evaluation import Evaluation, evaluate
+from activations.progress import Progress, no_progress
 from activations.texts.corpus import Corpus
-from activations.texts.read_text import check_text, read_text
 from activations.texts.reading_rule import PLAIN, ReadingRule
+from activations.texts.tokenising import check_text, tokenise
 from activations.texts.vocab import Vocabulary
 
 _MIN_CHARS = 200  # of a text that may decide something
@@ -134,7 +135,7 @@ def import_model(
     newlines: str = "keep",
     force: bool = False,
     max_changes: int = 4,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> ImportedModel:
     """Import another program's model, without running anything in its file.
 
@@ -247,13 +248,13 @@ def _checked(
     *,
     force: bool,
     max_changes: int,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> ImportedModel:
     """Check a model on a text: take a clearly better interpretation if it is left open, and refuse a bad model."""
     vocabulary, rule = result.model.vocabulary, result.interpretation.rule
     check_text(text, rule, vocabulary, replace_unknown=vocabulary.replacement is not None)
     searched = search(result.parts, result.interpretation, vocabulary, text, progress, max_changes=max_changes)
-    tokens = read_text(text, rule, vocabulary).tokens
+    tokens = tokenise(text, rule, vocabulary).tokens
     singles, pairs = (loss * len(tokens) / len(text) for loss in frequency_losses(Corpus(tokens, ()), len(vocabulary)))
     result = replace(result, search=searched, pairs_nats_per_char=pairs)
     is_convincing = searched.best_nats_per_char < pairs and len(text) >= _MIN_CHARS

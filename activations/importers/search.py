@@ -1,6 +1,5 @@
 """Searching for the interpretation of a model's parts under which it predicts a text best."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,9 +10,11 @@ from activations.importers.assembly import assemble
 from activations.importers.interpretation import Interpretation, neighbours
 from activations.importers.parts import Parts
 from activations.models.char_rnn import CharRNN
-from activations.texts.corpus import Corpus, codes_to_text
-from activations.texts.read_text import read_text
+from activations.progress import Progress, no_progress
+from activations.texts.codes import codes_to_text
+from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import ReadingRule
+from activations.texts.tokenising import tokenise
 from activations.texts.vocab import Vocabulary
 
 _CLEAR_IMPROVEMENT = 0.05  # nats per character
@@ -48,7 +49,7 @@ def search(
     interpretation: Interpretation,
     vocabulary: Vocabulary,
     text: Corpus,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = no_progress,
     *,
     max_changes: int,
 ) -> Search:
@@ -95,7 +96,7 @@ def search(
 def _first_seen(text: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> str:
     """Return the tokens that are read of a text in the order of their first occurrence; empty if the rule fails."""
     try:
-        tokens = read_text(text, rule, vocabulary).tokens
+        tokens = tokenise(text, rule, vocabulary).tokens
     except ActivationError:
         return ""
     codes, positions = np.unique(tokens, return_index=True)
@@ -105,7 +106,7 @@ def _first_seen(text: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> str:
 @torch.inference_mode()
 def sampled_loss(model: CharRNN, text: Corpus) -> float:
     """Compute the loss in nats per character on samples from all over a text, each read from the zero state."""
-    tokens = read_text(text, model.reading_rule, model.vocabulary).tokens
+    tokens = tokenise(text, model.reading_rule, model.vocabulary).tokens
     if len(tokens) < 2:
         raise ActivationError("the text to check the model by has fewer than two characters that it reads")
     n_steps = min(_LANE_CHARS, len(tokens) - 1)

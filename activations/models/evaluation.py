@@ -10,14 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from activations.devices import place_of
+from activations.devices import torch_device
 from activations.errors import ActivationError
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.lane_states import LaneStates, read_lanes
+from activations.progress import Progress, no_progress
 from activations.texts.corpus import Corpus
-from activations.texts.read_text import check_text, read_text
 from activations.texts.reading_rule import rule_of
+from activations.texts.tokenising import check_text, tokenise
 
 _CHUNK_CHARS = 4096
 _Reader = Callable[[Tensor, Any], tuple[Tensor, Any]]
@@ -60,7 +61,7 @@ def losses(
     *,
     replace_unknown: bool = False,
     device: str | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Losses:
     """Compute how well a model predicts each character of a text.
 
@@ -81,15 +82,13 @@ def losses(
     """
     rule = rule_of(model)
     check_text(corpus, rule, model.vocabulary, replace_unknown=replace_unknown)
-    text = read_text(corpus, rule, model.vocabulary)
-    return Losses(*text.of_characters(*_token_losses(model, text.read, device, progress)))
+    text = tokenise(corpus, rule, model.vocabulary)
+    return Losses(*text.losses_of_characters(*_token_losses(model, text.token_corpus, device, progress)))
 
 
-def _token_losses(
-    model: CharRNN | CharModel, corpus: Corpus, device: str | None, progress: Callable[[int, int], None]
-) -> Losses:
+def _token_losses(model: CharRNN | CharModel, corpus: Corpus, device: str | None, progress: Progress) -> Losses:
     """Compute how well a model predicts each token of a text to which the reading rule has been applied."""
-    read, torch_device = _reader(model, device)
+    read, ids_device = _reader(model, device)
     n_predicted = len(corpus) - len(corpus.documents)
     nats, right = np.empty(n_predicted, np.float32), np.empty(n_predicted, bool)
     n_done = 0
@@ -100,7 +99,7 @@ def _token_losses(
             steps = np.arange(start, min(start + _CHUNK_CHARS, n_chars - 1))[:, None]
             positions = starts + np.append(steps, steps[-1:] + 1, axis=0)  # (n_steps + 1, n_documents)
             ids = torch.from_numpy(model.vocabulary.look_up(corpus.codes[positions.ravel()]))
-            ids = ids.view(positions.shape).to(torch_device)
+            ids = ids.view(positions.shape).to(ids_device)
             logits, state = read(ids[:-1], state)
             targets = ids[1:]
             loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
@@ -116,8 +115,8 @@ def _reader(model: CharRNN | CharModel, device: str | None) -> tuple[_Reader, to
     """Return a function from characters and a state to logits and the next state, and the device of the characters."""
     if isinstance(model, CharRNN):
         model_device = model.readout.weight.device
-        torch_device = model_device if device is None else place_of(device)
-        return (model if torch_device.type == model_device.type else deepcopy(model).to(torch_device)), torch_device
+        read_device = model_device if device is None else torch_device(device)
+        return (model if read_device.type == model_device.type else deepcopy(model).to(read_device)), read_device
     if device not in (None, "cpu", "auto"):
         raise ActivationError("a protocol model computes on the device that its own code chooses; remove --device")
 
@@ -144,7 +143,7 @@ def evaluate(
     *,
     replace_unknown: bool = False,
     device: str | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Evaluation:
     """Compute the mean loss and the accuracy of a model on a text.
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from activations.errors import ActivationError
-from activations.lane_differences import Values
+from activations.lane_differences import States
 from activations.models.char_model import CharModel
 from activations.units import Site
 
@@ -105,7 +105,7 @@ class LaneStates:
         self.nests = [_rebuilt(self.nests[0], arrays)]
 
     @property
-    def values(self) -> Values:
+    def values(self) -> States:
         """Copies of all arrays and numbers, (n_lanes, ...) each, named by their path in the nest."""
         if self.is_batched:
             return {Site(name): _to_numpy(array).copy() for name, array in self._arrays().items()}
@@ -120,7 +120,7 @@ class LaneStates:
                 "the model's state has other shapes in some lanes than in others; read it with --lanes 1"
             ) from error
 
-    def restore(self, values: Values) -> None:
+    def restore(self, values: States) -> None:
         """Set the states to those that `values` returned earlier."""
         if self.is_batched:
             arrays = {name: _like(array, values[Site(name)]) for name, array in self._arrays().items()}

@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from activations.devices import place_of
+from activations.devices import torch_device
 from activations.errors import ActivationError
-from activations.interventions import Interruption, Intervention, Where, checked
+from activations.interventions import Intervention, LanePositions, LayerInterventions, checked_interventions
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.lane_states import LaneStates, read_lanes
-from activations.texts.read_text import prompt_text, read_prompt
 from activations.texts.reading_rule import PLAIN, ReadingRule, rule_of
+from activations.texts.tokenising import prompt_text, tokenise_prompt
 from activations.texts.vocab import Vocabulary
 
 _MAX_BYTES_PER_CHAR = 4
@@ -105,11 +105,11 @@ def write(
         raise ActivationError(f"top_k is {top_k}; it must be 1 or more")
     if not 0 <= seed < 1 << 63:
         raise ActivationError(f"the seed is {seed}; it must be a whole number from 0 up to 2^63")
-    ids = torch.from_numpy(read_prompt(prompt, rule_of(model), model.vocabulary))
-    interventions = checked(interventions, model.sites)
+    ids = torch.from_numpy(tokenise_prompt(prompt, rule_of(model), model.vocabulary))
+    interventions = checked_interventions(interventions, model.sites)
     reader: _CharRNNReader | _ProtocolModelReader
     if isinstance(model, CharRNN):
-        reader = _CharRNNReader(model, n_texts, place_of(device), interventions)
+        reader = _CharRNNReader(model, n_texts, torch_device(device), interventions)
     else:
         if interventions or device not in ("cpu", "auto"):
             raise ActivationError(
@@ -299,27 +299,27 @@ class _CharRNNReader:
 
     @torch.inference_mode()
     def __init__(
-        self, model: CharRNN, n_texts: int, torch_device: torch.device, interventions: Sequence[Intervention]
+        self, model: CharRNN, n_texts: int, device: torch.device, interventions: Sequence[Intervention]
     ) -> None:
         cell, layers = model.cell, range(model.config.n_layers)
         self._step = cell.step
-        self._torch_device = torch_device
-        self._is_on_cpu = torch_device.type == "cpu"
+        self._device = device
+        self._is_on_cpu = device.type == "cpu"
         self.vocabulary = model.vocabulary
-        self._table = model.input_table().to(torch_device).contiguous()
-        self._inputs = [model.input_weights(layer).to(torch_device, torch.float32) for layer in layers[1:]]
-        self._recurrent = [model.recurrent_weights(layer).to(torch_device, torch.float32) for layer in layers]
+        self._table = model.input_table().to(device).contiguous()
+        self._inputs = [model.input_weights(layer).to(device, torch.float32) for layer in layers[1:]]
+        self._recurrent = [model.recurrent_weights(layer).to(device, torch.float32) for layer in layers]
         self._readout = (
-            model.readout.weight.t().to(torch_device).contiguous(),
-            model.readout.bias.to(torch_device),
+            model.readout.weight.t().to(device).contiguous(),
+            model.readout.bias.to(device),
         )
         self._gates = [self._table.new_empty(n_texts, self._table.shape[1]) for _ in layers]
         states, *results = (
             [{s: self._table.new_zeros(n_texts, model.config.n_units_of(s)) for s in cell.state} for _ in layers]
             for _ in range(3)  # a step must not write where it still reads, so that two results alternate
         )
-        self._interruptions = [Interruption(interventions, layer) or None for layer in layers]
-        self._texts = torch.arange(n_texts, device=torch_device)
+        self._interventions = [LayerInterventions(interventions, layer) or None for layer in layers]
+        self._texts = torch.arange(n_texts, device=device)
         self._n_read = 0
         self._states = states
         self._views = cycle([[cell.views(self._gates[n], result[n]) for n in layers] for result in results])
@@ -327,22 +327,22 @@ class _CharRNNReader:
     def read(self, ids: Tensor) -> Tensor:
         """Read one token of every text, (n_texts,), and return (n_texts, n_characters) logits of the next one."""
         if not self._is_on_cpu:
-            ids = ids.to(self._torch_device)
+            ids = ids.to(self._device)
         torch.index_select(self._table, 0, ids, out=self._gates[0])
         views = next(self._views)
         for layer, (state, recurrent) in enumerate(zip(self._states, self._recurrent, strict=True)):
             if layer > 0:
                 self._inputs[layer - 1].project(self._states[layer - 1]["hidden"], self._gates[layer])
-            interruption = self._interruptions[layer]
-            overwrite = None if interruption is None else interruption.at(self._where())
+            layer_interventions = self._interventions[layer]
+            overwrite = None if layer_interventions is None else layer_interventions.at(self._positions())
             self._step(views[layer], state, recurrent, overwrite)
         self._n_read += 1
         weight, bias = self._readout
         logits = torch.addmm(bias, self._states[-1]["hidden"], weight)
         return logits if self._is_on_cpu else logits.to(_CPU)  # where tokens are drawn
 
-    def _where(self) -> Where:
-        return Where(self._texts, torch.full_like(self._texts, self._n_read))
+    def _positions(self) -> LanePositions:
+        return LanePositions(self._texts, torch.full_like(self._texts, self._n_read))
 
 
 class _ProtocolModelReader:

@@ -23,9 +23,10 @@ from activations.models.training.results import Training, TrainingRow, TrainingS
 from activations.models.training.stabilising import read_with_penalty
 from activations.models.training.state import load_state, save_state
 from activations.models.training.training_text import TrainingText
+from activations.progress import NotedProgress, no_progress
 from activations.texts.corpus import Corpus
-from activations.texts.read_text import vocabulary_to_learn
 from activations.texts.reading_rule import PLAIN, ReadingRule
+from activations.texts.tokenising import vocabulary_to_learn
 from activations.texts.vocab import Vocabulary
 
 _ROWS_PER_ROUND = 20
@@ -63,7 +64,7 @@ def train(
     round_chars: int = 10_000_000,
     at: Callable[[int], bool] = lambda update: False,
     watch: Callable[[TrainingSnapshot], None] = lambda snapshot: None,
-    progress: Callable[[int, int, str], None] = lambda done, total, note: None,
+    progress: NotedProgress = no_progress,
 ) -> Training:
     """Train a model from scratch, or resume a training that was interrupted.
 
@@ -169,7 +170,7 @@ class _Trainer:
         self,
         at: Callable[[int], bool],
         watch: Callable[[TrainingSnapshot], None],
-        progress: Callable[[int, int, str], None],
+        progress: NotedProgress,
     ) -> Training:
         """Train until the last update, or until patience runs out."""
         done_before, saved_at = self._done, self._started_at

@@ -7,9 +7,10 @@ from torch import Tensor
 
 from activations.errors import ActivationError
 from activations.models.training.config import TrainingConfig
-from activations.texts.corpus import Corpus, text_to_codes
-from activations.texts.read_text import ReadText, check_text, read_text
+from activations.texts.codes import text_to_codes
+from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import EOS, ReadingRule
+from activations.texts.tokenising import TokenisedText, check_text, tokenise
 from activations.texts.vocab import Vocabulary
 
 _CHUNK_TOKENS = 1 << 20  # converted to ids at a time, which bounds the memory needed
@@ -32,7 +33,7 @@ class TrainingText:
         """
         check_text(corpus, rule, vocabulary, replace_unknown=True)
         order = np.random.default_rng(config.seed).permutation(len(corpus.documents))
-        self._ids = _joined_ids(read_text(corpus, rule, vocabulary), rule, order)
+        self._ids = _joined_ids(tokenise(corpus, rule, vocabulary), rule, order)
         self._config = config
         self.n_tokens = len(self._ids)
         self.tokens_per_char = self.n_tokens / len(corpus)
@@ -54,9 +55,9 @@ class TrainingText:
         return torch.from_numpy(self._ids[positions % self.n_tokens].astype(np.int64)).to(config.device)
 
 
-def _joined_ids(text: ReadText, rule: ReadingRule, order: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
+def _joined_ids(text: TokenisedText, rule: ReadingRule, order: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
     """Return (n_tokens,) ids of all documents in the given order, in the smallest dtype that holds the vocabulary."""
-    tokens = text.read
+    tokens = text.token_corpus
     ids = np.empty(len(tokens), np.min_scalar_type(len(text.vocabulary) - 1))
     for start in range(0, len(tokens), _CHUNK_TOKENS):
         chunk = slice(start, start + _CHUNK_TOKENS)
