@@ -18,7 +18,7 @@ from probe.training.runs import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Swept:
+class SweptModel:
     """One model of a grid.
 
     Attributes:
@@ -67,7 +67,7 @@ class Sweep:
             not, in [0, 1].
     """
 
-    models: tuple[Swept, ...]
+    models: tuple[SweptModel, ...]
     overlap: NDArray[np.float64]
 
     def __str__(self) -> str:
@@ -141,7 +141,7 @@ def _judged(found: Sequence[tuple[str, int, int, Path]], test: Corpus) -> Sweep:
     for (cell, n_layers, n_units, path), model, own in zip(found, models, said, strict=True):
         record = training_record(path)
         swept.append(
-            Swept(
+            SweptModel(
                 cell=cell,
                 layers=n_layers,
                 hidden=n_units,
