@@ -127,8 +127,8 @@ def test_a_hypothesis_that_cannot_be_asked_does_not_stop_others(run: Command, pl
 def test_recordings_and_hypotheses_are_told_apart() -> None:
     Path("recording").write_bytes(b"")
     Path("in_comment").write_bytes(b"")
-    words = ["a.h5", "in_quotes", "recording", "regex:.h5$", "./in_comment", "mine.py:f", "in_quotes"]
-    hypotheses = ["in_quotes", "regex:.h5$", "mine.py:f", "in_word & in_quotes"]
+    words = ["a.h5", "in_quotes", "recording", r"regex:\w+\.h5", "./in_comment", "mine.py:f", "in_quotes"]
+    hypotheses = ["in_quotes", r"regex:\w+\.h5", "mine.py:f", "in_word & in_quotes"]
     recordings = [Path("a.h5"), Path("recording"), Path("in_comment")]
     assert tell_apart(words, ["in_word & in_quotes", "mine.py:f"]) == Subjects(hypotheses, recordings)
     assert tell_apart(None, None) == Subjects([], []) and Subjects([], []).paths == [Path("activations.h5")]
@@ -146,6 +146,8 @@ def test_a_word_that_is_both_or_neither_has_two_ways_out(run: Command, planted: 
     complaint = " ".join(err.replace("│", " ").split())
     assert "write ./in_quotes for the file, or --hypothesis in_quotes" in complaint
     assert run("rank", "--hypothesis", "in_quotes", planted, "--shifts", "0")[0] == 0
+    Path("mine.py").write_text("def f(text):\n    return [True] * len(text)\n", encoding="utf-8")
+    assert "name one of the functions in it, such as mine.py:" in run("rank", "mine.py", planted)[2]
     assert "there is no recording absent.h5" in run("rank", "in_comment", "absent.h5")[2]
 
 

@@ -54,10 +54,10 @@ def tell_apart(words: Iterable[str] | None, hypotheses: Iterable[str] | None) ->
 def _is_recording(word: str) -> bool:
     from hypotheses.user_files import is_file
 
-    if word.endswith(".h5"):
-        return True
-    if not is_file(Path(word)):
+    if word.endswith(".py"):  # a file of hypotheses, of which one is to be named
         return False
+    if not is_file(Path(word)):
+        return word.endswith(".h5") and not _is_registered(word)
     if _is_registered(word):
         raise BadParameter(
             f"{word!r} is a hypothesis and also a file here; write ./{word} for the file, or --hypothesis {word} for "
@@ -67,6 +67,7 @@ def _is_recording(word: str) -> bool:
 
 
 def _is_registered(word: str) -> bool:
+    """Tell whether a word begins with the name of a hypothesis, with or without parameters."""
     from hypotheses.registry import registered
 
     return word.partition(":")[0] in registered()
@@ -77,7 +78,7 @@ def _check_name(word: str) -> None:
     from hypotheses.errors import HypothesisError
     from hypotheses.registry import get
 
-    if not _NAME_OR_PATH.fullmatch(word) or _is_registered(word):
+    if not _NAME_OR_PATH.fullmatch(word) or _is_registered(word) or word.endswith(".py"):
         return
     try:
         with to_standard_error():
