@@ -70,11 +70,13 @@ class SourceCurves(NamedTuple):
     Attributes:
         name: The name of the source among several; empty if there is only one.
         curves: One for each hypothesis; over steps also one of its best unit.
+        reasons: Why other hypotheses have none, a sentence by the name of each.
         made: What made them; see `provenance`.
     """
 
     name: str
     curves: "list[Curve]"
+    reasons: dict[str, str]
     made: dict[str, Cell]
 
 
@@ -109,17 +111,19 @@ def curve(
     subjects = tell_apart(words, hypotheses)
     options.check(subjects, source)
     tables.check(*source.inputs(subjects))
-    reasons: dict[str, str] = {}
-    if options.run is not None:
-        results = [_over_steps(options.run, subjects, options, sites, source, labels, reasons)]
+    if options.run is None:
+        results = _of_sources(subjects, options, sites, source, labels)
     else:
-        results = _of_sources(subjects, options, sites, source, labels, reasons)
+        results = [_over_steps(options.run, subjects, options, sites, source, labels)]
     rows: list[dict[str, Cell]] = [
         {**({"model": result.name} if result.name else {}), **row, **result.made}
         for result in results
         for drawn in result.curves
         for row in drawn.rows()
     ]
+    reasons: dict[str, str] = {}
+    for result in results:
+        reasons |= result.reasons
     for hypothesis, reason in reasons.items():
         warn(f"no curve for {hypothesis}: {reason}")
     _show(rows, tables)
@@ -135,7 +139,6 @@ def _of_sources(
     sites: SiteOptions,
     source: SourceOptions,
     labels: TargetOptions,
-    reasons: dict[str, str],
 ) -> list[SourceCurves]:
     from analyses.curves import curve as make_curve
 
@@ -146,14 +149,13 @@ def _of_sources(
             chosen = sites.chosen_if_any(session)
             with progress(f"a curve over {options.over}") as report:
                 targets = labels.targets(session, subjects.hypotheses)
-                reasons |= targets.reasons
                 curves = [
                     make_curve(
                         session, target, options.over, sites=chosen, most=options.most, how=fitting, progress=report
                     )
                     for target in targets.made
                 ]
-            results.append(SourceCurves(name, curves, provenance(session, seed=options.drawn_seed)))
+            results.append(SourceCurves(name, curves, targets.reasons, provenance(session, seed=options.drawn_seed)))
     return results
 
 
@@ -164,7 +166,6 @@ def _over_steps(
     sites: SiteOptions,
     source: SourceOptions,
     labels: TargetOptions,
-    reasons: dict[str, str],
 ) -> SourceCurves:
     from analyses.curves import curves_over_steps
 
@@ -175,10 +176,9 @@ def _over_steps(
     chosen = sites.chosen_if_any(live)
     with progress("a curve over steps") as report:
         targets = labels.targets(live, subjects.hypotheses)
-        reasons |= targets.reasons
         curves = curves_over_steps(chain([first], steps), targets.made, sites=chosen, how=fitting, progress=report)
     made = provenance(text_sha256=live.corpus.sha256, seed=options.drawn_seed)
-    return SourceCurves("", list(curves.values()), made)
+    return SourceCurves("", list(curves.values()), targets.reasons, made)
 
 
 def _show(rows: Sequence[dict[str, Cell]], tables: TableOptions) -> None:
