@@ -54,21 +54,15 @@ def show_rankings(results: Sequence[SourceRankings], options: RankOptions, table
 
 def rows_of(result: SourceRankings, options: RankOptions) -> Iterator[dict[str, Cell]]:
     """Yield the rows that `--json` prints: those of `Ranking.rows`, and `TABLE_COLUMNS`, alike for all hypotheses."""
+    table_rows = _table_rows(result, options)
     for ranking in result.rankings:
         if options.all_hypotheses:
-            units = list(ranking.units if options.every_unit else ranking.best_of_sites().values())
             rows = ranking.rows_of_sites(best_only=not options.every_unit)
         else:
-            top = None if options.every_unit else options.top
-            units, rows = list(ranking.units[:top]), ranking.rows(top)
-        for number, (row, shared) in enumerate(zip(rows, ranking.table_rows(units), strict=True), start=1):
-            yield {
-                **({"model": result.name} if result.name else {}),
-                **row,
-                **{key: cell for key, cell in shared.items() if key not in row},
-                **({"place": number} if options.compare is not None else {}),
-                **result.made,
-            }
+            rows = ranking.rows(None if options.every_unit else options.top)
+        for row in rows:
+            model = {"model": result.name} if result.name else {}
+            yield {**model, **row, **next(table_rows)}
 
 
 def write_rankings(results: Sequence[SourceRankings], options: RankOptions, tables: TableOptions) -> None:
@@ -76,9 +70,27 @@ def write_rankings(results: Sequence[SourceRankings], options: RankOptions, tabl
     from analyses.ranking.ranking import TABLE_COLUMNS
 
     model = ["model"] if results[0].name else []
-    columns = [*model, *TABLE_COLUMNS, *(["place"] if options.compare is not None else []), *PROVENANCE]
-    rows = ({key: row[key] for key in columns} for result in results for row in rows_of(result, options))
-    tables.write(rows, columns)
+    place = [] if options.compare is None else ["place"]
+    rows = (row for result in results for row in _table_rows(result, options))
+    tables.write(rows, [*model, *TABLE_COLUMNS, *place, *PROVENANCE])
+
+
+def _table_rows(result: SourceRankings, options: RankOptions) -> Iterator[dict[str, Cell]]:
+    """Yield a row with `TABLE_COLUMNS` for each unit that was asked for, and what made it."""
+    for ranking in result.rankings:
+        if options.every_unit:
+            units: Sequence[RankedUnit] = ranking.units
+        elif options.all_hypotheses:
+            units = list(ranking.best_of_sites().values())
+        else:
+            units = ranking.units[: options.top]
+        for number, row in enumerate(ranking.table_rows(units), start=1):
+            yield {
+                **({"model": result.name} if result.name else {}),
+                **row,
+                **({} if options.compare is None else {"place": number}),
+                **result.made,
+            }
 
 
 def _show_one(ranking: "Ranking", options: RankOptions, *, quiet: bool) -> None:

@@ -84,6 +84,7 @@ def _check_name(word: str) -> None:
         with to_standard_error():
             get(word)
     except HypothesisError as error:
+        joint = " " if str(error).endswith("?") else "; "
         raise HypothesisError(
-            f"{error}; if a recording is meant: there is no file {word}, so check its path or end its name in .h5"
+            f"{error}{joint}if a recording is meant: there is no file {word}; check its path, or end its name in .h5"
         ) from error
