@@ -25,7 +25,7 @@ WordsArgument = Annotated[
     Argument(
         help="Hypotheses, as with --hypothesis, and recordings that `probe extract` wrote: existing files, or names "
         "ending in .h5 (default: activations.h5)",
-        metavar="[HYPOTHESIS|RECORDING]...",
+        metavar="HYPOTHESIS|RECORDING",
         autocompletion=completion.hypotheses_and_recordings,
         show_default=False,
     ),

@@ -17,7 +17,7 @@ Gates = Literal["sigmoid", "hard_sigmoid_keras", "hard_sigmoid_torch"]
 Optimizer = Literal["adamw", "adam", "rmsprop"]
 Schedule = Literal["cosine", "exponential", "constant"]
 
-_LIBRARY_NAMES = {"lanes": "n_lanes", "steps": "n_steps", "projected": "n_projected"}
+_LIBRARY_NAMES = {"steps": "n_steps", "projected": "n_projected"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
