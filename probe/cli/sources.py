@@ -40,7 +40,7 @@ class SourceOptions(ReadingOptions):
         from activations.errors import ActivationError
 
         if subjects.recordings and self.model is not None:
-            raise ActivationError("both a recording and --model are given; name one of the two")
+            raise ActivationError("a recording and --model are given; name one of the two")
         paths = subjects.paths
         names = [path.stem for path in paths]
         if len(set(names)) < len(names):
