@@ -1,7 +1,7 @@
 """Measure how well a model predicts the parts of a text, beside models that only count characters."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,17 +10,16 @@ from numpy.typing import NDArray
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.evaluation import losses
+from activations.models.ngrams import NgramModels, fit_ngrams
+from activations.progress import NotedProgress, no_progress
 from activations.texts.corpus import Corpus
-from activations.texts.read_text import ReadText, check_text, read_text
 from activations.texts.reading_rule import rule_of
+from activations.texts.tokenising import TokenisedText, check_text, tokenise
 from analyses.intervals.estimates import mean_interval
-from hypotheses.built_in.ngrams import NgramModels, fit_ngrams
 
 ORDERS = (1, 2, 3, 5, 10)
 _CHARS_AT_ONCE = 1 << 20
 _LARGEST_EXPONENT = 700  # above which exp overflows
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +82,7 @@ def evaluate_beside_ngrams(
     orders: Sequence[int] = ORDERS,
     replace_unknown: bool = False,
     device: str | None = None,
-    progress: Progress = lambda done, total, note: None,
+    progress: NotedProgress = no_progress,
 ) -> list[PartEvaluation]:
     """Measure how well a model predicts parts of a text, beside uniform and n-gram models of what it reads.
 
@@ -102,8 +101,8 @@ def evaluate_beside_ngrams(
         For each part the model, `uniform`, and the n-gram models by rising order.
 
     Raises:
-        ActivationError: If a text has characters that the model does not know.
-        HypothesisError: If an order is out of range, or there is nothing to learn from.
+        ActivationError: If a text has characters that the model does not know, an order is out of range, or there is
+            nothing to learn from.
     """
     orders = sorted(set(orders))
     ngrams = None
@@ -119,7 +118,7 @@ def evaluate_beside_ngrams(
 
         of_model = losses(model, text, replace_unknown=replace_unknown, device=device, progress=report)
         results.append(_evaluation(name, part, *of_model))
-        as_read = read_text(text, rule_of(model), model.vocabulary)
+        as_read = tokenise(text, rule_of(model), model.vocabulary)
         results.append(_uniform(part, as_read))
         if ngrams is not None and text is not training_text:
             names = ["unigram" if order == 1 else f"{order}-gram" for order in orders]
@@ -133,16 +132,16 @@ def evaluate_beside_ngrams(
 
 def _ngrams_of(text: Corpus, model: CharRNN | CharModel, order: int) -> NgramModels:
     """Fit n-gram models to the tokens that a model reads of a text, document by document."""
-    read = read_text(text, rule_of(model), model.vocabulary).read
+    read = tokenise(text, rule_of(model), model.vocabulary).token_corpus
     documents = np.split(model.vocabulary.look_up(read.codes), read.starts[1:])
     return fit_ngrams(documents, order, n_characters=len(model.vocabulary))
 
 
 def _ngram_losses(
-    ngrams: NgramModels, text: ReadText, orders: Sequence[int]
+    ngrams: NgramModels, text: TokenisedText, orders: Sequence[int]
 ) -> Iterator[tuple[NDArray[np.floating], NDArray[np.bool_]]]:
     """Yield, for each order, the nats of all predicted characters, and whether each was predicted right."""
-    corpus = text.read
+    corpus = text.token_corpus
     n_predicted = len(corpus) - len(corpus.documents)
     nats, right = np.empty((len(orders), n_predicted), np.float32), np.empty((len(orders), n_predicted), bool)
     columns = [order - 1 for order in orders]
@@ -159,15 +158,15 @@ def _ngram_losses(
             of_run.right[is_predicted][:, columns].T,
         )
         n_done = rows.stop
-    return (text.of_characters(*of_order) for of_order in zip(nats, right, strict=True))
+    return (text.losses_of_characters(*of_order) for of_order in zip(nats, right, strict=True))
 
 
-def _uniform(part: str, text: ReadText) -> PartEvaluation:
+def _uniform(part: str, text: TokenisedText) -> PartEvaluation:
     """Evaluate a model that gives all tokens the same probability."""
-    n_tokens, n_predicted = len(text.vocabulary), len(text.read) - len(text.read.documents)
+    n_tokens, n_predicted = len(text.vocabulary), len(text.token_corpus) - len(text.token_corpus.documents)
     same_nats = np.broadcast_to(np.float64(math.log(n_tokens)), n_predicted)
-    nats, right = text.of_characters(same_nats, np.broadcast_to(np.False_, n_predicted))
-    accuracy = 1 / n_tokens if text.rows is None else float(np.exp(-nats).mean())
+    nats, right = text.losses_of_characters(same_nats, np.broadcast_to(np.False_, n_predicted))
+    accuracy = 1 / n_tokens if text.last_tokens is None else float(np.exp(-nats).mean())
     return _evaluation("uniform", part, nats, right, accuracy)
 
 

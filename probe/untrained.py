@@ -1,6 +1,6 @@
 """Untrained twins of a model as controls: what probes read from networks that have learned nothing."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,9 @@ from activations.errors import ActivationError
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import load_model, model_sha256
 from activations.models.twins import TWINS, twin
-from activations.reading.extraction import LiveActivations, extract
+from activations.progress import NotedProgress, Progress, no_progress
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.units import Site, Unit, in_order, units_of
 from analyses.probing.probes import fit_units
@@ -27,7 +29,7 @@ def fit_untrained_twins(
     designs: Sequence[Sequence[Unit]] | None = None,
     *,
     how: Fitting = DEFAULT,
-    progress: Callable[[int, int, str], None] = lambda done, total, note: None,
+    progress: NotedProgress = no_progress,
 ) -> list[ProbeResult]:
     """Fit the same probes to untrained twins of a model that read the same text, as controls.
 
@@ -98,7 +100,7 @@ def live_twin(source: Source, trained: CharRNN, kind: str, seed: int = 0) -> Liv
     activations = source.source if isinstance(source, Session) else source
     same: dict[str, Any] = {}
     if isinstance(activations, LiveActivations):
-        names = ("n_lanes", "warm_up_chars", "arithmetic", "interventions")
+        names = ("n_lanes", "warm_up_chars", "compute", "interventions")
         same = {name: getattr(activations, name) for name in names}
     return LiveActivations(
         twin(trained, kind, seed),
@@ -114,7 +116,7 @@ def record_twin(
     live: LiveActivations,
     path: Path,
     sites: Collection[Site],
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Path:
     """Record an untrained twin reading a text, unless the same recording is there already.
 

@@ -11,7 +11,7 @@ from analyses.intervals.atom_sums import AtomSums
 from analyses.intervals.significance import FEWEST_RUNS, Evidence, too_few
 from analyses.targets.alignment import Target
 from analyses.targets.classes import Classes, classes_of, one_against_rest, runs_of_classes
-from hypotheses.parameters import few
+from hypotheses.spelling import short_list
 
 
 class RankedTarget(NamedTuple):
@@ -64,7 +64,7 @@ class RankedLabel:
         if left_out:
             notes = (
                 f"no score for classes of {asked.hypothesis} with fewer than {FEWEST_RUNS} runs of held-out "
-                f"characters, or in training: {few(left_out)}",
+                f"characters, or in training: {short_list(left_out)}",
             )
         return cls(asked=asked, classes=classes, counted=known, targets=targets, n_own=len(targets), notes=notes)
 

@@ -20,7 +20,7 @@ from hypotheses.hypothesis import Hypothesis
 from hypotheses.labelling import documents
 from hypotheses.labelling.corpus_labels import CHUNK, CorpusLabels
 from hypotheses.labelling.long_labels import AnyLabels, LabelsOnDisk, LongLabels
-from hypotheses.labels import Kind, Labels, Places
+from hypotheses.labels import CharIndex, Kind, Labels
 from hypotheses.user_files import as_hypothesis
 
 AnyHypothesis = str | Callable[[str], Any]
@@ -81,7 +81,7 @@ class Target:
 
     def rows(self, block: Block) -> Rows:
         """The labels and parts of a block's rows: row *t* has read character *t*, and so has label *t*."""
-        return self.rows_at(block.places)
+        return self.rows_at(block.positions)
 
     def rows_at(self, place: slice) -> Rows:
         """The labels and parts of characters at some places in the text."""
@@ -226,15 +226,15 @@ class _Lagged(LongLabels):
     def __len__(self) -> int:
         return len(self._labels)
 
-    def values_at(self, places: Places) -> NDArray[Any]:
+    def values_at(self, places: CharIndex) -> NDArray[Any]:
         return self._labels.values_at(self._there(places))
 
-    def missing_at(self, places: Places) -> NDArray[np.bool_]:
+    def missing_at(self, places: CharIndex) -> NDArray[np.bool_]:
         without = self._without[places] if isinstance(places, slice) else self._without.at(places)
         of_labels = self._labels.missing_at(self._there(places))
         return without if of_labels is None else without | of_labels
 
-    def _there(self, places: Places) -> Places:
+    def _there(self, places: CharIndex) -> CharIndex:
         """Of the characters that are so many later; where the text has none, of any."""
         if isinstance(places, slice):
             start, stop, step = places.indices(len(self))
@@ -269,7 +269,7 @@ def label_in_pieces(
         notice: Called with a sentence if a document is so long that it is labelled in pieces.
 
     Returns:
-        The labels; `kept_since` says of those that were kept when they were made.
+        The labels; `cached_at` says of those that were kept when they were made.
     """
     for each in corpus.documents:
         most = documents.MOST_CHARS

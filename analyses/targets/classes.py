@@ -10,8 +10,8 @@ from analyses.errors import AnalysisError
 from analyses.targets.alignment import RunCounts, Target
 from analyses.targets.splits import TEST, TRAIN
 from hypotheses.labelling.long_labels import AnyLabels, BinnedLabels, ClassLabels, to_bins
-from hypotheses.labels import Places
-from hypotheses.parameters import few, spell_number
+from hypotheses.labels import CharIndex
+from hypotheses.spelling import short_list, spell_number
 
 MOST_CLASSES = 64
 _MOST_SORTED = 1 << 22  # numbers, of which bins are made
@@ -30,7 +30,7 @@ class Classes(NamedTuple):
     names: tuple[str, ...]
     middles: NDArray[np.float64]
 
-    def of(self, places: Places) -> NDArray[np.int64]:
+    def of(self, places: CharIndex) -> NDArray[np.int64]:
         """(n_chars,) the class of each of some characters of the text."""
         return self.labels.values_at(places).astype(np.int64)
 
@@ -90,8 +90,8 @@ def refuse_many(asked: Target) -> None:
     names = asked.labels.names
     if asked.kind == "categorical" and len(names) > MOST_CLASSES:
         raise AnalysisError(
-            f"{asked.hypothesis!r} has {len(names):,} classes ({few(names)}), and at most {MOST_CLASSES} are told "
-            "apart; ask for one of them"
+            f"{asked.hypothesis!r} has {len(names):,} classes ({short_list(names)}), and at most "
+            f"{MOST_CLASSES} are told apart; ask for one of them"
         )
 
 

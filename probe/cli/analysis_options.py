@@ -134,9 +134,9 @@ def report_kept(labels_by_name: "Mapping[str, AnyLabels | CorpusLabels]") -> Non
         labels_by_name: The labels of each hypothesis, by its name.
     """
     for name, labels in labels_by_name.items():
-        if labels.unkept:
-            warn(f"labels of {name} are not kept: {labels.unkept}")
-    dates = {name: labels.kept_since for name, labels in labels_by_name.items() if labels.kept_since is not None}
+        if labels.not_cached_because:
+            warn(f"labels of {name} are not kept: {labels.not_cached_because}")
+    dates = {name: labels.cached_at for name, labels in labels_by_name.items() if labels.cached_at is not None}
     if not dates:
         return
     first = f"{min(dates.values()):%Y-%m-%d %H:%M}"

@@ -55,7 +55,7 @@ class EvaluateOptions:
         Raises:
             BadParameter: If they are not numbers from 1 to 30, or there is nothing to learn from.
         """
-        from hypotheses.built_in.ngrams import HIGHEST_ORDER
+        from activations.models.ngrams import HIGHEST_ORDER
 
         if self.split and self.training_text:
             raise BadParameter("with --split, n-gram models learn from the first part; leave out --training-text")
@@ -96,8 +96,8 @@ def evaluate(
         probe evaluate model.pt corpus.txt --split 90,5,5
     """
     from activations.models.identity import sha256
-    from activations.texts.read_text import check_text
     from activations.texts.reading_rule import rule_of
+    from activations.texts.tokenising import check_text
     from probe.evaluation import evaluate_beside_ngrams
     from probe.training.recipes import shares_of
 

@@ -142,7 +142,7 @@ def _summary_of(hypothesis: "Hypothesis", corpus: "Corpus", options: LabelOption
 
 def _in_language(hypothesis: "Hypothesis", language: str | None) -> "Hypothesis":
     takes_language = language is not None and "language" in hypothesis.parameters
-    return hypothesis.given(language=language) if takes_language else hypothesis
+    return hypothesis.with_parameters(language=language) if takes_language else hypothesis
 
 
 def _listed(hypothesis: "Hypothesis") -> dict[str, Cell]:

@@ -112,9 +112,9 @@ def sample(
         probe sample model.pt --prompt "The " --temperature 0.5
     """
     from activations.models.identity import sha256
-    from activations.texts.corpus import read_text
+    from activations.texts.text_files import read_text_file
 
-    known = [read_text(path, encoding) for path in options.novelty or []]
+    known = [read_text_file(path, encoding) for path in options.novelty or []]
     writer = load_or_build(model, model_factory)
     samples, is_shown = _write(writer, options, device, as_json=as_json)
     if as_json:
@@ -140,8 +140,8 @@ def _write(
 ) -> tuple[Samples, bool]:
     """Let a model write, and tell whether the text was shown while it was written."""
     from activations.models.sampling import up_to, usual_prompt, with_prompt, write
-    from activations.texts.read_text import prompt_text
     from activations.texts.reading_rule import rule_of
+    from activations.texts.tokenising import prompt_text
 
     rule, vocabulary = rule_of(writer), writer.vocabulary
     prompt = usual_prompt(vocabulary, rule) if options.prompt is None else unescaped(options.prompt)

@@ -11,7 +11,7 @@ from probe.cli.reading import ReadingOptions
 from probe.cli.words import Subjects
 
 if TYPE_CHECKING:
-    from activations.reading.extraction import LiveActivations
+    from activations.reading.live import LiveActivations
     from analyses.session import Session
 
 
