@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from probe.demo import Demo, bundled_model, bundled_text, run_demo
     from probe.plots import plot_curves, plot_losses, plot_sweep, plot_text
     from probe.tables import write_rankings
-    from probe.training.sweeps import Sweep, Swept, sweep
+    from probe.training.sweeps import Sweep, SweptModel, sweep
 
 _HOMES = {
     "activations.blocks": ("Block", "Source", "select_sites"),
@@ -121,7 +121,7 @@ _HOMES = {
     "hypotheses.registry": ("get", "registered"),
     "probe.demo": ("Demo", "bundled_model", "bundled_text", "run_demo"),
     "probe.plots": ("plot_curves", "plot_losses", "plot_sweep", "plot_text"),
-    "probe.training.sweeps": ("Sweep", "Swept", "sweep"),
+    "probe.training.sweeps": ("Sweep", "SweptModel", "sweep"),
     "probe.tables": ("write_rankings",),
 }
 _MODULES = {"interventions": "activations.interventions"}
@@ -180,7 +180,7 @@ __all__ = [
     "Split",
     "Statistic",
     "Sweep",
-    "Swept",
+    "SweptModel",
     "Target",
     "Training",
     "TrainingConfig",

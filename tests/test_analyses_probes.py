@@ -25,10 +25,10 @@ from analyses.probing.probes import fit, fit_units
 from analyses.probing.results import Fitting
 from analyses.targets import alignment
 from analyses.targets.alignment import Target, target
+from analyses.targets.many_hypotheses import targets_of
 from analyses.targets.splits import TEST, TRAIN
 from hypotheses.labelling.long_labels import LabelsOnDisk
 from hypotheses.labels import Labels
-from probe.cli.sources import ask_several
 
 
 @pytest.mark.parametrize("penalty", [1.0, 100.0])
@@ -161,5 +161,5 @@ def test_labels_that_are_asked_for_together_go_to_the_disk_together(
         monkeypatch.setattr(probes, "with_folds", watch)
         names = ["in_quotes", "in_comment"]
         fit(recording, names, sites=[PLANTED["in_quotes"].site], how=Fitting(penalty=1.0))
-        of_command, _ = ask_several(recording, names, False, None, False, 0)
+        of_command = targets_of(recording, names).made
     assert [type(each.labels) for each in [*seen, *of_command]] == [LabelsOnDisk] * 4

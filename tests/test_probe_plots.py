@@ -15,7 +15,7 @@ from analyses.curves import CURVES, curve
 from analyses.errors import AnalysisError
 from analyses.probing.results import Fitting
 from probe.plots import figure_of, new_axes, plot_curves, plot_losses, plot_sweep, plot_text, save_figure
-from probe.training.sweeps import Sweep, Swept
+from probe.training.sweeps import Sweep, SweptModel
 
 
 def test_a_curve_has_its_scores_its_control_and_their_bands(planted: Path) -> None:
@@ -101,8 +101,8 @@ def test_losses_before_the_end_of_the_first_epoch_are_drawn(tmp_path: Path) -> N
     assert len(axes.get_lines()) == 1
 
 
-def swept(cell: str, layers: int, hidden: int, test: float) -> Swept:
-    return Swept(
+def swept(cell: str, layers: int, hidden: int, test: float) -> SweptModel:
+    return SweptModel(
         cell=cell,
         layers=layers,
         hidden=hidden,
