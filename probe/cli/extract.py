@@ -72,7 +72,7 @@ class WritingOptions:
             ActivationError: If that cannot be understood.
         """
         from activations.errors import ActivationError
-        from activations.models.sampling import usual_prompt, write_texts
+        from activations.models.sampling import default_prompt, write_texts
         from activations.texts.corpus import Corpus
         from activations.texts.reading_rule import rule_of
 
@@ -84,7 +84,7 @@ class WritingOptions:
             model,
             n_texts,
             n_chars,
-            prompt=usual_prompt(model.vocabulary, rule_of(model)) if self.prompt is None else unescaped(self.prompt),
+            prompt=default_prompt(model.vocabulary, rule_of(model)) if self.prompt is None else unescaped(self.prompt),
             temperature=self.temperature,
             top_k=self.top_k,
             seed=self.seed,

@@ -13,7 +13,7 @@ from probe.cli.reading import RuledTextOptions, range_ends
 from probe.cli.show import Cell, progress, say, show_rows, warn
 
 if TYPE_CHECKING:
-    from activations.importers.importing import Import
+    from activations.importers.importing import ImportedModel
     from activations.texts.corpus import Corpus
 
 RecurrentCell = Literal["lstm", "gru", "gru_reset_before", "rnn", "rnn_relu"]
@@ -98,14 +98,16 @@ def import_model(
     from activations.files import check_output
     from activations.importers.importing import import_model as read_model
     from activations.importers.vocabularies import file_of
-    from activations.importers.wrapping import build
+    from activations.importers.wrapping import contents_from_factory
     from activations.models.checkpoints import model_sha256, save_model
     from activations.texts.reading_rule import PLAIN
 
     factory = Path(model_factory.rpartition(":")[0]) if model_factory else None
     check_output(output, source, *(text or []), *(path for path in (file_of(vocab), factory) if path))
     corpus = _checking_text(text, part, text_options)
-    contents, own_vocabulary, own_rule = build(model_factory, source) if model_factory else (source, None, PLAIN)
+    contents, own_vocabulary, own_rule = (
+        contents_from_factory(model_factory, source) if model_factory else (source, None, PLAIN)
+    )
     with progress("trying" if corpus else "reading") as report:
         result = read_model(
             contents,
@@ -143,7 +145,7 @@ def _checking_text(texts: list[Path] | None, part: str | None, options: RuledTex
     return Corpus.from_texts([corpus.text(chosen.start, chosen.stop)], [corpus.documents[0].name])
 
 
-def _row(result: "Import", output: Path) -> dict[str, Cell]:
+def _row(result: "ImportedModel", output: Path) -> dict[str, Cell]:
     config = result.model.config
     evaluation = result.evaluation
     return {

@@ -139,7 +139,7 @@ class ReadingOptions(RuledTextOptions):
 
 def load_or_build(path: Path, model_factory: str | None) -> "CharRNN | CharModel":
     """Load the model in a checkpoint, or what a factory makes of a file, without dropout."""
-    from activations.importers.wrapping import build_model
+    from activations.importers.wrapping import model_from_factory
     from activations.models.checkpoints import load_model
 
     return model_from_factory(model_factory, path) if model_factory else load_model(path)

@@ -29,7 +29,7 @@ from probe.cli.show import progress, say, visible
 if TYPE_CHECKING:
     from activations.models.char_model import CharModel
     from activations.models.char_rnn import CharRNN
-    from activations.models.sampling import Guess, Novelty, Written
+    from activations.models.sampling import Guess, Novelty, SampledTokens
 
 _N_GUESSES = 5
 _REPORT_EVERY = 100  # characters
@@ -139,12 +139,12 @@ def _write(
     writer: "CharRNN | CharModel", options: SampleOptions, device: str, *, as_json: bool
 ) -> tuple[Samples, bool]:
     """Let a model write, and tell whether the text was shown while it was written."""
-    from activations.models.sampling import up_to, usual_prompt, with_prompt, write
+    from activations.models.sampling import default_prompt, take_chars, with_prompt, write
     from activations.texts.reading_rule import rule_of
     from activations.texts.tokenising import prompt_text
 
     rule, vocabulary = rule_of(writer), writer.vocabulary
-    prompt = usual_prompt(vocabulary, rule) if options.prompt is None else unescaped(options.prompt)
+    prompt = default_prompt(vocabulary, rule) if options.prompt is None else unescaped(options.prompt)
     steps = write(
         writer,
         options.samples,
@@ -154,7 +154,7 @@ def _write(
         seed=options.seed,
         device=device,
     )
-    steps = up_to(steps, options.length, rule)
+    steps = take_chars(steps, options.length, rule)
     shown_prompt = vocabulary.shown(prompt_text(prompt, rule, vocabulary))
     is_one_text = options.samples == 1 and not options.alternatives and not as_json
     if is_one_text and not rule.backwards and rule.read_as != "bytes":
@@ -172,7 +172,7 @@ def _write(
     return samples, False
 
 
-def _stream(steps: Iterator["Written"], prompt: str, spelled: Callable[[str], str]) -> str:
+def _stream(steps: Iterator["SampledTokens"], prompt: str, spelled: Callable[[str], str]) -> str:
     """Print a text while it is written, and return all of it."""
     text = prompt
     sys.stdout.write(visible(prompt, IN_TEXT))
@@ -189,7 +189,7 @@ def _stream(steps: Iterator["Written"], prompt: str, spelled: Callable[[str], st
 
 
 def _collect(
-    steps: Iterator["Written"], options: SampleOptions, shown: Callable[[str], str]
+    steps: Iterator["SampledTokens"], options: SampleOptions, shown: Callable[[str], str]
 ) -> tuple[list[str], list[list[list["Guess"]]]]:
     """Return the tokens of each text, and the guesses at each token, as they are shown."""
     rows = []

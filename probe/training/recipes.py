@@ -19,7 +19,7 @@ _USUAL_RATE = 8e-3
 
 def cell_names() -> list[str]:
     """List the cells that can be trained: the library's, and those that are one of them with another initialisation."""
-    return [*CELLS, *BEGINNINGS]
+    return [*CELLS, *INITIALISED_CELLS]
 
 
 def shape_of(
@@ -84,7 +84,7 @@ def settings_of(
             whose recurrent matrices it would pull away from their initialisation, and for optimisers that have none.
         others: Other attributes of a `TrainingConfig`.
     """
-    _, initialisation = BEGINNINGS.get(cell, (cell, "default"))
+    _, initialisation = INITIALISED_CELLS.get(cell, (cell, "default"))
     rate = _RATES.get(cell, _USUAL_RATE) if learning_rate is None else learning_rate
     decays = optimizer == "adamw" and n_chars < _SHORT_TEXT and cell not in _RATES
     usual_decay = _WEIGHT_DECAY if decays else 0.0

@@ -136,22 +136,22 @@ class Run:
         is_planned = _is_planned(update, self._sample_every) or _is_planned(update, self._checkpoint_every)
         return is_planned or time.monotonic() - self._drawn > _SECONDS_BETWEEN_PICTURES
 
-    def _watch(self, moment: Moment) -> None:
+    def _watch(self, snapshot: TrainingSnapshot) -> None:
         """Write what is planned for this update."""
-        if moment.update == 0:
+        if snapshot.update == 0:
             for old in (self.folder / "samples.txt", *self.checkpoints.glob("*.pt")):
                 old.unlink(missing_ok=True)
-        if moment.is_best:
-            save_model(moment.model, self._model, dtype=self._weights)
-        if _is_planned(moment.update, self._checkpoint_every):
+        if snapshot.is_best:
+            save_model(snapshot.model, self._model, dtype=self._weights)
+        if _is_planned(snapshot.update, self._checkpoint_every):
             make_folder(self.checkpoints)
-            save_model(moment.model, self.checkpoints / f"{moment.update:08d}.pt", dtype=self._weights)
-        if _is_planned(moment.update, self._sample_every):
-            self._sample(moment)
-        if moment.rows:
-            self._keep_curve(moment.rows)
+            save_model(snapshot.model, self.checkpoints / f"{snapshot.update:08d}.pt", dtype=self._weights)
+        if _is_planned(snapshot.update, self._sample_every):
+            self._sample(snapshot)
+        if snapshot.rows:
+            self._keep_curve(snapshot.rows)
 
-    def _keep_curve(self, rows: Sequence[Row], *, is_last: bool = False) -> None:
+    def _keep_curve(self, rows: Sequence[TrainingRow], *, is_last: bool = False) -> None:
         """Write the losses so far, and draw them, unless that was done a moment ago."""
         names = {"loss": "nats_per_char", "held_out": "held_out_nats_per_char"}
         table = [{names.get(key, key): value for key, value in row._asdict().items()} for row in rows]
@@ -160,12 +160,12 @@ class Run:
             save_figure(figure_of(plot_losses(rows)), self.folder / "losses.png")
             self._drawn = time.monotonic()
 
-    def _sample(self, moment: Moment) -> None:
+    def _sample(self, snapshot: TrainingSnapshot) -> None:
         """Append a sample to samples.txt, in place of one that a resumed training wrote at the same update."""
-        prompt = usual_prompt(moment.model.vocabulary, moment.model.reading_rule)
-        [text] = write_texts(moment.model, 1, _SAMPLE_CHARS, prompt=prompt, temperature=0.8)
-        loss = f", {moment.rows[-1].loss:.3f} nats per character" if moment.rows else ""
-        head = f"=== after {moment.update:,} updates{loss} ===\n"
+        prompt = default_prompt(snapshot.model.vocabulary, snapshot.model.reading_rule)
+        [text] = write_texts(snapshot.model, 1, _SAMPLE_CHARS, prompt=prompt, temperature=0.8)
+        loss = f", {snapshot.rows[-1].loss:.3f} nats per character" if snapshot.rows else ""
+        head = f"=== after {snapshot.update:,} updates{loss} ===\n"
         path = self.folder / "samples.txt"
         before = path.read_bytes().decode() if path.exists() else ""  # line ends as they are
         if head in before:  # written before the training was interrupted
