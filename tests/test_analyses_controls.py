@@ -1,6 +1,7 @@
-"""Scores of probes, their intervals, folds and controls, against known answers."""
+"""ProbeScores of probes, their intervals, folds and controls, against known answers."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,10 +32,10 @@ from activations.units import Site
 from analyses.errors import AnalysisError
 from analyses.probing.controls import TASKS, control_task
 from analyses.probing.fitting.responses import Response
-from analyses.probing.held_out_ranks import Ranking
+from analyses.probing.options import FitOptions
 from analyses.probing.probes import CONTROLS, fit, fit_characters
-from analyses.probing.results import Fitting
-from analyses.probing.scores import Cells, Precision, Scores, Sums
+from analyses.probing.ranking_metrics import RankingAccumulator
+from analyses.probing.scores import Cells, IntervalContext, PredictionSums, ProbeScores
 from analyses.probing.scores import score as score_sums
 from analyses.targets.alignment import Target, lagged, of_labels, target
 from analyses.targets.splits import GAP, TEST, TRAIN, Split
@@ -60,7 +61,7 @@ def test_shuffled_rows_would_have_found_what_is_not_there() -> None:
     n_covered = 0
     for seed in range(8):
         source, asked = null_experiment(seed)
-        [result] = fit(source, asked, how=Fitting(folds=5))
+        [result] = fit(source, asked, options=FitOptions(folds=5))
         low, high = result.interval
         n_covered += low <= 0.5 <= high
         x, y = next(source.blocks(n_chars=20_000)).values[SITE], asked.labels.values
@@ -81,13 +82,15 @@ class HeldOut(NamedTuple):
     fold: NDArray[np.int64]
 
 
-def score(own: HeldOut, response: Response) -> Scores:
+def score(own: HeldOut, response: Response) -> ProbeScores:
     """Its scores, of characters that come in three pieces."""
     places, cell = np.unique(np.stack([own.atom, own.group, own.fold]), axis=1, return_inverse=True)
     cells = Cells(*places)
-    sums = Sums(response, len(cells.piece))
+    sums = PredictionSums(response, len(cells.piece))
     values = softmax(own.z.astype(np.float64), axis=1) if own.z.shape[1] > 1 else own.z
-    rankings = [[Ranking(len(own.y), len(cells.piece)) for _ in range(own.z.shape[1])] for _ in np.unique(own.fold)]
+    rankings = [
+        [RankingAccumulator(len(own.y), len(cells.piece)) for _ in range(own.z.shape[1])] for _ in np.unique(own.fold)
+    ]
     middle = own.y.mean() if response.kind == "numeric" else 0
     for rows in np.array_split(np.random.default_rng(0).permutation(len(own.y)), 3):
         sums.add(own.z[rows].astype(np.float64) - middle, own.y[rows] - middle, cell[rows])
@@ -96,8 +99,8 @@ def score(own: HeldOut, response: Response) -> Scores:
             for place, ranking in enumerate(of_fold):
                 is_it = own.y[there] == (place if len(of_fold) > 1 else 1)
                 ranking.add(values[there, place], is_it, cell[there])
-    ranks = [] if response.kind == "numeric" else [[each.ranks(cells.group) for each in own] for own in rankings]
-    return score_sums(sums, ranks, cells, Precision())
+    ranks = [] if response.kind == "numeric" else [[each.metrics(cells.group) for each in own] for own in rankings]
+    return score_sums(sums, ranks, cells, IntervalContext())
 
 
 def held_out(rng: np.random.Generator, y: NDArray[np.generic], z: NDArray[np.floating]) -> HeldOut:
@@ -201,7 +204,7 @@ def test_fewer_than_eight_pieces_that_are_held_out_have_no_interval(rng: np.rand
     source = Arrays({SITE: drifting(rng, 20_000, 3, 20)})
     labels = Labels(in_runs(rng, 20_000, 40), "binary")
     asked = of_labels(source.corpus, "nothing", labels)
-    [one], [five] = fit(source, asked), fit(source, asked, how=Fitting(folds=5))
+    [one], [five] = fit(source, asked), fit(source, asked, options=FitOptions(folds=5))
     assert np.isnan(one.interval).all() and "or --folds 5" in one.note
     assert five.interval[0] < five.auc < five.interval[1] and not five.note
 
@@ -213,7 +216,7 @@ def test_selectivity_is_paired_by_the_pieces_of_the_label(rng: np.random.Generat
     text = "".join(rng.choice(list("abcdefgh"), n))
     source = Arrays({SITE: (labels[:, None] + rng.normal(size=(n, 2))).astype(np.float32)}, text)
     asked = of_labels(source.corpus, "slow", Labels(labels, "binary"))
-    own, control = fit(source, asked, controls=["context"], how=Fitting(penalty=1.0))
+    own, control = fit(source, asked, controls=["context"], options=FitOptions(penalty=1.0))
     assert len(own.estimates["accuracy"].influence) == 10  # stretches; there are 20 atoms held out
     assert own.selectivity == pytest.approx(own.accuracy - control.accuracy)
     assert own.selectivity_interval[0] < own.selectivity < own.selectivity_interval[1]
@@ -225,7 +228,11 @@ def test_intervals_do_not_depend_on_where_numbers_lie(rng: np.random.Generator) 
     values = np.repeat(rng.integers(0, 50, n // 50), 50).astype(np.float64)
     source = Arrays({SITE: (values[:, None] + 20 * rng.normal(size=(n, 2))).astype(np.float32)})
     near, far = (
-        fit(source, of_labels(source.corpus, "number", Labels(values + more, "numeric")), how=Fitting(penalty=1.0))[0]
+        fit(
+            source,
+            of_labels(source.corpus, "number", Labels(values + more, "numeric")),
+            options=FitOptions(penalty=1.0),
+        )[0]
         for more in (0.0, 2.0**40)
     )
     assert far.note == near.note == ""
@@ -240,7 +247,9 @@ def test_pieces_are_the_same_of_some_characters_as_of_all(rng: np.random.Generat
     values = {SITE: (labels.values[:, None] + rng.normal(size=(n, 2))).astype(np.float32)}
     for selection in (Selection.of(n), Selection.of(n, every=10)):
         source = Arrays(values, selection=selection)
-        [found] = fit(source, of_labels(source.corpus, "slow", labels, selection=selection), how=Fitting(penalty=1.0))
+        [found] = fit(
+            source, of_labels(source.corpus, "slow", labels, selection=selection), options=FitOptions(penalty=1.0)
+        )
         assert len(found.estimates["auc"].influence) == 10  # stretches, not atoms
 
 
@@ -427,8 +436,8 @@ def test_lagged_labels_of_any_characters_are_those_of_all(
 def test_predictions_are_kept_where_they_are_held_out(planted: Path) -> None:
     site = PLANTED["in_quotes"].site
     with Recording(planted) as recording:
-        [part] = fit(recording, "in_quotes", sites=[site], how=Fitting(keep=True, penalty=1.0))
-        [whole] = fit(recording, "in_quotes", sites=[site], how=Fitting(keep=True, penalty=1.0, folds=5))
+        [part] = fit(recording, "in_quotes", sites=[site], options=FitOptions(keep=True, penalty=1.0))
+        [whole] = fit(recording, "in_quotes", sites=[site], options=FitOptions(keep=True, penalty=1.0, folds=5))
         asked = target(recording.corpus, "in_quotes")
     assert part.predictions is not None and whole.predictions is not None
     held_out = asked.split.parts(0, len(asked.labels)) == TEST
@@ -442,16 +451,14 @@ def test_predictions_are_kept_where_they_are_held_out(planted: Path) -> None:
 def test_a_text_that_does_not_fit_in_memory_gives_the_same(planted: Path) -> None:
     with Recording(planted) as recording:
         for name in PLANTED:
-            kept, read = (fit(recording, name, how=Fitting(memory=memory)) for memory in (1 << 30, 0))
+            kept, read = (fit(recording, name, options=FitOptions(memory=memory)) for memory in (1 << 30, 0))
             for one, other in zip(kept, read, strict=True):
                 np.testing.assert_allclose(one.weights, other.weights, atol=5e-3)
                 assert one.score == pytest.approx(other.score, abs=1e-4)
 
 
 @pytest.mark.parametrize("folds", [None, 3])
-def test_what_is_ranked_in_many_passes_has_the_same_scores(
-    folds: int | None, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_ranked_in_many_passes_has_the_same_scores(folds: int | None, rng: np.random.Generator) -> None:
     place = rng.integers(0, 3, 20_000)
     source = Arrays({SITE: (rng.normal(size=(20_000, 3)) + np.eye(3)[place]).astype(np.float32)})
     missing = rng.random(20_000) < 0.1
@@ -460,10 +467,10 @@ def test_what_is_ranked_in_many_passes_has_the_same_scores(
         of_labels(source.corpus, "one", Labels(place == 1, "binary")),
         of_labels(source.corpus, "number", Labels(place.astype(np.float64), "numeric", missing)),
     ]
-    how = Fitting(penalty=10.0, folds=folds, keep=True)
-    at_once = fit(source, asked, how=how)
-    monkeypatch.setattr("analyses.probing.listening.RANKING_BYTES", 1)
-    for one, other in zip(at_once, fit(source, asked, how=how), strict=True):
+    options = FitOptions(penalty=10.0, folds=folds, keep=True)
+    at_once = fit(source, asked, options=options)
+    in_many_passes = fit(source, asked, options=replace(options, ranking_memory=1))
+    for one, other in zip(at_once, in_many_passes, strict=True):
         numbers, others = (
             {name: value for name, value in each.row().items() if isinstance(value, float)} for each in (one, other)
         )
@@ -484,7 +491,7 @@ def test_too_little_data_is_said(planted: Path) -> None:
         labels[stretch == 0] = True
         rare = of_labels(corpus, "rare", Labels(labels, "binary"))
         [one] = fit(recording, rare, sites=[Site.of(0, "hidden")])
-        [folds] = fit(recording, rare, sites=[Site.of(0, "hidden")], how=Fitting(folds=10))
+        [folds] = fit(recording, rare, sites=[Site.of(0, "hidden")], options=FitOptions(folds=10))
     assert np.isfinite(one.auc)
     assert np.isnan(folds.auc)
     assert "no two labels in the test part of fold" in folds.note

@@ -7,9 +7,10 @@ from planting import Arrays, in_runs
 
 from activations.units import Site
 from analyses.intervals.estimates import standard_errors
+from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
-from analyses.probing.results import Fitting, ProbeResult
-from analyses.probing.scores import Agreement
+from analyses.probing.results import ProbeResult
+from analyses.probing.scores import FoldAgreement
 from analyses.targets.alignment import target
 
 HIDDEN = Site.of(0, "hidden")
@@ -23,7 +24,7 @@ def fitted(seed: int, gain: float, folds: int, kind: str = "binary") -> ProbeRes
     values[:, 0] += gain * labels
     source = Arrays({HIDDEN: values})
     answers: NDArray[np.generic] = labels if kind == "binary" else labels + rng.normal(size=20_000)
-    [result] = fit(source, target(source.corpus, lambda text: answers), how=Fitting(folds=folds, penalty=1.0))
+    [result] = fit(source, target(source.corpus, lambda text: answers), options=FitOptions(folds=folds, penalty=1.0))
     return result
 
 
@@ -42,9 +43,9 @@ def test_what_probes_say_by_accident_is_little_where_they_know_something() -> No
     x, truth, noise = rng.normal(size=(5000, 1000)), rng.normal(size=1000), rng.normal(size=(5, 1000))
     without_own = (noise.sum(axis=0) - noise) / 2  # each is trained on the four others
     for of_truth in (0.0, 0.5, 1.0, 10.0):
-        agreement = Agreement(5)
+        agreement = FoldAgreement(5)
         for rows in np.split(x, 5):
             own = rows[rows[:, 0] > -1]
             agreement.add((own @ (of_truth * truth + without_own).T + 3)[..., None])
-        assert agreement.by_accident == pytest.approx(1 / (1 + of_truth**2), abs=0.15)
-    assert Agreement(1).by_accident == 0
+        assert agreement.training_noise == pytest.approx(1 / (1 + of_truth**2), abs=0.15)
+    assert FoldAgreement(1).training_noise == 0

@@ -14,12 +14,14 @@ from sklearn.metrics import roc_auc_score
 
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
+from analyses.probing.designs.arrays import ArrayDesign
 from analyses.probing.designs.characters import CharacterDesign
-from analyses.probing.designs.design import ArrayDesign, Design, UnitDesign, tiles_of
+from analyses.probing.designs.design import Design, tiles_of
+from analyses.probing.designs.units import UnitDesign
 from analyses.probing.fitting import curvatures, joint_fits
 from analyses.probing.fitting.curvatures import Curvature, Sample
 from analyses.probing.fitting.joint_fits import fit_probes, mean_losses
-from analyses.probing.fitting.problems import Linear, Problem
+from analyses.probing.fitting.problems import FittedProbe, Problem
 from analyses.probing.fitting.responses import Response
 from hypotheses.labels import Kind
 
@@ -35,7 +37,7 @@ def everywhere(n: int) -> NDArray[np.bool_]:
     return np.ones(n, np.bool_)
 
 
-def fit_one(x: NDArray[np.floating], response: Response, **problem: object) -> Linear:
+def fit_one(x: NDArray[np.floating], response: Response, **problem: object) -> FittedProbe:
     [found] = fit_probes(ArrayDesign(x), [response], [everywhere(len(x))], [Problem(**problem)])  # type: ignore[arg-type]
     return found
 
@@ -80,7 +82,7 @@ def smallest_objective(
     x: Array, response: Response, weights: Array, penalty: float, l1_ratio: float
 ) -> tuple[float, Callable[[Array, Array], float]]:
     """By scipy, with positive and negative parts of weights apart; and the objective of weights and intercepts."""
-    n, d, k = len(x), x.shape[1], response.n_scores
+    n, d, k = len(x), x.shape[1], response.n_outputs
     y = response.at(slice(None)).astype(np.float64)
 
     def value_and_gradient(w: Array, b: Array) -> tuple[float, Array, Array]:
@@ -208,7 +210,7 @@ def test_no_rows_have_no_loss_and_give_no_warning(kind: Kind, rng: np.random.Gen
     response, rows = Response(kind, y, 2 if kind == "binary" else 1), [everywhere(50), ~everywhere(50)]
     fitted = fit_probes(ArrayDesign(x), [response], rows[:1], [Problem()])
     assert np.isnan(mean_losses(ArrayDesign(x), [response], rows, [Problem(rows=1)], fitted)).all()
-    assert Response("numeric", np.full(3, np.nan), 1).middle == 0
+    assert Response("numeric", np.full(3, np.nan), 1).centre == 0
 
 
 @pytest.mark.filterwarnings("error")

@@ -9,8 +9,9 @@ from planting import Arrays
 from scipy.special import expit, log_softmax, softmax
 
 from activations.units import Site
+from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
-from analyses.probing.results import Fitting, ProbeResult
+from analyses.probing.results import ProbeResult
 from analyses.targets.alignment import of_labels
 from hypotheses.labels import Kind, Labels
 
@@ -29,7 +30,7 @@ def kept(rng: np.random.Generator, kind: Kind) -> tuple[ProbeResult, NDArray[Any
     labels = {"binary": place == 1, "categorical": place.astype(np.int32), "numeric": place.astype(np.float64)}[kind]
     names = ("one", "two", "three") if kind == "categorical" else ()
     asked = of_labels(source.corpus, "planted", Labels(labels, kind, None, names))
-    [result] = fit(source, asked, how=Fitting(penalty=1e-4, keep=True))
+    [result] = fit(source, asked, options=FitOptions(penalty=1e-4, keep=True))
     return result, labels
 
 

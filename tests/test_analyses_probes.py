@@ -19,9 +19,9 @@ from activations.units import Site
 from analyses.curves import curve
 from analyses.errors import AnalysisError
 from analyses.probing import probes
-from analyses.probing.labels import Asked, with_folds
+from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit, fit_units
-from analyses.probing.results import Fitting
+from analyses.probing.tasks import ProbeTask, probe_tasks
 from analyses.targets import alignment
 from analyses.targets.alignment import Target, target
 from analyses.targets.splits import TEST, TRAIN
@@ -35,7 +35,7 @@ def test_a_logistic_probe_equals_that_of_scikit_learn(planted: Path, penalty: fl
     site = PLANTED["in_quotes"].site
     with Recording(planted) as recording:
         asked = target(recording.corpus, "in_quotes")
-        [result] = fit(recording, asked, sites=[site], how=Fitting(penalty=penalty))
+        [result] = fit(recording, asked, sites=[site], options=FitOptions(penalty=penalty))
         x, y = recording.read([site])[site].astype(np.float64), asked.labels.values
         parts = asked.split.parts(0, len(recording.corpus))
     train, test = parts == TRAIN, parts == TEST
@@ -56,7 +56,7 @@ def test_a_ridge_probe_equals_that_of_scikit_learn(planted: Path) -> None:
     site = PLANTED["position_in_line"].site
     with Recording(planted) as recording:
         asked = target(recording.corpus, "position_in_line")
-        [result] = fit(recording, asked, sites=[site], how=Fitting(penalty=1.0))
+        [result] = fit(recording, asked, sites=[site], options=FitOptions(penalty=1.0))
         x, y = recording.read([site])[site].astype(np.float64), asked.labels.values
         parts = asked.split.parts(0, len(recording.corpus))
     train, test = parts == TRAIN, parts == TEST
@@ -88,8 +88,8 @@ def test_designs_fitted_together_are_those_fitted_alone(planted: Path) -> None:
     first, second = PLANTED["in_quotes"], PLANTED["in_comment"]
     designs = [[first], [second, first], [second]]
     with Recording(planted) as recording:
-        together = fit_units(recording, "in_comment", designs, how=Fitting(penalty=1.0))
-        alone = [fit_units(recording, "in_comment", [design], how=Fitting(penalty=1.0))[0] for design in designs]
+        together = fit_units(recording, "in_comment", designs, options=FitOptions(penalty=1.0))
+        alone = [fit_units(recording, "in_comment", [design], options=FitOptions(penalty=1.0))[0] for design in designs]
     for one, other in zip(together, alone, strict=True):
         np.testing.assert_allclose(one.weights, other.weights, rtol=1e-5)
         assert one.units == other.units
@@ -120,7 +120,7 @@ def test_the_curve_begins_with_the_planted_unit_and_stays_there(planted: Path, n
 
 def test_a_wrong_penalty_is_refused(planted: Path) -> None:
     with Recording(planted) as recording, pytest.raises(AnalysisError, match="penalty is 0"):
-        fit(recording, "in_quotes", sites=[Site.of(1, "cell")], how=Fitting(penalty=0))
+        fit(recording, "in_quotes", sites=[Site.of(1, "cell")], options=FitOptions(penalty=0))
 
 
 @pytest.mark.parametrize("name", list(PLANTED))
@@ -153,12 +153,12 @@ def test_labels_that_are_asked_for_together_go_to_the_disk_together(
         assert isinstance(target(recording.corpus, "in_quotes").labels, Labels)
         seen: list[Target] = []
 
-        def watch(source: Source, targets: Sequence[Target], how: Fitting) -> list[Asked]:
+        def watch(source: Source, targets: Sequence[Target], options: FitOptions) -> list[ProbeTask]:
             seen.extend(targets)
-            return with_folds(source, targets, how)
+            return probe_tasks(source, targets, options)
 
-        monkeypatch.setattr(probes, "with_folds", watch)
+        monkeypatch.setattr(probes, "probe_tasks", watch)
         names = ["in_quotes", "in_comment"]
-        fit(recording, names, sites=[PLANTED["in_quotes"].site], how=Fitting(penalty=1.0))
+        fit(recording, names, sites=[PLANTED["in_quotes"].site], options=FitOptions(penalty=1.0))
         of_command, _ = ask_several(recording, names, False, None, False, 0)
     assert [type(each.labels) for each in [*seen, *of_command]] == [LabelsOnDisk] * 4

@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from activations.units import Site, Unit
 from analyses.curves import curve
-from analyses.probing.selection import select
+from analyses.probing.forward_selection import select_units
 from analyses.ranking.ranking import rank
 from analyses.targets.alignment import Target, of_labels
 from analyses.targets.splits import TRAIN
@@ -62,7 +62,7 @@ def test_units_are_chosen_as_by_trying_all(kind: str, rng: np.random.Generator) 
     }[kind]
     source = Arrays({FIRST: x.astype("f4")})
     asked = of_labels(source.corpus, kind, Labels(values, kind, None, names))  # type: ignore[arg-type]
-    found = select(source, asked, [FIRST], 4)
+    found = select_units(source, asked, [FIRST], 4)
     train = asked.split.parts(0, n_chars) == TRAIN
     y = np.eye(3)[values[train]] if kind == "categorical" else values[train].astype(np.float64)[:, None]
     chosen: list[int] = []
@@ -82,7 +82,7 @@ def test_a_unit_that_repeats_others_is_not_chosen(rng: np.random.Generator) -> N
     values = np.column_stack([x, x[:, 0], x[:, 0] + x[:, 1]]).astype("f4")
     source = Arrays({FIRST: values})
     asked = of_labels(source.corpus, "sum", Labels(x.sum(axis=1), "numeric"))
-    found = select(source, asked, [FIRST], 5)
+    found = select_units(source, asked, [FIRST], 5)
     assert len(found.units) == 3
     assert found.r2[-1] == pytest.approx(1, abs=1e-4)
 
@@ -93,6 +93,6 @@ def test_where_a_large_number_is_missing_says_nothing(rng: np.random.Generator) 
     missing = rng.random(5000) < 0.2
     labels = Labels(np.where(missing, 0.0, 1e10 + x[:, 2]), "numeric", missing)
     source = Arrays({FIRST: x.astype("f4")})
-    found = select(source, of_labels(source.corpus, "far", labels), [FIRST], 1)
+    found = select_units(source, of_labels(source.corpus, "far", labels), [FIRST], 1)
     assert found.units == (Unit(FIRST, 2),)
     assert found.r2[0] == pytest.approx(1, abs=1e-4)

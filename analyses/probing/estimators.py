@@ -12,9 +12,9 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from analyses.probing.designs.design import ArrayDesign
+from analyses.probing.designs.arrays import ArrayDesign
 from analyses.probing.fitting.joint_fits import MOST_PASSES, fit_probes
-from analyses.probing.fitting.problems import Linear, Problem
+from analyses.probing.fitting.problems import FittedProbe, Problem
 from analyses.probing.fitting.responses import Response
 from hypotheses.labels import Kind
 
@@ -152,7 +152,7 @@ def _fit(
     response: Response,
     weights: NDArray[np.float64],
     l1_ratio: float,
-) -> Linear:
+) -> FittedProbe:
     """Fit to columns less their means, which are kept."""
     design = ArrayDesign(x, weights)
     estimator._mean = design.mean
@@ -163,7 +163,7 @@ def _fit(
         [Problem(penalty=estimator.penalty, l1_ratio=l1_ratio)],
         weights=weights,
         tolerance=_TOLERANCES[x.dtype] if estimator.tol is None else estimator.tol,
-        aim=_AIMS[x.dtype] if estimator.tol is None else estimator.tol,
+        desired_tolerance=_AIMS[x.dtype] if estimator.tol is None else estimator.tol,
         negligible=0.0,
         most_passes=estimator.max_iter,
     )

@@ -11,20 +11,28 @@ from numpy.typing import NDArray
 
 from activations.blocks import Source
 from activations.units import Site, Unit, in_order, units_of
+from analyses.deprecation import renamed_keyword
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import difference_of
 from analyses.probing.controls import CONTEXT, TASKS, control_labels
-from analyses.probing.designs.budgets import rows_given, within_budget
+from analyses.probing.designs.budgets import available_runs, within_budget
 from analyses.probing.designs.characters import CharacterDesign
-from analyses.probing.designs.design import Design, Progress, UnitDesign
+from analyses.probing.designs.design import Design, Progress
 from analyses.probing.designs.position import PositionDesign
+from analyses.probing.designs.units import UnitDesign
 from analyses.probing.fitting.joint_fits import fit_probes, mean_losses
-from analyses.probing.fitting.problems import Linear, Problem
+from analyses.probing.fitting.problems import FittedProbe, Problem
 from analyses.probing.fitting.responses import Response
-from analyses.probing.labels import Asked, in_any, with_folds
-from analyses.probing.listening import RANKED_BYTES, RANKING_BYTES, Fitted, Heard, hear
-from analyses.probing.results import DEFAULT, PENALTIES, Fitting, ProbeResult
+from analyses.probing.held_out_predictions import (
+    RANKED_BYTES,
+    FittedTask,
+    HeldOutPredictions,
+    predict_held_out,
+)
+from analyses.probing.options import DEFAULT_OPTIONS, PENALTIES, FitOptions
+from analyses.probing.results import ProbeResult
 from analyses.probing.scores import score
+from analyses.probing.tasks import ProbeTask, in_any, probe_tasks
 from analyses.session import question
 from analyses.targets.alignment import AnyHypothesis, Target, ask_all
 from analyses.targets.row_runs import RowRuns
@@ -37,6 +45,7 @@ _CHOOSING_TOLERANCE = 1e-4
 _USUAL_PENALTY = 100.0  # where there is too little to choose by
 
 
+@renamed_keyword("how", "options")
 @question
 def fit(
     source: Source,
@@ -44,7 +53,7 @@ def fit(
     *,
     sites: Collection[Site] | None = None,
     controls: Collection[str] = (),
-    how: Fitting = DEFAULT,
+    options: FitOptions = DEFAULT_OPTIONS,
     progress: Progress = lambda done, total: None,
 ) -> list[ProbeResult]:
     """Fit a linear probe for each site, and judge it on held-out characters.
@@ -53,14 +62,14 @@ def fit(
 
     Args:
         source: A recording or live activations. A probe needs many passes: those of a live source are kept in
-            temporary files meanwhile, as many as `how.budget` allows.
+            temporary files meanwhile, as many as `options.budget` allows.
         hypotheses: One or several: a name, a function, or a target made before.
         sites: Where to look; None is everywhere.
         controls: Some of `CONTROLS`: `chars`, the same on the last 1, 5 and 20 characters, without the model;
             `position`, on the place in the text alone: its eighth, the place in the document, and its logarithm;
             `context`, labels drawn at random for each context of three characters, and `runs`, runs as long as those
             of the labels in random order, both on the same sites.
-        how: How to fit and judge them.
+        options: How to fit and judge them.
         progress: Called, step by step, with what is done and a guess of how much there is to do.
 
     Returns:
@@ -76,9 +85,10 @@ def fit(
     """
     chosen = in_order(source.sites, source.sites if sites is None else sites)
     designs = [units_of(source.sites, [site]) for site in chosen]
-    return fit_units(source, hypotheses, designs, controls=controls, how=how, progress=progress)
+    return fit_units(source, hypotheses, designs, controls=controls, options=options, progress=progress)
 
 
+@renamed_keyword("how", "options")
 @question
 def fit_units(
     source: Source,
@@ -86,7 +96,7 @@ def fit_units(
     designs: Sequence[Sequence[Unit]],
     *,
     controls: Collection[str] = (),
-    how: Fitting = DEFAULT,
+    options: FitOptions = DEFAULT_OPTIONS,
     progress: Progress = lambda done, total: None,
 ) -> list[ProbeResult]:
     """Fit linear probes that each see a list of units of their own. See `fit`."""
@@ -100,21 +110,22 @@ def fit_units(
     last = LAST_CHARACTERS if CHARS in controls else ()
     sites = in_order(source.sites, (unit.site for design in designs for unit in design))
     found: list[tuple[int, int, ProbeResult]] = []
-    with within_budget(source, sites, targets[0].split, how.budget, progress) as recording:
-        labels = with_folds(recording, targets, how)
+    with within_budget(source, sites, targets[0].split, options.budget, progress) as recording:
+        labels = probe_tasks(recording, targets, options)
         asked = list(labels)
         tasks = [name for name in TASKS if name in controls]
         for name in tasks:
             for each in labels:
-                made = control_labels(name, each.target, source.corpus, how.seed)
-                asked.append(Asked.as_control(name, made, each, len(tasks) * len(labels)))
+                made = control_labels(name, each.target, source.corpus, options.seed)
+                asked.append(ProbeTask.as_control(name, made, each, len(tasks) * len(labels)))
         for step, units in enumerate(designs):
             forward = partial(_forward, progress, step, len(designs) + len(last))
-            for group in _groups(asked, how):
+            for group in _groups(asked, options):
                 train = in_any(group, TRAIN)
-                given = rows_given(recording)
-                design = UnitDesign(recording, units, train, given=given, memory=how.memory, progress=forward)
-                for each, result in zip(group, _fit(design, group, how, forward), strict=True):
+                design = UnitDesign(
+                    recording, units, train, runs=available_runs(recording), memory=options.memory, progress=forward
+                )
+                for each, result in zip(group, _fit(design, group, options, forward), strict=True):
                     raw = result.weights / design.scale[:, None] if len(result.weights) else result.weights
                     own = replace(
                         result, site=_name(source, units), units=tuple(units), raw_weights=raw, control=each.control
@@ -122,11 +133,11 @@ def fit_units(
                     found.append((each.place, 1 + CONTROLS.index(each.control) if each.control else 0, own))
         for step, n_last in enumerate(last, len(designs)):
             forward = partial(_forward, progress, step, len(designs) + len(last))
-            by_characters = fit_characters(recording, targets, n_last, how, forward)
+            by_characters = fit_characters(recording, targets, n_last, options, forward)
             found += [(place, len(CONTROLS) + 1, each) for place, each in enumerate(by_characters)]
         if POSITION in controls:
             found += [
-                (place, len(CONTROLS) + 2, each) for place, each in enumerate(fit_position(recording, targets, how))
+                (place, len(CONTROLS) + 2, each) for place, each in enumerate(fit_position(recording, targets, options))
             ]
     progress(1, 1)
     return _with_selectivity([result for *_, result in sorted(found, key=lambda each: each[:2])])
@@ -137,19 +148,19 @@ def fit_characters(
     source: Source,
     targets: Sequence[Target],
     n_last: int,
-    how: Fitting = DEFAULT,
+    options: FitOptions = DEFAULT_OPTIONS,
     progress: Progress = lambda done, total: None,
 ) -> list[ProbeResult]:
     """Fit probes that see the last so many characters of the text, and no model: what the text itself gives away.
 
-    They have an L2 penalty, whatever `how` asks for. See `fit`.
+    They have an L2 penalty, whatever `options` asks for. See `fit`.
     """
     design = CharacterDesign(source, n_last)
     site = "last character" if n_last == 1 else f"last {n_last} characters"
     return [
         replace(result, site=site, control=CHARS, raw_weights=result.weights)
-        for group in _groups(with_folds(source, targets, how), how)
-        for result in _fit(design, group, replace(how, l1_ratio=0.0), progress)
+        for group in _groups(probe_tasks(source, targets, options), options)
+        for result in _fit(design, group, replace(options, l1_ratio=0.0), progress)
     ]
 
 
@@ -157,30 +168,32 @@ def fit_characters(
 def fit_position(
     source: Source,
     targets: Sequence[Target],
-    how: Fitting = DEFAULT,
+    options: FitOptions = DEFAULT_OPTIONS,
     progress: Progress = lambda done, total: None,
 ) -> list[ProbeResult]:
     """Fit probes that see the place in the text alone: what a slow unit tells without knowing anything.
 
-    They have an L2 penalty, whatever `how` asks for. See `fit`.
+    They have an L2 penalty, whatever `options` asks for. See `fit`.
     """
-    own = replace(how, l1_ratio=0.0)
+    own = replace(options, l1_ratio=0.0)
     found: list[ProbeResult | None] = [None] * len(targets)
     for split in dict.fromkeys(each.split for each in targets):
         design = PositionDesign(source, split)
-        for group in _groups([each for each in with_folds(source, targets, how) if each.target.split == split], how):
+        for group in _groups(
+            [each for each in probe_tasks(source, targets, options) if each.target.split == split], options
+        ):
             for each, result in zip(group, _fit(design, group, own, progress), strict=True):
                 found[each.place] = replace(result, site=POSITION, control=POSITION, raw_weights=result.weights)
     return [each for each in found if each is not None]
 
 
-def _groups(asked: Sequence[Asked], how: Fitting) -> Iterator[list[Asked]]:
+def _groups(asked: Sequence[ProbeTask], options: FitOptions) -> Iterator[list[ProbeTask]]:
     """So many at a time that what probes say of held-out characters fits in memory."""
-    group: list[Asked] = []
+    group: list[ProbeTask] = []
     n_bytes = 0
     for each in asked:
-        own = RANKED_BYTES * each.response.n_scores * int(each.n_tests.sum())
-        if group and n_bytes + own > min(RANKING_BYTES, how.memory):
+        own = RANKED_BYTES * each.response.n_outputs * int(each.n_tests.sum())
+        if group and n_bytes + own > min(options.ranking_memory, options.memory):
             yield group
             group, n_bytes = [], 0
         group.append(each)
@@ -200,33 +213,35 @@ def _name(source: Source, units: Sequence[Unit]) -> str:
     return str(units[0]) if len(units) == 1 else f"{len(units)} units"
 
 
-def _fit(design: Design, asked: Sequence[Asked], how: Fitting, progress: Progress) -> list[ProbeResult]:
+def _fit(design: Design, asked: Sequence[ProbeTask], options: FitOptions, progress: Progress) -> list[ProbeResult]:
     """Fit all probes of a design together, and judge them."""
     able = [each for each in asked if each.can_be_fitted]
     responses = [each.response for each in able]
-    if how.penalty is None:
-        penalties = _choose(design, able, how, progress)
+    if options.penalty is None:
+        penalties = _choose(design, able, options, progress)
     else:
-        penalties = [[how.penalty] * each.folds.n_folds for each in able]
+        penalties = [[options.penalty] * each.folds.n_folds for each in able]
     masks, place = _masks(able, [each.folds.parts.are(TRAIN) for each in able])
     problems = [
-        _problem(how, number, place[id(each.folds)] + fold, penalty)
+        _problem(options, number, place[id(each.folds)] + fold, penalty)
         for number, each in enumerate(able)
         for fold, penalty in enumerate(penalties[number])
     ]
     fitted = iter(fit_probes(design, responses, masks, problems, progress=progress) if able else [])
     own = [[next(fitted) for _ in range(each.folds.n_folds)] for each in able]
-    said = hear(design, [Fitted(each, linears) for each, linears in zip(able, own, strict=True)], how)
+    said = predict_held_out(
+        design, [FittedTask(each, linears) for each, linears in zip(able, own, strict=True)], options
+    )
     judged = iter(
         [
-            _judged(each, linears, heard, tuple(penalty), how)
+            _judged(each, linears, heard, tuple(penalty), options)
             for each, linears, heard, penalty in zip(able, own, said, penalties, strict=True)
         ]
     )
     return [next(judged) if each.can_be_fitted else _result(each, note=each.note) for each in asked]
 
 
-def _choose(design: Design, asked: Sequence[Asked], how: Fitting, progress: Progress) -> list[list[float]]:
+def _choose(design: Design, asked: Sequence[ProbeTask], options: FitOptions, progress: Progress) -> list[list[float]]:
     """The penalty for each label and fold that does best on stretches that are held out within the training part."""
     responses = [each.response for each in asked]
     train, place = _masks(asked, [each.folds.inner.are(TRAIN) for each in asked])
@@ -238,7 +253,7 @@ def _choose(design: Design, asked: Sequence[Asked], how: Fitting, progress: Prog
             rows = place[id(each.folds)] + fold
             if each.response.has_two(train[rows]) and each.response.has_any(test[rows]):
                 cases.append((number, fold))
-                problems += [_problem(how, number, rows, penalty) for penalty in PENALTIES]
+                problems += [_problem(options, number, rows, penalty) for penalty in PENALTIES]
     if problems:
         fitted = fit_probes(design, responses, train, problems, tolerance=_CHOOSING_TOLERANCE, progress=progress)
         losses = mean_losses(design, responses, test, problems, fitted).reshape(-1, len(PENALTIES))
@@ -247,11 +262,11 @@ def _choose(design: Design, asked: Sequence[Asked], how: Fitting, progress: Prog
     return chosen
 
 
-def _problem(how: Fitting, response: int, rows: int, penalty: float) -> Problem:
-    return Problem(response=response, rows=rows, penalty=penalty, l1_ratio=how.l1_ratio, balanced=how.balanced)
+def _problem(options: FitOptions, response: int, rows: int, penalty: float) -> Problem:
+    return Problem(response=response, rows=rows, penalty=penalty, l1_ratio=options.l1_ratio, balanced=options.balanced)
 
 
-def _masks(asked: Sequence[Asked], masks: Sequence[RowRuns]) -> tuple[list[RowRuns], dict[int, int]]:
+def _masks(asked: Sequence[ProbeTask], masks: Sequence[RowRuns]) -> tuple[list[RowRuns], dict[int, int]]:
     """The masks of different folds, one after another, and where those of each begin."""
     found: list[RowRuns] = []
     place: dict[int, int] = {}
@@ -263,10 +278,14 @@ def _masks(asked: Sequence[Asked], masks: Sequence[RowRuns]) -> tuple[list[RowRu
 
 
 def _judged(
-    each: Asked, fitted: Sequence[Linear], heard: Heard, penalties: tuple[float, ...], how: Fitting
+    each: ProbeTask,
+    fitted: Sequence[FittedProbe],
+    heard: HeldOutPredictions,
+    penalties: tuple[float, ...],
+    options: FitOptions,
 ) -> ProbeResult:
     """The result of the probes of a label."""
-    found = score(heard.sums, heard.ranks, each.cells, each.precision, heard.by_accident)
+    found = score(heard.sums, heard.ranks, each.cells, each.precision, heard.training_noise)
     values: dict[str, Any] = dict(found.values)
     if each.response.kind != "numeric":
         values["majority"] = heard.sums.share_of(each.folds.fold_of_atoms, each.usual)
@@ -297,7 +316,7 @@ def _judged(
     )
 
 
-def _result(each: Asked, **found: Any) -> ProbeResult:
+def _result(each: ProbeTask, **found: Any) -> ProbeResult:
     return ProbeResult(
         hypothesis=each.target.hypothesis,
         kind=each.target.kind,
@@ -312,7 +331,7 @@ def _probabilities(said: NDArray[np.float32], response: Response) -> NDArray[np.
     from scipy.special import expit, softmax
 
     if response.kind == "numeric":
-        return np.asarray(said + response.middle, np.float32)
+        return np.asarray(said + response.centre, np.float32)
     return np.asarray(expit(said) if response.kind == "binary" else softmax(said, axis=1), np.float32)
 
 

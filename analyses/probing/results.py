@@ -1,4 +1,4 @@
-"""How probes are fitted and judged, and what comes out."""
+"""Results of linear probes."""
 
 import math
 from collections.abc import Mapping
@@ -9,42 +9,8 @@ from numpy.typing import NDArray
 
 from activations.units import Unit
 from analyses.intervals.estimates import Estimate
-from analyses.probing.designs.design import MEMORY
+from analyses.probing.options import DEFAULT_OPTIONS, FitOptions
 from hypotheses.labels import Kind
-
-PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fitting:
-    """How probes are fitted and judged.
-
-    Attributes:
-        penalty: On the weights, on the scale of the summed loss (1/C in scikit-learn); None chooses the one of
-            `PENALTIES` that does best on stretches of the training part.
-        l1_ratio: From 0, an L2 penalty, to 1, an L1 penalty; in between, an elastic net.
-        balanced: Whether all classes weigh the same, however rare they are.
-        folds: How often another part of the stretches is held out, so that each is once; None holds one fifth out.
-        n_stretches: How many of the training stretches are used, drawn at random; None is all.
-        memory: Bytes that activations may take between passes; those that do not fit are read again in each.
-        budget: Bytes of activations that are read at most: of a longer text, a run of characters from each atom; see
-            `budgets.chosen_runs`. None is 4 GB from a live source, and no limit otherwise.
-        keep: Whether to keep what a probe says of each held-out character that is read.
-        seed: Of the control tasks, and of the training stretches that are drawn.
-    """
-
-    penalty: float | None = None
-    l1_ratio: float = 0.0
-    balanced: bool = False
-    folds: int | None = None
-    n_stretches: int | None = None
-    memory: int = MEMORY
-    budget: int | None = None
-    keep: bool = False
-    seed: int = 0
-
-
-DEFAULT = Fitting()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,10 +47,10 @@ class ProbeResult:
         selectivity: Its accuracy (R² for numbers) less that of the same probe for labels that are drawn at random for
             each context of characters; NaN without that control.
         selectivity_interval: Its 95 % interval, paired by atom; NaN if there is none.
-        weights: (n_columns, n_scores) coefficients, per standard deviation of each unit, the mean over the folds:
-            n_scores is 1, or the number of three or more classes; nats for classes, the label's unit for a number.
-        raw_weights: (n_columns, n_scores) the same per value of a unit.
-        intercept: (n_scores,) what the probe says at the training mean of every unit.
+        weights: (n_columns, n_outputs) coefficients, per standard deviation of each unit, the mean over the folds:
+            n_outputs is 1, or the number of three or more classes; nats for classes, the label's unit for a number.
+        raw_weights: (n_columns, n_outputs) the same per value of a unit.
+        intercept: (n_outputs,) what the probe says at the training mean of every unit.
         penalties: Of each fold: given, or chosen within its training stretches.
         n_chars: Characters of the text, or of the part of it that the source gives.
         n_used: Those of them whose activations were read; fewer if all would not have fitted the budget.
@@ -92,9 +58,9 @@ class ProbeResult:
         n_test: Held-out characters with a label.
         n_passes: Over the activations, to fit it, at most.
         note: What makes the scores uncertain, or why there are none; empty if nothing does.
-        predictions: (n_chars, n_scores) of the text: probabilities (of True, or of each class) or values at held-out
+        predictions: (n_chars, n_outputs) of the text: probabilities (of True, or of each class) or values at held-out
             characters that were read, NaN elsewhere; None if not kept.
-        logits: (n_chars, n_scores) what the probabilities are made of, by the logistic function or softmax; NaN
+        logits: (n_chars, n_outputs) what the probabilities are made of, by the logistic function or softmax; NaN
             elsewhere; None if not kept, or for numbers. A probability can round to 0 or 1, a logit says how sure.
     """
 
@@ -132,6 +98,7 @@ class ProbeResult:
     note: str = ""
     predictions: NDArray[np.float32] | None = field(default=None, repr=False)
     logits: NDArray[np.float32] | None = field(default=None, repr=False)
+    options: FitOptions = field(default=DEFAULT_OPTIONS, repr=False)
 
     @property
     def measure(self) -> str:
@@ -161,7 +128,7 @@ class ProbeResult:
             "hypothesis": self.hypothesis,
             "site": self.site,
             "control": self.control,
-            **{name: getattr(self, name) for name in scores_of(self.kind)},
+            **{name: getattr(self, name) for name in score_names(self.kind)},
             "low": low,
             "high": high,
             "selectivity": self.selectivity,
@@ -182,12 +149,12 @@ class ProbeResult:
         }
 
     def __str__(self) -> str:
-        found = ", ".join(f"{name.replace('_', ' ')} {getattr(self, name):.3f}" for name in scores_of(self.kind))
+        found = ", ".join(f"{name.replace('_', ' ')} {getattr(self, name):.3f}" for name in score_names(self.kind))
         control = f" ({self.control}, a control)" if self.control else ""
         return f"{self.hypothesis} from {self.site}{control}: {found}" + (f"; {self.note}" if self.note else "")
 
 
-def scores_of(kind: Kind) -> tuple[str, ...]:
+def score_names(kind: Kind) -> tuple[str, ...]:
     """The names of the scores that a probe of such labels has."""
     if kind == "numeric":
         return "r2", "r", "r_within"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from analyses.intervals.estimates import Estimate, Scale
 from analyses.intervals.long_run import N_GROUPS, n_cosines
 from analyses.probing.fitting.responses import Response
-from analyses.probing.held_out_ranks import Ranks
+from analyses.probing.ranking_metrics import RankingMetrics
 
 Array = NDArray[np.float64]
 _STEP = 1e-4  # of an atom's weight, by which scores are differentiated
@@ -32,7 +32,7 @@ class Cells(NamedTuple):
     fold: NDArray[np.int64]
 
 
-class Agreement:
+class FoldAgreement:
     """How much of what the probes of several folds say is by the accident of what each was trained on.
 
     Where a label has nothing to do with the units, a probe is made of what two pieces of the text have in common by
@@ -53,7 +53,7 @@ class Agreement:
         self._products = np.zeros((n_folds, n_folds))
 
     def add(self, z: NDArray[np.floating]) -> None:
-        """Add what the probes say of some characters that have a label, (n_chars, n_folds, n_scores)."""
+        """Add what the probes say of some characters that have a label, (n_chars, n_folds, n_outputs)."""
         if len(self._products) > 1:
             own = z.astype(np.float64)
             own -= own.mean(axis=2, keepdims=True) if own.shape[2] > 1 else 0.0  # what all classes share says nothing
@@ -62,7 +62,7 @@ class Agreement:
             self._products += np.einsum("tis,tjs->ij", own, own, optimize=True)
 
     @property
-    def by_accident(self) -> float:
+    def training_noise(self) -> float:
         """The share, in [0, 1]; 0 of one fold, whose characters are in no other probe."""
         n_folds = len(self._products)
         if n_folds == 1 or not self._n_chars:
@@ -75,7 +75,7 @@ class Agreement:
         return float(np.clip(share, 0.0, 1.0)) if np.isfinite(share) else 1.0
 
 
-class Precision(NamedTuple):
+class IntervalContext(NamedTuple):
     """How sure the scores of a label can be on a text.
 
     Attributes:
@@ -91,7 +91,7 @@ class Precision(NamedTuple):
     declined_of_classes: str = ""
 
 
-class Scores(NamedTuple):
+class ProbeScores(NamedTuple):
     """Scores of a probe.
 
     Attributes:
@@ -105,7 +105,7 @@ class Scores(NamedTuple):
     of_classes: Array
 
 
-class Sums:
+class PredictionSums:
     """What is added up of what a probe says of held-out characters, some of them at a time.
 
     Attributes:
@@ -123,7 +123,7 @@ class Sums:
         """Add some characters.
 
         Args:
-            z: (n_chars, n_scores) logits; or values, less the label's middle.
+            z: (n_chars, n_outputs) logits; or values, less the label's middle.
             y: (n_chars,) classes; or numbers, less the middle.
             cell: (n_chars,) of each.
         """
@@ -153,7 +153,7 @@ class Sums:
         if self.response.kind == "numeric":
             return _of_numbers(_by(piece, np.vstack([self.n, self._products]).T, n_pieces).T)
         return _of_classes(
-            _by(piece, self._counts, n_pieces), _by(piece, self._loss, n_pieces), is_binary=self.response.n_scores == 1
+            _by(piece, self._counts, n_pieces), _by(piece, self._loss, n_pieces), is_binary=self.response.n_outputs == 1
         )
 
     def r_within(self, cells: Cells) -> float:
@@ -172,8 +172,12 @@ def _by(place: NDArray[np.int64], numbers: Array, n: int) -> Array:
 
 
 def score(
-    sums: Sums, ranks: Sequence[Sequence[Ranks]], cells: Cells, precision: Precision, by_accident: float = 0.0
-) -> Scores:
+    sums: PredictionSums,
+    ranks: Sequence[Sequence[RankingMetrics]],
+    cells: Cells,
+    precision: IntervalContext,
+    training_noise: float = 0.0,
+) -> ProbeScores:
     """Score a probe.
 
     Of labels with classes: accuracy, balanced_accuracy (the mean over classes of the share that is found), precision,
@@ -187,7 +191,7 @@ def score(
         ranks: For each fold, of what it says of each class: of True alone if there are two. None for numbers.
         cells: Of which sums were made.
         precision: What intervals can be had.
-        by_accident: How much of what it says is by the accident of its training, in [0, 1]; see `Agreement`.
+        training_noise: How much of what it says is by the accident of its training, in [0, 1]; see `FoldAgreement`.
     """
     there = sums.n > 0
     pieces, piece = np.unique(cells.piece[there], return_inverse=True)
@@ -219,7 +223,7 @@ def score(
     estimates = {
         name: Estimate(
             value=values[name],
-            influence=influence * np.sqrt(1 + by_accident),
+            influence=influence * np.sqrt(1 + training_noise),
             n_atoms=n,
             n_cosines=None if n_folds == 1 else n_cosines(n),
             scale=_SCALES.get(name, "logit"),
@@ -229,7 +233,7 @@ def score(
         )
         for name, influence in influences.items()
     }
-    return Scores(values, estimates, of_classes)
+    return ProbeScores(values, estimates, of_classes)
 
 
 Measure = Callable[[Array], Mapping[str, Array]]

@@ -84,7 +84,7 @@ def curve(
     from activations.files import check_output
     from analyses.curves import curve as make_curve
     from analyses.curves import curves_over_steps
-    from analyses.probing.results import Fitting
+    from analyses.probing.options import FitOptions
     from probe.plots import check_picture, figure_of, plot_curves, save_figure
     from probe.tables import write_table
 
@@ -104,7 +104,7 @@ def curve(
         raise BadParameter("a curve over steps reads the checkpoints of --run; leave out the recording and --model")
     curves: list[tuple[str, Curve]] = []
     reasons: dict[str, str] = {}
-    how = Fitting(penalty=penalty, folds=folds, budget=in_bytes(budget))
+    options = FitOptions(penalty=penalty, folds=folds, budget=in_bytes(budget))
     with ExitStack() as stack:
         if run is not None:
             steps = read_checkpoints(run, text, how_read)
@@ -118,11 +118,13 @@ def curve(
                 asked, missing = ask_several(source, hypotheses, False, language, no_cache, lag)
                 reasons |= missing
                 if run is not None:
-                    found = curves_over_steps(chain([first], steps), asked, sites=chosen, how=how, progress=report)
+                    found = curves_over_steps(
+                        chain([first], steps), asked, sites=chosen, options=options, progress=report
+                    )
                     curves += [(name, each) for each in found.values()]
                     continue
                 for each in asked:
-                    one = make_curve(source, each, over, sites=chosen, most=most, how=how, progress=report)
+                    one = make_curve(source, each, over, sites=chosen, most=most, options=options, progress=report)
                     curves.append((name, one))
     rows: list[dict[str, Cell]] = [
         {**({"model": name} if name else {}), **row} for name, each in curves for row in each.rows()

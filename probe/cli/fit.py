@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from activations.blocks import Source
     from activations.models.char_rnn import CharRNN
     from activations.units import Site, Unit
-    from analyses.probing.results import Fitting, ProbeResult
+    from analyses.probing.options import FitOptions
+    from analyses.probing.results import ProbeResult
     from analyses.session import Session
     from analyses.targets.alignment import Target
 
@@ -105,8 +106,8 @@ def fit(
     """
     from activations.files import check_output
     from activations.units import in_order
+    from analyses.probing.options import FitOptions
     from analyses.probing.probes import fit_units
-    from analyses.probing.results import Fitting
     from probe.untrained import trained_model
 
     if not hypotheses and not all_hypotheses:
@@ -115,7 +116,7 @@ def fit(
         if keep.suffix != ".npz":
             raise BadParameter(f"{keep} is no .npz file; end its name in .npz")
         check_output(keep, *(recordings or []), *(text or []), *([model] if model else []), *how_read.files)
-    how = Fitting(
+    options = FitOptions(
         penalty=penalty,
         l1_ratio=l1_ratio,
         balanced=balanced,
@@ -136,9 +137,9 @@ def fit(
             with progress(f"fitting probes{f' of {name}' if name else ''}") as report:
                 asked, missing = ask_several(source, hypotheses or [], all_hypotheses, language, no_cache, lag)
                 reasons |= missing
-                found = fit_units(source, asked, designs, controls=asked_controls, how=how, progress=report)
+                found = fit_units(source, asked, designs, controls=asked_controls, options=options, progress=report)
             if trained is not None:
-                found += _twins(source, trained, asked, designs, recorded, how)
+                found += _twins(source, trained, asked, designs, recorded, options)
             results += [(name, each) for each in found]
     _show(results, as_json)
     for hypothesis, reason in reasons.items():
@@ -172,7 +173,7 @@ def _twins(
     asked: "Sequence[Target]",
     designs: "Sequence[Sequence[Unit]]",
     sites: "Sequence[Site]",
-    how: "Fitting",
+    options: "FitOptions",
 ) -> "list[ProbeResult]":
     """The same probes of untrained twins, as controls."""
     from activations.models.twins import TWINS
@@ -189,7 +190,7 @@ def _twins(
             if isinstance(source.source, Recording):
                 path = source.source.path.with_suffix(f".{how_made}.h5")
                 twin = stack.enter_context(Recording(record_twin(live, path, sites, report)))
-            results = fit_units(twin, asked, designs, how=how, progress=report)
+            results = fit_units(twin, asked, designs, options=options, progress=report)
         found += [replace(each, control=how_made) for each in results]
     return found
 

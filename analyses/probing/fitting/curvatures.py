@@ -49,11 +49,11 @@ class Curvature:
 
     @cached_property
     def totals(self) -> Array:
-        """(n_scores,) the second derivatives by the intercepts."""
+        """(n_outputs,) the second derivatives by the intercepts."""
         return np.array([block[-1, -1] for block in self.blocks])
 
     def times(self, v: Array) -> Array:
-        """The second derivatives times coefficients (n_columns + 1, n_scores)."""
+        """The second derivatives times coefficients (n_columns + 1, n_outputs)."""
         if self.sample is None or self.shares is None:
             return np.column_stack([block @ v[:, k] for k, block in enumerate(self.blocks)])
         z = self.sample.rows @ v.astype(self.sample.rows.dtype)
@@ -102,7 +102,7 @@ class Newton:
     """
 
     def __init__(self, curvature: Curvature, l2: Array) -> None:
-        """Of the penalty (n_columns + 1, n_scores) of each coefficient; what is added to intercepts is no penalty."""
+        """Of the penalty (n_columns + 1, n_outputs) of each coefficient; what is added to intercepts is no penalty."""
         from scipy.linalg import cho_factor
 
         self.curvature = curvature
@@ -124,7 +124,7 @@ class Newton:
             self._looseness = max(self._looseness, 1 + float(weak.max(initial=0)))
 
     def solve(self, q: Array) -> Array:
-        """The inverse, times (n_columns + 1, n_scores)."""
+        """The inverse, times (n_columns + 1, n_outputs)."""
         return self._solve(q)[0]
 
     def decrement(self, gradient: Array) -> float:
@@ -187,7 +187,7 @@ class ProximalNewton:
     """
 
     def __init__(self, curvature: Curvature, l1: Array, l2: Array) -> None:
-        """Of the penalties (n_columns + 1,) on |coefficient| and, as for `Newton`, (n_columns + 1, n_scores)."""
+        """Of the penalties (n_columns + 1,) on |coefficient| and, as for `Newton`, (n_columns + 1, n_outputs)."""
         self.curvature = curvature
         self._l1, self._l2 = l1, l2
         self.looseness = added_to_intercepts(curvature, l2)

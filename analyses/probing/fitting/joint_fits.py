@@ -19,7 +19,7 @@ from analyses.probing.fitting.curvatures import (
     of_score,
 )
 from analyses.probing.fitting.minimising import Minimiser, Proximal, QuasiNewton
-from analyses.probing.fitting.problems import Linear, Probe, Problem, check
+from analyses.probing.fitting.problems import FittedProbe, Objective, Problem, check
 from analyses.probing.fitting.responses import Response, column_sums, logistic, softmax, squared
 from analyses.targets.row_runs import RowMask
 from analyses.threads import in_threads
@@ -51,11 +51,11 @@ def fit_probes(
     *,
     weights: Array | None = None,
     tolerance: float = TOLERANCE,
-    aim: float = np.inf,
+    desired_tolerance: float = np.inf,
     negligible: float = NEGLIGIBLE,
     most_passes: int = MOST_PASSES,
     progress: Progress = lambda done, total: None,
-) -> list[Linear]:
+) -> list[FittedProbe]:
     """Fit linear probes together.
 
     Each is minimised by L-BFGS, first in the principal directions of the design, then by second derivatives that are
@@ -69,7 +69,7 @@ def fit_probes(
         problems: What to fit.
         weights: (n_rows,) of the rows; None: all weigh 1.
         tolerance: How far the objective may be from the smallest one, as a share of it.
-        aim: How far it is to be, if rounding allows; the tolerance, if that is less.
+        desired_tolerance: How far it is to be, if rounding allows; the tolerance, if that is less.
         negligible: Or how far for each row, in nats or half squares.
         most_passes: After which those that are not solved are given up.
         progress: Called with the passes done and a guess of how many there will be.
@@ -80,7 +80,7 @@ def fit_probes(
     for each in problems:
         check(each)
     return _Together(design, responses, rows, problems, weights).minimise(
-        tolerance, aim, negligible, most_passes, progress
+        tolerance, desired_tolerance, negligible, most_passes, progress
     )
 
 
@@ -89,7 +89,7 @@ def mean_losses(
     responses: Sequence[Response],
     rows: Sequence[RowMask],
     problems: Sequence[Problem],
-    fitted: Sequence[Linear],
+    fitted: Sequence[FittedProbe],
 ) -> Array:
     """(n_problems,) the mean loss of each probe over other rows, in nats or half squares; see `fit_probes`.
 
@@ -97,7 +97,7 @@ def mean_losses(
     """
     together = _Together(design, responses, rows, problems, None)
     functions = [
-        (each.weights, each.intercept - responses[problem.response].middle)
+        (each.weights, each.intercept - responses[problem.response].centre)
         for each, problem in zip(fitted, problems, strict=True)
     ]
     sums, _ = together.losses(list(range(len(problems))), functions)
@@ -112,7 +112,7 @@ class _Batch:
         columns: Those of all scores that are theirs.
     """
 
-    def __init__(self, columns: slice, probes: list[Probe], masks: list[int], dtype: np.dtype[Any]) -> None:
+    def __init__(self, columns: slice, probes: list[Objective], masks: list[int], dtype: np.dtype[Any]) -> None:
         self.columns = columns
         self._kind = probes[0].response.kind
         self._masks = masks
@@ -127,9 +127,9 @@ class _Batch:
     ) -> tuple[NDArray[Any], Array, NDArray[Any], NDArray[Any]]:
         """Of what is said of some rows.
 
-        Residuals (n_rows, n_scores), summed losses (n_probes,), curvatures, and weights (n_rows, n_probes) of the rows.
+        Residuals (n_rows, n_outputs), summed losses (n_probes,), curvatures, and weights (n_rows, n_probes).
         """
-        labels = [each.at(rows) - each.middle if each.kind == "numeric" else each.at(rows) for each in self._responses]
+        labels = [each.at(rows) - each.centre if each.kind == "numeric" else each.at(rows) for each in self._responses]
         y = _beside(labels)
         if len(self._of_response) > 1:
             y = y[:, self._of_response]
@@ -195,15 +195,16 @@ class _Together:
             for response, mask in dict.fromkeys((each.response, each.rows) for each in problems)
         }
         self.probes = [
-            Probe(each, responses[each.response], sums[each.response, each.rows], design.n_columns) for each in problems
+            Objective(each, responses[each.response], sums[each.response, each.rows], design.n_columns)
+            for each in problems
         ]
         self._curvatures = [each.n * each.curvature for each in self.probes]
 
     def minimise(
-        self, tolerance: float, aim: float, negligible: float, most_passes: int, progress: Progress
-    ) -> list[Linear]:
+        self, tolerance: float, desired_tolerance: float, negligible: float, most_passes: int, progress: Progress
+    ) -> list[FittedProbe]:
         """Fit all."""
-        minimisers = self._minimisers(tolerance, aim, negligible)
+        minimisers = self._minimisers(tolerance, desired_tolerance, negligible)
         n_passes = [0] * len(minimisers)
         for done in range(most_passes):
             active = [number for number, each in enumerate(minimisers) if not each.is_done]
@@ -217,7 +218,7 @@ class _Together:
             for place, number in enumerate(active):
                 own, probe = minimisers[number], self.probes[number]
                 found = sums.losses[place], sums.gradients[place], sums.of_intercepts[place]
-                own.take(*probe.penalised(own.point, *found))
+                own.tell(*probe.penalised(own.point, *found))
                 n_passes[number] += 1
                 if own.has_fallen:
                     self._curvatures[number] = sums.curvatures[place]
@@ -230,16 +231,16 @@ class _Together:
                     own.let_go()
                     self._metrics[number] = None
         return [
-            Linear(own.best[:-1], own.best[-1] + probe.response.middle, own.value, n, own.is_solved)
+            FittedProbe(own.best[:-1], own.best[-1] + probe.response.centre, own.value, n, own.is_solved)
             for own, probe, n in zip(minimisers, self.probes, n_passes, strict=True)
         ]
 
-    def _minimisers(self, tolerance: float, aim: float, negligible: float) -> list[Minimiser]:
+    def _minimisers(self, tolerance: float, desired_tolerance: float, negligible: float) -> list[Minimiser]:
         self._basis = self._design.basis(self._wanted)
         return [
-            probe.proximal(tolerance, aim, negligible)
+            probe.proximal(tolerance, desired_tolerance, negligible)
             if probe.problem.l1_ratio > 0
-            else probe.minimiser(self._basis, tolerance, aim, negligible)
+            else probe.minimiser(self._basis, tolerance, desired_tolerance, negligible)
             for probe in self.probes
         ]
 
@@ -248,7 +249,7 @@ class _Together:
         last, probe = self._measured[number], self.probes[number]
         if self._room:
             wait = _PASSES_BETWEEN_NEAR if minimiser.is_near and last else _PASSES_BETWEEN_PRODUCTS
-            return probe.response.n_scores == 1 and done >= (last or 0) + wait
+            return probe.response.n_outputs == 1 and done >= (last or 0) + wait
         if last is None:
             return isinstance(minimiser, Proximal) or minimiser.is_near or done >= _PASSES_BEFORE
         if probe.response.kind == "numeric":
@@ -275,10 +276,10 @@ class _Together:
                 if n_new <= 0:
                     continue
                 n_new -= 1
-            if not found or probe.response.n_scores <= room:
+            if not found or probe.response.n_outputs <= room:
                 found[number] = np.maximum(self._curvatures[number], 1e-300)
                 groups.add(probe.group)
-                room -= probe.response.n_scores
+                room -= probe.response.n_outputs
         return found
 
     def _change_metrics(
@@ -325,7 +326,7 @@ class _Together:
     def _look_ahead(self, active: tuple[int, Minimiser]) -> None:
         """Find the next point of a probe, and judge the best so far."""
         number, minimiser = active
-        minimiser.aim()
+        minimiser.ask()
         minimiser.judge(self._gap(number, minimiser))
 
     def _gap(self, number: int, minimiser: Minimiser) -> float:
@@ -352,14 +353,14 @@ class _Together:
     ) -> tuple[_Sums, dict[int, Curvature]]:
         """The sums of some of the probes in one pass, and second derivatives of those that are to be measured.
 
-        These are given with how much second derivatives by the intercepts (n_scores,) are expected to add up to.
+        These are given with how much second derivatives by the intercepts (n_outputs,) are expected to add up to.
         """
         dtype = self._design.dtype
         order, batches = self._batches(numbers)
         with np.errstate(over="ignore"):  # as below
             weights = np.hstack([functions[place][0] for place in order]).astype(dtype)
             intercepts = np.hstack([functions[place][1] for place in order]).astype(dtype)
-        sizes = [self.probes[numbers[place]].response.n_scores for place in order]
+        sizes = [self.probes[numbers[place]].response.n_outputs for place in order]
         ends = np.cumsum(sizes)
         columns = {
             numbers[place]: slice(int(end) - size, int(end))
@@ -446,7 +447,7 @@ class _Together:
             return of_products(self._design.products(self._wanted, [each.weights for each in samples]))
         weights = np.concatenate([each.weights for each in samples])
         sample = Sample(np.concatenate([each.rows for each in samples]), weights)
-        return of_classes(sample, point) if self.probes[number].response.n_scores > 1 else of_score(sample)
+        return of_classes(sample, point) if self.probes[number].response.n_outputs > 1 else of_score(sample)
 
     def _batches(self, numbers: list[int]) -> tuple[list[int], list[_Batch]]:
         """The places in `numbers` in an order in which probes of one kind are neighbours, and the batches of these."""
@@ -460,7 +461,7 @@ class _Together:
         batches, first = [], 0
         for group in groups:
             probes = [self.probes[numbers[place]] for place in group]
-            last = first + sum(each.response.n_scores for each in probes)
+            last = first + sum(each.response.n_outputs for each in probes)
             masks = [self._mask_of[numbers[place]] for place in group]
             batches.append(_Batch(slice(first, last), probes, masks, self._design.dtype))
             first = last

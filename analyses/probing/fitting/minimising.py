@@ -1,8 +1,8 @@
 """Minimising a convex function from its values and gradients, where each evaluation is a pass over the data.
 
-Those who minimise are asked for the next `point`, and told the value and gradient there with `take`, so that many of
+Those who minimise are asked for the next `point`, and told the value and gradient there with `tell`, so that many of
 them can share a pass. Then they may be given second derivatives that were measured there, look for the next point with
-`aim`, and are told with `judge` how far the function can fall, at most, from the best point so far.
+`ask`, and are told with `judge` how far the function can fall, at most, from the best point so far.
 """
 
 from collections import deque
@@ -48,13 +48,17 @@ class _Descent:
         has_fallen: Whether the last evaluation was of the best point so far, and not of one too far away.
     """
 
-    def __init__(self, start: Array, tolerance: float, aim: float, negligible: float) -> None:
+    def __init__(self, start: Array, tolerance: float, desired_tolerance: float, negligible: float) -> None:
         """Of the shares of the value that are tolerated and aimed at, and what is negligible whatever the value."""
         self.best, self.value = start, np.inf
         self.gradient = np.zeros_like(start)
         self.is_solved = self.is_done = self.is_near = self.has_fallen = False
         self.point = start
-        self._tolerance, self._aim, self._negligible = tolerance, min(tolerance, aim), negligible
+        self._tolerance, self._desired_tolerance, self._negligible = (
+            tolerance,
+            min(tolerance, desired_tolerance),
+            negligible,
+        )
         self._gap = np.inf
         self._direction = np.zeros_like(start)
         self._step, self._descent = 1.0, 0.0
@@ -64,14 +68,16 @@ class _Descent:
         is_rounding = self.is_solved and not gap < 0.5 * self._gap
         self._gap = gap
         self.is_solved = gap <= max(self._tolerance * abs(self.value), self._negligible)
-        self.is_done = gap <= max(self._aim * abs(self.value), self._negligible) or (self.is_solved and is_rounding)
+        self.is_done = gap <= max(self._desired_tolerance * abs(self.value), self._negligible) or (
+            self.is_solved and is_rounding
+        )
 
     def _has_come_down(self, value: float) -> bool:
         """Whether it has, from the best point; where not, a shorter step comes next."""
         if not np.isfinite(self.value):
             return True
         enough = self.value + _LEAST_DESCENT * self._step * self._descent
-        if value <= enough + max(min(_ROUNDING, self._aim), _FINEST) * abs(self.value):
+        if value <= enough + max(min(_ROUNDING, self._desired_tolerance), _FINEST) * abs(self.value):
             return True
         self.has_fallen = False
         if self.is_solved:  # what is left is rounding
@@ -98,14 +104,16 @@ class QuasiNewton(_Descent):
         Nocedal 1980, Mathematics of Computation 35:773-782.
     """
 
-    def __init__(self, start: Array, solve: Solve, tolerance: float, aim: float, negligible: float) -> None:
+    def __init__(
+        self, start: Array, solve: Solve, tolerance: float, desired_tolerance: float, negligible: float
+    ) -> None:
         """Of the inverse of the metric, times an array; the rest as of `_Descent`."""
-        super().__init__(start, tolerance, aim, negligible)
+        super().__init__(start, tolerance, desired_tolerance, negligible)
         self._solve = solve
         self._pairs: deque[tuple[Array, Array, float]] = deque(maxlen=_MEMORY)
         self._scale = 1.0  # of what the metric makes of a gradient, as the last of the pairs has it
 
-    def take(self, value: float, gradient: Array) -> None:
+    def tell(self, value: float, gradient: Array) -> None:
         """Go on, given the value and gradient at `point`."""
         is_first = not np.isfinite(self.value)
         if not self._has_come_down(value):
@@ -125,7 +133,7 @@ class QuasiNewton(_Descent):
         self._solve = solve
         self._forget()
 
-    def aim(self) -> None:
+    def ask(self) -> None:
         """Look for the next point, from the best one."""
         direction = -self._newton(self.gradient)
         self._go(direction, float(np.vdot(self.gradient, direction)))
@@ -164,14 +172,14 @@ class Proximal(_Descent):
         Lee, Sun & Saunders 2014, SIAM Journal on Optimization 24:1420-1443.
     """
 
-    def __init__(self, start: Array, l1: Array, tolerance: float, aim: float, negligible: float) -> None:
+    def __init__(self, start: Array, l1: Array, tolerance: float, desired_tolerance: float, negligible: float) -> None:
         """Of a start (n, k) and the penalty (n,) on |coordinates|; the rest as of `_Descent`."""
-        super().__init__(start, tolerance, aim, negligible)
+        super().__init__(start, tolerance, desired_tolerance, negligible)
         self._l1 = l1
         self._steps: Steps | None = None
         self.fall = np.inf
 
-    def take(self, value: float, gradient: Array) -> None:
+    def tell(self, value: float, gradient: Array) -> None:
         """Go on, given the value, without the penalty on |coordinates|, and gradient at `point`."""
         is_first = not np.isfinite(self.value)
         value += float(self._l1 @ np.abs(self.point).sum(axis=1))
@@ -186,7 +194,7 @@ class Proximal(_Descent):
         """Go on with second derivatives that were measured anew."""
         self._steps = steps
 
-    def aim(self) -> None:
+    def ask(self) -> None:
         """Look for the next point, from the best one."""
         if self._steps is None:
             return

@@ -40,12 +40,12 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Linear:
+class FittedProbe:
     """Linear functions of the columns of a design.
 
     Attributes:
-        weights: (n_columns, n_scores).
-        intercept: (n_scores,) the values where all columns are 0.
+        weights: (n_columns, n_outputs).
+        intercept: (n_outputs,) the values where all columns are 0.
         objective: What was minimised.
         n_passes: Over the rows, to find them.
         is_solved: Whether the objective can be shown not to fall by more than the tolerance.
@@ -70,12 +70,12 @@ def check(problem: Problem) -> None:
         raise AnalysisError(f"the L1 ratio is {problem.l1_ratio:g}; it goes from 0 (only L2) to 1 (only L1)")
 
 
-class Probe:
+class Objective:
     """A problem and what its rows say of it before any pass.
 
     Attributes:
         n: How much its rows weigh together.
-        curvature: (n_scores,) second derivatives by the intercepts, before any pass, for each row.
+        curvature: (n_outputs,) second derivatives by the intercepts, before any pass, for each row.
     """
 
     def __init__(self, problem: Problem, response: Response, sums: Array, n_columns: int) -> None:
@@ -99,7 +99,7 @@ class Probe:
         shares = np.clip(weighed / max(self.n, 1e-300), _LEAST_SHARE, 1 - _LEAST_SHARE)
         logs = np.log(shares)
         self._start = logs[1:] - logs[:1] if response.kind == "binary" else logs
-        self.curvature = (shares * (1 - shares))[-response.n_scores :]
+        self.curvature = (shares * (1 - shares))[-response.n_outputs :]
 
     @property
     def group(self) -> tuple[object, ...]:
@@ -111,7 +111,7 @@ class Probe:
         """1 for coordinates that are penalised, 0 for the intercept, which is not."""
         return np.append(np.ones(self._n_columns), 0.0)
 
-    def minimiser(self, basis: Basis, tolerance: float, aim: float, negligible: float) -> QuasiNewton:
+    def minimiser(self, basis: Basis, tolerance: float, desired_tolerance: float, negligible: float) -> QuasiNewton:
         """What finds its minimum, if there is no L1 penalty."""
         variances = np.append(basis.variances, 1.0)[:, None]
         metric = np.maximum(self.n * variances * self.curvature + self._l2 * self._free[:, None], 1e-12 * self.n)
@@ -124,13 +124,13 @@ class Probe:
 
         if self.response.kind == "numeric" and basis.vectors is not None:
             # the metric is the second derivative, and the last digits come cheap
-            aim, negligible = min(aim, tolerance) * _FINER, 0.0
-        return QuasiNewton(self._begin(), solve, tolerance, aim, negligible * self._unit * self.n)
+            desired_tolerance, negligible = min(desired_tolerance, tolerance) * _FINER, 0.0
+        return QuasiNewton(self._begin(), solve, tolerance, desired_tolerance, negligible * self._unit * self.n)
 
-    def proximal(self, tolerance: float, aim: float, negligible: float) -> Proximal:
+    def proximal(self, tolerance: float, desired_tolerance: float, negligible: float) -> Proximal:
         """What finds its minimum, if there is an L1 penalty."""
         l1 = self.problem.penalty * self.problem.l1_ratio * self._free
-        return Proximal(self._begin(), l1, tolerance, aim, negligible * self._unit * self.n)
+        return Proximal(self._begin(), l1, tolerance, desired_tolerance, negligible * self._unit * self.n)
 
     def newton(self, curvature: Curvature, gradient: Array) -> Newton:
         """Newton steps by second derivatives of the loss where it has a gradient, if there is no L1 penalty."""
@@ -142,7 +142,7 @@ class Probe:
         return ProximalNewton(curvature, l1, self._bent(curvature, gradient))
 
     def _bent(self, curvature: Curvature, gradient: Array) -> Array:
-        """(n_columns + 1, n_scores) what to add to second derivatives of the loss: those of the penalty.
+        """(n_columns + 1, n_outputs) what to add to second derivatives of the loss: those of the penalty.
 
         Where a class has gone far astray there is next to no curvature, and steps of its intercept would have no end.
         """
@@ -155,8 +155,8 @@ class Probe:
         """How far the objective can fall, by what an L2 penalty alone bends it.
 
         Args:
-            gradient: (n_columns + 1, n_scores).
-            curvatures: (n_scores,) second derivatives by the intercepts.
+            gradient: (n_columns + 1, n_outputs).
+            curvatures: (n_outputs,) second derivatives by the intercepts.
             longest: Length of the longest row of the design.
         """
         of_intercept = np.abs(gradient[-1])
@@ -168,6 +168,6 @@ class Probe:
         return np.vstack([np.zeros((self._n_columns, len(self._start))), centred(self._start[None])])
 
     def penalised(self, point: Array, loss: float, gradient: Array, of_intercept: Array) -> tuple[float, Array]:
-        """Value and gradient at a point, of the summed losses and their gradient (n_columns, n_scores)."""
+        """Value and gradient at a point, of the summed losses and their gradient (n_columns, n_outputs)."""
         value = loss + 0.5 * self._l2 * float(np.vdot(point[:-1], point[:-1]))
         return value, np.vstack([gradient + self._l2 * point[:-1], of_intercept])

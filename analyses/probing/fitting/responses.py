@@ -73,7 +73,7 @@ class Response:
         return any(len(values) for values in self.labels_in(mask))
 
     @cached_property
-    def middle(self) -> float:
+    def centre(self) -> float:
         """The mean of a numeric label, from which it is fitted; 0 of classes, or of no labels."""
         return self._mean(lambda values: values) if self.kind == "numeric" else 0.0
 
@@ -82,7 +82,7 @@ class Response:
         """That of a numeric label; 1 of classes, or of no labels."""
         if self.kind != "numeric" or not self.has_any(np.ones(len(self.values), np.bool_)):
             return 1.0
-        return self._mean(lambda values: np.square(values - self.middle))
+        return self._mean(lambda values: np.square(values - self.centre))
 
     def _mean(self, of: Callable[[NDArray[Any]], NDArray[Any]]) -> float:
         """The mean over all labels of what a function makes of each; 0 if there are none."""
@@ -92,7 +92,7 @@ class Response:
         return total / max(n, 1)
 
     @property
-    def n_scores(self) -> int:
+    def n_outputs(self) -> int:
         """How many numbers a probe gives for a row: a logit, one for each of three or more classes, or a value."""
         return self.n_classes if self.kind == "categorical" else 1
 
@@ -110,7 +110,7 @@ class Response:
             values, own = values[chosen], None if weights is None else weights[rows][chosen]
             if self.kind == "numeric":
                 own = np.ones(len(values)) if own is None else own
-                total += own.sum(), (values - self.middle) @ own
+                total += own.sum(), (values - self.centre) @ own
             else:
                 total += np.bincount(values, own, self.n_classes)
         return total

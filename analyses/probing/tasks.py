@@ -10,10 +10,10 @@ from activations.blocks import Source
 from activations.texts.selection import Selection
 from analyses.intervals.long_run import label_memory, position_groups
 from analyses.intervals.significance import FEWEST_RUNS, too_few
-from analyses.probing.designs.budgets import rows_used
+from analyses.probing.designs.budgets import available_rows
 from analyses.probing.fitting.responses import Response
-from analyses.probing.results import Fitting
-from analyses.probing.scores import Cells, Precision
+from analyses.probing.options import FitOptions
+from analyses.probing.scores import Cells, IntervalContext
 from analyses.targets.alignment import ENOUGH_RUNS, Target, too_large
 from analyses.targets.classes import refuse_many
 from analyses.targets.row_runs import OfRows, RowRuns, atoms_of_rows, parts_of_rows, pieces_of_rows
@@ -48,12 +48,12 @@ class Folds(NamedTuple):
     used: RowRuns
 
     @classmethod
-    def of(cls, asked: Target, how: Fitting, used: RowRuns) -> "Folds":
+    def of(cls, asked: Target, options: FitOptions, used: RowRuns) -> "Folds":
         """Of the split of a target, and the rows that are used."""
         selection, split = asked.selection, asked.split
-        folds = split.folds(how.folds)
-        if how.n_stretches is not None:
-            folds = [fold.with_training(how.n_stretches, how.seed) for fold in folds]
+        folds = split.folds(options.folds)
+        if options.n_stretches is not None:
+            folds = [fold.with_training(options.n_stretches, options.seed) for fold in folds]
         inner = [fold.within_training() for fold in folds]
         parts, of_inner = (parts_of_rows(each, selection).where(used, GAP) for each in (folds, inner))
         return cls(selection, parts, of_inner, atoms_of_rows(split, selection), split.n_atoms, used)
@@ -90,7 +90,7 @@ class _Tally:
     """
 
     def __init__(self, response: Response, folds: Folds) -> None:
-        self._is_numeric, self._middle = response.kind == "numeric", response.middle
+        self._is_numeric, self._middle = response.kind == "numeric", response.centre
         n_classes = response.n_classes
         self.n = np.zeros((folds.n_folds, 2), np.int64)
         lowest, highest = np.full((folds.n_folds, 2), np.inf), np.full((folds.n_folds, 2), -np.inf)
@@ -141,7 +141,7 @@ class _Tally:
         return label_memory(self._of_atoms.sum(axis=0), own, own)
 
 
-class Asked:
+class ProbeTask:
     """A label, what of it trains and tests in each fold, and whether a probe can be fitted to it.
 
     Attributes:
@@ -166,12 +166,12 @@ class Asked:
         self._take(target, _response(target), folds, place)
         self.control: str | None = None
         self.pieces = np.arange(folds.n_atoms)
-        self.precision = Precision()
+        self.precision = IntervalContext()
         if self.can_be_fitted:
             self._judge()
 
     @classmethod
-    def as_control(cls, name: str, labels: NDArray[Any], of: "Asked", n_asked: int = 1) -> "Asked":
+    def as_control(cls, name: str, labels: NDArray[Any], of: "ProbeTask", n_asked: int = 1) -> "ProbeTask":
         """Of the labels that a control task made of another label, whose folds and pieces it shares.
 
         Args:
@@ -218,7 +218,7 @@ class Asked:
                 f"held out of {few(few_classes)}"
             )
         text = f"{target.corpus_sha256} {target.selection} {split} {self.folds.n_folds} {target.hypothesis}"
-        self.precision = Precision(n_runs, text, declined, of_classes)
+        self.precision = IntervalContext(n_runs, text, declined, of_classes)
         notes = [each for each in (declined, of_classes) if each]
         if n_runs is not None and FEWEST_RUNS <= n_runs < ENOUGH_RUNS and not few_classes:
             what = "True in" if target.kind == "binary" else "a class is in"
@@ -280,14 +280,14 @@ def _of_control(labels: NDArray[Any], target: Target, n_asked: int) -> NDArray[A
     return OfRows(Selection(0, len(labels), every), on_disk.values_at)
 
 
-def with_folds(source: Source, targets: Sequence[Target], how: Fitting) -> list[Asked]:
+def probe_tasks(source: Source, targets: Sequence[Target], options: FitOptions) -> list[ProbeTask]:
     """The targets with their folds, which those of one split share, of the rows that a source gives."""
-    folds, used = {each.split: each for each in targets}, rows_used(source)
-    found = {split: Folds.of(each, how, used) for split, each in folds.items()}
-    return [Asked(each, found[each.split], place) for place, each in enumerate(targets)]
+    folds, used = {each.split: each for each in targets}, available_rows(source)
+    found = {split: Folds.of(each, options, used) for split, each in folds.items()}
+    return [ProbeTask(each, found[each.split], place) for place, each in enumerate(targets)]
 
 
-def in_any(asked: Sequence[Asked], part: int) -> NDArray[np.bool_]:
+def in_any(asked: Sequence[ProbeTask], part: int) -> NDArray[np.bool_]:
     """(n_rows,) the characters that are in a part in any fold, with a label or without."""
     found = np.zeros(len(asked[0].folds.atom), np.bool_)
     for folds in {id(each.folds): each.folds for each in asked}.values():

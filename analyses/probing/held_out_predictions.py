@@ -9,39 +9,38 @@ from numpy.typing import NDArray
 from analyses.errors import AnalysisError
 from analyses.intervals.long_run import position_groups
 from analyses.probing.designs.design import NOT_NUMBERS, Design, Tile
-from analyses.probing.fitting.problems import Linear
-from analyses.probing.held_out_ranks import Ranking, Ranks
-from analyses.probing.labels import Asked
-from analyses.probing.results import Fitting
-from analyses.probing.scores import Agreement, Sums
+from analyses.probing.fitting.problems import FittedProbe
+from analyses.probing.options import FitOptions
+from analyses.probing.ranking_metrics import RankingAccumulator, RankingMetrics
+from analyses.probing.scores import FoldAgreement, PredictionSums
+from analyses.probing.tasks import ProbeTask
 from analyses.targets.splits import TEST
 from analyses.threads import in_threads
 
-RANKING_BYTES = 256 << 20  # of held-out characters that are put in order at one time
 RANKED_BYTES = 8  # of each of them
 
 
-class Fitted(NamedTuple):
+class FittedTask(NamedTuple):
     """A label, and the probe of each fold."""
 
-    asked: Asked
-    linears: Sequence[Linear]
+    asked: ProbeTask
+    linears: Sequence[FittedProbe]
 
 
-class Heard(NamedTuple):
+class HeldOutPredictions(NamedTuple):
     """What is known of what the probes of a label say of held-out characters.
 
     Attributes:
         sums: Over them.
         ranks: For each fold, of each class; see `probe_scores.score`.
-        by_accident: How much of what they say is by the accident of their training; see `probe_scores.Agreement`.
-        said: (n_rows, n_scores) itself, NaN at characters that are not held out, if it is to be kept; of numbers it is
+        training_noise: Share of their variance that is due to the training sample; see `scores.FoldAgreement`.
+        said: (n_rows, n_outputs) itself, NaN at characters that are not held out, if it is to be kept; of numbers it is
             how far they are from the label's middle, which float32 may not tell from its neighbours.
     """
 
-    sums: Sums
-    ranks: list[list[Ranks]]
-    by_accident: float
+    sums: PredictionSums
+    ranks: list[list[RankingMetrics]]
+    training_noise: float
     said: NDArray[np.float32] | None
 
 
@@ -53,30 +52,30 @@ class _Column(NamedTuple):
     score: int
 
 
-def hear(design: Design, fitted: Sequence[Fitted], how: Fitting) -> list[Heard]:
+def predict_held_out(design: Design, fitted: Sequence[FittedTask], options: FitOptions) -> list[HeldOutPredictions]:
     """Let probes say something of each held-out character, and add that up.
 
     Args:
         design: What they see.
         fitted: Probes of several labels.
-        how: Whether to keep it, and how much memory there is.
+        options: Whether to keep it, and how much memory there is.
 
     Raises:
         AnalysisError: If activations are not numbers.
     """
-    hearings = [_Hearing(each, design.n_rows, keep=how.keep) for each in fitted]
-    for columns in _chunks(fitted, min(RANKING_BYTES, how.memory)):
+    hearings = [_Hearing(each, design.n_rows, keep=options.keep) for each in fitted]
+    for columns in _chunks(fitted, min(options.ranking_memory, options.memory)):
         _Pass(design, hearings, columns).read()
     return [each.result for each in hearings]
 
 
-def _chunks(fitted: Sequence[Fitted], n_bytes: int) -> Iterator[list[_Column]]:
+def _chunks(fitted: Sequence[FittedTask], n_bytes: int) -> Iterator[list[_Column]]:
     """All columns, so many at a time as take so many bytes."""
     chunk: list[_Column] = []
     left = n_bytes
     for label, (asked, _) in enumerate(fitted):
         for fold, n_tests in enumerate(asked.n_tests.tolist()):
-            for place in range(asked.response.n_scores):
+            for place in range(asked.response.n_outputs):
                 own = RANKED_BYTES * n_tests
                 if chunk and own > left:
                     yield chunk
@@ -95,18 +94,18 @@ class _Hearing:
         linears: The probe of each fold.
     """
 
-    def __init__(self, fitted: Fitted, n_rows: int, *, keep: bool) -> None:
+    def __init__(self, fitted: FittedTask, n_rows: int, *, keep: bool) -> None:
         self.asked, self.linears = fitted
         response = self.asked.response
-        self.sums = Sums(response, self.asked.folds.n_atoms)
-        self.agreement = Agreement(len(self.linears))
-        self.ranks: list[list[Ranks]] = [[] for _ in self.linears]
-        self.said = np.full((n_rows, response.n_scores), np.nan, np.float32) if keep else None
+        self.sums = PredictionSums(response, self.asked.folds.n_atoms)
+        self.agreement = FoldAgreement(len(self.linears))
+        self.ranks: list[list[RankingMetrics]] = [[] for _ in self.linears]
+        self.said = np.full((n_rows, response.n_outputs), np.nan, np.float32) if keep else None
 
     @property
-    def result(self) -> Heard:
+    def result(self) -> HeldOutPredictions:
         """What was heard, after all passes."""
-        return Heard(self.sums, self.ranks, self.agreement.by_accident, self.said)
+        return HeldOutPredictions(self.sums, self.ranks, self.agreement.training_noise, self.said)
 
 
 class _Pass:
@@ -117,7 +116,7 @@ class _Pass:
         self._labels = sorted({column.label for column in columns})
         asked = {label: hearings[label].asked for label in self._labels}
         self._rankings = {
-            column: Ranking(int(asked[column.label].n_tests[column.fold]), asked[column.label].folds.n_atoms)
+            column: RankingAccumulator(int(asked[column.label].n_tests[column.fold]), asked[column.label].folds.n_atoms)
             for column in columns
             if asked[column.label].response.kind != "numeric"
         }
@@ -136,7 +135,7 @@ class _Pass:
         """Read them, and rank what is said."""
         linears = [linear for label in self._labels for linear in self._hearings[label].linears]
         middles = [
-            self._hearings[label].asked.response.middle for label in self._labels for _ in self._hearings[label].linears
+            self._hearings[label].asked.response.centre for label in self._labels for _ in self._hearings[label].linears
         ]
         dtype = self._design.dtype
         weights = np.hstack([each.weights for each in linears]).astype(dtype)
@@ -150,18 +149,18 @@ class _Pass:
             first = 0
             for label in self._labels:
                 hearing = self._hearings[label]
-                n_folds, n_scores = len(hearing.linears), hearing.asked.response.n_scores
-                last = first + n_folds * n_scores
-                self._add(label, tile.rows, z[:, first:last].reshape(len(z), n_folds, n_scores))
+                n_folds, n_outputs = len(hearing.linears), hearing.asked.response.n_outputs
+                last = first + n_folds * n_outputs
+                self._add(label, tile.rows, z[:, first:last].reshape(len(z), n_folds, n_outputs))
                 first = last
         for column, ranks in zip(self._rankings, in_threads(self._rank, self._rankings), strict=True):
             self._hearings[column.label].ranks[column.fold].append(ranks)
 
-    def _rank(self, column: _Column) -> Ranks:
-        return self._rankings[column].ranks(position_groups(self._hearings[column.label].asked.folds.n_atoms))
+    def _rank(self, column: _Column) -> RankingMetrics:
+        return self._rankings[column].metrics(position_groups(self._hearings[column.label].asked.folds.n_atoms))
 
     def _add(self, label: int, rows: slice, z: NDArray[np.float32]) -> None:
-        """What all folds' probes of a label say of some rows, (n_rows, n_folds, n_scores)."""
+        """What all folds' probes of a label say of some rows, (n_rows, n_folds, n_outputs)."""
         hearing = self._hearings[label]
         asked = hearing.asked
         response, folds = asked.response, asked.folds
@@ -180,7 +179,7 @@ class _Pass:
                 raise AnalysisError(NOT_NUMBERS)
             if is_first:
                 hearing.agreement.add(z[chosen])
-                hearing.sums.add(own, labels - response.middle if response.kind == "numeric" else labels, cell)
+                hearing.sums.add(own, labels - response.centre if response.kind == "numeric" else labels, cell)
             if response.kind != "numeric":
                 self._order(label, fold, own, labels, cell)
 

@@ -11,7 +11,7 @@ from analyses.intervals.long_run import N_GROUPS
 Array = NDArray[np.float64]
 
 
-class Ranks(NamedTuple):
+class RankingMetrics(NamedTuple):
     """How well what is said of some characters puts those of a class above the others.
 
     Attributes:
@@ -30,7 +30,7 @@ class Ranks(NamedTuple):
     within: tuple[float, float]
 
 
-class Ranking:
+class RankingAccumulator:
     """Held-out characters of one fold with what a probe says of one class, to be put in order.
 
     Each is kept as a whole number: what is said of it in the upper bits, in the order of these numbers, and in the
@@ -63,7 +63,7 @@ class Ranking:
         keys |= (cell.astype(np.uint64) << np.uint64(1)) | is_it
         self._n_chars += len(said)
 
-    def ranks(self, group: NDArray[np.int64]) -> Ranks:
+    def metrics(self, group: NDArray[np.int64]) -> RankingMetrics:
         """What follows from their order, given (n_cells,) the position group of each cell."""
         keys = self._keys[: self._n_chars]
         keys.sort()
@@ -75,12 +75,12 @@ class Ranking:
         told = weights > 0
         within = float((sums.ordered_of_groups[told] / n_of_groups[told]).sum()), float(weights.sum())
         if not (n_positive and n_negative):
-            return Ranks(np.nan, np.nan, np.zeros(self._n_cells), within)
+            return RankingMetrics(np.nan, np.nan, np.zeros(self._n_cells), within)
         auc = float(sums.ordered / (n_positive * n_negative))
         of_negative = sums.higher / n_positive - (sums.n_of_cells[:, 0] - sums.n_of_cells[:, 1]) * auc
         of_positive = sums.lower / n_negative - sums.n_of_cells[:, 1] * auc
         influence = of_negative / n_negative + of_positive / n_positive
-        return Ranks(auc, float(sums.precision / n_positive), influence, within)
+        return RankingMetrics(auc, float(sums.precision / n_positive), influence, within)
 
 
 class _Sums(NamedTuple):

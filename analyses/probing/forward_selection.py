@@ -11,8 +11,9 @@ from activations.blocks import Source
 from activations.units import Site, Unit, in_order, units_of
 from analyses.errors import AnalysisError
 from analyses.moments import Moments
-from analyses.probing.designs.budgets import rows_given, rows_used
-from analyses.probing.designs.design import NOT_NUMBERS, Progress, Tile, UnitDesign
+from analyses.probing.designs.budgets import available_rows, available_runs
+from analyses.probing.designs.design import NOT_NUMBERS, Progress, Tile
+from analyses.probing.designs.units import UnitDesign
 from analyses.targets.alignment import Target
 from analyses.targets.classes import refuse_many
 from analyses.targets.row_runs import OfRows, parts_of_rows, pieces_of_rows
@@ -27,7 +28,7 @@ _ALONE = 1e-6  # of a unit's variance has to be its own, not of those chosen bef
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Selected:
+class SelectedUnits:
     """Units in the order in which they were chosen.
 
     Attributes:
@@ -43,13 +44,13 @@ class Selected:
     every: int
 
 
-def select(
+def select_units(
     source: Source,
     asked: Target,
     sites: Collection[Site],
     most: int,
     progress: Progress = lambda done, total: None,
-) -> Selected:
+) -> SelectedUnits:
     """Choose units one by one: each time the one that, with those before it, explains most of a label by least squares.
 
     Of a label of several classes it is the mean over them. Chosen on training characters: on one in so many, as long as
@@ -70,7 +71,7 @@ def select(
         50:1873-1896. Sparse probing: Gurnee et al. 2023, arXiv:2305.01610.
     """
     units = units_of(source.sites, in_order(source.sites, sites))
-    n_rows, used = source.selection.n_chars, rows_used(source)
+    n_rows, used = source.selection.n_chars, available_rows(source)
     parts = parts_of_rows(asked.split.folds(), asked.selection)
     train = np.empty(n_rows, np.bool_)
     labels = _Columns(asked)
@@ -79,7 +80,7 @@ def select(
         labels.take(rows, train[rows])
     every = max(int(train.sum()) // max(_ROWS_PER_UNIT * len(units), _FEWEST_ROWS), 1)
     total = np.zeros((len(units) + labels.n + 1,) * 2)
-    design = UnitDesign(source, units, train, given=rows_given(source), progress=progress)
+    design = UnitDesign(source, units, train, runs=available_runs(source), progress=progress)
 
     def products(tile: Tile) -> NDArray[Any]:
         ones = np.ones((len(tile.x), 1), np.float32)  # type: ignore[attr-defined]
@@ -94,7 +95,7 @@ def select(
     scatter = total[:-1, :-1] / total[-1, -1] - np.outer(means, means)
     n = len(units)
     chosen, r2 = _forward(scatter[:n, :n], scatter[:n, n:], np.diagonal(scatter)[n:], most)
-    return Selected(tuple(units[place] for place in chosen), r2, int(total[-1, -1]), every)
+    return SelectedUnits(tuple(units[place] for place in chosen), r2, int(total[-1, -1]), every)
 
 
 class _Columns:
