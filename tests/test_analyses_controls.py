@@ -140,7 +140,7 @@ def test_scores_of_two_classes_are_those_of_scikit_learn(rng: np.random.Generato
         "average_precision": np.mean([average_precision_score(y[fold], z[fold]) for fold in folds]),
     }
     assert found.values == pytest.approx(expected)
-    np.testing.assert_allclose(found.of_classes, [expected["auc"]])
+    np.testing.assert_allclose(found.auc_of_classes, [expected["auc"]])
 
 
 def test_scores_of_several_classes_are_those_of_scikit_learn(rng: np.random.Generator) -> None:
@@ -161,7 +161,7 @@ def test_scores_of_several_classes_are_those_of_scikit_learn(rng: np.random.Gene
     }
     assert 0.5 < found.values.pop("auc_within") < 1
     assert found.values == pytest.approx(expected)
-    assert found.of_classes.mean() == pytest.approx(expected["auc"])
+    assert found.auc_of_classes.mean() == pytest.approx(expected["auc"])
 
 
 def test_scores_of_numbers_are_those_of_scikit_learn(rng: np.random.Generator) -> None:

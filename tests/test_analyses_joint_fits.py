@@ -18,11 +18,13 @@ from analyses.probing.designs.arrays import ArrayDesign
 from analyses.probing.designs.characters import CharacterDesign
 from analyses.probing.designs.design import Design, tiles_of
 from analyses.probing.designs.units import UnitDesign
-from analyses.probing.fitting import curvatures, joint_fits
-from analyses.probing.fitting.curvatures import Curvature, Sample
+from analyses.probing.fitting import hessians, row_samples
+from analyses.probing.fitting.hessians import Hessian, Sample
 from analyses.probing.fitting.joint_fits import fit_probes, mean_losses
-from analyses.probing.fitting.problems import FittedProbe, Problem
+from analyses.probing.fitting.losses import logistic
+from analyses.probing.fitting.problems import FittedProbe, Problem, SolverOptions
 from analyses.probing.fitting.responses import Response
+from analyses.probing.fitting.row_samples import systematic_sample
 from hypotheses.labels import Kind
 
 Array = NDArray[np.float64]
@@ -198,7 +200,9 @@ def test_a_fit_that_is_given_too_few_passes_is_not_solved(x: Array, rng: np.rand
     response = binary(x[:, 0] + rng.normal(size=len(x)) > 1)
     for l1_ratio in (0.0, 0.5):
         problem = Problem(penalty=0.01, l1_ratio=l1_ratio)
-        [found] = fit_probes(ArrayDesign(x), [response], [everywhere(len(x))], [problem], most_passes=2)
+        [found] = fit_probes(
+            ArrayDesign(x), [response], [everywhere(len(x))], [problem], options=SolverOptions(max_passes=2)
+        )
         assert not found.is_solved
 
 
@@ -287,7 +291,9 @@ def test_many_together_are_as_each_alone(rng: np.random.Generator) -> None:
         for response in range(4)
         for part, penalty, balanced in ((0, 1.0, False), (1, 50.0, True), (0, 5.0, False))
     ]
-    together = fit_probes(ArrayDesign(x), responses, rows, problems, tolerance=1e-10, negligible=0.0)
+    together = fit_probes(
+        ArrayDesign(x), responses, rows, problems, options=SolverOptions(tolerance=1e-10, negligible=0.0)
+    )
     for problem, found in zip(problems, together, strict=True):
         response = responses[problem.response]
         use = rows[problem.rows] & response.present
@@ -479,27 +485,25 @@ def test_the_last_characters_are_ones_in_their_columns(rng: np.random.Generator)
 
 
 @pytest.mark.parametrize("penalty", [1e-3, 1.0, 1000.0])
-@pytest.mark.parametrize("room", [0, 100 << 20])
+@pytest.mark.parametrize("product_bytes", [0, 100 << 20])
 def test_probes_of_characters_reach_the_minimum_with_and_without_products(
-    penalty: float, room: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+    penalty: float, product_bytes: int, rng: np.random.Generator
 ) -> None:
     """Where many contexts tell the label nearly without fail, and weights go far."""
-    monkeypatch.setattr(joint_fits, "_PRODUCT_BYTES", room)
     n = 6000
     codes = rng.choice(12, n, p=np.arange(1, 13) ** 2 / 650)
     design = CharacterDesign(Arrays({SITE: np.zeros((n, 1))}, "".join("abcdefghijkl"[code] for code in codes)), 4)
     y = (codes + np.roll(codes, 2) > 18) ^ (rng.random(n) < 0.01)
-    most_passes = 300 if room else 5000
-    found = fit_probes(
-        design, [binary(y)], [everywhere(n)], [Problem(penalty=penalty)], most_passes=most_passes, tolerance=1e-7
-    )[0]
+    max_passes = 300 if product_bytes else 5000
+    options = SolverOptions(max_passes=max_passes, tolerance=1e-7, product_bytes=product_bytes)
+    [found] = fit_probes(design, [binary(y)], [everywhere(n)], [Problem(penalty=penalty)], options=options)
     [x] = [tile.times(np.eye(design.n_columns)) for tile in design.tiles(everywhere(n))]
     reference = LogisticRegression(C=1 / penalty, tol=1e-10, max_iter=20_000).fit(x.astype("f8"), y)
     best = objective(x @ reference.coef_.T + reference.intercept_, y.astype(int), reference.coef_, penalty)
     own = objective(x @ found.weights + found.intercept, y.astype(int), found.weights, penalty)
     assert found.is_solved
     assert own <= best * (1 + 1e-6)
-    assert not room or found.n_passes < 60
+    assert not product_bytes or found.n_passes < 60
 
 
 def test_samples_have_their_size_also_after_a_step_that_went_too_far(
@@ -508,16 +512,17 @@ def test_samples_have_their_size_also_after_a_step_that_went_too_far(
     """A pass whose point was too far away says nothing of curvatures."""
     sizes = []
 
-    def of_score(sample: Sample) -> Curvature:
+    def hessian_of_output(sample: Sample) -> Hessian:
         sizes.append(len(sample.rows))
-        return curvatures.of_score(sample)
+        return hessians.hessian_of_output(sample)
 
-    monkeypatch.setattr(joint_fits, "of_score", of_score)
-    monkeypatch.setattr(joint_fits, "_PASSES_BEFORE", 2)  # the first of which is too far
+    monkeypatch.setattr(row_samples, "hessian_of_output", hessian_of_output)
     labels = rng.random(40_000) < 0.001
     x = rng.normal(size=(40_000, 30)) + 12.0 * labels[:, None]
-    assert fit_one(x, binary(labels)).is_solved
-    assert min(sizes) > 0.3 * joint_fits._FEWEST_ROWS
+    options = SolverOptions(passes_before_hessian=2)  # the first of which is too far
+    [found] = fit_probes(ArrayDesign(x), [binary(labels)], [everywhere(len(x))], [Problem()], options=options)
+    assert found.is_solved
+    assert min(sizes) > 0.3 * row_samples.MIN_ROWS
 
 
 @pytest.mark.filterwarnings("error")
@@ -531,3 +536,42 @@ def test_a_rare_label_and_a_single_unit_go_no_detours(seed: int) -> None:
     reference = LogisticRegression(C=1.0, tol=1e-8).fit(x - x.mean(0), labels)
     np.testing.assert_allclose(found.weights[:, 0], reference.coef_[0], rtol=0.02)
     assert found.n_passes < 15  # 17 where twenty rows were measured
+
+
+SHARES = st.lists(st.floats(0, 2) | st.just(np.nan), max_size=40)
+
+
+@given(sizes=SHARES, rate=st.floats(0.01, 3), offset=st.floats(0, 0.99))
+def test_a_systematic_sample_is_drawn_as_by_counting_whole_numbers(
+    sizes: list[float], rate: float, offset: float
+) -> None:
+    """A row is drawn where the running sum of probabilities passes a whole number."""
+    probabilities = np.fmin(np.nan_to_num(np.array(sizes) * rate), 1.0)
+    total, expected = offset, []
+    for row, probability in enumerate(probabilities.tolist()):
+        total += probability
+        if probability > 0 and total >= 1:
+            expected.append(row)
+            total -= 1
+    drawn, inverse = systematic_sample(np.array(sizes), rate, offset)
+    assert drawn.tolist() == expected
+    np.testing.assert_allclose(inverse * probabilities[drawn], 1)
+    assert abs(len(drawn) - probabilities.sum() - offset) <= 1
+
+
+@given(
+    z=st.lists(st.floats(-700, 700), min_size=1, max_size=20),
+    seed=st.integers(0, 1000),
+    dtype=st.sampled_from(["f4", "f8"]),
+)
+def test_the_logistic_loss_is_that_of_numpy(z: list[float], seed: int, dtype: str) -> None:
+    rng = np.random.default_rng(seed)
+    logits = np.array(z, dtype)[:, None]
+    y, weights = rng.integers(0, 2, logits.shape).astype(dtype), rng.integers(0, 3, logits.shape).astype(dtype)
+    residuals, losses, second = logistic(logits, y, weights)
+    exact = logits.astype(np.float64)
+    p = 1 / (1 + np.exp(-exact))
+    precision = 1e-12 if dtype == "f8" else 1e-5
+    np.testing.assert_allclose(residuals, (p - y) * weights, rtol=precision, atol=precision)
+    np.testing.assert_allclose(losses, ((np.logaddexp(0, exact) - y * exact) * weights).sum(axis=0), rtol=precision)
+    np.testing.assert_allclose(second, p * (1 - p) * weights, rtol=precision, atol=precision)

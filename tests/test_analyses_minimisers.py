@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analyses.probing.fitting.minimising import QuasiNewton
+from analyses.probing.fitting.minimisers import QuasiNewton
 
 
 def test_a_metric_that_makes_nothing_of_a_step_is_no_error() -> None:
