@@ -68,16 +68,16 @@ def test_a_spool_gives_the_rows_of_its_runs(rng: np.random.Generator, scratch: P
     source.corpus = Corpus.from_texts(["a" * n for n in (1000, 1501, 2, 2497)])
     runs = [range(2, 5), range(300, 900), range(900, 901), range(1500, 1661)]
     with spooled(source, [SITE], runs) as spool:
-        given: dict[int, list[float]] = {}
+        read: dict[int, list[float]] = {}
         for block in spool.blocks():
             assert not len(spool.corpus.starts_within(block.start + 1, block.stop))
-            given |= dict(zip(range(block.start, block.stop, 3), block.values[SITE].tolist(), strict=True))
+            read |= dict(zip(range(block.start, block.stop, 3), block.values[SITE].tolist(), strict=True))
         assert list(scratch.iterdir()) == []  # the file has no name, and is gone if the process is killed
         assert spool.sample([SITE], 100)[SITE].shape[1] == 3
         np.testing.assert_array_equal(spool.read([SITE], 1000, 1900)[SITE], values[1000:1900:3])
         with pytest.raises(ActivationError, match="in this spool"):
             spool.read([SITE], 800, 1900)
-    assert given == {7 + 3 * row: values[7 + 3 * row].tolist() for run in runs for row in run}
+    assert read == {7 + 3 * row: values[7 + 3 * row].tolist() for run in runs for row in run}
     assert list(scratch.iterdir()) == []
     used = available_rows(Spool(source, [SITE], runs))[:]
     assert np.flatnonzero(used).tolist() == [row for run in runs for row in run]
@@ -92,9 +92,9 @@ def test_a_budget_for_all_changes_nothing(planted: Path) -> None:
         ]
         with within_budget(recording, sites, Split.of(len(recording.corpus)), 10**12) as source:
             assert source is recording
-    for one, other in zip(*results, strict=True):
-        np.testing.assert_equal(one.row(), other.row())
-        assert one.n_used == one.n_chars == len(recording.corpus)
+    for without_budget, with_budget in zip(*results, strict=True):
+        np.testing.assert_equal(without_budget.row(), with_budget.row())
+        assert without_budget.n_used == without_budget.n_chars == len(recording.corpus)
 
 
 def test_a_small_budget_fits_the_chosen_characters_alone(planted: Path, scratch: Path) -> None:
@@ -104,12 +104,12 @@ def test_a_small_budget_fits_the_chosen_characters_alone(planted: Path, scratch:
         row_bytes = recording.sites[site] * recording.dtype(site).itemsize
         options = FitOptions(penalty=penalty, budget=9000 * row_bytes, keep=True)
         [result] = fit(recording, "in_quotes", sites=[site], options=options)
-        asked = target(recording.corpus, "in_quotes")
-        x, y = recording.read([site])[site].astype(np.float64), asked.labels.values
+        in_quotes = target(recording.corpus, "in_quotes")
+        x, y = recording.read([site])[site].astype(np.float64), in_quotes.labels.values
         chosen = np.zeros(len(x), bool)
-        for run in chosen_runs(asked.split, recording.selection, 9000):
+        for run in chosen_runs(in_quotes.split, recording.selection, 9000):
             chosen[run.start : run.stop] = True
-        parts = asked.split.parts(0, len(x))
+        parts = in_quotes.split.parts(0, len(x))
         streamed = fit(
             recording, "in_quotes", sites=[site], options=FitOptions(penalty=penalty, budget=options.budget, memory=1)
         )
@@ -148,10 +148,12 @@ def test_a_live_source_and_its_recording_are_fitted_alike(code_text: str, tmp_pa
     extract(live, tmp_path / "a.h5", sites=[SITE])
     options = FitOptions(budget=5000 * 16, penalty=1.0)
     with Recording(tmp_path / "a.h5") as recording:
-        [one], [other] = (fit(source, "in_quotes", sites=[SITE], options=options) for source in (live, recording))
-    np.testing.assert_array_equal(one.weights, other.weights)
-    np.testing.assert_equal(one.row(), other.row())
-    assert one.n_used < one.n_chars
+        [of_live], [of_recording] = (
+            fit(source, "in_quotes", sites=[SITE], options=options) for source in (live, recording)
+        )
+    np.testing.assert_array_equal(of_live.weights, of_recording.weights)
+    np.testing.assert_equal(of_live.row(), of_recording.row())
+    assert of_live.n_used < of_live.n_chars
 
 
 def test_a_budget_for_next_to_nothing_is_refused(planted: Path) -> None:
@@ -222,8 +224,8 @@ def test_an_error_of_the_source_is_not_taken_for_one_of_the_disk(monkeypatch: py
 def test_nothing_is_kept_where_nothing_is_read(code_text: str, scratch: Path) -> None:
     """Of a live source, whose characters alone are probed."""
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
-    found = fit(live, "in_quotes", sites=[], controls=["chars"], options=FitOptions(penalty=1.0))
-    assert [each.site for each in found] == ["last character", "last 5 characters", "last 20 characters"]
+    results = fit(live, "in_quotes", sites=[], controls=["chars"], options=FitOptions(penalty=1.0))
+    assert [result.site for result in results] == ["last character", "last 5 characters", "last 20 characters"]
 
 
 def test_the_command_says_how_many_characters_it_used(
@@ -248,9 +250,9 @@ def test_the_command_says_so_of_each_recording(run: Command, planted: Path, code
     """Of two recordings, the second of which alone takes more than is allowed."""
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
     extract(live, tmp_path / "small.h5", sites=[SITE])
-    asked = ("-H", "in_quotes", "--budget", str(len(code_text) * 16 / 1e6), "--sites", "hidden")
+    options = ("-H", "in_quotes", "--budget", str(len(code_text) * 16 / 1e6), "--sites", "hidden")
     for command in (("fit", "--controls", "none", "--json"), ("fit", "--controls", "none"), ("curve", "--json")):
-        _, _, err = run(*command, str(tmp_path / "small.h5"), str(planted), *asked, "--penalty", "1")
+        _, _, err = run(*command, str(tmp_path / "small.h5"), str(planted), *options, "--penalty", "1")
         assert err.count(f"of {len(code_text):,} characters are used") == 1
 
 
@@ -272,9 +274,9 @@ def test_untrained_twins_keep_to_the_budget_of_a_live_model(
         *("--untrained", str(tmp_path / "model.pt"), "--budget", str(5000 * 16 / 1e6)),
     )
     assert status == 0, err
-    found = {row["control"]: row["n_used"] for row in rows(out)}
-    assert set(found) == {None, "fresh", "shuffled"}
-    assert all(4500 < n_used <= 5000 for n_used in found.values())
+    n_used_by_control = {row["control"]: row["n_used"] for row in rows(out)}
+    assert set(n_used_by_control) == {None, "fresh", "shuffled"}
+    assert all(4500 < n_used <= 5000 for n_used in n_used_by_control.values())
     assert list(scratch.glob("char-probe-*")) == []
 
 
@@ -290,16 +292,16 @@ def test_a_live_source_and_its_untrained_twin_have_a_budget_by_default(code_text
             assert read is not source
 
 
-@pytest.mark.parametrize("old", ["fit", "fit_units", "curve"])
-def test_options_go_by_their_old_name_with_a_warning(planted: Path, old: str) -> None:
-    asked: dict[str, Callable[..., object]] = {
+@pytest.mark.parametrize("name", ["fit", "fit_units", "curve"])
+def test_options_go_by_their_old_name_with_a_warning(planted: Path, name: str) -> None:
+    analyses: dict[str, Callable[..., object]] = {
         "fit": lambda source, **options: fit(source, "in_quotes", sites=[], **options),
         "fit_units": lambda source, **options: fit_units(source, "in_quotes", [], **options),
         "curve": lambda source, **options: curve(source, "in_quotes", "sites", sites=[SITE], **options),
     }
     options = FitOptions(penalty=1.0)
     with Recording(planted) as recording:
-        with pytest.warns(DeprecationWarning, match=rf"'how' of {old}\(\) is now called 'options'"):
-            asked[old](recording, how=options)
+        with pytest.warns(DeprecationWarning, match=rf"'how' of {name}\(\) is now called 'options'"):
+            analyses[name](recording, how=options)
         with pytest.raises(TypeError, match="got 'options' twice"):
-            asked[old](recording, how=options, options=options)
+            analyses[name](recording, how=options, options=options)
