@@ -28,7 +28,7 @@ class FittedTask(NamedTuple):
 
 
 class HeldOutPredictions(NamedTuple):
-    """What scores of a task are made of: sums over the predictions for its held-out characters.
+    """Sums over the predictions for the held-out characters of a task, of which its scores are made.
 
     Attributes:
         sums: Sums of losses and of agreements with the labels.

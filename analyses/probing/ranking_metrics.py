@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 
 
 class RankingMetrics(NamedTuple):
-    """How well the predictions for one class rank its characters above all others.
+    """Metrics of how the predictions for one class rank its characters above all others.
 
     Attributes:
         auc: Area under the ROC curve; NaN if all characters are of the class, or none.

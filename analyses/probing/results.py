@@ -1,4 +1,4 @@
-"""Results of linear probes."""
+"""Results of linear probes: their weights, and their scores on held-out characters."""
 
 import math
 from collections.abc import Mapping

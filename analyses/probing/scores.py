@@ -33,13 +33,13 @@ class Cells(NamedTuple):
 
 
 class FoldAgreement:
-    """How much of the predictions is due to the sample that each fold's probe was trained on.
+    """The share of the predictions that is owed to the sample that each fold's probe was trained on.
 
     Where a label has nothing to do with the units, a probe learns what two pieces of the text have in common by
     chance, and held-out scores measure the same: each pair of pieces in different folds counts in both folds, so that
     the variance of the scores' mean is twice that of independent folds. Where a probe is what any training text would
     have made of it, folds are independent. In between the variance is 1 + a times as large, a being the share of the
-    predictions' variance that is due to the training sample. Two of k folds have all but one of k − 1 training pieces
+    predictions' variance owed to the training sample. Two of k folds have all but one of k − 1 training pieces
     in common, so that their predictions have the correlation 1 − a / (k − 1).
 
     Source:
@@ -76,7 +76,7 @@ class FoldAgreement:
 
 
 class IntervalContext(NamedTuple):
-    """What intervals of the scores of one label need to know about the label and its text.
+    """Facts about a label and its text that the intervals of its scores depend on.
 
     Attributes:
         n_runs: Held-out runs of the label's rarer value; None of a number.

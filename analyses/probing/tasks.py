@@ -24,7 +24,7 @@ from hypotheses.labels import Labels
 from hypotheses.parameters import few
 
 MIN_HELD_OUT = 8  # pieces of the text, below which there is no interval
-MEMORIES_PER_ATOM = 10  # an atom is at least so many times as long as the label's memory, or atoms are dependent
+MEMORIES_PER_ATOM = 10  # length of an atom, in memories of the label, below which neighbouring atoms are dependent
 _MAX_COPIED = 1 << 20  # labels that are copied into memory if they are on the disk or computed anew in every pass
 
 

@@ -44,7 +44,7 @@ class HessianSchedule:
         self.needs_own_hessian = self._max_products > 0
 
     def _is_due(self, fit: FitState, n_passes: int) -> bool:
-        """Return True if it is time to measure the Hessian of a probe, after so many passes."""
+        """Return True if it is time to measure the Hessian of a probe, after `n_passes` passes."""
         last = fit.measured_in
         if self._max_products:
             is_close = fit.minimiser.is_near and bool(last)

@@ -107,7 +107,7 @@ class _Layout(NamedTuple):
 
 
 class _TileSums(NamedTuple):
-    """What one tile adds to the sums of a pass, in the order of a layout."""
+    """Sums over one tile, which are added to those of the pass, in the order of a layout."""
 
     losses: Array
     gradients: NDArray[Any]

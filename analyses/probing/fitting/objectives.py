@@ -18,7 +18,7 @@ _SMALLEST_SHARE = 1e-6  # that a class is assumed to have at the start
 
 
 class Objective:
-    """What a probe minimises: the losses of its rows and the penalty; with minimisers and Hessians for it.
+    """The function that a probe minimises, the losses of its rows and the penalty, with minimisers and Hessians for it.
 
     Attributes:
         problem: The problem that the objective belongs to.
