@@ -82,7 +82,7 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _class_weights(
-        self, y: NDArray[Any], codes: NDArray[np.int64], weights: NDArray[np.float64]
+        self, y: ArrayLike, codes: NDArray[np.int64], weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """(n_classes,) weights of the classes; balanced ones go by the weights of the rows, not by their number."""
         if isinstance(self.class_weight, str) and self.class_weight == "balanced":

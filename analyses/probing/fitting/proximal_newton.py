@@ -55,8 +55,7 @@ class ProximalNewton:
         expected = block @ s
         product, expected_product = float(s @ y), float(s @ expected)
         if product > 1e-6 * expected_product > 0:
-            correction = np.outer(y, y) / product - np.outer(expected, expected) / expected_product
-            self._blocks = [block + correction]
+            self._blocks = [block + np.outer(y, y) / product - np.outer(expected, expected) / expected_product]
 
     def step(self, point: Array, gradient: Array) -> tuple[Array, float]:
         """Return the step to the model's minimum, and how far the model decreases by it.
