@@ -5,11 +5,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from activations.blocks import Source
+from activations.progress import Progress, no_progress
 from activations.units import Site, Unit, in_order, units_of
 from analyses.deprecation import renamed_keyword
 from analyses.errors import AnalysisError
 from analyses.probing.designs.budgets import available_runs, within_budget
-from analyses.probing.designs.design import Progress
 from analyses.probing.forward_selection import select_units
 from analyses.probing.options import DEFAULT_OPTIONS, FitOptions
 from analyses.probing.probes import fit_characters, fit_units
@@ -87,7 +87,7 @@ def curve(
     sites: Collection[Site] | None = None,
     most: int = MOST_UNITS,
     options: FitOptions = DEFAULT_OPTIONS,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Curve:
     """Probes that see more and more, each held out, beside probes that see no model.
 
@@ -125,7 +125,7 @@ def curves_over_steps(
     *,
     sites: Collection[Site] | None = None,
     options: FitOptions = DEFAULT_OPTIONS,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> dict[str, Curve]:
     """When a model that is being trained comes to know a label, and when a single unit of it does.
 

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from activations.models.training.config import TrainingConfig
     from activations.models.training.training import Moment, Training, hold_out, train
     from activations.models.twins import twin
-    from activations.reading.extraction import Extraction, LiveActivations, extract
-    from activations.reading.lane_reader import Arithmetic
+    from activations.reading.compute_options import ComputeOptions
+    from activations.reading.extraction import Extraction, extract
+    from activations.reading.live import LiveActivations
     from activations.recordings.checking import Check, check
     from activations.recordings.recording import Recording
     from activations.texts.corpus import Corpus, Document
@@ -75,7 +76,8 @@ _HOMES = {
     "activations.recordings.checking": ("Check", "check"),
     "activations.texts.corpus": ("Corpus", "Document"),
     "activations.errors": ("ActivationError",),
-    "activations.reading.extraction": ("Extraction", "LiveActivations", "extract"),
+    "activations.reading.extraction": ("Extraction", "extract"),
+    "activations.reading.live": ("LiveActivations",),
     "activations.models.char_model": ("CharModel",),
     "activations.models.char_rnn": ("CharRNN", "ModelConfig"),
     "activations.models.checkpoints": ("load_model", "save_model"),
@@ -86,7 +88,7 @@ _HOMES = {
     "activations.models.twins": ("twin",),
     "activations.models.training.training": ("Moment", "Training", "hold_out", "train"),
     "activations.models.training.config": ("TrainingConfig",),
-    "activations.reading.lane_reader": ("Arithmetic",),
+    "activations.reading.compute_options": ("ComputeOptions",),
     "activations.texts.reading_rule": ("ReadingRule",),
     "activations.texts.selection": ("Selection",),
     "activations.recordings.recording": ("Recording",),
@@ -129,13 +131,13 @@ __all__ = [
     "ActivationError",
     "ActivePassages",
     "AnalysisError",
-    "Arithmetic",
     "Autocorrelations",
     "Block",
     "BlockLabels",
     "CharModel",
     "CharRNN",
     "Check",
+    "ComputeOptions",
     "Corpus",
     "Curve",
     "Demo",

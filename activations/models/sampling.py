@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from activations.devices import place_of
+from activations.devices import torch_device
 from activations.errors import ActivationError
-from activations.interventions import Interruption, Intervention, Where, checked
+from activations.interventions import Intervention, LanePositions, LayerInterventions, checked_interventions
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.lane_states import LaneStates, read_lanes
-from activations.texts.read_text import prompt_text, read_prompt
 from activations.texts.reading_rule import PLAIN, ReadingRule, rule_of
+from activations.texts.tokenising import prompt_text, tokenise_prompt
 from activations.texts.vocab import Vocabulary
 
 _MOST_BYTES = 4  # of a character
@@ -105,11 +105,11 @@ def write(
         raise ActivationError(f"top_k is {top_k}; a character is drawn among 1 or more")
     if not 0 <= seed < 1 << 63:
         raise ActivationError(f"the seed is {seed}; it must be a whole number from 0 up to 2^63")
-    ids = torch.from_numpy(read_prompt(prompt, rule_of(model), model.vocabulary))
-    interventions = checked(interventions, model.sites)
+    ids = torch.from_numpy(tokenise_prompt(prompt, rule_of(model), model.vocabulary))
+    interventions = checked_interventions(interventions, model.sites)
     reader: _Reader | _GuestReader
     if isinstance(model, CharRNN):
-        reader = _Reader(model, n_texts, place_of(device), interventions)
+        reader = _Reader(model, n_texts, torch_device(device), interventions)
     else:
         if interventions or device not in ("cpu", "auto"):
             raise ActivationError("a model of your own computes where and as it is written, without interventions")
@@ -287,8 +287,9 @@ class _Reader:
         cell, layers = model.cell, range(model.config.n_layers)
         self._step = cell.step
         self._place = place
+        self._is_elsewhere = place.type != "cpu"
         self.vocabulary = model.vocabulary
-        self._table = model.input_table().to(self._place)
+        self._table = model.input_table().to(self._place).contiguous()
         self._inputs = [model.input(layer).to(self._place, torch.float32) for layer in layers[1:]]
         self._recurrent = [model.recurrent(layer).to(self._place, torch.float32) for layer in layers]
         self._readout = model.readout.weight.t().to(self._place).contiguous(), model.readout.bias.to(self._place)
@@ -297,7 +298,7 @@ class _Reader:
             [{s: self._table.new_zeros(n_texts, model.config.n_units_of(s)) for s in cell.state} for _ in layers]
             for _ in range(3)  # a step must not write where it still reads: two results take turns
         )
-        self._interruptions = [Interruption(interventions, layer) or None for layer in layers]
+        self._interruptions = [LayerInterventions(interventions, layer) or None for layer in layers]
         self._texts = torch.arange(n_texts, device=self._place)
         self._n_read = 0
         self._states = states
@@ -305,7 +306,7 @@ class _Reader:
 
     def read(self, ids: Tensor) -> Tensor:
         """Read a character of every text, (n_texts,); the (n_texts, n_characters) logits of the next."""
-        if self._place.type != "cpu":
+        if self._is_elsewhere:
             ids = ids.to(self._place)
         torch.index_select(self._table, 0, ids, out=self._gates[0])
         views = next(self._views)
@@ -318,10 +319,10 @@ class _Reader:
         self._n_read += 1
         weight, bias = self._readout
         logits = torch.addmm(bias, self._states[-1]["hidden"], weight)
-        return logits if self._place.type == "cpu" else logits.to(_CPU)  # where characters are drawn
+        return logits.to(_CPU) if self._is_elsewhere else logits  # where characters are drawn
 
-    def _where(self) -> Where:
-        return Where(self._texts, torch.full_like(self._texts, self._n_read))
+    def _where(self) -> LanePositions:
+        return LanePositions(self._texts, torch.full_like(self._texts, self._n_read))
 
 
 class _GuestReader:

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
+from activations.progress import Progress, no_progress
 from activations.units import Site, Unit, in_order, units_of
 from analyses.errors import AnalysisError
 from analyses.moments import Moments
 from analyses.probing.designs.budgets import available_rows, available_runs
-from analyses.probing.designs.design import NOT_NUMBERS, Progress, Tile
+from analyses.probing.designs.design import NOT_NUMBERS, Tile
 from analyses.probing.designs.units import UnitDesign
 from analyses.targets.alignment import Target
 from analyses.targets.classes import refuse_many
@@ -49,7 +50,7 @@ def select_units(
     target: Target,
     sites: Collection[Site],
     max_units: int,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> SelectedUnits:
     """Choose units one by one: each time the one that, with those before it, explains most of a label's variance.
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from activations.blocks import Source
+from activations.progress import Progress, no_progress
 from activations.units import Site, Unit, in_order, units_of
 from analyses.deprecation import renamed_keyword
 from analyses.errors import AnalysisError
@@ -13,7 +14,6 @@ from analyses.intervals.estimates import difference_of
 from analyses.probing.controls import CONTEXT, TASKS, control_labels
 from analyses.probing.designs.budgets import available_runs, within_budget
 from analyses.probing.designs.characters import CharacterDesign
-from analyses.probing.designs.design import Progress
 from analyses.probing.designs.position import PositionDesign
 from analyses.probing.designs.units import UnitDesign
 from analyses.probing.options import DEFAULT_OPTIONS, FitOptions
@@ -39,7 +39,7 @@ def fit(
     sites: Collection[Site] | None = None,
     controls: Collection[str] = (),
     options: FitOptions = DEFAULT_OPTIONS,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[ProbeResult]:
     """Fit a linear probe for each site, and judge it on held-out characters.
 
@@ -82,7 +82,7 @@ def fit_units(
     *,
     controls: Collection[str] = (),
     options: FitOptions = DEFAULT_OPTIONS,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[ProbeResult]:
     """Fit linear probes that see a list of units each. See `fit`."""
     for name in controls:
@@ -118,7 +118,7 @@ def fit_characters(
     targets: Sequence[Target],
     n_last: int,
     options: FitOptions = DEFAULT_OPTIONS,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[ProbeResult]:
     """Fit probes that see the last `n_last` characters and no model: they show what the text itself tells.
 
@@ -139,7 +139,7 @@ def fit_position(
     source: Source,
     targets: Sequence[Target],
     options: FitOptions = DEFAULT_OPTIONS,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[ProbeResult]:
     """Fit probes that see the position in the text alone: what a slow unit tells without knowing anything.
 

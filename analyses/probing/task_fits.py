@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.probing.designs.design import Design, Progress
+from activations.progress import Progress
+from analyses.probing.designs.design import Design
 from analyses.probing.fitting.joint_fits import fit_probes, mean_losses
 from analyses.probing.fitting.problems import FittedProbe, Problem, SolverOptions
 from analyses.probing.fitting.responses import Response

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
+from activations.progress import Advance
 from activations.units import Site, in_order
 from analyses.collecting.collect import AnyStatistic, collect
 from analyses.errors import AnalysisError
@@ -43,8 +44,7 @@ class Marks(NamedTuple):
     note: str = ""
 
 
-Forward = Callable[[int], None]
-Measure = Callable[[Source, Target, Collection[Site], Forward], dict[Site, Marks]]
+Measure = Callable[[Source, Target, Collection[Site], Advance], dict[Site, Marks]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Plan:
     def _make(self, needs: Sequence[Need], columns: Sequence[Columns]) -> dict[Need, AnyStatistic]:
         return {each: each.make(self._asked, columns, self._reader) for each in needs}
 
-    def marks(self, forward: Forward) -> dict[str, dict[Site, Marks]]:
+    def marks(self, forward: Advance) -> dict[str, dict[Site, Marks]]:
         """Read what has still to be read, and score: by the names of the methods."""
         pieces: dict[str, dict[Site, list[Marks]]] = {each.name: {} for each in self._methods if each.needs}
         collect(self._source, [*self._own, *self.statistics], forward)
@@ -408,9 +408,7 @@ def _iou(true: Counts, false: Counts, n_true: Counts, n_false: Counts) -> NDArra
 
 
 def _weight(*, standardised: bool, options: FitOptions) -> Measure:
-    def measure(
-        source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
-    ) -> dict[Site, Marks]:
+    def measure(source: Source, asked: Target, sites: Collection[Site], forward: Advance) -> dict[Site, Marks]:
         chosen = in_order(source.sites, sites)
         found = {}
         for site, probe in zip(chosen, fit(source, asked, sites=chosen, options=options), strict=True):
@@ -423,9 +421,7 @@ def _weight(*, standardised: bool, options: FitOptions) -> Measure:
     return measure
 
 
-def _sparse(
-    source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
-) -> dict[Site, Marks]:
+def _sparse(source: Source, asked: Target, sites: Collection[Site], forward: Advance) -> dict[Site, Marks]:
     """What a unit and those chosen after it add to those before it."""
     with source.rereadable(sites) as recording:
         chosen = select_units(recording, asked, sites, _MOST_SELECTED)

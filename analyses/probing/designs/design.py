@@ -11,7 +11,6 @@ from analyses.errors import AnalysisError
 from analyses.targets.row_runs import pieces_of_rows
 from analyses.threads import in_threads
 
-Progress = Callable[[int, int], None]
 MEMORY = 384 << 20
 NOT_NUMBERS = "some activations are not numbers (NaN or infinite); the model's weights may be broken"
 _TILE_ROWS = 2048

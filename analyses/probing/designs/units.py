@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
+from activations.progress import Progress, no_progress
 from activations.units import Unit
 from analyses.errors import AnalysisError
 from analyses.moments import Moments
@@ -19,7 +20,6 @@ from analyses.probing.designs.design import (
     NOT_NUMBERS,
     Basis,
     DenseTile,
-    Progress,
     principal_directions,
     tiles_of,
 )
@@ -47,7 +47,7 @@ class UnitDesign:
         *,
         runs: Sequence[range] | None = None,
         memory: int = MEMORY,
-        progress: Progress = lambda done, total: None,
+        progress: Progress = no_progress,
     ) -> None:
         """Read the source once, for the means and standard deviations of the units.
 

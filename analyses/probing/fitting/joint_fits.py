@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.probing.designs.design import Design, Progress
+from activations.progress import Progress, no_progress
+from analyses.probing.designs.design import Design
 from analyses.probing.fitting.fit_states import FitState
 from analyses.probing.fitting.hessian_schedule import HessianSchedule
 from analyses.probing.fitting.loss_sums import LossSums
@@ -27,7 +28,7 @@ def fit_probes(
     *,
     weights: Array | None = None,
     options: SolverOptions = DEFAULT_SOLVER,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[FittedProbe]:
     """Fit linear probes together.
 
