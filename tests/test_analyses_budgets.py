@@ -289,7 +289,7 @@ def test_a_live_source_and_its_untrained_twin_have_a_budget_by_default(code_text
         with within_budget(source, [SITE], split, live_budget=5000 * 16) as read:
             assert 4500 < sum(map(len, available_runs(read))) <= 5000
         with within_budget(source, [SITE], split) as read:
-            assert available_runs(read) == [range(len(source.corpus))]
+            assert list(available_runs(read)) == [range(len(source.corpus))]
             assert read is not source
 
 

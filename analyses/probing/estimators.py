@@ -73,7 +73,7 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_, codes = np.unique(y, return_inverse=True)
         weights = _check_sample_weight(sample_weight, x, dtype=np.float64)
         if len(np.unique(codes[weights > 0])) < 2:
-            raise ValueError("all rows with a weight above 0 have the same label; two classes are needed")
+            raise ValueError("all rows with a weight above 0 are of one class; labels of two classes are needed")
         weights = weights * self._class_weights(y, codes, weights)[codes]
         kind: Kind = "binary" if len(self.classes_) == 2 else "categorical"
         response = Response(kind, codes.astype(np.int16), len(self.classes_))
