@@ -49,8 +49,9 @@ if TYPE_CHECKING:
     from analyses.errors import AnalysisError
     from analyses.intervals.estimates import Difference, Estimate
     from analyses.probing.estimators import LogisticProbe, RidgeProbe
+    from analyses.probing.options import FitOptions
     from analyses.probing.probes import fit, fit_units
-    from analyses.probing.results import Fitting, ProbeResult
+    from analyses.probing.results import ProbeResult
     from analyses.ranking.explanation import Explanation, explain
     from analyses.ranking.methods import METHODS, Marks, Method, Need
     from analyses.ranking.ranking import RankedUnit, Ranking, compare, rank, rank_all
@@ -104,7 +105,8 @@ _HOMES = {
     "analyses.probing.estimators": ("LogisticProbe", "RidgeProbe"),
     "analyses.ranking.explanation": ("Explanation", "explain"),
     "analyses.ranking.methods": ("METHODS", "Marks", "Method", "Need"),
-    "analyses.probing.results": ("Fitting", "ProbeResult"),
+    "analyses.probing.options": ("FitOptions",),
+    "analyses.probing.results": ("ProbeResult",),
     "analyses.probing.probes": ("fit", "fit_units"),
     "analyses.ranking.ranking": ("RankedUnit", "Ranking", "compare", "rank", "rank_all"),
     "analyses.session": ("Session",),
@@ -147,7 +149,7 @@ __all__ = [
     "Evaluation",
     "Explanation",
     "Extraction",
-    "Fitting",
+    "FitOptions",
     "GramMatrices",
     "Guess",
     "Hypothesis",

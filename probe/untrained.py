@@ -16,8 +16,9 @@ from activations.reading.extraction import extract
 from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.units import Site, Unit, in_order, units_of
+from analyses.probing.options import DEFAULT_OPTIONS, FitOptions
 from analyses.probing.probes import fit_units
-from analyses.probing.results import DEFAULT, Fitting, ProbeResult
+from analyses.probing.results import ProbeResult
 from analyses.session import Session
 from analyses.targets.alignment import AnyHypothesis, Target
 
@@ -28,7 +29,7 @@ def fit_untrained_twins(
     hypotheses: Sequence[AnyHypothesis | Target],
     designs: Sequence[Sequence[Unit]] | None = None,
     *,
-    how: Fitting = DEFAULT,
+    options: FitOptions = DEFAULT_OPTIONS,
     progress: NotedProgress = no_progress,
 ) -> list[ProbeResult]:
     """Fit the same probes to untrained twins of a model that read the same text, as controls.
@@ -41,7 +42,7 @@ def fit_untrained_twins(
         model: The trained model, or its checkpoint.
         hypotheses: Names, functions, or targets made before.
         designs: The units that each probe sees; None is a probe for each site.
-        how: How to fit and judge the probes; its seed also draws the twins' weights.
+        options: How to fit and judge the probes; its seed also draws the twins' weights.
         progress: Called with what is done, how much there is to do, and which twin is at work.
 
     Returns:
@@ -62,12 +63,12 @@ def fit_untrained_twins(
             progress(done, total, note)
 
         with ExitStack() as stack:
-            live = live_twin(source, trained, kind, how.seed)
+            live = live_twin(source, trained, kind, options.seed)
             twin_source: Source = live
             if isinstance(activations, Recording):
                 path = record_twin(live, activations.path.with_suffix(f".{kind}.h5"), sites, report)
                 twin_source = stack.enter_context(Recording(path))
-            probes = fit_units(twin_source, hypotheses, designs, how=how, progress=report)
+            probes = fit_units(twin_source, hypotheses, designs, options=options, progress=report)
         results += [replace(probe, control=kind) for probe in probes]
     return results
 

@@ -23,7 +23,8 @@ from probe.cli.show import to_standard_error, warn
 if TYPE_CHECKING:
     from activations.blocks import Source
     from activations.units import Site
-    from analyses.probing.results import Fitting, ProbeResult
+    from analyses.probing.options import FitOptions
+    from analyses.probing.results import ProbeResult
     from analyses.targets.many_hypotheses import Targets
     from hypotheses.labelling.corpus_labels import CorpusLabels
     from hypotheses.labelling.long_labels import AnyLabels
@@ -103,16 +104,16 @@ class ProbeOptions:
     budget: BudgetOption = None
     seed: SeedOption = 0
 
-    def fitting(self) -> "Fitting":
+    def fitting(self) -> "FitOptions":
         """Return these options as the library takes them.
 
         Raises:
             BadParameter: If the budget or the seed is not a number that can be used.
         """
-        from analyses.probing.results import Fitting
+        from analyses.probing.options import FitOptions
 
         check_seed(self.seed)
-        return Fitting(penalty=self.penalty, folds=self.folds, budget=_bytes(self.budget), seed=self.seed)
+        return FitOptions(penalty=self.penalty, folds=self.folds, budget=_bytes(self.budget), seed=self.seed)
 
 
 def check_seed(seed: int) -> None:

@@ -151,7 +151,7 @@ def _of_sources(
                 targets = labels.targets(session, subjects.hypotheses)
                 curves = [
                     make_curve(
-                        session, target, options.over, sites=chosen, most=options.most, how=fitting, progress=report
+                        session, target, options.over, sites=chosen, most=options.most, options=fitting, progress=report
                     )
                     for target in targets.made
                 ]
@@ -176,7 +176,7 @@ def _over_steps(
     chosen = sites.chosen_if_any(live)
     with progress("a curve over steps") as report:
         targets = labels.targets(live, subjects.hypotheses)
-        curves = curves_over_steps(chain([first], steps), targets.made, sites=chosen, how=fitting, progress=report)
+        curves = curves_over_steps(chain([first], steps), targets.made, sites=chosen, options=fitting, progress=report)
     made = provenance(text_sha256=live.corpus.sha256, seed=options.drawn_seed)
     return SourceCurves("", list(curves.values()), targets.reasons, made)
 

@@ -20,7 +20,7 @@ from probe.cli.words import tell_apart
 
 if TYPE_CHECKING:
     from activations.units import Site, Unit
-    from analyses.probing.results import Fitting
+    from analyses.probing.options import FitOptions
     from analyses.session import Session
 
 _MB = 1 << 20
@@ -72,7 +72,7 @@ class ProbesOptions(ProbeOptions):
                 raise BadParameter(f"{self.keep} is not the name of an .npz file; end its name in .npz")
             check_output(self.keep, *inputs)
 
-    def fitting(self) -> "Fitting":
+    def fitting(self) -> "FitOptions":
         """Return these options as the library takes them."""
         return replace(
             ProbeOptions.fitting(self),
@@ -163,10 +163,12 @@ def fit(
                 targets = labels.targets(session, subjects.hypotheses)
                 reasons |= targets.reasons
                 controls = options.control_names
-                probes = fit_units(session, targets.made, designs, controls=controls, how=fitting, progress=report)
+                probes = fit_units(session, targets.made, designs, controls=controls, options=fitting, progress=report)
             if trained is not None:
                 with progress("untrained twins") as report:
-                    probes += fit_untrained_twins(session, trained, targets.made, designs, how=fitting, progress=report)
+                    probes += fit_untrained_twins(
+                        session, trained, targets.made, designs, options=fitting, progress=report
+                    )
             results.append(SourceProbes(name, probes, provenance(session, seed=options.drawn_seed)))
     show_probes(results, tables)
     for hypothesis, reason in reasons.items():
