@@ -12,6 +12,7 @@ import torch
 from foreign import FORMATS, Arrays, ends, json_lists, layers, numpy_arrays, renamed, reordered, state_dict, tensors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from profiles import n_examples
 from torch.nn.utils import prune
 
 from activations.errors import ActivationError
@@ -57,7 +58,7 @@ def assert_same(model: CharRNN, original: CharRNN, text: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=n_examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_model_in_any_format_comes_out_as_it_went_in(form: str, data: st.DataObject, tmp_path: Path) -> None:
     write, cells, may_embed = FORMATS[form]

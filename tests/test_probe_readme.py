@@ -2,15 +2,18 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from hypotheses.registry import registered
-from probe.cli import COMMANDS, command_name
+from probe.cli import COMMANDS, app, command_name
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -18,6 +21,17 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def test_the_readmes_commands_have_the_options_that_it_names() -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    assert len(lines) > 15
+    for line in lines:
+        program, name, *arguments = shlex.split(line, comments=True)
+        assert program == "probe"
+        group.commands[name].make_context(name, arguments)  # parses, and runs nothing
 
 
 @pytest.mark.slow  # trains a model and starts nine processes
