@@ -201,7 +201,7 @@ def standard_library(most_chars: float) -> Iterator[str]:
             yield text
 
 
-@pytest.mark.parametrize("most_chars", [5e5, pytest.param(2e6, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("most_chars", [5e5, pytest.param(2e6, marks=pytest.mark.slow)])  # parsed, and labelled twice
 @pytest.mark.parametrize("language", ["python", None])
 def test_python_is_labelled_as_its_own_tokenizer_and_parser_do(language: str | None, most_chars: float) -> None:
     agreement, structure = Agreement(), Agreement()
