@@ -8,6 +8,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from planting import Arrays
+from profiles import n_examples
 from scipy.optimize import minimize
 from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
@@ -122,7 +123,7 @@ def smallest_objective(
 
 
 @pytest.mark.filterwarnings("error")
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=n_examples(25))
 @given(
     seed=st.integers(0, 2**32 - 1),
     kind=st.sampled_from(["binary", "categorical", "numeric"]),

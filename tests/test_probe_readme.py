@@ -2,12 +2,14 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from hypotheses.registry import registered
@@ -20,6 +22,17 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def test_the_readmes_commands_have_the_options_that_it_names() -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    assert len(lines) > 15
+    for line in lines:
+        program, name, *arguments = shlex.split(line, comments=True)
+        assert program == "probe"
+        group.commands[name].make_context(name, arguments)  # parses, and runs nothing
 
 
 @pytest.mark.slow  # trains a model and starts nine processes
@@ -68,6 +81,6 @@ def test_every_command_that_a_document_shows_has_the_options_that_it_shows(docum
 
 
 def test_links_within_the_documents_lead_somewhere() -> None:
-    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text(encoding="utf-8")):
             assert (document.parent / link).exists(), f"{document.name}: {link}"

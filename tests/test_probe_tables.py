@@ -15,6 +15,7 @@ from commands import Command, rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planting import PLANTED, Arrays, in_runs, random_model
+from profiles import n_examples
 from scipy.stats import false_discovery_control
 
 import probe
@@ -98,7 +99,7 @@ def test_whatever_is_written_reads_back_bit_for_bit(rankings: list[Ranking], tmp
     check_rows(found, rankings)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=n_examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1), n_units=st.integers(1, 7), n_intervals=st.none() | st.integers(1, 9))
 def test_every_unit_has_a_row_for_every_hypothesis(
     seed: int, n_units: int, n_intervals: int | None, tmp_path: Path

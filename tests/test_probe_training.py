@@ -331,11 +331,12 @@ def result_of(folder: Path) -> dict[str, bytes | str]:
 
 
 @pytest.mark.usefixtures("unseen")
+@pytest.mark.parametrize("spacing", [20, pytest.param(5, marks=pytest.mark.slow)])  # a training for each file
 @pytest.mark.parametrize("fault", ["full disk", "before", "after"])
 def test_a_training_stopped_at_any_file_ends_as_an_unbroken_one(
-    fault: str, parts: list[Corpus], monkeypatch: pytest.MonkeyPatch
+    fault: str, spacing: int, parts: list[Corpus], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At each fifth file, and the last ones: models and the state are whole, and there is something to go on from."""
+    """At every fifth file, and the last ones: models and the state are whole, and there is something to go on from."""
     monkeypatch.setattr(runs, "train", partial(train, save_every_s=0.0))
     monkeypatch.setattr(runs, "_SAMPLE_CHARS", 20)
     with fault_at(0, None) as names:
@@ -343,7 +344,7 @@ def test_a_training_stopped_at_any_file_ends_as_an_unbroken_one(
     expected = result_of(Path("whole"))
     first_state = names.index("state.pt") + 1
     unfinished = []
-    for number in sorted({*range(1, len(names) - 4, 5), *range(len(names) - 4, len(names) + 1)}):
+    for number in sorted({*range(1, len(names) - 4, spacing), *range(len(names) - 4, len(names) + 1)}):
         folder = Path(str(number))
         error = OSError(28, "No space left on device") if fault == "full disk" else StoppedError()
         stopped = pytest.raises((ActivationError, StoppedError), match="disk is full" if "full" in fault else None)
