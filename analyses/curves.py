@@ -5,13 +5,15 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from activations.blocks import Source
+from activations.progress import Progress, no_progress
 from activations.units import Site, Unit, in_order, units_of
+from analyses.deprecation import renamed_keyword
 from analyses.errors import AnalysisError
-from analyses.probing.designs.budgets import rows_given, within_budget
-from analyses.probing.designs.design import Progress
+from analyses.probing.designs.budgets import available_runs, within_budget
+from analyses.probing.forward_selection import select_units
+from analyses.probing.options import DEFAULT_OPTIONS, FitOptions
 from analyses.probing.probes import fit_characters, fit_units
-from analyses.probing.results import DEFAULT, Fitting, ProbeResult, scores_of
-from analyses.probing.selection import select
+from analyses.probing.results import ProbeResult, score_names
 from analyses.ranking.ranking import rank_all
 from analyses.session import question
 from analyses.targets.alignment import AnyHypothesis, Target, ask, ask_all, lagged
@@ -49,7 +51,7 @@ class Curve:
             {
                 "hypothesis": self.hypothesis,
                 self.over: value,
-                **{name: getattr(point, name) for name in scores_of(point.kind)},
+                **{name: getattr(point, name) for name in score_names(point.kind)},
                 "low": point.interval[0],
                 "high": point.interval[1],
                 "control": control.score,
@@ -75,6 +77,7 @@ class Curve:
         )
 
 
+@renamed_keyword("how", "options")
 @question
 def curve(
     source: Source,
@@ -83,8 +86,8 @@ def curve(
     *,
     sites: Collection[Site] | None = None,
     most: int = MOST_UNITS,
-    how: Fitting = DEFAULT,
-    progress: Progress = lambda done, total: None,
+    options: FitOptions = DEFAULT_OPTIONS,
+    progress: Progress = no_progress,
 ) -> Curve:
     """Probes that see more and more, each held out, beside probes that see no model.
 
@@ -98,7 +101,7 @@ def curve(
         sites: Where to look. None is everywhere, for `units` and `sites`; otherwise the hidden state of the last layer,
             which is what the model's read-out sees. Several are seen together.
         most: Units at the end of a curve over units, if there are so many.
-        how: How to fit and judge the probes.
+        options: How to fit and judge the probes.
         progress: Called, step by step, with what is done and a guess of how much there is to do.
 
     Raises:
@@ -111,17 +114,18 @@ def curve(
     chosen = in_order(source.sites, source.sites if sites is None else sites)
     if sites is None and over not in ("units", "sites"):
         chosen = _top(chosen)
-    with within_budget(source, chosen, asked.split, how.budget, progress) as recording:
-        return CURVES[over](recording, asked, chosen, most, how, progress)
+    with within_budget(source, chosen, asked.split, options.budget, progress) as recording:
+        return CURVES[over](recording, asked, chosen, most, options, progress)
 
 
+@renamed_keyword("how", "options")
 def curves_over_steps(
     sources: Iterable[tuple[int, Source]],
     hypotheses: Sequence[AnyHypothesis | Target],
     *,
     sites: Collection[Site] | None = None,
-    how: Fitting = DEFAULT,
-    progress: Progress = lambda done, total: None,
+    options: FitOptions = DEFAULT_OPTIONS,
+    progress: Progress = no_progress,
 ) -> dict[str, Curve]:
     """When a model that is being trained comes to know a label, and when a single unit of it does.
 
@@ -129,7 +133,7 @@ def curves_over_steps(
         sources: The same text as read after so many updates of the training, in their order.
         hypotheses: What to probe for.
         sites: What a probe sees; None is the hidden state of the last layer.
-        how: How to fit and judge the probes.
+        options: How to fit and judge the probes.
         progress: Called, within each source, with what is done and a guess of how much there is to do.
 
     Returns:
@@ -140,7 +144,7 @@ def curves_over_steps(
         HypothesisError: If there is no such hypothesis, or it fails on this text.
         AnalysisError: If its labels cannot be probed for.
     """
-    if how.folds is not None:
+    if options.folds is not None:
         raise AnalysisError("a curve over steps chooses a unit for one held-out part of the text; leave out the folds")
     for each in hypotheses:
         name = each if isinstance(each, str) else each.hypothesis if isinstance(each, Target) else ""
@@ -155,15 +159,18 @@ def curves_over_steps(
     for update, live in sources:
         chosen = in_order(live.sites, sites) if sites is not None else _top(list(live.sites))
         targets = targets or ask_all(live, hypotheses)
-        with within_budget(live, chosen, targets[0].split, how.budget, progress) as source:
+        with within_budget(live, chosen, targets[0].split, options.budget, progress) as source:
             if not controls:
-                controls = fit_characters(source, targets, N_LAST, how)
+                controls = fit_characters(source, targets, N_LAST, options)
             units = units_of(source.sites, chosen)
-            together.append(fit_units(source, targets, [units], how=how, progress=progress))
-            whole = source if len(rows_given(source)) == 1 else live
+            together.append(fit_units(source, targets, [units], options=options, progress=progress))
+            whole = source if len(available_runs(source)) == 1 else live
             best = [ranking.units[0].unit for ranking in rank_all(whole, targets, sites=chosen)]
             alone.append(
-                [fit_units(source, each, [[unit]], how=how)[0] for each, unit in zip(targets, best, strict=True)]
+                [
+                    fit_units(source, each, [[unit]], options=options)[0]
+                    for each, unit in zip(targets, best, strict=True)
+                ]
             )
             updates.append(update)
     found: dict[str, Curve] = {}
@@ -186,59 +193,61 @@ def _top(sites: Sequence[Site]) -> list[Site]:
 
 
 def curve_over_units(
-    source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+    source: Source, asked: Target, sites: Sequence[Site], most: int, options: FitOptions, progress: Progress
 ) -> Curve:
     """See `curve`."""
-    if how.folds is not None:
+    if options.folds is not None:
         raise AnalysisError("a curve over units chooses them for one held-out part of the text; leave out the folds")
-    best = select(source, asked, sites, most, progress).units
+    best = select_units(source, asked, sites, most, progress).units
     sizes = [n for n in (1 << power for power in range(len(best).bit_length())) if n < len(best)]
     designs = [best[:n] for n in [*sizes, len(best)]]
-    points = fit_units(source, asked, designs, how=how, progress=progress)
-    [control] = fit_characters(source, [asked], N_LAST, how)
+    points = fit_units(source, asked, designs, options=options, progress=progress)
+    [control] = fit_characters(source, [asked], N_LAST, options)
     return _curve(asked, "units", tuple(len(each) for each in designs), points, [control] * len(points), best)
 
 
 def curve_over_chars(
-    source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+    source: Source, asked: Target, sites: Sequence[Site], most: int, options: FitOptions, progress: Progress
 ) -> Curve:
     """See `curve`."""
     n_stretches = int((~asked.split.held_out).sum())
     sizes = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500) if n < n_stretches]
-    parts = [replace(how, n_stretches=n) for n in [*sizes, n_stretches]]
+    parts = [replace(options, n_stretches=n) for n in [*sizes, n_stretches]]
     units = units_of(source.sites, sites)
-    points = [fit_units(source, asked, [units], how=each, progress=progress)[0] for each in parts]
+    points = [fit_units(source, asked, [units], options=each, progress=progress)[0] for each in parts]
     controls = [fit_characters(source, [asked], N_LAST, each)[0] for each in parts]
     return _curve(asked, "chars", tuple(point.n_train for point in points), points, controls, units)
 
 
 def curve_over_lag(
-    source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+    source: Source, asked: Target, sites: Sequence[Site], most: int, options: FitOptions, progress: Progress
 ) -> Curve:
     """See `curve`."""
     targets = [lagged(asked, source.corpus, lag) for lag in LAGS]
     units = units_of(source.sites, sites)
-    points = fit_units(source, targets, [units], how=how, progress=progress)
-    return _curve(asked, "lag", LAGS, points, fit_characters(source, targets, N_LAST, how), units)
+    points = fit_units(source, targets, [units], options=options, progress=progress)
+    return _curve(asked, "lag", LAGS, points, fit_characters(source, targets, N_LAST, options), units)
 
 
 def curve_over_sites(
-    source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+    source: Source, asked: Target, sites: Sequence[Site], most: int, options: FitOptions, progress: Progress
 ) -> Curve:
     """See `curve`."""
-    points = fit_units(source, asked, [units_of(source.sites, [site]) for site in sites], how=how, progress=progress)
-    [control] = fit_characters(source, [asked], N_LAST, how)
+    points = fit_units(
+        source, asked, [units_of(source.sites, [site]) for site in sites], options=options, progress=progress
+    )
+    [control] = fit_characters(source, [asked], N_LAST, options)
     names = tuple(str(site) for site in sites)
     return _curve(asked, "sites", names, points, [control] * len(points), units_of(source.sites, sites))
 
 
 def curve_over_penalty(
-    source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+    source: Source, asked: Target, sites: Sequence[Site], most: int, options: FitOptions, progress: Progress
 ) -> Curve:
     """See `curve`."""
     units = units_of(source.sites, sites)
-    parts = [replace(how, penalty=penalty) for penalty in PENALTY_GRID]
-    points = [fit_units(source, asked, [units], how=each, progress=progress)[0] for each in parts]
+    parts = [replace(options, penalty=penalty) for penalty in PENALTY_GRID]
+    points = [fit_units(source, asked, [units], options=each, progress=progress)[0] for each in parts]
     controls = [fit_characters(source, [asked], N_LAST, each)[0] for each in parts]
     return _curve(asked, "penalty", PENALTY_GRID, points, controls, units)
 
@@ -261,7 +270,7 @@ def _curve(
     )
 
 
-CURVES: dict[str, Callable[[Source, Target, Sequence[Site], int, Fitting, Progress], Curve]] = {
+CURVES: dict[str, Callable[[Source, Target, Sequence[Site], int, FitOptions, Progress], Curve]] = {
     "units": curve_over_units,
     "chars": curve_over_chars,
     "lag": curve_over_lag,

@@ -33,14 +33,16 @@ from truth_simulating import (
 
 from activations.blocks import Block
 from activations.recordings.codings import CODINGS
-from activations.recordings.layout import Grid, SiteFacts
-from activations.recordings.recorder import recording
+from activations.recordings.grid import Grid
+from activations.recordings.layout import SiteFacts
+from activations.recordings.recorder import new_recording
 from activations.texts.lanes import BLOCK_CHARS
 from analyses.curves import curve
 from analyses.differences import difference
 from analyses.errors import AnalysisError
+from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
-from analyses.probing.results import Fitting, ProbeResult
+from analyses.probing.results import ProbeResult
 from analyses.ranking.ranking import RankedUnit, rank
 from analyses.targets.alignment import Target
 from analyses.targets.splits import TEST
@@ -197,7 +199,7 @@ class Folded(World):
 def fit_repetition(world: Folded, rng: Random) -> Record:
     """A probe's interval. The truth of one that was fitted in folds is that of the mean of their weights."""
     drawn = Probed(world, rng)
-    [result] = fit(drawn.source, drawn.target, how=Fitting(folds=world.folds))
+    [result] = fit(drawn.source, drawn.target, options=FitOptions(folds=world.folds))
     return _interval(result.auc, *result.interval, drawn.true_auc(result))
 
 
@@ -258,7 +260,7 @@ def record(found: Memory, asked: Target, folder: Path) -> tuple[Path, str]:
     """A recording of what is in memory, and the name of a hypothesis that gives the labels."""
     path, labels = folder / "activations.h5", folder / "labels.npy"
     layout = {SITE: SiteFacts(found.sites[SITE], CODINGS[found.dtype(SITE).name])}
-    with recording(path, found.corpus, found.vocabulary, layout, predictions=False) as recorder:
+    with new_recording(path, found.corpus, found.vocabulary, layout, predictions=False) as recorder:
         grid = Grid(found.corpus.documents, found.selection, BLOCK_CHARS)
         for start, stop in zip(grid.starts, grid.stops, strict=True):
             recorder.write(Block(int(start), {SITE: found.values[start:stop].copy()}))

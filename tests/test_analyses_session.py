@@ -21,14 +21,14 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import probe
 from activations.blocks import Block, Source
-from activations.reading.extraction import LiveActivations
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site
 from analyses.collecting.collect import collect, read
 from analyses.levels.columns import Columns
+from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
-from analyses.probing.results import Fitting
 from analyses.ranking.explanation import explain
 from analyses.ranking.ranking import compare, rank, rank_all
 from analyses.session import Session
@@ -95,7 +95,7 @@ def questions(source: Source) -> dict[str, Callable[[Source], Any]]:
         "compare": lambda session: compare(session, asked[0], ["auc", "f1", "mutual_information", "spearman"]),
         "explain": lambda session: explain(session, unit, asked),
         "shifts": lambda session: rank(session, asked[1], shifts=19),
-        "fit": lambda session: fit(session, asked[0], sites=[unit.site], how=Fitting(penalty=10.0)),
+        "fit": lambda session: fit(session, asked[0], sites=[unit.site], options=FitOptions(penalty=10.0)),
         "collect": lambda session: collect(session, [ProductSums(asked[:2], {unit.site: source.sites[unit.site]})]),
     }
 

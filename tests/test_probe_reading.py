@@ -12,10 +12,11 @@ from foreign import renamed
 from planting import random_model
 from typer.main import get_command
 
+from activations.errors import ActivationError
 from activations.models.checkpoints import save_model
 from activations.models.twins import TWINS
-from activations.reading.extraction import LiveActivations
-from activations.reading.lane_reader import Arithmetic
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from analyses.session import Session
 from probe.cli import app
@@ -125,12 +126,12 @@ def test_options_of_a_live_model_do_not_go_with_a_recording(
 
 def test_an_untrained_twin_reads_as_the_live_model_does() -> None:
     model = random_model(NAMES, cell="gru", n_layers=1, n_units=6)
-    arithmetic = Arithmetic(dtype="float16")
-    live = LiveActivations(model, Corpus.from_texts([NAMES]), n_lanes=3, warm_up_chars=128, arithmetic=arithmetic)
+    compute = ComputeOptions(dtype="float16")
+    live = LiveActivations(model, Corpus.from_texts([NAMES]), n_lanes=3, warm_up_chars=128, compute=compute)
     with Session(live) as session:
         for how in TWINS:
             made = live_twin(session, model, how)
-            assert (made.n_lanes, made.warm_up_chars, made.arithmetic) == (3, 128, arithmetic)
+            assert (made.n_lanes, made.warm_up_chars, made.compute) == (3, 128, compute)
 
 
 def test_names_are_trained_on_and_judged_a_line_each(run: Command, files: None) -> None:
@@ -146,7 +147,10 @@ def test_names_are_trained_on_and_judged_a_line_each(run: Command, files: None) 
     status, out, _ = run("hypotheses", "names.txt", "--documents", "lines", "--show", "position_in_line", "--json")
     assert status == 0
     status, _, error = run("evaluate", "small.pt", "names.txt", "--documents", "words")
-    assert status == 1 and "choose one of files, lines, blank-lines" in error
+    assert status == 2
+    assert "'words' is not one of 'files', 'lines', 'blank-lines'" in " ".join(error.replace("│", " ").split())
+    with pytest.raises(ActivationError, match="choose one of files, lines, blank-lines"):
+        Corpus.read("names.txt", documents="words")
 
 
 def test_extract_writes_its_texts_on_the_device_that_it_reads_on(

@@ -8,11 +8,13 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from hypotheses.registry import registered
-from probe.cli import COMMANDS, command_name
+from probe.cli import COMMANDS, app, command_name
 
 ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -53,6 +55,16 @@ def test_the_readme_mentions_every_command_and_hypothesis() -> None:
         assert f"probe {command_name(command)}" in documents
     for name in registered():
         assert name in documents
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_that_a_document_shows_has_the_options_that_it_shows(document: Path) -> None:
+    commands = vars(get_command(app))["commands"]
+    for name, arguments in re.findall(r"\bprobe ([a-z]+)\b([^`\n|#]*)", document.read_text(encoding="utf-8")):
+        if name in commands:
+            known = {spelling for option in commands[name].params for spelling in option.opts} | {"--help", "-h"}
+            shown = set(re.findall(r"(?<!\S)--?[a-zA-Z][a-z-]*(?=[\s=,)]|$)", arguments))
+            assert shown <= known, f"probe {name}{arguments}"
 
 
 def test_links_within_the_documents_lead_somewhere() -> None:

@@ -20,7 +20,7 @@ from scipy.stats import false_discovery_control
 import probe
 from activations.errors import ActivationError
 from activations.models.checkpoints import save_model
-from activations.reading.extraction import LiveActivations
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit, units_of
@@ -29,6 +29,7 @@ from analyses.ranking.ranking import TABLE_COLUMNS, RankedUnit, Ranking, compare
 from analyses.targets.alignment import of_labels
 from analyses.targets.splits import Split
 from hypotheses.labels import Labels
+from probe.cli.provenance import PROVENANCE
 from probe.tables import write_rankings, write_table
 
 NAMES = ("in_quotes", "position_in_line", "char_class", "rare_char:0.03")  # missing at some characters
@@ -196,7 +197,7 @@ def test_the_command_writes_the_whole_relation(run: Command, planted: Path) -> N
     status, out, err = run("rank", "--all", planted, "--units", "all", "--csv", "r.csv", "--json")
     assert status == 0
     found, shown = table("r.csv"), rows(out)
-    assert list(found[0]) == list(TABLE_COLUMNS)
+    assert list(found[0]) == [*TABLE_COLUMNS, *PROVENANCE]
     _check_against_json(found, shown)
     names = {row["hypothesis"] for row in found}
     assert {*PLANTED, "char_class"} <= names
@@ -255,7 +256,7 @@ def test_recordings_stand_below_each_other(run: Command, planted: Path) -> None:
     asked = ["-H", "in_comment", "--shifts", "0", "--units", "all", "--csv", "r.csv"]
     assert run("rank", planted, "other.h5", *asked)[0] == 0
     found = table("r.csv")
-    assert list(found[0]) == ["model", *TABLE_COLUMNS]
+    assert list(found[0]) == ["model", *TABLE_COLUMNS, *PROVENANCE]
     assert [row["model"] for row in found] == [planted.stem] * 23 + ["other"] * 23
     assert [{**row, "model": ""} for row in found[:23]] == [{**row, "model": ""} for row in found[23:]]
 
@@ -264,7 +265,7 @@ def test_recordings_stand_below_each_other(run: Command, planted: Path) -> None:
     ("arguments", "status", "complaint"),
     [
         (["--units", "all"], 2, "too many rows for a table"),
-        (["--units", "some", "--json"], 2, "write best or all"),
+        (["--units", "some", "--json"], 2, "'some' is not one of 'best', 'all'"),
         (["--csv", "-"], 2, "end its name in .csv"),
         (["--csv", "r.txt"], 2, "end its name in .csv"),
         (["--csv", "absent/r.csv"], 1, "no folder absent"),
@@ -325,7 +326,9 @@ def test_the_same_is_asked_for_in_python(run: Command, planted: Path) -> None:
         probe.write_rankings("several.csv", probe.rank_all(recording, ["in_quotes", "char_class"]))
         methods = compare(recording, "in_comment", ["auc", "f1"])
     run("rank", "-H", "in_comment", planted, "--shifts", "0", "--units", "all", "--csv", "command.csv")
-    assert Path("python.csv").read_bytes() == Path("command.csv").read_bytes()
+    assert [list(row.items()) for row in table("python.csv")] == [
+        [(name, cell) for name, cell in row.items() if name not in PROVENANCE] for row in table("command.csv")
+    ]
     assert [row["hypothesis"] for row in table("several.csv")] == ["in_quotes"] * 23 + ["char_class"] * 23
     assert [row["method"] for each in methods for row in each.table_rows(each.units[:1])] == ["auc", "f1"]
 
@@ -335,6 +338,6 @@ def test_every_column_is_in_the_help_and_the_document(run: Command) -> None:
     section = document[document.index("## Every unit and every hypothesis") : document.index("## Methods")]
     text = run("rank", "--help")[1]
     told = re.sub(r"[^\w]", " ", text[text.index("--csv writes") : text.index("Example")]).split()
-    for column in ("model", *TABLE_COLUMNS):
+    for column in ("model", *TABLE_COLUMNS, *PROVENANCE):
         assert f"`{column}`" in section, column
         assert column in told, column

@@ -1,20 +1,20 @@
 """One reading of a source for any number of statistics."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from activations.blocks import Block, Source
+from activations.progress import Advance, no_advance
 from activations.units import in_order
 from analyses.collecting.statistic import BlockLabels, LevelStatistic, Statistic
 from analyses.levels.columns import Tiles
 from analyses.session import Session, question
 
 AnyStatistic = Statistic | LevelStatistic
-Progress = Callable[[int], None]
 
 
 @question
-def collect(source: Source, statistics: Sequence[AnyStatistic], forward: Progress = lambda n_chars: None) -> list[Any]:
+def collect(source: Source, statistics: Sequence[AnyStatistic], forward: Advance = no_advance) -> list[Any]:
     """Read a source as often as the neediest of some statistics asks for, and give the result of each.
 
     Args:
@@ -37,7 +37,7 @@ def collect(source: Source, statistics: Sequence[AnyStatistic], forward: Progres
 def read(
     source: Source,
     statistics: Sequence[AnyStatistic],
-    forward: Progress = lambda n_chars: None,
+    forward: Advance = no_advance,
     blocks: Iterable[Block] | None = None,
 ) -> None:
     """Update statistics with every block of a source once, or with some of them: those of a shard."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
+from activations.progress import Advance, no_advance
 from activations.units import Site, in_order
 from analyses.errors import AnalysisError
 from analyses.levels.binning import Bins, to_levels
@@ -26,7 +27,6 @@ _MOST_AT_ONCE = 256
 _FEWEST_AT_ONCE = 32
 _SAMPLED_CHARS = 16_000  # from which bins are made
 _PADDING = 32  # between units, which would else all begin at the same place of the cache
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class LevelReader:
                 digest.update(np.ascontiguousarray(getattr(bins, each.name)).tobytes())
         return digest.hexdigest()
 
-    def whole(self, source: Source, columns: Collection[Columns], progress: Progress, *, exact: bool = False) -> Tile:
+    def whole(self, source: Source, columns: Collection[Columns], progress: Advance, *, exact: bool = False) -> Tile:
         """All characters in one tile; if it is to be exact, with values, not levels, of what is in float32."""
         asked = tuple(columns)
         self.find_bins(source, in_order(source.sites, (each.site for each in asked)))
@@ -180,9 +180,7 @@ class LevelReader:
         self.take(columns, values.T, levels)
         return levels
 
-    def readings(
-        self, source: Source, columns: Collection[Columns], progress: Progress
-    ) -> Callable[[], Iterable[Tile]]:
+    def readings(self, source: Source, columns: Collection[Columns], progress: Advance) -> Callable[[], Iterable[Tile]]:
         """What goes through all characters each time it is called: in one tile that is read once, if that fits."""
         if not self.most_at_once():
             return lambda: self.tiles(source, columns, progress)
@@ -193,7 +191,7 @@ class LevelReader:
         self,
         source: Source,
         columns: Collection[Columns],
-        progress: Progress,
+        progress: Advance,
         n_at_once: int | None = None,
         *,
         exact: bool = False,
@@ -238,7 +236,7 @@ class LevelReader:
         """Those of some sites whose bins have still to be found, in a pass of its own."""
         return [site for site in sites if site in self.wide and site not in self._bins]
 
-    def find_bins(self, source: Source, sites: Collection[Site], progress: Progress = lambda n_chars: None) -> None:
+    def find_bins(self, source: Source, sites: Collection[Site], progress: Advance = no_advance) -> None:
         """Find bins for the units of sites in float32, from where the values of some characters lie.
 
         Raises:
@@ -292,7 +290,7 @@ class Tiles:
 
     def add(self, block: Block) -> Iterator[Tile]:
         """Add the characters of a block, and give each tile that is full."""
-        own, first = block.places, 0
+        own, first = block.positions, 0
         while first < block.n_chars:
             n_taken = min(block.n_chars - first, self._room_left)
             rows, where = slice(first, first + n_taken), slice(self._n_filled, self._n_filled + n_taken)

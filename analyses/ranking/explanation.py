@@ -1,6 +1,6 @@
 """One unit turned round: which hypotheses it answers to, and where it is most and least active."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.blocks import Block, Source, joined, thin_out
+from activations.blocks import Block, Source, passage_from_blocks, thin_out
+from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import ReadingRule
 from activations.texts.selection import Selection
@@ -27,7 +28,6 @@ _N_CANDIDATES = 12  # that are tried together: those that explain most alone
 _LEAST_ADDED = 0.005
 _CHARS_AT_ONCE = 1 << 15
 _APART = 200  # characters, from one passage to the next
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ def explain(
     targets: Sequence[Target],
     *,
     n_passages: int = 5,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Explanation:
     """Ask of one unit which hypotheses it answers to.
 
@@ -209,7 +209,7 @@ class _OneUnit:
         values = np.full(len(self.corpus), np.nan, self._dtype)
         for block in self._blocks:
             [own] = block.values.values()
-            values[block.places] = own[:, 0]
+            values[block.positions] = own[:, 0]
         return values
 
     def dtype(self, site: Site) -> np.dtype[Any]:
@@ -219,17 +219,15 @@ class _OneUnit:
         return iter(self._blocks)
 
     def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
-        return joined(self, self._blocks, sites, start, stop)
+        return passage_from_blocks(self, self._blocks, sites, start, stop)
 
     def sample(
-        self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
+        self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance
     ) -> dict[Site, NDArray[np.float32]]:
-        return thin_out(self, sites, n_chars, forward)
+        return thin_out(self, sites, n_chars, advance)
 
     @contextmanager
-    def rereadable(
-        self, sites: Collection[Site], progress: Callable[[int, int], None] = lambda done, total: None
-    ) -> Iterator["_OneUnit"]:
+    def rereadable(self, sites: Collection[Site], progress: Progress = no_progress) -> Iterator["_OneUnit"]:
         yield self
 
 

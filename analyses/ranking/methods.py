@@ -8,15 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
+from activations.progress import Advance
 from activations.units import Site, in_order
 from analyses.collecting.collect import AnyStatistic, collect
 from analyses.errors import AnalysisError
 from analyses.intervals.significance import FEWEST_RUNS
 from analyses.levels.columns import Columns, LevelReader, groups
 from analyses.levels.joint_labels import JointLabels
+from analyses.probing.forward_selection import select_units
+from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
-from analyses.probing.results import Fitting
-from analyses.probing.selection import select
 from analyses.session import Session
 from analyses.statistics.level_tables import LevelTables
 from analyses.statistics.products import Products, ProductSums
@@ -43,8 +44,7 @@ class Marks(NamedTuple):
     note: str = ""
 
 
-Forward = Callable[[int], None]
-Measure = Callable[[Source, Target, Collection[Site], Forward], dict[Site, Marks]]
+Measure = Callable[[Source, Target, Collection[Site], Advance], dict[Site, Marks]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Plan:
     def _make(self, needs: Sequence[Need], columns: Sequence[Columns]) -> dict[Need, AnyStatistic]:
         return {each: each.make(self._asked, columns, self._reader) for each in needs}
 
-    def marks(self, forward: Forward) -> dict[str, dict[Site, Marks]]:
+    def marks(self, forward: Advance) -> dict[str, dict[Site, Marks]]:
         """Read what has still to be read, and score: by the names of the methods."""
         pieces: dict[str, dict[Site, list[Marks]]] = {each.name: {} for each in self._methods if each.needs}
         collect(self._source, [*self._own, *self.statistics], forward)
@@ -407,13 +407,11 @@ def _iou(true: Counts, false: Counts, n_true: Counts, n_false: Counts) -> NDArra
     return np.asarray(true / (n_true + false))
 
 
-def _weight(*, standardised: bool, how: Fitting) -> Measure:
-    def measure(
-        source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
-    ) -> dict[Site, Marks]:
+def _weight(*, standardised: bool, options: FitOptions) -> Measure:
+    def measure(source: Source, asked: Target, sites: Collection[Site], forward: Advance) -> dict[Site, Marks]:
         chosen = in_order(source.sites, sites)
         found = {}
-        for site, probe in zip(chosen, fit(source, asked, sites=chosen, how=how), strict=True):
+        for site, probe in zip(chosen, fit(source, asked, sites=chosen, options=options), strict=True):
             if not len(probe.weights):
                 raise AnalysisError(f"no probe can be fitted for {asked.hypothesis!r}: {probe.note}")
             weights = np.abs(probe.weights if standardised else probe.raw_weights)[:, 0]
@@ -423,12 +421,10 @@ def _weight(*, standardised: bool, how: Fitting) -> Measure:
     return measure
 
 
-def _sparse(
-    source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
-) -> dict[Site, Marks]:
+def _sparse(source: Source, asked: Target, sites: Collection[Site], forward: Advance) -> dict[Site, Marks]:
     """What a unit and those chosen after it add to those before it."""
     with source.rereadable(sites) as recording:
-        chosen = select(recording, asked, sites, _MOST_SELECTED)
+        chosen = select_units(recording, asked, sites, _MOST_SELECTED)
     before = np.concatenate([[0.0], chosen.r2[:-1]])
     note = ""
     if chosen.every > 1:
@@ -513,19 +509,19 @@ METHODS: dict[str, Method] = {
             "weight",
             ("binary", "numeric"),
             "size of the coefficient in a linear probe of its site, per value of the unit",
-            measure=_weight(standardised=False, how=Fitting(penalty=1.0)),
+            measure=_weight(standardised=False, options=FitOptions(penalty=1.0)),
         ),
         Method(
             "standardised_weight",
             ("binary", "numeric"),
             "the same per standard deviation of the unit",
-            measure=_weight(standardised=True, how=Fitting(penalty=1.0)),
+            measure=_weight(standardised=True, options=FitOptions(penalty=1.0)),
         ),
         Method(
             "elastic_net",
             ("binary", "numeric"),
             "the same with an elastic net, half L1 and half L2, whose strength is chosen in training",
-            measure=_weight(standardised=True, how=Fitting(l1_ratio=0.5)),
+            measure=_weight(standardised=True, options=FitOptions(l1_ratio=0.5)),
         ),
         Method(
             "sparse",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
+from activations.progress import Progress, no_progress
 from activations.units import Site, Unit, in_order, units_of
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Estimate, Scale, intervals, standard_errors
@@ -22,7 +23,6 @@ from analyses.ranking.shifts import Shifted, Shifts
 from analyses.session import Session, question
 from analyses.targets.alignment import ENOUGH_RUNS, AnyHypothesis, Target, ask, ask_all
 
-Progress = Callable[[int, int], None]
 TOO_SLOW = "no interval for units that change so slowly that the text holds too few independent pieces of them"
 TABLE_COLUMNS = (
     "hypothesis", "unit", "site", "class", "method", "score", "score_test", "measure", "test", "low", "high", "within",
@@ -194,7 +194,7 @@ def rank(
     shifts: int = 0,
     n_intervals: int | None = None,
     seed: int = 0,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Ranking:
     """Rank units by how well each of them alone tells a label.
 
@@ -231,7 +231,7 @@ def compare(
     *,
     sites: Collection[Site] | None = None,
     exact: bool = False,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[Ranking]:
     """Rank units for one label by several methods, in their order; see `rank`."""
     asked = ask(source, hypothesis)
@@ -294,7 +294,7 @@ def rank_all(
     sites: Collection[Site] | None = None,
     exact: bool = False,
     n_intervals: int | None = 1,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[Ranking]:
     """Rank units for many labels at once, which takes hardly more passes over the activations than for one.
 

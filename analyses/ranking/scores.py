@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
+from activations.progress import Advance, Progress
 from activations.units import Site, in_order
 from analyses.collecting.collect import AnyStatistic, collect
 from analyses.intervals.atom_sums import AtomSums
@@ -26,7 +27,6 @@ from analyses.targets.alignment import Target
 from analyses.targets.splits import TEST, TRAIN, Split
 from hypotheses.labels import Kind
 
-Progress = Callable[[int, int], None]
 _SUMS_BYTES = 1 << 27
 _PLACEMENT_BYTES = 1 << 29
 
@@ -166,7 +166,7 @@ def _rank_sums(
     source: Source,
     asked: list[JointLabels],
     group: list[Columns],
-    forward: Callable[[int], None],
+    forward: Advance,
     waiting: list[AnyStatistic],
     *,
     exact: bool = False,
@@ -302,7 +302,7 @@ def _in_one_pass(
     source: Source,
     asked: list[JointLabels],
     group: list[Columns],
-    forward: Callable[[int], None],
+    forward: Advance,
     *,
     exact: bool,
 ) -> "tuple[list[dict[Columns, RankTotals]], Callable[[], Iterable[Tile]]]":
@@ -333,7 +333,7 @@ def _in_two_passes(
     source: Source,
     asked: list[JointLabels],
     group: list[Columns],
-    forward: Callable[[int], None],
+    forward: Advance,
     waiting: list[AnyStatistic],
 ) -> "tuple[list[dict[Columns, RankTotals]], Callable[[], Iterable[Tile]]]":
     reader.find_bins(source, in_order(source.sites, (each.site for each in group)))

@@ -107,7 +107,7 @@ class ProductSums:
 
     def _add_classes(self, block: Block, classes: Classes) -> None:
         n_classes, missing = self._asked.n_labels, self._asked.missing(block)
-        codes = classes.of(block.places).astype(np.int16)
+        codes = classes.of(block.positions).astype(np.int16)
         codes[missing] = n_classes
         y = np.hstack([np.eye(n_classes), np.ones((n_classes, 1))])
         for cell, run in self._asked.runs(block):
@@ -196,7 +196,7 @@ class _Asked:
 
     def labels(self, block: Block) -> NDArray[np.float64]:
         """(n_labels + n_masks, n_chars) labels, less something near their means, and masks; see `JointSums`."""
-        place = block.places
+        place = block.positions
         y = np.ones((self.n_labels + self.n_masks, block.n_chars))
         masks = [each.missing_at(place) for each in self._masks.values()]
         for own, label, middle, mask in zip(y, self._labels, self._middles, self.mask_of, strict=False):
@@ -211,7 +211,7 @@ class _Asked:
     def missing(self, block: Block) -> NDArray[np.bool_]:
         """(n_chars,) where a block has no labels, if these are missing at the same characters."""
         [labels] = self._masks.values()
-        missing = labels.missing_at(block.places)
+        missing = labels.missing_at(block.positions)
         return np.zeros(block.n_chars, np.bool_) if missing is None else missing
 
     def runs(self, block: Block) -> list[tuple[int, slice]]:
