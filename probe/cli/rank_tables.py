@@ -70,9 +70,9 @@ def write_rankings(results: Sequence[SourceRankings], options: RankOptions, tabl
     from analyses.ranking.ranking import TABLE_COLUMNS
 
     model = ["model"] if results[0].name else []
-    place = [] if options.compare is None else ["place"]
+    place_column = [] if options.compare is None else ["place"]
     rows = (row for result in results for row in _table_rows(result, options))
-    tables.write(rows, [*model, *TABLE_COLUMNS, *place, *PROVENANCE])
+    tables.write(rows, [*model, *TABLE_COLUMNS, *place_column, *PROVENANCE])
 
 
 def _table_rows(result: SourceRankings, options: RankOptions) -> Iterator[dict[str, Cell]]:
