@@ -71,7 +71,7 @@ def main() -> None:
                     said = str(error)
                 else:
                     units = best_of_signals(ranking.units).values()
-                    said = "; ".join(f"`{unit.unit}` {unit.raw:.4f} ({unit.test:.3f})" for unit in units)
+                    said = "; ".join(f"`{unit.unit}` {unit.overall:.4f} ({unit.held_out:.3f})" for unit in units)
                 loss = "" if found.evaluation is None else f"{found.evaluation.nats_per_char:.3f}"
                 print(f"| `{path.stem}` | {loss} | {name} | {said} |", flush=True)
 

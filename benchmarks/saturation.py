@@ -133,7 +133,7 @@ def cost(model: CharRNN, corpus: Corpus, folder: Path) -> str:
 
 
 def _raw(ranking: Ranking) -> dict[Unit, float]:
-    return {each.unit: each.raw for each in ranking.units}
+    return {each.unit: each.overall for each in ranking.units}
 
 
 def _keep_worst(worst: list[Worst], site: Site, found: NDArray[np.float64]) -> None:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from analyses.probing.probes import fit, fit_units
     from analyses.probing.results import Fitting, ProbeResult
     from analyses.ranking.explanation import Explanation, explain
-    from analyses.ranking.methods import METHODS, Marks, Method, Need
+    from analyses.ranking.methods import METHODS, Method, MethodScores, Need
     from analyses.ranking.ranking import RankedUnit, Ranking, compare, rank, rank_all
     from analyses.session import Session
     from analyses.statistics.autocorrelations import Autocorrelations
@@ -98,7 +98,7 @@ _HOMES = {
     "analyses.intervals.estimates": ("Difference", "Estimate"),
     "analyses.probing.estimators": ("LogisticProbe", "RidgeProbe"),
     "analyses.ranking.explanation": ("Explanation", "explain"),
-    "analyses.ranking.methods": ("METHODS", "Marks", "Method", "Need"),
+    "analyses.ranking.methods": ("METHODS", "MethodScores", "Method", "Need"),
     "analyses.probing.results": ("Fitting", "ProbeResult"),
     "analyses.probing.probes": ("fit", "fit_units"),
     "analyses.ranking.ranking": ("RankedUnit", "Ranking", "compare", "rank", "rank_all"),
@@ -155,8 +155,8 @@ __all__ = [
     "LogisticProbe",
     "Losses",
     "LossesByLabel",
-    "Marks",
     "Method",
+    "MethodScores",
     "ModelConfig",
     "Moment",
     "Need",

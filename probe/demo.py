@@ -126,7 +126,7 @@ def _draw_passage(source: Source, asked: Target, best: RankedUnit, path: Path) -
     start, stop = _passage(source.corpus, asked)
     values = source.read([best.unit.site], start, stop)[best.unit.site][:, best.unit.index].astype(np.float64)
     labels = asked.labels.values[start:stop]
-    measure = f"held-out {'AUC' if asked.kind == 'binary' else '|r|'} {best.test:.3f}"
+    measure = f"held-out {'AUC' if asked.kind == 'binary' else '|r|'} {best.held_out:.3f}"
     axes = plot_text(
         source.corpus.text(start, stop),
         values,

@@ -107,7 +107,7 @@ def reference(source: Source, name: str, site: Site) -> NDArray[np.float64]:
 
 
 def raw(source: Source, name: str, site: Site) -> NDArray[np.float64]:
-    found = {each.unit.index: each.raw for each in rank(source, name, sites=[site]).units}
+    found = {each.unit.index: each.overall for each in rank(source, name, sites=[site]).units}
     return np.array([found[index] for index in range(len(found))])
 
 

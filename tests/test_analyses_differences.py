@@ -39,7 +39,7 @@ def test_a_difference_is_of_paired_errors() -> None:
         first, second, asked = two_models(0, shared=shared, gain=0.3)
         a, b = rank(first, asked).units[0], rank(second, asked).units[0]
         found = difference(a, b)
-        assert found.value == pytest.approx(b.test - a.test)
+        assert found.value == pytest.approx(b.held_out - a.held_out)
         assert found.low < found.value < found.high
         widths[shared] = found.high - found.low
         back = difference(b, a)
@@ -145,7 +145,9 @@ def test_a_label_of_which_no_class_has_runs_enough_has_no_scores_beside_others()
     )
     quick = of_labels(source.corpus, "quick", Labels(in_runs(rng, 20_000, 40), "binary"))
     first, second = rank_all(source, [slow, quick])
-    assert np.isnan([each.test for each in first.units]).all() and np.isfinite([each.p for each in second.units]).all()
+    assert (
+        np.isnan([each.held_out for each in first.units]).all() and np.isfinite([each.p for each in second.units]).all()
+    )
     assert any("no score for classes of slow" in note for note in first.notes)
     with pytest.raises(AnalysisError, match="no score for classes of slow"):
         rank(source, slow)

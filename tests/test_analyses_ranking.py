@@ -39,9 +39,9 @@ def test_rank_puts_the_planted_unit_first(planted: Path, name: str) -> None:
     assert first.unit == PLANTED[name]
     assert first.direction == (-1 if name == "in_quotes" else 1)
     assert first.score > 0.5
-    assert first.test > (0.75 if found.method == "auc" else 0.5)
+    assert first.held_out > (0.75 if found.method == "auc" else 0.5)
     assert ignorant < 0.1
-    assert (first.raw < 0.5) == (name == "in_quotes")
+    assert (first.overall < 0.5) == (name == "in_quotes")
     assert str(first.unit) in str(found)
 
 
@@ -59,8 +59,8 @@ def test_scores_are_those_of_the_training_and_test_parts(planted: Path) -> None:
                     for rows in (parts == TRAIN, parts == TEST, parts >= 0)
                 ]
                 assert each.score == pytest.approx(abs(2 * expected[0] - 1), abs=1e-4)
-                assert each.test == pytest.approx(expected[1] if expected[0] >= 0.5 else 1 - expected[1], abs=1e-4)
-                assert each.raw == pytest.approx(expected[2], abs=1e-4 if site.signal == "cell" else 1e-9)
+                assert each.held_out == pytest.approx(expected[1] if expected[0] >= 0.5 else 1 - expected[1], abs=1e-4)
+                assert each.overall == pytest.approx(expected[2], abs=1e-4 if site.signal == "cell" else 1e-9)
 
 
 def test_exact_aucs_are_those_of_scikit_learn_in_float32_too(planted: Path) -> None:
@@ -71,7 +71,7 @@ def test_exact_aucs_are_those_of_scikit_learn_in_float32_too(planted: Path) -> N
         assert ranking.auc_error == 0 and recording.dtype(site) == np.float32
         for each in ranking.units:
             expected = roc_auc_score(asked.labels.values, recording.read([site])[site][:, each.unit.index])
-            assert each.raw == pytest.approx(expected, abs=1e-9)
+            assert each.overall == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("live", [False, True])
@@ -89,8 +89,8 @@ def test_units_are_ranked_for_what_the_model_itself_predicts(code_text: str, tmp
             assert (ranking.hypothesis, ranking.method) == (name, "r")
         first = ranking.units[0]
         values = recording.read([first.unit.site])[first.unit.site][:, first.unit.index].astype(float)
-        assert first.raw == pytest.approx(np.corrcoef(values, expected)[0, 1], abs=1e-3)
-        assert first.test > 0.3
+        assert first.overall == pytest.approx(np.corrcoef(values, expected)[0, 1], abs=1e-3)
+        assert first.held_out > 0.3
         for name in ("predicts:'ab'", "predicts:ab", "predicts:''"):
             with pytest.raises(AnalysisError, match="does not name one character"):
                 rank(source, name)
@@ -110,7 +110,7 @@ def test_correlations_are_those_of_numpy(planted: Path) -> None:
         values = recording.read([first.unit.site])[first.unit.site][:, first.unit.index].astype(np.float64)
         train = asked.split.parts(0, len(recording.corpus)) == TRAIN
     assert first.score == pytest.approx(np.corrcoef(values[train], asked.labels.values[train])[0, 1])
-    assert first.raw == pytest.approx(np.corrcoef(values, asked.labels.values)[0, 1])
+    assert first.overall == pytest.approx(np.corrcoef(values, asked.labels.values)[0, 1])
 
 
 @pytest.mark.parametrize("name", list(PLANTED))
@@ -154,7 +154,7 @@ def test_a_long_live_text_is_read_twice_and_nothing_is_written(
     found = rank(live, name, shifts=19, n_intervals=3)
     assert len(readings) == 2
     for one, other in zip(found.units, recorded.units, strict=True):
-        for field in ("unit", "score", "raw", "test", "p", "q", "p_shift", "p_max"):
+        for field in ("unit", "score", "overall", "held_out", "p", "q", "p_shift", "p_max"):
             expected = getattr(other, field)
             assert getattr(one, field) == (
                 expected if field == "unit" else pytest.approx(expected, rel=1e-9, nan_ok=True)
@@ -235,7 +235,7 @@ def test_a_unit_that_never_changes_has_no_p(rng: np.random.Generator) -> None:
     values[:, 1] = rng.normal(size=30_000)
     last = rank(Arrays({Site.of(0, "cell"): values}), lambda text: np.arange(30_000) % 70).units[-1]
     assert last.unit.index == 0
-    assert np.isnan([last.raw, last.p, last.q]).all()
+    assert np.isnan([last.overall, last.p, last.q]).all()
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])

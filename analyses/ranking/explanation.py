@@ -57,7 +57,7 @@ class Answer:
         return {
             "hypothesis": self.hypothesis if each.label is None else f"{self.hypothesis} == {each.label}",
             "measure": self.measure,
-            "test": each.test,
+            "test": each.held_out,
             "low": each.low,
             "high": each.high,
             "within": each.within,
@@ -66,7 +66,7 @@ class Answer:
             "adds": self.adds,
             "period": self.period,
             "wave_p": self.wave_p,
-            "all": each.raw,
+            "all": each.overall,
         }
 
 

@@ -29,7 +29,7 @@ from analyses.threads import in_threads
 from hypotheses.labels import Kind, Labels
 
 
-class Marks(NamedTuple):
+class MethodScores(NamedTuple):
     """The scores that a method gives to the units of a site.
 
     Attributes:
@@ -44,7 +44,7 @@ class Marks(NamedTuple):
 
 
 Forward = Callable[[int], None]
-Measure = Callable[[Source, Target, Collection[Site], Forward], dict[Site, Marks]]
+Measure = Callable[[Source, Target, Collection[Site], Forward], dict[Site, MethodScores]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Method:
     summary: str
     over_classes: bool = False
     needs: Need | None = None
-    score: Callable[[Any, Target], Marks] | None = None
+    score: Callable[[Any, Target], MethodScores] | None = None
     note: Callable[[NDArray[np.float64], Target], str] | None = None
     measure: Measure | None = None
 
@@ -120,9 +120,9 @@ class Plan:
     def _make(self, needs: Sequence[Need], columns: Sequence[Columns]) -> dict[Need, AnyStatistic]:
         return {each: each.make(self._asked, columns, self._reader) for each in needs}
 
-    def marks(self, forward: Forward) -> dict[str, dict[Site, Marks]]:
+    def marks(self, forward: Forward) -> dict[str, dict[Site, MethodScores]]:
         """Read what has still to be read, and score: by the names of the methods."""
-        pieces: dict[str, dict[Site, list[Marks]]] = {each.name: {} for each in self._methods if each.needs}
+        pieces: dict[str, dict[Site, list[MethodScores]]] = {each.name: {} for each in self._methods if each.needs}
         collect(self._source, [*self._own, *self.statistics], forward)
         self._score(self._first, pieces, self._groups[0] if self._groups else [])
         for tables in (self._first, self._own, self.statistics):  # some gigabytes, before others are made
@@ -145,7 +145,7 @@ class Plan:
     def _score(
         self,
         statistics: Mapping[Need, AnyStatistic],
-        pieces: dict[str, dict[Site, list[Marks]]],
+        pieces: dict[str, dict[Site, list[MethodScores]]],
         group: Sequence[Columns],
     ) -> None:
         for need, statistic in statistics.items():
@@ -157,9 +157,9 @@ class Plan:
                         pieces[method.name].setdefault(columns.site, []).append(method.score(found, self._asked))
 
 
-def _joined(pieces: Sequence[Marks]) -> Marks:
+def _joined(pieces: Sequence[MethodScores]) -> MethodScores:
     """Those of some units of a site after another, in their order."""
-    return Marks(np.concatenate([each.train for each in pieces]), np.concatenate([each.test for each in pieces]))
+    return MethodScores(np.concatenate([each.train for each in pieces]), np.concatenate([each.test for each in pieces]))
 
 
 def _products(asked: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
@@ -219,12 +219,12 @@ def method_for(name: str | None, kind: Kind) -> Method:
     return found
 
 
-def _mean_difference(found: Sequence[Products], asked: Target) -> Marks:
+def _mean_difference(found: Sequence[Products], asked: Target) -> MethodScores:
     """Of the class whose mean is farthest from that of the others in training; its sign there is that of the label."""
     counted = [1] if asked.kind == "binary" else _counted(asked)
     if not counted:
         nothing = np.full(found[0].cells.x.shape[1], np.nan)
-        return Marks(nothing, nothing)
+        return MethodScores(nothing, nothing)
     train, test = (np.array([_difference(found[place], part) for place in counted]) for part in (TRAIN, TEST))
     best = np.nan_to_num(np.abs(train)).argmax(axis=0)
     units = np.arange(len(best))
@@ -243,11 +243,11 @@ def _difference(own: Products, part: int) -> NDArray[np.float64]:
         return np.asarray(total.xy[0] / positive - (total.x[0] - total.xy[0]) / (n - positive))
 
 
-def _r(own: Products, asked: Target) -> Marks:
+def _r(own: Products, asked: Target) -> MethodScores:
     return _turned(own.r(TRAIN), own.r(TEST))
 
 
-def _r2(own: Products, asked: Target) -> Marks:
+def _r2(own: Products, asked: Target) -> MethodScores:
     """Held out: what the line that was fitted in training explains of the test labels, which can be less than 0."""
     train, test, r = own.of(TRAIN), own.of(TEST), own.r(TRAIN)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -257,14 +257,14 @@ def _r2(own: Products, asked: Target) -> Marks:
         n, x, xx, y, yy, xy = (each[0] for each in (test.n, test.x, test.xx, test.y, test.yy, test.xy))
         missed = yy + slope**2 * xx + n * start**2 - 2 * slope * xy - 2 * start * y + 2 * slope * start * x
         explained = 1 - missed / (yy - y * y / n)
-    return Marks(r**2, np.where(np.isnan(r), np.nan, explained))
+    return MethodScores(r**2, np.where(np.isnan(r), np.nan, explained))
 
 
-def _spearman(totals: RankTotals, asked: Target) -> Marks:
+def _spearman(totals: RankTotals, asked: Target) -> MethodScores:
     return _turned(*(totals.correlations(part) for part in (TRAIN, TEST)))
 
 
-def _eta2(of_classes: Sequence[Products], asked: Target) -> Marks:
+def _eta2(of_classes: Sequence[Products], asked: Target) -> MethodScores:
     """Held out: what the means of the classes in training explain of the unit in the test part."""
     between, missed = 0.0, 0.0
     for own in of_classes:
@@ -277,11 +277,11 @@ def _eta2(of_classes: Sequence[Products], asked: Target) -> Marks:
     with np.errstate(invalid="ignore", divide="ignore"):
         explained = np.where(own.scatter(TRAIN) > 0, between / own.scatter(TRAIN), np.nan)
         rest = np.where(own.scatter(TEST) > 0, (missed + own.of(TEST).xx[0]) / own.scatter(TEST), np.nan)
-    return Marks(explained, 1 - rest)
+    return MethodScores(explained, 1 - rest)
 
 
-def _mutual_information(counts: NDArray[np.int64], asked: Target) -> Marks:
-    return Marks(_bits(counts[:, TRAIN]), _bits(counts[:, TEST]))
+def _mutual_information(counts: NDArray[np.int64], asked: Target) -> MethodScores:
+    return MethodScores(_bits(counts[:, TRAIN]), _bits(counts[:, TEST]))
 
 
 def _bits(counts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -306,7 +306,7 @@ Threshold = Callable[[Counts, Counts, Counts, Counts], NDArray[np.float64]]
 """A score of how many True and False characters are said to be True, and how many there are."""
 
 
-def _of_threshold(score: Threshold) -> Callable[[Sequence[NDArray[np.uint32]], Target], Marks]:
+def _of_threshold(score: Threshold) -> Callable[[Sequence[NDArray[np.uint32]], Target], MethodScores]:
     """The score of saying True above or below a threshold, both chosen in training, of all that differ for a unit."""
 
     def best(table: NDArray[np.uint32]) -> tuple[float, float]:
@@ -327,9 +327,9 @@ def _of_threshold(score: Threshold) -> Callable[[Sequence[NDArray[np.uint32]], T
 
 def _unit_by_unit(
     score: Callable[[NDArray[np.uint32]], tuple[float, float]], tables: Sequence[NDArray[np.uint32]]
-) -> Marks:
+) -> MethodScores:
     train, test = np.array(list(in_threads(score, tables))).T
-    return Marks(train, test)
+    return MethodScores(train, test)
 
 
 def _occupied(tables: NDArray[np.uint32]) -> list[NDArray[np.uint32]]:
@@ -361,7 +361,7 @@ def _floor_of(name: str, score: Threshold) -> Callable[[NDArray[np.float64], Tar
     return note
 
 
-def _average_precision(tables: Sequence[NDArray[np.uint32]], asked: Target) -> Marks:
+def _average_precision(tables: Sequence[NDArray[np.uint32]], asked: Target) -> MethodScores:
     """Of the order that has the larger one in training: from the highest value on, or from the lowest."""
 
     def best(table: NDArray[np.uint32]) -> tuple[float, float]:
@@ -410,14 +410,14 @@ def _iou(true: Counts, false: Counts, n_true: Counts, n_false: Counts) -> NDArra
 def _weight(*, standardised: bool, how: Fitting) -> Measure:
     def measure(
         source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
-    ) -> dict[Site, Marks]:
+    ) -> dict[Site, MethodScores]:
         chosen = in_order(source.sites, sites)
         found = {}
         for site, probe in zip(chosen, fit(source, asked, sites=chosen, how=how), strict=True):
             if not len(probe.weights):
                 raise AnalysisError(f"no probe can be fitted for {asked.hypothesis!r}: {probe.note}")
             weights = np.abs(probe.weights if standardised else probe.raw_weights)[:, 0]
-            found[site] = Marks(weights, np.full(len(weights), np.nan))
+            found[site] = MethodScores(weights, np.full(len(weights), np.nan))
         return found
 
     return measure
@@ -425,7 +425,7 @@ def _weight(*, standardised: bool, how: Fitting) -> Measure:
 
 def _sparse(
     source: Source, asked: Target, sites: Collection[Site], forward: Callable[[int], None]
-) -> dict[Site, Marks]:
+) -> dict[Site, MethodScores]:
     """What a unit and those chosen after it add to those before it."""
     with source.rereadable(sites) as recording:
         chosen = select(recording, asked, sites, _MOST_SELECTED)
@@ -433,15 +433,17 @@ def _sparse(
     note = ""
     if chosen.every > 1:
         note = f"the units were chosen on one training character in {chosen.every}, {chosen.n_chars:,} of them"
-    marks = {site: Marks(np.zeros(source.sites[site]), np.full(source.sites[site], np.nan), note) for site in sites}
+    marks = {
+        site: MethodScores(np.zeros(source.sites[site]), np.full(source.sites[site], np.nan), note) for site in sites
+    }
     for unit, share in zip(chosen.units, chosen.r2[-1:] - before, strict=True):
         marks[unit.site].train[unit.index] = share
     return marks
 
 
-def _turned(train: NDArray[np.float64], test: NDArray[np.float64]) -> Marks:
+def _turned(train: NDArray[np.float64], test: NDArray[np.float64]) -> MethodScores:
     """Scores that may be below 0, turned the way that training says."""
-    return Marks(np.abs(train), np.where(train < 0, -test, test))
+    return MethodScores(np.abs(train), np.where(train < 0, -test, test))
 
 
 _MOST_SELECTED = 64

@@ -16,7 +16,7 @@ from analyses.intervals.estimates import Estimate, Scale, intervals, standard_er
 from analyses.intervals.long_run import n_cosines
 from analyses.intervals.significance import FEWEST_PIECES, FEWEST_RUNS, evidence, q_values
 from analyses.ranking.labels import LabelPrecision, RankedLabel, RankedTarget
-from analyses.ranking.methods import Marks, Method, Plan, method_for
+from analyses.ranking.methods import Method, MethodScores, Plan, method_for
 from analyses.ranking.scores import Scores, measure, surest
 from analyses.ranking.shifts import Shifted, Shifts
 from analyses.session import Session, question
@@ -38,15 +38,15 @@ class RankedUnit:
         unit: Which one.
         score: What orders the ranking, from training characters only, by the ranking's method; see `methods.METHODS`.
             By AUC and r, a unit that never changes stands last, with 0 or NaN.
-        held_out: The same on held-out characters, with what was chosen in training (a threshold, a direction, the means
-            of classes); NaN if the method has none.
-        raw: AUC in [0, 1], or Pearson's r in [−1, 1], on all characters. An AUC under .5 is a unit that is
+        held_out_score: The same on held-out characters, with what was chosen in training (a threshold, a direction, the
+            means of classes); NaN if the method has none.
+        overall: AUC in [0, 1], or Pearson's r in [−1, 1], on all characters. An AUC under .5 is a unit that is
             silent where the label is True.
-        test: The same on held-out characters, sign-aligned on the training characters: above chance (.5 for
+        held_out: The same on held-out characters, sign-aligned on the training characters: above chance (.5 for
             AUC, 0 for r) if what was found in training holds.
-        low: The lower end of the 95 % interval of `test`; NaN if there is none, see `estimate`.
+        low: The lower end of the 95 % interval of `held_out`; NaN if there is none, see `estimate`.
         high: Its upper end.
-        within: `test` among characters of the same eighth of the text, so that what unit and label owe to a common
+        within: `held_out` among characters of the same eighth of the text, so that what unit and label owe to a common
             trend is left out; sign-aligned; NaN for units without an interval.
         p: p-value under the null that unit and label are independent, but for trends; see `significance.evidence`. Of
             several classes, or if the method sees bins of a number: of the surest class against the rest, times the
@@ -60,14 +60,14 @@ class RankedUnit:
         direction: +1 if the unit is higher where the label is higher, −1 if lower, on training characters.
         label: Of several classes, the one that the unit tells most surely from the rest in training, which the AUC is
             of; otherwise None.
-        estimate: `test` with what each atom of the text adds to its error, for comparisons; None if not asked for.
+        estimate: `held_out` with what each atom of the text adds to its error, for comparisons; None if not asked for.
     """
 
     unit: Unit
     score: float
+    held_out_score: float
+    overall: float
     held_out: float
-    raw: float
-    test: float
     low: float
     high: float
     within: float
@@ -142,13 +142,13 @@ class Ranking:
         for each in self.units if units is None else units:
             values = (
                 self.hypothesis, str(each.unit), str(each.unit.site), each.label, self.method, each.score,
-                each.held_out, self.measure, each.test, each.low, each.high, each.within, each.p, each.q, each.p_shift,
-                each.p_max, each.direction, each.raw, each.tied,
+                each.held_out_score, self.measure, each.held_out, each.low, each.high, each.within, each.p, each.q,
+                each.p_shift, each.p_max, each.direction, each.overall, each.tied,
             )  # fmt: skip
             yield dict(zip(TABLE_COLUMNS, values, strict=True))
 
     def _row(self, each: RankedUnit) -> dict[str, str | float | int | None]:
-        own = {} if self.method == self.measure else {"score_test": each.held_out}
+        own = {} if self.method == self.measure else {"score_test": each.held_out_score}
         label = {} if each.label is None else {"class": each.label}
         return {
             "hypothesis": self.hypothesis,
@@ -157,7 +157,7 @@ class Ranking:
             "score": each.score,
             **own,
             **label,
-            f"{self.measure}_test": each.test,
+            f"{self.measure}_test": each.held_out,
             "low": each.low,
             "high": each.high,
             f"{self.measure}_within": each.within,
@@ -165,14 +165,14 @@ class Ranking:
             "q": each.q,
             **({} if each.p_max is None else {"p_shift": each.p_shift, "p_max": each.p_max}),
             "direction": each.direction,
-            self.measure: each.raw,
+            self.measure: each.overall,
             "tied": each.tied,
         }
 
     def __str__(self) -> str:
         lines = [f"units for {self.hypothesis}, by {self.method} on {self.n_train:,} characters"]
         lines += [
-            f"{each.unit!s:>22}  held-out {self.measure} {each.test:+.3f} ({_interval(each)})  "
+            f"{each.unit!s:>22}  held-out {self.measure} {each.held_out:+.3f} ({_interval(each)})  "
             f"within position groups {each.within:+.3f}  q {each.q:.1g}"
             for each in self.units[:10]
         ]
@@ -353,8 +353,8 @@ def _without_scores(label: RankedLabel, units: Mapping[Site, list[Unit]]) -> Ran
     """Of a label none of whose classes has runs enough."""
     nan = math.nan
     nothing = RankedUnit(
-        unit=units[next(iter(units))][0], score=nan, held_out=nan, raw=nan, test=nan, low=nan, high=nan, within=nan,
-        p=nan, q=nan, tied=nan, direction=1,
+        unit=units[next(iter(units))][0], score=nan, held_out_score=nan, overall=nan, held_out=nan, low=nan, high=nan,
+        within=nan, p=nan, q=nan, tied=nan, direction=1,
     )  # fmt: skip
     sizes = label.asked.sizes()
     return Ranking(
@@ -395,14 +395,14 @@ def _measure_of(asked: Target) -> str:
 class _Facts(NamedTuple):
     """What is known of the units of a site, (n_units,) each; see `RankedUnit`.
 
-    `train` is the AUC or r that `direction` comes from; `test`, `low`, `high`, and `within` are sign-aligned.
+    `train` is the AUC or r that `direction` comes from; `held_out`, `low`, `high`, and `within` are sign-aligned.
     """
 
     score: NDArray[np.float64]
-    held_out: NDArray[np.float64]
-    raw: NDArray[np.float64]
+    held_out_score: NDArray[np.float64]
+    overall: NDArray[np.float64]
     train: NDArray[np.float64]
-    test: NDArray[np.float64]
+    held_out: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     within: NDArray[np.float64]
@@ -471,7 +471,7 @@ def _ranking(
     found: Sequence[dict[Site, Scores]],
     units: Mapping[Site, list[Unit]],
     method: Method,
-    marks: Mapping[Site, Marks] | None = None,
+    marks: Mapping[Site, MethodScores] | None = None,
     shifted: Mapping[Site, Shifted] | None = None,
 ) -> Ranking:
     asked = label.asked
@@ -493,7 +493,7 @@ def _ranking(
             own_p = [each.p for each in scored[label.n_own :]] or [np.full(len(facts.p), np.nan)]
         facts = facts._replace(p=_smallest(own_p))
         if marks is not None:
-            facts = facts._replace(score=marks[site].train, held_out=marks[site].test)
+            facts = facts._replace(score=marks[site].train, held_out_score=marks[site].test)
         estimates |= {
             n_units + unit: estimate
             for number, of_units in enumerate(closely[own])
