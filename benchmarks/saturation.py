@@ -30,7 +30,7 @@ from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit
 from analyses.ranking.ranking import Ranking, rank_all
-from analyses.targets.alignment import target
+from analyses.targets.labelling import target
 from hypotheses.registry import get
 
 HYPOTHESES = ("in_quotes", "blank_line", "capitalised", "end_of_word", "in_word", "sentence_start", "vowel")

@@ -42,8 +42,8 @@ from analyses.errors import AnalysisError
 from analyses.probing.probes import fit
 from analyses.probing.results import Fitting, ProbeResult
 from analyses.ranking.ranking import RankedUnit, rank
-from analyses.targets.alignment import Target
 from analyses.targets.splits import TEST
+from analyses.targets.target import Target
 from hypotheses.labels import Labels
 
 Record = dict[str, float]

@@ -56,8 +56,9 @@ if TYPE_CHECKING:
     from analyses.statistics.gram_matrices import GramMatrices
     from analyses.statistics.label_losses import LossesByLabel
     from analyses.statistics.passages import ActivePassages
-    from analyses.targets.alignment import Target, target
+    from analyses.targets.labelling import target
     from analyses.targets.splits import Split
+    from analyses.targets.target import Target
     from hypotheses.built_in.ngrams import NgramLosses, NgramModels, fit_ngrams
     from hypotheses.errors import HypothesisError
     from hypotheses.hypothesis import Hypothesis, hypothesis
@@ -91,7 +92,8 @@ _HOMES = {
     "activations.recordings.recording": ("Recording",),
     "activations.units": ("Site", "Unit"),
     "activations.texts.vocab": ("Vocabulary",),
-    "analyses.targets.alignment": ("Target", "target"),
+    "analyses.targets.labelling": ("target",),
+    "analyses.targets.target": ("Target",),
     "analyses.curves": ("Curve", "curve", "curves_over_steps"),
     "analyses.errors": ("AnalysisError",),
     "analyses.differences": ("difference",),

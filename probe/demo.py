@@ -18,8 +18,9 @@ from analyses.probing.probes import fit
 from analyses.probing.results import ProbeResult
 from analyses.ranking.ranking import RankedUnit, Ranking, rank
 from analyses.session import Session
-from analyses.targets.alignment import Target, target
+from analyses.targets.labelling import target
 from analyses.targets.splits import TEST
+from analyses.targets.target import Target
 from probe.plots import figure_of, plot_curves, plot_text, save_figure
 
 HYPOTHESES = ("in_quotes", "in_comment", "position_in_line")

@@ -39,7 +39,7 @@ from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
 from analyses.ranking.ranking import rank
-from analyses.targets.alignment import target
+from analyses.targets.labelling import target
 from hypotheses.registry import get
 
 SPREAD, SATURATED = Site.of(0, "hidden"), Site.of(1, "hidden")

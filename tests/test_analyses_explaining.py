@@ -14,8 +14,9 @@ from activations.units import Site, Unit
 from analyses.errors import AnalysisError
 from analyses.ranking.explanation import Explanation, _OneUnit, explain
 from analyses.ranking.tuning import tune
-from analyses.targets.alignment import Target, of_labels
 from analyses.targets.classes import classes_of
+from analyses.targets.labelling import target_of_labels
+from analyses.targets.target import Target
 from hypotheses.labels import Labels
 
 N_CHARS = 20_000
@@ -23,7 +24,7 @@ HIDDEN = Site.of(0, "hidden")
 
 
 def labelled(source: Arrays, name: str, values: NDArray[np.generic]) -> Target:
-    return of_labels(source.corpus, name, Labels(values, "binary" if values.dtype == bool else "numeric"))
+    return target_of_labels(source.corpus, name, Labels(values, "binary" if values.dtype == bool else "numeric"))
 
 
 def planted(seed: int) -> Explanation:
@@ -120,7 +121,7 @@ def test_a_part_of_a_text_is_explained_as_that_part_alone(rng: np.random.Generat
     inside = in_runs(rng, N_CHARS, 30)
     values = (2 * inside + rng.normal(size=N_CHARS))[:, None].astype(np.float32)
     source = Arrays({HIDDEN: values}, selection=Selection(3000, 15_000, 3))
-    asked = of_labels(source.corpus, "inside", Labels(inside, "binary"), selection=source.selection)
+    asked = target_of_labels(source.corpus, "inside", Labels(inside, "binary"), selection=source.selection)
     found = explain(source, Unit(HIDDEN, 0), [asked])
     share = inside.var() * 4 / (inside.var() * 4 + 1)
     assert found.explained == pytest.approx(share, abs=0.05)

@@ -34,9 +34,10 @@ from analyses.ranking.methods import METHODS, Method, MethodScores, Need
 from analyses.ranking.ranking import Ranking, compare, rank
 from analyses.statistics.products import Products, ProductSums
 from analyses.statistics.quantile_counts import N_BINS
-from analyses.targets.alignment import Target, target
 from analyses.targets.classes import classes_of
+from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN
+from analyses.targets.target import Target
 
 N_CHARS = 20_000
 HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")

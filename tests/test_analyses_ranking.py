@@ -23,8 +23,9 @@ from analyses.levels.ranks import N_GROUPS
 from analyses.probing.probes import fit
 from analyses.ranking.explanation import explain
 from analyses.ranking.ranking import compare, rank, rank_all
-from analyses.targets import alignment
-from analyses.targets.alignment import target
+from analyses.targets import labelling
+from analyses.targets import target as target_module
+from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN, Split
 from hypotheses.errors import HypothesisError
 from hypotheses.labelling.long_labels import LabelsOnDisk
@@ -299,8 +300,8 @@ def test_numbers_are_the_same_with_labels_on_the_disk(
             return found
 
     expected = numbers()
-    monkeypatch.setattr(alignment, "_LABEL_BYTES", n_bytes)  # of several hypotheses, some are then in memory
-    monkeypatch.setattr(alignment, "CHUNK", 1_000)
+    monkeypatch.setattr(labelling, "_LABEL_BYTES", n_bytes)  # of several hypotheses, some are then in memory
+    monkeypatch.setattr(target_module, "CHUNK", 1_000)
     with Recording(planted) as recording:
         assert isinstance(target(recording.corpus, "position_in_line").labels, LabelsOnDisk)
     assert numbers() == expected

@@ -12,7 +12,7 @@ from analyses.intervals.long_run import N_GROUPS
 from analyses.probing.controls import TASKS, control_task
 from analyses.probing.held_out_ranks import Ranking
 from analyses.targets import row_runs
-from analyses.targets.alignment import of_labels
+from analyses.targets.labelling import target_of_labels
 from analyses.targets.row_runs import atoms_of_rows, counted, parts_of_rows
 from analyses.targets.splits import Split
 from hypotheses.labels import Labels
@@ -108,7 +108,7 @@ def test_control_tasks_are_the_same_in_pieces_of_any_length(
     names = ("x", "y", "z") if kind == "categorical" else ()
     missing = rng.random(n_chars) < 0.2 if is_missing else None
     labels = Labels(values, "numeric" if kind == "half" else kind, missing, names)  # type: ignore[arg-type]
-    asked = of_labels(corpus, "made up", labels, selection=Selection(20, 1400, 3))
+    asked = target_of_labels(corpus, "made up", labels, selection=Selection(20, 1400, 3))
     found = [control_task(name, asked, corpus, seed=5).labels.values]
     for n_rows in (1, 7, 300):
         monkeypatch.setattr(row_runs, "_PIECE_ROWS", n_rows)

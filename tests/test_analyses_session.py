@@ -34,7 +34,7 @@ from analyses.ranking.ranking import compare, rank, rank_all
 from analyses.session import Session
 from analyses.statistics.level_tables import LevelTables
 from analyses.statistics.products import ProductSums
-from analyses.targets.alignment import target
+from analyses.targets.labelling import target
 from analyses.threads import Turns, in_threads, one_thread_each
 
 HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")

@@ -21,7 +21,7 @@ from analyses.intervals.significance import evidence, q_values
 from analyses.levels import columns
 from analyses.ranking.influences import r_influence
 from analyses.ranking.ranking import Ranking, rank, rank_all
-from analyses.targets.alignment import target
+from analyses.targets.labelling import target
 from analyses.targets.splits import TEST
 from probe.demo import bundled_text
 

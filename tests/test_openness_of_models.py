@@ -27,7 +27,7 @@ from analyses.curves import curve
 from analyses.probing.probes import fit
 from analyses.ranking.explanation import explain
 from analyses.ranking.ranking import rank, rank_all
-from analyses.targets.alignment import target
+from analyses.targets.labelling import target
 
 TEXT = 'He said "no, not now" and went.\n' * 300 + "A line without anybody in it.\n" * 200
 COUNTS, TRACE = Site("side.2:counts"), Site("zoo/trace", layer=3, signal="trace")

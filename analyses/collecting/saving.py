@@ -17,7 +17,7 @@ from analyses.collecting.collect import AnyStatistic
 from analyses.collecting.statistic import LevelStatistic, State
 from analyses.errors import AnalysisError
 from analyses.session import Session, question
-from analyses.targets.alignment import Target
+from analyses.targets.target import Target
 from hypotheses.labelling.corpus_labels import CHUNK
 
 _PLURALS = {"statistic": "statistics", "model": "models", "text": "texts", "selection": "selections", "split": "splits"}

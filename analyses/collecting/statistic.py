@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 from activations.blocks import Block, Source
 from activations.units import Site, in_order
 from analyses.errors import AnalysisError
-from analyses.targets.alignment import Rows, Target
+from analyses.targets.target import Rows, Target
 
 State = dict[str, NDArray[Any]]
 """Plain arrays by name: all that a statistic knows."""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block
 from analyses.errors import AnalysisError
-from analyses.targets.alignment import Target
 from analyses.targets.splits import TEST, TRAIN, Fold, Split
+from analyses.targets.target import Target
 
 Part = Literal["all", "train", "test"]
 _NUMBERS = {"train": TRAIN, "test": TEST}

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from analyses.errors import AnalysisError
-from analyses.targets.alignment import Target
 from analyses.targets.row_runs import counted, pieces_of_rows
+from analyses.targets.target import Target
 from hypotheses.labelling.corpus_labels import narrowest
 from hypotheses.labelling.long_labels import AnyLabels
 from hypotheses.labels import Kind, Labels

@@ -14,10 +14,12 @@ from analyses.probing.designs.budgets import rows_used
 from analyses.probing.fitting.responses import Response
 from analyses.probing.results import Fitting
 from analyses.probing.scores import Cells, Precision
-from analyses.targets.alignment import ENOUGH_RUNS, Target, too_large
 from analyses.targets.classes import refuse_many
+from analyses.targets.labelling import belong_on_disk
 from analyses.targets.row_runs import OfRows, RowRuns, atoms_of_rows, parts_of_rows, pieces_of_rows
+from analyses.targets.run_counts import ENOUGH_RUNS
 from analyses.targets.splits import GAP, TEST, TRAIN
+from analyses.targets.target import Target
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labelling.long_labels import LabelsOnDisk
 from hypotheses.labels import Labels
@@ -274,7 +276,7 @@ def _response(target: Target) -> Response:
 def _of_control(labels: NDArray[Any], target: Target, n_asked: int) -> NDArray[Any] | OfRows:
     """(n_rows,) labels of a control task, given those from the first used character to the last."""
     every = target.selection.every
-    if not too_large(labels.nbytes, n_asked):
+    if not belong_on_disk(labels.nbytes, n_asked):
         return labels[::every]
     on_disk = LabelsOnDisk(CorpusLabels((labels,), (None,), target.kind, target.labels.names))
     return OfRows(Selection(0, len(labels), every), on_disk.values_at)

@@ -13,10 +13,10 @@ from analyses.errors import AnalysisError
 from analyses.moments import Moments
 from analyses.probing.designs.budgets import rows_given, rows_used
 from analyses.probing.designs.design import NOT_NUMBERS, Progress, Tile, UnitDesign
-from analyses.targets.alignment import Target
 from analyses.targets.classes import refuse_many
 from analyses.targets.row_runs import OfRows, parts_of_rows, pieces_of_rows
 from analyses.targets.splits import TRAIN
+from analyses.targets.target import Target
 from analyses.threads import in_threads
 from hypotheses.labels import Labels
 

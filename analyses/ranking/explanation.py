@@ -19,9 +19,10 @@ from analyses.intervals.significance import q_values
 from analyses.ranking.ranking import RankedUnit, rank_all
 from analyses.ranking.tuning import Tuning, tune
 from analyses.session import question
-from analyses.targets.alignment import Target, ask_all
 from analyses.targets.classes import Classes, classes_of
+from analyses.targets.labelling import targets_for
 from analyses.targets.splits import TEST, TRAIN
+from analyses.targets.target import Target
 
 _N_CANDIDATES = 12  # that are tried together: those that explain most alone
 _LEAST_ADDED = 0.005
@@ -140,7 +141,7 @@ def explain(
     Raises:
         AnalysisError: If there is no such unit, or it never changes.
     """
-    asked = ask_all(source, targets)
+    asked = targets_for(source, targets)
     one = _OneUnit(source, unit)
     values = one.values()
     lowest, highest = (float(extreme.reduce(values)) for extreme in (np.fmin, np.fmax))

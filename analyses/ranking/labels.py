@@ -9,8 +9,8 @@ import numpy as np
 
 from analyses.intervals.atom_sums import AtomSums
 from analyses.intervals.significance import FEWEST_RUNS, Evidence, too_few
-from analyses.targets.alignment import Target
 from analyses.targets.classes import Classes, classes_of, one_against_rest, runs_of_classes
+from analyses.targets.target import Target
 from hypotheses.parameters import few
 
 

@@ -22,9 +22,9 @@ from analyses.statistics.level_tables import LevelTables
 from analyses.statistics.products import Products, ProductSums
 from analyses.statistics.quantile_counts import N_BINS, QuantileCounts
 from analyses.statistics.rank_sums import RankSums, RankTotals
-from analyses.targets.alignment import Target
 from analyses.targets.classes import classes_of, one_against_rest, runs_of_classes
 from analyses.targets.splits import TEST, TRAIN
+from analyses.targets.target import Target
 from analyses.threads import in_threads
 from hypotheses.labels import Kind, Labels
 

@@ -20,7 +20,9 @@ from analyses.ranking.methods import Method, MethodScores, Plan, method_for
 from analyses.ranking.scores import Scores, measure, surest
 from analyses.ranking.shifts import Shifted, Shifts
 from analyses.session import Session, question
-from analyses.targets.alignment import ENOUGH_RUNS, AnyHypothesis, Target, ask, ask_all
+from analyses.targets.labelling import AnyHypothesis, target_for, targets_for
+from analyses.targets.run_counts import ENOUGH_RUNS
+from analyses.targets.target import Target
 
 Progress = Callable[[int, int], None]
 TOO_SLOW = "no interval for units that change so slowly that the text holds too few independent pieces of them"
@@ -217,7 +219,7 @@ def rank(
         HypothesisError: If there is no such hypothesis, or it fails on this text.
         AnalysisError: If its labels cannot be ranked for, or not by this method, or activations are not numbers.
     """
-    asked = ask(source, hypothesis)
+    asked = target_for(source, hypothesis)
     how = [method_for(method, asked.kind)]
     [ranking] = _rank_by(source, asked, how, sites, exact, shifts, n_intervals, seed, progress)
     return ranking
@@ -234,7 +236,7 @@ def compare(
     progress: Progress = lambda done, total: None,
 ) -> list[Ranking]:
     """Rank units for one label by several methods, in their order; see `rank`."""
-    asked = ask(source, hypothesis)
+    asked = target_for(source, hypothesis)
     how = [method_for(each, asked.kind) for each in methods]
     return _rank_by(source, asked, how, sites, exact, 0, None, 0, progress)
 
@@ -300,7 +302,7 @@ def rank_all(
 
     Args:
         source: A recording or live activations.
-        targets: What to rank for: names, functions, or targets made before; see `alignment.target`.
+        targets: What to rank for: names, functions, or targets made before; see `labelling.target`.
         sites: Where to look; None is everywhere.
         exact: See `rank`.
         n_intervals: How many units of each site, the best of it, have an interval; None is all. They include as many of
@@ -315,7 +317,7 @@ def rank_all(
         AnalysisError: If a target is of another text, or activations are not numbers.
     """
     _refuse_exact(source, exact=exact)
-    asked = [RankedLabel.of(each, over_classes=False) for each in ask_all(source, targets)]
+    asked = [RankedLabel.of(each, over_classes=False) for each in targets_for(source, targets)]
     chosen = in_order(source.sites, source.sites if sites is None else sites)
     ends = np.cumsum([0, *(len(each.targets) for each in asked)])
     families = [range(start, stop) for start, stop in itertools.pairwise(ends.tolist())]

@@ -22,8 +22,8 @@ from analyses.session import Session, question
 from analyses.statistics.placements import Placements, PlacementSums, placements
 from analyses.statistics.products import Products, ProductSums, mask_of
 from analyses.statistics.rank_sums import RankSums, RankTotals
-from analyses.targets.alignment import Target
 from analyses.targets.splits import TEST, TRAIN, Split
+from analyses.targets.target import Target
 from hypotheses.labels import Kind
 
 Progress = Callable[[int, int], None]

@@ -22,9 +22,9 @@ from analyses.levels.binning import N_LEVELS
 from analyses.levels.columns import Columns, groups
 from analyses.levels.counts import LevelCounts
 from analyses.session import Session
-from analyses.targets.alignment import Target
 from analyses.targets.classes import Classes
 from analyses.targets.splits import in_pieces
+from analyses.targets.target import Target
 from analyses.threads import in_threads
 
 _CHARS_AT_ONCE = 1 << 15

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.ranking.waves import Wave, find_wave
-from analyses.targets.alignment import Target
 from analyses.targets.classes import Classes
 from analyses.targets.row_runs import parts_of_rows, pieces_of_rows
 from analyses.targets.splits import GAP, PARTS, TEST, TRAIN
+from analyses.targets.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -15,7 +15,8 @@ from analyses.errors import AnalysisError
 from analyses.levels.columns import not_numbers
 from analyses.moments import Scatter
 from analyses.statistics.products import mask_of
-from analyses.targets.alignment import AnyHypothesis, Target, ask_all
+from analyses.targets.labelling import AnyHypothesis, targets_for
+from analyses.targets.target import Target
 
 Array = NDArray[np.float64]
 _TILE_ROWS = 2048
@@ -181,7 +182,7 @@ class GramMatrices:
         """
         self.sites = sites_among(source, sites)
         self._units = tuple(units_of(source.sites, self.sites))
-        self._targets = ask_all(source, hypotheses)
+        self._targets = targets_for(source, hypotheses)
         self._cells = cells_of(self._targets)
         parts = np.stack([self._cells.parts(fold) for fold in self._cells.folds])
         self._group_of_cell = np.unique(parts, axis=1, return_inverse=True)[1].reshape(-1)

@@ -12,7 +12,8 @@ from activations.units import Site
 from analyses.collecting.statistic import BlockLabels, State
 from analyses.collecting.text_cells import Part, TextCells, cells_of
 from analyses.errors import AnalysisError
-from analyses.targets.alignment import AnyHypothesis, Target, ask_all
+from analyses.targets.labelling import AnyHypothesis, targets_for
+from analyses.targets.target import Target
 
 Array = NDArray[np.float64]
 _ROUNDING = 1e-12  # of the mean square, that the variance of what never changes may be
@@ -120,7 +121,7 @@ class LossesByLabel:
             AnalysisError: If the labels leave nothing to tell apart, or have different splits.
         """
         self.sites: list[Site] = []
-        self._targets = ask_all(source, hypotheses)
+        self._targets = targets_for(source, hypotheses)
         self._cells = cells_of(self._targets)
         self._middles = [each.sizes().mean if each.kind == "numeric" else 0.0 for each in self._targets]
         self._n = [np.zeros((len(self._cells), max(len(_names(each)), 1)), np.int64) for each in self._targets]

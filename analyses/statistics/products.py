@@ -15,9 +15,9 @@ from analyses.errors import AnalysisError
 from analyses.intervals.atom_sums import AtomSums, JointSums
 from analyses.levels.columns import not_numbers
 from analyses.levels.ranks import ALL
-from analyses.targets.alignment import Target
 from analyses.targets.classes import Classes
 from analyses.targets.splits import GAP, TEST, TRAIN, Split
+from analyses.targets.target import Target
 from hypotheses.labelling.corpus_labels import CHUNK
 
 _ROUNDING = 1e-12  # of a mean: what a unit that never changes scatters by

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.errors import AnalysisError
-from analyses.targets.alignment import RunCounts, Target
+from analyses.targets.run_counts import RunCounts
 from analyses.targets.splits import TEST, TRAIN
+from analyses.targets.target import Target
 from hypotheses.labelling.long_labels import AnyLabels, BinnedLabels, ClassLabels, to_bins
 from hypotheses.labels import Places
 from hypotheses.parameters import few, spell_number
