@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Difference, Estimate, difference_of
 from analyses.probing.results import ProbeResult
-from analyses.ranking.ranking import RankedUnit, Ranking
+from analyses.ranking.results import RankedUnit, Ranking
 
 Result = RankedUnit | ProbeResult | Ranking
 

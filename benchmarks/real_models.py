@@ -14,7 +14,8 @@ from activations.importers.importing import import_model
 from activations.reading.extraction import LiveActivations
 from activations.reading.lane_reader import Arithmetic
 from activations.texts.corpus import Corpus
-from analyses.ranking.ranking import RankedUnit, rank
+from analyses.ranking.ranking import rank
+from analyses.ranking.results import RankedUnit
 
 _HYPOTHESES = ("in_quotes", "position_in_line")
 

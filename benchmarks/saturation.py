@@ -29,7 +29,8 @@ from activations.reading.lane_reader import Arithmetic
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit
-from analyses.ranking.ranking import Ranking, rank_all
+from analyses.ranking.ranking import rank_all
+from analyses.ranking.results import Ranking
 from analyses.targets.labelling import target
 from hypotheses.registry import get
 

@@ -41,7 +41,8 @@ from analyses.differences import difference
 from analyses.errors import AnalysisError
 from analyses.probing.probes import fit
 from analyses.probing.results import Fitting, ProbeResult
-from analyses.ranking.ranking import RankedUnit, rank
+from analyses.ranking.ranking import rank
+from analyses.ranking.results import RankedUnit
 from analyses.targets.splits import TEST
 from analyses.targets.target import Target
 from hypotheses.labels import Labels

@@ -49,8 +49,10 @@ if TYPE_CHECKING:
     from analyses.probing.probes import fit, fit_units
     from analyses.probing.results import Fitting, ProbeResult
     from analyses.ranking.explanation import Explanation, explain
-    from analyses.ranking.methods import METHODS, Method, MethodScores, Need
-    from analyses.ranking.ranking import RankedUnit, Ranking, compare, rank, rank_all
+    from analyses.ranking.method import Method, MethodScores, Need
+    from analyses.ranking.methods import METHODS
+    from analyses.ranking.ranking import compare, rank, rank_all
+    from analyses.ranking.results import RankedUnit, Ranking
     from analyses.session import Session
     from analyses.statistics.autocorrelations import Autocorrelations
     from analyses.statistics.gram_matrices import GramMatrices
@@ -100,10 +102,12 @@ _HOMES = {
     "analyses.intervals.estimates": ("Difference", "Estimate"),
     "analyses.probing.estimators": ("LogisticProbe", "RidgeProbe"),
     "analyses.ranking.explanation": ("Explanation", "explain"),
-    "analyses.ranking.methods": ("METHODS", "MethodScores", "Method", "Need"),
+    "analyses.ranking.method": ("Method", "MethodScores", "Need"),
+    "analyses.ranking.methods": ("METHODS",),
     "analyses.probing.results": ("Fitting", "ProbeResult"),
     "analyses.probing.probes": ("fit", "fit_units"),
-    "analyses.ranking.ranking": ("RankedUnit", "Ranking", "compare", "rank", "rank_all"),
+    "analyses.ranking.ranking": ("compare", "rank", "rank_all"),
+    "analyses.ranking.results": ("RankedUnit", "Ranking"),
     "analyses.session": ("Session",),
     "analyses.targets.splits": ("Split",),
     "analyses.statistics.autocorrelations": ("Autocorrelations",),

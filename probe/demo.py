@@ -16,7 +16,8 @@ from activations.texts.corpus import Corpus
 from analyses.curves import Curve, curve
 from analyses.probing.probes import fit
 from analyses.probing.results import ProbeResult
-from analyses.ranking.ranking import RankedUnit, Ranking, rank
+from analyses.ranking.ranking import rank
+from analyses.ranking.results import RankedUnit, Ranking
 from analyses.session import Session
 from analyses.targets.labelling import target
 from analyses.targets.splits import TEST

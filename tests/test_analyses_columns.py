@@ -5,7 +5,7 @@ import pytest
 from planting import Live
 
 from activations.units import Site
-from analyses.levels.columns import Columns, LevelReader, groups
+from analyses.levels.columns import Columns, LevelReader, column_groups
 
 CELL = Site.of(0, "cell")
 
@@ -26,7 +26,7 @@ def test_groups_are_few_and_as_large_as_each_other(
     sizes: list[int], most: int, n_units_of_groups: list[list[int]]
 ) -> None:
     sites = [Site.of(layer, "cell") for layer in range(len(sizes))]
-    found = groups(list(zip(sites, sizes, strict=True)), most)
+    found = column_groups(list(zip(sites, sizes, strict=True)), most)
     assert [[each.n_units for each in group] for group in found if group] == n_units_of_groups
     units = [(each.site, unit) for group in found for each in group for unit in range(each.start, each.stop)]
     assert units == [(site, unit) for site, size in zip(sites, sizes, strict=True) for unit in range(size)]

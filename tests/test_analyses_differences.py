@@ -14,7 +14,8 @@ from analyses.differences import compare_probes, compare_rankings, difference
 from analyses.errors import AnalysisError
 from analyses.probing.probes import fit
 from analyses.probing.results import Fitting
-from analyses.ranking.ranking import Ranking, rank, rank_all
+from analyses.ranking.ranking import rank, rank_all
+from analyses.ranking.results import Ranking
 from analyses.targets.labelling import target_of_labels
 from analyses.targets.target import Target
 from hypotheses.labels import Labels

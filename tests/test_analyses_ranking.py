@@ -19,7 +19,7 @@ from activations.units import Site, Unit
 from analyses.errors import AnalysisError
 from analyses.levels import columns
 from analyses.levels.counts import LevelCounts
-from analyses.levels.ranks import N_GROUPS
+from analyses.levels.rank_kernels import N_COUNT_COLUMNS
 from analyses.probing.probes import fit
 from analyses.ranking.explanation import explain
 from analyses.ranking.ranking import compare, rank, rank_all
@@ -174,7 +174,7 @@ def test_little_memory_means_more_passes_and_the_same_ranking(planted: Path, mon
         whole = rank(recording, "in_quotes")
     with Recording(planted) as recording:
         monkeypatch.setattr(columns, "_KEPT_BYTES", 0)
-        monkeypatch.setattr(columns, "_STATISTIC_BYTES", 8 * LevelCounts.n_bytes(N_GROUPS, 1))
+        monkeypatch.setattr(columns, "_STATISTIC_BYTES", 8 * LevelCounts.n_bytes(N_COUNT_COLUMNS, 1))
         done: list[tuple[int, int]] = []
         few = rank(recording, "in_quotes", progress=lambda *step: done.append(step))
         assert repr(few.units) == repr(whole.units)  # to the last bit; where there is no interval, NaN is not NaN

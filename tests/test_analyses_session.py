@@ -364,10 +364,11 @@ def test_matrix_products_take_one_thread_until_the_last_question_ends() -> None:
 _LOOPS = """
 import threading
 import numpy as np
-from analyses.levels.binning import Bins, to_levels
+from analyses.levels.binning import to_levels
+from analyses.levels.choosing_bins import bins_around
 
 values = np.random.default_rng(0).normal(size=(20_000, 64)).astype(np.float32)
-bins = Bins.around(values)  # which calls loops in threads of its own
+bins = bins_around(values)  # which calls loops in threads of its own
 into = np.empty((64, 20_000), np.uint16)
 
 def work():

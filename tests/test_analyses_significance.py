@@ -20,7 +20,8 @@ from analyses.intervals.long_run import WithinGroups, cosines, long_run_variance
 from analyses.intervals.significance import evidence, q_values
 from analyses.levels import columns
 from analyses.ranking.influences import r_influence
-from analyses.ranking.ranking import Ranking, rank, rank_all
+from analyses.ranking.ranking import rank, rank_all
+from analyses.ranking.results import Ranking
 from analyses.targets.labelling import target
 from analyses.targets.splits import TEST
 from probe.demo import bundled_text

@@ -281,7 +281,7 @@ def same_results(one: Any, other: Any, atol: float = 1e-12) -> None:
     elif hasattr(one, "arrays"):
         for name, array in one.arrays().items():
             np.testing.assert_array_equal(array, other.arrays()[name])
-        same_results(one.ranked, other.ranked)
+        same_results(one.summary, other.summary)
     else:
         raise TypeError(f"no rule for {type(one)}")
 

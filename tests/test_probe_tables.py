@@ -25,7 +25,8 @@ from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit, units_of
 from analyses.levels import columns
-from analyses.ranking.ranking import TABLE_COLUMNS, RankedUnit, Ranking, compare, rank, rank_all
+from analyses.ranking.ranking import compare, rank, rank_all
+from analyses.ranking.results import TABLE_COLUMNS, RankedUnit, Ranking
 from analyses.targets.labelling import target_of_labels
 from analyses.targets.splits import Split
 from hypotheses.labels import Labels

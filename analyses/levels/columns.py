@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from activations.blocks import Block, Source
 from activations.units import Site, in_order
 from analyses.errors import AnalysisError
-from analyses.levels.binning import Bins, to_levels
+from analyses.levels.binning import to_levels
+from analyses.levels.bins import Bins
+from analyses.levels.choosing_bins import bins_around
 from analyses.threads import Turns
 
 _CHARS_AT_ONCE = 1 << 15  # so many that what is known of a unit stays in the cache while they are read
@@ -52,7 +54,7 @@ Tile = tuple[NDArray[np.int64], dict[Columns, NDArray[Any]]]
 """(n_chars,) places of some characters in the corpus, and (n_units, n_chars) levels of some columns there."""
 
 
-def groups(sizes: Collection[tuple[Site, int]], most_units: int) -> list[list[Columns]]:
+def column_groups(sizes: Collection[tuple[Site, int]], most_units: int) -> list[list[Columns]]:
     """The units of sites of these sizes in order, in as few groups as can be, about as large as each other.
 
     Where sites are alike, few of these have units of two, which would both have to be read.
@@ -253,7 +255,7 @@ class LevelReader:
             for site, sample in source.sample(missing, _SAMPLED_CHARS, progress).items():
                 if not np.isfinite(sample).all():
                     raise AnalysisError(not_numbers(site))
-                self._bins[site] = Bins.around(sample)
+                self._bins[site] = bins_around(sample)
             self._forget_some(self._tiles)
 
 

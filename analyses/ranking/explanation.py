@@ -16,7 +16,8 @@ from activations.texts.vocab import Vocabulary
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
 from analyses.intervals.significance import q_values
-from analyses.ranking.ranking import RankedUnit, rank_all
+from analyses.ranking.ranking import rank_all
+from analyses.ranking.results import RankedUnit
 from analyses.ranking.tuning import Tuning, tune
 from analyses.session import question
 from analyses.targets.classes import Classes, classes_of

@@ -18,8 +18,8 @@ from analyses.collecting.statistic import State
 from analyses.errors import AnalysisError
 from analyses.intervals.long_run import N_GROUPS, position_groups
 from analyses.kernels import in_parallel
-from analyses.levels.binning import N_LEVELS
-from analyses.levels.columns import Columns, groups
+from analyses.levels.bins import N_LEVELS
+from analyses.levels.columns import Columns, column_groups
 from analyses.levels.counts import LevelCounts
 from analyses.session import Session
 from analyses.targets.classes import Classes
@@ -85,7 +85,7 @@ class Shifts:
         self._source, self._n_shifts = source, n_shifts
         self._labels = _Labels(asked, classes, counted, steps)
         sizes = [(site, source.sites[site]) for site in in_order(source.sites, sites)]
-        self._groups = groups(sizes, Session.of(source).levels.most_units(_BYTES_PER_UNIT))
+        self._groups = column_groups(sizes, Session.of(source).levels.most_units(_BYTES_PER_UNIT))
         self._first = ShiftSums(self._labels, source.selection, self._groups[0])
         self.statistics: list[AnyStatistic] = [self._first]
 

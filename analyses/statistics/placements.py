@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from analyses.collecting.statistic import State
 from analyses.intervals.long_run import N_GROUPS, position_groups
-from analyses.levels.binning import N_LEVELS
+from analyses.levels.bins import N_LEVELS
 from analyses.levels.columns import Columns, Tile
 from analyses.levels.joint_labels import JointLabels, Labelled
 from analyses.threads import in_threads

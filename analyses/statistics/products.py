@@ -14,9 +14,8 @@ from analyses.collecting.text_cells import TextCells
 from analyses.errors import AnalysisError
 from analyses.intervals.atom_sums import AtomSums, JointSums
 from analyses.levels.columns import not_numbers
-from analyses.levels.ranks import ALL
 from analyses.targets.classes import Classes
-from analyses.targets.splits import GAP, TEST, TRAIN, Split
+from analyses.targets.splits import ALL, GAP, TEST, TRAIN, Split
 from analyses.targets.target import Target
 from hypotheses.labelling.corpus_labels import CHUNK
 

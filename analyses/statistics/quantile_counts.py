@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from analyses.collecting.statistic import State
 from analyses.kernels import in_parallel
-from analyses.levels.binning import N_LEVELS
+from analyses.levels.bins import N_LEVELS
 from analyses.levels.columns import Columns
 from analyses.levels.counts import LevelCounts
 from analyses.targets.classes import Classes

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from analyses.errors import AnalysisError
 
 TRAIN, TEST, GAP = range(3)
+ALL = 2  # the index of all characters, in arrays whose first entries are for `TRAIN` and `TEST`
 PARTS = (TRAIN, TEST, GAP)
 _PIECE_CHARS = 1 << 18
 ATOM_CHARS, FEWEST_ATOMS, MOST_ATOMS = 1000, 20, 200

@@ -24,7 +24,7 @@ from probe.cli.show import Cell, progress, say, show_differences, show_rows, war
 from probe.cli.sources import ask, ask_all, chosen_sites, open_sources
 
 if TYPE_CHECKING:
-    from analyses.ranking.ranking import RankedUnit, Ranking
+    from analyses.ranking.results import RankedUnit, Ranking
 
 _NO_INTERVALS = (
     "no intervals: a model would have to read the text twice more for them; ask for them with --intervals 1, or record "
@@ -221,7 +221,7 @@ def _n_intervals(asked: str | None, usual: int | None) -> int | None:
 
 def _write(path: Path, found: "Sequence[tuple[str, Sequence[Ranking]]]", top: int | None, *, of_sites: bool) -> int:
     """Write the first `top` units of each ranking, or the best of each site; None is all. Gives the number of rows."""
-    from analyses.ranking.ranking import TABLE_COLUMNS
+    from analyses.ranking.results import TABLE_COLUMNS
     from probe.tables import write_table
 
     def rows() -> "Iterator[Mapping[str, Cell]]":
