@@ -44,6 +44,6 @@ def test_tiles_of_a_live_source_have_the_levels_of_a_recording(n_at_once: int, r
         seen[:, places] = levels[chosen]
     expected = np.empty_like(seen)
     [block] = source.blocks(n_chars=n_chars)
-    reader.take(chosen, block.values[CELL][:, 1:], expected)
+    reader.write_levels(chosen, block.values[CELL][:, 1:], expected)
     assert len(np.unique(expected)) > 10_000
     np.testing.assert_array_equal(seen, expected)

@@ -218,7 +218,7 @@ class ShiftSums:
         shape = labels.n_labels, labels.n_steps
         self._sums = {each: np.zeros((each.n_units, *shape)) for each in self.columns}
 
-    def take(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
+    def update_levels(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
         """See `LevelStatistic`."""
         if not self._ranks:
             for each, counts in self._counts.items():

@@ -21,7 +21,7 @@ class LevelTables:
         self._kinds = kinds
         self._counts = {each: LevelCounts(n_kinds, each.n_units) for each in self.columns}
 
-    def take(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
+    def update_levels(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
         """See `LevelStatistic`."""
         kinds = self._kinds[places]
         for each, counts in self._counts.items():

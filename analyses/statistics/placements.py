@@ -86,7 +86,7 @@ def placements(
         for _ in range(PlacementSums.n_readings):
             for places, levels in readings():
                 for each in sums.values():
-                    each.take(places, levels)
+                    each.update_levels(places, levels)
             for each in sums.values():
                 each.end_reading()
         for number, each in sums.items():
@@ -136,7 +136,7 @@ class PlacementSums:
         self._tables = [_Table.empty(len(piece.units)) for piece in self._pieces]
         self._are_counted = False
 
-    def take(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
+    def update_levels(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
         """See `LevelStatistic`."""
         labelled = self._asked.labelled(places)
         numbers = {piece.label for piece in self._pieces}

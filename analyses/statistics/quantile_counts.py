@@ -36,7 +36,7 @@ class QuantileCounts:
             each: np.zeros((each.n_units, 2, N_BINS, len(classes.names)), np.int64) for each in self.columns
         }
 
-    def take(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
+    def update_levels(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
         """See `LevelStatistic`."""
         parts = self._parts[places]
         if self._bins:

@@ -124,7 +124,7 @@ class RankSums:
         self._ranks: dict[tuple[int, Columns], Ranks] = {}
         self._totals: dict[tuple[int, Columns], RankTotals] = {}
 
-    def take(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
+    def update_levels(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
         """See `LevelStatistic`."""
         if not self._ranks:
             self._count(places, levels)
