@@ -164,7 +164,7 @@ class Session:
     def blocks(
         self, sites: Collection[Site] | None = None, *, predictions: bool = False
     ) -> Generator[Block, None, None]:
-        """Yield every character once. A live source is not read by other threads until the iterator ends or is closed."""
+        """Yield every character once; other threads do not read a live source until the iterator ends or is closed."""
         with self._reading():
             yield from self.source.blocks(sites, predictions=predictions)
 

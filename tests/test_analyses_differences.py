@@ -88,8 +88,8 @@ def test_probes_and_best_units_are_compared_site_by_site() -> None:
     [probe] = compare_probes(fit(first, asked, how=how), fit(second, asked, how=how))
     best, site = compare_rankings(rank(first, asked), rank(second, asked))
     assert (best.what, site.what, probe.what) == ("best", "0/hidden", "0/hidden")
-    assert probe.found.value == pytest.approx(site.found.value, abs=0.01)  # a probe of one unit is that unit
-    assert 0 < site.found.low < site.found.high
+    assert probe.difference.value == pytest.approx(site.difference.value, abs=0.01)  # a probe of one unit is that unit
+    assert 0 < site.difference.low < site.difference.high
     for name in ("accuracy", "log_loss"):
         [one], [two] = fit(first, asked, how=how), fit(second, asked, how=how)
         own = difference(one, two, name)
@@ -136,7 +136,7 @@ def test_best_units_of_different_classes_say_so() -> None:
     asked = target_of_labels(sources[0].corpus, "kind", Labels(codes, "categorical", names=("a", "b", "c")))
     found = compare_rankings(*(rank(source, asked) for source in sources))
     assert [each.what for each in found] == ["best", "0/hidden"]
-    assert all("the first tells a most surely, the second b" in each.found.declined for each in found)
+    assert all("the first tells a most surely, the second b" in each.difference.declined for each in found)
 
 
 def test_a_label_of_which_no_class_has_runs_enough_has_no_scores_beside_others() -> None:

@@ -12,7 +12,8 @@ from scipy.stats import binom
 from activations.texts.selection import Selection
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
-from analyses.ranking.explanation import Explanation, _OneUnit, explain
+from analyses.ranking.explanation import Explanation, explain
+from analyses.ranking.one_unit import OneUnit
 from analyses.ranking.tuning import tune
 from analyses.targets.classes import classes_of
 from analyses.targets.labelling import target_of_labels
@@ -49,7 +50,7 @@ def test_what_a_unit_knows_is_named_in_order(seed: int) -> None:
     adds = {each.hypothesis: each.adds for each in found.answers}
     assert adds["like inside"] is None and adds["late"] is None and adds["other"] is None
     assert found.explained == pytest.approx(adds["position"] + adds["inside"])  # type: ignore[operator]
-    by_name = {each.hypothesis: each.found for each in found.answers}
+    by_name = {each.hypothesis: each.ranked for each in found.answers}
     assert by_name["late"].q < 1e-6 < by_name["other"].q
     assert by_name["inside"].unit == Unit(HIDDEN, 1)
     assert "position" in str(found)
@@ -109,7 +110,7 @@ def test_units_that_cannot_be_explained_are_refused(rng: np.random.Generator, un
 def test_a_unit_by_itself_is_a_source_of_one_column(rng: np.random.Generator) -> None:
     values = rng.normal(size=(5000, 3)).astype(np.float32)
     source = Arrays({HIDDEN: values}, selection=Selection.of(5000, 100, 4000, 7))
-    one = _OneUnit(source, Unit(HIDDEN, 2))
+    one = OneUnit(source, Unit(HIDDEN, 2))
     for start, stop in ((0, None), (900, 3001), (3990, 5000), (8, 8), (2000, 1000)):
         np.testing.assert_array_equal(
             one.read([HIDDEN], start, stop)[HIDDEN], source.read([HIDDEN], start, stop)[HIDDEN][:, 2:]

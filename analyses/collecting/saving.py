@@ -83,8 +83,8 @@ def load(path: Path, statistic: AnyStatistic, belongs: Mapping[str, str]) -> Non
     """Give a statistic, made with the same arguments, the state of one that was saved.
 
     Raises:
-        AnalysisError: If the file is missing, damaged, not a statistic, of another version, or belongs to another model,
-            text, selection, or to other hypotheses; the sentence says what differs.
+        AnalysisError: If the file is missing, damaged, not a statistic, of another version, or belongs to another
+            model, text, selection, or to other hypotheses; the sentence says what differs.
     """
     arrays, header = _read(path)
     if header.get("version") != _VERSION:

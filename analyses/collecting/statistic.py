@@ -110,7 +110,7 @@ class Statistic(Protocol):
         ...
 
     def merge(self, other: Self) -> None:
-        """Add what another statistic, made with the same arguments, has seen of other characters in the same reading."""
+        """Add what another statistic, made with the same arguments, has seen of other characters in this reading."""
         ...
 
     def end_reading(self) -> None:
@@ -147,7 +147,7 @@ class LevelStatistic(Protocol):
         ...
 
     def update_levels(self, places: NDArray[np.int64], levels: Mapping[Any, NDArray[np.uint16]]) -> None:
-        """Add the characters at (n_chars,) places in the text, with (n_units, n_chars) levels of each of the columns."""
+        """Add characters at (n_chars,) places in the text, with (n_units, n_chars) levels of each of the columns."""
         ...
 
     def merge(self, other: Self) -> None:

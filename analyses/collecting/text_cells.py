@@ -24,7 +24,8 @@ class TextCells:
 
     Attributes:
         split: The stretches.
-        starts: (n_cells,) the place of the first character of each cell, in ascending order; at most 300 cells in a default split.
+        starts: (n_cells,) the place of the first character of each cell, in ascending order; at most 300
+            cells in a default split.
         atoms: (n_cells,) the atom that each lies in.
     """
 

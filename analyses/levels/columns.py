@@ -1,7 +1,7 @@
 """Levels unit by unit, for many characters at once, from what a source gives character by character."""
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
