@@ -259,7 +259,7 @@ def _masks(asked: Sequence[Asked], masks: Sequence[RowRuns]) -> tuple[list[RowRu
     for each, own in zip(asked, masks, strict=True):
         if id(each.folds) not in place:
             place[id(each.folds)] = len(found)
-            found += own.each()
+            found += own.along_first_axis()
     return found, place
 
 
