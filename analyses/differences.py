@@ -94,15 +94,17 @@ def compare_rankings(first: Ranking, second: Ranking) -> list[Compared]:
     pairs += [(str(site), of_sites[0][site], of_sites[1][site]) for site in shared]
     return [
         Compared(
-            hypothesis=first.hypothesis if own.label is None else f"{first.hypothesis} == {own.label}",
+            hypothesis=first.hypothesis if first_unit.label is None else f"{first.hypothesis} == {first_unit.label}",
             what=what,
-            first=str(own.unit),
-            second=str(others.unit),
+            first=str(first_unit.unit),
+            second=str(second_unit.unit),
             measure=f"{first.measure}_test",
-            difference=difference(own, others) if own.label == others.label else _of_different_classes(own, others),
+            difference=difference(first_unit, second_unit)
+            if first_unit.label == second_unit.label
+            else _of_different_classes(first_unit, second_unit),
         )
-        for what, own, others in pairs
-        if own.estimate is not None and others.estimate is not None
+        for what, first_unit, second_unit in pairs
+        if first_unit.estimate is not None and second_unit.estimate is not None
     ]
 
 

@@ -46,7 +46,7 @@ class Session:
     """
 
     def __init__(self, source: Source | Path | str, *, memory_bytes: int = REMEMBERED_BYTES) -> None:
-        """Start a session.
+        """Start a session for a source.
 
         Args:
             source: A recording, live activations, or the path of a recording, which is then opened, and closed with the
@@ -148,7 +148,7 @@ class Session:
 
     @property
     def is_live(self) -> bool:
-        """Whether activations are computed anew each time they are read."""
+        """True if activations are computed anew each time they are read."""
         return self.source.is_live
 
     @property

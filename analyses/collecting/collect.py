@@ -47,16 +47,16 @@ def read(
     source = Session.of(source)
     of_levels = [statistic for statistic in statistics if isinstance(statistic, LevelStatistic)]
     of_blocks = [statistic for statistic in statistics if not isinstance(statistic, LevelStatistic)]
-    columns = list(dict.fromkeys(own for statistic in of_levels for own in statistic.columns))
+    columns = list(dict.fromkeys(units for statistic in of_levels for units in statistic.columns))
     reader = source.levels
-    reader.find_bins(source, in_order(source.sites, (own.site for own in columns)))
+    reader.find_bins(source, in_order(source.sites, (units.site for units in columns)))
     if columns and blocks is None and reader.most_at_once():
         _update_levels(of_levels, *reader.whole(source, columns, forward))
         of_levels, columns = [], []
     if not of_blocks and not of_levels:
         return
     sites = in_order(
-        source.sites, {site for statistic in of_blocks for site in statistic.sites} | {own.site for own in columns}
+        source.sites, {site for statistic in of_blocks for site in statistic.sites} | {units.site for units in columns}
     )
     tiles = Tiles(reader, source, columns)
     if blocks is None:

@@ -105,7 +105,7 @@ def load(path: Path, statistic: AnyStatistic, belongs: Mapping[str, str]) -> Non
 def _spelled(statistic: AnyStatistic) -> str:
     """Describe a statistic by its class, and the units that it sees."""
     if isinstance(statistic, LevelStatistic):
-        units = ", ".join(f"{own.site} {own.start} to {own.stop}" for own in statistic.columns)
+        units = ", ".join(f"{columns.site} {columns.start} to {columns.stop}" for columns in statistic.columns)
     else:
         units = ", ".join(map(str, statistic.sites))
     return f"{type(statistic).__name__} of {units}"

@@ -151,21 +151,21 @@ class LevelStatistic(Protocol):
         ...
 
     def merge(self, other: Self) -> None:
-        """See `Statistic`."""
+        """Add what another statistic has seen of other characters."""
         ...
 
     def end_reading(self) -> None:
-        """See `Statistic`."""
+        """Prepare for the next reading, or for the result."""
         ...
 
     def result(self) -> Any:
-        """See `Statistic`."""
+        """Return what was found, after the last reading."""
         ...
 
     def arrays(self) -> State:
-        """See `Statistic`."""
+        """Return the whole state as arrays by name."""
         ...
 
     def restore(self, arrays: State) -> None:
-        """See `Statistic`."""
+        """Take over the state that `arrays` returned."""
         ...

@@ -12,7 +12,7 @@ N_END_CELLS = 1022  # of these, on either side of .5, for a unit that saturates
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bins:
-    """Where to cut the values of units in float32.
+    """The bins into which the values of units in float32 are cut.
 
     A unit's values lie in cells, whose width grows with the distance from its middle, about as its logarithm does. A
     cell is cut into as many bins as a sample has values there, so that few values share a bin wherever most of them

@@ -82,12 +82,12 @@ def _cell_widths(
 
 def _with_edges(bins: Bins, in_order: NDArray[np.float32]) -> Bins:
     """Give edges to the units of which many of (n_chars, n_units) sorted values would share a bin."""
-    found = np.empty(in_order.T.shape, np.uint16)
-    to_levels(in_order, found, bins)
+    found_levels = np.empty(in_order.T.shape, np.uint16)
+    to_levels(in_order, found_levels, bins)
     most = max(_FEW_SHARED, int(_MOST_SHARED * len(in_order)))
     levels, middle_levels, first_edge = bins.levels.copy(), bins.middle_levels.copy(), bins.first_edge.copy()
     all_edges: list[NDArray[np.float32]] = []
-    for unit in np.flatnonzero(most_shared(in_order, found) > most):
+    for unit in np.flatnonzero(most_shared(in_order, found_levels) > most):
         of_unit = bins.of(slice(unit, unit + 1))
         frequent, edges = _edges(in_order[:, unit])
         counts = np.zeros((1, levels.shape[1]), np.int64)

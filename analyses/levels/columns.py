@@ -33,7 +33,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Some units of a site, side by side, from `start` up to `stop`."""
+    """Neighbouring units of a site, from `start` up to `stop`."""
 
     site: Site
     start: int
@@ -41,7 +41,7 @@ class Columns:
 
     @property
     def n_units(self) -> int:
-        """How many units these are."""
+        """The number of these units."""
         return self.stop - self.start
 
     @property
@@ -156,7 +156,7 @@ class LevelReader:
     def whole(self, source: Source, columns: Collection[Columns], progress: Progress, *, exact: bool = False) -> Tile:
         """Read all characters in one tile; if it is to be exact, with values, not levels, of sites in float32."""
         key = tuple(columns)
-        self.find_bins(source, in_order(source.sites, (own.site for own in key)))
+        self.find_bins(source, in_order(source.sites, (units.site for units in key)))
         if exact or not self._remembers:
             [tile] = self.tiles(source, key, progress, self._n_chars, exact=exact)
             return tile
@@ -171,7 +171,7 @@ class LevelReader:
 
     @property
     def _remembers(self) -> bool:
-        """Whether there is room for the levels of all units, beside the bins."""
+        """True if there is room for the levels of all units, beside the bins."""
         return 2 * self._n_chars * self._n_units + self._n_bytes_of_bins <= self._memory_bytes
 
     def levels_of(self, columns: Columns, values: NDArray[Any]) -> NDArray[np.uint16]:
@@ -204,7 +204,7 @@ class LevelReader:
             AnalysisError: If an activation is not a number.
         """
         columns = list(columns)
-        sites = in_order(source.sites, (own.site for own in columns))
+        sites = in_order(source.sites, (units.site for units in columns))
         self.find_bins(source, sites)
         tiles = Tiles(self, source, columns, n_at_once, exact=exact)
         for block in source.blocks(sites):
@@ -263,13 +263,13 @@ class Tiles:
         exact: bool = False,
     ) -> None:
         """Start with no characters, for some units of a source whose bins are known; see `LevelReader.tiles`."""
-        gathered_sizes = {own.site: source.sites[own.site] for own in columns} if source.is_live else {}
+        gathered_sizes = {units.site: source.sites[units.site] for units in columns} if source.is_live else {}
         self._reader, self._n_at_once = reader, n_at_once or _chars_of_tile(source, columns)
         self._levels: dict[Columns, NDArray[Any]] = {}
-        for own in columns:
-            dtype = source.dtype(own.site) if exact and own.site in reader.wide else np.uint16
-            padded = np.empty((own.n_units, self._n_at_once + _PADDING), dtype)
-            self._levels[own] = padded[:, : self._n_at_once]
+        for units in columns:
+            dtype = source.dtype(units.site) if exact and units.site in reader.wide else np.uint16
+            padded = np.empty((units.n_units, self._n_at_once + _PADDING), dtype)
+            self._levels[units] = padded[:, : self._n_at_once]
         self._places = np.empty(self._n_at_once, np.int64)
         self._n_filled = self._n_levels = 0  # characters that are there, and those of them whose levels are known
         self._gathered = {
@@ -288,8 +288,8 @@ class Tiles:
                 for site, values in self._gathered.items():
                     values[into.start - self._n_levels : into.stop - self._n_levels] = block.values[site][rows]
             else:
-                for own, levels in self._levels.items():
-                    self._reader.write_levels(own, block.values[own.site][rows, own.units], levels[:, into])
+                for columns, levels in self._levels.items():
+                    self._reader.write_levels(columns, block.values[columns.site][rows, columns.units], levels[:, into])
             first, self._n_filled = first + n_added, self._n_filled + n_added
             if self._gathered and self._n_filled - self._n_levels == _GATHERED_CHARS:
                 self._find_levels()
@@ -298,7 +298,7 @@ class Tiles:
 
     @property
     def _room_left(self) -> int:
-        """How many characters can be added before levels have to be found or the tile is full."""
+        """The number of characters that can be added before levels have to be found or the tile is full."""
         left = self._n_at_once - self._n_filled
         return min(left, self._n_levels + _GATHERED_CHARS - self._n_filled) if self._gathered else left
 
@@ -312,13 +312,13 @@ class Tiles:
             self._find_levels()
         filled = slice(self._n_filled)
         self._n_filled = self._n_levels = 0
-        return self._places[filled], {own: levels[:, filled] for own, levels in self._levels.items()}
+        return self._places[filled], {columns: levels[:, filled] for columns, levels in self._levels.items()}
 
     def _find_levels(self) -> None:
         """Find the levels of gathered characters: blocks of a live source are small, and all cores are busy with it."""
         gathered, new = slice(self._n_filled - self._n_levels), slice(self._n_levels, self._n_filled)
-        for own, levels in self._levels.items():
-            self._reader.write_levels(own, self._gathered[own.site][gathered, own.units], levels[:, new])
+        for columns, levels in self._levels.items():
+            self._reader.write_levels(columns, self._gathered[columns.site][gathered, columns.units], levels[:, new])
         self._n_levels = self._n_filled
 
 
@@ -326,7 +326,7 @@ def _chars_of_tile(source: Source, columns: Collection[Columns]) -> int:
     """Return how many characters a tile has: what fits in the cache, or more of a live source."""
     if not source.is_live:
         return _CHARS_AT_ONCE
-    bytes_per_char = 2 * sum(own.n_units for own in columns)
+    bytes_per_char = 2 * sum(units.n_units for units in columns)
     most = max(_CHARS_AT_ONCE, min(_MOST_CHARS_AT_ONCE, source.selection.n_chars))
     return min(max(_LIVE_TILE_BYTES // max(bytes_per_char, 1), _CHARS_AT_ONCE), most)
 

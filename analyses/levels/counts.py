@@ -11,7 +11,7 @@ _ADD, _TAKE_OFF = np.uint32(1), np.uint32(0xFFFFFFFF)  # which takes 1 off, modu
 
 
 class LevelCounts:
-    """How often each unit takes each level, separately for groups of characters.
+    """Counts of how often each unit takes each level, separately for groups of characters.
 
     Attributes:
         counts: (n_units, 65536, n_groups) uint32, levels in ascending order.

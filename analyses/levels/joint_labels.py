@@ -81,7 +81,9 @@ class JointLabels:
         self.split = split
         self.n_labels = len(labels)
         self._labels = labels
-        self._numbers = {number: np.unique(own.values) for number, own in enumerate(labels) if own.kind != "binary"}
+        self._numbers = {
+            number: np.unique(label.values) for number, label in enumerate(labels) if label.kind != "binary"
+        }
         self._last: tuple[NDArray[np.int64], JointRows] | None = None
         self._last_labelled: tuple[NDArray[np.int64], Labelled] | None = None
 
@@ -122,7 +124,7 @@ class JointLabels:
         parts, atoms = self.parts(places), self.split.atom(places)
         n_atoms = self.split.n_atoms
         cells = np.where(parts >= 0, parts.astype(np.int64) * n_atoms + atoms, len(PARTS) * n_atoms)
-        labels = [own.values_at(_as_slice(places)) for own in self._labels]
+        labels = [label.values_at(_as_slice(places)) for label in self._labels]
         _, firsts, codes, n = np.unique(
             self._with_labels(cells, labels), return_index=True, return_inverse=True, return_counts=True
         )
@@ -141,7 +143,7 @@ class JointLabels:
     def _with_labels(self, numbers: NDArray[np.int64], labels: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
         """(n_chars,) numbers that are equal where these numbers and all labels are; they ascend with these numbers."""
         n_bits = 0
-        for label in (own for number, own in enumerate(labels) if number not in self._numbers):
+        for label in (binary for number, binary in enumerate(labels) if number not in self._numbers):
             if n_bits == _MOST_BITS:
                 numbers, n_bits = np.unique(numbers, return_inverse=True)[1], 0
             numbers, n_bits = (numbers << 1) | label, n_bits + 1

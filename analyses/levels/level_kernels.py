@@ -138,7 +138,7 @@ def most_shared(in_order: NDArray[np.float32], levels: NDArray[np.uint16]) -> ND
 
 @njit(cache=True)
 def _are_numbers(values: NDArray[np.float32]) -> bool:
-    """Whether all values are finite numbers."""
+    """Return whether all values are finite numbers."""
     bits, largest = values.view(np.int32), np.int32(0)
     for t in range(len(bits)):
         magnitude = np.int32(bits[t] & _UNSIGNED)
@@ -179,10 +179,10 @@ def _find_cells_of_ends(
     On either side of 0, the last cell is for values beyond the end, which the sample does not have, and the one before
     it for the end itself.
     """
-    one, half, last_step = np.float32(1), np.float32(0.5), np.int32((1 << shift) - 1)
+    end, half, last_step = np.float32(1), np.float32(0.5), np.int32((1 << shift) - 1)
     for t in range(len(values)):
         size = abs(values[t])
-        grown[t] = one + (size if size <= half else abs(one - size)) * per_scale
+        grown[t] = end + (size if size <= half else abs(end - size)) * per_scale
     bits = grown.view(np.int32)
     for t in range(len(values)):
         size = abs(values[t])
@@ -192,13 +192,13 @@ def _find_cells_of_ends(
         step = last_step if is_beyond else all_steps & last_step
         cell = np.int32(N_END_CELLS - 1) if is_beyond else cell
         is_outer = size > half
-        place = np.int32(N_CELLS - 2) - cell if is_outer else cell + np.int32(1)
+        position = np.int32(N_CELLS - 2) - cell if is_outer else cell + np.int32(1)
         step = last_step - step if is_outer else step
-        place = np.int32(0) if size == 0 else place
-        place = np.int32(N_CELLS - 1) if size == one else place
-        place = np.int32(N_CELLS) if size > one else place
+        position = np.int32(0) if size == 0 else position
+        position = np.int32(N_CELLS - 1) if size == end else position
+        position = np.int32(N_CELLS) if size > end else position
         is_below = values[t] < 0
-        cells[t] = N_CELLS - place if is_below else N_CELLS + place
+        cells[t] = N_CELLS - position if is_below else N_CELLS + position
         steps[t] = last_step - step if is_below else step
 
 
@@ -230,10 +230,10 @@ def _find_cells_of_middle(
         cell = max(all_steps >> shift, np.int32(0))  # NaN may give a negative one
         is_beyond = cell >= N_CELLS
         step = last_step if is_beyond else all_steps & last_step
-        place = np.int32(N_CELLS) if is_beyond else cell + np.int32(1)
-        place = np.int32(0) if distances[t] == 0 else place
+        position = np.int32(N_CELLS) if is_beyond else cell + np.int32(1)
+        position = np.int32(0) if distances[t] == 0 else position
         is_below = distances[t] < 0
-        cells[t] = N_CELLS - place if is_below else N_CELLS + place
+        cells[t] = N_CELLS - position if is_below else N_CELLS + position
         steps[t] = last_step - step if is_below else step
 
 

@@ -57,7 +57,7 @@ class Pieces(NamedTuple):
     def cut(
         cls, parts: NDArray[np.int8], codes: NDArray[np.int64], kinds: NDArray[np.int64], n_ranked: int
     ) -> "Pieces":
-        """Cut characters into pieces.
+        """Cut characters into pieces of one part and code.
 
         Args:
             parts: (n_chars,) `TRAIN`, `TEST` or `GAP`; a character with a negative one is left out.
@@ -81,12 +81,12 @@ class Pieces(NamedTuple):
 
     @property
     def n_codes(self) -> int:
-        """How many codes there are."""
+        """The number of different codes."""
         return len(self.kinds)
 
     @property
     def n_kinds(self) -> int:
-        """How many kinds of codes there are."""
+        """The number of different kinds of codes."""
         return int(self.kinds.max()) + 1 if len(self.kinds) else 0
 
 
@@ -177,18 +177,24 @@ class Segmentations:
 
     def __init__(self, pieces: Sequence[Pieces]) -> None:
         self.pieces = pieces
-        self.code_borders = _borders(own.n_codes for own in pieces)
-        self.kind_borders = _borders(own.n_kinds for own in pieces)
+        self.code_borders = _borders(segmentation.n_codes for segmentation in pieces)
+        self.kind_borders = _borders(segmentation.n_kinds for segmentation in pieces)
         run_starts, run_stops, run_parts = _runs(pieces[0].parts)
         pairs = itertools.pairwise([pieces[0], *pieces])
         changes = [_changes(before.parts, after.parts) for before, after in pairs]
         changed, changed_parts, steps = map(np.concatenate, zip(*changes, strict=True))
-        firsts = _borders(len(own.starts) for own in pieces)[:-1]
-        codes = [own.codes + np.uint32(n) for own, n in zip(pieces, self.code_borders[:-1], strict=True)]
-        kinds = [own.kinds + np.uint32(n) for own, n in zip(pieces, self.kind_borders[:-1], strict=True)]
-        batches = [own.batches + np.array([n, n, 0, 0]) for own, n in zip(pieces, firsts, strict=True)]
+        firsts = _borders(len(segmentation.starts) for segmentation in pieces)[:-1]
+        codes = [
+            segmentation.codes + np.uint32(n) for segmentation, n in zip(pieces, self.code_borders[:-1], strict=True)
+        ]
+        kinds = [
+            segmentation.kinds + np.uint32(n) for segmentation, n in zip(pieces, self.kind_borders[:-1], strict=True)
+        ]
+        batches = [
+            segmentation.batches + np.array([n, n, 0, 0]) for segmentation, n in zip(pieces, firsts, strict=True)
+        ]
         self.flat = FlatSegmentations(
-            n=np.array([own.n for own in pieces]),
+            n=np.array([segmentation.n for segmentation in pieces]),
             run_starts=run_starts,
             run_stops=run_stops,
             run_parts=run_parts,
@@ -196,11 +202,11 @@ class Segmentations:
             changed_parts=changed_parts.astype(np.uint8),
             changes=steps.astype(np.uint32),
             change_borders=_borders(len(places) for places, _, _ in changes),
-            starts=np.concatenate([own.starts for own in pieces]),
+            starts=np.concatenate([segmentation.starts for segmentation in pieces]),
             codes=np.concatenate(codes),
             kinds=np.concatenate(kinds),
             batches=np.concatenate(batches),
-            batch_borders=_borders(len(own.batches) for own in pieces),
+            batch_borders=_borders(len(segmentation.batches) for segmentation in pieces),
         )
 
 

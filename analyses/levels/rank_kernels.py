@@ -42,8 +42,8 @@ def turn_into_ranks(
     """
     ties, squares = np.zeros(len(counts)), np.zeros((len(counts), 3))
     for unit in prange(len(counts)):
-        own = counts[unit]
-        ties[unit] = _rank_levels(own, middles[unit], n, own.view(np.uint64), squares[unit])
+        counts_of_unit = counts[unit]
+        ties[unit] = _rank_levels(counts_of_unit, middles[unit], n, counts_of_unit.view(np.uint64), squares[unit])
     return ties, squares
 
 
@@ -82,13 +82,13 @@ def rank_and_add_up(
     for share in prange(n_shares):
         counts, table = np.empty((_N_PARTS, N_LEVELS), np.uint32), np.empty((N_LEVELS, 2), np.uint64)
         for unit in range(share, n_units, n_shares):
-            own = levels[unit]
+            of_unit = levels[unit]
             counts[:] = 0
-            _count(own, segmentations.run_starts, segmentations.run_stops, segmentations.run_parts, counts)
+            _count(of_unit, segmentations.run_starts, segmentations.run_stops, segmentations.run_parts, counts)
             for number in range(n_segmentations):
                 new = slice(segmentations.change_borders[number], segmentations.change_borders[number + 1])
                 _count_changes(
-                    own,
+                    of_unit,
                     segmentations.changed[new],
                     segmentations.changed_parts[new],
                     segmentations.changes[new],
@@ -98,7 +98,7 @@ def rank_and_add_up(
                 ties[number, unit] = _rank_levels(counts.T, middles[unit], n, table, squares[number, unit])
                 first, last = segmentations.batch_borders[number], segmentations.batch_borders[number + 1]
                 _add_pieces(
-                    own,
+                    of_unit,
                     segmentations.starts,
                     segmentations.codes,
                     segmentations.kinds,
@@ -121,9 +121,9 @@ def _count(
 ) -> None:
     """Count how often a unit has each level in each part, from runs of characters of one part."""
     for run in range(len(starts)):
-        own = counts[parts[run]]
+        counts_of_part = counts[parts[run]]
         for t in range(starts[run], stops[run]):
-            own[levels[t]] += np.uint32(1)
+            counts_of_part[levels[t]] += np.uint32(1)
 
 
 @njit(cache=True)
@@ -200,17 +200,25 @@ def _add_pieces(
 ) -> None:
     """Add up what a unit's table says of each piece; ranks within a part only for training and test."""
     for batch in range(len(batches)):
-        own = slice(batches[batch, 0], batches[batch, 1])
+        pieces = slice(batches[batch, 0], batches[batch, 1])
         size, part = batches[batch, 2], batches[batch, 3]
         # a size that is a constant in each call lets the compiler unroll the loop over a piece
         if size == SIZES[0]:
-            _add_batch(levels, starts[own], codes[own], kinds, SIZES[0], part, table, unit, sums_by_code, sums_by_kind)
+            _add_batch(
+                levels, starts[pieces], codes[pieces], kinds, SIZES[0], part, table, unit, sums_by_code, sums_by_kind
+            )
         elif size == SIZES[1]:
-            _add_batch(levels, starts[own], codes[own], kinds, SIZES[1], part, table, unit, sums_by_code, sums_by_kind)
+            _add_batch(
+                levels, starts[pieces], codes[pieces], kinds, SIZES[1], part, table, unit, sums_by_code, sums_by_kind
+            )
         elif size == SIZES[2]:
-            _add_batch(levels, starts[own], codes[own], kinds, SIZES[2], part, table, unit, sums_by_code, sums_by_kind)
+            _add_batch(
+                levels, starts[pieces], codes[pieces], kinds, SIZES[2], part, table, unit, sums_by_code, sums_by_kind
+            )
         else:
-            _add_batch(levels, starts[own], codes[own], kinds, SIZES[3], part, table, unit, sums_by_code, sums_by_kind)
+            _add_batch(
+                levels, starts[pieces], codes[pieces], kinds, SIZES[3], part, table, unit, sums_by_code, sums_by_kind
+            )
 
 
 @njit(inline="always")

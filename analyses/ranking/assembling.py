@@ -80,7 +80,7 @@ def assemble(
     method_scores: Mapping[Site, MethodScores] | None = None,
     shifted: Mapping[Site, Shifted] | None = None,
 ) -> Ranking:
-    """Make a ranking.
+    """Make a ranking of the scores of units.
 
     Args:
         label: The label.
@@ -172,30 +172,30 @@ def _judge_site(
     judged = [_judge(runs, of_target) for runs, of_target in zip(label.target_runs, scores, strict=True)]
     scored = judged[: label.n_scored]
     classes = surest_labels(scores[: label.n_scored], ~label.target.split.held_out_atoms)
-    columns = _of_classes([own.columns for own in scored], classes)
-    p_values = [own.columns.p for own in scored]
+    columns = _of_classes([of_target.columns for of_target in scored], classes)
+    p_values = [of_target.columns.p for of_target in scored]
     if label.target.kind == "numeric" and method.over_classes:  # r does not see what the method does
-        p_values = [own.columns.p for own in judged[label.n_scored :]] or [np.full(len(classes), np.nan)]
+        p_values = [of_target.columns.p for of_target in judged[label.n_scored :]] or [np.full(len(classes), np.nan)]
     columns = columns._replace(p=_smallest(p_values))
     if method_scores is not None:
         columns = columns._replace(score=method_scores.train, held_out_score=method_scores.held_out)
     estimates = {
         unit: estimate
-        for number, own in enumerate(scored)
-        for unit, estimate in own.estimates.items()
+        for number, of_target in enumerate(scored)
+        for unit, estimate in of_target.estimates.items()
         if classes[unit] == number
     }
-    return _SiteResult(columns, classes, estimates, [own.precision for own in scored])
+    return _SiteResult(columns, classes, estimates, [of_target.precision for of_target in scored])
 
 
 def _judge(runs: TargetRuns, scores: UnitScores) -> _Judged:
     """Add directions, p-values and intervals to the scores of the units of a site for one target."""
     target = runs.target
-    found, chance = evidence(scores.sums), _chance(target)
-    precision = LabelPrecision.of(runs, scores.sums, found)
+    site_evidence, chance = evidence(scores.sums), _chance(target)
+    precision = LabelPrecision.of(runs, scores.sums, site_evidence)
     is_below = scores.train < chance
     held_out, within = (np.where(is_below, 2 * chance - part, part) for part in (scores.held_out, scores.within))
-    is_slow = (found.unit_pieces < FEWEST_PIECES) | found.units_drift
+    is_slow = (site_evidence.unit_pieces < FEWEST_PIECES) | site_evidence.units_drift
     signed = scores._replace(
         held_out=held_out, influence=np.where(is_below[scores.interval_units], -1, 1) * scores.influence
     )
@@ -209,7 +209,7 @@ def _judge(runs: TargetRuns, scores: UnitScores) -> _Judged:
         low=low,
         high=high,
         within=within,
-        p=np.full(len(held_out), np.nan) if precision.no_p else found.p,
+        p=np.full(len(held_out), np.nan) if precision.no_p else site_evidence.p,
         tied=scores.tied,
     )
     return _Judged(columns, _estimates(target, signed, precision, is_slow), precision)
@@ -271,7 +271,7 @@ def _smallest(p_values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 
 def _sees_no_class(label: RankedLabel, method: Method) -> bool:
-    """Whether the method sees the bins of a number, none of which has enough runs."""
+    """Return whether the method sees the bins of a number, none of which has enough runs."""
     return method.over_classes and label.target.kind == "numeric" and not label.frequent_classes
 
 
@@ -308,7 +308,9 @@ def _precision_notes(
 def _method_notes(label: RankedLabel, method: Method, method_scores: Mapping[Site, MethodScores] | None) -> list[str]:
     """Return what a method says of its scores, and why it has no p-values."""
     notes = (
-        [] if method_scores is None else [note for note in {own.note: None for own in method_scores.values()} if note]
+        []
+        if method_scores is None
+        else [note for note in {of_site.note: None for of_site in method_scores.values()} if note]
     )
     if _sees_no_class(label, method):
         notes.append(

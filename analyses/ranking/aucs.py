@@ -14,11 +14,11 @@ from analyses.levels.columns import Columns, LevelReader, Tile
 from analyses.levels.joint_labels import JointLabels
 from analyses.levels.pieces import Segmentations
 from analyses.levels.ranks import ranks_at_once, ranks_by_sorting
-from analyses.ranking.best_units import LabelColumns, best_units
+from analyses.ranking.best_units import best_units
 from analyses.ranking.influences import auc_influence
 from analyses.ranking.unit_scores import UnitScores, auc_scores
 from analyses.session import Session
-from analyses.statistics.placements import Placements, PlacementSums, placements
+from analyses.statistics.placements import LabelColumns, Placements, PlacementSums, placements
 from analyses.statistics.rank_sums import RankSums, RankTotals
 
 _SUMS_BYTES = 1 << 27
@@ -39,7 +39,7 @@ class LabelGroup(NamedTuple):
 
 
 class AucOptions(NamedTuple):
-    """How AUCs are made.
+    """Options for making AUCs and intervals.
 
     Attributes:
         exact: Whether to sort values in float32 instead of putting them into bins.
@@ -84,20 +84,20 @@ def aucs(
         For each label group, for each of its labels, the scores of each site.
     """
     scores: list[list[dict[Site, UnitScores]]] = [[{} for _ in range(group.joint.n_labels)] for group in groups]
-    for columns in column_groups:  # the memory of one column group is released before the next is read
-        new = _aucs_of_columns(source, groups, scores, columns, forward, waiting, options)
-        for of_group, by_label in zip(new, scores, strict=True):
-            for (label, own_columns), own in of_group.items():
-                by_site, site = by_label[label], own_columns.site
-                by_site[site] = by_site[site].beside(own) if site in by_site else own
+    for column_group in column_groups:  # the memory of one group is released before the next is read
+        new = _aucs_of_group(source, groups, scores, column_group, forward, waiting, options)
+        for of_labels, by_label in zip(new, scores, strict=True):
+            for (label, columns), of_columns in of_labels.items():
+                by_site, site = by_label[label], columns.site
+                by_site[site] = by_site[site].beside(of_columns) if site in by_site else of_columns
     return scores
 
 
-def _aucs_of_columns(
+def _aucs_of_group(
     source: Source,
     groups: Sequence[LabelGroup],
     earlier: Sequence[Sequence[Mapping[Site, UnitScores]]],
-    columns: list[Columns],
+    column_group: list[Columns],
     forward: Callable[[int], None],
     waiting: list[AnyStatistic],
     options: AucOptions,
@@ -105,15 +105,15 @@ def _aucs_of_columns(
     """Score units that are read together, for each label group; `earlier` has the scores of those read before."""
     n_labels = [group.joint.n_labels for group in groups]
     placement_sums: list[PlacementSums] = []
-    if places_all_units(source, n_labels, columns, options.n_intervals):
-        placement_sums = [_placements_of_all(group.joint, columns) for group in groups]
+    if places_all_units(source, n_labels, column_group, options.n_intervals):
+        placement_sums = [_placements_of_all(group.joint, column_group) for group in groups]
     waiting += placement_sums
-    ranked = _rank(source, [group.joint for group in groups], columns, forward, waiting, exact=options.exact)
+    ranked = _rank(source, [group.joint for group in groups], column_group, forward, waiting, exact=options.exact)
     scores, best = [], []
     for group, of_earlier, totals in zip(groups, earlier, ranked.totals, strict=True):
         new = {
-            (label, own_columns): auc_scores(own_totals, label)
-            for own_columns, own_totals in totals.items()
+            (label, columns): auc_scores(of_columns, label)
+            for columns, of_columns in totals.items()
             for label in range(group.joint.n_labels)
         }
         training_atoms = ~group.joint.split.held_out_atoms
@@ -128,21 +128,23 @@ def _aucs_of_columns(
         joint_labels = [group.joint for group in groups]
         placed = placements(list(zip(joint_labels, best, strict=True)), ranked.readings)
     for group, new, chosen, of_units in zip(groups, scores, best, placed, strict=True):
-        for key, own in of_units.items():
-            new[key] = _with_intervals(new[key], chosen[key], own, group.joint.split.held_out_atoms)
+        for key, placements_of_key in of_units.items():
+            new[key] = _with_intervals(new[key], chosen[key], placements_of_key, group.joint.split.held_out_atoms)
     return scores
 
 
-def _placements_of_all(joint: JointLabels, columns: Sequence[Columns]) -> PlacementSums:
-    units = {(label, own): np.arange(own.n_units) for label in range(joint.n_labels) for own in columns}
+def _placements_of_all(joint: JointLabels, column_group: Sequence[Columns]) -> PlacementSums:
+    units = {
+        (label, columns): np.arange(columns.n_units) for label in range(joint.n_labels) for columns in column_group
+    }
     return PlacementSums(joint, units)
 
 
 def places_all_units(
-    source: Source, n_labels: Sequence[int], columns: Sequence[Columns], n_intervals: int | None
+    source: Source, n_labels: Sequence[int], column_group: Sequence[Columns], n_intervals: int | None
 ) -> bool:
-    """Whether to place the characters of all units at once, to save a live source two more readings for the best."""
-    n_bytes = PlacementSums.BYTES_PER_UNIT * sum(n_labels) * sum(own.n_units for own in columns)
+    """Return whether to place the characters of all units, which saves a live source two readings for the best."""
+    n_bytes = PlacementSums.BYTES_PER_UNIT * sum(n_labels) * sum(columns.n_units for columns in column_group)
     return (
         source.is_live
         and n_intervals != 0
@@ -163,7 +165,7 @@ def _with_intervals(
 def _rank(
     source: Source,
     joint_labels: list[JointLabels],
-    columns: list[Columns],
+    column_group: list[Columns],
     forward: Callable[[int], None],
     waiting: list[AnyStatistic],
     *,
@@ -171,43 +173,44 @@ def _rank(
 ) -> _Ranked:
     reader = Session.of(source).levels
     if exact or reader.most_at_once():
-        return _rank_in_one_reading(reader, source, joint_labels, columns, forward, exact=exact)
-    reader.find_bins(source, in_order(source.sites, (own.site for own in columns)))
-    ranks = RankSums(joint_labels, columns, {own: reader.middle_levels(own) for own in columns})
+        return _rank_in_one_reading(reader, source, joint_labels, column_group, forward, exact=exact)
+    reader.find_bins(source, in_order(source.sites, (columns.site for columns in column_group)))
+    ranks = RankSums(joint_labels, column_group, {columns: reader.middle_levels(columns) for columns in column_group})
     collect(source, [ranks, *waiting], forward)
     waiting.clear()
-    return _Ranked(ranks.result(), lambda: reader.tiles(source, columns, forward))
+    return _Ranked(ranks.result(), lambda: reader.tiles(source, column_group, forward))
 
 
 def _rank_in_one_reading(
     reader: LevelReader,
     source: Source,
     joint_labels: list[JointLabels],
-    columns: list[Columns],
+    column_group: list[Columns],
     forward: Callable[[int], None],
     *,
     exact: bool,
 ) -> _Ranked:
     """Rank units whose levels at all characters fit in memory, or values if the AUCs are to be exact."""
-    places, levels = reader.whole(source, columns, forward, exact=exact)
+    places, levels = reader.whole(source, column_group, forward, exact=exact)
     totals: list[dict[Columns, RankTotals]] = [{} for _ in joint_labels]
     ranked_levels: dict[Columns, NDArray[np.uint16]] = {}
     rows = [joint.rows(places) for joint in joint_labels]
     segmentations = Segmentations([joint_rows.pieces for joint_rows in rows])
     most_units = max(1, _SUMS_BYTES // (8 * max(1, int(segmentations.code_borders[-1]))))
-    for wide, all_levels in levels.items():
-        for start in range(wide.start, wide.stop, most_units):
-            own_columns = Columns(wide.site, start, min(start + most_units, wide.stop))
-            own = all_levels[start - wide.start : own_columns.stop - wide.start]
-            if own.dtype == np.uint16:
-                sums = ranks_at_once(own, segmentations, reader.middle_levels(own_columns))
+    for wide_columns, wide_levels in levels.items():
+        for start in range(wide_columns.start, wide_columns.stop, most_units):
+            columns = Columns(wide_columns.site, start, min(start + most_units, wide_columns.stop))
+            own_levels = wide_levels[start - wide_columns.start : columns.stop - wide_columns.start]
+            if own_levels.dtype == np.uint16:
+                sums = ranks_at_once(own_levels, segmentations, reader.middle_levels(columns))
             else:
                 sums = [
-                    ranks_by_sorting(own, of_rows.pieces.parts, of_rows.codes, of_rows.pieces.kinds) for of_rows in rows
+                    ranks_by_sorting(own_levels, of_rows.pieces.parts, of_rows.codes, of_rows.pieces.kinds)
+                    for of_rows in rows
                 ]
             for joint, joint_rows, of_joint, (code_sums, summary) in zip(joint_labels, rows, totals, sums, strict=True):
-                of_joint[own_columns] = RankTotals(joint, summary)
-                of_joint[own_columns].add(code_sums, joint_rows)
-            ranked_levels[own_columns] = own
-    as_levels = cache(lambda: {own: reader.levels_of(own, values) for own, values in ranked_levels.items()})
+                of_joint[columns] = RankTotals(joint, summary)
+                of_joint[columns].add(code_sums, joint_rows)
+            ranked_levels[columns] = own_levels
+    as_levels = cache(lambda: {columns: reader.levels_of(columns, values) for columns, values in ranked_levels.items()})
     return _Ranked(totals, lambda: [(places, as_levels())])

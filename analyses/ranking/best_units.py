@@ -7,11 +7,8 @@ from numpy.typing import NDArray
 
 from activations.units import Site
 from analyses.intervals.significance import surprise
-from analyses.levels.columns import Columns
 from analyses.ranking.unit_scores import UnitScores, farthest_from_chance
-
-LabelColumns = tuple[int, Columns]
-"""The number of a label among joint labels, and units that are read side by side."""
+from analyses.statistics.placements import LabelColumns
 
 
 def surest_labels(scores: Sequence[UnitScores], training_atoms: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -28,7 +28,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How a unit depends on one hypothesis.
+    """A unit's response to one hypothesis: its scores, and what the hypothesis explains of it.
 
     Attributes:
         hypothesis: Its name.
@@ -143,14 +143,17 @@ def explain(
     rankings = rank_all(one_unit, targets, progress=progress)
     del one_unit  # to free its memory
     ranked = [replace(ranking.units[0], unit=unit) for ranking in rankings]
-    q = q_values(np.array([own.p for own in ranked]))
-    ranked = [replace(own, q=float(own_q)) for own, own_q in zip(ranked, q, strict=True)]
+    q = q_values(np.array([unit_scores.p for unit_scores in ranked]))
+    ranked = [replace(unit_scores, q=float(own_q)) for unit_scores, own_q in zip(ranked, q, strict=True)]
     classes = [classes_of(target) for target in targets]
-    tunings = [tune(values, target, own) for target, own in zip(targets, classes, strict=True)]
+    tunings = [tune(values, target, own_classes) for target, own_classes in zip(targets, classes, strict=True)]
     candidates = _falling([tuning.eta2 for tuning in tunings])[:_N_CANDIDATES]
     chosen = choose_labels(values, [(targets[number], classes[number]) for number in candidates])
-    adds = {candidates[place]: added for place, added in chosen}
-    order = [*adds, *(number for number in _falling([own.score for own in ranked]) if number not in adds)]
+    adds = {candidates[number]: added for number, added in chosen}
+    order = [
+        *adds,
+        *(number for number in _falling([unit_scores.score for unit_scores in ranked]) if number not in adds),
+    ]
     return Explanation(
         unit=unit,
         answers=tuple(
@@ -179,8 +182,8 @@ def _refuse_constant(unit: Unit, values: NDArray[np.floating]) -> None:
 
 
 def _falling(scores: Sequence[float]) -> list[int]:
-    """Return the places of scores in falling order, NaN last."""
-    return sorted(range(len(scores)), key=lambda place: -np.nan_to_num(scores[place], nan=-1.0))
+    """Return the numbers of scores in falling order, NaN last."""
+    return sorted(range(len(scores)), key=lambda number: -np.nan_to_num(scores[number], nan=-1.0))
 
 
 def _passages(corpus: Corpus, values: NDArray[np.floating], n: int, sign: int = 1) -> tuple[Passage, ...]:
@@ -189,19 +192,19 @@ def _passages(corpus: Corpus, values: NDArray[np.floating], n: int, sign: int = 
     left[np.isnan(left)] = -np.inf
     passages = []
     for _ in range(n):
-        place = int(left.argmax())
-        if not np.isfinite(left[place]):
+        peak = int(left.argmax())
+        if not np.isfinite(left[peak]):
             break
-        document = next(own for own in corpus.documents if own.start <= place < own.stop)
-        start, stop = max(document.start, place - 60), min(document.stop, place + 30)
+        document = next(document for document in corpus.documents if document.start <= peak < document.stop)
+        start, stop = max(document.start, peak - 60), min(document.stop, peak + 30)
         passages.append(
             Passage(
-                place=place,
-                value=float(values[place]),
-                before=corpus.text(start, place),
-                character=corpus.text(place, place + 1),
-                after=corpus.text(place + 1, stop),
+                place=peak,
+                value=float(values[peak]),
+                before=corpus.text(start, peak),
+                character=corpus.text(peak, peak + 1),
+                after=corpus.text(peak + 1, stop),
             )
         )
-        left[max(0, place - _APART) : place + _APART] = -np.inf
+        left[max(0, peak - _APART) : peak + _APART] = -np.inf
     return tuple(passages)

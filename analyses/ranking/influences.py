@@ -35,8 +35,9 @@ def auc_influence(sums: AtomSums, placed: Placements, held_out: NDArray[np.bool_
     with np.errstate(invalid="ignore", divide="ignore"):
         auc = lower.sum(axis=0) / (positive.sum() * negative.sum())
         of_positives, of_negatives = (
-            (placements / others.sum() - auc * own) * np.sqrt(n_atoms / n_held_out / own.sum() / own[held_out].sum())
-            for placements, own, others in (
+            (placements / others.sum() - auc * counts)
+            * np.sqrt(n_atoms / n_held_out / counts.sum() / counts[held_out].sum())
+            for placements, counts, others in (
                 (lower, positive, negative),
                 (higher, negative, positive),
             )

@@ -87,7 +87,7 @@ class RankedLabel:
 
 
 class LabelPrecision(NamedTuple):
-    """How sure scores of units can be for a label on a text.
+    """The precision that scores of units can have for a label on a text.
 
     Attributes:
         n_held_out_atoms: Held-out atoms with labels.

@@ -36,8 +36,8 @@ def measure(
 
     The labels share their readings of the activations: one for all numeric labels, and one for all binary ones, in
     which only some of the units are read at a time; or, for very long texts, two with more units at a time, and two
-    more for each 512 units that have intervals. From a live source, two readings serve all of this, unless so many
-    units have intervals that their tables do not fit in memory.
+    more for each 512 units that have intervals. From a live source, two readings serve all of this, unless too many
+    units have intervals for their tables to fit in memory.
 
     Args:
         source: Recording or live activations.
@@ -81,7 +81,7 @@ def measure(
     collect(source, waiting, forward)
     for positions, sums in zip(numeric_by_split, products, strict=True):
         for position, by_site in zip(positions, sums.result(), strict=True):
-            scores[position] = {site: correlation_scores(own, n_intervals) for site, own in by_site.items()}
+            scores[position] = {site: correlation_scores(of_site, n_intervals) for site, of_site in by_site.items()}
     return [scores[position] for position in range(len(targets))]
 
 
@@ -109,7 +109,12 @@ def _positions_by_mask(targets: Sequence[Target], kind: Kind) -> dict[tuple[Spli
 def _joined_by_split(positions: Mapping[tuple[Split, bytes], list[int]]) -> list[list[int]]:
     """Join the groups that have the same split."""
     return [
-        [position for (own, _), members in positions.items() if own == split for position in members]
+        [
+            position
+            for (members_split, _), members in positions.items()
+            if members_split == split
+            for position in members
+        ]
         for split in dict.fromkeys(split for split, _ in positions)
     ]
 

@@ -1,4 +1,4 @@
-"""What a method of scoring units is: its statistic, and its score as a function of what that says of some units."""
+"""A method of scoring units: the statistic it needs, and the score as a function of what that says of some units."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass

@@ -115,7 +115,7 @@ def method_for(name: str | None, kind: Kind) -> Method:
         return METHODS["r" if kind == "numeric" else "auc"]
     method = METHODS.get(name)
     if method is None or kind not in method.kinds:
-        suitable = ", ".join(own.name for own in METHODS.values() if kind in own.kinds)
+        suitable = ", ".join(suited.name for suited in METHODS.values() if kind in suited.kinds)
         reason = f"there is no method {name!r}" if method is None else f"{name} is not for {kind} labels"
         raise AnalysisError(f"{reason}; for these there are {suitable}")
     return method

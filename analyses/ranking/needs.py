@@ -21,12 +21,12 @@ from hypotheses.labels import Labels
 
 
 def _products(target: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
-    return ProductSums([target], {own.site: own.n_units for own in columns})
+    return ProductSums([target], {units.site: units.n_units for units in columns})
 
 
 def _products_of_classes(target: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
     classes = classes_of(target)
-    return ProductSums(one_against_rest(target, classes), {own.site: own.n_units for own in columns}, classes)
+    return ProductSums(one_against_rest(target, classes), {units.site: units.n_units for units in columns}, classes)
 
 
 def _quantile_counts(target: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
@@ -50,7 +50,7 @@ def _rank_sums(target: Target, columns: Sequence[Columns], reader: LevelReader) 
     for part in (TRAIN, TEST):
         ranks[parts == part] = rankdata(labels[parts == part])
     joint = JointLabels(target.split, [Labels(ranks, "numeric", target.labels.missing)])
-    return RankSums([joint], columns, {own: reader.middle_levels(own) for own in columns})
+    return RankSums([joint], columns, {units: reader.middle_levels(units) for units in columns})
 
 
 def _occupied_levels(tables: NDArray[np.uint32]) -> list[NDArray[np.uint32]]:

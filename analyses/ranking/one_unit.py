@@ -59,7 +59,7 @@ class OneUnit:
         return self._dtype
 
     def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
-        """Yield every character once."""
+        """Yield the blocks, which have every character once."""
         return iter(self._blocks)
 
     def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:

@@ -48,7 +48,9 @@ class Plan:
 
     def scores(self, forward: Forward) -> dict[str, dict[Site, MethodScores]]:
         """Read what has still to be read, and return the scores of each site by the names of the methods."""
-        pieces: dict[str, dict[Site, list[MethodScores]]] = {own.name: {} for own in self._methods if own.needs}
+        pieces: dict[str, dict[Site, list[MethodScores]]] = {
+            method.name: {} for method in self._methods if method.needs
+        }
         collect(self._source, [*self._not_shared, *self.statistics], forward)
         self._score(self._first, pieces, self._groups[0] if self._groups else [])
         for statistics in (self._first, self._not_shared, self.statistics):  # free gigabytes before the next are made
@@ -67,8 +69,8 @@ class Plan:
     def _with_note(self, method: Method, scores: dict[Site, MethodScores]) -> dict[Site, MethodScores]:
         if method.note is None:
             return scores
-        note = method.note(np.concatenate([own.train for own in scores.values()]), self._target)
-        return {site: own._replace(note=note) for site, own in scores.items()}
+        note = method.note(np.concatenate([of_site.train for of_site in scores.values()]), self._target)
+        return {site: of_site._replace(note=note) for site, of_site in scores.items()}
 
     def _score(
         self,
@@ -89,4 +91,6 @@ class Plan:
 
 def _joined(pieces: Sequence[MethodScores]) -> MethodScores:
     """Join the scores of consecutive units of a site."""
-    return MethodScores(np.concatenate([own.train for own in pieces]), np.concatenate([own.held_out for own in pieces]))
+    return MethodScores(
+        np.concatenate([piece.train for piece in pieces]), np.concatenate([piece.held_out for piece in pieces])
+    )

@@ -196,7 +196,7 @@ def rank_all(
 
 
 def intervals_cost_readings(source: Source) -> bool:
-    """Whether a live source has to be read twice more for the intervals of `rank_all`."""
+    """Return whether a live source has to be read twice more for the intervals of `rank_all`."""
     return source.is_live and not Session.of(source).levels.most_at_once()
 
 

@@ -1,4 +1,4 @@
-"""What a ranking returns: how well each unit alone tells a label, and the units in order."""
+"""Results of a ranking: the scores of each unit by itself, and the units in order."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ TABLE_COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedUnit:
-    """How well one unit tells the label by itself.
+    """The scores of one unit, used alone to tell a label.
 
     Attributes:
         unit: The unit.
@@ -32,9 +32,9 @@ class RankedUnit:
         high: The upper end of that interval.
         within: `held_out` among characters of the same eighth of the text, so that what unit and label owe to a common
             trend is left out; sign-aligned; NaN for units without an interval.
-        p: p-value under the null that unit and label are independent, but for trends; see `significance.evidence`. For
-            several classes, or if the method sees bins of a number: that of the surest class against the rest, times
-            the number of classes. NaN where the text is too short to tell.
+        p: p-value under the null that unit and label are independent apart from trends; see `significance.evidence`.
+            For several classes, or if the method sees bins of a number: that of the surest class against the rest,
+            times the number of classes. NaN where the text is too short to tell.
         q: False discovery rate at this `p` (Benjamini & Hochberg) among all units that were ranked together.
         tied: Probability that another character, drawn at random, has the same recorded value (or bin) of the unit; NaN
             for a numeric label.

@@ -62,7 +62,7 @@ class Shifts:
         n_shifts: int,
         seed: int,
     ) -> None:
-        """Choose the shifts.
+        """Choose the shifts, and plan the readings.
 
         Args:
             source: What to read.
@@ -207,10 +207,10 @@ def _shift(
     """
     for line in prange(len(steps)):
         means_of_step, per_norm_of_step = means[line], per_norm[line]
-        for place in range(len(rows)):
-            label = _label(values[_in_circle(rows[place] + steps[line], len(values))], class_number)
-            scaled = (label - means_of_step[np.uint64(groups[place])]) * per_norm_of_step
-            into[line, place] = np.float32(0) if np.isnan(scaled) else scaled
+        for n in range(len(rows)):
+            label = _label(values[_in_circle(rows[n] + steps[line], len(values))], class_number)
+            scaled = (label - means_of_step[np.uint64(groups[n])]) * per_norm_of_step
+            into[line, n] = np.float32(0) if np.isnan(scaled) else scaled
 
 
 class ShiftSums:
@@ -222,43 +222,45 @@ class ShiftSums:
         """Start with no characters, for shifted labels of the characters of a selection, and some units."""
         self.columns = list(columns)
         self._labels, self._selection = labels, selection
-        self._counts = {own: LevelCounts(1, own.n_units) for own in self.columns}
+        self._counts = {columns: LevelCounts(1, columns.n_units) for columns in self.columns}
         self._ranks: dict[Columns, NDArray[np.float32]] = {}
         self._most_labels = max(1, _SHIFTED_BYTES // (4 * labels.n_steps * _CHARS_AT_ONCE))  # worked on together
         shape = labels.n_labels, labels.n_steps
-        self._sums = {own: np.zeros((own.n_units, *shape)) for own in self.columns}
+        self._sums = {columns: np.zeros((columns.n_units, *shape)) for columns in self.columns}
 
     def update_levels(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
-        """See `LevelStatistic`."""
+        """Add characters, given the levels of each of the columns."""
         if not self._ranks:
-            for own, counts in self._counts.items():
-                counts.update(levels[own], np.zeros(len(places), np.int8))
+            for columns, counts in self._counts.items():
+                counts.update(levels[columns], np.zeros(len(places), np.int8))
             return
         rows = (places - self._selection.start) // self._selection.every
         for start in range(0, len(places), _CHARS_AT_ONCE):
             tile = slice(start, start + _CHARS_AT_ONCE)
-            ranks = {own: np.empty((own.n_units, len(rows[tile])), np.float32) for own in self.columns}
-            for own, into in ranks.items():
-                _look_up(levels[own][:, tile], self._ranks[own], into)
+            ranks = {columns: np.empty((columns.n_units, len(rows[tile])), np.float32) for columns in self.columns}
+            for columns, into in ranks.items():
+                _look_up(levels[columns][:, tile], self._ranks[columns], into)
             shifted = enumerate(self._labels.shifted(rows[tile]))
             while some := list(islice(shifted, self._most_labels)):
                 products = (
-                    (of_units, y, self._sums[own][:, label]) for label, y in some for own, of_units in ranks.items()
+                    (of_units, y, self._sums[columns][:, label])
+                    for label, y in some
+                    for columns, of_units in ranks.items()
                 )
                 deque(in_threads(_add_product, products), maxlen=0)
                 some.clear()
 
     def merge(self, other: "ShiftSums") -> None:
-        """See `Statistic`."""
-        for own, counts in self._counts.items():
-            counts.counts += other._counts[own].counts
-        for own, sums in self._sums.items():
-            sums += other._sums[own]
+        """Add what another statistic has seen of other characters."""
+        for columns, counts in self._counts.items():
+            counts.counts += other._counts[columns].counts
+        for columns, sums in self._sums.items():
+            sums += other._sums[columns]
 
     def end_reading(self) -> None:
-        """See `Statistic`."""
+        """Prepare for the next reading, or for the result."""
         if self._counts:
-            self._ranks = {own: _ranks_of_levels(counts.counts[..., 0]) for own, counts in self._counts.items()}
+            self._ranks = {columns: _ranks_of_levels(counts.counts[..., 0]) for columns, counts in self._counts.items()}
             self._counts = {}
 
     def result(self) -> dict[Columns, NDArray[np.float64]]:
@@ -266,25 +268,25 @@ class ShiftSums:
         return self._sums
 
     def arrays(self) -> State:
-        """See `Statistic`."""
+        """Return the whole state as arrays by name."""
         state: State = {}
-        for number, own in enumerate(self.columns):
+        for number, columns in enumerate(self.columns):
             if self._ranks:
-                state[f"{number}/ranks"] = self._ranks[own]
+                state[f"{number}/ranks"] = self._ranks[columns]
             else:
-                state[f"{number}/counts"] = self._counts[own].counts
-            state[f"{number}/sums"] = self._sums[own]
+                state[f"{number}/counts"] = self._counts[columns].counts
+            state[f"{number}/sums"] = self._sums[columns]
         return state
 
     def restore(self, arrays: State) -> None:
-        """See `Statistic`."""
-        for number, own in enumerate(self.columns):
-            self._sums[own] = arrays[f"{number}/sums"].copy()
+        """Take over the state that `arrays` returned."""
+        for number, columns in enumerate(self.columns):
+            self._sums[columns] = arrays[f"{number}/sums"].copy()
             if f"{number}/counts" in arrays:
-                self._counts[own].counts = arrays[f"{number}/counts"].copy()
+                self._counts[columns].counts = arrays[f"{number}/counts"].copy()
             else:
-                self._ranks[own] = arrays[f"{number}/ranks"].copy()
-                self._counts.pop(own, None)
+                self._ranks[columns] = arrays[f"{number}/ranks"].copy()
+                self._counts.pop(columns, None)
 
 
 def _add_product(product: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]) -> None:

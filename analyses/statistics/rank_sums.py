@@ -110,7 +110,7 @@ class RankSums:
         columns: Sequence[Columns],
         middle_levels: Mapping[Columns, NDArray[np.int64] | None],
     ) -> None:
-        """Start with no characters.
+        """Start with no characters counted yet.
 
         Args:
             joint_labels: Labels, those together that are missing at the same characters.
@@ -119,79 +119,83 @@ class RankSums:
         """
         self.columns = list(columns)
         self._joint_labels, self._middle_levels = list(joint_labels), middle_levels
-        self._keys = [(number, own) for number in range(len(self._joint_labels)) for own in self.columns]
+        self._keys = [(number, columns) for number in range(len(self._joint_labels)) for columns in self.columns]
         self._counts = {key: LevelCounts(N_COUNT_COLUMNS, key[1].n_units) for key in self._keys}
         self._ranks: dict[tuple[int, Columns], Ranks] = {}
         self._totals: dict[tuple[int, Columns], RankTotals] = {}
 
     def update_levels(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
-        """See `LevelStatistic`."""
+        """Add characters, given the levels of each of the columns."""
         if not self._ranks:
             self._count(places, levels)
             return
         for number, joint in enumerate(self._joint_labels):
             rows = joint.rows(places)
-            for own in self.columns:
-                key = number, own
-                self._totals[key].add(self._ranks[key].add_up(levels[own], rows.pieces), rows)
+            for columns in self.columns:
+                key = number, columns
+                self._totals[key].add(self._ranks[key].add_up(levels[columns], rows.pieces), rows)
 
     def _count(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
         """Count for the first labels, and for others what differs from these."""
         first, *others = (joint.parts(places) for joint in self._joint_labels)
-        for own in self.columns:
-            self._counts[0, own].update(levels[own], first)
+        for columns in self.columns:
+            self._counts[0, columns].update(levels[columns], first)
         for number, parts in enumerate(others, 1):
             differ = np.flatnonzero(parts != first)
-            for own in self.columns if len(differ) else ():
-                different = np.ascontiguousarray(levels[own][:, differ])
-                self._counts[number, own].update(different, parts[differ])
-                self._counts[number, own].update(different, first[differ], take_off=True)
+            for columns in self.columns if len(differ) else ():
+                different = np.ascontiguousarray(levels[columns][:, differ])
+                self._counts[number, columns].update(different, parts[differ])
+                self._counts[number, columns].update(different, first[differ], take_off=True)
 
     def merge(self, other: "RankSums") -> None:
-        """See `Statistic`."""
+        """Add what another statistic has seen of other characters."""
         for key, counts in self._counts.items():
             counts.counts += other._counts[key].counts
         for key, totals in self._totals.items():
             totals.merge(other._totals[key])
 
     def end_reading(self) -> None:
-        """See `Statistic`."""
-        for (number, own), counts in self._counts.items():
+        """Prepare for the next reading, or for the result."""
+        for (number, columns), counts in self._counts.items():
             if number:
-                counts.counts += self._counts[0, own].counts  # modulo 2³², so that what was taken off comes out right
-        for (number, own), counts in self._counts.items():
-            ranks = Ranks(counts, self._middle_levels[own])
-            self._ranks[number, own] = ranks
-            self._totals[number, own] = RankTotals(self._joint_labels[number], ranks.summary)
+                counts.counts += self._counts[
+                    0, columns
+                ].counts  # modulo 2³², so that what was taken off comes out right
+        for (number, columns), counts in self._counts.items():
+            ranks = Ranks(counts, self._middle_levels[columns])
+            self._ranks[number, columns] = ranks
+            self._totals[number, columns] = RankTotals(self._joint_labels[number], ranks.summary)
         self._counts = {}
 
     def result(self) -> list[dict[Columns, RankTotals]]:
         """Return the sums of each of the columns, for each of the joint labels."""
         return [
-            {own: self._totals[number, own] for own in self.columns if (number, own) in self._totals}
+            {columns: self._totals[number, columns] for columns in self.columns if (number, columns) in self._totals}
             for number in range(len(self._joint_labels))
         ]
 
     def arrays(self) -> State:
-        """See `Statistic`."""
+        """Return the whole state as arrays by name."""
         state: State = {}
-        for place, key in enumerate(self._keys):
+        for number, key in enumerate(self._keys):
             if self._ranks:
                 arrays: dict[str, NDArray[Any]] = {**self._ranks[key].arrays(), **self._totals[key].arrays()}
             else:
                 arrays = {"counts": self._counts[key].counts}
-            state |= {f"{place}/{name}": array for name, array in arrays.items()}
+            state |= {f"{number}/{name}": array for name, array in arrays.items()}
         return state
 
     def restore(self, arrays: State) -> None:
-        """See `Statistic`."""
-        for place, key in enumerate(self._keys):
-            prefix = f"{place}/"
-            own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-            if "counts" in own:
-                self._counts[key].counts = own["counts"].copy()
+        """Take over the state that `arrays` returned."""
+        for number, key in enumerate(self._keys):
+            prefix = f"{number}/"
+            arrays_of_key = {
+                name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)
+            }
+            if "counts" in arrays_of_key:
+                self._counts[key].counts = arrays_of_key["counts"].copy()
                 continue
             self._counts.pop(key, None)
-            self._ranks[key] = Ranks.restored(own)
+            self._ranks[key] = Ranks.restored(arrays_of_key)
             self._totals[key] = RankTotals(self._joint_labels[key[0]], self._ranks[key].summary)
-            self._totals[key].restore(own)
+            self._totals[key].restore(arrays_of_key)

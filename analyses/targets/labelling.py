@@ -110,7 +110,7 @@ def target(
     Args:
         corpus: The text.
         hypothesis: A name, see `hypotheses.registry.get`, or a function from text to labels.
-        split: What to hold out; None is the default for the length of what is used.
+        split: What to hold out; None is the default for the length of the selection.
         selection: The characters that are used; None is all of them.
         use_cache: Whether labels from the cache may be used.
         notice: Called with a sentence for the user if a document is labelled in pieces.
@@ -122,14 +122,14 @@ def target(
         AnalysisError: If the labels are all one value in all rows or in the training or test part: there is nothing to
             tell apart.
     """
-    found = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
-    pieces = label_in_pieces(corpus, found, use_cache=use_cache, notice=notice)
+    labeller = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
+    pieces = label_in_pieces(corpus, labeller, use_cache=use_cache, notice=notice)
     labels = LabelsOnDisk(pieces) if belong_on_disk(pieces.n_bytes, n_hypotheses) else pieces[:]
-    return target_of_labels(corpus, found.name, labels, split, selection=selection)
+    return target_of_labels(corpus, labeller.name, labels, split, selection=selection)
 
 
 def belong_on_disk(n_bytes: int, n_labels: int) -> bool:
-    """Whether this many labels of this size take too much memory together."""
+    """Return whether this many labels of this size take too much memory together."""
     return n_labels * n_bytes > _LABEL_BYTES
 
 
@@ -142,7 +142,7 @@ def target_of_labels(
         corpus: The text.
         name: What the labels are called.
         labels: One for each of its characters.
-        split: What to hold out; None is the default for the length of what is used.
+        split: What to hold out; None is the default for the length of the selection.
         selection: The characters that are used; None is all of them.
 
     Raises:

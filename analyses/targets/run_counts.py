@@ -1,4 +1,4 @@
-"""How many unbroken runs of neighbouring characters have each value of a label."""
+"""Counts of unbroken runs of neighbouring characters with each value of a label."""
 
 from typing import Any
 
