@@ -1,5 +1,7 @@
 """Levels are in order, and AUCs of their counts equal a reference, however the rows are cut."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from analyses.levels.binning import to_levels
-from analyses.levels.bins import Bins
+from analyses.levels.bins import N_CELLS, N_END_CELLS, Bins
 from analyses.levels.choosing_bins import bins_around
 
 seeds = st.integers(0, 2**32 - 1)
@@ -168,21 +170,56 @@ def test_units_with_edges_are_searched_as_numpy_does(rng: np.random.Generator) -
     assert (np.concatenate([levels_of(values[:513], bins), levels_of(values[513:], bins)], axis=1) == levels).all()
 
 
-def bins_of(values: NDArray[np.float32], bins: Bins) -> NDArray[np.int64]:
-    """(n_units, n_chars) levels by what `Bins` says of itself, a value at a time."""
-    n_cells = (bins.levels.shape[1] - 1) // 2
-    found = np.empty(values.T.shape, np.int64)
-    for (unit, t), _ in np.ndenumerate(found):
-        assert not bins.saturates[unit]
-        distance = values[t, unit] - bins.middle[unit]
-        grown = np.float32(1) + np.abs(distance) * bins.per_scale[unit]
-        cell, step = divmod(int(grown.view(np.int32)) - int(np.float32(1).view(np.int32)), 1 << int(bins.shift[unit]))
-        if cell >= n_cells:
-            cell, step = n_cells - 1, (1 << int(bins.shift[unit])) - 1
-        entry = int(bins.levels[unit, n_cells + (cell + 1) * int(np.sign(distance))])
-        step = step if distance >= 0 else (1 << int(bins.shift[unit])) - 1 - step  # from the lower end of the cell
-        found[unit, t] = (entry >> 16) + (step * (entry & 0xFFFF) >> int(bins.shift[unit]))
-    return found
+def levels_by_numpy(values: NDArray[np.float32], bins: Bins) -> NDArray[np.int64]:
+    """(n_units, n_chars) levels as `Bins` describes them, of units without edges."""
+    size, distance = np.abs(values), np.abs(values - bins.middle)
+    distance = np.where(bins.saturates & (size > 0.5), np.abs(1 - size), distance)
+    all_steps = (1 + distance * bins.per_scale).view(np.int32).astype(np.int64) - np.float32(1).view(np.int32)
+    n_cells, last_step = np.where(bins.saturates, N_END_CELLS, N_CELLS), (1 << bins.shift) - 1
+    cell = np.minimum(all_steps >> bins.shift, n_cells - 1)
+    step = np.where(all_steps >> bins.shift < n_cells, all_steps & last_step, last_step)
+    is_outer = bins.saturates & (size > 0.5)
+    place, step = np.where(is_outer, N_CELLS - 2 - cell, cell + 1), np.where(is_outer, last_step - step, step)
+    place = np.where(values == bins.middle, 0, place)
+    place = np.where(bins.saturates & (size >= 1), N_CELLS - (size == 1), place)
+    step = np.where(values < bins.middle, last_step - step, step)  # from the lower end of the cell
+    cells = N_CELLS + place * np.sign(values - bins.middle).astype(np.int64)
+    entry = bins.levels[np.arange(values.shape[1]), cells].astype(np.int64)
+    return ((entry >> 16) + (step * (entry & 0xFFFF) >> bins.shift)).T
+
+
+SHAPES: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "as drawn": lambda x: x,
+    "heavy-tailed": lambda x: np.sinh(4 * x),
+    "of a gate": lambda x: 1 / (1 + np.exp(-9 * x)),
+    "of a hidden unit": lambda x: np.tanh(5 * x),
+    "often 0": lambda x: np.maximum(x, 0),
+}
+
+
+@given(
+    seed=seeds, shape=st.sampled_from(sorted(SHAPES)), offset=st.sampled_from([0.0, 0.3, 1e4]), n=st.integers(1, 1100)
+)
+def test_levels_in_bins_are_those_of_numpy(seed: int, shape: str, offset: float, n: int) -> None:
+    """Also for values beyond the sample, at both ends of a unit that saturates, and at its middle."""
+    rng = np.random.default_rng(seed)
+    sample = (SHAPES[shape](rng.normal(size=(500, 5))) + offset * rng.integers(0, 2, 5)).astype(np.float32)
+    bins = bins_around(sample)
+    values = np.concatenate([1.1 * sample, sample, np.float32([[-1], [1], [0], [1.5], [-2]]) * np.ones(5, np.float32)])
+    values = np.concatenate([values, bins.middle[None]])[rng.permutation(len(values) + 1)[:n]].astype(np.float32)
+    has_no_edges = bins.first_edge < 0
+    levels, expected = levels_of(values, bins), levels_by_numpy(values, bins)
+    assert (levels[has_no_edges] == expected[has_no_edges]).all()
+
+
+@given(seed=seeds, n_chars=st.integers(1, 200), n_units=st.integers(1, 70))
+def test_levels_of_float16_are_its_bits_in_order(seed: int, n_chars: int, n_units: int) -> None:
+    bits = np.random.default_rng(seed).integers(0, 1 << 16, (n_chars, n_units)).astype(np.uint16)
+    values = bits.view(np.float16)
+    levels = np.empty((n_units, n_chars), np.uint16)
+    assert to_levels(values, levels) == np.isfinite(values).all()
+    expected = np.where(bits < 0x8000, 0x8000 + bits.astype(int), 0x10000 - bits.astype(int))
+    assert (expected == levels.T).all()
 
 
 def test_levels_in_bins_are_what_the_bins_say(rng: np.random.Generator) -> None:
@@ -196,6 +233,6 @@ def test_levels_in_bins_are_what_the_bins_say(rng: np.random.Generator) -> None:
         bits = np.float32(1).view(np.int32) + (np.int32(3) << bins.shift.astype(np.int32)) + step
         values[row] = bins.middle + (bits.astype(np.int32).view(np.float32) - 1) / bins.per_scale
     levels = levels_of(values, bins)
-    assert (levels == bins_of(values, bins)).all()
+    assert (levels == levels_by_numpy(values, bins)).all()
     assert (np.concatenate([levels_of(values[:513], bins), levels_of(values[513:], bins)], axis=1) == levels).all()
     assert (levels_of(values[:, 3:5], bins.of(slice(3, 5))) == levels[3:5]).all()

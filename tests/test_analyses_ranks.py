@@ -151,6 +151,82 @@ def test_ranks_at_once_are_those_of_two_passes(
             assert (one == other).all()
 
 
+def sums_by_scipy(
+    levels: NDArray[np.uint16], parts: NDArray[np.int8], codes: NDArray[np.int64], kinds: NDArray[np.int64], middle: int
+) -> NDArray[np.float64]:
+    """(3, n_units, n_codes) sums of ranks among all, of ranks within parts, and of others with the level.
+
+    Those of a kind are in the column of its number.
+    """
+    sums = np.zeros((3, len(levels), len(kinds)))
+    used = np.flatnonzero(parts >= 0)
+    for unit, own in enumerate(levels):
+        np.add.at(sums[0, unit], codes[used], 2 * rankdata(own[used]) - len(used) - 1)
+        for part in (TRAIN, TEST):
+            rows = np.flatnonzero(parts == part)
+            np.add.at(sums[1, unit], kinds[codes[rows]], 2 * rankdata(own[rows]) - len(rows) - 1)
+        others = np.where(own[used] == middle, 0, np.bincount(own[used], minlength=1 << 16)[own[used]] - 1)
+        np.add.at(sums[2, unit], kinds[codes[used]], others)
+    return sums
+
+
+@given(seed=seeds, lengths=st.lists(st.integers(1, 40), min_size=1, max_size=40), n_levels=st.integers(1, 300))
+def test_packed_sums_of_ranks_are_those_of_scipy(seed: int, lengths: list[int], n_levels: int) -> None:
+    """In two passes, and at once, after another segmentation of the same characters."""
+    rng = np.random.default_rng(seed)
+    codes, other_codes = (np.repeat(rng.integers(0, 7, len(lengths)), lengths) for _ in range(2))
+    parts, other_parts = (np.repeat(rng.integers(-1, 3, len(lengths)), lengths).astype(np.int8) for _ in range(2))
+    levels = rng.integers(0, n_levels, (3, len(codes))).astype(np.uint16)
+    kinds, middles = rng.integers(0, 3, 7), np.full(3, n_levels // 2)
+    kinds[0] = 2
+    pieces = Pieces.cut(parts, codes, kinds, len(parts))
+    expected = sums_by_scipy(levels, parts, codes, kinds, n_levels // 2)
+    counts = LevelCounts(N_COUNT_COLUMNS, 3)
+    counts.update(levels, parts)
+    before = Pieces.cut(other_parts, other_codes, kinds, len(parts))
+    _, (at_once, _) = ranks_at_once(levels, Segmentations([before, pieces]), middles)
+    for sums in (Ranks(counts, middles).add_up(levels, pieces), at_once):
+        assert sums.others is not None
+        assert (sums.overall == expected[0]).all()
+        assert (sums.within == expected[1, :, :3]).all() and (sums.others == expected[2, :, :3]).all()
+
+
+@given(
+    lengths=st.lists(st.integers(1, 50), min_size=1, max_size=30),
+    seed=seeds,
+    n_ranked=st.sampled_from([10, 1 << 29, 1 << 30, 1 << 31]),
+)
+def test_pieces_have_every_character_of_a_part_once(lengths: list[int], seed: int, n_ranked: int) -> None:
+    rng = np.random.default_rng(seed)
+    codes = np.repeat(rng.integers(0, 3, len(lengths)), lengths)
+    parts = np.repeat(rng.integers(-1, 3, len(lengths)), lengths).astype(np.int8)
+    pieces = Pieces.cut(parts, codes, np.arange(3), n_ranked)
+    seen = np.zeros(len(codes), int)
+    for first, last, size, part in pieces.batches.tolist():
+        rows = pieces.starts[first:last, None].astype(int) + np.arange(size)
+        assert 2 * n_ranked * size <= 1 << 32 and (parts[rows] == part).all()
+        assert (codes[rows] == pieces.codes[first:last, None]).all()
+        seen[rows] += 1
+    assert (seen == (parts >= 0)).all()
+    expected = np.zeros((3, 3), int)
+    np.add.at(expected, (parts[parts >= 0], codes[parts >= 0]), 1)
+    assert (pieces.code_counts == expected).all()
+
+
+@given(seed=seeds, n_chars=st.integers(0, 300))
+def test_levels_are_counted_and_taken_off_as_by_numpy(seed: int, n_chars: int) -> None:
+    rng = np.random.default_rng(seed)
+    levels, groups = rng.integers(0, 50, (2, n_chars)).astype(np.uint16), rng.integers(-1, 2, n_chars).astype(np.int8)
+    counts, expected = LevelCounts(2, 2), np.zeros((2, 1 << 16, 2), int)
+    counts.update(levels, groups)
+    rows = np.flatnonzero(groups >= 0)
+    for unit in range(2):
+        np.add.at(expected[unit], (levels[unit, rows], groups[rows]), 1)
+    assert (counts.counts == expected).all()
+    counts.update(levels, groups, take_off=True)
+    assert not counts.counts.any()
+
+
 @pytest.mark.parametrize("part", [TRAIN, TEST])
 @pytest.mark.parametrize(("n_chars", "n_pieces"), [(1 << 28, 1), (1 << 29, 2), (1 << 30, 4), ((1 << 31) - 1, 8)])
 def test_the_highest_ranks_of_a_piece_stay_apart(n_chars: int, n_pieces: int, part: int) -> None:
