@@ -275,7 +275,7 @@ def test_units_that_do_no_better_than_saying_true_are_counted_and_in_the_order_o
     ]
     name = "F1" if method == "f1" else "IoU"
     assert (
-        f"{len(tied)} of 12 units have the {name} of always saying True, {floor:.4f}, or less than 0.001 more"
+        f"{len(tied)} of 12 units have the {name} of always predicting True, {floor:.4f}, or less than 0.001 more"
         in " ".join(found.notes)
     )
 
