@@ -116,8 +116,8 @@ def _floor_note(name: str, score: ThresholdScore) -> Callable[[NDArray[np.float6
             floor = float(np.nan_to_num(score(n_true, n_false, n_true, n_false)))
         n_at_floor = int((scores < floor + _AT_FLOOR).sum())
         return (
-            f"{n_at_floor:,} of {len(scores):,} units have the {name} of always predicting True, {floor:.4f}, or less than "
-            f"{_AT_FLOOR} more; units with the same {name} are in the order of their AUC's distance from chance"
+            f"{n_at_floor:,} of {len(scores):,} units have the {name} of always predicting True, {floor:.4f}, or less "
+            f"than {_AT_FLOOR} more; units with the same {name} are in the order of their AUC's distance from chance"
             if n_at_floor
             else ""
         )
