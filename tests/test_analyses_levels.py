@@ -17,7 +17,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def levels_of(values: NDArray[np.floating], bins: Bins | None = None) -> NDArray[np.uint16]:
-    """(n_units, n_chars) of (n_chars, n_units) numbers."""
+    """(n_units, n_chars) levels of (n_chars, n_units) numbers."""
     levels = np.empty(values.T.shape, np.uint16)
     to_levels(values, levels, bins)
     return levels
@@ -26,7 +26,7 @@ def levels_of(values: NDArray[np.floating], bins: Bins | None = None) -> NDArray
 def assert_same_aucs(
     values: NDArray[np.floating], labels: NDArray[np.bool_], bins: Bins | None = None, atol: float = 1e-12
 ) -> None:
-    """Of levels as of the values themselves."""
+    """Assert that AUCs of levels equal AUCs of the values themselves."""
     for column, own in zip(values.T, levels_of(values, bins), strict=True):
         np.testing.assert_allclose(roc_auc_score(labels, own), roc_auc_score(labels, column), atol=atol)
 
@@ -58,7 +58,7 @@ def test_both_zeros_are_one_value() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 @pytest.mark.parametrize("odd", [np.nan, -np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_noticed(dtype: type, odd: float, rng: np.random.Generator) -> None:
+def test_values_that_are_not_finite_are_noticed(dtype: type, odd: float, rng: np.random.Generator) -> None:
     values: NDArray[np.floating] = rng.normal(size=(1000, 70)).astype(dtype)
     largest = np.finfo(dtype).max
     values[10, 3], values[500, 69] = largest, -largest
@@ -95,7 +95,7 @@ def test_units_that_saturate_at_both_ends_keep_their_order(seed: int, low: int, 
 
 
 def test_small_values_keep_their_order_whatever_the_others_are(rng: np.random.Generator) -> None:
-    """Those of a hidden unit whose gate is closed: the median is far larger than most differences."""
+    """A hidden unit whose gate is closed has a median far larger than most differences."""
     values = (-np.exp(rng.normal(-16, 8, size=(3_000, 1)))).clip(-0.9).astype(np.float32)
     levels = levels_of(values, bins_around(values))[0].astype(int)
     assert len(np.unique(levels)) > 0.9 * len(np.unique(values))
@@ -123,7 +123,7 @@ def test_values_beyond_the_ends_of_the_sample_are_not_taken_for_them(rng: np.ran
 
 
 def test_small_values_and_saturated_ones_of_the_same_unit_keep_their_order(rng: np.random.Generator) -> None:
-    """Those of a hidden unit: the product of a gate near 0 or 1 and of a tanh near −1 or 1."""
+    """A hidden unit is the product of a gate near 0 or 1 and of a tanh near −1 or 1."""
     gate = 1 / (1 + np.exp(-rng.normal(0, 12, size=(4_000, 1))))
     values = (gate * np.tanh(rng.normal(0, 8, size=(4_000, 1)))).astype(np.float32)
     bins = bins_around(values)
@@ -151,7 +151,7 @@ def test_a_unit_that_counts_keeps_its_order(seed: int, spread: float, n_wholes: 
 
 
 def test_units_with_edges_are_searched_as_numpy_does(rng: np.random.Generator) -> None:
-    """Among others, however they are cut, joined and chosen."""
+    """The units are among others, and cut, joined and chosen in several ways."""
     n_chars, n_units = 3_000, 150  # of which a thread finds bins for 64
     values = rng.normal(size=(n_chars, n_units)).astype(np.float32)
     counting = np.arange(0, n_units, 7)
@@ -201,7 +201,7 @@ SHAPES: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     seed=seeds, shape=st.sampled_from(sorted(SHAPES)), offset=st.sampled_from([0.0, 0.3, 1e4]), n=st.integers(1, 1100)
 )
 def test_levels_in_bins_are_those_of_numpy(seed: int, shape: str, offset: float, n: int) -> None:
-    """Also for values beyond the sample, at both ends of a unit that saturates, and at its middle."""
+    """Some values are beyond the sample, at the ends of a unit that saturates, or at its middle."""
     rng = np.random.default_rng(seed)
     sample = (SHAPES[shape](rng.normal(size=(500, 5))) + offset * rng.integers(0, 2, 5)).astype(np.float32)
     bins = bins_around(sample)
@@ -222,8 +222,8 @@ def test_levels_of_float16_are_its_bits_in_order(seed: int, n_chars: int, n_unit
     assert (expected == levels.T).all()
 
 
-def test_levels_in_bins_are_what_the_bins_say(rng: np.random.Generator) -> None:
-    """However many characters and units are taken at once, and for values at borders of cells and beyond all."""
+def test_levels_at_borders_of_cells_are_those_of_numpy(rng: np.random.Generator) -> None:
+    """Characters and units are taken several at a time; some values are at borders of cells, or beyond all cells."""
     sample: NDArray[np.float32] = rng.standard_t(2, (1100, 19)).astype(np.float32)
     bins = bins_around(sample[::11])
     values = sample.copy()

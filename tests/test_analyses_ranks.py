@@ -21,14 +21,14 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def levels_of(values: NDArray[np.floating], bins: Bins | None = None) -> NDArray[np.uint16]:
-    """(n_units, n_chars) of (n_chars, n_units) numbers."""
+    """(n_units, n_chars) levels of (n_chars, n_units) numbers."""
     levels = np.empty(values.T.shape, np.uint16)
     to_levels(values, levels, bins)
     return levels
 
 
 def ranks_of(levels: NDArray[np.uint16], parts: NDArray[np.int8], cuts: list[int], bins: Bins | None = None) -> Ranks:
-    """Of (n_units, n_chars) levels, counted in pieces."""
+    """Ranks of (n_units, n_chars) levels, which are counted in pieces."""
     counts = LevelCounts(N_COUNT_COLUMNS, len(levels))
     for x, own_parts in zip(np.split(levels, cuts, axis=1), np.split(parts, cuts), strict=True):
         counts.update(x, own_parts)
@@ -36,30 +36,30 @@ def ranks_of(levels: NDArray[np.uint16], parts: NDArray[np.int8], cuts: list[int
 
 
 def ranks_among(ranks: Ranks, levels: NDArray[np.uint16], parts: NDArray[np.int8]) -> NDArray[np.int64]:
-    """(2 or 3, n_units, n_chars) within their part and among all, and how many share the level."""
+    """(2 or 3, n_units, n_chars) ranks within their part and among all, and how many share the level."""
     return stacked(ranks.add_up(levels, pieces_of(parts, np.arange(len(parts)), len(parts))))
 
 
 def stacked(sums: CodeSums) -> NDArray[np.int64]:
-    """(2 or 3, n_units, n_codes) of codes that are each of a kind."""
+    """(2 or 3, n_units, n_codes) the sums in one array; each code is a kind of its own."""
     return np.stack([sums.within, sums.overall] + ([] if sums.others is None else [sums.others]))
 
 
 def pieces_of(parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int = 7) -> Pieces:
-    """Of characters that are ranked by themselves."""
+    """Pieces of characters that are ranked by themselves."""
     return Pieces.cut(parts, codes, np.arange(n_codes), len(parts))
 
 
 def codes_and_parts(
     rng: np.random.Generator, n: int, n_alike: int, n_codes: int = 7
 ) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-    """(n,) each, so many neighbours of which are alike."""
+    """(n,) codes and parts, the same for `n_alike` neighbours."""
     codes = np.repeat(rng.integers(0, n_codes, n), n_alike)[:n]
     return codes, np.repeat(rng.integers(-1, 3, n), n_alike)[:n].astype(np.int8)
 
 
 def aucs(ranks: NDArray[np.int32], labels: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Of (n_units, n_chars) ranks."""
+    """(n_units,) AUCs from (n_units, n_chars) ranks."""
     n = ranks.shape[1]
     return np.asarray(0.5 + (ranks[:, labels].mean(axis=1) - ranks[:, ~labels].mean(axis=1)) / (2 * n))
 
@@ -109,7 +109,7 @@ def test_values_beyond_float16_and_both_zeros_have_their_ranks() -> None:
 def test_ranks_add_up_to_the_same_in_any_order_and_by_any_code(
     rng: np.random.Generator, n_chars: int, n_alike: int, share_levels: bool
 ) -> None:
-    """To the last bit: they are whole numbers."""
+    """Sums are equal to the last bit, since ranks are whole numbers."""
     dtype = np.float32 if share_levels else np.float16
     values: NDArray[np.floating] = rng.normal(size=(n_chars, 4)).astype(dtype)
     bins = bins_around(values[::9].astype(np.float32)) if share_levels else None
@@ -136,13 +136,13 @@ def test_ranks_add_up_to_the_same_in_any_order_and_by_any_code(
 def test_ranks_at_once_are_those_of_two_passes(
     rng: np.random.Generator, n_alike: dict[int, int], middles: NDArray[np.int64] | None
 ) -> None:
-    """Whatever other ways there are to see the characters: their parts, those left out, and any number of codes."""
+    """Other segmentations have other parts, leave out other characters, and have any number of codes."""
     levels = levels_of(rng.normal(size=(3000, 70)).round(1).astype(np.float16))
-    ways = [codes_and_parts(rng, 3000, each, n_codes) for n_codes, each in n_alike.items()]
-    pieces = [pieces_of(parts, codes, n_codes) for n_codes, (codes, parts) in zip(n_alike, ways, strict=True)]
+    segmentations = [codes_and_parts(rng, 3000, each, n_codes) for n_codes, each in n_alike.items()]
+    pieces = [pieces_of(parts, codes, n_codes) for n_codes, (codes, parts) in zip(n_alike, segmentations, strict=True)]
     found = ranks_at_once(levels, Segmentations(pieces), middles)
-    assert len(found) == len(ways)
-    for (_, parts), own, (sums, ranked) in zip(ways, pieces, found, strict=True):
+    assert len(found) == len(segmentations)
+    for (_, parts), own, (sums, ranked) in zip(segmentations, pieces, found, strict=True):
         counts = LevelCounts(N_COUNT_COLUMNS, 70)
         counts.update(levels, parts)
         ranks = Ranks(counts, middles)
@@ -230,7 +230,7 @@ def test_levels_are_counted_and_taken_off_as_by_numpy(seed: int, n_chars: int) -
 @pytest.mark.parametrize("part", [TRAIN, TEST])
 @pytest.mark.parametrize(("n_chars", "n_pieces"), [(1 << 28, 1), (1 << 29, 2), (1 << 30, 4), ((1 << 31) - 1, 8)])
 def test_the_highest_ranks_of_a_piece_stay_apart(n_chars: int, n_pieces: int, part: int) -> None:
-    """Of very many characters, nearly all with lower levels, and eight side by side with the highest."""
+    """Nearly all of very many characters have lower levels, and eight neighbours the highest."""
     counts = LevelCounts(N_COUNT_COLUMNS, 1)
     counts.counts[0, [0, 5], part] = n_chars - 8, 8
     ranks = Ranks(counts, np.array([-1]))
@@ -255,8 +255,8 @@ def test_characters_that_are_all_left_out_have_no_ranks(rng: np.random.Generator
     levels = levels_of(rng.normal(size=(n_chars, 3)).astype(np.float16))
     nowhere = pieces_of(np.full(n_chars, -1, np.int8), np.zeros(n_chars, int), 1)
     somewhere = pieces_of(np.full(n_chars, TRAIN, np.int8), np.zeros(n_chars, int), 1)
-    for ways, places in (([nowhere], [0]), ([nowhere, somewhere, nowhere], [0, 2])):
-        found = ranks_at_once(levels, Segmentations(ways))
+    for segmentations, places in (([nowhere], [0]), ([nowhere, somewhere, nowhere], [0, 2])):
+        found = ranks_at_once(levels, Segmentations(segmentations))
         for place in places:
             sums, ranked = found[place]
             assert not stacked(sums).any() and not ranked.n.any() and not ranked.squares.any()
@@ -276,7 +276,7 @@ def test_how_many_others_are_in_the_same_bin(rng: np.random.Generator) -> None:
 
 
 def bound_that_holds(values: NDArray[np.float32], labels: NDArray[np.bool_], every: int) -> NDArray[np.float64]:
-    """Of AUCs in bins that are found from some of the characters."""
+    """The bound on the error of AUCs in bins, which are found from some of the characters; asserts that it holds."""
     parts = np.zeros(len(values), np.int8)
     bins = bins_around(values[::every])
     levels = levels_of(values, bins)
