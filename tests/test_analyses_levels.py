@@ -205,7 +205,7 @@ def test_levels_in_bins_are_those_of_numpy(seed: int, shape: str, offset: float,
     rng = np.random.default_rng(seed)
     sample = (SHAPES[shape](rng.normal(size=(500, 5))) + offset * rng.integers(0, 2, 5)).astype(np.float32)
     bins = bins_around(sample)
-    values = np.concatenate([1.1 * sample, sample, np.float32([[-1], [1], [0], [1.5], [-2]]) * np.ones(5, np.float32)])
+    values = np.concatenate([1.1 * sample, sample, np.repeat([[-1], [1], [0], [1.5], [-2]], 5, axis=1)])
     values = np.concatenate([values, bins.middle[None]])[rng.permutation(len(values) + 1)[:n]].astype(np.float32)
     has_no_edges = bins.first_edge < 0
     levels, expected = levels_of(values, bins), levels_by_numpy(values, bins)
