@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     from analyses.probing.estimators import LogisticProbe, RidgeProbe
     from analyses.probing.probes import fit, fit_units
     from analyses.probing.results import Fitting, ProbeResult
-    from analyses.ranking.explanation import Explanation, explain
-    from analyses.ranking.method import Method, MethodScores, Need
-    from analyses.ranking.methods import METHODS
+    from analyses.ranking.explaining.explanation import Explanation, explain
+    from analyses.ranking.methods.method import Method, MethodScores, Need
+    from analyses.ranking.methods.registry import METHODS
     from analyses.ranking.ranking import compare, rank, rank_all
     from analyses.ranking.results import RankedUnit, Ranking
     from analyses.session import Session
@@ -101,9 +101,9 @@ _HOMES = {
     "analyses.differences": ("difference",),
     "analyses.intervals.estimates": ("Difference", "Estimate"),
     "analyses.probing.estimators": ("LogisticProbe", "RidgeProbe"),
-    "analyses.ranking.explanation": ("Explanation", "explain"),
-    "analyses.ranking.method": ("Method", "MethodScores", "Need"),
-    "analyses.ranking.methods": ("METHODS",),
+    "analyses.ranking.explaining.explanation": ("Explanation", "explain"),
+    "analyses.ranking.methods.method": ("Method", "MethodScores", "Need"),
+    "analyses.ranking.methods.registry": ("METHODS",),
     "analyses.probing.results": ("Fitting", "ProbeResult"),
     "analyses.probing.probes": ("fit", "fit_units"),
     "analyses.ranking.ranking": ("compare", "rank", "rank_all"),

@@ -29,7 +29,7 @@ from analyses.collecting.collect import collect, read
 from analyses.levels.columns import Columns
 from analyses.probing.probes import fit
 from analyses.probing.results import Fitting
-from analyses.ranking.explanation import explain
+from analyses.ranking.explaining.explanation import explain
 from analyses.ranking.ranking import compare, rank, rank_all
 from analyses.session import Session
 from analyses.statistics.level_tables import LevelTables

@@ -19,8 +19,8 @@ from probe.cli.show import SIGNS, progress, say, show_rows, visible
 from probe.cli.sources import ask, ask_all, open_source
 
 if TYPE_CHECKING:
-    from analyses.ranking.explanation import Explanation, Passage
-    from analyses.ranking.tuning import Tuning
+    from analyses.ranking.explaining.explanation import Explanation, Passage
+    from analyses.ranking.explaining.tuning import Tuning
 
 _WIDEST_BAR = 40
 _MOST_BARS = 24
@@ -62,7 +62,7 @@ def explain(
         probe explain 1/cell/37
     """
     from activations.units import Unit
-    from analyses.ranking.explanation import explain as explain_unit
+    from analyses.ranking.explaining.explanation import explain as explain_unit
 
     asked_for = Unit.parse(unit)
     with (

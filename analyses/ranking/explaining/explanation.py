@@ -11,11 +11,11 @@ from activations.texts.corpus import Corpus
 from activations.units import Unit
 from analyses.errors import AnalysisError
 from analyses.intervals.significance import q_values
-from analyses.ranking.joint_explanation import choose_labels
-from analyses.ranking.one_unit import OneUnit
+from analyses.ranking.explaining.joint_explanation import choose_labels
+from analyses.ranking.explaining.one_unit import OneUnit
+from analyses.ranking.explaining.tuning import Tuning, tune
 from analyses.ranking.ranking import rank_all
 from analyses.ranking.results import RankedUnit
-from analyses.ranking.tuning import Tuning, tune
 from analyses.session import question
 from analyses.targets.classes import classes_of
 from analyses.targets.labelling import targets_for

@@ -10,7 +10,7 @@ from analyses.errors import AnalysisError
 from analyses.probing.probes import fit
 from analyses.probing.results import Fitting
 from analyses.probing.selection import select
-from analyses.ranking.method import Measure, MethodScores
+from analyses.ranking.methods.method import Measure, MethodScores
 from analyses.targets.target import Target
 
 MOST_SELECTED = 64  # units of a sparse choice

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.intervals.significance import FEWEST_RUNS
-from analyses.ranking.method import MethodScores, sign_aligned
+from analyses.ranking.methods.method import MethodScores, sign_aligned
 from analyses.statistics.products import Products
 from analyses.statistics.rank_sums import RankTotals
 from analyses.targets.classes import classes_of, runs_of_classes

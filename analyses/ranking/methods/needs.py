@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from analyses.collecting.collect import AnyStatistic
 from analyses.levels.columns import Columns, LevelReader
 from analyses.levels.joint_labels import JointLabels
-from analyses.ranking.method import Need
+from analyses.ranking.methods.method import Need
 from analyses.statistics.level_tables import LevelTables
 from analyses.statistics.products import ProductSums
 from analyses.statistics.quantile_counts import QuantileCounts

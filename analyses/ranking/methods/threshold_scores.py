@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.ranking.method import Method, MethodScores
-from analyses.ranking.needs import LEVEL_TABLES
+from analyses.ranking.methods.method import Method, MethodScores
+from analyses.ranking.methods.needs import LEVEL_TABLES
 from analyses.targets.splits import TEST, TRAIN
 from analyses.targets.target import Target
 from analyses.threads import in_threads

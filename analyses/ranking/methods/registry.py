@@ -7,12 +7,12 @@ products and correlations are in `product_scores`, of thresholds in `threshold_s
 
 from analyses.errors import AnalysisError
 from analyses.probing.results import Fitting
-from analyses.ranking.information_scores import mutual_information
-from analyses.ranking.method import Method
-from analyses.ranking.needs import LEVEL_TABLES, PRODUCTS, PRODUCTS_OF_CLASSES, QUANTILE_COUNTS, RANK_SUMS
-from analyses.ranking.probe_scores import MOST_SELECTED, sparse_choice, weight_in_probe
-from analyses.ranking.product_scores import eta2, mean_difference, pearson, r2, spearman
-from analyses.ranking.threshold_scores import (
+from analyses.ranking.methods.information_scores import mutual_information
+from analyses.ranking.methods.method import Method
+from analyses.ranking.methods.needs import LEVEL_TABLES, PRODUCTS, PRODUCTS_OF_CLASSES, QUANTILE_COUNTS, RANK_SUMS
+from analyses.ranking.methods.probe_scores import MOST_SELECTED, sparse_choice, weight_in_probe
+from analyses.ranking.methods.product_scores import eta2, mean_difference, pearson, r2, spearman
+from analyses.ranking.methods.threshold_scores import (
     average_precision,
     balanced_accuracy,
     f1,

@@ -8,7 +8,7 @@ from activations.blocks import Source
 from activations.units import Site, in_order
 from analyses.collecting.collect import AnyStatistic, collect
 from analyses.levels.columns import Columns, column_groups
-from analyses.ranking.method import Forward, Method, MethodScores, Need
+from analyses.ranking.methods.method import Forward, Method, MethodScores, Need
 from analyses.session import Session
 from analyses.targets.target import Target
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.ranking.waves import Wave, find_wave
+from analyses.ranking.explaining.waves import Wave, find_wave
 from analyses.targets.classes import Classes
 from analyses.targets.row_runs import parts_of_rows, pieces_of_rows
 from analyses.targets.splits import GAP, PARTS, TEST, TRAIN

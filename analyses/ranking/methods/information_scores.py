@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.ranking.method import MethodScores
+from analyses.ranking.methods.method import MethodScores
 from analyses.targets.splits import TEST, TRAIN
 from analyses.targets.target import Target
 
