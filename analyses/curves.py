@@ -97,8 +97,8 @@ def curve(
         over: What changes along the curve.
             `units`: the best 1, 2, 4, … units together, chosen one by one in training; is it one unit, or many?
             `chars`: the number of training characters, from one stretch of the text on.
-            `lag`: which character the label is of: a later one (or an earlier one, below 0), to see what is known of
-            the text to come, and of the text before.
+            `lag`: which character the label is of: a later one (or an earlier one, below 0), to see what the model
+            knows of the text to come, and of the text before.
             `sites`: the site that the probe sees.
             `penalty`: the penalty on the weights.
         sites: The sites that probes see, together. None is all sites for curves over `units` and `sites`; otherwise
