@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from activations.models.char_rnn import CharRNN, ModelConfig
     from activations.models.checkpoints import load_model, save_model
     from activations.models.evaluation import Evaluation, Losses, evaluate, losses
+    from activations.models.ngrams import NgramLosses, NgramModels, fit_ngrams
     from activations.models.sampling import Guess, Novelty, Written, novelty, write, write_texts
     from activations.models.training.config import TrainingConfig
     from activations.models.training.training import Moment, Training, hold_out, train
     from activations.models.twins import twin
-    from activations.reading.extraction import Extraction, LiveActivations, extract
-    from activations.reading.lane_reader import Arithmetic
+    from activations.reading.compute_options import ComputeOptions
+    from activations.reading.extraction import Extraction, extract
+    from activations.reading.live import LiveActivations
     from activations.recordings.checking import Check, check
     from activations.recordings.recording import Recording
     from activations.texts.corpus import Corpus, Document
@@ -61,7 +63,6 @@ if TYPE_CHECKING:
     from analyses.targets.labelling import target
     from analyses.targets.splits import Split
     from analyses.targets.target import Target
-    from hypotheses.built_in.ngrams import NgramLosses, NgramModels, fit_ngrams
     from hypotheses.errors import HypothesisError
     from hypotheses.hypothesis import Hypothesis, hypothesis
     from hypotheses.labels import Labels
@@ -77,18 +78,20 @@ _HOMES = {
     "activations.recordings.checking": ("Check", "check"),
     "activations.texts.corpus": ("Corpus", "Document"),
     "activations.errors": ("ActivationError",),
-    "activations.reading.extraction": ("Extraction", "LiveActivations", "extract"),
+    "activations.reading.extraction": ("Extraction", "extract"),
+    "activations.reading.live": ("LiveActivations",),
     "activations.models.char_model": ("CharModel",),
     "activations.models.char_rnn": ("CharRNN", "ModelConfig"),
     "activations.models.checkpoints": ("load_model", "save_model"),
     "activations.models.evaluation": ("Evaluation", "Losses", "evaluate", "losses"),
     "activations.importers.importing": ("Import", "import_model"),
     "activations.importers.wrapping": ("wrap",),
+    "activations.models.ngrams": ("NgramLosses", "NgramModels", "fit_ngrams"),
     "activations.models.sampling": ("Guess", "Novelty", "Written", "novelty", "write", "write_texts"),
     "activations.models.twins": ("twin",),
     "activations.models.training.training": ("Moment", "Training", "hold_out", "train"),
     "activations.models.training.config": ("TrainingConfig",),
-    "activations.reading.lane_reader": ("Arithmetic",),
+    "activations.reading.compute_options": ("ComputeOptions",),
     "activations.texts.reading_rule": ("ReadingRule",),
     "activations.texts.selection": ("Selection",),
     "activations.recordings.recording": ("Recording",),
@@ -119,7 +122,6 @@ _HOMES = {
     "hypotheses.errors": ("HypothesisError",),
     "hypotheses.hypothesis": ("Hypothesis", "hypothesis"),
     "hypotheses.labels": ("Labels",),
-    "hypotheses.built_in.ngrams": ("NgramLosses", "NgramModels", "fit_ngrams"),
     "hypotheses.registry": ("get", "registered"),
     "probe.demo": ("Demo", "bundled_model", "bundled_text", "run_demo"),
     "probe.plots": ("plot_curves", "plot_losses", "plot_sweep", "plot_text"),
@@ -133,13 +135,13 @@ __all__ = [
     "ActivationError",
     "ActivePassages",
     "AnalysisError",
-    "Arithmetic",
     "Autocorrelations",
     "Block",
     "BlockLabels",
     "CharModel",
     "CharRNN",
     "Check",
+    "ComputeOptions",
     "Corpus",
     "Curve",
     "Demo",

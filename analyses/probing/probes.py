@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
+from activations.progress import Progress, no_progress
 from activations.units import Site, Unit, in_order, units_of
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import difference_of
 from analyses.probing.controls import CONTEXT, TASKS, control_labels
 from analyses.probing.designs.budgets import rows_given, within_budget
 from analyses.probing.designs.characters import CharacterDesign
-from analyses.probing.designs.design import Design, Progress, UnitDesign
+from analyses.probing.designs.design import Design, UnitDesign
 from analyses.probing.designs.position import PositionDesign
 from analyses.probing.fitting.joint_fits import fit_probes, mean_losses
 from analyses.probing.fitting.problems import Linear, Problem
@@ -46,7 +47,7 @@ def fit(
     sites: Collection[Site] | None = None,
     controls: Collection[str] = (),
     how: Fitting = DEFAULT,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[ProbeResult]:
     """Fit a linear probe for each site, and judge it on held-out characters.
 
@@ -88,7 +89,7 @@ def fit_units(
     *,
     controls: Collection[str] = (),
     how: Fitting = DEFAULT,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[ProbeResult]:
     """Fit linear probes that each see a list of units of their own. See `fit`."""
     for name in controls:
@@ -139,7 +140,7 @@ def fit_characters(
     targets: Sequence[Target],
     n_last: int,
     how: Fitting = DEFAULT,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[ProbeResult]:
     """Fit probes that see the last so many characters of the text, and no model: what the text itself gives away.
 
@@ -159,7 +160,7 @@ def fit_position(
     source: Source,
     targets: Sequence[Target],
     how: Fitting = DEFAULT,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[ProbeResult]:
     """Fit probes that see the place in the text alone: what a slow unit tells without knowing anything.
 

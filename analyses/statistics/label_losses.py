@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
-from activations.recordings.layout import LOG_PROB
+from activations.predictions import LOG_PROB
 from activations.units import Site
 from analyses.collecting.statistic import BlockLabels, State
 from analyses.collecting.text_cells import Part, TextCells, cells_of
