@@ -24,9 +24,10 @@ from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit, fit_units
 from analyses.probing.tasks import ProbeTask, probe_tasks
 from analyses.targets import alignment
-from analyses.targets.alignment import Target, target
+from analyses.targets.labelling import target
 from analyses.targets.many_hypotheses import targets_of
 from analyses.targets.splits import TEST, TRAIN
+from analyses.targets.target import Target
 from hypotheses.labelling.long_labels import LabelsOnDisk
 from hypotheses.labels import Labels
 
