@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from activations import interventions
     from activations.blocks import Block, Source, select_sites
     from activations.errors import ActivationError
-    from activations.importers.importing import Import, import_model
+    from activations.importers.importing import ImportedModel, import_model
     from activations.importers.wrapping import wrap
     from activations.lane_differences import LaneDifference
     from activations.models.char_model import CharModel
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from activations.models.checkpoints import load_model, save_model
     from activations.models.evaluation import Evaluation, Losses, evaluate, losses
     from activations.models.ngrams import NgramLosses, NgramModels, fit_ngrams
-    from activations.models.sampling import Guess, Novelty, Written, novelty, write, write_texts
+    from activations.models.sampling import Guess, Novelty, SampledTokens, novelty, write, write_texts
     from activations.models.training.config import TrainingConfig
-    from activations.models.training.training import Moment, Training, hold_out, train
+    from activations.models.training.results import Training, TrainingSnapshot
+    from activations.models.training.training import hold_out, train
     from activations.models.twins import twin
     from activations.reading.compute_options import ComputeOptions
     from activations.reading.extraction import Extraction, extract
@@ -48,8 +49,9 @@ if TYPE_CHECKING:
     from analyses.errors import AnalysisError
     from analyses.intervals.estimates import Difference, Estimate
     from analyses.probing.estimators import LogisticProbe, RidgeProbe
+    from analyses.probing.options import FitOptions
     from analyses.probing.probes import fit, fit_units
-    from analyses.probing.results import Fitting, ProbeResult
+    from analyses.probing.results import ProbeResult
     from analyses.ranking.explaining.explanation import Explanation, explain
     from analyses.ranking.methods.method import Method, MethodScores, Need
     from analyses.ranking.methods.registry import METHODS
@@ -70,7 +72,7 @@ if TYPE_CHECKING:
     from probe.demo import Demo, bundled_model, bundled_text, run_demo
     from probe.plots import plot_curves, plot_losses, plot_sweep, plot_text
     from probe.tables import write_rankings
-    from probe.training.sweeps import Sweep, Swept, sweep
+    from probe.training.sweeps import Sweep, SweptModel, sweep
 
 _HOMES = {
     "activations.blocks": ("Block", "Source", "select_sites"),
@@ -84,12 +86,13 @@ _HOMES = {
     "activations.models.char_rnn": ("CharRNN", "ModelConfig"),
     "activations.models.checkpoints": ("load_model", "save_model"),
     "activations.models.evaluation": ("Evaluation", "Losses", "evaluate", "losses"),
-    "activations.importers.importing": ("Import", "import_model"),
+    "activations.importers.importing": ("ImportedModel", "import_model"),
     "activations.importers.wrapping": ("wrap",),
     "activations.models.ngrams": ("NgramLosses", "NgramModels", "fit_ngrams"),
-    "activations.models.sampling": ("Guess", "Novelty", "Written", "novelty", "write", "write_texts"),
+    "activations.models.sampling": ("Guess", "Novelty", "SampledTokens", "novelty", "write", "write_texts"),
     "activations.models.twins": ("twin",),
-    "activations.models.training.training": ("Moment", "Training", "hold_out", "train"),
+    "activations.models.training.results": ("Training", "TrainingSnapshot"),
+    "activations.models.training.training": ("hold_out", "train"),
     "activations.models.training.config": ("TrainingConfig",),
     "activations.reading.compute_options": ("ComputeOptions",),
     "activations.texts.reading_rule": ("ReadingRule",),
@@ -107,7 +110,8 @@ _HOMES = {
     "analyses.ranking.explaining.explanation": ("Explanation", "explain"),
     "analyses.ranking.methods.method": ("Method", "MethodScores", "Need"),
     "analyses.ranking.methods.registry": ("METHODS",),
-    "analyses.probing.results": ("Fitting", "ProbeResult"),
+    "analyses.probing.options": ("FitOptions",),
+    "analyses.probing.results": ("ProbeResult",),
     "analyses.probing.probes": ("fit", "fit_units"),
     "analyses.ranking.ranking": ("compare", "rank", "rank_all"),
     "analyses.ranking.results": ("RankedUnit", "Ranking"),
@@ -125,7 +129,7 @@ _HOMES = {
     "hypotheses.registry": ("get", "registered"),
     "probe.demo": ("Demo", "bundled_model", "bundled_text", "run_demo"),
     "probe.plots": ("plot_curves", "plot_losses", "plot_sweep", "plot_text"),
-    "probe.training.sweeps": ("Sweep", "Swept", "sweep"),
+    "probe.training.sweeps": ("Sweep", "SweptModel", "sweep"),
     "probe.tables": ("write_rankings",),
 }
 _MODULES = {"interventions": "activations.interventions"}
@@ -151,12 +155,12 @@ __all__ = [
     "Evaluation",
     "Explanation",
     "Extraction",
-    "Fitting",
+    "FitOptions",
     "GramMatrices",
     "Guess",
     "Hypothesis",
     "HypothesisError",
-    "Import",
+    "ImportedModel",
     "Labels",
     "LaneDifference",
     "LiveActivations",
@@ -166,7 +170,6 @@ __all__ = [
     "Method",
     "MethodScores",
     "ModelConfig",
-    "Moment",
     "Need",
     "NgramLosses",
     "NgramModels",
@@ -177,6 +180,7 @@ __all__ = [
     "ReadingRule",
     "Recording",
     "RidgeProbe",
+    "SampledTokens",
     "Selection",
     "Session",
     "Site",
@@ -184,13 +188,13 @@ __all__ = [
     "Split",
     "Statistic",
     "Sweep",
-    "Swept",
+    "SweptModel",
     "Target",
     "Training",
     "TrainingConfig",
+    "TrainingSnapshot",
     "Unit",
     "Vocabulary",
-    "Written",
     "__version__",
     "bundled_model",
     "bundled_text",

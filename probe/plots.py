@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from activations.models.training.training import Row
+    from activations.models.training.results import TrainingRow
     from probe.training.sweeps import Sweep
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -134,7 +134,7 @@ def plot_curves(curves: "Curve | Mapping[str, Curve]", axes: "Axes | None" = Non
     return axes
 
 
-def plot_losses(rows: "Sequence[Row]", axes: "Axes | None" = None) -> "Axes":
+def plot_losses(rows: "Sequence[TrainingRow]", axes: "Axes | None" = None) -> "Axes":
     """Draw how the loss of a training fell: on the text that it learns, and on the held-out text.
 
     Args:

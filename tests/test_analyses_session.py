@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from planting import PLANTED, Arrays, drifting, in_runs, random_model
+from profiles import n_examples
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import probe
@@ -27,8 +28,8 @@ from activations.texts.corpus import Corpus
 from activations.units import Site
 from analyses.collecting.collect import collect, read
 from analyses.levels.columns import Columns
+from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
-from analyses.probing.results import Fitting
 from analyses.ranking.explaining.explanation import explain
 from analyses.ranking.ranking import compare, rank, rank_all
 from analyses.session import Session
@@ -95,7 +96,7 @@ def questions(source: Source) -> dict[str, Callable[[Source], Any]]:
         "compare": lambda session: compare(session, asked[0], ["auc", "f1", "mutual_information", "spearman"]),
         "explain": lambda session: explain(session, unit, asked),
         "shifts": lambda session: rank(session, asked[1], shifts=19),
-        "fit": lambda session: fit(session, asked[0], sites=[unit.site], how=Fitting(penalty=10.0)),
+        "fit": lambda session: fit(session, asked[0], sites=[unit.site], options=FitOptions(penalty=10.0)),
         "collect": lambda session: collect(session, [ProductSums(asked[:2], {unit.site: source.sites[unit.site]})]),
     }
 
@@ -153,7 +154,7 @@ def test_a_session_reads_its_source_once_for_several_questions() -> None:
 
 
 @given(memory_bytes=st.integers(0, 400_000), names=st.permutations(["all", "hidden", "cell"]))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=n_examples(8))
 def test_what_is_remembered_never_takes_more_than_the_memory_set_aside(memory_bytes: int, names: list[str]) -> None:
     source = Counted(2_000)
     sites = {"all": [HIDDEN, CELL], "hidden": [HIDDEN], "cell": [CELL]}

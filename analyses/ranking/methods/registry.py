@@ -6,7 +6,7 @@ products and correlations are in `product_scores`, of thresholds in `threshold_s
 """
 
 from analyses.errors import AnalysisError
-from analyses.probing.results import Fitting
+from analyses.probing.options import FitOptions
 from analyses.ranking.methods.information_scores import mutual_information
 from analyses.ranking.methods.method import Method
 from analyses.ranking.methods.needs import LEVEL_TABLES, PRODUCTS, PRODUCTS_OF_CLASSES, QUANTILE_COUNTS, RANK_SUMS
@@ -80,19 +80,19 @@ _METHODS = (
         "weight",
         ("binary", "numeric"),
         "size of the coefficient in a linear probe of its site, per value of the unit",
-        measure=weight_in_probe(standardised=False, how=Fitting(penalty=1.0)),
+        measure=weight_in_probe(standardised=False, options=FitOptions(penalty=1.0)),
     ),
     Method(
         "standardised_weight",
         ("binary", "numeric"),
         "the same per standard deviation of the unit",
-        measure=weight_in_probe(standardised=True, how=Fitting(penalty=1.0)),
+        measure=weight_in_probe(standardised=True, options=FitOptions(penalty=1.0)),
     ),
     Method(
         "elastic_net",
         ("binary", "numeric"),
         "the same with an elastic net, half L1 and half L2, whose strength is chosen in training",
-        measure=weight_in_probe(standardised=True, how=Fitting(l1_ratio=0.5)),
+        measure=weight_in_probe(standardised=True, options=FitOptions(l1_ratio=0.5)),
     ),
     Method(
         "sparse",

@@ -40,7 +40,7 @@ from mutants import mutant
 from activations.errors import ActivationError
 from activations.importers.files import read_contents
 from activations.importers.importing import import_model
-from activations.importers.pickles import Made, Named, read_pickle
+from activations.importers.pickles import GlobalName, UnbuiltObject, read_pickle
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.texts.vocab import Vocabulary
 
@@ -186,10 +186,10 @@ def many_views() -> bytes:
 
 
 def nested_dict(n: int) -> dict[str, Any]:
-    found: dict[str, Any] = {"x": 1}
+    nest: dict[str, Any] = {"x": 1}
     for _ in range(n):
-        found = {"name" * 20: found}
-    return found
+        nest = {"name" * 20: nest}
+    return nest
 
 
 def doubled_key() -> bytes:
@@ -241,7 +241,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "a layer of many digits": (pickle.dumps({f"Wxh{'1' * 400}": np.ones((2, 2)), "Why": np.ones((2, 2))}), "cannot|no"),
     "too many arrays": (
         pickle.dumps({str(n): np.ones((1, 1)) for n in range(2_001)}),
-        "no character model has so many",
+        "no character model has that many",
     ),
     "a pickle without an end": (b"\x80\x02" + EMPTY_LIST, "damaged"),
     "a pickle of nothing": (b"\x80\x02" + STOP, "damaged"),
@@ -294,11 +294,11 @@ def test_nothing_that_a_pickle_names_is_called() -> None:
         "INST": MARK + argument + INST + b"os\nmkdir\n",
     }
     for operations in calls.values():
-        made = read_pickle(io.BytesIO(b"\x80\x02" + operations + STOP))
-        assert isinstance(made, Made) and (made.maker, made.arguments) == ("os.mkdir", ("it ra",))
+        unbuilt = read_pickle(io.BytesIO(b"\x80\x02" + operations + STOP))
+        assert isinstance(unbuilt, UnbuiltObject) and (unbuilt.maker, unbuilt.arguments) == ("os.mkdir", ("it ra",))
     built = read_pickle(io.BytesIO(b"\x80\x02" + calls["REDUCE"] + EMPTY_DICT + BUILD + STOP))
     assert built.state == {}
-    assert read_pickle(io.BytesIO(b"\x80\x04\x8c\x02os\x8c\x05mkdir\x93.")) == Named("os.mkdir")
+    assert read_pickle(io.BytesIO(b"\x80\x04\x8c\x02os\x8c\x05mkdir\x93.")) == GlobalName("os.mkdir")
 
 
 @pytest.mark.parametrize("protocol", range(6))

@@ -19,10 +19,11 @@ import torch
 from foreign import Arrays, numpy_arrays, renamed, tensors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from profiles import n_examples
 from torch import nn
 
 from activations.errors import ActivationError
-from activations.importers.importing import Import, import_model
+from activations.importers.importing import ImportedModel, import_model
 from activations.importers.wrapping import contents_of
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.texts.vocab import Vocabulary
@@ -38,9 +39,9 @@ def small(cell: str = "lstm", n_embedding: int = 0) -> CharRNN:
 
 
 @torch.inference_mode()
-def assert_same(found: CharRNN, original: CharRNN) -> None:
+def assert_same(model: CharRNN, original: CharRNN) -> None:
     ids = torch.tensor([0, 1, 2, 3, 3, 2])[:, None]
-    torch.testing.assert_close(found(ids)[0], original(ids)[0], rtol=0, atol=1e-6)
+    torch.testing.assert_close(model(ids)[0], original(ids)[0], rtol=0, atol=1e-6)
 
 
 def refusal(source: Path | Arrays) -> str:
@@ -101,7 +102,7 @@ def put(tree: dict[str, Any], keys: list[str], value: Any) -> None:
 
 
 @pytest.mark.parametrize("form", TREES)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=n_examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_array_that_is_added_to_a_file_is_named(form: str, data: st.DataObject, tmp_path: Path) -> None:
     """Wherever it stands, and however small; it is refused where it may have been learned beside the weights."""
@@ -129,11 +130,11 @@ def test_every_array_that_is_added_to_a_file_is_named(form: str, data: st.DataOb
         said = refusal(tmp_path / "model")
         unused = said.partition(" no place in the model")[0]
         assert all(name in unused for name in learned) and all(name in said for name in names)
-    found = import_model(tmp_path / "model", LETTERS, force=True)
-    assert all(name in str(found) for name in names)
-    assert all(name in str(found.warning) for name in learned)
-    assert {name.removeprefix("0.") for name in found.parts.unused} == set(learned)
-    assert_same(found.model, original)
+    result = import_model(tmp_path / "model", LETTERS, force=True)
+    assert all(name in str(result) for name in names)
+    assert all(name in str(result.warning) for name in learned)
+    assert {name.removeprefix("0.") for name in result.parts.unused} == set(learned)
+    assert_same(result.model, original)
 
 
 class Pair(NamedTuple):
@@ -180,7 +181,7 @@ def hung(parts: list[Any]) -> Hung:
     return Hung(parts[1:], parts[0])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=n_examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     learned=held(NUMPY_FLOATS | ARRAYS, tuple, collections.deque, pair),
     plain=held(PYTHON_NUMBERS, tuple, collections.deque, pair, hung),
@@ -204,9 +205,9 @@ def test_numbers_are_named_whatever_they_are_held_in(
         own = {name: tensor.numpy() for name, tensor in own.items()}
         learned = without_tensors(learned)
     for aside in (own | {"extraxyz": plain}, {"net": own, "extraxyz": plain}, {"net": own, "extraxyz": learned}):
-        found = import_model(save(aside), LETTERS)
-        assert all(name.startswith("extraxyz") for name in found.parts.aside)
-        assert "extraxyz" in str(found)
+        result = import_model(save(aside), LETTERS)
+        assert all(name.startswith("extraxyz") for name in result.parts.aside)
+        assert "extraxyz" in str(result)
     refused = refusal(save(own | {"extraxyz": learned}))
     assert "extraxyz" in refused.partition(" no place in the model")[0]
 
@@ -224,7 +225,7 @@ def without_tensors(value: Any) -> Any:
     return value
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=n_examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plain=held(st.floats(width=32)))
 def test_numbers_of_json_are_named_whatever_they_are_held_in(plain: Any, tmp_path: Path) -> None:
     own = tree_of_lists(numpy_arrays(small("rnn")))
@@ -255,12 +256,12 @@ def test_arrays_of_no_numbers_are_named(form: str, tmp_path: Path) -> None:
             (tmp_path / "model.npz").write_bytes(pickle.dumps(own | {name: array}))
         assert name in str(import_model(tmp_path / "model.npz", LETTERS, force=True)), name
     save_npz(own | {name: beside[name] for name in ("letters", "words")}, tmp_path / "model.npz")
-    found = import_model(tmp_path / "model.npz")
-    assert found.model.vocabulary == LETTERS
-    assert found.parts.aside == ("words",)
+    result = import_model(tmp_path / "model.npz")
+    assert result.model.vocabulary == LETTERS
+    assert result.parts.aside == ("words",)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=n_examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(more=st.lists(st.sampled_from([np.ones(1), np.array(1.5), {"scale": 1.5}, 1.5]), max_size=6), data=st.data())
 @pytest.mark.parametrize("form", [".npy", "a pickle"])
 def test_a_file_that_was_written_to_several_times_is_read_to_its_end(
@@ -274,9 +275,9 @@ def test_a_file_that_was_written_to_several_times_is_read_to_its_end(
                 np.save(file, np.asarray(value), allow_pickle=True)
             else:
                 pickle.dump(value, file)
-    found = import_model(tmp_path / "model", LETTERS)
-    assert len(found.parts.aside) == len(more)
-    assert_same(found.model, original)
+    result = import_model(tmp_path / "model", LETTERS)
+    assert len(result.parts.aside) == len(more)
+    assert_same(result.model, original)
 
 
 @pytest.mark.parametrize("end", [b"\n", b"N.", pickle.dumps(np.ones(1)), b"more"])
@@ -321,7 +322,7 @@ class Net(nn.Module):
 
 
 @pytest.mark.parametrize("is_old", [False, True])
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=n_examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_array_of_a_whole_module_is_named(is_old: bool, data: st.DataObject, tmp_path: Path) -> None:
     original = small()
@@ -348,11 +349,11 @@ def test_every_array_of_a_whole_module_is_named(is_old: bool, data: st.DataObjec
     names, learned = [f"net.{name}" for name in names], [f"net.{name}" for name in learned]
     if learned:
         assert all(name in refusal(tmp_path / "model") for name in names)
-    found = import_model(tmp_path / "model", LETTERS, force=True)
-    assert set(found.parts.unused) == set(learned)
-    assert set(found.parts.aside) == set(names) - set(learned) | {"seen"}
-    assert all(name in str(found) for name in names)
-    assert_same(found.model, original)
+    result = import_model(tmp_path / "model", LETTERS, force=True)
+    assert set(result.parts.unused) == set(learned)
+    assert set(result.parts.aside) == set(names) - set(learned) | {"seen"}
+    assert all(name in str(result) for name in names)
+    assert_same(result.model, original)
 
 
 def test_a_part_that_another_one_points_at_is_still_a_part(tmp_path: Path) -> None:
@@ -360,23 +361,23 @@ def test_a_part_that_another_one_points_at_is_still_a_part(tmp_path: Path) -> No
     net = Net(original)
     vars(net.core.rnn)["_next"] = [net.core.out]  # a list, so that it is not registered twice
     torch.save(net, tmp_path / "model")
-    found = import_model(tmp_path / "model", LETTERS)
-    assert found.parts.unused == found.parts.aside == ()
-    assert_same(found.model, original)
+    result = import_model(tmp_path / "model", LETTERS)
+    assert result.parts.unused == result.parts.aside == ()
+    assert_same(result.model, original)
 
 
 def test_numbers_without_a_fraction_are_weights_in_json(tmp_path: Path) -> None:
     """As JavaScript writes zeros; what is left of the lists is then refused, and sizes are not."""
     own = tree_of_lists(numpy_arrays(small("rnn"))) | {"by": [0, 0, 0, 0]}
     (tmp_path / "m.json").write_text(json.dumps(own | {"sizes": [5, 5], "scale": 3.5, "epoch": 3}))
-    found = import_model(tmp_path / "m.json", LETTERS)
-    assert found.parts.aside == ("sizes", "scale")
-    assert not found.parts.readout_bias.any()
+    result = import_model(tmp_path / "m.json", LETTERS)
+    assert result.parts.aside == ("sizes", "scale")
+    assert not result.parts.readout_bias.any()
     (tmp_path / "m.json").write_text(json.dumps(own | {"slope": [0.25]}))
     assert "slope has no place" in refusal(tmp_path / "m.json")
 
 
-def imported(saved: Any, path: Path, *, force: bool = False) -> Import:
+def imported(saved: Any, path: Path, *, force: bool = False) -> ImportedModel:
     torch.save(saved, path)
     return import_model(path, LETTERS, force=force)
 
@@ -400,11 +401,13 @@ def test_counters_and_an_optimizers_state_are_named_and_no_reason_to_refuse(tmp_
     sum(weight.sum() for weight in net.parameters()).backward()  # type: ignore[union-attr]
     optimizer.step()
     own = {name: weight for name, weight in net.state_dict().items() if "running" not in name}
-    found = imported({"net": own, "kept": optimizer.state_dict(), "history": [3.0, 2.5], "epoch": 3}, tmp_path / "m.pt")
+    result = imported(
+        {"net": own, "kept": optimizer.state_dict(), "history": [3.0, 2.5], "epoch": 3}, tmp_path / "m.pt"
+    )
     moments = {f"kept.state.{n}.{name}" for n in range(10) for name in ("step", "exp_avg", "exp_avg_sq")}
-    assert set(found.parts.aside) == {"net.norm.num_batches_tracked", "history", *moments}
-    assert found.parts.unused == ()
-    assert all(name in str(found) for name in moments)
+    assert set(result.parts.aside) == {"net.norm.num_batches_tracked", "history", *moments}
+    assert result.parts.unused == ()
+    assert all(name in str(result) for name in moments)
 
 
 def test_the_parts_of_a_model_may_be_in_dictionaries_of_their_own(tmp_path: Path) -> None:
@@ -474,13 +477,13 @@ def test_attributes_of_a_tensor_are_named(tmp_path: Path) -> None:
 def test_what_trained_an_rnn_that_fits_on_a_page_is_named() -> None:
     own = numpy_arrays(small("rnn"))
     memory = {"mWxh": np.ones((4, 5)), "dbh": np.ones(5), "hprev": np.zeros((5, 1))}
-    found = import_model(own | memory | {"optim_step": np.ones(1)}, LETTERS)
-    assert found.parts.aside == ("mWxh", "dbh", "hprev", "optim_step")
+    result = import_model(own | memory | {"optim_step": np.ones(1)}, LETTERS)
+    assert result.parts.aside == ("mWxh", "dbh", "hprev", "optim_step")
     assert import_model({**own, "smooth_loss": 2.5}, LETTERS).parts.aside == ("smooth_loss",)
 
 
 @pytest.mark.parametrize("word", ["optim", "optimizer", "optimisers", "scheduler", "lr_scheduler", "LRScheduler"])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=n_examples(30))
 @given(more=words, joint=st.sampled_from(["", "_"]), end=st.sampled_from(["", "_state", "_states", "_state_dict"]))
 def test_an_optimizers_state_has_a_name_of_its_own(word: str, more: str, joint: str, end: str) -> None:
     """Other names that begin like it are those of layers."""
@@ -500,8 +503,8 @@ def test_a_layer_whose_name_begins_like_an_optimizers_is_a_layer(name: str) -> N
 
 def test_arrays_outside_a_prefix_are_named() -> None:
     own = {f"a.{name}": array for name, array in renamed(small()).items()}
-    found = import_model(own | {"b.scale": np.ones(1)}, LETTERS, prefix="a.")
-    assert found.parts.aside == ("b.scale",)
+    result = import_model(own | {"b.scale": np.ones(1)}, LETTERS, prefix="a.")
+    assert result.parts.aside == ("b.scale",)
 
 
 def test_an_array_without_axes_is_no_bias() -> None:

@@ -50,9 +50,9 @@ def test_characters_that_share_an_id_are_read_as_one(beside: dict[str, Any], cha
     model = import_model(_file(tmp_path, 4, **beside)).model
     assert model.vocabulary.characters == characters
     save_model(model, tmp_path / "ours.pt")
-    found = evaluate(load_model(tmp_path / "ours.pt"), Corpus.from_texts(["AbÉ\naBe"]))
+    result = evaluate(load_model(tmp_path / "ours.pt"), Corpus.from_texts(["AbÉ\naBe"]))
     model.reading_rule = PLAIN
-    assert found == evaluate(model, Corpus.from_texts(["".join(characters[_FOLDED[char]] for char in "AbÉ\naBe")]))
+    assert result == evaluate(model, Corpus.from_texts(["".join(characters[_FOLDED[char]] for char in "AbÉ\naBe")]))
 
 
 def test_characters_that_share_the_id_of_a_token_are_read_as_the_token(tmp_path: Path) -> None:
@@ -82,8 +82,8 @@ def test_characters_may_be_kept_as_bytes(protocol: int, tmp_path: Path) -> None:
     kept = {b"<unk>": 0, b"a": 1, "é".encode(): 2, "日".encode(): 3}
     for table in ({"item2idx": kept}, {"idx2item": list(kept)}, {"item2idx": kept, "idx2item": list(kept)}):
         (tmp_path / "m.pkl").write_bytes(pickle.dumps({**renamed(model), **table}, protocol))
-        found = import_model(tmp_path / "m.pkl").model.vocabulary
-        assert found == Vocabulary("\ufffdaé日", "\ufffd", {"\ufffd": "<unk>"})
+        result = import_model(tmp_path / "m.pkl").model.vocabulary
+        assert result == Vocabulary("\ufffdaé日", "\ufffd", {"\ufffd": "<unk>"})
     single = {bytes([byte]): n for n, byte in enumerate((97, 0xC3, 0xA9, 10))}
     (tmp_path / "m.pkl").write_bytes(pickle.dumps({**renamed(model), "item2idx": single}, protocol))
     assert import_model(tmp_path / "m.pkl").model.vocabulary.characters == "a\xc3\xa9\n"
@@ -115,20 +115,20 @@ def french() -> tuple[CharRNN, Corpus]:
 def test_a_text_tells_that_a_model_reads_bytes(french: tuple[CharRNN, Corpus]) -> None:
     model, text = french
     arrays = dict(model.state_dict())
-    with pytest.raises(ActivationError, match="it makes .* with --read-as bytes; do that, or keep this reading"):
+    with pytest.raises(ActivationError, match="it has .* with --read-as bytes; do that, or keep this interpretation"):
         import_model(arrays, model.vocabulary, text=text)
-    found = import_model(arrays, model.vocabulary, text=text, rule=ReadingRule(read_as="bytes"))
-    assert found.evaluation is not None and found.search is not None
+    result = import_model(arrays, model.vocabulary, text=text, rule=ReadingRule(read_as="bytes"))
+    assert result.evaluation is not None and result.search is not None
     spelled = Corpus.from_texts([text.text().encode().decode("latin-1")])
     n_tokens = len(spelled) / len(text)
-    assert found.evaluation.nats_per_char == pytest.approx(evaluate(model, spelled).nats_per_char * n_tokens, rel=1e-3)
-    assert found.search.nats_per_char == pytest.approx(found.evaluation.nats_per_char, rel=0.1)
-    assert "rule       the text is read as bytes" in str(found)
-    assert found.model.reading_rule == ReadingRule(read_as="bytes")
+    assert result.evaluation.nats_per_char == pytest.approx(evaluate(model, spelled).nats_per_char * n_tokens, rel=1e-3)
+    assert result.search.nats_per_char == pytest.approx(result.evaluation.nats_per_char, rel=0.1)
+    assert "rule       the text is read as bytes" in str(result)
+    assert result.model.reading_rule == ReadingRule(read_as="bytes")
 
 
 def test_another_reading_is_no_other_where_it_reads_the_same(french: tuple[CharRNN, Corpus]) -> None:
     model, _ = french
     plain = Corpus.from_texts(["le un le le un un\n" * 30])
-    found = import_model(dict(model.state_dict()), model.vocabulary, text=plain, force=True)
-    assert found.search is not None and "bytes" not in str(found)
+    result = import_model(dict(model.state_dict()), model.vocabulary, text=plain, force=True)
+    assert result.search is not None and "bytes" not in str(result)
