@@ -80,6 +80,7 @@ class Curve:
         )
 
 
+@renamed_keyword("how", "options")
 @question
 def curve(
     source: Source,
