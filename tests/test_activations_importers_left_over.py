@@ -19,6 +19,7 @@ import torch
 from foreign import Arrays, numpy_arrays, renamed, tensors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from profiles import n_examples
 from torch import nn
 
 from activations.errors import ActivationError
@@ -101,7 +102,7 @@ def put(tree: dict[str, Any], keys: list[str], value: Any) -> None:
 
 
 @pytest.mark.parametrize("form", TREES)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=n_examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_array_that_is_added_to_a_file_is_named(form: str, data: st.DataObject, tmp_path: Path) -> None:
     """Wherever it stands, and however small; it is refused where it may have been learned beside the weights."""
@@ -180,7 +181,7 @@ def hung(parts: list[Any]) -> Hung:
     return Hung(parts[1:], parts[0])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=n_examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     learned=held(NUMPY_FLOATS | ARRAYS, tuple, collections.deque, pair),
     plain=held(PYTHON_NUMBERS, tuple, collections.deque, pair, hung),
@@ -224,7 +225,7 @@ def without_tensors(value: Any) -> Any:
     return value
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=n_examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plain=held(st.floats(width=32)))
 def test_numbers_of_json_are_named_whatever_they_are_held_in(plain: Any, tmp_path: Path) -> None:
     own = tree_of_lists(numpy_arrays(small("rnn")))
@@ -260,7 +261,7 @@ def test_arrays_of_no_numbers_are_named(form: str, tmp_path: Path) -> None:
     assert result.parts.aside == ("words",)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=n_examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(more=st.lists(st.sampled_from([np.ones(1), np.array(1.5), {"scale": 1.5}, 1.5]), max_size=6), data=st.data())
 @pytest.mark.parametrize("form", [".npy", "a pickle"])
 def test_a_file_that_was_written_to_several_times_is_read_to_its_end(
@@ -321,7 +322,7 @@ class Net(nn.Module):
 
 
 @pytest.mark.parametrize("is_old", [False, True])
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=n_examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_array_of_a_whole_module_is_named(is_old: bool, data: st.DataObject, tmp_path: Path) -> None:
     original = small()
@@ -482,7 +483,7 @@ def test_what_trained_an_rnn_that_fits_on_a_page_is_named() -> None:
 
 
 @pytest.mark.parametrize("word", ["optim", "optimizer", "optimisers", "scheduler", "lr_scheduler", "LRScheduler"])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=n_examples(30))
 @given(more=words, joint=st.sampled_from(["", "_"]), end=st.sampled_from(["", "_state", "_states", "_state_dict"]))
 def test_an_optimizers_state_has_a_name_of_its_own(word: str, more: str, joint: str, end: str) -> None:
     """Other names that begin like it are those of layers."""

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from planting import random_model
+from profiles import n_examples
 from references import KINDS, Kind, ids_of, name_of, next_by_equations, read_by_equations, recorded, unusual_model
 
 from activations.errors import ActivationError
@@ -95,7 +96,7 @@ def test_the_gates_of_keras_and_torch_differ_and_close() -> None:
 
 @every_kind
 @given(data=st.data())
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=n_examples(8))
 def test_every_step_of_lanes_is_that_of_the_equations(kind: Kind, data: st.DataObject) -> None:
     shape = {"n_layers": data.draw(st.integers(1, 3)), "n_embedding": data.draw(st.sampled_from([0, 4]))}
     model = unusual_model(TEXT, kind, data.draw(st.integers(0, 99)), n_units=data.draw(st.integers(4, 20)), **shape)

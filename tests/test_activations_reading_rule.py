@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import n_examples
 
 from activations.errors import ActivationError
 from activations.models.char_rnn import CharRNN, ModelConfig
@@ -34,7 +35,7 @@ from activations.texts.selection import Selection
 from activations.texts.tokenising import tokenise, vocabulary_to_learn
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from analyses.targets.alignment import target
+from analyses.targets.labelling import target
 
 _CHARACTERS = "aAbBçÇéÉ e\u0301\u0308\r\n“”—…ßİΣσ½\u00a0😀𝕏\U0010fffd日本"
 _FLOAT32 = ComputeOptions(dtype="float32")
@@ -147,7 +148,7 @@ def _long_texts() -> list[str]:
 
 
 @every_rule
-@settings(max_examples=12)
+@settings(max_examples=n_examples(12))
 @given(documents, st.sampled_from([1, 3]))
 def test_a_rule_gives_what_reading_a_text_transformed_by_hand_gives(
     rule: ReadingRule, texts: list[str], n_lanes: int

@@ -15,6 +15,7 @@ from commands import Command, rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planting import PLANTED, Arrays, in_runs, random_model
+from profiles import n_examples
 from scipy.stats import false_discovery_control
 
 import probe
@@ -25,16 +26,18 @@ from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit, units_of
 from analyses.levels import columns
-from analyses.ranking.ranking import TABLE_COLUMNS, RankedUnit, Ranking, compare, rank, rank_all
-from analyses.targets.alignment import of_labels
+from analyses.ranking.ranking import compare, rank, rank_all
+from analyses.ranking.results import TABLE_COLUMNS, RankedUnit, Ranking
+from analyses.targets.labelling import target_of_labels
 from analyses.targets.splits import Split
 from hypotheses.labels import Labels
+from probe.cli.provenance import PROVENANCE
 from probe.tables import write_rankings, write_table
 
 NAMES = ("in_quotes", "position_in_line", "char_class", "rare_char:0.03")  # missing at some characters
 NUMBERS = {
-    "score": "score", "score_test": "held_out", "test": "test", "low": "low", "high": "high", "within": "within",
-    "p": "p", "q": "q", "p_shift": "p_shift", "p_max": "p_max", "all": "raw", "tied": "tied",
+    "score": "score", "score_test": "held_out_score", "test": "held_out", "low": "low", "high": "high",
+    "within": "within", "p": "p", "q": "q", "p_shift": "p_shift", "p_max": "p_max", "all": "overall", "tied": "tied",
 }  # fmt: skip
 
 
@@ -97,7 +100,7 @@ def test_whatever_is_written_reads_back_bit_for_bit(rankings: list[Ranking], tmp
     check_rows(found, rankings)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=n_examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1), n_units=st.integers(1, 7), n_intervals=st.none() | st.integers(1, 9))
 def test_every_unit_has_a_row_for_every_hypothesis(
     seed: int, n_units: int, n_intervals: int | None, tmp_path: Path
@@ -115,7 +118,7 @@ def test_every_unit_has_a_row_for_every_hypothesis(
         "other": Labels(in_runs(rng, n_chars, 20), "binary"),
     }
     split = Split.of(n_chars)
-    targets = [of_labels(source.corpus, name, each, split) for name, each in labels.items()]
+    targets = [target_of_labels(source.corpus, name, each, split) for name, each in labels.items()]
     rankings = rank_all(source, targets, n_intervals=n_intervals)
     write_rankings(tmp_path / "t.csv", rankings)
     found = table(tmp_path / "t.csv")
@@ -147,8 +150,8 @@ def test_intervals_of_the_best_are_those_of_a_ranking_with_all(
         sites: dict[Site, int] = {}
         for place, (each, before) in enumerate(zip(ranking.units, default.units, strict=True)):
             sites[each.unit.site] = sites.get(each.unit.site, 0) + 1
-            assert (each.unit, each.score, each.test, each.raw, each.p, each.q) == pytest.approx(
-                (before.unit, before.score, before.test, before.raw, before.p, before.q), nan_ok=True
+            assert (each.unit, each.score, each.held_out, each.overall, each.p, each.q) == pytest.approx(
+                (before.unit, before.score, before.held_out, before.overall, before.p, before.q), nan_ok=True
             )
             if n_intervals is None or sites[each.unit.site] <= n_intervals or place < n_intervals:
                 assert each.estimate is not None
@@ -196,7 +199,7 @@ def test_the_command_writes_the_whole_relation(run: Command, planted: Path) -> N
     status, out, err = run("rank", "--all", planted, "--units", "all", "--csv", "r.csv", "--json")
     assert status == 0
     found, shown = table("r.csv"), rows(out)
-    assert list(found[0]) == list(TABLE_COLUMNS)
+    assert list(found[0]) == [*TABLE_COLUMNS, *PROVENANCE]
     _check_against_json(found, shown)
     names = {row["hypothesis"] for row in found}
     assert {*PLANTED, "char_class"} <= names
@@ -255,7 +258,7 @@ def test_recordings_stand_below_each_other(run: Command, planted: Path) -> None:
     asked = ["-H", "in_comment", "--shifts", "0", "--units", "all", "--csv", "r.csv"]
     assert run("rank", planted, "other.h5", *asked)[0] == 0
     found = table("r.csv")
-    assert list(found[0]) == ["model", *TABLE_COLUMNS]
+    assert list(found[0]) == ["model", *TABLE_COLUMNS, *PROVENANCE]
     assert [row["model"] for row in found] == [planted.stem] * 23 + ["other"] * 23
     assert [{**row, "model": ""} for row in found[:23]] == [{**row, "model": ""} for row in found[23:]]
 
@@ -264,7 +267,7 @@ def test_recordings_stand_below_each_other(run: Command, planted: Path) -> None:
     ("arguments", "status", "complaint"),
     [
         (["--units", "all"], 2, "too many rows for a table"),
-        (["--units", "some", "--json"], 2, "write best or all"),
+        (["--units", "some", "--json"], 2, "'some' is not one of 'best', 'all'"),
         (["--csv", "-"], 2, "end its name in .csv"),
         (["--csv", "r.txt"], 2, "end its name in .csv"),
         (["--csv", "absent/r.csv"], 1, "no folder absent"),
@@ -325,7 +328,9 @@ def test_the_same_is_asked_for_in_python(run: Command, planted: Path) -> None:
         probe.write_rankings("several.csv", probe.rank_all(recording, ["in_quotes", "char_class"]))
         methods = compare(recording, "in_comment", ["auc", "f1"])
     run("rank", "-H", "in_comment", planted, "--shifts", "0", "--units", "all", "--csv", "command.csv")
-    assert Path("python.csv").read_bytes() == Path("command.csv").read_bytes()
+    assert [list(row.items()) for row in table("python.csv")] == [
+        [(name, cell) for name, cell in row.items() if name not in PROVENANCE] for row in table("command.csv")
+    ]
     assert [row["hypothesis"] for row in table("several.csv")] == ["in_quotes"] * 23 + ["char_class"] * 23
     assert [row["method"] for each in methods for row in each.table_rows(each.units[:1])] == ["auc", "f1"]
 
@@ -335,6 +340,6 @@ def test_every_column_is_in_the_help_and_the_document(run: Command) -> None:
     section = document[document.index("## Every unit and every hypothesis") : document.index("## Methods")]
     text = run("rank", "--help")[1]
     told = re.sub(r"[^\w]", " ", text[text.index("--csv writes") : text.index("Example")]).split()
-    for column in ("model", *TABLE_COLUMNS):
+    for column in ("model", *TABLE_COLUMNS, *PROVENANCE):
         assert f"`{column}`" in section, column
         assert column in told, column
