@@ -660,7 +660,7 @@ def test_a_model_of_another_program_is_imported_and_extracted(run: Command, thei
 
 def test_a_wrong_import_writes_nothing_and_says_what_to_try(run: Command, theirs: None) -> None:
     status, out, err = run("import", "theirs.pth", "--vocab", "json:vocabulary.json")
-    assert (status, "warning: the reading is not checked" in err) == (0, True)
+    assert (status, "warning: the interpretation is not checked" in err) == (0, True)
     Path("model.pt").unlink()
     Path("mine.py").write_text("", encoding="utf-8")
     for options, message in (
