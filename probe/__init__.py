@@ -52,16 +52,19 @@ if TYPE_CHECKING:
     from analyses.probing.options import FitOptions
     from analyses.probing.probes import fit, fit_units
     from analyses.probing.results import ProbeResult
-    from analyses.ranking.explanation import Explanation, explain
-    from analyses.ranking.methods import METHODS, Marks, Method, Need
-    from analyses.ranking.ranking import RankedUnit, Ranking, compare, rank, rank_all
+    from analyses.ranking.explaining.explanation import Explanation, explain
+    from analyses.ranking.methods.method import Method, MethodScores, Need
+    from analyses.ranking.methods.registry import METHODS
+    from analyses.ranking.ranking import compare, rank, rank_all
+    from analyses.ranking.results import RankedUnit, Ranking
     from analyses.session import Session
     from analyses.statistics.autocorrelations import Autocorrelations
     from analyses.statistics.gram_matrices import GramMatrices
     from analyses.statistics.label_losses import LossesByLabel
     from analyses.statistics.passages import ActivePassages
-    from analyses.targets.alignment import Target, target
+    from analyses.targets.labelling import target
     from analyses.targets.splits import Split
+    from analyses.targets.target import Target
     from hypotheses.errors import HypothesisError
     from hypotheses.hypothesis import Hypothesis, hypothesis
     from hypotheses.labels import Labels
@@ -97,18 +100,21 @@ _HOMES = {
     "activations.recordings.recording": ("Recording",),
     "activations.units": ("Site", "Unit"),
     "activations.texts.vocab": ("Vocabulary",),
-    "analyses.targets.alignment": ("Target", "target"),
+    "analyses.targets.labelling": ("target",),
+    "analyses.targets.target": ("Target",),
     "analyses.curves": ("Curve", "curve", "curves_over_steps"),
     "analyses.errors": ("AnalysisError",),
     "analyses.differences": ("difference",),
     "analyses.intervals.estimates": ("Difference", "Estimate"),
     "analyses.probing.estimators": ("LogisticProbe", "RidgeProbe"),
-    "analyses.ranking.explanation": ("Explanation", "explain"),
-    "analyses.ranking.methods": ("METHODS", "Marks", "Method", "Need"),
+    "analyses.ranking.explaining.explanation": ("Explanation", "explain"),
+    "analyses.ranking.methods.method": ("Method", "MethodScores", "Need"),
+    "analyses.ranking.methods.registry": ("METHODS",),
     "analyses.probing.options": ("FitOptions",),
     "analyses.probing.results": ("ProbeResult",),
     "analyses.probing.probes": ("fit", "fit_units"),
-    "analyses.ranking.ranking": ("RankedUnit", "Ranking", "compare", "rank", "rank_all"),
+    "analyses.ranking.ranking": ("compare", "rank", "rank_all"),
+    "analyses.ranking.results": ("RankedUnit", "Ranking"),
     "analyses.session": ("Session",),
     "analyses.targets.splits": ("Split",),
     "analyses.statistics.autocorrelations": ("Autocorrelations",),
@@ -161,8 +167,8 @@ __all__ = [
     "LogisticProbe",
     "Losses",
     "LossesByLabel",
-    "Marks",
     "Method",
+    "MethodScores",
     "ModelConfig",
     "Need",
     "NgramLosses",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 from activations.files import replacing
 
 if TYPE_CHECKING:
-    from analyses.ranking.ranking import Ranking
+    from analyses.ranking.results import Ranking
 
 
 def write_table(path: Path, rows: Iterable[Mapping[str, object]], columns: Sequence[str] | None = None) -> int:
@@ -67,6 +67,6 @@ def write_rankings(path: Path | str, rankings: Iterable["Ranking"]) -> int:
     Raises:
         ActivationError: If it cannot be written.
     """
-    from analyses.ranking.ranking import TABLE_COLUMNS
+    from analyses.ranking.results import TABLE_COLUMNS
 
     return write_table(Path(path), (row for ranking in rankings for row in ranking.table_rows()), TABLE_COLUMNS)

@@ -20,7 +20,8 @@ from analyses.probing.options import DEFAULT_OPTIONS, FitOptions
 from analyses.probing.probes import fit_units
 from analyses.probing.results import ProbeResult
 from analyses.session import Session
-from analyses.targets.alignment import AnyHypothesis, Target
+from analyses.targets.labelling import AnyHypothesis
+from analyses.targets.target import Target
 
 
 def fit_untrained_twins(

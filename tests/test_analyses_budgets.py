@@ -30,7 +30,7 @@ from analyses.errors import AnalysisError
 from analyses.probing.designs.budgets import available_rows, available_runs, chosen_runs, within_budget
 from analyses.probing.options import FitOptions
 from analyses.probing.probes import CONTROLS, fit, fit_units
-from analyses.targets.alignment import target
+from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN, Split
 from probe.untrained import live_twin
 

@@ -1,11 +1,11 @@
-"""Groups of units that are read together."""
+"""Columns are read in few groups, and tiles have the same levels from any source."""
 
 import numpy as np
 import pytest
 from planting import Live
 
 from activations.units import Site
-from analyses.levels.columns import Columns, LevelReader, groups
+from analyses.levels.columns import Columns, LevelReader, column_groups
 
 CELL = Site.of(0, "cell")
 
@@ -22,11 +22,11 @@ CELL = Site.of(0, "cell")
         ([], 5, []),
     ],
 )
-def test_groups_are_few_and_as_large_as_each_other(
+def test_groups_are_few_and_of_about_the_same_size(
     sizes: list[int], most: int, n_units_of_groups: list[list[int]]
 ) -> None:
     sites = [Site.of(layer, "cell") for layer in range(len(sizes))]
-    found = groups(list(zip(sites, sizes, strict=True)), most)
+    found = column_groups(list(zip(sites, sizes, strict=True)), most)
     assert [[each.n_units for each in group] for group in found if group] == n_units_of_groups
     units = [(each.site, unit) for group in found for each in group for unit in range(each.start, each.stop)]
     assert units == [(site, unit) for site, size in zip(sites, sizes, strict=True) for unit in range(size)]
@@ -34,7 +34,7 @@ def test_groups_are_few_and_as_large_as_each_other(
 
 @pytest.mark.parametrize("n_at_once", [700, 16_384, 40_000])
 def test_tiles_of_a_live_source_have_the_levels_of_a_recording(n_at_once: int, rng: np.random.Generator) -> None:
-    """Whatever is gathered before levels are found, and whatever is left over at the end."""
+    """The result does not depend on what is gathered before levels are found, or left over at the end."""
     n_chars = 40_000
     source = Live({CELL: rng.normal(size=(n_chars, 3)).astype(np.float32)})
     chosen = Columns(CELL, 1, 3)
@@ -44,6 +44,6 @@ def test_tiles_of_a_live_source_have_the_levels_of_a_recording(n_at_once: int, r
         seen[:, places] = levels[chosen]
     expected = np.empty_like(seen)
     [block] = source.blocks(n_chars=n_chars)
-    reader.take(chosen, block.values[CELL][:, 1:], expected)
+    reader.write_levels(chosen, block.values[CELL][:, 1:], expected)
     assert len(np.unique(expected)) > 10_000
     np.testing.assert_array_equal(seen, expected)

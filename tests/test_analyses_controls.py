@@ -37,8 +37,10 @@ from analyses.probing.probes import CONTROLS, fit, fit_characters
 from analyses.probing.ranking_metrics import RankingAccumulator
 from analyses.probing.scores import Cells, IntervalContext, PredictionSums, ProbeScores
 from analyses.probing.scores import score as score_sums
-from analyses.targets.alignment import Target, lagged, of_labels, target
+from analyses.targets.labelling import target, target_of_labels
+from analyses.targets.lags import lagged
 from analyses.targets.splits import GAP, TEST, TRAIN, Split
+from analyses.targets.target import Target
 from hypotheses.labels import Labels
 from hypotheses.registry import get
 
@@ -50,7 +52,7 @@ def null_experiment(seed: int, n_chars: int = 20_000) -> tuple[Arrays, Target]:
     rng = np.random.default_rng(seed)
     source = Arrays({SITE: drifting(rng, n_chars, 256, 100)})
     labels = Labels(in_runs(rng, n_chars, 60), "binary")
-    return source, of_labels(source.corpus, "nothing", labels)
+    return source, target_of_labels(source.corpus, "nothing", labels)
 
 
 def test_shuffled_rows_would_have_found_what_is_not_there() -> None:
@@ -205,7 +207,7 @@ def test_what_an_atom_adds_is_what_its_weight_changes(rng: np.random.Generator, 
 def test_fewer_than_eight_pieces_that_are_held_out_have_no_interval(rng: np.random.Generator) -> None:
     source = Arrays({SITE: drifting(rng, 20_000, 3, 20)})
     labels = Labels(in_runs(rng, 20_000, 40), "binary")
-    labelled = of_labels(source.corpus, "nothing", labels)
+    labelled = target_of_labels(source.corpus, "nothing", labels)
     [single_part], [five_folds] = fit(source, labelled), fit(source, labelled, options=FitOptions(folds=5))
     assert np.isnan(single_part.interval).all() and "or --folds 5" in single_part.note
     assert five_folds.interval[0] < five_folds.auc < five_folds.interval[1] and not five_folds.note
@@ -217,7 +219,7 @@ def test_selectivity_is_paired_by_the_pieces_of_the_label(rng: np.random.Generat
     labels = in_runs(rng, n, 600)
     text = "".join(rng.choice(list("abcdefgh"), n))
     source = Arrays({SITE: (labels[:, None] + rng.normal(size=(n, 2))).astype(np.float32)}, text)
-    labelled = of_labels(source.corpus, "slow", Labels(labels, "binary"))
+    labelled = target_of_labels(source.corpus, "slow", Labels(labels, "binary"))
     probe, control = fit(source, labelled, controls=["context"], options=FitOptions(penalty=1.0))
     assert len(probe.estimates["accuracy"].influence) == 10  # stretches; there are 20 atoms held out
     assert probe.selectivity == pytest.approx(probe.accuracy - control.accuracy)
@@ -232,7 +234,7 @@ def test_intervals_do_not_depend_on_where_numbers_lie(rng: np.random.Generator) 
     near, far = (
         fit(
             source,
-            of_labels(source.corpus, "number", Labels(values + more, "numeric")),
+            target_of_labels(source.corpus, "number", Labels(values + more, "numeric")),
             options=FitOptions(penalty=1.0),
         )[0]
         for more in (0.0, 2.0**40)
@@ -250,7 +252,9 @@ def test_pieces_are_the_same_of_some_characters_as_of_all(rng: np.random.Generat
     for selection in (Selection.of(n), Selection.of(n, every=10)):
         source = Arrays(values, selection=selection)
         [result] = fit(
-            source, of_labels(source.corpus, "slow", labels, selection=selection), options=FitOptions(penalty=1.0)
+            source,
+            target_of_labels(source.corpus, "slow", labels, selection=selection),
+            options=FitOptions(penalty=1.0),
         )
         assert len(result.estimates["auc"].influence) == 10  # stretches, not atoms
 
@@ -261,7 +265,7 @@ def test_the_position_control_sees_a_trend_that_units_and_labels_share(rng: np.r
     values = np.linspace(0, 3, n)[:, None] + rng.normal(size=(n, 3)) * 0.3
     labels = Labels(np.repeat(rng.random(n // 20) < np.linspace(0.05, 0.95, n // 20), 20), "binary")
     source = Arrays({SITE: values.astype(np.float32)})
-    labelled = of_labels(source.corpus, "trend", labels)
+    labelled = target_of_labels(source.corpus, "trend", labels)
     results = fit(source, labelled, controls=["context", "position"])
     by_control = {result.control: result for result in results}
     assert by_control[None].auc > 0.7 and by_control["position"].auc > 0.7
@@ -467,9 +471,11 @@ def test_what_is_ranked_in_many_passes_has_the_same_scores(folds: int | None, rn
     source = Arrays({SITE: (rng.normal(size=(20_000, 3)) + np.eye(3)[classes]).astype(np.float32)})
     missing = rng.random(20_000) < 0.1
     labelled = [
-        of_labels(source.corpus, "classes", Labels(classes.astype(np.int32), "categorical", missing, ("x", "y", "z"))),
-        of_labels(source.corpus, "one", Labels(classes == 1, "binary")),
-        of_labels(source.corpus, "number", Labels(classes.astype(np.float64), "numeric", missing)),
+        target_of_labels(
+            source.corpus, "classes", Labels(classes.astype(np.int32), "categorical", missing, ("x", "y", "z"))
+        ),
+        target_of_labels(source.corpus, "one", Labels(classes == 1, "binary")),
+        target_of_labels(source.corpus, "number", Labels(classes.astype(np.float64), "numeric", missing)),
     ]
     options = FitOptions(penalty=10.0, folds=folds, keep=True)
     at_once = fit(source, labelled, options=options)
@@ -494,7 +500,7 @@ def test_too_little_data_is_said(planted: Path) -> None:
         stretch = Split.of(len(corpus)).stretch(np.arange(len(corpus)))
         labels[(stretch == 4) & (np.arange(len(corpus)) % 2 == 0)] = True
         labels[stretch == 0] = True
-        rare = of_labels(corpus, "rare", Labels(labels, "binary"))
+        rare = target_of_labels(corpus, "rare", Labels(labels, "binary"))
         [single_part] = fit(recording, rare, sites=[Site.of(0, "hidden")])
         [folds] = fit(recording, rare, sites=[Site.of(0, "hidden")], options=FitOptions(folds=10))
     assert np.isfinite(single_part.auc)
@@ -505,6 +511,6 @@ def test_too_little_data_is_said(planted: Path) -> None:
 def test_few_runs_are_said(planted: Path) -> None:
     with Recording(planted) as recording:
         places = np.arange(len(recording.corpus))
-        labelled = of_labels(recording.corpus, "now and then", Labels(places % 500 == 0, "binary"))
+        labelled = target_of_labels(recording.corpus, "now and then", Labels(places % 500 == 0, "binary"))
         [few] = fit(recording, labelled, sites=[Site.of(0, "hidden")])
     assert "True in only" in few.note and "runs of held-out characters" in few.note

@@ -11,7 +11,7 @@ from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
 from analyses.probing.results import ProbeResult
 from analyses.probing.scores import FoldAgreement
-from analyses.targets.alignment import target
+from analyses.targets.labelling import target
 
 HIDDEN = Site.of(0, "hidden")
 

@@ -31,13 +31,16 @@ from activations.texts.selection import Selection
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
 from analyses.levels import columns
-from analyses.ranking.methods import METHODS, Marks, Method, Need
-from analyses.ranking.ranking import Ranking, compare, rank
+from analyses.ranking.methods.method import Method, MethodScores, Need
+from analyses.ranking.methods.registry import METHODS
+from analyses.ranking.ranking import compare, rank
+from analyses.ranking.results import Ranking
 from analyses.statistics.products import Products, ProductSums
 from analyses.statistics.quantile_counts import N_BINS
-from analyses.targets.alignment import Target, target
 from analyses.targets.classes import classes_of
+from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN
+from analyses.targets.target import Target
 
 N_CHARS = 20_000
 HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")
@@ -45,7 +48,7 @@ Score = Callable[[NDArray[np.generic], NDArray[np.generic]], float]
 
 
 class Planted:
-    """Units that have something to do with labels of each kind, one of which is missing here and there."""
+    """Units that depend on labels of each kind, one of which is missing at some characters."""
 
     def __init__(self, seed: int) -> None:
         rng = np.random.default_rng(seed)
@@ -80,7 +83,7 @@ def planted(request: pytest.FixtureRequest) -> Planted:
 
 
 def check(planted: Planted, method: str, kind: str, reference: Callable[..., tuple[float, float]], atol: float) -> None:
-    """Compare with what a reference makes of the training and the test part of each unit and the labels."""
+    """Compare with a reference that is given the training and the test part of each unit and the labels."""
     parts, labels = planted.parts(), planted.labels(kind)
     found = {each.unit: each for each in planted.ranking(method, kind).units}
     assert len(found) == 8
@@ -88,7 +91,7 @@ def check(planted: Planted, method: str, kind: str, reference: Callable[..., tup
         x = planted.values[unit.site][:, unit.index].astype(np.float64)
         train, test = reference(*((x[parts == part], labels[parts == part]) for part in (TRAIN, TEST)))
         assert each.score == pytest.approx(abs(train), abs=atol), unit
-        assert each.held_out == pytest.approx(test if train >= 0 else -test, abs=atol), unit
+        assert each.held_out_score == pytest.approx(test if train >= 0 else -test, abs=atol), unit
 
 
 Half = tuple[NDArray[np.float64], NDArray[np.generic]]
@@ -122,7 +125,7 @@ def test_mean_differences_of_classes_are_of_the_class_farthest_from_the_others(p
 
 
 def test_average_precision_is_that_of_scikit_learn(planted: Planted) -> None:
-    """Of the values, or of their negatives where that is more in training; equal values as one threshold."""
+    """The reference uses the values, or their negatives where that is better in training."""
 
     def reference(train: Half, test: Half) -> tuple[float, float]:
         found = [[average_precision_score(y.astype(bool), sign * x) for x, y in (train, test)] for sign in (1, -1)]
@@ -131,20 +134,20 @@ def test_average_precision_is_that_of_scikit_learn(planted: Planted) -> None:
 
     check(planted, "average_precision", "binary", reference, 2e-4)  # float32 is counted in bins
     first = planted.ranking("average_precision", "binary").units[0]
-    assert first.unit.index == 0 and first.held_out > planted.binary.mean() + 0.1
+    assert first.unit.index == 0 and first.held_out_score > planted.binary.mean() + 0.1
 
 
-def test_a_score_of_ones_own_is_ranked_by_like_any_other(
+def test_a_users_own_score_is_ranked_by_like_any_other(
     planted: Planted, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run: Command, code_text: str
 ) -> None:
-    """From a recording and from a live model, in Python and by the command."""
+    """It is computed from a recording and from a live model, in Python and by the command."""
     needs = Need(
         lambda asked, columns, reader: ProductSums([asked], {each.site: each.n_units for each in columns}),
         lambda result, columns: result[0][columns.site],
     )
 
-    def variance(own: Products, asked: Target) -> Marks:
-        return Marks(*(own.scatter(part) / own.of(part).n[0] for part in (TRAIN, TEST)))
+    def variance(own: Products, asked: Target) -> MethodScores:
+        return MethodScores(*(own.scatter(part) / own.of(part).n[0] for part in (TRAIN, TEST)))
 
     monkeypatch.setitem(METHODS, "power", Method("power", ("binary",), "variance", needs=needs, score=variance))
     found = planted.ranking("power", "binary")
@@ -179,7 +182,7 @@ def test_eta2_is_what_the_means_of_classes_explain(planted: Planted, kind: str) 
 
 
 def bins_of(x: NDArray[np.float64], training: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The bins of histograms, from mid-ranks."""
+    """Bins of as many training characters each, from mid-ranks."""
     ordered = np.sort(training)
     below, up_to = np.searchsorted(ordered, x, "left"), np.searchsorted(ordered, x, "right")
     return np.asarray(np.minimum((below + up_to) * N_BINS // (2 * len(training)), N_BINS - 1))
@@ -195,7 +198,7 @@ def bins_of(x: NDArray[np.float64], training: NDArray[np.float64]) -> NDArray[np
     ],
 )
 def test_thresholds_are_the_best_of_training(planted: Planted, method: str, score: Score) -> None:
-    """Of all values that a unit has there."""
+    """Thresholds are all values that a unit has there."""
 
     def of_counts(true: NDArray[Any], false: NDArray[Any], n_true: int, n_false: int) -> NDArray[Any]:
         if method == "balanced_accuracy":
@@ -228,7 +231,7 @@ def test_thresholds_are_the_best_of_training(planted: Planted, method: str, scor
         train, test = reference(*((x[parts == part], planted.binary[parts == part]) for part in (TRAIN, TEST)))
         unit = next(each for each in found if each.site == HIDDEN and each.index == index)
         assert found[unit].score == pytest.approx(train, abs=1e-12)
-        assert found[unit].held_out == pytest.approx(test, abs=1e-12)
+        assert found[unit].held_out_score == pytest.approx(test, abs=1e-12)
 
 
 def rare(rng: np.random.Generator, n_units: int = 40) -> tuple[Arrays, NDArray[np.bool_]]:
@@ -248,15 +251,15 @@ def test_a_precise_unit_of_a_rare_label_is_found(rng: np.random.Generator, metho
     found = rank(source, lambda text: labels, method=method)
     assert {each.unit for each in found.units[:2]} == {Unit(CELL, 0), Unit(HIDDEN, 39)}
     assert [each.score for each in found.units[:2]] == [1.0, 1.0]
-    assert min(each.held_out for each in found.units[:2]) > 0.99
+    assert min(each.held_out_score for each in found.units[:2]) > 0.99
     assert found.units[3].score < 0.99
 
 
 @pytest.mark.parametrize("method", ["f1", "iou"])
-def test_units_that_do_no_better_than_saying_true_are_counted_and_in_the_order_of_their_auc(
+def test_units_no_better_than_predicting_true_are_counted_and_ordered_by_auc(
     rng: np.random.Generator, method: str
 ) -> None:
-    """Of units with two values, none of which is True more often than not."""
+    """The units have two values, at neither of which the label is True more often than not."""
     labels = in_runs(rng, N_CHARS, 40)
     shares = rng.permutation(np.linspace(0.05, 0.2, 12))
     values = (rng.random((N_CHARS, 12)) < np.where(labels[:, None], 0.5 + shares, 0.5)).astype(np.float16)
@@ -273,14 +276,14 @@ def test_units_that_do_no_better_than_saying_true_are_counted_and_in_the_order_o
     ]
     name = "F1" if method == "f1" else "IoU"
     assert (
-        f"{len(tied)} of 12 units have the {name} of always saying True, {floor:.4f}, or less than 0.001 more"
+        f"{len(tied)} of 12 units have the {name} of always predicting True, {floor:.4f}, or less than 0.001 more"
         in " ".join(found.notes)
     )
 
 
 @pytest.mark.parametrize("method", ["sparse", "elastic_net"])
 def test_units_that_are_left_out_are_in_the_order_of_their_auc(rng: np.random.Generator, method: str) -> None:
-    """They repeat the one that is chosen, with more and more noise, or never change."""
+    """They repeat the unit that is chosen, with more and more noise, or never change."""
     labels = in_runs(rng, N_CHARS, 40)
     values = labels[:, None] + rng.permutation([1e-6, 2, 3, 4]) * rng.normal(size=(N_CHARS, 1))
     source = Arrays({HIDDEN: np.hstack([np.zeros((N_CHARS, 1)), values, values]).astype(np.float32)})
@@ -291,7 +294,7 @@ def test_units_that_are_left_out_are_in_the_order_of_their_auc(rng: np.random.Ge
 
 
 @pytest.mark.parametrize("n_chars", [20_000, 200_000])
-def test_a_sparse_ranking_says_how_many_characters_it_is_of(rng: np.random.Generator, n_chars: int) -> None:
+def test_a_sparse_ranking_says_how_many_characters_it_uses(rng: np.random.Generator, n_chars: int) -> None:
     labels = in_runs(rng, n_chars, 40)
     values = (labels[:, None] + rng.normal(size=(n_chars, 3))).astype(np.float16)
     found = rank(Arrays({HIDDEN: values}), lambda text: labels, method="sparse")
@@ -320,10 +323,10 @@ def test_mutual_information_is_that_of_scikit_learn_less_what_chance_adds(plante
         assert each.score == pytest.approx(max(bits - free / (2 * train.sum() * np.log(2)), 0), abs=1e-9)
 
 
-def test_of_classes_the_one_that_a_unit_tells_best_is_named(planted: Planted) -> None:
+def test_the_class_that_a_unit_tells_best_is_named(planted: Planted) -> None:
     first = planted.ranking("auc", "categorical").units[0]
     assert (first.unit.index, first.label) == (2, "two")
-    assert first.raw == pytest.approx(first.test, abs=0.1)
+    assert first.overall == pytest.approx(first.held_out, abs=0.1)
     assert first.p < 1e-6
 
 
@@ -332,21 +335,21 @@ def test_a_wave_is_seen_by_eta2_and_not_by_r(rng: np.random.Generator) -> None:
     values = np.concatenate([drifting(rng, N_CHARS, 6, 10), np.sin(2 * np.pi * place[:, None] / 7)], axis=1)
     source = Arrays({HIDDEN: values.astype(np.float16)})
     found = rank(source, lambda text: place, method="eta2")
-    assert found.units[0].unit.index == 6 and found.units[0].held_out > 0.9
-    assert abs(found.units[0].raw) < 0.1 and found.units[0].q < 1e-6
+    assert found.units[0].unit.index == 6 and found.units[0].held_out_score > 0.9
+    assert abs(found.units[0].overall) < 0.1 and found.units[0].q < 1e-6
     assert rank(source, lambda text: place, method="mutual_information").units[0].unit.index == 6
 
 
 def test_large_weights_are_exposed_by_the_auc_beside_them(rng: np.random.Generator) -> None:
-    """Of two units that cancel each other's noise, one tells nothing by itself."""
+    """One of two units that cancel each other's noise tells nothing by itself."""
     labels = in_runs(rng, N_CHARS, 40)
     noise = drifting(rng, N_CHARS, 1, 10)[:, 0]
     values = np.stack([labels + 3 * noise, noise / 10, labels + rng.normal(size=N_CHARS)], axis=1).astype(np.float32)
     of_methods = compare(Arrays({HIDDEN: values}), lambda text: labels, ["auc", "weight", "standardised_weight"])
     auc, weight, standardised = (ranking.units[0] for ranking in of_methods)
-    assert auc.unit.index == 2 and auc.test > 0.7
-    assert weight.unit.index == 1 and weight.test < 0.6
-    assert standardised.unit.index in (0, 1) and np.isnan(standardised.held_out)
+    assert auc.unit.index == 2 and auc.held_out > 0.7
+    assert weight.unit.index == 1 and weight.held_out < 0.6
+    assert standardised.unit.index in (0, 1) and np.isnan(standardised.held_out_score)
 
 
 @pytest.mark.parametrize("kind", ["binary", "numeric", "categorical"])
@@ -359,7 +362,9 @@ def test_every_method_has_its_order_and_scores_in_all_units(planted: Planted, ki
         found = planted.ranking(name, kind)
         scores = [each.score for each in found.units]
         assert (found.method, scores) == (name, sorted(scores, reverse=True))
-        assert np.isfinite([(each.score, each.raw, each.test, each.low, each.p, each.q) for each in found.units]).all()
+        assert np.isfinite(
+            [(each.score, each.overall, each.held_out, each.low, each.p, each.q) for each in found.units]
+        ).all()
 
 
 @pytest.mark.parametrize(
@@ -367,7 +372,7 @@ def test_every_method_has_its_order_and_scores_in_all_units(planted: Planted, ki
     [(name, kind) for name, method in METHODS.items() for kind in method.kinds if "weight" not in name],
 )
 def test_a_part_of_a_text_is_ranked_as_a_text_of_that_part(planted: Planted, name: str, kind: str) -> None:
-    """With a selection in the middle; stretches, missing labels, shifts and all."""
+    """The selection is in the middle of the text; stretches, missing labels and shifts are those of the part."""
     start, stop = 4000, 16_000
     labels: NDArray[np.generic] = np.where(planted.missing, None, planted.labels(kind))  # type: ignore[call-overload]
     selected = Arrays(planted.values, selection=Selection(start, stop, 1))
@@ -376,7 +381,7 @@ def test_a_part_of_a_text_is_ranked_as_a_text_of_that_part(planted: Planted, nam
     other = rank(alone, lambda text: labels[start:stop].tolist(), method=name, shifts=19)
     for left, right in zip(one.units, other.units, strict=True):
         assert left.unit == right.unit
-        for field in ("score", "held_out", "raw", "test", "low", "high", "p", "q", "p_shift", "p_max"):
+        for field in ("score", "held_out_score", "overall", "held_out", "low", "high", "p", "q", "p_shift", "p_max"):
             assert getattr(left, field) == pytest.approx(getattr(right, field), abs=1e-9, nan_ok=True), field
 
 
@@ -408,7 +413,7 @@ def test_too_many_classes_are_refused() -> None:
         rank(source, lambda text: [f"class {t % 100}" for t in range(N_CHARS)])
 
 
-def test_an_unknown_method_is_refused_with_those_there_are() -> None:
+def test_an_unknown_method_is_refused_and_the_known_ones_are_listed() -> None:
     source = Arrays({HIDDEN: np.zeros((N_CHARS, 1), np.float16)})
     with pytest.raises(AnalysisError, match="there is no method 'best'; for these there are auc, r, spearman"):
         rank(source, lambda text: np.arange(N_CHARS) % 2 == 0, method="best")
@@ -418,7 +423,7 @@ def test_an_unknown_method_is_refused_with_those_there_are() -> None:
 def test_a_live_source_is_scored_as_a_recording_however_many_characters_are_taken_at_once(
     planted: Planted, monkeypatch: pytest.MonkeyPatch, kept: int
 ) -> None:
-    """In one tile or in several, whole or in groups of units; progress goes to the end."""
+    """Characters are in one tile or several, units in one group or several; progress goes to the end."""
     names = ["auc", "f1", "spearman", "mutual_information", "mean_difference", "f1"]
     expected = compare(planted.source, lambda text: planted.binary, names)
     monkeypatch.setattr(columns, "_KEPT_BYTES", kept)
@@ -437,7 +442,7 @@ def test_a_live_source_is_scored_as_a_recording_however_many_characters_are_take
         for one, other in zip(found, expected, strict=True):
             for left, right in zip(one.units, other.units, strict=True):
                 assert left.unit == right.unit
-                for field in ("score", "held_out", "raw", "test", "p", "q"):
+                for field in ("score", "held_out_score", "overall", "held_out", "p", "q"):
                     assert getattr(left, field) == pytest.approx(getattr(right, field), rel=1e-9, nan_ok=True), field
 
 
@@ -447,4 +452,4 @@ def test_a_class_of_few_characters_does_not_win_by_its_mean(rng: np.random.Gener
     values = rng.normal(size=(N_CHARS, 20)).astype(np.float32)
     found = rank(Arrays({HIDDEN: values}), lambda text: classes.tolist(), method="mean_difference")
     assert max(each.score for each in found.units) < 0.1
-    assert np.isfinite([each.held_out for each in found.units]).all()
+    assert np.isfinite([each.held_out_score for each in found.units]).all()

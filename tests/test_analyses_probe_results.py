@@ -12,7 +12,7 @@ from activations.units import Site
 from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
 from analyses.probing.results import ProbeResult
-from analyses.targets.alignment import of_labels
+from analyses.targets.labelling import target_of_labels
 from hypotheses.labels import Kind, Labels
 
 N_CHARS = 20_000
@@ -29,7 +29,7 @@ def sure_probe(rng: np.random.Generator, kind: Kind) -> tuple[ProbeResult, NDArr
     source = Arrays({HIDDEN: values.astype(np.float32)})
     labels = {"binary": codes == 1, "categorical": codes.astype(np.int32), "numeric": codes.astype(np.float64)}[kind]
     names = ("one", "two", "three") if kind == "categorical" else ()
-    planted = of_labels(source.corpus, "planted", Labels(labels, kind, None, names))
+    planted = target_of_labels(source.corpus, "planted", Labels(labels, kind, None, names))
     [result] = fit(source, planted, options=FitOptions(penalty=1e-4, keep=True))
     return result, labels
 
@@ -63,7 +63,7 @@ def test_the_options_of_a_result_reproduce_it(rng: np.random.Generator, seed: in
     """Training stretches and control labels are drawn, the penalty is chosen, and controls have an L2 penalty."""
     codes = rng.integers(0, 2, N_CHARS)
     source = Arrays({HIDDEN: (codes[:, None] + rng.normal(size=(N_CHARS, 2))).astype(np.float32)})
-    planted = of_labels(source.corpus, "planted", Labels(codes == 1, "binary"))
+    planted = target_of_labels(source.corpus, "planted", Labels(codes == 1, "binary"))
     options = FitOptions(n_stretches=4, l1_ratio=0.5, seed=seed)
     results = fit(source, planted, controls=["context", "position"], options=options)
     assert [result.options.l1_ratio for result in results] == [0.5, 0.5, 0.0]

@@ -20,12 +20,13 @@ from activations.units import Site, Unit
 from analyses.errors import AnalysisError
 from analyses.levels import columns
 from analyses.levels.counts import LevelCounts
-from analyses.levels.ranks import N_GROUPS
+from analyses.levels.rank_kernels import N_COUNT_COLUMNS
 from analyses.probing.probes import fit
-from analyses.ranking.explanation import explain
+from analyses.ranking.explaining.explanation import explain
 from analyses.ranking.ranking import compare, rank, rank_all
-from analyses.targets import alignment
-from analyses.targets.alignment import target
+from analyses.targets import labelling
+from analyses.targets import target as target_module
+from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN, Split
 from hypotheses.errors import HypothesisError
 from hypotheses.labelling.long_labels import LabelsOnDisk
@@ -40,9 +41,9 @@ def test_rank_puts_the_planted_unit_first(planted: Path, name: str) -> None:
     assert first.unit == PLANTED[name]
     assert first.direction == (-1 if name == "in_quotes" else 1)
     assert first.score > 0.5
-    assert first.test > (0.75 if found.method == "auc" else 0.5)
+    assert first.held_out > (0.75 if found.method == "auc" else 0.5)
     assert ignorant < 0.1
-    assert (first.raw < 0.5) == (name == "in_quotes")
+    assert (first.overall < 0.5) == (name == "in_quotes")
     assert str(first.unit) in str(found)
 
 
@@ -60,8 +61,8 @@ def test_scores_are_those_of_the_training_and_test_parts(planted: Path) -> None:
                     for rows in (parts == TRAIN, parts == TEST, parts >= 0)
                 ]
                 assert each.score == pytest.approx(abs(2 * expected[0] - 1), abs=1e-4)
-                assert each.test == pytest.approx(expected[1] if expected[0] >= 0.5 else 1 - expected[1], abs=1e-4)
-                assert each.raw == pytest.approx(expected[2], abs=1e-4 if site.signal == "cell" else 1e-9)
+                assert each.held_out == pytest.approx(expected[1] if expected[0] >= 0.5 else 1 - expected[1], abs=1e-4)
+                assert each.overall == pytest.approx(expected[2], abs=1e-4 if site.signal == "cell" else 1e-9)
 
 
 def test_exact_aucs_are_those_of_scikit_learn_in_float32_too(planted: Path) -> None:
@@ -72,11 +73,11 @@ def test_exact_aucs_are_those_of_scikit_learn_in_float32_too(planted: Path) -> N
         assert ranking.auc_error == 0 and recording.dtype(site) == np.float32
         for each in ranking.units:
             expected = roc_auc_score(asked.labels.values, recording.read([site])[site][:, each.unit.index])
-            assert each.raw == pytest.approx(expected, abs=1e-9)
+            assert each.overall == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_units_are_ranked_for_what_the_model_itself_predicts(code_text: str, tmp_path: Path, live: bool) -> None:
+def test_units_are_ranked_for_the_models_own_predictions(code_text: str, tmp_path: Path, live: bool) -> None:
     model = random_model(code_text[:8000], gain=3)
     reading = LiveActivations(model, Corpus.from_texts([code_text[:4000], code_text[4000:8000]]))
     extract(reading, tmp_path / "a.h5")
@@ -90,8 +91,8 @@ def test_units_are_ranked_for_what_the_model_itself_predicts(code_text: str, tmp
             assert (ranking.hypothesis, ranking.method) == (name, "r")
         first = ranking.units[0]
         values = recording.read([first.unit.site])[first.unit.site][:, first.unit.index].astype(float)
-        assert first.raw == pytest.approx(np.corrcoef(values, expected)[0, 1], abs=1e-3)
-        assert first.test > 0.3
+        assert first.overall == pytest.approx(np.corrcoef(values, expected)[0, 1], abs=1e-3)
+        assert first.held_out > 0.3
         for name in ("predicts:'ab'", "predicts:ab", "predicts:''"):
             with pytest.raises(AnalysisError, match="does not name one character"):
                 rank(source, name)
@@ -111,7 +112,7 @@ def test_correlations_are_those_of_numpy(planted: Path) -> None:
         values = recording.read([first.unit.site])[first.unit.site][:, first.unit.index].astype(np.float64)
         train = asked.split.parts(0, len(recording.corpus)) == TRAIN
     assert first.score == pytest.approx(np.corrcoef(values[train], asked.labels.values[train])[0, 1])
-    assert first.raw == pytest.approx(np.corrcoef(values, asked.labels.values)[0, 1])
+    assert first.overall == pytest.approx(np.corrcoef(values, asked.labels.values)[0, 1])
 
 
 @pytest.mark.parametrize("name", list(PLANTED))
@@ -129,7 +130,7 @@ def test_a_recording_and_the_live_source_rank_alike(code_text: str, tmp_path: Pa
 def test_a_long_live_text_is_read_twice_and_nothing_is_written(
     code_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """For scores, intervals, p-values and shifts together, which are those of a recording."""
+    """Two readings serve scores, intervals, p-values and shifts, which equal those of a recording."""
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
     extract(live, tmp_path / "a.h5")
     with Recording(tmp_path / "a.h5") as recording:
@@ -155,7 +156,7 @@ def test_a_long_live_text_is_read_twice_and_nothing_is_written(
     found = rank(live, name, shifts=19, n_intervals=3)
     assert len(readings) == 2
     for one, other in zip(found.units, recorded.units, strict=True):
-        for field in ("unit", "score", "raw", "test", "p", "q", "p_shift", "p_max"):
+        for field in ("unit", "score", "overall", "held_out", "p", "q", "p_shift", "p_max"):
             expected = getattr(other, field)
             assert getattr(one, field) == (
                 expected if field == "unit" else pytest.approx(expected, rel=1e-9, nan_ok=True)
@@ -174,7 +175,7 @@ def test_little_memory_means_more_passes_and_the_same_ranking(planted: Path, mon
         whole = rank(recording, "in_quotes")
     with Recording(planted) as recording:
         monkeypatch.setattr(columns, "_KEPT_BYTES", 0)
-        monkeypatch.setattr(columns, "_STATISTIC_BYTES", 8 * LevelCounts.n_bytes(N_GROUPS, 1))
+        monkeypatch.setattr(columns, "_STATISTIC_BYTES", 8 * LevelCounts.n_bytes(N_COUNT_COLUMNS, 1))
         done: list[tuple[int, int]] = []
         few = rank(recording, "in_quotes", progress=lambda *step: done.append(step))
         assert repr(few.units) == repr(whole.units)  # to the last bit; where there is no interval, NaN is not NaN
@@ -198,14 +199,14 @@ def test_missing_labels_are_left_out(planted: Path) -> None:
     assert found.n_train == pytest.approx(whole.n_train / 2, rel=0.01)
 
 
-def test_only_the_sites_asked_for_are_ranked(planted: Path) -> None:
+def test_only_the_chosen_sites_are_ranked(planted: Path) -> None:
     with Recording(planted) as recording:
         assert {each.unit.site for each in rank(recording, "in_quotes", sites=[Site.of(1, "cell")]).units} == {
             Site.of(1, "cell")
         }
 
 
-def test_labels_without_a_difference_are_refused(planted: Path) -> None:
+def test_constant_labels_are_refused(planted: Path) -> None:
     with Recording(planted) as recording:
         with pytest.raises(AnalysisError, match="is False at every character of this text"):
             rank(recording, lambda text: [False] * len(text))
@@ -219,7 +220,7 @@ def test_labels_without_a_difference_are_refused(planted: Path) -> None:
             rank(recording, lambda text: [True])
 
 
-def test_a_unit_that_never_changes_stands_last(code_text: str) -> None:
+def test_a_unit_that_never_changes_comes_last(code_text: str) -> None:
     model = random_model(code_text, cell="rnn_relu", n_layers=1)
     for weight in model.rnn.parameters():
         weight.data[3] = 0
@@ -231,18 +232,18 @@ def test_a_unit_that_never_changes_stands_last(code_text: str) -> None:
 
 
 def test_a_unit_that_never_changes_has_no_p(rng: np.random.Generator) -> None:
-    """However its value is rounded."""
+    """This holds however its value is rounded."""
     values = np.full((30_000, 2), 0.1, np.float32)
     values[:, 1] = rng.normal(size=30_000)
     last = rank(Arrays({Site.of(0, "cell"): values}), lambda text: np.arange(30_000) % 70).units[-1]
     assert last.unit.index == 0
-    assert np.isnan([last.raw, last.p, last.q]).all()
+    assert np.isnan([last.overall, last.p, last.q]).all()
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 @pytest.mark.parametrize("exact", [False, True])
-def test_one_activation_that_is_no_number_is_refused(
+def test_one_activation_that_is_not_a_number_is_refused(
     rng: np.random.Generator, dtype: type, odd: float, exact: bool
 ) -> None:
     values: NDArray[np.floating] = rng.normal(size=(30_000, 3)).astype(dtype)
@@ -253,7 +254,7 @@ def test_one_activation_that_is_no_number_is_refused(
             rank(source, lambda text, labels=labels: labels, exact=exact)
 
 
-def test_activations_that_are_no_numbers_are_refused(code_text: str) -> None:
+def test_activations_that_are_not_numbers_are_refused(code_text: str) -> None:
     model = random_model(code_text)
     model.rnn.get_parameter("weight_hh_l1").data[:] = np.nan
     live = LiveActivations(model, Corpus.from_texts([code_text]))
@@ -271,7 +272,7 @@ def test_labels_of_another_text_are_refused(planted: Path, code_text: str) -> No
             target(recording.corpus, "in_quotes", Split.of(5000))
 
 
-def test_the_error_of_counting_in_bins_is_told(planted: Path) -> None:
+def test_the_error_of_counting_in_bins_is_reported(planted: Path) -> None:
     with Recording(planted) as recording:
         assert 0 < rank(recording, "in_quotes").auc_error < 1e-4
         assert rank(recording, "in_quotes", sites=[Site.of(0, "hidden")]).auc_error == 0
@@ -281,7 +282,7 @@ def test_the_error_of_counting_in_bins_is_told(planted: Path) -> None:
 def test_numbers_are_the_same_with_labels_on_the_disk(
     planted: Path, n_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of all kinds of label, and with lags, shifts, classes, methods and controls."""
+    """This holds for all kinds of labels, with lags, shifts, classes, methods and controls."""
 
     def third(text: str) -> list[str | None]:
         return [None if each == "(" else "abc"[n * n // 999 % 3] for n, each in enumerate(text)]
@@ -300,8 +301,8 @@ def test_numbers_are_the_same_with_labels_on_the_disk(
             return found
 
     expected = numbers()
-    monkeypatch.setattr(alignment, "_LABEL_BYTES", n_bytes)  # of several hypotheses, some are then in memory
-    monkeypatch.setattr(alignment, "CHUNK", 1_000)
+    monkeypatch.setattr(labelling, "_LABEL_BYTES", n_bytes)  # of several hypotheses, some are then in memory
+    monkeypatch.setattr(target_module, "CHUNK", 1_000)
     with Recording(planted) as recording:
         assert isinstance(target(recording.corpus, "position_in_line").labels, LabelsOnDisk)
     assert numbers() == expected

@@ -10,7 +10,7 @@ import pytest
 
 import hypotheses
 from activations.texts.corpus import Corpus
-from analyses.targets.alignment import label
+from analyses.targets.labelling import label
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labelling import cache, documents
 from hypotheses.labels import Labels

@@ -23,8 +23,8 @@ from activations.models.checkpoints import save_model
 from activations.models.training.config import TrainingConfig
 from activations.recordings.recording import Recording
 from activations.units import Site
-from analyses.ranking.methods import METHODS
-from analyses.ranking.ranking import TABLE_COLUMNS
+from analyses.ranking.methods.registry import METHODS
+from analyses.ranking.results import TABLE_COLUMNS
 from hypotheses.registry import get, registered
 from probe.cli import COMMANDS, app, command_name
 from probe.cli.show import show_rows

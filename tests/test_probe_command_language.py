@@ -26,7 +26,7 @@ from activations.texts import corpus, reading_rule
 from analyses.curves import CURVES
 from analyses.errors import AnalysisError
 from analyses.probing.probes import CONTROLS
-from analyses.ranking.methods import METHODS
+from analyses.ranking.methods.registry import METHODS
 from analyses.targets.many_hypotheses import all_targets, targets_of
 from hypotheses.errors import HypothesisError
 from probe.cli import COMMANDS, app, command_name, options, training_options

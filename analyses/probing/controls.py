@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from analyses.errors import AnalysisError
-from analyses.targets.alignment import Target
-from analyses.targets.row_runs import counted, pieces_of_rows
+from analyses.targets.row_runs import pieces_of_rows, value_counts
+from analyses.targets.target import Target
 from hypotheses.labelling.corpus_labels import narrowest
 from hypotheses.labelling.long_labels import AnyLabels
 from hypotheses.labels import Kind, Labels
@@ -96,14 +96,14 @@ def _labels_of_contexts(labels: _UsedLabels, corpus: Corpus, start: int, rng: np
     In a random order of the contexts, each gets the label at the middle of its characters among the sorted labels, so
     that each label is about as frequent as before.
     """
-    contexts, n = counted(_contexts(corpus, start, piece)[present] for piece, present in labels.in_pieces())
+    contexts, n = value_counts(_contexts(corpus, start, piece)[present] for piece, present in labels.in_pieces())
     order = rng.permutation(len(n))
     middles = np.empty(len(n), np.int64)
     middles[order] = np.cumsum(n[order]) - (n[order] + 1) // 2
     if labels.values.dtype.kind == "f":
         label_of_context = np.sort(labels.all_present)[middles]
     else:
-        values, n_of_values = counted(labels.values[piece][present] for piece, present in labels.in_pieces())
+        values, n_of_values = value_counts(labels.values[piece][present] for piece, present in labels.in_pieces())
         label_of_context = values[np.searchsorted(np.cumsum(n_of_values), middles, side="right")]
     drawn = labels.values.copy()
     for piece, present in labels.in_pieces():

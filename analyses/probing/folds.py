@@ -9,9 +9,9 @@ from activations.texts.selection import Selection
 from analyses.intervals.long_run import label_memory
 from analyses.probing.fitting.responses import Response
 from analyses.probing.options import FitOptions
-from analyses.targets.alignment import Target
 from analyses.targets.row_runs import RowRuns, atoms_of_rows, parts_of_rows, pieces_of_rows
 from analyses.targets.splits import GAP, TEST, TRAIN
+from analyses.targets.target import Target
 
 
 class Folds(NamedTuple):

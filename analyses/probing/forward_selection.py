@@ -15,10 +15,10 @@ from analyses.moments import Moments
 from analyses.probing.designs.budgets import available_rows, available_runs
 from analyses.probing.designs.design import NOT_NUMBERS, Tile
 from analyses.probing.designs.units import UnitDesign
-from analyses.targets.alignment import Target
 from analyses.targets.classes import refuse_many
-from analyses.targets.row_runs import OfRows, parts_of_rows, pieces_of_rows
+from analyses.targets.row_runs import RowView, parts_of_rows, pieces_of_rows
 from analyses.targets.splits import TRAIN
+from analyses.targets.target import Target
 from analyses.threads import in_threads
 from hypotheses.labels import Labels
 
@@ -110,7 +110,7 @@ class _LabelColumns:
 
     def __init__(self, target: Target) -> None:
         refuse_many(target)
-        self._kind, self._rows = target.kind, OfRows(target.selection, target.labels.__getitem__)
+        self._kind, self._rows = target.kind, RowView(target.selection, target.labels.__getitem__)
         self._counts = np.zeros(len(target.labels.names), np.int64)
         self._moments = Moments.empty(0)
 

@@ -150,7 +150,7 @@ class _Pass:
         done = set()
         for number, folds in self._folds.items():
             folds_of_task = collected[number].task.folds
-            is_test = folds_of_task.parts.are(TEST).each()
+            is_test = folds_of_task.parts.are(TEST).along_first_axis()
             for fold in folds:
                 if (key := (id(folds_of_task), fold)) not in done:
                     self._wanted |= is_test[fold][:]

@@ -21,8 +21,9 @@ from analyses.probing.results import ProbeResult
 from analyses.probing.task_fits import fit_tasks, groups_of_tasks
 from analyses.probing.tasks import ProbeTask, probe_tasks, rows_in_any_fold
 from analyses.session import question
-from analyses.targets.alignment import AnyHypothesis, Target, ask_all
+from analyses.targets.labelling import AnyHypothesis, targets_for
 from analyses.targets.splits import TRAIN
+from analyses.targets.target import Target
 
 LAST_CHARACTERS = (1, 5, 20)
 CHARS, POSITION = "chars", "position"
@@ -89,7 +90,7 @@ def fit_units(
         if name not in CONTROLS:
             raise AnalysisError(f"there is no control {name!r}; there are {', '.join(CONTROLS)}")
     several = [hypotheses] if isinstance(hypotheses, str | Target) or callable(hypotheses) else hypotheses
-    targets = ask_all(source, several)
+    targets = targets_for(source, several)
     if not targets:
         return []
     numbers_of_characters = LAST_CHARACTERS if CHARS in controls else ()

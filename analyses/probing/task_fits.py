@@ -127,7 +127,7 @@ def _masks(tasks: Sequence[ProbeTask], masks: Sequence[RowRuns]) -> tuple[list[R
     for task, masks_of_task in zip(tasks, masks, strict=True):
         if id(task.folds) not in first_mask:
             first_mask[id(task.folds)] = len(masks_of_folds)
-            masks_of_folds += masks_of_task.each()
+            masks_of_folds += masks_of_task.along_first_axis()
     return masks_of_folds, first_mask
 
 

@@ -15,9 +15,11 @@ from analyses.probing.fitting.responses import Response
 from analyses.probing.folds import Folds, LabelCounts
 from analyses.probing.options import FitOptions
 from analyses.probing.scores import Cells, IntervalContext
-from analyses.targets.alignment import ENOUGH_RUNS, Target, too_large
 from analyses.targets.classes import refuse_many
-from analyses.targets.row_runs import OfRows
+from analyses.targets.labelling import belong_on_disk
+from analyses.targets.row_runs import RowView
+from analyses.targets.run_counts import ENOUGH_RUNS
+from analyses.targets.target import Target
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labelling.long_labels import LabelsOnDisk
 from hypotheses.labels import Labels
@@ -154,17 +156,17 @@ def _response(target: Target) -> Response:
     labels, selection = target.labels, target.selection
     if selection.n_chars <= _MAX_COPIED and not isinstance(labels, Labels):
         return Response(target.kind, labels.values_at(target.used), n_classes, labels.missing_at(target.used))
-    missing = OfRows(selection, labels.missing_at) if labels.may_miss else None
-    return Response(target.kind, OfRows(selection, labels.values_at), n_classes, missing)
+    missing = RowView(selection, labels.missing_at) if labels.may_miss else None
+    return Response(target.kind, RowView(selection, labels.values_at), n_classes, missing)
 
 
-def _rows_of_control(labels: NDArray[Any], target: Target, n_controls: int) -> NDArray[Any] | OfRows:
+def _rows_of_control(labels: NDArray[Any], target: Target, n_controls: int) -> NDArray[Any] | RowView:
     """(n_rows,) labels of a control task, given those from the first used character to the last."""
     every = target.selection.every
-    if not too_large(labels.nbytes, n_controls):
+    if not belong_on_disk(labels.nbytes, n_controls):
         return labels[::every]
     on_disk = LabelsOnDisk(CorpusLabels((labels,), (None,), target.kind, target.labels.names))
-    return OfRows(Selection(0, len(labels), every), on_disk.values_at)
+    return RowView(Selection(0, len(labels), every), on_disk.values_at)
 
 
 def probe_tasks(source: Source, targets: Sequence[Target], options: FitOptions) -> list[ProbeTask]:

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from activations.blocks import Source
 from analyses.errors import AnalysisError
-from analyses.targets.alignment import AnyHypothesis, Target, ask, target
 from analyses.targets.classes import refuse_many
+from analyses.targets.labelling import AnyHypothesis, target, target_for
 from analyses.targets.predictions import PREFIX
+from analyses.targets.target import Target
 from hypotheses.errors import HypothesisError
 from hypotheses.registry import get, registered
 from hypotheses.user_files import as_hypothesis
@@ -105,7 +106,7 @@ def _target(
     if isinstance(hypothesis, str) and hypothesis.startswith(PREFIX):
         if lag:
             raise AnalysisError(f"a lag does not go with {hypothesis}, which is about the next character as it is")
-        return ask(source, hypothesis)
+        return target_for(source, hypothesis)
     made = get(hypothesis, language=language) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
     return target(
         source.corpus,
@@ -113,5 +114,5 @@ def _target(
         selection=source.selection,
         use_cache=use_cache,
         notice=notice,
-        n_asked=n_hypotheses,
+        n_hypotheses=n_hypotheses,
     )

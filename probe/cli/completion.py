@@ -22,7 +22,7 @@ def hypotheses_and_recordings(incomplete: str) -> list[str]:
 
 def methods(incomplete: str) -> list[str]:
     """List the ranking methods whose names begin as typed, the last of those with commas between."""
-    from analyses.ranking.methods import METHODS
+    from analyses.ranking.methods.registry import METHODS
 
     return _last_of_list(incomplete, METHODS)
 

@@ -53,7 +53,7 @@ def _row(finding: "Finding") -> dict[str, Cell]:
         "direction": best.direction,
         "method": finding.ranking.method,
         "score": best.score,
-        "test": best.test,
+        "test": best.held_out,
         **_strongest_probe(finding.probes),
     }
 

@@ -14,8 +14,8 @@ from probe.cli.table_options import TableOptions
 from probe.cli.words import tell_apart
 
 if TYPE_CHECKING:
-    from analyses.ranking.explanation import Explanation, Passage
-    from analyses.ranking.tuning import Tuning
+    from analyses.ranking.explaining.explanation import Explanation, Passage
+    from analyses.ranking.explaining.tuning import Tuning
 
 _WIDEST_BAR = 40
 _MOST_BARS = 24
@@ -50,7 +50,7 @@ def explain(
         probe explain 1/cell/37
     """
     from activations.units import Unit
-    from analyses.ranking.explanation import explain as explain_unit
+    from analyses.ranking.explaining.explanation import explain as explain_unit
 
     parsed = Unit.parse(unit)
     subjects = tell_apart(words, hypotheses)

@@ -120,7 +120,7 @@ def _summarise_all(
 
 def _summary_of(hypothesis: "Hypothesis", corpus: "Corpus", options: LabelOptions) -> "tuple[dict[str, Cell], Labels]":
     """Return what a hypothesis's labels are like, and none of them, but the facts of how they were made."""
-    from analyses.targets.alignment import label_in_pieces
+    from analyses.targets.labelling import label_in_pieces
     from hypotheses.summary import summarise
 
     with to_standard_error():
@@ -193,7 +193,7 @@ def _show_labels(
     tables: TableOptions,
 ) -> None:
     """Show a passage coloured by a hypothesis's labels, and count the labels of the whole text."""
-    from analyses.targets.alignment import label_in_pieces
+    from analyses.targets.labelling import label_in_pieces
     from hypotheses.summary import summarise
     from probe.cli.passage import show_passage
 

@@ -16,9 +16,9 @@ from probe.cli.words import tell_apart
 
 if TYPE_CHECKING:
     from activations.units import Site
-    from analyses.ranking.ranking import Ranking
+    from analyses.ranking.results import Ranking
     from analyses.session import Session
-    from analyses.targets.alignment import Target
+    from analyses.targets.target import Target
 
 _NO_INTERVALS = (
     "no intervals: a model would have to read the text twice more for them; ask for them with --intervals 1, or record "

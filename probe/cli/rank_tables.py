@@ -11,7 +11,7 @@ from probe.cli.show import Cell, say, show_rows, visible, warn
 from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:
-    from analyses.ranking.ranking import RankedUnit, Ranking
+    from analyses.ranking.results import RankedUnit, Ranking
 
 
 class SourceRankings(NamedTuple):
@@ -67,12 +67,12 @@ def rows_of(result: SourceRankings, options: RankOptions) -> Iterator[dict[str, 
 
 def write_rankings(results: Sequence[SourceRankings], options: RankOptions, tables: TableOptions) -> None:
     """Write the rows to the CSV file, if one was asked for, one after another."""
-    from analyses.ranking.ranking import TABLE_COLUMNS
+    from analyses.ranking.results import TABLE_COLUMNS
 
     model = ["model"] if results[0].name else []
-    place = [] if options.compare is None else ["place"]
+    place_column = [] if options.compare is None else ["place"]
     rows = (row for result in results for row in _table_rows(result, options))
-    tables.write(rows, [*model, *TABLE_COLUMNS, *place, *PROVENANCE])
+    tables.write(rows, [*model, *TABLE_COLUMNS, *place_column, *PROVENANCE])
 
 
 def _table_rows(result: SourceRankings, options: RankOptions) -> Iterator[dict[str, Cell]]:
@@ -136,7 +136,7 @@ def _show_all(rankings: "Sequence[Ranking]") -> None:
         [
             {
                 "hypothesis": ranking.hypothesis,
-                **{str(site): unit.test for site, unit in ranking.best_of_sites().items()},
+                **{str(site): unit.held_out for site, unit in ranking.best_of_sites().items()},
             }
             for ranking in rankings
         ],
@@ -158,7 +158,7 @@ def _show_beside(rankings: "Sequence[Ranking]", top: int, *, quiet: bool) -> Non
 
 
 def _and_score(ranked: "RankedUnit") -> str:
-    return f"{ranked.unit} {ranked.test:.3f}"
+    return f"{ranked.unit} {ranked.held_out:.3f}"
 
 
 def _best(ranking: "Ranking") -> dict[str, Cell]:
@@ -168,7 +168,7 @@ def _best(ranking: "Ranking") -> dict[str, Cell]:
         "hypothesis": ranking.hypothesis + label,
         "unit": str(best.unit),
         "measure": ranking.measure,
-        "held-out": best.test,
+        "held-out": best.held_out,
         "low": best.low,
         "high": best.high,
         "within": best.within,

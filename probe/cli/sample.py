@@ -1,4 +1,4 @@
-"""The command `probe sample`, which lets a model write."""
+"""The command `probe sample`, which samples texts from a model."""
 
 import json
 import sys

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.targets.row_runs import OfRows, RowMask, pieces_of_rows
+from analyses.targets.row_runs import RowMask, RowView, pieces_of_rows
 from hypotheses.labels import Kind
 
 
@@ -25,9 +25,9 @@ class Response:
     """
 
     kind: Kind
-    values: NDArray[Any] | OfRows
+    values: NDArray[Any] | RowView
     n_classes: int
-    missing: NDArray[np.bool_] | OfRows | None = None
+    missing: NDArray[np.bool_] | RowView | None = None
 
     def at(self, rows: slice) -> NDArray[Any]:
         """(n_rows,) integers, -1 where the label is missing; or float64, NaN where it is missing."""
