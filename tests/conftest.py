@@ -1,6 +1,7 @@
 """What several test files need: planted recordings, hand-made models, and texts that may be elsewhere."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,8 +32,9 @@ from probe.cli import main
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
     """Runs `probe` with some arguments: its exit status, standard output and standard error."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
 
     def call(*arguments: str | Path) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["probe", *map(str, arguments)])
@@ -44,7 +46,9 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         captured = capsys.readouterr()
         return status, captured.out, captured.err
 
-    return call
+    yield call
+    for number, handler in handlers.items():  # `probe` has its own, which would keep pytest from being ended
+        signal.signal(number, handler)
 
 
 @pytest.fixture
