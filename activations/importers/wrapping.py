@@ -115,7 +115,7 @@ def build_model(spelling: str, source: Path) -> CharRNN | CharModel:
         return made
     raise ActivationError(
         f"{spelling} made a {type(made).__name__}, which has no vocabulary; import it with `probe import {source} "
-        f"--model-factory {spelling} --vocab ...`, or return probe.wrap(...) or a CharModel"
+        f"--model-factory {spelling} --vocab ...`, or return probe.models.wrap(...) or a CharModel"
     )
 
 

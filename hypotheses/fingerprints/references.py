@@ -232,9 +232,9 @@ class References:
                 reproducible.check(f"{reproducible.canonical(owner.__module__)}", attribute)
             return
         name = reproducible.canonical(owner.__name__)
-        if name == "probe":
-            if attribute in dir(owner):
-                reproducible.check(name, attribute)
+        if name.partition(".")[0] == "probe":
+            if attribute in dir(owner) or attribute in vars(owner).get("MOVED", ()):
+                reproducible.check("probe", attribute)
             return
         if attribute not in vars(owner):
             if "__getattr__" in vars(owner) and not self._is_library(owner.__name__):

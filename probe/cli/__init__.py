@@ -3,8 +3,6 @@
 import signal
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -60,9 +58,6 @@ def _probe(
 
 def main() -> None:
     """Run the command. What a user can mend is one line and exit status 1; anything else keeps its traceback."""
-    if mixed := _mixed_in():
-        warn(f"error: {mixed}")
-        sys.exit(1)
     for name in ("SIGTERM", "SIGHUP"):  # so that they, too, leave nothing half written
         signal.signal(getattr(signal, name), lambda number, frame: sys.exit(128 + number))
     try:
@@ -77,17 +72,3 @@ def main() -> None:
     except (ActivationError, AnalysisError, HypothesisError) as error:
         warn(f"error: {' '.join(str(error).split())}")
         sys.exit(1)
-
-
-def _mixed_in() -> str | None:
-    """What is wrong if another distribution's packages stand in the place of ours."""
-    home = Path(__file__).parents[2]
-    for package in ("activations", "analyses", "hypotheses"):
-        spec = find_spec(package)
-        found = Path(spec.origin).parent if spec and spec.origin else None
-        if found != home / package:
-            return (
-                f"the package {package!r} is not char-probe's but {found or 'missing'}; "
-                "install char-probe into an environment of its own"
-            )
-    return None

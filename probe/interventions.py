@@ -1,0 +1,8 @@
+"""Interventions: change a value inside the step that makes it, while a model reads or writes."""
+
+from activations.interventions import Change as Change
+from activations.interventions import Intervention as Intervention
+from activations.interventions import Where as Where
+from activations.interventions import add as add
+from activations.interventions import clamp as clamp
+from activations.interventions import identity as identity
