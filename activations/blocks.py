@@ -8,12 +8,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.errors import ActivationError
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import ReadingRule
 from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
-from activations.units import Site, in_order
+from activations.units import Site
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,35 +183,3 @@ def joined(
     for array in values.values():
         array.flags.writeable = False
     return values
-
-
-def select_sites(available: Collection[Site], wanted: str | None) -> list[Site]:
-    """The sites that a comma-separated list of signals, layers and sites asks for, in the order of those there are.
-
-    >>> sites = [Site("0/hidden"), Site("0/cell"), Site("1/hidden"), Site("1/cell"), Site("features/pca")]
-    >>> [str(site) for site in select_sites(sites, "hidden,1/cell,features")]
-    ['0/hidden', '1/hidden', '1/cell', 'features/pca']
-
-    Args:
-        available: What there is.
-        wanted: Such as `hidden,1/cell` or `1`; None is everything. The beginning of a name up to a `/` or `.` asks for
-            all sites whose names begin so.
-
-    Raises:
-        ActivationError: If a part of it names nothing that there is.
-    """
-    if wanted is None:
-        return list(available)
-    chosen: list[Site] = []
-    for part in (part.strip() for part in wanted.split(",")):
-        matching = [site for site in available if _matches(site, part)]
-        if not matching:
-            raise ActivationError(f"there is no site {part!r} here; there are {', '.join(map(str, available))}")
-        chosen += matching
-    return in_order(available, chosen)
-
-
-def _matches(site: Site, wanted: str) -> bool:
-    """Whether a site is meant by a signal, a layer, its name, or the beginning of its name up to a `/` or `.`."""
-    layer = () if site.layer is None else (str(site.layer),)
-    return wanted in (site.name, site.signal, *layer) or site.name.startswith((f"{wanted}/", f"{wanted}."))

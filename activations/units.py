@@ -29,7 +29,7 @@ _HOW_SITES_ARE_WRITTEN = "a site is named layer/signal, such as 1/cell, or as it
 class Site:
     """Where numbers are taken, by the name that the model declares: `1/cell`, `blocks.3.mlp.act`, `features/pca`.
 
-    Two sites are the same if their names are.
+    Two sites are equal if their names are, and a site is equal to its name, so that `values["1/cell"]` finds it.
 
     Attributes:
         name: Without commas, spaces and control characters; parts between `/` are neither empty nor `.` or `..`.
@@ -77,6 +77,14 @@ class Site:
 
     def __repr__(self) -> str:
         return f"Site({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Site | str):
+            return self.name == (other if isinstance(other, str) else other.name)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     def __lt__(self, other: "Site") -> bool:
         """Layers from the input up, signals in the order of `SIGNALS`, other names as people count: 2 before 10."""

@@ -6,12 +6,13 @@ from functools import wraps
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
+from activations.site_names import AnySites, resolve_sites
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import ReadingRule
 from activations.texts.selection import Selection
@@ -24,7 +25,10 @@ from analyses.threads import Turns, one_thread_each
 if TYPE_CHECKING:
     from activations.recordings.recording import Recording
 
-Analysis = TypeVar("Analysis", bound=Callable[..., Any])
+AnySource = Source | Path | str
+"""A recording, live activations, a session of either, or the path of a recording."""
+P = ParamSpec("P")
+Result = TypeVar("Result")
 _LIVE = Turns()  # of all sessions: how many threads torch takes is one number for the whole process
 
 
@@ -45,7 +49,7 @@ class Session:
         memory_bytes: What it remembers between questions takes no more memory than this.
     """
 
-    def __init__(self, source: Source | Path | str, *, memory_bytes: int = REMEMBERED_BYTES) -> None:
+    def __init__(self, source: AnySource, *, memory_bytes: int = REMEMBERED_BYTES) -> None:
         """Begin to ask a source.
 
         Args:
@@ -56,9 +60,13 @@ class Session:
 
         Raises:
             ActivationError: If there is no recording at a path, or it cannot be read.
-            AnalysisError: If its rows are no characters.
+            AnalysisError: If it is no source, or its rows are not characters.
         """
         self._levels: LevelReader | None = None
+        if not isinstance(source, Path | str) and not hasattr(source, "blocks"):
+            raise AnalysisError(
+                f"{source!r:.80} is not a source of activations; give a recording, its path, or live activations"
+            )
         self._opened = _opened(source) if isinstance(source, Path | str) else None
         self.source: Source = self._opened or cast(Source, source)
         if getattr(self.source, "tokens", None) is not None:
@@ -71,8 +79,8 @@ class Session:
         self._n_asked, self._lock = 0, Lock()
 
     @classmethod
-    def of(cls, source: Source) -> "Session":
-        """The source itself if it is a session, or a new session of it."""
+    def of(cls, source: AnySource) -> "Session":
+        """Return the source itself if it is a session, or a new session of it."""
         return source if isinstance(source, Session) else cls(source)
 
     def __enter__(self) -> Self:
@@ -159,17 +167,15 @@ class Session:
         with self._reading():
             return self.source.dtype(site)
 
-    def blocks(
-        self, sites: Collection[Site] | None = None, *, predictions: bool = False
-    ) -> Generator[Block, None, None]:
+    def blocks(self, sites: AnySites | None = None, *, predictions: bool = False) -> Generator[Block, None, None]:
         """Every character once. A live source is not read by other threads until the iterator ends or is closed."""
         with self._reading():
-            yield from self.source.blocks(sites, predictions=predictions)
+            yield from self.source.blocks(resolve_sites(self.sites, sites), predictions=predictions)
 
-    def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
+    def read(self, sites: AnySites, start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
         """Activations of sites at the characters of a passage."""
         with self._reading():
-            return self.source.read(sites, start, stop)
+            return self.source.read(resolve_sites(self.sites, sites), start, stop)
 
     def sample(
         self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
@@ -198,15 +204,22 @@ def _opened(path: Path | str) -> "Recording":
     return Recording(path)
 
 
-def question(analysis: Analysis) -> Analysis:
+def question(
+    analysis: Callable[Concatenate[Source, P], Result],
+) -> Callable[Concatenate[AnySource, P], Result]:
     """Let an analysis, whose first argument is a source, be a question of a session.
 
-    The analysis gets a session in place of the source: the one that it is asked of, or a new one for this question.
+    The analysis gets a session in place of the source: the one that it is asked of, or a new one for this question. The
+    source may also be the path of a recording, which is then open for as long as the question takes.
     """
 
     @wraps(analysis)
-    def ask(source: Source, *arguments: Any, **options: Any) -> Any:
-        with Session.of(source).asked() as session:
+    def ask(source: AnySource, *arguments: P.args, **options: P.kwargs) -> Result:
+        with ExitStack() as stack:
+            session = Session.of(source)
+            if session is not source:
+                stack.enter_context(session)
+            stack.enter_context(session.asked())
             return analysis(session, *arguments, **options)
 
-    return cast(Analysis, ask)
+    return ask

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from activations.blocks import Source, select_sites
+from activations.blocks import Source
 from activations.files import make_folder
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import load_model
 from activations.reading.extraction import Extraction, LiveActivations, extract
+from activations.site_names import select_sites
 from activations.texts.corpus import Corpus
 from analyses.curves import Curve, curve
 from analyses.probing.probes import fit

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from planting import random_model
 
-from activations.blocks import Source, select_sites
+from activations.blocks import Source
 from activations.errors import ActivationError
 from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import CharRNN
@@ -18,6 +18,7 @@ from activations.models.evaluation import evaluate
 from activations.reading.extraction import LiveActivations, extract
 from activations.recordings import layout
 from activations.recordings.recording import Recording
+from activations.site_names import select_sites
 from activations.texts.corpus import Corpus
 from activations.texts.lanes import cut
 from activations.texts.vocab import Vocabulary

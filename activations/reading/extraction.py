@@ -37,6 +37,7 @@ from activations.recordings import layout
 from activations.recordings.codings import Coding
 from activations.recordings.recorder import Recorder, recording
 from activations.recordings.recording import Recording
+from activations.site_names import AnySites, resolve_sites
 from activations.texts.corpus import Corpus
 from activations.texts.lanes import (
     WARM_UP_CHARS,
@@ -264,7 +265,7 @@ class LiveActivations:
         n_cores = torch.get_num_threads() if self.arithmetic.place.type == "cpu" else _GPU_AS_CORES
         return turn_chars(self.n_lanes, self._bytes_per_char, n_cores)
 
-    def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
+    def blocks(self, sites: AnySites | None = None, *, predictions: bool = False) -> Iterator[Block]:
         """Every character of the selection once, in blocks, those of all lanes in turn.
 
         Args:
@@ -278,7 +279,7 @@ class LiveActivations:
         self.lane_differences = position.borders.differences(self.sites)
 
     def rounds(
-        self, sites: Collection[Site] | None = None, *, predictions: bool = False, begun: Position | None = None
+        self, sites: AnySites | None = None, *, predictions: bool = False, begun: Position | None = None
     ) -> Iterator[Round]:
         """The same blocks in the rounds in which the lanes are read.
 
@@ -290,9 +291,7 @@ class LiveActivations:
             predictions: Whether to give the model's predictions, too.
             begun: Where to go on; None is from the start.
         """
-        whole = self._pass(
-            self.sites if sites is None else sites, self._in_order(self.selection), predictions=predictions
-        )
+        whole = self._pass(resolve_sites(self.sites, sites), self._in_order(self.selection), predictions=predictions)
         lanes = share_out(self._pieces, self.n_lanes, self.turn_chars)
         position = begun or Position.start(self.n_groups)
         groups = [
@@ -314,12 +313,13 @@ class LiveActivations:
             n_each = 1 if self._is_alone else max(1, n_cores // self.n_groups)
             yield from side_by_side(groups, lambda: torch.set_num_threads(n_each))
 
-    def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
+    def read(self, sites: AnySites, start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
         """(n_chars, n_units) activations of sites at the selected characters of a passage; see `Source.read`.
 
         A lane begins where its state was last kept before the passage. All that is read, by `blocks`, too, leaves such
         states behind, up to `kept_states.MOST_BYTES`. If there is one lane, the numbers are exactly those of `blocks`.
         """
+        sites = resolve_sites(self.sites, sites)
         with self._lock:  # one passage at a time
             passage = self._pass(sites, self._in_order(self.selection.part(start, stop)))
             return joined(self, self._blocks_of(passage) if sites else (), sites, start, stop)
@@ -544,7 +544,7 @@ def extract(
     live: LiveActivations,
     path: Path | str,
     *,
-    sites: Collection[Site] | None = None,
+    sites: AnySites | None = None,
     predictions: bool = True,
     force: bool = False,
     command: str = "",
@@ -570,7 +570,7 @@ def extract(
             the text.
     """
     began = perf_counter()
-    chosen = in_order(live.sites, live.sites if sites is None else sites)
+    chosen = in_order(live.sites, resolve_sites(live.sites, sites))
     is_judged = is_trained(live.model) and not live.interventions and predictions and not force
     judge = Judge(live.corpus, live.vocabulary, live.reading_rule) if is_judged else None
     facts: dict[str, Any] = {

@@ -18,6 +18,7 @@ from activations.errors import ActivationError
 from activations.recordings import layout
 from activations.recordings.structure import selection_of, tokens_of
 from activations.recordings.vetting import vet
+from activations.site_names import AnySites, resolve_sites
 from activations.texts.corpus import Codes, Corpus, Document, codes_to_text, joined, narrowest
 from activations.texts.reading_rule import ReadingRule
 from activations.texts.selection import Selection
@@ -105,7 +106,7 @@ class Recording:
         """The kinds of prediction that were recorded."""
         return sorted(path.removeprefix("/prediction/") for path in self._contents if path.startswith("/prediction/"))
 
-    def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
+    def blocks(self, sites: AnySites | None = None, *, predictions: bool = False) -> Iterator[Block]:
         """Every character once, in blocks, in the order of the text.
 
         Args:
@@ -120,7 +121,7 @@ class Recording:
                 f"the rows of {self.path} are {self.tokens.n_rows:,} tokens, and not characters; `Recording.read` "
                 "gives them, and analyses of tokens are not built yet"
             )
-        chosen = list(self.sites if sites is None else sites)
+        chosen = resolve_sites(self.sites, sites)
         n_bytes = 0
         per_char = sum(self.dtype(site).itemsize * self.sites[site] for site in chosen if site in self.sites)
         n_chars = _READ_CHARS if predictions or not per_char else max(_READ_CHARS, _READ_BYTES // per_char)
@@ -164,7 +165,7 @@ class Recording:
         """This recording itself: it can be read as often as need be."""
         yield self
 
-    def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
+    def read(self, sites: AnySites, start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
         """(n_chars, n_units) activations of sites at the selected characters of a passage; see `Source.read`.
 
         Those in float16 and float32 are in the file itself, mapped into memory. If rows are tokens, they are those
@@ -180,7 +181,7 @@ class Recording:
             first, last = np.searchsorted(self.tokens.ends, [start + 1, end + 1]).tolist()
         return {
             site: self.facts[site].coding.decode(self._rows(path, first, max(first, last)))
-            for site, path in [(site, self._site_path(site)) for site in sites]
+            for site, path in [(site, self._site_path(site)) for site in resolve_sites(self.sites, sites)]
         }
 
     def _site_path(self, site: Site) -> str:

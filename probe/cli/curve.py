@@ -80,8 +80,8 @@ def curve(
     Example:
         probe curve --hypothesis in_quotes -o curve.png
     """
-    from activations.blocks import select_sites
     from activations.files import check_output
+    from activations.site_names import select_sites
     from analyses.curves import curve as make_curve
     from analyses.curves import curves_over_steps
     from analyses.probing.results import Fitting

@@ -68,9 +68,9 @@ def extract(
     Example:
         probe extract model.pt corpus.txt
     """
-    from activations.blocks import select_sites
     from activations.files import check_output
     from activations.reading.extraction import extract as record
+    from activations.site_names import select_sites
 
     if (generate is None) == (not corpus):
         raise BadParameter("name a text, or ask for texts that the model writes with --generate")

@@ -59,8 +59,8 @@ def in_bytes(budget: float | None) -> int | None:
 
 def chosen_sites(source: "Source", sites: str | None, layer: int | None) -> "list[Site]":
     """The sites that `--sites` and `--layer` ask for."""
-    from activations.blocks import select_sites
     from activations.errors import ActivationError
+    from activations.site_names import select_sites
 
     chosen = select_sites(source.sites, sites)
     if layer is None:
