@@ -41,6 +41,9 @@ from .sources import Site as Site
 from .sources import Unit as Unit
 from .statistics import Session as Session
 from .statistics import collect as collect
+from .tables import to_frame as to_frame
+from .targets import design as design
+from .targets import labels as labels
 from .texts import Corpus as Corpus
 
 __version__: str

@@ -1,5 +1,10 @@
-"""Labels of a whole text, and the split that says which of its characters train and test."""
+"""Labels of a whole text, the split that says which characters train and test, and arrays for models of your own."""
 
+from analyses.design_matrices import ActivationMatrix as ActivationMatrix
+from analyses.design_matrices import Design as Design
+from analyses.design_matrices import RowLabels as RowLabels
+from analyses.design_matrices import design as design
+from analyses.design_matrices import labels as labels
 from analyses.targets.alignment import Target as Target
 from analyses.targets.alignment import target as target
 from analyses.targets.splits import Split as Split
