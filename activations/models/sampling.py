@@ -287,8 +287,9 @@ class _Reader:
         cell, layers = model.cell, range(model.config.n_layers)
         self._step = cell.step
         self._place = place
+        self._is_elsewhere = place.type != "cpu"
         self.vocabulary = model.vocabulary
-        self._table = model.input_table().to(self._place)
+        self._table = model.input_table().to(self._place).contiguous()
         self._inputs = [model.input(layer).to(self._place, torch.float32) for layer in layers[1:]]
         self._recurrent = [model.recurrent(layer).to(self._place, torch.float32) for layer in layers]
         self._readout = model.readout.weight.t().to(self._place).contiguous(), model.readout.bias.to(self._place)
@@ -305,7 +306,7 @@ class _Reader:
 
     def read(self, ids: Tensor) -> Tensor:
         """Read a character of every text, (n_texts,); the (n_texts, n_characters) logits of the next."""
-        if self._place.type != "cpu":
+        if self._is_elsewhere:
             ids = ids.to(self._place)
         torch.index_select(self._table, 0, ids, out=self._gates[0])
         views = next(self._views)
@@ -318,7 +319,7 @@ class _Reader:
         self._n_read += 1
         weight, bias = self._readout
         logits = torch.addmm(bias, self._states[-1]["hidden"], weight)
-        return logits if self._place.type == "cpu" else logits.to(_CPU)  # where characters are drawn
+        return logits.to(_CPU) if self._is_elsewhere else logits  # where characters are drawn
 
     def _where(self) -> Where:
         return Where(self._texts, torch.full_like(self._texts, self._n_read))
