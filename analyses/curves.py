@@ -14,8 +14,10 @@ from analyses.probing.results import DEFAULT, Fitting, ProbeResult, scores_of
 from analyses.probing.selection import select
 from analyses.ranking.ranking import rank_all
 from analyses.session import question
-from analyses.targets.alignment import AnyHypothesis, Target, ask, ask_all, lagged
+from analyses.targets.labelling import AnyHypothesis, target_for, targets_for
+from analyses.targets.lags import lagged
 from analyses.targets.predictions import PREFIX
+from analyses.targets.target import Target
 
 LAGS = (-50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50)
 PENALTY_GRID = (0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0, 100_000.0)
@@ -107,7 +109,7 @@ def curve(
     """
     if over not in CURVES:
         raise AnalysisError(f"there is no curve over {over!r}; there are {', '.join(CURVES)}")
-    asked = ask(source, hypothesis)
+    asked = target_for(source, hypothesis)
     chosen = in_order(source.sites, source.sites if sites is None else sites)
     if sites is None and over not in ("units", "sites"):
         chosen = _top(chosen)
@@ -154,7 +156,7 @@ def curves_over_steps(
     units: list[Unit] = []
     for update, live in sources:
         chosen = in_order(live.sites, sites) if sites is not None else _top(list(live.sites))
-        targets = targets or ask_all(live, hypotheses)
+        targets = targets or targets_for(live, hypotheses)
         with within_budget(live, chosen, targets[0].split, how.budget, progress) as source:
             if not controls:
                 controls = fit_characters(source, targets, N_LAST, how)

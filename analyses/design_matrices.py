@@ -13,8 +13,9 @@ from activations.results import Result, Row
 from activations.site_names import AnySites, select_sites
 from activations.units import Unit, units_of
 from analyses.session import AnySource, Session, question
-from analyses.targets.alignment import AnyHypothesis, Target, ask
+from analyses.targets.labelling import AnyHypothesis, target_for
 from analyses.targets.splits import TEST, TRAIN
+from analyses.targets.target import Target
 from hypotheses.labels import Kind
 
 _PART_NAMES = ("train", "test", "gap", "missing")  # by the numbers of parts; -1 is the last
@@ -227,7 +228,7 @@ def labels(source: Source, hypothesis: AnyHypothesis | Target) -> RowLabels:
         HypothesisError: If there is no such hypothesis, or it fails on this text.
         AnalysisError: If its labels leave nothing to tell apart.
     """
-    target = ask(source, hypothesis)
+    target = target_for(source, hypothesis)
     selection, rows = target.selection, target.all_rows
     values = rows.labels
     if target.kind == "numeric":

@@ -1,4 +1,4 @@
-"""By how much one result is above another one of the same text: two models, two moments of a training, two units."""
+"""Differences between two results on the same text: two models, two snapshots of a training, or two units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Difference, Estimate, difference_of
 from analyses.probing.results import ProbeResult
-from analyses.ranking.ranking import RankedUnit, Ranking
+from analyses.ranking.results import RankedUnit, Ranking
 
 Result = RankedUnit | ProbeResult | Ranking
 
 
 def difference(first: Result, second: Result, score: str | None = None) -> Difference:
-    """The held-out score of the second result less that of the first, paired by atom of the text.
+    """Return the held-out score of the second result less that of the first, paired by atom of the text.
 
     Args:
         first: A unit of a ranking, a ranking, which stands for its best unit, or a probe.
-        second: Another one, of the same hypothesis on the same text; of another model, as a rule.
-        score: Of probes, which score; None is the AUC, or R² for numbers.
+        second: Another one for the same hypothesis on the same text, usually of another model.
+        score: Which score of probes to compare; None is the AUC, or R² for numbers.
 
     Returns:
-        On the scores' own scale, with a 95 % interval and the two-sided p-value of no difference, by Student's t of the
-        difference of what each atom adds to either error.
+        The difference on the scores' own scale, with a 95 % interval and the two-sided p-value of no difference, by
+        Student's t of the difference of the influences of each atom.
 
     Raises:
-        AnalysisError: If they are of different texts, are not held out alike, or are of another hypothesis or score, or
-            a unit has no interval because none was asked for.
+        AnalysisError: If they are on different texts, do not hold out the same stretches, or are for different
+            hypotheses or scores, or a unit has no interval because none was asked for.
     """
     return difference_of(_estimate(first, score), _estimate(second, score))
 
@@ -39,7 +39,7 @@ def _estimate(result: Result, score: str | None) -> Estimate:
         why = result.note if not there else f"there are {there}"
         raise AnalysisError(f"the probe for {result.hypothesis!r} has no {name} to compare; {why}")
     if score is not None:
-        raise AnalysisError(f"of units the held-out AUC or r is compared, and not {score}; leave it away")
+        raise AnalysisError(f"for units the held-out AUC or r is compared, and not {score}; remove it")
     unit = result.units[0] if isinstance(result, Ranking) else result
     if unit.estimate is None:
         raise AnalysisError(f"{unit.unit} has no interval, so that it cannot be compared; rank with `n_intervals=None`")
@@ -48,15 +48,15 @@ def _estimate(result: Result, score: str | None) -> Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """A difference, and what it is between.
+    """A difference, with the results that it compares.
 
     Attributes:
         hypothesis: What both were scored for.
         what: A site, `best`, or what a probe sees.
         first: The unit or probe of the first model.
         second: That of the second.
-        measure: Of which score.
-        found: The difference.
+        measure: The score that is compared.
+        difference: The difference of the scores.
     """
 
     hypothesis: str
@@ -64,29 +64,29 @@ class Compared:
     first: str
     second: str
     measure: str
-    found: Difference
+    difference: Difference
 
     def row(self) -> dict[str, str | float | int | None]:
-        """What `probe rank` and `probe fit` print of two recordings; `difference` is second − first."""
+        """Return the row that `probe rank` and `probe fit` print for two recordings; `difference` is second − first."""
         return {
             "hypothesis": self.hypothesis,
             "site": self.what,
             "first": self.first,
             "second": self.second,
             "measure": self.measure,
-            "difference": self.found.value,
-            "low": self.found.low,
-            "high": self.found.high,
-            "p": self.found.p,
-            "note": self.found.declined,
+            "difference": self.difference.value,
+            "low": self.difference.low,
+            "high": self.difference.high,
+            "p": self.difference.p,
+            "note": self.difference.declined,
         }
 
 
 def compare_rankings(first: Ranking, second: Ranking) -> list[Compared]:
-    """The best unit of all, and the best of each site that both have, by how much it is better in the second.
+    """Compare the best units of all, and the best of each site that both have; positive if the second is better.
 
     Raises:
-        AnalysisError: If they are of different texts, or parts of one, or are not held out alike.
+        AnalysisError: If they are on different texts, or parts of one, or do not hold out the same stretches.
     """
     of_sites = first.best_of_sites(), second.best_of_sites()
     pairs = [("best", first.units[0], second.units[0])]
@@ -94,41 +94,43 @@ def compare_rankings(first: Ranking, second: Ranking) -> list[Compared]:
     pairs += [(str(site), of_sites[0][site], of_sites[1][site]) for site in shared]
     return [
         Compared(
-            hypothesis=first.hypothesis if one.label is None else f"{first.hypothesis} == {one.label}",
+            hypothesis=first.hypothesis if first_unit.label is None else f"{first.hypothesis} == {first_unit.label}",
             what=what,
-            first=str(one.unit),
-            second=str(other.unit),
+            first=str(first_unit.unit),
+            second=str(second_unit.unit),
             measure=f"{first.measure}_test",
-            found=difference(one, other) if one.label == other.label else _of_classes(one, other),
+            difference=difference(first_unit, second_unit)
+            if first_unit.label == second_unit.label
+            else _of_different_classes(first_unit, second_unit),
         )
-        for what, one, other in pairs
-        if one.estimate is not None and other.estimate is not None
+        for what, first_unit, second_unit in pairs
+        if first_unit.estimate is not None and second_unit.estimate is not None
     ]
 
 
-def _of_classes(one: RankedUnit, other: RankedUnit) -> Difference:
-    """Two units that tell different classes best cannot be compared."""
-    nothing = float("nan")
-    why = f"the first tells {one.label} most surely, the second {other.label}; ask for one class"
-    return Difference(value=nothing, low=nothing, high=nothing, p=nothing, declined=why)
+def _of_different_classes(first: RankedUnit, second: RankedUnit) -> Difference:
+    """Say that two units that tell different classes best cannot be compared."""
+    nan = float("nan")
+    why = f"the first tells {first.label} most surely, the second {second.label}; ask for one class"
+    return Difference(value=nan, low=nan, high=nan, p=nan, declined=why)
 
 
 def compare_probes(first: Sequence[ProbeResult], second: Sequence[ProbeResult]) -> list[Compared]:
-    """The probes that see the same sites, by how much the second is better.
+    """Compare the probes that see the same sites; positive if the second is better.
 
     Raises:
-        AnalysisError: If they are of different texts, or parts of one, or are not held out alike.
+        AnalysisError: If they are on different texts, or parts of one, or do not hold out the same stretches.
     """
-    by_name = {(each.hypothesis, each.site, each.control): each for each in second if each.estimates}
+    by_name = {(probe.hypothesis, probe.site, probe.control): probe for probe in second if probe.estimates}
     return [
         Compared(
-            hypothesis=one.hypothesis,
-            what=one.site,
-            first=one.site,
-            second=one.site,
-            measure=one.measure,
-            found=difference(one, by_name[one.hypothesis, one.site, one.control]),
+            hypothesis=probe.hypothesis,
+            what=probe.site,
+            first=probe.site,
+            second=probe.site,
+            measure=probe.measure,
+            difference=difference(probe, by_name[probe.hypothesis, probe.site, probe.control]),
         )
-        for one in first
-        if one.control is None and one.estimates and (one.hypothesis, one.site, one.control) in by_name
+        for probe in first
+        if probe.control is None and probe.estimates and (probe.hypothesis, probe.site, probe.control) in by_name
     ]

@@ -1,4 +1,7 @@
-"""Compiled loops that share their work among the processor's cores."""
+"""Compiled loops that share their work among the processor's cores.
+
+Loops that call each other are kept in one file: numba's cache of compiled loops does not notice changes in another one.
+"""
 
 from collections.abc import Callable
 from functools import wraps

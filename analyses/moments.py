@@ -1,4 +1,4 @@
-"""Moments: updated block by block, merged with others like them.
+"""Means, variances and covariances, which are updated block by block and can be merged.
 
 They are kept as deviations from the mean, and merged by the formulas of Chan, Golub & LeVeque 1983 (The American
 Statistician 37:242-247), so that nothing cancels however far the values are from 0.
@@ -15,7 +15,7 @@ from analyses.kernels import in_parallel
 from analyses.threads import in_threads
 
 _ROUNDING = 1e-12
-_COLUMNS = 256  # of whose products a thread makes the sums
+_COLUMNS = 256  # whose products one thread adds up
 _TILE = 32
 
 
@@ -24,12 +24,12 @@ class Moments:
     """Means, variances and covariances of units with one number per character.
 
     Attributes:
-        n: Characters counted.
-        mean: (n_units,) of the units.
-        label_mean: Of the number.
+        n: How many characters were added.
+        mean: (n_units,) means of the units.
+        label_mean: Mean of the number.
         scatter: (n_units,) sums of squared deviations of the units.
-        label_scatter: The same of the number.
-        co_scatter: (n_units,) sums of products of both deviations.
+        label_scatter: Sum of squared deviations of the number.
+        co_scatter: (n_units,) sums of products of the deviations of unit and number.
     """
 
     n: int
@@ -41,17 +41,17 @@ class Moments:
 
     @classmethod
     def empty(cls, n_units: int) -> "Moments":
-        """Of no characters."""
+        """Return the moments of no characters."""
         return cls(0, np.zeros(n_units), 0.0, np.zeros(n_units), 0.0, np.zeros(n_units))
 
     @classmethod
     def of(cls, values: NDArray[np.floating], labels: NDArray[np.float64]) -> "Moments":
-        """Of (n_chars, n_units) activations and (n_chars,) numbers."""
+        """Compute the moments of (n_chars, n_units) activations and (n_chars,) numbers."""
         if len(labels) == 0:
             return cls.empty(values.shape[1])
         label_mean = float(labels.mean())
         y = labels - label_mean
-        mean, scatter, co_scatter = _of(values if values.dtype != np.float16 else values.astype(np.float32), y)
+        mean, scatter, co_scatter = _moments(values if values.dtype != np.float16 else values.astype(np.float32), y)
         return cls(len(y), mean, label_mean, scatter, float(y @ y), co_scatter)
 
     def merge(self, other: "Moments") -> None:
@@ -85,12 +85,12 @@ class Moments:
 
 @dataclass(slots=True, eq=False)
 class Scatter:
-    """Means of some columns, and sums of products of deviations from them, of several groups of rows.
+    """Means of columns, and sums of products of deviations from them, for several groups of rows.
 
     Attributes:
-        n: (n_groups,) how many rows there are.
-        mean: (n_groups, n_columns).
-        products: (n_groups, n_columns, n_columns), of which only the lower triangles count.
+        n: (n_groups,) how many rows each group has.
+        mean: (n_groups, n_columns) means of the columns.
+        products: (n_groups, n_columns, n_columns) sums of products, of which only the lower triangles are valid.
     """
 
     n: NDArray[np.int64]
@@ -99,7 +99,7 @@ class Scatter:
 
     @classmethod
     def empty(cls, n_groups: int, n_columns: int) -> "Scatter":
-        """Of no rows."""
+        """Return means and products of no rows."""
         products = np.zeros((n_groups, n_columns, n_columns))
         return cls(np.zeros(n_groups, np.int64), np.zeros((n_groups, n_columns)), products)
 
@@ -111,20 +111,20 @@ class Scatter:
         products = self.products[group]
 
         def add(first: int) -> None:
-            own, before = deviations[:, first : first + _COLUMNS], deviations[:, :first]
-            with np.errstate(invalid="ignore", over="ignore"):  # which a thread does not take over from its caller
-                products[first : first + _COLUMNS, :first] += own.T @ before
-                products[first : first + _COLUMNS, first : first + _COLUMNS] += own.T @ own
+            new, before = deviations[:, first : first + _COLUMNS], deviations[:, :first]
+            with np.errstate(invalid="ignore", over="ignore"):  # a thread does not inherit this from its caller
+                products[first : first + _COLUMNS, :first] += new.T @ before
+                products[first : first + _COLUMNS, first : first + _COLUMNS] += new.T @ new
 
         deque(in_threads(add, range(0, len(mean), _COLUMNS)), maxlen=0)
 
     def merge(self, other: "Scatter") -> None:
-        """Add the rows of another one to the same groups."""
+        """Add the rows of another scatter to the same groups."""
         for group in np.flatnonzero(other.n).tolist():
             self._merge(group, other, group)
 
     def together(self, groups: NDArray[np.int64]) -> "Scatter":
-        """Some groups as one, with whole matrices."""
+        """Join some groups into one, with whole matrices."""
         total = Scatter.empty(1, self.mean.shape[1])
         for group in groups[self.n[groups] > 0].tolist():
             total._merge(0, self, group)
@@ -138,7 +138,7 @@ class Scatter:
         self.products[group] += np.outer(weight * step, step)
 
     def _step(self, group: int, mean: NDArray[np.float64], n: int) -> tuple[NDArray[np.float64], float]:
-        """Count rows with a mean; how far that is from the mean so far, and what the square of this weighs."""
+        """Count n rows with this mean; return its step from the mean so far, and the weight of the step's square."""
         n_before, step = int(self.n[group]), mean - self.mean[group]
         self.n[group] += n
         self.mean[group] += step * (n / (n_before + n))
@@ -146,10 +146,13 @@ class Scatter:
 
 
 @in_parallel
-def _of(
+def _moments(
     values: NDArray[np.floating], y: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Means of units, sums of squares of their deviations, and of the products of these with numbers of mean 0."""
+    """(n_units,) means, sums of squared deviations, and sums of products of these with numbers of mean 0.
+
+    The same as `mean = values.mean(axis=0)`, `((values - mean) ** 2).sum(axis=0)` and `y @ (values - mean)`.
+    """
     n_chars, n_units = values.shape
     mean, scatter, co_scatter = np.zeros(n_units), np.zeros(n_units), np.zeros(n_units)
     for tile in prange((n_units + _TILE - 1) // _TILE):

@@ -1,4 +1,4 @@
-"""Questions of one source, and what is remembered between them."""
+"""A session: several questions about one source, and what is remembered between them."""
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -20,7 +20,7 @@ from activations.texts.vocab import Vocabulary
 from activations.units import Site
 from analyses.errors import AnalysisError
 from analyses.levels.columns import REMEMBERED_BYTES, LevelReader
-from analyses.threads import Turns, one_thread_each
+from analyses.threads import ReentrantLock, one_thread_each
 
 if TYPE_CHECKING:
     from activations.recordings.recording import Recording
@@ -29,11 +29,11 @@ AnySource = Source | Path | str
 """A recording, live activations, a session of either, or the path of a recording."""
 P = ParamSpec("P")
 Result = TypeVar("Result")
-_LIVE = Turns()  # of all sessions: how many threads torch takes is one number for the whole process
+_LIVE_LOCK = ReentrantLock()  # for all sessions: how many threads torch takes is one number for the whole process
 
 
 class Session:
-    """A source that is asked several questions, and remembers what these have in common.
+    """A source for several questions, which remembers what these have in common.
 
     It is a source itself: every analysis takes it in place of the recording or the live activations that it is made
     of. A question that finds bins for activations in float32, or turns all activations of some units into levels,
@@ -45,18 +45,19 @@ class Session:
             print(probe.rank(session, "in_comment"))
 
     Attributes:
-        source: What it is made of.
-        memory_bytes: What it remembers between questions takes no more memory than this.
+        source: The recording or live activations.
+        memory_bytes: The most memory that what is remembered between questions may take.
     """
 
     def __init__(self, source: AnySource, *, memory_bytes: int = REMEMBERED_BYTES) -> None:
-        """Begin to ask a source.
+        """Start a session for a source.
 
         Args:
             source: A recording, live activations, or the path of a recording, which is then opened, and closed with the
                 session.
-            memory_bytes: How much memory may be taken by what is remembered. Levels take two bytes for each unit and
-                character, and are remembered if those of all units fit; with less memory the answers are the same.
+            memory_bytes: The most memory that what is remembered between questions may take. Levels take two
+                bytes for each unit and character, and are remembered if those of all units fit; with less memory the
+                answers are the same.
 
         Raises:
             ActivationError: If there is no recording at a path, or it cannot be read.
@@ -75,8 +76,8 @@ class Session:
                 "the rows of this recording are tokens, and not characters; analyses of tokens are not built yet"
             )
         self.memory_bytes = memory_bytes
-        self._turns = _LIVE if self.source.is_live else Turns()
-        self._n_asked, self._lock = 0, Lock()
+        self._reading_lock = _LIVE_LOCK if self.source.is_live else ReentrantLock()
+        self._n_questions, self._lock = 0, Lock()
 
     @classmethod
     def of(cls, source: AnySource) -> "Session":
@@ -98,38 +99,39 @@ class Session:
             self._opened.close()
 
     @contextmanager
-    def asked(self) -> Iterator[Self]:
-        """A question, of which several may go on at once: what cannot be remembered is kept until the last has ended.
+    def answering(self) -> Iterator[Self]:
+        """Answer a question in this block.
 
+        Several may go on at once; what exceeds the memory set aside is kept until the last of them has ended.
         Matrix products take one thread each meanwhile, so that sums do not depend on what else is asked.
         """
         with self._lock:
-            self._n_asked += 1
+            self._n_questions += 1
         try:
-            with one_thread_each(), self._turns.left_as_found():
+            with one_thread_each(), self._reading_lock.released_on_exit():
                 yield self
         finally:
             with self._lock:
-                self._n_asked -= 1
-                if not self._n_asked and self._levels is not None:
+                self._n_questions -= 1
+                if not self._n_questions and self._levels is not None:
                     self._levels.forget_too_much()
 
     @property
     def levels(self) -> LevelReader:
-        """Reads the levels of its units."""
+        """The reader of the levels of its units."""
         if (levels := self._levels) is None:
-            with self._turns.taken():  # a live model may have to read some of the text for the number types
-                levels = self._levels = self._levels or LevelReader(self, self.memory_bytes, self._turns)
+            with self._reading_lock.held():  # a live model may have to read some of the text for the number types
+                levels = self._levels = self._levels or LevelReader(self, self.memory_bytes, self._reading_lock)
         return levels
 
     @property
     def n_bytes(self) -> int:
-        """How much memory is taken by what is remembered."""
+        """The memory that is taken by what is remembered."""
         return 0 if self._levels is None else self._levels.n_bytes
 
     @property
     def corpus(self) -> Corpus:
-        """See `Source`, as for all that follows."""
+        """The text; see `Source`, as for all that follows."""
         return self.source.corpus
 
     @property
@@ -139,48 +141,48 @@ class Session:
 
     @property
     def reading_rule(self) -> ReadingRule:
-        """What the model read in place of the text as it stands."""
+        """The rule by which the model reads the text."""
         return self.source.reading_rule
 
     @property
     def selection(self) -> Selection:
-        """The characters that are given."""
+        """The characters of the text that the source gives."""
         return self.source.selection
 
     @property
     def sites(self) -> Mapping[Site, int]:
-        """How many units each site has."""
+        """The number of units of each site."""
         return self.source.sites
 
     @property
     def is_live(self) -> bool:
-        """Whether activations are computed anew each time they are read."""
+        """True if activations are computed anew each time they are read."""
         return self.source.is_live
 
     @property
     def model_sha256(self) -> str:
-        """Hash of the model."""
+        """The hash of the model in hexadecimal."""
         return self.source.model_sha256
 
     def dtype(self, site: Site) -> np.dtype[Any]:
-        """The number type of a site's activations, for which a live model may have to read some of the text."""
+        """Return the dtype of a site's activations; a live model may have to read some of the text for it."""
         with self._reading():
             return self.source.dtype(site)
 
     def blocks(self, sites: AnySites | None = None, *, predictions: bool = False) -> Generator[Block, None, None]:
-        """Every character once. A live source is not read by other threads until the iterator ends or is closed."""
+        """Yield every character once; other threads do not read a live source until the iterator ends or is closed."""
         with self._reading():
             yield from self.source.blocks(resolve_sites(self.sites, sites), predictions=predictions)
 
     def read(self, sites: AnySites, start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
-        """Activations of sites at the characters of a passage."""
+        """Return activations of sites at the characters of a passage."""
         with self._reading():
             return self.source.read(resolve_sites(self.sites, sites), start, stop)
 
     def sample(
         self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
     ) -> dict[Site, NDArray[np.float32]]:
-        """Activations at about so many characters from all over the text."""
+        """Return activations at about `n_chars` characters from all over the text."""
         with self._reading():
             return self.source.sample(sites, n_chars, forward)
 
@@ -188,14 +190,18 @@ class Session:
     def rereadable(
         self, sites: Collection[Site], progress: Callable[[int, int], None] = lambda done, total: None
     ) -> Iterator["Session"]:
-        """This session, or one of a scratch recording of a live source."""
+        """Yield this session, or a session of a scratch recording of a live source."""
         with ExitStack() as stack:
             with self._reading():
-                found = stack.enter_context(self.source.rereadable(sites, progress))
-            yield self if found is self.source else stack.enter_context(Session(found, memory_bytes=self.memory_bytes))
+                recording = stack.enter_context(self.source.rereadable(sites, progress))
+            yield (
+                self
+                if recording is self.source
+                else stack.enter_context(Session(recording, memory_bytes=self.memory_bytes))
+            )
 
     def _reading(self) -> AbstractContextManager[None]:
-        return self._turns.taken() if self.is_live else nullcontext()
+        return self._reading_lock.held() if self.is_live else nullcontext()
 
 
 def _opened(path: Path | str) -> "Recording":
@@ -207,19 +213,19 @@ def _opened(path: Path | str) -> "Recording":
 def question(
     analysis: Callable[Concatenate[Source, P], Result],
 ) -> Callable[Concatenate[AnySource, P], Result]:
-    """Let an analysis, whose first argument is a source, be a question of a session.
+    """Turn an analysis, whose first argument is a source, into a question of a session.
 
-    The analysis gets a session in place of the source: the one that it is asked of, or a new one for this question. The
-    source may also be the path of a recording, which is then open for as long as the question takes.
+    The analysis gets a session in place of the source: the source itself if it is one, or a new one for this question.
+    The source may also be the path of a recording, which is then open for as long as the question takes.
     """
 
     @wraps(analysis)
-    def ask(source: AnySource, *arguments: P.args, **options: P.kwargs) -> Result:
+    def answer(source: AnySource, *arguments: P.args, **options: P.kwargs) -> Result:
         with ExitStack() as stack:
             session = Session.of(source)
             if session is not source:
                 stack.enter_context(session)
-            stack.enter_context(session.asked())
+            stack.enter_context(session.answering())
             return analysis(session, *arguments, **options)
 
-    return ask
+    return answer

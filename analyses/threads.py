@@ -1,11 +1,10 @@
-"""A thread for each core, results in the order of what they are made of, and threads that take turns."""
+"""Work shared among threads: a thread for each core, locks, and one thread for each matrix product."""
 
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
 from itertools import chain, islice
 from threading import Condition, RLock, Thread, current_thread
 from typing import Any, TypeVar
@@ -17,14 +16,14 @@ Result = TypeVar("Result")
 
 
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """What `work` makes of each item, in their order, while as many as there are cores are worked on.
+    """Yield what `work` makes of each item, in their order, while as many items as there are cores are worked on.
 
     Matrix products within take one thread each: sharing a small product costs more than it saves. The items are
-    taken, two for each core ahead, in the thread of the caller.
+    taken in the thread of the caller, at most two for each core ahead.
     """
     rest = iter(items)
     first = list(islice(rest, 2))
-    if len(first) < 2:  # a thread would only be waited for
+    if len(first) < 2:  # another thread would not be faster
         with one_thread_each():
             yield from map(work, first)
         return
@@ -39,65 +38,66 @@ def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
             yield waiting.popleft().result()
 
 
-class Turns:
-    """What one thread has at a time, which may take it again while it has it; the others wait.
+class ReentrantLock:
+    """A lock that one thread holds at a time, and may acquire again while it does; the others wait.
 
-    Unlike a lock of Python's own it can be given back by another thread: a generator that was left half-way is closed
-    by whichever thread collects the garbage.
+    Unlike a lock of Python's own it can be released by another thread: a generator that was left half-way is closed by
+    whichever thread collects the garbage.
     """
 
     def __init__(self) -> None:
         self._changed = Condition()
-        self._owner: Thread | None = None  # not its number, which the system gives to another one later
-        self._taken: set[object] = set()  # one for each time that the owner has taken it
+        self._owner: Thread | None = None  # and not its number, which the system gives to another thread later
+        self._holds: set[object] = set()  # one for each time that the owner has acquired it
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Have it, as soon as no other thread has it, until the block ends."""
-        own, turn = current_thread(), object()
+    def held(self) -> Iterator[None]:
+        """Hold the lock, as soon as no other thread holds it, until the block ends."""
+        thread, hold = current_thread(), object()
         with self._changed:
-            self._changed.wait_for(lambda: self._owner in (None, own))
-            self._owner = own
-            self._taken.add(turn)
+            self._changed.wait_for(lambda: self._owner in (None, thread))
+            self._owner = thread
+            self._holds.add(hold)
         try:
             yield
         finally:
-            self._give_back({turn})
+            self._release({hold})
 
     @contextmanager
-    def left_as_found(self) -> Iterator[None]:
-        """When the block ends, give back what this thread has taken within and still has.
+    def released_on_exit(self) -> Iterator[None]:
+        """When the block ends, release what this thread has acquired within it and still holds.
 
         A generator that was left half-way because of an error is kept by that error, and would be closed with it.
         """
-        before = self._own()
+        before = self._holds_of_this_thread()
         try:
             yield
         finally:
-            self._give_back(self._own() - before)
+            self._release(self._holds_of_this_thread() - before)
 
-    def _own(self) -> set[object]:
+    def _holds_of_this_thread(self) -> set[object]:
         with self._changed:
-            return set(self._taken) if self._owner is current_thread() else set()
+            return set(self._holds) if self._owner is current_thread() else set()
 
-    def _give_back(self, turns: set[object]) -> None:
+    def _release(self, holds: set[object]) -> None:
         with self._changed:
-            self._taken -= turns
-            if not self._taken:
+            self._holds -= holds
+            if not self._holds:
                 self._owner = None
                 self._changed.notify_all()
 
 
 class _OneThreadEach:
-    """Matrix products take one thread each from when the first block of some begins until the last of them ends.
+    """Matrix products take one thread each from when the first of several blocks begins until the last of them ends.
 
-    The number of threads is one for the whole process. If each block put back what it found, one that ends while
-    another goes on would change the number for that one, and with it the order of its sums.
+    The number of threads is one for the whole process. If each block restored the number that it found, one that ends
+    while another goes on would change the number for that one, and with it the order of its sums.
     """
 
     def __init__(self) -> None:
         self._lock = RLock()  # the garbage collector may end a block while another begins
         self._n_blocks = 0
+        self._controller: ThreadpoolController | None = None
         self._before: Any = None
 
     @contextmanager
@@ -106,7 +106,7 @@ class _OneThreadEach:
         with self._lock:
             self._n_blocks += 1
             if self._n_blocks == 1:
-                self._before = _libraries().limit(limits=1, user_api="blas")
+                self._before = self._libraries().limit(limits=1, user_api="blas")
         try:
             yield
         finally:
@@ -115,13 +115,13 @@ class _OneThreadEach:
                 if not self._n_blocks:
                     self._before.restore_original_limits()
 
+    def _libraries(self) -> ThreadpoolController:
+        """Find the libraries that make matrix products, which takes milliseconds, once."""
+        if self._controller is None:
+            import scipy.linalg  # noqa: F401 - has one of its own, which is only found once it is loaded
+
+            self._controller = ThreadpoolController()
+        return self._controller
+
 
 one_thread_each = _OneThreadEach()
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    """Those that make matrix products, which takes milliseconds to find out."""
-    import scipy.linalg  # noqa: F401 - has one of its own, which is only found once it is loaded
-
-    return ThreadpoolController()

@@ -22,8 +22,8 @@ from analyses.probing.designs.design import UnitDesign
 from analyses.probing.fitting.joint_fits import fit_probes
 from analyses.probing.fitting.problems import Linear, Problem
 from analyses.probing.fitting.responses import Response
-from analyses.targets.alignment import Target
 from analyses.targets.splits import TRAIN
+from analyses.targets.target import Target
 
 _N_ASKED = 20
 _N_CHARS = 200_000

@@ -17,7 +17,8 @@ from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
 from analyses.errors import AnalysisError
 from analyses.ranking.ranking import rank_all
-from analyses.targets.alignment import Target, target
+from analyses.targets.labelling import target
+from analyses.targets.target import Target
 from hypotheses.built_in import code, comments, speech
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import Hypothesis

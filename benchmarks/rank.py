@@ -21,7 +21,8 @@ from activations.recordings.recording import Recording
 from analyses.errors import AnalysisError
 from analyses.ranking.ranking import rank, rank_all
 from analyses.session import Session
-from analyses.targets.alignment import Target, ask
+from analyses.targets.labelling import target_for
+from analyses.targets.target import Target
 from hypotheses.registry import registered
 
 _N_ASKED = 20
@@ -48,7 +49,7 @@ def binary_targets(source: Source, n_asked: int) -> list[Target]:
     for each in registered().values():
         if each.kind == "binary" and not each.parameters.required and len(found) < n_asked:
             try:
-                found.append(ask(source, each))
+                found.append(target_for(source, each))
             except AnalysisError:
                 continue
     return found

@@ -14,7 +14,8 @@ from activations.importers.importing import import_model
 from activations.reading.extraction import LiveActivations
 from activations.reading.lane_reader import Arithmetic
 from activations.texts.corpus import Corpus
-from analyses.ranking.ranking import RankedUnit, rank
+from analyses.ranking.ranking import rank
+from analyses.ranking.results import RankedUnit
 
 _HYPOTHESES = ("in_quotes", "position_in_line")
 
@@ -71,7 +72,7 @@ def main() -> None:
                     said = str(error)
                 else:
                     units = best_of_signals(ranking.units).values()
-                    said = "; ".join(f"`{unit.unit}` {unit.raw:.4f} ({unit.test:.3f})" for unit in units)
+                    said = "; ".join(f"`{unit.unit}` {unit.overall:.4f} ({unit.held_out:.3f})" for unit in units)
                 loss = "" if found.evaluation is None else f"{found.evaluation.nats_per_char:.3f}"
                 print(f"| `{path.stem}` | {loss} | {name} | {said} |", flush=True)
 

@@ -29,8 +29,9 @@ from activations.reading.lane_reader import Arithmetic
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit
-from analyses.ranking.ranking import Ranking, rank_all
-from analyses.targets.alignment import target
+from analyses.ranking.ranking import rank_all
+from analyses.ranking.results import Ranking
+from analyses.targets.labelling import target
 from hypotheses.registry import get
 
 HYPOTHESES = ("in_quotes", "blank_line", "capitalised", "end_of_word", "in_word", "sentence_start", "vowel")
@@ -133,7 +134,7 @@ def cost(model: CharRNN, corpus: Corpus, folder: Path) -> str:
 
 
 def _raw(ranking: Ranking) -> dict[Unit, float]:
-    return {each.unit: each.raw for each in ranking.units}
+    return {each.unit: each.overall for each in ranking.units}
 
 
 def _keep_worst(worst: list[Worst], site: Site, found: NDArray[np.float64]) -> None:

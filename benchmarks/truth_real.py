@@ -21,7 +21,8 @@ from truth_simulating import Memory, Random, corpus
 from activations.texts.corpus import Corpus
 from analyses.errors import AnalysisError
 from analyses.ranking.ranking import rank
-from analyses.targets.alignment import Target, label, of_labels
+from analyses.targets.labelling import label, target_of_labels
+from analyses.targets.target import Target
 from hypotheses.errors import HypothesisError
 from hypotheses.labels import Labels
 from hypotheses.registry import registered
@@ -128,7 +129,11 @@ class RealTexts:
             labels = np.load(self.folder / f"{other}.npy", mmap_mode="r")[rng.integers(len(names[other]))]
             own = Labels(_stretch(rng, labels, n_chars), "binary")
             try:
-                return number, Memory(values, corpus(n_chars)), of_labels(corpus(n_chars), "of another text", own)
+                return (
+                    number,
+                    Memory(values, corpus(n_chars)),
+                    target_of_labels(corpus(n_chars), "of another text", own),
+                )
             except AnalysisError:  # it is all the same there
                 continue
 

@@ -41,9 +41,10 @@ from analyses.differences import difference
 from analyses.errors import AnalysisError
 from analyses.probing.probes import fit
 from analyses.probing.results import Fitting, ProbeResult
-from analyses.ranking.ranking import RankedUnit, rank
-from analyses.targets.alignment import Target
+from analyses.ranking.ranking import rank
+from analyses.ranking.results import RankedUnit
 from analyses.targets.splits import TEST
+from analyses.targets.target import Target
 from hypotheses.labels import Labels
 
 Record = dict[str, float]
@@ -76,7 +77,12 @@ def unit_repetition(world: World, rng: Random) -> Record:
         return {"refused": 1}
     [unit] = rank(found, asked).units
     truth = world.true_score(unit.direction, unit.label)
-    return {"refused": 0, "p": unit.p, "due": is_due(world, asked), **_interval(unit.test, unit.low, unit.high, truth)}
+    return {
+        "refused": 0,
+        "p": unit.p,
+        "due": is_due(world, asked),
+        **_interval(unit.held_out, unit.low, unit.high, truth),
+    }
 
 
 def _interval(score: float, low: float, high: float, truth: float) -> Record:
@@ -117,7 +123,7 @@ def of_null_ranking(units: tuple[RankedUnit, ...], chance: float) -> Record:
         "declined": bool(np.isnan(q).all()),
         "n_p": int(np.isfinite(p).sum()),
         "n_below": int((p < 0.05).sum()),
-        **_interval(winner.test, winner.low, winner.high, chance),
+        **_interval(winner.held_out, winner.low, winner.high, chance),
     }
 
 
@@ -143,7 +149,7 @@ def curse_repetition(world: World, rng: Random) -> Record:
     for n in BEST_OF:
         winner = next(unit for unit in ranking.units if unit.unit.index < n)
         truth = float(truths[winner.unit.index])
-        record[f"error_{n}"] = winner.test - (truth if winner.direction > 0 else 1 - truth)
+        record[f"error_{n}"] = winner.held_out - (truth if winner.direction > 0 else 1 - truth)
     return record
 
 

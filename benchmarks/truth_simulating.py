@@ -24,7 +24,8 @@ from activations.texts.reading_rule import PLAIN
 from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from analyses.targets.alignment import Target, of_labels
+from analyses.targets.labelling import target_of_labels
+from analyses.targets.target import Target
 from hypotheses.labels import Labels
 
 SITE = Site.of(0, "hidden")
@@ -479,4 +480,4 @@ def target(world: World, labels: Labels) -> Target:
     Raises:
         AnalysisError: If the label is all the same in a part of the text.
     """
-    return of_labels(corpus(world.n_chars, world.document), "drawn", labels)
+    return target_of_labels(corpus(world.n_chars, world.document), "drawn", labels)

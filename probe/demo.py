@@ -17,10 +17,12 @@ from activations.texts.corpus import Corpus
 from analyses.curves import Curve, curve
 from analyses.probing.probes import fit
 from analyses.probing.results import ProbeResult
-from analyses.ranking.ranking import RankedUnit, Ranking, rank
+from analyses.ranking.ranking import rank
+from analyses.ranking.results import RankedUnit, Ranking
 from analyses.session import Session
-from analyses.targets.alignment import Target, target
+from analyses.targets.labelling import target
 from analyses.targets.splits import TEST
+from analyses.targets.target import Target
 from probe.plots import figure_of, plot_curves, plot_text, save_figure
 
 HYPOTHESES = ("in_quotes", "in_comment", "position_in_line")
@@ -127,7 +129,7 @@ def _draw_passage(source: Source, asked: Target, best: RankedUnit, path: Path) -
     start, stop = _passage(source.corpus, asked)
     values = source.read([best.unit.site], start, stop)[best.unit.site][:, best.unit.index].astype(np.float64)
     labels = asked.labels.values[start:stop]
-    measure = f"held-out {'AUC' if asked.kind == 'binary' else '|r|'} {best.test:.3f}"
+    measure = f"held-out {'AUC' if asked.kind == 'binary' else '|r|'} {best.held_out:.3f}"
     axes = plot_text(
         source.corpus.text(start, stop),
         values,

@@ -26,7 +26,7 @@ MOVED = {
     "LogisticProbe": "estimators.LogisticProbe",
     "Losses": "models.Losses",
     "LossesByLabel": "statistics.LossesByLabel",
-    "Marks": "ranking.Marks",
+    "Marks": "ranking.MethodScores",
     "Method": "ranking.Method",
     "ModelConfig": "models.ModelConfig",
     "Moment": "models.Moment",

@@ -2,12 +2,12 @@
 
 from analyses.ranking.explanation import Explanation as Explanation
 from analyses.ranking.explanation import explain as explain
+from analyses.ranking.method import Method as Method
+from analyses.ranking.method import MethodScores as MethodScores
+from analyses.ranking.method import Need as Need
 from analyses.ranking.methods import METHODS as METHODS
-from analyses.ranking.methods import Marks as Marks
-from analyses.ranking.methods import Method as Method
-from analyses.ranking.methods import Need as Need
-from analyses.ranking.ranking import RankedUnit as RankedUnit
-from analyses.ranking.ranking import Ranking as Ranking
 from analyses.ranking.ranking import compare as compare
 from analyses.ranking.ranking import rank as rank
 from analyses.ranking.ranking import rank_all as rank_all
+from analyses.ranking.results import RankedUnit as RankedUnit
+from analyses.ranking.results import Ranking as Ranking

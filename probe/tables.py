@@ -9,7 +9,7 @@ from activations.files import replacing
 from activations.results import to_frame as to_frame
 
 if TYPE_CHECKING:
-    from analyses.ranking.ranking import Ranking
+    from analyses.ranking.results import Ranking
 
 
 def write_table(path: Path, rows: Iterable[Mapping[str, object]], columns: Sequence[str] | None = None) -> int:
@@ -65,6 +65,6 @@ def write_rankings(path: Path | str, rankings: Iterable["Ranking"]) -> int:
     Raises:
         ActivationError: If it cannot be written.
     """
-    from analyses.ranking.ranking import TABLE_COLUMNS
+    from analyses.ranking.results import TABLE_COLUMNS
 
     return write_table(Path(path), (row for each in rankings for row in each.table_rows()), TABLE_COLUMNS)

@@ -5,6 +5,6 @@ from analyses.design_matrices import Design as Design
 from analyses.design_matrices import RowLabels as RowLabels
 from analyses.design_matrices import design as design
 from analyses.design_matrices import labels as labels
-from analyses.targets.alignment import Target as Target
-from analyses.targets.alignment import target as target
+from analyses.targets.labelling import target as target
 from analyses.targets.splits import Split as Split
+from analyses.targets.target import Target as Target

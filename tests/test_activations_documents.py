@@ -25,7 +25,7 @@ from activations.texts.lanes import cut
 from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from analyses.targets.alignment import label
+from analyses.targets.labelling import label
 from hypotheses.registry import get
 
 WORDS = st.text("ab \t", max_size=6)

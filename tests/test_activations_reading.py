@@ -34,7 +34,7 @@ from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from activations.units import Site, Unit
 from analyses.ranking.ranking import rank
-from analyses.targets.alignment import target
+from analyses.targets.labelling import target
 
 every_cell = pytest.mark.parametrize("cell", list(CELLS))
 

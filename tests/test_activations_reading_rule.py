@@ -32,7 +32,7 @@ from activations.texts.reading_rule import EOS, PLAIN, SOS, ReadingRule
 from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
-from analyses.targets.alignment import target
+from analyses.targets.labelling import target
 
 _CHARACTERS = "aAbBçÇéÉ e\u0301\u0308\r\n“”—…ßİΣσ½\u00a0😀𝕏\U0010fffd日本"
 _FLOAT32 = Arithmetic(dtype="float32")

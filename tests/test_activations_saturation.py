@@ -39,7 +39,7 @@ from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
 from analyses.ranking.ranking import rank
-from analyses.targets.alignment import target
+from analyses.targets.labelling import target
 from hypotheses.registry import get
 
 SPREAD, SATURATED = Site.of(0, "hidden"), Site.of(1, "hidden")
@@ -107,7 +107,7 @@ def reference(source: Source, name: str, site: Site) -> NDArray[np.float64]:
 
 
 def raw(source: Source, name: str, site: Site) -> NDArray[np.float64]:
-    found = {each.unit.index: each.raw for each in rank(source, name, sites=[site]).units}
+    found = {each.unit.index: each.overall for each in rank(source, name, sites=[site]).units}
     return np.array([found[index] for index in range(len(found))])
 
 

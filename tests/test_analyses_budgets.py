@@ -29,7 +29,7 @@ from analyses.errors import AnalysisError
 from analyses.probing.designs.budgets import chosen_runs, rows_given, rows_used, within_budget
 from analyses.probing.probes import CONTROLS, fit
 from analyses.probing.results import Fitting
-from analyses.targets.alignment import target
+from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN, Split
 
 SITE = Site.of(0, "hidden")

@@ -7,9 +7,9 @@ import pytest
 
 from activations.texts.selection import Selection
 from analyses.targets import classes
-from analyses.targets.alignment import Target
 from analyses.targets.classes import classes_of
 from analyses.targets.splits import Split
+from analyses.targets.target import Target
 from hypotheses.labels import Labels
 
 

@@ -5,7 +5,7 @@ import pytest
 from planting import Live
 
 from activations.units import Site
-from analyses.levels.columns import Columns, LevelReader, groups
+from analyses.levels.columns import Columns, LevelReader, column_groups
 
 CELL = Site.of(0, "cell")
 
@@ -26,7 +26,7 @@ def test_groups_are_few_and_as_large_as_each_other(
     sizes: list[int], most: int, n_units_of_groups: list[list[int]]
 ) -> None:
     sites = [Site.of(layer, "cell") for layer in range(len(sizes))]
-    found = groups(list(zip(sites, sizes, strict=True)), most)
+    found = column_groups(list(zip(sites, sizes, strict=True)), most)
     assert [[each.n_units for each in group] for group in found if group] == n_units_of_groups
     units = [(each.site, unit) for group in found for each in group for unit in range(each.start, each.stop)]
     assert units == [(site, unit) for site, size in zip(sites, sizes, strict=True) for unit in range(size)]
@@ -44,6 +44,6 @@ def test_tiles_of_a_live_source_have_the_levels_of_a_recording(n_at_once: int, r
         seen[:, places] = levels[chosen]
     expected = np.empty_like(seen)
     [block] = source.blocks(n_chars=n_chars)
-    reader.take(chosen, block.values[CELL][:, 1:], expected)
+    reader.write_levels(chosen, block.values[CELL][:, 1:], expected)
     assert len(np.unique(expected)) > 10_000
     np.testing.assert_array_equal(seen, expected)

@@ -36,8 +36,10 @@ from analyses.probing.probes import CONTROLS, fit, fit_characters
 from analyses.probing.results import Fitting
 from analyses.probing.scores import Cells, Precision, Scores, Sums
 from analyses.probing.scores import score as score_sums
-from analyses.targets.alignment import Target, lagged, of_labels, target
+from analyses.targets.labelling import target, target_of_labels
+from analyses.targets.lags import lagged
 from analyses.targets.splits import GAP, TEST, TRAIN, Split
+from analyses.targets.target import Target
 from hypotheses.labels import Labels
 from hypotheses.registry import get
 
@@ -49,7 +51,7 @@ def null_experiment(seed: int, n_chars: int = 20_000) -> tuple[Arrays, Target]:
     rng = np.random.default_rng(seed)
     source = Arrays({SITE: drifting(rng, n_chars, 256, 100)})
     labels = Labels(in_runs(rng, n_chars, 60), "binary")
-    return source, of_labels(source.corpus, "nothing", labels)
+    return source, target_of_labels(source.corpus, "nothing", labels)
 
 
 def test_shuffled_rows_would_have_found_what_is_not_there() -> None:
@@ -200,7 +202,7 @@ def test_what_an_atom_adds_is_what_its_weight_changes(rng: np.random.Generator, 
 def test_fewer_than_eight_pieces_that_are_held_out_have_no_interval(rng: np.random.Generator) -> None:
     source = Arrays({SITE: drifting(rng, 20_000, 3, 20)})
     labels = Labels(in_runs(rng, 20_000, 40), "binary")
-    asked = of_labels(source.corpus, "nothing", labels)
+    asked = target_of_labels(source.corpus, "nothing", labels)
     [one], [five] = fit(source, asked), fit(source, asked, how=Fitting(folds=5))
     assert np.isnan(one.interval).all() and "or --folds 5" in one.note
     assert five.interval[0] < five.auc < five.interval[1] and not five.note
@@ -212,7 +214,7 @@ def test_selectivity_is_paired_by_the_pieces_of_the_label(rng: np.random.Generat
     labels = in_runs(rng, n, 600)
     text = "".join(rng.choice(list("abcdefgh"), n))
     source = Arrays({SITE: (labels[:, None] + rng.normal(size=(n, 2))).astype(np.float32)}, text)
-    asked = of_labels(source.corpus, "slow", Labels(labels, "binary"))
+    asked = target_of_labels(source.corpus, "slow", Labels(labels, "binary"))
     own, control = fit(source, asked, controls=["context"], how=Fitting(penalty=1.0))
     assert len(own.estimates["accuracy"].influence) == 10  # stretches; there are 20 atoms held out
     assert own.selectivity == pytest.approx(own.accuracy - control.accuracy)
@@ -225,7 +227,11 @@ def test_intervals_do_not_depend_on_where_numbers_lie(rng: np.random.Generator) 
     values = np.repeat(rng.integers(0, 50, n // 50), 50).astype(np.float64)
     source = Arrays({SITE: (values[:, None] + 20 * rng.normal(size=(n, 2))).astype(np.float32)})
     near, far = (
-        fit(source, of_labels(source.corpus, "number", Labels(values + more, "numeric")), how=Fitting(penalty=1.0))[0]
+        fit(
+            source,
+            target_of_labels(source.corpus, "number", Labels(values + more, "numeric")),
+            how=Fitting(penalty=1.0),
+        )[0]
         for more in (0.0, 2.0**40)
     )
     assert far.note == near.note == ""
@@ -240,7 +246,9 @@ def test_pieces_are_the_same_of_some_characters_as_of_all(rng: np.random.Generat
     values = {SITE: (labels.values[:, None] + rng.normal(size=(n, 2))).astype(np.float32)}
     for selection in (Selection.of(n), Selection.of(n, every=10)):
         source = Arrays(values, selection=selection)
-        [found] = fit(source, of_labels(source.corpus, "slow", labels, selection=selection), how=Fitting(penalty=1.0))
+        [found] = fit(
+            source, target_of_labels(source.corpus, "slow", labels, selection=selection), how=Fitting(penalty=1.0)
+        )
         assert len(found.estimates["auc"].influence) == 10  # stretches, not atoms
 
 
@@ -250,7 +258,7 @@ def test_the_position_control_sees_a_trend_that_units_and_labels_share(rng: np.r
     values = np.linspace(0, 3, n)[:, None] + rng.normal(size=(n, 3)) * 0.3
     labels = Labels(np.repeat(rng.random(n // 20) < np.linspace(0.05, 0.95, n // 20), 20), "binary")
     source = Arrays({SITE: values.astype(np.float32)})
-    asked = of_labels(source.corpus, "trend", labels)
+    asked = target_of_labels(source.corpus, "trend", labels)
     results = fit(source, asked, controls=["context", "position"])
     by_control = {each.control: each for each in results}
     assert by_control[None].auc > 0.7 and by_control["position"].auc > 0.7
@@ -456,9 +464,11 @@ def test_what_is_ranked_in_many_passes_has_the_same_scores(
     source = Arrays({SITE: (rng.normal(size=(20_000, 3)) + np.eye(3)[place]).astype(np.float32)})
     missing = rng.random(20_000) < 0.1
     asked = [
-        of_labels(source.corpus, "classes", Labels(place.astype(np.int32), "categorical", missing, ("x", "y", "z"))),
-        of_labels(source.corpus, "one", Labels(place == 1, "binary")),
-        of_labels(source.corpus, "number", Labels(place.astype(np.float64), "numeric", missing)),
+        target_of_labels(
+            source.corpus, "classes", Labels(place.astype(np.int32), "categorical", missing, ("x", "y", "z"))
+        ),
+        target_of_labels(source.corpus, "one", Labels(place == 1, "binary")),
+        target_of_labels(source.corpus, "number", Labels(place.astype(np.float64), "numeric", missing)),
     ]
     how = Fitting(penalty=10.0, folds=folds, keep=True)
     at_once = fit(source, asked, how=how)
@@ -482,7 +492,7 @@ def test_too_little_data_is_said(planted: Path) -> None:
         stretch = Split.of(len(corpus)).stretch(np.arange(len(corpus)))
         labels[(stretch == 4) & (np.arange(len(corpus)) % 2 == 0)] = True
         labels[stretch == 0] = True
-        rare = of_labels(corpus, "rare", Labels(labels, "binary"))
+        rare = target_of_labels(corpus, "rare", Labels(labels, "binary"))
         [one] = fit(recording, rare, sites=[Site.of(0, "hidden")])
         [folds] = fit(recording, rare, sites=[Site.of(0, "hidden")], how=Fitting(folds=10))
     assert np.isfinite(one.auc)
@@ -493,6 +503,6 @@ def test_too_little_data_is_said(planted: Path) -> None:
 def test_few_runs_are_said(planted: Path) -> None:
     with Recording(planted) as recording:
         places = np.arange(len(recording.corpus))
-        asked = of_labels(recording.corpus, "now and then", Labels(places % 500 == 0, "binary"))
+        asked = target_of_labels(recording.corpus, "now and then", Labels(places % 500 == 0, "binary"))
         [few] = fit(recording, asked, sites=[Site.of(0, "hidden")])
     assert "True in only" in few.note and "runs of held-out characters" in few.note

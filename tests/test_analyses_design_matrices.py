@@ -19,7 +19,7 @@ from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from activations.units import Site
 from analyses.design_matrices import ActivationMatrix, design, labels
-from analyses.targets.alignment import target
+from analyses.targets.labelling import target
 from analyses.targets.splits import Split
 
 CELL, HIDDEN = Site("1/cell"), Site("0/hidden")

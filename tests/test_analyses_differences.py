@@ -14,8 +14,10 @@ from analyses.differences import compare_probes, compare_rankings, difference
 from analyses.errors import AnalysisError
 from analyses.probing.probes import fit
 from analyses.probing.results import Fitting
-from analyses.ranking.ranking import Ranking, rank, rank_all
-from analyses.targets.alignment import Target, of_labels
+from analyses.ranking.ranking import rank, rank_all
+from analyses.ranking.results import Ranking
+from analyses.targets.labelling import target_of_labels
+from analyses.targets.target import Target
 from hypotheses.labels import Labels
 
 HIDDEN = Site.of(0, "hidden")
@@ -29,7 +31,7 @@ def two_models(seed: int, *, shared: float, gain: float) -> tuple[Arrays, Arrays
     noise = drifting(rng, N_CHARS, 3, 30) * np.sqrt(1 - np.exp(-2 / 30))
     own = [np.sqrt(shared) * noise[:, :1] + np.sqrt(1 - shared) * noise[:, n : n + 1] for n in (1, 2)]
     first, second = (Arrays({HIDDEN: x + g * labels[:, None]}) for x, g in zip(own, (0.7, 0.7 + gain), strict=True))
-    return first, second, of_labels(first.corpus, "told", Labels(labels, "binary"))
+    return first, second, target_of_labels(first.corpus, "told", Labels(labels, "binary"))
 
 
 def test_a_difference_is_of_paired_errors() -> None:
@@ -39,7 +41,7 @@ def test_a_difference_is_of_paired_errors() -> None:
         first, second, asked = two_models(0, shared=shared, gain=0.3)
         a, b = rank(first, asked).units[0], rank(second, asked).units[0]
         found = difference(a, b)
-        assert found.value == pytest.approx(b.test - a.test)
+        assert found.value == pytest.approx(b.held_out - a.held_out)
         assert found.low < found.value < found.high
         widths[shared] = found.high - found.low
         back = difference(b, a)
@@ -63,7 +65,7 @@ def test_what_is_not_of_the_same_text_is_refused() -> None:
     first, _, asked = two_models(0, shared=0.5, gain=0)
     longer = Arrays({HIDDEN: drifting(np.random.default_rng(0), N_CHARS + 1, 1, 30)})
     labels = in_runs(np.random.default_rng(1), N_CHARS + 1, 60)
-    other = of_labels(longer.corpus, "told", Labels(labels, "binary"))
+    other = target_of_labels(longer.corpus, "told", Labels(labels, "binary"))
     with pytest.raises(AnalysisError, match="the two scores are of different texts"):
         difference(rank(first, asked), rank(longer, other))
     few = rank(first, asked, n_intervals=0)
@@ -86,8 +88,8 @@ def test_probes_and_best_units_are_compared_site_by_site() -> None:
     [probe] = compare_probes(fit(first, asked, how=how), fit(second, asked, how=how))
     best, site = compare_rankings(rank(first, asked), rank(second, asked))
     assert (best.what, site.what, probe.what) == ("best", "0/hidden", "0/hidden")
-    assert probe.found.value == pytest.approx(site.found.value, abs=0.01)  # a probe of one unit is that unit
-    assert 0 < site.found.low < site.found.high
+    assert probe.difference.value == pytest.approx(site.difference.value, abs=0.01)  # a probe of one unit is that unit
+    assert 0 < site.difference.low < site.difference.high
     for name in ("accuracy", "log_loss"):
         [one], [two] = fit(first, asked, how=how), fit(second, asked, how=how)
         own = difference(one, two, name)
@@ -131,21 +133,23 @@ def test_best_units_of_different_classes_say_so() -> None:
         Arrays({HIDDEN: ((codes == place)[:, None] + rng.normal(size=(N_CHARS, 1))).astype(np.float32)})
         for place in (0, 1)
     ]
-    asked = of_labels(sources[0].corpus, "kind", Labels(codes, "categorical", names=("a", "b", "c")))
+    asked = target_of_labels(sources[0].corpus, "kind", Labels(codes, "categorical", names=("a", "b", "c")))
     found = compare_rankings(*(rank(source, asked) for source in sources))
     assert [each.what for each in found] == ["best", "0/hidden"]
-    assert all("the first tells a most surely, the second b" in each.found.declined for each in found)
+    assert all("the first tells a most surely, the second b" in each.difference.declined for each in found)
 
 
 def test_a_label_of_which_no_class_has_runs_enough_has_no_scores_beside_others() -> None:
     rng = np.random.default_rng(6)
     source = Arrays({HIDDEN: drifting(rng, 20_000, 3, 20)})
-    slow = of_labels(
+    slow = target_of_labels(
         source.corpus, "slow", Labels(np.arange(20_000, dtype=np.int32) // 2000 % 2, "categorical", names=("x", "y"))
     )
-    quick = of_labels(source.corpus, "quick", Labels(in_runs(rng, 20_000, 40), "binary"))
+    quick = target_of_labels(source.corpus, "quick", Labels(in_runs(rng, 20_000, 40), "binary"))
     first, second = rank_all(source, [slow, quick])
-    assert np.isnan([each.test for each in first.units]).all() and np.isfinite([each.p for each in second.units]).all()
+    assert (
+        np.isnan([each.held_out for each in first.units]).all() and np.isfinite([each.p for each in second.units]).all()
+    )
     assert any("no score for classes of slow" in note for note in first.notes)
     with pytest.raises(AnalysisError, match="no score for classes of slow"):
         rank(source, slow)
@@ -159,7 +163,7 @@ def test_a_class_is_chosen_by_evidence_and_rare_ones_have_no_score() -> None:
     codes[rng.choice(N_CHARS, 120, replace=False)] = 4
     source = Arrays({HIDDEN: drifting(rng, N_CHARS, 300, 50)})
     names = ("a", "b", "c", "four", "rare")
-    asked = of_labels(source.corpus, "kind", Labels(codes, "categorical", names=names))
+    asked = target_of_labels(source.corpus, "kind", Labels(codes, "categorical", names=names))
     found = rank(source, asked)
     chosen = [each.label for each in found.units]
     assert "four" not in chosen

@@ -12,10 +12,12 @@ from scipy.stats import binom
 from activations.texts.selection import Selection
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
-from analyses.ranking.explanation import Explanation, _OneUnit, explain
+from analyses.ranking.explanation import Explanation, explain
+from analyses.ranking.one_unit import OneUnit
 from analyses.ranking.tuning import tune
-from analyses.targets.alignment import Target, of_labels
 from analyses.targets.classes import classes_of
+from analyses.targets.labelling import target_of_labels
+from analyses.targets.target import Target
 from hypotheses.labels import Labels
 
 N_CHARS = 20_000
@@ -23,7 +25,7 @@ HIDDEN = Site.of(0, "hidden")
 
 
 def labelled(source: Arrays, name: str, values: NDArray[np.generic]) -> Target:
-    return of_labels(source.corpus, name, Labels(values, "binary" if values.dtype == bool else "numeric"))
+    return target_of_labels(source.corpus, name, Labels(values, "binary" if values.dtype == bool else "numeric"))
 
 
 def planted(seed: int) -> Explanation:
@@ -48,7 +50,7 @@ def test_what_a_unit_knows_is_named_in_order(seed: int) -> None:
     adds = {each.hypothesis: each.adds for each in found.answers}
     assert adds["like inside"] is None and adds["late"] is None and adds["other"] is None
     assert found.explained == pytest.approx(adds["position"] + adds["inside"])  # type: ignore[operator]
-    by_name = {each.hypothesis: each.found for each in found.answers}
+    by_name = {each.hypothesis: each.ranked for each in found.answers}
     assert by_name["late"].q < 1e-6 < by_name["other"].q
     assert by_name["inside"].unit == Unit(HIDDEN, 1)
     assert "position" in str(found)
@@ -108,7 +110,7 @@ def test_units_that_cannot_be_explained_are_refused(rng: np.random.Generator, un
 def test_a_unit_by_itself_is_a_source_of_one_column(rng: np.random.Generator) -> None:
     values = rng.normal(size=(5000, 3)).astype(np.float32)
     source = Arrays({HIDDEN: values}, selection=Selection.of(5000, 100, 4000, 7))
-    one = _OneUnit(source, Unit(HIDDEN, 2))
+    one = OneUnit(source, Unit(HIDDEN, 2))
     for start, stop in ((0, None), (900, 3001), (3990, 5000), (8, 8), (2000, 1000)):
         np.testing.assert_array_equal(
             one.read([HIDDEN], start, stop)[HIDDEN], source.read([HIDDEN], start, stop)[HIDDEN][:, 2:]
@@ -120,7 +122,7 @@ def test_a_part_of_a_text_is_explained_as_that_part_alone(rng: np.random.Generat
     inside = in_runs(rng, N_CHARS, 30)
     values = (2 * inside + rng.normal(size=N_CHARS))[:, None].astype(np.float32)
     source = Arrays({HIDDEN: values}, selection=Selection(3000, 15_000, 3))
-    asked = of_labels(source.corpus, "inside", Labels(inside, "binary"), selection=source.selection)
+    asked = target_of_labels(source.corpus, "inside", Labels(inside, "binary"), selection=source.selection)
     found = explain(source, Unit(HIDDEN, 0), [asked])
     share = inside.var() * 4 / (inside.var() * 4 + 1)
     assert found.explained == pytest.approx(share, abs=0.05)

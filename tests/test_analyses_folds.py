@@ -10,7 +10,7 @@ from analyses.intervals.estimates import standard_errors
 from analyses.probing.probes import fit
 from analyses.probing.results import Fitting, ProbeResult
 from analyses.probing.scores import Agreement
-from analyses.targets.alignment import target
+from analyses.targets.labelling import target
 
 HIDDEN = Site.of(0, "hidden")
 

@@ -18,8 +18,9 @@ from analyses.errors import AnalysisError
 from analyses.statistics.autocorrelations import Autocorrelations
 from analyses.statistics.gram_matrices import GramMatrices, GramsOfLabel
 from analyses.statistics.passages import ActivePassages
-from analyses.targets.alignment import Target, target
+from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN
+from analyses.targets.target import Target
 
 HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")
 N_CHARS = 6_000

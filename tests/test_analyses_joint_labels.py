@@ -28,4 +28,4 @@ def test_characters_with_one_code_have_the_same_part_atom_and_labels(
     for column, label in enumerate(labels):
         assert (rows.y[rows.codes[~missing], column] == label[~missing]).all()
     assert rows.n.tolist() == np.bincount(rows.codes, minlength=len(rows.y)).tolist()
-    assert rows.pieces.n_of_codes.shape == (len(PARTS), len(rows.y))
+    assert rows.pieces.code_counts.shape == (len(PARTS), len(rows.y))

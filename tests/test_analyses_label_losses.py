@@ -20,9 +20,10 @@ from analyses.collecting.collect import collect
 from analyses.errors import AnalysisError
 from analyses.statistics.gram_matrices import GramMatrices
 from analyses.statistics.label_losses import ClassLosses, LossesByLabel, NumberLosses
-from analyses.targets import alignment
-from analyses.targets.alignment import Target, target
+from analyses.targets import labelling
+from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN
+from analyses.targets.target import Target
 from hypotheses.labelling.long_labels import LabelsOnDisk
 from hypotheses.labels import Labels
 
@@ -155,7 +156,7 @@ def test_labels_asked_for_together_share_the_memory(make: Callable[..., Any], mo
     """Those that do not fit are in a temporary file."""
     source = Arrays({CELL: np.zeros((N_CHARS, 1), np.float32)})
     names = [lambda text: np.arange(len(text)) % 2 == 0, lambda text: np.arange(len(text)) % 3 == 0]
-    monkeypatch.setattr(alignment, "_LABEL_BYTES", N_CHARS)
+    monkeypatch.setattr(labelling, "_LABEL_BYTES", N_CHARS)
     kinds = {type(each.labels) for each in make(source, names)._targets}
     assert kinds == {LabelsOnDisk}
     assert {type(each.labels) for each in make(source, names[:1])._targets} == {Labels}

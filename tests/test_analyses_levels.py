@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from analyses.levels.binning import Bins, to_levels
+from analyses.levels.binning import to_levels
+from analyses.levels.bins import Bins
+from analyses.levels.choosing_bins import bins_around
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -39,12 +41,12 @@ def test_aucs_of_float16_stay_as_they_are_also_on_ties(seed: int, decimals: int)
 def test_aucs_of_float32_hardly_change_in_bins(rng: np.random.Generator) -> None:
     labels = rng.random(5000) < 0.1
     values = (rng.normal(0, 3, (5000, 4)) + labels[:, None]).astype(np.float32)
-    assert_same_aucs(values, labels, Bins.around(values[::5]), atol=1e-4)
+    assert_same_aucs(values, labels, bins_around(values[::5]), atol=1e-4)
 
 
 def test_values_beyond_float16_do_not_overflow() -> None:
     values = np.array([[1e9], [2e5], [-1e9], [3.0]], np.float32)
-    assert_same_aucs(values, np.array([True, True, False, False]), Bins.around(values))
+    assert_same_aucs(values, np.array([True, True, False, False]), bins_around(values))
 
 
 def test_both_zeros_are_one_value() -> None:
@@ -58,7 +60,7 @@ def test_what_is_not_finite_is_noticed(dtype: type, odd: float, rng: np.random.G
     values: NDArray[np.floating] = rng.normal(size=(1000, 70)).astype(dtype)
     largest = np.finfo(dtype).max
     values[10, 3], values[500, 69] = largest, -largest
-    bins = Bins.around(rng.normal(size=(1000, 70)).astype(np.float32)) if dtype is np.float32 else None
+    bins = bins_around(rng.normal(size=(1000, 70)).astype(np.float32)) if dtype is np.float32 else None
     into = np.empty((70, 1000), np.uint16)
     assert to_levels(values, into, bins)
     values[999, 64] = odd
@@ -70,7 +72,7 @@ def test_levels_are_in_the_order_of_the_values(seed: int, scale: float, dtype: t
     rng = np.random.default_rng(seed)
     values: NDArray[np.floating] = np.sort(rng.standard_cauchy((500, 2)).clip(-1e4, 1e4).astype(dtype), axis=0)
     sample = scale * rng.normal(size=(100, 2)).astype(np.float32)  # most values are far beyond it, or near its middle
-    levels = levels_of(values, Bins.around(sample) if dtype is np.float32 else None)
+    levels = levels_of(values, bins_around(sample) if dtype is np.float32 else None)
     assert (np.diff(levels.astype(int), axis=1) >= 0).all()
 
 
@@ -80,7 +82,7 @@ def test_units_that_saturate_at_both_ends_keep_their_order(seed: int, low: int, 
     rng = np.random.default_rng(seed)
     logits = np.float32(12) * rng.normal(size=(n_chars, 1)).astype(np.float32)
     values = np.tanh(logits) if low else (1 / (1 + np.exp(-logits))).astype(np.float32)
-    bins = Bins.around(values)
+    bins = bins_around(values)
     levels = levels_of(values, bins)[0].astype(int)
     order = np.argsort(values[:, 0], kind="stable")
     in_order = values[order, 0]
@@ -93,14 +95,14 @@ def test_units_that_saturate_at_both_ends_keep_their_order(seed: int, low: int, 
 def test_small_values_keep_their_order_whatever_the_others_are(rng: np.random.Generator) -> None:
     """Those of a hidden unit whose gate is closed: the median is far larger than most differences."""
     values = (-np.exp(rng.normal(-16, 8, size=(3_000, 1)))).clip(-0.9).astype(np.float32)
-    levels = levels_of(values, Bins.around(values))[0].astype(int)
+    levels = levels_of(values, bins_around(values))[0].astype(int)
     assert len(np.unique(levels)) > 0.9 * len(np.unique(values))
 
 
 def test_a_value_that_is_frequent_between_the_ends_keeps_its_own_level(rng: np.random.Generator) -> None:
     values = rng.uniform(-1, 1, size=(3_000, 1)).astype(np.float32)
     values[:1_500], values[1_500:1_560] = 0, 1
-    bins = Bins.around(values)
+    bins = bins_around(values)
     levels = levels_of(values, bins)[0]
     assert (levels[values[:, 0] == 0] == bins.middle_levels[0]).all()
     assert (values[levels == bins.middle_levels[0], 0] == 0).all()
@@ -109,7 +111,7 @@ def test_a_value_that_is_frequent_between_the_ends_keeps_its_own_level(rng: np.r
 def test_values_beyond_the_ends_of_the_sample_are_not_taken_for_them(rng: np.random.Generator) -> None:
     values = (1 / (1 + np.exp(-8 * rng.normal(size=(3_000, 1))))).astype(np.float32)
     values[:40] = 1
-    bins = Bins.around(values)
+    bins = bins_around(values)
     assert bins.saturates[0]
     beyond = np.concatenate([values, np.array([[1.5], [7.0], [-0.1]], np.float32)])
     levels = levels_of(beyond, bins)[0].astype(int)
@@ -122,7 +124,7 @@ def test_small_values_and_saturated_ones_of_the_same_unit_keep_their_order(rng: 
     """Those of a hidden unit: the product of a gate near 0 or 1 and of a tanh near −1 or 1."""
     gate = 1 / (1 + np.exp(-rng.normal(0, 12, size=(4_000, 1))))
     values = (gate * np.tanh(rng.normal(0, 8, size=(4_000, 1)))).astype(np.float32)
-    bins = Bins.around(values)
+    bins = bins_around(values)
     levels = levels_of(values, bins)[0].astype(int)
     order = np.argsort(values[:, 0], kind="stable")
     assert bins.saturates[0]
@@ -137,7 +139,7 @@ def test_a_unit_that_counts_keeps_its_order(seed: int, spread: float, n_wholes: 
     rng = np.random.default_rng(seed)
     wholes = rng.integers(-n_wholes, n_wholes + 1, size=(6_000, 1))
     values = (wholes + spread * rng.laplace(size=wholes.shape) * (rng.random(wholes.shape) < 0.7)).astype(np.float32)
-    bins = Bins.around(values[::3])
+    bins = bins_around(values[::3])
     levels = levels_of(values, bins)[0].astype(int)
     order = np.argsort(values[:, 0], kind="stable")
     assert (np.diff(levels[order]) >= 0).all()
@@ -153,7 +155,7 @@ def test_units_with_edges_are_searched_as_numpy_does(rng: np.random.Generator) -
     counting = np.arange(0, n_units, 7)
     wholes = rng.integers(-3, 4, size=(n_chars, len(counting)))
     values[:, counting] = wholes + np.float32(1e-6) * rng.normal(size=wholes.shape)
-    bins = Bins.around(values[::2])
+    bins = bins_around(values[::2])
     assert (np.flatnonzero(bins.first_edge >= 0) == counting).all()
     values[:3] = np.array([[-1e30], [1e30], [0]])
     levels = levels_of(values, bins)
@@ -186,7 +188,7 @@ def bins_of(values: NDArray[np.float32], bins: Bins) -> NDArray[np.int64]:
 def test_levels_in_bins_are_what_the_bins_say(rng: np.random.Generator) -> None:
     """However many characters and units are taken at once, and for values at borders of cells and beyond all."""
     sample: NDArray[np.float32] = rng.standard_t(2, (1100, 19)).astype(np.float32)
-    bins = Bins.around(sample[::11])
+    bins = bins_around(sample[::11])
     values = sample.copy()
     values[5] = bins.middle
     values[6], values[7] = 1e30, -1e30

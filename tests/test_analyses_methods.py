@@ -30,13 +30,16 @@ from activations.texts.selection import Selection
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
 from analyses.levels import columns
-from analyses.ranking.methods import METHODS, Marks, Method, Need
-from analyses.ranking.ranking import Ranking, compare, rank
+from analyses.ranking.method import Method, MethodScores, Need
+from analyses.ranking.methods import METHODS
+from analyses.ranking.ranking import compare, rank
+from analyses.ranking.results import Ranking
 from analyses.statistics.products import Products, ProductSums
 from analyses.statistics.quantile_counts import N_BINS
-from analyses.targets.alignment import Target, target
 from analyses.targets.classes import classes_of
+from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN
+from analyses.targets.target import Target
 
 N_CHARS = 20_000
 HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")
@@ -87,7 +90,7 @@ def check(planted: Planted, method: str, kind: str, reference: Callable[..., tup
         x = planted.values[unit.site][:, unit.index].astype(np.float64)
         train, test = reference(*((x[parts == part], labels[parts == part]) for part in (TRAIN, TEST)))
         assert each.score == pytest.approx(abs(train), abs=atol), unit
-        assert each.held_out == pytest.approx(test if train >= 0 else -test, abs=atol), unit
+        assert each.held_out_score == pytest.approx(test if train >= 0 else -test, abs=atol), unit
 
 
 Half = tuple[NDArray[np.float64], NDArray[np.generic]]
@@ -130,7 +133,7 @@ def test_average_precision_is_that_of_scikit_learn(planted: Planted) -> None:
 
     check(planted, "average_precision", "binary", reference, 2e-4)  # float32 is counted in bins
     first = planted.ranking("average_precision", "binary").units[0]
-    assert first.unit.index == 0 and first.held_out > planted.binary.mean() + 0.1
+    assert first.unit.index == 0 and first.held_out_score > planted.binary.mean() + 0.1
 
 
 def test_a_score_of_ones_own_is_ranked_by_like_any_other(
@@ -142,8 +145,8 @@ def test_a_score_of_ones_own_is_ranked_by_like_any_other(
         lambda result, columns: result[0][columns.site],
     )
 
-    def variance(own: Products, asked: Target) -> Marks:
-        return Marks(*(own.scatter(part) / own.of(part).n[0] for part in (TRAIN, TEST)))
+    def variance(own: Products, asked: Target) -> MethodScores:
+        return MethodScores(*(own.scatter(part) / own.of(part).n[0] for part in (TRAIN, TEST)))
 
     monkeypatch.setitem(METHODS, "power", Method("power", ("binary",), "variance", needs=needs, score=variance))
     found = planted.ranking("power", "binary")
@@ -227,7 +230,7 @@ def test_thresholds_are_the_best_of_training(planted: Planted, method: str, scor
         train, test = reference(*((x[parts == part], planted.binary[parts == part]) for part in (TRAIN, TEST)))
         unit = next(each for each in found if each.site == HIDDEN and each.index == index)
         assert found[unit].score == pytest.approx(train, abs=1e-12)
-        assert found[unit].held_out == pytest.approx(test, abs=1e-12)
+        assert found[unit].held_out_score == pytest.approx(test, abs=1e-12)
 
 
 def rare(rng: np.random.Generator, n_units: int = 40) -> tuple[Arrays, NDArray[np.bool_]]:
@@ -247,7 +250,7 @@ def test_a_precise_unit_of_a_rare_label_is_found(rng: np.random.Generator, metho
     found = rank(source, lambda text: labels, method=method)
     assert {each.unit for each in found.units[:2]} == {Unit(CELL, 0), Unit(HIDDEN, 39)}
     assert [each.score for each in found.units[:2]] == [1.0, 1.0]
-    assert min(each.held_out for each in found.units[:2]) > 0.99
+    assert min(each.held_out_score for each in found.units[:2]) > 0.99
     assert found.units[3].score < 0.99
 
 
@@ -322,7 +325,7 @@ def test_mutual_information_is_that_of_scikit_learn_less_what_chance_adds(plante
 def test_of_classes_the_one_that_a_unit_tells_best_is_named(planted: Planted) -> None:
     first = planted.ranking("auc", "categorical").units[0]
     assert (first.unit.index, first.label) == (2, "two")
-    assert first.raw == pytest.approx(first.test, abs=0.1)
+    assert first.overall == pytest.approx(first.held_out, abs=0.1)
     assert first.p < 1e-6
 
 
@@ -331,8 +334,8 @@ def test_a_wave_is_seen_by_eta2_and_not_by_r(rng: np.random.Generator) -> None:
     values = np.concatenate([drifting(rng, N_CHARS, 6, 10), np.sin(2 * np.pi * place[:, None] / 7)], axis=1)
     source = Arrays({HIDDEN: values.astype(np.float16)})
     found = rank(source, lambda text: place, method="eta2")
-    assert found.units[0].unit.index == 6 and found.units[0].held_out > 0.9
-    assert abs(found.units[0].raw) < 0.1 and found.units[0].q < 1e-6
+    assert found.units[0].unit.index == 6 and found.units[0].held_out_score > 0.9
+    assert abs(found.units[0].overall) < 0.1 and found.units[0].q < 1e-6
     assert rank(source, lambda text: place, method="mutual_information").units[0].unit.index == 6
 
 
@@ -343,9 +346,9 @@ def test_large_weights_are_exposed_by_the_auc_beside_them(rng: np.random.Generat
     values = np.stack([labels + 3 * noise, noise / 10, labels + rng.normal(size=N_CHARS)], axis=1).astype(np.float32)
     of_methods = compare(Arrays({HIDDEN: values}), lambda text: labels, ["auc", "weight", "standardised_weight"])
     auc, weight, standardised = (ranking.units[0] for ranking in of_methods)
-    assert auc.unit.index == 2 and auc.test > 0.7
-    assert weight.unit.index == 1 and weight.test < 0.6
-    assert standardised.unit.index in (0, 1) and np.isnan(standardised.held_out)
+    assert auc.unit.index == 2 and auc.held_out > 0.7
+    assert weight.unit.index == 1 and weight.held_out < 0.6
+    assert standardised.unit.index in (0, 1) and np.isnan(standardised.held_out_score)
 
 
 @pytest.mark.parametrize("kind", ["binary", "numeric", "categorical"])
@@ -358,7 +361,9 @@ def test_every_method_has_its_order_and_scores_in_all_units(planted: Planted, ki
         found = planted.ranking(name, kind)
         scores = [each.score for each in found.units]
         assert (found.method, scores) == (name, sorted(scores, reverse=True))
-        assert np.isfinite([(each.score, each.raw, each.test, each.low, each.p, each.q) for each in found.units]).all()
+        assert np.isfinite(
+            [(each.score, each.overall, each.held_out, each.low, each.p, each.q) for each in found.units]
+        ).all()
 
 
 @pytest.mark.parametrize(
@@ -375,7 +380,7 @@ def test_a_part_of_a_text_is_ranked_as_a_text_of_that_part(planted: Planted, nam
     other = rank(alone, lambda text: labels[start:stop].tolist(), method=name, shifts=19)
     for left, right in zip(one.units, other.units, strict=True):
         assert left.unit == right.unit
-        for field in ("score", "held_out", "raw", "test", "low", "high", "p", "q", "p_shift", "p_max"):
+        for field in ("score", "held_out_score", "overall", "held_out", "low", "high", "p", "q", "p_shift", "p_max"):
             assert getattr(left, field) == pytest.approx(getattr(right, field), abs=1e-9, nan_ok=True), field
 
 
@@ -436,7 +441,7 @@ def test_a_live_source_is_scored_as_a_recording_however_many_characters_are_take
         for one, other in zip(found, expected, strict=True):
             for left, right in zip(one.units, other.units, strict=True):
                 assert left.unit == right.unit
-                for field in ("score", "held_out", "raw", "test", "p", "q"):
+                for field in ("score", "held_out_score", "overall", "held_out", "p", "q"):
                     assert getattr(left, field) == pytest.approx(getattr(right, field), rel=1e-9, nan_ok=True), field
 
 
@@ -446,4 +451,4 @@ def test_a_class_of_few_characters_does_not_win_by_its_mean(rng: np.random.Gener
     values = rng.normal(size=(N_CHARS, 20)).astype(np.float32)
     found = rank(Arrays({HIDDEN: values}), lambda text: classes.tolist(), method="mean_difference")
     assert max(each.score for each in found.units) < 0.1
-    assert np.isfinite([each.held_out for each in found.units]).all()
+    assert np.isfinite([each.held_out_score for each in found.units]).all()

@@ -11,7 +11,7 @@ from scipy.special import expit, log_softmax, softmax
 from activations.units import Site
 from analyses.probing.probes import fit
 from analyses.probing.results import Fitting, ProbeResult
-from analyses.targets.alignment import of_labels
+from analyses.targets.labelling import target_of_labels
 from hypotheses.labels import Kind, Labels
 
 N_CHARS = 20_000
@@ -28,7 +28,7 @@ def kept(rng: np.random.Generator, kind: Kind) -> tuple[ProbeResult, NDArray[Any
     source = Arrays({HIDDEN: values.astype(np.float32)})
     labels = {"binary": place == 1, "categorical": place.astype(np.int32), "numeric": place.astype(np.float64)}[kind]
     names = ("one", "two", "three") if kind == "categorical" else ()
-    asked = of_labels(source.corpus, "planted", Labels(labels, kind, None, names))
+    asked = target_of_labels(source.corpus, "planted", Labels(labels, kind, None, names))
     [result] = fit(source, asked, how=Fitting(penalty=1e-4, keep=True))
     return result, labels
 

@@ -22,9 +22,10 @@ from analyses.probing import probes
 from analyses.probing.labels import Asked, with_folds
 from analyses.probing.probes import fit, fit_units
 from analyses.probing.results import Fitting
-from analyses.targets import alignment
-from analyses.targets.alignment import Target, target
+from analyses.targets import labelling
+from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN
+from analyses.targets.target import Target
 from hypotheses.labelling.long_labels import LabelsOnDisk
 from hypotheses.labels import Labels
 from probe.cli.sources import ask_several
@@ -149,7 +150,7 @@ def test_labels_that_are_asked_for_together_go_to_the_disk_together(
 ) -> None:
     """Two hypotheses, of which one alone would stay in memory."""
     with Recording(planted) as recording:
-        monkeypatch.setattr(alignment, "_LABEL_BYTES", len(recording.corpus) * 3 // 2)
+        monkeypatch.setattr(labelling, "_LABEL_BYTES", len(recording.corpus) * 3 // 2)
         assert isinstance(target(recording.corpus, "in_quotes").labels, Labels)
         seen: list[Target] = []
 

@@ -19,12 +19,13 @@ from activations.units import Site, Unit
 from analyses.errors import AnalysisError
 from analyses.levels import columns
 from analyses.levels.counts import LevelCounts
-from analyses.levels.ranks import N_GROUPS
+from analyses.levels.rank_kernels import N_COUNT_COLUMNS
 from analyses.probing.probes import fit
 from analyses.ranking.explanation import explain
 from analyses.ranking.ranking import compare, rank, rank_all
-from analyses.targets import alignment
-from analyses.targets.alignment import target
+from analyses.targets import labelling
+from analyses.targets import target as target_module
+from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN, Split
 from hypotheses.errors import HypothesisError
 from hypotheses.labelling.long_labels import LabelsOnDisk
@@ -39,9 +40,9 @@ def test_rank_puts_the_planted_unit_first(planted: Path, name: str) -> None:
     assert first.unit == PLANTED[name]
     assert first.direction == (-1 if name == "in_quotes" else 1)
     assert first.score > 0.5
-    assert first.test > (0.75 if found.method == "auc" else 0.5)
+    assert first.held_out > (0.75 if found.method == "auc" else 0.5)
     assert ignorant < 0.1
-    assert (first.raw < 0.5) == (name == "in_quotes")
+    assert (first.overall < 0.5) == (name == "in_quotes")
     assert str(first.unit) in str(found)
 
 
@@ -59,8 +60,8 @@ def test_scores_are_those_of_the_training_and_test_parts(planted: Path) -> None:
                     for rows in (parts == TRAIN, parts == TEST, parts >= 0)
                 ]
                 assert each.score == pytest.approx(abs(2 * expected[0] - 1), abs=1e-4)
-                assert each.test == pytest.approx(expected[1] if expected[0] >= 0.5 else 1 - expected[1], abs=1e-4)
-                assert each.raw == pytest.approx(expected[2], abs=1e-4 if site.signal == "cell" else 1e-9)
+                assert each.held_out == pytest.approx(expected[1] if expected[0] >= 0.5 else 1 - expected[1], abs=1e-4)
+                assert each.overall == pytest.approx(expected[2], abs=1e-4 if site.signal == "cell" else 1e-9)
 
 
 def test_exact_aucs_are_those_of_scikit_learn_in_float32_too(planted: Path) -> None:
@@ -71,7 +72,7 @@ def test_exact_aucs_are_those_of_scikit_learn_in_float32_too(planted: Path) -> N
         assert ranking.auc_error == 0 and recording.dtype(site) == np.float32
         for each in ranking.units:
             expected = roc_auc_score(asked.labels.values, recording.read([site])[site][:, each.unit.index])
-            assert each.raw == pytest.approx(expected, abs=1e-9)
+            assert each.overall == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("live", [False, True])
@@ -89,8 +90,8 @@ def test_units_are_ranked_for_what_the_model_itself_predicts(code_text: str, tmp
             assert (ranking.hypothesis, ranking.method) == (name, "r")
         first = ranking.units[0]
         values = recording.read([first.unit.site])[first.unit.site][:, first.unit.index].astype(float)
-        assert first.raw == pytest.approx(np.corrcoef(values, expected)[0, 1], abs=1e-3)
-        assert first.test > 0.3
+        assert first.overall == pytest.approx(np.corrcoef(values, expected)[0, 1], abs=1e-3)
+        assert first.held_out > 0.3
         for name in ("predicts:'ab'", "predicts:ab", "predicts:''"):
             with pytest.raises(AnalysisError, match="does not name one character"):
                 rank(source, name)
@@ -110,7 +111,7 @@ def test_correlations_are_those_of_numpy(planted: Path) -> None:
         values = recording.read([first.unit.site])[first.unit.site][:, first.unit.index].astype(np.float64)
         train = asked.split.parts(0, len(recording.corpus)) == TRAIN
     assert first.score == pytest.approx(np.corrcoef(values[train], asked.labels.values[train])[0, 1])
-    assert first.raw == pytest.approx(np.corrcoef(values, asked.labels.values)[0, 1])
+    assert first.overall == pytest.approx(np.corrcoef(values, asked.labels.values)[0, 1])
 
 
 @pytest.mark.parametrize("name", list(PLANTED))
@@ -154,7 +155,7 @@ def test_a_long_live_text_is_read_twice_and_nothing_is_written(
     found = rank(live, name, shifts=19, n_intervals=3)
     assert len(readings) == 2
     for one, other in zip(found.units, recorded.units, strict=True):
-        for field in ("unit", "score", "raw", "test", "p", "q", "p_shift", "p_max"):
+        for field in ("unit", "score", "overall", "held_out", "p", "q", "p_shift", "p_max"):
             expected = getattr(other, field)
             assert getattr(one, field) == (
                 expected if field == "unit" else pytest.approx(expected, rel=1e-9, nan_ok=True)
@@ -173,7 +174,7 @@ def test_little_memory_means_more_passes_and_the_same_ranking(planted: Path, mon
         whole = rank(recording, "in_quotes")
     with Recording(planted) as recording:
         monkeypatch.setattr(columns, "_KEPT_BYTES", 0)
-        monkeypatch.setattr(columns, "_STATISTIC_BYTES", 8 * LevelCounts.n_bytes(N_GROUPS, 1))
+        monkeypatch.setattr(columns, "_STATISTIC_BYTES", 8 * LevelCounts.n_bytes(N_COUNT_COLUMNS, 1))
         done: list[tuple[int, int]] = []
         few = rank(recording, "in_quotes", progress=lambda *step: done.append(step))
         assert repr(few.units) == repr(whole.units)  # to the last bit; where there is no interval, NaN is not NaN
@@ -235,7 +236,7 @@ def test_a_unit_that_never_changes_has_no_p(rng: np.random.Generator) -> None:
     values[:, 1] = rng.normal(size=30_000)
     last = rank(Arrays({Site.of(0, "cell"): values}), lambda text: np.arange(30_000) % 70).units[-1]
     assert last.unit.index == 0
-    assert np.isnan([last.raw, last.p, last.q]).all()
+    assert np.isnan([last.overall, last.p, last.q]).all()
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
@@ -299,8 +300,8 @@ def test_numbers_are_the_same_with_labels_on_the_disk(
             return found
 
     expected = numbers()
-    monkeypatch.setattr(alignment, "_LABEL_BYTES", n_bytes)  # of several hypotheses, some are then in memory
-    monkeypatch.setattr(alignment, "CHUNK", 1_000)
+    monkeypatch.setattr(labelling, "_LABEL_BYTES", n_bytes)  # of several hypotheses, some are then in memory
+    monkeypatch.setattr(target_module, "CHUNK", 1_000)
     with Recording(planted) as recording:
         assert isinstance(target(recording.corpus, "position_in_line").labels, LabelsOnDisk)
     assert numbers() == expected

@@ -8,10 +8,14 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
-from analyses.levels.binning import Bins, to_levels
+from analyses.levels.binning import to_levels
+from analyses.levels.bins import Bins
+from analyses.levels.choosing_bins import bins_around
 from analyses.levels.counts import LevelCounts
-from analyses.levels.ranks import ALL, N_GROUPS, Pieces, Ranks, Sums, Ways, ranks_at_once, ranks_by_sorting
-from analyses.targets.splits import TEST, TRAIN
+from analyses.levels.pieces import Pieces, Segmentations
+from analyses.levels.rank_kernels import N_COUNT_COLUMNS
+from analyses.levels.ranks import CodeSums, Ranks, ranks_at_once, ranks_by_sorting
+from analyses.targets.splits import ALL, TEST, TRAIN
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -25,7 +29,7 @@ def levels_of(values: NDArray[np.floating], bins: Bins | None = None) -> NDArray
 
 def ranks_of(levels: NDArray[np.uint16], parts: NDArray[np.int8], cuts: list[int], bins: Bins | None = None) -> Ranks:
     """Of (n_units, n_chars) levels, counted in pieces."""
-    counts = LevelCounts(N_GROUPS, len(levels))
+    counts = LevelCounts(N_COUNT_COLUMNS, len(levels))
     for x, own_parts in zip(np.split(levels, cuts, axis=1), np.split(parts, cuts), strict=True):
         counts.update(x, own_parts)
     return Ranks(counts, None if bins is None else bins.middle_levels)
@@ -36,14 +40,14 @@ def ranks_among(ranks: Ranks, levels: NDArray[np.uint16], parts: NDArray[np.int8
     return stacked(ranks.add_up(levels, pieces_of(parts, np.arange(len(parts)), len(parts))))
 
 
-def stacked(sums: Sums) -> NDArray[np.int64]:
+def stacked(sums: CodeSums) -> NDArray[np.int64]:
     """(2 or 3, n_units, n_codes) of codes that are each of a kind."""
-    return np.stack([sums.within, sums.everywhere] + ([] if sums.others is None else [sums.others]))
+    return np.stack([sums.within, sums.overall] + ([] if sums.others is None else [sums.others]))
 
 
 def pieces_of(parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int = 7) -> Pieces:
     """Of characters that are ranked by themselves."""
-    return Pieces.of(parts, codes, np.arange(n_codes), len(parts))
+    return Pieces.cut(parts, codes, np.arange(n_codes), len(parts))
 
 
 def codes_and_parts(
@@ -87,14 +91,14 @@ def test_ranks_are_those_of_scipy(rng: np.random.Generator) -> None:
     assert not everywhere[:, parts < 0].any() and not within[:, (parts < 0) | (parts == ALL)].any()
     for part, found in ((ALL, everywhere), (TRAIN, within * (parts == TRAIN)), (TEST, within * (parts == TEST))):
         squares = (found.astype(np.float64) ** 2).sum(axis=1)
-        np.testing.assert_allclose(ranks.ranked.squares[:, part], squares, rtol=1e-12)
-    assert ranks.ranked.n.tolist() == [(parts == TRAIN).sum(), (parts == TEST).sum(), (parts >= 0).sum()]
+        np.testing.assert_allclose(ranks.summary.squares[:, part], squares, rtol=1e-12)
+    assert ranks.summary.n.tolist() == [(parts == TRAIN).sum(), (parts == TEST).sum(), (parts >= 0).sum()]
 
 
 def test_values_beyond_float16_and_both_zeros_have_their_ranks() -> None:
     parts = np.zeros(4, np.int8)
     values: NDArray[np.float32] = np.array([[1e9], [2e5], [-1e9], [3.0]], np.float32)
-    levels = levels_of(values, Bins.around(values))
+    levels = levels_of(values, bins_around(values))
     assert ranks_among(ranks_of(levels, parts, []), levels, parts)[1, 0].tolist() == [3, 1, -3, -1]
     levels = levels_of(np.array([[0.0], [-0.0], [1.0], [-1.0]], np.float16))
     assert ranks_among(ranks_of(levels, parts, []), levels, parts)[1, 0].tolist() == [0, 0, 3, -3]
@@ -108,7 +112,7 @@ def test_ranks_add_up_to_the_same_in_any_order_and_by_any_code(
     """To the last bit: they are whole numbers."""
     dtype = np.float32 if share_levels else np.float16
     values: NDArray[np.floating] = rng.normal(size=(n_chars, 4)).astype(dtype)
-    bins = Bins.around(values[::9].astype(np.float32)) if share_levels else None
+    bins = bins_around(values[::9].astype(np.float32)) if share_levels else None
     levels = levels_of(values, bins)
     codes, parts = codes_and_parts(rng, n_chars, n_alike)
     ranks = ranks_of(levels, parts, [], bins)
@@ -120,8 +124,8 @@ def test_ranks_add_up_to_the_same_in_any_order_and_by_any_code(
     tiles = zip(*(np.split(each, cuts, axis=-1) for each in (levels, parts, codes)), strict=True)
     assert (np.sum([stacked(ranks.add_up(own, pieces_of(*rest))) for own, *rest in tiles], axis=0) == expected).all()
     kinds = np.array([0, 1, 1, 0, 2, 1, 0])
-    sums = ranks.add_up(levels, Pieces.of(parts, codes, kinds, len(parts)))
-    assert (sums.everywhere == expected[1]).all()
+    sums = ranks.add_up(levels, Pieces.cut(parts, codes, kinds, len(parts)))
+    assert (sums.overall == expected[1]).all()
     of_kinds = [sums.within] if sums.others is None else [sums.within, sums.others]
     for own, of_codes in zip(of_kinds, expected[::2], strict=True):
         assert (own == np.stack([of_codes[:, kinds == kind].sum(axis=1) for kind in range(3)], axis=1)).all()
@@ -136,14 +140,14 @@ def test_ranks_at_once_are_those_of_two_passes(
     levels = levels_of(rng.normal(size=(3000, 70)).round(1).astype(np.float16))
     ways = [codes_and_parts(rng, 3000, each, n_codes) for n_codes, each in n_alike.items()]
     pieces = [pieces_of(parts, codes, n_codes) for n_codes, (codes, parts) in zip(n_alike, ways, strict=True)]
-    found = ranks_at_once(levels, Ways(pieces), middles)
+    found = ranks_at_once(levels, Segmentations(pieces), middles)
     assert len(found) == len(ways)
     for (_, parts), own, (sums, ranked) in zip(ways, pieces, found, strict=True):
-        counts = LevelCounts(N_GROUPS, 70)
+        counts = LevelCounts(N_COUNT_COLUMNS, 70)
         counts.update(levels, parts)
         ranks = Ranks(counts, middles)
         assert (stacked(sums) == stacked(ranks.add_up(levels, own))).all()
-        for one, other in zip(ranked, ranks.ranked, strict=True):
+        for one, other in zip(ranked, ranks.summary, strict=True):
             assert (one == other).all()
 
 
@@ -151,11 +155,11 @@ def test_ranks_at_once_are_those_of_two_passes(
 @pytest.mark.parametrize(("n_chars", "n_pieces"), [(1 << 28, 1), (1 << 29, 2), (1 << 30, 4), ((1 << 31) - 1, 8)])
 def test_the_highest_ranks_of_a_piece_stay_apart(n_chars: int, n_pieces: int, part: int) -> None:
     """Of very many characters, nearly all with lower levels, and eight side by side with the highest."""
-    counts = LevelCounts(N_GROUPS, 1)
+    counts = LevelCounts(N_COUNT_COLUMNS, 1)
     counts.counts[0, [0, 5], part] = n_chars - 8, 8
     ranks = Ranks(counts, np.array([-1]))
     levels, parts = np.full((1, 8), 5, np.uint16), np.full(8, part, np.int8)
-    pieces = Pieces.of(parts, np.zeros(8, np.int64), np.zeros(1, np.int64), n_chars)
+    pieces = Pieces.cut(parts, np.zeros(8, np.int64), np.zeros(1, np.int64), n_chars)
     assert len(pieces.starts) == n_pieces
     assert stacked(ranks.add_up(levels, pieces))[:, 0, 0].tolist() == [8 * (n_chars - 8), 8 * (n_chars - 8), 8 * 7]
 
@@ -164,7 +168,7 @@ def test_ranks_by_sorting_are_those_of_levels(rng: np.random.Generator) -> None:
     values: NDArray[np.float32] = rng.normal(size=(3000, 5)).round(1).astype(np.float16).astype(np.float32)
     codes, parts = rng.integers(0, 7, 3000), rng.integers(-1, 3, 3000).astype(np.int8)
     levels = levels_of(values)
-    [(sums, ranked)] = ranks_at_once(levels, Ways([pieces_of(parts, codes)]))
+    [(sums, ranked)] = ranks_at_once(levels, Segmentations([pieces_of(parts, codes)]))
     sorted_sums, others = ranks_by_sorting(values.T.copy(), parts, codes, np.arange(7))
     assert (stacked(sums) == stacked(sorted_sums)).all() and (ranked.n == others.n).all()
     np.testing.assert_allclose(ranked.squares, others.squares, rtol=1e-12)
@@ -176,7 +180,7 @@ def test_characters_that_are_all_left_out_have_no_ranks(rng: np.random.Generator
     nowhere = pieces_of(np.full(n_chars, -1, np.int8), np.zeros(n_chars, int), 1)
     somewhere = pieces_of(np.full(n_chars, TRAIN, np.int8), np.zeros(n_chars, int), 1)
     for ways, places in (([nowhere], [0]), ([nowhere, somewhere, nowhere], [0, 2])):
-        found = ranks_at_once(levels, Ways(ways))
+        found = ranks_at_once(levels, Segmentations(ways))
         for place in places:
             sums, ranked = found[place]
             assert not stacked(sums).any() and not ranked.n.any() and not ranked.squares.any()
@@ -187,7 +191,7 @@ def test_characters_that_are_all_left_out_have_no_ranks(rng: np.random.Generator
 def test_how_many_others_are_in_the_same_bin(rng: np.random.Generator) -> None:
     values: NDArray[np.float32] = rng.integers(0, 20, (300, 1)).astype(np.float32)
     parts = np.zeros(300, np.int8)
-    bins = Bins.around(values)
+    bins = bins_around(values)
     levels = levels_of(values, bins)
     others = ranks_among(ranks_of(levels, parts, [], bins), levels, parts)[2, 0]
     for value in np.unique(values):  # the middle has a level of its own
@@ -198,12 +202,12 @@ def test_how_many_others_are_in_the_same_bin(rng: np.random.Generator) -> None:
 def bound_that_holds(values: NDArray[np.float32], labels: NDArray[np.bool_], every: int) -> NDArray[np.float64]:
     """Of AUCs in bins that are found from some of the characters."""
     parts = np.zeros(len(values), np.int8)
-    bins = Bins.around(values[::every])
+    bins = bins_around(values[::every])
     levels = levels_of(values, bins)
     ranks = ranks_of(levels, parts, [], bins)
-    assert ranks.ranked.n.tolist() == [len(values), 0, len(values)]
+    assert ranks.summary.n.tolist() == [len(values), 0, len(values)]
     _, everywhere, others = ranks_among(ranks, levels, parts)
-    bound = ranks.ranked.auc_error(others @ labels.astype(np.float64), labels.sum())
+    bound = ranks.summary.auc_error(others @ labels.astype(np.float64), labels.sum())
     expected = [roc_auc_score(labels, column) for column in values.T]
     assert (np.abs(aucs(everywhere, labels) - expected) <= bound + 1e-12).all()
     return bound

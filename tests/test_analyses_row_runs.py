@@ -12,8 +12,8 @@ from analyses.intervals.long_run import N_GROUPS
 from analyses.probing.controls import TASKS, control_task
 from analyses.probing.held_out_ranks import Ranking
 from analyses.targets import row_runs
-from analyses.targets.alignment import of_labels
-from analyses.targets.row_runs import atoms_of_rows, counted, parts_of_rows
+from analyses.targets.labelling import target_of_labels
+from analyses.targets.row_runs import atoms_of_rows, parts_of_rows, value_counts
 from analyses.targets.splits import Split
 from hypotheses.labels import Labels
 
@@ -49,7 +49,7 @@ def test_runs_say_of_each_row_what_its_place_says(drawn: tuple[Split, Selection]
 
 @given(st.lists(st.lists(st.integers(-3, 9)), min_size=1))
 def test_values_are_counted_in_pieces_as_at_once(pieces: list[list[int]]) -> None:
-    known, n = counted(np.array(piece, np.int64) for piece in pieces)
+    known, n = value_counts(np.array(piece, np.int64) for piece in pieces)
     expected = np.unique(np.concatenate([np.array(piece, np.int64) for piece in pieces]), return_counts=True)
     np.testing.assert_array_equal(known, expected[0])
     np.testing.assert_array_equal(n, expected[1])
@@ -108,7 +108,7 @@ def test_control_tasks_are_the_same_in_pieces_of_any_length(
     names = ("x", "y", "z") if kind == "categorical" else ()
     missing = rng.random(n_chars) < 0.2 if is_missing else None
     labels = Labels(values, "numeric" if kind == "half" else kind, missing, names)  # type: ignore[arg-type]
-    asked = of_labels(corpus, "made up", labels, selection=Selection(20, 1400, 3))
+    asked = target_of_labels(corpus, "made up", labels, selection=Selection(20, 1400, 3))
     found = [control_task(name, asked, corpus, seed=5).labels.values]
     for n_rows in (1, 7, 300):
         monkeypatch.setattr(row_runs, "_PIECE_ROWS", n_rows)

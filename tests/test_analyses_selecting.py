@@ -10,8 +10,9 @@ from activations.units import Site, Unit
 from analyses.curves import curve
 from analyses.probing.selection import select
 from analyses.ranking.ranking import rank
-from analyses.targets.alignment import Target, of_labels
+from analyses.targets.labelling import target_of_labels
 from analyses.targets.splits import TRAIN
+from analyses.targets.target import Target
 from hypotheses.labels import Labels
 
 FIRST, SECOND = Site.of(0, "hidden"), Site.of(1, "cell")
@@ -29,7 +30,7 @@ def planted_together(rng: np.random.Generator, n_chars: int = 20_000) -> tuple[A
             SECOND: np.hstack([rng.normal(size=(n_chars, 12)), told]).astype("f4"),
         }
     )
-    return source, of_labels(source.corpus, "together", Labels(labels, "binary"))
+    return source, target_of_labels(source.corpus, "together", Labels(labels, "binary"))
 
 
 def test_a_combination_is_found_by_a_curve_over_units(rng: np.random.Generator) -> None:
@@ -61,7 +62,7 @@ def test_units_are_chosen_as_by_trying_all(kind: str, rng: np.random.Generator) 
         "categorical": (np.digitize(evidence, [-3, 2]).astype(np.int32), ("low", "middle", "high")),
     }[kind]
     source = Arrays({FIRST: x.astype("f4")})
-    asked = of_labels(source.corpus, kind, Labels(values, kind, None, names))  # type: ignore[arg-type]
+    asked = target_of_labels(source.corpus, kind, Labels(values, kind, None, names))  # type: ignore[arg-type]
     found = select(source, asked, [FIRST], 4)
     train = asked.split.parts(0, n_chars) == TRAIN
     y = np.eye(3)[values[train]] if kind == "categorical" else values[train].astype(np.float64)[:, None]
@@ -81,7 +82,7 @@ def test_a_unit_that_repeats_others_is_not_chosen(rng: np.random.Generator) -> N
     x = rng.normal(size=(5000, 3))
     values = np.column_stack([x, x[:, 0], x[:, 0] + x[:, 1]]).astype("f4")
     source = Arrays({FIRST: values})
-    asked = of_labels(source.corpus, "sum", Labels(x.sum(axis=1), "numeric"))
+    asked = target_of_labels(source.corpus, "sum", Labels(x.sum(axis=1), "numeric"))
     found = select(source, asked, [FIRST], 5)
     assert len(found.units) == 3
     assert found.r2[-1] == pytest.approx(1, abs=1e-4)
@@ -93,6 +94,6 @@ def test_where_a_large_number_is_missing_says_nothing(rng: np.random.Generator) 
     missing = rng.random(5000) < 0.2
     labels = Labels(np.where(missing, 0.0, 1e10 + x[:, 2]), "numeric", missing)
     source = Arrays({FIRST: x.astype("f4")})
-    found = select(source, of_labels(source.corpus, "far", labels), [FIRST], 1)
+    found = select(source, target_of_labels(source.corpus, "far", labels), [FIRST], 1)
     assert found.units == (Unit(FIRST, 2),)
     assert found.r2[0] == pytest.approx(1, abs=1e-4)

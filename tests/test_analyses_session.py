@@ -34,8 +34,8 @@ from analyses.ranking.ranking import compare, rank, rank_all
 from analyses.session import Session
 from analyses.statistics.level_tables import LevelTables
 from analyses.statistics.products import ProductSums
-from analyses.targets.alignment import target
-from analyses.threads import Turns, in_threads, one_thread_each
+from analyses.targets.labelling import target
+from analyses.threads import ReentrantLock, in_threads, one_thread_each
 
 HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")
 NAMES = list(PLANTED)
@@ -329,16 +329,16 @@ def test_a_question_that_fails_lets_others_read_a_live_source() -> None:
         del error
 
 
-def test_what_fails_within_a_turn_ends_it() -> None:
-    turns = Turns()
-    with pytest.raises(ZeroDivisionError), turns.taken(), turns.taken():
+def test_an_error_releases_a_lock_that_was_taken_twice() -> None:
+    lock = ReentrantLock()
+    with pytest.raises(ZeroDivisionError), lock.held(), lock.held():
         raise ZeroDivisionError
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(lambda: _taken(turns)).result(60)
+        assert pool.submit(lambda: _is_free(lock)).result(60)
 
 
-def _taken(turns: Turns) -> bool:
-    with turns.taken():
+def _is_free(lock: ReentrantLock) -> bool:
+    with lock.held():
         return True
 
 
@@ -350,7 +350,7 @@ def test_matrix_products_take_one_thread_until_the_last_question_ends() -> None:
     import scipy.linalg  # noqa: F401 - has a library of its own
 
     with threadpool_limits(2, user_api="blas"):
-        first, second = one_thread_each(), Session(Counted()).asked()
+        first, second = one_thread_each(), Session(Counted()).answering()
         first.__enter__()
         second.__enter__()
         pieces = in_threads(lambda item: item, range(3))
@@ -365,10 +365,11 @@ def test_matrix_products_take_one_thread_until_the_last_question_ends() -> None:
 _LOOPS = """
 import threading
 import numpy as np
-from analyses.levels.binning import Bins, to_levels
+from analyses.levels.binning import to_levels
+from analyses.levels.choosing_bins import bins_around
 
 values = np.random.default_rng(0).normal(size=(20_000, 64)).astype(np.float32)
-bins = Bins.around(values)  # which calls loops in threads of its own
+bins = bins_around(values)  # which calls loops in threads of its own
 into = np.empty((64, 20_000), np.uint16)
 
 def work():

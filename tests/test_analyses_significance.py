@@ -20,8 +20,9 @@ from analyses.intervals.long_run import WithinGroups, cosines, long_run_variance
 from analyses.intervals.significance import evidence, q_values
 from analyses.levels import columns
 from analyses.ranking.influences import r_influence
-from analyses.ranking.ranking import Ranking, rank, rank_all
-from analyses.targets.alignment import target
+from analyses.ranking.ranking import rank, rank_all
+from analyses.ranking.results import Ranking
+from analyses.targets.labelling import target
 from analyses.targets.splits import TEST
 from probe.demo import bundled_text
 
@@ -50,7 +51,7 @@ def test_where_nothing_is_planted_p_values_are_honest() -> None:
 def test_a_test_that_takes_characters_as_the_sample_would_call_most_units_significant() -> None:
     found = null_experiment(0)
     n_labelled = found.n_train / 0.75
-    naive = [abs(each.raw - 0.5) * np.sqrt(3 * n_labelled) for each in found.units]  # z of the AUC of equal classes
+    naive = [abs(each.overall - 0.5) * np.sqrt(3 * n_labelled) for each in found.units]  # z of the AUC of equal classes
     assert np.mean(np.array(naive) > 1.96) > 0.5
 
 
@@ -136,7 +137,7 @@ def test_the_score_within_position_groups_is_the_mean_of_their_aucs(rng: np.rand
             aucs.append(roc_auc_score(labels[own], values[own, 0]))
             weights.append(labels[own].sum() * (~labels[own]).sum() / own.sum())
     assert found.within == pytest.approx(np.average(aucs, weights=weights), abs=2e-3)
-    assert found.within > found.test + 0.05  # a trend that the label does not share hides what the unit knows
+    assert found.within > found.held_out + 0.05  # a trend that the label does not share hides what the unit knows
 
 
 def test_a_score_without_an_error_has_a_bound_by_its_runs() -> None:
@@ -162,7 +163,7 @@ def test_a_unit_that_never_changes_has_no_interval(rng: np.random.Generator) -> 
     values = drifting(rng, 20_000, 2, 10)
     values[:, 1] = 0.25
     last = ranking(values, in_runs(rng, 20_000, 40)).units[-1]
-    assert last.unit.index == 1 and last.test == 0.5
+    assert last.unit.index == 1 and last.held_out == 0.5
     assert np.isnan([last.low, last.high, last.p]).all()
 
 
@@ -200,7 +201,7 @@ def test_units_and_labels_that_share_nothing_but_a_trend_are_not_significant(tre
         own = np.linspace(0, 3, n)[:, None] if trend == "line" else np.cumsum(rng.normal(size=(n, 32)) / 100, axis=0)
         found = ranking((own + drifting(rng, n, 32, 20) / 5).astype(np.float32), labels)
         p += [each.p for each in found.units]
-        naive += [abs(each.raw - 0.5) for each in found.units]
+        naive += [abs(each.overall - 0.5) for each in found.units]
     assert np.mean(naive) > 0.1
     assert np.mean(np.array(p) < 0.05) < 0.1
 
@@ -210,7 +211,7 @@ def test_where_a_text_holds_too_few_pieces_of_a_label_there_is_a_sentence_and_no
     found = ranking(drifting(rng, 30_000, 4, 100), in_runs(rng, 30_000, 3000), shifts=19)
     for each in found.units:
         assert np.isnan([each.low, each.high, each.p, each.q, each.p_shift or 0.0, each.p_max or 0.0]).all()
-        assert np.isfinite(each.test)
+        assert np.isfinite(each.held_out)
     assert any("no p-value for <lambda>: the text holds only" in note for note in found.notes)
     assert any("no interval for <lambda>: the held-out characters hold only" in note for note in found.notes)
 
@@ -238,7 +239,7 @@ def test_what_is_planted_is_significant_and_its_interval_holds_it() -> None:
         first = found.units[0]
         assert (first.unit.index, first.direction) == (2, -1)
         assert first.q < 1e-6 and first.p <= first.q
-        assert first.low < first.test < first.high <= 1
+        assert first.low < first.held_out < first.high <= 1
         covered.append(first.low < 0.760 < first.high)  # of two normal distributions, one deviation apart
     assert sum(covered) >= 25
 
@@ -275,7 +276,7 @@ def test_counters_and_waves_of_a_position_are_found_first() -> None:
         assert rank(source, lambda text, labels=labels: labels).units[0].unit.index == 3
         by_eta = rank(source, lambda text, labels=labels: labels, method="eta2").units
         assert {each.unit.index for each in by_eta[:2]} == {3, 5}
-        assert by_eta[0].unit.index == 5 and by_eta[0].q < 1e-6 and abs(by_eta[0].raw) < 0.1
+        assert by_eta[0].unit.index == 5 and by_eta[0].q < 1e-6 and abs(by_eta[0].overall) < 0.1
 
 
 @pytest.mark.slow  # forty rankings of 256 units, each of a hundred labels
@@ -331,9 +332,11 @@ def test_many_labels_at_once_score_as_one_by_one(planted: Path) -> None:
             else:
                 expected = [np.corrcoef(labels[rows], column[rows])[0, 1] for rows in (parts >= 0, parts == TEST)]
             turned = expected[1] if one.direction > 0 else (asked.kind == "binary") - expected[1]
-            assert one.raw == pytest.approx(expected[0], abs=joint.auc_error + 1e-6)
-            assert one.test == pytest.approx(turned, abs=joint.auc_error + 1e-6)
-            assert (one.raw, one.test, one.p) == pytest.approx((other.raw, other.test, other.p), rel=1e-9)
+            assert one.overall == pytest.approx(expected[0], abs=joint.auc_error + 1e-6)
+            assert one.held_out == pytest.approx(turned, abs=joint.auc_error + 1e-6)
+            assert (one.overall, one.held_out, one.p) == pytest.approx(
+                (other.overall, other.held_out, other.p), rel=1e-9
+            )
         best = joint.best_of_sites()
         assert set(best) == set(SITES)
         assert best[joint.units[0].unit.site] is joint.units[0]

@@ -43,9 +43,10 @@ from analyses.statistics.placements import PlacementSums
 from analyses.statistics.products import Products, ProductSums
 from analyses.statistics.quantile_counts import QuantileCounts
 from analyses.statistics.rank_sums import RankSums
-from analyses.targets.alignment import Target, target
 from analyses.targets.classes import classes_of, one_against_rest
+from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN
+from analyses.targets.target import Target
 from hypotheses.labels import Labels
 
 HIDDEN, CELL = Site.of(0, "hidden"), Site.of(0, "cell")
@@ -280,7 +281,7 @@ def same_results(one: Any, other: Any, atol: float = 1e-12) -> None:
     elif hasattr(one, "arrays"):
         for name, array in one.arrays().items():
             np.testing.assert_array_equal(array, other.arrays()[name])
-        same_results(one.ranked, other.ranked)
+        same_results(one.summary, other.summary)
     else:
         raise TypeError(f"no rule for {type(one)}")
 

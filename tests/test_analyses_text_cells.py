@@ -10,7 +10,7 @@ from activations.blocks import Block
 from activations.units import Site
 from analyses.collecting.text_cells import TextCells, cells_of
 from analyses.errors import AnalysisError
-from analyses.targets.alignment import target
+from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN, Split
 
 CELL = Site.of(0, "cell")

@@ -9,7 +9,7 @@ import pytest
 from commands import Command
 
 from activations.texts.corpus import Corpus
-from analyses.targets.alignment import label
+from analyses.targets.labelling import label
 from hypotheses.errors import HypothesisError
 from hypotheses.fingerprints import opened_files
 from hypotheses.labelling import cache

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from activations.texts.corpus import Corpus
-from analyses.targets.alignment import label
+from analyses.targets.labelling import label
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labelling import cache, documents
 from hypotheses.labels import Labels

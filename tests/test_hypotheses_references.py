@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from test_hypotheses_keeping import CORPUS, labelled_in_a_new_process, write_letters
 
-from analyses.targets.alignment import label
+from analyses.targets.labelling import label
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labelling import cache
 from hypotheses.registry import get

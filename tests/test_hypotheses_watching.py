@@ -12,7 +12,7 @@ import pytest
 from commands import Command
 from test_hypotheses_keeping import CORPUS, labelled_in_a_new_process
 
-from analyses.targets.alignment import label
+from analyses.targets.labelling import label
 from hypotheses.fingerprints import functions, opened_files, references
 from hypotheses.fingerprints.references import References
 from hypotheses.hypothesis import Hypothesis

@@ -27,7 +27,7 @@ from analyses.curves import curve
 from analyses.probing.probes import fit
 from analyses.ranking.explanation import explain
 from analyses.ranking.ranking import rank, rank_all
-from analyses.targets.alignment import target
+from analyses.targets.labelling import target
 
 TEXT = 'He said "no, not now" and went.\n' * 300 + "A line without anybody in it.\n" * 200
 COUNTS, TRACE = Site("side.2:counts"), Site("zoo/trace", layer=3, signal="trace")
@@ -87,7 +87,7 @@ def test_every_analysis_takes_it(kind: str, tmp_path: Path) -> None:
     with source(kind, tmp_path, n_lanes=1) as given:
         assert list(given.sites) == [TRACE, COUNTS]
         best = rank(given, "in_quotes").units[0]
-        assert str(best.unit) == "side.2:counts/0" and best.raw == 1
+        assert str(best.unit) == "side.2:counts/0" and best.overall == 1
         [ranking] = rank_all(given, ["in_quotes"])
         assert list(ranking.best_of_sites()) == [TRACE, COUNTS]
         results = {result.site: result for result in fit(given, "in_quotes")}

@@ -25,8 +25,8 @@ from activations.units import Site, Unit
 from analyses.intervals.estimates import mean_interval
 from analyses.ranking.explanation import explain
 from analyses.ranking.tuning import tune
-from analyses.targets.alignment import label_in_pieces, of_labels
 from analyses.targets.classes import classes_of
+from analyses.targets.labelling import label_in_pieces, target_of_labels
 from hypotheses.labels import Labels
 from hypotheses.registry import get
 from hypotheses.summary import summarise
@@ -152,7 +152,7 @@ def test_a_unit_is_explained_in_twice_the_memory_that_it_takes(rng: np.random.Ge
     n_chars = 4 * MB
     values = rng.normal(size=n_chars).astype(np.float32)
     source = Arrays({Site.of(0, "hidden"): values[:, None]})
-    asked = of_labels(source.corpus, "high", Labels(values > 1, "binary"))
+    asked = target_of_labels(source.corpus, "high", Labels(values > 1, "binary"))
     with peak_of_python() as peak:
         tune(values, asked, classes_of(asked))
     assert peak.n_bytes < 1.5 * values.nbytes

@@ -25,16 +25,17 @@ from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit, units_of
 from analyses.levels import columns
-from analyses.ranking.ranking import TABLE_COLUMNS, RankedUnit, Ranking, compare, rank, rank_all
-from analyses.targets.alignment import of_labels
+from analyses.ranking.ranking import compare, rank, rank_all
+from analyses.ranking.results import TABLE_COLUMNS, RankedUnit, Ranking
+from analyses.targets.labelling import target_of_labels
 from analyses.targets.splits import Split
 from hypotheses.labels import Labels
 from probe.tables import write_rankings, write_table
 
 NAMES = ("in_quotes", "position_in_line", "char_class", "rare_char:0.03")  # missing at some characters
 NUMBERS = {
-    "score": "score", "score_test": "held_out", "test": "test", "low": "low", "high": "high", "within": "within",
-    "p": "p", "q": "q", "p_shift": "p_shift", "p_max": "p_max", "all": "raw", "tied": "tied",
+    "score": "score", "score_test": "held_out_score", "test": "held_out", "low": "low", "high": "high",
+    "within": "within", "p": "p", "q": "q", "p_shift": "p_shift", "p_max": "p_max", "all": "overall", "tied": "tied",
 }  # fmt: skip
 
 
@@ -115,7 +116,7 @@ def test_every_unit_has_a_row_for_every_hypothesis(
         "other": Labels(in_runs(rng, n_chars, 20), "binary"),
     }
     split = Split.of(n_chars)
-    targets = [of_labels(source.corpus, name, each, split) for name, each in labels.items()]
+    targets = [target_of_labels(source.corpus, name, each, split) for name, each in labels.items()]
     rankings = rank_all(source, targets, n_intervals=n_intervals)
     write_rankings(tmp_path / "t.csv", rankings)
     found = table(tmp_path / "t.csv")
@@ -147,8 +148,8 @@ def test_intervals_of_the_best_are_those_of_a_ranking_with_all(
         sites: dict[Site, int] = {}
         for place, (each, before) in enumerate(zip(ranking.units, default.units, strict=True)):
             sites[each.unit.site] = sites.get(each.unit.site, 0) + 1
-            assert (each.unit, each.score, each.test, each.raw, each.p, each.q) == pytest.approx(
-                (before.unit, before.score, before.test, before.raw, before.p, before.q), nan_ok=True
+            assert (each.unit, each.score, each.held_out, each.overall, each.p, each.q) == pytest.approx(
+                (before.unit, before.score, before.held_out, before.overall, before.p, before.q), nan_ok=True
             )
             if n_intervals is None or sites[each.unit.site] <= n_intervals or place < n_intervals:
                 assert each.estimate is not None

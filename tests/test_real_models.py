@@ -91,7 +91,7 @@ def test_a_real_model_has_the_units_that_were_found(name: str, models: Path, sha
                 best = next(each for each in ranking.units if each.unit.site.signal == unit.site.signal)
                 digits = 4 if hypothesis == "in_quotes" else 3
                 assert best.unit == unit
-                assert best.raw == pytest.approx(expected, abs=0.6 * 10**-digits)
+                assert best.overall == pytest.approx(expected, abs=0.6 * 10**-digits)
 
 
 def test_a_wrong_vocabulary_of_a_real_model_is_noticed(models: Path, shared: Path) -> None:

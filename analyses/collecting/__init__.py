@@ -1,1 +1,1 @@
-"""One pass over a source for any number of statistics: the protocol, and saving and merging."""
+"""Collecting statistics in one pass over a source: the protocol, and saving and merging."""

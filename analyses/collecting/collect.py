@@ -1,12 +1,15 @@
-"""One reading of a source for any number of statistics."""
+"""Collecting: as few readings of a source as possible for any number of statistics."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
 from activations.units import in_order
 from analyses.collecting.statistic import BlockLabels, LevelStatistic, Statistic
-from analyses.levels.columns import Tiles
+from analyses.levels.columns import Columns, Tiles
 from analyses.session import Session, question
 
 AnyStatistic = Statistic | LevelStatistic
@@ -15,7 +18,7 @@ Progress = Callable[[int], None]
 
 @question
 def collect(source: Source, statistics: Sequence[AnyStatistic], forward: Progress = lambda n_chars: None) -> list[Any]:
-    """Read a source as often as the neediest of some statistics asks for, and give the result of each.
+    """Read a source as often as any of some statistics needs, and return the result of each.
 
     Args:
         source: A recording or live activations.
@@ -25,12 +28,12 @@ def collect(source: Source, statistics: Sequence[AnyStatistic], forward: Progres
     Raises:
         AnalysisError: If an activation is not a number.
     """
-    for reading in range(max((each.n_readings for each in statistics), default=0)):
-        active = [each for each in statistics if reading < each.n_readings]
+    for reading in range(max((statistic.n_readings for statistic in statistics), default=0)):
+        active = [statistic for statistic in statistics if reading < statistic.n_readings]
         read(source, active, forward)
-        for each in active:
-            each.end_reading()
-    return [each.result() for each in statistics]
+        for statistic in active:
+            statistic.end_reading()
+    return [statistic.result() for statistic in statistics]
 
 
 @question
@@ -40,34 +43,37 @@ def read(
     forward: Progress = lambda n_chars: None,
     blocks: Iterable[Block] | None = None,
 ) -> None:
-    """Update statistics with every block of a source once, or with some of them: those of a shard."""
+    """Update statistics once with every block of a source, or with the given blocks: those of a shard."""
     source = Session.of(source)
-    of_levels = [each for each in statistics if isinstance(each, LevelStatistic)]
-    of_blocks = [each for each in statistics if not isinstance(each, LevelStatistic)]
-    columns = list(dict.fromkeys(column for each in of_levels for column in each.columns))
+    of_levels = [statistic for statistic in statistics if isinstance(statistic, LevelStatistic)]
+    of_blocks = [statistic for statistic in statistics if not isinstance(statistic, LevelStatistic)]
+    columns = list(dict.fromkeys(units for statistic in of_levels for units in statistic.columns))
     reader = source.levels
-    reader.find_bins(source, in_order(source.sites, (each.site for each in columns)))
+    reader.find_bins(source, in_order(source.sites, (units.site for units in columns)))
     if columns and blocks is None and reader.most_at_once():
-        places, levels = reader.whole(source, columns, forward)
-        for own in of_levels:
-            own.take(places, levels)
+        _update_levels(of_levels, *reader.whole(source, columns, forward))
         of_levels, columns = [], []
     if not of_blocks and not of_levels:
         return
     sites = in_order(
-        source.sites, {site for each in of_blocks for site in each.sites} | {each.site for each in columns}
+        source.sites, {site for statistic in of_blocks for site in statistic.sites} | {units.site for units in columns}
     )
     tiles = Tiles(reader, source, columns)
     if blocks is None:
-        blocks = source.blocks(sites, predictions=any(each.predictions for each in of_blocks))
+        blocks = source.blocks(sites, predictions=any(statistic.predictions for statistic in of_blocks))
     for block in blocks:
         labels = BlockLabels(block)
-        for each in of_blocks:
-            each.update(block, labels)
+        for statistic in of_blocks:
+            statistic.update(block, labels)
         for places, levels in tiles.add(block) if columns else ():
-            for own in of_levels:
-                own.take(places, levels)
+            _update_levels(of_levels, places, levels)
         forward(block.n_chars)
     for places, levels in tiles.rest():
-        for own in of_levels:
-            own.take(places, levels)
+        _update_levels(of_levels, places, levels)
+
+
+def _update_levels(
+    statistics: Sequence[LevelStatistic], places: NDArray[np.int64], levels: Mapping[Columns, NDArray[Any]]
+) -> None:
+    for statistic in statistics:
+        statistic.update_levels(places, levels)

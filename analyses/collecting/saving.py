@@ -1,4 +1,4 @@
-"""Statistics as files: plain arrays, with what they belong to, never code."""
+"""Saving statistics as files: plain arrays, with a description of what they belong to, and never code."""
 
 import hashlib
 import json
@@ -17,13 +17,13 @@ from analyses.collecting.collect import AnyStatistic
 from analyses.collecting.statistic import LevelStatistic, State
 from analyses.errors import AnalysisError
 from analyses.session import Session, question
-from analyses.targets.alignment import Target
+from analyses.targets.target import Target
 from hypotheses.labelling.corpus_labels import CHUNK
 
 _PLURALS = {"statistic": "statistics", "model": "models", "text": "texts", "selection": "selections", "split": "splits"}
 _FORMAT, _VERSION = "character statistics", 1
 _HEADER = "header"
-_DAMAGES = (  # what reading a damaged file may raise
+_DAMAGES = (  # errors that reading a damaged file may raise
     ValueError, KeyError, AttributeError, EOFError, NotImplementedError, RuntimeError, struct.error, zlib.error,
     zipfile.BadZipFile,
 )  # fmt: skip
@@ -31,18 +31,18 @@ _DAMAGES = (  # what reading a damaged file may raise
 
 @question
 def belonging(source: Source, targets: Sequence[Target]) -> dict[str, str]:
-    """What a statistic belongs to: the model, text, selection and number types, and the hypotheses with their labels.
+    """Describe what a statistic belongs to: model, text, selection, dtypes, and the hypotheses with their labels.
 
-    Levels of units in float32 are of the bins of a source, so that these are also part of it.
+    Levels of units in float32 depend on the bins of a source, so that these are part of it, too.
     """
     levels = Session.of(source).levels
     levels.find_bins(source, list(source.sites))
     labels = hashlib.sha256()
-    for each in targets:
-        for start in range(0, len(each.labels), CHUNK):
-            place = slice(start, start + CHUNK)
-            labels.update(np.ascontiguousarray(each.labels.values_at(place)).data)
-            if (missing := each.labels.missing_at(place)) is not None:
+    for target in targets:
+        for start in range(0, len(target.labels), CHUNK):
+            places = slice(start, start + CHUNK)
+            labels.update(np.ascontiguousarray(target.labels.values_at(places)).data)
+            if (missing := target.labels.missing_at(places)) is not None:
                 labels.update(np.ascontiguousarray(missing).data)
     used = source.selection
     return {
@@ -51,19 +51,19 @@ def belonging(source: Source, targets: Sequence[Target]) -> dict[str, str]:
         "selection": f"characters {used.start:,} to {used.stop:,}, one in {used.every}",
         "sites": ", ".join(f"{site} {n} {source.dtype(site)}" for site, n in source.sites.items()),
         "bins": levels.bins_sha256,
-        "hypotheses": ", ".join(each.hypothesis for each in targets),
+        "hypotheses": ", ".join(target.hypothesis for target in targets),
         "labels": labels.hexdigest(),
-        "split": "; ".join(dict.fromkeys(str(each.split) for each in targets)),
+        "split": "; ".join(dict.fromkeys(str(target.split) for target in targets)),
     }
 
 
 def save(path: Path, statistic: AnyStatistic, belongs: Mapping[str, str]) -> None:
-    """Write what a statistic knows.
+    """Write the state of a statistic to a file.
 
     Args:
         path: The file, which is complete or absent.
-        statistic: What is written, at any moment between two blocks.
-        belongs: See `belonging`.
+        statistic: The statistic, between any two blocks.
+        belongs: What it belongs to, see `belonging`.
 
     Raises:
         ActivationError: If the file cannot be written.
@@ -80,11 +80,11 @@ def save(path: Path, statistic: AnyStatistic, belongs: Mapping[str, str]) -> Non
 
 
 def load(path: Path, statistic: AnyStatistic, belongs: Mapping[str, str]) -> None:
-    """Let a statistic, made with the same arguments, know what one that was saved knew.
+    """Give a statistic, made with the same arguments, the state of one that was saved.
 
     Raises:
-        AnalysisError: If the file is missing, damaged, no statistic, of another version, or belongs to another model,
-            text, selection, or to other hypotheses; the sentence says what differs.
+        AnalysisError: If the file is missing, damaged, not a statistic, of another version, or belongs to another
+            model, text, selection, or to other hypotheses; the sentence says what differs.
     """
     arrays, header = _read(path)
     if header.get("version") != _VERSION:
@@ -92,20 +92,20 @@ def load(path: Path, statistic: AnyStatistic, belongs: Mapping[str, str]) -> Non
             f"{path} has version {header.get('version')} of this format, and version {_VERSION} is read here; "
             "collect it again"
         )
-    wanted = {"statistic": _spelled(statistic), **belongs}
-    for name, own in wanted.items():
-        there = header["belongs"].get(name)
-        if there != own:
-            raise AnalysisError(f"{path} is of other {_PLURALS.get(name, name)}: {there}, not {own}")
+    expected = {"statistic": _spelled(statistic), **belongs}
+    for name, value in expected.items():
+        saved = header["belongs"].get(name)
+        if saved != value:
+            raise AnalysisError(f"{path} is of other {_PLURALS.get(name, name)}: {saved}, not {value}")
     if header["sha256"] != _hash(arrays):
-        raise AnalysisError(f"{path} is damaged: its arrays do not fit their hash; collect it again")
+        raise AnalysisError(f"{path} is damaged: its arrays do not match their hash; collect it again")
     statistic.restore(arrays)
 
 
 def _spelled(statistic: AnyStatistic) -> str:
-    """Its class, and the units that it sees."""
+    """Describe a statistic by its class, and the units that it sees."""
     if isinstance(statistic, LevelStatistic):
-        units = ", ".join(f"{each.site} {each.start} to {each.stop}" for each in statistic.columns)
+        units = ", ".join(f"{columns.site} {columns.start} to {columns.stop}" for columns in statistic.columns)
     else:
         units = ", ".join(map(str, statistic.sites))
     return f"{type(statistic).__name__} of {units}"
@@ -119,10 +119,10 @@ def _read(path: Path) -> tuple[State, dict[str, Any]]:
     except OSError as error:
         raise AnalysisError(f"cannot read {path}: {error.strerror or error}") from error
     except _DAMAGES as error:
-        raise AnalysisError(f"{path} is damaged, or is no saved statistic; collect it again") from error
+        raise AnalysisError(f"{path} is damaged, or is not a saved statistic; collect it again") from error
     is_header = isinstance(header, dict) and isinstance(header.get("belongs"), dict) and "sha256" in header
     if not is_header or header.get("format") != _FORMAT:
-        raise AnalysisError(f"{path} is no saved statistic; collect it again")
+        raise AnalysisError(f"{path} is not a saved statistic; collect it again")
     return arrays, header
 
 

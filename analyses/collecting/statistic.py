@@ -1,8 +1,8 @@
-"""What every statistic is, and how to add one.
+"""The protocol of a statistic, and how to add one.
 
 A statistic is a class with the members of `Statistic` below. `collect` reads a source and updates any number of them
-with each block; a shard updates its own with some of the blocks, and those of all shards are merged. For example, the
-largest value of each unit where a label is True:
+with each block. A text can also be read in shards: each updates a statistic of its own with some of the blocks, and
+these are merged. For example, the largest value of each unit where a label is True:
 
     class Largest:
         n_readings, predictions = 1, False
@@ -40,19 +40,19 @@ from numpy.typing import NDArray
 from activations.blocks import Block, Source
 from activations.units import Site, in_order
 from analyses.errors import AnalysisError
-from analyses.targets.alignment import Rows, Target
+from analyses.targets.target import Rows, Target
 
 State = dict[str, NDArray[Any]]
-"""Plain arrays by name: all that a statistic knows."""
+"""The whole state of a statistic, as plain arrays by name."""
 
 
-def refuse_other_arguments(arrays: State, **own: Any) -> None:
-    """Refuse arrays of a statistic that was made with other arguments, which are among its arrays.
+def refuse_other_arguments(arrays: State, **arguments: Any) -> None:
+    """Refuse the arrays of a statistic that was made with other arguments, which are among its arrays.
 
     Raises:
-        AnalysisError: If one of them is not its own.
+        AnalysisError: If one of them differs.
     """
-    for name, value in own.items():
+    for name, value in arguments.items():
         if not np.array_equal(arrays[name], value):
             raise AnalysisError(
                 f"what was saved has {name} {', '.join(map(str, np.ravel(arrays[name])))}, not "
@@ -61,19 +61,19 @@ def refuse_other_arguments(arrays: State, **own: Any) -> None:
 
 
 def sites_among(source: Source, sites: Collection[Site] | None) -> list[Site]:
-    """Some sites of a source, each once and in their order; None is all of them.
+    """Return sites of a source, each once and in their order; None is all of them.
 
     Raises:
         AnalysisError: If the source does not have one of them.
     """
-    if unknown := [each for each in sites or () if each not in source.sites]:
+    if unknown := [site for site in sites or () if site not in source.sites]:
         there = ", ".join(map(str, source.sites))
         raise AnalysisError(f"there is no site {unknown[0]} here; there are {there}")
     return in_order(source.sites, source.sites if sites is None else sites)
 
 
 class BlockLabels:
-    """The labels of the characters of one block, shared by all statistics that ask for them."""
+    """The labels of the characters of one block, shared by all statistics that use them."""
 
     def __init__(self, block: Block) -> None:
         self._block = block
@@ -87,13 +87,13 @@ class BlockLabels:
 
 
 class Statistic(Protocol):
-    """What is counted in one or more readings of a source.
+    """Something that is counted in one or more readings of a source.
 
     What it adds up depends on where a block lies, never on when it comes.
 
     Attributes:
         sites: The sites whose activations it needs.
-        n_readings: How often it has to see every character.
+        n_readings: How many times it has to see every character.
         predictions: Whether it needs the model's predictions.
     """
 
@@ -110,33 +110,33 @@ class Statistic(Protocol):
         ...
 
     def merge(self, other: Self) -> None:
-        """Add what another one, made with the same arguments, has seen of other characters in the same reading."""
+        """Add what another statistic, made with the same arguments, has seen of other characters in this reading."""
         ...
 
     def end_reading(self) -> None:
-        """Go on to the next reading, once all shards of this one have been merged."""
+        """Prepare for the next reading, once all shards of this one have been merged."""
         ...
 
     def result(self) -> Any:
-        """What was found, after the last reading."""
+        """Return what was found, after the last reading."""
         ...
 
     def arrays(self) -> State:
-        """All that it knows, to be saved as data."""
+        """Return the whole state, to be saved as data."""
         ...
 
     def restore(self, arrays: State) -> None:
-        """Know what another one, made with the same arguments, knew when these were its arrays."""
+        """Take over the state of a statistic, made with the same arguments, whose arrays these are."""
         ...
 
 
 @runtime_checkable
 class LevelStatistic(Protocol):
-    """A statistic of the levels of units, many characters at a time; see `levels` and `columns`.
+    """A statistic of the levels of units, many characters at a time; see `levels.columns`.
 
     Attributes:
         columns: The units whose levels it needs.
-        n_readings: How often it has to see every character.
+        n_readings: How many times it has to see every character.
     """
 
     n_readings: int
@@ -146,26 +146,26 @@ class LevelStatistic(Protocol):
         """The units whose levels it needs."""
         ...
 
-    def take(self, places: NDArray[np.int64], levels: Mapping[Any, NDArray[np.uint16]]) -> None:
-        """Add characters: their places in the text (n_chars,), and levels (n_units, n_chars) of each of the columns."""
+    def update_levels(self, places: NDArray[np.int64], levels: Mapping[Any, NDArray[np.uint16]]) -> None:
+        """Add characters at (n_chars,) places in the text, with (n_units, n_chars) levels of each of the columns."""
         ...
 
     def merge(self, other: Self) -> None:
-        """See `Statistic`."""
+        """Add what another statistic has seen of other characters."""
         ...
 
     def end_reading(self) -> None:
-        """See `Statistic`."""
+        """Prepare for the next reading, or for the result."""
         ...
 
     def result(self) -> Any:
-        """See `Statistic`."""
+        """Return what was found, after the last reading."""
         ...
 
     def arrays(self) -> State:
-        """See `Statistic`."""
+        """Return the whole state as arrays by name."""
         ...
 
     def restore(self, arrays: State) -> None:
-        """See `Statistic`."""
+        """Take over the state that `arrays` returned."""
         ...

@@ -1,4 +1,4 @@
-"""The smallest pieces of a text that sums are kept of: each part of a fold, and each atom, is a union of them."""
+"""Cells of a text, the smallest pieces that sums are kept of: parts of folds, and atoms, are unions of them."""
 
 import itertools
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block
 from analyses.errors import AnalysisError
-from analyses.targets.alignment import Target
 from analyses.targets.splits import TEST, TRAIN, Fold, Split
+from analyses.targets.target import Target
 
 Part = Literal["all", "train", "test"]
 _NUMBERS = {"train": TRAIN, "test": TEST}
@@ -24,7 +24,8 @@ class TextCells:
 
     Attributes:
         split: The stretches.
-        starts: (n_cells,) the place of the first character of each, in ascending order; at most 300 in a default split.
+        starts: (n_cells,) the place of the first character of each cell, in ascending order; at most 300
+            cells in a default split.
         atoms: (n_cells,) the atom that each lies in.
     """
 
@@ -39,12 +40,12 @@ class TextCells:
         return len(self.starts)
 
     def of(self, block: Block) -> NDArray[np.int64]:
-        """(n_chars,) the cell of each of a block's characters."""
+        """(n_chars,) the cell of each character of a block."""
         places = np.arange(block.start, block.stop, block.every)
         return np.asarray(np.searchsorted(self.starts, places, side="right") - 1)
 
     def runs(self, block: Block) -> list[tuple[int, slice]]:
-        """Which of a block's rows lie in which cell, in ascending order."""
+        """Return the cells that a block touches, in ascending order, with the rows that lie in each."""
         first = int(np.searchsorted(self.starts, block.start, side="right")) - 1
         last = int(np.searchsorted(self.starts, block.stop))
         rows = [-((block.start - start) // block.every) for start in self.starts[first + 1 : last].tolist()]
@@ -52,16 +53,16 @@ class TextCells:
         return [(cell, slice(a, b)) for cell, (a, b) in enumerate(borders, first) if a < b]
 
     def parts(self, fold: Fold) -> NDArray[np.int8]:
-        """(n_cells,) `TRAIN`, `TEST` or `GAP`."""
+        """(n_cells,) the part of each cell in a fold: `TRAIN`, `TEST` or `GAP`."""
         return fold.parts_of(self.starts)
 
     @property
     def folds(self) -> list[Fold]:
-        """Those in which every stretch is held out once; the one that the split itself holds out is among them."""
+        """The folds in which every stretch is held out once; what the split itself holds out is one of them."""
         return self.split.folds(self.split.n_folds) if self.split.n_folds > 1 else [self.split.only_fold]
 
     def chosen(self, part: Part, fold: int | None = None) -> NDArray[np.bool_]:
-        """(n_cells,) whether each belongs to a part of one of the folds, or of what the split holds out.
+        """(n_cells,) whether each cell belongs to a part of a fold; None is the fold that the split holds out.
 
         Raises:
             AnalysisError: If there is no such part or fold.
@@ -73,17 +74,17 @@ class TextCells:
         folds = self.folds
         if fold is not None and not 0 <= fold < len(folds):
             raise AnalysisError(f"there is no fold {fold}; folds count from 0 to {len(folds) - 1}")
-        own = folds[self.split.fold if fold is None else fold]
-        return np.asarray(self.parts(own) == _NUMBERS[part])
+        chosen_fold = folds[self.split.fold if fold is None else fold]
+        return np.asarray(self.parts(chosen_fold) == _NUMBERS[part])
 
 
 def cells_of(targets: Sequence[Target]) -> TextCells:
-    """The cells of the split that targets share.
+    """Return the cells of the split that targets share.
 
     Raises:
-        AnalysisError: If there is no target, or two have different splits.
+        AnalysisError: If there are no targets, or two have different splits.
     """
-    splits = list(dict.fromkeys(each.split for each in targets))
+    splits = list(dict.fromkeys(target.split for target in targets))
     if len(splits) != 1:
         raise AnalysisError(
             f"one split is needed, and these {len(targets)} hypotheses have {len(splits)}; make a statistic for each "

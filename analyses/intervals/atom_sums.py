@@ -1,6 +1,6 @@
 """Sums over the atoms of a text, of which scores, intervals and p-values are made.
 
-Neighbouring characters share both state and label, so that pieces of the text, and not its characters, are the sample.
+Neighbouring characters share both state and label, so that atoms of the text, and not its characters, are the sample.
 """
 
 from collections import deque
@@ -14,18 +14,21 @@ from numpy.typing import NDArray
 
 from analyses.threads import in_threads
 
-_MANY = 1 << 20  # values that are worth sharing among cores
-_ROWS, _UNITS = 32, 128  # which are in the cache while their products are made
+_MANY = 1 << 20  # values from which on it pays to share work among cores
+_ROWS, _UNITS = 32, 128  # of a tile, which stays in the cache while its products are added up
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AtomSums:
-    """Sums over the characters of each atom (or of another part), of a number x of each unit and a label y.
+    """Sums over the characters of each atom, or of another part of the text, of a number x of each unit and a label y.
 
     Attributes:
         n: (n_atoms,) characters with a label.
-        y: (n_atoms,) sums of y, and `yy` of its squares.
-        x: (n_atoms, n_units) sums of x, `xx` of its squares, and `xy` of its products with y.
+        y: (n_atoms,) sums of y.
+        yy: (n_atoms,) sums of y².
+        x: (n_atoms, n_units) sums of x.
+        xx: (n_atoms, n_units) sums of x².
+        xy: (n_atoms, n_units) sums of x y.
     """
 
     n: NDArray[np.float64]
@@ -36,25 +39,25 @@ class AtomSums:
     xy: NDArray[np.float64]
 
     def beside(self, other: "AtomSums") -> "AtomSums":
-        """With the units of the same characters that stand behind these."""
+        """Return these sums followed by those of further units at the same characters."""
         units = (np.concatenate([getattr(self, name), getattr(other, name)], axis=1) for name in ("x", "xx", "xy"))
         return AtomSums(self.n, self.y, self.yy, *units)
 
     def units(self, chosen: NDArray[np.int64]) -> "AtomSums":
-        """The sums of some of the units."""
+        """Return the sums of some of the units."""
         return AtomSums(self.n, self.y, self.yy, self.x[:, chosen], self.xx[:, chosen], self.xy[:, chosen])
 
     def scaled(self, factor: float) -> "AtomSums":
-        """With every x so many times as large."""
+        """Return the sums for every x times `factor`."""
         return AtomSums(self.n, self.y, self.yy, self.x * factor, self.xx * factor**2, self.xy * factor)
 
     def together(self, firsts: NDArray[np.int64] | None = None) -> "AtomSums":
-        """Neighbours added up to one, from each of these places up to the next; None adds up all."""
+        """Add up neighbouring atoms, from each of `firsts` up to the next; None adds up all."""
         starts = np.zeros(1, np.int64) if firsts is None else firsts
         return AtomSums(*(np.add.reduceat(array, starts, axis=0) for array in self._arrays))
 
     def of(self, atoms: NDArray[np.bool_]) -> "AtomSums":
-        """The sums of some of the atoms."""
+        """Return the sums of some of the atoms."""
         return self if atoms.all() else AtomSums(*(array[atoms] for array in self._arrays))
 
     @property
@@ -66,10 +69,11 @@ class JointSums:
     """Sums of products of numbers of units with several labels at once, separately for cells of characters.
 
     Attributes:
-        xy: (n_cells, n_labels + n_masks, n_units) sums of products; in the last rows, of the units' numbers over the
-            characters of each mask, which are those that have some of the labels.
-        xx: (n_cells, n_masks, n_units) sums of their squares.
-        y: (n_cells, n_labels + n_masks) sums of the labels, and numbers of characters; `yy` of their squares.
+        xy: (n_cells, n_labels + n_masks, n_units) sums of products with each label; the last rows are sums of the
+            units' numbers over the characters of each mask, which are those that have some of the labels.
+        xx: (n_cells, n_masks, n_units) sums of the squares of the units' numbers over the characters of each mask.
+        y: (n_cells, n_labels + n_masks) sums of the labels; the last columns are numbers of characters.
+        yy: (n_cells, n_labels + n_masks) sums of their squares.
     """
 
     def __init__(self, n_cells: int, n_units: int, n_labels: int, n_masks: int = 1) -> None:
@@ -82,10 +86,10 @@ class JointSums:
         """Add characters of a cell.
 
         Args:
-            cell: Which one.
+            cell: The cell.
             x: (n_units, n_chars) numbers of the units; or (n_units, n_codes) their sums over characters with equal y.
             y: (n_chars, n_labels + n_masks) labels, 0 where they are missing, and masks, 1 where they are not.
-            n: (n_codes,) how many characters each sum is of; the squares of x are then not known.
+            n: (n_codes,) how many characters each sum has; the squares of x are then not added.
         """
         self.xy[cell] += (x @ y).T
         if n is None:
@@ -97,12 +101,12 @@ class JointSums:
     def add_rows(
         self, cell: int, values: NDArray[np.floating], middle: NDArray[np.float64], y: NDArray[np.float64]
     ) -> None:
-        """Add characters of a cell, which are read once for all sums.
+        """Add characters of a cell, and read them once for all sums.
 
         Args:
-            cell: Which one.
+            cell: The cell.
             values: (n_chars, n_units) activations, in float16 or float32.
-            middle: (n_units,) what is taken off them.
+            middle: (n_units,) subtracted from the activations.
             y: (n_labels + n_masks, n_chars) labels and masks as in `add`.
         """
         if values.dtype == np.float16:
@@ -117,8 +121,8 @@ class JointSums:
         """Add the sums of other characters.
 
         Args:
-            other: Of the same labels and units.
-            moved: (n_units,) what to add to each of its numbers of the units; None is nothing.
+            other: Sums for the same labels and units.
+            moved: (n_units,) added to each of the units' numbers in `other`; None is nothing.
         """
         xy, xx = other.xy, other.xx
         if moved is not None and moved.any():
@@ -131,15 +135,15 @@ class JointSums:
         self.yy += other.yy
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """All sums by name."""
+        """Return all sums by name."""
         return {"xy": self.xy, "xx": self.xx, "y": self.y, "yy": self.yy}
 
     def restore(self, arrays: Mapping[str, NDArray[np.float64]]) -> None:
-        """Take over sums."""
+        """Take over the sums that `arrays` returned."""
         self.xy, self.xx, self.y, self.yy = (arrays[name].copy() for name in ("xy", "xx", "y", "yy"))
 
     def of_label(self, label: int, mask: int = 0) -> AtomSums:
-        """The sums of one of the labels, a cell each."""
+        """Return the sums of one of the labels over each cell."""
         column = self._n_labels + mask
         return AtomSums(
             self.y[:, column],
@@ -161,7 +165,7 @@ def _add_units(
     xx: NDArray[np.float64],
     first: int,
 ) -> None:
-    """Add to `xy` y @ x, and to `xx` y[n_labels:] @ x², where x = values - middle, of the units from `first` on."""
+    """Add `y @ x` to `xy`, and `y[n_labels:] @ x**2` to `xx`, with `x = values - middle`, for units from `first` on."""
     n_chars, n_units = len(values), min(_UNITS, values.shape[1] - first)
     x = np.empty((_ROWS, _UNITS))
     for start in range(0, n_chars, _ROWS):
@@ -180,7 +184,7 @@ def _add_units(
 
 @njit(nogil=True, cache=True)
 def _add_products(x: NDArray[np.float64], y: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
-    """Add y @ x, four rows at a time, so that sums are fetched and stored once for these."""
+    """Add `y @ x` to the sums, four rows at a time, so that sums are fetched and stored once for these."""
     n_fours = len(y) // 4 * 4
     for row in range(0, n_fours, 4):
         a, b, c, d = y[row], y[row + 1], y[row + 2], y[row + 3]

@@ -1,4 +1,4 @@
-"""Held-out scores with what each atom of the text adds to their error, and the intervals and differences of these."""
+"""Intervals of held-out scores and of their differences, from the influence of each atom of the text."""
 
 import itertools
 from dataclasses import dataclass, field
@@ -15,22 +15,23 @@ Array = NDArray[np.float64]
 Scale = Literal["logit", "fisher", "plain"]
 LEVEL = 0.95
 _FEWEST_CHARS = 100
-_ROUNDING = 1e-10  # of a score: influences that are smaller are none
+_ROUNDING = 1e-10  # of a score: smaller influences count as none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Estimate:
-    """A held-out score, and what each atom adds to its error.
+    """A held-out score, with what each atom adds to its error.
 
     Attributes:
         value: The score; NaN if there is none.
-        influence: (n_atoms,) to first order; empty if there is no telling.
-        n_atoms: How many atoms the score is of.
-        n_cosines: What its long-run variance is made of; None: the atoms are independent, as those are that are held
-            out here and there, and the variance is that of their influences.
-        scale: On which the error is symmetric: the logit of a share or an AUC, Fisher's z of a correlation, or its own.
-        n_runs: Held-out runs of the label's rarer value, of which a score without any error is.
-        text: What the atoms are of; scores of the same text can be compared atom by atom.
+        influence: (n_atoms,) what each atom adds to the error, to first order; empty if that is not known.
+        n_atoms: How many atoms the score is computed on.
+        n_cosines: How many cosines its long-run variance is made of; None if the atoms are independent, as those are
+            that are held out here and there, so that the variance is that of their influences.
+        scale: The scale on which the error is symmetric: the logit of a share or an AUC, Fisher's z of a correlation,
+            or the score's own.
+        n_runs: Held-out runs of the label's rarer value, by which the interval of a score without any error is made.
+        text: Identifies the text; scores on the same text can be compared atom by atom.
         declined: Why there is no interval, as a sentence; empty if there is one.
     """
 
@@ -45,14 +46,14 @@ class Estimate:
 
     @property
     def standard_error(self) -> float:
-        """Of the score, on its own scale; NaN if there is no telling."""
+        """The standard error of the score, on its own scale; NaN if it is not known."""
         if self.declined or not self.n_atoms or not np.isfinite(self.influence).all():
             return float("nan")
         return float(standard_errors(self.influence[:, None], self.n_atoms, self.n_cosines)[0])
 
     @property
     def freedom(self) -> int:
-        """Degrees of freedom of Student's t."""
+        """The degrees of freedom of Student's t."""
         return self.n_cosines if self.n_cosines is not None else len(self.influence) - 1
 
     @property
@@ -67,18 +68,18 @@ class Estimate:
 
 
 def standard_errors(influence: Array, n_atoms: int, n_cosines: int | None) -> Array:
-    """(n_scores,) standard errors of sums over some atoms, from (n_atoms, n_scores) influences of all of them."""
+    """(n_scores,) standard errors of sums over `n_atoms` atoms, from influences (all atoms, n_scores)."""
     if n_cosines is None:
         return np.asarray(np.sqrt(n_atoms * influence.var(axis=0, ddof=1)))
     return np.asarray(np.sqrt(n_atoms * long_run_variance(influence, n_cosines)))
 
 
 def intervals(values: Array, errors: Array, freedom: int, scale: Scale, n_runs: int | None) -> tuple[Array, Array]:
-    """95 % intervals of scores by Student's t, symmetric on their scale.
+    """Return 95 % intervals of scores by Student's t, symmetric on their scale.
 
-    A score without any error, or with nothing right, has none, but for what the rule of three says: of R runs without
-    an error, at most 3/R are wrong, with 95 % confidence. Where the error vanishes at another score, as of what never
-    changes, nothing is known of it: NaN.
+    For a score without any error, or with nothing right, the interval is that of the rule of three: if none of R runs
+    has an error, at most 3/R are wrong, with 95 % confidence. Where the standard error is 0 at another score, as for a
+    unit that never changes, there is no interval: NaN.
 
     Source:
         Hanley & Lippman-Hand 1983, JAMA 249:1743-1745: the rule of three.
@@ -107,7 +108,7 @@ def intervals(values: Array, errors: Array, freedom: int, scale: Scale, n_runs: 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """By how much one score is above another one of the same text.
+    """The difference of two scores on the same text, with its interval and p-value.
 
     Attributes:
         value: The second score less the first.
@@ -130,10 +131,10 @@ class Difference:
 
 
 def difference_of(first: Estimate, second: Estimate) -> Difference:
-    """The second score less the first, with an interval and a p-value, both paired by atom.
+    """Return the second score less the first, with an interval and a p-value, both paired by atom.
 
     Raises:
-        AnalysisError: If they are of different texts, or other parts of it are held out.
+        AnalysisError: If they are on different texts, or hold out different parts of it.
     """
     from scipy.stats import t as student
 
@@ -143,10 +144,10 @@ def difference_of(first: Estimate, second: Estimate) -> Difference:
             "same text, read from and to the same characters, for the same hypothesis"
         )
     value = second.value - first.value
-    nothing = float("nan")
+    nan = float("nan")
     declined = first.declined or second.declined
     if declined or not np.isfinite(value) or first.influence.shape != second.influence.shape:
-        return Difference(value=value, low=nothing, high=nothing, p=nothing, declined=declined or "there is no score")
+        return Difference(value=value, low=nan, high=nan, p=nan, declined=declined or "there is no score")
     paired = Estimate(
         value=value,
         influence=second.influence - first.influence,
@@ -156,22 +157,20 @@ def difference_of(first: Estimate, second: Estimate) -> Difference:
     )
     error = paired.standard_error
     if error <= _ROUNDING:
-        return Difference(
-            value=value, low=nothing, high=nothing, p=nothing, declined="the two make the same errors everywhere"
-        )
+        return Difference(value=value, low=nan, high=nan, p=nan, declined="the two make the same errors everywhere")
     low, high = paired.interval
     p = float(2 * student.sf(abs(value) / error, paired.freedom))
     return Difference(value=value, low=low, high=high, p=p)
 
 
 def mean_interval(values: NDArray[np.floating]) -> tuple[float, float]:
-    """The 95 % interval of a mean over the characters of a text, which depend on their neighbours.
+    """Return the 95 % interval of a mean over the characters of a text, which depend on their neighbours.
 
     Args:
-        values: (n_chars,) one after another.
+        values: (n_chars,) consecutive values.
 
     Returns:
-        NaN for fewer than 100 characters.
+        The lower and the upper end; NaN for fewer than 100 characters.
     """
     n_chars = len(values)
     if n_chars < _FEWEST_CHARS:
@@ -180,5 +179,5 @@ def mean_interval(values: NDArray[np.floating]) -> tuple[float, float]:
     mean = float(values.mean(dtype=np.float64))
     borders = (np.arange(n_atoms + 1) * n_chars // n_atoms).tolist()
     atoms = (values[start:stop].astype(np.float64) for start, stop in itertools.pairwise(borders))
-    influence = np.array([np.add.reduceat(own - mean, [0])[0] for own in atoms]) / n_chars
+    influence = np.array([np.add.reduceat(atom - mean, [0])[0] for atom in atoms]) / n_chars
     return Estimate(value=mean, influence=influence, n_atoms=n_atoms, n_cosines=n_cosines(n_atoms)).interval

@@ -1,4 +1,4 @@
-"""Could it be chance? P-values and q-values that hold for slow units and labels, and for trends."""
+"""Significance: p-values and q-values that hold for slow units and labels, and for trends."""
 
 from typing import NamedTuple
 
@@ -13,18 +13,18 @@ FEWEST_PIECES = 10  # independent pieces of the label, below which neither p-val
 FEWEST_RUNS = 8  # of the label's rarer value, likewise
 _PIECES_PER_COSINE = 20
 _FEWEST_COSINES = 8
-_SLOW = 3  # times the median memory of its site: a unit's own counts
+_SLOW = 3  # times the median memory of its site, above which a unit's own memory is used
 
 
 class Evidence(NamedTuple):
-    """How surely units have something to do with a label.
+    """The evidence that units depend on a label, and how fast both change.
 
     Attributes:
-        p: (n_units,) two-sided p-values, of the hypothesis that unit and label are independent, but for trends; NaN
-            where the atoms cannot tell.
+        p: (n_units,) two-sided p-values under the null that unit and label are independent apart from trends; NaN where
+            the text is too short.
         label_memory: Integrated autocorrelation time of the label, position removed, in characters.
         n_pieces: Independent pieces of the label in the text: characters over twice its memory.
-        unit_pieces: (n_units,) the same of the units.
+        unit_pieces: (n_units,) independent pieces of each unit in the text.
         units_drift: (n_units,) whether a unit stays at a level for a large part of the text.
     """
 
@@ -36,29 +36,29 @@ class Evidence(NamedTuple):
 
 
 def evidence(sums: AtomSums) -> Evidence:
-    """Test each unit of a site by how the atoms of the text agree.
+    """Test whether each unit of a site depends on a label, by how the atoms of the text agree.
 
     Characters are compared within eight position groups. If unit and label are independent, the products of their
-    deviations there have mean 0, and forget as fast as the faster of the two. Where that is soon, atoms are
+    deviations there have mean 0, and a memory as short as the shorter of the two. Where that is short, atoms are
     independent, and the test is the cluster-robust t test; where it is not, the variance is that of a few cosines,
     and t has as many degrees of freedom, or fewer if a few parts of the text are most of the sum. For ranks and a
     label that is True or False it is a test of the AUC.
 
     Args:
-        sums: Of all atoms, and all units of a site, whose median memory is taken for that of each unit that is not much
-            slower.
+        sums: Sums over all atoms, for all units of a site. Their median memory stands for that of each unit that is
+            not much slower.
 
     Returns:
-        NaN for units that never change, and where the label has fewer than 10 independent pieces.
+        The evidence; p is NaN for units that never change, and where the label has fewer than 10 independent pieces.
     """
     from scipy.stats import t as student
 
     groups = position_groups(len(sums.n))[sums.n > 0]
     sums = sums.of(sums.n > 0)
     n_atoms, n_units = sums.x.shape
-    nothing = np.full(n_units, np.nan)
+    unknown = np.full(n_units, np.nan)
     if n_atoms < 2 * N_GROUPS:
-        return Evidence(nothing, np.nan, np.nan, nothing, np.ones(n_units, np.bool_))
+        return Evidence(unknown, np.nan, np.nan, unknown, np.ones(n_units, np.bool_))
     within = WithinGroups(sums, groups)
     n_chars, label_memory = float(sums.n.sum()), within.label_memory
     n_pieces = n_chars / (2 * label_memory) if label_memory > 0 else np.nan
@@ -66,17 +66,17 @@ def evidence(sums: AtomSums) -> Evidence:
     with np.errstate(invalid="ignore", divide="ignore"):
         unit_pieces = n_chars / (2 * memories)
     if not n_pieces >= FEWEST_PIECES:
-        return Evidence(nothing, label_memory, n_pieces, unit_pieces, drifts)
+        return Evidence(unknown, label_memory, n_pieces, unit_pieces, drifts)
     usual = float(np.median(memories[np.isfinite(memories)])) if np.isfinite(memories).any() else np.nan
-    own = np.where(memories > _SLOW * usual, memories, usual)
+    unit_memories = np.where(memories > _SLOW * usual, memories, usual)
     with np.errstate(invalid="ignore", divide="ignore"):
-        wanted = n_chars / _PIECES_PER_COSINE * (1 / label_memory + 1 / own)
-        is_slow = ~(wanted >= n_atoms / 2)
-        spread = within.product.var(axis=0, ddof=1) * n_atoms + within.taken(label_memory)
+        wanted_cosines = n_chars / _PIECES_PER_COSINE * (1 / label_memory + 1 / unit_memories)
+        is_slow = ~(wanted_cosines >= n_atoms / 2)
+        spread = within.product.var(axis=0, ddof=1) * n_atoms + within.lost_to_means(label_memory)
         freedom = np.minimum(n_atoms - N_GROUPS, _effective(within.product))
         if is_slow.any():
             most = max(n_atoms // 4, _FEWEST_COSINES)
-            n_cosines = np.clip(np.nan_to_num(wanted[is_slow]), _FEWEST_COSINES, most).astype(int)
+            n_cosines = np.clip(np.nan_to_num(wanted_cosines[is_slow]), _FEWEST_COSINES, most).astype(int)
             product = within.product[:, is_slow]
             powers = np.cumsum((cosines(n_atoms, most) @ product) ** 2, axis=0)
             of_groups = np.add.reduceat(product, np.flatnonzero(np.diff(groups, prepend=-1)), axis=0)
@@ -89,17 +89,19 @@ def evidence(sums: AtomSums) -> Evidence:
 
 
 def _effective(parts: Array) -> Array:
-    """(n_units,) how many of (n_parts, n_units) parts of a sum matter: n_parts, about, if they are alike and Gaussian.
+    """(n_units,) the effective number of (n_parts, n_units) parts of a sum: about n_parts if these are alike.
+
+    The parts are taken as Gaussian.
 
     Source:
-        Satterthwaite 1946, Biometrics Bulletin 2:110-114, with the parts' variances as their squares have them.
+        Satterthwaite 1946, Biometrics Bulletin 2:110-114, with the parts' variances estimated by their squares.
     """
     squares = (parts - parts.mean(axis=0)) ** 2
     return np.asarray(3 * squares.sum(axis=0) ** 2 / np.einsum("ij,ij->j", squares, squares))
 
 
 def too_few(name: str, where: str, n_pieces: float, n_runs: int | None, what: str) -> str:
-    """Why a score of a label has no interval or p-value, as a sentence; empty if it has."""
+    """Say why a score of a label has no interval or p-value, as a sentence; empty if it has."""
     if n_runs is not None and n_runs < FEWEST_RUNS:
         runs = f"{n_runs} run{'s' if n_runs != 1 else ''}"
         return f"no {what} for {name}: {where} only {runs} of its rarer value, and {FEWEST_RUNS} are needed"
@@ -112,7 +114,7 @@ def too_few(name: str, where: str, n_pieces: float, n_runs: int | None, what: st
 
 
 def surprise(sums: AtomSums) -> Array:
-    """(n_units,) size of the cluster-robust t of unit and label, position removed, by which classes are chosen."""
+    """(n_units,) absolute cluster-robust t of unit and label, position removed, by which classes are chosen."""
     groups = position_groups(len(sums.n))[sums.n > 0]
     sums = sums.of(sums.n > 0)
     if len(sums.n) < 2:
@@ -123,9 +125,9 @@ def surprise(sums: AtomSums) -> Array:
 
 
 def q_values(p: Array) -> Array:
-    """For each p-value, the share of false ones to expect among all that are at most as large.
+    """Return the false discovery rate at each p-value, by Benjamini and Hochberg.
 
-    Those that are NaN stay NaN, and do not count.
+    p-values that are NaN stay NaN, and do not count.
 
     Source:
         Benjamini & Hochberg 1995, Journal of the Royal Statistical Society B 57:289-300.

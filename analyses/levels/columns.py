@@ -1,7 +1,7 @@
-"""Levels unit by unit, for many characters at once, of what a source gives character by character."""
+"""Levels unit by unit, for many characters at once, from what a source gives character by character."""
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -11,17 +11,19 @@ from numpy.typing import NDArray
 from activations.blocks import Block, Source
 from activations.units import Site, in_order
 from analyses.errors import AnalysisError
-from analyses.levels.binning import Bins, to_levels
-from analyses.threads import Turns
+from analyses.levels.binning import to_levels
+from analyses.levels.bins import Bins
+from analyses.levels.choosing_bins import bins_around
+from analyses.threads import ReentrantLock
 
-_CHARS_AT_ONCE = 1 << 15  # so many that what is known of a unit stays in the cache while they are read
+_CHARS_AT_ONCE = 1 << 15  # few enough that the tables of a unit stay in the cache while they are read
 _MOST_CHARS_AT_ONCE = 1 << 18  # of a live source, whose tables then stay in the cache for longer
 _LIVE_TILE_BYTES = 3 << 25
 _GATHERED_CHARS = 1 << 14  # of a live source, whose levels are found together
 _KEPT_BYTES = 1 << 28  # of all characters of some units, in one tile
 REMEMBERED_BYTES = 1 << 28
 _STATISTIC_BYTES = 1 << 29
-_LIVE_BYTES = 1 << 31  # the same of a live source, which it takes long to read again
+_LIVE_BYTES = 1 << 31  # the same for a live source, which it takes long to read again
 _MOST_AT_ONCE = 256
 _FEWEST_AT_ONCE = 32
 _SAMPLED_CHARS = 16_000  # from which bins are made
@@ -31,7 +33,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Some units of a site, side by side."""
+    """Neighbouring units of a site, from `start` up to `stop`."""
 
     site: Site
     start: int
@@ -39,12 +41,12 @@ class Columns:
 
     @property
     def n_units(self) -> int:
-        """How many."""
+        """The number of these units."""
         return self.stop - self.start
 
     @property
     def units(self) -> slice:
-        """Their places among the units of the site."""
+        """Their numbers among the units of the site."""
         return slice(self.start, self.stop)
 
 
@@ -52,52 +54,52 @@ Tile = tuple[NDArray[np.int64], dict[Columns, NDArray[Any]]]
 """(n_chars,) places of some characters in the corpus, and (n_units, n_chars) levels of some columns there."""
 
 
-def groups(sizes: Collection[tuple[Site, int]], most_units: int) -> list[list[Columns]]:
-    """The units of sites of these sizes in order, in as few groups as can be, about as large as each other.
+def column_groups(sizes: Collection[tuple[Site, int]], most_units: int) -> list[list[Columns]]:
+    """Divide the units of sites of these sizes, in order, into as few groups as possible of about the same size.
 
-    Where sites are alike, few of these have units of two, which would both have to be read.
+    Where sites are alike, few of the groups have units of two sites, which would both have to be read.
     """
     n_all = sum(n_units for _, n_units in sizes)
     n_each = -(-n_all // max(1, -(-n_all // most_units)))
-    found: list[list[Columns]] = [[]]
+    groups: list[list[Columns]] = [[]]
     room = n_each
     for site, n_units in sizes:
         start = 0
         while start < n_units:
             if room == 0:
-                found.append([])
+                groups.append([])
                 room = n_each
             stop = min(n_units, start + room)
-            found[-1].append(Columns(site, start, stop))
+            groups[-1].append(Columns(site, start, stop))
             room -= stop - start
             start = stop
-    return found
+    return groups
 
 
 class LevelReader:
     """Reads the levels of the units of a source, and remembers bins and levels for the next question.
 
-    Levels are remembered if those of all units fit in the memory set aside for it. What one thread finds or reads to
-    be remembered, others wait for.
+    Levels are remembered if those of all units fit in the memory set aside for it. While one thread finds or reads
+    something to be remembered, others wait for it.
 
     Attributes:
         wide: The sites in float32, whose values are put into bins.
     """
 
-    def __init__(self, source: Source, memory_bytes: int = REMEMBERED_BYTES, turns: Turns | None = None) -> None:
-        """For a source, which is given anew whenever it is read.
+    def __init__(self, source: Source, memory_bytes: int = REMEMBERED_BYTES, lock: ReentrantLock | None = None) -> None:
+        """Make a reader for a source, which is passed again whenever it is read.
 
         Args:
-            source: The one.
-            memory_bytes: How much memory may be taken by what is remembered.
-            turns: Taken by a thread that reads what is remembered.
+            source: The source.
+            memory_bytes: The most memory that what is remembered may take.
+            lock: Held by a thread that reads what is remembered.
         """
         self.wide = {site for site in source.sites if source.dtype(site) != np.float16}
         self._n_chars = source.selection.n_chars
         self._n_units = sum(source.sites.values())
         self._is_live = source.is_live
         self._memory_bytes = memory_bytes
-        self._turns = turns or Turns()
+        self._lock = lock or ReentrantLock()
         self._bins: dict[Site, Bins] = {}
         self._tiles: dict[tuple[Columns, ...], Tile] = {}
 
@@ -108,7 +110,7 @@ class LevelReader:
 
     @property
     def _n_bytes_of_bins(self) -> int:
-        return sum(each.n_bytes for each in list(self._bins.values()))
+        return sum(bins.n_bytes for bins in list(self._bins.values()))
 
     def forget_too_much(self) -> None:
         """Forget what is beyond the memory set aside, also bins, which no question may be using."""
@@ -116,15 +118,15 @@ class LevelReader:
         self._forget_some(self._bins)
 
     def _forget_some(self, remembered: dict[Any, Any]) -> None:
-        """Forget what was remembered first, as long as all takes more memory than is set aside."""
+        """Forget what was remembered first, as long as everything takes more memory than is set aside."""
         while remembered and self.n_bytes > self._memory_bytes:
             del remembered[next(iter(remembered))]
 
     def most_at_once(self, *, exact: bool = False) -> int:
-        """How many units are best read together, all characters in one tile; 0 if these are too many for the memory.
+        """Return how many units are best read together, all characters in one tile; 0 if that exceeds the memory.
 
         Args:
-            exact: Whether what is in float32 is to be read as it is, of which there is no other way than this one.
+            exact: Whether values in float32 are to be read as they are, for which there is no other way than this one.
         """
         if exact:
             return min(max(1, _KEPT_BYTES // (4 * self._n_chars)), _MOST_AT_ONCE)
@@ -134,11 +136,11 @@ class LevelReader:
         return min(n_units, _MOST_AT_ONCE) if n_units >= _FEWEST_AT_ONCE else 0
 
     def most_units(self, bytes_per_unit: int) -> int:
-        """How many units to count together, if a statistic of each takes so much memory."""
+        """Return how many units to count together, if a statistic takes this much memory for each."""
         return self.most_at_once() or max(1, (_LIVE_BYTES if self._is_live else _STATISTIC_BYTES) // bytes_per_unit)
 
     def middle_levels(self, columns: Columns) -> NDArray[np.int64] | None:
-        """(n_units,) the middles of the bins of units in float32, once these were found; None for units in float16."""
+        """(n_units,) the middle levels of the bins of units in float32, once they are found; None for float16."""
         return self._bins[columns.site].of(columns.units).middle_levels if columns.site in self.wide else None
 
     @property
@@ -147,47 +149,38 @@ class LevelReader:
         digest = hashlib.sha256()
         for site, bins in sorted(self._bins.items()):
             digest.update(str(site).encode())
-            for each in fields(bins):
-                digest.update(np.ascontiguousarray(getattr(bins, each.name)).tobytes())
+            for field in fields(bins):
+                digest.update(np.ascontiguousarray(getattr(bins, field.name)).tobytes())
         return digest.hexdigest()
 
     def whole(self, source: Source, columns: Collection[Columns], progress: Progress, *, exact: bool = False) -> Tile:
-        """All characters in one tile; if it is to be exact, with values, not levels, of what is in float32."""
-        asked = tuple(columns)
-        self.find_bins(source, in_order(source.sites, (each.site for each in asked)))
+        """Read all characters in one tile; if it is to be exact, with values, not levels, of sites in float32."""
+        key = tuple(columns)
+        self.find_bins(source, in_order(source.sites, (units.site for units in key)))
         if exact or not self._remembers:
-            [tile] = self.tiles(source, asked, progress, self._n_chars, exact=exact)
+            [tile] = self.tiles(source, key, progress, self._n_chars, exact=exact)
             return tile
-        with self._turns.taken():
-            if asked in self._tiles:
+        with self._lock.held():
+            if key in self._tiles:
                 progress(self._n_chars)
             else:
-                [self._tiles[asked]] = self.tiles(source, asked, progress, self._n_chars)
-            tile = self._tiles[asked]
+                [self._tiles[key]] = self.tiles(source, key, progress, self._n_chars)
+            tile = self._tiles[key]
             self._forget_some(self._tiles)
         return tile
 
     @property
     def _remembers(self) -> bool:
-        """Whether there is room for the levels of all units, beside the bins."""
+        """True if there is room for the levels of all units, beside the bins."""
         return 2 * self._n_chars * self._n_units + self._n_bytes_of_bins <= self._memory_bytes
 
     def levels_of(self, columns: Columns, values: NDArray[Any]) -> NDArray[np.uint16]:
-        """(n_units, n_chars) levels of what was read of some columns, whether it was to be exact or not."""
+        """(n_units, n_chars) levels of what was read of some columns, whether these are levels or exact values."""
         if values.dtype == np.uint16:
             return values
         levels = np.empty(values.shape, np.uint16)
-        self.take(columns, values.T, levels)
+        self.write_levels(columns, values.T, levels)
         return levels
-
-    def readings(
-        self, source: Source, columns: Collection[Columns], progress: Progress
-    ) -> Callable[[], Iterable[Tile]]:
-        """What goes through all characters each time it is called: in one tile that is read once, if that fits."""
-        if not self.most_at_once():
-            return lambda: self.tiles(source, columns, progress)
-        tile = self.whole(source, columns, progress)
-        return lambda: [tile]
 
     def tiles(
         self,
@@ -198,20 +191,20 @@ class LevelReader:
         *,
         exact: bool = False,
     ) -> Iterator[Tile]:
-        """All characters, many at a time; what is given is overwritten by the next.
+        """Yield all characters, many at a time; each tile is overwritten by the next.
 
         Args:
-            source: The one that this reads.
-            columns: Which units.
+            source: The source that this reads.
+            columns: The units.
             progress: Called with the characters that were read, each time some were.
-            n_at_once: How many are in a tile; None is as many as the cache has room for.
-            exact: Whether to give values, not levels, of what is in float32.
+            n_at_once: How many are in a tile; None is as many as fit in the cache.
+            exact: Whether to give values, not levels, of sites in float32.
 
         Raises:
             AnalysisError: If an activation is not a number.
         """
         columns = list(columns)
-        sites = in_order(source.sites, (each.site for each in columns))
+        sites = in_order(source.sites, (units.site for units in columns))
         self.find_bins(source, sites)
         tiles = Tiles(self, source, columns, n_at_once, exact=exact)
         for block in source.blocks(sites):
@@ -219,11 +212,11 @@ class LevelReader:
             progress(block.n_chars)
         yield from tiles.rest()
 
-    def take(self, columns: Columns, values: NDArray[np.floating], into: NDArray[Any]) -> None:
+    def write_levels(self, columns: Columns, values: NDArray[np.floating], into: NDArray[Any]) -> None:
         """Write levels (n_units, n_chars), or the values themselves, of (n_chars, n_units) values of some columns.
 
         Raises:
-            AnalysisError: If one is not a number.
+            AnalysisError: If a value is not a number.
         """
         if into.dtype != np.uint16:
             into[:] = values.T
@@ -235,7 +228,7 @@ class LevelReader:
             raise AnalysisError(not_numbers(columns.site))
 
     def lacking(self, sites: Collection[Site]) -> list[Site]:
-        """Those of some sites whose bins have still to be found, in a pass of its own."""
+        """Return the sites whose bins have still to be found, in a pass of its own."""
         return [site for site in sites if site in self.wide and site not in self._bins]
 
     def find_bins(self, source: Source, sites: Collection[Site], progress: Progress = lambda n_chars: None) -> None:
@@ -246,19 +239,19 @@ class LevelReader:
         """
         if not self.lacking(sites):
             return
-        with self._turns.taken():
+        with self._lock.held():
             missing = self.lacking(sites)  # another thread may have found some meanwhile
             if not missing:
                 return
             for site, sample in source.sample(missing, _SAMPLED_CHARS, progress).items():
                 if not np.isfinite(sample).all():
                     raise AnalysisError(not_numbers(site))
-                self._bins[site] = Bins.around(sample)
+                self._bins[site] = bins_around(sample)
             self._forget_some(self._tiles)
 
 
 class Tiles:
-    """Gathers blocks until there are enough characters for a tile; what is given is overwritten by the next."""
+    """Gathers blocks until there are enough characters for a tile; each tile is overwritten by the next."""
 
     def __init__(
         self,
@@ -269,78 +262,81 @@ class Tiles:
         *,
         exact: bool = False,
     ) -> None:
-        """Of some units of a source whose bins are known; see `LevelReader.tiles`."""
-        sizes = {each.site: source.sites[each.site] for each in columns} if source.is_live else {}
-        if n_at_once is None:
-            n_at_once = _CHARS_AT_ONCE
-            if source.is_live:
-                per_char = 2 * sum(each.n_units for each in columns)
-                most = max(_CHARS_AT_ONCE, min(_MOST_CHARS_AT_ONCE, source.selection.n_chars))
-                n_at_once = min(max(_LIVE_TILE_BYTES // max(per_char, 1), _CHARS_AT_ONCE), most)
-        self._reader, self._n_at_once = reader, n_at_once
-        shape = self._n_at_once + _PADDING
-        self._room: dict[Columns, NDArray[Any]] = {}
-        for each in columns:
-            dtype = source.dtype(each.site) if exact and each.site in reader.wide else np.uint16
-            self._room[each] = np.empty((each.n_units, shape), dtype)[:, : self._n_at_once]
+        """Start with no characters, for some units of a source whose bins are known; see `LevelReader.tiles`."""
+        gathered_sizes = {units.site: source.sites[units.site] for units in columns} if source.is_live else {}
+        self._reader, self._n_at_once = reader, n_at_once or _chars_of_tile(source, columns)
+        self._levels: dict[Columns, NDArray[Any]] = {}
+        for units in columns:
+            dtype = source.dtype(units.site) if exact and units.site in reader.wide else np.uint16
+            padded = np.empty((units.n_units, self._n_at_once + _PADDING), dtype)
+            self._levels[units] = padded[:, : self._n_at_once]
         self._places = np.empty(self._n_at_once, np.int64)
         self._n_filled = self._n_levels = 0  # characters that are there, and those of them whose levels are known
-        self._values = {
-            site: np.empty((min(n_at_once, _GATHERED_CHARS), n_units), source.dtype(site))
-            for site, n_units in sizes.items()
+        self._gathered = {
+            site: np.empty((min(self._n_at_once, _GATHERED_CHARS), n_units), source.dtype(site))
+            for site, n_units in gathered_sizes.items()
         }
 
     def add(self, block: Block) -> Iterator[Tile]:
-        """Add the characters of a block, and give each tile that is full."""
-        own, first = block.places, 0
+        """Add the characters of a block, and yield each tile that is full."""
+        places, first = block.places, 0
         while first < block.n_chars:
-            n_taken = min(block.n_chars - first, self._room_left)
-            rows, where = slice(first, first + n_taken), slice(self._n_filled, self._n_filled + n_taken)
-            self._places[where] = np.arange(own.start, own.stop, own.step)[rows]
-            if self._values:
-                for site, values in self._values.items():
-                    values[where.start - self._n_levels : where.stop - self._n_levels] = block.values[site][rows]
+            n_added = min(block.n_chars - first, self._room_left)
+            rows, into = slice(first, first + n_added), slice(self._n_filled, self._n_filled + n_added)
+            self._places[into] = np.arange(places.start, places.stop, places.step)[rows]
+            if self._gathered:
+                for site, values in self._gathered.items():
+                    values[into.start - self._n_levels : into.stop - self._n_levels] = block.values[site][rows]
             else:
-                for each, into in self._room.items():
-                    self._reader.take(each, block.values[each.site][rows, each.units], into[:, where])
-            first, self._n_filled = first + n_taken, self._n_filled + n_taken
-            if self._values and self._n_filled - self._n_levels == _GATHERED_CHARS:
+                for columns, levels in self._levels.items():
+                    self._reader.write_levels(columns, block.values[columns.site][rows, columns.units], levels[:, into])
+            first, self._n_filled = first + n_added, self._n_filled + n_added
+            if self._gathered and self._n_filled - self._n_levels == _GATHERED_CHARS:
                 self._find_levels()
             if self._n_filled == self._n_at_once:
                 yield self._tile()
 
     @property
     def _room_left(self) -> int:
-        """For how many characters."""
+        """The number of characters that can be added before levels have to be found or the tile is full."""
         left = self._n_at_once - self._n_filled
-        return min(left, self._n_levels + _GATHERED_CHARS - self._n_filled) if self._values else left
+        return min(left, self._n_levels + _GATHERED_CHARS - self._n_filled) if self._gathered else left
 
     def rest(self) -> Iterator[Tile]:
-        """Give what is left, in a tile that is not full."""
+        """Yield what is left, in a tile that is not full."""
         if self._n_filled:
             yield self._tile()
 
     def _tile(self) -> Tile:
-        if self._values and self._n_levels < self._n_filled:
+        if self._gathered and self._n_levels < self._n_filled:
             self._find_levels()
         filled = slice(self._n_filled)
         self._n_filled = self._n_levels = 0
-        return self._places[filled], {each: into[:, filled] for each, into in self._room.items()}
+        return self._places[filled], {columns: levels[:, filled] for columns, levels in self._levels.items()}
 
     def _find_levels(self) -> None:
-        """Of gathered characters: blocks of a live source are small, and all cores are busy with it."""
+        """Find the levels of gathered characters: blocks of a live source are small, and all cores are busy with it."""
         gathered, new = slice(self._n_filled - self._n_levels), slice(self._n_levels, self._n_filled)
-        for each, into in self._room.items():
-            self._reader.take(each, self._values[each.site][gathered, each.units], into[:, new])
+        for columns, levels in self._levels.items():
+            self._reader.write_levels(columns, self._gathered[columns.site][gathered, columns.units], levels[:, new])
         self._n_levels = self._n_filled
 
 
+def _chars_of_tile(source: Source, columns: Collection[Columns]) -> int:
+    """Return how many characters a tile has: what fits in the cache, or more of a live source."""
+    if not source.is_live:
+        return _CHARS_AT_ONCE
+    bytes_per_char = 2 * sum(units.n_units for units in columns)
+    most = max(_CHARS_AT_ONCE, min(_MOST_CHARS_AT_ONCE, source.selection.n_chars))
+    return min(max(_LIVE_TILE_BYTES // max(bytes_per_char, 1), _CHARS_AT_ONCE), most)
+
+
 def _n_bytes(tile: Tile) -> int:
-    """The memory of a tile, whose arrays are parts of others."""
+    """Return the memory of a tile, whose arrays are parts of others."""
     places, levels = tile
-    return sum((each if each.base is None else each.base).nbytes for each in (places, *levels.values()))
+    return sum((array if array.base is None else array.base).nbytes for array in (places, *levels.values()))
 
 
 def not_numbers(site: Site) -> str:
-    """What is wrong if activations are not numbers."""
+    """Say that some activations are not numbers."""
     return f"some activations of {site} are not numbers (NaN or infinite); the model's weights may be broken"

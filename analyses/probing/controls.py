@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from analyses.errors import AnalysisError
-from analyses.targets.alignment import Target
-from analyses.targets.row_runs import counted, pieces_of_rows
+from analyses.targets.row_runs import pieces_of_rows, value_counts
+from analyses.targets.target import Target
 from hypotheses.labelling.corpus_labels import narrowest
 from hypotheses.labelling.long_labels import AnyLabels
 from hypotheses.labels import Kind, Labels
@@ -91,14 +91,14 @@ class _Own(NamedTuple):
 
 def by_context(asked: _Own, corpus: Corpus, start: int, rng: np.random.Generator) -> NDArray[Any]:
     """(n_chars,) labels drawn for each context of three characters, in the same document."""
-    contexts, n = counted(_contexts(corpus, start, piece)[told] for piece, told in asked.in_pieces())
+    contexts, n = value_counts(_contexts(corpus, start, piece)[told] for piece, told in asked.in_pieces())
     order = rng.permutation(len(n))
     middles = np.empty(len(n), np.int64)
     middles[order] = np.cumsum(n[order]) - (n[order] + 1) // 2  # so that each label is as frequent as it was
     if asked.values.dtype.kind == "f":
         of_contexts = np.sort(asked.all_present)[middles]
     else:
-        known, n_known = counted(asked.values[piece][told] for piece, told in asked.in_pieces())
+        known, n_known = value_counts(asked.values[piece][told] for piece, told in asked.in_pieces())
         of_contexts = known[np.searchsorted(np.cumsum(n_known), middles, side="right")]
     found = asked.values.copy()
     for piece, told in asked.in_pieces():

@@ -14,10 +14,12 @@ from analyses.probing.designs.budgets import rows_used
 from analyses.probing.fitting.responses import Response
 from analyses.probing.results import Fitting
 from analyses.probing.scores import Cells, Precision
-from analyses.targets.alignment import ENOUGH_RUNS, Target, too_large
 from analyses.targets.classes import refuse_many
-from analyses.targets.row_runs import OfRows, RowRuns, atoms_of_rows, parts_of_rows, pieces_of_rows
+from analyses.targets.labelling import belong_on_disk
+from analyses.targets.row_runs import RowRuns, RowView, atoms_of_rows, parts_of_rows, pieces_of_rows
+from analyses.targets.run_counts import ENOUGH_RUNS
 from analyses.targets.splits import GAP, TEST, TRAIN
+from analyses.targets.target import Target
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labelling.long_labels import LabelsOnDisk
 from hypotheses.labels import Labels
@@ -267,17 +269,17 @@ def _response(target: Target) -> Response:
     labels, selection = target.labels, target.selection
     if selection.n_chars <= _MADE_ONCE and not isinstance(labels, Labels):
         return Response(target.kind, labels.values_at(target.used), n_classes, labels.missing_at(target.used))
-    missing = OfRows(selection, labels.missing_at) if labels.may_miss else None
-    return Response(target.kind, OfRows(selection, labels.values_at), n_classes, missing)
+    missing = RowView(selection, labels.missing_at) if labels.may_miss else None
+    return Response(target.kind, RowView(selection, labels.values_at), n_classes, missing)
 
 
-def _of_control(labels: NDArray[Any], target: Target, n_asked: int) -> NDArray[Any] | OfRows:
+def _of_control(labels: NDArray[Any], target: Target, n_asked: int) -> NDArray[Any] | RowView:
     """(n_rows,) labels of a control task, given those from the first used character to the last."""
     every = target.selection.every
-    if not too_large(labels.nbytes, n_asked):
+    if not belong_on_disk(labels.nbytes, n_asked):
         return labels[::every]
     on_disk = LabelsOnDisk(CorpusLabels((labels,), (None,), target.kind, target.labels.names))
-    return OfRows(Selection(0, len(labels), every), on_disk.values_at)
+    return RowView(Selection(0, len(labels), every), on_disk.values_at)
 
 
 def with_folds(source: Source, targets: Sequence[Target], how: Fitting) -> list[Asked]:

@@ -126,7 +126,7 @@ class _Pass:
         self._wanted = np.zeros(design.n_rows, np.bool_)
         done = set()
         for label, folds in self._folds.items():
-            tests = asked[label].folds.parts.are(TEST).each()
+            tests = asked[label].folds.parts.are(TEST).along_first_axis()
             for fold in folds:
                 if (key := (id(asked[label].folds), fold)) not in done:
                     self._wanted |= tests[fold][:]

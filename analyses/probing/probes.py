@@ -26,9 +26,10 @@ from analyses.probing.listening import RANKED_BYTES, RANKING_BYTES, Fitted, Hear
 from analyses.probing.results import DEFAULT, PENALTIES, Fitting, ProbeResult
 from analyses.probing.scores import score
 from analyses.session import question
-from analyses.targets.alignment import AnyHypothesis, Target, ask_all
+from analyses.targets.labelling import AnyHypothesis, targets_for
 from analyses.targets.row_runs import RowRuns
 from analyses.targets.splits import TEST, TRAIN
+from analyses.targets.target import Target
 
 LAST_CHARACTERS = (1, 5, 20)
 CHARS, POSITION = "chars", "position"
@@ -94,7 +95,7 @@ def fit_units(
         if name not in CONTROLS:
             raise AnalysisError(f"there is no control {name!r}; there are {', '.join(CONTROLS)}")
     several = [hypotheses] if isinstance(hypotheses, str | Target) or callable(hypotheses) else hypotheses
-    targets = ask_all(source, several)
+    targets = targets_for(source, several)
     if not targets:
         return []
     last = LAST_CHARACTERS if CHARS in controls else ()
@@ -258,7 +259,7 @@ def _masks(asked: Sequence[Asked], masks: Sequence[RowRuns]) -> tuple[list[RowRu
     for each, own in zip(asked, masks, strict=True):
         if id(each.folds) not in place:
             place[id(each.folds)] = len(found)
-            found += own.each()
+            found += own.along_first_axis()
     return found, place
 
 

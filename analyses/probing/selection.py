@@ -13,10 +13,10 @@ from analyses.errors import AnalysisError
 from analyses.moments import Moments
 from analyses.probing.designs.budgets import rows_given, rows_used
 from analyses.probing.designs.design import NOT_NUMBERS, Progress, Tile, UnitDesign
-from analyses.targets.alignment import Target
 from analyses.targets.classes import refuse_many
-from analyses.targets.row_runs import OfRows, parts_of_rows, pieces_of_rows
+from analyses.targets.row_runs import RowView, parts_of_rows, pieces_of_rows
 from analyses.targets.splits import TRAIN
+from analyses.targets.target import Target
 from analyses.threads import in_threads
 from hypotheses.labels import Labels
 
@@ -106,7 +106,7 @@ class _Columns:
 
     def __init__(self, asked: Target) -> None:
         refuse_many(asked)
-        self._asked, self._rows = asked, OfRows(asked.selection, asked.labels.__getitem__)
+        self._asked, self._rows = asked, RowView(asked.selection, asked.labels.__getitem__)
         self._counts = np.zeros(len(asked.labels.names), np.int64)
         self._moments = Moments.empty(0)
 

@@ -1,4 +1,4 @@
-"""What each atom of a text adds to the error of a unit's held-out score: its influence, to first order."""
+"""Influences: what each atom of a text adds to the error of a unit's held-out score, to first order."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,54 +8,55 @@ from analyses.statistics.placements import Placements
 
 
 def auc_influence(sums: AtomSums, placed: Placements, held_out: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """What each atom adds to the error of held-out AUCs, learned from all atoms of the text.
+    """Compute the influence of each atom on held-out AUCs, learned from all atoms of the text.
 
     The placement of a positive is how many of all negatives are lower, ties counted half; that of a negative how many
-    of all positives are higher. The mean of either, over the number of the others, is the AUC, and what an atom's
-    characters differ from that is the derivative. It is known wherever they are; those that are held out have a share
-    of it, of positives and of negatives each.
+    of all positives are higher. The mean of either, over the number of the others, is the AUC, and by how much the
+    placements of an atom's characters differ from that is the derivative. It is known for all atoms; held-out atoms
+    have a share of it, for positives and for negatives each.
 
     Args:
-        sums: Of the ranks and the label; see `ranks.Ranked`, over 2 n.
+        sums: Sums of the ranks and the label; see `ranks.RankSummary`, over 2 n.
         placed: (n_units,) the same units.
         held_out: (n_atoms,) the atoms that the AUCs are of.
 
     Returns:
-        (n_labelled_atoms, n_units) of the atoms that have labels.
+        (n_labelled_atoms, n_units) influences of the atoms that have labels.
 
     Source:
         DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837-845; of clusters, Obuchowski 1997, Biometrics
         53:567-578.
     """
-    there = sums.n > 0
-    n_atoms, n_held_out = there.sum(), (there & held_out).sum()
+    is_labelled = sums.n > 0
+    n_atoms, n_held_out = is_labelled.sum(), (is_labelled & held_out).sum()
     positive, negative = sums.y[:, None], (sums.n - sums.y)[:, None]
     lower = sums.n.sum() * (sums.xy + 0.5 * positive) - 0.5 * placed.positive  # of all characters, less the positives
     higher = negative * positive.sum() - 0.5 * placed.negative
     with np.errstate(invalid="ignore", divide="ignore"):
         auc = lower.sum(axis=0) / (positive.sum() * negative.sum())
-        parts = [
-            (placements / others.sum() - auc * own) * np.sqrt(n_atoms / n_held_out / own.sum() / own[held_out].sum())
-            for placements, own, others in (
+        of_positives, of_negatives = (
+            (placements / others.sum() - auc * counts)
+            * np.sqrt(n_atoms / n_held_out / counts.sum() / counts[held_out].sum())
+            for placements, counts, others in (
                 (lower, positive, negative),
                 (higher, negative, positive),
             )
-        ]
-    return np.asarray((parts[0] + parts[1])[there])
+        )
+    return np.asarray((of_positives + of_negatives)[is_labelled])
 
 
 def r_influence(sums: AtomSums, held_out: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """What each atom adds to the error of held-out correlations, learned from all atoms of the text.
+    """Compute the influence of each atom on held-out correlations, learned from all atoms of the text.
 
     Args:
-        sums: Of the units' values and the label.
+        sums: Sums of the units' values and the label.
         held_out: (n_atoms,) the atoms that the correlations are of.
 
     Returns:
-        (n_labelled_atoms, n_units) of the atoms that have labels.
+        (n_labelled_atoms, n_units) influences of the atoms that have labels.
     """
-    there = sums.n > 0
-    sums, held_out = sums.of(there), held_out[there]
+    is_labelled = sums.n > 0
+    sums, held_out = sums.of(is_labelled), held_out[is_labelled]
     n = sums.n.sum()
     mean_x, mean_y = sums.x.sum(axis=0) / n, sums.y.sum() / n
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -64,5 +65,5 @@ def r_influence(sums: AtomSums, held_out: NDArray[np.bool_]) -> NDArray[np.float
         xy = sums.xy - mean_y * sums.x - mean_x * (sums.y - sums.n * mean_y)[:, None]
         size_x, size_y = np.sqrt(x.sum(axis=0)), np.sqrt(y.sum())
         r = xy.sum(axis=0) / (size_x * size_y)
-        own = xy / (size_x * size_y) - r / 2 * (x / size_x**2 + y / size_y**2)
-        return np.asarray(own * np.sqrt(len(sums.n) / held_out.sum() * n / sums.n[held_out].sum()))
+        influence = xy / (size_x * size_y) - r / 2 * (x / size_x**2 + y / size_y**2)
+        return np.asarray(influence * np.sqrt(len(sums.n) / held_out.sum() * n / sums.n[held_out].sum()))

@@ -8,28 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.ranking.waves import Wave, find_wave
-from analyses.targets.alignment import Target
 from analyses.targets.classes import Classes
 from analyses.targets.row_runs import parts_of_rows, pieces_of_rows
 from analyses.targets.splits import GAP, PARTS, TEST, TRAIN
+from analyses.targets.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tuning:
-    """How a unit's mean goes with a label.
+    """The tuning curve of a unit: how its mean depends on a label.
 
     Attributes:
         hypothesis: The label.
-        labels: Of the classes, or bins.
-        places: (n_classes,) the mean label of each bin; the places of classes that have no order.
-        means: (n_classes,) of the unit over the characters of each; NaN where there are none.
+        labels: The names of the classes, or bins.
+        places: (n_classes,) the mean label of each bin; the numbers of classes that have no order.
+        means: (n_classes,) means of the unit over the characters of each class; NaN where there are none.
         deviations: (n_classes,) standard deviations of the unit there.
         n: (n_classes,) how many characters there are.
         eta2: Share of the unit's held-out variance that the means of training explain, at most 1.
-        median: Of the unit, over all characters with a label.
-        period: Of the wave that the curve is, in the label's unit; None if it is none; see `waves.find_wave`.
-        wave_p: How often a curve with one peak at most would seem to be a wave; None for a label that is not a number,
-            or if there is too little to tell.
+        median: Median of the unit, over all characters with a label.
+        period: Period of the wave that the curve is, in the label's unit; None if it is none; see `waves.find_wave`.
+        wave_p: p-value under the null that the curve has at most one peak; None for a label that is not a number, or if
+            there is too little to tell.
     """
 
     hypothesis: str
@@ -44,7 +44,7 @@ class Tuning:
     wave_p: float | None
 
     def rows(self) -> list[dict[str, str | float | int]]:
-        """A row for each class."""
+        """Return the curve as rows, one for each class."""
         columns = (self.labels, self.means.tolist(), self.deviations.tolist(), self.n.tolist())
         return [
             {"hypothesis": self.hypothesis, "label": label, "mean": mean, "deviation": deviation, "n_chars": n}
@@ -52,37 +52,32 @@ class Tuning:
         ]
 
 
-def tune(values: NDArray[np.floating], asked: Target, classes: Classes) -> Tuning:
-    """The tuning curve of one unit.
+def tune(values: NDArray[np.floating], target: Target, classes: Classes) -> Tuning:
+    """Compute the tuning curve of one unit.
 
     Args:
-        values: (n_chars,) of the unit, at all characters of the text.
-        asked: The label.
-        classes: Of the label.
+        values: (n_chars,) values of the unit at all characters of the text.
+        target: The label.
+        classes: The classes of the label.
     """
-    told = _Told(values, asked, classes)
-    middle, median = told.mean_and_median()
-    sums = told.sums(middle)
-    x, xx, n = sums.of(TRAIN, TEST, GAP)
+    labelled = _LabelledValues(values, target, classes)
+    middle, median = labelled.mean_and_median()
+    sums = labelled.sums(middle)
+    x, xx, n = sums.over(TRAIN, TEST, GAP)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = x / n
         deviations = np.sqrt(np.maximum(xx / n - means**2, 0))
-    trained, _, n_train = sums.of(TRAIN)
-    expected = np.where(n_train > 0, trained / np.maximum(n_train, 1), trained.sum() / n_train.sum())
-    x_test, xx_test, n_test = sums.of(TEST)
-    missed = (xx_test - 2 * expected * x_test + n_test * expected**2).sum()
-    scatter = xx_test.sum() - x_test.sum() ** 2 / n_test.sum()
     wave = Wave(None, None)
-    if asked.kind == "numeric":
-        wave = find_wave(classes.middles, sums.of_stretches[0], sums.of_stretches[1].astype(np.int64))
+    if target.kind == "numeric":
+        wave = find_wave(classes.middles, sums.by_stretch[0], sums.by_stretch[1].astype(np.int64))
     return Tuning(
-        hypothesis=asked.hypothesis,
+        hypothesis=target.hypothesis,
         labels=classes.names,
         places=classes.middles,
         means=means + middle,
         deviations=deviations,
         n=n.astype(np.int64),
-        eta2=float(1 - missed / scatter) if scatter > 0 else float("nan"),
+        eta2=_held_out_eta2(sums),
         median=median,
         period=wave.period,
         wave_p=wave.p,
@@ -90,63 +85,74 @@ def tune(values: NDArray[np.floating], asked: Target, classes: Classes) -> Tunin
 
 
 class _Sums(NamedTuple):
-    """Of the unit, less its mean, over characters with a label.
+    """Sums of a unit's values, less their mean, over the characters with a label.
 
     Attributes:
-        of_parts: (n_parts, 3, n_classes) sums of it and of its squares, and how many characters there are.
-        of_stretches: (2, n_stretches, n_classes) its sums, and how many characters there are.
+        by_part: (n_parts, 3, n_classes) sums of the values, sums of their squares, and numbers of characters.
+        by_stretch: (2, n_stretches, n_classes) sums of the values, and numbers of characters.
     """
 
-    of_parts: NDArray[np.float64]
-    of_stretches: NDArray[np.float64]
+    by_part: NDArray[np.float64]
+    by_stretch: NDArray[np.float64]
 
-    def of(self, *parts: int) -> NDArray[np.float64]:
-        """(3, n_classes) those over some parts together."""
-        return np.asarray(self.of_parts[list(parts)].sum(axis=0))
+    def over(self, *parts: int) -> NDArray[np.float64]:
+        """(3, n_classes) the sums over some parts together."""
+        return np.asarray(self.by_part[list(parts)].sum(axis=0))
 
 
-class _Told:
-    """The unit where the label is known, some characters at a time."""
+def _held_out_eta2(sums: _Sums) -> float:
+    """Return the share of the held-out variance that the means of training explain."""
+    x_train, _, n_train = sums.over(TRAIN)
+    expected = np.where(n_train > 0, x_train / np.maximum(n_train, 1), x_train.sum() / n_train.sum())
+    x_test, xx_test, n_test = sums.over(TEST)
+    unexplained = (xx_test - 2 * expected * x_test + n_test * expected**2).sum()
+    scatter = xx_test.sum() - x_test.sum() ** 2 / n_test.sum()
+    return float(1 - unexplained / scatter) if scatter > 0 else float("nan")
 
-    def __init__(self, values: NDArray[np.floating], asked: Target, classes: Classes) -> None:
-        self._values, self._asked, self._classes = values, asked, classes
-        self._parts = parts_of_rows([asked.split.only_fold], asked.selection)
+
+class _LabelledValues:
+    """The values of a unit at the characters that have a label, some at a time."""
+
+    def __init__(self, values: NDArray[np.floating], target: Target, classes: Classes) -> None:
+        self._values, self._target, self._classes = values, target, classes
+        self._parts = parts_of_rows([target.split.only_fold], target.selection)
 
     def _pieces(self) -> Iterator[tuple[slice, slice, slice | NDArray[np.bool_]]]:
-        """Rows, their places in the text, and which of them have a label."""
-        used = self._asked.selection
+        """Yield rows, their places in the text, and which of them have a label."""
+        used = self._target.selection
         for rows in pieces_of_rows(used.n_chars):
             places = slice(
                 used.start + rows.start * used.every, min(used.start + rows.stop * used.every, used.stop), used.every
             )
-            missing = self._asked.labels.missing_at(places)
+            missing = self._target.labels.missing_at(places)
             yield rows, places, slice(None) if missing is None else ~missing
 
     def mean_and_median(self) -> tuple[float, float]:
-        """Of the unit."""
-        known = np.empty(self._asked.selection.n_chars, self._values.dtype)
+        """Return the mean and the median of the values."""
+        labelled = np.empty(self._target.selection.n_chars, self._values.dtype)
         total, n = 0.0, 0
-        for _, places, told in self._pieces():
-            own = self._values[places][told]
-            known[n : n + len(own)] = own
-            total, n = total + float(own.sum(dtype=np.float64)), n + len(own)
-        known = known[:n]
-        known.partition([(n - 1) // 2, n // 2])
-        return total / n, (float(known[(n - 1) // 2]) + float(known[n // 2])) / 2
+        for _, places, is_labelled in self._pieces():
+            values = self._values[places][is_labelled]
+            labelled[n : n + len(values)] = values
+            total, n = total + float(values.sum(dtype=np.float64)), n + len(values)
+        labelled = labelled[:n]
+        labelled.partition([(n - 1) // 2, n // 2])
+        return total / n, (float(labelled[(n - 1) // 2]) + float(labelled[n // 2])) / 2
 
     def sums(self, middle: float) -> _Sums:
-        """Of the unit less a number."""
-        split, k = self._asked.split, len(self._classes.names)
-        of_parts = np.zeros((len(PARTS), 3, k))
-        of_stretches = np.zeros((2, split.n_stretches, k))
-        for rows, places, told in self._pieces():
-            x = self._values[places][told].astype(np.float64) - middle
-            of, parts = self._classes.of(places)[told], self._parts[rows][0][told]
-            cell = parts.astype(np.int64) * k + of
-            for place, own in enumerate((x, x * x, None)):
-                of_parts[:, place] += np.bincount(cell, own, len(PARTS) * k).reshape(-1, k)
-            if self._asked.kind == "numeric":
-                cell = split.stretch(np.arange(places.start, places.stop, places.step)[told]) * k + of
-                of_stretches[0] += np.bincount(cell, x, split.n_stretches * k).reshape(-1, k)
-                of_stretches[1] += np.bincount(cell, minlength=split.n_stretches * k).reshape(-1, k)
-        return _Sums(of_parts, of_stretches)
+        """Add up the values less a number."""
+        split, n_classes = self._target.split, len(self._classes.names)
+        by_part = np.zeros((len(PARTS), 3, n_classes))
+        by_stretch = np.zeros((2, split.n_stretches, n_classes))
+        for rows, places, is_labelled in self._pieces():
+            x = self._values[places][is_labelled].astype(np.float64) - middle
+            classes, parts = self._classes.of(places)[is_labelled], self._parts[rows][0][is_labelled]
+            cells = parts.astype(np.int64) * n_classes + classes
+            for row, weights in enumerate((x, x * x, None)):
+                by_part[:, row] += np.bincount(cells, weights, len(PARTS) * n_classes).reshape(-1, n_classes)
+            if self._target.kind == "numeric":
+                stretches = split.stretch(np.arange(places.start, places.stop, places.step)[is_labelled])
+                cells, n_cells = stretches * n_classes + classes, split.n_stretches * n_classes
+                by_stretch[0] += np.bincount(cells, x, n_cells).reshape(-1, n_classes)
+                by_stretch[1] += np.bincount(cells, minlength=n_cells).reshape(-1, n_classes)
+        return _Sums(by_part, by_stretch)

@@ -1,4 +1,4 @@
-"""How long units remember: their autocorrelation at distances of 1, 2, 4, … characters, and their time constants."""
+"""The memory of units: their autocorrelations at lags of 1, 2, 4, … characters, and their time constants."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ _ROUNDING = 1e-12  # of the mean, that a unit which never changes may deviate by
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class UnitMemory:
-    """How alike the values of the units of a site are at two characters of the same document.
+    """Autocorrelations of the units of a site within documents, and their time constants.
 
     Attributes:
-        lags: (n_lags,) how many characters these are apart.
-        n: (n_lags,) how many such pairs of characters there are.
+        lags: (n_lags,) the lags, in characters.
+        n: (n_lags,) how many pairs of characters of the same document there are at each lag.
         autocorrelation: (n_lags, n_units) the mean product of both deviations from the unit's mean, divided by its
             variance; NaN where there is no pair, or the unit never changes.
-        time_constant: (n_units,) after how many characters the autocorrelation falls under 1/e; see `time_constants`.
+        time_constant: (n_units,) the number of characters after which it falls under 1/e; see `time_constants`.
     """
 
     lags: NDArray[np.int64]
@@ -47,35 +47,35 @@ class UnitMemory:
 
 
 def time_constants(lags: NDArray[np.int64], n: NDArray[np.int64], autocorrelation: Array) -> Array:
-    """After how many characters autocorrelations fall under 1/e.
+    """Return the number of characters after which autocorrelations fall under 1/e.
 
-    That is interpolated between the first lag at which they are under 1/e and the one before (lag 0 with 1), linearly
-    in the logarithm, which is exact for exponential decay. An autocorrelation below its standard error without memory,
-    1 / √n, cannot be told from 0, has no logarithm as a rule, and counts as 1 / √n.
+    It is interpolated between the first lag at which they are under 1/e and the one before (lag 0 with 1), linearly
+    in the logarithm, which is exact for exponential decay. An autocorrelation below 1 / √n, its standard error for a
+    unit without memory, cannot be told from 0 and may be negative; it counts as 1 / √n.
 
     Args:
         lags: (n_lags,) in ascending order.
-        n: (n_lags,) how many pairs of characters each was measured at; lags without any are left out.
-        autocorrelation: (n_lags, n_units).
+        n: (n_lags,) the number of pairs at each lag; lags without any are left out.
+        autocorrelation: (n_lags, n_units) autocorrelations.
 
     Returns:
-        (n_units,) in characters; infinite where it does not fall under 1/e at any lag, so that memory is longer than
-        these, and NaN where a unit never changes.
+        (n_units,) time constants in characters; infinite where it does not fall under 1/e at any lag, so that
+        memory is longer than these, and NaN where a unit never changes.
     """
-    known = n > 0
-    places = np.append(0, lags[known]).astype(np.float64)
-    least = np.minimum(1 / np.sqrt(n[known]), np.exp(-2))
-    logs = np.zeros((len(places), autocorrelation.shape[1]))
-    logs[1:] = np.log(np.maximum(autocorrelation[known], least[:, None]))
+    is_measured = n > 0
+    times = np.append(0, lags[is_measured]).astype(np.float64)
+    least = np.minimum(1 / np.sqrt(n[is_measured]), np.exp(-2))
+    logs = np.zeros((len(times), autocorrelation.shape[1]))
+    logs[1:] = np.log(np.maximum(autocorrelation[is_measured], least[:, None]))
     is_under = logs < -1
     first = np.maximum(is_under.argmax(axis=0), 1)
-    if len(places) == 1:
+    if len(times) == 1:
         return np.full(autocorrelation.shape[1], np.nan)
     units = np.arange(autocorrelation.shape[1])
     before, after = logs[first - 1, units], logs[first, units]
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = places[first - 1] + (places[first] - places[first - 1]) * (before + 1) / (before - after)
-    return np.where(np.isnan(logs).any(axis=0), np.nan, np.where(is_under.any(axis=0), found, np.inf))
+        crossing = times[first - 1] + (times[first] - times[first - 1]) * (before + 1) / (before - after)
+    return np.where(np.isnan(logs).any(axis=0), np.nan, np.where(is_under.any(axis=0), crossing, np.inf))
 
 
 class Autocorrelations:
@@ -91,12 +91,13 @@ class Autocorrelations:
     predictions = False
 
     def __init__(self, source: Source, sites: Collection[Site] | None = None, *, longest: int = 256) -> None:
-        """Of a source.
+        """Start with no characters counted yet.
 
         Args:
             source: What will be read.
-            sites: Whose units; None is all that there are.
-            longest: Lags are powers of 2 up to this, in characters; times n if the source gives one character in n.
+            sites: The sites whose units are looked at; None is all.
+            longest: The largest lag, in characters. Lags are powers of 2 up to this, times n if the source gives one
+                character in n.
 
         Raises:
             AnalysisError: If there is no such site, or `longest` is less than the distance of the characters that the
@@ -118,13 +119,13 @@ class Autocorrelations:
         self._n, self._n_chars = np.zeros(n_lags, np.int64), 0
         self._earlier, self._later, self._products = (np.zeros((n_lags, n_units)) for _ in range(3))
         self._x, self._xx = np.zeros(n_units), np.zeros(n_units)
-        self._middle: Array | None = None  # something near the means, that sums are of deviations from
-        self._runs: dict[int, _Run] = {}  # by where they begin
-        self._begins: dict[int, int] = {}  # where a run begins, by where it ends
+        self._middle: Array | None = None  # near the means; sums are of deviations from it
+        self._runs: dict[int, _Run] = {}  # by their starts
+        self._starts: dict[int, int] = {}  # the start of each run, by its stop
 
     @np.errstate(invalid="ignore", over="ignore")  # what is not a number is told at the end of the reading
     def update(self, block: Block, labels: BlockLabels) -> None:
-        """See `Statistic`."""
+        """Add the characters of a block."""
         rows = np.hstack([block.values[site] for site in self.sites])
         if rows.dtype == np.float16:
             rows = rows.astype(np.float32)
@@ -142,14 +143,14 @@ class Autocorrelations:
         documents[begins] = 1
         self._count(x, np.cumsum(documents), np.zeros_like(self._steps), len(x) - self._steps)
         longest = self._steps[-1]
-        of_first, of_last = [*begins.tolist(), len(rows)][0], [0, *begins.tolist()][-1]
-        for first, last in sorted({(0, of_first), (of_last, len(rows))}):  # the documents between are whole
-            own = rows[first:last]
+        first_end, last_begin = [*begins.tolist(), len(rows)][0], [0, *begins.tolist()][-1]
+        for first, last in sorted({(0, first_end), (last_begin, len(rows))}):  # the documents between are whole
+            run = rows[first:last]
             start = block.start + first * self._every
-            self._insert(_Run(start, start + len(own) * self._every, own[:longest].copy(), own[-longest:].copy()))
+            self._insert(_Run(start, start + len(run) * self._every, run[:longest].copy(), run[-longest:].copy()))
 
     def merge(self, other: "Autocorrelations") -> None:
-        """See `Statistic`; sums of deviations from another middle are moved to this one's."""
+        """Add what another statistic has seen; sums of deviations from its middle are moved to this one's."""
         if other._middle is None:
             return
         if self._middle is None:
@@ -166,33 +167,33 @@ class Autocorrelations:
             self._insert(run)
 
     def _insert(self, run: "_Run") -> None:
-        """Join a run with its neighbours, and keep what those to come will need."""
-        if run.start in self._begins and run.start not in self._document_borders:
-            run = self._joined(self._runs.pop(self._begins.pop(run.start)), run)
+        """Join a run with its neighbours, and keep the rows that later neighbours will need."""
+        if run.start in self._starts and run.start not in self._document_borders:
+            run = self._joined(self._runs.pop(self._starts.pop(run.start)), run)
         if run.stop in self._runs and run.stop not in self._document_borders:
             following = self._runs.pop(run.stop)
-            del self._begins[following.stop]
+            del self._starts[following.stop]
             run = self._joined(run, following)
         has_begun, has_ended = run.start in self._document_borders, run.stop in self._document_borders
         if has_begun and has_ended:
             return
         head, tail = run.head[: 0 if has_begun else None], run.tail[: 0 if has_ended else None]
         self._runs[run.start] = _Run(run.start, run.stop, head, tail)
-        self._begins[run.stop] = run.start
+        self._starts[run.stop] = run.start
 
-    def _joined(self, one: "_Run", following: "_Run") -> "_Run":
-        """Two runs as one; counts the pairs that have a character in each."""
-        longest, n_before = self._steps[-1], len(one.tail)
-        rows = np.vstack([one.tail, following.head])
+    def _joined(self, run: "_Run", following: "_Run") -> "_Run":
+        """Join two runs, and count the pairs that have a character in each."""
+        longest, n_before = self._steps[-1], len(run.tail)
+        rows = np.vstack([run.tail, following.head])
         last = np.minimum(n_before, len(rows) - self._steps)
         same = np.zeros(len(rows), np.int64)
         self._count(rows - self._middle, same, np.maximum(n_before - self._steps, 0), last)
-        head = np.vstack([one.head, following.head])[:longest]
-        tail = np.vstack([one.tail, following.tail])[-longest:]
-        return _Run(one.start, following.stop, head, tail)
+        head = np.vstack([run.head, following.head])[:longest]
+        tail = np.vstack([run.tail, following.tail])[-longest:]
+        return _Run(run.start, following.stop, head, tail)
 
     def _count(self, x: Array, documents: NDArray[np.int64], first: NDArray[np.int64], last: NDArray[np.int64]) -> None:
-        """Count pairs for each lag: of the rows from `first` up to `last`, and those so much later in the document."""
+        """Count the pairs of rows from `first` up to `last`, at each lag, with later rows of the same document."""
         n, products, earlier, later = _pair_sums(x, documents, self._steps, first, last)
         self._n += n
         self._products += products
@@ -200,7 +201,7 @@ class Autocorrelations:
         self._later += later
 
     def end_reading(self) -> None:
-        """See `Statistic`.
+        """Prepare for the next reading, or for the result.
 
         Raises:
             AnalysisError: If an activation is not a number.
@@ -210,29 +211,29 @@ class Autocorrelations:
                 raise AnalysisError(not_numbers(site))
 
     def result(self) -> dict[Site, UnitMemory]:
-        """What is known of each site."""
+        """Return the memory of the units of each site."""
         n, n_chars = self._n[:, None], max(self._n_chars, 1)
         mean = self._x / n_chars
         variance = self._xx / n_chars - mean**2
         around = 0.0 if self._middle is None else self._middle
         variance[variance <= (_ROUNDING * (around + mean)) ** 2] = np.nan
         with np.errstate(invalid="ignore", divide="ignore"):
-            found = (self._products - mean * (self._earlier + self._later) + n * mean**2) / n / variance
+            autocorrelation = (self._products - mean * (self._earlier + self._later) + n * mean**2) / n / variance
         lags = self._steps * self._every
         return {
             site: UnitMemory(
-                lags=lags, n=self._n, autocorrelation=own, time_constant=time_constants(lags, self._n, own)
+                lags=lags, n=self._n, autocorrelation=of_site, time_constant=time_constants(lags, self._n, of_site)
             )
-            for site, own in zip(self.sites, self._by_site(found), strict=True)
+            for site, of_site in zip(self.sites, self._by_site(autocorrelation), strict=True)
         }
 
     def _by_site(self, numbers: Array) -> list[Array]:
         return np.split(numbers, np.cumsum(self._sizes)[:-1], axis=-1)
 
     def arrays(self) -> State:
-        """See `Statistic`."""
+        """Return the whole state as arrays by name."""
         runs = sorted(self._runs.values(), key=lambda run: run.start)
-        found: State = {
+        state: State = {
             "lags": self._steps * self._every,
             "n": self._n,
             "earlier": self._earlier,
@@ -244,13 +245,13 @@ class Autocorrelations:
             "runs": np.array([(run.start, run.stop) for run in runs], np.int64).reshape(-1, 2),
         }
         if self._middle is not None:
-            found["middle"] = self._middle
+            state["middle"] = self._middle
         for number, run in enumerate(runs):
-            found |= {f"{number}/head": run.head, f"{number}/tail": run.tail}
-        return found
+            state |= {f"{number}/head": run.head, f"{number}/tail": run.tail}
+        return state
 
     def restore(self, arrays: State) -> None:
-        """See `Statistic`."""
+        """Take over the state that `arrays` returned."""
         refuse_other_arguments(arrays, lags=self._steps * self._every)
         self._n, self._earlier, self._later, self._products, self._x, self._xx = (
             arrays[name].copy() for name in ("n", "earlier", "later", "products", "x", "xx")
@@ -261,11 +262,11 @@ class Autocorrelations:
             start: _Run(start, stop, arrays[f"{number}/head"].copy(), arrays[f"{number}/tail"].copy())
             for number, (start, stop) in enumerate(arrays["runs"].tolist())
         }
-        self._begins = {run.stop: run.start for run in self._runs.values()}
+        self._starts = {run.stop: run.start for run in self._runs.values()}
 
 
 class _Run(NamedTuple):
-    """Neighbouring rows of one document that were read, and those of them that neighbours will need.
+    """A run of neighbouring rows of one document that were read; only its ends are kept, for its neighbours.
 
     Attributes:
         start: The place of its first character.
@@ -288,7 +289,7 @@ def _pair_sums(
     first: NDArray[np.int64],
     last: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], Array, Array, Array]:
-    """How many pairs of rows there are for each lag, and (n_lags, n_units) sums over them.
+    """Count the pairs of rows at each lag, and add up (n_lags, n_units) sums over them.
 
     The sums are of products, of the earlier rows, and of the later ones. For each lag, the same as
 

@@ -1,4 +1,4 @@
-"""Sums of products of all units of some sites with each other and with labels: what least squares are made of."""
+"""Gram matrices: sums of products of units with each other and with labels, which least squares are made of."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ from analyses.errors import AnalysisError
 from analyses.levels.columns import not_numbers
 from analyses.moments import Scatter
 from analyses.statistics.products import mask_of
-from analyses.targets.alignment import AnyHypothesis, Target, ask_all
+from analyses.targets.labelling import AnyHypothesis, targets_for
+from analyses.targets.target import Target
 
 Array = NDArray[np.float64]
 _TILE_ROWS = 2048
@@ -24,18 +25,20 @@ _ROUNDING = 1e-12  # of the mean, that a column which never changes may deviate 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Gram:
-    """Sums over the characters of one part of a text that have a label, of deviations from the means over these.
+    """Sums of products of deviations from the means, over the labelled characters of one part of a text.
 
-    Sums of the numbers as they are follow: Σ x xᵀ is `xx` + `n` · `x_mean` `x_mean`ᵀ, Σ x y likewise.
+    Sums of products of the numbers themselves follow: Σ x xᵀ is `xx` + `n` · `x_mean` `x_mean`ᵀ, Σ x y likewise.
 
     Attributes:
-        units: In the order of the columns.
-        names: (n_columns,) of the columns of the label: the hypothesis, True as 1; or its classes, 1 in the class.
+        units: The units, in their order in the matrices.
+        names: (n_columns,) names of the label's columns: the hypothesis, True as 1; or its classes, 1 in the class.
         n: How many characters there are.
-        x_mean: (n_units,) means of the units, and `y_mean` (n_columns,) of the label.
+        x_mean: (n_units,) means of the units.
+        y_mean: (n_columns,) means of the label's columns.
         xx: (n_units, n_units) sums of products of deviations of units; divided by `n`, covariances.
-        xy: (n_units, n_columns) sums of products of deviations of units with those of the label. Also minus the
-            gradient of a logistic loss where all weights are 0 and the intercept is that of the label's frequency.
+        xy: (n_units, n_columns) sums of products of deviations of units with those of the label. They are
+            also minus the gradient of a logistic loss where all weights are 0 and the intercept is that of the label's
+            frequency.
         yy: (n_columns, n_columns) sums of products of deviations of the label's columns.
     """
 
@@ -60,7 +63,7 @@ class Gram:
         return self.xy / np.sqrt(np.outer(*scatters))
 
     def ridge(self, penalty: float) -> tuple[Array, Array]:
-        """The ridge regression of the label on all units.
+        """Fit the ridge regression of the label on all units.
 
         Args:
             penalty: Above 0, on squared weights per standard deviation of each unit, as in `probe.fit`: it minimises
@@ -92,13 +95,13 @@ class Gram:
         return weights, self.y_mean - self.x_mean @ weights
 
     def r2(self, weights: Array, intercept: Array) -> Array:
-        """(n_columns,) the share of the label's variance here that linear functions explain; below 0 for bad ones.
+        """(n_columns,) the share of the label's variance in this part that linear functions explain; it can be below 0.
 
-        NaN where the label never changes here.
+        NaN where the label never changes in this part.
 
         Args:
-            weights: (n_units, n_columns) for the units' values, as `ridge` gives them.
-            intercept: (n_columns,).
+            weights: (n_units, n_columns) for the units' values, as `ridge` returns them.
+            intercept: (n_columns,) intercepts.
         """
         bias = self.x_mean @ weights + intercept - self.y_mean
         explained = np.einsum("ij,ij->j", weights, 2 * self.xy - self.xx @ weights) - self.n * bias**2
@@ -110,15 +113,15 @@ class Gram:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GramsOfLabel:
-    """The sums of one hypothesis, of which `of` gives those of a part of the text.
+    """The sums of one hypothesis; `of` returns those of a part of the text.
 
     Attributes:
-        units: In the order of the columns.
-        names: (n_columns,) of the columns of the label.
+        units: The units, in their order in the matrices.
+        names: (n_columns,) names of the columns of the label.
         cells: Pieces of the text.
         group_of_cell: (n_cells,) the group of `scatter` that each belongs to.
-        scatter: Of the units, the label, and labels that are missing at the same characters.
-        columns: (n_columns,) where in it those of the label are.
+        scatter: Sums of the units, the label, and labels that are missing at the same characters.
+        columns: (n_columns,) the columns of `scatter` that are those of the label.
     """
 
     units: tuple[Unit, ...]
@@ -129,10 +132,10 @@ class GramsOfLabel:
     columns: NDArray[np.int64]
 
     def of(self, part: Part = "all", fold: int | None = None) -> Gram:
-        """The sums of all characters with a label, or of those that train or test.
+        """Return the sums over all characters with a label, or over those that train or test.
 
         Args:
-            part: `all` (with those that lie in gaps), `train` or `test`.
+            part: `all` (with the characters in gaps), `train` or `test`.
             fold: One of the split's folds, counted from 0; None is the one that the split holds out.
 
         Raises:
@@ -158,8 +161,8 @@ class GramMatrices:
 
     Sums are kept apart by what lies in the same part of every fold of the split: three for each fold, of
     8 (n_units + n_columns)² bytes each. The 15 of five folds take 31 MB for 512 units and 283 MB for 1,536; sums for
-    each of 200 atoms would take thirteen times as much. Labels that are missing at other characters have sums of their
-    own.
+    each of 200 atoms would take thirteen times as much. Labels that are missing at other
+    characters have their own sums.
     """
 
     n_readings = 1
@@ -168,12 +171,12 @@ class GramMatrices:
     def __init__(
         self, source: Source, hypotheses: Sequence[AnyHypothesis | Target], sites: Collection[Site] | None = None
     ) -> None:
-        """Of labels of the text of a source.
+        """Start with no characters, and label the text of a source.
 
         Args:
             source: What will be read.
             hypotheses: Names, functions or targets.
-            sites: Whose units; None is all that there are.
+            sites: The sites whose units are looked at; None is all.
 
         Raises:
             HypothesisError: If there is no such hypothesis, or it fails on this text.
@@ -181,26 +184,26 @@ class GramMatrices:
         """
         self.sites = sites_among(source, sites)
         self._units = tuple(units_of(source.sites, self.sites))
-        self._targets = ask_all(source, hypotheses)
+        self._targets = targets_for(source, hypotheses)
         self._cells = cells_of(self._targets)
         parts = np.stack([self._cells.parts(fold) for fold in self._cells.folds])
         self._group_of_cell = np.unique(parts, axis=1, return_inverse=True)[1].reshape(-1)
         n_groups = int(self._group_of_cell.max()) + 1
-        self._together: dict[bytes, list[Target]] = {}  # by where labels are missing
-        for each in self._targets:
-            self._together.setdefault(mask_of(each), []).append(each)
+        self._targets_by_mask: dict[bytes, list[Target]] = {}  # by where labels are missing
+        for target in self._targets:
+            self._targets_by_mask.setdefault(mask_of(target), []).append(target)
         self._scatters = [
-            Scatter.empty(n_groups, len(self._units) + sum(len(_names(each)) for each in targets))
-            for targets in self._together.values()
+            Scatter.empty(n_groups, len(self._units) + sum(len(_names(target)) for target in targets))
+            for targets in self._targets_by_mask.values()
         ]
 
     @np.errstate(invalid="ignore", over="ignore")  # what is not a number is told at the end of the reading
     def update(self, block: Block, labels: BlockLabels) -> None:
-        """See `Statistic`."""
+        """Add the characters of a block."""
         runs = [(int(self._group_of_cell[cell]), run) for cell, run in self._cells.runs(block)]
-        for targets, scatter in zip(self._together.values(), self._scatters, strict=True):
+        for targets, scatter in zip(self._targets_by_mask.values(), self._scatters, strict=True):
             present = labels.of(targets[0]).parts >= 0
-            y = np.hstack([_columns(each, labels.of(each).labels) for each in targets])
+            y = np.hstack([_columns(target, labels.of(target).labels) for target in targets])
             for group, run in runs:
                 rows = np.flatnonzero(present[run]) + run.start
                 for first in range(0, len(rows), _TILE_ROWS):
@@ -209,12 +212,12 @@ class GramMatrices:
                     scatter.add(group, np.hstack([*x, y[tile]], dtype=np.float64))
 
     def merge(self, other: "GramMatrices") -> None:
-        """See `Statistic`."""
-        for own, others in zip(self._scatters, other._scatters, strict=True):
-            own.merge(others)
+        """Add what another statistic has seen of other characters."""
+        for scatter, others in zip(self._scatters, other._scatters, strict=True):
+            scatter.merge(others)
 
     def end_reading(self) -> None:
-        """See `Statistic`.
+        """Prepare for the next reading, or for the result.
 
         Raises:
             AnalysisError: If an activation is not a number.
@@ -225,15 +228,15 @@ class GramMatrices:
                 raise AnalysisError(not_numbers(self._units[int(are_broken.argmax())].site))
 
     def result(self) -> list[GramsOfLabel]:
-        """The sums of each hypothesis, in their order."""
-        found = {}
-        for targets, scatter in zip(self._together.values(), self._scatters, strict=True):
+        """Return the sums of each hypothesis, in their order."""
+        grams = {}
+        for targets, scatter in zip(self._targets_by_mask.values(), self._scatters, strict=True):
             first = len(self._units)
-            for each in targets:
-                names = _names(each)
+            for target in targets:
+                names = _names(target)
                 columns = np.arange(first, first + len(names))
                 first += len(names)
-                found[id(each)] = GramsOfLabel(
+                grams[id(target)] = GramsOfLabel(
                     units=self._units,
                     names=names,
                     cells=self._cells,
@@ -241,17 +244,17 @@ class GramMatrices:
                     scatter=scatter,
                     columns=columns,
                 )
-        return [found[id(each)] for each in self._targets]
+        return [grams[id(target)] for target in self._targets]
 
     def arrays(self) -> State:
-        """See `Statistic`."""
-        found: State = {}
+        """Return the whole state as arrays by name."""
+        state: State = {}
         for number, scatter in enumerate(self._scatters):
-            found |= {f"{number}/n": scatter.n, f"{number}/mean": scatter.mean, f"{number}/products": scatter.products}
-        return found
+            state |= {f"{number}/n": scatter.n, f"{number}/mean": scatter.mean, f"{number}/products": scatter.products}
+        return state
 
     def restore(self, arrays: State) -> None:
-        """See `Statistic`."""
+        """Take over the state that `arrays` returned."""
         self._scatters = [
             Scatter(*(arrays[f"{number}/{name}"].copy() for name in ("n", "mean", "products")))
             for number in range(len(self._scatters))
@@ -259,18 +262,18 @@ class GramMatrices:
 
 
 def _scatters(products: Array, n: int, mean: Array) -> Array:
-    """(n_columns,) sums of squared deviations from the mean; NaN for a column that never changes but for rounding."""
+    """(n_columns,) sums of squared deviations from the mean; NaN for a column that is constant up to rounding."""
     scatters = np.diagonal(products)
     return np.where(scatters > n * (_ROUNDING * mean) ** 2, scatters, np.nan)
 
 
-def _names(asked: Target) -> tuple[str, ...]:
-    """Of the columns of a label: its own, or those of its classes."""
-    return asked.labels.names if asked.kind == "categorical" else (asked.hypothesis,)
+def _names(target: Target) -> tuple[str, ...]:
+    """Return the names of the columns of a label: its own, or those of its classes."""
+    return target.labels.names if target.kind == "categorical" else (target.hypothesis,)
 
 
-def _columns(asked: Target, labels: NDArray[Any]) -> Array:
-    """(n_chars, n_columns) labels as numbers; what is missing is anything."""
-    if asked.kind == "categorical":
-        return np.asarray(labels[:, None] == np.arange(len(asked.labels.names)), np.float64)
+def _columns(target: Target, labels: NDArray[Any]) -> Array:
+    """(n_chars, n_columns) labels as numbers, with any value where the label is missing."""
+    if target.kind == "categorical":
+        return np.asarray(labels[:, None] == np.arange(len(target.labels.names)), np.float64)
     return labels[:, None].astype(np.float64)

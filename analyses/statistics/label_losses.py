@@ -1,4 +1,4 @@
-"""How well a model predicts where a label has each of its values: "inside quotes", "at the end of a word"."""
+"""Losses by label: how well a model predicts inside quotes, at the ends of words, or wherever else a label says."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,24 +12,25 @@ from activations.units import Site
 from analyses.collecting.statistic import BlockLabels, State
 from analyses.collecting.text_cells import Part, TextCells, cells_of
 from analyses.errors import AnalysisError
-from analyses.targets.alignment import AnyHypothesis, Target, ask_all
+from analyses.targets.labelling import AnyHypothesis, targets_for
+from analyses.targets.target import Target
 
 Array = NDArray[np.float64]
-_ROUNDING = 1e-12  # of the mean square, that the variance of what never changes may be
+_ROUNDING = 1e-12  # of the mean square; a variance below that is rounding
+_N_SUMS = 5  # for a number: of losses, of labels, of the squares of both, and of their products
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ClassLosses:
-    """The losses of a model where a label is True, False, or in each of its classes.
+    """The losses of a model where a label is True, where it is False, or in each of its classes.
 
-    The loss of a character is −log p of the next one, in nats, told where the label is what it is: in the row of the
-    character that has just been read.
+    The loss is −log p of the next character, in nats. It counts for the label of the character that has just been read.
 
     Attributes:
         hypothesis: The label.
-        names: (n_classes,) of its values: `False` and `True`, or the classes.
-        cells: Pieces of the text.
-        n: (n_cells, n_classes) how many characters there are.
+        names: (n_classes,) names of its values: `False` and `True`, or the classes.
+        cells: The cells of the text that sums are kept of.
+        n: (n_cells, n_classes) how many characters each cell has of each class.
         loss: (n_cells, n_classes) sums of their losses.
     """
 
@@ -48,22 +49,25 @@ class ClassLosses:
     def __str__(self) -> str:
         n, mean = self.n.sum(axis=0), self.mean()
         lines = [
-            f"{self.names[place]}: {mean[place]:.3f} nats per character, of {n[place]:,}" for place in np.flatnonzero(n)
+            f"{self.names[number]}: {mean[number]:.3f} nats per character, of {n[number]:,}"
+            for number in np.flatnonzero(n)
         ]
         return "\n".join([self.hypothesis, *lines])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NumberLosses:
-    """The losses of a model, as in `ClassLosses`, beside a label that is a number.
+    """The losses of a model, as in `ClassLosses`, and their correlation with a label that is a number.
 
     Attributes:
         hypothesis: The label.
-        middle: The label's mean, from which deviations are taken, so that products keep their digits.
-        cells: Pieces of the text.
+        middle: The label's mean, which is subtracted from it, so that products keep their digits.
+        cells: The cells of the text that sums are kept of.
         n: (n_cells,) how many characters have a label and a next character.
-        loss: (n_cells,) sums of losses, and `loss_squared` of their squares.
-        label: (n_cells,) sums of the label less `middle`, and `label_squared` of the squares of that.
+        loss: (n_cells,) sums of losses.
+        loss_squared: (n_cells,) sums of their squares.
+        label: (n_cells,) sums of the label less `middle`.
+        label_squared: (n_cells,) sums of the squares of that.
         product: (n_cells,) sums of products of the loss and the label less `middle`.
     """
 
@@ -78,38 +82,38 @@ class NumberLosses:
     product: Array
 
     def mean(self, part: Part = "all", fold: int | None = None) -> float:
-        """The mean loss, in nats per character; NaN if there is none; parts as in `TextCells.chosen`."""
+        """Return the mean loss, in nats per character; NaN if there is none; parts as in `TextCells.chosen`."""
         chosen = self.cells.chosen(part, fold)
         n = int(self.n[chosen].sum())
         return float(self.loss[chosen].sum()) / n if n else np.nan
 
     def r(self, part: Part = "all", fold: int | None = None) -> float:
-        """Pearson's correlation of loss and label, in [-1, 1]; NaN if either never changes."""
+        """Return Pearson's correlation of loss and label, in [-1, 1]; NaN if either never changes."""
         chosen = self.cells.chosen(part, fold)
         n = max(int(self.n[chosen].sum()), 1)
         loss, label = self.loss[chosen].sum() / n, self.label[chosen].sum() / n
         loss_squared, label_squared = self.loss_squared[chosen].sum() / n, self.label_squared[chosen].sum() / n
-        of_loss, of_label = loss_squared - loss**2, label_squared - label**2
-        if not (of_loss > _ROUNDING * loss_squared and of_label > _ROUNDING * label_squared):
+        loss_variance, label_variance = loss_squared - loss**2, label_squared - label**2
+        if not (loss_variance > _ROUNDING * loss_squared and label_variance > _ROUNDING * label_squared):
             return float(np.nan)
-        return float((self.product[chosen].sum() / n - loss * label) / np.sqrt(of_loss * of_label))
+        return float((self.product[chosen].sum() / n - loss * label) / np.sqrt(loss_variance * label_variance))
 
     def __str__(self) -> str:
         return f"{self.hypothesis}: {self.mean():.3f} nats per character, of {self.n.sum():,}; r = {self.r():.3f}"
 
 
 class LossesByLabel:
-    """How well a model predicts the next character where labels have each of their values, in one reading.
+    """Losses of a model's predictions where labels have each of their values, in one reading.
 
-    Sums are kept of each cell of the text (see `TextCells`), so that parts, folds and atoms are unions of them. The
-    last character of a document has no next one, and is left out.
+    Sums are kept of each cell of the text (see `TextCells`), so that sums over parts, folds and atoms follow. The last
+    character of a document has no next one, and is left out.
     """
 
     n_readings = 1
     predictions = True
 
     def __init__(self, source: Source, hypotheses: Sequence[AnyHypothesis | Target]) -> None:
-        """Of labels of the text of a source.
+        """Start with no characters, and label the text of a source.
 
         Args:
             source: What will be read.
@@ -120,16 +124,15 @@ class LossesByLabel:
             AnalysisError: If the labels leave nothing to tell apart, or have different splits.
         """
         self.sites: list[Site] = []
-        self._targets = ask_all(source, hypotheses)
+        self._targets = targets_for(source, hypotheses)
         self._cells = cells_of(self._targets)
-        self._middles = [each.sizes().mean if each.kind == "numeric" else 0.0 for each in self._targets]
-        self._n = [np.zeros((len(self._cells), max(len(_names(each)), 1)), np.int64) for each in self._targets]
-        self._sums = [
-            np.zeros((len(self._cells), 5 if each.kind == "numeric" else len(_names(each)))) for each in self._targets
-        ]
+        self._middles = [target.sizes().mean if target.kind == "numeric" else 0.0 for target in self._targets]
+        n_classes = [len(_names(target)) for target in self._targets]
+        self._n = [np.zeros((len(self._cells), max(n, 1)), np.int64) for n in n_classes]
+        self._sums = [np.zeros((len(self._cells), n or _N_SUMS)) for n in n_classes]
 
     def update(self, block: Block, labels: BlockLabels) -> None:
-        """See `Statistic`.
+        """Add the characters of a block.
 
         Raises:
             AnalysisError: If the source has no predictions.
@@ -141,40 +144,40 @@ class LossesByLabel:
             )
         losses = -block.predictions[LOG_PROB].astype(np.float64)
         cells = self._cells.of(block)
-        for asked, middle, n, sums in zip(self._targets, self._middles, self._n, self._sums, strict=True):
-            values, parts = labels.of(asked)
+        for target, middle, n, sums in zip(self._targets, self._middles, self._n, self._sums, strict=True):
+            values, parts = labels.of(target)
             chosen = (parts >= 0) & ~np.isnan(losses)
             loss = losses[chosen]
-            if asked.kind == "numeric":
-                own, y = cells[chosen], values[chosen] - middle
-                n[:, 0] += np.bincount(own, minlength=len(n))
+            if target.kind == "numeric":
+                chosen_cells, y = cells[chosen], values[chosen] - middle
+                n[:, 0] += np.bincount(chosen_cells, minlength=len(n))
                 for column, weights in enumerate((loss, loss**2, y, y**2, loss * y)):
-                    sums[:, column] += np.bincount(own, weights, len(n))
+                    sums[:, column] += np.bincount(chosen_cells, weights, len(n))
             else:
-                own = cells[chosen] * n.shape[1] + values[chosen]
-                n += np.bincount(own, minlength=n.size).reshape(n.shape)
-                sums += np.bincount(own, loss, n.size).reshape(n.shape)
+                classes = cells[chosen] * n.shape[1] + values[chosen]
+                n += np.bincount(classes, minlength=n.size).reshape(n.shape)
+                sums += np.bincount(classes, loss, n.size).reshape(n.shape)
 
     def merge(self, other: "LossesByLabel") -> None:
-        """See `Statistic`."""
+        """Add what another statistic has seen of other characters."""
         for n, more in zip(self._n, other._n, strict=True):
             n += more
         for sums, others in zip(self._sums, other._sums, strict=True):
             sums += others
 
     def end_reading(self) -> None:
-        """See `Statistic`."""
+        """Prepare for the next reading, or for the result."""
 
     def result(self) -> list[ClassLosses | NumberLosses]:
-        """For each hypothesis, in their order."""
-        found: list[ClassLosses | NumberLosses] = []
-        for asked, middle, n, sums in zip(self._targets, self._middles, self._n, self._sums, strict=True):
-            name, cells = asked.hypothesis, self._cells
-            if asked.kind != "numeric":
-                found.append(ClassLosses(hypothesis=name, names=_names(asked), cells=cells, n=n, loss=sums))
+        """Return the losses of each hypothesis, in their order."""
+        losses: list[ClassLosses | NumberLosses] = []
+        for target, middle, n, sums in zip(self._targets, self._middles, self._n, self._sums, strict=True):
+            name, cells = target.hypothesis, self._cells
+            if target.kind != "numeric":
+                losses.append(ClassLosses(hypothesis=name, names=_names(target), cells=cells, n=n, loss=sums))
                 continue
             loss, loss_squared, label, label_squared, product = sums.T
-            found.append(
+            losses.append(
                 NumberLosses(
                     hypothesis=name,
                     middle=middle,
@@ -187,19 +190,19 @@ class LossesByLabel:
                     product=product,
                 )
             )
-        return found
+        return losses
 
     def arrays(self) -> State:
-        """See `Statistic`."""
-        found: State = {f"{number}/n": n for number, n in enumerate(self._n)}
-        return found | {f"{number}/sums": sums for number, sums in enumerate(self._sums)}
+        """Return the whole state as arrays by name."""
+        state: State = {f"{number}/n": n for number, n in enumerate(self._n)}
+        return state | {f"{number}/sums": sums for number, sums in enumerate(self._sums)}
 
     def restore(self, arrays: State) -> None:
-        """See `Statistic`."""
+        """Take over the state that `arrays` returned."""
         self._n = [arrays[f"{number}/n"].copy() for number in range(len(self._n))]
         self._sums = [arrays[f"{number}/sums"].copy() for number in range(len(self._sums))]
 
 
-def _names(asked: Target) -> tuple[str, ...]:
-    """Of the values of a label; none of a number."""
-    return {"binary": ("False", "True"), "categorical": asked.labels.names, "numeric": ()}[asked.kind]
+def _names(target: Target) -> tuple[str, ...]:
+    """Return the names of the values of a label; none for a number."""
+    return {"binary": ("False", "True"), "categorical": target.labels.names, "numeric": ()}[target.kind]

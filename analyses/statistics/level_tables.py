@@ -1,4 +1,4 @@
-"""How many characters of each kind have each level of a unit: histograms as fine as there are values."""
+"""Histograms as fine as there are levels: how many characters of each kind have each level of a unit."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,34 +16,40 @@ class LevelTables:
     n_readings = 1
 
     def __init__(self, kinds: NDArray[np.int8], n_kinds: int, columns: Sequence[Columns]) -> None:
-        """Of all characters of a text: the kind of each (n_chars,), in [0, n_kinds), or below 0 to leave it out."""
+        """Start with no characters counted yet.
+
+        Args:
+            kinds: (n_chars,) the kind of each character of a text, in [0, n_kinds), or below 0 to leave it out.
+            n_kinds: How many kinds there are.
+            columns: The units.
+        """
         self.columns = list(columns)
         self._kinds = kinds
-        self._counts = {each: LevelCounts(n_kinds, each.n_units) for each in self.columns}
+        self._counts = {columns: LevelCounts(n_kinds, columns.n_units) for columns in self.columns}
 
-    def take(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
-        """See `LevelStatistic`."""
+    def update_levels(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
+        """Add characters, given the levels of each of the columns."""
         kinds = self._kinds[places]
-        for each, counts in self._counts.items():
-            counts.update(levels[each], kinds)
+        for columns, counts in self._counts.items():
+            counts.update(levels[columns], kinds)
 
     def merge(self, other: "LevelTables") -> None:
-        """See `Statistic`."""
-        for each, counts in self._counts.items():
-            counts.counts += other._counts[each].counts
+        """Add what another statistic has seen of other characters."""
+        for columns, counts in self._counts.items():
+            counts.counts += other._counts[columns].counts
 
     def end_reading(self) -> None:
-        """See `Statistic`."""
+        """Prepare for the next reading, or for the result."""
 
     def result(self) -> dict[Columns, NDArray[np.uint32]]:
         """(n_units, 65536, n_kinds) counts, levels in ascending order."""
-        return {each: counts.counts for each, counts in self._counts.items()}
+        return {columns: counts.counts for columns, counts in self._counts.items()}
 
     def arrays(self) -> State:
-        """See `Statistic`."""
-        return {f"{number}/counts": self._counts[each].counts for number, each in enumerate(self.columns)}
+        """Return the whole state as arrays by name."""
+        return {f"{number}/counts": self._counts[columns].counts for number, columns in enumerate(self.columns)}
 
     def restore(self, arrays: State) -> None:
-        """See `Statistic`."""
-        for number, each in enumerate(self.columns):
-            self._counts[each].counts = arrays[f"{number}/counts"].copy()
+        """Take over the state that `arrays` returned."""
+        for number, columns in enumerate(self.columns):
+            self._counts[columns].counts = arrays[f"{number}/counts"].copy()

@@ -1,4 +1,4 @@
-"""Where in a text each unit is most active, and where least."""
+"""The passages of a text in which each unit is most active, and least active."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Passages:
         most_places: (n, n_units) places in the corpus, the most active first, of equal values the earlier first; -1
             where the text has fewer passages.
         most_values: (n, n_units) the values there; NaN where there is no passage.
-        least_places: (n, n_units) the same of the least active, the lowest value first.
+        least_places: (n, n_units) the places where units are least active, the lowest value first.
         least_values: (n, n_units) the values there.
     """
 
@@ -52,11 +52,11 @@ class ActivePassages:
     def __init__(
         self, source: Source, sites: Collection[Site] | None = None, *, n: int = 10, n_chars: int = 50
     ) -> None:
-        """Of a source.
+        """Start with no characters counted yet.
 
         Args:
             source: What will be read.
-            sites: Whose units; None is all that there are.
+            sites: The sites whose units are looked at; None is all.
             n: How many passages of each unit are kept at either end.
             n_chars: Length of a passage.
 
@@ -76,65 +76,65 @@ class ActivePassages:
         )  # the least are the highest of the values times -1
 
     def update(self, block: Block, labels: BlockLabels) -> None:
-        """See `Statistic`.
+        """Add the characters of a block.
 
         Raises:
             AnalysisError: If an activation is not a number.
         """
         places = np.arange(block.start, block.stop, block.every)
         documents = np.searchsorted(self._starts, places, side="right") - 1
-        of_rows = self._first_passages[documents] + (places - self._starts[documents]) // self._n_chars
-        starts = np.flatnonzero(np.diff(of_rows, prepend=-1))
-        passages = of_rows[starts]
+        passage_of_row = self._first_passages[documents] + (places - self._starts[documents]) // self._n_chars
+        starts = np.flatnonzero(np.diff(passage_of_row, prepend=-1))
+        passages = passage_of_row[starts]
         for site in self.sites:
             values = block.values[site].astype(self._most[site].values.dtype, copy=False)
             if not np.isfinite(values).all():
                 raise AnalysisError(not_numbers(site))
-            for kept, own in ((self._most[site], values), (self._least[site], -values)):
-                rows = _highest_rows(own, starts)
-                found = _Peaks(
-                    np.take_along_axis(own, rows, axis=0),
+            for peaks, signed in ((self._most[site], values), (self._least[site], -values)):
+                rows = _highest_rows(signed, starts)
+                new = _Peaks(
+                    np.take_along_axis(signed, rows, axis=0),
                     places[rows],
-                    np.repeat(passages[:, None], own.shape[1], axis=1),
+                    np.repeat(passages[:, None], signed.shape[1], axis=1),
                 )
-                _keep(*found, *kept)
+                _insert(*new, *peaks)
 
     def merge(self, other: "ActivePassages") -> None:
-        """See `Statistic`."""
+        """Add what another statistic has seen of other characters."""
         for site in self.sites:
-            _keep(*other._most[site], *self._most[site])
-            _keep(*other._least[site], *self._least[site])
+            _insert(*other._most[site], *self._most[site])
+            _insert(*other._least[site], *self._least[site])
 
     def end_reading(self) -> None:
-        """See `Statistic`."""
+        """Prepare for the next reading, or for the result."""
 
     def result(self) -> dict[Site, Passages]:
-        """The passages of the units of each site."""
-        found = {}
+        """Return the passages of the units of each site."""
+        passages = {}
         for site in self.sites:
             most, least = (
-                (each.places, np.where(each.places >= 0, each.values, np.nan))
-                for each in (self._most[site], self._least[site])
+                (peaks.places, np.where(peaks.places >= 0, peaks.values, np.nan))
+                for peaks in (self._most[site], self._least[site])
             )
-            found[site] = Passages(
+            passages[site] = Passages(
                 most_places=most[0], most_values=most[1], least_places=least[0], least_values=-least[1]
             )
-        return found
+        return passages
 
     def arrays(self) -> State:
-        """See `Statistic`."""
-        found: State = {"n": np.array(self._n), "n_chars": np.array(self._n_chars)}
-        for end, kept in (("most", self._most), ("least", self._least)):
-            for site, peaks in kept.items():
-                found |= {f"{site}/{end}/{name}": array for name, array in peaks._asdict().items()}
-        return found
+        """Return the whole state as arrays by name."""
+        state: State = {"n": np.array(self._n), "n_chars": np.array(self._n_chars)}
+        for end, by_site in (("most", self._most), ("least", self._least)):
+            for site, peaks in by_site.items():
+                state |= {f"{site}/{end}/{name}": array for name, array in peaks._asdict().items()}
+        return state
 
     def restore(self, arrays: State) -> None:
-        """See `Statistic`."""
+        """Take over the state that `arrays` returned."""
         refuse_other_arguments(arrays, n=self._n, n_chars=self._n_chars)
-        for end, kept in (("most", self._most), ("least", self._least)):
-            for site in kept:
-                kept[site] = _Peaks(*(arrays[f"{site}/{end}/{name}"].copy() for name in _Peaks._fields))
+        for end, by_site in (("most", self._most), ("least", self._least)):
+            for site in by_site:
+                by_site[site] = _Peaks(*(arrays[f"{site}/{end}/{name}"].copy() for name in _Peaks._fields))
 
 
 class _Peaks(NamedTuple):
@@ -143,7 +143,7 @@ class _Peaks(NamedTuple):
     Attributes:
         values: (n, n_units) the highest value of a passage; minus infinity where there are fewer passages.
         places: (n, n_units) the first place that has it; -1 where there is none.
-        passages: (n, n_units) the passage.
+        passages: (n, n_units) the passage of each.
     """
 
     values: NDArray[Any]
@@ -152,7 +152,7 @@ class _Peaks(NamedTuple):
 
     @classmethod
     def none(cls, n: int, n_units: int, dtype: np.dtype[Any]) -> "_Peaks":
-        """Of no passages, of values that have a number type, or float32 if that is narrower."""
+        """Return no passages yet, for values of a dtype, or of float32 if that is wider."""
         shape = (n, n_units)
         values = np.full(shape, -np.inf, np.promote_types(dtype, np.float32))
         return cls(values, np.full(shape, -1), np.full(shape, -1))
@@ -177,7 +177,7 @@ def _highest_rows(values: NDArray[Any], starts: NDArray[np.int64]) -> NDArray[np
 
 
 @njit(nogil=True, cache=True)
-def _keep(
+def _insert(
     values: NDArray[Any],
     places: NDArray[np.int64],
     passages: NDArray[np.int64],
@@ -185,34 +185,34 @@ def _keep(
     kept_places: NDArray[np.int64],
     kept_passages: NDArray[np.int64],
 ) -> None:
-    """Insert peaks among those that are kept, of which each passage has one.
+    """Insert peaks among those that are kept, of which each passage has at most one.
 
-    A passage of which only a part was seen may fall behind and be forgotten: where it belongs to the highest in the
-    end, its highest value puts it there whenever it comes.
+    A passage of which only a part was seen may be displaced and forgotten: if it is among the highest in the end, its
+    highest value puts it back whenever it comes.
     """
     n = len(kept_values)
     for row in range(len(values)):
         for unit in range(values.shape[1]):
-            value, place, passage = values[row, unit], places[row, unit], passages[row, unit]
-            if place < 0 or not _is_higher(value, place, kept_values[n - 1, unit], kept_places[n - 1, unit]):
+            value, position, passage = values[row, unit], places[row, unit], passages[row, unit]
+            if position < 0 or not _is_higher(value, position, kept_values[n - 1, unit], kept_places[n - 1, unit]):
                 continue
-            hole = n - 1  # that closes: of the same passage, or else the last
-            for other in range(n - 1):
-                if kept_passages[other, unit] == passage:
-                    hole = other
+            hole = n - 1  # the peak that is displaced: that of the same passage, or else the last
+            for row_kept in range(n - 1):
+                if kept_passages[row_kept, unit] == passage:
+                    hole = row_kept
             if kept_passages[hole, unit] == passage and not _is_higher(
-                value, place, kept_values[hole, unit], kept_places[hole, unit]
+                value, position, kept_values[hole, unit], kept_places[hole, unit]
             ):
                 continue
-            while hole > 0 and _is_higher(value, place, kept_values[hole - 1, unit], kept_places[hole - 1, unit]):
+            while hole > 0 and _is_higher(value, position, kept_values[hole - 1, unit], kept_places[hole - 1, unit]):
                 kept_values[hole, unit] = kept_values[hole - 1, unit]
                 kept_places[hole, unit] = kept_places[hole - 1, unit]
                 kept_passages[hole, unit] = kept_passages[hole - 1, unit]
                 hole -= 1
-            kept_values[hole, unit], kept_places[hole, unit], kept_passages[hole, unit] = value, place, passage
+            kept_values[hole, unit], kept_places[hole, unit], kept_passages[hole, unit] = value, position, passage
 
 
 @njit(inline="always")
 def _is_higher(value: float, place: int, other_value: float, other_place: int) -> bool:
-    """Whether a peak is higher than another, or as high and earlier."""
+    """Return whether a peak is higher than another one, or as high and earlier."""
     return value > other_value or (value == other_value and place < other_place)

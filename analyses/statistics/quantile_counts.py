@@ -1,4 +1,4 @@
-"""How many characters of each class lie in bins of a unit's values: 256 bins of as many training characters each."""
+"""Counts of characters by class and by quantile of a unit: 256 bins of as many training characters each."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from analyses.collecting.statistic import State
 from analyses.kernels import in_parallel
-from analyses.levels.binning import N_LEVELS
+from analyses.levels.bins import N_LEVELS
 from analyses.levels.columns import Columns
 from analyses.levels.counts import LevelCounts
 from analyses.targets.classes import Classes
@@ -27,67 +27,72 @@ class QuantileCounts:
     n_readings = 2
 
     def __init__(self, parts: NDArray[np.int8], classes: Classes, columns: Sequence[Columns]) -> None:
-        """Of all characters of a text: their parts (n_chars,) and classes."""
+        """Start with no characters, given the parts (n_chars,) and classes of all characters of a text."""
         self.columns = list(columns)
         self._parts, self._classes = parts, classes
-        self._counts = {each: LevelCounts(1, each.n_units) for each in self.columns}
+        self._counts = {columns: LevelCounts(1, columns.n_units) for columns in self.columns}
         self._bins: dict[Columns, NDArray[np.uint8]] = {}
         self._tables = {
-            each: np.zeros((each.n_units, 2, N_BINS, len(classes.names)), np.int64) for each in self.columns
+            columns: np.zeros((columns.n_units, 2, N_BINS, len(classes.names)), np.int64) for columns in self.columns
         }
 
-    def take(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
-        """See `LevelStatistic`."""
+    def update_levels(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
+        """Add characters, given the levels of each of the columns."""
         parts = self._parts[places]
         if self._bins:
             classes = self._classes.of(places)
-            for each, bins in self._bins.items():
-                _count(levels[each], parts, classes, bins, self._tables[each])
+            for columns, bins in self._bins.items():
+                _count(levels[columns], parts, classes, bins, self._tables[columns])
         else:
             training = np.where(parts == TRAIN, 0, -1).astype(np.int8)
-            for each, counts in self._counts.items():
-                counts.update(levels[each], training)
+            for columns, counts in self._counts.items():
+                counts.update(levels[columns], training)
 
     def merge(self, other: "QuantileCounts") -> None:
-        """See `Statistic`."""
-        for each, counts in self._counts.items():
-            counts.counts += other._counts[each].counts
-        for each, table in self._tables.items():
-            table += other._tables[each]
+        """Add what another statistic has seen of other characters."""
+        for columns, counts in self._counts.items():
+            counts.counts += other._counts[columns].counts
+        for columns, table in self._tables.items():
+            table += other._tables[columns]
 
     def end_reading(self) -> None:
-        """See `Statistic`."""
+        """Prepare for the next reading, or for the result."""
         if self._counts:
-            self._bins = {each: _to_bins(own.counts[..., 0]) for each, own in self._counts.items()}
+            self._bins = {columns: bins_of_levels(counts.counts[..., 0]) for columns, counts in self._counts.items()}
             self._counts = {}
 
     def result(self) -> dict[Columns, NDArray[np.int64]]:
-        """(n_units, 2, 256, n_classes) how many training and test characters there are, bins in ascending order."""
+        """(n_units, 2, 256, n_classes) numbers of training and test characters, bins in ascending order."""
         return self._tables
 
     def arrays(self) -> State:
-        """See `Statistic`."""
-        found: State = {}
-        for number, each in enumerate(self.columns):
-            known = {"bins": self._bins[each]} if self._bins else {"counts": self._counts[each].counts}
-            found |= {f"{number}/{name}": array for name, array in known.items()}
-            found[f"{number}/table"] = self._tables[each]
-        return found
+        """Return the whole state as arrays by name."""
+        state: State = {}
+        for number, columns in enumerate(self.columns):
+            if self._bins:
+                state[f"{number}/bins"] = self._bins[columns]
+            else:
+                state[f"{number}/counts"] = self._counts[columns].counts
+            state[f"{number}/table"] = self._tables[columns]
+        return state
 
     def restore(self, arrays: State) -> None:
-        """See `Statistic`."""
-        for number, each in enumerate(self.columns):
-            self._tables[each] = arrays[f"{number}/table"].copy()
+        """Take over the state that `arrays` returned."""
+        for number, columns in enumerate(self.columns):
+            self._tables[columns] = arrays[f"{number}/table"].copy()
             if f"{number}/counts" in arrays:
-                self._counts[each].counts = arrays[f"{number}/counts"].copy()
+                self._counts[columns].counts = arrays[f"{number}/counts"].copy()
             else:
-                self._bins[each] = arrays[f"{number}/bins"].copy()
-                self._counts.pop(each, None)
+                self._bins[columns] = arrays[f"{number}/bins"].copy()
+                self._counts.pop(columns, None)
 
 
 @in_parallel
-def _to_bins(counts: NDArray[np.uint32]) -> NDArray[np.uint8]:
-    """(n_units, 65536) the bin of each level, of the number of training characters that have a lower one."""
+def bins_of_levels(counts: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """(n_units, 65536) the bin of each level, by how many training characters have a lower one.
+
+    For each unit the same as `np.minimum((np.cumsum(counts) - counts / 2) * N_BINS // counts.sum(), N_BINS - 1)`.
+    """
     bins = np.zeros((len(counts), N_LEVELS), np.uint8)
     for unit in prange(len(counts)):
         n = np.int64(0)
@@ -106,9 +111,14 @@ def _count(
     parts: NDArray[np.int8],
     classes: NDArray[np.int64],
     bins: NDArray[np.uint8],
-    found: NDArray[np.int64],
+    table: NDArray[np.int64],
 ) -> None:
+    """Count characters of the training and the test part, for each unit.
+
+    For each unit the same as `np.add.at(table[unit], (parts[rows], bins[unit][levels[unit, rows]], classes[rows]), 1)`
+    with the rows of both parts.
+    """
     for unit in prange(len(levels)):
         for t in range(levels.shape[1]):
             if parts[t] == TRAIN or parts[t] == TEST:
-                found[unit, parts[t], bins[unit, levels[unit, t]], classes[t]] += 1
+                table[unit, parts[t], bins[unit, levels[unit, t]], classes[t]] += 1

@@ -11,56 +11,57 @@ from analyses.intervals.atom_sums import AtomSums, JointSums
 from analyses.levels.columns import Columns
 from analyses.levels.counts import LevelCounts
 from analyses.levels.joint_labels import JointLabels, JointRows
-from analyses.levels.ranks import ALL, N_GROUPS, Ranked, Ranks, Sums
-from analyses.targets.splits import TEST, TRAIN
+from analyses.levels.rank_kernels import N_COUNT_COLUMNS
+from analyses.levels.ranks import CodeSums, Ranks, RankSummary
+from analyses.targets.splits import ALL, TEST, TRAIN
 
 
 class RankTotals:
     """Sums of the ranks of some units, for several labels at once.
 
     Attributes:
-        ranked: What is known of the ranks.
-        everywhere: Sums of the ranks among all characters, an atom each.
-        within: Of the ranks among the training and among the test characters: cells `TRAIN` and `TEST`.
+        summary: Counts, ties and squares of the ranks.
+        overall: Sums of the ranks among all characters, a cell for each atom.
+        within: Sums of the ranks among the training and among the test characters, in the cells `TRAIN` and `TEST`.
         others: (n_units, n_labels + 1) how many others have the level of each character, summed over those with a
-            label; the last over all.
+            label; the last column is over all characters.
     """
 
-    def __init__(self, asked: JointLabels, ranked: Ranked) -> None:
-        n_units = len(ranked.ties)
-        self.ranked = ranked
-        self.everywhere = JointSums(asked.split.n_atoms, n_units, asked.n_labels)
-        self.within = JointSums(2, n_units, asked.n_labels)
-        self.others = np.zeros((n_units, asked.n_labels + 1))
+    def __init__(self, joint: JointLabels, summary: RankSummary) -> None:
+        n_units = len(summary.ties)
+        self.summary = summary
+        self.overall = JointSums(joint.split.n_atoms, n_units, joint.n_labels)
+        self.within = JointSums(2, n_units, joint.n_labels)
+        self.others = np.zeros((n_units, joint.n_labels + 1))
 
-    def add(self, sums: Sums, rows: JointRows) -> None:
-        """Add sums of characters; see `ranks_at_once`, of one way."""
-        for _, atom, run in rows.runs:
-            self.everywhere.add(atom, sums.everywhere[:, run], rows.y[run], rows.n[run])
-        parts, examples = rows.of_kinds
+    def add(self, sums: CodeSums, rows: JointRows) -> None:
+        """Add the sums of some characters; see `ranks_at_once`."""
+        for _, atom, codes in rows.runs:
+            self.overall.add(atom, sums.overall[:, codes], rows.y[codes], rows.n[codes])
+        parts, examples = rows.kind_examples
         y, n = rows.y[examples], np.bincount(rows.pieces.kinds, rows.n, len(examples)).astype(np.int64)
         for part in (TRAIN, TEST):
-            chosen = parts == part
-            self.within.add(part, sums.within[:, chosen], y[chosen], n[chosen])
+            is_part = parts == part
+            self.within.add(part, sums.within[:, is_part], y[is_part], n[is_part])
         if sums.others is not None:
             self.others += sums.others @ y
 
     def merge(self, other: "RankTotals") -> None:
         """Add the sums of other characters with the same ranks, which are whole numbers and add up exactly."""
-        self.everywhere.merge(other.everywhere)
+        self.overall.merge(other.overall)
         self.within.merge(other.within)
         self.others += other.others
 
     def of_atoms(self, label: int) -> AtomSums:
-        """The sums of one label over each atom, of ranks over 2 n."""
-        n = self.ranked.n
-        sums = self.everywhere.of_label(label)
-        sums.xx[:] = self.ranked.squares[:, ALL] * (sums.n / n[ALL])[:, None]  # only their sum is asked for
+        """Return the sums of one label over each atom, of ranks over 2 n."""
+        n = self.summary.n
+        sums = self.overall.of_label(label)
+        sums.xx[:] = self.summary.squares[:, ALL] * (sums.n / n[ALL])[:, None]  # only their sum over atoms is used
         return sums.scaled(1 / (2 * n[ALL]))
 
     def of_part(self, label: int, part: int) -> AtomSums:
-        """The sums of one label over a part, `TRAIN` or `TEST`, in one cell, of the ranks there over 2 n."""
-        return self.within.of_label(label).of(np.arange(2) == part).scaled(1 / (2 * self.ranked.n[part]))
+        """Return the sums of one label over a part, `TRAIN` or `TEST`, in one cell, of the ranks there over 2 n."""
+        return self.within.of_label(label).of(np.arange(2) == part).scaled(1 / (2 * self.summary.n[part]))
 
     def correlations(self, part: int) -> NDArray[np.float64]:
         """(n_units,) Spearman's rank correlations in a part, `TRAIN` or `TEST`, with a label given as its ranks there.
@@ -69,23 +70,28 @@ class RankTotals:
         """
         total = self.within.of_label(0).of(np.arange(2) == part)
         n, y = total.n[0], total.y[0]
-        scatter = self.ranked.squares[:, part] * max(total.yy[0] - y * y / n, 0.0)
+        scatter = self.summary.squares[:, part] * max(total.yy[0] - y * y / n, 0.0)
         with np.errstate(invalid="ignore", divide="ignore"):
             co_scatter = total.xy[0] - total.x[0] * y / n
             return np.asarray(np.clip(np.where(scatter > 0, co_scatter / np.sqrt(scatter), np.nan), -1, 1))
 
     def arrays(self) -> State:
-        """All that is added up, by name."""
-        found: State = {"others": self.others}
-        for name, sums in (("everywhere", self.everywhere), ("within", self.within)):
-            found |= {f"{name}/{own}": array for own, array in sums.arrays().items()}
-        return found
+        """Return all sums by name."""
+        state: State = {"others": self.others}
+        for name, sums in self._sums_by_name.items():
+            state |= {f"{name}/{array_name}": array for array_name, array in sums.arrays().items()}
+        return state
 
     def restore(self, arrays: State) -> None:
-        """Take over sums."""
+        """Take over the sums that `arrays` returned."""
         self.others = arrays["others"].copy()
-        for name, sums in (("everywhere", self.everywhere), ("within", self.within)):
-            sums.restore({own: arrays[f"{name}/{own}"] for own in sums.arrays()})
+        for name, sums in self._sums_by_name.items():
+            sums.restore({array_name: arrays[f"{name}/{array_name}"] for array_name in sums.arrays()})
+
+    @property
+    def _sums_by_name(self) -> dict[str, JointSums]:
+        """The sums by their names in saved files."""
+        return {"everywhere": self.overall, "within": self.within}
 
 
 class RankSums:
@@ -100,86 +106,96 @@ class RankSums:
 
     def __init__(
         self,
-        asked: Sequence[JointLabels],
+        joint_labels: Sequence[JointLabels],
         columns: Sequence[Columns],
         middle_levels: Mapping[Columns, NDArray[np.int64] | None],
     ) -> None:
-        """Of some labels and units, and of the middles of their bins; see `levels.Bins`."""
+        """Start with no characters counted yet.
+
+        Args:
+            joint_labels: Labels, those together that are missing at the same characters.
+            columns: The units.
+            middle_levels: The middle levels of the bins of each of the columns, see `bins.Bins`.
+        """
         self.columns = list(columns)
-        self._asked, self._middle_levels = list(asked), middle_levels
-        self._keys = [(number, each) for number in range(len(self._asked)) for each in self.columns]
-        self._counts = {key: LevelCounts(N_GROUPS, key[1].n_units) for key in self._keys}
+        self._joint_labels, self._middle_levels = list(joint_labels), middle_levels
+        self._keys = [(number, columns) for number in range(len(self._joint_labels)) for columns in self.columns]
+        self._counts = {key: LevelCounts(N_COUNT_COLUMNS, key[1].n_units) for key in self._keys}
         self._ranks: dict[tuple[int, Columns], Ranks] = {}
         self._totals: dict[tuple[int, Columns], RankTotals] = {}
 
-    def take(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
-        """See `LevelStatistic`."""
-        if self._ranks:
-            for number, joint in enumerate(self._asked):
-                rows = joint.rows(places)
-                for each in self.columns:
-                    key = number, each
-                    self._totals[key].add(self._ranks[key].add_up(levels[each], rows.pieces), rows)
-        else:
+    def update_levels(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
+        """Add characters, given the levels of each of the columns."""
+        if not self._ranks:
             self._count(places, levels)
+            return
+        for number, joint in enumerate(self._joint_labels):
+            rows = joint.rows(places)
+            for columns in self.columns:
+                key = number, columns
+                self._totals[key].add(self._ranks[key].add_up(levels[columns], rows.pieces), rows)
 
     def _count(self, places: NDArray[np.int64], levels: Mapping[Columns, NDArray[np.uint16]]) -> None:
         """Count for the first labels, and for others what differs from these."""
-        first, *others = (joint.parts(places) for joint in self._asked)
-        for each in self.columns:
-            self._counts[0, each].update(levels[each], first)
+        first, *others = (joint.parts(places) for joint in self._joint_labels)
+        for columns in self.columns:
+            self._counts[0, columns].update(levels[columns], first)
         for number, parts in enumerate(others, 1):
             differ = np.flatnonzero(parts != first)
-            for each in self.columns if len(differ) else ():
-                own = np.ascontiguousarray(levels[each][:, differ])
-                self._counts[number, each].update(own, parts[differ])
-                self._counts[number, each].update(own, first[differ], take_off=True)
+            for columns in self.columns if len(differ) else ():
+                different = np.ascontiguousarray(levels[columns][:, differ])
+                self._counts[number, columns].update(different, parts[differ])
+                self._counts[number, columns].update(different, first[differ], take_off=True)
 
     def merge(self, other: "RankSums") -> None:
-        """See `Statistic`."""
+        """Add what another statistic has seen of other characters."""
         for key, counts in self._counts.items():
             counts.counts += other._counts[key].counts
         for key, totals in self._totals.items():
             totals.merge(other._totals[key])
 
     def end_reading(self) -> None:
-        """See `Statistic`."""
-        for (number, each), counts in self._counts.items():
+        """Prepare for the next reading, or for the result."""
+        for (number, columns), counts in self._counts.items():
             if number:
-                counts.counts += self._counts[0, each].counts  # modulo 2³², in which what was taken off comes out right
-        for (number, each), counts in self._counts.items():
-            self._ranks[number, each] = Ranks(counts, self._middle_levels[each])
-            self._totals[number, each] = RankTotals(self._asked[number], self._ranks[number, each].ranked)
+                counts.counts += self._counts[
+                    0, columns
+                ].counts  # modulo 2³², so that what was taken off comes out right
+        for (number, columns), counts in self._counts.items():
+            ranks = Ranks(counts, self._middle_levels[columns])
+            self._ranks[number, columns] = ranks
+            self._totals[number, columns] = RankTotals(self._joint_labels[number], ranks.summary)
         self._counts = {}
 
     def result(self) -> list[dict[Columns, RankTotals]]:
-        """For each of the labels that are missing at the same characters, the sums of each of the columns."""
+        """Return the sums of each of the columns, for each of the joint labels."""
         return [
-            {each: self._totals[number, each] for each in self.columns if (number, each) in self._totals}
-            for number in range(len(self._asked))
+            {columns: self._totals[number, columns] for columns in self.columns if (number, columns) in self._totals}
+            for number in range(len(self._joint_labels))
         ]
 
     def arrays(self) -> State:
-        """See `Statistic`."""
-        found: State = {}
-        for place, key in enumerate(self._keys):
+        """Return the whole state as arrays by name."""
+        state: State = {}
+        for number, key in enumerate(self._keys):
             if self._ranks:
-                own: dict[str, NDArray[Any]] = {**self._ranks[key].arrays(), **self._totals[key].arrays()}
+                arrays: dict[str, NDArray[Any]] = {**self._ranks[key].arrays(), **self._totals[key].arrays()}
             else:
-                own = {"counts": self._counts[key].counts}
-            found |= {f"{place}/{name}": array for name, array in own.items()}
-        return found
+                arrays = {"counts": self._counts[key].counts}
+            state |= {f"{number}/{name}": array for name, array in arrays.items()}
+        return state
 
     def restore(self, arrays: State) -> None:
-        """See `Statistic`."""
-        for place, key in enumerate(self._keys):
-            own = {
-                name.removeprefix(f"{place}/"): array for name, array in arrays.items() if name.startswith(f"{place}/")
+        """Take over the state that `arrays` returned."""
+        for number, key in enumerate(self._keys):
+            prefix = f"{number}/"
+            arrays_of_key = {
+                name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)
             }
-            if "counts" in own:
-                self._counts[key].counts = own["counts"].copy()
+            if "counts" in arrays_of_key:
+                self._counts[key].counts = arrays_of_key["counts"].copy()
                 continue
             self._counts.pop(key, None)
-            self._ranks[key] = Ranks.restored(own)
-            self._totals[key] = RankTotals(self._asked[key[0]], self._ranks[key].ranked)
-            self._totals[key].restore(own)
+            self._ranks[key] = Ranks.restored(arrays_of_key)
+            self._totals[key] = RankTotals(self._joint_labels[key[0]], self._ranks[key].summary)
+            self._totals[key].restore(arrays_of_key)

@@ -1,4 +1,4 @@
-"""What the model itself expects, as labels."""
+"""The model's own predictions of the next character, as labels."""
 
 import ast
 
@@ -13,20 +13,21 @@ PREFIX = "predicts:"
 
 
 def predicted(source: Source, name: str) -> Labels:
-    r"""The probability that the model gives, after each character, to a certain one being next.
+    r"""Return the probability, after each character, that the model gives to a certain next character.
 
     Args:
         source: Activations with predictions.
-        name: Such as `predicts:a`, `predicts:'\n'` or `predicts:\n`, or a token by its name, such as `predicts:<eos>`.
+        name: What is predicted, such as `predicts:a`, `predicts:'\n'` or `predicts:\n`, or a token by its name, such
+            as `predicts:<eos>`.
 
     Returns:
         Numbers in [0, 1], missing where no character is read.
 
     Raises:
-        AnalysisError: If that is no character, or one that the model does not know or reads as several tokens, or there
-            are no predictions.
+        AnalysisError: If that is not one character, or the model does not know it or reads it as several tokens, or
+            there are no predictions.
     """
-    place = source.vocabulary.characters.index(_token(source, name))
+    token_number = source.vocabulary.characters.index(_token(source, name))
     values = np.full(len(source.corpus), np.nan)
     for block in source.blocks([], predictions=True):
         if DISTRIBUTION not in block.predictions:
@@ -34,13 +35,13 @@ def predicted(source: Source, name: str) -> Labels:
                 f"for {name} the model's distribution over all characters is needed, and this recording does not have "
                 "it: it was made without, or of a model with more than 512 characters"
             )
-        values[block.places] = np.exp(block.predictions[DISTRIBUTION][:, place].astype(np.float64))
+        values[block.places] = np.exp(block.predictions[DISTRIBUTION][:, token_number].astype(np.float64))
     missing = np.isnan(values)
     return Labels(np.where(missing, 0.0, values), "numeric", missing if missing.any() else None)
 
 
 def _token(source: Source, name: str) -> str:
-    """The token of the model that a name asks for, as it stands in the vocabulary."""
+    """Return the token that a name stands for, as it is in the model's vocabulary."""
     vocabulary = source.vocabulary
     spelled = name.removeprefix(PREFIX).strip(" ")
     if spelled in vocabulary.names.values():
@@ -56,13 +57,13 @@ def _token(source: Source, name: str) -> str:
 
 def _character(name: str) -> str:
     spelled = name.removeprefix(PREFIX).strip(" ") or " "
-    found: object = spelled
+    character: object = spelled
     if len(spelled) > 1:
         quoted = spelled if spelled[0] in "'\"" and spelled[-1] == spelled[0] else f'"{spelled}"'
         try:
-            found = ast.literal_eval(quoted)
+            character = ast.literal_eval(quoted)
         except (SyntaxError, ValueError):
-            found = ""
-    if not isinstance(found, str) or len(found) != 1:
+            character = ""
+    if not isinstance(character, str) or len(character) != 1:
         raise AnalysisError(f"{name} does not name one character; write it as in predicts:a or predicts:'\\n'")
-    return found
+    return character

@@ -1,4 +1,4 @@
-"""Which characters train, which test, and which lie between: functions of position, fixed before any pass."""
+"""Splits of a text into characters that train, that test, and that lie between: functions of position alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from analyses.errors import AnalysisError
 
 TRAIN, TEST, GAP = range(3)
+ALL = 2  # the index of all characters, in arrays whose first entries are for `TRAIN` and `TEST`
 PARTS = (TRAIN, TEST, GAP)
 _PIECE_CHARS = 1 << 18
 ATOM_CHARS, FEWEST_ATOMS, MOST_ATOMS = 1000, 20, 200
@@ -16,19 +17,18 @@ ATOM_CHARS, FEWEST_ATOMS, MOST_ATOMS = 1000, 20, 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """A text cut into contiguous stretches, every so many of which are held out.
+    """A text cut into contiguous stretches, one in `n_folds` of which is held out.
 
     Neighbouring characters share both state and label, so that characters drawn at random for the test would
     already be known from their neighbours. Whole stretches are held out, and a gap of training characters on
-    either side of them is left out. Each stretch consists of one or more atoms, the pieces of the text that sums are
-    kept of.
+    either side of them is left out. Each stretch consists of one or more atoms; sums are kept for each atom.
 
     Attributes:
         n_chars: Length of the text, or of the part of it that is used.
-        n_stretches: Contiguous pieces it is cut into.
+        n_stretches: How many stretches it is cut into.
         n_folds: One stretch in this many is held out.
-        fold: Which one of them, from 0 up to `n_folds`.
-        gap: Characters of the training part left out next to each test stretch.
+        fold: Which of the folds is held out, from 0 up to `n_folds`.
+        gap: Training characters that are left out next to each test stretch.
         start: Where in the text that part begins.
     """
 
@@ -53,7 +53,7 @@ class Split:
 
     @classmethod
     def of(cls, n_chars: int, start: int = 0) -> "Split":
-        """The default split of a text, or of a part of it: shorter ones have fewer stretches and smaller gaps.
+        """Return the default split of a text, or of a part of it: shorter ones have fewer stretches and smaller gaps.
 
         Raises:
             AnalysisError: If the text has fewer than 100 characters.
@@ -67,27 +67,27 @@ class Split:
 
     @property
     def held_out(self) -> NDArray[np.bool_]:
-        """(n_stretches,) whether each is for the test."""
+        """(n_stretches,) whether each stretch is held out."""
         return np.asarray(np.arange(self.n_stretches) % self.n_folds == self.fold)
 
     def stretch(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The stretch that each of some places in the text lies in."""
+        """(n_places,) the stretch that each place in the text lies in."""
         return (places - self.start) * self.n_stretches // self.n_chars
 
     @property
     def n_atoms(self) -> int:
-        """Equal pieces of the text of about 1,000 characters, 20 to 200 of them, as many in each stretch."""
-        wanted = round(self.n_chars / ATOM_CHARS / self.n_stretches)
+        """The number of atoms: equal pieces of about 1,000 characters, 20 to 200 of them, as many in each stretch."""
+        in_stretch = round(self.n_chars / ATOM_CHARS / self.n_stretches)
         fewest, most = -(-FEWEST_ATOMS // self.n_stretches), max(MOST_ATOMS // self.n_stretches, 1)
-        return self.n_stretches * min(max(wanted, fewest), most)
+        return self.n_stretches * min(max(in_stretch, fewest), most)
 
     @property
     def held_out_atoms(self) -> NDArray[np.bool_]:
-        """(n_atoms,) whether each is for the test."""
+        """(n_atoms,) whether each atom is held out."""
         return np.repeat(self.held_out, self.n_atoms // self.n_stretches)
 
     def atom(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The atom that each of some places in the text lies in."""
+        """(n_places,) the atom that each place in the text lies in."""
         return (places - self.start) * self.n_atoms // self.n_chars
 
     def parts(self, start: int, stop: int, every: int = 1) -> NDArray[np.int8]:
@@ -107,16 +107,16 @@ class Split:
         return np.unique(np.concatenate([borders - self.gap, borders, borders + self.gap]))
 
     def parts_of(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
-        """The same of characters at some places."""
+        """(n_places,) `TRAIN`, `TEST` or `GAP` for the character at each place."""
         return self.only_fold.parts_of(places)
 
     @property
     def only_fold(self) -> "Fold":
-        """What is held out, as a fold."""
+        """The fold that this split holds out."""
         return Fold(self, ~self.held_out, self.held_out)
 
     def folds(self, n: int | None = None) -> "list[Fold]":
-        """So many folds, in which every stretch is held out once; for None the only one of this split.
+        """Return `n` folds, in which every stretch is held out once; None is the one fold that this split holds out.
 
         Raises:
             AnalysisError: If there are not from 2 to `n_stretches` folds.
@@ -127,12 +127,12 @@ class Split:
             raise AnalysisError(
                 f"{n} folds of {self.n_stretches} stretches cannot be made; ask for 2 to {self.n_stretches}"
             )
-        turns = np.arange(self.n_stretches) % n
-        return [Fold(self, turns != turn, turns == turn) for turn in range(n)]
+        fold_of_stretch = np.arange(self.n_stretches) % n
+        return [Fold(self, fold_of_stretch != fold, fold_of_stretch == fold) for fold in range(n)]
 
 
 def in_pieces(start: int, stop: int, every: int = 1) -> Iterator[range]:
-    """Places from `start` up to `stop`, some at a time: as numbers of 8 bytes, all would take more than the text."""
+    """Yield places from `start` up to `stop`, some at a time: all of them, at 8 bytes each, would exceed the text."""
     places = range(start, stop, every)
     for first in range(0, len(places), _PIECE_CHARS):
         yield places[first : first + _PIECE_CHARS]
@@ -140,13 +140,13 @@ def in_pieces(start: int, stop: int, every: int = 1) -> Iterator[range]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fold:
-    """Which stretches of a split train, and which test.
+    """One way to hold out stretches of a split: those that train, and those that test.
 
     Attributes:
         split: The stretches.
-        train: (n_stretches,) whether each is for training.
-        test: (n_stretches,) whether each is for the test.
-        near: (n_stretches,) near which characters neither train nor test; None is none.
+        train: (n_stretches,) whether each stretch trains.
+        test: (n_stretches,) whether each stretch tests.
+        near: (n_stretches,) whether characters near each stretch neither train nor test; None is none of them.
     """
 
     split: Split
@@ -155,7 +155,7 @@ class Fold:
     near: NDArray[np.bool_] | None = None
 
     def parts_of(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
-        """(n_chars,) `TRAIN`, `TEST` or `GAP` of characters at some places."""
+        """(n_places,) `TRAIN`, `TEST` or `GAP` for the character at each place."""
         parts = np.empty(len(places), np.int8)
         for first in range(0, len(places), _PIECE_CHARS):
             piece = slice(first, first + _PIECE_CHARS)
@@ -167,23 +167,23 @@ class Fold:
         stretch = split.stretch(places)
         before = split.stretch(np.maximum(places - split.gap, split.start))
         after = split.stretch(np.minimum(places + split.gap, split.start + split.n_chars - 1))
-        shunned = self.test if self.near is None else self.test | self.near
-        trains = self.train[stretch] & ~shunned[before] & ~shunned[after]
+        near = self.test if self.near is None else self.test | self.near
+        trains = self.train[stretch] & ~near[before] & ~near[after]
         tests = self.test[stretch]
         if self.near is not None:
             tests = tests & ~self.near[before] & ~self.near[after]
         return np.where(tests, TEST, np.where(trains, TRAIN, GAP)).astype(np.int8)
 
     def within_training(self) -> "Fold":
-        """A fold of the training stretches alone, one in five of which are held out, to choose something by."""
+        """Return a fold of the training stretches alone, one in five of which is held out, to choose a penalty by."""
         chosen = np.flatnonzero(self.train)
         test = np.zeros_like(self.test)
         test[chosen[len(chosen) // 2 % 5 :: 5]] = True
         return Fold(self.split, self.train & ~test, test, self.test)
 
     def with_training(self, n_stretches: int, seed: int = 0) -> "Fold":
-        """With so many training stretches, drawn so that fewer of them are among more."""
-        kept = np.random.default_rng(seed).permutation(np.flatnonzero(self.train))[:n_stretches]
+        """Return the fold with `n_stretches` of its training stretches; smaller draws are subsets of larger ones."""
+        drawn = np.random.default_rng(seed).permutation(np.flatnonzero(self.train))[:n_stretches]
         train = np.zeros_like(self.train)
-        train[kept] = True
+        train[drawn] = True
         return Fold(self.split, train, self.test)

@@ -39,7 +39,7 @@ def demo(
                 "direction": best.direction,
                 "method": finding.ranking.method,
                 "score": best.score,
-                "test": best.test,
+                "test": best.held_out,
                 **_strongest_probe(finding.probes),
             }
         )

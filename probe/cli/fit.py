@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from activations.units import Site, Unit
     from analyses.probing.results import Fitting, ProbeResult
     from analyses.session import Session
-    from analyses.targets.alignment import Target
+    from analyses.targets.target import Target
 
 _NOT_IN_TABLE = {"hypothesis", "log_loss", "penalty", "n_chars", "n_used", "n_train", "n_test"}
 

@@ -95,7 +95,7 @@ def _table(
 
 def _summary_of(asked: "Hypothesis", corpus: "Corpus", no_cache: bool) -> "tuple[dict[str, Cell], Labels]":
     """What the labels of a hypothesis are like; and none of them, but with what is known of how they were made."""
-    from analyses.targets.alignment import label_in_pieces
+    from analyses.targets.labelling import label_in_pieces
     from hypotheses.summary import summarise
 
     with to_standard_error():
@@ -158,7 +158,7 @@ def _define(asked: "Hypothesis", as_json: bool) -> None:
 def _label(
     asked: "Hypothesis", texts: list[Path], how_read: TextOptions, no_cache: bool
 ) -> "tuple[Corpus, CorpusLabels]":
-    from analyses.targets.alignment import label_in_pieces
+    from analyses.targets.labelling import label_in_pieces
 
     corpus = how_read.read(texts)
     with progress(f"labelling by {asked.name}"), to_standard_error():

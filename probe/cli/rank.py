@@ -24,7 +24,7 @@ from probe.cli.show import Cell, progress, say, show_differences, show_rows, war
 from probe.cli.sources import ask, ask_all, chosen_sites, open_sources
 
 if TYPE_CHECKING:
-    from analyses.ranking.ranking import RankedUnit, Ranking
+    from analyses.ranking.results import RankedUnit, Ranking
 
 _NO_INTERVALS = (
     "no intervals: a model would have to read the text twice more for them; ask for them with --intervals 1, or record "
@@ -221,7 +221,7 @@ def _n_intervals(asked: str | None, usual: int | None) -> int | None:
 
 def _write(path: Path, found: "Sequence[tuple[str, Sequence[Ranking]]]", top: int | None, *, of_sites: bool) -> int:
     """Write the first `top` units of each ranking, or the best of each site; None is all. Gives the number of rows."""
-    from analyses.ranking.ranking import TABLE_COLUMNS
+    from analyses.ranking.results import TABLE_COLUMNS
     from probe.tables import write_table
 
     def rows() -> "Iterator[Mapping[str, Cell]]":
@@ -296,7 +296,8 @@ def _show_all(name: str, rankings: "list[Ranking]", as_json: bool, every_unit: b
         say("\nheld-out score of the best unit of each site")
         show_rows(
             [
-                {"hypothesis": each.hypothesis} | {str(site): unit.test for site, unit in each.best_of_sites().items()}
+                {"hypothesis": each.hypothesis}
+                | {str(site): unit.held_out for site, unit in each.best_of_sites().items()}
                 for each in rankings
             ],
             as_json=False,
@@ -319,7 +320,7 @@ def _show_beside(name: str, rankings: "list[Ranking]", top: int | None, as_json:
 
 
 def _and_score(each: "RankedUnit") -> str:
-    return f"{each.unit} {each.test:.3f}"
+    return f"{each.unit} {each.held_out:.3f}"
 
 
 def _row(ranking: "Ranking") -> dict[str, Cell]:
@@ -329,7 +330,7 @@ def _row(ranking: "Ranking") -> dict[str, Cell]:
         "hypothesis": ranking.hypothesis + label,
         "unit": str(best.unit),
         "measure": ranking.measure,
-        "held-out": best.test,
+        "held-out": best.held_out,
         "low": best.low,
         "high": best.high,
         "within": best.within,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from activations.units import Site
     from analyses.probing.results import ProbeResult
     from analyses.session import Session
-    from analyses.targets.alignment import Target
+    from analyses.targets.target import Target
     from hypotheses.labelling.long_labels import AnyLabels
 
 
@@ -84,20 +84,19 @@ def _ask(
     source: "Source", hypothesis: str, language: str | None, no_cache: bool, lag: int, n_asked: int = 1
 ) -> "Target":
     from activations.errors import ActivationError
-    from analyses.targets.alignment import ask as ask_source
-    from analyses.targets.alignment import target
+    from analyses.targets.labelling import target, target_for
     from analyses.targets.predictions import PREFIX
     from hypotheses.registry import get
 
     if hypothesis.startswith(PREFIX):
         if lag:
             raise ActivationError(f"--lag does not go with {hypothesis}, which asks of the next character as it is")
-        return ask_source(source, hypothesis)
+        return target_for(source, hypothesis)
     with to_standard_error():  # a user's file may print while it is loaded
         asked = get(hypothesis, language=language)
         asked = asked.lagged(lag) if lag else asked
         return target(
-            source.corpus, asked, selection=source.selection, use_cache=not no_cache, notice=warn, n_asked=n_asked
+            source.corpus, asked, selection=source.selection, use_cache=not no_cache, notice=warn, n_hypotheses=n_asked
         )
 
 

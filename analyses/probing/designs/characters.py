@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from activations.blocks import Source
 from analyses.probing.designs.design import Basis, tiles_of
-from analyses.targets.row_runs import counted, pieces_of_rows
+from analyses.targets.row_runs import pieces_of_rows, value_counts
 
 _MOST_CHARACTERS = 255  # that have a column of their own; the others share one
 _TILE_ROWS = 8192  # as each has few numbers
@@ -30,7 +30,7 @@ class CharacterDesign:
         self.dtype: np.dtype[Any] = np.dtype(np.float32)
         corpus, self._selection = source.corpus, source.selection
         self.n_rows = self._selection.n_chars
-        known, counts = counted(corpus.codes[piece] for piece in pieces_of_rows(len(corpus)))
+        known, counts = value_counts(corpus.codes[piece] for piece in pieces_of_rows(len(corpus)))
         frequent = np.sort(known[np.argsort(-counts, kind="stable")[:_MOST_CHARACTERS]])
         self._ids = np.empty(len(corpus), np.uint8)
         for piece in pieces_of_rows(len(corpus)):

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from analyses.targets.row_runs import OfRows, RowMask, pieces_of_rows
+from analyses.targets.row_runs import RowMask, RowView, pieces_of_rows
 from hypotheses.labels import Kind
 
 
@@ -26,9 +26,9 @@ class Response:
     """
 
     kind: Kind
-    values: NDArray[Any] | OfRows
+    values: NDArray[Any] | RowView
     n_classes: int
-    missing: NDArray[np.bool_] | OfRows | None = None
+    missing: NDArray[np.bool_] | RowView | None = None
 
     def at(self, rows: slice) -> NDArray[Any]:
         """(n_rows,) whole numbers, -1 where the label is missing; or float64, NaN where it is missing."""

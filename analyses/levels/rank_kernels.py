@@ -1,0 +1,293 @@
+"""Compiled loops that turn counts of levels into ranks, and add up the ranks of pieces.
+
+A rank is here twice the mid-rank less 1, a whole number; `ranks` centres the sums. The ranks of a unit are kept in a
+table of two words of 64 bits for each of the 65,536 levels:
+
+    bits       63                          32 31                           0
+    word 0    | rank among all characters    | rank among training characters |
+    word 1    | others with the same level   | rank among test characters     |
+
+One addition of words adds both halves. They stay apart while a piece is added up, since the size of a piece is chosen
+such that its ranks sum to less than 2³² (see `pieces`):
+
+    for each piece:   word 0 of its levels, added up   = | Σ rank among all | Σ rank in training |
+                      sums_by_code[its code]  += upper half
+                      sums_by_kind[its kind]  += lower half
+
+The table takes the memory of the counts, (65536, 4) numbers of 32 bits, or stays in the cache with them.
+"""
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from analyses.kernels import in_parallel
+from analyses.levels.bins import N_LEVELS
+from analyses.levels.pieces import SIZES, FlatSegmentations
+from analyses.targets.splits import ALL, GAP, PARTS, TEST, TRAIN
+
+_N_PARTS = len(PARTS)
+N_COUNT_COLUMNS = _N_PARTS + 1  # columns of counts, one for each part and an empty one, so that ranks fit their memory
+_HALF, _LOWER = np.uint64(32), np.uint64(0xFFFFFFFF)
+
+
+@in_parallel
+def turn_into_ranks(
+    counts: NDArray[np.uint32], middles: NDArray[np.int64], n: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Put the table of each unit in the place of its (65536, 4) counts; see `_rank_levels`.
+
+    Returns:
+        (n_units,) ties and (n_units, 3) squares.
+    """
+    ties, squares = np.zeros(len(counts)), np.zeros((len(counts), 3))
+    for unit in prange(len(counts)):
+        counts_of_unit = counts[unit]
+        ties[unit] = _rank_levels(counts_of_unit, middles[unit], n, counts_of_unit.view(np.uint64), squares[unit])
+    return ties, squares
+
+
+@in_parallel
+def add_up_ranks(
+    levels: NDArray[np.uint16],
+    starts: NDArray[np.uint32],
+    codes: NDArray[np.uint32],
+    kinds: NDArray[np.uint32],
+    batches: NDArray[np.int64],
+    tables: NDArray[np.uint64],
+    sums_by_code: NDArray[np.uint64],
+    sums_by_kind: NDArray[np.uint64],
+) -> None:
+    """Add up what the (n_units, 65536, 2) tables say of the pieces of each unit."""
+    for unit in prange(len(levels)):
+        _add_pieces(levels[unit], starts, codes, kinds, batches, tables[unit], unit, sums_by_code, sums_by_kind)
+
+
+@in_parallel
+def rank_and_add_up(
+    levels: NDArray[np.uint16],
+    middles: NDArray[np.int64],
+    segmentations: FlatSegmentations,
+    sums_by_code: NDArray[np.uint64],
+    sums_by_kind: NDArray[np.uint64],
+    n_shares: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Count, rank and add up, unit by unit, so that a table stays in the cache from the first count to the last sum.
+
+    Returns:
+        (n_segmentations, n_units) ties and (n_segmentations, n_units, 3) squares; see `_rank_levels`.
+    """
+    n_segmentations, n_units = len(segmentations.n), len(levels)
+    ties, squares = np.zeros((n_segmentations, n_units)), np.zeros((n_segmentations, n_units, 3))
+    for share in prange(n_shares):
+        counts, table = np.empty((_N_PARTS, N_LEVELS), np.uint32), np.empty((N_LEVELS, 2), np.uint64)
+        for unit in range(share, n_units, n_shares):
+            of_unit = levels[unit]
+            counts[:] = 0
+            _count(of_unit, segmentations.run_starts, segmentations.run_stops, segmentations.run_parts, counts)
+            for number in range(n_segmentations):
+                new = slice(segmentations.change_borders[number], segmentations.change_borders[number + 1])
+                _count_changes(
+                    of_unit,
+                    segmentations.changed[new],
+                    segmentations.changed_parts[new],
+                    segmentations.changes[new],
+                    counts,
+                )
+                n = segmentations.n[number]
+                ties[number, unit] = _rank_levels(counts.T, middles[unit], n, table, squares[number, unit])
+                first, last = segmentations.batch_borders[number], segmentations.batch_borders[number + 1]
+                _add_pieces(
+                    of_unit,
+                    segmentations.starts,
+                    segmentations.codes,
+                    segmentations.kinds,
+                    segmentations.batches[first:last],
+                    table,
+                    unit,
+                    sums_by_code,
+                    sums_by_kind,
+                )
+    return ties, squares
+
+
+@njit(cache=True)
+def _count(
+    levels: NDArray[np.uint16],
+    starts: NDArray[np.uint64],
+    stops: NDArray[np.uint64],
+    parts: NDArray[np.uint64],
+    counts: NDArray[np.uint32],
+) -> None:
+    """Count how often a unit has each level in each part, from runs of characters of one part."""
+    for run in range(len(starts)):
+        counts_of_part = counts[parts[run]]
+        for t in range(starts[run], stops[run]):
+            counts_of_part[levels[t]] += np.uint32(1)
+
+
+@njit(cache=True)
+def _count_changes(
+    levels: NDArray[np.uint16],
+    places: NDArray[np.uint32],
+    parts: NDArray[np.uint8],
+    changes: NDArray[np.uint32],
+    counts: NDArray[np.uint32],
+) -> None:
+    """Add the characters that parts have gained to the counts, and take off those that they have lost."""
+    for n in range(len(places)):
+        counts[parts[n], levels[places[n]]] += changes[n]
+
+
+@njit(cache=True)
+def _rank_levels(
+    counts: NDArray[np.uint32],
+    middle: int,
+    n: NDArray[np.int64],
+    table: NDArray[np.uint64],
+    squares: NDArray[np.float64],
+) -> float:
+    """Turn the counts of a unit into its table of ranks, and count ties.
+
+    Entries of levels that no character has mean nothing.
+
+    Args:
+        counts: (n_levels, n_parts) how often a unit has each level.
+        middle: The level of which all values are equal; negative if there is none.
+        n: (3,) characters in the training part, in the test part, and in all.
+        table: (n_levels, 2) where the table is written. It may be the memory of the counts.
+        squares: (3,) where the sums of squares of the ranks are written. Those of n characters that differ are
+            n (n² − 1) / 3, and c that are alike take c (c² − 1) / 3 off.
+
+    Returns:
+        How many others have the level of each character, summed; those of the middle level are not counted.
+    """
+    has_middle = 0 <= middle < len(counts)
+    n_middle = np.float64(counts[middle, TRAIN] + counts[middle, TEST] + counts[middle, GAP]) if has_middle else 0.0
+    train_below, test_below, all_below = np.uint64(0), np.uint64(0), np.uint64(0)  # characters with lower levels
+    ties, train_ties, test_ties, all_ties = 0.0, 0.0, 0.0, 0.0
+    for level in range(len(counts)):
+        in_train, in_test = np.uint64(counts[level, TRAIN]), np.uint64(counts[level, TEST])
+        in_all = in_train + in_test + np.uint64(counts[level, GAP])
+        table[level, 0] = (train_below + train_below + in_train) | (all_below + all_below + in_all) << _HALF
+        table[level, 1] = (test_below + test_below + in_test) | (in_all - np.uint64(1)) << _HALF
+        train_below, test_below, all_below = train_below + in_train, test_below + in_test, all_below + in_all
+        a, b, c = np.float64(in_train), np.float64(in_test), np.float64(in_all)
+        ties += c * (c - 1)
+        train_ties += a * (a * a - 1)
+        test_ties += b * (b * b - 1)
+        all_ties += c * (c * c - 1)
+    for part, own_ties in ((TRAIN, train_ties), (TEST, test_ties), (ALL, all_ties)):
+        m = np.float64(n[part])
+        squares[part] = (m * (m * m - 1) - own_ties) / 3
+    if has_middle:
+        ties -= n_middle * (n_middle - 1)
+        table[middle, 1] &= _LOWER
+    return ties
+
+
+@njit(cache=True)
+def _add_pieces(
+    levels: NDArray[np.uint16],
+    starts: NDArray[np.uint32],
+    codes: NDArray[np.uint32],
+    kinds: NDArray[np.uint32],
+    batches: NDArray[np.int64],
+    table: NDArray[np.uint64],
+    unit: int,
+    sums_by_code: NDArray[np.uint64],
+    sums_by_kind: NDArray[np.uint64],
+) -> None:
+    """Add up what a unit's table says of each piece; ranks within a part only for training and test."""
+    for batch in range(len(batches)):
+        pieces = slice(batches[batch, 0], batches[batch, 1])
+        size, part = batches[batch, 2], batches[batch, 3]
+        # a size that is a constant in each call lets the compiler unroll the loop over a piece
+        if size == SIZES[0]:
+            _add_batch(
+                levels, starts[pieces], codes[pieces], kinds, SIZES[0], part, table, unit, sums_by_code, sums_by_kind
+            )
+        elif size == SIZES[1]:
+            _add_batch(
+                levels, starts[pieces], codes[pieces], kinds, SIZES[1], part, table, unit, sums_by_code, sums_by_kind
+            )
+        elif size == SIZES[2]:
+            _add_batch(
+                levels, starts[pieces], codes[pieces], kinds, SIZES[2], part, table, unit, sums_by_code, sums_by_kind
+            )
+        else:
+            _add_batch(
+                levels, starts[pieces], codes[pieces], kinds, SIZES[3], part, table, unit, sums_by_code, sums_by_kind
+            )
+
+
+@njit(inline="always")
+def _add_batch(
+    levels: NDArray[np.uint16],
+    starts: NDArray[np.uint32],
+    codes: NDArray[np.uint32],
+    kinds: NDArray[np.uint32],
+    size: int,
+    part: int,
+    table: NDArray[np.uint64],
+    unit: int,
+    sums_by_code: NDArray[np.uint64],
+    sums_by_kind: NDArray[np.uint64],
+) -> None:
+    """Add up the pieces of a batch; what is unsigned saves a test at each look-up."""
+    overall, within, others = sums_by_code[unit], sums_by_kind[0, unit], sums_by_kind[-1, unit]
+    share_levels = len(sums_by_kind) > 1
+    train_mask, test_mask = _LOWER * np.uint64(part == TRAIN), _LOWER * np.uint64(part == TEST)
+    if share_levels or part == TEST:
+        for piece in range(len(starts)):
+            word_0, word_1 = np.uint64(0), np.uint64(0)
+            for n in range(size):
+                level = levels[np.uint64(starts[piece]) + np.uint64(n)]
+                word_0 += table[level, 0]
+                word_1 += table[level, 1]
+            code = codes[piece]
+            kind = kinds[code]
+            overall[code] += word_0 >> _HALF
+            within[kind] += (word_0 & train_mask) + (word_1 & test_mask)
+            if share_levels:  # else `others` is `within`
+                others[kind] += word_1 >> _HALF
+    else:
+        for piece in range(len(starts)):
+            word_0 = np.uint64(0)
+            for n in range(size):
+                word_0 += table[levels[np.uint64(starts[piece]) + np.uint64(n)], 0]
+            code = codes[piece]
+            overall[code] += word_0 >> _HALF
+            within[kinds[code]] += word_0 & train_mask
+
+
+@njit(cache=True)
+def add_sorted(
+    values: NDArray[np.float32],
+    parts: NDArray[np.int8],
+    codes: NDArray[np.int64],
+    kinds: NDArray[np.integer],
+    n: NDArray[np.int64],
+    overall: NDArray[np.int64],
+    within: NDArray[np.int64],
+    squares: NDArray[np.float64],
+) -> None:
+    """Add up the centred ranks of characters that are given in ascending order of a unit's value."""
+    n_lower, n_equal = np.zeros(3, np.int64), np.zeros(3, np.int64)  # in training, in test, and in all
+    start = 0
+    while start < len(values):
+        stop = start
+        n_equal[:] = 0
+        while stop < len(values) and values[stop] == values[start]:
+            n_equal[ALL] += 1
+            if parts[stop] < ALL:
+                n_equal[parts[stop]] += 1
+            stop += 1
+        ranks = 2 * n_lower + n_equal - n
+        for t in range(start, stop):
+            overall[codes[t]] += ranks[ALL]
+            if parts[t] < ALL:
+                within[kinds[codes[t]]] += ranks[parts[t]]
+        squares += n_equal * (ranks.astype(np.float64) ** 2)
+        n_lower += n_equal
+        start = stop

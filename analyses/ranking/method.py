@@ -1,0 +1,80 @@
+"""A method of scoring units: the statistic it needs, and the score as a function of what that says of some units."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.blocks import Source
+from activations.units import Site
+from analyses.collecting.collect import AnyStatistic
+from analyses.levels.columns import Columns, LevelReader
+from analyses.targets.target import Target
+from hypotheses.labels import Kind
+
+
+class MethodScores(NamedTuple):
+    """The scores that a method gives to the units of a site.
+
+    Attributes:
+        train: (n_units,) scores on training characters, from 0 on, which order the units.
+        held_out: (n_units,) scores on held-out characters, with what was chosen in training; NaN if the method has
+            none.
+        note: A sentence that one has to know to read the scores of all sites; empty if there is none.
+    """
+
+    train: NDArray[np.float64]
+    held_out: NDArray[np.float64]
+    note: str = ""
+
+
+Forward = Callable[[int], None]
+Measure = Callable[[Source, Target, Collection[Site], Forward], dict[Site, MethodScores]]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A statistic that scores are made of; methods that name the same one share it.
+
+    Attributes:
+        make: Makes the statistic of a label and some columns of a source, as its reader reads them.
+        of: Takes from its result what it says of one of the columns, given the result and the columns.
+        bytes_per_unit: Memory that it takes; 0 if it sees blocks, not levels, and columns are whole sites.
+    """
+
+    make: Callable[[Target, Sequence[Columns], LevelReader], AnyStatistic]
+    of: Callable[[Any, Columns], Any]
+    bytes_per_unit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to score units.
+
+    Attributes:
+        name: The name by which it is chosen.
+        kinds: The kinds of labels that it is for.
+        summary: What the score is, as a phrase.
+        over_classes: Whether it sees dependence of unit and label in which neither rises with the other.
+        needs: The statistic that it is made of; None if it is a score that every ranking has, or `measure` makes it.
+        score: Makes scores of the units of some columns from what the statistic says of them, and the label.
+        note: Makes a sentence that one has to know to read the scores, from all training scores and the label; empty if
+            there is none.
+        measure: Scores the units of sites where no statistic is enough.
+    """
+
+    name: str
+    kinds: tuple[Kind, ...]
+    summary: str
+    over_classes: bool = False
+    needs: Need | None = None
+    score: Callable[[Any, Target], MethodScores] | None = None
+    note: Callable[[NDArray[np.float64], Target], str] | None = None
+    measure: Measure | None = None
+
+
+def sign_aligned(train: NDArray[np.float64], held_out: NDArray[np.float64]) -> MethodScores:
+    """Return scores that may be below 0, sign-aligned on the training characters."""
+    return MethodScores(np.abs(train), np.where(train < 0, -held_out, held_out))

@@ -1,0 +1,207 @@
+"""Making targets: label a text by a hypothesis, and check that the labels differ in both parts of the split."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.blocks import Source
+from activations.texts.corpus import Corpus
+from activations.texts.selection import Selection
+from analyses.errors import AnalysisError
+from analyses.targets.predictions import PREFIX, predicted
+from analyses.targets.splits import TEST, TRAIN, Split
+from analyses.targets.target import Target
+from hypotheses import registry
+from hypotheses.hypothesis import Hypothesis
+from hypotheses.labelling import documents
+from hypotheses.labelling.corpus_labels import CorpusLabels
+from hypotheses.labelling.long_labels import AnyLabels, LabelsOnDisk
+from hypotheses.labels import Labels
+from hypotheses.user_files import as_hypothesis
+
+AnyHypothesis = str | Callable[[str], Any]
+_LABEL_BYTES = 1 << 28
+"""Memory for all labels of one question; labels of longer texts, or of more hypotheses, are kept on disk."""
+
+
+def target_for(source: Source, hypothesis: "AnyHypothesis | Target", n_hypotheses: int = 1) -> Target:
+    """Return the target of a hypothesis on the characters that a source gives, or the target that was passed in.
+
+    `predicts:a` stands for the model's own probability that the next character is an a; see `predictions.predicted`.
+
+    Args:
+        source: A recording or live activations.
+        hypothesis: A name, a function, or a target made before.
+        n_hypotheses: How many hypotheses share the memory for labels; see `target`.
+
+    Raises:
+        HypothesisError: If there is no such hypothesis, or it fails on this text.
+        AnalysisError: If its labels leave nothing to tell apart, or the target is of another text.
+    """
+    if isinstance(hypothesis, str) and hypothesis.startswith(PREFIX):
+        labels = predicted(source, hypothesis)
+        return target_of_labels(source.corpus, hypothesis, labels, selection=source.selection)
+    if not isinstance(hypothesis, Target):
+        return target(source.corpus, hypothesis, selection=source.selection, n_hypotheses=n_hypotheses)
+    if hypothesis.corpus_sha256 != source.corpus.sha256 or hypothesis.selection != source.selection:
+        raise AnalysisError(
+            f"the labels of {hypothesis.hypothesis!r} are of another text, or of another part of it, than the "
+            "activations; label this one"
+        )
+    return hypothesis
+
+
+def targets_for(source: Source, hypotheses: "Sequence[AnyHypothesis | Target]") -> list[Target]:
+    """Return the targets of several hypotheses; see `target_for`."""
+    return [target_for(source, hypothesis, len(hypotheses)) for hypothesis in hypotheses]
+
+
+def label(
+    corpus: Corpus, hypothesis: Hypothesis, *, use_cache: bool = True, notice: Callable[[str], None] = warnings.warn
+) -> Labels:
+    """Label a text, and return the labels of all its characters in one array; see `label_in_pieces`."""
+    return label_in_pieces(corpus, hypothesis, use_cache=use_cache, notice=notice)[:]
+
+
+def label_in_pieces(
+    corpus: Corpus, hypothesis: Hypothesis, *, use_cache: bool = True, notice: Callable[[str], None] = warnings.warn
+) -> CorpusLabels:
+    """Label all characters of a text, each document by itself.
+
+    See `hypotheses.labelling.documents.label_corpus`.
+
+    Args:
+        corpus: The text.
+        hypothesis: The hypothesis.
+        use_cache: Whether labels from the cache may be used.
+        notice: Called with a sentence if a document is so long that it is labelled in pieces.
+
+    Returns:
+        The labels; `kept_since` says when labels from the cache were made.
+    """
+    most = documents.MOST_CHARS
+    for document in corpus.documents:
+        if document.n_chars > most:
+            notice(f"{document.name} has {document.n_chars:,} characters; it is labelled in pieces of at most {most:,}")
+    names = [document.file_name for document in corpus.documents]
+    labels = documents.label_corpus(hypothesis, names, corpus.texts(), corpus.sha256, use_cache=use_cache)
+    if hypothesis.kind is None and labels.kind == "numeric" and labels.are_only(0, 1):
+        notice(f"{hypothesis.name} gives 0 and 1, which are taken for numbers; give bools, or declare kind='binary'")
+    return labels
+
+
+def target(
+    corpus: Corpus,
+    hypothesis: AnyHypothesis,
+    split: Split | None = None,
+    *,
+    selection: Selection | None = None,
+    use_cache: bool = True,
+    notice: Callable[[str], None] = warnings.warn,
+    n_hypotheses: int = 1,
+) -> Target:
+    """Label a text by a hypothesis, each document by itself.
+
+    Labels that took long are kept on disk, see `hypotheses.labelling.documents.label_corpus`.
+
+    Args:
+        corpus: The text.
+        hypothesis: A name, see `hypotheses.registry.get`, or a function from text to labels.
+        split: What to hold out; None is the default for the length of the selection.
+        selection: The characters that are used; None is all of them.
+        use_cache: Whether labels from the cache may be used.
+        notice: Called with a sentence for the user if a document is labelled in pieces.
+        n_hypotheses: How many hypotheses share 256 MiB of memory for labels. Labels that need more than their share are
+            kept in a temporary file as long as they are used.
+
+    Raises:
+        HypothesisError: If there is no such hypothesis, or it fails on this text.
+        AnalysisError: If the labels are all one value in all rows or in the training or test part: there is nothing to
+            tell apart.
+    """
+    labeller = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
+    pieces = label_in_pieces(corpus, labeller, use_cache=use_cache, notice=notice)
+    labels = LabelsOnDisk(pieces) if belong_on_disk(pieces.n_bytes, n_hypotheses) else pieces[:]
+    return target_of_labels(corpus, labeller.name, labels, split, selection=selection)
+
+
+def belong_on_disk(n_bytes: int, n_labels: int) -> bool:
+    """Return whether this many labels of this size take too much memory together."""
+    return n_labels * n_bytes > _LABEL_BYTES
+
+
+def target_of_labels(
+    corpus: Corpus, name: str, labels: AnyLabels, split: Split | None = None, *, selection: Selection | None = None
+) -> Target:
+    """Return a target made of labels that exist already; see `target`.
+
+    Args:
+        corpus: The text.
+        name: What the labels are called.
+        labels: One for each of its characters.
+        split: What to hold out; None is the default for the length of the selection.
+        selection: The characters that are used; None is all of them.
+
+    Raises:
+        AnalysisError: If there is nothing to tell apart.
+    """
+    used = selection or Selection.of(len(corpus))
+    split = split or Split.of(used.stop - used.start, used.start)
+    if (split.start, split.n_chars) != (used.start, used.stop - used.start):
+        raise AnalysisError(
+            f"the split is of {split.n_chars:,} characters from {split.start:,} on, and "
+            f"{used.stop - used.start:,} from {used.start:,} on are used; split these"
+        )
+    made = Target(name, corpus.sha256, labels, split, used)
+    _refuse_constant(made)
+    return made
+
+
+def _refuse_constant(target: Target) -> None:
+    """Refuse labels that are missing, or all the same, in the whole text or in one part of it."""
+    whole, training, test = _Constancy(), _Constancy(), _Constancy()
+    for labels, parts in target.chunks():
+        whole.add(labels, parts >= 0)
+        training.add(labels, parts == TRAIN)
+        test.add(labels, parts == TEST)
+    name = target.hypothesis
+    for where, constancy in (
+        ("this text", whole),
+        ("the training part of this text", training),
+        ("the test part of this text", test),
+    ):
+        if constancy.first_value is None:
+            raise AnalysisError(f"{name!r} has no label anywhere in {where}; use a text in which it has")
+        if constancy.is_constant:
+            raise AnalysisError(
+                f"{name!r} is {_spell(constancy.first_value, target.labels)} at every character of {where}, so there "
+                "is nothing to tell apart; use a text in which it changes"
+            )
+
+
+class _Constancy:
+    """Finds out whether the chosen ones of some values, which come some at a time, are all the same.
+
+    Attributes:
+        first_value: The first chosen value; None if there was none.
+        is_constant: Whether all others are the same.
+    """
+
+    def __init__(self) -> None:
+        self.first_value: Any = None
+        self.is_constant = True
+
+    def add(self, values: NDArray[Any], is_chosen: NDArray[np.bool_]) -> None:
+        if self.first_value is None and is_chosen.any():
+            self.first_value = values[is_chosen.argmax()]
+        if self.is_constant and self.first_value is not None:
+            self.is_constant = bool(((values == self.first_value) | ~is_chosen).all())
+
+
+def _spell(value: Any, labels: AnyLabels) -> str:
+    if labels.kind == "categorical":
+        return repr(labels.names[value])
+    return str(bool(value)) if isinstance(value, np.bool_) else f"{value:g}"
