@@ -1,7 +1,7 @@
 """Show results as rows, as pandas data frames, and as one short line."""
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from activations.units import Site, Unit
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Cell = str | int | float | bool | None
+Cell = str | int | float | bool | list[str] | None
 Row = dict[str, Cell]
 """One row of a table, by the names of its columns."""
 
@@ -24,10 +24,14 @@ class Result:
 
     __slots__ = ()
 
-    def rows(self) -> list[Row]:
-        """Return this result as rows, with the keys that the command prints with `--json`."""
+    def row(self) -> Mapping[str, Cell]:
+        """Return this result as one row, with the keys that the command prints with `--json`."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
-        return [{name: _cell(value) for name, value in values.items() if _is_cell(value)}]
+        return {name: _cell(value) for name, value in values.items() if _is_cell(value)}
+
+    def rows(self) -> Sequence[Mapping[str, Cell]]:
+        """Return this result as rows, with the keys that the command prints with `--json`."""
+        return [self.row()]
 
     def to_frame(self) -> "DataFrame":
         """Return the rows as a pandas data frame; see `to_frame`."""

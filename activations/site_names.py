@@ -72,7 +72,7 @@ def _matches(site: Site, wanted: str) -> bool:
 
 
 def select_units(sites: Mapping[Site, int], wanted: AnyUnits) -> list[Unit]:
-    """Return the units that somebody asks for, each once, in the order in which they are asked for.
+    """Return the units that somebody asks for, in the order in which they are asked for.
 
     >>> select_units({Site("1/cell"): 40}, "1/cell/37")
     [Unit(site=Site('1/cell'), index=37)]
@@ -85,7 +85,7 @@ def select_units(sites: Mapping[Site, int], wanted: AnyUnits) -> list[Unit]:
         ActivationError: If one is not a unit, or not available.
     """
     requests: list[Any] = _listed(wanted, Unit)
-    return list(dict.fromkeys(_available_unit(sites, request) for request in requests))
+    return [_available_unit(sites, request) for request in requests]
 
 
 def _available_unit(sites: Mapping[Site, int], request: Any) -> Unit:

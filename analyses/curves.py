@@ -1,12 +1,15 @@
 """Accuracy curves: how a probe's score grows with what it may see."""
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from activations.blocks import Source
-from activations.units import Site, Unit, in_order, units_of
+from activations.results import Result
+from activations.site_names import AnySites
+from activations.units import Site, Unit, units_of
 from analyses.errors import AnalysisError
+from analyses.named_parts import sites_among
 from analyses.probing.designs.budgets import rows_given, within_budget
 from analyses.probing.designs.design import Progress
 from analyses.probing.probes import fit_characters, fit_units
@@ -14,7 +17,7 @@ from analyses.probing.results import DEFAULT, Fitting, ProbeResult, scores_of
 from analyses.probing.selection import select
 from analyses.ranking.ranking import rank_all
 from analyses.session import question
-from analyses.targets.labelling import AnyHypothesis, target_for, targets_for
+from analyses.targets.labelling import AnyHypothesis, ManyHypotheses, listed, target_for, targets_for
 from analyses.targets.lags import lagged
 from analyses.targets.predictions import PREFIX
 from analyses.targets.target import Target
@@ -25,8 +28,8 @@ N_LAST = 20
 MOST_UNITS = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Curve(Result):
     """Held-out scores of probes, from the least that they may see to the most.
 
     Attributes:
@@ -83,7 +86,7 @@ def curve(
     hypothesis: AnyHypothesis | Target,
     over: str = "units",
     *,
-    sites: Collection[Site] | None = None,
+    sites: AnySites | None = None,
     most: int = MOST_UNITS,
     how: Fitting = DEFAULT,
     progress: Progress = lambda done, total: None,
@@ -110,7 +113,7 @@ def curve(
     if over not in CURVES:
         raise AnalysisError(f"there is no curve over {over!r}; there are {', '.join(CURVES)}")
     asked = target_for(source, hypothesis)
-    chosen = in_order(source.sites, source.sites if sites is None else sites)
+    chosen = sites_among(source, sites)
     if sites is None and over not in ("units", "sites"):
         chosen = _top(chosen)
     with within_budget(source, chosen, asked.split, how.budget, progress) as recording:
@@ -119,9 +122,9 @@ def curve(
 
 def curves_over_steps(
     sources: Iterable[tuple[int, Source]],
-    hypotheses: Sequence[AnyHypothesis | Target],
+    hypotheses: ManyHypotheses,
     *,
-    sites: Collection[Site] | None = None,
+    sites: AnySites | None = None,
     how: Fitting = DEFAULT,
     progress: Progress = lambda done, total: None,
 ) -> dict[str, Curve]:
@@ -144,7 +147,7 @@ def curves_over_steps(
     """
     if how.folds is not None:
         raise AnalysisError("a curve over steps chooses a unit for one held-out part of the text; leave out the folds")
-    for each in hypotheses:
+    for each in listed(hypotheses):
         name = each if isinstance(each, str) else each.hypothesis if isinstance(each, Target) else ""
         if name.startswith(PREFIX):
             raise AnalysisError(f"{name} is another label for each model, so that there is no curve over steps of it")
@@ -155,7 +158,7 @@ def curves_over_steps(
     alone: list[list[ProbeResult]] = []
     units: list[Unit] = []
     for update, live in sources:
-        chosen = in_order(live.sites, sites) if sites is not None else _top(list(live.sites))
+        chosen = sites_among(live, sites) if sites is not None else _top(list(live.sites))
         targets = targets or targets_for(live, hypotheses)
         with within_budget(live, chosen, targets[0].split, how.budget, progress) as source:
             if not controls:

@@ -15,6 +15,7 @@ from activations.errors import ActivationError
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.lane_states import LaneStates, read_lanes
+from activations.results import Result
 from activations.texts.corpus import Corpus
 from activations.texts.read_text import check_text, read_text
 from activations.texts.reading_rule import rule_of
@@ -23,8 +24,8 @@ _STRETCH = 4096
 _Read = Callable[[Tensor, Any], tuple[Tensor, Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Evaluation(Result):
     """What a model makes of a text, read without a break from a zero state at each document.
 
     Attributes:

@@ -17,6 +17,7 @@ from activations.interventions import Interruption, Intervention, Where, checked
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.lane_states import LaneStates, read_lanes
+from activations.results import Result
 from activations.texts.read_text import prompt_text, read_prompt
 from activations.texts.reading_rule import PLAIN, ReadingRule, rule_of
 from activations.texts.vocab import Vocabulary
@@ -177,8 +178,8 @@ def with_prompt(prompt: str, tokens: str, n_chars: int, model: CharRNN | CharMod
     return text[-n_chars:] + begin if rule.backwards else begin + text[:n_chars]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Novelty:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Novelty(Result):
     """How much of what was written is not in a text that is known.
 
     Attributes:

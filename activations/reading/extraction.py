@@ -37,6 +37,7 @@ from activations.recordings import layout
 from activations.recordings.codings import Coding
 from activations.recordings.recorder import Recorder, recording
 from activations.recordings.recording import Recording
+from activations.results import Cell, Result
 from activations.site_names import AnySites, resolve_sites
 from activations.texts.corpus import Corpus
 from activations.texts.lanes import (
@@ -473,8 +474,8 @@ def _threads_as_before() -> Iterator[int]:
         torch.set_num_threads(n_cores)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extraction:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Extraction(Result):
     """What came of recording a model's reading of a text.
 
     Attributes:
@@ -505,6 +506,19 @@ class Extraction:
     def unsettled(self) -> list[Unit]:
         """The units that differed by more than 1 % of their range at some border of lanes, the farthest off first."""
         return unsettled(self.lane_differences)
+
+    def row(self) -> dict[str, Cell]:
+        """Return the row that `probe extract --json` prints."""
+        return {
+            "path": str(self.path),
+            "n_chars": self.n_chars,
+            "sites": [str(site) for site in self.sites],
+            "nats_per_char": self.nats_per_char,
+            "chars_per_s": self.chars_per_s,
+            "lane_difference": self.lane_difference,
+            "unsettled": [str(unit) for unit in self.unsettled],
+            "saturated": [str(site) for site in self.saturated],
+        }
 
     def __str__(self) -> str:
         return (

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
-from activations.units import Site, Unit, in_order, units_of
+from activations.site_names import AnySites, AnyUnits
+from activations.units import Unit, in_order, units_of
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import difference_of
+from analyses.named_parts import sites_among, units_among
 from analyses.probing.controls import CONTEXT, TASKS, control_labels
 from analyses.probing.designs.budgets import rows_given, within_budget
 from analyses.probing.designs.characters import CharacterDesign
@@ -26,7 +28,7 @@ from analyses.probing.listening import RANKED_BYTES, RANKING_BYTES, Fitted, Hear
 from analyses.probing.results import DEFAULT, PENALTIES, Fitting, ProbeResult
 from analyses.probing.scores import score
 from analyses.session import question
-from analyses.targets.labelling import AnyHypothesis, targets_for
+from analyses.targets.labelling import ManyHypotheses, targets_for
 from analyses.targets.row_runs import RowRuns
 from analyses.targets.splits import TEST, TRAIN
 from analyses.targets.target import Target
@@ -41,10 +43,10 @@ _USUAL_PENALTY = 100.0  # where there is too little to choose by
 @question
 def fit(
     source: Source,
-    hypotheses: AnyHypothesis | Target | Sequence[AnyHypothesis | Target],
+    hypotheses: ManyHypotheses,
     *,
-    sites: Collection[Site] | None = None,
-    controls: Collection[str] = (),
+    sites: AnySites | None = None,
+    controls: str | Collection[str] = (),
     how: Fitting = DEFAULT,
     progress: Progress = lambda done, total: None,
 ) -> list[ProbeResult]:
@@ -75,7 +77,7 @@ def fit(
         Hupkes, Veldhoen & Zuidema 2018, Journal of Artificial Intelligence Research 61:907-926: diagnostic
         classifiers. Hewitt & Liang 2019, EMNLP: control tasks and selectivity.
     """
-    chosen = in_order(source.sites, source.sites if sites is None else sites)
+    chosen = sites_among(source, sites)
     designs = [units_of(source.sites, [site]) for site in chosen]
     return fit_units(source, hypotheses, designs, controls=controls, how=how, progress=progress)
 
@@ -83,23 +85,24 @@ def fit(
 @question
 def fit_units(
     source: Source,
-    hypotheses: AnyHypothesis | Target | Sequence[AnyHypothesis | Target],
-    designs: Sequence[Sequence[Unit]],
+    hypotheses: ManyHypotheses,
+    designs: Sequence[AnyUnits],
     *,
-    controls: Collection[str] = (),
+    controls: str | Collection[str] = (),
     how: Fitting = DEFAULT,
     progress: Progress = lambda done, total: None,
 ) -> list[ProbeResult]:
     """Fit linear probes that each see a list of units of their own. See `fit`."""
+    controls = [controls] if isinstance(controls, str) else controls
     for name in controls:
         if name not in CONTROLS:
             raise AnalysisError(f"there is no control {name!r}; there are {', '.join(CONTROLS)}")
-    several = [hypotheses] if isinstance(hypotheses, str | Target) or callable(hypotheses) else hypotheses
-    targets = targets_for(source, several)
+    targets = targets_for(source, hypotheses)
     if not targets:
         return []
+    unit_lists = [units_among(source, design) for design in designs]
     last = LAST_CHARACTERS if CHARS in controls else ()
-    sites = in_order(source.sites, (unit.site for design in designs for unit in design))
+    sites = in_order(source.sites, (unit.site for units in unit_lists for unit in units))
     found: list[tuple[int, int, ProbeResult]] = []
     with within_budget(source, sites, targets[0].split, how.budget, progress) as recording:
         labels = with_folds(recording, targets, how)
@@ -109,7 +112,7 @@ def fit_units(
             for each in labels:
                 made = control_labels(name, each.target, source.corpus, how.seed)
                 asked.append(Asked.as_control(name, made, each, len(tasks) * len(labels)))
-        for step, units in enumerate(designs):
+        for step, units in enumerate(unit_lists):
             forward = partial(_forward, progress, step, len(designs) + len(last))
             for group in _groups(asked, how):
                 train = in_any(group, TRAIN)

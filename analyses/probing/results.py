@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from activations.results import Result
 from activations.units import Unit
 from analyses.intervals.estimates import Estimate
 from analyses.probing.designs.design import MEMORY
@@ -47,8 +48,8 @@ class Fitting:
 DEFAULT = Fitting()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ProbeResult:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ProbeResult(Result):
     """How well a linear probe reads one hypothesis from some units, on held-out characters.
 
     Scores that are not for this kind of label, or that could not be had, are NaN.

@@ -12,13 +12,14 @@ from activations.errors import ActivationError
 from activations.files import make_folder
 from activations.models.checkpoints import load_model, training_record
 from activations.models.evaluation import losses
+from activations.results import Cell, Result
 from activations.texts.corpus import Corpus
 from probe.training.recipes import settings_of, shape_of
 from probe.training.runs import Run
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Swept:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Swept(Result):
     """One model of a grid.
 
     Attributes:
@@ -57,8 +58,8 @@ class Swept:
         return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Sweep:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Sweep(Result):
     """A grid of models.
 
     Attributes:
@@ -69,6 +70,10 @@ class Sweep:
 
     models: tuple[Swept, ...]
     overlap: NDArray[np.float64]
+
+    def rows(self) -> list[Mapping[str, Cell]]:
+        """Return the rows that `probe sweep --json` prints: one for each model."""
+        return [model.row() for model in self.models]
 
     def __str__(self) -> str:
         best = min(self.models, key=lambda each: each.test)
