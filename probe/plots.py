@@ -1,38 +1,28 @@
 """Draw results as matplotlib Axes, and save figures."""
 
-import math
-import warnings
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.files import replacing
 from analyses.curves import N_LAST, Curve
 from analyses.errors import AnalysisError
 from analyses.probing.results import ProbeResult
+from probe.figures import DPI, GREY, STYLES, new_axes
+from probe.figures import PICTURES as PICTURES
+from probe.figures import check_picture as check_picture
+from probe.figures import figure_of as figure_of
+from probe.figures import save_figure as save_figure
+from probe.training.loss_curve import plot_losses as plot_losses
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-    from activations.models.training.training import Row
     from probe.training.sweeps import Sweep
 
-PICTURES = (".png", ".svg", ".pdf")
-_GREY = "#6e6e6e"
 _MIDDLE_LUMINANCE = 0.179  # has the same contrast with black as with white
-_STYLES = (  # colour, marker and line; colours differ in darkness, too, so that curves can be told apart in grey
-    ("#16476f", "o", "-"),
-    ("#d0781c", "s", "-"),
-    ("#3f8f4f", "^", "-"),
-    ("#8a2d5c", "D", "-"),
-    ("#7fa8d1", "v", "-"),
-    ("#222222", "P", "-"),
-)
 _CONTROL_LINE = (0, (1, 1.5))
 _MOST_CURVES_WITH_LEGEND_INSIDE = 2
 _CHANCE = {"auc": 0.5, "r2": 0.0}
@@ -45,48 +35,10 @@ _X_LABELS = {
     "penalty": "penalty on the weights",
     "steps": "updates of the training",
 }
-_CELL_WIDTH, _CELL_HEIGHT, _DPI = 10, 22, 144  # of one character, in pixels
+_CELL_WIDTH, _CELL_HEIGHT = 10, 22  # of one character, in pixels
 _MARGIN, _HEAD = 20, 50  # around a text and above it, in pixels
 _FULL_COLOUR_QUANTILE = 0.9  # so that a few outliers do not leave the other characters pale
 _ADVANCE = 1233 / 2048  # width of a character of DejaVu Sans Mono, as a share of the font size
-
-
-def check_picture(path: Path) -> None:
-    """Refuse a picture that could not be written, before any work is done for it.
-
-    Raises:
-        AnalysisError: If its ending is none of `PICTURES`.
-    """
-    if path.suffix.lower() not in PICTURES:
-        raise AnalysisError(f"{path} is not a picture that can be drawn; end its name in {', '.join(PICTURES)}")
-
-
-def save_figure(figure: "Figure", path: Path) -> None:
-    """Write a figure, whole or not at all.
-
-    Raises:
-        AnalysisError: If the ending is none of `PICTURES`.
-        ActivationError: If the file cannot be written.
-    """
-    check_picture(path)
-    with replacing(path) as temporary, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # a character that the font lacks is a box
-        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=_DPI)
-
-
-def new_axes(width: float = 5.0, height: float = 3.6) -> "Axes":
-    """Return axes of a new figure that no window shows; sizes are in inches."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained").add_subplot()
-
-
-def figure_of(axes: "Axes") -> "Figure":
-    """Return the figure that axes belong to."""
-    figure = axes.get_figure(root=True)
-    if figure is None:
-        raise AnalysisError("these axes belong to no figure; draw into axes of a figure")
-    return figure
 
 
 def plot_curves(curves: "Curve | Mapping[str, Curve]", axes: "Axes | None" = None) -> "Axes":
@@ -109,7 +61,7 @@ def plot_curves(curves: "Curve | Mapping[str, Curve]", axes: "Axes | None" = Non
     axes = axes or new_axes(8.0 if are_many else 5.0)
     values = list(dict.fromkeys(value for curve in named.values() for value in curve.values))
     drawn: list[tuple[ProbeResult, ...]] = []  # curves of one hypothesis share their control, which is drawn once
-    for (name, curve), (colour, marker, line) in zip(named.items(), cycle(_STYLES)):
+    for (name, curve), (colour, marker, line) in zip(named.items(), cycle(STYLES)):
         x = [float(values.index(value)) if first.over == "sites" else float(value) for value in curve.values]
         for probes, fill, style, label in (
             (curve.points, colour, line, name),
@@ -136,7 +88,7 @@ def plot_curves(curves: "Curve | Mapping[str, Curve]", axes: "Axes | None" = Non
 def _draw_chance(axes: "Axes", measures: set[str]) -> None:
     """Draw a line where each measure is at chance, and name the measures beside the axis."""
     for measure in measures:
-        axes.axhline(_CHANCE[measure], color=_GREY, linestyle=":", linewidth=0.8)
+        axes.axhline(_CHANCE[measure], color=GREY, linestyle=":", linewidth=0.8)
     axes.set_ylim(top=1.02)
     axes.set_ylabel("held-out " + " or ".join(sorted(_MEASURES[measure] for measure in measures)))
 
@@ -155,32 +107,6 @@ def _scale_x(axes: "Axes", curve: Curve, values: Sequence[float | str], *, is_on
     elif curve.over == "steps":
         axes.set_xscale("symlog", linthresh=1)  # from 0
         axes.set_xlim(left=-0.2)
-
-
-def plot_losses(rows: "Sequence[Row]", axes: "Axes | None" = None) -> "Axes":
-    """Draw how the loss of a training fell, on the training text and on the held-out text.
-
-    Args:
-        rows: The losses after each part of the training.
-        axes: Where to draw; None makes a new figure.
-    """
-    axes = axes or new_axes()
-    (training, _, line), (held_out, marker, _) = _STYLES[0], _STYLES[1]
-    axes.plot([row.epoch for row in rows], [row.loss for row in rows], color=training, linestyle=line, label="training")
-    judged = [(row.epoch, row.held_out) for row in rows if row.held_out is not None]
-    if judged:
-        best = min(judged, key=lambda epoch_and_loss: epoch_and_loss[1])
-        axes.plot(*zip(*judged, strict=True), color=held_out, marker=marker, ms=4, linestyle="--", label="held out")
-        axes.annotate(f"{best[1]:.3f}", best, textcoords="offset points", xytext=(0, 7), ha="right", color=held_out)
-    axes.set_xlabel("epochs")
-    axes.set_ylabel("nats per character")
-    in_bits = axes.secondary_yaxis(
-        "right", functions=(lambda nats: np.divide(nats, math.log(2)), lambda bits: np.multiply(bits, math.log(2)))
-    )
-    in_bits.set_ylabel("bits per character")
-    axes.grid(alpha=0.25)
-    axes.legend(frameon=False, fontsize="small")
-    return axes
 
 
 def plot_sweep(sweep: "Sweep", axes: "Axes | None" = None) -> "Axes":
@@ -233,7 +159,7 @@ def plot_text(
     rows, columns = _rows_and_columns(text)
     n_rows, n_columns = int(rows.max()) + 1, max(int(columns.max()) + 1, 40)
     width, height = n_columns * _CELL_WIDTH + 2 * _MARGIN, n_rows * _CELL_HEIGHT + _HEAD + _MARGIN
-    figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
     axes = figure.add_axes((_MARGIN / width, _MARGIN / height, 1 - 2 * _MARGIN / width, 1 - (_HEAD + _MARGIN) / height))
     grid = np.full((n_rows, n_columns), np.nan)
     grid[rows, columns] = values
@@ -256,13 +182,13 @@ def plot_text(
         underlined = "   underlined: the label is True"
     legend = f"white: {center:.2g}   red: up to {values.max():.2g}   blue: down to {values.min():.2g}{underlined}"
     figure.text(_MARGIN / width, 1 - 18 / height, title, size=8.5, weight="bold", va="center")
-    figure.text(_MARGIN / width, 1 - 37 / height, legend, size=6.5, color=_GREY, va="center")
+    figure.text(_MARGIN / width, 1 - 37 / height, legend, size=6.5, color=GREY, va="center")
     return axes
 
 
 def _draw_lines(axes: "Axes", text: str) -> None:
     """Draw the lines of a text in a font whose characters are all one cell wide."""
-    size = _CELL_WIDTH / _ADVANCE * 72 / _DPI
+    size = _CELL_WIDTH / _ADVANCE * 72 / DPI
     for number, line in enumerate(_visible_lines(text)):
         axes.text(0, number + 0.7, line, family="DejaVu Sans Mono", size=size, parse_math=False)
 

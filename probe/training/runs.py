@@ -15,8 +15,9 @@ from activations.models.training.training import Moment, Row, Training, train
 from activations.texts.corpus import Corpus
 from activations.texts.read_text import vocabulary_to_learn
 from activations.texts.reading_rule import PLAIN, ReadingRule
-from probe.plots import figure_of, plot_losses, save_figure
+from probe.figures import figure_of, save_figure
 from probe.tables import write_table
+from probe.training.loss_curve import plot_losses
 
 _SECONDS_BETWEEN_PICTURES = 30.0
 _SAMPLE_CHARS = 300
