@@ -1,4 +1,4 @@
-"""Accuracy curves: how a probe's score grows with what it may see."""
+"""Curves of probes' scores over what they see: units, characters, lags, sites, penalties, or steps of a training."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -30,15 +30,16 @@ MOST_UNITS = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Curve(Result):
-    """Held-out scores of probes, from the least that they may see to the most.
+    """Held-out scores of probes, from the least that they see to the most.
 
     Attributes:
         hypothesis: What is probed for.
-        over: What changes: `units`, `chars`, `lag`, `sites`, `penalty`, or `steps` of a training.
+        over: What changes along the curve: `units`, `chars`, `lag`, `sites`, `penalty`, or `steps` of a training.
         values: What it is at each point.
-        points: A probe at each.
-        controls: A probe at each that sees the last 20 characters of the text alone, and no model.
-        units: The best units, in the order of choice, if it is over units; otherwise what the (last) probe sees.
+        points: The probe at each point.
+        controls: At each point, a probe that sees the last 20 characters of the text alone, and no model.
+        units: The best units, in the order of choice, for a curve over units; otherwise the units that the last
+            probe sees.
     """
 
     hypothesis: str
@@ -49,7 +50,7 @@ class Curve(Result):
     units: tuple[Unit, ...] = field(repr=False)
 
     def rows(self) -> list[dict[str, str | float | int | None]]:
-        """What `probe curve --json` prints: a row for each point, with the score of its control beside it."""
+        """Return the rows that `probe curve --json` prints: one for each point, with the score of its control."""
         return [
             {
                 "hypothesis": self.hypothesis,
@@ -69,10 +70,10 @@ class Curve(Result):
         ]
 
     def __str__(self) -> str:
-        known = [n for n, point in enumerate(self.points) if not math.isnan(point.score)]
-        if not known:
+        scored = [n for n, point in enumerate(self.points) if not math.isnan(point.score)]
+        if not scored:
             return f"{self.hypothesis} over {self.over}: no scores; {self.points[0].note}"
-        best = max(known, key=lambda n: self.points[n].score)
+        best = max(scored, key=lambda n: self.points[n].score)
         point, control = self.points[best], self.controls[best]
         return (
             f"{self.hypothesis} over {self.over}: {point.measure} {point.score:.3f} at {self.values[best]}, where the "
@@ -91,18 +92,21 @@ def curve(
     how: Fitting = DEFAULT,
     progress: Progress = lambda done, total: None,
 ) -> Curve:
-    """Probes that see more and more, each held out, beside probes that see no model.
+    """Fit probes that see more and more, and score them on held-out characters beside probes that see no model.
 
     Args:
         source: A recording or live activations.
         hypothesis: Its name, a function, or a target made before.
-        over: `units`: the best 1, 2, 4, … units together, chosen one by one in training; is it one unit, or many?
-            `chars`: the training characters, from one stretch of the text on. `lag`: the label so many characters later
-            (or earlier, below 0): what is known of what is to come, and of what is gone. `sites`: each site by itself.
-            `penalty`: on the weights.
-        sites: Where to look. None is everywhere, for `units` and `sites`; otherwise the hidden state of the last layer,
-            which is what the model's read-out sees. Several are seen together.
-        most: Units at the end of a curve over units, if there are so many.
+        over: What changes along the curve.
+            `units`: the best 1, 2, 4, … units together, chosen one by one in training; is it one unit, or many?
+            `chars`: the number of training characters, from one stretch of the text on.
+            `lag`: which character the label is of: a later one (or an earlier one, below 0), to see what is known of
+            the text to come, and of the text before.
+            `sites`: the site that the probe sees.
+            `penalty`: the penalty on the weights.
+        sites: The sites that probes see, together. None is all sites for curves over `units` and `sites`; otherwise
+            the hidden state of the last layer, which is what the model's read-out sees.
+        most: The largest number of units in a curve over units, if there are enough.
         how: How to fit and judge the probes.
         progress: Called, step by step, with what is done and a guess of how much there is to do.
 
@@ -112,12 +116,12 @@ def curve(
     """
     if over not in CURVES:
         raise AnalysisError(f"there is no curve over {over!r}; there are {', '.join(CURVES)}")
-    asked = target_for(source, hypothesis)
+    target = target_for(source, hypothesis)
     chosen = sites_among(source, sites)
     if sites is None and over not in ("units", "sites"):
-        chosen = _top(chosen)
-    with within_budget(source, chosen, asked.split, how.budget, progress) as recording:
-        return CURVES[over](recording, asked, chosen, most, how, progress)
+        chosen = _sites_of_read_out(chosen)
+    with within_budget(source, chosen, target.split, how.budget, progress) as recording:
+        return CURVES[over](recording, target, chosen, most, how, progress)
 
 
 def curves_over_steps(
@@ -128,10 +132,10 @@ def curves_over_steps(
     how: Fitting = DEFAULT,
     progress: Progress = lambda done, total: None,
 ) -> dict[str, Curve]:
-    """When a model that is being trained comes to know a label, and when a single unit of it does.
+    """Show when a model that is being trained comes to know a label, and when a single unit of it does.
 
     Args:
-        sources: The same text as read after so many updates of the training, in their order.
+        sources: Numbers of updates of the training, in ascending order, and the same text as read after each.
         hypotheses: What to probe for.
         sites: What a probe sees; None is the hidden state of the last layer.
         how: How to fit and judge the probes.
@@ -145,44 +149,50 @@ def curves_over_steps(
         HypothesisError: If there is no such hypothesis, or it fails on this text.
         AnalysisError: If its labels cannot be probed for.
     """
-    if how.folds is not None:
-        raise AnalysisError("a curve over steps chooses a unit for one held-out part of the text; leave out the folds")
-    for each in listed(hypotheses):
-        name = each if isinstance(each, str) else each.hypothesis if isinstance(each, Target) else ""
-        if name.startswith(PREFIX):
-            raise AnalysisError(f"{name} is another label for each model, so that there is no curve over steps of it")
+    _refuse_for_steps(listed(hypotheses), how)
     targets: list[Target] = []
     controls: list[ProbeResult] = []
     updates: list[int] = []
-    together: list[list[ProbeResult]] = []
-    alone: list[list[ProbeResult]] = []
+    of_all_units: list[list[ProbeResult]] = []
+    of_best_unit: list[list[ProbeResult]] = []
     units: list[Unit] = []
     for update, live in sources:
-        chosen = sites_among(live, sites) if sites is not None else _top(list(live.sites))
+        chosen = sites_among(live, sites) if sites is not None else _sites_of_read_out(list(live.sites))
         targets = targets or targets_for(live, hypotheses)
         with within_budget(live, chosen, targets[0].split, how.budget, progress) as source:
             if not controls:
                 controls = fit_characters(source, targets, N_LAST, how)
             units = units_of(source.sites, chosen)
-            together.append(fit_units(source, targets, [units], how=how, progress=progress))
+            of_all_units.append(fit_units(source, targets, [units], how=how, progress=progress))
             whole = source if len(rows_given(source)) == 1 else live
             best = [ranking.units[0].unit for ranking in rank_all(whole, targets, sites=chosen)]
-            alone.append(
-                [fit_units(source, each, [[unit]], how=how)[0] for each, unit in zip(targets, best, strict=True)]
+            of_best_unit.append(
+                [fit_units(source, target, [[unit]], how=how)[0] for target, unit in zip(targets, best, strict=True)]
             )
             updates.append(update)
-    found: dict[str, Curve] = {}
-    for place, each in enumerate(targets):
-        for name, points in ((each.hypothesis, together), (f"{each.hypothesis}: one unit", alone)):
-            own = [of_update[place] for of_update in points]
-            seen = units if points is together else own[-1].units
-            beside = [controls[place]] * len(updates)
-            found[name] = replace(_curve(each, "steps", tuple(updates), own, beside, seen), hypothesis=name)
-    return found
+    curves: dict[str, Curve] = {}
+    for number, target in enumerate(targets):
+        beside = [controls[number]] * len(updates)
+        points = [of_update[number] for of_update in of_all_units]
+        curves[target.hypothesis] = _curve(target, "steps", tuple(updates), points, beside, units)
+        name, points = f"{target.hypothesis}: one unit", [of_update[number] for of_update in of_best_unit]
+        of_one = _curve(target, "steps", tuple(updates), points, beside, points[-1].units)
+        curves[name] = replace(of_one, hypothesis=name)
+    return curves
 
 
-def _top(sites: Sequence[Site]) -> list[Site]:
-    """The hidden state of the last layer, or what else there is of it; the last site of a model without layers."""
+def _refuse_for_steps(hypotheses: Sequence[AnyHypothesis | Target], how: Fitting) -> None:
+    """Refuse what a curve over steps cannot have: folds, and labels that differ from model to model."""
+    if how.folds is not None:
+        raise AnalysisError("a curve over steps chooses a unit for one held-out part of the text; leave out the folds")
+    for hypothesis in hypotheses:
+        name = hypothesis.hypothesis if isinstance(hypothesis, Target) else hypothesis
+        if isinstance(name, str) and name.startswith(PREFIX):
+            raise AnalysisError(f"{name} is another label for each model, so that there is no curve over steps of it")
+
+
+def _sites_of_read_out(sites: Sequence[Site]) -> list[Site]:
+    """Return the hidden state of the last layer, or its first site; the last site of a model without layers."""
     last = max((site.layer for site in sites if site.layer is not None), default=None)
     if last is None:
         return list(sites[-1:])
@@ -191,65 +201,72 @@ def _top(sites: Sequence[Site]) -> list[Site]:
 
 
 def curve_over_units(
-    source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+    source: Source, target: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
 ) -> Curve:
-    """See `curve`."""
+    """Fit probes of the best 1, 2, 4, … units together; see `curve`."""
     if how.folds is not None:
         raise AnalysisError("a curve over units chooses them for one held-out part of the text; leave out the folds")
-    best = select(source, asked, sites, most, progress).units
+    best = select(source, target, sites, most, progress).units
     sizes = [n for n in (1 << power for power in range(len(best).bit_length())) if n < len(best)]
     designs = [best[:n] for n in [*sizes, len(best)]]
-    points = fit_units(source, asked, designs, how=how, progress=progress)
-    [control] = fit_characters(source, [asked], N_LAST, how)
-    return _curve(asked, "units", tuple(len(each) for each in designs), points, [control] * len(points), best)
+    points = fit_units(source, target, designs, how=how, progress=progress)
+    [control] = fit_characters(source, [target], N_LAST, how)
+    return _curve(target, "units", tuple(len(design) for design in designs), points, [control] * len(points), best)
 
 
 def curve_over_chars(
-    source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+    source: Source, target: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
 ) -> Curve:
-    """See `curve`."""
-    n_stretches = int((~asked.split.held_out).sum())
+    """Fit probes on more and more training characters; see `curve`."""
+    n_stretches = int((~target.split.held_out).sum())
     sizes = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500) if n < n_stretches]
-    parts = [replace(how, n_stretches=n) for n in [*sizes, n_stretches]]
-    units = units_of(source.sites, sites)
-    points = [fit_units(source, asked, [units], how=each, progress=progress)[0] for each in parts]
-    controls = [fit_characters(source, [asked], N_LAST, each)[0] for each in parts]
-    return _curve(asked, "chars", tuple(point.n_train for point in points), points, controls, units)
+    settings = [replace(how, n_stretches=n) for n in [*sizes, n_stretches]]
+    points, controls, units = _fit_with_settings(source, target, sites, settings, progress)
+    return _curve(target, "chars", tuple(point.n_train for point in points), points, controls, units)
 
 
 def curve_over_lag(
-    source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+    source: Source, target: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
 ) -> Curve:
-    """See `curve`."""
-    targets = [lagged(asked, source.corpus, lag) for lag in LAGS]
+    """Fit probes for the label of later and earlier characters; see `curve`."""
+    targets = [lagged(target, source.corpus, lag) for lag in LAGS]
     units = units_of(source.sites, sites)
     points = fit_units(source, targets, [units], how=how, progress=progress)
-    return _curve(asked, "lag", LAGS, points, fit_characters(source, targets, N_LAST, how), units)
+    return _curve(target, "lag", LAGS, points, fit_characters(source, targets, N_LAST, how), units)
 
 
 def curve_over_sites(
-    source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+    source: Source, target: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
 ) -> Curve:
-    """See `curve`."""
-    points = fit_units(source, asked, [units_of(source.sites, [site]) for site in sites], how=how, progress=progress)
-    [control] = fit_characters(source, [asked], N_LAST, how)
+    """Fit a probe of each site by itself; see `curve`."""
+    designs = [units_of(source.sites, [site]) for site in sites]
+    points = fit_units(source, target, designs, how=how, progress=progress)
+    [control] = fit_characters(source, [target], N_LAST, how)
     names = tuple(str(site) for site in sites)
-    return _curve(asked, "sites", names, points, [control] * len(points), units_of(source.sites, sites))
+    return _curve(target, "sites", names, points, [control] * len(points), units_of(source.sites, sites))
 
 
 def curve_over_penalty(
-    source: Source, asked: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+    source: Source, target: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
 ) -> Curve:
-    """See `curve`."""
+    """Fit probes with larger and larger penalties; see `curve`."""
+    settings = [replace(how, penalty=penalty) for penalty in PENALTY_GRID]
+    points, controls, units = _fit_with_settings(source, target, sites, settings, progress)
+    return _curve(target, "penalty", PENALTY_GRID, points, controls, units)
+
+
+def _fit_with_settings(
+    source: Source, target: Target, sites: Sequence[Site], settings: Sequence[Fitting], progress: Progress
+) -> tuple[list[ProbeResult], list[ProbeResult], list[Unit]]:
+    """Fit a probe of some sites, and its control, with each of several settings; also return the units it sees."""
     units = units_of(source.sites, sites)
-    parts = [replace(how, penalty=penalty) for penalty in PENALTY_GRID]
-    points = [fit_units(source, asked, [units], how=each, progress=progress)[0] for each in parts]
-    controls = [fit_characters(source, [asked], N_LAST, each)[0] for each in parts]
-    return _curve(asked, "penalty", PENALTY_GRID, points, controls, units)
+    points = [fit_units(source, target, [units], how=own_how, progress=progress)[0] for own_how in settings]
+    controls = [fit_characters(source, [target], N_LAST, own_how)[0] for own_how in settings]
+    return points, controls, units
 
 
 def _curve(
-    asked: Target,
+    target: Target,
     over: str,
     values: tuple[float | str, ...],
     points: Sequence[ProbeResult],
@@ -257,7 +274,7 @@ def _curve(
     units: Sequence[Unit],
 ) -> Curve:
     return Curve(
-        hypothesis=asked.hypothesis,
+        hypothesis=target.hypothesis,
         over=over,
         values=values,
         points=tuple(points),

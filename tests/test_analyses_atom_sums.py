@@ -1,4 +1,4 @@
-"""Sums of products, against numpy's."""
+"""Sums of products equal those of numpy."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_many_rows_are_shared_among_cores(rng: np.random.Generator) -> None:
         np.testing.assert_allclose(array, expected.arrays()[name], rtol=1e-12, atol=1e-9)
 
 
-def test_what_is_not_a_number_is_not_lost_where_labels_are_missing() -> None:
+def test_nan_is_noticed_where_labels_are_missing() -> None:
     values = np.zeros((6, 2), np.float32)
     values[4, 1] = np.nan
     sums = JointSums(1, 2, 1)

@@ -72,7 +72,7 @@ def test_each_pair_of_characters_of_a_document_is_counted_once(
 
 
 def in_pieces(block: Block, rng: np.random.Generator) -> list[Block]:
-    """A block cut anywhere."""
+    """Cut a block into several, anywhere."""
     borders = [0, *np.flatnonzero(rng.random(block.n_chars - 1) < rng.choice([0.01, 0.1, 0.8])) + 1, block.n_chars]
     return [
         Block(
@@ -90,7 +90,7 @@ def rows_of(source: Arrays, values: NDArray[np.floating]) -> list[NDArray[np.flo
 
 
 def test_time_constants_are_those_planted() -> None:
-    """Units of which each value is exp(−1 / τ) times the one before it, and noise."""
+    """Each value of a unit is exp(−1 / τ) times the one before it, plus noise."""
     rng = np.random.default_rng(0)
     planted = [0.5, 3.0, 20.0, 60.0, 1000.0]
     values = np.hstack([drifting(rng, 400_000, 1, each) for each in planted])
@@ -119,7 +119,7 @@ def test_time_constants_are_interpolated_in_the_logarithm() -> None:
     assert np.isnan(time_constants(lags, np.zeros(4, np.int64), decays)).all()
 
 
-def test_memory_is_that_of_the_open_borders() -> None:
+def test_rows_are_kept_only_at_open_borders() -> None:
     values = drifting(np.random.default_rng(0), 30_000, 4, 5)
     source = Arrays({CELL: values}, documents=[10_000, 20_000])
     statistic = Autocorrelations(source, longest=64)
@@ -129,7 +129,7 @@ def test_memory_is_that_of_the_open_borders() -> None:
         assert sum(map(len, kept.values())) <= 64
 
 
-def test_what_cannot_be_asked_is_refused() -> None:
+def test_invalid_arguments_are_refused() -> None:
     values = np.zeros((100, 2), np.float32)
     values[50, 1] = np.nan
     source = Arrays({CELL: values}, selection=Selection.of(100, every=3))

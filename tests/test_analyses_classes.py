@@ -1,4 +1,4 @@
-"""Classes of characters are made of numbers some at a time."""
+"""Bins of a number are found without sorting a whole long text."""
 
 import tracemalloc
 

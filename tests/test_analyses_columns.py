@@ -1,4 +1,4 @@
-"""Groups of units that are read together."""
+"""Columns are read in few groups, and tiles have the same levels from any source."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ CELL = Site.of(0, "cell")
         ([], 5, []),
     ],
 )
-def test_groups_are_few_and_as_large_as_each_other(
+def test_groups_are_few_and_of_about_the_same_size(
     sizes: list[int], most: int, n_units_of_groups: list[list[int]]
 ) -> None:
     sites = [Site.of(layer, "cell") for layer in range(len(sizes))]
@@ -34,7 +34,7 @@ def test_groups_are_few_and_as_large_as_each_other(
 
 @pytest.mark.parametrize("n_at_once", [700, 16_384, 40_000])
 def test_tiles_of_a_live_source_have_the_levels_of_a_recording(n_at_once: int, rng: np.random.Generator) -> None:
-    """Whatever is gathered before levels are found, and whatever is left over at the end."""
+    """The result does not depend on what is gathered before levels are found, or left over at the end."""
     n_chars = 40_000
     source = Live({CELL: rng.normal(size=(n_chars, 3)).astype(np.float32)})
     chosen = Columns(CELL, 1, 3)

@@ -25,7 +25,7 @@ N_CHARS = 50_000
 
 
 def two_models(seed: int, *, shared: float, gain: float) -> tuple[Arrays, Arrays, Target]:
-    """Two sources of one unit each, with noise that is partly the same, and that tell a label differently well."""
+    """Two sources of one unit each, with partly shared noise, the second of which tells a label better."""
     rng = np.random.default_rng(seed)
     labels = in_runs(rng, N_CHARS, 60)
     noise = drifting(rng, N_CHARS, 3, 30) * np.sqrt(1 - np.exp(-2 / 30))
@@ -35,7 +35,7 @@ def two_models(seed: int, *, shared: float, gain: float) -> tuple[Arrays, Arrays
 
 
 def test_a_difference_is_of_paired_errors() -> None:
-    """What both models share drops out, so that the interval is narrower than that of independent models."""
+    """Noise that both models share drops out, so that the interval is narrower than for independent models."""
     widths = {}
     for shared in (0.0, 0.8):
         first, second, asked = two_models(0, shared=shared, gain=0.3)
@@ -61,7 +61,7 @@ def p_values(gain: float) -> list[float]:
     return [difference(rank(first, asked), rank(second, asked)).p for first, second, asked in cases]
 
 
-def test_what_is_not_of_the_same_text_is_refused() -> None:
+def test_results_on_different_texts_are_refused() -> None:
     first, _, asked = two_models(0, shared=0.5, gain=0)
     longer = Arrays({HIDDEN: drifting(np.random.default_rng(0), N_CHARS + 1, 1, 30)})
     labels = in_runs(np.random.default_rng(1), N_CHARS + 1, 60)
@@ -139,7 +139,7 @@ def test_best_units_of_different_classes_say_so() -> None:
     assert all("the first tells a most surely, the second b" in each.difference.declined for each in found)
 
 
-def test_a_label_of_which_no_class_has_runs_enough_has_no_scores_beside_others() -> None:
+def test_a_label_whose_classes_have_too_few_runs_has_no_scores_among_others() -> None:
     rng = np.random.default_rng(6)
     source = Arrays({HIDDEN: drifting(rng, 20_000, 3, 20)})
     slow = target_of_labels(
@@ -156,7 +156,7 @@ def test_a_label_of_which_no_class_has_runs_enough_has_no_scores_beside_others()
 
 
 def test_a_class_is_chosen_by_evidence_and_rare_ones_have_no_score() -> None:
-    """Units that know nothing: the class of four characters would be the one that nearly all of them tell best."""
+    """By AUC alone, nearly all units that know nothing would tell the class of four characters best."""
     rng = np.random.default_rng(3)
     codes = (rng.integers(0, 3, N_CHARS // 20 + 1).repeat(20)[:N_CHARS]).astype(np.int32)
     codes[[1000, 9000, 9100, 30_000]] = 3

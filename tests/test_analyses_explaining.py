@@ -1,4 +1,4 @@
-"""An explanation names what was planted, in its order, and nothing that is only along for the ride."""
+"""An explanation names what was planted, in its order, and nothing that is merely correlated with it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ def labelled(source: Arrays, name: str, values: NDArray[np.generic]) -> Target:
 
 
 def planted(seed: int) -> Explanation:
-    """A unit that knows a number, and a label less; and labels that are like these, or like nothing."""
+    """A unit that follows a number, and a label less; and further labels that resemble these, or nothing."""
     rng = np.random.default_rng(seed)
     position = np.arange(N_CHARS) % 60.0
     inside, other = in_runs(rng, N_CHARS, 40), in_runs(rng, N_CHARS, 40)
@@ -56,8 +56,8 @@ def test_what_a_unit_knows_is_named_in_order(seed: int) -> None:
     assert "position" in str(found)
 
 
-def test_what_is_added_is_held_out_variance(rng: np.random.Generator) -> None:
-    """Of a signal and noise of the same variance, half."""
+def test_adds_is_a_share_of_the_held_out_variance(rng: np.random.Generator) -> None:
+    """A signal explains half of itself plus noise of the same variance."""
     inside = in_runs(rng, N_CHARS, 30)
     values = (2 * inside + rng.normal(size=N_CHARS))[:, None]
     source = Arrays({HIDDEN: values.astype(np.float32)})
@@ -118,7 +118,7 @@ def test_a_unit_by_itself_is_a_source_of_one_column(rng: np.random.Generator) ->
 
 
 def test_a_part_of_a_text_is_explained_as_that_part_alone(rng: np.random.Generator) -> None:
-    """With a selection in the middle of the text, every third character of it."""
+    """The selection is every third character in the middle of the text."""
     inside = in_runs(rng, N_CHARS, 30)
     values = (2 * inside + rng.normal(size=N_CHARS))[:, None].astype(np.float32)
     source = Arrays({HIDDEN: values}, selection=Selection(3000, 15_000, 3))
@@ -169,15 +169,15 @@ def in_lines(rng: np.random.Generator, mean: float) -> NDArray[Any]:
 
 
 def noisy(rng: np.random.Generator, slowness: float) -> NDArray[np.float64]:
-    """A unit that knows nothing and forgets slowly, of variance 1."""
+    """A unit of variance 1 that knows nothing and forgets slowly."""
     noise = drifting(rng, N_CHARS, 1, slowness)[:, 0].astype(np.float64)
     return np.asarray(noise / noise.std())
 
 
 @pytest.mark.parametrize("of", PLACES)
 @pytest.mark.parametrize("kind", SMOOTH)
-def test_what_goes_up_and_down_once_is_no_wave(kind: str, of: str) -> None:
-    """Of slow units, too. By chance, p may be .05 or less in one curve of 20."""
+def test_a_curve_that_goes_up_and_down_once_is_no_wave(kind: str, of: str) -> None:
+    """This holds for slow units, too. By chance, p may be .05 or less in one curve of 20."""
     n_sure, n_named, n_curves = 0, 0, 40
     source = Arrays({HIDDEN: np.zeros((N_CHARS, 1), np.float32)})
     for seed in range(n_curves):
@@ -195,7 +195,7 @@ def test_what_goes_up_and_down_once_is_no_wave(kind: str, of: str) -> None:
 @pytest.mark.parametrize("period", [3.0, 9.0, 24.0])
 @pytest.mark.parametrize("slope", [0.0, 0.01])
 def test_a_wave_is_found_in_a_slow_unit(period: float, slope: float) -> None:
-    """One whose height is a standard deviation of the noise, on a slope as well."""
+    """The wave has the height of a standard deviation of the noise, and may be on a slope."""
     source = Arrays({HIDDEN: np.zeros((N_CHARS, 1), np.float32)})
     for seed in range(10):
         rng = np.random.default_rng(seed)
@@ -207,7 +207,7 @@ def test_a_wave_is_found_in_a_slow_unit(period: float, slope: float) -> None:
         assert found.wave_p is not None and found.wave_p < 0.01
 
 
-def test_only_numbers_that_come_again_can_make_waves(rng: np.random.Generator) -> None:
+def test_only_repeated_numbers_can_make_waves(rng: np.random.Generator) -> None:
     source = Arrays({HIDDEN: np.zeros((N_CHARS, 1), np.float32)})
     wave = np.sin(2 * np.pi * np.arange(N_CHARS) / 2000) + noisy(rng, 10)
     for values in (np.arange(float(N_CHARS)), in_runs(rng, N_CHARS, 30), np.arange(N_CHARS) % 5.0):

@@ -156,8 +156,8 @@ def test_what_is_not_a_number_is_refused() -> None:
         collect(source, [statistic])
 
 
-def test_what_never_changes_has_no_correlation_and_no_share_of_its_variance() -> None:
-    """Also where a mean in floating point is not the number itself."""
+def test_constant_columns_have_no_correlation_and_no_explained_variance() -> None:
+    """This holds even where a mean in floating point differs from the number itself."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(3_000, 3)).astype(np.float32)
     x[:, 1] = 0.1
@@ -172,7 +172,7 @@ def test_what_never_changes_has_no_correlation_and_no_share_of_its_variance() ->
     assert np.isnan(constant.r2(*found.of("train", 0).ridge(1.0))).all()
 
 
-def test_penalties_that_solve_nothing_are_refused() -> None:
+def test_invalid_penalties_are_refused() -> None:
     x = np.random.default_rng(0).normal(size=(2_000, 1)).astype(np.float32)
     source = Arrays({CELL: np.hstack([x, x, x])})
     [[found]] = collect(source, [GramMatrices(source, [lambda text: (x[:, 0] > 0).tolist()])])
@@ -185,7 +185,7 @@ def test_penalties_that_solve_nothing_are_refused() -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_what_is_not_a_number_is_refused_in_one_sentence_among_many_units() -> None:
-    """Whose products are added up by several threads."""
+    """Their products are added up by several threads."""
     x = np.random.default_rng(0).normal(size=(2_000, 600)).astype(np.float32)
     x[::2] = 0
     x[1_000, 3] = np.inf
@@ -203,7 +203,7 @@ def test_what_is_not_a_number_is_refused_in_one_sentence_among_many_units() -> N
         ActivePassages,
     ],
 )
-def test_sites_are_those_that_there_are(make: Callable[..., Any]) -> None:
+def test_unknown_sites_are_refused(make: Callable[..., Any]) -> None:
     source = Arrays({CELL: np.zeros((2_000, 2), np.float32), HIDDEN: np.zeros((2_000, 1), np.float16)})
     assert list(make(source, [HIDDEN, CELL, HIDDEN]).sites) == [CELL, HIDDEN]  # in the order of the source
     with pytest.raises(AnalysisError, match="there is no site 7/cell here; there are 0/cell, 0/hidden"):

@@ -1,4 +1,4 @@
-"""Several labels of the same characters, which have few combinations."""
+"""Codes of joint labels stand for one part, atom and combination of labels."""
 
 import numpy as np
 import pytest

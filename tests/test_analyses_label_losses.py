@@ -83,7 +83,7 @@ def test_losses_of_classes_are_means_over_their_characters(
 
 
 @pytest.mark.parametrize(("part", "number", "fold"), PARTS)
-def test_losses_beside_numbers_are_correlated_with_them(
+def test_losses_are_correlated_with_numeric_labels(
     world: World, part: str, number: int | None, fold: int | None
 ) -> None:
     rows = world.rows(world.numeric, number, fold)
@@ -105,7 +105,7 @@ def test_sums_are_kept_of_each_atom(world: World) -> None:
     assert world.of_binary.n.sum() == rows.sum()
 
 
-def test_results_say_what_they_are(world: World) -> None:
+def test_results_print_what_they_are(world: World) -> None:
     assert isinstance(world.of_binary, ClassLosses)
     assert isinstance(world.of_numeric, NumberLosses)
     false, true = world.of_binary.mean()
@@ -152,8 +152,8 @@ def test_a_number_that_never_changes_in_a_part_has_no_correlation() -> None:
 
 
 @pytest.mark.parametrize("make", [LossesByLabel, GramMatrices])
-def test_labels_asked_for_together_share_the_memory(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that do not fit are in a temporary file."""
+def test_labels_of_one_question_share_the_memory(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels that do not fit are kept in a temporary file."""
     source = Arrays({CELL: np.zeros((N_CHARS, 1), np.float32)})
     names = [lambda text: np.arange(len(text)) % 2 == 0, lambda text: np.arange(len(text)) % 3 == 0]
     monkeypatch.setattr(labelling, "_LABEL_BYTES", N_CHARS)

@@ -1,5 +1,7 @@
 """Levels are in order, and AUCs of their counts equal a reference, however the rows are cut."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,14 +10,14 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from analyses.levels.binning import to_levels
-from analyses.levels.bins import Bins
+from analyses.levels.bins import N_CELLS, N_END_CELLS, Bins
 from analyses.levels.choosing_bins import bins_around
 
 seeds = st.integers(0, 2**32 - 1)
 
 
 def levels_of(values: NDArray[np.floating], bins: Bins | None = None) -> NDArray[np.uint16]:
-    """(n_units, n_chars) of (n_chars, n_units) numbers."""
+    """(n_units, n_chars) levels of (n_chars, n_units) numbers."""
     levels = np.empty(values.T.shape, np.uint16)
     to_levels(values, levels, bins)
     return levels
@@ -24,7 +26,7 @@ def levels_of(values: NDArray[np.floating], bins: Bins | None = None) -> NDArray
 def assert_same_aucs(
     values: NDArray[np.floating], labels: NDArray[np.bool_], bins: Bins | None = None, atol: float = 1e-12
 ) -> None:
-    """Of levels as of the values themselves."""
+    """Assert that AUCs of levels equal AUCs of the values themselves."""
     for column, own in zip(values.T, levels_of(values, bins), strict=True):
         np.testing.assert_allclose(roc_auc_score(labels, own), roc_auc_score(labels, column), atol=atol)
 
@@ -56,7 +58,7 @@ def test_both_zeros_are_one_value() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 @pytest.mark.parametrize("odd", [np.nan, -np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_noticed(dtype: type, odd: float, rng: np.random.Generator) -> None:
+def test_values_that_are_not_finite_are_noticed(dtype: type, odd: float, rng: np.random.Generator) -> None:
     values: NDArray[np.floating] = rng.normal(size=(1000, 70)).astype(dtype)
     largest = np.finfo(dtype).max
     values[10, 3], values[500, 69] = largest, -largest
@@ -93,7 +95,7 @@ def test_units_that_saturate_at_both_ends_keep_their_order(seed: int, low: int, 
 
 
 def test_small_values_keep_their_order_whatever_the_others_are(rng: np.random.Generator) -> None:
-    """Those of a hidden unit whose gate is closed: the median is far larger than most differences."""
+    """A hidden unit whose gate is closed has a median far larger than most differences."""
     values = (-np.exp(rng.normal(-16, 8, size=(3_000, 1)))).clip(-0.9).astype(np.float32)
     levels = levels_of(values, bins_around(values))[0].astype(int)
     assert len(np.unique(levels)) > 0.9 * len(np.unique(values))
@@ -121,7 +123,7 @@ def test_values_beyond_the_ends_of_the_sample_are_not_taken_for_them(rng: np.ran
 
 
 def test_small_values_and_saturated_ones_of_the_same_unit_keep_their_order(rng: np.random.Generator) -> None:
-    """Those of a hidden unit: the product of a gate near 0 or 1 and of a tanh near −1 or 1."""
+    """A hidden unit is the product of a gate near 0 or 1 and of a tanh near −1 or 1."""
     gate = 1 / (1 + np.exp(-rng.normal(0, 12, size=(4_000, 1))))
     values = (gate * np.tanh(rng.normal(0, 8, size=(4_000, 1)))).astype(np.float32)
     bins = bins_around(values)
@@ -149,7 +151,7 @@ def test_a_unit_that_counts_keeps_its_order(seed: int, spread: float, n_wholes: 
 
 
 def test_units_with_edges_are_searched_as_numpy_does(rng: np.random.Generator) -> None:
-    """Among others, however they are cut, joined and chosen."""
+    """The units are among others, and cut, joined and chosen in several ways."""
     n_chars, n_units = 3_000, 150  # of which a thread finds bins for 64
     values = rng.normal(size=(n_chars, n_units)).astype(np.float32)
     counting = np.arange(0, n_units, 7)
@@ -168,25 +170,60 @@ def test_units_with_edges_are_searched_as_numpy_does(rng: np.random.Generator) -
     assert (np.concatenate([levels_of(values[:513], bins), levels_of(values[513:], bins)], axis=1) == levels).all()
 
 
-def bins_of(values: NDArray[np.float32], bins: Bins) -> NDArray[np.int64]:
-    """(n_units, n_chars) levels by what `Bins` says of itself, a value at a time."""
-    n_cells = (bins.levels.shape[1] - 1) // 2
-    found = np.empty(values.T.shape, np.int64)
-    for (unit, t), _ in np.ndenumerate(found):
-        assert not bins.saturates[unit]
-        distance = values[t, unit] - bins.middle[unit]
-        grown = np.float32(1) + np.abs(distance) * bins.per_scale[unit]
-        cell, step = divmod(int(grown.view(np.int32)) - int(np.float32(1).view(np.int32)), 1 << int(bins.shift[unit]))
-        if cell >= n_cells:
-            cell, step = n_cells - 1, (1 << int(bins.shift[unit])) - 1
-        entry = int(bins.levels[unit, n_cells + (cell + 1) * int(np.sign(distance))])
-        step = step if distance >= 0 else (1 << int(bins.shift[unit])) - 1 - step  # from the lower end of the cell
-        found[unit, t] = (entry >> 16) + (step * (entry & 0xFFFF) >> int(bins.shift[unit]))
-    return found
+def levels_by_numpy(values: NDArray[np.float32], bins: Bins) -> NDArray[np.int64]:
+    """(n_units, n_chars) levels as `Bins` describes them, of units without edges."""
+    size, distance = np.abs(values), np.abs(values - bins.middle)
+    distance = np.where(bins.saturates & (size > 0.5), np.abs(1 - size), distance)
+    all_steps = (1 + distance * bins.per_scale).view(np.int32).astype(np.int64) - np.float32(1).view(np.int32)
+    n_cells, last_step = np.where(bins.saturates, N_END_CELLS, N_CELLS), (1 << bins.shift) - 1
+    cell = np.minimum(all_steps >> bins.shift, n_cells - 1)
+    step = np.where(all_steps >> bins.shift < n_cells, all_steps & last_step, last_step)
+    is_outer = bins.saturates & (size > 0.5)
+    place, step = np.where(is_outer, N_CELLS - 2 - cell, cell + 1), np.where(is_outer, last_step - step, step)
+    place = np.where(values == bins.middle, 0, place)
+    place = np.where(bins.saturates & (size >= 1), N_CELLS - (size == 1), place)
+    step = np.where(values < bins.middle, last_step - step, step)  # from the lower end of the cell
+    cells = N_CELLS + place * np.sign(values - bins.middle).astype(np.int64)
+    entry = bins.levels[np.arange(values.shape[1]), cells].astype(np.int64)
+    return ((entry >> 16) + (step * (entry & 0xFFFF) >> bins.shift)).T
 
 
-def test_levels_in_bins_are_what_the_bins_say(rng: np.random.Generator) -> None:
-    """However many characters and units are taken at once, and for values at borders of cells and beyond all."""
+SHAPES: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "as drawn": lambda x: x,
+    "heavy-tailed": lambda x: np.sinh(4 * x),
+    "of a gate": lambda x: 1 / (1 + np.exp(-9 * x)),
+    "of a hidden unit": lambda x: np.tanh(5 * x),
+    "often 0": lambda x: np.maximum(x, 0),
+}
+
+
+@given(
+    seed=seeds, shape=st.sampled_from(sorted(SHAPES)), offset=st.sampled_from([0.0, 0.3, 1e4]), n=st.integers(1, 1100)
+)
+def test_levels_in_bins_are_those_of_numpy(seed: int, shape: str, offset: float, n: int) -> None:
+    """Some values are beyond the sample, at the ends of a unit that saturates, or at its middle."""
+    rng = np.random.default_rng(seed)
+    sample = (SHAPES[shape](rng.normal(size=(500, 5))) + offset * rng.integers(0, 2, 5)).astype(np.float32)
+    bins = bins_around(sample)
+    values = np.concatenate([1.1 * sample, sample, np.repeat([[-1], [1], [0], [1.5], [-2]], 5, axis=1)])
+    values = np.concatenate([values, bins.middle[None]])[rng.permutation(len(values) + 1)[:n]].astype(np.float32)
+    has_no_edges = bins.first_edge < 0
+    levels, expected = levels_of(values, bins), levels_by_numpy(values, bins)
+    assert (levels[has_no_edges] == expected[has_no_edges]).all()
+
+
+@given(seed=seeds, n_chars=st.integers(1, 200), n_units=st.integers(1, 70))
+def test_levels_of_float16_are_its_bits_in_order(seed: int, n_chars: int, n_units: int) -> None:
+    bits = np.random.default_rng(seed).integers(0, 1 << 16, (n_chars, n_units)).astype(np.uint16)
+    values = bits.view(np.float16)
+    levels = np.empty((n_units, n_chars), np.uint16)
+    assert to_levels(values, levels) == np.isfinite(values).all()
+    expected = np.where(bits < 0x8000, 0x8000 + bits.astype(int), 0x10000 - bits.astype(int))
+    assert (expected == levels.T).all()
+
+
+def test_levels_at_borders_of_cells_are_those_of_numpy(rng: np.random.Generator) -> None:
+    """Characters and units are taken several at a time; some values are at borders of cells, or beyond all cells."""
     sample: NDArray[np.float32] = rng.standard_t(2, (1100, 19)).astype(np.float32)
     bins = bins_around(sample[::11])
     values = sample.copy()
@@ -196,6 +233,6 @@ def test_levels_in_bins_are_what_the_bins_say(rng: np.random.Generator) -> None:
         bits = np.float32(1).view(np.int32) + (np.int32(3) << bins.shift.astype(np.int32)) + step
         values[row] = bins.middle + (bits.astype(np.int32).view(np.float32) - 1) / bins.per_scale
     levels = levels_of(values, bins)
-    assert (levels == bins_of(values, bins)).all()
+    assert (levels == levels_by_numpy(values, bins)).all()
     assert (np.concatenate([levels_of(values[:513], bins), levels_of(values[513:], bins)], axis=1) == levels).all()
     assert (levels_of(values[:, 3:5], bins.of(slice(3, 5))) == levels[3:5]).all()

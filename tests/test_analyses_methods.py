@@ -47,7 +47,7 @@ Score = Callable[[NDArray[np.generic], NDArray[np.generic]], float]
 
 
 class Planted:
-    """Units that have something to do with labels of each kind, one of which is missing here and there."""
+    """Units that depend on labels of each kind, one of which is missing at some characters."""
 
     def __init__(self, seed: int) -> None:
         rng = np.random.default_rng(seed)
@@ -82,7 +82,7 @@ def planted(request: pytest.FixtureRequest) -> Planted:
 
 
 def check(planted: Planted, method: str, kind: str, reference: Callable[..., tuple[float, float]], atol: float) -> None:
-    """Compare with what a reference makes of the training and the test part of each unit and the labels."""
+    """Compare with a reference that is given the training and the test part of each unit and the labels."""
     parts, labels = planted.parts(), planted.labels(kind)
     found = {each.unit: each for each in planted.ranking(method, kind).units}
     assert len(found) == 8
@@ -124,7 +124,7 @@ def test_mean_differences_of_classes_are_of_the_class_farthest_from_the_others(p
 
 
 def test_average_precision_is_that_of_scikit_learn(planted: Planted) -> None:
-    """Of the values, or of their negatives where that is more in training; equal values as one threshold."""
+    """The reference uses the values, or their negatives where that is better in training."""
 
     def reference(train: Half, test: Half) -> tuple[float, float]:
         found = [[average_precision_score(y.astype(bool), sign * x) for x, y in (train, test)] for sign in (1, -1)]
@@ -136,10 +136,10 @@ def test_average_precision_is_that_of_scikit_learn(planted: Planted) -> None:
     assert first.unit.index == 0 and first.held_out_score > planted.binary.mean() + 0.1
 
 
-def test_a_score_of_ones_own_is_ranked_by_like_any_other(
+def test_a_users_own_score_is_ranked_by_like_any_other(
     planted: Planted, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run: Command, code_text: str
 ) -> None:
-    """From a recording and from a live model, in Python and by the command."""
+    """It is computed from a recording and from a live model, in Python and by the command."""
     needs = Need(
         lambda asked, columns, reader: ProductSums([asked], {each.site: each.n_units for each in columns}),
         lambda result, columns: result[0][columns.site],
@@ -181,7 +181,7 @@ def test_eta2_is_what_the_means_of_classes_explain(planted: Planted, kind: str) 
 
 
 def bins_of(x: NDArray[np.float64], training: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The bins of histograms, from mid-ranks."""
+    """Bins of as many training characters each, from mid-ranks."""
     ordered = np.sort(training)
     below, up_to = np.searchsorted(ordered, x, "left"), np.searchsorted(ordered, x, "right")
     return np.asarray(np.minimum((below + up_to) * N_BINS // (2 * len(training)), N_BINS - 1))
@@ -197,7 +197,7 @@ def bins_of(x: NDArray[np.float64], training: NDArray[np.float64]) -> NDArray[np
     ],
 )
 def test_thresholds_are_the_best_of_training(planted: Planted, method: str, score: Score) -> None:
-    """Of all values that a unit has there."""
+    """Thresholds are all values that a unit has there."""
 
     def of_counts(true: NDArray[Any], false: NDArray[Any], n_true: int, n_false: int) -> NDArray[Any]:
         if method == "balanced_accuracy":
@@ -255,10 +255,10 @@ def test_a_precise_unit_of_a_rare_label_is_found(rng: np.random.Generator, metho
 
 
 @pytest.mark.parametrize("method", ["f1", "iou"])
-def test_units_that_do_no_better_than_saying_true_are_counted_and_in_the_order_of_their_auc(
+def test_units_no_better_than_predicting_true_are_counted_and_ordered_by_auc(
     rng: np.random.Generator, method: str
 ) -> None:
-    """Of units with two values, none of which is True more often than not."""
+    """The units have two values, at neither of which the label is True more often than not."""
     labels = in_runs(rng, N_CHARS, 40)
     shares = rng.permutation(np.linspace(0.05, 0.2, 12))
     values = (rng.random((N_CHARS, 12)) < np.where(labels[:, None], 0.5 + shares, 0.5)).astype(np.float16)
@@ -275,14 +275,14 @@ def test_units_that_do_no_better_than_saying_true_are_counted_and_in_the_order_o
     ]
     name = "F1" if method == "f1" else "IoU"
     assert (
-        f"{len(tied)} of 12 units have the {name} of always saying True, {floor:.4f}, or less than 0.001 more"
+        f"{len(tied)} of 12 units have the {name} of always predicting True, {floor:.4f}, or less than 0.001 more"
         in " ".join(found.notes)
     )
 
 
 @pytest.mark.parametrize("method", ["sparse", "elastic_net"])
 def test_units_that_are_left_out_are_in_the_order_of_their_auc(rng: np.random.Generator, method: str) -> None:
-    """They repeat the one that is chosen, with more and more noise, or never change."""
+    """They repeat the unit that is chosen, with more and more noise, or never change."""
     labels = in_runs(rng, N_CHARS, 40)
     values = labels[:, None] + rng.permutation([1e-6, 2, 3, 4]) * rng.normal(size=(N_CHARS, 1))
     source = Arrays({HIDDEN: np.hstack([np.zeros((N_CHARS, 1)), values, values]).astype(np.float32)})
@@ -293,7 +293,7 @@ def test_units_that_are_left_out_are_in_the_order_of_their_auc(rng: np.random.Ge
 
 
 @pytest.mark.parametrize("n_chars", [20_000, 200_000])
-def test_a_sparse_ranking_says_how_many_characters_it_is_of(rng: np.random.Generator, n_chars: int) -> None:
+def test_a_sparse_ranking_says_how_many_characters_it_uses(rng: np.random.Generator, n_chars: int) -> None:
     labels = in_runs(rng, n_chars, 40)
     values = (labels[:, None] + rng.normal(size=(n_chars, 3))).astype(np.float16)
     found = rank(Arrays({HIDDEN: values}), lambda text: labels, method="sparse")
@@ -322,7 +322,7 @@ def test_mutual_information_is_that_of_scikit_learn_less_what_chance_adds(plante
         assert each.score == pytest.approx(max(bits - free / (2 * train.sum() * np.log(2)), 0), abs=1e-9)
 
 
-def test_of_classes_the_one_that_a_unit_tells_best_is_named(planted: Planted) -> None:
+def test_the_class_that_a_unit_tells_best_is_named(planted: Planted) -> None:
     first = planted.ranking("auc", "categorical").units[0]
     assert (first.unit.index, first.label) == (2, "two")
     assert first.overall == pytest.approx(first.held_out, abs=0.1)
@@ -340,7 +340,7 @@ def test_a_wave_is_seen_by_eta2_and_not_by_r(rng: np.random.Generator) -> None:
 
 
 def test_large_weights_are_exposed_by_the_auc_beside_them(rng: np.random.Generator) -> None:
-    """Of two units that cancel each other's noise, one tells nothing by itself."""
+    """One of two units that cancel each other's noise tells nothing by itself."""
     labels = in_runs(rng, N_CHARS, 40)
     noise = drifting(rng, N_CHARS, 1, 10)[:, 0]
     values = np.stack([labels + 3 * noise, noise / 10, labels + rng.normal(size=N_CHARS)], axis=1).astype(np.float32)
@@ -371,7 +371,7 @@ def test_every_method_has_its_order_and_scores_in_all_units(planted: Planted, ki
     [(name, kind) for name, method in METHODS.items() for kind in method.kinds if "weight" not in name],
 )
 def test_a_part_of_a_text_is_ranked_as_a_text_of_that_part(planted: Planted, name: str, kind: str) -> None:
-    """With a selection in the middle; stretches, missing labels, shifts and all."""
+    """The selection is in the middle of the text; stretches, missing labels and shifts are those of the part."""
     start, stop = 4000, 16_000
     labels: NDArray[np.generic] = np.where(planted.missing, None, planted.labels(kind))  # type: ignore[call-overload]
     selected = Arrays(planted.values, selection=Selection(start, stop, 1))
@@ -412,7 +412,7 @@ def test_too_many_classes_are_refused() -> None:
         rank(source, lambda text: [f"class {t % 100}" for t in range(N_CHARS)])
 
 
-def test_an_unknown_method_is_refused_with_those_there_are() -> None:
+def test_an_unknown_method_is_refused_and_the_known_ones_are_listed() -> None:
     source = Arrays({HIDDEN: np.zeros((N_CHARS, 1), np.float16)})
     with pytest.raises(AnalysisError, match="there is no method 'best'; for these there are auc, r, spearman"):
         rank(source, lambda text: np.arange(N_CHARS) % 2 == 0, method="best")
@@ -422,7 +422,7 @@ def test_an_unknown_method_is_refused_with_those_there_are() -> None:
 def test_a_live_source_is_scored_as_a_recording_however_many_characters_are_taken_at_once(
     planted: Planted, monkeypatch: pytest.MonkeyPatch, kept: int
 ) -> None:
-    """In one tile or in several, whole or in groups of units; progress goes to the end."""
+    """Characters are in one tile or several, units in one group or several; progress goes to the end."""
     names = ["auc", "f1", "spearman", "mutual_information", "mean_difference", "f1"]
     expected = compare(planted.source, lambda text: planted.binary, names)
     monkeypatch.setattr(columns, "_KEPT_BYTES", kept)

@@ -89,7 +89,7 @@ def test_a_planted_peak_is_one_passage() -> None:
     assert str(passages) == "the 2 most and least active passages of 1 units"
 
 
-def test_what_cannot_be_asked_is_refused() -> None:
+def test_invalid_arguments_are_refused() -> None:
     source = Arrays({CELL: np.full((100, 2), np.nan, np.float32)})
     with pytest.raises(AnalysisError, match="n is 0; it must be 1 or more"):
         ActivePassages(source, n=0)

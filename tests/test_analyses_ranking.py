@@ -76,7 +76,7 @@ def test_exact_aucs_are_those_of_scikit_learn_in_float32_too(planted: Path) -> N
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_units_are_ranked_for_what_the_model_itself_predicts(code_text: str, tmp_path: Path, live: bool) -> None:
+def test_units_are_ranked_for_the_models_own_predictions(code_text: str, tmp_path: Path, live: bool) -> None:
     model = random_model(code_text[:8000], gain=3)
     reading = LiveActivations(model, Corpus.from_texts([code_text[:4000], code_text[4000:8000]]))
     extract(reading, tmp_path / "a.h5")
@@ -129,7 +129,7 @@ def test_a_recording_and_the_live_source_rank_alike(code_text: str, tmp_path: Pa
 def test_a_long_live_text_is_read_twice_and_nothing_is_written(
     code_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """For scores, intervals, p-values and shifts together, which are those of a recording."""
+    """Two readings serve scores, intervals, p-values and shifts, which equal those of a recording."""
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
     extract(live, tmp_path / "a.h5")
     with Recording(tmp_path / "a.h5") as recording:
@@ -198,14 +198,14 @@ def test_missing_labels_are_left_out(planted: Path) -> None:
     assert found.n_train == pytest.approx(whole.n_train / 2, rel=0.01)
 
 
-def test_only_the_sites_asked_for_are_ranked(planted: Path) -> None:
+def test_only_the_chosen_sites_are_ranked(planted: Path) -> None:
     with Recording(planted) as recording:
         assert {each.unit.site for each in rank(recording, "in_quotes", sites=[Site.of(1, "cell")]).units} == {
             Site.of(1, "cell")
         }
 
 
-def test_labels_without_a_difference_are_refused(planted: Path) -> None:
+def test_constant_labels_are_refused(planted: Path) -> None:
     with Recording(planted) as recording:
         with pytest.raises(AnalysisError, match="is False at every character of this text"):
             rank(recording, lambda text: [False] * len(text))
@@ -219,7 +219,7 @@ def test_labels_without_a_difference_are_refused(planted: Path) -> None:
             rank(recording, lambda text: [True])
 
 
-def test_a_unit_that_never_changes_stands_last(code_text: str) -> None:
+def test_a_unit_that_never_changes_comes_last(code_text: str) -> None:
     model = random_model(code_text, cell="rnn_relu", n_layers=1)
     for weight in model.rnn.parameters():
         weight.data[3] = 0
@@ -231,7 +231,7 @@ def test_a_unit_that_never_changes_stands_last(code_text: str) -> None:
 
 
 def test_a_unit_that_never_changes_has_no_p(rng: np.random.Generator) -> None:
-    """However its value is rounded."""
+    """This holds however its value is rounded."""
     values = np.full((30_000, 2), 0.1, np.float32)
     values[:, 1] = rng.normal(size=30_000)
     last = rank(Arrays({Site.of(0, "cell"): values}), lambda text: np.arange(30_000) % 70).units[-1]
@@ -242,7 +242,7 @@ def test_a_unit_that_never_changes_has_no_p(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 @pytest.mark.parametrize("exact", [False, True])
-def test_one_activation_that_is_no_number_is_refused(
+def test_one_activation_that_is_not_a_number_is_refused(
     rng: np.random.Generator, dtype: type, odd: float, exact: bool
 ) -> None:
     values: NDArray[np.floating] = rng.normal(size=(30_000, 3)).astype(dtype)
@@ -253,7 +253,7 @@ def test_one_activation_that_is_no_number_is_refused(
             rank(source, lambda text, labels=labels: labels, exact=exact)
 
 
-def test_activations_that_are_no_numbers_are_refused(code_text: str) -> None:
+def test_activations_that_are_not_numbers_are_refused(code_text: str) -> None:
     model = random_model(code_text)
     model.rnn.get_parameter("weight_hh_l1").data[:] = np.nan
     live = LiveActivations(model, Corpus.from_texts([code_text]))
@@ -271,7 +271,7 @@ def test_labels_of_another_text_are_refused(planted: Path, code_text: str) -> No
             target(recording.corpus, "in_quotes", Split.of(5000))
 
 
-def test_the_error_of_counting_in_bins_is_told(planted: Path) -> None:
+def test_the_error_of_counting_in_bins_is_reported(planted: Path) -> None:
     with Recording(planted) as recording:
         assert 0 < rank(recording, "in_quotes").auc_error < 1e-4
         assert rank(recording, "in_quotes", sites=[Site.of(0, "hidden")]).auc_error == 0
@@ -281,7 +281,7 @@ def test_the_error_of_counting_in_bins_is_told(planted: Path) -> None:
 def test_numbers_are_the_same_with_labels_on_the_disk(
     planted: Path, n_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of all kinds of label, and with lags, shifts, classes, methods and controls."""
+    """This holds for all kinds of labels, with lags, shifts, classes, methods and controls."""
 
     def third(text: str) -> list[str | None]:
         return [None if each == "(" else "abc"[n * n // 999 % 3] for n, each in enumerate(text)]

@@ -1,4 +1,4 @@
-"""What is kept of held-out characters and of runs of rows, against what is said of each row by itself."""
+"""Runs of rows, and ranks of held-out characters, equal what is computed for each row by itself."""
 
 import numpy as np
 import pytest

@@ -42,7 +42,7 @@ NAMES = list(PLANTED)
 
 
 class Counted(Arrays):
-    """Two sites, of which one is in float32, that say how often and by how many at once they are read."""
+    """Two sites, one of them in float32, that count how often and by how many threads at once they are read."""
 
     def __init__(self, n_chars: int = 6_000, *, is_live: bool = False) -> None:
         rng = np.random.default_rng(0)
@@ -69,7 +69,7 @@ class Counted(Arrays):
 
 
 def spelled(found: Any) -> Any:
-    """All that a result says, to the last bit, so that NaN is equal to itself."""
+    """The whole content of a result, to the last bit, so that NaN is equal to itself."""
     if isinstance(found, float):
         return found.hex()
     if isinstance(found, np.ndarray):
@@ -107,7 +107,7 @@ def live(code_text: str) -> LiveActivations:
 
 
 def answers_of_threads(source: Source, asked: Mapping[str, Callable[[Source], Any]]) -> dict[str, Any]:
-    """What questions of one session answer if all are asked at once."""
+    """Answers to questions that are all asked of one session at once."""
     ready = threading.Barrier(len(asked))
 
     def answer(question: Callable[[Source], Any]) -> Any:
@@ -123,7 +123,7 @@ def answers_of_threads(source: Source, asked: Mapping[str, Callable[[Source], An
         sys.setswitchinterval(interval)
 
 
-def test_threads_that_ask_at_once_get_the_answers_of_one_after_another(planted: Path) -> None:
+def test_questions_asked_at_once_get_the_answers_of_one_after_another(planted: Path) -> None:
     with Recording(planted) as recording:
         asked = questions(recording)
         alone = {name: spelled(question(recording)) for name, question in asked.items()}
@@ -131,7 +131,7 @@ def test_threads_that_ask_at_once_get_the_answers_of_one_after_another(planted: 
             assert answers_of_threads(recording, asked) == alone
 
 
-def test_so_do_threads_that_ask_a_live_source(live: LiveActivations) -> None:
+def test_so_do_questions_asked_at_once_of_a_live_source(live: LiveActivations) -> None:
     asked = questions(live)
     alone = {name: spelled(question(live)) for name, question in asked.items()}
     assert answers_of_threads(live, asked) == alone
@@ -166,7 +166,7 @@ def test_what_is_remembered_never_takes_more_than_the_memory_set_aside(memory_by
             assert session.n_bytes <= memory_bytes
 
 
-def test_bins_are_kept_while_they_are_read_with_whatever_else_is_asked_meanwhile() -> None:
+def test_bins_are_kept_while_a_question_uses_them() -> None:
     source = Counted()
     kinds = np.zeros(6_000, np.int8)
     columns = [Columns(CELL, 0, 3)]
@@ -223,7 +223,7 @@ def test_the_example_of_the_document_runs(planted: Path, capsys: pytest.CaptureF
     assert str(PLANTED["in_quotes"]) in out
 
 
-def test_a_session_says_of_itself_what_its_source_does(planted: Path) -> None:
+def test_a_session_has_the_properties_of_its_source(planted: Path) -> None:
     with Session(planted) as session:
         source = session.source
         for name in ("corpus", "vocabulary", "selection", "sites", "is_live", "model_sha256"):
@@ -240,8 +240,8 @@ def test_a_session_says_of_itself_what_its_source_does(planted: Path) -> None:
 
 @pytest.mark.parametrize("is_live", [False, True])
 @pytest.mark.parametrize("n_sessions", [1, 2])
-def test_only_live_sources_are_read_in_turn(n_sessions: int, is_live: bool) -> None:
-    """Also those of two models: torch has one number of threads for the whole process."""
+def test_only_live_sources_are_read_by_one_thread_at_a_time(n_sessions: int, is_live: bool) -> None:
+    """This holds across models: torch has one number of threads for the whole process."""
     source, other = Counted(is_live=is_live), Counted(is_live=is_live)
     other.readers = source.readers
     sessions = [Session(source)] * 2 if n_sessions == 1 else [Session(source), Session(other)]
@@ -272,7 +272,7 @@ def test_a_thread_may_read_a_live_source_while_it_reads_it_and_others_may_once_i
         assert other.result(60) == 6
 
 
-def test_turns_may_be_given_back_by_another_thread() -> None:
+def test_a_lock_may_be_released_by_another_thread() -> None:
     session = Session(Counted(is_live=True))
     left: list[Iterator[Block]] = []
 
@@ -287,7 +287,7 @@ def test_turns_may_be_given_back_by_another_thread() -> None:
     assert len(list(session.blocks())) == 6
 
 
-def test_a_thread_with_the_number_of_one_that_has_ended_waits_for_its_turn() -> None:
+def test_a_thread_with_the_number_of_one_that_has_ended_waits_for_the_lock() -> None:
     session = Session(Counted(is_live=True))
     left: list[Iterator[Block]] = []
     numbers: list[int | None] = []

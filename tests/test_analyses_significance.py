@@ -34,7 +34,7 @@ def ranking(values: NDArray[np.floating], labels: NDArray[np.generic], shifts: i
 
 
 def null_experiment(seed: int, n_chars: int = 20_000, n_units: int = 256, shifts: int = 0) -> Ranking:
-    """Slowly drifting units, labels in runs, and nothing between them."""
+    """Slowly drifting units, and labels in runs that are independent of them."""
     rng = np.random.default_rng(seed)
     values = drifting(rng, n_chars, n_units, 100)
     return ranking(values.astype(np.float16), in_runs(rng, n_chars, 60), shifts)
@@ -87,7 +87,7 @@ def test_memories_are_those_that_were_planted(rng: np.random.Generator) -> None:
 def test_what_an_atom_adds_to_an_auc_is_what_its_weight_changes(
     size: float, exact: bool, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By giving the characters of an atom a little more weight in scikit-learn's AUC of all characters."""
+    """The characters of an atom get a little more weight in scikit-learn's AUC of all characters."""
     monkeypatch.setattr(columns, "_KEPT_BYTES", kept)
     rng = np.random.default_rng(int(size))
     labels = in_runs(rng, 40_000, 40)
@@ -175,7 +175,7 @@ def test_labels_in_one_atom_of_training_are_ranked_without_a_warning(rng: np.ran
 
 
 def test_p_values_of_a_method_that_sees_waves_are_not_those_of_r(rng: np.random.Generator) -> None:
-    """In a text so short that no bin of the number has runs enough."""
+    """The text is so short that no bin of the number has enough runs."""
     source = Arrays({HIDDEN: drifting(rng, 2000, 3, 10)})
     saw = np.arange(2000.0) % 500
     found = rank(source, lambda text: saw, method="eta2", shifts=19)
@@ -192,7 +192,7 @@ def test_the_interval_of_a_mean_holds_it_where_neighbours_are_alike() -> None:
 
 @pytest.mark.parametrize("trend", ["walk", "line"])
 def test_units_and_labels_that_share_nothing_but_a_trend_are_not_significant(trend: str) -> None:
-    """At .05, of 320 units; without position every one of them would be."""
+    """At .05, of 320 units; if position were not removed, every one of them would be."""
     p, naive = [], []
     for seed in range(10):
         rng = np.random.default_rng(seed)
@@ -263,7 +263,7 @@ def test_the_units_that_hold_a_label_beat_those_that_mark_its_ends() -> None:
 
 
 def test_counters_and_waves_of_a_position_are_found_first() -> None:
-    """In 100 of 100 seeds: the counter by r, and the wave, which r does not see, by eta squared."""
+    """The counter is found by r, and the wave, which r does not see, by eta squared, in 100 of 100 seeds."""
     for seed in range(100):
         rng = np.random.default_rng(seed)
         lengths = rng.integers(20, 80, 800)
@@ -288,7 +288,7 @@ def test_where_nothing_is_planted_shifted_labels_do_as_well() -> None:
 
 
 def test_shifted_labels_are_shifted_in_a_circle(rng: np.random.Generator) -> None:
-    """p-values from all possible shifts by brute force: labels are rolled, and then less the means of their groups."""
+    """p-values from all possible shifts by brute force: labels are rolled, and then the group means subtracted."""
     n_chars = 1000
     labels = in_runs(rng, n_chars, 20)
     values = drifting(rng, n_chars, 3, 5)
@@ -312,7 +312,7 @@ def test_more_shifts_than_there_are_are_refused(rng: np.random.Generator) -> Non
 
 
 def test_many_labels_at_once_score_as_one_by_one(planted: Path) -> None:
-    """Binary and numeric, missing here and there, and an AUC of scikit-learn's for each."""
+    """Labels are binary and numeric, some are missing, and each AUC is that of scikit-learn."""
     names = (
         "in_quotes", "position_in_line", "rare_char:0.03", "in_comment", "position_in_quotes", "vowel",
         "chars_until_newline", "position_in_word",

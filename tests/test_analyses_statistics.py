@@ -152,7 +152,7 @@ def test_products_of_classes_are_those_with_each_label() -> None:
 
 
 def test_few_shifted_labels_are_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many cores there are, and classes."""
+    """This holds for any number of cores and classes."""
     world = _world()
     monkeypatch.setattr(shifts, "_SHIFTED_BYTES", 1)
     [sums] = Shifts(world.source, world.classes, classes_of(world.classes), [0, 1, 2] * 4, [CELL], 5, 0).statistics
@@ -248,7 +248,7 @@ def test_shards_merge_to_one_pass(
 
 
 def same_results(one: Any, other: Any, atol: float = 1e-12) -> None:
-    """Whole numbers are the same, others nearly, beside the largest."""
+    """Assert that whole numbers are the same, and others nearly, relative to the largest."""
     if isinstance(one, dict):
         assert one.keys() == other.keys()
         for name in one:
@@ -290,7 +290,7 @@ _WORLDS: list[World] = []
 
 
 def _world() -> World:
-    """One for all examples."""
+    """The world that all examples share."""
     if not _WORLDS:
         _WORLDS.append(World())
     return _WORLDS[0]
@@ -316,7 +316,7 @@ def test_a_saved_statistic_is_loaded_as_it_was(
     assert [each.name for each in tmp_path.iterdir()] == ["a.npz"]
 
 
-def test_what_belongs_to_something_else_is_refused(world: World, tmp_path: Path) -> None:
+def test_statistics_of_another_source_or_hypothesis_are_refused(world: World, tmp_path: Path) -> None:
     path, statistic = tmp_path / "a.npz", world.level_tables()
     belongs = belonging(world.source, [world.binary])
     save(path, statistic, belongs)
@@ -356,7 +356,7 @@ def test_a_damaged_file_is_noticed(world: World, tmp_path: Path) -> None:
 
 
 class Largest:
-    """The largest value of each unit where a label is True, as someone else may write a statistic."""
+    """The largest value of each unit where a label is True: a statistic as a user may write it."""
 
     n_readings, predictions = 1, False
 
@@ -384,7 +384,7 @@ class Largest:
         self._largest = arrays["largest"]
 
 
-def test_a_statistic_of_ones_own_is_collected(world: World) -> None:
+def test_a_users_own_statistic_is_collected(world: World) -> None:
     [found] = collect(world.source, [Largest(CELL, 3, world.binary)])
     rows = np.zeros(N_CHARS, bool)
     rows[100:4_900] = True
@@ -405,7 +405,7 @@ def in_word(text: str) -> list[bool]:
     return [char.isalpha() for char in text]
 
 
-def test_a_live_source_gives_what_its_recording_gives(code_text: str, tmp_path: Path) -> None:
+def test_statistics_of_a_live_source_are_those_of_its_recording(code_text: str, tmp_path: Path) -> None:
     corpus = Corpus.from_texts([code_text[:9_000], code_text[9_000:12_000]])
     live = LiveActivations(random_model(code_text, n_layers=2), corpus, n_lanes=3)
     extract(live, tmp_path / "a.h5", sites=live.sites)

@@ -307,11 +307,8 @@ def _precision_notes(
 
 def _method_notes(label: RankedLabel, method: Method, method_scores: Mapping[Site, MethodScores] | None) -> list[str]:
     """Return what a method says of its scores, and why it has no p-values."""
-    notes = (
-        []
-        if method_scores is None
-        else [note for note in {of_site.note: None for of_site in method_scores.values()} if note]
-    )
+    by_site = {} if method_scores is None else method_scores
+    notes = [note for note in dict.fromkeys(scores.note for scores in by_site.values()) if note]
     if _sees_no_class(label, method):
         notes.append(
             f"no p-value for {label.target.hypothesis}: no bin of it has {FEWEST_RUNS} runs held out and in training"

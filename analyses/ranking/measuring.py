@@ -8,7 +8,7 @@ from analyses.collecting.collect import AnyStatistic, collect
 from analyses.levels.columns import Columns, column_groups
 from analyses.levels.counts import LevelCounts
 from analyses.levels.joint_labels import JointLabels
-from analyses.levels.rank_kernels import N_GROUPS
+from analyses.levels.rank_kernels import N_COUNT_COLUMNS
 from analyses.ranking.aucs import AucOptions, LabelGroup, aucs, places_all_units
 from analyses.ranking.unit_scores import UnitScores, correlation_scores
 from analyses.session import Session, question
@@ -128,7 +128,7 @@ def _label_group(targets: Sequence[Target], positions: Sequence[int], families: 
 def _column_groups(source: Source, sizes: Mapping[Site, int], n_masks: int, *, exact: bool) -> list[list[Columns]]:
     """Divide the units of sites into groups that are read together."""
     reader = Session.of(source).levels
-    n_bytes = LevelCounts.n_bytes(N_GROUPS, 1) * max(1, n_masks)
+    n_bytes = LevelCounts.n_bytes(N_COUNT_COLUMNS, 1) * max(1, n_masks)
     most_units = reader.most_at_once(exact=exact) if exact else reader.most_units(n_bytes)
     return column_groups(list(sizes.items()), most_units)
 

@@ -14,7 +14,7 @@ from analyses.threads import in_threads
 Counts = NDArray[np.int64]
 ThresholdScore = Callable[[Counts, Counts, Counts, Counts], NDArray[np.float64]]
 """A score of true positives, false positives, and the numbers of positive and of negative characters."""
-_AT_FLOOR = 0.001  # a score less than this above that of always saying True is no better
+_AT_FLOOR = 0.001  # a score less than this above that of always predicting True is no better
 
 
 def threshold_method(name: str, spelled: str, summary: str, score: ThresholdScore) -> Method:
@@ -116,8 +116,8 @@ def _floor_note(name: str, score: ThresholdScore) -> Callable[[NDArray[np.float6
             floor = float(np.nan_to_num(score(n_true, n_false, n_true, n_false)))
         n_at_floor = int((scores < floor + _AT_FLOOR).sum())
         return (
-            f"{n_at_floor:,} of {len(scores):,} units have the {name} of always saying True, {floor:.4f}, or less than "
-            f"{_AT_FLOOR} more; units with the same {name} stand in the order of their AUC's distance from chance"
+            f"{n_at_floor:,} of {len(scores):,} units have the {name} of always predicting True, {floor:.4f}, or less "
+            f"than {_AT_FLOOR} more; units with the same {name} are in the order of their AUC's distance from chance"
             if n_at_floor
             else ""
         )

@@ -96,7 +96,7 @@ class Autocorrelations:
     """Autocorrelations and time constants of all units of some sites, in one reading.
 
     Pairs of characters are of the same document, and each is counted once, however the text is cut into blocks and
-    shards: where a stretch that was read has no neighbour yet, its first or last `longest` rows are kept until that
+    shards: where a run of rows that was read has no neighbour yet, its first or last `longest` rows are kept until that
     comes. There is one such border in a recording, which is read in order, and two for each piece that a lane of a live
     model reads.
     """

@@ -158,9 +158,8 @@ class RankSums:
         """Prepare for the next reading, or for the result."""
         for (number, columns), counts in self._counts.items():
             if number:
-                counts.counts += self._counts[
-                    0, columns
-                ].counts  # modulo 2³², so that what was taken off comes out right
+                # modulo 2³², so that what was taken off comes out right
+                counts.counts += self._counts[0, columns].counts
         for (number, columns), counts in self._counts.items():
             ranks = Ranks(counts, self._middle_levels[columns])
             self._ranks[number, columns] = ranks
