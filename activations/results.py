@@ -70,8 +70,10 @@ def _is_cell(value: Any) -> bool:
 
 def _cell(value: Any) -> Cell:
     """Return a number, a text or None as what JSON can hold."""
+    if isinstance(value, Path | Site | Unit):
+        return str(value)
     cell: Cell = value.item() if isinstance(value, np.generic) else value
-    return str(cell) if isinstance(cell, Path | Site | Unit) else cell
+    return cell
 
 
 def _short(value: Any) -> str:

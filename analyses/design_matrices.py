@@ -130,8 +130,8 @@ class ActivationMatrix:
         rows, *columns = key if isinstance(key, tuple) else (key,)
         numbers = self._row_numbers(slice(None) if rows is Ellipsis else rows)
         if numbers.ndim == 0:
-            return self._read(numbers[None])[(0, *columns)]
-        return self._read(numbers)[(slice(None), *columns)]
+            return np.asarray(self._read(numbers[None])[(0, *columns)])
+        return np.asarray(self._read(numbers)[(slice(None), *columns)])
 
     def _row_numbers(self, rows: Any) -> NDArray[np.int64]:
         """Return the numbers from 0 up to `n_rows` of the rows that an index stands for; of one row a single number."""

@@ -228,4 +228,4 @@ def question(
             stack.enter_context(session.answering())
             return analysis(session, *arguments, **options)
 
-    return answer
+    return cast(Callable[Concatenate[AnySource, P], Result], answer)

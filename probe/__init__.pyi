@@ -46,4 +46,5 @@ from .targets import design as design
 from .targets import labels as labels
 from .texts import Corpus as Corpus
 
+__all__: list[str]
 __version__: str

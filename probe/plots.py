@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from analyses.curves import N_LAST, Curve
 from analyses.errors import AnalysisError
 from analyses.probing.results import ProbeResult
-from probe.figures import DPI, GREY, STYLES, new_axes
+from probe.figures import DPI, GREY, STYLES
 from probe.figures import PICTURES as PICTURES
 from probe.figures import check_picture as check_picture
 from probe.figures import figure_of as figure_of
+from probe.figures import new_axes as new_axes
 from probe.figures import save_figure as save_figure
 from probe.training.loss_curve import plot_losses as plot_losses
 

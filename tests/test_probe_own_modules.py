@@ -24,7 +24,7 @@ def in_date(text):
 USE = """
 import probe
 assert probe.get("in_quotes")('a "b" c').values.astype(int).tolist() == [0, 0, 1, 1, 0, 0, 0]
-assert probe.get("hypotheses.py:in_date")("in 1912.").values.sum() == 4
+assert probe.get("dates.py:in_date")("in 1912.").values.sum() == 4
 assert probe.rank.__module__.startswith("analyses.") and probe.Recording.__module__.startswith("activations.")
 print("done")
 """
@@ -41,7 +41,7 @@ def python(*arguments: str, path: str = str(ROOT)) -> subprocess.CompletedProces
 @pytest.fixture
 def own_modules() -> None:
     """`hypotheses.py`, `analyses.py` and `activations.py` in this folder, none of which can be imported as ours."""
-    for name in PACKAGES:
+    for name in (*PACKAGES, "dates"):
         Path(f"{name}.py").write_text(HYPOTHESIS, encoding="utf-8")
 
 

@@ -1,8 +1,7 @@
 """Every result has rows, which are those of `--json`, a data frame of them, and a short repr."""
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import is_dataclass
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +83,12 @@ def test_these_are_all_public_results() -> None:
         name
         for group in groups
         for name, value in vars(group).items()
-        if is_dataclass(value) and issubclass(value, Result)
+        if isinstance(value, type) and issubclass(value, Result)
     }
     assert found - {"Sweep", "Swept"} <= set(RESULTS)  # these need trained models: tests/test_probe_training.py
 
 
-def keys(found: Iterable[dict[str, Any]]) -> list[set[str]]:
+def keys(found: Iterable[Mapping[str, Any]]) -> list[set[str]]:
     """The keys of rows, less those that only the command knows: its own name, version and seed."""
     return [set(row) - {"made_by", "seed", "model_sha256", "corpus_sha256", "model", "text"} for row in found]
 
