@@ -48,6 +48,7 @@ OF_SITES: dict[str, Analysis] = {
 }
 """For each analysis that takes sites, the sites that it found anything for."""
 QUICK = sorted(set(OF_SITES) - {"fit", "curve"})
+FEW = ("a signal", "a list of names")  # of the others, which take a second each
 FORMS = {
     "a signal": ("cell", {CELL}),
     "a layer": ("1", {HIDDEN, CELL}),
@@ -61,11 +62,10 @@ FORMS = {
 NO_SITES = ["c", "5/cell", "", "1/cell/3", "cell,,1/hidden", ["1/cell", "c"], 5, [5], Site("7/cell"), [Site("7/cell")]]
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", OF_SITES)
+@pytest.mark.parametrize(
+    ("name", "form"), [(name, form) for name in OF_SITES for form in FORMS if name in QUICK or form in FEW]
+)
 def test_sites_may_be_named(planted: Path, name: str, form: str) -> None:
-    if name not in QUICK and form not in ("a signal", "a list of names"):
-        pytest.skip("fits probes; it takes sites from the same function as the others")
     sites, expected = FORMS[form]
     assert OF_SITES[name](planted, sites) == expected
 
@@ -86,7 +86,7 @@ def test_these_are_all_public_analyses_that_take_sites() -> None:
         for name, value in vars(group).items()
         if callable(value) and not name.startswith("_") and "sites" in inspect.signature(value).parameters
     }
-    others = {"curves_over_steps", "ActivationMatrix"}  # takes several sources; is what `design` makes
+    others = {"curves_over_steps", "ActivationMatrix", "Ranking"}  # of several sources; made by others
     assert taking - others == set(OF_SITES) - {"read", "blocks"}
 
 
@@ -115,7 +115,11 @@ def test_a_unit_and_what_may_explain_it_may_be_named(planted: Path) -> None:
     assert several.answers[0].hypothesis == "in_comment"
     [only] = probe.explain(planted, unit, "in_comment").answers
     assert only.hypothesis == "in_comment"
-    by_default = {answer.hypothesis for answer in probe.explain(planted, str(unit)).answers}
+
+
+@pytest.mark.slow  # labels the text by every hypothesis
+def test_all_hypotheses_may_explain_a_unit(planted: Path) -> None:
+    by_default = {answer.hypothesis for answer in probe.explain(planted, str(PLANTED["in_comment"])).answers}
     assert by_default > {"in_quotes", "in_comment", "position_in_line"}
 
 

@@ -38,7 +38,8 @@ NAMES_OF_0_1 = re.findall(
 def public_names(group: ModuleType) -> list[str]:
     """The names of a group that are of our packages; constants have no module, and a module may import others."""
     ours = ("activations.", "analyses.", "hypotheses.", "probe.")
-    return [name for name, value in vars(group).items() if str(getattr(value, "__module__", "")).startswith(ours)]
+    named = [(name, value) for name, value in vars(group).items() if not name.startswith("_")]
+    return [name for name, value in named if str(getattr(value, "__module__", "")).startswith(ours)]
 
 
 def test_every_public_name_is_documented() -> None:
