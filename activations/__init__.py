@@ -1,1 +1,1 @@
-"""What did the network do? Models, texts, blocks of activations, and recordings of them."""
+"""Models, the texts that they read, and their activations: read live, or recorded in files."""

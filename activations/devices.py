@@ -1,4 +1,4 @@
-"""Where a model is computed: by the processor, or by a GPU."""
+"""Devices that a model can be computed on: the processor, or a GPU."""
 
 import torch
 
@@ -7,8 +7,8 @@ from activations.errors import ActivationError
 DEVICES = ("cpu", "cuda", "auto")
 
 
-def place_of(device: str) -> torch.device:
-    """The device of a name; `auto` is cuda where there is one.
+def torch_device(device: str) -> torch.device:
+    """Return the device of a name; `auto` is cuda where there is one.
 
     Raises:
         ActivationError: If there is no such device here.

@@ -1,5 +1,5 @@
-"""The errors that a user of models, texts and recordings can cause."""
+"""The error for what a user of models, texts and recordings can get wrong."""
 
 
 class ActivationError(ValueError):
-    """A text, model or recording that cannot be used as it is; the message says what to do."""
+    """A text, model or recording cannot be used as it is; the message says what to do."""

@@ -1,4 +1,4 @@
-"""Files that are complete or absent."""
+"""Output files that are complete or absent."""
 
 import errno
 import os
@@ -11,40 +11,40 @@ from activations.errors import ActivationError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`, which takes its place when the block ends, and vanishes if it fails.
+    """Give a temporary file beside `path`, which takes its place when the block ends, and is removed if it fails.
 
     Raises:
-        ActivationError: If the folder is missing or closed to us, or the disk is full.
+        ActivationError: If the folder is missing or not writable, or the disk is full.
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise ActivationError(way_out(path, error)) from error
+        raise ActivationError(write_error_message(path, error)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def check_output(path: Path, *inputs: Path) -> None:
-    """Refuse a file that could not be written, or that is one of the inputs, before any work is done for it.
+    """Refuse an output file that could not be written, or that is one of the inputs, before any work is done for it.
 
     Raises:
-        ActivationError: If it is a folder or an input, or its folder is missing or closed to us.
+        ActivationError: If it is a folder or an input, or its folder is missing or not writable.
     """
     if path.is_dir():
         raise ActivationError(f"cannot write {path}: it is a folder; name a file in it")
-    for other in inputs:
-        if path.exists() and other.exists() and path.samefile(other):
+    for source in inputs:
+        if path.exists() and source.exists() and path.samefile(source):
             raise ActivationError(f"{path} is what is read; name another file to write")
     if not path.parent.is_dir():
         raise ActivationError(f"cannot write {path}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK):
-        raise ActivationError(f"cannot write {path}: the folder {path.parent} is closed to us")
+        raise ActivationError(f"cannot write {path}: the folder {path.parent} is not writable")
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it, unless it is there.
+    """Make a folder and those above it, unless it exists.
 
     Raises:
         ActivationError: If it cannot be made.
@@ -55,11 +55,11 @@ def make_folder(path: Path) -> None:
         raise ActivationError(f"cannot make the folder {path}: {error.strerror or error}") from error
 
 
-def way_out(path: Path, error: OSError) -> str:
-    """What to tell the user of a file that could not be written."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(error)  # HDF5
+def write_error_message(path: Path, error: OSError) -> str:
+    """Return what to tell the user about a file that could not be written."""
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(error)  # HDF5
     if not path.parent.is_dir():
         return f"cannot write {path}: there is no folder {path.parent}"
-    if full:
+    if is_full:
         return f"the disk is full: cannot write {path}; make room and run it again, or write to another disk"
     return f"cannot write {path}: {error.strerror or error}"

@@ -1,11 +1,12 @@
 """Interventions: values that are changed inside the step that makes them, while a model reads or writes.
 
-A gate that is changed is what the rest of the step uses; of a cell that is changed the hidden state is made; and a
-hidden state that is changed is what the next step, the layer above and the read-out see. What is recorded are the
-changed values. Characters of a warm-up are read like all others.
+The rest of the step uses a changed gate; the hidden state is made of a changed cell; and the next step, the layer above
+and the read-out use a changed hidden state. The changed values are what is recorded. Characters of a warm-up are read
+like all others.
 """
 
 import hashlib
+import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,13 +21,13 @@ from activations.errors import ActivationError
 from activations.units import Site
 
 
-class Where(NamedTuple):
-    """What is being read, lane by lane.
+class LanePositions(NamedTuple):
+    """The document and the position of the character that each lane reads.
 
     Attributes:
-        documents: (n_lanes,) int64 places of documents in the corpus, or of texts that are written.
-        positions: (n_lanes,) int64 places of characters in the corpus, or in the text that is written; -1 where a lane
-            has nothing to read and waits for the others.
+        documents: (n_lanes,) int64 indices of documents in the corpus, or of texts that are written.
+        positions: (n_lanes,) int64 positions of characters in the corpus, or in the text that is written; -1 where a
+            lane has nothing to read and waits for the others.
     """
 
     documents: Tensor
@@ -34,15 +35,15 @@ class Where(NamedTuple):
 
 
 class Change(Protocol):
-    """What is done to the values of a site. It may be called by several threads at once, for other lanes or layers."""
+    """A change of a site's values. Several threads may call it at once, for different lanes or layers."""
 
-    def __call__(self, values: Tensor, where: Where, /) -> Tensor:
-        """Give what takes the place of values.
+    def __call__(self, values: Tensor, where: LanePositions, /) -> Tensor:
+        """Return the values that take the place of `values`.
 
         Args:
-            values: (n_lanes, n_units) float32, as the step has just made them. Not to be changed, and not to be kept:
-                their memory is used again.
-            where: What is being read.
+            values: (n_lanes, n_units) float32, as the step has just made them. Do not change or keep them: their
+                memory is used again.
+            where: What each lane reads.
 
         Returns:
             (n_lanes, n_units).
@@ -51,14 +52,14 @@ class Change(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Intervention:
-    """A change at a site.
+    """A change of values at a site.
 
     Attributes:
-        site: Where.
-        change: What is done there to the values of each character.
-        description: What a recording says of it, and by which it is told from others.
+        site: The site.
+        change: What changes the values of each character.
+        description: What a recording says of it, and what tells it from other interventions.
         stays_bounded: Whether values within [-1, 1] stay there. If not, the site and the hidden states of its layer
-            are recorded as values that may grow.
+            are recorded as unbounded.
     """
 
     site: Site
@@ -69,17 +70,17 @@ class Intervention:
     def __str__(self) -> str:
         return f"{self.site}: {self.description}"
 
-    def overwrite(self, values: Tensor, where: Where) -> None:
-        """Change values where they stand.
+    def overwrite(self, values: Tensor, where: LanePositions) -> None:
+        """Change values of a site in place.
 
         Raises:
-            ActivationError: If what is given for them has another shape.
+            ActivationError: If the change returns something else than a real tensor of the same shape.
         """
         changed: object = self.change(values, where)
         if not isinstance(changed, Tensor) or changed.shape != values.shape:
-            given = f"shape {tuple(changed.shape)}" if isinstance(changed, Tensor) else f"type {type(changed).__name__}"
+            kind = f"shape {tuple(changed.shape)}" if isinstance(changed, Tensor) else f"type {type(changed).__name__}"
             raise ActivationError(
-                f"the intervention at {self.site} gave a value of {given}; expected a tensor of shape "
+                f"the intervention at {self.site} gave a value of {kind}; expected a tensor of shape "
                 f"{tuple(values.shape)}, (n_lanes, n_units)"
             )
         if changed.is_complex():
@@ -96,50 +97,50 @@ def identity(site: Site) -> Intervention:
 
 
 def clamp(site: Site, values: Mapping[int, float]) -> Intervention:
-    """Hold some units of a site at a value each.
+    """Hold units of a site at fixed values.
 
     Args:
-        site: Where.
-        values: The value of each unit, by its index.
+        site: The site.
+        values: The value of each unit, by the unit's index.
 
     Raises:
-        ActivationError: If there is something else among them.
+        ActivationError: If an index is no whole number, or a value is not finite.
     """
-    given: Mapping[Any, Any] = values
-    for unit, value in given.items():
+    unchecked: Mapping[Any, Any] = values
+    for unit, value in unchecked.items():
         if not isinstance(unit, int | np.integer):
             raise ActivationError(f"{unit!r} is no unit of {site}; units are counted from 0")
         if not isinstance(value, float | int | np.number) or not np.isfinite(value):
             raise ActivationError(f"{value!r} is no number to clamp unit {unit} of {site} to")
     units = torch.tensor(sorted(values), dtype=torch.int64)
-    held = torch.tensor([values[unit] for unit in units.tolist()], dtype=torch.float32)
+    held_at = torch.tensor([values[unit] for unit in units.tolist()], dtype=torch.float32)
 
-    def change(given: Tensor, where: Where) -> Tensor:
-        if len(units) and not 0 <= int(units[0]) <= int(units[-1]) < given.shape[1]:
+    def change(current: Tensor, where: LanePositions) -> Tensor:
+        if len(units) and not 0 <= int(units[0]) <= int(units[-1]) < current.shape[1]:
             raise ActivationError(
-                f"units {units.tolist()} of {site} cannot be clamped; it has {given.shape[1]} units, counted from 0"
+                f"units {units.tolist()} of {site} cannot be clamped; it has {current.shape[1]} units, counted from 0"
             )
-        changed = given.clone()
-        changed[:, units.to(given.device)] = held.to(given)
+        changed = current.clone()
+        changed[:, units.to(current.device)] = held_at.to(current)
         return changed
 
-    said = ", ".join(f"{unit} to {float(values[unit])!r}" for unit in sorted(values))
-    return Intervention(site, change, f"clamp {said}", stays_bounded=bool((held.abs() <= 1).all()))
+    pairs = ", ".join(f"{unit} to {float(values[unit])!r}" for unit in sorted(values))
+    return Intervention(site, change, f"clamp {pairs}", stays_bounded=bool((held_at.abs() <= 1).all()))
 
 
 def add(site: Site, vector: ArrayLike | Tensor) -> Intervention:
     """Add a vector to the values of a site.
 
     Args:
-        site: Where.
+        site: The site.
         vector: (n_units,).
 
     Raises:
-        ActivationError: If it is no array of numbers.
+        ActivationError: If it is no array of finite numbers.
     """
-    given_numbers = vector.numpy(force=True) if isinstance(vector, Tensor) else vector
+    array = vector.numpy(force=True) if isinstance(vector, Tensor) else vector
     try:
-        numbers = np.array(given_numbers).astype(np.float32, casting="same_kind")
+        numbers = np.array(array).astype(np.float32, casting="same_kind")
     except (TypeError, ValueError) as error:
         raise ActivationError(f"expected a vector of numbers to add to {site}: {error}") from error
     if not np.isfinite(numbers).all():
@@ -147,83 +148,91 @@ def add(site: Site, vector: ArrayLike | Tensor) -> Intervention:
     added = torch.from_numpy(numbers)
     digest = hashlib.sha256(numbers.tobytes()).hexdigest()[:16]
 
-    def change(given: Tensor, where: Where) -> Tensor:
-        if added.shape != given.shape[1:]:
+    def change(current: Tensor, where: LanePositions) -> Tensor:
+        if added.shape != current.shape[1:]:
             raise ActivationError(
-                f"a vector of shape {tuple(added.shape)} cannot be added to {site}; it has {given.shape[1]} units"
+                f"a vector of shape {tuple(added.shape)} cannot be added to {site}; it has {current.shape[1]} units"
             )
-        return given + added.to(given)
+        return current + added.to(current)
 
     return Intervention(site, change, f"add a vector of SHA-256 {digest}")
 
 
-def checked(interventions: Iterable[Intervention], sites: Collection[Site]) -> tuple[Intervention, ...]:
-    """Interventions in their order.
+def checked_interventions(interventions: Iterable[Intervention], sites: Collection[Site]) -> tuple[Intervention, ...]:
+    """Return interventions in their order, all of them at sites that a model has.
 
     Raises:
-        ActivationError: If one is at a site that the model does not have, or they are something else.
+        ActivationError: If one is at a site that the model does not have, or is no intervention.
     """
-    given: Any = interventions
-    ours: tuple[Any, ...] = tuple(given) if isinstance(given, Iterable) else (given,)
-    if isinstance(given, Intervention) or not all(isinstance(each, Intervention) for each in ours):
-        raise ActivationError(f"interventions are a list of Intervention, and what is given is {given!r}")
-    for each in ours:
-        if each.site not in sites:
+    unchecked: Any = interventions
+    listed: tuple[Any, ...] = tuple(unchecked) if isinstance(unchecked, Iterable) else (unchecked,)
+    if isinstance(unchecked, Intervention) or not all(isinstance(item, Intervention) for item in listed):
+        raise ActivationError(f"interventions are a list of Intervention, but got {unchecked!r}")
+    for intervention in listed:
+        if intervention.site not in sites:
             raise ActivationError(
-                f"there is no site {each.site} to intervene at; the model has {', '.join(map(str, sites))}"
+                f"there is no site {intervention.site} to intervene at; the model has {', '.join(map(str, sites))}"
             )
-    return ours
+    return listed
 
 
-def freed(interventions: Iterable[Intervention], sites: Iterable[Site]) -> set[Site]:
-    """The sites whose values may leave [-1, 1] because of interventions: their own, and the hidden states there."""
-    beyond = {each.site for each in interventions if not each.stays_bounded}
+def unbounded_by(interventions: Iterable[Intervention], sites: Iterable[Site]) -> set[Site]:
+    """Return the sites that interventions may lead beyond [-1, 1]: their own, and the hidden states of their layers."""
+    beyond = {intervention.site for intervention in interventions if not intervention.stays_bounded}
     layers = {site.layer for site in beyond}
     return {site for site in sites if site in beyond or (site.layer in layers and site.signal == "hidden")}
 
 
 def intervened_sha256(model_sha256: str, interventions: Sequence[Intervention]) -> str:
-    """A hash of a model with interventions, in hexadecimal; without any, that of the model."""
+    """Return a hash of a model with interventions, in hexadecimal; without any, that of the model."""
     if not interventions:
         return model_sha256
     return hashlib.sha256("\n".join([model_sha256, *map(str, interventions)]).encode()).hexdigest()
 
 
-class Interruption:
-    """The interventions at one layer, in the order in which they are given."""
+class LayerInterventions:
+    """The interventions at one layer, in the order in which they act."""
 
     def __init__(self, interventions: Iterable[Intervention], layer: int) -> None:
         self._by_signal: dict[str, list[Intervention]] = {}
-        for each in interventions:
-            of_layer, _, signal = each.site.name.partition("/")
+        for intervention in interventions:
+            of_layer, _, signal = intervention.site.name.partition("/")
             if of_layer == str(layer):
-                self._by_signal.setdefault(signal, []).append(each)
+                self._by_signal.setdefault(signal, []).append(intervention)
 
     def __bool__(self) -> bool:
         return bool(self._by_signal)
 
-    def at(self, where: Where) -> Callable[[str, Tensor], None]:
-        """What overwrites values of a character, which are (n_lanes, n_units), by their signal."""
+    def at(self, where: LanePositions) -> Callable[[str, Tensor], None]:
+        """Return what changes a signal's values of one character, (n_lanes, n_units), in place."""
         return partial(self.overwrite, where)
 
-    def overwrite(self, where: Where, signal: str, values: Tensor) -> None:
-        """Change values of a signal where they stand."""
-        for each in self._by_signal.get(signal, ()):
-            each.overwrite(values, where)
+    def overwrite(self, where: LanePositions, signal: str, values: Tensor) -> None:
+        """Change the values of a signal in place."""
+        for intervention in self._by_signal.get(signal, ()):
+            intervention.overwrite(values, where)
 
 
-def read_elsewhere(intervention: Intervention, places: Tensor, starts: Tensor) -> Intervention:
-    """The same intervention for a text that is put together of pieces of another.
+def transplanted(intervention: Intervention, positions: Tensor, starts: Tensor) -> Intervention:
+    """Return the same intervention for a text that is made of pieces of another text.
 
     Args:
-        intervention: What it is in the other text.
-        places: (n_chars,) int64, where each character stands in the other text.
+        intervention: The intervention in the other text.
+        positions: (n_chars,) int64, the position of each character in the other text.
         starts: (n_documents,) int64, where the documents of the other text start.
     """
 
-    def change(values: Tensor, where: Where) -> Tensor:
-        there = places.to(where.positions.device)[where.positions.clamp(min=0)]
+    def change(values: Tensor, where: LanePositions) -> Tensor:
+        there = positions.to(where.positions.device)[where.positions.clamp(min=0)]
         documents = torch.searchsorted(starts.to(there.device), there, right=True) - 1
-        return intervention.change(values, Where(documents, torch.where(where.positions < 0, -1, there)))
+        return intervention.change(values, LanePositions(documents, torch.where(where.positions < 0, -1, there)))
 
     return replace(intervention, change=change)
+
+
+def __getattr__(name: str) -> type[LanePositions]:
+    """Give the former name of `LanePositions`."""
+    if name == "Where":
+        warnings.warn("interventions.Where is called LanePositions now", DeprecationWarning, stacklevel=2)
+        return LanePositions
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Where lanes meet: how far a warmed-up lane was from an unbroken reading."""
+"""Lane differences: how far a warmed-up lane was from the lane before it, where the two meet."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 
 from activations.units import Site, Unit, in_order
 
-Values = Mapping[Site, NDArray[Any]]
-"""By the site that carries it, or by where in a model's own state it stands."""
+States = Mapping[Site, NDArray[Any]]
+"""States by the site that carries them, or by their place in the structure of a protocol model's state."""
 TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LaneDifference:
-    """How far the units of a site in a warmed-up lane were from the lane before it, where the two meet.
+    """The difference of a site between a warmed-up lane and the lane before it, where the two meet.
 
     Attributes:
-        by_unit: (n_units,) the largest difference of each unit at any border, in the units of the activation.
-        range: (n_units,) from the lowest to the highest value of each unit, seen wherever a lane's turn ended.
-        typical: The mean of the absolute difference over borders and units.
+        by_unit: (n_units,) the largest difference of each unit at any border, in the scale of the activation.
+        range: (n_units,) from the lowest to the highest value of each unit, over the ends of all lanes' turns.
+        typical: The mean absolute difference over borders and units.
     """
 
     by_unit: NDArray[np.float32]
@@ -31,12 +31,12 @@ class LaneDifference:
 
     @property
     def largest(self) -> float:
-        """Over all borders and units."""
+        """The largest difference of any unit at any border."""
         return float(self.by_unit.max())
 
     @property
     def unsettled(self) -> list[int]:
-        """The units that differed by more than 1 % of their range somewhere, the farthest off first."""
+        """The units that differed by more than 1 % of their range at some border, the farthest off first."""
         return [int(unit) for unit in np.argsort(-self.shares, kind="stable") if self.shares[unit] > TOLERANCE]
 
     @property
@@ -46,45 +46,45 @@ class LaneDifference:
         return np.where(np.isfinite(share) & np.isfinite(self.range), share, np.inf)
 
 
-def unsettled(differences: Mapping[Site, LaneDifference]) -> list[Unit]:
-    """The units that a longer warm-up, or a single lane, would change, the farthest off first."""
-    found = [(d.shares[index], Unit(site, index)) for site, d in differences.items() for index in d.unsettled]
-    return [unit for _, unit in sorted(found, key=lambda each: -each[0])]
+def unsettled_units(differences: Mapping[Site, LaneDifference]) -> list[Unit]:
+    """Return the units that a longer warm-up, or a single lane, would change, the farthest off first."""
+    shares = [(d.shares[index], Unit(site, index)) for site, d in differences.items() for index in d.unsettled]
+    return [unit for _, unit in sorted(shares, key=lambda pair: -pair[0])]
 
 
 @dataclass
 class Borders:
-    """What is known so far of the places where lanes meet.
+    """The states and differences seen so far at the borders where lanes meet; a border is a position in the text.
 
     Attributes:
-        waiting: The state that one of the two lanes had at a border, until the other comes.
+        waiting: The state that the first of the two lanes had at a border, until the second reaches it.
         largest: For each site of the state, (n_units,) the largest difference.
-        means: For each site, the mean difference at each border that both lanes have come to, by place.
+        means: For each site, the mean difference at each border that both lanes have reached.
         lowest: For each site, (n_units,) the lowest value at the end of a turn.
-        highest: And the highest.
+        highest: For each site, (n_units,) the highest value at the end of a turn.
     """
 
-    waiting: dict[int, Values] = field(default_factory=dict)
+    waiting: dict[int, States] = field(default_factory=dict)
     largest: dict[Site, NDArray[np.float32]] = field(default_factory=dict)
     means: dict[Site, dict[int, float]] = field(default_factory=dict)
     lowest: dict[Site, NDArray[np.float32]] = field(default_factory=dict)
     highest: dict[Site, NDArray[np.float32]] = field(default_factory=dict)
 
-    def meet(self, place: int, state: Values) -> None:
-        """One of the two lanes has come to a border with this state, (n_units,) for each site."""
-        other = self.waiting.pop(place, None)
-        if other is None:
-            self.waiting[place] = state
+    def meet(self, border: int, state: States) -> None:
+        """Note the state, (n_units,) for each site, with which a lane has reached a border."""
+        earlier = self.waiting.pop(border, None)
+        if earlier is None:
+            self.waiting[border] = state
             return
         for site, values in state.items():
-            if values.shape != other[site].shape or not values.size:  # a state that grows as the model reads
+            if values.shape != earlier[site].shape or not values.size:  # a state that grows as the model reads
                 continue
-            difference = np.abs(values.astype(np.float32) - other[site].astype(np.float32)).ravel()
+            difference = np.abs(values.astype(np.float32) - earlier[site].astype(np.float32)).ravel()
             self.largest[site] = np.maximum(self.largest.get(site, difference), difference)
-            self.means.setdefault(site, {})[place] = float(difference.mean())
+            self.means.setdefault(site, {})[border] = float(difference.mean())
 
-    def see(self, states: Values) -> None:
-        """States of lanes that are warm, (n_lanes, n_units) for each site: they show the range of each unit."""
+    def see(self, states: States) -> None:
+        """Note the states of warm lanes, (n_lanes, n_units) for each site: they show the range of each unit."""
         for site, values in states.items():
             rows = values.reshape(len(values), -1).astype(np.float32)
             if site in self.lowest and len(self.lowest[site]) != rows.shape[1]:
@@ -94,10 +94,10 @@ class Borders:
             self.highest[site] = np.maximum(self.highest.get(site, high), high)
 
     def differences(self, sites: Collection[Site] = ()) -> dict[Site, LaneDifference]:
-        """What was found, for each site of the state; empty if no lanes met.
+        """Return the difference of each site of the state; empty if no lanes met.
 
         Args:
-            sites: Those of the model, in its order, in which the differences are given; other names come last.
+            sites: The sites of the model, in the order in which to return the differences; other names come last.
         """
         return {
             site: LaneDifference(

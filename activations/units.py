@@ -1,4 +1,4 @@
-"""Sites and units: how the numbers of a network are named."""
+"""Sites and units: names of the values that a network computes."""
 
 import re
 import warnings
@@ -17,7 +17,7 @@ SIGNALS = (
     "reset_gate",
     "update_gate",
 )
-"""Those of recurrent layers, in the order in which they are listed where a model does not say another."""
+"""The signals of recurrent layers, in the order in which they are listed where a model declares no other."""
 
 _OF_LAYER = re.compile(r"(0|[1-9][0-9]*)/([^/]+)")
 _SIGNAL = re.compile(r"[^\s,/]+")
@@ -27,15 +27,15 @@ _HOW_SITES_ARE_WRITTEN = "a site is named layer/signal, such as 1/cell, or as it
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Site:
-    """Where numbers are taken, by the name that the model declares: `1/cell`, `blocks.3.mlp.act`, `features/pca`.
+    """A place in a network whose values are read, by the name that the model declares.
 
-    Two sites are equal if their names are, and a site is equal to its name, so that `values["1/cell"]` finds it.
+    Examples are `1/cell`, `blocks.3.mlp.act` and `features/pca`. Two sites are equal if their names are, and
+    a site is equal to its name, so that `values["1/cell"]` finds it.
 
     Attributes:
-        name: Without commas, spaces and control characters; parts between `/` are neither empty nor `.` or `..`.
-        layer: The layer that it belongs to, counted from 0, the one next to the input; None if to none. `1/cell` says
-            it by its name.
-        signal: What kind of number; None if that has no name. `1/cell` says it by its name.
+        name: Its name, without commas, spaces and control characters; no part between `/` is empty, `.` or `..`.
+        layer: The layer that it belongs to, counted from 0 at the input; None if to none. The name `1/cell` says it.
+        signal: The kind of value, such as `cell`; None if it has no name. The name `1/cell` says it.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Site:
     signal: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.name, int):  # as it was called at first
+        if isinstance(self.name, int):  # the arguments before sites had names
             layer, signal = self.name, self.layer
             warnings.warn(
                 f"Site({layer}, {signal!r}) is called Site.of({layer}, {signal!r}) or Site('{layer}/{signal}') now",
@@ -68,9 +68,9 @@ class Site:
             raise ActivationError(
                 f"the signal of {self.name} is {self.signal!r:.50}; it is a word without spaces, commas and /"
             )
-        if found := _OF_LAYER.fullmatch(self.name):
-            object.__setattr__(self, "layer", int(found[1]) if self.layer is None else self.layer)
-            object.__setattr__(self, "signal", found[2] if self.signal is None else self.signal)
+        if match := _OF_LAYER.fullmatch(self.name):
+            object.__setattr__(self, "layer", int(match[1]) if self.layer is None else self.layer)
+            object.__setattr__(self, "signal", match[2] if self.signal is None else self.signal)
 
     def __str__(self) -> str:
         return self.name
@@ -87,18 +87,18 @@ class Site:
         return hash(self.name)
 
     def __lt__(self, other: "Site") -> bool:
-        """Layers from the input up, signals in the order of `SIGNALS`, other names as people count: 2 before 10."""
-        return self._key < other._key
+        """Order layers from the input up, signals as in `SIGNALS`, and numbers in names by value: 2 before 10."""
+        return self._sort_key < other._sort_key
 
     @property
-    def _key(self) -> tuple[int, int, int, list[tuple[int, int, str]], str]:
+    def _sort_key(self) -> tuple[int, int, int, list[tuple[int, int, str]], str]:
         known = SIGNALS.index(self.signal) if self.signal in SIGNALS else len(SIGNALS)
         parts = [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", self.name)]
         return int(self.layer is None), self.layer or 0, known, parts, self.name
 
     @classmethod
     def of(cls, layer: int, signal: str) -> "Site":
-        """A signal of a layer.
+        """Return the site of a signal of a layer.
 
         >>> Site.of(1, "cell")
         Site('1/cell')
@@ -119,12 +119,12 @@ class Site:
 
 
 def in_order(available: Collection[Site], chosen: Iterable[Site]) -> list[Site]:
-    """Some of the sites that a model or a recording has, each once, in the order in which that declares them.
+    """Return chosen sites, each once, in the order in which a model or a recording declares its sites.
 
-    Those that it does not have come last.
+    Sites that are not among `available` come last.
     """
-    places = {site: place for place, site in enumerate(available)}
-    return sorted(set(chosen), key=lambda site: (places.get(site, len(places)), site))
+    ranks = {site: rank for rank, site in enumerate(available)}
+    return sorted(set(chosen), key=lambda site: (ranks.get(site, len(ranks)), site))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Unit:
     """One scalar of the network at every character, written `1/cell/37`.
 
     Attributes:
-        site: The one that it belongs to.
+        site: The site that it belongs to.
         index: Its column there, counted from 0.
     """
 
@@ -159,5 +159,5 @@ class Unit:
 
 
 def units_of(sites: Mapping[Site, int], chosen: Iterable[Site]) -> list[Unit]:
-    """All units of some of the sites, given how many each has."""
+    """Return all units of chosen sites, given the number of units of each site."""
     return [Unit(site, index) for site in chosen for index in range(sites[site])]

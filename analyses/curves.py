@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from activations.blocks import Source
+from activations.progress import Progress, no_progress
 from activations.results import Result
 from activations.site_names import AnySites
 from activations.units import Site, Unit, units_of
 from analyses.errors import AnalysisError
 from analyses.named_parts import sites_among
 from analyses.probing.designs.budgets import rows_given, within_budget
-from analyses.probing.designs.design import Progress
 from analyses.probing.probes import fit_characters, fit_units
 from analyses.probing.results import DEFAULT, Fitting, ProbeResult, scores_of
 from analyses.probing.selection import select
@@ -90,7 +90,7 @@ def curve(
     sites: AnySites | None = None,
     most: int = MOST_UNITS,
     how: Fitting = DEFAULT,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Curve:
     """Fit probes that see more and more, and score them on held-out characters beside probes that see no model.
 
@@ -130,7 +130,7 @@ def curves_over_steps(
     *,
     sites: AnySites | None = None,
     how: Fitting = DEFAULT,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> dict[str, Curve]:
     """Show when a model that is being trained comes to know a label, and when a single unit of it does.
 

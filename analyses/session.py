@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
+from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.site_names import AnySites, resolve_sites
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import ReadingRule
@@ -180,16 +181,14 @@ class Session:
             return self.source.read(resolve_sites(self.sites, sites), start, stop)
 
     def sample(
-        self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
+        self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance
     ) -> dict[Site, NDArray[np.float32]]:
         """Return activations at about `n_chars` characters from all over the text."""
         with self._reading():
-            return self.source.sample(sites, n_chars, forward)
+            return self.source.sample(sites, n_chars, advance)
 
     @contextmanager
-    def rereadable(
-        self, sites: Collection[Site], progress: Callable[[int, int], None] = lambda done, total: None
-    ) -> Iterator["Session"]:
+    def rereadable(self, sites: Collection[Site], progress: Progress = no_progress) -> Iterator["Session"]:
         """Yield this session, or a session of a scratch recording of a live source."""
         with ExitStack() as stack:
             with self._reading():

@@ -23,9 +23,10 @@ import numpy as np
 import torch
 
 from activations.models.char_rnn import CharRNN, ModelConfig
-from activations.reading.extraction import LiveActivations, extract
-from activations.reading.lane_reader import Arithmetic
-from activations.reading.slabs import pages
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
+from activations.reading.memory_pool import pages
 from activations.recordings.disk import DiskFile
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
@@ -53,7 +54,7 @@ def disk_rate(folder: Path, n_bytes: int = 2 << 30, piece: int = 256 << 10) -> f
     content[:] = 1
     path = folder / "rate"
     with DiskFile(path) as file:
-        os.posix_fallocate(file.number, 0, n_bytes)
+        os.posix_fallocate(file.descriptor, 0, n_bytes)
         began = time.perf_counter()
         for place in np.random.default_rng(0).permutation(n_bytes // piece):
             file.write(content, int(place) * piece)
@@ -157,7 +158,7 @@ def main() -> None:
                 "lanes, recorded": speed(lambda: lanes, path),
             }
             after = matrix_rate(torch.float32)
-            bf16 = LiveActivations(model, corpus, arithmetic=Arithmetic(precision="bf16"))
+            bf16 = LiveActivations(model, corpus, compute=ComputeOptions(precision="bf16"))
             found["bf16 lanes, to a statistic"] = live_speed(bf16)
             found["bf16 lanes, recorded"] = speed(lambda: bf16, path)  # noqa: B023 called at once
             disk = disk_rate(Path(folder))

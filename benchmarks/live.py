@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from activations.models.char_rnn import CharRNN, ModelConfig
-from activations.reading.extraction import LiveActivations
+from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
 from analyses.errors import AnalysisError

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activations.importers.importing import import_model
-from activations.reading.extraction import LiveActivations
-from activations.reading.lane_reader import Arithmetic
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from analyses.ranking.ranking import rank
 from analyses.ranking.results import RankedUnit
@@ -63,7 +63,7 @@ def main() -> None:
         text = Corpus.read(Path(each.text.format(**folders)), newlines="lf").text().lstrip("\ufeff")
         corpus = Corpus.from_texts([text[int(each.start * len(text)) : int(each.stop * len(text))]])
         found = import_model(path, each.vocabulary.format(**folders), text=corpus)
-        live = LiveActivations(found.model, corpus, arithmetic=Arithmetic(dtype="float32"))
+        live = LiveActivations(found.model, corpus, compute=ComputeOptions(dtype="float32"))
         with live.rereadable(list(live.sites)) as recording:
             for name in _HYPOTHESES:
                 try:

@@ -24,8 +24,9 @@ from scipy.stats import rankdata
 from activations.importers.importing import import_model
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import load_model
-from activations.reading.extraction import LiveActivations, extract
-from activations.reading.lane_reader import Arithmetic
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit
@@ -95,7 +96,7 @@ def errors(model: CharRNN, corpus: Corpus, folder: Path) -> list[Errors]:
     labels = np.array([each.labels.values for each in targets])
     nothing = [Worst(Unit(Site.of(0, "hidden"), 0), -1.0) for _ in targets]
     rounded, recorded, ranked = list(nothing), list(nothing), list(nothing)
-    exact = LiveActivations(model, corpus, replace_unknown=True, arithmetic=Arithmetic(dtype="float32"))
+    exact = LiveActivations(model, corpus, replace_unknown=True, compute=ComputeOptions(dtype="float32"))
     kept = LiveActivations(model, corpus, replace_unknown=True)
     extract(exact, folder / "exact.h5", predictions=False)
     extract(kept, folder / "kept.h5", predictions=False)
@@ -123,7 +124,7 @@ def cost(model: CharRNN, corpus: Corpus, folder: Path) -> str:
     sizes, seconds = [], []
     for dtype in ("float16", "auto", "float16", "auto"):
         began = perf_counter()
-        live = LiveActivations(model, corpus, replace_unknown=True, arithmetic=Arithmetic(dtype=dtype))
+        live = LiveActivations(model, corpus, replace_unknown=True, compute=ComputeOptions(dtype=dtype))
         extract(live, folder / "cost.h5", force=True)
         seconds.append(perf_counter() - began)
         sizes.append(sum(live.dtype(site).itemsize * n_units for site, n_units in live.sites.items()))

@@ -90,7 +90,7 @@ class RealTexts:
 
     def _read(self, number: int, model: Model, text: Corpus) -> None:
         from activations.importers.importing import import_model
-        from activations.reading.extraction import LiveActivations
+        from activations.reading.live import LiveActivations
 
         found = import_model(self.shared / model.file, model.vocabulary.format(shared=self.shared), text=text)
         live = LiveActivations(found.model, text)
@@ -98,7 +98,7 @@ class RealTexts:
         arrays = {site: np.empty((len(text), live.sites[site]), live.dtype(site)) for site in sites}
         for block in live.blocks(sites):
             for site, array in arrays.items():
-                array[block.places] = block.values[site]
+                array[block.positions] = block.values[site]
         for place, array in enumerate(arrays.values()):
             np.save(self.folder / f"{number}-{place}.npy", array)
 

@@ -33,8 +33,9 @@ from truth_simulating import (
 
 from activations.blocks import Block
 from activations.recordings.codings import CODINGS
-from activations.recordings.layout import Grid, SiteFacts
-from activations.recordings.recorder import recording
+from activations.recordings.grid import Grid
+from activations.recordings.layout import SiteFacts
+from activations.recordings.recorder import new_recording
 from activations.texts.lanes import BLOCK_CHARS
 from analyses.curves import curve
 from analyses.differences import difference
@@ -264,7 +265,7 @@ def record(found: Memory, asked: Target, folder: Path) -> tuple[Path, str]:
     """A recording of what is in memory, and the name of a hypothesis that gives the labels."""
     path, labels = folder / "activations.h5", folder / "labels.npy"
     layout = {SITE: SiteFacts(found.sites[SITE], CODINGS[found.dtype(SITE).name])}
-    with recording(path, found.corpus, found.vocabulary, layout, predictions=False) as recorder:
+    with new_recording(path, found.corpus, found.vocabulary, layout, predictions=False) as recorder:
         grid = Grid(found.corpus.documents, found.selection, BLOCK_CHARS)
         for start, stop in zip(grid.starts, grid.stops, strict=True):
             recorder.write(Block(int(start), {SITE: found.values[start:stop].copy()}))

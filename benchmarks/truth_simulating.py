@@ -5,7 +5,7 @@ autocorrelation of exp(−t / tau), it is tau.
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +19,7 @@ from scipy.special import kv
 from scipy.stats import norm
 
 from activations.blocks import Block, thin_out
+from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import PLAIN
 from activations.texts.selection import Selection
@@ -408,15 +409,13 @@ class Memory:
         return dict.fromkeys(sites, self.values[start:stop])
 
     def sample(
-        self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
+        self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance
     ) -> dict[Site, NDArray[np.float32]]:
         """One character in so many."""
-        return thin_out(self, sites, n_chars, forward)
+        return thin_out(self, sites, n_chars, advance)
 
     @contextmanager
-    def rereadable(
-        self, sites: Collection[Site], progress: Callable[[int, int], None] = lambda done, total: None
-    ) -> Iterator["Memory"]:
+    def rereadable(self, sites: Collection[Site], progress: Progress = no_progress) -> Iterator["Memory"]:
         """It can be read many times as it is."""
         yield self
 

@@ -1,6 +1,5 @@
 """The whole road on the bundled model and text, leaving pictures to look at."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -11,7 +10,9 @@ from activations.blocks import Source
 from activations.files import make_folder
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import load_model
-from activations.reading.extraction import Extraction, LiveActivations, extract
+from activations.progress import NotedProgress, no_progress
+from activations.reading.extraction import Extraction, extract
+from activations.reading.live import LiveActivations
 from activations.site_names import select_sites
 from activations.texts.corpus import Corpus
 from analyses.curves import Curve, curve
@@ -28,7 +29,6 @@ from probe.plots import figure_of, plot_curves, plot_text, save_figure
 HYPOTHESES = ("in_quotes", "in_comment", "position_in_line")
 SITES = "hidden,cell"
 _PASSAGE_LINES = 22
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def bundled_text() -> Corpus:
         return Corpus.from_texts([path.read_text(encoding="utf-8")], ["python.py.txt"])
 
 
-def run_demo(folder: Path, progress: Progress = lambda done, total, note: None) -> Demo:
+def run_demo(folder: Path, progress: NotedProgress = no_progress) -> Demo:
     """Record the bundled model reading the bundled text, and ask what it knows.
 
     Args:

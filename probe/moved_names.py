@@ -2,7 +2,7 @@
 
 MOVED = {
     "ActivePassages": "statistics.ActivePassages",
-    "Arithmetic": "reading.Arithmetic",
+    "Arithmetic": "reading.ComputeOptions",
     "Autocorrelations": "statistics.Autocorrelations",
     "Block": "sources.Block",
     "BlockLabels": "statistics.BlockLabels",

@@ -1,6 +1,6 @@
 """What an untrained twin of a model makes of the same text."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,9 @@ from activations.errors import ActivationError
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import load_model, model_sha256
 from activations.models.twins import twin
-from activations.reading.extraction import LiveActivations, extract
+from activations.progress import Progress, no_progress
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.units import Site
 from analyses.session import Session
@@ -43,7 +45,7 @@ def live_twin(source: Source, trained: CharRNN, how: str) -> LiveActivations:
     read = source.source if isinstance(source, Session) else source
     as_before: dict[str, Any] = {}
     if isinstance(read, LiveActivations):
-        names = ("n_lanes", "warm_up_chars", "arithmetic", "interventions")
+        names = ("n_lanes", "warm_up_chars", "compute", "interventions")
         as_before = {name: getattr(read, name) for name in names}
     return LiveActivations(
         made,
@@ -59,7 +61,7 @@ def record_twin(
     live: LiveActivations,
     path: Path,
     sites: Collection[Site],
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Path:
     """Record an untrained twin reading a text, unless that has been done before.
 

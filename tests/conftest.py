@@ -15,8 +15,9 @@ from planting import PLANTED, SITES
 from activations.blocks import Block
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.recordings.codings import CODINGS
-from activations.recordings.layout import Grid, SiteFacts
-from activations.recordings.recorder import recording
+from activations.recordings.grid import Grid
+from activations.recordings.layout import SiteFacts
+from activations.recordings.recorder import new_recording
 from activations.texts.corpus import Corpus
 from activations.texts.lanes import BLOCK_CHARS
 from activations.texts.selection import Selection
@@ -94,7 +95,7 @@ def planted(code_text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("planted") / "activations.h5"
     grid = Grid(corpus.documents, Selection.of(len(corpus)), BLOCK_CHARS)
     layout = {site: SiteFacts(SITES[site], CODINGS[array.dtype.name]) for site, array in stored.items()}
-    with recording(path, corpus, Vocabulary.of([code_text]), layout, predictions=False) as recorder:
+    with new_recording(path, corpus, Vocabulary.of([code_text]), layout, predictions=False) as recorder:
         for start, stop in zip(grid.starts, grid.stops, strict=True):
             recorder.write(Block(int(start), {s: a[start:stop].copy() for s, a in stored.items()}))
     return path

@@ -5,13 +5,11 @@ from pathlib import Path
 
 from planting import random_model
 
-from activations.reading.extraction import LiveActivations, extract
-from activations.recordings import recorder
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 
 if __name__ == "__main__":
-    recorder.CHECKPOINT_S = 0.02
-    recorder._SHARE_OF_TIME = 1
     text, output, cell, n_lanes = sys.argv[1:]
     corpus = Corpus.read(text)
     model = random_model(corpus.text(), cell=cell, n_units=24, gain=1.5)
@@ -19,4 +17,4 @@ if __name__ == "__main__":
         pass  # so that what is compiled is so before it can be killed
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    extract(LiveActivations(model, corpus, n_lanes=int(n_lanes)), Path(output))
+    extract(LiveActivations(model, corpus, n_lanes=int(n_lanes)), Path(output), checkpoint_s=0.0)

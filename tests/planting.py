@@ -1,7 +1,7 @@
 """What is planted in the recordings that tests generate, and models made by hand."""
 
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from scipy.signal import lfilter
 
 from activations.blocks import Block, thin_out
 from activations.models.char_rnn import CharRNN, ModelConfig
+from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import PLAIN
 from activations.texts.selection import Selection
@@ -85,14 +86,12 @@ class Arrays:
         return {site: self._values[site][part.start : part.stop : part.every] for site in sites}
 
     def sample(
-        self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
+        self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance
     ) -> dict[Site, NDArray[np.float32]]:
-        return thin_out(self, sites, n_chars, forward)
+        return thin_out(self, sites, n_chars, advance)
 
     @contextmanager
-    def rereadable(
-        self, sites: Collection[Site], progress: Callable[[int, int], None] = lambda done, total: None
-    ) -> Iterator["Arrays"]:
+    def rereadable(self, sites: Collection[Site], progress: Progress = no_progress) -> Iterator["Arrays"]:
         yield self
 
 

@@ -16,8 +16,8 @@ from activations.interventions import Intervention
 from activations.models.cells.equations import GATE_FUNCTIONS
 from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import CharRNN
-from activations.reading.extraction import LiveActivations
-from activations.reading.lane_reader import Arithmetic
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.units import Site
 
@@ -72,7 +72,7 @@ def recorded(
         model,
         Corpus.from_texts(texts),
         n_lanes=len(texts),
-        arithmetic=Arithmetic(dtype=dtype),
+        compute=ComputeOptions(dtype=dtype),
         interventions=interventions,
     )
     blocks = sorted(live.blocks(predictions=True), key=lambda block: block.start)

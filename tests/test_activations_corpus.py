@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from activations.errors import ActivationError
-from activations.texts import corpus as corpus_module
-from activations.texts.corpus import Corpus, codes_to_text, text_to_codes
+from activations.texts.codes import codes_in_pieces, codes_to_text, concatenate_codes, text_to_codes
+from activations.texts.corpus import Corpus, corpus_sha256
 
 
 @given(st.text())
@@ -76,20 +76,14 @@ def test_the_hash_knows_the_characters_and_the_documents() -> None:
     assert Corpus.from_texts(["abcd"]).sha256 != Corpus.from_texts(["ab", "cd"]).sha256
 
 
-@pytest.fixture
-def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Texts are decoded, and their code points joined, five characters at a time."""
-    monkeypatch.setattr(corpus_module, "_CHUNK", 5)
-
-
 CHARACTERS = st.sampled_from("ab\r\n\ufeffé\x80ÿĀ語😀")
 
 
-@pytest.mark.usefixtures("_small_pieces")
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "utf-7"])
 @given(texts=st.lists(st.text(CHARACTERS, min_size=12, max_size=40), min_size=1, max_size=4))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_files_read_by_pieces_are_those_decoded_whole(tmp_path: Path, encoding: str, texts: list[str]) -> None:
+    """Texts are decoded, hashed, and their code points joined, five characters at a time."""
     paths = [tmp_path / f"{n}.txt" for n in range(len(texts))]
     for path, text in zip(paths, texts, strict=True):
         path.write_bytes(text.encode(encoding))
@@ -98,33 +92,34 @@ def test_files_read_by_pieces_are_those_decoded_whole(tmp_path: Path, encoding: 
         expected = whole if newlines == "keep" else [t.replace("\r\n", "\n").replace("\r", "\n") for t in whole]
         if any(len(text) < 2 for text in expected):
             continue
-        found = Corpus.read(*paths, encoding=encoding, newlines=newlines)
+        found = Corpus.read(*paths, encoding=encoding, newlines=newlines, chunk_chars=5)
         assert [found.text(each.start, each.stop) for each in found.documents] == expected
         same = Corpus.from_texts(expected)
         assert (found.documents[-1].stop, found.sha256) == (len(same), same.sha256)
-        assert same.sha256 == sha256_of(expected)
+        assert same.sha256 == corpus_sha256(same, chunk_chars=5) == sha256_of(expected)
+        for text in expected:
+            np.testing.assert_array_equal(concatenate_codes(codes_in_pieces(text, 5)), text_to_codes(text))
         highest = max(map(ord, "".join(expected)))
         assert found.codes.dtype == same.codes.dtype == np.min_scalar_type(highest)
 
 
 def sha256_of(texts: list[str]) -> str:
-    """What recordings and labels on the disk know a text by."""
+    """The hash by which recordings and kept labels identify a text."""
     starts = np.cumsum([0, *map(len, texts)])[:-1]
     content = "".join(texts).encode("utf-32-le", "surrogatepass") + starts.astype("<i8").tobytes()
     return hashlib.sha256(content).hexdigest()
 
 
-@pytest.mark.usefixtures("_small_pieces")
-def test_a_wrong_byte_is_told_wherever_it_stands(tmp_path: Path) -> None:
+def test_a_wrong_byte_is_reported_wherever_it_is(tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
     path.write_bytes("語\n".encode() * 20 + b"ab\xff")
     with pytest.raises(ActivationError, match=r"byte 82 \(0xff, in line 21\)"):
-        Corpus.read(path)
+        Corpus.read(path, chunk_chars=5)
     for unknown in ("locale", "hex", ""):
         with pytest.raises(ActivationError, match="no encoding named"):
-            Corpus.read(path, encoding=unknown)
+            Corpus.read(path, encoding=unknown, chunk_chars=5)
     path.write_bytes("abcdefgh".encode("utf-16")[2:])  # without a byte-order mark, which no piece alone is read without
-    assert Corpus.read(path, encoding="utf-16").text() == "abcdefgh"
+    assert Corpus.read(path, encoding="utf-16", chunk_chars=5).text() == "abcdefgh"
 
 
 def test_parts_of_a_text_are_views_of_it() -> None:

@@ -1,4 +1,4 @@
-"""Many short documents are read, recorded and judged as each of them by itself is."""
+"""Many short documents are read, recorded and judged as each of them is by itself."""
 
 import re
 from collections.abc import Mapping
@@ -15,13 +15,14 @@ from torch import Tensor
 
 from activations.errors import ActivationError
 from activations.models.evaluation import losses
-from activations.reading.extraction import LiveActivations, extract
-from activations.reading.lane_reader import Arithmetic
-from activations.recordings import layout, recorder
+from activations.predictions import LOG_PROB
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.checking import check
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
-from activations.texts.lanes import cut
+from activations.texts.lanes import cut_pieces
 from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
@@ -84,7 +85,7 @@ def test_each_file_is_cut_by_itself(tmp_path: Path) -> None:
 
 
 class LeakySum:
-    """A model of one's own whose state does not begin with zero."""
+    """A protocol model whose initial state is not zero."""
 
     vocabulary = Vocabulary.of([TEXT])
     sites = {SITE: 2}  # noqa: RUF012 the protocol has it so
@@ -115,7 +116,7 @@ def short_corpus(seed: int, n: int = 400) -> Corpus:
 def values_of(live: LiveActivations, site: Site) -> NDArray[np.float32]:
     blocks = sorted(live.blocks([site], predictions=True), key=lambda block: block.start)
     assert [block.start for block in blocks[1:]] == [block.stop - 1 + live.selection.every for block in blocks[:-1]]
-    told = np.concatenate([block.predictions[layout.LOG_PROB] for block in blocks])
+    told = np.concatenate([block.predictions[LOG_PROB] for block in blocks])
     return np.column_stack([np.concatenate([block.values[site] for block in blocks]), told])
 
 
@@ -123,17 +124,17 @@ def values_of(live: LiveActivations, site: Site) -> NDArray[np.float32]:
 @pytest.mark.parametrize("cell", CELLS)
 def test_short_documents_have_the_activations_that_they_have_alone(cell: str, n_lanes: int) -> None:
     model = random_model(TEXT, cell=cell, n_layers=2, n_units=7)
-    corpus, arithmetic = short_corpus(n_lanes), Arithmetic(dtype="float32")
-    found = values_of(LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=arithmetic), Site.of(1, "hidden"))
+    corpus, compute = short_corpus(n_lanes), ComputeOptions(dtype="float32")
+    found = values_of(LiveActivations(model, corpus, n_lanes=n_lanes, compute=compute), Site.of(1, "hidden"))
     assert len(found) == len(corpus)
     for number in (0, 1, 2, 57, 133, 134, 200, 201, 398, 399):
         own = corpus.documents[number]
         alone = Corpus.from_texts([corpus.text(own.start, own.stop)])
-        expected = values_of(LiveActivations(model, alone, n_lanes=1, arithmetic=arithmetic), Site.of(1, "hidden"))
+        expected = values_of(LiveActivations(model, alone, n_lanes=1, compute=compute), Site.of(1, "hidden"))
         np.testing.assert_allclose(found[own.start : own.stop], expected, atol=2e-6)
 
 
-def test_a_model_of_ones_own_begins_anew_with_each_short_document() -> None:
+def test_a_protocol_model_begins_anew_with_each_short_document() -> None:
     corpus = short_corpus(5)
     for n_lanes in (2, 16):
         live = LiveActivations(LeakySum(), corpus, n_lanes=n_lanes)
@@ -147,8 +148,8 @@ def test_a_model_of_ones_own_begins_anew_with_each_short_document() -> None:
 def test_a_passage_of_short_documents_is_what_the_whole_reading_gives(n_lanes: int, every: int) -> None:
     model, corpus = random_model(TEXT, cell="lstm", n_layers=2, n_units=5), short_corpus(4)
     selection = Selection.of(len(corpus), 40, len(corpus) - 30, every)
-    arithmetic = Arithmetic(dtype="float32")
-    live = LiveActivations(model, corpus, n_lanes=n_lanes, selection=selection, arithmetic=arithmetic)
+    compute = ComputeOptions(dtype="float32")
+    live = LiveActivations(model, corpus, n_lanes=n_lanes, selection=selection, compute=compute)
     whole = values_of(live, SITE)[:, :-1]
     for start, stop in ((0, 60), (41, 47), (50, 50), (300, 1900), (870, 900), (0, len(corpus))):
         expected = whole[selection.row(start) : selection.row(stop)]
@@ -162,27 +163,25 @@ def test_a_recording_of_short_documents_is_sound_and_gives_what_was_read(
     model = random_model(TEXT, cell="gru", n_layers=1, n_units=5)
     corpus = short_corpus(1)
     live = LiveActivations(
-        model, corpus, n_lanes=4, selection=Selection.of(len(corpus), *part), arithmetic=Arithmetic(dtype="float32")
+        model, corpus, n_lanes=4, selection=Selection.of(len(corpus), *part), compute=ComputeOptions(dtype="float32")
     )
     extract(live, tmp_path / "a.h5", force=True)
     assert check(tmp_path / "a.h5").sound
     with Recording(tmp_path / "a.h5") as recording:
         blocks = list(recording.blocks(predictions=True))
-        assert [block.places for block in blocks] == sorted((b.places for b in blocks), key=lambda place: place.start)
+        assert [block.positions for block in blocks] == sorted(
+            (b.positions for b in blocks), key=lambda place: place.start
+        )
         whole = np.concatenate([block.values[SITE] for block in blocks])
         np.testing.assert_array_equal(whole, values_of(live, SITE)[:, :-1])
         np.testing.assert_array_equal(whole, recording.read([SITE])[SITE])
-        ends = np.isnan(np.concatenate([block.predictions[layout.LOG_PROB] for block in blocks]))
+        ends = np.isnan(np.concatenate([block.predictions[LOG_PROB] for block in blocks]))
         places = range(live.selection.start, live.selection.stop, live.selection.every)
         assert ends.tolist() == [place + 1 in corpus.stops for place in places]
 
 
 @pytest.mark.parametrize("n_lanes", [1, 4])
-def test_a_recording_of_short_documents_goes_on_after_it_was_broken_off(
-    n_lanes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recorder, "CHECKPOINT_S", 0.0)
-    monkeypatch.setattr(recorder, "_SHARE_OF_TIME", 0)
+def test_an_interrupted_recording_of_short_documents_is_resumed(n_lanes: int, tmp_path: Path) -> None:
     corpus = short_corpus(6, n=3000)
     live = LiveActivations(random_model(TEXT, n_layers=2, n_units=5), corpus, n_lanes=n_lanes)
     extract(live, tmp_path / "whole.h5", force=True)
@@ -198,7 +197,7 @@ def test_a_recording_of_short_documents_goes_on_after_it_was_broken_off(
     for _ in range(2):
         n_called = 0
         with pytest.raises(KeyboardInterrupt):
-            extract(live, tmp_path / "a.h5", force=True, progress=interrupt)
+            extract(live, tmp_path / "a.h5", force=True, progress=interrupt, checkpoint_s=0.0)
     assert extract(live, tmp_path / "a.h5", force=True).n_chars == len(corpus)
     with Recording(tmp_path / "whole.h5") as whole, Recording(tmp_path / "a.h5") as found:
         for site, values in whole.read(list(whole.sites)).items():
@@ -212,7 +211,7 @@ def test_what_is_done_for_each_block_is_not_done_for_each_document(tmp_path: Pat
     model = random_model("mariana\n", cell="gru", n_layers=1, n_units=4)
     n_blocks, n_recorded = [], []
     for each in (whole, corpus):
-        live = LiveActivations(model, each, n_lanes=4, arithmetic=Arithmetic(dtype="float32"))
+        live = LiveActivations(model, each, n_lanes=4, compute=ComputeOptions(dtype="float32"))
         n_blocks.append(len(list(live.blocks())))
         extract(live, tmp_path / "a.h5", force=True)
         with Recording(tmp_path / "a.h5") as recording:
@@ -224,7 +223,7 @@ def test_what_is_done_for_each_block_is_not_done_for_each_document(tmp_path: Pat
 @given(st.lists(st.integers(2, 5000), min_size=1, max_size=4), st.integers(1, 4))
 def test_few_documents_have_pieces_of_their_own(sizes: list[int], n_lanes: int) -> None:
     corpus = Corpus.from_texts("x" * n for n in sizes)
-    pieces = cut(corpus, Selection.of(len(corpus)), n_lanes, 512, 512)
+    pieces = cut_pieces(corpus, Selection.of(len(corpus)), n_lanes, 512, 512)
     assert {piece.start for piece in pieces if not piece.follows} == set(corpus.starts.tolist())
     assert {piece.stop for piece in pieces if not piece.goes_on} == set(corpus.stops.tolist())
 
@@ -252,7 +251,7 @@ def test_labels_are_those_of_each_document_alone(name: str) -> None:
 def test_a_range_that_begins_within_a_document_is_warmed_up_from_where_that_begins(
     first: int, cell: str, start: int, n_lanes: int, every: int
 ) -> None:
-    """As far back as the warm-up goes, which is then an exact reading, whatever else the lanes read meanwhile."""
+    """The warm-up reaches back to the start, so that the reading is exact, whatever the other lanes read meanwhile."""
     model, site = random_model(TEXT, cell=cell, n_units=6), Site.of(0, "hidden")
     corpus = Corpus.from_texts([TEXT * 40, TEXT * 3] * 2)
     begin = corpus.documents[first].start + start
@@ -264,7 +263,7 @@ def test_a_range_that_begins_within_a_document_is_warmed_up_from_where_that_begi
             n_lanes=n,
             warm_up_chars=700,
             selection=selection,
-            arithmetic=Arithmetic(dtype="float32"),
+            compute=ComputeOptions(dtype="float32"),
         )
         for n in (n_lanes, 1)
     )
@@ -275,7 +274,7 @@ def test_a_range_that_begins_within_a_document_is_warmed_up_from_where_that_begi
     np.testing.assert_allclose(passage[:n_rows], expected[:, :-1], atol=1e-5)
 
 
-def test_a_model_of_ones_own_is_warmed_up_from_where_a_document_begins() -> None:
+def test_a_protocol_model_is_warmed_up_from_where_a_document_begins() -> None:
     corpus = Corpus.from_texts([TEXT * 60])
     selection = Selection.of(len(corpus), 50, 1_500)
     found, exact = (LiveActivations(LeakySum(), corpus, n_lanes=n, selection=selection) for n in (4, 1))

@@ -1,4 +1,4 @@
-"""The live source: aligned, exact where it says so, and the same as its recording."""
+"""The live source is aligned with the text, exact where it says so, and the same as its recording."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -15,12 +15,13 @@ from activations.errors import ActivationError
 from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import CharRNN
 from activations.models.evaluation import evaluate
-from activations.reading.extraction import LiveActivations, extract
-from activations.recordings import layout
+from activations.predictions import DISTRIBUTION, LOG_PROB, TOP_IDS, TOP_LOG_PROBS
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.site_names import select_sites
 from activations.texts.corpus import Corpus
-from activations.texts.lanes import cut
+from activations.texts.lanes import cut_pieces
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
 
@@ -28,7 +29,7 @@ every_cell = pytest.mark.parametrize("cell", list(CELLS))
 
 
 def gathered(source: Source, site: Site) -> NDArray[Any]:
-    """(n_chars, n_units) of a site, put together from blocks in whatever order they come."""
+    """(n_chars, n_units) activations of a site, assembled from blocks in any order."""
     blocks = sorted(source.blocks([site]), key=lambda block: block.start)
     assert blocks[0].start == 0
     assert all(one.stop == two.start for one, two in pairwise(blocks))
@@ -90,14 +91,14 @@ def test_one_lane_is_exact_and_the_first_lane_of_many_is_too(cell: str, code_tex
     np.testing.assert_allclose(lanes[:first], exact[:first], atol=6e-4, rtol=1e-3)
 
 
-def test_what_lanes_differ_by_is_measured_where_they_meet(code_text: str) -> None:
-    """The state is known at each border from both sides; here it is taken from two whole readings."""
+def test_lane_differences_are_measured_where_lanes_meet(code_text: str) -> None:
+    """The state at each border is known from both lanes; here, it is taken from two whole readings."""
     model = random_model(code_text, gain=2.5)
     corpus = Corpus.from_texts([code_text])
     live = LiveActivations(model, corpus, n_lanes=3, warm_up_chars=0)
     cold = gathered(live, Site.of(1, "cell"))
     exact = gathered(LiveActivations(model, corpus, n_lanes=1), Site.of(1, "cell"))
-    pieces = cut(corpus, live.selection, 3, 0, live.turn_chars)
+    pieces = cut_pieces(corpus, live.selection, 3, 0, live.turn_chars)
     arriving = cold[[piece.start - 1 for piece in pieces[1:]]]  # the next lane starts cold, from zero
     found = live.lane_differences[Site.of(1, "cell")]
     np.testing.assert_allclose(found.by_unit, np.abs(arriving).max(0), rtol=1e-5)
@@ -120,8 +121,8 @@ def test_predictions_are_those_of_the_model(code_text: str, tmp_path: Path) -> N
     ids = model.vocabulary.encode(corpus)
     with Recording(tmp_path / "a.h5") as recording:
         blocks = list(recording.blocks([], predictions=True))
-    true = np.concatenate([block.predictions[layout.LOG_PROB] for block in blocks])
-    whole = np.concatenate([block.predictions[layout.DISTRIBUTION] for block in blocks]).astype(np.float64)
+    true = np.concatenate([block.predictions[LOG_PROB] for block in blocks])
+    whole = np.concatenate([block.predictions[DISTRIBUTION] for block in blocks]).astype(np.float64)
     ends = [document.stop - 1 for document in corpus.documents]
     assert np.flatnonzero(np.isnan(true)).tolist() == ends
     np.testing.assert_allclose(np.exp(whole).sum(1), 1, atol=2e-2)
@@ -138,9 +139,9 @@ def test_large_vocabularies_keep_the_five_most_probable(tmp_path: Path) -> None:
         block = next(recording.blocks([], predictions=True))
         logits, _ = model(torch.arange(600)[:, None])
     best = torch.log_softmax(logits[: block.n_chars, 0], -1).topk(5)
-    assert set(block.predictions) == {layout.LOG_PROB, layout.TOP_IDS, layout.TOP_LOG_PROBS}
-    np.testing.assert_allclose(block.predictions[layout.TOP_LOG_PROBS], best.values, rtol=2e-3)
-    top = logits[: block.n_chars, 0].gather(1, torch.from_numpy(block.predictions[layout.TOP_IDS].astype(np.int64)))
+    assert set(block.predictions) == {LOG_PROB, TOP_IDS, TOP_LOG_PROBS}
+    np.testing.assert_allclose(block.predictions[TOP_LOG_PROBS], best.values, rtol=2e-3)
+    top = logits[: block.n_chars, 0].gather(1, torch.from_numpy(block.predictions[TOP_IDS].astype(np.int64)))
     np.testing.assert_allclose(top, logits[: block.n_chars, 0].topk(5).values, atol=1e-5)
 
 
@@ -161,7 +162,7 @@ def test_unknown_characters_are_refused_or_replaced(tmp_path: Path) -> None:
     extract(live, tmp_path / "a.h5")
 
 
-def test_wrong_lanes_sites_and_places_are_refused(code_text: str, tmp_path: Path) -> None:
+def test_wrong_lanes_sites_and_paths_are_refused(code_text: str, tmp_path: Path) -> None:
     model, corpus = random_model(code_text), Corpus.from_texts([code_text])
     with pytest.raises(ActivationError, match="number of lanes is 0"):
         LiveActivations(model, corpus, n_lanes=0)
@@ -177,18 +178,18 @@ def test_wrong_lanes_sites_and_places_are_refused(code_text: str, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_live_source_becomes_rereadable_within_its_budget(code_text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_live_source_becomes_rereadable_within_its_budget(code_text: str) -> None:
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
     site = Site.of(1, "cell")
     with live.rereadable([site]) as recording:
         assert list(recording.sites) == [site]
         np.testing.assert_array_equal(gathered(recording, site), gathered(live, site))
-    monkeypatch.setattr("activations.reading.extraction.SCRATCH_BYTES", 1000)
-    with pytest.raises(ActivationError, match="scratch space"), live.rereadable([site]):
+    small = LiveActivations(live.model, live.corpus, scratch_bytes=1000)
+    with pytest.raises(ActivationError, match="scratch space"), small.rereadable([site]):
         pass
 
 
-def test_predictions_that_are_no_numbers_are_told(code_text: str, tmp_path: Path) -> None:
+def test_predictions_that_are_no_numbers_are_reported(code_text: str, tmp_path: Path) -> None:
     model = random_model(code_text)
     model.readout.weight.data[:] = np.nan
     with pytest.raises(ActivationError, match="predictions are not numbers"):

@@ -1,4 +1,4 @@
-"""Recordings written by hand, with h5py alone: what docs/recording.md says of them is how they are read."""
+"""Recordings written by hand with h5py only are read as docs/recording.md says."""
 
 import json
 import math
@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 from activations.blocks import Block
 from activations.errors import ActivationError
 from activations.models.checkpoints import load_model, model_sha256
-from activations.reading.extraction import LiveActivations, extract
-from activations.reading.lane_reader import Arithmetic
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.checking import check
 from activations.recordings.codings import CODINGS
-from activations.recordings.layout import SiteFacts, Tokens
-from activations.recordings.recorder import recording
+from activations.recordings.layout import SiteFacts
+from activations.recordings.recorder import new_recording
 from activations.recordings.recording import Recording
+from activations.recordings.token_rows import TokenRows
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
@@ -45,7 +47,7 @@ def write(
     vocabulary: str = "".join(sorted(set(TEXT))),
     **attributes: Any,
 ) -> Path:
-    """Write a recording as the document says, of rows for each character; without `sites`, of version 2."""
+    """Write a recording as the document says, with rows that are characters; without `sites`, of version 2."""
     own = {
         "text": np.array(list(map(ord, text)), "<u4"),
         "documents/start": np.array(starts, "<i8"),
@@ -159,7 +161,7 @@ def test_the_vocabulary_need_not_fit_the_text(values: NDArray[np.float32], tmp_p
 def test_check_names_the_sites_whose_values_are_not_numbers(
     number: str, wrong: float, values: NDArray[np.float32], tmp_path: Path, run: Command
 ) -> None:
-    """What is read is as it stands; analyses refuse it."""
+    """NaN is read as it is; analyses refuse it."""
     broken = values.astype(number)
     broken[500, 1] = broken[700] = wrong
     datasets = {"layers/0/hidden": values, "layers/1/hidden": broken, "prediction/log_prob": -np.abs(values[:, 0])}
@@ -276,13 +278,13 @@ NO_SIGNALS: tuple[object, ...] = (5, [1], "", "a b", "a,b", "a/b")
         ([{"name": 3}], "a site is named 3, which is no text"),
     ],
 )
-def test_what_is_said_of_sites_has_to_make_sense(tmp_path: Path, sites: object, complaint: str) -> None:
+def test_contradictory_facts_about_sites_are_refused(tmp_path: Path, sites: object, complaint: str) -> None:
     path = write(tmp_path / "a.h5", {"layers/a/b": np.zeros((len(TEXT), 2), "<f2")}, sites=sites)
     with pytest.raises(ActivationError, match=complaint):
         Recording(path)
 
 
-def test_a_code_that_has_no_value_is_told(tmp_path: Path) -> None:
+def test_a_code_without_a_value_is_reported(tmp_path: Path) -> None:
     codes = np.full((len(TEXT), 1), 7, "<u2")
     codes[9] = 0xFFFF
     path = write(tmp_path / "a.h5", {"layers/a": codes}, sites=[{"name": "a", "coding": "near_one"}])
@@ -294,16 +296,16 @@ WORDS = [(found.start(), found.end()) for found in re.finditer(r"\S+\s*", TEXT)]
 
 
 def test_rows_may_be_tokens(tmp_path: Path, rng: np.random.Generator) -> None:
-    """Written by the recorder, read by place, shown by `check`, and refused by what needs characters."""
+    """Tokens are written by the recorder, read by position, shown by `check`, and refused by analyses."""
     site, corpus = Site("blocks.0.mlp"), Corpus.from_texts([TEXT[:500], TEXT[500:]], ["one", "two"])
     offsets = [(a, b) for a, b in WORDS if not a < 500 < b]
     starts, ends = np.array(offsets, np.int64).T
-    tokens = Tokens(starts, ends, window=64, stride=32)
+    tokens = TokenRows(starts, ends, window=64, stride=32)
     values = rng.normal(size=(len(offsets), 3)).astype(np.float32)
     n_first = sum(a < 500 for a, _ in offsets)
     path = tmp_path / "tokens.h5"
     facts = {site: SiteFacts(3, CODINGS["float32"])}
-    with recording(path, corpus, Vocabulary.of([TEXT]), facts, predictions=False, tokens=tokens) as recorder:
+    with new_recording(path, corpus, Vocabulary.of([TEXT]), facts, predictions=False, tokens=tokens) as recorder:
         recorder.write(Block(n_first, {site: values[n_first:].copy()}))
         recorder.write(Block(0, {site: values[:n_first].copy()}))
     with Recording(path) as found:
@@ -325,13 +327,13 @@ def test_rows_may_be_tokens(tmp_path: Path, rng: np.random.Generator) -> None:
 @pytest.mark.parametrize(
     "offsets", [[(0, 0)], [(5, 9), (0, 4)], [(490, 510)], [(0, 2_000)], [(-1, 3)], [(0, 9), (3, 4)]]
 )
-def test_tokens_that_are_none_of_the_text_are_refused(tmp_path: Path, offsets: list[tuple[int, int]]) -> None:
+def test_tokens_that_do_not_fit_the_text_are_refused(tmp_path: Path, offsets: list[tuple[int, int]]) -> None:
     corpus = Corpus.from_texts([TEXT[:500], TEXT[500:]])
-    tokens = Tokens(*np.array(offsets, np.int64).T)
+    tokens = TokenRows(*np.array(offsets, np.int64).T)
     facts = {Site("a"): SiteFacts(3, CODINGS["float32"])}
     with (
         pytest.raises(ActivationError, match="tokens must have a first character"),
-        recording(tmp_path / "a.h5", corpus, Vocabulary.of([TEXT]), facts, predictions=False, tokens=tokens),
+        new_recording(tmp_path / "a.h5", corpus, Vocabulary.of([TEXT]), facts, predictions=False, tokens=tokens),
     ):
         pass
     starts, ends = np.array(offsets, "<i8").T
@@ -341,7 +343,7 @@ def test_tokens_that_are_none_of_the_text_are_refused(tmp_path: Path, offsets: l
         Recording(path)
 
 
-def test_offsets_of_tokens_that_the_contents_do_not_name_are_told(tmp_path: Path) -> None:
+def test_offsets_of_tokens_that_the_contents_do_not_name_are_reported(tmp_path: Path) -> None:
     starts, ends = np.array(WORDS, "<i8").T
     path = write(tmp_path / "a.h5", {"layers/a": np.zeros((len(TEXT), 1), "<f4")}, sites=[{"name": "a"}])
     with h5py.File(path, "r+") as file:
@@ -350,17 +352,17 @@ def test_offsets_of_tokens_that_the_contents_do_not_name_are_told(tmp_path: Path
         Recording(path)
 
 
-def test_sites_that_hdf5_cannot_hold_side_by_side_are_refused(tmp_path: Path) -> None:
+def test_sites_that_hdf5_cannot_hold_in_one_file_are_refused(tmp_path: Path) -> None:
     facts = {Site(name): SiteFacts(1, CODINGS["float32"]) for name in ("features", "a", "features/pca")}
     with (
         pytest.raises(ActivationError, match="the sites features and features/pca cannot be recorded in one file"),
-        recording(tmp_path / "a.h5", Corpus.from_texts([TEXT]), Vocabulary.of([TEXT]), facts),
+        new_recording(tmp_path / "a.h5", Corpus.from_texts([TEXT]), Vocabulary.of([TEXT]), facts),
     ):
         pass
 
 
-def test_what_earlier_versions_wrote_opens_unchanged(tmp_path: Path) -> None:
-    """A recording of version 2, and the model that it is of, from before."""
+def test_files_of_earlier_versions_open_unchanged(tmp_path: Path) -> None:
+    """A recording of version 2 and its model, kept from before."""
     model = load_model(KEPT / "gru_version_1.pt")
     with Recording(KEPT / "recording_version_2.h5") as before:
         assert before.description["format_version"] == 2
@@ -385,7 +387,7 @@ def test_a_recording_near_one_is_what_the_live_source_gives(tmp_path: Path, n_la
     with Recording(KEPT / "recording_version_2.h5") as before:
         corpus = before.corpus
     exact, fine = (
-        LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=Arithmetic(dtype=dtype))
+        LiveActivations(model, corpus, n_lanes=n_lanes, compute=ComputeOptions(dtype=dtype))
         for dtype in ("float32", "near_one")
     )
     gate, cell = Site("0/forget_gate"), Site("0/cell")
@@ -395,11 +397,11 @@ def test_a_recording_near_one_is_what_the_live_source_gives(tmp_path: Path, n_la
         for site in (gate, cell):
             expected = exact.read([site])[site]
             coding = recording.facts[site].coding
-            np.testing.assert_array_equal(recording.read([site])[site], coding.rounded(expected))
-            np.testing.assert_array_equal(fine.read([site])[site], coding.rounded(expected))
+            np.testing.assert_array_equal(recording.read([site])[site], coding.quantised(expected))
+            np.testing.assert_array_equal(fine.read([site])[site], coding.quantised(expected))
 
 
-def test_a_value_beyond_what_its_coding_is_for_is_told(tmp_path: Path) -> None:
+def test_a_value_beyond_its_coding_is_reported(tmp_path: Path) -> None:
     site, corpus = Site("a"), Corpus.from_texts([TEXT])
     facts = {site: SiteFacts(1, CODINGS["near_one"])}
     for value in (1.5, -np.inf):
@@ -407,6 +409,6 @@ def test_a_value_beyond_what_its_coding_is_for_is_told(tmp_path: Path) -> None:
         values[7] = value
         with (
             pytest.raises(ActivationError, match=f"a has a value of {value}, and near_one is for values from -1 to 1"),
-            recording(tmp_path / "a.h5", corpus, Vocabulary.of([TEXT]), facts, predictions=False) as recorder,
+            new_recording(tmp_path / "a.h5", corpus, Vocabulary.of([TEXT]), facts, predictions=False) as recorder,
         ):
             recorder.write(Block(0, {site: values}))

@@ -16,11 +16,13 @@ from planting import random_model
 
 from activations.errors import ActivationError
 from activations.models.checkpoints import load_model, save_model
-from activations.reading.extraction import LiveActivations, extract
-from activations.recordings import layout, vetting
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
+from activations.recordings import layout
 from activations.recordings.checking import check
+from activations.recordings.checksums import attributes_checksum, checksum
 from activations.recordings.recording import Recording
-from activations.recordings.vetting import vet
+from activations.recordings.vetting import VETTER
 from activations.texts.corpus import Corpus
 
 N_MUTANTS = 1000
@@ -60,7 +62,7 @@ def test_damaged_checkpoints_are_refused_or_read_as_they_were(checkpoint: bytes,
 
 
 class Evil:
-    """What touches a file when it is unpickled."""
+    """An object that creates a file when it is unpickled."""
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         return Path.touch, (Path("evil"),)
@@ -140,7 +142,7 @@ def test_damaged_recordings_are_noticed_or_as_they_were(recorded: bytes, tmp_pat
 
 
 def read_all(path: Path) -> dict[str, object]:
-    """Everything that a recording says."""
+    """Read everything that a recording has."""
     with Recording(path) as recording:
         arrays = {str(site): recording.read([site])[site].tobytes() for site in recording.sites}
         predictions = [
@@ -153,11 +155,11 @@ def read_all(path: Path) -> dict[str, object]:
 
 
 def reseal(path: Path, change: Callable[[h5py.File], None]) -> None:
-    """Change a recording as one who knows the checksums would."""
+    """Change a recording, and make its checksums fit again."""
     with h5py.File(path, "r+") as file:
         change(file)
         file.attrs["contents"] = json.dumps(layout.contents(file))
-        file.attrs["attributes_checksum"] = layout.attributes_checksum(file.attrs)
+        file.attrs["attributes_checksum"] = attributes_checksum(file.attrs)
 
 
 def external_link(file: h5py.File) -> None:
@@ -177,7 +179,7 @@ def chunked_bomb(file: h5py.File) -> None:
 
 def no_characters(file: h5py.File) -> None:
     file["vocab"][:] = 0xFFFFFFFF
-    file["checksums/vocab"][0] = layout.checksum(file["vocab"][:])
+    file["checksums/vocab"][0] = checksum(file["vocab"][:])
 
 
 def cyclic(file: h5py.File) -> None:
@@ -227,16 +229,16 @@ def test_hostile_recordings_are_refused(change: Callable[[h5py.File], None], rec
         Recording(path)
 
 
-def test_what_stands_beside_a_file_is_not_run(recorded: bytes, tmp_path: Path) -> None:
-    """A folder that was downloaded may hold a json.py, too."""
+def test_programs_beside_a_file_are_not_run(recorded: bytes, tmp_path: Path) -> None:
+    """A downloaded folder may contain a json.py, too."""
     Path("a.h5").write_bytes(recorded)
     for name in ("json", "h5py", "numpy", "activations"):
         Path(f"{name}.py").write_text("open('evil', 'w')", encoding="utf-8")
-    assert vet(Path("a.h5")) is None
+    assert VETTER.vet(Path("a.h5")) is None
     assert not Path("evil").exists()
 
 
-def test_all_that_is_missing_is_told_at_once(recorded: bytes, tmp_path: Path) -> None:
+def test_everything_missing_is_reported_at_once(recorded: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     path.write_bytes(recorded)
     with h5py.File(path, "r+") as file:
@@ -246,40 +248,38 @@ def test_all_that_is_missing_is_told_at_once(recorded: bytes, tmp_path: Path) ->
     assert "/layers/0/hidden is missing" in found
 
 
-def test_who_looks_at_files_may_die_or_be_interrupted(
+def test_the_process_that_looks_at_files_may_die_or_be_interrupted(
     recorded: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next question is answered, and by its own answer."""
+    """The next question is still answered, and by its own answer."""
     paths = [tmp_path / f"{number}.h5" for number in range(4)]
     for path in paths:
         path.write_bytes(recorded)
     paths[2].write_bytes(recorded[:-2000])
-    assert vet(paths[0]) is None
-    servant = vetting._servant
-    assert servant is not None
-    servant._process.kill()
-    servant._process.wait()
-    assert vet(paths[1]) is None
+    assert VETTER.vet(paths[0]) is None
+    process = VETTER.process()
+    process._process.kill()
+    process._process.wait()
+    assert VETTER.vet(paths[1]) is None
 
     class Interrupted:
         def readline(self) -> str:
             raise KeyboardInterrupt
 
-    servant = vetting._servant
-    assert servant is not None
+    process = VETTER.process()
     with monkeypatch.context() as patch:
-        patch.setattr(servant._process, "stdout", Interrupted())
+        patch.setattr(process._process, "stdout", Interrupted())
         with pytest.raises(KeyboardInterrupt):
-            vet(paths[3])  # its answer, that it is sound, is never taken
-    assert vet(paths[2]) is not None
+            VETTER.vet(paths[3])  # its answer, that it is sound, is never taken
+    assert VETTER.vet(paths[2]) is not None
 
 
 def test_a_file_that_changes_is_looked_at_again(recorded: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     path.write_bytes(recorded)
-    assert vet(path) is None
+    assert VETTER.vet(path) is None
     path.write_bytes(recorded[:-2000])
-    assert vet(path) is not None
+    assert VETTER.vet(path) is not None
 
 
 def test_members_of_predictions_that_are_not_listed_are_left_alone(recorded: bytes, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Interventions: what is changed inside a step is what the rest of the step, and all that follows, is made of."""
+"""Interventions: the rest of a step, and all later steps, are made of the changed values."""
 
 import json
 from functools import partial
@@ -25,11 +25,13 @@ from references import (
 )
 from torch import Tensor
 
+from activations import interventions as interventions_module
 from activations.errors import ActivationError
-from activations.interventions import Intervention, Where, add, clamp, identity
+from activations.interventions import Intervention, LanePositions, add, clamp, identity
 from activations.models.sampling import write, write_texts
-from activations.reading.extraction import LiveActivations, extract
-from activations.reading.lane_reader import Arithmetic
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
@@ -38,19 +40,19 @@ from activations.units import Site
 from probe.untrained import live_twin
 
 TEXT = "The quick brown fox jumps over the lazy dog.\n" * 8
-FLOAT32 = Arithmetic(dtype="float32")
+FLOAT32 = ComputeOptions(dtype="float32")
 any_add: Any = add
 any_clamp: Any = clamp
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=name_of)
 
 
 def changed(site: Site, values: Tensor, *, at: Intervention) -> Tensor:
-    """What an intervention makes of the values of a site, for the equations: any number of leading axes, in float64."""
+    """Apply an intervention to the values of a site as the equations have them: any leading axes, in float64."""
     if site != at.site:
         return values
     rows = values.reshape(-1, values.shape[-1])
     nowhere = torch.full((len(rows),), -1)
-    return at.change(rows, Where(nowhere, nowhere)).reshape(values.shape)
+    return at.change(rows, LanePositions(nowhere, nowhere)).reshape(values.shape)
 
 
 def draw_intervention(data: st.DataObject, sites: dict[Site, int]) -> Intervention:
@@ -125,14 +127,14 @@ def test_every_site_can_be_changed_in_one_lane_in_several_and_while_writing(kind
         assert (logits - unchanged).abs().max() > 1e-3
 
 
-def show_where(values: Tensor, where: Where) -> Tensor:
-    """Put what a change is told into the first units."""
+def show_where(values: Tensor, where: LanePositions) -> Tensor:
+    """Write what a change is given into the first units."""
     return torch.cat([where.positions[:, None].float(), where.documents[:, None].float(), values[:, 2:]], dim=1)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru_reset_before"])
 @pytest.mark.parametrize("n_lanes", [1, 3, 40])
-def test_a_change_is_told_what_is_read(cell: str, n_lanes: int, code_text: str) -> None:
+def test_a_change_is_given_what_is_read(cell: str, n_lanes: int, code_text: str) -> None:
     corpus = Corpus.from_texts([code_text[:700], code_text[700:703], code_text[703:9000]])
     site = Site.of(1, "candidate")
     selection = Selection.of(len(corpus), 100, 8000, 3)
@@ -141,14 +143,14 @@ def test_a_change_is_told_what_is_read(cell: str, n_lanes: int, code_text: str) 
         corpus,
         n_lanes=n_lanes,
         warm_up_chars=200,
-        arithmetic=FLOAT32,
+        compute=FLOAT32,
         selection=selection,
         interventions=[Intervention(site, show_where, "tells where it is")],
     )
     documents = np.repeat(np.arange(3), [700, 3, 8297])
     for block in live.blocks([site]):
-        assert block.values[site][:, 0].tolist() == list(range(len(corpus)))[block.places]
-        assert block.values[site][:, 1].tolist() == documents[block.places].tolist()
+        assert block.values[site][:, 0].tolist() == list(range(len(corpus)))[block.positions]
+        assert block.values[site][:, 1].tolist() == documents[block.positions].tolist()
     places = np.arange(100, 8000, 3)
     passage = live.read([site], 1000, 1500)[site]
     np.testing.assert_array_equal(passage[:, 0], places[(places >= 1000) & (places < 1500)])
@@ -158,28 +160,28 @@ def test_a_change_is_told_what_is_read(cell: str, n_lanes: int, code_text: str) 
     np.testing.assert_array_equal(sample[:, 1], documents[sampled])
 
 
-def test_a_change_is_told_each_of_the_short_documents_that_share_a_turn(code_text: str) -> None:
-    """Where there are many, several are read in one turn."""
+def test_a_change_is_given_each_of_the_short_documents_that_share_a_turn(code_text: str) -> None:
+    """Many short documents are read several in one turn."""
     texts = [code_text[n : n + 3 + n % 20] for n in range(1000)]
     corpus, site = Corpus.from_texts(texts), Site.of(1, "candidate")
     documents = np.repeat(np.arange(1000), [len(text) for text in texts])
     for n_lanes in (1, 4):
         interventions = [Intervention(site, show_where, "tells where it is")]
         model = random_model(code_text)
-        live = LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=FLOAT32, interventions=interventions)
+        live = LiveActivations(model, corpus, n_lanes=n_lanes, compute=FLOAT32, interventions=interventions)
         for block in live.blocks([site]):
-            assert block.values[site][:, 0].tolist() == list(range(len(corpus)))[block.places]
-            assert block.values[site][:, 1].tolist() == documents[block.places].tolist()
-        plain = LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=FLOAT32).read([Site.of(1, "cell")])
+            assert block.values[site][:, 0].tolist() == list(range(len(corpus)))[block.positions]
+            assert block.values[site][:, 1].tolist() == documents[block.positions].tolist()
+        plain = LiveActivations(model, corpus, n_lanes=n_lanes, compute=FLOAT32).read([Site.of(1, "cell")])
         same = [identity(each) for each in live.sites]
-        through = LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=FLOAT32, interventions=same)
+        through = LiveActivations(model, corpus, n_lanes=n_lanes, compute=FLOAT32, interventions=same)
         np.testing.assert_array_equal(through.read(list(plain))[Site.of(1, "cell")], plain[Site.of(1, "cell")])
 
 
 def test_lanes_that_wait_for_others_read_nowhere(code_text: str) -> None:
     seen = set()
 
-    def note(values: Tensor, where: Where) -> Tensor:
+    def note(values: Tensor, where: LanePositions) -> Tensor:
         seen.update(where.positions.tolist())
         return values
 
@@ -192,19 +194,19 @@ def test_lanes_that_wait_for_others_read_nowhere(code_text: str) -> None:
 
 
 def test_a_change_acts_on_the_characters_of_a_warm_up(code_text: str) -> None:
-    """What is added far before a lane's first character is still in a cell that forgets nothing."""
+    """A value added long before a lane's first character is still in a cell that forgets nothing."""
     model = random_model(code_text, n_layers=1)
     corpus = Corpus.from_texts([code_text[:6000]])
 
-    def remember(values: Tensor, where: Where) -> Tensor:
+    def remember(values: Tensor, where: LanePositions) -> Tensor:
         return torch.where((where.positions % 100 == 7)[:, None], values + 1, values)
 
     interventions = [clamp(Site.of(0, "forget_gate"), dict.fromkeys(range(8), 1.0)),
                      clamp(Site.of(0, "input_gate"), dict.fromkeys(range(8), 0.0)),
                      Intervention(Site.of(0, "cell"), remember, "adds 1 at some")]  # fmt: skip
-    live = LiveActivations(model, corpus, n_lanes=4, warm_up_chars=512, arithmetic=FLOAT32, interventions=interventions)
+    live = LiveActivations(model, corpus, n_lanes=4, warm_up_chars=512, compute=FLOAT32, interventions=interventions)
     for block in live.blocks([Site.of(0, "cell")]):
-        warm_up = min(piece.warm_up for piece in live._pieces if piece.start <= block.start < piece.stop)
+        warm_up = min(piece.warm_up for piece in live._plan.pieces if piece.start <= block.start < piece.stop)
         marks = np.cumsum(np.arange(warm_up, block.stop) % 100 == 7)[block.start - warm_up :]
         np.testing.assert_array_equal(block.values[Site.of(0, "cell")], np.repeat(marks[:, None], 8, axis=1))
 
@@ -212,7 +214,7 @@ def test_a_change_acts_on_the_characters_of_a_warm_up(code_text: str) -> None:
 def test_texts_that_are_written_are_told_apart_and_counted_from_the_prompt() -> None:
     seen: list[tuple[list[int], list[int]]] = []
 
-    def note(values: Tensor, where: Where) -> Tensor:
+    def note(values: Tensor, where: LanePositions) -> Tensor:
         seen.append((where.documents.tolist(), where.positions.tolist()))
         return values
 
@@ -252,14 +254,14 @@ def test_a_value_of_another_shape_is_refused(change: Any, complaint: str, n_lane
         (add(Site.of(0, "cell"), np.ones((8, 1))), r"a vector of shape \(8, 1\) cannot be added"),
     ],
 )
-def test_what_a_model_does_not_have_cannot_be_changed(intervention: Intervention, complaint: str) -> None:
+def test_a_site_that_a_model_does_not_have_cannot_be_changed(intervention: Intervention, complaint: str) -> None:
     with pytest.raises(ActivationError, match=complaint):
         list(LiveActivations(random_model("ab"), Corpus.from_texts(["ab"]), interventions=[intervention]).blocks())
     with pytest.raises(ActivationError, match=complaint):
         write_texts(random_model("ab"), 1, 2, prompt="a", interventions=[intervention])
 
 
-def test_a_recording_says_what_was_changed_and_is_of_another_model(tmp_path: Path) -> None:
+def test_a_recording_names_interventions_and_has_another_model_hash(tmp_path: Path) -> None:
     model, corpus = random_model("abc"), Corpus.from_texts(["abcab" * 20])
     kinds: list[list[Intervention]] = [
         [],
@@ -282,8 +284,8 @@ def test_a_recording_says_what_was_changed_and_is_of_another_model(tmp_path: Pat
     assert "0/cell: clamp 1 to 0.5" in str(kinds[1][0])
 
 
-def test_a_guest_is_not_intervened_in() -> None:
-    class Guest:
+def test_a_protocol_model_is_not_intervened_in() -> None:
+    class ProtocolModel:
         vocabulary = Vocabulary.of(["ab"])
         sites: ClassVar = {Site.of(0, "hidden"): 1}
 
@@ -294,9 +296,9 @@ def test_a_guest_is_not_intervened_in() -> None:
             return torch.zeros(*ids.shape, 2), {Site.of(0, "hidden"): torch.zeros(*ids.shape, 1)}, state
 
     corpus = Corpus.from_texts(["ab"])
-    assert LiveActivations(Guest(), corpus).n_lanes == 1
+    assert LiveActivations(ProtocolModel(), corpus).n_lanes == 1
     with pytest.raises(ActivationError, match="a model of your own computes its steps itself"):
-        LiveActivations(Guest(), corpus, interventions=[identity(Site.of(0, "hidden"))])
+        LiveActivations(ProtocolModel(), corpus, interventions=[identity(Site.of(0, "hidden"))])
 
 
 def test_a_model_that_interventions_make_worse_than_letter_counts_is_recorded(code_text: str, tmp_path: Path) -> None:
@@ -325,14 +327,14 @@ def test_values_that_an_intervention_takes_beyond_1_are_recorded_as_they_are(
     model = unusual_model(TEXT, kind, n_layers=1)
     for site, n_units in model.sites.items():
 
-        def enlarge(values: Tensor, where: Where) -> Tensor:
+        def enlarge(values: Tensor, where: LanePositions) -> Tensor:
             return torch.where((where.positions == 100)[:, None], 3.1234567, values)
 
         live = LiveActivations(
             model,
             Corpus.from_texts([TEXT]),
             n_lanes=2,
-            arithmetic=Arithmetic(dtype=dtype),
+            compute=ComputeOptions(dtype=dtype),
             interventions=[Intervention(site, enlarge, "3.1 at one character")],
         )
         extract(live, tmp_path / "a.h5", force=True)
@@ -350,11 +352,11 @@ def test_values_that_an_intervention_takes_beyond_1_are_recorded_as_they_are(
 @pytest.mark.parametrize("n_lanes", [1, 2])
 def test_interventions_that_keep_to_the_range_are_recorded_in_the_number_types_of_before(n_lanes: int) -> None:
     model, corpus, site = random_model(TEXT), Corpus.from_texts([TEXT]), Site.of(0, "hidden")
-    fine = Arithmetic(dtype="near_one")
+    fine = ComputeOptions(dtype="near_one")
     types = [
         {each: live.coding(each).name for each in live.sites}
         for interventions in ([], [identity(each) for each in model.sites], [clamp(site, {1: -1.0, 2: 1.0})])
-        for live in [LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=fine, interventions=interventions)]
+        for live in [LiveActivations(model, corpus, n_lanes=n_lanes, compute=fine, interventions=interventions)]
     ]
     assert types[0] == types[1] == types[2]
     assert set(types[0].values()) == {"near_one", "float32"}
@@ -364,7 +366,7 @@ def test_an_intervention_beyond_float16_is_refused_in_float16() -> None:
     site = Site.of(0, "output_gate")
     far = [Intervention(site, lambda values, where: values * 1e6, "far away")]
     live = LiveActivations(
-        random_model(TEXT), Corpus.from_texts([TEXT]), arithmetic=Arithmetic(dtype="float16"), interventions=far
+        random_model(TEXT), Corpus.from_texts([TEXT]), compute=ComputeOptions(dtype="float16"), interventions=far
     )
     with pytest.raises(ActivationError, match="0/output_gate goes beyond 65,504, the largest float16"):
         live.read([site])
@@ -419,14 +421,14 @@ def test_a_vector_may_be_any_array_of_numbers() -> None:
         (lambda site: any_clamp(site, {7: float("nan")}), "nan is no number to clamp unit 7 of 0/cell to"),
     ],
 )
-def test_what_is_no_clamp_or_vector_is_refused_when_it_is_made(make: Any, complaint: str) -> None:
+def test_a_wrong_clamp_or_vector_is_refused_when_it_is_made(make: Any, complaint: str) -> None:
     with pytest.raises(ActivationError, match=complaint):
         make(Site.of(0, "cell"))
 
 
 @pytest.mark.parametrize("n_lanes", [1, 2])
-def test_values_that_are_no_numbers_are_laid_to_the_intervention(n_lanes: int, tmp_path: Path) -> None:
-    """And not to the weights of the model, which are whole."""
+def test_values_that_are_no_numbers_are_blamed_on_the_intervention(n_lanes: int, tmp_path: Path) -> None:
+    """The weights of the model, which are whole, are not blamed."""
     broken = [Intervention(Site.of(1, "hidden"), lambda values, where: values * torch.nan, "is broken")]
     live = LiveActivations(random_model(TEXT), Corpus.from_texts([TEXT]), n_lanes=n_lanes, interventions=broken)
     with pytest.raises(ActivationError, match="not numbers: an intervention makes them so"):
@@ -434,8 +436,8 @@ def test_values_that_are_no_numbers_are_laid_to_the_intervention(n_lanes: int, t
 
 
 @pytest.mark.parametrize("n_lanes", [1, 2, 40])
-def test_what_an_intervention_raises_comes_to_who_reads(n_lanes: int, tmp_path: Path, code_text: str) -> None:
-    def fail(values: Tensor, where: Where) -> Tensor:
+def test_an_error_of_an_intervention_reaches_the_caller(n_lanes: int, tmp_path: Path, code_text: str) -> None:
+    def fail(values: Tensor, where: LanePositions) -> Tensor:
         if (where.positions == 700).any():
             raise ZeroDivisionError("of its own")
         return values
@@ -448,3 +450,9 @@ def test_what_an_intervention_raises_comes_to_who_reads(n_lanes: int, tmp_path: 
     with pytest.raises(ZeroDivisionError, match="of its own"):
         live.read([Site.of(0, "hidden")], 650, 750)
     assert not (tmp_path / "a.h5").exists()
+
+
+def test_the_former_name_of_lane_positions_warns() -> None:
+    with pytest.warns(DeprecationWarning, match="is called LanePositions now"):
+        assert interventions_module.Where is LanePositions
+    assert not hasattr(interventions_module, "Were")

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activations.texts.corpus import Corpus
-from activations.texts.lanes import BLOCK_CHARS, cut, n_turns, rounds, share_out, turn_chars, turn_of, turns
+from activations.texts.lanes import (
+    BLOCK_CHARS,
+    assign_to_lanes,
+    choose_turn_chars,
+    cut_pieces,
+    n_turns,
+    rounds,
+    turn_of,
+    turns,
+)
 from activations.texts.selection import Selection
 
 few_long = st.lists(st.integers(2, 3000), min_size=1, max_size=6)
@@ -28,7 +37,7 @@ def test_every_character_is_kept_once_after_a_warm_up(
 ) -> None:
     corpus, selection = part
     kept: list[int] = []
-    lanes = share_out(cut(corpus, selection, n_lanes, warm_up_chars, turn_chars), n_lanes, turn_chars)
+    lanes = assign_to_lanes(cut_pieces(corpus, selection, n_lanes, warm_up_chars, turn_chars), n_lanes, turn_chars)
     assert len(lanes) <= n_lanes
     before: list[int] = []
     for now in rounds(lanes, turn_chars):
@@ -56,7 +65,7 @@ def test_every_character_is_kept_once_after_a_warm_up(
 @given(parts())
 def test_one_lane_reads_every_document_without_a_break(part: tuple[Corpus, Selection]) -> None:
     corpus, selection = part
-    pieces = cut(corpus, selection, 1, 512, turn_chars(1, 10_000, 2))
+    pieces = cut_pieces(corpus, selection, 1, 512, choose_turn_chars(1, 10_000, 2))
     inside = [d for d in corpus.documents if d.start < selection.stop and d.stop > selection.start]
     assert {piece.warm_up for piece in pieces} <= {d.start for d in inside}
     assert len(inside) > 4 or len(pieces) == len(inside)
@@ -71,8 +80,8 @@ def test_turns_that_are_counted_from_the_end_end_where_the_grid_of_the_mirrored_
 ) -> None:
     corpus, selection = part
     kept: list[int] = []
-    pieces = cut(corpus, selection, n_lanes, warm_up_chars, turn_chars, from_the_end=True)
-    for lane in share_out(pieces, n_lanes, turn_chars):
+    pieces = cut_pieces(corpus, selection, n_lanes, warm_up_chars, turn_chars, from_the_end=True)
+    for lane in assign_to_lanes(pieces, n_lanes, turn_chars):
         for piece in lane:
             own = list(turns(piece, turn_chars))
             assert len(own) == n_turns(piece, turn_chars)

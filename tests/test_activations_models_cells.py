@@ -12,8 +12,8 @@ from activations.models.cells.kinds import CELLS
 from activations.models.cells.single_lane import LoneLayer, to_sigmoids, to_tanhs
 from activations.models.cells.steps import Recurrent
 from activations.models.char_rnn import CharRNN
-from activations.reading.extraction import LiveActivations
-from activations.reading.lane_reader import Arithmetic
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.units import Site
 
@@ -94,7 +94,7 @@ EQUATIONS = {
 def recorded(model: CharRNN, n_lanes: int) -> dict[Site, NDArray[np.float32]]:
     """All signals of a text in float32; with more lanes than one, of the last of as many copies side by side."""
     corpus = Corpus.from_texts([TEXT] * n_lanes)
-    live = LiveActivations(model, corpus, n_lanes=n_lanes, arithmetic=Arithmetic(dtype="float32"))
+    live = LiveActivations(model, corpus, n_lanes=n_lanes, compute=ComputeOptions(dtype="float32"))
     blocks = sorted(live.blocks(), key=lambda block: block.start)
     last = [block for block in blocks if block.start >= corpus.documents[-1].start]
     return {site: np.concatenate([block.values[site] for block in last]) for site in live.sites}
@@ -165,11 +165,11 @@ def test_what_is_no_number_stays_so_and_infinite_gates_are_open_or_closed() -> N
 def test_each_document_of_a_single_lane_begins_anew_however_long_it_is(cell: str) -> None:
     texts = [(TEXT * 2)[:n] for n in (2, 127, 128, 129, 3000, 3)]
     model = random_model(TEXT, cell=cell, n_layers=3, n_units=7)
-    arithmetic = Arithmetic(dtype="float32")
-    live = LiveActivations(model, Corpus.from_texts(texts), n_lanes=1, arithmetic=arithmetic)
+    compute = ComputeOptions(dtype="float32")
+    live = LiveActivations(model, Corpus.from_texts(texts), n_lanes=1, compute=compute)
     blocks = sorted(live.blocks(), key=lambda block: block.start)
     for document, text in zip(live.corpus.documents, texts, strict=True):
-        alone = LiveActivations(model, Corpus.from_texts([text]), n_lanes=1, arithmetic=arithmetic)
+        alone = LiveActivations(model, Corpus.from_texts([text]), n_lanes=1, compute=compute)
         for site in live.sites:
             found = np.concatenate([block.values[site] for block in blocks])[document.start : document.stop]
             expected = np.concatenate([each.values[site] for each in alone.blocks([site])])

@@ -20,8 +20,8 @@ from activations.importers.importing import import_model
 from activations.importers.wrapping import wrap
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.evaluation import evaluate
-from activations.reading.extraction import LiveActivations
-from activations.reading.lane_reader import Arithmetic
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
 from probe.demo import bundled_model, bundled_text
@@ -40,7 +40,7 @@ def activations(model: CharRNN, text: str) -> dict[str, np.ndarray]:
     with torch.inference_mode():
         ids = torch.tensor([model.vocabulary.characters.index(char) for char in text])[:, None]
         found = {"logits": model(ids)[0][:, 0].numpy()}
-    live = LiveActivations(model, Corpus.from_texts([text]), n_lanes=1, arithmetic=Arithmetic(dtype="float32"))
+    live = LiveActivations(model, Corpus.from_texts([text]), n_lanes=1, compute=ComputeOptions(dtype="float32"))
     for block in live.blocks():
         found |= {str(site): values for site, values in block.values.items()}
     return found

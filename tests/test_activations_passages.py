@@ -1,4 +1,4 @@
-"""A passage that is read by itself has the activations of the whole reading, and costs what it is long."""
+"""A passage that is read by itself has the activations of the whole reading, at a cost of its length."""
 
 import gc
 import threading
@@ -20,11 +20,12 @@ from torch import Tensor
 from activations.blocks import Source
 from activations.errors import ActivationError
 from activations.models.cells.kinds import CELLS
-from activations.reading.extraction import LiveActivations, extract
+from activations.reading.extraction import extract
 from activations.reading.kept_states import KeptStates
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
-from activations.texts.lanes import cut, turns
+from activations.texts.lanes import cut_pieces, turns
 from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
@@ -33,8 +34,8 @@ LETTERS = "abcd \n"
 STATE = Site.of(0, "hidden")
 
 
-class Guest:
-    """A model of somebody's own, whose state is of another width than what it shows, and which counts what it reads."""
+class ProtocolModel:
+    """A protocol model whose state is wider than its site, and which counts the characters that it reads."""
 
     def __init__(self, seed: int = 0) -> None:
         rng = torch.Generator().manual_seed(seed)
@@ -68,13 +69,13 @@ def letters(n_chars: int, seed: int = 0) -> str:
 
 
 def whole(source: Source) -> dict[Site, NDArray[Any]]:
-    """All that `blocks` gives, in the order of the text."""
+    """Everything that `blocks` gives, in the order of the text."""
     blocks = sorted(source.blocks(), key=lambda block: block.start)
     return {site: np.concatenate([block.values[site] for block in blocks]) for site in source.sites}
 
 
 def assert_equal(found: NDArray[Any], expected: NDArray[Any], *, exactly: bool) -> None:
-    """Up to 1e-5 in float32, and a unit in the last place in float16, if it is not to be exactly."""
+    """Compare exactly, or else up to 1e-5 in float32 and a unit in the last place in float16."""
     assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
     assert not found.flags.writeable
     if exactly:
@@ -99,14 +100,14 @@ def assert_reads_passages(
 
 @st.composite
 def readings(draw: st.DrawFn) -> LiveActivations:
-    """A model of any cell, or a guest, that reads a part of some documents."""
-    kind = draw(st.sampled_from([*CELLS, "guest"]))
+    """A model of any cell, or a protocol model, that reads a part of some documents."""
+    kind = draw(st.sampled_from([*CELLS, "protocol_model"]))
     seed = draw(st.integers(0, 99))
     sizes = draw(st.lists(st.integers(2, 1500), min_size=1, max_size=6))
     corpus = Corpus.from_texts(letters(n, seed + number) for number, n in enumerate(sizes))
     start = draw(st.integers(0, len(corpus) - 1))
     stop, every = draw(st.integers(start + 1, len(corpus))), draw(st.sampled_from([1, 1, 3, 40, 500]))
-    model = Guest(seed) if kind == "guest" else random_model(LETTERS, seed, cell=kind, n_units=5)
+    model = ProtocolModel(seed) if kind == "protocol_model" else random_model(LETTERS, seed, cell=kind, n_units=5)
     live = LiveActivations(
         model,
         corpus,
@@ -137,7 +138,7 @@ def test_a_passage_has_the_activations_of_the_whole_reading(live: LiveActivation
 
 
 def test_a_single_lane_is_read_to_the_last_bit_in_products_of_any_size() -> None:
-    """Where a product of few rows is rounded otherwise than one of many."""
+    """A product of few rows may be rounded differently from one of many."""
     live = LiveActivations(random_model(LETTERS, n_units=200), Corpus.from_texts([letters(9000)]), n_lanes=1)
     passages = [(start, start + n) for start in (0, 2047, 4099, 7777) for n in (1, 2, 3, 5, 129, 300)]
     assert_reads_passages(live, whole(live), passages)
@@ -158,7 +159,7 @@ def test_a_recording_and_a_live_source_read_the_same_passages(every: int, tmp_pa
                 assert_equal(values, live.read([site], start, stop)[site], exactly=False)
 
 
-def test_a_site_that_there_is_not_is_told_even_of_an_empty_passage(tmp_path: Path) -> None:
+def test_a_missing_site_is_reported_even_for_an_empty_passage(tmp_path: Path) -> None:
     live = LiveActivations(random_model(LETTERS), Corpus.from_texts([letters(300)]))
     extract(live, tmp_path / "a.h5")
     with Recording(tmp_path / "a.h5") as recording:
@@ -170,16 +171,16 @@ def test_a_site_that_there_is_not_is_told_even_of_an_empty_passage(tmp_path: Pat
 
 
 @pytest.mark.parametrize("n_lanes", [1, 4])
-def test_a_passage_costs_what_it_is_long_wherever_it_stands(n_lanes: int) -> None:
-    """After a pass, a turn before it at most; without one, what is read once is not read again."""
+def test_the_cost_of_a_passage_depends_on_its_length_only(n_lanes: int) -> None:
+    """After a pass, at most one turn before it is read; without one, nothing is read twice."""
     corpus = Corpus.from_texts([letters(40_000)])
-    guest = Guest()
-    live = LiveActivations(guest, corpus, n_lanes=n_lanes)
+    protocol_model = ProtocolModel()
+    live = LiveActivations(protocol_model, corpus, n_lanes=n_lanes)
 
     def n_read(place: int) -> int:
-        before = guest.n_read
+        before = protocol_model.n_read
         live.read([STATE], place, place + 50)
-        return guest.n_read - before
+        return protocol_model.n_read - before
 
     assert n_read(38_000) <= 40_000 // n_lanes + live.warm_up_chars + live.turn_chars  # a piece
     at_most = live.turn_chars + 50 + 128  # which are read in parts of 128 steps
@@ -191,23 +192,23 @@ def test_a_passage_costs_what_it_is_long_wherever_it_stands(n_lanes: int) -> Non
 
 def test_many_short_documents_are_read_side_by_side_and_no_others() -> None:
     corpus = Corpus.from_texts([letters(30, seed) for seed in range(200)])
-    guest = Guest()
-    live = LiveActivations(guest, corpus, n_lanes=16)
-    before = guest.n_read
+    protocol_model = ProtocolModel()
+    live = LiveActivations(protocol_model, corpus, n_lanes=16)
+    before = protocol_model.n_read
     live.read([STATE], 1000, 1010)
-    assert guest.n_read - before <= 30
-    before = guest.n_read
+    assert protocol_model.n_read - before <= 30
+    before = protocol_model.n_read
     assert live.read([STATE], 615, 2985)[STATE].shape == (2370, 3)
-    assert guest.n_read - before <= 80 * 30
+    assert protocol_model.n_read - before <= 80 * 30
 
 
 @given(st.lists(st.integers(2, 3000), min_size=1, max_size=6), st.integers(1, 5), st.integers(40, 4000), st.randoms())
 def test_kept_states_are_spread_over_the_text_within_their_limit(
     sizes: list[int], n_lanes: int, most_bytes: int, random: Any
 ) -> None:
-    """Of one turn in so many of each piece, whichever lanes come first."""
+    """States of every k-th turn of each piece are kept, whichever lanes come first."""
     corpus = Corpus.from_texts("x" * n for n in sizes)
-    pieces = cut(corpus, Selection.of(len(corpus)), n_lanes, 512, 128)
+    pieces = cut_pieces(corpus, Selection.of(len(corpus)), n_lanes, 512, 128)
     kept = KeptStates(pieces, 128, most_bytes)
     begun = [turn for piece in pieces for turn in turns(piece, 128)]
     random.shuffle(begun)
@@ -234,7 +235,7 @@ def test_kept_states_are_spread_over_the_text_within_their_limit(
 
 def test_threads_may_read_passages_while_another_reads_the_text() -> None:
     corpus = Corpus.from_texts([letters(20_000), letters(5000)])
-    for model, n_lanes in ((Guest(), 4), (random_model(LETTERS), 1), (random_model(LETTERS), 40)):
+    for model, n_lanes in ((ProtocolModel(), 4), (random_model(LETTERS), 1), (random_model(LETTERS), 40)):
         live = LiveActivations(model, corpus, n_lanes=n_lanes)
         expected = whole(LiveActivations(model, corpus, n_lanes=n_lanes))
         passages = [(place, place + 300) for place in range(0, 24_000, 1300)]
@@ -257,7 +258,7 @@ def test_reading_a_passage_leaves_the_number_of_threads_as_it_was() -> None:
 def test_kept_states_go_with_their_source() -> None:
     live = LiveActivations(random_model(LETTERS), Corpus.from_texts([letters(9000)]), n_lanes=1)
     live.read([STATE], 8000, 8100)
-    kept = weakref.ref(live._kept)
+    kept = weakref.ref(live._kept_states)
     del live
     gc.collect()
     assert kept() is None

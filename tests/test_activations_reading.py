@@ -1,4 +1,4 @@
-"""Parts of a text, number types, precisions and devices: each gives what it says, or refuses."""
+"""Parts of a text, dtypes, precisions and devices: each gives what it promises, or is refused."""
 
 import threading
 from pathlib import Path
@@ -17,17 +17,19 @@ from torch.utils._pytree import tree_leaves
 
 from activations.blocks import Source
 from activations.errors import ActivationError
-from activations.interventions import Intervention, Where, add, clamp
-from activations.lane_differences import LaneDifference, unsettled
+from activations.interventions import Intervention, LanePositions, add, clamp
+from activations.lane_differences import LaneDifference, unsettled_units
 from activations.models import sampling
 from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import CharRNN, ModelConfig
+from activations.predictions import prediction_fields
 from activations.reading import lane_reader
-from activations.reading.extraction import LiveActivations, extract
-from activations.reading.lane_reader import PRECISIONS, Arithmetic, Reading, Weights
-from activations.reading.prefetching import side_by_side
-from activations.reading.slabs import Slabs
-from activations.recordings import layout
+from activations.reading.compute_options import PRECISIONS, ComputeOptions
+from activations.reading.extraction import extract
+from activations.reading.lane_reader import LaneReader, ReadOptions, Weights
+from activations.reading.live import LiveActivations
+from activations.reading.memory_pool import MemoryPool
+from activations.reading.prefetching import prefetch
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
@@ -40,9 +42,9 @@ every_cell = pytest.mark.parametrize("cell", list(CELLS))
 
 
 def gathered(source: Source, site: Site) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """The places of all characters that a source gives, and their activations, in the order of the text."""
+    """The positions of all characters that a source gives, and their activations, in the order of the text."""
     blocks = sorted(source.blocks([site]), key=lambda block: block.start)
-    places = np.concatenate([np.arange(b.places.start, b.places.stop, b.places.step) for b in blocks])
+    places = np.concatenate([np.arange(b.positions.start, b.positions.stop, b.positions.step) for b in blocks])
     return places, np.concatenate([block.values[site] for block in blocks])
 
 
@@ -116,8 +118,8 @@ def test_an_empty_part_is_refused(arguments: tuple[int, ...], complaint: str) ->
 def test_bf16_is_near_float32_and_bounded_as_it_is(cell: str, code_text: str) -> None:
     corpus = Corpus.from_texts([code_text])
     model = random_model(code_text, cell=cell, n_units=32)
-    exact = LiveActivations(model, corpus, n_lanes=8, arithmetic=Arithmetic(dtype="float32"))
-    fast = LiveActivations(model, corpus, n_lanes=8, arithmetic=Arithmetic(precision="bf16", dtype="float32"))
+    exact = LiveActivations(model, corpus, n_lanes=8, compute=ComputeOptions(dtype="float32"))
+    fast = LiveActivations(model, corpus, n_lanes=8, compute=ComputeOptions(precision="bf16", dtype="float32"))
     for signal in model.cell.signals:
         _, one = gathered(exact, Site.of(1, signal))
         _, other = gathered(fast, Site.of(1, signal))
@@ -126,9 +128,9 @@ def test_bf16_is_near_float32_and_bounded_as_it_is(cell: str, code_text: str) ->
 
 @every_cell
 @pytest.mark.parametrize("dtype", ["auto", "float16", "float32"])
-def test_activations_are_kept_in_the_number_type_asked_for(cell: str, dtype: str, code_text: str) -> None:
+def test_activations_are_kept_in_the_chosen_dtype(cell: str, dtype: str, code_text: str) -> None:
     live = LiveActivations(random_model(code_text, cell=cell), Corpus.from_texts([code_text[:700]]),
-                           arithmetic=Arithmetic(dtype=dtype))  # fmt: skip
+                           compute=ComputeOptions(dtype=dtype))  # fmt: skip
     for site in live.sites:
         wants_float32 = site.signal in CELLS[cell].unbounded or site in live.saturated
         wide = dtype == "float32" or (dtype == "auto" and wants_float32)
@@ -145,13 +147,13 @@ def counting_model(step: float) -> CharRNN:
     return model
 
 
-def test_what_grows_is_never_infinite_in_a_recording(tmp_path: Path) -> None:
+def test_unbounded_values_are_never_infinite_in_a_recording(tmp_path: Path) -> None:
     corpus = Corpus.from_texts(["ab" * 600])
     model = counting_model(100.0)
     site = Site.of(0, "hidden")
     _, values = gathered(LiveActivations(model, corpus), site)
     assert values.max() == pytest.approx(120_000)
-    live = LiveActivations(model, corpus, arithmetic=Arithmetic(dtype="float16"))
+    live = LiveActivations(model, corpus, compute=ComputeOptions(dtype="float16"))
     with pytest.raises(ActivationError, match=r"0/hidden goes beyond 65,504.*--dtype auto"):
         extract(live, tmp_path / "a.h5")
     assert list(tmp_path.iterdir()) == []
@@ -182,7 +184,10 @@ def test_units_that_do_not_settle_are_named(tmp_path: Path) -> None:
 
 def test_a_difference_that_is_no_number_is_not_settled() -> None:
     difference = LaneDifference(np.array([0, np.nan, 0.5], np.float32), np.array([1, 1, 1], np.float32), 0.1)
-    assert unsettled({Site.of(0, "cell"): difference}) == [Unit(Site.of(0, "cell"), 1), Unit(Site.of(0, "cell"), 2)]
+    assert unsettled_units({Site.of(0, "cell"): difference}) == [
+        Unit(Site.of(0, "cell"), 1),
+        Unit(Site.of(0, "cell"), 2),
+    ]
 
 
 def test_a_model_with_the_wrong_vocabulary_is_refused(code_text: str, tmp_path: Path) -> None:
@@ -198,20 +203,27 @@ def test_a_model_with_the_wrong_vocabulary_is_refused(code_text: str, tmp_path: 
     extract(LiveActivations(model, corpus), tmp_path / "a.h5", force=True)
 
 
-def test_wrong_arithmetic_is_refused(code_text: str) -> None:
+def test_wrong_compute_options_are_refused(code_text: str) -> None:
     for wrong in ({"dtype": "int8"}, {"precision": "fp8"}, {"device": "tpu"}):
         with pytest.raises(ActivationError, match="choose one of"):
-            Arithmetic(**wrong)
+            ComputeOptions(**wrong)
     with pytest.raises(ActivationError, match="bf16 is not exact"):
         LiveActivations(random_model(code_text), Corpus.from_texts([code_text]), n_lanes=1,
-                        arithmetic=Arithmetic(precision="bf16"))  # fmt: skip
+                        compute=ComputeOptions(precision="bf16"))  # fmt: skip
     if not torch.cuda.is_available():
         with pytest.raises(ActivationError, match="no CUDA device here"):
-            Arithmetic(device="cuda")
+            ComputeOptions(device="cuda")
+
+
+def test_the_former_name_of_compute_warns(code_text: str) -> None:
+    options = ComputeOptions(dtype="float32")
+    with pytest.warns(DeprecationWarning, match="is called compute"):
+        live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]), arithmetic=options)
+    assert live.compute is options
 
 
 class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Within it, nothing is computed of tensors on several devices, which a GPU would refuse."""
+    """A mode in which tensors on different devices cannot be combined, as with a GPU."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         devices = {each.device for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor) and each.ndim}
@@ -227,24 +239,25 @@ def test_nothing_is_computed_on_another_device_than_the_model(
 ) -> None:
     """PyTorch's device without memory stands for a GPU."""
     place = torch.device("meta")
-    monkeypatch.setattr(Arithmetic, "place", place)
+    monkeypatch.setattr(ComputeOptions, "torch_device", place)
     brought: list[tuple[Any, Any]] = []
-    monkeypatch.setattr(lane_reader, "_bring_back", lambda found, into: brought.append((found, into)))
+    monkeypatch.setattr(lane_reader, "_copy_from_gpu", lambda found, into: brought.append((found, into)))
     vocabulary = Vocabulary("".join(map(chr, range(200, 200 + n_characters))))
     model = CharRNN(ModelConfig(n_layers=3, n_units=16, **kind), vocabulary)
     interventions = [clamp(Site.of(0, "hidden"), {1: 0}), add(Site.of(2, "hidden"), [1] * model.config.n_hidden)]
-    weights = Weights(model, Arithmetic(precision=precision), is_alone=False, interventions=interventions)
-    lanes = Reading(weights, 4)
+    weights = Weights(model, ComputeOptions(precision=precision), single_lane=False, interventions=interventions)
+    lanes = LaneReader(weights, 4)
     ids = torch.zeros(40, 4, dtype=torch.int64)
-    where = Where(ids, ids)
+    where = LanePositions(ids, ids)
     into: dict[Site | str, Any] = {site: np.empty((3, 40, n), np.float16) for site, n in model.sites.items()}
-    for name, (dtype, width) in layout.prediction_fields(n_characters).items():
+    for name, (dtype, width) in prediction_fields(n_characters).items():
         into[name] = np.empty((3, 40) + (() if width is None else (width,)), dtype)
     with OneDevice():  # type: ignore[no-untyped-call]
-        lanes.read(ids, ids, range(1, 4), into, where=where)
+        lanes.read(ids, ids, into, ReadOptions(lanes=range(1, 4), where=where))
         lanes.narrow(2)
         lanes.reset(1)
-        lanes.read(ids[:, :2], ids[:, :2], range(0), into, where=Where(ids[:, :2], ids[:, :2]))
+        two = ids[:, :2]
+        lanes.read(two, two, into, ReadOptions(lanes=range(0), where=LanePositions(two, two)))
     (found, wanted), _ = brought
     assert found.keys() == wanted.keys() == into.keys()
     for key, each in found.items():
@@ -256,7 +269,7 @@ def test_nothing_is_computed_on_another_device_than_the_model(
 @pytest.mark.parametrize("kind", KINDS, ids=name_of)
 def test_nothing_is_written_on_another_device_than_was_asked_for(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     """As above, where only the logits are brought back to be drawn from."""
-    monkeypatch.setattr(sampling, "place_of", torch.device)
+    monkeypatch.setattr(sampling, "torch_device", torch.device)
     monkeypatch.setattr(sampling, "_CPU", torch.device("meta"))
     drawn_from: list[torch.Tensor] = []
 
@@ -284,7 +297,7 @@ def test_a_pass_leaves_the_number_of_threads_as_it_was(n_lanes: int, code_text: 
 def test_an_error_in_one_layer_of_a_single_lane_ends_the_threads_of_the_others(
     code_text: str,
 ) -> None:
-    def failing(values: torch.Tensor, where: Where) -> torch.Tensor:
+    def failing(values: torch.Tensor, where: LanePositions) -> torch.Tensor:
         raise MemoryError("no room")
 
     before = threading.active_count()
@@ -296,27 +309,27 @@ def test_an_error_in_one_layer_of_a_single_lane_ends_the_threads_of_the_others(
     assert threading.active_count() == before
 
 
-def test_memory_is_used_again_only_when_nothing_refers_to_it() -> None:
-    slabs = Slabs()
-    one = slabs.take((3, 5), np.dtype(np.float32))
+def test_memory_is_reused_only_when_nothing_refers_to_it() -> None:
+    pool = MemoryPool()
+    one = pool.empty((3, 5), np.dtype(np.float32))
     one[:] = 1
     view = one[1]
     address = one.ctypes.data
     del one
-    other = slabs.take((3, 5), np.dtype(np.float32))
+    other = pool.empty((3, 5), np.dtype(np.float32))
     other[:] = 2
     assert view.tolist() == [1] * 5
     del view
-    assert slabs.take((15,), np.dtype(np.float32)).ctypes.data == address
+    assert pool.empty((15,), np.dtype(np.float32)).ctypes.data == address
 
 
-def test_iterators_side_by_side_give_all_in_a_fixed_order_and_pass_errors_on() -> None:
+def test_prefetched_iterators_give_all_items_in_a_fixed_order_and_pass_errors_on() -> None:
     def failing() -> Any:
         yield 0
         raise ValueError("broken")
 
-    assert list(side_by_side([iter("abc"), iter("x"), iter("12")])) == ["a", "x", "1", "b", "2", "c"]
-    assert list(side_by_side([iter("abc")])) == ["a", "b", "c"]
-    assert list(side_by_side([])) == []
+    assert list(prefetch([iter("abc"), iter("x"), iter("12")])) == ["a", "x", "1", "b", "2", "c"]
+    assert list(prefetch([iter("abc")])) == ["a", "b", "c"]
+    assert list(prefetch([])) == []
     with pytest.raises(ValueError, match="broken"):
-        list(side_by_side([iter(range(9)), failing()]))
+        list(prefetch([iter(range(9)), failing()]))

@@ -20,22 +20,24 @@ from activations.models.checkpoints import load_model, model_sha256, save_model
 from activations.models.evaluation import losses
 from activations.models.training.config import TrainingConfig
 from activations.models.training.training import train
-from activations.reading.extraction import LiveActivations, extract
-from activations.reading.lane_reader import Arithmetic
-from activations.reading.position import Position
+from activations.predictions import LOG_PROB
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
+from activations.reading.reading_state import ReadingState
 from activations.recordings.checking import check
-from activations.recordings.layout import LOG_PROB, attributes_checksum
+from activations.recordings.checksums import attributes_checksum
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
-from activations.texts.read_text import read_text, vocabulary_to_learn
 from activations.texts.reading_rule import EOS, PLAIN, SOS, ReadingRule
 from activations.texts.selection import Selection
+from activations.texts.tokenising import tokenise, vocabulary_to_learn
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
 from analyses.targets.labelling import target
 
 _CHARACTERS = "aAbBçÇéÉ e\u0301\u0308\r\n“”—…ßİΣσ½\u00a0😀𝕏\U0010fffd日本"
-_FLOAT32 = Arithmetic(dtype="float32")
+_FLOAT32 = ComputeOptions(dtype="float32")
 _SITES = (Site.of(0, "cell"), Site.of(0, "output_gate"), Site.of(1, "hidden"))
 RULES = [
     ReadingRule(read_as=read_as, backwards=backwards, begins=begins, ends=ends, substitutes=substitutes)
@@ -78,7 +80,7 @@ def _spelled_by_hand(char: str, rule: ReadingRule, eos: str) -> str:
 
 
 def _by_hand(text: str, rule: ReadingRule, vocabulary: Vocabulary) -> tuple[str, list[int]]:
-    """What is read of one document, and for each of its characters the token whose row is its own."""
+    """The tokens of one document, and for each of its characters the token whose row is its own."""
     eos = vocabulary.character_of(EOS) if rule.ends else ""
     read = vocabulary.character_of(SOS) if rule.begins else ""
     rows = []
@@ -105,8 +107,8 @@ def _whole(live: LiveActivations) -> tuple[dict[Site, np.ndarray], np.ndarray]:
     told = np.full(n_chars, np.inf, np.float32)
     for block in live.blocks(_SITES, predictions=True):
         for site, own in block.values.items():
-            values[site][block.places] = own
-        told[block.places] = block.predictions[LOG_PROB]
+            values[site][block.positions] = own
+        told[block.positions] = block.predictions[LOG_PROB]
     return values, told
 
 
@@ -124,7 +126,7 @@ def _expected(model: CharRNN, texts: Sequence[str], rule: ReadingRule) -> tuple[
     for text in texts:
         read, rows = _by_hand(text, rule, model.vocabulary)
         spare = Corpus.from_texts([read + "aa"])  # since a corpus has at least two characters
-        by_hand, log_probs = _whole(LiveActivations(model, spare, n_lanes=1, rule=PLAIN, arithmetic=_FLOAT32))
+        by_hand, log_probs = _whole(LiveActivations(model, spare, n_lanes=1, rule=PLAIN, compute=_FLOAT32))
         for site in _SITES:
             values[site].append(by_hand[site][rows])
         ends = rows[::-1] if rule.backwards else rows
@@ -153,7 +155,7 @@ def test_a_rule_gives_what_reading_a_text_transformed_by_hand_gives(
     model = _model(_vocabulary(texts, rule))
     expected, log_probs = _expected(model, texts, rule)
     live = LiveActivations(
-        model, Corpus.from_texts(texts), rule=rule, n_lanes=n_lanes, warm_up_chars=2000, arithmetic=_FLOAT32
+        model, Corpus.from_texts(texts), rule=rule, n_lanes=n_lanes, warm_up_chars=2000, compute=_FLOAT32
     )
     values, told = _whole(live)
     _assert_same(values, expected)
@@ -171,7 +173,7 @@ def test_long_texts_and_passages_are_read_by_a_rule_as_by_hand(rule: ReadingRule
     model = _model(_vocabulary(texts, rule))
     expected, log_probs = _expected(model, texts, rule)
     live = LiveActivations(
-        model, Corpus.from_texts(texts), rule=rule, n_lanes=n_lanes, warm_up_chars=10_000, arithmetic=_FLOAT32
+        model, Corpus.from_texts(texts), rule=rule, n_lanes=n_lanes, warm_up_chars=10_000, compute=_FLOAT32
     )
     values, told = _whole(live)
     _assert_same(values, expected)
@@ -187,7 +189,7 @@ def test_many_short_documents_are_read_by_a_rule_as_by_hand(rule: ReadingRule, n
     texts = ["\u0301a" + "".join(rng.choice(list(_CHARACTERS), n)) for n in rng.integers(0, 40, 60)]
     model = _model(_vocabulary(texts, rule))
     expected, log_probs = _expected(model, texts, rule)
-    live = LiveActivations(model, Corpus.from_texts(texts), rule=rule, n_lanes=n_lanes, arithmetic=_FLOAT32)
+    live = LiveActivations(model, Corpus.from_texts(texts), rule=rule, n_lanes=n_lanes, compute=_FLOAT32)
     values, told = _whole(live)
     _assert_same(values, expected)
     np.testing.assert_allclose(told, log_probs, rtol=1e-6, atol=5e-6)
@@ -216,21 +218,21 @@ def test_a_model_is_judged_by_the_frequencies_of_what_it_reads(rule: ReadingRule
 
 
 @every_rule
-def test_a_reading_by_a_rule_that_is_broken_off_is_gone_on_with(rule: ReadingRule) -> None:
+def test_an_interrupted_reading_by_a_rule_is_resumed(rule: ReadingRule) -> None:
     texts = _long_texts()
     model = _model(_vocabulary(texts, rule))
 
     def live() -> LiveActivations:
-        return LiveActivations(model, Corpus.from_texts(texts), rule=rule, n_lanes=3, arithmetic=_FLOAT32)
+        return LiveActivations(model, Corpus.from_texts(texts), rule=rule, n_lanes=3, compute=_FLOAT32)
 
     whole = list(live().rounds(_SITES, predictions=True))
-    position = Position.start(1)
+    state = ReadingState.start(1)
     for done in islice(live().rounds(_SITES, predictions=True), 3):
-        position.take(done)
-    rest = list(live().rounds(_SITES, predictions=True, begun=Position.from_arrays(position.to_arrays())))
+        state.add(done)
+    rest = list(live().rounds(_SITES, predictions=True, resume_from=ReadingState.from_arrays(state.to_arrays())))
     assert len(rest) == len(whole) - 3 > 0
     for found, expected in zip(rest, whole[3:], strict=True):
-        assert [block.places for block in found.blocks] == [block.places for block in expected.blocks]
+        assert [block.positions for block in found.blocks] == [block.positions for block in expected.blocks]
         for own, theirs in zip(found.blocks, expected.blocks, strict=True):
             assert all((own.values[site] == theirs.values[site]).all() for site in _SITES)
             np.testing.assert_array_equal(own.predictions[LOG_PROB], theirs.predictions[LOG_PROB])
@@ -245,7 +247,7 @@ def test_a_part_of_a_text_that_is_read_by_a_rule_is_recorded(rule: ReadingRule, 
     expected, log_probs = _expected(model, texts, rule)
     selection = Selection.of(len(corpus), 701, 3911, 3)
     live = LiveActivations(
-        model, corpus, n_lanes=4, warm_up_chars=10_000, selection=selection, arithmetic=Arithmetic(dtype="float32")
+        model, corpus, n_lanes=4, warm_up_chars=10_000, selection=selection, compute=ComputeOptions(dtype="float32")
     )
     extract(live, tmp_path / "a.h5", sites=_SITES)
     chosen = slice(selection.start, selection.stop, selection.every)
@@ -287,7 +289,7 @@ def test_training_by_a_rule_is_training_on_texts_transformed_by_hand(rule: Readi
     np.testing.assert_allclose(by_rule.losses, np.array(expected.losses) * n_tokens, rtol=1e-6)
 
 
-def test_what_is_learned_to_be_read_by_a_rule_is_its_tokens() -> None:
+def test_the_vocabulary_to_learn_for_a_rule_is_its_tokens() -> None:
     corpora = [Corpus.from_texts(["Aa\nÉx", "Bb"])]
     assert vocabulary_to_learn(corpora, PLAIN) == Vocabulary("\nABabxÉ")
     assert vocabulary_to_learn(corpora, ReadingRule(read_as="lower")) == Vocabulary("\nabxé")
@@ -387,7 +389,7 @@ def test_a_recording_whose_rule_is_nonsense_is_refused_in_one_sentence(
 def test_a_rule_that_a_model_cannot_follow_is_refused_in_one_sentence() -> None:
     model, corpus = _model(Vocabulary("ab日")), Corpus.from_texts(["ab"])
     for rule, complaint in (
-        (ReadingRule(begins=True), "no token <sos>; it has characters alone"),
+        (ReadingRule(begins=True), "no token <sos>; it has characters only"),
         (ReadingRule(ends="lines"), "no token <eos>"),
         (ReadingRule(read_as="bytes"), "cannot read bytes"),
     ):
@@ -401,7 +403,7 @@ def test_a_rule_that_a_model_cannot_follow_is_refused_in_one_sentence() -> None:
         )
 
 
-def test_unknown_characters_of_a_text_that_is_read_by_a_rule_are_named_as_they_stand_there() -> None:
+def test_unknown_characters_of_a_text_that_is_read_by_a_rule_are_named_as_they_are_in_the_text() -> None:
     model = _model(Vocabulary("ab\n"))
     with pytest.raises(ActivationError, match=r"1 character .* first 'C' \(text 0, line 2, column 2\)"):
         LiveActivations(model, Corpus.from_texts(["AB\naC"]), rule=ReadingRule(read_as="lower", backwards=True))
@@ -413,7 +415,7 @@ def test_no_character_of_a_text_is_taken_for_a_token(rule: ReadingRule, char: st
     model = _model(_vocabulary(["ab\n"], rule).with_tokens([SOS, EOS, "<pad>"]))
     corpus = Corpus.from_texts([f"ab{char}"])
     if rule.read_as == "bytes":
-        tokens = read_text(corpus, rule, model.vocabulary).tokens
+        tokens = tokenise(corpus, rule, model.vocabulary).tokens
         assert not {chr(code) for code in tokens.tolist()} & set(model.vocabulary.names) - {
             model.vocabulary.character_of(SOS)
         }
@@ -433,17 +435,17 @@ def test_unknown_characters_are_read_as_the_one_that_is_chosen() -> None:
     model = _model(Vocabulary("ab "))
     with pytest.raises(ActivationError, match="replaces none of them, since the model has no replacement.*-with ' '"):
         LiveActivations(model, Corpus.from_texts(["aéb"]), replace_unknown=True)
-    chosen = LiveActivations(model, Corpus.from_texts(["aéb"]), stand_in=" ", arithmetic=_FLOAT32)
+    chosen = LiveActivations(model, Corpus.from_texts(["aéb"]), stand_in=" ", compute=_FLOAT32)
     assert chosen.n_replaced == 1
-    expected = LiveActivations(model, Corpus.from_texts(["a b"]), arithmetic=_FLOAT32)
+    expected = LiveActivations(model, Corpus.from_texts(["a b"]), compute=_FLOAT32)
     _assert_same(_whole(chosen)[0], _whole(expected)[0])
     assert chosen.corpus.text() == "aéb"
     with pytest.raises(ActivationError, match="cannot be read as '_'.*it knows 'ab '"):
         LiveActivations(model, Corpus.from_texts(["aéb"]), stand_in="_")
 
 
-class _Guest:
-    """A model of ours behind the protocol for those that are not, with a state of a form of its own."""
+class _ProtocolModel:
+    """A `CharRNN` behind the protocol for users' models, with a state of another structure."""
 
     def __init__(self, model: CharRNN, *, counts: bool = False) -> None:
         self.vocabulary, self.reading_rule = model.vocabulary, model.reading_rule
@@ -470,19 +472,22 @@ class _Guest:
 
 @pytest.mark.parametrize("counts", [False, True])
 @pytest.mark.parametrize("rule", [RULES[1], RULES[2], RULES[9]], ids=str)
-def test_a_guest_with_a_rule_gives_what_the_same_model_of_ours_gives(rule: ReadingRule, counts: bool) -> None:
+def test_a_protocol_model_with_a_rule_gives_what_the_same_model_of_ours_gives(rule: ReadingRule, counts: bool) -> None:
     texts = _long_texts()[1:]
     model = _model(_vocabulary(texts, rule))
     model.reading_rule = rule
-    guest = _Guest(model, counts=counts)
-    found = LiveActivations(guest, Corpus.from_texts(texts), n_lanes=3, warm_up_chars=700, arithmetic=_FLOAT32)
-    expected = LiveActivations(model, Corpus.from_texts(texts), n_lanes=3, warm_up_chars=700, arithmetic=_FLOAT32)
+    protocol_model = _ProtocolModel(model, counts=counts)
+    found = LiveActivations(protocol_model, Corpus.from_texts(texts), n_lanes=3, warm_up_chars=700, compute=_FLOAT32)
+    expected = LiveActivations(model, Corpus.from_texts(texts), n_lanes=3, warm_up_chars=700, compute=_FLOAT32)
     sites = [Site.of(0, "cell"), Site.of(1, "hidden")]
     for own, theirs in zip(
         found.blocks(sites, predictions=True), expected.blocks(sites, predictions=True), strict=True
     ):
-        assert own.places == theirs.places
+        assert own.positions == theirs.positions
         for site in sites:
             np.testing.assert_allclose(own.values[site], theirs.values[site], rtol=1e-6, atol=1e-6)
         np.testing.assert_allclose(own.predictions[LOG_PROB], theirs.predictions[LOG_PROB], rtol=1e-5, atol=1e-5)
-    assert found.model_sha256 != LiveActivations(_Guest(_model(model.vocabulary)), found.corpus, rule=rule).model_sha256
+    assert (
+        found.model_sha256
+        != LiveActivations(_ProtocolModel(_model(model.vocabulary)), found.corpus, rule=rule).model_sha256
+    )

@@ -1,4 +1,4 @@
-"""Whatever happens to a run, its recording is whole, or it is gone on with to the same end."""
+"""Whatever happens to a run, its recording is whole, or the run is resumed to the same end."""
 
 import os
 import shutil
@@ -14,8 +14,8 @@ import pytest
 from planting import random_model
 
 from activations.errors import ActivationError
-from activations.reading.extraction import LiveActivations, extract
-from activations.recordings import recorder
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.checking import check
 from activations.recordings.disk import PAGE_BYTES, DiskFile
 from activations.recordings.recording import Recording
@@ -34,7 +34,7 @@ def start(text: Path, output: Path, cell: str, n_lanes: int) -> subprocess.Popen
 
 
 def contents(path: Path) -> dict[str, bytes]:
-    """All datasets, bit for bit."""
+    """The bytes of all datasets."""
     found = {}
     with h5py.File(path) as file:
         file.visititems(lambda name, each: found.update({name: each[()].tobytes()}) if hasattr(each, "dtype") else None)
@@ -42,19 +42,19 @@ def contents(path: Path) -> dict[str, bytes]:
 
 
 def break_off_half_way(live: LiveActivations, path: Path) -> None:
-    """Ctrl-C, in the middle of a recording."""
+    """Interrupt an extraction half-way, as Ctrl-C does."""
 
     def stop(done: int, total: int) -> None:
         if done > total // 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extract(live, path, progress=stop)
+        extract(live, path, progress=stop, checkpoint_s=0.0)
 
 
 @pytest.mark.slow  # kills and starts again some fifty processes
 @pytest.mark.parametrize(("cell", "n_lanes", "n_copies"), [("lstm", 48, 16), ("gru", 1, 64)])
-def test_a_killed_run_is_gone_on_with_to_the_same_end(
+def test_a_killed_run_is_resumed_to_the_same_end(
     cell: str, n_lanes: int, n_copies: int, code_text: str, tmp_path: Path, rng: np.random.Generator
 ) -> None:
     text = tmp_path / "corpus.txt"
@@ -83,11 +83,9 @@ def test_a_killed_run_is_gone_on_with_to_the_same_end(
 
 
 @pytest.mark.parametrize("stage", ["replace", "finish", "sync"])
-def test_a_run_that_dies_while_it_finishes_is_gone_on_with(
+def test_a_run_that_dies_while_it_finishes_is_resumed(
     stage: str, code_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "CHECKPOINT_S", 0.0)
-    monkeypatch.setattr(recorder, "_SHARE_OF_TIME", 0)
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
     extract(live, tmp_path / "whole.h5")
     output = tmp_path / "a.h5"
@@ -104,11 +102,11 @@ def test_a_run_that_dies_while_it_finishes_is_gone_on_with(
         if stage == "replace":
             patch.setattr(Path, "replace", fail_to_rename)
         elif stage == "finish":
-            patch.setattr("activations.recordings.layout.attributes_checksum", fail)
+            patch.setattr("activations.recordings.checksums.attributes_checksum", fail)
         else:
             patch.setattr("activations.recordings.recorder.Recorder.finish", fail)
         with pytest.raises(KeyboardInterrupt):
-            extract(live, output)
+            extract(live, output, checkpoint_s=0.0)
     assert not output.exists()
     assert (tmp_path / "a.h5.part").exists()
     seen: list[int] = []
@@ -118,11 +116,7 @@ def test_a_run_that_dies_while_it_finishes_is_gone_on_with(
     assert check(output).sound
 
 
-def test_another_job_does_not_go_on_with_what_is_left(
-    code_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recorder, "CHECKPOINT_S", 0.0)
-    monkeypatch.setattr(recorder, "_SHARE_OF_TIME", 0)
+def test_another_job_does_not_resume_an_unfinished_one(code_text: str, tmp_path: Path) -> None:
     corpus = Corpus.from_texts([code_text])
     one, other = (LiveActivations(random_model(code_text, seed=seed), corpus) for seed in (0, 1))
     extract(other, tmp_path / "whole.h5")
@@ -132,9 +126,7 @@ def test_another_job_does_not_go_on_with_what_is_left(
     assert contents(tmp_path / "a.h5") == contents(tmp_path / "whole.h5")
 
 
-def test_a_damaged_journal_is_not_believed(code_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "CHECKPOINT_S", 0.0)
-    monkeypatch.setattr(recorder, "_SHARE_OF_TIME", 0)
+def test_a_damaged_journal_is_not_believed(code_text: str, tmp_path: Path) -> None:
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
     extract(live, tmp_path / "whole.h5")
     break_off_half_way(live, tmp_path / "a.h5")
@@ -146,13 +138,13 @@ def test_a_damaged_journal_is_not_believed(code_text: str, tmp_path: Path, monke
     assert contents(tmp_path / "a.h5") == contents(tmp_path / "whole.h5")
 
 
-def test_the_second_of_two_runs_into_one_file_is_told(code_text: str, tmp_path: Path) -> None:
+def test_the_second_of_two_runs_into_one_file_is_refused(code_text: str, tmp_path: Path) -> None:
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
     told = []
 
     def meddle(done: int, total: int) -> None:
         with pytest.raises(ActivationError, match=r"another run is writing .*a\.h5; wait"):
-            extract(live, tmp_path / "a.h5")
+            extract(live, tmp_path / "a.h5", checkpoint_s=0.0)
         told.append(done)
 
     extract(live, tmp_path / "a.h5", progress=meddle)
@@ -185,7 +177,7 @@ def test_check_finds_every_damage_and_names_it(code_text: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("direct", [True, False])
-def test_bytes_are_written_where_they_belong_at_any_offset(
+def test_bytes_are_written_to_their_place_at_any_offset(
     direct: bool, tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not direct:
@@ -202,11 +194,9 @@ def test_bytes_are_written_where_they_belong_at_any_offset(
     assert (tmp_path / "a").read_bytes() == expected.tobytes()
 
 
-def test_a_disk_that_fills_up_in_between_leaves_what_can_be_gone_on_with(
+def test_a_disk_that_fills_up_meanwhile_leaves_nothing_in_the_way_of_a_new_run(
     code_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "CHECKPOINT_S", 0.0)
-    monkeypatch.setattr(recorder, "_SHARE_OF_TIME", 0)
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
     extract(live, tmp_path / "whole.h5")
     calls = 0
@@ -222,7 +212,7 @@ def test_a_disk_that_fills_up_in_between_leaves_what_can_be_gone_on_with(
     with monkeypatch.context() as patch:
         patch.setattr(DiskFile, "write", full)
         with pytest.raises(ActivationError, match="disk is full"):
-            extract(live, tmp_path / "a.h5")
+            extract(live, tmp_path / "a.h5", checkpoint_s=0.0)
     assert not (tmp_path / "a.h5").exists()
     extract(live, tmp_path / "a.h5")
     assert contents(tmp_path / "a.h5") == contents(tmp_path / "whole.h5")

@@ -21,18 +21,11 @@ from activations.blocks import Source
 from activations.importers.importing import import_model
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import save_model
-from activations.reading.extraction import LiveActivations, extract
-from activations.reading.lane_reader import Arithmetic
-from activations.reading.saturation import (
-    LEAD_CHARS,
-    MOST_SHARED,
-    N_STRETCHES,
-    STRETCH_CHARS,
-    largest_shared,
-    loses_order,
-    stretches,
-)
-from activations.recordings import recorder
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.excerpts import EXCERPT_CHARS, LEAD_CHARS, N_EXCERPTS, excerpts
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
+from activations.reading.saturation import MOST_SHARED, largest_shared, loses_order
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
@@ -65,8 +58,8 @@ def model() -> CharRNN:
     return model
 
 
-class Guest:
-    """The same of another's making."""
+class ProtocolModel:
+    """The same model as a user might write it."""
 
     def __init__(self, model: CharRNN) -> None:
         self.model = model
@@ -89,7 +82,7 @@ class Guest:
 
 
 def activations(source: Source, site: Site) -> NDArray[Any]:
-    """(n_chars, n_units) of a site."""
+    """(n_chars, n_units) activations of a site."""
     blocks = sorted(source.blocks([site]), key=lambda block: block.start)
     return np.concatenate([block.values[site] for block in blocks])
 
@@ -114,15 +107,17 @@ def raw(source: Source, name: str, site: Site) -> NDArray[np.float64]:
 PART = {"n_lanes": 20, "selection": Selection(3000, 8000, 2)}
 
 
-@pytest.mark.parametrize(("is_guest", "how"), [(False, {}), (False, {"n_lanes": 1}), (False, PART), (True, PART)])
+@pytest.mark.parametrize(
+    ("is_protocol_model", "options"), [(False, {}), (False, {"n_lanes": 1}), (False, PART), (True, PART)]
+)
 def test_saturated_units_have_the_aucs_of_float64(
-    is_guest: bool, how: dict[str, Any], model: CharRNN, text: str, tmp_path: Path
+    is_protocol_model: bool, options: dict[str, Any], model: CharRNN, text: str, tmp_path: Path
 ) -> None:
-    """In float16, they know nothing."""
-    reader, corpus = Guest(model) if is_guest else model, Corpus.from_texts([text])
-    live = LiveActivations(reader, corpus, **how)
-    exact = LiveActivations(reader, corpus, arithmetic=Arithmetic(dtype="float32"), **how)
-    rounded = LiveActivations(reader, corpus, arithmetic=Arithmetic(dtype="float16"), **how)
+    """In float16, their AUCs are those of chance."""
+    reader, corpus = ProtocolModel(model) if is_protocol_model else model, Corpus.from_texts([text])
+    live = LiveActivations(reader, corpus, **options)
+    exact = LiveActivations(reader, corpus, compute=ComputeOptions(dtype="float32"), **options)
+    rounded = LiveActivations(reader, corpus, compute=ComputeOptions(dtype="float16"), **options)
     assert live.saturated == {SATURATED}
     assert exact.saturated == rounded.saturated == set()
     result = extract(live, tmp_path / "a.h5")
@@ -137,11 +132,7 @@ def test_saturated_units_have_the_aucs_of_float64(
     np.testing.assert_allclose(raw(rounded, "vowel", SATURATED), 0.5, atol=1e-3)
 
 
-def test_a_run_that_was_broken_off_keeps_the_choice(
-    model: CharRNN, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recorder, "CHECKPOINT_S", 0.0)
-    monkeypatch.setattr(recorder, "_SHARE_OF_TIME", 0)
+def test_a_resumed_run_keeps_the_choice_of_saturated_sites(model: CharRNN, text: str, tmp_path: Path) -> None:
     corpus = Corpus.from_texts([text])
     extract(LiveActivations(model, corpus, n_lanes=3), tmp_path / "whole.h5")
 
@@ -150,7 +141,7 @@ def test_a_run_that_was_broken_off_keeps_the_choice(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extract(LiveActivations(model, corpus, n_lanes=3), tmp_path / "a.h5", progress=stop)
+        extract(LiveActivations(model, corpus, n_lanes=3), tmp_path / "a.h5", progress=stop, checkpoint_s=0.0)
     seen: list[int] = []
     result = extract(
         LiveActivations(model, corpus, n_lanes=3), tmp_path / "a.h5", progress=lambda done, total: seen.append(done)
@@ -189,7 +180,7 @@ REAL = (
 @pytest.mark.slow  # reads 100,000 characters, and sorts them for each unit
 @pytest.mark.parametrize("name", REAL)
 def test_units_of_real_models_keep_their_aucs(name: str, shared: Path) -> None:
-    """Those that are left in float16 do; those of a site that is not would lose more than .01."""
+    """Units left in float16 keep their AUCs; those of a site in float32 would lose more than .01."""
     models = shared.parent / "models"
     if not models.is_dir():
         pytest.skip("needs the models of other people, in a folder `models` beside the large real texts")
@@ -200,7 +191,7 @@ def test_units_of_real_models_keep_their_aucs(name: str, shared: Path) -> None:
     labels = [own for each in HYPOTHESES if 0 < (own := get(each)(text).values).mean() < 1]
     in_float16 = set(model.sites) - model.unbounded - saturated
     for site in {*in_float16, max(saturated)}:
-        values = activations(LiveActivations(model, corpus, arithmetic=Arithmetic(dtype="float32")), site)
+        values = activations(LiveActivations(model, corpus, compute=ComputeOptions(dtype="float32")), site)
         moved = np.abs(aucs(values, labels) - aucs(values.astype(np.float16), labels)).max()
         assert moved > 0.01 if site in saturated else moved < 1e-3
 
@@ -217,8 +208,8 @@ def crowded_values(draw: st.DrawFn) -> NDArray[np.float32]:
 
 
 @given(crowded_values())
-def test_what_float16_would_merge_is_counted(values: NDArray[np.float32]) -> None:
-    """By a loop over the values: those with the same float16, if there are several of them in float32."""
+def test_values_that_float16_would_merge_are_counted(values: NDArray[np.float32]) -> None:
+    """The reference is a loop over the values: those of one float16 that are several in float32."""
     for unit, share in enumerate(largest_shared(values)):
         merged = defaultdict(list)
         for value in values[:, unit]:
@@ -229,7 +220,7 @@ def test_what_float16_would_merge_is_counted(values: NDArray[np.float32]) -> Non
 
 
 @given(crowded_values(), st.integers(0, 2**32), st.booleans())
-def test_rounding_moves_an_auc_by_no_more_than_what_is_said(
+def test_rounding_moves_an_auc_by_no_more_than_its_bound(
     values: NDArray[np.float32], seed: int, is_informed: bool
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -252,7 +243,7 @@ def test_the_sample_is_of_the_selected_part(lengths: list[int], start: float, sh
     corpus = Corpus(codes, whole.documents)
     first = int(start * n_chars)
     selection = Selection(first, max(first + 1, int(first + share * (n_chars - first))))
-    sample, is_sampled, places = stretches(corpus, selection, seed)
+    sample, is_sampled, places = excerpts(corpus, selection, seed)
     assert len(sample) == len(is_sampled) == sum(document.n_chars for document in sample.documents)
     np.testing.assert_array_equal(places, sample.codes.astype(np.int64) - 1000)
     own = places[is_sampled]
@@ -260,7 +251,7 @@ def test_the_sample_is_of_the_selected_part(lengths: list[int], start: float, sh
     assert (np.diff(own) > 0).all()
     assert own[0] >= selection.start
     assert own[-1] < selection.stop
-    assert len(own) == min(n_selected, N_STRETCHES * STRETCH_CHARS)
+    assert len(own) == min(n_selected, N_EXCERPTS * EXCERPT_CHARS)
     for document in sample.documents:
         inside = places[document.start : document.stop]
         assert (np.diff(inside) == 1).all()
@@ -268,5 +259,5 @@ def test_the_sample_is_of_the_selected_part(lengths: list[int], start: float, sh
         assert inside[-1] < home.stop
         n_lead = int((~is_sampled[document.start : document.stop]).sum())
         assert n_lead == min(LEAD_CHARS, inside[n_lead] - home.start)
-    again, *_ = stretches(corpus, selection, seed)
+    again, *_ = excerpts(corpus, selection, seed)
     np.testing.assert_array_equal(again.codes, sample.codes)

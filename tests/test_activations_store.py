@@ -13,7 +13,8 @@ import pytest
 from planting import random_model
 
 from activations.errors import ActivationError
-from activations.reading.extraction import LiveActivations, extract
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.checking import check
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
@@ -112,13 +113,15 @@ def shorten(path: Path) -> None:
         (lambda path: h5py.File(path, "w").close(), "not a recording"),
     ],
 )
-def test_what_is_no_whole_recording_is_refused(path: Path, damage: Callable[[Path], None], complaint: str) -> None:
+def test_a_file_that_is_no_whole_recording_is_refused(
+    path: Path, damage: Callable[[Path], None], complaint: str
+) -> None:
     damage(path)
     with pytest.raises(ActivationError, match=complaint):
         Recording(path)
 
 
-def test_a_site_that_was_not_recorded_is_told(path: Path) -> None:
+def test_a_site_that_was_not_recorded_is_reported(path: Path) -> None:
     with Recording(path) as recording, pytest.raises(ActivationError, match="no site 3/cell; it has 0/hidden"):
         recording.read([Site.of(3, "cell")])
 

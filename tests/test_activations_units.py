@@ -21,7 +21,7 @@ def test_a_unit_reads_back_from_its_spelling(unit: Unit) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "1", "cell", "1/cell/x", "/3", "1//3", "a b/3", "a,b/3", "../3", "a\n/3"])
-def test_a_misspelled_unit_is_told_how_to_spell(text: str) -> None:
+def test_a_misspelled_unit_is_refused_with_the_right_spelling(text: str) -> None:
     with pytest.raises(ActivationError, match="1/cell"):
         Unit.parse(text)
 

@@ -11,7 +11,7 @@ from activations.texts.vocab import REPLACEMENT, Vocabulary
 
 
 @given(st.text(min_size=2))
-def test_ids_are_places_among_the_characters(text: str) -> None:
+def test_ids_are_positions_among_the_characters(text: str) -> None:
     vocabulary = Vocabulary.of([text])
     ids = vocabulary.encode(Corpus.from_texts([text]))
     assert "".join(vocabulary.characters[n] for n in ids) == text
@@ -24,7 +24,7 @@ def test_rare_characters_share_a_declared_replacement() -> None:
     assert vocabulary.check(Corpus.from_texts(["czabz"]), replace_unknown=True) == 3
 
 
-def test_unknown_characters_are_named_with_their_place() -> None:
+def test_unknown_characters_are_named_with_their_position() -> None:
     corpus = Corpus.from_texts(["ab\nb", "aé\nbü"], ["one.txt", "two.txt"])
     with pytest.raises(ActivationError) as caught:
         Vocabulary("ab\n").encode(corpus)

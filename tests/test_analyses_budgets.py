@@ -18,7 +18,8 @@ from sklearn.metrics import roc_auc_score
 from activations.blocks import Block
 from activations.errors import ActivationError
 from activations.models.checkpoints import save_model
-from activations.reading.extraction import LiveActivations, extract
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.recordings.spool import Spool, spooled
 from activations.texts.corpus import Corpus

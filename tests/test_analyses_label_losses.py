@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from planting import Arrays, in_runs, random_model
 
 from activations.models.evaluation import losses
-from activations.reading.extraction import LiveActivations, extract
-from activations.recordings.layout import LOG_PROB
+from activations.predictions import LOG_PROB
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection

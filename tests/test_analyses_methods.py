@@ -23,7 +23,8 @@ from sklearn.metrics import (
     r2_score,
 )
 
-from activations.reading.extraction import LiveActivations, extract
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection

@@ -12,7 +12,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, f1_score, r2_score, roc_auc_score
 
 from activations.blocks import Source
-from activations.reading.extraction import LiveActivations, extract
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site

@@ -11,8 +11,9 @@ from planting import PLANTED, Arrays, random_model
 from sklearn.metrics import roc_auc_score
 
 from activations.blocks import Block, thin_out
-from activations.reading import extraction
-from activations.reading.extraction import LiveActivations, extract
+from activations.reading import live as live_module
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit
@@ -136,7 +137,7 @@ def test_a_long_live_text_is_read_twice_and_nothing_is_written(
         recorded = rank(recording, name, shifts=19, n_intervals=3)
     monkeypatch.setattr(columns, "_KEPT_BYTES", 0)
     monkeypatch.setattr(columns, "_MOST_CHARS_AT_ONCE", 2_000)
-    monkeypatch.setattr(extraction, "TemporaryDirectory", None)  # nothing to write to
+    monkeypatch.setattr(live_module, "TemporaryDirectory", None)  # nothing to write to
     readings: list[LiveActivations] = []
     blocks = LiveActivations.blocks
 

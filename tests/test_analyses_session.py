@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import probe
 from activations.blocks import Block, Source
-from activations.reading.extraction import LiveActivations
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site

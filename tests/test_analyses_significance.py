@@ -10,7 +10,7 @@ from planting import SITES, Arrays, drifting, in_runs, random_model, sums_of_row
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
-from activations.reading.extraction import LiveActivations
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site

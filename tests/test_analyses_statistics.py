@@ -18,8 +18,9 @@ from planting import Arrays, drifting, in_runs, random_model
 
 import analyses.statistics
 from activations.blocks import Block, Source
-from activations.reading.extraction import LiveActivations, extract
-from activations.recordings.layout import LOG_PROB
+from activations.predictions import LOG_PROB
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection

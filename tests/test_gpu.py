@@ -19,8 +19,9 @@ from activations.models.evaluation import losses
 from activations.models.sampling import write
 from activations.models.training.config import TrainingConfig
 from activations.models.training.training import train
-from activations.reading.extraction import LiveActivations, extract
-from activations.reading.lane_reader import Arithmetic
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site
@@ -52,7 +53,7 @@ def test_what_is_recorded_on_a_gpu_is_what_the_processor_gives(kind: Kind, n_lan
                 model,
                 corpus,
                 n_lanes=n_lanes,
-                arithmetic=Arithmetic(device=device, dtype="float32"),
+                compute=ComputeOptions(device=device, dtype="float32"),
                 interventions=interventions,
             )
             for device in ("cpu", "cuda")
@@ -67,7 +68,9 @@ def test_identity_changes_nothing_on_a_gpu_bit_for_bit(kind: Kind, code_text: st
     corpus, model = Corpus.from_texts([code_text[:3000]]), unusual_model(code_text, kind)
     plain, same = (
         gathered(
-            LiveActivations(model, corpus, n_lanes=4, arithmetic=Arithmetic(device="cuda"), interventions=interventions)
+            LiveActivations(
+                model, corpus, n_lanes=4, compute=ComputeOptions(device="cuda"), interventions=interventions
+            )
         )
         for interventions in ([], [identity(site) for site in model.sites])
     )
@@ -101,7 +104,7 @@ def test_a_live_ranking_on_a_gpu_is_that_of_a_recording_of_the_processor(code_te
     extract(LiveActivations(model, corpus, n_lanes=1), tmp_path / "a.h5")
     with Recording(tmp_path / "a.h5") as recording:
         expected = rank(recording, "in_quotes")
-    found = rank(LiveActivations(model, corpus, arithmetic=Arithmetic(device="cuda")), "in_quotes")
+    found = rank(LiveActivations(model, corpus, compute=ComputeOptions(device="cuda")), "in_quotes")
     assert found.units[0].unit == expected.units[0].unit
     assert found.units[0].score == pytest.approx(expected.units[0].score, abs=2e-3)
 

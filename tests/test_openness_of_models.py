@@ -15,9 +15,10 @@ from activations.blocks import Source
 from activations.errors import ActivationError
 from activations.models.evaluation import evaluate
 from activations.models.sampling import write_texts
-from activations.reading.extraction import LiveActivations, extract
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.extraction import extract
 from activations.reading.kept_states import KeptStates
-from activations.reading.lane_reader import Arithmetic
+from activations.reading.live import LiveActivations
 from activations.recordings.checking import check
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
@@ -186,7 +187,7 @@ def test_parts_of_a_state_whose_names_hdf5_cannot_hold_side_by_side_are_refused(
 
 def test_values_that_near_one_cannot_hold_are_told_by_their_site() -> None:
     model = OfForm(lambda n: {}, unbounded=frozenset())
-    live = LiveActivations(model, Corpus.from_texts([TEXT]), arithmetic=Arithmetic(dtype="near_one"))
+    live = LiveActivations(model, Corpus.from_texts([TEXT]), compute=ComputeOptions(dtype="near_one"))
     with pytest.raises(ActivationError, match="sum has a value of .*, and near_one is for values from -1 to 1"):
         live.read([Site("sum")])
 

@@ -17,7 +17,7 @@ from activations.blocks import Block
 from activations.models.evaluation import losses
 from activations.recordings.codings import CODINGS
 from activations.recordings.layout import SiteFacts
-from activations.recordings.recorder import recording
+from activations.recordings.recorder import new_recording
 from activations.texts.corpus import Corpus
 from activations.texts.lanes import BLOCK_CHARS
 from activations.texts.vocab import Vocabulary
@@ -132,7 +132,7 @@ def test_a_recording_is_checked_in_less_memory_than_it_takes_on_the_disk() -> No
     """A file of 512 MB; a process that holds nothing of it has a tenth of a GB."""
     site, n_units = Site.of(0, "hidden"), 256
     corpus = Corpus.from_texts(["ab" * (MB // 2)])
-    with recording(
+    with new_recording(
         Path("large.h5"), corpus, Vocabulary("ab"), {site: SiteFacts(n_units, CODINGS["float16"])}, predictions=False
     ) as recorder:
         for start in range(0, len(corpus), 64 * BLOCK_CHARS):

@@ -14,8 +14,8 @@ from typer.main import get_command
 
 from activations.models.checkpoints import save_model
 from activations.models.twins import TWINS
-from activations.reading.extraction import LiveActivations
-from activations.reading.lane_reader import Arithmetic
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from analyses.session import Session
 from probe.cli import app
@@ -125,12 +125,12 @@ def test_options_of_a_live_model_do_not_go_with_a_recording(
 
 def test_an_untrained_twin_reads_as_the_live_model_does() -> None:
     model = random_model(NAMES, cell="gru", n_layers=1, n_units=6)
-    arithmetic = Arithmetic(dtype="float16")
-    live = LiveActivations(model, Corpus.from_texts([NAMES]), n_lanes=3, warm_up_chars=128, arithmetic=arithmetic)
+    compute = ComputeOptions(dtype="float16")
+    live = LiveActivations(model, Corpus.from_texts([NAMES]), n_lanes=3, warm_up_chars=128, compute=compute)
     with Session(live) as session:
         for how in TWINS:
             made = live_twin(session, model, how)
-            assert (made.n_lanes, made.warm_up_chars, made.arithmetic) == (3, 128, arithmetic)
+            assert (made.n_lanes, made.warm_up_chars, made.compute) == (3, 128, compute)
 
 
 def test_names_are_trained_on_and_judged_a_line_each(run: Command, files: None) -> None:

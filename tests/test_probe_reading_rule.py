@@ -129,7 +129,7 @@ def test_a_rule_can_be_given_for_a_model_that_says_none(run: Command) -> None:
     save_cycle("abc\n")
     Path("text.txt").write_text("AbC\nabC\n" * 10, encoding="utf-8")
     status, _, err = run("extract", "cycle.pt", "text.txt", "--force")
-    assert status == 1 and "let it read the text with --read-as lower" in err
+    assert status == 1 and "or read the text with --read-as lower" in err
     for command in (("extract", "cycle.pt", "text.txt", "--force"), ("evaluate", "cycle.pt", "text.txt", "--json")):
         assert run(*command, "--read-as", "lower")[0] == 0
     assert load_model("cycle.pt").reading_rule == PLAIN

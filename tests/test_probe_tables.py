@@ -20,7 +20,7 @@ from scipy.stats import false_discovery_control
 import probe
 from activations.errors import ActivationError
 from activations.models.checkpoints import save_model
-from activations.reading.extraction import LiveActivations
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit, units_of

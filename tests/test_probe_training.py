@@ -247,7 +247,7 @@ def test_a_model_in_the_place_of_its_own_folder_is_refused_before_it_is_trained(
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is closed to the superuser")
 def test_a_closed_folder_is_one_sentence(run: Command, corpus: Corpus) -> None:
     Path("closed").mkdir(mode=0o500)
-    assert "is closed to us" in sentence_of(run, "train", "corpus.txt", *QUICK, "-o", "closed/model.pt")
+    assert "is not writable" in sentence_of(run, "train", "corpus.txt", *QUICK, "-o", "closed/model.pt")
 
 
 def test_what_is_refused_costs_no_checkpoints(run: Command, corpus: Corpus) -> None:

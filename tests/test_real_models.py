@@ -11,8 +11,8 @@ from mutants import mutant
 from activations.errors import ActivationError
 from activations.importers.importing import import_model
 from activations.models.char_rnn import CharRNN, ModelConfig
-from activations.reading.extraction import LiveActivations
-from activations.reading.lane_reader import Arithmetic
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
 from activations.units import Unit
@@ -82,7 +82,7 @@ def test_a_real_model_has_the_loss_that_was_measured(name: str, models: Path, sh
 def test_a_real_model_has_the_units_that_were_found(name: str, models: Path, shared: Path) -> None:
     """By signal, to the digits that were told."""
     model = import_model(models / name, vocabulary_of(name, models, shared)).model
-    live = LiveActivations(model, text_of(name, models, shared), arithmetic=Arithmetic(dtype="float32"))
+    live = LiveActivations(model, text_of(name, models, shared), compute=ComputeOptions(dtype="float32"))
     with live.rereadable(list(live.sites)) as recording:
         for hypothesis, units in UNITS[name].items():
             ranking = rank(recording, hypothesis)

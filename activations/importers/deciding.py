@@ -1,6 +1,5 @@
 """What a text says of the ways in which a model's parts can be read."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,9 +9,11 @@ from activations.errors import ActivationError
 from activations.importers.assembly import Reading, assemble, others
 from activations.importers.parts import Parts
 from activations.models.char_rnn import CharRNN
-from activations.texts.corpus import Corpus, codes_to_text
-from activations.texts.read_text import read_text
+from activations.progress import Progress, no_progress
+from activations.texts.codes import codes_to_text
+from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import ReadingRule
+from activations.texts.tokenising import tokenise
 from activations.texts.vocab import Vocabulary
 
 _CLEARLY = 0.05  # nats per character
@@ -47,7 +48,7 @@ def search(
     reading: Reading,
     vocabulary: Vocabulary,
     text: Corpus,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Search:
     """Try the readings near one.
 
@@ -88,7 +89,7 @@ def search(
 def _first_seen(text: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> str:
     """What is read of a text, each token once; nothing, if the model cannot follow the rule."""
     try:
-        tokens = read_text(text, rule, vocabulary).tokens
+        tokens = tokenise(text, rule, vocabulary).tokens
     except ActivationError:
         return ""
     codes, places = np.unique(tokens, return_index=True)
@@ -98,7 +99,7 @@ def _first_seen(text: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> str:
 @torch.inference_mode()
 def sampled_loss(model: CharRNN, text: Corpus) -> float:
     """Nats per character on pieces from all over a text, each read from the zero state."""
-    tokens = read_text(text, model.reading_rule, model.vocabulary).tokens
+    tokens = tokenise(text, model.reading_rule, model.vocabulary).tokens
     if len(tokens) < 2:
         raise ActivationError("the text to check the model by has fewer than two characters that it reads")
     n_steps = min(_LANE_CHARS, len(tokens) - 1)

@@ -1,6 +1,6 @@
 """Making a model of ours from somebody else's: find its parts, read them, and check the reading on a text."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from activations.importers.parts import Parts
 from activations.importers.vocabularies import Found, find_vocabulary
 from activations.models.char_rnn import CharRNN
 from activations.models.evaluation import Evaluation, evaluate
+from activations.progress import Progress, no_progress
 from activations.texts.corpus import Corpus
-from activations.texts.read_text import check_text, read_text
 from activations.texts.reading_rule import PLAIN, ReadingRule
+from activations.texts.tokenising import check_text, tokenise
 from activations.texts.vocab import Vocabulary
 
 _FEWEST_CHARS = 200
@@ -125,7 +126,7 @@ def import_model(
     encoding: str = "utf-8",
     newlines: str = "keep",
     force: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Import:
     """Read somebody else's model, without running anything in its file.
 
@@ -217,12 +218,12 @@ def array_of(tensor: Tensor) -> NDArray[Any]:
     return array
 
 
-def _checked(result: Import, text: Corpus, *, force: bool, progress: Callable[[int, int], None]) -> Import:
+def _checked(result: Import, text: Corpus, *, force: bool, progress: Progress) -> Import:
     """Read the text in all ways that are near, and decide."""
     vocabulary, rule = result.model.vocabulary, result.reading.rule
     check_text(text, rule, vocabulary, replace_unknown=vocabulary.replacement is not None)
     found = search(result.parts, result.reading, vocabulary, text, progress)
-    tokens = read_text(text, rule, vocabulary).tokens
+    tokens = tokenise(text, rule, vocabulary).tokens
     singles, pairs = (loss * len(tokens) / len(text) for loss in frequencies_loss(Corpus(tokens, ()), len(vocabulary)))
     result = replace(result, search=found, pairs_nats_per_char=pairs)
     convinces = found.best_nats_per_char < pairs and len(text) >= _FEWEST_CHARS

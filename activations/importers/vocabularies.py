@@ -15,7 +15,8 @@ from activations.importers.contents import Contents
 from activations.importers.files import read_contents
 from activations.importers.pickles import Key, Made, Unordered
 from activations.importers.tensors import as_bytes, numpy_scalar
-from activations.texts.corpus import Corpus, codes_to_text
+from activations.texts.codes import codes_to_text
+from activations.texts.corpus import Corpus
 from activations.texts.vocab import REPLACEMENT, Vocabulary, stand_ins
 
 SPELLINGS = "printable, sorted:FILE, json:FILE, pickle:FILE, chars:STRING"

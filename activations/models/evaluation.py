@@ -10,15 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from activations.devices import place_of
+from activations.devices import torch_device
 from activations.errors import ActivationError
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.lane_states import LaneStates, read_lanes
+from activations.progress import Progress, no_progress
 from activations.results import Result
 from activations.texts.corpus import Corpus
-from activations.texts.read_text import check_text, read_text
 from activations.texts.reading_rule import rule_of
+from activations.texts.tokenising import check_text, tokenise
 
 _STRETCH = 4096
 _Read = Callable[[Tensor, Any], tuple[Tensor, Any]]
@@ -61,7 +62,7 @@ def losses(
     *,
     replace_unknown: bool = False,
     device: str | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Losses:
     """How well a model predicts each character of a text.
 
@@ -80,13 +81,11 @@ def losses(
     """
     rule = rule_of(model)
     check_text(corpus, rule, model.vocabulary, replace_unknown=replace_unknown)
-    text = read_text(corpus, rule, model.vocabulary)
-    return Losses(*text.of_characters(*_losses(model, text.read, device, progress)))
+    text = tokenise(corpus, rule, model.vocabulary)
+    return Losses(*text.losses_of_characters(*_losses(model, text.token_corpus, device, progress)))
 
 
-def _losses(
-    model: CharRNN | CharModel, corpus: Corpus, device: str | None, progress: Callable[[int, int], None]
-) -> Losses:
+def _losses(model: CharRNN | CharModel, corpus: Corpus, device: str | None, progress: Progress) -> Losses:
     """The same of a text that is read as it stands."""
     read, place = _reader(model, device)
     n_predicted = len(corpus) - len(corpus.documents)
@@ -114,7 +113,7 @@ def _reader(model: CharRNN | CharModel, device: str | None) -> tuple[_Read, torc
     """What reads on from a state, and where."""
     if isinstance(model, CharRNN):
         own_place = model.readout.weight.device
-        place = own_place if device is None else place_of(device)
+        place = own_place if device is None else torch_device(device)
         return (model if place.type == own_place.type else deepcopy(model).to(place)), place
     if device not in (None, "cpu", "auto"):
         raise ActivationError("a model of your own computes where it is written; leave --device out")
@@ -142,7 +141,7 @@ def evaluate(
     *,
     replace_unknown: bool = False,
     device: str | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Evaluation:
     """Loss and accuracy of a model on a text.
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from activations.errors import ActivationError
-from activations.lane_differences import Values
+from activations.lane_differences import States
 from activations.models.char_model import CharModel
 from activations.units import Site
 
@@ -101,7 +101,7 @@ class LaneStates:
         self.nests = [_rebuilt(self.nests[0], arrays)]
 
     @property
-    def values(self) -> Values:
+    def values(self) -> States:
         """(n_lanes, ...) all arrays and numbers, under names that say where in the nest they stand; copies."""
         if self.are_together:
             return {Site(name): _to_numpy(own).copy() for name, own in self._arrays().items()}
@@ -113,7 +113,7 @@ class LaneStates:
                 "the model's state has other shapes in some lanes than in others; read it with --lanes 1"
             ) from error
 
-    def restore(self, values: Values) -> None:
+    def restore(self, values: States) -> None:
         """Go on from what `values` gave."""
         if self.are_together:
             found = {name: _like(own, values[Site(name)]) for name, own in self._arrays().items()}

@@ -11,15 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from activations.devices import place_of
+from activations.devices import torch_device
 from activations.errors import ActivationError
-from activations.interventions import Interruption, Intervention, Where, checked
+from activations.interventions import Intervention, LanePositions, LayerInterventions, checked_interventions
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.lane_states import LaneStates, read_lanes
 from activations.results import Result
-from activations.texts.read_text import prompt_text, read_prompt
 from activations.texts.reading_rule import PLAIN, ReadingRule, rule_of
+from activations.texts.tokenising import prompt_text, tokenise_prompt
 from activations.texts.vocab import Vocabulary
 
 _MOST_BYTES = 4  # of a character
@@ -106,11 +106,11 @@ def write(
         raise ActivationError(f"top_k is {top_k}; a character is drawn among 1 or more")
     if not 0 <= seed < 1 << 63:
         raise ActivationError(f"the seed is {seed}; it must be a whole number from 0 up to 2^63")
-    ids = torch.from_numpy(read_prompt(prompt, rule_of(model), model.vocabulary))
-    interventions = checked(interventions, model.sites)
+    ids = torch.from_numpy(tokenise_prompt(prompt, rule_of(model), model.vocabulary))
+    interventions = checked_interventions(interventions, model.sites)
     reader: _Reader | _GuestReader
     if isinstance(model, CharRNN):
-        reader = _Reader(model, n_texts, place_of(device), interventions)
+        reader = _Reader(model, n_texts, torch_device(device), interventions)
     else:
         if interventions or device not in ("cpu", "auto"):
             raise ActivationError("a model of your own computes where and as it is written, without interventions")
@@ -299,7 +299,7 @@ class _Reader:
             [{s: self._table.new_zeros(n_texts, model.config.n_units_of(s)) for s in cell.state} for _ in layers]
             for _ in range(3)  # a step must not write where it still reads: two results take turns
         )
-        self._interruptions = [Interruption(interventions, layer) or None for layer in layers]
+        self._interruptions = [LayerInterventions(interventions, layer) or None for layer in layers]
         self._texts = torch.arange(n_texts, device=self._place)
         self._n_read = 0
         self._states = states
@@ -322,8 +322,8 @@ class _Reader:
         logits = torch.addmm(bias, self._states[-1]["hidden"], weight)
         return logits.to(_CPU) if self._is_elsewhere else logits  # where characters are drawn
 
-    def _where(self) -> Where:
-        return Where(self._texts, torch.full_like(self._texts, self._n_read))
+    def _where(self) -> LanePositions:
+        return LanePositions(self._texts, torch.full_like(self._texts, self._n_read))
 
 
 class _GuestReader:

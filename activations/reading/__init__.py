@@ -1,1 +1,1 @@
-"""A model reading a text: lanes side by side or one by itself, as a stream of blocks."""
+"""A model reading a text, in lanes side by side or in a single lane, and giving blocks of activations."""

@@ -1,8 +1,8 @@
-"""Some lanes of a text, read side by side: from characters to the activations and predictions of a turn."""
+"""Lanes of a text read side by side by a `CharRNN`: from tokens to the activations and predictions of a turn."""
 
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,69 +11,57 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from activations.devices import place_of
 from activations.errors import ActivationError
-from activations.interventions import Interruption, Intervention, Where
+from activations.interventions import Intervention, LanePositions, LayerInterventions
 from activations.models.cells.steps import Overwrite, Recurrent, State, Views
 from activations.models.char_rnn import CharRNN
-from activations.reading.prefetching import side_by_side
-from activations.reading.slabs import Bytes, Slabs, pages
-from activations.recordings import layout
-from activations.recordings.codings import CODINGS, Coding
+from activations.predictions import DISTRIBUTION, LOG_PROB, N_TOP, TOP_IDS, TOP_LOG_PROBS
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.prefetching import prefetch
 from activations.units import Site
 
 if TYPE_CHECKING:
     from activations.models.cells.single_lane import LoneLayer
 
-PRECISIONS = ("float32", "bf16")
-DTYPES = ("auto", "float16", "float32", "near_one")
+Arrays = Mapping[Site | str, NDArray[Any]]
+Sinks = Mapping[Site | str, Tensor]
+
 _LARGEST_FLOAT16 = 65504.0
-_STEPS = 16  # so few that what the gates of a step need is still near the processor when they are stored
-_STEPS_ALONE = 128  # so many that threads seldom meet
-_STRETCHES = 16  # of a turn at least, if it is long enough: the last layer waits for the first at its beginning
+_STEPS = 16  # few, so that the gates of a step are still in the processor's cache when they are stored
+_SINGLE_LANE_STEPS = 128  # many, so that the layers' threads seldom wait for each other
+_FEWEST_CHUNKS = 16  # of a long turn: the last layer cannot begin before the first has read a chunk
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arithmetic:
-    """Where, and in what numbers, a model is computed and its activations are kept.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReadOptions:
+    """Options of reading a turn.
 
     Attributes:
-        device: `cpu`, `cuda`, or `auto`, which is `cuda` where there is one.
-        precision: Of the matrix products: `float32`, or `bf16`, which is faster where the processor has units for
-            it, and rounds weights and hidden states to 8 significant bits.
-        dtype: What activations are kept in. `auto` is float16 for signals within [-1, 1], and float32 for those
-            that may grow and for those whose order float16 would lose (see `saturation`); `float16` and `float32` are
-            for all; `near_one` is for signals within [-1, 1], the others being in float32 (see `codings`).
+        lanes: The lanes whose activations are wanted, side by side; may be none.
+        n_wanted: How many steps to read; the rest of their chunk may be read, too. None is all. How the results are
+            rounded does not depend on it.
+        begins: (n_steps, n_lanes) bool, where a lane starts from the zero state, as at the beginning of a document;
+            None is nowhere.
+        where: (n_steps, n_lanes) what is read, for interventions; may be None if there are none.
     """
 
-    device: str = "cpu"
-    precision: str = "float32"
-    dtype: str = "auto"
+    lanes: range
+    n_wanted: int | None = None
+    begins: Tensor | None = None
+    where: LanePositions | None = None
 
-    def __post_init__(self) -> None:
-        place_of(self.device)
-        for name, allowed in (("precision", PRECISIONS), ("dtype", DTYPES)):
-            if getattr(self, name) not in allowed:
-                raise ActivationError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(allowed)}")
-
-    @property
-    def place(self) -> torch.device:
-        """The device itself."""
-        return place_of(self.device)
-
-    def slabs(self) -> Slabs:
-        """Memory for blocks that this device writes to at full speed."""
-        return Slabs(pages if self.place.type == "cpu" else _pinned)
-
-    def coding(self, *, is_bounded: bool, is_saturated: bool) -> Coding:
-        """How the values of a signal are kept."""
-        if self.dtype == "auto":
-            return CODINGS["float16" if is_bounded and not is_saturated else "float32"]
-        return CODINGS["float32" if self.dtype == "near_one" and not is_bounded else self.dtype]
+    def part(self, start: int, stop: int) -> "ReadOptions":
+        """Return the options of the steps from `start` up to `stop`."""
+        return replace(
+            self,
+            n_wanted=None if self.n_wanted is None else min(self.n_wanted, stop) - start,
+            begins=None if self.begins is None else self.begins[start:stop],
+            where=None if self.where is None else LanePositions(*(tensor[start:stop] for tensor in self.where)),
+        )
 
 
 class Weights:
-    """A model's weights, made ready for reading: read-only, shared by all groups of lanes.
+    """A model's weights, made ready for reading: read-only, and shared by all groups of lanes.
 
     They are made in one thread, without gradients: several threads that begin graphs of the same parameters can block
     each other in PyTorch for good.
@@ -83,41 +71,41 @@ class Weights:
     def __init__(
         self,
         model: CharRNN,
-        arithmetic: Arithmetic,
+        compute: ComputeOptions,
         *,
-        is_alone: bool,
+        single_lane: bool,
         interventions: Sequence[Intervention] = (),
     ) -> None:
-        """Make them ready.
+        """Make the weights of a model ready.
 
         Args:
-            model: What reads.
-            arithmetic: Where, and in what numbers.
-            is_alone: Whether there is but one lane, on a CPU.
-            interventions: What is changed while it reads.
+            model: The model.
+            compute: Device and precision.
+            single_lane: Whether there is one lane only, on a CPU.
+            interventions: Changes of values while the model reads.
         """
-        place = arithmetic.place
-        product_dtype = torch.bfloat16 if arithmetic.precision == "bf16" else torch.float32
+        device = compute.torch_device
+        product_dtype = torch.bfloat16 if compute.precision == "bf16" else torch.float32
         layers = range(model.config.n_layers)
+        recurrent = [model.recurrent(layer).to(device, product_dtype) for layer in layers]
         self.model = model
-        self.place = place
-        self.table = model.input_table().to(place)
-        self.inputs = [model.input(layer).to(place, product_dtype) for layer in layers[1:]]
-        recurrent = [model.recurrent(layer).to(place, product_dtype) for layer in layers]
-        self.readout = model.readout.bias.detach().to(place), model.readout.weight.t().to(place).contiguous()
-        self.recurrent = [] if is_alone else recurrent
-        self.alone = _alone(model, recurrent) if is_alone else []
+        self.device = device
+        self.table = model.input_table().to(device)
+        self.inputs = [model.input(layer).to(device, product_dtype) for layer in layers[1:]]
+        self.readout = model.readout.bias.detach().to(device), model.readout.weight.t().to(device).contiguous()
+        self.recurrent = [] if single_lane else recurrent
+        self.single_lane_layers = _single_lane_layers(model, recurrent) if single_lane else []
         self.product_dtype = product_dtype
-        self.interruptions = [Interruption(interventions, layer) for layer in layers]
+        self.interventions = [LayerInterventions(interventions, layer) for layer in layers]
 
 
-class _Stretch(NamedTuple):
-    """Some steps of a turn.
+class _Chunk(NamedTuple):
+    """A few steps of a turn, which a layer reads at one time.
 
     Attributes:
-        steps: Which.
-        half: 0 and 1 in turn: the results of the next have another place while those of this one are in use.
-        below: What a layer is given there: characters, or the hidden states of the layer below.
+        steps: The steps.
+        half: Alternately 0 and 1: the memory for its results, since those of the chunk before are still in use.
+        below: What a layer reads: tokens, or the hidden states of the layer below.
     """
 
     steps: slice
@@ -125,163 +113,152 @@ class _Stretch(NamedTuple):
     below: Tensor
 
 
-_Stretches = Generator[_Stretch, None, None]
+_Chunks = Generator[_Chunk, None, None]
 
 
-class Reading:
-    """The states of some lanes.
+class _TurnContext(NamedTuple):
+    """The part of a turn that is the same for all layers.
 
-    A turn is read a stretch of steps at a time, and each of these layer by layer. Where there is but one lane, products
-    have one row, for which several cores would wait for each other at each step: there every layer has a thread of its
-    own, and reads a stretch while the layer above it reads the one before.
+    Attributes:
+        sinks: The tensors to fill, on the model's device.
+        lanes: The lanes whose activations are wanted.
+        fresh: (n_lanes, 1) bool, which lanes start from the zero state, for each step before which any does.
+        where: What is read, for interventions.
+    """
+
+    sinks: Sinks
+    lanes: slice
+    fresh: Mapping[int, Tensor]
+    where: LanePositions | None
+
+
+class LaneReader:
+    """The states of some lanes, and how the lanes read on.
+
+    A turn is read a chunk of steps at a time, and each chunk layer by layer. With a single lane, products have one row,
+    and several cores would wait for each other at each step: there, every layer has a thread of its own, and reads a
+    chunk while the layer above it reads the chunk before.
     """
 
     def __init__(self, weights: Weights, n_lanes: int) -> None:
         config = weights.model.config
         self._weights = weights
-        self._is_alone = bool(weights.alone)
-        self._n_steps = _STEPS_ALONE if self._is_alone else _STEPS
+        self._single_lane = bool(weights.single_lane_layers)
+        self._n_steps = _SINGLE_LANE_STEPS if self._single_lane else _STEPS
         self._model = weights.model
         self._cell = weights.model.cell
-        self._place = weights.place
+        self._device = weights.device
         self._states: list[State] = [
-            {s: torch.zeros(n_lanes, config.n_units_of(s), device=self._place) for s in self._cell.state}
+            {s: torch.zeros(n_lanes, config.n_units_of(s), device=self._device) for s in self._cell.state}
             for _ in range(config.n_layers)
         ]
         self._gates: list[Tensor] = []
         self._product = torch.empty(0)
-        self._own: list[dict[str, Tensor]] = []
+        self._results: list[dict[str, Tensor]] = []
         self._views: list[list[Views]] = []
 
     @property
     def n_lanes(self) -> int:
-        """How many lanes are still reading."""
+        """Number of lanes that are still reading."""
         return len(self._states[0]["hidden"])
 
     def narrow(self, n_lanes: int) -> None:
-        """Go on with the first `n_lanes` lanes."""
+        """Go on with the first `n_lanes` lanes only."""
         if n_lanes < self.n_lanes:
-            self._states = [{signal: state[:n_lanes].clone() for signal, state in own.items()} for own in self._states]
-            self._own = []
+            self._states = [
+                {signal: state[:n_lanes].clone() for signal, state in of_layer.items()} for of_layer in self._states
+            ]
+            self._results = []
 
     def reset(self, *lanes: int) -> None:
-        """Let some lanes start from the zero state."""
-        for own in self._states:
-            for state in own.values():
+        """Set the states of some lanes to zero."""
+        for of_layer in self._states:
+            for state in of_layer.values():
                 state[list(lanes)] = 0
 
     @property
     def states(self) -> dict[Site, NDArray[np.float32]]:
-        """The state of every lane, (n_lanes, n_units), for each site that carries it; a copy."""
+        """The state of every lane, (n_lanes, n_units), for each site that carries one; a copy."""
         return {
             Site.of(layer, signal): state.cpu().numpy().copy()
-            for layer, own in enumerate(self._states)
-            for signal, state in own.items()
+            for layer, of_layer in enumerate(self._states)
+            for signal, state in of_layer.items()
         }
 
     def restore(self, states: Mapping[Site, NDArray[np.float32]]) -> None:
-        """Go on from states that were kept."""
-        for layer, own in enumerate(self._states if states else ()):
-            for signal in own:
-                own[signal] = torch.from_numpy(states[Site.of(layer, signal)].copy()).to(self._place)
-        self._own = []
+        """Go on from states that `states` gave; without any, from those there are."""
+        for layer, of_layer in enumerate(self._states if states else ()):
+            for signal in of_layer:
+                of_layer[signal] = torch.from_numpy(states[Site.of(layer, signal)].copy()).to(self._device)
+        self._results = []
 
-    def read(
-        self,
-        ids: Tensor,
-        following: Tensor,
-        kept: range,
-        into: Mapping[Site | str, NDArray[Any]],
-        n_wanted: int | None = None,
-        *,
-        begins: Tensor | None = None,
-        where: Where | None = None,
-    ) -> None:
-        """Let every lane read its turn.
+    def read(self, ids: Tensor, following: Tensor, into: Arrays, options: ReadOptions) -> None:
+        """Let every lane read a turn.
 
         Args:
-            ids: (n_steps, n_lanes) characters.
-            following: (n_steps, n_lanes) the characters that follow; -1 where none does.
-            kept: The lanes whose activations are wanted, side by side; may be none.
-            into: What is wanted: sites and kinds of prediction, each filled with what the lanes `kept` find,
-                (n_kept, n_steps, ...).
-            n_wanted: How many of the steps to read, and the rest of their stretch; None is all. How what is read is
-                rounded does not depend on it.
-            begins: (n_steps, n_lanes) bool, where a lane starts from the zero state, as at the beginning of a document;
-                None is nowhere.
-            where: What is read, (n_steps, n_lanes) each, for interventions; without any, it is not asked for.
+            ids: (n_steps, n_lanes) tokens.
+            following: (n_steps, n_lanes) the tokens that follow; -1 where none does.
+            into: Arrays to fill for each site and kind of prediction that is wanted, (n_wanted_lanes, n_steps, ...).
+            options: The lanes that are wanted, and more.
         """
-        fresh = {} if begins is None else _fresh(begins, self._place)
-        ids, following = ids.to(self._place), following.to(self._place)
-        where = None if where is None else Where(*(each.to(self._place) for each in where))
-        wanted = {key: torch.from_numpy(array) for key, array in into.items()} if kept else {}
+        ids, following = ids.to(self._device), following.to(self._device)
+        wanted = {key: torch.from_numpy(array) for key, array in into.items()} if options.lanes else {}
         sinks = wanted
-        if self._place.type != "cpu":
-            sinks = {key: torch.empty_like(each, device=self._place) for key, each in wanted.items()}
-        n_wanted = len(ids) if n_wanted is None else n_wanted
-        for steps, _, top in self._stretches(ids, n_wanted, kept, sinks, fresh, where):
-            if layout.LOG_PROB in into and kept:
-                lanes = slice(kept.start, kept.stop)
-                found = predictions(self._logits(top[:, lanes]), following[steps, lanes], into)
-                for name, values in found.items():
+        if self._device.type != "cpu":
+            sinks = {key: torch.empty_like(tensor, device=self._device) for key, tensor in wanted.items()}
+        context = _TurnContext(
+            sinks=sinks,
+            lanes=slice(options.lanes.start, options.lanes.stop),
+            fresh={} if options.begins is None else _fresh(options.begins, self._device),
+            where=None if options.where is None else LanePositions(*(t.to(self._device) for t in options.where)),
+        )
+        n_wanted = len(ids) if options.n_wanted is None else options.n_wanted
+        for steps, _, top in self._read_layers(ids, n_wanted, context):
+            if LOG_PROB in into and options.lanes:
+                made = predictions(self._logits(top[:, context.lanes]), following[steps, context.lanes], into)
+                for name, values in made.items():
                     sinks[name][:, steps].copy_(values.transpose(0, 1))
         if sinks is not wanted:
-            _bring_back(sinks, wanted)
+            _copy_from_gpu(sinks, wanted)
 
-    def _stretches(
-        self,
-        ids: Tensor,
-        n_wanted: int,
-        kept: range,
-        sinks: Mapping[Site | str, Tensor],
-        fresh: Mapping[int, Tensor],
-        where: Where | None,
-    ) -> _Stretches:
-        """The hidden states of the last layer, (n_steps, n_lanes, n_units), one stretch after another."""
+    def _read_layers(self, ids: Tensor, n_wanted: int, context: _TurnContext) -> _Chunks:
+        """Give the hidden states of the last layer, (n_steps, n_lanes, n_units), one chunk after another."""
         self._make_room()
-        n_each = min(max(_STEPS, len(ids) // _STRETCHES), self._n_steps)
-        borders = [*range(0, len(ids), n_each), len(ids)]
-        found: _Stretches = (
-            _Stretch(slice(start, stop), number % 2, ids[start:stop])
+        n_of_chunk = min(max(_STEPS, len(ids) // _FEWEST_CHUNKS), self._n_steps)
+        borders = [*range(0, len(ids), n_of_chunk), len(ids)]
+        chunks: _Chunks = (
+            _Chunk(slice(start, stop), number % 2, ids[start:stop])
             for number, (start, stop) in enumerate(pairwise(borders))
             if start < n_wanted
         )
         for layer in range(len(self._states)):
-            found = self._read_layer(layer, found, kept, sinks, fresh, where)
-            if self._is_alone:
-                found = side_by_side([found], lambda: torch.set_num_threads(1))
-        return found
+            chunks = self._read_layer(layer, chunks, context)
+            if self._single_lane:
+                chunks = prefetch([chunks], lambda: torch.set_num_threads(1))
+        return chunks
 
     @torch.inference_mode()
-    def _read_layer(
-        self,
-        layer: int,
-        below: _Stretches,
-        kept: range,
-        sinks: Mapping[Site | str, Tensor],
-        fresh: Mapping[int, Tensor],
-        where: Where | None,
-    ) -> _Stretches:
-        """What a layer makes of what it is given, one stretch after another."""
-        with closing(below):  # and the threads of the layers below with it
-            for steps, half, given in below:
-                first = half * self._n_steps if self._is_alone else 0
-                gates = self._gates[layer][: len(given)]
-                own = {signal: tensor[first : first + len(given)] for signal, tensor in self._own[layer].items()}
-                self._project(layer, given, gates)
-                overwrite = _overwriting(self._weights.interruptions[layer], where, steps)
-                if self._is_alone:
-                    begins = [n - steps.start for n in range(steps.start, steps.stop) if n in fresh]
-                    self._read_alone(layer, gates, own, begins, overwrite)
+    def _read_layer(self, layer: int, chunks: _Chunks, context: _TurnContext) -> _Chunks:
+        """Read the hidden states of the layer below, or tokens, and give a layer's own, one chunk after another."""
+        with closing(chunks):  # and with it the threads of the layers below
+            for steps, half, below in chunks:
+                first = half * self._n_steps if self._single_lane else 0
+                gates = self._gates[layer][: len(below)]
+                results = {signal: all_[first : first + len(below)] for signal, all_ in self._results[layer].items()}
+                self._project(layer, below, gates)
+                overwrite = _overwrites(self._weights.interventions[layer], context.where, steps)
+                if self._single_lane:
+                    begins = [n - steps.start for n in range(steps.start, steps.stop) if n in context.fresh]
+                    self._read_single_lane(layer, gates, results, begins, overwrite)
                 else:
-                    self._step(layer, [fresh.get(n) for n in range(steps.start, steps.stop)], overwrite)
-                for signal, values in self._cell.named(gates, own).items():
-                    if (sink := sinks.get(Site.of(layer, signal))) is not None:
-                        sink[:, steps].copy_(values[:, kept.start : kept.stop].transpose(0, 1))
-                yield _Stretch(steps, half, own["hidden"])
+                    self._step(layer, [context.fresh.get(n) for n in range(steps.start, steps.stop)], overwrite)
+                for signal, values in self._cell.named(gates, results).items():
+                    if (sink := context.sinks.get(Site.of(layer, signal))) is not None:
+                        sink[:, steps].copy_(values[:, context.lanes].transpose(0, 1))
+                yield _Chunk(steps, half, results["hidden"])
 
     def _step(self, layer: int, fresh: Sequence[Tensor | None], overwrite: Sequence[Overwrite] | None) -> None:
-        """Read a few steps of a layer, one after another; before each, some lanes start from the zero state."""
+        """Read a few steps of a layer, one after another; before each, some lanes may start from the zero state."""
         step, recurrent = self._cell.step, self._weights.recurrent[layer]
         state = dict(self._states[layer])
         for t, (views, lanes) in enumerate(zip(self._views[layer], fresh, strict=False)):
@@ -292,7 +269,7 @@ class Reading:
             self._states[layer][signal].copy_(values)
 
     def _project(self, layer: int, below: Tensor, gates: Tensor) -> None:
-        """The input's share of the gates of a layer."""
+        """Compute the input's share of the gates of a layer."""
         flat = gates.flatten(0, 1)
         if layer == 0:
             torch.index_select(self._weights.table, 0, below.flatten(), out=flat)
@@ -300,11 +277,11 @@ class Reading:
             product = self._product[: len(flat)] if len(self._product) else None
             self._weights.inputs[layer - 1].project(below.flatten(0, 1), flat, product)
 
-    def _read_alone(
+    def _read_single_lane(
         self,
         layer: int,
         gates: Tensor,
-        own: Mapping[str, Tensor],
+        results: Mapping[str, Tensor],
         fresh: Sequence[int],
         overwrite: Sequence[Overwrite] | None,
     ) -> None:
@@ -314,9 +291,9 @@ class Reading:
             if start in fresh:
                 for state in lane.values():
                     state.zero_()
-            results = {signal: each[start:stop, 0] for signal, each in own.items()}
+            part = {signal: values[start:stop, 0] for signal, values in results.items()}
             now = None if overwrite is None else overwrite[start:stop]
-            self._weights.alone[layer].read(gates[start:stop, 0], lane, results, now)
+            self._weights.single_lane_layers[layer].read(gates[start:stop, 0], lane, part, now)
 
     def _logits(self, top: Tensor) -> Tensor:
         bias, weight = self._weights.readout
@@ -324,80 +301,82 @@ class Reading:
         return logits.view(*top.shape[:2], -1)
 
     def _make_room(self) -> None:
-        """Tensors to compute in; own ones for each layer that has a thread of its own, and for two stretches each."""
-        if self._own:
+        """Allocate tensors to compute in: for each layer that has a thread of its own, its own, and for two chunks."""
+        if self._results:
             return
         n_layers, config, n_gates = len(self._states), self._model.config, len(self._cell.gates)
         gates = [
-            torch.empty(self._n_steps, self.n_lanes, n_gates * config.n_units, device=self._place)
-            for _ in range(n_layers if self._is_alone else 1)
+            torch.empty(self._n_steps, self.n_lanes, n_gates * config.n_units, device=self._device)
+            for _ in range(n_layers if self._single_lane else 1)
         ]
         if self._weights.product_dtype != gates[0].dtype:
             self._product = torch.empty_like(gates[0], dtype=self._weights.product_dtype).flatten(0, 1)
         self._gates = [gates[layer % len(gates)] for layer in range(n_layers)]
-        n_steps = (2 if self._is_alone else 1) * self._n_steps
-        self._own = [
+        n_steps = (2 if self._single_lane else 1) * self._n_steps
+        self._results = [
             {
-                signal: torch.empty(n_steps, self.n_lanes, config.n_units_of(signal), device=self._place)
+                signal: torch.empty(n_steps, self.n_lanes, config.n_units_of(signal), device=self._device)
                 for signal in self._cell.state
             }
             for _ in self._states
         ]
-        if not self._is_alone:
+        if not self._single_lane:
             self._views = [
-                [self._cell.views(gates[0][t], {s: each[t] for s, each in own.items()}) for t in range(self._n_steps)]
-                for own in self._own
+                [
+                    self._cell.views(gates[0][t], {s: values[t] for s, values in of_layer.items()})
+                    for t in range(n_steps)
+                ]
+                for of_layer in self._results
             ]
 
 
-def _alone(model: CharRNN, recurrent: Sequence[Recurrent]) -> list["LoneLayer"]:
-    """The layers of a model for a single lane."""
+def _single_lane_layers(model: CharRNN, recurrent: Sequence[Recurrent]) -> list["LoneLayer"]:
+    """Compile the layers of a model for a single lane."""
     from activations.models.cells.single_lane import LoneLayer
 
-    return [LoneLayer(model.cell, each) for each in recurrent]
+    return [LoneLayer(model.cell, weights) for weights in recurrent]
 
 
-def _overwriting(interruption: Interruption, where: Where | None, steps: slice) -> list[Overwrite] | None:
-    """What overwrites values at each of some steps; None if nothing is changed."""
-    if not interruption:
+def _overwrites(interventions: LayerInterventions, where: LanePositions | None, steps: slice) -> list[Overwrite] | None:
+    """Return what overwrites values at each of some steps; None if nothing is changed."""
+    if not interventions:
         return None
     if where is None:
-        raise ActivationError("an intervention has to be told what is read; give its place to Reading.read")
-    return [interruption.at(Where(*now)) for now in zip(where.documents[steps], where.positions[steps], strict=True)]
+        raise ActivationError("interventions need to know what is read; pass `where` to LaneReader.read")
+    return [
+        interventions.at(LanePositions(*at_step))
+        for at_step in zip(where.documents[steps], where.positions[steps], strict=True)
+    ]
 
 
-def _fresh(begins: Tensor, place: torch.device) -> dict[int, Tensor]:
+def _fresh(begins: Tensor, device: torch.device) -> dict[int, Tensor]:
     """(n_lanes, 1) bool, which lanes start from the zero state, for each step before which any does."""
-    lanes = begins.to(place)[..., None]
+    lanes = begins.to(device)[..., None]
     return {step: lanes[step] for step in begins.any(1).nonzero().flatten().tolist()}
 
 
-def predictions(logits: Tensor, following: Tensor, into: Collection[Site | str]) -> dict[str, Tensor]:
-    """Predictions by kind, each (n_steps, n_lanes) or (n_steps, n_lanes, n).
+def predictions(logits: Tensor, following: Tensor, wanted: Collection[Site | str]) -> dict[str, Tensor]:
+    """Compute predictions by kind, each (n_steps, n_lanes) or (n_steps, n_lanes, n).
 
     Args:
         logits: (n_steps, n_lanes, n_characters)
-        following: (n_steps, n_lanes) the characters that follow; -1 where none does.
-        into: The kinds that are wanted.
+        following: (n_steps, n_lanes) the tokens that follow; -1 where none does.
+        wanted: The kinds to compute; see `activations.predictions`.
     """
     log_probs = torch.log_softmax(logits, -1)
-    true = log_probs.gather(-1, following.clamp(min=0).unsqueeze(-1)).squeeze(-1)
-    found = {layout.LOG_PROB: true.masked_fill(following < 0, torch.nan)}
-    if layout.DISTRIBUTION in into:
-        found[layout.DISTRIBUTION] = log_probs.clamp(min=-_LARGEST_FLOAT16)
-    if layout.TOP_IDS in into:
-        best = log_probs.topk(layout.N_TOP)
-        found[layout.TOP_IDS] = best.indices
-        found[layout.TOP_LOG_PROBS] = best.values.clamp(min=-_LARGEST_FLOAT16)
-    return found
+    of_true = log_probs.gather(-1, following.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+    made = {LOG_PROB: of_true.masked_fill(following < 0, torch.nan)}
+    if DISTRIBUTION in wanted:
+        made[DISTRIBUTION] = log_probs.clamp(min=-_LARGEST_FLOAT16)
+    if TOP_IDS in wanted:
+        best = log_probs.topk(N_TOP)
+        made[TOP_IDS] = best.indices
+        made[TOP_LOG_PROBS] = best.values.clamp(min=-_LARGEST_FLOAT16)
+    return made
 
 
-def _bring_back(found: Mapping[Site | str, Tensor], into: Mapping[Site | str, Tensor]) -> None:
-    """Copy what was found on a GPU to where it is wanted."""
-    for key, each in into.items():
-        each.copy_(found[key], non_blocking=True)
+def _copy_from_gpu(sinks: Sinks, wanted: Sinks) -> None:
+    """Copy results from a GPU to where they are wanted."""
+    for key, tensor in wanted.items():
+        tensor.copy_(sinks[key], non_blocking=True)
     torch.cuda.synchronize()
-
-
-def _pinned(n_bytes: int) -> Bytes:
-    return torch.empty(n_bytes, dtype=torch.uint8, pin_memory=True).numpy()

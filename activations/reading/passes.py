@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,241 +13,269 @@ from torch import Tensor
 
 from activations.blocks import Block
 from activations.errors import ActivationError
-from activations.interventions import Intervention, Where
-from activations.lane_differences import Values
+from activations.interventions import Intervention, LanePositions
+from activations.lane_differences import States
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
+from activations.predictions import LOG_PROB
 from activations.reading.kept_states import KeptStates
-from activations.reading.lane_reader import Reading
-from activations.reading.position import Round
-from activations.reading.protocol_reader import GuestReading
-from activations.reading.slabs import Slabs
-from activations.recordings import layout
+from activations.reading.lane_reader import Arrays, LaneReader, ReadOptions
+from activations.reading.memory_pool import MemoryPool
+from activations.reading.protocol_reader import ProtocolReader
+from activations.reading.reading_state import Round
 from activations.recordings.codings import Coding
 from activations.texts.lanes import Turn
-from activations.texts.read_text import ReadText, Span
 from activations.texts.selection import Selection
+from activations.texts.tokenising import Span, TokenisedText
 from activations.units import Site
 
 Columns = dict[Site | str, tuple[np.dtype[Any], int | None]]
+"""The dtype and the width of each site and kind of prediction; a width of None is one number per character."""
+
+
+class _Tokens(NamedTuple):
+    """The tokens of a turn of all lanes.
+
+    Attributes:
+        ids: (n_steps, n_lanes) int64, the tokens; 0 behind the last token of a lane.
+        following: (n_steps, n_lanes) int64, the tokens that follow; -1 behind the last token of a document.
+        begins: (n_steps, n_lanes) bool, the first tokens of all documents of a lane's turn but the first document.
+    """
+
+    ids: Tensor
+    following: Tensor
+    begins: Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pass:
-    """What all groups of lanes share while they read a text.
+    """A reading of a text, or of a part of it, as all groups of lanes share it.
 
     Attributes:
-        model: What reads.
-        text: What is read.
+        model: The model.
+        text: The text, as it is read.
         selection: The characters whose activations are wanted, in the order of reading.
-        reader: Makes a reading of so many lanes.
-        columns: The number type and width of everything that is wanted of a character.
-        codings: Of the sites whose values are rounded by more than their number type.
+        new_reader: Makes a reader of some number of lanes.
+        columns: The dtype and the width of everything that is wanted of a character.
+        quantised: The codings of sites whose values are quantised by more than their dtype.
         unbounded: The sites whose values may leave [-1, 1].
-        slabs: Where the memory for it comes from.
-        kept: States from which passages are read later.
+        memory: The pool that the memory for blocks comes from.
+        kept_states: Where states are kept from which passages can be read later.
         in_use: Held while the model reads.
-        interventions: What is changed while it reads.
+        interventions: Changes of values while the model reads.
     """
 
     model: CharRNN | CharModel
-    text: ReadText
+    text: TokenisedText
     selection: Selection
-    reader: Callable[[int], Reading | GuestReading]
+    new_reader: Callable[[int], LaneReader | ProtocolReader]
     columns: Columns
-    codings: Mapping[Site, Coding]
+    quantised: Mapping[Site, Coding]
     unbounded: Collection[Site]
-    slabs: Slabs
-    kept: KeptStates
+    memory: MemoryPool
+    kept_states: KeptStates
     in_use: AbstractContextManager[Any]
     interventions: Sequence[Intervention] = ()
 
     def rounds(
-        self, turns: Iterable[list[Turn]], n_lanes: int, states: Values, *, group: int = 0, n_done: int = 0
+        self, turns: Iterable[list[Turn]], n_lanes: int, states: States, *, group: int = 0, n_done: int = 0
     ) -> Iterator[Round]:
-        """What some lanes find, round after round.
+        """Let some lanes read, round after round.
 
         Args:
-            turns: What the lanes read at one time, again and again.
-            n_lanes: How many lanes there are.
-            states: (n_lanes, n_units) what they begin with, for each site of the state; none is zero.
-            group: Their number.
-            n_done: Rounds that are left out, after which they have these states.
+            turns: The turns that the lanes read at one time, for each round.
+            n_lanes: Number of lanes.
+            states: (n_lanes, n_units) the states with which they begin, for each site; empty is zero.
+            group: The number of this group of lanes.
+            n_done: Number of rounds to leave out, those after which the lanes have these states.
         """
         with self.in_use:
-            reading = self.reader(n_lanes)
-        reading.restore(states)
-        for number, now in enumerate(turns):
+            reader = self.new_reader(n_lanes)
+        reader.restore(states)
+        for number, of_round in enumerate(turns):
             if number >= n_done:
                 with self.in_use:
-                    done = self._round(reading, now, group, number)
-                yield done
-                del done  # its memory is wanted
+                    finished = self._round(reader, of_round, group, number)
+                yield finished
+                del finished  # so that its memory can be used again
 
     @torch.inference_mode()
-    def _round(self, reading: Reading | GuestReading, turns: Sequence[Turn], group: int, number: int) -> Round:
-        reading.narrow(len(turns))
-        if beginning := [lane for lane, turn in enumerate(turns) if turn.is_first]:
-            reading.reset(*beginning)
-        states = reading.states
-        self.kept.keep(turns, states)
+    def _round(self, reader: LaneReader | ProtocolReader, turns: Sequence[Turn], group: int, number: int) -> Round:
+        reader.narrow(len(turns))
+        if first_turns := [lane for lane, turn in enumerate(turns) if turn.is_first]:
+            reader.reset(*first_turns)
+        states = reader.states
+        self.kept_states.keep(turns, states)
         meetings = [
-            (turn.start, _lane(states, lane))
+            (turn.start, _of_lane(states, lane))
             for lane, turn in enumerate(turns)
             if turn.piece.follows and turn.start == turn.piece.start
         ]
-        lanes = np.flatnonzero([turn.is_kept and turn.stop > self.selection.start for turn in turns])
-        kept = range(lanes[0], lanes[-1] + 1) if len(lanes) else range(0)
         spans = [self.text.span(turn.start, turn.stop) for turn in turns]
-        ids, following, begins = self._tokens(spans)
+        n_steps = max(span.n_read for span in spans)
         has_short_warm_up = any(
-            not turn.is_kept and span.n_read < len(ids) for turn, span in zip(turns, spans, strict=True)
+            not turn.is_kept and span.n_read < n_steps for turn, span in zip(turns, spans, strict=True)
         )
-        is_equal = self.text.rows is None and not self.text.is_backwards and not has_short_warm_up
-        warm = np.array([turn.is_kept and (not is_equal or turn.n_chars == len(ids)) for turn in turns])  # no padding
-        values = {
-            key: self.slabs.take((len(kept), len(ids)) + (() if width is None else (width,)), dtype)
-            for key, (dtype, width) in self.columns.items()
-        }
-        n_wanted = max(self._n_wanted(turn, span) for turn, span in zip(turns, spans, strict=True))
-        where = self._where(spans) if self.interventions else None
-        if is_equal:
-            reading.read(ids, following, kept, values, n_wanted, begins=begins, where=where)
-        else:
-            n_own = [span.n_own for span in spans]
-            _read_unequal(reading, ids, following, kept, values, n_wanted, begins=begins, where=where, n_own=n_own)
-        states = reading.states
+        is_equal = self.text.last_tokens is None and not self.text.is_backwards and not has_short_warm_up
+        wanted = np.flatnonzero([turn.is_kept and turn.stop > self.selection.start for turn in turns]).tolist()
+        lanes = range(wanted[0], wanted[-1] + 1) if wanted else range(0)
+        values = self._read(reader, turns, spans, lanes, is_equal=is_equal)
+        states = reader.states
         meetings += [
-            (turn.stop, _lane(states, lane))
+            (turn.stop, _of_lane(states, lane))
             for lane, turn in enumerate(turns)
             if turn.piece.goes_on and turn.stop == turn.piece.stop
         ]
         blocks = [
-            block
-            for lane in lanes.tolist()
-            if (
-                block := self._block(
-                    turns[lane], spans[lane], {key: array[lane - kept.start] for key, array in values.items()}
-                )
-            )
+            self._block(turns[lane], spans[lane], {key: array[lane - lanes.start] for key, array in values.items()})
+            for lane in wanted
         ]
-        return Round(group, number, tuple(blocks), states, warm, tuple(meetings))
+        warm = np.array([turn.is_kept and (not is_equal or turn.n_chars == n_steps) for turn in turns])  # no padding
+        return Round(group, number, tuple(filter(None, blocks)), states, warm, tuple(meetings))
+
+    def _read(
+        self,
+        reader: LaneReader | ProtocolReader,
+        turns: Sequence[Turn],
+        spans: Sequence[Span],
+        lanes: range,
+        *,
+        is_equal: bool,
+    ) -> dict[Site | str, NDArray[Any]]:
+        """Let all lanes read their turns, and return (n_lanes, n_steps, ...) everything that is wanted.
+
+        Args:
+            reader: The lanes.
+            turns: Their turns.
+            spans: The tokens of each turn.
+            lanes: The lanes whose activations are wanted.
+            is_equal: Whether all lanes may read on to the end of the longest turn.
+        """
+        tokens = self._tokens(spans)
+        values = {
+            key: self.memory.empty((len(lanes), len(tokens.ids)) + (() if width is None else (width,)), dtype)
+            for key, (dtype, width) in self.columns.items()
+        }
+        options = ReadOptions(
+            lanes=lanes,
+            n_wanted=max(self._n_wanted(turn, span) for turn, span in zip(turns, spans, strict=True)),
+            begins=tokens.begins,
+            where=self._where(spans) if self.interventions else None,
+        )
+        if is_equal:
+            reader.read(tokens.ids, tokens.following, values, options)
+        else:
+            _read_unequal(reader, tokens, values, options, [span.n_own for span in spans])
+        return values
 
     def _n_wanted(self, turn: Turn, span: Span) -> int:
-        """How many of the tokens of a turn the selected characters need."""
+        """Count the tokens of a turn that the selected characters need."""
         stop = self.selection.stop
         if stop >= turn.stop:
             return span.n_read
         return self.text.span(turn.start, max(stop, turn.start + 1)).n_read
 
-    def _tokens(self, spans: Sequence[Span]) -> tuple[Tensor, Tensor, Tensor]:
-        """(n_steps, n_lanes) of each turn the tokens, those that follow them, and where other documents begin.
-
-        Of the last token of a document, what follows is -1. The third is bool, at the first tokens of all documents of
-        a turn but the first.
-        """
+    def _tokens(self, spans: Sequence[Span]) -> _Tokens:
         shape = (max(span.n_read for span in spans), len(spans))
         ids, following = np.zeros(shape, np.int64), np.full(shape, -1)
         begins = np.zeros(shape, bool)
         for lane, (start, _, n_read) in enumerate(spans):
-            read = self.text.ids(start, start + n_read + 1)
-            ids[:n_read, lane] = read[:n_read]
-            following[: len(read) - 1, lane] = read[1:]
-            steps = self.text.read.starts_within(start + 1, start + n_read + 1) - start
+            tokens = self.text.ids(start, start + n_read + 1)
+            ids[:n_read, lane] = tokens[:n_read]
+            following[: len(tokens) - 1, lane] = tokens[1:]
+            steps = self.text.token_corpus.starts_within(start + 1, start + n_read + 1) - start
             following[steps - 1, lane] = -1
             begins[steps[steps < n_read], lane] = True
-        return torch.from_numpy(ids), torch.from_numpy(following), torch.from_numpy(begins)
+        return _Tokens(torch.from_numpy(ids), torch.from_numpy(following), torch.from_numpy(begins))
 
-    def _where(self, spans: Sequence[Span]) -> Where:
-        """(n_steps, n_lanes) what the lanes read, see `Where`."""
+    def _where(self, spans: Sequence[Span]) -> LanePositions:
+        """(n_steps, n_lanes) what the lanes read."""
         positions = np.full((max(span.n_read for span in spans), len(spans)), -1)
         for lane, span in enumerate(spans):
-            positions[: span.n_read, lane] = self.text.places(span.start, span.start + span.n_read)
+            positions[: span.n_read, lane] = self.text.positions(span.start, span.start + span.n_read)
         documents = np.maximum(np.searchsorted(self.text.starts, positions, side="right") - 1, 0)
-        return Where(torch.from_numpy(documents), torch.from_numpy(positions))
+        return LanePositions(torch.from_numpy(documents), torch.from_numpy(positions))
 
-    def _block(self, turn: Turn, span: Span, values: Mapping[Site | str, NDArray[Any]]) -> Block | None:
-        """The selected characters of a turn, of whose values there is one more axis than of a character's."""
+    def _block(self, turn: Turn, span: Span, values: Arrays) -> Block | None:
+        """Make a block of the selected characters of a turn; None if there are none.
+
+        Args:
+            turn: The turn.
+            span: Its tokens.
+            values: (n_steps, ...) everything that is wanted, for the lane of the turn.
+        """
         first, stop, every = self.selection.first(turn.start), min(turn.stop, self.selection.stop), self.selection.every
         if first >= stop:
             return None
-        if self.text.rows is None:
+        if self.text.last_tokens is None:
             rows = slice(first - turn.start, stop - turn.start, every)
-            found = {key: array[rows] for key, array in values.items()}
+            selected = {key: array[rows] for key, array in values.items()}
         else:
-            found = self._at_characters(turn, span, values, range(first, stop, every))
+            selected = self._at_characters(turn, span, values, range(first, stop, every))
         if self.text.is_backwards:
-            first = self.text.place(range(first, stop, every)[-1])
-            found = {key: array[::-1] for key, array in found.items()}
-        kept = {key: array for key, array in found.items() if isinstance(key, Site)}
-        for site, coding in self.codings.items():
-            coding.check(str(site), kept[site])
-            kept[site] = coding.rounded(kept[site])
-        for site, array in kept.items():
+            first = self.text.mirrored_position(range(first, stop, every)[-1])
+            selected = {key: array[::-1] for key, array in selected.items()}
+        by_site = {key: array for key, array in selected.items() if isinstance(key, Site)}
+        for site, coding in self.quantised.items():
+            coding.check(str(site), by_site[site])
+            by_site[site] = coding.quantised(by_site[site])
+        for site, array in by_site.items():
             if array.dtype == np.float16 and site in self.unbounded and np.isinf(array).any():
                 raise ActivationError(
-                    f"{site} goes beyond {np.finfo(np.float16).max:,.0f}, the largest float16; keep what may grow in "
-                    "float32 (--dtype auto)"
+                    f"{site} goes beyond {np.finfo(np.float16).max:,.0f}, the largest float16; keep unbounded sites "
+                    "in float32 (--dtype auto)"
                 )
-        return Block(first, kept, {key: array for key, array in found.items() if isinstance(key, str)}, every)
+        return Block(first, by_site, {key: array for key, array in selected.items() if isinstance(key, str)}, every)
 
     def _at_characters(
-        self, turn: Turn, span: Span, values: Mapping[Site | str, NDArray[Any]], places: range
+        self, turn: Turn, span: Span, values: Arrays, positions: range
     ) -> dict[Site | str, NDArray[Any]]:
-        """What is found after the last token of each of some characters, and the losses of those that follow them."""
-        rows = self.text.rows_of(places) - span.start
-        found = {key: array[rows] for key, array in values.items()}
-        if layout.LOG_PROB in values:
-            told = values[layout.LOG_PROB][: span.n_read].astype(np.float64)
-            told[self.text.read.starts_within(span.start + 1, span.start + span.n_read + 1) - span.start - 1] = 0
-            total = np.append(0.0, np.cumsum(told))
-            ends = self.text.rows_of(range(turn.start, min(turn.stop + 1, len(self.text.corpus)))) - span.start
-            sums = np.append(np.diff(total[np.minimum(ends, span.n_read)]), np.nan)[np.array(places) - turn.start]
-            sums[self.text.corpus.is_last(slice(places.start, places[-1] + 1, places.step))] = np.nan
-            found[layout.LOG_PROB] = sums.astype(np.float32)
-        return found
+        """Take the values after the last token of each of some characters, and sum the log probabilities of tokens.
+
+        The log probability that belongs to a character is that of all tokens of the next one.
+        """
+        rows = self.text.last_tokens_of(positions) - span.start
+        selected = {key: array[rows] for key, array in values.items()}
+        if LOG_PROB in values:
+            log_probs = values[LOG_PROB][: span.n_read].astype(np.float64)
+            starts = self.text.token_corpus.starts_within(span.start + 1, span.start + span.n_read + 1)
+            log_probs[starts - span.start - 1] = 0
+            total = np.append(0.0, np.cumsum(log_probs))
+            ends = self.text.last_tokens_of(range(turn.start, min(turn.stop + 1, len(self.text.corpus)))) - span.start
+            sums = np.append(np.diff(total[np.minimum(ends, span.n_read)]), np.nan)[np.array(positions) - turn.start]
+            sums[self.text.corpus.is_last(slice(positions.start, positions[-1] + 1, positions.step))] = np.nan
+            selected[LOG_PROB] = sums.astype(np.float32)
+        return selected
 
 
 def _read_unequal(
-    reading: Reading | GuestReading,
-    ids: Tensor,
-    following: Tensor,
-    kept: range,
-    into: Mapping[Site | str, NDArray[Any]],
-    n_wanted: int,
-    *,
-    begins: Tensor,
-    where: Where | None,
+    reader: LaneReader | ProtocolReader,
+    tokens: _Tokens,
+    into: Arrays,
+    options: ReadOptions,
     n_own: Sequence[int],
 ) -> None:
     """Let lanes read different numbers of tokens: in the end, each has the state that it had after its own.
 
     Args:
-        reading: The lanes.
-        ids: (n_steps, n_lanes) tokens; see `Reading.read`, as for all that is not said here.
-        following: The tokens behind them.
-        kept: The lanes whose activations are wanted.
-        into: What is wanted.
-        n_wanted: How many of the steps to read.
-        begins: Where other documents begin.
-        where: What is read, for interventions.
+        reader: The lanes.
+        tokens: What they read.
+        into: See `LaneReader.read`.
+        options: See `LaneReader.read`; `n_wanted` is a number.
         n_own: (n_lanes,) after how many tokens each lane goes on the next time.
     """
-    after = reading.states
-    lanes_by_stop = {stop: np.flatnonzero(np.array(n_own) == stop) for stop in sorted({0, *n_own, len(ids)})}
+    n_wanted = len(tokens.ids) if options.n_wanted is None else options.n_wanted
+    after = reader.states
+    lanes_by_stop = {stop: np.flatnonzero(np.array(n_own) == stop) for stop in sorted({0, *n_own, len(tokens.ids)})}
     for start, stop in pairwise(lanes_by_stop):
         if start < n_wanted:
-            part = {key: array[:, start:stop] for key, array in into.items()}
-            reading.read(
-                ids[start:stop],
-                following[start:stop],
-                kept,
-                part,
-                min(n_wanted, stop) - start,
-                begins=begins[start:stop],
-                where=None if where is None else Where(*(each[start:stop] for each in where)),
+            reader.read(
+                tokens.ids[start:stop],
+                tokens.following[start:stop],
+                {key: array[:, start:stop] for key, array in into.items()},
+                options.part(start, stop),
             )
-            states = reading.states
+            states = reader.states
             for site, values in states.items():
                 if values.shape != after[site].shape:
                     raise ActivationError(
@@ -255,8 +283,8 @@ def _read_unequal(
                         "different numbers of characters; read it with --lanes 1"
                     )
                 after[site][lanes_by_stop[stop]] = values[lanes_by_stop[stop]]
-    reading.restore(after)
+    reader.restore(after)
 
 
-def _lane(states: Values, lane: int) -> Values:
+def _of_lane(states: States, lane: int) -> States:
     return {site: values[lane] for site, values in states.items()}

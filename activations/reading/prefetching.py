@@ -1,4 +1,4 @@
-"""Iterators that run ahead of who takes from them, each in a thread of its own."""
+"""Iterators that prefetch: each makes its next item in a thread of its own while the last one is in use."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from queue import SimpleQueue
@@ -9,14 +9,14 @@ T = TypeVar("T")
 
 
 class _End:
-    """What comes after the last item: nothing, or the error that ended it."""
+    """The end of an iterator, which may be an error."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
 
 
-class _Runner(Thread, Generic[T]):
-    """Makes the next item while the last one is in use, and no more than that."""
+class _Prefetcher(Thread, Generic[T]):
+    """Makes the next item of an iterator while the last one is in use, and no more than that."""
 
     def __init__(self, items: Iterator[T], prepare: Callable[[], None]) -> None:
         super().__init__(daemon=True)
@@ -34,15 +34,15 @@ class _Runner(Thread, Generic[T]):
                 if self._stopped.is_set():
                     return
                 self._made.put(item)
-                del item  # its memory is wanted for the next but one
+                del item  # so that its memory can be used again for the item after the next
             self._made.put(_End())
         except BaseException as error:  # noqa: BLE001 it is raised where the items are taken
             self._made.put(_End(error))
 
-    def take(self) -> T | _End:
+    def next(self) -> T | _End:
         return self._made.get()
 
-    def go_on(self) -> None:
+    def release(self) -> None:
         self._room.release()
 
     def stop(self) -> None:
@@ -51,40 +51,38 @@ class _Runner(Thread, Generic[T]):
         self.join()
 
 
-def side_by_side(
-    iterators: Sequence[Iterator[T]], prepare: Callable[[], None] = lambda: None
-) -> Generator[T, None, None]:
-    """The items of several iterators in turn, each iterator running in a thread of its own, at most one item ahead.
+def prefetch(iterators: Sequence[Iterator[T]], prepare: Callable[[], None] = lambda: None) -> Generator[T, None, None]:
+    """Alternate between the items of several iterators, each of which prefetches one item in a thread of its own.
 
-    The order is always the same: one item of each that has any left, in the order of `iterators`, and again. An item
-    is in use until the next one is asked for; let go of it before, if it is large.
+    The order is always the same: one item of each iterator that has any left, in the order of `iterators`, and again.
+    An item is in use until the next one is taken; delete it earlier if it is large.
 
     Args:
-        iterators: What to run.
+        iterators: The iterators.
         prepare: Called in each thread before it begins.
 
     Raises:
         BaseException: Whatever an iterator raises.
     """
-    runners = [_Runner(iterator, prepare) for iterator in iterators]
-    for runner in runners:
-        runner.start()
-    running = list(runners)
+    prefetchers = [_Prefetcher(iterator, prepare) for iterator in iterators]
+    for prefetcher in prefetchers:
+        prefetcher.start()
+    running = list(prefetchers)
     try:
         while running:
-            for runner in list(running):
-                item = runner.take()
+            for prefetcher in list(running):
+                item = prefetcher.next()
                 if isinstance(item, _End):
                     if item.error is not None:
                         try:
                             raise item.error
                         finally:
-                            del item  # which would keep the error, and that this frame, and with it other threads
-                    running.remove(runner)
+                            del item  # it would keep the error, which keeps this frame, which keeps the other threads
+                    running.remove(prefetcher)
                     continue
                 yield item
                 del item
-                runner.go_on()
+                prefetcher.release()
     finally:
-        for runner in runners:
-            runner.stop()
+        for prefetcher in prefetchers:
+            prefetcher.stop()

@@ -1,1 +1,1 @@
-"""Recordings: files of activations, written, verified and read. The home of h5py."""
+"""Recordings: files of activations, written, verified and read. The only package that uses h5py."""

@@ -1,11 +1,11 @@
-"""Is a recording whole and sound, and are its numbers numbers? Every byte of it is read."""
+"""Checking a recording: is it whole and sound, and are its numbers numbers? Every byte of it is read."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from activations.errors import ActivationError
+from activations.progress import Progress, no_progress
 from activations.recordings.recording import Recording
 from activations.results import Cell, Result
 
@@ -14,11 +14,11 @@ _MOST_COMPLAINTS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Check(Result):
-    """What was found wrong with a recording.
+    """The result of checking a recording.
 
     Attributes:
         path: The file.
-        complaints: One for each thing that is missing, wrong or damaged, the first hundred; none if it is sound.
+        complaints: One for each thing that is missing, wrong or damaged, up to a hundred; none if the file is sound.
         description: What the file says of itself, in a few words; empty if it could not be opened.
     """
 
@@ -41,28 +41,28 @@ class Check(Result):
         return "\n  ".join([f"{self.path} is not sound:", *self.complaints])
 
 
-def check(path: Path | str, progress: Callable[[int, int], None] = lambda done, total: None) -> Check:
-    """Read a recording through.
+def check(path: Path | str, progress: Progress = no_progress) -> Check:
+    """Read a recording from beginning to end, and report what is wrong with it.
 
     Args:
-        path: What may be one.
+        path: A file that may be a recording.
         progress: Called with the blocks done and their number.
     """
     path = Path(path)
     try:
         with Recording(path) as recording:
-            faults = tuple(islice(recording.faults(progress), _MOST_COMPLAINTS))
-            return Check(path=path, complaints=faults, description=_described(recording))
+            complaints = tuple(islice(recording.faults(progress), _MOST_COMPLAINTS))
+            return Check(path=path, complaints=complaints, description=_description(recording))
     except ActivationError as error:
         return Check(path=path, complaints=(str(error),))
 
 
-def _described(recording: Recording) -> str:
+def _description(recording: Recording) -> str:
     n_rows = f"{recording.selection.n_chars:,} characters"
     if (tokens := recording.tokens) is not None:
-        beside = [f"{name} {n}" for name, n in (("window", tokens.window), ("stride", tokens.stride)) if n is not None]
-        n_rows = ", ".join([f"{tokens.n_rows:,} tokens of {len(recording.corpus):,} characters", *beside])
+        sizes = [f"{name} {n}" for name, n in (("window", tokens.window), ("stride", tokens.stride)) if n is not None]
+        n_rows = ", ".join([f"{tokens.n_rows:,} tokens of {len(recording.corpus):,} characters", *sizes])
     n_rows += "" if recording.reading_rule.is_plain else f", read {recording.reading_rule}"
     codings = sorted({facts.coding.name for facts in recording.facts.values()})
-    said = f" in {' and '.join(codings)}" if codings else ""
-    return f"{n_rows}, {len(recording.sites)} sites{said}"
+    in_codings = f" in {' and '.join(codings)}" if codings else ""
+    return f"{n_rows}, {len(recording.sites)} sites{in_codings}"

@@ -1,4 +1,4 @@
-"""How the values of a site stand in a recording, and how they are read back: two or four bytes each."""
+"""Codings: how the values of a site are quantised and stored in a recording, in two or four bytes each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ from numpy.typing import NDArray
 
 from activations.errors import ActivationError
 
-_HALF = 0x3800  # float16 from 0 up to .5 are the numbers up to this one
+_HALF = 0x3800  # the bits of .5 in float16; the bits of all float16 from 0 to .5 are the numbers up to this one
 _ZERO = 2 * _HALF
-_MOST = 4 * _HALF
+_HIGHEST = 4 * _HALF
 _NO_NUMBER = 0xFFFF
 _ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coding:
-    """How values stand in a file.
+    """A way to store values in a file.
 
     Attributes:
-        name: What the file calls it.
-        stored: The number type there, little-endian.
-        dtype: The number type in which values are read.
+        name: Its name in the file.
+        stored: The dtype in the file, little-endian.
+        dtype: The dtype in which values are read.
         encode: From values to what is stored.
-        decode: And back.
-        most: The largest absolute value that it is for.
+        decode: From what is stored to values.
+        most: The largest absolute value that can be stored.
     """
 
     name: str
@@ -38,32 +38,36 @@ class Coding:
 
     @property
     def is_plain(self) -> bool:
-        """Whether values stand in the file as they are read."""
+        """Are values stored in the dtype in which they are read?"""
         return self.name == self.dtype.name
 
-    def rounded(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Values as they come out of a recording."""
+    def quantised(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return values as they are read from a recording."""
         return self.decode(self.encode(values))
 
-    def check(self, what: str, values: NDArray[Any]) -> None:
-        """Refuse values that are beyond what this coding is for, by more than rounding.
+    def check(self, name: str, values: NDArray[Any]) -> None:
+        """Refuse values that cannot be stored, beyond what rounding may explain.
+
+        Args:
+            name: What the values are, for the message.
+            values: The values.
 
         Raises:
-            ActivationError: If there is one.
+            ActivationError: If there is such a value.
         """
         if self.most == np.inf:
             return
         is_beyond = np.abs(values) > self.most + _ROUNDING
         if is_beyond.any():
             raise ActivationError(
-                f"{what} has a value of {float(values[is_beyond][0]):g}, and {self.name} is for values from "
+                f"{name} has a value of {float(values[is_beyond][0]):g}, and {self.name} is for values from "
                 f"{-self.most:g} to {self.most:g}; keep it in float32 (--dtype float32), or let the model say that "
                 "the site is unbounded"
             )
 
 
 def _to_near_one(values: NDArray[Any]) -> NDArray[np.uint16]:
-    """See `near_one` of `CODINGS`; what is beyond 1 by rounding is 1, and what is no number stays none."""
+    """Encode values as `near_one`; rounding beyond ±1 becomes ±1, and NaN stays NaN."""
     size = np.minimum(np.abs(values.astype(np.float32)), np.float32(1))
     inner = np.minimum(size, np.float32(0.5)).astype(np.float16).view(np.uint16).astype(np.int32)
     outer = (np.float32(1) - np.maximum(size, np.float32(0.5))).astype(np.float16).view(np.uint16).astype(np.int32)
@@ -73,11 +77,11 @@ def _to_near_one(values: NDArray[Any]) -> NDArray[np.uint16]:
 
 
 def _near_one_values() -> NDArray[np.float32]:
-    """(65536,) the value of each code."""
+    """(65536,) the value of each code of `near_one`."""
     inner = np.arange(_HALF + 1, dtype=np.uint16).view(np.float16).astype(np.float32)
     positive = np.concatenate([inner, np.float32(1) - inner[-2::-1]])
     values = np.full(1 << 16, np.nan, np.float32)
-    values[: _MOST + 1] = np.concatenate([-positive[:0:-1], positive])
+    values[: _HIGHEST + 1] = np.concatenate([-positive[:0:-1], positive])
     return values
 
 
@@ -85,13 +89,13 @@ _NEAR_ONE_VALUES = _near_one_values()
 _NEAR_ONE_VALUES.flags.writeable = False
 
 
-def _same(values: NDArray[Any]) -> NDArray[Any]:
+def _unchanged(values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
 def _plain(name: str) -> Coding:
     dtype = np.dtype(name).newbyteorder("<")
-    return Coding(name, dtype, np.dtype(name), lambda values: values.astype(dtype, copy=False), _same)
+    return Coding(name, dtype, np.dtype(name), lambda values: values.astype(dtype, copy=False), _unchanged)
 
 
 CODINGS = {
@@ -100,7 +104,7 @@ CODINGS = {
         _plain("float16"),
         _plain("float32"),
         Coding(
-            "near_one",  # within [-1, 1], as fine beside ±1 as float16 is beside 0: what saturates keeps its order
+            "near_one",  # for [-1, 1]: as fine near ±1 as float16 is near 0, so that saturated values keep their order
             np.dtype("<u2"),
             np.dtype(np.float32),
             _to_near_one,
@@ -112,7 +116,7 @@ CODINGS = {
 
 
 def coding_named(name: object) -> Coding:
-    """One of `CODINGS`.
+    """Return the coding of a name.
 
     Raises:
         ActivationError: If there is none of that name.

@@ -1,7 +1,7 @@
-"""Writing arrays into a file that is laid out already, past the system's page cache where that is possible.
+"""Writing arrays into a file that is laid out already, past the operating system's page cache where possible.
 
-A recording is larger than the cache as a rule, and is written once: going through the cache costs more time on the
-processor than many a model needs to compute what is written.
+A recording is usually larger than the cache, and is written once: going through the cache takes more processor time
+than many a model needs to compute what is written.
 """
 
 import errno
@@ -15,18 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 PAGE_BYTES = 4096
-_LEAST_DIRECT_BYTES = 16 * PAGE_BYTES
+_FEWEST_DIRECT_BYTES = 16 * PAGE_BYTES
 
 
 class DiskFile:
-    """A file, opened for reading and writing, and made if it is not there. Also a context manager.
+    """A file opened for reading and writing, and created if it does not exist. Also a context manager.
 
     Attributes:
-        number: Its file descriptor.
+        descriptor: Its file descriptor.
     """
 
     def __init__(self, path: Path) -> None:
-        self.number = os.open(path, os.O_RDWR | os.O_CREAT, mode=0o666)
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, mode=0o666)
         self._direct = _open_direct(path)
         self._stage = np.zeros(0, np.uint8)
 
@@ -36,46 +36,46 @@ class DiskFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._leave_direct()
-        os.close(self.number)
+        self._close_direct()
+        os.close(self.descriptor)
 
     def write(self, array: NDArray[Any], offset: int) -> None:
-        """Put the bytes of an array at a place in the file."""
+        """Write the bytes of an array at an offset in the file."""
         content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
         head = -offset % PAGE_BYTES
         body = (len(content) - head) // PAGE_BYTES * PAGE_BYTES
-        if self._direct is None or body < _LEAST_DIRECT_BYTES:
-            _write_all(self.number, content, offset)
+        if self._direct is None or body < _FEWEST_DIRECT_BYTES:
+            _write_all(self.descriptor, content, offset)
             return
         try:
             _write_all(self._direct, self._aligned(content[head : head + body]), offset + head)
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
-            self._leave_direct()  # this file system promises what it does not keep
-            _write_all(self.number, content, offset)
+            self._close_direct()  # this file system opens files for direct writing, and then refuses it
+            _write_all(self.descriptor, content, offset)
             return
-        _write_all(self.number, content[:head], offset)
-        _write_all(self.number, content[head + body :], offset + head + body)
+        _write_all(self.descriptor, content[:head], offset)
+        _write_all(self.descriptor, content[head + body :], offset + head + body)
 
-    def claim(self, size: int) -> None:
-        """Take the room for so many bytes at once, where the file system can, so that a full disk is noticed.
+    def preallocate(self, n_bytes: int) -> None:
+        """Reserve the room for the whole file, where the file system can, so that a full disk is noticed now.
 
         Raises:
-            OSError: If there is no such room.
+            OSError: If there is not enough room.
         """
         try:
-            os.posix_fallocate(self.number, 0, size)
+            os.posix_fallocate(self.descriptor, 0, n_bytes)
         except OSError as error:
             if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):  # file systems that cannot
                 raise
 
     def sync(self) -> None:
-        """Wait until all that was written would outlast a power failure."""
-        os.fsync(self.number)
+        """Wait until everything written would survive a power failure."""
+        os.fsync(self.descriptor)
 
     def _aligned(self, content: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The same bytes at a place in memory that the disk can read from."""
+        """Return the same bytes at an address that the disk can read from."""
         if content.ctypes.data % PAGE_BYTES == 0:
             return content
         if len(self._stage) < len(content):
@@ -83,7 +83,7 @@ class DiskFile:
         self._stage[: len(content)] = content
         return self._stage[: len(content)]
 
-    def _leave_direct(self) -> None:
+    def _close_direct(self) -> None:
         if self._direct is not None:
             os.close(self._direct)
             self._direct = None
@@ -96,8 +96,8 @@ def _open_direct(path: Path) -> int | None:
         return None
 
 
-def _write_all(file: int, content: NDArray[np.uint8], offset: int) -> None:
+def _write_all(descriptor: int, content: NDArray[np.uint8], offset: int) -> None:
     rest = content.data
     while rest:
-        n = os.pwrite(file, rest, offset)
+        n = os.pwrite(descriptor, rest, offset)
         rest, offset = rest[n:], offset + n

@@ -1,4 +1,4 @@
-"""What is known of a job that may be broken off, in a file that is always whole: a named array for each thing."""
+"""The journal of an unfinished job: named arrays in a file that is always whole, from which the job can be resumed."""
 
 import io
 import json
@@ -15,11 +15,11 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def write_journal(path: Path, job: str, arrays: Arrays) -> None:
-    """Replace the journal at once: whoever reads it finds either the old one or the new one.
+    """Replace the journal at once: a reader finds either the old one or the new one.
 
     Args:
-        path: Where it stands.
-        job: What it is about; only the same job can go on from it.
+        path: The file.
+        job: What identifies the job; only the same job can be resumed from it.
         arrays: What to keep.
     """
     buffer = io.BytesIO()
@@ -35,7 +35,7 @@ def write_journal(path: Path, job: str, arrays: Arrays) -> None:
 
 
 def read_journal(path: Path, job: str) -> Arrays | None:
-    """What was kept, or None if there is no whole journal of this job."""
+    """Return the arrays of a journal, or None if there is no whole journal of this job."""
     try:
         content = path.read_bytes()
         if xxhash.xxh3_64_digest(content[8:]) != content[:8]:
@@ -48,11 +48,11 @@ def read_journal(path: Path, job: str) -> Arrays | None:
 
 
 def remove_journal(path: Path) -> None:
-    """Take it away, and what an interrupted writing of it left."""
+    """Remove a journal, and what an interrupted writing of it left."""
     path.unlink(missing_ok=True)
     path.with_name(f"{path.name}.new").unlink(missing_ok=True)
 
 
 def job_name(**facts: Any) -> str:
-    """One text for all that makes two jobs the same."""
+    """Return a text that is the same for two jobs if all facts are."""
     return json.dumps(facts, sort_keys=True, default=str)

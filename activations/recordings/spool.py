@@ -1,9 +1,9 @@
-"""Some rows of a source, written to the disk once and read from there many times."""
+"""Spools: rows of a source that are written to the disk once, and read from there many times."""
 
 import os
 import tempfile
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import accumulate
 from pathlib import Path
@@ -14,27 +14,27 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block, Source, thin_out
 from activations.errors import ActivationError
+from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.recordings.disk import DiskFile
 from activations.texts.corpus import end_of_run
 from activations.units import Site, in_order
 
-Progress = Callable[[int, int], None]
 _READ_ROWS = 4096
 
 
 class Spool:
-    """The activations of some runs of characters, in files that are gone when it is closed: a source of blocks.
+    """The activations of some runs of rows of another source, in temporary files: a source of blocks.
 
-    Its text and selection are those of the source that was read; it gives the rows of the runs alone.
+    Its text and selection are those of the source that was read; it gives the rows of the runs only.
 
     Attributes:
-        runs: The rows that it gives, in their order.
+        runs: The rows that it gives, in order.
     """
 
     is_live = False
 
     def __init__(self, source: Source, sites: Collection[Site], runs: Sequence[range]) -> None:
-        """Of some sites and rows of a source, of which nothing is read yet."""
+        """Prepare a spool of some sites and rows of a source; nothing is read yet."""
         self.corpus, self.vocabulary, self.selection = source.corpus, source.vocabulary, source.selection
         self.model_sha256, self.reading_rule = source.model_sha256, source.reading_rule
         self.sites: Mapping[Site, int] = {site: source.sites[site] for site in in_order(source.sites, sites)}
@@ -47,11 +47,11 @@ class Spool:
 
     @property
     def n_rows(self) -> int:
-        """How many rows it gives."""
+        """Number of rows that it gives."""
         return self._offsets[-1]
 
     def dtype(self, site: Site) -> np.dtype[Any]:
-        """The number type of a site's activations."""
+        """Return the dtype of a site's activations."""
         return self._dtypes[site]
 
     def fill(self, source: Source, files: Mapping[Site, DiskFile], progress: Progress) -> None:
@@ -67,13 +67,13 @@ class Spool:
                 if start < stop:
                     for site, values in block.values.items():
                         offset = (self._offsets[number] + start - run.start) * self.row_bytes(site)
-                        with _errors_told():
+                        with _one_sentence():
                             self._files[site].write(values[start - first : stop - first], offset)
                     n_done += stop - start
                     progress(n_done, self.n_rows)
 
     def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
-        """Every row that it has once, in blocks, in the order of the text, without predictions."""
+        """Give every row once, in blocks, in the order of the text, without predictions."""
         chosen = list(self.sites if sites is None else sites)
         for number, run in enumerate(self.runs):
             row = run.start
@@ -85,19 +85,20 @@ class Spool:
                 row = last
 
     def _read(self, site: Site, first: int, n: int) -> NDArray[Any]:
+        """Read (n, n_units) rows of a file."""
         size = self.row_bytes(site)
-        content = os.pread(self._files[site].number, n * size, first * size)
+        content = os.pread(self._files[site].descriptor, n * size, first * size)
         return np.frombuffer(content, self.dtype(site)).reshape(n, self.sites[site])
 
     def row_bytes(self, site: Site) -> int:
-        """Of the activations of a site at one character."""
+        """Return the size of a site's activations at one character."""
         return self.dtype(site).itemsize * self.sites[site]
 
     def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
-        """(n_chars, n_units) activations of sites at the selected characters of a passage; see `Source.read`.
+        """Return (n_chars, n_units) activations of sites at the selected characters of a passage; see `Source.read`.
 
         Raises:
-            ActivationError: If it does not have all of the passage.
+            ActivationError: If the spool does not have the whole passage.
         """
         part = self.selection.part(start, stop)
         first = self.selection.row(part.start)
@@ -108,27 +109,27 @@ class Spool:
         return {site: self._read(site, offset, part.n_chars) for site in sites}
 
     def sample(
-        self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
+        self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance
     ) -> dict[Site, NDArray[np.float32]]:
-        """(n_sampled, n_units) activations of sites, of one row in so many; see `Source.sample`."""
-        return thin_out(self, sites, n_chars, forward)
+        """Return (n_sampled, n_units) activations of sites at every k-th row; see `Source.sample`."""
+        return thin_out(self, sites, n_chars, advance)
 
     @contextmanager
-    def rereadable(self, sites: Collection[Site], progress: Progress = lambda done, total: None) -> Iterator[Self]:
-        """This itself: it can be read as often as need be."""
+    def rereadable(self, sites: Collection[Site], progress: Progress = no_progress) -> Iterator[Self]:
+        """Give this spool itself, which can be read many times."""
         yield self
 
 
 @contextmanager
 def spooled(
-    source: Source, sites: Collection[Site], runs: Sequence[range], progress: Progress = lambda done, total: None
+    source: Source, sites: Collection[Site], runs: Sequence[range], progress: Progress = no_progress
 ) -> Iterator[Spool]:
-    """Some rows of a source in temporary files, which have no names, and so are gone however the process ends.
+    """Spool rows of a source in temporary files, which have no names, and so are gone however the process ends.
 
     Args:
-        source: What to read, once.
-        sites: What to keep of it.
-        runs: Which rows, in their order, none twice.
+        source: The source, which is read once.
+        sites: The sites to spool.
+        runs: The rows to spool, in order, none twice.
         progress: Called with the rows done and their number.
 
     Raises:
@@ -136,26 +137,26 @@ def spooled(
     """
     spool = Spool(source, sites, runs)
     with ExitStack() as stack:
-        with _errors_told():
-            files = _files(spool, stack)
+        with _one_sentence():
+            files = _open_files(spool, stack)
         spool.fill(source, files, progress)
         yield spool
 
 
-def _files(spool: Spool, stack: ExitStack) -> dict[Site, DiskFile]:
-    """A file for each site, with room for its rows, that is closed with what else is on a stack, and then gone."""
-    with tempfile.TemporaryDirectory(prefix="char-probe-") as folder:  # only while they are opened
+def _open_files(spool: Spool, stack: ExitStack) -> dict[Site, DiskFile]:
+    """Open a file for each site, with room for its rows, that is gone when a stack of contexts closes it."""
+    with tempfile.TemporaryDirectory(prefix="char-probe-") as folder:  # the files have names only while they are opened
         files = {
             site: stack.enter_context(DiskFile(Path(folder) / str(number))) for number, site in enumerate(spool.sites)
         }
     for site, file in files.items():
-        file.claim(spool.n_rows * spool.row_bytes(site))
+        file.preallocate(spool.n_rows * spool.row_bytes(site))
     return files
 
 
 @contextmanager
-def _errors_told() -> Iterator[None]:
-    """An error of the file system is one sentence; those of the source are not."""
+def _one_sentence() -> Iterator[None]:
+    """Turn an error of the file system into one sentence; errors of the source stay as they are."""
     try:
         yield
     except OSError as error:

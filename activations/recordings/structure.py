@@ -1,7 +1,7 @@
-"""What a file must have to be a recording: everything that is missing or wrong, told one by one.
+"""The structure that makes a file a recording; everything missing or wrong is reported in a sentence.
 
-Of the datasets themselves only `/documents/start` is read here; of the others, where they stand and what they say of
-themselves.
+Of the datasets themselves only `/documents/start` is read here; of the others, where they are and what is declared of
+them.
 """
 
 import json
@@ -14,7 +14,11 @@ import h5py
 import numpy as np
 
 from activations.errors import ActivationError
+from activations.predictions import prediction_fields
 from activations.recordings import layout
+from activations.recordings.checksums import attributes_checksum
+from activations.recordings.grid import Grid
+from activations.recordings.token_rows import TokenRows
 from activations.texts.corpus import Document
 from activations.texts.selection import Selection
 
@@ -27,11 +31,11 @@ _ATTRIBUTES: dict[str, type | tuple[type, ...]] = {
     "attributes_checksum": str,
 }
 _MOST_COMPLAINTS = 20
-_PLACES = (*layout.ROWS, "/lanes/", "/checksums/")
+_PREFIXES = (*layout.ROWS, "/lanes/", "/checksums/")
 
 
 def complaints(path: Path, file: h5py.File) -> list[str]:
-    """What keeps a file from being a whole recording, the first few; none if it is one."""
+    """Return what keeps a file from being a whole recording, up to twenty sentences; none if it is one."""
     return list(islice(_complaints(path, file), _MOST_COMPLAINTS))
 
 
@@ -56,13 +60,14 @@ def _complaints(path: Path, file: h5py.File) -> Iterator[str]:
     if wrong:
         yield from wrong
         return
-    if layout.attributes_checksum(attrs) != attrs["attributes_checksum"]:
+    if attributes_checksum(attrs) != attrs["attributes_checksum"]:
         yield "its attributes do not fit their checksum"
         return
     yield from _wrong_datasets(file, path.stat().st_size)
 
 
 def _wrong_datasets(file: h5py.File, n_bytes: int) -> Iterator[str]:
+    """Report datasets that are missing, or not as the attribute `contents` declares them."""
     contents = json.loads(file.attrs["contents"])
     paths = list(contents) if isinstance(contents, dict) else []
     wrong = [f"/{needed} is missing" for needed in layout.WHOLE if f"/{needed}" not in paths]
@@ -80,18 +85,29 @@ def _wrong_datasets(file: h5py.File, n_bytes: int) -> Iterator[str]:
     if sum(file[path].nbytes for path in paths) > n_bytes:
         yield "its datasets overlap"
         return
+    complaint = _wrong_texts(file)
+    if complaint:
+        yield complaint
+        return
     yield from _wrong_sizes(file, paths, n_bytes)
 
 
-def _wrong_dataset(file: h5py.File, path: str, said: Any, n_bytes: int) -> str | None:
-    """What is wrong with one dataset."""
-    if not path.startswith(_PLACES) and path.strip("/") not in layout.WHOLE + layout.TOKENS:
+def _wrong_dataset(file: h5py.File, path: str, declared: Any, n_bytes: int) -> str | None:
+    """Report what is wrong with one dataset; None if nothing is.
+
+    Args:
+        file: The file.
+        path: The path of the dataset.
+        declared: The dtype and the shape that it should have.
+        n_bytes: The size of the file.
+    """
+    if not path.startswith(_PREFIXES) and path.strip("/") not in layout.WHOLE + layout.TOKENS:
         return f"{path!r} is nothing that a recording has"
     dataset = _member(file, path)
     if dataset is None:
         return f"{path} is missing, or no dataset of this file"
-    if [dataset.dtype.str, list(dataset.shape)] != said:
-        return f"{path} is {dataset.dtype.str} {list(dataset.shape)}, and the attribute 'contents' says {said}"
+    if [dataset.dtype.str, list(dataset.shape)] != declared:
+        return f"{path} is {dataset.dtype.str} {list(dataset.shape)}, and the attribute 'contents' says {declared}"
     if dataset.dtype.kind not in "iufS" or dataset.ndim not in (1, 2) or not dataset.size:
         return f"{path} is not one or two axes of numbers, or is empty"
     if dataset.chunks is not None or dataset.is_virtual or dataset.external or dataset.id.get_offset() is None:
@@ -101,20 +117,21 @@ def _wrong_dataset(file: h5py.File, path: str, said: Any, n_bytes: int) -> str |
     return None
 
 
-def _wrong_sizes(file: h5py.File, paths: list[str], n_bytes: int) -> Iterator[str]:
-    """Datasets whose number types or lengths do not fit together."""
+def _wrong_texts(file: h5py.File) -> str | None:
+    """Report a text, vocabulary or documents of wrong types or lengths; None if they are right."""
     for path, kind in (("/text", "<u4"), ("/vocab", "<u4"), ("/documents/start", "<i8")):
         if file[path].dtype.str != kind or file[path].ndim != 1 or not len(file[path]):
-            yield f"{path} is not a list of {kind}"
-            return
+            return f"{path} is not a list of {kind}"
     if file["documents/name"].dtype.kind != "S" or file["documents/name"].shape != file["documents/start"].shape:
-        yield "/documents/name does not name each of /documents/start in bytes of UTF-8"
-        return
-    n_chars = len(file["text"])
+        return "/documents/name does not name each of /documents/start in bytes of UTF-8"
     starts = file["documents/start"][:].tolist()
-    if starts[0] != 0 or starts[-1] >= n_chars or any(a >= b for a, b in pairwise(starts)):
-        yield "/documents/start is not in order, from 0 up to the length of the text"
-        return
+    if starts[0] != 0 or starts[-1] >= len(file["text"]) or any(a >= b for a, b in pairwise(starts)):
+        return "/documents/start is not in order, from 0 up to the length of the text"
+    return None
+
+
+def _wrong_sizes(file: h5py.File, paths: list[str], n_bytes: int) -> Iterator[str]:
+    """Report datasets whose lengths do not fit the recorded characters, or whose checksums do not."""
     try:
         selection = selection_of(file)
     except (ActivationError, ValueError, TypeError) as error:
@@ -124,16 +141,17 @@ def _wrong_sizes(file: h5py.File, paths: list[str], n_bytes: int) -> Iterator[st
     if block_chars < 1:
         yield f"the attribute 'block_chars' is {block_chars}"
         return
-    documents = tuple(Document("", a, b - a) for a, b in pairwise([*starts, n_chars]))
+    borders = [*file["documents/start"][:].tolist(), len(file["text"])]
+    documents = tuple(Document("", a, b - a) for a, b in pairwise(borders))
     try:
-        layout.sites_of(file.attrs, json.loads(file.attrs["contents"]))
-        tokens = tokens_of(file)
+        layout.sites_from_attributes(file.attrs, json.loads(file.attrs["contents"]))
+        tokens = token_rows_of(file)
         if tokens is not None:
-            documents, selection = tokens.rows_of(documents), Selection.of(tokens.n_rows)
+            documents, selection = tokens.documents_in_rows(documents), Selection.of(tokens.n_rows)
     except ActivationError as error:
         yield str(error)
         return
-    n_blocks = len(layout.Grid(documents, selection, block_chars))
+    n_blocks = len(Grid(documents, selection, block_chars))
     for path in paths:
         complaint = _wrong_size(file, path, selection.n_chars, n_blocks, n_bytes)
         if complaint:
@@ -141,24 +159,25 @@ def _wrong_sizes(file: h5py.File, paths: list[str], n_bytes: int) -> Iterator[st
 
 
 def _wrong_size(file: h5py.File, path: str, n_rows: int, n_blocks: int, n_bytes: int) -> str | None:
+    """Report a dataset with another number of rows or checksums than it should have; None if it is right."""
     per_row = path.startswith(layout.ROWS)
-    if path.startswith("/prediction/") and (complaint := _wrong_prediction(file, path)):
+    if path.startswith(layout.PREDICTIONS) and (complaint := _wrong_prediction(file, path)):
         return complaint
     if per_row and (file[path].ndim not in (1, 2) or len(file[path]) != n_rows):
         return f"{path} has {file[path].shape[:1]} rows, and there are {n_rows:,} in the recording"
-    due = n_blocks if per_row else 1
+    n_checksums = n_blocks if per_row else 1
     checksums = _member(file, layout.checksum_path(path))
     if checksums is None:
         return f"there are no checksums of {path}"
-    if checksums.dtype.str != "<u8" or checksums.shape != (due,):
-        return f"the checksums of {path} are not {due:,} numbers <u8"
-    return _wrong_dataset(file, layout.checksum_path(path), ["<u8", [due]], n_bytes)
+    if checksums.dtype.str != "<u8" or checksums.shape != (n_checksums,):
+        return f"the checksums of {path} are not {n_checksums:,} numbers <u8"
+    return _wrong_dataset(file, layout.checksum_path(path), ["<u8", [n_checksums]], n_bytes)
 
 
 def _wrong_prediction(file: h5py.File, path: str) -> str | None:
     n_characters = len(file["vocab"])
-    fields = layout.prediction_fields(n_characters, whole=True) | layout.prediction_fields(n_characters, whole=False)
-    kind = path.removeprefix("/prediction/")
+    fields = prediction_fields(n_characters, whole=True) | prediction_fields(n_characters, whole=False)
+    kind = path.removeprefix(layout.PREDICTIONS)
     if kind not in fields:
         return f"{path!r} is nothing that a recording has; the kinds of prediction are {', '.join(fields)}"
     dtype, width = fields[kind]
@@ -168,38 +187,38 @@ def _wrong_prediction(file: h5py.File, path: str) -> str | None:
     return None
 
 
-def tokens_of(file: h5py.File) -> layout.Tokens | None:
-    """What rows are, if they are not characters.
+def token_rows_of(file: h5py.File) -> TokenRows | None:
+    """Return the tokens that rows are; None if rows are characters.
 
     Raises:
-        ActivationError: If that is not said as it should be.
+        ActivationError: If the datasets or attributes of the tokens are of wrong types.
     """
     if not any(path in file for path in layout.TOKENS):
         return None
-    found = [_member(file, path) for path in layout.TOKENS]
+    datasets = [_member(file, path) for path in layout.TOKENS]
     sizes = [file.attrs.get(name) for name in ("window", "stride")]
-    if any(each is None or each.dtype.str != "<i8" or each.ndim != 1 for each in found) or any(
+    if any(dataset is None or dataset.dtype.str != "<i8" or dataset.ndim != 1 for dataset in datasets) or any(
         size is not None and not (isinstance(size, np.integer) and size > 0) for size in sizes
     ):
         raise ActivationError(
             "/rows/start and /rows/end are not both lists of <i8, or the attributes 'window' and 'stride' no numbers"
         )
-    starts, ends = (each[:] for each in found if each is not None)
-    return layout.Tokens(starts, ends, *(None if size is None else int(size) for size in sizes))
+    starts, ends = (dataset[:] for dataset in datasets if dataset is not None)
+    return TokenRows(starts, ends, *(None if size is None else int(size) for size in sizes))
 
 
 def selection_of(file: h5py.File) -> Selection:
-    """The characters that were recorded.
+    """Return the characters that were recorded.
 
     Raises:
-        ActivationError: If they are none of the text's.
+        ActivationError: If none of the text's characters were.
     """
     start, stop = json.loads(file.attrs["range"])
     return Selection.of(len(file["text"]), int(start), int(stop), int(file.attrs["every"]))
 
 
 def _member(file: h5py.File, path: str) -> h5py.Dataset | None:
-    """A dataset that is really in this file: links to elsewhere are not followed."""
+    """Return a dataset that is really in this file: links to elsewhere are not followed."""
     group: Any = file
     for name in path.strip("/").split("/"):
         if not isinstance(group, h5py.Group) or not isinstance(group.get(name, getlink=True), h5py.HardLink):

@@ -1,7 +1,7 @@
-"""Opening a stranger's file in a process of its own first: the HDF5 library can crash on what was made to crash it.
+"""Opening a stranger's file in a process of its own first: a malicious file can crash the HDF5 library.
 
 Run as a program, this module reads the names of files from standard input, one JSON string a line, and answers each
-with a line of JSON: null, or what is wrong. Every file is opened in a child with limits on memory and time.
+with a line of JSON: null, or what is wrong. Every file is opened in a child process with limits on memory and time.
 """
 
 import atexit
@@ -17,39 +17,55 @@ from threading import Lock
 import activations
 
 _SECONDS = 20
-_BYTES_BESIDE_THE_FILE = 2_000_000_000
+_BYTES_BESIDES_THE_FILE = 2_000_000_000
 _NO_ANSWER = "the process that was to look at it first has ended"
 _CRASHED = "opening it crashes the HDF5 library, or takes too much memory or time"
 
-_known: set[tuple[int, ...]] = set()
-_lock = Lock()
-_servant: "_Servant | None" = None
+
+class Vetter:
+    """Knows which files can be opened here; a file is looked at once, until it changes.
+
+    The process that looks at files is started with the first one, and kept for the next.
+    """
+
+    def __init__(self) -> None:
+        self._sound: set[tuple[int, ...]] = set()
+        self._lock = Lock()
+        self._process: _Process | None = None
+
+    def vet(self, path: Path) -> str | None:
+        """Return what is wrong with a file, or None if it can be opened here."""
+        identity = _identity(path)
+        if identity in self._sound:
+            return None
+        with self._lock:
+            complaint = self.process().ask(str(path.absolute()))
+        if complaint is None and _identity(path) == identity:
+            self._sound.add(identity)
+        return complaint
+
+    def trust(self, path: Path) -> None:
+        """Take a file as sound: this process has just written it."""
+        self._sound.add(_identity(path))
+
+    def process(self) -> "_Process":
+        """Return the process that looks at files; a new one if it has ended, or belongs to a parent of this one."""
+        if self._process is None or not self._process.is_running:
+            self._process = _Process()
+        return self._process
 
 
-def vet(path: Path) -> str | None:
-    """What is wrong with a file, or None if it can be opened here; a file is asked about once, until it changes."""
-    mark = _mark(path)
-    if mark in _known:
-        return None
-    with _lock:
-        complaint = _ask(str(path.absolute()))
-    if complaint is None and _mark(path) == mark:
-        _known.add(mark)
-    return complaint
+VETTER = Vetter()
+"""One for all recordings: starting a process for each of them would take longest."""
 
 
-def trust(path: Path) -> None:
-    """Take a file as it is: this process has just written it."""
-    _known.add(_mark(path))
+def _identity(path: Path) -> tuple[int, ...]:
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _mark(path: Path) -> tuple[int, ...]:
-    found = path.stat()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
-class _Servant:
-    """The process that opens files, kept for the next one."""
+class _Process:
+    """A process that opens files, each in a child of its own."""
 
     def __init__(self) -> None:
         home = str(Path(activations.__file__).parents[1])
@@ -63,15 +79,15 @@ class _Servant:
             text=True,
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},  # it forks: no threads
         )
-        atexit.register(self.dismiss)
+        atexit.register(self.stop)
 
     @property
-    def serves(self) -> bool:
-        """Is it there, and this process's own?"""
+    def is_running(self) -> bool:
+        """Is the process running, and this process's own child?"""
         return self._owner == os.getpid() and self._process.poll() is None
 
     def ask(self, path: str) -> str | None:
-        """What it says of a file."""
+        """Return what is wrong with a file, or None if it can be opened."""
         question, answer = self._process.stdin, self._process.stdout
         if question is None or answer is None:
             return _NO_ANSWER
@@ -79,45 +95,39 @@ class _Servant:
             question.write(json.dumps(path) + "\n")
             question.flush()
             line = answer.readline()
-        except OSError:  # it is gone
+        except OSError:  # the process has ended
             line = ""
-        except BaseException:  # what it may yet answer is not the answer to the next question
+        except BaseException:  # a late answer to this question must not be taken for the answer to the next
             self._process.kill()
             self._process.wait()
             raise
         return json.loads(line) if line else _NO_ANSWER
 
-    def dismiss(self) -> None:
-        """Let it go."""
+    def stop(self) -> None:
+        """End the process, if it is this one's child."""
         if self._owner == os.getpid():
             with suppress(OSError, ValueError, subprocess.TimeoutExpired):
                 self._process.communicate(timeout=_SECONDS)
 
 
-def _ask(path: str) -> str | None:
-    global _servant
-    if _servant is None or not _servant.serves:
-        _servant = _Servant()
-    return _servant.ask(path)
-
-
 def serve() -> None:
     """Answer for each file that is named on standard input."""
-    import h5py  # noqa: F401 so that no child need load it
+    import h5py  # noqa: F401 so that no child has to load it
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(_in_a_child(Path(json.loads(line)))) + "\n")
+        sys.stdout.write(json.dumps(_look_in_child(Path(json.loads(line)))) + "\n")
         sys.stdout.flush()
 
 
-def _in_a_child(path: Path) -> str | None:
+def _look_in_child(path: Path) -> str | None:
+    """Look at a file in a child process; one that ends without an answer has crashed."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
-        with suppress(BaseException):  # what ends a child is its answer
-            _limit(path)
+        with suppress(BaseException):  # whatever ends a child without an answer is an answer
+            _set_limits(path)
             _silence()
             os.write(writer, json.dumps(_look(path)).encode())
         os._exit(0)
@@ -128,19 +138,19 @@ def _in_a_child(path: Path) -> str | None:
     return json.loads(content) if content else _CRASHED
 
 
-def _limit(path: Path) -> None:
+def _set_limits(path: Path) -> None:
     import resource
 
     with suppress(OSError):
         limits = {
-            resource.RLIMIT_AS: path.stat().st_size * 2 + _BYTES_BESIDE_THE_FILE,
+            resource.RLIMIT_AS: path.stat().st_size * 2 + _BYTES_BESIDES_THE_FILE,
             resource.RLIMIT_CPU: _SECONDS,
             resource.RLIMIT_CORE: 0,
         }
         for kind, most in limits.items():
             hard = resource.getrlimit(kind)[1]
-            own = most if hard == resource.RLIM_INFINITY else min(most, hard)
-            resource.setrlimit(kind, (own, own))
+            limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(kind, (limit, limit))
     signal.alarm(_SECONDS)
 
 
@@ -156,7 +166,7 @@ def _look(path: Path) -> str | None:
 
     try:
         with h5py.File(path, "r") as file:
-            found = complaints(path, file)
+            sentences = complaints(path, file)
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, MemoryError, ArithmeticError, LookupError) as error:
         return f"it is truncated or damaged ({' '.join(str(error).split())[:200]})"
-    return "; ".join(found) or None
+    return "; ".join(sentences) or None

@@ -1,1 +1,1 @@
-"""What a model reads: texts, the characters that it knows, and the order in which it reads them."""
+"""Texts, vocabularies, the rules by which texts become tokens, and the lanes in which they are read."""

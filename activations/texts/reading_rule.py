@@ -1,4 +1,4 @@
-"""What a model reads in place of a text as it stands: the reading rule."""
+"""Reading rules: how the characters of a text become the tokens that a model reads."""
 
 import unicodedata
 from codecs import getincrementaldecoder
@@ -16,7 +16,7 @@ READ_AS = ("bytes", "lower", "ascii")
 ENDS = ("lines", "documents")
 SOS, EOS = "<sos>", "<eos>"
 N_BYTES = 256
-_NAMED = 3
+_N_NAMED = 3
 _LETTERS = "ß=ss ẞ=SS æ=ae Æ=AE œ=oe Œ=OE ø=o Ø=O ð=d Ð=D þ=th Þ=Th ł=l Ł=L đ=d Đ=D ħ=h Ħ=H ı=i ¡=! ¿=? ⁄=/ ×=x ÷=/"
 _ASCII = MappingProxyType(
     {
@@ -33,21 +33,21 @@ _ASCII = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True)
 class ReadingRule:
-    """How the characters of a text become the tokens that a model reads. Labels are always made of the text itself.
+    """A rule by which the characters of a text become the tokens that a model reads; labels are those of the text.
 
-    Each character is spelled by itself, as one token, as several, or as none: a row of activations is what the model
-    shows after the last token of its character, and the loss of a character is the sum over its tokens.
+    Each character is spelled on its own, as one token, several, or none: its row of activations is the one after its
+    last token, and its loss is the sum over its tokens.
 
     Attributes:
-        read_as: `lower`: in lower case, each character as one (only `İ` has two there, of which the first, `i`, is
-            taken). `ascii`: é as e, “ as ", — as -, ß as ss, and combining marks as nothing; what has no such spelling
-            stays as it is. `bytes`: as its bytes in UTF-8, byte n being the character of the vocabulary whose code
-            point is n. Empty: as it stands.
-        substitutes: Pairs of a character and the one of the vocabulary as which it is read, after `read_as`.
+        read_as: How characters are spelled. `lower`: in lower case, each as one character (only `İ` has two there, of
+            which the first, `i`, is taken). `ascii`: é as e, “ as ", — as -, ß as ss, and combining marks as nothing;
+            a character without such a spelling stays as it is. `bytes`: as its bytes in UTF-8, where byte n is the
+            character of the vocabulary whose code point is n. Empty: as it stands.
+        substitutes: Pairs of a character and the character of the vocabulary as which it is read, after `read_as`.
         backwards: Whether documents are read from their end.
         begins: Whether each document begins with the token `<sos>`.
-        ends: Where the token `<eos>` stands: `lines`, in place of each line's end, or `documents`, behind each of them.
-            Empty: nowhere.
+        ends: Where the token `<eos>` stands: `lines`, in place of each line's end, or `documents`, at the end of each
+            document. Empty: nowhere.
     """
 
     read_as: str = ""
@@ -66,22 +66,22 @@ class ReadingRule:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the text is read as it stands."""
+        """Is the text read as it stands?"""
         return self == PLAIN
 
     def spelled(self, char: str, vocabulary: Vocabulary) -> str:
-        """The tokens as which a character is read, each as its character in the vocabulary."""
+        """Return the tokens of a character, each as the character that stands for it in the vocabulary."""
         if char in vocabulary.names:
             return char
         if char == "\n" and self.ends == "lines":
             return vocabulary.character_of(EOS)
-        return "".join(self._substitutes.get(each, each) for each in _spelled(char, self.read_as))
+        return "".join(self._substitutes.get(part, part) for part in _spelled(char, self.read_as))
 
     def text_of(self, tokens: str, vocabulary: Vocabulary) -> str:
-        """The text that a model has written, from the tokens in the order in which it wrote them.
+        """Return the text that a model has written, given the tokens in the order in which it wrote them.
 
-        Characters whose last bytes are missing are left out, bytes that are no UTF-8 are U+FFFD, and tokens with names
-        are left as they are.
+        Characters whose last bytes are missing are left out, bytes that are no UTF-8 become U+FFFD, and tokens with
+        names stay as they are.
         """
         if self.backwards:
             tokens = tokens[::-1]
@@ -90,13 +90,13 @@ class ReadingRule:
         return _decoded(tokens) if self.read_as == "bytes" else tokens
 
     def shown(self, token: str, vocabulary: Vocabulary) -> str:
-        """A token as people are to see it: by its name, or as two hexadecimal digits if it is a byte above 127."""
+        """Return how to show a token: by its name, or as two hexadecimal digits if it is a byte above 127."""
         if token in vocabulary.names:
             return "\n" if self.ends == "lines" and vocabulary.names[token] == EOS else vocabulary.names[token]
         return f"x{ord(token):02X}" if self.read_as == "bytes" and not token.isascii() else token
 
     def check(self, vocabulary: Vocabulary) -> None:
-        """See that a model with this vocabulary can follow the rule.
+        """Check that a model with this vocabulary can follow the rule.
 
         Raises:
             ActivationError: If a token is missing, or the vocabulary is not one of bytes and should be.
@@ -109,23 +109,23 @@ class ReadingRule:
             if token not in vocabulary.characters:
                 raise ActivationError(f"{char!r} cannot be read as {token!r}, which the model does not know")
         if self.read_as == "bytes":
-            plain = [each for each in vocabulary.characters if each not in vocabulary.names]
-            others = [each for each in plain if ord(each) >= N_BYTES and each != vocabulary.replacement]
-            if others:
+            characters = [char for char in vocabulary.characters if char not in vocabulary.names]
+            no_bytes = [char for char in characters if ord(char) >= N_BYTES and char != vocabulary.replacement]
+            if no_bytes:
                 raise ActivationError(
-                    f"the model cannot read bytes: its vocabulary has {others[0]!r}, which is none of the "
+                    f"the model cannot read bytes: its vocabulary has {no_bytes[0]!r}, which is none of the "
                     f"{N_BYTES} bytes"
                 )
 
     def to_data(self) -> dict[str, Any]:
-        """What of it differs from reading a text as it stands, as JSON can hold it."""
-        own = {field.name: getattr(self, field.name) for field in fields(self)}
-        data = {name: value for name, value in own.items() if value != getattr(PLAIN, name)}
+        """Return what differs from reading a text as it stands, as JSON can hold it."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        data = {name: value for name, value in values.items() if value != getattr(PLAIN, name)}
         return data | ({"substitutes": dict(self.substitutes)} if self.substitutes else {})
 
     @classmethod
     def from_data(cls, data: object) -> "ReadingRule":
-        """What `to_data` gave, or a stranger wrote.
+        """Make a rule of what `to_data` returned, or another program wrote.
 
         Raises:
             ActivationError: If it is no rule.
@@ -140,23 +140,23 @@ class ReadingRule:
                     f"{', '.join(kinds)}"
                 )
         substitutes = data.get("substitutes", {})
-        if not all(isinstance(each, str) for pair in substitutes.items() for each in pair):
+        if not all(isinstance(part, str) for pair in substitutes.items() for part in pair):
             raise ActivationError("the substitutes of its reading rule are not characters")
         return cls(**{**data, "substitutes": tuple(substitutes.items())})
 
     def __str__(self) -> str:
         parts = [f"as {self.read_as}"] if self.read_as else []
-        parts += [self._said_of_substitutes] if self.substitutes else []
+        parts += [self._spelled_substitutes] if self.substitutes else []
         parts += ["backwards"] if self.backwards else []
         parts += [f"with {SOS} before each document"] if self.begins else []
         parts += [f"with {EOS} at the end of {self.ends}"] if self.ends else []
         return ", ".join(parts) or "as it stands"
 
     @property
-    def _said_of_substitutes(self) -> str:
-        named = ", ".join(f"{char!r} as {token!r}" for char, token in self.substitutes[:_NAMED])
-        more = len(self.substitutes) - _NAMED
-        return f"with {named}" + (f" and {more} more characters as others" if more > 0 else "")
+    def _spelled_substitutes(self) -> str:
+        examples = ", ".join(f"{char!r} as {token!r}" for char, token in self.substitutes[:_N_NAMED])
+        n_more = len(self.substitutes) - _N_NAMED
+        return f"with {examples}" + (f" and {n_more} more characters as others" if n_more > 0 else "")
 
     @cached_property
     def _substitutes(self) -> dict[str, str]:
@@ -167,7 +167,7 @@ PLAIN = ReadingRule()
 
 
 def rule_of(model: object) -> ReadingRule:
-    """What a model reads in place of a text: the text as it stands, for one that does not say."""
+    """Return a model's reading rule; a model without one reads the text as it stands."""
     rule = getattr(model, "reading_rule", PLAIN)
     if not isinstance(rule, ReadingRule):
         raise ActivationError(f"the model's reading_rule is a {type(rule).__name__}; make it by ReadingRule(...)")
@@ -183,17 +183,17 @@ def _spelled(char: str, read_as: str) -> str:
 
 
 def _decoded(tokens: str) -> str:
-    """The characters whose bytes in UTF-8 some tokens are; those that are no bytes are left as they are."""
+    """Decode tokens that are bytes in UTF-8; tokens that are no bytes stay as they are."""
     decoder = getincrementaldecoder("utf-8")("replace")
     text = ""
     for is_byte, run in groupby(tokens, lambda token: ord(token) < N_BYTES):
-        own = "".join(run)
-        text += decoder.decode(own.encode("latin-1")) if is_byte else decoder.decode(b"", final=True) + own
+        part = "".join(run)
+        text += decoder.decode(part.encode("latin-1")) if is_byte else decoder.decode(b"", final=True) + part
     return text
 
 
 def _as_ascii(char: str) -> str:
-    """A character in ASCII, or itself."""
+    """Spell a character in ASCII, or leave it as it is."""
     if char.isascii():
         return char
     if char in _ASCII:

@@ -1,4 +1,4 @@
-"""Which characters of a text are given or recorded; the model reads the others, too, as far as it needs them."""
+"""Selections: the characters of a text that are given or recorded; the model reads others as far as it needs them."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from activations.errors import ActivationError
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Every so many characters of a part of a text. Places are in the corpus.
+    """Every k-th character of a part of a text, by positions in the corpus.
 
     Attributes:
-        start: The first.
-        stop: The end: this and what follows is left out.
-        every: 1 for each of them, 2 for every other, and so on.
+        start: Position of the first character.
+        stop: End of the part, which is not part of it.
+        every: Step from one character to the next: 1 for every character, 2 for every other one, and so on.
     """
 
     start: int
@@ -24,53 +24,53 @@ class Selection:
 
     @classmethod
     def of(cls, n_chars: int, start: int | None = None, stop: int | None = None, every: int = 1) -> "Selection":
-        """A part of a text of `n_chars` characters.
+        """Select a part of a text of `n_chars` characters.
 
         Args:
             n_chars: Length of the text.
-            start: Where it begins; None is the beginning. Negative numbers count from the end.
-            stop: Where it ends; None is the end.
-            every: Of how many characters one is taken.
+            start: Where the part begins; None is the beginning of the text. Negative numbers count from the end.
+            stop: Where the part ends; None is the end of the text.
+            every: Step from one character to the next.
 
         Raises:
-            ActivationError: If nothing is left.
+            ActivationError: If the selection is empty.
         """
         if every < 1:
             raise ActivationError(f"one character of {every} cannot be taken; take one of 1 or more (--every 10)")
         first, last, _ = slice(start, stop).indices(n_chars)
         if first >= last:
-            asked = f"{'' if start is None else start}:{'' if stop is None else stop}"
-            raise ActivationError(f"the range {asked} is empty in a text of {n_chars:,} characters")
+            spelled = f"{'' if start is None else start}:{'' if stop is None else stop}"
+            raise ActivationError(f"the range {spelled} is empty in a text of {n_chars:,} characters")
         return cls(first, last, every)
 
     @property
     def n_chars(self) -> int:
-        """How many characters there are in it."""
+        """Number of characters that are selected."""
         return len(range(self.start, self.stop, self.every))
 
     def mirrored(self, n_chars: int) -> "Selection":
-        """The same characters of a text of `n_chars` characters, whose places are counted from its end."""
+        """Return the same characters by positions counted from the end of a text of `n_chars` characters."""
         if not self.n_chars:
             return Selection(n_chars - self.start, n_chars - self.start, self.every)
         last = self.start + (self.n_chars - 1) * self.every
         return Selection(n_chars - 1 - last, n_chars - self.start, self.every)
 
-    def row(self, place: int) -> int:
-        """How many of its characters stand before a place: the row of the first at or after it."""
-        inside = min(max(place, self.start), self.stop)
+    def row(self, position: int) -> int:
+        """Count the selected characters before a position: the row of the first one at or after it."""
+        inside = min(max(position, self.start), self.stop)
         return -((self.start - inside) // self.every)
 
-    def rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(n,) the same of many places."""
-        return -((self.start - places.clip(self.start, self.stop)) // self.every)
+    def rows(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n,) the rows of the first selected characters at or after many positions; see `row`."""
+        return -((self.start - positions.clip(self.start, self.stop)) // self.every)
 
     def part(self, start: int, stop: int | None = None) -> "Selection":
-        """Its characters from `start` up to `stop`; there may be none. None is the end."""
+        """Return the selected characters from `start` up to `stop`; there may be none. None is the end."""
         first = self.first(start)
         end = self.n_chars if stop is None else self.row(stop)
         last = self.start + (end - 1) * self.every
         return Selection(first, max(first, last + 1), self.every)
 
-    def first(self, place: int) -> int:
-        """The place of its first character at or after a place."""
-        return self.start + self.row(place) * self.every
+    def first(self, position: int) -> int:
+        """Return the position of the first selected character at or after a position."""
+        return self.start + self.row(position) * self.every

@@ -11,27 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.errors import ActivationError
-from activations.texts.corpus import Codes, Corpus, text_to_codes
+from activations.texts.codes import CHUNK_CHARS, Codes, text_to_codes
+from activations.texts.corpus import Corpus
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_CHUNK = 1 << 20
-_NAMED = 5
-_SHOWN = 80
+_N_NAMED = 5
+_SHOWN_CHARS = 80
 _SURROGATES = range(0xD800, 0xE000)
 _PRIVATE = range(0xF0000, sys.maxunicode + 1)
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The characters of a model; a character's place is its id.
+    """The characters of a model; the position of a character is its id.
 
-    A token that is no character, such as `<sos>`, has a character that stands for it, and a name by which it is shown
-    and written.
+    For a token that is no character, such as `<sos>`, a character stands that no text has; the token is shown and
+    written by a name.
 
     Attributes:
-        characters: Each once, in the order of their ids.
-        replacement: The one among them that stands for every other character, or None.
-        names: Names of tokens, each in angle brackets, by the characters that stand for them.
+        characters: The characters in the order of their ids, each once.
+        replacement: The character as which unknown characters are read, or None.
+        names: Names of tokens, in angle brackets, by the characters that stand for them.
     """
 
     characters: str
@@ -58,57 +58,58 @@ class Vocabulary:
         return len(self.characters)
 
     def character_of(self, name: str) -> str:
-        """The character that stands for a token.
+        """Return the character that stands for a token.
 
         Raises:
             ActivationError: If there is no such token.
         """
-        for char, each in self.names.items():
-            if each == name:
+        for char, token_name in self.names.items():
+            if token_name == name:
                 return char
         known = (
-            f"its tokens with names are {', '.join(self.names.values())}" if self.names else "it has characters alone"
+            f"its tokens with names are {', '.join(self.names.values())}" if self.names else "it has characters only"
         )
         raise ActivationError(f"the model's vocabulary has no token {name}; {known}")
 
     def shown(self, text: str) -> str:
-        """What the model wrote, with the names of tokens in place of the characters that stand for them."""
+        """Return what a model wrote, with the names of tokens in place of the characters that stand for them."""
         return "".join(self.names.get(char, char) for char in text) if self.names else text
 
     def unnamed(self, text: str) -> str:
-        """What a person wrote, with the characters that stand for tokens in place of their names."""
+        """Return what a person wrote, with the characters that stand for tokens in place of their names."""
         for char, name in self.names.items():
             text = text.replace(name, char)
         return text
 
     def replacing_by(self, char: str) -> "Vocabulary":
-        """The same, with one of its characters in place of all that it lacks.
+        """Return the same vocabulary with another replacement for unknown characters.
 
         Raises:
-            ActivationError: If it lacks that one, too.
+            ActivationError: If the replacement is not one of its characters or tokens.
         """
         token = self.unnamed(char)
         if token not in self.characters or len(token) != 1:
+            known = self.shown(self.characters[:_SHOWN_CHARS])
             raise ActivationError(
                 f"unknown characters cannot be read as {char!r}, which is not one character or token that the model "
-                f"knows; it knows {self.shown(self.characters[:_SHOWN])!r}{' and others' * (len(self) > _SHOWN)}"
+                f"knows; it knows {known!r}{' and others' * (len(self) > _SHOWN_CHARS)}"
             )
         return replace(self, replacement=token)
 
     def with_tokens(self, names: Iterable[str]) -> "Vocabulary":
-        """The same, with tokens behind its characters that are none themselves."""
+        """Return the same vocabulary with tokens that are no characters added at its end."""
         free = stand_ins(self.characters)
         tokens = {next(free): name for name in names if name not in self.names.values()}
         return Vocabulary(self.characters + "".join(tokens), self.replacement, {**self.names, **tokens})
 
     @classmethod
     def of(cls, texts: Iterable[str], *, min_count: int = 1) -> "Vocabulary":
-        """The characters that occur in some texts, sorted.
+        """Make a vocabulary of the characters that occur in some texts, sorted.
 
         Args:
-            texts: What to count.
-            min_count: Characters that occur less often are left to one replacement, U+FFFD, which then is
-                part of the vocabulary.
+            texts: The texts.
+            min_count: Characters that occur less often are read as one replacement, U+FFFD, which then is part of the
+                vocabulary.
         """
         counts: Counter[str] = Counter()
         for text in texts:
@@ -117,26 +118,26 @@ class Vocabulary:
 
     @classmethod
     def of_corpora(cls, corpora: Iterable[Corpus], *, min_count: int = 1) -> "Vocabulary":
-        """The same of corpora, however long they are."""
+        """Make a vocabulary of the characters that occur in some corpora, however long; see `of`."""
         counts = np.zeros(sys.maxunicode + 1, np.int64)
         for corpus in corpora:
-            for start in range(0, len(corpus), _CHUNK):
-                counts += np.bincount(corpus.codes[start : start + _CHUNK], minlength=len(counts))
+            for start in range(0, len(corpus), CHUNK_CHARS):
+                counts += np.bincount(corpus.codes[start : start + CHUNK_CHARS], minlength=len(counts))
         return cls._of_counts({chr(code): int(counts[code]) for code in np.flatnonzero(counts).tolist()}, min_count)
 
     @classmethod
     def _of_counts(cls, counts: Mapping[str, int], min_count: int) -> "Vocabulary":
-        kept = sorted(char for char, n in counts.items() if n >= min_count and char != REPLACEMENT)
-        rare = len(kept) < len(counts)
-        return cls("".join([*kept, REPLACEMENT] if rare else kept), REPLACEMENT if rare else None)
+        frequent = sorted(char for char, n in counts.items() if n >= min_count and char != REPLACEMENT)
+        if len(frequent) == len(counts):
+            return cls("".join(frequent))
+        return cls("".join([*frequent, REPLACEMENT]), REPLACEMENT)
 
     def encode(self, corpus: Corpus, *, replace_unknown: bool = False) -> NDArray[np.int64]:
-        """Ids of a corpus's characters.
+        """Return the ids of a corpus's characters.
 
         Args:
-            corpus: What to encode.
-            replace_unknown: Map characters that the vocabulary lacks to its replacement. The vocabulary
-                must declare one.
+            corpus: The corpus.
+            replace_unknown: Whether to read unknown characters as the vocabulary's replacement, which there has to be.
 
         Returns:
             (n_chars,) ids in [0, len(self)).
@@ -151,44 +152,44 @@ class Vocabulary:
     def check(
         self, corpus: Corpus, *, replace_unknown: bool = False, spelled: Callable[[str], str] | None = None
     ) -> int:
-        """How many characters of a corpus will be read as the replacement, whole or in part.
+        """Count the characters of a corpus that will be read as the replacement, whole or in part.
 
         Args:
-            corpus: What is to be encoded.
+            corpus: The corpus.
             replace_unknown: See `encode`.
-            spelled: As what a character is read; None is as itself.
+            spelled: Gives the tokens of a character; None is the character itself.
 
         Raises:
             ActivationError: If there are unknown characters and they may not, or cannot, be replaced.
         """
         n_unknown, first = self.unknown(corpus, spelled)
         if n_unknown and not (replace_unknown and self.replacement is not None):
-            raise ActivationError(self._complaint(corpus, n_unknown, first, replace_unknown=replace_unknown))
+            raise ActivationError(self._message(corpus, n_unknown, first, replace_unknown=replace_unknown))
         return n_unknown
 
     def unknown(self, corpus: Corpus, spelled: Callable[[str], str] | None = None) -> tuple[int, dict[int, int]]:
-        """How many characters of a corpus are not known, and where some of them stand first, by code point.
+        """Count the unknown characters of a corpus, and find the first positions of some of them, by code point.
 
         Args:
-            corpus: What is to be encoded.
-            spelled: As what a character is read; None is as itself.
+            corpus: The corpus.
+            spelled: Gives the tokens of a character; None is the character itself.
         """
         n_unknown = 0
         first: dict[int, int] = {}
-        for start in range(0, len(corpus), _CHUNK):
-            codes = corpus.codes[start : start + _CHUNK]
-            places = np.flatnonzero(self._is_unknown(codes, spelled))
-            n_unknown += len(places)
-            if len(first) < _NAMED:
-                found, firsts = np.unique(codes[places], return_index=True)
-                for each in np.argsort(firsts).tolist():
-                    first.setdefault(int(found[each]), start + int(places[firsts[each]]))
-        return n_unknown, dict(list(first.items())[:_NAMED])
+        for start in range(0, len(corpus), CHUNK_CHARS):
+            codes = corpus.codes[start : start + CHUNK_CHARS]
+            positions = np.flatnonzero(self._is_unknown(codes, spelled))
+            n_unknown += len(positions)
+            if len(first) < _N_NAMED:
+                distinct, firsts = np.unique(codes[positions], return_index=True)
+                for n in np.argsort(firsts).tolist():
+                    first.setdefault(int(distinct[n]), start + int(positions[firsts[n]]))
+        return n_unknown, dict(list(first.items())[:_N_NAMED])
 
     def look_up(self, codes: Codes) -> NDArray[np.int64]:
         """(n,) ids of code points; unknown ones are read as the replacement, or as -1 if there is none."""
-        ids, unknown = self._places(codes)
-        ids[unknown] = -1 if self.replacement is None else self.characters.index(self.replacement)
+        ids, is_unknown = self._ids(codes)
+        ids[is_unknown] = -1 if self.replacement is None else self.characters.index(self.replacement)
         return ids
 
     @property
@@ -201,22 +202,24 @@ class Vocabulary:
         order = np.argsort(codes)
         return codes[order], order
 
-    def _places(self, codes: Codes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """(n,) ids of code points, and (n,) bool, which of them are unknown and so have a wrong one."""
+    def _ids(self, codes: Codes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """(n,) ids of code points, and (n,) bool, which code points are unknown, so that their ids mean nothing."""
         known, ids = self._sorted_codes
-        place = np.minimum(np.searchsorted(known, codes), len(known) - 1)
-        return ids[place], known[place] != codes
+        nearest = np.minimum(np.searchsorted(known, codes), len(known) - 1)
+        return ids[nearest], known[nearest] != codes
 
     def _is_unknown(self, codes: Codes, spelled: Callable[[str], str] | None) -> NDArray[np.bool_]:
-        """(n,) whether something of what is read of each character is not in the vocabulary."""
+        """(n,) whether any token of each character is not in the vocabulary."""
         if spelled is None:
-            return self._places(codes)[1]
+            return self._ids(codes)[1]
         distinct, which = np.unique(codes, return_inverse=True)
         unknown = [not set(spelled(chr(code))) <= set(self.characters) for code in distinct.tolist()]
         return np.array(unknown, bool)[which]
 
-    def _complaint(self, corpus: Corpus, n_unknown: int, first: Mapping[int, int], *, replace_unknown: bool) -> str:
-        named = ", ".join(f"{chr(code)!r} ({_place(corpus, position)})" for code, position in first.items())
+    def _message(self, corpus: Corpus, n_unknown: int, first: Mapping[int, int], *, replace_unknown: bool) -> str:
+        examples = ", ".join(
+            f"{chr(code)!r} ({_line_and_column(corpus, position)})" for code, position in first.items()
+        )
         with_returns = "; read it with --newlines lf" if ord("\r") in first else ""
         if self.replacement is not None:
             way_out = f"pass --replace-unknown to read them as {self.replacement!r}"
@@ -232,21 +235,22 @@ class Vocabulary:
                 "(probe train --min-count)"
             )
         occur = "1 character of the text is" if n_unknown == 1 else f"{n_unknown:,} characters of the text are"
-        return f"{occur} not in the model's vocabulary of {len(self)}: first {named}{with_returns}; {way_out}"
+        return f"{occur} not in the model's vocabulary of {len(self)}: first {examples}{with_returns}; {way_out}"
 
 
-def stand_ins(taken: Container[str]) -> Iterator[str]:
-    """Characters to stand for tokens that are none: lone surrogates, which no text has that was decoded from a file.
+def stand_ins(in_use: Container[str]) -> Iterator[str]:
+    """Give characters that can stand for tokens that are no characters.
 
-    There are 2,048 of them. Those for further tokens are from the private planes of Unicode.
+    They are the 2,048 lone surrogates, which no text decoded from a file has, and then those of the private planes of
+    Unicode.
 
     Args:
-        taken: Characters that stand for something else.
+        in_use: Characters that stand for something else.
     """
-    return (char for code in chain(_SURROGATES, _PRIVATE) if (char := chr(code)) not in taken)
+    return (char for code in chain(_SURROGATES, _PRIVATE) if (char := chr(code)) not in in_use)
 
 
-def _place(corpus: Corpus, position: int) -> str:
+def _line_and_column(corpus: Corpus, position: int) -> str:
     document = next(d for d in corpus.documents if d.start <= position < d.stop)
     before = corpus.codes[document.start : position]
     newlines = np.flatnonzero(before == ord("\n"))

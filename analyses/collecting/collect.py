@@ -1,23 +1,23 @@
 """Collecting: as few readings of a source as possible for any number of statistics."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
+from activations.progress import Advance, Progress, no_advance
 from activations.units import in_order
 from analyses.collecting.statistic import BlockLabels, LevelStatistic, Statistic
 from analyses.levels.columns import Columns, Tiles
 from analyses.session import Session, question
 
 AnyStatistic = Statistic | LevelStatistic
-Progress = Callable[[int], None]
 
 
 @question
-def collect(source: Source, statistics: Sequence[AnyStatistic], forward: Progress = lambda n_chars: None) -> list[Any]:
+def collect(source: Source, statistics: Sequence[AnyStatistic], forward: Progress = no_advance) -> list[Any]:
     """Read a source as often as any of some statistics needs, and return the result of each.
 
     Args:
@@ -40,7 +40,7 @@ def collect(source: Source, statistics: Sequence[AnyStatistic], forward: Progres
 def read(
     source: Source,
     statistics: Sequence[AnyStatistic],
-    forward: Progress = lambda n_chars: None,
+    forward: Advance = no_advance,
     blocks: Iterable[Block] | None = None,
 ) -> None:
     """Update statistics once with every block of a source, or with the given blocks: those of a shard."""

@@ -1,7 +1,7 @@
 """Levels unit by unit, for many characters at once, from what a source gives character by character."""
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
+from activations.progress import Advance, Progress, no_advance
 from activations.units import Site, in_order
 from analyses.errors import AnalysisError
 from analyses.levels.binning import to_levels
@@ -28,7 +29,6 @@ _MOST_AT_ONCE = 256
 _FEWEST_AT_ONCE = 32
 _SAMPLED_CHARS = 16_000  # from which bins are made
 _PADDING = 32  # between units, which would else all begin at the same place of the cache
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ class LevelReader:
         self,
         source: Source,
         columns: Collection[Columns],
-        progress: Progress,
+        progress: Advance,
         n_at_once: int | None = None,
         *,
         exact: bool = False,
@@ -231,7 +231,7 @@ class LevelReader:
         """Return the sites whose bins have still to be found, in a pass of its own."""
         return [site for site in sites if site in self.wide and site not in self._bins]
 
-    def find_bins(self, source: Source, sites: Collection[Site], progress: Progress = lambda n_chars: None) -> None:
+    def find_bins(self, source: Source, sites: Collection[Site], progress: Advance = no_advance) -> None:
         """Find bins for the units of sites in float32, from where the values of some characters lie.
 
         Raises:
@@ -279,7 +279,7 @@ class Tiles:
 
     def add(self, block: Block) -> Iterator[Tile]:
         """Add the characters of a block, and yield each tile that is full."""
-        places, first = block.places, 0
+        places, first = block.positions, 0
         while first < block.n_chars:
             n_added = min(block.n_chars - first, self._room_left)
             rows, into = slice(first, first + n_added), slice(self._n_filled, self._n_filled + n_added)

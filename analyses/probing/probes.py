@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
+from activations.progress import Progress, no_progress
 from activations.site_names import AnySites, AnyUnits
 from activations.units import Unit, in_order, units_of
 from analyses.errors import AnalysisError
@@ -18,7 +19,7 @@ from analyses.named_parts import sites_among, units_among
 from analyses.probing.controls import CONTEXT, TASKS, control_labels
 from analyses.probing.designs.budgets import rows_given, within_budget
 from analyses.probing.designs.characters import CharacterDesign
-from analyses.probing.designs.design import Design, Progress, UnitDesign
+from analyses.probing.designs.design import Design, UnitDesign
 from analyses.probing.designs.position import PositionDesign
 from analyses.probing.fitting.joint_fits import fit_probes, mean_losses
 from analyses.probing.fitting.problems import Linear, Problem
@@ -48,7 +49,7 @@ def fit(
     sites: AnySites | None = None,
     controls: str | Collection[str] = (),
     how: Fitting = DEFAULT,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[ProbeResult]:
     """Fit a linear probe for each site, and judge it on held-out characters.
 
@@ -90,7 +91,7 @@ def fit_units(
     *,
     controls: str | Collection[str] = (),
     how: Fitting = DEFAULT,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[ProbeResult]:
     """Fit linear probes that each see a list of units of their own. See `fit`."""
     controls = [controls] if isinstance(controls, str) else controls
@@ -142,7 +143,7 @@ def fit_characters(
     targets: Sequence[Target],
     n_last: int,
     how: Fitting = DEFAULT,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[ProbeResult]:
     """Fit probes that see the last so many characters of the text, and no model: what the text itself gives away.
 
@@ -162,7 +163,7 @@ def fit_position(
     source: Source,
     targets: Sequence[Target],
     how: Fitting = DEFAULT,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[ProbeResult]:
     """Fit probes that see the place in the text alone: what a slow unit tells without knowing anything.
 

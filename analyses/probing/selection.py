@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
+from activations.progress import Progress, no_progress
 from activations.units import Site, Unit, in_order, units_of
 from analyses.errors import AnalysisError
 from analyses.moments import Moments
 from analyses.probing.designs.budgets import rows_given, rows_used
-from analyses.probing.designs.design import NOT_NUMBERS, Progress, Tile, UnitDesign
+from analyses.probing.designs.design import NOT_NUMBERS, Tile, UnitDesign
 from analyses.targets.classes import refuse_many
 from analyses.targets.row_runs import RowView, parts_of_rows, pieces_of_rows
 from analyses.targets.splits import TRAIN
@@ -48,7 +49,7 @@ def select(
     asked: Target,
     sites: Collection[Site],
     most: int,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Selected:
     """Choose units one by one: each time the one that, with those before it, explains most of a label by least squares.
 
@@ -66,7 +67,7 @@ def select(
         AnalysisError: If activations are not numbers.
 
     Source:
-        Forward selection; as orthogonal least squares in Chen, Billings & Luo 1989, International Journal of Control
+        Advance selection; as orthogonal least squares in Chen, Billings & Luo 1989, International Journal of Control
         50:1873-1896. Sparse probing: Gurnee et al. 2023, arXiv:2305.01610.
     """
     units = units_of(source.sites, in_order(source.sites, sites))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
+from activations.progress import Advance
 from activations.units import Site, in_order
 from analyses.collecting.collect import AnyStatistic, collect
 from analyses.levels.columns import Columns, LevelReader, Tile
@@ -66,7 +67,7 @@ def aucs(
     source: Source,
     groups: Sequence[LabelGroup],
     column_groups: Sequence[list[Columns]],
-    forward: Callable[[int], None],
+    forward: Advance,
     waiting: list[AnyStatistic],
     options: AucOptions,
 ) -> list[list[dict[Site, UnitScores]]]:
@@ -98,7 +99,7 @@ def _aucs_of_group(
     groups: Sequence[LabelGroup],
     earlier: Sequence[Sequence[Mapping[Site, UnitScores]]],
     column_group: list[Columns],
-    forward: Callable[[int], None],
+    forward: Advance,
     waiting: list[AnyStatistic],
     options: AucOptions,
 ) -> list[dict[LabelColumns, UnitScores]]:
@@ -166,7 +167,7 @@ def _rank(
     source: Source,
     joint_labels: list[JointLabels],
     column_group: list[Columns],
-    forward: Callable[[int], None],
+    forward: Advance,
     waiting: list[AnyStatistic],
     *,
     exact: bool,
@@ -186,7 +187,7 @@ def _rank_in_one_reading(
     source: Source,
     joint_labels: list[JointLabels],
     column_group: list[Columns],
-    forward: Callable[[int], None],
+    forward: Advance,
     *,
     exact: bool,
 ) -> _Ranked:

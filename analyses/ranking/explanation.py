@@ -1,12 +1,13 @@
 """Explanations: which hypotheses one unit responds to, and where in the text it is most and least active."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
+from activations.progress import Progress, no_progress
 from activations.results import Cell, Result
 from activations.texts.corpus import Corpus
 from activations.units import Unit
@@ -25,7 +26,6 @@ from analyses.targets.labelling import ManyHypotheses, targets_for
 
 _N_CANDIDATES = 12  # that are tried together: those that explain most alone
 _APART = 200  # characters, from one passage to the next
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -128,7 +128,7 @@ def explain(
     targets: ManyHypotheses | None = None,
     *,
     n_passages: int = 5,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Explanation:
     """Explain one unit by the hypotheses that it responds to.
 

@@ -1,8 +1,9 @@
 """Scores of every unit for several labels at once, in as few readings of the source as memory allows."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from activations.blocks import Source
+from activations.progress import Advance, Progress
 from activations.units import Site, in_order
 from analyses.collecting.collect import AnyStatistic, collect
 from analyses.levels.columns import Columns, column_groups
@@ -16,8 +17,6 @@ from analyses.statistics.products import ProductSums, mask_of
 from analyses.targets.splits import Split
 from analyses.targets.target import Target
 from hypotheses.labels import Kind
-
-Progress = Callable[[int, int], None]
 
 
 @question
@@ -85,7 +84,7 @@ def measure(
     return [scores[position] for position in range(len(targets))]
 
 
-def forward_to(progress: Progress, total: int) -> Callable[[int], None]:
+def forward_to(progress: Progress, total: int) -> Advance:
     """Return a function that takes newly read characters, and reports how many of `total` were read, at most all."""
     done = 0
 

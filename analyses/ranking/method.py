@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
+from activations.progress import Advance
 from activations.units import Site
 from analyses.collecting.collect import AnyStatistic
 from analyses.levels.columns import Columns, LevelReader
@@ -30,8 +31,7 @@ class MethodScores(NamedTuple):
     note: str = ""
 
 
-Forward = Callable[[int], None]
-Measure = Callable[[Source, Target, Collection[Site], Forward], dict[Site, MethodScores]]
+Measure = Callable[[Source, Target, Collection[Site], Advance], dict[Site, MethodScores]]
 
 
 @dataclass(frozen=True, slots=True)

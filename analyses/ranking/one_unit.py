@@ -1,6 +1,6 @@
 """A source with one unit of another source alone, held in memory."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.blocks import Block, Source, joined, thin_out
+from activations.blocks import Block, Source, passage_from_blocks, thin_out
+from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import ReadingRule
 from activations.texts.selection import Selection
@@ -51,7 +52,7 @@ class OneUnit:
         values = np.full(len(self.corpus), np.nan, self._dtype)
         for block in self._blocks:
             [of_unit] = block.values.values()
-            values[block.places] = of_unit[:, 0]
+            values[block.positions] = of_unit[:, 0]
         return values
 
     def dtype(self, site: Site) -> np.dtype[Any]:
@@ -64,17 +65,15 @@ class OneUnit:
 
     def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
         """Return activations at the characters of a passage."""
-        return joined(self, self._blocks, sites, start, stop)
+        return passage_from_blocks(self, self._blocks, sites, start, stop)
 
     def sample(
-        self, sites: Collection[Site], n_chars: int, forward: Callable[[int], None] = lambda n_chars: None
+        self, sites: Collection[Site], n_chars: int, forward: Advance = no_advance
     ) -> dict[Site, NDArray[np.float32]]:
         """Return activations at about `n_chars` characters from all over the text."""
         return thin_out(self, sites, n_chars, forward)
 
     @contextmanager
-    def rereadable(
-        self, sites: Collection[Site], progress: Callable[[int, int], None] = lambda done, total: None
-    ) -> Iterator["OneUnit"]:
+    def rereadable(self, sites: Collection[Site], progress: Progress = no_progress) -> Iterator["OneUnit"]:
         """Yield this source, which can be read as often as needed."""
         yield self

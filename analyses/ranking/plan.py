@@ -5,10 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from activations.blocks import Source
+from activations.progress import Advance
 from activations.units import Site, in_order
 from analyses.collecting.collect import AnyStatistic, collect
 from analyses.levels.columns import Columns, column_groups
-from analyses.ranking.method import Forward, Method, MethodScores, Need
+from analyses.ranking.method import Method, MethodScores, Need
 from analyses.session import Session
 from analyses.targets.target import Target
 
@@ -46,7 +47,7 @@ class Plan:
     def _make(self, needs: Sequence[Need], columns: Sequence[Columns]) -> dict[Need, AnyStatistic]:
         return {need: need.make(self._target, columns, self._reader) for need in needs}
 
-    def scores(self, forward: Forward) -> dict[str, dict[Site, MethodScores]]:
+    def scores(self, forward: Advance) -> dict[str, dict[Site, MethodScores]]:
         """Read what has still to be read, and return the scores of each site by the names of the methods."""
         pieces: dict[str, dict[Site, list[MethodScores]]] = {
             method.name: {} for method in self._methods if method.needs

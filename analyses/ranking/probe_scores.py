@@ -1,10 +1,11 @@
 """Scores of a unit as one of many that predict a label together: weights of probes, and a sparse choice."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import numpy as np
 
 from activations.blocks import Source
+from activations.progress import Advance
 from activations.units import Site, in_order
 from analyses.errors import AnalysisError
 from analyses.probing.probes import fit
@@ -19,9 +20,7 @@ MOST_SELECTED = 64  # units of a sparse choice
 def weight_in_probe(*, standardised: bool, how: Fitting) -> Measure:
     """Return a function that scores units by the size of their weight in a linear probe of their site."""
 
-    def measure(
-        source: Source, target: Target, sites: Collection[Site], forward: Callable[[int], None]
-    ) -> dict[Site, MethodScores]:
+    def measure(source: Source, target: Target, sites: Collection[Site], forward: Advance) -> dict[Site, MethodScores]:
         chosen = in_order(source.sites, sites)
         scores = {}
         for site, probe in zip(chosen, fit(source, target, sites=chosen, how=how), strict=True):
@@ -35,7 +34,7 @@ def weight_in_probe(*, standardised: bool, how: Fitting) -> Measure:
 
 
 def sparse_choice(
-    source: Source, target: Target, sites: Collection[Site], forward: Callable[[int], None]
+    source: Source, target: Target, sites: Collection[Site], forward: Advance
 ) -> dict[Site, MethodScores]:
     """Score units by the share of the label's variance that they and those chosen after them add to those before."""
     with source.rereadable(sites) as recording:

@@ -1,11 +1,12 @@
 """Rankings: which units tell a label best, each of them alone."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from activations.blocks import Source
+from activations.progress import Progress, no_progress
 from activations.site_names import AnySites
 from activations.units import Site, units_of
 from analyses.errors import AnalysisError
@@ -22,8 +23,6 @@ from analyses.session import Session, question
 from analyses.targets.labelling import AnyHypothesis, ManyHypotheses, target_for, targets_for
 from analyses.targets.target import Target
 
-Progress = Callable[[int, int], None]
-
 
 @question
 def rank(
@@ -36,7 +35,7 @@ def rank(
     shifts: int = 0,
     n_intervals: int | None = None,
     seed: int = 0,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Ranking:
     """Rank units by how well each of them alone tells a label.
 
@@ -83,7 +82,7 @@ def compare(
     *,
     sites: AnySites | None = None,
     exact: bool = False,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[Ranking]:
     """Rank units for one label by several methods, in their order; see `rank`."""
     target = target_for(source, hypothesis)
@@ -154,7 +153,7 @@ def rank_all(
     sites: AnySites | None = None,
     exact: bool = False,
     n_intervals: int | None = 1,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[Ranking]:
     """Rank units for many labels at once, which takes hardly more passes over the activations than for one.
 

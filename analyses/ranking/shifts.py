@@ -1,7 +1,7 @@
 """Circular shifts of the labels, which leave both them and the units as they are: p-values by permutation."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from activations.blocks import Source
+from activations.progress import Advance, no_advance
 from activations.texts.selection import Selection
 from activations.units import Site, in_order
 from analyses.collecting.collect import AnyStatistic, collect
@@ -89,7 +90,7 @@ class Shifts:
         self._first = ShiftSums(self._labels, source.selection, self._groups[0])
         self.statistics: list[AnyStatistic] = [self._first]
 
-    def judge(self, forward: Callable[[int], None] = lambda n_chars: None) -> dict[Site, Shifted]:
+    def judge(self, forward: Advance = no_advance) -> dict[Site, Shifted]:
         """Read what has still to be read, and compare the shifted labels with the label as it is."""
         collect(self._source, self.statistics, forward)
         self.statistics.clear()

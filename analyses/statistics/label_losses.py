@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block
-from activations.recordings.layout import LOG_PROB
+from activations.predictions import LOG_PROB
 from activations.results import Cell, Result
 from activations.units import Site
 from analyses.collecting.statistic import BlockLabels, State

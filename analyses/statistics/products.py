@@ -106,7 +106,7 @@ class ProductSums:
 
     def _add_classes(self, block: Block, classes: Classes) -> None:
         n_classes, missing = self._labels.n_labels, self._labels.missing(block)
-        codes = classes.of(block.places).astype(np.int16)
+        codes = classes.of(block.positions).astype(np.int16)
         codes[missing] = n_classes
         y = np.hstack([np.eye(n_classes), np.ones((n_classes, 1))])
         for cell, run in self._labels.runs(block):
@@ -195,7 +195,7 @@ class _CellLabels:
 
     def labels(self, block: Block) -> NDArray[np.float64]:
         """(n_labels + n_masks, n_chars) labels, less their means if they are numbers, and masks; see `JointSums`."""
-        places = block.places
+        places = block.positions
         y = np.ones((self.n_labels + self.n_masks, block.n_chars))
         missing_by_mask = [labels.missing_at(places) for labels in self._masks.values()]
         for row, label, middle, mask in zip(y, self._labels, self._middles, self.mask_of, strict=False):
@@ -210,7 +210,7 @@ class _CellLabels:
     def missing(self, block: Block) -> NDArray[np.bool_]:
         """(n_chars,) whether labels that are missing at the same characters are missing."""
         [labels] = self._masks.values()
-        missing = labels.missing_at(block.places)
+        missing = labels.missing_at(block.positions)
         return np.zeros(block.n_chars, np.bool_) if missing is None else missing
 
     def runs(self, block: Block) -> list[tuple[int, slice]]:

@@ -5,7 +5,7 @@ import ast
 import numpy as np
 
 from activations.blocks import Source
-from activations.recordings.layout import DISTRIBUTION
+from activations.predictions import DISTRIBUTION
 from analyses.errors import AnalysisError
 from hypotheses.labels import Labels
 
@@ -35,7 +35,7 @@ def predicted(source: Source, name: str) -> Labels:
                 f"for {name} the model's distribution over all characters is needed, and this recording does not have "
                 "it: it was made without, or of a model with more than 512 characters"
             )
-        values[block.places] = np.exp(block.predictions[DISTRIBUTION][:, token_number].astype(np.float64))
+        values[block.positions] = np.exp(block.predictions[DISTRIBUTION][:, token_number].astype(np.float64))
     missing = np.isnan(values)
     return Labels(np.where(missing, 0.0, values), "numeric", missing if missing.any() else None)
 

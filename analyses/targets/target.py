@@ -69,7 +69,7 @@ class Target:
 
     def rows(self, block: Block) -> Rows:
         """Return labels and parts of a block's rows: row *t* has read character *t*, and so has label *t*."""
-        return self.rows_at(block.places)
+        return self.rows_at(block.positions)
 
     def rows_at(self, places: slice) -> Rows:
         """Return labels and parts of the characters at some places in the text."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from activations.texts.read_text import ReadText
+    from activations.texts.tokenising import TokenisedText
     from hypotheses.built_in.ngrams import NgramModels
 
 _PARTS = ("training", "validation", "test")
@@ -76,8 +76,8 @@ def evaluate(
     import numpy as np
 
     from activations.models.evaluation import losses
-    from activations.texts.read_text import check_text, read_text
     from activations.texts.reading_rule import rule_of
+    from activations.texts.tokenising import check_text, tokenise
     from hypotheses.built_in.ngrams import fit_ngrams
     from probe.training.recipes import shares_of
 
@@ -106,7 +106,7 @@ def evaluate(
     if learned is not None:
         with progress("counting n-grams"):
             check_text(learned, rule, net.vocabulary, replace_unknown=replace_unknown)
-            read = read_text(learned, rule, net.vocabulary).read
+            read = tokenise(learned, rule, net.vocabulary).token_corpus
             ids = net.vocabulary.look_up(read.codes)
             documents = np.split(ids, read.starts[1:])
             ngrams = fit_ngrams(documents, asked[-1], n_characters=len(net.vocabulary))
@@ -115,7 +115,7 @@ def evaluate(
         with progress(f"reading {name}") as report:
             of_model = losses(net, part, replace_unknown=replace_unknown, device=device, progress=report)
         rows.append(_row(model.name, name, *of_model))
-        as_read = read_text(part, rule, net.vocabulary)
+        as_read = tokenise(part, rule, net.vocabulary)
         rows.append(_uniform(name, as_read))
         if ngrams is not None and part is not learned:
             of_orders = _ngram_losses(ngrams, as_read, asked)
@@ -134,12 +134,12 @@ def _orders(orders: str) -> list[int]:
 
 
 def _ngram_losses(
-    ngrams: "NgramModels", text: "ReadText", orders: list[int]
+    ngrams: "NgramModels", text: "TokenisedText", orders: list[int]
 ) -> "Iterator[tuple[NDArray[np.floating], NDArray[np.bool_]]]":
     """Nats of each character but the first of each document, and whether it was predicted right, by order."""
     import numpy as np
 
-    corpus = text.read
+    corpus = text.token_corpus
     n_predicted = len(corpus) - len(corpus.documents)
     nats, right = np.empty((len(orders), n_predicted), np.float32), np.empty((len(orders), n_predicted), bool)
     columns = [order - 1 for order in orders]
@@ -153,17 +153,17 @@ def _ngram_losses(
         own = slice(n_done, n_done + stop - start - len(begins))
         nats[:, own], right[:, own] = found.nats[is_predicted][:, columns].T, found.right[is_predicted][:, columns].T
         n_done = own.stop
-    return (text.of_characters(*of_order) for of_order in zip(nats, right, strict=True))
+    return (text.losses_of_characters(*of_order) for of_order in zip(nats, right, strict=True))
 
 
-def _uniform(part: str, text: "ReadText") -> dict[str, Cell]:
+def _uniform(part: str, text: "TokenisedText") -> dict[str, Cell]:
     """What a model does for which all that it can read is alike."""
     import numpy as np
 
-    n_tokens, n_predicted = len(text.vocabulary), len(text.read) - len(text.read.documents)
+    n_tokens, n_predicted = len(text.vocabulary), len(text.token_corpus) - len(text.token_corpus.documents)
     alike = np.broadcast_to(np.float64(math.log(n_tokens)), n_predicted)
-    nats, right = text.of_characters(alike, np.broadcast_to(np.False_, n_predicted))
-    accuracy = 1 / n_tokens if text.rows is None else float(np.exp(-nats).mean())
+    nats, right = text.losses_of_characters(alike, np.broadcast_to(np.False_, n_predicted))
+    accuracy = 1 / n_tokens if text.last_tokens is None else float(np.exp(-nats).mean())
     return _row("uniform", part, nats, right) | {"accuracy": accuracy}
 
 

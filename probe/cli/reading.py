@@ -33,7 +33,7 @@ from probe.cli.show import warn
 if TYPE_CHECKING:
     from activations.models.char_model import CharModel
     from activations.models.char_rnn import CharRNN
-    from activations.reading.extraction import LiveActivations
+    from activations.reading.live import LiveActivations
     from activations.texts.corpus import Corpus
     from activations.texts.reading_rule import ReadingRule
 
@@ -103,13 +103,13 @@ class ReadingOptions(RuledTextOptions):
 
     def live(self, model: Path, texts: "Sequence[Path] | Corpus") -> "LiveActivations":
         """A model and a text, loaded."""
-        from activations.reading.extraction import LiveActivations
-        from activations.reading.lane_reader import Arithmetic
+        from activations.reading.compute_options import ComputeOptions
+        from activations.reading.live import LiveActivations
         from activations.texts.corpus import Corpus
         from activations.texts.lanes import WARM_UP_CHARS
         from activations.texts.selection import Selection
 
-        arithmetic = Arithmetic(device=self.device, precision=self.precision, dtype=self.dtype)
+        compute = ComputeOptions(device=self.device, precision=self.precision, dtype=self.dtype)
         reader = self.load_model(model)
         corpus = texts if isinstance(texts, Corpus) else self.read(texts)
         live = LiveActivations(
@@ -119,7 +119,7 @@ class ReadingOptions(RuledTextOptions):
             warm_up_chars=WARM_UP_CHARS if self.warm_up is None else self.warm_up,
             replace_unknown=self.replace_unknown,
             selection=Selection.of(len(corpus), *ends(self.part), self.every),
-            arithmetic=arithmetic,
+            compute=compute,
             stand_in=None if self.replace_unknown_with is None else unescaped(self.replace_unknown_with),
         )
         if live.n_replaced:

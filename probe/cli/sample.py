@@ -81,11 +81,11 @@ def sample(
     """
     from activations.models.sampling import novelty as novelty_of
     from activations.models.sampling import up_to, usual_prompt, with_prompt, write
-    from activations.texts.corpus import read_text
-    from activations.texts.read_text import prompt_text
     from activations.texts.reading_rule import rule_of
+    from activations.texts.text_files import read_text_file
+    from activations.texts.tokenising import prompt_text
 
-    known = [read_text(path, encoding) for path in novelty or []]
+    known = [read_text_file(path, encoding) for path in novelty or []]
     writer = load_or_build(model, model_factory)
     rule, vocabulary = rule_of(writer), writer.vocabulary
     prompted = usual_prompt(vocabulary, rule) if prompt is None else unescaped(prompt)

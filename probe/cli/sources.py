@@ -13,7 +13,7 @@ from probe.cli.show import to_standard_error, warn
 
 if TYPE_CHECKING:
     from activations.blocks import Source
-    from activations.reading.extraction import LiveActivations
+    from activations.reading.live import LiveActivations
     from activations.units import Site
     from analyses.probing.results import ProbeResult
     from analyses.session import Session

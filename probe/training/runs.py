@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from activations.errors import ActivationError
@@ -12,9 +12,10 @@ from activations.models.checkpoints import save_model
 from activations.models.sampling import usual_prompt, write_texts
 from activations.models.training.config import TrainingConfig
 from activations.models.training.training import Moment, Row, Training, train
+from activations.progress import NotedProgress, no_progress
 from activations.texts.corpus import Corpus
-from activations.texts.read_text import vocabulary_to_learn
 from activations.texts.reading_rule import PLAIN, ReadingRule
+from activations.texts.tokenising import vocabulary_to_learn
 from probe.figures import figure_of, save_figure
 from probe.tables import write_table
 from probe.training.loss_curve import plot_losses
@@ -97,7 +98,7 @@ class Run:
         shape: ModelConfig,
         config: TrainingConfig,
         rule: ReadingRule = PLAIN,
-        progress: Callable[[int, int, str], None] = lambda done, total, note: None,
+        progress: NotedProgress = no_progress,
     ) -> Training:
         """Train the model, or go on, and keep what is to be kept.
 

@@ -21,9 +21,11 @@ from activations.models.training.config import TrainingConfig
 from activations.models.training.interruptions import Interruptions
 from activations.models.training.stabilising import read_with_penalty
 from activations.models.training.state import load_state, save_state
-from activations.texts.corpus import Corpus, text_to_codes
-from activations.texts.read_text import ReadText, check_text, read_text, vocabulary_to_learn
+from activations.progress import NotedProgress, no_progress
+from activations.texts.codes import text_to_codes
+from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import EOS, PLAIN, ReadingRule
+from activations.texts.tokenising import TokenisedText, check_text, tokenise, vocabulary_to_learn
 from activations.texts.vocab import Vocabulary
 
 _WARM_UP_STEPS = 100
@@ -130,7 +132,7 @@ def train(
     rule: ReadingRule = PLAIN,
     at: Callable[[int], bool] = lambda update: False,
     watch: Callable[[Moment], None] = lambda moment: None,
-    progress: Callable[[int, int, str], None] = lambda done, total, note: None,
+    progress: NotedProgress = no_progress,
 ) -> Training:
     """Train a model from scratch, or go on with a training that was interrupted.
 
@@ -190,7 +192,7 @@ class _Trainer:
                 f"the text has no other character than {vocabulary.characters!r}, so that there is nothing to predict"
             )
         check_text(corpus, rule, vocabulary, replace_unknown=True)
-        text = read_text(corpus, rule, vocabulary)
+        text = tokenise(corpus, rule, vocabulary)
         order = np.random.default_rng(config.seed).permutation(len(corpus.documents))
         self._ids = _join(text, rule, order)
         self._tokens_per_char = len(self._ids) / len(corpus)
@@ -235,7 +237,7 @@ class _Trainer:
         self,
         at: Callable[[int], bool],
         watch: Callable[[Moment], None],
-        progress: Callable[[int, int, str], None],
+        progress: NotedProgress,
     ) -> Training:
         """Train to the end."""
         config = self._config
@@ -395,9 +397,9 @@ def _optimizer(net: CharRNN, config: TrainingConfig) -> torch.optim.Optimizer:
     return torch.optim.AdamW(net.parameters(), config.learning_rate, betas=(0.9, 0.99), weight_decay=decay, fused=True)
 
 
-def _join(text: ReadText, rule: ReadingRule, order: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
+def _join(text: TokenisedText, rule: ReadingRule, order: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
     """(n_tokens,) ids of documents one after another, in as few bytes as there are tokens for."""
-    read = text.read
+    read = text.token_corpus
     in_place = np.empty(len(read), np.min_scalar_type(len(text.vocabulary) - 1))
     for start in range(0, len(read), _CHUNK):
         own = slice(start, start + _CHUNK)

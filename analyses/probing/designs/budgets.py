@@ -6,11 +6,11 @@ from contextlib import contextmanager
 import numpy as np
 
 from activations.blocks import Source
+from activations.progress import Progress, no_progress
 from activations.recordings.spool import Spool, spooled
 from activations.texts.selection import Selection
 from activations.units import Site
 from analyses.errors import AnalysisError
-from analyses.probing.designs.design import Progress
 from analyses.session import Session
 from analyses.targets.row_runs import RowRuns, atoms_of_rows
 from analyses.targets.splits import Split
@@ -25,7 +25,7 @@ def within_budget(
     sites: Collection[Site],
     split: Split,
     budget: int | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Iterator[Source]:
     """A source that can be read many times, in as many bytes as are allowed.
 

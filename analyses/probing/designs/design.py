@@ -12,13 +12,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
+from activations.progress import Progress, no_progress
 from activations.units import Unit
 from analyses.errors import AnalysisError
 from analyses.moments import Moments
 from analyses.targets.row_runs import pieces_of_rows
 from analyses.threads import in_threads
 
-Progress = Callable[[int, int], None]
 MEMORY = 384 << 20
 NOT_NUMBERS = "some activations are not numbers (NaN or infinite); the model's weights may be broken"
 _TILE_ROWS = 2048
@@ -167,7 +167,7 @@ class UnitDesign:
         *,
         given: Sequence[range] | None = None,
         memory: int = MEMORY,
-        progress: Progress = lambda done, total: None,
+        progress: Progress = no_progress,
     ) -> None:
         """Of units of a source that can be read many times.
 

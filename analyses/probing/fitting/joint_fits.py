@@ -8,7 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from analyses.probing.designs.design import Basis, Design, Progress, SparseDesign, Tile
+from activations.progress import Progress, no_progress
+from analyses.probing.designs.design import Basis, Design, SparseDesign, Tile
 from analyses.probing.fitting.curvatures import (
     Curvature,
     Newton,
@@ -54,7 +55,7 @@ def fit_probes(
     aim: float = np.inf,
     negligible: float = NEGLIGIBLE,
     most_passes: int = MOST_PASSES,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> list[Linear]:
     """Fit linear probes together.
 

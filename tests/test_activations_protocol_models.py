@@ -1,4 +1,4 @@
-"""Models that are not ours, read through the protocol that they meet."""
+"""Protocol models: models of users, read through the protocol that they follow."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +15,9 @@ from activations.importers.wrapping import build, build_model, wrap
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import save_model
-from activations.reading.extraction import LiveActivations, extract
-from activations.reading.lane_reader import Arithmetic
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.extraction import extract
+from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
@@ -28,7 +29,7 @@ TEXT = "the quick brown fox jumps over the lazy dog.\n" * 60
 
 
 class OwnLSTM:
-    """An LSTM as somebody might write it: a cell in a loop, and only what one is interested in."""
+    """An LSTM as a user might write it: a cell in a loop, which shows only the sites of interest."""
 
     def __init__(self, n_units: int = 7) -> None:
         torch.manual_seed(0)
@@ -59,14 +60,14 @@ def blocks_by_place(live: LiveActivations) -> dict[int, Block]:
 
 
 @pytest.mark.parametrize("n_lanes", [1, 6])
-def test_a_guest_gives_what_the_same_model_of_ours_gives(n_lanes: int) -> None:
-    guest = OwnLSTM()
-    assert isinstance(guest, CharModel)
-    ours = wrap(None, guest.cell, guest.out, guest.vocabulary)
+def test_a_protocol_model_gives_what_the_same_model_of_ours_gives(n_lanes: int) -> None:
+    protocol_model = OwnLSTM()
+    assert isinstance(protocol_model, CharModel)
+    ours = wrap(None, protocol_model.cell, protocol_model.out, protocol_model.vocabulary)
     corpus = Corpus.from_texts([TEXT, TEXT[:500]])
-    kept = Arithmetic(dtype="float32")
-    found = blocks_by_place(LiveActivations(guest, corpus, n_lanes=n_lanes, arithmetic=kept))
-    expected = blocks_by_place(LiveActivations(ours, corpus, n_lanes=n_lanes, arithmetic=kept))
+    kept = ComputeOptions(dtype="float32")
+    found = blocks_by_place(LiveActivations(protocol_model, corpus, n_lanes=n_lanes, compute=kept))
+    expected = blocks_by_place(LiveActivations(ours, corpus, n_lanes=n_lanes, compute=kept))
     assert found.keys() == expected.keys()
     for place, block in found.items():
         for site in (HIDDEN, CELL):
@@ -76,18 +77,22 @@ def test_a_guest_gives_what_the_same_model_of_ours_gives(n_lanes: int) -> None:
                 np.testing.assert_allclose(values, expected[place].predictions[name], rtol=0, atol=2e-3)
 
 
-def test_a_guests_recording_goes_on_after_it_was_broken_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_recording_of_a_protocol_model_is_resumed(tmp_path: Path) -> None:
     corpus = Corpus.from_texts([TEXT * 3])
     whole = extract(LiveActivations(OwnLSTM(), corpus, n_lanes=4), tmp_path / "whole.h5", force=True)
-    monkeypatch.setattr("activations.recordings.recorder.CHECKPOINT_S", -1.0)
-    monkeypatch.setattr("activations.recordings.recorder._SHARE_OF_TIME", 0)
 
     def stop(done: int, total: int) -> None:
         if done > total // 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extract(LiveActivations(OwnLSTM(), corpus, n_lanes=4), tmp_path / "a.h5", force=True, progress=stop)
+        extract(
+            LiveActivations(OwnLSTM(), corpus, n_lanes=4),
+            tmp_path / "a.h5",
+            force=True,
+            progress=stop,
+            checkpoint_s=0.0,
+        )
     assert (tmp_path / "a.h5.journal").exists()
     extract(LiveActivations(OwnLSTM(), corpus, n_lanes=4), tmp_path / "a.h5", force=True)
     with Recording(whole.path) as first, Recording(tmp_path / "a.h5") as second:
@@ -101,7 +106,7 @@ def test_a_guests_recording_goes_on_after_it_was_broken_off(tmp_path: Path, monk
             np.testing.assert_array_equal(one.values[CELL], other.values[CELL])
 
 
-def test_two_guests_of_the_same_class_are_told_apart(tmp_path: Path) -> None:
+def test_two_protocol_models_of_the_same_class_are_told_apart(tmp_path: Path) -> None:
     corpus = Corpus.from_texts([TEXT])
     one, other = OwnLSTM(), OwnLSTM()
     nn.init.zeros_(other.out.weight)
@@ -113,7 +118,7 @@ def test_two_guests_of_the_same_class_are_told_apart(tmp_path: Path) -> None:
     assert len(hashes) == 2
 
 
-def test_what_a_guest_does_wrong_is_told_in_its_authors_terms() -> None:
+def test_mistakes_of_a_protocol_model_are_reported_in_its_authors_terms() -> None:
     corpus = Corpus.from_texts([TEXT])
 
     def complaint(model: OwnLSTM, **options: int) -> str:
@@ -173,11 +178,11 @@ def test_what_a_guest_does_wrong_is_told_in_its_authors_terms() -> None:
             super().__init__()
             self.vocabulary = "abc"  # type: ignore[assignment]
 
-    assert "depends on where one stretch of reading ends" in complaint(Forgetful(), n_lanes=1)
+    assert "depends on where one call of `read` ends" in complaint(Forgetful(), n_lanes=1)
     assert "0/hidden has values that are no numbers" in complaint(Dividing(), n_lanes=1)
     assert "the model's vocabulary is a str" in complaint(Spelled(), n_lanes=1)
     with pytest.raises(ActivationError, match="a model of your own computes where and as it is written"):
-        LiveActivations(OwnLSTM(), corpus, arithmetic=Arithmetic(precision="bf16"))
+        LiveActivations(OwnLSTM(), corpus, compute=ComputeOptions(precision="bf16"))
 
 
 FACTORY = """
@@ -249,18 +254,18 @@ def test_a_factory_builds_a_model_from_what_is_in_a_file(factory: tuple[str, Pat
         ("build", r"made a Net, which has no vocabulary; import it with `probe import"),
     ],
 )
-def test_a_factory_that_fails_is_told_of(name: str, message: str, factory: tuple[str, Path, CharRNN]) -> None:
+def test_a_factory_that_fails_is_reported(name: str, message: str, factory: tuple[str, Path, CharRNN]) -> None:
     with pytest.raises(ActivationError, match=message):
         build_model(f"{factory[0]}{name}", factory[1])
 
 
-def test_a_guest_cannot_be_written_as_a_checkpoint(factory: tuple[str, Path, CharRNN]) -> None:
+def test_a_protocol_model_cannot_be_written_as_a_checkpoint(factory: tuple[str, Path, CharRNN]) -> None:
     with pytest.raises(ActivationError, match="which cannot be written as a checkpoint; read a text with it by"):
         build(f"{factory[0]}own", factory[1])
 
 
 def test_nothing_is_run_unless_it_is_asked_for(tmp_path: Path) -> None:
-    """A file beside the model is not looked at."""
+    """A Python file beside the model is not opened."""
     torch.manual_seed(0)
     model = CharRNN(ModelConfig(n_layers=1, n_units=3), Vocabulary("abcd"))
     state_dict(model, tmp_path / "theirs.pt")

@@ -1,0 +1,427 @@
+"""A model reading a text: a source of blocks whose activations are computed each time they are read."""
+
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import cached_property, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import RLock
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from activations.blocks import Block, passage_from_blocks, thin_out
+from activations.errors import ActivationError
+from activations.interventions import (
+    Intervention,
+    checked_interventions,
+    intervened_sha256,
+    transplanted,
+    unbounded_by,
+)
+from activations.lane_differences import LaneDifference
+from activations.models.char_model import CharModel
+from activations.models.char_rnn import CharRNN
+from activations.models.identity import carried, description, sha256, unbounded
+from activations.predictions import prediction_fields
+from activations.progress import Advance, Progress, no_advance, no_progress
+from activations.reading.compatibility import check_options
+from activations.reading.compute_options import ComputeOptions
+from activations.reading.excerpts import EXCERPT_CHARS, N_EXCERPTS, readable_excerpts
+from activations.reading.kept_states import KeptStates
+from activations.reading.lane_plan import LanePlan, initial_states
+from activations.reading.lane_reader import LaneReader, Weights
+from activations.reading.passes import Columns, Pass
+from activations.reading.prefetching import prefetch
+from activations.reading.protocol_reader import ProtocolReader, check_protocol_model
+from activations.reading.reading_state import ReadingState, Round
+from activations.reading.saturation import loses_order
+from activations.reading.torch_threads import same_number_of_threads
+from activations.recordings.codings import Coding
+from activations.recordings.layout import SiteFacts
+from activations.recordings.recorder import new_recording
+from activations.recordings.recording import Recording
+from activations.site_names import AnySites, resolve_sites
+from activations.texts.corpus import Corpus
+from activations.texts.lanes import WARM_UP_CHARS, choose_turn_chars, default_n_lanes, in_step, rounds
+from activations.texts.reading_rule import ReadingRule, rule_of
+from activations.texts.selection import Selection
+from activations.texts.tokenising import TokenisedText, check_text, tokenise
+from activations.units import Site
+
+SCRATCH_BYTES = 20_000_000_000
+_FEWEST_LANES_OF_A_GROUP = 16
+_SHORT_TEXT = 4  # times the characters of a sample: up to that length, the whole text is read for it
+_DEFAULT = ComputeOptions()
+
+
+class LiveActivations:
+    """A model and a text: activations that are computed each time they are read.
+
+    The text is cut into lanes that are read side by side. The first lane of a document starts where the document does,
+    and is exact; the others are warmed up on the characters before them.
+
+    Attributes:
+        model: The model.
+        corpus: The text.
+        selection: The characters whose activations are given.
+        n_lanes: Number of lanes; with one, the text is read from its start without a break.
+        n_groups: Number of groups of lanes, each of which is read by a processor core of its own.
+        warm_up_chars: Characters that a lane reads before those it answers for.
+        compute: Device, precision and dtype.
+        reading_rule: How the characters of the text become the tokens that the model reads.
+        vocabulary: The characters of the model.
+        interventions: Changes of values while the model reads; see `interventions`.
+        n_replaced: Number of characters that are read as the vocabulary's replacement.
+        lane_differences: For each site of the state, how far lanes differed where they meet, in the last complete pass.
+    """
+
+    is_live = True
+
+    def __init__(
+        self,
+        model: CharRNN | CharModel,
+        corpus: Corpus,
+        *,
+        n_lanes: int | None = None,
+        warm_up_chars: int = WARM_UP_CHARS,
+        replace_unknown: bool = False,
+        selection: Selection | None = None,
+        compute: ComputeOptions = _DEFAULT,
+        rule: ReadingRule | None = None,
+        stand_in: str | None = None,
+        interventions: Iterable[Intervention] = (),
+        scratch_bytes: int = SCRATCH_BYTES,
+        arithmetic: ComputeOptions | None = None,
+    ) -> None:
+        """Bring a model and a text together; nothing is read yet.
+
+        Args:
+            model: The model.
+            corpus: The text.
+            n_lanes: Number of lanes; None chooses by the length of the text and the number of cores.
+            warm_up_chars: Characters that a lane reads before those it answers for.
+            replace_unknown: Whether characters that the model does not know are read as its replacement.
+            selection: The characters whose activations are given; None is all.
+            compute: Device, precision and dtype.
+            rule: How the characters of the text become tokens; None is the model's own rule.
+            stand_in: The character of the model as which unknown characters are read; None is the model's
+                replacement, if `replace_unknown`.
+            interventions: Changes of values while the model reads.
+            scratch_bytes: Size up to which `rereadable` writes a temporary recording.
+            arithmetic: The former name of `compute`.
+
+        Raises:
+            ActivationError: If an option is out of range, or the model or the text does not allow it.
+        """
+        if arithmetic is not None:
+            warnings.warn("LiveActivations(arithmetic=…) is called compute=… now", DeprecationWarning, stacklevel=2)
+            compute = arithmetic
+        check_options(model, n_lanes, warm_up_chars, compute, has_interventions=bool(interventions))
+        self.interventions = checked_interventions(interventions, model.sites)
+        if isinstance(model, torch.nn.Module):
+            model.eval()
+        if not isinstance(model, CharRNN):
+            check_protocol_model(model)
+        self.model = model
+        self.corpus = corpus
+        self.selection = selection or Selection.of(len(corpus))
+        self.n_lanes = n_lanes or _default_n_lanes(self.selection, compute)
+        self.n_groups = _n_groups(model, self.n_lanes, compute)
+        self.warm_up_chars = warm_up_chars
+        self.compute = compute
+        self.reading_rule = rule_of(model) if rule is None else rule
+        self.vocabulary = model.vocabulary if stand_in is None else model.vocabulary.replacing_by(stand_in)
+        self.n_replaced = check_text(
+            corpus, self.reading_rule, self.vocabulary, replace_unknown=replace_unknown or stand_in is not None
+        )
+        self.lane_differences: dict[Site, LaneDifference] = {}
+        self._scratch_bytes = scratch_bytes
+        self._lock = RLock()
+
+    @property
+    def sites(self) -> Mapping[Site, int]:
+        """The sites of the model, in its order, and the number of units of each."""
+        return self.model.sites
+
+    @cached_property
+    def unbounded(self) -> frozenset[Site]:
+        """The sites whose values may leave [-1, 1], by themselves or because of interventions."""
+        return frozenset(unbounded(self.model)) | unbounded_by(self.interventions, self.sites)
+
+    @cached_property
+    def saturated(self) -> frozenset[Site]:
+        """The sites within [-1, 1] that are kept in float32 because float16 would lose the order of a unit.
+
+        A short sample of the text is read to find them, once, and the same one however the text is cut into lanes.
+        There are none if one dtype was chosen for all sites.
+        """
+        bounded = set(self.sites) - self.unbounded
+        if self.compute.dtype != "auto" or not bounded:
+            return frozenset()
+        values_by_site = self._read_excerpts(bounded, EXCERPT_CHARS)
+        return frozenset(site for site, values in values_by_site.items() if loses_order(values))
+
+    def dtype(self, site: Site) -> np.dtype[Any]:
+        """Return the dtype in which a site's activations are given."""
+        return self.coding(site).dtype
+
+    def coding(self, site: Site) -> Coding:
+        """Return how a site's activations are quantised, and stored in a recording."""
+        is_bounded = site not in self.unbounded
+        return self.compute.coding(is_bounded=is_bounded, is_saturated=is_bounded and site in self.saturated)
+
+    def site_facts(self, site: Site) -> SiteFacts:
+        """Return what a recording says of a site."""
+        limits = None if site in self.unbounded else (-1.0, 1.0)
+        return SiteFacts(self.sites[site], self.coding(site), limits, site in carried(self.model))
+
+    @cached_property
+    def model_sha256(self) -> str:
+        """Hash of the model and of the interventions, in hexadecimal."""
+        return intervened_sha256(sha256(self.model), self.interventions)
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The attributes of a recording that describe the model and its reading, as JSON can hold them."""
+        facts: dict[str, Any] = {
+            "model_sha256": self.model_sha256,
+            "model_config": description(self.model),
+            "n_lanes": self.n_lanes,
+            "n_groups": self.n_groups,
+            "warm_up_chars": self.warm_up_chars,
+            "device": self.compute.torch_device.type,
+            "precision": self.compute.precision,
+        }
+        if not self.reading_rule.is_plain:
+            facts["reading_rule"] = self.reading_rule.to_data()
+        if self.vocabulary.names:
+            facts["token_names"] = dict(self.vocabulary.names)
+        if self.interventions:
+            facts["interventions"] = [str(intervention) for intervention in self.interventions]
+        return facts
+
+    @cached_property
+    def turn_chars(self) -> int:
+        """Number of characters that a lane reads at one time."""
+        columns = self._columns(self.sites, predictions=True).values()
+        bytes_per_char = sum(dtype.itemsize * (width or 1) for dtype, width in columns)
+        return choose_turn_chars(self.n_lanes, bytes_per_char, self.compute.n_cores)
+
+    def blocks(self, sites: AnySites | None = None, *, predictions: bool = False) -> Iterator[Block]:
+        """Give every character of the selection once, in blocks, one lane after another.
+
+        Args:
+            sites: The sites to give; None is all.
+            predictions: Whether to give the model's predictions, too.
+        """
+        state = ReadingState.start(self.n_groups)
+        for done in self.rounds(sites, predictions=predictions):
+            yield from done.blocks
+            state.add(done)
+        self.lane_differences = state.borders.differences(self.sites)
+
+    def rounds(
+        self,
+        sites: AnySites | None = None,
+        *,
+        predictions: bool = False,
+        resume_from: ReadingState | None = None,
+    ) -> Iterator[Round]:
+        """Give the same blocks in the rounds in which the lanes are read.
+
+        With several groups of lanes, with a single lane of a `CharRNN`, and on a GPU, the next rounds are prefetched
+        while these are used.
+
+        Args:
+            sites: The sites to give; None is all.
+            predictions: Whether to give the model's predictions, too.
+            resume_from: State of an earlier reading to go on from; None reads from the start.
+        """
+        reading = self._pass(
+            resolve_sites(self.sites, sites), self._in_reading_order(self.selection), predictions=predictions
+        )
+        lanes = self._plan.lanes()
+        state = resume_from or ReadingState.start(self.n_groups)
+        groups = [
+            reading.rounds(
+                rounds(of_group, self.turn_chars),
+                len(of_group),
+                state.states[group],
+                group=group,
+                n_done=state.n_rounds[group],
+            )
+            for group in range(self.n_groups)
+            if (of_group := lanes[group :: self.n_groups])
+        ]
+        if self.n_groups == 1 and self.compute.on_cpu and not self._single_lane:
+            yield from groups[0]  # all cores compute it; another thread would need OpenMP threads of its own
+            return
+        with same_number_of_threads() as n_cores:
+            n_threads = 1 if self._single_lane else max(1, n_cores // self.n_groups)
+            yield from prefetch(groups, lambda: torch.set_num_threads(n_threads))
+
+    def read(self, sites: AnySites, start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
+        """Return (n_chars, n_units) activations of sites at the selected characters of a passage; see `Source.read`.
+
+        A lane begins at the last turn before the passage whose initial state was kept. All reading, by `blocks`, too,
+        keeps such states, up to `kept_states.MOST_BYTES`. With one lane, the numbers are exactly those of `blocks`.
+        """
+        with self._lock:  # one passage at a time
+            sites = resolve_sites(self.sites, sites)
+            passage = self._pass(sites, self._in_reading_order(self.selection.part(start, stop)))
+            return passage_from_blocks(self, self._passage_blocks(passage) if sites else (), sites, start, stop)
+
+    def sample(
+        self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance
+    ) -> dict[Site, NDArray[np.float32]]:
+        """Return (n_sampled, n_units) activations of sites at excerpts from all over the text; see `Source.sample`.
+
+        A long text is not read for it: the model is warmed up on the characters before each excerpt. A short text is
+        read, so that the activations are those of the whole reading.
+        """
+        if self.selection.n_chars <= _SHORT_TEXT * n_chars:
+            return thin_out(self, sites, n_chars, advance)
+        return self._read_excerpts(sites, -(-n_chars // N_EXCERPTS))
+
+    @contextmanager
+    def rereadable(self, sites: Collection[Site], progress: Progress = no_progress) -> Iterator[Recording]:
+        """Record some sites in a temporary folder, for analyses that need many passes.
+
+        Args:
+            sites: The sites to record.
+            progress: Called with the characters done and their number.
+
+        Raises:
+            ActivationError: If the recording would be larger than `scratch_bytes`, or cannot be written.
+        """
+        n_bytes = self.selection.n_chars * sum(self.dtype(site).itemsize * self.sites[site] for site in sites)
+        if n_bytes > self._scratch_bytes:
+            raise ActivationError(
+                f"{len(sites)} sites over {self.selection.n_chars:,} characters would need {n_bytes / 1e9:,.0f} GB of "
+                f"scratch space, and {self._scratch_bytes / 1e9:,.0f} GB are allowed; choose fewer sites, a shorter "
+                "text, or record it with `probe extract` where there is room"
+            )
+        with TemporaryDirectory(prefix="char-probe-") as folder:
+            path = Path(folder) / "scratch.h5"
+            self._record_scratch(path, sites, progress)
+            with Recording(path) as recording:
+                yield recording
+
+    def _record_scratch(self, path: Path, sites: Collection[Site], progress: Progress) -> None:
+        facts = {site: self.site_facts(site) for site in self.sites if site in set(sites)}
+        with new_recording(
+            path, self.corpus, self.vocabulary, facts, predictions=False, selection=self.selection
+        ) as recorder:
+            n_done = 0
+            for block in self.blocks(sites):
+                recorder.write(block)
+                n_done += block.n_chars
+                progress(n_done, self.selection.n_chars)
+            recorder.describe(**self.description)
+
+    def _read_excerpts(self, sites: Collection[Site], n_chars: int) -> dict[Site, NDArray[np.float32]]:
+        """Read (n_sampled, n_units) activations in float32 at seeded excerpts of `n_chars` characters each."""
+        chosen = self._in_reading_order(self.selection)
+        sample, is_sampled, positions = readable_excerpts(self._text, chosen, self.reading_rule, n_chars)
+        starts = torch.from_numpy(self.corpus.starts)
+        live = LiveActivations(
+            self.model,
+            sample,
+            n_lanes=N_EXCERPTS,
+            replace_unknown=True,  # that there are none, or that they may be replaced, was checked in the whole text
+            compute=replace(self.compute, dtype="float32"),
+            rule=self.reading_rule,
+            stand_in=self.vocabulary.replacement,
+            interventions=[transplanted(i, torch.from_numpy(positions), starts) for i in self.interventions],
+        )
+        values_by_start: dict[int, dict[Site, NDArray[np.float32]]] = {}
+        for block in live.blocks(sites):
+            is_wanted = is_sampled[block.positions]
+            values_by_start[block.start] = {site: values[is_wanted] for site, values in block.values.items()}
+        return {
+            site: np.concatenate([values_by_start[start][site] for start in sorted(values_by_start)]) for site in sites
+        }
+
+    def _passage_blocks(self, passage: Pass) -> Iterator[Block]:
+        """Read a passage in blocks, as many runs of lanes at a time as there are lanes."""
+        runs = self._plan.runs(passage.selection, self._kept_states)
+        with same_number_of_threads():
+            for first in range(0, len(runs), self.n_lanes):
+                together = runs[first : first + self.n_lanes]
+                turns = in_step(iter(run.turns) for run in together)
+                for done in passage.rounds(turns, len(together), initial_states(together)):
+                    yield from done.blocks
+
+    @property
+    def _single_lane(self) -> bool:
+        """Is a single lane read by compiled loops, with a thread for each layer?"""
+        return self.n_lanes == 1 and isinstance(self.model, CharRNN) and self.compute.on_cpu
+
+    @cached_property
+    def _text(self) -> TokenisedText:
+        return tokenise(self.corpus, self.reading_rule, self.vocabulary)
+
+    @cached_property
+    def _plan(self) -> LanePlan:
+        chosen = self._in_reading_order(self.selection)
+        return LanePlan(self._text, chosen, self.n_lanes, self.warm_up_chars, self.turn_chars)
+
+    @cached_property
+    def _kept_states(self) -> KeptStates:
+        return KeptStates(self._plan.pieces, self.turn_chars)
+
+    def _in_reading_order(self, selection: Selection) -> Selection:
+        """Return the same characters by their positions in the order of reading."""
+        return selection.mirrored(len(self.corpus)) if self._text.is_backwards else selection
+
+    def _pass(self, sites: Collection[Site], selection: Selection, *, predictions: bool = False) -> Pass:
+        """Prepare a reading of a part of the selection, in the order of reading."""
+        wanted = frozenset(sites)
+        if unknown := wanted - set(self.sites):
+            raise ActivationError(
+                f"the model has no site {min(unknown)}; it has {', '.join(str(site) for site in self.sites)}"
+            )
+        with self._lock:
+            return Pass(
+                model=self.model,
+                text=self._text,
+                selection=selection,
+                new_reader=self._new_reader(),
+                columns=self._columns(wanted, predictions=predictions),
+                quantised={site: coding for site in wanted if not (coding := self.coding(site)).is_plain},
+                unbounded=self.unbounded,
+                memory=self.compute.memory_pool(),
+                kept_states=self._kept_states,
+                in_use=nullcontext() if isinstance(self.model, CharRNN) else self._lock,
+                interventions=self.interventions,
+            )
+
+    def _new_reader(self) -> Callable[[int], LaneReader | ProtocolReader]:
+        """Return what makes a reader of some number of lanes."""
+        if isinstance(self.model, CharRNN):
+            weights = Weights(self.model, self.compute, single_lane=self._single_lane, interventions=self.interventions)
+            return partial(LaneReader, weights)
+        return partial(ProtocolReader, self.model)
+
+    def _columns(self, sites: Collection[Site], *, predictions: bool) -> Columns:
+        """Return the dtype and the width of everything that is wanted of a character."""
+        columns: Columns = {site: (self.dtype(site), n_units) for site, n_units in self.sites.items() if site in sites}
+        if predictions:
+            columns.update(prediction_fields(len(self.vocabulary)).items())
+        return columns
+
+
+def _default_n_lanes(selection: Selection, compute: ComputeOptions) -> int:
+    fewest = 1 if compute.precision == "float32" else 2  # a single lane is exact
+    return max(fewest, default_n_lanes(selection.stop - selection.start, compute.n_cores))
+
+
+def _n_groups(model: CharRNN | CharModel, n_lanes: int, compute: ComputeOptions) -> int:
+    if not compute.on_cpu or not isinstance(model, CharRNN):  # a user's model need not be safe for several threads
+        return 1
+    return max(1, min(torch.get_num_threads(), n_lanes // _FEWEST_LANES_OF_A_GROUP))
