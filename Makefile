@@ -17,7 +17,7 @@ demo: $(INSTALLED)
 	$(BIN)/probe demo demo
 
 test: $(INSTALLED)
-	$(BIN)/pytest $(if $(SHORT),-m "not slow" $(wildcard tests/test_hypotheses_*.py) tests/test_activations_models_checkpoints.py tests/test_probe_api.py)
+	$(BIN)/pytest $(if $(SHORT),-m "not slow" $(wildcard tests/test_hypotheses_*.py) tests/test_activations_models_checkpoints.py tests/test_activations_models_ngrams.py tests/test_probe_api.py)
 
 test-gpu: $(INSTALLED)
 	$(BIN)/pytest -m gpu -rs

@@ -43,7 +43,7 @@ def megabytes_per_s(label: Callable[[str], object], text: str, n_times: int = 3)
 
 def labeller(each: Hypothesis) -> Callable[[str], object]:
     """The hypothesis, of a text in Python."""
-    asked = get(each.spelling_to_try)
+    asked = get(each.example_spelling)
     return lambda text: asked(text, file_name="text.py")
 
 

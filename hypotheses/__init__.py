@@ -1,1 +1,1 @@
-"""What might a unit mean? Functions from text to one label per character."""
+"""Hypotheses about what a unit encodes: functions from a text to one label per character."""

@@ -1,8 +1,10 @@
-"""Labels of other labels: and, or, not, and comparisons.
+"""Labels computed from other labels: and, or, not, lags and comparisons.
 
-Where a label is missing, so is what depends on it, unless another decides. And, or and not are of binary labels.
+Where a label is missing, the result is missing too, unless the other label decides it. And, or and not take binary
+labels.
 """
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -10,56 +12,68 @@ import numpy as np
 
 from hypotheses.errors import HypothesisError
 from hypotheses.labels import Labels
-from hypotheses.parameters import few, spell_number
+from hypotheses.spelling import short_list, spell_number
+
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
 
 
 def conjunction(left: Labels, right: Labels) -> Labels:
-    """True where both are, False where one is False, else missing."""
+    """Return labels that are True where both are True, False where one is False, and else missing."""
     return negation(disjunction(negation(left), negation(right)))
 
 
 def disjunction(left: Labels, right: Labels) -> Labels:
-    """True where one is True, False where both are False, else missing."""
+    """Return labels that are True where one is True, False where both are False, and else missing."""
     values = (left.values & left.present) | (right.values & right.present)
     if left.missing is None and right.missing is None:
         return Labels(values, "binary")
     return Labels(values, "binary", ~values & ~(left.present & right.present))
 
 
-def shifted(labels: Labels, lag: int) -> Labels:
-    """The label of the character so many later, missing where the text has none."""
-    n_chars = len(labels)
-    places = np.arange(n_chars) + lag
-    inside = (places >= 0) & (places < n_chars)
-    places = np.clip(places, 0, max(n_chars - 1, 0))
-    return Labels(labels.values[places], labels.kind, ~(inside & labels.present[places]), labels.names)
-
-
 def negation(labels: Labels) -> Labels:
-    """True where it is False."""
+    """Return labels that are True where these are False, and False where these are True."""
     return Labels(~labels.values, "binary", labels.missing)
 
 
-def compared(labels: Labels, sign: Callable[[Any, Any], Any], value: str | float, *, ordered: bool) -> Labels:
-    """True where the label and a value compare so.
+def shifted(labels: Labels, lag: int) -> Labels:
+    """Return for each character the label of the character `lag` later, missing where the text has none."""
+    n_chars = len(labels)
+    sources = np.arange(n_chars) + lag
+    inside = (sources >= 0) & (sources < n_chars)
+    sources = np.clip(sources, 0, max(n_chars - 1, 0))
+    return Labels(labels.values[sources], labels.kind, ~(inside & labels.present[sources]), labels.names)
+
+
+def compared(labels: Labels, sign: str, value: str | float) -> Labels:
+    """Return labels that are True where the comparison of a label with a value holds.
 
     Args:
         labels: Classes or numbers.
-        sign: Of the module `operator`.
+        sign: A key of `COMPARISONS`; for classes, == or !=.
         value: The name of a class, or a number.
-        ordered: Whether the sign asks for an order, which classes have not.
+
+    Raises:
+        HypothesisError: If such labels cannot be compared with such a value.
     """
+    compare = COMPARISONS[sign]
     if labels.kind == "binary":
-        raise HypothesisError("it is True or False already; leave the comparison away, or put ~ before it")
+        raise HypothesisError("it is True or False already; remove the comparison, or negate the hypothesis with ~")
     if labels.kind == "numeric":
         try:
             number = float(value)
         except ValueError:
             raise HypothesisError(f"its labels are numbers, and {value!r} is none") from None
-        return Labels(np.asarray(sign(labels.values, number)), "binary", labels.missing)
-    if ordered:
+        return Labels(np.asarray(compare(labels.values, number)), "binary", labels.missing)
+    if sign not in ("==", "!="):
         raise HypothesisError("its labels are classes, which have no order; compare with == or !=")
     name = value if isinstance(value, str) else spell_number(value)
     if name not in labels.names:
-        raise HypothesisError(f"it has no class {name!r}; it has {few(labels.names)}")
-    return Labels(np.asarray(sign(labels.values, labels.names.index(name))), "binary", labels.missing)
+        raise HypothesisError(f"it has no class {name!r}; it has {short_list(labels.names)}")
+    return Labels(np.asarray(compare(labels.values, labels.names.index(name))), "binary", labels.missing)

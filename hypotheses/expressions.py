@@ -1,11 +1,12 @@
-"""How hypotheses are spelled: names, parameters, and combinations of them, such as `in_quotes & ~in_comment`."""
+"""The language in which hypotheses are combined: `in_quotes & ~in_comment`, `position_in_line >= 40`."""
 
 import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from hypotheses.combining import COMPARISONS
 from hypotheses.errors import HypothesisError
-from hypotheses.hypothesis import COMPARISONS, Hypothesis
+from hypotheses.hypothesis import Hypothesis
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -24,23 +25,23 @@ class _Token(NamedTuple):
 
 
 def parse(spelled: str, find: Callable[[str], Hypothesis]) -> Hypothesis:
-    """Make a hypothesis of how it is spelled.
+    """Make a hypothesis of an expression.
 
-    From the firmest to the loosest: `~`, `@` with a lag, comparisons (`== != >= <= > <` with a number or a class),
-    `&`, `|`; parentheses group. What has blanks or signs in it stands in quotes, in which a doubled mark is one.
+    From the tightest to the loosest, signs are: `~`, `@` with a lag, comparisons (`== != >= <= > <` with a number or a
+    class), `&`, `|`; parentheses group. Names and parameters with blanks or signs in them stand in quotes, within
+    which a quotation mark is doubled.
 
     Args:
-        spelled: Such as `in_quotes & ~(indent_at_least:3 | position_in_line > 60)`.
-        find: Gives the hypothesis for a name with its parameters, without quotes.
+        spelled: An expression such as `in_quotes & ~(indent_at_least:3 | position_in_line > 60)`.
+        find: Returns the hypothesis for a name with its parameters, without quotes.
 
     Raises:
         HypothesisError: If it cannot be read.
     """
-    tokens = list(_tokens(spelled))
-    reader = _Reader(spelled, tokens, find)
-    found = reader.disjunction()
-    reader.end()
-    return found
+    parser = _Parser(spelled, list(_tokens(spelled)), find)
+    hypothesis = parser.disjunction()
+    parser.expect_end()
+    return hypothesis
 
 
 def _tokens(spelled: str) -> Iterator[_Token]:
@@ -50,65 +51,67 @@ def _tokens(spelled: str) -> Iterator[_Token]:
         yield _Token(match["sign"] or match["atom"], match["sign"] is not None)
 
 
-class _Reader:
-    """Reads an expression from left to right."""
+class _Parser:
+    """A recursive-descent parser: a method for each level of precedence."""
 
     def __init__(self, spelled: str, tokens: list[_Token], find: Callable[[str], Hypothesis]) -> None:
         self._spelled, self._tokens, self._find = spelled, tokens[::-1], find
 
     def disjunction(self) -> Hypothesis:
-        found = self._conjunction()
-        while self._take("|"):
-            found = found | self._conjunction()
-        return found
+        hypothesis = self._conjunction()
+        while self._accept("|"):
+            hypothesis = hypothesis | self._conjunction()
+        return hypothesis
 
-    def end(self) -> None:
+    def expect_end(self) -> None:
         if self._tokens:
-            raise self._unreadable(f"{self._tokens[-1].text!r} is not expected there")
+            raise self._error(f"{self._tokens[-1].text!r} is not expected there")
 
     def _conjunction(self) -> Hypothesis:
-        found = self._comparison()
-        while self._take("&"):
-            found = found & self._comparison()
-        return found
+        hypothesis = self._comparison()
+        while self._accept("&"):
+            hypothesis = hypothesis & self._comparison()
+        return hypothesis
 
     def _comparison(self) -> Hypothesis:
-        found = self._negation()
-        while self._take("@"):
-            found = found.lagged(self._lag())
-        if sign := self._take(*COMPARISONS):
-            return found.compared(sign, self._atom(f"a number or a class behind {sign}"))
-        return found
+        hypothesis = self._negation()
+        while self._accept("@"):
+            hypothesis = hypothesis.lagged(self._lag())
+        if sign := self._accept(*COMPARISONS):
+            return hypothesis.compared(sign, self._atom(f"a number or a class after {sign}"))
+        return hypothesis
 
     def _negation(self) -> Hypothesis:
-        if self._take("~"):
+        if self._accept("~"):
             return ~self._negation()
-        if self._take("("):
-            found = self.disjunction()
-            if not self._take(")"):
-                raise self._unreadable("a ) is missing")
-            return found
+        if self._accept("("):
+            hypothesis = self.disjunction()
+            if not self._accept(")"):
+                raise self._error("a ) is missing")
+            return hypothesis
         return self._find(self._atom("the name of a hypothesis"))
 
     def _lag(self) -> int:
-        spelled = self._atom("a number of characters behind @")
+        spelled = self._atom("a number of characters after @")
         try:
             return int(spelled)
         except ValueError:
-            raise self._unreadable(f"behind @ stands a whole number of characters, not {spelled!r}") from None
+            raise self._error(f"expected a whole number of characters after @, not {spelled!r}") from None
 
-    def _take(self, *signs: str) -> str | None:
+    def _accept(self, *signs: str) -> str | None:
+        """Consume the next token if it is one of these signs, and return it."""
         if self._tokens and self._tokens[-1].is_sign and self._tokens[-1].text in signs:
             return self._tokens.pop().text
         return None
 
-    def _atom(self, wanted: str) -> str:
+    def _atom(self, expected: str) -> str:
+        """Consume a name, parameter or number, and return it without quotes."""
         if not self._tokens or self._tokens[-1].is_sign:
-            found = f"{self._tokens[-1].text!r} stands there" if self._tokens else "it ends"
-            raise self._unreadable(f"{wanted} is due, and {found}")
+            next_token = repr(self._tokens[-1].text) if self._tokens else "the end"
+            raise self._error(f"expected {expected}, not {next_token}")
         return _unquoted(self._tokens.pop().text)
 
-    def _unreadable(self, why: str) -> HypothesisError:
+    def _error(self, why: str) -> HypothesisError:
         return HypothesisError(
             f"cannot read {self._spelled!r}: {why}; combinations are spelled like 'in_quotes & ~in_comment'"
         )

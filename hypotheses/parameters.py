@@ -1,129 +1,114 @@
-"""The parameters of a hypothesis: what stands behind its name, as in `indent_at_least:3`."""
+"""The parameters of a hypothesis, which are spelled after its name, as in `indent_at_least:3`."""
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from hypotheses.errors import HypothesisError
+from hypotheses.spelling import spell_number
 
 FILE_NAME = "file_name"
-"""A function that has a keyword of this name is told the name of the file that the text is from."""
+"""A function with a keyword of this name gets the name of the file that the text is from."""
 
-_PLAIN: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
+_TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
 _BOOLS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 class Parameters:
-    """What a function takes beside the text.
+    """The parameters that a function takes besides the text.
 
     Attributes:
-        takes_file_name: Whether it wants to know where the text is from.
+        takes_file_name: Whether the function takes the name of the file that the text is from.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         try:
-            taken = list(inspect.signature(function).parameters.values())[1:]
-        except (TypeError, ValueError):  # some callables written in C do not tell
-            taken = []
-        self.takes_file_name = any(each.name == FILE_NAME for each in taken)
-        known = function.keywords if isinstance(function, functools.partial) else {}
-        self._taken = {
-            each.name: each
-            for each in taken
-            if each.name not in (FILE_NAME, *known) and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+            parameters = list(inspect.signature(function).parameters.values())[1:]
+        except (TypeError, ValueError):  # some callables written in C have no signature
+            parameters = []
+        self.takes_file_name = any(parameter.name == FILE_NAME for parameter in parameters)
+        already_set = function.keywords if isinstance(function, functools.partial) else {}
+        self._parameters = {
+            parameter.name: parameter
+            for parameter in parameters
+            if parameter.name not in (FILE_NAME, *already_set)
+            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         }
 
     def __contains__(self, name: str) -> bool:
-        return name in self._taken
+        return name in self._parameters
 
     def __len__(self) -> int:
-        return len(self._taken)
+        return len(self._parameters)
 
     @property
     def required(self) -> list[str]:
-        """The names of those that cannot be left away."""
-        return [name for name, each in self._taken.items() if each.default is each.empty]
+        """The names of parameters without a default."""
+        return [name for name, parameter in self._parameters.items() if parameter.default is parameter.empty]
 
     @property
     def spelling(self) -> str:
-        """How they stand behind the name, what may be left away in brackets; empty if there are none."""
+        """Their names as they follow that of the hypothesis, optional ones in brackets; empty if there are none."""
         required = ",".join(self.required)
-        others = ",".join(name for name in self._taken if name not in self.required)
+        optional = ",".join(name for name in self._parameters if name not in self.required)
         if not required:
-            return f"[:{others}]" if others else ""
-        return f":{required}[,{others}]" if others else f":{required}"
+            return f"[:{optional}]" if optional else ""
+        return f":{required}[,{optional}]" if optional else f":{required}"
 
-    def bind(self, *given: Any, **named: Any) -> dict[str, Any]:
-        """What is given, by name.
+    def bind(self, *values: Any, **named: Any) -> dict[str, Any]:
+        """Return values by the names of their parameters.
 
         Raises:
-            TypeError: If there are fewer parameters, or none of that name.
+            TypeError: If there are more values than parameters, or there is no parameter of a name.
         """
-        by_name = [each.replace(kind=each.POSITIONAL_OR_KEYWORD) for each in self._taken.values()]
-        in_order = sorted(by_name, key=lambda each: each.default is not each.empty)
-        return inspect.Signature(in_order).bind_partial(*given, **named).arguments
+        by_name = [parameter.replace(kind=parameter.POSITIONAL_OR_KEYWORD) for parameter in self._parameters.values()]
+        in_order = sorted(by_name, key=lambda parameter: parameter.default is not parameter.empty)
+        return inspect.Signature(in_order).bind_partial(*values, **named).arguments
 
-    def spell(self, bound: dict[str, Any]) -> str:
-        """What is behind the name if these are given, so that `read` gives them back."""
-        names = list(self._taken)
-        values = {name: value if isinstance(value, str) else spell_number(value) for name, value in bound.items()}
-        in_order = list(bound) == names[: len(bound)]
-        apart = any("," in value for value in [*values.values()][:-1])
-        if in_order and not apart and not any(self._is_named(value) for value in values.values()):
-            return ",".join(values.values())
-        return ",".join(f"{name}={values[name]}" for name in sorted(values, key=lambda name: "," in values[name]))
+    def spell(self, values: dict[str, Any]) -> str:
+        """Return values as they are spelled after the name, so that `read` returns them."""
+        names = list(self._parameters)
+        texts = {name: value if isinstance(value, str) else spell_number(value) for name, value in values.items()}
+        in_order = list(values) == names[: len(values)]
+        has_inner_comma = any("," in text for text in [*texts.values()][:-1])
+        if in_order and not has_inner_comma and not any(self._is_named(text) for text in texts.values()):
+            return ",".join(texts.values())
+        return ",".join(f"{name}={texts[name]}" for name in sorted(texts, key=lambda name: "," in texts[name]))
 
     def read(self, spelled: str) -> dict[str, Any]:
-        """What was spelled, such as `3`, `3,4` or `width=4`, by name and in the types of the function.
+        """Read values such as `3`, `3,4` or `width=4`; return them by name, in the types that the function declares.
 
         Raises:
-            HypothesisError: If they do not fit; it speaks of "it".
+            HypothesisError: If they do not fit; the message speaks of the hypothesis as "it".
         """
-        if not self._taken:
-            raise HypothesisError(f"it takes no parameters, and was given {spelled!r}; leave that away")
-        names = list(self._taken)
-        read: dict[str, Any] = {}
-        for place, part in enumerate(spelled.split(",", len(names) - 1)):
-            name, _, value = part.partition("=") if self._is_named(part) else (names[place], "", part)
-            if name.strip() in read:
-                raise HypothesisError(f"its {name.strip()} was given twice")
-            read[name.strip()] = self._convert(name.strip(), value)
-        return read
+        if not self._parameters:
+            raise HypothesisError(f"it takes no parameters, but got {spelled!r}; remove it")
+        names = list(self._parameters)
+        values: dict[str, Any] = {}
+        for n, part in enumerate(spelled.split(",", len(names) - 1)):
+            name, _, text = part.partition("=") if self._is_named(part) else (names[n], "", part)
+            if name.strip() in values:
+                raise HypothesisError(f"its {name.strip()} is set twice")
+            values[name.strip()] = self._convert(name.strip(), text)
+        return values
 
     def _is_named(self, part: str) -> bool:
         name, equals, _ = part.partition("=")
-        return bool(equals) and name.strip() in self._taken
+        return bool(equals) and name.strip() in self._parameters
 
-    def _convert(self, name: str, value: str) -> Any:
-        each = self._taken[name]
-        declared = each.annotation if each.annotation is not each.empty else type(each.default)
+    def _convert(self, name: str, text: str) -> Any:
+        parameter = self._parameters[name]
+        has_annotation = parameter.annotation is not parameter.empty
+        declared = parameter.annotation if has_annotation else type(parameter.default)
         spelled = declared if isinstance(declared, str) else getattr(declared, "__name__", "") or str(declared)
-        kind = next((_PLAIN[part.strip()] for part in spelled.split("|") if part.strip() in _PLAIN), str)
+        kind = next((_TYPES[part.strip()] for part in spelled.split("|") if part.strip() in _TYPES), str)
         if kind is bool:
-            if value.strip().lower() in _BOOLS:
-                return _BOOLS[value.strip().lower()]
-            raise HypothesisError(f"its {name} is true or false, and was given as {value!r}")
+            if text.strip().lower() in _BOOLS:
+                return _BOOLS[text.strip().lower()]
+            raise HypothesisError(f"its {name} must be true or false, but is {text!r}")
         try:
-            return kind(value if kind is str else value.strip())
+            return kind(text if kind is str else text.strip())
         except ValueError:
-            wanted = "a whole number" if kind is int else "a number"
-            raise HypothesisError(f"its {name} is {wanted}, and was given as {value!r}") from None
-
-
-def few(names: Sequence[str]) -> str:
-    """The first twenty of some names, for a message."""
-    return ", ".join(names[:20]) + (f" and {len(names) - 20:,} others" if len(names) > 20 else "")
-
-
-def spell_number(value: object) -> str:
-    """A number so that reading it gives it back, 4 and not 4.0; anything else as Python has it."""
-    return repr(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
-
-
-def quoted(spelled: str, *, always: bool = False) -> str:
-    """A name, parameter or class as it is spelled in an expression: in quotes if it would else be read otherwise."""
-    if spelled and not always and not any(char.isspace() or char in "&|~@()<>=!'\"" for char in spelled):
-        return spelled
-    mark = "'" if "'" not in spelled else '"'
-    return mark + spelled.replace(mark, 2 * mark) + mark
+            expected = "a whole number" if kind is int else "a number"
+            raise HypothesisError(f"its {name} must be {expected}, but is {text!r}") from None

@@ -1,4 +1,4 @@
-"""What labels are like: how many, how often, in how long runs."""
+"""Summary statistics of labels: how many there are of each, and in how long runs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelCount:
-    """How often a class occurs, or True or False, or a missing label.
+    """The frequency of one label: True, False, a class, or a missing label.
 
     Attributes:
         label: `True`, `False`, the name of a class, or `missing`.
-        n_chars: Characters that have it.
-        share: Of all characters.
-        n_runs: Unbroken stretches of characters that have it.
-        longest_run: In characters; the mean run is `n_chars` / `n_runs`.
+        n_chars: Number of characters with the label.
+        share: Fraction of all characters with the label.
+        n_runs: Number of unbroken runs of characters with the label.
+        longest_run: Length of the longest run, in characters; the mean length is `n_chars` / `n_runs`.
     """
 
     label: str
@@ -33,14 +33,17 @@ class LabelCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSummary:
-    """What the labels of a text are like.
+    """Summary statistics of the labels of a text.
 
     Attributes:
-        kind: Of the labels.
-        n_chars: All characters.
-        n_missing: Those without a label.
-        counts: Of True and False, or of each class, and of missing labels if there are any; empty if numeric.
-        lowest, mean, highest: Of numeric labels, else None.
+        kind: Kind of the labels.
+        n_chars: Number of characters.
+        n_missing: Number of characters without a label.
+        counts: One for True and one for False, or one for each class, and one for missing labels if there are any;
+            empty if the labels are numeric.
+        lowest: Lowest number, if the labels are numeric; else None.
+        mean: Mean of the numbers, or None.
+        highest: Highest number, or None.
     """
 
     kind: Kind
@@ -52,7 +55,7 @@ class LabelSummary:
     highest: float | None = None
 
     def rows(self) -> list[dict[str, Cell]]:
-        """The rows that `probe hypotheses --show` prints."""
+        """Return the rows that `probe hypotheses --show` prints."""
         if self.kind == "numeric":
             return [
                 {
@@ -65,47 +68,47 @@ class LabelSummary:
             ]
         return [
             {
-                "label": each.label,
-                "n_chars": each.n_chars,
-                "share": each.share,
-                "n_runs": each.n_runs,
-                "mean_run": each.n_chars / each.n_runs if each.n_runs else None,
-                "longest_run": each.longest_run,
+                "label": count.label,
+                "n_chars": count.n_chars,
+                "share": count.share,
+                "n_runs": count.n_runs,
+                "mean_run": count.n_chars / count.n_runs if count.n_runs else None,
+                "longest_run": count.longest_run,
             }
-            for each in self.counts
+            for count in self.counts
         ]
 
 
 def summarise(labels: Labels | CorpusLabels) -> LabelSummary:
-    """Count labels and their runs, some labels at a time."""
+    """Count labels and their runs, a chunk of labels at a time."""
     return _summarise_numbers(labels) if labels.kind == "numeric" else _summarise_classes(labels)
 
 
 def _summarise_classes(labels: Labels | CorpusLabels) -> LabelSummary:
     names = (*(labels.names if labels.kind == "categorical" else ("False", "True")), "missing")
     n_chars, n_runs, longest = (np.zeros(len(names), np.int64) for _ in range(3))
-    open_label, open_length = -1, 0  # of the run that the next characters may go on with
-    for part in _chunks(labels):
-        codes = np.where(part.present, part.values.astype(np.int64), len(names) - 1)
-        borders = np.flatnonzero(np.diff(codes, prepend=-1))
-        of_run, lengths = codes[borders], np.diff(borders, append=len(codes))
-        np.add.at(n_chars, of_run, lengths)
-        np.add.at(n_runs, of_run, 1)
-        if of_run[0] == open_label:
-            n_runs[open_label] -= 1
-            lengths[0] += open_length
-        np.maximum.at(longest, of_run, lengths)
-        open_label, open_length = int(of_run[-1]), int(lengths[-1])
+    last_code, last_length = -1, 0  # of the last run so far, which the next chunk may continue
+    for chunk in _chunks(labels):
+        codes = np.where(chunk.present, chunk.values.astype(np.int64), len(names) - 1)
+        starts = np.flatnonzero(np.diff(codes, prepend=-1))
+        run_codes, lengths = codes[starts], np.diff(starts, append=len(codes))
+        np.add.at(n_chars, run_codes, lengths)
+        np.add.at(n_runs, run_codes, 1)
+        if run_codes[0] == last_code:
+            n_runs[last_code] -= 1
+            lengths[0] += last_length
+        np.maximum.at(longest, run_codes, lengths)
+        last_code, last_length = int(run_codes[-1]), int(lengths[-1])
     counts = tuple(
         LabelCount(
             label=name,
-            n_chars=int(n_chars[place]),
-            share=float(n_chars[place]) / max(len(labels), 1),
-            n_runs=int(n_runs[place]),
-            longest_run=int(longest[place]),
+            n_chars=int(n_chars[code]),
+            share=float(n_chars[code]) / max(len(labels), 1),
+            n_runs=int(n_runs[code]),
+            longest_run=int(longest[code]),
         )
-        for place, name in enumerate(names)
-        if n_runs[place] or place < len(names) - 1
+        for code, name in enumerate(names)
+        if n_runs[code] or code < len(names) - 1
     )
     return LabelSummary(kind=labels.kind, n_chars=len(labels), n_missing=int(n_chars[-1]), counts=counts)
 
@@ -113,28 +116,28 @@ def _summarise_classes(labels: Labels | CorpusLabels) -> LabelSummary:
 def _summarise_numbers(labels: Labels | CorpusLabels) -> LabelSummary:
     n_present: list[int] = []
     lowest, highest = np.inf, -np.inf
-    for part in _chunks(labels):
-        values = part.values[part.present]
+    for chunk in _chunks(labels):
+        values = chunk.values[chunk.present]
         n_present.append(len(values))
         lowest, highest = min(lowest, values.min(initial=np.inf)), max(highest, values.max(initial=-np.inf))
-    n_told = sum(n_present)
+    n_total = sum(n_present)
     numbers = _PresentNumbers(labels, np.cumsum([0, *n_present]))
     return LabelSummary(
         kind=labels.kind,
         n_chars=len(labels),
-        n_missing=len(labels) - n_told,
-        lowest=float(lowest) if n_told else None,
-        mean=numbers.sum(0, n_told) / n_told if n_told else None,
-        highest=float(highest) if n_told else None,
+        n_missing=len(labels) - n_total,
+        lowest=float(lowest) if n_total else None,
+        mean=numbers.sum(0, n_total) / n_total if n_total else None,
+        highest=float(highest) if n_total else None,
     )
 
 
 class _PresentNumbers:
-    """The numeric labels that are not missing.
+    """The numeric labels that are not missing, of which a chunk at a time is in memory.
 
     Attributes:
-        labels: All of them.
-        ends: (n_chunks + 1,) how many are present in the chunks before each.
+        labels: All labels.
+        ends: (n_chunks + 1,) number of labels that are present in all chunks before each.
     """
 
     def __init__(self, labels: Labels | CorpusLabels, ends: NDArray[np.int64]) -> None:
@@ -142,7 +145,7 @@ class _PresentNumbers:
         self.ends = ends
 
     def sum(self, first: int, last: int) -> float:
-        """The sum of those from one up to another, rounded as numpy rounds it, which adds up two halves.
+        """Sum the numbers from `first` up to `last`, rounded like `numpy.sum`, which adds the sums of two halves.
 
         Source:
             Higham 1993, SIAM Journal on Scientific Computing 14:783-799: pairwise summation.
@@ -156,8 +159,8 @@ class _PresentNumbers:
     def _between(self, first: int, last: int) -> NDArray[np.float64]:
         begin = int(np.searchsorted(self.ends, first, side="right")) - 1
         end = int(np.searchsorted(self.ends, last, side="left"))
-        parts = (self.labels[n * CHUNK : (n + 1) * CHUNK] for n in range(begin, end))
-        values = np.concatenate([part.values[part.present] for part in parts])
+        chunks = (self.labels[n * CHUNK : (n + 1) * CHUNK] for n in range(begin, end))
+        values = np.concatenate([chunk.values[chunk.present] for chunk in chunks])
         return values[first - int(self.ends[begin]) : last - int(self.ends[begin])]
 
 

@@ -1,7 +1,6 @@
 """Hypotheses in a Python file of the user's."""
 
 import contextlib
-import difflib
 import importlib.util
 import sys
 import traceback
@@ -10,79 +9,76 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from hypotheses.errors import HypothesisError
+from hypotheses.fingerprints.references import USER_MODULE
 from hypotheses.hypothesis import Hypothesis
+from hypotheses.spelling import nearest
 
 
 def from_file(path: Path, name: str) -> Hypothesis:
-    """The hypothesis of this name in a file, which is run.
+    """Run a Python file, and return its hypothesis or function of a name.
 
     Raises:
-        HypothesisError: If there is no such file, it fails, or has none of that name.
+        HypothesisError: If there is no such file, it fails, or has no hypothesis of that name.
     """
     if not is_file(path):
         raise HypothesisError(f"there is no file {path} to take the hypothesis {name!r} from")
-    content = vars(_run(path))
-    if name not in content:
-        own = f"_hypotheses_of_the_user_{path.stem}"
-        here = [
+    variables = vars(_run(path))
+    if name not in variables:
+        module = f"{USER_MODULE}{path.stem}"
+        candidates = [
             key
-            for key, value in content.items()
-            if type(value) is Hypothesis or (type(value) in (FunctionType, type) and value.__module__ == own)
+            for key, value in variables.items()
+            if type(value) is Hypothesis or (type(value) in (FunctionType, type) and value.__module__ == module)
         ]
-        raise HypothesisError(f"{path} has no hypothesis named {name!r}; {nearest(name, here)}")
-    return as_hypothesis(content[name], f"{path}:{name}")
+        raise HypothesisError(f"{path} has no hypothesis named {name!r}; {nearest(name, candidates)}")
+    return as_hypothesis(variables[name], f"{path}:{name}")
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file; False for what can be the name of none."""
+    """Tell whether there is such a file; False for what cannot be a path."""
     try:
         return path.is_file()
     except (OSError, ValueError):
         return False
 
 
-def as_hypothesis(value: Any, where: str = "what was given") -> Hypothesis:
-    """A hypothesis as it is, or one made of a plain function.
+def as_hypothesis(value: Any, described_as: str = "the hypothesis") -> Hypothesis:
+    """Return a hypothesis as it is, or make one of a function.
+
+    Args:
+        value: A hypothesis or a function from text to labels.
+        described_as: What the value is called in an error message.
 
     Raises:
-        HypothesisError: If it is neither; `where` names it.
+        HypothesisError: If it is neither.
     """
     if isinstance(value, Hypothesis):
         return value
     if not callable(value):
-        raise HypothesisError(f"{where} is a {type(value).__name__}, not a function from text to labels")
+        raise HypothesisError(f"{described_as} is a {type(value).__name__}, not a function from text to labels")
     return Hypothesis(value)
 
 
-def nearest(name: str, known: list[str]) -> str:
-    """What may have been meant, to end an error message with."""
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    if len(known) > 12:
-        return "`probe hypotheses` lists what there is"
-    return f"there are {', '.join(known)}" if known else "there are none"
-
-
 def _run(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"_hypotheses_of_the_user_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"{USER_MODULE}{path.stem}", path)
     if spec is None or spec.loader is None:
         raise HypothesisError(f"{path} cannot be loaded as Python")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
-    beside = str(path.parent.absolute())  # where the modules are that it may import
+    folder = str(path.parent.absolute())  # of modules that the file may import
     try:
-        sys.path.insert(0, beside)
+        sys.path.insert(0, folder)
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         line = error.lineno if isinstance(error, SyntaxError) else _last_line(error, path)
         raise HypothesisError(f"{path} failed in line {line}: {type(error).__name__}: {error}") from error
     finally:
-        with contextlib.suppress(ValueError):  # the file may have taken it out itself
-            sys.path.remove(beside)
+        with contextlib.suppress(ValueError):  # the file may have removed it itself
+            sys.path.remove(folder)
     return module
 
 
 def _last_line(error: BaseException, path: Path) -> int | None:
-    own = [f.lineno for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).name == path.name]
-    return own[-1] if own else None
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if Path(frame.filename).name == path.name]
+    return lines[-1] if lines else None

@@ -277,7 +277,7 @@ def test_comments_in_the_bundled_text_are_those_of_tokenize() -> None:
 def test_nothing_takes_longer_than_its_length(text: str) -> None:
     """A labeller that is quadratic would not come to an end: these are done in seconds together."""
     for each in registered().values():
-        assert len(get(each.spelling_to_try)(text, file_name="text.py")) == len(text)
+        assert len(get(each.example_spelling)(text, file_name="text.py")) == len(text)
 
 
 def test_surprisals_are_those_of_a_plain_model() -> None:

@@ -1,4 +1,4 @@
-"""Labels of a whole corpus are the same in pieces as in one row, to the last bit."""
+"""Labels of a whole corpus are the same in pieces as in one array, to the last bit."""
 
 from itertools import pairwise
 
@@ -27,12 +27,12 @@ PARTS = st.one_of(
 
 
 def joined(parts: list[list[object]]) -> tuple[Labels, CorpusLabels]:
-    labels = [Labels.of(part, len(part)) for part in parts]
+    labels = [Labels.from_answer(part, len(part)) for part in parts]
     try:
         return Labels.join(labels), CorpusLabels.join(labels)
     except HypothesisError:  # an empty list of labels is numeric, and no part may be of another kind
-        told = [each for each in labels if len(each)] or labels[:1]
-        return Labels.join(told), CorpusLabels.join(told)
+        nonempty = [part for part in labels if len(part)] or labels[:1]
+        return Labels.join(nonempty), CorpusLabels.join(nonempty)
 
 
 def bits(values: NDArray[np.generic]) -> tuple[str, bytes]:
@@ -40,16 +40,17 @@ def bits(values: NDArray[np.generic]) -> tuple[str, bytes]:
 
 
 @given(PARTS, st.integers(0, 40), st.integers(0, 40))
-def test_labels_in_pieces_are_those_in_one_row(parts: list[list[object]], start: int, stop: int) -> None:
-    one, pieces = joined(parts)
-    assert len(pieces) == len(one)
-    for place in (slice(None), slice(start, stop)):
-        expected, found = one[place], pieces[place]
-        assert (found.kind, found.names) == (expected.kind, expected.names)
-        assert (found.missing is None) == (expected.missing is None)
-        assert (found.present == expected.present).all()
-        assert bits(found.values[found.present]) == bits(expected.values[expected.present])
-    assert pieces.are_only(0, 1) == (one.present.any() and set(one.values[one.present].tolist()) <= {0, 1})
+def test_labels_in_pieces_are_those_in_one_array(parts: list[list[object]], start: int, stop: int) -> None:
+    in_one_array, in_pieces = joined(parts)
+    assert len(in_pieces) == len(in_one_array)
+    for index in (slice(None), slice(start, stop)):
+        expected, actual = in_one_array[index], in_pieces[index]
+        assert (actual.kind, actual.names) == (expected.kind, expected.names)
+        assert (actual.missing is None) == (expected.missing is None)
+        assert (actual.present == expected.present).all()
+        assert bits(actual.values[actual.present]) == bits(expected.values[expected.present])
+    present = in_one_array.values[in_one_array.present]
+    assert in_pieces.are_only(0, 1) == (len(present) > 0 and set(present.tolist()) <= {0, 1})
 
 
 @given(st.lists(st.floats(width=64)), st.sampled_from([np.float64, np.int32]))
@@ -60,43 +61,44 @@ def test_the_narrowest_numbers_are_the_same_numbers(values: list[float], dtype: 
 
 
 def plain_summary(labels: Labels) -> tuple[object, ...]:
-    """What `summarise` finds, from all labels in one row."""
-    told = labels.values[labels.present]
+    """Return what `summarise` returns, computed from all labels at once."""
+    present = labels.values[labels.present]
     if labels.kind == "numeric":
-        return tuple(float(f(told)) if len(told) else None for f in (np.min, np.mean, np.max))
+        return tuple(float(f(present)) if len(present) else None for f in (np.min, np.mean, np.max))
     names = labels.names if labels.kind == "categorical" else ("False", "True")
     codes = np.where(labels.present, labels.values.astype(int), len(names))
     borders = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
     runs = [(codes[a], b - a) for a, b in pairwise(borders) if b > a]
-    found = []
-    for place, name in enumerate((*names, "missing")):
-        own = [n for each, n in runs if each == place]
-        if own or place < len(names):
-            found.append((name, sum(own), len(own), max(own, default=0)))
-    return tuple(found)
+    counts = []
+    for code, name in enumerate((*names, "missing")):
+        lengths = [length for run_code, length in runs if run_code == code]
+        if lengths or code < len(names):
+            counts.append((name, sum(lengths), len(lengths), max(lengths, default=0)))
+    return tuple(counts)
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 7, 1 << 18])
 @given(parts=PARTS)
-def test_summaries_by_chunks_are_those_of_one_row(chunk: int, parts: list[list[object]]) -> None:
-    one, pieces = joined(parts)
+def test_summaries_by_chunks_are_those_of_one_array(chunk: int, parts: list[list[object]]) -> None:
+    in_one_array, in_pieces = joined(parts)
     with pytest.MonkeyPatch.context() as patch:
-        if chunk < 100 and one.kind == "numeric":  # sums of so few numbers are rounded in another order
+        if chunk < 100 and in_one_array.kind == "numeric":  # sums of few numbers are rounded in another order
             chunk = 1 << 18
         patch.setattr(summary, "CHUNK", chunk)
-        for labels in (one, pieces):
-            found = summarise(labels)
-            own: tuple[object, ...] = tuple((c.label, c.n_chars, c.n_runs, c.longest_run) for c in found.counts)
+        for labels in (in_one_array, in_pieces):
+            actual = summarise(labels)
+            facts: tuple[object, ...] = tuple((c.label, c.n_chars, c.n_runs, c.longest_run) for c in actual.counts)
             if labels.kind == "numeric":
-                own = (found.lowest, found.mean, found.highest)
+                facts = (actual.lowest, actual.mean, actual.highest)
             with np.errstate(over="ignore"):
-                assert own == plain_summary(one)
-            assert (found.n_chars, found.n_missing) == (len(one), len(one) - int(one.present.sum()))
+                assert facts == plain_summary(in_one_array)
+            n_missing = len(in_one_array) - int(in_one_array.present.sum())
+            assert (actual.n_chars, actual.n_missing) == (len(in_one_array), n_missing)
 
 
 @pytest.mark.parametrize("n_chars", [9_999, 100_001, 1_000_003])
 @pytest.mark.parametrize("share_missing", [0.0, 0.3, 0.99])
-def test_means_are_rounded_as_those_of_one_row(
+def test_means_are_rounded_like_those_of_one_array(
     n_chars: int, share_missing: float, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(summary, "CHUNK", 4096)
@@ -112,4 +114,5 @@ def test_labels_take_few_bytes() -> None:
     values = np.arange(100_000) % 200
     numbers = CorpusLabels.join([Labels(values.astype(float), "numeric")] * 3)
     classes = CorpusLabels.join([Labels(values.astype(np.int32), "categorical", None, tuple(map(str, range(200))))] * 3)
-    assert [sum(own.nbytes for own in each.values) for each in (numbers, classes)] == [300_000, 300_000]
+    n_bytes = [sum(values.nbytes for values in labels.values) for labels in (numbers, classes)]
+    assert n_bytes == [300_000, 300_000]

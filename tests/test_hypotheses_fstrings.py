@@ -1,4 +1,4 @@
-"""F-strings: the names in their braces are told on every Python, as Python 3.12 and later read them."""
+"""F-strings: names in their braces are labelled on every Python as Python 3.12 and later read them."""
 
 import ast
 import re
@@ -63,7 +63,7 @@ def test_names_in_the_braces_of_an_f_string(marked: str) -> None:
         "x = f‹'›'‹'{a ›# b'''‹\n}''›' c",
     ],
 )
-def test_an_f_string_is_one_string_but_for_its_comments(marked: str) -> None:
+def test_an_f_string_is_one_string_except_for_its_comments(marked: str) -> None:
     pieces = re.split("[‹›]", marked)
     expected = "".join((".x"[place % 2]) * len(piece) for place, piece in enumerate(pieces))
     assert get("in_string:python")("".join(pieces)).marks() == expected

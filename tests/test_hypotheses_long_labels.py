@@ -1,4 +1,4 @@
-"""Labels on the disk, or made of others when they are asked for, are those in memory."""
+"""Labels on disk, or computed from others when they are read, are the same as those in memory."""
 
 import errno
 import gc
@@ -30,14 +30,12 @@ def some_labels(rng: np.random.Generator, kind: str, n: int, *, may_miss: bool) 
     return Labels(rng.choice([rng.normal(size=n), rng.integers(-300, 300, n).astype(float)]), "numeric", missing)
 
 
-def assert_same(found: AnyLabels, expected: Labels, places: Any) -> None:
-    values = expected.values[places]
-    assert found.values_at(places).dtype == values.dtype
-    np.testing.assert_array_equal(found.values_at(places), values)
-    missing = found.missing_at(places)
-    np.testing.assert_array_equal(
-        np.zeros(len(values), bool) if missing is None else missing, ~expected.present[places]
-    )
+def assert_same(actual: AnyLabels, expected: Labels, index: Any) -> None:
+    values = expected.values[index]
+    assert actual.values_at(index).dtype == values.dtype
+    np.testing.assert_array_equal(actual.values_at(index), values)
+    missing = actual.missing_at(index)
+    np.testing.assert_array_equal(np.zeros(len(values), bool) if missing is None else missing, ~expected.present[index])
 
 
 @given(seed=st.integers(0, 2**32 - 1), kind=kinds, may_miss=st.booleans(), data=st.data())
@@ -47,51 +45,52 @@ def test_labels_on_the_disk_are_those_that_were_written(
     rng = np.random.default_rng(seed)
     parts = [some_labels(rng, kind, n, may_miss=may_miss and bool(n % 2)) for n in rng.integers(1, 40, 3).tolist()]
     expected = Labels.join(parts)
-    found = LabelsOnDisk(CorpusLabels.join(parts))
-    assert len(found) == len(expected)
-    assert (found.kind, found.names) == (expected.kind, expected.names)
-    assert_same(found, expected, slice(None))
+    actual = LabelsOnDisk(CorpusLabels.join(parts))
+    assert len(actual) == len(expected)
+    assert (actual.kind, actual.names) == (expected.kind, expected.names)
+    assert_same(actual, expected, slice(None))
     start, stop, step = data.draw(st.tuples(st.integers(0, 130), st.integers(0, 130), st.integers(1, 7)))
-    assert_same(found, expected, slice(start, stop, step))
+    assert_same(actual, expected, slice(start, stop, step))
     runs = data.draw(st.lists(st.tuples(st.integers(0, len(expected) - 1), st.integers(1, 9)), max_size=5))
-    places = [np.arange(first, min(first + n, len(expected))) for first, n in runs]  # in any order, and more than once
-    assert_same(found, expected, np.concatenate([np.empty(0, np.int64), *places]))
-    assert found[3:9].tolist() == expected[3:9].tolist()
+    # in any order, and more than once
+    runs_of_chars = [np.arange(first, min(first + n, len(expected))) for first, n in runs]
+    assert_same(actual, expected, np.concatenate([np.empty(0, np.int64), *runs_of_chars]))
+    assert actual[3:9].tolist() == expected[3:9].tolist()
 
 
 def test_several_threads_read_labels_on_the_disk(rng: np.random.Generator) -> None:
     expected = some_labels(rng, "numeric", 20_000, may_miss=True)
-    found = LabelsOnDisk(CorpusLabels.join([expected]))
-    places = [slice(start, start + 777) for start in rng.integers(0, 19_000, 400).tolist()]
+    actual = LabelsOnDisk(CorpusLabels.join([expected]))
+    slices = [slice(start, start + 777) for start in rng.integers(0, 19_000, 400).tolist()]
     with ThreadPoolExecutor(8) as pool:
-        for place, values in zip(places, pool.map(found.values_at, places), strict=True):
-            np.testing.assert_array_equal(values, expected.values[place])
+        for part, values in zip(slices, pool.map(actual.values_at, slices), strict=True):
+            np.testing.assert_array_equal(values, expected.values[part])
 
 
 def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
-    def full(**given: Any) -> Any:
+    def full(**arguments: Any) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     labels = CorpusLabels.join([some_labels(rng, "binary", 100, may_miss=False)])
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
-    with pytest.raises(HypothesisError, match="cannot keep the labels of 100 characters in .*No space left on device"):
+    with pytest.raises(HypothesisError, match="cannot write the labels of 100 characters to .*No space left on device"):
         LabelsOnDisk(labels)
 
 
 @given(seed=st.integers(0, 2**32 - 1), may_miss=st.booleans())
-def test_classes_and_bins_are_made_when_they_are_asked_for(seed: int, may_miss: bool) -> None:
+def test_classes_and_bins_are_computed_when_they_are_read(seed: int, may_miss: bool) -> None:
     rng = np.random.default_rng(seed)
     named = some_labels(rng, "categorical", 50, may_miss=may_miss)
-    places = rng.integers(0, 50, 20)
-    for place in range(3):
-        expected = Labels(named.values == place, "binary", named.missing)
-        assert_same(ClassLabels(named, place), expected, slice(None))
-        assert_same(ClassLabels(named, place), expected, places)
+    index = rng.integers(0, 50, 20)
+    for class_index in range(3):
+        expected = Labels(named.values == class_index, "binary", named.missing)
+        assert_same(ClassLabels(named, class_index), expected, slice(None))
+        assert_same(ClassLabels(named, class_index), expected, index)
     numbers = some_labels(rng, "numeric", 50, may_miss=may_miss)
     starts = np.array([-100.0, -0.5, 0.5, 100.0])
     bins = np.clip(np.digitize(numbers.values, starts) - 1, 0, None).astype(np.int32)
     binned = BinnedLabels(numbers, starts, tuple("abcd"))
-    assert_same(binned, Labels(bins, "categorical", numbers.missing, tuple("abcd")), places)
+    assert_same(binned, Labels(bins, "categorical", numbers.missing, tuple("abcd")), index)
     spelled = Labels(bins, "categorical", numbers.missing, tuple("abcd"))[:5].tolist()
     assert binned[:5].tolist() == spelled
 
@@ -118,36 +117,34 @@ def test_without_a_temporary_folder_there_is_one_sentence(
     labels = CorpusLabels.join([some_labels(rng, "binary", 100, may_miss=False)])
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/dev/null/none"])
-    with pytest.raises(HypothesisError, match="in a temporary folder: No usable temporary directory found"):
+    with pytest.raises(HypothesisError, match="to a temporary folder: No usable temporary directory found"):
         LabelsOnDisk(labels)
 
 
-def test_what_the_system_gives_in_parts_is_read_whole(
-    monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
-) -> None:
+def test_partial_reads_of_the_system_are_continued(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
     """It gives 2 GiB at most."""
     expected = some_labels(rng, "numeric", 5_000, may_miss=True)
-    found = LabelsOnDisk(CorpusLabels.join([expected]))
+    actual = LabelsOnDisk(CorpusLabels.join([expected]))
     preadv = os.preadv
-    monkeypatch.setattr(os, "preadv", lambda file, into, place: preadv(file, [memoryview(into[0])[:999]], place))
-    assert_same(found, expected, slice(None))
-    assert_same(found, expected, slice(10, 4_000, 3))
+    monkeypatch.setattr(os, "preadv", lambda file, into, offset: preadv(file, [memoryview(into[0])[:999]], offset))
+    assert_same(actual, expected, slice(None))
+    assert_same(actual, expected, slice(10, 4_000, 3))
 
 
-@pytest.mark.parametrize("places", [slice(5, None, 2), np.arange(5, 200_000, 2), np.zeros(20_000, np.int64)])
-def test_labels_that_lie_near_each_other_are_read_together(
-    monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator, places: Any
+@pytest.mark.parametrize("index", [slice(5, None, 2), np.arange(5, 200_000, 2), np.zeros(20_000, np.int64)])
+def test_neighbouring_labels_are_read_together(
+    monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator, index: Any
 ) -> None:
     expected = some_labels(rng, "numeric", 200_000, may_miss=False)
-    found = LabelsOnDisk(CorpusLabels.join([expected]))
+    actual = LabelsOnDisk(CorpusLabels.join([expected]))
     sizes = []
     preadv = os.preadv
 
-    def counted(file: int, into: Any, place: int) -> int:
+    def counted(file: int, into: Any, offset: int) -> int:
         sizes.append(len(into[0]))
-        return preadv(file, into, place)
+        return preadv(file, into, offset)
 
     monkeypatch.setattr(os, "preadv", counted)
-    assert_same(found, expected, places)
+    assert_same(actual, expected, index)
     assert len(sizes) <= 2 * 4
     assert max(sizes) <= 8 << 16

@@ -32,14 +32,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "installed"
 
 
-def test_what_a_plug_in_brings_is_listed_and_can_be_asked(installed: Path) -> None:
+def test_the_hypotheses_of_a_plug_in_are_listed_and_label(installed: Path) -> None:
     Path("corpus.txt").write_text("a reader, idle\n", encoding="utf-8")
     listed = run(sys.executable, "-m", "probe", "hypotheses", "--json", path=installed)
     rows = {row["hypothesis"]: row for row in map(json.loads, listed.stdout.splitlines())}
     assert rows["syllables_so_far"]["source"] == "anybody's ear"
     assert rows["after_comma"]["kind"] == "binary"
-    asked = "after_comma | syllables_so_far:ae >= 2"
-    shown = run(sys.executable, "-m", "probe", "hypotheses", "--show", asked, "corpus.txt", path=installed)
+    spelled = "after_comma | syllables_so_far:ae >= 2"
+    shown = run(sys.executable, "-m", "probe", "hypotheses", "--show", spelled, "corpus.txt", path=installed)
     assert "a reader, idle↵\n......xx.x.....\n" in shown.stdout, shown.stdout + shown.stderr
 
 
@@ -52,14 +52,14 @@ def test_its_author_inherits_our_rules(installed: Path) -> None:
     assert "6 passed" in done.stdout
 
 
-def test_two_of_one_name_are_told_with_their_owners(installed: Path, tmp_path: Path) -> None:
+def test_the_owners_of_two_hypotheses_of_one_name_are_named(installed: Path, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLE, tmp_path / "source")
     settings = tmp_path / "source" / "pyproject.toml"
     settings.write_text(settings.read_text().replace("after_comma =", "in_quotes =").replace("example-", "rival-"))
     install(tmp_path / "source", tmp_path / "rival")
-    told = run(sys.executable, "-m", "probe", "hypotheses", path=tmp_path / "rival")
-    assert told.returncode == 1
-    assert told.stderr == (
+    result = run(sys.executable, "-m", "probe", "hypotheses", path=tmp_path / "rival")
+    assert result.returncode == 1
+    assert result.stderr == (
         "error: two hypotheses are named 'in_quotes': one of char-probe, one of rival-hypotheses; "
         "uninstall that plug-in\n"
     )

@@ -1,10 +1,10 @@
-"""What a function refers to: all that it may use is followed, or its labels are not kept."""
+"""All that a function refers to is followed, or its labels are not cached."""
 
 import sys
 from pathlib import Path
 
 import pytest
-from test_hypotheses_keeping import CORPUS, labelled_in_a_new_process, write_letters
+from test_hypotheses_caching import CORPUS, labelled_in_a_new_process, write_letters
 
 from analyses.targets.labelling import label
 from hypotheses.hypothesis import hypothesis
@@ -142,7 +142,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("reader", FOLLOWED)
-def test_whatever_a_function_refers_to_is_followed_or_not_kept(reader: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whatever_a_function_refers_to_is_followed_or_not_cached(reader: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LETTERS", "")
     monkeypatch.syspath_prepend(Path.cwd())
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # the files change faster than their times
@@ -152,10 +152,10 @@ def test_whatever_a_function_refers_to_is_followed_or_not_kept(reader: str, monk
         for name, content in FILES.items():
             Path(name).parent.mkdir(parents=True, exist_ok=True)
             Path(name).write_text(content.replace("{letters!r}", repr(letters)))
-        for name in [each for each in sys.modules if each.partition(".")[0] in ("lazy", "package")]:
+        for name in [module for module in sys.modules if module.partition(".")[0] in ("lazy", "package")]:
             monkeypatch.delitem(sys.modules, name)
-        found = labelled_in_a_new_process("mine.py:f", monkeypatch)
-        assert found.tolist() == [char == letters for char in CORPUS.text()]
+        labels = labelled_in_a_new_process("mine.py:f", monkeypatch)
+        assert labels.tolist() == [char == letters for char in CORPUS.text()]
 
 
 UNKNOWN = {
@@ -214,13 +214,13 @@ UNKNOWN = {
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("unknown", UNKNOWN)
-def test_what_is_not_understood_is_not_kept_and_never_fails(unknown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_understood_is_not_cached_and_never_fails(unknown: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(Path.cwd())
     Path("failing.py").write_text("raise RuntimeError('not on this machine')\n")
     Path("ending.py").write_text("raise SystemExit(3)\n")
     Path("mine.py").write_text(UNKNOWN[unknown])
     labels = labelled_in_a_new_process("mine.py:f", monkeypatch)
-    assert labels.unkept
+    assert labels.not_cached_because
     assert not cache.folder().exists()
 
 
@@ -257,13 +257,13 @@ STEADY = {
 
 
 @pytest.mark.parametrize("steady", STEADY)
-def test_what_is_understood_is_kept(steady: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_understood_is_cached(steady: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("other.py").write_text("def g(text): return [c == 'a' for c in text]\n")
     Path("mine.py").write_text(STEADY[steady])
     first = labelled_in_a_new_process("mine.py:f", monkeypatch)
-    assert not first.unkept
+    assert not first.not_cached_because
     again = labelled_in_a_new_process("mine.py:f", monkeypatch)
-    assert again.kept_since is not None
+    assert again.cached_at is not None
     assert again.tolist() == first.tolist() == [char == "a" for char in CORPUS.text()]
 
 
@@ -275,7 +275,7 @@ OTHERS = {
     "a combination": "OTHER = ~get('other.py:g') | get('in_comment')\ndef f(text): return (~OTHER)(text)\n",
     "a lag": "OTHER = get('other.py:g @ 0')\ndef f(text): return OTHER(text)\n",
     "parameters": "OTHER = get('other.py:g:a')\ndef f(text): return OTHER(text)\n",
-    "a decorated one": "OTHER = get('other.py:g')\nf = OTHER.named('f')\n",
+    "a decorated one": "OTHER = get('other.py:g')\nf = OTHER.with_name('f')\n",
     "a wrapper of a wrapper": "OTHER = get('other.py:g')\nONE = hypothesis(lambda text: OTHER(text))\n"
     "def f(text): return ONE(text)\n",
     "one in an object": "class C: other = get('other.py:g')\ndef f(text): return C.other(text)\n",
@@ -292,19 +292,19 @@ HAS_LETTERS = "def g(text, more=''): return [c == {letters!r} for c in text]\n"
 
 @pytest.mark.parametrize("kind", [READS_IN_TURN, IS_FOUND, HAS_LETTERS])
 @pytest.mark.parametrize("other", OTHERS)
-def test_what_another_hypothesis_depends_on_is_taken_over(
+def test_what_another_hypothesis_depends_on_is_part_of_the_hash(
     other: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("mine.py").write_text("from probe import get, hypothesis\n" + OTHERS[other])
     for letters in "aba":
         write_letters(letters)
         Path("other.py").write_text(kind.replace("{letters!r}", repr(letters)))
-        for asked in ("mine.py:f", "~(~mine.py:f | in_comment)"):
-            found = labelled_in_a_new_process(asked, monkeypatch)
-            assert found.tolist() == [char == letters for char in CORPUS.text()]
+        for spelled in ("mine.py:f", "~(~mine.py:f | in_comment)"):
+            labels = labelled_in_a_new_process(spelled, monkeypatch)
+            assert labels.tolist() == [char == letters for char in CORPUS.text()]
 
 
-def test_what_another_declares_to_read_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_hypothesis_declares_is_part_of_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("mine.py").write_text("from probe import get, hypothesis\n" + OTHERS["a global"])
     Path("other.py").write_text(
         "from probe import hypothesis\n@hypothesis(reads=['letters'])\ndef g(text):\n"
@@ -314,7 +314,7 @@ def test_what_another_declares_to_read_is_looked_at(monkeypatch: pytest.MonkeyPa
         write_letters(letters)
         first = labelled_in_a_new_process("mine.py:f", monkeypatch)
         again = labelled_in_a_new_process("mine.py:f", monkeypatch)
-        assert (first.kept_since is not None, again.kept_since is not None) == (False, True)
+        assert (first.cached_at is not None, again.cached_at is not None) == (False, True)
         assert first.tolist() == again.tolist()
 
 
@@ -330,7 +330,7 @@ def test_what_another_declares_to_read_is_looked_at(monkeypatch: pytest.MonkeyPa
         ("letters", "(lambda: PATH)().exists()", False),
     ],
 )
-def test_a_look_at_what_is_declared_is_kept(
+def test_asking_whether_a_declared_path_exists_is_cached(
     declared: str, look: str, is_kept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LETTERS", "")
@@ -341,26 +341,26 @@ def test_a_look_at_what_is_declared_is_kept(
         f"@hypothesis(reads=[{declared!r}])\ndef f(text): return [{look}] * len(text)\n"
     )
     monkeypatch.setenv("XDG_CACHE_HOME", "/nowhere" if declared == "." else str(Path("cache").absolute()))
-    found = labelled_in_a_new_process("mine.py:f", monkeypatch)
-    assert (not found.unkept) == is_kept, found.unkept
+    labels = labelled_in_a_new_process("mine.py:f", monkeypatch)
+    assert (not labels.not_cached_because) == is_kept, labels.not_cached_because
 
 
-def test_a_cache_does_not_outlive_what_it_was_made_of() -> None:
+def test_a_functools_cache_is_cleared_before_labelling() -> None:
     Path("mine.py").write_text(
         "import functools\nLETTER = 'a'\n@functools.cache\ndef is_it(char): return char == LETTER\n"
         "def f(text): return [is_it(char) for char in text]\n"
     )
-    asked = get("mine.py:f")
+    tested = get("mine.py:f")
     for letter in "aba":
         sys.modules["_hypotheses_of_the_user_mine"].LETTER = letter  # type: ignore[attr-defined]
-        assert label(CORPUS, asked).tolist() == [char == letter for char in CORPUS.text()]
+        assert label(CORPUS, tested).tolist() == [char == letter for char in CORPUS.text()]
 
 
-def test_what_is_no_plain_function_says_so() -> None:
+def test_labels_say_if_their_function_is_not_plain() -> None:
     class Callable:
         def __call__(self, text: str) -> list[bool]:
             return [True] * len(text)
 
     known = ["a"]
-    for asked in (hypothesis(Callable()), hypothesis(lambda text: [char in known for char in text])):
-        assert "no plain function" in label(CORPUS, asked).unkept
+    for tested in (hypothesis(Callable()), hypothesis(lambda text: [char in known for char in text])):
+        assert "no plain function" in label(CORPUS, tested).not_cached_because

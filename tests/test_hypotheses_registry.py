@@ -1,4 +1,4 @@
-"""Rules that hold for every hypothesis, and how hypotheses are found and told apart."""
+"""Rules that hold for every hypothesis, and how hypotheses are found by name."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hypotheses import registry
+from hypotheses import built_in, registry
 from hypotheses.errors import HypothesisError
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labelling.documents import label_corpus
@@ -23,7 +23,9 @@ VARIANTS = (
     "indent_at_least:1,2", "surprisal:2", "rare_char:0.2", "in_latex_environment:a",
     "in_quotes & ~in_comment | position_in_line >= 3", "in_quotes @ -2", "char_class @ -1",
 )  # fmt: skip
-every_hypothesis = pytest.mark.parametrize("name", [each.spelling_to_try for each in registered().values()])
+every_hypothesis = pytest.mark.parametrize(
+    "name", [hypothesis.example_spelling for hypothesis in registered().values()]
+)
 openers = (
     "\" ' \"\"\" ''' \\ # #include # // /* */ \0 x don't ; { } : ( ) [ ] [[ ]] {{ }} é 😀 \ufeff \ud800 "
     "` ``` ‘ ’ “ ” « » <a> </a> <b c= <!-- --> > $ $$ \\( \\) \\begin{a} \\end{a} \\begin{align*} % ## ~~~ "
@@ -39,25 +41,25 @@ FILE_NAME = "text.py"
 @every_hypothesis
 @given(text=texts)
 def test_there_is_one_label_for_each_character(name: str, text: str) -> None:
-    asked = get(name)
-    labels = asked(text, file_name=FILE_NAME)
+    tested = get(name)
+    labels = tested(text, file_name=FILE_NAME)
     assert len(labels) == len(text)
-    assert labels.kind == (asked.kind or labels.kind)
+    assert labels.kind == (tested.kind or labels.kind)
     assert labels.values.dtype == {"binary": bool, "categorical": np.int32, "numeric": np.float64}[labels.kind]
     assert np.isfinite(labels.values.astype(float)).all()
-    assert labels.names == asked.names
-    assert bool(asked.unit) == (labels.kind == "numeric")
+    assert labels.names == tested.names
+    assert bool(tested.unit) == (labels.kind == "numeric")
 
 
 @pytest.mark.parametrize(
-    "name", [each.spelling_to_try for each in registered().values() if each.causal] + list(VARIANTS)
+    "name", [hypothesis.example_spelling for hypothesis in registered().values() if hypothesis.causal] + list(VARIANTS)
 )
 @given(text=texts)
 def test_a_causal_label_does_not_see_the_future(name: str, text: str) -> None:
-    asked = get(name)
-    whole = asked(text, file_name=FILE_NAME).tolist()
+    tested = get(name)
+    whole = tested(text, file_name=FILE_NAME).tolist()
     for n in range(len(text)):
-        assert asked(text[:n], file_name=FILE_NAME).tolist() == whole[:n]
+        assert tested(text[:n], file_name=FILE_NAME).tolist() == whole[:n]
 
 
 @pytest.mark.parametrize(
@@ -77,16 +79,16 @@ def test_a_causal_label_does_not_see_the_future(name: str, text: str) -> None:
         ("token:Keyword,python", "former"),
     ],
 )
-def test_what_declares_that_it_looks_ahead_does(name: str, text: str) -> None:
-    asked = get(name)
-    assert not asked.causal
-    whole = asked(text).tolist()
-    assert any(asked(text[:n]).tolist() != whole[:n] for n in range(len(text)))
+def test_a_hypothesis_that_is_declared_to_look_ahead_does(name: str, text: str) -> None:
+    tested = get(name)
+    assert not tested.causal
+    whole = tested(text).tolist()
+    assert any(tested(text[:n]).tolist() != whole[:n] for n in range(len(text)))
 
 
 @pytest.mark.parametrize(
     "name",
-    [each.spelling_to_try for each in registered().values() if each.separator is not None]
+    [hypothesis.example_spelling for hypothesis in registered().values() if hypothesis.separator is not None]
     + [
         "in_word & ~sentence_start",
         "vowel | capitalised",
@@ -97,10 +99,10 @@ def test_what_declares_that_it_looks_ahead_does(name: str, text: str) -> None:
 )
 @given(several=st.lists(texts, min_size=1, max_size=5))
 def test_a_separator_keeps_texts_apart(name: str, several: list[str]) -> None:
-    asked = get(name)
-    assert asked.separator is not None
-    alone = [label for text in several for label in asked(text).tolist()]
-    assert label_corpus(asked, ["text"] * len(several), several, "", use_cache=False)[:].tolist() == alone
+    tested = get(name)
+    assert tested.separator is not None
+    separately = [label for text in several for label in tested(text).tolist()]
+    assert label_corpus(tested, ["text"] * len(several), several, "", use_cache=False)[:].tolist() == separately
 
 
 def test_a_separator_of_several_hypotheses_is_one_of_each() -> None:
@@ -114,17 +116,23 @@ def test_a_separator_of_several_hypotheses_is_one_of_each() -> None:
 
 @every_hypothesis
 def test_every_hypothesis_says_what_it_asks(name: str) -> None:
-    asked = get(name)
-    assert len(asked.summary) > 20
-    assert ">>>" in (asked.__doc__ or "")
-    assert asked.name.partition(":")[0] in registered()
-    assert asked.fingerprint is not None
+    tested = get(name)
+    assert len(tested.summary) > 20
+    assert ">>>" in (tested.__doc__ or "")
+    assert tested.name.partition(":")[0] in registered()
+    assert tested.fingerprint is not None
 
 
-def test_an_unknown_name_is_told_the_nearest() -> None:
+def test_every_module_that_defines_hypotheses_is_a_topic() -> None:
+    modules = {path.stem for path in Path(built_in.__file__).parent.glob("*.py")} - {"__init__"}
+    assert {module for module in modules if registry.in_topic(module)} == set(registry.TOPICS)
+    assert len(set(registry.TOPICS)) == len(registry.TOPICS)
+
+
+def test_the_error_for_an_unknown_name_has_the_nearest() -> None:
     with pytest.raises(HypothesisError, match=r"no hypothesis named 'in_quote'; did you mean 'in_quotes'\?"):
         get("in_quote")
-    with pytest.raises(HypothesisError, match="`probe hypotheses` lists what there is"):
+    with pytest.raises(HypothesisError, match="`probe hypotheses` lists all of them"):
         get("zzz")
 
 
@@ -153,7 +161,7 @@ def test_a_hypothesis_in_a_file_is_found(tmp_path: Path) -> None:
         ("f = 3\n", "is a int, not a function"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, content: str, complaint: str) -> None:
+def test_the_error_for_a_file_says_what_is_wrong_in_it(tmp_path: Path, content: str, complaint: str) -> None:
     path = write(tmp_path, content)
     with pytest.raises(HypothesisError, match=complaint):
         get(f"{path}:f")
@@ -176,7 +184,7 @@ def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, content: str, compla
         ("raise SystemExit(3)", r"failed: SystemExit in line 3 of mine.py"),
     ],
 )
-def test_wrong_labels_are_told_in_the_users_terms(tmp_path: Path, body: str, complaint: str) -> None:
+def test_the_error_for_wrong_labels_is_in_the_users_terms(tmp_path: Path, body: str, complaint: str) -> None:
     path = write(tmp_path, f"\ndef f(text):\n    {body}\n")
     with pytest.raises(HypothesisError, match=rf"the hypothesis '.*mine.py:f' .*{complaint}"):
         get(f"{path}:f")("abc")
@@ -194,7 +202,7 @@ def test_kinds_are_inferred_or_declared_and_labels_may_be_missing() -> None:
         [float("nan"), 2.0, 5.0],
         np.array([np.nan, 2, 5]),
     ):
-        labels = Labels.of(answer, 3)
+        labels = Labels.from_answer(answer, 3)
         assert labels.kind == "numeric"
         assert labels.present.tolist() == [False, True, True]
         assert labels.values[1:].tolist() == [2, 5]
@@ -202,7 +210,7 @@ def test_kinds_are_inferred_or_declared_and_labels_may_be_missing() -> None:
     assert (labels.kind, labels.present.tolist()) == ("binary", [False, True, True])
     answers: list[Any] = [[None, "a", "b"], np.array(["c", "a", "b"], object), [float("nan"), "a", "b"]]
     for answer in answers:
-        labels = Labels.of(answer, 3)
+        labels = Labels.from_answer(answer, 3)
         assert labels.kind == "categorical"
         assert labels.tolist()[1:] == ["a", "b"]
     named = hypothesis(names=("z", "y"))(lambda text: ["y", None, "z"])("abc")
@@ -212,9 +220,9 @@ def test_kinds_are_inferred_or_declared_and_labels_may_be_missing() -> None:
     for kind in KINDS:
         if kind != "categorical":
             with pytest.raises(HypothesisError, match=f"gave the name '5', and is declared to be {kind}"):
-                Labels.of(["5", "10"], 2, kind)
-    assert Labels.of([10**30, None], 2).tolist() == [1e30, None]
-    assert Labels.of(["a\0", "a"], 2).tolist()[1] == "a"
+                Labels.from_answer(["5", "10"], 2, kind)
+    assert Labels.from_answer([10**30, None], 2).tolist() == [1e30, None]
+    assert Labels.from_answer(["a\0", "a"], 2).tolist()[1] == "a"
     with pytest.raises(HypothesisError, match="has names of classes, and is declared to be binary"):
         hypothesis(kind="binary", names=("a",))(lambda text: [])
     with pytest.raises(HypothesisError, match="label 'x', which is none of its names: z, y"):
@@ -229,7 +237,7 @@ def test_kinds_are_inferred_or_declared_and_labels_may_be_missing() -> None:
     "answer", [[True, None, float("nan")], [float("nan"), None, True], np.array([True, None, None])]
 )
 def test_bools_with_missing_ones_are_binary(answer: object) -> None:
-    labels = Labels.of(answer, 3)
+    labels = Labels.from_answer(answer, 3)
     assert labels.kind == "binary"
     assert labels.present.sum() == 1
 
@@ -237,7 +245,7 @@ def test_bools_with_missing_ones_are_binary(answer: object) -> None:
 @pytest.mark.parametrize(
     ("answer", "complaint"),
     [
-        (Labels(np.array(["a", "b"]), "numeric"), "one row of bools or numbers"),
+        (Labels(np.array(["a", "b"]), "numeric"), "one dimension of bools or numbers"),
         (Labels(np.zeros(2), "categorical"), "the label 0.0 at character 0, and there are 0 names"),
         (Labels(np.zeros(2), "numeric", np.zeros(3, bool)), "says of 3 whether they are missing"),
         ([1, "a"], "numbers and, at character 1, .a.; give all labels in one kind"),
@@ -252,12 +260,12 @@ def test_bools_with_missing_ones_are_binary(answer: object) -> None:
         (torch.zeros(2, requires_grad=True), "do not fit one array"),
     ],
 )
-def test_answers_that_are_no_labels_are_refused(answer: object, complaint: str) -> None:
+def test_answers_that_are_not_labels_are_refused(answer: object, complaint: str) -> None:
     with pytest.raises(HypothesisError, match=complaint):
-        Labels.of(answer, 2)
+        Labels.from_answer(answer, 2)
 
 
-def test_the_line_of_a_partial_or_a_callable_is_told(tmp_path: Path) -> None:
+def test_the_error_has_the_line_of_a_partial_or_a_callable(tmp_path: Path) -> None:
     content = (
         "from functools import partial\nclass K:\n    def __call__(self, text):\n        return text[99]\nk = K()\n"
     )
@@ -269,20 +277,20 @@ def test_the_line_of_a_partial_or_a_callable_is_told(tmp_path: Path) -> None:
         get(f"{path}:bat")
 
 
-def test_a_file_may_import_what_stands_beside_it(tmp_path: Path) -> None:
+def test_a_file_may_import_modules_in_its_folder(tmp_path: Path) -> None:
     (tmp_path / "beside.py").write_text("LETTER = 'a'\n")
     path = write(tmp_path, "from beside import LETTER\ndef f(text): return [c == LETTER for c in text]\n")
     assert get(f"{path}:f")("ab").tolist() == [True, False]
 
 
 def test_a_hypothesis_is_not_silently_taken_for_true_or_false() -> None:
-    asked = get("position_in_line")
-    for misuse in (lambda: asked and asked, lambda: not asked, lambda: 3 <= asked <= 5):
+    tested = get("position_in_line")
+    for misuse in (lambda: tested and tested, lambda: not tested, lambda: 3 <= tested <= 5):
         with pytest.raises(HypothesisError, match="combine with &, | and ~ in place of and, or and not"):
             misuse()
     with pytest.raises(HypothesisError, match="only hypotheses combine"):
         get("in_quotes") & "in_word"  # type: ignore[operator]
-    with pytest.raises(HypothesisError, match="labels a text, and was given a int"):
+    with pytest.raises(HypothesisError, match="labels a text, but got a int"):
         get("in_quotes")(3)  # type: ignore[arg-type]
     assert get("in_quotes") in {get("in_quotes"): 1}
     assert get("in_quotes") != None  # noqa: E711
@@ -301,11 +309,15 @@ def test_a_file_may_have_dataclasses_and_callables(tmp_path: Path) -> None:
 
 def test_documents_of_different_kinds_do_not_join() -> None:
     with pytest.raises(HypothesisError, match="binary and numeric labels"):
-        Labels.join([Labels.of([True], 1), Labels.of([1.5], 1)])
-    joined = Labels.join([Labels.of([True, None], 2), Labels.of([None, None], 2), Labels.of([False], 1)])
+        Labels.join([Labels.from_answer([True], 1), Labels.from_answer([1.5], 1)])
+    joined = Labels.join(
+        [Labels.from_answer([True, None], 2), Labels.from_answer([None, None], 2), Labels.from_answer([False], 1)]
+    )
     assert joined.kind == "binary"
     assert joined.present.tolist() == [True, False, False, False, True]
-    joined = Labels.join([Labels.of(["b", "a"], 2), Labels.of([None], 1), Labels.of(["c", "b"], 2)])
+    joined = Labels.join(
+        [Labels.from_answer(["b", "a"], 2), Labels.from_answer([None], 1), Labels.from_answer(["c", "b"], 2)]
+    )
     assert joined.tolist() == ["b", "a", None, "c", "b"]
 
 

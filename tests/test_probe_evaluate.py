@@ -17,8 +17,8 @@ from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import save_model
 from activations.models.evaluation import evaluate as evaluate_model
 from activations.models.evaluation import losses
+from activations.models.ngrams import fit_ngrams
 from activations.texts.corpus import Corpus
-from hypotheses.built_in.ngrams import fit_ngrams
 from probe.cli import app
 
 KEYS = [

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from analyses.levels.pieces import Pieces
 from analyses.targets.splits import PARTS, Split
 from hypotheses.labelling.long_labels import AnyLabels
-from hypotheses.labels import Places
+from hypotheses.labels import CharIndex
 
 _MOST_BITS = 32  # of a code, besides that of the run and the labels before
 
@@ -57,7 +57,7 @@ class Labelled(NamedTuple):
         atoms: (n_runs,) the atom that it lies in.
     """
 
-    places: Places
+    places: CharIndex
     starts: NDArray[np.int64]
     stops: NDArray[np.int64]
     atoms: NDArray[np.int64]
@@ -97,7 +97,7 @@ class JointLabels:
             parts[missing] = -1
         return parts
 
-    def label(self, number: int, places: Places) -> NDArray[Any]:
+    def label(self, number: int, places: CharIndex) -> NDArray[Any]:
         """(n_chars,) one of the labels of some characters; a view of it if their places are a slice."""
         return self._labels[number].values_at(places)
 
@@ -153,7 +153,7 @@ class JointLabels:
         return numbers
 
 
-def _as_slice(places: NDArray[np.int64]) -> Places:
+def _as_slice(places: NDArray[np.int64]) -> CharIndex:
     """Return the same places as a slice, if they ascend and are equally far apart."""
     steps = np.diff(places)
     every = int(steps[0]) if len(steps) else 1

@@ -23,7 +23,7 @@ from analyses.targets.target import Target
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labelling.long_labels import LabelsOnDisk
 from hypotheses.labels import Labels
-from hypotheses.parameters import few
+from hypotheses.spelling import short_list
 
 FEWEST_HELD_OUT = 8  # pieces of the text, below which there is no interval
 _MADE_ONCE = 1 << 20  # labels that are made of others, or on the disk, which are read in every pass
@@ -217,7 +217,7 @@ class Asked:
         if few_classes:
             of_classes = (
                 f"no interval for the mean over the classes of {target.hypothesis}: fewer than {FEWEST_RUNS} runs are "
-                f"held out of {few(few_classes)}"
+                f"held out of {short_list(few_classes)}"
             )
         text = f"{target.corpus_sha256} {target.selection} {split} {self.folds.n_folds} {target.hypothesis}"
         self.precision = Precision(n_runs, text, declined, of_classes)

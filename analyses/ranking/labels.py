@@ -11,7 +11,7 @@ from analyses.intervals.atom_sums import AtomSums
 from analyses.intervals.significance import FEWEST_RUNS, Evidence, too_few
 from analyses.targets.classes import Classes, classes_of, one_against_rest, runs_of_classes
 from analyses.targets.target import Target
-from hypotheses.parameters import few
+from hypotheses.spelling import short_list
 
 
 class TargetRuns(NamedTuple):
@@ -72,7 +72,7 @@ class RankedLabel:
         elif left_out:
             notes = (
                 f"no score for classes of {target.hypothesis} with fewer than {FEWEST_RUNS} runs of held-out "
-                f"characters, or in training: {few(left_out)}",
+                f"characters, or in training: {short_list(left_out)}",
             )
         return cls(
             target=target, classes=classes, frequent_classes=frequent, targets=targets, n_scored=n_scored, notes=notes

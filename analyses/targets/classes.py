@@ -11,8 +11,8 @@ from analyses.targets.run_counts import RunCounts
 from analyses.targets.splits import TEST, TRAIN
 from analyses.targets.target import Target
 from hypotheses.labelling.long_labels import AnyLabels, BinnedLabels, ClassLabels, to_bins
-from hypotheses.labels import Places
-from hypotheses.parameters import few, spell_number
+from hypotheses.labels import CharIndex
+from hypotheses.spelling import short_list, spell_number
 
 MOST_CLASSES = 64
 _MOST_SORTED = 1 << 22  # numbers, from which bins are made
@@ -31,7 +31,7 @@ class Classes(NamedTuple):
     names: tuple[str, ...]
     middles: NDArray[np.float64]
 
-    def of(self, places: Places) -> NDArray[np.int64]:
+    def of(self, places: CharIndex) -> NDArray[np.int64]:
         """(n_chars,) the class of the character at each place of the text."""
         return self.labels.values_at(places).astype(np.int64)
 
@@ -91,8 +91,8 @@ def refuse_many(target: Target) -> None:
     names = target.labels.names
     if target.kind == "categorical" and len(names) > MOST_CLASSES:
         raise AnalysisError(
-            f"{target.hypothesis!r} has {len(names):,} classes ({few(names)}), and at most {MOST_CLASSES} are told "
-            "apart; ask for one of them"
+            f"{target.hypothesis!r} has {len(names):,} classes ({short_list(names)}), and at most {MOST_CLASSES} are "
+            "told apart; ask for one of them"
         )
 
 

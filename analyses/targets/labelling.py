@@ -90,7 +90,7 @@ def label_in_pieces(
         notice: Called with a sentence if a document is so long that it is labelled in pieces.
 
     Returns:
-        The labels; `kept_since` says when labels from the cache were made.
+        The labels; `cached_at` says when labels from the cache were made.
     """
     most = documents.MOST_CHARS
     for document in corpus.documents:

@@ -10,7 +10,7 @@ from activations.texts.corpus import Corpus
 from analyses.targets.row_runs import RowRuns
 from analyses.targets.target import Target
 from hypotheses.labelling.long_labels import AnyLabels, LongLabels
-from hypotheses.labels import Places
+from hypotheses.labels import CharIndex
 
 
 def lagged(target: Target, corpus: Corpus, lag: int) -> Target:
@@ -34,15 +34,15 @@ class _LaggedLabels(LongLabels):
     def __len__(self) -> int:
         return len(self._labels)
 
-    def values_at(self, places: Places) -> NDArray[Any]:
+    def values_at(self, places: CharIndex) -> NDArray[Any]:
         return self._labels.values_at(self._shifted(places))
 
-    def missing_at(self, places: Places) -> NDArray[np.bool_]:
+    def missing_at(self, places: CharIndex) -> NDArray[np.bool_]:
         is_missing = self._is_missing[places] if isinstance(places, slice) else self._is_missing.at(places)
         of_labels = self._labels.missing_at(self._shifted(places))
         return is_missing if of_labels is None else is_missing | of_labels
 
-    def _shifted(self, places: Places) -> Places:
+    def _shifted(self, places: CharIndex) -> CharIndex:
         """Move places by the lag; those that leave the text stay at its ends, where the label is missing anyway."""
         if isinstance(places, slice):
             start, stop, step = places.indices(len(self))

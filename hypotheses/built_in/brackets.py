@@ -1,9 +1,9 @@
-"""Brackets. They are signs like any other here, in strings and comments too; `expression_depth` knows those of code.
+"""Brackets. Those in strings and comments count like any others; `expression_depth` counts those of code.
 
-A closing bracket closes the last open one of its kind, and whatever was opened since and never closed. If none of its
-kind is open, it means nothing. A parenthesis or square bracket that is left open ends with its paragraph, at the
-newline that ends a blank line; what braces enclose goes on. An opening bracket counts from itself on, and until just
-before the closing one: at that, it no longer does.
+A closing bracket closes the last open one of its kind, and all that were opened since and never closed. If none of its
+kind is open, it has no effect. An unclosed parenthesis or square bracket ends with its paragraph, at the newline that
+ends a blank line; an unclosed brace stays open. A bracket is open from its opening mark up to the character before its
+closing mark.
 """
 
 import numpy as np
@@ -70,7 +70,7 @@ def bracket_depth(text: str) -> Labels:
 def position_in_brackets(text: str) -> Labels:
     """How many characters have been read since the innermost open bracket?
 
-    0 at the bracket itself; missing outside all brackets. Behind a closing bracket, the one around it counts.
+    0 at the bracket itself; missing outside all brackets. After a closing bracket, the one around it counts.
 
     >>> print(position_in_brackets.mark("a (b [c] d)"))
     a (b [c] d)
@@ -85,7 +85,7 @@ def position_in_brackets(text: str) -> Labels:
 def chars_until_bracket_closes(text: str) -> Labels:
     """How many characters ahead is the bracket that closes the innermost open one?
 
-    Missing outside all brackets, and in one that is never closed.
+    Missing outside all brackets, and in an unclosed bracket.
 
     >>> print(chars_until_bracket_closes.mark("a (b [c] d) ("))
     a (b [c] d) (

@@ -6,23 +6,23 @@ from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 
 _SOURCE = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
-_FOUND = "A cell that is on inside comments and strings was found in an LSTM trained on the Linux kernel."
+_PUBLISHED = "In an LSTM trained on the Linux kernel, a cell was found that is on inside comments and strings."
 
 
-@hypothesis(kind="binary", source=_SOURCE, expects=_FOUND)
+@hypothesis(kind="binary", source=_SOURCE, expects=_PUBLISHED)
 def in_comment(text: str, language: str = "auto") -> Labels:
     r"""Is the text, as read so far, inside a comment of Python, C or a language like C?
 
     A comment begins when its opener has been read: at `#`, at the second character of `//` or `/*`. It ends
     with its closer: at the newline, at the `/` of `*/`. What looks like a comment inside a string, a character
-    constant or a docstring is none. In C, a backslash at the end of a line continues a `//` comment, and `#`
+    constant or a docstring is not a comment. In C, a backslash at the end of a line continues a `//` comment, and `#`
     begins a directive; in Python, `//` divides.
 
-    Which language it is (`in_comment:python` and `in_comment:c` say it), the lines read so far say. For C speak a
-    line of code that ends in `;` (2), `{` or `}` (1), a directive such as `#include` (2), and `/*` (2); for Python a
-    line of code that ends in a letter, a digit or one of `: ) ] " ' _` (1), three quotation marks in a row (2), and a
-    `#` that begins a line before a blank, `!` or another `#` (1). The sum, which stays between −16 and 16, decides.
-    Nothing ahead is looked at. As long as it is 0, the openers of both count.
+    The language is a parameter (`in_comment:python`, `in_comment:c`); if it is not given, the lines read so far decide
+    it. Evidence for C is a line of code that ends in `;` (2 points), `{` or `}` (1), a directive such as `#include`
+    (2), and `/*` (2). Evidence for Python is a line of code that ends in a letter, a digit or one of `: ) ] " ' _` (1),
+    three quotation marks in a row (2), and a `#` at the beginning of a line before a blank, `!` or another `#` (1). The
+    difference, which is kept between −16 and 16, decides. While it is 0, the openers of both languages count.
 
     >>> print(in_comment.mark("x = 1  # y\nz"))
     x = 1  # y↵z
@@ -37,23 +37,22 @@ def in_comment(text: str, language: str = "auto") -> Labels:
     return Labels(read_program(text, language).is_any(COMMENT), "binary")
 
 
-@hypothesis(kind="binary", source=_SOURCE, expects=_FOUND)
+@hypothesis(kind="binary", source=_SOURCE, expects=_PUBLISHED)
 def in_string(text: str, language: str = "auto") -> Labels:
     r"""Is the text, as read so far, inside a string of Python, C or a language like C?
 
     A string begins when its opening mark has been read (a prefix such as the r of `r"…"` is outside), and ends with
-    its closing mark, which is False. A backslash takes the meaning of a mark from it. A string that is left open ends
-    with its line, unless a backslash stands before the newline. In Python, docstrings are strings, too; in C,
-    character constants.
+    its closing mark, which is False. A mark after a backslash has no effect. An unclosed string ends with its line,
+    unless a backslash precedes the newline. In Python, docstrings are strings too; in C, character constants.
 
-    Three marks in a row open a string that goes on over lines up to the next three. Where a Python statement begins,
-    one mark is taken for the first of three: the string begins with the third, or else with the character behind the
+    Three marks in a row open a string that continues over lines up to the next three. Where a Python statement begins,
+    one mark is taken for the first of three: the string begins with the third, or else with the character after the
     first. Anywhere else, the first mark opens a string, the second closes it, and the third opens the long one.
 
-    An f-string is one string with all that stands in its braces, but for comments. Its braces are read as Python 3.12
-    and later do: there may be any strings in them, and line ends.
+    An f-string is one string, together with all that its braces contain except comments. Its braces are read as in
+    Python 3.12 and later: they may contain any strings, and line ends.
 
-    The language is found as in `in_comment`.
+    The language is decided as in `in_comment`.
 
     >>> print(in_string.mark(r'f("a\"b") + r"c"'))
     f("a\"b") + r"c"
@@ -70,8 +69,8 @@ def in_string(text: str, language: str = "auto") -> Labels:
 def in_docstring(text: str, language: str = "auto") -> Labels:
     r"""Is the text, as read so far, inside a docstring of Python?
 
-    A docstring is a string that is the first statement of a module, a class or a function; `r` and `u` may stand before
-    it. Where it begins and ends, `in_string` says.
+    A docstring is a string that is the first statement of a module, a class or a function; it may have the prefix `r`
+    or `u`. It begins and ends like a string of `in_string`.
 
     >>> print(in_docstring.mark("def f():\n    'a'\n    'b'"))
     def f():↵    'a'↵    'b'

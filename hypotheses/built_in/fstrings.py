@@ -1,7 +1,8 @@
-"""The f-strings of Python, and its t-strings: text, and code in braces, in which there may be strings again.
+"""The f-strings and t-strings of Python: text, and code in braces, within which there may be strings again.
 
-They are read as Python 3.12 and later do (PEP 701), whichever Python runs: older ones allow less in the braces, and
-what they allow means the same.
+They are read like Python 3.12 and later do (PEP 701), whichever Python runs: older ones allow less in the braces, and
+what they allow means the same. If braces are left open, what follows is taken for code until a line begins with `def`
+or `class`.
 """
 
 from typing import Any
@@ -10,35 +11,35 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.text import pack
+from hypotheses.built_in.text import LONGEST_PACKED, pack
 
 CODE, COMMENT, STRING, DOCSTRING, FIELD = range(5)
-"""What a character of a program is; a `FIELD` is the code in the braces of an f-string."""
+"""States of a character of a program; a `FIELD` is the code in the braces of an f-string."""
 
 LEVEL = np.dtype(
     [
-        ("quote", np.uint32),  # the mark
-        ("long", np.bool_),  # whether three marks end it
-        ("verbatim", np.bool_),  # whether it is raw
-        ("formatted", np.bool_),  # whether it has fields
-        ("n_fields", np.int64),  # open, one in the format of the other
-        ("in_field", np.bool_),  # in the code of the innermost, not in its format
-        ("n_brackets", np.int64),  # open in that code
-        ("n_quotes", np.int64),  # in a row, at the end of a long string
-        ("escaped", np.bool_),
-        ("named", np.int64),  # 1 behind the backslash and N of a character's name, 2 in its braces
-        ("opened", np.int64),  # where it was
+        ("quote", np.uint32),  # its mark
+        ("long", np.bool_),  # three marks end it
+        ("verbatim", np.bool_),  # it is raw
+        ("formatted", np.bool_),  # it has fields
+        ("n_fields", np.int64),  # open fields, each in the format of the one before
+        ("in_field", np.bool_),  # in the code of the innermost field, not in its format
+        ("n_brackets", np.int64),  # open brackets in that code
+        ("n_quotes", np.int64),  # marks read in a row, which may end a long string
+        ("escaped", np.bool_),  # a backslash precedes the next character
+        ("named", np.int64),  # 1 after the \N of a character's name, 2 in its braces
+        ("opened", np.int64),  # where the string was opened
         ("emptied", np.int64),  # where a string in a field of this one was closed empty
         ("brace", np.int64),  # where the innermost field was opened
-        ("exclamation", np.int64),  # where a ! stands in it
-        ("in_comment", np.bool_),  # in the code of a field
-        ("word", np.int64),  # the first word of a line of that code, packed; -1 behind it
+        ("exclamation", np.int64),  # where a ! was read in it
+        ("in_comment", np.bool_),  # in a comment in the code of a field
+        ("word", np.int64),  # the first word of a line of that code, packed; 0 before it, -1 behind it
     ]
 )
-"""A string that is open. Levels are an f-string, the string in its braces, and so on."""
+"""An open string. Levels are an f-string, the string in its braces, and so on."""
 
-DEEPEST = 150
-"""How many strings may be open; CPython's bound on f-strings."""
+MAX_LEVELS = 150
+"""Number of strings that may be open within each other; the limit of CPython for f-strings."""
 
 _QUOTE, _APOSTROPHE, _BACKSLASH, _NEWLINE, _RETURN, _HASH, _COLON, _EXCLAMATION, _EQUALS, _BIG_N = (
     ord(char) for char in "\"'\\\n\r#:!=N"
@@ -47,17 +48,16 @@ _OPEN, _CLOSE = ord("{"), ord("}")
 _OPENING, _CLOSING = tuple(ord(char) for char in "([{"), tuple(ord(char) for char in ")]}")
 _BLANKS = tuple(ord(char) for char in " \t\r\f")
 _DEF, _CLASS, _ASYNC = pack("def"), pack("class"), pack("async")
-_LONGEST_WORD = 1 << 56
 _PREFIXES = tuple(pack(letters) for letters in ("r", "f", "t", "rf", "fr", "rt", "tr"))
-_R_ALONE = pack("r")
+_RAW_ONLY = pack("r")
 _RAW = tuple(pack(letters) for letters in ("r", "rf", "fr", "rt", "tr"))
 
 
 @njit(cache=True)
 def extended(word: int, code: int) -> int:
-    """The word that is being read, in small letters and packed, with one more character; 0 if that is of no word.
+    """Extend the word that is being read, in small letters and packed, by a character; 0 if the character ends it.
 
-    Only what may stand before a string is told exactly: longer words are -1.
+    Only words that can be the prefix of a string are exact: longer ones are -1.
     """
     is_letter = 97 <= code <= 122 or 65 <= code <= 90
     if not (is_letter or 48 <= code <= 57 or code == 95 or code > 127):
@@ -67,19 +67,19 @@ def extended(word: int, code: int) -> int:
 
 @njit(cache=True)
 def is_formatted(prefix: int) -> bool:
-    """Whether a string behind this word has fields."""
-    return prefix in _PREFIXES and prefix != _R_ALONE
+    """Tell whether a string with this prefix has fields."""
+    return prefix in _PREFIXES and prefix != _RAW_ONLY
 
 
 @njit(cache=True)
 def is_raw(prefix: int) -> bool:
-    """Whether a backslash in a string behind this word is one."""
+    """Tell whether a backslash in a string with this prefix has no special meaning."""
     return prefix in _RAW
 
 
 @njit(cache=True)
 def open_level(levels: NDArray[np.void], n: int, quote: int, long: bool, prefix: int, t: int) -> int:
-    """Open a string within `n` others, at character `t`; how many are open now."""
+    """Open a string within `n` others, at character `t`; return how many are open now."""
     levels[n].quote, levels[n].long, levels[n].opened = quote, long, t
     levels[n].formatted, levels[n].verbatim = is_formatted(prefix), is_raw(prefix)
     levels[n].n_fields = levels[n].n_brackets = levels[n].n_quotes = levels[n].named = 0
@@ -90,13 +90,13 @@ def open_level(levels: NDArray[np.void], n: int, quote: int, long: bool, prefix:
 
 @njit(cache=True)
 def read_on(levels: NDArray[np.void], n: int, prefix: int, t: int, code: int) -> int:
-    """Read one more character of an f-string; how many strings are open behind it, 0 if it has ended.
+    """Read one more character of an f-string; return how many strings are open after it, 0 if the f-string has ended.
 
     Args:
-        levels: The strings that are open, of `LEVEL`. Changed.
-        n: How many of them, above 0.
+        levels: The open strings, of dtype `LEVEL`. Changed.
+        n: How many there are, above 0.
         prefix: The word that ends before the character, see `extended`.
-        t: The character's place.
+        t: Index of the character.
         code: Its code point.
     """
     if levels[n - 1].in_field:
@@ -105,8 +105,8 @@ def read_on(levels: NDArray[np.void], n: int, prefix: int, t: int, code: int) ->
 
 
 @njit(cache=True)
-def what_is_read(levels: NDArray[np.void], n: int) -> int:
-    """What the last character of an f-string is that has been read: text, code or a comment."""
+def part_of(levels: NDArray[np.void], n: int) -> int:
+    """Return what the last character read of an f-string is: `STRING`, `FIELD` or `COMMENT`."""
     if not levels[n - 1].in_field:
         return STRING
     return COMMENT if levels[n - 1].in_comment else FIELD
@@ -114,7 +114,7 @@ def what_is_read(levels: NDArray[np.void], n: int) -> int:
 
 @njit(cache=True)
 def _read_text(levels: NDArray[np.void], n: int, t: int, code: int) -> int:
-    """Read on in the text of a string, or in the format of a field."""
+    """Read a character of the text of a string, or of the format of a field."""
     level = levels[n - 1]
     is_brace = level.formatted and (code == _OPEN or code == _CLOSE)
     n_quotes, named = level.n_quotes, level.named
@@ -145,15 +145,15 @@ def _read_text(levels: NDArray[np.void], n: int, t: int, code: int) -> int:
 
 @njit(cache=True)
 def _read_code(levels: NDArray[np.void], n: int, prefix: int, t: int, code: int) -> int:
-    """Read on in the code of a field."""
+    """Read a character of the code of a field."""
     level = levels[n - 1]
     if _begins_definition(level, code):
         return 0
     if level.in_comment:
         level.in_comment = code != _NEWLINE
     elif code == _OPEN and level.brace == t - 1 and level.n_fields == 1:
-        level.in_field, level.n_fields = False, 0  # two braces stand for one
-    elif (code == _QUOTE or code == _APOSTROPHE) and n < DEEPEST:
+        level.in_field, level.n_fields = False, 0  # two braces mean one in the text
+    elif (code == _QUOTE or code == _APOSTROPHE) and n < MAX_LEVELS:
         if level.emptied == t - 1 and levels[n].quote == code:  # the third mark
             levels[n].long = True
             return n + 1
@@ -168,7 +168,7 @@ def _read_code(levels: NDArray[np.void], n: int, prefix: int, t: int, code: int)
         level.in_field = False
         level.n_fields -= 1
     elif code == _COLON or (level.exclamation == t - 1 and code != _EQUALS):
-        level.in_field = False  # behind a colon or exclamation mark comes the format or the conversion
+        level.in_field = False  # a colon begins the format, an exclamation mark the conversion
     elif code == _EXCLAMATION:
         level.exclamation = t
     return n
@@ -176,13 +176,13 @@ def _read_code(levels: NDArray[np.void], n: int, prefix: int, t: int, code: int)
 
 @njit(cache=True)
 def _begins_definition(level: Any, code: int) -> bool:
-    """Whether a line has begun with `def` or `class`, where no string is open: the braces have been left open."""
+    """Tell whether a line of a field's code has begun with `def` or `class`: its braces were left open."""
     word = level.word
     is_small = 97 <= code <= 122
     if code == _NEWLINE or (word == 0 and code in _BLANKS):
         level.word = 0
     elif word >= 0 and is_small:
-        level.word = word << 8 | code if word < _LONGEST_WORD else -1
+        level.word = word << 8 | code if word < LONGEST_PACKED else -1
     else:
         level.word = 0 if word == _ASYNC and code in _BLANKS else -1
         return (word == _DEF or word == _CLASS) and (code in _BLANKS or code == _COLON)

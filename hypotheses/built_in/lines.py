@@ -58,7 +58,7 @@ def fraction_of_line(text: str) -> Labels:
 def chars_until_newline(text: str) -> Labels:
     r"""How many characters ahead is the newline that ends the line?
 
-    1 at the last character of the line, 0 at the newline itself. Missing in a last line that has none.
+    1 at the last character of the line, 0 at the newline itself. Missing in a last line without a newline.
 
     >>> print(chars_until_newline.mark("abc\n\nd"))
     abc↵↵d
@@ -73,7 +73,7 @@ def chars_until_newline(text: str) -> Labels:
 
 @hypothesis(unit="characters", causal=False, separator="\n")
 def line_length(text: str) -> Labels:
-    r"""How long is the line, its newline left out?
+    r"""How long is the line, without its newline?
 
     The newline belongs to the line that it ends.
 
@@ -83,7 +83,7 @@ def line_length(text: str) -> Labels:
     """
     codes = code_points(text)
     positions = _positions(codes)
-    positions[1:] += positions[:-1] * (codes[1:] == _NEWLINE)  # at a newline: as far as the line had come
+    positions[1:] += positions[:-1] * (codes[1:] == _NEWLINE)  # at a newline, that of the character before it
     return Labels((positions + np.maximum(_until_newline(codes) - 1, 0)).astype(np.float64), "numeric")
 
 
@@ -123,13 +123,13 @@ def in_indentation(text: str) -> Labels:
 def indentation(text: str, width: int = 1) -> Labels:
     r"""With how many tabs and spaces has the line begun, as far as it has been read?
 
-    Counted while they are read, and kept to the end of the line; 0 at the newline. `indentation:4` counts in steps: a
-    tab is one, and so are four spaces.
+    The count grows while they are read, and stays the same to the end of the line; 0 at the newline. `indentation:4`
+    counts in steps: a tab is one, and so are four spaces.
 
     >>> print(indentation.mark("\t\tb\n    c"))
     →→b↵    c
     122012344
-    >>> print(indentation.given(4).mark("\t\tb\n    c"))
+    >>> print(indentation.with_parameters(4).mark("\t\tb\n    c"))
     →→b↵    c
     122000011
     """
@@ -138,11 +138,11 @@ def indentation(text: str, width: int = 1) -> Labels:
 
 @hypothesis(kind="binary", example="2", source=_KARPATHY, separator="\n")
 def indent_at_least(text: str, depth: int, width: int = 1) -> Labels:
-    r"""Has the line begun with at least so many tabs and spaces?
+    r"""Has the line begun with at least a given number of tabs and spaces?
 
     `indent_at_least:3` is `indentation >= 3`, and `indent_at_least:2,4` is `indentation:4 >= 2`.
 
-    >>> print(indent_at_least.given(2).mark("\t\tb\n\tc"))
+    >>> print(indent_at_least.with_parameters(2).mark("\t\tb\n\tc"))
     →→b↵→c
     .xx...
     """
@@ -151,12 +151,13 @@ def indent_at_least(text: str, depth: int, width: int = 1) -> Labels:
 
 def _at_least_one(width: int) -> int:
     if width < 1:
-        raise HypothesisError(f"its width is 1 or more, not {width}")
+        raise HypothesisError(f"its width must be 1 or more, but is {width}")
     return width
 
 
 @njit(cache=True)
 def _positions(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return (n_chars,) the number of characters since the last newline."""
     positions = np.zeros(len(codes), np.int64)
     position = 0
     for t, code in enumerate(codes):
@@ -167,7 +168,7 @@ def _positions(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
 
 @njit(cache=True)
 def _until_newline(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """How far ahead the next newline is, or the end of the text if there is none; 0 at a newline."""
+    """Return (n_chars,) how far ahead the next newline is, or the end of the text if there is none; 0 at a newline."""
     ahead = np.zeros(len(codes), np.int64)
     newline = len(codes)
     for t in range(len(codes) - 1, -1, -1):
@@ -179,7 +180,7 @@ def _until_newline(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
 
 @njit(cache=True)
 def _blank_so_far(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Whether nothing but blanks has been read since the last newline, this one left out."""
+    """Return (n_chars,) whether only blanks have been read since the last newline, not counting this character."""
     blank = np.zeros(len(codes), np.bool_)
     so_far = True
     for t, code in enumerate(codes):
@@ -194,6 +195,7 @@ def _blank_so_far(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
 
 @njit(cache=True)
 def _indentation(codes: NDArray[np.uint32], width: int) -> NDArray[np.int64]:
+    """Return (n_chars,) the number of tabs, and of groups of `width` spaces, at the beginning of the line so far."""
     depths = np.zeros(len(codes), np.int64)
     n_tabs, n_spaces, counting = 0, 0, True
     for t, code in enumerate(codes):

@@ -23,10 +23,10 @@ _BLOG = "Karpathy 2015, The Unreasonable Effectiveness of Recurrent Neural Netwo
 def in_url(text: str) -> Labels:
     """Is the text, as read so far, inside a web address?
 
-    Known from the second `/` of `://` on, before which a scheme of two or more letters stands, or from the point of a
-    word that is `www`. It ends, and is False, at a blank, at `"`, `'`, `<`, `>`, braces, `|`, a backslash, `^` or a
+    It begins at the second `/` of `://` after a scheme of two or more letters, or at the point of a word that is `www`:
+    only then is it known. It ends, and is False, at a blank, at `"`, `'`, `<`, `>`, braces, `|`, a backslash, `^` or a
     backtick, and at a closing parenthesis or bracket that was not opened inside. A point or comma at its end cannot
-    be told from one inside, and is True.
+    be distinguished from one inside, and is True.
 
     >>> print(in_url.mark("see http://a.b/c (www.d.e)!"))
     see http://a.b/c (www.d.e)!
@@ -40,8 +40,8 @@ def in_url(text: str) -> Labels:
 def position_in_url(text: str) -> Labels:
     """How many characters of a web address have been read?
 
-    Counted from the first letter of its scheme, or the first w, which is 1. Missing outside, and as long as it is not
-    known to be one; see `in_url`.
+    Counted from the first letter of its scheme, or the first w, which is 1. Missing outside, and before it is known to
+    be an address; see `in_url`.
 
     >>> print(position_in_url.mark("ftp://a www.b"))
     ftp://a www.b
@@ -57,11 +57,11 @@ def position_in_url(text: str) -> Labels:
     kind="binary",
     causal=False,
     source=_BLOG,
-    expects="In an LSTM trained on Wikipedia, a neuron was silent but for the www of an address, and turned off "
+    expects="In an LSTM trained on Wikipedia, a neuron was silent except in the www of an address, and turned off "
     "right after its first w: it may count how far in the prefix it is.",
 )
 def www_prefix(text: str) -> Labels:
-    """Is the character one of the three w of a word `www` with a point behind it?
+    """Is the character one of the three w of a word `www` that is followed by a point?
 
     It looks ahead: the first w of `www.` is True, that of `with` is not.
 
@@ -73,11 +73,11 @@ def www_prefix(text: str) -> Labels:
     points = np.flatnonzero(codes == _POINT)
     points = points[points >= 3]
     in_word = (traits(codes) & WORD).astype(bool)
-    alone = (points == 3) | ~in_word[points - 4]
-    found = points[alone & (codes[points - 1] == _W) & (codes[points - 2] == _W) & (codes[points - 3] == _W)]
+    begins_word = (points == 3) | ~in_word[points - 4]
+    points = points[begins_word & (codes[points - 1] == _W) & (codes[points - 2] == _W) & (codes[points - 3] == _W)]
     labels = np.zeros(len(codes), bool)
-    for back in (1, 2, 3):
-        labels[found - back] = True
+    for n_back in (1, 2, 3):
+        labels[points - n_back] = True
     return Labels(labels, "binary")
 
 
@@ -90,8 +90,8 @@ def www_prefix(text: str) -> Labels:
 def in_wiki_link(text: str) -> Labels:
     """Is the text, as read so far, inside `[[…]]`?
 
-    True from the second opening bracket on; False at the second closing one. Links may stand in links. What is left
-    open ends with its paragraph, at the newline that ends a blank line.
+    True from the second opening bracket on; False at the second closing one. Links may contain links. An unclosed link
+    ends with its paragraph, at the newline that ends a blank line.
 
     >>> print(in_wiki_link.mark("a [[b]] [c]"))
     a [[b]] [c]
@@ -106,7 +106,7 @@ def in_wiki_link(text: str) -> Labels:
     expects="In an LSTM trained on Wikipedia, a neuron varies seemingly linearly across [[ ]].",
 )
 def position_in_wiki_link(text: str) -> Labels:
-    """How many characters of `[[…]]` have been read behind its opening brackets?
+    """How many characters of `[[…]]` have been read after its opening brackets?
 
     0 at the second bracket; in a link within a link, counted from the outer one. Missing outside.
 
@@ -123,7 +123,7 @@ def position_in_wiki_link(text: str) -> Labels:
 def in_template(text: str) -> Labels:
     """Is the text, as read so far, inside `{{…}}`, as wikis and template languages have it?
 
-    As `in_wiki_link`, but it goes on over blank lines.
+    Like `in_wiki_link`, but an unclosed template continues after a blank line.
 
     >>> print(in_template.mark("a {{b|{{c}}}} d"))
     a {{b|{{c}}}} d
@@ -134,13 +134,13 @@ def in_template(text: str) -> Labels:
 
 @njit(cache=True)
 def _begun(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Where the address that each character is in began; -1 outside."""
+    """Return (n_chars,) the first character of the address that each character is in; -1 outside."""
     begun = np.full(len(codes), -1)
     start = -1  # of the address
-    first = -1  # of what may be a scheme, which begins with a letter
-    n_w = 0  # how many w the word has, if it has nothing else
-    n_slashes = -1  # behind the colon of a scheme
-    n_open = 0
+    first = -1  # first letter of what may be a scheme
+    n_w = 0  # number of w in the word, if it has nothing else
+    n_slashes = -1  # after the colon of a scheme
+    n_open = 0  # brackets opened in the address
     for t, code in enumerate(codes):
         if start >= 0:
             n_open += code in _OPENERS
@@ -177,10 +177,10 @@ def _begun(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.in
 
 @njit(cache=True)
 def _doubled(codes: NDArray[np.uint32], opener: int, closer: int, over_paragraphs: bool = False) -> NDArray[np.int64]:
-    """Where the outermost doubled bracket around each character was complete; -1 outside."""
+    """Return (n_chars,) where the outermost doubled bracket around each character was complete; -1 outside."""
     begun = np.full(len(codes), -1)
     depth, start = 0, -1
-    half = -2  # where the first of two brackets stands
+    half = -2  # where the first of two brackets was read
     blank_line = False
     for t, code in enumerate(codes):
         if (code == opener or code == closer) and half == t - 1 and codes[t - 1] == code:

@@ -5,7 +5,7 @@ import regex
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.text import code_points, pack
+from hypotheses.built_in.text import LONGEST_PACKED, code_points, pack
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 
@@ -14,6 +14,12 @@ _LESS, _GREATER, _SLASH, _BANG, _QUESTION, _DASH, _EQUALS, _QUOTE, _APOSTROPHE, 
 )
 _HASH, _SPACE, _TAB, _RETURN, _BACKTICK, _TILDE, _BACKSLASH, _DOLLAR, _PERCENT = (ord(char) for char in "# \t\r`~\\$%")
 _OUTSIDE, _TAG, _ATTRIBUTE, _COMMENT = range(4)
+_NEVER_CLOSED = tuple(
+    pack(word)
+    for word in (
+        "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
+    )
+)  # fmt: skip
 _ENVIRONMENT = regex.compile(r"\\[\\%]|%[^\n]*+|\\(begin|end)[ \t]*+\{([^{}\n]*+)\}")
 _MATHS = ("math", "displaymath", "equation", "eqnarray", "align", "alignat", "gather", "multline", "flalign")
 
@@ -22,9 +28,9 @@ _MATHS = ("math", "displaymath", "equation", "eqnarray", "align", "alignat", "ga
 def in_tag(text: str) -> Labels:
     """Is the text, as read so far, inside a tag of XML or HTML?
 
-    A tag is known to be one when `<` and what may follow it (a letter, `/`, `!` or `?`) have been read, and ends with
-    `>`, which is False; not so inside the quotation marks of an attribute. Another `<` ends it, too, and so does a
-    blank line. Comments (`<!-- … -->`) count, and end at `-->` or a blank line; a CDATA section ends at its first `>`.
+    A tag begins when `<` and the character after it (a letter, `/`, `!` or `?`) have been read. It ends with `>`, which
+    is False, unless that is inside the quotation marks of an attribute. Another `<` ends it too, and so does a blank
+    line. Comments (`<!-- … -->`) count, and end at `-->` or a blank line; a CDATA section ends at its first `>`.
 
     >>> print(in_tag.mark('a < b <i x=">">c</i>'))
     a < b <i x=">">c</i>
@@ -37,8 +43,8 @@ def in_tag(text: str) -> Labels:
 def in_attribute(text: str) -> Labels:
     """Is the text, as read so far, inside an attribute of a tag, from its name to the end of its value?
 
-    The blank or sign behind the value, and its closing quotation mark, are False; so is a blank before the `=`, since
-    it is not known yet that one follows.
+    The blank or sign after the value, and its closing quotation mark, are False; so is a blank before the `=`, since
+    the `=` is not known yet.
 
     >>> print(in_attribute.mark('<a b="c d" e=f g>'))
     <a b="c d" e=f g>
@@ -52,8 +58,8 @@ def tag_depth(text: str) -> Labels:
     """How many elements of XML or HTML are open?
 
     One more at the `>` of an opening tag, one less at the `>` of a closing tag, never below 0. Tags that end in `/>`,
-    comments, declarations, and those that HTML never closes (`<br>`, `<img>`, `<meta>` and their like) open nothing.
-    Whether names match is not looked at.
+    comments, declarations, and those that HTML never closes (such as `<br>`, `<img>` and `<meta>`) open nothing. Names
+    of opening and closing tags need not match.
 
     >>> print(tag_depth.mark("<a><b>c<br></b>d</a>"))
     <a><b>c<br></b>d</a>
@@ -66,9 +72,9 @@ def tag_depth(text: str) -> Labels:
 def in_heading(text: str) -> Labels:
     r"""Is the text, as read so far, inside a heading of Markdown?
 
-    A heading is a line that begins with one to six `#`, behind at most three spaces, and then a blank; it is known
-    from that blank on, and ends with the line. Between lines of three or more backticks or tildes is code, in which
-    there are none. Headings that are underlined are not known to be such before they end, and do not count.
+    A heading is a line that begins with at most three spaces, one to six `#`, and then a blank; it is True from that
+    blank to the end of the line. There are no headings in code, between lines of three or more backticks or tildes.
+    Underlined headings are not known before they end, and do not count.
 
     >>> print(in_heading.mark("# a\nb #c\n"))
     # a↵b #c↵
@@ -83,78 +89,70 @@ def in_maths(text: str) -> Labels:
 
     Between `$` and `$`, `$$` and `$$`, `\(` and `\)`, `\[` and `\]`, `\begin{equation}` and `\end{equation}`, and so
     for `math`, `displaymath`, `eqnarray`, `align`, `alignat`, `gather`, `multline` and `flalign`, also with a star.
-    True once the opener has been read, False at the last character of the closer. `\$` is no opener, and nothing
-    behind `%` is, up to the end of the line. What `$`, `\(` or `\[` opened ends with its paragraph, at the newline
-    that ends a blank line; an environment that is left open goes on to the end of the text.
+    True once the opener has been read, False at the last character of the closer. `\$` is not an opener, and neither is
+    anything after `%`, up to the end of the line. Unclosed, `$`, `\(` and `\[` end with their paragraph, at the newline
+    that ends a blank line; an unclosed environment continues to the end of the text.
 
     >>> print(in_maths.mark(r"a $b$ \(c\) \$d"))
     a $b$ \(c\) \$d
     ..xx...xxx.....
     """
     codes = code_points(text)
-    starts, stops, mathematical = _environments(text, *_MATHS)
-    depth = _spread(len(codes), starts[mathematical], stops[mathematical])
-    return Labels(_dollars(codes) | (depth > 0), "binary")
+    starts, stops, is_maths = _environments(text, *_MATHS)
+    depth = _n_covering(len(codes), starts[is_maths], stops[is_maths])
+    return Labels(_between_delimiters(codes) | (depth > 0), "binary")
 
 
 @hypothesis(kind="binary")
 def in_latex_environment(text: str, name: str = "") -> Labels:
     r"""Is the text, as read so far, between `\begin{…}` and `\end{…}` of LaTeX?
 
-    Of any environment, or of one: `in_latex_environment:align` (also with a star), `in_latex_environment:align*`.
-    True from the brace that ends `\begin{…}`; False at the one that ends `\end{…}`. An `\end` ends the last open
-    environment of its name, and what was begun since; what is never ended goes on to the end of the text. Nothing
-    behind `%` counts, up to the end of the line.
+    In any environment, or in those of a name: `in_latex_environment:align` (also with a star),
+    `in_latex_environment:align*`. True from the brace that ends `\begin{…}`; False at the one that ends `\end{…}`. An
+    `\end` ends the last open environment of its name, and those begun since; an unclosed environment continues to the
+    end of the text. Nothing after `%` counts, up to the end of the line.
 
     >>> in_latex_environment(r"\begin{a}b\end{a}c").marks()
     '........xxxxxxxx..'
     """
-    starts, stops, chosen = _environments(text, *([name] if name else []))
-    return Labels(_spread(len(text), starts[chosen], stops[chosen]) > 0, "binary")
+    starts, stops, is_chosen = _environments(text, *([name] if name else []))
+    return Labels(_n_covering(len(text), starts[is_chosen], stops[is_chosen]) > 0, "binary")
 
 
 def _environments(text: str, *names: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Where environments begin and end, and which have one of these names, a star left out; all if there are none."""
+    """Return (n_found,) where environments begin, where they end, and whether they have one of the names, if any."""
     opened: list[tuple[str, int]] = []
     n_open: dict[str, int] = {}
     spans: list[tuple[int, int, bool]] = []
-    for found in _ENVIRONMENT.finditer(text):
-        if found[1] is None:  # an escape, or a comment
+    for match in _ENVIRONMENT.finditer(text):
+        if match[1] is None:  # an escape, or a comment
             continue
-        name = found[2].strip()
-        if found[1] == "begin":
-            opened.append((name, found.end() - 1))
+        name = match[2].strip()
+        if match[1] == "begin":
+            opened.append((name, match.end() - 1))
             n_open[name] = n_open.get(name, 0) + 1
-        while found[1] == "end" and n_open.get(name):
+        while match[1] == "end" and n_open.get(name):
             last, start = opened.pop()
             n_open[last] -= 1
-            spans.append((start, found.end() - 1, _is_one(last, names)))
+            spans.append((start, match.end() - 1, _is_named(last, names)))
             if last == name:
                 break
-    spans += [(start, len(text), _is_one(last, names)) for last, start in opened]
+    spans += [(start, len(text), _is_named(last, names)) for last, start in opened]
     columns = np.array(spans, np.int64).reshape(-1, 3)
     return columns[:, 0], columns[:, 1], columns[:, 2].astype(bool)
 
 
-def _is_one(name: str, names: tuple[str, ...]) -> bool:
+def _is_named(name: str, names: tuple[str, ...]) -> bool:
+    """Tell whether an environment has one of these names, without or with a star; always if there are no names."""
     return not names or name in names or name.rstrip("*") in names
 
 
-def _spread(n_chars: int, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(n_chars,) how many spans [start, stop) each character is in."""
+def _n_covering(n_chars: int, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return (n_chars,) how many spans [start, stop) each character is in."""
     steps = np.zeros(n_chars + 1, np.int64)
     np.add.at(steps, starts, 1)
     np.add.at(steps, stops, -1)
     return np.cumsum(steps)[:n_chars]
-
-
-_VOID = tuple(
-    pack(word)
-    for word in (
-        "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
-    )
-)  # fmt: skip
-_LONGEST = 1 << 56
 
 
 @njit(cache=True)
@@ -163,17 +161,21 @@ def _is_letter(code: int) -> bool:
 
 
 @njit(cache=True)
+def _is_blank(code: int) -> bool:
+    return code == _SPACE or code == _TAB or code == _RETURN or code == _NEWLINE
+
+
+@njit(cache=True)
 def _tags(codes: NDArray[np.uint32]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """What part of a tag each character is in, and how many elements are open."""
+    """Return (n_chars,) which part of a tag each character is in, and (n_chars,) how many elements are open."""
     states, depths = np.zeros(len(codes), np.uint8), np.zeros(len(codes), np.int32)
     state, depth = _OUTSIDE, 0
-    less = -2  # where a < stands
-    kind = 0  # the character behind it, 0 for a letter
-    name, naming = 0, False  # of the tag, packed
-    mark, valued = 0, False  # the quotation mark that is open in a tag; whether the = of an attribute has been read
+    less = -2  # where a < was read
+    kind = 0  # the character after it, 0 for a letter
+    name, in_name = 0, False  # of the tag, packed
+    mark, has_equals = 0, False  # the open quotation mark in a tag; the = of an attribute has been read
     blank_line = False
     for t, code in enumerate(codes):
-        is_blank = code == _SPACE or code == _TAB or code == _RETURN or code == _NEWLINE
         if code == _NEWLINE and blank_line:
             state = _OUTSIDE
         elif state == _COMMENT:
@@ -181,58 +183,72 @@ def _tags(codes: NDArray[np.uint32]) -> tuple[NDArray[np.uint8], NDArray[np.int3
                 state = _OUTSIDE
         elif state == _OUTSIDE:
             if less == t - 1 and (_is_letter(code) or code == _SLASH or code == _BANG or code == _QUESTION):
-                state, mark, valued = _TAG, 0, False
+                state, mark, has_equals = _TAG, 0, False
                 kind = 0 if _is_letter(code) else code
-                name, naming = code | 32, kind == 0
+                name, in_name = code | 32, kind == 0
         elif mark != 0:
             if code == mark:
-                mark, state, valued = 0, _TAG, False
+                mark, state, has_equals = 0, _TAG, False
         elif code == _GREATER:
             if kind == _SLASH:
                 depth = max(depth - 1, 0)
-            elif kind == 0 and codes[t - 1] != _SLASH and name not in _VOID:
+            elif kind == 0 and codes[t - 1] != _SLASH and name not in _NEVER_CLOSED:
                 depth += 1
             state = _OUTSIDE
         elif code == _LESS:
             state = _OUTSIDE
         elif kind == _BANG and code == _DASH and t == less + 3 and codes[t - 1] == _DASH:
             state = _COMMENT
+        elif in_name:
+            in_name = not (_is_blank(code) or code == _SLASH)
+            name = name << 8 | code | 32 if in_name and name < LONGEST_PACKED else name
         elif kind == 0:
-            if naming and not (is_blank or code == _SLASH):
-                name = name << 8 | code | 32 if name < _LONGEST else name
-            elif naming:
-                naming = False
-            elif is_blank:
-                if not (valued and codes[t - 1] == _EQUALS):
-                    state, valued = _TAG, False
-            elif code == _SLASH and not valued:
-                state = _TAG
-            elif code == _EQUALS and not valued:
-                state, valued = _ATTRIBUTE, True
-            else:
-                if (code == _QUOTE or code == _APOSTROPHE) and valued and codes[t - 1] == _EQUALS:
-                    mark = code
-                state = _ATTRIBUTE
+            state, has_equals, mark = _read_attribute(state, has_equals, codes[t - 1], code)
         elif (code == _QUOTE or code == _APOSTROPHE) and kind != _SLASH:
             mark = code
         if code == _LESS and state == _OUTSIDE:
             less = t
-        blank_line = code == _NEWLINE or (blank_line and is_blank)
+        blank_line = code == _NEWLINE or (blank_line and _is_blank(code))
         states[t], depths[t] = state, depth
     return states, depths
 
 
 @njit(cache=True)
+def _read_attribute(state: int, has_equals: bool, before: int, code: int) -> tuple[int, bool, int]:
+    """Read a character of a tag after its name and outside quotation marks.
+
+    Args:
+        state: `_TAG` or `_ATTRIBUTE`.
+        has_equals: Whether the = of an attribute has been read.
+        before: The character before.
+        code: The character.
+
+    Returns:
+        The state and `has_equals` after it, and the quotation mark if it opens one, else 0.
+    """
+    mark = 0
+    if _is_blank(code):
+        if not (has_equals and before == _EQUALS):
+            state, has_equals = _TAG, False
+    elif code == _SLASH and not has_equals:
+        state = _TAG
+    elif code == _EQUALS and not has_equals:
+        state, has_equals = _ATTRIBUTE, True
+    else:
+        if (code == _QUOTE or code == _APOSTROPHE) and has_equals and before == _EQUALS:
+            mark = code
+        state = _ATTRIBUTE
+    return state, has_equals, mark
+
+
+@njit(cache=True)
 def _headings(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether a character is in a heading of Markdown."""
     labels = np.zeros(len(codes), np.bool_)
     inside = False
-    n_spaces, n_hashes, n_marks, plain = (
-        0,
-        0,
-        0,
-        False,
-    )  # at the beginning of the line; whether the line has begun otherwise
-    mark, fence, n_fence = 0, 0, 0
+    n_spaces, n_hashes, n_marks = 0, 0, 0  # at the beginning of the line
+    plain = False  # the line has begun with something else
+    mark, fence, n_fence = 0, 0, 0  # the backtick or tilde of the line; that of the open block of code, and how many
     for t, code in enumerate(codes):
         if code == _NEWLINE:
             if fence == 0 and n_marks >= 3:
@@ -243,7 +259,7 @@ def _headings(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
             n_spaces = n_hashes = n_marks = 0
         elif inside or plain:
             if code == _BACKTICK and mark == _BACKTICK:
-                n_marks = 0  # what is closed in its line is no block
+                n_marks = 0  # code that is closed in its line is not a block
         elif n_hashes > 0:
             if code == _HASH and n_hashes < 6:
                 n_hashes += 1
@@ -268,13 +284,13 @@ def _headings(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
 
 
 @njit(cache=True)
-def _dollars(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    r"""Inside $…$, $$…$$, \(…\) or \[…\]."""
+def _between_delimiters(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    r"""Return (n_chars,) whether a character is inside $…$, $$…$$, \(…\) or \[…\]."""
     labels = np.zeros(len(codes), np.bool_)
-    closer = 0  # 1 and 2 dollars, or the bracket behind a backslash
-    opened = -2
+    closer = 0  # 1 for $, 2 for $$, or the bracket that closes after a backslash; 0 outside
+    opened = -2  # where $ was read
     escaped, in_comment, blank_line = False, False, False
-    n_closing = 0
+    n_closing = 0  # dollars of a closing $$
     for t, code in enumerate(codes):
         if in_comment:
             in_comment = code != _NEWLINE

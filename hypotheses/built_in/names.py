@@ -1,4 +1,4 @@
-"""Names and numbers."""
+"""Proper names, names of speakers, and numbers."""
 
 import numpy as np
 import regex
@@ -18,9 +18,9 @@ _SPEAKER = regex.compile(r"(?:\A|(?:\A|\n)[ \t\r]*\n)\K[^\S\n]*+(\p{Lu}[^\n:]{0,
 def in_proper_name(text: str) -> Labels:
     """Is the character in a word that begins with a capital letter, and not because a sentence begins?
 
-    Missing in the first word of a sentence, which has a capital in any case; see `sentence_start`. *I* is none, alone
-    or with an apostrophe behind it. Where other words have capitals, as at the beginnings of lines of verse, they
-    count, too.
+    Missing in the first word of a sentence, which has a capital in any case; see `sentence_start`. The pronoun *I* is
+    not a name, alone or before an apostrophe. Other words with capitals, such as the first words of lines of verse,
+    count as names.
 
     >>> print(in_proper_name.mark("He saw Anna. I saw"))
     He saw Anna. I saw
@@ -40,16 +40,16 @@ def in_proper_name(text: str) -> Labels:
 def in_speaker(text: str) -> Labels:
     r"""Is the character in the name of a speaker, as plays have it?
 
-    The name stands alone in the line behind a blank line or at the beginning, starts with a capital letter, has at
-    most 60 characters, and a colon behind it, which ends it. It looks ahead, to that colon.
+    The name is alone in its line, which follows a blank line or begins the text. It starts with a capital letter, has
+    at most 60 characters, and is followed by a colon, which is False. It looks ahead, to that colon.
 
     >>> print(in_speaker.mark("ROMEO:\nAy me!\n\nNurse:\n"))
     ROMEO:↵Ay me!↵↵Nurse:↵
     xxxxx..........xxxxx..
     """
     labels = np.zeros(len(text), bool)
-    for found in _SPEAKER.finditer(text):
-        labels[found.start(1) : found.end(1)] = True
+    for match in _SPEAKER.finditer(text):
+        labels[match.start(1) : match.end(1)] = True
     return Labels(labels, "binary")
 
 
@@ -57,9 +57,9 @@ def in_speaker(text: str) -> Labels:
 def in_number(text: str) -> Labels:
     """Is the text, as read so far, inside a number?
 
-    A number begins with a digit that does not stand in a word, nor behind a point behind a word that is no number
-    (`a.5`), and goes on over letters and digits (`0x1F`, `10th`) and over single points, commas and apostrophes with
-    digits behind them. At such a point it is False, since what follows is not known yet.
+    A number begins with a digit that is not part of a word, and does not follow a word and a point (`a.5`), unless that
+    word is a number. It continues over letters and digits (`0x1F`, `10th`), and over single points, commas and
+    apostrophes that digits follow. Such a point itself is False, since what follows it is not known yet.
 
     >>> print(in_number.mark("x2 = 1,024 + 0x1F."))
     x2 = 1,024 + 0x1F.
@@ -71,7 +71,7 @@ def in_number(text: str) -> Labels:
 
 @njit(cache=True)
 def _is_pronoun(codes: NDArray[np.uint32], positions: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether the word so far is I, alone or with an apostrophe behind it."""
+    """Return (n_chars,) whether the word so far is I, alone or before an apostrophe."""
     labels = np.zeros(len(codes), np.bool_)
     is_pronoun = False
     for t, code in enumerate(codes):
@@ -85,6 +85,7 @@ def _is_pronoun(codes: NDArray[np.uint32], positions: NDArray[np.int64]) -> NDAr
 
 @njit(cache=True)
 def _in_number(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether a character is in a number."""
     labels = np.zeros(len(codes), np.bool_)
     inside = False
     for t in range(len(codes)):
@@ -93,6 +94,6 @@ def _in_number(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[n
         elif not inside and kinds[t] & DIGIT:
             inside = t == 0 or not kinds[t - 1] & WORD
             if inside and t > 1 and codes[t - 1] == _POINT and kinds[t - 2] & WORD:
-                inside = labels[t - 2]  # x.2 is no number, 1.2 is one
+                inside = labels[t - 2]  # x.2 is not a number, 1.2 is one
         labels[t] = inside
     return labels

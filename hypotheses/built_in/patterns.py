@@ -1,4 +1,4 @@
-"""Hypotheses without code: a pattern, or the tokens of a lexer. Both look ahead."""
+"""Patterns, and the tokens of a lexer: hypotheses that need no code. Both look ahead."""
 
 import math
 import time
@@ -17,7 +17,7 @@ from hypotheses.labels import Labels
 
 _MOST_REPEATS = 1_000_000
 LIMIT_S = 20.0
-"""How long a pattern may take for a text, in seconds, and one more for each of its megabytes."""
+"""Longest time that a pattern may take for a text, in seconds; one more second for each megabyte of the text."""
 
 
 @hypothesis(name="regex", kind="binary", causal=False, example=r"\d+")
@@ -25,9 +25,9 @@ def matches_pattern(text: str, pattern: str) -> Labels:
     r"""Is the character in a match of this pattern?
 
     `regex:https?://\S+`, with the syntax of the Python library `regex`, in which `^` and `$` match at every line.
-    Alone, the pattern goes on to the end; in a combination it stands in quotes: `regex:'https?://\S+' & ~in_comment`.
-    Matches do not overlap, the leftmost wins; what is only looked at (`(?<=…)`, `(?=…)`) is outside. A pattern that
-    takes longer than 20 seconds, and one more for each megabyte of the text, is given up.
+    Alone, the pattern extends to the end; in a combination it stands in quotes: `regex:'https?://\S+' & ~in_comment`.
+    Matches do not overlap, the leftmost wins; lookaround (`(?<=…)`, `(?=…)`) is outside. A pattern that takes longer
+    than 20 seconds, and one more for each megabyte of the text, is an error.
 
     >>> from hypotheses.registry import get
     >>> print(get(r"regex:\d+").mark("a 12 b3"))
@@ -59,22 +59,22 @@ def token(text: str, type: str, language: str = "", *, file_name: str = "") -> L
     """Is the character in a token of this type, as a lexer of the library Pygments sees it?
 
     `token:Comment`, `token:Name.Function`, `token:String.Doc`, `token:Keyword,rust`. Types within a type count: those
-    of `Comment` are `Comment.Single`, `Comment.Multiline` and so on. The language is any that Pygments knows; if none
-    is given, with `--language` or behind a comma, the name of the file tells. All characters of a token are True, its
-    delimiters included.
+    of `Comment` are `Comment.Single`, `Comment.Multiline` and so on. The language is any that Pygments knows, set with
+    `--language` or after a comma; by default, the name of the file decides. All characters of a token are True,
+    including its delimiters.
 
-    >>> print(token.given("Comment", "c").mark("a; // b"))
+    >>> print(token.with_parameters("Comment", "c").mark("a; // b"))
     a; // b
     ...xxxx
     """
-    wanted = _token_type(type)
+    token_type = _token_type(type)
     labels = np.zeros(len(text), bool)
-    lines = text.replace("\r\n", " \n").replace("\r", "\n") + "\n"  # as lexers expect them, and nothing moved
+    lines = text.replace("\r\n", " \n").replace("\r", "\n") + "\n"  # as lexers expect them, of the same length
     deadline = _deadline(len(text))
-    for start, found, value in _lexer(language, file_name).get_tokens_unprocessed(lines):
+    for start, type_of_token, value in _lexer(language, file_name).get_tokens_unprocessed(lines):
         if time.monotonic() > deadline:
-            raise HypothesisError(f"the lexer took too long; it stands at character {start:,} of {len(text):,}")
-        if found in wanted:
+            raise HypothesisError(f"the lexer took too long; it has read {start:,} of {len(text):,} characters")
+        if type_of_token in token_type:
             labels[start : start + len(value)] = True
     return Labels(labels, "binary")
 
@@ -85,12 +85,12 @@ def _deadline(n_chars: int) -> float:
 
 def _token_type(name: str) -> Any:
     spelled = name.removeprefix("Token.")
-    known = {str(each).removeprefix("Token.") for each in STANDARD_TYPES} - {"Token"}
-    known |= {each.replace("Literal.", "", 1) for each in known if each.startswith("Literal.")}
+    known = {str(token_type).removeprefix("Token.") for token_type in STANDARD_TYPES} - {"Token"}
+    known |= {known_name.replace("Literal.", "", 1) for known_name in known if known_name.startswith("Literal.")}
     if spelled not in known:
-        wanted = ", ".join(sorted(each for each in known if "." not in each))
+        top_level = ", ".join(sorted(known_name for known_name in known if "." not in known_name))
         raise HypothesisError(
-            f"it knows no tokens of type {name!r}; there are {wanted}, and parts of these: String.Doc"
+            f"it knows no tokens of type {name!r}; there are {top_level}, and types within these, such as String.Doc"
         )
     full = spelled if string_to_tokentype(spelled) in STANDARD_TYPES else f"Literal.{spelled}"
     return string_to_tokentype(full)
@@ -112,6 +112,6 @@ def _lexer(language: str, file_name: str) -> Lexer:
         if not name.endswith(".txt"):
             return lexer
     raise HypothesisError(
-        f"the name of the text ({file_name or 'there is none'}) does not tell its language; give it with "
-        "--language, or behind a comma, such as token:Comment,python"
+        f"the name of the text ({file_name or 'there is none'}) does not tell its language; set it with --language, "
+        "or after a comma, such as token:Comment,python"
     )

@@ -1,30 +1,41 @@
-"""Quotation marks of prose. Code has its own rules: see `in_string`."""
+"""Quotation marks of prose. Those of code follow other rules: see `in_string`."""
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hypotheses.built_in.text import BLANK, LETTER, code_points, pack, traits
+from hypotheses.built_in.text import BLANK, LETTER, LONGEST_PACKED, code_points, pack, traits
 from hypotheses.hypothesis import hypothesis
 from hypotheses.labels import Labels
 
 _QUOTE, _NEWLINE, _APOSTROPHE, _BACKTICK = (ord(char) for char in "\"\n'`")
 _BLANKS = (ord(" "), ord("\t"), ord("\r"))
 _SOURCE = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
-_FOUND = (
+_PUBLISHED = (
     "Karpathy, Johnson & Li found a cell that is on inside quotes in an LSTM trained on War and Peace. In another "
     "LSTM trained on it, the best of 256 cells has an AUC of .90 on held-out text (results.md)."
 )
+_CLIPPED_WORDS = tuple(  # an apostrophe before one of these is not a quotation mark
+    pack(word)
+    for word in (
+        "tis", "twas", "twere", "twill", "twould", "tisn", "twasn", "twixt", "em", "s", "t", "d", "ll", "re", "ve", "n",
+        "til", "bout", "cause", "bove", "fore", "gainst", "mongst", "neath", "pon", "scape", "scapes", "larum",
+        "nointed", "havior", "greed", "voided", "longs",
+    )
+)  # fmt: skip
+_BEFORE_A_QUOTE = tuple(ord(char) for char in '([{<-–—"“”«»/=,:;`')
+_ZERO, _NINE = ord("0"), ord("9")
+_LEFT, _RIGHT = ord("‘"), ord("’")
 
 
-@hypothesis(kind="binary", source=_SOURCE, expects=_FOUND)
+@hypothesis(kind="binary", source=_SOURCE, expects=_PUBLISHED)
 def in_quotes(text: str) -> Labels:
     r"""Is the text, as read so far, inside double quotes?
 
-    The opening mark is True and the closing mark False: a label says what is true once its character has been read. A
-    quotation that is left open ends with its paragraph, at the newline that ends a blank line (one of spaces and tabs
-    is blank, too). Outside a quotation, three marks in a row, as Python has them, open one that goes on over blank
-    lines up to the next three. Every other `"` opens or closes; a backslash before it changes nothing.
+    The opening mark is True and the closing mark False: a label says what is true once its character has been read. An
+    unclosed quotation ends with its paragraph, at the newline that ends a blank line (a line of spaces and tabs is
+    blank too). Outside a quotation, three marks in a row, as in Python, open one that continues over blank lines up to
+    the next three. Every other `"` opens or closes; a backslash before it has no effect.
 
     >>> print(in_quotes.mark('a "b" c'))
     a "b" c
@@ -35,37 +46,37 @@ def in_quotes(text: str) -> Labels:
     >>> in_quotes('"' * 3 + " a " + '"' * 3 + " b").marks()
     'x.xxxxxx...'
     """
-    return Labels(_opened(code_points(text)) >= 0, "binary")
+    return Labels(_opening_marks(code_points(text)) >= 0, "binary")
 
 
 @hypothesis(unit="characters", source=_SOURCE)
 def position_in_quotes(text: str) -> Labels:
     """How many characters have been read since the double quotes opened?
 
-    0 at the opening mark; missing outside, and at the closing mark. What is inside, `in_quotes` says.
+    0 at the opening mark; missing at the closing mark, and outside the quotations of `in_quotes`.
 
     >>> print(position_in_quotes.mark('a "b c" d'))
     a "b c" d
     ??0123???
     """
-    opened = _opened(code_points(text))
+    opened = _opening_marks(code_points(text))
     since = np.where(opened >= 0, np.arange(len(text)) - opened, 0)
     return Labels(since.astype(np.float64), "numeric", opened < 0)
 
 
 @hypothesis(kind="binary")
 def in_single_quotes(text: str) -> Labels:
-    r"""Is the text, as read so far, inside single quotes, straight ones or ‘those of a printer’?
+    r"""Is the text, as read so far, inside single quotes, 'straight' or ‘curly’?
 
-    An apostrophe is no quotation mark. A straight mark opens at the beginning of the text and behind a blank, a
-    bracket that opens, `<`, a dash, another quotation mark, a backtick, or one of `/ = , : ;`; and if a blank or a
-    digit follows (*'90s*), it was none. It closes at once behind a sign or a digit. Behind a letter it may be the
-    apostrophe of *don't*: it is True, and the next character decides; what is no letter was outside already. A word
-    that is known to begin with an apostrophe is False as soon as it is complete: *'tis* and its like, *'em*, *'til*,
-    *'bout*, *'cause*, *'fore*, *'gainst*, *'mongst*, *'neath*, *'scape* and some more. The English of other times has
-    others, and each opens a quotation up to the next mark or the end of the paragraph. `‘` opens and `’` closes,
-    which behind a letter waits for the next character, too. The apostrophe of a plural (*the boys' hats*) closes. A
-    quotation that is left open ends with its paragraph, at the newline that ends a blank line.
+    An apostrophe is not a quotation mark. A straight mark opens at the beginning of the text and after a blank, an
+    opening bracket, `<`, a dash, another quotation mark, a backtick, or one of `/ = , : ;`, unless a blank or a digit
+    follows (*'90s*): then that character is False. After a sign or a digit, it closes at once. After a letter it may
+    be the apostrophe of *don't*: it is True, and the next character decides, which is False if it is not a letter. A
+    word that is known to begin with an apostrophe is False as soon as it is complete: *'tis* and the like, *'em*,
+    *'til*, *'bout*, *'cause*, *'fore*, *'gainst*, *'mongst*, *'neath*, *'scape* and some more. Older English has
+    others, and each opens a quotation up to the next mark or the end of the paragraph. `‘` opens and `’` closes; after
+    a letter, it too waits for the next character. The apostrophe of a plural (*the boys' hats*) closes. An unclosed
+    quotation ends with its paragraph, at the newline that ends a blank line.
 
     >>> print(in_single_quotes.mark("a 'b' c don't 'I won't.' d"))
     a 'b' c don't 'I won't.' d
@@ -80,11 +91,11 @@ def in_single_quotes(text: str) -> Labels:
 
 @hypothesis(kind="binary")
 def in_backticks(text: str) -> Labels:
-    r"""Is the text, as read so far, inside backticks, as Markdown and shells have them?
+    r"""Is the text, as read so far, inside backticks, as in Markdown and shells?
 
-    The opening mark is True and the closing mark False. As many backticks in a row as have opened a span close it:
-    two around what has single ones in it, three around lines of code. A span that is left open ends with its
-    paragraph if it was opened by one or two, and goes on if it was opened by three or more.
+    The opening mark is True and the closing mark False. A span that a number of backticks in a row opened is closed by
+    the same number: two around text with single ones in it, three around lines of code. An unclosed span ends with its
+    paragraph if one or two backticks opened it, and continues if three or more did.
 
     >>> print(in_backticks.mark("a `b` ``c`d``"))
     a `b` ``c`d``
@@ -97,8 +108,8 @@ def in_backticks(text: str) -> Labels:
 def in_curly_quotes(text: str) -> Labels:
     """Is the text, as read so far, inside “curly quotes”?
 
-    The opening mark is True and the closing mark False. Each `“` opens, also inside another, and each `”` closes one.
-    What is left open ends with its paragraph, at the newline that ends a blank line.
+    The opening mark is True and the closing mark False. Each `“` opens a quotation, also inside another, and each `”`
+    closes one. Unclosed quotations end with their paragraph, at the newline that ends a blank line.
 
     >>> print(in_curly_quotes.mark("a “b “c” d” e"))
     a “b “c” d” e
@@ -111,7 +122,7 @@ def in_curly_quotes(text: str) -> Labels:
 def in_guillemets(text: str) -> Labels:
     """Is the text, as read so far, inside «guillemets»?
 
-    As `in_curly_quotes`, with `«` and `»`.
+    Like `in_curly_quotes`, with `«` and `»`.
 
     >>> print(in_guillemets.mark("a «b» c"))
     a «b» c
@@ -121,13 +132,13 @@ def in_guillemets(text: str) -> Labels:
 
 
 @njit(cache=True)
-def _opened(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """Where the quotation that each character is in was opened; -1 outside."""
-    begins = np.full(len(codes), -1)
+def _opening_marks(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return (n_chars,) the opening mark of the quotation that each character is in; -1 outside."""
+    opening_marks = np.full(len(codes), -1)
     inside, is_long = False, False
-    opened, emptied = -2, -2  # where a quotation was last opened, and where it was closed at once
-    n_quotes = 0  # in a row, at the end of a long quotation
-    line_is_blank = False  # a text that begins with a newline has no paragraph to end
+    opened, emptied = -2, -2  # where a quotation was last opened, and where one was closed empty
+    n_quotes = 0  # marks read in a row, of which three end a long quotation
+    line_is_blank = False  # a newline that begins the text does not end a paragraph
     for t, code in enumerate(codes):
         if is_long:
             n_quotes = n_quotes + 1 if code == _QUOTE else 0
@@ -141,53 +152,41 @@ def _opened(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
             opened = t
             n_quotes = 0
         elif code == _NEWLINE:
-            inside = inside and not line_is_blank
+            inside = inside and not line_is_blank  # an unclosed quotation ends with its paragraph
         line_is_blank = code == _NEWLINE or (line_is_blank and code in _BLANKS)
         if inside:
-            begins[t] = opened
-    return begins
-
-
-_CLIPPED = tuple(
-    pack(word)
-    for word in (
-        "tis", "twas", "twere", "twill", "twould", "tisn", "twasn", "twixt", "em", "s", "t", "d", "ll", "re", "ve", "n",
-        "til", "bout", "cause", "bove", "fore", "gainst", "mongst", "neath", "pon", "scape", "scapes", "larum",
-        "nointed", "havior", "greed", "voided", "longs",
-    )
-)  # fmt: skip
-_LONGEST = 1 << 56
-_BEFORE_A_QUOTE = tuple(ord(char) for char in '([{<-–—"“”«»/=,:;`')
-_ZERO, _NINE = ord("0"), ord("9")
-_LEFT, _RIGHT = ord("‘"), ord("’")
+            opening_marks[t] = opened
+    return opening_marks
 
 
 @njit(cache=True)
 def _in_single(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether a character is inside single quotes."""
     labels = np.zeros(len(codes), np.bool_)
-    inside, curly, in_doubt = False, False, False
+    inside, curly = False, False
+    may_have_closed = False  # the last character was a mark after a letter
     opened = -2
-    word = -1  # what has followed the opening mark, packed; -1 once it is more than one word
+    word = -1  # the word after the opening mark, packed; -1 once it is complete
     line_is_blank = False
     for t, code in enumerate(codes):
         is_letter = kinds[t] & LETTER != 0
-        if in_doubt:  # the mark before this character closed, unless a letter follows
-            in_doubt = False
+        if may_have_closed:
+            may_have_closed = False
             inside = is_letter
         is_mark = (not curly and code == _APOSTROPHE) or (curly and code == _RIGHT)
         if inside and not curly and opened == t - 1 and (code in _BLANKS or code == _NEWLINE or _ZERO <= code <= _NINE):
             inside = False
         elif inside and word >= 0 and not curly:
-            if is_letter and word < _LONGEST and code < 128:
+            if is_letter and word < LONGEST_PACKED and code < 128:
                 small = code + 32 if code < 97 else code
                 word = word << 8 | small
             else:
-                if word in _CLIPPED:
+                if word in _CLIPPED_WORDS:
                     inside = False
                 word = -1
         if inside and is_mark and t > opened:
             if kinds[t - 1] & LETTER != 0:
-                in_doubt = True
+                may_have_closed = True
             else:
                 inside = False
         elif not inside and (code == _APOSTROPHE or code == _LEFT):
@@ -203,9 +202,10 @@ def _in_single(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[n
 
 @njit(cache=True)
 def _in_backticks(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether a character is inside backticks."""
     labels = np.zeros(len(codes), np.bool_)
     inside, opening = False, False
-    n_opened, n_marks = 0, 0  # backticks that opened the span, and those in a row just now
+    n_opened, n_marks = 0, 0  # backticks that opened the span, and backticks that were last read in a row
     line_is_blank = False
     for t, code in enumerate(codes):
         if code == _BACKTICK:
@@ -228,6 +228,7 @@ def _in_backticks(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
 
 @njit(cache=True)
 def _nested(codes: NDArray[np.uint32], opener: int, closer: int) -> NDArray[np.bool_]:
+    """Return (n_chars,) whether a character is inside quotations that may contain each other."""
     labels = np.zeros(len(codes), np.bool_)
     depth = 0
     line_is_blank = False

@@ -1,4 +1,4 @@
-"""Parts of speech, of English."""
+"""Parts of speech in English."""
 
 import functools
 import warnings
@@ -24,15 +24,15 @@ _TAGS = {
 _TOKEN = regex.compile(r"\p{L}[\p{L}\p{M}]*+(?:['’-]\p{L}[\p{L}\p{M}]*+)*+|\d[\d.,]*+(?<=\d)|[^\s\p{L}\d]")
 _SENTENCE_END = frozenset(".!?")
 _BLANK_LINE = regex.compile(r"\n[ \t\r]*+\n")
-_LONGEST_SENTENCE = 500  # tokens; what is no prose has no ends of sentences
+_LONGEST_SENTENCE = 500  # tokens; a text that is not prose may have no ends of sentences
 
 
 @hypothesis(
     names=_CLASSES,
     causal=False,
     source="Kementchedjhieva & Lopez 2018, arXiv:1809.00066; Hahn & Baroni 2019, arXiv:1906.07285",
-    expects="Probes on character models tell nouns from verbs well above chance, the more so behind a few "
-    "characters of the word.",
+    expects="Probes on character models tell nouns from verbs well above chance, and better after a few characters of "
+    "the word.",
 )
 def part_of_speech(text: str) -> Labels:
     """What part of speech is the word that the character is in, in English?
@@ -42,9 +42,9 @@ def part_of_speech(text: str) -> Labels:
     `other`. Missing between words. For one of them: `part_of_speech == noun`. It looks ahead, to the end of the
     sentence.
 
-    A word with apostrophes or hyphens in it is one. The tagger is the rule-based one of the library TextBlob, which
-    has it from the library Pattern: a lexicon, and Brill's rules for endings and for context. It is right for some
-    nine words of ten in newspapers, and less so for old texts; it needs `pip install 'char-probe[nlp]'`.
+    A word with apostrophes or hyphens in it is one word. The tagger is the rule-based one of the library TextBlob,
+    which comes from the library Pattern: a lexicon, and Brill's rules for endings and for context. It is right for some
+    nine words of ten in newspapers, and for fewer in old texts; it needs `pip install 'char-probe[nlp]'`.
 
     >>> part_of_speech("He ran.").tolist()
     ['pronoun', 'pronoun', None, 'verb', 'verb', 'verb', None]
@@ -67,25 +67,25 @@ def _tagger() -> Callable[[list[str]], list[list[str]]]:
         from textblob.en import parser
     except ImportError as error:
         raise HypothesisError(
-            "it needs the library textblob, which is an extra; pip install 'char-probe[nlp]' has it"
+            "it needs the library textblob, an optional dependency; install it with pip install 'char-probe[nlp]'"
         ) from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # it leaves the files of its lexicon open
         parser.find_tags(["loads", "the", "lexicon"])
-    found: Callable[[list[str]], list[list[str]]] = parser.find_tags
-    return found
+    find_tags: Callable[[list[str]], list[list[str]]] = parser.find_tags
+    return find_tags
 
 
 def _class(word: str, tag: str) -> str:
     if word[0].isdecimal():
         return "number"
-    known = _TAGS.get(tag.partition("-")[0].partition("$")[0])
-    return known or next((name for prefix, name in _TAGS.items() if tag.startswith(prefix)), "other")
+    exact = _TAGS.get(tag.partition("-")[0].partition("$")[0])
+    return exact or next((name for prefix, name in _TAGS.items() if tag.startswith(prefix)), "other")
 
 
 def _sentences(text: str) -> Iterator[list[regex.Match[str]]]:
-    """The words and signs of each sentence; a blank line ends one, too."""
-    for paragraph in _spans(text):
+    """Yield the words and signs of each sentence; a blank line ends a sentence."""
+    for paragraph in _paragraphs(text):
         sentence: list[regex.Match[str]] = []
         for token in _TOKEN.finditer(text, *paragraph):
             sentence.append(token)
@@ -96,9 +96,9 @@ def _sentences(text: str) -> Iterator[list[regex.Match[str]]]:
             yield sentence
 
 
-def _spans(text: str) -> Iterator[tuple[int, int]]:
+def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
     start = 0
-    for gap in _BLANK_LINE.finditer(text):
-        yield start, gap.start()
-        start = gap.end()
+    for blank_line in _BLANK_LINE.finditer(text):
+        yield start, blank_line.start()
+        start = blank_line.end()
     yield start, len(text)

@@ -1,4 +1,4 @@
-"""Statistics of the text: how rare, how surprising, how long ago."""
+"""Statistics of the text: how surprising a character is, how rare, and how long ago it occurred."""
 
 import numpy as np
 from numba import njit
@@ -15,16 +15,16 @@ from hypotheses.labels import Labels
 def surprisal(text: str, order: int = 5) -> Labels:
     """How surprising is the character to a character n-gram model that has learned from the text so far?
 
-    −ln p of the character, given the `order` − 1 before it (4, if nothing else is said), in a model of all orders up
-    to that, interpolated by the method of Witten and Bell, that has read what stands before it and nothing else. At
-    the beginning of a text it has yet to learn. What it learns takes memory: for each new n-gram some 50 bytes.
+    −ln p of the character, given the `order` − 1 characters before it (4 by default). The model interpolates all orders
+    up to that one by the method of Witten and Bell, and has read what comes before the character and nothing else. At
+    the beginning of a text it has learned little. It takes some 50 bytes of memory for each new n-gram.
 
     >>> print(surprisal.mark("aaaaaaa"))
     aaaaaaa
     d000000
     """
     if not 1 <= order <= MAX_ORDER:
-        raise HypothesisError(f"its order is from 1 to {MAX_ORDER}, not {order}")
+        raise HypothesisError(f"its order must be from 1 to {MAX_ORDER}, but is {order}")
     return Labels(surprisals(code_points(text), order), "numeric")
 
 
@@ -33,16 +33,16 @@ def rare_char(text: str, share: float = 0.001) -> Labels:
     """Has the character been rare in the text so far?
 
     True if fewer than one in a thousand of the characters before it were the same (or another share: `rare_char:0.01`).
-    Missing among the first thousand characters (or one over the share), in which once would already be often.
+    Missing for the first thousand characters (one over the share), among which a single one would not be rare.
 
-    >>> rare_char.given(0.25).mark("aaaaba").splitlines()[1]
+    >>> rare_char.with_parameters(0.25).mark("aaaaba").splitlines()[1]
     '????x.'
     """
     if not 0 < share < 1:
-        raise HypothesisError(f"its share is above 0 and below 1, not {share:g}")
+        raise HypothesisError(f"its share must be above 0 and below 1, but is {share:g}")
     codes = code_points(text)
     before = np.arange(len(codes))
-    return Labels(_counts(codes) < share * before, "binary", before < 1 / share)
+    return Labels(_n_before(codes) < share * before, "binary", before < 1 / share)
 
 
 @hypothesis(unit="characters")
@@ -55,19 +55,19 @@ def chars_since_same(text: str) -> Labels:
     abba
     ??13
     """
-    since = _since(code_points(text))
+    since = _chars_since(code_points(text))
     return Labels(since.astype(np.float64), "numeric", since == 0)
 
 
 @njit(cache=True)
 def _n_codes(codes: NDArray[np.uint32]) -> int:
-    """One more than the highest code point: of a short text, a table of all that there are would cost the most."""
+    """Return one more than the highest code point; for a short text, a table of all code points would be slow."""
     return max(codes) + 1 if len(codes) else 0
 
 
 @njit(cache=True)
-def _counts(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """How often each character has occurred before."""
+def _n_before(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return (n_chars,) how often each character has occurred before."""
     totals, counts = np.zeros(_n_codes(codes), np.int64), np.zeros(len(codes), np.int64)
     for t, code in enumerate(codes):
         counts[t] = totals[code]
@@ -76,7 +76,8 @@ def _counts(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
 
 
 @njit(cache=True)
-def _since(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+def _chars_since(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return (n_chars,) how many characters ago each character last occurred; 0 at its first occurrence."""
     last, since = np.full(_n_codes(codes), -1), np.zeros(len(codes), np.int64)
     for t, code in enumerate(codes):
         if last[code] >= 0:

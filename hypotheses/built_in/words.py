@@ -1,7 +1,7 @@
 """Words, sentences, and kinds of characters.
 
-A word is a run of letters, digits, combining marks and underscores. An apostrophe between two letters is outside, but
-the word goes on behind it.
+A word is a run of letters, digits, combining marks and underscores. An apostrophe between two letters is outside the
+word, but does not end it.
 """
 
 import unicodedata
@@ -61,10 +61,10 @@ def end_of_word(text: str) -> Labels:
     """
     codes = code_points(text)
     positions = read_words(codes, traits(codes)).positions
-    following = np.append(positions[1:], 0)
-    behind_apostrophe = np.append(positions[2:], [0, 0])[: len(positions)] > 1
-    goes_on = (following > 0) | ((following == 0) & behind_apostrophe & (positions > 0))
-    return Labels((positions > 0) & ~goes_on, "binary")
+    next_position = np.append(positions[1:], 0)
+    continues_after_apostrophe = np.append(positions[2:], [0, 0])[: len(positions)] > 1
+    continues = (next_position > 0) | ((next_position == 0) & continues_after_apostrophe & (positions > 0))
+    return Labels((positions > 0) & ~continues, "binary")
 
 
 @hypothesis(kind="binary", separator="\n")
@@ -93,12 +93,12 @@ def all_capitals(text: str) -> Labels:
 
 @hypothesis(kind="binary", separator="\n\n")
 def sentence_start(text: str) -> Labels:
-    """Is the character in the first word of a sentence, or is a sentence due?
+    """Is the character in the first word of a sentence, or will the next word begin one?
 
-    A sentence begins with the text, behind a blank line, and where a blank follows `.`, `!`, `?` or `…`; closing
-    quotation marks and brackets may stand between. A point behind a single letter or digit (an initial, *e.g.*), or
-    behind a well-known abbreviation (*Mr.*, *Dr.*, *etc.*), ends no sentence. It is True from the blank that ends the
-    sentence before, to the last character of the first word, but not at an apostrophe in it.
+    A sentence begins with the text, after a blank line, and where a blank follows `.`, `!`, `?` or `…`; there may be
+    closing quotation marks and brackets in between. A full stop after a single letter or digit (an initial, *e.g.*), or
+    after a well-known abbreviation (*Mr.*, *Dr.*, *etc.*), does not end a sentence. It is True from the blank that ends
+    the sentence before to the last character of the first word, but not at an apostrophe in it.
 
     >>> print(sentence_start.mark("Mr. X ran. He"))
     Mr. X ran. He

@@ -1,1 +1,1 @@
-"""Hashes of functions, by which their labels are kept and found again."""
+"""Hashes of functions and of all that they use, under which their labels are cached and found again."""

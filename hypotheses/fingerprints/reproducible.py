@@ -1,20 +1,21 @@
-"""What labels may be kept by: the parts of Python and of libraries that give the same for the same, every time.
+"""The parts of Python and of libraries that always give the same result for the same arguments.
 
-Whatever does not stand here (the clock, chance, processes, the network, another library) is not known to do so.
+Labels that use nothing else can be cached. Whatever is not listed here (the clock, random numbers, processes, the
+network, other libraries) may give another result next time.
 """
 
 from collections.abc import Iterator
 
 
 class NotUnderstoodError(Exception):
-    """What a function uses and no hash tells, as the end of a sentence: `it uses time.time`."""
+    """A function uses something that cannot be hashed; the message ends a sentence: `it uses time.time`."""
 
 
 def _names(*lines: str) -> frozenset[str]:
     return frozenset(name for line in lines for name in line.split())
 
 
-_WHOLE = _names(  # Python's own, which tells what it opens; then libraries, of which a version says what they do
+_WHOLE_MODULES = _names(  # Python's own modules, which report what they open; then libraries, defined by their versions
     "__future__ abc array ast base64 binascii bisect builtins bz2 cmath codecs collections colorsys contextlib copy",
     "csv dataclasses datetime decimal difflib enum errno fractions functools graphlib hashlib heapq html io itertools",
     "json keyword lzma math numbers operator pprint re reprlib sqlite3 statistics string stringprep struct textwrap",
@@ -22,15 +23,15 @@ _WHOLE = _names(  # Python's own, which tells what it opens; then libraries, of 
     "numba numpy pygments regex scipy.fft scipy.linalg scipy.ndimage scipy.signal scipy.special textblob",
     "typing_extensions",
 )
-_NOT = _names("numpy.random numpy.f2py numpy.ctypeslib numpy.testing numpy.distutils numba.cuda")
-_BUT = {
+_EXCLUDED_MODULES = _names("numpy.random numpy.f2py numpy.ctypeslib numpy.testing numpy.distutils numba.cuda")
+_EXCLUDED_NAMES = {
     "builtins": _names("__import__ breakpoint compile dir eval exec getattr globals hash help id input locals vars"),
     "datetime": _names("astimezone fromtimestamp now strftime timestamp today utcfromtimestamp utcnow"),
     "numpy": _names("datetime64"),
     "operator": _names("attrgetter methodcaller"),
     "statistics": _names("samples"),
 }
-_ONLY = {
+_ONLY_THESE_NAMES = {
     "os": _names(
         "PathLike SEEK_CUR SEEK_END SEEK_SET altsep curdir extsep fsdecode fsencode fspath linesep listdir name pardir",
         "path pathsep scandir sep walk",
@@ -46,7 +47,7 @@ _ONLY = {
     ),
     "time": _names("sleep struct_time"),
 }
-_ONLY_OF_PATHS = _names(  # copy and replace are also what texts and collections have
+_METHODS_OF_PATHS = _names(  # copy and replace are also methods of strings and collections
     "anchor as_posix as_uri copy drive glob is_absolute is_relative_to is_reserved iterdir joinpath match name open",
     "parent parents parts read_bytes read_text relative_to replace rglob root stem suffix suffixes walk with_name",
     "with_segments with_stem with_suffix write_bytes write_text",
@@ -56,52 +57,54 @@ _INNARDS = _names(
     "__subclasses__ ag_frame cr_frame f_back f_builtins f_globals f_locals gi_frame tb_frame",
 )
 _ALIASES = {"posix": "os", "nt": "os", "posixpath": "os.path", "ntpath": "os.path", "genericpath": "os.path"}
-LOOKS_DECLARED = frozenset({"exists", "is_file", "is_dir"})
-"""What may be asked of a path that is declared to be read: its hash has the answer."""
+COVERED_BY_DECLARING = frozenset({"exists", "is_file", "is_dir"})
+"""Methods of a declared path whose results follow from the hash of the declared files."""
 
 
 def canonical(module: str) -> str:
-    """A module's public name: `os` for `posix`, `io` for `_io`, `pathlib` for `pathlib._local`."""
+    """Return a module's public name: `os` for `posix`, `io` for `_io`, `pathlib` for `pathlib._local`."""
     public = module.partition("._")[0]
     public = public[1:] if public.startswith("_") and not public.startswith("__") else public
     return _ALIASES.get(public, public)
 
 
 def is_understood(module: str) -> bool:
-    """Whether something of a module, by its public name, gives the same every time."""
-    above = set(_and_above(module))
-    return module in _ONLY or (bool(above & _WHOLE) and not above & _NOT)
+    """Tell whether a module, by its public name, has anything that is listed here."""
+    names = set(_with_parents(module))
+    return module in _ONLY_THESE_NAMES or (bool(names & _WHOLE_MODULES) and not names & _EXCLUDED_MODULES)
 
 
 def is_known_library(package: str) -> bool:
-    """Whether a package's files belong to its version."""
-    return any(name.partition(".")[0] == package for name in _WHOLE)
+    """Tell whether a package is listed here, so that its version defines its files."""
+    return any(name.partition(".")[0] == package for name in _WHOLE_MODULES)
 
 
 def check(owner: str, attribute: str) -> None:
-    """Refuse an attribute of a module or of a library's class that does not give the same every time.
+    """Refuse an attribute of a module or of a library's class that is not listed here.
 
     Raises:
-        NotUnderstoodError: It has the dotted name.
+        NotUnderstoodError: With the dotted name of the attribute.
     """
-    is_another = owner in _ONLY and attribute not in _ONLY[owner] and not attribute.startswith("__")
-    if is_another or any(attribute in _BUT.get(above, ()) for above in _and_above(owner)):
+    is_unlisted = (
+        owner in _ONLY_THESE_NAMES and attribute not in _ONLY_THESE_NAMES[owner] and not attribute.startswith("__")
+    )
+    if is_unlisted or any(attribute in _EXCLUDED_NAMES.get(module, ()) for module in _with_parents(owner)):
         raise NotUnderstoodError(f"it uses {owner}.{attribute}")
 
 
 def check_path(attribute: str) -> None:
-    """Refuse what asks the disk something without opening a file or listing a folder."""
-    if attribute not in _ONLY_OF_PATHS:
+    """Refuse a method of paths that asks the disk for something without opening a file or listing a folder."""
+    if attribute not in _METHODS_OF_PATHS:
         raise NotUnderstoodError(f"it uses pathlib.Path.{attribute}")
 
 
 def check_innards(attribute: str) -> None:
-    """Refuse attributes by which everything can be reached."""
+    """Refuse an attribute from which anything can be reached, such as `__globals__`."""
     if attribute in _INNARDS:
         raise NotUnderstoodError(f"it uses {attribute}")
 
 
-def _and_above(module: str) -> Iterator[str]:
-    """A dotted name, and those of the packages that it is in."""
+def _with_parents(module: str) -> Iterator[str]:
+    """Yield a dotted name, and the names of the packages that contain it."""
     parts = module.split(".")
     return (".".join(parts[:n]) for n in range(len(parts), 0, -1))

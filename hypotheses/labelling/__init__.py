@@ -1,1 +1,1 @@
-"""Labels of a whole corpus, made document by document and kept on disk."""
+"""The labels of a whole corpus, made document by document and cached on disk."""

@@ -1,4 +1,4 @@
-"""Labels of a long text that are not in memory: in a file, or made of others when they are asked for."""
+"""Labels of a long text that are not in memory: they are in a file, or computed from others when they are read."""
 
 import itertools
 import os
@@ -14,56 +14,56 @@ from numpy.typing import NDArray
 
 from hypotheses.errors import HypothesisError
 from hypotheses.labelling.corpus_labels import CHUNK, DTYPES, CorpusLabels
-from hypotheses.labels import Kind, Labels, Places
+from hypotheses.labels import CharIndex, Kind, Labels
 
-_SHORTEST = 32  # numbers, on average, of runs that are each read by themselves
-_STRIP = 1 << 16  # numbers, of which those that are asked for are read together, with what lies between them
+_MIN_RUN = 32  # mean length of runs of neighbouring characters from which on each run is read separately
+_STRIP = 1 << 16  # characters; those selected in a strip are read at once, with all that lies between them
 
 
 class LongLabels(ABC):
-    """One label for each character of a text, like `Labels`, of which some are read or made at a time.
+    """One label for each character of a text, like `Labels`, but only the selected ones are in memory.
 
     Attributes:
-        kind: As of `Labels`.
-        names: Of the classes of categorical labels.
-        may_miss: Whether labels may be missing anywhere.
-        kept_since: As of `Labels`.
-        unkept: As of `Labels`.
+        kind: See `Labels`.
+        names: Names of the classes of categorical labels.
+        may_miss: Whether any label may be missing.
+        cached_at: See `Labels`.
+        not_cached_because: See `Labels`.
     """
 
     kind: Kind
     names: tuple[str, ...]
     may_miss: bool
-    kept_since: datetime | None = None
-    unkept: str = ""
+    cached_at: datetime | None = None
+    not_cached_because: str = ""
 
     @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
-    def values_at(self, places: Places) -> NDArray[Any]:
-        """(n_chars,) labels of some characters; see `Labels.values`."""
+    def values_at(self, index: CharIndex) -> NDArray[Any]:
+        """Return the (n_selected,) values of some characters; see `Labels.values`."""
 
     @abstractmethod
-    def missing_at(self, places: Places) -> NDArray[np.bool_] | None:
-        """(n_chars,) where labels of some characters are missing; None if none can be."""
+    def missing_at(self, index: CharIndex) -> NDArray[np.bool_] | None:
+        """Return (n_selected,) which labels of some characters are missing; None if no label can be missing."""
 
-    def __getitem__(self, place: slice) -> Labels:
-        return Labels(self.values_at(place), self.kind, self.missing_at(place), self.names)
+    def __getitem__(self, index: slice) -> Labels:
+        return Labels(self.values_at(index), self.kind, self.missing_at(index), self.names)
 
     @property
     def values(self) -> NDArray[Any]:
-        """(n_chars,) all labels, in memory."""
+        """(n_chars,) the values of all labels, read into memory."""
         return self.values_at(slice(None))
 
     @property
     def missing(self) -> NDArray[np.bool_] | None:
-        """(n_chars,) where labels are missing, in memory; None if none can be."""
+        """(n_chars,) where labels are missing, read into memory; None if no label can be missing."""
         return self.missing_at(slice(None))
 
     @property
     def present(self) -> NDArray[np.bool_]:
-        """(n_chars,) where there is a label, in memory."""
+        """(n_chars,) where there is a label, read into memory."""
         missing = self.missing
         return np.ones(len(self), bool) if missing is None else ~missing
 
@@ -72,18 +72,18 @@ AnyLabels = Labels | LongLabels
 
 
 class LabelsOnDisk(LongLabels):
-    """Labels in a temporary file, which is gone as soon as they are."""
+    """Labels in a temporary file, which is deleted together with them."""
 
     def __init__(self, labels: CorpusLabels) -> None:
-        """Write labels to the disk.
+        """Write labels to a temporary file.
 
         Raises:
-            HypothesisError: If there is no room for them.
+            HypothesisError: If they cannot be written, for example to a full disk.
         """
         self.kind, self.names, self.may_miss = labels.kind, labels.names, labels.may_miss
-        self.kept_since, self.unkept = labels.kept_since, labels.unkept
+        self.cached_at, self.not_cached_because = labels.cached_at, labels.not_cached_because
         try:
-            # closed when these labels go; without a buffer, which a full disk would leave to be written then
+            # unbuffered, so that a full disk is an error here rather than when the file is closed
             file = tempfile.TemporaryFile(prefix="char-probe-labels-", buffering=0)  # noqa: SIM115
             weakref.finalize(self, file.close)
             self._values = _ArrayOnDisk(file, labels.dtype, len(labels), _chunks(labels, missing=False))
@@ -92,30 +92,30 @@ class LabelsOnDisk(LongLabels):
                 self._missing = _ArrayOnDisk(file, np.dtype(bool), len(labels), _chunks(labels, missing=True))
         except OSError as error:
             raise HypothesisError(
-                f"cannot keep the labels of {len(labels):,} characters in {tempfile.tempdir or 'a temporary folder'}: "
-                f"{error.strerror or error}; TMPDIR says where else there is room"
+                f"cannot write the labels of {len(labels):,} characters to {tempfile.tempdir or 'a temporary folder'}: "
+                f"{error.strerror or error}; set TMPDIR to a folder on a disk with more room"
             ) from error
 
     def __len__(self) -> int:
         return self._values.n
 
-    def values_at(self, places: Places) -> NDArray[Any]:
-        """See `LongLabels`."""
-        return self._values[places].astype(DTYPES[self.kind], copy=False)
+    def values_at(self, index: CharIndex) -> NDArray[Any]:
+        """Return the (n_selected,) values of some characters."""
+        return self._values[index].astype(DTYPES[self.kind], copy=False)
 
-    def missing_at(self, places: Places) -> NDArray[np.bool_] | None:
-        """See `LongLabels`."""
-        return None if self._missing is None else self._missing[places]
+    def missing_at(self, index: CharIndex) -> NDArray[np.bool_] | None:
+        """Return (n_selected,) which of some labels are missing; None if no label can be missing."""
+        return None if self._missing is None else self._missing[index]
 
 
 def _chunks(labels: CorpusLabels, *, missing: bool) -> Iterator[NDArray[Any]]:
     for start in range(0, len(labels), CHUNK):
-        own = labels[start : start + CHUNK]
-        yield own.values.astype(labels.dtype) if not missing else ~own.present
+        chunk = labels[start : start + CHUNK]
+        yield chunk.values.astype(labels.dtype) if not missing else ~chunk.present
 
 
 class _ArrayOnDisk:
-    """A row of numbers at the end of a file; several threads may read it."""
+    """A 1-D array that is appended to a file; several threads may read it."""
 
     def __init__(self, file: IO[bytes], dtype: np.dtype[Any], n: int, chunks: Iterator[NDArray[Any]]) -> None:
         self.n = n
@@ -125,79 +125,79 @@ class _ArrayOnDisk:
             while rest:
                 rest = rest[file.write(rest) :]
 
-    def __getitem__(self, places: Places) -> NDArray[Any]:
-        if isinstance(places, slice):
-            start, stop, step = places.indices(self.n)
+    def __getitem__(self, index: CharIndex) -> NDArray[Any]:
+        if isinstance(index, slice):
+            start, stop, step = index.indices(self.n)
             if step == 1:
                 return self._read(start, stop)
-            places = np.arange(start, stop, step)
-        found = np.empty(len(places), self._dtype)
-        starts = np.flatnonzero(np.diff(places, prepend=-2) != 1)
-        are_runs = len(starts) * _SHORTEST <= len(places)
-        if not are_runs:
-            starts = np.flatnonzero(np.diff(places // _STRIP, prepend=-1))
-        for first, last in itertools.pairwise([*starts.tolist(), len(places)]):
-            own = places[first:last]
-            if are_runs:
-                found[first:last] = self._read(int(own[0]), int(own[-1]) + 1)
+            index = np.arange(start, stop, step)
+        selected = np.empty(len(index), self._dtype)
+        starts = np.flatnonzero(np.diff(index, prepend=-2) != 1)
+        by_run = len(starts) * _MIN_RUN <= len(index)
+        if not by_run:
+            starts = np.flatnonzero(np.diff(index // _STRIP, prepend=-1))
+        for first, last in itertools.pairwise([*starts.tolist(), len(index)]):
+            part = index[first:last]
+            if by_run:
+                selected[first:last] = self._read(int(part[0]), int(part[-1]) + 1)
             else:
-                lowest = int(own.min())
-                found[first:last] = self._read(lowest, int(own.max()) + 1)[own - lowest]
-        return found
+                lowest = int(part.min())
+                selected[first:last] = self._read(lowest, int(part.max()) + 1)[part - lowest]
+        return selected
 
     def _read(self, start: int, stop: int) -> NDArray[Any]:
-        found = np.empty(max(stop - start, 0), self._dtype)
-        rest, place = found.view(np.uint8).data, self._start + start * self._dtype.itemsize
-        while rest:  # the system gives 2 GiB at a time, or less
-            n_bytes = os.preadv(self._file.fileno(), [rest], place)
-            rest, place = rest[n_bytes:], place + n_bytes
-        return found
+        array = np.empty(max(stop - start, 0), self._dtype)
+        rest, offset = array.view(np.uint8).data, self._start + start * self._dtype.itemsize
+        while rest:  # the system returns 2 GiB at a time, or less
+            n_bytes = os.preadv(self._file.fileno(), [rest], offset)
+            rest, offset = rest[n_bytes:], offset + n_bytes
+        return array
 
 
 class ClassLabels(LongLabels):
-    """Whether each character is in a class of other labels."""
+    """Binary labels: whether the label of a character is one class of categorical labels."""
 
     kind: Kind = "binary"
     names = ()
 
-    def __init__(self, labels: AnyLabels, place: int) -> None:
-        """Of the class at a place among the names of categorical labels."""
-        self._labels, self._place, self.may_miss = labels, place, labels.may_miss
+    def __init__(self, labels: AnyLabels, class_index: int) -> None:
+        """Select a class by its index into the names of categorical labels."""
+        self._labels, self._class_index, self.may_miss = labels, class_index, labels.may_miss
 
     def __len__(self) -> int:
         return len(self._labels)
 
-    def values_at(self, places: Places) -> NDArray[np.bool_]:
-        """See `LongLabels`."""
-        return np.asarray(self._labels.values_at(places) == self._place)
+    def values_at(self, index: CharIndex) -> NDArray[np.bool_]:
+        """Return the (n_selected,) values of some characters."""
+        return np.asarray(self._labels.values_at(index) == self._class_index)
 
-    def missing_at(self, places: Places) -> NDArray[np.bool_] | None:
-        """See `LongLabels`."""
-        return self._labels.missing_at(places)
+    def missing_at(self, index: CharIndex) -> NDArray[np.bool_] | None:
+        """Return (n_selected,) which of some labels are missing; None if no label can be missing."""
+        return self._labels.missing_at(index)
 
 
 class BinnedLabels(LongLabels):
-    """The bins of other labels, which are numbers."""
+    """Categorical labels: the bin of each of a text's numeric labels."""
 
     kind: Kind = "categorical"
 
     def __init__(self, labels: AnyLabels, starts: NDArray[np.float64], names: tuple[str, ...]) -> None:
-        """Of (n_bins,) the smallest number of each bin, in ascending order; see `to_bins`."""
+        """Bin numeric labels; `starts` are (n_bins,) the smallest numbers of the bins, in ascending order."""
         self._labels, self._starts = labels, starts
         self.names, self.may_miss = names, labels.may_miss
 
     def __len__(self) -> int:
         return len(self._labels)
 
-    def values_at(self, places: Places) -> NDArray[np.int32]:
-        """See `LongLabels`."""
-        return to_bins(self._labels.values_at(places), self._starts).astype(np.int32)
+    def values_at(self, index: CharIndex) -> NDArray[np.int32]:
+        """Return the (n_selected,) values of some characters."""
+        return to_bins(self._labels.values_at(index), self._starts).astype(np.int32)
 
-    def missing_at(self, places: Places) -> NDArray[np.bool_] | None:
-        """See `LongLabels`."""
-        return self._labels.missing_at(places)
+    def missing_at(self, index: CharIndex) -> NDArray[np.bool_] | None:
+        """Return (n_selected,) which of some labels are missing; None if no label can be missing."""
+        return self._labels.missing_at(index)
 
 
 def to_bins(numbers: NDArray[np.float64], starts: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(n,) the bin of each of some numbers, of bins that begin at these; smaller ones are in the first."""
+    """Return the (n,) bins of numbers; a bin begins at its start, and the first holds all smaller numbers too."""
     return np.maximum(np.searchsorted(starts, numbers, side="right") - 1, 0)

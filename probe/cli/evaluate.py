@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from activations.models.ngrams import NgramModels
     from activations.texts.tokenising import TokenisedText
-    from hypotheses.built_in.ngrams import NgramModels
 
 _PARTS = ("training", "validation", "test")
 _ORDERS = "1,2,3,5,10"
@@ -76,9 +76,9 @@ def evaluate(
     import numpy as np
 
     from activations.models.evaluation import losses
+    from activations.models.ngrams import fit_ngrams
     from activations.texts.reading_rule import rule_of
     from activations.texts.tokenising import check_text, tokenise
-    from hypotheses.built_in.ngrams import fit_ngrams
     from probe.training.recipes import shares_of
 
     shares = None if split is None else shares_of(split)
@@ -125,7 +125,7 @@ def evaluate(
 
 
 def _orders(orders: str) -> list[int]:
-    from hypotheses.built_in.ngrams import HIGHEST_ORDER
+    from activations.models.ngrams import HIGHEST_ORDER
 
     named = [each.strip() for each in orders.split(",")]
     if not all(each.isdecimal() and 1 <= int(each) <= HIGHEST_ORDER for each in named):

@@ -116,7 +116,9 @@ def _summary_of(asked: "Hypothesis", corpus: "Corpus", no_cache: bool) -> "tuple
 
 
 def _in_language(asked: "Hypothesis", language: str | None) -> "Hypothesis":
-    return asked.given(language=language) if language is not None and "language" in asked.parameters else asked
+    return (
+        asked.with_parameters(language=language) if language is not None and "language" in asked.parameters else asked
+    )
 
 
 def _listed(asked: "Hypothesis") -> dict[str, Cell]:

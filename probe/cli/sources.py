@@ -28,9 +28,9 @@ def tell_kept(labels: "Mapping[str, AnyLabels]") -> None:
         labels: By the names of their hypotheses.
     """
     for name, each in labels.items():
-        if each.unkept:
-            warn(f"labels of {name} are not kept: {each.unkept}")
-    kept = {name: each.kept_since for name, each in labels.items() if each.kept_since is not None}
+        if each.not_cached_because:
+            warn(f"labels of {name} are not kept: {each.not_cached_because}")
+    kept = {name: each.cached_at for name, each in labels.items() if each.cached_at is not None}
     if not kept:
         return
     first = f"{min(kept.values()):%Y-%m-%d %H:%M}"

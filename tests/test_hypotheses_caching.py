@@ -1,4 +1,4 @@
-"""Labels kept on disk are never older than what they depend on; and what depends on code alone is kept."""
+"""Cached labels are never older than what they depend on, and labels that depend on code alone are cached."""
 
 import os
 import sqlite3
@@ -91,24 +91,24 @@ HELPER = (
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("reader", READERS)
-def test_labels_follow_what_is_read(reader: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_are_never_older_than_what_is_read(reader: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LETTERS", "")
     Path("mine.py").write_text(READERS[reader] + READ)
     Path("helper.py").write_text(HELPER)
     Path("further.py").write_text("from pathlib import Path\nLETTERS = Path('letters').read_text()\n")
     for letters in "aba":
         write_letters(letters)
-        found = labelled_in_a_new_process("mine.py:f", monkeypatch)
-        assert found.tolist() == [char == letters for char in CORPUS.text()]
+        labels = labelled_in_a_new_process("mine.py:f", monkeypatch)
+        assert labels.tolist() == [char == letters for char in CORPUS.text()]
 
 
-def test_labels_follow_what_was_read_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_are_never_older_than_what_was_read_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """In one process, where a file is only opened for the first text."""
     Path("mine.py").write_text(READERS["once"] + READ)
     write_letters("a")
-    asked = get("mine.py:f")
-    asked("ab")
-    label(CORPUS, asked)
+    hypothesis = get("mine.py:f")
+    hypothesis("ab")
+    label(CORPUS, hypothesis)
     write_letters("b")
     assert labelled_in_a_new_process("mine.py:f", monkeypatch).tolist() == [char == "b" for char in CORPUS.text()]
 
@@ -128,7 +128,7 @@ CHANGING = {
 
 
 @pytest.mark.parametrize("changing", CHANGING)
-def test_what_is_not_the_same_every_time_is_not_kept(changing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_that_may_differ_next_time_are_not_cached(changing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("mine.py").write_text(CHANGING[changing])
     labelled_in_a_new_process("mine.py:f", monkeypatch)
     assert not cache.folder().exists()
@@ -165,23 +165,23 @@ STEADY = {
 
 
 @pytest.mark.parametrize("steady", STEADY)
-def test_what_depends_on_code_alone_is_kept(steady: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_that_depend_on_code_alone_are_cached(steady: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("mine.py").write_text(STEADY[steady])
     Path("helper.py").write_text("def is_a(char): return char == 'a'\n")
     first = labelled_in_a_new_process("mine.py:f", monkeypatch)
     again = labelled_in_a_new_process("mine.py:f", monkeypatch)
-    assert first.kept_since is None
-    assert again.kept_since is not None
+    assert first.cached_at is None
+    assert again.cached_at is not None
     assert again.tolist() == first.tolist()
-    assert labelled_in_a_new_process("mine.py:f", monkeypatch, use_cache=False).kept_since is None
+    assert labelled_in_a_new_process("mine.py:f", monkeypatch, use_cache=False).cached_at is None
 
 
-def test_a_variable_that_is_set_from_outside_is_part_of_the_hypothesis() -> None:
+def test_a_variable_set_from_outside_is_part_of_the_hash() -> None:
     Path("mine.py").write_text("LETTER = 'a'\ndef f(text): return [char == LETTER for char in text]\n")
-    asked = get("mine.py:f")
+    hypothesis = get("mine.py:f")
     for letter in "aba":
         sys.modules["_hypotheses_of_the_user_mine"].LETTER = letter  # type: ignore[attr-defined]
-        assert label(CORPUS, asked).tolist() == [char == letter for char in CORPUS.text()]
+        assert label(CORPUS, hypothesis).tolist() == [char == letter for char in CORPUS.text()]
 
 
 DECLARED = "from probe import hypothesis\nfrom pathlib import Path\n@hypothesis(reads=[{!r}])\n"
@@ -198,18 +198,20 @@ DECLARED = "from probe import hypothesis\nfrom pathlib import Path\n@hypothesis(
         ("letters.db", "sqlite3"),
     ],
 )
-def test_what_is_declared_to_be_read_is_looked_at(declared: str, reader: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_declared_files_are_part_of_the_hash(declared: str, reader: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LETTERS", "")
     Path("mine.py").write_text(READERS[reader] + DECLARED.format(declared) + READ)
     for letters in "ab":
         write_letters(letters)
         for is_kept in (False, True):
-            found = labelled_in_a_new_process("mine.py:f", monkeypatch)
-            assert found.tolist() == [char == letters for char in CORPUS.text()]
-            assert (found.kept_since is not None) == is_kept
+            labels = labelled_in_a_new_process("mine.py:f", monkeypatch)
+            assert labels.tolist() == [char == letters for char in CORPUS.text()]
+            assert (labels.cached_at is not None) == is_kept
 
 
-def test_paths_are_from_the_file_of_the_hypothesis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_declared_paths_are_relative_to_the_file_of_the_hypothesis(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "elsewhere").mkdir()
     path = tmp_path / "elsewhere" / "mine.py"
     path.write_text(
@@ -220,29 +222,29 @@ def test_paths_are_from_the_file_of_the_hypothesis(tmp_path: Path, monkeypatch: 
         label(CORPUS, get(f"{path}:f"))
     for letters in "ab":
         path.with_name("letters").write_text(letters)
-        for each in (f"{path}:f", f"{path}:f & in_word", f"~{path}:f"):
-            wanted = [(char == letters) != each.startswith("~") for char in CORPUS.text()]
-            assert [labelled_in_a_new_process(each, monkeypatch).tolist() for _ in range(2)] == [wanted, wanted]
-            assert labelled_in_a_new_process(each, monkeypatch).kept_since is not None
+        for spelled in (f"{path}:f", f"{path}:f & in_word", f"~{path}:f"):
+            expected = [(char == letters) != spelled.startswith("~") for char in CORPUS.text()]
+            assert [labelled_in_a_new_process(spelled, monkeypatch).tolist() for _ in range(2)] == [expected, expected]
+            assert labelled_in_a_new_process(spelled, monkeypatch).cached_at is not None
 
 
-def test_what_is_read_beside_what_is_declared_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_are_not_cached_if_undeclared_files_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LETTERS", "")
     Path("mine.py").write_text(READERS["pathlib"] + DECLARED.format("letters.db") + READ)
     for letters in "ab":
         write_letters(letters)
         for _ in range(2):
-            assert labelled_in_a_new_process("mine.py:f", monkeypatch).kept_since is None
+            assert labelled_in_a_new_process("mine.py:f", monkeypatch).cached_at is None
 
 
-def test_a_command_says_once_what_was_kept(run: Command) -> None:
+def test_a_command_says_once_which_labels_were_cached(run: Command) -> None:
     Path("corpus.txt").write_text("abcab")
     Path("mine.py").write_text("def f(text): return [char == 'a' for char in text]\n")
     for more, is_kept in (((), False), ((), True), (("--no-cache",), False)):
         status, out, err = run("hypotheses", "--show", "mine.py:f", "corpus.txt", "--json", *more)
         assert status == 0 and '"n_chars": 2' in out
-        told = [line for line in err.splitlines() if "--no-cache labels anew" in line]
-        assert len(told) == is_kept
+        notices = [line for line in err.splitlines() if "--no-cache labels anew" in line]
+        assert len(notices) == is_kept
     run("hypotheses", "corpus.txt")
     status, out, err = run("hypotheses", "corpus.txt")
     assert status == 0 and "in_quotes" in out
@@ -250,9 +252,9 @@ def test_a_command_says_once_what_was_kept(run: Command) -> None:
     assert "in_word" in line and "the oldest on 20" in line
 
 
-def test_commands_that_ask_of_a_recording_say_it_once_too(run: Command, planted: Path) -> None:
-    for asked in (("rank", "--all"), ("rank", "-H", "in_quotes"), ("fit", "-H", "in_quotes", "-H", "in_comment")):
+def test_commands_on_a_recording_say_it_once_too(run: Command, planted: Path) -> None:
+    for command in (("rank", "--all"), ("rank", "-H", "in_quotes"), ("fit", "-H", "in_quotes", "-H", "in_comment")):
         for _ in range(2):
-            status, _, err = run(*asked, planted)
+            status, _, err = run(*command, planted)
             assert status == 0, err
         assert sum("--no-cache" in line for line in err.splitlines()) == 1, err

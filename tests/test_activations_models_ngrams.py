@@ -1,4 +1,4 @@
-"""Character n-gram models that learn from a text once: those of nltk, and what is known beforehand."""
+"""Character n-gram models: probabilities of nltk, and probabilities that follow from a text by hand."""
 
 import math
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hypotheses.built_in.ngrams import HIGHEST_ORDER, UNSEEN, NgramModels, fit_ngrams
-from hypotheses.errors import HypothesisError
+from activations.errors import ActivationError
+from activations.models.ngrams import HIGHEST_ORDER, UNSEEN, NgramModels, fit_ngrams
 from probe.demo import bundled_text
 
 TEXTS = ("abracadabra", "cabbage", "a")
@@ -156,15 +156,15 @@ def test_a_text_shorter_than_the_order_is_enough() -> None:
         ({"texts": []}, "no text to learn"),
     ],
 )
-def test_what_cannot_be_learned_is_told(wrong: dict[str, int], message: str) -> None:
-    with pytest.raises(HypothesisError, match=message):
+def test_errors_say_why_a_text_cannot_be_learned(wrong: dict[str, int], message: str) -> None:
+    with pytest.raises(ActivationError, match=message):
         fitted(**wrong)  # type: ignore[arg-type]
 
 
-def test_a_number_that_is_no_character_is_told() -> None:
-    with pytest.raises(HypothesisError, match="9 is no character"):
+def test_a_number_that_is_no_character_is_an_error() -> None:
+    with pytest.raises(ActivationError, match="9 is no character"):
         fit_ngrams([[0, 9]], 2, n_characters=9)
-    with pytest.raises(HypothesisError, match="-1 is no character"):
+    with pytest.raises(ActivationError, match="-1 is no character"):
         fitted().losses([-1])
 
 

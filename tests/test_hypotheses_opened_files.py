@@ -1,4 +1,4 @@
-"""What is opened while a user's functions run, and how often declared files and references are looked at."""
+"""Files that are opened while a user's functions run, and how often files and references are read."""
 
 import _thread
 import importlib
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from commands import Command
-from test_hypotheses_keeping import CORPUS, labelled_in_a_new_process
+from test_hypotheses_caching import CORPUS, labelled_in_a_new_process
 
 from analyses.targets.labelling import label
-from hypotheses.fingerprints import functions, opened_files, references
+from hypotheses.fingerprints import declared_files, opened_files, versions
 from hypotheses.fingerprints.references import References
 from hypotheses.hypothesis import Hypothesis
 from hypotheses.labelling import cache
@@ -64,9 +64,9 @@ def plug_in(monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def forget_plug_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [each for each in sys.modules if each.partition(".")[0] == "plug"]:
+    for name in [module for module in sys.modules if module.partition(".")[0] == "plug"]:
         monkeypatch.delitem(sys.modules, name)
-    references.version_of.cache_clear()
+    versions.installed_version.cache_clear()
     importlib.invalidate_caches()
     opened_files._opened.clear()
 
@@ -81,79 +81,79 @@ def test_a_data_file_of_an_installed_plug_in_is_seen(plug_in: Path, monkeypatch:
         forget_plug_in(monkeypatch)
         labels = label(CORPUS, plugged_in("asked"))
         assert labels.tolist() == [char == letters for char in CORPUS.text()]
-        assert "words.txt, which is not declared" in labels.unkept
+        assert "words.txt, which is not declared" in labels.not_cached_because
 
 
 def test_another_version_of_a_plug_in_is_another_hypothesis(plug_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
+    fingerprints = []
     for version in "121":
         (plug_in / "plug-1.dist-info" / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: plug\nVersion: {version}\n"
         )
         forget_plug_in(monkeypatch)
-        found.append(plugged_in("code").fingerprint)
-    first, second, again = found
+        fingerprints.append(plugged_in("code").fingerprint)
+    first, second, again = fingerprints
     assert first and second and first != second and first == again
 
 
-def test_references_are_followed_once_and_files_read_once_unless_labels_are_kept(
+def test_references_are_followed_once_and_files_read_once_unless_labels_are_cached(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     Path("letters").write_text("a")
     os.utime("letters", (0, 0))
-    monkeypatch.setattr(functions, "_TICK_NS", -1)  # the file counts as old
+    monkeypatch.setattr(declared_files, "_CLOCK_TICK_NS", -1)  # the file counts as old
     Path("mine.py").write_text(
         "from probe import hypothesis\n@hypothesis(reads=['letters'])\n"
         "def f(text): return [char == 'a' for char in text]\n"
     )
     n_walks, n_read = [0], [0]
-    follow, read = References._value, functions.DeclaredFiles._digest
+    follow, read = References._follow, declared_files.DeclaredFiles._digest
 
     def counted(self: References, value: object) -> object:
         n_walks[0] += getattr(value, "__name__", "") == "f" and not self._seen
         return follow(self, value)
 
-    def read_counted(self: functions.DeclaredFiles) -> str:
+    def read_counted(self: declared_files.DeclaredFiles) -> str:
         n_read[0] += 1
         return read(self)
 
-    monkeypatch.setattr(References, "_value", counted)
-    monkeypatch.setattr(functions.DeclaredFiles, "_digest", read_counted)
-    asked = ~(get("mine.py:f") & get("in_word")) | get("in_comment")
+    monkeypatch.setattr(References, "_follow", counted)
+    monkeypatch.setattr(declared_files.DeclaredFiles, "_digest", read_counted)
+    hypothesis = ~(get("mine.py:f") & get("in_word")) | get("in_comment")
     assert (n_walks, n_read) == ([0], [0])
-    label(CORPUS, asked)
+    label(CORPUS, hypothesis)
     assert (n_walks, n_read) == ([1], [1])
     slow(monkeypatch)
-    label(CORPUS, asked)
+    label(CORPUS, hypothesis)
     assert (n_walks, n_read) == ([3], [3])
-    label(CORPUS, asked)
+    label(CORPUS, hypothesis)
     assert (n_walks, n_read) == ([4], [4])
 
 
 @pytest.mark.parametrize("is_fresh", [False, True])
-def test_a_declared_file_that_changed_since_it_was_loaded_is_not_taken_for_it(
+def test_labels_are_not_cached_if_a_declared_file_has_changed_since_it_was_loaded(
     is_fresh: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here it stands in a variable."""
     slow(monkeypatch)
     if not is_fresh:
-        monkeypatch.setattr(functions, "_TICK_NS", -1)
+        monkeypatch.setattr(declared_files, "_CLOCK_TICK_NS", -1)
     Path("letters").write_text("a")
     Path("mine.py").write_text(
         "from pathlib import Path\nfrom probe import hypothesis\nLETTERS = Path('letters').read_text()\n"
         "@hypothesis(reads=['letters'])\ndef f(text): return [char in LETTERS for char in text]\n"
     )
-    asked = get("mine.py:f")
+    hypothesis = get("mine.py:f")
     Path("letters").write_text("b")
     os.utime("letters", ns=(time.time_ns() + 10**9,) * 2)
-    assert "has changed since" in label(CORPUS, asked).unkept
+    assert "has changed since" in label(CORPUS, hypothesis).not_cached_because
     for is_kept in (False, True):
         labels = labelled_in_a_new_process("mine.py:f", monkeypatch)
         assert labels.tolist() == [char == "b" for char in CORPUS.text()]
-        assert (labels.kept_since is not None) == is_kept
+        assert (labels.cached_at is not None) == is_kept
 
 
-def test_why_slow_labels_are_not_kept_is_one_line(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_why_slow_labels_are_not_cached_is_one_line(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("corpus.txt").write_text("abcab")
     Path("mine.py").write_text(
         "import time\nfrom pathlib import Path\ndef f(text): return [time.time() > 9] * len(text)\n"

@@ -1,0 +1,42 @@
+"""Tells code, comments and strings apart in C, and in languages like C, without looking ahead."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from hypotheses.built_in.fstrings import CODE, COMMENT, STRING
+
+_NEWLINE, _RETURN, _BACKSLASH, _SLASH, _STAR, _QUOTE, _APOSTROPHE = (ord(char) for char in "\n\r\\/*\"'")
+
+
+@njit(cache=True)
+def read_c(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """Return (n_chars,) what each character is, once read: `CODE`, `COMMENT` or `STRING`."""
+    states = np.zeros(len(codes), np.uint8)
+    state = CODE
+    quote = 0
+    opened = -2  # where the comment began, or where a slash stands that may begin one
+    to_line_end, escaped = False, False
+    for t, code in enumerate(codes):
+        if state == CODE:
+            if (code == _SLASH or code == _STAR) and opened == t - 1:
+                state = COMMENT
+                to_line_end = code == _SLASH
+                escaped = False
+            elif code == _SLASH:
+                opened = t
+            elif code == _QUOTE or code == _APOSTROPHE:
+                state = STRING
+                quote = code
+                escaped = False
+        elif state == COMMENT and not to_line_end:
+            if code == _SLASH and codes[t - 1] == _STAR and t > opened + 2:
+                state = CODE
+        elif escaped:
+            escaped = code == _RETURN
+        elif code == _BACKSLASH:
+            escaped = True
+        elif code == _NEWLINE or (state == STRING and code == quote):
+            state = CODE
+        states[t] = state
+    return states
