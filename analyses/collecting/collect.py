@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
-from activations.progress import Advance, Progress, no_advance
+from activations.progress import Advance, no_advance
 from activations.units import in_order
 from analyses.collecting.statistic import BlockLabels, LevelStatistic, Statistic
 from analyses.levels.columns import Columns, Tiles
@@ -17,7 +17,7 @@ AnyStatistic = Statistic | LevelStatistic
 
 
 @question
-def collect(source: Source, statistics: Sequence[AnyStatistic], forward: Progress = no_advance) -> list[Any]:
+def collect(source: Source, statistics: Sequence[AnyStatistic], forward: Advance = no_advance) -> list[Any]:
     """Read a source as often as any of some statistics needs, and return the result of each.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
-from activations.progress import Advance, Progress, no_advance
+from activations.progress import Advance, no_advance
 from activations.units import Site, in_order
 from analyses.errors import AnalysisError
 from analyses.levels.binning import to_levels
@@ -153,7 +153,7 @@ class LevelReader:
                 digest.update(np.ascontiguousarray(getattr(bins, field.name)).tobytes())
         return digest.hexdigest()
 
-    def whole(self, source: Source, columns: Collection[Columns], progress: Progress, *, exact: bool = False) -> Tile:
+    def whole(self, source: Source, columns: Collection[Columns], progress: Advance, *, exact: bool = False) -> Tile:
         """Read all characters in one tile; if it is to be exact, with values, not levels, of sites in float32."""
         key = tuple(columns)
         self.find_bins(source, in_order(source.sites, (units.site for units in key)))
