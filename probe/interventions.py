@@ -2,7 +2,8 @@
 
 from activations.interventions import Change as Change
 from activations.interventions import Intervention as Intervention
-from activations.interventions import Where as Where
+from activations.interventions import LanePositions as LanePositions
+from activations.interventions import __getattr__ as __getattr__  # it has former names
 from activations.interventions import add as add
 from activations.interventions import clamp as clamp
 from activations.interventions import identity as identity
