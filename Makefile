@@ -1,23 +1,41 @@
-# `make demo` and `make test` do all the set-up; `make check` is for those who work on it. `make docs` writes
-# docs/hypotheses.md anew. `make test-gpu` runs what needs a GPU. `make bench` measures;
-# TEXT=corpus.txt is what it reads, BENCH="--cell gru" goes to that of extraction. On another Python, only what depends on
-# it, the labels, files and imports: `make test PYTHON=python3.12 VENV=.venv-3.12 SHORT=1`.
-PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13 python3.14; do \
-	$$each -c '$(NEW_ENOUGH)' 2> /dev/null && echo $$each && break; done)
+# `make demo` and `make test` do all the set-up. CONTRIBUTING.md says what each target runs, and how long it takes.
+#
+#   make test       the quick tests, on all cores           make check   format, lint, types and import contracts
+#   make test-all   every test, with more random examples   make docs    write docs/hypotheses.md anew
+#   make test-gpu   the tests that need a GPU               make bench   measure how fast things are
+#
+# ARGS="--lf -x" goes to pytest, SEED=17 draws other random examples for `make test-all`, WORKERS=0 runs all tests in one
+# process, TEXT=corpus.txt is what `make bench` reads, and BENCH="--cell gru" goes to its measurement of extraction.
+# `make test PYTHON=python3.12 VENV=.venv-3.12 SHORT=1` tests what depends on Python itself (labels, files and imports) on
+# another Python.
+PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$python -c '$(NEW_ENOUGH)' 2> /dev/null && echo $$python && break; done)
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 TEXT ?= probe/data/python.py.txt
+SEED ?= 0
+WORKERS ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 FOUND = $(or $(wildcard $(BIN)/python),$(PYTHON))
 INSTALLED := $(VENV)/.installed
+SHORT_TESTS = $(wildcard tests/test_hypotheses_*.py) tests/test_activations_models_checkpoints.py tests/test_activations_models_ngrams.py tests/test_probe_api.py
+PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal $(ARGS)
 
-.PHONY: demo test test-gpu check docs bench clean
+.PHONY: demo test test-all test-gpu check docs bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/probe demo demo
 
+# A worker of pytest has one core, so that its libraries need no more threads than one.
+test test-all: export OMP_NUM_THREADS = 1
+test test-all: export OPENBLAS_NUM_THREADS = 1
+test test-all: export NUMBA_NUM_THREADS = 1
+
 test: $(INSTALLED)
-	$(BIN)/pytest $(if $(SHORT),-m "not slow" $(wildcard tests/test_hypotheses_*.py) tests/test_activations_models_checkpoints.py tests/test_activations_models_ngrams.py tests/test_probe_api.py)
+	$(PYTEST) -m "not slow" $(if $(SHORT),$(SHORT_TESTS))
+
+test-all: $(INSTALLED)
+	$(PYTEST) --hypothesis-profile=ci --hypothesis-seed=$(SEED)
 
 test-gpu: $(INSTALLED)
 	$(BIN)/pytest -m gpu -rs

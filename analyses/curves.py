@@ -9,12 +9,14 @@ from activations.progress import Progress, no_progress
 from activations.results import Result
 from activations.site_names import AnySites
 from activations.units import Site, Unit, units_of
+from analyses.deprecation import renamed_keyword
 from analyses.errors import AnalysisError
 from analyses.named_parts import sites_among
-from analyses.probing.designs.budgets import rows_given, within_budget
+from analyses.probing.designs.budgets import available_runs, within_budget
+from analyses.probing.forward_selection import select_units
+from analyses.probing.options import DEFAULT_OPTIONS, FitOptions
 from analyses.probing.probes import fit_characters, fit_units
-from analyses.probing.results import DEFAULT, Fitting, ProbeResult, scores_of
-from analyses.probing.selection import select
+from analyses.probing.results import ProbeResult, score_names
 from analyses.ranking.ranking import rank_all
 from analyses.session import question
 from analyses.targets.labelling import AnyHypothesis, ManyHypotheses, listed, target_for, targets_for
@@ -55,7 +57,7 @@ class Curve(Result):
             {
                 "hypothesis": self.hypothesis,
                 self.over: value,
-                **{name: getattr(point, name) for name in scores_of(point.kind)},
+                **{name: getattr(point, name) for name in score_names(point.kind)},
                 "low": point.interval[0],
                 "high": point.interval[1],
                 "control": control.score,
@@ -89,7 +91,7 @@ def curve(
     *,
     sites: AnySites | None = None,
     most: int = MOST_UNITS,
-    how: Fitting = DEFAULT,
+    options: FitOptions = DEFAULT_OPTIONS,
     progress: Progress = no_progress,
 ) -> Curve:
     """Fit probes that see more and more, and score them on held-out characters beside probes that see no model.
@@ -100,14 +102,14 @@ def curve(
         over: What changes along the curve.
             `units`: the best 1, 2, 4, … units together, chosen one by one in training; is it one unit, or many?
             `chars`: the number of training characters, from one stretch of the text on.
-            `lag`: which character the label is of: a later one (or an earlier one, below 0), to see what is known of
-            the text to come, and of the text before.
+            `lag`: which character the label is of: a later one (or an earlier one, below 0), to see what the model
+            knows of the text to come, and of the text before.
             `sites`: the site that the probe sees.
             `penalty`: the penalty on the weights.
         sites: The sites that probes see, together. None is all sites for curves over `units` and `sites`; otherwise
             the hidden state of the last layer, which is what the model's read-out sees.
         most: The largest number of units in a curve over units, if there are enough.
-        how: How to fit and judge the probes.
+        options: How to fit and judge the probes.
         progress: Called, step by step, with what is done and a guess of how much there is to do.
 
     Raises:
@@ -120,16 +122,17 @@ def curve(
     chosen = sites_among(source, sites)
     if sites is None and over not in ("units", "sites"):
         chosen = _sites_of_read_out(chosen)
-    with within_budget(source, chosen, target.split, how.budget, progress) as recording:
-        return CURVES[over](recording, target, chosen, most, how, progress)
+    with within_budget(source, chosen, target.split, options.budget, progress) as recording:
+        return CURVES[over](recording, target, chosen, most, options, progress)
 
 
+@renamed_keyword("how", "options")
 def curves_over_steps(
     sources: Iterable[tuple[int, Source]],
     hypotheses: ManyHypotheses,
     *,
     sites: AnySites | None = None,
-    how: Fitting = DEFAULT,
+    options: FitOptions = DEFAULT_OPTIONS,
     progress: Progress = no_progress,
 ) -> dict[str, Curve]:
     """Show when a model that is being trained comes to know a label, and when a single unit of it does.
@@ -138,7 +141,7 @@ def curves_over_steps(
         sources: Numbers of updates of the training, in ascending order, and the same text as read after each.
         hypotheses: What to probe for.
         sites: What a probe sees; None is the hidden state of the last layer.
-        how: How to fit and judge the probes.
+        options: How to fit and judge the probes.
         progress: Called, within each source, with what is done and a guess of how much there is to do.
 
     Returns:
@@ -149,7 +152,7 @@ def curves_over_steps(
         HypothesisError: If there is no such hypothesis, or it fails on this text.
         AnalysisError: If its labels cannot be probed for.
     """
-    _refuse_for_steps(listed(hypotheses), how)
+    _refuse_for_steps(listed(hypotheses), options)
     targets: list[Target] = []
     controls: list[ProbeResult] = []
     updates: list[int] = []
@@ -159,15 +162,18 @@ def curves_over_steps(
     for update, live in sources:
         chosen = sites_among(live, sites) if sites is not None else _sites_of_read_out(list(live.sites))
         targets = targets or targets_for(live, hypotheses)
-        with within_budget(live, chosen, targets[0].split, how.budget, progress) as source:
+        with within_budget(live, chosen, targets[0].split, options.budget, progress) as source:
             if not controls:
-                controls = fit_characters(source, targets, N_LAST, how)
+                controls = fit_characters(source, targets, N_LAST, options)
             units = units_of(source.sites, chosen)
-            of_all_units.append(fit_units(source, targets, [units], how=how, progress=progress))
-            whole = source if len(rows_given(source)) == 1 else live
+            of_all_units.append(fit_units(source, targets, [units], options=options, progress=progress))
+            whole = source if len(available_runs(source)) == 1 else live
             best = [ranking.units[0].unit for ranking in rank_all(whole, targets, sites=chosen)]
             of_best_unit.append(
-                [fit_units(source, target, [[unit]], how=how)[0] for target, unit in zip(targets, best, strict=True)]
+                [
+                    fit_units(source, target, [[unit]], options=options)[0]
+                    for target, unit in zip(targets, best, strict=True)
+                ]
             )
             updates.append(update)
     curves: dict[str, Curve] = {}
@@ -181,9 +187,9 @@ def curves_over_steps(
     return curves
 
 
-def _refuse_for_steps(hypotheses: Sequence[AnyHypothesis | Target], how: Fitting) -> None:
+def _refuse_for_steps(hypotheses: Sequence[AnyHypothesis | Target], options: FitOptions) -> None:
     """Refuse what a curve over steps cannot have: folds, and labels that differ from model to model."""
-    if how.folds is not None:
+    if options.folds is not None:
         raise AnalysisError("a curve over steps chooses a unit for one held-out part of the text; leave out the folds")
     for hypothesis in hypotheses:
         name = hypothesis.hypothesis if isinstance(hypothesis, Target) else hypothesis
@@ -201,67 +207,67 @@ def _sites_of_read_out(sites: Sequence[Site]) -> list[Site]:
 
 
 def curve_over_units(
-    source: Source, target: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+    source: Source, target: Target, sites: Sequence[Site], most: int, options: FitOptions, progress: Progress
 ) -> Curve:
     """Fit probes of the best 1, 2, 4, … units together; see `curve`."""
-    if how.folds is not None:
+    if options.folds is not None:
         raise AnalysisError("a curve over units chooses them for one held-out part of the text; leave out the folds")
-    best = select(source, target, sites, most, progress).units
+    best = select_units(source, target, sites, most, progress).units
     sizes = [n for n in (1 << power for power in range(len(best).bit_length())) if n < len(best)]
     designs = [best[:n] for n in [*sizes, len(best)]]
-    points = fit_units(source, target, designs, how=how, progress=progress)
-    [control] = fit_characters(source, [target], N_LAST, how)
+    points = fit_units(source, target, designs, options=options, progress=progress)
+    [control] = fit_characters(source, [target], N_LAST, options)
     return _curve(target, "units", tuple(len(design) for design in designs), points, [control] * len(points), best)
 
 
 def curve_over_chars(
-    source: Source, target: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+    source: Source, target: Target, sites: Sequence[Site], most: int, options: FitOptions, progress: Progress
 ) -> Curve:
     """Fit probes on more and more training characters; see `curve`."""
     n_stretches = int((~target.split.held_out).sum())
     sizes = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500) if n < n_stretches]
-    settings = [replace(how, n_stretches=n) for n in [*sizes, n_stretches]]
+    settings = [replace(options, n_stretches=n) for n in [*sizes, n_stretches]]
     points, controls, units = _fit_with_settings(source, target, sites, settings, progress)
     return _curve(target, "chars", tuple(point.n_train for point in points), points, controls, units)
 
 
 def curve_over_lag(
-    source: Source, target: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+    source: Source, target: Target, sites: Sequence[Site], most: int, options: FitOptions, progress: Progress
 ) -> Curve:
     """Fit probes for the label of later and earlier characters; see `curve`."""
     targets = [lagged(target, source.corpus, lag) for lag in LAGS]
     units = units_of(source.sites, sites)
-    points = fit_units(source, targets, [units], how=how, progress=progress)
-    return _curve(target, "lag", LAGS, points, fit_characters(source, targets, N_LAST, how), units)
+    points = fit_units(source, targets, [units], options=options, progress=progress)
+    return _curve(target, "lag", LAGS, points, fit_characters(source, targets, N_LAST, options), units)
 
 
 def curve_over_sites(
-    source: Source, target: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+    source: Source, target: Target, sites: Sequence[Site], most: int, options: FitOptions, progress: Progress
 ) -> Curve:
     """Fit a probe of each site by itself; see `curve`."""
     designs = [units_of(source.sites, [site]) for site in sites]
-    points = fit_units(source, target, designs, how=how, progress=progress)
-    [control] = fit_characters(source, [target], N_LAST, how)
+    points = fit_units(source, target, designs, options=options, progress=progress)
+    [control] = fit_characters(source, [target], N_LAST, options)
     names = tuple(str(site) for site in sites)
     return _curve(target, "sites", names, points, [control] * len(points), units_of(source.sites, sites))
 
 
 def curve_over_penalty(
-    source: Source, target: Target, sites: Sequence[Site], most: int, how: Fitting, progress: Progress
+    source: Source, target: Target, sites: Sequence[Site], most: int, options: FitOptions, progress: Progress
 ) -> Curve:
     """Fit probes with larger and larger penalties; see `curve`."""
-    settings = [replace(how, penalty=penalty) for penalty in PENALTY_GRID]
+    settings = [replace(options, penalty=penalty) for penalty in PENALTY_GRID]
     points, controls, units = _fit_with_settings(source, target, sites, settings, progress)
     return _curve(target, "penalty", PENALTY_GRID, points, controls, units)
 
 
 def _fit_with_settings(
-    source: Source, target: Target, sites: Sequence[Site], settings: Sequence[Fitting], progress: Progress
+    source: Source, target: Target, sites: Sequence[Site], settings: Sequence[FitOptions], progress: Progress
 ) -> tuple[list[ProbeResult], list[ProbeResult], list[Unit]]:
     """Fit a probe of some sites, and its control, with each of several settings; also return the units it sees."""
     units = units_of(source.sites, sites)
-    points = [fit_units(source, target, [units], how=own_how, progress=progress)[0] for own_how in settings]
-    controls = [fit_characters(source, [target], N_LAST, own_how)[0] for own_how in settings]
+    points = [fit_units(source, target, [units], options=own_options, progress=progress)[0] for own_options in settings]
+    controls = [fit_characters(source, [target], N_LAST, own_options)[0] for own_options in settings]
     return points, controls, units
 
 
@@ -283,7 +289,7 @@ def _curve(
     )
 
 
-CURVES: dict[str, Callable[[Source, Target, Sequence[Site], int, Fitting, Progress], Curve]] = {
+CURVES: dict[str, Callable[[Source, Target, Sequence[Site], int, FitOptions, Progress], Curve]] = {
     "units": curve_over_units,
     "chars": curve_over_chars,
     "lag": curve_over_lag,

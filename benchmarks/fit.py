@@ -18,9 +18,9 @@ from sklearn.linear_model import LogisticRegression
 from activations.blocks import Source
 from activations.recordings.recording import Recording
 from activations.units import units_of
-from analyses.probing.designs.design import UnitDesign
+from analyses.probing.designs.units import UnitDesign
 from analyses.probing.fitting.joint_fits import fit_probes
-from analyses.probing.fitting.problems import Linear, Problem
+from analyses.probing.fitting.problems import FittedProbe, Problem
 from analyses.probing.fitting.responses import Response
 from analyses.targets.splits import TRAIN
 from analyses.targets.target import Target
@@ -41,7 +41,7 @@ def objective(x: NDArray[np.float32], y: NDArray[np.int16], weights: NDArray[np.
     return float(np.logaddexp(0, z).sum() - y @ z + 0.5 * weights @ weights)
 
 
-def fit(design: UnitDesign, responses: list[Response], train: NDArray[np.bool_]) -> tuple[list[Linear], float]:
+def fit(design: UnitDesign, responses: list[Response], train: NDArray[np.bool_]) -> tuple[list[FittedProbe], float]:
     """All probes together, and the seconds that took."""
     began = time.perf_counter()
     problems = [Problem(response=number) for number in range(len(responses))]
@@ -54,7 +54,7 @@ def beside_scikit_learn(
     asked: list[Target],
     responses: list[Response],
     train: NDArray[np.bool_],
-    found: list[Linear],
+    found: list[FittedProbe],
 ) -> float:
     """Fit each alone, print both objectives, and return the seconds that scikit-learn took."""
     total = 0.0

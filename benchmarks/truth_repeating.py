@@ -40,8 +40,9 @@ from activations.texts.lanes import BLOCK_CHARS
 from analyses.curves import curve
 from analyses.differences import difference
 from analyses.errors import AnalysisError
+from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
-from analyses.probing.results import Fitting, ProbeResult
+from analyses.probing.results import ProbeResult
 from analyses.ranking.ranking import rank
 from analyses.ranking.results import RankedUnit
 from analyses.targets.splits import TEST
@@ -204,7 +205,7 @@ class Folded(World):
 def fit_repetition(world: Folded, rng: Random) -> Record:
     """A probe's interval. The truth of one that was fitted in folds is that of the mean of their weights."""
     drawn = Probed(world, rng)
-    [result] = fit(drawn.source, drawn.target, how=Fitting(folds=world.folds))
+    [result] = fit(drawn.source, drawn.target, options=FitOptions(folds=world.folds))
     return _interval(result.auc, *result.interval, drawn.true_auc(result))
 
 

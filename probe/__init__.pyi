@@ -27,6 +27,7 @@ from .intervals import difference as difference
 from .models import load_model as load_model
 from .plots import plot_curves as plot_curves
 from .plots import plot_text as plot_text
+from .probing import FitOptions as FitOptions
 from .probing import curve as curve
 from .probing import fit as fit
 from .ranking import METHODS as METHODS

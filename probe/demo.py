@@ -1,4 +1,4 @@
-"""The whole road on the bundled model and text, leaving pictures to look at."""
+"""Every step on the bundled model and text, from a recording to pictures."""
 
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -33,13 +33,13 @@ _PASSAGE_LINES = 22
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What was found for one hypothesis.
+    """The results of the demo for one hypothesis.
 
     Attributes:
-        ranking: The units by how well each tells the label.
+        ranking: The units, ordered by how well each tells the label.
         probes: A probe for each site.
         curve: Probes of the best 1, 2, 4, … units.
-        picture: The text coloured by the best unit.
+        picture: The file with the text, coloured by the best unit.
     """
 
     ranking: Ranking
@@ -49,18 +49,18 @@ class Finding:
 
     @property
     def best(self) -> RankedUnit:
-        """The most responsible unit."""
+        """The unit that tells the label best."""
         return self.ranking.units[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """What `probe demo` found and left in its folder.
+    """The results of `probe demo`, and the files in its folder.
 
     Attributes:
-        extraction: The reading of the text.
-        findings: One for each of `HYPOTHESES`.
-        curves: The picture of the accuracy curves.
+        extraction: How the text was recorded.
+        findings: The results for each of `HYPOTHESES`.
+        curves: The file with the picture of the accuracy curves.
     """
 
     extraction: Extraction
@@ -69,13 +69,13 @@ class Demo:
 
 
 def bundled_model() -> CharRNN:
-    """The bundled model: an LSTM that was trained on Python source. See `probe/data/README.md`."""
+    """Load the bundled model: an LSTM that was trained on Python source. See `probe/data/README.md`."""
     with as_file(files("probe.data") / "python_lstm.pt") as path:
         return load_model(path)
 
 
 def bundled_text() -> Corpus:
-    """The bundled text: modules of Python's standard library that the bundled model was not trained on."""
+    """Read the bundled text: modules of Python's standard library that the bundled model was not trained on."""
     with as_file(files("probe.data") / "python.py.txt") as path:
         return Corpus.from_texts([path.read_text(encoding="utf-8")], ["python.py.txt"])
 
@@ -84,8 +84,8 @@ def run_demo(folder: Path, progress: NotedProgress = no_progress) -> Demo:
     """Record the bundled model reading the bundled text, and ask what it knows.
 
     Args:
-        folder: Where the recording and the pictures go; it is made if need be.
-        progress: Called with the steps done, their number, and the one that begins.
+        folder: Where the recording and the pictures go; it is made if it does not exist.
+        progress: Called with the number of steps done, their total, and the name of the next.
 
     Raises:
         ActivationError: If the folder cannot be written to.
@@ -98,16 +98,16 @@ def run_demo(folder: Path, progress: NotedProgress = no_progress) -> Demo:
     with Session(extraction.path) as session:
         findings = []
         for number, name in enumerate(HYPOTHESES):
-            asked = target(session.corpus, name)
+            labelled = target(session.corpus, name)
             progress(1 + 3 * number, n_steps, f"ranking units for {name}")
-            ranking = rank(session, asked)
+            ranking = rank(session, labelled)
             progress(2 + 3 * number, n_steps, f"fitting probes for {name}")
-            probes = fit(session, asked)
+            probes = fit(session, labelled)
             progress(3 + 3 * number, n_steps, f"a curve for {name}")
-            line = curve(session, asked)
+            units_curve = curve(session, labelled)
             picture = folder / f"text_{name}.png"
-            _draw_passage(session, asked, ranking.units[0], picture)
-            findings.append(Finding(ranking=ranking, probes=tuple(probes), curve=line, picture=picture))
+            _draw_passage(session, labelled, ranking.units[0], picture)
+            findings.append(Finding(ranking=ranking, probes=tuple(probes), curve=units_curve, picture=picture))
         progress(n_steps - 1, n_steps, "drawing")
         curves = folder / "curves.png"
         _draw_curves([finding.curve for finding in findings], curves)
@@ -119,35 +119,35 @@ def _draw_curves(curves: list[Curve], path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.2 * len(curves), 3.8), layout="constrained")
-    for number, each in enumerate(curves):
-        plot_curves(each, figure.add_subplot(1, len(curves), number + 1))
+    for number, units_curve in enumerate(curves):
+        plot_curves(units_curve, figure.add_subplot(1, len(curves), number + 1))
     save_figure(figure, path)
 
 
-def _draw_passage(source: Source, asked: Target, best: RankedUnit, path: Path) -> None:
-    """Colour the held-out lines in which the label changes most by the best unit."""
-    start, stop = _passage(source.corpus, asked)
+def _draw_passage(source: Source, labelled: Target, best: RankedUnit, path: Path) -> None:
+    """Colour the held-out lines in which the label changes most often by the activation of the best unit."""
+    start, stop = _passage(source.corpus, labelled)
     values = source.read([best.unit.site], start, stop)[best.unit.site][:, best.unit.index].astype(np.float64)
-    labels = asked.labels.values[start:stop]
-    measure = f"held-out {'AUC' if asked.kind == 'binary' else '|r|'} {best.held_out:.3f}"
+    labels = labelled.labels.values[start:stop]
+    measure = f"held-out {'AUC' if labelled.kind == 'binary' else '|r|'} {best.held_out:.3f}"
     axes = plot_text(
         source.corpus.text(start, stop),
         values,
-        labels if asked.kind == "binary" else None,
+        labels if labelled.kind == "binary" else None,
         center=float(values.mean()),
-        title=f"{asked.hypothesis}: unit {best.unit}, {measure}",
+        title=f"{labelled.hypothesis}: unit {best.unit}, {measure}",
     )
     save_figure(figure_of(axes), path)
 
 
-def _passage(corpus: Corpus, asked: Target) -> tuple[int, int]:
-    """Where the held-out run of whole lines starts and stops in which the label changes most often."""
+def _passage(corpus: Corpus, labelled: Target) -> tuple[int, int]:
+    """Find the held-out run of whole lines in which the label changes most often: its start and stop."""
     lines = np.flatnonzero(np.concatenate([[True], corpus.codes[:-1] == ord("\n")]))
     starts, stops = lines[:-_PASSAGE_LINES], lines[_PASSAGE_LINES:] - 1
-    split = asked.split
+    split = labelled.split
     held_out = split.parts(0, len(corpus)) == TEST
     within = held_out[starts] & (split.stretch(starts) == split.stretch(stops))
-    changes = np.concatenate([[0], np.cumsum(np.diff(asked.labels.values.astype(np.float64)) != 0)])
+    changes = np.concatenate([[0], np.cumsum(np.diff(labelled.labels.values.astype(np.float64)) != 0)])
     n_changes = np.where(within, changes[stops] - changes[starts], -1)
     best = int(np.argmax(n_changes))
     return int(starts[best]), int(stops[best])

@@ -1,6 +1,6 @@
 """Character-level models: make, import, train, save, evaluate and sample them."""
 
-from activations.importers.importing import Import as Import
+from activations.importers.importing import ImportedModel as ImportedModel
 from activations.importers.importing import import_model as import_model
 from activations.importers.wrapping import wrap as wrap
 from activations.models.char_model import CharModel as CharModel
@@ -14,16 +14,18 @@ from activations.models.evaluation import evaluate as evaluate
 from activations.models.evaluation import losses as losses
 from activations.models.sampling import Guess as Guess
 from activations.models.sampling import Novelty as Novelty
-from activations.models.sampling import Written as Written
+from activations.models.sampling import SampledTokens as SampledTokens
 from activations.models.sampling import novelty as novelty
 from activations.models.sampling import write as write
 from activations.models.sampling import write_texts as write_texts
 from activations.models.training.config import TrainingConfig as TrainingConfig
-from activations.models.training.training import Moment as Moment
-from activations.models.training.training import Training as Training
+from activations.models.training.results import Training as Training
+from activations.models.training.results import TrainingSnapshot as TrainingSnapshot
 from activations.models.training.training import hold_out as hold_out
 from activations.models.training.training import train as train
 from activations.models.twins import twin as twin
-from probe.training.sweeps import Sweep as Sweep
-from probe.training.sweeps import Swept as Swept
+from probe.evaluation import PartEvaluation as PartEvaluation
+from probe.evaluation import evaluate_beside_ngrams as evaluate_beside_ngrams
 from probe.training.sweeps import sweep as sweep
+from probe.training.swept_models import Sweep as Sweep
+from probe.training.swept_models import SweptModel as SweptModel

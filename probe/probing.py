@@ -3,7 +3,7 @@
 from analyses.curves import Curve as Curve
 from analyses.curves import curve as curve
 from analyses.curves import curves_over_steps as curves_over_steps
+from analyses.probing.options import FitOptions as FitOptions
 from analyses.probing.probes import fit as fit
 from analyses.probing.probes import fit_units as fit_units
-from analyses.probing.results import Fitting as Fitting
 from analyses.probing.results import ProbeResult as ProbeResult

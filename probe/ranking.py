@@ -1,11 +1,11 @@
 """One unit against one hypothesis: rankings, their scores, and explanations of a unit."""
 
-from analyses.ranking.explanation import Explanation as Explanation
-from analyses.ranking.explanation import explain as explain
-from analyses.ranking.method import Method as Method
-from analyses.ranking.method import MethodScores as MethodScores
-from analyses.ranking.method import Need as Need
-from analyses.ranking.methods import METHODS as METHODS
+from analyses.ranking.explaining.explanation import Explanation as Explanation
+from analyses.ranking.explaining.explanation import explain as explain
+from analyses.ranking.methods.method import Method as Method
+from analyses.ranking.methods.method import MethodScores as MethodScores
+from analyses.ranking.methods.method import Need as Need
+from analyses.ranking.methods.registry import METHODS as METHODS
 from analyses.ranking.ranking import compare as compare
 from analyses.ranking.ranking import rank as rank
 from analyses.ranking.ranking import rank_all as rank_all

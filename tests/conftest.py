@@ -5,11 +5,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has compiled loops of its own, since numba locks no cache
+    folder = Path(__file__).parents[1] / "build" / "compiled" / os.environ["PYTEST_XDIST_WORKER"]
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)
+
 import numpy as np
+import profiles  # noqa: F401
 import pytest
 import torch
 from commands import Command
-from hypothesis import settings
 from planting import PLANTED, SITES
 
 from activations.blocks import Block
@@ -24,9 +28,6 @@ from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from hypotheses.registry import get
 from probe.cli import main
-
-settings.register_profile("untimed", deadline=None)  # the first call of a labeller compiles it
-settings.load_profile("untimed")
 
 
 @pytest.fixture

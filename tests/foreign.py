@@ -1,4 +1,4 @@
-"""Writing one of our models in the formats of other programs, as these would have written them."""
+"""Writers of our models in the formats of other programs, as these programs would have written them."""
 
 import io
 import json
@@ -26,26 +26,30 @@ def weights(model: CharRNN) -> Arrays:
 
 
 def renamed(model: CharRNN, rnn: str = "rnn", readout: str = "decoder", embedding: str = "encoder") -> Arrays:
-    """PyTorch's names under other prefixes."""
-    new = {"rnn": rnn, "readout": readout, "embedding": embedding}
-    return {f"{new[name.partition('.')[0]]}.{name.partition('.')[2]}": w for name, w in weights(model).items()}
+    """Return the weights under PyTorch's names with other prefixes."""
+    prefixes = {"rnn": rnn, "readout": readout, "embedding": embedding}
+    arrays = {}
+    for full_name, weight in weights(model).items():
+        prefix, _, name = full_name.partition(".")
+        arrays[f"{prefixes[prefix]}.{name}"] = weight
+    return arrays
 
 
 def layers(model: CharRNN) -> list[Arrays]:
-    """Of each layer weight_ih, weight_hh, bias_ih, bias_hh."""
-    found = weights(model)
+    """Return weight_ih, weight_hh, bias_ih and bias_hh of each layer."""
+    arrays = weights(model)
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-    return [{name: found[f"rnn.{name}_l{n}"] for name in names} for n in range(model.config.n_layers)]
+    return [{name: arrays[f"rnn.{name}_l{n}"] for name in names} for n in range(model.config.n_layers)]
 
 
 def ends(model: CharRNN) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    found = weights(model)
-    return found["readout.weight"], found["readout.bias"]
+    arrays = weights(model)
+    return arrays["readout.weight"], arrays["readout.bias"]
 
 
-def reordered(rows: NDArray[np.float32], order: str, own: str) -> NDArray[np.float32]:
-    """Gates in another order than `own`."""
-    blocks = dict(zip(own, np.split(rows, len(own)), strict=True))
+def reordered(rows: NDArray[np.float32], order: str, current: str) -> NDArray[np.float32]:
+    """Return rows with their gates in another order than the current one."""
+    blocks = dict(zip(current, np.split(rows, len(current)), strict=True))
     return np.concatenate([blocks[letter] for letter in order])
 
 
@@ -58,31 +62,31 @@ def state_dict(model: CharRNN, path: Path) -> None:
 
 
 def checkpoint(model: CharRNN, path: Path) -> None:
-    """With an optimizer, whose tensors look like the model's, and what else people keep."""
-    own = tensors(renamed(model, rnn="lstm", readout="out"))
+    """Write a checkpoint with an optimiser, whose tensors look like the model's, and other things that people save."""
+    arrays = tensors(renamed(model, rnn="lstm", readout="out"))
     optimizer = {
         "state": {0: {"exp_avg": torch.zeros(3, 3), "lstm.weight_ih_l0": torch.zeros(8, 2)}},
         "param_groups": [],
     }
-    torch.save({"epoch": 3, "optimizer_state": optimizer, "model_state": own, "args": {"lr": 0.1}}, path)
+    torch.save({"epoch": 3, "optimizer_state": optimizer, "model_state": arrays, "args": {"lr": 0.1}}, path)
 
 
 def old_state_dict(model: CharRNN, path: Path) -> None:
     torch.save(tensors(renamed(model, rnn="rnn", readout="predictor")), path, _use_new_zipfile_serialization=False)
 
 
-def turned_state_dict(model: CharRNN, path: Path) -> None:
-    """Matrices for products from the right."""
-    own = {n: np.ascontiguousarray(w.T) if ".weight_" in n else w for n, w in renamed(model).items()}
-    torch.save(tensors(own), path)
+def transposed_state_dict(model: CharRNN, path: Path) -> None:
+    """Write transposed matrices, for products with row vectors."""
+    arrays = {n: np.ascontiguousarray(w.T) if ".weight_" in n else w for n, w in renamed(model).items()}
+    torch.save(tensors(arrays), path)
 
 
 def cells(model: CharRNN, path: Path) -> None:
-    """One nn.LSTMCell a layer: no numbers behind the names."""
-    own = {n: w for n, w in renamed(model).items() if not n.startswith("rnn.")}
+    """Write one nn.LSTMCell for each layer, whose names end without a number."""
+    arrays = {n: w for n, w in renamed(model).items() if not n.startswith("rnn.")}
     for n, layer in enumerate(layers(model)):
-        own |= {f"cells.{n}.{name}": w for name, w in layer.items()}
-    torch.save(tensors(own), path)
+        arrays |= {f"cells.{n}.{name}": w for name, w in layer.items()}
+    torch.save(tensors(arrays), path)
 
 
 def torchscript_like_names(model: CharRNN, path: Path) -> None:
@@ -90,7 +94,7 @@ def torchscript_like_names(model: CharRNN, path: Path) -> None:
 
 
 class _Foreign(nn.Module):
-    """Pickled as a class that nobody has."""
+    """A module whose class is not there when it is read."""
 
     def __init__(self, model: CharRNN) -> None:
         super().__init__()
@@ -102,18 +106,18 @@ class _Foreign(nn.Module):
 
 @contextmanager
 def nowhere() -> Iterator[None]:
-    """While it lasts, `_Foreign` is said to be `somewhere.Net`."""
+    """Pretend for a while that `_Foreign` is called `somewhere.Net`."""
     module = ModuleType("somewhere")
     module.__file__ = __file__
     vars(module)["Net"] = _Foreign
-    before = _Foreign.__module__, _Foreign.__qualname__
+    true_names = _Foreign.__module__, _Foreign.__qualname__
     _Foreign.__module__, _Foreign.__qualname__ = "somewhere", "Net"
     sys.modules["somewhere"] = module
     try:
         yield
     finally:
         del sys.modules["somewhere"]
-        _Foreign.__module__, _Foreign.__qualname__ = before
+        _Foreign.__module__, _Foreign.__qualname__ = true_names
 
 
 def whole_module(model: CharRNN, path: Path) -> None:
@@ -122,18 +126,18 @@ def whole_module(model: CharRNN, path: Path) -> None:
 
 
 def old_whole_module(model: CharRNN, path: Path) -> None:
-    """All parameters views of one storage, on a GPU of long ago."""
+    """Write a module whose parameters are views of one storage, which was on a GPU."""
     flat = torch.cat([torch.zeros(5), *(weight.detach().flatten() for weight in model.parameters())])
-    net, place = _Foreign(model), 5
+    net, start = _Foreign(model), 5
     for weight in net.parameters():
         n = weight.numel()
-        weight.data = flat[place : place + n].view(weight.shape)
-        place += n
+        weight.data = flat[start : start + n].view(weight.shape)
+        start += n
     tag = torch.serialization.location_tag
     torch.serialization.location_tag = lambda storage: "cuda:0"
     try:
         with nowhere(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the source of the class is not to be had
+            warnings.simplefilter("ignore")  # PyTorch warns that it does not find the source of the class
             torch.save(net, path, _use_new_zipfile_serialization=False)
     finally:
         torch.serialization.location_tag = tag
@@ -142,16 +146,16 @@ def old_whole_module(model: CharRNN, path: Path) -> None:
 def linears(
     model: CharRNN, path: Path, of_x: str = "x2{}", of_h: str = "h2{}", tags: str | tuple[str, ...] = "ifco"
 ) -> None:
-    """A linear layer for each gate, on x and on h, under names such as `layers.0.x2i`."""
-    own = {n: w for n, w in renamed(model).items() if not n.startswith("rnn.")}
+    """Write a linear layer for each gate, on x and on h, under names such as `layers.0.x2i`."""
+    arrays = {n: w for n, w in renamed(model).items() if not n.startswith("rnn.")}
     letters = model_gates(model)
     for n, layer in enumerate(layers(model)):
         for half, frame in (("ih", of_x), ("hh", of_h)):
             for letter, tag in zip({"ifgo": "ifgo", "rzn": "rzn", "h": "h"}[letters], tags, strict=True):
                 name = f"layers.{n}.{frame.format(tag)}"
-                own[f"{name}.weight"] = reordered(layer[f"weight_{half}"], letter, letters)
-                own[f"{name}.bias"] = reordered(layer[f"bias_{half}"], letter, letters)
-    torch.save(tensors(own), path)
+                arrays[f"{name}.weight"] = reordered(layer[f"weight_{half}"], letter, letters)
+                arrays[f"{name}.bias"] = reordered(layer[f"bias_{half}"], letter, letters)
+    torch.save(tensors(arrays), path)
 
 
 def model_gates(model: CharRNN) -> str:
@@ -159,7 +163,7 @@ def model_gates(model: CharRNN) -> str:
 
 
 def named_linears(model: CharRNN, path: Path) -> None:
-    """As PyTorch's documentation names the matrices: W_ii, W_hi, …; the read-out first."""
+    """Write linear layers named like the matrices in PyTorch's documentation: W_ii, W_hi and so on."""
     tags = {"lstm": "ifgo", "gru": "rzn"}.get(model.config.cell, "h")
     linears(model, path, "W_i{}", "W_h{}", tags)
 
@@ -173,31 +177,31 @@ def worded_linears(model: CharRNN, path: Path) -> None:
 
 
 def joined_linears(model: CharRNN, path: Path) -> None:
-    """A linear layer for each gate, on [x; h]."""
-    own = {n: w for n, w in renamed(model).items() if not n.startswith("rnn.")}
+    """Write a linear layer for each gate, on [x; h]."""
+    arrays = {n: w for n, w in renamed(model).items() if not n.startswith("rnn.")}
     for n, layer in enumerate(layers(model)):
         both = np.concatenate([layer["weight_ih"], layer["weight_hh"]], axis=1)
         for letter, name in zip("ifgo", ("W_i", "W_f", "W_c", "W_o"), strict=True):
-            own[f"{n}.{name}.weight"] = reordered(both, letter, "ifgo")
-            own[f"{n}.{name}.bias"] = reordered(layer["bias_ih"] + layer["bias_hh"], letter, "ifgo")
-    torch.save(tensors(own), path)
+            arrays[f"{n}.{name}.weight"] = reordered(both, letter, "ifgo")
+            arrays[f"{n}.{name}.bias"] = reordered(layer["bias_ih"] + layer["bias_hh"], letter, "ifgo")
+    torch.save(tensors(arrays), path)
 
 
 def row_parameters(model: CharRNN, path: Path) -> None:
-    """Bare matrices for row vectors, biases of their own: W_xi, W_hi, b_i and so on."""
+    """Write bare matrices for row vectors, with separate biases: W_xi, W_hi, b_i and so on."""
     readout, bias = ends(model)
-    own: Arrays = {}
+    arrays: Arrays = {}
     for n, layer in enumerate(layers(model)):
         end = "" if n == 0 else f"_{n}"
         for letter, name in zip("ifgo", "ifco", strict=True):
-            own[f"W_x{name}{end}"] = reordered(layer["weight_ih"], letter, "ifgo").T.copy()
-            own[f"W_h{name}{end}"] = reordered(layer["weight_hh"], letter, "ifgo").T.copy()
-            own[f"b_{name}{end}"] = reordered(layer["bias_ih"] + layer["bias_hh"], letter, "ifgo")
-    torch.save(tensors({**own, "out.weight": readout, "out.bias": bias}), path)
+            arrays[f"W_x{name}{end}"] = reordered(layer["weight_ih"], letter, "ifgo").T.copy()
+            arrays[f"W_h{name}{end}"] = reordered(layer["weight_hh"], letter, "ifgo").T.copy()
+            arrays[f"b_{name}{end}"] = reordered(layer["bias_ih"] + layer["bias_hh"], letter, "ifgo")
+    torch.save(tensors({**arrays, "out.weight": readout, "out.bias": bias}), path)
 
 
 def json_lists(model: CharRNN, path: Path, order: str = "ifog") -> None:
-    """[[W1, b1], [W2, b2], [[Wd, bd]]] of a numpy LSTM."""
+    """Write [[W1, b1], [W2, b2], [[Wd, bd]]] of a numpy LSTM."""
     parts: list[Any] = []
     for layer in layers(model):
         both = np.concatenate([layer["weight_ih"], layer["weight_hh"]], axis=1)
@@ -208,15 +212,15 @@ def json_lists(model: CharRNN, path: Path, order: str = "ifog") -> None:
 
 
 def numpy_arrays(model: CharRNN, *, rows: bool = True) -> Arrays:
-    """Wxh, Whh, bh, Why, by."""
+    """Return Wxh, Whh, bh, Why and by of a numpy RNN."""
     readout, readout_bias = ends(model)
-    found: Arrays = {}
+    arrays: Arrays = {}
     for n, layer in enumerate(layers(model)):
         end = "" if model.config.n_layers == 1 else str(n)
-        found[f"Wxh{end}"], found[f"Whh{end}"] = layer["weight_ih"], layer["weight_hh"]
-        found[f"bh{end}"] = (layer["bias_ih"] + layer["bias_hh"])[:, None]
-    found |= {"Why": readout, "by": readout_bias[:, None]}
-    return {name: np.ascontiguousarray(array.T) for name, array in found.items()} if rows else found
+        arrays[f"Wxh{end}"], arrays[f"Whh{end}"] = layer["weight_ih"], layer["weight_hh"]
+        arrays[f"bh{end}"] = (layer["bias_ih"] + layer["bias_hh"])[:, None]
+    arrays |= {"Why": readout, "by": readout_bias[:, None]}
+    return {name: np.ascontiguousarray(array.T) for name, array in arrays.items()} if rows else arrays
 
 
 def npz(model: CharRNN, path: Path) -> None:
@@ -243,12 +247,12 @@ Writer = Callable[[CharRNN, Path], None]
 _ALL = ("lstm", "gru", "rnn", "rnn_relu")
 _RNNS = ("rnn", "rnn_relu")
 
-# of each format: the cells it is for, and whether it may have an embedding
+# for each format: its writer, its cells, and whether it may have an embedding
 FORMATS: dict[str, tuple[Writer, tuple[str, ...], bool]] = {
     "a state_dict": (state_dict, _ALL, True),
     "a checkpoint": (checkpoint, _ALL, True),
     "an old state_dict": (old_state_dict, _ALL, True),
-    "a turned state_dict": (turned_state_dict, ("lstm", "gru"), True),
+    "a transposed state_dict": (transposed_state_dict, ("lstm", "gru"), True),
     "cells": (cells, _ALL, True),
     "a state_dict of a parallel module": (torchscript_like_names, _ALL, True),
     "a whole module": (whole_module, _ALL, True),

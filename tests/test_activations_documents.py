@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from planting import random_model
+from profiles import n_examples
 from torch import Tensor
 
 from activations.errors import ActivationError
@@ -247,7 +248,7 @@ def test_labels_are_those_of_each_document_alone(name: str) -> None:
 
 @pytest.mark.parametrize("first", [0, 2])
 @given(st.sampled_from(CELLS), st.integers(1, 700), st.sampled_from([2, 3, 16]), st.sampled_from([1, 3]))
-@settings(max_examples=6)
+@settings(max_examples=n_examples(6))
 def test_a_range_that_begins_within_a_document_is_warmed_up_from_where_that_begins(
     first: int, cell: str, start: int, n_lanes: int, every: int
 ) -> None:

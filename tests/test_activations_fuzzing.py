@@ -25,7 +25,7 @@ from activations.recordings.recording import Recording
 from activations.recordings.vetting import VETTER
 from activations.texts.corpus import Corpus
 
-N_MUTANTS = 1000
+few_and_many = pytest.mark.parametrize("n_mutants", [50, pytest.param(1000, marks=pytest.mark.slow)])  # files
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +42,15 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return extract(live, tmp_path_factory.mktemp("fuzzing") / "a.h5").path.read_bytes()
 
 
-@pytest.mark.slow  # a thousand files
-def test_damaged_checkpoints_are_refused_or_read_as_they_were(checkpoint: bytes, tmp_path: Path) -> None:
+@few_and_many
+def test_damaged_checkpoints_are_refused_or_read_as_they_were(
+    n_mutants: int, checkpoint: bytes, tmp_path: Path
+) -> None:
     (tmp_path / "model.pt").write_bytes(checkpoint)
     weights = load_model(tmp_path / "model.pt").state_dict()
     rng = np.random.default_rng(0)
     refused = 0
-    for _ in range(N_MUTANTS):
+    for _ in range(n_mutants):
         (tmp_path / "mutant.pt").write_bytes(mutant(checkpoint, rng))
         try:
             loaded = load_model(tmp_path / "mutant.pt").state_dict()
@@ -58,7 +60,7 @@ def test_damaged_checkpoints_are_refused_or_read_as_they_were(checkpoint: bytes,
         else:
             for name, weight in weights.items():
                 assert torch.equal(loaded[name], weight)
-    assert refused > N_MUTANTS // 2
+    assert refused > n_mutants // 2
 
 
 class Evil:
@@ -118,17 +120,17 @@ def test_a_checkpoint_that_claims_more_than_it_has_is_refused(config: dict[str, 
         }.items()
     }
     torch.save(content, tmp_path / "model.pt")
-    with pytest.raises(ActivationError, match="claims more numbers than there are"):
+    with pytest.raises(ActivationError, match="claims more numbers than the file has"):
         load_model(tmp_path / "model.pt")
 
 
-@pytest.mark.slow  # a thousand files, each opened by a process of its own
-def test_damaged_recordings_are_noticed_or_as_they_were(recorded: bytes, tmp_path: Path) -> None:
+@few_and_many  # each opened by a process of its own
+def test_damaged_recordings_are_noticed_or_as_they_were(n_mutants: int, recorded: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.h5").write_bytes(recorded)
     whole = read_all(tmp_path / "a.h5")
     rng = np.random.default_rng(0)
     noticed = 0
-    for number in range(N_MUTANTS):
+    for number in range(n_mutants):
         path = tmp_path / f"{number}.h5"
         path.write_bytes(mutant(recorded, rng))
         found = check(path)
@@ -138,7 +140,7 @@ def test_damaged_recordings_are_noticed_or_as_they_were(recorded: bytes, tmp_pat
             noticed += 1
             assert path.name in str(found)
         path.unlink()
-    assert noticed > N_MUTANTS // 2
+    assert noticed > n_mutants // 2
 
 
 def read_all(path: Path) -> dict[str, object]:

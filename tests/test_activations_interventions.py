@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from planting import random_model
+from profiles import n_examples
 from references import (
     KINDS,
     Kind,
@@ -90,7 +91,7 @@ def test_identity_changes_nothing_of_what_is_written(kind: Kind) -> None:
 
 @every_kind
 @given(data=st.data())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=n_examples(12))
 def test_clamp_and_add_do_what_they_do_to_the_equations(kind: Kind, data: st.DataObject) -> None:
     model = unusual_model(TEXT, kind, data.draw(st.integers(0, 99)))
     intervention = draw_intervention(data, model.sites)

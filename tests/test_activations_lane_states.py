@@ -77,7 +77,7 @@ def test_lanes_do_not_see_each_other(form: Callable[[int], Any], n_lanes: int, d
                 step(states, [1] * len(alone))
                 states.restore(kept)
     assert states.n_lanes == len(alone)
-    assert states.are_together == (form is not numbers)
+    assert states.is_batched == (form is not numbers)
     values = states.values
     for site, found in values.items():
         np.testing.assert_array_equal(found, np.concatenate([own.values[site] for own in alone]))

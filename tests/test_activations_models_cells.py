@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from planting import random_model
 
 from activations.models.cells.kinds import CELLS
-from activations.models.cells.single_lane import LoneLayer, to_sigmoids, to_tanhs
-from activations.models.cells.steps import Recurrent
+from activations.models.cells.single_lane import SingleLaneLayer, to_sigmoids, to_tanhs
+from activations.models.cells.steps import RecurrentWeights
 from activations.models.char_rnn import CharRNN
 from activations.reading.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
@@ -171,18 +171,18 @@ def test_each_document_of_a_single_lane_begins_anew_however_long_it_is(cell: str
     for document, text in zip(live.corpus.documents, texts, strict=True):
         alone = LiveActivations(model, Corpus.from_texts([text]), n_lanes=1, compute=compute)
         for site in live.sites:
-            found = np.concatenate([block.values[site] for block in blocks])[document.start : document.stop]
-            expected = np.concatenate([each.values[site] for each in alone.blocks([site])])
-            np.testing.assert_allclose(found, expected, atol=1e-6)
+            rows = np.concatenate([block.values[site] for block in blocks])[document.start : document.stop]
+            expected = np.concatenate([block.values[site] for block in alone.blocks([site])])
+            np.testing.assert_allclose(rows, expected, atol=1e-6)
 
 
 def test_a_gate_that_keeps_all_keeps_it_to_the_last_digit(rng: np.random.Generator) -> None:
     n = 40
-    recurrent = Recurrent(torch.zeros(n, 3 * n), None, torch.zeros(n), None, None, None, None, 0.0)
+    recurrent = RecurrentWeights(torch.zeros(n, 3 * n), None, torch.zeros(n), None, None, None, None, 0.0)
     gates = np.repeat(np.repeat(np.array([0, 200, 0.5], np.float32), n)[None], 500, axis=0)  # update gates of 1
     hidden = rng.uniform(-1, 1, n).astype(np.float32)
     before, hiddens = hidden.copy(), np.empty((500, n), np.float32)
-    LoneLayer(CELLS["gru"], recurrent).read(
+    SingleLaneLayer(CELLS["gru"], recurrent).read(
         torch.from_numpy(gates), {"hidden": torch.from_numpy(hidden)}, {"hidden": torch.from_numpy(hiddens)}, None
     )
     np.testing.assert_array_equal(hiddens, np.repeat(before[None], 500, axis=0))

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from planting import random_model
+from profiles import n_examples
 from references import KINDS, Kind, ids_of, name_of, next_by_equations, read_by_equations, recorded, unusual_model
 
 from activations.errors import ActivationError
@@ -40,8 +41,8 @@ def normalised(a: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[np.
 def test_the_equations_of_an_lstm_agree_with_numpy(kind: Kind) -> None:
     """The options as the papers have them, one gate after another."""
     model = unusual_model(TEXT, kind, n_layers=1, n_units=7)
-    found, _ = read_by_equations(model, ids_of(model, TEXT[:50]))
-    w = {name.removesuffix("_l0"): each.detach().double().numpy() for name, each in model.rnn.named_parameters()}
+    signals, _ = read_by_equations(model, ids_of(model, TEXT[:50]))
+    w = {name.removesuffix("_l0"): weight.detach().double().numpy() for name, weight in model.rnn.named_parameters()}
     functions: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
         "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
         "hard_sigmoid_keras": lambda a: np.clip(0.2 * a + 0.5, 0, 1),
@@ -63,17 +64,17 @@ def test_the_equations_of_an_lstm_agree_with_numpy(kind: Kind) -> None:
         h = w["weight_hr"] @ h if "weight_hr" in w else h
         expected = {"input_gate": i, "forget_gate": f, "candidate": g, "output_gate": o, "cell": c, "hidden": h}
         for signal, values in expected.items():
-            np.testing.assert_allclose(found[Site.of(0, signal)][t, 0], values, atol=1e-12)
+            np.testing.assert_allclose(signals[Site.of(0, signal)][t, 0], values, atol=1e-12)
 
 
 @pytest.mark.parametrize("gates", ["sigmoid", "hard_sigmoid_keras"])
 def test_a_gru_with_its_reset_gate_before_the_matrix_is_that_of_keras(gates: str) -> None:
     """As `GRUCell.call` of Keras 2 has it for `reset_after=False`, but for the order of the gates (z, r, h there)."""
     n, model = 6, unusual_model(TEXT, {"cell": "gru_reset_before", "gates": gates}, n_layers=1, n_units=6)
-    found, _ = read_by_equations(model, ids_of(model, TEXT[:50]))
-    own = {name.removesuffix("_l0"): each.detach().double().numpy() for name, each in model.rnn.named_parameters()}
+    signals, _ = read_by_equations(model, ids_of(model, TEXT[:50]))
+    w = {name.removesuffix("_l0"): weight.detach().double().numpy() for name, weight in model.rnn.named_parameters()}
     r_, z_, h_ = slice(n), slice(n, 2 * n), slice(2 * n, 3 * n)
-    kernel, recurrent, bias = own["weight_ih"].T, own["weight_hh"].T, own["bias_ih"] + own["bias_hh"]
+    kernel, recurrent, bias = w["weight_ih"].T, w["weight_hh"].T, w["bias_ih"] + w["bias_hh"]
     h = np.zeros(n)
     for t, id_ in enumerate(ids_of(model, TEXT[:50])[:, 0].tolist()):
         x_z, x_r, x_h = (kernel[id_][part] + bias[part] for part in (z_, r_, h_))
@@ -82,20 +83,20 @@ def test_a_gru_with_its_reset_gate_before_the_matrix_is_that_of_keras(gates: str
         candidate = np.tanh(x_h + (r * h) @ recurrent[:, h_])
         h = z * h + (1 - z) * candidate
         for signal, values in {"hidden": h, "reset_gate": r, "update_gate": z, "candidate": candidate}.items():
-            np.testing.assert_allclose(found[Site.of(0, signal)][t, 0], values, atol=1e-12)
+            np.testing.assert_allclose(signals[Site.of(0, signal)][t, 0], values, atol=1e-12)
 
 
 def test_the_gates_of_keras_and_torch_differ_and_close() -> None:
     model = random_model("ab", cell="lstm", n_layers=1, n_units=1, gates="hard_sigmoid_keras")
     a = torch.tensor([-9.0, -2.75, 0.0, 1.0, 2.75, 9.0])
     torch.testing.assert_close(model.layer(0).gate(a), torch.tensor([0, 0, 0.5, 0.7, 1, 1]))
-    other = random_model("ab", cell="lstm", n_layers=1, n_units=1, gates="hard_sigmoid_torch")
-    torch.testing.assert_close(other.layer(0).gate(a), torch.nn.functional.hardsigmoid(a))
+    in_torch = random_model("ab", cell="lstm", n_layers=1, n_units=1, gates="hard_sigmoid_torch")
+    torch.testing.assert_close(in_torch.layer(0).gate(a), torch.nn.functional.hardsigmoid(a))
 
 
 @every_kind
 @given(data=st.data())
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=n_examples(8))
 def test_every_step_of_lanes_is_that_of_the_equations(kind: Kind, data: st.DataObject) -> None:
     shape = {"n_layers": data.draw(st.integers(1, 3)), "n_embedding": data.draw(st.sampled_from([0, 4]))}
     model = unusual_model(TEXT, kind, data.draw(st.integers(0, 99)), n_units=data.draw(st.integers(4, 20)), **shape)
@@ -131,7 +132,7 @@ def test_forward_evaluation_and_writing_agree_with_the_equations(kind: Kind) -> 
 
 @every_kind
 def test_what_pytorch_has_fused_is_fused_and_begins_as_the_equations_end(kind: Kind) -> None:
-    """The state after a stretch is what the next one begins with."""
+    """The state after one call is what the next one starts from."""
     model = unusual_model(TEXT, kind, n_layers=2)
     assert isinstance(model.rnn, StepwiseRNN) != model.config.is_fused
     ids = ids_of(model, TEXT[:40], TEXT[1:41])
@@ -160,13 +161,13 @@ def test_every_kind_can_be_trained_saved_and_opened(kind: Kind, tmp_path: Path) 
 def test_gradients_through_the_equations_are_those_of_fused_layers(kind: Kind) -> None:
     config = ModelConfig(n_units=8, **kind)
     fused = config.layers(5, 2)
-    own = StepwiseRNN(CELLS[config.cell], 5, 8, 2, proj_size=config.n_projected)
-    own.load_state_dict(fused.state_dict())
+    stepwise = StepwiseRNN(CELLS[config.cell], 5, 8, 2, proj_size=config.n_projected)
+    stepwise.load_state_dict(fused.state_dict())
     x = torch.randn(20, 3, 5)
-    for layers in (fused, own):
+    for layers in (fused, stepwise):
         layers(x)[0].square().sum().backward()
     expected = dict(fused.named_parameters())
-    for name, weight in own.named_parameters():
+    for name, weight in stepwise.named_parameters():
         torch.testing.assert_close(weight.grad, expected[name].grad, rtol=1e-4, atol=1e-5)
 
 
@@ -192,8 +193,8 @@ def test_probe_train_takes_the_options_of_cells(run: Command, tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     Path("a.txt").write_text(TEXT * 8)
     quick = ("train", "a.txt", "--epochs", "1", "--units", "8", "--layers", "1")
-    asked = ("--gates", "hard_sigmoid_torch", "--peepholes", "--projected", "4", "--layer-norm")
-    assert run(*quick, *asked)[0] == 0
+    options = ("--gates", "hard_sigmoid_torch", "--peepholes", "--projected", "4", "--layer-norm")
+    assert run(*quick, *options)[0] == 0
     config = load_model("model.pt").config
     assert config.as_dict() == {
         "cell": "lstm", "n_layers": 1, "n_units": 8, "n_embedding": 0,

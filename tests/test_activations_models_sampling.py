@@ -55,9 +55,9 @@ def test_characters_are_drawn_by_their_probability(temperature: float) -> None:
 
 def test_the_seed_decides() -> None:
     model = random_model("abcdef")
-    one, again, other = (write_texts(model, 3, 30, prompt="a", seed=seed) for seed in (1, 1, 2))
-    assert one == again != other
-    assert len(set(one)) == 3
+    first, again, other_seed = (write_texts(model, 3, 30, prompt="a", seed=seed) for seed in (1, 1, 2))
+    assert first == again != other_seed
+    assert len(set(first)) == 3
 
 
 @pytest.mark.parametrize("n_embedding", [0, 3])
@@ -84,12 +84,12 @@ def test_top_k_limits_what_is_drawn() -> None:
     assert set(written[1:]) == {"a", "b"}
     assert written.count("a") / 2000 == pytest.approx(2 / 3, abs=4 * math.sqrt(2 / 9 / 2000))
     model = random_model("abcdefgh")
-    greedy, one, all_eight, many, free = (
+    greedy, top_one, top_eight, top_many, unlimited = (
         write_texts(model, 2, 50, prompt="a", temperature=temperature, top_k=top_k)
         for temperature, top_k in ((0, None), (1, 1), (1, 8), (1, 1000), (1, None))
     )
-    assert greedy == one
-    assert all_eight == many == free != greedy
+    assert greedy == top_one
+    assert top_eight == top_many == unlimited != greedy
 
 
 def test_a_temperature_near_0_is_greedy() -> None:
@@ -129,17 +129,17 @@ class Alphabet:
 
 def test_models_of_other_kinds_write() -> None:
     assert write_texts(Alphabet(), 2, 9, prompt="f", temperature=0) == ["fghabcdefg"] * 2
-    with pytest.raises(ActivationError, match="computes where and as it is written"):
+    with pytest.raises(ActivationError, match="its own code chooses"):
         write(Alphabet(), prompt="a", interventions=[identity(Site("last"))])
 
 
 def test_models_of_other_kinds_are_judged() -> None:
     corpus = Corpus.from_texts(["abcdefgh", "abab", "ha"])
-    found = losses(Alphabet(), corpus)
+    result = losses(Alphabet(), corpus)
     right, wrong = (float(-torch.log_softmax(torch.tensor([9.0] + [0.0] * 7), 0)[k]) for k in (0, 1))
-    np.testing.assert_allclose(found.nats, [right] * 8 + [wrong, right, right], rtol=1e-5)
-    np.testing.assert_array_equal(found.right, [True] * 8 + [False, True, True])
-    with pytest.raises(ActivationError, match="leave --device out"):
+    np.testing.assert_allclose(result.nats, [right] * 8 + [wrong, right, right], rtol=1e-5)
+    np.testing.assert_array_equal(result.right, [True] * 8 + [False, True, True])
+    with pytest.raises(ActivationError, match="remove --device"):
         losses(Alphabet(), corpus, device="cuda")
 
 
@@ -156,8 +156,8 @@ def test_models_of_other_kinds_are_judged() -> None:
     ],
 )
 def test_what_is_not_in_known_texts_is_new(texts: list[str], prompt: str, expected: tuple[int, ...]) -> None:
-    found = novelty(texts, ["Anna\n", "Carl\nBob"], prompt=prompt)
-    assert (found.n_lines, found.n_new_lines, found.n_words, found.n_new_words) == expected
+    result = novelty(texts, ["Anna\n", "Carl\nBob"], prompt=prompt)
+    assert (result.n_lines, result.n_new_lines, result.n_words, result.n_new_words) == expected
 
 
 def test_novelty_is_a_sentence() -> None:
@@ -165,15 +165,15 @@ def test_novelty_is_a_sentence() -> None:
         "lines: 90 % of 1,000 are new; words: 33 % of 3 are new"
     )
     assert str(Novelty(n_lines=0, n_new_lines=0, n_words=1, n_new_words=0)) == (
-        "lines: none was written whole; words: 0 % of 1 are new"
+        "lines: none was sampled completely; words: 0 % of 1 are new"
     )
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"n_texts": 0}, "0 texts cannot be written"),
-        ({"n_chars": 0}, "0 characters cannot be written"),
+        ({"n_texts": 0}, "0 texts cannot be sampled"),
+        ({"n_chars": 0}, "0 characters cannot be sampled"),
         ({"prompt": ""}, "the prompt is empty"),
         ({"prompt": "ax"}, "does not know 'x'"),
         ({"temperature": -1.0}, "the temperature is -1"),
@@ -185,6 +185,6 @@ def test_novelty_is_a_sentence() -> None:
     ],
 )
 def test_wrong_numbers_are_refused(wrong: dict[str, object], message: str) -> None:
-    asked = {"n_texts": 1, "n_chars": 5, "prompt": "a"} | wrong
+    arguments = {"n_texts": 1, "n_chars": 5, "prompt": "a"} | wrong
     with pytest.raises(ActivationError, match=message):
-        write_texts(random_model("abc"), **asked)  # type: ignore[arg-type]
+        write_texts(random_model("abc"), **arguments)  # type: ignore[arg-type]

@@ -15,10 +15,10 @@ from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import ModelConfig
 from activations.models.evaluation import evaluate
 from activations.models.initialising import INITIALISATIONS, initialise
-from activations.models.training import training
 from activations.models.training.config import OPTIMIZERS, SCHEDULES, TrainingConfig
+from activations.models.training.results import TrainingSnapshot
 from activations.models.training.stabilising import read_with_penalty
-from activations.models.training.training import Moment, can_train_in_bf16, hold_out, train
+from activations.models.training.training import can_train_in_bf16, hold_out, train
 from activations.texts.corpus import Corpus
 
 TEXT = Corpus.from_texts(["abcd" * 800])
@@ -111,11 +111,8 @@ class StoppedError(Exception):
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_a_training_that_was_interrupted_ends_as_an_unbroken_one(
-    cell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_training_that_was_interrupted_ends_as_an_unbroken_one(cell: str, tmp_path: Path) -> None:
     """Three times, anywhere, with dropout, whose draws go on where they were."""
-    monkeypatch.setattr(training, "_SECONDS_BETWEEN_SAVES", 0.0)
     config = replace(QUICK, dropout=0.3)
     shape = ModelConfig(cell=cell, n_units=8)
     whole = train(*hold_out(TEXT, 0.1), shape, config)
@@ -127,9 +124,9 @@ def test_a_training_that_was_interrupted_ends_as_an_unbroken_one(
                 raise StoppedError
 
         with pytest.raises(StoppedError):
-            train(*hold_out(TEXT, 0.1), shape, config, state=state, progress=interrupt)
+            train(*hold_out(TEXT, 0.1), shape, config, state=state, save_every_s=0.0, progress=interrupt)
         assert state.exists()
-    again = train(*hold_out(TEXT, 0.1), shape, config, state=state)
+    again = train(*hold_out(TEXT, 0.1), shape, config, state=state, save_every_s=0.0)
     assert (again.losses, again.held_out, again.rows) == (whole.losses, whole.held_out, whole.rows)
     for name, weight in whole.model.state_dict().items():
         torch.testing.assert_close(weight, again.model.state_dict()[name], rtol=0, atol=0)
@@ -142,13 +139,13 @@ def test_nothing_is_lost_at_ctrl_c(number: int, tmp_path: Path) -> None:
     config, shape, state, done = replace(QUICK, dropout=0.3), ModelConfig(n_units=8), tmp_path / "state.pt", [0]
     whole = train(*hold_out(TEXT, 0.1), shape, config)
 
-    def interrupt(moment: Moment) -> None:
-        if moment.update == 7:
+    def interrupt(snapshot: TrainingSnapshot) -> None:
+        if snapshot.update == 7:
             signal.raise_signal(number)
-            done[0] = moment.update
+            done[0] = snapshot.update
 
-    def interrupt_twice(moment: Moment) -> None:
-        if moment.update == 7:
+    def interrupt_twice(snapshot: TrainingSnapshot) -> None:
+        if snapshot.update == 7:
             signal.raise_signal(number)
             done[0] = 8
             signal.raise_signal(number)
@@ -181,8 +178,8 @@ def test_a_state_of_another_training_or_a_damaged_one_is_refused(tmp_path: Path)
     state, shape = tmp_path / "state.pt", ModelConfig(n_units=4)
     parts = hold_out(TEXT, 0.1)
 
-    def interrupt(moment: Moment) -> None:
-        if moment.update > 100:
+    def interrupt(snapshot: TrainingSnapshot) -> None:
+        if snapshot.update > 100:
             raise StoppedError
 
     with pytest.raises(StoppedError):
@@ -195,22 +192,22 @@ def test_a_state_of_another_training_or_a_damaged_one_is_refused(tmp_path: Path)
     with pytest.raises(ActivationError, match="is damaged; delete it"):
         train(*parts, shape, QUICK, state=state)
     torch.save({"format": "something else", "format_version": 1}, state)
-    with pytest.raises(ActivationError, match="not what an interrupted"):
+    with pytest.raises(ActivationError, match="not the state of an interrupted"):
         train(*parts, shape, QUICK, state=state)
 
 
 def test_what_is_shown_while_a_model_learns() -> None:
     shown: list[tuple[int, float | None, bool]] = []
 
-    def look(moment: Moment) -> None:
-        assert not moment.model.training
-        shown.append((moment.update, moment.rows[-1].held_out if moment.rows else None, moment.is_best))
+    def look(snapshot: TrainingSnapshot) -> None:
+        assert not snapshot.model.training
+        shown.append((snapshot.update, snapshot.rows[-1].held_out if snapshot.rows else None, snapshot.is_best))
 
     config = replace(QUICK, epochs=2)
     result = train(*hold_out(TEXT, 0.1), ModelConfig(n_units=8), config, at=lambda n: n in (3, 50), watch=look)
     per_epoch = -(-(2880 // 4 - 1) // 16)
     assert [update for update, *_ in shown] == [0, 3, per_epoch, 50, 2 * per_epoch]
-    assert [held_out for _, held_out, _ in shown[2::2]] == [each.nats_per_char for each in result.held_out]
+    assert [held_out for _, held_out, _ in shown[2::2]] == [evaluation.nats_per_char for evaluation in result.held_out]
     assert [best for *_, best in shown] == [False, False, True, False, True]
     assert result.rows[-1].epoch == 2
     sizes = [later - earlier for earlier, later in pairwise([0, *(row.update for row in result.rows)])]
@@ -221,26 +218,25 @@ def test_what_is_shown_while_a_model_learns() -> None:
     assert mean == pytest.approx(sum(result.losses) / 2)
 
 
-def test_a_long_epoch_is_judged_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_epoch_is_judged_on_the_way() -> None:
     """And learns nothing else by that."""
     parts, shape = hold_out(TEXT, 0.1), ModelConfig(n_units=8)
     whole = train(*parts, shape, QUICK)
-    monkeypatch.setattr(training, "_ROUND_CHARS", 1000)
-    found = train(*parts, shape, QUICK)
-    assert len(found.losses) == len(found.held_out) == 9
-    assert found.held_out[2::3] == whole.held_out
-    judged = [row.epoch for row in found.rows if row.held_out is not None]
+    in_rounds = train(*parts, shape, QUICK, round_chars=1000)
+    assert len(in_rounds.losses) == len(in_rounds.held_out) == 9
+    assert in_rounds.held_out[2::3] == whole.held_out
+    judged = [row.epoch for row in in_rounds.rows if row.held_out is not None]
     assert judged == pytest.approx([1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2, 7 / 3, 8 / 3, 3], abs=0.03)
-    per_round = [each * n for each, n in zip(found.losses, [240, 240, 239] * 3, strict=True)]
+    per_round = [loss * n for loss, n in zip(in_rounds.losses, [240, 240, 239] * 3, strict=True)]
     assert sum(per_round[:3]) / 719 == pytest.approx(whole.losses[0])
 
 
 def test_patience_ends_a_training_that_gets_no_better() -> None:
-    other = Corpus.from_texts(["dcba" * 90])  # gets ever worse
-    result = train(TEXT, other, ModelConfig(n_units=16), replace(QUICK, epochs=50, patience=2))
-    losses = [each.nats_per_char for each in result.held_out]
+    reversed_text = Corpus.from_texts(["dcba" * 90])  # gets ever worse
+    result = train(TEXT, reversed_text, ModelConfig(n_units=16), replace(QUICK, epochs=50, patience=2))
+    losses = [evaluation.nats_per_char for evaluation in result.held_out]
     assert 2 < len(losses) == losses.index(min(losses)) + 3 < 50
-    assert evaluate(result.model, other) == result.best
+    assert evaluate(result.model, reversed_text) == result.best
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -252,13 +248,13 @@ def test_every_optimizer_and_schedule_learns(optimizer: str, schedule: str) -> N
 
 
 def test_recurrent_matrices_begin_as_the_papers_say() -> None:
-    for how in ("identity", "positive_definite"):
+    for initialisation in ("identity", "positive_definite"):
         model = random_model("abcdefgh", n_units=40, cell="rnn_relu")
-        initialise(model, how)
+        initialise(model, initialisation)
         for layer in range(model.config.n_layers):
             matrix = getattr(model.rnn, f"weight_hh_l{layer}")
             assert not getattr(model.rnn, f"bias_hh_l{layer}").any()
-            if how == "identity":
+            if initialisation == "identity":
                 torch.testing.assert_close(matrix, torch.eye(40), rtol=0, atol=0)
                 continue
             torch.testing.assert_close(matrix, matrix.T)
@@ -270,7 +266,7 @@ def test_recurrent_matrices_begin_as_the_papers_say() -> None:
 
 
 @pytest.mark.parametrize("initialisation", INITIALISATIONS)
-def test_simple_networks_with_a_relu_learn_from_every_beginning(initialisation: str) -> None:
+def test_simple_networks_with_a_relu_learn_from_every_initialisation(initialisation: str) -> None:
     config = replace(QUICK, epochs=12, learning_rate=4e-3, initialisation=initialisation, norm_stabiliser=0.1)
     shape = ModelConfig(cell="rnn_relu", n_layers=1, n_units=24)
     assert train(*hold_out(TEXT, 0.1), shape, config).best.nats_per_char < 0.1
@@ -286,13 +282,13 @@ def test_the_norm_stabiliser_is_as_defined(cell: str) -> None:
         logits, after, penalty = read_with_penalty(model, ids, state)
         expected, expected_after = model(ids, state)
         torch.testing.assert_close(logits, expected)
-        for one, other in zip(after, expected_after, strict=True):
-            torch.testing.assert_close(one, other)
-        total, own = 0.0, state
+        for part, expected_part in zip(after, expected_after, strict=True):
+            torch.testing.assert_close(part, expected_part)
+        total, step_state = 0.0, state
         norms = torch.zeros(2, 2) if state is None else state[0].norm(dim=-1)
         for step in ids:
-            _, own = model(step[None], own)
-            new = own[0].norm(dim=-1)
+            _, step_state = model(step[None], step_state)
+            new = step_state[0].norm(dim=-1)
             total += float(((new - norms) ** 2).mean(dim=1).sum().detach())
             norms = new
         assert float(penalty.detach()) == pytest.approx(total / len(ids), rel=1e-4)

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from planting import random_model
+from profiles import n_examples
 from torch import Tensor
 
 from activations.blocks import Source
@@ -119,7 +120,7 @@ def readings(draw: st.DrawFn) -> LiveActivations:
     return live
 
 
-@settings(max_examples=50)
+@settings(max_examples=n_examples(50))
 @given(readings(), st.data())
 def test_a_passage_has_the_activations_of_the_whole_reading(live: LiveActivations, data: st.DataObject) -> None:
     place = st.integers(0, len(live.corpus) + 5)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from activations.blocks import Block
 from activations.errors import ActivationError
-from activations.importers.wrapping import build, build_model, wrap
+from activations.importers.wrapping import contents_from_factory, model_from_factory, wrap
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import save_model
@@ -140,8 +140,8 @@ def test_mistakes_of_a_protocol_model_are_reported_in_its_authors_terms() -> Non
         def start(self, n_lanes):  # type: ignore[no-untyped-def]
             return {}
 
-    assert "the model gave 0/hidden of shape (2, 7); (32, 2, 7) is due" in complaint(LastOnly(), n_lanes=1)
-    assert "the model gave the logits of shape" in complaint(Forgets(), n_lanes=1)
+    assert "the model returned 0/hidden of shape (2, 7); expected (32, 2, 7)" in complaint(LastOnly(), n_lanes=1)
+    assert "the model returned the logits of shape" in complaint(Forgets(), n_lanes=1)
 
     class TwoThings(OwnLSTM):
         def read(self, ids, state):  # type: ignore[no-untyped-def]
@@ -160,7 +160,7 @@ def test_mistakes_of_a_protocol_model_are_reported_in_its_authors_terms() -> Non
             self.sites = {"hidden": 7}  # type: ignore[dict-item]
 
     assert "the model's state is empty" in complaint(Stateless(), n_lanes=1)
-    assert "should give three things" in complaint(TwoThings(), n_lanes=1)
+    assert "should return three things" in complaint(TwoThings(), n_lanes=1)
     assert "state 0/hidden began as torch.float64 and is torch.float32 after reading" in complaint(Doubles(), n_lanes=1)
     assert "should be made by Site(name), not ['hidden']" in complaint(ByName(), n_lanes=1)
 
@@ -237,12 +237,12 @@ def factory(tmp_path: Path) -> tuple[str, Path, CharRNN]:
 
 def test_a_factory_builds_a_model_from_what_is_in_a_file(factory: tuple[str, Path, CharRNN]) -> None:
     file, source, model = factory
-    made = build_model(f"{file}wrapped", source)
+    made = model_from_factory(f"{file}wrapped", source)
     assert isinstance(made, CharRNN)
     ids = torch.tensor([[0], [3], [2]])
     torch.testing.assert_close(made(ids)[0], model(ids)[0])
-    assert "layers.weight_ih_l0" in build(f"{file}build", source)[0].arrays
-    assert not isinstance(build_model(f"{file}own", source), CharRNN)
+    assert "layers.weight_ih_l0" in contents_from_factory(f"{file}build", source)[0].arrays
+    assert not isinstance(model_from_factory(f"{file}own", source), CharRNN)
 
 
 @pytest.mark.parametrize(
@@ -250,18 +250,18 @@ def test_a_factory_builds_a_model_from_what_is_in_a_file(factory: tuple[str, Pat
     [
         ("no_such", "has no function no_such"),
         ("broken", r"broken failed in line 3\d: KeyError: 'no such name'"),
-        ("nothing", "gave int; a module or a CharModel is due"),
+        ("nothing", "returned int; expected a module or a CharModel"),
         ("build", r"made a Net, which has no vocabulary; import it with `probe import"),
     ],
 )
 def test_a_factory_that_fails_is_reported(name: str, message: str, factory: tuple[str, Path, CharRNN]) -> None:
     with pytest.raises(ActivationError, match=message):
-        build_model(f"{factory[0]}{name}", factory[1])
+        model_from_factory(f"{factory[0]}{name}", factory[1])
 
 
 def test_a_protocol_model_cannot_be_written_as_a_checkpoint(factory: tuple[str, Path, CharRNN]) -> None:
     with pytest.raises(ActivationError, match="which cannot be written as a checkpoint; read a text with it by"):
-        build(f"{factory[0]}own", factory[1])
+        contents_from_factory(f"{factory[0]}own", factory[1])
 
 
 def test_nothing_is_run_unless_it_is_asked_for(tmp_path: Path) -> None:
@@ -272,4 +272,4 @@ def test_nothing_is_run_unless_it_is_asked_for(tmp_path: Path) -> None:
     save_model(model, tmp_path / "ours.pt")
     (tmp_path / "my_model.py").write_text("raise SystemExit('it ran')")
     with pytest.raises(ActivationError, match="no such file or|there is no file"):
-        build_model(f"{tmp_path / 'none.py'}:build", tmp_path / "theirs.pt")
+        model_from_factory(f"{tmp_path / 'none.py'}:build", tmp_path / "theirs.pt")

@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import n_examples
 
 from activations.errors import ActivationError
 from activations.models.char_rnn import CharRNN, ModelConfig
@@ -147,7 +148,7 @@ def _long_texts() -> list[str]:
 
 
 @every_rule
-@settings(max_examples=12)
+@settings(max_examples=n_examples(12))
 @given(documents, st.sampled_from([1, 3]))
 def test_a_rule_gives_what_reading_a_text_transformed_by_hand_gives(
     rule: ReadingRule, texts: list[str], n_lanes: int

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from planting import Arrays, drifting
+from profiles import n_examples
 
 from activations.blocks import Block
 from activations.texts.selection import Selection
@@ -31,7 +32,7 @@ def reference(documents: Sequence[NDArray[np.floating]], lag: int) -> tuple[NDAr
     return total / max(n, 1) / variance if n else np.full(rows.shape[1], np.nan), n
 
 
-@settings(max_examples=60)
+@settings(max_examples=n_examples(60))
 @given(
     lengths=st.lists(st.integers(2, 200), min_size=1, max_size=4),
     every=st.integers(1, 3),

@@ -2,7 +2,7 @@
 
 import resource
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,11 +27,12 @@ from activations.texts.selection import Selection
 from activations.units import Site
 from analyses.curves import CURVES, curve
 from analyses.errors import AnalysisError
-from analyses.probing.designs.budgets import chosen_runs, rows_given, rows_used, within_budget
-from analyses.probing.probes import CONTROLS, fit
-from analyses.probing.results import Fitting
+from analyses.probing.designs.budgets import available_rows, available_runs, chosen_runs, within_budget
+from analyses.probing.options import FitOptions
+from analyses.probing.probes import CONTROLS, fit, fit_units
 from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN, Split
+from probe.untrained import live_twin
 
 SITE = Site.of(0, "hidden")
 
@@ -68,18 +69,18 @@ def test_a_spool_gives_the_rows_of_its_runs(rng: np.random.Generator, scratch: P
     source.corpus = Corpus.from_texts(["a" * n for n in (1000, 1501, 2, 2497)])
     runs = [range(2, 5), range(300, 900), range(900, 901), range(1500, 1661)]
     with spooled(source, [SITE], runs) as spool:
-        given: dict[int, list[float]] = {}
+        read: dict[int, list[float]] = {}
         for block in spool.blocks():
             assert not len(spool.corpus.starts_within(block.start + 1, block.stop))
-            given |= dict(zip(range(block.start, block.stop, 3), block.values[SITE].tolist(), strict=True))
+            read |= dict(zip(range(block.start, block.stop, 3), block.values[SITE].tolist(), strict=True))
         assert list(scratch.iterdir()) == []  # the file has no name, and is gone if the process is killed
         assert spool.sample([SITE], 100)[SITE].shape[1] == 3
         np.testing.assert_array_equal(spool.read([SITE], 1000, 1900)[SITE], values[1000:1900:3])
         with pytest.raises(ActivationError, match="in this spool"):
             spool.read([SITE], 800, 1900)
-    assert given == {7 + 3 * row: values[7 + 3 * row].tolist() for run in runs for row in run}
+    assert read == {7 + 3 * row: values[7 + 3 * row].tolist() for run in runs for row in run}
     assert list(scratch.iterdir()) == []
-    used = rows_used(Spool(source, [SITE], runs))[:]
+    used = available_rows(Spool(source, [SITE], runs))[:]
     assert np.flatnonzero(used).tolist() == [row for run in runs for row in run]
 
 
@@ -87,14 +88,14 @@ def test_a_budget_for_all_changes_nothing(planted: Path) -> None:
     with Recording(planted) as recording:
         sites = [PLANTED["in_quotes"].site]
         results = [
-            fit(recording, "in_quotes", sites=sites, controls=CONTROLS, how=Fitting(budget=budget))
+            fit(recording, "in_quotes", sites=sites, controls=CONTROLS, options=FitOptions(budget=budget))
             for budget in (None, 10**12)
         ]
         with within_budget(recording, sites, Split.of(len(recording.corpus)), 10**12) as source:
             assert source is recording
-    for one, other in zip(*results, strict=True):
-        np.testing.assert_equal(one.row(), other.row())
-        assert one.n_used == one.n_chars == len(recording.corpus)
+    for without_budget, with_budget in zip(*results, strict=True):
+        np.testing.assert_equal(without_budget.row(), with_budget.row())
+        assert without_budget.n_used == without_budget.n_chars == len(recording.corpus)
 
 
 def test_a_small_budget_fits_the_chosen_characters_alone(planted: Path, scratch: Path) -> None:
@@ -102,15 +103,17 @@ def test_a_small_budget_fits_the_chosen_characters_alone(planted: Path, scratch:
     site, penalty = PLANTED["in_quotes"].site, 100.0
     with Recording(planted) as recording:
         row_bytes = recording.sites[site] * recording.dtype(site).itemsize
-        how = Fitting(penalty=penalty, budget=9000 * row_bytes, keep=True)
-        [result] = fit(recording, "in_quotes", sites=[site], how=how)
-        asked = target(recording.corpus, "in_quotes")
-        x, y = recording.read([site])[site].astype(np.float64), asked.labels.values
+        options = FitOptions(penalty=penalty, budget=9000 * row_bytes, keep=True)
+        [result] = fit(recording, "in_quotes", sites=[site], options=options)
+        in_quotes = target(recording.corpus, "in_quotes")
+        x, y = recording.read([site])[site].astype(np.float64), in_quotes.labels.values
         chosen = np.zeros(len(x), bool)
-        for run in chosen_runs(asked.split, recording.selection, 9000):
+        for run in chosen_runs(in_quotes.split, recording.selection, 9000):
             chosen[run.start : run.stop] = True
-        parts = asked.split.parts(0, len(x))
-        streamed = fit(recording, "in_quotes", sites=[site], how=Fitting(penalty=penalty, budget=how.budget, memory=1))
+        parts = in_quotes.split.parts(0, len(x))
+        streamed = fit(
+            recording, "in_quotes", sites=[site], options=FitOptions(penalty=penalty, budget=options.budget, memory=1)
+        )
     train, test = chosen & (parts == TRAIN), chosen & (parts == TEST)
     x = (x - x[train].mean(0)) / x[train].std(0)
     reference = LogisticRegression(C=1 / penalty, tol=1e-10, max_iter=1000).fit(x[train], y[train])
@@ -134,7 +137,7 @@ def test_a_curve_keeps_to_the_budget(planted: Path, over: str) -> None:
             over,
             sites=list(recording.sites),
             most=2,
-            how=Fitting(budget=4000 * row_bytes, penalty=1.0),
+            options=FitOptions(budget=4000 * row_bytes, penalty=1.0),
         )
     for row in made.rows():
         assert 3800 <= float(row["n_used"] or 0) <= 4000
@@ -144,17 +147,19 @@ def test_a_curve_keeps_to_the_budget(planted: Path, over: str) -> None:
 def test_a_live_source_and_its_recording_are_fitted_alike(code_text: str, tmp_path: Path) -> None:
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
     extract(live, tmp_path / "a.h5", sites=[SITE])
-    how = Fitting(budget=5000 * 16, penalty=1.0)
+    options = FitOptions(budget=5000 * 16, penalty=1.0)
     with Recording(tmp_path / "a.h5") as recording:
-        [one], [other] = (fit(source, "in_quotes", sites=[SITE], how=how) for source in (live, recording))
-    np.testing.assert_array_equal(one.weights, other.weights)
-    np.testing.assert_equal(one.row(), other.row())
-    assert one.n_used < one.n_chars
+        [of_live], [of_recording] = (
+            fit(source, "in_quotes", sites=[SITE], options=options) for source in (live, recording)
+        )
+    np.testing.assert_array_equal(of_live.weights, of_recording.weights)
+    np.testing.assert_equal(of_live.row(), of_recording.row())
+    assert of_live.n_used < of_live.n_chars
 
 
 def test_a_budget_for_next_to_nothing_is_refused(planted: Path) -> None:
     with Recording(planted) as recording, pytest.raises(AnalysisError, match="needed; allow more"):
-        fit(recording, "in_quotes", how=Fitting(budget=1000))
+        fit(recording, "in_quotes", options=FitOptions(budget=1000))
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
@@ -167,7 +172,7 @@ def test_a_spool_is_gone_after_an_error(error: type[BaseException], scratch: Pat
     with pytest.raises(error), spooled(source, [SITE], [range(5000)], stop):
         pass
     assert list(scratch.iterdir()) == []
-    with pytest.raises(error), spooled(source, [SITE], rows_given(source)):
+    with pytest.raises(error), spooled(source, [SITE], available_runs(source)):
         assert list(scratch.iterdir()) == []
         raise error
     assert list(scratch.iterdir()) == []
@@ -220,8 +225,8 @@ def test_an_error_of_the_source_is_not_taken_for_one_of_the_disk(monkeypatch: py
 def test_nothing_is_kept_where_nothing_is_read(code_text: str, scratch: Path) -> None:
     """Of a live source, whose characters alone are probed."""
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
-    found = fit(live, "in_quotes", sites=[], controls=["chars"], how=Fitting(penalty=1.0))
-    assert [each.site for each in found] == ["last character", "last 5 characters", "last 20 characters"]
+    results = fit(live, "in_quotes", sites=[], controls=["chars"], options=FitOptions(penalty=1.0))
+    assert [result.site for result in results] == ["last character", "last 5 characters", "last 20 characters"]
 
 
 def test_the_command_says_how_many_characters_it_used(
@@ -246,9 +251,9 @@ def test_the_command_says_so_of_each_recording(run: Command, planted: Path, code
     """Of two recordings, the second of which alone takes more than is allowed."""
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
     extract(live, tmp_path / "small.h5", sites=[SITE])
-    asked = ("-H", "in_quotes", "--budget", str(len(code_text) * 16 / 1e6), "--sites", "hidden")
+    options = ("-H", "in_quotes", "--budget", str(len(code_text) * 16 / 1e6), "--sites", "hidden")
     for command in (("fit", "--controls", "none", "--json"), ("fit", "--controls", "none"), ("curve", "--json")):
-        _, _, err = run(*command, str(tmp_path / "small.h5"), str(planted), *asked, "--penalty", "1")
+        _, _, err = run(*command, str(tmp_path / "small.h5"), str(planted), *options, "--penalty", "1")
         assert err.count(f"of {len(code_text):,} characters are used") == 1
 
 
@@ -260,18 +265,44 @@ def test_a_budget_without_an_end_is_one_sentence(run: Command, planted: Path, co
 
 
 def test_untrained_twins_keep_to_the_budget_of_a_live_model(
-    run: Command, code_text: str, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+    run: Command, code_text: str, tmp_path: Path, scratch: Path
 ) -> None:
     save_model(random_model(code_text), tmp_path / "model.pt")
     (tmp_path / "text.py").write_text(code_text, encoding="utf-8", newline="")
-    monkeypatch.setattr("analyses.probing.designs.budgets.LIVE_BUDGET", 5000 * 16)
     live = ("--model", str(tmp_path / "model.pt"), "--text", str(tmp_path / "text.py"), "--sites", "0/hidden")
     status, out, err = run(
         *("fit", *live, "-H", "in_quotes", "--controls", "none", "--json", "--penalty", "1"),
-        *("--untrained", str(tmp_path / "model.pt")),
+        *("--untrained", str(tmp_path / "model.pt"), "--budget", str(5000 * 16 / 1e6)),
     )
     assert status == 0, err
-    found = {row["control"]: row["n_used"] for row in rows(out)}
-    assert set(found) == {None, "fresh", "shuffled"}
-    assert all(4500 < n_used <= 5000 for n_used in found.values())
+    n_used_by_control = {row["control"]: row["n_used"] for row in rows(out)}
+    assert set(n_used_by_control) == {None, "fresh", "shuffled"}
+    assert all(4500 < n_used <= 5000 for n_used in n_used_by_control.values())
     assert list(scratch.glob("char-probe-*")) == []
+
+
+def test_a_live_source_and_its_untrained_twin_have_a_budget_by_default(code_text: str) -> None:
+    model = random_model(code_text)
+    live = LiveActivations(model, Corpus.from_texts([code_text]))
+    for source in (live, live_twin(live, model, "fresh")):
+        split = Split.of(len(source.corpus))
+        with within_budget(source, [SITE], split, live_budget=5000 * 16) as read:
+            assert 4500 < sum(map(len, available_runs(read))) <= 5000
+        with within_budget(source, [SITE], split) as read:
+            assert list(available_runs(read)) == [range(len(source.corpus))]
+            assert read is not source
+
+
+@pytest.mark.parametrize("name", ["fit", "fit_units", "curve"])
+def test_options_go_by_their_old_name_with_a_warning(planted: Path, name: str) -> None:
+    analyses: dict[str, Callable[..., object]] = {
+        "fit": lambda source, **options: fit(source, "in_quotes", sites=[], **options),
+        "fit_units": lambda source, **options: fit_units(source, "in_quotes", [], **options),
+        "curve": lambda source, **options: curve(source, "in_quotes", "sites", sites=[SITE], **options),
+    }
+    options = FitOptions(penalty=1.0)
+    with Recording(planted) as recording:
+        with pytest.warns(DeprecationWarning, match=rf"'how' of {name}\(\) is now called 'options'"):
+            analyses[name](recording, how=options)
+        with pytest.raises(TypeError, match="got 'options' twice"):
+            analyses[name](recording, how=options, options=options)

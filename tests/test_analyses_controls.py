@@ -1,6 +1,7 @@
 """Scores of probes, their intervals, folds and controls, against known answers."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,10 +32,10 @@ from activations.units import Site
 from analyses.errors import AnalysisError
 from analyses.probing.controls import TASKS, control_task
 from analyses.probing.fitting.responses import Response
-from analyses.probing.held_out_ranks import Ranking
+from analyses.probing.options import FitOptions
 from analyses.probing.probes import CONTROLS, fit, fit_characters
-from analyses.probing.results import Fitting
-from analyses.probing.scores import Cells, Precision, Scores, Sums
+from analyses.probing.ranking_metrics import RankingAccumulator
+from analyses.probing.scores import Cells, IntervalContext, PredictionSums, ProbeScores
 from analyses.probing.scores import score as score_sums
 from analyses.targets.labelling import target, target_of_labels
 from analyses.targets.lags import lagged
@@ -61,11 +62,11 @@ def test_shuffled_rows_would_have_found_what_is_not_there() -> None:
     """
     n_covered = 0
     for seed in range(8):
-        source, asked = null_experiment(seed)
-        [result] = fit(source, asked, how=Fitting(folds=5))
+        source, labelled = null_experiment(seed)
+        [result] = fit(source, labelled, options=FitOptions(folds=5))
         low, high = result.interval
         n_covered += low <= 0.5 <= high
-        x, y = next(source.blocks(n_chars=20_000)).values[SITE], asked.labels.values
+        x, y = next(source.blocks(n_chars=20_000)).values[SITE], labelled.labels.values
         order = np.random.default_rng(seed).permutation(len(y))
         train, test = order[:16_000], order[16_000:]
         shuffled = LogisticRegression(max_iter=1000).fit(x[train], y[train]).decision_function(x[test])
@@ -74,7 +75,7 @@ def test_shuffled_rows_would_have_found_what_is_not_there() -> None:
 
 
 class HeldOut(NamedTuple):
-    """What a probe says of held-out characters, and where each of these is."""
+    """Predictions of a probe for held-out characters, their labels, and where each character is."""
 
     z: NDArray[np.float32]
     y: NDArray[Any]
@@ -83,23 +84,26 @@ class HeldOut(NamedTuple):
     fold: NDArray[np.int64]
 
 
-def score(own: HeldOut, response: Response) -> Scores:
-    """Its scores, of characters that come in three pieces."""
-    places, cell = np.unique(np.stack([own.atom, own.group, own.fold]), axis=1, return_inverse=True)
-    cells = Cells(*places)
-    sums = Sums(response, len(cells.piece))
-    values = softmax(own.z.astype(np.float64), axis=1) if own.z.shape[1] > 1 else own.z
-    rankings = [[Ranking(len(own.y), len(cells.piece)) for _ in range(own.z.shape[1])] for _ in np.unique(own.fold)]
-    middle = own.y.mean() if response.kind == "numeric" else 0
-    for rows in np.array_split(np.random.default_rng(0).permutation(len(own.y)), 3):
-        sums.add(own.z[rows].astype(np.float64) - middle, own.y[rows] - middle, cell[rows])
-        for fold, of_fold in enumerate(rankings):
-            there = rows[own.fold[rows] == fold]
-            for place, ranking in enumerate(of_fold):
-                is_it = own.y[there] == (place if len(of_fold) > 1 else 1)
-                ranking.add(values[there, place], is_it, cell[there])
-    ranks = [] if response.kind == "numeric" else [[each.ranks(cells.group) for each in own] for own in rankings]
-    return score_sums(sums, ranks, cells, Precision())
+def score(predicted: HeldOut, response: Response) -> ProbeScores:
+    """Score predictions whose characters are added in three parts."""
+    distinct, cell = np.unique(np.stack([predicted.atom, predicted.group, predicted.fold]), axis=1, return_inverse=True)
+    cells = Cells(*distinct)
+    n_chars, n_outputs = predicted.z.shape
+    sums = PredictionSums(response, len(cells.piece))
+    values = softmax(predicted.z.astype(np.float64), axis=1) if n_outputs > 1 else predicted.z
+    accumulators = [
+        [RankingAccumulator(n_chars, len(cells.piece)) for _ in range(n_outputs)] for _ in np.unique(predicted.fold)
+    ]
+    centre = predicted.y.mean() if response.kind == "numeric" else 0
+    for part in np.array_split(np.random.default_rng(0).permutation(n_chars), 3):
+        sums.add(predicted.z[part].astype(np.float64) - centre, predicted.y[part] - centre, cell[part])
+        for fold, of_fold in enumerate(accumulators):
+            rows = part[predicted.fold[part] == fold]
+            for output, accumulator in enumerate(of_fold):
+                is_positive = predicted.y[rows] == (output if n_outputs > 1 else 1)
+                accumulator.add(values[rows, output], is_positive, cell[rows])
+    rankings = [[accumulator.metrics(cells.group) for accumulator in of_fold] for of_fold in accumulators]
+    return score_sums(sums, [] if response.kind == "numeric" else rankings, cells, IntervalContext())
 
 
 def held_out(rng: np.random.Generator, y: NDArray[np.generic], z: NDArray[np.floating]) -> HeldOut:
@@ -108,12 +112,13 @@ def held_out(rng: np.random.Generator, y: NDArray[np.generic], z: NDArray[np.flo
 
 
 def mean_within(
-    own: HeldOut, score: Callable[[NDArray[np.bool_]], float], weight: Callable[[int, int], float]
+    predicted: HeldOut, score: Callable[[NDArray[np.bool_]], float], weight: Callable[[int, int], float]
 ) -> float:
     """A score of the characters of each fold and position group, weighted by how many there are of both kinds."""
-    cells = [(own.fold == fold) & (own.group == group) for fold in range(3) for group in range(6)]
-    found = [(score(rows), weight(int(own.y[rows].sum()), int(rows.sum()))) for rows in cells if rows.any()]
-    return float(np.average([each for each, _ in found], weights=[each for _, each in found]))
+    cells = [(predicted.fold == fold) & (predicted.group == group) for fold in range(3) for group in range(6)]
+    occupied = [rows for rows in cells if rows.any()]
+    weights = [weight(int(predicted.y[rows].sum()), int(rows.sum())) for rows in occupied]
+    return float(np.average([score(rows) for rows in occupied], weights=weights))
 
 
 def smaller_share(n_positive: int, n: int) -> float:
@@ -123,10 +128,10 @@ def smaller_share(n_positive: int, n: int) -> float:
 def test_scores_of_two_classes_are_those_of_scikit_learn(rng: np.random.Generator) -> None:
     y = (rng.random(3000) < 0.2).astype(np.int16)
     z = np.round(rng.normal(size=(3000, 1)) * 2 + y[:, None] - 1, 1)
-    own = held_out(rng, y, z)
-    found = score(own, Response("binary", y, 2))
-    z = own.z[:, 0].astype(np.float64)
-    folds = [own.fold == fold for fold in range(3)]
+    predicted = held_out(rng, y, z)
+    scores = score(predicted, Response("binary", y, 2))
+    z = predicted.z[:, 0].astype(np.float64)
+    folds = [predicted.fold == fold for fold in range(3)]
     expected = {
         "accuracy": accuracy_score(y, z > 0),
         "balanced_accuracy": balanced_accuracy_score(y, z > 0),
@@ -135,43 +140,43 @@ def test_scores_of_two_classes_are_those_of_scikit_learn(rng: np.random.Generato
         "f1": f1_score(y, z > 0),
         "log_loss": log_loss(y, expit(z)),
         "auc": np.mean([roc_auc_score(y[fold], z[fold]) for fold in folds]),
-        "auc_within": mean_within(own, lambda rows: roc_auc_score(y[rows], z[rows]), smaller_share),
+        "auc_within": mean_within(predicted, lambda rows: roc_auc_score(y[rows], z[rows]), smaller_share),
         "average_precision": np.mean([average_precision_score(y[fold], z[fold]) for fold in folds]),
     }
-    assert found.values == pytest.approx(expected)
-    np.testing.assert_allclose(found.of_classes, [expected["auc"]])
+    assert scores.values == pytest.approx(expected)
+    np.testing.assert_allclose(scores.auc_of_classes, [expected["auc"]])
 
 
 def test_scores_of_several_classes_are_those_of_scikit_learn(rng: np.random.Generator) -> None:
     y = rng.integers(0, 4, 3000).astype(np.int16)
-    own = held_out(rng, y, rng.normal(size=(3000, 4)) + 2 * np.eye(4)[y])
-    found = score(own, Response("categorical", y, 4))
-    z, said = softmax(own.z.astype(np.float64), axis=1), own.z.argmax(axis=1)
-    folds = [own.fold == fold for fold in range(3)]
+    predicted = held_out(rng, y, rng.normal(size=(3000, 4)) + 2 * np.eye(4)[y])
+    scores = score(predicted, Response("categorical", y, 4))
+    z, classes = softmax(predicted.z.astype(np.float64), axis=1), predicted.z.argmax(axis=1)
+    folds = [predicted.fold == fold for fold in range(3)]
     expected = {
-        "accuracy": accuracy_score(y, said),
-        "balanced_accuracy": balanced_accuracy_score(y, said),
-        "precision": precision_score(y, said, average="macro"),
-        "recall": recall_score(y, said, average="macro"),
-        "f1": f1_score(y, said, average="macro"),
+        "accuracy": accuracy_score(y, classes),
+        "balanced_accuracy": balanced_accuracy_score(y, classes),
+        "precision": precision_score(y, classes, average="macro"),
+        "recall": recall_score(y, classes, average="macro"),
+        "f1": f1_score(y, classes, average="macro"),
         "log_loss": log_loss(y, z),
         "auc": np.mean([roc_auc_score(y[fold], z[fold], multi_class="ovr") for fold in folds]),
         "average_precision": np.mean([average_precision_score(np.eye(4)[y[fold]], z[fold]) for fold in folds]),
     }
-    assert 0.5 < found.values.pop("auc_within") < 1
-    assert found.values == pytest.approx(expected)
-    assert found.of_classes.mean() == pytest.approx(expected["auc"])
+    assert 0.5 < scores.values.pop("auc_within") < 1
+    assert scores.values == pytest.approx(expected)
+    assert scores.auc_of_classes.mean() == pytest.approx(expected["auc"])
 
 
 def test_scores_of_numbers_are_those_of_scikit_learn(rng: np.random.Generator) -> None:
     y = 1e4 + rng.normal(size=2000)
-    own = held_out(rng, y, (y + rng.normal(size=2000))[:, None])
-    found = score(own, Response("numeric", y, 1))
-    z = own.z[:, 0].astype(np.float64)
-    cells = own.fold * 6 + own.group
-    near = [each - np.array([each[cells == cell].mean() for cell in cells.tolist()]) for each in (y, z)]
-    expected = {"r2": r2_score(y, z), "r": np.corrcoef(y, z)[0, 1], "r_within": np.corrcoef(*near)[0, 1]}
-    assert found.values == pytest.approx(expected)
+    predicted = held_out(rng, y, (y + rng.normal(size=2000))[:, None])
+    scores = score(predicted, Response("numeric", y, 1))
+    z = predicted.z[:, 0].astype(np.float64)
+    cells = predicted.fold * 6 + predicted.group
+    deviations = [numbers - np.array([numbers[cells == cell].mean() for cell in cells.tolist()]) for numbers in (y, z)]
+    expected = {"r2": r2_score(y, z), "r": np.corrcoef(y, z)[0, 1], "r_within": np.corrcoef(*deviations)[0, 1]}
+    assert scores.values == pytest.approx(expected)
 
 
 MEASURES: dict[str, Callable[..., float]] = {
@@ -188,24 +193,24 @@ def test_what_an_atom_adds_is_what_its_weight_changes(rng: np.random.Generator, 
     y = (rng.random(1200) < 0.3).astype(np.int16)
     z = np.round(rng.normal(size=1200) + y, 1).astype(np.float32)
     atom = np.sort(rng.integers(0, 9, 1200))
-    own = HeldOut(z[:, None], y, atom, atom // 2, np.zeros(1200, np.int64))
-    found = score(own, Response("binary", y, 2)).estimates[name]
+    predicted = HeldOut(z[:, None], y, atom, atom // 2, np.zeros(1200, np.int64))
+    estimate = score(predicted, Response("binary", y, 2)).estimates[name]
     expected = []
-    for each in range(9):
-        ends = [MEASURES[name](y, z.astype("f8"), sample_weight=1 + h * (atom == each)) for h in (1e-4, -1e-4)]
+    for changed in range(9):
+        ends = [MEASURES[name](y, z.astype("f8"), sample_weight=1 + h * (atom == changed)) for h in (1e-4, -1e-4)]
         expected.append((ends[0] - ends[1]) / 2e-4)
-    np.testing.assert_allclose(found.influence, expected, rtol=1e-3, atol=1e-6)
-    assert found.value == pytest.approx(MEASURES[name](y, z.astype("f8"), sample_weight=np.ones(1200)))
-    assert found.interval[0] < found.value < found.interval[1]
+    np.testing.assert_allclose(estimate.influence, expected, rtol=1e-3, atol=1e-6)
+    assert estimate.value == pytest.approx(MEASURES[name](y, z.astype("f8"), sample_weight=np.ones(1200)))
+    assert estimate.interval[0] < estimate.value < estimate.interval[1]
 
 
 def test_fewer_than_eight_pieces_that_are_held_out_have_no_interval(rng: np.random.Generator) -> None:
     source = Arrays({SITE: drifting(rng, 20_000, 3, 20)})
     labels = Labels(in_runs(rng, 20_000, 40), "binary")
-    asked = target_of_labels(source.corpus, "nothing", labels)
-    [one], [five] = fit(source, asked), fit(source, asked, how=Fitting(folds=5))
-    assert np.isnan(one.interval).all() and "or --folds 5" in one.note
-    assert five.interval[0] < five.auc < five.interval[1] and not five.note
+    labelled = target_of_labels(source.corpus, "nothing", labels)
+    [single_part], [five_folds] = fit(source, labelled), fit(source, labelled, options=FitOptions(folds=5))
+    assert np.isnan(single_part.interval).all() and "or --folds 5" in single_part.note
+    assert five_folds.interval[0] < five_folds.auc < five_folds.interval[1] and not five_folds.note
 
 
 def test_selectivity_is_paired_by_the_pieces_of_the_label(rng: np.random.Generator) -> None:
@@ -214,11 +219,11 @@ def test_selectivity_is_paired_by_the_pieces_of_the_label(rng: np.random.Generat
     labels = in_runs(rng, n, 600)
     text = "".join(rng.choice(list("abcdefgh"), n))
     source = Arrays({SITE: (labels[:, None] + rng.normal(size=(n, 2))).astype(np.float32)}, text)
-    asked = target_of_labels(source.corpus, "slow", Labels(labels, "binary"))
-    own, control = fit(source, asked, controls=["context"], how=Fitting(penalty=1.0))
-    assert len(own.estimates["accuracy"].influence) == 10  # stretches; there are 20 atoms held out
-    assert own.selectivity == pytest.approx(own.accuracy - control.accuracy)
-    assert own.selectivity_interval[0] < own.selectivity < own.selectivity_interval[1]
+    labelled = target_of_labels(source.corpus, "slow", Labels(labels, "binary"))
+    probe, control = fit(source, labelled, controls=["context"], options=FitOptions(penalty=1.0))
+    assert len(probe.estimates["accuracy"].influence) == 10  # stretches; there are 20 atoms held out
+    assert probe.selectivity == pytest.approx(probe.accuracy - control.accuracy)
+    assert probe.selectivity_interval[0] < probe.selectivity < probe.selectivity_interval[1]
 
 
 def test_intervals_do_not_depend_on_where_numbers_lie(rng: np.random.Generator) -> None:
@@ -230,7 +235,7 @@ def test_intervals_do_not_depend_on_where_numbers_lie(rng: np.random.Generator) 
         fit(
             source,
             target_of_labels(source.corpus, "number", Labels(values + more, "numeric")),
-            how=Fitting(penalty=1.0),
+            options=FitOptions(penalty=1.0),
         )[0]
         for more in (0.0, 2.0**40)
     )
@@ -246,10 +251,12 @@ def test_pieces_are_the_same_of_some_characters_as_of_all(rng: np.random.Generat
     values = {SITE: (labels.values[:, None] + rng.normal(size=(n, 2))).astype(np.float32)}
     for selection in (Selection.of(n), Selection.of(n, every=10)):
         source = Arrays(values, selection=selection)
-        [found] = fit(
-            source, target_of_labels(source.corpus, "slow", labels, selection=selection), how=Fitting(penalty=1.0)
+        [result] = fit(
+            source,
+            target_of_labels(source.corpus, "slow", labels, selection=selection),
+            options=FitOptions(penalty=1.0),
         )
-        assert len(found.estimates["auc"].influence) == 10  # stretches, not atoms
+        assert len(result.estimates["auc"].influence) == 10  # stretches, not atoms
 
 
 def test_the_position_control_sees_a_trend_that_units_and_labels_share(rng: np.random.Generator) -> None:
@@ -258,9 +265,9 @@ def test_the_position_control_sees_a_trend_that_units_and_labels_share(rng: np.r
     values = np.linspace(0, 3, n)[:, None] + rng.normal(size=(n, 3)) * 0.3
     labels = Labels(np.repeat(rng.random(n // 20) < np.linspace(0.05, 0.95, n // 20), 20), "binary")
     source = Arrays({SITE: values.astype(np.float32)})
-    asked = target_of_labels(source.corpus, "trend", labels)
-    results = fit(source, asked, controls=["context", "position"])
-    by_control = {each.control: each for each in results}
+    labelled = target_of_labels(source.corpus, "trend", labels)
+    results = fit(source, labelled, controls=["context", "position"])
+    by_control = {result.control: result for result in results}
     assert by_control[None].auc > 0.7 and by_control["position"].auc > 0.7
     assert by_control[None].auc_within == pytest.approx(0.5, abs=0.06)
     assert by_control["position"].site == "position"
@@ -271,16 +278,16 @@ def test_every_stretch_is_held_out_once() -> None:
     folds = split.folds(4)
     parts = np.stack([fold.parts_of(np.arange(10_000)) for fold in folds])
     assert ((parts == TEST).sum(axis=0) == 1).all()
-    for own in parts:
-        for place in np.flatnonzero(own == TEST)[::97].tolist():
-            near = own[max(place - 50, 0) : place + 51]
+    for parts_of_fold in parts:
+        for position in np.flatnonzero(parts_of_fold == TEST)[::97].tolist():
+            near = parts_of_fold[max(position - 50, 0) : position + 51]
             assert (near != TRAIN).all()
     inner = np.stack([fold.within_training().parts_of(np.arange(10_000)) for fold in folds])
-    for own, within in zip(parts, inner, strict=True):
-        assert (within[own == TEST] == GAP).all()
-        assert ((within == TEST) <= (own != TEST)).all()
+    for outer, within in zip(parts, inner, strict=True):
+        assert (within[outer == TEST] == GAP).all()
+        assert ((within == TEST) <= (outer != TEST)).all()
         assert (within == TEST).any()
-        assert ((within == TRAIN) <= (own == TRAIN)).all()
+        assert ((within == TRAIN) <= (outer == TRAIN)).all()
 
 
 @pytest.mark.parametrize("n", [1, 0, 51])
@@ -297,48 +304,48 @@ def test_fewer_training_stretches_are_among_more() -> None:
     assert not (more & split.held_out).any()
 
 
-def asked_of(text: str, name: str) -> tuple[Target, Corpus]:
+def target_and_corpus(text: str, name: str) -> tuple[Target, Corpus]:
     corpus = Corpus.from_texts([text[:9000], text[9000:]])
     return target(corpus, name), corpus
 
 
 @pytest.mark.parametrize("name", ["in_quotes", "char_class", "position_in_line"])
 def test_labels_by_context_are_a_function_of_three_characters(code_text: str, name: str) -> None:
-    asked, corpus = asked_of(code_text, name)
-    made = control_task("context", asked, corpus, seed=1).labels.values
+    labelled, corpus = target_and_corpus(code_text, name)
+    made = control_task("context", labelled, corpus, seed=1).labels.values
     text = corpus.text(0, len(corpus))
     seen: dict[str, object] = {}
     for document in corpus.documents:
-        for place in range(document.start, document.stop):
-            context = text[max(place - 2, document.start) : place + 1]
-            assert seen.setdefault(context, made[place]) == made[place]
+        for position in range(document.start, document.stop):
+            context = text[max(position - 2, document.start) : position + 1]
+            assert seen.setdefault(context, made[position]) == made[position]
     assert len(set(seen.values())) > 1
-    if asked.kind == "binary":
-        assert made.mean() == pytest.approx(asked.labels.values.mean(), abs=0.05)
-    other = control_task("context", asked, corpus, seed=2).labels.values
-    assert (other != made).any()
+    if labelled.kind == "binary":
+        assert made.mean() == pytest.approx(labelled.labels.values.mean(), abs=0.05)
+    redrawn = control_task("context", labelled, corpus, seed=2).labels.values
+    assert (redrawn != made).any()
 
 
 @pytest.mark.parametrize("name", ["in_quotes", "char_class"])
 def test_random_runs_are_as_long_as_the_labels_own(code_text: str, name: str) -> None:
-    asked, corpus = asked_of(code_text, name)
-    made = control_task("runs", asked, corpus).labels.values
-    assert sorted(made.tolist()) == sorted(asked.labels.values.tolist())
-    assert (made != asked.labels.values).any()
+    labelled, corpus = target_and_corpus(code_text, name)
+    made = control_task("runs", labelled, corpus).labels.values
+    assert sorted(made.tolist()) == sorted(labelled.labels.values.tolist())
+    assert (made != labelled.labels.values).any()
 
     def runs(labels: NDArray[np.generic], value: object) -> list[int]:
         ends = np.flatnonzero(np.diff(labels == value, prepend=False, append=False))
         return sorted((ends[1::2] - ends[::2]).tolist())
 
-    if asked.kind == "binary":
-        assert runs(made, True) == runs(asked.labels.values, True)
+    if labelled.kind == "binary":
+        assert runs(made, True) == runs(labelled.labels.values, True)
 
 
 @pytest.mark.parametrize("name", list(TASKS))
 def test_control_tasks_keep_what_is_missing(code_text: str, name: str) -> None:
-    asked, corpus = asked_of(code_text, "in_quotes @ 3")
-    made = control_task(name, asked, corpus)
-    np.testing.assert_array_equal(made.labels.present, asked.labels.present)
+    labelled, corpus = target_and_corpus(code_text, "in_quotes @ 3")
+    made = control_task(name, labelled, corpus)
+    np.testing.assert_array_equal(made.labels.present, labelled.labels.present)
 
 
 def test_an_unknown_control_is_refused(planted: Path) -> None:
@@ -355,7 +362,7 @@ def test_controls_stand_behind_the_probes_and_are_at_chance_where_they_ought_to_
     site = PLANTED["in_quotes"].site
     with Recording(planted) as recording:
         results = fit(recording, ["in_quotes", "position_in_line"], sites=[site], controls=CONTROLS)
-    assert [(each.hypothesis, each.control, each.site) for each in results] == [
+    assert [(result.hypothesis, result.control, result.site) for result in results] == [
         (name, control, where)
         for name in ("in_quotes", "position_in_line")
         for control, where in (
@@ -368,12 +375,12 @@ def test_controls_stand_behind_the_probes_and_are_at_chance_where_they_ought_to_
             ("position", "position"),
         )
     ]
-    probe, context, runs, one, five, twenty = results[:6]
+    probe, context, runs, last, last_five, last_twenty = results[:6]
     assert probe.auc > 0.95
     assert probe.selectivity == pytest.approx(probe.accuracy - context.accuracy)
-    for each in (context, runs):
-        assert each.auc == pytest.approx(0.5, abs=0.1)
-    assert one.auc < five.auc < twenty.auc
+    for control in (context, runs):
+        assert control.auc == pytest.approx(0.5, abs=0.1)
+    assert last.auc < last_five.auc < last_twenty.auc
 
 
 def test_the_last_character_tells_what_it_is(planted: Path) -> None:
@@ -391,12 +398,12 @@ def test_the_last_character_tells_what_it_is(planted: Path) -> None:
 @pytest.mark.parametrize("lag", [-4, 0, 7])
 @pytest.mark.parametrize("name", ["in_quotes", "position_in_line"])
 def test_a_lag_is_that_of_the_hypothesis(code_text: str, name: str, lag: int) -> None:
-    asked, corpus = asked_of(code_text, name)
+    labelled, corpus = target_and_corpus(code_text, name)
     expected = target(corpus, get(name).lagged(lag))
-    found = lagged(asked, corpus, lag)
-    np.testing.assert_array_equal(found.labels.present, expected.labels.present)
-    present = found.labels.present
-    np.testing.assert_array_equal(found.labels.values[present], expected.labels.values[present])
+    after_lag = lagged(labelled, corpus, lag)
+    np.testing.assert_array_equal(after_lag.labels.present, expected.labels.present)
+    present = after_lag.labels.present
+    np.testing.assert_array_equal(after_lag.labels.values[present], expected.labels.values[present])
 
 
 @given(
@@ -406,7 +413,7 @@ def test_a_lag_is_that_of_the_hypothesis(code_text: str, name: str, lag: int) ->
     st.booleans(),
 )
 def test_lagged_labels_of_any_characters_are_those_of_all(
-    sizes: list[int], lag: int, asked: tuple[int, int, int], may_miss: bool
+    sizes: list[int], lag: int, used: tuple[int, int, int], may_miss: bool
 ) -> None:
     corpus, n = Corpus.from_texts(["a" * size for size in sizes]), sum(sizes)
     of_document = np.repeat(np.arange(len(sizes)), sizes)
@@ -418,71 +425,72 @@ def test_lagged_labels_of_any_characters_are_those_of_all(
         Split(n_chars=n, n_stretches=1, n_folds=1, fold=0, gap=0),
         Selection(0, n),
     )
-    there = np.arange(n) + lag
-    inside = (there >= 0) & (there < n)
-    inside[inside] = of_document[there[inside]] == of_document[inside]
-    expected = np.where(inside, there, -1)
-    found = lagged(whole, corpus, lag).labels
-    for places in (slice(*asked), np.arange(n)[slice(*asked)]):
-        present = expected[places] >= 0
+    lagged_positions = np.arange(n) + lag
+    inside = (lagged_positions >= 0) & (lagged_positions < n)
+    inside[inside] = of_document[lagged_positions[inside]] == of_document[inside]
+    expected = np.where(inside, lagged_positions, -1)
+    labels = lagged(whole, corpus, lag).labels
+    for positions in (slice(*used), np.arange(n)[slice(*used)]):
+        present = expected[positions] >= 0
         if may_miss:
-            present &= expected[places] % 3 != 0
-        gone = found.missing_at(places)
-        np.testing.assert_array_equal(np.zeros(len(present), bool) if gone is None else gone, ~present)
-        np.testing.assert_array_equal(found.values_at(places)[present], expected[places][present])
+            present &= expected[positions] % 3 != 0
+        missing_there = labels.missing_at(positions)
+        np.testing.assert_array_equal(
+            np.zeros(len(present), bool) if missing_there is None else missing_there, ~present
+        )
+        np.testing.assert_array_equal(labels.values_at(positions)[present], expected[positions][present])
 
 
 def test_predictions_are_kept_where_they_are_held_out(planted: Path) -> None:
     site = PLANTED["in_quotes"].site
     with Recording(planted) as recording:
-        [part] = fit(recording, "in_quotes", sites=[site], how=Fitting(keep=True, penalty=1.0))
-        [whole] = fit(recording, "in_quotes", sites=[site], how=Fitting(keep=True, penalty=1.0, folds=5))
-        asked = target(recording.corpus, "in_quotes")
+        [part] = fit(recording, "in_quotes", sites=[site], options=FitOptions(keep=True, penalty=1.0))
+        [whole] = fit(recording, "in_quotes", sites=[site], options=FitOptions(keep=True, penalty=1.0, folds=5))
+        labelled = target(recording.corpus, "in_quotes")
     assert part.predictions is not None and whole.predictions is not None
-    held_out = asked.split.parts(0, len(asked.labels)) == TEST
+    held_out = labelled.split.parts(0, len(labelled.labels)) == TEST
     np.testing.assert_array_equal(np.isfinite(part.predictions[:, 0]), held_out)
     assert np.isfinite(whole.predictions).all()
-    assert whole.n_test == len(asked.labels)
-    said = part.predictions[held_out, 0] > 0.5
-    assert part.accuracy == pytest.approx((said == asked.labels.values[held_out]).mean())
+    assert whole.n_test == len(labelled.labels)
+    predicted = part.predictions[held_out, 0] > 0.5
+    assert part.accuracy == pytest.approx((predicted == labelled.labels.values[held_out]).mean())
 
 
 def test_a_text_that_does_not_fit_in_memory_gives_the_same(planted: Path) -> None:
     with Recording(planted) as recording:
         for name in PLANTED:
-            kept, read = (fit(recording, name, how=Fitting(memory=memory)) for memory in (1 << 30, 0))
-            for one, other in zip(kept, read, strict=True):
-                np.testing.assert_allclose(one.weights, other.weights, atol=5e-3)
-                assert one.score == pytest.approx(other.score, abs=1e-4)
+            in_memory, read_again = (fit(recording, name, options=FitOptions(memory=memory)) for memory in (1 << 30, 0))
+            for first, second in zip(in_memory, read_again, strict=True):
+                np.testing.assert_allclose(first.weights, second.weights, atol=5e-3)
+                assert first.score == pytest.approx(second.score, abs=1e-4)
 
 
 @pytest.mark.parametrize("folds", [None, 3])
-def test_what_is_ranked_in_many_passes_has_the_same_scores(
-    folds: int | None, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place = rng.integers(0, 3, 20_000)
-    source = Arrays({SITE: (rng.normal(size=(20_000, 3)) + np.eye(3)[place]).astype(np.float32)})
+def test_what_is_ranked_in_many_passes_has_the_same_scores(folds: int | None, rng: np.random.Generator) -> None:
+    classes = rng.integers(0, 3, 20_000)
+    source = Arrays({SITE: (rng.normal(size=(20_000, 3)) + np.eye(3)[classes]).astype(np.float32)})
     missing = rng.random(20_000) < 0.1
-    asked = [
+    labelled = [
         target_of_labels(
-            source.corpus, "classes", Labels(place.astype(np.int32), "categorical", missing, ("x", "y", "z"))
+            source.corpus, "classes", Labels(classes.astype(np.int32), "categorical", missing, ("x", "y", "z"))
         ),
-        target_of_labels(source.corpus, "one", Labels(place == 1, "binary")),
-        target_of_labels(source.corpus, "number", Labels(place.astype(np.float64), "numeric", missing)),
+        target_of_labels(source.corpus, "one", Labels(classes == 1, "binary")),
+        target_of_labels(source.corpus, "number", Labels(classes.astype(np.float64), "numeric", missing)),
     ]
-    how = Fitting(penalty=10.0, folds=folds, keep=True)
-    at_once = fit(source, asked, how=how)
-    monkeypatch.setattr("analyses.probing.listening.RANKING_BYTES", 1)
-    for one, other in zip(at_once, fit(source, asked, how=how), strict=True):
+    options = FitOptions(penalty=10.0, folds=folds, keep=True)
+    at_once = fit(source, labelled, options=options)
+    in_many_passes = fit(source, labelled, options=replace(options, ranking_memory=1))
+    for first, second in zip(at_once, in_many_passes, strict=True):
         numbers, others = (
-            {name: value for name, value in each.row().items() if isinstance(value, float)} for each in (one, other)
+            {name: value for name, value in result.row().items() if isinstance(value, float)}
+            for result in (first, second)
         )
         assert numbers == pytest.approx(others, rel=1e-5, abs=1e-6, nan_ok=True)
-        assert one.predictions is not None and other.predictions is not None
-        np.testing.assert_allclose(one.predictions, other.predictions, atol=1e-5)
-        assert one.aucs == pytest.approx(other.aucs, abs=1e-6)
-        for name, estimate in one.estimates.items():
-            np.testing.assert_allclose(estimate.influence, other.estimates[name].influence, rtol=1e-3, atol=1e-6)
+        assert first.predictions is not None and second.predictions is not None
+        np.testing.assert_allclose(first.predictions, second.predictions, atol=1e-5)
+        assert first.aucs == pytest.approx(second.aucs, abs=1e-6)
+        for name, estimate in first.estimates.items():
+            np.testing.assert_allclose(estimate.influence, second.estimates[name].influence, rtol=1e-3, atol=1e-6)
 
 
 def test_too_little_data_is_said(planted: Path) -> None:
@@ -493,9 +501,9 @@ def test_too_little_data_is_said(planted: Path) -> None:
         labels[(stretch == 4) & (np.arange(len(corpus)) % 2 == 0)] = True
         labels[stretch == 0] = True
         rare = target_of_labels(corpus, "rare", Labels(labels, "binary"))
-        [one] = fit(recording, rare, sites=[Site.of(0, "hidden")])
-        [folds] = fit(recording, rare, sites=[Site.of(0, "hidden")], how=Fitting(folds=10))
-    assert np.isfinite(one.auc)
+        [single_part] = fit(recording, rare, sites=[Site.of(0, "hidden")])
+        [folds] = fit(recording, rare, sites=[Site.of(0, "hidden")], options=FitOptions(folds=10))
+    assert np.isfinite(single_part.auc)
     assert np.isnan(folds.auc)
     assert "no two labels in the test part of fold" in folds.note
 
@@ -503,6 +511,6 @@ def test_too_little_data_is_said(planted: Path) -> None:
 def test_few_runs_are_said(planted: Path) -> None:
     with Recording(planted) as recording:
         places = np.arange(len(recording.corpus))
-        asked = target_of_labels(recording.corpus, "now and then", Labels(places % 500 == 0, "binary"))
-        [few] = fit(recording, asked, sites=[Site.of(0, "hidden")])
+        labelled = target_of_labels(recording.corpus, "now and then", Labels(places % 500 == 0, "binary"))
+        [few] = fit(recording, labelled, sites=[Site.of(0, "hidden")])
     assert "True in only" in few.note and "runs of held-out characters" in few.note

@@ -15,8 +15,8 @@ from analyses.probing.estimators import LogisticProbe, RidgeProbe
 @pytest.mark.parametrize("estimator", [LogisticProbe(), RidgeProbe()], ids=["logistic", "ridge"])
 def test_an_estimator_keeps_the_rules(estimator: BaseEstimator) -> None:
     results = check_estimator(estimator, on_skip=None)
-    assert sum(each["status"] == "passed" for each in results) > 50
-    assert {each["status"] for each in results} == {"passed", "skipped"}
+    assert sum(result["status"] == "passed" for result in results) > 50
+    assert {result["status"] for result in results} == {"passed", "skipped"}
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -29,20 +29,20 @@ def test_a_logistic_probe_is_that_of_scikit_learn(
     if isinstance(class_weight, dict):
         class_weight = {label: class_weight[label] for label in np.unique(y).tolist()}
     weights = rng.uniform(0, 2, 800)
-    found = LogisticProbe(2.0, class_weight=class_weight).fit(x, y, weights)
+    fitted = LogisticProbe(2.0, class_weight=class_weight).fit(x, y, weights)
     reference = LogisticRegression(C=0.5, class_weight=class_weight, tol=1e-12, max_iter=100_000).fit(x, y, weights)
-    np.testing.assert_allclose(found.predict_proba(x), reference.predict_proba(x), atol=1e-4)
-    np.testing.assert_allclose(found.coef_, reference.coef_, atol=1e-3)
-    assert (found.predict(x) == reference.predict(x)).all()
+    np.testing.assert_allclose(fitted.predict_proba(x), reference.predict_proba(x), atol=1e-4)
+    np.testing.assert_allclose(fitted.coef_, reference.coef_, atol=1e-3)
+    assert (fitted.predict(x) == reference.predict(x)).all()
 
 
 def test_a_ridge_probe_is_that_of_scikit_learn(rng: np.random.Generator) -> None:
     x, weights = rng.normal(size=(500, 6)) + 3, rng.uniform(0, 2, 500)
     y = x @ np.arange(6.0) + rng.normal(size=500)
-    found = RidgeProbe(7.0).fit(x, y, weights)
+    fitted = RidgeProbe(7.0).fit(x, y, weights)
     reference = Ridge(7.0).fit(x, y, weights)
-    np.testing.assert_allclose(found.predict(x), reference.predict(x), rtol=1e-6)
-    np.testing.assert_allclose(found.coef_, reference.coef_, rtol=1e-6)
+    np.testing.assert_allclose(fitted.predict(x), reference.predict(x), rtol=1e-6)
+    np.testing.assert_allclose(fitted.coef_, reference.coef_, rtol=1e-6)
 
 
 def rare_class(rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -56,10 +56,10 @@ def rare_class(rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[n
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_a_class_of_a_single_row_is_no_obstacle(dtype: str, rng: np.random.Generator) -> None:
     x, y = rare_class(rng)
-    found = LogisticProbe(0.01).fit(x.astype(dtype), y)
+    fitted = LogisticProbe(0.01).fit(x.astype(dtype), y)
     reference = LogisticRegression(C=100, tol=1e-10, max_iter=10_000).fit(x, y)
-    np.testing.assert_allclose(found.predict_proba(x.astype(dtype)), reference.predict_proba(x), atol=1e-2)
-    assert log_loss(y, found.predict_proba(x.astype(dtype))) == pytest.approx(
+    np.testing.assert_allclose(fitted.predict_proba(x.astype(dtype)), reference.predict_proba(x), atol=1e-2)
+    assert log_loss(y, fitted.predict_proba(x.astype(dtype))) == pytest.approx(
         log_loss(y, reference.predict_proba(x)), rel=1e-2
     )
 

@@ -12,9 +12,9 @@ from scipy.stats import binom
 from activations.texts.selection import Selection
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
-from analyses.ranking.explanation import Explanation, explain
-from analyses.ranking.one_unit import OneUnit
-from analyses.ranking.tuning import tune
+from analyses.ranking.explaining.explanation import Explanation, explain
+from analyses.ranking.explaining.one_unit import OneUnit
+from analyses.ranking.explaining.tuning import tune
 from analyses.targets.classes import classes_of
 from analyses.targets.labelling import target_of_labels
 from analyses.targets.target import Target

@@ -7,9 +7,10 @@ from planting import Arrays, in_runs
 
 from activations.units import Site
 from analyses.intervals.estimates import standard_errors
+from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
-from analyses.probing.results import Fitting, ProbeResult
-from analyses.probing.scores import Agreement
+from analyses.probing.results import ProbeResult
+from analyses.probing.scores import FoldAgreement
 from analyses.targets.labelling import target
 
 HIDDEN = Site.of(0, "hidden")
@@ -23,7 +24,7 @@ def fitted(seed: int, gain: float, folds: int, kind: str = "binary") -> ProbeRes
     values[:, 0] += gain * labels
     source = Arrays({HIDDEN: values})
     answers: NDArray[np.generic] = labels if kind == "binary" else labels + rng.normal(size=20_000)
-    [result] = fit(source, target(source.corpus, lambda text: answers), how=Fitting(folds=folds, penalty=1.0))
+    [result] = fit(source, target(source.corpus, lambda text: answers), options=FitOptions(folds=folds, penalty=1.0))
     return result
 
 
@@ -31,20 +32,22 @@ def fitted(seed: int, gain: float, folds: int, kind: str = "binary") -> ProbeRes
 @pytest.mark.parametrize("folds", [2, 5])
 def test_scores_in_folds_scatter_as_much_as_they_say_where_there_is_nothing(kind: str, name: str, folds: int) -> None:
     """If folds did not depend on each other, it would be 1.41 times as much as they say."""
-    found = [fitted(seed, 0.0, folds, kind).estimates[name] for seed in range(60)]
-    said = [standard_errors(each.influence[:, None], each.n_atoms, each.n_cosines)[0] for each in found]
-    scatter = np.std([each.value for each in found], ddof=1) / np.sqrt(np.mean(np.square(said)))
+    estimates = [fitted(seed, 0.0, folds, kind).estimates[name] for seed in range(60)]
+    errors = [
+        standard_errors(estimate.influence[:, None], estimate.n_atoms, estimate.n_cosines)[0] for estimate in estimates
+    ]
+    scatter = np.std([estimate.value for estimate in estimates], ddof=1) / np.sqrt(np.mean(np.square(errors)))
     assert 0.75 < scatter < 1.2  # a standard deviation of 60 is right to a tenth
 
 
-def test_what_probes_say_by_accident_is_little_where_they_know_something() -> None:
+def test_little_of_the_predictions_is_training_noise_where_probes_know_something() -> None:
     rng = np.random.default_rng(0)
     x, truth, noise = rng.normal(size=(5000, 1000)), rng.normal(size=1000), rng.normal(size=(5, 1000))
-    without_own = (noise.sum(axis=0) - noise) / 2  # each is trained on the four others
+    without_fold = (noise.sum(axis=0) - noise) / 2  # each is trained on the four others
     for of_truth in (0.0, 0.5, 1.0, 10.0):
-        agreement = Agreement(5)
+        agreement = FoldAgreement(5)
         for rows in np.split(x, 5):
-            own = rows[rows[:, 0] > -1]
-            agreement.add((own @ (of_truth * truth + without_own).T + 3)[..., None])
-        assert agreement.by_accident == pytest.approx(1 / (1 + of_truth**2), abs=0.15)
-    assert Agreement(1).by_accident == 0
+            some = rows[rows[:, 0] > -1]
+            agreement.add((some @ (of_truth * truth + without_fold).T + 3)[..., None])
+        assert agreement.training_noise == pytest.approx(1 / (1 + of_truth**2), abs=0.15)
+    assert FoldAgreement(1).training_noise == 0

@@ -185,7 +185,8 @@ def levels_by_numpy(values: NDArray[np.float32], bins: Bins) -> NDArray[np.int64
     step = np.where(values < bins.middle, last_step - step, step)  # from the lower end of the cell
     cells = N_CELLS + place * np.sign(values - bins.middle).astype(np.int64)
     entry = bins.levels[np.arange(values.shape[1]), cells].astype(np.int64)
-    return ((entry >> 16) + (step * (entry & 0xFFFF) >> bins.shift)).T
+    levels: NDArray[np.int64] = (entry >> 16) + (step * (entry & 0xFFFF) >> bins.shift)
+    return levels.T
 
 
 SHAPES: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {

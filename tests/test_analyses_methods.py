@@ -31,8 +31,8 @@ from activations.texts.selection import Selection
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
 from analyses.levels import columns
-from analyses.ranking.method import Method, MethodScores, Need
-from analyses.ranking.methods import METHODS
+from analyses.ranking.methods.method import Method, MethodScores, Need
+from analyses.ranking.methods.registry import METHODS
 from analyses.ranking.ranking import compare, rank
 from analyses.ranking.results import Ranking
 from analyses.statistics.products import Products, ProductSums

@@ -21,7 +21,7 @@ from analyses.errors import AnalysisError
 
 Analysis = Callable[[Any, Any], Any]
 HIDDEN, CELL = Site("1/hidden"), Site("1/cell")
-FAST = probe.probing.Fitting(penalty=100.0)
+FAST = probe.FitOptions(penalty=100.0)
 STATISTICS = probe.statistics
 
 
@@ -37,8 +37,8 @@ OF_SITES: dict[str, Analysis] = {
     "rank": lambda source, sites: sites_of_units(probe.rank(source, "in_quotes", sites=sites)),
     "rank_all": lambda source, sites: sites_of_units(probe.rank_all(source, "in_quotes", sites=sites)[0]),
     "compare": lambda source, sites: sites_of_units(probe.compare(source, "in_quotes", "f1", sites=sites)[0]),
-    "fit": lambda source, sites: sites_of_probes(probe.fit(source, "in_quotes", sites=sites, how=FAST)),
-    "curve": lambda source, sites: set(probe.curve(source, "in_quotes", "sites", sites=sites, how=FAST).values),
+    "fit": lambda source, sites: sites_of_probes(probe.fit(source, "in_quotes", sites=sites, options=FAST)),
+    "curve": lambda source, sites: set(probe.curve(source, "in_quotes", "sites", sites=sites, options=FAST).values),
     "design": lambda source, sites: {unit.site for unit in probe.design(source, sites, "in_quotes").X.units},
     "ActivePassages": lambda source, sites: set(STATISTICS.ActivePassages(source, sites).sites),
     "Autocorrelations": lambda source, sites: set(STATISTICS.Autocorrelations(source, sites).sites),
@@ -143,7 +143,7 @@ def test_what_names_no_unit_is_one_sentence(planted: Path, unit: Any, sentence: 
 
 def test_units_of_probes_may_be_named(planted: Path) -> None:
     names: list[Any] = [["1/cell/7", "1/hidden/5"], "0/hidden/3", PLANTED["in_quotes"]]
-    results = probe.probing.fit_units(planted, "in_quotes", names, how=FAST)
+    results = probe.probing.fit_units(planted, "in_quotes", names, options=FAST)
     assert [result.units for result in results] == [
         (PLANTED["position_in_line"], PLANTED["in_comment"]),
         (PLANTED["in_quotes"],),
@@ -153,7 +153,7 @@ def test_units_of_probes_may_be_named(planted: Path) -> None:
 
 def test_one_name_stands_for_a_list_of_one(planted: Path) -> None:
     assert [each.hypothesis for each in probe.rank_all(planted, "in_comment")] == ["in_comment"]
-    controls = probe.fit(planted, "in_comment", sites="0/hidden", controls="position", how=FAST)
+    controls = probe.fit(planted, "in_comment", sites="0/hidden", controls="position", options=FAST)
     assert [result.control for result in controls] == [None, "position"]
     with pytest.raises(AnalysisError, match="there is no control 'chance'"):
         probe.fit(planted, "in_comment", controls="chance")

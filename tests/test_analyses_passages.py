@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from planting import Arrays, drifting
+from profiles import n_examples
 
 from activations.texts.selection import Selection
 from activations.units import Site
@@ -27,7 +28,7 @@ def reference(source: Arrays, values: NDArray[np.floating], n: int, n_chars: int
     return [(value, -place) for value, place in sorted(found, reverse=True)[:n]]
 
 
-@settings(max_examples=60)
+@settings(max_examples=n_examples(60))
 @given(
     lengths=st.lists(st.integers(2, 300), min_size=1, max_size=4),
     every=st.integers(1, 3),

@@ -20,35 +20,35 @@ from activations.units import Site
 from analyses.curves import curve
 from analyses.errors import AnalysisError
 from analyses.probing import probes
-from analyses.probing.labels import Asked, with_folds
+from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit, fit_units
-from analyses.probing.results import Fitting
+from analyses.probing.tasks import ProbeTask, probe_tasks
 from analyses.targets import labelling
 from analyses.targets.labelling import target
+from analyses.targets.many_hypotheses import targets_of
 from analyses.targets.splits import TEST, TRAIN
 from analyses.targets.target import Target
 from hypotheses.labelling.long_labels import LabelsOnDisk
 from hypotheses.labels import Labels
-from probe.cli.sources import ask_several
 
 
 @pytest.mark.parametrize("penalty", [1.0, 100.0])
 def test_a_logistic_probe_equals_that_of_scikit_learn(planted: Path, penalty: float) -> None:
     site = PLANTED["in_quotes"].site
     with Recording(planted) as recording:
-        asked = target(recording.corpus, "in_quotes")
-        [result] = fit(recording, asked, sites=[site], how=Fitting(penalty=penalty))
-        x, y = recording.read([site])[site].astype(np.float64), asked.labels.values
-        parts = asked.split.parts(0, len(recording.corpus))
+        labelled = target(recording.corpus, "in_quotes")
+        [result] = fit(recording, labelled, sites=[site], options=FitOptions(penalty=penalty))
+        x, y = recording.read([site])[site].astype(np.float64), labelled.labels.values
+        parts = labelled.split.parts(0, len(recording.corpus))
     train, test = parts == TRAIN, parts == TEST
     mean, deviation = x[train].mean(0), x[train].std(0)
     x = (x - mean) / deviation
     reference = LogisticRegression(C=1 / penalty, tol=1e-10, max_iter=1000).fit(x[train], y[train])
     np.testing.assert_allclose(result.weights[:, 0], reference.coef_[0], atol=2e-3)
     assert result.intercept[0] == pytest.approx(reference.intercept_[0], abs=2e-3)
-    said = reference.predict(x[test])
-    assert result.accuracy == pytest.approx(accuracy_score(y[test], said), abs=1e-3)
-    assert result.f1 == pytest.approx(f1_score(y[test], said), abs=2e-3)
+    predicted = reference.predict(x[test])
+    assert result.accuracy == pytest.approx(accuracy_score(y[test], predicted), abs=1e-3)
+    assert result.f1 == pytest.approx(f1_score(y[test], predicted), abs=2e-3)
     assert result.auc == pytest.approx(roc_auc_score(y[test], reference.decision_function(x[test])), abs=1e-4)
     assert result.majority == pytest.approx(1 - y[test].mean())
     assert (result.n_train, result.n_test) == (train.sum(), test.sum())
@@ -57,17 +57,17 @@ def test_a_logistic_probe_equals_that_of_scikit_learn(planted: Path, penalty: fl
 def test_a_ridge_probe_equals_that_of_scikit_learn(planted: Path) -> None:
     site = PLANTED["position_in_line"].site
     with Recording(planted) as recording:
-        asked = target(recording.corpus, "position_in_line")
-        [result] = fit(recording, asked, sites=[site], how=Fitting(penalty=1.0))
-        x, y = recording.read([site])[site].astype(np.float64), asked.labels.values
-        parts = asked.split.parts(0, len(recording.corpus))
+        labelled = target(recording.corpus, "position_in_line")
+        [result] = fit(recording, labelled, sites=[site], options=FitOptions(penalty=1.0))
+        x, y = recording.read([site])[site].astype(np.float64), labelled.labels.values
+        parts = labelled.split.parts(0, len(recording.corpus))
     train, test = parts == TRAIN, parts == TEST
     x = (x - x[train].mean(0)) / x[train].std(0)
     reference = Ridge(alpha=1.0).fit(x[train], y[train])
     np.testing.assert_allclose(result.weights[:, 0], reference.coef_, rtol=1e-4, atol=1e-4)
-    said = reference.predict(x[test])
-    assert result.r2 == pytest.approx(r2_score(y[test], said), abs=1e-5)
-    assert result.r == pytest.approx(np.corrcoef(said, y[test])[0, 1], abs=1e-5)
+    predicted = reference.predict(x[test])
+    assert result.r2 == pytest.approx(r2_score(y[test], predicted), abs=1e-5)
+    assert result.r == pytest.approx(np.corrcoef(predicted, y[test])[0, 1], abs=1e-5)
 
 
 @pytest.mark.parametrize("name", list(PLANTED))
@@ -90,11 +90,11 @@ def test_designs_fitted_together_are_those_fitted_alone(planted: Path) -> None:
     first, second = PLANTED["in_quotes"], PLANTED["in_comment"]
     designs = [[first], [second, first], [second]]
     with Recording(planted) as recording:
-        together = fit_units(recording, "in_comment", designs, how=Fitting(penalty=1.0))
-        alone = [fit_units(recording, "in_comment", [design], how=Fitting(penalty=1.0))[0] for design in designs]
-    for one, other in zip(together, alone, strict=True):
-        np.testing.assert_allclose(one.weights, other.weights, rtol=1e-5)
-        assert one.units == other.units
+        together = fit_units(recording, "in_comment", designs, options=FitOptions(penalty=1.0))
+        alone = [fit_units(recording, "in_comment", [design], options=FitOptions(penalty=1.0))[0] for design in designs]
+    for jointly, separately in zip(together, alone, strict=True):
+        np.testing.assert_allclose(jointly.weights, separately.weights, rtol=1e-5)
+        assert jointly.units == separately.units
     assert together[1].weights[0, 0] == pytest.approx(together[2].weights[0, 0], rel=0.05)
     assert together[1].site == "2 units"
 
@@ -104,25 +104,25 @@ def test_a_live_source_is_fitted_like_its_recording(code_text: str, tmp_path: Pa
     extract(live, tmp_path / "a.h5")
     with Recording(tmp_path / "a.h5") as recording:
         for name in PLANTED:
-            for one, other in zip(fit(live, name), fit(recording, name), strict=True):
-                np.testing.assert_array_equal(one.weights, other.weights)
-                np.testing.assert_equal(one.row(), other.row())  # also where both are NaN
+            for of_live, of_recording in zip(fit(live, name), fit(recording, name), strict=True):
+                np.testing.assert_array_equal(of_live.weights, of_recording.weights)
+                np.testing.assert_equal(of_live.row(), of_recording.row())  # also where both are NaN
 
 
 @pytest.mark.parametrize("name", list(PLANTED))
 def test_the_curve_begins_with_the_planted_unit_and_stays_there(planted: Path, name: str) -> None:
     with Recording(planted) as recording:
-        found = curve(recording, name, most=10)
-    assert found.values == (1, 2, 4, 8, 10)
-    assert found.units[0] == PLANTED[name]
-    score = [point.score for point in found.points]
-    assert score[0] > 0.75 * max(score)
-    assert [row["units"] for row in found.rows()] == list(found.values)
+        curve_over_units = curve(recording, name, most=10)
+    assert curve_over_units.values == (1, 2, 4, 8, 10)
+    assert curve_over_units.units[0] == PLANTED[name]
+    scores = [point.score for point in curve_over_units.points]
+    assert scores[0] > 0.75 * max(scores)
+    assert [row["units"] for row in curve_over_units.rows()] == list(curve_over_units.values)
 
 
 def test_a_wrong_penalty_is_refused(planted: Path) -> None:
     with Recording(planted) as recording, pytest.raises(AnalysisError, match="penalty is 0"):
-        fit(recording, "in_quotes", sites=[Site.of(1, "cell")], how=Fitting(penalty=0))
+        fit(recording, "in_quotes", sites=[Site.of(1, "cell")], options=FitOptions(penalty=0))
 
 
 @pytest.mark.parametrize("name", list(PLANTED))
@@ -155,12 +155,12 @@ def test_labels_that_are_asked_for_together_go_to_the_disk_together(
         assert isinstance(target(recording.corpus, "in_quotes").labels, Labels)
         seen: list[Target] = []
 
-        def watch(source: Source, targets: Sequence[Target], how: Fitting) -> list[Asked]:
+        def watch(source: Source, targets: Sequence[Target], options: FitOptions) -> list[ProbeTask]:
             seen.extend(targets)
-            return with_folds(source, targets, how)
+            return probe_tasks(source, targets, options)
 
-        monkeypatch.setattr(probes, "with_folds", watch)
+        monkeypatch.setattr(probes, "probe_tasks", watch)
         names = ["in_quotes", "in_comment"]
-        fit(recording, names, sites=[PLANTED["in_quotes"].site], how=Fitting(penalty=1.0))
-        of_command, _ = ask_several(recording, names, False, None, False, 0)
-    assert [type(each.labels) for each in [*seen, *of_command]] == [LabelsOnDisk] * 4
+        fit(recording, names, sites=[PLANTED["in_quotes"].site], options=FitOptions(penalty=1.0))
+        of_command = targets_of(recording, names).made
+    assert [type(target.labels) for target in [*seen, *of_command]] == [LabelsOnDisk] * 4

@@ -22,7 +22,7 @@ from analyses.levels import columns
 from analyses.levels.counts import LevelCounts
 from analyses.levels.rank_kernels import N_COUNT_COLUMNS
 from analyses.probing.probes import fit
-from analyses.ranking.explanation import explain
+from analyses.ranking.explaining.explanation import explain
 from analyses.ranking.ranking import compare, rank, rank_all
 from analyses.targets import labelling
 from analyses.targets import target as target_module

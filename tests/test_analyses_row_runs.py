@@ -10,7 +10,7 @@ from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from analyses.intervals.long_run import N_GROUPS
 from analyses.probing.controls import TASKS, control_task
-from analyses.probing.held_out_ranks import Ranking
+from analyses.probing.ranking_metrics import RankingAccumulator
 from analyses.targets import row_runs
 from analyses.targets.labelling import target_of_labels
 from analyses.targets.row_runs import atoms_of_rows, parts_of_rows, value_counts
@@ -71,10 +71,10 @@ def test_ranks_are_those_of_pairs_of_characters(
     if is_share:
         said = np.round(1 / (1 + np.exp(-np.clip(said.astype(np.float64), -9, 9))), 9)
     group = np.arange(21) * N_GROUPS // 21
-    ranking = Ranking(len(said), 21)
+    ranking = RankingAccumulator(len(said), 21)
     for rows in np.array_split(np.arange(len(said)), n_pieces):
         ranking.add(said[rows], is_it[rows], cell[rows])
-    found = ranking.ranks(group)
+    found = ranking.metrics(group)
     higher = (said[is_it][:, None] > said[~is_it]) + 0.5 * (said[is_it][:, None] == said[~is_it])
     alike = group[cell[is_it]][:, None] == group[cell[~is_it]]
     sizes = np.maximum(np.bincount(group[cell], minlength=N_GROUPS)[group[cell[is_it]]], 1)

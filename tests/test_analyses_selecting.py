@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from activations.units import Site, Unit
 from analyses.curves import curve
-from analyses.probing.selection import select
+from analyses.probing.forward_selection import select_units
 from analyses.ranking.ranking import rank
 from analyses.targets.labelling import target_of_labels
 from analyses.targets.splits import TRAIN
@@ -23,31 +23,31 @@ def planted_together(rng: np.random.Generator, n_chars: int = 20_000) -> tuple[A
     labels = rng.random(n_chars) < 0.5
     noise = rng.normal(0, 1, (n_chars, 8))
     noise -= noise.mean(axis=1, keepdims=True)
-    told = noise + (labels[:, None] - 0.5) * 0.4 + rng.normal(0, 0.1, (n_chars, 8))
+    informed = noise + (labels[:, None] - 0.5) * 0.4 + rng.normal(0, 0.1, (n_chars, 8))
     source = Arrays(
         {
             FIRST: rng.normal(size=(n_chars, 20)).astype("f2"),
-            SECOND: np.hstack([rng.normal(size=(n_chars, 12)), told]).astype("f4"),
+            SECOND: np.hstack([rng.normal(size=(n_chars, 12)), informed]).astype("f4"),
         }
     )
     return source, target_of_labels(source.corpus, "together", Labels(labels, "binary"))
 
 
 def test_a_combination_is_found_by_a_curve_over_units(rng: np.random.Generator) -> None:
-    source, asked = planted_together(rng)
+    source, labelled = planted_together(rng)
     together = {Unit(SECOND, index) for index in range(12, 20)}
-    found = curve(source, asked, "units", most=16)
-    assert set(found.units[:8]) == together
+    over_units = curve(source, labelled, "units", most=16)
+    assert set(over_units.units[:8]) == together
     alone = max(
-        abs(roc_auc_score(asked.labels.values, column) - 0.5) + 0.5
+        abs(roc_auc_score(labelled.labels.values, column) - 0.5) + 0.5
         for block in source.blocks(n_chars=20_000)
         for values in block.values.values()
         for column in values.T
     )
     assert alone < 0.7
-    assert found.points[found.values.index(1)].auc < 0.7
-    assert found.points[found.values.index(8)].auc > 0.99
-    assert [each.unit for each in rank(source, asked, method="sparse").units[:8]] == list(found.units[:8])
+    assert over_units.points[over_units.values.index(1)].auc < 0.7
+    assert over_units.points[over_units.values.index(8)].auc > 0.99
+    assert [ranked.unit for ranked in rank(source, labelled, method="sparse").units[:8]] == list(over_units.units[:8])
 
 
 @pytest.mark.parametrize("kind", ["binary", "numeric", "categorical"])
@@ -62,30 +62,30 @@ def test_units_are_chosen_as_by_trying_all(kind: str, rng: np.random.Generator) 
         "categorical": (np.digitize(evidence, [-3, 2]).astype(np.int32), ("low", "middle", "high")),
     }[kind]
     source = Arrays({FIRST: x.astype("f4")})
-    asked = target_of_labels(source.corpus, kind, Labels(values, kind, None, names))  # type: ignore[arg-type]
-    found = select(source, asked, [FIRST], 4)
-    train = asked.split.parts(0, n_chars) == TRAIN
+    labelled = target_of_labels(source.corpus, kind, Labels(values, kind, None, names))  # type: ignore[arg-type]
+    selected = select_units(source, labelled, [FIRST], 4)
+    train = labelled.split.parts(0, n_chars) == TRAIN
     y = np.eye(3)[values[train]] if kind == "categorical" else values[train].astype(np.float64)[:, None]
     chosen: list[int] = []
     for step in range(4):
         r2 = {}
         for index in set(range(7)) - set(chosen):
-            own = x[train][:, [*chosen, index]]
-            residual = y - LinearRegression().fit(own, y).predict(own)
+            columns = x[train][:, [*chosen, index]]
+            residual = y - LinearRegression().fit(columns, y).predict(columns)
             r2[index] = float((1 - residual.var(axis=0) / y.var(axis=0)).mean())
         chosen.append(max(r2, key=lambda index: r2[index]))
-        assert found.r2[step] == pytest.approx(r2[chosen[-1]], abs=1e-4)
-    assert [unit.index for unit in found.units] == chosen
+        assert selected.r2[step] == pytest.approx(r2[chosen[-1]], abs=1e-4)
+    assert [unit.index for unit in selected.units] == chosen
 
 
 def test_a_unit_that_repeats_others_is_not_chosen(rng: np.random.Generator) -> None:
     x = rng.normal(size=(5000, 3))
     values = np.column_stack([x, x[:, 0], x[:, 0] + x[:, 1]]).astype("f4")
     source = Arrays({FIRST: values})
-    asked = target_of_labels(source.corpus, "sum", Labels(x.sum(axis=1), "numeric"))
-    found = select(source, asked, [FIRST], 5)
-    assert len(found.units) == 3
-    assert found.r2[-1] == pytest.approx(1, abs=1e-4)
+    labelled = target_of_labels(source.corpus, "sum", Labels(x.sum(axis=1), "numeric"))
+    selected = select_units(source, labelled, [FIRST], 5)
+    assert len(selected.units) == 3
+    assert selected.r2[-1] == pytest.approx(1, abs=1e-4)
 
 
 def test_where_a_large_number_is_missing_says_nothing(rng: np.random.Generator) -> None:
@@ -94,6 +94,6 @@ def test_where_a_large_number_is_missing_says_nothing(rng: np.random.Generator) 
     missing = rng.random(5000) < 0.2
     labels = Labels(np.where(missing, 0.0, 1e10 + x[:, 2]), "numeric", missing)
     source = Arrays({FIRST: x.astype("f4")})
-    found = select(source, target_of_labels(source.corpus, "far", labels), [FIRST], 1)
-    assert found.units == (Unit(FIRST, 2),)
-    assert found.r2[0] == pytest.approx(1, abs=1e-4)
+    selected = select_units(source, target_of_labels(source.corpus, "far", labels), [FIRST], 1)
+    assert selected.units == (Unit(FIRST, 2),)
+    assert selected.r2[0] == pytest.approx(1, abs=1e-4)

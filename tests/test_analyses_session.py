@@ -27,9 +27,9 @@ from activations.texts.corpus import Corpus
 from activations.units import Site
 from analyses.collecting.collect import collect, read
 from analyses.levels.columns import Columns
+from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
-from analyses.probing.results import Fitting
-from analyses.ranking.explanation import explain
+from analyses.ranking.explaining.explanation import explain
 from analyses.ranking.ranking import compare, rank, rank_all
 from analyses.session import Session
 from analyses.statistics.level_tables import LevelTables
@@ -95,7 +95,7 @@ def questions(source: Source) -> dict[str, Callable[[Source], Any]]:
         "compare": lambda session: compare(session, asked[0], ["auc", "f1", "mutual_information", "spearman"]),
         "explain": lambda session: explain(session, unit, asked),
         "shifts": lambda session: rank(session, asked[1], shifts=19),
-        "fit": lambda session: fit(session, asked[0], sites=[unit.site], how=Fitting(penalty=10.0)),
+        "fit": lambda session: fit(session, asked[0], sites=[unit.site], options=FitOptions(penalty=10.0)),
         "collect": lambda session: collect(session, [ProductSums(asked[:2], {unit.site: source.sites[unit.site]})]),
     }
 

@@ -23,7 +23,7 @@ def test_labels_are_shifted_as_numpy_rolls_them(seed: int, n_chars: int, class_n
     labels = values if np.isnan(class_number) else np.where(np.isnan(values), np.nan, values == class_number)
     sums = shifts._group_sums(values, np.float32(class_number), steps, groups)
     found = np.empty((3, len(rows)), np.float32)
-    shifts._shift(values, np.float32(class_number), steps, rows, groups, means, per_norm, found)
+    shifts._shift(values, np.float32(class_number), steps, rows, groups[rows], means, per_norm, found)
     for line, step in enumerate(steps):
         y = np.roll(labels, -step)
         known = ~np.isnan(y)

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from planting import Arrays, drifting, in_runs, random_model
+from profiles import n_examples
 
 import analyses.statistics
 from activations.blocks import Block, Source
@@ -218,7 +219,7 @@ def copied(arrays: State) -> State:
 
 @pytest.mark.parametrize("make", CASES.values(), ids=lambda make: make.__name__)
 @given(seed=st.integers(0, 2**32), n_shards=st.integers(1, 5), n_chars=st.sampled_from([1, 37, 400, 5_000]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=n_examples(15))
 def test_shards_merge_to_one_pass(
     make: Callable[[World], AnyStatistic], seed: int, n_shards: int, n_chars: int
 ) -> None:

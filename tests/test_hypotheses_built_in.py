@@ -191,20 +191,21 @@ class Agreement:
         return {name: 1 - self.wrong[name] / self.total[name] for name in self.total}
 
 
-def standard_library() -> Iterator[str]:
-    """Modules of this Python, up to two megabytes."""
+def standard_library(most_chars: float) -> Iterator[str]:
+    """Modules of this Python, as many as have no more characters than these."""
     n_chars = 0
     for path in sorted(Path(sysconfig.get_path("stdlib")).glob("[a-p]*.py")):
         text = path.read_text(encoding="utf-8")
         n_chars += len(text)
-        if n_chars < 2e6:
+        if n_chars < most_chars:
             yield text
 
 
+@pytest.mark.parametrize("most_chars", [5e5, pytest.param(2e6, marks=pytest.mark.slow)])  # parsed, and labelled twice
 @pytest.mark.parametrize("language", ["python", None])
-def test_python_is_labelled_as_its_own_tokenizer_and_parser_do(language: str | None) -> None:
+def test_python_is_labelled_as_its_own_tokenizer_and_parser_do(language: str | None, most_chars: float) -> None:
     agreement, structure = Agreement(), Agreement()
-    for text in standard_library():
+    for text in standard_library(most_chars):
         everywhere = np.ones(len(text), bool)
         agreement.add(text, python_labels(text), everywhere, language)
         structure.add(text, *python_structure(text), language)
@@ -213,6 +214,7 @@ def test_python_is_labelled_as_its_own_tokenizer_and_parser_do(language: str | N
     assert min(structure.shares.values()) > (0.9999 if language else 0.998)  # in doubt at the beginning of a file
 
 
+@pytest.mark.slow  # five million characters
 def test_every_file_of_the_cpython_corpus_is_labelled_as_tokenize_does(shared: Path) -> None:
     agreement, structure = Agreement(), Agreement()
     for _, text in files_of(shared / "cpython_stdlib.py.txt"):
@@ -224,6 +226,7 @@ def test_every_file_of_the_cpython_corpus_is_labelled_as_tokenize_does(shared: P
     assert min(structure.shares.values()) > 0.99999
 
 
+@pytest.mark.slow  # six million characters
 def test_every_file_of_the_kernel_corpus_is_labelled_as_tree_sitter_does(shared: Path) -> None:
     """Where tree-sitter can read it: 92.4 % of the characters."""
     agreement, structure, n_sound = Agreement(), Agreement(), 0

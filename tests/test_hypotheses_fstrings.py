@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from labellers import python_structure
+from profiles import n_examples
 
 from hypotheses.registry import get
 
@@ -122,7 +123,7 @@ def f_strings(draw: st.DrawFn, depth: int) -> Marked:
     return joined(*parts, quote)
 
 
-@settings(max_examples=50)
+@settings(max_examples=n_examples(50))
 @given(st.lists(f_strings(2), min_size=1, max_size=2), st.sampled_from(["", "xyz = ", "xyz("]))
 def test_names_in_any_f_string(made: list[Marked], before: str) -> None:
     """Strings made so that it is known where the names are; a Python that looks into them agrees."""

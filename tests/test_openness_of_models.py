@@ -26,7 +26,7 @@ from activations.texts.vocab import Vocabulary
 from activations.units import Site
 from analyses.curves import curve
 from analyses.probing.probes import fit
-from analyses.ranking.explanation import explain
+from analyses.ranking.explaining.explanation import explain
 from analyses.ranking.ranking import rank, rank_all
 from analyses.targets.labelling import target
 

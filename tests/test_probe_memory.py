@@ -23,8 +23,8 @@ from activations.texts.lanes import BLOCK_CHARS
 from activations.texts.vocab import Vocabulary
 from activations.units import Site, Unit
 from analyses.intervals.estimates import mean_interval
-from analyses.ranking.explanation import explain
-from analyses.ranking.tuning import tune
+from analyses.ranking.explaining.explanation import explain
+from analyses.ranking.explaining.tuning import tune
 from analyses.targets.classes import classes_of
 from analyses.targets.labelling import label_in_pieces, target_of_labels
 from hypotheses.labels import Labels

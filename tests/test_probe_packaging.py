@@ -6,10 +6,12 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from setuptools import find_packages
 
 ROOT = Path(__file__).parents[1]
 NOT_PACKAGED = ("tests", "benchmarks")
@@ -20,6 +22,16 @@ def run(*command: str | Path, **options: object) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=clean, **options)  # type: ignore[call-overload]
     assert done.returncode == 0, done.stderr[-2000:]
     return str(done.stdout)
+
+
+def test_every_module_is_in_a_package_that_the_wheel_takes() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        include = tomllib.load(file)["tool"]["setuptools"]["packages"]["find"]["include"]
+    packages = find_packages(str(ROOT), include=include)
+    assert {name for name in packages if "." not in name} == {"activations", "analyses", "hypotheses", "probe"}
+    modules = [module for name in packages if "." not in name for module in (ROOT / name).rglob("*.py")]
+    assert len(modules) > 100
+    assert {".".join(module.relative_to(ROOT).parent.parts) for module in modules} <= set(packages)
 
 
 @pytest.mark.slow  # builds an sdist and a wheel of it, and runs the demo

@@ -9,18 +9,18 @@ from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 from planting import PLANTED
 
-from activations.models.training.training import Row
+from activations.models.training.results import TrainingRow
 from activations.recordings.recording import Recording
 from analyses.curves import CURVES, curve
 from analyses.errors import AnalysisError
-from analyses.probing.results import Fitting
+from analyses.probing.options import FitOptions
 from probe.plots import figure_of, new_axes, plot_curves, plot_losses, plot_sweep, plot_text, save_figure
-from probe.training.sweeps import Sweep, Swept
+from probe.training.swept_models import Sweep, SweptModel
 
 
 def test_a_curve_has_its_scores_its_control_and_their_bands(planted: Path) -> None:
     with Recording(planted) as recording:
-        found = curve(recording, "in_quotes", "penalty", how=Fitting(folds=5))
+        found = curve(recording, "in_quotes", "penalty", options=FitOptions(folds=5))
         numeric = curve(recording, "position_in_line", most=4)
     axes = plot_curves(found)
     scores, control, chance = axes.get_lines()
@@ -39,9 +39,9 @@ def test_a_curve_has_its_scores_its_control_and_their_bands(planted: Path) -> No
 
 def test_sites_of_several_models_stand_over_their_names(planted: Path) -> None:
     with Recording(planted) as recording:
-        how = Fitting(penalty=1.0)
-        some = curve(recording, "in_quotes", "sites", sites=list(recording.sites)[1:], how=how)
-        every = curve(recording, "in_quotes", "sites", how=how)
+        options = FitOptions(penalty=1.0)
+        some = curve(recording, "in_quotes", "sites", sites=list(recording.sites)[1:], options=options)
+        every = curve(recording, "in_quotes", "sites", options=options)
     axes = plot_curves({"some": some, "every": every})
     names = [label.get_text() for label in axes.get_xticklabels()]
     for line, found in zip(axes.get_lines()[::2], (some, every), strict=False):
@@ -51,7 +51,7 @@ def test_sites_of_several_models_stand_over_their_names(planted: Path) -> None:
 @pytest.mark.parametrize("over", list(CURVES))
 def test_several_curves_are_told_apart_in_grey(planted: Path, over: str) -> None:
     with Recording(planted) as recording:
-        curves = {name: curve(recording, name, over, how=Fitting(penalty=100.0)) for name in PLANTED}
+        curves = {name: curve(recording, name, over, options=FitOptions(penalty=100.0)) for name in PLANTED}
     axes = plot_curves(curves)
     figure_of(axes).draw_without_rendering()
     lines = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
@@ -72,7 +72,12 @@ def test_curves_over_different_things_have_no_axis_in_common(planted: Path) -> N
 
 
 def test_losses_stand_over_the_epochs_and_the_best_is_named() -> None:
-    rows = [Row(1, 0.5, 3.0, None), Row(2, 1.0, 2.5, 2.25), Row(3, 1.5, 2.0, None), Row(4, 2.0, 1.5, 2.75)]
+    rows = [
+        TrainingRow(1, 0.5, 3.0, None),
+        TrainingRow(2, 1.0, 2.5, 2.25),
+        TrainingRow(3, 1.5, 2.0, None),
+        TrainingRow(4, 2.0, 1.5, 2.75),
+    ]
     own = new_axes()
     assert plot_losses(rows, own) is own
     training, held_out = own.get_lines()
@@ -91,13 +96,13 @@ def test_losses_stand_over_the_epochs_and_the_best_is_named() -> None:
 
 
 def test_losses_before_the_end_of_the_first_epoch_are_drawn(tmp_path: Path) -> None:
-    axes = plot_losses([Row(1, 0.1, 3.0, None), Row(2, 0.2, 2.0, None)])
+    axes = plot_losses([TrainingRow(1, 0.1, 3.0, None), TrainingRow(2, 0.2, 2.0, None)])
     save_figure(figure_of(axes), tmp_path / "losses.png")
     assert len(axes.get_lines()) == 1
 
 
-def swept(cell: str, layers: int, hidden: int, test: float) -> Swept:
-    return Swept(
+def swept(cell: str, layers: int, hidden: int, test: float) -> SweptModel:
+    return SweptModel(
         cell=cell,
         layers=layers,
         hidden=hidden,

@@ -12,6 +12,7 @@ from foreign import renamed
 from planting import random_model
 from typer.main import get_command
 
+from activations.errors import ActivationError
 from activations.models.checkpoints import save_model
 from activations.models.twins import TWINS
 from activations.reading.compute_options import ComputeOptions
@@ -146,7 +147,10 @@ def test_names_are_trained_on_and_judged_a_line_each(run: Command, files: None) 
     status, out, _ = run("hypotheses", "names.txt", "--documents", "lines", "--show", "position_in_line", "--json")
     assert status == 0
     status, _, error = run("evaluate", "small.pt", "names.txt", "--documents", "words")
-    assert status == 1 and "choose one of files, lines, blank-lines" in error
+    assert status == 2
+    assert "'words' is not one of 'files', 'lines', 'blank-lines'" in " ".join(error.replace("│", " ").split())
+    with pytest.raises(ActivationError, match="choose one of files, lines, blank-lines"):
+        Corpus.read("names.txt", documents="words")
 
 
 def test_extract_writes_its_texts_on_the_device_that_it_reads_on(

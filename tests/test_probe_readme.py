@@ -2,22 +2,37 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from hypotheses.registry import registered
-from probe.cli import COMMANDS, command_name
+from probe.cli import COMMANDS, app, command_name
 
 ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def test_the_readmes_commands_have_the_options_that_it_names() -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    assert len(lines) > 15
+    for line in lines:
+        program, name, *arguments = shlex.split(line, comments=True)
+        assert program == "probe"
+        group.commands[name].make_context(name, arguments)  # parses, and runs nothing
 
 
 @pytest.mark.slow  # trains a model and starts nine processes
@@ -55,7 +70,17 @@ def test_the_readme_mentions_every_command_and_hypothesis() -> None:
         assert name in documents
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_that_a_document_shows_has_the_options_that_it_shows(document: Path) -> None:
+    commands = vars(get_command(app))["commands"]
+    for name, arguments in re.findall(r"\bprobe ([a-z]+)\b([^`\n|#]*)", document.read_text(encoding="utf-8")):
+        if name in commands:
+            known = {spelling for option in commands[name].params for spelling in option.opts} | {"--help", "-h"}
+            shown = set(re.findall(r"(?<!\S)--?[a-zA-Z][a-z-]*(?=[\s=,)]|$)", arguments))
+            assert shown <= known, f"probe {name}{arguments}"
+
+
 def test_links_within_the_documents_lead_somewhere() -> None:
-    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text(encoding="utf-8")):
             assert (document.parent / link).exists(), f"{document.name}: {link}"

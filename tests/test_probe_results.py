@@ -12,7 +12,7 @@ from planting import random_model
 import probe
 from activations.results import Result
 
-FAST = probe.probing.Fitting(penalty=100.0)
+FAST = probe.FitOptions(penalty=100.0)
 
 
 def text(path: Path) -> probe.Corpus:
@@ -41,8 +41,8 @@ def two_rankings(path: Path) -> list[Any]:
 RESULTS: dict[str, Callable[[Path], Any]] = {
     "Ranking": lambda path: probe.rank(path, "in_quotes"),
     "RankedUnit": lambda path: probe.rank(path, "in_quotes").units[0],
-    "ProbeResult": lambda path: probe.fit(path, "in_quotes", sites="0/hidden", how=FAST)[0],
-    "Curve": lambda path: probe.curve(path, "in_quotes", most=2, how=FAST),
+    "ProbeResult": lambda path: probe.fit(path, "in_quotes", sites="0/hidden", options=FAST)[0],
+    "Curve": lambda path: probe.curve(path, "in_quotes", most=2, options=FAST),
     "Explanation": lambda path: probe.explain(path, "0/hidden/3", ["in_quotes", "in_comment"]),
     "Difference": lambda path: probe.difference(*two_rankings(path)),
     "RowLabels": lambda path: probe.labels(path, "in_quotes"),
@@ -85,7 +85,9 @@ def test_these_are_all_public_results() -> None:
         for name, value in vars(group).items()
         if isinstance(value, type) and issubclass(value, Result)
     }
-    assert found - {"Sweep", "Swept"} <= set(RESULTS)  # these need trained models: tests/test_probe_training.py
+    assert found - {"Sweep", "SweptModel", "PartEvaluation"} <= set(
+        RESULTS
+    )  # these need trained models: tests/test_probe_training.py
 
 
 def keys(found: Iterable[Mapping[str, Any]]) -> list[set[str]]:
@@ -104,9 +106,9 @@ def test_rows_are_those_of_the_command(run: Command, planted: Path) -> None:
     assert keys(printed("rank", "-H", "in_quotes", path, "--top", "3")) == keys(ranked)
     explained = probe.explain(planted, "0/hidden/3", "in_quotes").rows()
     assert keys(printed("explain", "0/hidden/3", path, "-H", "in_quotes")) == keys(explained)
-    fitted = probe.fit(planted, "in_quotes", sites="0/hidden", how=FAST)
+    fitted = probe.fit(planted, "in_quotes", sites="0/hidden", options=FAST)
     asked = ("fit", "-H", "in_quotes", path, "--sites", "0/hidden", "--penalty", "100", "--controls", "none")
     assert keys(printed(*asked)) == keys(row for result in fitted for row in result.rows())
-    curve = probe.curve(planted, "in_quotes", most=2, how=FAST).rows()
+    curve = probe.curve(planted, "in_quotes", most=2, options=FAST).rows()
     assert keys(printed("curve", "-H", "in_quotes", path, "--most", "2", "--penalty", "100")) == keys(curve)
     assert keys(printed("check", path)) == keys(probe.sources.check(planted).rows())

@@ -15,6 +15,7 @@ from commands import Command, rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planting import PLANTED, Arrays, in_runs, random_model
+from profiles import n_examples
 from scipy.stats import false_discovery_control
 
 import probe
@@ -30,6 +31,7 @@ from analyses.ranking.results import TABLE_COLUMNS, RankedUnit, Ranking
 from analyses.targets.labelling import target_of_labels
 from analyses.targets.splits import Split
 from hypotheses.labels import Labels
+from probe.cli.provenance import PROVENANCE
 from probe.tables import write_rankings, write_table
 
 NAMES = ("in_quotes", "position_in_line", "char_class", "rare_char:0.03")  # missing at some characters
@@ -98,7 +100,7 @@ def test_whatever_is_written_reads_back_bit_for_bit(rankings: list[Ranking], tmp
     check_rows(found, rankings)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=n_examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1), n_units=st.integers(1, 7), n_intervals=st.none() | st.integers(1, 9))
 def test_every_unit_has_a_row_for_every_hypothesis(
     seed: int, n_units: int, n_intervals: int | None, tmp_path: Path
@@ -197,7 +199,7 @@ def test_the_command_writes_the_whole_relation(run: Command, planted: Path) -> N
     status, out, err = run("rank", "--all", planted, "--units", "all", "--csv", "r.csv", "--json")
     assert status == 0
     found, shown = table("r.csv"), rows(out)
-    assert list(found[0]) == list(TABLE_COLUMNS)
+    assert list(found[0]) == [*TABLE_COLUMNS, *PROVENANCE]
     _check_against_json(found, shown)
     names = {row["hypothesis"] for row in found}
     assert {*PLANTED, "char_class"} <= names
@@ -256,7 +258,7 @@ def test_recordings_stand_below_each_other(run: Command, planted: Path) -> None:
     asked = ["-H", "in_comment", "--shifts", "0", "--units", "all", "--csv", "r.csv"]
     assert run("rank", planted, "other.h5", *asked)[0] == 0
     found = table("r.csv")
-    assert list(found[0]) == ["model", *TABLE_COLUMNS]
+    assert list(found[0]) == ["model", *TABLE_COLUMNS, *PROVENANCE]
     assert [row["model"] for row in found] == [planted.stem] * 23 + ["other"] * 23
     assert [{**row, "model": ""} for row in found[:23]] == [{**row, "model": ""} for row in found[23:]]
 
@@ -265,7 +267,7 @@ def test_recordings_stand_below_each_other(run: Command, planted: Path) -> None:
     ("arguments", "status", "complaint"),
     [
         (["--units", "all"], 2, "too many rows for a table"),
-        (["--units", "some", "--json"], 2, "write best or all"),
+        (["--units", "some", "--json"], 2, "'some' is not one of 'best', 'all'"),
         (["--csv", "-"], 2, "end its name in .csv"),
         (["--csv", "r.txt"], 2, "end its name in .csv"),
         (["--csv", "absent/r.csv"], 1, "no folder absent"),
@@ -326,7 +328,9 @@ def test_the_same_is_asked_for_in_python(run: Command, planted: Path) -> None:
         probe.tables.write_rankings("several.csv", probe.rank_all(recording, ["in_quotes", "char_class"]))
         methods = compare(recording, "in_comment", ["auc", "f1"])
     run("rank", "-H", "in_comment", planted, "--shifts", "0", "--units", "all", "--csv", "command.csv")
-    assert Path("python.csv").read_bytes() == Path("command.csv").read_bytes()
+    assert [list(row.items()) for row in table("python.csv")] == [
+        [(name, cell) for name, cell in row.items() if name not in PROVENANCE] for row in table("command.csv")
+    ]
     assert [row["hypothesis"] for row in table("several.csv")] == ["in_quotes"] * 23 + ["char_class"] * 23
     assert [row["method"] for each in methods for row in each.table_rows(each.units[:1])] == ["auc", "f1"]
 
@@ -336,6 +340,6 @@ def test_every_column_is_in_the_help_and_the_document(run: Command) -> None:
     section = document[document.index("## Every unit and every hypothesis") : document.index("## Methods")]
     text = run("rank", "--help")[1]
     told = re.sub(r"[^\w]", " ", text[text.index("--csv writes") : text.index("Example")]).split()
-    for column in ("model", *TABLE_COLUMNS):
+    for column in ("model", *TABLE_COLUMNS, *PROVENANCE):
         assert f"`{column}`" in section, column
         assert column in told, column

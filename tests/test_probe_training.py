@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,13 @@ from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import load_model, model_sha256, save_model, training_record
 from activations.models.evaluation import evaluate, losses
 from activations.models.sampling import write_texts
-from activations.models.training import training
 from activations.models.training.config import TrainingConfig
+from activations.models.training.results import Training
+from activations.models.training.training import train
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
 from probe.training import runs, sweeps
-from probe.training.recipes import shares_of
+from probe.training.recipes import shape_of, shares_of
 from probe.training.runs import Run
 from probe.training.sweeps import sweep
 
@@ -162,8 +164,8 @@ def test_what_is_due_is_a_power_of_the_factor_rounded_up(hundredths: int, update
     while power < update:  # in floating point, or the fractions would be long
         power = Fraction(float(power * factor)).limit_denominator(10**9)
         powers.add(math.ceil(power - Fraction(1, 10**6)))
-    assert runs._is_due(update, float(factor)) == (update in powers)
-    assert not runs._is_due(update, 0.0)
+    assert runs._is_planned(update, float(factor)) == (update in powers)
+    assert not runs._is_planned(update, 0.0)
 
 
 def test_three_parts_have_a_line_for_the_test_text(run: Command, corpus: Corpus) -> None:
@@ -205,8 +207,6 @@ def test_a_second_training_leaves_nothing_of_the_first(run: Command, corpus: Cor
         (["--split", "nan,50"], "is no split"),
         (["--split", "much"], "such as 90,5,5"),
         (["--split", "99.99,0.005,0.005"], "use a longer one"),
-        (["--preset", "huge"], "choose one of tiny, small, karpathy"),
-        (["--cell", "irn"], "no cell named 'irn'"),
         (["--units", "0"], "n_units is 0"),
         (["--checkpoint-every", "1"], "name a number above 1"),
         (["--sample-every", "0.5"], "name a number above 1"),
@@ -224,6 +224,18 @@ def test_wrong_usage_is_one_sentence(run: Command, corpus: Corpus, arguments: li
     assert complaint in sentence_of(run, "train", "corpus.txt", *QUICK, *arguments)
     assert not list(Path().glob("*.pt"))
     assert not leftovers()
+
+
+@pytest.mark.parametrize(("cell", "preset"), [("lstm", "huge"), ("irn", None)])
+def test_a_shape_that_there_is_not_is_refused(run: Command, corpus: Corpus, cell: str, preset: str | None) -> None:
+    """By the command, which has a list of choices, and by the library."""
+    wrong, choices = ("irn", "lstm, gru, .*, irnn, np_rnn") if preset is None else ("huge", "tiny, small, karpathy")
+    with pytest.raises(ActivationError, match=f"no (cell named|preset) '{wrong}'; choose one of {choices}"):
+        shape_of(cell, 1000, preset=preset, layers=None, units=None)
+    arguments = ["--cell", cell, *(["--preset", preset] if preset else [])]
+    complaint = sentence_of(run, "train", "corpus.txt", *QUICK, *arguments, status=2)
+    assert f"{wrong!r} is not one of " in complaint
+    assert not list(Path().glob("*.pt"))
 
 
 @pytest.mark.parametrize(
@@ -319,19 +331,20 @@ def result_of(folder: Path) -> dict[str, bytes | str]:
 
 
 @pytest.mark.usefixtures("unseen")
+@pytest.mark.parametrize("spacing", [20, pytest.param(5, marks=pytest.mark.slow)])  # a training for each file
 @pytest.mark.parametrize("fault", ["full disk", "before", "after"])
 def test_a_training_stopped_at_any_file_ends_as_an_unbroken_one(
-    fault: str, parts: list[Corpus], monkeypatch: pytest.MonkeyPatch
+    fault: str, spacing: int, parts: list[Corpus], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At each fifth file, and the last ones: models and the state are whole, and there is something to go on from."""
-    monkeypatch.setattr(training, "_SECONDS_BETWEEN_SAVES", 0.0)
+    """At every fifth file, and the last ones: models and the state are whole, and there is something to go on from."""
+    monkeypatch.setattr(runs, "train", partial(train, save_every_s=0.0))
     monkeypatch.setattr(runs, "_SAMPLE_CHARS", 20)
     with fault_at(0, None) as names:
         whole_run(Path("whole"), parts)
     expected = result_of(Path("whole"))
     first_state = names.index("state.pt") + 1
     unfinished = []
-    for number in sorted({*range(1, len(names) - 4, 5), *range(len(names) - 4, len(names) + 1)}):
+    for number in sorted({*range(1, len(names) - 4, spacing), *range(len(names) - 4, len(names) + 1)}):
         folder = Path(str(number))
         error = OSError(28, "No space left on device") if fault == "full disk" else StoppedError()
         stopped = pytest.raises((ActivationError, StoppedError), match="disk is full" if "full" in fault else None)
@@ -362,16 +375,16 @@ def test_an_interrupted_training_is_not_begun_anew_by_mistake(
         return is_due
 
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "_is_due", stop(N_UPDATES - 5))
+        patch.setattr(Run, "_has_output", stop(N_UPDATES - 5))
         with pytest.raises(StoppedError):
             run("train", "corpus.txt", *QUICK)
     state = Path("model.training/state.pt").read_bytes()
-    assert "go on with --resume, or delete it" in sentence_of(run, "train", "corpus.txt", *QUICK)
+    assert "continue it with --resume, or delete it" in sentence_of(run, "train", "corpus.txt", *QUICK)
     refused = sentence_of(run, "train", "corpus.txt", *QUICK, "--seed", "1", "--resume")
     assert "of another training (other: seed)" in refused
     assert Path("model.training/state.pt").read_bytes() == state
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "_is_due", lambda self, update: update == N_UPDATES - 5)  # what is left is trained only
+        patch.setattr(Run, "_has_output", lambda self, update: update == N_UPDATES - 5)  # what is left is trained only
         assert run("train", "corpus.txt", *QUICK, "--resume")[0] == 0
     assert not Path("model.training/state.pt").exists()
     assert run("train", "corpus.txt", *QUICK, "-o", "whole.pt")[0] == 0
@@ -380,9 +393,10 @@ def test_an_interrupted_training_is_not_begun_anew_by_mistake(
 
 
 DRIVER = """
-from activations.models.training import training
+from functools import partial
 from probe.cli import main
-training._SECONDS_BETWEEN_SAVES = 0.05
+from probe.training import runs
+runs.train = partial(runs.train, save_every_s=0.05)
 main()
 """
 
@@ -500,7 +514,7 @@ def trained(monkeypatch: pytest.MonkeyPatch, unseen: None) -> list[tuple[str, bo
     seen: list[tuple[str, bool]] = []
     train = Run.train
 
-    def see(self: Run, *arguments: Any, **named: Any) -> training.Training:
+    def see(self: Run, *arguments: Any, **named: Any) -> Training:
         seen.append((self.folder.stem, self.is_interrupted))
         return train(self, *arguments, **named)
 
@@ -556,7 +570,7 @@ def test_another_text_is_trained_anew(parts: list[Corpus], trained: list[tuple[s
 def test_an_interrupted_sweep_goes_on(
     parts: list[Corpus], trained: list[tuple[str, bool]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "_SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(runs, "train", partial(train, save_every_s=0.0))
 
     def stop(name: str, done: int, total: int, note: str) -> None:
         if name == "irnn-1x3" and done == 13:
@@ -675,7 +689,7 @@ def test_checkpoints_of_a_training_make_a_curve(run: Command, corpus: Corpus) ->
         (["--over", "steps", "--run", "absent", "--text", "corpus.txt"], 1, "there are no checkpoints in absent"),
         (["--over", "steps", "--run", "broken", "--text", "corpus.txt"], 1, "broken"),
         (["--over", "steps", "--run", "stray", "--text", "corpus.txt"], 1, "best.pt"),
-        (["--over", "step", "--text", "corpus.txt", "--model", "model.pt"], 1, "no curve over 'step'"),
+        (["--over", "step", "--text", "corpus.txt", "--model", "model.pt"], 2, "'step' is not one of 'units'"),
         (["--over", "steps", "--run", "model.training", "--text", "corpus.txt", "--sites", "7"], 1, "no site"),
     ],
 )

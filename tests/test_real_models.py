@@ -112,7 +112,7 @@ def test_a_real_vocabulary_of_a_numpy_lstm(models: Path, tmp_path: Path) -> None
     found = import_model(tmp_path / "model.json", f"json:{lookup}")
     assert found.model.config == model.config
     assert found.model.vocabulary == model.vocabulary
-    assert found.reading.gates == "ifog"
+    assert found.interpretation.gates == "ifog"
 
 
 @pytest.mark.slow  # a thousand files

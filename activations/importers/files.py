@@ -1,4 +1,4 @@
-"""Opening a file of another program, whatever it is, without running anything in it."""
+"""Opening another program's file in any known format, without running anything in it."""
 
 import io
 import json
@@ -11,30 +11,31 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from activations.errors import ActivationError
-from activations.importers.contents import Contents, flatten
-from activations.importers.pickles import MOST_BYTES, Elsewhere, Made, read_pickle
+from activations.importers.contents import Contents
+from activations.importers.flattening import flatten
+from activations.importers.pickles import MAX_BYTES, PersistentId, UnbuiltObject, read_pickle
 from activations.importers.tensors import Storage, storage_of
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-_MOST_JSON_BYTES = 400_000_000
-_MOST_JSON_LISTS = 5_000_000
-_MOST_JSON_STRINGS = 1_000_000
-_MOST_PACKED = 20  # weights are noise, which cannot be packed into so much less
-_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the ones that unpack no more than is asked for
-_MOST_WRITTEN = 8
+_MAX_JSON_BYTES = 400_000_000
+_MAX_JSON_LISTS = 5_000_000
+_MAX_JSON_STRINGS = 1_000_000
+_MAX_COMPRESSION = 20  # weights are close to noise, which cannot be compressed that much
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # these unpack no more than is requested
+_MAX_VALUES = 8
 _BOM = b"\xef\xbb\xbf"
 
 
 def read_contents(path: Path) -> Contents:
-    """Read a file, whatever it is, without running anything in it.
+    """Read another program's file in any known format, without running anything in it.
 
     Raises:
-        ActivationError: If it is missing, damaged, too large, or of no kind that is known.
+        ActivationError: If it is missing, damaged, too large, or in an unknown format.
     """
     try:
         size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise ActivationError(f"it has {size / 1e9:.1f} GB; models up to {MOST_BYTES / 1e9:.0f} GB are read")
+        if size > MAX_BYTES:
+            raise ActivationError(f"it has {size / 1e9:.1f} GB; models up to {MAX_BYTES / 1e9:.0f} GB are read")
         with path.open("rb") as file:
             return _read(file, size)
     except FileNotFoundError as error:
@@ -43,7 +44,7 @@ def read_contents(path: Path) -> Contents:
         raise ActivationError(f"cannot read {path}: {error}") from error
     except OSError as error:
         raise ActivationError(f"cannot read {path}: {error.strerror or error}") from error
-    except Exception as error:  # a stranger's file may make the parsers of five formats fail in any way
+    except Exception as error:  # a hostile file may make the parsers of five formats fail in any way
         reason = "".join(char for char in f"{type(error).__name__}: {error}"[:120] if char.isprintable())
         raise ActivationError(f"cannot read {path}: it is damaged ({reason})") from error
 
@@ -54,7 +55,7 @@ def _read(file: BinaryIO, size: int) -> Contents:
     if start.startswith(b"PK"):
         return _read_zip(file, size)
     if start.startswith(b"\x93NUMPY"):
-        return flatten("a numpy file", _all_of(file, size, lambda: _read_npy(file, size)), size)
+        return flatten("a numpy file", _read_all(file, size, lambda: _read_npy(file, size)), size)
     if start.removeprefix(_BOM).lstrip()[:1] in (b"[", b"{", b'"'):
         return flatten("JSON", _read_json(file, size), size)
     try:
@@ -67,21 +68,19 @@ def _read(file: BinaryIO, size: int) -> Contents:
         ) from error
 
 
-def _all_of(file: BinaryIO, size: int, read: Callable[[], Any], first: list[Any] | None = None) -> Any:
-    """What a file holds; if it was written to several times, a list of all that it holds, one behind another.
+def _read_all(file: BinaryIO, size: int, read: Callable[[], Any], first: list[Any] | None = None) -> Any:
+    """Read the value that a file holds, or a list of all values if several were written to it one after another.
 
     Args:
-        file: Where to read on.
-        size: Where the file ends.
-        read: Reads one thing.
-        first: What has been read.
+        file: Positioned at the next value.
+        size: Size of the file.
+        read: Reads one value.
+        first: Values that have been read already.
     """
     values = first or [read()]
     while file.tell() < size:
-        if len(values) == _MOST_WRITTEN:
-            raise ActivationError(
-                f"it was written to more than {_MOST_WRITTEN} times; save all of it in one dictionary"
-            )
+        if len(values) == _MAX_VALUES:
+            raise ActivationError(f"it was written to more than {_MAX_VALUES} times; save all of it in one dictionary")
         values.append(read())
     return values if len(values) > 1 else values[0]
 
@@ -92,7 +91,7 @@ def _read_zip(file: BinaryIO, size: int) -> Contents:
         if len(members) < len(archive.infolist()):
             raise ActivationError("it has several members of the same name")
         total = sum(member.file_size for member in members.values())
-        if total > min(MOST_BYTES, _MOST_PACKED * size):
+        if total > min(MAX_BYTES, _MAX_COMPRESSION * size):
             raise ActivationError(
                 f"it would unpack to {total / 1e6:,.0f} MB, {total / size:,.0f} times its size; no model does"
             )
@@ -109,8 +108,8 @@ def _read_zip(file: BinaryIO, size: int) -> Contents:
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """What a member holds, and no more than it says."""
-    if member.compress_type not in _PACKINGS:
+    """Read a member of a zip file, and no more bytes than its header says."""
+    if member.compress_type not in _COMPRESSIONS:
         raise ActivationError(f"{member.filename[:100]!r} is packed in a way that neither PyTorch nor numpy uses")
     with archive.open(member) as part:
         content = part.read(member.file_size)
@@ -126,67 +125,67 @@ def _read_torch_zip(
     order = members.get(f"{folder}byteorder")
     if order is not None and _member(archive, order) != b"little":
         raise ActivationError("its numbers are in big-endian order, which is not read")
-    runs: dict[str, bytes] = {}
+    storage_bytes: dict[str, bytes] = {}
 
     def fetch(storage: Storage) -> bytes:
         member = members.get(f"{folder}data/{storage.key}")
         if member is None:
             raise ActivationError(f"the numbers of storage {storage.key} are missing")
-        if storage.key not in runs:
-            runs[storage.key] = _member(archive, member)
-        return _part(runs[storage.key], storage)
+        if storage.key not in storage_bytes:
+            storage_bytes[storage.key] = _member(archive, member)
+        return _cut(storage_bytes[storage.key], storage)
 
     value = read_pickle(io.BytesIO(_member(archive, members[pickled])))
-    return flatten(f"PyTorch, {_what(value)}", value, n_bytes, fetch)
+    return flatten(f"PyTorch, {_description(value)}", value, n_bytes, fetch)
 
 
 def _read_pickles(file: BinaryIO, size: int) -> Contents:
     value = read_pickle(file)
     if value != _LEGACY_MAGIC:
-        return flatten("a pickle", _all_of(file, size, lambda: read_pickle(file), [value]), size)
+        return flatten("a pickle", _read_all(file, size, lambda: read_pickle(file), [value]), size)
     read_pickle(file)  # the version of the format
     machine = read_pickle(file)
     if isinstance(machine, dict) and machine.get("little_endian") is False:
         raise ActivationError("its numbers are in big-endian order, which is not read")
-    elsewhere: list[Elsewhere] = []
-    value = read_pickle(file, elsewhere)
+    persistent_ids: list[PersistentId] = []
+    value = read_pickle(file, persistent_ids)
     keys = read_pickle(file)
-    described = {found.key: found for each in elsewhere if (found := storage_of(each.place))}
-    runs: dict[str, bytes] = {}
+    described = {storage.key: storage for id_ in persistent_ids if (storage := storage_of(id_.description))}
+    storage_bytes: dict[str, bytes] = {}
     for key in keys if isinstance(keys, list) else []:
         storage = described.get(key) if isinstance(key, str) else None
         n_numbers = int.from_bytes(file.read(8), "little")
         if storage is None or n_numbers * storage.item_bytes > size:
             raise ActivationError("its storages are not those that it describes, or it is truncated")
-        runs[storage.key] = file.read(n_numbers * storage.item_bytes)
+        storage_bytes[storage.key] = file.read(n_numbers * storage.item_bytes)
     if file.tell() < size:
         raise ActivationError(f"{size - file.tell():,} bytes stand behind its numbers, which PyTorch did not write")
 
     def fetch(storage: Storage) -> bytes:
-        if storage.key not in runs:
+        if storage.key not in storage_bytes:
             raise ActivationError(f"the numbers of storage {storage.key} are missing")
-        return _part(runs[storage.key], storage)
+        return _cut(storage_bytes[storage.key], storage)
 
-    return flatten(f"PyTorch before 1.6, {_what(value)}", value, size, fetch)
+    return flatten(f"PyTorch before 1.6, {_description(value)}", value, size, fetch)
 
 
-def _part(run: bytes, storage: Storage) -> bytes:
+def _cut(all_bytes: bytes, storage: Storage) -> bytes:
     start = storage.start * storage.item_bytes
     stop = start + storage.n_numbers * storage.item_bytes
-    if stop > len(run):
+    if stop > len(all_bytes):
         raise ActivationError(f"storage {storage.key} is truncated")
-    return run[start:stop]
+    return all_bytes[start:stop]
 
 
-def _what(value: Any) -> str:
-    if isinstance(value, Made):
+def _description(value: Any) -> str:
+    if isinstance(value, UnbuiltObject):
         name = "".join(char for char in value.maker[:100] if char.isprintable())
         return f"a whole pickled module of class {name}"
     return "a state_dict or a dictionary that holds one"
 
 
 def _read_npy(file: BinaryIO, size: int) -> Any:
-    """An array, or what a pickle holds for one of objects."""
+    """Read an array, or the pickle that a file holds in place of an array of objects."""
     version = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, by_columns, dtype = read_header(file)
@@ -199,11 +198,11 @@ def _read_npy(file: BinaryIO, size: int) -> Any:
 
 
 def _read_json(file: BinaryIO, size: int) -> Any:
-    if size > _MOST_JSON_BYTES:
-        raise ActivationError(f"JSON of up to {_MOST_JSON_BYTES / 1e6:.0f} MB is read; save the weights as .npz")
+    if size > _MAX_JSON_BYTES:
+        raise ActivationError(f"JSON of up to {_MAX_JSON_BYTES / 1e6:.0f} MB is read; save the weights as .npz")
     content = file.read().removeprefix(_BOM)
     n_strings = content.count(b'"') // 2
-    if content.count(b"[") + content.count(b"{") > _MOST_JSON_LISTS or n_strings > _MOST_JSON_STRINGS:
+    if content.count(b"[") + content.count(b"{") > _MAX_JSON_LISTS or n_strings > _MAX_JSON_STRINGS:
         raise ActivationError("it has more lists or strings than any model needs")
     try:
         return json.loads(content, object_pairs_hook=_as_dict)
@@ -212,7 +211,7 @@ def _read_json(file: BinaryIO, size: int) -> Any:
 
 
 def _as_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
         raise ValueError("two entries of a dictionary have the same name")
-    return found
+    return entries

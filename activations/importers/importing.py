@@ -1,22 +1,23 @@
-"""Making a model of ours from somebody else's: find its parts, read them, and check the reading on a text."""
+"""Importing another program's model: find its parts, assemble a model of ours, and check it on a text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from activations.errors import ActivationError
-from activations.importers.assembly import Reading, assemble
+from activations.importers.assembly import assemble
 from activations.importers.contents import Contents
-from activations.importers.deciding import Search, frequencies_loss, search
 from activations.importers.files import read_contents
 from activations.importers.finding import find_parts
-from activations.importers.parts import Parts
-from activations.importers.vocabularies import Found, find_vocabulary
+from activations.importers.interpretation import Interpretation
+from activations.importers.parts import Parts, Stack
+from activations.importers.search import Search, frequency_losses, search
+from activations.importers.vocabularies import FoundVocabulary, find_vocabulary
 from activations.models.char_rnn import CharRNN
 from activations.models.evaluation import Evaluation, evaluate
 from activations.progress import Progress, no_progress
@@ -25,7 +26,7 @@ from activations.texts.reading_rule import PLAIN, ReadingRule
 from activations.texts.tokenising import check_text, tokenise
 from activations.texts.vocab import Vocabulary
 
-_FEWEST_CHARS = 200
+_MIN_CHARS = 200  # of a text that may decide something
 _HINTS = (
     "a vocabulary in another order (--vocab), gates in another order (--gates), matrices that are to be transposed "
     "(--transposed), hidden states before inputs (--hidden-first), biases that the file leaves out, or a text of "
@@ -34,54 +35,48 @@ _HINTS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Import:
-    """A model that was read, and how.
+class ImportedModel:
+    """An imported model, and how its file was interpreted.
 
     Attributes:
-        model: Ready to read a text.
-        kind: What the source is.
-        parts: What was found in it.
-        reading: How that was read.
+        model: The model, ready to read a text.
+        kind: What kind of file or object the source is.
+        parts: The parts that were found in the source.
+        interpretation: How the parts were interpreted.
         vocabulary_source: Where the vocabulary comes from.
-        evaluation: What the model makes of the text, if one was given.
-        asked: How it was to be read, before the text was asked.
-        open: What of that neither the source nor the user decided.
-        search: What the text says of other readings, if one was given.
-        pairs_nats_per_char: Loss of the frequencies of pairs of characters on the text; a good model does better.
+        evaluation: How well the model predicts the text, if one was given.
+        requested: The interpretation before the text was consulted.
+        undecided: Fields of it that neither the source nor the user decided.
+        search: The losses of other interpretations on the text, if one was given.
+        pairs_nats_per_char: Loss on the text of the frequencies of pairs of characters; a good model has a lower one.
     """
 
     model: CharRNN
     kind: str
     parts: Parts
-    reading: Reading
+    interpretation: Interpretation
     vocabulary_source: str
     evaluation: Evaluation | None = None
-    asked: Reading
-    open: frozenset[str]
+    requested: Interpretation
+    undecided: frozenset[str]
     search: Search | None = None
     pairs_nats_per_char: float | None = None
 
     def __str__(self) -> str:
-        config, parts, reading = self.model.config, self.parts, self.reading
+        config, parts, interpretation = self.model.config, self.parts, self.interpretation
         kind = config.cell.upper().replace("_RELU", " (relu)")
+        gates, transposed, rule = interpretation.gates, interpretation.transposed, interpretation.rule
         lines = {
-            **parts.found,
-            "gates": f"in the order {', '.join(reading.gates)}" if len(reading.gates) > 1 else "",
-            "turned": f"{reading.transposed} square matrices are transposed" if reading.transposed != "no" else "",
-            "rule": "" if reading.rule.is_plain else f"the text is read {reading.rule}",
-            "joined": "the hidden states stand before the inputs" if reading.hidden_first else "",
+            **parts.notes,
+            "gates": f"in the order {', '.join(gates)}" if len(gates) > 1 else "",
+            "transposed": f"{transposed} square matrices" if transposed != "no" else "",
+            "rule": "" if rule.is_plain else f"the text is read {rule}",
+            "joined": "the hidden states come before the inputs" if interpretation.hidden_first else "",
             "vocabulary": f"{len(self.model.vocabulary)} characters: {self.vocabulary_source}",
             "unused": ", ".join(parts.unused),
             "left aside": ", ".join(parts.aside),
+            **self._lines_of_search(),
         }
-        if self.search and self.evaluation:
-            lines["text"] = f"{self.evaluation}; pairs of characters alone: {self.pairs_nats_per_char:.3f} nats"
-            if reading != self.asked:
-                lines["settled"] = (
-                    f"by the text, {_and(self.asked.changes(reading))}: {self.search.best_nats_per_char:.2f} nats per "
-                    f"character on a sample, otherwise {self.search.nats_per_char:.2f}"
-                )
-            lines["next best"] = f"{self.search.rival_nats_per_char:.2f} nats, with {_and(self.search.rival_changes)}"
         return "\n".join(
             [
                 f"{config.n_layers} {'layers' if config.n_layers > 1 else 'layer'} of {config.n_units} {kind} units, "
@@ -90,26 +85,39 @@ class Import:
             ]
         )
 
+    def _lines_of_search(self) -> dict[str, str]:
+        if self.search is None or self.evaluation is None:
+            return {}
+        lines = {"text": f"{self.evaluation}; pairs of characters alone: {self.pairs_nats_per_char:.3f} nats"}
+        if self.interpretation != self.requested:
+            lines["settled"] = (
+                f"by the text, {_and(self.requested.changes(self.interpretation))}: "
+                f"{self.search.best_nats_per_char:.2f} nats per character on a sample, otherwise "
+                f"{self.search.nats_per_char:.2f}"
+            )
+        lines["next best"] = f"{self.search.rival_nats_per_char:.2f} nats, with {_and(self.search.rival_changes)}"
+        return lines
+
     @property
     def warning(self) -> str | None:
-        """What to tell whoever relies on the model, if there is something."""
-        said = [*self.parts.stack.doubts, *self.parts.left_out]
+        """A warning for everyone who relies on the model, if there is reason for one."""
+        warnings = [*self.parts.stack.doubts, *self.parts.left_out]
         if self.parts.unused:
-            said.append(f"{', '.join(self.parts.unused)} did not find a place in the model")
+            warnings.append(f"{', '.join(self.parts.unused)} did not find a place in the model")
         if not self.parts.stack.has_biases:
-            said.append("the layers have no biases; if the model had some, it is not as good here as it was")
+            warnings.append("the layers have no biases; if the model had some, it is not as good here as it was")
         if self.evaluation is None:
-            guessed = ", ".join(sorted(self.open)).replace("_", " ")
-            said.append(
-                f"the reading is not checked{f' ({guessed} had to be guessed)' if guessed else ''}: give --text, which "
-                "the model ought to predict well"
+            guessed = ", ".join(sorted(self.undecided)).replace("_", " ")
+            warnings.append(
+                f"the interpretation is not checked{f' ({guessed} had to be guessed)' if guessed else ''}: give a "
+                "--text that the model ought to predict well"
             )
         elif self.pairs_nats_per_char is not None and self.evaluation.nats_per_char > self.pairs_nats_per_char:
-            said.append(
+            warnings.append(
                 f"the model predicts the text worse ({self.evaluation.nats_per_char:.2f} nats per character) than the "
                 f"frequencies of pairs of characters do ({self.pairs_nats_per_char:.2f}); it may be {_HINTS}"
             )
-        return "; ".join(said) or None
+        return "; ".join(warnings) or None
 
 
 def import_model(
@@ -126,72 +134,88 @@ def import_model(
     encoding: str = "utf-8",
     newlines: str = "keep",
     force: bool = False,
+    max_changes: int = 4,
     progress: Progress = no_progress,
-) -> Import:
-    """Read somebody else's model, without running anything in its file.
+) -> ImportedModel:
+    """Import another program's model, without running anything in its file.
 
     Args:
         source: A file, or arrays by name.
         vocabulary: `printable`, `sorted:FILE`, `json:FILE`, `pickle:FILE`, `chars:STRING`, or a vocabulary. None looks
             for it in the source.
-        text: What the model ought to predict well. Other readings that could be meant are tried on it: one that does
-            clearly better is taken where the source leaves the matter open, and an error where it does not.
+        text: A text that the model ought to predict well. Other interpretations are tried on it: one with a clearly
+            lower loss is taken where the source leaves the matter open, and is an error where it does not.
         cell: One of `CELLS`, where names and shapes do not tell, as with tanh and relu.
-        gates: The order of the gates' rows in the source, such as `i,f,o,g`.
+        gates: Order of the gates' rows in the source, such as `i,f,o,g`.
         transposed: Which square matrices the source has transposed: `no`, `recurrent` or `all`.
-        hidden_first: Whether matrices on inputs and hidden states have the hidden states first.
-        rule: What the model reads in place of a text as it stands. Characters that share an id in the source are read
+        hidden_first: True if matrices on inputs and hidden states have the hidden states first.
+        rule: What the model reads in place of the text as it stands. Characters that share an id in the source are read
             as one in any case.
-        prefix: Only arrays whose names begin with this are looked at.
-        encoding: Of a file that gives the vocabulary by its characters.
-        newlines: `keep` or `lf`, for the same.
-        force: Take the reading also if the text speaks against it.
-        progress: Called with the characters of the text done and their number.
+        prefix: Only arrays whose names begin with this are considered.
+        encoding: Encoding of a text that gives the vocabulary by its characters.
+        newlines: `keep` or `lf`, for the same text.
+        force: Keep the interpretation even if the text contradicts it.
+        max_changes: Maximum number of changes to the interpretation that are tried one after another.
+        progress: Called with the number of characters of the text done and in all.
 
     Raises:
-        ActivationError: If the source cannot be read or has no model that is known, if the vocabulary is not the
-            model's, or if the text speaks against the reading; the message says what to try.
+        ActivationError: If the source cannot be read or has no model of a known kind, if the vocabulary is not the
+            model's, or if the text contradicts the interpretation; the message says what to try.
     """
     contents = _contents(source)
     parts = find_parts(contents, prefix)
     if isinstance(vocabulary, Vocabulary):
-        found = Found(vocabulary, "given")
+        found_vocabulary = FoundVocabulary(vocabulary, "given")
     else:
-        found = find_vocabulary(vocabulary, parts.n_characters, contents, encoding=encoding, newlines=newlines)
-    parts = replace(parts, aside=tuple(name for name in parts.aside if name != found.name))
-    stack = parts.stack
-    spelled = _letters(gates, stack.gates) if gates else None
-    options = {"cell": cell, "gates": spelled, "transposed": transposed, "hidden_first": hidden_first}
-    asked: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    if hidden_first and not stack.joined and "hidden_first" not in stack.open:
-        raise ActivationError("--hidden-first is for matrices of which the file does not say what they are on")
-    rule = replace(rule, substitutes=(*found.substitutes, *rule.substitutes))
-    rule.check(found.vocabulary)
-    shape = {"cell": stack.cell, "gates": stack.gates} | asked
-    reading = Reading(characters=found.vocabulary.characters, rule=rule, **shape)
-    result = Import(
-        model=assemble(parts, reading, found.vocabulary),
+        found_vocabulary = find_vocabulary(
+            vocabulary, parts.n_characters, contents, encoding=encoding, newlines=newlines
+        )
+    parts = replace(parts, aside=tuple(name for name in parts.aside if name != found_vocabulary.name))
+    requests = _requests(parts.stack, cell=cell, gates=gates, transposed=transposed, hidden_first=hidden_first)
+    rule = replace(rule, substitutes=(*found_vocabulary.substitutes, *rule.substitutes))
+    rule.check(found_vocabulary.vocabulary)
+    fields = {"cell": parts.stack.cell, "gates": parts.stack.gates} | requests
+    interpretation = Interpretation(characters=found_vocabulary.vocabulary.characters, rule=rule, **fields)
+    result = ImportedModel(
+        model=assemble(parts, interpretation, found_vocabulary.vocabulary),
         kind=contents.kind,
         parts=parts,
-        reading=reading,
-        vocabulary_source=found.source,
-        asked=reading,
-        open=stack.open - set(asked),
+        interpretation=interpretation,
+        vocabulary_source=found_vocabulary.source,
+        requested=interpretation,
+        undecided=parts.stack.undecided - set(requests),
     )
     if parts.unused and not force:
-        raise ActivationError(
-            f"{', '.join(parts.unused)} {'has' if len(parts.unused) == 1 else 'have'} no place in the model "
-            f"as it is read ({parts.found['layers']}; read-out {parts.found['read-out']}); if that does not matter, as "
-            "the loss on a --text can show, leave it out with --force"
-            + (f"; left aside in any case: {', '.join(parts.aside)}" if parts.aside else "")
-        )
-    return result if text is None else _checked(result, text, force=force, progress=progress)
+        _raise_unused(parts)
+    if text is None:
+        return result
+    return _checked(result, text, force=force, max_changes=max_changes, progress=progress)
 
 
-def _letters(spelling: str, own: str) -> str:
-    """An order of gates as letters of ours: the candidate is c, g or h elsewhere."""
-    candidate = "n" if "n" in own else "g"
+def _requests(
+    stack: Stack, *, cell: str | None, gates: str | None, transposed: str | None, hidden_first: bool | None
+) -> dict[str, Any]:
+    """Return the fields of the interpretation that the user requests."""
+    if hidden_first and not stack.joined and "hidden_first" not in stack.undecided:
+        raise ActivationError("--hidden-first is for matrices of which the file does not say what they are on")
+    spelled_gates = _letters(gates, stack.gates) if gates else None
+    options = {"cell": cell, "gates": spelled_gates, "transposed": transposed, "hidden_first": hidden_first}
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _letters(spelling: str, default: str) -> str:
+    """Spell an order of gates with our letters: other programs call the candidate c, g or h."""
+    candidate = "n" if "n" in default else "g"
     return "".join(candidate if letter in "cgnh" else letter for letter in spelling.lower() if letter.isalpha())
+
+
+def _raise_unused(parts: Parts) -> NoReturn:
+    raise ActivationError(
+        f"{', '.join(parts.unused)} {'has' if len(parts.unused) == 1 else 'have'} no place in the model "
+        f"as it is read ({parts.notes['layers']}; read-out {parts.notes['read-out']}); if that does not matter, as "
+        "the loss on a --text can show, leave it out with --force"
+        + (f"; left aside in any case: {', '.join(parts.aside)}" if parts.aside else "")
+    )
 
 
 def _contents(source: Path | str | Mapping[str, ArrayLike | Tensor] | Contents) -> Contents:
@@ -204,44 +228,51 @@ def _contents(source: Path | str | Mapping[str, ArrayLike | Tensor] | Contents) 
     return Contents.of_arrays("arrays", arrays, numbers=dict.fromkeys(numbers, ("",)))
 
 
-def _as_array(name: str, array: ArrayLike | Tensor) -> NDArray[Any]:
-    found = array_of(array) if isinstance(array, Tensor) else np.asarray(array)
-    if found.dtype.kind not in "fiubc":
+def _as_array(name: str, source: ArrayLike | Tensor) -> NDArray[Any]:
+    array = array_of(source) if isinstance(source, Tensor) else np.asarray(source)
+    if array.dtype.kind not in "fiubc":
         raise ActivationError(f"{name} is no array of numbers")
-    return found
+    return array
 
 
 def array_of(tensor: Tensor) -> NDArray[Any]:
-    """A tensor's numbers; floats, which have kinds of their own in PyTorch, as float32."""
+    """Convert a tensor to an array, floats of any kind to float32; numpy does not have all of PyTorch's kinds."""
     tensor = tensor.detach().cpu()
     array: NDArray[Any] = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
     return array
 
 
-def _checked(result: Import, text: Corpus, *, force: bool, progress: Progress) -> Import:
-    """Read the text in all ways that are near, and decide."""
-    vocabulary, rule = result.model.vocabulary, result.reading.rule
+def _checked(
+    result: ImportedModel,
+    text: Corpus,
+    *,
+    force: bool,
+    max_changes: int,
+    progress: Progress,
+) -> ImportedModel:
+    """Check a model on a text: take a clearly better interpretation if it is left open, and refuse a bad model."""
+    vocabulary, rule = result.model.vocabulary, result.interpretation.rule
     check_text(text, rule, vocabulary, replace_unknown=vocabulary.replacement is not None)
-    found = search(result.parts, result.reading, vocabulary, text, progress)
+    searched = search(result.parts, result.interpretation, vocabulary, text, progress, max_changes=max_changes)
     tokens = tokenise(text, rule, vocabulary).tokens
-    singles, pairs = (loss * len(tokens) / len(text) for loss in frequencies_loss(Corpus(tokens, ()), len(vocabulary)))
-    result = replace(result, search=found, pairs_nats_per_char=pairs)
-    convinces = found.best_nats_per_char < pairs and len(text) >= _FEWEST_CHARS
-    if found.changes and convinces and not force:
-        if not set(found.changes) <= result.open:
+    singles, pairs = (loss * len(tokens) / len(text) for loss in frequency_losses(Corpus(tokens, ()), len(vocabulary)))
+    result = replace(result, search=searched, pairs_nats_per_char=pairs)
+    is_convincing = searched.best_nats_per_char < pairs and len(text) >= _MIN_CHARS
+    if searched.changes and is_convincing and not force:
+        if not set(searched.changes) <= result.undecided:
             raise ActivationError(
-                f"read like this, the model makes {found.nats_per_char:.2f} nats per character on a sample of the text"
-                f"; it makes {found.best_nats_per_char:.2f} with {_and(found.changes)}; do that, or keep this reading "
-                "with --force"
+                f"interpreted like this, the model has a loss of {searched.nats_per_char:.2f} nats per character on a "
+                f"sample of the text; it has {searched.best_nats_per_char:.2f} with {_and(searched.changes)}; do that, "
+                "or keep this interpretation with --force"
             )
-        model = assemble(result.parts, found.best, vocabulary)
-        result = replace(result, model=model, reading=found.best)
+        model = assemble(result.parts, searched.best, vocabulary)
+        result = replace(result, model=model, interpretation=searched.best)
     evaluation = evaluate(result.model, text, replace_unknown=True, progress=progress)
-    if evaluation.nats_per_char > singles and evaluation.n_chars >= _FEWEST_CHARS and not force:
+    if evaluation.nats_per_char > singles and evaluation.n_chars >= _MIN_CHARS and not force:
         raise ActivationError(
             f"the model predicts the text worse ({evaluation.nats_per_char:.2f} nats per character) than the "
-            f"frequencies of its characters alone do ({singles:.2f}), and no reading near this one does better than "
-            f"{found.best_nats_per_char:.2f}; it may be {_HINTS}; or keep it with --force"
+            f"frequencies of its characters alone do ({singles:.2f}), and no interpretation near this one does better "
+            f"than {searched.best_nats_per_char:.2f}; it may be {_HINTS}; or keep it with --force"
             + "".join(f"; {doubt}" for doubt in (*result.parts.stack.doubts, *result.parts.left_out))
         )
     return replace(result, evaluation=evaluation)

@@ -1,8 +1,8 @@
-"""Finding layers that are made of one matrix per gate, by comparing the names of the matrices.
+"""Finding layers that are made of one matrix for each gate, by comparing the names of the matrices.
 
-The eight matrices of an LSTM's layer differ in two things: which gate, and whether on the inputs or on the hidden
-states. `W_xi`, `W_hi`, `W_xf`, …; `input_gate.x`, `input_gate.h`, …; `ii`, `hi`, `if`, …: whatever the spelling, the
-names are all pairs of one of four tags and one of two frames.
+The eight matrices of an LSTM's layer differ in two respects: the gate, and whether they act on the inputs or on the
+hidden states. `W_xi`, `W_hi`, `W_xf`, …; `input_gate.x`, `input_gate.h`, …; `ii`, `hi`, `if`, …: however they are
+spelled, the names are all combinations of one of four tags (the gate) and one of two patterns (what the tag stands in).
 """
 
 import re
@@ -15,8 +15,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from activations.errors import ActivationError
-from activations.importers.ends import with_ends
-from activations.importers.parts import GATES, Matrix, Parts, Remaining, Stack, joined_layer_of, layer_of
+from activations.importers.input_and_readout import with_input_and_readout
+from activations.importers.parts import (
+    GATES,
+    ImportedLayer,
+    Matrix,
+    Parts,
+    Stack,
+    UnusedArrays,
+    joined_layer_of,
+    layer_of,
+)
 
 _LETTERS = {
     4: {"i": r"i|in|input", "f": r"f|forget", "g": r"c|g|n|cell|cand\w*|c_?hat|new|u|update", "o": r"o|out|output"},
@@ -26,20 +35,20 @@ _LETTERS = {
 _LAYER_NUMBER = re.compile(r"(layer|cell|rnn|block|level)s?[._]?\|")
 _OF_HIDDEN = re.compile(r"^h|hid|rec|prev|state")
 _OF_INPUT = re.compile(r"^[xi]|inp|emb|char")
-_MOST_NUMBERS = 4
+_MAX_NUMBERS = 4
 _FORM = "one matrix for each gate"
-_OF_GRUS = (
+_DOUBT_ABOUT_GRUS = (
     "GRUs of separate matrices differ: this one is read as PyTorch's, n = tanh(W x + r (U h)), h = (1 - z) n + z h; if "
-    "the program has n = tanh(W x + U (r h)), or z the other way round, the loss is too high, and it cannot be read"
+    "the program has n = tanh(W x + U (r h)), or z and 1 - z swapped, the loss is too high, and it cannot be read"
 )
 
 
-class _Frame(NamedTuple):
-    """The names of one matrix for each gate.
+class _Pattern(NamedTuple):
+    """The names of one matrix for each gate, which differ in their tags.
 
     Attributes:
-        around: What the names have in common.
-        by_tag: The names by what they have not, in the order of the file.
+        around: The parts that all names share, with a bar in place of the tag.
+        by_tag: The names by their tags, in the order of the file.
     """
 
     around: str
@@ -50,181 +59,200 @@ class _Attempt(NamedTuple):
     """Matrices that may be the gates of a model.
 
     Attributes:
-        names: In the order of the file.
-        n_gates: Of a layer.
-        n_units: Of a layer.
-        turned: Whether the units are the matrices' columns.
-        joined: Whether inputs and hidden states share a matrix.
+        names: Their names in the order of the file.
+        n_gates: Number of gates of each layer.
+        n_units: Number of units of each layer.
+        transposed: True if the columns of the matrices are units.
+        joined: True if one matrix acts on inputs and hidden states, [x; h].
     """
 
     names: list[str]
     n_gates: int
     n_units: int
-    turned: bool = False
+    transposed: bool = False
     joined: bool = False
 
 
-def find_linears(arrays: Remaining, facts: Mapping[str, Any]) -> Parts | None:
-    """One linear layer for each gate of each layer, twice (on x and on h) or once (on both together).
+def find_linears(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
+    """Find layers with linear layers for each gate: two of them, on x and on h, or one on [x; h].
 
-    Of all the ways in which the shapes allow that, the one is taken that leaves the fewest arrays unused.
+    Of all ways in which the shapes allow this, the one that leaves the fewest arrays unused is taken.
     """
     shapes = arrays.matrices()
-    made: list[Parts] = []
+    solutions: list[Parts] = []
     errors: list[ActivationError] = []
-    for attempt in [*_apart(shapes), *_together(shapes)]:
-        left = Remaining(arrays.arrays)
+    for attempt in [*_separate(shapes), *_joined(shapes)]:
+        left = UnusedArrays(arrays.arrays)
         try:
-            found = _joined_layers(left, attempt) if attempt.joined else _layers_of(left, shapes, attempt)
-            if found is not None:
-                made.append(with_ends(left, found, turned=attempt.turned))
+            stack = _joined_layers(left, attempt) if attempt.joined else _separate_layers(left, shapes, attempt)
+            if stack is not None:
+                solutions.append(with_input_and_readout(left, stack, transposed=attempt.transposed))
         except ActivationError as error:
             errors.append(error)
-    if not made and errors:
+    if not solutions and errors:
         raise errors[0]
-    return min(made, key=lambda parts: len(parts.unused), default=None)
+    return min(solutions, key=lambda parts: len(parts.unused), default=None)
 
 
-def _apart(shapes: Mapping[str, tuple[int, int]]) -> Iterator[_Attempt]:
-    """Matrices of their own for x and for h: all are square, but for those on the first layer's inputs."""
+def _separate(shapes: Mapping[str, tuple[int, int]]) -> Iterator[_Attempt]:
+    """Yield matrices that may act on x and on h separately: all are square except those on the first layer's input."""
     by_shape: dict[tuple[int, int], list[str]] = {}
     for name, shape in shapes.items():
         by_shape.setdefault(shape, []).append(name)
     for n_units in [rows for rows, columns in by_shape if rows == columns]:
         squares = by_shape[n_units, n_units]
-        inner = set(squares)
+        square_names = set(squares)
         for n_gates in (4, 3, 1):
             if len(squares) % (2 * n_gates) == 0:
                 yield _Attempt(squares, n_gates, n_units)
-            for shape, wide in by_shape.items():
+            for shape, others in by_shape.items():
                 if shape[0] == shape[1] or n_units not in shape or (len(squares) + n_gates) % (2 * n_gates):
                     continue
-                if len(wide) - n_gates not in (0, 1):
+                if len(others) - n_gates not in (0, 1):
                     continue
-                for other in [None] if len(wide) == n_gates else wide:  # the read-out may have the same shape
-                    of_x = {name for name in wide if name != other}
-                    names = [name for name in shapes if name in of_x or name in inner]
-                    yield _Attempt(names, n_gates, n_units, turned=shape[1] == n_units)
+                for readout in [None] if len(others) == n_gates else others:  # the read-out may have the same shape
+                    on_x = {name for name in others if name != readout}
+                    names = [name for name in shapes if name in on_x or name in square_names]
+                    yield _Attempt(names, n_gates, n_units, transposed=shape[1] == n_units)
 
 
-def _together(shapes: Mapping[str, tuple[int, int]]) -> Iterator[_Attempt]:
-    """One matrix a gate, on [x; h]."""
-    wide = Counter(rows for rows, columns in shapes.values() if columns > rows)
-    for n_units, n in wide.most_common():
+def _joined(shapes: Mapping[str, tuple[int, int]]) -> Iterator[_Attempt]:
+    """Yield matrices that may be one for each gate, on [x; h]."""
+    n_wide_by_rows = Counter(rows for rows, columns in shapes.values() if columns > rows)
+    for n_units, n_wide in n_wide_by_rows.most_common():
         names = [name for name, (rows, columns) in shapes.items() if rows == n_units and columns > n_units]
-        if n % 4 == 0 and len({shapes[name] for name in names[:4]}) == 1:
+        if n_wide % 4 == 0 and len({shapes[name] for name in names[:4]}) == 1:
             yield _Attempt(names, 4, n_units, joined=True)
 
 
-def _layers_of(arrays: Remaining, shapes: Mapping[str, tuple[int, int]], attempt: _Attempt) -> Stack | None:
-    """Layers of twice as many matrices as gates, from the names in the order of the file."""
-    names, n_gates, n_units, turned, _ = attempt
-    layers, notes, known, gates_known = [], [], True, True
-    of_hidden: str | None = None
-    for group in _groups(names, 2 * n_gates, partial(_frames, n_gates=n_gates)):
-        frames = _frames(group, n_gates)
-        if frames is None:
+def _separate_layers(arrays: UnusedArrays, shapes: Mapping[str, tuple[int, int]], attempt: _Attempt) -> Stack | None:
+    """Make layers of twice as many matrices as gates; None if the names do not look like gates."""
+    n_gates = attempt.n_gates
+    layers, notes, knows_halves, knows_gates = [], [], True, True
+    hidden_around: str | None = None
+    for group in _groups(attempt.names, 2 * n_gates, partial(_patterns, n_gates=n_gates)):
+        patterns = _patterns(group, n_gates)
+        if patterns is None:
             raise ActivationError(
                 f"{', '.join(group[:3])} and so on look like the gates of a layer, but their names do not say which is "
                 "which; --model-factory can run your own code to build the model"
             )
-        frames, told = _input_first(frames, shapes, n_units, of_hidden)
-        if n_gates == 1 and not told:
+        patterns, is_known = _input_first(patterns, shapes, attempt.n_units, hidden_around)
+        if n_gates == 1 and not is_known:
             return None  # any two square matrices would do
-        if n_gates > 1 and (_LAYER_NUMBER.search(frames[0].around) or _only_numbered(*frames)):
-            return None  # several simple layers, and no gates
-        of_hidden = _without_digits(frames[1].around)
-        known &= told
-        gates_known &= n_gates == 1 or _knows(frames[0], n_gates)
-        orders = [_in_order(frame, n_gates) for frame in frames]
-        matrices = [[_rows(arrays, name, turned) for name in order] for order in orders]
-        biases = [_bias(arrays, order, n_units) for order in orders]
-        if all(bias is None for bias in biases):
-            loose = _loose_biases(arrays, frames[0], orders[0], n_units)
-            biases[: len(loose)] = [_stacked(arrays, names, 1) for names in loose]
-        layers.append(layer_of(orders[0][0], *map(np.concatenate, matrices), *biases))
-        notes.append(f"{', '.join(orders[0])} on x and {', '.join(orders[1])} on h")
-    told_by_names = {"hidden_first": known, "gates": gates_known, "cell": n_gates > 1}
-    left_open = frozenset(name for name, is_told in told_by_names.items() if not is_told)
-    return Stack(form=_FORM, layers=layers, notes=notes, open=left_open, doubts=(_OF_GRUS,) if n_gates == 3 else ())
+        if n_gates > 1 and (_LAYER_NUMBER.search(patterns[0].around) or _differ_in_numbers_only(*patterns)):
+            return None  # several simple layers, not gates
+        hidden_around = _without_digits(patterns[1].around)
+        knows_halves &= is_known
+        knows_gates &= n_gates == 1 or _names_all_gates(patterns[0], n_gates)
+        layer, note = _take_layer(arrays, patterns, attempt)
+        layers.append(layer)
+        notes.append(note)
+    known_by_names = {"hidden_first": knows_halves, "gates": knows_gates, "cell": n_gates > 1}
+    undecided = frozenset(name for name, is_known in known_by_names.items() if not is_known)
+    doubts = (_DOUBT_ABOUT_GRUS,) if n_gates == 3 else ()
+    return Stack(form=_FORM, layers=layers, notes=notes, undecided=undecided, doubts=doubts)
 
 
-def _joined_layers(arrays: Remaining, attempt: _Attempt) -> Stack | None:
-    """Layers of four matrices on [x; h]."""
-    names, _, n_units, _, _ = attempt
-    layers, notes, gates_known = [], [], True
-    for group in _groups(names, 4, _frame):
-        frame = _frame(group)
-        if frame is None:
+def _take_layer(
+    arrays: UnusedArrays, patterns: tuple[_Pattern, _Pattern], attempt: _Attempt
+) -> tuple[ImportedLayer, str]:
+    """Take the matrices and biases of one layer, on x and on h, and say where it was found."""
+    orders = [_in_order(pattern, attempt.n_gates) for pattern in patterns]
+    matrices = [[_take_rows(arrays, name, attempt.transposed) for name in order] for order in orders]
+    biases = [_take_biases(arrays, order, attempt.n_units) for order in orders]
+    if all(bias is None for bias in biases):
+        bare_biases = _bare_biases(arrays, patterns[0], orders[0], attempt.n_units)
+        biases[: len(bare_biases)] = [_take_stacked(arrays, names, 1) for names in bare_biases]
+    layer = layer_of(orders[0][0], *map(np.concatenate, matrices), *biases)
+    return layer, f"{', '.join(orders[0])} on x and {', '.join(orders[1])} on h"
+
+
+def _joined_layers(arrays: UnusedArrays, attempt: _Attempt) -> Stack | None:
+    """Make layers of four matrices on [x; h]; None if the names do not look like gates."""
+    layers, notes, knows_gates = [], [], True
+    for group in _groups(attempt.names, 4, _pattern):
+        pattern = _pattern(group)
+        if pattern is None:
             return None
-        gates_known &= _knows(frame, 4)
-        own = _in_order(frame, 4)
-        bias = _bias(arrays, own, n_units)
-        if bias is None and (loose := _loose_biases(arrays, frame, own, n_units)):
-            bias = _stacked(arrays, loose[0], 1)
-        layers.append(joined_layer_of(own[0], _stacked(arrays, own, 2), n_units, bias))
-        notes.append(f"{', '.join(own)} on [x; h]")
-    left_open = frozenset({"hidden_first"} if gates_known else {"hidden_first", "gates"})
-    return Stack(form=_FORM, layers=layers, notes=notes, joined=True, open=left_open)
+        knows_gates &= _names_all_gates(pattern, 4)
+        order = _in_order(pattern, 4)
+        bias = _take_biases(arrays, order, attempt.n_units)
+        if bias is None and (bare_biases := _bare_biases(arrays, pattern, order, attempt.n_units)):
+            bias = _take_stacked(arrays, bare_biases[0], 1)
+        layers.append(joined_layer_of(order[0], _take_stacked(arrays, order, 2), attempt.n_units, bias))
+        notes.append(f"{', '.join(order)} on [x; h]")
+    undecided = frozenset({"hidden_first"} if knows_gates else {"hidden_first", "gates"})
+    return Stack(form=_FORM, layers=layers, notes=notes, joined=True, undecided=undecided)
 
 
 def _groups(names: list[str], size: int, fit: Callable[[list[str]], Any]) -> list[list[str]]:
-    """The names of each layer: by a number in them, if that makes groups of the size, else in the order of the file."""
-    numbers = {name: [int(number) for number in re.findall(r"\d{1,9}", name)[:_MOST_NUMBERS]] for name in names}
-    n_numbers = min(map(len, numbers.values()))
-    for place in range(n_numbers):
+    """Group the names by layer: by a number in them if that makes groups of the size, else in the order of the file."""
+    numbers = {name: [int(number) for number in re.findall(r"\d{1,9}", name)[:_MAX_NUMBERS]] for name in names}
+    for position in range(min(map(len, numbers.values()))):
         by_number: dict[int, list[str]] = {}
         for name in names:
-            by_number.setdefault(numbers[name][place], []).append(name)
+            by_number.setdefault(numbers[name][position], []).append(name)
         if all(len(group) == size and fit(group) for group in by_number.values()):
             return [by_number[number] for number in sorted(by_number)]
     return [names[start : start + size] for start in range(0, len(names), size)]
 
 
-def _frames(names: Sequence[str], n_gates: int) -> tuple[_Frame, _Frame] | None:
-    """The two ways in which the names are alike, if they are."""
+def _patterns(names: Sequence[str], n_gates: int) -> tuple[_Pattern, _Pattern] | None:
+    """Divide the names of a layer into two patterns with the same tags, if that is possible."""
     for chosen in combinations(range(1, len(names)), n_gates - 1):
-        group = [names[0], *(names[place] for place in chosen)]
-        frames = _frame(group), _frame([name for name in names if name not in group])
-        if frames[0] and frames[1] and set(frames[0].by_tag) == set(frames[1].by_tag):
-            return frames[0], frames[1]
+        group = [names[0], *(names[n] for n in chosen)]
+        first, second = _pattern(group), _pattern([name for name in names if name not in group])
+        if first and second and set(first.by_tag) == set(second.by_tag):
+            return first, second
     return None
 
 
-def _frame(names: Sequence[str]) -> _Frame | None:
+def _pattern(names: Sequence[str]) -> _Pattern | None:
     before = _common_start(names) if len(names) > 1 else names[0]
     after = _common_start([name[len(before) :][::-1] for name in names])[::-1]
     by_tag = {name[len(before) : len(name) - len(after)]: name for name in names}
-    return _Frame(f"{before}|{after}", by_tag) if len(by_tag) == len(names) else None
+    return _Pattern(f"{before}|{after}", by_tag) if len(by_tag) == len(names) else None
 
 
 def _input_first(
-    frames: tuple[_Frame, _Frame], shapes: Mapping[str, tuple[int, int]], n_units: int, of_hidden: str | None
-) -> tuple[tuple[_Frame, _Frame], bool]:
-    """The matrices on x, then those on h, and whether anything told them apart."""
-    square = [all(shapes[name] == (n_units, n_units) for name in frame.by_tag.values()) for frame in frames]
-    if square[0] != square[1]:
-        return (frames[::-1] if square[0] else frames), True
-    if of_hidden is not None:
-        same = [_without_digits(frame.around) == of_hidden for frame in frames]
-        if same[0] != same[1]:
-            return (frames[::-1] if same[0] else frames), True
-    own = [_own_part(frame, other) for frame, other in (frames, frames[::-1])]
-    hidden = [bool(_OF_HIDDEN.search(one) and _OF_INPUT.search(other)) for one, other in (own, own[::-1])]
-    return (frames[::-1] if hidden[0] else frames), any(hidden)
+    patterns: tuple[_Pattern, _Pattern],
+    shapes: Mapping[str, tuple[int, int]],
+    n_units: int,
+    hidden_around: str | None,
+) -> tuple[tuple[_Pattern, _Pattern], bool]:
+    """Return the pattern of the matrices on x, then that on h, and whether anything says which is which.
+
+    Args:
+        patterns: The two patterns of a layer.
+        shapes: The shapes of all matrices by name.
+        n_units: Number of units of the layer.
+        hidden_around: The pattern on h of the layer below, without digits, if there is one.
+    """
+    is_square = [all(shapes[name] == (n_units, n_units) for name in pattern.by_tag.values()) for pattern in patterns]
+    if is_square[0] != is_square[1]:
+        return (patterns[::-1] if is_square[0] else patterns), True
+    if hidden_around is not None:
+        is_hidden = [_without_digits(pattern.around) == hidden_around for pattern in patterns]
+        if is_hidden[0] != is_hidden[1]:
+            return (patterns[::-1] if is_hidden[0] else patterns), True
+    words = [_distinctive_part(pattern, counterpart) for pattern, counterpart in (patterns, patterns[::-1])]
+    is_hidden = [bool(_OF_HIDDEN.search(a) and _OF_INPUT.search(b)) for a, b in (words, words[::-1])]
+    return (patterns[::-1] if is_hidden[0] else patterns), any(is_hidden)
 
 
-def _only_numbered(frame: _Frame, other: _Frame) -> bool:
-    """Do the names differ in nothing but a number, and say nothing of gates?"""
-    n_gates = len(frame.by_tag)
-    return re.sub(r"[\W\d_]", "", _own_part(frame, other)) == "" and not _knows(frame, n_gates)
+def _differ_in_numbers_only(pattern: _Pattern, other: _Pattern) -> bool:
+    """Do two patterns differ only in a number, and their tags not name gates?"""
+    n_gates = len(pattern.by_tag)
+    has_no_letters = re.sub(r"[\W\d_]", "", _distinctive_part(pattern, other)) == ""
+    return has_no_letters and not _names_all_gates(pattern, n_gates)
 
 
-def _own_part(frame: _Frame, other: _Frame) -> str:
-    """What is said around the tags of one frame and not of the other, in small letters."""
-    before = _common_start([frame.around, other.around])
-    after = _common_start([frame.around[len(before) :][::-1], other.around[len(before) :][::-1]])
-    return frame.around[len(before) : len(frame.around) - len(after)].replace("|", " ").lower().strip(" _.")
+def _distinctive_part(pattern: _Pattern, other: _Pattern) -> str:
+    """Return what one pattern has around its tags and the other has not, in lower case."""
+    before = _common_start([pattern.around, other.around])
+    after = _common_start([pattern.around[len(before) :][::-1], other.around[len(before) :][::-1]])
+    return pattern.around[len(before) : len(pattern.around) - len(after)].replace("|", " ").lower().strip(" _.")
 
 
 def _common_start(names: Sequence[str]) -> str:
@@ -238,29 +266,29 @@ def _without_digits(text: str) -> str:
 
 
 def _letter(tag: str, n_gates: int) -> str | None:
-    plain = re.sub(r"(_?gate|_?state)?$", "", tag.lower().strip("_.|"))
-    return next((letter for letter, names in _LETTERS[n_gates].items() if re.fullmatch(names, plain)), None)
+    word = re.sub(r"(_?gate|_?state)?$", "", tag.lower().strip("_.|"))
+    return next((letter for letter, names in _LETTERS[n_gates].items() if re.fullmatch(names, word)), None)
 
 
-def _knows(frame: _Frame, n_gates: int) -> bool:
-    return {_letter(tag, n_gates) for tag in frame.by_tag} == set(_LETTERS[n_gates])
+def _names_all_gates(pattern: _Pattern, n_gates: int) -> bool:
+    return {_letter(tag, n_gates) for tag in pattern.by_tag} == set(_LETTERS[n_gates])
 
 
-def _in_order(frame: _Frame, n_gates: int) -> list[str]:
-    """The names in the order of the gates: in that of the file, i, f, c, o, where they do not tell."""
-    if not _knows(frame, n_gates):
-        return list(frame.by_tag.values())
-    by_letter = {_letter(tag, n_gates): name for tag, name in frame.by_tag.items()}
+def _in_order(pattern: _Pattern, n_gates: int) -> list[str]:
+    """Sort the names in our order of the gates; keep the order of the file if the tags do not name the gates."""
+    if not _names_all_gates(pattern, n_gates):
+        return list(pattern.by_tag.values())
+    by_letter = {_letter(tag, n_gates): name for tag, name in pattern.by_tag.items()}
     return [by_letter[letter] for letter in GATES[n_gates]]
 
 
-def _rows(arrays: Remaining, name: str, turned: bool) -> Matrix:
+def _take_rows(arrays: UnusedArrays, name: str, transposed: bool) -> Matrix:
     matrix = arrays.take(name, 2)
-    return np.ascontiguousarray(matrix.T) if turned else matrix
+    return np.ascontiguousarray(matrix.T) if transposed else matrix
 
 
-def _bias(arrays: Remaining, names: Sequence[str], n_units: int) -> Matrix | None:
-    """The biases of linear layers, if they have any."""
+def _take_biases(arrays: UnusedArrays, names: Sequence[str], n_units: int) -> Matrix | None:
+    """Take the biases of linear layers and stack them, with 0 where one is missing; None if there are none."""
     biases = [re.sub(r"weight$", "bias", name) for name in names]
     if not any(bias in arrays and bias != name for bias, name in zip(biases, names, strict=True)):
         return None
@@ -269,32 +297,31 @@ def _bias(arrays: Remaining, names: Sequence[str], n_units: int) -> Matrix | Non
     )
 
 
-def _stacked(arrays: Remaining, names: Sequence[str], n_axes: int) -> Matrix:
+def _take_stacked(arrays: UnusedArrays, names: Sequence[str], n_axes: int) -> Matrix:
     return np.concatenate([arrays.take(name, n_axes) for name in names])
 
 
-def _loose_biases(arrays: Remaining, frame: _Frame, order: Sequence[str], n_units: int) -> list[list[str]]:
-    """Biases that belong to no linear layer: vectors with the same tags as the matrices of a layer, once or twice.
+def _bare_biases(arrays: UnusedArrays, pattern: _Pattern, order: Sequence[str], n_units: int) -> list[list[str]]:
+    """Find biases that belong to no linear layer: vectors with the same tags as the matrices, in one or two patterns.
 
     Args:
-        arrays: What is left.
-        frame: The names of a layer's matrices.
-        order: The same in the order of the gates.
-        n_units: How long a bias is.
+        arrays: Arrays that are not used yet.
+        pattern: The names of a layer's matrices.
+        order: The same names in the order of the gates.
+        n_units: Length of a bias.
     """
-    vectors = arrays.vectors(n_units)
-    own_numbers = re.findall(r"\d+", frame.around)
-    by_frame: dict[str, dict[str, str]] = {}
-    for name in vectors:
-        for tag in frame.by_tag:
+    layer_numbers = re.findall(r"\d+", pattern.around)
+    by_around: dict[str, dict[str, str]] = {}
+    for name in arrays.vectors(n_units):
+        for tag in pattern.by_tag:
             for match in re.finditer(re.escape(tag), name) if tag else [re.match("", name)]:
                 around = f"{name[: match.start()]}|{name[match.end() :]}" if match else name
-                by_frame.setdefault(around, {})[tag] = name
-    found = [
-        [tagged[tag] for tag in sorted(tagged, key=lambda tag: order.index(frame.by_tag[tag]))]
-        for around, tagged in by_frame.items()
-        if len(tagged) == len(frame.by_tag) == len(set(tagged.values()))
+                by_around.setdefault(around, {})[tag] = name
+    biases = [
+        [by_tag[tag] for tag in sorted(by_tag, key=lambda tag: order.index(pattern.by_tag[tag]))]
+        for around, by_tag in by_around.items()
+        if len(by_tag) == len(pattern.by_tag) == len(set(by_tag.values()))
         and re.search(r"(^|[._|])b", around)
-        and re.findall(r"\d+", around) == own_numbers
+        and re.findall(r"\d+", around) == layer_numbers
     ]
-    return found[:2]
+    return biases[:2]

@@ -1,4 +1,4 @@
-"""Finding the layers of networks that were written in numpy: by name, or by their place in a list."""
+"""Finding the layers of networks written in numpy: by their names, or by their position in a list."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from activations.errors import ActivationError
-from activations.importers.parts import Parts, Remaining, Stack, joined_layer_of, layer_of
+from activations.importers.parts import ImportedLayer, Parts, Stack, UnusedArrays, joined_layer_of, layer_of
 
 _NAMES = (
     {"input": "wxh", "recurrent": "whh", "bias": "bh", "readout": "why", "readout_bias": "by"},
@@ -15,11 +15,11 @@ _NAMES = (
     {"input": "wxh", "recurrent": "whh", "bias": "bh", "readout": "whq", "readout_bias": "bq"},
     {"input": "u", "recurrent": "w", "bias": "b", "readout": "v", "readout_bias": "c"},
 )
-_ASIDE = re.compile(r"hprev|sh|m(wxh|whh|why|bh|by)|d(wxh|whh|why|bh|by)")  # of the training loop that fits on a page
+_OF_TRAINING = re.compile(r"hprev|sh|m(wxh|whh|why|bh|by)|d(wxh|whh|why|bh|by)")  # in the loop of min-char-rnn
 
 
-def find_named(arrays: Remaining, facts: Mapping[str, Any]) -> Parts | None:
-    """The RNN that fits on a page: Wxh, Whh, bh, Why, by; x @ Wxh + h @ Whh + bh, or the same with columns."""
+def find_named(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
+    """Find the network of min-char-rnn: Wxh, Whh, bh, Why, by; x @ Wxh + h @ Whh + bh, or the same with columns."""
     by_key = {_key(name): name for name in arrays.arrays}
     for names in _NAMES:
         numbers = sorted(
@@ -30,55 +30,63 @@ def find_named(arrays: Remaining, facts: Mapping[str, Any]) -> Parts | None:
             break
     else:
         return None
-    family = re.compile(rf"[md]?({names['input']}|{names['recurrent']}|{names['readout']})\d*")
-    inner = arrays.matrices().get(by_key.get(names["recurrent"] + numbers[0], ""))
-    if sum(shape == inner and not family.fullmatch(_key(name)) for name, shape in arrays.matrices().items()) > 1:
-        return None  # the other gates of a layer, of which Whh is one
+    if _has_other_gates(arrays, names, by_key.get(names["recurrent"] + numbers[0], "")):
+        return None
     for key, name in by_key.items():
-        if _ASIDE.fullmatch(key):
+        if _OF_TRAINING.fullmatch(key):
             arrays.set_aside(name)
     readout = arrays.take(by_key[names["readout"]], 2)
-    layers, notes, turned = [], [], False
+    layers, notes, has_row_vectors = [], [], False
     for number in numbers:
-        found = {part: by_key.get(names[part] + number) for part in ("input", "recurrent", "bias")}
-        if found["recurrent"] is None or found["input"] is None:
+        array_names = {part: by_key.get(names[part] + number) for part in ("input", "recurrent", "bias")}
+        if array_names["recurrent"] is None or array_names["input"] is None:
             raise ActivationError(f"{by_key[names['input'] + number]} has no {names['recurrent']}{number} beside it")
-        weight, recurrent = arrays.take(found["input"], 2), arrays.take(found["recurrent"], 2)
+        weight, recurrent = arrays.take(array_names["input"], 2), arrays.take(array_names["recurrent"], 2)
         if number == numbers[0]:  # the first layer's inputs are characters, of which there are as many as outputs
-            turned = weight.shape[1] == len(recurrent)
-        bias = arrays.take(found["bias"], 1) if found["bias"] else None
-        layers.append(layer_of(found["input"], *((weight.T, recurrent.T) if turned else (weight, recurrent)), bias))
-        notes.append(f"{found['input']} {weight.shape}{'' if bias is not None else ', without a bias'}")
+            has_row_vectors = weight.shape[1] == len(recurrent)
+        bias = arrays.take(array_names["bias"], 1) if array_names["bias"] else None
+        matrices = (weight.T, recurrent.T) if has_row_vectors else (weight, recurrent)
+        layers.append(layer_of(array_names["input"], *matrices, bias))
+        notes.append(f"{array_names['input']} {weight.shape}{'' if bias is not None else ', without a bias'}")
     bias_name = by_key.get(names["readout_bias"])
     is_square = layers[0].n_inputs == layers[0].n_units
     return Parts.of(
         arrays,
         Stack(
-            form=f"numpy's {'row' if turned else 'column'} vectors",
+            form=f"numpy's {'row' if has_row_vectors else 'column'} vectors",
             layers=layers,
             notes=notes,
-            open=frozenset({"cell", "transposed"} if is_square else {"cell"}),
+            undecided=frozenset({"cell", "transposed"} if is_square else {"cell"}),
         ),
-        np.ascontiguousarray(readout.T) if turned else readout,
+        np.ascontiguousarray(readout.T) if has_row_vectors else readout,
         arrays.take(bias_name, 1) if bias_name else None,
         f"{by_key[names['readout']]} {readout.shape}",
     )
+
+
+def _has_other_gates(arrays: UnusedArrays, names: Mapping[str, str], recurrent: str) -> bool:
+    """Are there several more matrices of the recurrent one's shape, which is then one gate of several?"""
+    family = re.compile(rf"[md]?({names['input']}|{names['recurrent']}|{names['readout']})\d*")
+    shapes = arrays.matrices()
+    shape = shapes.get(recurrent)
+    return sum(candidate == shape and not family.fullmatch(_key(name)) for name, candidate in shapes.items()) > 1
 
 
 def _key(name: str) -> str:
     return re.sub(r"[\W_]", "", name.rpartition(".")[2]).lower()
 
 
-def find_lists(arrays: Remaining, facts: Mapping[str, Any]) -> Parts | None:
-    """[[W1, b1], [W2, b2], [[Wd, bd]]], each W of a layer on [x; h] with the gates' rows stacked up: i, f, o, g."""
+def find_lists(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
+    """Find [[W1, b1], [W2, b2], [[Wd, bd]]], each W of a layer on [x; h] with the gates' rows stacked: i, f, o, g."""
     ends = [match for name in arrays.arrays if (match := re.fullmatch(r"((?:.*\.)?)(\d{1,4})\.0\.0", name))]
     if len(ends) != 1 or f"{ends[0][0][:-1]}1" not in arrays:
         return None
-    whole, prefix, number = ends[0][0], ends[0][1], ends[0][2]
-    readout = arrays.take(whole, 2)
-    readout_bias = arrays.take(f"{whole[:-1]}1", 1)
-    layers, notes = [], []
-    for n in range(int(number)):
+    readout_name, prefix, n_layers = ends[0][0], ends[0][1], int(ends[0][2])
+    readout = arrays.take(readout_name, 2)
+    readout_bias = arrays.take(f"{readout_name[:-1]}1", 1)
+    layers: list[ImportedLayer] = []
+    notes = []
+    for n in range(n_layers):
         name = f"{prefix}{n}.0"
         if name not in arrays:
             raise ActivationError(f"there is no layer {name}, but one after it; the file is not whole")
@@ -97,9 +105,9 @@ def find_lists(arrays: Remaining, facts: Mapping[str, Any]) -> Parts | None:
             notes=notes,
             order="" if is_simple else "ifog",
             joined=True,
-            open=frozenset({"hidden_first", "cell" if is_simple else "gates"}),
+            undecided=frozenset({"hidden_first", "cell" if is_simple else "gates"}),
         ),
         readout,
         readout_bias,
-        f"{whole} {readout.shape}",
+        f"{readout_name} {readout.shape}",
     )

@@ -1,4 +1,4 @@
-"""A model of another program, taken apart: the input, the layers, the read-out."""
+"""The parts of another program's model: the input, the layers and the read-out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ Matrix = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Layer:
-    """A recurrent layer, with its rows still in the order of the file.
+class ImportedLayer:
+    """A recurrent layer with its rows in the order of the file.
 
     Attributes:
         input: (n_gates * n_units, n_inputs)
@@ -34,46 +34,46 @@ class Layer:
 
     @property
     def n_units(self) -> int:
-        """How many units."""
+        """Number of units of the layer."""
         return int(self.recurrent.shape[1])
 
     @property
     def n_inputs(self) -> int:
-        """How many inputs."""
+        """Number of inputs of the layer."""
         return int(self.input.shape[1])
 
     @property
     def n_gates(self) -> int:
-        """How many gates, which tells the kind of cell."""
+        """Number of gates, which determines the kind of cell."""
         return len(self.recurrent) // self.n_units
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Stack:
-    """Recurrent layers on one another, all alike.
+    """Stacked recurrent layers of the same size and kind.
 
     Attributes:
-        form: How they are kept, for people.
-        layers: From the input up.
-        notes: Where each was found, for people.
-        order: The gates in the rows, i, f, g, o of an LSTM, r, z, n of a GRU; empty is this order.
-        relu: Whether simple layers are rectified.
-        joined: Whether inputs and hidden states share a matrix.
-        open: What names and shapes leave open, in the words of `Reading`: `gates`, `cell`, `transposed`,
+        form: How the file stores them, for people.
+        layers: The layers from the input upwards.
+        notes: Where each layer was found, for people.
+        order: Order of the gates in the rows: i, f, g, o of an LSTM, r, z, n of a GRU; empty for this order.
+        relu: True if simple layers have rectified units.
+        joined: True if one matrix acts on inputs and hidden states, [x; h].
+        undecided: Fields of `Interpretation` that names and shapes leave open: `gates`, `cell`, `transposed`,
             `hidden_first`.
-        doubts: What may be otherwise in the program that wrote it, and cannot be seen in its file.
+        doubts: Sentences about what may differ in the program that wrote the file, and cannot be seen in it.
 
     Raises:
-        ActivationError: If they do not fit on one another, or are not all alike.
+        ActivationError: If the sizes of the layers do not fit together, or not all layers are of the same kind.
     """
 
     form: str
-    layers: Sequence[Layer]
+    layers: Sequence[ImportedLayer]
     notes: Sequence[str]
     order: str = ""
     relu: bool = False
     joined: bool = False
-    open: frozenset[str] = frozenset()
+    undecided: frozenset[str] = frozenset()
     doubts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -92,68 +92,68 @@ class Stack:
 
     @property
     def n_units(self) -> int:
-        """Of each layer."""
+        """Number of units of each layer."""
         return self.layers[0].n_units
 
     @property
     def n_gates(self) -> int:
-        """Of each layer."""
+        """Number of gates of each layer."""
         return self.layers[0].n_gates
 
     @property
     def n_inputs(self) -> int:
-        """Of the first layer."""
+        """Number of inputs of the first layer."""
         return self.layers[0].n_inputs
 
     @property
     def cell(self) -> str:
-        """`lstm`, `gru`, `rnn` or `rnn_relu`."""
+        """The kind of cell: `lstm`, `gru`, `rnn` or `rnn_relu`."""
         return "rnn_relu" if self.relu else _CELLS[self.n_gates]
 
     @property
     def gates(self) -> str:
-        """In the order of the rows."""
+        """The letters of the gates in the order of the rows."""
         return self.order or GATES[self.n_gates]
 
     @property
     def has_biases(self) -> bool:
-        """Whether any bias of a layer is not zero."""
+        """True if any bias of a layer is not zero."""
         return any(layer.input_bias.any() or layer.recurrent_bias.any() for layer in self.layers)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Parts:
-    """A model, taken apart.
+    """The parts of a model, and everything in the file that is not one of them.
 
     Attributes:
-        stack: Its layers.
-        embedding: (n_characters, n_inputs), or None where characters are fed in as one-hot vectors.
+        stack: The recurrent layers.
+        embedding: (n_characters, n_inputs), or None if characters are fed in as one-hot vectors.
         readout: (n_characters, n_units)
         readout_bias: (n_characters,)
-        found: What was found where, by part, for people.
-        unused: Arrays of the model that have no place in it.
-        aside: Arrays that are not of the model, or that it does not learn.
-        left_out: What else it has that computes something.
+        notes: Where each part was found, for people.
+        unused: Names of arrays that may belong to the model and have no place in it.
+        aside: Names of arrays that do not belong to the model, or are not learned.
+        left_out: Sentences about modules that compute something and are left out.
     """
 
     stack: Stack
     embedding: Matrix | None
     readout: Matrix
     readout_bias: Matrix
-    found: Mapping[str, str]
+    notes: Mapping[str, str]
     unused: tuple[str, ...] = ()
     aside: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
     @property
     def n_characters(self) -> int:
-        """Of the vocabulary."""
+        """Number of characters of the vocabulary."""
         return len(self.readout)
 
     @classmethod
     def of(
         cls,
-        left: "Remaining",
+        arrays: "UnusedArrays",
         stack: Stack,
         readout: Matrix,
         readout_bias: Matrix | None,
@@ -161,29 +161,29 @@ class Parts:
         embedding: Matrix | None = None,
         input_note: str = "",
     ) -> "Parts":
-        """The parts once all are found, and what is left of the arrays."""
+        """Assemble the parts once all are found; arrays that are left over are unused."""
         n_characters = len(readout)
         return cls(
             stack=stack,
             embedding=embedding,
             readout=readout,
             readout_bias=np.zeros(n_characters, np.float32) if readout_bias is None else readout_bias,
-            found={
+            notes={
                 "layers": "; ".join(stack.notes),
                 "input": input_note or f"characters as one-hot vectors of {n_characters}",
                 "read-out": f"{readout_note}{', without biases' if readout_bias is None else ''}",
             },
-            unused=tuple(left.arrays),
-            aside=tuple(left.aside),
+            unused=tuple(arrays.arrays),
+            aside=tuple(arrays.aside),
         )
 
 
-class Remaining:
+class UnusedArrays:
     """Arrays that have no place in the model yet.
 
     Attributes:
-        arrays: By name.
-        aside: The names of those that were found to be none of the model's.
+        arrays: The arrays by name.
+        aside: Names of arrays that were found not to belong to the model.
     """
 
     def __init__(self, arrays: Arrays) -> None:
@@ -194,7 +194,7 @@ class Remaining:
         return name in self.arrays
 
     def take(self, name: str, n_axes: int) -> Matrix:
-        """One of them, as float32; (n, 1) and (1, n) do for a vector."""
+        """Remove an array and return it as float32; (n, 1) and (1, n) count as vectors."""
         array = self.arrays.pop(name, None)
         if array is None:
             raise ActivationError(f"{name} would have to serve as two parts of the model")
@@ -205,21 +205,21 @@ class Remaining:
         return as_float32(array, name)
 
     def set_aside(self, name: str) -> None:
-        """Take one of them for none of the model's."""
+        """Remove an array that does not belong to the model."""
         del self.arrays[name]
         self.aside.append(name)
 
     def vectors(self, n_numbers: int) -> list[str]:
-        """The names of those that have so many numbers along one axis."""
+        """Return the names of vectors of a given length, also those of shape (n, 1) or (1, n)."""
         return [name for name, array in self.arrays.items() if array.size == n_numbers and n_numbers in array.shape]
 
     def matrices(self) -> dict[str, tuple[int, int]]:
-        """The shapes of those with two axes."""
+        """Return the shapes of all arrays with two axes, by name."""
         return {name: (array.shape[0], array.shape[1]) for name, array in self.arrays.items() if array.ndim == 2}
 
 
 def as_float32(array: NDArray[Any], name: str) -> Matrix:
-    """The same numbers, all of them finite."""
+    """Convert an array to float32, checking that all numbers are finite."""
     with np.errstate(over="ignore"):
         numbers = np.ascontiguousarray(array, np.float32)
     if not np.isfinite(numbers).all():
@@ -233,11 +233,11 @@ def layer_of(
     recurrent: Matrix,
     input_bias: Matrix | None = None,
     recurrent_bias: Matrix | None = None,
-) -> Layer:
-    """A layer, its biases zero where they are missing.
+) -> ImportedLayer:
+    """Make a layer from its matrices and biases; missing biases are 0.
 
     Raises:
-        ActivationError: If the shapes do not make one.
+        ActivationError: If the shapes are not those of a layer.
     """
     rows, columns = recurrent.shape
     if not columns or rows % columns or rows // columns not in GATES or len(input) != rows:
@@ -248,17 +248,17 @@ def layer_of(
     for bias in (input_bias, recurrent_bias):
         if bias is not None and len(bias) != rows:
             raise ActivationError(f"the biases beside {name} are {len(bias)}, and should be {rows}")
-    nothing = np.zeros(rows, np.float32)
-    return Layer(
+    zeros = np.zeros(rows, np.float32)
+    return ImportedLayer(
         input=np.ascontiguousarray(input),
         recurrent=np.ascontiguousarray(recurrent),
-        input_bias=nothing if input_bias is None else input_bias,
-        recurrent_bias=nothing if recurrent_bias is None else recurrent_bias,
+        input_bias=zeros if input_bias is None else input_bias,
+        recurrent_bias=zeros if recurrent_bias is None else recurrent_bias,
     )
 
 
-def joined_layer_of(name: str, matrix: Matrix, n_units: int, bias: Matrix | None) -> Layer:
-    """A layer of one matrix on [x; h], the inputs and then the hidden states."""
+def joined_layer_of(name: str, matrix: Matrix, n_units: int, bias: Matrix | None) -> ImportedLayer:
+    """Make a layer from one matrix on [x; h], the inputs followed by the hidden states."""
     rows, columns = matrix.shape
     if columns <= n_units or rows not in (n_units, 4 * n_units):
         raise ActivationError(

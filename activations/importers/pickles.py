@@ -1,7 +1,7 @@
 """Reading pickles without running what is in them.
 
-A pickle is a program for a small machine with a stack. This is such a machine on which nothing can be called: a class
-or function that is named stays a name, and what it would have been called with is kept beside it.
+A pickle is a program for a small stack machine. This is such a machine, on which nothing can be called: a class or
+function that a pickle names remains a name, and the arguments of a call are kept beside it.
 """
 
 import os
@@ -13,8 +13,8 @@ from typing import IO, Any, BinaryIO, cast
 
 from activations.errors import ActivationError
 
-MOST_OPERATIONS = 2_000_000
-MOST_BYTES = 2_000_000_000
+MAX_OPERATIONS = 2_000_000
+MAX_BYTES = 2_000_000_000
 _DICTS = {
     f"{module}.{name}"
     for module, names in {
@@ -25,31 +25,30 @@ _DICTS = {
     for name in names
 }
 _LISTS = {f"{module}.{name}" for module in ("builtins", "__builtin__") for name in ("list", "set", "frozenset")}
-_MOST_INT = 1 << 48  # larger ones can be made to have the same hash
+_MAX_INT_KEY = 1 << 48  # larger ones could be chosen to have equal hashes, which makes dictionaries slow
 _MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError, UnicodeError)
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A class or function that a pickle names. It is never looked up.
+class GlobalName:
+    """The name of a class or function in a pickle, which is never looked up.
 
     Attributes:
-        name: With its module, such as `torch.nn.modules.rnn.LSTM`.
+        name: The name with its module, such as `torch.nn.modules.rnn.LSTM`.
     """
 
     name: str
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Made:
-    """What would have been an object.
+class UnbuiltObject:
+    """An object that a pickle describes, as the call that would have made it and its contents.
 
     Attributes:
-        maker: The name of what would have made it.
-        arguments: What it would have been given.
-        state: What it would have been set to afterwards: its attributes, as a rule.
-        entries: What it would have been given by key, as dictionaries of all kinds are, or one after another, by
-            number, as lists are.
+        maker: Name of the class or function that would have been called.
+        arguments: Arguments of that call.
+        state: What would have been set afterwards, usually a dictionary of attributes.
+        entries: Items that would have been added: by key, as in dictionaries of all kinds, or by number, as in lists.
     """
 
     maker: str
@@ -59,22 +58,22 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Elsewhere:
-    """Something that is not in the pickle, but beside it.
+class PersistentId:
+    """Something stored outside the pickle (pickle's persistent IDs), such as the numbers of a tensor.
 
     Attributes:
-        place: What the pickle says of it.
+        description: What the pickle says about it.
     """
 
-    place: Any
+    description: Any
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Key:
-    """What would have been the key of a dictionary, and is no plain value.
+class ObjectKey:
+    """The key of a dictionary that is not a plain value.
 
     Attributes:
-        value: What it would have been.
+        value: The key, as far as it was read.
     """
 
     value: Any
@@ -83,65 +82,65 @@ class Key:
         return f"a key of kind {type(self.value).__name__}"
 
 
-class Unordered(list[Any]):
-    """What would have been a set."""
+class SetItems(list[Any]):
+    """The items of what would have been a set."""
 
 
 class _Mark:
-    """A place on the stack."""
+    """A mark on the stack."""
 
 
 @dataclass(slots=True)
 class _Machine:
     stack: list[Any] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
-    elsewhere: list[Elsewhere] = field(default_factory=list)
-    n_copied: int = 0  # a pickle can ask for the same copy again and again
+    persistent: list[PersistentId] = field(default_factory=list)
+    n_copied: int = 0  # a pickle can repeat the same copy any number of times
 
     def count(self, n_copied: int) -> None:
         self.n_copied += n_copied
-        if self.n_copied > MOST_OPERATIONS:
-            raise ValueError("it copies the same again and again")
+        if self.n_copied > MAX_OPERATIONS:
+            raise ValueError("it copies the same objects too often")
 
     def pop(self) -> Any:
         value = self.stack.pop()
         if isinstance(value, _Mark):
-            raise ValueError("a mark stands where a value should be")
+            raise ValueError("there is a mark where a value is expected")
         return value
 
     def top(self) -> Any:
         if isinstance(self.stack[-1], _Mark):
-            raise ValueError("a mark stands where a value should be")
+            raise ValueError("there is a mark where a value is expected")
         return self.stack[-1]
 
     def pop_to_mark(self) -> list[Any]:
-        place = len(self.stack) - 1
-        while not isinstance(self.stack[place], _Mark):
-            place -= 1
-            if place < 0:
+        mark = len(self.stack) - 1
+        while not isinstance(self.stack[mark], _Mark):
+            mark -= 1
+            if mark < 0:
                 raise ValueError("there is no mark")
-        values = self.stack[place + 1 :]
-        del self.stack[place:]
+        values = self.stack[mark + 1 :]
+        del self.stack[mark:]
         return values
 
 
-def read_pickle(file: BinaryIO, elsewhere: list[Elsewhere] | None = None) -> Any:
-    """What a pickle says, from where a file stands to the end of the pickle.
+def read_pickle(file: BinaryIO, persistent_ids: list[PersistentId] | None = None) -> Any:
+    """Read the pickle that starts at the current position of a file.
 
-    Numbers, strings, lists, tuples and dictionaries come as they are (sets as lists, and keys that are no plain values
-    as `Key`); all else as `Named`, `Made` and `Elsewhere`.
+    Numbers, strings, lists, tuples and dictionaries are returned as themselves (sets as lists, and keys that are not
+    plain values as `ObjectKey`), everything else as `GlobalName`, `UnbuiltObject` and `PersistentId`.
 
     Args:
-        file: Open for reading; afterwards it stands behind the pickle.
-        elsewhere: All that is said to be elsewhere is put here, too.
+        file: Open for reading; afterwards positioned behind the pickle.
+        persistent_ids: A list to which everything that is stored outside the pickle is appended.
 
     Raises:
-        ActivationError: If it is damaged, too large, or uses what only a program would.
+        ActivationError: If the pickle is damaged, too large, or uses operations that no model needs.
     """
-    machine = _Machine(elsewhere=[] if elsewhere is None else elsewhere)
+    machine = _Machine(persistent=[] if persistent_ids is None else persistent_ids)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of escapes in old strings
+            warnings.simplefilter("ignore")  # about escapes in old strings
             for opcode, argument in _operations(file):
                 _OPERATIONS[opcode.name](machine, argument)
         return machine.pop()
@@ -153,24 +152,25 @@ def read_pickle(file: BinaryIO, elsewhere: list[Elsewhere] | None = None) -> Any
 
 
 def _operations(file: BinaryIO) -> Iterator[tuple[OpcodeInfo, Any]]:
-    for n, (opcode, argument, _) in enumerate(genops(cast(IO[bytes], _Limited(file)))):
+    for n_done, (opcode, argument, _) in enumerate(genops(cast(IO[bytes], _Limited(file)))):
         if opcode.name == "STOP":
             return
-        if n >= MOST_OPERATIONS:
-            raise ActivationError(f"the pickle has more than {MOST_OPERATIONS:,} steps; no model needs so many")
+        if n_done >= MAX_OPERATIONS:
+            raise ActivationError(f"the pickle has more than {MAX_OPERATIONS:,} steps; no model needs that many")
         if opcode.name not in _OPERATIONS:
             raise ActivationError(f"the pickle uses {opcode.name}, which no model needs")
         yield opcode, argument
 
 
 class _Limited:
-    """A file of which no more than so much is read."""
+    """A file of which at most `MAX_BYTES` are read."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        place = file.tell()
-        self._left = min(MOST_BYTES, file.seek(0, os.SEEK_END) - place)  # a buffer is as large as what is asked for
-        file.seek(place)
+        start = file.tell()
+        # the rest of the file limits what is read, since reading allocates as many bytes as are requested
+        self._left = min(MAX_BYTES, file.seek(0, os.SEEK_END) - start)
+        file.seek(start)
 
     def read(self, n_bytes: int) -> bytes:
         return self._count(self._file.read(min(n_bytes, self._left)))
@@ -202,34 +202,34 @@ def _from_mark(make: Callable[[list[Any]], Any]) -> Operation:
 
 
 def _tuple_of(n: int) -> Operation:
-    def take(machine: _Machine, argument: Any) -> None:
+    def pop_tuple(machine: _Machine, argument: Any) -> None:
         values = [machine.pop() for _ in range(n)]
         machine.stack.append(tuple(reversed(values)))
 
-    return take
+    return pop_tuple
 
 
 def _dict(values: list[Any]) -> dict[Any, Any]:
-    found: dict[Any, Any] = {}
-    _put(found, values)
-    return found
+    items: dict[Any, Any] = {}
+    _put(items, values)
+    return items
 
 
 def _put(into: Any, values: list[Any]) -> None:
-    entries = into.entries if isinstance(into, Made) else into
+    entries = into.entries if isinstance(into, UnbuiltObject) else into
     if isinstance(entries, dict):
         for key, value in zip(values[::2], values[1::2], strict=True):
-            entries[key if _is_plain(key) else Key(key)] = value
+            entries[key if _is_plain(key) else ObjectKey(key)] = value
 
 
 def _is_plain(key: Hashable) -> bool:
-    return key is None or isinstance(key, str | bytes | float) or (isinstance(key, int) and abs(key) < _MOST_INT)
+    return key is None or isinstance(key, str | bytes | float) or (isinstance(key, int) and abs(key) < _MAX_INT_KEY)
 
 
 def _extend(into: Any, values: list[Any]) -> None:
     if isinstance(into, list):
         into.extend(values)
-    elif isinstance(into, Made):
+    elif isinstance(into, UnbuiltObject):
         n = len(into.entries)
         into.entries.update(enumerate(values, n))
 
@@ -263,34 +263,38 @@ def _recall(machine: _Machine, argument: Any) -> None:
 
 
 def _name(machine: _Machine, argument: str) -> None:
-    machine.stack.append(Named(argument.replace(" ", ".")))
+    machine.stack.append(GlobalName(argument.replace(" ", ".")))
 
 
 def _name_from_stack(machine: _Machine, argument: Any) -> None:
     name, module = machine.pop(), machine.pop()
-    machine.stack.append(Named(f"{str(module)[:200]}.{str(name)[:200]}" if isinstance(module, str) else "?"))
+    machine.stack.append(GlobalName(f"{str(module)[:200]}.{str(name)[:200]}" if isinstance(module, str) else "?"))
 
 
 def _make(machine: _Machine, maker: Any, arguments: Any) -> None:
-    """Keep what would have been called. Dictionaries and lists of other names are what they are."""
-    if isinstance(maker, Elsewhere) and isinstance(maker.place, tuple) and maker.place[:1] == ("module",):
-        maker = maker.place[1]  # as PyTorch before 1.6 wrote a class, with its source
-    name = maker.name if isinstance(maker, Named) else ""
-    given = arguments if isinstance(arguments, tuple) else ()
-    made: Any = Made(name, given)
+    """Push the result of a call: a dictionary, list or set if that is what it makes, otherwise an `UnbuiltObject`."""
+    if (
+        isinstance(maker, PersistentId)
+        and isinstance(maker.description, tuple)
+        and maker.description[:1] == ("module",)
+    ):
+        maker = maker.description[1]  # PyTorch before 1.6 wrote a class with its source
+    name = maker.name if isinstance(maker, GlobalName) else ""
+    positional = arguments if isinstance(arguments, tuple) else ()
+    result: Any = UnbuiltObject(name, positional)
     if name in _DICTS:
-        made = _dict_of(machine, given)
+        result = _dict_of(machine, positional)
     elif name in _LISTS:
-        made = given[0] if given and isinstance(given[0], list | tuple) else []
+        result = positional[0] if positional and isinstance(positional[0], list | tuple) else []
         if "set" in name:
-            machine.count(len(made))
-            made = Unordered(made)
-    machine.stack.append(made)
+            machine.count(len(result))
+            result = SetItems(result)
+    machine.stack.append(result)
 
 
-def _dict_of(machine: _Machine, given: Sequence[Any]) -> dict[Any, Any]:
-    """A dictionary from what its class was called with: nothing, pairs, or another dictionary."""
-    content = given[0] if given else ()
+def _dict_of(machine: _Machine, arguments: Sequence[Any]) -> dict[Any, Any]:
+    """Make a dictionary from the arguments of its class: none, pairs, or another dictionary."""
+    content = arguments[0] if arguments else ()
     if isinstance(content, dict):
         return content
     pairs = content if isinstance(content, list | tuple) else ()
@@ -314,13 +318,13 @@ def _object(machine: _Machine, argument: Any) -> None:
 
 
 def _instance(machine: _Machine, argument: str) -> None:
-    _make(machine, Named(argument.replace(" ", ".")), tuple(machine.pop_to_mark()))
+    _make(machine, GlobalName(argument.replace(" ", ".")), tuple(machine.pop_to_mark()))
 
 
 def _build(machine: _Machine, argument: Any) -> None:
     state = machine.pop()
-    if isinstance(made := machine.top(), Made):
-        made.state = state
+    if isinstance(target := machine.top(), UnbuiltObject):
+        target.state = state
 
 
 def _drop(machine: _Machine, argument: Any) -> None:
@@ -336,13 +340,13 @@ def _double(machine: _Machine, argument: Any) -> None:
 
 
 def _persistent(machine: _Machine, argument: Any) -> None:
-    machine.elsewhere.append(Elsewhere(machine.pop()))
-    machine.stack.append(machine.elsewhere[-1])
+    machine.persistent.append(PersistentId(machine.pop()))
+    machine.stack.append(machine.persistent[-1])
 
 
 def _persistent_line(machine: _Machine, argument: str) -> None:
-    machine.elsewhere.append(Elsewhere(argument))
-    machine.stack.append(machine.elsewhere[-1])
+    machine.persistent.append(PersistentId(argument))
+    machine.stack.append(machine.persistent[-1])
 
 
 def _nothing(machine: _Machine, argument: Any) -> None:
@@ -360,12 +364,12 @@ _OPERATIONS: dict[str, Operation] = {
     "EMPTY_LIST": _constant(list),
     "EMPTY_TUPLE": _constant(tuple),
     "EMPTY_DICT": _constant(dict),
-    "EMPTY_SET": _constant(Unordered),
+    "EMPTY_SET": _constant(SetItems),
     "MARK": _constant(_Mark),
     "LIST": _from_mark(list),
     "TUPLE": _from_mark(tuple),
     "DICT": _from_mark(_dict),
-    "FROZENSET": _from_mark(Unordered),
+    "FROZENSET": _from_mark(SetItems),
     "TUPLE1": _tuple_of(1),
     "TUPLE2": _tuple_of(2),
     "TUPLE3": _tuple_of(3),

@@ -1,4 +1,4 @@
-"""Arrays as they lie in files: a run of numbers, and which of them an array takes."""
+"""Tensors and arrays as pickles describe them: a storage of numbers, and which of these a tensor takes."""
 
 import math
 import re
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.errors import ActivationError
-from activations.importers.pickles import Elsewhere, Made, Named
+from activations.importers.pickles import GlobalName, PersistentId, UnbuiltObject
 
-_MOST_AXES = 8
-_MOST_KEY = 100
+_MAX_AXES = 8
+_MAX_KEY = 100
 _UNKNOWN = "it describes a tensor in a way that is not known"
 _DTYPES = {
     "Float": "<f4",
@@ -39,27 +39,27 @@ _WRAPPERS = {
     "torch.nn.parameter.Parameter",
     "torch.nn.parameter.Buffer",
 }
-_OF_A_TYPE = "torch._tensor._rebuild_from_type_v2"
-_WITH_ATTRIBUTES = (_OF_A_TYPE, "torch._utils._rebuild_parameter_with_state")
+_SUBCLASS = "torch._tensor._rebuild_from_type_v2"
+_WITH_ATTRIBUTES = (_SUBCLASS, "torch._utils._rebuild_parameter_with_state")
 _PARAMETERS = re.compile(r"torch\._utils\._rebuild_parameter\w*|torch\.nn\.parameter\.Parameter")
 _ARRAYS = re.compile(
     r"torch\._utils\._rebuild_\w+|torch\._tensor\._rebuild_\w+|torch\.storage\.\w+|torch\.(cuda\.)?\w+(Storage|Tensor)"
     r"|torch\.nn\.parameter\.\w+|numpy\..*\.(_reconstruct|_mareconstruct|_frombuffer|scalar)|array\.(array|_array_reconstructor)"
 )
-_MOST_WRAPPERS = 4
+_MAX_WRAPPERS = 4
 
 Fetch = Callable[["Storage"], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """A run of numbers beside a pickle.
+    """A storage: consecutive numbers that are saved beside a pickle.
 
     Attributes:
-        key: What it is called there.
-        dtype: Of its numbers: numpy's name, or `bfloat16`.
-        n_numbers: How many there are.
-        start: Where it begins, in numbers, if it is a part of a longer run.
+        key: Its name in the file.
+        dtype: Dtype of its numbers: numpy's name, or `bfloat16`.
+        n_numbers: Number of numbers.
+        start: Index of its first number, if it is part of a larger storage.
     """
 
     key: str
@@ -69,22 +69,24 @@ class Storage:
 
     @property
     def item_bytes(self) -> int:
-        """Bytes of a number."""
+        """Number of bytes per number."""
         return 2 if self.dtype == "bfloat16" else np.dtype(self.dtype).itemsize
 
 
-def storage_of(place: Any) -> Storage | None:
-    """The run of numbers that a torch pickle means by what it says of something elsewhere, or None."""
-    if not (isinstance(place, tuple) and len(place) >= 5 and place[0] == "storage" and isinstance(place[1], Named)):
+def storage_of(persistent_id: Any) -> Storage | None:
+    """Return the storage that the persistent ID of a torch pickle describes, or None if it describes something else."""
+    if not (isinstance(persistent_id, tuple) and len(persistent_id) >= 5 and persistent_id[0] == "storage"):
         return None
-    found = _STORAGE.fullmatch(place[1].name)
-    kind = found[1] if found else ""
+    storage_class, key, start, n_numbers = persistent_id[1], persistent_id[2], 0, persistent_id[4]
+    if not isinstance(storage_class, GlobalName):
+        return None
+    match = _STORAGE.fullmatch(storage_class.name)
+    kind = match[1] if match else ""
     if kind not in _DTYPES:
-        raise ActivationError(f"the file has numbers of the kind {place[1].name}, which are not read")
-    key, start, n_numbers = place[2], 0, place[4]
-    if not isinstance(key, str | int) or len(str(key)[:_MOST_KEY]) == _MOST_KEY:
+        raise ActivationError(f"the file has numbers of the kind {storage_class.name}, which are not read")
+    if not isinstance(key, str | int) or len(str(key)[:_MAX_KEY]) == _MAX_KEY:
         raise ActivationError(_UNKNOWN)
-    if len(place) > 5 and isinstance(view := place[5], tuple) and len(view) == 3:  # PyTorch before 0.4
+    if len(persistent_id) > 5 and isinstance(view := persistent_id[5], tuple) and len(view) == 3:  # PyTorch before 0.4
         _, start, n_numbers = view
     if not (_is_count(n_numbers) and _is_count(start)):
         raise ActivationError(_UNKNOWN)
@@ -92,61 +94,62 @@ def storage_of(place: Any) -> Storage | None:
 
 
 def is_array(value: Any) -> bool:
-    """Is a value a tensor, an array or a run of numbers, whether its numbers are to be had or not?"""
-    if isinstance(value, Elsewhere):
-        return isinstance(value.place, tuple) and value.place[:1] == ("storage",)
-    return isinstance(value, Made) and (
-        _ARRAYS.fullmatch(value.maker) is not None or any(isinstance(each, Elsewhere) for each in value.arguments)
+    """Is a value a tensor, an array or a storage, even if its numbers cannot be read?"""
+    if isinstance(value, PersistentId):
+        return isinstance(value.description, tuple) and value.description[:1] == ("storage",)
+    return isinstance(value, UnbuiltObject) and (
+        _ARRAYS.fullmatch(value.maker) is not None
+        or any(isinstance(argument, PersistentId) for argument in value.arguments)
     )
 
 
 def is_parameter(value: Any) -> bool:
-    """Is a value a tensor that a module would learn?"""
-    return isinstance(value, Made) and _PARAMETERS.fullmatch(value.maker) is not None
+    """Is a value a parameter of a module, that is, a tensor that is learned?"""
+    return isinstance(value, UnbuiltObject) and _PARAMETERS.fullmatch(value.maker) is not None
 
 
 def attributes_of_tensor(value: Any) -> list[tuple[Any, Any]]:
-    """What a program hung on to a tensor."""
-    if not isinstance(value, Made) or value.maker not in _WITH_ATTRIBUTES:
+    """Return the attributes that a program has set on a tensor, with their numbers."""
+    if not isinstance(value, UnbuiltObject) or value.maker not in _WITH_ATTRIBUTES:
         return []
     return [(n, part) for n, part in enumerate(value.arguments[3:], 3) if not isinstance(part, str)]
 
 
 def torch_array(value: Any, fetch: Fetch) -> NDArray[Any] | None:
-    """The array that a torch pickle would have made of a value, or None if it is no tensor.
+    """Return the array that a value in a torch pickle stands for, or None if it is no tensor.
 
     Raises:
-        ActivationError: If it takes numbers that are not there.
+        ActivationError: If it takes numbers that its storage does not have, or is described in an unknown way.
     """
-    for _ in range(_MOST_WRAPPERS):
-        if not (isinstance(value, Made) and value.arguments):
+    for _ in range(_MAX_WRAPPERS):
+        if not (isinstance(value, UnbuiltObject) and value.arguments):
             return None
         if value.maker in _TENSORS:
             break
         if value.maker in _WRAPPERS:
             value = value.arguments[0]
-        elif value.maker == _OF_A_TYPE and len(value.arguments) > 2 and isinstance(value.arguments[0], Named):
+        elif value.maker == _SUBCLASS and len(value.arguments) > 2 and isinstance(value.arguments[0], GlobalName):
             inner = value.arguments[2]
-            value = Made(value.arguments[0].name, inner if isinstance(inner, tuple) else ())
+            value = UnbuiltObject(value.arguments[0].name, inner if isinstance(inner, tuple) else ())
         else:
             return None
     else:
         return None
     arguments = value.arguments
-    if len(arguments) < 4 or not isinstance(arguments[0], Elsewhere):
+    if len(arguments) < 4 or not isinstance(arguments[0], PersistentId):
         raise ActivationError(_UNKNOWN)
-    place, start, shape, strides = arguments[0].place, *arguments[1:4]
-    storage = storage_of(place)
+    start, shape, strides = arguments[1:4]
+    storage = storage_of(arguments[0].description)
     if storage is None or not _is_count(start) or not _are_counts(shape) or not _are_counts(strides):
         raise ActivationError(_UNKNOWN)
     return _cut(storage, int(start), tuple(shape), tuple(strides), fetch)
 
 
-def numpy_value(value: Made) -> NDArray[Any] | list[Any] | None:
-    """What a numpy pickle would have made of a value: an array, or a list of objects; None if it is none.
+def numpy_value(value: UnbuiltObject) -> NDArray[Any] | list[Any] | None:
+    """Return what a value in a numpy pickle stands for: an array, or a list of objects; None if it is neither.
 
     Raises:
-        ActivationError: If it takes numbers that are not there.
+        ActivationError: If the array has fewer numbers than its shape needs.
     """
     if value.maker.endswith("multiarray._reconstruct"):
         if not (isinstance(value.state, tuple) and len(value.state) == 5):
@@ -163,23 +166,23 @@ def numpy_value(value: Made) -> NDArray[Any] | list[Any] | None:
     if dtype is None or numbers is None or not _are_counts(shape):
         return None
     if math.prod(shape) * dtype.itemsize != len(numbers):
-        raise ActivationError(f"it has an array of shape {tuple(shape)}, but not so many numbers")
+        raise ActivationError(f"it has an array of shape {tuple(shape)} with another number of numbers")
     return np.frombuffer(numbers, dtype).reshape(tuple(shape), order="F" if by_columns else "C")
 
 
-def numpy_scalar(value: Made) -> np.generic | int | str | None:
-    """What a numpy pickle would have made of a value, integers and strings as Python's; None if it is no scalar."""
+def numpy_scalar(value: UnbuiltObject) -> np.generic | int | str | None:
+    """Return the scalar that a value in a numpy pickle stands for, integers and strings as Python's, or None."""
     if not value.maker.endswith("multiarray.scalar") or len(value.arguments) != 2:
         return None
     dtype, numbers = _numpy_dtype(value.arguments[0]), as_bytes(value.arguments[1])
     if dtype is None or numbers is None or len(numbers) != dtype.itemsize:
         return None
-    found: np.generic = np.frombuffer(numbers, dtype)[0]
-    return found if isinstance(found, np.inexact) else found.item()
+    scalar: np.generic = np.frombuffer(numbers, dtype)[0]
+    return scalar if isinstance(scalar, np.inexact) else scalar.item()
 
 
 def _numpy_dtype(kind: Any) -> np.dtype[Any] | None:
-    if not (isinstance(kind, Made) and kind.maker == "numpy.dtype" and kind.arguments):
+    if not (isinstance(kind, UnbuiltObject) and kind.maker == "numpy.dtype" and kind.arguments):
         return None
     code = kind.arguments[0]
     order = kind.state[1] if isinstance(kind.state, tuple) and len(kind.state) > 1 else "="
@@ -189,8 +192,8 @@ def _numpy_dtype(kind: Any) -> np.dtype[Any] | None:
 
 
 def as_bytes(content: Any) -> bytes | None:
-    """Python 2 and old protocols write bytes as a string of the same codes."""
-    if isinstance(content, Made) and content.maker == "_codecs.encode" and content.arguments:
+    """Return bytes, which Python 2 and old protocols wrote as a string of the same codes; None if it is neither."""
+    if isinstance(content, UnbuiltObject) and content.maker == "_codecs.encode" and content.arguments:
         content = content.arguments[0]
     if isinstance(content, str):
         return content.encode("latin-1") if max(content, default="") <= "\xff" else None
@@ -198,26 +201,26 @@ def as_bytes(content: Any) -> bytes | None:
 
 
 def _cut(storage: Storage, start: int, shape: Sequence[int], strides: Sequence[int], fetch: Fetch) -> NDArray[Any]:
-    """The numbers of a storage that a tensor takes, if they are all there."""
-    if len(shape) != len(strides) or len(shape) > _MOST_AXES:
+    """Return the numbers of a storage that a tensor takes, once it is checked that the storage has all of them."""
+    if len(shape) != len(strides) or len(shape) > _MAX_AXES:
         raise ActivationError(_UNKNOWN)
     n_numbers = math.prod(shape)
     last = start + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
     if n_numbers > storage.n_numbers or (n_numbers and last >= storage.n_numbers):
         raise ActivationError(
-            f"a tensor of shape {tuple(shape)} from place {start:,} on takes more than the {storage.n_numbers:,} "
+            f"a tensor of shape {tuple(shape)} from index {start:,} takes more than the {storage.n_numbers:,} "
             "numbers that the file has there"
         )
     content = fetch(storage)
     numbers = np.frombuffer(content, "<u2" if storage.dtype == "bfloat16" else storage.dtype)
     if not n_numbers:
         return np.zeros(shape, np.float32)
-    taken = np.lib.stride_tricks.as_strided(
+    view = np.lib.stride_tricks.as_strided(
         numbers[start:], tuple(shape), tuple(stride * numbers.itemsize for stride in strides), writeable=False
     )
     if storage.dtype == "bfloat16":  # the upper half of a float32
-        return (taken.astype(np.uint32) << 16).view(np.float32)
-    return np.ascontiguousarray(taken)
+        return (view.astype(np.uint32) << 16).view(np.float32)
+    return np.ascontiguousarray(view)
 
 
 def _is_count(value: Any) -> bool:
@@ -225,4 +228,4 @@ def _is_count(value: Any) -> bool:
 
 
 def _are_counts(values: Any) -> bool:
-    return isinstance(values, tuple | list) and len(values) <= _MOST_AXES and all(map(_is_count, values))
+    return isinstance(values, tuple | list) and len(values) <= _MAX_AXES and all(map(_is_count, values))

@@ -1,68 +1,72 @@
-"""Finding PyTorch's own recurrent layers among named arrays."""
+"""Finding PyTorch's own recurrent layers and cells among named arrays."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from activations.errors import ActivationError
-from activations.importers.ends import with_ends
-from activations.importers.parts import Parts, Remaining, Stack, layer_of
+from activations.importers.input_and_readout import with_input_and_readout
+from activations.importers.parts import ImportedLayer, Parts, Stack, UnusedArrays, layer_of
 
 _TORCH_RNN = re.compile(r"(?P<stack>.*?)weight_ih(?:_l(?P<layer>\d{1,4}))?(?P<back>_reverse)?")
 
 
-def find_torch(arrays: Remaining, facts: Mapping[str, Any]) -> Parts | None:
-    """PyTorch's recurrent layers and cells: weight_ih_l0 and so on, under any prefix."""
-    names = [(name, match) for name in arrays.arrays if (match := _TORCH_RNN.fullmatch(name))]
-    if not names:
+def find_torch(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
+    """Find PyTorch's recurrent layers and cells: `weight_ih_l0` and so on, under any prefix."""
+    matches = {name: match for name in arrays.arrays if (match := _TORCH_RNN.fullmatch(name))}
+    if not matches:
         return None
-    if backward := next((name for name, match in names if match["back"]), None):
+    if backward := next((name for name, match in matches.items() if match["back"]), None):
         raise ActivationError(f"{backward}: the model reads in both directions, and so knows what is to come; not read")
-    stacks = _in_order(list(dict.fromkeys(match["stack"] for _, match in names)))
-    order = sorted(names, key=lambda each: (stacks.index(each[1]["stack"]), int(each[1]["layer"] or 0)))
-    layers, notes = [], []
-    for name, match in order:
-        stack, tail = match["stack"], name.removeprefix(f"{match['stack']}weight_ih")
-        if f"{stack}weight_hr{tail}" in arrays:
-            raise ActivationError(f"{stack}weight_hr{tail}: LSTMs with projected hidden states are not read")
-        if f"{stack}weight_hh{tail}" not in arrays:
-            raise ActivationError(f"{name} has no {stack}weight_hh{tail} beside it; the file is not whole")
-        matrices = arrays.take(name, 2), arrays.take(f"{stack}weight_hh{tail}", 2)
-        turned = matrices[1].shape[1] > matrices[1].shape[0]  # gates as columns
-        biases = [
-            arrays.take(bias, 1) if (bias := f"{stack}bias_{half}{tail}") in arrays else None for half in ("ih", "hh")
-        ]
-        layer = layer_of(name, *(matrix.T if turned else matrix for matrix in matrices), *biases)
-        layers.append(layer)
-        bias_note = "" if any(each is not None for each in biases) else ", without biases"
-        notes.append(f"{name} {layer.input.shape}{', turned' if turned else ''}{bias_note}")
+    stacks = _in_order(list(dict.fromkeys(match["stack"] for match in matches.values())))
+    names = sorted(matches, key=lambda name: (stacks.index(matches[name]["stack"]), int(matches[name]["layer"] or 0)))
+    layers_and_notes = [_take_layer(arrays, name, matches[name]["stack"]) for name in names]
+    layers = [layer for layer, _ in layers_and_notes]
     modes = {_mode(facts, stack) for stack in stacks}
     if len(modes) > 1:
         raise ActivationError(f"the layers are of different kinds: {', '.join(sorted(map(repr, modes)))}; not read")
     mode = modes.pop()
-    several = len({re.sub(r"\d+", "", stack) for stack in stacks}) > 1
+    has_several_names = len({re.sub(r"\d+", "", stack) for stack in stacks}) > 1
+    doubt = f"{' and '.join(stacks)} are taken as layers on one another, in this order"
     is_simple = layers[0].n_gates == 1
-    return with_ends(
+    return with_input_and_readout(
         arrays,
         Stack(
             form="PyTorch's recurrent layers",
             layers=layers,
-            notes=notes,
+            notes=[note for _, note in layers_and_notes],
             relu=is_simple and "relu" in mode,
-            open=frozenset({"cell"} if is_simple and not mode else ()),
-            doubts=(f"{' and '.join(stacks)} are taken as layers on one another, in this order",) if several else (),
+            undecided=frozenset({"cell"} if is_simple and not mode else ()),
+            doubts=(doubt,) if has_several_names else (),
         ),
     )
 
 
+def _take_layer(arrays: UnusedArrays, name: str, stack: str) -> tuple[ImportedLayer, str]:
+    """Take the arrays of one layer, whose input weights have the given name, and say where it was found."""
+    suffix = name.removeprefix(f"{stack}weight_ih")
+    if f"{stack}weight_hr{suffix}" in arrays:
+        raise ActivationError(f"{stack}weight_hr{suffix}: LSTMs with projected hidden states are not read")
+    if f"{stack}weight_hh{suffix}" not in arrays:
+        raise ActivationError(f"{name} has no {stack}weight_hh{suffix} beside it; the file is not whole")
+    matrices = arrays.take(name, 2), arrays.take(f"{stack}weight_hh{suffix}", 2)
+    has_gates_as_columns = matrices[1].shape[1] > matrices[1].shape[0]
+    bias_names = [f"{stack}bias_{half}{suffix}" for half in ("ih", "hh")]
+    biases = [arrays.take(bias, 1) if bias in arrays else None for bias in bias_names]
+    layer = layer_of(name, *(matrix.T if has_gates_as_columns else matrix for matrix in matrices), *biases)
+    transposed_note = ", transposed" if has_gates_as_columns else ""
+    bias_note = "" if any(bias is not None for bias in biases) else ", without biases"
+    return layer, f"{name} {layer.input.shape}{transposed_note}{bias_note}"
+
+
 def _in_order(stacks: list[str]) -> list[str]:
-    """By the numbers in their names, if they differ in nothing else; as in the file otherwise."""
+    """Sort prefixes by the numbers in them if they differ in nothing else; otherwise keep the order of the file."""
     if len({re.sub(r"\d+", "", stack) for stack in stacks}) > 1:
         return stacks
     return sorted(stacks, key=lambda stack: [int(number) for number in re.findall(r"\d{1,9}", stack)])
 
 
 def _mode(facts: Mapping[str, Any], stack: str) -> str:
-    """What a pickled module says of its nonlinearity, in small letters; empty if it says nothing."""
-    said = (facts.get(f"{stack}{name}") for name in ("mode", "nonlinearity"))
-    return next((mode.lower() for mode in said if isinstance(mode, str) and mode.lower() not in ("rnn",)), "")
+    """Return the nonlinearity of a pickled module in lower case; empty if the file does not say."""
+    modes = (facts.get(f"{stack}{name}") for name in ("mode", "nonlinearity"))
+    return next((mode.lower() for mode in modes if isinstance(mode, str) and mode.lower() != "rnn"), "")

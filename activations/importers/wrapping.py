@@ -1,4 +1,4 @@
-"""Models in memory: modules of one's own, and functions that build them."""
+"""Models in memory: a user's own PyTorch modules, and functions of the user's that build models."""
 
 import importlib.util
 import sys
@@ -13,7 +13,7 @@ from activations.errors import ActivationError
 from activations.importers.contents import Contents
 from activations.importers.files import read_contents
 from activations.importers.importing import array_of, import_model
-from activations.importers.vocabularies import Found, vocabulary_from
+from activations.importers.vocabularies import FoundVocabulary, vocabulary_from
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.texts.reading_rule import PLAIN, ReadingRule
@@ -26,16 +26,16 @@ def wrap(
     readout: nn.Linear,
     vocab: Vocabulary | Sequence[str] | Mapping[str, int] | Mapping[int, str],
 ) -> CharRNN:
-    """A model of ours from modules of one's own, whose weights are copied.
+    """Make a model of ours from PyTorch modules, whose weights are copied.
 
     Args:
-        input: What turns a character into the input of the first layer; None feeds it in as a one-hot vector.
-        rnn: `nn.LSTM`, `nn.GRU` or `nn.RNN`, or cells of these, or several of them, from the input up.
-        readout: From the last layer's hidden states to the characters.
-        vocab: The characters in the order of their ids, or a dictionary from one to the other.
+        input: Turns a character into the input of the first layer; None feeds it in as a one-hot vector.
+        rnn: `nn.LSTM`, `nn.GRU` or `nn.RNN`, or cells of these, or several of them from the input upwards.
+        readout: Maps the last layer's hidden states to the characters.
+        vocab: The characters in the order of their ids, or a dictionary from characters to ids or back.
 
     Raises:
-        ActivationError: If they do not fit together, or are of kinds that are not known.
+        ActivationError: If the modules do not fit together, or are of unknown kinds.
     """
     stack = list(rnn) if isinstance(rnn, Sequence | nn.ModuleList) else [rnn]
     for module, kinds in ((input, (nn.Embedding, nn.Linear, type(None))), (readout, (nn.Linear,))):
@@ -51,9 +51,9 @@ def wrap(
             "an embedding with max_norm changes as it is read; set its max_norm to None if it need not"
         )
     modules: dict[str, nn.Module] = {}
-    modules |= {f"rnn{n}" if len(stack) > 1 else "rnn": each for n, each in enumerate(stack)}
+    modules |= {f"rnn{n}" if len(stack) > 1 else "rnn": layer for n, layer in enumerate(stack)}
     modules["readout"] = readout
-    if isinstance(input, nn.Linear):  # the same to characters as an embedding
+    if isinstance(input, nn.Linear):  # for one-hot vectors the same as an embedding
         biases = [value for name, value in input.named_parameters() if name == "bias"]
         modules["embedding"] = nn.Embedding(
             input.in_features, input.out_features, _weight=sum(biases, input.weight.t()).detach()
@@ -61,12 +61,14 @@ def wrap(
     elif input is not None:
         modules["embedding"] = input
     contents = contents_of(nn.ModuleDict(modules), "modules in memory")
-    found = Found(vocab, "given") if isinstance(vocab, Vocabulary) else vocabulary_from(vocab)
-    return import_model(contents, found.vocabulary, rule=ReadingRule(substitutes=found.substitutes)).model
+    found_vocabulary = FoundVocabulary(vocab, "given") if isinstance(vocab, Vocabulary) else vocabulary_from(vocab)
+    return import_model(
+        contents, found_vocabulary.vocabulary, rule=ReadingRule(substitutes=found_vocabulary.substitutes)
+    ).model
 
 
 def contents_of(module: nn.Module, kind: str) -> Contents:
-    """The parameters of a module, and what its parts say of themselves."""
+    """Return the contents of a module: its parameters and buffers, and the nonlinearities of its parts."""
     facts: dict[str, str | int | float] = {}
     for name, part in module.named_modules():
         for fact in ("mode", "nonlinearity"):
@@ -78,56 +80,61 @@ def contents_of(module: nn.Module, kind: str) -> Contents:
     return Contents.of_arrays(kind, arrays, facts=facts, modules=kinds)
 
 
-def build(spelling: str, source: Path) -> tuple[Contents, Vocabulary | None, ReadingRule]:
-    """What a factory makes of a file, to be imported, its vocabulary if it has one, and what it reads of a text.
+def contents_from_factory(spelling: str, source: Path) -> tuple[Contents, Vocabulary | None, ReadingRule]:
+    """Run a user's factory on a file, and return what it makes as contents to be imported.
 
     Args:
-        spelling: `my_model.py:build`, whose code is run.
+        spelling: The factory, such as `my_model.py:build`, whose code is run.
         source: The file, which is read without running anything in it.
 
+    Returns:
+        The contents of the module or model, its vocabulary if it has one, and its reading rule.
+
     Raises:
-        ActivationError: If it makes a model that a checkpoint of ours cannot hold.
+        ActivationError: If the factory makes a model that cannot be saved as a checkpoint of ours.
     """
-    made = run_factory(spelling, read_contents(source).arrays)
-    if isinstance(made, CharRNN) or not isinstance(made, CharModel):
-        contents = contents_of(made, f"what {spelling} made")
-        return (contents, made.vocabulary, made.reading_rule) if isinstance(made, CharRNN) else (contents, None, PLAIN)
+    result = run_factory(spelling, read_contents(source).arrays)
+    if isinstance(result, CharRNN) or not isinstance(result, CharModel):
+        contents = contents_of(result, f"what {spelling} made")
+        if isinstance(result, CharRNN):
+            return contents, result.vocabulary, result.reading_rule
+        return contents, None, PLAIN
     raise ActivationError(
         f"{spelling} made a CharModel of its own kind, which cannot be written as a checkpoint; read a text with it by "
         f"`probe extract {source} corpus.txt --model-factory {spelling}`"
     )
 
 
-def build_model(spelling: str, source: Path) -> CharRNN | CharModel:
-    """The model that a factory makes of a file, without dropout.
+def model_from_factory(spelling: str, source: Path) -> CharRNN | CharModel:
+    """Run a user's factory on a file, and return the model that it makes, in evaluation mode.
 
     Args:
-        spelling: `my_model.py:build`, whose code is run.
+        spelling: The factory, such as `my_model.py:build`, whose code is run.
         source: The file, which is read without running anything in it.
 
     Raises:
-        ActivationError: If it makes something that cannot read a text.
+        ActivationError: If the factory makes something that cannot read a text.
     """
-    made = run_factory(spelling, read_contents(source).arrays)
-    if isinstance(made, CharRNN | CharModel):
-        if isinstance(made, nn.Module):
-            made.eval()
-        return made
+    result = run_factory(spelling, read_contents(source).arrays)
+    if isinstance(result, CharRNN | CharModel):
+        if isinstance(result, nn.Module):
+            result.eval()
+        return result
     raise ActivationError(
-        f"{spelling} made a {type(made).__name__}, which has no vocabulary; import it with `probe import {source} "
+        f"{spelling} made a {type(result).__name__}, which has no vocabulary; import it with `probe import {source} "
         f"--model-factory {spelling} --vocab ...`, or return probe.models.wrap(...) or a CharModel"
     )
 
 
 def run_factory(spelling: str, arrays: Mapping[str, Any]) -> CharRNN | CharModel | nn.Module:
-    """Run a function of the user's that builds a model.
+    """Run a user's function that builds a model.
 
     Args:
-        spelling: `my_model.py:build`.
-        arrays: What the function is given, as tensors: those of a file, by name.
+        spelling: The function, such as `my_model.py:build`.
+        arrays: Arrays by name, which the function is called with as tensors.
 
     Raises:
-        ActivationError: If there is no such file or function, or what it returns is no model.
+        ActivationError: If there is no such file or function, the function fails, or it does not return a model.
     """
     file, _, name = spelling.rpartition(":")
     path = Path(file)
@@ -139,29 +146,29 @@ def run_factory(spelling: str, arrays: Mapping[str, Any]) -> CharRNN | CharModel
     if spec is None or spec.loader is None:
         raise ActivationError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
-    beside = str(path.parent.resolve())
-    sys.path.insert(0, beside)  # so that it finds the files beside it
+    folder = str(path.parent.resolve())
+    sys.path.insert(0, folder)  # so that it finds the files beside it
     sys.modules[spec.name] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
         build: Callable[[dict[str, Tensor]], Any] | None = getattr(module, name, None)
         if not callable(build):
             raise ActivationError(f"{path} has no function {name}")
-        made = build({key: torch.from_numpy(array.copy()) for key, array in arrays.items()})
+        result = build({key: torch.from_numpy(array.copy()) for key, array in arrays.items()})
     except ActivationError:
         raise
     except (Exception, SystemExit) as error:
         line = _line_in(error, path)
         raise ActivationError(f"{spelling} failed{line}: {type(error).__name__}: {error}") from error
     finally:
-        sys.path.remove(beside)
-    if not isinstance(made, CharRNN | CharModel | nn.Module):
-        raise ActivationError(f"{spelling} gave {type(made).__name__}; a module or a CharModel is due")
-    return made
+        sys.path.remove(folder)
+    if not isinstance(result, CharRNN | CharModel | nn.Module):
+        raise ActivationError(f"{spelling} returned {type(result).__name__}; expected a module or a CharModel")
+    return result
 
 
 def _line_in(error: BaseException, path: Path) -> str:
-    """Where in the user's file an error came about, if it did there."""
+    """Return the line of the user's file in which an error was raised, in words; empty if it was raised elsewhere."""
     trace, line = error.__traceback__, ""
     while trace is not None:
         if Path(trace.tb_frame.f_code.co_filename).resolve() == path.resolve():

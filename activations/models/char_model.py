@@ -1,4 +1,4 @@
-"""What a model of one's own must be able to do to be read."""
+"""The protocol that any model must meet to be read: `CharModel`."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -9,45 +9,45 @@ from activations.texts.vocab import Vocabulary
 from activations.units import Site
 
 State = Any
-"""Tuples, lists and dictionaries around arrays and numbers, as the model likes; see `lane_states`."""
+"""Nested tuples, lists and dictionaries of arrays and numbers, in any form that the model likes; see `lane_states`."""
 
 
 @runtime_checkable
 class CharModel(Protocol):
-    """Any object that reads characters and shows what it did.
+    """A protocol model: any object that reads characters and shows the values of its sites.
 
-    A stretch of time is (n_steps, n_lanes): rows are lanes side by side, which do not see each other. The results may
-    not depend on where one stretch ends and the next begins.
+    Characters come as (n_steps, n_lanes): lanes are independent texts side by side. The results may not depend on how
+    the characters are divided among calls.
 
-    If it has an attribute `unbounded`, that is the sites whose values may leave [-1, 1]; they are kept in float32, the
-    others in float16 unless they saturate. Without it all are kept in float32. An attribute `carried` says in the same
-    way which sites pass from one character to the next, and `reading_rule` what it reads in place of a text as it
-    stands.
+    Three attributes are optional. `unbounded` has the sites whose values may leave [-1, 1]: these are recorded in
+    float32, the others in float16 unless they saturate; without the attribute all are recorded in float32. `carried`
+    has the sites that are carried from one character to the next. `reading_rule` says what the model reads in place of
+    the text as it stands.
     """
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The characters that it knows."""
+        """The characters that the model knows."""
 
     @property
     def sites(self) -> Mapping[Site, int]:
-        """What it shows of each character, in the order in which it is listed, and how many units that has."""
+        """Number of units of every site, in the order in which sites are to be listed."""
 
     def start(self, n_lanes: int) -> State:
-        """The state before the first character: all that passes from one character to the next.
+        """Return the state before the first character: everything that is carried from one character to the next.
 
-        If every array in it has lanes as its first axis, `read` is called for all lanes at once; otherwise for each
-        lane by itself, with the state of one.
+        If the first axis of every array in it is lanes, `read` is called for all lanes at once; otherwise it is called
+        for each lane separately, with a state of `start(1)`.
         """
 
     def read(self, ids: Tensor, state: State) -> tuple[Tensor, Mapping[Site, Tensor], State]:
-        """Read on.
+        """Read characters, starting from a state.
 
         Args:
             ids: (n_steps, n_lanes) int64 characters.
-            state: After the last character before them. Not to be changed.
+            state: The state after the previous character. Must not be modified.
 
         Returns:
-            (n_steps, n_lanes, n_characters) logits of the character that follows each; every site's values after each
-            character, (n_steps, n_lanes, n_units); and the state after the last, of the form of the one before.
+            (n_steps, n_lanes, n_characters) logits of the character after each; the values of every site after each
+            character, (n_steps, n_lanes, n_units); and the state after the last one, in the form of the given state.
         """

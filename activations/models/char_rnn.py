@@ -1,11 +1,11 @@
-"""The character language model: characters in, one distribution over the next character out."""
+"""The character language model: it reads characters and predicts a distribution over the next one."""
 
 import torch
 from torch import Tensor, nn
 
 from activations.models.cells.equations import HARD_SLOPES, Layer, normalised
 from activations.models.cells.kinds import CELLS, Cell
-from activations.models.cells.steps import Input, Recurrent
+from activations.models.cells.steps import InputWeights, RecurrentWeights
 from activations.models.cells.stepwise import layer_of
 from activations.models.model_config import ModelConfig
 from activations.texts.reading_rule import PLAIN
@@ -18,14 +18,14 @@ _ONE_HOT_SCALE = 0.4
 
 
 class CharRNN(nn.Module):
-    """Stacked recurrent layers between characters and a linear read-out.
+    """A character language model: input vectors, stacked recurrent layers, and a linear read-out.
 
     Attributes:
-        config: Its shape.
+        config: Its cell and sizes.
         vocabulary: The characters that it knows.
-        trained: Whether its weights were learned, here or elsewhere; a fresh model knows nothing.
-        reading_rule: What it reads in place of a text as it stands.
-        initialisation: How its weights began, as far as that is known; see `initialising.INITIALISATIONS`.
+        trained: True if its weights were learned, here or in another program; False for a new model.
+        reading_rule: What it reads in place of the text as it stands.
+        initialisation: How its weights were initialised, one of `initialising.INITIALISATIONS`, if that is known.
     """
 
     def __init__(self, config: ModelConfig, vocabulary: Vocabulary, *, dropout: float = 0.0) -> None:
@@ -38,25 +38,25 @@ class CharRNN(nn.Module):
         n_inputs = config.n_embedding or len(vocabulary)
         self.embedding = nn.Embedding(len(vocabulary), n_inputs) if config.n_embedding else None
         self.rnn = config.layers(n_inputs, config.n_layers, dropout=dropout)
-        if self.embedding is None:  # one input of all is on at a time: at torch's scale for all, learning starts slowly
+        if self.embedding is None:  # one input is 1, the others 0: with torch's scale, learning starts slowly
             nn.init.normal_(self._weight("weight_ih", 0), std=_ONE_HOT_SCALE)
-        if config.cell == "lstm":  # Jozefowicz et al. 2015: a cell that at first remembers learns sooner
-            forget = slice(config.n_units, 2 * config.n_units)
+        if "forget_gate" in self.cell.gates:  # Jozefowicz et al. 2015: a cell that remembers at first learns sooner
+            row = self.cell.gates.index("forget_gate") * config.n_units
             for layer in range(config.n_layers):
-                self._weight("bias_ih", layer).data[forget] = 1.0
+                self._weight("bias_ih", layer).data[row : row + config.n_units] = 1.0
         self.dropout = nn.Dropout(dropout)
         self.readout = nn.Linear(config.n_hidden, len(vocabulary))
 
     @property
     def cell(self) -> Cell:
-        """The kind of its layers."""
+        """The kind of cell of its layers."""
         return CELLS[self.config.cell]
 
     @property
     def sites(self) -> dict[Site, int]:
-        """Every signal of every layer, and how many units it has."""
-        found = (Site.of(n, signal) for n in range(self.config.n_layers) for signal in self.cell.signals)
-        return {site: self.config.n_units_of(str(site.signal)) for site in sorted(found)}
+        """Number of units of every site: every signal of every layer."""
+        sites = (Site.of(n, signal) for n in range(self.config.n_layers) for signal in self.cell.signals)
+        return {site: self.config.n_units_of(str(site.signal)) for site in sorted(sites)}
 
     @property
     def unbounded(self) -> frozenset[Site]:
@@ -69,13 +69,14 @@ class CharRNN(nn.Module):
         return frozenset(site for site in self.sites if site.signal in self.cell.state)
 
     def forward(self, ids: Tensor, state: tuple[Tensor, ...] | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Read on from a state: by PyTorch's fused layers, or by the equations where it has none.
+        """Read characters, starting from a state.
 
-        Where nothing is learned, the fast steps take the place of the equations.
+        PyTorch's fused layers compute it; for cells without fused layers, the equations while the model is trained, and
+        the fast steps otherwise.
 
         Args:
             ids: (n_steps, n_lanes) characters.
-            state: Each (n_layers, n_lanes, n_units) in the order of `cell.state`; None is the zero state.
+            state: (n_layers, n_lanes, n_units) for each signal of `cell.state`; None is the zero state.
 
         Returns:
             (n_steps, n_lanes, n_characters) logits of the next character, and the state after the last step.
@@ -88,66 +89,68 @@ class CharRNN(nn.Module):
         return self.readout(self.dropout(outputs)), after
 
     def _forward_fast(self, ids: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """`forward` by the steps that lanes are read by."""
+        """Compute `forward` by the fast steps."""
         (n_steps, n_lanes), signals = ids.shape, self.cell.state
-        gates, after = self.input_table()[ids], []
+        gates, state_by_layer = self.input_table()[ids], []
         for layer in range(self.config.n_layers):
             results = {s: gates.new_empty(n_steps, n_lanes, self.config.n_units_of(s)) for s in signals}
             carried = {
                 signal: torch.zeros_like(results[signal][0]) if state is None else state[n][layer]
                 for n, signal in enumerate(signals)
             }
-            recurrent = self.recurrent(layer)
+            recurrent = self.recurrent_weights(layer)
             for t in range(n_steps):
-                views = self.cell.views(gates[t], {signal: each[t] for signal, each in results.items()})
+                views = self.cell.views(gates[t], {signal: rows[t] for signal, rows in results.items()})
                 self.cell.step(views, carried, recurrent, None)
-            after.append([carried[signal] for signal in signals])
+            state_by_layer.append([carried[signal] for signal in signals])
             if layer + 1 < self.config.n_layers:
-                self.input(layer + 1).project(results["hidden"].flatten(0, 1), gates.flatten(0, 1))
-        return self.readout(results["hidden"]), tuple(torch.stack(own) for own in zip(*after, strict=True))
+                self.input_weights(layer + 1).project(results["hidden"].flatten(0, 1), gates.flatten(0, 1))
+        return self.readout(results["hidden"]), tuple(
+            torch.stack(layers) for layers in zip(*state_by_layer, strict=True)
+        )
 
     def layer(self, layer: int) -> Layer:
-        """The parameters of a layer, for the equations of its cell."""
+        """Return the parameters of a layer, as the equations of its cell take them."""
         return layer_of(self.rnn, layer, self.config.gates)
 
     def input_table(self) -> Tensor:
-        """(n_characters, n_gates * n_units) what each character gives to the gates of layer 0, with the biases.
+        """Return the input's share of the gates of layer 0 for every character, (n_characters, n_gates * n_units).
 
-        The gates are in the order of `Cell.order`, here and below. It takes the place of a matrix product. The bias
-        within a GRU's reset gate is not in it.
+        Looking a character up here replaces a matrix product. Gates are in the order of `Cell.gate_order`, as in all
+        that follows, and biases are added, except the one that a reset gate after the matrix multiplies.
         """
-        weight, bias, gain = self.input(0)
+        weight, bias, gain = self.input_weights(0)
         product = weight if self.embedding is None else self.embedding.weight @ weight
         return normalised(product, gain) + bias
 
-    def input(self, layer: int) -> Input:
-        """The input half of a layer."""
-        own, ordered = self.layer(layer), self.cell.ordered
-        recurrent = own.bias_hh.clone()
-        if self.config.cell == "gru":
-            recurrent[-self.config.n_units :] = 0
-        gain = None if own.gain_ih is None else ordered(own.gain_ih)
-        return Input(ordered(own.weight_ih).t(), ordered(own.bias_ih + recurrent), gain)
+    def input_weights(self, layer: int) -> InputWeights:
+        """Return the weights of a layer on its input, as the fast steps take them."""
+        parameters, in_order = self.layer(layer), self.cell.in_gate_order
+        recurrent_bias = parameters.bias_hh.clone()
+        if self.cell.reset == "after":  # its reset gate multiplies the bias of the candidate, too
+            recurrent_bias[-self.config.n_units :] = 0
+        gain = None if parameters.gain_ih is None else in_order(parameters.gain_ih)
+        return InputWeights(in_order(parameters.weight_ih).t(), in_order(parameters.bias_ih + recurrent_bias), gain)
 
-    def recurrent(self, layer: int) -> Recurrent:
-        """The recurrent half of a layer."""
-        own, n_units = self.layer(layer), self.config.n_units
-        weight, candidate = self.cell.ordered(own.weight_hh).t().contiguous(), None
-        if self.config.cell == "gru_reset_before":
+    def recurrent_weights(self, layer: int) -> RecurrentWeights:
+        """Return the weights of a layer on its previous state, as the fast steps take them."""
+        parameters, n_units = self.layer(layer), self.config.n_units
+        weight, candidate = self.cell.in_gate_order(parameters.weight_hh).t().contiguous(), None
+        if self.cell.reset == "before":
             weight, candidate = weight[:, :-n_units].contiguous(), weight[:, -n_units:].contiguous()
-        return Recurrent(
+        return RecurrentWeights(
             weight=weight,
             candidate_weight=candidate,
-            candidate_bias=own.bias_hh[-n_units:],
-            projection=None if own.weight_hr is None else own.weight_hr.t().contiguous(),
-            peepholes=own.peepholes,
-            gain=None if own.gain_hh is None else self.cell.ordered(own.gain_hh),
-            norm_cell=own.norm_cell,
+            candidate_bias=parameters.bias_hh[-n_units:],
+            projection=None if parameters.weight_hr is None else parameters.weight_hr.t().contiguous(),
+            peepholes=parameters.peepholes,
+            gain=None if parameters.gain_hh is None else self.cell.in_gate_order(parameters.gain_hh),
+            norm_cell=parameters.norm_cell,
             slope=HARD_SLOPES.get(self.config.gates, 0.0),
         )
 
     def input_vectors(self, ids: Tensor) -> Tensor:
-        """What layer 0 is given for characters: one-hot or embedded, with one more axis than `ids`."""
+        """Return the one-hot or embedded vectors that layer 0 takes for characters, (*ids.shape, n_inputs)."""
         if self.embedding is None:
             return nn.functional.one_hot(ids, len(self.vocabulary)).to(self.readout.weight.dtype)
         return torch.as_tensor(self.embedding(ids))

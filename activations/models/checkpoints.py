@@ -1,4 +1,4 @@
-"""Our checkpoints: a plain dictionary that torch reads without running anything in it."""
+"""Checkpoints of our models: a plain dictionary that torch loads without running any code from the file."""
 
 import hashlib
 import io
@@ -21,11 +21,11 @@ FORMAT = "char-probe model"
 VERSION = 1
 _NOT_OURS = (
     "{} is not a checkpoint of `probe train`, or it is truncated or damaged; "
-    "`probe import` makes one of what another program wrote"
+    "`probe import` makes one from a file of another program"
 )
 _RUNS_CODE = (
-    "{} would have to run code to be read, which is never done; "
-    "`probe import` makes a checkpoint of it without running anything"
+    "{} cannot be loaded without running code from it, which is never done; "
+    "`probe import` makes a checkpoint from it without running any"
 )
 _MALFORMED = (
     RuntimeError,
@@ -38,8 +38,13 @@ _MALFORMED = (
     MemoryError,
     zipfile.BadZipFile,
 )
-_NAMES = {"collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch FloatStorage", "torch HalfStorage"}
-_MOST_PICKLE_BYTES = 50_000_000
+_SAVED_GLOBALS = {
+    "collections OrderedDict",
+    "torch._utils _rebuild_tensor_v2",
+    "torch FloatStorage",
+    "torch HalfStorage",
+}
+_MAX_PICKLE_BYTES = 50_000_000
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
 
 
@@ -53,16 +58,16 @@ def save_model(
     """Write a checkpoint, whole or not at all.
 
     Args:
-        model: What to save.
-        path: Where to; replaced when the new file is complete.
-        training: How it was trained, for people.
-        dtype: Number type of the stored weights, one of `DTYPES`; float16 halves the file.
+        model: The model to save.
+        path: The file; replaced once the new one is complete.
+        training: How the model was trained, for people.
+        dtype: Dtype of the stored weights, one of `DTYPES`; float16 halves the file.
 
     Raises:
         ActivationError: If it cannot be written.
     """
     if dtype not in DTYPES:
-        raise ActivationError(f"the weights' number type is {dtype!r}; choose one of {', '.join(DTYPES)}")
+        raise ActivationError(f"the dtype of the weights is {dtype!r}; choose one of {', '.join(DTYPES)}")
     content: dict[str, Any] = {
         "format": FORMAT,
         "format_version": VERSION,
@@ -76,18 +81,18 @@ def save_model(
         content["vocabulary"] |= {"names": dict(model.vocabulary.names)}
     if not model.reading_rule.is_plain:
         content["reading_rule"] = model.reading_rule.to_data()
-    buffer = io.BytesIO()  # torch tells a full disk by a RuntimeError, a plain write by an OSError
+    buffer = io.BytesIO()  # on a full disk torch raises a RuntimeError, a plain write an OSError
     torch.save(content, buffer)
     with replacing(Path(path)) as temporary:
         temporary.write_bytes(buffer.getvalue())
 
 
 def load_model(path: Path | str) -> CharRNN:
-    """Read a checkpoint, ready to read a text, in float32 on the CPU.
+    """Load a checkpoint as a model in evaluation mode, in float32 on the CPU.
 
     Raises:
-        ActivationError: If the file is missing, is no checkpoint of ours, is damaged, of a later version, or
-            would have to run code to be read.
+        ActivationError: If the file is missing, is damaged, is not a checkpoint of ours, has a later version, or could
+            only be loaded by running code from it.
     """
     content = _read(Path(path))
     try:
@@ -110,7 +115,7 @@ def load_model(path: Path | str) -> CharRNN:
 
 
 def training_record(path: Path | str) -> dict[str, str | int | float]:
-    """What a checkpoint says of the training of its model.
+    """Return what a checkpoint says about the training of its model.
 
     Raises:
         ActivationError: See `load_model`.
@@ -119,7 +124,7 @@ def training_record(path: Path | str) -> dict[str, str | int | float]:
 
 
 def model_sha256(model: CharRNN) -> str:
-    """Hash of a model's configuration, vocabulary, weights and reading rule, in hexadecimal."""
+    """Return a hash of a model's configuration, vocabulary, weights and reading rule, in hexadecimal."""
     rule = () if model.reading_rule.is_plain else (model.reading_rule,)
     digest = hashlib.sha256(repr((model.config, model.vocabulary, *rule)).encode("utf-8", "surrogatepass"))
     for name, weight in sorted(model.state_dict().items()):
@@ -131,9 +136,9 @@ def model_sha256(model: CharRNN) -> str:
 def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
-            begins_like_a_pickle = file.read(1) == b"\x80"
-        if not zipfile.is_zipfile(path):  # as every file of ours is
-            raise ActivationError(_RUNS_CODE.format(path) if begins_like_a_pickle else _NOT_OURS.format(path))
+            starts_like_a_pickle = file.read(1) == b"\x80"
+        if not zipfile.is_zipfile(path):  # which all our checkpoints are
+            raise ActivationError(_RUNS_CODE.format(path) if starts_like_a_pickle else _NOT_OURS.format(path))
         _check_archive(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
@@ -157,38 +162,40 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _check_archive(path: Path) -> None:
-    """Refuse an archive that is damaged, that would grow when it is unpacked, or that names what we never save.
+    """Refuse an archive that is damaged, that is compressed, or whose pickle names anything that we never save.
 
     Raises:
-        ActivationError: If it is.
+        ActivationError: If the archive is refused.
     """
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        packed = any(member.compress_type != zipfile.ZIP_STORED for member in members)
-        if packed or sum(member.file_size for member in members) > path.stat().st_size or archive.testzip() is not None:
+        is_compressed = any(member.compress_type != zipfile.ZIP_STORED for member in members)
+        is_larger_unpacked = sum(member.file_size for member in members) > path.stat().st_size
+        if is_compressed or is_larger_unpacked or archive.testzip() is not None:
             raise ActivationError(_NOT_OURS.format(path))
         for member in members:
             if not member.filename.endswith(".pkl"):
                 continue
-            if member.file_size > _MOST_PICKLE_BYTES:
+            if member.file_size > _MAX_PICKLE_BYTES:
                 raise ActivationError(_NOT_OURS.format(path))
             for opcode, argument, _ in genops(archive.read(member)):
-                if opcode.name == "STACK_GLOBAL" or (opcode.name in ("GLOBAL", "INST") and argument not in _NAMES):
+                names_global = opcode.name in ("GLOBAL", "INST")
+                if opcode.name == "STACK_GLOBAL" or (names_global and argument not in _SAVED_GLOBALS):
                     raise ActivationError(_RUNS_CODE.format(path))
 
 
 def _check_sizes(config: ModelConfig, vocabulary: Vocabulary, weights: Mapping[str, torch.Tensor]) -> None:
-    """Refuse weights that are not those of the configuration, before room is made for them.
+    """Refuse weights whose shapes do not follow from the configuration, before memory is allocated for them.
 
     Raises:
-        ActivationError: If they are not.
+        ActivationError: If a weight is missing, has another shape, or has fewer numbers than its shape needs.
     """
     if config.n_layers > len(weights):
         raise ActivationError(f"there are no weights for {config.n_layers} layers")
     with torch.device("meta"):
         expected = {name: tuple(weight.shape) for name, weight in CharRNN(config, vocabulary).state_dict().items()}
     if {name: tuple(weight.shape) for name, weight in weights.items()} != expected:
-        raise ActivationError("its weights are not those of its configuration")
+        raise ActivationError("its weights do not match its configuration")
     for name, weight in weights.items():
         if weight.numel() * weight.element_size() > weight.untyped_storage().nbytes():
-            raise ActivationError(f"{name} claims more numbers than there are")
+            raise ActivationError(f"{name} claims more numbers than the file has")

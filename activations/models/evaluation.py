@@ -1,4 +1,4 @@
-"""How well a model predicts a text."""
+"""Evaluating how well a model predicts a text: the loss of every character, and their mean."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -21,18 +21,18 @@ from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import rule_of
 from activations.texts.tokenising import check_text, tokenise
 
-_STRETCH = 4096
-_Read = Callable[[Tensor, Any], tuple[Tensor, Any]]
+_CHUNK_CHARS = 4096
+_Reader = Callable[[Tensor, Any], tuple[Tensor, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Evaluation(Result):
-    """What a model makes of a text, read without a break from a zero state at each document.
+    """The mean loss and the accuracy of a model on a text, each document of which it reads from a zero state.
 
     Attributes:
         nats_per_char: Mean negative log probability of the true next character.
-        accuracy: Share of characters whose most probable successor was the true one, in [0, 1].
-        n_chars: How many were predicted: all but the first that is read of each document.
+        accuracy: Share of characters that the model found most probable before it read them, in [0, 1].
+        n_chars: Number of predicted characters: all but the first that is read of each document.
     """
 
     nats_per_char: float
@@ -44,7 +44,7 @@ class Evaluation(Result):
 
 
 class Losses(NamedTuple):
-    """What a model makes of each character but the first that it reads of each document.
+    """The loss of a model on each character, except the first that it reads of each document.
 
     Attributes:
         nats: (n_predicted,) float32, the negative log probability of the true character.
@@ -64,17 +64,19 @@ def losses(
     device: str | None = None,
     progress: Progress = no_progress,
 ) -> Losses:
-    """How well a model predicts each character of a text.
+    """Compute how well a model predicts each character of a text.
 
     Args:
-        model: In the mode it is in; `eval()` switches dropout off. One of another kind computes where it is written.
-        corpus: What to predict, each document from a zero state.
+        model: The model, in its current mode; `eval()` switches dropout off. A protocol model computes where it is
+            written to.
+        corpus: The text to predict; each document is read from a zero state.
         replace_unknown: See `Vocabulary.encode`.
-        device: Where to compute it, one of `devices.DEVICES`; None is where the model is, which is not moved.
-        progress: Called with the characters done and their number.
+        device: Where to compute, one of `devices.DEVICES`; None is where the model is. The model is not moved.
+        progress: Called with the number of characters done and in all.
 
     Returns:
-        The documents one after another, each without the first character that is read: backwards, its last one.
+        The losses of all documents, one document after another, without the first character that is read of each
+        (the last one if the model reads backwards).
 
     Raises:
         ActivationError: If the text has characters that the model does not know, or there is no such device.
@@ -82,41 +84,42 @@ def losses(
     rule = rule_of(model)
     check_text(corpus, rule, model.vocabulary, replace_unknown=replace_unknown)
     text = tokenise(corpus, rule, model.vocabulary)
-    return Losses(*text.losses_of_characters(*_losses(model, text.token_corpus, device, progress)))
+    return Losses(*text.losses_of_characters(*_token_losses(model, text.token_corpus, device, progress)))
 
 
-def _losses(model: CharRNN | CharModel, corpus: Corpus, device: str | None, progress: Progress) -> Losses:
-    """The same of a text that is read as it stands."""
-    read, place = _reader(model, device)
+def _token_losses(model: CharRNN | CharModel, corpus: Corpus, device: str | None, progress: Progress) -> Losses:
+    """Compute how well a model predicts each token of a text to which the reading rule has been applied."""
+    read, ids_device = _reader(model, device)
     n_predicted = len(corpus) - len(corpus.documents)
     nats, right = np.empty(n_predicted, np.float32), np.empty(n_predicted, bool)
     n_done = 0
-    for numbers in _of_one_length(corpus):
+    for numbers in _equally_long_documents(corpus):
         starts, n_chars = corpus.starts[numbers], corpus.documents[numbers[0]].n_chars
         state = None
-        for start in range(0, n_chars - 1, _STRETCH):
-            steps = np.arange(start, min(start + _STRETCH, n_chars - 1))[:, None]
-            places = starts + np.append(steps, steps[-1:] + 1, axis=0)  # (n_steps + 1, n_documents)
-            ids = torch.from_numpy(model.vocabulary.look_up(corpus.codes[places.ravel()])).view(places.shape).to(place)
+        for start in range(0, n_chars - 1, _CHUNK_CHARS):
+            steps = np.arange(start, min(start + _CHUNK_CHARS, n_chars - 1))[:, None]
+            positions = starts + np.append(steps, steps[-1:] + 1, axis=0)  # (n_steps + 1, n_documents)
+            ids = torch.from_numpy(model.vocabulary.look_up(corpus.codes[positions.ravel()]))
+            ids = ids.view(positions.shape).to(ids_device)
             logits, state = read(ids[:-1], state)
-            target = ids[1:]
-            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), target.flatten(), reduction="none")
-            own = starts - numbers + steps
-            nats[own] = loss.view(target.shape).cpu().numpy()
-            right[own] = (logits.argmax(-1) == target).cpu().numpy()
+            targets = ids[1:]
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
+            rows = starts - numbers + steps  # each earlier document has one prediction less than characters
+            nats[rows] = loss.view(targets.shape).cpu().numpy()
+            right[rows] = (logits.argmax(-1) == targets).cpu().numpy()
             progress(n_done + (int(steps[-1, 0]) + 2) * len(numbers), len(corpus))
         n_done += n_chars * len(numbers)
     return Losses(nats, right)
 
 
-def _reader(model: CharRNN | CharModel, device: str | None) -> tuple[_Read, torch.device]:
-    """What reads on from a state, and where."""
+def _reader(model: CharRNN | CharModel, device: str | None) -> tuple[_Reader, torch.device]:
+    """Return a function from characters and a state to logits and the next state, and the device of the characters."""
     if isinstance(model, CharRNN):
-        own_place = model.readout.weight.device
-        place = own_place if device is None else torch_device(device)
-        return (model if place.type == own_place.type else deepcopy(model).to(place)), place
+        model_device = model.readout.weight.device
+        read_device = model_device if device is None else torch_device(device)
+        return (model if read_device.type == model_device.type else deepcopy(model).to(read_device)), read_device
     if device not in (None, "cpu", "auto"):
-        raise ActivationError("a model of your own computes where it is written; leave --device out")
+        raise ActivationError("a protocol model computes on the device that its own code chooses; remove --device")
 
     def read(ids: Tensor, states: LaneStates | None) -> tuple[Tensor, LaneStates]:
         states = states or LaneStates(model.start, ids.shape[1])
@@ -126,13 +129,13 @@ def _reader(model: CharRNN | CharModel, device: str | None) -> tuple[_Read, torc
     return read, torch.device("cpu")
 
 
-def _of_one_length(corpus: Corpus) -> Iterator[NDArray[np.int64]]:
-    """The numbers of documents that are read side by side, without padding: short ones that are equally long."""
+def _equally_long_documents(corpus: Corpus) -> Iterator[NDArray[np.int64]]:
+    """Yield the numbers of documents to read side by side without padding: equally long, and fewer if they are long."""
     lengths = corpus.stops - corpus.starts
     order = np.argsort(lengths, kind="stable")
-    for same in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
-        n_each = max(1, _STRETCH // int(lengths[same[0]]))
-        yield from (same[first : first + n_each] for first in range(0, len(same), n_each))
+    for equally_long in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
+        n_documents = max(1, _CHUNK_CHARS // int(lengths[equally_long[0]]))
+        yield from (equally_long[first : first + n_documents] for first in range(0, len(equally_long), n_documents))
 
 
 def evaluate(
@@ -143,14 +146,14 @@ def evaluate(
     device: str | None = None,
     progress: Progress = no_progress,
 ) -> Evaluation:
-    """Loss and accuracy of a model on a text.
+    """Compute the mean loss and the accuracy of a model on a text.
 
     Args:
-        model: See `losses`, as for all that follows.
-        corpus: What to predict.
+        model: See `losses`, also for the other arguments.
+        corpus: The text to predict.
         replace_unknown: Whether unknown characters may be replaced.
-        device: Where to compute it.
-        progress: Called with the characters done and their number.
+        device: Where to compute.
+        progress: Called with the number of characters done and in all.
 
     Raises:
         ActivationError: If the text has characters that the model does not know.

@@ -1,4 +1,4 @@
-"""Weights to begin a training with, after the papers that propose them."""
+"""Weights that a training starts from, as the papers that propose them define them."""
 
 import torch
 
@@ -6,53 +6,52 @@ from activations.errors import ActivationError
 from activations.models.char_rnn import CharRNN
 
 INITIALISATIONS = ("default", "identity", "positive_definite")
-BEGINNINGS = {"irnn": ("rnn_relu", "identity"), "np_rnn": ("rnn_relu", "positive_definite")}  # cell, initialisation
-_SMALL = 1e-3
+# names under which the literature knows a cell together with its initialisation
+INITIALISED_CELLS = {"irnn": ("rnn_relu", "identity"), "np_rnn": ("rnn_relu", "positive_definite")}
+_INPUT_STD = 1e-3
 
 
 @torch.no_grad()
-def initialise(model: CharRNN, how: str) -> None:
-    """Give a fresh model the weights to begin with.
+def initialise(model: CharRNN, initialisation: str) -> None:
+    """Set the weights of a new model to those that its training starts from.
 
-    `default` leaves those that it has. `identity`: recurrent matrices are the identity, biases 0, and what comes from
-    the layer below is small (IRNN). `positive_definite`: recurrent matrices are (A + I) / e, where A is the mean of
-    products of normal vectors with themselves and e the largest eigenvalue of A + I, so that the largest of all is 1
-    (NP-RNN); biases are 0.
+    `default` keeps the weights that the model was made with. `identity` (IRNN): recurrent matrices are the identity,
+    biases are 0, and weights on the layer below are small. `positive_definite` (NP-RNN): recurrent matrices are
+    (A + I) / e, where A = V'V / n for a matrix V of standard normal numbers and e is the largest eigenvalue of A + I,
+    so that the largest eigenvalue of the recurrent matrix is 1; biases are 0.
 
     Args:
-        model: A simple network with a relu, unless it is `default`.
-        how: One of `INITIALISATIONS`.
+        model: A simple network of rectified units (`rnn_relu`), unless the initialisation is `default`. Modified.
+        initialisation: One of `INITIALISATIONS`.
 
     Raises:
-        ActivationError: If there is no such way, or the model is no simple network.
+        ActivationError: If there is no such initialisation, or it is not for the model's cell.
 
     Source:
         Le, Jaitly & Hinton 2015, arXiv:1504.00941. Talathi & Vartak 2015, arXiv:1511.03771.
     """
-    if how not in INITIALISATIONS:
-        raise ActivationError(f"the initialisation is {how!r}; choose one of {', '.join(INITIALISATIONS)}")
-    model.initialisation = how
-    if how == "default":
+    if initialisation not in INITIALISATIONS:
+        raise ActivationError(f"the initialisation is {initialisation!r}; choose one of {', '.join(INITIALISATIONS)}")
+    model.initialisation = initialisation
+    if initialisation == "default":
         return
     if model.config.cell != "rnn_relu":
-        raise ActivationError(f"the initialisation {how} is for the cell rnn_relu, not {model.config.cell}")
-    n_units = model.config.n_units
+        raise ActivationError(f"the initialisation {initialisation} is for the cell rnn_relu, not {model.config.cell}")
     for layer in range(model.config.n_layers):
         weights = {name: getattr(model.rnn, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh")}
         for name in ("bias_ih", "bias_hh"):
             getattr(model.rnn, f"{name}_l{layer}").zero_()
-        if how == "identity":
+        if initialisation == "identity":
             torch.nn.init.eye_(weights["weight_hh"])
-            if layer or model.embedding is not None:
-                torch.nn.init.normal_(weights["weight_ih"], std=_SMALL)
-            else:  # one character is on at a time
-                torch.nn.init.normal_(weights["weight_ih"], std=10 * _SMALL)
+            is_one_hot = layer == 0 and model.embedding is None
+            # a one-hot vector has a single 1, so that its weights must be larger for the same effect
+            torch.nn.init.normal_(weights["weight_ih"], std=10 * _INPUT_STD if is_one_hot else _INPUT_STD)
         else:
-            weights["weight_hh"].copy_(positive_definite(n_units))
+            weights["weight_hh"].copy_(positive_definite(model.config.n_units))
 
 
 def positive_definite(n_units: int) -> torch.Tensor:
-    """(n_units, n_units) a random symmetric matrix whose eigenvalues are above 0, the largest of them 1."""
+    """Draw a random (n_units, n_units) symmetric matrix of positive eigenvalues, the largest of which is 1."""
     vectors = torch.randn(n_units, n_units, dtype=torch.float64)
     matrix = vectors.T @ vectors / n_units + torch.eye(n_units, dtype=torch.float64)
     return torch.as_tensor(matrix / torch.linalg.eigvalsh(matrix)[-1])

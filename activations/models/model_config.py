@@ -1,4 +1,4 @@
-"""The shape of a model."""
+"""The cell and the sizes of a model: `ModelConfig`."""
 
 import warnings
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -11,23 +11,23 @@ from activations.models.cells.equations import GATE_FUNCTIONS
 from activations.models.cells.kinds import CELLS
 from activations.models.cells.stepwise import StepwiseRNN
 
-_OF_AN_LSTM = ("peepholes", "n_projected", "layer_norm")
-_OPTIONS = ("gates", *_OF_AN_LSTM)
+_LSTM_OPTIONS = ("peepholes", "n_projected", "layer_norm")
+_OPTIONS = ("gates", *_LSTM_OPTIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ModelConfig:
-    """The shape of a `CharRNN`.
+    """The cell and the sizes of a `CharRNN`.
 
     Attributes:
         cell: One of `CELLS`.
-        n_layers: Stacked recurrent layers.
-        n_units: In each layer.
-        n_embedding: Size of the learned input vectors; 0 feeds characters in as one-hot vectors.
-        gates: The function of the gates, one of `equations.GATE_FUNCTIONS`.
-        peepholes: Whether the gates of an LSTM see its cells.
-        n_projected: Size of the hidden states of an LSTM that are projected from its units; 0 is without projection.
-        layer_norm: Whether an LSTM normalises what its gates are given, and its cells.
+        n_layers: Number of stacked recurrent layers.
+        n_units: Number of units of each layer.
+        n_embedding: Size of the learned input vectors; 0 for one-hot vectors.
+        gates: Activation function of the gates, one of `equations.GATE_FUNCTIONS`.
+        peepholes: Whether an LSTM has peephole connections from its cells to its gates.
+        n_projected: Size of the projected hidden states of an LSTM; 0 for no projection.
+        layer_norm: Whether an LSTM has layer normalisation of its gates and cells.
     """
 
     cell: str = "lstm"
@@ -42,6 +42,10 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.cell not in tuple(CELLS):
             raise ActivationError(f"there is no cell named {self.cell!r}; choose one of {', '.join(CELLS)}")
+        self._check_types()
+        self._check_options()
+
+    def _check_types(self) -> None:
         for name, least in (("n_layers", 1), ("n_units", 1), ("n_embedding", 0), ("n_projected", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
@@ -49,55 +53,57 @@ class ModelConfig:
         for name in ("peepholes", "layer_norm"):
             if not isinstance(getattr(self, name), bool):
                 raise ActivationError(f"{name} is {getattr(self, name)!r}; it must be True or False")
+
+    def _check_options(self) -> None:
         if self.gates not in GATE_FUNCTIONS:
             raise ActivationError(
                 f"there is no gate function {self.gates!r}; choose one of {', '.join(GATE_FUNCTIONS)}"
             )
         if self.gates != "sigmoid" and not CELLS[self.cell].has_gate_function:
-            raise ActivationError(f"the cell {self.cell} has no gates, and so none of the function {self.gates}")
-        for name in _OF_AN_LSTM:
+            raise ActivationError(f"the cell {self.cell} has no gates, and therefore no gate function {self.gates}")
+        for name in _LSTM_OPTIONS:
             if getattr(self, name) and self.cell != "lstm":
-                raise ActivationError(f"{name} is for the cell lstm, and the cell is {self.cell}; leave it out")
+                raise ActivationError(f"{name} is for the cell lstm, and the cell is {self.cell}; remove it")
         if self.n_projected >= self.n_units:
             raise ActivationError(
                 f"n_projected is {self.n_projected}; it must be smaller than the number of units, {self.n_units}"
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """All fields, but those options that are as in every model that was made before there were any."""
-        plain = {each.name: each.default for each in fields(self) if each.name in _OPTIONS}
-        return {name: value for name, value in asdict(self).items() if plain.get(name, MISSING) != value}
+        """Return all fields, without options at their defaults, which older checkpoints do not have."""
+        defaults = {field.name: field.default for field in fields(self) if field.name in _OPTIONS}
+        return {name: value for name, value in asdict(self).items() if defaults.get(name, MISSING) != value}
 
     def __repr__(self) -> str:
         return f"ModelConfig({', '.join(f'{name}={value!r}' for name, value in self.as_dict().items())})"
 
     @property
     def n_hidden(self) -> int:
-        """Units of the hidden states."""
+        """Number of units of the hidden states."""
         return self.n_projected or self.n_units
 
     def n_units_of(self, signal: str) -> int:
-        """Units of a signal."""
+        """Return the number of units of a signal."""
         return self.n_hidden if signal == "hidden" else self.n_units
 
     @property
     def unbounded(self) -> tuple[str, ...]:
-        """The signals that may grow beyond [-1, 1]."""
+        """The signals whose values may leave [-1, 1]."""
         return CELLS[self.cell].unbounded + (("hidden",) if self.n_projected else ())
 
     @property
     def is_fused(self) -> bool:
-        """Whether PyTorch has fused layers of this kind."""
-        plain = self.gates == "sigmoid" and not self.peepholes and not self.layer_norm
-        return plain and CELLS[self.cell].fused is not None
+        """True if PyTorch has fused layers of this kind."""
+        has_no_options = self.gates == "sigmoid" and not self.peepholes and not self.layer_norm
+        return has_no_options and CELLS[self.cell].fused is not None
 
     def layers(self, n_inputs: int, n_layers: int, *, dropout: float = 0.0) -> nn.RNNBase | StepwiseRNN:
-        """New layers of this kind: PyTorch's fused ones, or those that are read step by step.
+        """Make new layers of this kind: PyTorch's fused ones if it has them, otherwise a `StepwiseRNN`.
 
         Args:
-            n_inputs: Size of what the first is given.
-            n_layers: How many.
-            dropout: Between them.
+            n_inputs: Size of the input of the first layer.
+            n_layers: Number of layers.
+            dropout: Share of activations dropped between layers.
         """
         cell = CELLS[self.cell]
         dropout = dropout if n_layers > 1 else 0.0
@@ -119,7 +125,7 @@ class ModelConfig:
 
 
 class _ProjectedLSTM(nn.LSTM):
-    """PyTorch's, which would warn of its own choice of an implementation, about which nobody can do anything."""
+    """PyTorch's LSTM without a warning about its choice of an implementation, which a user cannot change."""
 
     def forward(self, *arguments: Any) -> Any:
         with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Texts that a model writes itself, and how much of them is new."""
+"""Sampling texts from a model, and measuring how much of them is not in a known text."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,16 +22,16 @@ from activations.texts.reading_rule import PLAIN, ReadingRule, rule_of
 from activations.texts.tokenising import prompt_text, tokenise_prompt
 from activations.texts.vocab import Vocabulary
 
-_MOST_BYTES = 4  # of a character
+_MAX_BYTES_PER_CHAR = 4
 _CPU = torch.device("cpu")
 
 
 class Guess(NamedTuple):
-    """A token that a model thought might come next.
+    """A token that a model considers likely to come next.
 
     Attributes:
-        character: Which, as it stands in the vocabulary.
-        probability: By the model itself, at temperature 1.
+        character: The token, as the character that stands for it in the vocabulary.
+        probability: Its probability at temperature 1.
     """
 
     character: str
@@ -39,13 +39,13 @@ class Guess(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Written:
-    """One more token of every text, as a rule a character, and what the model had expected there.
+class SampledTokens:
+    """The next token of every text, usually a character, and what the model predicted there.
 
     Attributes:
-        ids: (n_texts,) int64 what was written.
-        logits: (n_texts, n_characters) of the model, before temperature and `top_k`.
-        vocabulary: Of the model.
+        ids: (n_texts,) int64 sampled tokens.
+        logits: (n_texts, n_characters) logits of the model, before temperature and `top_k`.
+        vocabulary: The vocabulary of the model.
     """
 
     ids: Tensor
@@ -54,16 +54,16 @@ class Written:
 
     @property
     def characters(self) -> str:
-        """What was written: one token of each text, as the character that stands for it in the vocabulary."""
-        return "".join(self.vocabulary.characters[place] for place in self.ids.tolist())
+        """The sampled token of each text, as the character that stands for it in the vocabulary."""
+        return "".join(self.vocabulary.characters[id_] for id_ in self.ids.tolist())
 
     def guesses(self, n: int = 5) -> list[list[Guess]]:
-        """The `n` most probable characters for each text, the most probable first; fewer if the model knows fewer."""
+        """Return the `n` most probable tokens of each text, the most probable first; fewer if the model knows fewer."""
         best = torch.softmax(self.logits, dim=1).topk(min(n, len(self.vocabulary)))
-        known = self.vocabulary.characters
+        characters = self.vocabulary.characters
         return [
-            [Guess(known[place], probability) for place, probability in zip(*pair, strict=True)]
-            for pair in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+            [Guess(characters[id_], probability) for id_, probability in zip(ids, probabilities, strict=True)]
+            for ids, probabilities in zip(best.indices.tolist(), best.values.tolist(), strict=True)
         ]
 
 
@@ -77,44 +77,46 @@ def write(
     seed: int = 0,
     device: str = "cpu",
     interventions: Iterable[Intervention] = (),
-) -> Iterator[Written]:
-    """Let a model go on from a prompt, character by character and without end.
+) -> Iterator[SampledTokens]:
+    """Sample texts from a model, one token at a time and without end.
 
     Args:
-        model: It is not to be changed while it writes.
-        n_texts: How many texts it writes side by side, each from the state that it begins with.
-        prompt: What it reads first, by its reading rule; tokens that are no characters are written by their names.
-            Backwards, it is the end of the texts.
-        temperature: By which the logits are divided before a character is drawn; 0 takes the most probable one.
-        top_k: Draw only among so many of the most probable characters; None: among all.
-        seed: Of the draws, which are made by the processor.
-        device: Where the model is computed; one of `devices.DEVICES`.
-        interventions: What is changed while it reads and writes. Documents are the texts, and positions are counted
-            from the first character of the prompt.
+        model: The model to sample from. Must not be modified meanwhile.
+        n_texts: Number of texts, which are sampled side by side.
+        prompt: What the model reads first, through its reading rule; tokens that are no characters are written by their
+            names. For a model that reads backwards, this is the end of the texts.
+        temperature: Divides the logits before each draw; 0 takes the most probable token.
+        top_k: Draw only among this number of most probable tokens; None for all tokens.
+        seed: Seed of the draws, which are made on the CPU.
+        device: Where the model is computed, one of `devices.DEVICES`.
+        interventions: What is changed while the model reads and writes. Documents are the texts, and positions are
+            counted from the first character of the prompt.
 
     Returns:
-        The tokens behind the prompt, one of every text at a time.
+        An endless iterator over the next token of every text, starting after the prompt.
 
     Raises:
         ActivationError: If a number is out of range, the model does not know a character of the prompt, or it has no
-            such site to intervene at.
+            site that an intervention names.
     """
     _check_number("texts", n_texts)
     if not 0 <= temperature < float("inf"):
-        raise ActivationError(f"the temperature is {temperature}; it is 0 or a number above 0")
+        raise ActivationError(f"the temperature is {temperature}; it must be 0 or a number above 0")
     if top_k is not None and top_k < 1:
-        raise ActivationError(f"top_k is {top_k}; a character is drawn among 1 or more")
+        raise ActivationError(f"top_k is {top_k}; it must be 1 or more")
     if not 0 <= seed < 1 << 63:
         raise ActivationError(f"the seed is {seed}; it must be a whole number from 0 up to 2^63")
     ids = torch.from_numpy(tokenise_prompt(prompt, rule_of(model), model.vocabulary))
     interventions = checked_interventions(interventions, model.sites)
-    reader: _Reader | _GuestReader
+    reader: _CharRNNReader | _ProtocolModelReader
     if isinstance(model, CharRNN):
-        reader = _Reader(model, n_texts, torch_device(device), interventions)
+        reader = _CharRNNReader(model, n_texts, torch_device(device), interventions)
     else:
         if interventions or device not in ("cpu", "auto"):
-            raise ActivationError("a model of your own computes where and as it is written, without interventions")
-        reader = _GuestReader(model, n_texts)
+            raise ActivationError(
+                "a protocol model computes on the device that its own code chooses, without interventions"
+            )
+        reader = _ProtocolModelReader(model, n_texts)
     generator = torch.Generator().manual_seed(seed)
     return _write(reader, ids[:, None].expand(-1, n_texts), temperature, top_k, generator)
 
@@ -131,10 +133,21 @@ def write_texts(
     device: str = "cpu",
     interventions: Iterable[Intervention] = (),
 ) -> list[str]:
-    """Let a model go on from a prompt for so many characters, several times; for the rest see `write`.
+    """Sample texts of a given length from a model; see `write` for the other arguments.
+
+    Args:
+        model: The model to sample from.
+        n_texts: Number of texts.
+        n_chars: Number of characters of each text beside the prompt.
+        prompt: What the model reads first.
+        temperature: Divides the logits before each draw.
+        top_k: Draw only among this number of most probable tokens.
+        seed: Seed of the draws.
+        device: Where the model is computed.
+        interventions: What is changed while the model reads and writes.
 
     Returns:
-        The texts, each with the prompt in front, or behind it if the model reads backwards.
+        The texts, each starting with the prompt, or ending with it if the model reads backwards.
     """
     steps = write(
         model,
@@ -147,46 +160,46 @@ def write_texts(
         interventions=interventions,
     )
     _check_number("characters", n_chars)
-    rows = [step.characters for step in up_to(steps, n_chars, rule_of(model))]
+    rows = [step.characters for step in take_chars(steps, n_chars, rule_of(model))]
     return [with_prompt(prompt, "".join(tokens), n_chars, model) for tokens in zip(*rows, strict=True)]
 
 
-def up_to(steps: Iterator[Written], n_chars: int, rule: ReadingRule) -> Iterator[Written]:
-    """As many steps as make so many characters of every text: of bytes, each has up to four."""
+def take_chars(steps: Iterator[SampledTokens], n_chars: int, rule: ReadingRule) -> Iterator[SampledTokens]:
+    """Yield sampled tokens until every text has `n_chars` characters, each of which may take up to four bytes."""
     if rule.read_as != "bytes":
         yield from islice(steps, n_chars)
         return
-    n_begun: NDArray[np.int64] | int = 0
-    for step in islice(steps, _MOST_BYTES * (n_chars + 1)):
+    n_started: NDArray[np.int64] | int = 0
+    for step in islice(steps, _MAX_BYTES_PER_CHAR * (n_chars + 1)):
         yield step
-        n_begun = n_begun + np.array([not 0x80 <= ord(token) < 0xC0 for token in step.characters])
-        if np.all(n_begun > n_chars):
+        n_started = n_started + np.array([not 0x80 <= ord(token) < 0xC0 for token in step.characters])
+        if np.all(n_started > n_chars):
             return
 
 
 def with_prompt(prompt: str, tokens: str, n_chars: int, model: CharRNN | CharModel) -> str:
-    """A text that a model has written, with its prompt.
+    """Join the prompt and the sampled tokens of one text.
 
     Args:
-        prompt: What it read first, see `write`.
-        tokens: What it wrote, in that order.
-        n_chars: At most so many characters stand beside the prompt.
-        model: What wrote it.
+        prompt: What the model read first, see `write`.
+        tokens: The sampled tokens, in the order in which they were sampled.
+        n_chars: Maximum number of characters beside the prompt.
+        model: The model that was sampled from.
     """
     rule = rule_of(model)
-    begin, text = prompt_text(prompt, rule, model.vocabulary), rule.text_of(tokens, model.vocabulary)
-    return text[-n_chars:] + begin if rule.backwards else begin + text[:n_chars]
+    prompt, text = prompt_text(prompt, rule, model.vocabulary), rule.text_of(tokens, model.vocabulary)
+    return text[-n_chars:] + prompt if rule.backwards else prompt + text[:n_chars]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Novelty(Result):
-    """How much of what was written is not in a text that is known.
+    """The numbers of lines and words of sampled texts that do not occur in a known text.
 
     Attributes:
-        n_lines: Lines that were written from their beginning to their end, without blank ones.
-        n_new_lines: Those among them that are no line of the known text.
-        n_words: Words that were written from their beginning to their end.
-        n_new_words: Those among them that are no word of the known text.
+        n_lines: Number of lines that were sampled from their start to their end, without blank ones.
+        n_new_lines: Number of these that are no line of the known text.
+        n_words: Number of words that were sampled from their start to their end.
+        n_new_words: Number of these that are no word of the known text.
     """
 
     n_lines: int
@@ -196,7 +209,7 @@ class Novelty(Result):
 
     def __str__(self) -> str:
         return "; ".join(
-            f"{kind}: " + (f"{100 * n_new / n:.0f} % of {n:,} are new" if n else "none was written whole")
+            f"{kind}: " + (f"{100 * n_new / n:.0f} % of {n:,} are new" if n else "none was sampled completely")
             for kind, n, n_new in (
                 ("lines", self.n_lines, self.n_new_lines),
                 ("words", self.n_words, self.n_new_words),
@@ -204,10 +217,10 @@ class Novelty(Result):
         )
 
 
-def usual_prompt(vocabulary: Vocabulary, rule: ReadingRule = PLAIN) -> str:
-    """What a text begins with if nothing else is asked for: a line's end, or the first character that is known.
+def default_prompt(vocabulary: Vocabulary, rule: ReadingRule = PLAIN) -> str:
+    """Return the prompt that is used if none is given: a line's end, or the first character of the vocabulary.
 
-    Nothing, if each document begins with `<sos>`, which is then what a model reads first.
+    It is empty if each document starts with `<sos>`, which is then what the model reads first.
     """
     if rule.begins:
         return ""
@@ -217,15 +230,15 @@ def usual_prompt(vocabulary: Vocabulary, rule: ReadingRule = PLAIN) -> str:
 
 
 def novelty(texts: Sequence[str], known: Iterable[str], *, prompt: str = "") -> Novelty:
-    r"""How many lines and words of written texts do not occur in known ones.
+    r"""Count the lines and words of sampled texts that do not occur in known texts.
 
-    A line or word that the prompt begins does not count, nor does one that the end of the text cuts off. Every
-    occurrence counts. Words are `\w+`, upper and lower case being different; lines may end in CRLF or LF.
+    A line or word that starts in the prompt does not count, nor does one that the end of the text cuts off. Every
+    occurrence counts. Words are `\w+`, case-sensitive; lines may end in CRLF or LF.
 
     Args:
-        texts: What was written, each with the prompt in front.
-        known: Such as the text that the model learned from; read once, in turn.
-        prompt: What each of `texts` begins with.
+        texts: Sampled texts, each starting with the prompt.
+        known: Known texts, such as the training text; each is read once.
+        prompt: What each of `texts` starts with.
 
     >>> print(novelty(["Anna\nBob\nBobby\nCa"], ["Bob\nCarl\n"], prompt="A"))
     lines: 50 % of 2 are new; words: 50 % of 2 are new
@@ -252,82 +265,89 @@ def novelty(texts: Sequence[str], known: Iterable[str], *, prompt: str = "") -> 
 
 @torch.inference_mode()
 def _write(
-    reader: "_Reader | _GuestReader", prompt: Tensor, temperature: float, top_k: int | None, generator: torch.Generator
-) -> Iterator[Written]:
-    """`write`, once its arguments are checked; the prompt is (n_chars, n_texts) ids."""
+    reader: "_CharRNNReader | _ProtocolModelReader",
+    prompt: Tensor,
+    temperature: float,
+    top_k: int | None,
+    generator: torch.Generator,
+) -> Iterator[SampledTokens]:
+    """Sample with checked arguments; the prompt is (n_chars, n_texts) ids."""
     for ids in prompt[:-1]:
         reader.read(ids)
     ids = prompt[-1]
     while True:
         logits = reader.read(ids)
         ids = _draw(logits, temperature, top_k, generator)
-        yield Written(ids, logits, reader.vocabulary)
+        yield SampledTokens(ids, logits, reader.vocabulary)
 
 
 def _draw(logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator) -> Tensor:
-    """(n_texts,) characters, by their (n_texts, n_characters) logits."""
+    """Draw (n_texts,) tokens from their (n_texts, n_characters) logits."""
     if temperature == 0 or top_k == 1:
         return logits.argmax(dim=1)
     if top_k is not None and top_k < logits.shape[1]:
         best = logits.topk(top_k)
         logits = torch.full_like(logits, -torch.inf).scatter_(1, best.indices, best.values)
-    above = logits.double() - logits.amax(dim=1, keepdim=True)  # at most 0, which no temperature makes infinite
-    return torch.multinomial(torch.softmax(above / temperature, dim=1), 1, generator=generator)[:, 0]
+    shifted = logits.double() - logits.amax(dim=1, keepdim=True)  # at most 0: no temperature makes it infinite
+    return torch.multinomial(torch.softmax(shifted / temperature, dim=1), 1, generator=generator)[:, 0]
 
 
-class _Reader:
-    """Texts that a model reads one character at a time, by the equations of its cells.
+class _CharRNNReader:
+    """Reads several texts one token at a time, by the fast steps of the cells.
 
-    PyTorch's fused layers are made for many characters at once: for one, they take about ten times as long.
+    PyTorch's fused layers are made for many characters at once: for a single one they take about ten times as long.
     """
 
     @torch.inference_mode()
     def __init__(
-        self, model: CharRNN, n_texts: int, place: torch.device, interventions: Sequence[Intervention]
+        self, model: CharRNN, n_texts: int, device: torch.device, interventions: Sequence[Intervention]
     ) -> None:
         cell, layers = model.cell, range(model.config.n_layers)
         self._step = cell.step
-        self._place = place
-        self._is_elsewhere = place.type != "cpu"
+        self._device = device
+        self._is_on_cpu = device.type == "cpu"
         self.vocabulary = model.vocabulary
-        self._table = model.input_table().to(self._place).contiguous()
-        self._inputs = [model.input(layer).to(self._place, torch.float32) for layer in layers[1:]]
-        self._recurrent = [model.recurrent(layer).to(self._place, torch.float32) for layer in layers]
-        self._readout = model.readout.weight.t().to(self._place).contiguous(), model.readout.bias.to(self._place)
+        self._table = model.input_table().to(device).contiguous()
+        self._inputs = [model.input_weights(layer).to(device, torch.float32) for layer in layers[1:]]
+        self._recurrent = [model.recurrent_weights(layer).to(device, torch.float32) for layer in layers]
+        self._readout = (
+            model.readout.weight.t().to(device).contiguous(),
+            model.readout.bias.to(device),
+        )
         self._gates = [self._table.new_empty(n_texts, self._table.shape[1]) for _ in layers]
         states, *results = (
             [{s: self._table.new_zeros(n_texts, model.config.n_units_of(s)) for s in cell.state} for _ in layers]
-            for _ in range(3)  # a step must not write where it still reads: two results take turns
+            for _ in range(3)  # a step must not write where it still reads, so that two results alternate
         )
-        self._interruptions = [LayerInterventions(interventions, layer) or None for layer in layers]
-        self._texts = torch.arange(n_texts, device=self._place)
+        self._interventions = [LayerInterventions(interventions, layer) or None for layer in layers]
+        self._texts = torch.arange(n_texts, device=device)
         self._n_read = 0
         self._states = states
         self._views = cycle([[cell.views(self._gates[n], result[n]) for n in layers] for result in results])
 
     def read(self, ids: Tensor) -> Tensor:
-        """Read a character of every text, (n_texts,); the (n_texts, n_characters) logits of the next."""
-        if self._is_elsewhere:
-            ids = ids.to(self._place)
+        """Read one token of every text, (n_texts,), and return (n_texts, n_characters) logits of the next one."""
+        if not self._is_on_cpu:
+            ids = ids.to(self._device)
         torch.index_select(self._table, 0, ids, out=self._gates[0])
         views = next(self._views)
         for layer, (state, recurrent) in enumerate(zip(self._states, self._recurrent, strict=True)):
             if layer > 0:
                 self._inputs[layer - 1].project(self._states[layer - 1]["hidden"], self._gates[layer])
-            interruption = self._interruptions[layer]
-            at = None if interruption is None else interruption.at(self._where())
-            self._step(views[layer], state, recurrent, at)
+            layer_interventions = self._interventions[layer]
+            overwrite = None if layer_interventions is None else layer_interventions.at(self._positions())
+            self._step(views[layer], state, recurrent, overwrite)
         self._n_read += 1
         weight, bias = self._readout
         logits = torch.addmm(bias, self._states[-1]["hidden"], weight)
-        return logits.to(_CPU) if self._is_elsewhere else logits  # where characters are drawn
+        return logits if self._is_on_cpu else logits.to(_CPU)  # where tokens are drawn
 
-    def _where(self) -> LanePositions:
+    def _positions(self) -> LanePositions:
         return LanePositions(self._texts, torch.full_like(self._texts, self._n_read))
 
 
-class _GuestReader:
-    """The same by a model of another kind."""
+class _ProtocolModelReader:
+    """Reads several texts one token at a time, by a protocol model."""
 
     def __init__(self, model: CharModel, n_texts: int) -> None:
         self._model = model
@@ -335,11 +355,11 @@ class _GuestReader:
         self.vocabulary = model.vocabulary
 
     def read(self, ids: Tensor) -> Tensor:
-        """See `_Reader`."""
+        """Read one token of every text; see `_CharRNNReader.read`."""
         logits, _ = read_lanes(self._model, ids[None], self._states)
         return logits[0].float().to(_CPU)
 
 
 def _check_number(name: str, number: int) -> None:
     if number < 1:
-        raise ActivationError(f"{number} {name} cannot be written; ask for 1 or more")
+        raise ActivationError(f"{number} {name} cannot be sampled; ask for 1 or more")

@@ -1,4 +1,4 @@
-"""Untrained twins of a model: what a network of this shape gives without having learned anything."""
+"""Untrained twins: models of the same shape as a trained one that have learned nothing."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -14,32 +14,34 @@ Twin = Literal["fresh", "shuffled"]
 TWINS: tuple[Twin, ...] = get_args(Twin)
 
 
-def twin(model: CharRNN, how: str, seed: int = 0) -> CharRNN:
-    """A model of the same shape and vocabulary that has learned nothing.
+def twin(model: CharRNN, kind: str, seed: int = 0) -> CharRNN:
+    """Make a model of the same shape and vocabulary that has learned nothing.
 
     Args:
-        model: The trained one; it is not changed.
-        how: `fresh`: the weights that training begins with; `shuffled`: its own weights, shuffled within each
-            matrix, and so of the same size as the trained ones.
-        seed: Of the weights.
+        model: The trained model. Not modified.
+        kind: `fresh` for newly initialised weights; `shuffled` for the trained weights, permuted within each matrix, so
+            that their distribution is that of the trained ones.
+        seed: Seed of the weights or of the permutations.
 
     Raises:
-        ActivationError: If there is no such twin.
+        ActivationError: If there is no such kind of twin.
     """
-    if how not in TWINS:
-        raise ActivationError(f"there is no untrained twin {how!r}; there are {', '.join(TWINS)}")
+    if kind not in TWINS:
+        raise ActivationError(f"there is no untrained twin {kind!r}; there are {', '.join(TWINS)}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if how == "fresh":
+        if kind == "fresh":
             fresh = CharRNN(model.config, model.vocabulary)
             fresh.reading_rule = model.reading_rule
             initialise(fresh, model.initialisation)
             return fresh.eval()
-        made = deepcopy(model)
-        made.load_state_dict(_shuffled(model.state_dict()))
-    made.trained = False
-    return made.eval()
+        shuffled = deepcopy(model)
+        shuffled.load_state_dict(_shuffled(model.state_dict()))
+    shuffled.trained = False
+    return shuffled.eval()
 
 
 def _shuffled(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: each.flatten()[torch.randperm(each.numel())].reshape(each.shape) for name, each in weights.items()}
+    return {
+        name: weight.flatten()[torch.randperm(weight.numel())].reshape(weight.shape) for name, weight in weights.items()
+    }

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from activations.errors import ActivationError
 from activations.interventions import Intervention, LanePositions, LayerInterventions
-from activations.models.cells.steps import Overwrite, Recurrent, State, Views
+from activations.models.cells.steps import Overwrite, RecurrentWeights, State, Views
 from activations.models.char_rnn import CharRNN
 from activations.predictions import DISTRIBUTION, LOG_PROB, N_TOP, TOP_IDS, TOP_LOG_PROBS
 from activations.reading.compute_options import ComputeOptions
@@ -21,7 +21,7 @@ from activations.reading.prefetching import prefetch
 from activations.units import Site
 
 if TYPE_CHECKING:
-    from activations.models.cells.single_lane import LoneLayer
+    from activations.models.cells.single_lane import SingleLaneLayer
 
 Arrays = Mapping[Site | str, NDArray[Any]]
 Sinks = Mapping[Site | str, Tensor]
@@ -87,11 +87,11 @@ class Weights:
         device = compute.torch_device
         product_dtype = torch.bfloat16 if compute.precision == "bf16" else torch.float32
         layers = range(model.config.n_layers)
-        recurrent = [model.recurrent(layer).to(device, product_dtype) for layer in layers]
+        recurrent = [model.recurrent_weights(layer).to(device, product_dtype) for layer in layers]
         self.model = model
         self.device = device
         self.table = model.input_table().to(device)
-        self.inputs = [model.input(layer).to(device, product_dtype) for layer in layers[1:]]
+        self.inputs = [model.input_weights(layer).to(device, product_dtype) for layer in layers[1:]]
         self.readout = model.readout.bias.detach().to(device), model.readout.weight.t().to(device).contiguous()
         self.recurrent = [] if single_lane else recurrent
         self.single_lane_layers = _single_lane_layers(model, recurrent) if single_lane else []
@@ -252,7 +252,7 @@ class LaneReader:
                     self._read_single_lane(layer, gates, results, begins, overwrite)
                 else:
                     self._step(layer, [context.fresh.get(n) for n in range(steps.start, steps.stop)], overwrite)
-                for signal, values in self._cell.named(gates, results).items():
+                for signal, values in self._cell.named_signals(gates, results).items():
                     if (sink := context.sinks.get(Site.of(layer, signal))) is not None:
                         sink[:, steps].copy_(values[:, context.lanes].transpose(0, 1))
                 yield _Chunk(steps, half, results["hidden"])
@@ -330,11 +330,11 @@ class LaneReader:
             ]
 
 
-def _single_lane_layers(model: CharRNN, recurrent: Sequence[Recurrent]) -> list["LoneLayer"]:
+def _single_lane_layers(model: CharRNN, recurrent: Sequence[RecurrentWeights]) -> list["SingleLaneLayer"]:
     """Compile the layers of a model for a single lane."""
-    from activations.models.cells.single_lane import LoneLayer
+    from activations.models.cells.single_lane import SingleLaneLayer
 
-    return [LoneLayer(model.cell, weights) for weights in recurrent]
+    return [SingleLaneLayer(model.cell, weights) for weights in recurrent]
 
 
 def _overwrites(interventions: LayerInterventions, where: LanePositions | None, steps: slice) -> list[Overwrite] | None:

@@ -1,4 +1,4 @@
-"""Labels that a probe ought not to be able to read: control tasks."""
+"""Control tasks: labels that have nothing to do with a hypothesis, so that a probe should be at chance."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,49 +21,50 @@ TASKS = (CONTEXT, RUNS)
 N_CONTEXT = 3
 
 
-def control_task(name: str, asked: Target, corpus: Corpus, seed: int = 0) -> Target:
-    """The target of a control task: as many labels of each kind, that have nothing to do with the hypothesis.
+def control_task(name: str, target: Target, corpus: Corpus, seed: int = 0) -> Target:
+    """Make the target of a control task, with as many labels of each kind as a hypothesis has.
 
     Args:
-        name: `context`: a label for each context of three characters, about as often as the hypothesis has it, so that
-            only a probe that remembers contexts can tell it. `runs`: the runs of the hypothesis's labels, as long as
-            they are, in random order; a numeric label is shifted in a circle instead.
-        asked: The hypothesis's labels.
+        name: `context`: one label for each context of three characters, about as often as the hypothesis has it, so
+            that only a probe that memorises contexts can predict it. `runs`: the runs of the hypothesis's labels, of
+            the same lengths, in random order; a numeric label is rotated instead.
+        target: The target of the hypothesis.
         corpus: The text.
-        seed: Of the draw.
+        seed: Seed of the draw.
 
     Raises:
         AnalysisError: If there is no such task.
 
     Source:
-        Hewitt & Liang 2019, EMNLP: a label for each type; single characters are too few for that.
+        Hewitt & Liang 2019, EMNLP: a label for each word type; single characters have too few types for that.
     """
-    values = np.array(asked.labels.values)
-    values[asked.selection.start : asked.selection.stop] = control_labels(name, asked, corpus, seed)
-    return replace(asked, labels=Labels(values, asked.labels.kind, asked.labels.missing, asked.labels.names))
+    values = np.array(target.labels.values)
+    values[target.selection.start : target.selection.stop] = control_labels(name, target, corpus, seed)
+    return replace(target, labels=Labels(values, target.labels.kind, target.labels.missing, target.labels.names))
 
 
-def control_labels(name: str, asked: Target, corpus: Corpus, seed: int = 0) -> NDArray[Any]:
-    """The labels of `control_task` in the narrowest numbers that hold them, from the first used character to the last.
+def control_labels(name: str, target: Target, corpus: Corpus, seed: int = 0) -> NDArray[Any]:
+    """Draw the labels of `control_task`, from the first used character to the last, in the narrowest dtype.
 
-    What stands where the label is missing means nothing.
+    Values where the label is missing mean nothing.
     """
-    make = {CONTEXT: by_context, RUNS: in_random_runs}.get(name)
-    if make is None:
+    draw = {CONTEXT: _labels_of_contexts, RUNS: _labels_in_random_runs}.get(name)
+    if draw is None:
         raise AnalysisError(f"there is no control task {name!r}; there are {', '.join(TASKS)}")
-    within = slice(asked.selection.start, asked.selection.stop)
-    missing = asked.labels.missing_at(within)
-    own = _Own(asked.kind, _narrow(asked.labels, asked.selection), None if missing is None else ~missing)
-    return make(own, corpus, asked.selection.start, np.random.default_rng(seed))
+    used = slice(target.selection.start, target.selection.stop)
+    missing = target.labels.missing_at(used)
+    values = _narrow(target.labels, target.selection)
+    labels = _UsedLabels(target.kind, values, None if missing is None else ~missing)
+    return draw(labels, corpus, target.selection.start, np.random.default_rng(seed))
 
 
-class _Own(NamedTuple):
-    """A hypothesis's labels, from the first used character to the last.
+class _UsedLabels(NamedTuple):
+    """The labels of a hypothesis, from the first used character to the last.
 
     Attributes:
-        kind: Of them.
-        values: (n_chars,) in few bytes.
-        present: (n_chars,) where there is one; None is everywhere.
+        kind: Binary, categorical or numeric.
+        values: (n_chars,) in the narrowest dtype.
+        present: (n_chars,) True where there is a label; None: everywhere.
     """
 
     kind: Kind
@@ -71,82 +72,94 @@ class _Own(NamedTuple):
     present: NDArray[np.bool_] | None
 
     def in_pieces(self) -> Iterator[tuple[slice, NDArray[np.bool_] | slice]]:
-        """Where each piece of them is, and which of its characters have a label."""
+        """Yield a piece of the characters at a time, and which of them have a label."""
         for piece in pieces_of_rows(len(self.values)):
             yield piece, slice(None) if self.present is None else self.present[piece]
 
     @property
     def all_present(self) -> NDArray[Any]:
-        """(n_present,) those that there are."""
+        """(n_present,) the labels that are not missing."""
         return self.values if self.present is None else self.values[self.present]
 
     def with_present(self, values: NDArray[Any]) -> NDArray[Any]:
-        """(n_chars,) the labels, with others (n_present,) in the place of those that there are."""
+        """(n_chars,) the labels, in which (n_present,) other values replace all that are not missing."""
         if self.present is None:
             return values
-        found = self.values.copy()
-        found[self.present] = values
-        return found
+        replaced = self.values.copy()
+        replaced[self.present] = values
+        return replaced
 
 
-def by_context(asked: _Own, corpus: Corpus, start: int, rng: np.random.Generator) -> NDArray[Any]:
-    """(n_chars,) labels drawn for each context of three characters, in the same document."""
-    contexts, n = value_counts(_contexts(corpus, start, piece)[told] for piece, told in asked.in_pieces())
+def _labels_of_contexts(labels: _UsedLabels, corpus: Corpus, start: int, rng: np.random.Generator) -> NDArray[Any]:
+    """(n_chars,) labels drawn for each context of three characters of one document.
+
+    In a random order of the contexts, each gets the label at the middle of its characters among the sorted labels, so
+    that each label is about as frequent as before.
+    """
+    contexts, n = value_counts(_contexts(corpus, start, piece)[present] for piece, present in labels.in_pieces())
     order = rng.permutation(len(n))
     middles = np.empty(len(n), np.int64)
-    middles[order] = np.cumsum(n[order]) - (n[order] + 1) // 2  # so that each label is as frequent as it was
-    if asked.values.dtype.kind == "f":
-        of_contexts = np.sort(asked.all_present)[middles]
+    middles[order] = np.cumsum(n[order]) - (n[order] + 1) // 2
+    if labels.values.dtype.kind == "f":
+        label_of_context = np.sort(labels.all_present)[middles]
     else:
-        known, n_known = value_counts(asked.values[piece][told] for piece, told in asked.in_pieces())
-        of_contexts = known[np.searchsorted(np.cumsum(n_known), middles, side="right")]
-    found = asked.values.copy()
-    for piece, told in asked.in_pieces():
-        found[piece][told] = of_contexts[np.searchsorted(contexts, _contexts(corpus, start, piece)[told])]
-    return found
+        values, n_of_values = value_counts(labels.values[piece][present] for piece, present in labels.in_pieces())
+        label_of_context = values[np.searchsorted(np.cumsum(n_of_values), middles, side="right")]
+    drawn = labels.values.copy()
+    for piece, present in labels.in_pieces():
+        indices = np.searchsorted(contexts, _contexts(corpus, start, piece)[present])
+        drawn[piece][present] = label_of_context[indices]
+    return drawn
 
 
 def _contexts(corpus: Corpus, start: int, piece: slice) -> NDArray[np.uint64]:
-    """(n_chars,) a number for each three characters of one document that end at some characters after `start`."""
+    """(n_chars,) a number for the three characters of one document that end at each character of a piece.
+
+    Args:
+        corpus: The text.
+        start: Position in the text from which the piece is value_counts.
+        piece: The characters.
+    """
     first, stop = start + piece.start, start + piece.stop
     context = np.zeros(stop - first, np.uint64)
     documents = corpus.starts_within(first - N_CONTEXT, stop) - first
     for back in range(N_CONTEXT):
-        behind = np.zeros(len(context), np.uint64)
-        behind[max(back - first, 0) :] = corpus.codes[max(first - back, 0) : stop - back]
-        for after in range(back):  # what stands before a document is none of its characters
-            places = documents + after
-            behind[places[(places >= 0) & (places < len(behind))]] = 0
-        context = context * np.uint64(1 << 21) + behind  # a code point has 21 bits
+        codes = np.zeros(len(context), np.uint64)
+        codes[max(back - first, 0) :] = corpus.codes[max(first - back, 0) : stop - back]
+        for after in range(back):  # characters before the start of a document are not in it
+            positions = documents + after
+            codes[positions[(positions >= 0) & (positions < len(codes))]] = 0
+        context = context * np.uint64(1 << 21) + codes  # a code point has 21 bits
     return context
 
 
-def in_random_runs(asked: _Own, corpus: Corpus, start: int, rng: np.random.Generator) -> NDArray[Any]:
-    """(n_chars,) the runs of the labels in random order; numbers shifted in a circle by a tenth of them or more."""
-    own = asked.all_present
-    if asked.kind == "numeric":
-        return asked.with_present(np.roll(own, int(rng.integers(len(own) // 10, len(own) - len(own) // 10 + 1))))
-    dtype = np.result_type(np.int32, np.min_scalar_type(-len(own)))
+def _labels_in_random_runs(labels: _UsedLabels, corpus: Corpus, start: int, rng: np.random.Generator) -> NDArray[Any]:
+    """(n_chars,) the runs of the labels in random order; numbers are rotated by a tenth of them or more."""
+    values = labels.all_present
+    if labels.kind == "numeric":
+        tenth = len(values) // 10
+        return labels.with_present(np.roll(values, int(rng.integers(tenth, len(values) - tenth + 1))))
+    dtype = np.result_type(np.int32, np.min_scalar_type(-len(values)))
     starts = [np.zeros(1, dtype)]
-    for piece in pieces_of_rows(len(own) - 1):
-        changes = own[piece.start + 1 : piece.stop + 1] != own[piece]
+    for piece in pieces_of_rows(len(values) - 1):
+        changes = values[piece.start + 1 : piece.stop + 1] != values[piece]
         starts.append((np.flatnonzero(changes) + piece.start + 1).astype(dtype))
-    of_runs = np.concatenate(starts)
-    lengths, values = np.diff(of_runs, append=dtype.type(len(own))), own[of_runs]
-    if asked.kind == "binary":  # True and False go on in turn
+    run_starts = np.concatenate(starts)
+    lengths, run_values = np.diff(run_starts, append=dtype.type(len(values))), values[run_starts]
+    if labels.kind == "binary":  # runs of True and of False go on alternating
         for value in (False, True):
-            lengths[values == value] = rng.permutation(lengths[values == value])
+            lengths[run_values == value] = rng.permutation(lengths[run_values == value])
     else:
-        order = rng.permutation(len(values))
-        lengths, values = lengths[order], values[order]
-    return asked.with_present(np.repeat(values, lengths))
+        order = rng.permutation(len(run_values))
+        lengths, run_values = lengths[order], run_values[order]
+    return labels.with_present(np.repeat(run_values, lengths))
 
 
 def _narrow(labels: AnyLabels, used: Selection) -> NDArray[Any]:
-    """(n_chars,) the labels from the first used character to the last, in the narrowest numbers that hold them."""
+    """(n_chars,) the labels from the first used character to the last, in the narrowest dtype that holds them."""
     n_chars = used.stop - used.start
-    places = [slice(used.start + rows.start, used.start + rows.stop) for rows in pieces_of_rows(n_chars)]
-    found = np.empty(n_chars, np.result_type(*{narrowest(labels.values_at(piece)).dtype for piece in places}))
-    for rows, piece in zip(pieces_of_rows(n_chars), places, strict=True):
-        found[rows] = labels.values_at(piece)
-    return found
+    positions = [slice(used.start + rows.start, used.start + rows.stop) for rows in pieces_of_rows(n_chars)]
+    values = np.empty(n_chars, np.result_type(*{narrowest(labels.values_at(piece)).dtype for piece in positions}))
+    for rows, piece in zip(pieces_of_rows(n_chars), positions, strict=True):
+        values[rows] = labels.values_at(piece)
+    return values

@@ -1,4 +1,4 @@
-"""How probes are fitted and judged, and what comes out."""
+"""Results of linear probes: their weights, and their scores on held-out characters."""
 
 import math
 from collections.abc import Mapping
@@ -10,93 +10,61 @@ from numpy.typing import NDArray
 from activations.results import Result
 from activations.units import Unit
 from analyses.intervals.estimates import Estimate
-from analyses.probing.designs.design import MEMORY
+from analyses.probing.options import DEFAULT_OPTIONS, FitOptions
 from hypotheses.labels import Kind
-
-PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fitting:
-    """How probes are fitted and judged.
-
-    Attributes:
-        penalty: On the weights, on the scale of the summed loss (1/C in scikit-learn); None chooses the one of
-            `PENALTIES` that does best on stretches of the training part.
-        l1_ratio: From 0, an L2 penalty, to 1, an L1 penalty; in between, an elastic net.
-        balanced: Whether all classes weigh the same, however rare they are.
-        folds: How often another part of the stretches is held out, so that each is once; None holds one fifth out.
-        n_stretches: How many of the training stretches are used, drawn at random; None is all.
-        memory: Bytes that activations may take between passes; those that do not fit are read again in each.
-        budget: Bytes of activations that are read at most: of a longer text, a run of characters from each atom; see
-            `budgets.chosen_runs`. None is 4 GB from a live source, and no limit otherwise.
-        keep: Whether to keep what a probe says of each held-out character that is read.
-        seed: Of the control tasks, and of the training stretches that are drawn.
-    """
-
-    penalty: float | None = None
-    l1_ratio: float = 0.0
-    balanced: bool = False
-    folds: int | None = None
-    n_stretches: int | None = None
-    memory: int = MEMORY
-    budget: int | None = None
-    keep: bool = False
-    seed: int = 0
-
-
-DEFAULT = Fitting()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ProbeResult(Result):
-    """How well a linear probe reads one hypothesis from some units, on held-out characters.
+    """The weights of a linear probe for one hypothesis, and its scores on held-out characters.
 
-    Scores that are not for this kind of label, or that could not be had, are NaN.
+    Scores that do not apply to this kind of label, or that could not be computed, are NaN.
 
     Attributes:
-        hypothesis: Name of the hypothesis probed for.
-        kind: Of its labels: binary, categorical or numeric.
+        hypothesis: Name of the hypothesis that is probed for.
+        kind: Kind of its labels: binary, categorical or numeric.
         site: What the probe sees: a site, `3 units`, or `last 5 characters`.
-        control: What makes it a control, which ought to be chance or tells what is to be had without the model: `chars`
-            sees characters alone, `position` the place in the text, the labels of `context` and `runs` are made up;
-            None if it is none.
-        units: What the probe sees, in the order of `weights`; none if it sees characters.
-        accuracy: Share of characters classified right, in [0, 1].
-        majority: Accuracy of always saying what is most frequent in training: chance for `accuracy`.
-        balanced_accuracy: Mean over the classes of the share found of each, in [0, 1]; chance is 1 / n_classes.
-        precision: How many of those said to be True are, in [0, 1]; of several classes the mean over them.
-        recall: How many of those that are True are said to be; likewise.
-        f1: Harmonic mean of precision and recall of True; likewise.
+        control: The control that the probe is, None if it is none: `chars` sees only characters and `position` only
+            the position in the text, so that they show what can be predicted without the model; `context` and `runs`
+            have made-up labels, so that they should be at chance.
+        units: The units that the probe sees, in the order of `weights`; empty if it sees characters or the position.
+        accuracy: Share of characters classified correctly, in [0, 1].
+        majority: Accuracy of always predicting the most frequent class in training: chance for `accuracy`.
+        balanced_accuracy: Mean recall over the classes, in [0, 1]; chance is 1 / n_classes.
+        precision: Share of characters predicted as True that are True, in [0, 1]; of several classes the mean over
+            them.
+        recall: Share of True characters that are predicted as True, in [0, 1]; of several classes the mean over them.
+        f1: Harmonic mean of precision and recall of True; of several classes the mean over them.
         auc: Area under the ROC curve, in [0, 1]; chance is 0.5. Of several classes the mean of each against the rest.
         log_loss: Mean of −log p(label), in nats per character.
-        r2: Share of the held-out variance explained, at most 1; 0 is what the mean of the held-out labels does.
-        r: Pearson's correlation of what the probe says with the label, in [−1, 1]; chance is 0.
-        auc_within: `auc` among characters of the same eighth of the text, so that what a common trend gives is left
-            out.
-        r_within: `r`, likewise.
-        average_precision: Mean precision at the True characters, in the order of what the probe says, in [0, 1]; chance
+        r2: Share of the held-out variance explained, at most 1; 0 is what the mean of the held-out labels explains.
+        r: Pearson's correlation of the predictions with the label, in [−1, 1]; chance is 0.
+        auc_within: `auc` among characters of the same eighth of the text, which leaves out what a common trend gives.
+        r_within: `r` among characters of the same eighth of the text, likewise.
+        average_precision: Mean precision at the True characters, in the order of the predictions, in [0, 1]; chance
             is their share. Of several classes the mean over them; of several folds likewise.
         aucs: Of several classes, the AUC of each against the rest, by its name; NaN of one that is not held out.
         estimates: For each score by its name what its interval is made of; see `estimates.Estimate`.
-        selectivity: Its accuracy (R² for numbers) less that of the same probe for labels that are drawn at random for
-            each context of characters; NaN without that control.
+        selectivity: Accuracy (R² for numbers) less that of the same probe for labels drawn at random for each context
+            of characters; NaN without that control.
         selectivity_interval: Its 95 % interval, paired by atom; NaN if there is none.
-        weights: (n_columns, n_scores) coefficients, per standard deviation of each unit, the mean over the folds:
-            n_scores is 1, or the number of three or more classes; nats for classes, the label's unit for a number.
-        raw_weights: (n_columns, n_scores) the same per value of a unit.
-        intercept: (n_scores,) what the probe says at the training mean of every unit.
-        penalties: Of each fold: given, or chosen within its training stretches.
+        weights: (n_columns, n_outputs) weights per standard deviation of each unit, the mean over the folds:
+            n_outputs is 1, or the number of three or more classes; nats for classes, the label's unit for a number.
+        raw_weights: (n_columns, n_outputs) weights per unit of activation.
+        intercept: (n_outputs,) the outputs where every unit has its training mean.
+        penalties: The penalty of each fold, as given, or as chosen within its training stretches.
         n_chars: Characters of the text, or of the part of it that the source gives.
-        n_used: Those of them whose activations were read; fewer if all would not have fitted the budget.
+        n_used: Characters whose activations were read; fewer if all would have exceeded the budget.
         n_train: Training characters with a label, the mean over the folds.
         n_test: Held-out characters with a label.
-        n_passes: Over the activations, to fit it, at most.
+        n_passes: Passes over the activations that fitting took, at most.
         note: What makes the scores uncertain, or why there are none; empty if nothing does.
-        predictions: (n_chars, n_scores) of the text: probabilities (of True, or of each class) or values at held-out
-            characters that were read, NaN elsewhere; None if not kept.
-        logits: (n_chars, n_scores) what the probabilities are made of, by the logistic function or softmax; NaN
-            elsewhere; None if not kept, or for numbers. A probability can round to 0 or 1, a logit says how sure.
+        predictions: (n_chars, n_outputs) probabilities (of True, or of each class) or numbers, for the held-out
+            characters of the text that were read, and NaN elsewhere; None if not kept.
+        logits: (n_chars, n_outputs) logits of the probabilities, NaN elsewhere; None if not kept, or for numbers.
+            Where a probability rounds to 0 or 1, its logit does not.
+        options: The options that the probe was fitted with. With the same source, hypothesis and units they give the
+            same result again.
     """
 
     hypothesis: str
@@ -133,36 +101,42 @@ class ProbeResult(Result):
     note: str = ""
     predictions: NDArray[np.float32] | None = field(default=None, repr=False)
     logits: NDArray[np.float32] | None = field(default=None, repr=False)
+    options: FitOptions = field(default=DEFAULT_OPTIONS, repr=False)
+
+    @property
+    def seed(self) -> int:
+        """The seed that reproduces the result: of control labels, and of the draw of training stretches."""
+        return self.options.seed
 
     @property
     def measure(self) -> str:
-        """The name of the score that tells most at once: `auc`, or `r2` for numbers."""
+        """The name of the main score: `auc`, or `r2` for numbers."""
         return "r2" if self.kind == "numeric" else "auc"
 
     @property
     def score(self) -> float:
-        """That score."""
+        """The value of the main score: the AUC, or R² for numbers."""
         return self.r2 if self.kind == "numeric" else self.auc
 
     @property
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """For each score by its name the 95 % interval; NaN if there is none."""
-        return {name: each.interval for name, each in self.estimates.items()}
+        """The 95 % interval of each score, by its name; NaN if there is none."""
+        return {name: estimate.interval for name, estimate in self.estimates.items()}
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of `score`."""
-        own = self.estimates.get(self.measure)
-        return (math.nan, math.nan) if own is None else own.interval
+        """The 95 % interval of the main score; NaN if there is none."""
+        estimate = self.estimates.get(self.measure)
+        return (math.nan, math.nan) if estimate is None else estimate.interval
 
     def row(self) -> dict[str, str | float | int | None]:
-        """What `probe fit --json` prints; `low` and `high` are the interval of `score`."""
+        """Return what `probe fit --json` prints; `low` and `high` are the interval of `score`."""
         low, high = self.interval
         return {
             "hypothesis": self.hypothesis,
             "site": self.site,
             "control": self.control,
-            **{name: getattr(self, name) for name in scores_of(self.kind)},
+            **{name: getattr(self, name) for name in score_names(self.kind)},
             "low": low,
             "high": high,
             "selectivity": self.selectivity,
@@ -170,8 +144,8 @@ class ProbeResult(Result):
             "selectivity_high": self.selectivity_interval[1],
             **{
                 f"{name}_{end}": number
-                for name, own in self.intervals.items()
-                for end, number in zip(("low", "high"), own, strict=True)
+                for name, interval in self.intervals.items()
+                for end, number in zip(("low", "high"), interval, strict=True)
             },
             **{f"auc_of_{name}": number for name, number in self.aucs.items()},
             "penalty": float(np.median(self.penalties)) if self.penalties else math.nan,
@@ -183,13 +157,13 @@ class ProbeResult(Result):
         }
 
     def __str__(self) -> str:
-        found = ", ".join(f"{name.replace('_', ' ')} {getattr(self, name):.3f}" for name in scores_of(self.kind))
+        scores = ", ".join(f"{name.replace('_', ' ')} {getattr(self, name):.3f}" for name in score_names(self.kind))
         control = f" ({self.control}, a control)" if self.control else ""
-        return f"{self.hypothesis} from {self.site}{control}: {found}" + (f"; {self.note}" if self.note else "")
+        return f"{self.hypothesis} from {self.site}{control}: {scores}" + (f"; {self.note}" if self.note else "")
 
 
-def scores_of(kind: Kind) -> tuple[str, ...]:
-    """The names of the scores that a probe of such labels has."""
+def score_names(kind: Kind) -> tuple[str, ...]:
+    """Return the names of the scores that a probe has for a kind of labels."""
     if kind == "numeric":
         return "r2", "r", "r_within"
     return (

@@ -13,7 +13,7 @@ from analyses.intervals.long_run import n_cosines
 from analyses.intervals.significance import FEWEST_PIECES, FEWEST_RUNS, evidence, q_values
 from analyses.ranking.best_units import surest_labels
 from analyses.ranking.labels import LabelPrecision, RankedLabel, TargetRuns
-from analyses.ranking.method import Method, MethodScores
+from analyses.ranking.methods.method import Method, MethodScores
 from analyses.ranking.results import RankedUnit, Ranking
 from analyses.ranking.shifts import Shifted
 from analyses.ranking.unit_scores import UnitScores

@@ -14,9 +14,9 @@ from analyses.named_parts import sites_among
 from analyses.ranking.assembling import assemble, measure_of, without_scores
 from analyses.ranking.labels import RankedLabel
 from analyses.ranking.measuring import forward_to, measure
-from analyses.ranking.method import Method
-from analyses.ranking.methods import method_for
-from analyses.ranking.plan import Plan
+from analyses.ranking.methods.method import Method
+from analyses.ranking.methods.plan import Plan
+from analyses.ranking.methods.registry import method_for
 from analyses.ranking.results import Ranking
 from analyses.ranking.shifts import Shifts
 from analyses.session import Session, question
@@ -45,7 +45,7 @@ def rank(
     Args:
         source: A recording or live activations.
         hypothesis: Its name, a function, or a target made before.
-        method: The score that orders them, see `methods.METHODS`; None is `auc`, or `r` for a numeric label.
+        method: The score that orders them, see `methods.registry.METHODS`; None is `auc`, or `r` for a numeric label.
         sites: The sites whose units are ranked; None is all.
         exact: Whether to make exact AUCs of activations in float32, too, which takes some .1 s for each of these units
             and million characters.

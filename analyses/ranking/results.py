@@ -22,7 +22,7 @@ class RankedUnit(Result):
     Attributes:
         unit: The unit.
         score: The score that orders the ranking, on training characters only, by the ranking's method; see
-            `methods.METHODS`. By AUC and r, a unit that never changes comes last, with 0 or NaN.
+            `methods.registry.METHODS`. By AUC and r, a unit that never changes comes last, with 0 or NaN.
         held_out_score: The same on held-out characters, with what was chosen in training (a threshold, a direction, the
             means of classes); NaN if the method has none.
         overall: AUC in [0, 1], or Pearson's r in [−1, 1], on all characters. An AUC under .5 is a unit that is

@@ -91,8 +91,8 @@ def refuse_many(target: Target) -> None:
     names = target.labels.names
     if target.kind == "categorical" and len(names) > MOST_CLASSES:
         raise AnalysisError(
-            f"{target.hypothesis!r} has {len(names):,} classes ({short_list(names)}), and at most {MOST_CLASSES} are "
-            "told apart; ask for one of them"
+            f"{target.hypothesis!r} has {len(names):,} classes ({short_list(names)}), and at most "
+            f"{MOST_CLASSES} are told apart; ask for one of them"
         )
 
 

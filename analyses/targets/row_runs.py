@@ -41,7 +41,7 @@ class RowRuns:
             changes: All places where the value differs from that at the place before; there may be more.
             values_at: Returns (…, n_places) values at some places.
         """
-        rows = np.unique([0, *(selection.row(place) for place in changes.tolist())])
+        rows = np.unique([0, *(selection.row(change) for change in changes.tolist())])
         rows = rows[rows < selection.n_chars]
         return cls(rows, values_at(selection.start + rows * selection.every), selection.n_chars)
 

@@ -156,8 +156,8 @@ def _words(program: Program, *, keywords: bool) -> NDArray[np.bool_]:
     python = _whole_words(program.codes, kinds, python_code, _packed(_KEYWORDS_OF_PYTHON))
     c = _whole_words(program.codes, kinds, c_code, _packed(_KEYWORDS_OF_C))
     words = np.maximum(python, c)  # while both languages are possible, a keyword of either is one
-    is_name: NDArray[np.bool_] = (words == _NAME) & ~program.is_any(COMMENT, STRING, DOCSTRING)
-    return words == _KEYWORD if keywords else is_name
+    is_keyword: NDArray[np.bool_] = words == _KEYWORD
+    return is_keyword if keywords else (words == _NAME) & ~program.is_any(COMMENT, STRING, DOCSTRING)
 
 
 def _packed(words: tuple[str, ...]) -> NDArray[np.uint64]:

@@ -160,7 +160,7 @@ def _is_letter(code: int) -> bool:
     return 65 <= code <= 90 or 97 <= code <= 122 or code == 95 or code == 58 or code > 127
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _is_blank(code: int) -> bool:
     return code == _SPACE or code == _TAB or code == _RETURN or code == _NEWLINE
 
@@ -176,6 +176,7 @@ def _tags(codes: NDArray[np.uint32]) -> tuple[NDArray[np.uint8], NDArray[np.int3
     mark, has_equals = 0, False  # the open quotation mark in a tag; the = of an attribute has been read
     blank_line = False
     for t, code in enumerate(codes):
+        is_blank = _is_blank(code)
         if code == _NEWLINE and blank_line:
             state = _OUTSIDE
         elif state == _COMMENT:
@@ -200,7 +201,7 @@ def _tags(codes: NDArray[np.uint32]) -> tuple[NDArray[np.uint8], NDArray[np.int3
         elif kind == _BANG and code == _DASH and t == less + 3 and codes[t - 1] == _DASH:
             state = _COMMENT
         elif in_name:
-            in_name = not (_is_blank(code) or code == _SLASH)
+            in_name = not (is_blank or code == _SLASH)
             name = name << 8 | code | 32 if in_name and name < LONGEST_PACKED else name
         elif kind == 0:
             state, has_equals, mark = _read_attribute(state, has_equals, codes[t - 1], code)
@@ -208,12 +209,12 @@ def _tags(codes: NDArray[np.uint32]) -> tuple[NDArray[np.uint8], NDArray[np.int3
             mark = code
         if code == _LESS and state == _OUTSIDE:
             less = t
-        blank_line = code == _NEWLINE or (blank_line and _is_blank(code))
+        blank_line = code == _NEWLINE or (blank_line and is_blank)
         states[t], depths[t] = state, depth
     return states, depths
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _read_attribute(state: int, has_equals: bool, before: int, code: int) -> tuple[int, bool, int]:
     """Read a character of a tag after its name and outside quotation marks.
 

@@ -1,4 +1,4 @@
-"""The command `probe`: one file for each command, which parses, calls one function, and shows."""
+"""The command `probe`: one file for each command, which parses, calls one function, and shows the result."""
 
 import signal
 import sys
@@ -29,11 +29,16 @@ from probe.cli.train import train
 _INTERRUPTED = 130  # the exit status that typer makes of Ctrl-C
 COMMANDS = (demo, train, sample, evaluate, sweep, import_model, extract, check, hypotheses, rank, explain, fit, curve)
 
-app = typer.Typer(name="probe", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    name="probe",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 def command_name(command: Callable[..., None]) -> str:
-    """What a function of `COMMANDS` is called in the shell; Python will not have a function named `import`."""
+    """Return the name in the shell of a function of `COMMANDS`; Python does not allow a function named `import`."""
     return command.__name__.removesuffix("_model")
 
 
@@ -41,8 +46,8 @@ for _command in COMMANDS:
     app.command(command_name(_command))(_command)
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
         typer.echo(f"char-probe {__version__}")
         raise typer.Exit
 
@@ -57,16 +62,16 @@ def _probe(
 
 
 def main() -> None:
-    """Run the command. What a user can mend is one line and exit status 1; anything else keeps its traceback."""
-    for name in ("SIGTERM", "SIGHUP"):  # so that they, too, leave nothing half written
+    """Run the command. An error that the user can mend is one line and exit status 1; others keep their traceback."""
+    for name in ("SIGTERM", "SIGHUP"):  # so that these signals, too, leave nothing half written
         signal.signal(getattr(signal, name), lambda number, frame: sys.exit(128 + number))
     try:
         app()
     except SystemExit as stop:
         if stop.code == _INTERRUPTED:
             warn(
-                "stopped; the same command again goes on with an extraction or a sweep, and with --resume with a "
-                "training; nothing else is left half written"
+                "stopped; the same command again continues an extraction or a sweep, and with --resume a training; "
+                "nothing else is left half written"
             )
         raise
     except (ActivationError, AnalysisError, HypothesisError) as error:

@@ -1,147 +1,206 @@
-"""`probe curve`."""
+"""The command `probe curve`, which draws accuracy curves of probes."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from typer import BadParameter, Option
 
-from probe.cli.options import (
-    BudgetOption,
-    FoldsOption,
-    HypothesesOption,
-    JsonOption,
-    LagOption,
-    LanguageOption,
-    ModelOption,
-    NoCacheOption,
-    PenaltyOption,
-    RecordingsArgument,
-    SitesOption,
-    TextOption,
-)
-from probe.cli.reading import ReadingOptions, with_options
+from probe.cli.analysis_options import ProbeOptions, SiteOptions, TargetOptions, report_used
+from probe.cli.option_groups import with_options
+from probe.cli.options import HypothesesOption, WordsArgument
+from probe.cli.provenance import PROVENANCE, provenance
 from probe.cli.show import Cell, progress, say, show_rows, warn
-from probe.cli.sources import ask_several, in_bytes, open_sources, read_checkpoints, tell_used
+from probe.cli.sources import SourceOptions
+from probe.cli.table_options import TableOptions
+from probe.cli.words import Subjects, tell_apart
 
 if TYPE_CHECKING:
-    from activations.blocks import Source
     from analyses.curves import Curve
 
-_NOT_IN_TABLE = {"note", "n_chars", "n_used"}
+Over = Literal["units", "chars", "lag", "sites", "penalty", "steps"]
+_NOT_IN_TABLE = {"note", "n_chars", "n_used", *PROVENANCE}
 
 
-@with_options
-def curve(
-    recordings: RecordingsArgument = None,
-    hypotheses: HypothesesOption = None,
-    over: Annotated[str, Option(help="units, chars, lag, sites, penalty or steps; see above.")] = "units",
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurveOptions(ProbeOptions):
+    """Options of what a curve goes over, how its probes are fitted, and where it is drawn."""
+
+    over: Annotated[Over, Option(help="What the probe sees more and more of; see above.")] = "units"
     output: Annotated[
         Path | None, Option("--output", "-o", help="A picture: .png, .svg or .pdf.", show_default=False)
-    ] = None,
-    csv: Annotated[Path | None, Option(help="A table of the numbers: .csv.", show_default=False)] = None,
-    most: Annotated[int, Option(min=1, help="Units at the end of a curve over units.")] = 64,
+    ] = None
+    most: Annotated[int, Option(min=1, help="Units at the end of a curve over units.")] = 64
     run: Annotated[
         Path | None,
         Option(
             help="The folder of a training with checkpoints (probe train --checkpoint-every 2), for --over steps.",
             show_default=False,
         ),
-    ] = None,
-    sites: SitesOption = None,
-    penalty: PenaltyOption = None,
-    folds: FoldsOption = None,
-    budget: BudgetOption = None,
-    model: ModelOption = None,
-    text: TextOption = None,
+    ] = None
+
+    def check(self, subjects: Subjects, source: SourceOptions) -> None:
+        """Refuse options that do not go together, or a picture that cannot be written, before any work."""
+        from activations.files import check_output
+        from probe.plots import check_picture
+
+        if not subjects.hypotheses:
+            raise BadParameter("name a hypothesis, such as `probe curve in_quotes`")
+        if self.output is not None:
+            check_picture(self.output)
+            check_output(self.output, *source.inputs(subjects))
+        if (self.over == "steps") != (self.run is not None):
+            raise BadParameter(
+                "a curve over steps needs the folder of a training, and no other does: --over steps --run …"
+            )
+        if self.run is not None and (subjects.recordings or source.model):
+            raise BadParameter("a curve over steps reads the checkpoints of --run; leave out the recording and --model")
+
+    @property
+    def drawn_seed(self) -> int | None:
+        """The seed, if training stretches are drawn."""
+        return self.seed if self.over == "chars" else None
+
+
+class SourceCurves(NamedTuple):
+    """The curves of one source.
+
+    Attributes:
+        name: The name of the source among several; empty if there is only one.
+        curves: One for each hypothesis; over steps also one of its best unit.
+        reasons: Why other hypotheses have none, a sentence by the name of each.
+        made: What made them; see `provenance`.
+    """
+
+    name: str
+    curves: "list[Curve]"
+    reasons: dict[str, str]
+    made: dict[str, Cell]
+
+
+@with_options
+def curve(
+    words: WordsArgument = None,
+    hypotheses: HypothesesOption = None,
     *,
-    how_read: ReadingOptions,
-    lag: LagOption = 0,
-    language: LanguageOption = None,
-    no_cache: NoCacheOption = False,
-    as_json: JsonOption = False,
+    options: CurveOptions,
+    sites: SiteOptions,
+    source: SourceOptions,
+    labels: TargetOptions,
+    tables: TableOptions,
 ) -> None:
     """Draw accuracy curves: how a probe's score grows with what it may see.
 
     --over units: the best 1, 2, 4, … units together, chosen one by one on training stretches: one unit, or many?
-    --over chars: the amount of training text. --over lag: the label of 50 characters ago up to 50 to come.
-    --over sites: layer by layer and signal by signal. --over penalty: on the weights. All are judged on held-out
-    stretches; over chars, lag, penalty and steps the probe sees the hidden state of the last layer, unless --sites
-    names others.
+    --over chars: the amount of training text. --over lag: the label from 50 characters ago to 50 characters ahead.
+    --over sites: layer by layer and signal by signal. --over penalty: the penalty on the weights. All are judged on
+    held-out stretches; over chars, lag, penalty and steps the probe sees the hidden state of the last layer, unless
+    --sites names others.
 
-    --over steps, with --run and --text: the checkpoints of a training. When does the model come to know it, and when
-    does a single unit, the best one?
+    --over steps, with --run and --text: the checkpoints of a training. When does the model come to know the label, and
+    when does its best single unit?
 
-    Each has beside it what a probe of the last 20 characters of the text tells, without the model. Several hypotheses,
-    or several recordings, are drawn into one picture.
+    Each score is shown with that of a probe of the last 20 characters of the text, without the model. Several
+    hypotheses, or several recordings, are drawn into one picture.
 
     Example:
-        probe curve --hypothesis in_quotes -o curve.png
+        probe curve in_quotes -o curve.png
     """
-    from activations.files import check_output
-    from activations.site_names import select_sites
-    from analyses.curves import curve as make_curve
-    from analyses.curves import curves_over_steps
-    from analyses.probing.results import Fitting
-    from probe.plots import check_picture, figure_of, plot_curves, save_figure
-    from probe.tables import write_table
-
-    if not hypotheses:
-        raise BadParameter("name a hypothesis with --hypothesis")
-    if csv is not None and csv.suffix != ".csv":
-        raise BadParameter(f"{csv} is no table of numbers; end its name in .csv")
-    inputs = [*(recordings or [Path("activations.h5")]), *(text or []), *([model] if model else []), *how_read.files]
-    if output is not None:
-        check_picture(output)
-        check_output(output, *inputs)
-    if csv is not None:
-        check_output(csv, *inputs)
-    if (over == "steps") != (run is not None):
-        raise BadParameter("a curve over steps needs the folder of a training, and no other does: --over steps --run …")
-    if run is not None and (recordings or model):
-        raise BadParameter("a curve over steps reads the checkpoints of --run; leave out the recording and --model")
-    curves: list[tuple[str, Curve]] = []
-    reasons: dict[str, str] = {}
-    how = Fitting(penalty=penalty, folds=folds, budget=in_bytes(budget))
-    with ExitStack() as stack:
-        if run is not None:
-            steps = read_checkpoints(run, text, how_read)
-            first = next(steps)
-            sources: Sequence[tuple[str, Source]] = [("", first[1])]
-        else:
-            sources = stack.enter_context(open_sources(recordings, model, text, how_read))
-        for name, source in sources:
-            chosen = None if sites is None else select_sites(source.sites, sites)
-            with progress(f"a curve over {over}") as report:
-                asked, missing = ask_several(source, hypotheses, False, language, no_cache, lag)
-                reasons |= missing
-                if run is not None:
-                    found = curves_over_steps(chain([first], steps), asked, sites=chosen, how=how, progress=report)
-                    curves += [(name, each) for each in found.values()]
-                    continue
-                for each in asked:
-                    one = make_curve(source, each, over, sites=chosen, most=most, how=how, progress=report)
-                    curves.append((name, one))
+    subjects = tell_apart(words, hypotheses)
+    options.check(subjects, source)
+    tables.check(*source.inputs(subjects))
+    if options.run is None:
+        results = _of_sources(subjects, options, sites, source, labels)
+    else:
+        results = [_over_steps(options.run, subjects, options, sites, source, labels)]
     rows: list[dict[str, Cell]] = [
-        {**({"model": name} if name else {}), **row} for name, each in curves for row in each.rows()
+        {**({"model": result.name} if result.name else {}), **row, **result.made}
+        for result in results
+        for drawn in result.curves
+        for row in drawn.rows()
     ]
+    reasons: dict[str, str] = {}
+    for result in results:
+        reasons |= result.reasons
     for hypothesis, reason in reasons.items():
         warn(f"no curve for {hypothesis}: {reason}")
-    if as_json:
-        show_rows(rows, as_json=True)
+    _show(rows, tables)
+    report_used(point for result in results for drawn in result.curves for point in drawn.points)
+    tables.write(rows)
+    if options.output is not None:
+        _draw(results, options.output, quiet=tables.as_json)
+
+
+def _of_sources(
+    subjects: Subjects,
+    options: CurveOptions,
+    sites: SiteOptions,
+    source: SourceOptions,
+    labels: TargetOptions,
+) -> list[SourceCurves]:
+    from analyses.curves import curve as make_curve
+
+    fitting = options.fitting()
+    results = []
+    with source.open(subjects) as sessions:
+        for name, session in sessions:
+            chosen = sites.chosen_if_any(session)
+            with progress(f"a curve over {options.over}") as report:
+                targets = labels.targets(session, subjects.hypotheses)
+                curves = [
+                    make_curve(
+                        session, target, options.over, sites=chosen, most=options.most, options=fitting, progress=report
+                    )
+                    for target in targets.made
+                ]
+            results.append(SourceCurves(name, curves, targets.reasons, provenance(session, seed=options.drawn_seed)))
+    return results
+
+
+def _over_steps(
+    run: Path,
+    subjects: Subjects,
+    options: CurveOptions,
+    sites: SiteOptions,
+    source: SourceOptions,
+    labels: TargetOptions,
+) -> SourceCurves:
+    from analyses.curves import curves_over_steps
+
+    fitting = options.fitting()
+    steps = source.checkpoints(run)
+    first = next(steps)
+    _, live = first
+    chosen = sites.chosen_if_any(live)
+    with progress("a curve over steps") as report:
+        targets = labels.targets(live, subjects.hypotheses)
+        curves = curves_over_steps(chain([first], steps), targets.made, sites=chosen, options=fitting, progress=report)
+    made = provenance(text_sha256=live.corpus.sha256, seed=options.drawn_seed)
+    return SourceCurves("", list(curves.values()), targets.reasons, made)
+
+
+def _show(rows: Sequence[dict[str, Cell]], tables: TableOptions) -> None:
+    """Print JSON Lines, or a table for each kind of label; notes go to standard error."""
+    if tables.as_json:
+        tables.show(rows)
     else:
-        for keys in dict.fromkeys(tuple(row) for row in rows):  # a table for each kind of label
-            shown = [{key: row[key] for key in row if key not in _NOT_IN_TABLE} for row in rows if tuple(row) == keys]
+        for keys in dict.fromkeys(tuple(row) for row in rows):
+            of_kind = [row for row in rows if tuple(row) == keys]
+            shown = [{key: cell for key, cell in row.items() if key not in _NOT_IN_TABLE} for row in of_kind]
             show_rows(shown, as_json=False)
     for note in dict.fromkeys(f"{row['hypothesis']}: {row['note']}" for row in rows if row["note"]):
         warn(note)
-    tell_used(point for _, each in curves for point in each.points)
-    if csv is not None:
-        write_table(csv, rows)
-        say(f"{csv}: the numbers", quiet=as_json)
-    if output is not None:
-        named = {f"{each.hypothesis}, {name}" if name else each.hypothesis: each for name, each in curves}
-        save_figure(figure_of(plot_curves(named)), output)
-        say(f"{output}: the curve{'' if len(curves) == 1 else 's'} as a picture", quiet=as_json)
+
+
+def _draw(results: Sequence[SourceCurves], path: Path, *, quiet: bool) -> None:
+    from probe.plots import figure_of, plot_curves, save_figure
+
+    named = {
+        f"{drawn.hypothesis}, {result.name}" if result.name else drawn.hypothesis: drawn
+        for result in results
+        for drawn in result.curves
+    }
+    save_figure(figure_of(plot_curves(named)), path)
+    say(f"{path}: the curve{'' if len(named) == 1 else 's'} as a picture", quiet=quiet)

@@ -1,13 +1,65 @@
-"""`probe import`."""
+"""The command `probe import`, which reads models of other programs."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typer import Argument, Option
 
+from probe.cli.option_groups import with_options
 from probe.cli.options import FactoryOption, JsonOption, RangeOption
-from probe.cli.reading import RuledTextOptions, ends, with_options
+from probe.cli.provenance import provenance
+from probe.cli.reading import RuledTextOptions, range_ends
 from probe.cli.show import Cell, progress, say, show_rows, warn
+
+if TYPE_CHECKING:
+    from activations.importers.importing import ImportedModel
+    from activations.texts.corpus import Corpus
+
+RecurrentCell = Literal["lstm", "gru", "gru_reset_before", "rnn", "rnn_relu"]
+Transposed = Literal["no", "recurrent", "all"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayoutOptions:
+    """Options of how to read the arrays in another program's file, where it does not say."""
+
+    cell: Annotated[
+        RecurrentCell | None,
+        Option(
+            help="The recurrent cell, as with rnn (tanh) or rnn_relu, where the file does not tell.", show_default=False
+        ),
+    ] = None
+    gates: Annotated[
+        str | None, Option(help="The order of the gates in the file, such as i,f,o,g or r,z,n.", show_default=False)
+    ] = None
+    transposed: Annotated[
+        Transposed | None,
+        Option(help="Square matrices that are transposed in the file.", show_default=False),
+    ] = None
+    hidden_first: Annotated[
+        bool | None,
+        Option(
+            "--hidden-first",
+            help="Matrices on inputs and hidden states together have the hidden states first.",
+            show_default=False,
+        ),
+    ] = None
+    prefix: Annotated[str, Option(help="Only arrays whose names begin with this.", show_default=False)] = ""
+    force: Annotated[
+        bool, Option("--force", help="Write the model even if its loss on the text speaks against this reading.")
+    ] = False
+
+    def settings(self) -> dict[str, Any]:
+        """Return these options by the names that the library has for them."""
+        return {
+            "cell": self.cell,
+            "gates": self.gates,
+            "transposed": self.transposed,
+            "hidden_first": self.hidden_first,
+            "prefix": self.prefix,
+            "force": self.force,
+        }
 
 
 @with_options
@@ -25,79 +77,78 @@ def import_model(
     text: Annotated[
         list[Path] | None,
         Option(
-            help="A text that the model ought to predict well, to check it by; may be repeated.", show_default=False
+            help="A text that the model should predict well, to check the import by; may be repeated.",
+            show_default=False,
         ),
     ] = None,
     part: RangeOption = None,
-    cell: Annotated[
-        str | None, Option(help="rnn (tanh) or rnn_relu, where the file does not tell.", show_default=False)
-    ] = None,
-    gates: Annotated[
-        str | None, Option(help="The order of the gates in the file, such as i,f,o,g or r,z,n.", show_default=False)
-    ] = None,
-    transposed: Annotated[
-        str | None,
-        Option(help="Square matrices that the file has transposed: no, recurrent or all.", show_default=False),
-    ] = None,
-    hidden_first: Annotated[
-        bool | None,
-        Option("--hidden-first", help="Matrices for both have hidden states before inputs.", show_default=False),
-    ] = None,
-    prefix: Annotated[str, Option(help="Only arrays whose names begin with this.", show_default=False)] = "",
-    model_factory: FactoryOption = None,
-    force: Annotated[bool, Option("--force", help="Write the model also if the text speaks against it.")] = False,
     *,
-    how_read: RuledTextOptions,
+    layout: LayoutOptions,
+    model_factory: FactoryOption = None,
+    text_options: RuledTextOptions,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a model of ours from somebody else's, without running anything in its file.
+    """Import a model of another program, without running anything in its file.
 
     PyTorch's state_dicts and whole pickled modules, one linear layer for each gate, JSON, .npz: docs/importing.md.
 
     Example:
         probe import theirs.pth --vocab sorted:corpus.txt --text corpus.txt
     """
-    from activations.errors import ActivationError
     from activations.files import check_output
-    from activations.importers.importing import import_model as read
+    from activations.importers.importing import import_model as read_model
     from activations.importers.vocabularies import file_of
-    from activations.importers.wrapping import build
-    from activations.models.checkpoints import save_model
-    from activations.texts.corpus import Corpus
+    from activations.importers.wrapping import contents_from_factory
+    from activations.models.checkpoints import model_sha256, save_model
     from activations.texts.reading_rule import PLAIN
-    from activations.texts.selection import Selection
 
     factory = Path(model_factory.rpartition(":")[0]) if model_factory else None
-    check_output(output, source, *(text or []), *(each for each in (file_of(vocab), factory) if each))
-    corpus = how_read.read(text) if text else None
-    if part is not None:
-        if corpus is None:
-            raise ActivationError("--range is a part of the --text that is given, and there is none")
-        chosen = Selection.of(len(corpus), *ends(part))
-        corpus = Corpus.from_texts([corpus.text(chosen.start, chosen.stop)], [corpus.documents[0].name])
-    contents, own, own_rule = build(model_factory, source) if model_factory else (source, None, PLAIN)
+    check_output(output, source, *(text or []), *(path for path in (file_of(vocab), factory) if path))
+    corpus = _checking_text(text, part, text_options)
+    contents, own_vocabulary, own_rule = (
+        contents_from_factory(model_factory, source) if model_factory else (source, None, PLAIN)
+    )
     with progress("trying" if corpus else "reading") as report:
-        result = read(
+        result = read_model(
             contents,
-            vocab or own,
+            vocab or own_vocabulary,
             text=corpus,
-            cell=cell,
-            gates=gates,
-            transposed=transposed,
-            hidden_first=hidden_first,
-            rule=how_read.of(own_rule),
-            prefix=prefix,
-            encoding=how_read.encoding,
-            newlines=how_read.newlines,
-            force=force,
+            rule=text_options.rule(own_rule),
+            encoding=text_options.encoding,
+            newlines=text_options.newlines,
             progress=report,
+            **layout.settings(),
         )
     save_model(result.model, output, training={"imported_from": source.name, "kind": result.kind})
     if result.warning:
         warn(f"warning: {result.warning}")
+    if as_json:
+        made = provenance(model_sha256=model_sha256(result.model), text_sha256=corpus.sha256 if corpus else None)
+        show_rows([_row(result, output) | made], as_json=True)
+    else:
+        say(f"{output}: {result}")
+        say(f"next: probe extract {output} corpus.txt")
+
+
+def _checking_text(texts: list[Path] | None, part: str | None, options: RuledTextOptions) -> "Corpus | None":
+    """Read the text, or the part of it, that the imported model should predict well."""
+    from activations.errors import ActivationError
+    from activations.texts.corpus import Corpus
+    from activations.texts.selection import Selection
+
+    corpus = options.read(texts) if texts else None
+    if part is None:
+        return corpus
+    if corpus is None:
+        raise ActivationError("--range is a part of the --text that is given, and there is none")
+    chosen = Selection.of(len(corpus), *range_ends(part))
+    return Corpus.from_texts([corpus.text(chosen.start, chosen.stop)], [corpus.documents[0].name])
+
+
+def _row(result: "ImportedModel", output: Path) -> dict[str, Cell]:
     config = result.model.config
     evaluation = result.evaluation
-    row: dict[str, Cell] = {
+    return {
         "path": str(output),
         "kind": result.kind,
         "cell": config.cell,
@@ -105,20 +156,15 @@ def import_model(
         "n_units": config.n_units,
         "n_embedding": config.n_embedding,
         "n_characters": len(result.model.vocabulary),
-        "gates": result.reading.gates,
-        "transposed": result.reading.transposed,
-        "hidden_first": result.reading.hidden_first,
+        "gates": result.interpretation.gates,
+        "transposed": result.interpretation.transposed,
+        "hidden_first": result.interpretation.hidden_first,
         "vocabulary": result.vocabulary_source,
-        "reading_rule": str(result.reading.rule),
-        "read_out": result.parts.found["read-out"],
+        "reading_rule": str(result.interpretation.rule),
+        "read_out": result.parts.notes["read-out"],
         "unused": list(result.parts.unused),
         "left_aside": list(result.parts.aside),
         "warning": result.warning,
         "nats_per_char": evaluation.nats_per_char if evaluation else None,
         "n_chars": evaluation.n_chars if evaluation else None,
     }
-    if as_json:
-        show_rows([row], as_json=True)
-    else:
-        say(f"{output}: {result}")
-        say(f"next: probe extract {output} corpus.txt")

@@ -1,4 +1,4 @@
-"""A passage of text in the terminal, coloured by its labels."""
+"""Show a passage of text in the terminal, coloured by its labels."""
 
 import re
 
@@ -21,7 +21,7 @@ _MISSING = "dim"
 
 
 def first_of_interest(labels: Labels | CorpusLabels) -> int:
-    """Where the labels first change, the missing ones counted as one more value; 0 if they never do."""
+    """Find where the labels first change, with missing ones as one more value; 0 if they never do."""
     for start in range(0, len(labels), CHUNK):
         part = labels[max(start - 1, 0) : start + CHUNK]
         values = np.where(part.present, part.values.astype(float), -1.0)
@@ -32,11 +32,11 @@ def first_of_interest(labels: Labels | CorpusLabels) -> int:
 
 
 def show_passage(text: str, labels: Labels) -> None:
-    """Print a text, each character on a ground of its label's colour; in a pipe, a mark below each character instead.
+    """Print a text with its labels as background colours, or, in a pipe, as marks below the characters.
 
     Args:
-        text: A passage.
-        labels: Of its characters.
+        text: A passage of a text.
+        labels: One for each of its characters.
     """
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal or console.color_system in (None, "standard"):  # too few colours
@@ -70,19 +70,19 @@ def _styles(labels: Labels) -> list[str]:
     if labels.kind == "binary":
         styles = [_TRUE if value else "" for value in values.tolist()]
     elif labels.kind == "categorical":
-        styles = [_CLASSES[place % len(_CLASSES)] for place in values.tolist()]
+        styles = [_CLASSES[number % len(_CLASSES)] for number in values.tolist()]
     else:
         lowest, highest = _span(labels)
         shares = (np.clip(values, lowest, highest) - lowest) / max(highest - lowest, 1e-9)
-        places = np.minimum((shares * len(_RAMP)).astype(int), len(_RAMP) - 1).tolist()
-        styles = [f"{'white' if place > 3 else 'black'} on {_RAMP[place]}" for place in places]
-    return [style if there else _MISSING for style, there in zip(styles, labels.present.tolist(), strict=True)]
+        steps = np.minimum((shares * len(_RAMP)).astype(int), len(_RAMP) - 1).tolist()
+        styles = [f"{'white' if step > 3 else 'black'} on {_RAMP[step]}" for step in steps]
+    return [style if present else _MISSING for style, present in zip(styles, labels.present.tolist(), strict=True)]
 
 
 def _span(labels: Labels) -> tuple[float, float]:
-    """What the ends of the ramp of colours stand for; a few outliers are beyond."""
-    there = labels.values[labels.present]
-    return (float(there.min()), float(np.quantile(there, 0.98))) if len(there) else (0.0, 1.0)
+    """Return the numbers at the ends of the colour ramp; a few outliers lie beyond."""
+    values = labels.values[labels.present]
+    return (float(values.min()), float(np.quantile(values, 0.98))) if len(values) else (0.0, 1.0)
 
 
 def _legend(labels: Labels) -> Text:
@@ -90,13 +90,13 @@ def _legend(labels: Labels) -> Text:
     if labels.kind == "binary":
         legend.append(" True ", _TRUE).append(" False")
     elif labels.kind == "categorical":
-        for place in np.unique(labels.values[labels.present]).tolist()[: len(_CLASSES)]:
-            legend.append(f" {visible(labels.names[place], SIGNS)} ", _CLASSES[place % len(_CLASSES)]).append(" ")
+        for number in np.unique(labels.values[labels.present]).tolist()[: len(_CLASSES)]:
+            legend.append(f" {visible(labels.names[number], SIGNS)} ", _CLASSES[number % len(_CLASSES)]).append(" ")
     else:
         lowest, highest = _span(labels)
         legend.append(f"{lowest:g} ")
-        for place, colour in enumerate(_RAMP):
-            legend.append("   ", f"{'white' if place > 3 else 'black'} on {colour}")
+        for step, colour in enumerate(_RAMP):
+            legend.append("   ", f"{'white' if step > 3 else 'black'} on {colour}")
         legend.append(f" {highest:g} and more")
     if labels.missing is not None and labels.missing.any():
         legend.append("  no label", _MISSING)

@@ -1,4 +1,4 @@
-"""What commands print: progress on standard error, tables or JSON Lines on standard output."""
+"""Print what commands say: progress on standard error, tables or JSON Lines on standard output."""
 
 import json
 import math
@@ -14,12 +14,12 @@ from rich.text import Text
 
 Cell = str | int | float | bool | Sequence[str] | None
 Report = Callable[..., None]
-SIGNS = {"\n": "↵", "\t": "→", "\r": "←"}  # of characters in a passage of text
+SIGNS = {"\n": "↵", "\t": "→", "\r": "←"}  # shown for these characters of a text
 _WIDEST_NAME = 26  # that is never broken, however many columns there are
 
 
 def say(sentence: str, *, quiet: bool = False) -> None:
-    """Print a sentence for a person; `quiet` when the output is for a script."""
+    """Print a sentence for a person, unless `quiet`: when the output is for a script."""
     if not quiet:
         Console(highlight=False, soft_wrap=True).print(sentence, markup=False, emoji=False)
 
@@ -30,16 +30,16 @@ def warn(sentence: str) -> None:
 
 
 def to_standard_error() -> AbstractContextManager[object]:
-    """While it lasts, what a user's function prints does not get among the results."""
+    """Send what a user's function prints to standard error for a while, so that it does not get among the results."""
     return redirect_stdout(sys.stderr)
 
 
 @contextmanager
 def progress(step: str) -> Iterator[Report]:
-    """A bar with the time left, on standard error.
+    """Show a progress bar with the time left on standard error.
 
     Yields:
-        A function to call with what is done, how much there is to do, and, if there is one, a note.
+        A function to call with what is done, how much there is to do, and optionally a note.
     """
     columns = (
         SpinnerColumn(),
@@ -62,13 +62,13 @@ def progress(step: str) -> Iterator[Report]:
 
 
 def show_rows(rows: Sequence[Mapping[str, Cell]], *, as_json: bool, title: str | None = None, digits: int = 3) -> None:
-    """Print rows as a table for people, or one JSON object a row for scripts.
+    """Print rows as a table for people, or as one JSON object per row for scripts.
 
     Args:
-        rows: All with the same keys, which head the columns.
-        as_json: Which of the two. What is not a number becomes null in JSON and a dash in a table.
-        title: Above the table.
-        digits: After the point, in the table; JSON has them all.
+        rows: For a table, all with the same keys, which head the columns.
+        as_json: Whether to print JSON. NaN becomes null in JSON and a dash in a table.
+        title: The title of the table.
+        digits: Digits after the decimal point in the table; JSON has all.
     """
     if as_json:
         for row in rows:
@@ -90,25 +90,8 @@ def show_rows(rows: Sequence[Mapping[str, Cell]], *, as_json: bool, title: str |
     console.print(table)
 
 
-def show_differences(models: str, compare: Callable[[], Sequence[Mapping[str, Cell]]], *, as_json: bool) -> None:
-    """Print by how much the second of two models is better, if they read the same text; if not, say so."""
-    from analyses.errors import AnalysisError
-
-    try:
-        rows: list[dict[str, Cell]] = [{"model": models, **row} for row in compare()]
-    except AnalysisError as error:
-        warn(f"no differences: {error}")
-        return
-    if as_json or not rows:
-        show_rows(rows, as_json=as_json)
-        return
-    hidden = {"note"} if not any(row["note"] for row in rows) else set()
-    hidden |= {"first", "second"} if all(row["first"] == row["second"] == row["site"] for row in rows) else set()
-    show_rows([{key: row[key] for key in row if key not in hidden} for row in rows], as_json=False)
-
-
 def visible(text: str, shown: Mapping[str, str] = MappingProxyType({})) -> str:
-    """The text, with a sign for each character that would move the cursor or do worse."""
+    """Return the text with a sign in place of each character that would move the cursor or do worse."""
     return "".join(shown.get(char, char if char.isprintable() else "·") for char in text)
 
 

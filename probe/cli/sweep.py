@@ -1,42 +1,38 @@
-"""`probe sweep`."""
+"""The command `probe sweep`, which trains and compares a grid of models."""
 
 from pathlib import Path
 from typing import Annotated
 
 from typer import BadParameter, Option
 
-from probe.cli.options import JsonOption, SplitOption, TextsArgument
-from probe.cli.reading import TextOptions, with_options
-from probe.cli.show import Cell, progress, say, show_rows
+from probe.cli import completion
+from probe.cli.option_groups import with_options
+from probe.cli.options import SplitOption, TextsArgument
+from probe.cli.provenance import PROVENANCE, provenance
+from probe.cli.reading import TextOptions
+from probe.cli.show import Cell, progress, say
+from probe.cli.table_options import TableOptions
+from probe.cli.training_options import TrainingOptions
 
 
 @with_options
 def sweep(
     corpus: TextsArgument,
     output: Annotated[Path, Option("--output", "-o", help="The folder that the models go to.")] = Path("sweep"),
-    cell: Annotated[str, Option(help="Cells, with commas between.")] = "lstm,gru,rnn",
-    layers: Annotated[str, Option(help="Numbers of recurrent layers.")] = "1,2",
-    hidden: Annotated[str, Option(help="Numbers of units in each layer.")] = "64,128",
+    cell: Annotated[
+        str, Option(help="Recurrent cells, with commas between.", autocompletion=completion.cells)
+    ] = "lstm,gru,rnn",
+    layers: Annotated[str, Option(help="Numbers of recurrent layers, with commas between.")] = "1,2",
+    hidden: Annotated[str, Option(help="Numbers of units in each layer, with commas between.")] = "64,128",
     split: SplitOption = "90,5,5",
-    epochs: Annotated[int | None, Option(help="See probe train.", show_default=False)] = None,
-    lanes: Annotated[int | None, Option(help="See probe train.", show_default=False)] = None,
-    steps: Annotated[int, Option(help="See probe train.")] = 64,
-    optimizer: Annotated[str, Option(help="See probe train.")] = "adamw",
-    learning_rate: Annotated[float | None, Option(help="See probe train.", show_default=False)] = None,
-    weight_decay: Annotated[float | None, Option(help="See probe train.", show_default=False)] = None,
-    dropout: Annotated[float, Option(help="See probe train.")] = 0.0,
-    patience: Annotated[int, Option(help="See probe train.")] = 0,
-    min_count: Annotated[int, Option(help="See probe train.")] = 1,
-    precision: Annotated[str, Option(help="See probe train.")] = "float32",
-    device: Annotated[str, Option(help="See probe train.")] = "cpu",
-    seed: Annotated[int, Option(help="See probe train.")] = 0,
     *,
-    how_read: TextOptions,
-    as_json: JsonOption = False,
+    training: TrainingOptions,
+    text_options: TextOptions,
+    tables: TableOptions,
 ) -> None:
     """Train a grid of models on one text and compare them.
 
-    Every combination of cells, layers and hidden units is trained once; the same command later goes on where it was
+    Every combination of cells, layers and hidden units is trained once; the same command later continues where it was
     stopped, and trains only what is new. The folder then holds the models, results.csv, test_loss.png, and overlap.csv:
     the share of test characters that one model (row) gets right and another (column) does not. alone is the share that
     only this model gets right.
@@ -44,52 +40,33 @@ def sweep(
     Example:
         probe sweep corpus.txt --cell lstm,gru --layers 1,2 --hidden 64,128
     """
-    from probe.plots import figure_of, plot_sweep, save_figure
-    from probe.tables import write_table
     from probe.training.recipes import shares_of
-    from probe.training.sweeps import sweep as train_all
+    from probe.training.sweeps import sweep as train_grid
+    from probe.training.sweeps import write_sweep
 
-    text = how_read.read(corpus)
-    settings = {
-        "epochs": epochs,
-        "lanes": lanes,
-        "optimizer": optimizer,
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "n_steps": steps,
-        "dropout": dropout,
-        "patience": patience,
-        "min_count": min_count,
-        "precision": precision,
-        "device": device,
-        "seed": seed,
-    }
+    tables.check(*corpus)
+    text = text_options.read(corpus)
     with progress("training") as report:
-        found = train_all(
+        result = train_grid(
             text.cut(shares_of(split)),
             output,
-            [each.strip() for each in cell.split(",")],
+            [name.strip() for name in cell.split(",")],
             _numbers("--layers", layers),
             _numbers("--hidden", hidden),
-            settings=settings,
+            settings=training.settings(),
             progress=lambda name, done, total, note: report(done, total, f"{name}: {note}"),
         )
-    rows: list[dict[str, Cell]] = [{**each.row()} for each in found.models]
-    show_rows([{key: row[key] for key in row if as_json or key != "model"} for row in rows], as_json=as_json)
-    write_table(output / "results.csv", rows)
-    names = [each.name for each in found.models]
-    overlap = [
-        {"right": name, **dict(zip(names, shares.tolist(), strict=True))}
-        for name, shares in zip(names, found.overlap, strict=True)
-    ]
-    write_table(output / "overlap.csv", overlap)
-    save_figure(figure_of(plot_sweep(found)), output / "test_loss.png")
-    say(f"{found}", quiet=as_json)
-    say(f"{output}: models, results.csv, overlap.csv and test_loss.png", quiet=as_json)
+    write_sweep(result, output)
+    made = provenance(text_sha256=text.sha256, seed=training.seed)
+    rows: list[dict[str, Cell]] = [{**model.row(), **made} for model in result.models]
+    tables.show(rows, [{key: row[key] for key in row if key not in ("model", *PROVENANCE)} for row in rows])
+    say(f"{result}", quiet=tables.as_json)
+    say(f"{output}: models, results.csv, overlap.csv and test_loss.png", quiet=tables.as_json)
+    tables.write(rows)
 
 
-def _numbers(option: str, asked: str) -> list[int]:
+def _numbers(option: str, numbers: str) -> list[int]:
     try:
-        return [int(each) for each in asked.split(",")]
+        return [int(number) for number in numbers.split(",")]
     except ValueError:
-        raise BadParameter(f"{option} is {asked!r}; name whole numbers with commas between, such as 1,2") from None
+        raise BadParameter(f"{option} is {numbers!r}; name whole numbers with commas between, such as 1,2") from None

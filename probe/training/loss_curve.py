@@ -11,10 +11,10 @@ from probe.figures import STYLES, new_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from activations.models.training.training import Row
+    from activations.models.training.results import TrainingRow
 
 
-def plot_losses(rows: "Sequence[Row]", axes: "Axes | None" = None) -> "Axes":
+def plot_losses(rows: "Sequence[TrainingRow]", axes: "Axes | None" = None) -> "Axes":
     """Draw how the loss of a training fell, on the training text and on the held-out text.
 
     Args:

@@ -1,20 +1,25 @@
-"""Shapes of models and settings of their training, by a few words and the size of the text."""
+"""Shapes of models and settings of their training, chosen by a few words and the size of the text."""
 
 from activations.errors import ActivationError
 from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import ModelConfig
-from activations.models.initialising import BEGINNINGS
+from activations.models.initialising import INITIALISED_CELLS
 from activations.models.training.config import TrainingConfig
 
 PRESETS = {"tiny": (1, 64), "small": (2, 128), "karpathy": (3, 512)}
 _TINY_TEXT = 100_000  # characters, below which the preset is tiny
-_USUAL_CHARS = 10_000_000  # that are read in all, in as many epochs as that takes
+_USUAL_CHARS = 10_000_000  # that are read in all epochs together
 _MOST_EPOCHS = 50
 _MOST_LANES, _CHARS_PER_LANE = 32, 1000
-_DECAY = 0.1  # of the weights, for a text so short that it is read often enough to be learned by heart
+_WEIGHT_DECAY = 0.1  # for a text so short that it is read often enough to be learned by heart
 _SHORT_TEXT = 2_000_000
 _RATES = {"rnn_relu": 1e-3, "np_rnn": 1e-3, "irnn": 3e-4}
 _USUAL_RATE = 8e-3
+
+
+def cell_names() -> list[str]:
+    """List the cells that can be trained: the library's, and those that are one of them with another initialisation."""
+    return [*CELLS, *INITIALISED_CELLS]
 
 
 def shape_of(
@@ -27,16 +32,16 @@ def shape_of(
     embedding: int = 0,
     **options: str | int,
 ) -> ModelConfig:
-    """The shape of a model.
+    """Return the shape of a model.
 
     Args:
-        cell: One of `cells.CELLS` or of `initialising.BEGINNINGS`.
-        n_chars: Of the training text, by which the preset is chosen if it is None.
+        cell: One of `cell_names`.
+        n_chars: Length of the training text, by which the preset is chosen if it is None.
         preset: One of `PRESETS`.
-        layers: Instead of those of the preset.
-        units: Instead of those of the preset.
+        layers: Number of recurrent layers, instead of that of the preset.
+        units: Number of units in each layer, instead of that of the preset.
         embedding: Size of learned input vectors; 0 is one-hot.
-        options: What else a `ModelConfig` has.
+        options: Other attributes of a `ModelConfig`.
 
     Raises:
         ActivationError: If there is no such cell or preset, or the cell has no such option.
@@ -44,11 +49,10 @@ def shape_of(
     if preset is not None and preset not in PRESETS:
         raise ActivationError(f"there is no preset {preset!r}; choose one of {', '.join(PRESETS)}")
     usual_layers, usual_units = PRESETS[preset or ("tiny" if n_chars < _TINY_TEXT else "small")]
-    if cell not in BEGINNINGS and cell not in CELLS:
-        names = ", ".join([*CELLS, *BEGINNINGS])
-        raise ActivationError(f"there is no cell named {cell!r}; choose one of {names}")
+    if cell not in cell_names():
+        raise ActivationError(f"there is no cell named {cell!r}; choose one of {', '.join(cell_names())}")
     return ModelConfig(
-        cell=BEGINNINGS.get(cell, (cell, ""))[0],
+        cell=INITIALISED_CELLS.get(cell, (cell, ""))[0],
         n_layers=usual_layers if layers is None else layers,
         n_units=usual_units if units is None else units,
         n_embedding=embedding,
@@ -67,47 +71,51 @@ def settings_of(
     weight_decay: float | None = None,
     **others: str | float,
 ) -> TrainingConfig:
-    """How a model is trained.
+    """Return how a model is trained.
 
     Args:
-        cell: See `shape_of`.
-        n_chars: Of the training text.
-        epochs: None: as many as read ten million characters.
-        lanes: None: 32, or fewer for a short text.
-        learning_rate: None: .008; .001 for cells with a relu, and .0003 for an IRNN, which goes astray easily.
+        cell: One of `cell_names`.
+        n_chars: Length of the training text.
+        epochs: Passes over the text; None is as many as read ten million characters.
+        lanes: Batch size; None is 32, or fewer for a short text.
+        learning_rate: None is .008; .001 for cells with a relu, and .0003 for an IRNN, which diverges easily.
         optimizer: See `TrainingConfig`.
-        weight_decay: None: .1 for a text below two million characters, and 0 for a longer one, for cells with a relu,
-            whose recurrent matrices it would draw away from where they begin, and for optimisers that have none.
-        others: What else a `TrainingConfig` has.
+        weight_decay: None is .1 for a text below two million characters, and 0 for a longer one, for cells with a relu,
+            whose recurrent matrices it would pull away from their initialisation, and for optimisers that have none.
+        others: Other attributes of a `TrainingConfig`.
     """
-    _, beginning = BEGINNINGS.get(cell, (cell, "default"))
+    _, initialisation = INITIALISED_CELLS.get(cell, (cell, "default"))
     rate = _RATES.get(cell, _USUAL_RATE) if learning_rate is None else learning_rate
     decays = optimizer == "adamw" and n_chars < _SHORT_TEXT and cell not in _RATES
-    usual_decay = _DECAY if decays else 0.0
+    usual_decay = _WEIGHT_DECAY if decays else 0.0
     return TrainingConfig(
         epochs=min(max(round(_USUAL_CHARS / n_chars), 1), _MOST_EPOCHS) if epochs is None else epochs,
         n_lanes=min(max(n_chars // _CHARS_PER_LANE, 1), _MOST_LANES) if lanes is None else lanes,
         learning_rate=rate,
         optimizer=optimizer,
         weight_decay=usual_decay if weight_decay is None else weight_decay,
-        initialisation=beginning,
+        initialisation=initialisation,
         **others,  # type: ignore[arg-type]
     )
 
 
 def shares_of(split: str) -> list[float]:
-    """The shares of a text that a split in percent asks for, of two or three parts.
+    """Parse a split of a text into two or three parts, in percent.
+
+    Returns:
+        The share of each part, in [0, 1].
 
     Raises:
-        ActivationError: If it is none.
+        ActivationError: If the shares are no numbers, or do not add up to 100 %.
     """
     try:
-        numbers = [float(each) for each in split.split(",")]
+        percents = [float(percent) for percent in split.split(",")]
     except ValueError:
-        numbers = []
-    if len(numbers) not in (2, 3) or not all(0 < each < 100 for each in numbers) or abs(sum(numbers) - 100) > 1e-6:
+        percents = []
+    is_in_range = all(0 < percent < 100 for percent in percents)
+    if len(percents) not in (2, 3) or not is_in_range or abs(sum(percents) - 100) > 1e-6:
         raise ActivationError(
             f"{split!r} is no split; write the shares of training, validation and, if there is to be one, test in "
             "percent, such as 90,5,5"
         )
-    return [each / 100 for each in numbers]
+    return [percent / 100 for percent in percents]

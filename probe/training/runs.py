@@ -1,4 +1,4 @@
-"""The folder of a training: how the loss fell, what the model wrote, and its checkpoints on the way."""
+"""The folder of a training run: its loss curve, samples, and checkpoints."""
 
 import math
 import time
@@ -9,9 +9,10 @@ from activations.errors import ActivationError
 from activations.files import make_folder, replacing
 from activations.models.char_rnn import ModelConfig
 from activations.models.checkpoints import save_model
-from activations.models.sampling import usual_prompt, write_texts
+from activations.models.sampling import default_prompt, write_texts
 from activations.models.training.config import TrainingConfig
-from activations.models.training.training import Moment, Row, Training, train
+from activations.models.training.results import Training, TrainingRow, TrainingSnapshot
+from activations.models.training.training import train
 from activations.progress import NotedProgress, no_progress
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import PLAIN, ReadingRule
@@ -25,26 +26,25 @@ _SAMPLE_CHARS = 300
 
 
 class Run:
-    """What a training leaves behind while it goes on.
+    """A training run and the folder in which it leaves its traces.
 
-    `losses.csv` and `losses.png` are the curve, `samples.txt` what the model wrote, `checkpoints` holds models by the
-    number of updates, and `state.pt` is what an interrupted training goes on from.
+    `losses.csv` and `losses.png` are the loss curve, `samples.txt` has what the model wrote, `checkpoints` holds models
+    by their number of updates, and `state.pt` is what an interrupted training is resumed from.
 
     Attributes:
-        folder: Beside the model, with the ending `.training`.
+        folder: The folder, named like the model's file with the ending `.training`.
     """
 
     def __init__(
         self, model: Path, *, weights: str = "float32", sample_every: float = 0.0, checkpoint_every: float = 0.0
     ) -> None:
-        """Of a model that goes to a file.
+        """Plan the run of a model that goes to a file.
 
         Args:
             model: Where the best model so far goes.
-            weights: The number type that its weights are kept in.
-            sample_every: Each sample comes so many times as many updates after the beginning as the one before; 0 is
-                none.
-            checkpoint_every: The same of checkpoints.
+            weights: The number type in which its weights are stored.
+            sample_every: The factor F of the updates 0, 1, F, F², F³ … after which a sample is written; 0 is none.
+            checkpoint_every: The same factor for checkpoints.
 
         Raises:
             ActivationError: If a factor is not above 1.
@@ -56,7 +56,7 @@ class Run:
                     "name a number above 1, such as 2"
                 )
         if model.suffix == ".training":
-            raise ActivationError(f"{model} is what the folder of the training is called; end the model's name in .pt")
+            raise ActivationError(f"{model} is the name of the training's folder; end the model's name in .pt")
         self.folder = model.with_name(f"{model.name.removesuffix('.pt')}.training")
         self._model, self._weights = model, weights
         self._sample_every, self._checkpoint_every = sample_every, checkpoint_every
@@ -64,32 +64,32 @@ class Run:
 
     @property
     def state(self) -> Path:
-        """What an interrupted training goes on from."""
+        """The file from which an interrupted training is resumed."""
         return self.folder / "state.pt"
 
     @property
     def checkpoints(self) -> Path:
-        """The folder of models on the way."""
+        """The folder of models saved during the training."""
         return self.folder / "checkpoints"
 
     def begin(self, *, resume: bool) -> None:
-        """Make the folder, or go on in it.
+        """Make the folder, or resume in it.
 
         Raises:
-            ActivationError: If it cannot be made; if there is nothing to go on from, or something is there that would
+            ActivationError: If it cannot be made; if there is nothing to resume, or an interrupted training that would
                 be lost.
         """
         if resume and not self.is_interrupted:
             raise ActivationError(f"there is no interrupted training in {self.folder}; leave out --resume")
         if not resume and self.is_interrupted:
             raise ActivationError(
-                f"{self.folder} is of a training that was interrupted; go on with --resume, or delete it to begin anew"
+                f"{self.folder} has an interrupted training; continue it with --resume, or delete it to start anew"
             )
         make_folder(self.folder)
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether there is a training to go on with."""
+        """True if there is a training to resume."""
         return self.state.exists()
 
     def train(
@@ -100,13 +100,13 @@ class Run:
         rule: ReadingRule = PLAIN,
         progress: NotedProgress = no_progress,
     ) -> Training:
-        """Train the model, or go on, and keep what is to be kept.
+        """Train the model, or resume its training, and write the model and the folder's files.
 
         Args:
-            parts: The training text, the one to judge by, and others whose characters the model is to know.
-            shape: Of the model.
+            parts: The training text, the held-out text, and others whose characters the model is to know.
+            shape: The shape of the model.
             config: How to train it.
-            rule: What it is to read in place of the text as it stands.
+            rule: What it reads in place of the text itself.
             progress: See `training.train`.
         """
         result = train(
@@ -117,7 +117,7 @@ class Run:
             vocabulary=vocabulary_to_learn(parts, rule, min_count=config.min_count),
             rule=rule,
             state=self.state,
-            at=self._is_due,
+            at=self._has_output,
             watch=self._watch,
             progress=progress,
         )
@@ -132,28 +132,28 @@ class Run:
         self.state.unlink(missing_ok=True)
         return result
 
-    def _is_due(self, update: int) -> bool:
-        """Whether there is something to keep after an update."""
-        is_asked = _is_due(update, self._sample_every) or _is_due(update, self._checkpoint_every)
-        return is_asked or time.monotonic() - self._drawn > _SECONDS_BETWEEN_PICTURES
+    def _has_output(self, update: int) -> bool:
+        """Tell whether something is to be written after an update."""
+        is_planned = _is_planned(update, self._sample_every) or _is_planned(update, self._checkpoint_every)
+        return is_planned or time.monotonic() - self._drawn > _SECONDS_BETWEEN_PICTURES
 
-    def _watch(self, moment: Moment) -> None:
-        """Keep what is due."""
-        if moment.update == 0:
+    def _watch(self, snapshot: TrainingSnapshot) -> None:
+        """Write what is planned for this update."""
+        if snapshot.update == 0:
             for old in (self.folder / "samples.txt", *self.checkpoints.glob("*.pt")):
                 old.unlink(missing_ok=True)
-        if moment.is_best:
-            save_model(moment.model, self._model, dtype=self._weights)
-        if _is_due(moment.update, self._checkpoint_every):
+        if snapshot.is_best:
+            save_model(snapshot.model, self._model, dtype=self._weights)
+        if _is_planned(snapshot.update, self._checkpoint_every):
             make_folder(self.checkpoints)
-            save_model(moment.model, self.checkpoints / f"{moment.update:08d}.pt", dtype=self._weights)
-        if _is_due(moment.update, self._sample_every):
-            self._sample(moment)
-        if moment.rows:
-            self._keep_curve(moment.rows)
+            save_model(snapshot.model, self.checkpoints / f"{snapshot.update:08d}.pt", dtype=self._weights)
+        if _is_planned(snapshot.update, self._sample_every):
+            self._sample(snapshot)
+        if snapshot.rows:
+            self._keep_curve(snapshot.rows)
 
-    def _keep_curve(self, rows: Sequence[Row], *, is_last: bool = False) -> None:
-        """Write the losses so far, and draw them, if that has not just been done."""
+    def _keep_curve(self, rows: Sequence[TrainingRow], *, is_last: bool = False) -> None:
+        """Write the losses so far, and draw them, unless that was done a moment ago."""
         names = {"loss": "nats_per_char", "held_out": "held_out_nats_per_char"}
         table = [{names.get(key, key): value for key, value in row._asdict().items()} for row in rows]
         write_table(self.folder / "losses.csv", table)
@@ -161,22 +161,23 @@ class Run:
             save_figure(figure_of(plot_losses(rows)), self.folder / "losses.png")
             self._drawn = time.monotonic()
 
-    def _sample(self, moment: Moment) -> None:
-        prompt = usual_prompt(moment.model.vocabulary, moment.model.reading_rule)
-        [text] = write_texts(moment.model, 1, _SAMPLE_CHARS, prompt=prompt, temperature=0.8)
-        loss = f", {moment.rows[-1].loss:.3f} nats per character" if moment.rows else ""
-        head = f"=== after {moment.update:,} updates{loss} ===\n"
+    def _sample(self, snapshot: TrainingSnapshot) -> None:
+        """Append a sample to samples.txt, in place of one that a resumed training wrote at the same update."""
+        prompt = default_prompt(snapshot.model.vocabulary, snapshot.model.reading_rule)
+        [text] = write_texts(snapshot.model, 1, _SAMPLE_CHARS, prompt=prompt, temperature=0.8)
+        loss = f", {snapshot.rows[-1].loss:.3f} nats per character" if snapshot.rows else ""
+        head = f"=== after {snapshot.update:,} updates{loss} ===\n"
         path = self.folder / "samples.txt"
         before = path.read_bytes().decode() if path.exists() else ""  # line ends as they are
         if head in before:  # written before the training was interrupted
             before = before[: before.index(head)]
-        written = text.removesuffix(prompt) if moment.model.reading_rule.backwards else text.removeprefix(prompt)
+        written = text.removesuffix(prompt) if snapshot.model.reading_rule.backwards else text.removeprefix(prompt)
         with replacing(path) as temporary:
-            temporary.write_text(before + head + moment.model.vocabulary.shown(written) + "\n\n", encoding="utf-8")
+            temporary.write_text(before + head + snapshot.model.vocabulary.shown(written) + "\n\n", encoding="utf-8")
 
 
-def _is_due(update: int, factor: float) -> bool:
-    """Whether an update is among 0, 1, and the powers of a factor, rounded up."""
+def _is_planned(update: int, factor: float) -> bool:
+    """Tell whether an update is among 0, 1, and the powers of a factor, rounded up."""
     if not factor:
         return False
     if update <= 1:

@@ -1,8 +1,9 @@
-"""The kinds of recurrent cells: what each has, and in which forms its step is there."""
+"""The registry of recurrent cells: the signals of each kind, and the forms in which its step is written."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -12,55 +13,62 @@ from activations.models.cells.equations import Equations, Signals
 from activations.models.cells.steps import Step, Views
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One kind of recurrent cell.
 
     Attributes:
-        name: As in a checkpoint's configuration.
-        equations: What a step computes, in plain tensors.
-        fused: Makes PyTorch's fused layers of the same kind, if it has them.
-        step: Reads one character in every lane, fast.
-        views: What a fast step works on, from the gates and the signals that are no gates.
-        state: The signals that are carried from one character to the next.
-        gates: The signals whose rows stack up in the weight matrices, in PyTorch's order.
-        stages: The signals in the order in which a step makes them, those together that do not need each other.
-        unbounded: The signals that may grow beyond [-1, 1], and so want float32.
+        name: Name in `ModelConfig.cell` and for `--cell`.
+        equations: One step in plain tensors.
+        step: The same step for many lanes, in place.
+        views: Cuts what `step` works on out of the gates and the new state.
+        fused: Makes PyTorch's fused layers of this kind; None if PyTorch has none.
+        state: Signals that are carried from one character to the next.
+        gates: Signals whose rows are stacked in the weight matrices, in PyTorch's order.
+        stages: Signals in the order in which a step computes them; those of one stage do not depend on each other.
+        unbounded: Signals that may leave [-1, 1], and are therefore recorded in float32.
+        reset: Whether the reset gate acts `before` or `after` the recurrent matrix; None for cells without one.
     """
 
     name: str
     equations: Equations
-    fused: Callable[..., torch.nn.RNNBase] | None
     step: Step
     views: Callable[[Tensor, Signals], Views]
+    fused: Callable[..., torch.nn.RNNBase] | None = None
     state: tuple[str, ...]
     gates: tuple[str, ...]
     stages: tuple[tuple[str, ...], ...]
     unbounded: tuple[str, ...] = ()
+    reset: Literal["before", "after"] | None = None
 
     @property
     def signals(self) -> tuple[str, ...]:
-        """All that is recorded of a layer: the state, then the gates."""
+        """All recorded signals of a layer: the state, then the gates."""
         return self.state + tuple(gate for gate in self.gates if gate not in self.state)
 
-    def named(self, gates: Tensor, own: Signals) -> dict[str, Tensor]:
-        """Every signal by its name, (n_steps, n_lanes, n_units), once they are read."""
-        return {**dict(zip(self.order, gates.chunk(len(self.gates), -1), strict=True)), **own}
-
     @property
-    def order(self) -> tuple[str, ...]:
-        """The gates in the order in which they are computed: those with a sigmoid first."""
+    def gate_order(self) -> tuple[str, ...]:
+        """The gates in the order of the fast forms: those with a sigmoid first, so that one call serves them all."""
         return tuple(sorted(self.gates, key=lambda gate: not gate.endswith("_gate")))
 
     @property
     def has_gate_function(self) -> bool:
-        """Whether there are gates between 0 and 1."""
-        return self.order[0].endswith("_gate")
+        """True if the cell has gates between 0 and 1, which `ModelConfig.gates` is about."""
+        return self.gate_order[0].endswith("_gate")
 
-    def ordered(self, rows: Tensor) -> Tensor:
-        """Rows of a weight matrix, or of a bias, in that order."""
-        by_gate = dict(zip(self.gates, rows.chunk(len(self.gates)), strict=True))
-        return torch.cat([by_gate[gate] for gate in self.order])
+    def in_gate_order(self, rows: Tensor) -> Tensor:
+        """Bring the rows of a weight matrix, or the numbers of a bias, from PyTorch's order to `gate_order`."""
+        rows_by_gate = dict(zip(self.gates, rows.chunk(len(self.gates)), strict=True))
+        return torch.cat([rows_by_gate[gate] for gate in self.gate_order])
+
+    def named_signals(self, gates: Tensor, state: Signals) -> dict[str, Tensor]:
+        """Name the signals of steps that have been computed.
+
+        Args:
+            gates: (..., n_gates * n_units) in the order of `gate_order`.
+            state: (..., n_units) for each signal of the state.
+        """
+        return {**dict(zip(self.gate_order, gates.chunk(len(self.gates), -1), strict=True)), **state}
 
 
 _GRU_GATES = ("reset_gate", "update_gate", "candidate")
@@ -70,52 +78,53 @@ CELLS = {
     cell.name: cell
     for cell in (
         Cell(
-            "lstm",
-            equations.lstm,
-            torch.nn.LSTM,
-            steps.lstm_step,
-            steps.lstm_views,
+            name="lstm",
+            equations=equations.lstm,
+            step=steps.lstm_step,
+            views=steps.lstm_views,
+            fused=torch.nn.LSTM,
             state=("hidden", "cell"),
             gates=("input_gate", "forget_gate", "candidate", "output_gate"),
             stages=(("input_gate", "forget_gate", "candidate"), ("cell",), ("output_gate",), ("hidden",)),
             unbounded=("cell",),
         ),
         Cell(
-            "gru",
-            equations.gru,
-            torch.nn.GRU,
-            steps.gru_step,
-            steps.gru_views,
+            name="gru",
+            equations=equations.gru,
+            step=steps.gru_step,
+            views=steps.gru_views,
+            fused=torch.nn.GRU,
             state=("hidden",),
             gates=_GRU_GATES,
             stages=_GRU_STAGES,
+            reset="after",
         ),
         Cell(
-            "gru_reset_before",
-            equations.gru_reset_before,
-            None,
-            steps.gru_reset_before_step,
-            steps.gru_views,
+            name="gru_reset_before",
+            equations=equations.gru_reset_before,
+            step=steps.gru_reset_before_step,
+            views=steps.gru_views,
             state=("hidden",),
             gates=_GRU_GATES,
             stages=_GRU_STAGES,
+            reset="before",
         ),
         Cell(
-            "rnn",
-            equations.rnn,
-            torch.nn.RNN,
-            steps.rnn_step,
-            steps.rnn_views,
+            name="rnn",
+            equations=equations.rnn,
+            step=steps.rnn_step,
+            views=steps.rnn_views,
+            fused=torch.nn.RNN,
             state=("hidden",),
             gates=("hidden",),
             stages=(("hidden",),),
         ),
         Cell(
-            "rnn_relu",
-            equations.rnn_relu,
-            partial(torch.nn.RNN, nonlinearity="relu"),
-            steps.rnn_relu_step,
-            steps.rnn_views,
+            name="rnn_relu",
+            equations=equations.rnn_relu,
+            step=steps.rnn_relu_step,
+            views=steps.rnn_views,
+            fused=partial(torch.nn.RNN, nonlinearity="relu"),
             state=("hidden",),
             gates=("hidden",),
             stages=(("hidden",),),

@@ -1,10 +1,11 @@
-"""The fast forms of the cells' steps for lanes that are read side by side; `equations` has what they compute.
+"""The steps of the cells for many lanes at once: `equations`, written into memory that exists already.
 
-They write into tensors that are made once. `gates` holds the input's share of each gate with the biases already added,
-(n_lanes, n_gates * n_units), and the gates themselves afterwards, in the order of `Cell.order`: those with a sigmoid
-first, so that one call serves them all. A step must not write where it reads: the new state has a place of its own.
+`gates` holds the input's share of each gate with all biases added, (n_lanes, n_gates * n_units), in the order of
+`Cell.gate_order` (those with a sigmoid first, so that one call serves them all), and is overwritten with the gates. A
+step must not write where it still reads: the new state has memory of its own.
 
-`at` is None, or is shown each value where it stands, as soon as it is made, and may overwrite it.
+`overwrite` is None, or is called with each signal's name and value as soon as it is computed, and may change the value
+in place.
 """
 
 from collections.abc import Callable
@@ -20,32 +21,32 @@ Views = tuple[Tensor, ...]
 Overwrite = Callable[[str, Tensor], None]
 
 
-class Input(NamedTuple):
-    """The input half of a layer, of what the layer below gives.
+class InputWeights(NamedTuple):
+    """The weights of a layer on its input, prepared for the fast steps.
 
     Attributes:
         weight: (n_below, n_gates * n_units), float32 or bfloat16.
         bias: (n_gates * n_units,).
-        gain: (n_gates * n_units,), if the product is normalised.
+        gain: (n_gates * n_units,) gain of the layer normalisation of the product, if there is one.
     """
 
     weight: Tensor
     bias: Tensor
     gain: Tensor | None
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> "Input":
-        """The same elsewhere, for products in `dtype`."""
+    def to(self, device: torch.device, dtype: torch.dtype) -> "InputWeights":
+        """Copy the weights to a device, those of matrix products in `dtype`."""
         gain = None if self.gain is None else self.gain.detach().to(device)
-        return Input(self.weight.detach().to(device, dtype).contiguous(), self.bias.detach().to(device), gain)
+        return InputWeights(self.weight.detach().to(device, dtype).contiguous(), self.bias.detach().to(device), gain)
 
     def project(self, below: Tensor, out: Tensor, product: Tensor | None = None) -> None:
-        """Write the input's share of the gates.
+        """Compute the input's share of the gates.
 
         Args:
-            below: (n, n_below) hidden states of the layer below.
-            out: (n, n_gates * n_units) what is written.
-            product: Room for as much in the number type of the weights, if it is another one: fresh memory for each
-                product would cost as much as the product.
+            below: (n_rows, n_below) hidden states of the layer below.
+            out: (n_rows, n_gates * n_units), overwritten with the result.
+            product: Memory of the shape of `out` in the dtype of the weights, needed if the dtypes differ: allocating
+                it for each product would cost as much as the product itself.
         """
         if self.gain is None and self.weight.dtype == out.dtype:
             torch.addmm(self.bias, below, self.weight, out=out)
@@ -60,18 +61,18 @@ class Input(NamedTuple):
             out.copy_(nn.functional.layer_norm(out, self.gain.shape, self.gain, self.bias, NORM_EPSILON))
 
 
-class Recurrent(NamedTuple):
-    """The recurrent half of a layer.
+class RecurrentWeights(NamedTuple):
+    """The weights of a layer on its previous state, prepared for the fast steps.
 
     Attributes:
-        weight: (n_hidden, n_gates * n_units), float32 or bfloat16; without the candidate if that has its own.
-        candidate_weight: (n_units, n_units) of the candidate, if the reset gate acts before it.
-        candidate_bias: (n_units,) the recurrent bias of the candidate, which a GRU keeps inside its reset gate.
-        projection: (n_units, n_hidden) from which the hidden states are made; None is none.
-        peepholes: (3, n_units) from the cell to the input, forget and output gate.
-        gain: (n_gates * n_units,), if the product is normalised.
-        norm_cell: (2, n_units) gain and bias, if the cell is normalised.
-        slope: Of the gates' function, if it is of straight lines; 0 is the sigmoid.
+        weight: (n_hidden, n_gates * n_units), float32 or bfloat16; without the candidate if `candidate_weight` has it.
+        candidate_weight: (n_units, n_units) of the candidate, if the reset gate acts before the matrix.
+        candidate_bias: (n_units,) recurrent bias of the candidate; a reset gate after the matrix multiplies it, too.
+        projection: (n_units, n_hidden) projection to the hidden states, if there is one.
+        peepholes: (3, n_units) from the cell to the input, forget and output gate, if there are any.
+        gain: (n_gates * n_units,) gain of the layer normalisation of the product, if there is one.
+        norm_cell: (2, n_units) gain and bias of the layer normalisation of the cell, if there is one.
+        slope: Slope of the gates' activation function if it is piecewise linear; 0 is the sigmoid.
     """
 
     weight: Tensor
@@ -83,18 +84,18 @@ class Recurrent(NamedTuple):
     norm_cell: Tensor | None
     slope: float
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> "Recurrent":
-        """The same elsewhere, for products in `dtype`."""
+    def to(self, device: torch.device, dtype: torch.dtype) -> "RecurrentWeights":
+        """Copy the weights to a device, those of matrix products in `dtype`."""
         products = ("weight", "candidate_weight", "projection")
         moved: dict[str, Any] = {
-            name: each.detach().to(device, dtype if name in products else each.dtype)
-            for name, each in self._asdict().items()
-            if isinstance(each, Tensor)
+            name: part.detach().to(device, dtype if name in products else part.dtype)
+            for name, part in self._asdict().items()
+            if isinstance(part, Tensor)
         }
         return self._replace(**moved)
 
     def add_to(self, gates: Tensor, hidden: Tensor) -> None:
-        """Add the product of hidden states to their gates: (n, n_hidden) to (n, n_gates * n_units)."""
+        """Add the product of (n_lanes, n_hidden) hidden states to the gates, (n_lanes, n_gates * n_units)."""
         weight, gain = self.weight, self.gain
         if gain is not None:
             product = torch.mm(hidden.to(weight.dtype), weight).to(gates.dtype)
@@ -105,20 +106,20 @@ class Recurrent(NamedTuple):
             gates.add_(torch.mm(hidden.to(weight.dtype), weight))
 
     def product(self, hidden: Tensor) -> Tensor:
-        """(n, n_gates * n_units) product of hidden states, with the bias of the candidate."""
+        """Return the product of hidden states, (n_lanes, n_gates * n_units), with the bias of the candidate added."""
         product = torch.mm(hidden.to(self.weight.dtype), self.weight).to(hidden.dtype)
         product[:, -len(self.candidate_bias) :] += self.candidate_bias
         return product
 
-    def open(self, gates: Tensor) -> None:
-        """Make gates of what is given to them, in place."""
+    def activate(self, gates: Tensor) -> None:
+        """Apply the activation function of the gates, in place."""
         if self.slope:
             gates.mul_(self.slope).add_(0.5).clamp_(0, 1)
         else:
             gates.sigmoid_()
 
 
-Step = Callable[[Views, State, Recurrent, Overwrite | None], None]
+Step = Callable[[Views, State, RecurrentWeights, Overwrite | None], None]
 
 
 def _add_product(gates: Tensor, hidden: Tensor, weight: Tensor) -> None:
@@ -128,29 +129,29 @@ def _add_product(gates: Tensor, hidden: Tensor, weight: Tensor) -> None:
         gates.add_(torch.mm(hidden.to(weight.dtype), weight))
 
 
-def lstm_step(views: Views, state: State, recurrent: Recurrent, at: Overwrite | None) -> None:
-    """See `equations.lstm`."""
-    gates, early, i, f, o, g, hidden, cell = views
+def lstm_step(views: Views, state: State, recurrent: RecurrentWeights, overwrite: Overwrite | None) -> None:
+    """Compute one step of `equations.lstm` in place."""
+    gates, sigmoids, i, f, o, g, hidden, cell = views
     recurrent.add_to(gates, state["hidden"])
     if recurrent.peepholes is None:
-        recurrent.open(early)
-    else:  # the output gate waits for the cell
+        recurrent.activate(sigmoids)
+    else:  # the output gate sees the new cell
         p_i, p_f, p_o = recurrent.peepholes
         i.addcmul_(p_i, state["cell"])
         f.addcmul_(p_f, state["cell"])
-        recurrent.open(early[..., : 2 * len(p_i)])
+        recurrent.activate(sigmoids[..., : 2 * len(p_i)])
     g.tanh_()
-    if at:
-        at("input_gate", i)
-        at("forget_gate", f)
-        at("candidate", g)
+    if overwrite:
+        overwrite("input_gate", i)
+        overwrite("forget_gate", f)
+        overwrite("candidate", g)
     state["cell"] = torch.mul(i, g, out=cell).addcmul_(f, state["cell"])
-    if at:
-        at("cell", cell)
+    if overwrite:
+        overwrite("cell", cell)
     if recurrent.peepholes is not None:
-        recurrent.open(o.addcmul_(p_o, cell))
-    if at:
-        at("output_gate", o)
+        recurrent.activate(o.addcmul_(p_o, cell))
+    if overwrite:
+        overwrite("output_gate", o)
     if recurrent.norm_cell is not None:
         gain, bias = recurrent.norm_cell
         cell = nn.functional.layer_norm(cell, gain.shape, gain, bias, NORM_EPSILON)
@@ -160,75 +161,75 @@ def lstm_step(views: Views, state: State, recurrent: Recurrent, at: Overwrite | 
         hidden.zero_()
         _add_product(hidden, torch.tanh(cell).mul_(o), recurrent.projection)
     state["hidden"] = hidden
-    if at:
-        at("hidden", hidden)
+    if overwrite:
+        overwrite("hidden", hidden)
 
 
-def lstm_views(gates: Tensor, own: Signals) -> Views:
-    """What a step works on: parts of tensors, cut once."""
+def lstm_views(gates: Tensor, state: Signals) -> Views:
+    """Cut the views that `lstm_step` works on, once for all steps in the same memory."""
     n = gates.shape[-1] // 4
-    return (gates, gates[..., : 3 * n], *gates.chunk(4, -1), own["hidden"], own["cell"])
+    return (gates, gates[..., : 3 * n], *gates.chunk(4, -1), state["hidden"], state["cell"])
 
 
-def gru_step(views: Views, state: State, recurrent: Recurrent, at: Overwrite | None) -> None:
-    """See `equations.gru`."""
+def gru_step(views: Views, state: State, recurrent: RecurrentWeights, overwrite: Overwrite | None) -> None:
+    """Compute one step of `equations.gru` in place."""
     sigmoids, r, z, candidate, hidden = views
     product = recurrent.product(state["hidden"])
     n = candidate.shape[-1]
-    recurrent.open(sigmoids.add_(product[:, : 2 * n]))
-    if at:
-        at("reset_gate", r)
-        at("update_gate", z)
+    recurrent.activate(sigmoids.add_(product[:, : 2 * n]))
+    if overwrite:
+        overwrite("reset_gate", r)
+        overwrite("update_gate", z)
     candidate.addcmul_(r, product[:, 2 * n :]).tanh_()
-    if at:
-        at("candidate", candidate)
+    if overwrite:
+        overwrite("candidate", candidate)
     state["hidden"] = torch.lerp(candidate, state["hidden"], z, out=hidden)
-    if at:
-        at("hidden", hidden)
+    if overwrite:
+        overwrite("hidden", hidden)
 
 
-def gru_reset_before_step(views: Views, state: State, recurrent: Recurrent, at: Overwrite | None) -> None:
-    """See `equations.gru_reset_before`."""
+def gru_reset_before_step(views: Views, state: State, recurrent: RecurrentWeights, overwrite: Overwrite | None) -> None:
+    """Compute one step of `equations.gru_reset_before` in place."""
     sigmoids, r, z, candidate, hidden = views
     recurrent.add_to(sigmoids, state["hidden"])
-    recurrent.open(sigmoids)
-    if at:
-        at("reset_gate", r)
-        at("update_gate", z)
+    recurrent.activate(sigmoids)
+    if overwrite:
+        overwrite("reset_gate", r)
+        overwrite("update_gate", z)
     if recurrent.candidate_weight is not None:
         _add_product(candidate, r * state["hidden"], recurrent.candidate_weight)
     candidate.tanh_()
-    if at:
-        at("candidate", candidate)
+    if overwrite:
+        overwrite("candidate", candidate)
     state["hidden"] = torch.lerp(candidate, state["hidden"], z, out=hidden)
-    if at:
-        at("hidden", hidden)
+    if overwrite:
+        overwrite("hidden", hidden)
 
 
-def gru_views(gates: Tensor, own: Signals) -> Views:
-    """What a step works on: parts of tensors, cut once."""
+def gru_views(gates: Tensor, state: Signals) -> Views:
+    """Cut the views that both steps of a GRU work on, once for all steps in the same memory."""
     n = gates.shape[-1] // 3
-    return (gates[..., : 2 * n], *gates.chunk(3, -1), own["hidden"])
+    return (gates[..., : 2 * n], *gates.chunk(3, -1), state["hidden"])
 
 
-def rnn_step(views: Views, state: State, recurrent: Recurrent, at: Overwrite | None) -> None:
-    """See `equations.rnn`."""
+def rnn_step(views: Views, state: State, recurrent: RecurrentWeights, overwrite: Overwrite | None) -> None:
+    """Compute one step of `equations.rnn` in place."""
     gates, hidden = views
     recurrent.add_to(gates, state["hidden"])
     state["hidden"] = torch.tanh(gates, out=hidden)
-    if at:
-        at("hidden", hidden)
+    if overwrite:
+        overwrite("hidden", hidden)
 
 
-def rnn_relu_step(views: Views, state: State, recurrent: Recurrent, at: Overwrite | None) -> None:
-    """See `equations.rnn_relu`."""
+def rnn_relu_step(views: Views, state: State, recurrent: RecurrentWeights, overwrite: Overwrite | None) -> None:
+    """Compute one step of `equations.rnn_relu` in place."""
     gates, hidden = views
     recurrent.add_to(gates, state["hidden"])
     state["hidden"] = torch.clamp(gates, min=0, out=hidden)
-    if at:
-        at("hidden", hidden)
+    if overwrite:
+        overwrite("hidden", hidden)
 
 
-def rnn_views(gates: Tensor, own: Signals) -> Views:
-    """What a step works on."""
-    return gates, own["hidden"]
+def rnn_views(gates: Tensor, state: Signals) -> Views:
+    """Cut the views that the steps of simple networks work on."""
+    return gates, state["hidden"]

@@ -1,4 +1,4 @@
-"""Recurrent layers that are read step by step: for cells of which PyTorch has no fused layers."""
+"""Recurrent layers computed step by step by the equations, for cells of which PyTorch has no fused layers."""
 
 import math
 from typing import Any
@@ -15,16 +15,16 @@ PARAMETERS = (
 
 
 def layer_of(rnn: nn.Module, layer: int, gates: str) -> Layer:
-    """The parameters of a layer, of PyTorch's layers or of a `StepwiseRNN`."""
-    own: dict[str, Any] = {name: getattr(rnn, f"{name}_l{layer}", None) for name in PARAMETERS}
-    return Layer(**own, gates=gates)
+    """Return the parameters of one layer of PyTorch's stacked layers or of a `StepwiseRNN`."""
+    parameters: dict[str, Any] = {name: getattr(rnn, f"{name}_l{layer}", None) for name in PARAMETERS}
+    return Layer(**parameters, gates=gates)
 
 
 class StepwiseRNN(nn.Module):
-    """Stacked layers that are trained and read by the equations of their cell; used like PyTorch's own.
+    """Stacked recurrent layers that compute the equations of their cell step by step, used like `nn.LSTM`.
 
-    Names and shapes of the parameters are PyTorch's, such as `weight_ih_l0`, and so is how they begin. Peepholes begin
-    like weights, gains with 1.
+    Names, shapes and initialisation of the parameters are PyTorch's, such as `weight_ih_l0`. Peepholes are initialised
+    like weights, gains to 1.
 
     Attributes:
         dropout: Share of activations dropped between layers.
@@ -72,11 +72,11 @@ class StepwiseRNN(nn.Module):
                     nn.init.uniform_(weight, -1 / math.sqrt(n_units), 1 / math.sqrt(n_units))
 
     def forward(self, x: Tensor, state: Tensor | tuple[Tensor, ...] | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Read on from a state.
+        """Read the inputs of several steps, starting from a state.
 
         Args:
             x: (n_steps, n_lanes, n_inputs).
-            state: Each (n_layers, n_lanes, n_units), hidden states first; None is the zero state.
+            state: (n_layers, n_lanes, n_units) for each signal of the state, hidden first; None is the zero state.
 
         Returns:
             (n_steps, n_lanes, n_hidden) hidden states of the last layer, and the state after the last step.
@@ -84,7 +84,7 @@ class StepwiseRNN(nn.Module):
         if state is None:
             state = tuple(x.new_zeros(self._n_layers, x.shape[1], n) for n in self._widths.values())
         parts = (state,) if isinstance(state, Tensor) else state
-        after = []
+        state_by_layer = []
         for n in range(self._n_layers):
             if n:
                 x = nn.functional.dropout(x, self.dropout, self.training)
@@ -95,5 +95,5 @@ class StepwiseRNN(nn.Module):
                 signals = self._cell.equations(layer, inputs, signals)
                 hidden.append(signals["hidden"])
             x = torch.stack(hidden)
-            after.append([signals[signal] for signal in self._widths])
-        return x, tuple(torch.stack(own) for own in zip(*after, strict=True))
+            state_by_layer.append([signals[signal] for signal in self._widths])
+        return x, tuple(torch.stack(layers) for layers in zip(*state_by_layer, strict=True))

@@ -1,1 +1,1 @@
-"""Training a character language model."""
+"""Training a character language model: `training.train` and what it is made of."""

@@ -1,4 +1,4 @@
-"""The settings of a training."""
+"""The settings of a training: `TrainingConfig`."""
 
 import math
 from dataclasses import dataclass, replace
@@ -16,28 +16,29 @@ DEVICES = ("auto", "cpu", "cuda")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
-    """How a model is trained.
+    """The settings of a training.
 
     Attributes:
-        epochs: Passes over the training text.
-        n_lanes: Pieces of the text that are read side by side: the batch.
-        n_steps: Characters through which the gradient flows back.
+        epochs: Number of passes over the training text.
+        n_lanes: Number of lanes of the text that are read side by side (the batch size).
+        n_steps: Number of characters through which the gradient is propagated.
         optimizer: One of `OPTIMIZERS`.
-        learning_rate: At its height; it rises over the first 100 updates.
+        learning_rate: Peak learning rate, which is reached after a warm-up of 100 updates.
         schedule: How the learning rate falls: along a `cosine`, by a factor after each epoch (`exponential`), or not at
             all (`constant`).
-        decay: That factor.
-        weight_decay: Of AdamW; the others have none.
-        clip: The largest norm of the gradient; what is larger is made so short.
-        patience: Rounds (epochs, or parts of long ones) in which the held-out loss does not fall, after which training
-            ends; 0 is never.
+        decay: The factor of the exponential schedule.
+        weight_decay: Weight decay of AdamW; the other optimisers have none.
+        clip: Maximum norm of the gradient; larger gradients are scaled down to it.
+        patience: Number of rounds (epochs, or parts of long ones) without a fall of the held-out loss after which
+            training ends; 0 for no such limit.
         dropout: Share of activations dropped between layers and before the read-out, in [0, 1).
         initialisation: One of `initialising.INITIALISATIONS`.
-        norm_stabiliser: What the penalty on changing norms of hidden states weighs; see `stabilising.norm_penalty`.
-        min_count: Characters that occur less often share one replacement.
-        precision: `float32`, or `bf16` for matrix products in half the time where the processor has them.
-        device: `cpu`, `cuda`, or `auto`: a GPU if there is one.
-        seed: Same seed, same machine: same model.
+        norm_stabiliser: Weight of the penalty on changes of the norm of hidden states; see `stabilising.norm_penalty`.
+        min_count: Characters that occur less often are replaced by a common replacement.
+        precision: `float32`, or `bf16` for matrix products in half the time on processors that support it.
+        device: `cpu`, `cuda`, or `auto` for a GPU if there is one.
+        seed: Seed of the weights, of dropout and of the order of the text; on one machine, the same seed gives the same
+            model.
     """
 
     epochs: int = 10
@@ -59,15 +60,23 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, known in (
+        self._check_choices()
+        self._check_ranges()
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ActivationError("the device is cuda, but PyTorch finds no GPU that it can use; choose cpu or auto")
+
+    def _check_choices(self) -> None:
+        for name, choices in (
             ("precision", PRECISIONS),
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),
             ("initialisation", INITIALISATIONS),
             ("device", DEVICES),
         ):
-            if getattr(self, name) not in known:
-                raise ActivationError(f"the {name} is {getattr(self, name)!r}; choose one of {', '.join(known)}")
+            if getattr(self, name) not in choices:
+                raise ActivationError(f"the {name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}")
+
+    def _check_ranges(self) -> None:
         for name in ("epochs", "n_lanes", "n_steps", "min_count"):
             if getattr(self, name) < 1:
                 raise ActivationError(f"{name} is {getattr(self, name)}; it must be at least 1")
@@ -82,10 +91,8 @@ class TrainingConfig:
         if not 0 <= self.seed < 1 << 63:
             raise ActivationError(f"the seed is {self.seed}; it must be a whole number from 0 up to 2^63")
         if not 0 <= self.dropout < 1:
-            raise ActivationError(f"the dropout is {self.dropout}; it must be from 0 up to, but not, 1")
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise ActivationError("the device is cuda, but there is no GPU here that PyTorch can use; leave it out")
+            raise ActivationError(f"the dropout is {self.dropout}; it must be at least 0 and below 1")
 
     def settled(self) -> "TrainingConfig":
-        """With a device for `auto`."""
+        """Return the settings with `auto` replaced by a device."""
         return replace(self, device="cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self

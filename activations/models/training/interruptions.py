@@ -1,4 +1,4 @@
-"""Ctrl-C and the like, put off until what has been computed is kept."""
+"""Delaying Ctrl-C and similar signals until what has been computed is saved."""
 
 import signal
 import threading
@@ -8,45 +8,45 @@ from typing import Any, Self
 
 
 class Interruptions:
-    """Notes Ctrl-C, a request to end, or a terminal that closes, and answers it when it suits; the second one at once.
+    """Delays SIGINT, SIGTERM and SIGHUP until they are handled; a second signal takes effect at once.
 
-    A context manager. What would be done without a word, such as the end of the process where nobody handles the
-    signal, still is; and outside the main thread, nothing is put off.
+    A context manager. Signals that no Python function handles keep their effect, such as ending the process, and
+    outside the main thread nothing is delayed.
     """
 
     def __init__(self) -> None:
-        self._before: dict[int, Callable[[int, FrameType | None], Any]] = {}
-        self._came: int | None = None
+        self._handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
+        self._pending: int | None = None
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 handler = signal.getsignal(number)
                 if callable(handler):
-                    self._before[number] = handler
-                    signal.signal(number, self._note)
+                    self._handlers[number] = handler
+                    signal.signal(number, self._delay)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._handlers.items():
             signal.signal(number, handler)
         if error is None:
-            self.answer()
+            self.handle()
 
     @property
-    def came(self) -> bool:
-        """Whether there is one to answer."""
-        return self._came is not None
+    def is_pending(self) -> bool:
+        """True if a signal has come that is not handled yet."""
+        return self._pending is not None
 
-    def answer(self) -> None:
-        """Do what would have been done when it came, which as a rule raises."""
-        if self._came is not None:
-            number, self._came = self._came, None
-            self._before[number](number, None)
+    def handle(self) -> None:
+        """Call the handler of the pending signal, which usually raises an exception; without one, do nothing."""
+        if self._pending is not None:
+            number, self._pending = self._pending, None
+            self._handlers[number](number, None)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self._came is not None:
-            self._before[number](number, frame)
-        self._came = number
+    def _delay(self, number: int, frame: FrameType | None) -> None:
+        if self._pending is not None:
+            self._handlers[number](number, frame)
+        self._pending = number

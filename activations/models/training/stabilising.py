@@ -7,11 +7,11 @@ from activations.models.char_rnn import CharRNN
 
 
 def norm_penalty(hidden: Tensor, before: Tensor) -> Tensor:
-    """The mean over steps and lanes of (‖h_t‖ − ‖h_{t−1}‖)².
+    """Compute the mean over steps and lanes of (‖h_t‖ − ‖h_{t−1}‖)².
 
     Args:
-        hidden: (n_steps, n_lanes, n_units).
-        before: (n_lanes, n_units) the state before the first of them.
+        hidden: (n_steps, n_lanes, n_units) hidden states.
+        before: (n_lanes, n_units) hidden states before the first step.
 
     Source:
         Krueger & Memisevic 2016, Regularizing RNNs by stabilizing activations, arXiv:1511.08400.
@@ -23,25 +23,27 @@ def norm_penalty(hidden: Tensor, before: Tensor) -> Tensor:
 def read_with_penalty(
     model: CharRNN, ids: Tensor, state: tuple[Tensor, ...] | None
 ) -> tuple[Tensor, tuple[Tensor, ...], Tensor]:
-    """What `CharRNN.forward` gives, and the sum over layers of the penalties of their hidden states.
+    """Return what `CharRNN.forward` does, and the sum of the norm penalties of all layers.
 
-    The layers are run one by one, since PyTorch's stack of them does not tell what is inside.
+    The layers are computed one by one, since PyTorch's stacked layers only show the hidden states of the last one.
     """
-    config, own = model.config, model.rnn.state_dict(keep_vars=True)
+    config, parameters = model.config, model.rnn.state_dict(keep_vars=True)
     x = model.input_vectors(ids)
     penalty = x.new_zeros(())
-    after: list[tuple[Tensor, ...]] = []
+    state_by_layer: list[tuple[Tensor, ...]] = []
     for layer in range(config.n_layers):
         if layer:
             x = nn.functional.dropout(x, model.rnn.dropout, model.training)
         with torch.device("meta"):
-            alone = config.layers(x.shape[-1], 1)
-        weights: dict[str, Tensor] = {name: own[f"{name.removesuffix('_l0')}_l{layer}"] for name in alone.state_dict()}
-        carried = None if state is None else tuple(part[layer : layer + 1] for part in state)
-        given = carried if carried is None or len(carried) > 1 else carried[0]
-        x, left = torch.func.functional_call(alone, weights, (x, given))
-        after.append(left if isinstance(left, tuple) else (left,))
+            single_layer = config.layers(x.shape[-1], 1)
+        weights: dict[str, Tensor] = {
+            name: parameters[f"{name.removesuffix('_l0')}_l{layer}"] for name in single_layer.state_dict()
+        }
+        layer_state = None if state is None else tuple(part[layer : layer + 1] for part in state)
+        rnn_state = layer_state if layer_state is None or len(layer_state) > 1 else layer_state[0]
+        x, carried = torch.func.functional_call(single_layer, weights, (x, rnn_state))
+        state_by_layer.append(carried if isinstance(carried, tuple) else (carried,))
         before = x.new_zeros(x.shape[1:]) if state is None else state[0][layer]
         penalty = penalty + norm_penalty(x, before)
     logits = model.readout(model.dropout(x))
-    return logits, tuple(torch.cat(parts) for parts in zip(*after, strict=True)), penalty
+    return logits, tuple(torch.cat(parts) for parts in zip(*state_by_layer, strict=True)), penalty

@@ -1,4 +1,4 @@
-"""What is needed to go on with a training that was interrupted, on the disk."""
+"""The file from which an interrupted training is resumed."""
 
 import io
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ _VERSION = 1
 
 
 def save_state(path: Path, key: Mapping[str, object], state: Mapping[str, object]) -> None:
-    """Write a state, whole or not at all.
+    """Write the state of a training, whole or not at all.
 
     Args:
-        path: Where to; replaced when the new file is complete.
-        key: What the training is of: its texts and settings.
-        state: What it is at.
+        path: The file; replaced once the new one is complete.
+        key: The texts and settings that identify the training.
+        state: Everything that changes while it runs.
 
     Raises:
         ActivationError: If it cannot be written.
@@ -33,25 +33,26 @@ def save_state(path: Path, key: Mapping[str, object], state: Mapping[str, object
 
 
 def load_state(path: Path, key: Mapping[str, object]) -> dict[str, Any]:
-    """Read a state of the same training.
+    """Load the state of a training, checking that it is of the same texts and settings.
 
     Raises:
-        ActivationError: If it is of another one, damaged, or of another version.
+        ActivationError: If the state is of another training, is damaged, or has another version.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         is_ours = (content["format"], content["format_version"]) == (_FORMAT, _VERSION)
-        found, state = (dict(content["key"]), dict(content["state"])) if is_ours else ({}, {})
+        saved_key, state = (dict(content["key"]), dict(content["state"])) if is_ours else ({}, {})
     except OSError as error:
         raise ActivationError(f"cannot read {path}: {error.strerror or error}") from error
     except (RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError, UnpicklingError) as error:
-        raise ActivationError(f"{path} is damaged; delete it to begin anew") from error
+        raise ActivationError(f"{path} is damaged; delete it to start again") from error
     if not is_ours:
-        raise ActivationError(f"{path} is not what an interrupted `probe train` left; delete it to begin anew")
-    changed = [name for name, value in key.items() if found.get(name) != value]
+        raise ActivationError(f"{path} is not the state of an interrupted `probe train`; delete it to start again")
+    changed = [name for name, value in key.items() if saved_key.get(name) != value]
     if changed:
         names = ", ".join(name.replace("_", " ") for name in changed)
         raise ActivationError(
-            f"{path} is of another training (other: {names}); go on with the same settings, or delete it to begin anew"
+            f"{path} is of another training (other: {names}); resume with the same settings, or delete it to start "
+            "again"
         )
     return state

@@ -1,1 +1,1 @@
-"""What probes see: activations, neighbouring characters, or positions."""
+"""Design matrices of probes: activations, neighbouring characters, or positions in the text."""

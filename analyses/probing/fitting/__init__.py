@@ -1,1 +1,1 @@
-"""Fitting many linear probes together."""
+"""The solver that fits many linear probes together."""

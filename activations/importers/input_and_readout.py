@@ -1,0 +1,137 @@
+"""Finding the matrices before and after the recurrent layers: the input and the read-out."""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from activations.errors import ActivationError
+from activations.importers.parts import Matrix, Parts, Stack, UnusedArrays
+
+_EMBEDDING_NAMES = re.compile(r"emb|encoder|lookup|wte|input|i2e", re.IGNORECASE)
+_READOUT_NAMES = re.compile(r"decod|fc|out|predict|head|proj|linear|h2o|classif|logit|softmax|dense", re.IGNORECASE)
+
+
+class _Candidate(NamedTuple):
+    """A matrix that could be the input or the read-out.
+
+    Attributes:
+        name: Its name in the file.
+        shape: Its shape if it is a read-out, which has a row for each character.
+        bias: The name of its bias, if it has one.
+        transposed: True if the file has it transposed.
+    """
+
+    name: str
+    shape: tuple[int, int]
+    bias: str | None
+    transposed: bool = False
+
+
+def with_input_and_readout(arrays: UnusedArrays, stack: Stack, *, transposed: bool = False) -> Parts:
+    """Find the input and the read-out among the unused arrays.
+
+    Args:
+        arrays: Arrays that are not part of the layers.
+        stack: The layers.
+        transposed: True if the file has matrices for row vectors, so that the read-out may be transposed, too.
+
+    Raises:
+        ActivationError: If the input or the read-out is not found, or could be several matrices.
+    """
+    n_inputs, n_units = stack.n_inputs, stack.n_units
+    candidates = _candidates(arrays)
+    readouts = [candidate for candidate in candidates if candidate.shape[1] == n_units]
+    if transposed and not readouts:
+        readouts = [
+            candidate._replace(shape=candidate.shape[::-1], transposed=True)
+            for candidate in candidates
+            if candidate.shape[0] == n_units
+        ]
+    readout = _choose_readout(readouts, n_inputs, n_units)
+    n_characters = readout.shape[0]
+    matrix = arrays.take(readout.name, 2)
+    bias = readout.bias or _loose_bias(arrays, n_characters, n_units)
+    others = [candidate for candidate in candidates if candidate.name != readout.name]
+    embedding, input_note = _input(arrays, others, n_characters, n_inputs)
+    if embedding is None and n_inputs not in (n_characters, n_units):
+        after_readout = [candidate.name for candidate in others if candidate.shape[1] == n_characters]
+        raise ActivationError(
+            f"layer 0 takes {n_inputs} inputs, and the read-out {readout.name} gives {n_characters}; no embedding of "
+            f"shape ({n_characters}, {n_inputs}) was found"
+            + (f"; {after_readout[0]} follows the read-out, of which only one layer is read" if after_readout else "")
+        )
+    if embedding is None and n_inputs != n_characters:  # tied weights, saved once
+        embedding, input_note = matrix, f"{readout.name}, which serves as the embedding, too"
+    return Parts.of(
+        arrays,
+        stack,
+        np.ascontiguousarray(matrix.T) if readout.transposed else matrix,
+        arrays.take(bias, 1) if bias else None,
+        f"{readout.name} {matrix.shape}",
+        embedding,
+        input_note,
+    )
+
+
+def _candidates(arrays: UnusedArrays) -> list[_Candidate]:
+    candidates = []
+    for name, shape in arrays.matrices().items():
+        bias = re.sub(r"weight$", "bias", name)
+        has_bias = bias != name and bias in arrays
+        candidates.append(_Candidate(name, shape, bias if has_bias else None))
+    return candidates
+
+
+def _input(
+    arrays: UnusedArrays, candidates: list[_Candidate], n_characters: int, n_inputs: int
+) -> tuple[Matrix | None, str]:
+    """Return the embedding between the characters and layer 0, None if there is none, and where it was found."""
+    embeddings = [matrix for matrix in candidates if matrix.shape == (n_characters, n_inputs) and not matrix.bias]
+    is_square = n_inputs == n_characters
+    linears = [matrix for matrix in candidates if matrix.shape == (n_inputs, n_characters) and not is_square]
+    if embeddings:
+        chosen = _choose(embeddings, _EMBEDDING_NAMES, "the embedding")
+        return arrays.take(chosen.name, 2), f"{chosen.name} {chosen.shape}, an embedding"
+    if linears:
+        chosen = _choose(linears, _EMBEDDING_NAMES, "the input")
+        embedding = np.ascontiguousarray(arrays.take(chosen.name, 2).T)
+        if chosen.bias:
+            embedding = embedding + arrays.take(chosen.bias, 1)
+        return embedding, f"{chosen.name} {chosen.shape}, a linear layer, which serves as an embedding"
+    return None, f"characters as one-hot vectors of {n_characters}"
+
+
+def _loose_bias(arrays: UnusedArrays, n_characters: int, n_units: int) -> str | None:
+    """Return the name of the bias of a read-out that is a bare matrix and not a linear layer, if it has one."""
+    vectors = arrays.vectors(n_characters)
+    named = [name for name in vectors if re.search(r"(^|[._])b", name)]
+    if len(vectors) == 1 and (n_characters != n_units or named):
+        return vectors[0]
+    return None
+
+
+def _choose_readout(readouts: list[_Candidate], n_inputs: int, n_units: int) -> _Candidate:
+    """Choose the read-out among the matrices of shape (n_characters, n_units)."""
+    if not readouts:
+        raise ActivationError(
+            "no read-out was found: a matrix of one row for each character and a column for each unit"
+        )
+    with_bias = [readout for readout in readouts if readout.bias]
+    if len(with_bias) == 1:
+        return with_bias[0]
+    if len(readouts) == 2 and n_inputs == n_units and readouts[0].shape == readouts[1].shape and not with_bias:
+        named = [bool(_READOUT_NAMES.search(readout.name)) for readout in readouts]
+        return readouts[0] if named == [True, False] else readouts[1]  # the other one is the embedding
+    return _choose(readouts, _READOUT_NAMES, "the read-out")
+
+
+def _choose(candidates: list[_Candidate], pattern: re.Pattern[str], role: str) -> _Candidate:
+    if len(candidates) > 1 and (named := [candidate for candidate in candidates if pattern.search(candidate.name)]):
+        candidates = named
+    if len(candidates) > 1:
+        raise ActivationError(
+            f"{role} could be {' or '.join(candidate.name for candidate in candidates)}, and only models with one are "
+            "read; if the file has several models, choose one with --prefix"
+        )
+    return candidates[0]

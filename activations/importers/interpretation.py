@@ -1,0 +1,83 @@
+"""Interpretations of the arrays of a model, and all that differ from one in a single respect."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import permutations
+
+from activations.importers.parts import Parts
+from activations.texts.reading_rule import PLAIN, ReadingRule
+
+TRANSPOSED = ("no", "recurrent", "all")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpretation:
+    """One way to interpret the parts of a model.
+
+    Attributes:
+        cell: One of `CELLS`.
+        gates: Order of the gates in the rows, one letter each.
+        transposed: Which square matrices the file has transposed: `no`, `recurrent` or `all`.
+        hidden_first: True if matrices on both inputs and hidden states have the hidden states first, [h; x].
+        characters: The vocabulary in the order of the ids.
+        rule: What the model reads in place of the text as it stands.
+    """
+
+    cell: str
+    gates: str
+    characters: str
+    transposed: str = "no"
+    hidden_first: bool = False
+    rule: ReadingRule = PLAIN
+
+    def changes(self, changed: "Interpretation") -> dict[str, str]:
+        """Return the fields that differ in another interpretation, each with the option that requests its value."""
+        options = {}
+        if changed.gates != self.gates:
+            options["gates"] = f"--gates {','.join(changed.gates)}"
+        if changed.cell != self.cell:
+            options["cell"] = f"--cell {changed.cell}"
+        if changed.transposed != self.transposed:
+            options["transposed"] = f"--transposed {changed.transposed}"
+        if changed.hidden_first != self.hidden_first:
+            options["hidden_first"] = "--hidden-first" if changed.hidden_first else "without --hidden-first"
+        if changed.characters != self.characters:
+            options["vocabulary"] = _describe_order(self.characters, changed.characters)
+        if changed.rule.read_as != self.rule.read_as:
+            options["rule"] = f"--read-as {changed.rule.read_as}" if changed.rule.read_as else "without --read-as"
+        return options
+
+
+def _describe_order(characters: str, reordered: str) -> str:
+    if reordered == "".join(sorted(characters)):
+        return "the vocabulary in the order of the code points (--vocab sorted:FILE)"
+    if reordered in (characters[1:] + characters[:1], characters[-1:] + characters[:-1]):
+        return "the vocabulary moved by one place (was there a token before or behind the characters?)"
+    return "the vocabulary in the order in which the characters first occur in the text"
+
+
+def neighbours(
+    interpretation: Interpretation, parts: Parts, first_seen: str, first_seen_as_bytes: str = ""
+) -> Iterator[Interpretation]:
+    """Yield all interpretations that differ from one in a single respect.
+
+    Args:
+        interpretation: The interpretation to start from.
+        parts: The parts of the model.
+        first_seen: The tokens that are read of a text, each once, in the order in which they first occur.
+        first_seen_as_bytes: The same if the text is read as bytes; empty if these are the same tokens.
+    """
+    for order in permutations(sorted(interpretation.gates)):
+        yield replace(interpretation, gates="".join(order))
+    if interpretation.cell in ("rnn", "rnn_relu"):
+        yield from (replace(interpretation, cell=cell) for cell in ("rnn", "rnn_relu"))
+    yield from (replace(interpretation, transposed=transposed) for transposed in TRANSPOSED)
+    if parts.stack.joined or "hidden_first" in parts.stack.undecided:
+        yield replace(interpretation, hidden_first=not interpretation.hidden_first)
+    characters = interpretation.characters
+    orders = ["".join(sorted(characters)), characters[1:] + characters[:1], characters[-1:] + characters[:-1]]
+    if set(first_seen) == set(characters):
+        orders.append(first_seen)
+    yield from (replace(interpretation, characters=order) for order in orders)
+    if first_seen_as_bytes and set(first_seen_as_bytes) <= set(characters):
+        yield replace(interpretation, rule=replace(interpretation.rule, read_as="bytes"))

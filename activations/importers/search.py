@@ -1,0 +1,137 @@
+"""Searching for the interpretation of a model's parts under which it predicts a text best."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from activations.errors import ActivationError
+from activations.importers.assembly import assemble
+from activations.importers.interpretation import Interpretation, neighbours
+from activations.importers.parts import Parts
+from activations.models.char_rnn import CharRNN
+from activations.progress import Progress, no_progress
+from activations.texts.codes import codes_to_text
+from activations.texts.corpus import Corpus
+from activations.texts.reading_rule import ReadingRule
+from activations.texts.tokenising import tokenise
+from activations.texts.vocab import Vocabulary
+
+_CLEAR_IMPROVEMENT = 0.05  # nats per character
+_N_LANES = 32
+_LANE_CHARS = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """The losses of an interpretation, and of better ones near it, on a sample of a text.
+
+    Attributes:
+        nats_per_char: Loss of the interpretation that the search started from.
+        best: The interpretation that it reached, by changing one thing after another while that clearly lowered the
+            loss.
+        best_nats_per_char: Loss of the best interpretation.
+        changes: What the best one changes in the first one, with the options that request it.
+        rival_nats_per_char: Loss of the best of all interpretations that differ from the best one in one respect.
+        rival_changes: What that one changes in the best one.
+    """
+
+    nats_per_char: float
+    best: Interpretation
+    best_nats_per_char: float
+    changes: dict[str, str]
+    rival_nats_per_char: float
+    rival_changes: dict[str, str]
+
+
+def search(
+    parts: Parts,
+    interpretation: Interpretation,
+    vocabulary: Vocabulary,
+    text: Corpus,
+    progress: Progress = no_progress,
+    *,
+    max_changes: int,
+) -> Search:
+    """Search for the interpretation with the lowest loss on a text, starting from one.
+
+    Args:
+        parts: The parts of the model.
+        interpretation: The interpretation to start from.
+        vocabulary: The vocabulary of the model; see `assemble`.
+        text: A text that the model predicts well if its parts are interpreted as they are meant.
+        progress: Called with the number of interpretations tried and in all; starts again after each change.
+        max_changes: Maximum number of changes.
+
+    Raises:
+        ActivationError: If the text has fewer than two characters.
+    """
+    if len(text) < 2:
+        raise ActivationError("the text to check the model by has fewer than two characters")
+    first_seen = _first_seen(text, interpretation.rule, vocabulary)
+    as_bytes = _first_seen(text, replace(interpretation.rule, read_as="bytes"), vocabulary)
+    as_bytes = "" if as_bytes == first_seen else as_bytes
+    first_loss = loss = sampled_loss(assemble(parts, interpretation, vocabulary), text)
+    best = interpretation
+    for n_changes in range(max_changes + 1):
+        candidates = [near for near in dict.fromkeys(neighbours(best, parts, first_seen, as_bytes)) if near != best]
+        losses = []
+        for n, candidate in enumerate(candidates):
+            losses.append(sampled_loss(assemble(parts, candidate, vocabulary), text))
+            progress(n + 1, len(candidates))
+        rival = int(np.argmin(losses))
+        if losses[rival] > loss - _CLEAR_IMPROVEMENT or n_changes == max_changes:
+            break
+        best, loss = candidates[rival], losses[rival]
+    return Search(
+        nats_per_char=first_loss,
+        best=best,
+        best_nats_per_char=loss,
+        changes=interpretation.changes(best),
+        rival_nats_per_char=losses[rival],
+        rival_changes=best.changes(candidates[rival]),
+    )
+
+
+def _first_seen(text: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> str:
+    """Return the tokens that are read of a text in the order of their first occurrence; empty if the rule fails."""
+    try:
+        tokens = tokenise(text, rule, vocabulary).tokens
+    except ActivationError:
+        return ""
+    codes, positions = np.unique(tokens, return_index=True)
+    return codes_to_text(codes[np.argsort(positions)])
+
+
+@torch.inference_mode()
+def sampled_loss(model: CharRNN, text: Corpus) -> float:
+    """Compute the loss in nats per character on samples from all over a text, each read from the zero state."""
+    tokens = tokenise(text, model.reading_rule, model.vocabulary).tokens
+    if len(tokens) < 2:
+        raise ActivationError("the text to check the model by has fewer than two characters that it reads")
+    n_steps = min(_LANE_CHARS, len(tokens) - 1)
+    n_lanes = min(_N_LANES, len(tokens) // n_steps)
+    starts = np.unique(np.linspace(0, len(tokens) - n_steps - 1, n_lanes).astype(int))
+    positions = starts + np.arange(n_steps + 1)[:, None]  # (n_steps + 1, n_lanes)
+    ids = torch.from_numpy(model.vocabulary.look_up(tokens[positions.ravel()]).reshape(positions.shape))
+    logits, _ = model(ids[:-1])
+    loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
+    return float(loss) * len(tokens) / len(text) if torch.isfinite(loss) else float("inf")
+
+
+def frequency_losses(text: Corpus, n_characters: int) -> tuple[float, float]:
+    """Compute the losses of two models without a network: the frequencies of characters, and those of pairs.
+
+    Each character is predicted from the frequencies in the rest of the text, with 1 added to each count.
+
+    Returns:
+        Nats per character of single characters, and of characters given the one before.
+    """
+    _, ids = np.unique(text.codes, return_inverse=True)
+    counts = np.bincount(ids)
+    singles = -np.log(counts[ids] / (len(ids) - 1 + n_characters)).mean()
+    pairs = ids[:-1].astype(np.int64) * len(counts) + ids[1:]
+    distinct_pairs, pair_counts = np.unique(pairs, return_counts=True)
+    first_counts = np.bincount(ids[:-1], minlength=len(counts))[distinct_pairs // len(counts)]
+    total = -(pair_counts * np.log(pair_counts / (first_counts - 1 + n_characters))).sum()
+    return float(singles), float(total / len(pairs))

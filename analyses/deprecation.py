@@ -1,0 +1,32 @@
+"""Old names of arguments, which work for one more release and warn."""
+
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def renamed_keyword(old: str, new: str) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+    """Accept a keyword argument under its old name, too, with a DeprecationWarning that gives the new one.
+
+    Raises:
+        TypeError: When the function is called, if the argument is given under both names.
+    """
+
+    def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        @wraps(function)
+        def call(*arguments: Arguments.args, **keywords: Arguments.kwargs) -> Result:
+            if old in keywords:
+                if new in keywords:
+                    raise TypeError(f"{function.__name__}() got {new!r} twice, once under its old name {old!r}")
+                message = f"the argument {old!r} of {function.__name__}() is now called {new!r}"
+                warnings.warn(message, DeprecationWarning, stacklevel=2)
+                keywords[new] = keywords.pop(old)
+            return function(*arguments, **keywords)
+
+        return call
+
+    return decorate

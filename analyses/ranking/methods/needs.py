@@ -1,0 +1,69 @@
+"""The statistics that methods name as what their scores are made of."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyses.collecting.collect import AnyStatistic
+from analyses.levels.columns import Columns, LevelReader
+from analyses.levels.joint_labels import JointLabels
+from analyses.ranking.methods.method import Need
+from analyses.statistics.level_tables import LevelTables
+from analyses.statistics.products import ProductSums
+from analyses.statistics.quantile_counts import QuantileCounts
+from analyses.statistics.rank_sums import RankSums
+from analyses.targets.classes import classes_of, one_against_rest
+from analyses.targets.splits import TEST, TRAIN
+from analyses.targets.target import Target
+from analyses.threads import in_threads
+from hypotheses.labels import Labels
+
+
+def _products(target: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
+    return ProductSums([target], {units.site: units.n_units for units in columns})
+
+
+def _products_of_classes(target: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
+    classes = classes_of(target)
+    return ProductSums(one_against_rest(target, classes), {units.site: units.n_units for units in columns}, classes)
+
+
+def _quantile_counts(target: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
+    return QuantileCounts(target.parts_of_text, classes_of(target), columns)
+
+
+def _level_tables(target: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
+    """Count False and True characters of the training part, and then of the test part, at each level."""
+    kinds = [np.where((parts == TRAIN) | (parts == TEST), 2 * parts + labels, -1) for labels, parts in target.chunks()]
+    kinds_of_text = np.full(len(target.labels), -1, np.int8)
+    kinds_of_text[target.used] = np.concatenate(kinds)
+    return LevelTables(kinds_of_text, 4, columns)
+
+
+def _rank_sums(target: Target, columns: Sequence[Columns], reader: LevelReader) -> AnyStatistic:
+    """Sum products of the units' ranks with the ranks of the label, in each part."""
+    from scipy.stats import rankdata
+
+    labels, parts = target.labels.values, target.parts_of_text
+    ranks = np.zeros(len(labels))
+    for part in (TRAIN, TEST):
+        ranks[parts == part] = rankdata(labels[parts == part])
+    joint = JointLabels(target.split, [Labels(ranks, "numeric", target.labels.missing)])
+    return RankSums([joint], columns, {units: reader.middle_levels(units) for units in columns})
+
+
+def _occupied_levels(tables: NDArray[np.uint32]) -> list[NDArray[np.uint32]]:
+    """Return for each unit the (n_levels, 2, 2) counts by part and label of the levels that some character has."""
+
+    def of_unit(table: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        return np.asarray(table[table.any(axis=1)].reshape(-1, 2, 2))
+
+    return list(in_threads(of_unit, tables))
+
+
+PRODUCTS = Need(_products, lambda result, columns: result[0][columns.site])
+PRODUCTS_OF_CLASSES = Need(_products_of_classes, lambda result, columns: [by_site[columns.site] for by_site in result])
+QUANTILE_COUNTS = Need(_quantile_counts, lambda result, columns: result[columns], 1 << 21)
+LEVEL_TABLES = Need(_level_tables, lambda result, columns: _occupied_levels(result[columns]), 1 << 20)
+RANK_SUMS = Need(_rank_sums, lambda result, columns: result[0][columns], 1 << 20)

@@ -1,0 +1,118 @@
+"""Labels of many hypotheses at once, and why some of them have none."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from activations.blocks import Source
+from analyses.errors import AnalysisError
+from analyses.targets.classes import refuse_many
+from analyses.targets.labelling import AnyHypothesis, target, target_for
+from analyses.targets.predictions import PREFIX
+from analyses.targets.target import Target
+from hypotheses.errors import HypothesisError
+from hypotheses.registry import get, registered
+from hypotheses.user_files import as_hypothesis
+
+Notice = Callable[[str], None]
+
+
+class Targets(NamedTuple):
+    """The labels of several hypotheses on one text.
+
+    Attributes:
+        made: The targets, in the order of their hypotheses.
+        reasons: Why others have none, a sentence by the name of each.
+    """
+
+    made: list[Target]
+    reasons: dict[str, str]
+
+
+def targets_of(
+    source: Source,
+    hypotheses: Sequence[AnyHypothesis],
+    *,
+    lag: int = 0,
+    language: str | None = None,
+    use_cache: bool = True,
+    notice: Notice = warnings.warn,
+) -> Targets:
+    """Label the text of a source by several hypotheses; those that cannot be asked of it do not stop the others.
+
+    Args:
+        source: A recording or live activations.
+        hypotheses: Names, see `hypotheses.registry.get`, or functions from text to labels.
+        lag: Ask for the label this many characters later, or earlier, below 0.
+        language: Of the text, for hypotheses that depend on it and were given none.
+        use_cache: Whether labels that were kept on disk may be used again.
+        notice: Called with sentences for the user.
+
+    Raises:
+        HypothesisError: If the only hypothesis does not exist, or fails on this text.
+        AnalysisError: If none of them can be asked.
+    """
+    made, reasons = [], {}
+    for hypothesis in dict.fromkeys(hypotheses):
+        try:
+            made.append(_target(source, hypothesis, lag, language, use_cache, notice, len(hypotheses)))
+        except (AnalysisError, HypothesisError) as error:
+            if len(hypotheses) == 1:
+                raise
+            reasons[str(hypothesis)] = str(error)
+    if not made:
+        raise AnalysisError(next(iter(reasons.values()), "name at least one hypothesis"))
+    return Targets(made, reasons)
+
+
+def all_targets(
+    source: Source,
+    *,
+    lag: int = 0,
+    language: str | None = None,
+    use_cache: bool = True,
+    notice: Notice = warnings.warn,
+) -> Targets:
+    """Label the text of a source by every registered hypothesis that needs no parameter.
+
+    For the arguments see `targets_of`.
+
+    Raises:
+        AnalysisError: If no hypothesis has different labels in this text.
+    """
+    names = [name for name, hypothesis in registered().items() if not hypothesis.parameters.required]
+    made, reasons = [], {}
+    for name in names:
+        try:
+            labelled = _target(source, name, lag, language, use_cache, notice, len(names))
+            refuse_many(labelled)
+            made.append(labelled)
+        except (AnalysisError, HypothesisError) as error:
+            reasons[name] = str(error)
+    if not made:
+        raise AnalysisError("no hypothesis has different labels in this text, so there is nothing to rank units for")
+    return Targets(made, reasons)
+
+
+def _target(
+    source: Source,
+    hypothesis: AnyHypothesis,
+    lag: int,
+    language: str | None,
+    use_cache: bool,
+    notice: Notice,
+    n_hypotheses: int,
+) -> Target:
+    if isinstance(hypothesis, str) and hypothesis.startswith(PREFIX):
+        if lag:
+            raise AnalysisError(f"a lag does not go with {hypothesis}, which is about the next character as it is")
+        return target_for(source, hypothesis)
+    made = get(hypothesis, language=language) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
+    return target(
+        source.corpus,
+        made.lagged(lag) if lag else made,
+        selection=source.selection,
+        use_cache=use_cache,
+        notice=notice,
+        n_hypotheses=n_hypotheses,
+    )

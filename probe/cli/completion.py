@@ -1,0 +1,50 @@
+"""Names that the shell completes; the registries that hold them are loaded only while it does."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+Complete = Callable[[str], list[str]]
+
+
+def hypotheses(incomplete: str) -> list[str]:
+    """List the hypotheses whose names begin as typed, those of installed plug-ins among them."""
+    from hypotheses.registry import registered
+
+    return _beginning(incomplete, registered())
+
+
+def hypotheses_and_recordings(incomplete: str) -> list[str]:
+    """List the hypotheses, and the recordings on disk, whose names begin as typed."""
+    folder = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
+    recordings = sorted(str(path) for path in folder.glob("*.h5"))
+    return [*hypotheses(incomplete), *_beginning(incomplete.removeprefix("./"), recordings)]
+
+
+def methods(incomplete: str) -> list[str]:
+    """List the ranking methods whose names begin as typed, the last of those with commas between."""
+    from analyses.ranking.methods.registry import METHODS
+
+    return _last_of_list(incomplete, METHODS)
+
+
+def controls(incomplete: str) -> list[str]:
+    """List the controls of probes whose names begin as typed, the last of those with commas between."""
+    from analyses.probing.probes import CONTROLS
+
+    return _last_of_list(incomplete, [*CONTROLS, "none"])
+
+
+def cells(incomplete: str) -> list[str]:
+    """List the recurrent cells whose names begin as typed, the last of those with commas between."""
+    from probe.training.recipes import cell_names
+
+    return _last_of_list(incomplete, cell_names())
+
+
+def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _last_of_list(incomplete: str, names: Iterable[str]) -> list[str]:
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in _beginning(last, names)]
