@@ -83,6 +83,7 @@ class Curve(Result):
         )
 
 
+@renamed_keyword("how", "options")
 @question
 def curve(
     source: Source,

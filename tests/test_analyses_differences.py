@@ -84,14 +84,14 @@ def test_a_model_is_no_better_than_itself() -> None:
 
 def test_probes_and_best_units_are_compared_site_by_site() -> None:
     first, second, asked = two_models(1, shared=0.5, gain=0.5)
-    how = FitOptions(penalty=1.0)
-    [probe] = compare_probes(fit(first, asked, options=how), fit(second, asked, options=how))
+    options = FitOptions(penalty=1.0)
+    [probe] = compare_probes(fit(first, asked, options=options), fit(second, asked, options=options))
     best, site = compare_rankings(rank(first, asked), rank(second, asked))
     assert (best.what, site.what, probe.what) == ("best", "0/hidden", "0/hidden")
     assert probe.difference.value == pytest.approx(site.difference.value, abs=0.01)  # a probe of one unit is that unit
     assert 0 < site.difference.low < site.difference.high
     for name in ("accuracy", "log_loss"):
-        [one], [two] = fit(first, asked, options=how), fit(second, asked, options=how)
+        [one], [two] = fit(first, asked, options=options), fit(second, asked, options=options)
         own = difference(one, two, name)
         assert own.value == pytest.approx(getattr(two, name) - getattr(one, name))
 

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from planting import PLANTED, Arrays, drifting, in_runs, random_model
+from profiles import n_examples
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import probe
@@ -153,7 +154,7 @@ def test_a_session_reads_its_source_once_for_several_questions() -> None:
 
 
 @given(memory_bytes=st.integers(0, 400_000), names=st.permutations(["all", "hidden", "cell"]))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=n_examples(8))
 def test_what_is_remembered_never_takes_more_than_the_memory_set_aside(memory_bytes: int, names: list[str]) -> None:
     source = Counted(2_000)
     sites = {"all": [HIDDEN, CELL], "hidden": [HIDDEN], "cell": [CELL]}

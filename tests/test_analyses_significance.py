@@ -40,9 +40,9 @@ def null_experiment(seed: int, n_chars: int = 20_000, n_units: int = 256, shifts
     return ranking(values.astype(np.float16), in_runs(rng, n_chars, 60), shifts)
 
 
-@pytest.mark.slow  # forty rankings of 256 units
-def test_where_nothing_is_planted_p_values_are_honest() -> None:
-    found = [np.array([each.p for each in null_experiment(seed).units]) for seed in range(40)]
+@pytest.mark.parametrize("n_seeds", [8, pytest.param(40, marks=pytest.mark.slow)])  # each ranks 256 units
+def test_where_nothing_is_planted_p_values_are_honest(n_seeds: int) -> None:
+    found = [np.array([each.p for each in null_experiment(seed).units]) for seed in range(n_seeds)]
     shares = [float((p < 0.05).mean()) for p in found]
     assert 0.03 < np.mean(shares[:20]) < 0.07
     assert sum(bool(p.min() * len(p) < 0.05) for p in found) <= 4  # Bonferroni
@@ -244,9 +244,10 @@ def test_what_is_planted_is_significant_and_its_interval_holds_it() -> None:
     assert sum(covered) >= 25
 
 
-def test_the_units_that_hold_a_label_beat_those_that_mark_its_ends() -> None:
+@pytest.mark.parametrize("seeds", [range(10), pytest.param(range(10, 100), marks=pytest.mark.slow)], ids=len)
+def test_the_units_that_hold_a_label_beat_those_that_mark_its_ends(seeds: range) -> None:
     """Silent inside, active inside, a counter; and one that reacts to the delimiter alone. In 100 of 100 seeds."""
-    for seed in range(100):
+    for seed in seeds:
         rng = np.random.default_rng(seed)
         labels = in_runs(rng, 20_000, 50)
         values = drifting(rng, 20_000, 8, 20)
@@ -262,9 +263,10 @@ def test_the_units_that_hold_a_label_beat_those_that_mark_its_ends() -> None:
         assert [each.direction for each in sorted(found.units[:3], key=lambda each: each.unit.index)] == [1, -1, 1]
 
 
-def test_counters_and_waves_of_a_position_are_found_first() -> None:
+@pytest.mark.parametrize("seeds", [range(10), pytest.param(range(10, 100), marks=pytest.mark.slow)], ids=len)
+def test_counters_and_waves_of_a_position_are_found_first(seeds: range) -> None:
     """The counter is found by r, and the wave, which r does not see, by eta squared, in 100 of 100 seeds."""
-    for seed in range(100):
+    for seed in seeds:
         rng = np.random.default_rng(seed)
         lengths = rng.integers(20, 80, 800)
         position = (np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths))[:20_000]
@@ -279,9 +281,9 @@ def test_counters_and_waves_of_a_position_are_found_first() -> None:
         assert by_eta[0].unit.index == 5 and by_eta[0].q < 1e-6 and abs(by_eta[0].overall) < 0.1
 
 
-@pytest.mark.slow  # forty rankings of 256 units, each of a hundred labels
-def test_where_nothing_is_planted_shifted_labels_do_as_well() -> None:
-    found = [null_experiment(seed, shifts=99).units for seed in range(40)]
+@pytest.mark.parametrize("n_seeds", [8, pytest.param(40, marks=pytest.mark.slow)])  # each ranks 256 units 100 times
+def test_where_nothing_is_planted_shifted_labels_do_as_well(n_seeds: int) -> None:
+    found = [null_experiment(seed, shifts=99).units for seed in range(n_seeds)]
     shares = [np.mean([(each.p_shift or 0) < 0.05 for each in units]) for units in found]
     assert 0.03 < np.mean(shares) < 0.07
     assert sum(min(each.p_max or 0 for each in units) < 0.05 for units in found) <= 4

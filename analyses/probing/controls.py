@@ -117,7 +117,7 @@ def _contexts(corpus: Corpus, start: int, piece: slice) -> NDArray[np.uint64]:
 
     Args:
         corpus: The text.
-        start: Position in the text from which the piece is value_counts.
+        start: Position in the text from which the piece is counted.
         piece: The characters.
     """
     first, stop = start + piece.start, start + piece.stop

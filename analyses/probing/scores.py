@@ -122,7 +122,7 @@ class PredictionSums:
         self._products = np.zeros((5, n_cells))  # of labels y and predictions z: y, z, yy, zz, yz
 
     def add(self, z: NDArray[np.floating], y: NDArray[Any], cell: NDArray[np.int64]) -> None:
-        """Add some characters.
+        """Add the predictions for some characters.
 
         Args:
             z: (n_chars, n_outputs) logits; or predicted numbers, less the centre of the labels.
@@ -185,7 +185,7 @@ def score(
     context: IntervalContext,
     training_noise: float = 0.0,
 ) -> ProbeScores:
-    """Score a probe.
+    """Score a probe on its held-out characters.
 
     For classes: accuracy, balanced_accuracy (mean recall over the classes), precision, recall and f1 (of True; of
     several classes their means), auc (of several classes the mean AUC of each one's probability against the rest; of

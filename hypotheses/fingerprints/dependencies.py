@@ -119,7 +119,7 @@ def find_dependencies(
             hashed.append((definition.hash, definition.facts, references.digest, files))
             locations |= references.locations
             caches += references.caches
-            waiting += [inner for other in references.hypotheses for inner in other.definitions]
+            waiting += [inner for used in references.hypotheses for inner in used.definitions]
     not_understood = not_understood or _undeclared(locations, seen)
     if not_understood:
         return Dependencies(None, not_understood)

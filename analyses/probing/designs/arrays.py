@@ -17,7 +17,7 @@ class ArrayDesign:
     """
 
     def __init__(self, x: NDArray[np.floating], weights: NDArray[np.float64] | None = None) -> None:
-        """Centre an array.
+        """Centre the columns of an array.
 
         Args:
             x: (n_rows, n_columns) numbers in float32 or float64.

@@ -30,7 +30,7 @@ def fit_probes(
     options: SolverOptions = DEFAULT_SOLVER,
     progress: Progress = no_progress,
 ) -> list[FittedProbe]:
-    """Fit linear probes together.
+    """Fit linear probes together, in the same passes over the rows.
 
     Each is minimised by L-BFGS, at first along the principal directions of the design, then with Hessians that are
     measured every few passes (by proximal Newton steps if there is an L1 penalty). One pass over the rows serves all

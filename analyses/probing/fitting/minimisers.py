@@ -50,7 +50,7 @@ class _Descent:
     """
 
     def __init__(self, start: Array, tolerance: float, desired_tolerance: float, negligible: float) -> None:
-        """Begin at a point.
+        """Begin to minimise at a point.
 
         Args:
             start: The first point.

@@ -19,7 +19,7 @@ class Newton:
     """
 
     def __init__(self, hessian: Hessian, l2: Array) -> None:
-        """Factorise the Hessian.
+        """Factorise the blocks of the Hessian.
 
         Args:
             hessian: The Hessian of the loss.
