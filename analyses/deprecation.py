@@ -1,9 +1,9 @@
-"""Old names of arguments, which work for one more release and warn."""
+"""Old names of arguments and attributes, which work for one more release and warn."""
 
 import warnings
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -30,3 +30,13 @@ def renamed_keyword(old: str, new: str) -> Callable[[Callable[Arguments, Result]
         return call
 
     return decorate
+
+
+def renamed_attribute(old: str, new: str) -> property:
+    """Return a property for the old name of an attribute, which warns and gives the new name."""
+
+    def value(instance: object) -> Any:
+        warnings.warn(f"{type(instance).__name__}.{old} is now called {new}", DeprecationWarning, stacklevel=2)
+        return getattr(instance, new)
+
+    return property(value)

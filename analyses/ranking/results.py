@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from activations.results import Result
 from activations.units import Site, Unit, in_order
+from analyses.deprecation import renamed_attribute
 from analyses.intervals.estimates import Estimate
 
 TableRow = dict[str, str | float | int | None]
@@ -64,6 +65,9 @@ class RankedUnit(Result):
     p_max: float | None = None
     label: str | None = None
     estimate: Estimate | None = field(default=None, repr=False, compare=False)
+
+    test = renamed_attribute("test", "held_out")
+    raw = renamed_attribute("raw", "overall")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
