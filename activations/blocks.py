@@ -8,13 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.errors import ActivationError
 from activations.progress import Advance, Progress, no_advance
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import ReadingRule
 from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
-from activations.units import Site, in_order
+from activations.units import Site
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,35 +180,3 @@ def passage_from_blocks(
     for values in values_by_site.values():
         values.flags.writeable = False
     return values_by_site
-
-
-def select_sites(available: Collection[Site], wanted: str | None) -> list[Site]:
-    """Return the sites that a comma-separated list of signals, layers and sites names, in the order of `available`.
-
-    >>> sites = [Site("0/hidden"), Site("0/cell"), Site("1/hidden"), Site("1/cell"), Site("features/pca")]
-    >>> [str(site) for site in select_sites(sites, "hidden,1/cell,features")]
-    ['0/hidden', '1/hidden', '1/cell', 'features/pca']
-
-    Args:
-        available: The sites to choose from.
-        wanted: A list such as `hidden,1/cell` or `1`; None is all sites. The start of a name up to a `/` or `.` stands
-            for all sites whose names start so.
-
-    Raises:
-        ActivationError: If a part of the list names no site.
-    """
-    if wanted is None:
-        return list(available)
-    chosen: list[Site] = []
-    for part in (part.strip() for part in wanted.split(",")):
-        matching = [site for site in available if _matches(site, part)]
-        if not matching:
-            raise ActivationError(f"there is no site {part!r} here; there are {', '.join(map(str, available))}")
-        chosen += matching
-    return in_order(available, chosen)
-
-
-def _matches(site: Site, wanted: str) -> bool:
-    """Does a signal, a layer, a name, or the start of a name up to a `/` or `.` stand for a site?"""
-    layer = () if site.layer is None else (str(site.layer),)
-    return wanted in (site.name, site.signal, *layer) or site.name.startswith((f"{wanted}/", f"{wanted}."))

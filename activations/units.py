@@ -29,7 +29,8 @@ _HOW_SITES_ARE_WRITTEN = "a site is named layer/signal, such as 1/cell, or as it
 class Site:
     """A place in a network whose values are read, by the name that the model declares.
 
-    Examples are `1/cell`, `blocks.3.mlp.act` and `features/pca`. Two sites are the same if their names are.
+    Examples are `1/cell`, `blocks.3.mlp.act` and `features/pca`. Two sites are equal if their names are, and
+    a site is equal to its name, so that `values["1/cell"]` finds it.
 
     Attributes:
         name: Its name, without commas, spaces and control characters; no part between `/` is empty, `.` or `..`.
@@ -76,6 +77,14 @@ class Site:
 
     def __repr__(self) -> str:
         return f"Site({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Site | str):
+            return self.name == (other if isinstance(other, str) else other.name)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     def __lt__(self, other: "Site") -> bool:
         """Order layers from the input up, signals as in `SIGNALS`, and numbers in names by value: 2 before 10."""

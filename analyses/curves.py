@@ -1,14 +1,17 @@
 """Curves of probes' scores over what they see: units, characters, lags, sites, penalties, or steps of a training."""
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from activations.blocks import Source
 from activations.progress import Progress, no_progress
-from activations.units import Site, Unit, in_order, units_of
+from activations.results import Result
+from activations.site_names import AnySites
+from activations.units import Site, Unit, units_of
 from analyses.deprecation import renamed_keyword
 from analyses.errors import AnalysisError
+from analyses.named_parts import sites_among
 from analyses.probing.designs.budgets import available_runs, within_budget
 from analyses.probing.forward_selection import select_units
 from analyses.probing.options import DEFAULT_OPTIONS, FitOptions
@@ -16,7 +19,7 @@ from analyses.probing.probes import fit_characters, fit_units
 from analyses.probing.results import ProbeResult, score_names
 from analyses.ranking.ranking import rank_all
 from analyses.session import question
-from analyses.targets.labelling import AnyHypothesis, target_for, targets_for
+from analyses.targets.labelling import AnyHypothesis, ManyHypotheses, listed, target_for, targets_for
 from analyses.targets.lags import lagged
 from analyses.targets.predictions import PREFIX
 from analyses.targets.target import Target
@@ -27,8 +30,8 @@ N_LAST = 20
 MOST_UNITS = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Curve(Result):
     """Held-out scores of probes, from the least that they see to the most.
 
     Attributes:
@@ -87,7 +90,7 @@ def curve(
     hypothesis: AnyHypothesis | Target,
     over: str = "units",
     *,
-    sites: Collection[Site] | None = None,
+    sites: AnySites | None = None,
     most: int = MOST_UNITS,
     options: FitOptions = DEFAULT_OPTIONS,
     progress: Progress = no_progress,
@@ -117,7 +120,7 @@ def curve(
     if over not in CURVES:
         raise AnalysisError(f"there is no curve over {over!r}; there are {', '.join(CURVES)}")
     target = target_for(source, hypothesis)
-    chosen = in_order(source.sites, source.sites if sites is None else sites)
+    chosen = sites_among(source, sites)
     if sites is None and over not in ("units", "sites"):
         chosen = _sites_of_read_out(chosen)
     with within_budget(source, chosen, target.split, options.budget, progress) as recording:
@@ -127,9 +130,9 @@ def curve(
 @renamed_keyword("how", "options")
 def curves_over_steps(
     sources: Iterable[tuple[int, Source]],
-    hypotheses: Sequence[AnyHypothesis | Target],
+    hypotheses: ManyHypotheses,
     *,
-    sites: Collection[Site] | None = None,
+    sites: AnySites | None = None,
     options: FitOptions = DEFAULT_OPTIONS,
     progress: Progress = no_progress,
 ) -> dict[str, Curve]:
@@ -150,7 +153,7 @@ def curves_over_steps(
         HypothesisError: If there is no such hypothesis, or it fails on this text.
         AnalysisError: If its labels cannot be probed for.
     """
-    _refuse_for_steps(hypotheses, options)
+    _refuse_for_steps(listed(hypotheses), options)
     targets: list[Target] = []
     controls: list[ProbeResult] = []
     updates: list[int] = []
@@ -158,7 +161,7 @@ def curves_over_steps(
     of_best_unit: list[list[ProbeResult]] = []
     units: list[Unit] = []
     for update, live in sources:
-        chosen = in_order(live.sites, sites) if sites is not None else _sites_of_read_out(list(live.sites))
+        chosen = sites_among(live, sites) if sites is not None else _sites_of_read_out(list(live.sites))
         targets = targets or targets_for(live, hypotheses)
         with within_budget(live, chosen, targets[0].split, options.budget, progress) as source:
             if not controls:

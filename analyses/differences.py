@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from activations.results import Result
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Difference, Estimate, difference_of
 from analyses.probing.results import ProbeResult
 from analyses.ranking.results import RankedUnit, Ranking
 
-Result = RankedUnit | ProbeResult | Ranking
+Scored = RankedUnit | ProbeResult | Ranking
 
 
-def difference(first: Result, second: Result, score: str | None = None) -> Difference:
+def difference(first: Scored, second: Scored, score: str | None = None) -> Difference:
     """Return the held-out score of the second result less that of the first, paired by atom of the text.
 
     Args:
@@ -30,7 +31,7 @@ def difference(first: Result, second: Result, score: str | None = None) -> Diffe
     return difference_of(_estimate(first, score), _estimate(second, score))
 
 
-def _estimate(result: Result, score: str | None) -> Estimate:
+def _estimate(result: Scored, score: str | None) -> Estimate:
     if isinstance(result, ProbeResult):
         name = score or result.measure
         if name in result.estimates:
@@ -46,8 +47,8 @@ def _estimate(result: Result, score: str | None) -> Estimate:
     return unit.estimate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Compared(Result):
     """A difference, with the results that it compares.
 
     Attributes:

@@ -6,13 +6,14 @@ from functools import wraps
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
 from activations.progress import Advance, Progress, no_advance, no_progress
+from activations.site_names import AnySites, resolve_sites
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import ReadingRule
 from activations.texts.selection import Selection
@@ -25,7 +26,10 @@ from analyses.threads import ReentrantLock, one_thread_each
 if TYPE_CHECKING:
     from activations.recordings.recording import Recording
 
-Analysis = TypeVar("Analysis", bound=Callable[..., Any])
+AnySource = Source | Path | str
+"""A recording, live activations, a session of either, or the path of a recording."""
+P = ParamSpec("P")
+Result = TypeVar("Result")
 _LIVE_LOCK = ReentrantLock()  # for all sessions: how many threads torch takes is one number for the whole process
 
 
@@ -46,7 +50,7 @@ class Session:
         memory_bytes: The most memory that what is remembered between questions may take.
     """
 
-    def __init__(self, source: Source | Path | str, *, memory_bytes: int = REMEMBERED_BYTES) -> None:
+    def __init__(self, source: AnySource, *, memory_bytes: int = REMEMBERED_BYTES) -> None:
         """Start a session for a source.
 
         Args:
@@ -58,9 +62,13 @@ class Session:
 
         Raises:
             ActivationError: If there is no recording at a path, or it cannot be read.
-            AnalysisError: If its rows are not characters.
+            AnalysisError: If it is no source, or its rows are not characters.
         """
         self._levels: LevelReader | None = None
+        if not isinstance(source, Path | str) and not hasattr(source, "blocks"):
+            raise AnalysisError(
+                f"{source!r:.80} is not a source of activations; give a recording, its path, or live activations"
+            )
         self._opened = _opened(source) if isinstance(source, Path | str) else None
         self.source: Source = self._opened or cast(Source, source)
         if getattr(self.source, "tokens", None) is not None:
@@ -73,7 +81,7 @@ class Session:
         self._n_questions, self._lock = 0, Lock()
 
     @classmethod
-    def of(cls, source: Source) -> "Session":
+    def of(cls, source: AnySource) -> "Session":
         """Return the source itself if it is a session, or a new session of it."""
         return source if isinstance(source, Session) else cls(source)
 
@@ -162,17 +170,15 @@ class Session:
         with self._reading():
             return self.source.dtype(site)
 
-    def blocks(
-        self, sites: Collection[Site] | None = None, *, predictions: bool = False
-    ) -> Generator[Block, None, None]:
+    def blocks(self, sites: AnySites | None = None, *, predictions: bool = False) -> Generator[Block, None, None]:
         """Yield every character once; other threads do not read a live source until the iterator ends or is closed."""
         with self._reading():
-            yield from self.source.blocks(sites, predictions=predictions)
+            yield from self.source.blocks(resolve_sites(self.sites, sites), predictions=predictions)
 
-    def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
+    def read(self, sites: AnySites, start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
         """Return activations of sites at the characters of a passage."""
         with self._reading():
-            return self.source.read(sites, start, stop)
+            return self.source.read(resolve_sites(self.sites, sites), start, stop)
 
     def sample(
         self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance
@@ -203,15 +209,22 @@ def _opened(path: Path | str) -> "Recording":
     return Recording(path)
 
 
-def question(analysis: Analysis) -> Analysis:
+def question(
+    analysis: Callable[Concatenate[Source, P], Result],
+) -> Callable[Concatenate[AnySource, P], Result]:
     """Turn an analysis, whose first argument is a source, into a question of a session.
 
     The analysis gets a session in place of the source: the source itself if it is one, or a new one for this question.
+    The source may also be the path of a recording, which is then open for as long as the question takes.
     """
 
     @wraps(analysis)
-    def answer(source: Source, *arguments: Any, **options: Any) -> Any:
-        with Session.of(source).answering() as session:
+    def answer(source: AnySource, *arguments: P.args, **options: P.kwargs) -> Result:
+        with ExitStack() as stack:
+            session = Session.of(source)
+            if session is not source:
+                stack.enter_context(session)
+            stack.enter_context(session.answering())
             return analysis(session, *arguments, **options)
 
-    return cast(Analysis, answer)
+    return cast(Callable[Concatenate[AnySource, P], Result], answer)

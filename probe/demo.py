@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from activations.blocks import Source, select_sites
+from activations.blocks import Source
 from activations.files import make_folder
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import load_model
 from activations.progress import NotedProgress, no_progress
 from activations.reading.extraction import Extraction, extract
 from activations.reading.live import LiveActivations
+from activations.site_names import select_sites
 from activations.texts.corpus import Corpus
 from analyses.curves import Curve, curve
 from analyses.probing.probes import fit

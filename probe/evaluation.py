@@ -12,6 +12,7 @@ from activations.models.char_rnn import CharRNN
 from activations.models.evaluation import losses
 from activations.models.ngrams import NgramModels, fit_ngrams
 from activations.progress import NotedProgress, no_progress
+from activations.results import Result
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import rule_of
 from activations.texts.tokenising import TokenisedText, check_text, tokenise
@@ -22,8 +23,8 @@ _CHARS_AT_ONCE = 1 << 20
 _LARGEST_EXPONENT = 700  # above which exp overflows
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartEvaluation:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PartEvaluation(Result):
     """The losses of one model on one part of a text.
 
     Attributes:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from activations.files import replacing
+from activations.results import to_frame as to_frame
 
 if TYPE_CHECKING:
     from analyses.ranking.results import Ranking

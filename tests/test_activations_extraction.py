@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from planting import random_model
 
-from activations.blocks import Source, select_sites
+from activations.blocks import Source
 from activations.errors import ActivationError
 from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import CharRNN
@@ -19,6 +19,7 @@ from activations.predictions import DISTRIBUTION, LOG_PROB, TOP_IDS, TOP_LOG_PRO
 from activations.reading.extraction import extract
 from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
+from activations.site_names import select_sites
 from activations.texts.corpus import Corpus
 from activations.texts.lanes import cut_pieces
 from activations.texts.vocab import Vocabulary

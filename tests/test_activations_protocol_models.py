@@ -203,10 +203,10 @@ def build(weights):
 
 def wrapped(weights):
     net = build(weights)
-    return probe.wrap(None, net.layers, net.top, "abcd")
+    return probe.models.wrap(None, net.layers, net.top, "abcd")
 
 class Own:
-    vocabulary = probe.Vocabulary("abcd")
+    vocabulary = probe.texts.Vocabulary("abcd")
     sites = {probe.Site.of(0, "hidden"): 3}
     def start(self, n_lanes):
         return {probe.Site.of(0, "hidden"): torch.zeros(n_lanes, 3)}

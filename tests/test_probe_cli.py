@@ -569,19 +569,6 @@ def test_a_bug_keeps_its_traceback(run: Command, monkeypatch: pytest.MonkeyPatch
         run("hypotheses")
 
 
-def test_packages_of_another_distribution_are_refused(
-    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "analyses").mkdir()
-    (tmp_path / "analyses" / "__init__.py").write_text("")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for name in [name for name in sys.modules if name.split(".")[0] == "analyses"]:
-        monkeypatch.delitem(sys.modules, name)
-    status, _, err = run("hypotheses")
-    assert status == 1
-    assert "the package 'analyses' is not char-probe's" in err
-
-
 def test_replacements_are_counted(run: Command, code_text: str) -> None:
     Path("corpus.txt").write_text(code_text + "\n€€", encoding="utf-8")
     run("train", "corpus.txt", "--units", "8", "--epochs", "3", "--lanes", "8", "--min-count", "5")
@@ -660,7 +647,7 @@ def test_a_model_of_another_program_is_imported_and_extracted(run: Command, thei
 
 def test_a_wrong_import_writes_nothing_and_says_what_to_try(run: Command, theirs: None) -> None:
     status, out, err = run("import", "theirs.pth", "--vocab", "json:vocabulary.json")
-    assert (status, "warning: the reading is not checked" in err) == (0, True)
+    assert (status, "warning: the interpretation is not checked" in err) == (0, True)
     Path("model.pt").unlink()
     Path("mine.py").write_text("", encoding="utf-8")
     for options, message in (
@@ -694,7 +681,7 @@ def test_code_of_the_users_own_builds_a_model_if_it_is_asked_for(run: Command, t
         "    rnn.load_state_dict({n.removeprefix('model.net.'): w for n, w in weights.items() if 'net' in n})\n"
         "    readout = torch.nn.Linear(256, len(weights['fc.weight']))\n"
         "    readout.load_state_dict({'weight': weights['fc.weight'], 'bias': weights['fc.bias']})\n"
-        "    return probe.wrap(None, rnn, readout, probe.bundled_model().vocabulary)\n",
+        "    return probe.models.wrap(None, rnn, readout, probe.demo.bundled_model().vocabulary)\n",
         encoding="utf-8",
     )
     status, out, _ = run("extract", "theirs.pth", "corpus.txt", "--model-factory", "mine.py:build", "--json")

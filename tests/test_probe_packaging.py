@@ -1,10 +1,11 @@
-"""The wheel has all four packages and the bundled data, and its demo runs in an empty folder."""
+"""Sdist and wheel have all four packages, the stub and the bundled data, and the demo runs in an empty folder."""
 
 import json
 import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from setuptools import find_packages
 
 ROOT = Path(__file__).parents[1]
+NOT_PACKAGED = ("tests", "benchmarks")
 
 
 def run(*command: str | Path, **options: object) -> str:
@@ -32,24 +34,29 @@ def test_every_module_is_in_a_package_that_the_wheel_takes() -> None:
     assert {".".join(module.relative_to(ROOT).parent.parts) for module in modules} <= set(packages)
 
 
-@pytest.mark.slow  # builds a wheel and runs the demo
-def test_the_wheel_brings_everything_and_its_demo_runs(tmp_path: Path) -> None:
+@pytest.mark.slow  # builds an sdist and a wheel of it, and runs the demo
+def test_the_wheel_of_the_sdist_brings_everything_and_its_demo_runs(tmp_path: Path) -> None:
     source, empty = tmp_path / "source", tmp_path / "empty"
     empty.mkdir()
     files = run("git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     for file in files:
         (source / file).parent.mkdir(parents=True, exist_ok=True)
         (source / file).write_bytes((ROOT / file).read_bytes())
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, source)
-    [wheel] = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", tmp_path, source)
+    [wheel], [sdist] = tmp_path.glob("*.whl"), tmp_path.glob("*.tar.gz")
+    code = [file for file in files if file.endswith((".py", ".pyi", "py.typed"))]
+    packaged = {file for file in code if not file.startswith(NOT_PACKAGED)}
+    assert "probe/__init__.pyi" in packaged
+    with tarfile.open(sdist) as archive:
+        in_sdist = {name.partition("/")[2] for name in archive.getnames()}
+    assert packaged | {"README.md", "LICENSE", "probe/data/LICENSE-PSF"} <= in_sdist
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert packaged <= names
     for package in ("activations", "activations/models", "analyses", "hypotheses", "probe", "probe/cli", "probe/data"):
         assert f"{package}/__init__.py" in names
     for package in ("activations", "analyses", "hypotheses", "probe"):
         assert f"{package}/py.typed" in names
-    assert not [name for name in names if name.startswith(("tests", "benchmarks"))]
-    in_source = {file for file in files if file.endswith(".py") and not file.startswith(("tests", "benchmarks"))}
-    assert in_source <= set(names)
+    assert not [name for name in names if name.startswith(NOT_PACKAGED)]
     assert zipfile.ZipFile(wheel).getinfo("probe/data/python_lstm.pt").compress_size < 4e6
 
     venv = tmp_path / "venv"
@@ -59,13 +66,15 @@ def test_the_wheel_brings_everything_and_its_demo_runs(tmp_path: Path) -> None:
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     probe = venv / "bin" / "probe"
     assert run(probe, "--version", cwd=empty).startswith("char-probe ")
-    found = [json.loads(line) for line in run(probe, "demo", "--json", cwd=empty).splitlines()]
-    assert [row["hypothesis"] for row in found] == ["in_quotes", "in_comment", "position_in_line"]
-    for row in found[:2]:
+    findings = [json.loads(line) for line in run(probe, "demo", "--json", cwd=empty).splitlines()]
+    assert [row["hypothesis"] for row in findings] == ["in_quotes", "in_comment", "position_in_line"]
+    for row in findings[:2]:
         assert row["test"] > 0.7
         assert row["accuracy"] > row["majority"] + 0.05
-    assert found[2]["r2"] > 0.7
+    assert findings[2]["r2"] > 0.7
     pictures = {"curves.png", "text_in_comment.png", "text_in_quotes.png", "text_position_in_line.png"}
     assert {path.name for path in (empty / "demo").iterdir()} == pictures | {"activations.h5"}
-    where = run(venv / "bin" / "python", "-c", "import activations, probe; print(activations.__file__)", cwd=empty)
-    assert str(venv) in where
+    for name in ("activations", "analyses", "hypotheses"):
+        (empty / f"{name}.py").write_text("raise SystemExit('not ours')")
+    use = "import probe, activations; print(activations.__file__, len(probe.models.CharRNN.__doc__))"
+    assert run(venv / "bin" / "python", "-c", use, cwd=empty).startswith(str(venv))

@@ -15,7 +15,7 @@ from analyses.curves import CURVES, curve
 from analyses.errors import AnalysisError
 from analyses.probing.options import FitOptions
 from probe.plots import figure_of, new_axes, plot_curves, plot_losses, plot_sweep, plot_text, save_figure
-from probe.training.sweeps import Sweep, SweptModel
+from probe.training.swept_models import Sweep, SweptModel
 
 
 def test_a_curve_has_its_scores_its_control_and_their_bands(planted: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_model_of_ones_own_can_be_asked_without_a_recording(run: Command, file
         f"    net, top = nn.GRU({len(characters)}, 6), nn.Linear(6, {len(characters)})\n"
         "    net.load_state_dict({n.partition('.')[2]: w for n, w in weights.items() if n.startswith('rnn')})\n"
         "    top.load_state_dict({n.partition('.')[2]: w for n, w in weights.items() if n.startswith('decoder')})\n"
-        f"    return probe.wrap(None, net, top, {characters!r})\n"
+        f"    return probe.models.wrap(None, net, top, {characters!r})\n"
     )
     ask = ("rank", "-H", "vowel", "--shifts", "0", "--json", "--text", "names.txt", "--documents", "lines", "--model")
     status, theirs, error = run(*ask, "theirs.pth", "--model-factory", "mine.py:build")

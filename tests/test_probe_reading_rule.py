@@ -189,7 +189,7 @@ class Cycle(torch.nn.Module):
     %s
     def __init__(self):
         super().__init__()
-        self.vocabulary = probe.Vocabulary("abc\\n")
+        self.vocabulary = probe.texts.Vocabulary("abc\\n")
 
     def start(self, n_lanes):
         return torch.zeros(n_lanes, 1)
@@ -249,7 +249,9 @@ def test_texts_that_a_model_of_the_user_s_own_writes_begin_by_the_rule_that_is_a
 
 def test_a_rule_that_cannot_be_given_to_a_model_of_the_user_s_own_is_refused(run: Command) -> None:
     torch.save({"weight": torch.zeros(1)}, "theirs.pth")
-    Path("mine.py").write_text(_BUILD % "reading_rule = property(lambda self: probe.ReadingRule())", encoding="utf-8")
+    Path("mine.py").write_text(
+        _BUILD % "reading_rule = property(lambda self: probe.texts.ReadingRule())", encoding="utf-8"
+    )
     Path("text.txt").write_text("abc\n" * 10, encoding="utf-8")
     for command in ("extract", "evaluate"):
         ask = (command, "theirs.pth", "text.txt", "--model-factory", "mine.py:build")

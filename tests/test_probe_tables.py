@@ -324,8 +324,8 @@ def test_a_model_that_reads_has_intervals_of_some_units(run: Command, code_text:
 
 def test_the_same_is_asked_for_in_python(run: Command, planted: Path) -> None:
     with probe.Recording(planted) as recording:
-        probe.write_rankings("python.csv", [probe.rank(recording, "in_comment", n_intervals=20)])
-        probe.write_rankings("several.csv", probe.rank_all(recording, ["in_quotes", "char_class"]))
+        probe.tables.write_rankings("python.csv", [probe.rank(recording, "in_comment", n_intervals=20)])
+        probe.tables.write_rankings("several.csv", probe.rank_all(recording, ["in_quotes", "char_class"]))
         methods = compare(recording, "in_comment", ["auc", "f1"])
     run("rank", "-H", "in_comment", planted, "--shifts", "0", "--units", "all", "--csv", "command.csv")
     assert [list(row.items()) for row in table("python.csv")] == [

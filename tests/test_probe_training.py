@@ -34,10 +34,11 @@ from activations.models.training.results import Training
 from activations.models.training.training import train
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
-from probe.training import runs, sweeps
+from probe.training import runs
 from probe.training.recipes import shape_of, shares_of
 from probe.training.runs import Run
 from probe.training.sweeps import sweep
+from probe.training.swept_models import Sweep
 
 QUICK = ("--layers", "1", "--units", "4", "--epochs", "3", "--lanes", "4", "--steps", "16")
 N_UPDATES = 3 * math.ceil((3800 // 4 - 1) / 16)
@@ -522,7 +523,7 @@ def trained(monkeypatch: pytest.MonkeyPatch, unseen: None) -> list[tuple[str, bo
     return seen
 
 
-def grid(parts: list[Corpus], hidden: tuple[int, ...] = (3, 4), **others: Any) -> sweeps.Sweep:
+def grid(parts: list[Corpus], hidden: tuple[int, ...] = (3, 4), **others: Any) -> Sweep:
     settings = {"epochs": 2, "lanes": 4, "learning_rate": None, "n_steps": 16} | others.pop("settings", {})
     return sweep(parts, others.pop("folder", Path("sweep")), ["lstm", "irnn"], [1], hidden, settings=settings, **others)
 

@@ -122,7 +122,7 @@ def model_from_factory(spelling: str, source: Path) -> CharRNN | CharModel:
         return result
     raise ActivationError(
         f"{spelling} made a {type(result).__name__}, which has no vocabulary; import it with `probe import {source} "
-        f"--model-factory {spelling} --vocab ...`, or return probe.wrap(...) or a CharModel"
+        f"--model-factory {spelling} --vocab ...`, or return probe.models.wrap(...) or a CharModel"
     )
 
 

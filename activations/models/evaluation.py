@@ -16,6 +16,7 @@ from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.lane_states import LaneStates, read_lanes
 from activations.progress import Progress, no_progress
+from activations.results import Result
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import rule_of
 from activations.texts.tokenising import check_text, tokenise
@@ -24,8 +25,8 @@ _CHUNK_CHARS = 4096
 _Reader = Callable[[Tensor, Any], tuple[Tensor, Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Evaluation(Result):
     """The mean loss and the accuracy of a model on a text, each document of which it reads from a zero state.
 
     Attributes:

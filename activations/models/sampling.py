@@ -17,6 +17,7 @@ from activations.interventions import Intervention, LanePositions, LayerInterven
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.lane_states import LaneStates, read_lanes
+from activations.results import Result
 from activations.texts.reading_rule import PLAIN, ReadingRule, rule_of
 from activations.texts.tokenising import prompt_text, tokenise_prompt
 from activations.texts.vocab import Vocabulary
@@ -190,8 +191,8 @@ def with_prompt(prompt: str, tokens: str, n_chars: int, model: CharRNN | CharMod
     return text[-n_chars:] + prompt if rule.backwards else prompt + text[:n_chars]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Novelty:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Novelty(Result):
     """The numbers of lines and words of sampled texts that do not occur in a known text.
 
     Attributes:

@@ -21,14 +21,16 @@ from activations.reading.live import LiveActivations
 from activations.reading.reading_state import ReadingState, Round
 from activations.recordings.layout import prediction_path
 from activations.recordings.recorder import CHECKPOINT_S, Recorder, new_recording
+from activations.results import Cell, Result
+from activations.site_names import AnySites, resolve_sites
 from activations.units import Site, Unit, in_order
 
 _NAMED_UNITS = 5
 _JUDGE = "judge"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extraction:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Extraction(Result):
     """The result of recording a model's reading of a text.
 
     Attributes:
@@ -59,6 +61,19 @@ class Extraction:
     def unsettled(self) -> list[Unit]:
         """The units that differed by more than 1 % of their range at some border of lanes, the farthest off first."""
         return unsettled_units(self.lane_differences)
+
+    def row(self) -> dict[str, Cell]:
+        """Return the row that `probe extract --json` prints."""
+        return {
+            "path": str(self.path),
+            "n_chars": self.n_chars,
+            "sites": [str(site) for site in self.sites],
+            "nats_per_char": self.nats_per_char,
+            "chars_per_s": self.chars_per_s,
+            "lane_difference": self.lane_difference,
+            "unsettled": [str(unit) for unit in self.unsettled],
+            "saturated": [str(site) for site in self.saturated],
+        }
 
     def __str__(self) -> str:
         return (
@@ -98,7 +113,7 @@ def extract(
     live: LiveActivations,
     path: Path | str,
     *,
-    sites: Collection[Site] | None = None,
+    sites: AnySites | None = None,
     predictions: bool = True,
     force: bool = False,
     command: str = "",
@@ -126,7 +141,7 @@ def extract(
     """
     began = perf_counter()
     path = Path(path)
-    chosen = in_order(live.sites, live.sites if sites is None else sites)
+    chosen = in_order(live.sites, resolve_sites(live.sites, sites))
     is_judged = is_trained(live.model) and not live.interventions and predictions and not force
     judge = Judge(live.corpus, live.vocabulary, live.reading_rule) if is_judged else None
     description = live.description

@@ -45,6 +45,7 @@ from activations.recordings.codings import Coding
 from activations.recordings.layout import SiteFacts
 from activations.recordings.recorder import new_recording
 from activations.recordings.recording import Recording
+from activations.site_names import AnySites, resolve_sites
 from activations.texts.corpus import Corpus
 from activations.texts.lanes import WARM_UP_CHARS, choose_turn_chars, default_n_lanes, in_step, rounds
 from activations.texts.reading_rule import ReadingRule, rule_of
@@ -211,7 +212,7 @@ class LiveActivations:
         bytes_per_char = sum(dtype.itemsize * (width or 1) for dtype, width in columns)
         return choose_turn_chars(self.n_lanes, bytes_per_char, self.compute.n_cores)
 
-    def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
+    def blocks(self, sites: AnySites | None = None, *, predictions: bool = False) -> Iterator[Block]:
         """Give every character of the selection once, in blocks, one lane after another.
 
         Args:
@@ -226,7 +227,7 @@ class LiveActivations:
 
     def rounds(
         self,
-        sites: Collection[Site] | None = None,
+        sites: AnySites | None = None,
         *,
         predictions: bool = False,
         resume_from: ReadingState | None = None,
@@ -242,7 +243,7 @@ class LiveActivations:
             resume_from: State of an earlier reading to go on from; None reads from the start.
         """
         reading = self._pass(
-            self.sites if sites is None else sites, self._in_reading_order(self.selection), predictions=predictions
+            resolve_sites(self.sites, sites), self._in_reading_order(self.selection), predictions=predictions
         )
         lanes = self._plan.lanes()
         state = resume_from or ReadingState.start(self.n_groups)
@@ -264,13 +265,14 @@ class LiveActivations:
             n_threads = 1 if self._single_lane else max(1, n_cores // self.n_groups)
             yield from prefetch(groups, lambda: torch.set_num_threads(n_threads))
 
-    def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
+    def read(self, sites: AnySites, start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
         """Return (n_chars, n_units) activations of sites at the selected characters of a passage; see `Source.read`.
 
         A lane begins at the last turn before the passage whose initial state was kept. All reading, by `blocks`, too,
         keeps such states, up to `kept_states.MOST_BYTES`. With one lane, the numbers are exactly those of `blocks`.
         """
         with self._lock:  # one passage at a time
+            sites = resolve_sites(self.sites, sites)
             passage = self._pass(sites, self._in_reading_order(self.selection.part(start, stop)))
             return passage_from_blocks(self, self._passage_blocks(passage) if sites else (), sites, start, stop)
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from activations.errors import ActivationError
 from activations.progress import Progress, no_progress
 from activations.recordings.recording import Recording
+from activations.results import Cell, Result
 
 _MOST_COMPLAINTS = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Check(Result):
     """The result of checking a recording.
 
     Attributes:
@@ -29,6 +30,10 @@ class Check:
     def sound(self) -> bool:
         """Is there nothing wrong with it?"""
         return not self.complaints
+
+    def row(self) -> dict[str, Cell]:
+        """Return the row that `probe check --json` prints."""
+        return {"path": str(self.path), "sound": self.sound, "complaints": list(self.complaints)}
 
     def __str__(self) -> str:
         if self.sound:

@@ -22,6 +22,7 @@ from activations.recordings.checksums import checksums, dataset_checksum, rows_o
 from activations.recordings.grid import Grid
 from activations.recordings.structure import selection_of, token_rows_of
 from activations.recordings.vetting import VETTER
+from activations.site_names import AnySites, resolve_sites
 from activations.texts.codes import Codes, codes_to_text, concatenate_codes, narrowest
 from activations.texts.corpus import Corpus, Document
 from activations.texts.reading_rule import ReadingRule
@@ -120,7 +121,7 @@ class Recording:
         """Return the dtype of a site's activations."""
         return self.facts[site].coding.dtype
 
-    def blocks(self, sites: Collection[Site] | None = None, *, predictions: bool = False) -> Iterator[Block]:
+    def blocks(self, sites: AnySites | None = None, *, predictions: bool = False) -> Iterator[Block]:
         """Give every recorded character once, in blocks, in the order of the text.
 
         Args:
@@ -135,7 +136,7 @@ class Recording:
                 f"the rows of {self.path} are {self.tokens.n_rows:,} tokens, and not characters; `Recording.read` "
                 "gives them, and analyses of tokens are not built yet"
             )
-        chosen = list(self.sites if sites is None else sites)
+        chosen = resolve_sites(self.sites, sites)
         kinds = self.predictions if predictions else []
         bytes_per_char = sum(self.dtype(site).itemsize * self.sites[site] for site in chosen if site in self.sites)
         few = predictions or not bytes_per_char
@@ -155,7 +156,7 @@ class Recording:
                 n_bytes = 0
         self._release_memory()
 
-    def read(self, sites: Collection[Site], start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
+    def read(self, sites: AnySites, start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
         """Return (n_chars, n_units) activations of sites at the selected characters of a passage; see `Source.read`.
 
         Arrays in float16 and float32 are views of the file, mapped into memory. If rows are tokens, those are given
@@ -169,7 +170,7 @@ class Recording:
             first, last = self.selection.row(start), self.selection.row(end)
         else:
             first, last = np.searchsorted(self.tokens.ends, [start + 1, end + 1]).tolist()
-        paths = {site: self._site_path(site) for site in sites}
+        paths = {site: self._site_path(site) for site in resolve_sites(self.sites, sites)}
         return {
             site: self.facts[site].coding.decode(self._rows(path, first, max(first, last)))
             for site, path in paths.items()

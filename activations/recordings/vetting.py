@@ -69,7 +69,8 @@ class _Process:
 
     def __init__(self) -> None:
         home = str(Path(activations.__file__).parents[1])
-        program = f"import sys; sys.path.append({home!r}); from activations.recordings.vetting import serve; serve()"
+        first = f"import sys; sys.path.insert(0, {home!r}); import activations; sys.path.append(sys.path.pop(0))"
+        program = f"{first}; from activations.recordings.vetting import serve; serve()"
         self._owner = os.getpid()
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", program],

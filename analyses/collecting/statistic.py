@@ -37,8 +37,8 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.blocks import Block, Source
-from activations.units import Site, in_order
+from activations.blocks import Block
+from activations.units import Site
 from analyses.errors import AnalysisError
 from analyses.targets.target import Rows, Target
 
@@ -58,18 +58,6 @@ def refuse_other_arguments(arrays: State, **arguments: Any) -> None:
                 f"what was saved has {name} {', '.join(map(str, np.ravel(arrays[name])))}, not "
                 f"{', '.join(map(str, np.ravel(value)))}; collect it again, or ask for the same"
             )
-
-
-def sites_among(source: Source, sites: Collection[Site] | None) -> list[Site]:
-    """Return sites of a source, each once and in their order; None is all of them.
-
-    Raises:
-        AnalysisError: If the source does not have one of them.
-    """
-    if unknown := [site for site in sites or () if site not in source.sites]:
-        there = ", ".join(map(str, source.sites))
-        raise AnalysisError(f"there is no site {unknown[0]} here; there are {there}")
-    return in_order(source.sites, source.sites if sites is None else sites)
 
 
 class BlockLabels:

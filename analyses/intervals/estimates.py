@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from activations.results import Result
 from analyses.errors import AnalysisError
 from analyses.intervals.long_run import long_run_variance, n_cosines
 from analyses.targets.splits import ATOM_CHARS, FEWEST_ATOMS, MOST_ATOMS
@@ -106,8 +107,8 @@ def intervals(values: Array, errors: Array, freedom: int, scale: Scale, n_runs: 
     return low, high
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Difference(Result):
     """The difference of two scores on the same text, with its interval and p-value.
 
     Attributes:

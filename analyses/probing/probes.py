@@ -7,10 +7,12 @@ from functools import partial
 
 from activations.blocks import Source
 from activations.progress import Progress, no_progress
-from activations.units import Site, Unit, in_order, units_of
+from activations.site_names import AnySites, AnyUnits
+from activations.units import Unit, in_order, units_of
 from analyses.deprecation import renamed_keyword
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import difference_of
+from analyses.named_parts import sites_among, units_among
 from analyses.probing.controls import CONTEXT, TASKS, control_labels
 from analyses.probing.designs.budgets import available_runs, within_budget
 from analyses.probing.designs.characters import CharacterDesign
@@ -21,7 +23,7 @@ from analyses.probing.results import ProbeResult
 from analyses.probing.task_fits import fit_tasks, groups_of_tasks
 from analyses.probing.tasks import ProbeTask, probe_tasks, rows_in_any_fold
 from analyses.session import question
-from analyses.targets.labelling import AnyHypothesis, targets_for
+from analyses.targets.labelling import ManyHypotheses, targets_for
 from analyses.targets.splits import TRAIN
 from analyses.targets.target import Target
 
@@ -35,10 +37,10 @@ _ORDER_OF_RESULTS = (None, *TASKS, CHARS, POSITION)
 @question
 def fit(
     source: Source,
-    hypotheses: AnyHypothesis | Target | Sequence[AnyHypothesis | Target],
+    hypotheses: ManyHypotheses,
     *,
-    sites: Collection[Site] | None = None,
-    controls: Collection[str] = (),
+    sites: AnySites | None = None,
+    controls: str | Collection[str] = (),
     options: FitOptions = DEFAULT_OPTIONS,
     progress: Progress = no_progress,
 ) -> list[ProbeResult]:
@@ -69,7 +71,7 @@ def fit(
         Hupkes, Veldhoen & Zuidema 2018, Journal of Artificial Intelligence Research 61:907-926: diagnostic
         classifiers. Hewitt & Liang 2019, EMNLP: control tasks and selectivity.
     """
-    chosen = in_order(source.sites, source.sites if sites is None else sites)
+    chosen = sites_among(source, sites)
     designs = [units_of(source.sites, [site]) for site in chosen]
     return fit_units(source, hypotheses, designs, controls=controls, options=options, progress=progress)
 
@@ -78,29 +80,30 @@ def fit(
 @question
 def fit_units(
     source: Source,
-    hypotheses: AnyHypothesis | Target | Sequence[AnyHypothesis | Target],
-    designs: Sequence[Sequence[Unit]],
+    hypotheses: ManyHypotheses,
+    designs: Sequence[AnyUnits],
     *,
-    controls: Collection[str] = (),
+    controls: str | Collection[str] = (),
     options: FitOptions = DEFAULT_OPTIONS,
     progress: Progress = no_progress,
 ) -> list[ProbeResult]:
     """Fit linear probes that see a list of units each. See `fit`."""
+    controls = [controls] if isinstance(controls, str) else controls
     for name in controls:
         if name not in CONTROLS:
             raise AnalysisError(f"there is no control {name!r}; there are {', '.join(CONTROLS)}")
-    several = [hypotheses] if isinstance(hypotheses, str | Target) or callable(hypotheses) else hypotheses
-    targets = targets_for(source, several)
+    targets = targets_for(source, hypotheses)
     if not targets:
         return []
     numbers_of_characters = LAST_CHARACTERS if CHARS in controls else ()
+    unit_lists = [units_among(source, design) for design in designs]
     n_steps = len(designs) + len(numbers_of_characters)
-    sites = in_order(source.sites, (unit.site for units in designs for unit in units))
+    sites = in_order(source.sites, (unit.site for units in unit_lists for unit in units))
     results: list[tuple[int, ProbeResult]] = []  # with the number of the hypothesis
     with within_budget(source, sites, targets[0].split, options.budget, progress) as recording:
         tasks = probe_tasks(recording, targets, options)
         tasks += _control_tasks(source, tasks, [name for name in TASKS if name in controls], options)
-        for step, units in enumerate(designs):
+        for step, units in enumerate(unit_lists):
             step_progress = partial(_report_step, progress, step, n_steps)
             results += _fit_design(recording, units, tasks, options, step_progress)
         for step, n_last in enumerate(numbers_of_characters, len(designs)):

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from activations.results import Result
 from activations.units import Unit
 from analyses.intervals.estimates import Estimate
 from analyses.probing.options import DEFAULT_OPTIONS, FitOptions
 from hypotheses.labels import Kind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ProbeResult:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ProbeResult(Result):
     """The weights of a linear probe for one hypothesis, and its scores on held-out characters.
 
     Scores that do not apply to this kind of label, or that could not be computed, are NaN.

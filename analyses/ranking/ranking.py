@@ -1,14 +1,16 @@
 """Rankings: which units tell a label best, each of them alone."""
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from activations.blocks import Source
 from activations.progress import Progress, no_progress
-from activations.units import Site, in_order, units_of
+from activations.site_names import AnySites
+from activations.units import Site, units_of
 from analyses.errors import AnalysisError
+from analyses.named_parts import sites_among
 from analyses.ranking.assembling import assemble, measure_of, without_scores
 from analyses.ranking.labels import RankedLabel
 from analyses.ranking.measuring import forward_to, measure
@@ -18,7 +20,7 @@ from analyses.ranking.methods.registry import method_for
 from analyses.ranking.results import Ranking
 from analyses.ranking.shifts import Shifts
 from analyses.session import Session, question
-from analyses.targets.labelling import AnyHypothesis, target_for, targets_for
+from analyses.targets.labelling import AnyHypothesis, ManyHypotheses, target_for, targets_for
 from analyses.targets.target import Target
 
 
@@ -28,7 +30,7 @@ def rank(
     hypothesis: AnyHypothesis | Target,
     *,
     method: str | None = None,
-    sites: Collection[Site] | None = None,
+    sites: AnySites | None = None,
     exact: bool = False,
     shifts: int = 0,
     n_intervals: int | None = None,
@@ -76,16 +78,17 @@ def rank(
 def compare(
     source: Source,
     hypothesis: AnyHypothesis | Target,
-    methods: Sequence[str],
+    methods: str | Sequence[str],
     *,
-    sites: Collection[Site] | None = None,
+    sites: AnySites | None = None,
     exact: bool = False,
     progress: Progress = no_progress,
 ) -> list[Ranking]:
     """Rank units for one label by several methods, in their order; see `rank`."""
     target = target_for(source, hypothesis)
+    names = [methods] if isinstance(methods, str) else methods
     return _rank_by(
-        source, target, [method_for(name, target.kind) for name in methods], sites, exact=exact, progress=progress
+        source, target, [method_for(name, target.kind) for name in names], sites, exact=exact, progress=progress
     )
 
 
@@ -93,7 +96,7 @@ def _rank_by(
     source: Source,
     target: Target,
     methods: Sequence[Method],
-    sites: Collection[Site] | None,
+    sites: AnySites | None,
     *,
     exact: bool,
     n_shifts: int = 0,
@@ -102,7 +105,7 @@ def _rank_by(
     progress: Progress,
 ) -> list[Ranking]:
     _refuse_exact(source, exact=exact)
-    chosen = in_order(source.sites, source.sites if sites is None else sites)
+    chosen = sites_among(source, sites)
     label = RankedLabel.of(target, over_classes=any(method.over_classes for method in methods))
     if not label.targets:
         raise AnalysisError(f"{label.notes[0]}; use a longer text")
@@ -145,9 +148,9 @@ def _shifts_of(
 @question
 def rank_all(
     source: Source,
-    targets: Sequence[AnyHypothesis | Target],
+    targets: ManyHypotheses,
     *,
-    sites: Collection[Site] | None = None,
+    sites: AnySites | None = None,
     exact: bool = False,
     n_intervals: int | None = 1,
     progress: Progress = no_progress,
@@ -172,7 +175,7 @@ def rank_all(
     """
     _refuse_exact(source, exact=exact)
     labels = [RankedLabel.of(target, over_classes=False) for target in targets_for(source, targets)]
-    chosen = in_order(source.sites, source.sites if sites is None else sites)
+    chosen = sites_among(source, sites)
     ends = np.cumsum([0, *(len(label.targets) for label in labels)])
     families = [range(start, stop) for start, stop in itertools.pairwise(ends.tolist())]
     scores = measure(

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from activations.results import Result
 from activations.units import Site, Unit, in_order
 from analyses.intervals.estimates import Estimate
 
@@ -14,8 +15,8 @@ TABLE_COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RankedUnit:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RankedUnit(Result):
     """The scores of one unit, used alone to tell a label.
 
     Attributes:
@@ -65,8 +66,8 @@ class RankedUnit:
     estimate: Estimate | None = field(default=None, repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ranking:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Ranking(Result):
     """The units of a source, those that tell the label best first.
 
     Attributes:

@@ -1,6 +1,5 @@
 """The memory of units: their autocorrelations at lags of 1, 2, 4, … characters, and their time constants."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -8,19 +7,23 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from activations.blocks import Block, Source
+from activations.blocks import Block
+from activations.results import Cell, Result
+from activations.site_names import AnySites
 from activations.units import Site
-from analyses.collecting.statistic import BlockLabels, State, refuse_other_arguments, sites_among
+from analyses.collecting.statistic import BlockLabels, State, refuse_other_arguments
 from analyses.errors import AnalysisError
 from analyses.kernels import in_parallel
 from analyses.levels.columns import not_numbers
+from analyses.named_parts import sites_among
+from analyses.session import AnySource, Session
 
 Array = NDArray[np.float64]
 _ROUNDING = 1e-12  # of the mean, that a unit which never changes may deviate by
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class UnitMemory:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class UnitMemory(Result):
     """Autocorrelations of the units of a site within documents, and their time constants.
 
     Attributes:
@@ -35,6 +38,17 @@ class UnitMemory:
     n: NDArray[np.int64]
     autocorrelation: Array
     time_constant: Array
+
+    def rows(self) -> list[dict[str, Cell]]:
+        """Return one row for each unit, with its time constant and its autocorrelation at each lag."""
+        return [
+            {
+                "unit": unit,
+                "time_constant": float(self.time_constant[unit]),
+                **{f"autocorrelation_{lag}": float(r) for lag, r in zip(self.lags, by_lag, strict=True)},
+            }
+            for unit, by_lag in enumerate(self.autocorrelation.T)
+        ]
 
     def __str__(self) -> str:
         changing = self.time_constant[~np.isnan(self.time_constant)]
@@ -90,7 +104,7 @@ class Autocorrelations:
     n_readings = 1
     predictions = False
 
-    def __init__(self, source: Source, sites: Collection[Site] | None = None, *, longest: int = 256) -> None:
+    def __init__(self, source: AnySource, sites: AnySites | None = None, *, longest: int = 256) -> None:
         """Start with no characters counted yet.
 
         Args:
@@ -103,6 +117,7 @@ class Autocorrelations:
             AnalysisError: If there is no such site, or `longest` is less than the distance of the characters that the
                 source gives.
         """
+        source = Session.of(source)
         used = source.selection
         if longest < used.every:
             raise AnalysisError(

@@ -1,21 +1,24 @@
 """Gram matrices: sums of products of units with each other and with labels, which least squares are made of."""
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.blocks import Block, Source
-from activations.units import Site, Unit, units_of
-from analyses.collecting.statistic import BlockLabels, State, sites_among
+from activations.blocks import Block
+from activations.results import Cell, Result
+from activations.site_names import AnySites
+from activations.units import Unit, units_of
+from analyses.collecting.statistic import BlockLabels, State
 from analyses.collecting.text_cells import Part, TextCells, cells_of
 from analyses.errors import AnalysisError
 from analyses.levels.columns import not_numbers
 from analyses.moments import Scatter
+from analyses.named_parts import sites_among
+from analyses.session import AnySource, Session
 from analyses.statistics.products import mask_of
-from analyses.targets.labelling import AnyHypothesis, targets_for
+from analyses.targets.labelling import ManyHypotheses, targets_for
 from analyses.targets.target import Target
 
 Array = NDArray[np.float64]
@@ -23,8 +26,8 @@ _TILE_ROWS = 2048
 _ROUNDING = 1e-12  # of the mean, that a column which never changes may deviate by
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Gram:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Gram(Result):
     """Sums of products of deviations from the means, over the labelled characters of one part of a text.
 
     Sums of products of the numbers themselves follow: Σ x xᵀ is `xx` + `n` · `x_mean` `x_mean`ᵀ, Σ x y likewise.
@@ -107,6 +110,22 @@ class Gram:
         explained = np.einsum("ij,ij->j", weights, 2 * self.xy - self.xx @ weights) - self.n * bias**2
         return np.asarray(explained / _scatters(self.yy, self.n, self.y_mean))
 
+    def rows(self) -> list[dict[str, Cell]]:
+        """Return one row for each unit and column of the label, with their correlation."""
+        columns = zip(self.units, self.x_mean, self.deviation, self.correlation, strict=True)
+        return [
+            {
+                "unit": str(unit),
+                "label": name,
+                "n_chars": self.n,
+                "mean": float(mean),
+                "deviation": float(deviation),
+                "correlation": float(r),
+            }
+            for unit, mean, deviation, correlations in columns
+            for name, r in zip(self.names, correlations, strict=True)
+        ]
+
     def __str__(self) -> str:
         return f"{len(self.units)} units and {', '.join(self.names)} at {self.n:,} characters"
 
@@ -168,9 +187,7 @@ class GramMatrices:
     n_readings = 1
     predictions = False
 
-    def __init__(
-        self, source: Source, hypotheses: Sequence[AnyHypothesis | Target], sites: Collection[Site] | None = None
-    ) -> None:
+    def __init__(self, source: AnySource, hypotheses: ManyHypotheses, sites: AnySites | None = None) -> None:
         """Start with no characters, and label the text of a source.
 
         Args:
@@ -182,6 +199,7 @@ class GramMatrices:
             HypothesisError: If there is no such hypothesis, or it fails on this text.
             AnalysisError: If there is no such site, or the labels leave nothing to tell apart or have different splits.
         """
+        source = Session.of(source)
         self.sites = sites_among(source, sites)
         self._units = tuple(units_of(source.sites, self.sites))
         self._targets = targets_for(source, hypotheses)

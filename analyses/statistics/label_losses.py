@@ -1,18 +1,19 @@
 """Losses by label: how well a model predicts inside quotes, at the ends of words, or wherever else a label says."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.blocks import Block, Source
+from activations.blocks import Block
 from activations.predictions import LOG_PROB
+from activations.results import Cell, Result
 from activations.units import Site
 from analyses.collecting.statistic import BlockLabels, State
 from analyses.collecting.text_cells import Part, TextCells, cells_of
 from analyses.errors import AnalysisError
-from analyses.targets.labelling import AnyHypothesis, targets_for
+from analyses.session import AnySource, Session
+from analyses.targets.labelling import ManyHypotheses, targets_for
 from analyses.targets.target import Target
 
 Array = NDArray[np.float64]
@@ -20,8 +21,8 @@ _ROUNDING = 1e-12  # of the mean square; a variance below that is rounding
 _N_SUMS = 5  # for a number: of losses, of labels, of the squares of both, and of their products
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ClassLosses:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ClassLosses(Result):
     """The losses of a model where a label is True, where it is False, or in each of its classes.
 
     The loss is −log p of the next character, in nats. It counts for the label of the character that has just been read.
@@ -46,6 +47,15 @@ class ClassLosses:
         n = self.n[chosen].sum(axis=0)
         return np.asarray(np.divide(self.loss[chosen].sum(axis=0), n, out=np.full(len(n), np.nan), where=n > 0))
 
+    def rows(self) -> list[dict[str, Cell]]:
+        """Return one row for each class that occurs, with its mean loss."""
+        columns = zip(self.names, self.mean(), self.n.sum(axis=0), strict=True)
+        return [
+            {"hypothesis": self.hypothesis, "label": name, "nats_per_char": float(mean), "n_chars": int(n)}
+            for name, mean, n in columns
+            if n
+        ]
+
     def __str__(self) -> str:
         n, mean = self.n.sum(axis=0), self.mean()
         lines = [
@@ -55,8 +65,8 @@ class ClassLosses:
         return "\n".join([self.hypothesis, *lines])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class NumberLosses:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NumberLosses(Result):
     """The losses of a model, as in `ClassLosses`, and their correlation with a label that is a number.
 
     Attributes:
@@ -98,6 +108,15 @@ class NumberLosses:
             return float(np.nan)
         return float((self.product[chosen].sum() / n - loss * label) / np.sqrt(loss_variance * label_variance))
 
+    def row(self) -> dict[str, Cell]:
+        """Return the mean loss, and its correlation with the label."""
+        return {
+            "hypothesis": self.hypothesis,
+            "nats_per_char": self.mean(),
+            "r": self.r(),
+            "n_chars": int(self.n.sum()),
+        }
+
     def __str__(self) -> str:
         return f"{self.hypothesis}: {self.mean():.3f} nats per character, of {self.n.sum():,}; r = {self.r():.3f}"
 
@@ -112,7 +131,7 @@ class LossesByLabel:
     n_readings = 1
     predictions = True
 
-    def __init__(self, source: Source, hypotheses: Sequence[AnyHypothesis | Target]) -> None:
+    def __init__(self, source: AnySource, hypotheses: ManyHypotheses) -> None:
         """Start with no characters, and label the text of a source.
 
         Args:
@@ -123,6 +142,7 @@ class LossesByLabel:
             HypothesisError: If there is no such hypothesis, or it fails on this text.
             AnalysisError: If the labels leave nothing to tell apart, or have different splits.
         """
+        source = Session.of(source)
         self.sites: list[Site] = []
         self._targets = targets_for(source, hypotheses)
         self._cells = cells_of(self._targets)

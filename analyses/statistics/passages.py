@@ -1,6 +1,5 @@
 """The passages of a text in which each unit is most active, and least active."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -8,16 +7,20 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from activations.blocks import Block, Source
+from activations.blocks import Block
+from activations.results import Cell, Result
+from activations.site_names import AnySites
 from activations.units import Site
-from analyses.collecting.statistic import BlockLabels, State, refuse_other_arguments, sites_among
+from analyses.collecting.statistic import BlockLabels, State, refuse_other_arguments
 from analyses.errors import AnalysisError
 from analyses.kernels import in_parallel
 from analyses.levels.columns import not_numbers
+from analyses.named_parts import sites_among
+from analyses.session import AnySource, Session
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Passages:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Passages(Result):
     """The characters at which the units of a site are most and least active, no two in the same passage.
 
     Attributes:
@@ -32,6 +35,16 @@ class Passages:
     most_values: NDArray[Any]
     least_places: NDArray[np.int64]
     least_values: NDArray[Any]
+
+    def rows(self) -> list[dict[str, Cell]]:
+        """Return one row for each unit and passage, the most active ones of a unit first."""
+        ends = (("most", self.most_places, self.most_values), ("least", self.least_places, self.least_values))
+        return [
+            {"unit": unit, "active": extreme, "place": int(places[rank, unit]), "value": float(values[rank, unit])}
+            for unit in range(self.most_places.shape[1])
+            for extreme, places, values in ends
+            for rank in np.flatnonzero(places[:, unit] >= 0)
+        ]
 
     def __str__(self) -> str:
         n, n_units = self.most_places.shape
@@ -49,9 +62,7 @@ class ActivePassages:
     n_readings = 1
     predictions = False
 
-    def __init__(
-        self, source: Source, sites: Collection[Site] | None = None, *, n: int = 10, n_chars: int = 50
-    ) -> None:
+    def __init__(self, source: AnySource, sites: AnySites | None = None, *, n: int = 10, n_chars: int = 50) -> None:
         """Start with no characters counted yet.
 
         Args:
@@ -66,6 +77,7 @@ class ActivePassages:
         for name, value in (("n", n), ("n_chars", n_chars)):
             if value < 1:
                 raise AnalysisError(f"{name} is {value}; it must be 1 or more")
+        source = Session.of(source)
         self.sites = sites_among(source, sites)
         self._n, self._n_chars = n, n_chars
         self._starts = source.corpus.starts

@@ -23,6 +23,8 @@ from hypotheses.labels import Labels
 from hypotheses.user_files import as_hypothesis
 
 AnyHypothesis = str | Callable[[str], Any]
+ManyHypotheses = AnyHypothesis | Target | Sequence[AnyHypothesis | Target]
+"""One hypothesis or several: names, functions, or targets made before."""
 _LABEL_BYTES = 1 << 28
 """Memory for all labels of one question; labels of longer texts, or of more hypotheses, are kept on disk."""
 
@@ -54,9 +56,17 @@ def target_for(source: Source, hypothesis: "AnyHypothesis | Target", n_hypothese
     return hypothesis
 
 
-def targets_for(source: Source, hypotheses: "Sequence[AnyHypothesis | Target]") -> list[Target]:
-    """Return the targets of several hypotheses; see `target_for`."""
-    return [target_for(source, hypothesis, len(hypotheses)) for hypothesis in hypotheses]
+def listed(hypotheses: ManyHypotheses) -> Sequence[AnyHypothesis | Target]:
+    """Return one hypothesis or several as a list."""
+    if isinstance(hypotheses, str | Target) or callable(hypotheses):
+        return [hypotheses]
+    return hypotheses
+
+
+def targets_for(source: Source, hypotheses: ManyHypotheses) -> list[Target]:
+    """Return the targets of one hypothesis or several; see `target_for`."""
+    several = listed(hypotheses)
+    return [target_for(source, hypothesis, len(several)) for hypothesis in several]
 
 
 def label(

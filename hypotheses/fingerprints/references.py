@@ -237,9 +237,9 @@ class References:
 
     def _follow_module_attribute(self, module: ModuleType, attribute: str) -> Iterator[str]:
         name = reproducible.canonical(module.__name__)
-        if name == "probe":
-            if attribute in dir(module):
-                reproducible.check(name, attribute)
+        if name.partition(".")[0] == "probe":
+            if attribute in dir(module) or attribute in vars(module).get("MOVED", ()):
+                reproducible.check("probe", attribute)
             return
         if attribute not in vars(module):
             if "__getattr__" in vars(module) and not self._is_library(module.__name__):

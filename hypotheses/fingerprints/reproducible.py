@@ -40,7 +40,7 @@ _ONLY_THESE_NAMES = {
         "basename commonpath commonprefix dirname isabs join normcase normpath sep split splitdrive splitext"
     ),
     "pathlib": _names("Path PosixPath PurePath PurePosixPath PureWindowsPath WindowsPath"),
-    "probe": _names("Hypothesis HypothesisError Labels get hypothesis registered"),
+    "probe": _names("Hypothesis HypothesisError Labels errors get hypotheses hypothesis registered"),
     "sys": _names(
         "byteorder exc_info float_info hexversion int_info intern maxsize maxunicode setrecursionlimit stderr stdout",
         "version_info",

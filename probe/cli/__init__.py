@@ -3,8 +3,6 @@
 import signal
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -65,9 +63,6 @@ def _probe(
 
 def main() -> None:
     """Run the command. An error that the user can mend is one line and exit status 1; others keep their traceback."""
-    if complaint := _foreign_packages():
-        warn(f"error: {complaint}")
-        sys.exit(1)
     for name in ("SIGTERM", "SIGHUP"):  # so that these signals, too, leave nothing half written
         signal.signal(getattr(signal, name), lambda number, frame: sys.exit(128 + number))
     try:
@@ -82,17 +77,3 @@ def main() -> None:
     except (ActivationError, AnalysisError, HypothesisError) as error:
         warn(f"error: {' '.join(str(error).split())}")
         sys.exit(1)
-
-
-def _foreign_packages() -> str | None:
-    """Return a complaint if another distribution's packages have taken the place of ours."""
-    home = Path(__file__).parents[2]
-    for package in ("activations", "analyses", "hypotheses"):
-        spec = find_spec(package)
-        folder = Path(spec.origin).parent if spec and spec.origin else None
-        if folder != home / package:
-            return (
-                f"the package {package!r} is not char-probe's but {folder or 'missing'}; "
-                "install char-probe into an environment of its own"
-            )
-    return None

@@ -79,8 +79,8 @@ class SiteOptions:
         Raises:
             ActivationError: If the source does not have them.
         """
-        from activations.blocks import select_sites
         from activations.errors import ActivationError
+        from activations.site_names import select_sites
 
         chosen = select_sites(source.sites, self.sites)
         if self.layer is None:

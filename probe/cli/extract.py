@@ -116,9 +116,9 @@ def extract(
     Example:
         probe extract model.pt corpus.txt
     """
-    from activations.blocks import select_sites
     from activations.files import check_output
     from activations.reading.extraction import extract as record
+    from activations.site_names import select_sites
 
     writing.check(corpus, context)
     check_output(output, model, *(corpus or []), *reading.files)

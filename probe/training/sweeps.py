@@ -2,12 +2,11 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from activations.errors import ActivationError
 from activations.files import make_folder
@@ -16,69 +15,12 @@ from activations.models.checkpoints import load_model, training_record
 from activations.models.evaluation import losses
 from activations.models.training.config import TrainingConfig
 from activations.texts.corpus import Corpus
+from probe.figures import figure_of, save_figure
 from probe.tables import write_table
 from probe.training.recipes import settings_of, shape_of
 from probe.training.runs import Run
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweptModel:
-    """The scores of one model of a grid.
-
-    Attributes:
-        cell: The name of its recurrent cell.
-        layers: Number of recurrent layers.
-        hidden: Number of units in each layer.
-        parameters: Number of learned parameters.
-        train: Loss on the training text in the last epoch, or round of a long one, in nats per character.
-        validation: The same loss on the text that chose the epoch.
-        test: The same loss on the test text.
-        accuracy: Share of test characters predicted right, in [0, 1].
-        alone: Share of test characters that only this model of all gets right, in [0, 1].
-        seconds: How long the training took.
-        model: The model's file.
-    """
-
-    cell: str
-    layers: int
-    hidden: int
-    parameters: int
-    train: float
-    validation: float
-    test: float
-    accuracy: float
-    alone: float
-    seconds: float
-    model: Path
-
-    @property
-    def name(self) -> str:
-        """The name of the model among those of the grid."""
-        return self.model.stem
-
-    def row(self) -> dict[str, str | int | float]:
-        """Return the row that `probe sweep --json` prints."""
-        return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Sweep:
-    """The models of a grid, compared.
-
-    Attributes:
-        models: In the order of the grid.
-        overlap: (n_models, n_models) the share of test characters that one model (row) gets right and another
-            (column) does not, in [0, 1].
-    """
-
-    models: tuple[SweptModel, ...]
-    overlap: NDArray[np.float64]
-
-    def __str__(self) -> str:
-        best = min(self.models, key=lambda model: model.test)
-        return (
-            f"{len(self.models)} models; the best is {best.name}: {best.test:.3f} nats per character of the test part"
-        )
+from probe.training.sweep_grid import plot_sweep
+from probe.training.swept_models import Sweep, SweptModel
 
 
 def sweep(
@@ -130,8 +72,6 @@ def sweep(
 
 def write_sweep(result: Sweep, folder: Path) -> None:
     """Write the tables results.csv and overlap.csv and the picture test_loss.png of a sweep into a folder."""
-    from probe.plots import figure_of, plot_sweep, save_figure
-
     write_table(folder / "results.csv", [model.row() for model in result.models])
     names = [model.name for model in result.models]
     overlap = [

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from activations.blocks import Source
 from activations.progress import Progress, no_progress
+from activations.results import Cell, Result
 from activations.texts.corpus import Corpus
 from activations.units import Unit
 from analyses.errors import AnalysisError
 from analyses.intervals.significance import q_values
+from analyses.named_parts import units_among
 from analyses.ranking.explaining.joint_explanation import choose_labels
 from analyses.ranking.explaining.one_unit import OneUnit
 from analyses.ranking.explaining.tuning import Tuning, tune
@@ -19,15 +21,15 @@ from analyses.ranking.ranking import rank_all
 from analyses.ranking.results import RankedUnit
 from analyses.session import question
 from analyses.targets.classes import classes_of
-from analyses.targets.labelling import targets_for
-from analyses.targets.target import Target
+from analyses.targets.labelling import ManyHypotheses, targets_for
+from analyses.targets.many_hypotheses import all_targets
 
 _N_CANDIDATES = 12  # that are tried together: those that explain most alone
 _APART = 200  # characters, from one passage to the next
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Answer(Result):
     """A unit's response to one hypothesis: its scores, and what the hypothesis explains of it.
 
     Attributes:
@@ -85,8 +87,8 @@ class Passage:
     after: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Explanation:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Explanation(Result):
     """The hypotheses that one unit responds to.
 
     Attributes:
@@ -109,6 +111,10 @@ class Explanation:
         """The share of the unit's held-out variance that the hypotheses explain together."""
         return sum(answer.adds for answer in self.answers if answer.adds is not None)
 
+    def rows(self) -> list[dict[str, Cell]]:
+        """Return the rows that `probe explain --json` prints: one for each answer."""
+        return [{**answer.row(), "unit": str(self.unit)} for answer in self.answers]
+
     def __str__(self) -> str:
         lines = [f"{self.unit}: {self.explained:.0%} of it explained by"]
         lines += [f"  {answer.hypothesis} ({answer.adds:+.1%})" for answer in self.answers if answer.adds is not None]
@@ -118,8 +124,8 @@ class Explanation:
 @question
 def explain(
     source: Source,
-    unit: Unit,
-    targets: Sequence[Target],
+    unit: Unit | str,
+    targets: ManyHypotheses | None = None,
     *,
     n_passages: int = 5,
     progress: Progress = no_progress,
@@ -128,15 +134,17 @@ def explain(
 
     Args:
         source: A recording or live activations.
-        unit: The unit.
-        targets: What may explain it.
+        unit: The unit, or its name, such as `1/cell/37`.
+        targets: One or several hypotheses that may explain it: names, functions, or targets made before; None
+            stands for all registered ones that have different labels in this text.
         n_passages: How many passages to show where it is most active, and as many where it is least.
         progress: Called with the characters done and their number.
 
     Raises:
         AnalysisError: If there is no such unit, or it never changes.
     """
-    targets = targets_for(source, targets)
+    [unit] = units_among(source, unit)
+    targets = all_targets(source).made if targets is None else targets_for(source, targets)
     one_unit = OneUnit(source, unit)
     values = one_unit.values()
     _refuse_constant(unit, values)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from activations.results import Result
 from analyses.ranking.explaining.waves import Wave, find_wave
 from analyses.targets.classes import Classes
 from analyses.targets.row_runs import parts_of_rows, pieces_of_rows
@@ -14,8 +15,8 @@ from analyses.targets.splits import GAP, PARTS, TEST, TRAIN
 from analyses.targets.target import Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Tuning:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Tuning(Result):
     """The tuning curve of a unit: how its mean depends on a label.
 
     Attributes:

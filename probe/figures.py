@@ -1,0 +1,62 @@
+"""Figures: made without a window, checked before any work is done for them, and saved whole or not at all."""
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from activations.files import replacing
+from analyses.errors import AnalysisError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PICTURES = (".png", ".svg", ".pdf")
+DPI = 144
+GREY = "#6e6e6e"
+STYLES = (  # colour, marker and line; colours differ in darkness, too, so that curves can be told apart in grey
+    ("#16476f", "o", "-"),
+    ("#d0781c", "s", "-"),
+    ("#3f8f4f", "^", "-"),
+    ("#8a2d5c", "D", "-"),
+    ("#7fa8d1", "v", "-"),
+    ("#222222", "P", "-"),
+)
+
+
+def check_picture(path: Path) -> None:
+    """Refuse a picture that could not be written, before any work is done for it.
+
+    Raises:
+        AnalysisError: If its ending is none of `PICTURES`.
+    """
+    if path.suffix.lower() not in PICTURES:
+        raise AnalysisError(f"{path} is not a picture that can be drawn; end its name in {', '.join(PICTURES)}")
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure, whole or not at all.
+
+    Raises:
+        AnalysisError: If the ending is none of `PICTURES`.
+        ActivationError: If the file cannot be written.
+    """
+    check_picture(path)
+    with replacing(path) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # a character that the font lacks is a box
+        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=DPI)
+
+
+def new_axes(width: float = 5.0, height: float = 3.6) -> "Axes":
+    """Return axes of a new figure that no window shows; sizes are in inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained").add_subplot()
+
+
+def figure_of(axes: "Axes") -> "Figure":
+    """Return the figure that axes belong to."""
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        raise AnalysisError("these axes belong to no figure; draw into axes of a figure")
+    return figure

@@ -1,0 +1,31 @@
+"""Character-level models: make, import, train, save, evaluate and sample them."""
+
+from activations.importers.importing import ImportedModel as ImportedModel
+from activations.importers.importing import import_model as import_model
+from activations.importers.wrapping import wrap as wrap
+from activations.models.char_model import CharModel as CharModel
+from activations.models.char_rnn import CharRNN as CharRNN
+from activations.models.char_rnn import ModelConfig as ModelConfig
+from activations.models.checkpoints import load_model as load_model
+from activations.models.checkpoints import save_model as save_model
+from activations.models.evaluation import Evaluation as Evaluation
+from activations.models.evaluation import Losses as Losses
+from activations.models.evaluation import evaluate as evaluate
+from activations.models.evaluation import losses as losses
+from activations.models.sampling import Guess as Guess
+from activations.models.sampling import Novelty as Novelty
+from activations.models.sampling import SampledTokens as SampledTokens
+from activations.models.sampling import novelty as novelty
+from activations.models.sampling import write as write
+from activations.models.sampling import write_texts as write_texts
+from activations.models.training.config import TrainingConfig as TrainingConfig
+from activations.models.training.results import Training as Training
+from activations.models.training.results import TrainingSnapshot as TrainingSnapshot
+from activations.models.training.training import hold_out as hold_out
+from activations.models.training.training import train as train
+from activations.models.twins import twin as twin
+from probe.evaluation import PartEvaluation as PartEvaluation
+from probe.evaluation import evaluate_beside_ngrams as evaluate_beside_ngrams
+from probe.training.sweeps import sweep as sweep
+from probe.training.swept_models import Sweep as Sweep
+from probe.training.swept_models import SweptModel as SweptModel

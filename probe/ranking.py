@@ -1,0 +1,13 @@
+"""One unit against one hypothesis: rankings, their scores, and explanations of a unit."""
+
+from analyses.ranking.explaining.explanation import Explanation as Explanation
+from analyses.ranking.explaining.explanation import explain as explain
+from analyses.ranking.methods.method import Method as Method
+from analyses.ranking.methods.method import MethodScores as MethodScores
+from analyses.ranking.methods.method import Need as Need
+from analyses.ranking.methods.registry import METHODS as METHODS
+from analyses.ranking.ranking import compare as compare
+from analyses.ranking.ranking import rank as rank
+from analyses.ranking.ranking import rank_all as rank_all
+from analyses.ranking.results import RankedUnit as RankedUnit
+from analyses.ranking.results import Ranking as Ranking

@@ -1,0 +1,35 @@
+"""The page on Python shows what its programs print."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import probe
+
+PAGE = (Path(__file__).parents[1] / "docs" / "python.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow  # the bundled model reads a part of the bundled text, and probes are fitted to it
+def test_the_page_shows_what_its_python_prints() -> None:
+    pytest.importorskip("pandas")
+    names: dict[str, Any] = {}
+    found = re.findall(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    assert len(found) == PAGE.count("```python")
+    for python, shown in found:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(python, names)
+        assert printed.getvalue() == shown
+
+
+def test_the_page_names_what_there_is() -> None:
+    core = PAGE[PAGE.index("What most programs need") : PAGE.index("The rest is in groups")]
+    modules = {name for name in probe.__all__ if isinstance(getattr(probe, name), ModuleType)}
+    assert {name for name in modules if f"`probe.{name}`" in PAGE} == modules
+    errors = {"ActivationError", "AnalysisError", "HypothesisError"}
+    assert set(re.findall(r"`(\w+)`", core)) - {"probe"} == set(probe.__all__) - modules - errors

@@ -1,0 +1,118 @@
+"""Every result has rows, which are those of `--json`, a data frame of them, and a short repr."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import Command, rows
+from planting import random_model
+
+import probe
+from activations.results import Result
+
+FAST = probe.FitOptions(penalty=100.0)
+
+
+def text(path: Path) -> probe.Corpus:
+    with probe.Recording(path) as recording:
+        return probe.Corpus.from_texts([recording.corpus.text(0, 6000)])
+
+
+def live(path: Path) -> probe.LiveActivations:
+    corpus = text(path)
+    return probe.LiveActivations(random_model(corpus.text()), corpus)
+
+
+def statistic(name: str, *arguments: Any) -> Callable[[Path], Any]:
+    def collected(path: Path) -> Any:
+        source = live(path)
+        [result] = probe.collect(source, [getattr(probe.statistics, name)(source, *arguments)])
+        return next(iter(result.values())) if isinstance(result, dict) else result[0]
+
+    return collected
+
+
+def two_rankings(path: Path) -> list[Any]:
+    return [probe.rank(path, "in_quotes", sites=site) for site in ("0/hidden", "1/hidden")]
+
+
+RESULTS: dict[str, Callable[[Path], Any]] = {
+    "Ranking": lambda path: probe.rank(path, "in_quotes"),
+    "RankedUnit": lambda path: probe.rank(path, "in_quotes").units[0],
+    "ProbeResult": lambda path: probe.fit(path, "in_quotes", sites="0/hidden", options=FAST)[0],
+    "Curve": lambda path: probe.curve(path, "in_quotes", most=2, options=FAST),
+    "Explanation": lambda path: probe.explain(path, "0/hidden/3", ["in_quotes", "in_comment"]),
+    "Difference": lambda path: probe.difference(*two_rankings(path)),
+    "RowLabels": lambda path: probe.labels(path, "in_quotes"),
+    "Design": lambda path: probe.design(path, "0/hidden", "in_quotes"),
+    "Check": lambda path: probe.sources.check(path),
+    "Extraction": lambda path: probe.extract(live(path), "a.h5", force=True),
+    "Evaluation": lambda path: probe.models.evaluate(random_model(text(path).text()), text(path)),
+    "Novelty": lambda path: probe.models.novelty(["a b\n", "c\n"], ["a\n"]),
+    "UnitMemory": statistic("Autocorrelations", "0/hidden"),
+    "Passages": statistic("ActivePassages", "0/hidden"),
+    "ClassLosses": statistic("LossesByLabel", "in_quotes"),
+    "NumberLosses": statistic("LossesByLabel", "position_in_line"),
+}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_a_result_has_rows_a_frame_and_a_short_repr(planted: Path, name: str) -> None:
+    result = RESULTS[name](planted)
+    assert type(result).__name__ == name
+    assert isinstance(result, Result)
+    shown = repr(result)
+    assert len(shown) < 400
+    assert "\n" not in shown
+    assert name in shown
+    found = result.rows()
+    assert found
+    json.dumps(found)
+    assert len({tuple(row) for row in found}) == 1
+    frame = pytest.importorskip("pandas").DataFrame
+    assert isinstance(result.to_frame(), frame)
+    assert list(result.to_frame().columns) == list(found[0])
+    assert len(probe.to_frame([result, result])) == 2 * len(found)
+
+
+def test_these_are_all_public_results() -> None:
+    groups = (probe.ranking, probe.probing, probe.intervals, probe.targets, probe.sources, probe.reading, probe.models)
+    found = {
+        name
+        for group in groups
+        for name, value in vars(group).items()
+        if isinstance(value, type) and issubclass(value, Result)
+    }
+    assert found - {"Sweep", "SweptModel", "PartEvaluation"} <= set(
+        RESULTS
+    )  # these need trained models: tests/test_probe_training.py
+
+
+def keys(found: Iterable[Mapping[str, Any]]) -> list[set[str]]:
+    """The keys of rows, less those that only the command knows: its own name, version and seed."""
+    return [
+        set(row) - {"made_by", "seed", "model_sha256", "text_sha256", "corpus_sha256", "model", "text", "options"}
+        for row in found
+    ]
+
+
+def test_rows_are_those_of_the_command(run: Command, planted: Path) -> None:
+    def printed(*arguments: str) -> list[dict[str, Any]]:
+        status, out, err = run(*arguments, "--json")
+        assert status == 0, err
+        return rows(out)
+
+    path = str(planted)
+    ranked = probe.rank(planted, "in_quotes", shifts=20).rows(top=3)
+    shown = printed("rank", "-H", "in_quotes", path, "--top", "3")  # with the columns of tables beside them
+    assert all(row <= of_command for row, of_command in zip(keys(ranked), keys(shown), strict=True))
+    explained = probe.explain(planted, "0/hidden/3", "in_quotes").rows()
+    assert keys(printed("explain", "0/hidden/3", path, "-H", "in_quotes")) == keys(explained)
+    fitted = probe.fit(planted, "in_quotes", sites="0/hidden", options=FAST)
+    asked = ("fit", "-H", "in_quotes", path, "--sites", "0/hidden", "--penalty", "100", "--controls", "none")
+    assert keys(printed(*asked)) == keys(row for result in fitted for row in result.rows())
+    curve = probe.curve(planted, "in_quotes", most=2, options=FAST).rows()
+    assert keys(printed("curve", "-H", "in_quotes", path, "--most", "2", "--penalty", "100")) == keys(curve)
+    assert keys(printed("check", path)) == keys(probe.sources.check(planted).rows())
