@@ -308,8 +308,8 @@ def test_numbers_are_the_same_with_labels_on_the_disk(
     assert numbers() == expected
 
 
-def test_old_names_of_a_ranked_units_scores_work_and_warn(recording: Recording) -> None:
-    best = rank(recording, "in_quotes").units[0]
+def test_old_names_of_a_ranked_units_scores_work_and_warn(planted: Path) -> None:
+    best = rank(planted, "in_quotes").units[0]
     for old, new in (("test", best.held_out), ("raw", best.overall)):
         with pytest.warns(DeprecationWarning, match=f"RankedUnit.{old} is now called"):
             assert getattr(best, old) == new
