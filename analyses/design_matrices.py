@@ -178,7 +178,7 @@ def _pieces(numbers: NDArray[np.int64]) -> Iterator[slice]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Design(Result):
-    """What a model of your own is fitted to and judged on.
+    """Activations, labels and a split, to fit a model of your own to and to judge it on.
 
     Attributes:
         X: (n_rows, n_units) activations, which are read when rows of them are used; see `ActivationMatrix`.

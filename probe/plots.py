@@ -29,7 +29,7 @@ _MEASURES = {"auc": "AUC", "r2": "R²"}
 _X_LABELS = {
     "units": "best units together",
     "chars": "training characters",
-    "lag": "the label so many characters later",
+    "lag": "lag of the label, in characters",
     "sites": "site",
     "penalty": "penalty on the weights",
     "steps": "updates of the training",
