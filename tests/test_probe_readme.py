@@ -43,9 +43,9 @@ def test_the_readmes_commands_and_python_run(code_text: str) -> None:
     assert own_hypothesis.startswith("# my_hypotheses.py\n")
     Path("my_hypotheses.py").write_text(own_hypothesis, encoding="utf-8")
     for command in [line for block in blocks("sh") for line in block.splitlines()]:
-        if "rank" in command and "in_url" in command:  # of which the text has none
-            text = code_text[:3000] + "# see https://example.org/spam and eggs\n" + code_text[3000:]
-            many = "\n".join(text[start : start + 200] + " https://a.b/c " for start in range(0, len(text), 200))
+        if "rank" in command and "in_hex" in command:  # of which the text has none
+            text = code_text[:3000] + "# the mask is 0xff00 here\n" + code_text[3000:]
+            many = "\n".join(text[start : start + 200] + " 0xbeef " for start in range(0, len(text), 200))
             Path("corpus.txt").write_text(many, encoding="utf-8")
             run("probe train corpus.txt -o model.pt --epochs 4 --units 16 --lanes 8", environment)
             run("probe extract model.pt corpus.txt", environment)

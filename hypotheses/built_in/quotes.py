@@ -33,9 +33,9 @@ def in_quotes(text: str) -> Labels:
     r"""Is the text, as read so far, inside double quotes?
 
     The opening mark is True and the closing mark False: a label says what is true once its character has been read. An
-    unclosed quotation ends with its paragraph, at the newline that ends a blank line (a line of spaces and tabs is
-    blank too). Outside a quotation, three marks in a row, as in Python, open one that continues over blank lines up to
-    the next three. Every other `"` opens or closes; a backslash before it has no effect.
+    unclosed quotation ends with its paragraph, at the newline that ends a blank line (a line of spaces, tabs and
+    carriage returns is blank too). Outside a quotation, three marks in a row, as in Python, open one that continues over
+    blank lines up to the next three. Any other `"` opens or closes a quotation; a backslash before it has no effect.
 
     >>> print(in_quotes.mark('a "b" c'))
     a "b" c
