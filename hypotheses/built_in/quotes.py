@@ -34,8 +34,9 @@ def in_quotes(text: str) -> Labels:
 
     The opening mark is True and the closing mark False: a label says what is true once its character has been read. An
     unclosed quotation ends with its paragraph, at the newline that ends a blank line (a line of spaces, tabs and
-    carriage returns is blank too). Outside a quotation, three marks in a row, as in Python, open one that continues over
-    blank lines up to the next three. Any other `"` opens or closes a quotation; a backslash before it has no effect.
+    carriage returns is blank too); a stray mark therefore inverts the rest of its paragraph. Outside a quotation, three
+    marks in a row, as in Python, open one that continues over blank lines up to the next three; if these never come, it
+    goes on to the end of the document. Any other `"` opens or closes a quotation; a backslash before it has no effect.
 
     >>> print(in_quotes.mark('a "b" c'))
     a "b" c
