@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from activations.blocks import Source
 from activations.errors import ActivationError
@@ -100,17 +99,15 @@ def live_twin(source: Source, trained: CharRNN, kind: str, seed: int = 0) -> Liv
         seed: Seed of the twin's weights.
     """
     activations = source.source if isinstance(source, Session) else source
-    same: dict[str, Any] = {}
+    twin_model = twin(trained, kind, seed)
     if isinstance(activations, LiveActivations):
-        names = ("n_lanes", "warm_up_chars", "compute", "interventions")
-        same = {name: getattr(activations, name) for name in names}
+        return activations.with_model(twin_model)
     return LiveActivations(
-        twin(trained, kind, seed),
+        twin_model,
         source.corpus,
         rule=source.reading_rule,
         stand_in=source.vocabulary.replacement,
         selection=source.selection,
-        **same,
     )
 
 

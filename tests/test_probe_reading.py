@@ -1,26 +1,34 @@
 """The options of texts and of models that read them: declared once, and the same in every command."""
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import torch
 from commands import Command, rows
 from foreign import renamed
 from planting import random_model
+from typer import Option
 from typer.main import get_command
 
 from activations.errors import ActivationError
+from activations.interventions import clamp
 from activations.models.checkpoints import save_model
 from activations.models.twins import TWINS
 from activations.reading.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
+from activations.texts.reading_rule import ReadingRule
+from activations.texts.selection import Selection
+from activations.units import Site
 from analyses.session import Session
 from probe.cli import app
+from probe.cli.option_groups import spelled
 from probe.cli.reading import ReadingOptions, RuledTextOptions, TextOptions
+from probe.cli.sources import SourceOptions
 from probe.untrained import live_twin
 
 COMMANDS: dict[str, Any] = vars(get_command(app))["commands"]
@@ -121,7 +129,7 @@ def test_options_of_a_live_model_do_not_go_with_a_recording(
 ) -> None:
     status, _, error = run(*command, *given)
     assert status == 1
-    assert error.startswith(f"error: {given[0]} is about a model that reads a text now") and error.count("\n") == 1
+    assert error.startswith(f"error: {given[0]} applies only with --model and --text") and error.count("\n") == 1
 
 
 def test_an_untrained_twin_reads_as_the_live_model_does() -> None:
@@ -132,6 +140,41 @@ def test_an_untrained_twin_reads_as_the_live_model_does() -> None:
         for how in TWINS:
             made = live_twin(session, model, how)
             assert (made.n_lanes, made.warm_up_chars, made.compute) == (3, 128, compute)
+
+
+def test_every_option_of_reading_is_refused_with_a_recording() -> None:
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class WithAnother(SourceOptions):
+        another_way: Annotated[int, Option(help="To read.")] = 1
+
+    names = {field.name for field in fields(WithAnother)} - {"model", "text"}
+    changed = {name: WithAnother(**{name: "another"}).changed for name in names}  # type: ignore[arg-type]
+    assert changed == {name: [spelled(WithAnother, name)] for name in names}
+    assert changed["another_way"] == ["--another-way"] and changed["part"] == ["--range"]
+    assert WithAnother(model=Path("model.pt"), text=[Path("names.txt")]).changed == []
+
+
+def test_an_untrained_twin_reads_by_every_option_of_the_live_source() -> None:
+    model, corpus = random_model(NAMES, cell="gru", n_layers=1, n_units=6), Corpus.from_texts([NAMES.upper()])
+    given: dict[str, Any] = {
+        "n_lanes": 3,
+        "warm_up_chars": 128,
+        "replace_unknown": True,
+        "selection": Selection.of(len(corpus), 3, 40, 2),
+        "compute": ComputeOptions(dtype="float16"),
+        "rule": ReadingRule(read_as="lower"),
+        "stand_in": "a",
+        "interventions": [clamp(Site.of(0, "hidden"), {1: 0.5})],
+        "scratch_bytes": 17,
+    }
+    assert given.keys() == signature(LiveActivations).parameters.keys() - {"model", "corpus", "arithmetic"}
+    live = LiveActivations(model, corpus, **given)
+    read = live_twin(live, model, "fresh")
+    own = {"model", "_lock"}
+    assert read.model is not live.model
+    assert {name: value for name, value in vars(read).items() if name not in own} == {
+        name: value for name, value in vars(live).items() if name not in own
+    }
 
 
 def test_names_are_trained_on_and_judged_a_line_each(run: Command, files: None) -> None:

@@ -6,8 +6,6 @@ from activations.errors import ActivationError
 from activations.models.char_rnn import CharRNN
 
 INITIALISATIONS = ("default", "identity", "positive_definite")
-# names under which the literature knows a cell together with its initialisation
-INITIALISED_CELLS = {"irnn": ("rnn_relu", "identity"), "np_rnn": ("rnn_relu", "positive_definite")}
 _INPUT_STD = 1e-3
 
 

@@ -143,6 +143,21 @@ class LiveActivations:
         self._scratch_bytes = scratch_bytes
         self._lock = RLock()
 
+    def with_model(self, model: CharRNN | CharModel) -> "LiveActivations":
+        """Let another model read the same text, by the same options."""
+        return LiveActivations(
+            model,
+            self.corpus,
+            n_lanes=self.n_lanes,
+            warm_up_chars=self.warm_up_chars,
+            selection=self.selection,
+            compute=self.compute,
+            rule=self.reading_rule,
+            stand_in=self.vocabulary.replacement,
+            interventions=self.interventions,
+            scratch_bytes=self._scratch_bytes,
+        )
+
     @property
     def sites(self) -> Mapping[Site, int]:
         """The sites of the model, in its order, and the number of units of each."""

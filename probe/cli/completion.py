@@ -36,9 +36,9 @@ def controls(incomplete: str) -> list[str]:
 
 def cells(incomplete: str) -> list[str]:
     """List the recurrent cells whose names begin as typed, the last of those with commas between."""
-    from probe.training.recipes import cell_names
+    from activations.models.cells.names import TRAINABLE_CELLS
 
-    return _last_of_list(incomplete, cell_names())
+    return _last_of_list(incomplete, TRAINABLE_CELLS)
 
 
 def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typer import Argument, Option
 
+from activations.models.cells.names import CELL_NAMES
 from probe.cli.option_groups import with_options
 from probe.cli.options import FactoryOption, JsonOption, RangeOption
 from probe.cli.provenance import provenance
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from activations.importers.importing import ImportedModel
     from activations.texts.corpus import Corpus
 
-RecurrentCell = Literal["lstm", "gru", "gru_reset_before", "rnn", "rnn_relu"]
+if TYPE_CHECKING:
+    RecurrentCell = str
+else:  # mypy takes no names that are computed
+    RecurrentCell = Literal[CELL_NAMES]
 Transposed = Literal["no", "recurrent", "all"]
 
 

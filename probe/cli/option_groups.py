@@ -48,3 +48,22 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+def spelled(group: type[Any], name: str) -> str:
+    """Return how an option that a dataclass declares is spelled in the shell.
+
+    >>> from dataclasses import dataclass
+    >>> from typing import Annotated
+    >>> from typer import Option
+    >>> @dataclass(frozen=True, kw_only=True)
+    ... class TextOptions:
+    ...     warm_up: Annotated[int, Option(help="Characters read before.")] = 0
+    ...     part: Annotated[str, Option("--range")] = ""
+    >>> spelled(TextOptions, "warm_up"), spelled(TextOptions, "part")
+    ('--warm-up', '--range')
+    """
+    hint = get_type_hints(group, include_extras=True)[name]
+    [option] = hint.__metadata__
+    spellings = [option.default, *(option.param_decls or ())]  # with `Annotated`, the first spelling is in `default`
+    return next((spelling for spelling in spellings if str(spelling).startswith("--")), f"--{name.replace('_', '-')}")

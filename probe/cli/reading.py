@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from probe.cli.option_groups import spelled
 from probe.cli.options import (
     BackwardsOption,
     DeviceOption,
@@ -94,6 +95,7 @@ class ReadingOptions(RuledTextOptions):
     precision: PrecisionOption = "float32"
     dtype: DtypeOption = "auto"
     model_factory: FactoryOption = None
+    NAMES_OF_SOURCE: ClassVar[frozenset[str]] = frozenset()  # options that name a source, and not how it is read
 
     def load_model(self, path: Path) -> "CharRNN | CharModel":
         """Load the model in a file, and make it read by the options that were given."""
@@ -133,8 +135,8 @@ class ReadingOptions(RuledTextOptions):
     @property
     def changed(self) -> list[str]:
         """The options of reading that differ from their defaults, as they are spelled."""
-        names = [field.name for field in fields(ReadingOptions) if getattr(self, field.name) != field.default]
-        return [f"--{'range' if name == 'part' else name.replace('_', '-')}" for name in names]
+        names = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        return [spelled(type(self), name) for name in names if name not in self.NAMES_OF_SOURCE]
 
 
 def load_or_build(path: Path, model_factory: str | None) -> "CharRNN | CharModel":

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from probe.cli.options import ModelOption, TextOption
 from probe.cli.reading import ReadingOptions
@@ -21,6 +21,7 @@ class SourceOptions(ReadingOptions):
 
     model: ModelOption = None
     text: TextOption = None
+    NAMES_OF_SOURCE: ClassVar[frozenset[str]] = frozenset({"model", "text"})
 
     def inputs(self, subjects: Subjects) -> list[Path]:
         """List all files that are read, which no output may overwrite."""
@@ -59,8 +60,7 @@ class SourceOptions(ReadingOptions):
             raise ActivationError(f"{present} needs {missing}, too: a model and the text that it is to read")
         if self.model is None and self.changed:
             raise ActivationError(
-                f"{self.changed[0]} is about a model that reads a text now: it goes with --model and --text, not with "
-                "a recording, which was read when it was made"
+                f"{self.changed[0]} applies only with --model and --text; a recording has already been read"
             )
         source = self.live(self.model, self.text) if self.model is not None and self.text else recording
         with Session(source) as session:

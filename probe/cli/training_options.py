@@ -5,13 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typer import Option
 
+from activations.models.cells.names import TRAINABLE_CELLS
 from probe.cli.options import DeviceOption, PrecisionOption, SeedOption
 
 if TYPE_CHECKING:
     from activations.models.char_rnn import ModelConfig
     from activations.models.training.config import TrainingConfig
 
-Cell = Literal["lstm", "gru", "gru_reset_before", "rnn", "rnn_relu", "irnn", "np_rnn"]
+if TYPE_CHECKING:
+    Cell = str
+else:  # mypy takes no names that are computed
+    Cell = Literal[TRAINABLE_CELLS]
 Preset = Literal["tiny", "small", "karpathy"]
 Gates = Literal["sigmoid", "hard_sigmoid_keras", "hard_sigmoid_torch"]
 Optimizer = Literal["adamw", "adam", "rmsprop"]

@@ -1,9 +1,8 @@
 """Shapes of models and settings of their training, chosen by a few words and the size of the text."""
 
 from activations.errors import ActivationError
-from activations.models.cells.kinds import CELLS
+from activations.models.cells.names import INITIALISED_CELLS, TRAINABLE_CELLS
 from activations.models.char_rnn import ModelConfig
-from activations.models.initialising import INITIALISED_CELLS
 from activations.models.training.config import TrainingConfig
 
 PRESETS = {"tiny": (1, 64), "small": (2, 128), "karpathy": (3, 512)}
@@ -18,8 +17,8 @@ _USUAL_RATE = 8e-3
 
 
 def cell_names() -> list[str]:
-    """List the cells that can be trained: the library's, and those that are one of them with another initialisation."""
-    return [*CELLS, *INITIALISED_CELLS]
+    """List the cells that can be trained, including those that are another cell with its own initialisation."""
+    return list(TRAINABLE_CELLS)
 
 
 def shape_of(
