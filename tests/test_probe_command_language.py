@@ -18,6 +18,7 @@ import probe
 from activations.devices import DEVICES
 from activations.models.cells.equations import GATE_FUNCTIONS
 from activations.models.cells.kinds import CELLS
+from activations.models.cells.names import CELL_NAMES
 from activations.models.checkpoints import DTYPES, save_model
 from activations.models.training import config
 from activations.reading.compute_options import DTYPES as READ_DTYPES
@@ -25,12 +26,14 @@ from activations.recordings.recording import Recording
 from activations.texts import corpus, reading_rule
 from analyses.curves import CURVES
 from analyses.errors import AnalysisError
+from analyses.probing.controls import TASKS
 from analyses.probing.probes import CONTROLS
 from analyses.ranking.methods.registry import METHODS
 from analyses.targets.many_hypotheses import all_targets, targets_of
 from hypotheses.errors import HypothesisError
 from probe.cli import COMMANDS, app, command_name, options, training_options
 from probe.cli.curve import Over
+from probe.cli.fit import ProbesOptions
 from probe.cli.import_model import RecurrentCell
 from probe.cli.provenance import PROVENANCE
 from probe.cli.train import Weights
@@ -258,6 +261,30 @@ def test_help_shows_the_choices(
     monkeypatch.setenv("COLUMNS", "400")  # in which nothing is folded
     [line] = [line for line in run(command, "--help")[1].splitlines() if line.startswith(f"│ {option} ")]
     assert set(choices) <= set(re.split(r"[^\w]", line))
+
+
+def test_the_names_of_cells_are_those_of_the_registry() -> None:
+    assert tuple(CELLS) == CELL_NAMES
+
+
+def test_help_names_all_methods_and_controls(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A method or a control that somebody adds is in the help by its entry in the registry."""
+    monkeypatch.setitem(METHODS, "mine", METHODS["f1"])
+    monkeypatch.setitem(CONTROLS, "reversed", "a probe that reads backwards")
+    texts = {command: " ".join(re.sub("[│]", "", run(command, "--help")[1]).split()) for command in ("rank", "fit")}
+    assert f"{', '.join([*METHODS][:-1])} or mine (default" in texts["rank"]
+    assert "reversed, a probe that reads backwards" in texts["fit"]
+    for name, summary in CONTROLS.items():
+        assert f"{name}, {summary}" in texts["fit"]
+    assert f"Some of {', '.join([*CONTROLS][:-1])} and reversed, with" in texts["fit"]
+
+
+@pytest.mark.parametrize("task", [*TASKS, "reversed"])
+def test_a_seed_is_noted_for_every_control_task(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TASKS, "reversed", TASKS["runs"])
+    assert ProbesOptions(controls=f"chars,{task}", seed=7).drawn_seed == 7
+    assert ProbesOptions(controls="chars,position", seed=7).drawn_seed is None
+    assert ProbesOptions(seed=7).drawn_seed == 7
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Control tasks: labels that have nothing to do with a hypothesis, so that a probe should be at chance."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -16,8 +16,7 @@ from hypotheses.labelling.corpus_labels import narrowest
 from hypotheses.labelling.long_labels import AnyLabels
 from hypotheses.labels import Kind, Labels
 
-CONTEXT, RUNS = "context", "runs"
-TASKS = (CONTEXT, RUNS)
+CONTEXT = "context"
 N_CONTEXT = 3
 
 
@@ -25,9 +24,7 @@ def control_task(name: str, target: Target, corpus: Corpus, seed: int = 0) -> Ta
     """Make the target of a control task, with as many labels of each kind as a hypothesis has.
 
     Args:
-        name: `context`: one label for each context of three characters, about as often as the hypothesis has it, so
-            that only a probe that memorises contexts can predict it. `runs`: the runs of the hypothesis's labels, of
-            the same lengths, in random order; a numeric label is rotated instead.
+        name: One of `TASKS`.
         target: The target of the hypothesis.
         corpus: The text.
         seed: Seed of the draw.
@@ -48,14 +45,13 @@ def control_labels(name: str, target: Target, corpus: Corpus, seed: int = 0) -> 
 
     Values where the label is missing mean nothing.
     """
-    draw = {CONTEXT: _labels_of_contexts, RUNS: _labels_in_random_runs}.get(name)
-    if draw is None:
+    if name not in TASKS:
         raise AnalysisError(f"there is no control task {name!r}; there are {', '.join(TASKS)}")
     used = slice(target.selection.start, target.selection.stop)
     missing = target.labels.missing_at(used)
     values = _narrow(target.labels, target.selection)
     labels = _UsedLabels(target.kind, values, None if missing is None else ~missing)
-    return draw(labels, corpus, target.selection.start, np.random.default_rng(seed))
+    return TASKS[name].draw(labels, corpus, target.selection.start, np.random.default_rng(seed))
 
 
 class _UsedLabels(NamedTuple):
@@ -163,3 +159,29 @@ def _narrow(labels: AnyLabels, used: Selection) -> NDArray[Any]:
     for rows, piece in zip(pieces_of_rows(n_chars), positions, strict=True):
         values[rows] = labels.values_at(piece)
     return values
+
+
+class ControlTask(NamedTuple):
+    """A control task.
+
+    Attributes:
+        draw: Draws its labels from those of a hypothesis, the text, the position of the first used character, and a
+            generator of random numbers.
+        summary: Which probe it is a control of, and for which labels; the help of `probe fit` shows it.
+    """
+
+    draw: Callable[[_UsedLabels, Corpus, int, np.random.Generator], NDArray[Any]]
+    summary: str
+
+
+TASKS = {
+    CONTEXT: ControlTask(
+        _labels_of_contexts,
+        f"the probe of the units, for labels drawn at random for each context of {N_CONTEXT} characters, with the same "
+        "label frequencies, so that only a probe that memorises contexts can predict them",
+    ),
+    "runs": ControlTask(
+        _labels_in_random_runs,
+        "the probe of the units, for the runs of the hypothesis's labels in random order; numbers are rotated instead",
+    ),
+}

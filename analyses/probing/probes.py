@@ -29,7 +29,11 @@ from analyses.targets.target import Target
 
 LAST_CHARACTERS = (1, 5, 20)
 CHARS, POSITION = "chars", "position"
-CONTROLS = (CHARS, POSITION, *TASKS)
+CONTROLS = {
+    CHARS: "a probe of the last 1, 5 or 20 characters of the text, without the model",
+    POSITION: "a probe of the position in the text alone: its eighth, the position in the document, and its logarithm",
+    **{name: task.summary for name, task in TASKS.items()},
+}
 _ORDER_OF_RESULTS = (None, *TASKS, CHARS, POSITION)
 
 
@@ -53,10 +57,7 @@ def fit(
             temporary files meanwhile, as many as `options.budget` allows.
         hypotheses: One or several: a name, a function, or a target made before.
         sites: The sites to fit probes for. None is all.
-        controls: Some of `CONTROLS`. `chars`: the same labels, from the last 1, 5 and 20 characters, without the
-            model. `position`: the same labels, from the position in the text alone: its eighth, the position in the
-            document, and its logarithm. `context`: labels drawn at random for each context of three characters, from
-            the same sites. `runs`: labels in runs as long as the hypothesis's, in random order, from the same sites.
+        controls: Some of `CONTROLS`, which says what each of them is.
         options: How to fit and judge the probes.
         progress: Called, step by step, with what is done and a guess of how much there is to do.
 

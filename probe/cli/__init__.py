@@ -18,6 +18,7 @@ from probe.cli.evaluate import evaluate
 from probe.cli.explain import explain
 from probe.cli.extract import extract
 from probe.cli.fit import fit
+from probe.cli.help_texts import NamingCommand
 from probe.cli.hypotheses import hypotheses
 from probe.cli.import_model import import_model
 from probe.cli.rank import rank
@@ -43,7 +44,7 @@ def command_name(command: Callable[..., None]) -> str:
 
 
 for _command in COMMANDS:
-    app.command(command_name(_command))(_command)
+    app.command(command_name(_command), cls=NamingCommand)(_command)
 
 
 def _show_version(is_wanted: bool) -> None:

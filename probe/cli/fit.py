@@ -40,9 +40,13 @@ class ProbesOptions(ProbeOptions):
     l1_ratio: Annotated[float, Option(help="0: an L2 penalty; 1: L1; between: an elastic net.")] = 0.0
     balanced: Annotated[bool, Option("--balanced", help="Give all classes the same weight, however rare.")] = False
     controls: Annotated[
-        str,
-        Option(help="chars, position, context and runs, or none; see above.", autocompletion=completion.controls),
-    ] = "chars,position,context,runs"
+        str | None,
+        Option(
+            help="Some of {control_names}, with commas between, or none; see above (default: all)",
+            autocompletion=completion.controls,
+            show_default=False,
+        ),
+    ] = None
     untrained: Annotated[
         Path | None,
         Option(
@@ -85,13 +89,19 @@ class ProbesOptions(ProbeOptions):
     @property
     def control_names(self) -> list[str]:
         """The controls that are asked for."""
+        from analyses.probing.probes import CONTROLS
+
+        if self.controls is None:
+            return list(CONTROLS)
         names = [name.strip() for name in self.controls.split(",")]
         return [name for name in names if name not in ("", "none")]
 
     @property
     def drawn_seed(self) -> int | None:
         """The seed, if labels of controls or weights of twins are drawn."""
-        is_drawn = {"context", "runs"} & set(self.control_names) or self.untrained is not None
+        from analyses.probing.controls import TASKS
+
+        is_drawn = self.untrained is not None or not TASKS.keys().isdisjoint(self.control_names)
         return self.seed if is_drawn else None
 
     def designs(self, session: "Session", sites: "Sequence[Site]") -> "list[list[Unit]]":
@@ -125,21 +135,20 @@ def fit(
     labels: TargetOptions,
     tables: TableOptions,
 ) -> None:
-    """Fit linear probes: can a hypothesis be read out of all units of a site together?
+    """Fit linear probes: can a hypothesis be read out of all units of a site jointly?
 
-    Logistic probes for labels that are True or False or have classes, ridge regressions for numbers. All scores are
-    measured on held-out stretches of the text; low and high are the ends of the 95 % interval of the AUC (R² for
-    numbers), for neighbouring characters that depend on each other; --json has those of the other scores. auc within
-    (r within) is the score among characters of the same eighth of the text, so that what a common trend gives is left
-    out. The penalty is chosen on stretches of the training part.
+    Binary labels and classes have logistic probes, and numbers ridge regressions. All scores are measured on held-out
+    stretches of the text; low and high are the ends of the 95 % interval of the AUC (R² for numbers), which remains
+    valid when neighbouring characters are correlated; --json has the intervals of the other scores. auc within (r
+    within) is the score among characters of the same eighth of the text, which leaves out what a common trend
+    contributes. The penalty is chosen on stretches of the training part.
 
-    A score means something only in comparison with what can be had without the model. majority is the accuracy of
-    always saying what is most frequent. The same table has controls: chars, a probe that sees the last 1, 5 or 20
-    characters of the text, and no model; position, a probe of the position in the text alone; context, the same probe
-    for labels drawn at random for each three characters, and runs, for the label's own runs in random order.
-    selectivity is the accuracy (R²) above that for context.
+    A score means something only beside what can be had without the model. majority is the accuracy of always
+    predicting the most frequent label. The same table has controls: {controls}.
+    selectivity is the accuracy (R²) above that of the control context.
 
-    Of two recordings of the same text, the last rows say by how much the probes of the second are better.
+    Given two recordings of the same text, the last rows give the improvement of the second recording's probes over the
+    first's.
 
     Example:
         probe fit in_quotes

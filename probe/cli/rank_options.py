@@ -23,9 +23,7 @@ class RankOptions:
     method: Annotated[
         str | None,
         Option(
-            help="What orders the units: auc, r, r2, spearman, eta2, mutual_information, balanced_accuracy, f1, iou, "
-            "mcc, average_precision, mean_difference, weight, standardised_weight, elastic_net or sparse (default: "
-            "auc, or r for numbers)",
+            help="What orders the units: {methods} (default: auc, or r for numbers)",
             autocompletion=completion.methods,
             show_default=False,
         ),
