@@ -56,7 +56,7 @@ def make_folder(path: Path) -> None:
 
 
 def write_error_message(path: Path, error: OSError) -> str:
-    """Return what to tell the user about a file that could not be written."""
+    """Return a message for the user about a file that could not be written."""
     is_full = error.errno in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(error)  # HDF5
     if not path.parent.is_dir():
         return f"cannot write {path}: there is no folder {path.parent}"

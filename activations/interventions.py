@@ -57,7 +57,7 @@ class Intervention:
     Attributes:
         site: The site.
         change: What changes the values of each character.
-        description: What a recording says of it, and what tells it from other interventions.
+        description: The text by which a recording describes it and distinguishes it from other interventions.
         stays_bounded: Whether values within [-1, 1] stay there. If not, the site and the hidden states of its layer
             are recorded as unbounded.
     """

@@ -21,7 +21,8 @@ class LaneDifference:
 
     Attributes:
         by_unit: (n_units,) the largest difference of each unit at any border, in the scale of the activation.
-        range: (n_units,) from the lowest to the highest value of each unit, over the ends of all lanes' turns.
+        range: (n_units,) the highest minus the lowest value of each unit, sampled at the end of every turn of every
+            lane.
         typical: The mean absolute difference over borders and units.
     """
 

@@ -111,7 +111,7 @@ def curve(
             the hidden state of the last layer, which is what the model's read-out sees.
         most: The largest number of units in a curve over units, if there are enough.
         options: How to fit and judge the probes.
-        progress: Called, step by step, with what is done and a guess of how much there is to do.
+        progress: Called, step by step, with the amount done and an estimate of the total.
 
     Raises:
         HypothesisError: If there is no such hypothesis, or it fails on this text.
@@ -143,11 +143,11 @@ def curves_over_steps(
         hypotheses: What to probe for.
         sites: What a probe sees; None is the hidden state of the last layer.
         options: How to fit and judge the probes.
-        progress: Called, within each source, with what is done and a guess of how much there is to do.
+        progress: Called, within each source, with the amount done and an estimate of the total.
 
     Returns:
         For each hypothesis two curves, by its name: of all units together, and, with `: one unit` behind the name, of
-        the unit that tells it best alone on training characters, chosen anew each time.
+        the unit that predicts it best alone on training characters, chosen anew each time.
 
     Raises:
         HypothesisError: If there is no such hypothesis, or it fails on this text.

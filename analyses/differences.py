@@ -79,7 +79,7 @@ class Compared(Result):
             "low": self.difference.low,
             "high": self.difference.high,
             "p": self.difference.p,
-            "note": self.difference.declined,
+            "note": self.difference.no_interval_reason,
         }
 
 
@@ -110,10 +110,10 @@ def compare_rankings(first: Ranking, second: Ranking) -> list[Compared]:
 
 
 def _of_different_classes(first: RankedUnit, second: RankedUnit) -> Difference:
-    """Say that two units that tell different classes best cannot be compared."""
+    """Refuse to compare two units that distinguish different classes best."""
     nan = float("nan")
-    why = f"the first tells {first.label} most surely, the second {second.label}; ask for one class"
-    return Difference(value=nan, low=nan, high=nan, p=nan, declined=why)
+    why = f"the first distinguishes {first.label} most reliably, the second {second.label}; ask for one class"
+    return Difference(value=nan, low=nan, high=nan, p=nan, no_interval_reason=why)
 
 
 def compare_probes(first: Sequence[ProbeResult], second: Sequence[ProbeResult]) -> list[Compared]:

@@ -1,4 +1,4 @@
-"""A session: several questions about one source, and what is remembered between them."""
+"""A session: several analyses of one source, with the shared work cached."""
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -47,7 +47,7 @@ class Session:
 
     Attributes:
         source: The recording or live activations.
-        memory_bytes: The most memory that what is remembered between questions may take.
+        memory_bytes: The most memory that the cache may take.
     """
 
     def __init__(self, source: AnySource, *, memory_bytes: int = REMEMBERED_BYTES) -> None:
@@ -56,7 +56,7 @@ class Session:
         Args:
             source: A recording, live activations, or the path of a recording, which is then opened, and closed with the
                 session.
-            memory_bytes: The most memory that what is remembered between questions may take. Levels take two
+            memory_bytes: The most memory that the cache may take. Levels take two
                 bytes for each unit and character, and are remembered if those of all units fit; with less memory the
                 answers are the same.
 
@@ -94,7 +94,7 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """Forget what is remembered, and close the recording if this session opened it."""
+        """Empty the cache, and close the recording if this session opened it."""
         self._levels = None
         if self._opened is not None:
             self._opened.close()
@@ -127,7 +127,7 @@ class Session:
 
     @property
     def n_bytes(self) -> int:
-        """The memory that is taken by what is remembered."""
+        """The memory that the cache takes."""
         return 0 if self._levels is None else self._levels.n_bytes
 
     @property

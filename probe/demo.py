@@ -36,7 +36,7 @@ class Finding:
     """The results of the demo for one hypothesis.
 
     Attributes:
-        ranking: The units, ordered by how well each tells the label.
+        ranking: The units, ordered by how well each predicts the label.
         probes: A probe for each site.
         curve: Probes of the best 1, 2, 4, … units.
         picture: The file with the text, coloured by the best unit.
@@ -49,7 +49,7 @@ class Finding:
 
     @property
     def best(self) -> RankedUnit:
-        """The unit that tells the label best."""
+        """The unit that predicts the label best."""
         return self.ranking.units[0]
 
 

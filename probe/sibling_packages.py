@@ -1,4 +1,4 @@
-"""Import the three packages beside `probe`, whatever modules the folder of a user's script holds."""
+"""Import the three packages beside `probe`, even if the script's folder contains modules of the same names."""
 
 import sys
 from importlib.machinery import PathFinder

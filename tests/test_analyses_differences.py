@@ -12,6 +12,7 @@ from activations.recordings.recording import Recording
 from activations.units import Site
 from analyses.differences import compare_probes, compare_rankings, difference
 from analyses.errors import AnalysisError
+from analyses.intervals.estimates import Difference, Estimate
 from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
 from analyses.ranking.ranking import rank, rank_all
@@ -79,7 +80,15 @@ def test_results_on_different_texts_are_refused() -> None:
 def test_a_model_is_no_better_than_itself() -> None:
     first, _, asked = two_models(0, shared=0.5, gain=0)
     found = difference(rank(first, asked), rank(first, asked))
-    assert found.value == 0 and np.isnan(found.p) and "same errors" in found.declined
+    assert found.value == 0 and np.isnan(found.p) and "same errors" in found.no_interval_reason
+
+
+def test_old_names_of_attributes_warn() -> None:
+    for old in ("declined", "freedom"):
+        with pytest.warns(DeprecationWarning, match=f"Estimate.{old} is now called"):
+            getattr(Estimate(value=0.5, n_cosines=7), old)
+    with pytest.warns(DeprecationWarning, match=r"Difference.declined is now called no_interval_reason"):
+        assert Difference(value=0, low=0, high=0, p=1, no_interval_reason="none").declined == "none"
 
 
 def test_probes_and_best_units_are_compared_site_by_site() -> None:
@@ -136,7 +145,9 @@ def test_best_units_of_different_classes_say_so() -> None:
     asked = target_of_labels(sources[0].corpus, "kind", Labels(codes, "categorical", names=("a", "b", "c")))
     found = compare_rankings(*(rank(source, asked) for source in sources))
     assert [each.what for each in found] == ["best", "0/hidden"]
-    assert all("the first tells a most surely, the second b" in each.difference.declined for each in found)
+    assert all(
+        "the first distinguishes a most reliably, the second b" in each.difference.no_interval_reason for each in found
+    )
 
 
 def test_a_label_whose_classes_have_too_few_runs_has_no_scores_among_others() -> None:

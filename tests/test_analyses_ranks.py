@@ -42,7 +42,7 @@ def ranks_among(ranks: Ranks, levels: NDArray[np.uint16], parts: NDArray[np.int8
 
 def stacked(sums: CodeSums) -> NDArray[np.int64]:
     """(2 or 3, n_units, n_codes) the sums in one array; each code is a kind of its own."""
-    return np.stack([sums.within, sums.overall] + ([] if sums.others is None else [sums.others]))
+    return np.stack([sums.by_part, sums.overall] + ([] if sums.others is None else [sums.others]))
 
 
 def pieces_of(parts: NDArray[np.int8], codes: NDArray[np.int64], n_codes: int = 7) -> Pieces:
@@ -126,7 +126,7 @@ def test_ranks_add_up_to_the_same_in_any_order_and_by_any_code(
     kinds = np.array([0, 1, 1, 0, 2, 1, 0])
     sums = ranks.add_up(levels, Pieces.cut(parts, codes, kinds, len(parts)))
     assert (sums.overall == expected[1]).all()
-    of_kinds = [sums.within] if sums.others is None else [sums.within, sums.others]
+    of_kinds = [sums.by_part] if sums.others is None else [sums.by_part, sums.others]
     for own, of_codes in zip(of_kinds, expected[::2], strict=True):
         assert (own == np.stack([of_codes[:, kinds == kind].sum(axis=1) for kind in range(3)], axis=1)).all()
 
@@ -188,7 +188,7 @@ def test_packed_sums_of_ranks_are_those_of_scipy(seed: int, lengths: list[int], 
     for sums in (Ranks(counts, middles).add_up(levels, pieces), at_once):
         assert sums.others is not None
         assert (sums.overall == expected[0]).all()
-        assert (sums.within == expected[1, :, :3]).all() and (sums.others == expected[2, :, :3]).all()
+        assert (sums.by_part == expected[1, :, :3]).all() and (sums.others == expected[2, :, :3]).all()
 
 
 @given(

@@ -145,7 +145,7 @@ def import_model(
             for it in the source.
         text: A text that the model ought to predict well. Other interpretations are tried on it: one with a clearly
             lower loss is taken where the source leaves the matter open, and is an error where it does not.
-        cell: One of `CELLS`, where names and shapes do not tell, as with tanh and relu.
+        cell: One of `CELLS`, where names and shapes do not determine it, as with tanh and relu.
         gates: Order of the gates' rows in the source, such as `i,f,o,g`.
         transposed: Which square matrices the source has transposed: `no`, `recurrent` or `all`.
         hidden_first: True if matrices on inputs and hidden states have the hidden states first.

@@ -1,4 +1,4 @@
-"""Interpretations of the arrays of a model, and all that differ from one in a single respect."""
+"""Interpretations of the arrays of a model, and their single-change neighbours."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -24,7 +24,7 @@ _LANE_CHARS = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """The losses of an interpretation, and of better ones near it, on a sample of a text.
+    """Result of a local search around an interpretation.
 
     Attributes:
         nats_per_char: Loss of the interpretation that the search started from.

@@ -20,7 +20,7 @@ from activations.texts.corpus import Corpus
 from activations.texts.vocab import REPLACEMENT, Vocabulary, stand_ins
 
 SPELLINGS = "printable, sorted:FILE, json:FILE, pickle:FILE, chars:STRING"
-_MAX_NAMED_TOKENS = 8  # of a list, such as <pad>; a list of words is no vocabulary
+_MAX_NAMED_TOKENS = 8  # such as <pad>; a list with more multi-character tokens than this is a word list
 _BOM = "\ufeff"
 _MAX_CHARACTERS = 200_000
 _ESCAPE = re.compile(r"\\(?:[nrtfv\\0'\"]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")

@@ -1,4 +1,4 @@
-"""Options of a reading that a model does not allow are refused before anything is read."""
+"""Reject reading options that the model does not support."""
 
 from activations.errors import ActivationError
 from activations.models.char_model import CharModel
@@ -14,7 +14,7 @@ def check_options(
     *,
     has_interventions: bool,
 ) -> None:
-    """Refuse options that are out of range, or that the model does not have.
+    """Reject options that are out of range, or that the model does not support.
 
     Raises:
         ActivationError: If there is such an option.

@@ -1,4 +1,4 @@
-"""States of lanes from all over a text, from which a passage can be read without what precedes it."""
+"""Saved lane states, so that a passage can be read without re-reading what precedes it."""
 
 from collections.abc import Sequence
 from threading import Lock

@@ -1,4 +1,4 @@
-"""A pool of memory for blocks: on many machines, fresh memory is what is slow."""
+"""A pool of memory for blocks, because allocating fresh pages is slow on many machines."""
 
 import math
 import mmap

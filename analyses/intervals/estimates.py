@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.results import Result
+from analyses.deprecation import renamed_attribute
 from analyses.errors import AnalysisError
 from analyses.intervals.long_run import long_run_variance, n_cosines
 from analyses.targets.splits import ATOM_CHARS, FEWEST_ATOMS, MOST_ATOMS
@@ -25,15 +26,16 @@ class Estimate:
 
     Attributes:
         value: The score; NaN if there is none.
-        influence: (n_atoms,) what each atom adds to the error, to first order; empty if that is not known.
+        influence: (n_atoms,) what each atom adds to the error, to first order; empty if not known.
         n_atoms: How many atoms the score is computed on.
-        n_cosines: How many cosines its long-run variance is made of; None if the atoms are independent, as those are
-            that are held out here and there, so that the variance is that of their influences.
+        n_cosines: Number of cosines that its long-run variance is estimated with. None if the atoms are independent,
+            as for atoms held out here and there; the variance is then that of their influences.
         scale: The scale on which the error is symmetric: the logit of a share or an AUC, Fisher's z of a correlation,
             or the score's own.
-        n_runs: Held-out runs of the label's rarer value, by which the interval of a score without any error is made.
+        n_runs: Held-out runs of the label's rarer value, used for the interval of a score without errors (rule of
+            three).
         text: Identifies the text; scores on the same text can be compared atom by atom.
-        declined: Why there is no interval, as a sentence; empty if there is one.
+        no_interval_reason: Why there is no interval, as a sentence; empty if there is one.
     """
 
     value: float
@@ -43,27 +45,30 @@ class Estimate:
     scale: Scale = "plain"
     n_runs: int | None = None
     text: str = field(default="", repr=False)
-    declined: str = ""
+    no_interval_reason: str = ""
+    declined = renamed_attribute("declined", "no_interval_reason")
 
     @property
     def standard_error(self) -> float:
         """The standard error of the score, on its own scale; NaN if it is not known."""
-        if self.declined or not self.n_atoms or not np.isfinite(self.influence).all():
+        if self.no_interval_reason or not self.n_atoms or not np.isfinite(self.influence).all():
             return float("nan")
         return float(standard_errors(self.influence[:, None], self.n_atoms, self.n_cosines)[0])
 
     @property
-    def freedom(self) -> int:
+    def degrees_of_freedom(self) -> int:
         """The degrees of freedom of Student's t."""
         return self.n_cosines if self.n_cosines is not None else len(self.influence) - 1
+
+    freedom = renamed_attribute("freedom", "degrees_of_freedom")
 
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval; NaN if there is none."""
-        if self.declined or not np.isfinite(self.value):
+        if self.no_interval_reason or not np.isfinite(self.value):
             return float("nan"), float("nan")
         low, high = intervals(
-            np.array([self.value]), np.array([self.standard_error]), self.freedom, self.scale, self.n_runs
+            np.array([self.value]), np.array([self.standard_error]), self.degrees_of_freedom, self.scale, self.n_runs
         )
         return float(low[0]), float(high[0])
 
@@ -75,7 +80,9 @@ def standard_errors(influence: Array, n_atoms: int, n_cosines: int | None) -> Ar
     return np.asarray(np.sqrt(n_atoms * long_run_variance(influence, n_cosines)))
 
 
-def intervals(values: Array, errors: Array, freedom: int, scale: Scale, n_runs: int | None) -> tuple[Array, Array]:
+def intervals(
+    values: Array, errors: Array, degrees_of_freedom: int, scale: Scale, n_runs: int | None
+) -> tuple[Array, Array]:
     """Return 95 % intervals of scores by Student's t, symmetric on their scale.
 
     For a score without any error, or with nothing right, the interval is that of the rule of three: if none of R runs
@@ -88,7 +95,7 @@ def intervals(values: Array, errors: Array, freedom: int, scale: Scale, n_runs: 
     from scipy.special import expit, logit
     from scipy.stats import t as student
 
-    reach = student.ppf((1 + LEVEL) / 2, freedom) * errors
+    reach = student.ppf((1 + LEVEL) / 2, degrees_of_freedom) * errors
     with np.errstate(invalid="ignore", divide="ignore"):
         if scale == "logit":
             middle, reach = logit(values), reach / (values * (1 - values))
@@ -116,18 +123,19 @@ class Difference(Result):
         low: The lower end of its 95 % interval; NaN if there is none.
         high: The upper one.
         p: Two-sided p-value of no difference; NaN if there is none.
-        declined: Why there is none, as a sentence; empty if there is one.
+        no_interval_reason: Why there is none, as a sentence; empty if there is one.
     """
 
     value: float
     low: float
     high: float
     p: float
-    declined: str = ""
+    no_interval_reason: str = ""
+    declined = renamed_attribute("declined", "no_interval_reason")
 
     def __str__(self) -> str:
-        if self.declined:
-            return f"{self.value:+.3f} ({self.declined})"
+        if self.no_interval_reason:
+            return f"{self.value:+.3f} ({self.no_interval_reason})"
         return f"{self.value:+.3f} ({self.low:+.3f} to {self.high:+.3f}), p {self.p:.1g}"
 
 
@@ -146,9 +154,11 @@ def difference_of(first: Estimate, second: Estimate) -> Difference:
         )
     value = second.value - first.value
     nan = float("nan")
-    declined = first.declined or second.declined
-    if declined or not np.isfinite(value) or first.influence.shape != second.influence.shape:
-        return Difference(value=value, low=nan, high=nan, p=nan, declined=declined or "there is no score")
+    no_interval_reason = first.no_interval_reason or second.no_interval_reason
+    if no_interval_reason or not np.isfinite(value) or first.influence.shape != second.influence.shape:
+        return Difference(
+            value=value, low=nan, high=nan, p=nan, no_interval_reason=no_interval_reason or "there is no score"
+        )
     paired = Estimate(
         value=value,
         influence=second.influence - first.influence,
@@ -158,9 +168,11 @@ def difference_of(first: Estimate, second: Estimate) -> Difference:
     )
     error = paired.standard_error
     if error <= _ROUNDING:
-        return Difference(value=value, low=nan, high=nan, p=nan, declined="the two make the same errors everywhere")
+        return Difference(
+            value=value, low=nan, high=nan, p=nan, no_interval_reason="the two make the same errors everywhere"
+        )
     low, high = paired.interval
-    p = float(2 * student.sf(abs(value) / error, paired.freedom))
+    p = float(2 * student.sf(abs(value) / error, paired.degrees_of_freedom))
     return Difference(value=value, low=low, high=high, p=p)
 
 

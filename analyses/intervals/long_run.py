@@ -71,11 +71,11 @@ class WithinGroups:
         self.unit_scatter = np.maximum(sums.xx.sum(axis=0) - (x * mean_x).sum(axis=0), 0.0)
 
     @property
-    def units_drift(self) -> NDArray[np.bool_]:
-        """(n_units,) whether a unit stays at a level for several atoms, and varies much by that.
+    def units_keep_levels(self) -> NDArray[np.bool_]:
+        """(n_units,) whether a unit keeps its level over several atoms, and much of its variance is due to this.
 
-        Neighbouring atoms then agree far more than chance allows for a memory that is short beside an atom. It matters
-        where more than .03 of the variance lies between atoms.
+        Means of neighbouring atoms then agree far more than chance allows for a memory that is short compared with an
+        atom. This matters only where more than .03 of the variance lies between atoms.
         """
         means = self._units / self._n[:, None]
         squares = np.einsum("ij,ij->j", means, means)

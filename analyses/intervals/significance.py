@@ -25,14 +25,14 @@ class Evidence(NamedTuple):
         label_memory: Integrated autocorrelation time of the label, position removed, in characters.
         n_pieces: Independent pieces of the label in the text: characters over twice its memory.
         unit_pieces: (n_units,) independent pieces of each unit in the text.
-        units_drift: (n_units,) whether a unit stays at a level for a large part of the text.
+        units_keep_levels: (n_units,) whether a unit keeps its level over a large part of the text.
     """
 
     p: Array
     label_memory: float
     n_pieces: float
     unit_pieces: Array
-    units_drift: NDArray[np.bool_]
+    units_keep_levels: NDArray[np.bool_]
 
 
 def evidence(sums: AtomSums) -> Evidence:
@@ -62,7 +62,7 @@ def evidence(sums: AtomSums) -> Evidence:
     within = WithinGroups(sums, groups)
     n_chars, label_memory = float(sums.n.sum()), within.label_memory
     n_pieces = n_chars / (2 * label_memory) if label_memory > 0 else np.nan
-    memories, drifts = within.unit_memories, within.units_drift
+    memories, drifts = within.unit_memories, within.units_keep_levels
     with np.errstate(invalid="ignore", divide="ignore"):
         unit_pieces = n_chars / (2 * memories)
     if not n_pieces >= FEWEST_PIECES:
@@ -73,7 +73,7 @@ def evidence(sums: AtomSums) -> Evidence:
         wanted_cosines = n_chars / _PIECES_PER_COSINE * (1 / label_memory + 1 / unit_memories)
         is_slow = ~(wanted_cosines >= n_atoms / 2)
         spread = within.product.var(axis=0, ddof=1) * n_atoms + within.lost_to_means(label_memory)
-        freedom = np.minimum(n_atoms - N_GROUPS, _effective(within.product))
+        degrees_of_freedom = np.minimum(n_atoms - N_GROUPS, _effective(within.product))
         if is_slow.any():
             most = max(n_atoms // 4, _FEWEST_COSINES)
             n_cosines = np.clip(np.nan_to_num(wanted_cosines[is_slow]), _FEWEST_COSINES, most).astype(int)
@@ -81,11 +81,11 @@ def evidence(sums: AtomSums) -> Evidence:
             powers = np.cumsum((cosines(n_atoms, most) @ product) ** 2, axis=0)
             of_groups = np.add.reduceat(product, np.flatnonzero(np.diff(groups, prepend=-1)), axis=0)
             spread[is_slow] = n_atoms * powers[n_cosines - 1, np.arange(len(n_cosines))] / n_cosines
-            freedom[is_slow] = np.minimum(n_cosines, _effective(of_groups))
+            degrees_of_freedom[is_slow] = np.minimum(n_cosines, _effective(of_groups))
         total = within.product.sum(axis=0)
         changes = (spread > 0) & (memories > 0)
         z = np.where(changes, np.abs(total) / np.sqrt(spread), np.nan)
-    return Evidence(2 * student.sf(z, freedom), label_memory, n_pieces, unit_pieces, drifts)
+    return Evidence(2 * student.sf(z, degrees_of_freedom), label_memory, n_pieces, unit_pieces, drifts)
 
 
 def _effective(parts: Array) -> Array:

@@ -18,7 +18,9 @@ _FEW_SHARED = 8  # values in a bin, which is a number that chance gives
 _MOST_EDGES = 16_000  # a unit has at most twice as many
 _SATURATED = 0.001  # a saturated value is as near as this to 1 or −1
 _FEW_SATURATED = 0.005  # of a sample
-_WIDEST = 1e30  # times the distance where cells begin to grow, is the largest distance that is told from larger ones
+_WIDEST = (
+    1e30  # times the distance where cells begin to grow, is the largest distance that is distinguished from larger ones
+)
 _DOUBLING = 1 << 23  # float32 from one power of 2 to the next
 _UNITS_AT_ONCE = 64  # that a thread finds bins for
 

@@ -91,8 +91,8 @@ class LevelReader:
 
         Args:
             source: The source.
-            memory_bytes: The most memory that what is remembered may take.
-            lock: Held by a thread that reads what is remembered.
+            memory_bytes: The most memory that the cache may take.
+            lock: Held by a thread that reads the cache.
         """
         self.wide = {site for site in source.sites if source.dtype(site) != np.float16}
         self._n_chars = source.selection.n_chars
@@ -105,7 +105,7 @@ class LevelReader:
 
     @property
     def n_bytes(self) -> int:
-        """The memory that is taken by what is remembered."""
+        """The memory that the cache takes."""
         return self._n_bytes_of_bins + sum(map(_n_bytes, list(self._tiles.values())))
 
     @property
@@ -113,7 +113,7 @@ class LevelReader:
         return sum(bins.n_bytes for bins in list(self._bins.values()))
 
     def forget_too_much(self) -> None:
-        """Forget what is beyond the memory set aside, also bins, which no question may be using."""
+        """Drop what exceeds the memory of the cache, bins too; no analysis may be using them."""
         self._forget_some(self._tiles)
         self._forget_some(self._bins)
 

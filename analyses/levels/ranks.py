@@ -60,13 +60,13 @@ class CodeSums(NamedTuple):
 
     Attributes:
         overall: (n_units, n_codes) sums of the ranks among all characters, for each code.
-        within: (n_units, n_kinds) sums of the ranks among the characters of their part, for each kind; 0 if that is
+        by_part: (n_units, n_kinds) sums of the ranks among the characters of their part, for each kind; 0 if that is
             neither training nor test.
         others: (n_units, n_kinds) how many others have the level, summed; None if no values that differ share one.
     """
 
     overall: NDArray[np.int64]
-    within: NDArray[np.int64]
+    by_part: NDArray[np.int64]
     others: NDArray[np.int64] | None
 
 
@@ -147,13 +147,13 @@ def ranks_by_sorting(
     """Rank (n_units, n_chars) values, any number of which may differ, for one segmentation; see `ranks_at_once`."""
     n = np.array([(parts == TRAIN).sum(), (parts == TEST).sum(), (parts >= 0).sum()])
     overall = np.zeros((len(values), len(kinds)), np.int64)
-    within = np.zeros((len(values), int(kinds.max()) + 1 if len(kinds) else 0), np.int64)
+    by_part = np.zeros((len(values), int(kinds.max()) + 1 if len(kinds) else 0), np.int64)
     squares = np.zeros((len(values), 3))
     used = np.flatnonzero(parts >= 0)
     for unit, of_unit in enumerate(values):
         order = used[np.argsort(of_unit[used])]
-        add_sorted(of_unit[order], parts[order], codes[order], kinds, n, overall[unit], within[unit], squares[unit])
-    return CodeSums(overall, within, None), RankSummary(n, np.zeros(len(values)), squares)
+        add_sorted(of_unit[order], parts[order], codes[order], kinds, n, overall[unit], by_part[unit], squares[unit])
+    return CodeSums(overall, by_part, None), RankSummary(n, np.zeros(len(values)), squares)
 
 
 def _zero_sums(

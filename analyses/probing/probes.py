@@ -59,7 +59,7 @@ def fit(
         sites: The sites to fit probes for. None is all.
         controls: Some of `CONTROLS`, which says what each of them is.
         options: How to fit and judge the probes.
-        progress: Called, step by step, with what is done and a guess of how much there is to do.
+        progress: Called, step by step, with the amount done and an estimate of the total.
 
     Returns:
         A result for each hypothesis and site, in their order; the controls of a hypothesis follow its probes.
@@ -125,9 +125,9 @@ def fit_characters(
     options: FitOptions = DEFAULT_OPTIONS,
     progress: Progress = no_progress,
 ) -> list[ProbeResult]:
-    """Fit probes that see the last `n_last` characters and no model: they show what the text itself tells.
+    """Fit probes that see the last `n_last` characters and no model: they show what the text itself encodes.
 
-    They have an L2 penalty, whatever `options` asks for. See `fit`.
+    They have an L2 penalty, whatever the penalty in `options`. See `fit`.
     """
     design = CharacterDesign(source, n_last)
     options = replace(options, l1_ratio=0.0)
@@ -146,9 +146,9 @@ def fit_position(
     options: FitOptions = DEFAULT_OPTIONS,
     progress: Progress = no_progress,
 ) -> list[ProbeResult]:
-    """Fit probes that see the position in the text alone: what a slow unit tells without knowing anything.
+    """Fit probes that see the position in the text alone: how well a slow unit does without knowing anything.
 
-    They have an L2 penalty, whatever `options` asks for. See `fit`.
+    They have an L2 penalty, whatever the penalty in `options`. See `fit`.
     """
     options = replace(options, l1_ratio=0.0)
     results: dict[int, ProbeResult] = {}

@@ -81,14 +81,14 @@ class IntervalContext(NamedTuple):
     Attributes:
         n_runs: Held-out runs of the label's rarer value; None of a number.
         text: Identifies the text that the pieces are of; see `Estimate`.
-        declined: Why there are no intervals; empty if there are.
-        declined_of_classes: Why there are none for means over classes; empty if there are.
+        no_interval_reason: Why there are no intervals; empty if there are.
+        no_interval_reason_of_classes: Why there are none for means over classes; empty if there are.
     """
 
     n_runs: int | None = None
     text: str = ""
-    declined: str = ""
-    declined_of_classes: str = ""
+    no_interval_reason: str = ""
+    no_interval_reason_of_classes: str = ""
 
 
 class ProbeScores(NamedTuple):
@@ -222,7 +222,8 @@ def score(
             scale=_SCALES.get(name, "logit"),
             n_runs=context.n_runs,
             text=context.text,
-            declined=context.declined or (context.declined_of_classes if name in _MEANS_OF_CLASSES else ""),
+            no_interval_reason=context.no_interval_reason
+            or (context.no_interval_reason_of_classes if name in _MEANS_OF_CLASSES else ""),
         )
         for name, influence in influences.items()
     }

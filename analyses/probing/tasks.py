@@ -102,21 +102,21 @@ class ProbeTask:
         if self.folds.n_folds == 1 and memory * MEMORIES_PER_ATOM > self.folds.n_used / split.n_atoms:
             self.pieces = self.pieces // (split.n_atoms // split.n_stretches)
         n_held_out = len(np.unique(self.pieces[counts.n_test_of_atoms > 0]))
-        declined = too_few(target.hypothesis, "the held-out characters hold", n_memories, n_runs, "interval")
-        if not declined and n_held_out < MIN_HELD_OUT:
-            declined = (
+        no_interval_reason = too_few(target.hypothesis, "the held-out characters hold", n_memories, n_runs, "interval")
+        if not no_interval_reason and n_held_out < MIN_HELD_OUT:
+            no_interval_reason = (
                 f"no interval for {target.hypothesis}: only {n_held_out} pieces of the text are held out, and "
                 f"{MIN_HELD_OUT} are needed; use a longer text, or --folds 5"
             )
-        declined_of_classes = ""
+        no_interval_reason_of_classes = ""
         if rare_classes:
-            declined_of_classes = (
+            no_interval_reason_of_classes = (
                 f"no interval for the mean over the classes of {target.hypothesis}: fewer than {FEWEST_RUNS} runs are "
                 f"held out of {short_list(rare_classes)}"
             )
         text = f"{target.corpus_sha256} {target.selection} {split} {self.folds.n_folds} {target.hypothesis}"
-        self.context = IntervalContext(n_runs, text, declined, declined_of_classes)
-        notes = [note for note in (declined, declined_of_classes) if note]
+        self.context = IntervalContext(n_runs, text, no_interval_reason, no_interval_reason_of_classes)
+        notes = [note for note in (no_interval_reason, no_interval_reason_of_classes) if note]
         if n_runs is not None and FEWEST_RUNS <= n_runs < ENOUGH_RUNS and not rare_classes:
             subject = "True in" if target.kind == "binary" else "a class is in"
             notes.append(f"{subject} only {n_runs} runs of held-out characters")

@@ -23,7 +23,7 @@ from analyses.targets.target import Target
 TOO_SLOW = "no interval for units that change so slowly that the text holds too few independent pieces of them"
 
 
-class _Columns(NamedTuple):
+class _UnitFields(NamedTuple):
     """The fields of `RankedUnit` as (n_units,) arrays.
 
     `train` is the AUC or r in training, whose side of chance is the `direction`; `held_out`, `low`, `high` and `within`
@@ -51,13 +51,13 @@ class _Judged(NamedTuple):
         precision: How sure scores can be for this target.
     """
 
-    columns: _Columns
+    columns: _UnitFields
     estimates: dict[int, Estimate]
     precision: LabelPrecision
 
 
 class _SiteResult(NamedTuple):
-    """The units of a site, each judged for the class that it tells most surely.
+    """The units of a site, each judged by the class that it distinguishes most reliably.
 
     Attributes:
         columns: Their scores.
@@ -66,7 +66,7 @@ class _SiteResult(NamedTuple):
         precisions: How sure scores can be, for each class.
     """
 
-    columns: _Columns
+    columns: _UnitFields
     classes: NDArray[np.int64]
     estimates: dict[int, Estimate]
     precisions: list[LabelPrecision]
@@ -95,7 +95,9 @@ def assemble(
         site: _judge_site(label, [by_site[site] for by_site in scores], method, (method_scores or {}).get(site))
         for site in units
     }
-    columns = _Columns(*(np.concatenate(parts) for parts in zip(*(r.columns for r in results.values()), strict=True)))
+    columns = _UnitFields(
+        *(np.concatenate(parts) for parts in zip(*(r.columns for r in results.values()), strict=True))
+    )
     precisions = [precision for result in results.values() for precision in result.precisions]
     estimates: dict[int, Estimate] = {}
     first = 0
@@ -174,7 +176,7 @@ def _judge_site(
     classes = surest_labels(scores[: label.n_scored], ~label.target.split.held_out_atoms)
     columns = _of_classes([of_target.columns for of_target in scored], classes)
     p_values = [of_target.columns.p for of_target in scored]
-    if label.target.kind == "numeric" and method.over_classes:  # r does not see what the method does
+    if label.target.kind == "numeric" and method.detects_nonmonotonic:  # r does not see what the method does
         p_values = [of_target.columns.p for of_target in judged[label.n_scored :]] or [np.full(len(classes), np.nan)]
     columns = columns._replace(p=_smallest(p_values))
     if method_scores is not None:
@@ -194,13 +196,13 @@ def _judge(runs: TargetRuns, scores: UnitScores) -> _Judged:
     site_evidence, chance = evidence(scores.sums), _chance(target)
     precision = LabelPrecision.of(runs, scores.sums, site_evidence)
     is_below = scores.train < chance
-    held_out, within = (np.where(is_below, 2 * chance - part, part) for part in (scores.held_out, scores.within))
-    is_slow = (site_evidence.unit_pieces < FEWEST_PIECES) | site_evidence.units_drift
+    held_out, within = (np.where(is_below, 2 * chance - part, part) for part in (scores.held_out, scores.within_groups))
+    is_slow = (site_evidence.unit_pieces < FEWEST_PIECES) | site_evidence.units_keep_levels
     signed = scores._replace(
         held_out=held_out, influence=np.where(is_below[scores.interval_units], -1, 1) * scores.influence
     )
     low, high = _intervals(target, signed, precision, is_slow)
-    columns = _Columns(
+    columns = _UnitFields(
         score=np.abs(scores.train - chance) / (1 - chance),
         held_out_score=(held_out - chance) / (1 - chance),
         overall=scores.overall,
@@ -233,7 +235,7 @@ def _estimates(
             scale=_scale(target),
             n_runs=precision.n_runs,
             text=text,
-            declined=precision.no_interval or (TOO_SLOW if is_slow[unit] else ""),
+            no_interval_reason=precision.no_interval or (TOO_SLOW if is_slow[unit] else ""),
         )
         for unit, influence in zip(scores.interval_units.tolist(), scores.influence.T, strict=True)
     }
@@ -249,17 +251,17 @@ def _intervals(
     low, high = np.full((2, len(scores.held_out)), np.nan)
     units = scores.interval_units
     if len(units) and not precision.no_interval:
-        freedom = n_cosines(precision.n_atoms)
-        errors = standard_errors(scores.influence, precision.n_held_out_atoms, freedom)
+        degrees_of_freedom = n_cosines(precision.n_atoms)
+        errors = standard_errors(scores.influence, precision.n_held_out_atoms, degrees_of_freedom)
         values = np.where(is_slow[units], np.nan, scores.held_out[units])
-        low[units], high[units] = intervals(values, errors, freedom, _scale(target), precision.n_runs)
+        low[units], high[units] = intervals(values, errors, degrees_of_freedom, _scale(target), precision.n_runs)
     return low, high
 
 
-def _of_classes(columns: Sequence[_Columns], classes: NDArray[np.int64]) -> _Columns:
+def _of_classes(columns: Sequence[_UnitFields], classes: NDArray[np.int64]) -> _UnitFields:
     """Take for each unit the scores of one of several classes."""
     units = np.arange(len(classes))
-    return _Columns(*(np.array(by_class)[classes, units] for by_class in zip(*columns, strict=True)))
+    return _UnitFields(*(np.array(by_class)[classes, units] for by_class in zip(*columns, strict=True)))
 
 
 def _smallest(p_values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -272,7 +274,7 @@ def _smallest(p_values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 def _sees_no_class(label: RankedLabel, method: Method) -> bool:
     """Return whether the method sees the bins of a number, none of which has enough runs."""
-    return method.over_classes and label.target.kind == "numeric" and not label.frequent_classes
+    return method.detects_nonmonotonic and label.target.kind == "numeric" and not label.frequent_classes
 
 
 def _shift_columns(
@@ -291,7 +293,7 @@ def _precision_notes(
 ) -> list[str]:
     """Say what makes scores uncertain."""
     notes = []
-    if n_slow := sum(estimate.declined == TOO_SLOW for estimate in estimates):
+    if n_slow := sum(estimate.no_interval_reason == TOO_SLOW for estimate in estimates):
         notes.append(f"{TOO_SLOW}, as {n_slow:,} of {len(estimates):,} do")
     scored = label.targets[: label.n_scored]
     for target, precision in zip(scored, precisions, strict=False):  # the precisions of the first site
@@ -306,7 +308,7 @@ def _precision_notes(
 
 
 def _method_notes(label: RankedLabel, method: Method, method_scores: Mapping[Site, MethodScores] | None) -> list[str]:
-    """Return what a method says of its scores, and why it has no p-values."""
+    """Return the caveat of a method's scores, and the reason why it has no p-values."""
     by_site = {} if method_scores is None else method_scores
     notes = [note for note in dict.fromkeys(scores.note for scores in by_site.values()) if note]
     if _sees_no_class(label, method):
@@ -319,7 +321,7 @@ def _method_notes(label: RankedLabel, method: Method, method_scores: Mapping[Sit
 def _in_order(
     label: RankedLabel,
     units: list[Unit],
-    columns: _Columns,
+    columns: _UnitFields,
     shift_columns: dict[str, NDArray[np.float64]],
     classes: NDArray[np.int64],
     estimates: Mapping[int, Estimate],

@@ -32,7 +32,7 @@ class LabelGroup(NamedTuple):
     Attributes:
         joint: The labels.
         families: Numbers of the labels that share intervals: one label, or the classes of one, each against the rest.
-            Each unit can have an interval for the label of a family that it tells most surely.
+            Each unit can have an interval for the label of a family that it predicts most reliably.
     """
 
     joint: JointLabels
@@ -63,7 +63,7 @@ class _Ranked(NamedTuple):
     readings: Callable[[], Iterable[Tile]]
 
 
-def aucs(
+def compute_aucs(
     source: Source,
     groups: Sequence[LabelGroup],
     column_groups: Sequence[list[Columns]],
@@ -158,7 +158,7 @@ def _with_intervals(
     scores: UnitScores, units: NDArray[np.int64], placed: Placements, held_out_atoms: NDArray[np.bool_]
 ) -> UnitScores:
     """Add what the intervals of some units are made of."""
-    scores.within[units] = placed.aucs_within()
+    scores.within_groups[units] = placed.aucs_within()
     influence = auc_influence(scores.sums.units(units), placed, held_out_atoms)
     return scores._replace(interval_units=units, influence=influence)
 

@@ -1,4 +1,4 @@
-"""Which class each unit tells most surely, and which units of a site are the best on training characters."""
+"""Which class each unit distinguishes most reliably, and which units of a site are the best on training characters."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from analyses.statistics.placements import LabelColumns
 
 
 def surest_labels(scores: Sequence[UnitScores], training_atoms: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """(n_units,) which of several labels each unit tells most surely on the training atoms."""
+    """(n_units,) which of several labels each unit predicts most reliably on the training atoms."""
     if len(scores) == 1:
         return np.zeros(len(scores[0].train), np.int64)
     surprises = [surprise(of_label.sums.of(training_atoms)) for of_label in scores]

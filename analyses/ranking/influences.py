@@ -10,10 +10,10 @@ from analyses.statistics.placements import Placements
 def auc_influence(sums: AtomSums, placed: Placements, held_out: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Compute the influence of each atom on held-out AUCs, learned from all atoms of the text.
 
-    The placement of a positive is how many of all negatives are lower, ties counted half; that of a negative how many
-    of all positives are higher. The mean of either, over the number of the others, is the AUC, and by how much the
-    placements of an atom's characters differ from that is the derivative. It is known for all atoms; held-out atoms
-    have a share of it, for positives and for negatives each.
+    The placement of a positive is the number of negatives that are lower, ties counted half; the placement of a
+    negative is the number of positives that are higher. The mean placement of either, divided by the number of the
+    others, is the AUC. The derivative is the deviation of an atom's placements from that mean; it is computed on all
+    atoms and rescaled to the held-out share, for positives and negatives separately.
 
     Args:
         sums: Sums of the ranks and the label; see `ranks.RankSummary`, over 2 n.

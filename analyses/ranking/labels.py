@@ -48,17 +48,17 @@ class RankedLabel:
         return [TargetRuns(target, *target.count_runs()) for target in self.targets]
 
     @classmethod
-    def of(cls, target: Target, *, over_classes: bool) -> "RankedLabel":
+    def of(cls, target: Target, *, with_classes: bool) -> "RankedLabel":
         """Decide how units are scored for a label.
 
         Args:
             target: The label.
-            over_classes: Whether the classes of a numeric label are needed, too.
+            with_classes: Whether the classes of a numeric label are needed, too.
 
         Returns:
             The label. It has no targets if none of its classes has enough runs.
         """
-        if target.kind == "binary" or not (over_classes or target.kind == "categorical"):
+        if target.kind == "binary" or not (with_classes or target.kind == "categorical"):
             return cls(target=target, classes=None, frequent_classes=[], targets=[target], n_scored=1, notes=())
         classes = classes_of(target)
         class_targets = one_against_rest(target, classes)

@@ -10,7 +10,7 @@ from analyses.levels.columns import Columns, column_groups
 from analyses.levels.counts import LevelCounts
 from analyses.levels.joint_labels import JointLabels
 from analyses.levels.rank_kernels import N_COUNT_COLUMNS
-from analyses.ranking.aucs import AucOptions, LabelGroup, aucs, places_all_units
+from analyses.ranking.aucs import AucOptions, LabelGroup, compute_aucs, places_all_units
 from analyses.ranking.unit_scores import UnitScores, correlation_scores
 from analyses.session import Session, question
 from analyses.statistics.products import ProductSums, mask_of
@@ -20,7 +20,7 @@ from hypotheses.labels import Kind
 
 
 @question
-def measure(
+def score_units(
     source: Source,
     targets: Sequence[Target],
     sites: Collection[Site],
@@ -44,7 +44,7 @@ def measure(
         sites: The sites whose units are scored.
         progress: Called with the characters done and their number, over all readings.
         families: Positions of targets whose units have intervals: one target, or the classes of one label against the
-            rest, of which each unit has an interval for the one that it tells most surely in training.
+            rest, of which each unit has an interval for the one that it predicts most reliably in training.
         statistics: Further statistics, which are updated in the same readings where possible, and then removed.
         exact: Whether to sort values in float32 instead of putting them into bins.
         n_intervals: How many units of each site, of each family, have an interval: the best in training; None is all.
@@ -74,7 +74,7 @@ def measure(
     statistics.clear()
     scores: dict[int, dict[Site, UnitScores]] = {}
     if groups:
-        of_groups = aucs(source, groups, columns, forward, waiting, options)
+        of_groups = compute_aucs(source, groups, columns, forward, waiting, options)
         for positions, of_labels in zip(binary.values(), of_groups, strict=True):
             scores.update(zip(positions, of_labels, strict=True))
     collect(source, waiting, forward)

@@ -1,4 +1,4 @@
-"""Rankings: which units tell a label best, each of them alone."""
+"""Rankings: which units predict a label best, each of them alone."""
 
 import itertools
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from analyses.errors import AnalysisError
 from analyses.named_parts import sites_among
 from analyses.ranking.assembling import assemble, measure_of, without_scores
 from analyses.ranking.labels import RankedLabel
-from analyses.ranking.measuring import forward_to, measure
+from analyses.ranking.measuring import forward_to, score_units
 from analyses.ranking.methods.method import Method
 from analyses.ranking.methods.plan import Plan
 from analyses.ranking.methods.registry import method_for
@@ -37,7 +37,7 @@ def rank(
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> Ranking:
-    """Rank units by how well each of them alone tells a label.
+    """Rank units by how well each of them alone predicts a label.
 
     The AUCs of activations in float16 are exact; those in float32 are counted in bins, with the bound on the error in
     the result. Whichever method orders them, every unit has its AUC or r, too.
@@ -106,14 +106,14 @@ def _rank_by(
 ) -> list[Ranking]:
     _refuse_exact(source, exact=exact)
     chosen = sites_among(source, sites)
-    label = RankedLabel.of(target, over_classes=any(method.over_classes for method in methods))
+    label = RankedLabel.of(target, with_classes=any(method.detects_nonmonotonic for method in methods))
     if not label.targets:
         raise AnalysisError(f"{label.notes[0]}; use a longer text")
     shifts = _shifts_of(source, label, methods[0], chosen, n_shifts, seed) if n_shifts else None
     plan = Plan(source, target, [method for method in methods if method.name != measure_of(target)], chosen)
     if shifts and source.is_live:
         plan.statistics.append(shifts.statistics.pop())
-    scores = measure(
+    scores = score_units(
         source,
         label.targets,
         chosen,
@@ -130,8 +130,8 @@ def _rank_by(
     rankings = []
     for method in methods:
         method_scores = by_method.get(method.name)
-        if method.measure is not None:
-            method_scores = method.measure(source, target, chosen, forward_to(progress, n_chars))
+        if method.compute is not None:
+            method_scores = method.compute(source, target, chosen, forward_to(progress, n_chars))
         rankings.append(assemble(label, scores, units, method, method_scores, shifted))
     return rankings
 
@@ -140,7 +140,7 @@ def _shifts_of(
     source: Source, label: RankedLabel, method: Method, sites: Sequence[Site], n_shifts: int, seed: int
 ) -> Shifts:
     """Choose shifts of a label, or of its classes if the method or the label has some."""
-    sees_classes = method.over_classes or label.target.kind == "categorical"
+    sees_classes = method.detects_nonmonotonic or label.target.kind == "categorical"
     classes = label.classes if sees_classes and label.frequent_classes else None
     return Shifts(source, label.target, classes, label.frequent_classes, sites, n_shifts, seed)
 
@@ -174,11 +174,11 @@ def rank_all(
         AnalysisError: If a target is of another text, or activations are not numbers.
     """
     _refuse_exact(source, exact=exact)
-    labels = [RankedLabel.of(target, over_classes=False) for target in targets_for(source, targets)]
+    labels = [RankedLabel.of(target, with_classes=False) for target in targets_for(source, targets)]
     chosen = sites_among(source, sites)
     ends = np.cumsum([0, *(len(label.targets) for label in labels)])
     families = [range(start, stop) for start, stop in itertools.pairwise(ends.tolist())]
-    scores = measure(
+    scores = score_units(
         source,
         [target for label in labels for target in label.targets],
         chosen,

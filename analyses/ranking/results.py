@@ -18,7 +18,7 @@ TABLE_COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RankedUnit(Result):
-    """The scores of one unit, used alone to tell a label.
+    """The scores of one unit, used alone to predict a label.
 
     Attributes:
         unit: The unit.
@@ -36,14 +36,14 @@ class RankedUnit(Result):
             trend is left out; sign-aligned; NaN for units without an interval.
         p: p-value under the null that unit and label are independent apart from trends; see `significance.evidence`.
             For several classes, or if the method sees bins of a number: that of the surest class against the rest,
-            times the number of classes. NaN where the text is too short to tell.
+            times the number of classes. NaN where the text is too short for one.
         q: False discovery rate at this `p` (Benjamini & Hochberg) among all units that were ranked together.
         tied: Probability that another character, drawn at random, has the same recorded value (or bin) of the unit; NaN
             for a numeric label.
-        p_shift: p-value under circular shifts of the label, for this unit alone; None if no shifts were asked for.
+        p_shift: p-value under circular shifts of the label, for this unit alone; None if no shifts were requested.
         p_max: The same for the best of all units that were ranked together.
         direction: +1 if the unit is higher where the label is higher, −1 if lower, on training characters.
-        label: Of several classes, the one that the unit tells most surely from the rest in training, which the AUC is
+        label: Of several classes, the one that the unit distinguishes most reliably in training, which the AUC is
             of; otherwise None.
         estimate: `held_out` with the influence of each atom of the text, for comparisons; None if no interval was
             asked for.
@@ -72,7 +72,7 @@ class RankedUnit(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Ranking(Result):
-    """The units of a source, those that tell the label best first.
+    """The units of a source, those that predict the label best first.
 
     Attributes:
         hypothesis: The hypothesis that they are ranked for.

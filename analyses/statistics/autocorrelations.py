@@ -65,7 +65,7 @@ def time_constants(lags: NDArray[np.int64], n: NDArray[np.int64], autocorrelatio
 
     It is interpolated between the first lag at which they are under 1/e and the one before (lag 0 with 1), linearly
     in the logarithm, which is exact for exponential decay. An autocorrelation below 1 / √n, its standard error for a
-    unit without memory, cannot be told from 0 and may be negative; it counts as 1 / √n.
+    unit without memory, cannot be distinguished from 0 and may be negative; it counts as 1 / √n.
 
     Args:
         lags: (n_lags,) in ascending order.
@@ -138,7 +138,7 @@ class Autocorrelations:
         self._runs: dict[int, _Run] = {}  # by their starts
         self._starts: dict[int, int] = {}  # the start of each run, by its stop
 
-    @np.errstate(invalid="ignore", over="ignore")  # what is not a number is told at the end of the reading
+    @np.errstate(invalid="ignore", over="ignore")  # NaNs are reported at the end of the reading
     def update(self, block: Block, labels: BlockLabels) -> None:
         """Add the characters of a block."""
         rows = np.hstack([block.values[site] for site in self.sites])

@@ -215,7 +215,7 @@ class GramMatrices:
             for targets in self._targets_by_mask.values()
         ]
 
-    @np.errstate(invalid="ignore", over="ignore")  # what is not a number is told at the end of the reading
+    @np.errstate(invalid="ignore", over="ignore")  # NaNs are reported at the end of the reading
     def update(self, block: Block, labels: BlockLabels) -> None:
         """Add the characters of a block."""
         runs = [(int(self._group_of_cell[cell]), run) for cell, run in self._cells.runs(block)]

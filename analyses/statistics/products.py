@@ -90,7 +90,7 @@ class ProductSums:
         }
         self._middles: dict[Site, NDArray[np.float64]] = {}
 
-    @np.errstate(invalid="ignore", over="ignore")  # what is not a number is told at the end of the reading
+    @np.errstate(invalid="ignore", over="ignore")  # NaNs are reported at the end of the reading
     def update(self, block: Block, labels: BlockLabels) -> None:
         """Add the characters of a block."""
         for site in self.sites:

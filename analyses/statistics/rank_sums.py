@@ -22,7 +22,7 @@ class RankTotals:
     Attributes:
         summary: Counts, ties and squares of the ranks.
         overall: Sums of the ranks among all characters, a cell for each atom.
-        within: Sums of the ranks among the training and among the test characters, in the cells `TRAIN` and `TEST`.
+        by_part: Sums of the ranks among the training and among the test characters, in the cells `TRAIN` and `TEST`.
         others: (n_units, n_labels + 1) how many others have the level of each character, summed over those with a
             label; the last column is over all characters.
     """
@@ -31,7 +31,7 @@ class RankTotals:
         n_units = len(summary.ties)
         self.summary = summary
         self.overall = JointSums(joint.split.n_atoms, n_units, joint.n_labels)
-        self.within = JointSums(2, n_units, joint.n_labels)
+        self.by_part = JointSums(2, n_units, joint.n_labels)
         self.others = np.zeros((n_units, joint.n_labels + 1))
 
     def add(self, sums: CodeSums, rows: JointRows) -> None:
@@ -42,14 +42,14 @@ class RankTotals:
         y, n = rows.y[examples], np.bincount(rows.pieces.kinds, rows.n, len(examples)).astype(np.int64)
         for part in (TRAIN, TEST):
             is_part = parts == part
-            self.within.add(part, sums.within[:, is_part], y[is_part], n[is_part])
+            self.by_part.add(part, sums.by_part[:, is_part], y[is_part], n[is_part])
         if sums.others is not None:
             self.others += sums.others @ y
 
     def merge(self, other: "RankTotals") -> None:
         """Add the sums of other characters with the same ranks, which are whole numbers and add up exactly."""
         self.overall.merge(other.overall)
-        self.within.merge(other.within)
+        self.by_part.merge(other.by_part)
         self.others += other.others
 
     def of_atoms(self, label: int) -> AtomSums:
@@ -61,14 +61,14 @@ class RankTotals:
 
     def of_part(self, label: int, part: int) -> AtomSums:
         """Return the sums of one label over a part, `TRAIN` or `TEST`, in one cell, of the ranks there over 2 n."""
-        return self.within.of_label(label).of(np.arange(2) == part).scaled(1 / (2 * self.summary.n[part]))
+        return self.by_part.of_label(label).of(np.arange(2) == part).scaled(1 / (2 * self.summary.n[part]))
 
     def correlations(self, part: int) -> NDArray[np.float64]:
         """(n_units,) Spearman's rank correlations in a part, `TRAIN` or `TEST`, with a label given as its ranks there.
 
         NaN for units that never change there.
         """
-        total = self.within.of_label(0).of(np.arange(2) == part)
+        total = self.by_part.of_label(0).of(np.arange(2) == part)
         n, y = total.n[0], total.y[0]
         scatter = self.summary.squares[:, part] * max(total.yy[0] - y * y / n, 0.0)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -91,7 +91,7 @@ class RankTotals:
     @property
     def _sums_by_name(self) -> dict[str, JointSums]:
         """The sums by their names in saved files."""
-        return {"everywhere": self.overall, "within": self.within}
+        return {"everywhere": self.overall, "within": self.by_part}
 
 
 class RankSums:

@@ -83,7 +83,7 @@ def _starts_of_bins(target: Target) -> NDArray[np.float64]:
 
 
 def refuse_many(target: Target) -> None:
-    """Refuse a label of more classes than are told apart.
+    """Refuse a label of too many classes.
 
     Raises:
         AnalysisError: If a categorical label has more than 64 classes.

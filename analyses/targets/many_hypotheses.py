@@ -38,7 +38,7 @@ def targets_of(
     use_cache: bool = True,
     notice: Notice = warnings.warn,
 ) -> Targets:
-    """Label the text of a source by several hypotheses; those that cannot be asked of it do not stop the others.
+    """Label the text of a source by several hypotheses; those that do not apply to it do not stop the others.
 
     Args:
         source: A recording or live activations.
@@ -50,7 +50,7 @@ def targets_of(
 
     Raises:
         HypothesisError: If the only hypothesis does not exist, or fails on this text.
-        AnalysisError: If none of them can be asked.
+        AnalysisError: If none of them applies.
     """
     made, reasons = [], {}
     for hypothesis in dict.fromkeys(hypotheses):

@@ -1,4 +1,4 @@
-"""Matches brackets, and tells what they enclose."""
+"""Match brackets, and find what they enclose."""
 
 from typing import NamedTuple
 

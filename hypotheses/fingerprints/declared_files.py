@@ -11,7 +11,7 @@ _CLOCK_TICK_NS = 2_000_000_000  # of the coarsest file systems: two changes with
 class DeclaredFiles:
     """Declared files and folders: whether they have changed since the hypothesis was made, and a hash of them.
 
-    Sizes and times tell whether they have changed, so that a large file is read only when a hash is asked for. Files
+    Sizes and times show whether they have changed, so that a large file is read only when a hash is needed. Files
     that were changed within the last tick of the clock are read at once.
     """
 

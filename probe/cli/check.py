@@ -7,7 +7,7 @@ from typer import Argument, Exit
 
 from probe.cli.option_groups import with_options
 from probe.cli.provenance import provenance
-from probe.cli.show import Cell, progress, say
+from probe.cli.show import TableCell, progress, say
 from probe.cli.table_options import TableOptions
 from probe.cli.words import DEFAULT_RECORDING
 
@@ -30,7 +30,7 @@ def check(
     for path in recordings:
         with progress(f"checking {path.name}") as report:
             results.append(read_through(path, report))
-    rows: list[dict[str, Cell]] = [
+    rows: list[dict[str, TableCell]] = [
         {"path": str(result.path), "sound": result.sound, "complaints": list(result.complaints), **provenance()}
         for result in results
     ]

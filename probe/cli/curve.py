@@ -12,7 +12,7 @@ from probe.cli.analysis_options import ProbeOptions, SiteOptions, TargetOptions,
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
 from probe.cli.provenance import PROVENANCE, provenance
-from probe.cli.show import Cell, progress, say, show_rows, warn
+from probe.cli.show import TableCell, progress, say, show_rows, warn
 from probe.cli.sources import SourceOptions
 from probe.cli.table_options import TableOptions
 from probe.cli.words import Subjects, tell_apart
@@ -77,7 +77,7 @@ class SourceCurves(NamedTuple):
     name: str
     curves: "list[Curve]"
     reasons: dict[str, str]
-    made: dict[str, Cell]
+    made: dict[str, TableCell]
 
 
 @with_options
@@ -115,7 +115,7 @@ def curve(
         results = _of_sources(subjects, options, sites, source, labels)
     else:
         results = [_over_steps(options.run, subjects, options, sites, source, labels)]
-    rows: list[dict[str, Cell]] = [
+    rows: list[dict[str, TableCell]] = [
         {**({"model": result.name} if result.name else {}), **row, **result.made}
         for result in results
         for drawn in result.curves
@@ -181,7 +181,7 @@ def _over_steps(
     return SourceCurves("", list(curves.values()), targets.reasons, made)
 
 
-def _show(rows: Sequence[dict[str, Cell]], tables: TableOptions) -> None:
+def _show(rows: Sequence[dict[str, TableCell]], tables: TableOptions) -> None:
     """Print JSON Lines, or a table for each kind of label; notes go to standard error."""
     if tables.as_json:
         tables.show(rows)

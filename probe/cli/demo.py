@@ -7,7 +7,7 @@ from typer import Argument
 
 from probe.cli.option_groups import with_options
 from probe.cli.provenance import provenance
-from probe.cli.show import Cell, progress, say
+from probe.cli.show import TableCell, progress, say
 from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def demo(
         _say_what_next(result)
 
 
-def _row(finding: "Finding") -> dict[str, Cell]:
+def _row(finding: "Finding") -> dict[str, TableCell]:
     best = finding.best
     return {
         "hypothesis": finding.ranking.hypothesis,
@@ -58,15 +58,15 @@ def _row(finding: "Finding") -> dict[str, Cell]:
     }
 
 
-def _strongest_probe(probes: "tuple[ProbeResult, ...]") -> dict[str, Cell]:
+def _strongest_probe(probes: "tuple[ProbeResult, ...]") -> dict[str, TableCell]:
     best = max(probes, key=lambda probe: probe.score)
     return {"probe": best.site, "accuracy": best.accuracy, "majority": best.majority, "f1": best.f1, "r2": best.r2}
 
 
 def _say_what_next(result: "Demo") -> None:
     say(
-        "\nunit: the unit that tells the label best, chosen by its score on training stretches of the text; test: its "
-        "AUC (r for numbers) on held-out ones.\nprobe: the site whose units together tell most; accuracy (R² for "
+        "\nunit: the unit that predicts the label best, chosen by its score on training stretches of the text; test: "
+        "its AUC (r for numbers) on held-out ones.\nprobe: the site whose units encode most jointly; accuracy (R² for "
         "numbers) on held-out stretches, and that of always saying what is more frequent."
     )
     say("\nLook at:")

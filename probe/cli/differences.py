@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from probe.cli.provenance import provenance
-from probe.cli.show import Cell, show_rows, warn
+from probe.cli.show import TableCell, show_rows, warn
 
 
-def show_differences(models: str, compare: Callable[[], Sequence[Mapping[str, Cell]]], *, as_json: bool) -> None:
+def show_differences(models: str, compare: Callable[[], Sequence[Mapping[str, TableCell]]], *, as_json: bool) -> None:
     """Print by how much the second of two models is better, or why that cannot be said.
 
     Args:
@@ -17,7 +17,7 @@ def show_differences(models: str, compare: Callable[[], Sequence[Mapping[str, Ce
     from analyses.errors import AnalysisError
 
     try:
-        rows: list[dict[str, Cell]] = [{"model": models, **row} for row in compare()]
+        rows: list[dict[str, TableCell]] = [{"model": models, **row} for row in compare()]
     except AnalysisError as error:
         warn(f"no differences: {error}")
         return

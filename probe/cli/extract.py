@@ -21,7 +21,7 @@ from probe.cli.options import (
 )
 from probe.cli.provenance import command_line, provenance
 from probe.cli.reading import ReadingOptions
-from probe.cli.show import Cell, progress, say, show_rows, warn
+from probe.cli.show import TableCell, progress, say, show_rows, warn
 
 if TYPE_CHECKING:
     from activations.models.char_model import CharModel
@@ -145,7 +145,7 @@ def extract(
         say("next: probe rank in_quotes" + ("" if output.name == "activations.h5" else f" {output}"))
 
 
-def _row(result: "Extraction") -> dict[str, Cell]:
+def _row(result: "Extraction") -> dict[str, TableCell]:
     return {
         "path": str(result.path),
         "n_chars": result.n_chars,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from probe.cli.analysis_options import report_used
 from probe.cli.differences import show_differences
-from probe.cli.show import Cell, say, show_rows, visible, warn
+from probe.cli.show import TableCell, say, show_rows, visible, warn
 from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class SourceProbes(NamedTuple):
 
     name: str
     probes: "list[ProbeResult]"
-    made: dict[str, Cell]
+    made: dict[str, TableCell]
 
 
 def show_probes(results: Sequence[SourceProbes], tables: TableOptions) -> None:
@@ -67,7 +67,7 @@ def keep_predictions(path: Path, results: Sequence[SourceProbes]) -> None:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
-def _rows(results: Sequence[SourceProbes]) -> list[dict[str, Cell]]:
+def _rows(results: Sequence[SourceProbes]) -> list[dict[str, TableCell]]:
     return [
         {**({"model": result.name} if result.name else {}), **probe.row()}
         for result in results
@@ -75,11 +75,11 @@ def _rows(results: Sequence[SourceProbes]) -> list[dict[str, Cell]]:
     ]
 
 
-def _rows_with_provenance(results: Sequence[SourceProbes]) -> list[dict[str, Cell]]:
+def _rows_with_provenance(results: Sequence[SourceProbes]) -> list[dict[str, TableCell]]:
     return [row | result.made for result in results for row in _rows([result])]
 
 
-def _show_tables(rows: Sequence[dict[str, Cell]]) -> list[str]:
+def _show_tables(rows: Sequence[dict[str, TableCell]]) -> list[str]:
     """Print a table for each hypothesis, and return the notes to the probes, each once."""
     notes: dict[str, None] = {}
     for hypothesis in dict.fromkeys(row["hypothesis"] for row in rows):
@@ -119,5 +119,5 @@ def _is_shown(key: str) -> bool:
     return key not in _NOT_IN_TABLE and not key.endswith(("_low", "_high")) and not key.startswith("auc_of_")
 
 
-def _has_value(cell: Cell) -> bool:
+def _has_value(cell: TableCell) -> bool:
     return cell not in (None, "") and cell == cell  # NaN is not equal to itself

@@ -12,7 +12,7 @@ from probe.cli.analysis_options import LabelOptions, report_kept
 from probe.cli.option_groups import with_options
 from probe.cli.provenance import provenance
 from probe.cli.reading import TextOptions, range_ends
-from probe.cli.show import Cell, progress, say, show_rows, to_standard_error, warn
+from probe.cli.show import TableCell, progress, say, show_rows, to_standard_error, warn
 from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _summarise_all(
     """Show a row for each hypothesis: what its labels on these texts are like."""
     from hypotheses.errors import HypothesisError
 
-    rows: list[dict[str, Cell]] = []
+    rows: list[dict[str, TableCell]] = []
     facts_by_name: dict[str, Labels] = {}
     with progress("labelling") as report:
         for n_done, hypothesis in enumerate(hypotheses):
@@ -118,7 +118,9 @@ def _summarise_all(
     tables.write([row | made for row in rows])
 
 
-def _summary_of(hypothesis: "Hypothesis", corpus: "Corpus", options: LabelOptions) -> "tuple[dict[str, Cell], Labels]":
+def _summary_of(
+    hypothesis: "Hypothesis", corpus: "Corpus", options: LabelOptions
+) -> "tuple[dict[str, TableCell], Labels]":
     """Return what a hypothesis's labels are like, and none of them, but the facts of how they were made."""
     from analyses.targets.labelling import label_in_pieces
     from hypotheses.summary import summarise
@@ -127,7 +129,7 @@ def _summary_of(hypothesis: "Hypothesis", corpus: "Corpus", options: LabelOption
         labels = label_in_pieces(corpus, hypothesis, use_cache=not options.no_cache, notice=warn)
         summary = summarise(labels)
     true = next((count for count in summary.counts if count.label == "True"), None)
-    row: dict[str, Cell] = {
+    row: dict[str, TableCell] = {
         "hypothesis": hypothesis.name,
         "kind": summary.kind,
         "share_true": true.share if true else None,
@@ -145,13 +147,13 @@ def _in_language(hypothesis: "Hypothesis", language: str | None) -> "Hypothesis"
     return hypothesis.with_parameters(language=language) if takes_language else hypothesis
 
 
-def _listed(hypothesis: "Hypothesis") -> dict[str, Cell]:
+def _listed(hypothesis: "Hypothesis") -> dict[str, TableCell]:
     ahead = " (looks ahead)" if not hypothesis.causal else ""
     kind = hypothesis.unit or hypothesis.kind or ""
     return {"hypothesis": hypothesis.spelling, "labels": kind, "asks": hypothesis.summary + ahead}
 
 
-def _described(hypothesis: "Hypothesis") -> dict[str, Cell]:
+def _described(hypothesis: "Hypothesis") -> dict[str, TableCell]:
     return {
         "hypothesis": hypothesis.name,
         "spelling": hypothesis.spelling,

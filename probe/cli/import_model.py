@@ -11,7 +11,7 @@ from probe.cli.option_groups import with_options
 from probe.cli.options import FactoryOption, JsonOption, RangeOption
 from probe.cli.provenance import provenance
 from probe.cli.reading import RuledTextOptions, range_ends
-from probe.cli.show import Cell, progress, say, show_rows, warn
+from probe.cli.show import TableCell, progress, say, show_rows, warn
 
 if TYPE_CHECKING:
     from activations.importers.importing import ImportedModel
@@ -31,7 +31,7 @@ class LayoutOptions:
     cell: Annotated[
         RecurrentCell | None,
         Option(
-            help="The recurrent cell, as with rnn (tanh) or rnn_relu, where the file does not tell.", show_default=False
+            help="The recurrent cell, as with rnn (tanh) or rnn_relu, where the file does not say.", show_default=False
         ),
     ] = None
     gates: Annotated[
@@ -149,7 +149,7 @@ def _checking_text(texts: list[Path] | None, part: str | None, options: RuledTex
     return Corpus.from_texts([corpus.text(chosen.start, chosen.stop)], [corpus.documents[0].name])
 
 
-def _row(result: "ImportedModel", output: Path) -> dict[str, Cell]:
+def _row(result: "ImportedModel", output: Path) -> dict[str, TableCell]:
     config = result.model.config
     evaluation = result.evaluation
     return {

@@ -41,28 +41,27 @@ HypothesesOption = Annotated[
         show_default=False,
     ),
 ]
-AllOption = Annotated[bool, Option("--all", help="All hypotheses that can be asked of this text.")]
+AllOption = Annotated[bool, Option("--all", help="All hypotheses that apply to this text.")]
 LanguageOption = Annotated[
     str | None,
     Option(
-        help="Language of the text, for hypotheses that depend on it: python, c, or for token: any that Pygments "
-        "knows.",
+        help="Language of the text, for hypotheses that depend on it: python or c (for `token`, any language that "
+        "Pygments supports).",
         show_default=False,
     ),
 ]
 LagOption = Annotated[
     int,
     Option(
-        help="Ask for the label this many characters later (below 0: earlier), to see what a unit predicts or "
-        "remembers."
+        help="Use the label this many characters later (below 0: earlier), to see what a unit predicts or remembers."
     ),
 ]
 NoCacheOption = Annotated[
     bool,
     Option(
         "--no-cache",
-        help="Label anew, and keep the new labels. Labels that took long are kept on disk, and used again unless the "
-        "text, the hypothesis's code, or a file that it declares to read has changed.",
+        help="Label anew, and keep the new labels. Labels that took long to make are kept on disk and reused unless "
+        "the text, the hypothesis's code, or a file that it declares to read has changed.",
     ),
 ]
 SitesOption = Annotated[
@@ -77,7 +76,7 @@ ModelOption = Annotated[
 TextOption = Annotated[
     list[Path] | None, Option(help="The text that --model reads; may be repeated.", show_default=False)
 ]
-SeedOption = Annotated[int, Option(help="Seed of everything that is drawn at random.")]
+SeedOption = Annotated[int, Option(help="Seed of everything random.")]
 PenaltyOption = Annotated[
     float | None,
     Option(
@@ -98,8 +97,8 @@ BudgetOption = Annotated[
     float | None,
     Option(
         min=0,
-        help="MB of activations to read; of a longer text, only the middle of each piece is read, and a line says so "
-        "(default: 4000 of a live model, kept in a temporary file; all of a recording)",
+        help="MB of activations to read; from a longer text, only the middle of each piece is read, and a message says "
+        "so (default: 4000 of a live model, kept in a temporary file; all of a recording)",
         show_default=False,
     ),
 ]
@@ -120,8 +119,8 @@ NewlinesOption = Annotated[Newlines, Option(help="keep: line ends as they are; l
 DocumentsOption = Annotated[
     Documents,
     Option(
-        help="What a document is, before which the state is reset to zero: each of the files, each of the lines that "
-        "is not empty, or each paragraph between blank-lines."
+        help="What a document is: a file, a non-empty line, or a paragraph between blank lines. The state is reset "
+        "to zero before each."
     ),
 ]
 ReplaceOption = Annotated[
@@ -163,7 +162,7 @@ PrecisionOption = Annotated[
     Precision, Option(help="Precision of matrix products: bf16 is faster, and rounds to 8 bits.")
 ]
 DeviceOption = Annotated[
-    Device, Option(help="Where to compute; auto is cuda where there is one. cuda has not been tried yet.")
+    Device, Option(help="Where to compute; auto is cuda where there is one. No GPU has been tested yet.")
 ]
 DtypeOption = Annotated[
     Dtype,

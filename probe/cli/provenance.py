@@ -5,7 +5,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from probe import __version__
-from probe.cli.show import Cell
+from probe.cli.show import TableCell
 
 if TYPE_CHECKING:
     from activations.blocks import Source
@@ -24,7 +24,7 @@ def provenance(
     model_sha256: str | None = None,
     text_sha256: str | None = None,
     seed: int | None = None,
-) -> dict[str, Cell]:
+) -> dict[str, TableCell]:
     """Return what made a row, under the keys `PROVENANCE`.
 
     Args:

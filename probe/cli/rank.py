@@ -43,20 +43,20 @@ def rank(
     sign-aligned on the training ones: the number to quote. low and high are the ends of its 95 % interval. within is
     the same score among characters of the same eighth of the text: where it is much nearer to chance, unit and label
     share a trend. p is the p-value under the null that unit and label are independent apart from trends, whatever the
-    autocorrelation of either, and q the false discovery rate over all units. p_shift is how often labels that are
-    shifted in a circle have as much to do with the unit, and p_max, with any of the units. Where a text holds too few
-    independent pieces of a label, there is no interval and no p, but a sentence.
+    autocorrelation of either, and q the false discovery rate over all units. p_shift: the share of circular shifts of
+    the labels that match the unit as well as the labels do; p_max: the share of shifts that match any unit as well.
+    Where a text has too few independent pieces of a label, a message replaces the interval and p.
 
-    With --method, another score orders the units, and is shown with its held-out value; auc (r for numbers) is always
-    shown, too, so that an order that misleads shows itself. Of a hypothesis of several classes, each unit's auc is that
-    of the class which it tells most surely from the rest in training. eta2 and mutual_information see units that
+    With --method, another score orders the units, and is shown with its held-out value; auc (r for numbers) is also
+    shown, so that a misleading order is noticeable. For a hypothesis of several classes, each unit's auc is that of the
+    class it distinguishes most reliably from the rest in training. eta2 and mutual_information also detect units that
     neither rise nor fall with a number, such as waves.
 
-    With --all, every hypothesis is asked at once, except those that need a parameter: a table of the best units, and
-    one of the held-out score of each site's best unit.
+    With --all, every hypothesis that needs no parameter is tested at once: one table shows the best units, and another
+    the held-out score of each site's best unit.
 
-    Of two recordings of the same text (two models, two checkpoints of a training), the last rows say by how much the
-    best units of the second are better, paired by pieces of the text.
+    Given two recordings of the same text (two models, two checkpoints of a training), the last rows give the
+    improvement of the second recording's best units over the first's, paired by pieces of the text.
 
     With --model and --text, no recording is made: the model reads the text twice. --all then has no intervals unless
     --intervals asks for them, which takes two more readings.

@@ -59,7 +59,7 @@ class RankOptions:
     ] = None
     shifts: Annotated[
         int,
-        Option(min=0, help="How many random circular shifts of the labels show what chance does; 0: none."),
+        Option(min=0, help="How many random circular shifts of the labels the units are compared with; 0: none."),
     ] = 99
     exact: Annotated[
         bool, Option("--exact", help="Exact AUCs also of activations in float32, by sorting them; slower.")

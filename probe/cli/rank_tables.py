@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from probe.cli.differences import show_differences
 from probe.cli.provenance import PROVENANCE
 from probe.cli.rank_options import RankOptions
-from probe.cli.show import Cell, say, show_rows, visible, warn
+from probe.cli.show import TableCell, say, show_rows, visible, warn
 from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class SourceRankings(NamedTuple):
 
     name: str
     rankings: "list[Ranking]"
-    made: dict[str, Cell]
+    made: dict[str, TableCell]
 
 
 def show_rankings(results: Sequence[SourceRankings], options: RankOptions, tables: TableOptions) -> None:
@@ -52,7 +52,7 @@ def show_rankings(results: Sequence[SourceRankings], options: RankOptions, table
         _show_differences(results, as_json=tables.as_json)
 
 
-def rows_of(result: SourceRankings, options: RankOptions) -> Iterator[dict[str, Cell]]:
+def rows_of(result: SourceRankings, options: RankOptions) -> Iterator[dict[str, TableCell]]:
     """Yield the rows that `--json` prints: those of `Ranking.rows`, and `TABLE_COLUMNS`, alike for all hypotheses."""
     table_rows = _table_rows(result, options)
     for ranking in result.rankings:
@@ -75,7 +75,7 @@ def write_rankings(results: Sequence[SourceRankings], options: RankOptions, tabl
     tables.write(rows, [*model, *TABLE_COLUMNS, *place_column, *PROVENANCE])
 
 
-def _table_rows(result: SourceRankings, options: RankOptions) -> Iterator[dict[str, Cell]]:
+def _table_rows(result: SourceRankings, options: RankOptions) -> Iterator[dict[str, TableCell]]:
     """Yield a row with `TABLE_COLUMNS` for each unit that was asked for, and what made it."""
     for ranking in result.rankings:
         if options.every_unit:
@@ -108,7 +108,7 @@ def _show_one(ranking: "Ranking", options: RankOptions, *, quiet: bool) -> None:
     )
 
 
-def _columns_of(row: Mapping[str, Cell], ranking: "Ranking", columns: str | None) -> dict[str, Cell]:
+def _columns_of(row: Mapping[str, TableCell], ranking: "Ranking", columns: str | None) -> dict[str, TableCell]:
     """Return the columns of the table: what was measured on held-out characters, and those that were asked for."""
     from analyses.errors import AnalysisError
 
@@ -149,7 +149,7 @@ def _show_beside(rankings: "Sequence[Ranking]", top: int, *, quiet: bool) -> Non
     """Print the best units by each method side by side, each with its held-out AUC or r."""
     if quiet:
         return
-    table: list[dict[str, Cell]] = [
+    table: list[dict[str, TableCell]] = [
         {"place": number + 1, **{ranking.method: _and_score(ranking.units[number]) for ranking in rankings}}
         for number in range(len(rankings[0].units[:top]))
     ]
@@ -161,7 +161,7 @@ def _and_score(ranked: "RankedUnit") -> str:
     return f"{ranked.unit} {ranked.held_out:.3f}"
 
 
-def _best(ranking: "Ranking") -> dict[str, Cell]:
+def _best(ranking: "Ranking") -> dict[str, TableCell]:
     best = ranking.units[0]
     label = "" if best.label is None else f" == {best.label}"
     return {
@@ -182,7 +182,7 @@ def _short_note(ranking: "Ranking") -> str:
         return "too few independent pieces"
     if any(note.startswith(f"no interval for {ranking.hypothesis}") for note in ranking.notes):
         return "too few held out for an interval"
-    if ranking.units[0].estimate is not None and ranking.units[0].estimate.declined:
+    if ranking.units[0].estimate is not None and ranking.units[0].estimate.no_interval_reason:
         return "too slow a unit for an interval"
     return f"{ranking.n_test_runs} runs held out" if ranking.notes and ranking.n_test_runs is not None else ""
 

@@ -138,7 +138,7 @@ def sample(
 def _write(
     writer: "CharRNN | CharModel", options: SampleOptions, device: str, *, as_json: bool
 ) -> tuple[Samples, bool]:
-    """Let a model write, and tell whether the text was shown while it was written."""
+    """Let a model write; return whether the text was shown while it was written."""
     from activations.models.sampling import default_prompt, take_chars, with_prompt, write
     from activations.texts.reading_rule import rule_of
     from activations.texts.tokenising import prompt_text

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-Cell = str | int | float | bool | Sequence[str] | None
+TableCell = str | int | float | bool | Sequence[str] | None
 Report = Callable[..., None]
 SIGNS = {"\n": "↵", "\t": "→", "\r": "←"}  # shown for these characters of a text
 _WIDEST_NAME = 26  # that is never broken, however many columns there are
@@ -61,7 +61,9 @@ def progress(step: str) -> Iterator[Report]:
         yield report
 
 
-def show_rows(rows: Sequence[Mapping[str, Cell]], *, as_json: bool, title: str | None = None, digits: int = 3) -> None:
+def show_rows(
+    rows: Sequence[Mapping[str, TableCell]], *, as_json: bool, title: str | None = None, digits: int = 3
+) -> None:
     """Print rows as a table for people, or as one JSON object per row for scripts.
 
     Args:
@@ -95,11 +97,11 @@ def visible(text: str, shown: Mapping[str, str] = MappingProxyType({})) -> str:
     return "".join(shown.get(char, char if char.isprintable() else "·") for char in text)
 
 
-def _finite(value: Cell) -> Cell:
+def _finite(value: TableCell) -> TableCell:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _format(value: Cell, digits: int) -> str:
+def _format(value: TableCell, digits: int) -> str:
     value = _finite(value)
     if value is None:
         return "–"

@@ -10,7 +10,7 @@ from probe.cli.option_groups import with_options
 from probe.cli.options import SplitOption, TextsArgument
 from probe.cli.provenance import PROVENANCE, provenance
 from probe.cli.reading import TextOptions
-from probe.cli.show import Cell, progress, say
+from probe.cli.show import TableCell, progress, say
 from probe.cli.table_options import TableOptions
 from probe.cli.training_options import TrainingOptions
 
@@ -58,7 +58,7 @@ def sweep(
         )
     write_sweep(result, output)
     made = provenance(text_sha256=text.sha256, seed=training.seed)
-    rows: list[dict[str, Cell]] = [{**model.row(), **made} for model in result.models]
+    rows: list[dict[str, TableCell]] = [{**model.row(), **made} for model in result.models]
     tables.show(rows, [{key: row[key] for key in row if key not in ("model", *PROVENANCE)} for row in rows])
     say(f"{result}", quiet=tables.as_json)
     say(f"{output}: models, results.csv, overlap.csv and test_loss.png", quiet=tables.as_json)

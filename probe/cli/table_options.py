@@ -7,7 +7,7 @@ from pathlib import Path
 from typer import BadParameter
 
 from probe.cli.options import CsvOption, JsonOption
-from probe.cli.show import Cell, say, show_rows
+from probe.cli.show import TableCell, say, show_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +31,13 @@ class TableOptions:
             raise BadParameter(f"{self.csv} is not the name of a table of numbers; end its name in .csv")
         check_output(self.csv, *inputs)
 
-    def show(self, rows: Sequence[Mapping[str, Cell]], shown: Sequence[Mapping[str, Cell]] | None = None) -> None:
+    def show(
+        self, rows: Sequence[Mapping[str, TableCell]], shown: Sequence[Mapping[str, TableCell]] | None = None
+    ) -> None:
         """Print rows as JSON Lines, or as a table of what is to be shown of them, which by default is all."""
         show_rows(rows if self.as_json or shown is None else shown, as_json=self.as_json)
 
-    def write(self, rows: Iterable[Mapping[str, Cell]], columns: Sequence[str] | None = None) -> None:
+    def write(self, rows: Iterable[Mapping[str, TableCell]], columns: Sequence[str] | None = None) -> None:
         """Write rows to the CSV file, if one was asked for, whole or not at all.
 
         Args:

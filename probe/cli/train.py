@@ -10,7 +10,7 @@ from probe.cli.option_groups import with_options
 from probe.cli.options import SplitOption, TextsArgument
 from probe.cli.provenance import PROVENANCE, provenance
 from probe.cli.reading import RuledTextOptions
-from probe.cli.show import Cell, progress, say
+from probe.cli.show import TableCell, progress, say
 from probe.cli.table_options import TableOptions
 from probe.cli.training_options import ShapeOptions, TrainingOptions
 
@@ -86,7 +86,7 @@ def train(
     model = load_model(output)
     made = provenance(model_sha256=model_sha256(model), text_sha256=text.sha256, seed=training.seed)
     judged = [row.epoch for row in result.rows if row.held_out is not None]
-    rows: list[dict[str, Cell]] = [
+    rows: list[dict[str, TableCell]] = [
         {
             "epoch": int(epoch) if epoch == int(epoch) else epoch,
             "nats_per_char": loss,

@@ -1,4 +1,4 @@
-"""Arguments that name hypotheses and recordings, told apart."""
+"""Arguments that name hypotheses and recordings, and how they are distinguished."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Draw how the loss of a training fell."""
+"""Plot a training run's loss."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def plot_losses(rows: "Sequence[TrainingRow]", axes: "Axes | None" = None) -> "Axes":
-    """Draw how the loss of a training fell, on the training text and on the held-out text.
+    """Plot a training run's loss on the training text and on the held-out text.
 
     Args:
         rows: The losses after each part of the training.

@@ -26,7 +26,7 @@ _SAMPLE_CHARS = 300
 
 
 class Run:
-    """A training run and the folder in which it leaves its traces.
+    """A training run and its output folder.
 
     `losses.csv` and `losses.png` are the loss curve, `samples.txt` has what the model wrote, `checkpoints` holds models
     by their number of updates, and `state.pt` is what an interrupted training is resumed from.

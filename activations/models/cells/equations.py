@@ -37,7 +37,7 @@ class Layer:
         gain_ih: (n_gates * n_units,), the gain of the layer normalisation of W x.
         gain_hh: (n_gates * n_units,), the gain of the layer normalisation of U h.
         norm_cell: (2, n_units), the gain and the bias of the layer normalisation of the cell.
-        gates: The activation function of the gates, one of `GATE_FUNCTIONS`.
+        gate_function: The activation function of the gates, one of `GATE_FUNCTIONS`.
     """
 
     weight_ih: Tensor
@@ -49,7 +49,7 @@ class Layer:
     gain_ih: Tensor | None = None
     gain_hh: Tensor | None = None
     norm_cell: Tensor | None = None
-    gates: str = "sigmoid"
+    gate_function: str = "sigmoid"
 
     def from_input(self, x: Tensor) -> Tensor:
         """Return W x + b, (..., n_gates * n_units), with W x normalised if it has a gain."""
@@ -65,9 +65,9 @@ class Layer:
         `hard_sigmoid_keras` is clip(0.2 a + 0.5, 0, 1), as in Keras 1 and 2; `hard_sigmoid_torch` is
         clip(a / 6 + 0.5, 0, 1), as in PyTorch and Keras 3.
         """
-        if self.gates == "sigmoid":
+        if self.gate_function == "sigmoid":
             return torch.sigmoid(a)
-        return torch.clamp(HARD_SLOPES[self.gates] * a + 0.5, 0, 1)
+        return torch.clamp(HARD_SLOPES[self.gate_function] * a + 0.5, 0, 1)
 
 
 class Equations(Protocol):

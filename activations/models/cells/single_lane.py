@@ -6,9 +6,9 @@ PyTorch's fused layers do not expose the gates, and most of them make no use of 
   the layer does not have is an empty array; a `slope` of 0 is the sigmoid.
 - `gates`: (n_steps, n_gates * n_units) the input's share of the gates, in the order of `Cell.gate_order`; overwritten
   with the gates.
-- `hidden`, `cell`: (n_hidden,) and (n_units,) the state before the first step; overwritten with that after the last.
+- `hidden`, `cell`: (n_hidden,) and (n_units,) the state before the first step; then holds the state after the last.
 - `hiddens`, `cells`: (n_steps, ...), overwritten with the state after each step.
-- `workspace`: 12 * n_units numbers; what one stage of a step leaves there, a later stage may need.
+- `workspace`: 12 * n_units numbers, in which one stage of a step leaves values for later stages.
 - `stage`: which of `Cell.stages` to compute: `ALL`, or a single stage of a single step, for interventions.
 
 They release Python's global lock, so that threads can compute layers at the same time.

@@ -17,7 +17,7 @@ PARAMETERS = (
 def layer_of(rnn: nn.Module, layer: int, gates: str) -> Layer:
     """Return the parameters of one layer of PyTorch's stacked layers or of a `StepwiseRNN`."""
     parameters: dict[str, Any] = {name: getattr(rnn, f"{name}_l{layer}", None) for name in PARAMETERS}
-    return Layer(**parameters, gates=gates)
+    return Layer(**parameters, gate_function=gates)
 
 
 class StepwiseRNN(nn.Module):

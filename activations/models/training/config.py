@@ -1,4 +1,4 @@
-"""The settings of a training: `TrainingConfig`."""
+"""Training settings."""
 
 import math
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
-    """The settings of a training.
+    """Training settings.
 
     Attributes:
         epochs: Number of passes over the training text.

@@ -39,7 +39,7 @@ class Answer(Result):
         adds: The share of the unit's held-out variance that the hypothesis explains beyond those that add more; None if
             it is not one of those that explain most together.
         period: Period of the wave in the unit's tuning to a number; None if there is none, see `waves.find_wave`.
-        wave_p: p-value under the null that the tuning has at most one peak; None if there is too little to tell.
+        wave_p: p-value under the null that the tuning has at most one peak; None if there are too few data.
     """
 
     hypothesis: str
@@ -94,7 +94,7 @@ class Explanation(Result):
     Attributes:
         unit: The unit.
         answers: First the hypotheses that explain most of it together, in the order in which they add to it; then the
-            others by how well the unit tells them.
+            others by how well the unit predicts them.
         tunings: For each of the first ones, its tuning curve.
         most: Where the unit is most active, the most active place first.
         least: Where it is least active.

@@ -30,7 +30,7 @@ class Tuning(Result):
         median: Median of the unit, over all characters with a label.
         period: Period of the wave that the curve is, in the label's unit; None if it is none; see `waves.find_wave`.
         wave_p: p-value under the null that the curve has at most one peak; None for a label that is not a number, or if
-            there is too little to tell.
+            there are too few data.
     """
 
     hypothesis: str

@@ -20,7 +20,7 @@ class Wave(NamedTuple):
 
     Attributes:
         period: Period in the label's unit; None if there is no wave that is sure, and most of the curve.
-        p: p-value under the null that the curve has at most one peak or trough; None if there is too little to tell.
+        p: p-value under the null that the curve has at most one peak or trough; None if there are too few data.
     """
 
     period: float | None

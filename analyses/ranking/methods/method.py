@@ -1,4 +1,4 @@
-"""A method of scoring units: the statistic it needs, and the score as a function of what that says of some units."""
+"""A method of scoring units: the statistic that it needs, and a function that turns its result into scores."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class MethodScores(NamedTuple):
         train: (n_units,) scores on training characters, from 0 on, which order the units.
         held_out: (n_units,) scores on held-out characters, with what was chosen in training; NaN if the method has
             none.
-        note: A sentence that one has to know to read the scores of all sites; empty if there is none.
+        note: A caveat needed to interpret the scores of all sites; empty if there is none.
     """
 
     train: NDArray[np.float64]
@@ -31,16 +31,16 @@ class MethodScores(NamedTuple):
     note: str = ""
 
 
-Measure = Callable[[Source, Target, Collection[Site], Advance], dict[Site, MethodScores]]
+Compute = Callable[[Source, Target, Collection[Site], Advance], dict[Site, MethodScores]]
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A statistic that scores are made of; methods that name the same one share it.
+    """A statistic that scores are computed from; methods that name the same one share it.
 
     Attributes:
         make: Makes the statistic of a label and some columns of a source, as its reader reads them.
-        of: Takes from its result what it says of one of the columns, given the result and the columns.
+        of: Returns the part of its result for one of the columns, given the result and the columns.
         bytes_per_unit: Memory that it takes; 0 if it sees blocks, not levels, and columns are whole sites.
     """
 
@@ -57,22 +57,22 @@ class Method:
         name: The name by which it is chosen.
         kinds: The kinds of labels that it is for.
         summary: What the score is, as a phrase.
-        over_classes: Whether it sees dependence of unit and label in which neither rises with the other.
-        needs: The statistic that it is made of; None if it is a score that every ranking has, or `measure` makes it.
-        score: Makes scores of the units of some columns from what the statistic says of them, and the label.
-        note: Makes a sentence that one has to know to read the scores, from all training scores and the label; empty if
-            there is none.
-        measure: Scores the units of sites where no statistic is enough.
+        detects_nonmonotonic: Whether it detects non-monotonic dependence of unit and label.
+        needs: The statistic that it is computed from; None for a score that every ranking has, or if `compute` is set.
+        score: Makes scores of the units of some columns from the statistic's result for them and from the label.
+        note: Makes a caveat needed to interpret the scores, from all training scores and the label; empty if there is
+            none.
+        compute: Scores the units of sites where no statistic is enough.
     """
 
     name: str
     kinds: tuple[Kind, ...]
     summary: str
-    over_classes: bool = False
+    detects_nonmonotonic: bool = False
     needs: Need | None = None
     score: Callable[[Any, Target], MethodScores] | None = None
     note: Callable[[NDArray[np.float64], Target], str] | None = None
-    measure: Measure | None = None
+    compute: Compute | None = None
 
 
 def sign_aligned(train: NDArray[np.float64], held_out: NDArray[np.float64]) -> MethodScores:

@@ -1,4 +1,4 @@
-"""The statistics that methods name as what their scores are made of."""
+"""The statistics that methods compute their scores from."""
 
 from collections.abc import Sequence
 

@@ -11,16 +11,16 @@ from analyses.errors import AnalysisError
 from analyses.probing.forward_selection import select_units
 from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
-from analyses.ranking.methods.method import Measure, MethodScores
+from analyses.ranking.methods.method import Compute, MethodScores
 from analyses.targets.target import Target
 
 MOST_SELECTED = 64  # units of a sparse choice
 
 
-def weight_in_probe(*, standardised: bool, options: FitOptions) -> Measure:
+def weight_in_probe(*, standardised: bool, options: FitOptions) -> Compute:
     """Return a function that scores units by the size of their weight in a linear probe of their site."""
 
-    def measure(source: Source, target: Target, sites: Collection[Site], forward: Advance) -> dict[Site, MethodScores]:
+    def compute(source: Source, target: Target, sites: Collection[Site], forward: Advance) -> dict[Site, MethodScores]:
         chosen = in_order(source.sites, sites)
         scores = {}
         for site, probe in zip(chosen, fit(source, target, sites=chosen, options=options), strict=True):
@@ -30,7 +30,7 @@ def weight_in_probe(*, standardised: bool, options: FitOptions) -> Measure:
             scores[site] = MethodScores(weights, np.full(len(weights), np.nan))
         return scores
 
-    return measure
+    return compute
 
 
 def sparse_choice(

@@ -1,8 +1,8 @@
 """The methods that `probe rank --method` can name. Add a score of your own to `METHODS`.
 
-A method names the statistic that it needs (see `needs`) and a function of what that says of some units: scores of
+A method names the statistic that it needs (see `needs`) and a function that turns its result into scores: scores of
 products and correlations are in `product_scores`, of thresholds in `threshold_scores`, of information in
-`information_scores`. Methods that need more than one statistic have a function `measure`, as in `probe_scores`.
+`information_scores`. Methods that need more than one statistic have a function `compute`, as in `probe_scores`.
 """
 
 from analyses.errors import AnalysisError
@@ -40,15 +40,15 @@ _METHODS = (
         "eta2",
         ("numeric", "categorical"),
         "share of the unit's variance that lies between classes, or bins of the label; sees waves",
-        over_classes=True,
+        detects_nonmonotonic=True,
         needs=PRODUCTS_OF_CLASSES,
         score=eta2,
     ),
     Method(
         "mutual_information",
         ("binary", "numeric", "categorical"),
-        f"bits that {N_BINS} bins of the unit tell of the label",
-        over_classes=True,
+        f"bits that {N_BINS} bins of the unit give about the label",
+        detects_nonmonotonic=True,
         needs=QUANTILE_COUNTS,
         score=mutual_information,
     ),
@@ -80,26 +80,26 @@ _METHODS = (
         "weight",
         ("binary", "numeric"),
         "size of the coefficient in a linear probe of its site, per value of the unit",
-        measure=weight_in_probe(standardised=False, options=FitOptions(penalty=1.0)),
+        compute=weight_in_probe(standardised=False, options=FitOptions(penalty=1.0)),
     ),
     Method(
         "standardised_weight",
         ("binary", "numeric"),
         "the same per standard deviation of the unit",
-        measure=weight_in_probe(standardised=True, options=FitOptions(penalty=1.0)),
+        compute=weight_in_probe(standardised=True, options=FitOptions(penalty=1.0)),
     ),
     Method(
         "elastic_net",
         ("binary", "numeric"),
         "the same with an elastic net, half L1 and half L2, whose strength is chosen in training",
-        measure=weight_in_probe(standardised=True, options=FitOptions(l1_ratio=0.5)),
+        compute=weight_in_probe(standardised=True, options=FitOptions(l1_ratio=0.5)),
     ),
     Method(
         "sparse",
         ("binary", "numeric", "categorical"),
         "share of the label's variance that the unit and those chosen after it add to those chosen before, of "
         f"{MOST_SELECTED} that are best together, chosen on all training characters, or some of a long text",
-        measure=sparse_choice,
+        compute=sparse_choice,
     ),
 )
 METHODS: dict[str, Method] = {method.name: method for method in _METHODS}
