@@ -25,6 +25,7 @@ _PROCESS_EVENTS = frozenset({"subprocess.Popen", "os.posix_spawn", "os.fork", "o
 _CONNECTION_EVENTS = frozenset({"socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.bind"})
 _EVENTS = _FILE_EVENTS | _PROCESS_EVENTS | _CONNECTION_EVENTS
 _COMPILED = os.sep + "__pycache__"
+_COMPILED_BY_NUMBA = (".nbi", ".nbc")  # in `__pycache__`, or wherever NUMBA_CACHE_DIR says
 
 CodeLocation = tuple[str, str, int]
 """The file, the name and the first line of a function's code."""
@@ -105,7 +106,8 @@ def _opened_to_read(event: str, arguments: tuple[Any, ...]) -> str:
     if isinstance(path, int):
         return f"<the open file {path}>"
     absolute = os.path.realpath(os.fsdecode(path))
-    return "" if _has_hashed_version(absolute) or _COMPILED in absolute else absolute
+    is_compiled = _COMPILED in absolute or absolute.endswith(_COMPILED_BY_NUMBA)
+    return "" if is_compiled or _has_hashed_version(absolute) else absolute
 
 
 def _running_functions(frame: FrameType | None) -> list[CodeLocation]:
