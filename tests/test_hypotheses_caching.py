@@ -177,7 +177,7 @@ def test_labels_that_depend_on_code_alone_are_cached(steady: str, monkeypatch: p
 
 
 def test_labels_of_a_compiled_loop_are_cached_wherever_numba_keeps_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(Path("compiled").absolute()))
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(Path("compiled").absolute()))
     Path("mine.py").write_text(STEADY["a compiled loop"])
     labelled_in_a_new_process("mine.py:f", monkeypatch)
     assert list(Path("compiled").rglob("*.nbi"))
