@@ -176,14 +176,6 @@ def test_labels_that_depend_on_code_alone_are_cached(steady: str, monkeypatch: p
     assert labelled_in_a_new_process("mine.py:f", monkeypatch, use_cache=False).cached_at is None
 
 
-def test_labels_of_a_compiled_loop_are_cached_wherever_numba_keeps_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(Path("compiled").absolute()))
-    Path("mine.py").write_text(STEADY["a compiled loop"])
-    labelled_in_a_new_process("mine.py:f", monkeypatch)
-    assert list(Path("compiled").rglob("*.nbi"))
-    assert labelled_in_a_new_process("mine.py:f", monkeypatch).cached_at is not None
-
-
 def test_a_variable_set_from_outside_is_part_of_the_hash() -> None:
     Path("mine.py").write_text("LETTER = 'a'\ndef f(text): return [char == LETTER for char in text]\n")
     hypothesis = get("mine.py:f")

@@ -25,7 +25,6 @@ _PROCESS_EVENTS = frozenset({"subprocess.Popen", "os.posix_spawn", "os.fork", "o
 _CONNECTION_EVENTS = frozenset({"socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.bind"})
 _EVENTS = _FILE_EVENTS | _PROCESS_EVENTS | _CONNECTION_EVENTS
 _COMPILED = os.sep + "__pycache__"
-_COMPILED_BY_NUMBA = (".nbi", ".nbc")  # in `__pycache__`, or wherever NUMBA_CACHE_DIR says
 
 CodeLocation = tuple[str, str, int]
 """The file, the name and the first line of a function's code."""
@@ -106,8 +105,13 @@ def _opened_to_read(event: str, arguments: tuple[Any, ...]) -> str:
     if isinstance(path, int):
         return f"<the open file {path}>"
     absolute = os.path.realpath(os.fsdecode(path))
-    is_compiled = _COMPILED in absolute or absolute.endswith(_COMPILED_BY_NUMBA)
-    return "" if is_compiled or _has_hashed_version(absolute) else absolute
+    return "" if _has_hashed_version(absolute) or _is_compiled(absolute) else absolute
+
+
+def _is_compiled(path: str) -> bool:
+    """Tell whether a file or folder holds compiled code: of Python, or of numba, wherever its cache is."""
+    folder = os.environ.get("NUMBA_CACHE_DIR")
+    return _COMPILED in path or (bool(folder) and Path(path).is_relative_to(Path(str(folder)).resolve()))
 
 
 def _running_functions(frame: FrameType | None) -> list[CodeLocation]:
