@@ -21,7 +21,7 @@ def select_sites(available: Collection[Site], wanted: AnySites | None) -> list[S
 
     Args:
         available: The sites of a model or a recording.
-        wanted: Such as `hidden,1/cell`, `1`, a `Site`, or a list of these; None stands for all sites. The beginning of
+        wanted: Such as `hidden,1/cell`, `1`, a `Site`, or a list of these; None means all sites. The beginning of
             a name up to a `/` or `.` stands for all sites whose names begin so.
 
     Raises:

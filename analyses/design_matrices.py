@@ -106,7 +106,7 @@ class ActivationMatrix:
 
         Args:
             source: A recording, its path, or live activations.
-            sites: The sites whose units are the columns; None stands for all.
+            sites: The sites whose units are the columns; None means all.
 
         Raises:
             ActivationError: If there is no such recording or site.
@@ -255,7 +255,7 @@ def design(source: AnySource, sites: AnySites | None, hypothesis: AnyHypothesis 
     Args:
         source: A recording, its path, or live activations. A recording that is given as a path stays open for as long
             as the design is used.
-        sites: The sites whose units are the columns of `X`; None stands for all.
+        sites: The sites whose units are the columns of `X`; None means all.
         hypothesis: A name, a function, or a target made before, which has its own split.
 
     Raises:

@@ -112,7 +112,7 @@ def compare_rankings(first: Ranking, second: Ranking) -> list[Compared]:
 def _of_different_classes(first: RankedUnit, second: RankedUnit) -> Difference:
     """Refuse to compare two units that distinguish different classes best."""
     nan = float("nan")
-    why = f"the first distinguishes {first.label} most reliably, the second {second.label}; ask for one class"
+    why = f"the first distinguishes {first.label} most reliably, the second {second.label}; name one class"
     return Difference(value=nan, low=nan, high=nan, p=nan, no_interval_reason=why)
 
 

@@ -8,7 +8,7 @@ from analyses.errors import AnalysisError
 
 
 def sites_among(source: Source, sites: AnySites | None) -> list[Site]:
-    """Return sites of a source, each once and in the order of the source; None stands for all of them.
+    """Return sites of a source, each once and in the order of the source; None means all of them.
 
     Raises:
         AnalysisError: If the source does not have one of them.

@@ -38,7 +38,7 @@ class Session:
 
     It is a source itself: every analysis takes it in place of the recording or the live activations that it is made
     of. A question that finds bins for activations in float32, or turns all activations of some units into levels,
-    leaves these for the next ones. Several threads may ask at the same time, and get the same answers as one after
+    leaves these for the next ones. Several threads may use it at the same time, and get the same results as one after
     another; a live source is read by one of them at a time.
 
         with probe.Session("activations.h5") as session:
@@ -58,7 +58,7 @@ class Session:
                 session.
             memory_bytes: The most memory that the cache may take. Levels take two
                 bytes for each unit and character, and are remembered if those of all units fit; with less memory the
-                answers are the same.
+                results are the same.
 
         Raises:
             ActivationError: If there is no recording at a path, or it cannot be read.

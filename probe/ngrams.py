@@ -1,4 +1,4 @@
-"""N-gram models, which learn from a text and stand beside a network as a baseline."""
+"""N-gram models, which learn from a text and serve as a baseline for a network."""
 
 from activations.models.ngrams import NgramLosses as NgramLosses
 from activations.models.ngrams import NgramModels as NgramModels

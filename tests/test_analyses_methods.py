@@ -409,7 +409,9 @@ def test_numbers_have_bins_of_their_own_up_to_64(rng: np.random.Generator) -> No
 
 def test_too_many_classes_are_refused() -> None:
     source = Arrays({HIDDEN: np.zeros((N_CHARS, 1), np.float16)})
-    with pytest.raises(AnalysisError, match="has 100 classes .*, and at most 64 are told apart; ask for one of them"):
+    with pytest.raises(
+        AnalysisError, match="has 100 classes .*, and at most 64 can be distinguished; name one of them"
+    ):
         rank(source, lambda text: [f"class {t % 100}" for t in range(N_CHARS)])
 
 

@@ -18,7 +18,7 @@ from activations.errors import ActivationError
 from activations.interventions import clamp
 from activations.models.checkpoints import save_model
 from activations.models.twins import TWINS
-from activations.reading.compute_options import ComputeOptions
+from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import ReadingRule

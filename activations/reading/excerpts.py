@@ -21,7 +21,7 @@ class Excerpts(NamedTuple):
     Attributes:
         corpus: The excerpts; a document that an excerpt reaches into is a document here.
         is_sampled: (n_chars,) which characters are part of the sample; the others lead up to it.
-        positions: (n_chars,) int64, where each character stands in the whole text.
+        positions: (n_chars,) int64, the position of each character in the whole text.
     """
 
     corpus: Corpus

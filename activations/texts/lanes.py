@@ -25,7 +25,7 @@ class Piece:
 
     Attributes:
         warm_up: Where the lane begins to read, from a zero state, to be warm at `start`.
-        start: The first character that the lane answers for.
+        start: The first character that the lane keeps.
         stop: One past the last.
         follows: Does another lane end where this one becomes warm?
         goes_on: Does another lane go on where this one ends?
@@ -63,7 +63,7 @@ class Turn:
 
     @property
     def is_kept(self) -> bool:
-        """Is it part of the text that this lane answers for, and not warm-up?"""
+        """Is it part of the text that this lane keeps, and not warm-up?"""
         return self.start >= self.piece.start
 
     @property
@@ -192,7 +192,7 @@ def n_turns(piece: Piece, turn_chars: int) -> int:
 
 
 def turn_of(piece: Piece, position: int, turn_chars: int) -> int:
-    """Return the number of the turn in which a lane reads a character that it answers for."""
+    """Return the number of the turn in which a lane reads a character that it keeps."""
     return _n_warm_up_turns(piece, turn_chars) + (position - piece.start + piece.n_missing) // turn_chars
 
 

@@ -144,7 +144,7 @@ class Vocabulary:
 
         Raises:
             ActivationError: If there are unknown characters and they may not, or cannot, be replaced. The
-                message names the first few and where they stand.
+                message names the first few and their positions.
         """
         self.check(corpus, replace_unknown=replace_unknown)
         return self.look_up(corpus.codes)

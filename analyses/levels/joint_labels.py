@@ -24,7 +24,7 @@ class Run(NamedTuple):
 
 
 class JointRows(NamedTuple):
-    """Codes of some characters, which stand for what the characters have in common.
+    """Codes of some characters, which represent what the characters have in common.
 
     Characters with the same code are in the same part of the same atom, and have the same labels; codes of one kind
     are in the same part of any atom, and have the same labels.

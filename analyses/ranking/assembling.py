@@ -1,4 +1,4 @@
-"""From scores of units to a `Ranking`: intervals, p- and q-values, the surest class, order, and notes."""
+"""From scores of units to a `Ranking`: intervals, p- and q-values, the best class, order, and notes."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -170,7 +170,7 @@ def _chance(target: Target) -> float:
 def _judge_site(
     label: RankedLabel, scores: Sequence[UnitScores], method: Method, method_scores: MethodScores | None
 ) -> _SiteResult:
-    """Judge the units of a site for each target, and choose the surest class of each unit."""
+    """Judge the units of a site for each target, and choose the most reliable class of each unit."""
     judged = [_judge(runs, of_target) for runs, of_target in zip(label.target_runs, scores, strict=True)]
     scored = judged[: label.n_scored]
     classes = surest_labels(scores[: label.n_scored], ~label.target.split.held_out_atoms)

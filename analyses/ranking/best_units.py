@@ -36,8 +36,8 @@ def best_units(
         most: How many units of each site and family to choose; None is all.
 
     Returns:
-        For each label and columns, the units for which the label is the surest of its family, and which are among the
-        best; units that were read before are left out.
+        For each label and columns, the units for which the label is the most reliable of its family and that are among
+        the best; units that were read before are left out.
     """
     best: dict[LabelColumns, NDArray[np.int64]] = {}
     for site in dict.fromkeys(columns.site for _, columns in scores):

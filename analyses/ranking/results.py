@@ -35,8 +35,8 @@ class RankedUnit(Result):
         within: `held_out` among characters of the same eighth of the text, so that what unit and label owe to a common
             trend is left out; sign-aligned; NaN for units without an interval.
         p: p-value under the null that unit and label are independent apart from trends; see `significance.evidence`.
-            For several classes, or if the method sees bins of a number: that of the surest class against the rest,
-            times the number of classes. NaN where the text is too short for one.
+            For several classes, or if the method sees bins of a number: that of the most reliable class against the
+            rest, times the number of classes. NaN where the text is too short for one.
         q: False discovery rate at this `p` (Benjamini & Hochberg) among all units that were ranked together.
         tied: Probability that another character, drawn at random, has the same recorded value (or bin) of the unit; NaN
             for a numeric label.

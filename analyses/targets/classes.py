@@ -92,7 +92,7 @@ def refuse_many(target: Target) -> None:
     if target.kind == "categorical" and len(names) > MOST_CLASSES:
         raise AnalysisError(
             f"{target.hypothesis!r} has {len(names):,} classes ({short_list(names)}), and at most "
-            f"{MOST_CLASSES} are told apart; ask for one of them"
+            f"{MOST_CLASSES} can be distinguished; name one of them"
         )
 
 

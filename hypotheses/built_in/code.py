@@ -351,7 +351,7 @@ def _python_bodies(codes: NDArray[np.uint32], python: NDArray[np.uint8]) -> NDAr
     word = 0  # the first word of the line, packed; -1 behind it
     in_header = False  # of a def
     depth = 0  # of brackets
-    continued = False  # a backslash stands at the end of the line
+    continued = False  # the line ends with a backslash
     for t, code in enumerate(codes):
         if python[t] == CODE and code == _NEWLINE:
             if depth == 0 and not continued:

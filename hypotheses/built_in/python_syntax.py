@@ -35,7 +35,7 @@ class _Statement(NamedTuple):
     Attributes:
         begins: Nothing of the statement has been read, except letters that may be the prefix of a string.
         n_prefix: How many such letters.
-        may_prefix_docstring: All of these letters may stand before a docstring.
+        may_prefix_docstring: All of these letters may precede a docstring.
         docstring_next: A string that begins the statement is a docstring.
         word: The first word of the line, packed; 0 before it, -1 behind it.
         in_header: The statement is a `def` or `class`, of which the final colon has not been read.

@@ -62,7 +62,7 @@ class Definition:
         return type(function) is FunctionType and str(function.__globals__.get("__name__")).startswith("hypotheses.")
 
     def record_use(self) -> None:
-        """Record for the functions that are running that they ask this hypothesis."""
+        """Record for the functions that are running that they call this hypothesis."""
         if not self.is_built_in:
             record(self.mark)
 

@@ -71,7 +71,7 @@ class References:
 
     Attributes:
         locations: Where the function is written, and the functions that it may call.
-        hypotheses: Other hypotheses that it may ask; what these use is not followed here.
+        hypotheses: Other hypotheses that it may call; what these use is not followed here.
         caches: Functions with a `functools.cache` that it may call.
         digest: A hash of all of it. None if the function uses something that is not the same every time (the
             environment, the clock, random numbers), a library without a version, or an object that cannot be hashed.
@@ -356,7 +356,7 @@ class References:
             yield from self._follow(getattr(builtins, name))
 
     def _is_declared(self, before: dis.Instruction | None, attribute: str, variables: dict[str, Any]) -> bool:
-        """Tell whether code asks of a declared path in a variable only what the hash of declared files covers."""
+        """Return whether code reads of a declared path in a variable only what the hash of declared files covers."""
         if before is None or before.opname != "LOAD_GLOBAL" or attribute not in reproducible.COVERED_BY_DECLARING:
             return False
         path: Any = variables.get(before.argval)

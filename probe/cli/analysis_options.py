@@ -45,7 +45,7 @@ class TargetOptions(LabelOptions):
     lag: LagOption = 0
 
     def targets(self, source: "Source", hypotheses: Sequence[str]) -> "Targets":
-        """Label the text of a source by hypotheses, or by all that can be asked of it if none is named."""
+        """Label the text of a source by hypotheses, or by all that apply to it if none is named."""
         from analyses.targets.many_hypotheses import all_targets, targets_of
 
         with to_standard_error():  # a user's file may print while it is loaded
@@ -74,7 +74,7 @@ class SiteOptions:
     layer: LayerOption = None
 
     def chosen(self, source: "Source") -> "list[Site]":
-        """List the sites that `--sites` and `--layer` ask for, all if neither is given.
+        """List the sites that `--sites` and `--layer` select, all if neither is given.
 
         Raises:
             ActivationError: If the source does not have them.

@@ -166,7 +166,7 @@ def _described(hypothesis: "Hypothesis") -> dict[str, TableCell]:
 
 
 def _define(hypothesis: "Hypothesis", tables: TableOptions) -> None:
-    """Print what a hypothesis asks."""
+    """Print the description of a hypothesis."""
     import inspect
 
     row = _described(hypothesis) | provenance()

@@ -3,7 +3,7 @@
 `kinds.CELLS` lists all cells. A new cell needs, in this order:
 
 1. `equations.py`: a function with its equations and their source, one step of one layer in plain tensors.
-2. `steps.py`: the same step for many lanes, writing into tensors that exist already, and the views that it works on.
+2. `steps.py`: the same step for many lanes, writing into existing tensors, and the views that it works on.
 3. `names.py`: its name in `CELL_NAMES`, in the order of `CELLS`. `--cell` and its completion then offer it.
 4. `kinds.py`: an entry in `CELLS`, with its gates in the order of the weight matrices, a candidate last. Names of gates
    with a sigmoid end in `_gate`; new names are also listed in `SIGNALS` of `activations/units.py`. The cell can now be

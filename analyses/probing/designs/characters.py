@@ -17,7 +17,7 @@ _TILE_ROWS = 8192  # more than in other designs, because a row has only `n_last`
 
 
 class CharacterDesign:
-    """One-hot columns for the current character, the one before it, …: 1 where the character stands there, else 0.
+    """One-hot columns for the current character, the one before it, …: 1 where the character is that one, else 0.
 
     Only characters of the same document count; before its start all columns are 0.
 
