@@ -36,7 +36,7 @@ class LanePlan:
         text: The text, as it is read.
         selection: The characters whose activations are wanted, in the order of reading.
         n_lanes: Number of lanes.
-        warm_up_chars: Characters that a lane reads before those it answers for.
+        warm_up_chars: Characters that a lane reads before the first that it keeps.
         turn_chars: Characters that a lane reads at one time.
     """
 
