@@ -23,10 +23,10 @@ import numpy as np
 import torch
 
 from activations.models.char_rnn import CharRNN, ModelConfig
-from activations.reading.compute_options import ComputeOptions
 from activations.reading.extraction import extract
+from activations.reading.lanes.compute_options import ComputeOptions
+from activations.reading.lanes.memory_pool import pages
 from activations.reading.live import LiveActivations
-from activations.reading.memory_pool import pages
 from activations.recordings.disk import DiskFile
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary

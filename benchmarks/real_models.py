@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activations.importers.importing import import_model
-from activations.reading.compute_options import ComputeOptions
+from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from analyses.ranking.ranking import rank

@@ -24,8 +24,8 @@ from scipy.stats import rankdata
 from activations.importers.importing import import_model
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import load_model
-from activations.reading.compute_options import ComputeOptions
 from activations.reading.extraction import extract
+from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus

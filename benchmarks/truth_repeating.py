@@ -32,9 +32,9 @@ from truth_simulating import (
 )
 
 from activations.blocks import Block
-from activations.recordings.codings import CODINGS
-from activations.recordings.grid import Grid
-from activations.recordings.layout import SiteFacts
+from activations.recordings.format.codings import CODINGS
+from activations.recordings.format.grid import Grid
+from activations.recordings.format.layout import SiteFacts
 from activations.recordings.recorder import new_recording
 from activations.texts.lanes import BLOCK_CHARS
 from analyses.curves import curve

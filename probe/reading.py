@@ -1,6 +1,6 @@
 """Models that read a text: live activations, and recordings of them."""
 
-from activations.reading.compute_options import ComputeOptions as ComputeOptions
 from activations.reading.extraction import Extraction as Extraction
 from activations.reading.extraction import extract as extract
+from activations.reading.lanes.compute_options import ComputeOptions as ComputeOptions
 from activations.reading.live import LiveActivations as LiveActivations

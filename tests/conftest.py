@@ -19,9 +19,9 @@ from planting import PLANTED, SITES
 
 from activations.blocks import Block
 from activations.models.char_rnn import CharRNN, ModelConfig
-from activations.recordings.codings import CODINGS
-from activations.recordings.grid import Grid
-from activations.recordings.layout import SiteFacts
+from activations.recordings.format.codings import CODINGS
+from activations.recordings.format.grid import Grid
+from activations.recordings.format.layout import SiteFacts
 from activations.recordings.recorder import new_recording
 from activations.texts.corpus import Corpus
 from activations.texts.lanes import BLOCK_CHARS

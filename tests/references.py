@@ -16,7 +16,7 @@ from activations.interventions import Intervention
 from activations.models.cells.equations import GATE_FUNCTIONS
 from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import CharRNN
-from activations.reading.compute_options import ComputeOptions
+from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.units import Site

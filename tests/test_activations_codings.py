@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from activations.errors import ActivationError
-from activations.recordings.codings import CODINGS, coding_named
+from activations.recordings.format.codings import CODINGS, coding_named
 
 bounded = npst.arrays(np.float32, st.integers(1, 50), elements=st.floats(-1, 1, width=32))
 

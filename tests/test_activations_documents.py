@@ -17,8 +17,8 @@ from torch import Tensor
 from activations.errors import ActivationError
 from activations.models.evaluation import losses
 from activations.predictions import LOG_PROB
-from activations.reading.compute_options import ComputeOptions
 from activations.reading.extraction import extract
+from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
 from activations.recordings.checking import check
 from activations.recordings.recording import Recording

@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from activations.blocks import Block
 from activations.errors import ActivationError
 from activations.models.checkpoints import load_model, model_sha256
-from activations.reading.compute_options import ComputeOptions
 from activations.reading.extraction import extract
+from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
 from activations.recordings.checking import check
-from activations.recordings.codings import CODINGS
-from activations.recordings.layout import SiteFacts
+from activations.recordings.format.codings import CODINGS
+from activations.recordings.format.layout import SiteFacts
+from activations.recordings.format.token_rows import TokenRows
 from activations.recordings.recorder import new_recording
 from activations.recordings.recording import Recording
-from activations.recordings.token_rows import TokenRows
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
 from activations.units import Site

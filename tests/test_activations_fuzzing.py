@@ -18,9 +18,9 @@ from activations.errors import ActivationError
 from activations.models.checkpoints import load_model, save_model
 from activations.reading.extraction import extract
 from activations.reading.live import LiveActivations
-from activations.recordings import layout
 from activations.recordings.checking import check
-from activations.recordings.checksums import attributes_checksum, checksum
+from activations.recordings.format import layout
+from activations.recordings.format.checksums import attributes_checksum, checksum
 from activations.recordings.recording import Recording
 from activations.recordings.vetting import VETTER
 from activations.texts.corpus import Corpus

@@ -21,7 +21,7 @@ from activations.importers.search import frequency_losses
 from activations.importers.wrapping import wrap
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.evaluation import evaluate
-from activations.reading.compute_options import ComputeOptions
+from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary

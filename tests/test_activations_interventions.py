@@ -30,8 +30,8 @@ from activations import interventions as interventions_module
 from activations.errors import ActivationError
 from activations.interventions import Intervention, LanePositions, add, clamp, identity
 from activations.models.sampling import write, write_texts
-from activations.reading.compute_options import ComputeOptions
 from activations.reading.extraction import extract
+from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus

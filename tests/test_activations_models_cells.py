@@ -12,7 +12,7 @@ from activations.models.cells.kinds import CELLS
 from activations.models.cells.single_lane import SingleLaneLayer, to_sigmoids, to_tanhs
 from activations.models.cells.steps import RecurrentWeights
 from activations.models.char_rnn import CharRNN
-from activations.reading.compute_options import ComputeOptions
+from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.units import Site

@@ -22,7 +22,7 @@ from activations.blocks import Source
 from activations.errors import ActivationError
 from activations.models.cells.kinds import CELLS
 from activations.reading.extraction import extract
-from activations.reading.kept_states import KeptStates
+from activations.reading.lanes.kept_states import KeptStates
 from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus

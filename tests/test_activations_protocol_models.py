@@ -15,8 +15,8 @@ from activations.importers.wrapping import contents_from_factory, model_from_fac
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import save_model
-from activations.reading.compute_options import ComputeOptions
 from activations.reading.extraction import extract
+from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus

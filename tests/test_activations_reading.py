@@ -23,13 +23,13 @@ from activations.models import sampling
 from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.predictions import prediction_fields
-from activations.reading import lane_reader
-from activations.reading.compute_options import PRECISIONS, ComputeOptions
 from activations.reading.extraction import extract
-from activations.reading.lane_reader import LaneReader, ReadOptions, Weights
+from activations.reading.lanes import lane_reader
+from activations.reading.lanes.compute_options import PRECISIONS, ComputeOptions
+from activations.reading.lanes.lane_reader import LaneReader, ReadOptions, Weights
+from activations.reading.lanes.memory_pool import MemoryPool
+from activations.reading.lanes.prefetching import prefetch
 from activations.reading.live import LiveActivations
-from activations.reading.memory_pool import MemoryPool
-from activations.reading.prefetching import prefetch
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection

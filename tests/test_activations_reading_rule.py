@@ -22,12 +22,12 @@ from activations.models.evaluation import losses
 from activations.models.training.config import TrainingConfig
 from activations.models.training.training import train
 from activations.predictions import LOG_PROB
-from activations.reading.compute_options import ComputeOptions
 from activations.reading.extraction import extract
+from activations.reading.lanes.compute_options import ComputeOptions
+from activations.reading.lanes.reading_state import ReadingState
 from activations.reading.live import LiveActivations
-from activations.reading.reading_state import ReadingState
 from activations.recordings.checking import check
-from activations.recordings.checksums import attributes_checksum
+from activations.recordings.format.checksums import attributes_checksum
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import EOS, PLAIN, SOS, ReadingRule

@@ -102,7 +102,7 @@ def test_a_run_that_dies_while_it_finishes_is_resumed(
         if stage == "replace":
             patch.setattr(Path, "replace", fail_to_rename)
         elif stage == "finish":
-            patch.setattr("activations.recordings.checksums.attributes_checksum", fail)
+            patch.setattr("activations.recordings.format.checksums.attributes_checksum", fail)
         else:
             patch.setattr("activations.recordings.recorder.Recorder.finish", fail)
         with pytest.raises(KeyboardInterrupt):

@@ -21,9 +21,9 @@ from activations.blocks import Source
 from activations.importers.importing import import_model
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import save_model
-from activations.reading.compute_options import ComputeOptions
 from activations.reading.excerpts import EXCERPT_CHARS, LEAD_CHARS, N_EXCERPTS, excerpts
 from activations.reading.extraction import extract
+from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
 from activations.reading.saturation import MOST_SHARED, largest_shared, loses_order
 from activations.recordings.recording import Recording

@@ -34,9 +34,9 @@ from analyses.probing.controls import TASKS, control_task
 from analyses.probing.fitting.responses import Response
 from analyses.probing.options import FitOptions
 from analyses.probing.probes import CONTROLS, fit, fit_characters
-from analyses.probing.ranking_metrics import RankingAccumulator
-from analyses.probing.scores import Cells, IntervalContext, PredictionSums, ProbeScores
-from analyses.probing.scores import score as score_sums
+from analyses.probing.scoring.ranking_metrics import RankingAccumulator
+from analyses.probing.scoring.scores import Cells, IntervalContext, PredictionSums, ProbeScores
+from analyses.probing.scoring.scores import score as score_sums
 from analyses.targets.labelling import target, target_of_labels
 from analyses.targets.lags import lagged
 from analyses.targets.splits import GAP, TEST, TRAIN, Split

@@ -10,7 +10,7 @@ from analyses.intervals.estimates import standard_errors
 from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
 from analyses.probing.results import ProbeResult
-from analyses.probing.scores import FoldAgreement
+from analyses.probing.scoring.scores import FoldAgreement
 from analyses.targets.labelling import target
 
 HIDDEN = Site.of(0, "hidden")

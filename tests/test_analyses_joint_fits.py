@@ -19,13 +19,13 @@ from analyses.probing.designs.arrays import ArrayDesign
 from analyses.probing.designs.characters import CharacterDesign
 from analyses.probing.designs.design import Design, tiles_of
 from analyses.probing.designs.units import UnitDesign
-from analyses.probing.fitting import hessians, row_samples
-from analyses.probing.fitting.hessians import Hessian, Sample
 from analyses.probing.fitting.joint_fits import fit_probes, mean_losses
 from analyses.probing.fitting.losses import logistic
 from analyses.probing.fitting.problems import FittedProbe, Problem, SolverOptions
 from analyses.probing.fitting.responses import Response
-from analyses.probing.fitting.row_samples import systematic_sample
+from analyses.probing.fitting.second_order import hessians, row_samples
+from analyses.probing.fitting.second_order.hessians import Hessian, Sample
+from analyses.probing.fitting.second_order.row_samples import systematic_sample
 from hypotheses.labels import Kind
 
 Array = NDArray[np.float64]

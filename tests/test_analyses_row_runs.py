@@ -10,7 +10,7 @@ from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from analyses.intervals.long_run import N_GROUPS
 from analyses.probing.controls import TASKS, control_task
-from analyses.probing.ranking_metrics import RankingAccumulator
+from analyses.probing.scoring.ranking_metrics import RankingAccumulator
 from analyses.targets import row_runs
 from analyses.targets.labelling import target_of_labels
 from analyses.targets.row_runs import atoms_of_rows, parts_of_rows, value_counts

@@ -19,8 +19,8 @@ from activations.models.evaluation import losses
 from activations.models.sampling import write
 from activations.models.training.config import TrainingConfig
 from activations.models.training.training import train
-from activations.reading.compute_options import ComputeOptions
 from activations.reading.extraction import extract
+from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus

@@ -15,9 +15,9 @@ from activations.blocks import Source
 from activations.errors import ActivationError
 from activations.models.evaluation import evaluate
 from activations.models.sampling import write_texts
-from activations.reading.compute_options import ComputeOptions
 from activations.reading.extraction import extract
-from activations.reading.kept_states import KeptStates
+from activations.reading.lanes.compute_options import ComputeOptions
+from activations.reading.lanes.kept_states import KeptStates
 from activations.reading.live import LiveActivations
 from activations.recordings.checking import check
 from activations.recordings.recording import Recording

@@ -20,7 +20,7 @@ from activations.models.cells.equations import GATE_FUNCTIONS
 from activations.models.cells.kinds import CELLS
 from activations.models.checkpoints import DTYPES, save_model
 from activations.models.training import config
-from activations.reading.compute_options import DTYPES as READ_DTYPES
+from activations.reading.lanes.compute_options import DTYPES as READ_DTYPES
 from activations.recordings.recording import Recording
 from activations.texts import corpus, reading_rule
 from analyses.curves import CURVES

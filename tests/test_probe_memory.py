@@ -15,8 +15,8 @@ from planting import Arrays
 
 from activations.blocks import Block
 from activations.models.evaluation import losses
-from activations.recordings.codings import CODINGS
-from activations.recordings.layout import SiteFacts
+from activations.recordings.format.codings import CODINGS
+from activations.recordings.format.layout import SiteFacts
 from activations.recordings.recorder import new_recording
 from activations.texts.corpus import Corpus
 from activations.texts.lanes import BLOCK_CHARS

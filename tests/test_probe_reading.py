@@ -15,7 +15,7 @@ from typer.main import get_command
 from activations.errors import ActivationError
 from activations.models.checkpoints import save_model
 from activations.models.twins import TWINS
-from activations.reading.compute_options import ComputeOptions
+from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from analyses.session import Session

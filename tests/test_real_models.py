@@ -11,7 +11,7 @@ from mutants import mutant
 from activations.errors import ActivationError
 from activations.importers.importing import import_model
 from activations.models.char_rnn import CharRNN, ModelConfig
-from activations.reading.compute_options import ComputeOptions
+from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary

@@ -3,7 +3,7 @@
 from activations.errors import ActivationError
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
-from activations.reading.compute_options import ComputeOptions
+from activations.reading.lanes.compute_options import ComputeOptions
 
 
 def check_options(

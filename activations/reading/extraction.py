@@ -17,9 +17,9 @@ from activations.models.identity import is_trained
 from activations.predictions import LOG_PROB
 from activations.progress import Progress, no_progress
 from activations.reading.judging import Judge, mean_loss
+from activations.reading.lanes.reading_state import ReadingState, Round
 from activations.reading.live import LiveActivations
-from activations.reading.reading_state import ReadingState, Round
-from activations.recordings.layout import prediction_path
+from activations.recordings.format.layout import prediction_path
 from activations.recordings.recorder import CHECKPOINT_S, Recorder, new_recording
 from activations.results import Cell, Result
 from activations.site_names import AnySites, resolve_sites

@@ -30,19 +30,19 @@ from activations.models.identity import carried, description, sha256, unbounded
 from activations.predictions import prediction_fields
 from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.reading.compatibility import check_options
-from activations.reading.compute_options import ComputeOptions
 from activations.reading.excerpts import EXCERPT_CHARS, N_EXCERPTS, readable_excerpts
-from activations.reading.kept_states import KeptStates
-from activations.reading.lane_plan import LanePlan, initial_states
-from activations.reading.lane_reader import LaneReader, Weights
-from activations.reading.passes import Columns, Pass
-from activations.reading.prefetching import prefetch
-from activations.reading.protocol_reader import ProtocolReader, check_protocol_model
-from activations.reading.reading_state import ReadingState, Round
+from activations.reading.lanes.compute_options import ComputeOptions
+from activations.reading.lanes.kept_states import KeptStates
+from activations.reading.lanes.lane_plan import LanePlan, initial_states
+from activations.reading.lanes.lane_reader import LaneReader, Weights
+from activations.reading.lanes.passes import Columns, Pass
+from activations.reading.lanes.prefetching import prefetch
+from activations.reading.lanes.protocol_reader import ProtocolReader, check_protocol_model
+from activations.reading.lanes.reading_state import ReadingState, Round
+from activations.reading.lanes.torch_threads import same_number_of_threads
 from activations.reading.saturation import loses_order
-from activations.reading.torch_threads import same_number_of_threads
-from activations.recordings.codings import Coding
-from activations.recordings.layout import SiteFacts
+from activations.recordings.format.codings import Coding
+from activations.recordings.format.layout import SiteFacts
 from activations.recordings.recorder import new_recording
 from activations.recordings.recording import Recording
 from activations.site_names import AnySites, resolve_sites

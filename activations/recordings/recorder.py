@@ -22,9 +22,10 @@ from activations.blocks import Block
 from activations.errors import ActivationError
 from activations.files import write_error_message
 from activations.predictions import prediction_fields
-from activations.recordings import checksums, layout
 from activations.recordings.disk import PAGE_BYTES, DiskFile
-from activations.recordings.grid import Grid
+from activations.recordings.format import checksums, layout
+from activations.recordings.format.grid import Grid
+from activations.recordings.format.token_rows import TokenRows
 from activations.recordings.journal import Arrays, job_name, read_journal, remove_journal, write_journal
 from activations.recordings.part_files import (
     contiguous_dataset,
@@ -33,7 +34,6 @@ from activations.recordings.part_files import (
     locked,
     sync_folder,
 )
-from activations.recordings.token_rows import TokenRows
 from activations.recordings.vetting import VETTER
 from activations.texts.codes import text_to_codes
 from activations.texts.corpus import Corpus

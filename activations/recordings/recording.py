@@ -17,10 +17,10 @@ from activations.blocks import Block, thin_out
 from activations.errors import ActivationError
 from activations.predictions import LOG_PROB
 from activations.progress import Advance, Progress, no_advance, no_progress
-from activations.recordings import layout
-from activations.recordings.checksums import checksums, dataset_checksum, rows_of
-from activations.recordings.grid import Grid
-from activations.recordings.structure import selection_of, token_rows_of
+from activations.recordings.format import layout
+from activations.recordings.format.checksums import checksums, dataset_checksum, rows_of
+from activations.recordings.format.grid import Grid
+from activations.recordings.format.structure import selection_of, token_rows_of
 from activations.recordings.vetting import VETTER
 from activations.site_names import AnySites, resolve_sites
 from activations.texts.codes import Codes, codes_to_text, concatenate_codes, narrowest

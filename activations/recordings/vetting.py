@@ -162,7 +162,7 @@ def _silence() -> None:
 def _look(path: Path) -> str | None:
     import h5py
 
-    from activations.recordings.structure import complaints
+    from activations.recordings.format.structure import complaints
 
     try:
         with h5py.File(path, "r") as file:

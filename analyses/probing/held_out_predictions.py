@@ -11,8 +11,8 @@ from analyses.intervals.long_run import position_groups
 from analyses.probing.designs.design import NOT_NUMBERS, Design, Tile
 from analyses.probing.fitting.problems import FittedProbe
 from analyses.probing.options import FitOptions
-from analyses.probing.ranking_metrics import RankingAccumulator, RankingMetrics
-from analyses.probing.scores import FoldAgreement, PredictionSums
+from analyses.probing.scoring.ranking_metrics import RankingAccumulator, RankingMetrics
+from analyses.probing.scoring.scores import FoldAgreement, PredictionSums
 from analyses.probing.tasks import ProbeTask
 from analyses.targets.splits import TEST
 from analyses.threads import in_threads

@@ -21,7 +21,7 @@ from analyses.probing.held_out_predictions import (
 )
 from analyses.probing.options import PENALTIES, FitOptions
 from analyses.probing.results import ProbeResult
-from analyses.probing.scores import score
+from analyses.probing.scoring.scores import score
 from analyses.probing.tasks import ProbeTask
 from analyses.targets.row_runs import RowRuns
 from analyses.targets.splits import TEST, TRAIN

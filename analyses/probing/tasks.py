@@ -14,7 +14,7 @@ from analyses.probing.designs.budgets import available_rows
 from analyses.probing.fitting.responses import Response
 from analyses.probing.folds import Folds, LabelCounts
 from analyses.probing.options import FitOptions
-from analyses.probing.scores import Cells, IntervalContext
+from analyses.probing.scoring.scores import Cells, IntervalContext
 from analyses.targets.classes import refuse_many
 from analyses.targets.labelling import belong_on_disk
 from analyses.targets.row_runs import RowView

@@ -34,7 +34,7 @@ def in_quotes(text: str) -> Labels:
 
     The opening mark is True and the closing mark False: a label says what is true once its character has been read. An
     unclosed quotation ends with its paragraph, at the newline that ends a blank line (a line of spaces, tabs and
-    carriage returns is blank too). Outside a quotation, three marks in a row, as in Python, open one that continues over
+    carriage returns is blank too). Outside a quotation, three marks in a row, as in Python, open one that goes on over
     blank lines up to the next three. Any other `"` opens or closes a quotation; a backslash before it has no effect.
 
     >>> print(in_quotes.mark('a "b" c'))

@@ -105,7 +105,13 @@ def _opened_to_read(event: str, arguments: tuple[Any, ...]) -> str:
     if isinstance(path, int):
         return f"<the open file {path}>"
     absolute = os.path.realpath(os.fsdecode(path))
-    return "" if _has_hashed_version(absolute) or _COMPILED in absolute else absolute
+    return "" if _has_hashed_version(absolute) or _is_compiled(absolute) else absolute
+
+
+def _is_compiled(path: str) -> bool:
+    """Tell whether a file or folder holds compiled code: of Python, or of numba, wherever its cache is."""
+    folder = os.environ.get("NUMBA_CACHE_DIR")
+    return _COMPILED in path or (bool(folder) and Path(path).is_relative_to(Path(str(folder)).resolve()))
 
 
 def _running_functions(frame: FrameType | None) -> list[CodeLocation]:

@@ -101,7 +101,7 @@ class ReadingOptions(RuledTextOptions):
 
     def live(self, model: Path, texts: "Sequence[Path] | Corpus") -> "LiveActivations":
         """Load a model and the text that it is to read."""
-        from activations.reading.compute_options import ComputeOptions
+        from activations.reading.lanes.compute_options import ComputeOptions
         from activations.reading.live import LiveActivations
         from activations.texts.corpus import Corpus
         from activations.texts.lanes import WARM_UP_CHARS

@@ -3,10 +3,10 @@
 `kinds.CELLS` lists all cells. A new cell needs, in this order:
 
 1. `equations.py`: a function with its equations and their source, one step of one layer in plain tensors.
-2. `steps.py`: the same step for many lanes, writing into tensors that exist already, and the views that it works on.
-3. `kinds.py`: an entry in `CELLS`, with its gates in the order of the weight matrices, a candidate last; the names of
-   gates with a sigmoid end in `_gate`, and new ones are also listed in `SIGNALS` of `activations/units.py`. From here on
-   it can be trained, saved, evaluated and recorded with two lanes or more.
+2. `steps.py`: the same step for many lanes, writing into existing tensors, and the views that it works on.
+3. `kinds.py`: an entry in `CELLS`, with its gates in the order of the weight matrices, a candidate last; names of
+   gates with a sigmoid end in `_gate`, and new ones are also listed in `SIGNALS` of `activations/units.py`. From here
+   on it can be trained, saved, evaluated and recorded with two lanes or more.
 4. `single_lane.py`: the same step for a single lane, compiled by numba, and an entry in `_KERNELS`.
 5. `tests/test_activations_models_cells.py`: its equations once more, in numpy, in `EQUATIONS`. All tests of cells run
    over `CELLS`, and compare every form with these and with `equations.py`.

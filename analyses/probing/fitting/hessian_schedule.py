@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from analyses.probing.designs.design import Basis, Design, SparseDesign
 from analyses.probing.fitting.fit_states import FitState
-from analyses.probing.fitting.hessians import Hessian
 from analyses.probing.fitting.minimisers import Proximal
-from analyses.probing.fitting.newton import Newton
 from analyses.probing.fitting.problems import SolverOptions
-from analyses.probing.fitting.proximal_newton import ProximalNewton
-from analyses.probing.fitting.row_samples import RowSampler
+from analyses.probing.fitting.second_order.hessians import Hessian
+from analyses.probing.fitting.second_order.newton import Newton
+from analyses.probing.fitting.second_order.proximal_newton import ProximalNewton
+from analyses.probing.fitting.second_order.row_samples import RowSampler
 from analyses.threads import in_threads
 
 Array = NDArray[np.float64]

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.probing.designs.design import Design, Tile
-from analyses.probing.fitting.hessians import Sample
 from analyses.probing.fitting.losses import column_sums, logistic, softmax, squared
 from analyses.probing.fitting.objectives import Objective
-from analyses.probing.fitting.row_samples import RowSampler
+from analyses.probing.fitting.second_order.hessians import Sample
+from analyses.probing.fitting.second_order.row_samples import RowSampler
 from analyses.targets.row_runs import RowMask
 from analyses.threads import in_threads
 

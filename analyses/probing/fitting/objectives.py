@@ -4,12 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.probing.designs.design import Basis
-from analyses.probing.fitting.hessians import Hessian, centred
 from analyses.probing.fitting.minimisers import Minimiser, Proximal, QuasiNewton
-from analyses.probing.fitting.newton import Newton
 from analyses.probing.fitting.problems import Problem, SolverOptions
-from analyses.probing.fitting.proximal_newton import ProximalNewton
 from analyses.probing.fitting.responses import Response
+from analyses.probing.fitting.second_order.hessians import Hessian, centred
+from analyses.probing.fitting.second_order.newton import Newton
+from analyses.probing.fitting.second_order.proximal_newton import ProximalNewton
 
 Array = NDArray[np.float64]
 _FINER = 1e-6

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from activations.lane_differences import States
-from activations.reading.kept_states import KeptStates
+from activations.reading.lanes.kept_states import KeptStates
 from activations.texts.lanes import Piece, Turn, assign_to_lanes, cut_pieces, turn_of, turns
 from activations.texts.selection import Selection
 from activations.texts.tokenising import TokenisedText

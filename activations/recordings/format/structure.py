@@ -15,10 +15,10 @@ import numpy as np
 
 from activations.errors import ActivationError
 from activations.predictions import prediction_fields
-from activations.recordings import layout
-from activations.recordings.checksums import attributes_checksum
-from activations.recordings.grid import Grid
-from activations.recordings.token_rows import TokenRows
+from activations.recordings.format import layout
+from activations.recordings.format.checksums import attributes_checksum
+from activations.recordings.format.grid import Grid
+from activations.recordings.format.token_rows import TokenRows
 from activations.texts.corpus import Document
 from activations.texts.selection import Selection
 

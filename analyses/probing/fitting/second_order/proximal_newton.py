@@ -4,8 +4,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from analyses.probing.fitting.conjugate_gradients import conjugate_gradients
-from analyses.probing.fitting.hessians import Hessian, centred
+from analyses.probing.fitting.second_order.conjugate_gradients import conjugate_gradients
+from analyses.probing.fitting.second_order.hessians import Hessian, centred
 
 Array = NDArray[np.float64]
 _MAX_STEPS = 30  # of conjugate gradients where signs are fixed

@@ -8,7 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from analyses.probing.designs.design import Design, SparseDesign, Tile
-from analyses.probing.fitting.hessians import (
+from analyses.probing.fitting.second_order.hessians import (
     Hessian,
     Sample,
     hessian_of_classes,

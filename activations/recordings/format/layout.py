@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from activations.errors import ActivationError
-from activations.recordings.codings import Coding, coding_named
+from activations.recordings.format.codings import Coding, coding_named
 from activations.units import Site
 
 FORMAT = "character activations"

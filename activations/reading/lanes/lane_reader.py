@@ -16,8 +16,8 @@ from activations.interventions import Intervention, LanePositions, LayerInterven
 from activations.models.cells.steps import Overwrite, RecurrentWeights, State, Views
 from activations.models.char_rnn import CharRNN
 from activations.predictions import DISTRIBUTION, LOG_PROB, N_TOP, TOP_IDS, TOP_LOG_PROBS
-from activations.reading.compute_options import ComputeOptions
-from activations.reading.prefetching import prefetch
+from activations.reading.lanes.compute_options import ComputeOptions
+from activations.reading.lanes.prefetching import prefetch
 from activations.units import Site
 
 if TYPE_CHECKING:

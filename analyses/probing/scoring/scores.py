@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from analyses.intervals.estimates import Estimate, Scale
 from analyses.intervals.long_run import N_GROUPS, n_cosines
 from analyses.probing.fitting.responses import Response
-from analyses.probing.ranking_metrics import RankingMetrics
+from analyses.probing.scoring.ranking_metrics import RankingMetrics
 
 Array = NDArray[np.float64]
 WeightedScores = Callable[[Array], Mapping[str, Array]]

@@ -18,12 +18,12 @@ from activations.lane_differences import States
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.predictions import LOG_PROB
-from activations.reading.kept_states import KeptStates
-from activations.reading.lane_reader import Arrays, LaneReader, ReadOptions
-from activations.reading.memory_pool import MemoryPool
-from activations.reading.protocol_reader import ProtocolReader
-from activations.reading.reading_state import Round
-from activations.recordings.codings import Coding
+from activations.reading.lanes.kept_states import KeptStates
+from activations.reading.lanes.lane_reader import Arrays, LaneReader, ReadOptions
+from activations.reading.lanes.memory_pool import MemoryPool
+from activations.reading.lanes.protocol_reader import ProtocolReader
+from activations.reading.lanes.reading_state import Round
+from activations.recordings.format.codings import Coding
 from activations.texts.lanes import Turn
 from activations.texts.selection import Selection
 from activations.texts.tokenising import Span, TokenisedText

@@ -6,8 +6,8 @@ import torch
 
 from activations.devices import torch_device
 from activations.errors import ActivationError
-from activations.reading.memory_pool import Bytes, MemoryPool, pages
-from activations.recordings.codings import CODINGS, Coding
+from activations.reading.lanes.memory_pool import Bytes, MemoryPool, pages
+from activations.recordings.format.codings import CODINGS, Coding
 
 PRECISIONS = ("float32", "bf16")
 DTYPES = ("auto", "float16", "float32", "near_one")

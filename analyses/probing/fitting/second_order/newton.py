@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.probing.fitting.conjugate_gradients import conjugate_gradients
-from analyses.probing.fitting.hessians import Hessian, centred
+from analyses.probing.fitting.second_order.conjugate_gradients import conjugate_gradients
+from analyses.probing.fitting.second_order.hessians import Hessian, centred
 
 Array = NDArray[np.float64]
 _MAX_STEPS = 500  # of conjugate gradients

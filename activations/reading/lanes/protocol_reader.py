@@ -13,8 +13,8 @@ from activations.lane_differences import States
 from activations.models.char_model import CharModel
 from activations.models.lane_states import LaneStates, read_lanes
 from activations.predictions import LOG_PROB
-from activations.reading.lane_reader import Arrays, ReadOptions, predictions
-from activations.recordings.layout import check_names
+from activations.reading.lanes.lane_reader import Arrays, ReadOptions, predictions
+from activations.recordings.format.layout import check_names
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
 

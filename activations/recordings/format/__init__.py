@@ -1,0 +1,1 @@
+"""The format of a recording: names, codings, checksums, and what a sound file must have."""

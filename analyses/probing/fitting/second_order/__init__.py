@@ -1,0 +1,1 @@
+"""Second derivatives of losses, and the Newton steps that use them."""

@@ -1,0 +1,1 @@
+"""Scores of probes from sums and sorted values of their held-out predictions."""
