@@ -59,7 +59,7 @@ class ProbesOptions(ProbeOptions):
             show_default=False,
         ),
     ] = None
-    memory: Annotated[int, Option(min=1, help="MiB of activations to keep; more are read again in each pass.")] = 384
+    memory: Annotated[int, Option(min=1, help="MB of activations to keep; more are read again in each pass.")] = 384
 
     def check(self, hypotheses: Sequence[str], inputs: Sequence[Path]) -> None:
         """Refuse options that do not go together, or a file that cannot be written, before any work."""
