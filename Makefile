@@ -3,6 +3,7 @@
 #   make test       the quick tests, on all cores           make check   format, lint, types and import contracts
 #   make test-all   every test, with more random examples   make docs    write docs/hypotheses.md anew
 #   make test-gpu   the tests that need a GPU               make bench   measure how fast things are
+#   make clean      remove environments, caches, what was built and compiled, and the folder demo
 #
 # ARGS="--lf -x" goes to pytest, SEED=17 draws other random examples for `make test-all`, WORKERS=0 runs all tests in one
 # process, TEXT=corpus.txt is what `make bench` reads, and BENCH="--cell gru" goes to its measurement of extraction.
@@ -62,5 +63,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+# Virtual environments, what was built, caches, the folder of `make demo`, and compiled loops in __pycache__ of the packages.
 clean:
-	rm -rf .venv .venv-* build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis demo
+	rm -rf .venv .venv-* build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache demo
+	find activations analyses benchmarks hypotheses probe tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,11 +1,17 @@
 """The results of the study as the tables of docs/statistics.md."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from truth_cells import Cell
 from truth_counting import Counts
 from truth_judging import judge
 from truth_results import Result
+
+_BREAKS = re.compile(
+    r" (?=units?\b|heavy runs|numbers\b|prevalence\b|documents\b|four classes|\d+ folds|null\b|truth\b|correlation\b)"
+    r"|(?<!heavy) (?=runs\b)"
+)
 
 
 def print_page(cells: Sequence[Cell], results: Mapping[str, Result]) -> None:
@@ -27,16 +33,26 @@ def print_page(cells: Sequence[Cell], results: Mapping[str, Result]) -> None:
     for cell in there:
         if cell not in of_units and cell not in of_rankings:
             found = results[cell.name]
+            group, _, name = cell.name.partition("/")
             said = "; ".join(
                 verdict.said if verdict.passed else f"**{verdict.said}**"
                 for verdict in judge(cell, found.counts, found.n)
             )
-            print(f"| {cell.name.replace('/', ': ')} | {found.n:,} | {said} |")
+            print(f"| {group}: {separated(name)} | {found.n:,} | {said} |")
+
+
+def separated(name: str) -> str:
+    """Put dots between what a cell's name says of the characters, the unit, the label and the truth.
+
+    >>> separated("50,000 unit 100 heavy runs truth 0.7")
+    '50,000 · unit 100 · heavy runs · truth 0.7'
+    """
+    return _BREAKS.sub(" · ", name)
 
 
 def _row(cell: Cell, found: Result, columns: Callable[[Cell, Counts, int], list[str]]) -> str:
     passed = all(verdict.passed for verdict in judge(cell, found.counts, found.n))
-    name = cell.name.partition("/")[2].replace("truth ", "")
+    name = separated(cell.name.partition("/")[2]).replace("truth ", "")
     return f"| {name if passed else f'**{name}**'} | " + " | ".join(columns(cell, found.counts, found.n)) + " |"
 
 

@@ -19,7 +19,7 @@ from truth import repeat, run_cell, to_run
 from truth_cells import KINDS, Cell, cells
 from truth_counting import Counts, columns
 from truth_judging import ANY_Q, COVERAGE, P_BELOW, judge, too_few, too_many
-from truth_page import print_page
+from truth_page import print_page, separated
 from truth_repeating import Folded, Pair, Probed, fewest_runs
 from truth_results import Result, read, without_words, write
 from truth_simulating import (
@@ -335,6 +335,19 @@ def test_usual_ways_are_right_of_independent_characters() -> None:
         assert not too_few(sum(record[way] for record in found), 60, 0.93, sure=_SURE)
     for way in ("characters", "shifts"):
         assert not too_many(sum(record[way] for record in found), 60, 0.065, sure=_SURE)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("50,000 unit 100 runs 60 truth 0.7", "50,000 · unit 100 · runs 60 · truth 0.7"),
+        ("50,000 unit 100 heavy runs", "50,000 · unit 100 · heavy runs"),
+        ("50,000 units 10 to 3,000 runs 60", "50,000 · units 10 to 3,000 · runs 60"),
+        ("20,000 5 folds null", "20,000 · 5 folds · null"),
+    ],
+)
+def test_the_parts_of_a_cells_name_are_separated(name: str, shown: str) -> None:
+    assert separated(name) == shown
 
 
 def test_the_tables_of_the_document_are_those_of_the_results(

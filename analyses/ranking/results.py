@@ -26,8 +26,8 @@ class RankedUnit(Result):
             `methods.registry.METHODS`. By AUC and r, a unit that never changes comes last, with 0 or NaN.
         held_out_score: The same on held-out characters, with what was chosen in training (a threshold, a direction, the
             means of classes); NaN if the method has none.
-        overall: AUC in [0, 1], or Pearson's r in [−1, 1], on all characters. An AUC under .5 is a unit that is
-            silent where the label is True.
+        overall: AUC in [0, 1], or Pearson's r in [−1, 1], on all characters. An AUC below .5 means
+            that the unit is lower where the label is True.
         held_out: The AUC or r on held-out characters, sign-aligned on the training characters: above chance (.5 for
             AUC, 0 for r) if what was found in training holds.
         low: The lower end of the 95 % interval of `held_out`; NaN if there is none, see `estimate`.
