@@ -72,7 +72,7 @@ class WithinGroups:
 
     @property
     def units_keep_levels(self) -> NDArray[np.bool_]:
-        """(n_units,) whether a unit keeps its level over several atoms, and much of its variance is due to this.
+        """(n_units,) bool, True if a unit keeps its level over several atoms, which makes up much of its variance.
 
         Means of neighbouring atoms then agree far more than chance allows for a memory that is short compared with an
         atom. This matters only where more than .03 of the variance lies between atoms.

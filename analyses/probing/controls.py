@@ -162,7 +162,7 @@ def _narrow(labels: AnyLabels, used: Selection) -> NDArray[Any]:
 
 
 class ControlTask(NamedTuple):
-    """A control task.
+    """A control task: how its labels are drawn, and how it is described.
 
     Attributes:
         draw: Draws its labels from those of a hypothesis, the text, the position of the first used character, and a

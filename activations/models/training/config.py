@@ -1,4 +1,4 @@
-"""Training settings."""
+"""Settings of a training run: data, optimiser, regularisation and stopping."""
 
 import math
 from dataclasses import dataclass, replace
