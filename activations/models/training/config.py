@@ -16,7 +16,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
-    """Training settings.
+    """Settings of a training run: data, optimiser, regularisation and stopping.
 
     Attributes:
         epochs: Number of passes over the training text.
