@@ -21,12 +21,11 @@ from probe.cli.options import (
 )
 from probe.cli.provenance import command_line, provenance
 from probe.cli.reading import ReadingOptions
-from probe.cli.show import TableCell, progress, say, show_rows, warn
+from probe.cli.show import progress, say, show_rows, warn
 
 if TYPE_CHECKING:
     from activations.models.char_model import CharModel
     from activations.models.char_rnn import CharRNN
-    from activations.reading.extraction import Extraction
     from activations.texts.corpus import Corpus
 
 
@@ -139,20 +138,7 @@ def extract(
         warn(f"warning: {result.warning}")
     if as_json:
         seed = None if writing.generate is None else writing.seed
-        show_rows([_row(result) | provenance(live, seed=seed)], as_json=True)
+        show_rows([dict(result.row()) | provenance(live, seed=seed)], as_json=True)
     else:
         say(str(result))
         say("next: probe rank in_quotes" + ("" if output.name == "activations.h5" else f" {output}"))
-
-
-def _row(result: "Extraction") -> dict[str, TableCell]:
-    return {
-        "path": str(result.path),
-        "n_chars": result.n_chars,
-        "sites": [str(site) for site in result.sites],
-        "nats_per_char": result.nats_per_char,
-        "chars_per_s": result.chars_per_s,
-        "lane_difference": result.lane_difference,
-        "unsettled": [str(unit) for unit in result.unsettled],
-        "saturated": [str(site) for site in result.saturated],
-    }
