@@ -11,7 +11,6 @@ from hypotheses.labels import Labels
 
 _NEWLINE, _TAB, _SPACE, _RETURN = (ord(char) for char in "\n\t \r")
 _KARPATHY = "Karpathy, Johnson & Li 2015, arXiv:1506.02078"
-_KARPATHY_BLOG = "Karpathy 2015, The Unreasonable Effectiveness of Recurrent Neural Networks"
 
 
 @hypothesis(

@@ -1,9 +1,7 @@
 """Names that the shell completes; the registries that hold them are loaded only while it does."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-
-Complete = Callable[[str], list[str]]
 
 
 def hypotheses(incomplete: str) -> list[str]:
