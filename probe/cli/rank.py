@@ -58,8 +58,8 @@ def rank(
     Given two recordings of the same text (two models, two checkpoints of a training), the last rows give the
     improvement of the second recording's best units over the first's, paired by pieces of the text.
 
-    With --model and --text, no recording is made: the model reads the text twice. --all then has no intervals unless
-    --intervals asks for them, which takes two more readings.
+    With --model and --text, no recording is made: the model reads the text twice, or once if it is short. With --all, a
+    longer text then has no intervals unless --intervals asks for them, which takes two more readings.
 
     --csv writes a row for each hypothesis and unit, with --units all for every unit. Its columns are the same for all:
     hypothesis, unit, site, class (where there are several), method, score and score_test (what orders the units, in
