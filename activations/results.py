@@ -14,8 +14,8 @@ from activations.units import Site, Unit
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Cell = str | int | float | bool | list[str] | None
-Row = dict[str, Cell]
+TableCell = str | int | float | bool | Sequence[str] | None
+Row = dict[str, TableCell]
 """One row of a table, by the names of its columns."""
 
 
@@ -24,12 +24,12 @@ class Result:
 
     __slots__ = ()
 
-    def row(self) -> Mapping[str, Cell]:
+    def row(self) -> Mapping[str, TableCell]:
         """Return this result as one row, with the keys that the command prints with `--json`."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
         return {name: _cell(value) for name, value in values.items() if _is_cell(value)}
 
-    def rows(self) -> Sequence[Mapping[str, Cell]]:
+    def rows(self) -> Sequence[Mapping[str, TableCell]]:
         """Return this result as rows, with the keys that the command prints with `--json`."""
         return [self.row()]
 
@@ -68,11 +68,11 @@ def _is_cell(value: Any) -> bool:
     return value is None or isinstance(value, str | int | float | np.generic | Path | Site | Unit)
 
 
-def _cell(value: Any) -> Cell:
+def _cell(value: Any) -> TableCell:
     """Return a number, a text or None as what JSON can hold."""
     if isinstance(value, Path | Site | Unit):
         return str(value)
-    cell: Cell = value.item() if isinstance(value, np.generic) else value
+    cell: TableCell = value.item() if isinstance(value, np.generic) else value
     return cell
 
 

@@ -21,7 +21,7 @@ from activations.reading.lanes.reading_state import ReadingState, Round
 from activations.reading.live import LiveActivations
 from activations.recordings.format.layout import prediction_path
 from activations.recordings.recorder import CHECKPOINT_S, Recorder, new_recording
-from activations.results import Cell, Result
+from activations.results import Result, TableCell
 from activations.site_names import AnySites, resolve_sites
 from activations.units import Site, Unit, in_order
 
@@ -62,7 +62,7 @@ class Extraction(Result):
         """The units that differed by more than 1 % of their range at some border of lanes, the farthest off first."""
         return unsettled_units(self.lane_differences)
 
-    def row(self) -> dict[str, Cell]:
+    def row(self) -> dict[str, TableCell]:
         """Return the row that `probe extract --json` prints."""
         return {
             "path": str(self.path),

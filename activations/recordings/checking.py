@@ -7,7 +7,7 @@ from pathlib import Path
 from activations.errors import ActivationError
 from activations.progress import Progress, no_progress
 from activations.recordings.recording import Recording
-from activations.results import Cell, Result
+from activations.results import Result, TableCell
 
 _MOST_COMPLAINTS = 100
 
@@ -31,7 +31,7 @@ class Check(Result):
         """Is there nothing wrong with it?"""
         return not self.complaints
 
-    def row(self) -> dict[str, Cell]:
+    def row(self) -> dict[str, TableCell]:
         """Return the row that `probe check --json` prints."""
         return {"path": str(self.path), "sound": self.sound, "complaints": list(self.complaints)}
 

@@ -8,7 +8,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from activations.blocks import Block
-from activations.results import Cell, Result
+from activations.results import Result, TableCell
 from activations.site_names import AnySites
 from activations.units import Site
 from analyses.collecting.statistic import BlockLabels, State, refuse_other_arguments
@@ -39,7 +39,7 @@ class UnitMemory(Result):
     autocorrelation: Array
     time_constant: Array
 
-    def rows(self) -> list[dict[str, Cell]]:
+    def rows(self) -> list[dict[str, TableCell]]:
         """Return one row for each unit, with its time constant and its autocorrelation at each lag."""
         return [
             {

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block
-from activations.results import Cell, Result
+from activations.results import Result, TableCell
 from activations.site_names import AnySites
 from activations.units import Unit, units_of
 from analyses.collecting.statistic import BlockLabels, State
@@ -110,7 +110,7 @@ class Gram(Result):
         explained = np.einsum("ij,ij->j", weights, 2 * self.xy - self.xx @ weights) - self.n * bias**2
         return np.asarray(explained / _scatters(self.yy, self.n, self.y_mean))
 
-    def rows(self) -> list[dict[str, Cell]]:
+    def rows(self) -> list[dict[str, TableCell]]:
         """Return one row for each unit and column of the label, with their correlation."""
         columns = zip(self.units, self.x_mean, self.deviation, self.correlation, strict=True)
         return [

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block
 from activations.predictions import LOG_PROB
-from activations.results import Cell, Result
+from activations.results import Result, TableCell
 from activations.units import Site
 from analyses.collecting.statistic import BlockLabels, State
 from analyses.collecting.text_cells import Part, TextCells, cells_of
@@ -47,7 +47,7 @@ class ClassLosses(Result):
         n = self.n[chosen].sum(axis=0)
         return np.asarray(np.divide(self.loss[chosen].sum(axis=0), n, out=np.full(len(n), np.nan), where=n > 0))
 
-    def rows(self) -> list[dict[str, Cell]]:
+    def rows(self) -> list[dict[str, TableCell]]:
         """Return one row for each class that occurs, with its mean loss."""
         columns = zip(self.names, self.mean(), self.n.sum(axis=0), strict=True)
         return [
@@ -108,7 +108,7 @@ class NumberLosses(Result):
             return float(np.nan)
         return float((self.product[chosen].sum() / n - loss * label) / np.sqrt(loss_variance * label_variance))
 
-    def row(self) -> dict[str, Cell]:
+    def row(self) -> dict[str, TableCell]:
         """Return the mean loss, and its correlation with the label."""
         return {
             "hypothesis": self.hypothesis,

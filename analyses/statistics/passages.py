@@ -8,7 +8,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from activations.blocks import Block
-from activations.results import Cell, Result
+from activations.results import Result, TableCell
 from activations.site_names import AnySites
 from activations.units import Site
 from analyses.collecting.statistic import BlockLabels, State, refuse_other_arguments
@@ -36,7 +36,7 @@ class Passages(Result):
     least_places: NDArray[np.int64]
     least_values: NDArray[Any]
 
-    def rows(self) -> list[dict[str, Cell]]:
+    def rows(self) -> list[dict[str, TableCell]]:
         """Return one row for each unit and passage, the most active ones of a unit first."""
         ends = (("most", self.most_places, self.most_values), ("least", self.least_places, self.least_values))
         return [

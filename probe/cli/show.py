@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-TableCell = str | int | float | bool | Sequence[str] | None
+TableCell = str | int | float | bool | Sequence[str] | None  # as in `activations.results`, which loads numpy
 Report = Callable[..., None]
 SIGNS = {"\n": "↵", "\t": "→", "\r": "←"}  # shown for these characters of a text
 _WIDEST_NAME = 26  # that is never broken, however many columns there are

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.results import Cell, Result
+from activations.results import Result, TableCell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -63,7 +63,7 @@ class Sweep(Result):
     models: tuple[SweptModel, ...]
     overlap: NDArray[np.float64]
 
-    def rows(self) -> list[Mapping[str, Cell]]:
+    def rows(self) -> list[Mapping[str, TableCell]]:
         """Return the rows that `probe sweep --json` prints: one for each model."""
         return [model.row() for model in self.models]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from activations.blocks import Source
 from activations.progress import Progress, no_progress
-from activations.results import Cell, Result
+from activations.results import Result, TableCell
 from activations.texts.corpus import Corpus
 from activations.units import Unit
 from analyses.errors import AnalysisError
@@ -111,7 +111,7 @@ class Explanation(Result):
         """The share of the unit's held-out variance that the hypotheses explain together."""
         return sum(answer.adds for answer in self.answers if answer.adds is not None)
 
-    def rows(self) -> list[dict[str, Cell]]:
+    def rows(self) -> list[dict[str, TableCell]]:
         """Return the rows that `probe explain --json` prints: one for each answer."""
         return [{**answer.row(), "unit": str(self.unit)} for answer in self.answers]
 
