@@ -143,6 +143,28 @@ class LiveActivations:
         self._scratch_bytes = scratch_bytes
         self._lock = RLock()
 
+    def with_corpus(
+        self, corpus: Corpus, *, n_lanes: int | None = None, interventions: Iterable[Intervention] = ()
+    ) -> "LiveActivations":
+        """Let the same model read another text, whole and by the same rule, in float32.
+
+        Args:
+            corpus: The text; of characters that the model reads as its replacement, it may have as many as this one.
+            n_lanes: Number of lanes; None chooses.
+            interventions: Changes of values while the model reads, beside those that there are.
+        """
+        return LiveActivations(
+            self.model,
+            corpus,
+            n_lanes=n_lanes,
+            warm_up_chars=self.warm_up_chars,
+            replace_unknown=self.n_replaced > 0,
+            compute=replace(self.compute, dtype="float32"),
+            rule=self.reading_rule,
+            stand_in=self.vocabulary.replacement,
+            interventions=[*self.interventions, *interventions],
+        )
+
     def with_model(self, model: CharRNN | CharModel) -> "LiveActivations":
         """Let another model read the same text, by the same options."""
         return LiveActivations(
@@ -227,12 +249,12 @@ class LiveActivations:
         bytes_per_char = sum(dtype.itemsize * (width or 1) for dtype, width in columns)
         return choose_turn_chars(self.n_lanes, bytes_per_char, self.compute.n_cores)
 
-    def blocks(self, sites: AnySites | None = None, *, predictions: bool = False) -> Iterator[Block]:
+    def blocks(self, sites: AnySites | None = None, *, predictions: bool | Collection[str] = False) -> Iterator[Block]:
         """Give every character of the selection once, in blocks, one lane after another.
 
         Args:
             sites: The sites to give; None is all.
-            predictions: Whether to give the model's predictions, too.
+            predictions: Whether to give the model's predictions, too, or only some kinds of these by name.
         """
         state = ReadingState.start(self.n_groups)
         for done in self.rounds(sites, predictions=predictions):
@@ -244,7 +266,7 @@ class LiveActivations:
         self,
         sites: AnySites | None = None,
         *,
-        predictions: bool = False,
+        predictions: bool | Collection[str] = False,
         resume_from: ReadingState | None = None,
     ) -> Iterator[Round]:
         """Give the same blocks in the rounds in which the lanes are read.
@@ -394,7 +416,7 @@ class LiveActivations:
         """Return the same characters by their positions in the order of reading."""
         return selection.mirrored(len(self.corpus)) if self._text.is_backwards else selection
 
-    def _pass(self, sites: Collection[Site], selection: Selection, *, predictions: bool = False) -> Pass:
+    def _pass(self, sites: Collection[Site], selection: Selection, *, predictions: bool | Collection[str] = False) -> Pass:
         """Prepare a reading of a part of the selection, in the order of reading."""
         wanted = frozenset(sites)
         if unknown := wanted - set(self.sites):
@@ -423,11 +445,12 @@ class LiveActivations:
             return partial(LaneReader, weights)
         return partial(ProtocolReader, self.model)
 
-    def _columns(self, sites: Collection[Site], *, predictions: bool) -> Columns:
+    def _columns(self, sites: Collection[Site], *, predictions: bool | Collection[str]) -> Columns:
         """Return the dtype and the width of everything that is wanted of a character."""
         columns: Columns = {site: (self.dtype(site), n_units) for site, n_units in self.sites.items() if site in sites}
         if predictions:
-            columns.update(prediction_fields(len(self.vocabulary)).items())
+            kinds = prediction_fields(len(self.vocabulary))
+            columns.update((k, kinds[k]) for k in (kinds if predictions is True else predictions))
         return columns
 
 

@@ -133,6 +133,25 @@ class Corpus:
         documents = [Document(d.name, start, d.n_chars) for d, start in zip(chosen, starts, strict=True)]
         return Corpus(codes, tuple(documents))
 
+    def parts(self, starts: Sequence[int], stops: Sequence[int]) -> "Corpus":
+        """Return a corpus of parts of the text, a document each.
+
+        Args:
+            starts: (n_parts,) where each part begins, at least one.
+            stops: (n_parts,) one past where each ends, within the same document.
+        """
+        ends = list(itertools.accumulate(stop - start for start, stop in zip(starts, stops, strict=True)))
+        numbers = np.searchsorted(self.starts, starts, side="right") - 1
+        names = [self.documents[number].name for number in numbers.tolist()]
+        lengths = np.diff(ends, prepend=0).tolist()
+        documents = (Document(name, end - n, n) for name, end, n in zip(names, ends, lengths, strict=True))
+        codes = [self.codes[start:stop] for start, stop in zip(starts, stops, strict=True)]
+        return Corpus(concatenate_codes(codes), tuple(documents))
+
+    def repeated(self, n: int) -> "Corpus":
+        """Return a corpus of the same documents `n` times, one time after another."""
+        return self.parts(np.tile(self.starts, n).tolist(), np.tile(self.stops, n).tolist())
+
     def runs(self, n_chars: int) -> Iterator[slice]:
         """Give the documents by their indices, as many at a time as have at most `n_chars` characters, or one."""
         first = 0
