@@ -1,12 +1,10 @@
 """A model reading a text: a source of blocks whose activations are computed each time they are read."""
 
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property, partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import RLock
 from typing import Any
 
@@ -33,6 +31,7 @@ from activations.reading.compatibility import check_options
 from activations.reading.excerpts import EXCERPT_CHARS, N_EXCERPTS, readable_excerpts
 from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.lanes.kept_states import KeptStates
+from activations.reading.lanes.lane_numbers import choose_n_groups, choose_n_lanes
 from activations.reading.lanes.lane_plan import LanePlan, initial_states
 from activations.reading.lanes.lane_reader import LaneReader, Weights
 from activations.reading.lanes.passes import Columns, Pass
@@ -41,20 +40,21 @@ from activations.reading.lanes.protocol_reader import ProtocolReader, check_prot
 from activations.reading.lanes.reading_state import ReadingState, Round
 from activations.reading.lanes.torch_threads import same_number_of_threads
 from activations.reading.saturation import loses_order
+from activations.reading.scratch import recorded_in_scratch
+from activations.reading.variant_readings import read_variants
 from activations.recordings.format.codings import Coding
 from activations.recordings.format.layout import SiteFacts
-from activations.recordings.recorder import new_recording
 from activations.recordings.recording import Recording
 from activations.site_names import AnySites, resolve_sites
 from activations.texts.corpus import Corpus
-from activations.texts.lanes import WARM_UP_CHARS, choose_turn_chars, default_n_lanes, in_step, rounds
+from activations.texts.lanes import WARM_UP_CHARS, choose_turn_chars, in_step, rounds
 from activations.texts.reading_rule import ReadingRule, rule_of
 from activations.texts.selection import Selection
 from activations.texts.tokenising import TokenisedText, check_text, tokenise
 from activations.units import Site
+from activations.variants import VariantBatch, VariantChange
 
 SCRATCH_BYTES = 20_000_000_000
-_FEWEST_LANES_OF_A_GROUP = 16
 _SHORT_TEXT = 4  # times the characters of a sample: up to that length, the whole text is read for it
 _DEFAULT = ComputeOptions()
 
@@ -130,8 +130,8 @@ class LiveActivations:
         self.model = model
         self.corpus = corpus
         self.selection = selection or Selection.of(len(corpus))
-        self.n_lanes = n_lanes or _default_n_lanes(self.selection, compute)
-        self.n_groups = _n_groups(model, self.n_lanes, compute)
+        self.n_lanes = n_lanes or choose_n_lanes(self.selection, compute)
+        self.n_groups = choose_n_groups(self.n_lanes, compute, is_shareable=isinstance(model, CharRNN))
         self.warm_up_chars = warm_up_chars
         self.compute = compute
         self.reading_rule = rule_of(model) if rule is None else rule
@@ -184,6 +184,12 @@ class LiveActivations:
     def sites(self) -> Mapping[Site, int]:
         """The sites of the model, in its order, and the number of units of each."""
         return self.model.sites
+
+    @property
+    def carried(self) -> Sequence[Site]:
+        """The sites that are carried from one character to the next, in the model's order."""
+        state = carried(self.model)
+        return [site for site in self.sites if site in state]
 
     @cached_property
     def unbounded(self) -> frozenset[Site]:
@@ -336,30 +342,24 @@ class LiveActivations:
         Raises:
             ActivationError: If the recording would be larger than `scratch_bytes`, or cannot be written.
         """
-        n_bytes = self.selection.n_chars * sum(self.dtype(site).itemsize * self.sites[site] for site in sites)
-        if n_bytes > self._scratch_bytes:
-            raise ActivationError(
-                f"{len(sites)} sites over {self.selection.n_chars:,} characters would need {n_bytes / 1e9:,.0f} GB of "
-                f"scratch space, and {self._scratch_bytes / 1e9:,.0f} GB are allowed; choose fewer sites, a shorter "
-                "text, or record it with `probe extract` where there is room"
-            )
-        with TemporaryDirectory(prefix="char-probe-") as folder:
-            path = Path(folder) / "scratch.h5"
-            self._record_scratch(path, sites, progress)
-            with Recording(path) as recording:
-                yield recording
+        with recorded_in_scratch(self, sites, self._scratch_bytes, progress) as recording:
+            yield recording
 
-    def _record_scratch(self, path: Path, sites: Collection[Site], progress: Progress) -> None:
-        facts = {site: self.site_facts(site) for site in self.sites if site in set(sites)}
-        with new_recording(
-            path, self.corpus, self.vocabulary, facts, predictions=False, selection=self.selection
-        ) as recorder:
-            n_done = 0
-            for block in self.blocks(sites):
-                recorder.write(block)
-                n_done += block.n_chars
-                progress(n_done, self.selection.n_chars)
-            recorder.describe(**self.description)
+    def read_variants(
+        self,
+        corpus: Corpus,
+        changes: Sequence[VariantChange],
+        n_variants: int,
+        *,
+        sites: Sequence[Site] = (),
+        advance: Advance = no_advance,
+    ) -> Iterator[VariantBatch]:
+        """Let several variants of the model read a text side by side; see `ModelSource.read_variants`.
+
+        Raises:
+            ActivationError: If the model computes its steps itself, so that nothing can be changed in them.
+        """
+        return read_variants(self, corpus, changes, n_variants, sites=sites, advance=advance)
 
     def _read_excerpts(self, sites: Collection[Site], n_chars: int) -> dict[Site, NDArray[np.float32]]:
         """Read (n_sampled, n_units) activations in float32 at seeded excerpts of `n_chars` characters each."""
@@ -416,7 +416,9 @@ class LiveActivations:
         """Return the same characters by their positions in the order of reading."""
         return selection.mirrored(len(self.corpus)) if self._text.is_backwards else selection
 
-    def _pass(self, sites: Collection[Site], selection: Selection, *, predictions: bool | Collection[str] = False) -> Pass:
+    def _pass(
+        self, sites: Collection[Site], selection: Selection, *, predictions: bool | Collection[str] = False
+    ) -> Pass:
         """Prepare a reading of a part of the selection, in the order of reading."""
         wanted = frozenset(sites)
         if unknown := wanted - set(self.sites):
@@ -452,14 +454,3 @@ class LiveActivations:
             kinds = prediction_fields(len(self.vocabulary))
             columns.update((k, kinds[k]) for k in (kinds if predictions is True else predictions))
         return columns
-
-
-def _default_n_lanes(selection: Selection, compute: ComputeOptions) -> int:
-    fewest = 1 if compute.precision == "float32" else 2  # a single lane is exact
-    return max(fewest, default_n_lanes(selection.stop - selection.start, compute.n_cores))
-
-
-def _n_groups(model: CharRNN | CharModel, n_lanes: int, compute: ComputeOptions) -> int:
-    if not compute.on_cpu or not isinstance(model, CharRNN):  # a user's model need not be safe for several threads
-        return 1
-    return max(1, min(torch.get_num_threads(), n_lanes // _FEWEST_LANES_OF_A_GROUP))

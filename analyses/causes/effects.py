@@ -1,0 +1,211 @@
+"""Effects of interventions on the loss: sums over atoms, intervals, and comparison with matched variants."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.results import Result, TableCell
+from analyses.causes.character_sets import ALL, END, INSIDE, OUTSIDE, PREDICTED, SET_NAMES, CharacterSets
+from analyses.intervals.estimates import Estimate
+from analyses.intervals.long_run import label_memory, n_cosines
+from analyses.intervals.significance import q_values, too_few
+from analyses.targets.splits import ATOM_CHARS, FEWEST_ATOMS, MOST_ATOMS
+
+Array = NDArray[np.float64]
+CONTRAST = "inside − outside"
+WHERE = (CONTRAST, *SET_NAMES)
+"""Where an effect is measured: the first is that which counts for a hypothesis."""
+_FEWEST_MATCHED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect(Result):
+    """The effect of one intervention on the loss on one set of characters, beside that of matched ones.
+
+    Attributes:
+        intervention: What was changed, such as a unit.
+        where: The set of characters, one of `WHERE`.
+        n_chars: Its number of characters.
+        effect: Mean change of the loss, in nats per character; above 0 if the model predicts worse.
+        low: The lower end of its 95 % interval; NaN if there is none.
+        high: The upper one.
+        matched: Mean effect of the matched interventions; NaN without any.
+        matched_sd: Standard deviation of their effects.
+        beyond_matched: The effect less that of the matched interventions.
+        p: Two-sided p-value under the null that the intervention is one like the matched ones; NaN if there is none.
+        q: False discovery rate over all interventions of the table, for this set of characters.
+        no_interval_reason: Why there is no interval and no p-value, as a sentence; empty if there are.
+    """
+
+    intervention: str
+    where: str
+    n_chars: int
+    effect: float
+    low: float
+    high: float
+    matched: float
+    matched_sd: float
+    beyond_matched: float
+    p: float
+    q: float
+    no_interval_reason: str = ""
+
+    def row(self) -> dict[str, TableCell]:
+        """Return the effect as one row."""
+        return {**Result.row(self), "no_interval_reason": self.no_interval_reason or None}
+
+
+class EffectSums:
+    """Sums of the changes of losses over the atoms of the characters that were read, for every set of characters.
+
+    Attributes:
+        n: (n_atoms, n_sets) number of characters.
+        sums: (n_variants, n_atoms, n_sets) sums of changes of the loss, in nats.
+    """
+
+    def __init__(self, sets: CharacterSets, n_variants: int) -> None:
+        """Start with changes of 0.
+
+        Args:
+            sets: The sets of characters.
+            n_variants: Number of variants.
+        """
+        self.sets = sets
+        n_chars = sets.members.shape[1]
+        n_atoms = min(max(round(n_chars / ATOM_CHARS), FEWEST_ATOMS), MOST_ATOMS, n_chars)
+        self._starts = np.arange(n_atoms) * n_chars // n_atoms
+        self.n = np.add.reduceat(sets.members, self._starts, axis=1, dtype=np.float64).T
+        self.sums = np.zeros((n_variants, n_atoms, len(sets.members)))
+
+    def add(self, first: int, changes: NDArray[np.floating]) -> None:
+        """Set the sums of some variants.
+
+        Args:
+            first: The number of the first of these variants.
+            changes: (n_variants, n_counted) change of the loss after each counted character, in nats; what it is where
+                no character follows does not matter.
+        """
+        for number, members in enumerate(self.sets.members):
+            chosen = np.where(members, changes, 0).astype(np.float64, copy=False)
+            self.sums[first : first + len(changes), :, number] = np.add.reduceat(chosen, self._starts, axis=1)
+
+    @cached_property
+    def no_interval_reason(self) -> str:
+        """Why there are no intervals, as a sentence; empty if there are."""
+        inside = self.sets.members[INSIDE]
+        n, y = self.n[:, ALL], self.n[:, INSIDE]
+        memory = label_memory(n, y, y)
+        n_pieces = float(n.sum()) / (2 * memory) if memory > 0 else np.nan
+        n_runs = int(np.count_nonzero(np.diff(inside.astype(np.int8), prepend=0) == 1))
+        return too_few(self.sets.hypothesis, "in the characters that are read there are", n_pieces, n_runs, "interval")
+
+    def estimates(self, where: str) -> list[Estimate]:
+        """Return the mean effect of every variant, with what each atom adds to its error."""
+        if where == CONTRAST:
+            pairs = zip(self._means(INSIDE), self._means(OUTSIDE), strict=True)
+            return [
+                replace(inside, value=inside.value - outside.value, influence=inside.influence - outside.influence)
+                for inside, outside in pairs
+            ]
+        return self._means(SET_NAMES.index(where))
+
+    def _means(self, number: int) -> list[Estimate]:
+        n, n_atoms = self.n[:, number], len(self.n)
+        total = n.sum()
+        no_interval_reason = self.no_interval_reason or ("" if total else "there are no such characters")
+        values = self.sums[:, :, number].sum(axis=1) / total if total else np.full(len(self.sums), np.nan)
+        return [
+            Estimate(
+                value=float(value),
+                influence=(of_atoms - value * n) / max(total, 1),
+                n_atoms=n_atoms,
+                n_cosines=n_cosines(n_atoms),
+                no_interval_reason=no_interval_reason,
+            )
+            for value, of_atoms in zip(values, self.sums[:, :, number], strict=True)
+        ]
+
+    def n_chars(self, where: str) -> int:
+        """Return the number of characters of a set; of the contrast, that of both its sets."""
+        return int(self.n[:, ALL if where == CONTRAST else SET_NAMES.index(where)].sum())
+
+
+def effects(
+    sums: EffectSums, names: list[str], tested: list[int], matched: list[list[int]], where: tuple[str, ...] = WHERE
+) -> list[Effect]:
+    """Compare interventions with matched ones on every set of characters.
+
+    An intervention like the matched ones differs from their mean by their own spread and by that of the mean, to which
+    the text's own sampling error is added: Student's t, with Welch's degrees of freedom. So a unit stands out only if
+    it does so among units like it, and on this text more than by chance.
+
+    Args:
+        sums: The sums of all variants.
+        names: What was changed, for each tested intervention.
+        tested: The numbers of their variants.
+        matched: For each, the numbers of the variants that are matched to it; none if there are none.
+        where: The sets of characters.
+
+    Returns:
+        The effects of the first intervention on each set, then those of the next one.
+
+    Source:
+        Welch 1947, Biometrika 34:28-35.
+    """
+    by_set = {}
+    for name in where:
+        estimates = sums.estimates(name)
+        rows = [
+            _effect(intervention, name, sums.n_chars(name), estimates[number], [estimates[m] for m in others])
+            for intervention, number, others in zip(names, tested, matched, strict=True)
+        ]
+        q = q_values(np.array([row.p for row in rows]))
+        by_set[name] = [replace(row, q=float(value)) for row, value in zip(rows, q, strict=True)]
+    return [by_set[name][n] for n in range(len(tested)) for name in where]
+
+
+def _effect(intervention: str, where: str, n_chars: int, own: Estimate, matched: list[Estimate]) -> Effect:
+    values = np.array([estimate.value for estimate in matched])
+    has_matched = len(values) >= 2
+    mean = float(values.mean()) if has_matched else np.nan
+    spread = float(values.std(ddof=1)) if has_matched else np.nan
+    low, high = own.interval
+    p = np.nan
+    if len(values) >= _FEWEST_MATCHED and not own.no_interval_reason:
+        beyond = replace(
+            own,
+            value=own.value - mean,
+            influence=own.influence - np.mean([estimate.influence for estimate in matched], axis=0),
+        )
+        p = _welch(beyond, spread**2 * (1 + 1 / len(values)), len(values) - 1)
+    return Effect(
+        intervention=intervention,
+        where=where,
+        n_chars=n_chars,
+        effect=own.value,
+        low=low,
+        high=high,
+        matched=mean,
+        matched_sd=spread,
+        beyond_matched=own.value - mean,
+        p=p,
+        q=np.nan,
+        no_interval_reason=own.no_interval_reason,
+    )
+
+
+def _welch(beyond: Estimate, variance: float, degrees_of_freedom: int) -> float:
+    """Return the two-sided p-value of a difference whose variance is that of the text and another one together."""
+    from scipy.stats import t as student
+
+    of_text = beyond.standard_error**2
+    total = of_text + variance
+    if not total > 0:
+        return 1.0 if beyond.value == 0 else float(np.nan)
+    freedom = total**2 / (of_text**2 / beyond.degrees_of_freedom + variance**2 / degrees_of_freedom)
+    return float(2 * student.sf(abs(beyond.value) / np.sqrt(total), freedom))
+
+
+__all__ = ["CONTRAST", "END", "PREDICTED", "WHERE", "Effect", "EffectSums", "effects"]

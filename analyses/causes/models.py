@@ -1,0 +1,30 @@
+"""The model behind a source: interventions need the model itself, and not only its recorded activations."""
+
+from typing import cast
+
+from activations.variants import ModelSource
+from analyses.errors import AnalysisError
+from analyses.session import AnySource, Session
+
+
+def model_source(source: AnySource) -> ModelSource:
+    """Return the live activations behind a source, whose model can be changed while it reads.
+
+    Args:
+        source: Live activations, or a session of some.
+
+    Raises:
+        AnalysisError: If it is a recording, or the model computes its steps itself.
+    """
+    inner = Session.of(source).source
+    if not hasattr(inner, "read_variants"):
+        raise AnalysisError(
+            "an intervention needs the model itself, and a recording has only its activations; give the model, too: "
+            "--model, or in Python `probe.live(recording, model)`"
+        )
+    if not inner.carried:
+        raise AnalysisError(
+            "a model of your own computes its steps itself; interventions are for models that `probe train` or "
+            "`probe import` made"
+        )
+    return cast(ModelSource, inner)
