@@ -14,7 +14,7 @@ from activations.variants import Hold, ModelSource, Replay, VariantChange
 from analyses.causes.base_reading import BaseReading, SiteMoments, read_base, recorded_values
 from analyses.causes.character_sets import INSIDE, character_sets
 from analyses.causes.effects import CONTRAST, Effect, EffectSums, effects
-from analyses.causes.matching import matched_units
+from analyses.causes.matching import with_matched
 from analyses.causes.models import model_source
 from analyses.causes.passages import spread_passages
 from analyses.errors import AnalysisError
@@ -69,19 +69,6 @@ class Ablation(Result):
         return "\n".join([f"{self.hypothesis}, {self.n_chars:,} characters", *lines])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Variants:
-    """The units that are held, a row each, and for each tested group the rows of its matched units.
-
-    Attributes:
-        held: For each variant, the units that are held together.
-        matched: For each tested group, the numbers of the variants matched to it. The first variants are the tested.
-    """
-
-    held: list[tuple[Unit, ...]]
-    matched: list[list[int]]
-
-
 def ablate(
     source: AnySource,
     hypothesis: AnyHypothesis | Target,
@@ -124,9 +111,10 @@ def ablate(
     sets = character_sets(target, live, passages)
     base = read_base(live, passages, sets, sorted({unit.site for unit in chosen}))
     rng = np.random.default_rng(seed)
-    variants = _with_matched(tested, base, n_matched, rng)
-    sums = EffectSums(sets, len(variants.held))
-    for first, changes in loss_changes(live, base, variants.held, held_at, rng, progress):
+    variances = {site: moments.variance for site, moments in base.moments.items()}
+    variants = with_matched(tested, variances, n_matched, rng)
+    sums = EffectSums(sets, len(variants.groups))
+    for first, changes in loss_changes(live, base, variants.groups, held_at, rng, progress):
         sums.add(first, changes)
     names = [" + ".join(map(str, group)) for group in tested]
     return Ablation(
@@ -227,37 +215,6 @@ def _value(moments: SiteMoments, held_at: str | float) -> NDArray[np.float64]:
         "outside": lambda: moments.outside,
     }
     return by_name[held_at]() if isinstance(held_at, str) else np.full_like(moments.mean, held_at)
-
-
-def _with_matched(
-    tested: list[tuple[Unit, ...]], base: BaseReading, n_matched: int, rng: np.random.Generator
-) -> _Variants:
-    """Add variants in which every tested unit is replaced by one that is matched to it."""
-    all_tested = {unit for group in tested for unit in group}
-    held = list(tested)
-    number_of = {group: n for n, group in enumerate(held)}
-    matched = []
-    for group in tested:
-        drawn = []
-        for unit in group:
-            variances = base.moments[unit.site].variance
-            others = {other.index for other in all_tested if other.site == unit.site}
-            if len(variances) - len(others) < n_matched:  # all units of a site may be tested against each other
-                others = {other.index for other in group if other.site == unit.site}
-            drawn.append(
-                [Unit(unit.site, index) for index in matched_units(variances, unit.index, n_matched, others, rng)]
-            )
-        shuffled = [rng.permutation(len(units)) for units in drawn]
-        n_groups = min(map(len, drawn))
-        groups = [tuple(units[order[k]] for units, order in zip(drawn, shuffled, strict=True)) for k in range(n_groups)]
-        numbers = []
-        for other in groups:
-            if other not in number_of:
-                number_of[other] = len(held)
-                held.append(other)
-            numbers.append(number_of[other])
-        matched.append(numbers)
-    return _Variants(held, matched)
 
 
 def _check_held_at(held_at: str | float) -> None:
