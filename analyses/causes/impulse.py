@@ -18,6 +18,7 @@ from analyses.causes.known_states import (
     OFFSET,
     Places,
     check_forwards,
+    check_sizes,
     read_from_places,
     read_places,
     rows_with_context,
@@ -121,17 +122,6 @@ def impulse(
         seed=seed,
         no_interval_reason=atoms.no_interval_reason,
     )
-
-
-def check_sizes(**sizes: int) -> None:
-    """Refuse numbers of characters or places below 1.
-
-    Raises:
-        AnalysisError: If one is.
-    """
-    for name, size in sizes.items():
-        if size < 1:
-            raise AnalysisError(f"{name} is {size}; it is a whole number from 1 up")
 
 
 def read_value(to: str | float) -> float | None:

@@ -87,6 +87,17 @@ def check_forwards(live: ModelSource, what: str) -> None:
         )
 
 
+def check_sizes(**sizes: int) -> None:
+    """Refuse numbers of characters or places below 1.
+
+    Raises:
+        AnalysisError: If one is.
+    """
+    for name, size in sizes.items():
+        if size < 1:
+            raise AnalysisError(f"{name} is {size}; it is a whole number from 1 up")
+
+
 def rows_with_context(live: ModelSource, passages: Passages, n_after: int) -> NDArray[np.bool_]:
     """(n_chars,) whether a character of some passages is counted, has a character before it and `n_after` after it.
 
