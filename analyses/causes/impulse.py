@@ -176,7 +176,7 @@ def _new_values(
             if unit.site == site:
                 is_changed[number, unit.index] = True
         if isinstance(to, str) and to.startswith("+"):
-            changes.append(AddOnce(site, np.where(is_changed, amount, 0.0)[:, None], OFFSET))
+            changes.append(AddOnce(site, np.where(is_changed, amount or 0.0, 0.0)[:, None], OFFSET))
             continue
         by_name = {"other": moments[site].outside, "mean": moments[site].mean, "zero": np.zeros(sites[site])}
         values = by_name[str(to)] if amount is None else np.full(sites[site], amount)
