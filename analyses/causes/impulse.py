@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from activations.progress import Progress, no_progress
 from activations.site_names import AnyUnits, select_units
 from activations.units import Site, Unit
+from activations.value_ranges import check_in_range
 from activations.variants import AddOnce, ModelSource, ReplaceOnce, VariantChange
 from analyses.causes.base_reading import SiteMoments, read_base
 from analyses.causes.character_sets import INSIDE, CharacterSets, character_sets
@@ -23,7 +24,7 @@ from analyses.causes.known_states import (
     read_places,
     rows_with_context,
 )
-from analyses.causes.matching import with_matched
+from analyses.causes.matching import matched_groups
 from analyses.causes.models import model_source
 from analyses.causes.passages import Passages, spread_passages
 from analyses.causes.place_estimates import PlaceAtoms, place_atoms, spread_draw
@@ -65,6 +66,7 @@ def impulse(
     n_steps: int = N_STEPS,
     n_matched: int = N_MATCHED,
     n_chars: int = N_CHARS,
+    force: bool = False,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> Impulse:
@@ -82,19 +84,23 @@ def impulse(
         n_steps: Number of characters that are followed after it.
         n_matched: Matched units beside each unit.
         n_chars: The characters among which the starts are drawn, in passages spread over the text.
+        force: Whether units may be set to a number outside their range.
         seed: Seed of the draws.
         progress: Called with the starts done and their number.
 
     Raises:
-        ActivationError: If there is no such unit.
+        ActivationError: If there is no such unit, or it never has such a number.
         AnalysisError: If there is no such value, the hypothesis holds nowhere with that many characters behind it, the
             model reads backwards, or the source has no model.
     """
     live = model_source(source)
     check_forwards(live, "an impulse")
-    chosen = select_units(live.sites, units)
+    chosen = list(dict.fromkeys(select_units(live.sites, units)))
     check_sizes(n_starts=n_starts, n_steps=n_steps)
-    read_value(to)
+    number = read_value(to)
+    if number is not None and not str(to).startswith("+") and not force:
+        for unit in chosen:
+            check_in_range(unit.site, number, live.unbounded)
     target = target_for(live, hypothesis)
     passages = spread_passages(live, n_chars)
     sets = character_sets(target, live, passages)
@@ -104,12 +110,11 @@ def impulse(
     rows, atoms = _starts(live, passages, sets, n_starts, n_steps, rng)
     places = read_places(live, live.corpus, passages, rows, ())
     variances = {site: each.variance for site, each in moments.items()}
-    groups = with_matched([(unit,) for unit in chosen], variances, n_matched, rng)
-    changed = [unit for (unit,) in groups.groups]
+    changed, matched = _with_matched(chosen, variances, n_matched, rng)
     changes = _measure(live, places, changed, _new_values(changed, live.sites, moments, to), n_steps, progress)
     distance = float(np.sqrt(2 * sum(variances[site].sum() for site in live.carried)))
     results = [
-        _unit_impulse(str(unit), changes, number, groups.matched[number], atoms, distance)
+        _unit_impulse(str(unit), changes, number, matched[number], atoms, distance)
         for number, unit in enumerate(chosen)
     ]
     q = q_values(np.array([result.loss_p for result in results]))
@@ -162,6 +167,24 @@ def _starts(
         )
     rows = spread_draw(candidates, n_starts, rng)
     return rows, place_atoms(passages, sets, rows)
+
+
+def _with_matched(
+    units: Sequence[Unit], variances: Mapping[Site, Array], n: int, rng: np.random.Generator
+) -> tuple[list[Unit], list[list[int]]]:
+    """Draw units that are matched to each of some units.
+
+    Returns:
+        These units and the matched ones, each once; and for each of these units the numbers of those matched to it.
+    """
+    number_of = {unit: number for number, unit in enumerate(units)}
+    matched = []
+    for unit in units:
+        n_others = len(variances[unit.site]) - sum(other.site == unit.site for other in units)
+        excluded = units if n_others >= n else [unit]  # all units of a site may be tested
+        drawn = [other for (other,) in matched_groups(variances, (unit,), n, excluded, rng)]
+        matched.append([number_of.setdefault(other, len(number_of)) for other in drawn])
+    return list(number_of), matched
 
 
 def _new_values(

@@ -10,7 +10,7 @@ from activations.site_names import AnyUnits, select_units
 from activations.units import Site, Unit
 from activations.variants import InterchangeOnce, ModelSource, ReplaceOnce, VariantChange
 from analyses.causes.known_states import OFFSET, Values
-from analyses.causes.matching import with_matched
+from analyses.causes.matching import matched_groups
 from analyses.errors import AnalysisError
 
 Array = NDArray[np.float64]
@@ -143,8 +143,7 @@ def matched_parts(
     if any(mask.all() for mask in part.units.values()):
         return []
     variances = {site: values[site].var(axis=0, dtype=np.float64) for site in part.units}
-    groups = with_matched([tested], variances, n_matched, rng)
-    return [_of_units(groups.groups[number], sites) for number in groups.matched[0]]
+    return [_of_units(group, sites) for group in matched_groups(variances, tested, n_matched, tested, rng)]
 
 
 def part_changes(parts: Sequence[Part], values: Values) -> list[VariantChange]:
