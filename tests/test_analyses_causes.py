@@ -156,7 +156,9 @@ def plain_losses(model: Any, text: str, unit: Unit | None, value: float) -> NDAr
     return -log_probs.gather(1, ids[1:]).flatten().numpy()
 
 
-@pytest.mark.parametrize(("name", "units"), [("lstm-1-256", ["0/cell/163", "0/hidden/7"]), ("gru-2-256", ["1/hidden/48", "0/hidden/3"])])
+@pytest.mark.parametrize(
+    ("name", "units"), [("lstm-1-256", ["0/cell/163", "0/hidden/7"]), ("gru-2-256", ["1/hidden/48", "0/hidden/3"])]
+)
 def test_a_real_model_loses_what_it_loses_in_a_plain_loop(shared: Path, name: str, units: list[str]) -> None:
     folder = shared.parent / "models"
     if not folder.is_dir():

@@ -13,6 +13,7 @@ from activations.value_ranges import check_in_range
 from activations.variants import AddOnce, ModelSource, ReplaceOnce, VariantChange
 from analyses.causes.base_reading import SiteMoments, read_base
 from analyses.causes.character_sets import INSIDE, CharacterSets, character_sets
+from analyses.causes.choosing_units import best_ranked_units
 from analyses.causes.effects import beside_matched
 from analyses.causes.impulse_results import Duration, Impulse, ImpulseStep, UnitImpulse
 from analyses.causes.known_states import (
@@ -41,7 +42,7 @@ SET_TO = {
     "zero": "0",
 }
 """The values to which a unit can be set, and how each is described."""
-N_STARTS, N_STEPS, N_MATCHED, N_CHARS = 200, 64, 20, 20_000
+N_BEST, N_STARTS, N_STEPS, N_MATCHED, N_CHARS = 3, 200, 64, 20, 20_000
 _LEVELS = {"half": 0.5, "1/e": float(np.exp(-1))}
 
 Array = NDArray[np.float64]
@@ -59,7 +60,7 @@ class _Changes:
 def impulse(
     source: AnySource,
     hypothesis: AnyHypothesis | Target,
-    units: AnyUnits,
+    units: AnyUnits | None = None,
     *,
     to: str | float = "other",
     n_starts: int = N_STARTS,
@@ -78,7 +79,8 @@ def impulse(
     Args:
         source: Live activations: the model and the text.
         hypothesis: A hypothesis that is True or False; changes are made where it is True.
-        units: The units, such as `0/cell/163` or a list of such names; each is changed by itself.
+        units: The units, such as `0/cell/163` or a list of such names; each is changed by itself. None takes the three
+            that `rank` puts first.
         to: One of `SET_TO`, a number, or `+` and a number that is added.
         n_starts: Number of characters at which a change is made, spread over the text.
         n_steps: Number of characters that are followed after it.
@@ -95,13 +97,14 @@ def impulse(
     """
     live = model_source(source)
     check_forwards(live, "an impulse")
-    chosen = list(dict.fromkeys(select_units(live.sites, units)))
     check_sizes(n_starts=n_starts, n_steps=n_steps)
     number = read_value(to)
+    target = target_for(live, hypothesis)
+    named = best_ranked_units(live, target, N_BEST) if units is None else select_units(live.sites, units)
+    chosen = list(dict.fromkeys(named))
     if number is not None and not str(to).startswith("+") and not force:
         for unit in chosen:
             check_in_range(unit.site, number, live.unbounded)
-    target = target_for(live, hypothesis)
     passages = spread_passages(live, n_chars)
     sets = character_sets(target, live, passages)
     sites = list(dict.fromkeys([*live.carried, *(unit.site for unit in chosen)]))
@@ -256,6 +259,7 @@ def _unit_impulse(
         loss_p=comparison.p,
         loss_q=float("nan"),
         n_matched=len(matched),
+        no_interval_reason=loss.no_interval_reason,
     )
 
 
@@ -303,12 +307,14 @@ def _duration(name: str, level: float, remaining: Sequence[Estimate]) -> Duratio
     def first(values: Sequence[float]) -> int | None:
         return next((k for k, value in enumerate(values) if value <= level), None)
 
-    k = first([each.value for each in remaining])
+    k, n_steps = first([each.value for each in remaining]), len(remaining) - 1
     if remaining[0].no_interval_reason:
-        return Duration(level=name, k=k, low=None, high=None)
+        return Duration(level=name, k=k, low=None, high=None, n_steps=n_steps)
     # where all places agree exactly, as at k = 0, an estimate has no interval, and stands for itself
     ends = [tuple(np.where(np.isnan(each.interval), each.value, each.interval).tolist()) for each in remaining]
-    return Duration(level=name, k=k, low=first([low for low, _ in ends]), high=first([high for _, high in ends]))
+    return Duration(
+        level=name, k=k, low=first([low for low, _ in ends]), high=first([high for _, high in ends]), n_steps=n_steps
+    )
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from activations.results import Result, TableCell
+from analyses.causes.effects import SIGNIFICANT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +60,22 @@ class Duration(Result):
         k: The number of characters; None if it is still there after all that were read.
         low: The lower end of the interval: where the lower end of the share's 95 % interval has fallen as far.
         high: The upper one, likewise; None if that of the share has not fallen so far.
+        n_steps: The number of characters that were read.
     """
 
     level: str
     k: int | None
     low: int | None
     high: int | None
+    n_steps: int
 
     def __str__(self) -> str:
-        return "still there" if self.k is None else f"{self.k} character{'' if self.k == 1 else 's'}"
+        if self.k is None:
+            return f"more than {self.n_steps} characters: it is still there"
+        spread = ""
+        if self.low is not None:
+            spread = f" ({self.low} to {f'more than {self.n_steps}' if self.high is None else self.high})"
+        return f"{self.k} character{'' if self.k == 1 else 's'}{spread}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -83,6 +93,7 @@ class UnitImpulse(Result):
         loss_p: Two-sided p-value under the null that the unit is one like the matched units.
         loss_q: False discovery rate over all units that are tested.
         n_matched: Number of matched units.
+        no_interval_reason: Why there are no intervals and p-values, as a sentence; empty if there are.
     """
 
     unit: str
@@ -95,6 +106,26 @@ class UnitImpulse(Result):
     loss_p: float
     loss_q: float
     n_matched: int
+    no_interval_reason: str = ""
+
+    @property
+    def finding(self) -> str:
+        """What the numbers allow to say, as a sentence."""
+        half, e_fold = self.durations
+        lasts = f"{self.unit}: half of a change is left after {half}, 1/e after {e_fold}"
+        if np.isnan(self.loss_p):
+            reason = self.no_interval_reason or "there are too few matched units to compare it with"
+            return f"{lasts}; an effect on the loss is not shown: {reason}"
+        chances = f"p {self.loss_p:.2g}, q {self.loss_q:.2g}"
+        if not self.loss_q < SIGNIFICANT:
+            return (
+                f"{lasts}; an effect on the loss is not shown: changes of matched units have such ones, too ({chances})"
+            )
+        direction = "rises" if self.loss > 0 else "falls"
+        return (
+            f"{lasts}; the loss {direction} by {abs(self.loss):.4f} nats per character meanwhile, that of a change of "
+            f"a matched unit is {self.loss_matched:+.4f} ({chances})"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -124,10 +155,11 @@ class Impulse(Result):
         shared: dict[str, TableCell] = {"hypothesis": self.hypothesis, "set_to": self.set_to, "n_starts": self.n_starts}
         return [{**shared, **step.row()} for unit in self.units for step in unit.steps]
 
+    @property
+    def findings(self) -> list[str]:
+        """What is shown of each unit, or that nothing is, as sentences."""
+        return [unit.finding for unit in self.units]
+
     def __str__(self) -> str:
-        lines = [
-            f"{unit.unit} set to {self.set_to}: half of it is left after: {unit.durations[0]}, "
-            f"loss {unit.loss:+.4f} nats per character, matched units {unit.loss_matched:+.4f}, p {unit.loss_p:.2g}"
-            for unit in self.units
-        ]
-        return "\n".join([f"{self.hypothesis}, {self.n_starts:,} changes, {self.n_steps} characters each", *lines])
+        title = f"{self.hypothesis}, set once to {self.set_to}, {self.n_starts:,} times, for {self.n_steps} characters"
+        return "\n".join([title, *self.findings])

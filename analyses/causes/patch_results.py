@@ -1,9 +1,13 @@
 """Results of patches: how far a model goes from what it does in one place to what it does in another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from activations.results import Result, TableCell
+from analyses.causes.effects import SIGNIFICANT
+from analyses.intervals.significance import q_values
 
 LOG_PROB, LOSS = "log probability", "loss"
 BOTH, TO_INSIDE, TO_OUTSIDE = "both", "to inside", "to outside"
@@ -29,6 +33,7 @@ class PatchEffect(Result):
         matched_sd: Standard deviation of their shares.
         beyond_matched: The share less that of the matched parts.
         p: Two-sided p-value under the null that the part is one like the matched ones; NaN if there is none.
+        q: False discovery rate over all parts that are patched; NaN if p is.
         no_interval_reason: Why there is no interval and no p-value, as a sentence; empty if there are.
     """
 
@@ -45,7 +50,24 @@ class PatchEffect(Result):
     matched_sd: float
     beyond_matched: float
     p: float
+    q: float
     no_interval_reason: str = ""
+
+    @property
+    def finding(self) -> str:
+        """What the numbers allow to say, as a sentence."""
+        told = f"{self.what}: {self.share:.0%} of the way from base to source in the {self.measure}"
+        if self.no_interval_reason:
+            return f"{told}, with no interval: {self.no_interval_reason}"
+        told += f" ({self.low:.0%} to {self.high:.0%})" if np.isfinite(self.low) else ""
+        if np.isnan(self.matched):
+            return f"{told}; there is nothing like it to compare it with"
+        told += f", matched ones {self.matched:.0%}"
+        if np.isnan(self.p):
+            return f"{told}; not shown to be more: there are too few of them, or none has any effect"
+        chances = f"p {self.p:.2g}, q {self.q:.2g}"
+        shown = self.q < SIGNIFICANT
+        return f"{told}: {'shown to differ from these' if shown else 'not shown to differ from these'} ({chances})"
 
     def row(self) -> dict[str, TableCell]:
         """Return the effect as one row."""
@@ -84,14 +106,27 @@ class Patch(Result):
         shared = {name: getattr(self, name) for name in ("hypothesis", "character", "n_pairs", "n_common", "n_steps")}
         return [{**shared, **effect.row()} for effect in self.effects]
 
+    @property
+    def findings(self) -> list[str]:
+        """What is shown by each measure, both directions together, as sentences."""
+        return [effect.finding for effect in self.effects if effect.direction == BOTH]
+
     def __str__(self) -> str:
-        lines = [
-            f"{effect.measure}: {effect.share:.3f} of the way ({effect.low:.3f} to {effect.high:.3f}), matched "
-            f"{effect.matched:.3f}, p {effect.p:.2g}"
-            for effect in self.effects
-            if effect.direction == BOTH
-        ]
-        return "\n".join([f"{self.hypothesis}: {self.what} interchanged in {self.n_pairs:,} pairs", *lines])
+        return "\n".join([f"{self.hypothesis}: {self.what} interchanged in {self.n_pairs:,} pairs", *self.findings])
+
+
+def with_q_values(patches: Sequence[Patch]) -> list[Patch]:
+    """Return patches of several parts with q-values over all of them, for each measure and direction by itself.
+
+    Args:
+        patches: Patches with the same measures and directions.
+    """
+    p = np.array([[effect.p for effect in patch.effects] for patch in patches])
+    q = np.array([q_values(column) for column in p.T]).T
+    return [
+        replace(patch, effects=[replace(e, q=float(value)) for e, value in zip(patch.effects, row, strict=True)])
+        for patch, row in zip(patches, q, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

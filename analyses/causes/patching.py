@@ -335,6 +335,7 @@ def _effect(what: str, measure: str, direction: str, values: Array, atoms: Place
         matched_sd=comparison.matched_sd,
         beyond_matched=own.value - comparison.matched,
         p=comparison.p,
+        q=comparison.p,
         no_interval_reason=own.no_interval_reason,
     )
 
