@@ -56,13 +56,13 @@ class PatchEffect(Result):
     @property
     def finding(self) -> str:
         """What the numbers allow to say, as a sentence."""
-        told = f"{self.what}: {self.share:.0%} of the way from base to source in the {self.measure}"
+        told = f"{self.what}: {self.share:.1%} of the way from base to source in the {self.measure}"
         if self.no_interval_reason:
             return f"{told}, with no interval: {self.no_interval_reason}"
-        told += f" ({self.low:.0%} to {self.high:.0%})" if np.isfinite(self.low) else ""
+        told += f" ({self.low:.1%} to {self.high:.1%})" if np.isfinite(self.low) else ""
         if np.isnan(self.matched):
             return f"{told}; there is nothing like it to compare it with"
-        told += f", matched ones {self.matched:.0%}"
+        told += f", matched ones {self.matched:.1%}"
         if np.isnan(self.p):
             return f"{told}; not shown to be more: there are too few of them, or none has any effect"
         chances = f"p {self.p:.2g}, q {self.q:.2g}"

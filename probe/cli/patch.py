@@ -29,9 +29,10 @@ _DIFFERENCE = "difference:"
 class PatchOptions(EffectOptions):
     """Options of what is interchanged, between what, and how the effect is measured."""
 
-    part: Annotated[
+    parts: Annotated[
         list[str] | None,
         Option(
+            "--part",
             help="What is interchanged: a unit, such as 0/cell/37; several together, such as 0/cell/37,0/cell/40; a "
             "site, such as 0/cell; state, the whole state; difference:0/cell, the direction from the site's mean "
             "outside to that inside; or 0/cell=directions.npy, the directions in a file. May be repeated.",
@@ -51,8 +52,8 @@ class PatchOptions(EffectOptions):
     base: Annotated[
         str | None, Option(help="A text at whose end values are changed, with --source.", show_default=False)
     ] = None
-    source: Annotated[
-        str | None, Option(help="A text at whose end they are taken, with --base.", show_default=False)
+    source_text: Annotated[
+        str | None, Option("--source", help="A text at whose end they are taken, with --base.", show_default=False)
     ] = None
 
     def check_texts(self, subjects: Subjects, source: CauseSourceOptions) -> None:
@@ -61,11 +62,11 @@ class PatchOptions(EffectOptions):
         Raises:
             BadParameter: If something is missing or too much.
         """
-        if self.base is None or self.source is None:
+        if self.base is None or self.source_text is None:
             raise BadParameter("--base and --source are two texts; name both")
         if subjects.hypotheses or subjects.recordings or source.text:
             raise BadParameter("--base and --source are the texts; leave out hypotheses, recordings and --text")
-        if source.model is None or not self.part or self.character is None:
+        if source.model is None or not self.parts or self.character is None:
             raise BadParameter("two texts need --model, --part, and the --character whose probability is measured")
 
 
@@ -101,7 +102,7 @@ def patch(
     options.check()
     subjects = tell_apart(words, hypotheses)
     tables.check(*source.inputs(subjects))
-    if options.base is not None or options.source is not None:
+    if options.base is not None or options.source_text is not None:
         options.check_texts(subjects, source)
         _patch_texts(options, source, tables)
         return
@@ -126,7 +127,7 @@ def _patches(opened: ModelAndActivations, target: "Target", options: PatchOption
     from analyses.causes.patching import patch as interchange
 
     results = []
-    for name in options.part or _best_parts(opened, target):
+    for name in options.parts or _best_parts(opened, target):
         part = _part(name, opened.model, target, options)
         with progress(f"interchanging {name} for {target.hypothesis}") as report:
             results.append(
@@ -188,13 +189,13 @@ def _patch_texts(options: PatchOptions, source: CauseSourceOptions, tables: Tabl
     from activations.texts.corpus import Corpus
     from analyses.causes.patching import patch_texts
 
-    base, other = unescaped(options.base or ""), unescaped(options.source or "")
+    base, other = unescaped(options.base or ""), unescaped(options.source_text or "")
     if source.model is None:
         raise BadParameter("two texts need --model")
     live = source.live(source.model, Corpus.from_texts([base, other], ["--base", "--source"]))
     character = unescaped(options.character or "")
     results = [
-        patch_texts(live, _part(name, None, None, options), base, other, character) for name in options.part or ()
+        patch_texts(live, _part(name, None, None, options), base, other, character) for name in options.parts or ()
     ]
     made = provenance(live)
     rows = [{**result.row(), **made} for result in results]
