@@ -34,7 +34,7 @@ def plot_impulse(impulse: "Impulse", axes: "tuple[Axes, Axes] | None" = None) ->
         panel.set_xlabel("characters since the change")
         panel.set_ylabel(label)
         panel.set_xscale("symlog", linthresh=1, base=2)
-        ticks = [0, *(2**n for n in range(impulse.n_steps.bit_length()))]
+        ticks = _ticks(impulse.n_steps)
         panel.set_xticks(ticks, [str(tick) for tick in ticks])
         panel.set_xlim(0, impulse.n_steps)
         panel.grid(alpha=0.25)
@@ -48,12 +48,19 @@ def _draw(axes: "Axes", unit: "UnitImpulse", field: str, colour: str, marker: st
     values, low, high, matched = (
         np.array([getattr(step, f"{field}{end}") for step in unit.steps]) for end in ("", "_low", "_high", "_matched")
     )
-    every = max(1, len(x) // 12)
-    axes.plot(x, values, color=colour, marker=marker, markevery=every, linestyle=line, ms=4, label=unit.unit)
-    axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+    marked = {"marker": marker, "markevery": _ticks(x[-1]), "ms": 4, "linestyle": line}
+    axes.plot(x, values, color=colour, label=unit.unit, **marked)
+    if np.isfinite(low).any():  # at k = 0, all of each change is left, and there is no interval
+        low, high = np.where(np.isnan(low), values, low), np.where(np.isnan(high), values, high)
+        axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
     if np.isfinite(matched).any():
-        axes.plot(x, matched, color=GREY, marker=marker, markevery=every, markerfacecolor="white", linestyle=line, ms=4,
-                  linewidth=1, label=f"matched to {unit.unit}")  # fmt: skip
+        label = f"matched to {unit.unit}"
+        axes.plot(x, matched, color=GREY, markerfacecolor="white", linewidth=1, label=label, **marked)
+
+
+def _ticks(n_steps: int) -> list[int]:
+    """Return 0, 1, 2, 4, …, as far as there are steps."""
+    return [0, *(2**n for n in range(n_steps.bit_length()))]
 
 
 def _new_panels() -> "tuple[Axes, Axes]":
