@@ -15,15 +15,15 @@ from probe.plots import figure_of, plot_impulse
 
 LIVE = ["--model", "model.pt", "--text", "corpus.txt"]
 RECORDED = ["activations.h5", "--model", "model.pt"]
-QUICK = ["--chars", "1500", "--matched", "5"]
-ONCE = ["--starts", "40", "--steps", "12"]
+QUICK = ["--chars", "4000", "--matched", "5"]
+ONCE = ["--starts", "60", "--steps", "8"]
 TEXTS = ["--base", 'ab "aba', "--source", "ab aba"]
 
 
 @pytest.fixture
 def quotes() -> None:
     """`corpus.txt`, a `model.pt` whose unit 0/cell/0 carries the quotes, and its `activations.h5`, in this folder."""
-    Path("corpus.txt").write_text(quote_text(np.random.default_rng(3), 1500), encoding="utf-8")
+    Path("corpus.txt").write_text(quote_text(np.random.default_rng(3), 4000), encoding="utf-8")
     save_model(quote_model(), "model.pt")
     live = probe.LiveActivations(probe.load_model("model.pt"), probe.Corpus.read("corpus.txt"))
     probe.extract(live, "activations.h5")
@@ -38,13 +38,13 @@ def test_impulses_are_shown_by_the_characters_since_them(run: Command, quotes: N
     status, out, err = run("impulse", "in_quotes", "--units", "0/cell/0,0/cell/3", *source, *QUICK, *ONCE)
     assert status == 0, err
     lines = out.splitlines()
-    assert [line.split()[1] for line in lines[1:7]] == ["0", "1", "2", "4", "8", "12"]
+    assert [line.split()[1] for line in lines[1:6]] == ["0", "1", "2", "4", "8"]
     assert lines[0].split() == ["unit", "k", "remaining", "state", "loss", "low", "high", "matched", "p"]
-    assert lines[13].startswith("0/cell/0: half of a change is left after")
-    assert "falls by" in lines[13]
-    assert lines[14].startswith("0/cell/3: half of a change is left after")
-    assert "not shown" in lines[14]
-    assert "at 40 characters, and followed for 12 characters" in said(out)
+    assert lines[11].startswith("0/cell/0: half of a change is left after")
+    assert "falls by" in lines[11]
+    assert lines[12].startswith("0/cell/3: half of a change is left after")
+    assert "not shown" in lines[12]
+    assert "at 60 characters, and followed for 8 characters" in said(out)
 
 
 def test_impulses_of_the_best_units_are_those_of_the_library_and_drawn(run: Command, quotes: None) -> None:
@@ -54,12 +54,12 @@ def test_impulses_of_the_best_units_are_those_of_the_library_and_drawn(run: Comm
     )  # fmt: skip
     assert status == 0, err
     printed = rows(out)
-    assert len(printed) == 2 * 13
+    assert len(printed) == 2 * 9
     assert printed[0]["unit"] == "0/cell/0"
     assert printed[0]["loss_low"] < printed[0]["loss"] < printed[0]["loss_high"]
     live = probe.live("activations.h5", "model.pt")
-    units = [printed[0]["unit"], printed[13]["unit"]]
-    expected = impulse(live, "in_quotes", units, to="+0.5", n_starts=40, n_steps=12, n_chars=1500, n_matched=5)
+    units = [printed[0]["unit"], printed[9]["unit"]]
+    expected = impulse(live, "in_quotes", units, to="+0.5", n_starts=60, n_steps=8, n_chars=4000, n_matched=5)
     assert [row["loss"] for row in printed] == [row["loss"] for row in expected.rows()]
     assert Path("i.png").read_bytes().startswith(b"\x89PNG")
     with Path("i.csv").open(newline="", encoding="utf-8") as file:
@@ -69,7 +69,7 @@ def test_impulses_of_the_best_units_are_those_of_the_library_and_drawn(run: Comm
 def test_the_picture_has_the_shares_and_the_losses(quotes: None) -> None:
     live = probe.live("activations.h5", "model.pt")
     found = probe.impulse(
-        live, "in_quotes", ["0/cell/0", "0/cell/3"], n_starts=40, n_steps=12, n_chars=1500, n_matched=5
+        live, "in_quotes", ["0/cell/0", "0/cell/3"], n_starts=60, n_steps=8, n_chars=4000, n_matched=5
     )
     left, right = plot_impulse(found)
     assert figure_of(left) is figure_of(right)
