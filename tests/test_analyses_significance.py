@@ -70,14 +70,14 @@ def test_the_variance_of_all_cosines_is_the_plain_one(rng: np.random.Generator) 
 
 def test_memories_are_those_that_were_planted(rng: np.random.Generator) -> None:
     """Integrated autocorrelation times: .5 of noise, the time constant of what forgets, L / 2 of runs of mean L."""
-    n, n_atoms = 400_000, 200
-    x = np.concatenate([drifting(rng, n, 150, tau) for tau in (30, 300)], axis=1)
+    n, n_units, n_atoms = 400_000, 40, 200
+    x = np.concatenate([drifting(rng, n, n_units, tau) for tau in (30, 300)], axis=1)
     labels = in_runs(rng, n, 200)
     within = WithinGroups(sums_of_rows(x, labels, np.arange(n) * n_atoms // n, n_atoms), position_groups(n_atoms))
-    memories = within.unit_memories.reshape(2, 150)
+    memories = within.unit_memories.reshape(2, n_units)
     np.testing.assert_allclose(memories.mean(axis=1), [30, 300], rtol=0.2)
     assert within.label_memory == pytest.approx(100, rel=1)
-    noise = rng.normal(size=(n, 150))
+    noise = rng.normal(size=(n, n_units))
     own = WithinGroups(sums_of_rows(noise, labels, np.arange(n) * n_atoms // n, n_atoms), position_groups(n_atoms))
     assert own.unit_memories.mean() == pytest.approx(0.5, rel=0.2)
 
@@ -220,9 +220,12 @@ def test_numbers_and_a_text_that_has_nothing_to_do_with_the_units_are_not_signif
     text = bundled_text().text()
     read, other = text[:30_000], text[30_000:60_000]
     live = LiveActivations(random_model(text, n_units=64), Corpus.from_texts([read]))
-    for name in ("in_comment", "position_in_line", "in_parentheses"):
-        labels = target(Corpus.from_texts([other]), name).labels
-        p = np.array([each.p for each in rank(live, lambda _, labels=labels: labels).units])
+    of_the_other = [
+        target(Corpus.from_texts([other]), name).labels for name in ("in_comment", "position_in_line", "in_parentheses")
+    ]
+    targets = [target(live.corpus, lambda _, labels=labels: labels) for labels in of_the_other]
+    for found in rank_all(live, targets):
+        p = np.array([each.p for each in found.units])
         assert (p < 0.05).mean() < 0.2
         assert (q_values(p) < 0.05).mean() < 0.05
 
