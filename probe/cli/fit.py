@@ -91,7 +91,7 @@ class ProbesOptions(ProbeOptions):
     @property
     def control_names(self) -> list[str]:
         """The controls that are asked for."""
-        from analyses.probing.probes import CONTROLS
+        from analyses.probing.control_names import CONTROLS
 
         if self.controls is None:
             return list(CONTROLS)
