@@ -11,13 +11,13 @@ from hypotheses.registry import TOPICS, in_topic
 _INTRODUCTION = """\
 # Hypotheses
 
-The built-in hypotheses. `probe hypotheses` lists them;
-`probe hypotheses --show in_quotes corpus.txt` shows a text as a hypothesis labels it.
+The built-in hypotheses, as `probe hypotheses` lists them. `probe hypotheses --show in_quotes corpus.txt` shows a text as
+a hypothesis labels it.
 
 Label *t* describes the text up to and including character *t*. It does not depend on anything that comes later, unless
-the hypothesis is listed as looking ahead. In the examples, the row below a text has a mark
-for each character: `x` for True and `.` for False; for a number 0 to 9, then a to z, then `+`; for a class a letter;
-`?` where the label is missing. `↵` is a newline, `→` a tab.
+the hypothesis is listed as looking ahead. In the examples, the row below a text has a mark for each character: `x` for
+True and `.` for False; for a number 0 to 9, then a to z, then `+`; for a class a letter; `?` where the label is
+missing. `↵` is a newline, `→` a tab.
 
 Parameters follow a colon; those in brackets are optional: `indent_at_least:3`, `indent_at_least:2,4`,
 `indent_at_least:2,width=4`. Hypotheses are combined with `&`, `|` and `~`, and grouped with parentheses; numbers and
