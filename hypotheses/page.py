@@ -11,8 +11,8 @@ from hypotheses.registry import TOPICS, in_topic
 _INTRODUCTION = """\
 # Hypotheses
 
-The built-in hypotheses, as `probe hypotheses` lists them. `probe hypotheses --show in_quotes corpus.txt` shows a text as
-a hypothesis labels it.
+The built-in hypotheses, as `probe hypotheses` lists them. `probe hypotheses --show in_quotes corpus.txt` shows a text
+as a hypothesis labels it.
 
 Label *t* describes the text up to and including character *t*. It does not depend on anything that comes later, unless
 the hypothesis is listed as looking ahead. In the examples, the row below a text has a mark for each character: `x` for
