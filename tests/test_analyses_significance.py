@@ -22,7 +22,7 @@ from analyses.levels import columns
 from analyses.ranking.influences import r_influence
 from analyses.ranking.ranking import rank, rank_all
 from analyses.ranking.results import Ranking
-from analyses.targets.labelling import target
+from analyses.targets.labelling import target, target_of_labels
 from analyses.targets.splits import TEST
 from probe.demo import bundled_text
 
@@ -220,10 +220,9 @@ def test_numbers_and_a_text_that_has_nothing_to_do_with_the_units_are_not_signif
     text = bundled_text().text()
     read, other = text[:30_000], text[30_000:60_000]
     live = LiveActivations(random_model(text, n_units=64), Corpus.from_texts([read]))
-    of_the_other = [
-        target(Corpus.from_texts([other]), name).labels for name in ("in_comment", "position_in_line", "in_parentheses")
-    ]
-    targets = [target(live.corpus, lambda _, labels=labels: labels) for labels in of_the_other]
+    names = ("in_comment", "position_in_line", "in_parentheses")
+    of_the_other = [target(Corpus.from_texts([other]), name).labels for name in names]
+    targets = [target_of_labels(live.corpus, *pair) for pair in zip(names, of_the_other, strict=True)]
     for found in rank_all(live, targets):
         p = np.array([each.p for each in found.units])
         assert (p < 0.05).mean() < 0.2
