@@ -21,12 +21,12 @@ from analyses.errors import AnalysisError
 from analyses.levels import columns
 from analyses.levels.counts import LevelCounts
 from analyses.levels.rank_kernels import N_COUNT_COLUMNS
+from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
 from analyses.ranking.explaining.explanation import explain
 from analyses.ranking.ranking import compare, rank, rank_all
-from analyses.targets import labelling
 from analyses.targets import target as target_module
-from analyses.targets.labelling import target
+from analyses.targets.labelling import LABEL_BYTES, target, target_for, targets_for
 from analyses.targets.splits import TEST, TRAIN, Split
 from hypotheses.errors import HypothesisError
 from hypotheses.labelling.long_labels import LabelsOnDisk
@@ -289,23 +289,23 @@ def test_numbers_are_the_same_with_labels_on_the_disk(
 
     names: list[Any] = ["in_quotes", "position_in_line", "in_comment @ 3", third]
 
-    def numbers() -> list[object]:
+    def numbers(memory_bytes: int) -> list[object]:
+        options = FitOptions(label_memory=memory_bytes)
         with Recording(planted) as recording:
-            found: list[object] = [list(map(repr, rank_all(recording, names)))]
-            found += [repr(rank(recording, name, shifts=19)) for name in names]
-            found += [repr(compare(recording, "in_quotes", ["f1", "spearman", "mean_difference", "average_precision"]))]
-            found += [repr(compare(recording, "position_in_line", ["eta2", "mutual_information", "r2"]))]
-            asked = [target(recording.corpus, name) for name in names]
+            asked = [target_for(recording, name, memory_bytes) for name in names]
+            found: list[object] = [list(map(repr, rank_all(recording, targets_for(recording, names, memory_bytes))))]
+            found += [repr(rank(recording, each, shifts=19)) for each in asked]
+            found += [repr(compare(recording, asked[0], ["f1", "spearman", "mean_difference", "average_precision"]))]
+            found += [repr(compare(recording, asked[1], ["eta2", "mutual_information", "r2"]))]
             found += [repr(explain(recording, Unit(Site.of(0, "hidden"), 1), asked))]
-            found += [repr(fit(recording, [names[0], names[3]], controls=["context", "runs"]))]
+            found += [repr(fit(recording, [names[0], names[3]], controls=["context", "runs"], options=options))]
             return found
 
-    expected = numbers()
-    monkeypatch.setattr(labelling, "_LABEL_BYTES", n_bytes)  # of several hypotheses, some are then in memory
+    expected = numbers(LABEL_BYTES)
     monkeypatch.setattr(target_module, "CHUNK", 1_000)
     with Recording(planted) as recording:
-        assert isinstance(target(recording.corpus, "position_in_line").labels, LabelsOnDisk)
-    assert numbers() == expected
+        assert isinstance(target_for(recording, "position_in_line", n_bytes).labels, LabelsOnDisk)
+    assert numbers(n_bytes) == expected  # of several hypotheses, some may be in memory
 
 
 def test_old_names_of_a_ranked_units_scores_work_and_warn(planted: Path) -> None:
