@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from planting import PLANTED, Arrays, random_model
+from planting import PLANTED, Arrays, LimitedSession, random_model
 from sklearn.metrics import roc_auc_score
 
 from activations.blocks import Block, thin_out
@@ -18,7 +18,7 @@ from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
-from analyses.levels import columns
+from analyses.levels.columns import ReadingLimits
 from analyses.levels.counts import LevelCounts
 from analyses.levels.rank_kernels import N_COUNT_COLUMNS
 from analyses.probing.options import FitOptions
@@ -135,8 +135,6 @@ def test_a_long_live_text_is_read_twice_and_nothing_is_written(
     extract(live, tmp_path / "a.h5")
     with Recording(tmp_path / "a.h5") as recording:
         recorded = rank(recording, name, shifts=19, n_intervals=3)
-    monkeypatch.setattr(columns, "_KEPT_BYTES", 0)
-    monkeypatch.setattr(columns, "_MOST_CHARS_AT_ONCE", 2_000)
     monkeypatch.setattr(live_module, "TemporaryDirectory", None)  # nothing to write to
     readings: list[LiveActivations] = []
     blocks = LiveActivations.blocks
@@ -153,7 +151,8 @@ def test_a_long_live_text_is_read_twice_and_nothing_is_written(
         readings.pop()  # of a long text it is a short one
         return found
 
-    found = rank(live, name, shifts=19, n_intervals=3)
+    limits = ReadingLimits(whole_bytes=0, live_tile_chars=2_000)
+    found = rank(LimitedSession(live, limits), name, shifts=19, n_intervals=3)
     assert len(readings) == 2
     for one, other in zip(found.units, recorded.units, strict=True):
         for field in ("unit", "score", "overall", "held_out", "p", "q", "p_shift", "p_max"):
@@ -170,14 +169,13 @@ def test_exact_aucs_need_a_recording(code_text: str) -> None:
         rank(live, "in_quotes", exact=True)
 
 
-def test_little_memory_means_more_passes_and_the_same_ranking(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_little_memory_means_more_passes_and_the_same_ranking(planted: Path) -> None:
+    limits = ReadingLimits(whole_bytes=0, statistic_bytes=8 * LevelCounts.n_bytes(N_COUNT_COLUMNS, 1))
     with Recording(planted) as recording:
         whole = rank(recording, "in_quotes")
     with Recording(planted) as recording:
-        monkeypatch.setattr(columns, "_KEPT_BYTES", 0)
-        monkeypatch.setattr(columns, "_STATISTIC_BYTES", 8 * LevelCounts.n_bytes(N_COUNT_COLUMNS, 1))
         done: list[tuple[int, int]] = []
-        few = rank(recording, "in_quotes", progress=lambda *step: done.append(step))
+        few = rank(LimitedSession(recording, limits), "in_quotes", progress=lambda *step: done.append(step))
         assert repr(few.units) == repr(whole.units)  # to the last bit; where there is no interval, NaN is not NaN
     assert done[-1] == (13 * len(recording.corpus), 13 * len(recording.corpus))  # one pass for the bins
     assert done == sorted(done)
