@@ -112,7 +112,7 @@ class LimitedSession(Session):
         self._limits = limits
 
     @cached_property
-    def levels(self) -> LevelReader:  # type: ignore[override]
+    def levels(self) -> LevelReader:
         return LevelReader(self, limits=self._limits)
 
 

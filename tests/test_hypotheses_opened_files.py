@@ -8,8 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 from commands import Command
@@ -126,7 +127,7 @@ def test_references_are_followed_once_and_files_read_once_unless_labels_are_cach
         n_walks[0] += function.__name__ == "f"
         follow(self, function, **named)
 
-    def read_counted(file: BinaryIO, algorithm: str) -> object:
+    def read_counted(file: BufferedReader, algorithm: str) -> object:
         n_read[0] += Path(file.name).name == "letters"
         return read(file, algorithm)
 
