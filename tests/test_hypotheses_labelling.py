@@ -13,7 +13,7 @@ import hypotheses
 from activations.texts.corpus import Corpus
 from analyses.targets.labelling import label
 from hypotheses.hypothesis import hypothesis
-from hypotheses.labelling import cache, documents
+from hypotheses.labelling import cache
 from hypotheses.labels import Labels
 from hypotheses.page import page
 from hypotheses.registry import get
@@ -192,16 +192,16 @@ def test_a_folder_that_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyP
     assert label(CORPUS, get("in_word")).tolist()[0]
 
 
-def test_a_long_document_is_labelled_in_pieces_that_end_after_blank_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "MOST_CHARS", 10)
+def test_a_long_document_is_labelled_in_pieces_that_end_after_blank_lines() -> None:
     text = '"abc\n\ndef"\nghi jkl mno pqr'
     notices: list[str] = []
-    labels = label(Corpus.from_texts([text], ["long.txt"]), get("position_in_line"), notice=notices.append)
+    corpus = Corpus.from_texts([text], ["long.txt"])
+    labels = label(corpus, get("position_in_line"), notice=notices.append, piece_chars=10)
     pieces = [text[:6], text[6:11], text[11:21], text[21:]]  # behind a blank line, behind a line, wherever it has to be
     assert labels.tolist() == [position for piece in pieces for position in get("position_in_line")(piece).tolist()]
     assert notices == ["long.txt has 26 characters; it is labelled in pieces of at most 10"]
     with pytest.warns(UserWarning, match="in pieces"):
-        label(Corpus.from_texts([text]), get("in_word"))
+        label(Corpus.from_texts([text]), get("in_word"), piece_chars=10)
 
 
 @pytest.mark.parametrize(
@@ -214,17 +214,14 @@ def test_a_long_document_is_labelled_in_pieces_that_end_after_blank_lines(monkey
         ("a\n\nb\n\ncdefgh", [6, 6]),
     ],
 )
-def test_pieces_end_after_the_last_blank_line_that_fits(
-    monkeypatch: pytest.MonkeyPatch, text: str, lengths: list[int]
-) -> None:
-    monkeypatch.setattr(documents, "MOST_CHARS", 10)
+def test_pieces_end_after_the_last_blank_line_that_fits(text: str, lengths: list[int]) -> None:
     seen = []
 
     def mark_ends(piece: str) -> list[bool]:
         seen.append(len(piece))
         return [True] * len(piece)
 
-    label(Corpus.from_texts([text]), hypothesis(mark_ends), notice=lambda sentence: None)
+    label(Corpus.from_texts([text]), hypothesis(mark_ends), notice=lambda sentence: None, piece_chars=10)
     assert seen == lengths
 
 

@@ -70,14 +70,24 @@ def targets_for(source: Source, hypotheses: ManyHypotheses, memory_bytes: int = 
 
 
 def label(
-    corpus: Corpus, hypothesis: Hypothesis, *, use_cache: bool = True, notice: Callable[[str], None] = warnings.warn
+    corpus: Corpus,
+    hypothesis: Hypothesis,
+    *,
+    use_cache: bool = True,
+    notice: Callable[[str], None] = warnings.warn,
+    piece_chars: int = documents.MOST_CHARS,
 ) -> Labels:
     """Label a text, and return the labels of all its characters in one array; see `label_in_pieces`."""
-    return label_in_pieces(corpus, hypothesis, use_cache=use_cache, notice=notice)[:]
+    return label_in_pieces(corpus, hypothesis, use_cache=use_cache, notice=notice, piece_chars=piece_chars)[:]
 
 
 def label_in_pieces(
-    corpus: Corpus, hypothesis: Hypothesis, *, use_cache: bool = True, notice: Callable[[str], None] = warnings.warn
+    corpus: Corpus,
+    hypothesis: Hypothesis,
+    *,
+    use_cache: bool = True,
+    notice: Callable[[str], None] = warnings.warn,
+    piece_chars: int = documents.MOST_CHARS,
 ) -> CorpusLabels:
     """Label all characters of a text, each document by itself.
 
@@ -88,16 +98,21 @@ def label_in_pieces(
         hypothesis: The hypothesis.
         use_cache: Whether labels from the cache may be used.
         notice: Called with a sentence if a document is so long that it is labelled in pieces.
+        piece_chars: The most characters of a piece.
 
     Returns:
         The labels; `cached_at` says when labels from the cache were made.
     """
-    most = documents.MOST_CHARS
     for document in corpus.documents:
-        if document.n_chars > most:
-            notice(f"{document.name} has {document.n_chars:,} characters; it is labelled in pieces of at most {most:,}")
+        if document.n_chars > piece_chars:
+            notice(
+                f"{document.name} has {document.n_chars:,} characters; "
+                f"it is labelled in pieces of at most {piece_chars:,}"
+            )
     names = [document.file_name for document in corpus.documents]
-    labels = documents.label_corpus(hypothesis, names, corpus.texts(), corpus.sha256, use_cache=use_cache)
+    labels = documents.label_corpus(
+        hypothesis, names, corpus.texts(), corpus.sha256, use_cache=use_cache, piece_chars=piece_chars
+    )
     if hypothesis.kind is None and labels.kind == "numeric" and labels.are_only(0, 1):
         notice(f"{hypothesis.name} gives 0 and 1, which are taken for numbers; give bools, or declare kind='binary'")
     return labels
