@@ -67,7 +67,7 @@ def _say_what_next(result: "Demo") -> None:
     say(
         "\nunit: the unit that predicts the label best, chosen by its score on training stretches of the text; test: "
         "its AUC (r for numbers) on held-out ones.\nprobe: the site whose units encode most jointly; accuracy (R² for "
-        "numbers) on held-out stretches, and that of always saying what is more frequent."
+        "numbers) on held-out stretches, beside that of always predicting the more frequent label."
     )
     say("\nLook at:")
     for finding in result.findings:
