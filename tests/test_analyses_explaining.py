@@ -45,9 +45,9 @@ def planted(seed: int) -> Explanation:
 @pytest.mark.parametrize("seed", range(5))
 def test_what_a_unit_knows_is_named_in_order(seed: int) -> None:
     found = planted(seed)
-    assert [each.hypothesis for each in found.answers if each.adds is not None] == ["position", "inside"]
+    assert [each.hypothesis for each in found.answers if each.added_r2 is not None] == ["position", "inside"]
     assert [each.hypothesis for each in found.tunings] == ["position", "inside"]
-    adds = {each.hypothesis: each.adds for each in found.answers}
+    adds = {each.hypothesis: each.added_r2 for each in found.answers}
     assert adds["like inside"] is None and adds["late"] is None and adds["other"] is None
     assert found.explained == pytest.approx(adds["position"] + adds["inside"])  # type: ignore[operator]
     by_name = {each.hypothesis: each.ranked for each in found.answers}
@@ -139,7 +139,7 @@ def test_a_wave_explains_a_unit_among_many_weak_labels(rng: np.random.Generator)
     targets = [labelled(source, *each) for each in (weak | {"position": position}).items()]
     found = explain(source, Unit(HIDDEN, 0), targets)
     assert found.answers[0].hypothesis == "position" and found.explained > 0.6
-    assert found.tunings[0].eta2 == pytest.approx(found.answers[0].adds, abs=0.01)
+    assert found.tunings[0].eta2 == pytest.approx(found.answers[0].added_r2, abs=0.01)
     assert found.tunings[0].period == pytest.approx(7, abs=0.15)
     row = found.answers[0].row()
     assert (row["period"], row["wave_p"]) == (found.tunings[0].period, found.tunings[0].wave_p)

@@ -163,7 +163,7 @@ def _row(result: "ImportedModel", output: Path) -> dict[str, TableCell]:
         "gates": result.interpretation.gates,
         "transposed": result.interpretation.transposed,
         "hidden_first": result.interpretation.hidden_first,
-        "vocabulary": result.vocabulary_source,
+        "vocabulary_source": result.vocabulary_source,
         "reading_rule": str(result.interpretation.rule),
         "read_out": result.parts.notes["read-out"],
         "unused": list(result.parts.unused),
