@@ -159,7 +159,7 @@ def _row(result: "ImportedModel", output: Path) -> dict[str, TableCell]:
         "n_layers": config.n_layers,
         "n_units": config.n_units,
         "n_embedding": config.n_embedding,
-        "n_characters": len(result.model.vocabulary),
+        "vocabulary_size": len(result.model.vocabulary),
         "gates": result.interpretation.gates,
         "transposed": result.interpretation.transposed,
         "hidden_first": result.interpretation.hidden_first,
