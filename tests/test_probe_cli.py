@@ -598,6 +598,23 @@ def test_tables_never_cut_numbers_off(capsys: pytest.CaptureFixture[str], monkey
     assert "[b]" in out.replace("\n", "")
 
 
+def test_long_headings_are_broken_before_the_last_column_is_cut_off(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    row = {
+        "unit": "0/input_gate/1234567",
+        "auc_within_position_groups": 0.123,
+        "score": 0.456,
+        "tie_probability": 0.789,
+    }
+    show_rows([row | {"method": "average_precision"}, row | {"method": "auc"}], as_json=False)
+    out = capsys.readouterr().out
+    for shown in ("0/input_gate/1234567", "0.123", "0.456", "0.789", "average_precision"):
+        assert shown in out
+
+
 def test_an_error_of_several_lines_is_one_line(run: Command, planted: Path) -> None:
     Path("mine.py").write_text("def f(text):\n    raise ValueError('one\\ntwo')\n")
     status, _, err = run("rank", "-H", "mine.py:f", planted)

@@ -80,7 +80,8 @@ def show_rows(
     for key, value in rows[0].items() if rows else ():
         if isinstance(value, str):
             longest = max(len(str(row[key])) for row in rows)
-            table.add_column(_heading(key), overflow="fold", min_width=min(longest, _WIDEST_NAME))
+            is_whole = longest <= _WIDEST_NAME
+            table.add_column(_heading(key), overflow="fold", min_width=min(longest, _WIDEST_NAME), no_wrap=is_whole)
         else:  # numbers are never cut off
             width = max(len(_format(row[key], digits)) for row in rows)
             table.add_column(_heading(key), justify="right", min_width=width)
