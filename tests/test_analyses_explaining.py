@@ -73,8 +73,8 @@ def test_passages_are_where_the_unit_is_most_and_least_active() -> None:
     text = "".join(chr(ord("a") + t % 26) for t in range(N_CHARS))
     source = Arrays({HIDDEN: values}, text)
     found = explain(source, Unit(HIDDEN, 0), [], n_passages=2)
-    assert [(each.place, each.value) for each in found.most] == [(500, 5.0), (9000, 4.0)]
-    assert found.least[0].place == 15_000 and found.least[0].value == -3
+    assert [(each.position, each.value) for each in found.most] == [(500, 5.0), (9000, 4.0)]
+    assert found.least[0].position == 15_000 and found.least[0].value == -3
     first = found.most[0]
     assert first.before + first.character + first.after == text[440:530]
 
@@ -127,7 +127,7 @@ def test_a_part_of_a_text_is_explained_as_that_part_alone(rng: np.random.Generat
     share = inside.var() * 4 / (inside.var() * 4 + 1)
     assert found.explained == pytest.approx(share, abs=0.05)
     assert found.tunings[0].n.sum() == 4000
-    assert all(3000 <= each.place < 15_000 for each in (*found.most, *found.least))
+    assert all(3000 <= each.position < 15_000 for each in (*found.most, *found.least))
 
 
 def test_a_wave_explains_a_unit_among_many_weak_labels(rng: np.random.Generator) -> None:

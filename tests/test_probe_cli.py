@@ -603,13 +603,9 @@ def test_long_headings_are_broken_before_the_last_column_is_cut_off(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setenv("FORCE_COLOR", "1")
-    row = {
-        "unit": "0/input_gate/1234567",
-        "auc_within_position_groups": 0.123,
-        "score": 0.456,
-        "tie_probability": 0.789,
-    }
-    show_rows([row | {"method": "average_precision"}, row | {"method": "auc"}], as_json=False)
+    units = ["0/input_gate/1234567", "1/cell/0"]
+    numbers = {"auc_within_position_groups": 0.123, "score": 0.456, "tie_probability": 0.789}
+    show_rows([{"unit": unit, **numbers, "method": "average_precision"} for unit in units], as_json=False)
     out = capsys.readouterr().out
     for shown in ("0/input_gate/1234567", "0.123", "0.456", "0.789", "average_precision"):
         assert shown in out

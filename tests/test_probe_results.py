@@ -130,12 +130,13 @@ def test_rows_are_those_of_the_command(run: Command, planted: Path) -> None:
                 "r_within": "r_within_position_groups",
             },
         ),
-        ("Explanation", {"adds": "added_r2"}),
+        ("Answer", {"adds": "added_r2"}),
+        ("Passage", {"place": "position"}),
     ],
 )
 def test_old_names_of_scores_work_and_warn(planted: Path, name: str, renamed: dict[str, str]) -> None:
-    result = RESULTS[name](planted)
-    result = result.answers[0] if name == "Explanation" else result
+    parts = {"Answer": "answers", "Passage": "most"}  # of an explanation
+    result = getattr(RESULTS["Explanation"](planted), parts[name])[0] if name in parts else RESULTS[name](planted)
     for old, new in renamed.items():
         with pytest.warns(DeprecationWarning, match=rf"{type(result).__name__}\.{old} is now called {new}"):
             assert getattr(result, old) == pytest.approx(getattr(result, new), abs=0, nan_ok=True)

@@ -105,4 +105,4 @@ def _show_tuning(tuning: "Tuning") -> None:
 
 def _line(passage: "Passage") -> str:
     before, character, after = (visible(part, SIGNS) for part in (passage.before, passage.character, passage.after))
-    return f"{passage.value:+10.3f} {passage.place:>11,}  {before:>60}▐{character}▌{after}"
+    return f"{passage.value:+10.3f} {passage.position:>11,}  {before:>60}▐{character}▌{after}"

@@ -76,18 +76,20 @@ class Passage:
     """A place where a unit is among the most or the least active, with some text around it.
 
     Attributes:
-        place: The place of the character in the corpus.
+        position: The position of the character in the corpus.
         value: The value of the unit there.
         before: Some text before that character.
         character: The character itself.
         after: Some text behind it.
     """
 
-    place: int
+    position: int
     value: float
     before: str
     character: str
     after: str
+
+    place = renamed_attribute("place", "position")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -212,7 +214,7 @@ def _passages(corpus: Corpus, values: NDArray[np.floating], n: int, sign: int = 
         start, stop = max(document.start, peak - 60), min(document.stop, peak + 30)
         passages.append(
             Passage(
-                place=peak,
+                position=peak,
                 value=float(values[peak]),
                 before=corpus.text(start, peak),
                 character=corpus.text(peak, peak + 1),
