@@ -30,10 +30,11 @@ from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from activations.units import Site
 from analyses.errors import AnalysisError
+from analyses.probing.control_names import CONTROLS
 from analyses.probing.controls import TASKS, control_task
 from analyses.probing.fitting.responses import Response
 from analyses.probing.options import FitOptions
-from analyses.probing.probes import CONTROLS, fit, fit_characters
+from analyses.probing.probes import fit, fit_characters
 from analyses.probing.scoring.ranking_metrics import RankingAccumulator
 from analyses.probing.scoring.scores import Cells, IntervalContext, PredictionSums, ProbeScores
 from analyses.probing.scoring.scores import score as score_sums

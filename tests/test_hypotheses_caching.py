@@ -243,7 +243,7 @@ def test_a_command_says_once_which_labels_were_cached(run: Command) -> None:
     for more, is_kept in (((), False), ((), True), (("--no-cache",), False)):
         status, out, err = run("hypotheses", "--show", "mine.py:f", "corpus.txt", "--json", *more)
         assert status == 0 and '"n_chars": 2' in out
-        notices = [line for line in err.splitlines() if "--no-cache labels anew" in line]
+        notices = [line for line in err.splitlines() if "--no-cache makes them again" in line]
         assert len(notices) == is_kept
     run("hypotheses", "corpus.txt")
     status, out, err = run("hypotheses", "corpus.txt")

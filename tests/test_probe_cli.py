@@ -540,15 +540,23 @@ def test_weights_decay_where_a_text_could_be_learned_by_heart(asked: dict[str, A
 
 
 def test_help_and_import_load_nothing_heavy() -> None:
-    heavy = "{'torch', 'sklearn', 'matplotlib', 'numba', 'h5py', 'numpy'}"
+    commands = [command_name(command) for command in COMMANDS]
     code = (
-        f"import sys, probe\nassert not {heavy} & set(sys.modules)\n"
-        "from probe.cli import main\nsys.argv = ['probe', '--help']\n"
-        f"try: main()\nfinally: assert not {heavy} & set(sys.modules)\n"
+        "import sys, probe\n"
+        "heavy = {'torch', 'sklearn', 'matplotlib', 'numba', 'h5py', 'numpy', 'scipy', 'pandas'}\n"
+        "def check(use): assert not heavy & set(sys.modules), (use, heavy & set(sys.modules))\n"
+        "check('import')\n"
+        "from probe.cli import main\n"
+        f"for command in [[], *([name] for name in {commands})]:\n"
+        "    sys.argv = ['probe', *command, '--help']\n"
+        "    try: main()\n"
+        "    except SystemExit as stop: assert stop.code == 0, command\n"
+        "    check(command)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "rank" in done.stdout
+    for name in commands:
+        assert f"Usage: probe {name} [" in done.stdout
 
 
 def test_ctrl_c_leaves_no_file(run: Command, files: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from analyses.errors import AnalysisError
+from analyses.probing.control_names import CONTEXT, N_CONTEXT, RUNS
 from analyses.targets.row_runs import pieces_of_rows, value_counts
 from analyses.targets.target import Target
 from hypotheses.labelling.corpus_labels import narrowest
 from hypotheses.labelling.long_labels import AnyLabels
 from hypotheses.labels import Kind, Labels
-
-CONTEXT = "context"
-N_CONTEXT = 3
 
 
 def control_task(name: str, target: Target, corpus: Corpus, seed: int = 0) -> Target:
@@ -51,7 +49,7 @@ def control_labels(name: str, target: Target, corpus: Corpus, seed: int = 0) -> 
     missing = target.labels.missing_at(used)
     values = _narrow(target.labels, target.selection)
     labels = _UsedLabels(target.kind, values, None if missing is None else ~missing)
-    return TASKS[name].draw(labels, corpus, target.selection.start, np.random.default_rng(seed))
+    return TASKS[name](labels, corpus, target.selection.start, np.random.default_rng(seed))
 
 
 class _UsedLabels(NamedTuple):
@@ -161,27 +159,9 @@ def _narrow(labels: AnyLabels, used: Selection) -> NDArray[Any]:
     return values
 
 
-class ControlTask(NamedTuple):
-    """A control task: how its labels are drawn, and how it is described.
-
-    Attributes:
-        draw: Draws its labels from those of a hypothesis, the text, the position of the first used character, and a
-            generator of random numbers.
-        summary: Which probe it is a control of, and for which labels; the help of `probe fit` shows it.
-    """
-
-    draw: Callable[[_UsedLabels, Corpus, int, np.random.Generator], NDArray[Any]]
-    summary: str
-
-
-TASKS = {
-    CONTEXT: ControlTask(
-        _labels_of_contexts,
-        f"the probe of the units, for labels drawn at random for each context of {N_CONTEXT} characters, with the same "
-        "label frequencies, so that only a probe that memorises contexts can predict them",
-    ),
-    "runs": ControlTask(
-        _labels_in_random_runs,
-        "the probe of the units, for the runs of the hypothesis's labels in random order; numbers are rotated instead",
-    ),
+TASKS: dict[str, Callable[[_UsedLabels, Corpus, int, np.random.Generator], NDArray[Any]]] = {
+    CONTEXT: _labels_of_contexts,
+    RUNS: _labels_in_random_runs,
 }
+"""Functions that draw the labels of a control task from those of a hypothesis, the text, the position of the first used
+character, and a generator of random numbers. `control_names.CONTROLS` describes the tasks."""

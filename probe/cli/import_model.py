@@ -51,7 +51,7 @@ class LayoutOptions:
     ] = None
     prefix: Annotated[str, Option(help="Only arrays whose names begin with this.", show_default=False)] = ""
     force: Annotated[
-        bool, Option("--force", help="Write the model even if its loss on the text speaks against this reading.")
+        bool, Option("--force", help="Write the model even if its loss on the text suggests another interpretation.")
     ] = False
 
     def settings(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from probe.cli import completion
 from probe.cli.analysis_options import check_seed
 from probe.cli.options import AllOption, SeedOption
 
-_USUAL_INTERVALS = 20  # units of each site with an interval, where every unit is asked for
+_USUAL_INTERVALS = 20  # units of each site with an interval, with --units all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

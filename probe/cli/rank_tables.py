@@ -66,7 +66,7 @@ def rows_of(result: SourceRankings, options: RankOptions) -> Iterator[dict[str, 
 
 
 def write_rankings(results: Sequence[SourceRankings], options: RankOptions, tables: TableOptions) -> None:
-    """Write the rows to the CSV file, if one was asked for, one after another."""
+    """Write the rows to the file of `--csv`, if that is given, one after another."""
     from analyses.ranking.results import TABLE_COLUMNS
 
     model = ["model"] if results[0].name else []
@@ -76,7 +76,7 @@ def write_rankings(results: Sequence[SourceRankings], options: RankOptions, tabl
 
 
 def _table_rows(result: SourceRankings, options: RankOptions) -> Iterator[dict[str, TableCell]]:
-    """Yield a row with `TABLE_COLUMNS` for each unit that was asked for, and what made it."""
+    """Yield a row with `TABLE_COLUMNS` for each unit that the options select, and what made it."""
     for ranking in result.rankings:
         if options.every_unit:
             units: Sequence[RankedUnit] = ranking.units
@@ -109,7 +109,7 @@ def _show_one(ranking: "Ranking", options: RankOptions, *, quiet: bool) -> None:
 
 
 def _columns_of(row: Mapping[str, TableCell], ranking: "Ranking", columns: str | None) -> dict[str, TableCell]:
-    """Return the columns of the table: what was measured on held-out characters, and those that were asked for."""
+    """Return the columns of the table: what was measured on held-out characters, and those of `--columns`."""
     from analyses.errors import AnalysisError
 
     extra = [column.strip() for column in (columns or "").split(",") if column.strip()]

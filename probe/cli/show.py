@@ -39,7 +39,7 @@ def progress(step: str) -> Iterator[Report]:
     """Show a progress bar with the time left on standard error.
 
     Yields:
-        A function to call with what is done, how much there is to do, and optionally a note.
+        A function to call with the amount done, the total, and optionally a note.
     """
     columns = (
         SpinnerColumn(),
