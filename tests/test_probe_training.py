@@ -464,7 +464,7 @@ def test_a_sweep_says_who_gets_what_right(run: Command, corpus: Corpus) -> None:
     assert [{name: str(value) for name, value in row.items()} for row in shown] == kept
     names = ["lstm-1x5", "lstm-1x3", "rnn-1x5", "rnn-1x3"]
     assert [Path(row["model"]).stem for row in kept] == names
-    assert [(row["cell"], row["layers"], row["hidden"]) for row in shown] == [
+    assert [(row["cell"], row["n_layers"], row["n_units"]) for row in shown] == [
         ("lstm", 1, 5), ("lstm", 1, 3), ("rnn", 1, 5), ("rnn", 1, 3)
     ]  # fmt: skip
     training_text, validation, test = corpus.cut([0.8, 0.1, 0.1])
@@ -475,27 +475,27 @@ def test_a_sweep_says_who_gets_what_right(run: Command, corpus: Corpus) -> None:
     n_alone = [sum(each[place] and sum(each) == 1 for each in said) for place in range(4)]
     assert sum(n_alone) > 0
     for place, (row, model) in enumerate(zip(shown, models, strict=True)):
-        assert row["accuracy"] == pytest.approx(sum(right[place]) / 399)
-        assert row["alone"] == pytest.approx(n_alone[place] / 399)
-        assert row["test"] == pytest.approx(evaluate(model, test).nats_per_char)
-        assert row["validation"] == pytest.approx(evaluate(model, validation).nats_per_char)
-        assert row["train"] == pytest.approx(float(table(f"sweep/{names[place]}.training/losses.csv")[-1][
+        assert row["test_accuracy"] == pytest.approx(sum(right[place]) / 399)
+        assert row["share_uniquely_correct"] == pytest.approx(n_alone[place] / 399)
+        assert row["test_nats_per_char"] == pytest.approx(evaluate(model, test).nats_per_char)
+        assert row["validation_nats_per_char"] == pytest.approx(evaluate(model, validation).nats_per_char)
+        assert row["train_nats_per_char"] == pytest.approx(float(table(f"sweep/{names[place]}.training/losses.csv")[-1][
             "nats_per_char"
         ]), rel=0.1)  # fmt: skip
-        assert row["parameters"] == sum(weight.numel() for weight in model.state_dict().values())
-        assert row["seconds"] > 0
+        assert row["n_parameters"] == sum(weight.numel() for weight in model.state_dict().values())
+        assert row["training_s"] > 0
         assert training_record(row["model"])["text"] == training_text.sha256
 
     overlap = table("sweep/overlap.csv")
-    assert [row["right"] for row in overlap] == names == list(overlap[0])[1:]
+    assert [row["correct_model"] for row in overlap] == names == list(overlap[0])[1:]
     shares = np.array([[float(row[name]) for name in names] for row in overlap])
-    accuracy = np.array([row["accuracy"] for row in shown])
+    accuracy = np.array([row["test_accuracy"] for row in shown])
     assert (np.diag(shares) == 0).all()
     np.testing.assert_allclose(shares - shares.T, accuracy[:, None] - accuracy[None])
     assert shares[0, 3] == pytest.approx(sum(each[0] and not each[3] for each in said) / 399)
     assert matplotlib.image.imread("sweep/test_loss.png").ndim == 3
     status, out, _ = run("sweep", "corpus.txt", *GRID, "--split", "80,10,10")
-    assert f"the best is {names[int(np.argmin([row['test'] for row in shown]))]}: " in out
+    assert f"the best is {names[int(np.argmin([row['test_nats_per_char'] for row in shown]))]}: " in out
 
 
 def test_a_sweep_trains_with_the_settings_that_are_asked_for(run: Command, corpus: Corpus) -> None:
@@ -661,7 +661,7 @@ def test_a_curve_over_steps_shows_when_a_single_unit_knows(run: Command, text: s
     assert alone[2] == 1
     assert alone[0] < 0.95
     assert 0.5 < alone[1] < 0.95
-    assert {row["control"] for row in shown} == {1.0}
+    assert {row["control_score"] for row in shown} == {1.0}
     assert [row["steps"] for row in table("curve.csv")] == ["0", "2", "10"] * 2
     assert matplotlib.image.imread("curve.png").ndim == 3
 
