@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from planting import SITES, Arrays, drifting, in_runs, random_model, sums_of_rows
+from planting import SITES, Arrays, LimitedSession, drifting, in_runs, random_model, sums_of_rows
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
@@ -18,7 +18,7 @@ from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Estimate, intervals, mean_interval
 from analyses.intervals.long_run import WithinGroups, cosines, long_run_variance, n_cosines, position_groups
 from analyses.intervals.significance import evidence, q_values
-from analyses.levels import columns
+from analyses.levels.columns import DEFAULT_LIMITS, ReadingLimits
 from analyses.ranking.influences import r_influence
 from analyses.ranking.ranking import rank, rank_all
 from analyses.ranking.results import Ranking
@@ -83,19 +83,20 @@ def test_memories_are_those_that_were_planted(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("size", [1.0, 3.0])
-@pytest.mark.parametrize(("exact", "kept"), [(False, columns._KEPT_BYTES), (True, columns._KEPT_BYTES), (False, 0)])
+@pytest.mark.parametrize(
+    ("exact", "limits"), [(False, DEFAULT_LIMITS), (True, DEFAULT_LIMITS), (False, ReadingLimits(whole_bytes=0))]
+)
 def test_what_an_atom_adds_to_an_auc_is_what_its_weight_changes(
-    size: float, exact: bool, kept: int, monkeypatch: pytest.MonkeyPatch
+    size: float, exact: bool, limits: ReadingLimits
 ) -> None:
     """The characters of an atom get a little more weight in scikit-learn's AUC of all characters."""
-    monkeypatch.setattr(columns, "_KEPT_BYTES", kept)
     rng = np.random.default_rng(int(size))
     labels = in_runs(rng, 40_000, 40)
     values = (size * labels * np.repeat(rng.uniform(0.3, 1.7, 400), 100) + rng.normal(size=40_000))[:, None]
     values = np.round(values, 2)
     source = Arrays({HIDDEN: values.astype(np.float32 if exact else np.float16)})
     asked = target(source.corpus, lambda text: labels)
-    [found] = rank(source, asked, exact=exact).units
+    [found] = rank(LimitedSession(source, limits), asked, exact=exact).units
     assert found.estimate is not None
     atoms, expected = asked.split.atom(np.arange(40_000)), []
     for each in range(asked.split.n_atoms):
@@ -136,8 +137,10 @@ def test_the_score_within_position_groups_is_the_mean_of_their_aucs(rng: np.rand
         if own.any():
             aucs.append(roc_auc_score(labels[own], values[own, 0]))
             weights.append(labels[own].sum() * (~labels[own]).sum() / own.sum())
-    assert found.within == pytest.approx(np.average(aucs, weights=weights), abs=2e-3)
-    assert found.within > found.held_out + 0.05  # a trend that the label does not share hides what the unit knows
+    assert found.within_position_groups == pytest.approx(np.average(aucs, weights=weights), abs=2e-3)
+    assert (
+        found.within_position_groups > found.held_out + 0.05
+    )  # a trend that the label does not share hides what the unit knows
 
 
 def test_a_score_without_an_error_has_a_bound_by_its_runs() -> None:

@@ -150,7 +150,7 @@ def _in_language(hypothesis: "Hypothesis", language: str | None) -> "Hypothesis"
 def _listed(hypothesis: "Hypothesis") -> dict[str, TableCell]:
     ahead = " (looks ahead)" if not hypothesis.causal else ""
     kind = hypothesis.unit or hypothesis.kind or ""
-    return {"hypothesis": hypothesis.spelling, "labels": kind, "asks": hypothesis.summary + ahead}
+    return {"hypothesis": hypothesis.spelling, "labels": kind, "summary": hypothesis.summary + ahead}
 
 
 def _described(hypothesis: "Hypothesis") -> dict[str, TableCell]:

@@ -39,7 +39,7 @@ class RankOptions:
     columns: Annotated[
         str | None,
         Option(
-            help="More columns of the table, such as auc,score,tied; see --json for their names, or all.",
+            help="More columns of the table, such as overall_auc,score; see --json for their names, or all.",
             show_default=False,
         ),
     ] = None

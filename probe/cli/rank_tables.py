@@ -70,9 +70,9 @@ def write_rankings(results: Sequence[SourceRankings], options: RankOptions, tabl
     from analyses.ranking.results import TABLE_COLUMNS
 
     model = ["model"] if results[0].name else []
-    place_column = [] if options.compare is None else ["place"]
+    rank_column = [] if options.compare is None else ["rank"]
     rows = (row for result in results for row in _table_rows(result, options))
-    tables.write(rows, [*model, *TABLE_COLUMNS, *place_column, *PROVENANCE])
+    tables.write(rows, [*model, *TABLE_COLUMNS, *rank_column, *PROVENANCE])
 
 
 def _table_rows(result: SourceRankings, options: RankOptions) -> Iterator[dict[str, TableCell]]:
@@ -88,7 +88,7 @@ def _table_rows(result: SourceRankings, options: RankOptions) -> Iterator[dict[s
             yield {
                 **({"model": result.name} if result.name else {}),
                 **row,
-                **({} if options.compare is None else {"place": number}),
+                **({} if options.compare is None else {"rank": number}),
                 **result.made,
             }
 
@@ -116,15 +116,14 @@ def _columns_of(row: Mapping[str, TableCell], ranking: "Ranking", columns: str |
     if unknown := [column for column in extra if column not in row and column != "all"]:
         raise AnalysisError(f"there is no column {unknown[0]!r}; there are {', '.join(row)}")
     measure = ranking.measure
-    usual = ["unit", "class", f"{measure}_test", "low", "high", f"{measure}_within", "p", "q", "p_shift", "p_max"]
+    usual = ["unit", "class", f"held_out_{measure}", "low", "high", f"{measure}_within_position_groups", "p", "q"]
+    usual += ["p_shift", "p_max"]
     if ranking.method != measure:
-        usual[2:2] = ["score", "score_test"]
+        usual[2:2] = ["score", "held_out_score"]
     if "all" in extra:
         extra = list(row)
     keys = [key for key in (*usual, *extra) if key in row]
-    headings = {f"{measure}_test": f"held-out {measure}", f"{measure}_within": "within"}
-    headings |= {"score": f"{ranking.method} (training)", "score_test": f"held-out {ranking.method}"}
-    headings |= {measure: f"{measure} (all)"}
+    headings = {"score": f"training_{ranking.method}", "held_out_score": f"held_out_{ranking.method}"}
     return {headings.get(key, key): row[key] for key in dict.fromkeys(keys)}
 
 
@@ -150,7 +149,7 @@ def _show_beside(rankings: "Sequence[Ranking]", top: int, *, quiet: bool) -> Non
     if quiet:
         return
     table: list[dict[str, TableCell]] = [
-        {"place": number + 1, **{ranking.method: _and_score(ranking.units[number]) for ranking in rankings}}
+        {"rank": number + 1, **{ranking.method: _and_score(ranking.units[number]) for ranking in rankings}}
         for number in range(len(rankings[0].units[:top]))
     ]
     show_rows(table, as_json=False)
@@ -168,10 +167,10 @@ def _best(ranking: "Ranking") -> dict[str, TableCell]:
         "hypothesis": ranking.hypothesis + label,
         "unit": str(best.unit),
         "measure": ranking.measure,
-        "held-out": best.held_out,
+        "held_out": best.held_out,
         "low": best.low,
         "high": best.high,
-        "within": best.within,
+        "within_position_groups": best.within_position_groups,
         "q": best.q,
         "note": _short_note(ranking),
     }
