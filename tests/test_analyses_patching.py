@@ -16,14 +16,14 @@ from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import ReadingRule
 from activations.units import Site, Unit
+from analyses.causes.directions import mean_difference
 from analyses.causes.known_states import Places, read_from_places, values_at
 from analyses.causes.pairs import MOST_COMMON, matched_pairs
 from analyses.causes.patch_results import BOTH, LOG_PROB, LOSS, TO_INSIDE, TO_OUTSIDE, Patch, PatchEffect
 from analyses.causes.patched_parts import Part, Subspace, find_part, matched_parts, part_changes
-from analyses.causes.patching import mean_difference, patch, patch_texts
+from analyses.causes.patching import patch, patch_texts
 from analyses.causes.place_estimates import PlaceAtoms
 from analyses.errors import AnalysisError
-from hypotheses.registry import get
 
 CELL = Site("0/cell")
 TEXT = 'The "quick" brown fox "jumps over" the lazy dog.\n"Well," it said, "so be it."\n' * 2
@@ -229,17 +229,14 @@ def test_subspaces_are_orthonormal(rng: np.random.Generator) -> None:
         Subspace("0/cell", ["much"])
 
 
-def test_the_mean_difference_is_that_of_the_means(text: str) -> None:
+def test_a_direction_of_the_mean_difference_goes_most_of_the_way(text: str) -> None:
     live = live_on(text)
-    found = mean_difference(live, "in_quotes", "0/cell")
-    cells, labels = live.read([CELL])[CELL][:-1], np.asarray(get("in_quotes")(text).values)[:-1]
-    expected = cells[labels].mean(axis=0) - cells[~labels].mean(axis=0)
-    np.testing.assert_allclose(
-        found.basis[:, 0] * np.sign(found.basis[0, 0]), expected / np.linalg.norm(expected), atol=1e-5
-    )
-    result = patch(live, "in_quotes", found, n_pairs=30, n_steps=4, n_matched=6)
-    assert result.what == "mean difference of 0/cell"
+    direction = mean_difference(live, "in_quotes", "0/cell")
+    result = patch(live, "in_quotes", direction, n_pairs=30, n_steps=4, n_matched=6)
+    assert result.what == "in_quotes direction of 0/cell"
     assert effect_of(result, LOG_PROB, BOTH).share > 0.9
+    same = patch(live, "in_quotes", Subspace("0/cell", -2 * direction.vector), n_pairs=30, n_steps=4, n_matched=6)
+    assert [e.share for e in same.effects] == pytest.approx([e.share for e in result.effects], abs=1e-5)
 
 
 def test_parts_of_an_untrained_model_seldom_stand_out() -> None:

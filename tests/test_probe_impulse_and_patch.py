@@ -135,7 +135,7 @@ def test_two_texts_are_patched(run: Command, quotes: None) -> None:
         (["patch", *LIVE], "name a hypothesis, such as `probe patch in_quotes`"),
         (["patch", "in_quotes", "--part", "7/cell", *LIVE], "7/cell"),
         (["patch", "in_quotes", "--part", "0/cell=no.npy", *LIVE], "no.npy has no directions"),
-        (["patch", "in_quotes", "--part", "difference:9/cell", *LIVE], "there is no site 9/cell"),
+        (["patch", "in_quotes", "--part", "difference:9/cell", *LIVE], "there is no site '9/cell' here"),
         (["patch", "in_quotes", "--part", "0/cell", "--character", "z", *LIVE], "does not know the character 'z'"),
         (["patch", "--base", "ab", "--part", "0/cell", "--model", "model.pt"], "name both"),
         (["patch", "in_quotes", *TEXTS, "--model", "model.pt"], "leave out hypotheses, recordings and --text"),

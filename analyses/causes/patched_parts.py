@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from activations.site_names import AnyUnits, select_units
 from activations.units import Site, Unit
 from activations.variants import InterchangeOnce, ModelSource, ReplaceOnce, VariantChange
+from analyses.causes.directions import Direction
 from analyses.causes.known_states import OFFSET, Values
 from analyses.causes.matching import matched_groups
 from analyses.errors import AnalysisError
@@ -62,8 +63,8 @@ class Subspace:
         self.name = name or f"{several} of {self.site}"
 
 
-AnyPart = AnyUnits | Site | Subspace
-"""What is interchanged: a unit or several together, a `Subspace`, a site or its name, or `state`."""
+AnyPart = AnyUnits | Site | Direction | Subspace
+"""What is interchanged: a unit or several together, a `Direction` or `Subspace`, a site or its name, or `state`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +98,8 @@ def find_part(live: ModelSource, what: AnyPart) -> Part:
         ActivationError: If there is no such unit.
         AnalysisError: If a subspace does not fit its site.
     """
+    if isinstance(what, Direction):
+        what = Subspace(what.site, what.vector, f"{what.name} direction of {what.site}")
     if isinstance(what, Subspace):
         n_units = live.sites.get(what.site)
         if n_units != len(what.basis):

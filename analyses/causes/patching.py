@@ -11,7 +11,6 @@ from activations.progress import Progress, no_progress
 from activations.texts.corpus import Corpus
 from activations.units import Site
 from activations.variants import ModelSource, VariantChange
-from analyses.causes.base_reading import read_base
 from analyses.causes.character_sets import END, INSIDE, OUTSIDE, CharacterSets, character_sets
 from analyses.causes.effects import beside_matched
 from analyses.causes.known_states import (
@@ -40,7 +39,6 @@ from analyses.causes.patch_results import (
 from analyses.causes.patched_parts import (
     AnyPart,
     Part,
-    Subspace,
     find_part,
     matched_parts,
     part_changes,
@@ -83,7 +81,8 @@ def patch(
     Args:
         source: Live activations: the model and the text.
         hypothesis: A hypothesis that is True or False.
-        what: A unit or several together, a `Subspace`, a site or its name, or `state`, the whole state.
+        what: A unit or several together, a `Direction` or a `Subspace`, a site or its name, or `state`, the whole
+            state.
         character: The character whose log probability as the next one is measured; None is the one that follows most
             often where the hypothesis ends, such as the closing quote.
         n_pairs: Number of pairs, spread over the text; each is patched in both directions.
@@ -169,27 +168,6 @@ def patch_texts(source: AnySource, what: AnyPart, base: str, other: str, charact
         patched=patched,
         share=(patched - from_base) / (from_source - from_base) if from_source != from_base else float("nan"),
     )
-
-
-def mean_difference(
-    source: AnySource, hypothesis: AnyHypothesis | Target, site: Site | str, *, n_chars: int = N_CHARS
-) -> Subspace:
-    """Return the direction of a site from its mean outside to its mean inside.
-
-    Args:
-        source: Live activations.
-        hypothesis: A hypothesis that is True or False.
-        site: The site.
-        n_chars: The characters over which the means are taken, in passages spread over the text.
-    """
-    live = model_source(source)
-    chosen = Site(str(site))
-    if chosen not in live.sites:
-        raise AnalysisError(f"there is no site {chosen} here; there are {', '.join(map(str, live.sites))}")
-    passages = spread_passages(live, n_chars)
-    sets = character_sets(target_for(live, hypothesis), live, passages)
-    moments = read_base(live, passages, sets, [chosen]).moments[chosen]
-    return Subspace(chosen, moments.inside - moments.outside, f"mean difference of {chosen}")
 
 
 def _character(live: ModelSource, sets: CharacterSets, passages: Passages) -> str:

@@ -128,7 +128,7 @@ def _patches(opened: ModelAndActivations, target: "Target", options: PatchOption
 
     results = []
     for name in options.parts or _best_parts(opened, target):
-        part = _part(name, opened.model, target, options)
+        part = _part(name, opened.activations, target)
         with progress(f"interchanging {name} for {target.hypothesis}") as report:
             results.append(
                 interchange(
@@ -156,18 +156,20 @@ def _best_parts(opened: ModelAndActivations, target: "Target") -> list[str]:
     return [str(best), f"{_DIFFERENCE}{best.site}", str(best.site), STATE]
 
 
-def _part(name: str, model: "Session | None", target: "Target | None", options: PatchOptions) -> "AnyPart":
+def _part(name: str, activations: "Session | None", target: "Target | None") -> "AnyPart":
     """Return what a --part means."""
+    from analyses.causes.directions import mean_difference
     from analyses.causes.patched_parts import Subspace
-    from analyses.causes.patching import mean_difference
 
     site, equals, path = name.partition("=")
     if equals:
         return Subspace(site, _directions(Path(path)), name)
     if name.startswith(_DIFFERENCE):
-        if model is None or target is None:
+        if activations is None or target is None:
             raise BadParameter(f"{name} needs a hypothesis and a text; two texts have none")
-        return mean_difference(model, target, name.removeprefix(_DIFFERENCE), n_chars=options.chars)
+        with progress(f"reading for the {name}") as report:
+            difference = mean_difference(activations, target, name.removeprefix(_DIFFERENCE), progress=report)
+        return Subspace(difference.site, difference.vector, f"mean difference of {difference.site}")
     units = [unit.strip() for unit in name.split(",")]
     return units if len(units) > 1 else units[0]
 
@@ -194,9 +196,7 @@ def _patch_texts(options: PatchOptions, source: CauseSourceOptions, tables: Tabl
         raise BadParameter("two texts need --model")
     live = source.live(source.model, Corpus.from_texts([base, other], ["--base", "--source"]))
     character = unescaped(options.character or "")
-    results = [
-        patch_texts(live, _part(name, None, None, options), base, other, character) for name in options.parts or ()
-    ]
+    results = [patch_texts(live, _part(name, None, None), base, other, character) for name in options.parts or ()]
     made = provenance(live)
     rows = [{**result.row(), **made} for result in results]
     tables.show(rows, [{**result.row(), "character": visible(character, SIGNS)} for result in results])
