@@ -26,8 +26,9 @@ from activations.recordings.recording import Recording
 from activations.texts import corpus, reading_rule
 from analyses.curves import CURVES
 from analyses.errors import AnalysisError
+from analyses.probing.control_names import CHARS, CONTROLS, POSITION
 from analyses.probing.controls import TASKS
-from analyses.probing.probes import CONTROLS
+from analyses.ranking.methods.names import METHOD_NAMES
 from analyses.ranking.methods.registry import METHODS
 from analyses.targets.many_hypotheses import all_targets, targets_of
 from hypotheses.errors import HypothesisError
@@ -42,18 +43,19 @@ from probe.training.recipes import PRESETS, cell_names
 
 NAMES = [command_name(command) for command in COMMANDS]
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
-    "--output": {"train", "sweep", "import", "extract", "curve"},
-    "--units": {"train", "rank", "fit", "ablate"},
+    "--output": {"train", "sweep", "import", "extract", "curve", "impulse"},
+    "--units": {"train", "rank", "fit", "ablate", "impulse"},
     "--layers": {"train", "sweep"},
     "--cell": {"train", "sweep", "import"},
     "--gates": {"train", "import"},
-    "--lanes": {"train", "sweep", "extract", "rank", "explain", "fit", "curve", "ablate"},
-    "--range": {"import", "hypotheses", "extract", "rank", "explain", "fit", "curve", "ablate"},
-    "--text": {"import", "rank", "explain", "fit", "curve", "ablate"},
+    "--lanes": {"train", "sweep", "extract", "rank", "explain", "fit", "curve", "ablate", "impulse", "patch"},
+    "--range": {"import", "hypotheses", "extract", "rank", "explain", "fit", "curve", "ablate", "impulse", "patch"},
+    "--text": {"import", "rank", "explain", "fit", "curve", "ablate", "impulse", "patch"},
     "--split": {"train", "sweep", "evaluate"},
     "--prompt": {"sample", "extract"},
-    "--top": {"rank", "explain", "ablate"},
-    "--force": {"import", "extract", "ablate"},
+    "--top": {"rank", "explain", "ablate", "impulse"},
+    "--force": {"import", "extract", "ablate", "impulse"},
+    "--steps": {"train", "sweep", "impulse", "patch"},
 }
 
 
@@ -215,11 +217,14 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
     def having(name: str) -> set[str]:
         return {command for command in NAMES if name in parameters(command)}
 
-    analyses = {"rank", "explain", "fit", "curve", "ablate"}
+    causes = {"ablate", "impulse", "patch"}
+    analyses = {"rank", "explain", "fit", "curve"} | causes
     assert having("lag") == having("words") == analyses
     assert having("language") == having("no_cache") == analyses | {"hypotheses"}
-    assert having("layer") == {"rank", "fit", "curve", "ablate"} and having("sites") == having("layer") | {"extract"}
-    assert having("seed") == {"rank", "fit", "curve", "ablate", "train", "sweep", "sample", "extract"}
+    assert having("layer") == {"rank", "fit", "curve", "ablate", "impulse"} and having("sites") == having("layer") | {
+        "extract"
+    }
+    assert having("seed") == {"rank", "fit", "curve", "train", "sweep", "sample", "extract"} | causes
     assert having("as_json") == set(NAMES)
     assert having("csv") == set(NAMES) - {"extract", "import", "sample"}  # which print no table
 
@@ -265,6 +270,14 @@ def test_help_shows_the_choices(
 
 def test_the_names_of_cells_are_those_of_the_registry() -> None:
     assert tuple(CELLS) == CELL_NAMES
+
+
+def test_the_names_of_methods_are_those_of_the_registry() -> None:
+    assert tuple(METHODS) == METHOD_NAMES
+
+
+def test_controls_are_the_tasks_and_those_without_a_model() -> None:
+    assert list(CONTROLS) == [CHARS, POSITION, *TASKS]
 
 
 def test_help_names_all_methods_and_controls(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
