@@ -1,7 +1,7 @@
 """A picture of impulses: what is left of a change, and what it does to the loss, by the characters since then."""
 
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -48,7 +48,7 @@ def _draw(axes: "Axes", unit: "UnitImpulse", field: str, colour: str, marker: st
     values, low, high, matched = (
         np.array([getattr(step, f"{field}{end}") for step in unit.steps]) for end in ("", "_low", "_high", "_matched")
     )
-    marked = {"marker": marker, "markevery": _ticks(x[-1]), "ms": 4, "linestyle": line}
+    marked: dict[str, Any] = {"marker": marker, "markevery": _ticks(x[-1]), "ms": 4, "linestyle": line}
     axes.plot(x, values, color=colour, label=unit.unit, **marked)
     if np.isfinite(low).any():  # at k = 0, all of each change is left, and there is no interval
         low, high = np.where(np.isnan(low), values, low), np.where(np.isnan(high), values, high)
