@@ -21,6 +21,7 @@ from . import texts as texts
 from .causes import ablate as ablate
 from .causes import impulse as impulse
 from .causes import patch as patch
+from .causes import story as story
 from .errors import ActivationError as ActivationError
 from .errors import AnalysisError as AnalysisError
 from .errors import HypothesisError as HypothesisError

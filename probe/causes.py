@@ -17,3 +17,6 @@ from analyses.causes.patch_results import with_q_values as with_q_values
 from analyses.causes.patched_parts import Subspace as Subspace
 from analyses.causes.patching import patch as patch
 from analyses.causes.patching import patch_texts as patch_texts
+from analyses.story import story as story
+from analyses.story_results import Section as Section
+from analyses.story_results import Story as Story

@@ -80,6 +80,11 @@ def bundled_text() -> Corpus:
         return Corpus.from_texts([path.read_text(encoding="utf-8")], ["python.py.txt"])
 
 
+def bundled_activations() -> LiveActivations:
+    """Let the bundled model read the bundled text."""
+    return LiveActivations(bundled_model(), bundled_text(), replace_unknown=True)
+
+
 def run_demo(folder: Path, progress: NotedProgress = no_progress) -> Demo:
     """Record the bundled model reading the bundled text, and ask what it knows.
 
@@ -93,7 +98,7 @@ def run_demo(folder: Path, progress: NotedProgress = no_progress) -> Demo:
     make_folder(folder)
     n_steps = 1 + 3 * len(HYPOTHESES) + 1
     progress(0, n_steps, "reading the text")
-    live = LiveActivations(bundled_model(), bundled_text(), replace_unknown=True)
+    live = bundled_activations()
     extraction = extract(live, folder / "activations.h5", sites=select_sites(live.sites, SITES))
     with Session(extraction.path) as session:
         findings = []
