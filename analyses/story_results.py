@@ -128,23 +128,23 @@ def tell_probes(probes: Sequence[ProbeResult]) -> tuple[str, list[str]]:
         taken.
     """
     best, control = best_probe(probes), best_control(probes)
-    told = f"A linear probe of {best.site} reads it with a held-out AUC of {_with_interval(best.score, best.interval)}"
+    told = f"A linear probe of {best.site} reads {best.hypothesis} with a held-out AUC of {_with_interval(best.score, best.interval)}"
     if control is None:
         return NOT_SHOWN, [f"{told}; nothing stands beside it to compare it with."]
+    seen = "position in the text" if control.control == "position" else control.site
     sentences = [
-        f"{told}; one of the {control.site}, without the model, has {_with_interval(control.score, control.interval)}."
+        f"{told}; one of the {seen}, without the model, has {_with_interval(control.score, control.interval)}."
     ]
-    if control.control == "position":
-        sentences = [sentences[0].replace("of the position", "of the position in the text")]
     if not (best.estimates and control.estimates):
         return NOT_SHOWN, [*sentences, best.note or control.note]
     more = difference(control, best)
+    if math.isnan(more.p):
+        why = more.no_interval_reason or "the error of the difference cannot be estimated"
+        return NOT_SHOWN, [*sentences, f"Whether the model knows more than that cannot be told: {why}."]
     n_sites = sum(probe.control is None for probe in probes)
     p = min(1.0, more.p * n_sites)
-    if math.isnan(p):
-        return NOT_SHOWN, [*sentences, f"Whether it is better cannot be told: {more.no_interval_reason}."]
     is_shown = p < SIGNIFICANT and more.value > 0
-    end = f"{_with_interval(more.value, (more.low, more.high), '+.3f')}, p {p:.2g} for the best of {n_sites} sites"
+    end = f"{_with_interval(more.value, (more.low, more.high), '+.3f')}, p {p:.2g} (corrected for the choice among {n_sites} sites)"
     verb = "knows more than that" if is_shown else "is not shown to know more than that"
     return SHOWN if is_shown else NOT_SHOWN, [*sentences, f"The model {verb}: {end}."]
 
@@ -162,32 +162,35 @@ def tell_units(units: Sequence[RankedUnit], notes: Sequence[str] = ()) -> tuple[
     ]
     n_shown = sum(each.q < SIGNIFICANT and each.held_out > 0.5 for each in units)
     if n_shown:
-        return SHOWN, [*told, f"{n_shown} of these {len(units)} units know it: q below .05 over all units."]
+        return SHOWN, [*told, f"{n_shown} of these {len(units)} are above chance, .5: q below .05 over all units."]
     unknown = all(math.isnan(each.q) for each in units)
     why = " ".join(notes) if unknown and notes else "No unit's q is below .05."
     return NOT_SHOWN, [*told, why]
 
 
-def tell_effects(effects: Sequence[Effect]) -> tuple[str, list[str]]:
+def tell_effects(effects: Mapping[str, Effect]) -> tuple[str, list[str]]:
     """Say how much worse a model predicts inside than outside without some units, beside matched ones.
 
     Args:
-        effects: Effects inside less outside.
+        effects: Effects inside less outside, by what the sentences call the units.
+
+    Returns:
+        `SHOWN` if one is more than that of matched units, or `NOT_SHOWN`, and a sentence for each.
     """
-    shown = [effect for effect in effects if effect.is_shown and effect.beyond_matched > 0]
-    return SHOWN if shown else NOT_SHOWN, [_tell_effect(effect) for effect in effects]
+    is_shown = any(effect.is_shown and effect.beyond_matched > 0 for effect in effects.values())
+    return SHOWN if is_shown else NOT_SHOWN, [_tell_effect(name, effect) for name, effect in effects.items()]
 
 
-def _tell_effect(effect: Effect) -> str:
+def _tell_effect(name: str, effect: Effect) -> str:
     value = _with_interval(effect.effect, (effect.low, effect.high), "+.4f")
-    told = f"Without {effect.intervention}, the loss {effect.where} rises by {value} nats per character"
+    told = f"Without {name}, the loss {effect.where} changes by {value} nats per character"
     if not math.isnan(effect.matched):
         told += f", without matched ones by {effect.matched:+.4f}"
     if math.isnan(effect.p):
         return f"{told}; {effect.finding.partition(': ')[2]}."
-    verdict = "shown" if effect.is_shown and effect.beyond_matched > 0 else "not shown"
-    if effect.is_shown and effect.beyond_matched < 0:
-        verdict = "shown to be less than theirs"
+    verdict = "not shown to be more"
+    if effect.is_shown:
+        verdict = "shown to be more" if effect.beyond_matched > 0 else "shown to be less"
     return f"{told}: {verdict} (p {effect.p:.2g}, q {effect.q:.2g})."
 
 
@@ -208,15 +211,23 @@ def _tell_impulse(story: Story) -> tuple[str, list[str]]:
 
 
 def _tell_ablations(story: Story) -> tuple[str, list[str]]:
-    inside = [effect for ablation in story.ablations for effect in ablation.effects if effect.where == CONTRAST]
-    ends = [effect for ablation in story.ablations for effect in ablation.effects if effect.where == "end"]
+    names = [str(story.best[0].unit), f"the best {len(story.best)} units together"]
+    inside, ends = (
+        {
+            name: effect
+            for name, ablation in zip(names, story.ablations, strict=False)
+            for effect in ablation.effects
+            if effect.where == where
+        }
+        for where in (CONTRAST, "end")
+    )
     answer, sentences = tell_effects(inside)
     of_ends = [
-        f"{effect.intervention}: {_with_interval(effect.effect, (effect.low, effect.high), '+.3f')}, matched "
+        f"without {name} {_with_interval(effect.effect, (effect.low, effect.high), '+.3f')}, without matched ones "
         f"{_number(effect.matched, '+.3f')}, q {_number(effect.q, '.2g')}"
-        for effect in ends
+        for name, effect in ends.items()
     ]
-    return answer, [*sentences, f"On the last characters inside alone: {'; '.join(of_ends)}."]
+    return answer, [*sentences, f"Where {story.hypothesis} ends: {'; '.join(of_ends)}."]
 
 
 def _tell_patches(story: Story) -> tuple[str, list[str]]:

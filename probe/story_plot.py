@@ -84,9 +84,9 @@ def _draw_impulse(story: "Story", axes: "Axes") -> None:
 
 
 def _draw_effects(story: "Story", axes: "Axes") -> None:
-    groups = ["best unit", f"best {story.n_best} together"]
+    groups = ["best unit", f"best {len(story.best)} together"]
     effects = [
-        (f"{group}, {where}", effect)
+        (f"{group},\n{where}", effect)
         for group, ablation in zip(groups, story.ablations, strict=False)
         for effect in ablation.effects
         for where in (CONTRAST, _END)
@@ -108,7 +108,8 @@ def _draw_effects(story: "Story", axes: "Axes") -> None:
     )
     axes.axvline(0, color=GREY, linestyle=":", linewidth=0.8)
     axes.set_xlabel("change of the loss, in nats per character")
-    axes.legend(frameon=False, fontsize="small")
+    axes.set_ylim(len(effects) + 0.3, -0.6)
+    axes.legend(frameon=False, fontsize="small", loc="lower center", ncols=2)
 
 
 def _draw_points(
