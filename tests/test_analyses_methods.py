@@ -382,7 +382,8 @@ def test_what_is_derived_from_other_counts_is_what_would_be_counted(planted: Pla
     steps = np.arange(N_CHARS)[:, None] >= [0, 3, N_CHARS // 2]  # one of them constant
     source = Arrays({HIDDEN: np.hstack([planted.values[HIDDEN], steps]).astype(np.float16), CELL: planted.values[CELL]})
     labels = planted.binary & (shares | (np.arange(N_CHARS) % 97 == 0))
-    asked = target(source.corpus, lambda text: np.where(planted.missing, None, labels).tolist())
+    known: NDArray[np.generic] = np.where(planted.missing, None, labels)  # type: ignore[call-overload]
+    asked = target(source.corpus, lambda text: known.tolist())
     units = [Columns(CELL, 0, 4), Columns(HIDDEN, 1, 7)]
     reader = Session.of(source).levels
     reader.find_bins(source, [CELL])
@@ -395,10 +396,10 @@ def test_what_is_derived_from_other_counts_is_what_would_be_counted(planted: Pla
 @pytest.mark.parametrize("source_class", [Arrays, Live])
 def test_a_method_scores_alone_as_in_a_comparison(planted: Planted, source_class: type[Arrays]) -> None:
     source = source_class(planted.values)
-    labels = np.where(planted.missing, None, planted.binary).tolist()
+    labels: NDArray[np.generic] = np.where(planted.missing, None, planted.binary)  # type: ignore[call-overload]
     names = [name for name, method in METHODS.items() if "binary" in method.kinds and method.needs]
-    for name, ranking in zip(names, compare(source, lambda text: labels, names), strict=True):
-        assert repr(ranking.units) == repr(rank(source, lambda text: labels, method=name).units), name
+    for name, ranking in zip(names, compare(source, lambda text: labels.tolist(), names), strict=True):
+        assert repr(ranking.units) == repr(rank(source, lambda text: labels.tolist(), method=name).units), name
 
 
 def test_levels_are_counted_once_for_all_methods_of_a_binary_label(planted: Planted) -> None:

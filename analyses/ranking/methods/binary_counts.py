@@ -41,7 +41,7 @@ def quantile_counts(counts: Sequence[CountsBelow]) -> NDArray[np.int64]:
         training = below[TRAIN].sum(axis=0, dtype=np.int64)
         bins = np.minimum((training[:-1] + training[1:]) * N_BINS // (2 * training[-1]), N_BINS - 1)
         first_levels = np.searchsorted(bins, np.arange(N_BINS + 1))
-        return np.diff(below[..., first_levels].astype(np.int64)).swapaxes(1, 2)
+        return np.asarray(np.diff(below[..., first_levels].astype(np.int64)).swapaxes(1, 2), np.int64)
 
     return np.stack(list(in_threads(of_unit, counts)))
 
