@@ -373,15 +373,17 @@ def test_every_method_has_its_order_and_scores_in_all_units(planted: Planted, ki
         ).all()
 
 
-@pytest.mark.parametrize("shares", [True, False], ids=["often", "seldom"])
+@pytest.mark.parametrize("is_often", [True, False], ids=["often", "seldom"])
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.needs and method.needs.derivation])
-def test_what_is_derived_from_other_counts_is_what_would_be_counted(planted: Planted, name: str, shares: bool) -> None:
+def test_what_is_derived_from_other_counts_is_what_would_be_counted(
+    planted: Planted, name: str, is_often: bool
+) -> None:
     """It is the same to the last bit, also for units that hardly ever change, and labels that are seldom True."""
     needs = METHODS[name].needs
     assert needs and needs.derivation
     steps = np.arange(N_CHARS)[:, None] >= [0, 3, N_CHARS // 2]  # one of them constant
     source = Arrays({HIDDEN: np.hstack([planted.values[HIDDEN], steps]).astype(np.float16), CELL: planted.values[CELL]})
-    labels = planted.binary & (shares | (np.arange(N_CHARS) % 97 == 0))
+    labels: NDArray[np.generic] = planted.binary & (is_often | (np.arange(N_CHARS) % 97 == 0))
     known: NDArray[np.generic] = np.where(planted.missing, None, labels)  # type: ignore[call-overload]
     asked = target(source.corpus, lambda text: known.tolist())
     units = [Columns(CELL, 0, 4), Columns(HIDDEN, 1, 7)]
