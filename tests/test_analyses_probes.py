@@ -23,7 +23,6 @@ from analyses.probing import probes
 from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit, fit_units
 from analyses.probing.tasks import ProbeTask, probe_tasks
-from analyses.targets import labelling
 from analyses.targets.labelling import target
 from analyses.targets.many_hypotheses import targets_of
 from analyses.targets.splits import TEST, TRAIN
@@ -100,7 +99,8 @@ def test_designs_fitted_together_are_those_fitted_alone(planted: Path) -> None:
 
 
 def test_a_live_source_is_fitted_like_its_recording(code_text: str, tmp_path: Path) -> None:
-    live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
+    text = code_text[:12_000]
+    live = LiveActivations(random_model(text), Corpus.from_texts([text]))
     extract(live, tmp_path / "a.h5")
     with Recording(tmp_path / "a.h5") as recording:
         for name in PLANTED:
@@ -151,8 +151,8 @@ def test_labels_that_are_asked_for_together_go_to_the_disk_together(
 ) -> None:
     """Two hypotheses, of which one alone would stay in memory."""
     with Recording(planted) as recording:
-        monkeypatch.setattr(labelling, "_LABEL_BYTES", len(recording.corpus) * 3 // 2)
-        assert isinstance(target(recording.corpus, "in_quotes").labels, Labels)
+        memory = len(recording.corpus) * 3 // 2
+        assert isinstance(target(recording.corpus, "in_quotes", memory_bytes=memory).labels, Labels)
         seen: list[Target] = []
 
         def watch(source: Source, targets: Sequence[Target], options: FitOptions) -> list[ProbeTask]:
@@ -161,6 +161,6 @@ def test_labels_that_are_asked_for_together_go_to_the_disk_together(
 
         monkeypatch.setattr(probes, "probe_tasks", watch)
         names = ["in_quotes", "in_comment"]
-        fit(recording, names, sites=[PLANTED["in_quotes"].site], options=FitOptions(penalty=1.0))
-        of_command = targets_of(recording, names).made
+        fit(recording, names, sites=[PLANTED["in_quotes"].site], options=FitOptions(penalty=1.0, label_memory=memory))
+        of_command = targets_of(recording, names, memory_bytes=memory).made
     assert [type(target.labels) for target in [*seen, *of_command]] == [LabelsOnDisk] * 4

@@ -207,7 +207,7 @@ def test_what_a_users_function_prints_or_names_does_no_harm(run: Command, plante
     _, out, err = run("hypotheses", "--show", "mine.py:loud", "corpus.txt", "--json")
     assert len(rows(out)) == 2 and "noise" in err
     assert "\x1b" not in run("hypotheses", "--show", "mine.py:loud", "corpus.txt")[1]
-    status, out, err = run("fit", "--hypothesis", "mine.py:loud", planted, "--json")
+    status, out, err = run("fit", "--hypothesis", "mine.py:loud", planted, "--controls", "none", "--json")
     assert rows(out)[0]["hypothesis"] == "mine.py:loud" and "hello" in err
     _, out, err = run("rank", "--hypothesis", "mine.py:loud", planted, "--json")
     assert {row["class"] for row in rows(out)} == {"", "\x1b[2J"} and "hello" in err

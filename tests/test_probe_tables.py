@@ -14,7 +14,7 @@ import pytest
 from commands import Command, rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from planting import PLANTED, Arrays, in_runs, random_model
+from planting import PLANTED, Arrays, LimitedSession, in_runs, random_model
 from profiles import n_examples
 from scipy.stats import false_discovery_control
 
@@ -25,7 +25,7 @@ from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit, units_of
-from analyses.levels import columns
+from analyses.levels.columns import ReadingLimits
 from analyses.ranking.ranking import compare, rank, rank_all
 from analyses.ranking.results import TABLE_COLUMNS, RankedUnit, Ranking
 from analyses.targets.labelling import target_of_labels
@@ -136,15 +136,14 @@ def test_every_unit_has_a_row_for_every_hypothesis(
 @pytest.mark.parametrize("n_intervals", [1, 3, None])
 @pytest.mark.parametrize("at_once", [None, 2])
 def test_intervals_of_the_best_are_those_of_a_ranking_with_all(
-    planted: Path, n_intervals: int | None, at_once: int | None, monkeypatch: pytest.MonkeyPatch
+    planted: Path, n_intervals: int | None, at_once: int | None
 ) -> None:
     """How many are asked for changes nothing else, and so many of the best of each site, and of all, have them."""
     with Recording(planted) as recording:
         usual = rank_all(recording, NAMES)
         expected = [rank(recording, name) for name in NAMES]
-        if at_once is not None:  # units that are read together
-            monkeypatch.setattr(columns, "_MOST_AT_ONCE", at_once)
-        found = rank_all(recording, NAMES, n_intervals=n_intervals)
+        limited = recording if at_once is None else LimitedSession(recording, ReadingLimits(whole_units=at_once))
+        found = rank_all(limited, NAMES, n_intervals=n_intervals)
     for ranking, default, alone in zip(found, usual, expected, strict=True):
         of_unit = {each.unit: each for each in alone.units}
         sites: dict[Site, int] = {}

@@ -316,7 +316,7 @@ def fault_at(number: int, fault: Exception | None, *, after: bool = False) -> It
 
 def whole_run(folder: Path, parts: list[Corpus], resume: bool = False) -> Run:
     folder.mkdir(exist_ok=True)
-    run = Run(folder / "model.pt", sample_every=2, checkpoint_every=3)
+    run = Run(folder / "model.pt", sample_every=2, checkpoint_every=3, sample_chars=20)
     run.begin(resume=resume)
     run.train(parts, SHAPE, SHORT)
     return run
@@ -339,7 +339,6 @@ def test_a_training_stopped_at_any_file_ends_as_an_unbroken_one(
 ) -> None:
     """At every fifth file, and the last ones: models and the state are whole, and there is something to go on from."""
     monkeypatch.setattr(runs, "train", partial(train, save_every_s=0.0))
-    monkeypatch.setattr(runs, "_SAMPLE_CHARS", 20)
     with fault_at(0, None) as names:
         whole_run(Path("whole"), parts)
     expected = result_of(Path("whole"))
@@ -367,16 +366,16 @@ def test_a_training_stopped_at_any_file_ends_as_an_unbroken_one(
 def test_an_interrupted_training_is_not_begun_anew_by_mistake(
     run: Command, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(done: int) -> Callable[[Run, int], bool]:
-        def is_due(self: Run, update: int) -> bool:
-            if update == done:
-                raise StoppedError
-            return False
+    def stop(update: int) -> bool:
+        if update == N_UPDATES - 5:
+            raise StoppedError
+        return False
 
-        return is_due
+    def with_output(at: Callable[[int], bool]) -> Callable[..., Training]:
+        return lambda *arguments, **named: train(*arguments, **named | {"at": at})
 
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "_has_output", stop(N_UPDATES - 5))
+        patch.setattr(runs, "train", with_output(stop))
         with pytest.raises(StoppedError):
             run("train", "corpus.txt", *QUICK)
     state = Path("model.training/state.pt").read_bytes()
@@ -385,7 +384,7 @@ def test_an_interrupted_training_is_not_begun_anew_by_mistake(
     assert "of another training (other: seed)" in refused
     assert Path("model.training/state.pt").read_bytes() == state
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "_has_output", lambda self, update: update == N_UPDATES - 5)  # what is left is trained only
+        patch.setattr(runs, "train", with_output(lambda update: update == N_UPDATES - 5))
         assert run("train", "corpus.txt", *QUICK, "--resume")[0] == 0
     assert not Path("model.training/state.pt").exists()
     assert run("train", "corpus.txt", *QUICK, "-o", "whole.pt")[0] == 0

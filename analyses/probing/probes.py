@@ -88,7 +88,7 @@ def fit_units(
     for name in controls:
         if name not in CONTROLS:
             raise AnalysisError(f"there is no control {name!r}; there are {', '.join(CONTROLS)}")
-    targets = targets_for(source, hypotheses)
+    targets = targets_for(source, hypotheses, options.label_memory)
     if not targets:
         return []
     numbers_of_characters = LAST_CHARACTERS if CHARS in controls else ()
@@ -160,10 +160,9 @@ def _control_tasks(
     source: Source, tasks: Sequence[ProbeTask], names: Sequence[str], options: FitOptions
 ) -> list[ProbeTask]:
     """Make the control tasks of these names for each task."""
+    memory_bytes = options.label_memory // max(1, len(names) * len(tasks))
     return [
-        ProbeTask.as_control(
-            name, control_labels(name, task.target, source.corpus, options.seed), task, len(names) * len(tasks)
-        )
+        ProbeTask.as_control(name, control_labels(name, task.target, source.corpus, options.seed), task, memory_bytes)
         for name in names
         for task in tasks
     ]
