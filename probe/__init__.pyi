@@ -24,6 +24,9 @@ from .hypotheses import Labels as Labels
 from .hypotheses import get as get
 from .hypotheses import hypothesis as hypothesis
 from .intervals import difference as difference
+from .interventions import add as add
+from .interventions import clamp as clamp
+from .interventions import intervene as intervene
 from .models import load_model as load_model
 from .plots import plot_curves as plot_curves
 from .plots import plot_text as plot_text

@@ -244,7 +244,10 @@ def test_nothing_is_computed_on_another_device_than_the_model(
     monkeypatch.setattr(lane_reader, "_copy_from_gpu", lambda found, into: brought.append((found, into)))
     vocabulary = Vocabulary("".join(map(chr, range(200, 200 + n_characters))))
     model = CharRNN(ModelConfig(n_layers=3, n_units=16, **kind), vocabulary)
-    interventions = [clamp(Site.of(0, "hidden"), {1: 0}), add(Site.of(2, "hidden"), [1] * model.config.n_hidden)]
+    interventions = [
+        Intervention(Site.of(0, "hidden"), clamp({1: 0})),
+        Intervention(Site.of(2, "hidden"), add([1] * model.config.n_hidden)),
+    ]
     weights = Weights(model, ComputeOptions(precision=precision), single_lane=False, interventions=interventions)
     lanes = LaneReader(weights, 4)
     ids = torch.zeros(40, 4, dtype=torch.int64)
@@ -279,7 +282,10 @@ def test_nothing_is_written_on_another_device_than_was_asked_for(kind: Kind, mon
 
     monkeypatch.setattr(sampling, "_draw", draw)
     model = CharRNN(ModelConfig(n_layers=2, n_units=16, **kind), Vocabulary("abc"))
-    interventions = [clamp(Site.of(0, "hidden"), {1: 0}), add(Site.of(1, "hidden"), [1] * model.config.n_hidden)]
+    interventions = [
+        Intervention(Site.of(0, "hidden"), clamp({1: 0})),
+        Intervention(Site.of(1, "hidden"), add([1] * model.config.n_hidden)),
+    ]
     with OneDevice():  # type: ignore[no-untyped-call]
         next(sampling.write(model, 2, prompt="ab", device="meta", interventions=interventions))
     assert [(each.device.type, tuple(each.shape)) for each in drawn_from] == [("meta", (2, 3))]
