@@ -25,6 +25,7 @@ from probe.cli.import_model import import_model
 from probe.cli.rank import rank
 from probe.cli.sample import sample
 from probe.cli.show import warn
+from probe.cli.steer import steer
 from probe.cli.sweep import sweep
 from probe.cli.train import train
 
@@ -44,6 +45,7 @@ COMMANDS = (
     fit,
     curve,
     ablate,
+    steer,
 )
 
 app = typer.Typer(
