@@ -248,6 +248,8 @@ def _finding(effect: TextEffect) -> str:
     values = f"{effect.measure} {effect.steered:.3g} in place of {effect.unsteered:.3g} ({effect.effect:+.3g}"
     interval = f", 95 % interval {effect.low:+.3g} to {effect.high:+.3g})" if np.isfinite(effect.low) else ")"
     beside = f", matched {effect.matched:+.3g}" if np.isfinite(effect.matched) else ""
+    if effect.effect == effect.low == effect.high == 0:
+        return f"{effect.intervention}: {effect.measure} {effect.unsteered:.3g}, the same in every text"
     if not np.isfinite(effect.q):
         verdict = "not tested"
     elif effect.q < SIGNIFICANT:

@@ -42,18 +42,22 @@ from probe.training.recipes import PRESETS, cell_names
 
 NAMES = [command_name(command) for command in COMMANDS]
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
-    "--output": {"train", "sweep", "import", "extract", "curve"},
+    "--output": {"train", "sweep", "import", "extract", "curve", "steer"},
     "--units": {"train", "rank", "fit", "ablate"},
     "--layers": {"train", "sweep"},
     "--cell": {"train", "sweep", "import"},
     "--gates": {"train", "import"},
-    "--lanes": {"train", "sweep", "extract", "rank", "explain", "fit", "curve", "ablate"},
-    "--range": {"import", "hypotheses", "extract", "rank", "explain", "fit", "curve", "ablate"},
-    "--text": {"import", "rank", "explain", "fit", "curve", "ablate"},
+    "--lanes": {"train", "sweep", "extract", "rank", "explain", "fit", "curve", "ablate", "steer"},
+    "--range": {"import", "hypotheses", "extract", "rank", "explain", "fit", "curve", "ablate", "steer"},
+    "--text": {"import", "rank", "explain", "fit", "curve", "ablate", "steer"},
     "--split": {"train", "sweep", "evaluate"},
-    "--prompt": {"sample", "extract"},
+    "--prompt": {"sample", "extract", "steer"},
     "--top": {"rank", "explain", "ablate"},
-    "--force": {"import", "extract", "ablate"},
+    "--force": {"import", "extract", "ablate", "steer"},
+    "--samples": {"sample", "steer"},
+    "--length": {"sample", "steer"},
+    "--matched": {"ablate", "steer"},
+    "--show": {"hypotheses", "steer"},
 }
 
 
@@ -216,10 +220,10 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
         return {command for command in NAMES if name in parameters(command)}
 
     analyses = {"rank", "explain", "fit", "curve", "ablate"}
-    assert having("lag") == having("words") == analyses
+    assert having("lag") == analyses and having("words") == analyses | {"steer"}
     assert having("language") == having("no_cache") == analyses | {"hypotheses"}
     assert having("layer") == {"rank", "fit", "curve", "ablate"} and having("sites") == having("layer") | {"extract"}
-    assert having("seed") == {"rank", "fit", "curve", "ablate", "train", "sweep", "sample", "extract"}
+    assert having("seed") == {"rank", "fit", "curve", "ablate", "steer", "train", "sweep", "sample", "extract"}
     assert having("as_json") == set(NAMES)
     assert having("csv") == set(NAMES) - {"extract", "import", "sample"}  # which print no table
 
@@ -340,6 +344,7 @@ def test_a_seed_is_an_option_and_stands_in_the_rows(run: Command, planted: Path)
 def commands_with_rows(planted: Path) -> dict[str, list[str]]:
     quick = ["--units", "4", "--epochs", "1", "--lanes", "4"]
     live = ["--model", "model.pt", "--text", "corpus.txt"]
+    brief = ["--samples", "2", "--length", "9", "--matched", "0"]
     return {
         "rank": ["rank", "in_quotes", "char_class", str(planted), "--shifts", "9"],
         "rank all": ["rank", "--all", str(planted), "--sites", "cell"],
@@ -353,6 +358,8 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "hypotheses counted": ["hypotheses", "corpus.txt"],
         "hypotheses shown": ["hypotheses", "corpus.txt", "--show", "in_quotes"],
         "hypotheses defined": ["hypotheses", "--show", "in_quotes"],
+        "steer": ["steer", "vowel", "--model", "model.pt", "--hold", "0/cell/1=0", *brief],
+        "steer by a direction": ["steer", "vowel", *live, "--add", "in_quotes", *brief],
         "check": ["check", str(planted)],
         "train": ["train", "corpus.txt", "-o", "small.pt", *quick],
         "sweep": ["sweep", "corpus.txt", "--cell", "rnn", "--layers", "1", "--hidden", "3", *quick[2:]],
@@ -360,8 +367,14 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
 
 
 ROWS = list(commands_with_rows(Path()))
-READS_A_TEXT = set(ROWS) - {"hypotheses", "hypotheses defined", "check"}
-KNOWS_THE_MODEL = {"rank live", "evaluate", "train"}  # no model made the planted recording
+READS_A_TEXT = set(ROWS) - {"hypotheses", "hypotheses defined", "check", "steer"}
+KNOWS_THE_MODEL = {
+    "rank live",
+    "evaluate",
+    "train",
+    "steer",
+    "steer by a direction",
+}  # no model made the planted recording
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 from typer import BadParameter, Option
 
@@ -19,6 +19,7 @@ from probe.cli.words import Subjects, tell_apart
 
 if TYPE_CHECKING:
     from activations.models.char_rnn import CharRNN
+    from activations.reading.live import LiveActivations
     from analyses.causes.directions import Direction
     from probe.steering import Steering, WritingOptions
 
@@ -155,9 +156,9 @@ def steer(
     inputs = source.inputs(subjects)
     options.check(inputs)
     tables.check(*inputs)
-    model, direction = _model_and_direction(subjects, options, source)
+    model, direction, text_sha256 = _model_and_direction(subjects, options, source)
     steering = _steer(model, direction, subjects.hypotheses, options, source.device)
-    made = provenance(model_sha256=_sha256(model), seed=options.seed)
+    made = provenance(model_sha256=_sha256(model), text_sha256=text_sha256, seed=options.seed)
     rows: list[dict[str, TableCell]] = [{**row, **made} for row in steering.rows()]
     tables.show(rows, [{key: row[key] for key in _SHOWN} for row in rows])
     if not tables.as_json:
@@ -170,10 +171,8 @@ def steer(
 
 def _model_and_direction(
     subjects: Subjects, options: SteerOptions, source: CauseSourceOptions
-) -> "tuple[CharRNN, Direction | None]":
-    """Load the model, and find the direction in its activations if one is to be added."""
-    from typing import cast
-
+) -> "tuple[CharRNN, Direction | None, str | None]":
+    """Load the model; if a direction is to be added, find it in the activations on a text, and return that's hash."""
     from activations.errors import ActivationError
 
     if source.model is None:
@@ -181,7 +180,7 @@ def _model_and_direction(
     if options.add is None:
         if subjects.recordings or source.text:
             raise ActivationError("a recording or --text is for --add; to hold units, the model alone is enough")
-        return cast("CharRNN", source.load_model(source.model)), None
+        return cast("CharRNN", source.load_model(source.model)), None, None
     from activations.units import in_order
     from analyses.causes.directions import mean_difference
 
@@ -189,7 +188,8 @@ def _model_and_direction(
         sites = opened.model.sites
         last = in_order(sites, [site for site in sites if site.signal == "hidden"])[-1:]
         direction = mean_difference(opened.activations, options.add, options.site or last, progress=report)
-        return cast("CharRNN", getattr(opened.model.source, "model")), direction  # noqa: B009 (a source has none)
+        live = cast("LiveActivations", opened.model.source)
+        return cast("CharRNN", live.model), direction, live.corpus.sha256
 
 
 def _steer(
