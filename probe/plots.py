@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.causes.text_effects import LOSS
 from analyses.curves import N_LAST, Curve
 from analyses.errors import AnalysisError
 from analyses.probing.results import ProbeResult
@@ -16,12 +17,13 @@ from probe.figures import check_picture as check_picture
 from probe.figures import figure_of as figure_of
 from probe.figures import new_axes as new_axes
 from probe.figures import save_figure as save_figure
-from probe.steering import LOSS, Steering
 from probe.training.loss_curve import plot_losses as plot_losses
 from probe.training.sweep_grid import plot_sweep as plot_sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from probe.steering import Steering
 
 _CONTROL_LINE = (0, (1, 1.5))
 _MOST_CURVES_WITH_LEGEND_INSIDE = 2
@@ -109,7 +111,7 @@ def _scale_x(axes: "Axes", curve: Curve, values: Sequence[float | str], *, is_on
         axes.set_xlim(left=-0.2)
 
 
-def plot_steering(steering: Steering, axes: "Sequence[Axes] | None" = None) -> "list[Axes]":
+def plot_steering(steering: "Steering", axes: "Sequence[Axes] | None" = None) -> "list[Axes]":
     """Draw response curves: the effect of steering on each measure, with 95 % bands, beside that of matched changes.
 
     Args:

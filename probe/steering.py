@@ -17,12 +17,10 @@ from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import rule_of
 from activations.texts.tokenising import prompt_text
 from analyses.causes.effects import SIGNIFICANT
-from analyses.causes.text_effects import Measured, TextEffect, name_of, text_effects, text_means
+from analyses.causes.text_effects import LOSS, Measured, TextEffect, name_of, text_effects, text_means
 from analyses.targets.labelling import AnyHypothesis
 from probe.steered_changes import Steered, SteeredChange, adding, checked_direction, held_units, holding
 
-LOSS = "loss"
-"""The measure of how well the unsteered model predicts the texts, in nats per character."""
 N_MATCHED = 10
 Means = dict[str, NDArray[np.float64]]
 

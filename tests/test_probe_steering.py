@@ -23,10 +23,10 @@ from activations.texts.reading_rule import ReadingRule
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
 from analyses.causes.directions import Direction, mean_difference
-from analyses.causes.text_effects import Measured, text_effects, text_means
+from analyses.causes.text_effects import LOSS, Measured, text_effects, text_means
 from analyses.errors import AnalysisError
 from probe.plots import figure_of, plot_steering, save_figure
-from probe.steering import LOSS, Steering, WritingOptions, steer
+from probe.steering import Steering, WritingOptions, steer
 
 SITE = Site.of(0, "hidden")
 SHARES = {"a": 0.6, "b": 0.3, "\n": 0.1}

@@ -16,6 +16,8 @@ from hypotheses import registry
 from hypotheses.user_files import as_hypothesis
 
 Array = NDArray[np.float64]
+LOSS = "loss"
+"""The measure of how well the unsteered model predicts the texts, in nats per character."""
 FEWEST_TEXTS = 8
 """The number of texts below which there are no intervals and no p-values."""
 _FEWEST_MATCHED = 5
@@ -28,7 +30,7 @@ class TextEffect(Result):
     Attributes:
         intervention: What was changed, such as a unit, and in which way.
         at: The value at which units were held, or the factor of the direction that was added.
-        measure: The hypothesis: the share of characters at which it holds, or the mean of its numbers; or `loss`.
+        measure: The hypothesis: the share of characters at which it holds, or the mean of its numbers; or `LOSS`.
         unsteered: The mean over the texts that are written without the intervention.
         steered: The mean over those that are written with it.
         effect: The mean over all texts of the difference from the unsteered text of the same seed.
