@@ -157,8 +157,8 @@ def test_the_interval_is_students_over_the_texts(rng: np.random.Generator) -> No
 
 
 def test_few_texts_or_few_matched_changes_have_no_p_value(rng: np.random.Generator) -> None:
-    few = Measured("a unit", 1.0, "a measure", *rng.normal(size=(2, 7)), rng.normal(size=(9, 7)))
-    alone = Measured("a unit", 1.0, "a measure", *rng.normal(size=(2, 30)), np.empty((0, 30)))
+    few = Measured("a unit", 1.0, "a measure", rng.normal(size=7), rng.normal(size=7), rng.normal(size=(9, 7)))
+    alone = Measured("a unit", 1.0, "a measure", rng.normal(size=30), rng.normal(size=30), np.empty((0, 30)))
     [of_few, of_alone] = text_effects([few, alone])
     assert math.isnan(of_few.p) and math.isnan(of_few.low) and math.isfinite(of_few.matched)
     assert math.isnan(of_alone.p) and math.isfinite(of_alone.low) and math.isnan(of_alone.matched)
