@@ -59,6 +59,7 @@ OWN_MEANING = {  # options that are spelled alike and mean another thing in each
     "--length": {"sample", "steer"},
     "--matched": {"ablate", "steer"},
     "--show": {"hypotheses", "steer"},
+    "--chars": {"hypotheses", "ablate"},
 }
 
 
