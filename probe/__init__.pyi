@@ -21,6 +21,7 @@ from . import texts as texts
 from .causes import ablate as ablate
 from .causes import impulse as impulse
 from .causes import patch as patch
+from .causes import steer as steer
 from .errors import ActivationError as ActivationError
 from .errors import AnalysisError as AnalysisError
 from .errors import HypothesisError as HypothesisError
@@ -28,6 +29,9 @@ from .hypotheses import Labels as Labels
 from .hypotheses import get as get
 from .hypotheses import hypothesis as hypothesis
 from .intervals import difference as difference
+from .interventions import add as add
+from .interventions import clamp as clamp
+from .interventions import intervene as intervene
 from .models import load_model as load_model
 from .plots import plot_curves as plot_curves
 from .plots import plot_text as plot_text

@@ -17,3 +17,7 @@ from analyses.causes.patch_results import with_q_values as with_q_values
 from analyses.causes.patched_parts import Subspace as Subspace
 from analyses.causes.patching import patch as patch
 from analyses.causes.patching import patch_texts as patch_texts
+from analyses.causes.text_effects import TextEffect as TextEffect
+from probe.steering import Steering as Steering
+from probe.steering import WritingOptions as WritingOptions
+from probe.steering import steer as steer

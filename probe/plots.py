@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.causes.text_effects import LOSS
 from analyses.curves import N_LAST, Curve
 from analyses.errors import AnalysisError
 from analyses.probing.results import ProbeResult
-from probe.figures import DPI, GREY, STYLES
+from probe.figures import DPI, GREY, STYLES, new_panels
 from probe.figures import PICTURES as PICTURES
 from probe.figures import check_picture as check_picture
 from probe.figures import figure_of as figure_of
@@ -22,6 +23,8 @@ from probe.training.sweep_grid import plot_sweep as plot_sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from probe.steering import Steering
 
 _CONTROL_LINE = (0, (1, 1.5))
 _MOST_CURVES_WITH_LEGEND_INSIDE = 2
@@ -107,6 +110,50 @@ def _scale_x(axes: "Axes", curve: Curve, values: Sequence[float | str], *, is_on
     elif curve.over == "steps":
         axes.set_xscale("symlog", linthresh=1)  # from 0
         axes.set_xlim(left=-0.2)
+
+
+def plot_steering(steering: "Steering", axes: "Sequence[Axes] | None" = None) -> "list[Axes]":
+    """Draw response curves: the effect of steering on each measure, with 95 % bands, beside that of matched changes.
+
+    Args:
+        steering: What was steered.
+        axes: Where to draw, one Axes for each measure; None makes a new figure.
+
+    Returns:
+        The Axes of each measure, in the order of `steering.measures`.
+    """
+    measures = steering.measures
+    panels = list(axes or new_panels(len(measures)))
+    for panel, measure in zip(panels, measures, strict=True):
+        effects = sorted((e for e in steering.effects if e.measure == measure), key=lambda effect: effect.at)
+        x = [effect.at for effect in effects]
+        (colour, marker, line), (_, other_marker, _) = STYLES[0], STYLES[1]
+        panel.axhline(0, color=GREY, linewidth=0.8)
+        panel.fill_between(
+            x, [e.low for e in effects], [e.high for e in effects], color=colour, alpha=0.13, linewidth=0
+        )
+        panel.plot(x, [e.effect for e in effects], color=colour, marker=marker, linestyle=line, ms=4.5, label="steered")
+        if any(np.isfinite(e.matched) for e in effects):
+            matched, spread = np.array([(e.matched, e.matched_sd) for e in effects]).T
+            panel.errorbar(
+                x,
+                matched,
+                spread,
+                color=GREY,
+                marker=other_marker,
+                markerfacecolor="white",
+                linestyle=_CONTROL_LINE,
+                ms=4.5,
+                capsize=2,
+                label="matched, ± 1 standard deviation",
+            )
+        panel.set_title("loss of the unsteered model, in nats" if measure == LOSS else measure, fontsize="medium")
+        panel.set_xlabel("held at" if steering.is_held else "factor of the direction")
+        panel.grid(alpha=0.25)
+    panels[0].set_ylabel("change of the mean over texts")
+    panels[0].legend(frameon=False, fontsize="small")
+    panels[0].figure.suptitle(steering.steered, fontsize="medium")
+    return panels
 
 
 def plot_text(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from activations.results import Result, TableCell
 from analyses.causes.character_sets import ALL, INSIDE, OUTSIDE, SET_NAMES, CharacterSets
+from analyses.causes.welch import welch_p_value
 from analyses.intervals.estimates import Estimate
 from analyses.intervals.long_run import label_memory, n_cosines
 from analyses.intervals.significance import q_values, too_few
@@ -266,11 +267,5 @@ def _too_few_chars(name: str, n_chars: int) -> str:
 
 def _welch(beyond: Estimate, variance: float, degrees_of_freedom: int) -> float:
     """Return the two-sided p-value of a difference whose variance is that of the text and another one together."""
-    from scipy.stats import t as student
-
-    of_text = beyond.standard_error**2
-    total = of_text + variance
-    if not total > 0:
-        return 1.0 if beyond.value == 0 else float(np.nan)
-    freedom = total**2 / (of_text**2 / beyond.degrees_of_freedom + variance**2 / degrees_of_freedom)
-    return float(2 * student.sf(abs(beyond.value) / np.sqrt(total), freedom))
+    variances = beyond.standard_error**2, variance
+    return welch_p_value(beyond.value, variances, (beyond.degrees_of_freedom, degrees_of_freedom))

@@ -27,6 +27,7 @@ from probe.cli.patch import patch
 from probe.cli.rank import rank
 from probe.cli.sample import sample
 from probe.cli.show import warn
+from probe.cli.steer import steer
 from probe.cli.sweep import sweep
 from probe.cli.train import train
 
@@ -48,6 +49,7 @@ COMMANDS = (
     ablate,
     impulse,
     patch,
+    steer,
 )
 
 app = typer.Typer(
