@@ -56,6 +56,7 @@ OWN_MEANING = {  # options that are spelled alike and mean another thing in each
     "--top": {"rank", "explain", "ablate"},
     "--force": {"import", "extract", "ablate"},
     "--chars": {"hypotheses", "ablate"},
+    "--together": {"fit", "ablate"},
 }
 
 
