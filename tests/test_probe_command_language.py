@@ -51,6 +51,7 @@ OWN_MEANING = {  # options that are spelled alike and mean another thing in each
     "--lanes": {"train", "sweep", "extract", "rank", "explain", "fit", "curve", "ablate", "impulse", "patch"},
     "--range": {"import", "hypotheses", "extract", "rank", "explain", "fit", "curve", "ablate", "impulse", "patch"},
     "--text": {"import", "rank", "explain", "fit", "curve", "ablate", "impulse", "patch"},
+    "--chars": {"hypotheses", "ablate", "impulse", "patch"},
     "--split": {"train", "sweep", "evaluate"},
     "--prompt": {"sample", "extract"},
     "--top": {"rank", "explain", "ablate", "impulse"},
@@ -361,6 +362,9 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "fit": ["fit", "in_quotes", "position_in_line", str(planted), "--controls", "chars"],
         "curve": ["curve", "in_quotes", str(planted), "--over", "sites"],
         "explain": ["explain", str(PLANTED["in_quotes"]), str(planted), "in_quotes", "in_comment"],
+        "ablate": ["ablate", "in_quotes", "--units", "0/cell/1", "--chars", "600", "--matched", "5", *live],
+        "impulse": ["impulse", "in_quotes", "--units", "0/cell/1", "--chars", "600", "--matched", "2", *live],
+        "patch": ["patch", "in_quotes", "--part", "0/cell/1", "--chars", "600", "--matched", "2", *live],
         "evaluate": ["evaluate", "model.pt", "corpus.txt", "--split", "80,20", "--orders", "1,2"],
         "hypotheses": ["hypotheses"],
         "hypotheses counted": ["hypotheses", "corpus.txt"],
@@ -374,7 +378,14 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
 
 ROWS = list(commands_with_rows(Path()))
 READS_A_TEXT = set(ROWS) - {"hypotheses", "hypotheses defined", "check"}
-KNOWS_THE_MODEL = {"rank live", "evaluate", "train"}  # no model made the planted recording
+KNOWS_THE_MODEL = {
+    "rank live",
+    "ablate",
+    "impulse",
+    "patch",
+    "evaluate",
+    "train",
+}  # no model made the planted recording
 
 
 @pytest.mark.parametrize("name", ROWS)
