@@ -52,6 +52,7 @@ OWN_MEANING = {  # options that are spelled alike and mean another thing in each
     "--range": {"import", "hypotheses", "extract", "rank", "explain", "fit", "curve", "ablate", "impulse", "patch"},
     "--text": {"import", "rank", "explain", "fit", "curve", "ablate", "impulse", "patch"},
     "--chars": {"hypotheses", "ablate", "impulse", "patch"},
+    "--together": {"fit", "ablate"},
     "--split": {"train", "sweep", "evaluate"},
     "--prompt": {"sample", "extract"},
     "--top": {"rank", "explain", "ablate", "impulse"},
