@@ -369,6 +369,8 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "curve": ["curve", "in_quotes", str(planted), "--over", "sites"],
         "explain": ["explain", str(PLANTED["in_quotes"]), str(planted), "in_quotes", "in_comment"],
         "ablate": ["ablate", "in_quotes", "--units", "0/cell/1", "--chars", "600", "--matched", "5", *live],
+        "impulse": ["impulse", "in_quotes", "--units", "0/cell/1", "--chars", "600", "--matched", "2", *live],
+        "patch": ["patch", "in_quotes", "--part", "0/cell/1", "--chars", "600", "--matched", "2", *live],
         "evaluate": ["evaluate", "model.pt", "corpus.txt", "--split", "80,20", "--orders", "1,2"],
         "hypotheses": ["hypotheses"],
         "hypotheses counted": ["hypotheses", "corpus.txt"],
@@ -385,7 +387,16 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
 ROWS = list(commands_with_rows(Path()))
 READS_A_TEXT = set(ROWS) - {"hypotheses", "hypotheses defined", "check", "steer"}
 # no model made the planted recording
-KNOWS_THE_MODEL = {"rank live", "ablate", "steer", "steer by a direction", "evaluate", "train"}
+KNOWS_THE_MODEL = {
+    "rank live",
+    "ablate",
+    "impulse",
+    "patch",
+    "steer",
+    "steer by a direction",
+    "evaluate",
+    "train",
+}
 
 
 @pytest.mark.parametrize("name", ROWS)
