@@ -265,16 +265,18 @@ def _restored(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> P
     )
     if not is_whole:
         raise ValueError("the arrays of a probe do not fit its description")
-    texts = ("hypothesis", "site", "model_sha256", "text_sha256", "made_by")
+    stored: dict[str, Any] = {
+        **{name: str(facts[name]) for name in ("hypothesis", "site", "model_sha256", "text_sha256", "made_by")},
+        **{name: int(facts[name]) for name in ("majority_class", "n_train", "seed")},
+        **arrays,
+    }
     return Probe(
         kind=facts["kind"],
         sites=sites,
         units=units,
         classes=tuple(map(str, facts["classes"])),
         penalties=tuple(map(float, facts["penalties"])),
-        **{name: str(facts[name]) for name in texts},
-        **{name: int(facts[name]) for name in ("majority_class", "n_train", "seed")},
-        **arrays,
+        **stored,
     )
 
 

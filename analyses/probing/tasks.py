@@ -166,7 +166,7 @@ class ProbeTask:
         selection, parts = self.folds.selection, self.folds.parts
         rows = np.append(parts.starts, parts.n_rows)
         positions = selection.start + rows * selection.every
-        return np.column_stack([positions[:-1], positions[1:]]).astype(np.int64)[parts.values[0] == TEST]
+        return np.asarray(np.column_stack([positions[:-1], positions[1:]])[parts.values[0] == TEST], np.int64)
 
     @property
     def cells(self) -> Cells:
