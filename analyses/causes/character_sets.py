@@ -37,7 +37,7 @@ class CharacterSets:
     @property
     def sizes(self) -> NDArray[np.int64]:
         """(5,) number of characters of each set."""
-        return np.count_nonzero(self.members, axis=1)
+        return np.asarray(np.count_nonzero(self.members, axis=1), np.int64)
 
 
 def character_sets(target: Target, source: Source, passages: Passages) -> CharacterSets:
