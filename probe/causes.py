@@ -2,4 +2,8 @@
 
 from analyses.causes.ablation import Ablation as Ablation
 from analyses.causes.ablation import ablate as ablate
+from analyses.causes.edit_effects import EditEffect as EditEffect
+from analyses.causes.edits import Edit as Edit
 from analyses.causes.effects import Effect as Effect
+from analyses.causes.perturbation import Perturbation as Perturbation
+from analyses.causes.perturbation import perturb as perturb

@@ -36,7 +36,8 @@ class EditEffect(Result):
         change: Mean change by the edit: of the loss in nats per character; of a unit or of the probe's output toward
             the new label, where the label changes (what turns up where the label turns True counts as positive, and
             what turns down where it turns False). Where the label stays, it is toward the label that the place has
-            where it first changes; with `all`, it is the change as it is.
+            where it first changes; with `all`, it is the change as it is. `changes − stays` compares characters that
+            are equally far after their edits, so that a unit that merely remembers the edited character has 0.
         low: The lower end of its 95 % interval; NaN if there is none.
         high: The upper one.
         random: The same of the random edits beside, at the characters where their own labels stay; NaN without any.
@@ -200,31 +201,72 @@ def _means(
     for where, mask in sample.weights.items():
         w = mask[:, chosen]
         y = np.where(w, changes * sample.signs[where][:, chosen] if has_signs else changes, 0.0)
-        n = np.bincount(sample.atoms, w.sum(axis=1), n_atoms)
-        sums = np.bincount(sample.atoms, y.sum(axis=1), n_atoms)
+        n = np.bincount(sample.atoms, w.sum(axis=1), n_atoms).astype(np.float64)
+        sums = np.bincount(sample.atoms, y.sum(axis=1), n_atoms).astype(np.float64)
         means[where] = _mean(sums, n), int(w.any(axis=1).sum()), int(w.sum())
-    (changed, n_changed, m_changed), (stayed, n_stayed, m_stayed) = means[CHANGES], means[STAYS]
-    contrast = replace(
-        changed,
-        value=changed.value - stayed.value,
-        influence=changed.influence - stayed.influence,
-        no_interval_reason=changed.no_interval_reason or stayed.no_interval_reason,
+    masks = [sample.weights[where][:, chosen] for where in (CHANGES, STAYS)]
+    signed = [changes * sample.signs[where][:, chosen] if has_signs else changes for where in (CHANGES, STAYS)]
+    return means | {CONTRAST: _contrast(signed, masks, sample.atoms, n_atoms)}
+
+
+def _contrast(
+    values: Sequence[Floats], masks: Sequence[NDArray[np.bool_]], atoms: NDArray[np.int64], n_atoms: int
+) -> tuple[Estimate, int, int]:
+    """Return the mean difference of two sets of characters that are equally far after their edits.
+
+    It is the mean over these distances of the differences of means, each with the weight n₁ n₂ / (n₁ + n₂).
+
+    Args:
+        values: For each set, (n_edits, n_distances) changes.
+        masks: For each set, (n_edits, n_distances) its characters.
+        atoms: (n_edits,) the atom of each.
+        n_atoms: Number of atoms.
+
+    Returns:
+        The difference, the smaller number of places of the two sets, and the number of characters.
+
+    Source:
+        The weights are those of Mantel & Haenszel 1959, Journal of the National Cancer Institute 22:719-748.
+    """
+    counts = np.stack([mask.sum(axis=0) for mask in masks]).astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        weights = np.nan_to_num(counts.prod(axis=0) / counts.sum(axis=0))
+    total = weights.sum()
+    difference, influence, n_places, n_chars = 0.0, np.zeros(n_atoms), [], 0
+    for sign, value, mask, n in zip((1, -1), values, masks, counts, strict=True):
+        counted = mask & (weights > 0)
+        of_each = np.divide(weights, n, out=np.zeros_like(weights), where=n > 0) / max(total, 1e-300)
+        means = np.where(counted, value, 0.0).sum(axis=0) / np.maximum(n, 1)
+        difference += sign * float((means * weights).sum() / total) if total else np.nan
+        residuals = np.where(counted, (value - means) * of_each, 0.0).sum(axis=1)
+        influence += sign * np.bincount(atoms, residuals, n_atoms)
+        n_places.append(int(counted.any(axis=1).sum()))
+        n_chars += int(counted.sum())
+    estimate = Estimate(
+        value=difference,
+        influence=influence,
+        n_atoms=n_atoms,
+        n_cosines=n_cosines(n_atoms),
+        no_interval_reason=_too_few(min(n_places)),
     )
-    return means | {CONTRAST: (contrast, min(n_changed, n_stayed), m_changed + m_stayed)}
+    return estimate, min(n_places), n_chars
 
 
 def _mean(sums: Floats, n: Floats) -> Estimate:
     total = n.sum()
     value = float(sums.sum() / total) if total else np.nan
-    n_present = int(np.count_nonzero(n))
-    reason = "" if n_present >= FEWEST_PLACES else f"there are {n_present} such places, and {FEWEST_PLACES} are needed"
     return Estimate(
         value=value,
         influence=(sums - value * n) / max(total, 1),
         n_atoms=len(n),
         n_cosines=n_cosines(len(n)),
-        no_interval_reason=reason,
+        no_interval_reason=_too_few(int(np.count_nonzero(n))),
     )
+
+
+def _too_few(n_places: int) -> str:
+    """Say why there is no interval, as a sentence; empty if there is one."""
+    return "" if n_places >= FEWEST_PLACES else f"there are {n_places} such places, and {FEWEST_PLACES} are needed"
 
 
 def _interval(mean: Estimate) -> tuple[float, float]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from activations.predictions import LOG_PROB
 from activations.progress import Progress, no_progress
 from activations.texts.codes import concatenate_codes, narrowest, text_to_codes
 from activations.texts.corpus import Corpus, Document
@@ -61,11 +62,11 @@ def read_edited(
     seen = (*units, *(probe.units if probe is not None else ()))
     sites = in_order(live.sites, (unit.site for unit in seen))
     n_read = 0
-    for block in live.with_corpus(corpus).blocks(sites, predictions=("log_prob",)):
+    for block in live.with_corpus(corpus).blocks(sites, predictions=(LOG_PROB,)):
         numbers = number_of[block.positions]
         is_wanted = numbers >= 0
         numbers = numbers[is_wanted]
-        values[0, numbers] = -block.predictions["log_prob"][is_wanted]
+        values[0, numbers] = -block.predictions[LOG_PROB][is_wanted]
         for row, unit in enumerate(units, n_first):
             values[row, numbers] = block.values[unit.site][is_wanted, unit.index]
         if probe is not None:

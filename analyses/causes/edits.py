@@ -143,7 +143,7 @@ def draw_edits(
         raise AnalysisError(
             f"'{edit}' is possible nowhere in this text: it is made {edit.where(target.hypothesis)}, and needs a "
             f"character before it and {n_after} after it in the same document; use another edit, another text, or "
-            "fewer characters after it (--steps)"
+            "fewer characters after it (--after)"
         )
     n_drawn = min(n_places, len(possible))
     numbers = ((np.arange(n_drawn) + rng.random()) * len(possible) / n_drawn).astype(np.int64)

@@ -271,22 +271,24 @@ def _finding_of_loss(effect: EditEffect) -> str:
 
 
 def _finding(changed: EditEffect, contrast: EditEffect, *, several: bool) -> str:
-    """Say whether a unit or a probe follows the text."""
-    name = "The probe" if changed.quantity == PROBE else changed.quantity
-    level, p = ("q", changed.q) if several and changed.quantity != PROBE else ("p", changed.p)
+    """Say whether a unit or a probe follows the text: whether it changes more where the label changes."""
+    is_probe = changed.quantity == PROBE
+    name = "the probe" if is_probe else changed.quantity
+    level, p = ("q", contrast.q) if several and not is_probe else ("p", contrast.p)
+    beside = f", by random edits by {changed.random:+.3g}" if np.isfinite(changed.random) else ""
     change = (
         f"where the label changes, it changes by {changed.change:+.3g} toward the new label ({changed.low:+.3g} to "
-        f"{changed.high:+.3g}), and by {changed.change - contrast.change:+.3g} where the label stays"
-        + (f"; random edits {changed.random:+.3g}" if np.isfinite(changed.random) else "")
+        f"{changed.high:+.3g}){beside}"
     )
+    if not np.isfinite(p):
+        return (
+            f"Not shown that {name} follows the text: {change}; there are too few places where the label changes and "
+            "others where it stays, equally far after the edit, to tell a memory of the edited character apart; use "
+            "more places, or more characters after them."
+        )
+    more = f"{contrast.change:+.3g} more than where the label stays, equally far after the edit ({level} {p:.2g})"
     if not p < SIGNIFICANT:
-        why = "" if np.isfinite(p) else " (there are too few places for a test)"
-        return f"Not shown that {name[0].lower() + name[1:]} follows {_text(changed)}: {change}{why}."
-    if changed.share < 0:
-        return f"{name} changes against the label: {change} ({level} {p:.2g})."
+        return f"Not shown that {name} follows the text: {change}; {more}."
+    verb = "follows the text" if contrast.share > 0 else "changes against the label"
     share = f"; that is {changed.share:.0%} of what separates inside from outside" if np.isfinite(changed.share) else ""
-    return f"{name} follows the text: {change} ({level} {p:.2g}){share}."
-
-
-def _text(effect: EditEffect) -> str:
-    return f"the text at {effect.n_places} places"
+    return f"{name[0].upper() + name[1:]} {verb}: {change}{share}; {more}."
