@@ -270,6 +270,7 @@ def test_an_edit_is_spelled_as_it_is_read() -> None:
     ("edit", "changes", "message"),
     [
         ("swap a b", {}, "there is no edit 'swap'"),
+        ("", {}, "there is no edit ''"),
         ("insert", {}, "is not an edit; write delete"),
         ("replace a", {}, "is not an edit; write delete"),
         ("delete a b", {}, "is not an edit; write delete"),

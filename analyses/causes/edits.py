@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from activations.texts.codes import text_to_codes
 from analyses.errors import AnalysisError
+from analyses.targets.row_runs import pieces_of_rows, value_counts
 from analyses.targets.target import Target
 
 Kind = Literal["delete", "insert", "replace", "repeat"]
 _N_ALIKE = 5  # characters of about the same frequency, among which one is drawn
+_MOST_KEPT = 100_000  # positions of a character that are kept, or at which something may be inserted
 _ESCAPES = {"\\n": "\n", "\\t": "\t", "\\s": " "}
 
 
@@ -56,7 +58,7 @@ class Edit:
         Raises:
             AnalysisError: If it is not the spelling of one.
         """
-        kind, *chars = text.split()
+        kind, *chars = text.split() or [""]
         for spelling, char in _ESCAPES.items():
             chars = [part.replace(spelling, char) for part in chars]
         n_most = {"delete": 1, "repeat": 1, "insert": 1, "replace": 2}.get(kind)
@@ -138,8 +140,8 @@ def draw_edits(
     Raises:
         AnalysisError: If the edit is possible nowhere.
     """
-    possible = _possible_positions(edit, source, target, n_after)
-    if not len(possible):
+    possible, n_possible = _possible_positions(edit, source, target, n_after)
+    if not n_possible:
         raise AnalysisError(
             f"'{edit}' is possible nowhere in this text: it is made {edit.where(target.hypothesis)}, and needs a "
             f"character before it and {n_after} after it in the same document; use another edit, another text, or "
@@ -155,7 +157,7 @@ def draw_edits(
         edits.append(PlacedEdit(position, removed, edit.inserted_for(removed)))
     alike = _AlikeCharacters(source, n_after)
     random = [[drawn for _ in range(n_random) if (drawn := alike.draw(edit, placed, rng))] for placed in edits]
-    return DrawnEdits(edits, random, len(possible))
+    return DrawnEdits(edits, random, n_possible)
 
 
 class _AlikeCharacters:
@@ -165,7 +167,8 @@ class _AlikeCharacters:
         selection = source.selection
         self._source, self._n_after = source, n_after
         codes = source.corpus.codes[selection.start : selection.stop]
-        self._codes, self._counts = np.unique(codes, return_counts=True)
+        self._codes, self._counts = value_counts(codes[piece] for piece in pieces_of_rows(len(codes)))
+        self._insertable, _ = _insertable(source, n_after)
         self._positions: dict[tuple[int, int], NDArray[np.int64]] = {}
 
     def draw(self, edit: Edit, placed: PlacedEdit, rng: np.random.Generator) -> PlacedEdit | None:
@@ -179,7 +182,7 @@ class _AlikeCharacters:
                 return None
             position = int(rng.choice(starts[rng.integers(len(starts))]))
         else:
-            position = int(rng.choice(self._where(-1, 0)))
+            position = int(rng.choice(self._insertable))
         removed = self._source.corpus.text(position, position + n_removed)
         if edit.kind in ("delete", "repeat"):
             return PlacedEdit(position, removed, edit.inserted_for(removed))
@@ -197,23 +200,25 @@ class _AlikeCharacters:
         return np.asarray(order[~np.isin(order, text_to_codes(excluded + char))][:_N_ALIKE])
 
     def _where(self, code: int, n_removed: int) -> NDArray[np.int64]:
-        """Return the positions at which a character, or with -1 any, can be removed or have one inserted before it."""
+        """Return positions from which on characters can be removed, the first of which is a given one."""
         if (code, n_removed) not in self._positions:
             selection, corpus = self._source.selection, self._source.corpus
-            codes = corpus.codes[selection.start : selection.stop]
-            chosen = np.arange(len(codes)) if code < 0 else np.flatnonzero(codes == code)
-            chosen = chosen + selection.start
-            self._positions[code, n_removed] = chosen[_has_room(self._source, chosen, n_removed, self._n_after)]
+            chosen = selection.start + np.flatnonzero(corpus.codes[selection.start : selection.stop] == code)
+            chosen = chosen[_has_room(self._source, chosen, n_removed, self._n_after)]
+            self._positions[code, n_removed] = chosen[:: max(1, len(chosen) // _MOST_KEPT)].copy()
         return self._positions[code, n_removed]
 
 
-def _possible_positions(edit: Edit, source: Source, target: Target, n_after: int) -> NDArray[np.int64]:
-    """Return the positions at which an edit is possible, in ascending order."""
+def _possible_positions(edit: Edit, source: Source, target: Target, n_after: int) -> tuple[NDArray[np.int64], int]:
+    """Return the positions at which an edit is possible, in ascending order, and their number.
+
+    Of those at which something can be inserted, only some are given; see `_insertable`.
+    """
+    if edit.kind == "insert":
+        return _insertable(source, n_after)
     selection, corpus = source.selection, source.corpus
     first, stop = selection.start, selection.stop
-    if edit.kind == "insert":
-        positions = np.arange(first, stop)
-    elif edit.removed:
+    if edit.removed:
         pattern = text_to_codes(edit.removed)
         is_there = np.ones(max(stop - first - len(pattern) + 1, 0), bool)
         for offset, code in enumerate(pattern):
@@ -225,8 +230,20 @@ def _possible_positions(edit: Edit, source: Source, target: Target, n_after: int
         present = np.ones(len(holds), bool) if missing is None else ~missing
         begins = holds[1:] & ~holds[:-1] & present[1:] & present[:-1]
         positions = first + 1 + np.flatnonzero(begins)
-    n_removed = 0 if edit.kind == "insert" else len(edit.removed) or 1
-    return positions[_has_room(source, positions, n_removed, n_after)]
+    positions = positions[_has_room(source, positions, len(edit.removed) or 1, n_after)]
+    return positions, len(positions)
+
+
+def _insertable(source: Source, n_after: int) -> tuple[NDArray[np.int64], int]:
+    """Return positions at which something can be inserted, of many those at equal distances, and the number of all."""
+    selection, corpus = source.selection, source.corpus
+    first = np.maximum(corpus.starts + 1, selection.start)
+    lengths = np.maximum(np.minimum(corpus.stops - n_after + 1, selection.stop) - first, 0)
+    ends = np.cumsum(lengths)
+    n_all = int(ends[-1])
+    numbers = np.arange(0, n_all, max(1, n_all // _MOST_KEPT))
+    documents = np.searchsorted(ends, numbers, side="right")
+    return first[documents] + numbers - (ends - lengths)[documents], n_all
 
 
 def _has_room(source: Source, positions: NDArray[np.int64], n_removed: int, n_after: int) -> NDArray[np.bool_]:
