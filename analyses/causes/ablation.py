@@ -16,7 +16,7 @@ from analyses.causes.base_reading import BaseReading, SiteMoments, read_base, re
 from analyses.causes.character_sets import INSIDE, character_sets
 from analyses.causes.choosing_units import best_ranked_units
 from analyses.causes.effects import CONTRAST, Effect, EffectSums, effects
-from analyses.causes.matching import matched_units
+from analyses.causes.matching import matched_groups
 from analyses.causes.models import model_source
 from analyses.causes.passages import spread_passages
 from analyses.errors import AnalysisError
@@ -247,24 +247,17 @@ def _with_matched(
 ) -> _Variants:
     """Add variants in which every tested unit is replaced by one that is matched to it."""
     all_tested = {unit for group in tested for unit in group}
+    variances = {site: moments.variance for site, moments in base.moments.items()}
     held = list(tested)
     number_of = {group: n for n, group in enumerate(held)}
     matched = []
     for group in tested:
-        drawn = []
-        for unit in group:
-            variances = base.moments[unit.site].variance
-            others = {other.index for other in all_tested if other.site == unit.site}
-            if len(variances) - len(others) < n_matched:  # all units of a site may be tested against each other
-                others = {other.index for other in group if other.site == unit.site}
-            drawn.append(
-                [Unit(unit.site, index) for index in matched_units(variances, unit.index, n_matched, others, rng)]
-            )
-        shuffled = [rng.permutation(len(units)) for units in drawn]
-        n_groups = min(map(len, drawn))
-        groups = [tuple(units[order[k]] for units, order in zip(drawn, shuffled, strict=True)) for k in range(n_groups)]
+        n_others = min(
+            len(variances[unit.site]) - sum(other.site == unit.site for other in all_tested) for unit in group
+        )
+        excluded = all_tested if n_others >= n_matched else set(group)  # all units of a site may be tested
         numbers = []
-        for other in groups:
+        for other in matched_groups(variances, group, n_matched, excluded, rng):
             if other not in number_of:
                 number_of[other] = len(held)
                 held.append(other)
