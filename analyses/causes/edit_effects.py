@@ -20,6 +20,7 @@ WHERE = (CHANGES, STAYS, CONTRAST, ALL)
 """The characters after an edit on which its effect is measured, by what it does to the label."""
 LOSS, PROBE = "loss", "probe"
 FEWEST_PLACES = 10
+_ROUNDING = 1e-10  # of a mean: a smaller standard error counts as none, as in `Estimate`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,7 +278,7 @@ def _interval(mean: Estimate) -> tuple[float, float]:
 
 
 def _varies(mean: Estimate) -> bool:
-    return bool(mean.standard_error > 1e-9 * max(abs(mean.value), 1e-3))
+    return bool(mean.standard_error > _ROUNDING)
 
 
 def _p_value(beyond: Estimate, n_places: int) -> float:
