@@ -87,7 +87,8 @@ class CauseSourceOptions(SourceOptions):
         from probe.cli.reading import load_or_build
 
         compute = ComputeOptions(device=self.device, precision=self.precision)
-        return live(cast("Recording", recorded.source), load_or_build(model, self.model_factory), compute=compute)
+        reader = load_or_build(model, self.model_factory) if self.model_factory else model
+        return live(cast("Recording", recorded.source), reader, compute=compute)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
