@@ -65,7 +65,7 @@ def test_a_kept_probe_is_followed(run: Command, files: None) -> None:
         (["in_quotes", "--after", "20000"], 1, "(--after)"),
         (["in_quotes", "--units", "0/hidden/99"], 1, "has 8 units"),
         (["in_quotes", "--probe", "absent.npz"], 1, "cannot read absent.npz"),
-        (["in_quotes", "--places", "0"], 2, "0 is not in the range"),
+        (["in_quotes", "--places", "0"], 2, "Invalid value for '--places'"),
         (["in_quotes", "-o", "edits.txt"], 1, "end its name in .png"),
         (["char_class"], 1, "not True or False"),
         (["predicts:a"], 1, "predicts:a"),

@@ -45,6 +45,9 @@ class EditEffect(Result):
         beyond_random: The change less that of the random edits.
         p: Two-sided p-value under the null that the edit changes no more than the random ones; NaN if there is none.
         q: False discovery rate over all units, of the means over all characters.
+        matched: Of the mean of `changes − stays` of a unit, that of units of its site and of about its variance, less
+            that by random edits, with the unit's sign; p is then that the unit is one like these. Else NaN.
+        matched_sd: Standard deviation of theirs.
         reference: Mean inside less outside in the same passages without edits; NaN for the loss.
     """
 
@@ -60,6 +63,8 @@ class EditEffect(Result):
     beyond_random: float
     p: float
     q: float = field(default=np.nan)
+    matched: float = field(default=np.nan)
+    matched_sd: float = field(default=np.nan)
     reference: float = field(default=np.nan)
 
     @property
@@ -165,6 +170,12 @@ def edit_effects(
         for n, value in zip(chosen, q, strict=True):
             effects[n] = replace(effects[n], q=float(value))
     return effects
+
+
+def beyond_random(number: int, where: str, edits: EditSample, random: EditSample) -> Estimate:
+    """Return the mean change of a unit in a set of characters, less that by random edits."""
+    (mean, _, _), (other, _, _) = (_means(sample, number, None, has_signs=True)[where] for sample in (edits, random))
+    return replace(mean, value=mean.value - other.value, influence=mean.influence - other.influence)
 
 
 def _effects_at(

@@ -208,7 +208,7 @@ def _effect(intervention: str, where: str, n_chars: int, own: Estimate, matched:
             value=own.value - mean,
             influence=own.influence - np.mean([estimate.influence for estimate in matched], axis=0),
         )
-        p = _welch(beyond, spread**2 * (1 + 1 / len(values)), len(values) - 1)
+        p = welch(beyond, spread**2 * (1 + 1 / len(values)), len(values) - 1)
     return Effect(
         intervention=intervention,
         where=where,
@@ -232,7 +232,7 @@ def _too_few_chars(name: str, n_chars: int) -> str:
     return f"{n_chars or 'no'} characters are '{name}', and {_FEWEST_CHARS} are needed; use more (--chars)"
 
 
-def _welch(beyond: Estimate, variance: float, degrees_of_freedom: int) -> float:
+def welch(beyond: Estimate, variance: float, degrees_of_freedom: int) -> float:
     """Return the two-sided p-value of a difference whose variance is that of the text and another one together."""
     from scipy.stats import t as student
 

@@ -24,6 +24,7 @@ from analyses.causes.edit_effects import (
     reported_steps,
     samples_of,
 )
+from analyses.causes.edit_matching import beside_matched, draw_matched
 from analyses.causes.edited_labels import EditedLabels, LabelChange
 from analyses.causes.edited_passages import EditedReadings, read_edited
 from analyses.causes.edits import Edit, draw_edits
@@ -40,6 +41,7 @@ from hypotheses.user_files import as_hypothesis
 N_PLACES = 200
 N_STEPS = 64
 N_WARM_UP = 256
+N_MATCHED = 20
 SIGNIFICANT = 0.05
 
 
@@ -132,6 +134,7 @@ def perturb(
     n_steps: int = N_STEPS,
     n_warm_up: int = N_WARM_UP,
     n_random: int = 1,
+    n_matched: int = N_MATCHED,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> Perturbation:
@@ -153,6 +156,7 @@ def perturb(
         n_steps: Characters after the edit.
         n_warm_up: Characters that the model reads before it.
         n_random: Random edits beside each.
+        n_matched: Matched units beside each unit: drawn from its site among those of the nearest variance.
         seed: Seed of the draws.
         progress: Called with the amount done and the total.
 
@@ -168,10 +172,10 @@ def perturb(
     """
     live = reading_source(source)
     edit = Edit.parse(edit) if isinstance(edit, str) else edit
-    _check_numbers(n_places=n_places, n_steps=n_steps, n_warm_up=n_warm_up, n_random=n_random)
+    _check_numbers(n_places=n_places, n_steps=n_steps, n_warm_up=n_warm_up, n_random=n_random, n_matched=n_matched)
     labeller = _labeller(hypothesis)
     _check_reading(live, edit, probe)
-    chosen = select_units(live.sites, units)
+    chosen = list(dict.fromkeys(select_units(live.sites, units)))
     target = target_for(live, labeller)
     if target.kind != "binary":
         raise AnalysisError(
@@ -188,10 +192,12 @@ def perturb(
     for placed in every:
         labels.append(edited.change(placed))
         progress(len(labels), 2 * len(every))
+    matched = draw_matched(live, chosen, n_matched, rng)
+    seen = list(dict.fromkeys([*chosen, *(unit for beside in matched for unit in beside)]))
     readings = read_edited(
         live,
         every,
-        chosen,
+        seen,
         probe,
         n_steps,
         n_warm_up,
@@ -200,11 +206,17 @@ def perturb(
     own, random = samples_of(readings, labels, len(drawn.edits), owners)
     names = [LOSS, *([PROBE] if probe is not None else []), *map(str, chosen)]
     references = _references(readings, labels, len(drawn.edits))
+    effects = edit_effects(names, own, random, references, reported_steps(n_steps))
+    number_of = {unit: len(names) - len(chosen) + number for number, unit in enumerate(seen)}
+    numbers = {
+        str(unit): (number_of[unit], [number_of[other] for other in beside])
+        for unit, beside in zip(chosen, matched, strict=True)
+    }
     return Perturbation(
         hypothesis=target.hypothesis,
         edit=str(edit),
         where_edited=edit.where(target.hypothesis),
-        effects=edit_effects(names, own, random, references, reported_steps(n_steps)),
+        effects=beside_matched(effects, own, random, references, numbers),
         n_places=len(drawn.edits),
         n_possible=drawn.n_possible,
         n_changed=int(sum(change.direction.any() for change in labels[: len(drawn.edits)])),
@@ -225,8 +237,9 @@ def _labeller(hypothesis: AnyHypothesis) -> Hypothesis:
 
 def _check_numbers(**numbers: int) -> None:
     for name, number in numbers.items():
-        if number < (0 if name == "n_random" else 1):
-            raise AnalysisError(f"{name} is {number}; it has to be {0 if name == 'n_random' else 1} or more")
+        fewest = 0 if name in ("n_random", "n_matched") else 1
+        if number < fewest:
+            raise AnalysisError(f"{name} is {number}; it has to be {fewest} or more")
 
 
 def _check_reading(live: ModelSource, edit: Edit, probe: Probe | None) -> None:
@@ -286,7 +299,10 @@ def _finding(changed: EditEffect, contrast: EditEffect, *, several: bool) -> str
             "others where it stays, equally far after the edit, to tell a memory of the edited character apart; use "
             "more places, or more characters after them."
         )
-    more = f"{contrast.change:+.3g} more than where the label stays, equally far after the edit ({level} {p:.2g})"
+    matched = f", matched units {contrast.matched:+.3g}" if np.isfinite(contrast.matched) else ""
+    more = (
+        f"{contrast.change:+.3g} more than where the label stays, equally far after the edit{matched} ({level} {p:.2g})"
+    )
     if not p < SIGNIFICANT:
         return f"Not shown that {name} follows the text: {change}; {more}."
     verb = "follows the text" if contrast.share > 0 else "changes against the label"

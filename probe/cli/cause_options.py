@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from analyses.targets.target import Target
 
 
+MatchedOption = Annotated[
+    int,
+    Option(min=0, help="How many units of the same site and about the same variance each unit is compared with."),
+]
+
+
 class ModelAndActivations(NamedTuple):
     """A model that can be changed while it reads, and the quickest source of its activations.
 
@@ -98,10 +104,7 @@ class EffectOptions:
     chars: Annotated[
         int, Option(help="How many characters to measure on, in passages spread over the text; fewer are quicker.")
     ] = 20_000
-    matched: Annotated[
-        int,
-        Option(min=0, help="How many units of the same site and about the same variance each unit is compared with."),
-    ] = 20
+    matched: MatchedOption = 20
     seed: SeedOption = 0
 
     def check(self) -> None:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from probe.cli.analysis_options import TargetOptions, check_seed
-from probe.cli.cause_options import CauseSourceOptions, ModelAndActivations, UnitOptions, check_hypotheses
+from probe.cli.cause_options import (
+    CauseSourceOptions,
+    MatchedOption,
+    ModelAndActivations,
+    UnitOptions,
+    check_hypotheses,
+)
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, SeedOption, WordsArgument
 from probe.cli.provenance import provenance
@@ -38,6 +44,7 @@ class PerturbOptions:
     after: Annotated[int, Option(min=1, help="How many characters after the edit are compared.")] = 64
     before: Annotated[int, Option(min=1, help="How many characters the model reads before the edit.")] = 256
     random: Annotated[int, Option(min=0, help="Random edits beside each edit.")] = 1
+    matched: MatchedOption = 20
     probe: Annotated[
         Path | None, Option(help="A probe that `probe fit --save` wrote, to be followed, too.", show_default=False)
     ] = None
@@ -88,9 +95,11 @@ def perturb(
     random is that of random edits of the same kind and size, with characters of about the same frequency; share is the
     change as a share of what separates inside from outside. A unit that merely remembers the edited character changes,
     too: beyond stays is how much more it changes where the label changes than where it stays, equally far after the
-    edit. p is the p-value under the null that this is no more than by random edits, and q the false discovery rate over
-    all units. The loss is that of the next character, in nats, at all characters, and its p is that of change. All are
-    means over 1 to --after characters after the edit; a second table has them by the number of characters.
+    edit; matched is the same for units of the same site and about the same variance. p is the p-value under the null
+    that the unit is one like these (of a probe, that it changes no more than by random edits), and q the false
+    discovery rate over all units. The loss is that of the next character, in nats, at all characters, and its p is that
+    of change. All are means over 1 to --after characters after the edit; a second table has them by the number of
+    characters.
 
     The model is that of a recording (--model model.pt activations.h5), or reads a text now (--model and --text). The
     units are the ten best of `probe rank` unless --units or --sites names others.
@@ -129,14 +138,17 @@ def _perturb(
     opened: ModelAndActivations, target: "Target", options: PerturbOptions, units: UnitOptions, labels: TargetOptions
 ) -> "Perturbation":
     from analyses.causes.perturbation import perturb as perturb_text
+    from analyses.targets.predictions import PREFIX
     from hypotheses.registry import get
 
+    name = target.hypothesis
+    labeller = name if name.startswith(PREFIX) else get(name, language=labels.language)
     probe = options.kept_probe(target.hypothesis)
     chosen = units.chosen_units(opened, target)
     with progress(f"editing: {options.edit} for {target.hypothesis}") as report:
         return perturb_text(
             opened.model,
-            get(target.hypothesis, language=labels.language),
+            labeller,
             options.edit,
             units=chosen,
             probe=probe,
@@ -144,6 +156,7 @@ def _perturb(
             n_steps=options.after,
             n_warm_up=options.before,
             n_random=options.random,
+            n_matched=options.matched,
             seed=options.seed,
             progress=report,
         )
@@ -167,6 +180,7 @@ def _table(result: "Perturbation") -> list[dict[str, TableCell]]:
                 "random": effect.random,
                 "share": effect.share,
                 "beyond stays": contrast.change,
+                "matched": contrast.matched,
                 "p": tested.p,
                 "q": tested.q,
             }
