@@ -47,6 +47,7 @@ class QuoteModel:
         into[0] = 0
         self.readout = rng.normal(0, 0.3, (n_characters, n_units))
         self.readout[:, :2] = 0
+        self.readout[mark] = 0
         self.readout[mark, 0] = strength
         self.bias = rng.normal(0, 0.3, n_characters)
         self.bias[mark] = logsumexp(np.delete(self.bias, mark)) - OUTSIDE

@@ -11,6 +11,7 @@ from quoting import QuoteModel, quoted_text
 
 import probe
 from activations.models.checkpoints import save_model
+from analyses.causes.ablation import HELD_AT
 from analyses.causes.effects import CONTRAST, WHERE
 
 QUICK = ["--chars", "1500", "--matched", "6"]
@@ -40,7 +41,7 @@ def test_the_unit_that_carries_the_quotes_is_shown_and_another_is_not(
     head, first, second, *findings = out.splitlines()
     assert CONTRAST in head and "matched" in head and "predicted" in head
     assert first.startswith("0/cell/0") and second.startswith("0/cell/1")
-    assert findings[0].startswith("0/cell/0: shown: without it, the model loses 0.2")
+    assert findings[0].startswith("0/cell/0: shown: the loss rises by 0.2")
     assert findings[1].startswith("0/cell/1: not shown")
     assert "6 matched units" in said(out) and 'predicted: "' in said(out)
 
@@ -105,7 +106,7 @@ def test_each_hypothesis_is_measured(run: Command, quotes: None) -> None:
         (["in_quotes", *RECORDED, "--units", "0/cell/1", "--sites", "hidden"], "leave one of the two out"),
         (["in_quotes", *RECORDED, "--units", "0/hidden/1", "--held-at", "2"], "always within [-1, 1]"),
         (["in_quotes", *RECORDED, "--held-at", "median"], "choose zero, mean, other, resampled, or a number"),
-        (["in_quotes", *RECORDED, "--chars", "20"], "too few to measure an effect on"),
+        (["in_quotes", *RECORDED, "--chars", "20"], "20 is not in the range x>=200"),
         (["in_quotes", *RECORDED, "--seed", "-1"], "the seed is -1"),
         (["position_in_line", *RECORDED], "is not True or False"),
         (["in_comment", *RECORDED], "False at every character"),
@@ -124,3 +125,8 @@ def test_what_cannot_be_measured_is_one_sentence(
 def test_a_value_out_of_range_can_be_forced(run: Command, quotes: None) -> None:
     wrong = ["--units", "0/hidden/1", "--held-at", "2", "--force"]
     assert run("ablate", "in_quotes", *RECORDED, *wrong, *QUICK)[0] == 0
+
+
+def test_help_names_every_value_at_which_units_are_held(run: Command) -> None:
+    shown = said(run("ablate", "--help")[1])
+    assert all(f"{value}" in shown for value in HELD_AT)

@@ -350,6 +350,7 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "fit": ["fit", "in_quotes", "position_in_line", str(planted), "--controls", "chars"],
         "curve": ["curve", "in_quotes", str(planted), "--over", "sites"],
         "explain": ["explain", str(PLANTED["in_quotes"]), str(planted), "in_quotes", "in_comment"],
+        "ablate": ["ablate", "in_quotes", "--units", "0/cell/1", "--chars", "600", "--matched", "5", *live],
         "evaluate": ["evaluate", "model.pt", "corpus.txt", "--split", "80,20", "--orders", "1,2"],
         "hypotheses": ["hypotheses"],
         "hypotheses counted": ["hypotheses", "corpus.txt"],
@@ -363,7 +364,7 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
 
 ROWS = list(commands_with_rows(Path()))
 READS_A_TEXT = set(ROWS) - {"hypotheses", "hypotheses defined", "check"}
-KNOWS_THE_MODEL = {"rank live", "evaluate", "train"}  # no model made the planted recording
+KNOWS_THE_MODEL = {"rank live", "ablate", "evaluate", "train"}  # no model made the planted recording
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -50,6 +50,8 @@ RESULTS: dict[str, Callable[[Path], Any]] = {
     "Check": lambda path: probe.sources.check(path),
     "Extraction": lambda path: probe.extract(live(path), "a.h5", force=True),
     "Evaluation": lambda path: probe.models.evaluate(random_model(text(path).text()), text(path)),
+    "Ablation": lambda path: probe.ablate(live(path), "in_quotes", "1/cell/3", n_chars=600, n_matched=5),
+    "Effect": lambda path: probe.ablate(live(path), "in_quotes", "1/cell/3", n_chars=600, n_matched=5).effects[0],
     "Novelty": lambda path: probe.models.novelty(["a b\n", "c\n"], ["a\n"]),
     "UnitMemory": statistic("Autocorrelations", "0/hidden"),
     "Passages": statistic("ActivePassages", "0/hidden"),
@@ -78,7 +80,16 @@ def test_a_result_has_rows_a_frame_and_a_short_repr(planted: Path, name: str) ->
 
 
 def test_these_are_all_public_results() -> None:
-    groups = (probe.ranking, probe.probing, probe.intervals, probe.targets, probe.sources, probe.reading, probe.models)
+    groups = (
+        probe.ranking,
+        probe.probing,
+        probe.intervals,
+        probe.targets,
+        probe.sources,
+        probe.reading,
+        probe.models,
+        probe.causes,
+    )
     found = {
         name
         for group in groups

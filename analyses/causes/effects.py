@@ -36,6 +36,7 @@ class Effect(Result):
         high: The upper one.
         matched: Mean effect of the matched interventions; NaN without any.
         matched_sd: Standard deviation of their effects.
+        n_matched: How many they are.
         beyond_matched: The effect less that of the matched interventions.
         p: Two-sided p-value under the null that the intervention is one like the matched ones; NaN if there is none.
         q: False discovery rate over all interventions of the table, for this set of characters.
@@ -50,6 +51,7 @@ class Effect(Result):
     high: float
     matched: float
     matched_sd: float
+    n_matched: int
     beyond_matched: float
     p: float
     q: float
@@ -68,17 +70,24 @@ class Effect(Result):
     def finding(self) -> str:
         """What the numbers allow to say, as a sentence."""
         if np.isnan(self.p):
-            reason = self.no_interval_reason or f"fewer than {_FEWEST_MATCHED} matched ones to compare it with"
-            return f"{self.intervention}: not shown: {reason}"
+            return f"{self.intervention}: not shown: {self._no_p_reason}"
         chances = f"p {self.p:.2g}, q {self.q:.2g}"
         if not self.is_shown:
-            return f"{self.intervention}: not shown: matched ones may have such an effect {self.where}, too ({chances})"
-        direction = "more" if self.beyond_matched > 0 else "less"
-        where = "inside than outside" if self.where == CONTRAST else f"where it counts: {self.where}"
-        return (
-            f"{self.intervention}: shown: without it, the model loses {abs(self.beyond_matched):.4f} nats per "
-            f"character {direction} {where}, beyond what it loses without matched ones ({chances})"
-        )
+            return f"{self.intervention}: not shown: the effect {self.where} may be that of matched ones ({chances})"
+        amount, is_more = f"{abs(self.beyond_matched):.4f} nats per character", self.beyond_matched > 0
+        if self.where == CONTRAST:
+            change = f"rises by {amount} {'more' if is_more else 'less'} inside than outside"
+        else:
+            change = f"{'rises' if is_more else 'falls'} by {amount} on '{self.where}'"
+        return f"{self.intervention}: shown: the loss {change}, beyond that of matched ones ({chances})"
+
+    @property
+    def _no_p_reason(self) -> str:
+        if self.no_interval_reason:
+            return self.no_interval_reason
+        if self.n_matched < _FEWEST_MATCHED:
+            return f"{self.n_matched or 'no'} matched ones to compare it with, and {_FEWEST_MATCHED} are needed"
+        return "the error of the effect cannot be estimated"
 
 
 class EffectSums:
@@ -218,6 +227,7 @@ def _effect(intervention: str, where: str, n_chars: int, own: Estimate, matched:
         high=high,
         matched=mean,
         matched_sd=spread,
+        n_matched=len(values),
         beyond_matched=own.value - mean,
         p=p,
         q=np.nan,
