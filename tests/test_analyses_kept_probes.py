@@ -101,7 +101,7 @@ def test_a_probe_finds_its_hypothesis_in_another_text(rng: np.random.Generator) 
     probe = hand_made(text_sha256="another", majority_class=1)
     result, control = apply_probes(source, probe, labelled(source, labels))
     assert (result.accuracy, result.auc, result.n_test) == (1.0, 1.0, 30_000)
-    assert result.majority == pytest.approx(labels.mean())
+    assert result.majority_accuracy == pytest.approx(labels.mean())
     n_inside = int(labels.sum())
     loss = (n_inside * np.log1p(np.exp(-2.5)) + (30_000 - n_inside) * np.log1p(np.exp(-1.5))) / 30_000
     assert result.log_loss == pytest.approx(loss, abs=1e-6)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from commands import Command
 from numpy.typing import NDArray
-from planting import Arrays, Live, drifting, in_runs, random_model
+from planting import Arrays, LimitedSession, Live, drifting, in_runs, random_model
 from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import (
@@ -30,7 +30,7 @@ from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
-from analyses.levels import columns
+from analyses.levels.columns import ReadingLimits
 from analyses.ranking.methods.method import Method, MethodScores, Need
 from analyses.ranking.methods.registry import METHODS
 from analyses.ranking.ranking import compare, rank
@@ -68,9 +68,10 @@ class Planted:
     def labels(self, kind: str) -> NDArray[np.generic]:
         return {"binary": self.binary, "numeric": self.numeric, "categorical": self.classes}[kind]
 
-    def ranking(self, method: str, kind: str) -> Ranking:
+    def ranking(self, method: str, kind: str, limits: ReadingLimits | None = None) -> Ranking:
         labels: NDArray[np.generic] = np.where(self.missing, None, self.labels(kind))  # type: ignore[call-overload]
-        return rank(self.source, lambda text: labels.tolist(), method=method)
+        source = self.source if limits is None else LimitedSession(self.source, limits)
+        return rank(source, lambda text: labels.tolist(), method=method)
 
     def parts(self) -> NDArray[np.int8]:
         split = target(self.source.corpus, lambda text: self.binary).split
@@ -388,13 +389,10 @@ def test_a_part_of_a_text_is_ranked_as_a_text_of_that_part(planted: Planted, nam
 @pytest.mark.parametrize(
     ("method", "kind"), [("spearman", "numeric"), ("f1", "binary"), ("mutual_information", "categorical")]
 )
-def test_little_memory_changes_nothing(
-    planted: Planted, monkeypatch: pytest.MonkeyPatch, method: str, kind: str
-) -> None:
+def test_little_memory_changes_nothing(planted: Planted, method: str, kind: str) -> None:
     whole = planted.ranking(method, kind)
-    monkeypatch.setattr(columns, "_KEPT_BYTES", 0)
-    monkeypatch.setattr(columns, "_CHARS_AT_ONCE", 777)
-    assert repr(planted.ranking(method, kind).units) == repr(whole.units)
+    limits = ReadingLimits(whole_bytes=0, tile_chars=777)
+    assert repr(planted.ranking(method, kind, limits).units) == repr(whole.units)
 
 
 def test_numbers_have_bins_of_their_own_up_to_64(rng: np.random.Generator) -> None:
@@ -423,19 +421,16 @@ def test_an_unknown_method_is_refused_and_the_known_ones_are_listed() -> None:
 
 @pytest.mark.parametrize("kept", [0, 1 << 28])
 def test_a_live_source_is_scored_as_a_recording_however_many_characters_are_taken_at_once(
-    planted: Planted, monkeypatch: pytest.MonkeyPatch, kept: int
+    planted: Planted, kept: int
 ) -> None:
     """Characters are in one tile or several, units in one group or several; progress goes to the end."""
     names = ["auc", "f1", "spearman", "mutual_information", "mean_difference", "f1"]
     expected = compare(planted.source, lambda text: planted.binary, names)
-    monkeypatch.setattr(columns, "_KEPT_BYTES", kept)
-    monkeypatch.setattr(columns, "_CHARS_AT_ONCE", 700)
-    monkeypatch.setattr(columns, "_MOST_CHARS_AT_ONCE", 3_000)
     for n_bytes in (1 << 31, 5 << 20):
-        monkeypatch.setattr(columns, "_LIVE_BYTES", n_bytes)
+        limits = ReadingLimits(whole_bytes=kept, live_statistic_bytes=n_bytes, tile_chars=700, live_tile_chars=3_000)
         shares: list[float] = []
         found = compare(
-            Live(planted.values),
+            LimitedSession(Live(planted.values), limits),
             lambda text: planted.binary,
             names,
             progress=partial(lambda kept_shares, done, total: kept_shares.append(done / total), shares),

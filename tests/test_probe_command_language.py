@@ -26,8 +26,9 @@ from activations.recordings.recording import Recording
 from activations.texts import corpus, reading_rule
 from analyses.curves import CURVES
 from analyses.errors import AnalysisError
+from analyses.probing.control_names import CHARS, CONTROLS, POSITION
 from analyses.probing.controls import TASKS
-from analyses.probing.probes import CONTROLS
+from analyses.ranking.methods.names import METHOD_NAMES
 from analyses.ranking.methods.registry import METHODS
 from analyses.targets.many_hypotheses import all_targets, targets_of
 from hypotheses.errors import HypothesisError
@@ -267,6 +268,14 @@ def test_help_shows_the_choices(
 
 def test_the_names_of_cells_are_those_of_the_registry() -> None:
     assert tuple(CELLS) == CELL_NAMES
+
+
+def test_the_names_of_methods_are_those_of_the_registry() -> None:
+    assert tuple(METHODS) == METHOD_NAMES
+
+
+def test_controls_are_the_tasks_and_those_without_a_model() -> None:
+    assert list(CONTROLS) == [CHARS, POSITION, *TASKS]
 
 
 def test_help_names_all_methods_and_controls(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from activations.progress import Progress, no_progress
 from activations.units import in_order
 from analyses.errors import AnalysisError
 from analyses.intervals.long_run import n_cosines
+from analyses.probing.control_names import APPLIED_CONTROLS
 from analyses.probing.controls import control_labels
 from analyses.probing.designs.budgets import available_rows, available_runs, within_budget
 from analyses.probing.designs.units import UnitDesign
@@ -28,10 +29,6 @@ from analyses.targets.splits import GAP, TEST
 from analyses.targets.target import Target
 from hypotheses.labels import Labels
 from hypotheses.spelling import short_list
-
-RUNS = "runs"
-APPLIED_CONTROLS = (RUNS,)
-"""The controls that need no training: the others fit probes of their own, which kept ones cannot stand beside."""
 
 
 @question
@@ -99,9 +96,10 @@ def _apply(
     is_same_text = target.corpus_sha256 == probe.text_sha256
     task = ProbeTask(target, _folds(source, probe, target, is_same_text=is_same_text), 0, trains=False)
     tasks = [task]
+    memory_bytes = options.label_memory // max(1, len(controls))
     for name in controls:
         labels = control_labels(name, target, source.corpus, options.seed)
-        tasks.append(ProbeTask.as_control(name, labels, task, len(controls)))
+        tasks.append(ProbeTask.as_control(name, labels, task, memory_bytes))
     design = UnitDesign(
         source,
         probe.units,

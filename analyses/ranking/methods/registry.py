@@ -1,4 +1,4 @@
-"""The methods that `probe rank --method` can name. Add a score of your own to `METHODS`.
+"""The methods that `probe rank --method` can name, in the order of `names`. Add a score of your own to `METHODS`.
 
 A method names the statistic that it needs (see `needs`) and a function that turns its result into scores: scores of
 products and correlations are in `product_scores`, of thresholds in `threshold_scores`, of information in
