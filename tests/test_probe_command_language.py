@@ -55,6 +55,7 @@ OWN_MEANING = {  # options that are spelled alike and mean another thing in each
     "--prompt": {"sample", "extract"},
     "--top": {"rank", "explain", "ablate", "perturb"},
     "--force": {"import", "extract", "ablate"},
+    "--chars": {"hypotheses", "ablate"},
 }
 
 
