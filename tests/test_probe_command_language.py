@@ -56,6 +56,7 @@ OWN_MEANING = {  # options that are spelled alike and mean another thing in each
     "--top": {"rank", "explain", "ablate", "perturb"},
     "--force": {"import", "extract", "ablate"},
     "--chars": {"hypotheses", "ablate"},
+    "--together": {"fit", "ablate"},
 }
 
 
@@ -361,6 +362,8 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "curve": ["curve", "in_quotes", str(planted), "--over", "sites"],
         "explain": ["explain", str(PLANTED["in_quotes"]), str(planted), "in_quotes", "in_comment"],
         "ablate": ["ablate", "in_quotes", "--units", "0/cell/1", "--chars", "600", "--matched", "5", *live],
+        "fit applied": ["fit", "--apply", "kept.npz", str(planted)],
+        "perturb": ["perturb", "in_quotes", "--units", "0/cell/1", "--places", "20", "--after", "5", *live],
         "evaluate": ["evaluate", "model.pt", "corpus.txt", "--split", "80,20", "--orders", "1,2"],
         "hypotheses": ["hypotheses"],
         "hypotheses counted": ["hypotheses", "corpus.txt"],
@@ -374,12 +377,14 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
 
 ROWS = list(commands_with_rows(Path()))
 READS_A_TEXT = set(ROWS) - {"hypotheses", "hypotheses defined", "check"}
-KNOWS_THE_MODEL = {"rank live", "ablate", "evaluate", "train"}  # no model made the planted recording
+KNOWS_THE_MODEL = {"rank live", "ablate", "perturb", "evaluate", "train"}  # no model made the planted recording
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_rows_say_what_made_them_and_go_to_a_file(run: Command, files: None, planted: Path, name: str) -> None:
     arguments = [*commands_with_rows(planted)[name], "--json", "--csv", "rows.csv"]
+    if "kept.npz" in arguments:
+        run("fit", "in_quotes", planted, "--sites", "0", "--controls", "none", "--save", "kept.npz")
     status, out, err = run(*arguments)
     assert status == 0, err
     shown, written = printed(out), table("rows.csv")
