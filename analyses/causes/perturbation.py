@@ -12,6 +12,7 @@ from activations.results import Result, TableCell
 from activations.site_names import AnyUnits, select_units
 from activations.texts.corpus import Corpus
 from activations.texts.tokenising import check_text
+from activations.units import Unit
 from activations.variants import ModelSource
 from analyses.causes.edit_effects import (
     ALL,
@@ -27,7 +28,7 @@ from analyses.causes.edit_effects import (
 from analyses.causes.edit_matching import beside_matched, draw_matched
 from analyses.causes.edited_labels import EditedLabels, LabelChange
 from analyses.causes.edited_passages import EditedReadings, read_edited
-from analyses.causes.edits import Edit, draw_edits
+from analyses.causes.edits import Edit, PlacedEdit, draw_edits
 from analyses.causes.models import reading_source
 from analyses.errors import AnalysisError
 from analyses.probing.kept_probes import Probe
@@ -188,10 +189,7 @@ def perturb(
     owners = np.repeat(np.arange(len(drawn.edits)), [len(beside) for beside in drawn.random])
 
     edited = EditedLabels(labeller, target, live.corpus, n_steps)
-    labels: list[LabelChange] = []
-    for placed in every:
-        labels.append(edited.change(placed))
-        progress(len(labels), 2 * len(every))
+    labels = _label_changes(edited, every, progress)
     matched = draw_matched(live, chosen, n_matched, rng)
     seen = list(dict.fromkeys([*chosen, *(unit for beside in matched for unit in beside)]))
     readings = read_edited(
@@ -207,11 +205,7 @@ def perturb(
     names = [LOSS, *([PROBE] if probe is not None else []), *map(str, chosen)]
     references = _references(readings, labels, len(drawn.edits))
     effects = edit_effects(names, own, random, references, reported_steps(n_steps))
-    number_of = {unit: len(names) - len(chosen) + number for number, unit in enumerate(seen)}
-    numbers = {
-        str(unit): (number_of[unit], [number_of[other] for other in beside])
-        for unit, beside in zip(chosen, matched, strict=True)
-    }
+    numbers = _numbers_of_matched(seen, matched, len(names) - len(chosen))
     return Perturbation(
         hypothesis=target.hypothesis,
         edit=str(edit),
@@ -225,6 +219,26 @@ def perturb(
         n_warm_up=n_warm_up,
         seed=seed,
     )
+
+
+def _label_changes(edited: EditedLabels, edits: Sequence[PlacedEdit], progress: Progress) -> list[LabelChange]:
+    """Label the document of each edit; this is the first half of the progress."""
+    labels: list[LabelChange] = []
+    for placed in edits:
+        labels.append(edited.change(placed))
+        progress(len(labels), 2 * len(edits))
+    return labels
+
+
+def _numbers_of_matched(
+    seen: Sequence[Unit], matched: Sequence[Sequence[Unit]], n_before: int
+) -> dict[str, tuple[int, list[int]]]:
+    """Return the numbers among the quantities of each of the first units, and of those matched to it, by its name."""
+    number_of = {unit: n_before + number for number, unit in enumerate(seen)}
+    return {
+        str(unit): (number_of[unit], [number_of[other] for other in beside])
+        for unit, beside in zip(seen, matched, strict=False)
+    }
 
 
 def _labeller(hypothesis: AnyHypothesis) -> Hypothesis:
