@@ -126,7 +126,7 @@ def test_matched_effects_are_those_of_the_other_units(text: str) -> None:
 def test_resampled_values_are_those_of_another_place(text: str) -> None:
     """A unit that is the same everywhere has its own value at every other place."""
     made = QuoteModel()
-    made.model.state_dict()["rnn.weight_ih_l0"][2 * 12 + 4] = 0  # cell 4 is tanh(0) now
+    made.model.layer(0).weight_ih.data[2 * 12 + 4] = 0  # cell 4 is tanh(0) now
     found = ablate(live_of(made.model, text), "in_quotes", ["0/cell/4", "0/cell/0"], held_at="resampled", n_matched=0)
     assert all(effect.effect == 0 for effect in found.effects[: len(WHERE)])
     assert of(list(found.effects[len(WHERE) :]), "end").effect > 0.1

@@ -106,7 +106,7 @@ def test_each_hypothesis_is_measured(run: Command, quotes: None) -> None:
         (["in_quotes", *RECORDED, "--units", "0/cell/1", "--sites", "hidden"], "leave one of the two out"),
         (["in_quotes", *RECORDED, "--units", "0/hidden/1", "--held-at", "2"], "always within [-1, 1]"),
         (["in_quotes", *RECORDED, "--held-at", "median"], "choose zero, mean, other, resampled, or a number"),
-        (["in_quotes", *RECORDED, "--chars", "20"], "20 is not in the range x>=200"),
+        (["in_quotes", *RECORDED, "--chars", "20"], "Invalid value for '--chars'"),
         (["in_quotes", *RECORDED, "--seed", "-1"], "the seed is -1"),
         (["position_in_line", *RECORDED], "is not True or False"),
         (["in_comment", *RECORDED], "False at every character"),

@@ -43,19 +43,44 @@ from probe.training.recipes import PRESETS, cell_names
 
 NAMES = [command_name(command) for command in COMMANDS]
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
-    "--output": {"train", "sweep", "import", "extract", "curve", "perturb"},
-    "--units": {"train", "rank", "fit", "ablate", "perturb"},
+    "--output": {"train", "sweep", "import", "extract", "curve", "impulse", "perturb"},
+    "--units": {"train", "rank", "fit", "ablate", "impulse", "perturb"},
     "--layers": {"train", "sweep"},
     "--cell": {"train", "sweep", "import"},
     "--gates": {"train", "import"},
-    "--lanes": {"train", "sweep", "extract", "rank", "explain", "fit", "curve", "ablate", "perturb"},
-    "--range": {"import", "hypotheses", "extract", "rank", "explain", "fit", "curve", "ablate", "perturb"},
-    "--text": {"import", "rank", "explain", "fit", "curve", "ablate", "perturb"},
+    "--lanes": {
+        "train",
+        "sweep",
+        "extract",
+        "rank",
+        "explain",
+        "fit",
+        "curve",
+        "ablate",
+        "impulse",
+        "patch",
+        "perturb",
+    },
+    "--range": {
+        "import",
+        "hypotheses",
+        "extract",
+        "rank",
+        "explain",
+        "fit",
+        "curve",
+        "ablate",
+        "impulse",
+        "patch",
+        "perturb",
+    },
+    "--text": {"import", "rank", "explain", "fit", "curve", "ablate", "impulse", "patch", "perturb"},
     "--split": {"train", "sweep", "evaluate"},
     "--prompt": {"sample", "extract"},
-    "--top": {"rank", "explain", "ablate", "perturb"},
-    "--force": {"import", "extract", "ablate"},
-    "--chars": {"hypotheses", "ablate"},
+    "--top": {"rank", "explain", "ablate", "impulse", "perturb"},
+    "--force": {"import", "extract", "ablate", "impulse"},
+    "--steps": {"train", "sweep", "impulse", "patch"},
+    "--chars": {"hypotheses", "ablate", "impulse", "patch"},
     "--together": {"fit", "ablate"},
 }
 
@@ -218,13 +243,14 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
     def having(name: str) -> set[str]:
         return {command for command in NAMES if name in parameters(command)}
 
-    analyses = {"rank", "explain", "fit", "curve", "ablate", "perturb"}
+    causes = {"ablate", "impulse", "patch", "perturb"}
+    analyses = {"rank", "explain", "fit", "curve"} | causes
     assert having("lag") == having("words") == analyses
     assert having("language") == having("no_cache") == analyses | {"hypotheses"}
-    assert having("layer") == {"rank", "fit", "curve", "ablate", "perturb"} and having("sites") == having("layer") | {
-        "extract"
-    }
-    assert having("seed") == {"rank", "fit", "curve", "ablate", "perturb", "train", "sweep", "sample", "extract"}
+    assert having("layer") == {"rank", "fit", "curve", "ablate", "impulse", "perturb"} and having("sites") == having(
+        "layer"
+    ) | {"extract"}
+    assert having("seed") == {"rank", "fit", "curve", "train", "sweep", "sample", "extract"} | causes
     assert having("as_json") == set(NAMES)
     assert having("csv") == set(NAMES) - {"extract", "import", "sample"}  # which print no table
 

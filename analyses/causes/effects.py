@@ -1,7 +1,9 @@
 """Effects of interventions on the loss: sums over atoms, intervals, and comparison with matched variants."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -204,12 +206,26 @@ def effects(
     return [by_set[name][n] for n in range(len(tested)) for name in where]
 
 
-def _effect(intervention: str, where: str, n_chars: int, own: Estimate, matched: list[Estimate]) -> Effect:
+class Comparison(NamedTuple):
+    """An effect beside those of matched interventions.
+
+    Attributes:
+        matched: Mean effect of the matched interventions; NaN for fewer than two.
+        matched_sd: Standard deviation of their effects.
+        p: Two-sided p-value under the null that the intervention is one like these; NaN for fewer than five.
+    """
+
+    matched: float
+    matched_sd: float
+    p: float
+
+
+def beside_matched(own: Estimate, matched: Sequence[Estimate]) -> Comparison:
+    """Compare an effect with those of matched interventions; see `effects`."""
     values = np.array([estimate.value for estimate in matched])
     has_matched = len(values) >= 2
     mean = float(values.mean()) if has_matched else np.nan
     spread = float(values.std(ddof=1)) if has_matched else np.nan
-    low, high = own.interval
     p = np.nan
     if len(values) >= _FEWEST_MATCHED and not own.no_interval_reason:
         beyond = replace(
@@ -218,6 +234,12 @@ def _effect(intervention: str, where: str, n_chars: int, own: Estimate, matched:
             influence=own.influence - np.mean([estimate.influence for estimate in matched], axis=0),
         )
         p = welch(beyond, spread**2 * (1 + 1 / len(values)), len(values) - 1)
+    return Comparison(mean, spread, p)
+
+
+def _effect(intervention: str, where: str, n_chars: int, own: Estimate, matched: list[Estimate]) -> Effect:
+    comparison = beside_matched(own, matched)
+    low, high = own.interval
     return Effect(
         intervention=intervention,
         where=where,
@@ -225,11 +247,11 @@ def _effect(intervention: str, where: str, n_chars: int, own: Estimate, matched:
         effect=own.value,
         low=low,
         high=high,
-        matched=mean,
-        matched_sd=spread,
-        n_matched=len(values),
-        beyond_matched=own.value - mean,
-        p=p,
+        matched=comparison.matched,
+        matched_sd=comparison.matched_sd,
+        n_matched=len(matched),
+        beyond_matched=own.value - comparison.matched,
+        p=comparison.p,
         q=np.nan,
         no_interval_reason=own.no_interval_reason,
     )

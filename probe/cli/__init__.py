@@ -22,6 +22,8 @@ from probe.cli.fit import fit
 from probe.cli.help_texts import NamingCommand
 from probe.cli.hypotheses import hypotheses
 from probe.cli.import_model import import_model
+from probe.cli.impulse import impulse
+from probe.cli.patch import patch
 from probe.cli.perturb import perturb
 from probe.cli.rank import rank
 from probe.cli.sample import sample
@@ -45,6 +47,8 @@ COMMANDS = (
     fit,
     curve,
     ablate,
+    impulse,
+    patch,
     perturb,
 )
 
