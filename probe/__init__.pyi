@@ -21,6 +21,7 @@ from . import texts as texts
 from .causes import ablate as ablate
 from .causes import impulse as impulse
 from .causes import patch as patch
+from .causes import perturb as perturb
 from .causes import steer as steer
 from .errors import ActivationError as ActivationError
 from .errors import AnalysisError as AnalysisError
@@ -36,8 +37,11 @@ from .models import load_model as load_model
 from .plots import plot_curves as plot_curves
 from .plots import plot_text as plot_text
 from .probing import FitOptions as FitOptions
+from .probing import Probe as Probe
+from .probing import apply_probes as apply_probes
 from .probing import curve as curve
 from .probing import fit as fit
+from .probing import load_probe as load_probe
 from .ranking import METHODS as METHODS
 from .ranking import compare as compare
 from .ranking import explain as explain

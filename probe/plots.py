@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.causes.edit_effects import ALL, CHANGES, reported_steps
+from analyses.causes.edit_effects import LOSS as EDIT_LOSS
+from analyses.causes.perturbation import Perturbation
 from analyses.causes.text_effects import LOSS
 from analyses.curves import N_LAST, Curve
 from analyses.errors import AnalysisError
@@ -85,6 +88,50 @@ def plot_curves(curves: "Curve | Mapping[str, Curve]", axes: "Axes | None" = Non
     axes.grid(alpha=0.25)
     position = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0)} if are_many else {"loc": "best"}
     axes.legend(frameon=False, fontsize="small", **position)
+    return axes
+
+
+def plot_perturbation(result: Perturbation, axes: "Axes | None" = None) -> "Axes":
+    """Draw what changes where an edit of the text changes the label, by the number of characters after it.
+
+    Units and a probe are drawn as shares of what separates inside from outside, so that 1 is following the text wholly,
+    with 95 % bands; random edits are dotted. Without units and a probe, it is the loss, in nats per character.
+
+    Args:
+        result: The result; of more than six units, the first six are drawn.
+        axes: Where to draw; None makes a new figure.
+    """
+    axes = axes or new_axes(8.0)
+    is_loss = result.quantities == [EDIT_LOSS]
+    quantities = [EDIT_LOSS] if is_loss else [name for name in result.quantities if name != EDIT_LOSS]
+    for quantity, (colour, marker, line) in zip(quantities, STYLES, strict=False):
+        effects = [
+            effect
+            for effect in result.effects
+            if effect.quantity == quantity
+            and effect.where == (ALL if is_loss else CHANGES)
+            and effect.n_after is not None
+            and effect.n_places
+        ]
+        x = [effect.n_after or 0 for effect in effects]
+        unit = np.array([1.0 if is_loss else effect.reference for effect in effects])
+        change, low, high, random = (
+            np.array([getattr(effect, name) for effect in effects]) / unit
+            for name in ("change", "low", "high", "random")
+        )
+        axes.plot(x, change, color=colour, marker=marker, linestyle=line, ms=4.5, label=quantity)
+        axes.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
+        axes.plot(x, random, color=colour, linestyle=_CONTROL_LINE, label=f"{quantity}: random edits")
+    axes.axhline(0.0, color=GREY, linestyle=":", linewidth=0.8)
+    axes.set_xscale("symlog", base=2, linthresh=1)
+    steps = reported_steps(result.n_steps)
+    axes.set_xticks(steps, [str(step) for step in steps])
+    axes.set_xlim(-0.2, 1.1 * result.n_steps)
+    axes.set_xlabel("characters after the edit")
+    axes.set_ylabel("change of the loss, in nats" if is_loss else "change, as a share of inside − outside")
+    axes.set_title(f"{result.hypothesis}: {result.edit}")
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1.0))
     return axes
 
 

@@ -42,10 +42,10 @@ from probe.cli.words import Subjects, tell_apart
 from probe.training.recipes import PRESETS, cell_names
 
 NAMES = [command_name(command) for command in COMMANDS]
-CAUSES = {"ablate", "impulse", "patch", "steer"}
+CAUSES = {"ablate", "impulse", "patch", "perturb", "steer"}
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
-    "--output": {"train", "sweep", "import", "extract", "curve", "impulse", "steer"},
-    "--units": {"train", "rank", "fit", "ablate", "impulse"},
+    "--output": {"train", "sweep", "import", "extract", "curve", "impulse", "perturb", "steer"},
+    "--units": {"train", "rank", "fit", "ablate", "impulse", "perturb"},
     "--layers": {"train", "sweep"},
     "--cell": {"train", "sweep", "import"},
     "--gates": {"train", "import"},
@@ -54,7 +54,7 @@ OWN_MEANING = {  # options that are spelled alike and mean another thing in each
     "--text": {"import", "rank", "explain", "fit", "curve"} | CAUSES,
     "--split": {"train", "sweep", "evaluate"},
     "--prompt": {"sample", "extract", "steer"},
-    "--top": {"rank", "explain", "ablate", "impulse"},
+    "--top": {"rank", "explain", "ablate", "impulse", "perturb"},
     "--force": {"import", "extract", "ablate", "impulse", "steer"},
     "--steps": {"train", "sweep", "impulse", "patch"},
     "--samples": {"sample", "steer"},
@@ -227,9 +227,9 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
     analyses = {"rank", "explain", "fit", "curve"} | CAUSES - {"steer"}
     assert having("lag") == analyses and having("words") == analyses | {"steer"}
     assert having("language") == having("no_cache") == analyses | {"hypotheses"}
-    assert having("layer") == {"rank", "fit", "curve", "ablate", "impulse"} and having("sites") == having("layer") | {
-        "extract"
-    }
+    assert having("layer") == {"rank", "fit", "curve", "ablate", "impulse", "perturb"} and having("sites") == having(
+        "layer"
+    ) | {"extract"}
     assert having("seed") == {"rank", "fit", "curve", "train", "sweep", "sample", "extract"} | CAUSES
     assert having("as_json") == set(NAMES)
     assert having("csv") == set(NAMES) - {"extract", "import", "sample"}  # which print no table
@@ -371,6 +371,8 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "ablate": ["ablate", "in_quotes", "--units", "0/cell/1", "--chars", "600", "--matched", "5", *live],
         "impulse": ["impulse", "in_quotes", "--units", "0/cell/1", "--chars", "600", "--matched", "2", *live],
         "patch": ["patch", "in_quotes", "--part", "0/cell/1", "--chars", "600", "--matched", "2", *live],
+        "fit applied": ["fit", "--apply", "kept.npz", str(planted)],
+        "perturb": ["perturb", "in_quotes", "--units", "0/cell/1", "--places", "20", "--after", "5", *live],
         "evaluate": ["evaluate", "model.pt", "corpus.txt", "--split", "80,20", "--orders", "1,2"],
         "hypotheses": ["hypotheses"],
         "hypotheses counted": ["hypotheses", "corpus.txt"],
@@ -392,6 +394,7 @@ KNOWS_THE_MODEL = {
     "ablate",
     "impulse",
     "patch",
+    "perturb",
     "steer",
     "steer by a direction",
     "evaluate",
@@ -402,6 +405,8 @@ KNOWS_THE_MODEL = {
 @pytest.mark.parametrize("name", ROWS)
 def test_rows_say_what_made_them_and_go_to_a_file(run: Command, files: None, planted: Path, name: str) -> None:
     arguments = [*commands_with_rows(planted)[name], "--json", "--csv", "rows.csv"]
+    if "kept.npz" in arguments:
+        run("fit", "in_quotes", planted, "--sites", "0", "--controls", "none", "--save", "kept.npz")
     status, out, err = run(*arguments)
     assert status == 0, err
     shown, written = printed(out), table("rows.csv")

@@ -234,7 +234,7 @@ def beside_matched(own: Estimate, matched: Sequence[Estimate]) -> Comparison:
             value=own.value - mean,
             influence=own.influence - np.mean([estimate.influence for estimate in matched], axis=0),
         )
-        p = _welch(beyond, spread**2 * (1 + 1 / len(values)), len(values) - 1)
+        p = welch(beyond, spread**2 * (1 + 1 / len(values)), len(values) - 1)
     return Comparison(mean, spread, p)
 
 
@@ -265,7 +265,7 @@ def _too_few_chars(name: str, n_chars: int) -> str:
     return f"{n_chars or 'no'} characters are '{name}', and {_FEWEST_CHARS} are needed; use more (--chars)"
 
 
-def _welch(beyond: Estimate, variance: float, degrees_of_freedom: int) -> float:
+def welch(beyond: Estimate, variance: float, degrees_of_freedom: int) -> float:
     """Return the two-sided p-value of a difference whose variance is that of the text and another one together."""
     variances = beyond.standard_error**2, variance
     return welch_p_value(beyond.value, variances, (beyond.degrees_of_freedom, degrees_of_freedom))

@@ -24,6 +24,7 @@ from probe.cli.hypotheses import hypotheses
 from probe.cli.import_model import import_model
 from probe.cli.impulse import impulse
 from probe.cli.patch import patch
+from probe.cli.perturb import perturb
 from probe.cli.rank import rank
 from probe.cli.sample import sample
 from probe.cli.show import warn
@@ -50,6 +51,7 @@ COMMANDS = (
     impulse,
     patch,
     steer,
+    perturb,
 )
 
 app = typer.Typer(
