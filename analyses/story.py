@@ -19,6 +19,7 @@ from analyses.causes.passages import spread_passages
 from analyses.causes.patch_results import Patch, with_q_values
 from analyses.causes.patched_parts import Subspace
 from analyses.causes.patching import patch
+from analyses.causes.perturbation import Perturbation, perturb
 from analyses.errors import AnalysisError
 from analyses.intervals.significance import q_values
 from analyses.probing.control_names import CONTROLS
@@ -30,6 +31,7 @@ from analyses.session import AnySource, Session
 from analyses.story_results import Story
 from analyses.targets.labelling import AnyHypothesis, target_for
 from analyses.targets.target import Target
+from hypotheses.errors import HypothesisError
 
 N_BEST, N_CHARS, N_MATCHED, N_STARTS = 5, 10_000, 12, 100
 _PART_PROGRESS = 100  # what a part counts for
@@ -43,17 +45,19 @@ class _Setting:
         model: The model that is changed while it reads.
         activations: Its activations.
         target: The hypothesis and its labels.
+        labeller: What labels edited texts.
         sites: The sites that are carried from character to character.
         best: The units that know the hypothesis best.
         n_chars: Characters to measure effects on.
         n_matched: Matched units or directions beside each.
-        n_starts: Number of impulses, and of pairs of places.
+        n_starts: Number of impulses, of pairs of places, and of edits.
         seed: Seed of the draws.
     """
 
     model: Session
     activations: Session
     target: Target
+    labeller: AnyHypothesis
     sites: Sequence[Site]
     best: Sequence[Unit]
     n_chars: int
@@ -67,6 +71,7 @@ def story(
     hypothesis: AnyHypothesis | Target,
     *,
     activations: AnySource | None = None,
+    labeller: AnyHypothesis | None = None,
     n_chars: int = N_CHARS,
     n_matched: int = N_MATCHED,
     n_starts: int = N_STARTS,
@@ -75,17 +80,18 @@ def story(
 ) -> Story:
     """Ask all questions about one hypothesis: does the model know it, where, for how long, and does it use it?
 
-    Probes with all controls, a ranking, impulses, ablations and patches, of the sites that are carried from character
-    to character. The units whose effects are measured are those that the ranking puts first.
+    Probes with all controls, a ranking, impulses, ablations, patches and edits of the text, for the sites that are
+    carried from character to character. The units whose effects are measured are those that the ranking puts first.
 
     Args:
         source: Live activations: the model and the text.
         hypothesis: A hypothesis that is True or False.
         activations: A recording of the same model and text, which is quicker to rank and to fit; None reads the text
             again.
+        labeller: What labels edited texts, if `hypothesis` is a target made before; None is the hypothesis of its name.
         n_chars: Characters to measure effects on, in passages spread over the text.
         n_matched: Matched units or directions beside each.
-        n_starts: Number of impulses, and of pairs of places between which values are interchanged.
+        n_starts: Number of impulses, of edits, and of pairs of places between which values are interchanged.
         seed: Seed of all draws.
         progress: Called with the amount done, the total, and what is measured now.
 
@@ -114,6 +120,7 @@ def story(
         model=model,
         activations=recorded,
         target=target,
+        labeller=labeller or (hypothesis.hypothesis if isinstance(hypothesis, Target) else hypothesis),
         sites=sites,
         best=[ranked.unit for ranked in ranking.units[:N_BEST]],
         n_chars=n_chars,
@@ -126,7 +133,7 @@ def story(
     for number, (attribute, (note, measure)) in enumerate(_PARTS.items(), 1):
         try:
             measured[attribute] = measure(setting, _of_part(progress, number, n_parts, note))
-        except AnalysisError as error:
+        except (AnalysisError, HypothesisError) as error:
             not_measured[attribute] = str(error)
     progress(n_parts * _PART_PROGRESS, n_parts * _PART_PROGRESS, "")
     return Story(
@@ -239,10 +246,25 @@ def _patches(setting: _Setting, progress: Progress) -> Sequence[Patch]:
     return with_q_values([interchange(part, number) for number, part in enumerate(parts)])
 
 
+def _perturbation(setting: _Setting, progress: Progress) -> Perturbation:
+    """Delete the character with which the hypothesis begins to hold."""
+    return perturb(
+        setting.model,
+        setting.labeller,
+        "delete",
+        units=setting.best,
+        n_places=setting.n_starts,
+        n_matched=setting.n_matched,
+        seed=setting.seed,
+        progress=progress,
+    )
+
+
 _PARTS: Mapping[str, tuple[str, Callable[[_Setting, Progress], Any]]] = {
     "probes": ("fitting probes", _probes),
     "impulse": ("changing the best unit once", _impulse),
     "ablations": ("holding the best units", _ablations),
     "patches": ("interchanging the best unit and its site", _patches),
+    "perturbation": ("editing the text", _perturbation),
 }
 """What is measured, in this order: attribute of the story, note of the progress, and what measures it."""

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from activations.results import Result, TableCell
 from analyses.causes.ablation import Ablation
+from analyses.causes.edit_effects import CONTRAST as BEYOND_STAYS
 from analyses.causes.effects import CONTRAST, SIGNIFICANT, Effect
 from analyses.causes.impulse_results import Impulse
 from analyses.causes.patch_results import BOTH, LOG_PROB, Patch, PatchEffect
+from analyses.causes.perturbation import Perturbation
 from analyses.differences import difference
 from analyses.probing.results import ProbeResult
 from analyses.ranking.results import RankedUnit, Ranking
@@ -53,6 +55,8 @@ class Story(Result):
         impulse: What single changes of the best unit do; None if it could not be measured.
         ablations: The best unit held at its mean, and the best ones together; with q-values over both.
         patches: The best unit, the mean difference of its site and the whole site interchanged; with q-values.
+        perturbation: The character with which the hypothesis begins to hold deleted from the text, and what that
+            changes in the best units; None if it could not be measured.
         not_measured: Why a part is missing, by its attribute.
         n_chars: Characters on which effects are measured.
         seed: Seed of all draws.
@@ -65,6 +69,7 @@ class Story(Result):
     impulse: Impulse | None = None
     ablations: Sequence[Ablation] = ()
     patches: Sequence[Patch] = ()
+    perturbation: Perturbation | None = None
     not_measured: Mapping[str, str] = field(default_factory=dict)
     n_chars: int
     seed: int
@@ -93,6 +98,7 @@ class Story(Result):
             "impulse": [] if self.impulse is None else self.impulse.rows(),
             "ablations": [row for ablation in self.ablations for row in ablation.rows()],
             "patches": [row for patch in self.patches for row in patch.rows()],
+            "perturbation": [] if self.perturbation is None else self.perturbation.rows(),
         }
         rows: list[dict[str, TableCell]] = []
         for attribute, (part, _, _) in _SECTIONS.items():
@@ -128,7 +134,8 @@ def tell_probes(probes: Sequence[ProbeResult]) -> tuple[str, list[str]]:
         taken.
     """
     best, control = best_probe(probes), best_control(probes)
-    told = f"A linear probe of {best.site} reads {best.hypothesis} with a held-out AUC of {_with_interval(best.score, best.interval)}"
+    auc = _with_interval(best.score, best.interval)
+    told = f"A linear probe of {best.site} reads {best.hypothesis} with a held-out AUC of {auc}"
     if control is None:
         return NOT_SHOWN, [f"{told}; nothing stands beside it to compare it with."]
     seen = "position in the text" if control.control == "position" else control.site
@@ -144,9 +151,10 @@ def tell_probes(probes: Sequence[ProbeResult]) -> tuple[str, list[str]]:
     n_sites = sum(probe.control is None for probe in probes)
     p = min(1.0, more.p * n_sites)
     is_shown = p < SIGNIFICANT and more.value > 0
-    end = f"{_with_interval(more.value, (more.low, more.high), '+.3f')}, p {p:.2g} (corrected for the choice among {n_sites} sites)"
+    amount = _with_interval(more.value, (more.low, more.high), "+.3f")
+    corrected = f"p {p:.2g} (corrected for the choice among {n_sites} sites)"
     verb = "knows more than that" if is_shown else "is not shown to know more than that"
-    return SHOWN if is_shown else NOT_SHOWN, [*sentences, f"The model {verb}: {end}."]
+    return SHOWN if is_shown else NOT_SHOWN, [*sentences, f"The model {verb}: {amount}, {corrected}."]
 
 
 def tell_units(units: Sequence[RankedUnit], notes: Sequence[str] = ()) -> tuple[str, list[str]]:
@@ -241,6 +249,20 @@ def _tell_patches(story: Story) -> tuple[str, list[str]]:
     return SHOWN if is_shown else NOT_SHOWN, [f"{effect.finding}." for effect in of_both]
 
 
+def _tell_perturbation(story: Story) -> tuple[str, list[str]]:
+    found = story.perturbation
+    if found is None:
+        return NOT_MEASURED, []
+    title = f"{found.edit}, {found.where_edited}: {found.n_places:,} places."
+    sentences = [title, *found.findings[:2]]  # of the loss and of the best unit
+    if not found.n_changed:
+        return NOT_SHOWN, sentences
+    effects = [found.effect(str(ranked.unit), BEYOND_STAYS) for ranked in story.best]
+    n_follow = sum(effect.q < SIGNIFICANT and effect.share > 0 for effect in effects)
+    count = f"{n_follow} of the best {len(effects)} units are shown to follow the text more than matched ones."
+    return SHOWN if n_follow else NOT_SHOWN, [*sentences, count]
+
+
 def _is_carrier(effect: PatchEffect) -> bool:
     return effect.q < SIGNIFICANT and effect.beyond_matched > 0
 
@@ -266,5 +288,6 @@ _SECTIONS: Mapping[str, tuple[str, str, Callable[[Story], tuple[str, list[str]]]
     "impulse": ("impulse", "For how long does the best unit keep it? Half of a change is left after", _tell_impulse),
     "ablations": ("ablate", "Does the model use these units for it?", _tell_ablations),
     "patches": ("patch", "Do they carry the answer?", _tell_patches),
+    "perturbation": ("perturb", "Do these units follow the text, if it is edited?", _tell_perturbation),
 }
 """The sections of a story in their order, by the attribute that has their results."""

@@ -4,6 +4,8 @@ from analyses.causes.ablation import Ablation as Ablation
 from analyses.causes.ablation import ablate as ablate
 from analyses.causes.directions import Direction as Direction
 from analyses.causes.directions import mean_difference as mean_difference
+from analyses.causes.edit_effects import EditEffect as EditEffect
+from analyses.causes.edits import Edit as Edit
 from analyses.causes.effects import Effect as Effect
 from analyses.causes.impulse import impulse as impulse
 from analyses.causes.impulse_results import Duration as Duration
@@ -17,6 +19,12 @@ from analyses.causes.patch_results import with_q_values as with_q_values
 from analyses.causes.patched_parts import Subspace as Subspace
 from analyses.causes.patching import patch as patch
 from analyses.causes.patching import patch_texts as patch_texts
+from analyses.causes.perturbation import Perturbation as Perturbation
+from analyses.causes.perturbation import perturb as perturb
+from analyses.causes.text_effects import TextEffect as TextEffect
 from analyses.story import story as story
 from analyses.story_results import Section as Section
 from analyses.story_results import Story as Story
+from probe.steering import Steering as Steering
+from probe.steering import WritingOptions as WritingOptions
+from probe.steering import steer as steer

@@ -29,14 +29,19 @@ from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from activations.units import Site, Unit
+from analyses.collecting.collect import collect
 from analyses.errors import AnalysisError
-from analyses.levels.columns import ReadingLimits
+from analyses.levels.columns import Columns, ReadingLimits
 from analyses.ranking.methods.method import Method, MethodScores, Need
+from analyses.ranking.methods.plan import Plan
 from analyses.ranking.methods.registry import METHODS
 from analyses.ranking.ranking import compare, rank
 from analyses.ranking.results import Ranking
+from analyses.session import Session
+from analyses.statistics.level_tables import LevelTables
 from analyses.statistics.products import Products, ProductSums
-from analyses.statistics.quantile_counts import N_BINS
+from analyses.statistics.quantile_counts import N_BINS, QuantileCounts
+from analyses.statistics.rank_sums import RankSums
 from analyses.targets.classes import classes_of
 from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN
@@ -366,6 +371,49 @@ def test_every_method_has_its_order_and_scores_in_all_units(planted: Planted, ki
         assert np.isfinite(
             [(each.score, each.overall, each.held_out, each.low, each.p, each.q) for each in found.units]
         ).all()
+
+
+@pytest.mark.parametrize("is_often", [True, False], ids=["often", "seldom"])
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.needs and method.needs.derivation])
+def test_what_is_derived_from_other_counts_is_what_would_be_counted(
+    planted: Planted, name: str, is_often: bool
+) -> None:
+    """It is the same to the last bit, also for units that hardly ever change, and labels that are seldom True."""
+    needs = METHODS[name].needs
+    assert needs and needs.derivation
+    steps = np.arange(N_CHARS)[:, None] >= [0, 3, N_CHARS // 2]  # one of them constant
+    source = Arrays({HIDDEN: np.hstack([planted.values[HIDDEN], steps]).astype(np.float16), CELL: planted.values[CELL]})
+    labels: NDArray[np.generic] = planted.binary & (is_often | (np.arange(N_CHARS) % 97 == 0))
+    known: NDArray[np.generic] = np.where(planted.missing, None, labels)  # type: ignore[call-overload]
+    asked = target(source.corpus, lambda text: known.tolist())
+    units = [Columns(CELL, 0, 4), Columns(HIDDEN, 1, 7)]
+    reader = Session.of(source).levels
+    reader.find_bins(source, [CELL])
+    counted, others = collect(source, [each.make(asked, units, reader) for each in (needs, needs.derivation.source)])
+    for each in units:
+        derived = needs.derivation.derive(needs.derivation.source.of(others, each))
+        np.testing.assert_array_equal(derived, needs.of(counted, each))
+
+
+@pytest.mark.parametrize("source_class", [Arrays, Live])
+def test_a_method_scores_alone_as_in_a_comparison(planted: Planted, source_class: type[Arrays]) -> None:
+    source = source_class(planted.values)
+    labels: NDArray[np.generic] = np.where(planted.missing, None, planted.binary)  # type: ignore[call-overload]
+    names = [name for name, method in METHODS.items() if "binary" in method.kinds and method.needs]
+    for name, ranking in zip(names, compare(source, lambda text: labels.tolist(), names), strict=True):
+        assert repr(ranking.units) == repr(rank(source, lambda text: labels.tolist(), method=name).units), name
+
+
+def test_levels_are_counted_once_for_all_methods_of_a_binary_label(planted: Planted) -> None:
+    source = Live(planted.values)
+    names = [["spearman", "mutual_information"], ["spearman", "mutual_information", "f1", "mcc", "average_precision"]]
+    asked = target(source.corpus, lambda text: planted.binary)
+    apart, together = (
+        [type(each) for each in Plan(source, asked, [METHODS[name] for name in own], [HIDDEN]).statistics]
+        for own in names
+    )
+    assert apart == [RankSums, QuantileCounts]
+    assert together == [LevelTables]
 
 
 @pytest.mark.parametrize(

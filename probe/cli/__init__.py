@@ -24,9 +24,11 @@ from probe.cli.hypotheses import hypotheses
 from probe.cli.import_model import import_model
 from probe.cli.impulse import impulse
 from probe.cli.patch import patch
+from probe.cli.perturb import perturb
 from probe.cli.rank import rank
 from probe.cli.sample import sample
 from probe.cli.show import warn
+from probe.cli.steer import steer
 from probe.cli.story import story
 from probe.cli.sweep import sweep
 from probe.cli.train import train
@@ -49,6 +51,8 @@ COMMANDS = (
     ablate,
     impulse,
     patch,
+    steer,
+    perturb,
     story,
 )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from typer import BadParameter, Option
 
-from probe.cli.analysis_options import TargetOptions, check_seed
+from probe.cli.analysis_options import LabelOptions, TargetOptions, check_seed
 from probe.cli.cause_options import CauseSourceOptions, ModelAndActivations, check_hypotheses
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, SeedOption, WordsArgument
@@ -63,14 +63,15 @@ def story(
     *,
     options: StoryOptions,
     source: CauseSourceOptions,
-    labels: TargetOptions,
+    labels: LabelOptions,
     tables: TableOptions,
 ) -> None:
     """Tell the whole story of a hypothesis: does the model know it, where, for how long, and does it use it?
 
     On one page: probes beside all controls (`probe fit`), the five best units (`probe rank`), how long the best of them
     keeps a change (`probe impulse`), what the model loses without it and without all five (`probe ablate`), and how far
-    it follows if the unit, the direction from outside to inside, or the whole site is interchanged (`probe patch`).
+    it follows if the unit, the direction from outside to inside, or the whole site is interchanged (`probe patch`), and
+    whether the units follow the text if the character with which the hypothesis begins is deleted (`probe perturb`).
     Each sentence says what is shown and what is not; the commands by themselves have more options. Only the sites that
     the model carries from character to character are looked at, such as hidden and cell.
 
@@ -87,11 +88,12 @@ def story(
     options.check(subjects, source)
     tables.check(*source.inputs(subjects))
     with _opened(subjects, source) as opened:
-        [target] = labels.targets(opened.model, subjects.hypotheses).made
+        of_targets = TargetOptions(language=labels.language, no_cache=labels.no_cache)
+        [target] = of_targets.targets(opened.model, subjects.hypotheses).made
         check_story(opened.model, target, options.chars)
         is_bundled = not (subjects.recordings or source.model or source.text)
         with _recorded(opened, is_bundled=is_bundled) as activations:
-            told = _tell(opened.model, activations, target, options)
+            told = _tell(opened.model, activations, target, labels.language, options)
         made = provenance(opened.model, seed=options.seed)
     rows = [{**row, **made} for row in told.rows()]
     if tables.as_json:
@@ -137,14 +139,21 @@ def _recorded(opened: ModelAndActivations, *, is_bundled: bool) -> Iterator["Ses
             yield session
 
 
-def _tell(model: "Session", activations: "Session", target: "Target", options: StoryOptions) -> "Story":
+def _tell(
+    model: "Session", activations: "Session", target: "Target", language: str | None, options: StoryOptions
+) -> "Story":
     from analyses.story import story as tell_story
+    from analyses.targets.predictions import PREFIX
+    from hypotheses.registry import get
+
+    name = target.hypothesis
 
     with progress(f"the story of {target.hypothesis}") as report:
         return tell_story(
             model,
             target,
             activations=activations,
+            labeller=name if name.startswith(PREFIX) else get(name, language=language),
             n_chars=options.chars,
             seed=options.seed,
             progress=report,

@@ -9,7 +9,13 @@ from analyses.errors import AnalysisError
 from analyses.probing.options import FitOptions
 from analyses.ranking.methods.information_scores import mutual_information
 from analyses.ranking.methods.method import Method
-from analyses.ranking.methods.needs import LEVEL_TABLES, PRODUCTS, PRODUCTS_OF_CLASSES, QUANTILE_COUNTS, RANK_SUMS
+from analyses.ranking.methods.needs import (
+    LEVEL_TABLES,
+    PRODUCTS,
+    PRODUCTS_OF_CLASSES,
+    QUANTILE_COUNTS,
+    RANK_CORRELATIONS,
+)
 from analyses.ranking.methods.probe_scores import MOST_SELECTED, sparse_choice, weight_in_probe
 from analyses.ranking.methods.product_scores import eta2, mean_difference, pearson, r2, spearman
 from analyses.ranking.methods.threshold_scores import (
@@ -35,7 +41,7 @@ _METHODS = (
         needs=PRODUCTS,
         score=r2,
     ),
-    Method("spearman", ("binary", "numeric"), "size of the rank correlation", needs=RANK_SUMS, score=spearman),
+    Method("spearman", ("binary", "numeric"), "size of the rank correlation", needs=RANK_CORRELATIONS, score=spearman),
     Method(
         "eta2",
         ("numeric", "categorical"),
