@@ -112,6 +112,7 @@ def story(
             f"the recording has none of the sites that the model carries on, {', '.join(map(str, live.carried))}; "
             "record these, or let the model read the text (--text)"
         )
+    labelled_by = hypothesis.hypothesis if isinstance(hypothesis, Target) else hypothesis
     n_parts = 1 + len(_PARTS)
     ranking = rank(
         recorded, target, sites=sites, n_intervals=N_BEST, progress=_of_part(progress, 0, n_parts, "ranking units")
@@ -120,7 +121,7 @@ def story(
         model=model,
         activations=recorded,
         target=target,
-        labeller=labeller or (hypothesis.hypothesis if isinstance(hypothesis, Target) else hypothesis),
+        labeller=labelled_by if labeller is None else labeller,
         sites=sites,
         best=[ranked.unit for ranked in ranking.units[:N_BEST]],
         n_chars=n_chars,

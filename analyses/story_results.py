@@ -259,7 +259,7 @@ def _tell_perturbation(story: Story) -> tuple[str, list[str]]:
         return NOT_SHOWN, sentences
     effects = [found.effect(str(ranked.unit), BEYOND_STAYS) for ranked in story.best]
     n_follow = sum(effect.q < SIGNIFICANT and effect.share > 0 for effect in effects)
-    count = f"{n_follow} of the best {len(effects)} units are shown to follow the text more than matched ones."
+    count = f"Shown to follow the text more than matched ones: {n_follow} of the best {len(effects)} units."
     return SHOWN if n_follow else NOT_SHOWN, [*sentences, count]
 
 

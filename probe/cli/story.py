@@ -33,6 +33,10 @@ class StoryOptions:
         int,
         Option(min=200, help="How many characters to measure effects on, in passages spread over the text."),
     ] = 10_000
+    matched: Annotated[
+        int,
+        Option(min=0, help="How many units, or directions, of about the same variance each is compared with."),
+    ] = 12
     seed: SeedOption = 0
     output: Annotated[
         Path | None, Option("--output", "-o", help="A picture: .png, .svg or .pdf.", show_default=False)
@@ -155,6 +159,7 @@ def _tell(
             activations=activations,
             labeller=name if name.startswith(PREFIX) else get(name, language=language),
             n_chars=options.chars,
+            n_matched=options.matched,
             seed=options.seed,
             progress=report,
         )
