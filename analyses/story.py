@@ -164,9 +164,12 @@ def check_story(source: AnySource, target: Target, n_chars: int = N_CHARS) -> in
 def _of_part(progress: NotedProgress, number: int, n_parts: int, note: str) -> Progress:
     """Return the progress of one part, which counts for as much as any other."""
 
+    furthest = 0
+
     def report(done: int, total: int) -> None:
-        share = min(_PART_PROGRESS, _PART_PROGRESS * done // max(total, 1))
-        progress(number * _PART_PROGRESS + share, n_parts * _PART_PROGRESS, note)
+        nonlocal furthest  # a total that is estimated may grow
+        furthest = max(furthest, min(_PART_PROGRESS, _PART_PROGRESS * done // max(total, 1)))
+        progress(number * _PART_PROGRESS + furthest, n_parts * _PART_PROGRESS, note)
 
     report(0, 1)
     return report
@@ -230,7 +233,8 @@ def _patches(setting: _Setting, progress: Progress) -> Sequence[Patch]:
     """Interchange the best unit, the mean difference of its site, and the whole site."""
     best = setting.best[0]
     towards = mean_difference(setting.activations, setting.target, best.site)
-    parts = [best, Subspace(best.site, towards.vector, f"mean difference of {best.site}"), best.site]
+    difference = Subspace(best.site, towards.vector, f"mean difference of {best.site}")
+    parts: list[Unit | Subspace | Site] = [best, difference, best.site]
 
     def interchange(part: Unit | Subspace | Site, number: int) -> Patch:
         return patch(

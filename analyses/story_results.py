@@ -284,7 +284,7 @@ def _number(value: float, digits: str) -> str:
 
 _SECTIONS: Mapping[str, tuple[str, str, Callable[[Story], tuple[str, list[str]]]]] = {
     "probes": ("fit", "Does the model know it?", _tell_probes),
-    "ranking": ("rank", "Do single units know it?", _tell_ranking),
+    "ranking": ("rank", "Do single units tell inside from outside?", _tell_ranking),
     "impulse": ("impulse", "For how long does the best unit keep it? Half of a change is left after", _tell_impulse),
     "ablations": ("ablate", "Does the model use these units for it?", _tell_ablations),
     "patches": ("patch", "Do they carry the answer?", _tell_patches),

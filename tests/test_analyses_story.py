@@ -9,7 +9,6 @@ from planting import in_runs, random_model
 from quoting import QuoteModel, quoted_text
 
 import probe
-from activations.models.char_rnn import CharRNN
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from analyses.causes.patch_results import BOTH, LOG_PROB
@@ -24,18 +23,21 @@ tell = partial(story, n_chars=3000, n_matched=8, n_starts=40, seed=3)
 
 
 @pytest.fixture(scope="module")
-def text() -> str:
-    return quoted_text(np.random.default_rng(7), 15_000)
-
-
-def live_of(model: CharRNN, text: str) -> LiveActivations:
-    return LiveActivations(model, Corpus.from_texts([text]))
+def corpus() -> Corpus:
+    """Short documents, so that the model made by hand, which never forgets, reads each of them from its start."""
+    rng = np.random.default_rng(7)
+    return Corpus.from_texts([quoted_text(rng, 240) for _ in range(250)])
 
 
 @pytest.fixture(scope="module")
-def known(text: str) -> Story:
+def live(corpus: Corpus) -> LiveActivations:
+    return LiveActivations(QuoteModel().model, corpus)
+
+
+@pytest.fixture(scope="module")
+def known(live: LiveActivations) -> Story:
     """The story of quotes, which one unit carries."""
-    return tell(live_of(QuoteModel().model, text), "in_quotes")
+    return tell(live, "in_quotes")
 
 
 def by_part(found: Story) -> dict[str, Section]:
@@ -63,8 +65,7 @@ def test_the_whole_site_and_the_unit_that_carries_all_of_it_go_all_the_way(known
     assert site.share == pytest.approx(1, abs=1e-5)
 
 
-def test_the_parts_are_those_of_the_commands(known: Story, text: str) -> None:
-    live = live_of(QuoteModel().model, text)
+def test_the_parts_are_those_of_the_commands(known: Story, live: LiveActivations) -> None:
     best = [ranked.unit for ranked in known.best]
     assert [str(unit) for unit in best] == [
         str(ranked.unit) for ranked in probe.rank(live, "in_quotes", sites="hidden,cell").units[:5]
@@ -73,7 +74,7 @@ def test_the_parts_are_those_of_the_commands(known: Story, text: str) -> None:
     ours = [replace(effect, q=0.0) for effect in known.ablations[1].effects]
     assert [str(effect) for effect in ours] == [str(replace(effect, q=0.0)) for effect in together.effects]
     once = probe.impulse(live, "in_quotes", best[:1], n_starts=40, n_matched=8, n_chars=3000, seed=3)
-    assert known.impulse is not None and known.impulse.rows() == once.rows()
+    assert known.impulse is not None and str(known.impulse.rows()) == str(once.rows())  # some are NaN
 
 
 def test_q_values_are_over_both_ablations(known: Story) -> None:
@@ -93,7 +94,7 @@ def test_rows_name_their_part_and_have_all_of_it(known: Story) -> None:
 
 def test_it_reads_as_short_sections(known: Story) -> None:
     blocks = str(known).split("\n\n")
-    assert blocks[0] == "The story of in_quotes, with effects on 3,000 characters"
+    assert blocks[0] == f"The story of in_quotes, with effects on {known.n_chars:,} characters"
     assert blocks[1].startswith("Does the model know it? Shown.\n  A linear probe of 0/")
     assert [block.partition("?")[0] for block in blocks[1:]] == [
         section.question.partition("?")[0] for section in known.sections
@@ -101,31 +102,29 @@ def test_it_reads_as_short_sections(known: Story) -> None:
     assert max(len(block.splitlines()) for block in blocks) <= 7
 
 
-def test_an_untrained_model_is_shown_to_use_nothing(text: str) -> None:
-    model = random_model(text, 1, n_units=16, n_layers=1, gain=2.0)
-    found = by_part(tell(live_of(model, text), "in_quotes"))
+def test_an_untrained_model_is_shown_to_use_nothing(corpus: Corpus) -> None:
+    model = random_model(corpus.text(0, len(corpus)), 1, n_units=16, n_layers=1, gain=2.0)
+    found = by_part(tell(LiveActivations(model, corpus), "in_quotes"))
     assert {part: found[part].answer for part in ("fit", "ablate", "patch", "perturb")} == dict.fromkeys(
         ("fit", "ablate", "patch", "perturb"), NOT_SHOWN
     )
     assert "is not shown to know more than that" in " ".join(found["fit"].sentences)
 
 
-def test_labels_by_chance_are_shown_nowhere_and_a_part_that_is_missing_says_why(text: str) -> None:
-    live = live_of(QuoteModel().model, text)
-    labels = Labels(in_runs(np.random.default_rng(5), len(text), 20.0), "binary")
+def test_labels_by_chance_are_shown_nowhere_and_a_part_that_is_missing_says_why(live: LiveActivations) -> None:
+    labels = Labels(in_runs(np.random.default_rng(5), len(live.corpus), 20.0), "binary")
     told = tell(live, target_of_labels(live.corpus, "by chance", labels))
     found = by_part(told)
     assert {found[part].answer for part in ("fit", "rank", "ablate", "patch")} == {NOT_SHOWN}
     assert found["perturb"].answer == NOT_MEASURED
     assert found["perturb"].sentences == [told.not_measured["perturbation"]]
-    assert "by chance" in told.not_measured["perturbation"]
+    assert told.not_measured["perturbation"].startswith("no hypothesis named")
     [row] = [row for row in told.rows() if row["part"] == "perturb"]
     assert row["not_measured"] == told.not_measured["perturbation"]
 
 
 @pytest.mark.parametrize("hypothesis", ["position_in_line", "char_class"])
-def test_what_has_no_inside_is_refused_before_any_work(text: str, hypothesis: str) -> None:
-    live = live_of(QuoteModel().model, text)
+def test_what_has_no_inside_is_refused_before_any_work(live: LiveActivations, hypothesis: str) -> None:
     with pytest.raises(AnalysisError) as refused:
         probe.ablate(live, hypothesis, "0/cell/0")
     steps: list[str] = []
@@ -135,10 +134,14 @@ def test_what_has_no_inside_is_refused_before_any_work(text: str, hypothesis: st
     assert steps == []
 
 
-def test_progress_ends_where_it_says(text: str) -> None:
+def test_progress_ends_where_it_says(corpus: Corpus) -> None:
     seen: list[tuple[int, int]] = []
-    live = live_of(QuoteModel().model, text[:5000])
-    tell(live, "in_quotes", progress=lambda done, total, note: seen.append((done, total)))
+    beginning = Corpus.from_texts([corpus.text(0, 5000)])
+    tell(
+        LiveActivations(QuoteModel().model, beginning),
+        "in_quotes",
+        progress=lambda done, total, note: seen.append((done, total)),
+    )
     done, totals = zip(*seen, strict=True)
     assert list(done) == sorted(done) and len(set(totals)) == 1
     assert done[0] == 0 and done[-1] == totals[0]
@@ -156,7 +159,7 @@ def test_the_picture_has_four_panels(known: Story) -> None:
     assert titles == [section.question.partition("?")[0] + "?" for section in known.sections[:4]]
     names = [label.get_text() for label in panels[1].get_yticklabels()]
     assert names == [str(ranked.unit) for ranked in known.best]
-    points = [line.get_xdata()[0] for line in panels[1].lines if line.get_marker() == "o"]
+    points = [np.asarray(line.get_xdata())[0] for line in panels[1].lines if line.get_marker() == "o"]
     assert points == [ranked.held_out for ranked in known.best]
 
 
