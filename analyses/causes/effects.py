@@ -57,6 +57,12 @@ class Effect(Result):
         return {**Result.row(self), "no_interval_reason": self.no_interval_reason or None}
 
 
+def atom_starts(n_chars: int) -> NDArray[np.int64]:
+    """(n_atoms,) where the atoms of so many counted characters start: equal pieces of about 1,000, 20 to 200."""
+    n_atoms = min(max(round(n_chars / ATOM_CHARS), FEWEST_ATOMS), MOST_ATOMS, n_chars)
+    return np.arange(n_atoms) * n_chars // n_atoms
+
+
 class EffectSums:
     """Sums of the changes of losses over the atoms of the characters that were read, for every set of characters.
 
@@ -74,8 +80,8 @@ class EffectSums:
         """
         self.sets = sets
         n_chars = sets.members.shape[1]
-        n_atoms = min(max(round(n_chars / ATOM_CHARS), FEWEST_ATOMS), MOST_ATOMS, n_chars)
-        self._starts = np.arange(n_atoms) * n_chars // n_atoms
+        self._starts = atom_starts(n_chars)
+        n_atoms = len(self._starts)
         self.n = np.add.reduceat(sets.members, self._starts, axis=1, dtype=np.float64).T
         self.sums = np.zeros((n_variants, n_atoms, len(sets.members)))
 
@@ -208,4 +214,4 @@ def _welch(beyond: Estimate, variance: float, degrees_of_freedom: int) -> float:
     return float(2 * student.sf(abs(beyond.value) / np.sqrt(total), freedom))
 
 
-__all__ = ["CONTRAST", "END", "PREDICTED", "WHERE", "Effect", "EffectSums", "effects"]
+__all__ = ["CONTRAST", "END", "PREDICTED", "WHERE", "Effect", "EffectSums", "atom_starts", "effects"]
