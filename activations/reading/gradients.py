@@ -1,9 +1,9 @@
 """Back-propagation through a text: derivatives of losses with respect to the values of a model's units."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -35,7 +35,9 @@ class _Reader(Source, Protocol):
 
     model: CharRNN | CharModel
     compute: ComputeOptions
-    interventions: Sequence[Intervention]
+
+    @property
+    def interventions(self) -> Sequence[Intervention]: ...
 
 
 class _Document(NamedTuple):
@@ -181,10 +183,12 @@ class _Lanes:
             for site, n in network.widths.items()
         }
         return cls(
-            network,
-            *(torch.from_numpy(array).to(device) for array in (ids, following, weights)),
-            {site: torch.from_numpy(np.asarray(values, np.float32)).to(device) for site, values in states.items()},
-            measure,
+            network=network,
+            ids=torch.from_numpy(ids).to(device),
+            following=torch.from_numpy(following).to(device),
+            weights=torch.from_numpy(weights).to(device),
+            state={site: torch.from_numpy(np.asarray(v, np.float32)).to(device) for site, v in states.items()},
+            measure=measure,
         )
 
     @torch.no_grad()
@@ -249,11 +253,10 @@ class _Lanes:
         if not self.weights[number].any():
             return [torch.zeros_like(value) for value in values]
         is_last = not self.weights[number + 1 :].any()
-        gradients = torch.autograd.grad(measures[number], values, retain_graph=not is_last, allow_unused=True)
-        return [
-            torch.zeros_like(value) if gradient is None else gradient
-            for value, gradient in zip(values, gradients, strict=True)
-        ]
+        gradients = torch.autograd.grad(
+            measures[number], values, retain_graph=not is_last, allow_unused=True, materialize_grads=True
+        )
+        return list(gradients)
 
 
 def _documents(text: TokenisedText, weights: Floats, *, restored: bool) -> Iterator[_Document]:
@@ -292,8 +295,11 @@ def _side_by_side(documents: Iterator[_Document], bytes_per_step: int) -> Iterat
 
 def _detached(layer: Layer, device: torch.device) -> Layer:
     """Return the parameters of a layer on a device, without gradients."""
-    tensors = {field.name: getattr(layer, field.name) for field in fields(layer)}
-    return replace(layer, **{name: t.detach().to(device) for name, t in tensors.items() if isinstance(t, Tensor)})
+    tensors: dict[str, Any] = {field.name: getattr(layer, field.name) for field in fields(layer)}
+    for name, tensor in tensors.items():
+        if isinstance(tensor, Tensor):
+            tensors[name] = tensor.detach().to(device)
+    return Layer(**tensors)
 
 
 def _total(tensors: Iterator[Tensor] | Sequence[Tensor]) -> Tensor:

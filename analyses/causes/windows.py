@@ -29,7 +29,8 @@ class Windows:
         weights: (2, n_chars) float32, 1 at the characters of each window that are inside, and outside.
         state: (n_windows, n_units) the state after the first character of each document, for each carried site.
         atoms: (n_windows,) the atom of each.
-        parts: (n_windows,) the part of the split of each, or -1.
+        parts: (n_windows,) the part of the split of each.
+        horizon: Number of characters that are read before each window, at least, unless its passage begins there.
     """
 
     corpus: Corpus
@@ -37,6 +38,7 @@ class Windows:
     state: Mapping[Site, NDArray[np.float32]]
     atoms: NDArray[np.int64]
     parts: NDArray[np.int8]
+    horizon: int
 
     @property
     def n(self) -> NDArray[np.float64]:
@@ -83,6 +85,7 @@ def cut_windows(
         state=_states(live, corpus, stops - 1 if backwards else starts, advance),
         atoms=atoms[firsts],
         parts=parts[firsts],
+        horizon=horizon,
     )
 
 
