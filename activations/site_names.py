@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from activations.errors import ActivationError
-from activations.units import Site, Unit, in_order
+from activations.units import Site, Unit, in_order, units_of
 
 AnySites = str | Site | Collection[str | Site]
 """One site or several. A string is a comma-separated list of signals, layers, sites and beginnings of their names."""
@@ -86,6 +86,29 @@ def select_units(sites: Mapping[Site, int], wanted: AnyUnits) -> list[Unit]:
     """
     requests: list[Any] = _listed(wanted, Unit)
     return [_available_unit(sites, request) for request in requests]
+
+
+def select_units_or_sites(sites: Mapping[Site, int], wanted: AnyUnits) -> list[Unit]:
+    """Return the units that somebody asks for, each once; a site or a signal stands for all of its units.
+
+    >>> sizes = {Site("0/cell"): 2, Site("1/cell"): 40}
+    >>> [str(unit) for unit in select_units_or_sites(sizes, "1/cell/37, 0/cell")]
+    ['1/cell/37', '0/cell/0', '0/cell/1']
+
+    Args:
+        sites: How many units each available site has.
+        wanted: Such as `1/cell/37`, `0/cell`, several with commas between, a `Unit`, or a list of these.
+
+    Raises:
+        ActivationError: If one is neither, or not available.
+    """
+    units: list[Unit] = []
+    for request in _listed(wanted, Unit):
+        parts = [part.strip() for part in request.split(",")] if isinstance(request, str) else [request]
+        for part in parts:
+            of_sites = [site for site in sites if isinstance(part, str) and _matches(site, part)]
+            units += units_of(sites, of_sites) if of_sites else [_available_unit(sites, part)]
+    return list(dict.fromkeys(units))
 
 
 def _available_unit(sites: Mapping[Site, int], request: Any) -> Unit:

@@ -148,6 +148,11 @@ class ModelSource(Source, Protocol):
         """The sites that are carried from one character to the next; together they are the model's whole state."""
         ...
 
+    @property
+    def unbounded(self) -> frozenset[Site]:
+        """The sites whose values may leave [-1, 1]."""
+        ...
+
     def with_corpus(self, corpus: Corpus) -> "ModelSource":
         """Let the same model read another text, whole and by the same rule, in float32."""
         ...

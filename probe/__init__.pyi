@@ -1,5 +1,6 @@
 """The public names of char-probe: what is in `probe` itself, and the groups that have the rest."""
 
+from . import causes as causes
 from . import demo as demo
 from . import errors as errors
 from . import estimators as estimators
@@ -17,6 +18,7 @@ from . import statistics as statistics
 from . import tables as tables
 from . import targets as targets
 from . import texts as texts
+from .causes import ablate as ablate
 from .errors import ActivationError as ActivationError
 from .errors import AnalysisError as AnalysisError
 from .errors import HypothesisError as HypothesisError
@@ -37,6 +39,7 @@ from .ranking import rank as rank
 from .ranking import rank_all as rank_all
 from .reading import LiveActivations as LiveActivations
 from .reading import extract as extract
+from .reading import live as live
 from .sources import Recording as Recording
 from .sources import Site as Site
 from .sources import Unit as Unit

@@ -116,7 +116,7 @@ def _(change: InterchangeOnce) -> _Change:
         here = VariantPositions(*(tensor[lanes] for tensor in where))
         difference = _of_both(values, here) - current[lanes]
         result = current.clone()
-        for variant in here.variants.unique().tolist():
+        for variant in sorted(set(here.variants.tolist())):
             is_of_variant = here.variants == variant
             result[lanes[is_of_variant]] += difference[is_of_variant] @ projections.to(current.device)[variant]
         return result

@@ -1,15 +1,16 @@
 """Many variants of a model read one text side by side, as documents of one long text."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
 
-from activations.blocks import Source
+from activations.blocks import Block, Source
 from activations.interventions import Intervention
 from activations.predictions import LOG_PROB
 from activations.progress import Advance, no_advance
 from activations.reading.variant_changes import as_intervention
+from activations.site_names import AnySites
 from activations.texts.corpus import Corpus
 from activations.units import Site
 from activations.variants import VariantBatch, VariantChange
@@ -27,6 +28,10 @@ class _Reader(Source, Protocol):
     def with_corpus(
         self, corpus: Corpus, *, n_lanes: int | None = None, interventions: Iterable[Intervention] = ()
     ) -> "_Reader": ...
+
+    def blocks(
+        self, sites: AnySites | None = None, *, predictions: bool | Collection[str] = False
+    ) -> Iterator[Block]: ...
 
 
 def read_variants(

@@ -1,6 +1,6 @@
 """Ablation: what does a model lose if a unit is held at a value at every character?"""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,16 +8,18 @@ from numpy.typing import NDArray
 
 from activations.progress import Progress, no_progress
 from activations.results import Result, TableCell
-from activations.site_names import AnyUnits, select_units
+from activations.site_names import AnyUnits, select_units_or_sites
 from activations.units import Site, Unit
+from activations.value_ranges import check_in_range
 from activations.variants import Hold, ModelSource, Replay, VariantChange
-from analyses.causes.base_reading import BaseReading, SiteMoments, read_base, recorded_values
-from analyses.causes.character_sets import INSIDE, character_sets
+from analyses.causes.choosing_units import best_ranked_units
 from analyses.causes.effects import CONTRAST, Effect, EffectSums, effects
-from analyses.causes.matching import matched_units
-from analyses.causes.models import model_source
-from analyses.causes.passages import spread_passages
+from analyses.causes.matching import N_MATCHED, matched_groups
 from analyses.errors import AnalysisError
+from analyses.passages.base_reading import BaseReading, SiteMoments, read_base, recorded_values
+from analyses.passages.character_sets import INSIDE, character_sets
+from analyses.passages.models import model_source
+from analyses.passages.passages import N_CHARS, spread_passages
 from analyses.session import AnySource
 from analyses.targets.labelling import AnyHypothesis, target_for
 from analyses.targets.target import Target
@@ -29,8 +31,6 @@ HELD_AT = {
     "resampled": "the values that it had at another place of the text",
 }
 """The values at which a unit can be held, and how each is described."""
-N_CHARS = 20_000
-N_MATCHED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -59,14 +59,22 @@ class Ablation(Result):
         """Return one row for each unit and set of characters."""
         return [{"hypothesis": self.hypothesis, "held_at": self.held_at, **effect.row()} for effect in self.effects]
 
+    @property
+    def by_intervention(self) -> dict[str, dict[str, Effect]]:
+        """The effects by what was held, and by the set of characters."""
+        found: dict[str, dict[str, Effect]] = {}
+        for effect in self.effects:
+            found.setdefault(effect.intervention, {})[effect.where] = effect
+        return found
+
+    @property
+    def findings(self) -> list[str]:
+        """What is shown of each unit, or that nothing is, as sentences."""
+        return [effect.finding for effect in self.effects if effect.where == CONTRAST]
+
     def __str__(self) -> str:
-        lines = [
-            f"{effect.intervention} held at {self.held_at}: {effect.effect:+.4f} nats per character {effect.where}, "
-            f"matched units {effect.matched:+.4f}, p {effect.p:.2g}"
-            for effect in self.effects
-            if effect.where == CONTRAST
-        ]
-        return "\n".join([f"{self.hypothesis}, {self.n_chars:,} characters", *lines])
+        title = f"{self.hypothesis}, held at {self.held_at}, {self.n_chars:,} characters"
+        return "\n".join([title, *self.findings])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,10 +93,11 @@ class _Variants:
 def ablate(
     source: AnySource,
     hypothesis: AnyHypothesis | Target,
-    units: AnyUnits,
+    units: AnyUnits | None = None,
     *,
     held_at: str | float = "mean",
     together: bool = False,
+    force: bool = False,
     n_chars: int = N_CHARS,
     n_matched: int = N_MATCHED,
     seed: int = 0,
@@ -102,24 +111,26 @@ def ablate(
     Args:
         source: Live activations: the model and the text.
         hypothesis: A hypothesis that is True or False: inside and outside.
-        units: The units, such as `0/cell/163` or a list of such names.
+        units: The units, such as `0/cell/163` or a list of such names; `0/cell` is all units of a site. None is the
+            ten that `rank` puts first.
         held_at: One of `HELD_AT`, or a number.
         together: Hold all units at the same time, and not one after another.
+        force: Hold units also at a number that they can never have.
         n_chars: Characters to measure on, in passages spread over the text.
         n_matched: Matched units beside each unit.
         seed: Seed of the draws.
         progress: Called with the characters read and their number, of all variants together.
 
     Raises:
-        ActivationError: If there is no such unit.
+        ActivationError: If there is no such unit, or it can never have this value.
         AnalysisError: If there is no such value, the hypothesis has no inside and outside here, or the source has no
             model.
     """
     live = model_source(source)
-    chosen = select_units(live.sites, units)
-    tested = [tuple(chosen)] if together else [(unit,) for unit in chosen]
-    _check_held_at(held_at)
     target = target_for(live, hypothesis)
+    chosen = best_ranked_units(source, target) if units is None else select_units_or_sites(live.sites, units)
+    tested: list[tuple[Unit, ...]] = [tuple(chosen)] if together else [(unit,) for unit in chosen]
+    _check_held_at(held_at, live, {unit.site for unit in chosen}, force=force)
     passages = spread_passages(live, n_chars)
     sets = character_sets(target, live, passages)
     base = read_base(live, passages, sets, sorted({unit.site for unit in chosen}))
@@ -234,24 +245,17 @@ def _with_matched(
 ) -> _Variants:
     """Add variants in which every tested unit is replaced by one that is matched to it."""
     all_tested = {unit for group in tested for unit in group}
+    variances = {site: moments.variance for site, moments in base.moments.items()}
     held = list(tested)
     number_of = {group: n for n, group in enumerate(held)}
     matched = []
     for group in tested:
-        drawn = []
-        for unit in group:
-            variances = base.moments[unit.site].variance
-            others = {other.index for other in all_tested if other.site == unit.site}
-            if len(variances) - len(others) < n_matched:  # all units of a site may be tested against each other
-                others = {other.index for other in group if other.site == unit.site}
-            drawn.append(
-                [Unit(unit.site, index) for index in matched_units(variances, unit.index, n_matched, others, rng)]
-            )
-        shuffled = [rng.permutation(len(units)) for units in drawn]
-        n_groups = min(map(len, drawn))
-        groups = [tuple(units[order[k]] for units, order in zip(drawn, shuffled, strict=True)) for k in range(n_groups)]
+        n_others = min(
+            len(variances[unit.site]) - sum(other.site == unit.site for other in all_tested) for unit in group
+        )
+        excluded = all_tested if n_others >= n_matched else set(group)  # all units of a site may be tested
         numbers = []
-        for other in groups:
+        for other in matched_groups(variances, group, n_matched, excluded, rng):
             if other not in number_of:
                 number_of[other] = len(held)
                 held.append(other)
@@ -260,8 +264,11 @@ def _with_matched(
     return _Variants(held, matched)
 
 
-def _check_held_at(held_at: str | float) -> None:
+def _check_held_at(held_at: str | float, live: ModelSource, sites: Collection[Site], *, force: bool) -> None:
     if isinstance(held_at, str) and held_at not in HELD_AT:
         raise AnalysisError(f"a unit cannot be held at {held_at!r}; choose {', '.join(HELD_AT)}, or a number")
     if not isinstance(held_at, str) and not np.isfinite(held_at):
         raise AnalysisError(f"{held_at} is no number to hold a unit at")
+    if not isinstance(held_at, str) and not force:
+        for site in sorted(sites):
+            check_in_range(site, held_at, live.unbounded)

@@ -7,17 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.results import Result, TableCell
-from analyses.causes.character_sets import ALL, END, INSIDE, OUTSIDE, PREDICTED, SET_NAMES, CharacterSets
 from analyses.intervals.estimates import Estimate
 from analyses.intervals.long_run import label_memory, n_cosines
 from analyses.intervals.significance import q_values, too_few
-from analyses.targets.splits import ATOM_CHARS, FEWEST_ATOMS, MOST_ATOMS
+from analyses.passages.character_sets import ALL, INSIDE, OUTSIDE, SET_NAMES, CharacterSets
+from analyses.passages.passages import atom_starts
 
 Array = NDArray[np.float64]
 CONTRAST = "inside − outside"
 WHERE = (CONTRAST, *SET_NAMES)
 """Where an effect is measured: the first is that which counts for a hypothesis."""
 _FEWEST_MATCHED = 5
+_FEWEST_CHARS = 8  # of a set
+SIGNIFICANT = 0.05
+"""The false discovery rate below which an effect counts as shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +59,26 @@ class Effect(Result):
         """Return the effect as one row."""
         return {**Result.row(self), "no_interval_reason": self.no_interval_reason or None}
 
+    @property
+    def is_shown(self) -> bool:
+        """True if the effect differs from that of matched interventions: q below .05."""
+        return self.q < SIGNIFICANT
 
-def atom_starts(n_chars: int) -> NDArray[np.int64]:
-    """(n_atoms,) where the atoms of so many counted characters start: equal pieces of about 1,000, 20 to 200."""
-    n_atoms = min(max(round(n_chars / ATOM_CHARS), FEWEST_ATOMS), MOST_ATOMS, n_chars)
-    return np.arange(n_atoms) * n_chars // n_atoms
+    @property
+    def finding(self) -> str:
+        """What the numbers allow to say, as a sentence."""
+        if np.isnan(self.p):
+            reason = self.no_interval_reason or f"fewer than {_FEWEST_MATCHED} matched ones to compare it with"
+            return f"{self.intervention}: not shown: {reason}"
+        chances = f"p {self.p:.2g}, q {self.q:.2g}"
+        if not self.is_shown:
+            return f"{self.intervention}: not shown: matched ones may have such an effect {self.where}, too ({chances})"
+        direction = "more" if self.beyond_matched > 0 else "less"
+        where = "inside than outside" if self.where == CONTRAST else f"where it counts: {self.where}"
+        return (
+            f"{self.intervention}: shown: without it, the model loses {abs(self.beyond_matched):.4f} nats per "
+            f"character {direction} {where}, beyond what it loses without matched ones ({chances})"
+        )
 
 
 class EffectSums:
@@ -112,7 +130,12 @@ class EffectSums:
         if where == CONTRAST:
             pairs = zip(self._means(INSIDE), self._means(OUTSIDE), strict=True)
             return [
-                replace(inside, value=inside.value - outside.value, influence=inside.influence - outside.influence)
+                replace(
+                    inside,
+                    value=inside.value - outside.value,
+                    influence=inside.influence - outside.influence,
+                    no_interval_reason=inside.no_interval_reason or outside.no_interval_reason,
+                )
                 for inside, outside in pairs
             ]
         return self._means(SET_NAMES.index(where))
@@ -120,7 +143,7 @@ class EffectSums:
     def _means(self, number: int) -> list[Estimate]:
         n, n_atoms = self.n[:, number], len(self.n)
         total = n.sum()
-        no_interval_reason = self.no_interval_reason or ("" if total else "there are no such characters")
+        no_interval_reason = self.no_interval_reason or _too_few_chars(SET_NAMES[number], int(total))
         values = self.sums[:, :, number].sum(axis=1) / total if total else np.full(len(self.sums), np.nan)
         return [
             Estimate(
@@ -202,6 +225,13 @@ def _effect(intervention: str, where: str, n_chars: int, own: Estimate, matched:
     )
 
 
+def _too_few_chars(name: str, n_chars: int) -> str:
+    """Say why a set of characters has no interval and no p-value; empty if it has."""
+    if n_chars >= _FEWEST_CHARS:
+        return ""
+    return f"{n_chars or 'no'} characters are '{name}', and {_FEWEST_CHARS} are needed; use more (--chars)"
+
+
 def _welch(beyond: Estimate, variance: float, degrees_of_freedom: int) -> float:
     """Return the two-sided p-value of a difference whose variance is that of the text and another one together."""
     from scipy.stats import t as student
@@ -212,6 +242,3 @@ def _welch(beyond: Estimate, variance: float, degrees_of_freedom: int) -> float:
         return 1.0 if beyond.value == 0 else float(np.nan)
     freedom = total**2 / (of_text**2 / beyond.degrees_of_freedom + variance**2 / degrees_of_freedom)
     return float(2 * student.sf(abs(beyond.value) / np.sqrt(total), freedom))
-
-
-__all__ = ["CONTRAST", "END", "PREDICTED", "WHERE", "Effect", "EffectSums", "atom_starts", "effects"]

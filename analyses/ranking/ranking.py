@@ -9,9 +9,9 @@ from activations.blocks import Source
 from activations.progress import Progress, no_progress
 from activations.site_names import AnySites
 from activations.units import Site, units_of
-from analyses.causes.models import model_source
 from analyses.errors import AnalysisError
 from analyses.named_parts import sites_among
+from analyses.passages.models import model_source
 from analyses.ranking.assembling import assemble, measure_of, without_scores
 from analyses.ranking.labels import RankedLabel
 from analyses.ranking.measuring import forward_to, score_units

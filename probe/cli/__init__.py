@@ -11,6 +11,7 @@ from activations.errors import ActivationError
 from analyses.errors import AnalysisError
 from hypotheses.errors import HypothesisError
 from probe import __version__
+from probe.cli.ablate import ablate
 from probe.cli.check import check
 from probe.cli.curve import curve
 from probe.cli.demo import demo
@@ -28,7 +29,22 @@ from probe.cli.sweep import sweep
 from probe.cli.train import train
 
 _INTERRUPTED = 130  # the exit status that typer makes of Ctrl-C
-COMMANDS = (demo, train, sample, evaluate, sweep, import_model, extract, check, hypotheses, rank, explain, fit, curve)
+COMMANDS = (
+    demo,
+    train,
+    sample,
+    evaluate,
+    sweep,
+    import_model,
+    extract,
+    check,
+    hypotheses,
+    rank,
+    explain,
+    fit,
+    curve,
+    ablate,
+)
 
 app = typer.Typer(
     name="probe",

@@ -71,7 +71,10 @@ SitesOption = Annotated[
 LayerOption = Annotated[int | None, Option(help="Only this layer, counted from 0.", show_default=False)]
 ModelOption = Annotated[
     Path | None,
-    Option(help="Instead of a recording: a model that reads --text now.", show_default=False),
+    Option(
+        help="A model that reads --text now, instead of a recording; or the model of the recording, for what needs it.",
+        show_default=False,
+    ),
 ]
 TextOption = Annotated[
     list[Path] | None, Option(help="The text that --model reads; may be repeated.", show_default=False)

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from activations.blocks import Source
 from activations.progress import Advance
 from activations.units import Site, in_order
-from analyses.causes.attribution import attribute_windows
-from analyses.causes.models import model_source
+from analyses.passages.attributions import attribute_windows
+from analyses.passages.models import model_source
 from analyses.ranking.methods.method import MethodScores, sign_aligned
 from analyses.targets.splits import TEST, TRAIN
 from analyses.targets.target import Target

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
-from analyses.causes.passages import Passages
 from analyses.errors import AnalysisError
+from analyses.passages.passages import Passages
 from analyses.targets.target import Target
 
 SET_NAMES = ("all", "inside", "outside", "end", "predicted")
@@ -37,7 +37,7 @@ class CharacterSets:
     @property
     def sizes(self) -> NDArray[np.int64]:
         """(5,) number of characters of each set."""
-        return np.count_nonzero(self.members, axis=1)
+        return np.asarray(np.count_nonzero(self.members, axis=1), np.int64)
 
 
 def character_sets(target: Target, source: Source, passages: Passages) -> CharacterSets:

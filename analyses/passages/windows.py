@@ -10,9 +10,8 @@ from activations.progress import Advance, no_advance
 from activations.texts.corpus import Corpus
 from activations.units import Site
 from activations.variants import ModelSource
-from analyses.causes.character_sets import INSIDE, OUTSIDE, CharacterSets
-from analyses.causes.effects import atom_starts
-from analyses.causes.passages import Passages
+from analyses.passages.character_sets import INSIDE, OUTSIDE, CharacterSets
+from analyses.passages.passages import Passages, atom_starts
 from analyses.targets.target import Target
 
 HORIZON_CHARS = 128

@@ -22,9 +22,10 @@ def model_source(source: AnySource) -> ModelSource:
             "an intervention needs the model itself, and a recording has only its activations; give the model, too: "
             "--model, or in Python `probe.live(recording, model)`"
         )
-    if not inner.carried:
+    model = cast(ModelSource, inner)
+    if not model.carried:
         raise AnalysisError(
             "a model of your own computes its steps itself; interventions are for models that `probe train` or "
             "`probe import` made"
         )
-    return cast(ModelSource, inner)
+    return model

@@ -1,0 +1,154 @@
+"""Options of commands that change a model while it reads: which model and text, on how many characters, beside what."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, cast
+
+from typer import BadParameter, Option
+
+from probe.cli.analysis_options import SiteOptions, check_seed
+from probe.cli.options import SeedOption
+from probe.cli.show import progress
+from probe.cli.sources import SourceOptions
+from probe.cli.words import Subjects
+
+if TYPE_CHECKING:
+    from activations.reading.live import LiveActivations
+    from activations.recordings.recording import Recording
+    from activations.units import Unit
+    from analyses.session import Session
+    from analyses.targets.target import Target
+
+
+class ModelAndActivations(NamedTuple):
+    """A model that can be changed while it reads, and the quickest source of its activations.
+
+    Attributes:
+        model: Live activations.
+        activations: The recording, or the live activations if there is none.
+    """
+
+    model: "Session"
+    activations: "Session"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseSourceOptions(SourceOptions):
+    """Options of the model that is changed while it reads: that of a recording, or one that reads a text now."""
+
+    WITH_A_RECORDING: ClassVar[frozenset[str]] = frozenset({"--model-factory", "--device", "--precision"})
+
+    @contextmanager
+    def open_model(self, subjects: Subjects) -> Iterator[ModelAndActivations]:
+        """Open the model and its text, and the recording if there is one.
+
+        Raises:
+            ActivationError: If there is no model, or it is not that of the recording; if there are several recordings,
+                one and a text, or options of reading that a recording has settled.
+        """
+        from activations.errors import ActivationError
+        from analyses.session import Session
+
+        if self.model is None:
+            raise ActivationError(
+                "an intervention changes the model while it reads, and a recording has only its activations; name the "
+                "model, too: --model model.pt"
+            )
+        with ExitStack() as stack:
+            if self.text:
+                [(_, session)] = stack.enter_context(self.open(subjects))
+                yield ModelAndActivations(session, session)
+                return
+            recorded = stack.enter_context(self._open_recording(subjects))
+            yield ModelAndActivations(stack.enter_context(Session(self._reading_again(recorded, self.model))), recorded)
+
+    @contextmanager
+    def _open_recording(self, subjects: Subjects) -> Iterator["Session"]:
+        from activations.errors import ActivationError
+        from analyses.session import Session
+
+        if len(subjects.recordings) > 1:
+            raise ActivationError(f"{len(subjects.recordings)} recordings are named, and --model is that of one")
+        if settled := [option for option in self.changed if option not in self.WITH_A_RECORDING]:
+            raise ActivationError(
+                f"{settled[0]} applies only with --text; with a recording, the model reads as it was recorded"
+            )
+        [path] = subjects.paths
+        if not subjects.recordings and not path.exists():
+            raise ActivationError("--model needs a recording or --text, too: what the model is to read")
+        with Session(path) as session:
+            yield session
+
+    def _reading_again(self, recorded: "Session", model: Path) -> "LiveActivations":
+        from activations.reading.lanes.compute_options import ComputeOptions
+        from activations.reading.rereading import live
+        from probe.cli.reading import load_or_build
+
+        compute = ComputeOptions(device=self.device, precision=self.precision)
+        return live(cast("Recording", recorded.source), load_or_build(model, self.model_factory), compute=compute)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectOptions:
+    """Options of how effects are measured: on how many characters, and beside how many matched units."""
+
+    chars: Annotated[
+        int, Option(help="How many characters to measure on, in passages spread over the text; fewer are quicker.")
+    ] = 20_000
+    matched: Annotated[
+        int,
+        Option(min=0, help="How many units of the same site and about the same variance each unit is compared with."),
+    ] = 20
+    seed: SeedOption = 0
+
+    def check(self) -> None:
+        """Refuse a seed that random generators do not take."""
+        check_seed(self.seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitOptions(SiteOptions):
+    """Options of which units are changed."""
+
+    units: Annotated[
+        str,
+        Option(
+            help="Such as 0/cell/37,1/cell/40, or 0/cell for all units of a site; best: the --top of `probe rank`; "
+            "all: all units of --sites."
+        ),
+    ] = "best"
+    top: Annotated[int, Option(min=1, help="How many of the best units.")] = 10
+
+    def chosen_units(self, opened: ModelAndActivations, target: "Target") -> "list[Unit]":
+        """List the units that are asked for.
+
+        Raises:
+            ActivationError: If a unit or a site does not exist.
+            BadParameter: If both units and sites are named.
+        """
+        from activations.site_names import select_units_or_sites
+        from activations.units import units_of
+        from analyses.causes.choosing_units import best_ranked_units
+
+        sizes = opened.model.sites
+        if self.units not in ("best", "all"):
+            if self.sites is not None or self.layer is not None:
+                raise BadParameter("--units names units, and --sites others; leave one of the two out")
+            return select_units_or_sites(sizes, self.units)
+        if self.units == "all":
+            return units_of(sizes, self.chosen(opened.model))
+        with progress(f"ranking for {target.hypothesis}") as report:
+            sites = self.chosen(opened.activations)
+            return best_ranked_units(opened.activations, target, self.top, sites=sites, progress=report)
+
+
+def check_hypotheses(subjects: Subjects, command: str) -> None:
+    """Refuse a command without a hypothesis.
+
+    Raises:
+        BadParameter: If none is named.
+    """
+    if not subjects.hypotheses:
+        raise BadParameter(f"name a hypothesis, such as `probe {command} in_quotes`")
