@@ -2,4 +2,8 @@
 
 from analyses.causes.ablation import Ablation as Ablation
 from analyses.causes.ablation import ablate as ablate
+from analyses.causes.attribution import Attribution as Attribution
+from analyses.causes.attribution import attribute as attribute
 from analyses.causes.effects import Effect as Effect
+from analyses.causes.removal_orders import compare_orders as compare_orders
+from analyses.causes.removal_results import OrderComparison as OrderComparison

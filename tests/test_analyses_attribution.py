@@ -88,10 +88,9 @@ def test_integrated_gradients_see_what_derivatives_at_one_point_do_not(text: str
 def test_rank_by_attribution_puts_the_unit_that_the_model_uses_first(text: str) -> None:
     """The unit's copy, which nothing reads, predicts the label as well; only attribution tells the two apart."""
     made = QuoteModel()
-    copied = slice(None, None, 12)
-    for weights in (made.model.rnn.weight_ih_l0.data, made.model.rnn.bias_ih_l0.data):
-        weights[1:][copied] = weights[copied]
-    made.model.rnn.weight_hh_l0.data[1::12] = made.model.rnn.weight_hh_l0.data[::12]
+    rnn: Any = made.model.rnn
+    for weights in (rnn.weight_ih_l0.data, rnn.bias_ih_l0.data, rnn.weight_hh_l0.data):
+        weights[1::12] = weights[::12]
     live = LiveActivations(made.model, Corpus.from_texts([text]))
     by_auc, by_attribution = compare(live, "in_quotes", ["auc", "attribution"], sites="0/hidden")
     assert {str(ranked.unit) for ranked in by_auc.units[:2]} == {QUOTE, "0/hidden/1"}

@@ -42,14 +42,15 @@ from probe.training.recipes import PRESETS, cell_names
 
 NAMES = [command_name(command) for command in COMMANDS]
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
-    "--output": {"train", "sweep", "import", "extract", "curve"},
+    "--output": {"train", "sweep", "import", "extract", "curve", "orders"},
+    "--chars": {"ablate", "orders"},
     "--units": {"train", "rank", "fit", "ablate"},
     "--layers": {"train", "sweep"},
     "--cell": {"train", "sweep", "import"},
     "--gates": {"train", "import"},
-    "--lanes": {"train", "sweep", "extract", "rank", "explain", "fit", "curve", "ablate"},
-    "--range": {"import", "hypotheses", "extract", "rank", "explain", "fit", "curve", "ablate"},
-    "--text": {"import", "rank", "explain", "fit", "curve", "ablate"},
+    "--lanes": {"train", "sweep", "extract", "rank", "explain", "fit", "curve", "ablate", "orders"},
+    "--range": {"import", "hypotheses", "extract", "rank", "explain", "fit", "curve", "ablate", "orders"},
+    "--text": {"import", "rank", "explain", "fit", "curve", "ablate", "orders"},
     "--split": {"train", "sweep", "evaluate"},
     "--prompt": {"sample", "extract"},
     "--top": {"rank", "explain", "ablate"},
@@ -215,11 +216,13 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
     def having(name: str) -> set[str]:
         return {command for command in NAMES if name in parameters(command)}
 
-    analyses = {"rank", "explain", "fit", "curve", "ablate"}
+    analyses = {"rank", "explain", "fit", "curve", "ablate", "orders"}
     assert having("lag") == having("words") == analyses
     assert having("language") == having("no_cache") == analyses | {"hypotheses"}
-    assert having("layer") == {"rank", "fit", "curve", "ablate"} and having("sites") == having("layer") | {"extract"}
-    assert having("seed") == {"rank", "fit", "curve", "ablate", "train", "sweep", "sample", "extract"}
+    assert having("layer") == {"rank", "fit", "curve", "ablate", "orders"} and having("sites") == having("layer") | {
+        "extract"
+    }
+    assert having("seed") == {"rank", "fit", "curve", "ablate", "orders", "train", "sweep", "sample", "extract"}
     assert having("as_json") == set(NAMES)
     assert having("csv") == set(NAMES) - {"extract", "import", "sample"}  # which print no table
 

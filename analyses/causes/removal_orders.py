@@ -14,7 +14,7 @@ from analyses.causes.ablation import loss_changes
 from analyses.causes.effects import CONTRAST, EffectSums, effects
 from analyses.causes.removal_results import KEPT, RANDOM, REMOVED, OrderComparison, RemovalCurve, RemovalPoint
 from analyses.errors import AnalysisError
-from analyses.named_parts import sites_among
+from analyses.named_parts import sites_among, sites_of_read_out
 from analyses.passages.base_reading import read_base
 from analyses.passages.character_sets import SET_NAMES, character_sets
 from analyses.passages.models import model_source
@@ -39,7 +39,7 @@ def compare_orders(
     hypothesis: AnyHypothesis | Target,
     methods: str | Sequence[str] = METHODS,
     *,
-    sites: AnySites,
+    sites: AnySites | None = None,
     orders: Mapping[str, Order] | None = None,
     n_random: int = N_RANDOM,
     n_chars: int = N_CHARS,
@@ -59,7 +59,7 @@ def compare_orders(
         source: Live activations: the model and the text.
         hypothesis: A hypothesis that is True or False.
         methods: Methods of `rank` whose orders are compared.
-        sites: The sites whose units are ordered, all together.
+        sites: The sites whose units are ordered, all together; None is the hidden state of the last layer.
         orders: More orders, each of all these units, by the names under which they are shown.
         n_random: Number of random orders.
         n_chars: Characters to measure on, in passages spread over the text.
@@ -77,7 +77,7 @@ def compare_orders(
     target = target_for(live, hypothesis)
     if n_random < _FEWEST_RANDOM:
         raise AnalysisError(f"{n_random} random orders have no spread to compare with; use {_FEWEST_RANDOM} or more")
-    chosen = sites_among(live, sites)
+    chosen = sites_of_read_out(list(live.sites)) if sites is None else sites_among(live, sites)
     units = units_of(live.sites, chosen)
     names = [methods] if isinstance(methods, str) else list(methods)
     for name in names:  # before any work

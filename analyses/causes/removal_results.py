@@ -118,10 +118,25 @@ class OrderComparison(Result):
         contrasts = [area for area in self.areas if area.where == CONTRAST]
         return sorted(contrasts, key=lambda area: -self.lead(area.intervention))
 
+    @property
+    def findings(self) -> list[str]:
+        """What the numbers allow to say of each order, a sentence each."""
+        return [self._finding(area) for area in self.by_lead]
+
+    def _finding(self, area: Effect) -> str:
+        name, lead = area.intervention, self.lead(area.intervention)
+        if not area.is_shown:
+            reason = f"q {area.q:.2g}" if area.q == area.q else area.no_interval_reason or "too few random orders"
+            return f"{name}: not shown to be better or worse than random orders ({reason})"
+        direction = "sooner" if lead > 0 else "later"
+        return (
+            f"{name}: harms {direction} than random orders do, by {abs(lead):.4f} nats per character (q {area.q:.2g})"
+        )
+
     def rows(self) -> list[dict[str, TableCell]]:
         """Return a row for each order and set of characters, then one for each point of the curves."""
-        facts = {"hypothesis": self.hypothesis, "sites": self.sites}
-        areas = [
+        facts: dict[str, TableCell] = {"hypothesis": self.hypothesis, "sites": self.sites}
+        areas: list[dict[str, TableCell]] = [
             {
                 **facts,
                 "order": area.intervention,

@@ -22,6 +22,7 @@ from probe.cli.fit import fit
 from probe.cli.help_texts import NamingCommand
 from probe.cli.hypotheses import hypotheses
 from probe.cli.import_model import import_model
+from probe.cli.orders import orders
 from probe.cli.rank import rank
 from probe.cli.sample import sample
 from probe.cli.show import warn
@@ -44,6 +45,7 @@ COMMANDS = (
     fit,
     curve,
     ablate,
+    orders,
 )
 
 app = typer.Typer(
