@@ -73,7 +73,7 @@ def test_the_unit_that_carries_the_quotes_comes_first_and_is_shown(text: str) ->
 
 def test_integrated_gradients_see_what_derivatives_at_one_point_do_not(text: str) -> None:
     """The attributions of all units add up to what holding all of them adds to the loss, within 1 %."""
-    made = QuoteModel(strength=8.0)
+    made, text = QuoteModel(strength=8.0), text[:600]
     live = LiveActivations(made.model, Corpus.from_texts([text]))
     cells = made.cells(text)
     held = np.tile(np.arctanh(np.tanh(cells).mean(axis=0)), (len(cells), 1))
