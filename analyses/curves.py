@@ -60,7 +60,7 @@ class Curve(Result):
                 **{name: getattr(point, name) for name in score_names(point.kind)},
                 "low": point.interval[0],
                 "high": point.interval[1],
-                "control": control.score,
+                "control_score": control.score,
                 "control_low": control.interval[0],
                 "control_high": control.interval[1],
                 "n_chars": point.n_chars,

@@ -99,7 +99,7 @@ def compare_rankings(first: Ranking, second: Ranking) -> list[Compared]:
             what=what,
             first=str(first_unit.unit),
             second=str(second_unit.unit),
-            measure=f"{first.measure}_test",
+            measure=f"held_out_{first.measure}",
             difference=difference(first_unit, second_unit)
             if first_unit.label == second_unit.label
             else _of_different_classes(first_unit, second_unit),

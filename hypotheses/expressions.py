@@ -28,7 +28,7 @@ def parse(spelled: str, find: Callable[[str], Hypothesis]) -> Hypothesis:
     """Make a hypothesis of an expression.
 
     From the tightest to the loosest, signs are: `~`, `@` with a lag, comparisons (`== != >= <= > <` with a number or a
-    class), `&`, `|`; parentheses group. Names and parameters with blanks or signs in them stand in quotes, within
+    class), `&`, `|`; parentheses group. Names and parameters with blanks or signs in them are written in quotes, within
     which a quotation mark is doubled.
 
     Args:

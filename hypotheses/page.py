@@ -11,13 +11,13 @@ from hypotheses.registry import TOPICS, in_topic
 _INTRODUCTION = """\
 # Hypotheses
 
-The questions that can be asked of a text by name. `probe hypotheses` lists them;
-`probe hypotheses --show in_quotes corpus.txt` shows a text as a hypothesis labels it.
+The built-in hypotheses, as `probe hypotheses` lists them. `probe hypotheses --show in_quotes corpus.txt` shows a text
+as a hypothesis labels it.
 
-Label *t* says what is true once the characters up to and including *t* have been read. A label does not depend on
-anything that comes later, unless the hypothesis is said to look ahead. In the examples, the row below a text has a mark
-for each character: `x` for True and `.` for False; for a number 0 to 9, then a to z, then `+`; for a class a letter;
-`?` where the label is missing. `↵` is a newline, `→` a tab.
+Label *t* describes the text up to and including character *t*. It does not depend on anything that comes later, unless
+the hypothesis is listed as looking ahead. In the examples, the row below a text has a mark for each character: `x` for
+True and `.` for False; for a number 0 to 9, then a to z, then `+`; for a class a letter; `?` where the label is
+missing. `↵` is a newline, `→` a tab.
 
 Parameters follow a colon; those in brackets are optional: `indent_at_least:3`, `indent_at_least:2,4`,
 `indent_at_least:2,width=4`. Hypotheses are combined with `&`, `|` and `~`, and grouped with parentheses; numbers and
@@ -28,12 +28,12 @@ classes are compared with `==`, `!=`, `>=`, `<=`, `>` and `<`:
     regex:'https?://\\S+' & ~in_comment
 
 `in_quotes @ 5` is the label of the character five later, and `in_quotes @ -5` that of the character five earlier: what
-the state knows of characters to come, and still of those that have passed. It is missing where the text has no such
-character.
+the state knows about characters to come, and what it still knows about those that have passed. It is missing where the
+text has no such character.
 
-Names and parameters with blanks or signs in them stand in quotes, within which a quotation mark is doubled. Where a
-label is missing, a combination is missing too, unless the other part decides it. In Python, the same signs work on what
-`probe.get` returns.
+Names and parameters with blanks or signs in them are written in quotes, within which a quotation mark is doubled. Where
+a label is missing, a combination is missing too, unless the other part decides it. In Python, the same signs work on
+what `probe.get` returns.
 
 How accurate the labels of programs are, measured against other labellers: [labelling.md](labelling.md). The columns:
 *labels* are binary, categorical (classes) or numeric (with the unit); *ahead* is yes if a label depends on characters

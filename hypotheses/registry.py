@@ -62,7 +62,7 @@ def get(spelled: str, *, language: str | None = None) -> Hypothesis:
         spelled: The name of a built-in or plugged-in hypothesis, or `file.py:name` for one in a user's file, which is
             run; with parameters after a colon (`indent_at_least:3`, `regex:https?://\S+`); or a combination of these
             (`in_quotes & ~in_comment`, `position_in_line >= 40`, `part_of_speech == noun`, `in_quotes @ 1`). In a
-            combination, names and parameters with blanks or signs in them stand in quotes: `regex:'a|b' & in_word`.
+            combination, names and parameters with blanks or signs in them are in quotes: `regex:'a|b' & in_word`.
         language: Programming language for hypotheses that have a parameter `language` which is not set.
 
     Raises:

@@ -79,16 +79,18 @@ class LabelSummary:
         ]
 
 
-def summarise(labels: Labels | CorpusLabels) -> LabelSummary:
-    """Count labels and their runs, a chunk of labels at a time."""
-    return _summarise_numbers(labels) if labels.kind == "numeric" else _summarise_classes(labels)
+def summarise(labels: Labels | CorpusLabels, chunk_chars: int = CHUNK) -> LabelSummary:
+    """Count labels and their runs, with `chunk_chars` labels in memory at a time."""
+    if labels.kind == "numeric":
+        return _summarise_numbers(labels, chunk_chars)
+    return _summarise_classes(labels, chunk_chars)
 
 
-def _summarise_classes(labels: Labels | CorpusLabels) -> LabelSummary:
+def _summarise_classes(labels: Labels | CorpusLabels, chunk_chars: int) -> LabelSummary:
     names = (*(labels.names if labels.kind == "categorical" else ("False", "True")), "missing")
     n_chars, n_runs, longest = (np.zeros(len(names), np.int64) for _ in range(3))
     last_code, last_length = -1, 0  # of the last run so far, which the next chunk may continue
-    for chunk in _chunks(labels):
+    for chunk in _chunks(labels, chunk_chars):
         codes = np.where(chunk.present, chunk.values.astype(np.int64), len(names) - 1)
         starts = np.flatnonzero(np.diff(codes, prepend=-1))
         run_codes, lengths = codes[starts], np.diff(starts, append=len(codes))
@@ -113,15 +115,15 @@ def _summarise_classes(labels: Labels | CorpusLabels) -> LabelSummary:
     return LabelSummary(kind=labels.kind, n_chars=len(labels), n_missing=int(n_chars[-1]), counts=counts)
 
 
-def _summarise_numbers(labels: Labels | CorpusLabels) -> LabelSummary:
+def _summarise_numbers(labels: Labels | CorpusLabels, chunk_chars: int) -> LabelSummary:
     n_present: list[int] = []
     lowest, highest = np.inf, -np.inf
-    for chunk in _chunks(labels):
+    for chunk in _chunks(labels, chunk_chars):
         values = chunk.values[chunk.present]
         n_present.append(len(values))
         lowest, highest = min(lowest, values.min(initial=np.inf)), max(highest, values.max(initial=-np.inf))
     n_total = sum(n_present)
-    numbers = _PresentNumbers(labels, np.cumsum([0, *n_present]))
+    numbers = _PresentNumbers(labels, chunk_chars, np.cumsum([0, *n_present]))
     return LabelSummary(
         kind=labels.kind,
         n_chars=len(labels),
@@ -137,11 +139,12 @@ class _PresentNumbers:
 
     Attributes:
         labels: All labels.
+        chunk_chars: The number of labels of a chunk.
         ends: (n_chunks + 1,) number of labels that are present in all chunks before each.
     """
 
-    def __init__(self, labels: Labels | CorpusLabels, ends: NDArray[np.int64]) -> None:
-        self.labels = labels
+    def __init__(self, labels: Labels | CorpusLabels, chunk_chars: int, ends: NDArray[np.int64]) -> None:
+        self.labels, self.chunk_chars = labels, chunk_chars
         self.ends = ends
 
     def sum(self, first: int, last: int) -> float:
@@ -151,7 +154,7 @@ class _PresentNumbers:
             Higham 1993, SIAM Journal on Scientific Computing 14:783-799: pairwise summation.
         """
         n = last - first
-        if n <= CHUNK:
+        if n <= self.chunk_chars:
             return float(self._between(first, last).sum())
         middle = first + n // 2 - n // 2 % 8
         return self.sum(first, middle) + self.sum(middle, last)
@@ -159,10 +162,10 @@ class _PresentNumbers:
     def _between(self, first: int, last: int) -> NDArray[np.float64]:
         begin = int(np.searchsorted(self.ends, first, side="right")) - 1
         end = int(np.searchsorted(self.ends, last, side="left"))
-        chunks = (self.labels[n * CHUNK : (n + 1) * CHUNK] for n in range(begin, end))
+        chunks = (self.labels[n * self.chunk_chars : (n + 1) * self.chunk_chars] for n in range(begin, end))
         values = np.concatenate([chunk.values[chunk.present] for chunk in chunks])
         return values[first - int(self.ends[begin]) : last - int(self.ends[begin])]
 
 
-def _chunks(labels: Labels | CorpusLabels) -> Iterator[Labels]:
-    return (labels[start : start + CHUNK] for start in range(0, len(labels), CHUNK))
+def _chunks(labels: Labels | CorpusLabels, chunk_chars: int) -> Iterator[Labels]:
+    return (labels[start : start + chunk_chars] for start in range(0, len(labels), chunk_chars))

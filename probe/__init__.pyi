@@ -21,6 +21,8 @@ from . import texts as texts
 from .causes import ablate as ablate
 from .causes import attribute as attribute
 from .causes import compare_orders as compare_orders
+from .causes import impulse as impulse
+from .causes import patch as patch
 from .errors import ActivationError as ActivationError
 from .errors import AnalysisError as AnalysisError
 from .errors import HypothesisError as HypothesisError

@@ -6,10 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has compiled loops of its own, since numba locks no cache
-    folder = Path(__file__).parents[1] / "build" / "compiled" / os.environ["PYTEST_XDIST_WORKER"]
-    os.environ["NUMBA_CACHE_DIR"] = str(folder)
-
+import compiled_loops  # noqa: F401
 import numpy as np
 import profiles  # noqa: F401
 import pytest

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from activations.units import Site, Unit
 from analyses.intervals.atom_sums import AtomSums, JointSums
+from analyses.levels.columns import LevelReader, ReadingLimits
+from analyses.session import AnySource, Session
 
 PLANTED = {
     "in_quotes": Unit(Site.of(0, "hidden"), 3),
@@ -99,6 +102,18 @@ class Live(Arrays):
     """Activations that are dear to read again."""
 
     is_live = True
+
+
+class LimitedSession(Session):
+    """A session that reads and counts no more together than some limits allow."""
+
+    def __init__(self, source: AnySource, limits: ReadingLimits) -> None:
+        super().__init__(source)
+        self._limits = limits
+
+    @cached_property
+    def levels(self) -> LevelReader:
+        return LevelReader(self, limits=self._limits)
 
 
 def sums_of_rows(x: NDArray[np.floating], y: NDArray[Any], atoms: NDArray[np.int64], n_atoms: int) -> AtomSums:

@@ -268,7 +268,13 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name == "too many steps" else ())  # two million of them
+        for name in HOSTILE
+    ],
+)
 def test_a_hostile_file_is_refused_in_a_sentence_and_in_bounded_memory(name: str, tmp_path: Path) -> None:
     content, message = HOSTILE[name]
     path = tmp_path / "model"
@@ -281,6 +287,13 @@ def test_a_hostile_file_is_refused_in_a_sentence_and_in_bounded_memory(name: str
     finally:
         tracemalloc.stop()
     assert most < MOST_BYTES_HELD
+
+
+def test_a_pickle_of_more_steps_than_are_allowed_is_refused() -> None:
+    content = b"\x80\x02" + EMPTY_LIST + (NONE + b"a") * 10 + STOP  # 22 steps before the last
+    with pytest.raises(ActivationError, match="the pickle has more than 21 steps"):
+        read_pickle(io.BytesIO(content), max_operations=21)
+    assert read_pickle(io.BytesIO(content), max_operations=22) == [None] * 10
 
 
 def test_nothing_that_a_pickle_names_is_called() -> None:

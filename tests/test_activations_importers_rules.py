@@ -108,7 +108,7 @@ def french() -> tuple[CharRNN, Corpus]:
     text = Corpus.from_texts([" ".join(rng.choice(words, 4000)) + "\n"])
     spelled = Corpus.from_texts([text.text().encode().decode("latin-1")])
     vocabulary = Vocabulary("".join(map(chr, range(256))))
-    config = TrainingConfig(epochs=30, n_lanes=16, n_steps=32, learning_rate=0.02)
+    config = TrainingConfig(epochs=12, n_lanes=16, n_steps=32, learning_rate=0.02)
     return train(spelled, spelled, ModelConfig(n_layers=1, n_units=24), config, vocabulary=vocabulary).model, text
 
 

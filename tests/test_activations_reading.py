@@ -1,6 +1,7 @@
 """Parts of a text, dtypes, precisions and devices: each gives what it promises, or is refused."""
 
 import threading
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.predictions import prediction_fields
 from activations.reading.extraction import extract
-from activations.reading.lanes import lane_reader
 from activations.reading.lanes.compute_options import PRECISIONS, ComputeOptions
 from activations.reading.lanes.lane_reader import LaneReader, ReadOptions, Weights
 from activations.reading.lanes.memory_pool import MemoryPool
@@ -120,10 +120,10 @@ def test_bf16_is_near_float32_and_bounded_as_it_is(cell: str, code_text: str) ->
     model = random_model(code_text, cell=cell, n_units=32)
     exact = LiveActivations(model, corpus, n_lanes=8, compute=ComputeOptions(dtype="float32"))
     fast = LiveActivations(model, corpus, n_lanes=8, compute=ComputeOptions(precision="bf16", dtype="float32"))
-    for signal in model.cell.signals:
-        _, one = gathered(exact, Site.of(1, signal))
-        _, other = gathered(fast, Site.of(1, signal))
-        assert 0 < np.abs(one - other).max() < 0.05
+    sites = [Site.of(1, signal) for signal in model.cell.signals]
+    expected, found = exact.read(sites), fast.read(sites)
+    for site in sites:
+        assert 0 < np.abs(found[site] - expected[site]).max() < 0.05
 
 
 @every_cell
@@ -223,9 +223,29 @@ def test_the_former_name_of_compute_warns(code_text: str) -> None:
 
 
 class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """A mode in which tensors on different devices cannot be combined, as with a GPU."""
+    """A mode in which tensors on different devices cannot be combined, as with a GPU.
+
+    PyTorch's device without memory stands for the GPU.
+
+    Attributes:
+        brought: What was copied from it to the CPU, with the tensor that it was copied to; its values are zeros.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.brought: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if (
+            (kwargs or {}).get("device") == torch.device("cpu")
+            and isinstance(args[0], torch.Tensor)
+            and args[0].is_meta
+        ):
+            self.brought.append((args[0], torch.zeros(args[0].shape, dtype=args[0].dtype)))
+            return self.brought[-1][1]
+        if func is torch.ops.aten.copy_.default and args[1].is_meta and not args[0].is_meta:
+            self.brought.append((args[1], args[0]))
+            return args[0].zero_()
         devices = {each.device for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor) and each.ndim}
         assert len(devices) < 2, func
         return func(*args, **(kwargs or {}))
@@ -237,11 +257,9 @@ class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def test_nothing_is_computed_on_another_device_than_the_model(
     kind: Kind, precision: str, n_characters: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PyTorch's device without memory stands for a GPU."""
     place = torch.device("meta")
     monkeypatch.setattr(ComputeOptions, "torch_device", place)
-    brought: list[tuple[Any, Any]] = []
-    monkeypatch.setattr(lane_reader, "_copy_from_gpu", lambda found, into: brought.append((found, into)))
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
     vocabulary = Vocabulary("".join(map(chr, range(200, 200 + n_characters))))
     model = CharRNN(ModelConfig(n_layers=3, n_units=16, **kind), vocabulary)
     interventions = [clamp(Site.of(0, "hidden"), {1: 0}), add(Site.of(2, "hidden"), [1] * model.config.n_hidden)]
@@ -252,17 +270,16 @@ def test_nothing_is_computed_on_another_device_than_the_model(
     into: dict[Site | str, Any] = {site: np.empty((3, 40, n), np.float16) for site, n in model.sites.items()}
     for name, (dtype, width) in prediction_fields(n_characters).items():
         into[name] = np.empty((3, 40) + (() if width is None else (width,)), dtype)
-    with OneDevice():  # type: ignore[no-untyped-call]
+    with OneDevice() as mode:
         lanes.read(ids, ids, into, ReadOptions(lanes=range(1, 4), where=where))
         lanes.narrow(2)
         lanes.reset(1)
         two = ids[:, :2]
         lanes.read(two, two, into, ReadOptions(lanes=range(0), where=LanePositions(two, two)))
-    (found, wanted), _ = brought
-    assert found.keys() == wanted.keys() == into.keys()
-    for key, each in found.items():
-        assert (each.device, wanted[key].device.type) == (place, "cpu")
-        assert (each.shape, each.dtype) == (wanted[key].shape, wanted[key].dtype)
+    assert len(mode.brought) == len(into)  # no more than is wanted
+    for (found, wanted), array in zip(mode.brought, into.values(), strict=True):
+        assert (found.device, wanted.data_ptr()) == (place, array.ctypes.data)
+        assert (found.shape, found.dtype) == (wanted.shape, wanted.dtype) == (array.shape, wanted.dtype)
     assert all(state.device == place for own in lanes._states for state in own.values())
 
 
@@ -270,19 +287,13 @@ def test_nothing_is_computed_on_another_device_than_the_model(
 def test_nothing_is_written_on_another_device_than_was_asked_for(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     """As above, where only the logits are brought back to be drawn from."""
     monkeypatch.setattr(sampling, "torch_device", torch.device)
-    monkeypatch.setattr(sampling, "_CPU", torch.device("meta"))
-    drawn_from: list[torch.Tensor] = []
-
-    def draw(logits: torch.Tensor, *rest: Any) -> torch.Tensor:
-        drawn_from.append(logits)
-        return torch.zeros(2, dtype=torch.int64)
-
-    monkeypatch.setattr(sampling, "_draw", draw)
     model = CharRNN(ModelConfig(n_layers=2, n_units=16, **kind), Vocabulary("abc"))
     interventions = [clamp(Site.of(0, "hidden"), {1: 0}), add(Site.of(1, "hidden"), [1] * model.config.n_hidden)]
-    with OneDevice():  # type: ignore[no-untyped-call]
-        next(sampling.write(model, 2, prompt="ab", device="meta", interventions=interventions))
-    assert [(each.device.type, tuple(each.shape)) for each in drawn_from] == [("meta", (2, 3))]
+    with OneDevice() as mode:
+        steps = list(islice(sampling.write(model, 2, prompt="ab", device="meta", interventions=interventions), 2))
+    brought = [(found.device.type, tuple(found.shape)) for found, _ in mode.brought]
+    assert brought == [("meta", (2, 3))] * 3  # of the first character of the prompt, too
+    assert [step.logits is logits for step, (_, logits) in zip(steps, mode.brought[1:], strict=True)] == [True] * 2
 
 
 @pytest.mark.parametrize("n_lanes", [1, 48])

@@ -27,9 +27,10 @@ from activations.texts.selection import Selection
 from activations.units import Site
 from analyses.curves import CURVES, curve
 from analyses.errors import AnalysisError
+from analyses.probing.control_names import CONTROLS
 from analyses.probing.designs.budgets import available_rows, available_runs, chosen_runs, within_budget
 from analyses.probing.options import FitOptions
-from analyses.probing.probes import CONTROLS, fit, fit_units
+from analyses.probing.probes import fit, fit_units
 from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN, Split
 from probe.untrained import live_twin

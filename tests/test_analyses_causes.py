@@ -11,15 +11,22 @@ from numpy.typing import NDArray
 from planting import in_runs, random_model
 from quoting import QuoteModel, quoted_text
 from references import ids_of, read_by_equations
+from scipy.stats import false_discovery_control
 from torch import Tensor
 
+from activations.errors import ActivationError
 from activations.importers.importing import import_model
 from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit
 from analyses.causes.ablation import HELD_AT, ablate
-from analyses.causes.effects import CONTRAST, WHERE, Effect
+from analyses.causes.effects import CONTRAST, WHERE, Effect, EffectSums, effects
+from analyses.causes.matching import matched_groups, matched_units
+from analyses.errors import AnalysisError
+from analyses.passages.character_sets import END, character_sets
+from analyses.passages.passages import spread_passages
+from analyses.ranking.ranking import rank
 from analyses.targets.labelling import target_of_labels
 from hypotheses.labels import Labels
 from hypotheses.registry import get
@@ -119,7 +126,7 @@ def test_matched_effects_are_those_of_the_other_units(text: str) -> None:
 def test_resampled_values_are_those_of_another_place(text: str) -> None:
     """A unit that is the same everywhere has its own value at every other place."""
     made = QuoteModel()
-    made.model.rnn.weight_ih_l0.data[2 * 12 + 4] = 0  # cell 4 is tanh(0) now
+    made.model.layer(0).weight_ih.data[2 * 12 + 4] = 0  # cell 4 is tanh(0) now
     found = ablate(live_of(made.model, text), "in_quotes", ["0/cell/4", "0/cell/0"], held_at="resampled", n_matched=0)
     assert all(effect.effect == 0 for effect in found.effects[: len(WHERE)])
     assert of(list(found.effects[len(WHERE) :]), "end").effect > 0.1
@@ -204,5 +211,139 @@ def test_the_unit_that_carries_the_quotes_is_always_found(n_seeds: int) -> None:
     for seed in range(n_seeds):
         live = live_of(QuoteModel(seed, n_units=16).model, quoted_text(np.random.default_rng(seed), 2000))
         found = ablate(live, "in_quotes", "0/cell", n_matched=10, seed=seed)
-        shown = [effect.intervention for effect in found.effects if effect.where == CONTRAST and effect.is_shown]
-        assert shown == [str(QUOTE)], seed
+        of_units = [effect for effect in found.effects if effect.where == CONTRAST]
+        best = max(of_units, key=lambda effect: effect.beyond_matched)
+        assert best.intervention == str(QUOTE) and best.is_shown, seed
+
+
+# What the numbers allow
+
+
+def test_a_set_of_few_characters_has_no_interval_and_no_p(text: str) -> None:
+    live = live_of(QuoteModel().model, text)
+    label = np.zeros(len(text), bool)
+    for start in range(100, 3000, 420):  # seven times
+        label[start : start + 200] = True
+    target = target_of_labels(live.corpus, "long", Labels(label, "binary"))
+    effect = of(list(ablate(live, target, "0/cell/0", n_matched=6).effects), "end")
+    assert effect.n_chars == 7 and np.isfinite(effect.effect)
+    assert np.isnan([effect.low, effect.high, effect.p, effect.q]).all()
+    assert "8 are needed" in effect.no_interval_reason
+
+
+def test_few_characters_of_one_set_have_no_interval_but_the_others_have(text: str) -> None:
+    """The marks that open a quotation, but for a few: the others are where the label ends."""
+    live = live_of(QuoteModel().model, text[:900])
+    label = np.array(get("in_quotes")(text[:900]).values, bool)
+    target = target_of_labels(live.corpus, "in_quotes", Labels(label, "binary"))
+    sets = character_sets(target, live, spread_passages(live, 1000))
+    sets.members[END, np.flatnonzero(sets.members[END])[7:]] = False
+    sums = EffectSums(sets, 7)
+    sums.add(0, np.random.default_rng(0).normal(0, 1, (7, 900)))
+    found = effects(sums, ["one"], [0], [[1, 2, 3, 4, 5, 6]])
+    assert of(found, "end").no_interval_reason.startswith("7 characters are 'end', and 8 are needed")
+    assert np.isnan(of(found, "end").p) and np.isnan(of(found, "end").low)
+    assert np.isfinite(of(found, CONTRAST).p) and np.isfinite(of(found, CONTRAST).low)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ({"p": 0.001, "q": 0.01, "beyond_matched": 0.25}, "shown: the loss rises by 0.2500 nats"),
+        ({"p": 0.001, "q": 0.01, "beyond_matched": -0.25}, "less inside than outside"),
+        ({"p": 0.04, "q": 0.08, "beyond_matched": 0.25}, "not shown: the effect inside − outside may be"),
+        ({"p": np.nan, "q": np.nan, "no_interval_reason": "too short a text"}, "not shown: too short a text"),
+        ({"p": np.nan, "q": np.nan, "n_matched": 4}, "not shown: 4 matched ones to compare it with, and 5 are"),
+    ],
+)
+def test_a_finding_says_what_the_numbers_allow(numbers: dict[str, Any], expected: str) -> None:
+    every: dict[str, Any] = {
+        "n_chars": 9,
+        "effect": 0.3,
+        "low": 0.1,
+        "high": 0.5,
+        "matched": 0.05,
+        "matched_sd": 0.1,
+        "n_matched": 9,
+    }
+    effect = Effect(**{"intervention": "0/cell/3", "where": CONTRAST, "beyond_matched": 0.25, **every, **numbers})
+    assert effect.finding.startswith("0/cell/3: ") and expected in effect.finding
+    assert effect.is_shown == (", q 0.01)" in effect.finding)
+
+
+def test_q_values_are_over_all_units_of_a_set(text: str) -> None:
+    found = ablate(live_of(QuoteModel().model, text), "in_quotes", "0/cell", n_matched=8).effects
+    for where in WHERE:
+        of_set = [effect for effect in found if effect.where == where]
+        expected = false_discovery_control([effect.p for effect in of_set])
+        np.testing.assert_allclose([effect.q for effect in of_set], expected)
+
+
+def test_without_units_the_best_of_rank_are_held(text: str) -> None:
+    live = live_of(QuoteModel(n_units=6).model, text)
+    found = ablate(live, "in_quotes", n_matched=0)
+    ranked = [str(each.unit) for each in rank(live, "in_quotes").units[:10]]
+    assert list(found.by_intervention) == ranked and len(ranked) == 10
+    assert {"0/cell/0", "0/hidden/0"} <= set(ranked)
+
+
+# Matched units
+
+
+def test_matched_units_are_of_about_the_same_variance() -> None:
+    variances = np.geomspace(1e-6, 1, 100)
+    drawn = matched_units(variances, 50, 5, {49}, np.random.default_rng(0))
+    assert len(drawn) == len(set(drawn)) == 5
+    assert set(drawn) <= set(range(42, 59)) - {49, 50}
+    assert matched_units(variances[:3], 1, 5, {}, np.random.default_rng(0)) == [0, 2]
+    assert matched_units(variances[:2], 1, 5, {0}, np.random.default_rng(0)) == []
+
+
+def test_matched_groups_have_as_many_different_units_of_the_same_sites() -> None:
+    variances = {CELL: np.ones(12), Site("1/cell"): np.ones(4)}
+    group = [Unit(CELL, 0), Unit(CELL, 1), Unit(CELL, 2), Unit(Site("1/cell"), 0)]
+    groups = matched_groups(variances, group, 20, [Unit(CELL, 3)], np.random.default_rng(0))
+    assert len(groups) == len(set(groups)) > 5
+    for drawn in groups:
+        assert [unit.site for unit in drawn] == [unit.site for unit in group]
+        assert len(set(drawn)) == 4 and not set(drawn) & {*group, Unit(CELL, 3)}
+    whole_site = [Unit(CELL, n) for n in range(12)]
+    assert matched_groups(variances, whole_site, 20, [], np.random.default_rng(0)) == []
+
+
+# Wrong input
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "complaint"),
+    [
+        ({"units": "0/cell/99"}, ActivationError, "0/cell has 12 units, 0 to 11, and so no 99"),
+        ({"units": "7/cell"}, ActivationError, "not a unit|no site"),
+        ({"held_at": "median"}, AnalysisError, "choose zero, mean, other, resampled, or a number"),
+        ({"held_at": np.nan}, AnalysisError, "nan is no number"),
+        ({"units": "0/hidden/3", "held_at": 1.5}, ActivationError, r"always within \[-1, 1\]"),
+        ({"units": "0/forget_gate/3", "held_at": -0.5}, ActivationError, r"always within \[0, 1\]"),
+        ({"n_chars": 10}, AnalysisError, "use 200 or more"),
+        ({"hypothesis": "in_comment"}, AnalysisError, "same|everywhere|nowhere|False at every"),
+        ({"hypothesis": "position_in_line"}, AnalysisError, "not True or False"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(
+    text: str, options: dict[str, Any], error: type[Exception], complaint: str
+) -> None:
+    live = live_of(QuoteModel().model, text)
+    arguments = {"hypothesis": "in_quotes", "units": "0/cell/0", "n_matched": 0, **options}
+    with pytest.raises(error, match=complaint):
+        ablate(live, arguments.pop("hypothesis"), arguments.pop("units"), **arguments)
+
+
+def test_a_value_out_of_range_can_be_forced_and_cells_have_no_range(text: str) -> None:
+    live = live_of(QuoteModel().model, text)
+    for unit, force in (("0/hidden/3", True), ("0/cell/3", False)):
+        found = ablate(live, "in_quotes", unit, held_at=1.5, force=force, n_matched=0)
+        assert of(list(found.effects), "all").effect > 0
+
+
+def test_a_recording_alone_is_refused(planted: Path) -> None:
+    with pytest.raises(AnalysisError, match="needs the model itself.*--model"):
+        ablate(planted, "in_quotes", "1/cell/3")

@@ -3,23 +3,20 @@
 import tracemalloc
 
 import numpy as np
-import pytest
 
 from activations.texts.selection import Selection
-from analyses.targets import classes
 from analyses.targets.classes import classes_of
 from analyses.targets.splits import Split
 from analyses.targets.target import Target
 from hypotheses.labels import Labels
 
 
-def test_bins_of_a_long_text_take_little_memory(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
-    monkeypatch.setattr(classes, "_MOST_SORTED", 1 << 16)
+def test_bins_of_a_long_text_take_little_memory(rng: np.random.Generator) -> None:
     numbers = rng.normal(size=3_000_000)
     asked = Target("numbers", "", Labels(numbers, "numeric"), Split.of(len(numbers)), Selection.of(len(numbers)))
     tracemalloc.start()
     try:
-        found = classes_of(asked)
+        found = classes_of(asked, most_sorted=1 << 16)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -30,10 +30,11 @@ from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from activations.units import Site
 from analyses.errors import AnalysisError
+from analyses.probing.control_names import CONTROLS
 from analyses.probing.controls import TASKS, control_task
 from analyses.probing.fitting.responses import Response
 from analyses.probing.options import FitOptions
-from analyses.probing.probes import CONTROLS, fit, fit_characters
+from analyses.probing.probes import fit, fit_characters
 from analyses.probing.scoring.ranking_metrics import RankingAccumulator
 from analyses.probing.scoring.scores import Cells, IntervalContext, PredictionSums, ProbeScores
 from analyses.probing.scoring.scores import score as score_sums
@@ -140,7 +141,9 @@ def test_scores_of_two_classes_are_those_of_scikit_learn(rng: np.random.Generato
         "f1": f1_score(y, z > 0),
         "log_loss": log_loss(y, expit(z)),
         "auc": np.mean([roc_auc_score(y[fold], z[fold]) for fold in folds]),
-        "auc_within": mean_within(predicted, lambda rows: roc_auc_score(y[rows], z[rows]), smaller_share),
+        "auc_within_position_groups": mean_within(
+            predicted, lambda rows: roc_auc_score(y[rows], z[rows]), smaller_share
+        ),
         "average_precision": np.mean([average_precision_score(y[fold], z[fold]) for fold in folds]),
     }
     assert scores.values == pytest.approx(expected)
@@ -163,7 +166,7 @@ def test_scores_of_several_classes_are_those_of_scikit_learn(rng: np.random.Gene
         "auc": np.mean([roc_auc_score(y[fold], z[fold], multi_class="ovr") for fold in folds]),
         "average_precision": np.mean([average_precision_score(np.eye(4)[y[fold]], z[fold]) for fold in folds]),
     }
-    assert 0.5 < scores.values.pop("auc_within") < 1
+    assert 0.5 < scores.values.pop("auc_within_position_groups") < 1
     assert scores.values == pytest.approx(expected)
     assert scores.auc_of_classes.mean() == pytest.approx(expected["auc"])
 
@@ -175,7 +178,11 @@ def test_scores_of_numbers_are_those_of_scikit_learn(rng: np.random.Generator) -
     z = predicted.z[:, 0].astype(np.float64)
     cells = predicted.fold * 6 + predicted.group
     deviations = [numbers - np.array([numbers[cells == cell].mean() for cell in cells.tolist()]) for numbers in (y, z)]
-    expected = {"r2": r2_score(y, z), "r": np.corrcoef(y, z)[0, 1], "r_within": np.corrcoef(*deviations)[0, 1]}
+    expected = {
+        "r2": r2_score(y, z),
+        "r": np.corrcoef(y, z)[0, 1],
+        "r_within_position_groups": np.corrcoef(*deviations)[0, 1],
+    }
     assert scores.values == pytest.approx(expected)
 
 
@@ -269,7 +276,7 @@ def test_the_position_control_sees_a_trend_that_units_and_labels_share(rng: np.r
     results = fit(source, labelled, controls=["context", "position"])
     by_control = {result.control: result for result in results}
     assert by_control[None].auc > 0.7 and by_control["position"].auc > 0.7
-    assert by_control[None].auc_within == pytest.approx(0.5, abs=0.06)
+    assert by_control[None].auc_within_position_groups == pytest.approx(0.5, abs=0.06)
     assert by_control["position"].site == "position"
 
 

@@ -45,9 +45,9 @@ def planted(seed: int) -> Explanation:
 @pytest.mark.parametrize("seed", range(5))
 def test_what_a_unit_knows_is_named_in_order(seed: int) -> None:
     found = planted(seed)
-    assert [each.hypothesis for each in found.answers if each.adds is not None] == ["position", "inside"]
+    assert [each.hypothesis for each in found.answers if each.added_r2 is not None] == ["position", "inside"]
     assert [each.hypothesis for each in found.tunings] == ["position", "inside"]
-    adds = {each.hypothesis: each.adds for each in found.answers}
+    adds = {each.hypothesis: each.added_r2 for each in found.answers}
     assert adds["like inside"] is None and adds["late"] is None and adds["other"] is None
     assert found.explained == pytest.approx(adds["position"] + adds["inside"])  # type: ignore[operator]
     by_name = {each.hypothesis: each.ranked for each in found.answers}
@@ -73,8 +73,8 @@ def test_passages_are_where_the_unit_is_most_and_least_active() -> None:
     text = "".join(chr(ord("a") + t % 26) for t in range(N_CHARS))
     source = Arrays({HIDDEN: values}, text)
     found = explain(source, Unit(HIDDEN, 0), [], n_passages=2)
-    assert [(each.place, each.value) for each in found.most] == [(500, 5.0), (9000, 4.0)]
-    assert found.least[0].place == 15_000 and found.least[0].value == -3
+    assert [(each.position, each.value) for each in found.most] == [(500, 5.0), (9000, 4.0)]
+    assert found.least[0].position == 15_000 and found.least[0].value == -3
     first = found.most[0]
     assert first.before + first.character + first.after == text[440:530]
 
@@ -127,7 +127,7 @@ def test_a_part_of_a_text_is_explained_as_that_part_alone(rng: np.random.Generat
     share = inside.var() * 4 / (inside.var() * 4 + 1)
     assert found.explained == pytest.approx(share, abs=0.05)
     assert found.tunings[0].n.sum() == 4000
-    assert all(3000 <= each.place < 15_000 for each in (*found.most, *found.least))
+    assert all(3000 <= each.position < 15_000 for each in (*found.most, *found.least))
 
 
 def test_a_wave_explains_a_unit_among_many_weak_labels(rng: np.random.Generator) -> None:
@@ -139,7 +139,7 @@ def test_a_wave_explains_a_unit_among_many_weak_labels(rng: np.random.Generator)
     targets = [labelled(source, *each) for each in (weak | {"position": position}).items()]
     found = explain(source, Unit(HIDDEN, 0), targets)
     assert found.answers[0].hypothesis == "position" and found.explained > 0.6
-    assert found.tunings[0].eta2 == pytest.approx(found.answers[0].adds, abs=0.01)
+    assert found.tunings[0].eta2 == pytest.approx(found.answers[0].added_r2, abs=0.01)
     assert found.tunings[0].period == pytest.approx(7, abs=0.15)
     row = found.answers[0].row()
     assert (row["period"], row["wave_p"]) == (found.tunings[0].period, found.tunings[0].wave_p)

@@ -1,6 +1,8 @@
 """Losses by label are means over the characters that have it, and those of the model."""
 
+import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,7 @@ from analyses.collecting.collect import collect
 from analyses.errors import AnalysisError
 from analyses.statistics.gram_matrices import GramMatrices
 from analyses.statistics.label_losses import ClassLosses, LossesByLabel, NumberLosses
-from analyses.targets import labelling
-from analyses.targets.labelling import target
+from analyses.targets.labelling import target, targets_for
 from analyses.targets.splits import TEST, TRAIN
 from analyses.targets.target import Target
 from hypotheses.labelling.long_labels import LabelsOnDisk
@@ -157,7 +158,8 @@ def test_labels_of_one_question_share_the_memory(make: Callable[..., Any], monke
     """Labels that do not fit are kept in a temporary file."""
     source = Arrays({CELL: np.zeros((N_CHARS, 1), np.float32)})
     names = [lambda text: np.arange(len(text)) % 2 == 0, lambda text: np.arange(len(text)) % 3 == 0]
-    monkeypatch.setattr(labelling, "_LABEL_BYTES", N_CHARS)
+    module = sys.modules[make.__module__]
+    monkeypatch.setattr(module, "targets_for", partial(targets_for, memory_bytes=N_CHARS))
     kinds = {type(each.labels) for each in make(source, names)._targets}
     assert kinds == {LabelsOnDisk}
     assert {type(each.labels) for each in make(source, names[:1])._targets} == {Labels}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from commands import Command
 from numpy.typing import NDArray
-from planting import Arrays, Live, drifting, in_runs, random_model
+from planting import Arrays, LimitedSession, Live, drifting, in_runs, random_model
 from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import (
@@ -29,14 +29,19 @@ from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from activations.units import Site, Unit
+from analyses.collecting.collect import collect
 from analyses.errors import AnalysisError
-from analyses.levels import columns
+from analyses.levels.columns import Columns, ReadingLimits
 from analyses.ranking.methods.method import Method, MethodScores, Need
+from analyses.ranking.methods.plan import Plan
 from analyses.ranking.methods.registry import METHODS
 from analyses.ranking.ranking import compare, rank
 from analyses.ranking.results import Ranking
+from analyses.session import Session
+from analyses.statistics.level_tables import LevelTables
 from analyses.statistics.products import Products, ProductSums
-from analyses.statistics.quantile_counts import N_BINS
+from analyses.statistics.quantile_counts import N_BINS, QuantileCounts
+from analyses.statistics.rank_sums import RankSums
 from analyses.targets.classes import classes_of
 from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN
@@ -68,9 +73,10 @@ class Planted:
     def labels(self, kind: str) -> NDArray[np.generic]:
         return {"binary": self.binary, "numeric": self.numeric, "categorical": self.classes}[kind]
 
-    def ranking(self, method: str, kind: str) -> Ranking:
+    def ranking(self, method: str, kind: str, limits: ReadingLimits | None = None) -> Ranking:
         labels: NDArray[np.generic] = np.where(self.missing, None, self.labels(kind))  # type: ignore[call-overload]
-        return rank(self.source, lambda text: labels.tolist(), method=method)
+        source = self.source if limits is None else LimitedSession(self.source, limits)
+        return rank(source, lambda text: labels.tolist(), method=method)
 
     def parts(self) -> NDArray[np.int8]:
         split = target(self.source.corpus, lambda text: self.binary).split
@@ -371,6 +377,49 @@ def test_every_method_has_its_order_and_scores_in_all_units(planted: Planted, ki
         ).all()
 
 
+@pytest.mark.parametrize("is_often", [True, False], ids=["often", "seldom"])
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.needs and method.needs.derivation])
+def test_what_is_derived_from_other_counts_is_what_would_be_counted(
+    planted: Planted, name: str, is_often: bool
+) -> None:
+    """It is the same to the last bit, also for units that hardly ever change, and labels that are seldom True."""
+    needs = METHODS[name].needs
+    assert needs and needs.derivation
+    steps = np.arange(N_CHARS)[:, None] >= [0, 3, N_CHARS // 2]  # one of them constant
+    source = Arrays({HIDDEN: np.hstack([planted.values[HIDDEN], steps]).astype(np.float16), CELL: planted.values[CELL]})
+    labels: NDArray[np.generic] = planted.binary & (is_often | (np.arange(N_CHARS) % 97 == 0))
+    known: NDArray[np.generic] = np.where(planted.missing, None, labels)  # type: ignore[call-overload]
+    asked = target(source.corpus, lambda text: known.tolist())
+    units = [Columns(CELL, 0, 4), Columns(HIDDEN, 1, 7)]
+    reader = Session.of(source).levels
+    reader.find_bins(source, [CELL])
+    counted, others = collect(source, [each.make(asked, units, reader) for each in (needs, needs.derivation.source)])
+    for each in units:
+        derived = needs.derivation.derive(needs.derivation.source.of(others, each))
+        np.testing.assert_array_equal(derived, needs.of(counted, each))
+
+
+@pytest.mark.parametrize("source_class", [Arrays, Live])
+def test_a_method_scores_alone_as_in_a_comparison(planted: Planted, source_class: type[Arrays]) -> None:
+    source = source_class(planted.values)
+    labels: NDArray[np.generic] = np.where(planted.missing, None, planted.binary)  # type: ignore[call-overload]
+    names = [name for name, method in METHODS.items() if "binary" in method.kinds and method.needs]
+    for name, ranking in zip(names, compare(source, lambda text: labels.tolist(), names), strict=True):
+        assert repr(ranking.units) == repr(rank(source, lambda text: labels.tolist(), method=name).units), name
+
+
+def test_levels_are_counted_once_for_all_methods_of_a_binary_label(planted: Planted) -> None:
+    source = Live(planted.values)
+    names = [["spearman", "mutual_information"], ["spearman", "mutual_information", "f1", "mcc", "average_precision"]]
+    asked = target(source.corpus, lambda text: planted.binary)
+    apart, together = (
+        [type(each) for each in Plan(source, asked, [METHODS[name] for name in own], [HIDDEN]).statistics]
+        for own in names
+    )
+    assert apart == [RankSums, QuantileCounts]
+    assert together == [LevelTables]
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
@@ -397,13 +446,10 @@ def test_a_part_of_a_text_is_ranked_as_a_text_of_that_part(planted: Planted, nam
 @pytest.mark.parametrize(
     ("method", "kind"), [("spearman", "numeric"), ("f1", "binary"), ("mutual_information", "categorical")]
 )
-def test_little_memory_changes_nothing(
-    planted: Planted, monkeypatch: pytest.MonkeyPatch, method: str, kind: str
-) -> None:
+def test_little_memory_changes_nothing(planted: Planted, method: str, kind: str) -> None:
     whole = planted.ranking(method, kind)
-    monkeypatch.setattr(columns, "_KEPT_BYTES", 0)
-    monkeypatch.setattr(columns, "_CHARS_AT_ONCE", 777)
-    assert repr(planted.ranking(method, kind).units) == repr(whole.units)
+    limits = ReadingLimits(whole_bytes=0, tile_chars=777)
+    assert repr(planted.ranking(method, kind, limits).units) == repr(whole.units)
 
 
 def test_numbers_have_bins_of_their_own_up_to_64(rng: np.random.Generator) -> None:
@@ -432,19 +478,16 @@ def test_an_unknown_method_is_refused_and_the_known_ones_are_listed() -> None:
 
 @pytest.mark.parametrize("kept", [0, 1 << 28])
 def test_a_live_source_is_scored_as_a_recording_however_many_characters_are_taken_at_once(
-    planted: Planted, monkeypatch: pytest.MonkeyPatch, kept: int
+    planted: Planted, kept: int
 ) -> None:
     """Characters are in one tile or several, units in one group or several; progress goes to the end."""
     names = ["auc", "f1", "spearman", "mutual_information", "mean_difference", "f1"]
     expected = compare(planted.source, lambda text: planted.binary, names)
-    monkeypatch.setattr(columns, "_KEPT_BYTES", kept)
-    monkeypatch.setattr(columns, "_CHARS_AT_ONCE", 700)
-    monkeypatch.setattr(columns, "_MOST_CHARS_AT_ONCE", 3_000)
     for n_bytes in (1 << 31, 5 << 20):
-        monkeypatch.setattr(columns, "_LIVE_BYTES", n_bytes)
+        limits = ReadingLimits(whole_bytes=kept, live_statistic_bytes=n_bytes, tile_chars=700, live_tile_chars=3_000)
         shares: list[float] = []
         found = compare(
-            Live(planted.values),
+            LimitedSession(Live(planted.values), limits),
             lambda text: planted.binary,
             names,
             progress=partial(lambda kept_shares, done, total: kept_shares.append(done / total), shares),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from planting import PLANTED, Arrays, random_model
+from planting import PLANTED, Arrays, LimitedSession, random_model
 from sklearn.metrics import roc_auc_score
 
 from activations.blocks import Block, thin_out
@@ -18,15 +18,15 @@ from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit
 from analyses.errors import AnalysisError
-from analyses.levels import columns
+from analyses.levels.columns import ReadingLimits
 from analyses.levels.counts import LevelCounts
 from analyses.levels.rank_kernels import N_COUNT_COLUMNS
+from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
 from analyses.ranking.explaining.explanation import explain
 from analyses.ranking.ranking import compare, rank, rank_all
-from analyses.targets import labelling
 from analyses.targets import target as target_module
-from analyses.targets.labelling import target
+from analyses.targets.labelling import LABEL_BYTES, target, target_for, targets_for
 from analyses.targets.splits import TEST, TRAIN, Split
 from hypotheses.errors import HypothesisError
 from hypotheses.labelling.long_labels import LabelsOnDisk
@@ -135,8 +135,6 @@ def test_a_long_live_text_is_read_twice_and_nothing_is_written(
     extract(live, tmp_path / "a.h5")
     with Recording(tmp_path / "a.h5") as recording:
         recorded = rank(recording, name, shifts=19, n_intervals=3)
-    monkeypatch.setattr(columns, "_KEPT_BYTES", 0)
-    monkeypatch.setattr(columns, "_MOST_CHARS_AT_ONCE", 2_000)
     monkeypatch.setattr(live_module, "TemporaryDirectory", None)  # nothing to write to
     readings: list[LiveActivations] = []
     blocks = LiveActivations.blocks
@@ -153,7 +151,8 @@ def test_a_long_live_text_is_read_twice_and_nothing_is_written(
         readings.pop()  # of a long text it is a short one
         return found
 
-    found = rank(live, name, shifts=19, n_intervals=3)
+    limits = ReadingLimits(whole_bytes=0, live_tile_chars=2_000)
+    found = rank(LimitedSession(live, limits), name, shifts=19, n_intervals=3)
     assert len(readings) == 2
     for one, other in zip(found.units, recorded.units, strict=True):
         for field in ("unit", "score", "overall", "held_out", "p", "q", "p_shift", "p_max"):
@@ -170,14 +169,13 @@ def test_exact_aucs_need_a_recording(code_text: str) -> None:
         rank(live, "in_quotes", exact=True)
 
 
-def test_little_memory_means_more_passes_and_the_same_ranking(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_little_memory_means_more_passes_and_the_same_ranking(planted: Path) -> None:
+    limits = ReadingLimits(whole_bytes=0, statistic_bytes=8 * LevelCounts.n_bytes(N_COUNT_COLUMNS, 1))
     with Recording(planted) as recording:
         whole = rank(recording, "in_quotes")
     with Recording(planted) as recording:
-        monkeypatch.setattr(columns, "_KEPT_BYTES", 0)
-        monkeypatch.setattr(columns, "_STATISTIC_BYTES", 8 * LevelCounts.n_bytes(N_COUNT_COLUMNS, 1))
         done: list[tuple[int, int]] = []
-        few = rank(recording, "in_quotes", progress=lambda *step: done.append(step))
+        few = rank(LimitedSession(recording, limits), "in_quotes", progress=lambda *step: done.append(step))
         assert repr(few.units) == repr(whole.units)  # to the last bit; where there is no interval, NaN is not NaN
     assert done[-1] == (13 * len(recording.corpus), 13 * len(recording.corpus))  # one pass for the bins
     assert done == sorted(done)
@@ -278,10 +276,7 @@ def test_the_error_of_counting_in_bins_is_reported(planted: Path) -> None:
         assert rank(recording, "in_quotes", sites=[Site.of(0, "hidden")]).auc_error == 0
 
 
-@pytest.mark.parametrize("n_bytes", [0, 30_000])
-def test_numbers_are_the_same_with_labels_on_the_disk(
-    planted: Path, n_bytes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_numbers_are_the_same_with_labels_on_the_disk(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """This holds for all kinds of labels, with lags, shifts, classes, methods and controls."""
 
     def third(text: str) -> list[str | None]:
@@ -289,23 +284,24 @@ def test_numbers_are_the_same_with_labels_on_the_disk(
 
     names: list[Any] = ["in_quotes", "position_in_line", "in_comment @ 3", third]
 
-    def numbers() -> list[object]:
+    def numbers(memory_bytes: int) -> list[object]:
+        options = FitOptions(label_memory=memory_bytes)
         with Recording(planted) as recording:
-            found: list[object] = [list(map(repr, rank_all(recording, names)))]
-            found += [repr(rank(recording, name, shifts=19)) for name in names]
-            found += [repr(compare(recording, "in_quotes", ["f1", "spearman", "mean_difference", "average_precision"]))]
-            found += [repr(compare(recording, "position_in_line", ["eta2", "mutual_information", "r2"]))]
-            asked = [target(recording.corpus, name) for name in names]
+            asked = [target_for(recording, name, memory_bytes) for name in names]
+            found: list[object] = [list(map(repr, rank_all(recording, targets_for(recording, names, memory_bytes))))]
+            found += [repr(rank(recording, each, shifts=19)) for each in asked]
+            found += [repr(compare(recording, asked[0], ["f1", "spearman", "mean_difference", "average_precision"]))]
+            found += [repr(compare(recording, asked[1], ["eta2", "mutual_information", "r2"]))]
             found += [repr(explain(recording, Unit(Site.of(0, "hidden"), 1), asked))]
-            found += [repr(fit(recording, [names[0], names[3]], controls=["context", "runs"]))]
+            found += [repr(fit(recording, [names[0], names[3]], controls=["context", "runs"], options=options))]
             return found
 
-    expected = numbers()
-    monkeypatch.setattr(labelling, "_LABEL_BYTES", n_bytes)  # of several hypotheses, some are then in memory
+    expected = numbers(LABEL_BYTES)
     monkeypatch.setattr(target_module, "CHUNK", 1_000)
-    with Recording(planted) as recording:
-        assert isinstance(target(recording.corpus, "position_in_line").labels, LabelsOnDisk)
-    assert numbers() == expected
+    for n_bytes in (0, 30_000):  # with the second, some of several hypotheses are in memory
+        with Recording(planted) as recording:
+            assert isinstance(target_for(recording, "position_in_line", n_bytes).labels, LabelsOnDisk)
+        assert numbers(n_bytes) == expected
 
 
 def test_old_names_of_a_ranked_units_scores_work_and_warn(planted: Path) -> None:

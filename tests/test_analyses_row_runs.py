@@ -9,9 +9,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from analyses.intervals.long_run import N_GROUPS
-from analyses.probing.controls import TASKS, control_task
+from analyses.probing.controls import TASKS, control_labels, control_task
 from analyses.probing.scoring.ranking_metrics import RankingAccumulator
-from analyses.targets import row_runs
 from analyses.targets.labelling import target_of_labels
 from analyses.targets.row_runs import atoms_of_rows, parts_of_rows, value_counts
 from analyses.targets.splits import Split
@@ -95,7 +94,7 @@ def test_ranks_are_those_of_pairs_of_characters(
 @pytest.mark.parametrize("kind", ["binary", "categorical", "numeric", "half"])
 @pytest.mark.parametrize("is_missing", [False, True])
 def test_control_tasks_are_the_same_in_pieces_of_any_length(
-    name: str, kind: str, is_missing: bool, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+    name: str, kind: str, is_missing: bool, rng: np.random.Generator
 ) -> None:
     corpus = Corpus.from_texts(["".join(rng.choice(list("abc"), n)) for n in (2, 700, 3, 300, 495)])
     n_chars = len(corpus)
@@ -109,16 +108,14 @@ def test_control_tasks_are_the_same_in_pieces_of_any_length(
     missing = rng.random(n_chars) < 0.2 if is_missing else None
     labels = Labels(values, "numeric" if kind == "half" else kind, missing, names)  # type: ignore[arg-type]
     asked = target_of_labels(corpus, "made up", labels, selection=Selection(20, 1400, 3))
-    found = [control_task(name, asked, corpus, seed=5).labels.values]
-    for n_rows in (1, 7, 300):
-        monkeypatch.setattr(row_runs, "_PIECE_ROWS", n_rows)
-        found.append(control_task(name, asked, corpus, seed=5).labels.values)
-    for other in found[1:]:
-        np.testing.assert_array_equal(other, found[0])
+    found = control_task(name, asked, corpus, seed=5).labels.values
+    for piece_rows in (1, 7, 300):
+        in_pieces = control_labels(name, asked, corpus, seed=5, piece_rows=piece_rows)
+        np.testing.assert_array_equal(in_pieces, found[20:1400])
     present = np.ones(1380, bool) if missing is None else ~missing[20:1400]
-    made, own = found[0][20:1400][present], values[20:1400][present]
+    made, own = found[20:1400][present], values[20:1400][present]
     if name == "runs":
         np.testing.assert_array_equal(np.sort(made), np.sort(own))
     else:
         assert set(made.tolist()) <= set(own.tolist())
-    np.testing.assert_array_equal(found[0][:20], values[:20])
+    np.testing.assert_array_equal(found[:20], values[:20])

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from planting import SITES, Arrays, drifting, in_runs, random_model, sums_of_rows
+from planting import SITES, Arrays, LimitedSession, drifting, in_runs, random_model, sums_of_rows
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
@@ -18,11 +18,11 @@ from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Estimate, intervals, mean_interval
 from analyses.intervals.long_run import WithinGroups, cosines, long_run_variance, n_cosines, position_groups
 from analyses.intervals.significance import evidence, q_values
-from analyses.levels import columns
+from analyses.levels.columns import DEFAULT_LIMITS, ReadingLimits
 from analyses.ranking.influences import r_influence
 from analyses.ranking.ranking import rank, rank_all
 from analyses.ranking.results import Ranking
-from analyses.targets.labelling import target
+from analyses.targets.labelling import target, target_of_labels
 from analyses.targets.splits import TEST
 from probe.demo import bundled_text
 
@@ -70,32 +70,33 @@ def test_the_variance_of_all_cosines_is_the_plain_one(rng: np.random.Generator) 
 
 def test_memories_are_those_that_were_planted(rng: np.random.Generator) -> None:
     """Integrated autocorrelation times: .5 of noise, the time constant of what forgets, L / 2 of runs of mean L."""
-    n, n_atoms = 400_000, 200
-    x = np.concatenate([drifting(rng, n, 150, tau) for tau in (30, 300)], axis=1)
+    n, n_units, n_atoms = 400_000, 40, 200
+    x = np.concatenate([drifting(rng, n, n_units, tau) for tau in (30, 300)], axis=1)
     labels = in_runs(rng, n, 200)
     within = WithinGroups(sums_of_rows(x, labels, np.arange(n) * n_atoms // n, n_atoms), position_groups(n_atoms))
-    memories = within.unit_memories.reshape(2, 150)
+    memories = within.unit_memories.reshape(2, n_units)
     np.testing.assert_allclose(memories.mean(axis=1), [30, 300], rtol=0.2)
     assert within.label_memory == pytest.approx(100, rel=1)
-    noise = rng.normal(size=(n, 150))
+    noise = rng.normal(size=(n, n_units))
     own = WithinGroups(sums_of_rows(noise, labels, np.arange(n) * n_atoms // n, n_atoms), position_groups(n_atoms))
     assert own.unit_memories.mean() == pytest.approx(0.5, rel=0.2)
 
 
 @pytest.mark.parametrize("size", [1.0, 3.0])
-@pytest.mark.parametrize(("exact", "kept"), [(False, columns._KEPT_BYTES), (True, columns._KEPT_BYTES), (False, 0)])
+@pytest.mark.parametrize(
+    ("exact", "limits"), [(False, DEFAULT_LIMITS), (True, DEFAULT_LIMITS), (False, ReadingLimits(whole_bytes=0))]
+)
 def test_what_an_atom_adds_to_an_auc_is_what_its_weight_changes(
-    size: float, exact: bool, kept: int, monkeypatch: pytest.MonkeyPatch
+    size: float, exact: bool, limits: ReadingLimits
 ) -> None:
     """The characters of an atom get a little more weight in scikit-learn's AUC of all characters."""
-    monkeypatch.setattr(columns, "_KEPT_BYTES", kept)
     rng = np.random.default_rng(int(size))
     labels = in_runs(rng, 40_000, 40)
     values = (size * labels * np.repeat(rng.uniform(0.3, 1.7, 400), 100) + rng.normal(size=40_000))[:, None]
     values = np.round(values, 2)
     source = Arrays({HIDDEN: values.astype(np.float32 if exact else np.float16)})
     asked = target(source.corpus, lambda text: labels)
-    [found] = rank(source, asked, exact=exact).units
+    [found] = rank(LimitedSession(source, limits), asked, exact=exact).units
     assert found.estimate is not None
     atoms, expected = asked.split.atom(np.arange(40_000)), []
     for each in range(asked.split.n_atoms):
@@ -136,8 +137,10 @@ def test_the_score_within_position_groups_is_the_mean_of_their_aucs(rng: np.rand
         if own.any():
             aucs.append(roc_auc_score(labels[own], values[own, 0]))
             weights.append(labels[own].sum() * (~labels[own]).sum() / own.sum())
-    assert found.within == pytest.approx(np.average(aucs, weights=weights), abs=2e-3)
-    assert found.within > found.held_out + 0.05  # a trend that the label does not share hides what the unit knows
+    assert found.within_position_groups == pytest.approx(np.average(aucs, weights=weights), abs=2e-3)
+    assert (
+        found.within_position_groups > found.held_out + 0.05
+    )  # a trend that the label does not share hides what the unit knows
 
 
 def test_a_score_without_an_error_has_a_bound_by_its_runs() -> None:
@@ -220,9 +223,11 @@ def test_numbers_and_a_text_that_has_nothing_to_do_with_the_units_are_not_signif
     text = bundled_text().text()
     read, other = text[:30_000], text[30_000:60_000]
     live = LiveActivations(random_model(text, n_units=64), Corpus.from_texts([read]))
-    for name in ("in_comment", "position_in_line", "in_parentheses"):
-        labels = target(Corpus.from_texts([other]), name).labels
-        p = np.array([each.p for each in rank(live, lambda _, labels=labels: labels).units])
+    names = ("in_comment", "position_in_line", "in_parentheses")
+    of_the_other = [target(Corpus.from_texts([other]), name).labels for name in names]
+    targets = [target_of_labels(live.corpus, *pair) for pair in zip(names, of_the_other, strict=True)]
+    for found in rank_all(live, targets):
+        p = np.array([each.p for each in found.units])
         assert (p < 0.05).mean() < 0.2
         assert (q_values(p) < 0.05).mean() < 0.05
 

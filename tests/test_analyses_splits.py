@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyses.errors import AnalysisError
-from analyses.targets import splits
-from analyses.targets.splits import GAP, TEST, TRAIN, Split
+from analyses.targets.splits import GAP, TEST, TRAIN, Split, in_pieces
 
 
 @given(st.integers(100, 200_000), st.integers(0, 4))
@@ -54,9 +53,11 @@ def test_texts_too_short_and_folds_that_do_not_fit_are_refused() -> None:
         Split(n_chars=50_000, fold=5)
 
 
-def test_parts_do_not_depend_on_how_many_places_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_do_not_depend_on_how_many_places_are_looked_at_at_once() -> None:
     split = Split.of(5_000, 37)
     whole, places = split.parts(40, 5_000), np.random.default_rng(0).permutation(np.arange(40, 5_000))
-    monkeypatch.setattr(splits, "_PIECE_CHARS", 7)
     np.testing.assert_array_equal(split.parts_of(places), whole[places - 40])
-    assert [place for piece in splits.in_pieces(3, 50, 4) for place in piece] == list(range(3, 50, 4))
+    np.testing.assert_array_equal(split.only_fold.parts_of(places, piece_chars=7), whole[places - 40])
+    pieces = list(in_pieces(3, 50, 4, piece_chars=7))
+    assert max(map(len, pieces)) == 7
+    assert [place for piece in pieces for place in piece] == list(range(3, 50, 4))

@@ -33,8 +33,7 @@ from analyses.collecting.text_cells import Part, TextCells
 from analyses.errors import AnalysisError
 from analyses.levels.columns import Columns
 from analyses.levels.joint_labels import JointLabels
-from analyses.ranking import shifts
-from analyses.ranking.shifts import Shifts, ShiftSums
+from analyses.ranking.shifts import ShiftedLabels, Shifts, ShiftSums
 from analyses.session import Session
 from analyses.statistics.autocorrelations import Autocorrelations
 from analyses.statistics.gram_matrices import GramMatrices, GramsOfLabel
@@ -156,10 +155,10 @@ def test_products_of_classes_are_those_with_each_label() -> None:
 def test_few_shifted_labels_are_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """This holds for any number of cores and classes."""
     world = _world()
-    monkeypatch.setattr(shifts, "_SHIFTED_BYTES", 1)
-    [sums] = Shifts(world.source, world.classes, classes_of(world.classes), [0, 1, 2] * 4, [CELL], 5, 0).statistics
-    assert isinstance(sums, ShiftSums)
-    shifted = sums._labels.shifted
+    steps = [0, 700, 1_500, 2_300, 3_100, 4_200]
+    labels = ShiftedLabels(world.classes, classes_of(world.classes), [0, 1, 2] * 4, steps)
+    sums = ShiftSums(labels, world.source.selection, [Columns(CELL, 0, 3)], shifted_bytes=1)
+    shifted = labels.shifted
     made: list[weakref.ref[Any]] = []
     alive: list[int] = []
 
@@ -169,7 +168,7 @@ def test_few_shifted_labels_are_in_memory_at_a_time(monkeypatch: pytest.MonkeyPa
             alive.append(sum(each() is not None for each in made))
             yield y
 
-    monkeypatch.setattr(sums._labels, "shifted", watched)
+    monkeypatch.setattr(labels, "shifted", watched)
     collect(world.source, [sums])
     assert len(made) >= 12
     assert max(alive) <= 2

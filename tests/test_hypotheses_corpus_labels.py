@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hypotheses import summary
 from hypotheses.errors import HypothesisError
 from hypotheses.labelling.corpus_labels import CorpusLabels, narrowest
 from hypotheses.labels import Labels
@@ -81,33 +80,30 @@ def plain_summary(labels: Labels) -> tuple[object, ...]:
 @given(parts=PARTS)
 def test_summaries_by_chunks_are_those_of_one_array(chunk: int, parts: list[list[object]]) -> None:
     in_one_array, in_pieces = joined(parts)
-    with pytest.MonkeyPatch.context() as patch:
-        if chunk < 100 and in_one_array.kind == "numeric":  # sums of few numbers are rounded in another order
-            chunk = 1 << 18
-        patch.setattr(summary, "CHUNK", chunk)
-        for labels in (in_one_array, in_pieces):
-            actual = summarise(labels)
-            facts: tuple[object, ...] = tuple((c.label, c.n_chars, c.n_runs, c.longest_run) for c in actual.counts)
-            if labels.kind == "numeric":
-                facts = (actual.lowest, actual.mean, actual.highest)
-            with np.errstate(over="ignore"):
-                assert facts == plain_summary(in_one_array)
-            n_missing = len(in_one_array) - int(in_one_array.present.sum())
-            assert (actual.n_chars, actual.n_missing) == (len(in_one_array), n_missing)
+    if chunk < 100 and in_one_array.kind == "numeric":  # sums of few numbers are rounded in another order
+        chunk = 1 << 18
+    for labels in (in_one_array, in_pieces):
+        actual = summarise(labels, chunk)
+        facts: tuple[object, ...] = tuple((c.label, c.n_chars, c.n_runs, c.longest_run) for c in actual.counts)
+        if labels.kind == "numeric":
+            facts = (actual.lowest, actual.mean, actual.highest)
+        with np.errstate(over="ignore"):
+            assert facts == plain_summary(in_one_array)
+        n_missing = len(in_one_array) - int(in_one_array.present.sum())
+        assert (actual.n_chars, actual.n_missing) == (len(in_one_array), n_missing)
 
 
 @pytest.mark.parametrize("n_chars", [9_999, 100_001, 1_000_003])
 @pytest.mark.parametrize("share_missing", [0.0, 0.3, 0.99])
 def test_means_are_rounded_like_those_of_one_array(
-    n_chars: int, share_missing: float, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+    n_chars: int, share_missing: float, rng: np.random.Generator
 ) -> None:
-    monkeypatch.setattr(summary, "CHUNK", 4096)
     values = rng.lognormal(size=n_chars)
     missing = rng.random(n_chars) < share_missing
     labels = CorpusLabels.join(
         Labels(values[start : start + 777], "numeric", missing[start : start + 777]) for start in range(0, n_chars, 777)
     )
-    assert summarise(labels).mean == values[~missing].mean()
+    assert summarise(labels, 4096).mean == values[~missing].mean()
 
 
 def test_labels_take_few_bytes() -> None:

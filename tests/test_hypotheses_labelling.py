@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import hypotheses
 from activations.texts.corpus import Corpus
 from analyses.targets.labelling import label
 from hypotheses.hypothesis import hypothesis
-from hypotheses.labelling import cache, documents
+from hypotheses.labelling import cache
 from hypotheses.labels import Labels
 from hypotheses.page import page
 from hypotheses.registry import get
@@ -161,16 +162,13 @@ def test_labels_are_cached_in_the_users_folder_of_caches(monkeypatch: pytest.Mon
     assert cache.folder() == Path("/home/user/.cache/char-probe/labels")
 
 
-def test_the_hash_of_this_package_covers_every_file_in_every_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_hash_of_this_package_covers_every_file_in_every_folder(tmp_path: Path) -> None:
     """Also files that are new: labels are never older than the code that makes them."""
     package = tmp_path / "hypotheses"
     shutil.copytree(Path(hypotheses.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    software_hash = cache._software_hash.__wrapped__
+    software_hash = partial(cache.software_hash.__wrapped__, package)
     original = software_hash()
-    monkeypatch.setattr(hypotheses, "__file__", str(package / "__init__.py"))
-    assert software_hash() == original
+    assert cache.software_hash(Path(hypotheses.__file__).parent) == original
     sources = [Path(folder, name) for folder, _, names in os.walk(package) for name in names]
     assert {source.name for source in sources if source.suffix != ".py"} == {"py.typed"}
     assert len({source.parent for source in sources}) == 4
@@ -194,16 +192,16 @@ def test_a_folder_that_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyP
     assert label(CORPUS, get("in_word")).tolist()[0]
 
 
-def test_a_long_document_is_labelled_in_pieces_that_end_after_blank_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "MOST_CHARS", 10)
+def test_a_long_document_is_labelled_in_pieces_that_end_after_blank_lines() -> None:
     text = '"abc\n\ndef"\nghi jkl mno pqr'
     notices: list[str] = []
-    labels = label(Corpus.from_texts([text], ["long.txt"]), get("position_in_line"), notice=notices.append)
+    corpus = Corpus.from_texts([text], ["long.txt"])
+    labels = label(corpus, get("position_in_line"), notice=notices.append, piece_chars=10)
     pieces = [text[:6], text[6:11], text[11:21], text[21:]]  # behind a blank line, behind a line, wherever it has to be
     assert labels.tolist() == [position for piece in pieces for position in get("position_in_line")(piece).tolist()]
     assert notices == ["long.txt has 26 characters; it is labelled in pieces of at most 10"]
     with pytest.warns(UserWarning, match="in pieces"):
-        label(Corpus.from_texts([text]), get("in_word"))
+        label(Corpus.from_texts([text]), get("in_word"), piece_chars=10)
 
 
 @pytest.mark.parametrize(
@@ -216,17 +214,14 @@ def test_a_long_document_is_labelled_in_pieces_that_end_after_blank_lines(monkey
         ("a\n\nb\n\ncdefgh", [6, 6]),
     ],
 )
-def test_pieces_end_after_the_last_blank_line_that_fits(
-    monkeypatch: pytest.MonkeyPatch, text: str, lengths: list[int]
-) -> None:
-    monkeypatch.setattr(documents, "MOST_CHARS", 10)
+def test_pieces_end_after_the_last_blank_line_that_fits(text: str, lengths: list[int]) -> None:
     seen = []
 
     def mark_ends(piece: str) -> list[bool]:
         seen.append(len(piece))
         return [True] * len(piece)
 
-    label(Corpus.from_texts([text]), hypothesis(mark_ends), notice=lambda sentence: None)
+    label(Corpus.from_texts([text]), hypothesis(mark_ends), notice=lambda sentence: None, piece_chars=10)
     assert seen == lengths
 
 

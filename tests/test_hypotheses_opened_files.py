@@ -1,24 +1,25 @@
 """Files that are opened while a user's functions run, and how often files and references are read."""
 
 import _thread
-import importlib
+import hashlib
+import json
 import os
+import subprocess
 import sys
 import time
-from importlib import metadata
+from collections.abc import Callable
+from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import Command
 from test_hypotheses_caching import CORPUS, labelled_in_a_new_process
 
 from analyses.targets.labelling import label
-from hypotheses.fingerprints import declared_files, opened_files, versions
 from hypotheses.fingerprints.references import References
-from hypotheses.hypothesis import Hypothesis
 from hypotheses.labelling import cache
 from hypotheses.registry import get
-from hypotheses.user_files import as_hypothesis
 
 
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,52 +49,65 @@ PLUG_IN = {
 }
 
 
+LABEL = """
+import json, sys
+from importlib import metadata
+from activations.texts.corpus import Corpus
+from analyses.targets.labelling import label
+from hypotheses.labelling import cache
+from hypotheses.user_files import as_hypothesis
+cache.SLOW_S = 0.0
+made = as_hypothesis(metadata.EntryPoint("f", f"plug.{sys.argv[1]}:f", "probe.hypotheses").load())
+labels = label(Corpus.from_texts(sys.argv[2:]), made)
+print(json.dumps([labels.tolist(), labels.not_cached_because, made.fingerprint]))
+"""
+
+
 @pytest.fixture
-def plug_in(monkeypatch: pytest.MonkeyPatch) -> Path:
+def plug_in() -> Path:
     """A folder of installed packages with a plug-in that has a data file."""
-    slow(monkeypatch)
     folder = Path("site-packages").absolute()
     for name, content in PLUG_IN.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)
-    monkeypatch.setattr(opened_files, "_PACKAGES", (*opened_files._PACKAGES, f"{folder}{os.sep}"))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    monkeypatch.syspath_prepend(folder)
-    forget_plug_in(monkeypatch)
     return folder
 
 
-def forget_plug_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [module for module in sys.modules if module.partition(".")[0] == "plug"]:
-        monkeypatch.delitem(sys.modules, name)
-    versions.installed_version.cache_clear()
-    importlib.invalidate_caches()
-    opened_files._opened.clear()
+def plugged_in(folder: Path, name: str) -> tuple[list[bool], str, str]:
+    """Labels by a plug-in, why they are not cached, and its fingerprint, in a process where everything is slow."""
+    paths = os.pathsep.join([str(folder), str(Path(__file__).parents[1])])
+    environment = os.environ | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
+    texts = ["abcab", "ba"]
+    process = subprocess.run(
+        [sys.executable, "-c", LABEL, name, *texts], env=environment, check=True, capture_output=True
+    )
+    labels, not_cached_because, fingerprint = json.loads(process.stdout)
+    return labels, not_cached_because, fingerprint
 
 
-def plugged_in(name: str) -> Hypothesis:
-    return as_hypothesis(metadata.EntryPoint("f", f"plug.{name}:f", "probe.hypotheses").load())
-
-
-def test_a_data_file_of_an_installed_plug_in_is_seen(plug_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_data_file_of_an_installed_plug_in_is_seen(plug_in: Path) -> None:
     for letters in "ab":
         (plug_in / "plug" / "words.txt").write_text(letters)
-        forget_plug_in(monkeypatch)
-        labels = label(CORPUS, plugged_in("asked"))
-        assert labels.tolist() == [char == letters for char in CORPUS.text()]
-        assert "words.txt, which is not declared" in labels.not_cached_because
+        labels, not_cached_because, _ = plugged_in(plug_in, "asked")
+        assert labels == [char == letters for char in CORPUS.text()]
+        assert "words.txt, which is not declared" in not_cached_because
 
 
-def test_another_version_of_a_plug_in_is_another_hypothesis(plug_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_of_a_plug_in_is_another_hypothesis(plug_in: Path) -> None:
     fingerprints = []
     for version in "121":
         (plug_in / "plug-1.dist-info" / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: plug\nVersion: {version}\n"
         )
-        forget_plug_in(monkeypatch)
-        fingerprints.append(plugged_in("code").fingerprint)
+        fingerprints.append(plugged_in(plug_in, "code")[2])
     first, second, again = fingerprints
     assert first and second and first != second and first == again
+
+
+def count_as_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that were just written count as old: the clock is ahead."""
+    now = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: now() + 10**11)
 
 
 def test_references_are_followed_once_and_files_read_once_unless_labels_are_cached(
@@ -101,24 +115,24 @@ def test_references_are_followed_once_and_files_read_once_unless_labels_are_cach
 ) -> None:
     Path("letters").write_text("a")
     os.utime("letters", (0, 0))
-    monkeypatch.setattr(declared_files, "_CLOCK_TICK_NS", -1)  # the file counts as old
+    count_as_old(monkeypatch)
     Path("mine.py").write_text(
         "from probe import hypothesis\n@hypothesis(reads=['letters'])\n"
         "def f(text): return [char == 'a' for char in text]\n"
     )
     n_walks, n_read = [0], [0]
-    follow, read = References._follow, declared_files.DeclaredFiles._digest
+    follow, read = References.__init__, hashlib.file_digest
 
-    def counted(self: References, value: object) -> object:
-        n_walks[0] += getattr(value, "__name__", "") == "f" and not self._seen
-        return follow(self, value)
+    def counted(self: References, function: Callable[..., Any], **named: Any) -> None:
+        n_walks[0] += function.__name__ == "f"
+        follow(self, function, **named)
 
-    def read_counted(self: declared_files.DeclaredFiles) -> str:
-        n_read[0] += 1
-        return read(self)
+    def read_counted(file: BufferedReader, algorithm: str) -> object:
+        n_read[0] += Path(file.name).name == "letters"
+        return read(file, algorithm)
 
-    monkeypatch.setattr(References, "_follow", counted)
-    monkeypatch.setattr(declared_files.DeclaredFiles, "_digest", read_counted)
+    monkeypatch.setattr(References, "__init__", counted)
+    monkeypatch.setattr(hashlib, "file_digest", read_counted)
     hypothesis = ~(get("mine.py:f") & get("in_word")) | get("in_comment")
     assert (n_walks, n_read) == ([0], [0])
     label(CORPUS, hypothesis)
@@ -137,7 +151,7 @@ def test_labels_are_not_cached_if_a_declared_file_has_changed_since_it_was_loade
     """Here it stands in a variable."""
     slow(monkeypatch)
     if not is_fresh:
-        monkeypatch.setattr(declared_files, "_CLOCK_TICK_NS", -1)
+        count_as_old(monkeypatch)
     Path("letters").write_text("a")
     Path("mine.py").write_text(
         "from pathlib import Path\nfrom probe import hypothesis\nLETTERS = Path('letters').read_text()\n"

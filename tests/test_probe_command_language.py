@@ -26,8 +26,9 @@ from activations.recordings.recording import Recording
 from activations.texts import corpus, reading_rule
 from analyses.curves import CURVES
 from analyses.errors import AnalysisError
+from analyses.probing.control_names import CHARS, CONTROLS, POSITION
 from analyses.probing.controls import TASKS
-from analyses.probing.probes import CONTROLS
+from analyses.ranking.methods.names import METHOD_NAMES
 from analyses.ranking.methods.registry import METHODS
 from analyses.targets.many_hypotheses import all_targets, targets_of
 from hypotheses.errors import HypothesisError
@@ -42,19 +43,32 @@ from probe.training.recipes import PRESETS, cell_names
 
 NAMES = [command_name(command) for command in COMMANDS]
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
-    "--output": {"train", "sweep", "import", "extract", "curve", "orders"},
-    "--chars": {"ablate", "orders"},
-    "--units": {"train", "rank", "fit", "ablate"},
+    "--output": {"train", "sweep", "import", "extract", "curve", "impulse", "orders"},
+    "--chars": {"ablate", "impulse", "patch", "orders"},
+    "--units": {"train", "rank", "fit", "ablate", "impulse"},
     "--layers": {"train", "sweep"},
     "--cell": {"train", "sweep", "import"},
     "--gates": {"train", "import"},
-    "--lanes": {"train", "sweep", "extract", "rank", "explain", "fit", "curve", "ablate", "orders"},
-    "--range": {"import", "hypotheses", "extract", "rank", "explain", "fit", "curve", "ablate", "orders"},
-    "--text": {"import", "rank", "explain", "fit", "curve", "ablate", "orders"},
+    "--lanes": {"train", "sweep", "extract", "rank", "explain", "fit", "curve", "ablate", "impulse", "patch", "orders"},
+    "--range": {
+        "import",
+        "hypotheses",
+        "extract",
+        "rank",
+        "explain",
+        "fit",
+        "curve",
+        "ablate",
+        "impulse",
+        "patch",
+        "orders",
+    },
+    "--text": {"import", "rank", "explain", "fit", "curve", "ablate", "impulse", "patch", "orders"},
     "--split": {"train", "sweep", "evaluate"},
     "--prompt": {"sample", "extract"},
-    "--top": {"rank", "explain", "ablate"},
-    "--force": {"import", "extract", "ablate"},
+    "--top": {"rank", "explain", "ablate", "impulse"},
+    "--force": {"import", "extract", "ablate", "impulse"},
+    "--steps": {"train", "sweep", "impulse", "patch"},
 }
 
 
@@ -216,13 +230,14 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
     def having(name: str) -> set[str]:
         return {command for command in NAMES if name in parameters(command)}
 
-    analyses = {"rank", "explain", "fit", "curve", "ablate", "orders"}
+    causes = {"ablate", "impulse", "patch", "orders"}
+    analyses = {"rank", "explain", "fit", "curve"} | causes
     assert having("lag") == having("words") == analyses
     assert having("language") == having("no_cache") == analyses | {"hypotheses"}
-    assert having("layer") == {"rank", "fit", "curve", "ablate", "orders"} and having("sites") == having("layer") | {
-        "extract"
-    }
-    assert having("seed") == {"rank", "fit", "curve", "ablate", "orders", "train", "sweep", "sample", "extract"}
+    assert having("layer") == {"rank", "fit", "curve", "ablate", "impulse", "orders"} and having("sites") == having(
+        "layer"
+    ) | {"extract"}
+    assert having("seed") == {"rank", "fit", "curve", "train", "sweep", "sample", "extract"} | causes
     assert having("as_json") == set(NAMES)
     assert having("csv") == set(NAMES) - {"extract", "import", "sample"}  # which print no table
 
@@ -268,6 +283,14 @@ def test_help_shows_the_choices(
 
 def test_the_names_of_cells_are_those_of_the_registry() -> None:
     assert tuple(CELLS) == CELL_NAMES
+
+
+def test_the_names_of_methods_are_those_of_the_registry() -> None:
+    assert tuple(METHODS) == METHOD_NAMES
+
+
+def test_controls_are_the_tasks_and_those_without_a_model() -> None:
+    assert list(CONTROLS) == [CHARS, POSITION, *TASKS]
 
 
 def test_help_names_all_methods_and_controls(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,6 +374,7 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "fit": ["fit", "in_quotes", "position_in_line", str(planted), "--controls", "chars"],
         "curve": ["curve", "in_quotes", str(planted), "--over", "sites"],
         "explain": ["explain", str(PLANTED["in_quotes"]), str(planted), "in_quotes", "in_comment"],
+        "ablate": ["ablate", "in_quotes", "--units", "0/cell/1", "--chars", "600", "--matched", "5", *live],
         "evaluate": ["evaluate", "model.pt", "corpus.txt", "--split", "80,20", "--orders", "1,2"],
         "hypotheses": ["hypotheses"],
         "hypotheses counted": ["hypotheses", "corpus.txt"],
@@ -364,7 +388,7 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
 
 ROWS = list(commands_with_rows(Path()))
 READS_A_TEXT = set(ROWS) - {"hypotheses", "hypotheses defined", "check"}
-KNOWS_THE_MODEL = {"rank live", "evaluate", "train"}  # no model made the planted recording
+KNOWS_THE_MODEL = {"rank live", "ablate", "evaluate", "train"}  # no model made the planted recording
 
 
 @pytest.mark.parametrize("name", ROWS)

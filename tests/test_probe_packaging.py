@@ -69,8 +69,8 @@ def test_the_wheel_of_the_sdist_brings_everything_and_its_demo_runs(tmp_path: Pa
     findings = [json.loads(line) for line in run(probe, "demo", "--json", cwd=empty).splitlines()]
     assert [row["hypothesis"] for row in findings] == ["in_quotes", "in_comment", "position_in_line"]
     for row in findings[:2]:
-        assert row["test"] > 0.7
-        assert row["accuracy"] > row["majority"] + 0.05
+        assert row["held_out"] > 0.7
+        assert row["accuracy"] > row["majority_accuracy"] + 0.05
     assert findings[2]["r2"] > 0.7
     pictures = {"curves.png", "text_in_comment.png", "text_in_quotes.png", "text_position_in_line.png"}
     assert {path.name for path in (empty / "demo").iterdir()} == pictures | {"activations.h5"}

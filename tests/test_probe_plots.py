@@ -104,17 +104,27 @@ def test_losses_before_the_end_of_the_first_epoch_are_drawn(tmp_path: Path) -> N
 def swept(cell: str, layers: int, hidden: int, test: float) -> SweptModel:
     return SweptModel(
         cell=cell,
-        layers=layers,
-        hidden=hidden,
-        parameters=1,
-        train=9.0,
-        validation=8.0,
-        test=test,
-        accuracy=0.5,
-        alone=0.0,
-        seconds=1.0,
+        n_layers=layers,
+        n_units=hidden,
+        n_parameters=1,
+        train_nats_per_char=9.0,
+        validation_nats_per_char=8.0,
+        test_nats_per_char=test,
+        test_accuracy=0.5,
+        share_uniquely_correct=0.0,
+        training_s=1.0,
         model=Path(f"{cell}-{layers}x{hidden}.pt"),
     )
+
+
+def test_old_names_of_a_swept_models_scores_work_and_warn() -> None:
+    model = swept("lstm", 2, 64, 1.5)
+    for old, expected in {
+        "layers": 2, "hidden": 64, "parameters": 1, "train": 9.0, "validation": 8.0, "test": 1.5, "accuracy": 0.5,
+        "alone": 0.0, "seconds": 1.0,
+    }.items():  # fmt: skip
+        with pytest.warns(DeprecationWarning, match=rf"SweptModel\.{old} is now called"):
+            assert getattr(model, old) == expected
 
 
 def luminance(colour: NDArray[np.float64]) -> float:

@@ -50,6 +50,8 @@ RESULTS: dict[str, Callable[[Path], Any]] = {
     "Check": lambda path: probe.sources.check(path),
     "Extraction": lambda path: probe.extract(live(path), "a.h5", force=True),
     "Evaluation": lambda path: probe.models.evaluate(random_model(text(path).text()), text(path)),
+    "Ablation": lambda path: probe.ablate(live(path), "in_quotes", "1/cell/3", n_chars=600, n_matched=5),
+    "Effect": lambda path: probe.ablate(live(path), "in_quotes", "1/cell/3", n_chars=600, n_matched=5).effects[0],
     "Novelty": lambda path: probe.models.novelty(["a b\n", "c\n"], ["a\n"]),
     "UnitMemory": statistic("Autocorrelations", "0/hidden"),
     "Passages": statistic("ActivePassages", "0/hidden"),
@@ -78,7 +80,16 @@ def test_a_result_has_rows_a_frame_and_a_short_repr(planted: Path, name: str) ->
 
 
 def test_these_are_all_public_results() -> None:
-    groups = (probe.ranking, probe.probing, probe.intervals, probe.targets, probe.sources, probe.reading, probe.models)
+    groups = (
+        probe.ranking,
+        probe.probing,
+        probe.intervals,
+        probe.targets,
+        probe.sources,
+        probe.reading,
+        probe.models,
+        probe.causes,
+    )
     found = {
         name
         for group in groups
@@ -116,3 +127,27 @@ def test_rows_are_those_of_the_command(run: Command, planted: Path) -> None:
     curve = probe.curve(planted, "in_quotes", most=2, options=FAST).rows()
     assert keys(printed("curve", "-H", "in_quotes", path, "--most", "2", "--penalty", "100")) == keys(curve)
     assert keys(printed("check", path)) == keys(probe.sources.check(planted).rows())
+
+
+@pytest.mark.parametrize(
+    ("name", "renamed"),
+    [
+        ("RankedUnit", {"within": "within_position_groups", "tied": "tie_probability"}),
+        (
+            "ProbeResult",
+            {
+                "majority": "majority_accuracy",
+                "auc_within": "auc_within_position_groups",
+                "r_within": "r_within_position_groups",
+            },
+        ),
+        ("Answer", {"adds": "added_r2"}),
+        ("Passage", {"place": "position"}),
+    ],
+)
+def test_old_names_of_scores_work_and_warn(planted: Path, name: str, renamed: dict[str, str]) -> None:
+    parts = {"Answer": "answers", "Passage": "most"}  # of an explanation
+    result = getattr(RESULTS["Explanation"](planted), parts[name])[0] if name in parts else RESULTS[name](planted)
+    for old, new in renamed.items():
+        with pytest.warns(DeprecationWarning, match=rf"{type(result).__name__}\.{old} is now called {new}"):
+            assert getattr(result, old) == pytest.approx(getattr(result, new), abs=0, nan_ok=True)

@@ -1,6 +1,8 @@
 """`probe sample`: what the terminal and scripts are shown of what a model writes."""
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from rich.cells import cell_len
 from activations.models import sampling
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.checkpoints import load_model, save_model
-from activations.models.sampling import write_texts
+from activations.models.sampling import SampledTokens, write, write_texts
 from activations.texts.vocab import Vocabulary
 
 
@@ -172,16 +174,12 @@ def test_novelty_is_told_of_lines_and_words(run: Command) -> None:
 
 def test_ctrl_c_ends_what_has_been_shown_so_far(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     save_cycle("abc\n")
-    draw = sampling._draw
-    drawn: list[torch.Tensor] = []
 
-    def interrupted(*arguments: Any) -> torch.Tensor:
-        if len(drawn) == 2:
-            raise KeyboardInterrupt
-        drawn.append(draw(*arguments))
-        return drawn[-1]
+    def interrupted(*arguments: Any, **named: Any) -> Iterator[SampledTokens]:
+        yield from islice(write(*arguments, **named), 2)
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(sampling, "_draw", interrupted)
+    monkeypatch.setattr(sampling, "write", interrupted)
     status, out, err = run("sample", "cycle.pt")
     assert (status, out) == (130, "\nab\n")
     assert "stopped" in err and "Traceback" not in err

@@ -14,7 +14,7 @@ import pytest
 from commands import Command, rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from planting import PLANTED, Arrays, in_runs, random_model
+from planting import PLANTED, Arrays, LimitedSession, in_runs, random_model
 from profiles import n_examples
 from scipy.stats import false_discovery_control
 
@@ -25,7 +25,7 @@ from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit, units_of
-from analyses.levels import columns
+from analyses.levels.columns import ReadingLimits
 from analyses.ranking.ranking import compare, rank, rank_all
 from analyses.ranking.results import TABLE_COLUMNS, RankedUnit, Ranking
 from analyses.targets.labelling import target_of_labels
@@ -35,10 +35,10 @@ from probe.cli.provenance import PROVENANCE
 from probe.tables import write_rankings, write_table
 
 NAMES = ("in_quotes", "position_in_line", "char_class", "rare_char:0.03")  # missing at some characters
-NUMBERS = {
-    "score": "score", "score_test": "held_out_score", "test": "held_out", "low": "low", "high": "high",
-    "within": "within", "p": "p", "q": "q", "p_shift": "p_shift", "p_max": "p_max", "all": "overall", "tied": "tied",
-}  # fmt: skip
+NUMBERS = (
+    "score", "held_out_score", "held_out", "low", "high", "within_position_groups", "p", "q", "p_shift", "p_max",
+    "overall", "tie_probability",
+)  # fmt: skip
 
 
 def table(path: str | Path) -> list[dict[str, str]]:
@@ -65,8 +65,8 @@ def check_rows(found: Sequence[Mapping[str, str]], rankings: Sequence[Ranking]) 
             ranking.hypothesis, str(each.unit), str(each.unit.site), each.label or "", ranking.method, ranking.measure,
             str(each.direction),
         ]  # fmt: skip
-        for column, name in NUMBERS.items():
-            assert read_back(row[column]) == bits(getattr(each, name)), (column, row)
+        for name in NUMBERS:
+            assert read_back(row[name]) == bits(getattr(each, name)), (name, row)
 
 
 numbers = st.floats() | st.sampled_from([0.1, 1 / 3, 5e-324, -0.0, math.nan, 1e22])
@@ -78,7 +78,7 @@ def any_rankings(draw: st.DrawFn) -> list[Ranking]:
     names = draw(st.lists(st.text(min_size=1), min_size=1, max_size=3, unique=True))
     unit = st.builds(
         partial(RankedUnit, unit=Unit(Site.of(1, "cell"), 3)),
-        **dict.fromkeys(NUMBERS.values(), numbers),
+        **dict.fromkeys(NUMBERS, numbers),
         direction=st.sampled_from([-1, 1]),
         label=st.none() | st.text(min_size=1),
     )
@@ -130,21 +130,20 @@ def test_every_unit_has_a_row_for_every_hypothesis(
         own = [row for row in found if row["hypothesis"] == name]
         expected = false_discovery_control([float(row["p"]) for row in own])
         np.testing.assert_allclose([float(row["q"]) for row in own], expected, rtol=1e-12)
-        assert all(row["low"] and row["high"] and row["within"] for row in own[:n_intervals])
+        assert all(row["low"] and row["high"] and row["within_position_groups"] for row in own[:n_intervals])
 
 
 @pytest.mark.parametrize("n_intervals", [1, 3, None])
 @pytest.mark.parametrize("at_once", [None, 2])
 def test_intervals_of_the_best_are_those_of_a_ranking_with_all(
-    planted: Path, n_intervals: int | None, at_once: int | None, monkeypatch: pytest.MonkeyPatch
+    planted: Path, n_intervals: int | None, at_once: int | None
 ) -> None:
     """How many are asked for changes nothing else, and so many of the best of each site, and of all, have them."""
     with Recording(planted) as recording:
         usual = rank_all(recording, NAMES)
         expected = [rank(recording, name) for name in NAMES]
-        if at_once is not None:  # units that are read together
-            monkeypatch.setattr(columns, "_MOST_AT_ONCE", at_once)
-        found = rank_all(recording, NAMES, n_intervals=n_intervals)
+        limited = recording if at_once is None else LimitedSession(recording, ReadingLimits(whole_units=at_once))
+        found = rank_all(limited, NAMES, n_intervals=n_intervals)
     for ranking, default, alone in zip(found, usual, expected, strict=True):
         of_unit = {each.unit: each for each in alone.units}
         sites: dict[Site, int] = {}
@@ -157,8 +156,8 @@ def test_intervals_of_the_best_are_those_of_a_ranking_with_all(
                 assert each.estimate is not None
             if each.estimate is not None:
                 other = of_unit[each.unit]
-                assert (each.low, each.high, each.within) == pytest.approx(
-                    (other.low, other.high, other.within), rel=1e-9, nan_ok=True
+                assert (each.low, each.high, each.within_position_groups) == pytest.approx(
+                    (other.low, other.high, other.within_position_groups), rel=1e-9, nan_ok=True
                 )
 
 
@@ -207,7 +206,7 @@ def test_the_command_writes_the_whole_relation(run: Command, planted: Path) -> N
     assert "no score for in_wiki_link" in err and "in_wiki_link" not in names
     for name, unit in PLANTED.items():
         first = next(row for row in found if row["hypothesis"] == name)
-        assert first["unit"] == str(unit) and float(first["low"]) < float(first["test"]) < float(first["high"])
+        assert first["unit"] == str(unit) and float(first["low"]) < float(first["held_out"]) < float(first["high"])
     assert all(row["site"] == row["unit"].rpartition("/")[0] for row in shown)
 
 
@@ -216,8 +215,12 @@ def _check_against_json(found: list[dict[str, str]], shown: list[dict[str, Any]]
     assert [(row["hypothesis"], row["unit"]) for row in found] == [(row["hypothesis"], row["unit"]) for row in shown]
     for row, other in zip(found, shown, strict=True):
         measure = row["measure"]
-        names = {f"{measure}_test": "test", f"{measure}_within": "within", measure: "all"}
-        for name, value in other.items() - {("place", other.get("place"))}:  # which is the order of the rows
+        names = {
+            f"held_out_{measure}": "held_out",
+            f"{measure}_within_position_groups": "within_position_groups",
+            f"overall_{measure}": "overall",
+        }
+        for name, value in other.items() - {("rank", other.get("rank"))}:  # which is the order of the rows
             cell = row[names.get(name, name)]
             assert cell == value if isinstance(value, str) else read_back(cell) == bits(value), name
 
@@ -319,7 +322,7 @@ def test_a_model_that_reads_has_intervals_of_some_units(run: Command, code_text:
     assert run(*asked)[0] == 0
     live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]))
     assert len(table("r.csv")) == sum(live.sites.values())
-    assert all(row["within"] for row in table("r.csv"))  # 20 of each site, which has fewer
+    assert all(row["within_position_groups"] for row in table("r.csv"))  # 20 of each site, which has fewer
 
 
 def test_the_same_is_asked_for_in_python(run: Command, planted: Path) -> None:

@@ -316,7 +316,7 @@ def fault_at(number: int, fault: Exception | None, *, after: bool = False) -> It
 
 def whole_run(folder: Path, parts: list[Corpus], resume: bool = False) -> Run:
     folder.mkdir(exist_ok=True)
-    run = Run(folder / "model.pt", sample_every=2, checkpoint_every=3)
+    run = Run(folder / "model.pt", sample_every=2, checkpoint_every=3, sample_chars=20)
     run.begin(resume=resume)
     run.train(parts, SHAPE, SHORT)
     return run
@@ -339,7 +339,6 @@ def test_a_training_stopped_at_any_file_ends_as_an_unbroken_one(
 ) -> None:
     """At every fifth file, and the last ones: models and the state are whole, and there is something to go on from."""
     monkeypatch.setattr(runs, "train", partial(train, save_every_s=0.0))
-    monkeypatch.setattr(runs, "_SAMPLE_CHARS", 20)
     with fault_at(0, None) as names:
         whole_run(Path("whole"), parts)
     expected = result_of(Path("whole"))
@@ -367,16 +366,16 @@ def test_a_training_stopped_at_any_file_ends_as_an_unbroken_one(
 def test_an_interrupted_training_is_not_begun_anew_by_mistake(
     run: Command, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(done: int) -> Callable[[Run, int], bool]:
-        def is_due(self: Run, update: int) -> bool:
-            if update == done:
-                raise StoppedError
-            return False
+    def stop(update: int) -> bool:
+        if update == N_UPDATES - 5:
+            raise StoppedError
+        return False
 
-        return is_due
+    def with_output(at: Callable[[int], bool]) -> Callable[..., Training]:
+        return lambda *arguments, **named: train(*arguments, **named | {"at": at})
 
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "_has_output", stop(N_UPDATES - 5))
+        patch.setattr(runs, "train", with_output(stop))
         with pytest.raises(StoppedError):
             run("train", "corpus.txt", *QUICK)
     state = Path("model.training/state.pt").read_bytes()
@@ -385,7 +384,7 @@ def test_an_interrupted_training_is_not_begun_anew_by_mistake(
     assert "of another training (other: seed)" in refused
     assert Path("model.training/state.pt").read_bytes() == state
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "_has_output", lambda self, update: update == N_UPDATES - 5)  # what is left is trained only
+        patch.setattr(runs, "train", with_output(lambda update: update == N_UPDATES - 5))
         assert run("train", "corpus.txt", *QUICK, "--resume")[0] == 0
     assert not Path("model.training/state.pt").exists()
     assert run("train", "corpus.txt", *QUICK, "-o", "whole.pt")[0] == 0
@@ -465,7 +464,7 @@ def test_a_sweep_says_who_gets_what_right(run: Command, corpus: Corpus) -> None:
     assert [{name: str(value) for name, value in row.items()} for row in shown] == kept
     names = ["lstm-1x5", "lstm-1x3", "rnn-1x5", "rnn-1x3"]
     assert [Path(row["model"]).stem for row in kept] == names
-    assert [(row["cell"], row["layers"], row["hidden"]) for row in shown] == [
+    assert [(row["cell"], row["n_layers"], row["n_units"]) for row in shown] == [
         ("lstm", 1, 5), ("lstm", 1, 3), ("rnn", 1, 5), ("rnn", 1, 3)
     ]  # fmt: skip
     training_text, validation, test = corpus.cut([0.8, 0.1, 0.1])
@@ -476,27 +475,27 @@ def test_a_sweep_says_who_gets_what_right(run: Command, corpus: Corpus) -> None:
     n_alone = [sum(each[place] and sum(each) == 1 for each in said) for place in range(4)]
     assert sum(n_alone) > 0
     for place, (row, model) in enumerate(zip(shown, models, strict=True)):
-        assert row["accuracy"] == pytest.approx(sum(right[place]) / 399)
-        assert row["alone"] == pytest.approx(n_alone[place] / 399)
-        assert row["test"] == pytest.approx(evaluate(model, test).nats_per_char)
-        assert row["validation"] == pytest.approx(evaluate(model, validation).nats_per_char)
-        assert row["train"] == pytest.approx(float(table(f"sweep/{names[place]}.training/losses.csv")[-1][
+        assert row["test_accuracy"] == pytest.approx(sum(right[place]) / 399)
+        assert row["share_uniquely_correct"] == pytest.approx(n_alone[place] / 399)
+        assert row["test_nats_per_char"] == pytest.approx(evaluate(model, test).nats_per_char)
+        assert row["validation_nats_per_char"] == pytest.approx(evaluate(model, validation).nats_per_char)
+        assert row["train_nats_per_char"] == pytest.approx(float(table(f"sweep/{names[place]}.training/losses.csv")[-1][
             "nats_per_char"
         ]), rel=0.1)  # fmt: skip
-        assert row["parameters"] == sum(weight.numel() for weight in model.state_dict().values())
-        assert row["seconds"] > 0
+        assert row["n_parameters"] == sum(weight.numel() for weight in model.state_dict().values())
+        assert row["training_s"] > 0
         assert training_record(row["model"])["text"] == training_text.sha256
 
     overlap = table("sweep/overlap.csv")
-    assert [row["right"] for row in overlap] == names == list(overlap[0])[1:]
+    assert [row["correct_model"] for row in overlap] == names == list(overlap[0])[1:]
     shares = np.array([[float(row[name]) for name in names] for row in overlap])
-    accuracy = np.array([row["accuracy"] for row in shown])
+    accuracy = np.array([row["test_accuracy"] for row in shown])
     assert (np.diag(shares) == 0).all()
     np.testing.assert_allclose(shares - shares.T, accuracy[:, None] - accuracy[None])
     assert shares[0, 3] == pytest.approx(sum(each[0] and not each[3] for each in said) / 399)
     assert matplotlib.image.imread("sweep/test_loss.png").ndim == 3
     status, out, _ = run("sweep", "corpus.txt", *GRID, "--split", "80,10,10")
-    assert f"the best is {names[int(np.argmin([row['test'] for row in shown]))]}: " in out
+    assert f"the best is {names[int(np.argmin([row['test_nats_per_char'] for row in shown]))]}: " in out
 
 
 def test_a_sweep_trains_with_the_settings_that_are_asked_for(run: Command, corpus: Corpus) -> None:
@@ -662,7 +661,7 @@ def test_a_curve_over_steps_shows_when_a_single_unit_knows(run: Command, text: s
     assert alone[2] == 1
     assert alone[0] < 0.95
     assert 0.5 < alone[1] < 0.95
-    assert {row["control"] for row in shown} == {1.0}
+    assert {row["control_score"] for row in shown} == {1.0}
     assert [row["steps"] for row in table("curve.csv")] == ["0", "2", "10"] * 2
     assert matplotlib.image.imread("curve.png").ndim == 3
 

@@ -57,7 +57,7 @@ def assemble(parts: Parts, interpretation: Interpretation, vocabulary: Vocabular
 def _check(parts: Parts, interpretation: Interpretation) -> None:
     if interpretation.cell not in CELLS:
         raise ActivationError(f"there is no cell named {interpretation.cell!r}; choose one of {', '.join(CELLS)}")
-    n_cell_gates, n_gates = len(CELLS[interpretation.cell].gates), parts.stack.n_gates
+    n_cell_gates, n_gates = len(CELLS[interpretation.cell].gate_names), parts.stack.n_gates
     if len(interpretation.characters) != parts.n_characters:
         raise ActivationError(
             f"the model has {parts.n_characters} characters, and the vocabulary {len(interpretation.characters)}"
@@ -84,7 +84,7 @@ def _weights(parts: Parts, interpretation: Interpretation, cell: Cell) -> dict[s
     if parts.embedding is not None:
         weights["embedding.weight"] = parts.embedding
     gates_in_file = [_GATE_OF_LETTER[letter] for letter in interpretation.gates]
-    blocks_in_order = [gates_in_file.index(gate) for gate in cell.gates]
+    blocks_in_order = [gates_in_file.index(gate) for gate in cell.gate_names]
     for n, found_layer in enumerate(parts.stack.layers):
         layer = _arranged(found_layer, interpretation, joined=parts.stack.joined)
         for name, rows in (
@@ -93,7 +93,7 @@ def _weights(parts: Parts, interpretation: Interpretation, cell: Cell) -> dict[s
             ("bias_ih", layer.input_bias),
             ("bias_hh", layer.recurrent_bias),
         ):
-            blocks = np.split(rows, len(cell.gates))
+            blocks = np.split(rows, len(cell.gate_names))
             weights[f"rnn.{name}_l{n}"] = np.concatenate([blocks[block] for block in blocks_in_order])
     return weights
 

@@ -124,7 +124,9 @@ class _Machine:
         return values
 
 
-def read_pickle(file: BinaryIO, persistent_ids: list[PersistentId] | None = None) -> Any:
+def read_pickle(
+    file: BinaryIO, persistent_ids: list[PersistentId] | None = None, *, max_operations: int = MAX_OPERATIONS
+) -> Any:
     """Read the pickle that starts at the current position of a file.
 
     Numbers, strings, lists, tuples and dictionaries are returned as themselves (sets as lists, and keys that are not
@@ -133,6 +135,7 @@ def read_pickle(file: BinaryIO, persistent_ids: list[PersistentId] | None = None
     Args:
         file: Open for reading; afterwards positioned behind the pickle.
         persistent_ids: A list to which everything that is stored outside the pickle is appended.
+        max_operations: Number of operations above which a pickle is refused.
 
     Raises:
         ActivationError: If the pickle is damaged, too large, or uses operations that no model needs.
@@ -141,7 +144,7 @@ def read_pickle(file: BinaryIO, persistent_ids: list[PersistentId] | None = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about escapes in old strings
-            for opcode, argument in _operations(file):
+            for opcode, argument in _operations(file, max_operations):
                 _OPERATIONS[opcode.name](machine, argument)
         return machine.pop()
     except ActivationError:
@@ -151,12 +154,12 @@ def read_pickle(file: BinaryIO, persistent_ids: list[PersistentId] | None = None
         raise ActivationError(f"the pickle is damaged ({reason[:120]})") from error
 
 
-def _operations(file: BinaryIO) -> Iterator[tuple[OpcodeInfo, Any]]:
+def _operations(file: BinaryIO, max_operations: int) -> Iterator[tuple[OpcodeInfo, Any]]:
     for n_done, (opcode, argument, _) in enumerate(genops(cast(IO[bytes], _Limited(file)))):
         if opcode.name == "STOP":
             return
-        if n_done >= MAX_OPERATIONS:
-            raise ActivationError(f"the pickle has more than {MAX_OPERATIONS:,} steps; no model needs that many")
+        if n_done >= max_operations:
+            raise ActivationError(f"the pickle has more than {max_operations:,} steps; no model needs that many")
         if opcode.name not in _OPERATIONS:
             raise ActivationError(f"the pickle uses {opcode.name}, which no model needs")
         yield opcode, argument

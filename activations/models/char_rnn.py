@@ -40,8 +40,10 @@ class CharRNN(nn.Module):
         self.rnn = config.layers(n_inputs, config.n_layers, dropout=dropout)
         if self.embedding is None:  # one input is 1, the others 0: with torch's scale, learning starts slowly
             nn.init.normal_(self._weight("weight_ih", 0), std=_ONE_HOT_SCALE)
-        if "forget_gate" in self.cell.gates:  # Jozefowicz et al. 2015: a cell that remembers at first learns sooner
-            row = self.cell.gates.index("forget_gate") * config.n_units
+        if (
+            "forget_gate" in self.cell.gate_names
+        ):  # Jozefowicz et al. 2015: a cell that remembers at first learns sooner
+            row = self.cell.gate_names.index("forget_gate") * config.n_units
             for layer in range(config.n_layers):
                 self._weight("bias_ih", layer).data[row : row + config.n_units] = 1.0
         self.dropout = nn.Dropout(dropout)
@@ -91,20 +93,20 @@ class CharRNN(nn.Module):
     def _forward_fast(self, ids: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Compute `forward` by the fast steps."""
         (n_steps, n_lanes), signals = ids.shape, self.cell.state
-        gates, state_by_layer = self.input_table()[ids], []
+        preactivations, state_by_layer = self.input_table()[ids], []
         for layer in range(self.config.n_layers):
-            results = {s: gates.new_empty(n_steps, n_lanes, self.config.n_units_of(s)) for s in signals}
+            results = {s: preactivations.new_empty(n_steps, n_lanes, self.config.n_units_of(s)) for s in signals}
             carried = {
                 signal: torch.zeros_like(results[signal][0]) if state is None else state[n][layer]
                 for n, signal in enumerate(signals)
             }
             recurrent = self.recurrent_weights(layer)
             for t in range(n_steps):
-                views = self.cell.views(gates[t], {signal: rows[t] for signal, rows in results.items()})
+                views = self.cell.views(preactivations[t], {signal: rows[t] for signal, rows in results.items()})
                 self.cell.step(views, carried, recurrent, None)
             state_by_layer.append([carried[signal] for signal in signals])
             if layer + 1 < self.config.n_layers:
-                self.input_weights(layer + 1).project(results["hidden"].flatten(0, 1), gates.flatten(0, 1))
+                self.input_weights(layer + 1).project(results["hidden"].flatten(0, 1), preactivations.flatten(0, 1))
         return self.readout(results["hidden"]), tuple(
             torch.stack(layers) for layers in zip(*state_by_layer, strict=True)
         )
@@ -114,7 +116,7 @@ class CharRNN(nn.Module):
         return layer_of(self.rnn, layer, self.config.gates)
 
     def input_table(self) -> Tensor:
-        """Return the input's share of the gates of layer 0 for every character, (n_characters, n_gates * n_units).
+        """Return the input's share of layer 0's pre-activations for every character, (n_characters, n_gates * n_units).
 
         Looking a character up here replaces a matrix product. Gates are in the order of `Cell.gate_order`, as in all
         that follows, and biases are added, except the one that a reset gate after the matrix multiplies.

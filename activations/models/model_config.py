@@ -116,7 +116,7 @@ class ModelConfig:
             n_inputs,
             self.n_units,
             n_layers,
-            gates=self.gates,
+            gate_function=self.gates,
             peepholes=self.peepholes,
             proj_size=self.n_projected,
             layer_norm=self.layer_norm,

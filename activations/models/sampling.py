@@ -314,7 +314,7 @@ class _CharRNNReader:
             model.readout.weight.t().to(device).contiguous(),
             model.readout.bias.to(device),
         )
-        self._gates = [self._table.new_empty(n_texts, self._table.shape[1]) for _ in layers]
+        self._preactivations = [self._table.new_empty(n_texts, self._table.shape[1]) for _ in layers]
         states, *results = (
             [{s: self._table.new_zeros(n_texts, model.config.n_units_of(s)) for s in cell.state} for _ in layers]
             for _ in range(3)  # a step must not write where it still reads, so that two results alternate
@@ -323,17 +323,17 @@ class _CharRNNReader:
         self._texts = torch.arange(n_texts, device=device)
         self._n_read = 0
         self._states = states
-        self._views = cycle([[cell.views(self._gates[n], result[n]) for n in layers] for result in results])
+        self._views = cycle([[cell.views(self._preactivations[n], result[n]) for n in layers] for result in results])
 
     def read(self, ids: Tensor) -> Tensor:
         """Read one token of every text, (n_texts,), and return (n_texts, n_characters) logits of the next one."""
         if not self._is_on_cpu:
             ids = ids.to(self._device)
-        torch.index_select(self._table, 0, ids, out=self._gates[0])
+        torch.index_select(self._table, 0, ids, out=self._preactivations[0])
         views = next(self._views)
         for layer, (state, recurrent) in enumerate(zip(self._states, self._recurrent, strict=True)):
             if layer > 0:
-                self._inputs[layer - 1].project(self._states[layer - 1]["hidden"], self._gates[layer])
+                self._inputs[layer - 1].project(self._states[layer - 1]["hidden"], self._preactivations[layer])
             layer_interventions = self._interventions[layer]
             overwrite = None if layer_interventions is None else layer_interventions.at(self._positions())
             self._step(views[layer], state, recurrent, overwrite)

@@ -2,6 +2,7 @@
 
 from copy import copy
 from pathlib import Path
+from typing import Any, cast
 
 from activations.errors import ActivationError
 from activations.models.char_model import CharModel
@@ -11,7 +12,7 @@ from activations.models.identity import sha256
 from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
-from activations.texts.reading_rule import rule_of
+from activations.texts.reading_rule import ReadingRule, rule_of
 
 _DEFAULT = ComputeOptions()
 
@@ -34,21 +35,29 @@ def live(
     if not isinstance(recording, Recording):
         with Recording(recording) as opened:
             return live(opened, model, compute=compute)
-    is_path = isinstance(model, Path | str)
-    reader = load_model(model) if isinstance(model, Path | str) else model
-    if rule_of(reader) != recording.reading_rule:
-        reader = copy(reader)
-        reader.reading_rule = recording.reading_rule  # type: ignore[union-attr]
-    if sha256(reader) != recording.model_sha256:
-        name = str(model) if is_path else "this"
+    loaded = load_model(model) if isinstance(model, Path | str) else model
+    readers = [loaded, _reading_by(recording.reading_rule, loaded)]
+    same = [reader for reader in readers if sha256(reader) == recording.model_sha256]
+    if not same:
+        name = "this" if loaded is model else str(model)
         raise ActivationError(f"{name} is not the model that {recording.path} is a recording of{_reason(recording)}")
     return LiveActivations(
-        reader,
+        same[0],
         recording.corpus,
+        rule=recording.reading_rule,
         selection=recording.selection,
         compute=compute,
         stand_in=recording.vocabulary.replacement,
     )
+
+
+def _reading_by(rule: ReadingRule, model: CharRNN | CharModel) -> CharRNN | CharModel:
+    """Return a model that reads by a rule, as part of which a recording may have its hash."""
+    if rule_of(model) == rule:
+        return model
+    changed: Any = copy(model)
+    changed.reading_rule = rule
+    return cast(CharRNN | CharModel, changed)
 
 
 def _reason(recording: Recording) -> str:

@@ -1,7 +1,9 @@
 """Effects of interventions on the loss: sums over atoms, intervals, and comparison with matched variants."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +38,7 @@ class Effect(Result):
         high: The upper one.
         matched: Mean effect of the matched interventions; NaN without any.
         matched_sd: Standard deviation of their effects.
+        n_matched: How many they are.
         beyond_matched: The effect less that of the matched interventions.
         p: Two-sided p-value under the null that the intervention is one like the matched ones; NaN if there is none.
         q: False discovery rate over all interventions of the table, for this set of characters.
@@ -50,6 +53,7 @@ class Effect(Result):
     high: float
     matched: float
     matched_sd: float
+    n_matched: int
     beyond_matched: float
     p: float
     q: float
@@ -68,17 +72,24 @@ class Effect(Result):
     def finding(self) -> str:
         """What the numbers allow to say, as a sentence."""
         if np.isnan(self.p):
-            reason = self.no_interval_reason or f"fewer than {_FEWEST_MATCHED} matched ones to compare it with"
-            return f"{self.intervention}: not shown: {reason}"
+            return f"{self.intervention}: not shown: {self._no_p_reason}"
         chances = f"p {self.p:.2g}, q {self.q:.2g}"
         if not self.is_shown:
-            return f"{self.intervention}: not shown: matched ones may have such an effect {self.where}, too ({chances})"
-        direction = "more" if self.beyond_matched > 0 else "less"
-        where = "inside than outside" if self.where == CONTRAST else f"where it counts: {self.where}"
-        return (
-            f"{self.intervention}: shown: without it, the model loses {abs(self.beyond_matched):.4f} nats per "
-            f"character {direction} {where}, beyond what it loses without matched ones ({chances})"
-        )
+            return f"{self.intervention}: not shown: the effect {self.where} may be that of matched ones ({chances})"
+        amount, is_more = f"{abs(self.beyond_matched):.4f} nats per character", self.beyond_matched > 0
+        if self.where == CONTRAST:
+            change = f"rises by {amount} {'more' if is_more else 'less'} inside than outside"
+        else:
+            change = f"{'rises' if is_more else 'falls'} by {amount} on '{self.where}'"
+        return f"{self.intervention}: shown: the loss {change}, beyond that of matched ones ({chances})"
+
+    @property
+    def _no_p_reason(self) -> str:
+        if self.no_interval_reason:
+            return self.no_interval_reason
+        if self.n_matched < _FEWEST_MATCHED:
+            return f"{self.n_matched or 'no'} matched ones to compare it with, and {_FEWEST_MATCHED} are needed"
+        return "the error of the effect cannot be estimated"
 
 
 class EffectSums:
@@ -195,12 +206,26 @@ def effects(
     return [by_set[name][n] for n in range(len(tested)) for name in where]
 
 
-def _effect(intervention: str, where: str, n_chars: int, own: Estimate, matched: list[Estimate]) -> Effect:
+class Comparison(NamedTuple):
+    """An effect beside those of matched interventions.
+
+    Attributes:
+        matched: Mean effect of the matched interventions; NaN for fewer than two.
+        matched_sd: Standard deviation of their effects.
+        p: Two-sided p-value under the null that the intervention is one like these; NaN for fewer than five.
+    """
+
+    matched: float
+    matched_sd: float
+    p: float
+
+
+def beside_matched(own: Estimate, matched: Sequence[Estimate]) -> Comparison:
+    """Compare an effect with those of matched interventions; see `effects`."""
     values = np.array([estimate.value for estimate in matched])
     has_matched = len(values) >= 2
     mean = float(values.mean()) if has_matched else np.nan
     spread = float(values.std(ddof=1)) if has_matched else np.nan
-    low, high = own.interval
     p = np.nan
     if len(values) >= _FEWEST_MATCHED and not own.no_interval_reason:
         beyond = replace(
@@ -209,6 +234,12 @@ def _effect(intervention: str, where: str, n_chars: int, own: Estimate, matched:
             influence=own.influence - np.mean([estimate.influence for estimate in matched], axis=0),
         )
         p = _welch(beyond, spread**2 * (1 + 1 / len(values)), len(values) - 1)
+    return Comparison(mean, spread, p)
+
+
+def _effect(intervention: str, where: str, n_chars: int, own: Estimate, matched: list[Estimate]) -> Effect:
+    comparison = beside_matched(own, matched)
+    low, high = own.interval
     return Effect(
         intervention=intervention,
         where=where,
@@ -216,10 +247,11 @@ def _effect(intervention: str, where: str, n_chars: int, own: Estimate, matched:
         effect=own.value,
         low=low,
         high=high,
-        matched=mean,
-        matched_sd=spread,
-        beyond_matched=own.value - mean,
-        p=p,
+        matched=comparison.matched,
+        matched_sd=comparison.matched_sd,
+        n_matched=len(matched),
+        beyond_matched=own.value - comparison.matched,
+        p=comparison.p,
         q=np.nan,
         no_interval_reason=own.no_interval_reason,
     )

@@ -17,18 +17,36 @@ from analyses.levels.bins import Bins
 from analyses.levels.choosing_bins import bins_around
 from analyses.threads import ReentrantLock
 
-_CHARS_AT_ONCE = 1 << 15  # few enough that the tables of a unit stay in the cache while they are read
-_MOST_CHARS_AT_ONCE = 1 << 18  # of a live source, whose tables then stay in the cache for longer
+REMEMBERED_BYTES = 1 << 28
 _LIVE_TILE_BYTES = 3 << 25
 _GATHERED_CHARS = 1 << 14  # of a live source, whose levels are found together
-_KEPT_BYTES = 1 << 28  # of all characters of some units, in one tile
-REMEMBERED_BYTES = 1 << 28
-_STATISTIC_BYTES = 1 << 29
-_LIVE_BYTES = 1 << 31  # the same for a live source, which it takes long to read again
-_MOST_AT_ONCE = 256
 _FEWEST_AT_ONCE = 32
 _SAMPLED_CHARS = 16_000  # from which bins are made
 _PADDING = 32  # between units, which would else all begin at the same place of the cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingLimits:
+    """Limits on what is read and counted together: they decide on memory and speed, and leave results as they are.
+
+    Attributes:
+        whole_bytes: Bytes that all characters of some units may take in one tile.
+        whole_units: The most units in such a tile, unless the source is live.
+        statistic_bytes: Bytes that a statistic of several units may take.
+        live_statistic_bytes: The same for a live source, which it takes long to read again.
+        tile_chars: Characters of other tiles: few enough that the tables of a unit stay in the cache meanwhile.
+        live_tile_chars: The most characters of such a tile of a live source, whose tables stay in the cache for longer.
+    """
+
+    whole_bytes: int = 1 << 28
+    whole_units: int = 256
+    statistic_bytes: int = 1 << 29
+    live_statistic_bytes: int = 1 << 31
+    tile_chars: int = 1 << 15
+    live_tile_chars: int = 1 << 18
+
+
+DEFAULT_LIMITS = ReadingLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +102,25 @@ class LevelReader:
 
     Attributes:
         wide: The sites in float32, whose values are put into bins.
+        limits: What is read and counted together.
     """
 
-    def __init__(self, source: Source, memory_bytes: int = REMEMBERED_BYTES, lock: ReentrantLock | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        memory_bytes: int = REMEMBERED_BYTES,
+        lock: ReentrantLock | None = None,
+        limits: ReadingLimits = DEFAULT_LIMITS,
+    ) -> None:
         """Make a reader for a source, which is passed again whenever it is read.
 
         Args:
             source: The source.
             memory_bytes: The most memory that the cache may take.
             lock: Held by a thread that reads the cache.
+            limits: What may be read and counted together.
         """
+        self.limits = limits
         self.wide = {site for site in source.sites if source.dtype(site) != np.float16}
         self._n_chars = source.selection.n_chars
         self._n_units = sum(source.sites.values())
@@ -129,15 +156,16 @@ class LevelReader:
             exact: Whether values in float32 are to be read as they are, for which there is no other way than this one.
         """
         if exact:
-            return min(max(1, _KEPT_BYTES // (4 * self._n_chars)), _MOST_AT_ONCE)
+            return min(max(1, self.limits.whole_bytes // (4 * self._n_chars)), self.limits.whole_units)
         if self._is_live:  # which is not read again for more units
-            return self._n_units if 2 * self._n_chars * self._n_units <= _KEPT_BYTES else 0
-        n_units = _KEPT_BYTES // (2 * self._n_chars)
-        return min(n_units, _MOST_AT_ONCE) if n_units >= _FEWEST_AT_ONCE else 0
+            return self._n_units if 2 * self._n_chars * self._n_units <= self.limits.whole_bytes else 0
+        n_units = self.limits.whole_bytes // (2 * self._n_chars)
+        return min(n_units, self.limits.whole_units) if n_units >= _FEWEST_AT_ONCE else 0
 
     def most_units(self, bytes_per_unit: int) -> int:
         """Return how many units to count together, if a statistic takes this much memory for each."""
-        return self.most_at_once() or max(1, (_LIVE_BYTES if self._is_live else _STATISTIC_BYTES) // bytes_per_unit)
+        most_bytes = self.limits.live_statistic_bytes if self._is_live else self.limits.statistic_bytes
+        return self.most_at_once() or max(1, most_bytes // bytes_per_unit)
 
     def middle_levels(self, columns: Columns) -> NDArray[np.int64] | None:
         """(n_units,) the middle levels of the bins of units in float32, once they are found; None for float16."""
@@ -264,7 +292,7 @@ class Tiles:
     ) -> None:
         """Start with no characters, for some units of a source whose bins are known; see `LevelReader.tiles`."""
         gathered_sizes = {units.site: source.sites[units.site] for units in columns} if source.is_live else {}
-        self._reader, self._n_at_once = reader, n_at_once or _chars_of_tile(source, columns)
+        self._reader, self._n_at_once = reader, n_at_once or _chars_of_tile(source, columns, reader.limits)
         self._levels: dict[Columns, NDArray[Any]] = {}
         for units in columns:
             dtype = source.dtype(units.site) if exact and units.site in reader.wide else np.uint16
@@ -322,13 +350,13 @@ class Tiles:
         self._n_levels = self._n_filled
 
 
-def _chars_of_tile(source: Source, columns: Collection[Columns]) -> int:
+def _chars_of_tile(source: Source, columns: Collection[Columns], limits: ReadingLimits) -> int:
     """Return how many characters a tile has: what fits in the cache, or more of a live source."""
     if not source.is_live:
-        return _CHARS_AT_ONCE
+        return limits.tile_chars
     bytes_per_char = 2 * sum(units.n_units for units in columns)
-    most = max(_CHARS_AT_ONCE, min(_MOST_CHARS_AT_ONCE, source.selection.n_chars))
-    return min(max(_LIVE_TILE_BYTES // max(bytes_per_char, 1), _CHARS_AT_ONCE), most)
+    most = max(limits.tile_chars, min(limits.live_tile_chars, source.selection.n_chars))
+    return min(max(_LIVE_TILE_BYTES // max(bytes_per_char, 1), limits.tile_chars), most)
 
 
 def _n_bytes(tile: Tile) -> int:

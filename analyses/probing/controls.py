@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from analyses.errors import AnalysisError
-from analyses.targets.row_runs import pieces_of_rows, value_counts
+from analyses.probing.control_names import CONTEXT, N_CONTEXT, RUNS
+from analyses.targets.row_runs import PIECE_ROWS, pieces_of_rows, value_counts
 from analyses.targets.target import Target
 from hypotheses.labelling.corpus_labels import narrowest
 from hypotheses.labelling.long_labels import AnyLabels
 from hypotheses.labels import Kind, Labels
-
-CONTEXT = "context"
-N_CONTEXT = 3
 
 
 def control_task(name: str, target: Target, corpus: Corpus, seed: int = 0) -> Target:
@@ -40,18 +38,21 @@ def control_task(name: str, target: Target, corpus: Corpus, seed: int = 0) -> Ta
     return replace(target, labels=Labels(values, target.labels.kind, target.labels.missing, target.labels.names))
 
 
-def control_labels(name: str, target: Target, corpus: Corpus, seed: int = 0) -> NDArray[Any]:
+def control_labels(
+    name: str, target: Target, corpus: Corpus, seed: int = 0, *, piece_rows: int = PIECE_ROWS
+) -> NDArray[Any]:
     """Draw the labels of `control_task`, from the first used character to the last, in the narrowest dtype.
 
-    Values where the label is missing mean nothing.
+    Values where the label is missing mean nothing. Characters are looked at `piece_rows` at a time, which changes only
+    the memory that this takes.
     """
     if name not in TASKS:
         raise AnalysisError(f"there is no control task {name!r}; there are {', '.join(TASKS)}")
     used = slice(target.selection.start, target.selection.stop)
     missing = target.labels.missing_at(used)
-    values = _narrow(target.labels, target.selection)
-    labels = _UsedLabels(target.kind, values, None if missing is None else ~missing)
-    return TASKS[name].draw(labels, corpus, target.selection.start, np.random.default_rng(seed))
+    values = _narrow(target.labels, target.selection, piece_rows)
+    labels = _UsedLabels(target.kind, values, None if missing is None else ~missing, piece_rows)
+    return TASKS[name](labels, corpus, target.selection.start, np.random.default_rng(seed))
 
 
 class _UsedLabels(NamedTuple):
@@ -61,15 +62,17 @@ class _UsedLabels(NamedTuple):
         kind: Binary, categorical or numeric.
         values: (n_chars,) in the narrowest dtype.
         present: (n_chars,) True where there is a label; None: everywhere.
+        piece_rows: How many characters are looked at at a time.
     """
 
     kind: Kind
     values: NDArray[Any]
     present: NDArray[np.bool_] | None
+    piece_rows: int
 
     def in_pieces(self) -> Iterator[tuple[slice, NDArray[np.bool_] | slice]]:
         """Yield a piece of the characters at a time, and which of them have a label."""
-        for piece in pieces_of_rows(len(self.values)):
+        for piece in pieces_of_rows(len(self.values), self.piece_rows):
             yield piece, slice(None) if self.present is None else self.present[piece]
 
     @property
@@ -137,7 +140,7 @@ def _labels_in_random_runs(labels: _UsedLabels, corpus: Corpus, start: int, rng:
         return labels.with_present(np.roll(values, int(rng.integers(tenth, len(values) - tenth + 1))))
     dtype = np.result_type(np.int32, np.min_scalar_type(-len(values)))
     starts = [np.zeros(1, dtype)]
-    for piece in pieces_of_rows(len(values) - 1):
+    for piece in pieces_of_rows(len(values) - 1, labels.piece_rows):
         changes = values[piece.start + 1 : piece.stop + 1] != values[piece]
         starts.append((np.flatnonzero(changes) + piece.start + 1).astype(dtype))
     run_starts = np.concatenate(starts)
@@ -151,37 +154,20 @@ def _labels_in_random_runs(labels: _UsedLabels, corpus: Corpus, start: int, rng:
     return labels.with_present(np.repeat(run_values, lengths))
 
 
-def _narrow(labels: AnyLabels, used: Selection) -> NDArray[Any]:
+def _narrow(labels: AnyLabels, used: Selection, piece_rows: int) -> NDArray[Any]:
     """(n_chars,) the labels from the first used character to the last, in the narrowest dtype that holds them."""
     n_chars = used.stop - used.start
-    positions = [slice(used.start + rows.start, used.start + rows.stop) for rows in pieces_of_rows(n_chars)]
+    pieces = list(pieces_of_rows(n_chars, piece_rows))
+    positions = [slice(used.start + rows.start, used.start + rows.stop) for rows in pieces]
     values = np.empty(n_chars, np.result_type(*{narrowest(labels.values_at(piece)).dtype for piece in positions}))
-    for rows, piece in zip(pieces_of_rows(n_chars), positions, strict=True):
+    for rows, piece in zip(pieces, positions, strict=True):
         values[rows] = labels.values_at(piece)
     return values
 
 
-class ControlTask(NamedTuple):
-    """A control task: how its labels are drawn, and how it is described.
-
-    Attributes:
-        draw: Draws its labels from those of a hypothesis, the text, the position of the first used character, and a
-            generator of random numbers.
-        summary: Which probe it is a control of, and for which labels; the help of `probe fit` shows it.
-    """
-
-    draw: Callable[[_UsedLabels, Corpus, int, np.random.Generator], NDArray[Any]]
-    summary: str
-
-
-TASKS = {
-    CONTEXT: ControlTask(
-        _labels_of_contexts,
-        f"the probe of the units, for labels drawn at random for each context of {N_CONTEXT} characters, with the same "
-        "label frequencies, so that only a probe that memorises contexts can predict them",
-    ),
-    "runs": ControlTask(
-        _labels_in_random_runs,
-        "the probe of the units, for the runs of the hypothesis's labels in random order; numbers are rotated instead",
-    ),
+TASKS: dict[str, Callable[[_UsedLabels, Corpus, int, np.random.Generator], NDArray[Any]]] = {
+    CONTEXT: _labels_of_contexts,
+    RUNS: _labels_in_random_runs,
 }
+"""Functions that draw the labels of a control task from those of a hypothesis, the text, the position of the first used
+character, and a generator of random numbers. `control_names.CONTROLS` describes the tasks."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from analyses.probing.designs.design import MEMORY
+from analyses.targets.labelling import LABEL_BYTES
 
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
 RANKING_MEMORY = 256 << 20
@@ -25,6 +26,8 @@ class FitOptions:
             `budgets.chosen_runs`). None is 4 GB for a live source, and no limit otherwise.
         ranking_memory: Bytes that sorting held-out predictions for exact AUCs may take, if `memory` is not less. With
             less of it the held-out characters are read more often.
+        label_memory: Bytes that the labels of all hypotheses may take, and those of all control tasks. If they take
+            more, those that need more than an equal share are kept in temporary files.
         keep: Whether results keep the predictions for the held-out characters that are read.
         seed: Seed of the control tasks, and of the draw of training stretches.
     """
@@ -37,6 +40,7 @@ class FitOptions:
     memory: int = MEMORY
     budget: int | None = None
     ranking_memory: int = RANKING_MEMORY
+    label_memory: int = LABEL_BYTES
     keep: bool = False
     seed: int = 0
 

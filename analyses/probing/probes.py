@@ -13,7 +13,8 @@ from analyses.deprecation import renamed_keyword
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import difference_of
 from analyses.named_parts import sites_among, units_among
-from analyses.probing.controls import CONTEXT, TASKS, control_labels
+from analyses.probing.control_names import CHARS, CONTEXT, CONTROLS, POSITION
+from analyses.probing.controls import TASKS, control_labels
 from analyses.probing.designs.budgets import available_runs, within_budget
 from analyses.probing.designs.characters import CharacterDesign
 from analyses.probing.designs.position import PositionDesign
@@ -28,12 +29,6 @@ from analyses.targets.splits import TRAIN
 from analyses.targets.target import Target
 
 LAST_CHARACTERS = (1, 5, 20)
-CHARS, POSITION = "chars", "position"
-CONTROLS = {
-    CHARS: "a probe of the last 1, 5 or 20 characters of the text, without the model",
-    POSITION: "a probe of the position in the text alone: its eighth, the position in the document, and its logarithm",
-    **{name: task.summary for name, task in TASKS.items()},
-}
 _ORDER_OF_RESULTS = (None, *TASKS, CHARS, POSITION)
 
 
@@ -57,7 +52,7 @@ def fit(
             temporary files meanwhile, as many as `options.budget` allows.
         hypotheses: One or several: a name, a function, or a target made before.
         sites: The sites to fit probes for. None is all.
-        controls: Some of `CONTROLS`, which says what each of them is.
+        controls: Some of `control_names.CONTROLS`, which describes them.
         options: How to fit and judge the probes.
         progress: Called, step by step, with the amount done and an estimate of the total.
 
@@ -93,7 +88,7 @@ def fit_units(
     for name in controls:
         if name not in CONTROLS:
             raise AnalysisError(f"there is no control {name!r}; there are {', '.join(CONTROLS)}")
-    targets = targets_for(source, hypotheses)
+    targets = targets_for(source, hypotheses, options.label_memory)
     if not targets:
         return []
     numbers_of_characters = LAST_CHARACTERS if CHARS in controls else ()
@@ -165,10 +160,9 @@ def _control_tasks(
     source: Source, tasks: Sequence[ProbeTask], names: Sequence[str], options: FitOptions
 ) -> list[ProbeTask]:
     """Make the control tasks of these names for each task."""
+    memory_bytes = options.label_memory // max(1, len(names) * len(tasks))
     return [
-        ProbeTask.as_control(
-            name, control_labels(name, task.target, source.corpus, options.seed), task, len(names) * len(tasks)
-        )
+        ProbeTask.as_control(name, control_labels(name, task.target, source.corpus, options.seed), task, memory_bytes)
         for name in names
         for task in tasks
     ]

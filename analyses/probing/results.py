@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from activations.results import Result
 from activations.units import Unit
+from analyses.deprecation import renamed_attribute
 from analyses.intervals.estimates import Estimate
 from analyses.probing.options import DEFAULT_OPTIONS, FitOptions
 from hypotheses.labels import Kind
@@ -29,7 +30,7 @@ class ProbeResult(Result):
             have made-up labels, so that they should be at chance.
         units: The units that the probe sees, in the order of `weights`; empty if it sees characters or the position.
         accuracy: Share of characters classified correctly, in [0, 1].
-        majority: Accuracy of always predicting the most frequent class in training: chance for `accuracy`.
+        majority_accuracy: Accuracy of always predicting the most frequent class in training: chance for `accuracy`.
         balanced_accuracy: Mean recall over the classes, in [0, 1]; chance is 1 / n_classes.
         precision: Share of characters predicted as True that are True, in [0, 1]; of several classes the mean over
             them.
@@ -39,8 +40,9 @@ class ProbeResult(Result):
         log_loss: Mean of −log p(label), in nats per character.
         r2: Share of the held-out variance explained, at most 1; 0 is what the mean of the held-out labels explains.
         r: Pearson's correlation of the predictions with the label, in [−1, 1]; chance is 0.
-        auc_within: `auc` among characters of the same eighth of the text, which leaves out what a common trend gives.
-        r_within: `r` among characters of the same eighth of the text, likewise.
+        auc_within_position_groups: `auc` among characters of the same eighth of the text, which leaves out what a
+            common trend gives.
+        r_within_position_groups: `r` among characters of the same eighth of the text, likewise.
         average_precision: Mean precision at the True characters, in the order of the predictions, in [0, 1]; chance
             is their share. Of several classes the mean over them; of several folds likewise.
         aucs: Of several classes, the AUC of each against the rest, by its name; NaN of one that is not held out.
@@ -73,7 +75,7 @@ class ProbeResult(Result):
     control: str | None = None
     units: tuple[Unit, ...] = field(default=(), repr=False)
     accuracy: float = math.nan
-    majority: float = math.nan
+    majority_accuracy: float = math.nan
     balanced_accuracy: float = math.nan
     precision: float = math.nan
     recall: float = math.nan
@@ -82,8 +84,8 @@ class ProbeResult(Result):
     log_loss: float = math.nan
     r2: float = math.nan
     r: float = math.nan
-    auc_within: float = math.nan
-    r_within: float = math.nan
+    auc_within_position_groups: float = math.nan
+    r_within_position_groups: float = math.nan
     average_precision: float = math.nan
     aucs: Mapping[str, float] = field(default_factory=dict, repr=False)
     estimates: Mapping[str, Estimate] = field(default_factory=dict, repr=False)
@@ -102,6 +104,10 @@ class ProbeResult(Result):
     predictions: NDArray[np.float32] | None = field(default=None, repr=False)
     logits: NDArray[np.float32] | None = field(default=None, repr=False)
     options: FitOptions = field(default=DEFAULT_OPTIONS, repr=False)
+
+    majority = renamed_attribute("majority", "majority_accuracy")
+    auc_within = renamed_attribute("auc_within", "auc_within_position_groups")
+    r_within = renamed_attribute("r_within", "r_within_position_groups")
 
     @property
     def seed(self) -> int:
@@ -165,8 +171,8 @@ class ProbeResult(Result):
 def score_names(kind: Kind) -> tuple[str, ...]:
     """Return the names of the scores that a probe has for a kind of labels."""
     if kind == "numeric":
-        return "r2", "r", "r_within"
+        return "r2", "r", "r_within_position_groups"
     return (
-        "accuracy", "majority", "balanced_accuracy", "precision", "recall", "f1", "auc", "auc_within",
-        "average_precision", "log_loss",
+        "accuracy", "majority_accuracy", "balanced_accuracy", "precision", "recall", "f1", "auc",
+        "auc_within_position_groups", "average_precision", "log_loss",
     )  # fmt: skip

@@ -139,7 +139,7 @@ def _judged(
     scores = score(predictions.sums, predictions.rankings, task.cells, task.context, predictions.training_noise)
     values: dict[str, Any] = dict(scores.values)
     if task.response.kind != "numeric":
-        values["majority"] = predictions.sums.share_of(task.folds.fold_of_atoms, task.majority_classes)
+        values["majority_accuracy"] = predictions.sums.share_of(task.folds.fold_of_atoms, task.majority_classes)
     if predictions.outputs is not None:
         outputs = np.full((len(task.target.labels), predictions.outputs.shape[1]), np.nan, np.float32)
         outputs[task.target.used] = predictions.outputs

@@ -16,7 +16,7 @@ from analyses.probing.folds import Folds, LabelCounts
 from analyses.probing.options import FitOptions
 from analyses.probing.scoring.scores import Cells, IntervalContext
 from analyses.targets.classes import refuse_many
-from analyses.targets.labelling import belong_on_disk
+from analyses.targets.labelling import LABEL_BYTES
 from analyses.targets.row_runs import RowView
 from analyses.targets.run_counts import ENOUGH_RUNS
 from analyses.targets.target import Target
@@ -60,18 +60,20 @@ class ProbeTask:
             self._prepare_intervals()
 
     @classmethod
-    def as_control(cls, name: str, labels: NDArray[Any], task: "ProbeTask", n_controls: int = 1) -> "ProbeTask":
+    def as_control(
+        cls, name: str, labels: NDArray[Any], task: "ProbeTask", memory_bytes: int = LABEL_BYTES
+    ) -> "ProbeTask":
         """Probe for the labels of a control task, with the folds and pieces of the task that it was made of.
 
         Args:
             name: The control task.
             labels: Its labels, from the first used character to the last; see `control_labels`.
             task: The task that it was made of.
-            n_controls: How many control tasks are asked for together. If their labels take more than 256 MiB together,
-                they are kept in a temporary file.
+            memory_bytes: The most memory that the labels may take; if they need more, they are kept in a temporary
+                file.
         """
         self = cls.__new__(cls)
-        values = _rows_of_control(labels, task.target, n_controls)
+        values = _rows_of_control(labels, task.target, memory_bytes)
         response = Response(task.response.kind, values, task.response.n_classes, task.response.missing)
         self._set(task.target, response, task.folds, task.index)
         self.control, self.pieces, self.context = name, task.pieces, task.context
@@ -160,10 +162,10 @@ def _response(target: Target) -> Response:
     return Response(target.kind, RowView(selection, labels.values_at), n_classes, missing)
 
 
-def _rows_of_control(labels: NDArray[Any], target: Target, n_controls: int) -> NDArray[Any] | RowView:
+def _rows_of_control(labels: NDArray[Any], target: Target, memory_bytes: int) -> NDArray[Any] | RowView:
     """(n_rows,) labels of a control task, given those from the first used character to the last."""
     every = target.selection.every
-    if not belong_on_disk(labels.nbytes, n_controls):
+    if labels.nbytes <= memory_bytes:
         return labels[::every]
     on_disk = LabelsOnDisk(CorpusLabels((labels,), (None,), target.kind, target.labels.names))
     return RowView(Selection(0, len(labels), every), on_disk.values_at)

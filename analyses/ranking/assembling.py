@@ -26,8 +26,8 @@ TOO_SLOW = "no interval for units that change so slowly that the text holds too 
 class _UnitFields(NamedTuple):
     """The fields of `RankedUnit` as (n_units,) arrays.
 
-    `train` is the AUC or r in training, whose side of chance is the `direction`; `held_out`, `low`, `high` and `within`
-    are sign-aligned with it.
+    `train` is the AUC or r in training, whose side of chance is the `direction`; `held_out`, `low`, `high` and
+    `within_position_groups` are sign-aligned with it.
     """
 
     score: NDArray[np.float64]
@@ -37,9 +37,9 @@ class _UnitFields(NamedTuple):
     held_out: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    within: NDArray[np.float64]
+    within_position_groups: NDArray[np.float64]
     p: NDArray[np.float64]
-    tied: NDArray[np.float64]
+    tie_probability: NDArray[np.float64]
 
 
 class _Judged(NamedTuple):
@@ -153,8 +153,8 @@ def without_scores(label: RankedLabel, units: Mapping[Site, list[Unit]]) -> Rank
 def _without_score(unit: Unit) -> RankedUnit:
     nan = math.nan
     return RankedUnit(
-        unit=unit, score=nan, held_out_score=nan, overall=nan, held_out=nan, low=nan, high=nan, within=nan, p=nan,
-        q=nan, tied=nan, direction=1,
+        unit=unit, score=nan, held_out_score=nan, overall=nan, held_out=nan, low=nan, high=nan,
+        within_position_groups=nan, p=nan, q=nan, tie_probability=nan, direction=1,
     )  # fmt: skip
 
 
@@ -196,7 +196,9 @@ def _judge(runs: TargetRuns, scores: UnitScores) -> _Judged:
     site_evidence, chance = evidence(scores.sums), _chance(target)
     precision = LabelPrecision.of(runs, scores.sums, site_evidence)
     is_below = scores.train < chance
-    held_out, within = (np.where(is_below, 2 * chance - part, part) for part in (scores.held_out, scores.within_groups))
+    held_out, within_position_groups = (
+        np.where(is_below, 2 * chance - part, part) for part in (scores.held_out, scores.within_position_groups)
+    )
     is_slow = (site_evidence.unit_pieces < FEWEST_PIECES) | site_evidence.units_keep_levels
     signed = scores._replace(
         held_out=held_out, influence=np.where(is_below[scores.interval_units], -1, 1) * scores.influence
@@ -210,9 +212,9 @@ def _judge(runs: TargetRuns, scores: UnitScores) -> _Judged:
         held_out=held_out,
         low=low,
         high=high,
-        within=within,
+        within_position_groups=within_position_groups,
         p=np.full(len(held_out), np.nan) if precision.no_p else site_evidence.p,
-        tied=scores.tied,
+        tie_probability=scores.tie_probability,
     )
     return _Judged(columns, _estimates(target, signed, precision, is_slow), precision)
 

@@ -158,7 +158,7 @@ def _with_intervals(
     scores: UnitScores, units: NDArray[np.int64], placed: Placements, held_out_atoms: NDArray[np.bool_]
 ) -> UnitScores:
     """Add what the intervals of some units are made of."""
-    scores.within_groups[units] = placed.aucs_within()
+    scores.within_position_groups[units] = placed.aucs_within()
     influence = auc_influence(scores.sums.units(units), placed, held_out_atoms)
     return scores._replace(interval_units=units, influence=influence)
 

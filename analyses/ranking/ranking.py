@@ -14,11 +14,11 @@ from analyses.named_parts import sites_among
 from analyses.passages.models import model_source
 from analyses.ranking.assembling import assemble, measure_of, without_scores
 from analyses.ranking.labels import RankedLabel
-from analyses.ranking.measuring import forward_to, score_units
 from analyses.ranking.methods.method import Method
 from analyses.ranking.methods.plan import Plan
 from analyses.ranking.methods.registry import method_for
 from analyses.ranking.results import Ranking
+from analyses.ranking.scores_by_label import forward_to, score_units
 from analyses.ranking.shifts import Shifts
 from analyses.session import Session, question
 from analyses.targets.labelling import AnyHypothesis, ManyHypotheses, target_for, targets_for

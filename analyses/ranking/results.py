@@ -11,8 +11,8 @@ from analyses.intervals.estimates import Estimate
 
 TableRow = dict[str, str | float | int | None]
 TABLE_COLUMNS = (
-    "hypothesis", "unit", "site", "class", "method", "score", "score_test", "measure", "test", "low", "high", "within",
-    "p", "q", "p_shift", "p_max", "direction", "all", "tied",
+    "hypothesis", "unit", "site", "class", "method", "score", "held_out_score", "measure", "held_out", "low", "high",
+    "within_position_groups", "p", "q", "p_shift", "p_max", "direction", "overall", "tie_probability",
 )  # fmt: skip
 
 
@@ -32,14 +32,14 @@ class RankedUnit(Result):
             AUC, 0 for r) if what was found in training holds.
         low: The lower end of the 95 % interval of `held_out`; NaN if there is none, see `estimate`.
         high: The upper end of that interval.
-        within: `held_out` among characters of the same eighth of the text, so that what unit and label owe to a common
-            trend is left out; sign-aligned; NaN for units without an interval.
+        within_position_groups: `held_out` among characters of the same eighth of the text, so that what unit and label
+            owe to a common trend is left out; sign-aligned; NaN for units without an interval.
         p: p-value under the null that unit and label are independent apart from trends; see `significance.evidence`.
             For several classes, or if the method sees bins of a number: that of the most reliable class against the
             rest, times the number of classes. NaN where the text is too short for one.
         q: False discovery rate at this `p` (Benjamini & Hochberg) among all units that were ranked together.
-        tied: Probability that another character, drawn at random, has the same recorded value (or bin) of the unit; NaN
-            for a numeric label.
+        tie_probability: Probability that another character, drawn at random, has the same recorded value (or bin) of
+            the unit; NaN for a numeric label.
         p_shift: p-value under circular shifts of the label, for this unit alone; None if no shifts were requested.
         p_max: The same for the best of all units that were ranked together.
         direction: +1 if the unit is higher where the label is higher, −1 if lower, on training characters.
@@ -56,10 +56,10 @@ class RankedUnit(Result):
     held_out: float
     low: float
     high: float
-    within: float
+    within_position_groups: float
     p: float
     q: float
-    tied: float
+    tie_probability: float
     direction: int
     p_shift: float | None = None
     p_max: float | None = None
@@ -68,6 +68,8 @@ class RankedUnit(Result):
 
     test = renamed_attribute("test", "held_out")
     raw = renamed_attribute("raw", "overall")
+    within = renamed_attribute("within", "within_position_groups")
+    tied = renamed_attribute("tied", "tie_probability")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -125,14 +127,16 @@ class Ranking(Result):
             units: Which; None is all of them, in their order.
 
         Yields:
-            `TABLE_COLUMNS`, which are those of `rows`, except that `measure` names the AUC or r; `test` and `within`
-            are that score on held-out characters, and `all` on all; `class` is None unless the hypothesis has several.
+            `TABLE_COLUMNS`, which are those of `rows`, except that `measure` names the AUC or r; `held_out` and
+            `within_position_groups` are that score on held-out characters, and `overall` on all; `class` is None unless
+            the hypothesis has several.
         """
         for ranked in self.units if units is None else units:
             values = (
                 self.hypothesis, str(ranked.unit), str(ranked.unit.site), ranked.label, self.method, ranked.score,
-                ranked.held_out_score, self.measure, ranked.held_out, ranked.low, ranked.high, ranked.within, ranked.p,
-                ranked.q, ranked.p_shift, ranked.p_max, ranked.direction, ranked.overall, ranked.tied,
+                ranked.held_out_score, self.measure, ranked.held_out, ranked.low, ranked.high,
+                ranked.within_position_groups, ranked.p, ranked.q, ranked.p_shift, ranked.p_max, ranked.direction,
+                ranked.overall, ranked.tie_probability,
             )  # fmt: skip
             yield dict(zip(TABLE_COLUMNS, values, strict=True))
 
@@ -142,25 +146,25 @@ class Ranking(Result):
             "unit": str(ranked.unit),
             "method": self.method,
             "score": ranked.score,
-            **({} if self.method == self.measure else {"score_test": ranked.held_out_score}),
+            **({} if self.method == self.measure else {"held_out_score": ranked.held_out_score}),
             **({} if ranked.label is None else {"class": ranked.label}),
-            f"{self.measure}_test": ranked.held_out,
+            f"held_out_{self.measure}": ranked.held_out,
             "low": ranked.low,
             "high": ranked.high,
-            f"{self.measure}_within": ranked.within,
+            f"{self.measure}_within_position_groups": ranked.within_position_groups,
             "p": ranked.p,
             "q": ranked.q,
             **({} if ranked.p_max is None else {"p_shift": ranked.p_shift, "p_max": ranked.p_max}),
             "direction": ranked.direction,
-            self.measure: ranked.overall,
-            "tied": ranked.tied,
+            f"overall_{self.measure}": ranked.overall,
+            "tie_probability": ranked.tie_probability,
         }
 
     def __str__(self) -> str:
         lines = [f"units for {self.hypothesis}, by {self.method} on {self.n_train:,} characters"]
         lines += [
             f"{ranked.unit!s:>22}  held-out {self.measure} {ranked.held_out:+.3f} ({_interval(ranked)})  "
-            f"within position groups {ranked.within:+.3f}  q {ranked.q:.1g}"
+            f"within position groups {ranked.within_position_groups:+.3f}  q {ranked.q:.1g}"
             for ranked in self.units[:10]
         ]
         return "\n".join([*lines, *self.notes])

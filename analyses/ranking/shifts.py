@@ -84,7 +84,7 @@ class Shifts:
         rng = np.random.default_rng(seed)
         steps = [0, *(nearest + rng.choice(n_chars - 2 * nearest, n_shifts, replace=False)).tolist()]
         self._source, self._n_shifts = source, n_shifts
-        self._labels = _ShiftedLabels(target, classes, frequent_classes, steps)
+        self._labels = ShiftedLabels(target, classes, frequent_classes, steps)
         sizes = [(site, source.sites[site]) for site in in_order(source.sites, sites)]
         self._groups = column_groups(sizes, Session.of(source).levels.most_units(_BYTES_PER_UNIT))
         self._first = ShiftSums(self._labels, source.selection, self._groups[0])
@@ -115,7 +115,7 @@ class Shifts:
         }
 
 
-class _ShiftedLabels:
+class ShiftedLabels:
     """Labels of the characters that are used, and of the characters some steps on in a circle.
 
     Each label is less its mean over the characters of its position group, as they are after the shift, so that trends
@@ -219,13 +219,26 @@ class ShiftSums:
 
     n_readings = 2
 
-    def __init__(self, labels: _ShiftedLabels, selection: Selection, columns: Sequence[Columns]) -> None:
-        """Start with no characters, for shifted labels of the characters of a selection, and some units."""
+    def __init__(
+        self,
+        labels: ShiftedLabels,
+        selection: Selection,
+        columns: Sequence[Columns],
+        shifted_bytes: int = _SHIFTED_BYTES,
+    ) -> None:
+        """Start with no characters.
+
+        Args:
+            labels: The shifted labels.
+            selection: The characters that are used.
+            columns: The units.
+            shifted_bytes: Memory for the shifted labels that are worked on together.
+        """
         self.columns = list(columns)
         self._labels, self._selection = labels, selection
         self._counts = {columns: LevelCounts(1, columns.n_units) for columns in self.columns}
         self._ranks: dict[Columns, NDArray[np.float32]] = {}
-        self._most_labels = max(1, _SHIFTED_BYTES // (4 * labels.n_steps * _CHARS_AT_ONCE))  # worked on together
+        self._most_labels = max(1, shifted_bytes // (4 * labels.n_steps * _CHARS_AT_ONCE))  # worked on together
         shape = labels.n_labels, labels.n_steps
         self._sums = {columns: np.zeros((columns.n_units, *shape)) for columns in self.columns}
 

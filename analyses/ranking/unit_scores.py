@@ -21,10 +21,10 @@ class UnitScores(NamedTuple):
         held_out: (n_units,) the same on the held-out characters.
         overall: (n_units,) the same on all characters.
         error: (n_units,) how far `overall` may be from the exact number.
-        tied: (n_units,) probability that another character, drawn at random, has the same recorded value, in [0, 1];
-            NaN if values are not ranked.
-        within_groups: (n_units,) `held_out` among characters of the same position group; NaN for units without an
-            interval.
+        tie_probability: (n_units,) probability that another character, drawn at random, has the same recorded value, in
+            [0, 1]; NaN if values are not ranked.
+        within_position_groups: (n_units,) `held_out` among characters of the same position group; NaN for units without
+            an interval.
         sums: Sums over each atom: of ranks for AUCs, and of the values themselves for r.
         interval_units: (n_interval_units,) the units that have an interval.
         influence: (n_atoms, n_interval_units) what each atom adds to the error of `held_out`, to first order.
@@ -34,8 +34,8 @@ class UnitScores(NamedTuple):
     held_out: NDArray[np.float64]
     overall: NDArray[np.float64]
     error: NDArray[np.float64]
-    tied: NDArray[np.float64]
-    within_groups: NDArray[np.float64]
+    tie_probability: NDArray[np.float64]
+    within_position_groups: NDArray[np.float64]
     sums: AtomSums
     interval_units: NDArray[np.int64]
     influence: NDArray[np.float64]
@@ -43,14 +43,14 @@ class UnitScores(NamedTuple):
     def beside(self, other: "UnitScores") -> "UnitScores":
         """Return these scores followed by those of further units of the same site."""
         columns = map(np.concatenate, zip(self[:6], other[:6], strict=True))
-        train, held_out, overall, error, tied, within_groups = columns
+        train, held_out, overall, error, tie_probability, within_position_groups = columns
         return UnitScores(
             train,
             held_out,
             overall,
             error,
-            tied,
-            within_groups,
+            tie_probability,
+            within_position_groups,
             self.sums.beside(other.sums),
             np.concatenate([self.interval_units, other.interval_units + len(self.train)]),
             np.concatenate([self.influence, other.influence], axis=1),
@@ -67,8 +67,8 @@ def auc_scores(totals: RankTotals, label: int) -> UnitScores:
         held_out=held_out,
         overall=_auc(total)[0],
         error=summary.auc_error(totals.others[:, label], float(total.y[0])),
-        tied=summary.ties / max(n * (n - 1.0), 1.0),
-        within_groups=np.full(len(train), np.nan),
+        tie_probability=summary.ties / max(n * (n - 1.0), 1.0),
+        within_position_groups=np.full(len(train), np.nan),
         sums=sums,
         interval_units=np.empty(0, np.int64),
         influence=np.empty((int((sums.n > 0).sum()), 0)),
@@ -93,15 +93,15 @@ def correlation_scores(products: Products, n_intervals: int | None) -> UnitScore
     held_out_atoms[products.atoms[products.held_out]] = True
     interval_units = np.sort(farthest_from_chance(train, 0.0, n_intervals))
     chosen = sums.units(interval_units)
-    within_groups = np.full(len(train), np.nan)
-    within_groups[interval_units] = _r_within_groups(chosen, held_out_atoms & (chosen.n > 0))
+    within_position_groups = np.full(len(train), np.nan)
+    within_position_groups[interval_units] = _r_within_groups(chosen, held_out_atoms & (chosen.n > 0))
     return UnitScores(
         train=train,
         held_out=held_out,
         overall=overall,
         error=np.zeros_like(train),
-        tied=np.full(len(train), np.nan),
-        within_groups=within_groups,
+        tie_probability=np.full(len(train), np.nan),
+        within_position_groups=within_position_groups,
         sums=sums,
         interval_units=interval_units,
         influence=r_influence(chosen, held_out_atoms),

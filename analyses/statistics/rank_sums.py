@@ -16,6 +16,20 @@ from analyses.levels.ranks import CodeSums, Ranks, RankSummary
 from analyses.targets.splits import ALL, TEST, TRAIN
 
 
+def rank_correlations(sums: AtomSums, squares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n_units,) Spearman's rank correlations; NaN for units that never change.
+
+    Args:
+        sums: Sums of the units' ranks, see `RankSummary`, and of the label's ranks, in one cell.
+        squares: (n_units,) sums of the squares of the units' ranks.
+    """
+    n, y = sums.n[0], sums.y[0]
+    scatter = squares * max(sums.yy[0] - y * y / n, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        co_scatter = sums.xy[0] - sums.x[0] * y / n
+        return np.asarray(np.clip(np.where(scatter > 0, co_scatter / np.sqrt(scatter), np.nan), -1, 1))
+
+
 class RankTotals:
     """Sums of the ranks of some units, for several labels at once.
 
@@ -68,12 +82,7 @@ class RankTotals:
 
         NaN for units that never change there.
         """
-        total = self.by_part.of_label(0).of(np.arange(2) == part)
-        n, y = total.n[0], total.y[0]
-        scatter = self.summary.squares[:, part] * max(total.yy[0] - y * y / n, 0.0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            co_scatter = total.xy[0] - total.x[0] * y / n
-            return np.asarray(np.clip(np.where(scatter > 0, co_scatter / np.sqrt(scatter), np.nan), -1, 1))
+        return rank_correlations(self.by_part.of_label(0).of(np.arange(2) == part), self.summary.squares[:, part])
 
     def arrays(self) -> State:
         """Return all sums by name."""

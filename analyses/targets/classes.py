@@ -36,11 +36,11 @@ class Classes(NamedTuple):
         return self.labels.values_at(places).astype(np.int64)
 
 
-def classes_of(target: Target) -> Classes:
+def classes_of(target: Target, most_sorted: int = _MOST_SORTED) -> Classes:
     """Return the classes of a label.
 
     A number that takes up to 64 values has a class for each, another one up to 64 bins with the same number of
-    characters each; in a long text, with the same number of a sample of its characters.
+    characters each; in a text of more than `most_sorted` characters, with the same number of a sample of about as many.
 
     Raises:
         AnalysisError: If a categorical label has more than 64 classes.
@@ -51,7 +51,7 @@ def classes_of(target: Target) -> Classes:
     if target.kind == "categorical":
         refuse_many(target)
         return Classes(labels, labels.names, np.arange(float(len(labels.names))))
-    starts = _starts_of_bins(target)
+    starts = _starts_of_bins(target, most_sorted)
     n, sums, largest = np.zeros(len(starts)), np.zeros(len(starts)), np.full(len(starts), -np.inf)
     for values, parts in target.chunks():
         labelled = values[parts >= 0]
@@ -66,9 +66,9 @@ def classes_of(target: Target) -> Classes:
     return Classes(BinnedLabels(labels, starts, names), names, sums / np.maximum(n, 1))
 
 
-def _starts_of_bins(target: Target) -> NDArray[np.float64]:
+def _starts_of_bins(target: Target, most_sorted: int) -> NDArray[np.float64]:
     """(n_bins,) the smallest number of each bin of a numeric label."""
-    every = -(-target.selection.n_chars // _MOST_SORTED)
+    every = -(-target.selection.n_chars // most_sorted)
     few_values: NDArray[np.float64] = np.empty(0)
     sample = []
     for values, parts in target.chunks():

@@ -25,11 +25,11 @@ from hypotheses.user_files import as_hypothesis
 AnyHypothesis = str | Callable[[str], Any]
 ManyHypotheses = AnyHypothesis | Target | Sequence[AnyHypothesis | Target]
 """One hypothesis or several: names, functions, or targets made before."""
-_LABEL_BYTES = 1 << 28
+LABEL_BYTES = 1 << 28
 """Memory for all labels of one question; labels of longer texts, or of more hypotheses, are kept on disk."""
 
 
-def target_for(source: Source, hypothesis: "AnyHypothesis | Target", n_hypotheses: int = 1) -> Target:
+def target_for(source: Source, hypothesis: "AnyHypothesis | Target", memory_bytes: int = LABEL_BYTES) -> Target:
     """Return the target of a hypothesis on the characters that a source gives, or the target that was passed in.
 
     `predicts:a` stands for the model's own probability that the next character is an a; see `predictions.predicted`.
@@ -37,7 +37,7 @@ def target_for(source: Source, hypothesis: "AnyHypothesis | Target", n_hypothese
     Args:
         source: A recording or live activations.
         hypothesis: A name, a function, or a target made before.
-        n_hypotheses: How many hypotheses share the memory for labels; see `target`.
+        memory_bytes: Memory for its labels; see `target`.
 
     Raises:
         HypothesisError: If there is no such hypothesis, or it fails on this text.
@@ -47,7 +47,7 @@ def target_for(source: Source, hypothesis: "AnyHypothesis | Target", n_hypothese
         labels = predicted(source, hypothesis)
         return target_of_labels(source.corpus, hypothesis, labels, selection=source.selection)
     if not isinstance(hypothesis, Target):
-        return target(source.corpus, hypothesis, selection=source.selection, n_hypotheses=n_hypotheses)
+        return target(source.corpus, hypothesis, selection=source.selection, memory_bytes=memory_bytes)
     if hypothesis.corpus_sha256 != source.corpus.sha256 or hypothesis.selection != source.selection:
         raise AnalysisError(
             f"the labels of {hypothesis.hypothesis!r} are of another text, or of another part of it, than the "
@@ -63,21 +63,31 @@ def listed(hypotheses: ManyHypotheses) -> Sequence[AnyHypothesis | Target]:
     return hypotheses
 
 
-def targets_for(source: Source, hypotheses: ManyHypotheses) -> list[Target]:
-    """Return the targets of one hypothesis or several; see `target_for`."""
+def targets_for(source: Source, hypotheses: ManyHypotheses, memory_bytes: int = LABEL_BYTES) -> list[Target]:
+    """Return the targets of one hypothesis or several, which share the memory for labels; see `target_for`."""
     several = listed(hypotheses)
-    return [target_for(source, hypothesis, len(several)) for hypothesis in several]
+    return [target_for(source, hypothesis, memory_bytes // len(several)) for hypothesis in several]
 
 
 def label(
-    corpus: Corpus, hypothesis: Hypothesis, *, use_cache: bool = True, notice: Callable[[str], None] = warnings.warn
+    corpus: Corpus,
+    hypothesis: Hypothesis,
+    *,
+    use_cache: bool = True,
+    notice: Callable[[str], None] = warnings.warn,
+    piece_chars: int = documents.MOST_CHARS,
 ) -> Labels:
     """Label a text, and return the labels of all its characters in one array; see `label_in_pieces`."""
-    return label_in_pieces(corpus, hypothesis, use_cache=use_cache, notice=notice)[:]
+    return label_in_pieces(corpus, hypothesis, use_cache=use_cache, notice=notice, piece_chars=piece_chars)[:]
 
 
 def label_in_pieces(
-    corpus: Corpus, hypothesis: Hypothesis, *, use_cache: bool = True, notice: Callable[[str], None] = warnings.warn
+    corpus: Corpus,
+    hypothesis: Hypothesis,
+    *,
+    use_cache: bool = True,
+    notice: Callable[[str], None] = warnings.warn,
+    piece_chars: int = documents.MOST_CHARS,
 ) -> CorpusLabels:
     """Label all characters of a text, each document by itself.
 
@@ -88,16 +98,21 @@ def label_in_pieces(
         hypothesis: The hypothesis.
         use_cache: Whether labels from the cache may be used.
         notice: Called with a sentence if a document is so long that it is labelled in pieces.
+        piece_chars: The most characters of a piece.
 
     Returns:
         The labels; `cached_at` says when labels from the cache were made.
     """
-    most = documents.MOST_CHARS
     for document in corpus.documents:
-        if document.n_chars > most:
-            notice(f"{document.name} has {document.n_chars:,} characters; it is labelled in pieces of at most {most:,}")
+        if document.n_chars > piece_chars:
+            notice(
+                f"{document.name} has {document.n_chars:,} characters; "
+                f"it is labelled in pieces of at most {piece_chars:,}"
+            )
     names = [document.file_name for document in corpus.documents]
-    labels = documents.label_corpus(hypothesis, names, corpus.texts(), corpus.sha256, use_cache=use_cache)
+    labels = documents.label_corpus(
+        hypothesis, names, corpus.texts(), corpus.sha256, use_cache=use_cache, piece_chars=piece_chars
+    )
     if hypothesis.kind is None and labels.kind == "numeric" and labels.are_only(0, 1):
         notice(f"{hypothesis.name} gives 0 and 1, which are taken for numbers; give bools, or declare kind='binary'")
     return labels
@@ -111,7 +126,7 @@ def target(
     selection: Selection | None = None,
     use_cache: bool = True,
     notice: Callable[[str], None] = warnings.warn,
-    n_hypotheses: int = 1,
+    memory_bytes: int = LABEL_BYTES,
 ) -> Target:
     """Label a text by a hypothesis, each document by itself.
 
@@ -124,8 +139,8 @@ def target(
         selection: The characters that are used; None is all of them.
         use_cache: Whether labels from the cache may be used.
         notice: Called with a sentence for the user if a document is labelled in pieces.
-        n_hypotheses: How many hypotheses share 256 MiB of memory for labels. Labels that need more than their share are
-            kept in a temporary file as long as they are used.
+        memory_bytes: The most memory that the labels may take; if they need more, they are kept in a temporary file as
+            long as they are used.
 
     Raises:
         HypothesisError: If there is no such hypothesis, or it fails on this text.
@@ -134,13 +149,8 @@ def target(
     """
     labeller = registry.get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
     pieces = label_in_pieces(corpus, labeller, use_cache=use_cache, notice=notice)
-    labels = LabelsOnDisk(pieces) if belong_on_disk(pieces.n_bytes, n_hypotheses) else pieces[:]
+    labels = LabelsOnDisk(pieces) if pieces.n_bytes > memory_bytes else pieces[:]
     return target_of_labels(corpus, labeller.name, labels, split, selection=selection)
-
-
-def belong_on_disk(n_bytes: int, n_labels: int) -> bool:
-    """Return whether this many labels of this size take too much memory together."""
-    return n_labels * n_bytes > _LABEL_BYTES
 
 
 def target_of_labels(

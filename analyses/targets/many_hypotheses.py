@@ -7,7 +7,7 @@ from typing import NamedTuple
 from activations.blocks import Source
 from analyses.errors import AnalysisError
 from analyses.targets.classes import refuse_many
-from analyses.targets.labelling import AnyHypothesis, target, target_for
+from analyses.targets.labelling import LABEL_BYTES, AnyHypothesis, target, target_for
 from analyses.targets.predictions import PREFIX
 from analyses.targets.target import Target
 from hypotheses.errors import HypothesisError
@@ -37,6 +37,7 @@ def targets_of(
     language: str | None = None,
     use_cache: bool = True,
     notice: Notice = warnings.warn,
+    memory_bytes: int = LABEL_BYTES,
 ) -> Targets:
     """Label the text of a source by several hypotheses; those that do not apply to it do not stop the others.
 
@@ -47,6 +48,8 @@ def targets_of(
         language: Of the text, for hypotheses that depend on it and were given none.
         use_cache: Whether labels that were kept on disk may be used again.
         notice: Called with sentences for the user.
+        memory_bytes: Memory for all labels. Labels that need more than an equal share of it are kept in temporary files
+            as long as they are used.
 
     Raises:
         HypothesisError: If the only hypothesis does not exist, or fails on this text.
@@ -55,7 +58,8 @@ def targets_of(
     made, reasons = [], {}
     for hypothesis in dict.fromkeys(hypotheses):
         try:
-            made.append(_target(source, hypothesis, lag, language, use_cache, notice, len(hypotheses)))
+            share = memory_bytes // len(hypotheses)
+            made.append(_target(source, hypothesis, lag, language, use_cache, notice, share))
         except (AnalysisError, HypothesisError) as error:
             if len(hypotheses) == 1:
                 raise
@@ -72,6 +76,7 @@ def all_targets(
     language: str | None = None,
     use_cache: bool = True,
     notice: Notice = warnings.warn,
+    memory_bytes: int = LABEL_BYTES,
 ) -> Targets:
     """Label the text of a source by every registered hypothesis that needs no parameter.
 
@@ -84,7 +89,7 @@ def all_targets(
     made, reasons = [], {}
     for name in names:
         try:
-            labelled = _target(source, name, lag, language, use_cache, notice, len(names))
+            labelled = _target(source, name, lag, language, use_cache, notice, memory_bytes // len(names))
             refuse_many(labelled)
             made.append(labelled)
         except (AnalysisError, HypothesisError) as error:
@@ -101,7 +106,7 @@ def _target(
     language: str | None,
     use_cache: bool,
     notice: Notice,
-    n_hypotheses: int,
+    memory_bytes: int,
 ) -> Target:
     if isinstance(hypothesis, str) and hypothesis.startswith(PREFIX):
         if lag:
@@ -114,5 +119,5 @@ def _target(
         selection=source.selection,
         use_cache=use_cache,
         notice=notice,
-        n_hypotheses=n_hypotheses,
+        memory_bytes=memory_bytes,
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from activations.texts.selection import Selection
 from analyses.targets.splits import Fold, Split
 
-_PIECE_ROWS = 1 << 18
+PIECE_ROWS = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,10 +104,10 @@ RowMask = NDArray[np.bool_] | RowRuns
 """(n_rows,) whether each row is chosen."""
 
 
-def pieces_of_rows(n_rows: int) -> Iterator[slice]:
+def pieces_of_rows(n_rows: int, piece_rows: int = PIECE_ROWS) -> Iterator[slice]:
     """Yield slices that together are all rows, so that arrays with an entry for each row stay small."""
-    for first in range(0, n_rows, _PIECE_ROWS):
-        yield slice(first, min(first + _PIECE_ROWS, n_rows))
+    for first in range(0, n_rows, piece_rows):
+        yield slice(first, min(first + piece_rows, n_rows))
 
 
 def value_counts(pieces: Iterable[NDArray[Any]]) -> tuple[NDArray[Any], NDArray[np.int64]]:

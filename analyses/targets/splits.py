@@ -131,11 +131,11 @@ class Split:
         return [Fold(self, fold_of_stretch != fold, fold_of_stretch == fold) for fold in range(n)]
 
 
-def in_pieces(start: int, stop: int, every: int = 1) -> Iterator[range]:
+def in_pieces(start: int, stop: int, every: int = 1, piece_chars: int = _PIECE_CHARS) -> Iterator[range]:
     """Yield places from `start` up to `stop`, some at a time: all of them, at 8 bytes each, would exceed the text."""
     places = range(start, stop, every)
-    for first in range(0, len(places), _PIECE_CHARS):
-        yield places[first : first + _PIECE_CHARS]
+    for first in range(0, len(places), piece_chars):
+        yield places[first : first + piece_chars]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,11 +154,11 @@ class Fold:
     test: NDArray[np.bool_]
     near: NDArray[np.bool_] | None = None
 
-    def parts_of(self, places: NDArray[np.int64]) -> NDArray[np.int8]:
-        """(n_places,) `TRAIN`, `TEST` or `GAP` for the character at each place."""
+    def parts_of(self, places: NDArray[np.int64], piece_chars: int = _PIECE_CHARS) -> NDArray[np.int8]:
+        """(n_places,) `TRAIN`, `TEST` or `GAP` for the character at each place; `piece_chars` are found at a time."""
         parts = np.empty(len(places), np.int8)
-        for first in range(0, len(places), _PIECE_CHARS):
-            piece = slice(first, first + _PIECE_CHARS)
+        for first in range(0, len(places), piece_chars):
+            piece = slice(first, first + piece_chars)
             parts[piece] = self._parts_of(places[piece])
         return parts
 

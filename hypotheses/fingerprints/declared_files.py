@@ -1,9 +1,9 @@
 """The files and folders that a hypothesis is declared to read."""
 
 import hashlib
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from time import time_ns
 
 _CLOCK_TICK_NS = 2_000_000_000  # of the coarsest file systems: two changes within a tick may leave the same times
 
@@ -19,7 +19,7 @@ class DeclaredFiles:
         self.paths = tuple(paths)
         self._first_stats = self._stats()
         newest = max((time for *_, time in self._first_stats), default=0)
-        is_fresh = time_ns() - newest < _CLOCK_TICK_NS
+        is_fresh = time.time_ns() - newest < _CLOCK_TICK_NS
         self._first_digest = self._digest() if is_fresh else None
 
     def digest(self) -> str | None:

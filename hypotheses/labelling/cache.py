@@ -53,7 +53,9 @@ def load_or_make(
         find_unhashed: Called once the labels are made. Returns what they depend on that is not in the key, to end a
             sentence with; the labels are not cached then. Empty if the key covers everything.
     """
-    path = folder() / f"{hashlib.sha256((key + _software_hash()).encode()).hexdigest()}.npz"
+    path = (
+        folder() / f"{hashlib.sha256((key + software_hash(Path(hypotheses.__file__).parent)).encode()).hexdigest()}.npz"
+    )
     cached = None if make_anew else _read(path)
     if cached is not None:
         return cached
@@ -80,10 +82,10 @@ def _timed(make: Callable[[], CorpusLabels]) -> tuple[CorpusLabels, bool]:
 
 
 @functools.cache
-def _software_hash() -> str:
-    """Return a hash of this package, and of the versions of Python and of the libraries that label."""
+def software_hash(package: Path) -> str:
+    """Return a hash of the source files in a folder, and of the versions of Python and of the libraries that label."""
     digest = hashlib.sha256(f"{_FORMAT} {sys.version_info[:2]}".encode())
-    digest.update(hash_of_sources(Path(hypotheses.__file__).parent).encode())
+    digest.update(hash_of_sources(package).encode())
     for library in _LIBRARIES:
         try:
             digest.update(f"{library} {version(library)}".encode())

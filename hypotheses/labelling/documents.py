@@ -27,10 +27,11 @@ def label_corpus(
     corpus_sha256: str,
     *,
     use_cache: bool = True,
+    piece_chars: int = MOST_CHARS,
 ) -> CorpusLabels:
     """Label the documents of a corpus independently of each other, with the text of one at a time in memory.
 
-    A document of more than 32 Mi characters is labelled in pieces, which end after blank lines if possible. Labels that
+    A longer document than `piece_chars` is labelled in pieces, which end after blank lines if possible. Labels that
     took longer than a second are cached on disk, under the hashes of the text, of the files in which the hypothesis is
     written and of those that it is declared to read; see `Hypothesis.fingerprint`. They are not cached if the
     hypothesis opens other files, or uses something that cannot be hashed.
@@ -41,6 +42,7 @@ def label_corpus(
         texts: Texts of the documents, in order; consumed one at a time.
         corpus_sha256: Hash of the texts and of where they begin.
         use_cache: Whether to read labels from the cache; they are written to it in any case.
+        piece_chars: The most characters of a document that are labelled in one piece.
 
     Returns:
         One label for each character. `cached_at` says when cached labels were made, and `not_cached_because` why slow
@@ -52,11 +54,11 @@ def label_corpus(
 
     def make() -> CorpusLabels:
         if _can_be_joined(hypothesis):
-            return CorpusLabels.join(_labels_of_joined(hypothesis, texts))
+            return CorpusLabels.join(_labels_of_joined(hypothesis, texts, piece_chars))
         return CorpusLabels.join(
             hypothesis(piece, file_name=name)
             for name, text in zip(names, texts, strict=True)
-            for piece in _pieces(text)
+            for piece in _pieces(text, piece_chars)
         )
 
     before = hypothesis.dependencies(clear_caches=True)
@@ -81,9 +83,9 @@ def _can_be_joined(hypothesis: Hypothesis) -> bool:
     return hypothesis.separator is not None and has_declared_kind and not hypothesis.uses_file_name
 
 
-def _labels_of_joined(hypothesis: Hypothesis, texts: Iterable[str]) -> Iterator[Labels]:
+def _labels_of_joined(hypothesis: Hypothesis, texts: Iterable[str], piece_chars: int) -> Iterator[Labels]:
     """Yield the labels of texts in order; consecutive short texts are labelled in one call."""
-    most = min(_JOINED_CHARS, MOST_CHARS)
+    most = min(_JOINED_CHARS, piece_chars)
     short: list[str] = []
     n_chars = 0
     for text in texts:
@@ -91,7 +93,7 @@ def _labels_of_joined(hypothesis: Hypothesis, texts: Iterable[str]) -> Iterator[
             yield _label_together(hypothesis, short)
             short, n_chars = [], 0
         if len(text) > most:
-            yield from map(hypothesis, _pieces(text))
+            yield from map(hypothesis, _pieces(text, piece_chars))
         else:
             short.append(text)
             n_chars += len(text)
@@ -111,11 +113,11 @@ def _label_together(hypothesis: Hypothesis, texts: Sequence[str]) -> Labels:
     return replace(labels, values=labels.values[is_text], missing=missing)
 
 
-def _pieces(text: str) -> Iterator[str]:
-    """Yield a text in pieces of at most `MOST_CHARS`, which end after a blank line, or else a line, if there is one."""
+def _pieces(text: str, most: int) -> Iterator[str]:
+    """Yield a text in pieces of at most `most` characters, which end after a blank line, or else a line, if any."""
     start = 0
-    while len(text) - start > MOST_CHARS:
-        stop = start + MOST_CHARS
+    while len(text) - start > most:
+        stop = start + most
         blank_line = _LAST_BLANK_LINE.search(text, start, stop)
         line_end = text.rfind("\n", start, stop) + 1
         cut = blank_line.end() if blank_line else line_end or stop

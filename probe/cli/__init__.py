@@ -22,7 +22,9 @@ from probe.cli.fit import fit
 from probe.cli.help_texts import NamingCommand
 from probe.cli.hypotheses import hypotheses
 from probe.cli.import_model import import_model
+from probe.cli.impulse import impulse
 from probe.cli.orders import orders
+from probe.cli.patch import patch
 from probe.cli.rank import rank
 from probe.cli.sample import sample
 from probe.cli.show import warn
@@ -46,6 +48,8 @@ COMMANDS = (
     curve,
     ablate,
     orders,
+    impulse,
+    patch,
 )
 
 app = typer.Typer(

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Option
+from typer import BadParameter, Option
 
 from probe.cli.analysis_options import TargetOptions
-from probe.cli.cause_options import CauseSourceOptions, EffectOptions, UnitOptions, check_hypotheses
+from probe.cli.cause_options import BEST, CauseSourceOptions, EffectOptions, UnitOptions, check_hypotheses
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
 from probe.cli.provenance import provenance
@@ -36,9 +36,17 @@ class AblateOptions(EffectOptions):
     together: Annotated[bool, Option("--together", help="Hold all units at once, not one after another.")] = False
     force: Annotated[bool, Option("--force", help="Hold units also at a number outside their range.")] = False
 
+    def check(self) -> None:
+        """Refuse a value that is neither a number nor one of the names, or a seed, before any work."""
+        from analyses.causes.ablation import HELD_AT
+
+        EffectOptions.check(self)
+        if isinstance(self.value, str) and self.value not in HELD_AT:
+            raise BadParameter(f"--held-at is {self.value!r}; choose {', '.join(HELD_AT)}, or a number")
+
     @property
     def value(self) -> str | float:
-        """What is given with --held-at, as a number if it is one."""
+        """The value of --held-at, as a number if it is one."""
         try:
             return float(self.held_at)
         except ValueError:
@@ -89,7 +97,7 @@ def ablate(
             own = [{**row, **made} for row in ablation.rows()]
             rows += own
             tables.show(own, _table(ablation))
-            _say_what_is_shown(ablation, quiet=tables.as_json)
+            _say_what_is_shown(ablation, units, quiet=tables.as_json)
     for hypothesis, reason in targets.reasons.items():
         warn(f"no effects for {hypothesis}: {reason}")
     tables.write(rows)
@@ -135,7 +143,9 @@ def _table(ablation: "Ablation") -> list[dict[str, TableCell]]:
     return rows
 
 
-def _say_what_is_shown(ablation: "Ablation", *, quiet: bool) -> None:
+def _say_what_is_shown(ablation: "Ablation", units: UnitOptions, *, quiet: bool) -> None:
+    if units.units == BEST:
+        say(f"the units that rank puts first for {ablation.hypothesis}; --units names others", quiet=quiet)
     for finding in ablation.findings:
         say(finding, quiet=quiet)
     predicted = " ".join(visible(char, SIGNS) for char in ablation.predicted_characters)

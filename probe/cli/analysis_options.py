@@ -91,7 +91,7 @@ class SiteOptions:
         return of_layer
 
     def chosen_if_any(self, source: "Source") -> "list[Site] | None":
-        """List the sites that were asked for; None if neither option is given."""
+        """List the sites that the options select; None if neither option is given."""
         return None if self.sites is None and self.layer is None else self.chosen(source)
 
 
@@ -144,7 +144,7 @@ def report_kept(labels_by_name: "Mapping[str, AnyLabels | CorpusLabels]") -> Non
     *before, last = dates
     names = f"{', '.join(before)} and {last}" if before else last
     made = f"on {first}" if len(dates) == 1 else f"the oldest on {first}"
-    warn(f"the labels of {names} are from the disk, made {made}; --no-cache labels anew")
+    warn(f"the labels of {names} are from the disk, made {made}; --no-cache makes them again")
 
 
 def report_used(results: "Iterable[ProbeResult]") -> None:

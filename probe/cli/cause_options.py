@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from analyses.session import Session
     from analyses.targets.target import Target
 
+BEST, ALL = "best", "all"
+
 
 class ModelAndActivations(NamedTuple):
     """A model that can be changed while it reads, and the quickest source of its activations.
@@ -87,7 +89,8 @@ class CauseSourceOptions(SourceOptions):
         from probe.cli.reading import load_or_build
 
         compute = ComputeOptions(device=self.device, precision=self.precision)
-        return live(cast("Recording", recorded.source), load_or_build(model, self.model_factory), compute=compute)
+        reader = load_or_build(model, self.model_factory) if self.model_factory else model
+        return live(cast("Recording", recorded.source), reader, compute=compute)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +98,8 @@ class EffectOptions:
     """Options of how effects are measured: on how many characters, and beside how many matched units."""
 
     chars: Annotated[
-        int, Option(help="How many characters to measure on, in passages spread over the text; fewer are quicker.")
+        int,
+        Option(min=200, help="How many characters to measure on, in passages spread over the text; fewer are quicker."),
     ] = 20_000
     matched: Annotated[
         int,
@@ -118,7 +122,7 @@ class UnitOptions(SiteOptions):
             help="Such as 0/cell/37,1/cell/40, or 0/cell for all units of a site; best: the --top of `probe rank`; "
             "all: all units of --sites."
         ),
-    ] = "best"
+    ] = BEST
     top: Annotated[int, Option(min=1, help="How many of the best units.")] = 10
 
     def chosen_units(self, opened: ModelAndActivations, target: "Target") -> "list[Unit]":
@@ -133,11 +137,11 @@ class UnitOptions(SiteOptions):
         from analyses.causes.choosing_units import best_ranked_units
 
         sizes = opened.model.sites
-        if self.units not in ("best", "all"):
+        if self.units not in (BEST, ALL):
             if self.sites is not None or self.layer is not None:
                 raise BadParameter("--units names units, and --sites others; leave one of the two out")
             return select_units_or_sites(sizes, self.units)
-        if self.units == "all":
+        if self.units == ALL:
             return units_of(sizes, self.chosen(opened.model))
         with progress(f"ranking for {target.hypothesis}") as report:
             sites = self.chosen(opened.activations)

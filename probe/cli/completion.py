@@ -20,14 +20,14 @@ def hypotheses_and_recordings(incomplete: str) -> list[str]:
 
 def methods(incomplete: str) -> list[str]:
     """List the ranking methods whose names begin as typed, the last of those with commas between."""
-    from analyses.ranking.methods.registry import METHODS
+    from analyses.ranking.methods.names import method_names
 
-    return _last_of_list(incomplete, METHODS)
+    return _last_of_list(incomplete, method_names())
 
 
 def controls(incomplete: str) -> list[str]:
     """List the controls of probes whose names begin as typed, the last of those with commas between."""
-    from analyses.probing.probes import CONTROLS
+    from analyses.probing.control_names import CONTROLS
 
     return _last_of_list(incomplete, [*CONTROLS, "none"])
 

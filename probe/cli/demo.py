@@ -53,21 +53,28 @@ def _row(finding: "Finding") -> dict[str, TableCell]:
         "direction": best.direction,
         "method": finding.ranking.method,
         "score": best.score,
-        "test": best.held_out,
+        "held_out": best.held_out,
         **_strongest_probe(finding.probes),
     }
 
 
 def _strongest_probe(probes: "tuple[ProbeResult, ...]") -> dict[str, TableCell]:
     best = max(probes, key=lambda probe: probe.score)
-    return {"probe": best.site, "accuracy": best.accuracy, "majority": best.majority, "f1": best.f1, "r2": best.r2}
+    return {
+        "probe_site": best.site,
+        "accuracy": best.accuracy,
+        "majority_accuracy": best.majority_accuracy,
+        "f1": best.f1,
+        "r2": best.r2,
+    }
 
 
 def _say_what_next(result: "Demo") -> None:
     say(
-        "\nunit: the unit that predicts the label best, chosen by its score on training stretches of the text; test: "
-        "its AUC (r for numbers) on held-out ones.\nprobe: the site whose units encode most jointly; accuracy (R² for "
-        "numbers) on held-out stretches, and that of always saying what is more frequent."
+        "\nunit: the unit that predicts the label best, chosen by its score on training stretches of the text; "
+        "held-out: its AUC (r for numbers) on the others.\nprobe site: the one whose units encode most jointly; "
+        "accuracy (R² for numbers) is on held-out stretches, majority accuracy that of always predicting the more "
+        "frequent class."
     )
     say("\nLook at:")
     for finding in result.findings:

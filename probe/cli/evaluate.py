@@ -82,11 +82,11 @@ def evaluate(
     model_factory: FactoryOption = None,
     tables: TableOptions,
 ) -> None:
-    """Measure how well a model predicts a text, beside models that only count.
+    """Measure how well a model predicts a text, compared with n-gram models.
 
     nats and bits per char are the mean loss, perplexity is e to the nats, and low and high are the ends of the 95 %
     interval of the nats, for neighbouring characters that depend on each other. The first character of a document or
-    part is read, and not predicted. The loss of a character is the sum over all that the model reads of it.
+    part is read, and not predicted. The loss of a character is the sum over the tokens that the model reads for it.
 
     Beside the model there are a model that gives all characters the same probability (uniform), their frequencies
     (unigram), and interpolated Kneser-Ney n-gram models of what the model reads. These learn from the first part of

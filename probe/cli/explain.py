@@ -36,11 +36,11 @@ def explain(
 ) -> None:
     """Say what a unit responds to: a ranking of hypotheses for one unit.
 
-    All hypotheses are tried, unless some are named. First come those that explain most of the unit together: adds is
-    the share of its held-out variance that each explains beyond those above it, by the unit's means in its classes (for
-    numbers, in bins). Then come the others, by how well the unit predicts them; the columns are those of probe rank,
-    and q is over the hypotheses. Below are the unit's means over the labels of the first, as bars that begin at its
-    median, and the passages where it is most and least active, the character marked.
+    All hypotheses are tried, unless some are named. First come those that explain most of the unit together: added_r2
+    is the share of its held-out variance that each explains beyond those above it, by the unit's means in its classes
+    (for numbers, in bins). Then come the others, by how well the unit predicts them; the columns are those of probe
+    rank, and q is over the hypotheses. Below are the unit's means over the labels of the first, as bars that begin at
+    its median, and the passages where it is most and least active, the character marked.
 
     Over a number, a unit may make a wave, which goes up and down at least twice. It is looked for in every other
     stretch of the text, and tested in those between: p is how often a curve with at most one peak (which rises, falls,
@@ -105,4 +105,4 @@ def _show_tuning(tuning: "Tuning") -> None:
 
 def _line(passage: "Passage") -> str:
     before, character, after = (visible(part, SIGNS) for part in (passage.before, passage.character, passage.after))
-    return f"{passage.value:+10.3f} {passage.place:>11,}  {before:>60}▐{character}▌{after}"
+    return f"{passage.value:+10.3f} {passage.position:>11,}  {before:>60}▐{character}▌{after}"

@@ -53,7 +53,7 @@ class WritingOptions:
     seed: SeedOption = 0
 
     def check(self, corpus: Sequence[Path] | None, context: Context) -> None:
-        """Refuse a corpus besides texts that the model writes, neither, and options of writing without it."""
+        """Refuse both a corpus and `--generate`, or neither, and options of writing without `--generate`."""
         if (self.generate is None) == (not corpus):
             raise BadParameter("name a text, or ask for texts that the model writes with --generate")
         if self.generate is not None:
@@ -65,7 +65,7 @@ class WritingOptions:
                 raise BadParameter(f"{option} is for texts that the model writes: it goes with --generate")
 
     def write(self, model: "CharRNN | CharModel", device: str) -> "Corpus":
-        """Let the model write as many texts, as long, as `--generate` asks for.
+        """Let the model write texts, in the number and of the length that `--generate` gives.
 
         Raises:
             ActivationError: If that cannot be understood.

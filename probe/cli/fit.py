@@ -90,8 +90,8 @@ class ProbesOptions(ProbeOptions):
 
     @property
     def control_names(self) -> list[str]:
-        """The controls that are asked for."""
-        from analyses.probing.probes import CONTROLS
+        """The controls named by `--controls`; all if it is not given."""
+        from analyses.probing.control_names import CONTROLS
 
         if self.controls is None:
             return list(CONTROLS)
@@ -145,7 +145,7 @@ def fit(
     within) is the score among characters of the same eighth of the text, which leaves out what a common trend
     contributes. The penalty is chosen on stretches of the training part.
 
-    A score means something only beside what can be had without the model. majority is the accuracy of always
+    A score means something only beside what can be achieved without the model. majority is the accuracy of always
     predicting the most frequent label. The same table has controls: {controls}.
     selectivity is the accuracy (R²) above that of the control context.
 

@@ -45,7 +45,7 @@ def show_probes(results: Sequence[SourceProbes], tables: TableOptions) -> None:
 
 
 def write_probes(results: Sequence[SourceProbes], tables: TableOptions) -> None:
-    """Write the rows to the CSV file, if one was asked for."""
+    """Write the rows to the file of `--csv`, if that is given."""
     tables.write(_rows_with_provenance(results))
 
 

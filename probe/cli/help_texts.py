@@ -1,10 +1,13 @@
-"""Help texts that name what registries hold: the registries are loaded only when such a help text is shown."""
+"""Help texts that name methods and controls: complete only when they are shown, since a program may add its own."""
 
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from typer.core import TyperCommand, TyperOption
+
+from analyses.probing.control_names import CONTROLS
+from analyses.ranking.methods.names import method_names
 
 
 class NamingCommand(TyperCommand):
@@ -20,27 +23,13 @@ class NamingCommand(TyperCommand):
 
 
 def with_names(text: str | None) -> str | None:
-    """Replace the placeholders in a help text by what the registries hold."""
-    texts = {"methods": _methods, "control_names": _control_names, "controls": _controls}
-    return text and re.sub(r"\{(\w+)\}", lambda match: texts[match[1]]() if match[1] in texts else match[0], text)
-
-
-def _methods() -> str:
-    from analyses.ranking.methods.registry import METHODS
-
-    return _listed(list(METHODS), "or")
-
-
-def _control_names() -> str:
-    from analyses.probing.probes import CONTROLS
-
-    return _listed(list(CONTROLS), "and")
-
-
-def _controls() -> str:
-    from analyses.probing.probes import CONTROLS
-
-    return "; ".join(f"{name}, {summary}" for name, summary in CONTROLS.items())
+    """Replace the placeholders in a help text by the names and descriptions of methods and controls."""
+    texts = {
+        "methods": _listed(method_names(), "or"),
+        "control_names": _listed(list(CONTROLS), "and"),
+        "controls": "; ".join(f"{name}, {summary}" for name, summary in CONTROLS.items()),
+    }
+    return text and re.sub(r"\{(\w+)\}", lambda match: texts.get(match[1], match[0]), text)
 
 
 def _listed(names: Sequence[str], last: str) -> str:

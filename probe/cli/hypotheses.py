@@ -64,11 +64,11 @@ def hypotheses(
     text_options: TextOptions,
     tables: TableOptions,
 ) -> None:
-    """List the hypotheses that can be asked for by name, or look at the labels that one gives to a text.
+    """List the hypotheses, or show how one of them labels a text.
 
     With --show and texts: a passage coloured by its labels, from the first place where they change; then how often each
-    label occurs in all of the texts, and in how long runs. In a pipe, marks below the characters replace the colours.
-    With --show alone: the definition. With texts alone: how often each built-in hypothesis is True.
+    label occurs in all of the texts, and how long its runs are. In a pipe, marks below the characters replace the
+    colours. With --show alone: the definition. With texts alone: how often each built-in hypothesis is True.
 
     Example:
         probe hypotheses --show in_quotes corpus.txt
@@ -150,7 +150,7 @@ def _in_language(hypothesis: "Hypothesis", language: str | None) -> "Hypothesis"
 def _listed(hypothesis: "Hypothesis") -> dict[str, TableCell]:
     ahead = " (looks ahead)" if not hypothesis.causal else ""
     kind = hypothesis.unit or hypothesis.kind or ""
-    return {"hypothesis": hypothesis.spelling, "labels": kind, "asks": hypothesis.summary + ahead}
+    return {"hypothesis": hypothesis.spelling, "labels": kind, "summary": hypothesis.summary + ahead}
 
 
 def _described(hypothesis: "Hypothesis") -> dict[str, TableCell]:

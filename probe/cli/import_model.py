@@ -51,7 +51,7 @@ class LayoutOptions:
     ] = None
     prefix: Annotated[str, Option(help="Only arrays whose names begin with this.", show_default=False)] = ""
     force: Annotated[
-        bool, Option("--force", help="Write the model even if its loss on the text speaks against this reading.")
+        bool, Option("--force", help="Write the model even if its loss on the text suggests another interpretation.")
     ] = False
 
     def settings(self) -> dict[str, Any]:
@@ -159,11 +159,11 @@ def _row(result: "ImportedModel", output: Path) -> dict[str, TableCell]:
         "n_layers": config.n_layers,
         "n_units": config.n_units,
         "n_embedding": config.n_embedding,
-        "n_characters": len(result.model.vocabulary),
+        "vocabulary_size": len(result.model.vocabulary),
         "gates": result.interpretation.gates,
         "transposed": result.interpretation.transposed,
         "hidden_first": result.interpretation.hidden_first,
-        "vocabulary": result.vocabulary_source,
+        "vocabulary_source": result.vocabulary_source,
         "reading_rule": str(result.interpretation.rule),
         "read_out": result.parts.notes["read-out"],
         "unused": list(result.parts.unused),

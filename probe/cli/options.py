@@ -60,8 +60,8 @@ NoCacheOption = Annotated[
     bool,
     Option(
         "--no-cache",
-        help="Label anew, and keep the new labels. Labels that took long to make are kept on disk and reused unless "
-        "the text, the hypothesis's code, or a file that it declares to read has changed.",
+        help="Make all labels again, and cache the new ones. Labels that took long to make are cached on disk, and "
+        "reused unless the text, the hypothesis's code, or a file that it declares to read has changed.",
     ),
 ]
 SitesOption = Annotated[
@@ -183,7 +183,7 @@ TemperatureOption = Annotated[float, Option(help="Sampling temperature; 0 always
 TopKOption = Annotated[
     int | None, Option(help="Draw only from this many of the most probable characters.", show_default=False)
 ]
-EveryOption = Annotated[int, Option(help="Keep only one character in this many.")]
+EveryOption = Annotated[int, Option(help="Keep only every n-th character.")]
 FactoryOption = Annotated[
     str | None,
     Option(

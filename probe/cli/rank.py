@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from analyses.targets.target import Target
 
 _NO_INTERVALS = (
-    "no intervals: a model would have to read the text twice more for them; ask for them with --intervals 1, or record "
-    "the text once with `probe extract`"
+    "no intervals: a model would have to read the text twice more for them; add --intervals 1, or record the text once "
+    "with `probe extract`"
 )
 
 
@@ -40,13 +40,14 @@ def rank(
 ) -> None:
     """Rank the units that respond most to a hypothesis.
 
-    The order comes from training stretches of the text. auc_test (r_test for numbers) is measured on held-out ones,
-    sign-aligned on the training ones: the number to quote. low and high are the ends of its 95 % interval. within is
-    the same score among characters of the same eighth of the text: where it is much nearer to chance, unit and label
-    share a trend. p is the p-value under the null that unit and label are independent apart from trends, whatever the
-    autocorrelation of either, and q the false discovery rate over all units. p_shift: the share of circular shifts of
-    the labels that match the unit as well as the labels do; p_max: the share of shifts that match any unit as well.
-    Where a text has too few independent pieces of a label, a message replaces the interval and p.
+    The order comes from training stretches of the text. held_out_auc (held_out_r for numbers) is measured on held-out
+    ones, sign-aligned on the training ones: the number to quote. low and high are the ends of its 95 % interval.
+    auc_within_position_groups is the same score among characters of the same eighth of the text: where it is much
+    nearer to chance, unit and label share a trend. p is the p-value under the null that unit and label are independent
+    apart from trends, whatever the autocorrelation of either, and q the false discovery rate over all units. p_shift:
+    the share of circular shifts of the labels that match the unit as well as the labels do; p_max: the share of shifts
+    that match any unit as well. Where a text has too few independent pieces of a label, a message replaces the interval
+    and p.
 
     With --method, another score orders the units, and is shown with its held-out value; auc (r for numbers) is also
     shown, so that a misleading order is noticeable. For a hypothesis of several classes, each unit's auc is that of the
@@ -63,14 +64,14 @@ def rank(
     improvement of the second recording's best units over the first's, paired by pieces of the text.
 
     With --model and --text, no recording is made: the model reads the text twice, or once if it is short. With --all, a
-    longer text then has no intervals unless --intervals asks for them, which takes two more readings.
+    longer text then has intervals only if --intervals is given, which takes two more readings.
 
     --csv writes a row for each hypothesis and unit, with --units all for every unit. Its columns are the same for all:
-    hypothesis, unit, site, class (where there are several), method, score and score_test (what orders the units, in
-    training and held out), measure (auc or r, which test, low, high, within and all are of), test, low, high, within,
-    p, q, p_shift, p_max, direction (−1: the unit is lower where the label is higher), all (on all characters, not
-    sign-aligned) and tied, then seed, made_by, model_sha256 and text_sha256. Numbers read back exactly; what is missing
-    is left empty. With several recordings, model comes first.
+    hypothesis, unit, site, class (where there are several), method, score and held_out_score (what orders the units, in
+    training and held out), measure (auc or r, which held_out, low, high, within_position_groups and overall are of),
+    held_out, low, high, within_position_groups, p, q, p_shift, p_max, direction (−1: the unit is lower where the label
+    is higher), overall (on all characters, not sign-aligned) and tie_probability, then seed, made_by, model_sha256 and
+    text_sha256. Numbers read back exactly; missing values are left empty. With several recordings, model comes first.
 
     Example:
         probe rank in_quotes --top 5
@@ -126,7 +127,7 @@ def _rankings(
     n_intervals: int | None,
     report: Report,
 ) -> "list[Ranking]":
-    """Rank for all targets together, or for one after another if several methods or random shifts are asked for."""
+    """Rank for all targets together, or for one after another if there are several methods or random shifts."""
     from analyses.ranking.ranking import compare, rank_all
     from analyses.ranking.ranking import rank as rank_units
 

@@ -11,7 +11,7 @@ from probe.cli import completion
 from probe.cli.analysis_options import check_seed
 from probe.cli.options import AllOption, SeedOption
 
-_USUAL_INTERVALS = 20  # units of each site with an interval, where every unit is asked for
+_USUAL_INTERVALS = 20  # units of each site with an interval, with --units all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class RankOptions:
     columns: Annotated[
         str | None,
         Option(
-            help="More columns of the table, such as auc,score,tied; see --json for their names, or all.",
+            help="More columns of the table, such as overall_auc,score; see --json for their names, or all.",
             show_default=False,
         ),
     ] = None

@@ -66,17 +66,17 @@ def rows_of(result: SourceRankings, options: RankOptions) -> Iterator[dict[str, 
 
 
 def write_rankings(results: Sequence[SourceRankings], options: RankOptions, tables: TableOptions) -> None:
-    """Write the rows to the CSV file, if one was asked for, one after another."""
+    """Write the rows to the file of `--csv`, if that is given, one after another."""
     from analyses.ranking.results import TABLE_COLUMNS
 
     model = ["model"] if results[0].name else []
-    place_column = [] if options.compare is None else ["place"]
+    rank_column = [] if options.compare is None else ["rank"]
     rows = (row for result in results for row in _table_rows(result, options))
-    tables.write(rows, [*model, *TABLE_COLUMNS, *place_column, *PROVENANCE])
+    tables.write(rows, [*model, *TABLE_COLUMNS, *rank_column, *PROVENANCE])
 
 
 def _table_rows(result: SourceRankings, options: RankOptions) -> Iterator[dict[str, TableCell]]:
-    """Yield a row with `TABLE_COLUMNS` for each unit that was asked for, and what made it."""
+    """Yield a row with `TABLE_COLUMNS` for each unit that the options select, and what made it."""
     for ranking in result.rankings:
         if options.every_unit:
             units: Sequence[RankedUnit] = ranking.units
@@ -88,7 +88,7 @@ def _table_rows(result: SourceRankings, options: RankOptions) -> Iterator[dict[s
             yield {
                 **({"model": result.name} if result.name else {}),
                 **row,
-                **({} if options.compare is None else {"place": number}),
+                **({} if options.compare is None else {"rank": number}),
                 **result.made,
             }
 
@@ -109,22 +109,21 @@ def _show_one(ranking: "Ranking", options: RankOptions, *, quiet: bool) -> None:
 
 
 def _columns_of(row: Mapping[str, TableCell], ranking: "Ranking", columns: str | None) -> dict[str, TableCell]:
-    """Return the columns of the table: what was measured on held-out characters, and those that were asked for."""
+    """Return the columns of the table: what was measured on held-out characters, and those of `--columns`."""
     from analyses.errors import AnalysisError
 
     extra = [column.strip() for column in (columns or "").split(",") if column.strip()]
     if unknown := [column for column in extra if column not in row and column != "all"]:
         raise AnalysisError(f"there is no column {unknown[0]!r}; there are {', '.join(row)}")
     measure = ranking.measure
-    usual = ["unit", "class", f"{measure}_test", "low", "high", f"{measure}_within", "p", "q", "p_shift", "p_max"]
+    usual = ["unit", "class", f"held_out_{measure}", "low", "high", f"{measure}_within_position_groups", "p", "q"]
+    usual += ["p_shift", "p_max"]
     if ranking.method != measure:
-        usual[2:2] = ["score", "score_test"]
+        usual[2:2] = ["score", "held_out_score"]
     if "all" in extra:
         extra = list(row)
     keys = [key for key in (*usual, *extra) if key in row]
-    headings = {f"{measure}_test": f"held-out {measure}", f"{measure}_within": "within"}
-    headings |= {"score": f"{ranking.method} (training)", "score_test": f"held-out {ranking.method}"}
-    headings |= {measure: f"{measure} (all)"}
+    headings = {"score": f"training_{ranking.method}", "held_out_score": f"held_out_{ranking.method}"}
     return {headings.get(key, key): row[key] for key in dict.fromkeys(keys)}
 
 
@@ -150,7 +149,7 @@ def _show_beside(rankings: "Sequence[Ranking]", top: int, *, quiet: bool) -> Non
     if quiet:
         return
     table: list[dict[str, TableCell]] = [
-        {"place": number + 1, **{ranking.method: _and_score(ranking.units[number]) for ranking in rankings}}
+        {"rank": number + 1, **{ranking.method: _and_score(ranking.units[number]) for ranking in rankings}}
         for number in range(len(rankings[0].units[:top]))
     ]
     show_rows(table, as_json=False)
@@ -168,10 +167,10 @@ def _best(ranking: "Ranking") -> dict[str, TableCell]:
         "hypothesis": ranking.hypothesis + label,
         "unit": str(best.unit),
         "measure": ranking.measure,
-        "held-out": best.held_out,
+        "held_out": best.held_out,
         "low": best.low,
         "high": best.high,
-        "within": best.within,
+        "within_position_groups": best.within_position_groups,
         "q": best.q,
         "note": _short_note(ranking),
     }

@@ -37,7 +37,7 @@ _REPORT_EVERY = 100  # characters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleOptions:
-    """Options of what a model writes, and of what is shown of it."""
+    """Options of which texts a model writes, and how they are shown."""
 
     prompt: Annotated[
         str | None,
@@ -102,8 +102,8 @@ def sample(
 ) -> None:
     """Let a model write text from a prompt.
 
-    Tokens that are no characters, such as <sos>, are shown, and written in a prompt, by their names. A model that reads
-    backwards writes what comes before the prompt.
+    Tokens that are not characters, such as <sos>, are shown, and written in a prompt, by their names. A model that
+    reads backwards writes what comes before the prompt.
 
     In JSON, `text` begins with the prompt, and `alternatives` has a list for each of its characters (of a model of
     bytes: for each byte; backwards: the last first), empty for the prompt's.

@@ -39,7 +39,7 @@ def progress(step: str) -> Iterator[Report]:
     """Show a progress bar with the time left on standard error.
 
     Yields:
-        A function to call with what is done, how much there is to do, and optionally a note.
+        A function to call with the amount done, the total, and optionally a note.
     """
     columns = (
         SpinnerColumn(),
@@ -80,16 +80,22 @@ def show_rows(
     for key, value in rows[0].items() if rows else ():
         if isinstance(value, str):
             longest = max(len(str(row[key])) for row in rows)
-            table.add_column(key.replace("_", " "), overflow="fold", min_width=min(longest, _WIDEST_NAME))
+            is_whole = longest <= _WIDEST_NAME
+            table.add_column(_heading(key), overflow="fold", min_width=min(longest, _WIDEST_NAME), no_wrap=is_whole)
         else:  # numbers are never cut off
             width = max(len(_format(row[key], digits)) for row in rows)
-            table.add_column(key.replace("_", " "), justify="right", min_width=width)
+            table.add_column(_heading(key), justify="right", min_width=width)
     for row in rows:
         table.add_row(*(Text(_format(value, digits)) for value in row.values()))
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 160
     console.print(table)
+
+
+def _heading(key: str) -> str:
+    """Return the heading of a column: its key in words."""
+    return key.replace("held_out", "held-out").replace("_", " ")
 
 
 def visible(text: str, shown: Mapping[str, str] = MappingProxyType({})) -> str:

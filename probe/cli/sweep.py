@@ -34,8 +34,8 @@ def sweep(
 
     Every combination of cells, layers and hidden units is trained once; the same command later continues where it was
     stopped, and trains only what is new. The folder then holds the models, results.csv, test_loss.png, and overlap.csv:
-    the share of test characters that one model (row) gets right and another (column) does not. alone is the share that
-    only this model gets right.
+    the share of test characters that one model (row) predicts correctly and another (column) does not.
+    share_uniquely_correct is the share that one model predicts correctly, and no other does.
 
     Example:
         probe sweep corpus.txt --cell lstm,gru --layers 1,2 --hidden 64,128

@@ -34,11 +34,11 @@ class TableOptions:
     def show(
         self, rows: Sequence[Mapping[str, TableCell]], shown: Sequence[Mapping[str, TableCell]] | None = None
     ) -> None:
-        """Print rows as JSON Lines, or as a table of what is to be shown of them, which by default is all."""
+        """Print rows as JSON Lines, or those that are shown as a table, by default the same rows."""
         show_rows(rows if self.as_json or shown is None else shown, as_json=self.as_json)
 
     def write(self, rows: Iterable[Mapping[str, TableCell]], columns: Sequence[str] | None = None) -> None:
-        """Write rows to the CSV file, if one was asked for, whole or not at all.
+        """Write rows to the file of `--csv`, if that is given, whole or not at all.
 
         Args:
             rows: The rows that `--json` prints; with `columns`, they are taken one after another.

@@ -53,8 +53,9 @@ def train(
     """Train a character language model on text files.
 
     The best model so far, by the held-out part of the text, is always in the output. A folder beside it, whose name
-    ends in .training, has the loss curve (losses.csv, losses.png), samples and checkpoints if they are asked for, and
-    what --resume needs: the same command with it ends as if the training had not been interrupted.
+    ends in .training, has the loss curve (losses.csv, losses.png), samples and checkpoints (with --sample-every and
+    --checkpoint-every), and what --resume needs: the same command with --resume ends as if the training had not been
+    interrupted.
 
     Example:
         probe train corpus.txt -o model.pt

@@ -1,4 +1,4 @@
-"""Options of what is trained, and how, declared once for all commands that train."""
+"""Options of a model's shape and of its training, declared once for all commands that train."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal

@@ -22,7 +22,6 @@ from probe.tables import write_table
 from probe.training.loss_curve import plot_losses
 
 _SECONDS_BETWEEN_PICTURES = 30.0
-_SAMPLE_CHARS = 300
 
 
 class Run:
@@ -36,7 +35,13 @@ class Run:
     """
 
     def __init__(
-        self, model: Path, *, weights: str = "float32", sample_every: float = 0.0, checkpoint_every: float = 0.0
+        self,
+        model: Path,
+        *,
+        weights: str = "float32",
+        sample_every: float = 0.0,
+        checkpoint_every: float = 0.0,
+        sample_chars: int = 300,
     ) -> None:
         """Plan the run of a model that goes to a file.
 
@@ -45,6 +50,7 @@ class Run:
             weights: The number type in which its weights are stored.
             sample_every: The factor F of the updates 0, 1, F, F², F³ … after which a sample is written; 0 is none.
             checkpoint_every: The same factor for checkpoints.
+            sample_chars: The length of a sample in characters.
 
         Raises:
             ActivationError: If a factor is not above 1.
@@ -60,6 +66,7 @@ class Run:
         self.folder = model.with_name(f"{model.name.removesuffix('.pt')}.training")
         self._model, self._weights = model, weights
         self._sample_every, self._checkpoint_every = sample_every, checkpoint_every
+        self._sample_chars = sample_chars
         self._drawn = time.monotonic()
 
     @property
@@ -164,7 +171,7 @@ class Run:
     def _sample(self, snapshot: TrainingSnapshot) -> None:
         """Append a sample to samples.txt, in place of one that a resumed training wrote at the same update."""
         prompt = default_prompt(snapshot.model.vocabulary, snapshot.model.reading_rule)
-        [text] = write_texts(snapshot.model, 1, _SAMPLE_CHARS, prompt=prompt, temperature=0.8)
+        [text] = write_texts(snapshot.model, 1, self._sample_chars, prompt=prompt, temperature=0.8)
         loss = f", {snapshot.rows[-1].loss:.3f} nats per character" if snapshot.rows else ""
         head = f"=== after {snapshot.update:,} updates{loss} ===\n"
         path = self.folder / "samples.txt"

@@ -20,11 +20,11 @@ def plot_sweep(sweep: Sweep, axes: "Axes | None" = None) -> "Axes":
         sweep: The models.
         axes: Where to draw; None makes a new figure.
     """
-    rows = list(dict.fromkeys((model.cell, model.layers) for model in sweep.models))
-    columns = sorted({model.hidden for model in sweep.models})
+    rows = list(dict.fromkeys((model.cell, model.n_layers) for model in sweep.models))
+    columns = sorted({model.n_units for model in sweep.models})
     losses = np.full((len(rows), len(columns)), np.nan)
     for model in sweep.models:
-        losses[rows.index((model.cell, model.layers)), columns.index(model.hidden)] = model.test
+        losses[rows.index((model.cell, model.n_layers)), columns.index(model.n_units)] = model.test_nats_per_char
     axes = axes or new_axes(2.4 + 0.9 * len(columns), 1.4 + 0.4 * len(rows))
     image = axes.imshow(losses, cmap="Blues_r", aspect="auto")
     best = np.unravel_index(np.nanargmin(losses), losses.shape)

@@ -75,7 +75,7 @@ def write_sweep(result: Sweep, folder: Path) -> None:
     write_table(folder / "results.csv", [model.row() for model in result.models])
     names = [model.name for model in result.models]
     overlap = [
-        {"right": name, **dict(zip(names, shares.tolist(), strict=True))}
+        {"correct_model": name, **dict(zip(names, shares.tolist(), strict=True))}
         for name, shares in zip(names, result.overlap, strict=True)
     ]
     write_table(folder / "overlap.csv", overlap)
@@ -111,22 +111,22 @@ def _compare(grid: Sequence[_GridModel], test: Corpus) -> Sweep:
     models = [load_model(trained.path) for trained in grid]
     predictions = [losses(model, test, replace_unknown=True) for model in models]
     right = np.stack([of_model.right for of_model in predictions])
-    n_models_right = right.sum(axis=0)
+    n_models_correct = right.sum(axis=0)
     swept = []
     for trained, model, of_model in zip(grid, models, predictions, strict=True):
         record = training_record(trained.path)
         swept.append(
             SweptModel(
                 cell=trained.cell,
-                layers=trained.shape.n_layers,
-                hidden=trained.shape.n_units,
-                parameters=sum(weight.numel() for weight in model.parameters()),
-                train=float(record["nats_per_char"]),
-                validation=float(record["held_out_nats_per_char"]),
-                test=float(of_model.nats.mean(dtype=np.float64)),
-                accuracy=float(of_model.right.mean()),
-                alone=float((of_model.right & (n_models_right == 1)).mean()),
-                seconds=float(record["seconds"]),
+                n_layers=trained.shape.n_layers,
+                n_units=trained.shape.n_units,
+                n_parameters=sum(weight.numel() for weight in model.parameters()),
+                train_nats_per_char=float(record["nats_per_char"]),
+                validation_nats_per_char=float(record["held_out_nats_per_char"]),
+                test_nats_per_char=float(of_model.nats.mean(dtype=np.float64)),
+                test_accuracy=float(of_model.right.mean()),
+                share_uniquely_correct=float((of_model.right & (n_models_correct == 1)).mean()),
+                training_s=float(record["seconds"]),
                 model=trained.path,
             )
         )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.results import Result, TableCell
+from analyses.deprecation import renamed_attribute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -16,29 +17,39 @@ class SweptModel(Result):
 
     Attributes:
         cell: The name of its recurrent cell.
-        layers: Number of recurrent layers.
-        hidden: Number of units in each layer.
-        parameters: Number of learned parameters.
-        train: Loss on the training text in the last epoch, or round of a long one, in nats per character.
-        validation: The same loss on the text that chose the epoch.
-        test: The same loss on the test text.
-        accuracy: Share of test characters predicted right, in [0, 1].
-        alone: Share of test characters that only this model of all gets right, in [0, 1].
-        seconds: How long the training took.
+        n_layers: Number of recurrent layers.
+        n_units: Number of units in each layer.
+        n_parameters: Number of learned parameters.
+        train_nats_per_char: Loss on the training text in the last epoch, or round of a long one.
+        validation_nats_per_char: Loss on the text that chose the epoch.
+        test_nats_per_char: Loss on the test text.
+        test_accuracy: Share of test characters that are predicted correctly, in [0, 1].
+        share_uniquely_correct: Share of test characters that this model predicts correctly, and no other, in [0, 1].
+        training_s: How long the training took, in seconds.
         model: The model's file.
     """
 
     cell: str
-    layers: int
-    hidden: int
-    parameters: int
-    train: float
-    validation: float
-    test: float
-    accuracy: float
-    alone: float
-    seconds: float
+    n_layers: int
+    n_units: int
+    n_parameters: int
+    train_nats_per_char: float
+    validation_nats_per_char: float
+    test_nats_per_char: float
+    test_accuracy: float
+    share_uniquely_correct: float
+    training_s: float
     model: Path
+
+    layers = renamed_attribute("layers", "n_layers")
+    hidden = renamed_attribute("hidden", "n_units")
+    parameters = renamed_attribute("parameters", "n_parameters")
+    train = renamed_attribute("train", "train_nats_per_char")
+    validation = renamed_attribute("validation", "validation_nats_per_char")
+    test = renamed_attribute("test", "test_nats_per_char")
+    accuracy = renamed_attribute("accuracy", "test_accuracy")
+    alone = renamed_attribute("alone", "share_uniquely_correct")
+    seconds = renamed_attribute("seconds", "training_s")
 
     @property
     def name(self) -> str:
@@ -68,7 +79,6 @@ class Sweep(Result):
         return [model.row() for model in self.models]
 
     def __str__(self) -> str:
-        best = min(self.models, key=lambda model: model.test)
-        return (
-            f"{len(self.models)} models; the best is {best.name}: {best.test:.3f} nats per character of the test part"
-        )
+        best = min(self.models, key=lambda model: model.test_nats_per_char)
+        loss = f"{best.test_nats_per_char:.3f} nats per character of the test part"
+        return f"{len(self.models)} models; the best is {best.name}: {loss}"

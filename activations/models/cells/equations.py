@@ -3,9 +3,12 @@
 This is the definition of what a layer computes. All faster forms (`steps` for many lanes, `single_lane` for one lane,
 PyTorch's fused layers) are compared with it by tests, and cells without fused layers are trained by it (`stepwise`).
 
-Every function takes the layer, the input's share of the gates (`Layer.from_input`) and the previous state, and returns
-every signal by name. Each signal passes through `intervene` as soon as it is computed, and the rest of the step uses
-what that returns. Rows are lanes.
+Every function takes the layer, the input's share of the pre-activations (`Layer.from_input`) and the previous state,
+and returns every signal by name. Each signal passes through `intervene` as soon as it is computed, and the rest of the
+step uses what that returns. Rows are lanes.
+
+*Pre-activations* are what the activation functions are applied to; the *gates* are what these return, the candidate
+among them.
 """
 
 from collections.abc import Callable, Mapping

@@ -4,8 +4,8 @@ PyTorch's fused layers do not expose the gates, and most of them make no use of 
 
 - the recurrent weights of the layer: matrices as (n_outputs, n_inputs), the rest as in `steps.RecurrentWeights`. What
   the layer does not have is an empty array; a `slope` of 0 is the sigmoid.
-- `gates`: (n_steps, n_gates * n_units) the input's share of the gates, in the order of `Cell.gate_order`; overwritten
-  with the gates.
+- `preactivations`: (n_steps, n_gates * n_units) the input's share of the gates' pre-activations, in the order of
+  `Cell.gate_order`; overwritten with the gates.
 - `hidden`, `cell`: (n_hidden,) and (n_units,) the state before the first step; then holds the state after the last.
 - `hiddens`, `cells`: (n_steps, ...), overwritten with the state after each step.
 - `workspace`: 12 * n_units numbers, in which one stage of a step leaves values for later stages.
@@ -39,18 +39,18 @@ ALL = -1
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
-def _add_product(weight: Floats, hidden: Floats, gates: Floats, t: int) -> None:
-    """Add the product of the weights and the hidden states to the gates.
+def _add_product(weight: Floats, hidden: Floats, sums: Floats, t: int) -> None:
+    """Add the product of the weights and the hidden states to `sums`, which has an element for each row of weights.
 
     Odd steps take the rows in reverse order, since the last rows of the previous step are still in the cache.
     """
-    n_rows = len(gates)
+    n_rows = len(sums)
     for n in range(n_rows):
         row = n_rows - 1 - n if t % 2 else n
         row_weights, total = weight[row], np.float32(0)
         for unit in range(len(hidden)):
             total += row_weights[unit] * hidden[unit]
-        gates[row] += total
+        sums[row] += total
 
 
 @njit(nogil=True, cache=True)
@@ -149,7 +149,7 @@ def read_lstm(
     gain: Floats,
     norm_cell: Floats,
     slope: np.float32,
-    gates: Floats,
+    preactivations: Floats,
     hidden: Floats,
     hiddens: Floats,
     cell: Floats,
@@ -161,24 +161,24 @@ def read_lstm(
     n = len(cell)
     has_peepholes, is_projected = len(peepholes) > 0, len(projection) > 0
     output = workspace[11 * n :] if is_projected else hidden
-    for t in range(len(gates)):
-        step_gates = gates[t]
-        i, f, o, g = step_gates[:n], step_gates[n : 2 * n], step_gates[2 * n : 3 * n], step_gates[3 * n :]
+    for t in range(len(preactivations)):
+        a = preactivations[t]
+        i, f, o, g = a[:n], a[n : 2 * n], a[2 * n : 3 * n], a[3 * n :]
         if stage in (ALL, 0):
             if len(gain) == 0:
-                _add_product(weight, hidden, step_gates, t)
+                _add_product(weight, hidden, a, t)
             else:
                 product = workspace[4 * n : 8 * n]
                 product[:] = 0
                 _add_product(weight, hidden, product, t)
                 _normalise(product, gain)
-                step_gates += product
+                a += product
             if has_peepholes:
                 i += peepholes[0] * cell
                 f += peepholes[1] * cell
-                _activate(step_gates[: 2 * n], slope, workspace)
+                _activate(a[: 2 * n], slope, workspace)
             else:
-                _activate(step_gates[: 3 * n], slope, workspace)
+                _activate(a[: 3 * n], slope, workspace)
             to_tanhs(g, g, workspace)
         if stage in (ALL, 1):
             for unit in range(n):
@@ -209,7 +209,7 @@ def read_gru(
     weight: Floats,
     candidate_bias: Floats,
     slope: np.float32,
-    gates: Floats,
+    preactivations: Floats,
     hidden: Floats,
     hiddens: Floats,
     workspace: Floats,
@@ -218,15 +218,15 @@ def read_gru(
     """Compute `equations.gru` for each step."""
     n = len(hidden)
     product, scratch = workspace[: 3 * n], workspace[3 * n :]
-    for t in range(len(gates)):
-        step_gates = gates[t]
-        r, z, g = step_gates[:n], step_gates[n : 2 * n], step_gates[2 * n :]
+    for t in range(len(preactivations)):
+        a = preactivations[t]
+        r, z, g = a[:n], a[n : 2 * n], a[2 * n :]
         if stage in (ALL, 0):
-            product[: 2 * n] = step_gates[: 2 * n]
+            product[: 2 * n] = a[: 2 * n]
             product[2 * n :] = candidate_bias
             _add_product(weight, hidden, product, t)
-            step_gates[: 2 * n] = product[: 2 * n]
-            _activate(step_gates[: 2 * n], slope, scratch)
+            a[: 2 * n] = product[: 2 * n]
+            _activate(a[: 2 * n], slope, scratch)
         if stage in (ALL, 1):
             for unit in range(n):
                 g[unit] += r[unit] * product[2 * n + unit]
@@ -241,7 +241,7 @@ def read_gru_reset_before(
     weight: Floats,
     candidate_weight: Floats,
     slope: np.float32,
-    gates: Floats,
+    preactivations: Floats,
     hidden: Floats,
     hiddens: Floats,
     workspace: Floats,
@@ -250,12 +250,12 @@ def read_gru_reset_before(
     """Compute `equations.gru_reset_before` for each step."""
     n = len(hidden)
     reset_hidden, scratch = workspace[:n], workspace[n:]
-    for t in range(len(gates)):
-        step_gates = gates[t]
-        r, z, g = step_gates[:n], step_gates[n : 2 * n], step_gates[2 * n :]
+    for t in range(len(preactivations)):
+        a = preactivations[t]
+        r, z, g = a[:n], a[n : 2 * n], a[2 * n :]
         if stage in (ALL, 0):
-            _add_product(weight, hidden, step_gates[: 2 * n], t)
-            _activate(step_gates[: 2 * n], slope, scratch)
+            _add_product(weight, hidden, a[: 2 * n], t)
+            _activate(a[: 2 * n], slope, scratch)
         if stage in (ALL, 1):
             for unit in range(n):
                 reset_hidden[unit] = r[unit] * hidden[unit]
@@ -267,22 +267,24 @@ def read_gru_reset_before(
 
 
 @njit(nogil=True, cache=True)
-def read_rnn(weight: Floats, gates: Floats, hidden: Floats, hiddens: Floats, workspace: Floats, stage: int) -> None:
+def read_rnn(
+    weight: Floats, preactivations: Floats, hidden: Floats, hiddens: Floats, workspace: Floats, stage: int
+) -> None:
     """Compute `equations.rnn` for each step."""
-    for t in range(len(gates)):
-        _add_product(weight, hidden, gates[t], t)
-        to_tanhs(gates[t], hidden, workspace)
+    for t in range(len(preactivations)):
+        _add_product(weight, hidden, preactivations[t], t)
+        to_tanhs(preactivations[t], hidden, workspace)
         hiddens[t] = hidden
 
 
 @njit(nogil=True, cache=True)
 def read_rnn_relu(
-    weight: Floats, gates: Floats, hidden: Floats, hiddens: Floats, workspace: Floats, stage: int
+    weight: Floats, preactivations: Floats, hidden: Floats, hiddens: Floats, workspace: Floats, stage: int
 ) -> None:
     """Compute `equations.rnn_relu` for each step."""
-    for t in range(len(gates)):
-        _add_product(weight, hidden, gates[t], t)
-        hidden[:] = np.maximum(gates[t], np.float32(0))
+    for t in range(len(preactivations)):
+        _add_product(weight, hidden, preactivations[t], t)
+        hidden[:] = np.maximum(preactivations[t], np.float32(0))
         hiddens[t] = hidden
 
 
@@ -308,7 +310,7 @@ class SingleLaneLayer:
 
     def read(
         self,
-        gates: Tensor,
+        preactivations: Tensor,
         state: Mapping[str, Tensor],
         results: Mapping[str, Tensor],
         overwrite: Sequence[Overwrite] | None,
@@ -316,19 +318,20 @@ class SingleLaneLayer:
         """Compute several steps, starting from a state.
 
         Args:
-            gates: (n_steps, n_gates * n_units) the input's share of the gates; overwritten with the gates.
+            preactivations: (n_steps, n_gates * n_units) the input's share of the gates' pre-activations; overwritten
+                with the gates.
             state: (n_units,) for each signal of the state; overwritten with the state after the last step.
             results: (n_steps, n_units) for each signal of the state; overwritten with the state after each step.
             overwrite: For each step, what may change its signals in place, see `steps`; None changes nothing.
         """
         workspace = np.empty(self._workspace_size, np.float32)
         if overwrite is None:
-            self._kernel(gates.numpy(), *self._arrays(state, results), workspace, ALL)
+            self._kernel(preactivations.numpy(), *self._arrays(state, results), workspace, ALL)
             return
         for t, overwrite_step in enumerate(overwrite):
             step_results = {signal: rows[t : t + 1] for signal, rows in results.items()}
-            values = self._cell.named_signals(gates[t], state)
-            arrays = gates[t : t + 1].numpy(), *self._arrays(state, step_results)
+            values = self._cell.named_signals(preactivations[t], state)
+            arrays = preactivations[t : t + 1].numpy(), *self._arrays(state, step_results)
             for stage, signals in enumerate(self._cell.stages):
                 self._kernel(*arrays, workspace, stage)
                 for signal in signals:

@@ -1,8 +1,9 @@
 """The steps of the cells for many lanes at once: `equations`, written into memory that exists already.
 
-`gates` holds the input's share of each gate with all biases added, (n_lanes, n_gates * n_units), in the order of
-`Cell.gate_order` (those with a sigmoid first, so that one call serves them all), and is overwritten with the gates. A
-step must not write where it still reads: the new state has memory of its own.
+`preactivations` holds the input's share of each gate's pre-activation with all biases added, (n_lanes, n_gates *
+n_units), in the order of `Cell.gate_order` (those with a sigmoid first, so that one call serves them all), and is
+overwritten with the gates, their values after the activation function. A step must not write where it still reads: the
+new state has memory of its own.
 
 `overwrite` is None, or is called with each signal's name and value as soon as it is computed, and may change the value
 in place.
@@ -40,7 +41,7 @@ class InputWeights(NamedTuple):
         return InputWeights(self.weight.detach().to(device, dtype).contiguous(), self.bias.detach().to(device), gain)
 
     def project(self, below: Tensor, out: Tensor, product: Tensor | None = None) -> None:
-        """Compute the input's share of the gates.
+        """Compute the input's share of the pre-activations.
 
         Args:
             below: (n_rows, n_below) hidden states of the layer below.
@@ -94,16 +95,16 @@ class RecurrentWeights(NamedTuple):
         }
         return self._replace(**moved)
 
-    def add_to(self, gates: Tensor, hidden: Tensor) -> None:
-        """Add the product of (n_lanes, n_hidden) hidden states to the gates, (n_lanes, n_gates * n_units)."""
+    def add_to(self, preactivations: Tensor, hidden: Tensor) -> None:
+        """Add the product of (n_lanes, n_hidden) hidden states to (n_lanes, n_gates * n_units) pre-activations."""
         weight, gain = self.weight, self.gain
         if gain is not None:
-            product = torch.mm(hidden.to(weight.dtype), weight).to(gates.dtype)
-            gates.add_(nn.functional.layer_norm(product, gain.shape, gain, None, NORM_EPSILON))
-        elif weight.dtype == gates.dtype:
-            gates.addmm_(hidden, weight)
+            product = torch.mm(hidden.to(weight.dtype), weight).to(preactivations.dtype)
+            preactivations.add_(nn.functional.layer_norm(product, gain.shape, gain, None, NORM_EPSILON))
+        elif weight.dtype == preactivations.dtype:
+            preactivations.addmm_(hidden, weight)
         else:
-            gates.add_(torch.mm(hidden.to(weight.dtype), weight))
+            preactivations.add_(torch.mm(hidden.to(weight.dtype), weight))
 
     def product(self, hidden: Tensor) -> Tensor:
         """Return the product of hidden states, (n_lanes, n_gates * n_units), with the bias of the candidate added."""
@@ -111,28 +112,28 @@ class RecurrentWeights(NamedTuple):
         product[:, -len(self.candidate_bias) :] += self.candidate_bias
         return product
 
-    def activate(self, gates: Tensor) -> None:
-        """Apply the activation function of the gates, in place."""
+    def activate(self, preactivations: Tensor) -> None:
+        """Apply the activation function of the gates in place, so that pre-activations become gates."""
         if self.slope:
-            gates.mul_(self.slope).add_(0.5).clamp_(0, 1)
+            preactivations.mul_(self.slope).add_(0.5).clamp_(0, 1)
         else:
-            gates.sigmoid_()
+            preactivations.sigmoid_()
 
 
 Step = Callable[[Views, State, RecurrentWeights, Overwrite | None], None]
 
 
-def _add_product(gates: Tensor, hidden: Tensor, weight: Tensor) -> None:
-    if weight.dtype == gates.dtype:
-        gates.addmm_(hidden, weight)
+def _add_product(sums: Tensor, hidden: Tensor, weight: Tensor) -> None:
+    if weight.dtype == sums.dtype:
+        sums.addmm_(hidden, weight)
     else:
-        gates.add_(torch.mm(hidden.to(weight.dtype), weight))
+        sums.add_(torch.mm(hidden.to(weight.dtype), weight))
 
 
 def lstm_step(views: Views, state: State, recurrent: RecurrentWeights, overwrite: Overwrite | None) -> None:
     """Compute one step of `equations.lstm` in place."""
-    gates, sigmoids, i, f, o, g, hidden, cell = views
-    recurrent.add_to(gates, state["hidden"])
+    preactivations, sigmoids, i, f, o, g, hidden, cell = views
+    recurrent.add_to(preactivations, state["hidden"])
     if recurrent.peepholes is None:
         recurrent.activate(sigmoids)
     else:  # the output gate sees the new cell
@@ -165,10 +166,10 @@ def lstm_step(views: Views, state: State, recurrent: RecurrentWeights, overwrite
         overwrite("hidden", hidden)
 
 
-def lstm_views(gates: Tensor, state: Signals) -> Views:
+def lstm_views(preactivations: Tensor, state: Signals) -> Views:
     """Cut the views that `lstm_step` works on, once for all steps in the same memory."""
-    n = gates.shape[-1] // 4
-    return (gates, gates[..., : 3 * n], *gates.chunk(4, -1), state["hidden"], state["cell"])
+    n = preactivations.shape[-1] // 4
+    return (preactivations, preactivations[..., : 3 * n], *preactivations.chunk(4, -1), state["hidden"], state["cell"])
 
 
 def gru_step(views: Views, state: State, recurrent: RecurrentWeights, overwrite: Overwrite | None) -> None:
@@ -206,30 +207,30 @@ def gru_reset_before_step(views: Views, state: State, recurrent: RecurrentWeight
         overwrite("hidden", hidden)
 
 
-def gru_views(gates: Tensor, state: Signals) -> Views:
+def gru_views(preactivations: Tensor, state: Signals) -> Views:
     """Cut the views that both steps of a GRU work on, once for all steps in the same memory."""
-    n = gates.shape[-1] // 3
-    return (gates[..., : 2 * n], *gates.chunk(3, -1), state["hidden"])
+    n = preactivations.shape[-1] // 3
+    return (preactivations[..., : 2 * n], *preactivations.chunk(3, -1), state["hidden"])
 
 
 def rnn_step(views: Views, state: State, recurrent: RecurrentWeights, overwrite: Overwrite | None) -> None:
     """Compute one step of `equations.rnn` in place."""
-    gates, hidden = views
-    recurrent.add_to(gates, state["hidden"])
-    state["hidden"] = torch.tanh(gates, out=hidden)
+    preactivations, hidden = views
+    recurrent.add_to(preactivations, state["hidden"])
+    state["hidden"] = torch.tanh(preactivations, out=hidden)
     if overwrite:
         overwrite("hidden", hidden)
 
 
 def rnn_relu_step(views: Views, state: State, recurrent: RecurrentWeights, overwrite: Overwrite | None) -> None:
     """Compute one step of `equations.rnn_relu` in place."""
-    gates, hidden = views
-    recurrent.add_to(gates, state["hidden"])
-    state["hidden"] = torch.clamp(gates, min=0, out=hidden)
+    preactivations, hidden = views
+    recurrent.add_to(preactivations, state["hidden"])
+    state["hidden"] = torch.clamp(preactivations, min=0, out=hidden)
     if overwrite:
         overwrite("hidden", hidden)
 
 
-def rnn_views(gates: Tensor, state: Signals) -> Views:
+def rnn_views(preactivations: Tensor, state: Signals) -> Views:
     """Cut the views that the steps of simple networks work on."""
-    return gates, state["hidden"]
+    return preactivations, state["hidden"]

@@ -14,10 +14,10 @@ PARAMETERS = (
 )  # fmt: skip
 
 
-def layer_of(rnn: nn.Module, layer: int, gates: str) -> Layer:
+def layer_of(rnn: nn.Module, layer: int, gate_function: str) -> Layer:
     """Return the parameters of one layer of PyTorch's stacked layers or of a `StepwiseRNN`."""
     parameters: dict[str, Any] = {name: getattr(rnn, f"{name}_l{layer}", None) for name in PARAMETERS}
-    return Layer(**parameters, gate_function=gates)
+    return Layer(**parameters, gate_function=gate_function)
 
 
 class StepwiseRNN(nn.Module):
@@ -37,7 +37,7 @@ class StepwiseRNN(nn.Module):
         n_units: int,
         n_layers: int = 1,
         *,
-        gates: str = "sigmoid",
+        gate_function: str = "sigmoid",
         peepholes: bool = False,
         proj_size: int = 0,
         layer_norm: bool = False,
@@ -45,8 +45,8 @@ class StepwiseRNN(nn.Module):
     ) -> None:
         super().__init__()
         self.dropout = dropout
-        self._cell, self._gates, self._n_layers = cell, gates, n_layers
-        n_gates, n_hidden = len(cell.gates), proj_size or n_units
+        self._cell, self._gate_function, self._n_layers = cell, gate_function, n_layers
+        n_gates, n_hidden = len(cell.gate_names), proj_size or n_units
         self._widths = {signal: n_hidden if signal == "hidden" else n_units for signal in cell.state}
         for layer in range(n_layers):
             shapes = {
@@ -88,7 +88,7 @@ class StepwiseRNN(nn.Module):
         for n in range(self._n_layers):
             if n:
                 x = nn.functional.dropout(x, self.dropout, self.training)
-            layer = layer_of(self, n, self._gates)
+            layer = layer_of(self, n, self._gate_function)
             signals = dict(zip(self._widths, (part[n] for part in parts), strict=True))
             hidden = []
             for inputs in layer.from_input(x):

@@ -152,7 +152,7 @@ class LaneReader:
             {s: torch.zeros(n_lanes, config.n_units_of(s), device=self._device) for s in self._cell.state}
             for _ in range(config.n_layers)
         ]
-        self._gates: list[Tensor] = []
+        self._preactivations: list[Tensor] = []
         self._product = torch.empty(0)
         self._results: list[dict[str, Tensor]] = []
         self._views: list[list[Views]] = []
@@ -243,16 +243,16 @@ class LaneReader:
         with closing(chunks):  # and with it the threads of the layers below
             for steps, half, below in chunks:
                 first = half * self._n_steps if self._single_lane else 0
-                gates = self._gates[layer][: len(below)]
+                preactivations = self._preactivations[layer][: len(below)]
                 results = {signal: all_[first : first + len(below)] for signal, all_ in self._results[layer].items()}
-                self._project(layer, below, gates)
+                self._project(layer, below, preactivations)
                 overwrite = _overwrites(self._weights.interventions[layer], context.where, steps)
                 if self._single_lane:
                     begins = [n - steps.start for n in range(steps.start, steps.stop) if n in context.fresh]
-                    self._read_single_lane(layer, gates, results, begins, overwrite)
+                    self._read_single_lane(layer, preactivations, results, begins, overwrite)
                 else:
                     self._step(layer, [context.fresh.get(n) for n in range(steps.start, steps.stop)], overwrite)
-                for signal, values in self._cell.named_signals(gates, results).items():
+                for signal, values in self._cell.named_signals(preactivations, results).items():  # now the gates
                     if (sink := context.sinks.get(Site.of(layer, signal))) is not None:
                         sink[:, steps].copy_(values[:, context.lanes].transpose(0, 1))
                 yield _Chunk(steps, half, results["hidden"])
@@ -268,9 +268,9 @@ class LaneReader:
         for signal, values in state.items():
             self._states[layer][signal].copy_(values)
 
-    def _project(self, layer: int, below: Tensor, gates: Tensor) -> None:
-        """Compute the input's share of the gates of a layer."""
-        flat = gates.flatten(0, 1)
+    def _project(self, layer: int, below: Tensor, preactivations: Tensor) -> None:
+        """Compute the input's share of a layer's pre-activations."""
+        flat = preactivations.flatten(0, 1)
         if layer == 0:
             torch.index_select(self._weights.table, 0, below.flatten(), out=flat)
         else:
@@ -280,20 +280,20 @@ class LaneReader:
     def _read_single_lane(
         self,
         layer: int,
-        gates: Tensor,
+        preactivations: Tensor,
         results: Mapping[str, Tensor],
         fresh: Sequence[int],
         overwrite: Sequence[Overwrite] | None,
     ) -> None:
         """Read a few steps of a layer in its only lane, which starts from the zero state before some of them."""
         lane = {signal: state[0] for signal, state in self._states[layer].items()}
-        for start, stop in pairwise([*sorted({0, *fresh}), len(gates)]):
+        for start, stop in pairwise([*sorted({0, *fresh}), len(preactivations)]):
             if start in fresh:
                 for state in lane.values():
                     state.zero_()
             part = {signal: values[start:stop, 0] for signal, values in results.items()}
             now = None if overwrite is None else overwrite[start:stop]
-            self._weights.single_lane_layers[layer].read(gates[start:stop, 0], lane, part, now)
+            self._weights.single_lane_layers[layer].read(preactivations[start:stop, 0], lane, part, now)
 
     def _logits(self, top: Tensor) -> Tensor:
         bias, weight = self._weights.readout
@@ -304,14 +304,14 @@ class LaneReader:
         """Allocate tensors to compute in: for each layer that has a thread of its own, its own, and for two chunks."""
         if self._results:
             return
-        n_layers, config, n_gates = len(self._states), self._model.config, len(self._cell.gates)
-        gates = [
+        n_layers, config, n_gates = len(self._states), self._model.config, len(self._cell.gate_names)
+        preactivations = [
             torch.empty(self._n_steps, self.n_lanes, n_gates * config.n_units, device=self._device)
             for _ in range(n_layers if self._single_lane else 1)
         ]
-        if self._weights.product_dtype != gates[0].dtype:
-            self._product = torch.empty_like(gates[0], dtype=self._weights.product_dtype).flatten(0, 1)
-        self._gates = [gates[layer % len(gates)] for layer in range(n_layers)]
+        if self._weights.product_dtype != preactivations[0].dtype:
+            self._product = torch.empty_like(preactivations[0], dtype=self._weights.product_dtype).flatten(0, 1)
+        self._preactivations = [preactivations[layer % len(preactivations)] for layer in range(n_layers)]
         n_steps = (2 if self._single_lane else 1) * self._n_steps
         self._results = [
             {
@@ -323,7 +323,7 @@ class LaneReader:
         if not self._single_lane:
             self._views = [
                 [
-                    self._cell.views(gates[0][t], {s: values[t] for s, values in of_layer.items()})
+                    self._cell.views(preactivations[0][t], {s: values[t] for s, values in of_layer.items()})
                     for t in range(n_steps)
                 ]
                 for of_layer in self._results

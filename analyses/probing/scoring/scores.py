@@ -162,7 +162,7 @@ class PredictionSums:
         counts, loss = _sum_by(piece, self._counts, n_pieces), _sum_by(piece, self._loss, n_pieces)
         return _scores_of_classes(counts, loss, is_binary=self.response.n_outputs == 1)
 
-    def r_within(self, cells: Cells) -> float:
+    def r_within_position_groups(self, cells: Cells) -> float:
         """Return Pearson's r of deviations from the means of each fold and position group."""
         _, within = np.unique(cells.fold * N_GROUPS + cells.group, return_inverse=True)
         sums = _sum_by(within, np.vstack([self.n, self._products]).T, int(within.max()) + 1)
@@ -189,8 +189,9 @@ def score(
 
     For classes: accuracy, balanced_accuracy (mean recall over the classes), precision, recall and f1 (of True; of
     several classes their means), auc (of several classes the mean AUC of each one's probability against the rest; of
-    several folds the mean), auc_within (among characters of one position group), average_precision (of True; of
-    several classes the mean), log_loss in nats per character. For numbers: r2, r, and r_within.
+    several folds the mean), auc_within_position_groups (among characters of one position group), average_precision
+    (of True; of several classes the mean), log_loss in nats per character. For numbers: r2, r, and
+    r_within_position_groups.
 
     Args:
         sums: Sums over all held-out characters.
@@ -208,7 +209,7 @@ def score(
     with np.errstate(invalid="ignore", divide="ignore"):
         values, influences = _differentiate(sums.weighted_scores(piece), len(pieces))
         if sums.response.kind == "numeric":
-            values["r_within"] = sums.r_within(cells)
+            values["r_within_position_groups"] = sums.r_within_position_groups(cells)
         else:
             ranking_values, auc_of_classes, influences["auc"] = _ranking_scores(rankings, piece, len(pieces))
             values |= ranking_values
@@ -253,7 +254,7 @@ def _ranking_scores(
     values = {
         "average_precision": _mean_of_known(precisions),
         "auc": _mean_of_known(auc_of_classes),
-        "auc_within": _mean_of_known(np.where(weights > 0, weighted_aucs / weights, np.nan)),
+        "auc_within_position_groups": _mean_of_known(np.where(weights > 0, weighted_aucs / weights, np.nan)),
     }
     return values, auc_of_classes, influence / max(int((n_known > 0).sum()), 1)
 

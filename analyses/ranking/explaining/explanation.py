@@ -11,6 +11,7 @@ from activations.progress import Progress, no_progress
 from activations.results import Result, TableCell
 from activations.texts.corpus import Corpus
 from activations.units import Unit
+from analyses.deprecation import renamed_attribute
 from analyses.errors import AnalysisError
 from analyses.intervals.significance import q_values
 from analyses.named_parts import units_among
@@ -36,8 +37,8 @@ class Answer(Result):
         hypothesis: Its name.
         measure: `auc`, or `r` for a number.
         ranked: The scores of the unit; its `q` is over the hypotheses.
-        adds: The share of the unit's held-out variance that the hypothesis explains beyond those that add more; None if
-            it is not one of those that explain most together.
+        added_r2: The share of the unit's held-out variance that the hypothesis explains beyond those that add more;
+            None if it is not one of those that explain most together.
         period: Period of the wave in the unit's tuning to a number; None if there is none, see `waves.find_wave`.
         wave_p: p-value under the null that the tuning has at most one peak; None if there are too few data.
     """
@@ -45,9 +46,11 @@ class Answer(Result):
     hypothesis: str
     measure: str
     ranked: RankedUnit
-    adds: float | None
+    added_r2: float | None
     period: float | None
     wave_p: float | None
+
+    adds = renamed_attribute("adds", "added_r2")
 
     def row(self) -> dict[str, str | float | int | None]:
         """Return the row that `probe explain --json` prints."""
@@ -55,16 +58,16 @@ class Answer(Result):
         return {
             "hypothesis": self.hypothesis if ranked.label is None else f"{self.hypothesis} == {ranked.label}",
             "measure": self.measure,
-            "test": ranked.held_out,
+            "held_out": ranked.held_out,
             "low": ranked.low,
             "high": ranked.high,
-            "within": ranked.within,
+            "within_position_groups": ranked.within_position_groups,
             "q": ranked.q,
             "direction": ranked.direction,
-            "adds": self.adds,
+            "added_r2": self.added_r2,
             "period": self.period,
             "wave_p": self.wave_p,
-            "all": ranked.overall,
+            "overall": ranked.overall,
         }
 
 
@@ -73,18 +76,20 @@ class Passage:
     """A place where a unit is among the most or the least active, with some text around it.
 
     Attributes:
-        place: The place of the character in the corpus.
+        position: The position of the character in the corpus.
         value: The value of the unit there.
         before: Some text before that character.
         character: The character itself.
         after: Some text behind it.
     """
 
-    place: int
+    position: int
     value: float
     before: str
     character: str
     after: str
+
+    place = renamed_attribute("place", "position")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -109,7 +114,7 @@ class Explanation(Result):
     @property
     def explained(self) -> float:
         """The share of the unit's held-out variance that the hypotheses explain together."""
-        return sum(answer.adds for answer in self.answers if answer.adds is not None)
+        return sum(answer.added_r2 for answer in self.answers if answer.added_r2 is not None)
 
     def rows(self) -> list[dict[str, TableCell]]:
         """Return the rows that `probe explain --json` prints: one for each answer."""
@@ -117,7 +122,9 @@ class Explanation(Result):
 
     def __str__(self) -> str:
         lines = [f"{self.unit}: {self.explained:.0%} of it explained by"]
-        lines += [f"  {answer.hypothesis} ({answer.adds:+.1%})" for answer in self.answers if answer.adds is not None]
+        lines += [
+            f"  {answer.hypothesis} ({answer.added_r2:+.1%})" for answer in self.answers if answer.added_r2 is not None
+        ]
         return "\n".join(lines)
 
 
@@ -157,10 +164,10 @@ def explain(
     tunings = [tune(values, target, own_classes) for target, own_classes in zip(targets, classes, strict=True)]
     candidates = _falling([tuning.eta2 for tuning in tunings])[:_N_CANDIDATES]
     chosen = choose_labels(values, [(targets[number], classes[number]) for number in candidates])
-    adds = {candidates[number]: added for number, added in chosen}
+    added_r2 = {candidates[number]: added for number, added in chosen}
     order = [
-        *adds,
-        *(number for number in _falling([unit_scores.score for unit_scores in ranked]) if number not in adds),
+        *added_r2,
+        *(number for number in _falling([unit_scores.score for unit_scores in ranked]) if number not in added_r2),
     ]
     return Explanation(
         unit=unit,
@@ -169,13 +176,13 @@ def explain(
                 hypothesis=targets[number].hypothesis,
                 measure=rankings[number].measure,
                 ranked=ranked[number],
-                adds=adds.get(number),
+                added_r2=added_r2.get(number),
                 period=tunings[number].period,
                 wave_p=tunings[number].wave_p,
             )
             for number in order
         ),
-        tunings=tuple(tunings[number] for number in adds),
+        tunings=tuple(tunings[number] for number in added_r2),
         most=_passages(source.corpus, values, n_passages),
         least=_passages(source.corpus, values, n_passages, sign=-1),
     )
@@ -207,7 +214,7 @@ def _passages(corpus: Corpus, values: NDArray[np.floating], n: int, sign: int = 
         start, stop = max(document.start, peak - 60), min(document.stop, peak + 30)
         passages.append(
             Passage(
-                place=peak,
+                position=peak,
                 value=float(values[peak]),
                 before=corpus.text(start, peak),
                 character=corpus.text(peak, peak + 1),

@@ -42,11 +42,26 @@ class Need:
         make: Makes the statistic of a label and some columns of a source, as its reader reads them.
         of: Returns the part of its result for one of the columns, given the result and the columns.
         bytes_per_unit: Memory that it takes; 0 if it sees blocks, not levels, and columns are whole sites.
+        derivation: How to compute that part from what another need returns, which is done where a method has that one,
+            so that levels are counted once; None if there is no way.
     """
 
     make: Callable[[Target, Sequence[Columns], LevelReader], AnyStatistic]
     of: Callable[[Any, Columns], Any]
     bytes_per_unit: int = 0
+    derivation: "Derivation | None" = None
+
+
+class Derivation(NamedTuple):
+    """A way to compute what one need returns of some columns from what another returns of them.
+
+    Attributes:
+        source: The other need.
+        derive: Computes the one from the other.
+    """
+
+    source: Need
+    derive: Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)

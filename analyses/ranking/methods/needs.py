@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analyses.collecting.collect import AnyStatistic
 from analyses.levels.columns import Columns, LevelReader
 from analyses.levels.joint_labels import JointLabels
-from analyses.ranking.methods.method import Need
+from analyses.ranking.methods.binary_counts import counts_below, quantile_counts, spearman_by_part
+from analyses.ranking.methods.method import Derivation, Need
 from analyses.statistics.level_tables import LevelTables
 from analyses.statistics.products import ProductSums
 from analyses.statistics.quantile_counts import QuantileCounts
@@ -16,7 +16,6 @@ from analyses.statistics.rank_sums import RankSums
 from analyses.targets.classes import classes_of, one_against_rest
 from analyses.targets.splits import TEST, TRAIN
 from analyses.targets.target import Target
-from analyses.threads import in_threads
 from hypotheses.labels import Labels
 
 
@@ -53,17 +52,15 @@ def _rank_sums(target: Target, columns: Sequence[Columns], reader: LevelReader) 
     return RankSums([joint], columns, {units: reader.middle_levels(units) for units in columns})
 
 
-def _occupied_levels(tables: NDArray[np.uint32]) -> list[NDArray[np.uint32]]:
-    """Return for each unit the (n_levels, 2, 2) counts by part and label of the levels that some character has."""
-
-    def of_unit(table: NDArray[np.uint32]) -> NDArray[np.uint32]:
-        return np.asarray(table[table.any(axis=1)].reshape(-1, 2, 2))
-
-    return list(in_threads(of_unit, tables))
-
-
 PRODUCTS = Need(_products, lambda result, columns: result[0][columns.site])
 PRODUCTS_OF_CLASSES = Need(_products_of_classes, lambda result, columns: [by_site[columns.site] for by_site in result])
-QUANTILE_COUNTS = Need(_quantile_counts, lambda result, columns: result[columns], 1 << 21)
-LEVEL_TABLES = Need(_level_tables, lambda result, columns: _occupied_levels(result[columns]), 1 << 20)
-RANK_SUMS = Need(_rank_sums, lambda result, columns: result[0][columns], 1 << 20)
+LEVEL_TABLES = Need(_level_tables, lambda result, columns: counts_below(result[columns]), 1 << 20)
+QUANTILE_COUNTS = Need(
+    _quantile_counts, lambda result, columns: result[columns], 1 << 21, Derivation(LEVEL_TABLES, quantile_counts)
+)
+RANK_CORRELATIONS = Need(
+    _rank_sums,
+    lambda result, columns: [result[0][columns].correlations(part) for part in (TRAIN, TEST)],
+    1 << 20,
+    Derivation(LEVEL_TABLES, spearman_by_part),
+)

@@ -1,6 +1,7 @@
 """A plan of what has to be counted for the scores of some methods, and in which readings."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from analyses.targets.target import Target
 class Plan:
     """The statistics that some methods need, each once, for as many units at a time as memory allows.
 
+    What can be derived from a statistic that another method needs is not counted again; see `method.Derivation`.
+
     Attributes:
         statistics: Statistics that the caller may update in readings of its own, and then remove: those that see
             blocks, and from a live source, whose readings are slow, also those that see the levels of the first units.
@@ -27,7 +30,8 @@ class Plan:
         self._source, self._target, self._methods = source, target, list(dict.fromkeys(methods))
         self._sizes = [(site, source.sites[site]) for site in in_order(source.sites, sites)]
         self._reader = Session.of(source).levels
-        needs = list(dict.fromkeys(method.needs for method in methods if method.needs is not None))
+        all_needs = dict.fromkeys(method.needs for method in methods if method.needs is not None)
+        needs = [need for need in all_needs if need.derivation is None or need.derivation.source not in all_needs]
         needs_of_blocks = [need for need in needs if not need.bytes_per_unit]
         self._needs_of_levels = [need for need in needs if need.bytes_per_unit]
         self._whole_sites = [Columns(site, 0, n_units) for site, n_units in self._sizes]
@@ -85,9 +89,19 @@ class Plan:
             for columns in group if need.bytes_per_unit else self._whole_sites:
                 of_columns = need.of(result, columns)
                 for method in self._methods:
-                    if method.needs == need and method.score:
-                        scores = method.score(of_columns, self._target)
+                    convert = _conversion(method.needs, need)
+                    if convert and method.score:
+                        scores = method.score(convert(of_columns), self._target)
                         pieces[method.name].setdefault(columns.site, []).append(scores)
+
+
+def _conversion(needed: Need | None, counted: Need) -> Callable[[Any], Any] | None:
+    """Return the function that gives what is needed, given what was counted; None if that is for other methods."""
+    if needed is None:
+        return None
+    if needed == counted:
+        return lambda of_columns: of_columns
+    return needed.derivation.derive if needed.derivation and needed.derivation.source == counted else None
 
 
 def _joined(pieces: Sequence[MethodScores]) -> MethodScores:

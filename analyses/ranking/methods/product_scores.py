@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from analyses.intervals.significance import FEWEST_RUNS
 from analyses.ranking.methods.method import MethodScores, sign_aligned
 from analyses.statistics.products import Products
-from analyses.statistics.rank_sums import RankTotals
 from analyses.targets.classes import classes_of, runs_of_classes
 from analyses.targets.splits import TEST, TRAIN
 from analyses.targets.target import Target
@@ -19,9 +18,9 @@ def pearson(products: Products, target: Target) -> MethodScores:
     return sign_aligned(products.r(TRAIN), products.r(TEST))
 
 
-def spearman(totals: RankTotals, target: Target) -> MethodScores:
-    """Score units by Spearman's rank correlation with the label."""
-    return sign_aligned(totals.correlations(TRAIN), totals.correlations(TEST))
+def spearman(by_part: Sequence[NDArray[np.float64]], target: Target) -> MethodScores:
+    """Score units by Spearman's rank correlation with the label, given that of each unit in each part."""
+    return sign_aligned(by_part[TRAIN], by_part[TEST])
 
 
 def r2(products: Products, target: Target) -> MethodScores:

@@ -1,4 +1,4 @@
-"""The methods that `probe rank --method` can name. Add a score of your own to `METHODS`.
+"""The methods that `probe rank --method` can name, in the order of `names`. Add a score of your own to `METHODS`.
 
 A method names the statistic that it needs (see `needs`) and a function that turns its result into scores: scores of
 products and correlations are in `product_scores`, of thresholds in `threshold_scores`, of information in
@@ -10,7 +10,13 @@ from analyses.probing.options import FitOptions
 from analyses.ranking.methods.information_scores import mutual_information
 from analyses.ranking.methods.method import Method
 from analyses.ranking.methods.model_scores import attribution
-from analyses.ranking.methods.needs import LEVEL_TABLES, PRODUCTS, PRODUCTS_OF_CLASSES, QUANTILE_COUNTS, RANK_SUMS
+from analyses.ranking.methods.needs import (
+    LEVEL_TABLES,
+    PRODUCTS,
+    PRODUCTS_OF_CLASSES,
+    QUANTILE_COUNTS,
+    RANK_CORRELATIONS,
+)
 from analyses.ranking.methods.probe_scores import MOST_SELECTED, sparse_choice, weight_in_probe
 from analyses.ranking.methods.product_scores import eta2, mean_difference, pearson, r2, spearman
 from analyses.ranking.methods.threshold_scores import (
@@ -36,7 +42,7 @@ _METHODS = (
         needs=PRODUCTS,
         score=r2,
     ),
-    Method("spearman", ("binary", "numeric"), "size of the rank correlation", needs=RANK_SUMS, score=spearman),
+    Method("spearman", ("binary", "numeric"), "size of the rank correlation", needs=RANK_CORRELATIONS, score=spearman),
     Method(
         "eta2",
         ("numeric", "categorical"),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.ranking.methods.binary_counts import CountsBelow
 from analyses.ranking.methods.method import Method, MethodScores
 from analyses.ranking.methods.needs import LEVEL_TABLES
 from analyses.targets.splits import TEST, TRAIN
@@ -54,54 +55,56 @@ def iou(true_positives: Counts, false_positives: Counts, n_positive: Counts, n_n
     return np.asarray(true_positives / (n_positive + false_positives))
 
 
-def average_precision(tables: Sequence[NDArray[np.uint32]], target: Target) -> MethodScores:
+def average_precision(counts: Sequence[CountsBelow], target: Target) -> MethodScores:
     """Score units by their average precision, from the highest value on or from the lowest, as training says."""
 
-    def best(table: NDArray[np.uint32]) -> tuple[float, float]:
-        orders = (table[::-1], table)
-        precisions = np.array([[_mean_precision(ordered[:, part]) for part in (TRAIN, TEST)] for ordered in orders])
+    def best(below: CountsBelow) -> tuple[float, float]:
+        from_lowest = below.astype(np.int64)
+        from_highest = (from_lowest[..., -1:] - from_lowest)[..., ::-1]
+        precisions = np.array(
+            [[_mean_precision(ordered[part]) for part in (TRAIN, TEST)] for ordered in (from_highest, from_lowest)]
+        )
         return tuple(precisions[np.nan_to_num(precisions[:, 0]).argmax()].tolist())
 
-    return _unit_by_unit(best, tables)
+    return _unit_by_unit(best, counts)
 
 
-def _mean_precision(counts: NDArray[np.uint32]) -> float:
-    """Mean precision at the True characters, from (n_levels, 2) counts of False and True ones in order of prediction.
+def _mean_precision(predicted: Counts) -> float:
+    """Mean precision at the True characters.
 
     Characters of one level are predicted True together, as in scikit-learn's `average_precision_score`.
+
+    Args:
+        predicted: (2, n_levels + 1) how many False and True characters are predicted True, from none of them to all.
     """
-    has_true = counts[:, 1] > 0
-    weights = counts[has_true, 1]
-    n_true = np.cumsum(counts[:, 1], dtype=np.int64)
-    n_predicted = n_true + np.cumsum(counts[:, 0], dtype=np.int64)
+    n_false, n_true = predicted
+    weights = np.diff(n_true)
+    has_true = weights > 0
+    weights, n_true, n_false = weights[has_true], n_true[1:][has_true], n_false[1:][has_true]
     if not len(weights):
         return np.nan
-    return float((weights * (n_true[has_true] / n_predicted[has_true])).sum() / weights.sum())
+    return float((weights * (n_true / (n_true + n_false))).sum() / weights.sum())
 
 
-def _best_threshold(score: ThresholdScore) -> Callable[[Sequence[NDArray[np.uint32]], Target], MethodScores]:
+def _best_threshold(score: ThresholdScore) -> Callable[[Sequence[CountsBelow], Target], MethodScores]:
     """Return a function that scores units by the threshold, and the side of it, that are best in training."""
 
-    def best(table: NDArray[np.uint32]) -> tuple[float, float]:
-        """Score one unit from (n_levels, 2, 2) counts of characters by level, part and label."""
-        n = table.sum(axis=0, dtype=np.int64)
-        below = np.zeros((2, len(table) + 1), np.int64)  # (2 labels, n_thresholds) characters below each threshold
-        for label in range(2):
-            np.cumsum(table[:, TRAIN, label], out=below[label, 1:])
-        sides = below, n[TRAIN, :, None] - below  # predicted True: those below each threshold, or those above
+    def best(counts: CountsBelow) -> tuple[float, float]:
+        """Score one unit."""
+        below, test_below = counts.astype(np.int64)
+        n, n_test = below[:, -1], test_below[:, -1]
+        sides = below, n[:, None] - below  # predicted True: those below each threshold, or those above
         with np.errstate(invalid="ignore", divide="ignore"):
-            scores = np.array([score(*predicted[::-1], *n[TRAIN, ::-1]) for predicted in sides])
+            scores = np.array([score(*predicted[::-1], *n[::-1]) for predicted in sides])
             is_above, threshold = divmod(int(np.nan_to_num(scores, nan=-1.0).argmax()), scores.shape[1])
-            held_out = (table[threshold:] if is_above else table[:threshold])[:, TEST].sum(axis=0, dtype=np.int64)
-            return float(scores[is_above, threshold]), float(score(*held_out[::-1], *n[TEST, ::-1]))
+            held_out = n_test - test_below[:, threshold] if is_above else test_below[:, threshold]
+            return float(scores[is_above, threshold]), float(score(*held_out[::-1], *n_test[::-1]))
 
-    return lambda tables, target: _unit_by_unit(best, tables)
+    return lambda counts, target: _unit_by_unit(best, counts)
 
 
-def _unit_by_unit(
-    score: Callable[[NDArray[np.uint32]], tuple[float, float]], tables: Sequence[NDArray[np.uint32]]
-) -> MethodScores:
-    train, test = np.array(list(in_threads(score, tables))).T
+def _unit_by_unit(score: Callable[[CountsBelow], tuple[float, float]], counts: Sequence[CountsBelow]) -> MethodScores:
+    train, test = np.array(list(in_threads(score, counts))).T
     return MethodScores(train, test)
 
 

@@ -1,0 +1,165 @@
+"""Results of impulses: what is left of a change, character by character."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from activations.results import Result, TableCell
+from analyses.causes.effects import SIGNIFICANT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImpulseStep(Result):
+    """What is left of one change of one unit a number of characters later.
+
+    Attributes:
+        unit: The unit.
+        k: Number of characters since the change; 0 is the character of the change itself.
+        remaining: The share of the unit's own change that is left; 1 at k = 0. It is the slope of the change now on
+            the change then, over all starts.
+        remaining_low: The lower end of its 95 % interval; NaN if there is none.
+        remaining_high: The upper one.
+        remaining_matched: The same share for the matched units, averaged.
+        state: The norm of the change of the whole state, as a share of the distance between two random states.
+        state_low: The lower end of its 95 % interval.
+        state_high: The upper one.
+        state_matched: The same share if a matched unit is changed, averaged.
+        loss: The change of the loss of the next character, in nats; above 0 if the model predicts worse.
+        loss_low: The lower end of its 95 % interval.
+        loss_high: The upper one.
+        loss_matched: The same if a matched unit is changed, averaged.
+        loss_matched_sd: Standard deviation of it among the matched units.
+        loss_p: Two-sided p-value under the null that the unit is one like the matched units; NaN if there is none.
+    """
+
+    unit: str
+    k: int
+    remaining: float
+    remaining_low: float
+    remaining_high: float
+    remaining_matched: float
+    state: float
+    state_low: float
+    state_high: float
+    state_matched: float
+    loss: float
+    loss_low: float
+    loss_high: float
+    loss_matched: float
+    loss_matched_sd: float
+    loss_p: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duration(Result):
+    """After how many characters a unit's own change has fallen to a share of what it was.
+
+    Attributes:
+        level: The share: `half` or `1/e`.
+        k: The number of characters; None if it is still there after all that were read.
+        low: The lower end of the interval: where the lower end of the share's 95 % interval has fallen as far.
+        high: The upper one, likewise; None if that of the share has not fallen so far.
+        n_steps: The number of characters that were read.
+    """
+
+    level: str
+    k: int | None
+    low: int | None
+    high: int | None
+    n_steps: int
+
+    def __str__(self) -> str:
+        if self.k is None:
+            return f"more than {self.n_steps} characters: it is still there"
+        spread = ""
+        if self.low is not None:
+            spread = f" ({self.low} to {f'more than {self.n_steps}' if self.high is None else self.high})"
+        return f"{self.k} character{'' if self.k == 1 else 's'}{spread}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class UnitImpulse(Result):
+    """What one change of one unit does from then on.
+
+    Attributes:
+        unit: The unit.
+        steps: One for each k from 0 on.
+        durations: After how many characters half of its own change is left, and 1/e of it.
+        loss: Mean change of the loss over all steps, in nats per character.
+        loss_low: The lower end of its 95 % interval; NaN if there is none.
+        loss_high: The upper one.
+        loss_matched: The same if a matched unit is changed, averaged.
+        loss_p: Two-sided p-value under the null that the unit is one like the matched units.
+        loss_q: False discovery rate over all units that are tested.
+        n_matched: Number of matched units.
+        no_interval_reason: Why there are no intervals and p-values, as a sentence; empty if there are.
+    """
+
+    unit: str
+    steps: Sequence[ImpulseStep]
+    durations: Sequence[Duration]
+    loss: float
+    loss_low: float
+    loss_high: float
+    loss_matched: float
+    loss_p: float
+    loss_q: float
+    n_matched: int
+    no_interval_reason: str = ""
+
+    @property
+    def finding(self) -> str:
+        """What the numbers allow to say, as a sentence."""
+        half, e_fold = self.durations
+        lasts = f"{self.unit}: half of a change is left after {half}, 1/e after {e_fold}"
+        if np.isnan(self.loss_p):
+            reason = self.no_interval_reason or "there are too few matched units to compare it with"
+            return f"{lasts}; an effect on the loss is not shown: {reason}"
+        chances = f"p {self.loss_p:.2g}, q {self.loss_q:.2g}"
+        if not self.loss_q < SIGNIFICANT:
+            return (
+                f"{lasts}; an effect on the loss is not shown: changes of matched units have such ones, too ({chances})"
+            )
+        direction = "rises" if self.loss > 0 else "falls"
+        return (
+            f"{lasts}; the loss {direction} by {abs(self.loss):.4f} nats per character meanwhile, that of a change of "
+            f"a matched unit is {self.loss_matched:+.4f} ({chances})"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Impulse(Result):
+    """What single changes of units do at the character of the change and after it.
+
+    Attributes:
+        hypothesis: The hypothesis: changes are made where it holds.
+        set_to: The value to which units are set, one of `SET_TO`, a number, or an amount that is added (`+0.5`).
+        units: One for each unit that is tested.
+        n_starts: Number of characters at which a change is made, each by itself.
+        n_steps: K, the number of characters that are followed after it.
+        seed: Seed of the draws.
+        no_interval_reason: Why there are no intervals and p-values, as a sentence; empty if there are.
+    """
+
+    hypothesis: str
+    set_to: str
+    units: Sequence[UnitImpulse]
+    n_starts: int
+    n_steps: int
+    seed: int
+    no_interval_reason: str = ""
+
+    def rows(self) -> list[dict[str, TableCell]]:
+        """Return one row for each unit and number of characters since the change."""
+        shared: dict[str, TableCell] = {"hypothesis": self.hypothesis, "set_to": self.set_to, "n_starts": self.n_starts}
+        return [{**shared, **step.row()} for unit in self.units for step in unit.steps]
+
+    @property
+    def findings(self) -> list[str]:
+        """What is shown of each unit, or that nothing is, as sentences."""
+        return [unit.finding for unit in self.units]
+
+    def __str__(self) -> str:
+        title = f"{self.hypothesis}, set once to {self.set_to}, {self.n_starts:,} times, for {self.n_steps} characters"
+        return "\n".join([title, *self.findings])
