@@ -116,7 +116,7 @@ class _Network:
         layers = [_detached(model.layer(n), device) for n in range(model.config.n_layers)]
         n_characters = len(model.vocabulary)
         vectors = model.input_vectors(torch.arange(n_characters)).to(device)
-        kept = _TENSORS_PER_GATE * len(model.cell.gates) * model.config.n_units * len(layers) + 3 * n_characters
+        kept = _TENSORS_PER_GATE * len(model.cell.gate_names) * model.config.n_units * len(layers) + 3 * n_characters
         return cls(
             cell=model.cell,
             layers=layers,
