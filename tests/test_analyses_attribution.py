@@ -64,10 +64,11 @@ def test_attributions_are_those_that_can_be_calculated(text: str, held_at: str |
 
 
 def test_the_unit_that_carries_the_quotes_comes_first_and_is_shown(text: str) -> None:
-    found = attribute(live_of(text, n_units=16), "in_quotes", "0/hidden", n_matched=10)
+    """The model is too sure of a mark: where its probabilities are right, slopes are 0 on average, whatever it uses."""
+    found = attribute(live_of(text, n_units=16, strength=8.0), "in_quotes", "0/hidden", n_matched=10)
     assert [effect.intervention for effect in found.contrasts if effect.is_shown] == [QUOTE]
     assert found.contrasts[0].intervention == QUOTE
-    assert found.contrasts[0].high < 0  # outside, it tells that no mark comes
+    assert not found.contrasts[0].low < 0 < found.contrasts[0].high
     assert QUOTE in str(found)
 
 
@@ -87,7 +88,7 @@ def test_integrated_gradients_see_what_derivatives_at_one_point_do_not(text: str
 
 def test_rank_by_attribution_puts_the_unit_that_the_model_uses_first(text: str) -> None:
     """The unit's copy, which nothing reads, predicts the label as well; only attribution tells the two apart."""
-    made = QuoteModel()
+    made = QuoteModel(strength=8.0)
     rnn: Any = made.model.rnn
     for weights in (rnn.weight_ih_l0.data, rnn.bias_ih_l0.data, rnn.weight_hh_l0.data):
         weights[1::12] = weights[::12]

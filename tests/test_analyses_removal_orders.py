@@ -35,14 +35,11 @@ def found(live: LiveActivations, units: list[Unit]) -> OrderComparison:
 
 
 def test_the_right_order_leads_and_the_wrong_one_falls_behind(found: OrderComparison) -> None:
-    """Only unit 0 carries the quotes: an order that begins with it harms at once, one that ends with it at the end.
-
-    The model is too sure of a quotation mark in quotes, so that holding the unit harms outside more than inside.
-    """
+    """Only unit 0 carries the quotes: an order that begins with it harms at once, one that ends with it at the end."""
     areas = {area.intervention: area for area in found.by_lead}
     assert [*areas][-1] == "wrong"
-    assert areas["right"].effect < areas["wrong"].effect - 0.1 < 0
-    assert found.lead("right") > 0.3 > 0 > found.lead("wrong")
+    assert areas["right"].effect > areas["wrong"].effect + 0.1
+    assert found.lead("right") > 0.1 > 0 > found.lead("wrong")
     assert found.lead("auc") == pytest.approx(found.lead("right"), abs=0.05)  # it begins with unit 0, too
     assert areas["right"].p < 0.05
 

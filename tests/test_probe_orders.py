@@ -21,7 +21,7 @@ from probe.plots import plot_orders
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A model made by hand, its text, and a recording of the two."""
     folder = tmp_path_factory.mktemp("orders")
-    model = QuoteModel().model
+    model = QuoteModel(strength=8.0).model
     paths = {"model": folder / "model.pt", "text": folder / "text.txt", "recording": folder / "activations.h5"}
     save_model(model, paths["model"])
     paths["text"].write_text(quoted_text(np.random.default_rng(7), 3000), encoding="utf-8")
