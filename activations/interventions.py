@@ -7,17 +7,16 @@ like all others.
 
 import hashlib
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, overload
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from activations.errors import ActivationError
+from activations.unit_changes import Kind, Numbers, UnitChange, unit_change
 from activations.units import Site
 
 
@@ -56,16 +55,29 @@ class Intervention:
 
     Attributes:
         site: The site.
-        change: What changes the values of each character.
-        description: The text by which a recording describes it and distinguishes it from other interventions.
+        change: What changes the values of each character: `clamp`, `add` or `identity`, or a function of your own.
+        description: The text by which a recording describes it and distinguishes it from other interventions; that of
+            `clamp`, `add` and `identity` by default.
         stays_bounded: Whether values within [-1, 1] stay there. If not, the site and the hidden states of its layer
             are recorded as unbounded.
     """
 
     site: Site
     change: Change
-    description: str
+    description: str = ""
     stays_bounded: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.site, str):
+            object.__setattr__(self, "site", Site.parse(self.site))
+        if isinstance(self.change, UnitChange):
+            object.__setattr__(self, "description", self.description or self.change.description)
+            object.__setattr__(self, "stays_bounded", self.stays_bounded or self.change.stays_bounded)
+        elif not self.description:
+            raise ActivationError(
+                "an intervention of your own needs a description, by which a recording distinguishes it: "
+                "Intervention(site, change, 'what it does')"
+            )
 
     def __str__(self) -> str:
         return f"{self.site}: {self.description}"
@@ -91,78 +103,80 @@ class Intervention:
             values.copy_(changed)
 
 
-def identity(site: Site) -> Intervention:
-    """Leave the values of a site as they are."""
-    return Intervention(site, lambda values, where: values, "as it is", stays_bounded=True)
+@overload
+def clamp(values: Numbers) -> UnitChange: ...
+@overload
+def clamp(values: Site, former: Mapping[int, float]) -> Intervention: ...
+def clamp(values: Numbers | Site, former: Mapping[int, float] | None = None) -> UnitChange | Intervention:
+    """Hold units at fixed values.
 
-
-def clamp(site: Site, values: Mapping[int, float]) -> Intervention:
-    """Hold units of a site at fixed values.
+    >>> clamp({3: 1.0}).description
+    'clamp 3 to 1.0'
 
     Args:
-        site: The site.
-        values: The value of each unit, by the unit's index.
+        values: One value for all units that are named elsewhere, or for all of a site; a value for each of them; or
+            values of some units of a site, by their index.
+        former: The values, if a site comes first, as it once did.
 
     Raises:
         ActivationError: If an index is no whole number, or a value is not finite.
     """
-    unchecked: Mapping[Any, Any] = values
-    for unit, value in unchecked.items():
-        if not isinstance(unit, int | np.integer):
-            raise ActivationError(f"{unit!r} is no unit of {site}; units are counted from 0")
-        if not isinstance(value, float | int | np.number) or not np.isfinite(value):
-            raise ActivationError(f"{value!r} is no number to clamp unit {unit} of {site} to")
-    units = torch.tensor(sorted(values), dtype=torch.int64)
-    held_at = torch.tensor([values[unit] for unit in units.tolist()], dtype=torch.float32)
-
-    def change(current: Tensor, where: LanePositions) -> Tensor:
-        if len(units) and not 0 <= int(units[0]) <= int(units[-1]) < current.shape[1]:
-            raise ActivationError(
-                f"units {units.tolist()} of {site} cannot be clamped; it has {current.shape[1]} units, counted from 0"
-            )
-        changed = current.clone()
-        changed[:, units.to(current.device)] = held_at.to(current)
-        return changed
-
-    pairs = ", ".join(f"{unit} to {float(values[unit])!r}" for unit in sorted(values))
-    return Intervention(site, change, f"clamp {pairs}", stays_bounded=bool((held_at.abs() <= 1).all()))
+    if isinstance(values, Site):
+        return _bound("clamp", values, former or {})
+    return unit_change("clamp", values)
 
 
-def add(site: Site, vector: ArrayLike | Tensor) -> Intervention:
-    """Add a vector to the values of a site.
+@overload
+def add(values: Numbers) -> UnitChange: ...
+@overload
+def add(values: Site, former: Numbers) -> Intervention: ...
+def add(values: Numbers | Site, former: Numbers | None = None) -> UnitChange | Intervention:
+    """Add numbers to the values of units.
 
     Args:
-        site: The site.
-        vector: (n_units,).
+        values: A number for all units, (n_units,) numbers, or numbers of some units of a site, by their index.
+        former: The numbers, if a site comes first, as it once did.
 
     Raises:
-        ActivationError: If it is no array of finite numbers.
+        ActivationError: If they are no finite numbers.
     """
-    array = vector.numpy(force=True) if isinstance(vector, Tensor) else vector
-    try:
-        numbers = np.array(array).astype(np.float32, casting="same_kind")
-    except (TypeError, ValueError) as error:
-        raise ActivationError(f"expected a vector of numbers to add to {site}: {error}") from error
-    if not np.isfinite(numbers).all():
-        raise ActivationError(f"the vector to add to {site} has values that are no numbers")
-    added = torch.from_numpy(numbers)
-    digest = hashlib.sha256(numbers.tobytes()).hexdigest()[:16]
-
-    def change(current: Tensor, where: LanePositions) -> Tensor:
-        if added.shape != current.shape[1:]:
-            raise ActivationError(
-                f"a vector of shape {tuple(added.shape)} cannot be added to {site}; it has {current.shape[1]} units"
-            )
-        return current + added.to(current)
-
-    return Intervention(site, change, f"add a vector of SHA-256 {digest}")
+    if isinstance(values, Site):
+        return _bound("add", values, 0.0 if former is None else former)
+    return unit_change("add", values)
 
 
-def checked_interventions(interventions: Iterable[Intervention], sites: Collection[Site]) -> tuple[Intervention, ...]:
-    """Return interventions in their order, all of them at sites that a model has.
+@overload
+def identity() -> UnitChange: ...
+@overload
+def identity(site: Site) -> Intervention: ...
+def identity(site: Site | None = None) -> UnitChange | Intervention:
+    """Leave values as they are.
+
+    Args:
+        site: The site, as it was once given here.
+    """
+    return unit_change("identity", 0.0) if site is None else _bound("identity", site, 0.0)
+
+
+def _bound(kind: Kind, site: Site, values: Numbers) -> Intervention:
+    """Return a change of a site that was named in the former way."""
+    warnings.warn(
+        f"{kind}(site, …) is called Intervention(site, {kind}(…)) now, or intervene(model, site, {kind}(…))",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    return Intervention(site, unit_change(kind, values))
+
+
+def checked_interventions(interventions: Iterable[Intervention], sites: Mapping[Site, int]) -> tuple[Intervention, ...]:
+    """Return interventions in their order, all of them at sites and units that a model has.
+
+    Args:
+        interventions: The interventions.
+        sites: How many units each site of the model has.
 
     Raises:
-        ActivationError: If one is at a site that the model does not have, or is no intervention.
+        ActivationError: If one is at a site or of units that the model does not have, or is no intervention.
     """
     unchecked: Any = interventions
     listed: tuple[Any, ...] = tuple(unchecked) if isinstance(unchecked, Iterable) else (unchecked,)
@@ -173,7 +187,25 @@ def checked_interventions(interventions: Iterable[Intervention], sites: Collecti
             raise ActivationError(
                 f"there is no site {intervention.site} to intervene at; the model has {', '.join(map(str, sites))}"
             )
+        if isinstance(intervention.change, UnitChange):
+            intervention.change.check(intervention.site, sites[intervention.site])
     return listed
+
+
+class ActiveInterventions:
+    """The interventions that act on a model at present.
+
+    Shallow copies of a model share them, since they share its weights; a deep copy is another model and has none.
+
+    Attributes:
+        listed: The interventions, in the order in which they act.
+    """
+
+    def __init__(self) -> None:
+        self.listed: tuple[Intervention, ...] = ()
+
+    def __deepcopy__(self, memo: object) -> "ActiveInterventions":
+        return ActiveInterventions()
 
 
 def unbounded_by(interventions: Iterable[Intervention], sites: Iterable[Site]) -> set[Site]:

@@ -5,14 +5,14 @@ it leaves the values as they are. A change is made for all variants at once, so 
 than the matrix products of their steps.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.blocks import Source
+from activations.blocks import Block, Source
 from activations.gradient_sums import GradientSums, HeldPath, Measure
 from activations.progress import Advance
 from activations.texts.corpus import Corpus
@@ -151,6 +151,12 @@ class ModelSource(Source, Protocol):
     @property
     def unbounded(self) -> frozenset[Site]:
         """The sites whose values may leave [-1, 1]."""
+        ...
+
+    def blocks(
+        self, sites: Collection[Site] | None = None, *, predictions: bool | Collection[str] = False
+    ) -> Iterator[Block]:
+        """Give every character once; of predictions all kinds, none, or those that are named. See `Source.blocks`."""
         ...
 
     def with_corpus(self, corpus: Corpus) -> "ModelSource":

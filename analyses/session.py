@@ -65,6 +65,7 @@ class Session:
             AnalysisError: If it is no source, or its rows are not characters.
         """
         self._levels: LevelReader | None = None
+        self._interventions: object = ()
         if not isinstance(source, Path | str) and not hasattr(source, "blocks"):
             raise AnalysisError(
                 f"{source!r:.80} is not a source of activations; give a recording, its path, or live activations"
@@ -119,10 +120,13 @@ class Session:
 
     @property
     def levels(self) -> LevelReader:
-        """The reader of the levels of its units."""
-        if (levels := self._levels) is None:
+        """The reader of the levels of its units, as they are with the interventions that act on the model now."""
+        interventions = getattr(self.source, "interventions", ())
+        if (levels := self._levels) is None or self._interventions != interventions:
             with self._reading_lock.held():  # a live model may have to read some of the text for the number types
-                levels = self._levels = self._levels or LevelReader(self, self.memory_bytes, self._reading_lock)
+                levels = self._levels if self._interventions == interventions else None
+                levels = self._levels = levels or LevelReader(self, self.memory_bytes, self._reading_lock)
+                self._interventions = interventions
         return levels
 
     @property

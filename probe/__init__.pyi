@@ -23,6 +23,8 @@ from .causes import attribute as attribute
 from .causes import compare_orders as compare_orders
 from .causes import impulse as impulse
 from .causes import patch as patch
+from .causes import perturb as perturb
+from .causes import steer as steer
 from .errors import ActivationError as ActivationError
 from .errors import AnalysisError as AnalysisError
 from .errors import HypothesisError as HypothesisError
@@ -30,12 +32,18 @@ from .hypotheses import Labels as Labels
 from .hypotheses import get as get
 from .hypotheses import hypothesis as hypothesis
 from .intervals import difference as difference
+from .interventions import add as add
+from .interventions import clamp as clamp
+from .interventions import intervene as intervene
 from .models import load_model as load_model
 from .plots import plot_curves as plot_curves
 from .plots import plot_text as plot_text
 from .probing import FitOptions as FitOptions
+from .probing import Probe as Probe
+from .probing import apply_probes as apply_probes
 from .probing import curve as curve
 from .probing import fit as fit
+from .probing import load_probe as load_probe
 from .ranking import METHODS as METHODS
 from .ranking import compare as compare
 from .ranking import explain as explain

@@ -6,6 +6,8 @@ from analyses.causes.attribution import Attribution as Attribution
 from analyses.causes.attribution import attribute as attribute
 from analyses.causes.directions import Direction as Direction
 from analyses.causes.directions import mean_difference as mean_difference
+from analyses.causes.edit_effects import EditEffect as EditEffect
+from analyses.causes.edits import Edit as Edit
 from analyses.causes.effects import Effect as Effect
 from analyses.causes.impulse import impulse as impulse
 from analyses.causes.impulse_results import Duration as Duration
@@ -19,5 +21,11 @@ from analyses.causes.patch_results import with_q_values as with_q_values
 from analyses.causes.patched_parts import Subspace as Subspace
 from analyses.causes.patching import patch as patch
 from analyses.causes.patching import patch_texts as patch_texts
+from analyses.causes.perturbation import Perturbation as Perturbation
+from analyses.causes.perturbation import perturb as perturb
 from analyses.causes.removal_orders import compare_orders as compare_orders
 from analyses.causes.removal_results import OrderComparison as OrderComparison
+from analyses.causes.text_effects import TextEffect as TextEffect
+from probe.steering import Steering as Steering
+from probe.steering import WritingOptions as WritingOptions
+from probe.steering import steer as steer

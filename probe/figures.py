@@ -54,6 +54,13 @@ def new_axes(width: float = 5.0, height: float = 3.6) -> "Axes":
     return Figure(figsize=(width, height), layout="constrained").add_subplot()
 
 
+def new_panels(n: int, width: float = 3.6, height: float = 3.4) -> "list[Axes]":
+    """Return the axes of panels side by side in a new figure; sizes are those of each, in inches."""
+    from matplotlib.figure import Figure
+
+    return list(Figure(figsize=(n * width, height), layout="constrained").subplots(1, n, squeeze=False)[0])
+
+
 def figure_of(axes: "Axes") -> "Figure":
     """Return the figure that axes belong to."""
     figure = axes.get_figure(root=True)

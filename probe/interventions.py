@@ -7,3 +7,5 @@ from activations.interventions import __getattr__ as __getattr__  # it has forme
 from activations.interventions import add as add
 from activations.interventions import clamp as clamp
 from activations.interventions import identity as identity
+from activations.models.intervening import intervene as intervene
+from activations.unit_changes import UnitChange as UnitChange

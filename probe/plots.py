@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.causes.edit_effects import ALL, CHANGES, reported_steps
+from analyses.causes.edit_effects import LOSS as EDIT_LOSS
 from analyses.causes.effects import CONTRAST
+from analyses.causes.perturbation import Perturbation
 from analyses.causes.removal_results import RANDOM, OrderComparison
+from analyses.causes.text_effects import LOSS
 from analyses.curves import N_LAST, Curve
 from analyses.errors import AnalysisError
 from analyses.probing.results import ProbeResult
-from probe.figures import DPI, GREY, STYLES
+from probe.figures import DPI, GREY, STYLES, new_panels
 from probe.figures import PICTURES as PICTURES
 from probe.figures import check_picture as check_picture
 from probe.figures import figure_of as figure_of
@@ -24,6 +28,8 @@ from probe.training.sweep_grid import plot_sweep as plot_sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from probe.steering import Steering
 
 _CONTROL_LINE = (0, (1, 1.5))
 _MOST_CURVES_WITH_LEGEND_INSIDE = 2
@@ -126,6 +132,50 @@ def _name_at_left(axes: "Axes", names: Sequence[tuple[str, float]]) -> None:
     axes.set_xlim(left=0.3)
 
 
+def plot_perturbation(result: Perturbation, axes: "Axes | None" = None) -> "Axes":
+    """Draw what changes where an edit of the text changes the label, by the number of characters after it.
+
+    Units and a probe are drawn as shares of what separates inside from outside, so that 1 is following the text wholly,
+    with 95 % bands; random edits are dotted. Without units and a probe, it is the loss, in nats per character.
+
+    Args:
+        result: The result; of more than six units, the first six are drawn.
+        axes: Where to draw; None makes a new figure.
+    """
+    axes = axes or new_axes(8.0)
+    is_loss = result.quantities == [EDIT_LOSS]
+    quantities = [EDIT_LOSS] if is_loss else [name for name in result.quantities if name != EDIT_LOSS]
+    for quantity, (colour, marker, line) in zip(quantities, STYLES, strict=False):
+        effects = [
+            effect
+            for effect in result.effects
+            if effect.quantity == quantity
+            and effect.where == (ALL if is_loss else CHANGES)
+            and effect.n_after is not None
+            and effect.n_places
+        ]
+        x = [effect.n_after or 0 for effect in effects]
+        unit = np.array([1.0 if is_loss else effect.reference for effect in effects])
+        change, low, high, random = (
+            np.array([getattr(effect, name) for effect in effects]) / unit
+            for name in ("change", "low", "high", "random")
+        )
+        axes.plot(x, change, color=colour, marker=marker, linestyle=line, ms=4.5, label=quantity)
+        axes.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
+        axes.plot(x, random, color=colour, linestyle=_CONTROL_LINE, label=f"{quantity}: random edits")
+    axes.axhline(0.0, color=GREY, linestyle=":", linewidth=0.8)
+    axes.set_xscale("symlog", base=2, linthresh=1)
+    steps = reported_steps(result.n_steps)
+    axes.set_xticks(steps, [str(step) for step in steps])
+    axes.set_xlim(-0.2, 1.1 * result.n_steps)
+    axes.set_xlabel("characters after the edit")
+    axes.set_ylabel("change of the loss, in nats" if is_loss else "change, as a share of inside − outside")
+    axes.set_title(f"{result.hypothesis}: {result.edit}")
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1.0))
+    return axes
+
+
 def _draw_chance(axes: "Axes", measures: set[str]) -> None:
     """Draw a line where each measure is at chance, and name the measures beside the axis."""
     for measure in measures:
@@ -148,6 +198,50 @@ def _scale_x(axes: "Axes", curve: Curve, values: Sequence[float | str], *, is_on
     elif curve.over == "steps":
         axes.set_xscale("symlog", linthresh=1)  # from 0
         axes.set_xlim(left=-0.2)
+
+
+def plot_steering(steering: "Steering", axes: "Sequence[Axes] | None" = None) -> "list[Axes]":
+    """Draw response curves: the effect of steering on each measure, with 95 % bands, beside that of matched changes.
+
+    Args:
+        steering: What was steered.
+        axes: Where to draw, one Axes for each measure; None makes a new figure.
+
+    Returns:
+        The Axes of each measure, in the order of `steering.measures`.
+    """
+    measures = steering.measures
+    panels = list(axes or new_panels(len(measures)))
+    for panel, measure in zip(panels, measures, strict=True):
+        effects = sorted((e for e in steering.effects if e.measure == measure), key=lambda effect: effect.at)
+        x = [effect.at for effect in effects]
+        (colour, marker, line), (_, other_marker, _) = STYLES[0], STYLES[1]
+        panel.axhline(0, color=GREY, linewidth=0.8)
+        panel.fill_between(
+            x, [e.low for e in effects], [e.high for e in effects], color=colour, alpha=0.13, linewidth=0
+        )
+        panel.plot(x, [e.effect for e in effects], color=colour, marker=marker, linestyle=line, ms=4.5, label="steered")
+        if any(np.isfinite(e.matched) for e in effects):
+            matched, spread = np.array([(e.matched, e.matched_sd) for e in effects]).T
+            panel.errorbar(
+                x,
+                matched,
+                spread,
+                color=GREY,
+                marker=other_marker,
+                markerfacecolor="white",
+                linestyle=_CONTROL_LINE,
+                ms=4.5,
+                capsize=2,
+                label="matched, ± 1 standard deviation",
+            )
+        panel.set_title("loss of the unsteered model, in nats" if measure == LOSS else measure, fontsize="medium")
+        panel.set_xlabel("held at" if steering.is_held else "factor of the direction")
+        panel.grid(alpha=0.25)
+    panels[0].set_ylabel("change of the mean over texts")
+    panels[0].legend(frameon=False, fontsize="small")
+    panels[0].figure.suptitle(steering.steered, fontsize="medium")
+    return panels
 
 
 def plot_text(

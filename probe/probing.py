@@ -3,6 +3,11 @@
 from analyses.curves import Curve as Curve
 from analyses.curves import curve as curve
 from analyses.curves import curves_over_steps as curves_over_steps
+from analyses.probing.applying import apply_probes as apply_probes
+from analyses.probing.kept_probes import Probe as Probe
+from analyses.probing.kept_probes import load_probe as load_probe
+from analyses.probing.kept_probes import load_probes as load_probes
+from analyses.probing.kept_probes import save_probes as save_probes
 from analyses.probing.options import FitOptions as FitOptions
 from analyses.probing.probes import fit as fit
 from analyses.probing.probes import fit_units as fit_units

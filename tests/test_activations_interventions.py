@@ -61,10 +61,10 @@ def draw_intervention(data: st.DataObject, sites: dict[Site, int]) -> Interventi
     numbers = st.floats(-1, 1, width=32)
     if data.draw(st.booleans()):
         units = st.integers(0, sites[site] - 1)
-        return clamp(site, data.draw(st.dictionaries(units, numbers, min_size=1)))
+        return Intervention(site, clamp(data.draw(st.dictionaries(units, numbers, min_size=1))))
     vector = np.array(data.draw(st.lists(numbers, min_size=sites[site], max_size=sites[site])))
     # with gates well above 1 states would grow until float32 itself is coarser than what is asked for
-    return add(site, vector / 32 if str(site.signal).endswith("gate") else vector)
+    return Intervention(site, add(vector / 32 if str(site.signal).endswith("gate") else vector))
 
 
 @every_kind
@@ -72,10 +72,13 @@ def draw_intervention(data: st.DataObject, sites: dict[Site, int]) -> Interventi
 def test_identity_changes_nothing_bit_for_bit(kind: Kind, n_lanes: int) -> None:
     model = unusual_model(TEXT, kind, n_units=13)
     texts = [TEXT[n : n + 150] for n in range(n_lanes)]
-    before, after = recorded(model, texts), recorded(model, texts, [identity(site) for site in model.sites])
+    before, after = (
+        recorded(model, texts),
+        recorded(model, texts, [Intervention(site, identity()) for site in model.sites]),
+    )
     for key, values in before.items():
         np.testing.assert_array_equal(after[key], values)
-    some = recorded(model, texts, [identity(next(iter(model.sites)))])
+    some = recorded(model, texts, [Intervention(next(iter(model.sites)), identity())])
     for key, values in before.items():
         np.testing.assert_array_equal(some[key], values)
 
@@ -83,7 +86,7 @@ def test_identity_changes_nothing_bit_for_bit(kind: Kind, n_lanes: int) -> None:
 @every_kind
 def test_identity_changes_nothing_of_what_is_written(kind: Kind) -> None:
     model = unusual_model(TEXT, kind)
-    everywhere = [identity(site) for site in model.sites]
+    everywhere = [Intervention(site, identity()) for site in model.sites]
     plain = list(islice(write(model, 3, prompt="The ", seed=1), 20))
     for one, other in zip(plain, write(model, 3, prompt="The ", seed=1, interventions=everywhere), strict=False):
         assert torch.equal(one.logits, other.logits)
@@ -108,7 +111,10 @@ def test_clamp_and_add_do_what_they_do_to_the_equations(kind: Kind, data: st.Dat
 def test_every_site_can_be_changed_in_one_lane_in_several_and_while_writing(kind: Kind) -> None:
     model = unusual_model(TEXT, kind)
     for site, n_units in model.sites.items():
-        interventions = [clamp(site, {0: 0.5, n_units - 1: 0.25}), add(site, 0.125 * np.arange(n_units))]
+        interventions = [
+            Intervention(site, clamp({0: 0.5, n_units - 1: 0.25})),
+            Intervention(site, add(0.125 * np.arange(n_units))),
+        ]
         for n_lanes in (1, 2):
             found = recorded(model, [TEXT[:30]] * n_lanes, interventions)
             assert (found[site][..., 0] == 0.5).all()
@@ -174,7 +180,7 @@ def test_a_change_is_given_each_of_the_short_documents_that_share_a_turn(code_te
             assert block.values[site][:, 0].tolist() == list(range(len(corpus)))[block.positions]
             assert block.values[site][:, 1].tolist() == documents[block.positions].tolist()
         plain = LiveActivations(model, corpus, n_lanes=n_lanes, compute=FLOAT32).read([Site.of(1, "cell")])
-        same = [identity(each) for each in live.sites]
+        same = [Intervention(each, identity()) for each in live.sites]
         through = LiveActivations(model, corpus, n_lanes=n_lanes, compute=FLOAT32, interventions=same)
         np.testing.assert_array_equal(through.read(list(plain))[Site.of(1, "cell")], plain[Site.of(1, "cell")])
 
@@ -202,8 +208,8 @@ def test_a_change_acts_on_the_characters_of_a_warm_up(code_text: str) -> None:
     def remember(values: Tensor, where: LanePositions) -> Tensor:
         return torch.where((where.positions % 100 == 7)[:, None], values + 1, values)
 
-    interventions = [clamp(Site.of(0, "forget_gate"), dict.fromkeys(range(8), 1.0)),
-                     clamp(Site.of(0, "input_gate"), dict.fromkeys(range(8), 0.0)),
+    interventions = [Intervention(Site.of(0, "forget_gate"), clamp(dict.fromkeys(range(8), 1.0))),
+                     Intervention(Site.of(0, "input_gate"), clamp(dict.fromkeys(range(8), 0.0))),
                      Intervention(Site.of(0, "cell"), remember, "adds 1 at some")]  # fmt: skip
     live = LiveActivations(model, corpus, n_lanes=4, warm_up_chars=512, compute=FLOAT32, interventions=interventions)
     for block in live.blocks([Site.of(0, "cell")]):
@@ -247,12 +253,21 @@ def test_a_value_of_another_shape_is_refused(change: Any, complaint: str, n_lane
 @pytest.mark.parametrize(
     ("intervention", "complaint"),
     [
-        (identity(Site.of(2, "cell")), "there is no site 2/cell to intervene at; the model has 0/hidden, 0/cell"),
-        (identity(Site.of(0, "reset_gate")), "there is no site 0/reset_gate"),
-        (clamp(Site.of(0, "cell"), {3: 0, 8: 0}), r"units \[3, 8\] of 0/cell cannot be clamped; it has 8 units"),
-        (clamp(Site.of(0, "cell"), {-1: 0}), r"units \[-1\] of 0/cell cannot be clamped"),
-        (add(Site.of(0, "cell"), [1.0]), r"a vector of shape \(1,\) cannot be added to 0/cell; it has 8 units"),
-        (add(Site.of(0, "cell"), np.ones((8, 1))), r"a vector of shape \(8, 1\) cannot be added"),
+        (
+            Intervention(Site.of(2, "cell"), identity()),
+            "there is no site 2/cell to intervene at; the model has 0/hidden, 0/cell",
+        ),
+        (Intervention(Site.of(0, "reset_gate"), identity()), "there is no site 0/reset_gate"),
+        (
+            Intervention(Site.of(0, "cell"), clamp({3: 0, 8: 0})),
+            r"units \[3, 8\] of 0/cell cannot be clamped; it has 8 units",
+        ),
+        (Intervention(Site.of(0, "cell"), clamp({-1: 0})), r"units \[-1\] of 0/cell cannot be clamped"),
+        (
+            Intervention(Site.of(0, "cell"), add([1.0])),
+            r"a vector of shape \(1,\) cannot be added to 0/cell; it has 8 units",
+        ),
+        (Intervention(Site.of(0, "cell"), add(np.ones((8, 1)))), r"a vector of shape \(8, 1\) cannot be added"),
     ],
 )
 def test_a_site_that_a_model_does_not_have_cannot_be_changed(intervention: Intervention, complaint: str) -> None:
@@ -266,11 +281,11 @@ def test_a_recording_names_interventions_and_has_another_model_hash(tmp_path: Pa
     model, corpus = random_model("abc"), Corpus.from_texts(["abcab" * 20])
     kinds: list[list[Intervention]] = [
         [],
-        [clamp(Site.of(0, "cell"), {1: 0.5})],
-        [clamp(Site.of(0, "cell"), {1: 0.5000001})],
-        [clamp(Site.of(1, "cell"), {1: 0.5})],
-        [add(Site.of(0, "cell"), np.arange(8))],
-        [add(Site.of(0, "cell"), np.arange(8) + 1e-6)],
+        [Intervention(Site.of(0, "cell"), clamp({1: 0.5}))],
+        [Intervention(Site.of(0, "cell"), clamp({1: 0.5000001}))],
+        [Intervention(Site.of(1, "cell"), clamp({1: 0.5}))],
+        [Intervention(Site.of(0, "cell"), add(np.arange(8)))],
+        [Intervention(Site.of(0, "cell"), add(np.arange(8) + 1e-6))],
     ]
     hashes = []
     for n, interventions in enumerate(kinds):
@@ -299,7 +314,7 @@ def test_a_protocol_model_is_not_intervened_in() -> None:
     corpus = Corpus.from_texts(["ab"])
     assert LiveActivations(ProtocolModel(), corpus).n_lanes == 1
     with pytest.raises(ActivationError, match="a model of your own computes its steps itself"):
-        LiveActivations(ProtocolModel(), corpus, interventions=[identity(Site.of(0, "hidden"))])
+        LiveActivations(ProtocolModel(), corpus, interventions=[Intervention(Site.of(0, "hidden"), identity())])
 
 
 def test_a_model_that_interventions_make_worse_than_letter_counts_is_recorded(code_text: str, tmp_path: Path) -> None:
@@ -308,12 +323,12 @@ def test_a_model_that_interventions_make_worse_than_letter_counts_is_recorded(co
     corpus = Corpus.from_texts([code_text])
     with pytest.raises(ActivationError):
         extract(LiveActivations(model, corpus), tmp_path / "a.h5")
-    live = LiveActivations(model, corpus, interventions=[identity(Site.of(0, "cell"))])
+    live = LiveActivations(model, corpus, interventions=[Intervention(Site.of(0, "cell"), identity())])
     assert extract(live, tmp_path / "a.h5").n_chars == len(corpus)
 
 
 def test_the_untrained_twin_of_a_live_source_is_intervened_in_as_that_is() -> None:
-    model, interventions = random_model("ab"), [clamp(Site.of(0, "cell"), {1: 0.5})]
+    model, interventions = random_model("ab"), [Intervention(Site.of(0, "cell"), clamp({1: 0.5}))]
     live = LiveActivations(model, Corpus.from_texts(["abba" * 9]), interventions=interventions)
     values = live_twin(live, model, "shuffled").read([Site.of(0, "cell")])[Site.of(0, "cell")]
     assert (values[:, 1] == 0.5).all() and not (values[:, 0] == 0.5).any()
@@ -356,7 +371,11 @@ def test_interventions_that_keep_to_the_range_are_recorded_in_the_number_types_o
     fine = ComputeOptions(dtype="near_one")
     types = [
         {each: live.coding(each).name for each in live.sites}
-        for interventions in ([], [identity(each) for each in model.sites], [clamp(site, {1: -1.0, 2: 1.0})])
+        for interventions in (
+            [],
+            [Intervention(each, identity()) for each in model.sites],
+            [Intervention(site, clamp({1: -1.0, 2: 1.0}))],
+        )
         for live in [LiveActivations(model, corpus, n_lanes=n_lanes, compute=fine, interventions=interventions)]
     ]
     assert types[0] == types[1] == types[2]
@@ -375,16 +394,20 @@ def test_an_intervention_beyond_float16_is_refused_in_float16() -> None:
 
 def test_interventions_may_come_from_anything_that_gives_them_in_turn() -> None:
     site, held = Site.of(1, "hidden"), dict.fromkeys(range(8), 9.0)
-    live = LiveActivations(random_model(TEXT), Corpus.from_texts([TEXT]), interventions=iter([clamp(site, held)]))
+    live = LiveActivations(
+        random_model(TEXT), Corpus.from_texts([TEXT]), interventions=iter([Intervention(site, clamp(held))])
+    )
     assert (live.read([site])[site] == 9).all()
     texts = [
         write_texts(random_model(TEXT), 1, 9, prompt="T", interventions=given)
-        for given in ([clamp(site, held)], iter([clamp(site, held)]), [])
+        for given in ([Intervention(site, clamp(held))], iter([Intervention(site, clamp(held))]), [])
     ]
     assert texts[0] == texts[1] != texts[2]
 
 
-@pytest.mark.parametrize("given", [clamp(Site.of(0, "cell"), {0: 0.0}), [lambda values, where: values], [None]])
+@pytest.mark.parametrize(
+    "given", [Intervention(Site.of(0, "cell"), clamp({0: 0.0})), [lambda values, where: values], [None]]
+)
 def test_what_is_no_list_of_interventions_is_refused(given: Any) -> None:
     with pytest.raises(ActivationError, match="interventions are a list of Intervention"):
         LiveActivations(random_model(TEXT), Corpus.from_texts([TEXT]), interventions=given)
@@ -402,7 +425,7 @@ def test_a_vector_may_be_any_array_of_numbers() -> None:
         torch.tensor(plain),
         torch.nn.Parameter(torch.tensor(plain, dtype=torch.float32)),
     ]
-    kinds = [[add(site, vector)] for vector in vectors]
+    kinds = [[Intervention(site, add(vector))] for vector in vectors]
     assert len({str(each) for [each] in kinds}) == 1
     found = [LiveActivations(model, corpus, interventions=each).read([site])[site] for each in kinds]
     for each in found[1:]:
@@ -412,19 +435,33 @@ def test_a_vector_may_be_any_array_of_numbers() -> None:
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
-        (lambda site: any_add(site, "abc"), "a vector of numbers to add to 0/cell"),
-        (lambda site: any_add(site, [1, [2]]), "a vector of numbers to add to 0/cell"),
-        (lambda site: any_add(site, [1j]), "a vector of numbers to add to 0/cell"),
-        (lambda site: any_add(site, [0, np.nan]), "add to 0/cell has values that are no numbers"),
-        (lambda site: any_clamp(site, {1.5: 0}), r"1\.5 is no unit of 0/cell"),
-        (lambda site: any_clamp(site, {"7": 0}), "'7' is no unit of 0/cell"),
-        (lambda site: any_clamp(site, {7: "a"}), "'a' is no number to clamp unit 7 of 0/cell to"),
-        (lambda site: any_clamp(site, {7: float("nan")}), "nan is no number to clamp unit 7 of 0/cell to"),
+        (lambda: any_add("abc"), "expected a number or a vector of numbers to add: "),
+        (lambda: any_add([1, [2]]), "expected a number or a vector of numbers to add: "),
+        (lambda: any_add([1j]), "expected a number or a vector of numbers to add: "),
+        (lambda: any_add([0, np.nan]), "what to add has values that are no numbers"),
+        (lambda: any_clamp([0, np.inf]), "what to clamp to has values that are no numbers"),
+        (lambda: any_clamp({1.5: 0}), r"1\.5 is no unit; units of a site are counted from 0"),
+        (lambda: any_clamp({"7": 0}), "'7' is no unit"),
+        (lambda: any_clamp({7: "a"}), "'a' is no number to clamp unit 7 to"),
+        (lambda: any_clamp({7: float("nan")}), "nan is no number to clamp unit 7 to"),
+        (lambda: any_add({7: float("nan")}), "nan is no number to add to unit 7"),
+        (lambda: Intervention(Site.of(0, "cell"), lambda values, where: values), "needs a description"),
     ],
 )
 def test_a_wrong_clamp_or_vector_is_refused_when_it_is_made(make: Any, complaint: str) -> None:
     with pytest.raises(ActivationError, match=complaint):
-        make(Site.of(0, "cell"))
+        make()
+
+
+def test_the_former_form_with_a_site_warns_and_means_the_same() -> None:
+    site, vector = Site.of(0, "cell"), np.arange(8)
+    with pytest.warns(DeprecationWarning, match=r"is called Intervention\(site, clamp\(…\)\) now"):
+        assert str(clamp(site, {1: 0.5})) == str(Intervention(site, clamp({1: 0.5})))
+    with pytest.warns(DeprecationWarning, match=r"is called Intervention\(site, identity\(…\)\) now"):
+        assert str(identity(site)) == str(Intervention(site, identity()))
+    with pytest.warns(DeprecationWarning, match=r"is called Intervention\(site, add\(…\)\) now") as warned:
+        assert str(add(site, vector)) == str(Intervention(site, add(vector)))
+    assert warned[0].filename == __file__
 
 
 @pytest.mark.parametrize("n_lanes", [1, 2])

@@ -10,7 +10,7 @@ from planting import random_model
 from torch import Tensor
 
 from activations.errors import ActivationError
-from activations.interventions import identity
+from activations.interventions import Intervention, identity
 from activations.models.cells.kinds import CELLS
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.models.evaluation import losses
@@ -130,7 +130,7 @@ class Alphabet:
 def test_models_of_other_kinds_write() -> None:
     assert write_texts(Alphabet(), 2, 9, prompt="f", temperature=0) == ["fghabcdefg"] * 2
     with pytest.raises(ActivationError, match="its own code chooses"):
-        write(Alphabet(), prompt="a", interventions=[identity(Site("last"))])
+        write(Alphabet(), prompt="a", interventions=[Intervention(Site("last"), identity())])
 
 
 def test_models_of_other_kinds_are_judged() -> None:

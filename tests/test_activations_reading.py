@@ -262,7 +262,10 @@ def test_nothing_is_computed_on_another_device_than_the_model(
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
     vocabulary = Vocabulary("".join(map(chr, range(200, 200 + n_characters))))
     model = CharRNN(ModelConfig(n_layers=3, n_units=16, **kind), vocabulary)
-    interventions = [clamp(Site.of(0, "hidden"), {1: 0}), add(Site.of(2, "hidden"), [1] * model.config.n_hidden)]
+    interventions = [
+        Intervention(Site.of(0, "hidden"), clamp({1: 0})),
+        Intervention(Site.of(2, "hidden"), add([1] * model.config.n_hidden)),
+    ]
     weights = Weights(model, ComputeOptions(precision=precision), single_lane=False, interventions=interventions)
     lanes = LaneReader(weights, 4)
     ids = torch.zeros(40, 4, dtype=torch.int64)
@@ -288,7 +291,10 @@ def test_nothing_is_written_on_another_device_than_was_asked_for(kind: Kind, mon
     """As above, where only the logits are brought back to be drawn from."""
     monkeypatch.setattr(sampling, "torch_device", torch.device)
     model = CharRNN(ModelConfig(n_layers=2, n_units=16, **kind), Vocabulary("abc"))
-    interventions = [clamp(Site.of(0, "hidden"), {1: 0}), add(Site.of(1, "hidden"), [1] * model.config.n_hidden)]
+    interventions = [
+        Intervention(Site.of(0, "hidden"), clamp({1: 0})),
+        Intervention(Site.of(1, "hidden"), add([1] * model.config.n_hidden)),
+    ]
     with OneDevice() as mode:
         steps = list(islice(sampling.write(model, 2, prompt="ab", device="meta", interventions=interventions), 2))
     brought = [(found.device.type, tuple(found.shape)) for found, _ in mode.brought]

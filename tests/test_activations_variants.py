@@ -11,7 +11,7 @@ from planting import random_model
 from profiles import n_examples
 from references import KINDS, Kind, name_of, unusual_model
 
-from activations.interventions import clamp
+from activations.interventions import Intervention, clamp
 from activations.predictions import LOG_PROB
 from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
@@ -36,7 +36,7 @@ def read(live: LiveActivations, corpus: Corpus, changes: list[VariantChange], n:
 
 def losses_alone(live: LiveActivations, corpus: Corpus, site: Site, values: dict[int, float]) -> Floats:
     """(n_chars,) losses of a model that reads a text with units clamped, as any live activations do."""
-    alone = live.with_corpus(corpus, n_lanes=len(corpus.documents), interventions=[clamp(site, values)])
+    alone = live.with_corpus(corpus, n_lanes=len(corpus.documents), interventions=[Intervention(site, clamp(values))])
     losses = np.empty(len(corpus), np.float32)
     for block in alone.blocks([], predictions=(LOG_PROB,)):
         losses[block.positions] = -block.predictions[LOG_PROB]

@@ -35,8 +35,8 @@ CELL = Site("0/cell")
 QUOTE, UNREAD = Unit(CELL, 0), Unit(CELL, 1)
 
 
-def live_of(model: Any, text: str, **options: Any) -> LiveActivations:
-    return LiveActivations(model, Corpus.from_texts([text]), **options)
+def live_of(model: Any, *texts: str, **options: Any) -> LiveActivations:
+    return LiveActivations(model, Corpus.from_texts(texts), **options)
 
 
 def of(found: list[Effect], where: str) -> Effect:
@@ -177,21 +177,24 @@ def test_a_real_model_loses_what_it_loses_in_a_plain_loop(shared: Path, name: st
 # Chance and power
 
 
+def documents(rng: np.random.Generator) -> list[str]:
+    """Short ones, which are read side by side."""
+    return [quoted_text(rng, 200) for _ in range(10)]
+
+
 def p_of_a_unit_that_matters_equally_everywhere(seed: int) -> float:
     rng = np.random.default_rng(seed)
-    text = quoted_text(rng, 2000)
-    made = QuoteModel(seed, n_units=16, strength=0.0)
-    live = live_of(made.model, text)
-    target = target_of_labels(live.corpus, "by chance", Labels(in_runs(rng, len(text), 20.0), "binary"))
+    live = live_of(QuoteModel(seed, n_units=16, strength=0.0).model, *documents(rng))
+    target = target_of_labels(live.corpus, "by chance", Labels(in_runs(rng, len(live.corpus), 20.0), "binary"))
     found = ablate(live, target, str(Unit(CELL, int(rng.integers(2, 16)))), n_matched=10, seed=seed)
     return of(list(found.effects), CONTRAST).p
 
 
 def p_of_a_unit_of_an_untrained_model(seed: int) -> float:
     rng = np.random.default_rng(seed)
-    text = quoted_text(rng, 2000)
-    model = random_model(text, seed, n_units=16, n_layers=1, gain=2.0)
-    found = ablate(live_of(model, text), "in_quotes", f"0/cell/{rng.integers(16)}", n_matched=10, seed=seed)
+    texts = documents(rng)
+    model = random_model(texts[0], seed, n_units=16, n_layers=1, gain=2.0)
+    found = ablate(live_of(model, *texts), "in_quotes", f"0/cell/{rng.integers(16)}", n_matched=10, seed=seed)
     return of(list(found.effects), CONTRAST).p
 
 
@@ -209,7 +212,7 @@ def test_what_is_alike_is_called_different_at_most_as_often_as_by_chance(draw: A
 @pytest.mark.parametrize("n_seeds", [10, pytest.param(100, marks=pytest.mark.slow)])  # a hundred models
 def test_the_unit_that_carries_the_quotes_is_always_found(n_seeds: int) -> None:
     for seed in range(n_seeds):
-        live = live_of(QuoteModel(seed, n_units=16).model, quoted_text(np.random.default_rng(seed), 2000))
+        live = live_of(QuoteModel(seed, n_units=16).model, *documents(np.random.default_rng(seed)))
         found = ablate(live, "in_quotes", "0/cell", n_matched=10, seed=seed)
         of_units = [effect for effect in found.effects if effect.where == CONTRAST]
         best = max(of_units, key=lambda effect: effect.beyond_matched)

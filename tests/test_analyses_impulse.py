@@ -145,8 +145,8 @@ def test_units_of_an_untrained_model_seldom_stand_out(seeds: Sequence[int], most
 @pytest.mark.parametrize("n_seeds", [4, pytest.param(100, marks=pytest.mark.slow)])  # a second each
 def test_the_unit_that_carries_the_quotes_is_found(n_seeds: int) -> None:
     for seed in range(n_seeds):
-        live = live_on(quote_text(np.random.default_rng(seed), 4000))
-        (unit,) = impulse(live, "in_quotes", "0/cell/0", n_starts=100, n_steps=8, n_matched=5, seed=seed).units
+        live = live_on(quote_text(np.random.default_rng(seed), 8000))
+        (unit,) = impulse(live, "in_quotes", "0/cell/0", n_starts=400, n_steps=8, n_matched=5, seed=seed).units
         assert unit.loss_p < 0.05
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from planting import random_model
 from references import KINDS, Kind, name_of, unusual_model
 
-from activations.interventions import add, clamp, identity
+from activations.interventions import Intervention, add, clamp, identity
 from activations.models.char_rnn import ModelConfig
 from activations.models.checkpoints import save_model
 from activations.models.evaluation import losses
@@ -46,7 +46,10 @@ def test_what_is_recorded_on_a_gpu_is_what_the_processor_gives(kind: Kind, n_lan
     corpus, model = Corpus.from_texts([code_text[:5000]]), unusual_model(code_text, kind)
     for interventions in (
         [],
-        [clamp(Site.of(0, "hidden"), {1: 0.5}), add(Site.of(1, "hidden"), [0.1] * model.config.n_hidden)],
+        [
+            Intervention(Site.of(0, "hidden"), clamp({1: 0.5})),
+            Intervention(Site.of(1, "hidden"), add([0.1] * model.config.n_hidden)),
+        ],
     ):
         here, there = (
             LiveActivations(
@@ -72,7 +75,7 @@ def test_identity_changes_nothing_on_a_gpu_bit_for_bit(kind: Kind, code_text: st
                 model, corpus, n_lanes=4, compute=ComputeOptions(device="cuda"), interventions=interventions
             )
         )
-        for interventions in ([], [identity(site) for site in model.sites])
+        for interventions in ([], [Intervention(site, identity()) for site in model.sites])
     )
     for key, values in plain.items():
         np.testing.assert_array_equal(same[key], values)

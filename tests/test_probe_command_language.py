@@ -42,33 +42,27 @@ from probe.cli.words import Subjects, tell_apart
 from probe.training.recipes import PRESETS, cell_names
 
 NAMES = [command_name(command) for command in COMMANDS]
+CAUSES = {"ablate", "impulse", "orders", "patch", "perturb", "steer"}
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
-    "--output": {"train", "sweep", "import", "extract", "curve", "impulse", "orders"},
-    "--chars": {"ablate", "impulse", "patch", "orders"},
-    "--units": {"train", "rank", "fit", "ablate", "impulse"},
+    "--output": {"train", "sweep", "import", "extract", "curve", "impulse", "orders", "perturb", "steer"},
+    "--units": {"train", "rank", "fit", "ablate", "impulse", "perturb"},
     "--layers": {"train", "sweep"},
     "--cell": {"train", "sweep", "import"},
     "--gates": {"train", "import"},
-    "--lanes": {"train", "sweep", "extract", "rank", "explain", "fit", "curve", "ablate", "impulse", "patch", "orders"},
-    "--range": {
-        "import",
-        "hypotheses",
-        "extract",
-        "rank",
-        "explain",
-        "fit",
-        "curve",
-        "ablate",
-        "impulse",
-        "patch",
-        "orders",
-    },
-    "--text": {"import", "rank", "explain", "fit", "curve", "ablate", "impulse", "patch", "orders"},
+    "--lanes": {"train", "sweep", "extract", "rank", "explain", "fit", "curve"} | CAUSES,
+    "--range": {"import", "hypotheses", "extract", "rank", "explain", "fit", "curve"} | CAUSES,
+    "--text": {"import", "rank", "explain", "fit", "curve"} | CAUSES,
     "--split": {"train", "sweep", "evaluate"},
-    "--prompt": {"sample", "extract"},
-    "--top": {"rank", "explain", "ablate", "impulse"},
-    "--force": {"import", "extract", "ablate", "impulse"},
+    "--prompt": {"sample", "extract", "steer"},
+    "--top": {"rank", "explain", "ablate", "impulse", "perturb"},
+    "--force": {"import", "extract", "ablate", "impulse", "steer"},
     "--steps": {"train", "sweep", "impulse", "patch"},
+    "--samples": {"sample", "steer"},
+    "--length": {"sample", "steer"},
+    "--matched": CAUSES,
+    "--show": {"hypotheses", "steer"},
+    "--chars": {"hypotheses"} | CAUSES,
+    "--together": {"fit", "ablate"},
 }
 
 
@@ -230,14 +224,13 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
     def having(name: str) -> set[str]:
         return {command for command in NAMES if name in parameters(command)}
 
-    causes = {"ablate", "impulse", "patch", "orders"}
-    analyses = {"rank", "explain", "fit", "curve"} | causes
-    assert having("lag") == having("words") == analyses
+    analyses = {"rank", "explain", "fit", "curve"} | CAUSES - {"steer"}
+    assert having("lag") == analyses and having("words") == analyses | {"steer"}
     assert having("language") == having("no_cache") == analyses | {"hypotheses"}
-    assert having("layer") == {"rank", "fit", "curve", "ablate", "impulse", "orders"} and having("sites") == having(
-        "layer"
-    ) | {"extract"}
-    assert having("seed") == {"rank", "fit", "curve", "train", "sweep", "sample", "extract"} | causes
+    assert having("layer") == {"rank", "fit", "curve", "ablate", "impulse", "orders", "perturb"} and having(
+        "sites"
+    ) == having("layer") | {"extract"}
+    assert having("seed") == {"rank", "fit", "curve", "train", "sweep", "sample", "extract"} | CAUSES
     assert having("as_json") == set(NAMES)
     assert having("csv") == set(NAMES) - {"extract", "import", "sample"}  # which print no table
 
@@ -366,6 +359,7 @@ def test_a_seed_is_an_option_and_stands_in_the_rows(run: Command, planted: Path)
 def commands_with_rows(planted: Path) -> dict[str, list[str]]:
     quick = ["--units", "4", "--epochs", "1", "--lanes", "4"]
     live = ["--model", "model.pt", "--text", "corpus.txt"]
+    brief = ["--samples", "2", "--length", "9", "--matched", "0"]
     return {
         "rank": ["rank", "in_quotes", "char_class", str(planted), "--shifts", "9"],
         "rank all": ["rank", "--all", str(planted), "--sites", "cell"],
@@ -375,11 +369,17 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "curve": ["curve", "in_quotes", str(planted), "--over", "sites"],
         "explain": ["explain", str(PLANTED["in_quotes"]), str(planted), "in_quotes", "in_comment"],
         "ablate": ["ablate", "in_quotes", "--units", "0/cell/1", "--chars", "600", "--matched", "5", *live],
+        "impulse": ["impulse", "in_quotes", "--units", "0/cell/1", "--chars", "600", "--matched", "2", *live],
+        "patch": ["patch", "in_quotes", "--part", "0/cell/1", "--chars", "600", "--matched", "2", *live],
+        "fit applied": ["fit", "--apply", "kept.npz", str(planted)],
+        "perturb": ["perturb", "in_quotes", "--units", "0/cell/1", "--places", "20", "--after", "5", *live],
         "evaluate": ["evaluate", "model.pt", "corpus.txt", "--split", "80,20", "--orders", "1,2"],
         "hypotheses": ["hypotheses"],
         "hypotheses counted": ["hypotheses", "corpus.txt"],
         "hypotheses shown": ["hypotheses", "corpus.txt", "--show", "in_quotes"],
         "hypotheses defined": ["hypotheses", "--show", "in_quotes"],
+        "steer": ["steer", "vowel", "--model", "model.pt", "--hold", "0/cell/1=0", *brief],
+        "steer by a direction": ["steer", "vowel", *live, "--add", "in_quotes", *brief],
         "check": ["check", str(planted)],
         "train": ["train", "corpus.txt", "-o", "small.pt", *quick],
         "sweep": ["sweep", "corpus.txt", "--cell", "rnn", "--layers", "1", "--hidden", "3", *quick[2:]],
@@ -387,13 +387,26 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
 
 
 ROWS = list(commands_with_rows(Path()))
-READS_A_TEXT = set(ROWS) - {"hypotheses", "hypotheses defined", "check"}
-KNOWS_THE_MODEL = {"rank live", "ablate", "evaluate", "train"}  # no model made the planted recording
+READS_A_TEXT = set(ROWS) - {"hypotheses", "hypotheses defined", "check", "steer"}
+# no model made the planted recording
+KNOWS_THE_MODEL = {
+    "rank live",
+    "ablate",
+    "impulse",
+    "patch",
+    "perturb",
+    "steer",
+    "steer by a direction",
+    "evaluate",
+    "train",
+}
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_rows_say_what_made_them_and_go_to_a_file(run: Command, files: None, planted: Path, name: str) -> None:
     arguments = [*commands_with_rows(planted)[name], "--json", "--csv", "rows.csv"]
+    if "kept.npz" in arguments:
+        run("fit", "in_quotes", planted, "--sites", "0", "--controls", "none", "--save", "kept.npz")
     status, out, err = run(*arguments)
     assert status == 0, err
     shown, written = printed(out), table("rows.csv")

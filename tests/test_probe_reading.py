@@ -15,7 +15,7 @@ from typer import Option
 from typer.main import get_command
 
 from activations.errors import ActivationError
-from activations.interventions import clamp
+from activations.interventions import Intervention, clamp
 from activations.models.checkpoints import save_model
 from activations.models.twins import TWINS
 from activations.reading.lanes.compute_options import ComputeOptions
@@ -35,7 +35,7 @@ COMMANDS: dict[str, Any] = vars(get_command(app))["commands"]
 LIVE = {each.name for each in fields(ReadingOptions)}
 RULED = {each.name for each in fields(RuledTextOptions)}
 OF_TEXTS = {each.name for each in fields(TextOptions)}
-ALL_OPTIONS = {"extract", "rank", "explain", "fit", "curve", "ablate", "impulse", "patch"}
+ALL_OPTIONS = {"extract", "rank", "explain", "fit", "curve", "ablate", "impulse", "patch", "perturb"}
 LACKING = {  # commands with a model that record and ask nothing of its activations
     "evaluate": LIVE - RULED - {"replace_unknown", "replace_unknown_with", "device", "model_factory"},
     "sample": LIVE - {"encoding", "device", "model_factory"},  # the texts of --novelty are looked up by lines and words
@@ -164,7 +164,7 @@ def test_an_untrained_twin_reads_by_every_option_of_the_live_source() -> None:
         "compute": ComputeOptions(dtype="float16"),
         "rule": ReadingRule(read_as="lower"),
         "stand_in": "a",
-        "interventions": [clamp(Site.of(0, "hidden"), {1: 0.5})],
+        "interventions": [Intervention(Site.of(0, "hidden"), clamp({1: 0.5}))],
         "scratch_bytes": 17,
     }
     assert given.keys() == signature(LiveActivations).parameters.keys() - {"model", "corpus", "arithmetic"}

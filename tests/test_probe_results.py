@@ -38,6 +38,14 @@ def two_rankings(path: Path) -> list[Any]:
     return [probe.rank(path, "in_quotes", sites=site) for site in ("0/hidden", "1/hidden")]
 
 
+def impulse(path: Path) -> probe.causes.Impulse:
+    return probe.impulse(live(path), "in_quotes", "1/cell/3", n_starts=20, n_steps=4, n_chars=1000, n_matched=2)
+
+
+def patch(path: Path) -> probe.causes.Patch:
+    return probe.patch(live(path), "in_quotes", "1/cell/3", n_pairs=20, n_steps=4, n_chars=1000, n_matched=2)
+
+
 RESULTS: dict[str, Callable[[Path], Any]] = {
     "Ranking": lambda path: probe.rank(path, "in_quotes"),
     "RankedUnit": lambda path: probe.rank(path, "in_quotes").units[0],
@@ -52,6 +60,14 @@ RESULTS: dict[str, Callable[[Path], Any]] = {
     "Evaluation": lambda path: probe.models.evaluate(random_model(text(path).text()), text(path)),
     "Ablation": lambda path: probe.ablate(live(path), "in_quotes", "1/cell/3", n_chars=600, n_matched=5),
     "Effect": lambda path: probe.ablate(live(path), "in_quotes", "1/cell/3", n_chars=600, n_matched=5).effects[0],
+    "Impulse": lambda path: impulse(path),
+    "UnitImpulse": lambda path: impulse(path).units[0],
+    "ImpulseStep": lambda path: impulse(path).units[0].steps[1],
+    "Duration": lambda path: impulse(path).units[0].durations[0],
+    "Patch": lambda path: patch(path),
+    "PatchEffect": lambda path: patch(path).effects[0],
+    "TextPatch": lambda path: probe.causes.patch_texts(live(path), "state", "spam", "eggs", "m"),
+    "Direction": lambda path: probe.causes.mean_difference(live(path), "in_quotes", "1/cell"),
     "Novelty": lambda path: probe.models.novelty(["a b\n", "c\n"], ["a\n"]),
     "UnitMemory": statistic("Autocorrelations", "0/hidden"),
     "Passages": statistic("ActivePassages", "0/hidden"),

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from activations.errors import ActivationError
+from activations.interventions import ActiveInterventions, Intervention, LanePositions, LayerInterventions
 from activations.models.cells.equations import HARD_SLOPES, Layer, normalised
 from activations.models.cells.kinds import CELLS, Cell
 from activations.models.cells.steps import InputWeights, RecurrentWeights
@@ -26,6 +28,7 @@ class CharRNN(nn.Module):
         trained: True if its weights were learned, here or in another program; False for a new model.
         reading_rule: What it reads in place of the text as it stands.
         initialisation: How its weights were initialised, one of `initialising.INITIALISATIONS`, if that is known.
+        active: The interventions that act on it at present, all of them by `intervene`.
     """
 
     def __init__(self, config: ModelConfig, vocabulary: Vocabulary, *, dropout: float = 0.0) -> None:
@@ -35,6 +38,7 @@ class CharRNN(nn.Module):
         self.reading_rule = PLAIN
         self.trained = False
         self.initialisation = "default"
+        self.active = ActiveInterventions()
         n_inputs = config.n_embedding or len(vocabulary)
         self.embedding = nn.Embedding(len(vocabulary), n_inputs) if config.n_embedding else None
         self.rnn = config.layers(n_inputs, config.n_layers, dropout=dropout)
@@ -55,6 +59,11 @@ class CharRNN(nn.Module):
         return CELLS[self.config.cell]
 
     @property
+    def interventions(self) -> tuple[Intervention, ...]:
+        """The interventions that act on it at present, in the order in which they act; see `intervene`."""
+        return self.active.listed
+
+    @property
     def sites(self) -> dict[Site, int]:
         """Number of units of every site: every signal of every layer."""
         sites = (Site.of(n, signal) for n in range(self.config.n_layers) for signal in self.cell.signals)
@@ -70,28 +79,42 @@ class CharRNN(nn.Module):
         """The sites that are carried from one character to the next."""
         return frozenset(site for site in self.sites if site.signal in self.cell.state)
 
-    def forward(self, ids: Tensor, state: tuple[Tensor, ...] | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def forward(
+        self, ids: Tensor, state: tuple[Tensor, ...] | None = None, where: LanePositions | None = None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Read characters, starting from a state.
 
         PyTorch's fused layers compute it; for cells without fused layers, the equations while the model is trained, and
-        the fast steps otherwise.
+        the fast steps otherwise. With interventions the fast steps do, which have no gradients.
 
         Args:
             ids: (n_steps, n_lanes) characters.
             state: (n_layers, n_lanes, n_units) for each signal of `cell.state`; None is the zero state.
+            where: (n_steps, n_lanes) what is read, for interventions; None counts lanes as documents, and positions
+                from the first of these characters.
 
         Returns:
             (n_steps, n_lanes, n_characters) logits of the next character, and the state after the last step.
+
+        Raises:
+            ActivationError: If there are interventions, and the model is being trained.
         """
+        if self.interventions:
+            if self.training:
+                raise ActivationError("interventions do not act on a model that is being trained; call eval() first")
+            with torch.no_grad():
+                return self._forward_fast(ids, state, _counted(ids) if where is None else where)
         if not (self.config.is_fused or self.training or torch.is_grad_enabled()):
-            return self._forward_fast(ids, state)
+            return self._forward_fast(ids, state, None)
         carried = state if state is None or len(state) > 1 else state[0]
         outputs, carried = self.rnn(self.input_vectors(ids), carried)
         after = carried if isinstance(carried, tuple) else (carried,)
         return self.readout(self.dropout(outputs)), after
 
-    def _forward_fast(self, ids: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Compute `forward` by the fast steps."""
+    def _forward_fast(
+        self, ids: Tensor, state: tuple[Tensor, ...] | None, where: LanePositions | None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Compute `forward` by the fast steps, with the interventions if it is said what is read."""
         (n_steps, n_lanes), signals = ids.shape, self.cell.state
         preactivations, state_by_layer = self.input_table()[ids], []
         for layer in range(self.config.n_layers):
@@ -101,9 +124,11 @@ class CharRNN(nn.Module):
                 for n, signal in enumerate(signals)
             }
             recurrent = self.recurrent_weights(layer)
+            changes = LayerInterventions(self.interventions, layer)
             for t in range(n_steps):
+                now = changes.at(LanePositions(*(each[t] for each in where))) if changes and where else None
                 views = self.cell.views(preactivations[t], {signal: rows[t] for signal, rows in results.items()})
-                self.cell.step(views, carried, recurrent, None)
+                self.cell.step(views, carried, recurrent, now)
             state_by_layer.append([carried[signal] for signal in signals])
             if layer + 1 < self.config.n_layers:
                 self.input_weights(layer + 1).project(results["hidden"].flatten(0, 1), preactivations.flatten(0, 1))
@@ -160,3 +185,10 @@ class CharRNN(nn.Module):
     def _weight(self, name: str, layer: int) -> Tensor:
         weight = getattr(self.rnn, f"{name}_l{layer}")
         return torch.as_tensor(weight)
+
+
+def _counted(ids: Tensor) -> LanePositions:
+    """(n_steps, n_lanes) what is read if each lane is a document of its own, read from its beginning."""
+    n_steps, n_lanes = ids.shape
+    steps, lanes = torch.arange(n_steps, device=ids.device), torch.arange(n_lanes, device=ids.device)
+    return LanePositions(lanes.expand(n_steps, -1), steps[:, None].expand(-1, n_lanes))

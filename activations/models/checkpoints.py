@@ -68,6 +68,8 @@ def save_model(
     """
     if dtype not in DTYPES:
         raise ActivationError(f"the dtype of the weights is {dtype!r}; choose one of {', '.join(DTYPES)}")
+    if model.interventions:
+        raise ActivationError("a checkpoint cannot hold interventions; save the model outside their `with` block")
     content: dict[str, Any] = {
         "format": FORMAT,
         "format_version": VERSION,

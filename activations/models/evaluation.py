@@ -12,6 +12,7 @@ from torch import Tensor
 
 from activations.devices import torch_device
 from activations.errors import ActivationError
+from activations.interventions import LanePositions
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.lane_states import LaneStates, read_lanes
@@ -19,10 +20,10 @@ from activations.progress import Progress, no_progress
 from activations.results import Result
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import rule_of
-from activations.texts.tokenising import check_text, tokenise
+from activations.texts.tokenising import TokenisedText, check_text, tokenise
 
 _CHUNK_CHARS = 4096
-_Reader = Callable[[Tensor, Any], tuple[Tensor, Any]]
+_Reader = Callable[[Tensor, Any, LanePositions | None], tuple[Tensor, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -84,12 +85,14 @@ def losses(
     rule = rule_of(model)
     check_text(corpus, rule, model.vocabulary, replace_unknown=replace_unknown)
     text = tokenise(corpus, rule, model.vocabulary)
-    return Losses(*text.losses_of_characters(*_token_losses(model, text.token_corpus, device, progress)))
+    return Losses(*text.losses_of_characters(*_token_losses(model, text, device, progress)))
 
 
-def _token_losses(model: CharRNN | CharModel, corpus: Corpus, device: str | None, progress: Progress) -> Losses:
+def _token_losses(model: CharRNN | CharModel, text: TokenisedText, device: str | None, progress: Progress) -> Losses:
     """Compute how well a model predicts each token of a text to which the reading rule has been applied."""
+    corpus = text.token_corpus
     read, ids_device = _reader(model, device)
+    is_changed = isinstance(model, CharRNN) and bool(model.interventions)
     n_predicted = len(corpus) - len(corpus.documents)
     nats, right = np.empty(n_predicted, np.float32), np.empty(n_predicted, bool)
     n_done = 0
@@ -101,7 +104,7 @@ def _token_losses(model: CharRNN | CharModel, corpus: Corpus, device: str | None
             positions = starts + np.append(steps, steps[-1:] + 1, axis=0)  # (n_steps + 1, n_documents)
             ids = torch.from_numpy(model.vocabulary.look_up(corpus.codes[positions.ravel()]))
             ids = ids.view(positions.shape).to(ids_device)
-            logits, state = read(ids[:-1], state)
+            logits, state = read(ids[:-1], state, _where(text, positions[:-1], ids_device) if is_changed else None)
             targets = ids[1:]
             loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
             rows = starts - numbers + steps  # each earlier document has one prediction less than characters
@@ -117,16 +120,27 @@ def _reader(model: CharRNN | CharModel, device: str | None) -> tuple[_Reader, to
     if isinstance(model, CharRNN):
         model_device = model.readout.weight.device
         read_device = model_device if device is None else torch_device(device)
-        return (model if read_device.type == model_device.type else deepcopy(model).to(read_device)), read_device
+        if read_device.type == model_device.type:
+            return model, read_device
+        there = deepcopy(model).to(read_device)
+        there.active = model.active
+        return there, read_device
     if device not in (None, "cpu", "auto"):
         raise ActivationError("a protocol model computes on the device that its own code chooses; remove --device")
 
-    def read(ids: Tensor, states: LaneStates | None) -> tuple[Tensor, LaneStates]:
+    def read(ids: Tensor, states: LaneStates | None, where: LanePositions | None) -> tuple[Tensor, LaneStates]:
         states = states or LaneStates(model.start, ids.shape[1])
         logits, _ = read_lanes(model, ids, states)
         return logits.cpu(), states
 
     return read, torch.device("cpu")
+
+
+def _where(text: TokenisedText, tokens: NDArray[np.int64], device: torch.device) -> LanePositions:
+    """(n_steps, n_documents) what is read, given the positions of tokens."""
+    positions = text.positions_of(tokens)
+    documents = np.searchsorted(text.starts, positions, side="right") - 1
+    return LanePositions(torch.from_numpy(documents).to(device), torch.from_numpy(positions).to(device))
 
 
 def _equally_long_documents(corpus: Corpus) -> Iterator[NDArray[np.int64]]:

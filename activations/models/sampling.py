@@ -89,8 +89,9 @@ def write(
         top_k: Draw only among this number of most probable tokens; None for all tokens.
         seed: Seed of the draws, which are made on the CPU.
         device: Where the model is computed, one of `devices.DEVICES`.
-        interventions: What is changed while the model reads and writes. Documents are the texts, and positions are
-            counted from the first character of the prompt.
+        interventions: What is changed while the model reads and writes, after the interventions that act on it at
+            present by `intervene`. Documents are the texts, and positions are counted from the first character of the
+            prompt.
 
     Returns:
         An endless iterator over the next token of every text, starting after the prompt.
@@ -319,7 +320,9 @@ class _CharRNNReader:
             [{s: self._table.new_zeros(n_texts, model.config.n_units_of(s)) for s in cell.state} for _ in layers]
             for _ in range(3)  # a step must not write where it still reads, so that two results alternate
         )
-        self._interventions = [LayerInterventions(interventions, layer) or None for layer in layers]
+        self._model, self._own_interventions = model, interventions
+        self._models_interventions: tuple[Intervention, ...] | None = None
+        self._interventions: list[LayerInterventions | None] = []
         self._texts = torch.arange(n_texts, device=device)
         self._n_read = 0
         self._states = states
@@ -327,6 +330,8 @@ class _CharRNNReader:
 
     def read(self, ids: Tensor) -> Tensor:
         """Read one token of every text, (n_texts,), and return (n_texts, n_characters) logits of the next one."""
+        if self._model.interventions is not self._models_interventions:
+            self._take_interventions()
         if not self._is_on_cpu:
             ids = ids.to(self._device)
         torch.index_select(self._table, 0, ids, out=self._preactivations[0])
@@ -341,6 +346,12 @@ class _CharRNNReader:
         weight, bias = self._readout
         logits = torch.addmm(bias, self._states[-1]["hidden"], weight)
         return logits if self._is_on_cpu else logits.to(_CPU)  # where tokens are drawn
+
+    def _take_interventions(self) -> None:
+        """Take the interventions that act on the model now, which may change from one token to the next."""
+        self._models_interventions = self._model.interventions
+        interventions = [*self._models_interventions, *self._own_interventions]
+        self._interventions = [LayerInterventions(interventions, layer) or None for layer in range(len(self._states))]
 
     def _positions(self) -> LanePositions:
         return LanePositions(self._texts, torch.full_like(self._texts, self._n_read))

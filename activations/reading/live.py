@@ -26,8 +26,10 @@ from activations.lane_differences import LaneDifference
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.identity import carried, sha256, unbounded
+from activations.models.intervening import acting_on, without_interventions
 from activations.predictions import prediction_fields
 from activations.progress import Advance, Progress, no_advance, no_progress
+from activations.reading.by_interventions import by_interventions
 from activations.reading.compatibility import check_options
 from activations.reading.describing import described
 from activations.reading.excerpts import EXCERPT_CHARS, N_EXCERPTS, readable_excerpts, sampled_values
@@ -77,7 +79,6 @@ class LiveActivations:
         compute: Device, precision and dtype.
         reading_rule: How the characters of the text become the tokens that the model reads.
         vocabulary: The characters of the model.
-        interventions: Changes of values while the model reads; see `interventions`.
         n_replaced: Number of characters that are read as the vocabulary's replacement.
         lane_differences: For each site of the state, how far lanes differed where they meet, in the last complete pass.
     """
@@ -113,7 +114,8 @@ class LiveActivations:
             rule: How the characters of the text become tokens; None is the model's own rule.
             stand_in: The character of the model as which unknown characters are read; None is the model's
                 replacement, if `replace_unknown`.
-            interventions: Changes of values while the model reads.
+            interventions: Changes of values while the model reads, after those that act on the model itself by
+                `intervene` when it reads.
             scratch_bytes: Size up to which `rereadable` writes a temporary recording.
             arithmetic: The former name of `compute`.
 
@@ -124,7 +126,7 @@ class LiveActivations:
             warnings.warn("LiveActivations(arithmetic=…) is called compute=… now", DeprecationWarning, stacklevel=2)
             compute = arithmetic
         check_options(model, n_lanes, warm_up_chars, compute, has_interventions=bool(interventions))
-        self.interventions = checked_interventions(interventions, model.sites)
+        self._own_interventions = checked_interventions(interventions, model.sites)
         if isinstance(model, torch.nn.Module):
             model.eval()
         if not isinstance(model, CharRNN):
@@ -164,7 +166,7 @@ class LiveActivations:
             compute=replace(self.compute, dtype="float32"),
             rule=self.reading_rule,
             stand_in=self.vocabulary.replacement,
-            interventions=[*self.interventions, *interventions],
+            interventions=[*self._own_interventions, *interventions],
         )
 
     def with_model(self, model: CharRNN | CharModel) -> "LiveActivations":
@@ -178,9 +180,14 @@ class LiveActivations:
             compute=self.compute,
             rule=self.reading_rule,
             stand_in=self.vocabulary.replacement,
-            interventions=self.interventions,
+            interventions=self._own_interventions if model is self.model else self.interventions,
             scratch_bytes=self._scratch_bytes,
         )
+
+    @property
+    def interventions(self) -> tuple[Intervention, ...]:
+        """The changes of values while the model reads: those that act on it now by `intervene`, then those given."""
+        return (*acting_on(self.model), *self._own_interventions)
 
     @property
     def sites(self) -> Mapping[Site, int]:
@@ -193,12 +200,12 @@ class LiveActivations:
         state = carried(self.model)
         return [site for site in self.sites if site in state]
 
-    @cached_property
+    @by_interventions
     def unbounded(self) -> frozenset[Site]:
         """The sites whose values may leave [-1, 1], by themselves or because of interventions."""
         return frozenset(unbounded(self.model)) | unbounded_by(self.interventions, self.sites)
 
-    @cached_property
+    @by_interventions
     def saturated(self) -> frozenset[Site]:
         """The sites within [-1, 1] that are kept in float32 because float16 would lose the order of a unit.
 
@@ -225,17 +232,17 @@ class LiveActivations:
         limits = None if site in self.unbounded else (-1.0, 1.0)
         return SiteFacts(self.sites[site], self.coding(site), limits, site in carried(self.model))
 
-    @cached_property
+    @property
     def model_sha256(self) -> str:
         """Hash of the model and of the interventions, in hexadecimal."""
-        return intervened_sha256(sha256(self.model), self.interventions)
+        return intervened_sha256(self._plain_sha256, self.interventions)
 
     @property
     def description(self) -> dict[str, Any]:
         """The attributes of a recording that describe the model and its reading, as JSON can hold them."""
         return described(self)
 
-    @cached_property
+    @by_interventions
     def turn_chars(self) -> int:
         """Number of characters that a lane reads at one time."""
         columns = self._columns(self.sites, predictions=True).values()
@@ -372,7 +379,7 @@ class LiveActivations:
         sample, is_sampled, positions = readable_excerpts(self._text, chosen, self.reading_rule, n_chars)
         starts = torch.from_numpy(self.corpus.starts)
         live = LiveActivations(
-            self.model,
+            without_interventions(self.model),
             sample,
             n_lanes=N_EXCERPTS,
             replace_unknown=True,  # that there are none, or that they may be replaced, was checked in the whole text
@@ -399,15 +406,19 @@ class LiveActivations:
         return self.n_lanes == 1 and isinstance(self.model, CharRNN) and self.compute.on_cpu
 
     @cached_property
+    def _plain_sha256(self) -> str:
+        return sha256(self.model)
+
+    @cached_property
     def _text(self) -> TokenisedText:
         return tokenise(self.corpus, self.reading_rule, self.vocabulary)
 
-    @cached_property
+    @by_interventions
     def _plan(self) -> LanePlan:
         chosen = self._in_reading_order(self.selection)
         return LanePlan(self._text, chosen, self.n_lanes, self.warm_up_chars, self.turn_chars)
 
-    @cached_property
+    @by_interventions
     def _kept_states(self) -> KeptStates:
         return KeptStates(self._plan.pieces, self.turn_chars)
 
@@ -425,12 +436,13 @@ class LiveActivations:
                 f"the model has no site {min(unknown)}; it has {', '.join(str(site) for site in self.sites)}"
             )
         with self._lock:
+            interventions = self.interventions
             return Pass(
                 model=self.model,
                 text=self._text,
                 selection=selection,
                 new_reader=reader_maker(
-                    self.model, self.compute, single_lane=self._single_lane, interventions=self.interventions
+                    self.model, self.compute, single_lane=self._single_lane, interventions=interventions
                 ),
                 columns=self._columns(wanted, predictions=predictions),
                 quantised={site: coding for site in wanted if not (coding := self.coding(site)).is_plain},
@@ -438,7 +450,7 @@ class LiveActivations:
                 memory=self.compute.memory_pool(),
                 kept_states=self._kept_states,
                 in_use=nullcontext() if isinstance(self.model, CharRNN) else self._lock,
-                interventions=self.interventions,
+                interventions=interventions,
             )
 
     def _columns(self, sites: Collection[Site], *, predictions: bool | Collection[str]) -> Columns:

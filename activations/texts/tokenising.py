@@ -94,7 +94,11 @@ class TokenisedText:
 
     def positions(self, start: int, stop: int) -> NDArray[np.int64]:
         """(n,) the positions in the text of the characters that tokens from `start` up to `stop` belong to."""
-        positions = np.arange(start, stop)
+        return self.positions_of(np.arange(start, stop))
+
+    def positions_of(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the positions in the text of the characters that tokens belong to, in an array of the same shape."""
+        positions = tokens
         if self.last_tokens is not None:
             positions = np.searchsorted(self.last_tokens, positions)
         return len(self.corpus) - 1 - positions if self.is_backwards else positions

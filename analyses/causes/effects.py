@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.results import Result, TableCell
+from analyses.causes.welch import welch_p_value
 from analyses.intervals.estimates import Estimate
 from analyses.intervals.long_run import label_memory, n_cosines
 from analyses.intervals.significance import q_values, too_few
@@ -233,7 +234,7 @@ def beside_matched(own: Estimate, matched: Sequence[Estimate]) -> Comparison:
             value=own.value - mean,
             influence=own.influence - np.mean([estimate.influence for estimate in matched], axis=0),
         )
-        p = _welch(beyond, spread**2 * (1 + 1 / len(values)), len(values) - 1)
+        p = welch(beyond, spread**2 * (1 + 1 / len(values)), len(values) - 1)
     return Comparison(mean, spread, p)
 
 
@@ -264,13 +265,7 @@ def _too_few_chars(name: str, n_chars: int) -> str:
     return f"{n_chars or 'no'} characters are '{name}', and {_FEWEST_CHARS} are needed; use more (--chars)"
 
 
-def _welch(beyond: Estimate, variance: float, degrees_of_freedom: int) -> float:
+def welch(beyond: Estimate, variance: float, degrees_of_freedom: int) -> float:
     """Return the two-sided p-value of a difference whose variance is that of the text and another one together."""
-    from scipy.stats import t as student
-
-    of_text = beyond.standard_error**2
-    total = of_text + variance
-    if not total > 0:
-        return 1.0 if beyond.value == 0 else float(np.nan)
-    freedom = total**2 / (of_text**2 / beyond.degrees_of_freedom + variance**2 / degrees_of_freedom)
-    return float(2 * student.sf(abs(beyond.value) / np.sqrt(total), freedom))
+    variances = beyond.standard_error**2, variance
+    return welch_p_value(beyond.value, variances, (beyond.degrees_of_freedom, degrees_of_freedom))

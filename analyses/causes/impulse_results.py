@@ -9,7 +9,7 @@ from activations.results import Result, TableCell
 from analyses.causes.effects import SIGNIFICANT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ImpulseStep(Result):
     """What is left of one change of one unit a number of characters later.
 
@@ -51,7 +51,7 @@ class ImpulseStep(Result):
     loss_p: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Duration(Result):
     """After how many characters a unit's own change has fallen to a share of what it was.
 

@@ -13,7 +13,7 @@ LOG_PROB, LOSS = "log probability", "loss"
 BOTH, TO_INSIDE, TO_OUTSIDE = "both", "to inside", "to outside"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PatchEffect(Result):
     """How far a model goes from base to source if a part of the source's values is put into the base.
 
@@ -129,7 +129,7 @@ def with_q_values(patches: Sequence[Patch]) -> list[Patch]:
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TextPatch(Result):
     """What the part of the state after one text does in the place of that after another one.
 

@@ -10,3 +10,5 @@ CONTROLS = {
     RUNS: "the probe of the units, for the runs of the hypothesis's labels in random order; numbers are rotated "
     "instead",
 }
+APPLIED_CONTROLS = (RUNS,)
+"""The controls that stand beside kept probes: the others are probes of their own, which have to be fitted."""

@@ -19,6 +19,7 @@ from analyses.probing.designs.budgets import available_runs, within_budget
 from analyses.probing.designs.characters import CharacterDesign
 from analyses.probing.designs.position import PositionDesign
 from analyses.probing.designs.units import UnitDesign
+from analyses.probing.kept_probes import Probe
 from analyses.probing.options import DEFAULT_OPTIONS, FitOptions
 from analyses.probing.results import ProbeResult
 from analyses.probing.task_fits import fit_tasks, groups_of_tasks
@@ -182,8 +183,34 @@ def _fit_design(
             raw_weights = weights / design.scale[:, None] if len(weights) else weights
             site = _name_of_units(source, units)
             result = replace(result, site=site, units=tuple(units), raw_weights=raw_weights, control=task.control)
+            if task.control is None and task.can_be_fitted:
+                result = replace(result, probe=_kept(source, design, task, result))
             results.append((task.index, result))
     return results
+
+
+def _kept(source: Source, design: UnitDesign, task: ProbeTask, result: ProbeResult) -> Probe:
+    """Return the probe of a result with all that it takes to use it elsewhere."""
+    n_of_classes = task.n_train_of_classes
+    return Probe(
+        hypothesis=result.hypothesis,
+        kind=result.kind,
+        site=result.site,
+        sites={unit.site: source.sites[unit.site] for unit in result.units},
+        units=result.units,
+        weights=result.weights,
+        intercept=result.intercept,
+        mean=design.mean,
+        scale=design.scale,
+        classes=tuple(task.target.labels.names),
+        majority_class=int(n_of_classes.sum(axis=0).argmax()),
+        held_out=task.held_out_runs,
+        n_train=result.n_train,
+        penalties=result.penalties,
+        seed=result.seed,
+        model_sha256=source.model_sha256,
+        text_sha256=task.target.corpus_sha256,
+    )
 
 
 def _name_of_units(source: Source, units: Sequence[Unit]) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from activations.results import Result
 from activations.units import Unit
 from analyses.deprecation import renamed_attribute
+from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Estimate
+from analyses.probing.kept_probes import Probe
 from analyses.probing.options import DEFAULT_OPTIONS, FitOptions
 from hypotheses.labels import Kind
 
@@ -65,6 +68,7 @@ class ProbeResult(Result):
             characters of the text that were read, and NaN elsewhere; None if not kept.
         logits: (n_chars, n_outputs) logits of the probabilities, NaN elsewhere; None if not kept, or for numbers.
             Where a probability rounds to 0 or 1, its logit does not.
+        probe: The probe itself, to be saved and used elsewhere; None of a control, or if it could not be fitted.
         options: The options that the probe was fitted with. With the same source, hypothesis and units they give the
             same result again.
     """
@@ -103,6 +107,7 @@ class ProbeResult(Result):
     note: str = ""
     predictions: NDArray[np.float32] | None = field(default=None, repr=False)
     logits: NDArray[np.float32] | None = field(default=None, repr=False)
+    probe: Probe | None = field(default=None, repr=False)
     options: FitOptions = field(default=DEFAULT_OPTIONS, repr=False)
 
     majority = renamed_attribute("majority", "majority_accuracy")
@@ -134,6 +139,18 @@ class ProbeResult(Result):
         """The 95 % interval of the main score; NaN if there is none."""
         estimate = self.estimates.get(self.measure)
         return (math.nan, math.nan) if estimate is None else estimate.interval
+
+    def save(self, path: Path | str) -> None:
+        """Write the probe to an .npz file, to be read by `probe.load_probe`; see `kept_probes.save_probes`.
+
+        Raises:
+            ActivationError: If the file cannot be written.
+            AnalysisError: If the result is of a control, or of a probe that could not be fitted.
+        """
+        if self.probe is None:
+            why = f"it is the control {self.control!r}" if self.control else self.note
+            raise AnalysisError(f"there is no probe of {self.hypothesis!r} from {self.site} to save: {why}")
+        self.probe.save(path)
 
     def row(self) -> dict[str, str | float | int | None]:
         """Return what `probe fit --json` prints; `low` and `high` are the interval of `score`."""

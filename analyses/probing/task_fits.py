@@ -59,12 +59,12 @@ def fit_tasks(design: Design, tasks: Sequence[ProbeTask], options: FitOptions, p
     predictions = predict_held_out(design, fitted, options)
     judged = iter(
         [
-            _judged(of_task, of_task_predictions, tuple(of_task_penalties), options)
+            score_task(of_task, of_task_predictions, tuple(of_task_penalties), options)
             for of_task, of_task_predictions, of_task_penalties in zip(fitted, predictions, penalties, strict=True)
         ]
     )
     return [
-        next(judged) if task.can_be_fitted else replace(_empty_result(task, options), note=task.note) for task in tasks
+        next(judged) if task.can_be_fitted else replace(empty_result(task, options), note=task.note) for task in tasks
     ]
 
 
@@ -131,7 +131,7 @@ def _masks(tasks: Sequence[ProbeTask], masks: Sequence[RowRuns]) -> tuple[list[R
     return masks_of_folds, first_mask
 
 
-def _judged(
+def score_task(
     fitted: FittedTask, predictions: HeldOutPredictions, penalties: tuple[float, ...], options: FitOptions
 ) -> ProbeResult:
     """Score the probes of a task by their held-out predictions."""
@@ -146,7 +146,7 @@ def _judged(
         values["predictions"] = _predicted(outputs, task.response)
         values["logits"] = None if task.response.kind == "numeric" else outputs
     return replace(
-        _empty_result(task, options),
+        empty_result(task, options),
         **values,
         estimates=scores.estimates,
         aucs=dict(zip(task.target.labels.names, scores.auc_of_classes.tolist(), strict=False)),
@@ -169,7 +169,7 @@ def _note(task: ProbeTask, probes: Sequence[FittedProbe]) -> str:
     return "; ".join(notes)
 
 
-def _empty_result(task: ProbeTask, options: FitOptions) -> ProbeResult:
+def empty_result(task: ProbeTask, options: FitOptions) -> ProbeResult:
     """Return a result without scores, of a design that is still to be named."""
     return ProbeResult(
         hypothesis=task.target.hypothesis,

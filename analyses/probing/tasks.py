@@ -19,6 +19,7 @@ from analyses.targets.classes import refuse_many
 from analyses.targets.labelling import LABEL_BYTES
 from analyses.targets.row_runs import RowView
 from analyses.targets.run_counts import ENOUGH_RUNS
+from analyses.targets.splits import TEST
 from analyses.targets.target import Target
 from hypotheses.labelling.corpus_labels import CorpusLabels
 from hypotheses.labelling.long_labels import LabelsOnDisk
@@ -38,6 +39,7 @@ class ProbeTask:
         response: The label of each row, that probes are fitted to.
         folds: The training and test rows of each fold.
         index: Number of the hypothesis among those asked for.
+        trains: Whether probes are fitted; False if kept ones are only judged.
         control: The control task that made the response, if one did.
         note: Why there can be no score, or what makes it uncertain.
         can_be_fitted: Whether there can be a score.
@@ -49,9 +51,10 @@ class ProbeTask:
         majority_classes: (n_folds,) the most frequent class in training; empty of numbers.
     """
 
-    def __init__(self, target: Target, folds: Folds, index: int) -> None:
+    def __init__(self, target: Target, folds: Folds, index: int, *, trains: bool = True) -> None:
         """Probe for the labels of a target."""
         refuse_many(target)
+        self.trains = trains
         self._set(target, _response(target), folds, index)
         self.control: str | None = None
         self.pieces = np.arange(folds.n_atoms)
@@ -73,6 +76,7 @@ class ProbeTask:
                 file.
         """
         self = cls.__new__(cls)
+        self.trains = task.trains
         values = _rows_of_control(labels, task.target, memory_bytes)
         response = Response(task.response.kind, values, task.response.n_classes, task.response.missing)
         self._set(task.target, response, task.folds, task.index)
@@ -90,6 +94,8 @@ class ProbeTask:
 
     def _reason_for_no_score(self) -> str | None:
         for column, name in enumerate(("training", "test")):
+            if name == "training" and not self.trains:
+                continue
             for number, has_two in enumerate(self._counts.have_two[:, column].tolist()):
                 if not has_two:
                     of_fold = "" if self.folds.n_folds == 1 else f" of fold {number + 1}"
@@ -145,6 +151,24 @@ class ProbeTask:
             memories.append(counts.memory(label))
         longest = max((memory for memory in memories if np.isfinite(memory)), default=np.nan)
         return longest, min(runs, default=0), rare_classes
+
+    @property
+    def n_train_of_classes(self) -> NDArray[np.int64]:
+        """(n_folds, n_classes) training characters of each class; 0 of numbers."""
+        return self._counts.n_train_of_classes
+
+    @property
+    def held_out_runs(self) -> NDArray[np.int64]:
+        """(n_runs, 2) positions of the text's runs of held-out characters, first and stop; none if all is trained on.
+
+        With several folds, every character trains some of their probes.
+        """
+        if self.folds.n_folds > 1:
+            return np.empty((0, 2), np.int64)
+        selection, parts = self.folds.selection, self.folds.parts
+        rows = np.append(parts.starts, parts.n_rows)
+        positions = selection.start + rows * selection.every
+        return np.asarray(np.column_stack([positions[:-1], positions[1:]])[parts.values[0] == TEST], np.int64)
 
     @property
     def cells(self) -> Cells:

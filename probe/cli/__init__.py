@@ -25,9 +25,11 @@ from probe.cli.import_model import import_model
 from probe.cli.impulse import impulse
 from probe.cli.orders import orders
 from probe.cli.patch import patch
+from probe.cli.perturb import perturb
 from probe.cli.rank import rank
 from probe.cli.sample import sample
 from probe.cli.show import warn
+from probe.cli.steer import steer
 from probe.cli.sweep import sweep
 from probe.cli.train import train
 
@@ -50,6 +52,8 @@ COMMANDS = (
     orders,
     impulse,
     patch,
+    steer,
+    perturb,
 )
 
 app = typer.Typer(

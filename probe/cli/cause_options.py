@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 BEST, ALL = "best", "all"
 
 
+MatchedOption = Annotated[
+    int,
+    Option(min=0, help="How many units of the same site and about the same variance each unit is compared with."),
+]
+
+
 class ModelAndActivations(NamedTuple):
     """A model that can be changed while it reads, and the quickest source of its activations.
 
@@ -101,10 +107,7 @@ class EffectOptions:
         int,
         Option(min=200, help="How many characters to measure on, in passages spread over the text; fewer are quicker."),
     ] = 20_000
-    matched: Annotated[
-        int,
-        Option(min=0, help="How many units of the same site and about the same variance each unit is compared with."),
-    ] = 20
+    matched: MatchedOption = 20
     seed: SeedOption = 0
 
     def check(self) -> None:

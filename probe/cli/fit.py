@@ -1,7 +1,7 @@
 """The command `probe fit`, which fits linear probes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,21 +9,25 @@ from typer import BadParameter, Option
 
 from probe.cli import completion
 from probe.cli.analysis_options import ProbeOptions, SiteOptions, TargetOptions
-from probe.cli.fit_tables import SourceProbes, keep_predictions, show_probes, write_probes
-from probe.cli.option_groups import with_options
+from probe.cli.fit_tables import SourceProbes, keep_predictions, save_probes_of, show_probes, write_probes
+from probe.cli.option_groups import spelled, with_options
 from probe.cli.options import AllOption, HypothesesOption, WordsArgument
 from probe.cli.provenance import provenance
 from probe.cli.show import progress, say, warn
 from probe.cli.sources import SourceOptions
 from probe.cli.table_options import TableOptions
-from probe.cli.words import tell_apart
+from probe.cli.words import Subjects, tell_apart
 
 if TYPE_CHECKING:
     from activations.units import Site, Unit
     from analyses.probing.options import FitOptions
+    from analyses.probing.results import ProbeResult
     from analyses.session import Session
 
 _MB = 1 << 20
+_OF_FITTING = frozenset(
+    {"all_hypotheses", "units", "together", "l1_ratio", "balanced", "untrained", "save", "penalty", "folds"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,24 @@ class ProbesOptions(ProbeOptions):
             show_default=False,
         ),
     ] = None
+    save: Annotated[
+        Path | None,
+        Option(
+            help="An .npz file for the probes themselves, to apply them elsewhere, or to take their directions.",
+            show_default=False,
+        ),
+    ] = None
+    apply: Annotated[
+        Path | None,
+        Option(
+            help="Fit nothing: judge the probes in this file, which --save wrote, on other activations of the same "
+            "model.",
+            show_default=False,
+        ),
+    ] = None
+    any_model: Annotated[
+        bool, Option("--any-model", help="With --apply: also to another model, such as another checkpoint.")
+    ] = False
     memory: Annotated[
         int, Option(min=1, help="MiB of activations to keep in memory; any others are read again in each pass.")
     ] = 384
@@ -71,12 +93,28 @@ class ProbesOptions(ProbeOptions):
         """Refuse options that do not go together, or a file that cannot be written, before any work."""
         from activations.files import check_output
 
-        if bool(hypotheses) == self.all_hypotheses:
+        if self.apply is not None:
+            self._check_applying(hypotheses)
+        elif self.any_model:
+            raise BadParameter("--any-model applies only with --apply")
+        elif bool(hypotheses) == self.all_hypotheses:
             raise BadParameter("name a hypothesis, such as `probe fit in_quotes`, or ask for --all, but not both")
-        if self.keep is not None:
-            if self.keep.suffix != ".npz":
-                raise BadParameter(f"{self.keep} is not the name of an .npz file; end its name in .npz")
-            check_output(self.keep, *inputs)
+        outputs = [path for path in (self.keep, self.save) if path is not None]
+        for path in outputs:
+            if path.suffix != ".npz":
+                raise BadParameter(f"{path} is not the name of an .npz file; end its name in .npz")
+            check_output(path, *inputs, *([self.apply] if self.apply is not None else []))
+        if len(set(outputs)) < len(outputs):
+            raise BadParameter("--save and --keep name the same file; name two")
+
+    def _check_applying(self, hypotheses: Sequence[str]) -> None:
+        """Refuse options of fitting where nothing is fitted."""
+        if len(hypotheses) > 1:
+            raise BadParameter("--apply takes one hypothesis, or none: that which each probe was fitted to")
+        for field in fields(self):
+            if field.name in _OF_FITTING and getattr(self, field.name) != field.default:
+                option = spelled(type(self), field.name)
+                raise BadParameter(f"{option} is for fitting, and --apply takes probes as they are; leave out {option}")
 
     def fitting(self) -> "FitOptions":
         """Return these options as the library takes them."""
@@ -91,10 +129,10 @@ class ProbesOptions(ProbeOptions):
     @property
     def control_names(self) -> list[str]:
         """The controls named by `--controls`; all if it is not given."""
-        from analyses.probing.control_names import CONTROLS
+        from analyses.probing.control_names import APPLIED_CONTROLS, CONTROLS
 
         if self.controls is None:
-            return list(CONTROLS)
+            return list(CONTROLS if self.apply is None else APPLIED_CONTROLS)
         names = [name.strip() for name in self.controls.split(",")]
         return [name for name in names if name not in ("", "none")]
 
@@ -152,34 +190,26 @@ def fit(
     Given two recordings of the same text, the last rows give the improvement of the second recording's probes over the
     first's.
 
+    --save probes.npz keeps the probes, and `probe fit --apply probes.npz other.h5` judges them on another text. Nothing
+    is fitted then, so that of the controls only runs applies; majority predicts the class that was most frequent in the
+    probe's own training. On the text that a probe was fitted on, only the characters held out then are used.
+
     Example:
         probe fit in_quotes
     """
-    from activations.units import in_order
-    from analyses.probing.probes import fit_units
-    from probe.untrained import fit_untrained_twins, trained_model
-
     subjects = tell_apart(words, hypotheses)
     options.check(subjects.hypotheses, source.inputs(subjects))
+    if options.save is not None and len(subjects.paths) > 1:
+        raise BadParameter("--save keeps the probes of one recording; name one")
     tables.check(*source.inputs(subjects))
-    fitting = options.fitting()
     results: list[SourceProbes] = []
     reasons: dict[str, str] = {}
     with source.open(subjects) as sessions:
         for name, session in sessions:
-            designs = options.designs(session, sites.chosen(session))
-            seen = in_order(session.sites, (unit.site for design in designs for unit in design))
-            trained = None if options.untrained is None else trained_model(session, options.untrained, seen)
-            with progress(f"fitting probes{f' of {name}' if name else ''}") as report:
-                targets = labels.targets(session, subjects.hypotheses)
-                reasons |= targets.reasons
-                controls = options.control_names
-                probes = fit_units(session, targets.made, designs, controls=controls, options=fitting, progress=report)
-            if trained is not None:
-                with progress("untrained twins") as report:
-                    probes += fit_untrained_twins(
-                        session, trained, targets.made, designs, options=fitting, progress=report
-                    )
+            if options.apply is None:
+                probes = _fitted(name, session, subjects, options, sites, labels, reasons)
+            else:
+                probes = _applied(options.apply, session, subjects, options, sites, labels)
             results.append(SourceProbes(name, probes, provenance(session, seed=options.drawn_seed)))
     show_probes(results, tables)
     for hypothesis, reason in reasons.items():
@@ -187,4 +217,76 @@ def fit(
     if options.keep is not None:
         keep_predictions(options.keep, results)
         say(f"{options.keep}: the probes' predictions at each held-out character", quiet=tables.as_json)
+    if options.save is not None:
+        n_probes = save_probes_of(options.save, results)
+        say(f"{options.save}: {n_probes} probes", quiet=tables.as_json)
     write_probes(results, tables)
+
+
+def _fitted(
+    name: str,
+    session: "Session",
+    subjects: Subjects,
+    options: ProbesOptions,
+    sites: SiteOptions,
+    labels: TargetOptions,
+    reasons: dict[str, str],
+) -> "list[ProbeResult]":
+    """Fit the probes of one source; `reasons` gets why hypotheses have none."""
+    from activations.units import in_order
+    from analyses.probing.probes import fit_units
+    from probe.untrained import fit_untrained_twins, trained_model
+
+    fitting = options.fitting()
+    designs = options.designs(session, sites.chosen(session))
+    seen = in_order(session.sites, (unit.site for design in designs for unit in design))
+    trained = None if options.untrained is None else trained_model(session, options.untrained, seen)
+    with progress(f"fitting probes{f' of {name}' if name else ''}") as report:
+        targets = labels.targets(session, subjects.hypotheses)
+        reasons |= targets.reasons
+        controls = options.control_names
+        probes = fit_units(session, targets.made, designs, controls=controls, options=fitting, progress=report)
+    if trained is not None:
+        with progress("untrained twins") as report:
+            probes += fit_untrained_twins(session, trained, targets.made, designs, options=fitting, progress=report)
+    return probes
+
+
+def _applied(
+    path: Path,
+    session: "Session",
+    subjects: Subjects,
+    options: ProbesOptions,
+    sites: SiteOptions,
+    labels: TargetOptions,
+) -> "list[ProbeResult]":
+    """Judge the probes in a file on one source.
+
+    Raises:
+        AnalysisError: If none of them is of the sites that were asked for.
+    """
+    from analyses.errors import AnalysisError
+    from analyses.probing.applying import apply_probes
+    from analyses.probing.kept_probes import load_probes
+
+    kept = load_probes(path)
+    chosen = sites.chosen_if_any(session)
+    of_sites = [probe for probe in kept if chosen is None or set(probe.sites) <= set(chosen)]
+    if not of_sites:
+        there = ", ".join(dict.fromkeys(probe.site for probe in kept))
+        raise AnalysisError(f"{path} has no probe of these sites; there are probes of {there}")
+    results = []
+    for hypothesis in dict.fromkeys(probe.hypothesis for probe in of_sites):
+        probes = [probe for probe in of_sites if probe.hypothesis == hypothesis]
+        [target] = labels.targets(session, subjects.hypotheses or [hypothesis]).made
+        with progress(f"judging probes of {hypothesis}") as report:
+            results += apply_probes(
+                session,
+                probes,
+                target,
+                controls=options.control_names,
+                any_model=options.any_model,
+                options=options.fitting(),
+                progress=report,
+            )
+    return results

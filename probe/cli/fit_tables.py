@@ -67,6 +67,21 @@ def keep_predictions(path: Path, results: Sequence[SourceProbes]) -> None:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
+def save_probes_of(path: Path, results: Sequence[SourceProbes]) -> int:
+    """Write the probes themselves, without controls, to an .npz file, and return their number."""
+    from analyses.probing.kept_probes import save_probes
+
+    probes = [
+        result.probe
+        for of_source in results
+        for result in of_source.probes
+        if result.control is None and result.probe is not None
+    ]
+    made_by = next((str(of_source.made["made_by"]) for of_source in results), "")
+    save_probes(path, probes, made_by=made_by)
+    return len(probes)
+
+
 def _rows(results: Sequence[SourceProbes]) -> list[dict[str, TableCell]]:
     return [
         {**({"model": result.name} if result.name else {}), **probe.row()}

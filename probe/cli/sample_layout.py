@@ -22,10 +22,16 @@ _WIDEST_SAMPLE = 38  # so that two fit side by side in 80 columns
 _GAP = 3
 
 
-def show_columns(texts: Sequence[str]) -> None:
-    """Print texts side by side, as many as there is room for, and the others below."""
+def show_columns(texts: Sequence[str], heads: Sequence[str] | None = None) -> None:
+    """Print texts side by side, as many as there is room for, and the others below.
+
+    Args:
+        texts: The texts.
+        heads: What stands above each; None is the number of the sample.
+    """
     console = Console(highlight=False, soft_wrap=True)
-    shown = [[f"sample {n}", *visible(text, IN_TEXT).expandtabs(4).split("\n")] for n, text in enumerate(texts, 1)]
+    above = heads or [f"sample {n}" for n in range(1, len(texts) + 1)]
+    shown = [[head, *visible(text, IN_TEXT).expandtabs(4).split("\n")] for head, text in zip(above, texts, strict=True)]
     longest = max(cell_len(line) for lines in shown for line in lines)
     n_columns = max(1, (console.width + _GAP) // (min(longest, _WIDEST_SAMPLE) + _GAP))
     width = min(longest, (console.width + _GAP) // min(n_columns, len(texts)) - _GAP)

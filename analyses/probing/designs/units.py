@@ -45,16 +45,18 @@ class UnitDesign:
         units: Sequence[Unit],
         train: NDArray[np.bool_],
         *,
+        moments: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
         runs: Sequence[range] | None = None,
         memory: int = MEMORY,
         progress: Progress = no_progress,
     ) -> None:
-        """Read the source once, for the means and standard deviations of the units.
+        """Read the source once, for the means and standard deviations of the units, unless they are known.
 
         Args:
             source: A source that gives the same blocks as often as it is read; see `budgets.within_budget`.
             units: The units that become columns.
             train: (n_rows,) the rows over which means and standard deviations are computed.
+            moments: (n_units,) means and standard deviations that are known; those of `train` are then not computed.
             runs: The rows that the source gives, as runs; None is all.
             memory: Bytes of memory that activations may take.
             progress: Called with the rows read and their number.
@@ -80,7 +82,10 @@ class UnitDesign:
         fits = n_available * self.n_columns * self._raw_dtype.itemsize <= memory
         self._cache = np.empty((n_available, self.n_columns), self._raw_dtype) if fits else None
         self._is_cached = False
-        self._standardise(train, n_available, progress)
+        if moments is None:
+            self._standardise(train, n_available, progress)
+        else:
+            self.mean, self.scale = moments
 
     def _standardise(self, train: NDArray[np.bool_], n_available: int, progress: Progress) -> None:
         """Compute the means and standard deviations over the training rows."""
