@@ -12,7 +12,7 @@ from torch import Tensor
 
 from activations.errors import ActivationError
 from activations.gradient_sums import GradientSums, HeldPath
-from activations.interventions import add, identity
+from activations.interventions import Intervention, add
 from activations.models.char_rnn import CharRNN
 from activations.predictions import LOG_PROB
 from activations.reading.lanes.compute_options import ComputeOptions
@@ -81,7 +81,9 @@ def test_gradients_follow_the_reading_rule(rule: ReadingRule) -> None:
 
     def measures(sign: int) -> NDArray[np.float64]:
         vector = np.eye(8)[3] * step * sign
-        live = LiveActivations(model, corpus, compute=FLOAT32, rule=rule, interventions=[add(site, vector)])
+        live = LiveActivations(
+            model, corpus, compute=FLOAT32, rule=rule, interventions=[Intervention(site, add(vector))]
+        )
         losses = np.zeros(len(corpus))
         for block in live.blocks([], predictions=(LOG_PROB,)):
             losses[block.positions] = -np.nan_to_num(block.predictions[LOG_PROB])
@@ -202,7 +204,10 @@ def test_gradients_do_not_depend_on_what_is_read_side_by_side() -> None:
 def test_gradients_through_interventions_are_refused() -> None:
     model = random_model(TEXT)
     live = LiveActivations(
-        model, Corpus.from_texts([TEXT]), compute=FLOAT32, interventions=[identity(Site.of(0, "hidden"))]
+        model,
+        Corpus.from_texts([TEXT]),
+        compute=FLOAT32,
+        interventions=[Intervention(Site.of(0, "hidden"), add(np.ones(8)))],
     )
     with pytest.raises(ActivationError, match="without interventions"):
         live.read_gradients(live.corpus, list(model.sites), weights_of(len(TEXT)))
