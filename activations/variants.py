@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
+from activations.gradient_sums import GradientSums, HeldPath, Measure
 from activations.progress import Advance
 from activations.texts.corpus import Corpus
 from activations.units import Site
@@ -182,5 +183,41 @@ class ModelSource(Source, Protocol):
             n_variants: Number of variants, beside the reading without changes, which every batch has.
             sites: The sites whose values are wanted, too.
             advance: Called with the number of characters that were read, of all variants together.
+        """
+        ...
+
+    def read_gradients(
+        self,
+        corpus: Corpus,
+        sites: Sequence[Site],
+        weights: Floats,
+        *,
+        state: Mapping[Site, Floats] | None = None,
+        path: HeldPath | None = None,
+        measure: Measure = "loss",
+        advance: Advance = ...,
+    ) -> GradientSums:
+        """Differentiate weighted sums of losses with respect to the values of units, by back-propagation through time.
+
+        M_k of a document is the sum over its characters t of w_kt ℓ_t, with ℓ_t the loss of the next character. A
+        derivative with respect to a value is that by all that follows from it, in its step and in later ones up to
+        the end of the document: what M changes by if this value alone is changed, once.
+
+        On a path, all units of a site are held instead, and derivatives are those by one value while the others stay
+        where they are held, as means over the path. With these, (v − a) ∂M/∂a summed over units and characters is
+        what holding the whole site at v changes M by (integrated gradients).
+
+        Args:
+            corpus: The text; each document is read from a zero state, or from `state`.
+            sites: The sites; without a path.
+            weights: (n_sets, n_chars) the weights w of each set of characters.
+            state: (n_documents, n_units) the state after the first character of each document, for each of `carried`;
+                the values at this character are then not differentiated by.
+            path: The site that is held, where, and in how many steps.
+            measure: What is summed: the loss of the next character in nats, or its logit.
+            advance: Called with the number of characters that were read.
+
+        Source:
+            Sundararajan, Taly & Yan 2017, arXiv:1703.01365: integrated gradients.
         """
         ...

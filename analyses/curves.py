@@ -11,7 +11,7 @@ from activations.site_names import AnySites
 from activations.units import Site, Unit, units_of
 from analyses.deprecation import renamed_keyword
 from analyses.errors import AnalysisError
-from analyses.named_parts import sites_among
+from analyses.named_parts import sites_among, sites_of_read_out
 from analyses.probing.designs.budgets import available_runs, within_budget
 from analyses.probing.forward_selection import select_units
 from analyses.probing.options import DEFAULT_OPTIONS, FitOptions
@@ -122,7 +122,7 @@ def curve(
     target = target_for(source, hypothesis)
     chosen = sites_among(source, sites)
     if sites is None and over not in ("units", "sites"):
-        chosen = _sites_of_read_out(chosen)
+        chosen = sites_of_read_out(chosen)
     with within_budget(source, chosen, target.split, options.budget, progress) as recording:
         return CURVES[over](recording, target, chosen, most, options, progress)
 
@@ -161,7 +161,7 @@ def curves_over_steps(
     of_best_unit: list[list[ProbeResult]] = []
     units: list[Unit] = []
     for update, live in sources:
-        chosen = sites_among(live, sites) if sites is not None else _sites_of_read_out(list(live.sites))
+        chosen = sites_among(live, sites) if sites is not None else sites_of_read_out(list(live.sites))
         targets = targets or targets_for(live, hypotheses)
         with within_budget(live, chosen, targets[0].split, options.budget, progress) as source:
             if not controls:
@@ -196,15 +196,6 @@ def _refuse_for_steps(hypotheses: Sequence[AnyHypothesis | Target], options: Fit
         name = hypothesis.hypothesis if isinstance(hypothesis, Target) else hypothesis
         if isinstance(name, str) and name.startswith(PREFIX):
             raise AnalysisError(f"{name} is another label for each model, so that there is no curve over steps of it")
-
-
-def _sites_of_read_out(sites: Sequence[Site]) -> list[Site]:
-    """Return the hidden state of the last layer, or its first site; the last site of a model without layers."""
-    last = max((site.layer for site in sites if site.layer is not None), default=None)
-    if last is None:
-        return list(sites[-1:])
-    top = [site for site in sites if site.layer == last]
-    return [site for site in top if site.signal == "hidden"] or top[:1]
 
 
 def curve_over_units(

@@ -163,7 +163,6 @@ def check_story(source: AnySource, target: Target, n_chars: int = N_CHARS) -> in
 
 def _of_part(progress: NotedProgress, number: int, n_parts: int, note: str) -> Progress:
     """Return the progress of one part, which counts for as much as any other."""
-
     furthest = 0
 
     def report(done: int, total: int) -> None:

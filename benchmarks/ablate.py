@@ -19,7 +19,7 @@ from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.texts.vocab import Vocabulary
 from analyses.causes.ablation import ablate
-from analyses.causes.passages import spread_passages
+from analyses.passages.passages import spread_passages
 
 _LANES = 512  # of all groups together
 _SECONDS = 2.0

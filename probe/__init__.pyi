@@ -19,6 +19,8 @@ from . import tables as tables
 from . import targets as targets
 from . import texts as texts
 from .causes import ablate as ablate
+from .causes import attribute as attribute
+from .causes import compare_orders as compare_orders
 from .causes import impulse as impulse
 from .causes import patch as patch
 from .causes import perturb as perturb

@@ -2,6 +2,8 @@
 
 from analyses.causes.ablation import Ablation as Ablation
 from analyses.causes.ablation import ablate as ablate
+from analyses.causes.attribution import Attribution as Attribution
+from analyses.causes.attribution import attribute as attribute
 from analyses.causes.directions import Direction as Direction
 from analyses.causes.directions import mean_difference as mean_difference
 from analyses.causes.edit_effects import EditEffect as EditEffect
@@ -21,6 +23,8 @@ from analyses.causes.patching import patch as patch
 from analyses.causes.patching import patch_texts as patch_texts
 from analyses.causes.perturbation import Perturbation as Perturbation
 from analyses.causes.perturbation import perturb as perturb
+from analyses.causes.removal_orders import compare_orders as compare_orders
+from analyses.causes.removal_results import OrderComparison as OrderComparison
 from analyses.causes.text_effects import TextEffect as TextEffect
 from analyses.story import story as story
 from analyses.story_results import Section as Section

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from analyses.causes.edit_effects import ALL, CHANGES, reported_steps
 from analyses.causes.edit_effects import LOSS as EDIT_LOSS
+from analyses.causes.effects import CONTRAST
 from analyses.causes.perturbation import Perturbation
+from analyses.causes.removal_results import RANDOM, OrderComparison
 from analyses.causes.text_effects import LOSS
 from analyses.curves import N_LAST, Curve
 from analyses.errors import AnalysisError
@@ -90,6 +92,45 @@ def plot_curves(curves: "Curve | Mapping[str, Curve]", axes: "Axes | None" = Non
     position = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0)} if are_many else {"loc": "best"}
     axes.legend(frameon=False, fontsize="small", **position)
     return axes
+
+
+def plot_orders(compared: OrderComparison, axes: "Axes | None" = None) -> "Axes":
+    """Draw what the model loses as units are taken away in the order of each method, with 95 % bands.
+
+    The grey band is that of random orders, from the lowest to the highest. Each curve has its name at its beginning.
+
+    Args:
+        compared: The orders.
+        axes: Where to draw; None makes a new figure.
+    """
+    axes = axes or new_axes(6.4)
+    named = [area.intervention for area in compared.by_lead]
+    curves = [compared.curve(name).of(CONTRAST) for name in [RANDOM, *named]]
+    styles = [(GREY, "", _CONTROL_LINE), *(style for style, _ in zip(cycle(STYLES), named, strict=False))]
+    for name, points, (colour, marker, line) in zip([RANDOM, *named], curves, styles, strict=True):
+        x = [point.n_units for point in points]
+        axes.plot(x, [p.effect for p in points], color=colour, marker=marker, linestyle=line, ms=4.5, label=name)
+        axes.fill_between(x, [p.low for p in points], [p.high for p in points], color=colour, alpha=0.13, linewidth=0)
+    _name_at_left(axes, [(name, points[0].effect) for name, points in zip([RANDOM, *named], curves, strict=True)])
+    axes.set_xscale("log", base=2)
+    ticks = [point.n_units for point in curves[0]]
+    axes.set_xticks(ticks, [f"{n:,}" for n in ticks])
+    axes.axhline(0, color=GREY, linewidth=0.6)
+    axes.set_xlabel(f"units held at their means, of {compared.sites}")
+    axes.set_ylabel("added to the loss,\ninside − outside, in nats")
+    axes.set_title(compared.hypothesis)
+    return axes
+
+
+def _name_at_left(axes: "Axes", names: Sequence[tuple[str, float]]) -> None:
+    """Write the names of curves to the left of where these begin, one above the other."""
+    low, high = axes.get_ylim()
+    gap, lowest = 0.06 * (high - low), -np.inf
+    for name, height in sorted(names, key=lambda named: named[1]):
+        lowest = max(height, lowest + gap)
+        colour = next(line.get_color() for line in axes.lines if line.get_label() == name)
+        axes.text(0.92, lowest, name, color=colour, ha="right", va="center", fontsize="small")
+    axes.set_xlim(left=0.3)
 
 
 def plot_perturbation(result: Perturbation, axes: "Axes | None" = None) -> "Axes":

@@ -42,9 +42,9 @@ from probe.cli.words import Subjects, tell_apart
 from probe.training.recipes import PRESETS, cell_names
 
 NAMES = [command_name(command) for command in COMMANDS]
-CAUSES = {"ablate", "impulse", "patch", "perturb", "steer", "story"}
+CAUSES = {"ablate", "impulse", "orders", "patch", "perturb", "steer", "story"}
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
-    "--output": {"train", "sweep", "import", "extract", "curve", "impulse", "perturb", "steer", "story"},
+    "--output": {"train", "sweep", "import", "extract", "curve", "impulse", "orders", "perturb", "steer", "story"},
     "--units": {"train", "rank", "fit", "ablate", "impulse", "perturb"},
     "--layers": {"train", "sweep"},
     "--cell": {"train", "sweep", "import"},
@@ -228,9 +228,9 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
     assert having("lag") == analyses - {"story"}  # which labels edited texts, too
     assert having("words") == analyses | {"steer"}
     assert having("language") == having("no_cache") == analyses | {"hypotheses"}
-    assert having("layer") == {"rank", "fit", "curve", "ablate", "impulse", "perturb"} and having("sites") == having(
-        "layer"
-    ) | {"extract"}
+    assert having("layer") == {"rank", "fit", "curve", "ablate", "impulse", "orders", "perturb"} and having(
+        "sites"
+    ) == having("layer") | {"extract"}
     assert having("seed") == {"rank", "fit", "curve", "train", "sweep", "sample", "extract"} | CAUSES
     assert having("as_json") == set(NAMES)
     assert having("csv") == set(NAMES) - {"extract", "import", "sample"}  # which print no table

@@ -1,14 +1,17 @@
 """Excerpts from all over a text: a sample that a model can read in no time."""
 
-from typing import NamedTuple
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from activations.blocks import Source
 from activations.texts.corpus import Corpus, Document
 from activations.texts.reading_rule import ReadingRule
 from activations.texts.selection import Selection
 from activations.texts.tokenising import TokenisedText, has_tokens
+from activations.units import Site
 
 N_EXCERPTS = 64
 EXCERPT_CHARS = 64
@@ -80,3 +83,18 @@ def readable_excerpts(text: TokenisedText, selection: Selection, rule: ReadingRu
     is_readable = has_tokens(sample, rule, text.vocabulary)
     chars = np.repeat(is_readable, [document.n_chars for document in sample.documents])
     return Excerpts(sample.only(is_readable.tolist()), is_sampled[chars], positions[chars])
+
+
+def sampled_values(source: Source, sites: Collection[Site], is_sampled: NDArray[np.bool_]) -> dict[Site, NDArray[Any]]:
+    """Read (n_sampled, n_units) activations of sites at some characters of a short text, in its order.
+
+    Args:
+        source: The text, and what reads it.
+        sites: The sites.
+        is_sampled: (n_chars,) which characters are wanted.
+    """
+    values_by_start: dict[int, dict[Site, NDArray[Any]]] = {}
+    for block in source.blocks(sites):
+        is_wanted = is_sampled[block.positions]
+        values_by_start[block.start] = {site: values[is_wanted] for site, values in block.values.items()}
+    return {site: np.concatenate([values_by_start[start][site] for start in sorted(values_by_start)]) for site in sites}

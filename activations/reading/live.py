@@ -1,10 +1,10 @@
 """A model reading a text: a source of blocks whose activations are computed each time they are read."""
 
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from threading import RLock
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block, passage_from_blocks, thin_out
 from activations.errors import ActivationError
+from activations.gradient_sums import Floats, GradientSums, HeldPath, Measure
 from activations.interventions import (
     Intervention,
     checked_interventions,
@@ -24,21 +25,22 @@ from activations.interventions import (
 from activations.lane_differences import LaneDifference
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
-from activations.models.identity import carried, description, sha256, unbounded
+from activations.models.identity import carried, sha256, unbounded
 from activations.models.intervening import acting_on, without_interventions
 from activations.predictions import prediction_fields
 from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.reading.by_interventions import by_interventions
 from activations.reading.compatibility import check_options
-from activations.reading.excerpts import EXCERPT_CHARS, N_EXCERPTS, readable_excerpts
+from activations.reading.describing import described
+from activations.reading.excerpts import EXCERPT_CHARS, N_EXCERPTS, readable_excerpts, sampled_values
+from activations.reading.gradients import read_gradients
 from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.lanes.kept_states import KeptStates
 from activations.reading.lanes.lane_numbers import choose_n_groups, choose_n_lanes
 from activations.reading.lanes.lane_plan import LanePlan, initial_states
-from activations.reading.lanes.lane_reader import LaneReader, Weights
-from activations.reading.lanes.passes import Columns, Pass
+from activations.reading.lanes.passes import Columns, Pass, reader_maker
 from activations.reading.lanes.prefetching import prefetch
-from activations.reading.lanes.protocol_reader import ProtocolReader, check_protocol_model
+from activations.reading.lanes.protocol_reader import check_protocol_model
 from activations.reading.lanes.reading_state import ReadingState, Round
 from activations.reading.lanes.torch_threads import same_number_of_threads
 from activations.reading.saturation import loses_order
@@ -238,22 +240,7 @@ class LiveActivations:
     @property
     def description(self) -> dict[str, Any]:
         """The attributes of a recording that describe the model and its reading, as JSON can hold them."""
-        facts: dict[str, Any] = {
-            "model_sha256": self.model_sha256,
-            "model_config": description(self.model),
-            "n_lanes": self.n_lanes,
-            "n_groups": self.n_groups,
-            "warm_up_chars": self.warm_up_chars,
-            "device": self.compute.torch_device.type,
-            "precision": self.compute.precision,
-        }
-        if not self.reading_rule.is_plain:
-            facts["reading_rule"] = self.reading_rule.to_data()
-        if self.vocabulary.names:
-            facts["token_names"] = dict(self.vocabulary.names)
-        if self.interventions:
-            facts["interventions"] = [str(intervention) for intervention in self.interventions]
-        return facts
+        return described(self)
 
     @by_interventions
     def turn_chars(self) -> int:
@@ -368,6 +355,24 @@ class LiveActivations:
         """
         return read_variants(self, corpus, changes, n_variants, sites=sites, advance=advance)
 
+    def read_gradients(
+        self,
+        corpus: Corpus,
+        sites: Sequence[Site],
+        weights: Floats,
+        *,
+        state: Mapping[Site, Floats] | None = None,
+        path: HeldPath | None = None,
+        measure: Measure = "loss",
+        advance: Advance = no_advance,
+    ) -> GradientSums:
+        """Differentiate sums of losses with respect to the values of units; see `ModelSource.read_gradients`.
+
+        Raises:
+            ActivationError: If the model computes its steps itself, or is changed by interventions.
+        """
+        return read_gradients(self, corpus, sites, weights, state=state, path=path, measure=measure, advance=advance)
+
     def _read_excerpts(self, sites: Collection[Site], n_chars: int) -> dict[Site, NDArray[np.float32]]:
         """Read (n_sampled, n_units) activations in float32 at seeded excerpts of `n_chars` characters each."""
         chosen = self._in_reading_order(self.selection)
@@ -383,13 +388,7 @@ class LiveActivations:
             stand_in=self.vocabulary.replacement,
             interventions=[transplanted(i, torch.from_numpy(positions), starts) for i in self.interventions],
         )
-        values_by_start: dict[int, dict[Site, NDArray[np.float32]]] = {}
-        for block in live.blocks(sites):
-            is_wanted = is_sampled[block.positions]
-            values_by_start[block.start] = {site: values[is_wanted] for site, values in block.values.items()}
-        return {
-            site: np.concatenate([values_by_start[start][site] for start in sorted(values_by_start)]) for site in sites
-        }
+        return sampled_values(live, sites, is_sampled)
 
     def _passage_blocks(self, passage: Pass) -> Iterator[Block]:
         """Read a passage in blocks, as many runs of lanes at a time as there are lanes."""
@@ -442,7 +441,9 @@ class LiveActivations:
                 model=self.model,
                 text=self._text,
                 selection=selection,
-                new_reader=self._new_reader(interventions),
+                new_reader=reader_maker(
+                    self.model, self.compute, single_lane=self._single_lane, interventions=interventions
+                ),
                 columns=self._columns(wanted, predictions=predictions),
                 quantised={site: coding for site in wanted if not (coding := self.coding(site)).is_plain},
                 unbounded=self.unbounded,
@@ -451,13 +452,6 @@ class LiveActivations:
                 in_use=nullcontext() if isinstance(self.model, CharRNN) else self._lock,
                 interventions=interventions,
             )
-
-    def _new_reader(self, interventions: Sequence[Intervention]) -> Callable[[int], LaneReader | ProtocolReader]:
-        """Return what makes a reader of some number of lanes."""
-        if isinstance(self.model, CharRNN):
-            weights = Weights(self.model, self.compute, single_lane=self._single_lane, interventions=interventions)
-            return partial(LaneReader, weights)
-        return partial(ProtocolReader, self.model)
 
     def _columns(self, sites: Collection[Site], *, predictions: bool | Collection[str]) -> Columns:
         """Return the dtype and the width of everything that is wanted of a character."""

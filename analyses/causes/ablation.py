@@ -12,14 +12,14 @@ from activations.site_names import AnyUnits, select_units_or_sites
 from activations.units import Site, Unit
 from activations.value_ranges import check_in_range
 from activations.variants import Hold, ModelSource, Replay, VariantChange
-from analyses.causes.base_reading import BaseReading, SiteMoments, read_base, recorded_values
-from analyses.causes.character_sets import INSIDE, character_sets
 from analyses.causes.choosing_units import best_ranked_units
 from analyses.causes.effects import CONTRAST, Effect, EffectSums, effects
-from analyses.causes.matching import matched_groups
-from analyses.causes.models import model_source
-from analyses.causes.passages import spread_passages
+from analyses.causes.matching import N_MATCHED, matched_groups
 from analyses.errors import AnalysisError
+from analyses.passages.base_reading import BaseReading, SiteMoments, read_base, recorded_values
+from analyses.passages.character_sets import INSIDE, character_sets
+from analyses.passages.models import model_source
+from analyses.passages.passages import N_CHARS, spread_passages
 from analyses.session import AnySource
 from analyses.targets.labelling import AnyHypothesis, target_for
 from analyses.targets.target import Target
@@ -31,8 +31,6 @@ HELD_AT = {
     "resampled": "the values that it had at another place of the text",
 }
 """The values at which a unit can be held, and how each is described."""
-N_CHARS = 20_000
-N_MATCHED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

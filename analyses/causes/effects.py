@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.results import Result, TableCell
-from analyses.causes.character_sets import ALL, INSIDE, OUTSIDE, SET_NAMES, CharacterSets
 from analyses.causes.welch import welch_p_value
 from analyses.intervals.estimates import Estimate
 from analyses.intervals.long_run import label_memory, n_cosines
 from analyses.intervals.significance import q_values, too_few
-from analyses.targets.splits import ATOM_CHARS, FEWEST_ATOMS, MOST_ATOMS
+from analyses.passages.character_sets import ALL, INSIDE, OUTSIDE, SET_NAMES, CharacterSets
+from analyses.passages.passages import atom_starts
 
 Array = NDArray[np.float64]
 CONTRAST = "inside − outside"
@@ -110,8 +110,8 @@ class EffectSums:
         """
         self.sets = sets
         n_chars = sets.members.shape[1]
-        n_atoms = min(max(round(n_chars / ATOM_CHARS), FEWEST_ATOMS), MOST_ATOMS, n_chars)
-        self._starts = np.arange(n_atoms) * n_chars // n_atoms
+        self._starts = atom_starts(n_chars)
+        n_atoms = len(self._starts)
         self.n = np.add.reduceat(sets.members, self._starts, axis=1, dtype=np.float64).T
         self.sums = np.zeros((n_variants, n_atoms, len(sets.members)))
 

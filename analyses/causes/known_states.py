@@ -14,8 +14,8 @@ from activations.progress import Progress, no_progress
 from activations.texts.corpus import Corpus, Document
 from activations.units import Site
 from activations.variants import ModelSource, Restore, VariantChange
-from analyses.causes.passages import Passages
 from analyses.errors import AnalysisError
+from analyses.passages.passages import Passages
 
 OFFSET = 1
 """The position of the character of a place in its passage: the first character brings the state before it."""

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from activations.units import Site, Unit
 
+N_MATCHED = 20
 _POOL = 3  # times as many units of the nearest variance, among which the matched ones are drawn
 
 

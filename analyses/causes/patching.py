@@ -11,7 +11,6 @@ from activations.progress import Progress, no_progress
 from activations.texts.corpus import Corpus
 from activations.units import Site
 from activations.variants import ModelSource, VariantChange
-from analyses.causes.character_sets import END, INSIDE, OUTSIDE, CharacterSets, character_sets
 from analyses.causes.effects import beside_matched
 from analyses.causes.known_states import (
     PlaceBatch,
@@ -23,9 +22,7 @@ from analyses.causes.known_states import (
     rows_with_context,
     values_at,
 )
-from analyses.causes.models import model_source
 from analyses.causes.pairs import Pairs, matched_pairs
-from analyses.causes.passages import Passages, spread_passages
 from analyses.causes.patch_results import (
     BOTH,
     LOG_PROB,
@@ -47,6 +44,9 @@ from analyses.causes.patched_parts import (
 from analyses.causes.place_estimates import PlaceAtoms, place_atoms
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Estimate
+from analyses.passages.character_sets import END, INSIDE, OUTSIDE, CharacterSets, character_sets
+from analyses.passages.models import model_source
+from analyses.passages.passages import Passages, spread_passages
 from analyses.session import AnySource
 from analyses.targets.labelling import AnyHypothesis, target_for
 from analyses.targets.target import Target

@@ -29,8 +29,8 @@ from analyses.causes.edit_matching import beside_matched, draw_matched
 from analyses.causes.edited_labels import EditedLabels, LabelChange
 from analyses.causes.edited_passages import EditedReadings, read_edited
 from analyses.causes.edits import Edit, PlacedEdit, draw_edits
-from analyses.causes.models import reading_source
 from analyses.errors import AnalysisError
+from analyses.passages.models import reading_source
 from analyses.probing.kept_probes import Probe
 from analyses.session import AnySource
 from analyses.targets.labelling import AnyHypothesis, target_for

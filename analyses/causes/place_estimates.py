@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.causes.character_sets import INSIDE, CharacterSets
-from analyses.causes.passages import Passages
 from analyses.intervals.estimates import Estimate
 from analyses.intervals.long_run import n_cosines
 from analyses.intervals.significance import too_few
+from analyses.passages.character_sets import INSIDE, CharacterSets
+from analyses.passages.passages import Passages
 from analyses.targets.splits import ATOM_CHARS, FEWEST_ATOMS, MOST_ATOMS
 
 Array = NDArray[np.float64]

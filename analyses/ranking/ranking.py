@@ -11,6 +11,7 @@ from activations.site_names import AnySites
 from activations.units import Site, units_of
 from analyses.errors import AnalysisError
 from analyses.named_parts import sites_among
+from analyses.passages.models import model_source
 from analyses.ranking.assembling import assemble, measure_of, without_scores
 from analyses.ranking.labels import RankedLabel
 from analyses.ranking.methods.method import Method
@@ -105,6 +106,8 @@ def _rank_by(
     progress: Progress,
 ) -> list[Ranking]:
     _refuse_exact(source, exact=exact)
+    if any(method.needs_model for method in methods):
+        model_source(source)  # refuses a source without a model before any work
     chosen = sites_among(source, sites)
     label = RankedLabel.of(target, with_classes=any(method.detects_nonmonotonic for method in methods))
     if not label.targets:

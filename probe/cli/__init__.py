@@ -23,6 +23,7 @@ from probe.cli.help_texts import NamingCommand
 from probe.cli.hypotheses import hypotheses
 from probe.cli.import_model import import_model
 from probe.cli.impulse import impulse
+from probe.cli.orders import orders
 from probe.cli.patch import patch
 from probe.cli.perturb import perturb
 from probe.cli.rank import rank
@@ -49,6 +50,7 @@ COMMANDS = (
     fit,
     curve,
     ablate,
+    orders,
     impulse,
     patch,
     steer,

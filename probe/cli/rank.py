@@ -1,18 +1,19 @@
 """The command `probe rank`, which finds the units that respond most to a hypothesis."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from probe.cli.analysis_options import SiteOptions, TargetOptions
+from probe.cli.cause_options import CauseSourceOptions
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
 from probe.cli.provenance import provenance
 from probe.cli.rank_options import RankOptions
 from probe.cli.rank_tables import SourceRankings, show_rankings, write_rankings
 from probe.cli.show import Report, progress, warn
-from probe.cli.sources import SourceOptions
 from probe.cli.table_options import TableOptions
-from probe.cli.words import tell_apart
+from probe.cli.words import Subjects, tell_apart
 
 if TYPE_CHECKING:
     from activations.units import Site
@@ -33,7 +34,7 @@ def rank(
     *,
     options: RankOptions,
     sites: SiteOptions,
-    source: SourceOptions,
+    source: CauseSourceOptions,
     labels: TargetOptions,
     tables: TableOptions,
 ) -> None:
@@ -52,6 +53,9 @@ def rank(
     shown, so that a misleading order is noticeable. For a hypothesis of several classes, each unit's auc is that of the
     class it distinguishes most reliably from the rest in training. eta2 and mutual_information also detect units that
     neither rise nor fall with a number, such as waves.
+
+    The method attribution asks which units the model uses, and so needs the model: --model and --text, or --model
+    beside a recording.
 
     With --all, every hypothesis that needs no parameter is tested at once: one table shows the best units, and another
     the held-out score of each site's best unit.
@@ -82,7 +86,7 @@ def rank(
     results: list[SourceRankings] = []
     reasons: dict[str, str] = {}
     lacks_intervals = False
-    with source.open(subjects) as sessions:
+    with _sessions(source, subjects, options) as sessions:
         for name, session in sessions:
             chosen = sites.chosen(session)
             goal = ", ".join(subjects.hypotheses) or "all hypotheses"
@@ -100,6 +104,19 @@ def rank(
     if lacks_intervals:
         warn(_NO_INTERVALS)
     write_rankings(results, options, tables)
+
+
+@contextmanager
+def _sessions(
+    source: CauseSourceOptions, subjects: Subjects, options: RankOptions
+) -> "Iterator[list[tuple[str, Session]]]":
+    """Open sessions of what is named; a method that needs the model takes it beside the recording, too."""
+    if options.needs_model and source.model is not None and not source.text:
+        with source.open_model(subjects) as opened:
+            yield [("", opened.model)]
+    else:
+        with source.open(subjects) as sessions:
+            yield sessions
 
 
 def _rankings(

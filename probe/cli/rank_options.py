@@ -106,6 +106,14 @@ class RankOptions:
         return [method.strip() for method in (self.compare or "").split(",")]
 
     @property
+    def needs_model(self) -> bool:
+        """True if a method needs the model itself, and not only its activations."""
+        from analyses.ranking.methods.registry import METHODS
+
+        named = [*self.methods, self.method]
+        return any(method.needs_model for method in METHODS.values() if method.name in named)
+
+    @property
     def n_intervals(self) -> int | None:
         """The number of units of each site that have an interval; None is all."""
         if self.intervals is not None:

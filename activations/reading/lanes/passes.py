@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -18,8 +19,9 @@ from activations.lane_differences import States
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.predictions import LOG_PROB
+from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.lanes.kept_states import KeptStates
-from activations.reading.lanes.lane_reader import Arrays, LaneReader, ReadOptions
+from activations.reading.lanes.lane_reader import Arrays, LaneReader, ReadOptions, Weights
 from activations.reading.lanes.memory_pool import MemoryPool
 from activations.reading.lanes.protocol_reader import ProtocolReader
 from activations.reading.lanes.reading_state import Round
@@ -246,6 +248,26 @@ class Pass:
             sums[self.text.corpus.is_last(slice(positions.start, positions[-1] + 1, positions.step))] = np.nan
             selected[LOG_PROB] = sums.astype(np.float32)
         return selected
+
+
+def reader_maker(
+    model: CharRNN | CharModel,
+    compute: ComputeOptions,
+    *,
+    single_lane: bool,
+    interventions: Sequence[Intervention],
+) -> Callable[[int], LaneReader | ProtocolReader]:
+    """Return what makes readers of some number of lanes, all of one model.
+
+    Args:
+        model: The model.
+        compute: Device, precision and dtype.
+        single_lane: Whether a single lane is read by compiled loops.
+        interventions: Changes of values while the model reads.
+    """
+    if isinstance(model, CharRNN):
+        return partial(LaneReader, Weights(model, compute, single_lane=single_lane, interventions=interventions))
+    return partial(ProtocolReader, model)
 
 
 def _read_unequal(

@@ -78,6 +78,7 @@ class Method:
         note: Makes a caveat needed to interpret the scores, from all training scores and the label; empty if there is
             none.
         compute: Scores the units of sites where no statistic is enough.
+        needs_model: Whether it needs the model itself, and not only its activations.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Method:
     score: Callable[[Any, Target], MethodScores] | None = None
     note: Callable[[NDArray[np.float64], Target], str] | None = None
     compute: Compute | None = None
+    needs_model: bool = False
 
 
 def sign_aligned(train: NDArray[np.float64], held_out: NDArray[np.float64]) -> MethodScores:

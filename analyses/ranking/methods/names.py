@@ -19,6 +19,7 @@ METHOD_NAMES = (
     "standardised_weight",
     "elastic_net",
     "sparse",
+    "attribution",
 )
 
 

@@ -9,6 +9,7 @@ from analyses.errors import AnalysisError
 from analyses.probing.options import FitOptions
 from analyses.ranking.methods.information_scores import mutual_information
 from analyses.ranking.methods.method import Method
+from analyses.ranking.methods.model_scores import attribution
 from analyses.ranking.methods.needs import (
     LEVEL_TABLES,
     PRODUCTS,
@@ -106,6 +107,14 @@ _METHODS = (
         "share of the label's variance that the unit and those chosen after it add to those chosen before, of "
         f"{MOST_SELECTED} that are best together, chosen on all training characters, or some of a long text",
         compute=sparse_choice,
+    ),
+    Method(
+        "attribution",
+        _BINARY,
+        "what replacing the unit's values by its mean would add to the loss inside less outside, by derivatives; needs "
+        "the model",
+        compute=attribution,
+        needs_model=True,
     ),
 )
 METHODS: dict[str, Method] = {method.name: method for method in _METHODS}

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
-from analyses.causes.passages import Passages
 from analyses.errors import AnalysisError
+from analyses.passages.passages import Passages
 from analyses.targets.target import Target
 
 SET_NAMES = ("all", "inside", "outside", "end", "predicted")

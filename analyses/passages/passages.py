@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from activations.texts.corpus import Corpus
 from analyses.errors import AnalysisError
+from analyses.targets.splits import ATOM_CHARS, FEWEST_ATOMS, MOST_ATOMS
 
+N_CHARS = 20_000
 WARM_UP_CHARS = 256
 _PASSAGE_CHARS = 1000
 _FEWEST_PASSAGES = 20
@@ -75,3 +77,9 @@ def _with_warm_up(source: Source, starts: NDArray[np.int64], stops: NDArray[np.i
     passage = np.repeat(np.arange(len(first)), last - first)
     is_counted = (positions >= starts[passage]) & (positions < stops[passage])
     return Passages(corpus.parts(first.tolist(), last.tolist()), positions, is_counted)
+
+
+def atom_starts(n_chars: int) -> NDArray[np.int64]:
+    """(n_atoms,) where the atoms of so many counted characters start: equal pieces of about 1,000, 20 to 200."""
+    n_atoms = min(max(round(n_chars / ATOM_CHARS), FEWEST_ATOMS), MOST_ATOMS, n_chars)
+    return np.arange(n_atoms) * n_chars // n_atoms

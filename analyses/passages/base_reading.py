@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from activations.units import Site
 from activations.variants import ModelSource
-from analyses.causes.character_sets import INSIDE, OUTSIDE, CharacterSets
-from analyses.causes.passages import Passages
+from analyses.passages.character_sets import INSIDE, OUTSIDE, CharacterSets
+from analyses.passages.passages import Passages
 
 Array = NDArray[np.float64]
 
