@@ -9,19 +9,19 @@ import numpy as np
 from activations.progress import NotedProgress, Progress, no_progress
 from activations.units import Site, Unit
 from analyses.causes.ablation import Ablation, ablate
-from analyses.causes.character_sets import character_sets
 from analyses.causes.directions import mean_difference
 from analyses.causes.effects import WHERE
 from analyses.causes.impulse import impulse
 from analyses.causes.impulse_results import Impulse
-from analyses.causes.models import model_source
-from analyses.causes.passages import spread_passages
 from analyses.causes.patch_results import Patch, with_q_values
 from analyses.causes.patched_parts import Subspace
 from analyses.causes.patching import patch
 from analyses.causes.perturbation import Perturbation, perturb
 from analyses.errors import AnalysisError
 from analyses.intervals.significance import q_values
+from analyses.passages.character_sets import character_sets
+from analyses.passages.models import model_source
+from analyses.passages.passages import spread_passages
 from analyses.probing.control_names import CONTROLS
 from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
