@@ -25,6 +25,7 @@ from .causes import impulse as impulse
 from .causes import patch as patch
 from .causes import perturb as perturb
 from .causes import steer as steer
+from .causes import story as story
 from .errors import ActivationError as ActivationError
 from .errors import AnalysisError as AnalysisError
 from .errors import HypothesisError as HypothesisError

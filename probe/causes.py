@@ -26,6 +26,9 @@ from analyses.causes.perturbation import perturb as perturb
 from analyses.causes.removal_orders import compare_orders as compare_orders
 from analyses.causes.removal_results import OrderComparison as OrderComparison
 from analyses.causes.text_effects import TextEffect as TextEffect
+from analyses.story import story as story
+from analyses.story_results import Section as Section
+from analyses.story_results import Story as Story
 from probe.steering import Steering as Steering
 from probe.steering import WritingOptions as WritingOptions
 from probe.steering import steer as steer

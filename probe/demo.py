@@ -15,6 +15,7 @@ from activations.reading.extraction import Extraction, extract
 from activations.reading.live import LiveActivations
 from activations.site_names import select_sites
 from activations.texts.corpus import Corpus
+from analyses.causes.ablation import Ablation, ablate
 from analyses.curves import Curve, curve
 from analyses.probing.probes import fit
 from analyses.probing.results import ProbeResult
@@ -29,6 +30,7 @@ from probe.plots import figure_of, plot_curves, plot_text, save_figure
 HYPOTHESES = ("in_quotes", "in_comment", "position_in_line")
 SITES = "hidden,cell"
 _PASSAGE_LINES = 22
+_N_CHARS, _N_MATCHED = 4000, 8  # of the ablation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,8 @@ class Finding:
 
     Attributes:
         ranking: The units, ordered by how well each predicts the label.
-        probes: A probe for each site.
+        probes: A probe for each site; for the first of `HYPOTHESES` also probes of the last characters, without the
+            model.
         curve: Probes of the best 1, 2, 4, … units.
         picture: The file with the text, coloured by the best unit.
     """
@@ -61,11 +64,13 @@ class Demo:
         extraction: How the text was recorded.
         findings: The results for each of `HYPOTHESES`.
         curves: The file with the picture of the accuracy curves.
+        ablation: The best unit for the first of `HYPOTHESES` held at its mean, beside matched units.
     """
 
     extraction: Extraction
     findings: tuple[Finding, ...]
     curves: Path
+    ablation: Ablation
 
 
 def bundled_model() -> CharRNN:
@@ -80,6 +85,11 @@ def bundled_text() -> Corpus:
         return Corpus.from_texts([path.read_text(encoding="utf-8")], ["python.py.txt"])
 
 
+def bundled_activations() -> LiveActivations:
+    """Let the bundled model read the bundled text."""
+    return LiveActivations(bundled_model(), bundled_text(), replace_unknown=True)
+
+
 def run_demo(folder: Path, progress: NotedProgress = no_progress) -> Demo:
     """Record the bundled model reading the bundled text, and ask what it knows.
 
@@ -91,9 +101,9 @@ def run_demo(folder: Path, progress: NotedProgress = no_progress) -> Demo:
         ActivationError: If the folder cannot be written to.
     """
     make_folder(folder)
-    n_steps = 1 + 3 * len(HYPOTHESES) + 1
+    n_steps = 1 + 3 * len(HYPOTHESES) + 2
     progress(0, n_steps, "reading the text")
-    live = LiveActivations(bundled_model(), bundled_text(), replace_unknown=True)
+    live = bundled_activations()
     extraction = extract(live, folder / "activations.h5", sites=select_sites(live.sites, SITES))
     with Session(extraction.path) as session:
         findings = []
@@ -102,17 +112,20 @@ def run_demo(folder: Path, progress: NotedProgress = no_progress) -> Demo:
             progress(1 + 3 * number, n_steps, f"ranking units for {name}")
             ranking = rank(session, labelled)
             progress(2 + 3 * number, n_steps, f"fitting probes for {name}")
-            probes = fit(session, labelled)
+            probes = fit(session, labelled, controls="chars" if number == 0 else ())
             progress(3 + 3 * number, n_steps, f"a curve for {name}")
             units_curve = curve(session, labelled)
             picture = folder / f"text_{name}.png"
             _draw_passage(session, labelled, ranking.units[0], picture)
             findings.append(Finding(ranking=ranking, probes=tuple(probes), curve=units_curve, picture=picture))
+        best = findings[0].best.unit
+        progress(n_steps - 2, n_steps, f"holding unit {best} at its mean")
+        ablation = ablate(live, HYPOTHESES[0], best, n_chars=_N_CHARS, n_matched=_N_MATCHED)
         progress(n_steps - 1, n_steps, "drawing")
         curves = folder / "curves.png"
         _draw_curves([finding.curve for finding in findings], curves)
     progress(n_steps, n_steps, "")
-    return Demo(extraction=extraction, findings=tuple(findings), curves=curves)
+    return Demo(extraction=extraction, findings=tuple(findings), curves=curves, ablation=ablation)
 
 
 def _draw_curves(curves: list[Curve], path: Path) -> None:

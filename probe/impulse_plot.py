@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from analyses.causes.impulse_results import Impulse, UnitImpulse
 
-_PANELS = (("remaining", "share of the unit's change that is left"), ("loss", "change of the loss, in nats"))
+SHARE_LEFT = ("remaining", "share of the unit's change that is left")
+"""The number that says how long a unit keeps a change, and its label."""
+_PANELS = (SHARE_LEFT, ("loss", "change of the loss, in nats"))
 _WIDTH, _HEIGHT = 8.0, 3.6  # in inches
 
 
@@ -28,19 +30,31 @@ def plot_impulse(impulse: "Impulse", axes: "tuple[Axes, Axes] | None" = None) ->
     """
     left, right = axes or _new_panels()
     for panel, (field, label) in zip((left, right), _PANELS, strict=True):
-        for unit, (colour, marker, line) in zip(impulse.units, cycle(STYLES)):
-            _draw(panel, unit, field, colour, marker, line)
-        panel.axhline(0, color=GREY, linestyle=":", linewidth=0.8)
-        panel.set_xlabel("characters since the change")
-        panel.set_ylabel(label)
-        panel.set_xscale("symlog", linthresh=1, base=2)
-        ticks = _ticks(impulse.n_steps)
-        panel.set_xticks(ticks, [str(tick) for tick in ticks])
-        panel.set_xlim(0, impulse.n_steps)
-        panel.grid(alpha=0.25)
+        draw_impulse(impulse, panel, field, label)
     left.set_title(f"{impulse.hypothesis}: set once to {impulse.set_to}", loc="left", fontsize="medium")
     right.legend(frameon=False, fontsize="small")
     return left, right
+
+
+def draw_impulse(impulse: "Impulse", axes: "Axes", field: str, label: str) -> None:
+    """Draw one number of each unit by the characters since its change, with 95 % bands; matched units are grey.
+
+    Args:
+        impulse: The impulses of one unit or several.
+        axes: Where to draw.
+        field: The number, an attribute of `ImpulseStep`: `remaining`, `state` or `loss`.
+        label: What the axis of the numbers says.
+    """
+    for unit, (colour, marker, line) in zip(impulse.units, cycle(STYLES)):
+        _draw(axes, unit, field, colour, marker, line)
+    axes.axhline(0, color=GREY, linestyle=":", linewidth=0.8)
+    axes.set_xlabel("characters since the change")
+    axes.set_ylabel(label)
+    axes.set_xscale("symlog", linthresh=1, base=2)
+    ticks = _ticks(impulse.n_steps)
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.set_xlim(0, impulse.n_steps)
+    axes.grid(alpha=0.25)
 
 
 def _draw(axes: "Axes", unit: "UnitImpulse", field: str, colour: str, marker: str, line: str) -> None:

@@ -23,6 +23,7 @@ from probe.figures import figure_of as figure_of
 from probe.figures import new_axes as new_axes
 from probe.figures import save_figure as save_figure
 from probe.impulse_plot import plot_impulse as plot_impulse
+from probe.story_plot import plot_story as plot_story
 from probe.training.loss_curve import plot_losses as plot_losses
 from probe.training.sweep_grid import plot_sweep as plot_sweep
 

@@ -42,9 +42,9 @@ from probe.cli.words import Subjects, tell_apart
 from probe.training.recipes import PRESETS, cell_names
 
 NAMES = [command_name(command) for command in COMMANDS]
-CAUSES = {"ablate", "impulse", "orders", "patch", "perturb", "steer"}
+CAUSES = {"ablate", "impulse", "orders", "patch", "perturb", "steer", "story"}
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
-    "--output": {"train", "sweep", "import", "extract", "curve", "impulse", "orders", "perturb", "steer"},
+    "--output": {"train", "sweep", "import", "extract", "curve", "impulse", "orders", "perturb", "steer", "story"},
     "--units": {"train", "rank", "fit", "ablate", "impulse", "perturb"},
     "--layers": {"train", "sweep"},
     "--cell": {"train", "sweep", "import"},
@@ -225,7 +225,8 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
         return {command for command in NAMES if name in parameters(command)}
 
     analyses = {"rank", "explain", "fit", "curve"} | CAUSES - {"steer"}
-    assert having("lag") == analyses and having("words") == analyses | {"steer"}
+    assert having("lag") == analyses - {"story"}  # which labels edited texts, too
+    assert having("words") == analyses | {"steer"}
     assert having("language") == having("no_cache") == analyses | {"hypotheses"}
     assert having("layer") == {"rank", "fit", "curve", "ablate", "impulse", "orders", "perturb"} and having(
         "sites"
@@ -373,6 +374,7 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "patch": ["patch", "in_quotes", "--part", "0/cell/1", "--chars", "600", "--matched", "2", *live],
         "fit applied": ["fit", "--apply", "kept.npz", str(planted)],
         "perturb": ["perturb", "in_quotes", "--units", "0/cell/1", "--places", "20", "--after", "5", *live],
+        "story": ["story", "in_quotes", "--chars", "600", "--matched", "2", *live],
         "evaluate": ["evaluate", "model.pt", "corpus.txt", "--split", "80,20", "--orders", "1,2"],
         "hypotheses": ["hypotheses"],
         "hypotheses counted": ["hypotheses", "corpus.txt"],
@@ -395,6 +397,7 @@ KNOWS_THE_MODEL = {
     "impulse",
     "patch",
     "perturb",
+    "story",
     "steer",
     "steer by a direction",
     "evaluate",

@@ -72,6 +72,8 @@ def test_the_wheel_of_the_sdist_brings_everything_and_its_demo_runs(tmp_path: Pa
         assert row["held_out"] > 0.7
         assert row["accuracy"] > row["majority_accuracy"] + 0.05
     assert findings[2]["r2"] > 0.7
+    assert findings[0]["effect_low"] < findings[0]["effect"] < findings[0]["effect_high"]
+    assert [row["effect"] for row in findings[1:]] == [None, None]
     pictures = {"curves.png", "text_in_comment.png", "text_in_quotes.png", "text_position_in_line.png"}
     assert {path.name for path in (empty / "demo").iterdir()} == pictures | {"activations.h5"}
     for name in ("activations", "analyses", "hypotheses"):

@@ -30,6 +30,7 @@ from probe.cli.rank import rank
 from probe.cli.sample import sample
 from probe.cli.show import warn
 from probe.cli.steer import steer
+from probe.cli.story import story
 from probe.cli.sweep import sweep
 from probe.cli.train import train
 
@@ -54,6 +55,7 @@ COMMANDS = (
     patch,
     steer,
     perturb,
+    story,
 )
 
 app = typer.Typer(

@@ -24,7 +24,9 @@ def demo(
     """Run every step on the bundled model and text, in a minute.
 
     An LSTM that was trained on Python source reads modules that it has never seen; units are ranked, probes
-    fitted, and pictures drawn for three hypotheses.
+    fitted, and pictures drawn for three hypotheses. At the end, the unit that knows in_quotes best is held at its mean:
+    does the model predict worse without it, beside units of the same site and variance? `probe story in_quotes` asks
+    more.
 
     Example:
         probe demo
@@ -39,8 +41,9 @@ def demo(
     with Recording(result.extraction.path) as recording:
         made = provenance(recording)
     rows = [_row(finding) for finding in result.findings]
-    tables.show([row | made for row in rows], rows)
-    tables.write([row | made for row in rows])
+    complete = [row | _effect(result, finding) | made for row, finding in zip(rows, result.findings, strict=True)]
+    tables.show(complete, rows)
+    tables.write(complete)
     if not tables.as_json:
         _say_what_next(result)
 
@@ -58,8 +61,21 @@ def _row(finding: "Finding") -> dict[str, TableCell]:
     }
 
 
+def _effect(result: "Demo", finding: "Finding") -> dict[str, TableCell]:
+    """Return the effect of holding the best unit, inside less outside; None for hypotheses without one."""
+    from analyses.causes.effects import CONTRAST
+
+    names = {"effect": "effect", "low": "effect_low", "high": "effect_high", "matched": "effect_matched", "p": "p"}
+    if finding.ranking.hypothesis != result.ablation.hypothesis:
+        return dict.fromkeys(names.values())
+    [effect] = [effect for effect in result.ablation.effects if effect.where == CONTRAST]
+    return {name: getattr(effect, field) for field, name in names.items()}
+
+
 def _strongest_probe(probes: "tuple[ProbeResult, ...]") -> dict[str, TableCell]:
-    best = max(probes, key=lambda probe: probe.score)
+    from analyses.story_results import best_probe
+
+    best = best_probe(probes)
     return {
         "probe_site": best.site,
         "accuracy": best.accuracy,
@@ -76,12 +92,30 @@ def _say_what_next(result: "Demo") -> None:
         "accuracy (R² for numbers) is on held-out stretches, majority accuracy that of always predicting the more "
         "frequent class."
     )
+    _say_the_story(result)
     say("\nLook at:")
     for finding in result.findings:
         say(f"  {finding.picture}: the text, coloured by unit {finding.best.unit}")
     say(f"  {result.curves}: how much the best 1, 2, 4, … units know together")
     say("\nTry next:")
+    say("  probe story in_quotes               # the whole story: known, where, for how long, and used")
     say(f"  probe rank in_comment {result.extraction.path}")
     say(f"  probe fit position_in_line {result.extraction.path}")
     say("  probe hypotheses                    # what else can be asked")
     say("  probe train corpus.txt -o model.pt  # a model of your own text")
+
+
+def _say_the_story(result: "Demo") -> None:
+    """Say what `fit` found for the first hypothesis, and what the model loses without the best unit."""
+    from analyses.causes.effects import CONTRAST
+    from analyses.story_results import tell_effects, tell_probes
+
+    hypothesis = result.ablation.hypothesis
+    known, of_probes = tell_probes(result.findings[0].probes)
+    effects = {effect.intervention: effect for effect in result.ablation.effects if effect.where == CONTRAST}
+    used, of_effects = tell_effects(effects)
+    say(f"\nDoes the model know {hypothesis}? {known.capitalize()}. {' '.join(of_probes)}")
+    say(
+        f"Does it use the best unit for it? {used.capitalize()}, on {result.ablation.n_chars:,} characters. "
+        f"{' '.join(of_effects)}"
+    )
