@@ -35,7 +35,20 @@ COMMANDS: dict[str, Any] = vars(get_command(app))["commands"]
 LIVE = {each.name for each in fields(ReadingOptions)}
 RULED = {each.name for each in fields(RuledTextOptions)}
 OF_TEXTS = {each.name for each in fields(TextOptions)}
-ALL_OPTIONS = {"extract", "rank", "explain", "fit", "curve", "ablate", "impulse", "patch", "perturb", "story"}
+ALL_OPTIONS = {
+    "extract",
+    "rank",
+    "explain",
+    "fit",
+    "curve",
+    "ablate",
+    "impulse",
+    "orders",
+    "patch",
+    "perturb",
+    "steer",
+    "story",
+}
 LACKING = {  # commands with a model that record and ask nothing of its activations
     "evaluate": LIVE - RULED - {"replace_unknown", "replace_unknown_with", "device", "model_factory"},
     "sample": LIVE - {"encoding", "device", "model_factory"},  # the texts of --novelty are looked up by lines and words
