@@ -219,7 +219,7 @@ def fit(
         say(f"{options.keep}: the probes' predictions at each held-out character", quiet=tables.as_json)
     if options.save is not None:
         n_probes = save_probes_of(options.save, results)
-        say(f"{options.save}: {n_probes} probes", quiet=tables.as_json)
+        say(f"{options.save}: {n_probes} {'probe' if n_probes == 1 else 'probes'}", quiet=tables.as_json)
     write_probes(results, tables)
 
 
