@@ -141,7 +141,7 @@ def _of_mapping(kind: Kind, values: Mapping[Any, Any]) -> UnitChange:
     for unit, value in values.items():
         if not isinstance(unit, int | np.integer):
             raise ActivationError(f"{unit!r} is no unit; units of a site are counted from 0")
-        if not isinstance(value, float | int | np.number) or not abs(value) <= _LARGEST:
+        if not isinstance(value, float | int | np.number) or not abs(float(value)) <= _LARGEST:
             raise ActivationError(f"{value!r} is no number to {verb} unit {unit}{' to' if kind == 'clamp' else ''}")
     units = tuple(sorted(int(unit) for unit in values))
     return UnitChange(kind, np.array([float(values[unit]) for unit in units], np.float64), units)
