@@ -129,13 +129,7 @@ def story(
         n_starts=n_starts,
         seed=seed,
     )
-    measured: dict[str, Any] = {}
-    not_measured: dict[str, str] = {}
-    for number, (attribute, (note, measure)) in enumerate(_PARTS.items(), 1):
-        try:
-            measured[attribute] = measure(setting, _of_part(progress, number, n_parts, note))
-        except (AnalysisError, HypothesisError) as error:
-            not_measured[attribute] = str(error)
+    measured, not_measured = _measure(setting, progress)
     progress(n_parts * _PART_PROGRESS, n_parts * _PART_PROGRESS, "")
     return Story(
         hypothesis=target.hypothesis,
@@ -146,6 +140,23 @@ def story(
         seed=seed,
         **measured,
     )
+
+
+def _measure(setting: _Setting, progress: NotedProgress) -> tuple[dict[str, Any], dict[str, str]]:
+    """Measure all parts but the ranking.
+
+    Returns:
+        The results by the attributes of the story, and why others are missing.
+    """
+    n_parts = 1 + len(_PARTS)
+    measured: dict[str, Any] = {}
+    not_measured: dict[str, str] = {}
+    for number, (attribute, (note, measure)) in enumerate(_PARTS.items(), 1):
+        try:
+            measured[attribute] = measure(setting, _of_part(progress, number, n_parts, note))
+        except (AnalysisError, HypothesisError) as error:
+            not_measured[attribute] = str(error)
+    return measured, not_measured
 
 
 def check_story(source: AnySource, target: Target, n_chars: int = N_CHARS) -> int:

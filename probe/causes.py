@@ -6,6 +6,7 @@ from analyses.causes.attribution import Attribution as Attribution
 from analyses.causes.attribution import attribute as attribute
 from analyses.causes.directions import Direction as Direction
 from analyses.causes.directions import mean_difference as mean_difference
+from analyses.causes.directions import probe_direction as probe_direction
 from analyses.causes.edit_effects import EditEffect as EditEffect
 from analyses.causes.edits import Edit as Edit
 from analyses.causes.effects import Effect as Effect

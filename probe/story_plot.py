@@ -109,6 +109,7 @@ def _draw_effects(story: "Story", axes: "Axes") -> None:
     axes.axvline(0, color=GREY, linestyle=":", linewidth=0.8)
     axes.set_xlabel("change of the loss, in nats per character")
     axes.set_ylim(len(effects) + 0.3, -0.6)
+    axes.locator_params(axis="x", nbins=6)  # the longest numbers of all panels
     axes.legend(frameon=False, fontsize="small", loc="lower center", ncols=2)
 
 

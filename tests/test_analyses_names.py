@@ -86,7 +86,7 @@ def test_these_are_all_public_analyses_that_take_sites() -> None:
         for name, value in vars(group).items()
         if callable(value) and not name.startswith("_") and "sites" in inspect.signature(value).parameters
     }
-    others = {"curves_over_steps", "ActivationMatrix", "Ranking"}  # of several sources; made by others
+    others = {"curves_over_steps", "ActivationMatrix", "Ranking", "Probe"}  # of several sources; made by others
     assert taking - others == set(OF_SITES) - {"read", "blocks"}
 
 

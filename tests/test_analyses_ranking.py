@@ -11,7 +11,7 @@ from planting import PLANTED, Arrays, LimitedSession, random_model
 from sklearn.metrics import roc_auc_score
 
 from activations.blocks import Block, thin_out
-from activations.reading import live as live_module
+from activations.reading import scratch
 from activations.reading.extraction import extract
 from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
@@ -135,7 +135,7 @@ def test_a_long_live_text_is_read_twice_and_nothing_is_written(
     extract(live, tmp_path / "a.h5")
     with Recording(tmp_path / "a.h5") as recording:
         recorded = rank(recording, name, shifts=19, n_intervals=3)
-    monkeypatch.setattr(live_module, "TemporaryDirectory", None)  # nothing to write to
+    monkeypatch.setattr(scratch, "TemporaryDirectory", None)  # nothing to write to
     readings: list[LiveActivations] = []
     blocks = LiveActivations.blocks
 

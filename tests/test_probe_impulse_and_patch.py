@@ -152,3 +152,28 @@ def test_what_cannot_be_asked_is_said(run: Command, quotes: None, arguments: lis
     assert status != 0
     assert out == ""
     assert sentence in said(err)
+
+
+def test_a_kept_probe_is_a_part_and_a_direction_to_steer_by(run: Command, quotes: None) -> None:
+    status, _, err = run(
+        "fit", "in_quotes", "activations.h5", "--sites", "0/cell", "--controls", "none", "--save", "q.npz"
+    )
+    assert status == 0, err
+    kept = probe.causes.probe_direction("q.npz")
+    site, vector = probe.load_probe("q.npz").direction
+    assert (kept.name, kept.site) == ("probe of in_quotes", site)
+    np.testing.assert_array_equal(kept.vector, vector)
+    assert np.abs(kept.vector).argmax() == 0  # the unit that carries the quotes
+
+    status, out, err = run("patch", "in_quotes", "--part", "q.npz", "--json", *RECORDED, *QUICK, "--pairs", "30")
+    assert status == 0, err
+    assert all("probe of in_quotes direction of 0/cell" in row.values() for row in rows(out))
+    some = ["--samples", "8", "--length", "20", "--matched", "0"]
+    status, out, err = run(
+        "steer", "in_quotes", "--add", "q.npz", "--alpha", "0,1", "--model", "model.pt", *some, "--json"
+    )
+    assert status == 0, err
+    unsteered = [row for row in rows(out) if row["at"] == 0]
+    assert unsteered and all(row["effect"] == 0 for row in unsteered)
+    status, _, err = run("steer", "in_quotes", "--add", "q.npz", "--site", "0/cell", "--model", "model.pt")
+    assert status == 1 and "a kept probe has a site of its own" in err

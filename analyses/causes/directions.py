@@ -1,6 +1,7 @@
 """Directions: vectors of a site's values, such as from where a hypothesis does not hold to where it does."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from activations.results import Result
 from activations.site_names import AnySites, select_sites
 from activations.units import Site
 from analyses.errors import AnalysisError
+from analyses.probing.kept_probes import load_probe
 from analyses.session import question
 from analyses.targets.labelling import AnyHypothesis, target_for
 from analyses.targets.target import Target
@@ -32,6 +34,20 @@ class Direction(Result):
 
     def __str__(self) -> str:
         return f"{self.name} at {self.site}, of length {np.linalg.norm(self.vector):.3g}"
+
+
+def probe_direction(path: Path | str) -> Direction:
+    """Return the direction of a kept probe: that in which its output rises fastest, with length 1.
+
+    Args:
+        path: A file of `probe fit --save`.
+
+    Raises:
+        AnalysisError: If it cannot be read, or has no single probe with a single output and site.
+    """
+    kept = load_probe(path)
+    site, vector = kept.direction
+    return Direction(f"probe of {kept.hypothesis}", site, vector)
 
 
 @question

@@ -35,7 +35,8 @@ class PatchOptions(EffectOptions):
             "--part",
             help="What is interchanged: a unit, such as 0/cell/37; several together, such as 0/cell/37,0/cell/40; a "
             "site, such as 0/cell; state, the whole state; difference:0/cell, the direction from the site's mean "
-            "outside to that inside; or 0/cell=directions.npy, the directions in a file. May be repeated.",
+            "outside to that inside; probe.npz, the direction of a kept probe; or 0/cell=directions.npy, the "
+            "directions in a file. May be repeated.",
             show_default=False,
         ),
     ] = None
@@ -158,9 +159,11 @@ def _best_parts(opened: ModelAndActivations, target: "Target") -> list[str]:
 
 def _part(name: str, activations: "Session | None", target: "Target | None") -> "AnyPart":
     """Return what a --part means."""
-    from analyses.causes.directions import mean_difference
+    from analyses.causes.directions import mean_difference, probe_direction
     from analyses.causes.patched_parts import Subspace
 
+    if name.endswith(".npz"):
+        return probe_direction(name)
     site, equals, path = name.partition("=")
     if equals:
         return Subspace(site, _directions(Path(path)), name)

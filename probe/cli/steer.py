@@ -42,7 +42,8 @@ class SteerOptions:
         str | None,
         Option(
             help="Add a direction in place of holding units: a hypothesis, whose direction is the mean of the site's "
-            "values where it holds less the mean where it does not, in a recording or --text.",
+            "values where it holds less the mean where it does not, in a recording or --text; or probe.npz, a kept "
+            "probe, whose direction has length 1.",
             show_default=False,
         ),
     ] = None
@@ -177,12 +178,18 @@ def _model_and_direction(
 
     if source.model is None:
         raise ActivationError("name the model that is to write: --model model.pt")
-    if options.add is None:
+    from analyses.causes.directions import mean_difference, probe_direction
+
+    if options.add is None or options.add.endswith(".npz"):
         if subjects.recordings or source.text:
-            raise ActivationError("a recording or --text is for --add; to hold units, the model alone is enough")
-        return cast("CharRNN", source.load_model(source.model)), None, None
+            raise ActivationError(
+                "a recording or --text is for --add HYPOTHESIS; to hold units or add a kept probe, the model is enough"
+            )
+        if options.add is not None and options.site is not None:
+            raise ActivationError("--site is for --add HYPOTHESIS; a kept probe has a site of its own")
+        kept = None if options.add is None else probe_direction(options.add)
+        return cast("CharRNN", source.load_model(source.model)), kept, None
     from activations.units import in_order
-    from analyses.causes.directions import mean_difference
 
     with source.open_model(subjects) as opened, progress(f"finding the direction of {options.add}") as report:
         sites = opened.model.sites
