@@ -278,7 +278,7 @@ def test_the_character_is_one_that_the_model_knows() -> None:
 
     def second_a(text: str) -> np.ndarray:
         is_a = np.array(list(text)) == "a"
-        return is_a & (np.cumsum(is_a) % 2 == 1)
+        return np.asarray(is_a & (np.cumsum(is_a) % 2 == 1))
 
     live = LiveActivations(random_model("ab"), Corpus.from_texts([text]), stand_in="b")
     found = patch(live, second_a, "0/cell", n_pairs=10, n_steps=2, n_matched=0)
