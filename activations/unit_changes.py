@@ -17,6 +17,7 @@ from activations.units import Site
 Numbers = float | Mapping[int, float] | ArrayLike | Tensor
 """One number for all units, a number for each, or a number for some of them by their index in the site."""
 Kind = Literal["clamp", "add", "identity"]
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,11 +127,12 @@ def unit_change(kind: Kind, values: Numbers) -> UnitChange:
     given: Any = values.numpy(force=True) if isinstance(values, Tensor) else values
     try:
         numbers = np.array(given)
-        numbers.astype(np.float32, casting="same_kind")
+        with np.errstate(over="ignore"):
+            singles = numbers.astype(np.float32, casting="same_kind")
     except (TypeError, ValueError) as error:
         raise ActivationError(f"expected a number or a vector of numbers to {verb}: {error}") from error
-    if not np.isfinite(numbers).all():
-        raise ActivationError(f"what to {verb} has values that are no numbers")
+    if not np.isfinite(singles).all():
+        raise ActivationError(f"what to {verb} has values that are no numbers, or too large for float32")
     return UnitChange(kind, numbers.astype(np.float64))
 
 
@@ -139,7 +141,7 @@ def _of_mapping(kind: Kind, values: Mapping[Any, Any]) -> UnitChange:
     for unit, value in values.items():
         if not isinstance(unit, int | np.integer):
             raise ActivationError(f"{unit!r} is no unit; units of a site are counted from 0")
-        if not isinstance(value, float | int | np.number) or not np.isfinite(value):
+        if not isinstance(value, float | int | np.number) or not abs(float(value)) <= _LARGEST:
             raise ActivationError(f"{value!r} is no number to {verb} unit {unit}{' to' if kind == 'clamp' else ''}")
     units = tuple(sorted(int(unit) for unit in values))
     return UnitChange(kind, np.array([float(values[unit]) for unit in units], np.float64), units)

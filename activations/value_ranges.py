@@ -2,10 +2,13 @@
 
 from collections.abc import Collection
 
+import numpy as np
+
 from activations.errors import ActivationError
 from activations.units import Site
 
 _GATE = "_gate"
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def value_range(site: Site, unbounded: Collection[Site]) -> tuple[float, float] | None:
@@ -23,6 +26,15 @@ def value_range(site: Site, unbounded: Collection[Site]) -> tuple[float, float] 
     if site in unbounded:
         return None
     return (0.0 if (site.signal or "").endswith(_GATE) else -1.0), 1.0
+
+
+def fits(value: float) -> bool:
+    """Whether models, which compute with float32, can have a value: it is finite and not too large for that.
+
+    >>> fits(1e38), fits(1e39), fits(float("nan"))
+    (True, False, False)
+    """
+    return abs(value) <= _LARGEST
 
 
 def check_in_range(site: Site, value: float, unbounded: Collection[Site]) -> None:

@@ -314,6 +314,28 @@ def test_matched_groups_have_as_many_different_units_of_the_same_sites() -> None
     assert matched_groups(variances, whole_site, 20, [], np.random.default_rng(0)) == []
 
 
+def test_few_units_have_as_many_matched_ones_as_there_are(text: str) -> None:
+    live = live_of(QuoteModel().model, text)
+    assert ablate(live, "in_quotes", "0/cell/0", n_matched=5).n_matched == 5
+    assert ablate(live, "in_quotes", "0/cell/0", n_matched=50).n_matched == live.sites[Site.of(0, "cell")] - 1
+
+
+def test_passages_go_on_in_the_next_document(rng: np.random.Generator) -> None:
+    """Of many short documents as many characters are read as of one, each document from its own start."""
+    texts = [quoted_text(rng, int(length)) for length in rng.integers(2, 60, 300)]
+    live = live_of(QuoteModel().model, *texts)
+    passages = spread_passages(live, 2000)
+    counted = passages.positions[passages.is_counted]
+    assert 1900 <= len(counted) <= 2000  # but for the pieces of a single character
+    assert (np.diff(counted) > 0).all()
+    for document in passages.corpus.documents:
+        rows = passages.positions[document.start : document.stop]
+        assert (np.diff(rows) == 1).all()
+        numbers = np.searchsorted(live.corpus.starts, rows, side="right") - 1
+        assert numbers.min() == numbers.max()
+        assert rows[0] == live.corpus.starts[numbers[0]]
+
+
 # Wrong input
 
 
@@ -324,6 +346,7 @@ def test_matched_groups_have_as_many_different_units_of_the_same_sites() -> None
         ({"units": "7/cell"}, ActivationError, "not a unit|no site"),
         ({"held_at": "median"}, AnalysisError, "choose zero, mean, other, resampled, or a number"),
         ({"held_at": np.nan}, AnalysisError, "nan is no number"),
+        ({"held_at": 1e39, "force": True}, AnalysisError, r"1e\+39 is no number to hold a unit at; .* float32"),
         ({"units": "0/hidden/3", "held_at": 1.5}, ActivationError, r"always within \[-1, 1\]"),
         ({"units": "0/forget_gate/3", "held_at": -0.5}, ActivationError, r"always within \[0, 1\]"),
         ({"n_chars": 10}, AnalysisError, "use 200 or more"),

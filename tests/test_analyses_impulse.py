@@ -170,6 +170,8 @@ def test_what_cannot_be_asked_is_said(rng: np.random.Generator) -> None:
         impulse(live, "in_quotes", "0/cell/0", to="often")
     with pytest.raises(AnalysisError, match="nan is no number"):
         impulse(live, "in_quotes", "0/cell/0", to=float("nan"))
+    with pytest.raises(AnalysisError, match="1e39 is no number to set a unit to; models compute with float32"):
+        impulse(live, "in_quotes", "0/cell/0", to="1e39", force=True)
     with pytest.raises(ActivationError, match=r"3 is outside the range of 0/hidden.*\[-1, 1\]"):
         impulse(live, "in_quotes", "0/hidden/0", to=3)
     assert impulse(live, "in_quotes", "0/hidden/0", to=3, force=True, n_steps=2, n_matched=0).units[0].loss > 0
@@ -177,6 +179,12 @@ def test_what_cannot_be_asked_is_said(rng: np.random.Generator) -> None:
         impulse(live, "in_quotes", "0/cell/0", n_steps=0)
     with pytest.raises(AnalysisError, match="'in_comment' is False at every character"):
         impulse(live, "in_comment", "0/cell/0")
+
+
+def test_where_nothing_is_changed_nothing_lasts(rng: np.random.Generator) -> None:
+    [unit] = impulse(live_on(quote_text(rng, 600)), "in_quotes", "0/cell/0", to="+0", n_steps=4, n_matched=0).units
+    assert "nothing is changed" in unit.finding
+    assert [str(each) for each in unit.durations] == ["no number of characters: nothing was changed"] * 2
 
 
 def test_a_model_that_reads_backwards_is_refused(rng: np.random.Generator) -> None:

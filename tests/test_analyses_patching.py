@@ -272,6 +272,19 @@ def test_what_cannot_be_asked_is_said(text: str) -> None:
         patch(live_on(text, backwards), "in_quotes", "0/cell/0")
 
 
+def test_the_character_is_one_that_the_model_knows() -> None:
+    """Every second a is inside, and followed by an unknown character as often as by b."""
+    text = "a-a-abba" * 100
+
+    def second_a(text: str) -> np.ndarray:
+        is_a = np.array(list(text)) == "a"
+        return np.asarray(is_a & (np.cumsum(is_a) % 2 == 1))
+
+    live = LiveActivations(random_model("ab"), Corpus.from_texts([text]), stand_in="b")
+    found = patch(live, second_a, "0/cell", n_pairs=10, n_steps=2, n_matched=0)
+    assert found.character == "b"
+
+
 def test_few_pairs_have_no_interval() -> None:
     text = ("ab " * 60 + '"ab ab" ') * 4
     result = patch(live_on(text), "in_quotes", "0/cell/0", n_pairs=50, n_steps=3, n_matched=5)

@@ -157,6 +157,14 @@ def test_an_edit_that_turns_no_label_shows_nothing(live: LiveActivations) -> Non
     assert "changes the label of in_brackets nowhere" in result.findings[-1]
 
 
+def test_few_places_have_no_interval(live: LiveActivations) -> None:
+    found = perturb(live, in_brackets, "delete", units=IN_BRACKETS, n_places=3, n_steps=10, n_matched=0)
+    assert len(found.findings) == 2
+    for finding in found.findings:
+        assert "(no interval)" in finding
+        assert "nan" not in finding
+
+
 def test_a_probe_is_followed_as_a_unit_is(live: LiveActivations) -> None:
     """Its output is 4 · (cell 0 − ½): 4 more inside than outside."""
     probe = Probe(

@@ -135,6 +135,8 @@ def test_two_texts_are_patched(run: Command, quotes: None) -> None:
         (["patch", *LIVE], "name a hypothesis, such as `probe patch in_quotes`"),
         (["patch", "in_quotes", "--part", "7/cell", *LIVE], "7/cell"),
         (["patch", "in_quotes", "--part", "0/cell=no.npy", *LIVE], "no.npy has no directions"),
+        (["patch", "in_quotes", "--part", "0/cell=empty.npy", *LIVE], "empty.npy has no directions"),
+        (["patch", "in_quotes", "--part", "0/cell=broken.npy", *LIVE], "broken.npy has no directions"),
         (["patch", "in_quotes", "--part", "difference:9/cell", *LIVE], "there is no site '9/cell' here"),
         (["patch", "in_quotes", "--part", "0/cell", "--character", "z", *LIVE], "does not know the character 'z'"),
         (["patch", "--base", "ab", "--part", "0/cell", "--model", "model.pt"], "name both"),
@@ -144,6 +146,8 @@ def test_two_texts_are_patched(run: Command, quotes: None) -> None:
     ],
 )
 def test_what_cannot_be_asked_is_said(run: Command, quotes: None, arguments: list[str], sentence: str) -> None:
+    Path("empty.npy").touch()
+    Path("broken.npy").write_bytes(b"PK\x03\x04 and no more")
     status, out, err = run(*arguments)
     assert status != 0
     assert out == ""

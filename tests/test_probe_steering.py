@@ -271,6 +271,15 @@ def test_wrong_requests_are_refused_with_a_sentence() -> None:
     assert held.samples[0].at == 1.5
 
 
+def test_predictions_that_are_no_numbers_are_a_sentence() -> None:
+    model = writer_of_shares()
+    model.readout.weight.data[:, 3] = torch.tensor([1e30, -1e30, 1e30])
+    with pytest.raises(ActivationError, match="too large for float32"):
+        steer(model, {"0/hidden/3": 1e39}, "vowel", options=SHORT, n_matched=0, force=True)
+    with pytest.raises(ActivationError, match="no character can be drawn"):
+        steer(model, {"0/hidden/3": 1e20}, "vowel", options=SHORT, n_matched=0, force=True)
+
+
 def test_the_picture_has_a_panel_for_each_measure(tmp_path: Path) -> None:
     steering = steer(writer_of_shares(1), {"0/hidden/3": [1.0, -1.0, 0.0]}, ["vowel", "line_length"], options=SHORT)
     panels = plot_steering(steering)

@@ -290,7 +290,15 @@ def _draw(logits: Tensor, temperature: float, top_k: int | None, generator: torc
         best = logits.topk(top_k)
         logits = torch.full_like(logits, -torch.inf).scatter_(1, best.indices, best.values)
     shifted = logits.double() - logits.amax(dim=1, keepdim=True)  # at most 0: no temperature makes it infinite
-    return torch.multinomial(torch.softmax(shifted / temperature, dim=1), 1, generator=generator)[:, 0]
+    try:
+        return torch.multinomial(torch.softmax(shifted / temperature, dim=1), 1, generator=generator)[:, 0]
+    except RuntimeError as error:
+        if shifted.isnan().any():
+            raise ActivationError(
+                "what the model predicts are no numbers any more, so that no character can be drawn; its weights, or "
+                "the values that are changed while it writes, are too large"
+            ) from error
+        raise
 
 
 class _CharRNNReader:

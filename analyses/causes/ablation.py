@@ -10,7 +10,7 @@ from activations.progress import Progress, no_progress
 from activations.results import Result, TableCell
 from activations.site_names import AnyUnits, select_units_or_sites
 from activations.units import Site, Unit
-from activations.value_ranges import check_in_range
+from activations.value_ranges import check_in_range, fits
 from activations.variants import Hold, ModelSource, Replay, VariantChange
 from analyses.causes.choosing_units import best_ranked_units
 from analyses.causes.effects import CONTRAST, Effect, EffectSums, effects
@@ -41,7 +41,7 @@ class Ablation(Result):
         hypothesis: The hypothesis.
         held_at: The value, one of `HELD_AT`, or a number.
         effects: The effect of each unit on each set of characters, of the first unit first.
-        n_matched: Number of matched units beside each.
+        n_matched: Number of matched units beside each, at least; sites of few units have fewer than wanted.
         n_chars: Number of characters on which effects are measured.
         seed: Seed of the draws.
         predicted_characters: The characters that the hypothesis predicts.
@@ -144,7 +144,7 @@ def ablate(
         hypothesis=target.hypothesis,
         held_at=str(held_at),
         effects=effects(sums, names, list(range(len(tested))), variants.matched),
-        n_matched=n_matched,
+        n_matched=min(map(len, variants.matched), default=0),
         n_chars=passages.n_counted,
         seed=seed,
         predicted_characters=sets.predicted_characters,
@@ -267,8 +267,8 @@ def _with_matched(
 def _check_held_at(held_at: str | float, live: ModelSource, sites: Collection[Site], *, force: bool) -> None:
     if isinstance(held_at, str) and held_at not in HELD_AT:
         raise AnalysisError(f"a unit cannot be held at {held_at!r}; choose {', '.join(HELD_AT)}, or a number")
-    if not isinstance(held_at, str) and not np.isfinite(held_at):
-        raise AnalysisError(f"{held_at} is no number to hold a unit at")
+    if not isinstance(held_at, str) and not fits(held_at):
+        raise AnalysisError(f"{held_at} is no number to hold a unit at; models compute with float32")
     if not isinstance(held_at, str) and not force:
         for site in sorted(sites):
             check_in_range(site, held_at, live.unbounded)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from activations.progress import Progress, no_progress
 from activations.site_names import AnyUnits, select_units
 from activations.units import Site, Unit
-from activations.value_ranges import check_in_range
+from activations.value_ranges import check_in_range, fits
 from activations.variants import AddOnce, ModelSource, ReplaceOnce, VariantChange
 from analyses.causes.choosing_units import best_ranked_units
 from analyses.causes.effects import beside_matched
@@ -146,8 +146,8 @@ def read_value(to: str | float) -> float | None:
         raise AnalysisError(
             f"a unit cannot be set to {to!r}; choose {', '.join(SET_TO)}, a number, or an amount to add, such as +0.5"
         ) from error
-    if not np.isfinite(number):
-        raise AnalysisError(f"{to} is no number to set a unit to")
+    if not fits(number):
+        raise AnalysisError(f"{to} is no number to set a unit to; models compute with float32")
     return number
 
 
@@ -308,6 +308,8 @@ def _duration(name: str, level: float, remaining: Sequence[Estimate]) -> Duratio
         return next((k for k, value in enumerate(values) if value <= level), None)
 
     k, n_steps = first([each.value for each in remaining]), len(remaining) - 1
+    if np.isnan(remaining[0].value):
+        return Duration(level=name, k=None, low=None, high=None, n_steps=n_steps, is_changed=False)
     if remaining[0].no_interval_reason:
         return Duration(level=name, k=k, low=None, high=None, n_steps=n_steps)
     # where all places agree exactly, as at k = 0, an estimate has no interval, and stands for itself

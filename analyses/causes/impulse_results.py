@@ -57,10 +57,11 @@ class Duration(Result):
 
     Attributes:
         level: The share: `half` or `1/e`.
-        k: The number of characters; None if it is still there after all that were read.
+        k: The number of characters; None if it is still there after all that were read, or there was no change.
         low: The lower end of the interval: where the lower end of the share's 95 % interval has fallen as far.
         high: The upper one, likewise; None if that of the share has not fallen so far.
         n_steps: The number of characters that were read.
+        is_changed: Whether there was a change at all.
     """
 
     level: str
@@ -68,8 +69,11 @@ class Duration(Result):
     low: int | None
     high: int | None
     n_steps: int
+    is_changed: bool = True
 
     def __str__(self) -> str:
+        if not self.is_changed:
+            return "no number of characters: nothing was changed"
         if self.k is None:
             return f"more than {self.n_steps} characters: it is still there"
         spread = ""
@@ -112,6 +116,8 @@ class UnitImpulse(Result):
     def finding(self) -> str:
         """What the numbers allow to say, as a sentence."""
         half, e_fold = self.durations
+        if not half.is_changed:
+            return f"{self.unit}: nothing is shown: at every start it has the value already, so that nothing is changed"
         lasts = f"{self.unit}: half of a change is left after {half}, 1/e after {e_fold}"
         if np.isnan(self.loss_p):
             reason = self.no_interval_reason or "there are too few matched units to compare it with"

@@ -171,7 +171,7 @@ def patch_texts(source: AnySource, what: AnyPart, base: str, other: str, charact
 
 
 def _character(live: ModelSource, sets: CharacterSets, passages: Passages) -> str:
-    """Return the character that follows most often where the hypothesis ends."""
+    """Return the character that follows most often where the hypothesis ends, of those that the model knows."""
     ends = passages.positions[passages.is_counted][sets.members[END]]
     if not len(ends):
         raise AnalysisError(
@@ -179,7 +179,8 @@ def _character(live: ModelSource, sets: CharacterSets, passages: Passages) -> st
             "predicts no character; name one whose probability is measured (--character)"
         )
     codes, counts = np.unique(live.corpus.codes[ends + 1], return_counts=True)
-    return chr(codes[np.argmax(counts)])
+    is_known = np.array([chr(code) in live.vocabulary.characters for code in codes])
+    return chr(codes[np.argmax(np.where(is_known, counts, -1))])
 
 
 def _check_character(live: ModelSource, character: str) -> None:

@@ -290,7 +290,7 @@ def _references(readings: EditedReadings, labels: Sequence[LabelChange], n_edits
 
 
 def _finding_of_loss(effect: EditEffect) -> str:
-    change = f"{effect.change:+.4f} nats per character ({effect.low:+.4f} to {effect.high:+.4f})"
+    change = f"{effect.change:+.4f} nats per character{_interval(effect, '+.4f')}"
     beside = f"random edits change it by {effect.random:+.4f}" if np.isfinite(effect.random) else "no random edits"
     if effect.p < SIGNIFICANT:
         return f"The loss after the edit changes by {change}, and {beside} (p {effect.p:.2g})."
@@ -304,8 +304,8 @@ def _finding(changed: EditEffect, contrast: EditEffect, *, several: bool) -> str
     level, p = ("q", contrast.q) if several and not is_probe else ("p", contrast.p)
     beside = f", by random edits by {changed.random:+.3g}" if np.isfinite(changed.random) else ""
     change = (
-        f"where the label changes, it changes by {changed.change:+.3g} toward the new label ({changed.low:+.3g} to "
-        f"{changed.high:+.3g}){beside}"
+        f"where the label changes, it changes by {changed.change:+.3g} toward the new label"
+        f"{_interval(changed, '+.3g')}{beside}"
     )
     if not np.isfinite(p):
         return (
@@ -322,3 +322,10 @@ def _finding(changed: EditEffect, contrast: EditEffect, *, several: bool) -> str
     verb = "follows the text" if contrast.share > 0 else "changes against the label"
     share = f"; that is {changed.share:.0%} of what separates inside from outside" if np.isfinite(changed.share) else ""
     return f"{name[0].upper() + name[1:]} {verb}: {change}{share}; {more}."
+
+
+def _interval(effect: EditEffect, digits: str) -> str:
+    """Return the interval in brackets, or that there is none, to follow the change."""
+    if not np.isfinite(effect.low):
+        return " (no interval)"
+    return f" ({effect.low:{digits}} to {effect.high:{digits}})"

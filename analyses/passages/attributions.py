@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from activations.gradient_sums import HeldPath
 from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.units import Site
+from activations.value_ranges import fits
 from activations.variants import ModelSource
 from analyses.errors import AnalysisError
 from analyses.passages.base_reading import SiteMoments, read_base
@@ -130,8 +131,8 @@ def _check(held_at: str | float, integrated_steps: int, horizon: int) -> None:
             f"attribution replaces values by a fixed one, not by {held_at!r}; choose {', '.join(REPLACED_BY)}, or a "
             "number"
         )
-    if not isinstance(held_at, str) and not np.isfinite(held_at):
-        raise AnalysisError(f"{held_at} is no number to replace values by")
+    if not isinstance(held_at, str) and not fits(held_at):
+        raise AnalysisError(f"{held_at} is no number to replace values by; models compute with float32")
     if not 0 <= integrated_steps <= _MOST_STEPS:
         raise AnalysisError(
             f"integrated_steps is {integrated_steps}; use 0 for plain gradients, or up to {_MOST_STEPS}"

@@ -60,10 +60,21 @@ def spread_passages(source: Source, n_chars: int, warm_up_chars: int = WARM_UP_C
         length = min(_PASSAGE_CHARS, n_chars // _FEWEST_PASSAGES)
         n_passages = n_chars // length
         starts = first + (np.arange(n_passages) * (last - first - length) // max(n_passages - 1, 1))
-        numbers = np.searchsorted(corpus.starts, starts, side="right") - 1
-        stops = np.minimum(starts + length, corpus.stops[numbers])
+        starts, stops = _cut_at_documents(corpus, starts, length)
     is_usable = stops - starts >= 2
     return _with_warm_up(source, starts[is_usable], stops[is_usable], warm_up_chars)
+
+
+def _cut_at_documents(
+    corpus: Corpus, starts: NDArray[np.int64], length: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where passages of one length start and stop, those with several documents in them cut into one of each."""
+    of_documents = corpus.starts_within(int(starts[0]), int(starts[-1]) + length)
+    passages = np.searchsorted(starts, of_documents, side="right") - 1
+    firsts = np.union1d(starts, of_documents[of_documents < starts[passages] + length])
+    numbers = np.searchsorted(corpus.starts, firsts, side="right") - 1
+    passages = np.searchsorted(starts, firsts, side="right") - 1
+    return firsts, np.minimum(starts[passages] + length, corpus.stops[numbers])
 
 
 def _with_warm_up(source: Source, starts: NDArray[np.int64], stops: NDArray[np.int64], n_chars: int) -> Passages:

@@ -179,13 +179,16 @@ def _part(name: str, activations: "Session | None", target: "Target | None") -> 
 
 def _directions(path: Path) -> Sequence[float]:
     """Read directions from a file of numpy, which holds numbers alone."""
+    from zipfile import BadZipFile
+
     import numpy as np
 
     from activations.errors import ActivationError
 
     try:
-        directions: Sequence[float] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+        with path.open("rb") as file:
+            directions: Sequence[float] = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise ActivationError(f"{path} has no directions: {error}; save them with numpy.save") from error
     return directions
 
