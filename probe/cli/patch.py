@@ -162,7 +162,7 @@ def _part(name: str, activations: "Session | None", target: "Target | None") -> 
     from analyses.causes.directions import mean_difference, probe_direction
     from analyses.causes.patched_parts import Subspace
 
-    if name.endswith(".npz"):
+    if name.endswith(".npz") and "=" not in name:
         return probe_direction(name)
     site, equals, path = name.partition("=")
     if equals:
