@@ -8,7 +8,7 @@ from planting import random_model
 
 import probe
 from activations.errors import ActivationError
-from activations.interventions import clamp
+from activations.interventions import Intervention, clamp
 from activations.models.checkpoints import save_model
 from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.live import LiveActivations
@@ -85,6 +85,6 @@ def test_another_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_recording_with_interventions_is_of_another_model(tmp_path: Path) -> None:
-    recorded(tmp_path / "a.h5", interventions=[clamp(SITE, {0: 0.0})])
+    recorded(tmp_path / "a.h5", interventions=[Intervention(SITE, clamp({0: 0.0}))])
     with pytest.raises(ActivationError, match="made with interventions"):
         probe.live(tmp_path / "a.h5", random_model(TEXT))
