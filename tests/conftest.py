@@ -27,6 +27,8 @@ from activations.texts.vocab import Vocabulary
 from hypotheses.registry import get
 from probe.cli import main
 
+collect_ignore = ["compiled_loops.py"]  # has changed numba's cache when it was first imported, and is no test
+
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:

@@ -58,6 +58,7 @@ OWN_MEANING = {  # options that are spelled alike and mean another thing in each
     "--force": {"import", "extract", "ablate", "impulse", "steer"},
     "--steps": {"train", "sweep", "impulse", "patch"},
     "--samples": {"sample", "steer"},
+    "--random": {"orders", "perturb"},
     "--length": {"sample", "steer"},
     "--matched": CAUSES,
     "--show": {"hypotheses", "steer"},

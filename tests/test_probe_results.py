@@ -46,6 +46,16 @@ def patch(path: Path) -> probe.causes.Patch:
     return probe.patch(live(path), "in_quotes", "1/cell/3", n_pairs=20, n_steps=4, n_chars=1000, n_matched=2)
 
 
+def perturbation(path: Path) -> probe.causes.Perturbation:
+    return probe.perturb(live(path), "in_quotes", "delete", units="1/cell/3", n_places=20, n_steps=4, n_matched=2)
+
+
+def steering(path: Path) -> probe.causes.Steering:
+    options = probe.causes.WritingOptions(n_texts=8, n_chars=20)
+    model = random_model(text(path).text())
+    return probe.steer(model, {"0/hidden/1": 0.5}, "in_word", n_matched=2, options=options)
+
+
 RESULTS: dict[str, Callable[[Path], Any]] = {
     "Ranking": lambda path: probe.rank(path, "in_quotes"),
     "RankedUnit": lambda path: probe.rank(path, "in_quotes").units[0],
@@ -66,6 +76,16 @@ RESULTS: dict[str, Callable[[Path], Any]] = {
     "Duration": lambda path: impulse(path).units[0].durations[0],
     "Patch": lambda path: patch(path),
     "PatchEffect": lambda path: patch(path).effects[0],
+    "Perturbation": lambda path: perturbation(path),
+    "EditEffect": lambda path: perturbation(path).effects[0],
+    "Steering": lambda path: steering(path),
+    "TextEffect": lambda path: steering(path).effects[0],
+    "WritingOptions": lambda path: probe.causes.WritingOptions(),
+    "Attribution": lambda path: probe.attribute(live(path), "in_quotes", "1/cell", n_chars=600, n_matched=2),
+    "OrderComparison": lambda path: probe.compare_orders(
+        live(path), "in_quotes", "auc", sites="1/cell", n_random=2, n_chars=600
+    ),
+    "Probe": lambda path: probe.fit(path, "in_quotes", sites="0/hidden", options=FAST)[0].probe,
     "TextPatch": lambda path: probe.causes.patch_texts(live(path), "state", "spam", "eggs", "m"),
     "Direction": lambda path: probe.causes.mean_difference(live(path), "in_quotes", "1/cell"),
     "Novelty": lambda path: probe.models.novelty(["a b\n", "c\n"], ["a\n"]),
@@ -112,9 +132,13 @@ def test_these_are_all_public_results() -> None:
         for name, value in vars(group).items()
         if isinstance(value, type) and issubclass(value, Result)
     }
-    assert found - {"Sweep", "SweptModel", "PartEvaluation"} <= set(
-        RESULTS
-    )  # these need trained models: tests/test_probe_training.py
+    elsewhere = {
+        "Sweep",
+        "SweptModel",
+        "PartEvaluation",
+        "Story",
+    }  # tests/test_probe_training.py, test_analyses_story.py
+    assert found - elsewhere <= set(RESULTS)
 
 
 def keys(found: Iterable[Mapping[str, Any]]) -> list[set[str]]:

@@ -559,12 +559,12 @@ def test_another_text_is_trained_anew(parts: list[Corpus], trained: list[tuple[s
     assert len(trained) == 8
     after = grid(parts)
     assert len(trained) == 12
-    assert [each.test for each in after.models] == [each.test for each in before.models]
+    assert [each.test_nats_per_char for each in after.models] == [each.test_nats_per_char for each in before.models]
     grid([*parts[:2], parts[1]])
     assert len(trained) == 12
     found = grid([parts[0], parts[2], parts[1]])
     for each in found.models:
-        assert each.validation == pytest.approx(evaluate(load_model(each.model), parts[2]).nats_per_char)
+        assert each.validation_nats_per_char == pytest.approx(evaluate(load_model(each.model), parts[2]).nats_per_char)
 
 
 def test_an_interrupted_sweep_goes_on(

@@ -134,7 +134,10 @@ class OrderComparison(Result):
         )
 
     def rows(self) -> list[dict[str, TableCell]]:
-        """Return a row for each order and set of characters, then one for each point of the curves."""
+        """Return a row for each order and set of characters, then one for each point of the curves.
+
+        All have the same keys: what does not apply to one of them is None.
+        """
         facts: dict[str, TableCell] = {"hypothesis": self.hypothesis, "sites": self.sites}
         areas: list[dict[str, TableCell]] = [
             {
@@ -147,7 +150,9 @@ class OrderComparison(Result):
             | {key: cell for key, cell in area.row().items() if key != "intervention"}
             for area in self.areas
         ]
-        return [*areas, *({**facts, **row} for curve in self.curves for row in curve.rows())]
+        rows = [*areas, *({**facts, **row} for curve in self.curves for row in curve.rows())]
+        blank: dict[str, TableCell] = dict.fromkeys(key for row in rows for key in row)
+        return [blank | row for row in rows]
 
     def __str__(self) -> str:
         lines = [
