@@ -55,7 +55,7 @@ class UnitChange:
 
     @cached_property
     def description(self) -> str:
-        """What it does, in a few words that distinguish it from other changes."""
+        """A few words that distinguish the change from others."""
         if self.kind == "identity":
             return "as it is"
         by, to = ("clamp ", " to ") if self.kind == "clamp" else ("add ", "")
@@ -71,7 +71,7 @@ class UnitChange:
 
     @property
     def stays_bounded(self) -> bool:
-        """Whether values within [-1, 1] stay there."""
+        """True if values within [-1, 1] stay there."""
         return self.kind == "identity" or (self.kind == "clamp" and bool((abs(self.numbers) <= 1).all()))
 
     def check(self, site: Site, n_units: int) -> None:

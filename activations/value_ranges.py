@@ -29,7 +29,7 @@ def value_range(site: Site, unbounded: Collection[Site]) -> tuple[float, float] 
 
 
 def fits(value: float) -> bool:
-    """Whether models, which compute with float32, can have a value: it is finite and not too large for that.
+    """Return True if a value is finite and within the range of float32, with which models compute.
 
     >>> fits(1e38), fits(1e39), fits(float("nan"))
     (True, False, False)

@@ -124,7 +124,7 @@ VariantChange = Hold | Replay | ReplaceOnce | InterchangeOnce | AddOnce | Restor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VariantBatch:
-    """What some of the variants read.
+    """The losses and values of some of the variants.
 
     Attributes:
         first: The number of the first of these variants, from 1.

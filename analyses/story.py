@@ -39,7 +39,7 @@ _PART_PROGRESS = 100  # what a part counts for
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Setting:
-    """What the parts of a story are measured on.
+    """The sources and settings that the parts of a story share.
 
     Attributes:
         model: The model that is changed while it reads.
@@ -282,4 +282,4 @@ _PARTS: Mapping[str, tuple[str, Callable[[_Setting, Progress], Any]]] = {
     "patches": ("interchanging the best unit and its site", _patches),
     "perturbation": ("editing the text", _perturbation),
 }
-"""What is measured, in this order: attribute of the story, note of the progress, and what measures it."""
+"""The parts in order: attribute of the story, note of the progress, and the function that measures it."""

@@ -45,7 +45,7 @@ class Section(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Story(Result):
-    """What a model knows of one hypothesis, where it keeps it, for how long, and whether it uses it.
+    """The story of one hypothesis: known or not, where, for how long, and used or not.
 
     Attributes:
         hypothesis: The hypothesis.

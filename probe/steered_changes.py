@@ -1,4 +1,4 @@
-"""What a model is steered by, and the matched interventions that stand beside it."""
+"""Changes that a model is steered by, and the matched ones that they are compared with."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from analyses.causes.directions import Direction
 from analyses.causes.matching import matched_units
 
 Holds = Mapping[str, float | Sequence[float]] | Mapping[Unit, float | Sequence[float]]
-"""For each unit the value at which it is held, or several values for one set of texts after another."""
+"""The value at which each unit is held, or several values for one set of texts after another."""
 Steered = Holds | Direction | tuple[Site | str, ArrayLike]
-"""What a model is steered by: units that are held, or a direction that is added."""
+"""Units that are held, or a direction that is added."""
 _MOST_DRAWS = 100  # of two characters whose values differ
 
 

@@ -27,7 +27,7 @@ Means = dict[str, NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class WritingOptions(Result):
-    """How texts are written.
+    """Options of how texts are written.
 
     Attributes:
         n_texts: Number of texts.
@@ -68,7 +68,7 @@ class SteeredTexts:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Steering(Result):
-    """What changes in the texts of a model if units are held or a direction is added while it writes.
+    """The changes in the texts of a model if units are held or a direction is added while it writes.
 
     Attributes:
         steered: What is changed.
@@ -94,7 +94,7 @@ class Steering(Result):
 
     @property
     def measures(self) -> list[str]:
-        """What is measured: the hypotheses, and the loss."""
+        """The measures: the hypotheses, and the loss."""
         return list(dict.fromkeys(effect.measure for effect in self.effects))
 
     @property

@@ -1,4 +1,4 @@
-"""What is computed once for the interventions that act on a model, and again when these have changed."""
+"""A cached property that is computed again when other interventions act on the model."""
 
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, Self, TypeVar, overload

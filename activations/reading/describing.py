@@ -1,4 +1,4 @@
-"""What a recording says of the model and of how it read."""
+"""Description of a model and of its reading, as a recording holds it."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ from activations.texts.vocab import Vocabulary
 
 
 class _Reader(Protocol):
-    """What is used of live activations."""
+    """The attributes of live activations that are used here."""
 
     model: CharRNN | CharModel
     n_lanes: int

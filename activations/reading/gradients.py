@@ -31,7 +31,7 @@ _Intervene = Callable[[int, str, Tensor], Tensor]
 
 
 class _Reader(Source, Protocol):
-    """What is used of live activations."""
+    """The attributes of live activations that are used here."""
 
     model: CharRNN | CharModel
     compute: ComputeOptions

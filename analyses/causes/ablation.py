@@ -35,7 +35,7 @@ HELD_AT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Ablation(Result):
-    """What a model loses if units are held at a value at every character.
+    """The increase of a model's loss if units are held at a value at every character.
 
     Attributes:
         hypothesis: The hypothesis.
@@ -69,7 +69,7 @@ class Ablation(Result):
 
     @property
     def findings(self) -> list[str]:
-        """What is shown of each unit, or that nothing is, as sentences."""
+        """One sentence for each unit: its effect, or that none is shown."""
         return [effect.finding for effect in self.effects if effect.where == CONTRAST]
 
     def __str__(self) -> str:

@@ -26,7 +26,7 @@ WHERE = (CONTRAST, SET_NAMES[ALL], SET_NAMES[INSIDE], SET_NAMES[OUTSIDE])
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Attribution(Result):
-    """What replacing the values of each unit would change the loss by, to first order.
+    """The change of the loss if the values of each unit were replaced, to first order.
 
     Attributes:
         hypothesis: The hypothesis.

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EditedReadings:
-    """What a model says after edits, with and without them.
+    """Values and losses of a model after edits, with and without them.
 
     Row k of the axis of steps is the state after the edit (k = 0) and k more characters, which are the same in both.
 

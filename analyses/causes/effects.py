@@ -19,7 +19,7 @@ from analyses.passages.passages import atom_starts
 Array = NDArray[np.float64]
 CONTRAST = "inside − outside"
 WHERE = (CONTRAST, *SET_NAMES)
-"""Where an effect is measured: the first is that which counts for a hypothesis."""
+"""The sets of characters on which an effect is measured; the first is the one that counts for a hypothesis."""
 _FEWEST_MATCHED = 5
 _FEWEST_CHARS = 8  # of a set
 SIGNIFICANT = 0.05
@@ -71,7 +71,7 @@ class Effect(Result):
 
     @property
     def finding(self) -> str:
-        """What the numbers allow to say, as a sentence."""
+        """One sentence that says what the numbers show, or that they show nothing."""
         if np.isnan(self.p):
             return f"{self.intervention}: not shown: {self._no_p_reason}"
         chances = f"p {self.p:.2g}, q {self.q:.2g}"

@@ -11,7 +11,7 @@ from analyses.causes.effects import SIGNIFICANT
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ImpulseStep(Result):
-    """What is left of one change of one unit a number of characters later.
+    """The part of one change of one unit that is left a number of characters later.
 
     Attributes:
         unit: The unit.
@@ -84,7 +84,7 @@ class Duration(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class UnitImpulse(Result):
-    """What one change of one unit does from then on.
+    """The effects of one change of one unit from then on.
 
     Attributes:
         unit: The unit.
@@ -114,7 +114,7 @@ class UnitImpulse(Result):
 
     @property
     def finding(self) -> str:
-        """What the numbers allow to say, as a sentence."""
+        """One sentence that says what the numbers show, or that they show nothing."""
         half, e_fold = self.durations
         if not half.is_changed:
             return f"{self.unit}: nothing is shown: at every start it has the value already, so that nothing is changed"
@@ -136,7 +136,7 @@ class UnitImpulse(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Impulse(Result):
-    """What single changes of units do at the character of the change and after it.
+    """The effects of single changes of units at the character of the change and after it.
 
     Attributes:
         hypothesis: The hypothesis: changes are made where it holds.
@@ -163,7 +163,7 @@ class Impulse(Result):
 
     @property
     def findings(self) -> list[str]:
-        """What is shown of each unit, or that nothing is, as sentences."""
+        """One sentence for each unit: its effect, or that none is shown."""
         return [unit.finding for unit in self.units]
 
     def __str__(self) -> str:

@@ -47,7 +47,7 @@ class Places:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlaceBatch:
-    """What some variants read from some places on.
+    """Values and losses of some variants from some places on.
 
     Attributes:
         places: The indices of the places.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from activations.texts.corpus import Corpus
 
 MOST_COMMON = 16
-"""Up to so many common characters are counted, and preferred."""
+"""The longest common context that is counted, in characters; longer ones are not preferred."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

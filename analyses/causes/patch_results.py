@@ -15,7 +15,7 @@ BOTH, TO_INSIDE, TO_OUTSIDE = "both", "to inside", "to outside"
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PatchEffect(Result):
-    """How far a model goes from base to source if a part of the source's values is put into the base.
+    """The share of the way from base to source if a part of the source's values is put into the base.
 
     Attributes:
         what: What is interchanged.
@@ -55,7 +55,7 @@ class PatchEffect(Result):
 
     @property
     def finding(self) -> str:
-        """What the numbers allow to say, as a sentence."""
+        """One sentence that says what the numbers show, or that they show nothing."""
         told = f"{self.what}: {self.share:.1%} of the way from base to source in the {self.measure}"
         if self.no_interval_reason:
             return f"{told}, with no interval: {self.no_interval_reason}"
@@ -76,7 +76,7 @@ class PatchEffect(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Patch(Result):
-    """How far a model goes from base to source if a part of its values is interchanged, over many pairs.
+    """The share of the way from base to source if a part of the values is interchanged, over many pairs.
 
     Attributes:
         hypothesis: The hypothesis: of each pair, one place is inside and one is outside.
@@ -108,7 +108,7 @@ class Patch(Result):
 
     @property
     def findings(self) -> list[str]:
-        """What is shown by each measure, both directions together, as sentences."""
+        """One sentence for each measure, both directions together."""
         return [effect.finding for effect in self.effects if effect.direction == BOTH]
 
     def __str__(self) -> str:
@@ -131,7 +131,7 @@ def with_q_values(patches: Sequence[Patch]) -> list[Patch]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TextPatch(Result):
-    """What the part of the state after one text does in the place of that after another one.
+    """The effect of a part of the state after one text in the place of that after another one.
 
     Attributes:
         what: What is interchanged.

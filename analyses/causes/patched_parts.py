@@ -1,4 +1,4 @@
-"""What a patch interchanges: units, directions and subspaces, sites, or the whole state; and random ones beside it."""
+"""Parts of the state that a patch interchanges (units, subspaces, sites), and random ones to compare them with."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -64,12 +64,12 @@ class Subspace:
 
 
 AnyPart = AnyUnits | Site | Direction | Subspace
-"""What is interchanged: a unit or several together, a `Direction` or `Subspace`, a site or its name, or `state`."""
+"""A unit or several together, a `Direction` or `Subspace`, a site or its name, or `state`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """What one variant interchanges.
+    """The part of the state that one variant interchanges.
 
     Attributes:
         name: Its name.

@@ -48,7 +48,7 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Perturbation(Result):
-    """What changes after an edit of the text, where it changes a hypothesis's label and where not.
+    """The changes after an edit of the text, where it changes a hypothesis's label and where not.
 
     Attributes:
         hypothesis: The hypothesis.
@@ -78,7 +78,7 @@ class Perturbation(Result):
 
     @property
     def quantities(self) -> list[str]:
-        """What the edit is measured on: `loss`, `probe` if there is one, and the units."""
+        """The quantities that are measured: `loss`, `probe` if there is one, and the units."""
         return list(dict.fromkeys(effect.quantity for effect in self.effects))
 
     def effect(self, quantity: str, where: str, n_after: int | None = None) -> EditEffect:
@@ -99,7 +99,7 @@ class Perturbation(Result):
 
     @property
     def findings(self) -> list[str]:
-        """What is shown of each quantity, or that nothing is, as sentences."""
+        """One sentence for each quantity: its change, or that none is shown."""
         findings = [_finding_of_loss(self.effect(LOSS, ALL))]
         if not self.n_changed:
             return [

@@ -14,7 +14,7 @@ _INSIDE = "inside"
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RemovalPoint(Result):
-    """What the model loses with some number of units removed, or with only these kept.
+    """The increase of the loss with some number of units removed, or with only these kept.
 
     Attributes:
         n_units: Number of units that are held at their means, or that are not.
@@ -56,7 +56,7 @@ class RemovalCurve(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class OrderComparison(Result):
-    """How well the orders of some methods put the units first that a model uses.
+    """The orders of some methods, compared by how soon they remove the units that a model uses.
 
     Attributes:
         hypothesis: The hypothesis.
@@ -120,7 +120,7 @@ class OrderComparison(Result):
 
     @property
     def findings(self) -> list[str]:
-        """What the numbers allow to say of each order, a sentence each."""
+        """One sentence for each order: its lead, or that none is shown."""
         return [self._finding(area) for area in self.by_lead]
 
     def _finding(self, area: Effect) -> str:

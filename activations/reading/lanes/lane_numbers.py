@@ -1,4 +1,4 @@
-"""How many lanes read a text side by side, and in how many groups."""
+"""Choosing the number of lanes and of groups of lanes that read a text side by side."""
 
 import torch
 

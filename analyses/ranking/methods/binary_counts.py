@@ -1,4 +1,4 @@
-"""What methods need to know of a binary label, from how many characters of each part and label have each level."""
+"""Counts of characters by level, part and binary label, and the sums that methods make of them."""
 
 from collections.abc import Sequence
 
