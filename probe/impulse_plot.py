@@ -10,7 +10,7 @@ from probe.figures import GREY, STYLES, new_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from analyses.causes.impulse_results import Impulse, UnitImpulse
+    from analyses.causes.impulses.impulse_results import Impulse, UnitImpulse
 
 SHARE_LEFT = ("remaining", "share of the unit's change that is left")
 """The number that says how long a unit keeps a change, and its label."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.causes.edit_effects import ALL, CHANGES, reported_steps
-from analyses.causes.edit_effects import LOSS as EDIT_LOSS
+from analyses.causes.editing.edit_effects import ALL, CHANGES, reported_steps
+from analyses.causes.editing.edit_effects import LOSS as EDIT_LOSS
 from analyses.causes.effects import CONTRAST
-from analyses.causes.perturbation import Perturbation
-from analyses.causes.removal_results import RANDOM, OrderComparison
+from analyses.causes.editing.perturbation import Perturbation
+from analyses.causes.removal.removal_results import RANDOM, OrderComparison
 from analyses.causes.text_effects import LOSS
 from analyses.curves import N_LAST, Curve
 from analyses.errors import AnalysisError

@@ -18,7 +18,7 @@ from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import ReadingRule
 from activations.units import Site, Unit
-from analyses.causes.impulse import impulse
+from analyses.causes.impulses.impulse import impulse
 from analyses.errors import AnalysisError
 from hypotheses.registry import get
 

@@ -18,10 +18,10 @@ from activations.texts.reading_rule import ReadingRule
 from activations.units import Site, Unit
 from analyses.causes.directions import mean_difference
 from analyses.causes.known_states import Places, read_from_places, values_at
-from analyses.causes.pairs import MOST_COMMON, matched_pairs
-from analyses.causes.patch_results import BOTH, LOG_PROB, LOSS, TO_INSIDE, TO_OUTSIDE, Patch, PatchEffect
-from analyses.causes.patched_parts import Part, Subspace, find_part, matched_parts, part_changes
-from analyses.causes.patching import patch, patch_texts
+from analyses.causes.patching.pairs import MOST_COMMON, matched_pairs
+from analyses.causes.patching.patch_results import BOTH, LOG_PROB, LOSS, TO_INSIDE, TO_OUTSIDE, Patch, PatchEffect
+from analyses.causes.patching.patched_parts import Part, Subspace, find_part, matched_parts, part_changes
+from analyses.causes.patching.patching import patch, patch_texts
 from analyses.causes.place_estimates import PlaceAtoms
 from analyses.errors import AnalysisError
 

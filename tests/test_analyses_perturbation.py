@@ -15,10 +15,10 @@ from activations.texts.corpus import Corpus
 from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from activations.units import Site, Unit
-from analyses.causes.edit_effects import ALL, CHANGES, CONTRAST, LOSS, STAYS, reported_steps
-from analyses.causes.edited_labels import EditedLabels
-from analyses.causes.edits import Edit, PlacedEdit, draw_edits
-from analyses.causes.perturbation import Perturbation, perturb
+from analyses.causes.editing.edit_effects import ALL, CHANGES, CONTRAST, LOSS, STAYS, reported_steps
+from analyses.causes.editing.edited_labels import EditedLabels
+from analyses.causes.editing.edits import Edit, PlacedEdit, draw_edits
+from analyses.causes.editing.perturbation import Perturbation, perturb
 from analyses.errors import AnalysisError
 from analyses.probing.kept_probes import Probe
 from analyses.targets.labelling import target

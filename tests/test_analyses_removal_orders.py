@@ -11,8 +11,8 @@ from activations.texts.corpus import Corpus
 from activations.units import Unit, units_of
 from analyses.causes.ablation import ablate
 from analyses.causes.effects import CONTRAST
-from analyses.causes.removal_orders import compare_orders
-from analyses.causes.removal_results import KEPT, RANDOM, REMOVED, OrderComparison
+from analyses.causes.removal.removal_orders import compare_orders
+from analyses.causes.removal.removal_results import KEPT, RANDOM, REMOVED, OrderComparison
 from analyses.errors import AnalysisError
 
 N_UNITS = 12

@@ -11,7 +11,7 @@ from quoting import QuoteModel, quoted_text
 import probe
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
-from analyses.causes.patch_results import BOTH, LOG_PROB
+from analyses.causes.patching.patch_results import BOTH, LOG_PROB
 from analyses.errors import AnalysisError
 from analyses.probing.results import ProbeResult
 from analyses.story import story

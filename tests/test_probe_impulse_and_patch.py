@@ -10,7 +10,7 @@ from quote_cell import quote_model, quote_text
 
 import probe
 from activations.models.checkpoints import save_model
-from analyses.causes.impulse import impulse
+from analyses.causes.impulses.impulse import impulse
 from probe.plots import figure_of, plot_impulse
 
 LIVE = ["--model", "model.pt", "--text", "corpus.txt"]

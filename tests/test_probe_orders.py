@@ -13,7 +13,7 @@ from activations.reading.extraction import extract
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from analyses.causes.effects import CONTRAST
-from analyses.causes.removal_orders import compare_orders
+from analyses.causes.removal.removal_orders import compare_orders
 from probe.plots import plot_orders
 
 

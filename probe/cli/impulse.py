@@ -18,7 +18,7 @@ from probe.cli.words import Subjects, tell_apart
 
 if TYPE_CHECKING:
     from activations.units import Unit
-    from analyses.causes.impulse_results import Impulse
+    from analyses.causes.impulses.impulse_results import Impulse
     from analyses.session import Session
     from analyses.targets.target import Target
 
@@ -110,7 +110,7 @@ def impulse(
 
 
 def _impulse(model: "Session", target: "Target", units: "Sequence[Unit]", options: ImpulseOptions) -> "Impulse":
-    from analyses.causes.impulse import impulse as change_once
+    from analyses.causes.impulses.impulse import impulse as change_once
 
     with progress(f"changing {len(units)} units once for {target.hypothesis}") as report:
         return change_once(

@@ -18,7 +18,7 @@ from probe.cli.table_options import TableOptions
 from probe.cli.words import Subjects, tell_apart
 
 if TYPE_CHECKING:
-    from analyses.causes.removal_results import OrderComparison
+    from analyses.causes.removal.removal_results import OrderComparison
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ def orders(
         targets = labels.targets(opened.model, subjects.hypotheses)
         made = provenance(opened.model, seed=options.seed)
         for target in targets.made:
-            from analyses.causes.removal_orders import compare_orders
+            from analyses.causes.removal.removal_orders import compare_orders
 
             with progress(f"taking units away for {target.hypothesis}") as report:
                 compared = compare_orders(

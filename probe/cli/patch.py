@@ -17,8 +17,8 @@ from probe.cli.table_options import TableOptions
 from probe.cli.words import Subjects, tell_apart
 
 if TYPE_CHECKING:
-    from analyses.causes.patch_results import Patch
-    from analyses.causes.patched_parts import AnyPart
+    from analyses.causes.patching.patch_results import Patch
+    from analyses.causes.patching.patched_parts import AnyPart
     from analyses.session import Session
     from analyses.targets.target import Target
 
@@ -124,8 +124,8 @@ def patch(
 
 
 def _patches(opened: ModelAndActivations, target: "Target", options: PatchOptions) -> "list[Patch]":
-    from analyses.causes.patch_results import with_q_values
-    from analyses.causes.patching import patch as interchange
+    from analyses.causes.patching.patch_results import with_q_values
+    from analyses.causes.patching.patching import patch as interchange
 
     results = []
     for name in options.parts or _best_parts(opened, target):
@@ -150,7 +150,7 @@ def _patches(opened: ModelAndActivations, target: "Target", options: PatchOption
 
 def _best_parts(opened: ModelAndActivations, target: "Target") -> list[str]:
     from analyses.causes.choosing_units import best_ranked_units
-    from analyses.causes.patched_parts import STATE
+    from analyses.causes.patching.patched_parts import STATE
 
     with progress(f"ranking for {target.hypothesis}") as report:
         [best] = best_ranked_units(opened.activations, target, 1, progress=report)
@@ -160,7 +160,7 @@ def _best_parts(opened: ModelAndActivations, target: "Target") -> list[str]:
 def _part(name: str, activations: "Session | None", target: "Target | None") -> "AnyPart":
     """Return what a --part means."""
     from analyses.causes.directions import mean_difference, probe_direction
-    from analyses.causes.patched_parts import Subspace
+    from analyses.causes.patching.patched_parts import Subspace
 
     if name.endswith(".npz") and "=" not in name:
         return probe_direction(name)
@@ -195,7 +195,7 @@ def _directions(path: Path) -> Sequence[float]:
 
 def _patch_texts(options: PatchOptions, source: CauseSourceOptions, tables: TableOptions) -> None:
     from activations.texts.corpus import Corpus
-    from analyses.causes.patching import patch_texts
+    from analyses.causes.patching.patching import patch_texts
 
     base, other = unescaped(options.base or ""), unescaped(options.source_text or "")
     if source.model is None:

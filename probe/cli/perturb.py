@@ -22,7 +22,7 @@ from probe.cli.table_options import TableOptions
 from probe.cli.words import tell_apart
 
 if TYPE_CHECKING:
-    from analyses.causes.perturbation import Perturbation
+    from analyses.causes.editing.perturbation import Perturbation
     from analyses.probing.kept_probes import Probe
     from analyses.targets.target import Target
 
@@ -137,7 +137,7 @@ def perturb(
 def _perturb(
     opened: ModelAndActivations, target: "Target", options: PerturbOptions, units: UnitOptions, labels: TargetOptions
 ) -> "Perturbation":
-    from analyses.causes.perturbation import perturb as perturb_text
+    from analyses.causes.editing.perturbation import perturb as perturb_text
     from analyses.targets.predictions import PREFIX
     from hypotheses.registry import get
 
@@ -164,7 +164,7 @@ def _perturb(
 
 def _table(result: "Perturbation") -> list[dict[str, TableCell]]:
     """Return a row for the loss after all edits, and for each unit and the probe where the label changes."""
-    from analyses.causes.edit_effects import ALL, CHANGES, CONTRAST, LOSS
+    from analyses.causes.editing.edit_effects import ALL, CHANGES, CONTRAST, LOSS
 
     rows: list[dict[str, TableCell]] = []
     for quantity in result.quantities:
@@ -190,7 +190,7 @@ def _table(result: "Perturbation") -> list[dict[str, TableCell]]:
 
 def _table_by_step(result: "Perturbation") -> list[dict[str, TableCell]]:
     """Return a row for each reported number of characters after the edit, with a column for each of the first units."""
-    from analyses.causes.edit_effects import ALL, CHANGES, LOSS, reported_steps
+    from analyses.causes.editing.edit_effects import ALL, CHANGES, LOSS, reported_steps
 
     return [
         {

@@ -22,8 +22,8 @@ from analyses.causes.known_states import (
     rows_with_context,
     values_at,
 )
-from analyses.causes.pairs import Pairs, matched_pairs
-from analyses.causes.patch_results import (
+from analyses.causes.patching.pairs import Pairs, matched_pairs
+from analyses.causes.patching.patch_results import (
     BOTH,
     LOG_PROB,
     LOSS,
@@ -33,7 +33,7 @@ from analyses.causes.patch_results import (
     PatchEffect,
     TextPatch,
 )
-from analyses.causes.patched_parts import (
+from analyses.causes.patching.patched_parts import (
     AnyPart,
     Part,
     find_part,

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.results import Result, TableCell
-from analyses.causes.edited_labels import LabelChange
-from analyses.causes.edited_passages import EditedReadings
+from analyses.causes.editing.edited_labels import LabelChange
+from analyses.causes.editing.edited_passages import EditedReadings
 from analyses.intervals.estimates import Estimate
 from analyses.intervals.long_run import n_cosines
 from analyses.intervals.significance import q_values

@@ -7,7 +7,7 @@ import regex
 from numpy.typing import NDArray
 
 from activations.texts.corpus import Corpus
-from analyses.causes.edits import PlacedEdit
+from analyses.causes.editing.edits import PlacedEdit
 from analyses.targets.target import Target
 from hypotheses.hypothesis import Hypothesis
 from hypotheses.labels import Labels

@@ -13,7 +13,7 @@ from activations.value_ranges import check_in_range, fits
 from activations.variants import AddOnce, ModelSource, ReplaceOnce, VariantChange
 from analyses.causes.choosing_units import best_ranked_units
 from analyses.causes.effects import beside_matched
-from analyses.causes.impulse_results import Duration, Impulse, ImpulseStep, UnitImpulse
+from analyses.causes.impulses.impulse_results import Duration, Impulse, ImpulseStep, UnitImpulse
 from analyses.causes.known_states import (
     OFFSET,
     Places,

@@ -12,7 +12,7 @@ from activations.units import Unit, units_of
 from activations.variants import ModelSource
 from analyses.causes.ablation import loss_changes
 from analyses.causes.effects import CONTRAST, EffectSums, effects
-from analyses.causes.removal_results import KEPT, RANDOM, REMOVED, OrderComparison, RemovalCurve, RemovalPoint
+from analyses.causes.removal.removal_results import KEPT, RANDOM, REMOVED, OrderComparison, RemovalCurve, RemovalPoint
 from analyses.errors import AnalysisError
 from analyses.named_parts import sites_among, sites_of_read_out
 from analyses.passages.base_reading import read_base

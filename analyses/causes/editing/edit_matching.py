@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from activations.units import Site, Unit
 from activations.variants import ModelSource
-from analyses.causes.edit_effects import CONTRAST, EditEffect, EditSample, beyond_random
+from analyses.causes.editing.edit_effects import CONTRAST, EditEffect, EditSample, beyond_random
 from analyses.causes.effects import welch
 from analyses.causes.matching import matched_units
 from analyses.intervals.estimates import Estimate

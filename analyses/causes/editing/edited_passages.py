@@ -12,7 +12,7 @@ from activations.texts.codes import concatenate_codes, narrowest, text_to_codes
 from activations.texts.corpus import Corpus, Document
 from activations.units import Unit, in_order
 from activations.variants import ModelSource
-from analyses.causes.edits import PlacedEdit
+from analyses.causes.editing.edits import PlacedEdit
 from analyses.probing.kept_probes import Probe
 
 Floats = NDArray[np.float64]

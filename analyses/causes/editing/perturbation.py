@@ -14,7 +14,7 @@ from activations.texts.corpus import Corpus
 from activations.texts.tokenising import check_text
 from activations.units import Unit
 from activations.variants import ModelSource
-from analyses.causes.edit_effects import (
+from analyses.causes.editing.edit_effects import (
     ALL,
     CHANGES,
     CONTRAST,
@@ -25,10 +25,10 @@ from analyses.causes.edit_effects import (
     reported_steps,
     samples_of,
 )
-from analyses.causes.edit_matching import beside_matched, draw_matched
-from analyses.causes.edited_labels import EditedLabels, LabelChange
-from analyses.causes.edited_passages import EditedReadings, read_edited
-from analyses.causes.edits import Edit, PlacedEdit, draw_edits
+from analyses.causes.editing.edit_matching import beside_matched, draw_matched
+from analyses.causes.editing.edited_labels import EditedLabels, LabelChange
+from analyses.causes.editing.edited_passages import EditedReadings, read_edited
+from analyses.causes.editing.edits import Edit, PlacedEdit, draw_edits
 from analyses.errors import AnalysisError
 from analyses.passages.models import reading_source
 from analyses.probing.kept_probes import Probe

@@ -1,0 +1,1 @@
+"""Interchange of values between two places or two texts: what carries the answer?"""
