@@ -1,4 +1,4 @@
-"""Ablation: known answers of models made by hand, chance where units are alike, and what the numbers allow."""
+"""Ablation: known answers of models made by hand, and what the numbers allow."""
 
 from functools import partial
 from pathlib import Path
@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from planting import in_runs, random_model
 from quoting import QuoteModel, quoted_text
 from references import ids_of, read_by_equations
 from scipy.stats import false_discovery_control
@@ -172,51 +171,6 @@ def test_a_real_model_loses_what_it_loses_in_a_plain_loop(shared: Path, name: st
         change = plain_losses(model, text, Unit.parse(unit), 0.5) - before
         assert abs(change.mean()) > 1e-5
         assert effect.effect == pytest.approx(change.mean(), abs=1e-5)
-
-
-# Chance and power
-
-
-def documents(rng: np.random.Generator) -> list[str]:
-    """Short ones, which are read side by side."""
-    return [quoted_text(rng, 200) for _ in range(10)]
-
-
-def p_of_a_unit_that_matters_equally_everywhere(seed: int) -> float:
-    rng = np.random.default_rng(seed)
-    live = live_of(QuoteModel(seed, n_units=16, strength=0.0).model, *documents(rng))
-    target = target_of_labels(live.corpus, "by chance", Labels(in_runs(rng, len(live.corpus), 20.0), "binary"))
-    found = ablate(live, target, str(Unit(CELL, int(rng.integers(2, 16)))), n_matched=10, seed=seed)
-    return of(list(found.effects), CONTRAST).p
-
-
-def p_of_a_unit_of_an_untrained_model(seed: int) -> float:
-    rng = np.random.default_rng(seed)
-    texts = documents(rng)
-    model = random_model(texts[0], seed, n_units=16, n_layers=1, gain=2.0)
-    found = ablate(live_of(model, *texts), "in_quotes", f"0/cell/{rng.integers(16)}", n_matched=10, seed=seed)
-    return of(list(found.effects), CONTRAST).p
-
-
-@pytest.mark.parametrize("draw", [p_of_a_unit_that_matters_equally_everywhere, p_of_a_unit_of_an_untrained_model])
-@pytest.mark.parametrize(
-    ("n_draws", "most"),
-    [(20, 4), pytest.param(200, 21, marks=pytest.mark.slow)],  # two hundred models
-)
-def test_what_is_alike_is_called_different_at_most_as_often_as_by_chance(draw: Any, n_draws: int, most: int) -> None:
-    p = np.array([draw(seed) for seed in range(n_draws)])
-    assert np.isfinite(p).all()
-    assert np.count_nonzero(p < 0.05) <= most
-
-
-@pytest.mark.parametrize("n_seeds", [10, pytest.param(100, marks=pytest.mark.slow)])  # a hundred models
-def test_the_unit_that_carries_the_quotes_is_always_found(n_seeds: int) -> None:
-    for seed in range(n_seeds):
-        live = live_of(QuoteModel(seed, n_units=16).model, *documents(np.random.default_rng(seed)))
-        found = ablate(live, "in_quotes", "0/cell", n_matched=10, seed=seed)
-        of_units = [effect for effect in found.effects if effect.where == CONTRAST]
-        best = max(of_units, key=lambda effect: effect.beyond_matched)
-        assert best.intervention == str(QUOTE) and best.is_shown, seed
 
 
 # What the numbers allow

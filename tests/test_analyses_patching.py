@@ -49,6 +49,9 @@ def test_the_cell_that_carries_the_state_goes_all_the_way(text: str) -> None:
     for effect in result.effects:
         assert effect.share == pytest.approx(1, abs=1e-5)
         assert (effect.matched, effect.matched_sd) == (0, 0)
+    of_both = effect_of(result, LOG_PROB, BOTH)  # all pairs agree exactly, and are shown to do so by their signs
+    assert of_both.low == of_both.share == of_both.high
+    assert 0 < of_both.p < 1e-4 and "shown to differ from these" in of_both.finding
     inside, outside = effect_of(result, LOG_PROB, TO_OUTSIDE), effect_of(result, LOG_PROB, TO_INSIDE)
     assert inside.base > inside.source
     assert (outside.base, outside.source) == (inside.source, inside.base)

@@ -22,6 +22,7 @@ WHERE = (CONTRAST, *SET_NAMES)
 """The sets of characters on which an effect is measured; the first is the one that counts for a hypothesis."""
 _FEWEST_MATCHED = 5
 _FEWEST_CHARS = 8  # of a set
+_ROUNDING = 1e-6  # of an effect: a smaller error counts as none, as losses are in float32
 SIGNIFICANT = 0.05
 """The false discovery rate below which an effect counts as shown."""
 
@@ -221,8 +222,16 @@ class Comparison(NamedTuple):
     p: float
 
 
-def beside_matched(own: Estimate, matched: Sequence[Estimate]) -> Comparison:
-    """Compare an effect with those of matched interventions; see `effects`."""
+def beside_matched(own: Estimate, matched: Sequence[Estimate], n_parts: int = 0) -> Comparison:
+    """Compare an effect with those of matched interventions; see `effects`.
+
+    Args:
+        own: The effect.
+        matched: Those of the matched interventions.
+        n_parts: Number of parts of the text in which the effect is measured. If the effect is the same in all of them,
+            and that of all matched interventions is, too, p is that of the sign test, 2^(1 − n_parts). With 0, there is
+            no p then.
+    """
     values = np.array([estimate.value for estimate in matched])
     has_matched = len(values) >= 2
     mean = float(values.mean()) if has_matched else np.nan
@@ -235,6 +244,8 @@ def beside_matched(own: Estimate, matched: Sequence[Estimate]) -> Comparison:
             influence=own.influence - np.mean([estimate.influence for estimate in matched], axis=0),
         )
         p = welch(beyond, spread**2 * (1 + 1 / len(values)), len(values) - 1)
+        if n_parts and beyond.value and max(beyond.standard_error, spread) <= _ROUNDING * abs(beyond.value):
+            p = 2.0 ** (1 - n_parts)
     return Comparison(mean, spread, p)
 
 

@@ -246,7 +246,9 @@ def _unit_impulse(
     remaining = [_remaining(changes.own[number], k, atoms) for k in range(changes.own.shape[-1])]
     steps = [_step(unit, k, changes, number, matched, atoms, distance, remaining[k]) for k in range(len(remaining))]
     loss = atoms.mean(changes.loss[number].mean(axis=-1))
-    comparison = beside_matched(loss, [atoms.mean(changes.loss[other].mean(axis=-1)) for other in matched])
+    comparison = beside_matched(
+        loss, [atoms.mean(changes.loss[other].mean(axis=-1)) for other in matched], atoms.n_used
+    )
     low, high = loss.interval
     return UnitImpulse(
         unit=unit,
@@ -279,7 +281,7 @@ def _step(
     remaining: Estimate,
 ) -> ImpulseStep:
     loss, state = atoms.mean(changes.loss[number, :, k]), atoms.mean(changes.state[number, :, k] / distance)
-    comparison = beside_matched(loss, [atoms.mean(changes.loss[other, :, k]) for other in matched])
+    comparison = beside_matched(loss, [atoms.mean(changes.loss[other, :, k]) for other in matched], atoms.n_used)
     of_matched = [_remaining(changes.own[other], k, atoms).value for other in matched]
     return ImpulseStep(
         unit=unit,

@@ -298,8 +298,8 @@ def _effect(what: str, measure: str, direction: str, values: Array, atoms: Place
         of_pairs = way[:, halves[direction]]
         means = values[:3, halves[direction]].mean(axis=1).tolist()
     own, *matched = _shares(of_pairs, atoms)
-    comparison = beside_matched(own, matched)
-    low, high = own.interval
+    comparison = beside_matched(own, matched, atoms.n_used)
+    low, high = _interval(own)
     return PatchEffect(
         what=what,
         measure=measure,
@@ -317,6 +317,13 @@ def _effect(what: str, measure: str, direction: str, values: Array, atoms: Place
         q=comparison.p,
         no_interval_reason=own.no_interval_reason,
     )
+
+
+def _interval(share: Estimate) -> tuple[float, float]:
+    """Return the 95 % interval; where the share is the same in all pairs, the share itself."""
+    low, high = share.interval
+    is_exact = np.isnan(low) and not share.no_interval_reason
+    return (share.value, share.value) if is_exact else (low, high)
 
 
 def _shares(way: Array, atoms: PlaceAtoms) -> list[Estimate]:
