@@ -11,7 +11,6 @@ from activations.units import Site, Unit
 from analyses.causes.ablation import Ablation, ablate
 from analyses.causes.directions import mean_difference
 from analyses.causes.editing.perturbation import Perturbation, perturb
-from analyses.causes.effects import WHERE
 from analyses.causes.impulses.impulse import impulse
 from analyses.causes.impulses.impulse_results import Impulse
 from analyses.causes.patching.patch_results import Patch, with_q_values
@@ -20,6 +19,7 @@ from analyses.causes.patching.patching import patch
 from analyses.errors import AnalysisError
 from analyses.intervals.significance import q_values
 from analyses.passages.character_sets import character_sets
+from analyses.passages.effects import WHERE
 from analyses.passages.models import model_source
 from analyses.passages.passages import spread_passages
 from analyses.probing.control_names import CONTROLS

@@ -20,10 +20,10 @@ from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit
 from analyses.causes.ablation import HELD_AT, ablate
-from analyses.causes.effects import CONTRAST, WHERE, Effect, EffectSums, effects
-from analyses.causes.matching import matched_groups, matched_units
 from analyses.errors import AnalysisError
 from analyses.passages.character_sets import END, character_sets
+from analyses.passages.effects import CONTRAST, WHERE, Effect, EffectSums, effects
+from analyses.passages.matching import matched_groups, matched_units
 from analyses.passages.passages import spread_passages
 from analyses.ranking.ranking import rank
 from analyses.targets.labelling import target_of_labels

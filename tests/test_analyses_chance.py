@@ -14,11 +14,11 @@ from activations.texts.corpus import Corpus
 from activations.units import Site, units_of
 from analyses.causes.ablation import ablate
 from analyses.causes.attribution import attribute
-from analyses.causes.effects import CONTRAST, beside_matched
 from analyses.causes.patching.patch_results import BOTH, LOG_PROB, LOSS
 from analyses.causes.patching.patching import patch
 from analyses.causes.removal.removal_orders import compare_orders
 from analyses.intervals.estimates import Estimate
+from analyses.passages.effects import CONTRAST, beside_matched
 from analyses.targets.labelling import AnyHypothesis, target_of_labels
 from analyses.targets.target import Target
 from hypotheses.labels import Labels
@@ -100,7 +100,9 @@ def p_of_attribution(draw: Draw) -> list[float]:
 def p_of_random_order(draw: Draw) -> list[float]:
     units = units_of(draw.live.sites, [Site("0/cell")])
     order = [units[index] for index in np.random.default_rng(draw.seed).permutation(N_UNITS)]
-    found = compare_orders(draw.live, draw.hypothesis, [], sites="0/cell", orders={"random": order}, seed=draw.seed + 1)
+    found = compare_orders(
+        draw.live, draw.hypothesis, [], sites="0/cell", orders={"random": order}, n_chars=1000, seed=draw.seed + 1
+    )
     return [area.p for area in found.by_lead]
 
 

@@ -12,7 +12,7 @@ from quoting import QuoteModel, quoted_text
 import probe
 from activations.models.checkpoints import save_model
 from analyses.causes.ablation import HELD_AT
-from analyses.causes.effects import CONTRAST, WHERE
+from analyses.passages.effects import CONTRAST, WHERE
 
 QUICK = ["--chars", "1500", "--matched", "6"]
 LIVE = ["--model", "model.pt", "--text", "corpus.txt"]

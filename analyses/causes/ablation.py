@@ -13,11 +13,11 @@ from activations.units import Site, Unit
 from activations.value_ranges import check_in_range, fits
 from activations.variants import Hold, ModelSource, Replay, VariantChange
 from analyses.causes.choosing_units import best_ranked_units
-from analyses.causes.effects import CONTRAST, Effect, EffectSums, effects
-from analyses.causes.matching import N_MATCHED, matched_groups
 from analyses.errors import AnalysisError
 from analyses.passages.base_reading import BaseReading, SiteMoments, read_base, recorded_values
 from analyses.passages.character_sets import INSIDE, character_sets
+from analyses.passages.effects import CONTRAST, Effect, EffectSums, effects
+from analyses.passages.matching import N_MATCHED, matched_groups
 from analyses.passages.models import model_source
 from analyses.passages.passages import N_CHARS, spread_passages
 from analyses.session import AnySource

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from activations.results import Result
 from activations.texts.corpus import Corpus
-from analyses.causes.welch import welch_p_value
 from analyses.errors import AnalysisError
 from analyses.intervals.significance import q_values
+from analyses.intervals.welch import welch_p_value
 from analyses.targets.labelling import AnyHypothesis, label
 from hypotheses import registry
 from hypotheses.user_files import as_hypothesis

@@ -123,7 +123,7 @@ def _ablate(model: "Session", target: "Target", units: "Sequence[Unit]", options
 
 def _table(ablation: "Ablation") -> list[dict[str, TableCell]]:
     """Return a row for each unit: the effect inside − outside with its test, then that on each set of characters."""
-    from analyses.causes.effects import CONTRAST
+    from analyses.passages.effects import CONTRAST
 
     rows: list[dict[str, TableCell]] = []
     for name, effects in ablation.by_intervention.items():

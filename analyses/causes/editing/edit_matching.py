@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from activations.units import Site, Unit
 from activations.variants import ModelSource
 from analyses.causes.editing.edit_effects import CONTRAST, EditEffect, EditSample, beyond_random
-from analyses.causes.effects import welch
-from analyses.causes.matching import matched_units
 from analyses.intervals.estimates import Estimate
 from analyses.intervals.significance import q_values
+from analyses.passages.effects import welch
+from analyses.passages.matching import matched_units
 
 FEWEST_MATCHED = 5
 _SAMPLED_CHARS = 2000

@@ -12,7 +12,6 @@ from activations.units import Site, Unit
 from activations.value_ranges import check_in_range, fits
 from activations.variants import AddOnce, ModelSource, ReplaceOnce, VariantChange
 from analyses.causes.choosing_units import best_ranked_units
-from analyses.causes.effects import beside_matched
 from analyses.causes.impulses.impulse_results import Duration, Impulse, ImpulseStep, UnitImpulse
 from analyses.causes.known_states import (
     OFFSET,
@@ -23,13 +22,14 @@ from analyses.causes.known_states import (
     read_places,
     rows_with_context,
 )
-from analyses.causes.matching import matched_groups
 from analyses.causes.place_estimates import PlaceAtoms, place_atoms, spread_draw
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Estimate
 from analyses.intervals.significance import q_values
 from analyses.passages.base_reading import SiteMoments, read_base
 from analyses.passages.character_sets import INSIDE, CharacterSets, character_sets
+from analyses.passages.effects import beside_matched
+from analyses.passages.matching import matched_groups
 from analyses.passages.models import model_source
 from analyses.passages.passages import Passages, spread_passages
 from analyses.session import AnySource

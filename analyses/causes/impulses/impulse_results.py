@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from activations.results import Result, TableCell
-from analyses.causes.effects import SIGNIFICANT
+from analyses.passages.effects import SIGNIFICANT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from activations.results import Result, TableCell
-from analyses.causes.effects import SIGNIFICANT
 from analyses.intervals.significance import q_values
+from analyses.passages.effects import SIGNIFICANT
 
 LOG_PROB, LOSS = "log probability", "loss"
 BOTH, TO_INSIDE, TO_OUTSIDE = "both", "to inside", "to outside"

@@ -11,8 +11,8 @@ from activations.units import Site, Unit
 from activations.variants import InterchangeOnce, ModelSource, ReplaceOnce, VariantChange
 from analyses.causes.directions import Direction
 from analyses.causes.known_states import OFFSET, Values
-from analyses.causes.matching import matched_groups
 from analyses.errors import AnalysisError
+from analyses.passages.matching import matched_groups
 
 Array = NDArray[np.float64]
 STATE = "state"

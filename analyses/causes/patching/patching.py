@@ -11,7 +11,6 @@ from activations.progress import Progress, no_progress
 from activations.texts.corpus import Corpus
 from activations.units import Site
 from activations.variants import ModelSource, VariantChange
-from analyses.causes.effects import beside_matched
 from analyses.causes.known_states import (
     PlaceBatch,
     Places,
@@ -45,6 +44,7 @@ from analyses.causes.place_estimates import PlaceAtoms, place_atoms
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Estimate
 from analyses.passages.character_sets import END, INSIDE, OUTSIDE, CharacterSets, character_sets
+from analyses.passages.effects import beside_matched
 from analyses.passages.models import model_source
 from analyses.passages.passages import Passages, spread_passages
 from analyses.session import AnySource

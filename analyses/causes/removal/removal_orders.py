@@ -11,12 +11,12 @@ from activations.site_names import AnySites
 from activations.units import Unit, units_of
 from activations.variants import ModelSource
 from analyses.causes.ablation import loss_changes
-from analyses.causes.effects import CONTRAST, EffectSums, effects
 from analyses.causes.removal.removal_results import KEPT, RANDOM, REMOVED, OrderComparison, RemovalCurve, RemovalPoint
 from analyses.errors import AnalysisError
 from analyses.named_parts import sites_among, sites_of_read_out
 from analyses.passages.base_reading import read_base
 from analyses.passages.character_sets import SET_NAMES, character_sets
+from analyses.passages.effects import CONTRAST, EffectSums, effects
 from analyses.passages.models import model_source
 from analyses.passages.passages import spread_passages
 from analyses.ranking.methods.registry import method_for

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.results import Result, TableCell
-from analyses.causes.welch import welch_p_value
 from analyses.intervals.estimates import Estimate
 from analyses.intervals.long_run import label_memory, n_cosines
 from analyses.intervals.significance import q_values, too_few
+from analyses.intervals.welch import welch_p_value
 from analyses.passages.character_sets import ALL, INSIDE, OUTSIDE, SET_NAMES, CharacterSets
 from analyses.passages.passages import atom_starts
 
