@@ -21,12 +21,12 @@ from activations.texts.corpus import Corpus
 from activations.units import Site, Unit
 from analyses.causes.ablation import HELD_AT, ablate
 from analyses.errors import AnalysisError
-from analyses.passages.character_sets import END, character_sets
+from analyses.passages.character_sets import END, PREDICTED, character_sets
 from analyses.passages.effects import CONTRAST, WHERE, Effect, EffectSums, effects
 from analyses.passages.matching import matched_groups, matched_units
 from analyses.passages.passages import spread_passages
 from analyses.ranking.ranking import rank
-from analyses.targets.labelling import target_of_labels
+from analyses.targets.labelling import target_for, target_of_labels
 from hypotheses.labels import Labels
 from hypotheses.registry import get
 
@@ -266,6 +266,19 @@ def test_matched_groups_have_as_many_different_units_of_the_same_sites() -> None
         assert len(set(drawn)) == 4 and not set(drawn) & {*group, Unit(CELL, 3)}
     whole_site = [Unit(CELL, n) for n in range(12)]
     assert matched_groups(variances, whole_site, 20, [], np.random.default_rng(0)) == []
+
+
+def test_characters_that_the_model_replaces_are_not_predicted_ones(text: str) -> None:
+    """Every opening mark is followed by a character that the model does not know, and reads as a space."""
+    marked = "".join(part + ('"ß' if n % 2 == 0 else '"') for n, part in enumerate(text.split('"')))
+    live = live_of(QuoteModel().model, marked, stand_in=" ")
+    found = ablate(live, "in_quotes", "0/cell/0", n_matched=0)
+    assert (found.predicted_characters, found.replaced_characters) == ('"', "ß")
+    sets = character_sets(target_for(live, "in_quotes"), live, spread_passages(live, 4000))
+    following = np.array(list(marked[1:]))
+    np.testing.assert_array_equal(sets.members[PREDICTED][:-1], following == '"')
+    known = live_of(QuoteModel().model, text)
+    assert ablate(known, "in_quotes", "0/cell/0", n_matched=0).replaced_characters == ""
 
 
 def test_few_units_have_as_many_matched_ones_as_there_are(text: str) -> None:

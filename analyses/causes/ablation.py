@@ -45,6 +45,7 @@ class Ablation(Result):
         n_chars: Number of characters on which effects are measured.
         seed: Seed of the draws.
         predicted_characters: The characters that the hypothesis predicts.
+        replaced_characters: Those that it would predict if the model knew them; see `CharacterSets`.
     """
 
     hypothesis: str
@@ -54,6 +55,7 @@ class Ablation(Result):
     n_chars: int
     seed: int
     predicted_characters: str
+    replaced_characters: str = ""
 
     def rows(self) -> list[dict[str, TableCell]]:
         """Return one row for each unit and set of characters."""
@@ -148,6 +150,7 @@ def ablate(
         n_chars=passages.n_counted,
         seed=seed,
         predicted_characters=sets.predicted_characters,
+        replaced_characters=sets.replaced_characters,
     )
 
 

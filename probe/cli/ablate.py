@@ -72,7 +72,7 @@ def ablate(
     the same site, of about the same variance. p is the p-value under the null that the unit is one like these, and q
     the false discovery rate over all units of the table. end is the effect on the characters after which the hypothesis
     no longer holds, and predicted that on the characters before those that it predicts (at least twice as frequent
-    inside as outside).
+    inside as outside; characters that the model does not know, and reads as others, do not count).
 
     The model is that of a recording (--model model.pt activations.h5), or reads a text now (--model and --text). The
     units are the ten best of `probe rank` unless --units or --sites names others. Effects are measured on --chars
@@ -148,10 +148,14 @@ def _say_what_is_shown(ablation: "Ablation", units: UnitOptions, *, quiet: bool)
         say(f"the units that rank puts first for {ablation.hypothesis}; --units names others", quiet=quiet)
     for finding in ablation.findings:
         say(finding, quiet=quiet)
-    predicted = " ".join(visible(char, SIGNS) for char in ablation.predicted_characters)
+    predicted, replaced = (
+        " ".join(visible(char, SIGNS) for char in characters)
+        for characters in (ablation.predicted_characters, ablation.replaced_characters)
+    )
+    not_counted = f"; not counted, since the model does not know them: {replaced}" if replaced else ""
     say(
         f"{ablation.hypothesis}: units held at {ablation.held_at}, {ablation.n_chars:,} characters, beside "
         f"{ablation.n_matched} matched units each; changes of the loss in nats per character; predicted: "
-        f"{predicted or 'none'}",
+        f"{predicted or 'none'}{not_counted}",
         quiet=quiet,
     )
