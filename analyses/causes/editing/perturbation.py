@@ -25,7 +25,7 @@ from analyses.causes.editing.edit_effects import (
     reported_steps,
     samples_of,
 )
-from analyses.causes.editing.edit_matching import beside_matched, draw_matched
+from analyses.causes.editing.edit_matching import draw_matched, tested_beside_matched
 from analyses.causes.editing.edited_labels import EditedLabels, LabelChange
 from analyses.causes.editing.edited_passages import EditedReadings, read_edited
 from analyses.causes.editing.edits import Edit, PlacedEdit, draw_edits
@@ -210,7 +210,7 @@ def perturb(
         hypothesis=target.hypothesis,
         edit=str(edit),
         where_edited=edit.where(target.hypothesis),
-        effects=beside_matched(effects, own, random, references, numbers),
+        effects=tested_beside_matched(effects, own, random, references, numbers),
         n_places=len(drawn.edits),
         n_possible=drawn.n_possible,
         n_changed=int(sum(change.direction.any() for change in labels[: len(drawn.edits)])),
