@@ -22,6 +22,7 @@ from analyses.causes.editing.perturbation import Perturbation, perturb
 from analyses.errors import AnalysisError
 from analyses.probing.kept_probes import Probe
 from analyses.targets.labelling import target
+from analyses.targets.lags import lagged
 from hypotheses.registry import get
 from hypotheses.user_files import as_hypothesis
 
@@ -48,25 +49,26 @@ def bracketed_text(n_brackets: int, seed: int = 0) -> str:
     return "".join(pieces)
 
 
-def bracket_model(text: str) -> CharRNN:
-    """Cell 0 is 1 inside brackets and 0 outside; cell 1 sees the bracket that was just read, cell 2 the letter.
+def bracket_model(text: str, n_units: int = 3) -> CharRNN:
+    """Cell 0 is 1 inside brackets and 0 outside; cell 1 sees the bracket that was just read, the others the letter.
 
     Inside, the logit of ) is higher by 3 tanh(1).
     """
     vocabulary = Vocabulary.of([text])
-    model = CharRNN(ModelConfig(cell="lstm", n_layers=1, n_units=3), vocabulary).eval()
+    model = CharRNN(ModelConfig(cell="lstm", n_layers=1, n_units=n_units), vocabulary).eval()
     weights = {name: torch.zeros_like(weight) for name, weight in model.state_dict().items()}
     column = {char: vocabulary.characters.index(char) for char in vocabulary.characters}
     inputs, bias = weights["rnn.weight_ih_l0"], weights["rnn.bias_ih_l0"]
-    i, f, g, o = 0, 3, 6, 9
+    i, f, g, o = (gate * n_units for gate in range(4))
     bias[[i, f, g, o]] = torch.tensor([-LARGE, LARGE, LARGE, LARGE])
     inputs[i, column["("]] = 2 * LARGE
     inputs[f, column["("]] = inputs[f, column[")"]] = -2 * LARGE
-    for unit in (1, 2):
+    for unit in range(1, n_units):
         bias[[i + unit, f + unit, o + unit]] = torch.tensor([LARGE, -LARGE, LARGE])
     inputs[g + 1, column["("]], inputs[g + 1, column[")"]] = 0.5, -0.5
     for number, char in enumerate("abcdef"):
-        inputs[g + 2, column[char]] = 0.1 * number
+        for unit in range(2, n_units):
+            inputs[g + unit, column[char]] = 0.1 * (number**unit % 7)
     weights["readout.weight"][column[")"], 0] = 3.0
     counts = np.array([text.count(char) for char in vocabulary.characters])
     weights["readout.bias"] = torch.from_numpy(np.log(counts / counts.sum())).float()
@@ -149,6 +151,20 @@ def test_other_edits_turn_the_unit_with_the_label(live: LiveActivations, edit: s
     assert result.effect(IN_BRACKETS, STAYS).change == pytest.approx(0, abs=1e-5)
 
 
+@pytest.mark.parametrize("lag", [-2, 2])
+def test_a_lag_moves_the_labels_and_not_the_edits(live: LiveActivations, deleted: Perturbation, lag: int) -> None:
+    """Two characters late, the label of the deleted bracket and of those after it changes from the second one on."""
+    result = perturb(live, in_brackets, "delete", units=IN_BRACKETS, n_places=100, n_steps=40, lag=lag)
+    assert result.hypothesis == f"in_brackets @ {lag}"
+    assert (result.where_edited, result.n_possible) == (deleted.where_edited, deleted.n_possible)
+    assert result.effect(LOSS, ALL).change == deleted.effect(LOSS, ALL).change
+    assert result.n_changed == 100
+    first = [result.effect(IN_BRACKETS, CHANGES, step).n_places for step in (0, 1, 2)]
+    assert first == ([0, 0, 100] if lag < 0 else [100, 100, 100])
+    without = deleted.effect(IN_BRACKETS, CHANGES, 8)
+    assert without.n_places != result.effect(IN_BRACKETS, CHANGES, 8).n_places
+
+
 def test_an_edit_that_turns_no_label_shows_nothing(live: LiveActivations) -> None:
     result = perturb(live, in_brackets, "repeat", units=IN_BRACKETS, n_places=50, n_steps=20)
     assert result.n_changed == 0
@@ -165,20 +181,26 @@ def test_few_places_have_no_interval(live: LiveActivations) -> None:
         assert "nan" not in finding
 
 
-def test_a_probe_is_followed_as_a_unit_is(live: LiveActivations) -> None:
-    """Its output is 4 · (cell 0 − ½): 4 more inside than outside."""
-    probe = Probe(
+def probe_of(live: LiveActivations, weights: list[float]) -> Probe:
+    """A probe of the first units of the cell, standardised with a mean and a scale of ½."""
+    n_units = len(weights)
+    return Probe(
         hypothesis="in_brackets",
         kind="binary",
-        site=IN_BRACKETS,
-        sites={CELL: 3},
-        units=(Unit.parse(IN_BRACKETS),),
-        weights=np.array([[2.0]]),
+        site=str(CELL),
+        sites={CELL: live.sites[CELL]},
+        units=tuple(Unit(CELL, n) for n in range(n_units)),
+        weights=np.array(weights)[:, None],
         intercept=np.zeros(1),
-        mean=np.array([0.5]),
-        scale=np.array([0.5]),
+        mean=np.full(n_units, 0.5),
+        scale=np.full(n_units, 0.5),
         model_sha256=live.model_sha256,
     )
+
+
+def test_a_probe_is_followed_as_a_unit_is(live: LiveActivations) -> None:
+    """Its output is 4 · (cell 0 − ½): 4 more inside than outside. It has no other direction to be compared with."""
+    probe = probe_of(live, [2.0])
     result = perturb(live, in_brackets, "delete", probe=probe, n_places=60, n_steps=30)
     assert result.quantities == ["loss", "probe"]
     assert result.effect("probe", CHANGES).change == pytest.approx(4, abs=1e-4)
@@ -188,6 +210,36 @@ def test_a_probe_is_followed_as_a_unit_is(live: LiveActivations) -> None:
         perturb(other, in_brackets, "delete", probe=probe)
 
 
+def test_a_probe_stands_beside_other_directions_of_its_units(text: str) -> None:
+    """They do not see the label, and their outputs vary as much; a unit stands beside units as without a probe."""
+    live = LiveActivations(bracket_model(text, 12), Corpus.from_texts([text]))
+    probe = probe_of(live, [2.0] + 11 * [0.0])
+    result = perturb(live, in_brackets, "delete", probe=probe, units=IN_BRACKETS, n_places=60, n_steps=30)
+    effect = result.effect("probe", CONTRAST)
+    assert effect.change == pytest.approx(4, abs=1e-4)
+    assert effect.matched == pytest.approx(0, abs=0.5) and effect.matched_sd > 0
+    assert effect.p < 1e-3 and np.isnan(effect.q)
+    assert "matched directions" in result.findings[1]
+    alone = perturb(live, in_brackets, "delete", units=IN_BRACKETS, n_places=60, n_steps=30)
+    unit, of_alone = (found.effect(IN_BRACKETS, CONTRAST) for found in (result, alone))
+    assert (unit.p, unit.q, unit.matched) == (of_alone.p, of_alone.q, of_alone.matched)
+
+
+def test_few_random_directions_of_untrained_models_are_said_to_follow() -> None:
+    """As many as chance allows: 8 of 200, of which this tries 24."""
+    n_following = 0
+    for seed in range(6):
+        text = bracketed_text(120, seed)
+        model = random_model(text, seed, gain=2.0, n_layers=1, n_units=20, cell="lstm")
+        source = LiveActivations(model, Corpus.from_texts([text]))
+        rng = np.random.default_rng(seed)
+        for _ in range(4):
+            probe = probe_of(source, rng.normal(size=20).tolist())
+            result = perturb(source, in_brackets, "delete", probe=probe, n_places=60, n_steps=30, seed=seed)
+            n_following += result.effect("probe", CONTRAST).p < 0.05
+    assert n_following <= 4
+
+
 def test_the_same_seed_gives_the_same_numbers(live: LiveActivations, deleted: Perturbation) -> None:
     again = perturb(live, in_brackets, "delete", units=deleted.quantities[1:], n_places=100, n_steps=40)
     assert [str(row) for row in again.rows()] == [str(row) for row in deleted.rows()]
@@ -195,13 +247,13 @@ def test_the_same_seed_gives_the_same_numbers(live: LiveActivations, deleted: Pe
     assert other.effect(LOSS, ALL).change != deleted.effect(LOSS, ALL).change
 
 
-@pytest.mark.parametrize("name", ["in_quotes", "in_comment"])
-def test_labels_after_an_edit_are_those_of_the_edited_document(code_text: str, name: str) -> None:
-    """Also in a document so long that only its part around the edit is labelled again."""
+@pytest.mark.parametrize(("name", "lag"), [("in_quotes", 0), ("in_comment", 0), ("in_quotes", -7), ("in_quotes", 7)])
+def test_labels_after_an_edit_are_those_of_the_edited_document(code_text: str, name: str, lag: int) -> None:
+    """Also in a document so long that only its part around the edit is labelled again, and with a lag."""
     long = (code_text + "\n\n") * 4
     corpus = Corpus.from_texts([code_text[:3000], long])
-    hypothesis = get(name)
-    edited = EditedLabels(hypothesis, target(corpus, name), corpus, 50)
+    hypothesis = get(name).lagged(lag) if lag else get(name)
+    edited = EditedLabels(hypothesis, lagged(target(corpus, name), corpus, lag), corpus, 50)
     for position in (10, 2500, 3010, 40_000, 3000 + len(long) - 200):
         start = 0 if position < 3000 else 3000
         document = corpus.text(start, 3000 if position < 3000 else None)

@@ -1,6 +1,6 @@
 """Effects of edits on a unit, a probe or the loss: means over places with intervals, beside random edits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -46,7 +46,8 @@ class EditEffect(Result):
         p: Two-sided p-value under the null that the edit changes no more than the random ones; NaN if there is none.
         q: False discovery rate over all units, of the means over all characters.
         matched: Of the mean of `changes − stays` of a unit, that of units of its site and of about its variance, less
-            that by random edits, with the unit's sign; p is then that the unit is one like these. Else NaN.
+            that by random edits, with the unit's sign; of the probe, that of directions of its units. p is then that
+            the unit, or the probe, is one like these. Else NaN.
         matched_sd: Standard deviation of theirs.
         reference: Mean inside less outside in the same passages without edits; NaN for the loss.
     """
@@ -148,19 +149,19 @@ def _first_directions(direction: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def edit_effects(
-    names: Sequence[str], edits: EditSample, random: EditSample, references: Floats, steps: Sequence[int]
+    numbers: Mapping[str, int], edits: EditSample, random: EditSample, references: Floats, steps: Sequence[int]
 ) -> list[EditEffect]:
     """Return the effects on all quantities: for each, the means over all characters, then those at some of them.
 
     Args:
-        names: What the quantities are called; those but `LOSS` have signs.
+        numbers: The number of each quantity by what it is called; those but `LOSS` have signs.
         edits: The edits.
         random: The random ones.
         references: (n_quantities,) mean inside less outside.
         steps: Characters after the edit to report.
     """
     effects: list[EditEffect] = []
-    for number, name in enumerate(names):
+    for name, number in numbers.items():
         for step in (None, *steps):
             effects += _effects_at(name, number, step, edits, random, float(references[number]))
     units = [n for n, effect in enumerate(effects) if effect.quantity not in (LOSS, PROBE) and effect.n_after is None]

@@ -1,4 +1,4 @@
-"""Units beside matched ones: does a unit follow an edit of the text more than units like it?"""
+"""Units and probes beside matched ones: does one follow an edit of the text more than units, or directions, like it?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 
 from activations.units import Site, Unit
 from activations.variants import ModelSource
-from analyses.causes.editing.edit_effects import CONTRAST, EditEffect, EditSample, beyond_random
+from analyses.causes.editing.edit_effects import CONTRAST, PROBE, EditEffect, EditSample, beyond_random
+from analyses.causes.editing.edited_passages import Directions
 from analyses.intervals.estimates import Estimate
+from analyses.intervals.matched_p_values import FEWEST_MATCHED
 from analyses.intervals.significance import q_values
-from analyses.passages.effects import welch
-from analyses.passages.matching import matched_units
+from analyses.passages.effects import beside_matched
+from analyses.passages.matching import matched_directions, matched_units
+from analyses.probing.kept_probes import Probe
 
-FEWEST_MATCHED = 5
 _SAMPLED_CHARS = 2000
 
 
@@ -37,31 +39,55 @@ def draw_matched(live: ModelSource, units: Sequence[Unit], n: int, rng: np.rando
     return drawn or [[] for _ in units]
 
 
-def beside_matched(
+def draw_directions(live: ModelSource, probe: Probe, n: int, rng: np.random.Generator) -> Directions:
+    """Return the direction of a probe, and random ones of the same units along which they vary about as much.
+
+    They are orthogonal to the probe's, since it is other ones that it is compared with, and as long as makes their
+    outputs vary exactly as much as that of the probe. There are fewer than `n` if the probe sees few units.
+
+    Args:
+        live: The model, and how it reads.
+        probe: The probe, with one output.
+        n: Number of random directions wanted.
+        rng: Draws them.
+    """
+    of_probe = probe.weights[:, 0] / probe.scale
+    length = float(np.linalg.norm(of_probe))
+    drawn: list[NDArray[np.float64]] = []
+    if n and length > 0:
+        sites = list(dict.fromkeys(unit.site for unit in probe.units))
+        sample = live.sample(sites, _SAMPLED_CHARS)
+        values = np.column_stack([sample[unit.site][:, unit.index] for unit in probe.units]).astype(np.float64)
+        wanted = float((values @ of_probe).std())
+        for direction in matched_directions(values, of_probe / length, n, rng, orthogonal=True):
+            spread = float((values @ direction).std())
+            drawn += [direction * wanted / spread] if spread > 0 else []
+    return Directions(probe.units, np.column_stack([of_probe, *drawn]))
+
+
+def tested_beside_matched(
     effects: Sequence[EditEffect],
     edits: EditSample,
     random: EditSample,
     references: NDArray[np.float64],
     matched: Mapping[str, tuple[int, Sequence[int]]],
 ) -> list[EditEffect]:
-    """Test how much more units change where the label changes than where it stays, beside matched units.
+    """Test how much more units or a probe change where the label changes than where it stays, beside matched ones.
 
     All contrasts are less those of the random edits, and count as positive if they have the sign of inside less outside
-    of their unit. The matched units' own spread and the text's sampling error are both counted: Student's t, with
-    Welch's degrees of freedom.
+    of their unit or direction. The spread of the matched ones and the text's sampling error both count; see
+    `matched_p_value`.
 
     Args:
         effects: The effects.
         edits: The edits.
         random: The random ones.
         references: (n_quantities,) mean inside less outside.
-        matched: For each unit by its name, its number among the quantities, and those of its matched units.
+        matched: For each unit by its name, and for the probe, its number among the quantities, and those of its
+            matched ones.
 
     Returns:
-        The effects, with p-values and q-values of the units' contrasts that are these.
-
-    Source:
-        Welch 1947, Biometrika 34:28-35.
+        The effects, with p-values of the contrasts that are these, and with q-values over the units.
     """
     tested = list(effects)
     rows = [n for n, e in enumerate(tested) if e.quantity in matched and e.where == CONTRAST and e.n_after is None]
@@ -72,8 +98,9 @@ def beside_matched(
             _aligned(number, edits, random, references),
             [_aligned(other, edits, random, references) for other in others],
         )
-    q = q_values(np.array([tested[row].p for row in rows]))
-    for row, value in zip(rows, q, strict=True):
+    rows_of_units = [row for row in rows if tested[row].quantity != PROBE]
+    q = q_values(np.array([tested[row].p for row in rows_of_units]))
+    for row, value in zip(rows_of_units, q, strict=True):
         tested[row] = replace(tested[row], q=float(value))
     return tested
 
@@ -84,17 +111,11 @@ def _aligned(number: int, edits: EditSample, random: EditSample, references: NDA
     return replace(contrast, value=contrast.value * sign, influence=contrast.influence * sign)
 
 
-def _beside(effect: EditEffect, own: Estimate, matched: Sequence[Estimate]) -> EditEffect:
+def _beside(effect: EditEffect, contrast: Estimate, matched: Sequence[Estimate]) -> EditEffect:
     """Compare a unit with its matched ones; with fewer than five of these, it is left as it is."""
-    values = np.array([estimate.value for estimate in matched])
-    if len(values) < FEWEST_MATCHED or not np.isfinite([own.value, *values]).all():
+    if len(matched) < FEWEST_MATCHED or not np.isfinite([contrast.value, *(m.value for m in matched)]).all():
         return effect
-    mean, spread = float(values.mean()), float(values.std(ddof=1))
-    beyond = replace(
-        own,
-        value=own.value - mean,
-        influence=own.influence - np.mean([estimate.influence for estimate in matched], axis=0),
-    )
-    p = welch(beyond, spread**2 * (1 + 1 / len(values)), len(values) - 1)
+    comparison = beside_matched(contrast, matched)
     sign = 1 if effect.reference >= 0 else -1
-    return replace(effect, p=p if np.isfinite(effect.p) else np.nan, matched=sign * mean, matched_sd=spread)
+    p = comparison.p if np.isfinite(effect.p) else np.nan
+    return replace(effect, p=p, matched=sign * comparison.matched, matched_sd=comparison.matched_sd)

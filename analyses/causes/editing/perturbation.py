@@ -25,15 +25,16 @@ from analyses.causes.editing.edit_effects import (
     reported_steps,
     samples_of,
 )
-from analyses.causes.editing.edit_matching import beside_matched, draw_matched
+from analyses.causes.editing.edit_matching import draw_directions, draw_matched, tested_beside_matched
 from analyses.causes.editing.edited_labels import EditedLabels, LabelChange
-from analyses.causes.editing.edited_passages import EditedReadings, read_edited
+from analyses.causes.editing.edited_passages import NO_DIRECTIONS, Directions, EditedReadings, read_edited
 from analyses.causes.editing.edits import Edit, PlacedEdit, draw_edits
 from analyses.errors import AnalysisError
 from analyses.passages.models import reading_source
 from analyses.probing.kept_probes import Probe
 from analyses.session import AnySource
 from analyses.targets.labelling import AnyHypothesis, target_for
+from analyses.targets.lags import lagged
 from analyses.targets.predictions import PREFIX
 from hypotheses import registry
 from hypotheses.hypothesis import Hypothesis
@@ -136,6 +137,7 @@ def perturb(
     n_warm_up: int = N_WARM_UP,
     n_random: int = 1,
     n_matched: int = N_MATCHED,
+    lag: int = 0,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> Perturbation:
@@ -157,7 +159,10 @@ def perturb(
         n_steps: Characters after the edit.
         n_warm_up: Characters that the model reads before it.
         n_random: Random edits beside each.
-        n_matched: Matched units beside each unit: drawn from its site among those of the nearest variance.
+        n_matched: Matched units beside each unit: drawn from its site among those of the nearest variance. Beside the
+            probe, random directions of its units whose outputs vary as much.
+        lag: Compare with the label of the character this many characters later, or earlier, below 0, in the text and in
+            the edited text alike. Where the text is edited does not depend on it.
         seed: Seed of the draws.
         progress: Called with the amount done and the total.
 
@@ -177,40 +182,43 @@ def perturb(
     labeller = _labeller(hypothesis)
     _check_reading(live, edit, probe)
     chosen = list(dict.fromkeys(select_units(live.sites, units)))
-    target = target_for(live, labeller)
-    if target.kind != "binary":
+    edited_where = target_for(live, labeller)
+    if edited_where.kind != "binary":
         raise AnalysisError(
-            f"{target.hypothesis!r} is not True or False, so that an edit does not turn it; compare it with a number "
-            f"or name one of its classes, such as '{target.hypothesis}>5'"
+            f"{edited_where.hypothesis!r} is not True or False, so that an edit does not turn it; compare it with a "
+            f"number or name one of its classes, such as '{edited_where.hypothesis}>5'"
         )
     rng = np.random.default_rng(seed)
-    drawn = draw_edits(edit, live, target, n_places, n_steps + 1, n_random, rng)
-    every = [*drawn.edits, *(placed for beside in drawn.random for placed in beside)]
+    drawn = draw_edits(edit, live, edited_where, n_places, n_steps + 1, n_random, rng)
+    target = lagged(edited_where, live.corpus, lag)
+    labeller = labeller.lagged(lag) if lag else labeller
+    all_edits = [*drawn.edits, *(placed for beside in drawn.random for placed in beside)]
     owners = np.repeat(np.arange(len(drawn.edits)), [len(beside) for beside in drawn.random])
 
     edited = EditedLabels(labeller, target, live.corpus, n_steps)
-    labels = _label_changes(edited, every, progress)
+    labels = _label_changes(edited, all_edits, progress)
     matched = draw_matched(live, chosen, n_matched, rng)
-    seen = list(dict.fromkeys([*chosen, *(unit for beside in matched for unit in beside)]))
+    units_read = list(dict.fromkeys([*chosen, *(unit for beside in matched for unit in beside)]))
+    directions = NO_DIRECTIONS if probe is None else draw_directions(live, probe, n_matched, rng)
     readings = read_edited(
         live,
-        every,
-        seen,
-        probe,
+        all_edits,
+        units_read,
+        directions,
         n_steps,
         n_warm_up,
-        lambda done, total: progress(len(every) * (total + done), 2 * len(every) * total),
+        lambda done, total: progress(len(all_edits) * (total + done), 2 * len(all_edits) * total),
     )
-    own, random = samples_of(readings, labels, len(drawn.edits), owners)
-    names = [LOSS, *([PROBE] if probe is not None else []), *map(str, chosen)]
+    edits, random = samples_of(readings, labels, len(drawn.edits), owners)
+    numbers = _numbers(chosen, len(units_read), directions)
     references = _references(readings, labels, len(drawn.edits))
-    effects = edit_effects(names, own, random, references, reported_steps(n_steps))
-    numbers = _numbers_of_matched(seen, matched, len(names) - len(chosen))
+    effects = edit_effects(numbers, edits, random, references, reported_steps(n_steps))
+    of_matched = _numbers_of_matched(units_read, matched, directions)
     return Perturbation(
         hypothesis=target.hypothesis,
         edit=str(edit),
-        where_edited=edit.where(target.hypothesis),
-        effects=beside_matched(effects, own, random, references, numbers),
+        where_edited=edit.where(edited_where.hypothesis),
+        effects=tested_beside_matched(effects, edits, random, references, of_matched),
         n_places=len(drawn.edits),
         n_possible=drawn.n_possible,
         n_changed=int(sum(change.direction.any() for change in labels[: len(drawn.edits)])),
@@ -230,15 +238,25 @@ def _label_changes(edited: EditedLabels, edits: Sequence[PlacedEdit], progress: 
     return labels
 
 
+def _numbers(units: Sequence[Unit], n_units: int, directions: Directions) -> dict[str, int]:
+    """Return the number among the quantities of the loss, of the probe, and of the first units, by their names."""
+    of_probe = {PROBE: 1 + n_units} if directions.units else {}
+    return {LOSS: 0, **of_probe, **{str(unit): number for number, unit in enumerate(units, 1)}}
+
+
 def _numbers_of_matched(
-    seen: Sequence[Unit], matched: Sequence[Sequence[Unit]], n_before: int
+    units: Sequence[Unit], matched: Sequence[Sequence[Unit]], directions: Directions
 ) -> dict[str, tuple[int, list[int]]]:
-    """Return the numbers among the quantities of each of the first units, and of those matched to it, by its name."""
-    number_of = {unit: n_before + number for number, unit in enumerate(seen)}
-    return {
-        str(unit): (number_of[unit], [number_of[other] for other in beside])
-        for unit, beside in zip(seen, matched, strict=False)
+    """Return the numbers among the quantities of the first units and the probe, and of those matched to each."""
+    number_of = {unit: number for number, unit in enumerate(units, 1)}
+    numbers = {
+        str(unit): (number_of[unit], [number_of[partner] for partner in partners])
+        for unit, partners in zip(units, matched, strict=False)
     }
+    if directions.units:
+        first = 1 + len(units)
+        numbers[PROBE] = first, list(range(first + 1, first + directions.weights.shape[1]))
+    return numbers
 
 
 def _labeller(hypothesis: AnyHypothesis) -> Hypothesis:
@@ -313,7 +331,11 @@ def _finding(changed: EditEffect, contrast: EditEffect, *, several: bool) -> str
             "others where it stays, equally far after the edit, to tell a memory of the edited character apart; use "
             "more places, or more characters after them."
         )
-    matched = f", matched units {contrast.matched:+.3g}" if np.isfinite(contrast.matched) else ""
+    matched = (
+        f", matched {'directions' if is_probe else 'units'} {contrast.matched:+.3g}"
+        if np.isfinite(contrast.matched)
+        else ""
+    )
     more = (
         f"{contrast.change:+.3g} more than where the label stays, equally far after the edit{matched} ({level} {p:.2g})"
     )

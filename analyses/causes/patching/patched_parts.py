@@ -12,14 +12,11 @@ from activations.variants import InterchangeOnce, ModelSource, ReplaceOnce, Vari
 from analyses.causes.directions import Direction
 from analyses.causes.known_states import OFFSET, Values
 from analyses.errors import AnalysisError
-from analyses.passages.matching import matched_groups
+from analyses.passages.matching import matched_directions, matched_groups
 
 Array = NDArray[np.float64]
 STATE = "state"
 """The name of the whole state: all sites that are carried from one character to the next."""
-_POOL = 10  # times as many random directions, of which those of the nearest variance are taken
-_MOST_TILT = 8.0
-_N_BISECTIONS = 40
 
 
 class Subspace:
@@ -137,7 +134,7 @@ def matched_parts(
     """
     if part.bases:
         ((site, basis),) = part.bases.items()
-        drawn = [_random_directions(values[site], direction, n_matched, rng) for direction in basis.T]
+        drawn = [matched_directions(values[site], direction, n_matched, rng) for direction in basis.T]
         return [
             Part(f"random of {site}", bases={site: np.linalg.qr(np.column_stack([own[n] for own in drawn]))[0]})
             for n in range(n_matched)
@@ -183,30 +180,3 @@ def _of_units(units: Collection[Unit], sites: Mapping[Site, int]) -> Part:
 
 def _all_units(live: ModelSource, sites: Sequence[Site]) -> dict[Site, NDArray[np.bool_]]:
     return {site: np.ones(live.sites[site], bool) for site in sites}
-
-
-def _random_directions(values: NDArray[np.floating], direction: Array, n: int, rng: np.random.Generator) -> list[Array]:
-    """Draw directions along which values vary about as much as along a given one.
-
-    In the principal directions, whose variances are λ, a direction has independent normal coordinates of variance λ^a.
-    The exponent a is such that its expected variance, about Σ λ^(1+a) / Σ λ^a, is that of the given direction; of ten
-    times as many, those whose variances are nearest are taken.
-    """
-    covariance = np.cov(values.astype(np.float64), rowvar=False).reshape(len(direction), len(direction))
-    variances, principal = np.linalg.eigh(covariance)
-    variances = np.maximum(variances, variances.max() * 1e-12)
-    wanted = float(direction @ covariance @ direction)
-    logs = np.log(variances) if variances.max() > 0 else np.zeros_like(variances)
-    low, high = -_MOST_TILT, _MOST_TILT
-    for _ in range(_N_BISECTIONS):
-        tilt = (low + high) / 2
-        weights = np.exp(tilt * (logs - logs.max()))
-        if np.average(variances, weights=weights) < wanted:
-            low = tilt
-        else:
-            high = tilt
-    coordinates = rng.standard_normal((_POOL * n, len(variances))) * np.exp(tilt / 2 * (logs - logs.max()))
-    coordinates /= np.linalg.norm(coordinates, axis=1, keepdims=True)
-    distance = np.abs(np.log((coordinates**2 @ variances + 1e-300) / (wanted + 1e-300)))
-    nearest = np.argsort(distance, kind="stable")[:n]
-    return list(rng.permutation(coordinates[nearest]) @ principal.T)
