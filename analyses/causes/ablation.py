@@ -64,10 +64,10 @@ class Ablation(Result):
     @property
     def by_intervention(self) -> dict[str, dict[str, Effect]]:
         """The effects by what was held, and by the set of characters."""
-        found: dict[str, dict[str, Effect]] = {}
+        by_intervention: dict[str, dict[str, Effect]] = {}
         for effect in self.effects:
-            found.setdefault(effect.intervention, {})[effect.where] = effect
-        return found
+            by_intervention.setdefault(effect.intervention, {})[effect.where] = effect
+        return by_intervention
 
     @property
     def findings(self) -> list[str]:
@@ -254,15 +254,16 @@ def _with_matched(
     matched = []
     for group in tested:
         n_others = min(
-            len(variances[unit.site]) - sum(other.site == unit.site for other in all_tested) for unit in group
+            len(variances[unit.site]) - sum(tested_unit.site == unit.site for tested_unit in all_tested)
+            for unit in group
         )
         excluded = all_tested if n_others >= n_matched else set(group)  # all units of a site may be tested
         numbers = []
-        for other in matched_groups(variances, group, n_matched, excluded, rng):
-            if other not in number_of:
-                number_of[other] = len(held)
-                held.append(other)
-            numbers.append(number_of[other])
+        for matched_group in matched_groups(variances, group, n_matched, excluded, rng):
+            if matched_group not in number_of:
+                number_of[matched_group] = len(held)
+                held.append(matched_group)
+            numbers.append(number_of[matched_group])
         matched.append(numbers)
     return _Variants(held, matched)
 

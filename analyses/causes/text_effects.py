@@ -123,7 +123,7 @@ def text_effects(measured: Sequence[Measured]) -> list[TextEffect]:
     ones differs from their mean by the spread of their true effects, and by the sampling error of the texts; see
     `matched_p_value`.
     """
-    effects = [_effect(each) for each in measured]
+    effects = [_effect(measure) for measure in measured]
     q = q_values(np.array([effect.p for effect in effects]))
     return [replace(effect, q=float(value)) for effect, value in zip(effects, q, strict=True)]
 

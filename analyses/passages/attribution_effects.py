@@ -39,7 +39,7 @@ def attribution_effects(
         variances, first = attributions.moments[site].variance, len(units)
         for index in range(len(variances)):
             units.append(Unit(site, index))
-            matched.append([first + other for other in matched_units(variances, index, n_matched, (), rng)])
+            matched.append([first + number for number in matched_units(variances, index, n_matched, (), rng)])
     sums = _sums_of_atoms(attributions, sites)
     return effects(sums, list(map(str, units)), list(range(len(units))), matched, where)
 

@@ -252,23 +252,23 @@ def beside_matched(tested: Estimate, matched: Sequence[Estimate], n_parts: int =
     return Comparison(mean, float(np.sqrt(variance)), p)
 
 
-def _effect(intervention: str, where: str, n_chars: int, own: Estimate, matched: list[Estimate]) -> Effect:
-    comparison = beside_matched(own, matched)
-    low, high = own.interval
+def _effect(intervention: str, where: str, n_chars: int, tested: Estimate, matched: list[Estimate]) -> Effect:
+    comparison = beside_matched(tested, matched)
+    low, high = tested.interval
     return Effect(
         intervention=intervention,
         where=where,
         n_chars=n_chars,
-        effect=own.value,
+        effect=tested.value,
         low=low,
         high=high,
         matched=comparison.matched,
         matched_sd=comparison.matched_sd,
         n_matched=len(matched),
-        beyond_matched=own.value - comparison.matched,
+        beyond_matched=tested.value - comparison.matched,
         p=comparison.p,
         q=np.nan,
-        no_interval_reason=own.no_interval_reason,
+        no_interval_reason=tested.no_interval_reason,
     )
 
 

@@ -62,8 +62,8 @@ def matched_groups(
     for _ in range(n):
         drawn: list[Unit] = []
         for unit in group:
-            taken = {other.index for other in (*group, *excluded, *drawn) if other.site == unit.site}
-            pool = _nearest(variances[unit.site], unit.index, _POOL * n, taken)
+            unavailable = {taken.index for taken in (*group, *excluded, *drawn) if taken.site == unit.site}
+            pool = _nearest(variances[unit.site], unit.index, _POOL * n, unavailable)
             if not pool:
                 return []
             drawn.append(Unit(unit.site, int(rng.choice(pool))))
@@ -126,4 +126,4 @@ def _nearest(variances: NDArray[np.floating], unit: int, n: int, excluded: Colle
     """Return the units of a site whose variance is nearest to that of one of them, as a ratio, the nearest first."""
     tiny = np.finfo(np.float64).tiny
     distance = np.abs(np.log(np.maximum(variances, tiny)) - np.log(max(float(variances[unit]), tiny)))
-    return [other for other in np.argsort(distance, kind="stable").tolist() if other not in excluded][:n]
+    return [index for index in np.argsort(distance, kind="stable").tolist() if index not in excluded][:n]

@@ -120,15 +120,15 @@ def samples_of(
     """
     direction = np.stack([change.direction for change in labels])
     is_known = np.stack([change.is_known for change in labels])
-    own, random = direction[:n_edits], direction[n_edits:]
+    of_edits, of_random = direction[:n_edits], direction[n_edits:]
     n_atoms = min(n_edits, MOST_ATOMS)
     atoms = np.arange(n_edits) * n_atoms // n_edits
-    first = _first_directions(own)[:, None]
+    first = _first_directions(of_edits)[:, None]
     known = is_known[:n_edits]
-    weights = {CHANGES: own != 0, STAYS: (own == 0) & known, ALL: known}
-    signs = {CHANGES: own, STAYS: np.broadcast_to(first, own.shape), ALL: np.ones_like(own)}
+    weights = {CHANGES: of_edits != 0, STAYS: (of_edits == 0) & known, ALL: known}
+    signs = {CHANGES: of_edits, STAYS: np.broadcast_to(first, of_edits.shape), ALL: np.ones_like(of_edits)}
     differences = readings.after - readings.before
-    keeps_label = (random == 0) & is_known[n_edits:]
+    keeps_label = (of_random == 0) & is_known[n_edits:]
     return (
         EditSample(differences[:, :n_edits], atoms, n_atoms, weights, signs),
         EditSample(
@@ -175,18 +175,22 @@ def edit_effects(
 
 def beyond_random(number: int, where: str, edits: EditSample, random: EditSample) -> Estimate:
     """Return the mean change of a unit in a set of characters, less that by random edits."""
-    (mean, _, _), (other, _, _) = (_means(sample, number, None, has_signs=True)[where] for sample in (edits, random))
-    return replace(mean, value=mean.value - other.value, influence=mean.influence - other.influence)
+    by_edits, by_random = (_means(sample, number, None, has_signs=True)[where][0] for sample in (edits, random))
+    return _less(by_edits, by_random)
+
+
+def _less(mean: Estimate, mean_of_random: Estimate) -> Estimate:
+    return replace(mean, value=mean.value - mean_of_random.value, influence=mean.influence - mean_of_random.influence)
 
 
 def _effects_at(
     name: str, number: int, step: int | None, edits: EditSample, random: EditSample, reference: float
 ) -> Iterator[EditEffect]:
-    own, beside = (_means(sample, number, step, has_signs=name != LOSS) for sample in (edits, random))
+    by_edits, by_random = (_means(sample, number, step, has_signs=name != LOSS) for sample in (edits, random))
     for where in WHERE:
-        mean, n_places, n_chars = own[where]
-        other, n_random, _ = beside[where]
-        beyond = replace(mean, value=mean.value - other.value, influence=mean.influence - other.influence)
+        mean, n_places, n_chars = by_edits[where]
+        mean_of_random, n_random, _ = by_random[where]
+        beyond = _less(mean, mean_of_random)
         low, high = _interval(mean)
         yield EditEffect(
             quantity=name,
@@ -197,7 +201,7 @@ def _effects_at(
             change=mean.value,
             low=low,
             high=high,
-            random=other.value,
+            random=mean_of_random.value,
             beyond_random=beyond.value,
             p=_p_value(beyond, n_places) if n_random >= FEWEST_PLACES else np.nan,
             reference=reference,

@@ -32,8 +32,8 @@ def draw_matched(live: ModelSource, units: Sequence[Unit], n: int, rng: np.rando
     }
     drawn = []
     for unit in units if n else ():
-        others = {other.index for other in units if other.site == unit.site}
-        excluded = others if len(variances[unit.site]) - len(others) >= n else {unit.index}
+        tested = {tested_unit.index for tested_unit in units if tested_unit.site == unit.site}
+        excluded = tested if len(variances[unit.site]) - len(tested) >= n else {unit.index}
         indices = matched_units(variances[unit.site], unit.index, n, excluded, rng)
         drawn.append([Unit(unit.site, index) for index in indices])
     return drawn or [[] for _ in units]
@@ -92,11 +92,11 @@ def tested_beside_matched(
     tested = list(effects)
     rows = [n for n, e in enumerate(tested) if e.quantity in matched and e.where == CONTRAST and e.n_after is None]
     for row in rows:
-        number, others = matched[tested[row].quantity]
+        number, matched_numbers = matched[tested[row].quantity]
         tested[row] = _beside(
             tested[row],
             _aligned(number, edits, random, references),
-            [_aligned(other, edits, random, references) for other in others],
+            [_aligned(matched_number, edits, random, references) for matched_number in matched_numbers],
         )
     rows_of_units = [row for row in rows if tested[row].quantity != PROBE]
     q = q_values(np.array([tested[row].p for row in rows_of_units]))

@@ -57,18 +57,18 @@ class PatchEffect(Result):
     @property
     def finding(self) -> str:
         """One sentence that says what the numbers show, or that they show nothing."""
-        told = f"{self.what}: {self.share:.1%} of the way from base to source in the {self.measure}"
+        sentence = f"{self.what}: {self.share:.1%} of the way from base to source in the {self.measure}"
         if self.no_interval_reason:
-            return f"{told}, with no interval: {self.no_interval_reason}"
-        told += f" ({self.low:.1%} to {self.high:.1%})" if np.isfinite(self.low) else ""
+            return f"{sentence}, with no interval: {self.no_interval_reason}"
+        sentence += f" ({self.low:.1%} to {self.high:.1%})" if np.isfinite(self.low) else ""
         if np.isnan(self.matched):
-            return f"{told}; there is nothing like it to compare it with"
-        told += f", matched ones {self.matched:.1%}"
+            return f"{sentence}; there is nothing like it to compare it with"
+        sentence += f", matched ones {self.matched:.1%}"
         if np.isnan(self.p):
-            return f"{told}; not shown to be more: there are fewer than five of them"
+            return f"{sentence}; not shown to be more: there are fewer than five of them"
         chances = f"p {self.p:.2g}, q {self.q:.2g}"
         shown = self.q < SIGNIFICANT
-        return f"{told}: {'shown to differ from these' if shown else 'not shown to differ from these'} ({chances})"
+        return f"{sentence}: {'shown to differ from these' if shown else 'not shown to differ from these'} ({chances})"
 
     def row(self) -> dict[str, TableCell]:
         """Return the effect as one row."""

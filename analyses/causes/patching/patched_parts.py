@@ -29,7 +29,7 @@ class Subspace:
     """
 
     def __init__(self, site: Site | str, vectors: ArrayLike, name: str = "") -> None:
-        """Orthonormalise some vectors.
+        """Span a subspace by some vectors, which are orthonormalised.
 
         Args:
             site: The site.
@@ -80,7 +80,7 @@ class Part:
 
     @property
     def sites(self) -> list[Site]:
-        """Its sites."""
+        """The sites of which something is interchanged."""
         return [*self.units, *self.bases]
 
 
@@ -100,8 +100,8 @@ def find_part(live: ModelSource, what: AnyPart) -> Part:
     if isinstance(what, Subspace):
         n_units = live.sites.get(what.site)
         if n_units != len(what.basis):
-            found = "there is no such site" if n_units is None else f"it has {n_units} units"
-            raise AnalysisError(f"a direction of {len(what.basis)} units does not fit {what.site}: {found}")
+            size = "there is no such site" if n_units is None else f"it has {n_units} units"
+            raise AnalysisError(f"a direction of {len(what.basis)} units does not fit {what.site}: {size}")
         return Part(what.name, bases={what.site: what.basis})
     if what == STATE:
         return whole_state(live)
@@ -135,10 +135,8 @@ def matched_parts(
     if part.bases:
         ((site, basis),) = part.bases.items()
         drawn = [matched_directions(values[site], direction, n_matched, rng) for direction in basis.T]
-        return [
-            Part(f"random of {site}", bases={site: np.linalg.qr(np.column_stack([own[n] for own in drawn]))[0]})
-            for n in range(n_matched)
-        ]
+        bases = [np.linalg.qr(np.column_stack(directions))[0] for directions in zip(*drawn, strict=True)]
+        return [Part(f"random of {site}", bases={site: random_basis}) for random_basis in bases]
     tested = tuple(Unit(site, int(index)) for site, mask in part.units.items() for index in np.flatnonzero(mask))
     if any(mask.all() for mask in part.units.values()):
         return []

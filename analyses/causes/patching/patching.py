@@ -250,13 +250,13 @@ def _log_probs(
     live: ModelSource, places: Places, parts: Sequence[Part], character: str, progress: Progress = no_progress
 ) -> Array:
     """(1 + n_parts, n_places) log probability of a character after each place, without changes and with each part."""
-    found = np.empty((1 + len(parts), len(places)))
+    log_probs = np.empty((1 + len(parts), len(places)))
     for batch in read_from_places(
         live, places, _interchanges(places, parts), len(parts), 1, next_character=character, progress=progress
     ):
-        found[0, batch.places] = -batch.unchanged[:, 0]
-        found[_rows(batch), batch.places] = -batch.losses[:, :, 0]
-    return found
+        log_probs[0, batch.places] = -batch.unchanged[:, 0]
+        log_probs[_rows(batch), batch.places] = -batch.losses[:, :, 0]
+    return log_probs
 
 
 def _rows(batch: PlaceBatch) -> slice:
@@ -297,9 +297,9 @@ def _effect(what: str, measure: str, direction: str, values: Array, atoms: Place
     else:
         of_pairs = way[:, halves[direction]]
         means = values[:3, halves[direction]].mean(axis=1).tolist()
-    own, *matched = _shares(of_pairs, atoms)
-    comparison = beside_matched(own, matched, atoms.n_used)
-    low, high = _interval(own)
+    share, *matched = _shares(of_pairs, atoms)
+    comparison = beside_matched(share, matched, atoms.n_used)
+    low, high = _interval(share)
     return PatchEffect(
         what=what,
         measure=measure,
@@ -307,15 +307,15 @@ def _effect(what: str, measure: str, direction: str, values: Array, atoms: Place
         base=means[0],
         source=means[1],
         patched=means[2],
-        share=own.value,
+        share=share.value,
         low=low,
         high=high,
         matched=comparison.matched,
         matched_sd=comparison.matched_sd,
-        beyond_matched=own.value - comparison.matched,
+        beyond_matched=share.value - comparison.matched,
         p=comparison.p,
         q=comparison.p,
-        no_interval_reason=own.no_interval_reason,
+        no_interval_reason=share.no_interval_reason,
     )
 
 
@@ -333,7 +333,7 @@ def _shares(way: Array, atoms: PlaceAtoms) -> list[Estimate]:
     Statistical Society B 16:175-185), and so there is none.
     """
     low, high = atoms.mean(way[0]).interval
-    shares = [atoms.ratio(each, way[0]) for each in way[1:]]
+    shares = [atoms.ratio(part_way, way[0]) for part_way in way[1:]]
     if low <= 0 <= high:
         return [replace(share, no_interval_reason=_NO_DIFFERENCE) for share in shares]
     return shares

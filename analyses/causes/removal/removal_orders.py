@@ -169,9 +169,9 @@ class _Measured:
         for where in WHERE:
             estimates = self.sums.estimates(where)
             for step, k in enumerate(self.steps):
-                own = [estimates[self.variants[kind][order][step]] for order in orders]
-                values = np.array([estimate.value for estimate in own])
-                low, high = own[0].interval if len(own) == 1 else (values.min(), values.max())
+                of_orders = [estimates[self.variants[kind][order][step]] for order in orders]
+                values = np.array([estimate.value for estimate in of_orders])
+                low, high = of_orders[0].interval if len(of_orders) == 1 else (values.min(), values.max())
                 points.append(
                     RemovalPoint(n_units=k, where=where, effect=float(values.mean()), low=float(low), high=float(high))
                 )
