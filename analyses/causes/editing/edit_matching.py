@@ -1,15 +1,15 @@
 """Units and probes beside matched ones: does one follow an edit of the text more than units, or directions, like it?"""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from activations.units import Site, Unit
 from activations.variants import ModelSource
-from analyses.causes.editing.edit_effects import CONTRAST, PROBE, EditEffect, EditSample, beyond_random
-from analyses.causes.editing.edited_passages import Directions
+from analyses.causes.editing.edit_effects import CONTRAST, LOSS, PROBE, EditEffect, EditSample, beyond_random
+from analyses.causes.editing.edited_passages import NO_DIRECTIONS, Directions
 from analyses.intervals.estimates import Estimate
 from analyses.intervals.matched_p_values import FEWEST_MATCHED
 from analyses.intervals.significance import q_values
@@ -18,6 +18,62 @@ from analyses.passages.matching import matched_directions, matched_units
 from analyses.probing.kept_probes import Probe
 
 _SAMPLED_CHARS = 2000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantities:
+    """What is measured after edits. By number: the loss, units, and the outputs of directions, that of a probe first.
+
+    Attributes:
+        tested: The units that are tested.
+        matched: For each of them, the units that are matched to it.
+        directions: The direction of the probe that is tested, and those that are matched to it; none without a probe.
+    """
+
+    tested: Sequence[Unit]
+    matched: Sequence[Sequence[Unit]]
+    directions: Directions
+
+    @property
+    def units(self) -> list[Unit]:
+        """The units that are tested, and after them those matched to them, each once."""
+        return list(dict.fromkeys([*self.tested, *(unit for beside in self.matched for unit in beside)]))
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The number of the loss, of the probe, and of each unit that is tested, by their names."""
+        of_probe = {PROBE: 1 + len(self.units)} if self.directions.units else {}
+        return {LOSS: 0, **of_probe, **{str(unit): number for number, unit in enumerate(self.tested, 1)}}
+
+    @property
+    def matched_numbers(self) -> dict[str, list[int]]:
+        """The numbers of those matched to each unit that is tested, and to the probe, by its name."""
+        number_of = {unit: number for number, unit in enumerate(self.units, 1)}
+        numbers = {
+            str(unit): [number_of[partner] for partner in partners]
+            for unit, partners in zip(self.tested, self.matched, strict=True)
+        }
+        if self.directions.units:
+            first = 1 + len(number_of)
+            numbers[PROBE] = list(range(first + 1, first + self.directions.weights.shape[1]))
+        return numbers
+
+
+def draw_quantities(
+    live: ModelSource, units: Sequence[Unit], probe: Probe | None, n_matched: int, rng: np.random.Generator
+) -> Quantities:
+    """Draw what is measured beside some units and a probe.
+
+    Args:
+        live: The model, and how it reads.
+        units: The units.
+        probe: The probe, with one output; None is none.
+        n_matched: Number of units, or directions, wanted beside each.
+        rng: Draws them.
+    """
+    matched = draw_matched(live, units, n_matched, rng)
+    directions = NO_DIRECTIONS if probe is None else draw_directions(live, probe, n_matched, rng)
+    return Quantities(units, matched, directions)
 
 
 def draw_matched(live: ModelSource, units: Sequence[Unit], n: int, rng: np.random.Generator) -> list[list[Unit]]:
@@ -70,7 +126,7 @@ def tested_beside_matched(
     edits: EditSample,
     random: EditSample,
     references: NDArray[np.float64],
-    matched: Mapping[str, tuple[int, Sequence[int]]],
+    quantities: Quantities,
 ) -> list[EditEffect]:
     """Test how much more units or a probe change where the label changes than where it stays, beside matched ones.
 
@@ -83,20 +139,19 @@ def tested_beside_matched(
         edits: The edits.
         random: The random ones.
         references: (n_quantities,) mean inside less outside.
-        matched: For each unit by its name, and for the probe, its number among the quantities, and those of its
-            matched ones.
+        quantities: What is measured.
 
     Returns:
         The effects, with p-values of the contrasts that are these, and with q-values over the units.
     """
-    tested = list(effects)
+    tested, numbers, matched = list(effects), quantities.numbers, quantities.matched_numbers
     rows = [n for n, e in enumerate(tested) if e.quantity in matched and e.where == CONTRAST and e.n_after is None]
     for row in rows:
-        number, matched_numbers = matched[tested[row].quantity]
+        name = tested[row].quantity
         tested[row] = _beside(
             tested[row],
-            _aligned(number, edits, random, references),
-            [_aligned(matched_number, edits, random, references) for matched_number in matched_numbers],
+            _aligned(numbers[name], edits, random, references),
+            [_aligned(number, edits, random, references) for number in matched[name]],
         )
     rows_of_units = [row for row in rows if tested[row].quantity != PROBE]
     q = q_values(np.array([tested[row].p for row in rows_of_units]))

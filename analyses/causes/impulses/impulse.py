@@ -98,13 +98,12 @@ def impulse(
     live = model_source(source)
     check_forwards(live, "an impulse")
     check_sizes(n_starts=n_starts, n_steps=n_steps)
-    number = read_value(to)
+    read_value(to)  # refuses a wrong one before any work
     target = target_for(live, hypothesis)
     named = best_ranked_units(live, target, N_BEST) if units is None else select_units(live.sites, units)
     chosen = list(dict.fromkeys(named))
-    if number is not None and not str(to).startswith("+") and not force:
-        for unit in chosen:
-            check_in_range(unit.site, number, live.unbounded)
+    if not force:
+        _check_values(live, chosen, to)
     passages = spread_passages(live, n_chars)
     sets = character_sets(target, live, passages)
     sites = list(dict.fromkeys([*live.carried, *(unit.site for unit in chosen)]))
@@ -116,20 +115,23 @@ def impulse(
     changed, matched = _with_matched(chosen, variances, n_matched, rng)
     changes = _measure(live, places, changed, _new_values(changed, live.sites, moments, to), n_steps, progress)
     distance = float(np.sqrt(2 * sum(variances[site].sum() for site in live.carried))) or float("nan")
-    results = [
-        _unit_impulse(str(unit), changes, number, matched[number], atoms, distance)
-        for number, unit in enumerate(chosen)
-    ]
-    q = q_values(np.array([result.loss_p for result in results]))
     return Impulse(
         hypothesis=target.hypothesis,
         set_to=str(to),
-        units=[replace(result, loss_q=float(value)) for result, value in zip(results, q, strict=True)],
+        units=_unit_impulses(chosen, changes, matched, atoms, distance),
         n_starts=len(places),
         n_steps=n_steps,
         seed=seed,
         no_interval_reason=atoms.no_interval_reason,
     )
+
+
+def _check_values(live: ModelSource, units: Sequence[Unit], to: str | float) -> None:
+    """Refuse a number to which units are set if one of them never has it."""
+    number = read_value(to)
+    if number is not None and not str(to).startswith("+"):
+        for unit in units:
+            check_in_range(unit.site, number, live.unbounded)
 
 
 def read_value(to: str | float) -> float | None:
@@ -237,6 +239,17 @@ def _measure(
                     of_unit[batch.variants.start + number, batch.places] = difference[number, :, :, unit.index]
         state[cell] = np.sqrt(squares)
     return _Changes(of_unit, state, loss)
+
+
+def _unit_impulses(
+    units: Sequence[Unit], changes: _Changes, matched: Sequence[Sequence[int]], atoms: PlaceAtoms, distance: float
+) -> list[UnitImpulse]:
+    """Average the changes by each unit over the places, with q-values over all units."""
+    results = [
+        _unit_impulse(str(unit), changes, number, matched[number], atoms, distance) for number, unit in enumerate(units)
+    ]
+    q = q_values(np.array([result.loss_p for result in results]))
+    return [replace(result, loss_q=float(value)) for result, value in zip(results, q, strict=True)]
 
 
 def _unit_impulse(

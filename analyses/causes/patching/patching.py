@@ -1,6 +1,6 @@
 """Patches: is it this that carries the answer? A part of the state is interchanged between two places of a text."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from activations.variants import ModelSource, VariantChange
 from analyses.causes.known_states import (
     PlaceBatch,
     Places,
+    Values,
     check_forwards,
     check_sizes,
     read_from_places,
@@ -110,26 +111,25 @@ def patch(
     rows, pairs = _pairs(live, passages, sets, n_pairs, n_steps, rng)
     both = np.concatenate([rows[pairs.inside], rows[pairs.outside]])
     places = read_places(live, live.corpus, passages, both, part.sites)
-    sample = np.flatnonzero(passages.is_counted)[:: max(1, passages.n_counted // _SAMPLE_CHARS)]
-    matched = matched_parts(part, values_at(live, passages.corpus, sample, part.sites), live.sites, n_matched, rng)
-    parts = [whole_state(live), part, *matched]
-    atoms = place_atoms(passages, sets, rows[pairs.inside])
-    measures = _measure(live, places, parts, measured, n_steps, progress)
+    matched = matched_parts(part, _sampled_values(live, passages, part), live.sites, n_matched, rng)
+    measures = _measure(live, places, [whole_state(live), part, *matched], measured, n_steps, progress)
     return Patch(
         hypothesis=target.hypothesis,
         what=part.name,
         character=measured,
-        effects=[
-            _effect(part.name, measure, direction, values, atoms)
-            for measure, values in measures.items()
-            for direction in (BOTH, TO_INSIDE, TO_OUTSIDE)
-        ],
+        effects=_effects(part.name, measures, place_atoms(passages, sets, rows[pairs.inside])),
         n_pairs=len(pairs),
         n_common=float(np.median(pairs.n_common)),
         n_steps=n_steps,
         n_matched=len(matched),
         seed=seed,
     )
+
+
+def _sampled_values(live: ModelSource, passages: Passages, part: Part) -> Values:
+    """(n_sampled, n_units) values of the sites of a part, for their variances."""
+    sample = np.flatnonzero(passages.is_counted)[:: max(1, passages.n_counted // _SAMPLE_CHARS)]
+    return values_at(live, passages.corpus, sample, part.sites)
 
 
 def patch_texts(source: AnySource, what: AnyPart, base: str, other: str, character: str) -> TextPatch:
@@ -273,6 +273,14 @@ def _interchanges(places: Places, parts: Sequence[Part]) -> Callable[[slice], Se
 def _of_partners(array: NDArray[Any]) -> NDArray[Any]:
     """Return what each place's partner has: that of place n is place n_pairs + n, and the reverse."""
     return np.roll(array, len(array) // 2, axis=0)
+
+
+def _effects(what: str, measures: Mapping[str, Array], atoms: PlaceAtoms) -> list[PatchEffect]:
+    return [
+        _effect(what, measure, direction, values, atoms)
+        for measure, values in measures.items()
+        for direction in (BOTH, TO_INSIDE, TO_OUTSIDE)
+    ]
 
 
 def _effect(what: str, measure: str, direction: str, values: Array, atoms: PlaceAtoms) -> PatchEffect:
