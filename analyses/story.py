@@ -10,13 +10,13 @@ from activations.progress import NotedProgress, Progress, no_progress
 from activations.units import Site, Unit
 from analyses.causes.ablation import Ablation, ablate
 from analyses.causes.directions import mean_difference
+from analyses.causes.editing.perturbation import Perturbation, perturb
 from analyses.causes.effects import WHERE
 from analyses.causes.impulses.impulse import impulse
 from analyses.causes.impulses.impulse_results import Impulse
 from analyses.causes.patching.patch_results import Patch, with_q_values
 from analyses.causes.patching.patched_parts import Subspace
 from analyses.causes.patching.patching import patch
-from analyses.causes.editing.perturbation import Perturbation, perturb
 from analyses.errors import AnalysisError
 from analyses.intervals.significance import q_values
 from analyses.passages.character_sets import character_sets

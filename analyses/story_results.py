@@ -8,10 +8,10 @@ from typing import NamedTuple
 from activations.results import Result, TableCell
 from analyses.causes.ablation import Ablation
 from analyses.causes.editing.edit_effects import CONTRAST as BEYOND_STAYS
+from analyses.causes.editing.perturbation import Perturbation
 from analyses.causes.effects import CONTRAST, SIGNIFICANT, Effect
 from analyses.causes.impulses.impulse_results import Impulse
 from analyses.causes.patching.patch_results import BOTH, LOG_PROB, Patch, PatchEffect
-from analyses.causes.editing.perturbation import Perturbation
 from analyses.differences import difference
 from analyses.probing.results import ProbeResult
 from analyses.ranking.results import RankedUnit, Ranking

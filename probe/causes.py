@@ -9,6 +9,8 @@ from analyses.causes.directions import mean_difference as mean_difference
 from analyses.causes.directions import probe_direction as probe_direction
 from analyses.causes.editing.edit_effects import EditEffect as EditEffect
 from analyses.causes.editing.edits import Edit as Edit
+from analyses.causes.editing.perturbation import Perturbation as Perturbation
+from analyses.causes.editing.perturbation import perturb as perturb
 from analyses.causes.effects import Effect as Effect
 from analyses.causes.impulses.impulse import impulse as impulse
 from analyses.causes.impulses.impulse_results import Duration as Duration
@@ -22,8 +24,6 @@ from analyses.causes.patching.patch_results import with_q_values as with_q_value
 from analyses.causes.patching.patched_parts import Subspace as Subspace
 from analyses.causes.patching.patching import patch as patch
 from analyses.causes.patching.patching import patch_texts as patch_texts
-from analyses.causes.editing.perturbation import Perturbation as Perturbation
-from analyses.causes.editing.perturbation import perturb as perturb
 from analyses.causes.removal.removal_orders import compare_orders as compare_orders
 from analyses.causes.removal.removal_results import OrderComparison as OrderComparison
 from analyses.causes.text_effects import TextEffect as TextEffect

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from analyses.causes.editing.edit_effects import ALL, CHANGES, reported_steps
 from analyses.causes.editing.edit_effects import LOSS as EDIT_LOSS
-from analyses.causes.effects import CONTRAST
 from analyses.causes.editing.perturbation import Perturbation
+from analyses.causes.effects import CONTRAST
 from analyses.causes.removal.removal_results import RANDOM, OrderComparison
 from analyses.causes.text_effects import LOSS
 from analyses.curves import N_LAST, Curve
