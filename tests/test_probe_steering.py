@@ -283,9 +283,9 @@ def test_predictions_that_are_no_numbers_are_a_sentence() -> None:
 def test_the_picture_has_a_panel_for_each_measure(tmp_path: Path) -> None:
     steering = steer(writer_of_shares(1), {"0/hidden/3": [1.0, -1.0, 0.0]}, ["vowel", "line_length"], options=SHORT)
     panels = plot_steering(steering)
-    assert [panel.get_title() for panel in panels] == ["vowel", "line_length", "loss of the unsteered model, in nats"]
+    assert [panel.get_title() for panel in panels] == ["vowel", "line_length", "loss of the unsteered model"]
     for panel, measure in zip(panels, ("vowel", "line_length", LOSS), strict=True):
-        drawn = next(line for line in panel.get_lines() if line.get_label() == "steered")
+        drawn = next(line for line in panel.get_lines() if line.get_label() == "steered, with 95 % interval")
         assert drawn.get_xydata().tolist() == [  # type: ignore[union-attr]
             [at, effect_on(steering, measure, at).effect] for at in (-1.0, 0.0, 1.0)
         ]
