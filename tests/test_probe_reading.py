@@ -180,7 +180,7 @@ def test_an_untrained_twin_reads_by_every_option_of_the_live_source() -> None:
         "interventions": [Intervention(Site.of(0, "hidden"), clamp({1: 0.5}))],
         "scratch_bytes": 17,
     }
-    assert given.keys() == signature(LiveActivations).parameters.keys() - {"model", "corpus", "arithmetic"}
+    assert given.keys() == signature(LiveActivations).parameters.keys() - {"model", "corpus"}
     live = LiveActivations(model, corpus, **given)
     read = live_twin(live, model, "fresh")
     own = {"model", "_lock"}
