@@ -100,6 +100,12 @@ def sequential(values: NDArray[np.floating], low: float | None = None) -> tuple[
     return _levels(values, scale), scale
 
 
+def probabilities(values: NDArray[np.floating]) -> tuple[NDArray[np.uint8], Scale]:
+    """Return (n_chars,) levels of numbers in [0, 1], or `MISSING`, and their scale, whose middle is .5."""
+    scale = Scale(kind="diverging", step=1 / _HIGHEST)
+    return _levels(values, scale), scale
+
+
 def binary(values: NDArray[np.bool_], present: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], Scale]:
     """Return (n_chars,) levels 0 for False, 1 for True, or `MISSING`, and their scale."""
     return np.where(present, values, MISSING).astype(np.uint8), Scale(kind="binary", classes=("False", "True"))
