@@ -86,7 +86,7 @@ def text_view(
             hypothesis best, or, without hypotheses, those whose activations vary most in the passage.
         panel_for_each: Whether each unit has a panel, however few they are.
         middle: The value of units that has the colour of the paper: `zero`, or `median`, that of the passage. None is
-            zero for units that take both signs there, and the median for others.
+            zero where the units of a site take both signs there, and the median elsewhere, such as of gates.
         any_model: Whether probes may be of another model, such as another checkpoint of the same training.
         title: A heading; by default the document and the characters of the passage.
         progress: Called with the characters done and their number, if units are ranked.

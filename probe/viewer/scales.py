@@ -1,5 +1,6 @@
 """Scales: values of a track as 255 levels, and the colour of each level."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,6 +49,11 @@ class Scale:
     def full(self) -> float:
         """How far from the middle a value has the full colour; values farther away have it, too."""
         return (_HIGHEST - self.pivot) * self.step / self.gain
+
+    @property
+    def digits(self) -> int:
+        """How many digits after the decimal point of a value mean something, given the step: 0 to 6."""
+        return min(max(math.floor(-math.log10(self.step)), 0), 6)
 
     def values(self, levels: NDArray[np.uint8]) -> NDArray[np.float64]:
         """(n_chars,) the values of levels, to half a step; NaN where they are missing."""

@@ -34,7 +34,8 @@ class TrackValues:
         values: (n_chars,) NaN where there is none.
         quantity: What they are measured in.
         classes: Names of the classes that numbers stand for.
-        shared: Values of the same name, meaning and `shared` have one scale.
+        shared: Values of the same meaning and with the same `shared` have one scale.
+        is_signed: Of activations: whether the units of their site take both signs in the passage.
     """
 
     name: str
@@ -44,12 +45,14 @@ class TrackValues:
     quantity: str = ""
     classes: tuple[str, ...] = ()
     shared: str = ""
+    is_signed: bool = False
 
 
 def unit_values(source: Source, units: Sequence[Unit], passage: slice) -> list[TrackValues]:
     """Return the activations of units in a passage."""
     sites = list(dict.fromkeys(unit.site for unit in units))
     by_site = source.read(sites, passage.start, passage.stop) if sites else {}
+    signed = {site: bool((values > 0).any() and (values < 0).any()) for site, values in by_site.items()}
     return [
         TrackValues(
             name=str(unit),
@@ -58,6 +61,7 @@ def unit_values(source: Source, units: Sequence[Unit], passage: slice) -> list[T
             values=_spread(source, by_site[unit.site][:, unit.index], passage),
             quantity="activation",
             shared=str(unit),
+            is_signed=signed[unit.site],
         )
         for unit in units
     ]
@@ -149,7 +153,7 @@ def quantised(groups: Iterable[Sequence[TrackValues]], middle: Middle | None = N
     Args:
         groups: The values of each group, of one passage; values that are in several become one track.
         middle: The value of units in the middle of their colours: `zero`, or `median`, that of the passage; None is
-            zero for units that take both signs there, and the median for others.
+            zero where the units of a site take both signs there, and the median elsewhere, such as of gates.
     """
     listed = [list(group) for group in groups]
     by_scale: dict[tuple[Meaning, str], dict[int, TrackValues]] = {}
@@ -164,7 +168,12 @@ def quantised(groups: Iterable[Sequence[TrackValues]], middle: Middle | None = N
 def _on_one_scale(together: Sequence[TrackValues], middle: Middle | None) -> list[Track]:
     """Turn values into tracks with the same scale."""
     values, names = _joined(together)
-    levels, scale = _levels_of(values, together[0].meaning, names, middle)
+    if together[0].meaning == "activation":
+        present = values[np.isfinite(values)]
+        is_zero = any(each.is_signed for each in together) if middle is None else middle == "zero"
+        levels, scale = diverging(values, 0.0 if is_zero or not len(present) else float(np.median(present)))
+    else:
+        levels, scale = _levels_of(values, together[0].meaning, names)
     ends = list(accumulate((len(each.values) for each in together), initial=0))
     return [
         Track(name=each.name, kind=each.kind, levels=levels[start:stop].copy(), scale=scale, quantity=each.quantity)
@@ -185,9 +194,8 @@ def _joined(together: Sequence[TrackValues]) -> tuple[Floats, tuple[str, ...]]:
     return np.concatenate(parts), names
 
 
-def _levels_of(
-    values: Floats, meaning: Meaning, names: tuple[str, ...], middle: Middle | None
-) -> tuple[NDArray[np.uint8], Scale]:
+def _levels_of(values: Floats, meaning: Meaning, names: tuple[str, ...]) -> tuple[NDArray[np.uint8], Scale]:
+    """Quantise values other than activations."""
     present = np.isfinite(values)
     if meaning == "truth":
         return binary(np.where(present, values, 0).astype(np.bool_), present)
@@ -195,15 +203,7 @@ def _levels_of(
         return classes(np.where(present, values, 0).astype(np.int64), present, names)
     if meaning == "probability":
         return probabilities(values)
-    if meaning == "activation":
-        return diverging(values, _middle_of(values[present], middle))
     return sequential(values, low=0.0 if meaning == "loss" else None)
-
-
-def _middle_of(values: Floats, middle: Middle | None) -> float:
-    if middle is None:
-        middle = "zero" if (values > 0).any() and (values < 0).any() else "median"
-    return float(np.median(values)) if middle == "median" and len(values) else 0.0
 
 
 def _rows(source: Source, passage: slice) -> slice:
