@@ -27,7 +27,7 @@ from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.identity import carried, sha256, unbounded
 from activations.models.intervening import acting_on, without_interventions
-from activations.predictions import prediction_fields
+from activations.predictions import LOG_PROB, prediction_fields
 from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.reading.by_interventions import by_interventions
 from activations.reading.compatibility import check_options
@@ -324,8 +324,9 @@ class LiveActivations:
             widths = {kind: () if fields[kind][1] is None else (fields[kind][1],) for kind in chosen}
             return {kind: np.empty((0, *widths[kind]), fields[kind][0]) for kind in chosen}
         with self._lock:  # one passage at a time
-            passage = self._pass((), self._in_reading_order(part), predictions=chosen)
-            return predictions_from_blocks(self, self._passage_blocks(passage), start, stop)
+            passage = self._pass((), self._in_reading_order(part), predictions={LOG_PROB, *chosen})  # always computed
+            by_kind = predictions_from_blocks(self, self._passage_blocks(passage), start, stop)
+            return {kind: by_kind[kind] for kind in chosen}
 
     def sample(
         self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance

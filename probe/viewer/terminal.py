@@ -32,6 +32,11 @@ _ORPHAN = "◌"  # what a combining character without one to combine with stands
 _GREY = "#8a8a8a"
 
 
+_Rgb = tuple[int, int, int]
+Colours = Sequence[_Rgb | None]
+"""(n_chars,) the colour of each character; None where there is no value."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Cell:
     """A place in the grid.
@@ -154,6 +159,7 @@ class _Coloured:
         self._guesses = view.guesses
         self._colours = {id(track): self._colours_of(track) for track in view.tracks}
         self._guess_colours = colours("sequential", theme)
+        self._style, self._half = cache(_style), cache(_half)  # a style remembers the codes of its first console
 
     def margin(self, panel: Panel) -> int:
         """Return the columns before the characters."""
@@ -179,12 +185,12 @@ class _Coloured:
         tracks = [self._colours[id(track)] for track in panel.tracks]
         yield self._characters(tracks[0] if tracks else None, row)
         for first in range(1, len(tracks), 2):
-            yield _strips(tracks[first], tracks[first + 1] if first + 1 < len(tracks) else None, row)
+            yield self._strips(tracks[first], tracks[first + 1] if first + 1 < len(tracks) else None, row)
         if self._guesses is not None:
             yield from (self._guess_line(self._guesses, row, rank) for rank in range(N_GUESSES))
             yield Text("")
 
-    def _characters(self, track: "Sequence[_Rgb | None] | None", row: Sequence[_Cell]) -> Text:
+    def _characters(self, track: Colours | None, row: Sequence[_Cell]) -> Text:
         paper = _rgb_of(PAPER[self._theme])
         line = Text()
         for cell in row:
@@ -192,7 +198,20 @@ class _Coloured:
             ground = paper if value is None else value
             ink = INK[self._theme] if ground == paper else ink_on(np.array(ground, np.uint8))
             is_faint = cell.is_sign or value is None
-            line.append(cell.shown, _style(_GREY if value is None else ink, ground, is_faint))
+            line.append(cell.shown, self._style(_GREY if value is None else ink, ground, is_faint))
+        return line
+
+    def _strips(self, upper: Colours, lower: Colours | None, row: Sequence[_Cell]) -> Text:
+        """Return a line in which each character has one track above another, as halves of a cell."""
+        line = Text()
+        for cell in row:
+            above, below = upper[cell.last], None if lower is None else lower[cell.last]
+            if above is None and (lower is None or below is None):
+                line.append(_MISSING_SIGN * cell.columns, Style(color=_colour(_GREY)))
+            elif above is None:
+                line.append("▄" * cell.columns, self._half(below, None))
+            else:
+                line.append("▀" * cell.columns, self._half(above, below))
         return line
 
     def _guess_line(self, guesses: Guesses, row: Sequence[_Cell], rank: int) -> Text:
@@ -200,11 +219,11 @@ class _Coloured:
         for cell in row:
             level = int(guesses.levels[cell.last, rank])
             ground = _as_rgb(self._guess_colours[min(level, N_COLOURS - 1)])
-            style = _style(ink_on(np.array(ground, np.uint8)), ground, False) if level else None
+            style = self._style(ink_on(np.array(ground, np.uint8)), ground, False) if level else None
             line.append(_guess(guesses, cell, rank, least=1), style)
         return line
 
-    def _colours_of(self, track: Track) -> "list[_Rgb | None]":
+    def _colours_of(self, track: Track) -> Colours:
         """(n_chars,) the colour of each character; None where there is no value."""
         table = colours(track.scale.kind, self._theme)
         indices = track.scale.colours(track.levels) % len(table)
@@ -232,31 +251,12 @@ class _Coloured:
             line.append(f"and {len(scale.classes) - _MOST_CLASSES} others")
 
 
-_Rgb = tuple[int, int, int]
-
-
-def _strips(upper: Sequence[_Rgb | None], lower: Sequence[_Rgb | None] | None, row: Sequence[_Cell]) -> Text:
-    """Return a line in which each character has one track above another, as halves of a cell."""
-    line = Text()
-    for cell in row:
-        above, below = upper[cell.last], None if lower is None else lower[cell.last]
-        if above is None and (lower is None or below is None):
-            line.append(_MISSING_SIGN * cell.columns, Style(color=_colour(_GREY)))
-        elif above is None:
-            line.append("▄" * cell.columns, _half(below, None))
-        else:
-            line.append("▀" * cell.columns, _half(above, below))
-    return line
-
-
-@cache
 def _half(ink: _Rgb | None, ground: _Rgb | None) -> Style:
     return Style(
         color=None if ink is None else Color.from_rgb(*ink), bgcolor=None if ground is None else Color.from_rgb(*ground)
     )
 
 
-@cache
 def _style(ink: str, ground: _Rgb, is_faint: bool) -> Style:
     return Style(color=_colour(ink), bgcolor=Color.from_rgb(*ground), dim=is_faint or None)
 
