@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from activations.blocks import Block, passage_from_blocks, thin_out
+from activations.blocks import Block, passage_from_blocks, predictions_from_blocks, thin_out
 from activations.errors import ActivationError
 from activations.gradient_sums import Floats, GradientSums, HeldPath, Measure
 from activations.interventions import (
@@ -312,6 +312,20 @@ class LiveActivations:
             sites = resolve_sites(self.sites, sites)
             passage = self._pass(sites, self._in_reading_order(self.selection.part(start, stop)))
             return passage_from_blocks(self, self._passage_blocks(passage) if sites else (), sites, start, stop)
+
+    def read_predictions(
+        self, kinds: Collection[str] | None = None, start: int = 0, stop: int | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Return the model's predictions after the characters of a passage; see `Source.read_predictions`."""
+        fields = prediction_fields(len(self.vocabulary))
+        chosen = [kind for kind in fields if kinds is None or kind in kinds]
+        part = self.selection.part(start, stop)
+        if not (chosen and part.n_chars):
+            widths = {kind: () if fields[kind][1] is None else (fields[kind][1],) for kind in chosen}
+            return {kind: np.empty((0, *widths[kind]), fields[kind][0]) for kind in chosen}
+        with self._lock:  # one passage at a time
+            passage = self._pass((), self._in_reading_order(part), predictions=chosen)
+            return predictions_from_blocks(self, self._passage_blocks(passage), start, stop)
 
     def sample(
         self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance

@@ -1,5 +1,6 @@
 """Scales: values of a track as 255 levels, and the colour of each level."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,6 +50,11 @@ class Scale:
         """How far from the middle a value has the full colour; values farther away have it, too."""
         return (_HIGHEST - self.pivot) * self.step / self.gain
 
+    @property
+    def digits(self) -> int:
+        """How many digits after the decimal point of a value mean something, given the step: 0 to 6."""
+        return min(max(math.floor(-math.log10(self.step)), 0), 6)
+
     def values(self, levels: NDArray[np.uint8]) -> NDArray[np.float64]:
         """(n_chars,) the values of levels, to half a step; NaN where they are missing."""
         return np.where(levels == MISSING, np.nan, self.offset + levels * self.step)
@@ -97,6 +103,12 @@ def sequential(values: NDArray[np.floating], low: float | None = None) -> tuple[
     span = float((present - low).max(initial=0.0)) or 1.0
     full = (float(np.quantile(present - low, _FULL_COLOUR_QUANTILE)) if len(present) else 0.0) or span
     scale = Scale(kind="sequential", offset=low, step=span / _HIGHEST, gain=span / full)
+    return _levels(values, scale), scale
+
+
+def probabilities(values: NDArray[np.floating]) -> tuple[NDArray[np.uint8], Scale]:
+    """Return (n_chars,) levels of numbers in [0, 1], or `MISSING`, and their scale, whose middle is .5."""
+    scale = Scale(kind="diverging", step=1 / _HIGHEST)
     return _levels(values, scale), scale
 
 
