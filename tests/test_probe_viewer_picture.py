@@ -293,14 +293,30 @@ def test_a_long_name_or_many_classes_stay_within_the_picture() -> None:
         assert box.x1 <= width + 1, text.get_text()
 
 
-def test_the_passage_says_where_it_is() -> None:
+@pytest.mark.parametrize(
+    ("title", "place"),
+    [
+        ("A title", "from line 12 of b.txt, characters 1,200 to 1,204 of the text"),
+        ("b.txt, characters 1,200 to 1,204", "from line 12"),
+    ],
+)
+def test_the_passage_says_where_it_is(title: str, place: str) -> None:
     text = "abc\n"
     documents = (DocumentStart(name="b.txt", position=0, line=12, column=3),)
     made = TextView(
-        text=text, cells=cells_of(text), start=1200, panels=(), documents=documents, title="A title", notes=("A note.",)
+        text=text, cells=cells_of(text), start=1200, panels=(), documents=documents, title=title, notes=("A note.",)
     )
     shown = [text.get_text() for text in draw_view(made).texts]
-    assert shown == ["A title", "b.txt, line 12, characters 1,200 to 1,203 of the text", "abc", "↵", "A note."]
+    assert shown == [title, place, "abc", "↵", "A note."]
+
+
+def test_a_line_stands_where_a_document_begins() -> None:
+    documents = tuple(DocumentStart(name=name, position=position) for name, position in (("a", 0), ("b", 3)))
+    axes = draw_view(view("one two", track(np.zeros(7)), documents=documents))
+    [(x, y)] = boxes(axes, "documents")
+    assert x == pytest.approx(2.9)
+    assert y == rows(axes, "0/cell/7")[0]
+    assert axes.texts[-1].get_text() == "b begins where there is an upright line"
 
 
 def test_a_view_is_drawn_on_axes_of_any_size() -> None:

@@ -28,6 +28,7 @@ _STRIP, _STRIP_GAP, _GUESS, _AFTER_ROW = 9 / ROW, 1 / ROW, 16 / ROW, 9 / ROW  # 
 _BASE_LINE, _GUESS_BASE_LINE = 0.7, 12 / ROW  # below the tops of these
 _GUESS_SIZE = 0.85 * TEXT_SIZE
 _CLASS_SIZE, _CLASS_LINE = 0.5 * TEXT_SIZE, 0.1  # of a class' number, and of a line between classes, in columns
+_DOCUMENT_LINE = 0.2  # columns
 _UNLIKELY = 13  # level of a guess with a probability of 5 %
 _BLEED = 0.25  # how far a cell reaches under the next one, in columns, so that no gap shows
 _TITLE_SIZE, _HEADING_SIZE, _NOTE_SIZE = 8.5, 7.0, 6.4  # in points
@@ -134,17 +135,27 @@ def _write_heading(sheet: Sheet, view: TextView) -> float:
         sheet.write(sheet.left, top + 0.65, line, _TITLE_SIZE, font=SANS, weight="bold")
         top += 0.95
     if view.documents:
-        first = view.documents[0]
-        where = f"{first.name}, line {first.line:,}, " if first.name else ""
-        place = f"{where}characters {view.start:,} to {view.start + max(len(view.text) - 1, 0):,} of the text"
-        for line in _wrapped(sheet, place, _NOTE_SIZE):
+        for line in _wrapped(sheet, _where(view), _NOTE_SIZE):
             sheet.write(sheet.left, top + 0.5, line, _NOTE_SIZE, sheet.grey, font=SANS)
             top += _LINE
     return top + (0.15 if top else 0.0)
 
 
+def _where(view: TextView) -> str:
+    """Say where the passage is, without the name of the document if the title has it."""
+    first = view.documents[0]
+    line = f"line {first.line:,}"
+    if first.name and first.name in view.title:
+        return f"from {line}"
+    document = f" of {first.name}" if first.name else ""
+    return f"from {line}{document}, characters {view.start:,} to {view.start + len(view.text):,} of the text"
+
+
 def _write_notes(sheet: Sheet, view: TextView, top: float) -> float:
-    for note in view.notes:
+    """Write the notes, and which documents begin in the passage; return the row at which the picture ends."""
+    names = [start.name for start in view.documents[1:]]
+    begin = f"{len(names)} documents begin" if len(names) > 1 else f"{''.join(names) or 'a document'} begins"
+    for note in (*view.notes, *([f"{begin} where there is an upright line"] if names else [])):
         for line in _wrapped(sheet, note, _NOTE_SIZE):
             top += _LINE
             sheet.write(sheet.left, top - 0.1, line, _NOTE_SIZE, sheet.grey, font=SANS)
@@ -170,6 +181,7 @@ def _draw_panel(
     if panel.tracks:
         inks = _draw_cells(sheet, panel.tracks[0], layout, row_tops, 1.0)
     _write_text(sheet, view, layout, row_tops, inks)
+    _mark_documents(sheet, view, layout, row_tops)
     for number, track in enumerate(further):
         offset = 1.0 + _STRIP_GAP + number * (_STRIP + _STRIP_GAP)
         _draw_cells(sheet, track, layout, row_tops + offset, _STRIP)
@@ -226,6 +238,16 @@ def _mark_classes(
         if track.levels[start] != MISSING and float(layout.width[start:stop].sum()) > width + 0.4:
             x, y = float(layout.left[start]) + 0.3, float(tops[start]) + 7.4 / ROW
             sheet.write(x, y, number, _CLASS_SIZE, str(inks[start]))
+
+
+def _mark_documents(sheet: Sheet, view: TextView, layout: Layout, tops: NDArray[np.floating]) -> None:
+    """Draw a line before the first character of each document that begins in the passage."""
+    starts = [start.position for start in view.documents[1:]]
+    if starts:
+        widths, heights = np.full(len(starts), _DOCUMENT_LINE), np.ones(len(starts))
+        places = np.stack([layout.left[starts] - _DOCUMENT_LINE / 2, tops[starts], widths, heights], axis=1)
+        ink = np.tile(np.frombuffer(bytes.fromhex(sheet.ink[1:]), np.uint8), (len(starts), 1))
+        sheet.boxes.append(Boxes(places=places, colours=ink, label="documents"))
 
 
 def _write_text(
