@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from activations.files import replacing
 from analyses.errors import AnalysisError
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 PICTURES = (".png", ".svg", ".pdf")
 DPI = 144
+_SETTINGS: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "char-probe",
+    "font.monospace": ["DejaVu Sans Mono"],
+}
+_WITHOUT_DATES = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 GREY = "#6e6e6e"
 STYLES = (  # colour, marker and line; colours differ in darkness, too, so that curves can be told apart in grey
     ("#16476f", "o", "-"),
@@ -35,16 +41,19 @@ def check_picture(path: Path) -> None:
 
 
 def save_figure(figure: "Figure", path: Path) -> None:
-    """Write a figure, whole or not at all.
+    """Write a figure, whole or not at all: the same bytes every time, and texts of SVG and PDF as texts.
 
     Raises:
         AnalysisError: If the ending is none of `PICTURES`.
         ActivationError: If the file cannot be written.
     """
+    from matplotlib import rc_context
+
     check_picture(path)
-    with replacing(path) as temporary, warnings.catch_warnings():
+    ending = path.suffix[1:].lower()
+    with replacing(path) as temporary, warnings.catch_warnings(), rc_context(_SETTINGS):
         warnings.filterwarnings("ignore", message="Glyph")  # a character that the font lacks is a box
-        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=DPI)
+        figure.savefig(temporary, format=ending, dpi=DPI, metadata=_WITHOUT_DATES.get(ending))
 
 
 def new_axes(width: float = 5.0, height: float = 3.6) -> "Axes":
