@@ -1,5 +1,6 @@
 """Making a text view: sources, and what is asked of them, become a passage with tracks."""
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ def text_view(
             panels=_panels(list(sessions), quantised(groups, middle), panel_for_each=panel_for_each),
             guesses=guessed,
             documents=documents,
-            title=title or f"{documents[0].name}, characters {passage.start:,} to {passage.stop:,}",
+            title=title or f"{_last_part(documents[0].name)}, characters {passage.start:,} to {passage.stop:,}",
             notes=tuple(dict.fromkeys(notes)),
         )
 
@@ -246,6 +247,15 @@ def _labelled(session: Session, hypothesis: AnyLabelling) -> _Labelled:
 
 def _predictions(session: Session, name: str, passage: slice) -> TrackValues:
     return label_values(name, predicted(session, name, passage.start, passage.stop))
+
+
+def _last_part(name: str) -> str:
+    """Return the name of a document without the folders of its file.
+
+    >>> _last_part("texts/names.txt:17")
+    'names.txt:17'
+    """
+    return re.split(r"[/\\]", name)[-1] or name
 
 
 def _selected_part(session: Session) -> slice:
