@@ -118,8 +118,8 @@ def plot_text(
 def _sheet_of(view: TextView, columns: int | None, theme: Theme) -> Sheet:
     layout = lay_out(view.text, view.cells, columns)
     widest = float((layout.left + layout.width).max(initial=0.0))
-    names = [track.name for panel in view.panels if len(panel.tracks) > 1 for track in panel.tracks]
-    gutter = max((columns_of(printable(name), SMALL_SIZE) + 1.0 for name in names), default=0.0)
+    names = [name for panel in view.panels if len(panel.tracks) > 1 for name in _gutter_names(panel)]
+    gutter = max((columns_of(name, SMALL_SIZE) + 1.0 for name in names), default=0.0)
     sheet = Sheet(theme=theme, left=-min(gutter, _WIDEST_GUTTER), right=max(widest, _FEWEST_COLUMNS))
     top = _write_heading(sheet, view)
     for number, panel in enumerate(view.panels or (Panel(tracks=()),)):
@@ -319,13 +319,18 @@ def _legend_of_guesses(theme: Theme) -> LegendPart:
 
 def _write_gutter(sheet: Sheet, panel: Panel, top: float) -> None:
     """Write the names of the tracks to the left of their first row."""
-    for number, track in enumerate(panel.tracks):
+    for number, name in enumerate(_gutter_names(panel)):
         strip = 1.0 + _STRIP_GAP + (number - 1) * (_STRIP + _STRIP_GAP)
         y = top + (_BASE_LINE if number == 0 else strip + 7.5 / ROW)
-        name = printable(track.name)
         while columns_of(name, SMALL_SIZE) > _WIDEST_GUTTER - 1.0:
             name = name[:-2] + "…"
         sheet.write(-0.6, y, name, SMALL_SIZE, sheet.grey, align="right")
+
+
+def _gutter_names(panel: Panel) -> list[str]:
+    """Return short names of tracks, beside which the legend has the whole ones."""
+    n_probes = sum(track.kind == "probe" for track in panel.tracks)
+    return ["probe" if track.kind == "probe" and n_probes == 1 else printable(track.name) for track in panel.tracks]
 
 
 def _wrapped(sheet: Sheet, text: str, size: float, advance: float = 0.6) -> list[str]:

@@ -148,17 +148,26 @@ def save_view(view: TextView, path: Path) -> None:
         AnalysisError: If the ending is none of .html, .png, .svg and .pdf.
         ActivationError: If the file cannot be written.
     """
-    ending = path.suffix.lower()
-    if ending == _PAGE:
+    if is_page(path):
         with replacing(path) as temporary:
             temporary.write_text(page_of(view), encoding="utf-8")
-    elif ending in PICTURES:
-        save_figure(figure_of_view(view), path)
     else:
+        save_figure(figure_of_view(view), path)
+
+
+def is_page(path: Path) -> bool:
+    """Return whether a view that is written to a file becomes a page, which has room for more than a picture.
+
+    Raises:
+        AnalysisError: If the ending is none of .html, .png, .svg and .pdf.
+    """
+    ending = path.suffix.lower()
+    if ending not in (_PAGE, *PICTURES):
         raise AnalysisError(
             f"{path} has an ending that is not known; end its name in {_PAGE} for a page, or in "
             f"{', '.join(PICTURES)} for a picture"
         )
+    return ending == _PAGE
 
 
 @cache
