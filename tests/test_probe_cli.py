@@ -138,7 +138,7 @@ def test_hypotheses_are_listed(run: Command) -> None:
 def test_a_text_is_shown_with_its_labels(run: Command) -> None:
     Path("corpus.txt").write_text('a "b" c\n\x1b[2J"d"\n', encoding="utf-8")
     _, out, _ = run("hypotheses", "--show", "in_quotes", "corpus.txt")
-    assert out.startswith('a "b" c↵\n..xx....\n·[2J"d"↵\n....xx..\n')  # nothing that moves the cursor
+    assert out.startswith('a "b" c↵\n..xx....\n␛[2J"d"↵\n....xx..\n')  # nothing that moves the cursor
     assert re.search(r"True +4 +0\.250 +2 +2\.000 +2", out)
     _, out, _ = run("hypotheses", "--show", "in_quotes", "corpus.txt", "--range", "2:5", "--json")
     assert rows(out)[1] == {
@@ -167,7 +167,11 @@ def test_a_passage_begins_where_labels_change(run: Command) -> None:
 
 @pytest.mark.parametrize(
     ("name", "colours", "legend"),
-    [("in_quotes", 1, "True  False"), ("char_class", 4, "lower case"), ("position_in_line", 5, "and more")],
+    [
+        ("in_quotes", 2, "in_quotes   False   True"),
+        ("char_class", 4, " lower case "),
+        ("position_in_line", 5, "10.3 and beyond"),
+    ],
 )
 def test_a_terminal_shows_labels_as_colours(
     run: Command, monkeypatch: pytest.MonkeyPatch, name: str, colours: int, legend: str
@@ -177,10 +181,10 @@ def test_a_terminal_shows_labels_as_colours(
     monkeypatch.setenv("TERM", "xterm-256color")
     Path("corpus.txt").write_text('abc "def" 12\nX yz\n', encoding="utf-8")
     _, out, _ = run("hypotheses", "--show", name, "corpus.txt")
-    passage, _, below = out.partition("\n\n")
+    above, passage, *_ = out.split("\n\n")
     assert len(set(re.findall(r"48;2;\d+;\d+;\d+", passage))) >= colours
-    assert re.sub(r"\x1b\[[\d;]*m", "", passage).startswith('abc "def" 12↵\nX yz↵')
-    assert legend in re.sub(r"\x1b\[[\d;]*m", "", below)
+    assert re.sub(r"\x1b\[[\d;]*m", "", passage) == 'abc "def" 12↵\nX yz↵'
+    assert legend in re.sub(r"\x1b\[[\d;]*m", "", above)
 
 
 def test_hypotheses_are_defined_and_counted(run: Command) -> None:

@@ -120,7 +120,7 @@ def test_a_pattern_is_found_in_a_long_text_and_may_look_back(monkeypatch: pytest
     monkeypatch.setattr(passages, "_SEARCHED_CHARS", 10)
     monkeypatch.setattr(passages, "_CONTEXT_CHARS", 4)
     text = "x" * 38 + "yab" + "x" * 20 + "zab\n^ab"
-    for pattern, position in (("ab", 39), ("(?<=z)ab", 62), (r"^\^", 65), ("abx", 39), ("^x", 0)):
+    for pattern, position in (("ab", 39), ("(?<=z)ab", 62), (r"^\^", 65), ("abx", 39), ("^x", 0), ("^y", None)):
         assert passages.first_match(Corpus.from_texts([text]), slice(0, len(text)), pattern) == position
     assert passages.first_match(Corpus.from_texts([text]), slice(40, len(text)), "ab") == 62
 
@@ -435,7 +435,24 @@ def test_characters_that_a_probe_was_fitted_to_are_counted() -> None:
     note = "the probe of in_quotes from 0/hidden was fitted to this text: 13 of these 23 characters were held out"
     assert text_view(source, probes=probe, span=(10, 33)).notes == (note.replace("13", "8"),)
     assert text_view(source, probes=probe, span=(5, 15)).notes == ()
-    assert text_view(source_of(text=TEXT + "!"), probes=probe).notes == ()
+
+
+def test_a_probe_is_shown_where_it_was_not_fitted() -> None:
+    source = source_of()
+    runs = np.array([[8, 20], [26, 36], [40, 50]])
+    probe = a_probe(text_sha256=source.corpus.sha256, held_out=runs)
+    assert text_view(source, probes=probe).start == 8
+    label = ("mine", Labels(np.isin(np.arange(len(TEXT)), [2, 3, 22, 30]), "binary"))
+    view = text_view(source, probes=probe, hypotheses=[label], n_chars=8)
+    assert (view.start, view.start + len(view.text)) == (27, 35)
+    assert view.notes == ()
+    assert text_view(source, probes=probe, hypotheses=[label], find="o", n_chars=8).start < 8
+
+
+def test_a_probe_of_another_text_has_seen_none_of_this_one() -> None:
+    probe = a_probe(text_sha256="1" * 64, held_out=np.array([[5, 15]]))
+    view = text_view(source_of(), probes=probe)
+    assert (view.start, view.notes) == (0, ())
 
 
 # Panels, and several sources

@@ -56,7 +56,7 @@ class TrackOptions:
         Path | None,
         Option(
             help="A file that `probe fit --save` wrote: what its probes say. Of several, those of the hypotheses that "
-            "are named, and from --sites.",
+            "are named; of several of one hypothesis, those from --sites, or the first.",
             show_default=False,
         ),
     ] = None
@@ -107,10 +107,19 @@ class TrackOptions:
         wanted = sites.chosen_if_any(source)
         if wanted is not None:
             chosen = [probe for probe in chosen if set(probe.sites) <= set(wanted)]
-        if not chosen:
-            there = ", ".join(dict.fromkeys(probe.site for probe in kept))
-            raise AnalysisError(f"{self.probe} holds no probe of {', '.join(map(str, wanted or ()))}; it has {there}")
-        return chosen
+            if not chosen:
+                there = ", ".join(dict.fromkeys(probe.site for probe in kept))
+                raise AnalysisError(f"{self.probe} holds no probe from {', '.join(map(str, wanted))}; it has {there}")
+            return chosen
+        firsts = {probe.hypothesis: probe for probe in reversed(chosen)}
+        for hypothesis, first in firsts.items():
+            from_sites = [probe.site for probe in chosen if probe.hypothesis == hypothesis]
+            if len(from_sites) > 1:
+                warn(
+                    f"{self.probe} holds probes of {hypothesis} from {', '.join(from_sites)}: that from "
+                    f"{first.site} is shown; --sites names others"
+                )
+        return [probe for probe in chosen if firsts[probe.hypothesis] is probe]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,10 +190,11 @@ def view(
 ) -> None:
     """Show a passage of the text, coloured by units, hypotheses, probes and the model's loss.
 
-    Without --around, --find and --range, it is where the first hypothesis first changes, or the beginning. The first
-    row colours the characters, the others strips below them: hypotheses, probes, units, the loss. With more than four,
-    or with --each, every unit has the passage for itself. Several recordings of one text are shown one below the other,
-    in the same colours. With nothing but a recording, the loss is shown.
+    Without --around, --find and --range, it is where the first hypothesis first changes, or the beginning; with
+    --probe, where the probe was not fitted. The first row colours the characters, the others strips below them:
+    hypotheses, probes, units, the loss. With more than four, or with --each, every unit has the passage for itself.
+    Several recordings of one text are shown one below the other, in the same colours. With nothing but a recording, the
+    loss is shown.
 
     In a terminal with few colours, with NO_COLOR, and in a pipe, there are marks below the characters. --json and --csv
     give a row for each character, with the values that are drawn, in 255 steps.
@@ -194,7 +204,7 @@ def view(
 
         probe view in_quotes --probe probe.npz --top 1 -o quotes.png
 
-        probe view --unit 0/hidden --top 20 --find '"[a-z]+"' -o units.html
+        probe view --unit 0/hidden --top 20 --find TODO -o units.html
     """
     subjects = tell_apart(words, hypotheses)
     inputs = [*source.inputs(subjects), *([tracks.probe] if tracks.probe else [])]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,10 +10,11 @@ from activations.progress import Progress, no_progress
 from activations.site_names import AnyUnits, select_units_or_sites
 from activations.units import Unit, in_order, units_of
 from analyses.errors import AnalysisError
-from analyses.ranking.ranking import rank
-from analyses.ranking.results import RankedUnit
 from analyses.session import Session
 from analyses.targets.target import Target
+
+if TYPE_CHECKING:
+    from analyses.ranking.results import RankedUnit
 
 N_OF_A_SITE = 5
 """Units that stand for a site, unless somebody says how many."""
@@ -61,14 +63,11 @@ def chosen_units(
     choice = UnitChoice(named, [])
     if candidates:
         n_units = top or N_OF_A_SITE
-        sites = in_order(session.sites, (unit.site for unit in candidates))
         of_hypotheses = targets()
         for target in of_hypotheses:
-            ranking = rank(session, target, sites=sites, n_intervals=0, progress=progress)
-            among = set(candidates)
-            best = [ranked for ranked in ranking.units if ranked.unit in among][:n_units]
-            choice.units.extend(ranked.unit for ranked in best)
-            choice.notes.append(f"best units for {target.hypothesis}: {_scores(best, ranking.measure)}")
+            best, note = _best(session, target, candidates, n_units, progress)
+            choice.units.extend(best)
+            choice.notes.append(note)
         if not of_hypotheses:
             choice.units.extend(_most_varying(session, candidates, n_units, passage))
             choice.notes.append(f"of {len(candidates):,} units, those are shown that vary most in this passage")
@@ -87,6 +86,19 @@ def _named_and_candidates(session: Session, wanted: AnyUnits) -> tuple[list[Unit
     return named, candidates
 
 
+def _best(
+    session: Session, target: Target, candidates: Sequence[Unit], n_units: int, progress: Progress
+) -> tuple[list[Unit], str]:
+    """Return the units that predict a label best, and a sentence with their scores."""
+    from analyses.ranking.ranking import rank
+
+    sites = in_order(session.sites, (unit.site for unit in candidates))
+    ranking = rank(session, target, sites=sites, n_intervals=0, progress=progress)
+    among = set(candidates)
+    best = [ranked for ranked in ranking.units if ranked.unit in among][:n_units]
+    return [ranked.unit for ranked in best], f"best units for {target.hypothesis}: {_scores(best, ranking.measure)}"
+
+
 def _most_varying(session: Session, candidates: Sequence[Unit], n_units: int, passage: slice) -> list[Unit]:
     """Return the units with the greatest standard deviations in a passage, the greatest first."""
     sites = list(dict.fromkeys(unit.site for unit in candidates))
@@ -95,6 +107,6 @@ def _most_varying(session: Session, candidates: Sequence[Unit], n_units: int, pa
     return sorted(candidates, key=lambda unit: -spreads[unit.site][unit.index])[:n_units]
 
 
-def _scores(best: Sequence[RankedUnit], measure: str) -> str:
+def _scores(best: "Sequence[RankedUnit]", measure: str) -> str:
     name = {"auc": "AUC"}.get(measure, measure)
     return ", ".join(f"{ranked.unit} (held-out {name} {ranked.held_out:.2f})" for ranked in best)

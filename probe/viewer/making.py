@@ -1,5 +1,6 @@
 """Making a text view: sources, and what is asked of them, become a passage with tracks."""
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def text_view(
 
     Returns:
         The view. Without `around`, `find` and `span`, its passage is where the first hypothesis first changes, or the
-        beginning.
+        beginning: of the characters that were held out, if probes are shown on the text that they were fitted to.
 
     Raises:
         ActivationError: If there is no such unit, or the passage is beyond the text.
@@ -110,7 +111,8 @@ def text_view(
         first = next(iter(sessions.values()))
         labelled = [_labelled(first, hypothesis) for hypothesis in asked]
         deciding = next((each.labels for each in labelled if each.labels is not None), None)
-        passage = place.passage(first.corpus, first.selection, deciding if place.is_open else None)
+        parts = _unseen_parts(first, kept) if place.is_open else [_selected_part(first)]
+        passage = place.passage(first.corpus, parts, deciding)
         show_loss = loss or not (kept or asked or guesses or top or _names_units(units))
         labels = {
             each.name: label_values(each.name, each.labels[passage]) for each in labelled if each.labels is not None
@@ -131,7 +133,7 @@ def text_view(
             panels=_panels(list(sessions), quantised(groups, middle), panel_for_each=panel_for_each),
             guesses=guessed,
             documents=documents,
-            title=title or f"{documents[0].name}, characters {passage.start:,} to {passage.stop:,}",
+            title=title or f"{_last_part(documents[0].name)}, characters {passage.start:,} to {passage.stop:,}",
             notes=tuple(dict.fromkeys(notes)),
         )
 
@@ -245,6 +247,29 @@ def _labelled(session: Session, hypothesis: AnyLabelling) -> _Labelled:
 
 def _predictions(session: Session, name: str, passage: slice) -> TrackValues:
     return label_values(name, predicted(session, name, passage.start, passage.stop))
+
+
+def _last_part(name: str) -> str:
+    """Return the name of a document without the folders of its file.
+
+    >>> _last_part("texts/names.txt:17")
+    'names.txt:17'
+    """
+    return re.split(r"[/\\]", name)[-1] or name
+
+
+def _selected_part(session: Session) -> slice:
+    return slice(session.selection.start, session.selection.stop)
+
+
+def _unseen_parts(session: Session, probes: Sequence[Probe]) -> list[slice]:
+    """Return the runs of characters on which probes of this text can be judged; all characters if there are none."""
+    whole = _selected_part(session)
+    for probe in probes:
+        if probe.text_sha256 == session.corpus.sha256:
+            runs = probe.held_out.clip(whole.start, whole.stop).tolist()
+            return [slice(start, stop) for start, stop in runs if start < stop] or [whole]
+    return [whole]
 
 
 def _names_units(units: AnyUnits) -> bool:

@@ -1,5 +1,6 @@
 """Passages: which part of a text is shown, and where its documents begin."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,15 +48,12 @@ class Place:
         """True if labels may decide where the passage is."""
         return self.around is None and self.find is None and self.span is None
 
-    def passage(self, corpus: Corpus, selection: Selection, labels: AnyLabels | CorpusLabels | None = None) -> slice:
-        """Return the positions of the passage in a text.
-
-        It is within the part of the text that is selected, unless it is named by a position or as a span, and it has
-        whole lines if at least half of its characters are in such.
+    def passage(self, corpus: Corpus, parts: Sequence[slice], labels: AnyLabels | CorpusLabels | None = None) -> slice:
+        """Return the positions of the passage in a text; it has whole lines if at least half of it is in such.
 
         Args:
             corpus: The text.
-            selection: The characters that have values.
+            parts: Parts of the text; unless it is named by a position or as a span, the passage is in one of these.
             labels: The labels that decide, if nothing else does.
 
         Raises:
@@ -75,19 +73,25 @@ class Place:
                     f"there is no character {self.around:,}: the text has {n_chars:,}, 0 to {n_chars - 1:,}"
                 )
             return _whole_lines(corpus, slice(0, n_chars), focus, self.n_chars)
-        part = slice(selection.start, selection.stop)
-        focus = part.start
         if self.find is not None:
-            focus = first_match(corpus, part, self.find)
-        elif labels is not None:
-            focus = first_change(labels, part)
-        return _whole_lines(corpus, part, focus, self.n_chars)
+            places = ((part, first_match(corpus, part, self.find)) for part in parts)
+        else:
+            places = ((part, None if labels is None else first_change(labels, part)) for part in parts)
+        for part, place in places:
+            if place is not None:
+                return _whole_lines(corpus, part, place, self.n_chars)
+        if self.find is not None:
+            raise AnalysisError(
+                f"the pattern {self.find!r} matches nowhere in characters {parts[0].start:,} to {parts[-1].stop:,} of "
+                "the text; try a shorter one, or (?i) to ignore case"
+            )
+        return _whole_lines(corpus, parts[0], parts[0].start, self.n_chars)
 
 
-def first_change(labels: AnyLabels | CorpusLabels, part: slice) -> int:
+def first_change(labels: AnyLabels | CorpusLabels, part: slice) -> int | None:
     """Return the position in a part of a text where labels first change, with missing ones as one more value.
 
-    If they never do, it is where the part begins.
+    It is None if they never do.
     """
     first: int = part.start
     for start in range(first, part.stop, CHUNK):
@@ -96,15 +100,14 @@ def first_change(labels: AnyLabels | CorpusLabels, part: slice) -> int:
         changes = np.flatnonzero(chunk[1:] != chunk[:-1])
         if len(changes):
             return before + int(changes[0]) + 1
-    return first
+    return None
 
 
-def first_match(corpus: Corpus, part: slice, pattern: str) -> int:
-    """Return the position in a part of a text at which a regular expression first matches.
+def first_match(corpus: Corpus, part: slice, pattern: str) -> int | None:
+    """Return the position in a part of a text at which a regular expression first matches; None if it never does.
 
     Raises:
         HypothesisError: If the pattern cannot be read, or takes too long.
-        AnalysisError: If it matches nowhere.
     """
     from hypotheses.built_in.patterns import LIMIT_S, compiled_pattern, too_slow
 
@@ -122,10 +125,7 @@ def first_match(corpus: Corpus, part: slice, pattern: str) -> int:
             raise too_slow(pattern, limit_s, len(text)) from error
         if match is not None and (position := before + int(match.start())) < stop:
             return position
-    raise AnalysisError(
-        f"the pattern {pattern!r} matches nowhere in characters {first:,} to {last:,} of the text; try a "
-        "shorter one, or (?i) to ignore case"
-    )
+    return None
 
 
 def document_starts(corpus: Corpus, passage: slice) -> tuple[DocumentStart, ...]:
@@ -158,7 +158,7 @@ def _whole_lines(corpus: Corpus, part: slice, focus: int, n_chars: int) -> slice
     """Return a passage around a position, within a part of a text, that begins and ends with a line if it can."""
     earliest = max(focus - n_chars // 2, part.start)
     line_starts = np.flatnonzero(corpus.codes[max(earliest - 1, 0) : focus] == _NEWLINE) + max(earliest - 1, 0) + 1
-    start = int(line_starts[0]) if earliest > part.start and len(line_starts) else earliest
+    start = int(line_starts[0]) if earliest and len(line_starts) else earliest
     stop = min(start + n_chars, part.stop)
     line_ends = np.flatnonzero(corpus.codes[focus:stop] == _NEWLINE) + focus + 1
     if stop < part.stop and len(line_ends) and line_ends[-1] - start >= n_chars // 2:

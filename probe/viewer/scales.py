@@ -53,7 +53,7 @@ class Scale:
     @property
     def digits(self) -> int:
         """How many digits after the decimal point of a value mean something, given the step: 0 to 6."""
-        return min(max(math.floor(-math.log10(self.step)), 0), 6)
+        return min(max(round(-math.log10(self.step)), 0), 6)
 
     def values(self, levels: NDArray[np.uint8]) -> NDArray[np.float64]:
         """(n_chars,) the values of levels, to half a step; NaN where they are missing."""

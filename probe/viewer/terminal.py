@@ -66,11 +66,15 @@ def show_view(view: TextView, console: Console | None = None, theme: Theme | Non
         theme: Colours for a dark or a light ground; None asks the variable `COLORFGBG`, and is dark if it says nothing.
     """
     console = console or Console(highlight=False, soft_wrap=True)
-    is_plain = not console.is_terminal or console.no_color or console.color_system not in ("256", "truecolor")
     width = console.width if console.is_terminal else PIPE_COLUMNS
-    lines = _Plain(view) if is_plain else _Coloured(view, theme or theme_of_terminal())
+    lines = _Coloured(view, theme or theme_of_terminal()) if has_colours(console) else _Plain(view)
     for line in _all_lines(view, lines, max(width, 8)):
         console.print(line, soft_wrap=True)
+
+
+def has_colours(console: Console) -> bool:
+    """Return whether a console shows 256 colours or more, and is to show them."""
+    return console.is_terminal and not console.no_color and console.color_system in ("256", "truecolor")
 
 
 def theme_of_terminal() -> Theme:
@@ -81,9 +85,11 @@ def theme_of_terminal() -> Theme:
 
 def _all_lines(view: TextView, lines: "_Plain | _Coloured", width: int) -> Iterator[Text]:
     """Give the lines of a view, one after another."""
-    yield Text(_printable(view.title), "bold")
-    for panel in view.panels:
-        yield Text("")
+    if view.title:
+        yield Text(_printable(view.title), "bold")
+    for number, panel in enumerate(view.panels):
+        if view.title or number:
+            yield Text("")
         if panel.title:
             yield Text(_printable(panel.title), "bold")
         yield from lines.legend(panel)

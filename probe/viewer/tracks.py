@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from activations.blocks import Source
 from activations.predictions import DISTRIBUTION, LOG_PROB, TOP_IDS, TOP_LOG_PROBS
@@ -92,7 +91,7 @@ def probe_values(source: Source, probe: Probe, passage: slice) -> TrackValues:
     outputs = probe.outputs(np.stack([by_site[unit.site][:, unit.index] for unit in probe.units], axis=1))
     meanings: Mapping[str, Meaning] = {"binary": "probability", "categorical": "class", "numeric": "number"}
     if probe.kind == "binary":
-        said = expit(outputs[:, 0])
+        said = 0.5 + 0.5 * np.tanh(0.5 * outputs[:, 0])  # the logistic function, which cannot overflow so
     else:
         said = outputs.argmax(axis=1) if probe.kind == "categorical" else outputs[:, 0]
     return TrackValues(
