@@ -286,6 +286,28 @@ def test_a_unit_is_explained(run: Command, planted: Path) -> None:
     assert "units are written layer/signal/index" in run("explain", "nonsense", planted)[2]
 
 
+def test_the_text_where_a_unit_is_most_active_is_drawn(run: Command, planted: Path) -> None:
+    """By the unit, with the labels of the first hypothesis below, around the most active place."""
+    unit = str(PLANTED["position_in_line"])
+    asked = ("explain", unit, planted, "position_in_line", "in_comment")
+    status, out, err = run(*asked, "-o", "unit.svg")
+    assert status == 0, err
+    assert out.endswith(f"unit.svg: the text around where {unit} is most active\n")
+    [position] = re.findall(r"most active\n +[+-][\d.]+ +([\d,]+)", out)[:1]
+    texts = re.findall(r"<text [^>]*>([^<]*)</text>", Path("unit.svg").read_text(encoding="utf-8"))
+    assert [text for text in texts if text in (unit, "position_in_line")][:2] == [unit, "position_in_line"]
+    [start, stop] = next(
+        re.findall(r"characters ([\d,]+) to ([\d,]+)", text) for text in texts if "characters" in text
+    )[0]
+    assert int(start.replace(",", "")) <= int(position.replace(",", "")) < int(stop.replace(",", ""))
+    status, out, _ = run(*asked, "-o", "unit.html", "--json")
+    assert status == 0 and "most active" not in out
+    assert Path("unit.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    status, _, err = run(*asked, "-o", "unit.gif")
+    assert status == 1 and "end its name in .html for a page, or in .png, .svg, .pdf for a picture" in err
+    assert "no folder absent" in run(*asked, "-o", "absent/unit.png")[2]
+
+
 def test_the_bars_of_a_unit_begin_at_its_median(run: Command, planted: Path) -> None:
     """So that they differ for a unit that is far from 0 everywhere."""
     unit = PLANTED["position_in_line"]

@@ -44,19 +44,7 @@ from probe.training.recipes import PRESETS, cell_names
 NAMES = [command_name(command) for command in COMMANDS]
 CAUSES = {"ablate", "impulse", "orders", "patch", "perturb", "steer", "story"}
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
-    "--output": {
-        "train",
-        "view",
-        "sweep",
-        "import",
-        "extract",
-        "curve",
-        "impulse",
-        "orders",
-        "perturb",
-        "steer",
-        "story",
-    },
+    "--output": {"train", "sweep", "import", "extract", "curve", "explain", "view"} | CAUSES - {"ablate", "patch"},
     "--units": {"train", "rank", "fit", "ablate", "impulse", "perturb"},
     "--layers": {"train", "sweep"},
     "--cell": {"train", "sweep", "import"},

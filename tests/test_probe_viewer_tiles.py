@@ -6,43 +6,19 @@ import struct
 
 import numpy as np
 import pytest
+from viewing import two_tiles
 
 from probe.viewer.cells import TILE_CHARS, cells_of
 from probe.viewer.colours import colours
 from probe.viewer.page.tiles import container_of
-from probe.viewer.scales import classes, diverging
-from probe.viewer.text_view import DocumentStart, Guesses, Panel, TextView, Track
+from probe.viewer.text_view import Panel, TextView
 
 N_CHARS = TILE_CHARS + 5
 
 
 @pytest.fixture(scope="module")
 def view() -> TextView:
-    """Two tiles, two panels that share a track, two documents, and characters that no text file can have."""
-    rng = np.random.default_rng(3)
-    text = "".join(rng.choice(list("ab漢\n\t\x1b"), N_CHARS - 1)) + "\udc80"
-    levels, scale = diverging(rng.normal(size=N_CHARS), 0.25)
-    unit = Track(name="0/cell/3", kind="unit", levels=levels, scale=scale, quantity="activation")
-    numbers, names = classes(rng.integers(0, 3, N_CHARS), rng.random(N_CHARS) < 0.9, ("x", "y", "z"))
-    labels = Track(name="word", kind="labels", levels=numbers, scale=names)
-    guesses = Guesses(
-        characters=("a", "</script>", "漢"),
-        ids=rng.integers(0, 3, (N_CHARS, 5)).astype(np.uint16),
-        levels=rng.integers(0, 256, (N_CHARS, 5)).astype(np.uint8),
-    )
-    return TextView(
-        text=text,
-        cells=cells_of(text),
-        start=1000,
-        panels=(Panel(tracks=(unit, labels), title="first"), Panel(tracks=(labels,))),
-        guesses=guesses,
-        documents=(
-            DocumentStart(name="one.py", position=0, line=7, column=3),
-            DocumentStart(name="two.py", position=100),
-        ),
-        title="A title",
-        notes=("A note.",),
-    )
+    return two_tiles()
 
 
 def parts_of(container: bytes) -> tuple[dict[str, object], memoryview]:
@@ -103,7 +79,7 @@ def test_colours_come_from_the_tables_of_every_output(view: TextView) -> None:
     assert isinstance(themes, dict)
     for theme in ("light", "dark"):
         table = np.frombuffer(base64.b64decode(themes[theme]["diverging"]["colours"]), np.uint8).reshape(-1, 3)
-        assert (table == colours("diverging", theme)).all()  # type: ignore[arg-type]
+        assert (table == colours("diverging", theme)).all()
         inks = np.frombuffer(base64.b64decode(themes[theme]["diverging"]["inks"]), np.uint8)
         assert inks[127] == (theme == "dark")
 

@@ -29,6 +29,7 @@ _BASE_LINE, _GUESS_BASE_LINE = 0.7, 12 / ROW  # below the tops of these
 _GUESS_SIZE = 0.85 * TEXT_SIZE
 _CLASS_SIZE, _CLASS_LINE = 0.5 * TEXT_SIZE, 0.1  # of a class' number, and of a line between classes, in columns
 _DOCUMENT_LINE = 0.2  # columns
+_RIGHT_LINE = 1.6 / ROW
 _UNLIKELY = 13  # level of a guess with a probability of 5 %
 _BLEED = 0.25  # how far a cell reaches under the next one, in columns, so that no gap shows
 _TITLE_SIZE, _HEADING_SIZE, _NOTE_SIZE = 8.5, 7.0, 6.4  # in points
@@ -117,8 +118,8 @@ def plot_text(
 def _sheet_of(view: TextView, columns: int | None, theme: Theme) -> Sheet:
     layout = lay_out(view.text, view.cells, columns)
     widest = float((layout.left + layout.width).max(initial=0.0))
-    names = [track.name for panel in view.panels if len(panel.tracks) > 1 for track in panel.tracks]
-    gutter = max((columns_of(printable(name), SMALL_SIZE) + 1.0 for name in names), default=0.0)
+    names = [name for panel in view.panels if len(panel.tracks) > 1 for name in _gutter_names(panel)]
+    gutter = max((columns_of(name, SMALL_SIZE) + 1.0 for name in names), default=0.0)
     sheet = Sheet(theme=theme, left=-min(gutter, _WIDEST_GUTTER), right=max(widest, _FEWEST_COLUMNS))
     top = _write_heading(sheet, view)
     for number, panel in enumerate(view.panels or (Panel(tracks=()),)):
@@ -285,33 +286,32 @@ def _is_plain(text: str, cells: NDArray[np.uint8], position: int) -> bool:
 
 
 def _draw_guesses(sheet: Sheet, view: TextView, guesses: Guesses, layout: Layout, tops: NDArray[np.floating]) -> None:
-    """Draw the five guesses below each character, the most probable first; right ones are bold, unlikely ones grey."""
+    """Draw the five guesses below each character, the most probable first; a line is under one that came true."""
     table = colours("sequential", sheet.theme)
     inks = np.array([ink_on(colour) for colour in table])
     has_some = guesses.levels.any(axis=1)
-    heights = np.full(len(tops), _GUESS)
+    right: list[tuple[float, float, float, float]] = []
     for rank in range(N_GUESSES):
         levels, rank_tops = guesses.levels[:, rank], tops + rank * _GUESS
         indices = np.floor(levels * ((N_COLOURS - 1) / 255) + 0.5).astype(int)
-        places = np.stack([layout.left, rank_tops, layout.width, heights], axis=1)[has_some]
+        places = np.stack([layout.left, rank_tops, layout.width, np.full(len(tops), _GUESS)], axis=1)[has_some]
         sheet.boxes.append(Boxes(places=places, colours=table[indices[has_some]], label=f"guess {rank + 1}"))
         for position in np.flatnonzero(levels).tolist():
             char = guesses.characters[guesses.ids[position, rank]]
-            sheet.write_cell(
-                float(layout.left[position]),
-                float(rank_tops[position]) + _GUESS_BASE_LINE,
-                char,
-                float(layout.width[position]),
-                sheet.grey if levels[position] < _UNLIKELY else str(inks[indices[position]]),
-                _GUESS_SIZE,
-                "bold" if view.text[position + 1 : position + 2] == char else "normal",
-            )
+            x, y, n_columns = (float(numbers[position]) for numbers in (layout.left, rank_tops, layout.width))
+            ink = sheet.grey if levels[position] < _UNLIKELY else str(inks[indices[position]])
+            sheet.write_cell(x, y + _GUESS_BASE_LINE, char, n_columns, ink, _GUESS_SIZE)
+            if view.text[position + 1 : position + 2] == char:
+                right.append((x + 0.1, y + _GUESS - _RIGHT_LINE, n_columns - 0.2, _RIGHT_LINE))
+    ink_colours = np.tile(np.frombuffer(bytes.fromhex(sheet.ink[1:]), np.uint8), (len(right), 1))
+    places = np.array(right, float).reshape(-1, 4)
+    sheet.boxes.append(Boxes(places=places, colours=ink_colours, label="right guesses"))
 
 
 def _legend_of_guesses(theme: Theme) -> LegendPart:
     return LegendPart(
         name="guesses",
-        quantity="probability; bold if right",
+        quantity="probability; underlined if right",
         colours=colours("sequential", theme),
         numbers=("0", "0.5", "1"),
     )
@@ -319,13 +319,18 @@ def _legend_of_guesses(theme: Theme) -> LegendPart:
 
 def _write_gutter(sheet: Sheet, panel: Panel, top: float) -> None:
     """Write the names of the tracks to the left of their first row."""
-    for number, track in enumerate(panel.tracks):
+    for number, name in enumerate(_gutter_names(panel)):
         strip = 1.0 + _STRIP_GAP + (number - 1) * (_STRIP + _STRIP_GAP)
         y = top + (_BASE_LINE if number == 0 else strip + 7.5 / ROW)
-        name = printable(track.name)
         while columns_of(name, SMALL_SIZE) > _WIDEST_GUTTER - 1.0:
             name = name[:-2] + "…"
         sheet.write(-0.6, y, name, SMALL_SIZE, sheet.grey, align="right")
+
+
+def _gutter_names(panel: Panel) -> list[str]:
+    """Return short names of tracks, beside which the legend has the whole ones."""
+    n_probes = sum(track.kind == "probe" for track in panel.tracks)
+    return ["probe" if track.kind == "probe" and n_probes == 1 else printable(track.name) for track in panel.tracks]
 
 
 def _wrapped(sheet: Sheet, text: str, size: float, advance: float = 0.6) -> list[str]:

@@ -1,6 +1,5 @@
 """Legends: what the colours of a track mean, in its own numbers, set one beside the other in lines."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -101,11 +100,10 @@ def numbers_of(scale: Scale) -> tuple[str, str, str]:
     """
     low = scale.middle - scale.full if scale.kind == "diverging" else scale.middle
     high = scale.middle + scale.full
-    n_digits = min(max(0, 2 - math.floor(math.log10(max(abs(low), abs(high), 1e-12)))), 6)
     is_cut = scale.gain > 1.0 + 1e-9
     signs = ("≤ " if is_cut and scale.kind == "diverging" else "", "", "≥ " if is_cut else "")
     values = (low, (low + high) / 2, high)
-    first, middle, last = (f"{sign}{_number(value, n_digits)}" for sign, value in zip(signs, values, strict=True))
+    first, middle, last = (f"{sign}{_number(value, scale.digits)}" for sign, value in zip(signs, values, strict=True))
     return first, middle, last
 
 

@@ -138,16 +138,13 @@ class Sheet:
         n_columns: float,
         colour: str,
         size: float,
-        weight: Weight = "normal",
     ) -> None:
         """Write the characters of a cell in its middle, smaller where they are too wide for it."""
         glyph = glyph_of(cluster)
         width = glyph.width * size * DPI / 72 / COLUMN
         fit = min(1.0, n_columns / width) if width else 1.0
         x = column + (n_columns - width * fit) / 2
-        self.words.append(
-            Words(x=x, y=y, text=glyph.text, size=size * fit, colour=colour, families=glyph.families, weight=weight)
-        )
+        self.words.append(Words(x=x, y=y, text=glyph.text, size=size * fit, colour=colour, families=glyph.families))
 
     def draw(self, axes: "Axes | None") -> "Axes":
         """Draw the sheet on axes, as large as they are now; None makes a figure of its size."""

@@ -14,8 +14,13 @@ from probe.viewer.text_view import TextView
 
 _START = """
 const element = document.getElementById("view");
-const tiles = await PageTiles.fromBase64(document.getElementById("data").textContent);
-globalThis.view = new TextView(element, tiles, { headingLevel: 1 });
+try {
+  const tiles = await PageTiles.fromBase64(document.getElementById("data").textContent);
+  globalThis.view = new TextView(element, tiles, { headingLevel: 1 });
+  globalThis.view.scroller.focus({ preventScroll: true });
+} catch (error) {
+  element.textContent = `This page cannot be shown: ${error.message}`;
+}
 """
 
 

@@ -79,7 +79,7 @@ def _header(view: TextView, codes: NDArray[np.uint32]) -> dict[str, Any]:
         "tile_chars": TILE_CHARS,
         "documents": [asdict(document) for document in view.documents],
         "tile_places": list(_tile_places(codes, view.documents)),
-        "signs": _signs(codes, view.cells),
+        "signs": _signs(view, codes),
         "tracks": [_track_header(track) for track in view.tracks],
         "panels": [
             {"title": panel.title, "tracks": [numbers[id(track)] for track in panel.tracks]} for panel in view.panels
@@ -117,10 +117,12 @@ def _tile_places(codes: NDArray[np.uint32], documents: tuple[DocumentStart, ...]
             yield document.line, document.column + position - document.position
 
 
-def _signs(codes: NDArray[np.uint32], cells: NDArray[np.uint8]) -> dict[int, str]:
-    """Return the sign of each unprintable code point that occurs."""
-    unprintable = np.unique(codes[(cells & UNPRINTABLE) > 0])
-    return {int(code): sign_of(chr(code)) for code in unprintable}
+def _signs(view: TextView, codes: NDArray[np.uint32]) -> dict[int, str]:
+    """Return the sign of each unprintable code point that occurs in the text or in the guesses."""
+    unprintable = set(np.unique(codes[(view.cells & UNPRINTABLE) > 0]).tolist())
+    guessed = view.guesses.characters if view.guesses else ()
+    unprintable |= {ord(char) for char in guessed if len(char) == 1 and not char.isprintable()}
+    return {code: sign_of(chr(code)) for code in sorted(unprintable)}
 
 
 @cache
