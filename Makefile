@@ -19,6 +19,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 FOUND = $(or $(wildcard $(BIN)/python),$(PYTHON))
 INSTALLED := $(VENV)/.installed
+NOTEBOOKS := $(VENV)/.notebooks
 SHORT_TESTS = $(wildcard tests/test_hypotheses_*.py) tests/test_activations_models_checkpoints.py tests/test_activations_models_ngrams.py tests/test_probe_api.py
 PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal $(ARGS)
 
@@ -35,7 +36,7 @@ test test-all: export NUMBA_NUM_THREADS = 1
 test: $(INSTALLED)
 	$(PYTEST) -m "not slow" $(if $(SHORT),$(SHORT_TESTS))
 
-test-all: $(INSTALLED)
+test-all: $(INSTALLED) $(NOTEBOOKS)
 	$(PYTEST) --hypothesis-profile=ci --hypothesis-seed=$(SEED)
 
 test-gpu: $(INSTALLED)
@@ -61,6 +62,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(FOUND) -c '$(NEW_ENOUGH)' || { echo "$(FOUND) is not Python 3.11 or newer; name one that is: make PYTHON=..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# JupyterLab and marimo, in which all tests show the widget.
+$(NOTEBOOKS): $(INSTALLED)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,notebook-tests]'
 	touch $@
 
 # Virtual environments, what was built, caches, the folder of `make demo`, and compiled loops in __pycache__ of the packages.
