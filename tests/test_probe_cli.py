@@ -187,6 +187,17 @@ def test_a_terminal_shows_labels_as_colours(
     assert legend in re.sub(r"\x1b\[[\d;]*m", "", above)
 
 
+def test_classes_that_have_no_colour_each_are_marked(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    Path("mine.py").write_text("def many(text):\n    return [str(t) for t in range(len(text))]\n", encoding="utf-8")
+    Path("corpus.txt").write_text("ab" * 150, encoding="utf-8")
+    _, out, _ = run("hypotheses", "--show", "mine.py:many", "corpus.txt", "--range", "0:255")
+    assert "48;2;" in out
+    _, out, _ = run("hypotheses", "--show", "mine.py:many", "corpus.txt")
+    assert "48;2;" not in out and out.startswith("ab" * 150)
+
+
 def test_hypotheses_are_defined_and_counted(run: Command) -> None:
     _, out, _ = run("hypotheses", "--show", "indent_at_least")
     assert out.startswith("indent_at_least:depth[,width]\nHas the line begun")

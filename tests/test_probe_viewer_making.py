@@ -112,6 +112,7 @@ def test_a_passage_is_looked_for_only_among_the_characters_with_values() -> None
     assert text_view(source, n_chars=3000).text == text[150:210]
     with pytest.raises(AnalysisError, match="no character from 0 to 9 has values: the source has those of 150 to 210"):
         text_view(source, units="0/hidden/0", span=(0, 9))
+    assert text_view(source, hypotheses="vowel", span=(0, 3)).tracks[0].levels.tolist() == [1, 0, 0]
 
 
 def test_a_pattern_is_found_in_a_long_text_and_may_look_back(monkeypatch: pytest.MonkeyPatch) -> None:

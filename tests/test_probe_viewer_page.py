@@ -1,8 +1,10 @@
 """The page of a text view in Chromium: what is drawn, said and copied is what the view holds."""
 
+import base64
 import io
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,14 @@ import pytest
 from PIL import Image
 from viewing import PIECES
 
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+
+from view import SCROLL, synthetic_page
+
 from probe.viewer.cells import cells_of, lay_out
-from probe.viewer.colours import PAPER, Theme, colours
-from probe.viewer.page.page import page_of
+from probe.viewer.colours import INK, PAPER, Theme, colours
+from probe.viewer.page.page import file_text, page_of
+from probe.viewer.page.tiles import container_of
 from probe.viewer.scales import binary, classes, diverging, sequential
 from probe.viewer.text_view import DocumentStart, Guesses, Panel, TextView, Track
 
@@ -44,6 +51,7 @@ class Opened:
 
     def __init__(self, page: Page) -> None:
         self.page = page
+        self.address = ""
         self.mishaps: list[str] = []
         self.requests: list[str] = []
         page.on("pageerror", lambda error: self.mishaps.append(str(error)))
@@ -133,13 +141,14 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
         path.write_text(view if isinstance(view, str) else page_of(view), encoding="utf-8")
         page = Opened(context.new_page())
         opened.append(page)
-        page.page.goto(path.as_uri())
+        page.address = path.as_uri()
+        page.page.goto(page.address)
         return page.ready()
 
     yield open_view
     for page in opened:
         assert page.mishaps == []
-        assert all(url.startswith("file://") for url in page.requests) and len(page.requests) == 1
+        assert [url for url in page.requests if not url.startswith("blob:")] == [page.address]
         page.page.context.close()
 
 
@@ -208,8 +217,8 @@ def test_every_cell_and_strip_has_its_colour_at_its_place(open_page: Open, theme
     pixels = opened.pixels()
     cell, strip, between = opened.run("() => [view.painter.cellHeight, view.painter.stripHeight, view.painter.between]")
     n_seen = 0
-    for position in np.flatnonzero((y + 3 * cell < 720) & (width >= 0.5)):
-        if position <= 3:  # the caret, and what is missing
+    for position in np.flatnonzero((y + 3 * cell < 720) & (width >= 0.5)).tolist():
+        if position <= 3 or position == 50:  # the caret, what is missing, and the beginning of a document
             continue
         for number, track in enumerate(view.panels[0].tracks):
             below = 0 if number == 0 else cell + between + (number - 1) * (strip + between)
@@ -217,6 +226,16 @@ def test_every_cell_and_strip_has_its_colour_at_its_place(open_page: Open, theme
             assert corner.tolist() == colour_of(track, position, theme), (position, number)
             n_seen += 1
     assert n_seen > 600
+
+
+def test_a_line_is_before_the_beginning_of_a_document(open_page: Open) -> None:
+    view = known_view("abcdefgh" * 8)
+    opened = open_page(view)
+    x, y = opened.corners(view)
+    pixels = opened.pixels()
+    ink = [int(INK["light"][i : i + 2], 16) for i in (1, 3, 5)]
+    is_line = [pixels[round(top) + 2, round(left)].tolist() == ink for left, top in zip(x, y, strict=True)]
+    assert [position for position in np.flatnonzero(is_line) if position > 1] == [50]  # the caret has lines, too
 
 
 def test_a_missing_value_is_hatched_and_named(open_page: Open) -> None:
@@ -230,6 +249,23 @@ def test_a_missing_value_is_hatched_and_named(open_page: Open) -> None:
     opened.point_at(view, 3)
     assert opened.said().count("no value") >= 4 + 4  # the values, and the legends
     assert "D" not in opened.said()
+
+
+def test_guesses_stand_below_their_character_shaded_by_probability(open_page: Open) -> None:
+    """In a page that is asked for them; the colours are those of the probabilities, the most probable first."""
+    view = known_view("abcdefgh" * 8)
+    assert view.guesses is not None
+    opened = open_page(page_of(view, shows_guesses=True))
+    x, y = opened.corners(view)
+    top, height = opened.run("() => [view.painter.guessTop, view.painter.guessHeight]")
+    pixels = opened.pixels()
+    shades = colours("sequential", "light")
+    for position in (5, 20, 40):
+        for rank, level in enumerate(view.guesses.levels[position]):
+            corner = pixels[round(y[position] + top + rank * height), round(x[position]) + 1]
+            assert corner.tolist() == shades[level].tolist()
+    opened.press("g")
+    assert opened.run("() => view.showsGuesses") is False
 
 
 def test_pointing_at_a_character_says_all_about_it(open_page: Open) -> None:
@@ -340,7 +376,7 @@ def test_a_selection_outlives_its_rows(open_page: Open) -> None:
     """What is scrolled out of sight, and taken away, is still copied."""
     text = "".join(f"line {number}\n" for number in range(900))
     opened = open_page(known_view(text))
-    opened.run("() => view.select(3, 8000)")
+    opened.run("() => view.selection.set(3, 8000)")
     opened.run("() => view.goTo(7000)")
     assert opened.run("() => document.querySelectorAll('.row').length") < 300
     opened.press("Control+C")
@@ -399,12 +435,12 @@ def test_everything_can_be_done_by_keyboard(open_page: Open) -> None:
         ("g", "view.showsGuesses"),
         ("w", "!view.wraps"),
         ("+", "view.size > 15"),
-        ("?", "view.help.open"),
+        ("?", "view.toolbar.help.open"),
     ):
         opened.press(key)
         assert opened.run(f"() => {state}") is True, key
     opened.press("Escape", "t", "t")
-    assert opened.run("() => [view.help.open, view.root.dataset.theme]") == [False, "dark"]
+    assert opened.run("() => [view.toolbar.help.open, view.root.dataset.theme]") == [False, "dark"]
     reached = set()
     for _ in range(16):
         opened.page.keyboard.press("Shift+Tab")
@@ -577,6 +613,130 @@ def test_a_page_whose_data_are_cut_says_so(open_page: Open, tmp_path: Path) -> N
     another = opened.page.context.new_page()
     another.goto((tmp_path / "broken.html").as_uri())
     another.get_by_text("This page cannot be shown").wait_for(timeout=3000)
+
+
+def test_a_long_text_is_held_in_bounded_memory(open_page: Open) -> None:
+    """Of 5,000,000 characters there are only some tiles, canvases and elements, wherever one goes."""
+    opened = open_page(synthetic_page(5_000_000, guesses=False))
+    script = (
+        """() => [tiles.nBytes, document.querySelectorAll('canvas').length, document.querySelectorAll('*').length]"""
+    )
+    for position in (2_500_000, 4_999_999, 16_384 * 100, 0):
+        opened.run("(position) => view.goTo(position)", position)
+        opened.page.wait_for_function("() => view.content.querySelector('.mark.caret.main')?.isConnected")
+        opened.ready()
+        assert opened.run("() => view.caret.position") == position
+        tile, i = divmod(position, 16_384)
+        code = opened.run("([tile, i]) => view.provider.tile('text', 0, tile)[i]", [tile, i])
+        assert f"U+{code:04X}" in opened.said() and f"position {position:,} " in opened.said()
+        box = opened.page.locator(".mark.caret.main").bounding_box()
+        assert 60 < box["y"] < 700
+    opened.run(SCROLL, ["jumps", 40])
+    for _ in range(30):
+        opened.page.mouse.wheel(0, 500)
+    n_bytes, n_canvases, n_elements = opened.run(script)
+    assert n_bytes <= 17 << 20
+    assert n_canvases < 60
+    assert n_elements < 2000
+
+
+def test_no_frame_waits_for_data(open_page: Open) -> None:
+    """While tiles are on their way the view is drawn and obeys; what they bring is drawn when they come."""
+    opened = open_page(synthetic_page(200_000, guesses=True))
+    opened.run("""() => {
+        view.destroy();
+        const waiting = [];
+        const later = (...tile) => new Promise((done) => waiting.push(() => tiles.request(...tile).then(done)));
+        globalThis.release = () => waiting.splice(0).forEach((one) => one());
+        globalThis.nWaiting = () => waiting.length;
+        const slow = new tiles.constructor(tiles.header, later);
+        globalThis.view = new view.constructor(document.getElementById("view"), slow, {});
+    }""")
+    assert opened.run("() => [nWaiting() > 0, document.querySelectorAll('.block').length]") == [True, 0]
+    assert "…" in opened.said()
+    size = opened.run("() => view.size")
+    opened.page.locator(".scroller").focus()
+    opened.press("+")
+    assert opened.run("() => view.size") > size
+    for _ in range(4):
+        opened.run("release")
+    assert opened.run("() => document.querySelectorAll('.block').length") > 3
+    assert "…" not in opened.said()
+
+
+def test_a_text_too_high_for_the_browser_is_scrolled_to_every_row(open_page: Open) -> None:
+    """Browsers have a greatest height: then a wheel's steps are steps, and the bar's ends are the text's."""
+    text = "".join(f"{number:5d}\n" for number in range(4000))
+    opened = open_page(known_view(text))
+    opened.run("() => { view.scroll.mostPixels = 5000; view.resize(0); }")
+    assert opened.run("() => [view.scroll.isScaled, view.content.clientHeight]") == [True, 5000]
+    row_height = opened.run("() => view.geometry.rowHeight")
+
+    def first_seen() -> int:
+        rows = opened.run("""() => {
+            const top = view.scroller.getBoundingClientRect().top;
+            const y = (row) => row.getBoundingClientRect().top;
+            const rows = [...view.content.querySelectorAll('.row')].filter((row) => y(row) >= top);
+            return rows.sort((a, b) => y(a) - y(b))[0].textContent;
+        }""")
+        return int(rows)
+
+    assert first_seen() == 0
+    opened.page.mouse.move(300, 300)
+    for step in range(1, 4):
+        opened.page.mouse.wheel(0, 4 * row_height)
+        opened.page.wait_for_timeout(300)
+        opened.ready()
+        assert first_seen() == pytest.approx(4 * step, abs=1)
+    opened.run("() => { view.scroller.scrollTop = view.scroller.scrollHeight; }")
+    assert opened.page.get_by_text("3999").count() == 1
+    opened.run("() => { view.scroller.scrollTop = 0.5 * (view.scroller.scrollHeight - view.scroller.clientHeight); }")
+    assert first_seen() == pytest.approx(2000, abs=20)
+    opened.run("() => view.goTo(6 * 1234)")
+    assert abs(first_seen() - 1234) < 20
+    opened.press("Control+Home")
+    assert first_seen() == 0
+
+
+def test_the_widget_draws_its_container_and_follows_it(browser: Any) -> None:
+    """As anywidget uses it: the module from a blob, `render` with a model, and the clean-up that it returns."""
+    page = browser.new_page()
+    containers = [base64.b64encode(container_of(known_view(text))).decode() for text in ("first text", "second")]
+    page.evaluate(
+        """async ([source, style, containers]) => {
+            document.head.append(Object.assign(document.createElement("style"), { textContent: style }));
+            const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+            const widget = (await import(url)).default;
+            const bytes = containers.map((one) => Uint8Array.from(atob(one), (char) => char.charCodeAt(0)));
+            const handlers = new Set();
+            globalThis.model = {
+                value: new DataView(bytes[0].buffer),
+                get: (name) => (name === "container" ? model.value : { size: 20 }),
+                on: (name, handler) => handlers.add(handler),
+                off: (name, handler) => handlers.delete(handler),
+            };
+            globalThis.change = () => {
+                model.value = new DataView(bytes[1].buffer);
+                handlers.forEach((one) => one());
+            };
+            globalThis.nHandlers = () => handlers.size;
+            globalThis.clean = widget.render({ model, el: document.body });
+        }""",
+        [file_text("view.js"), file_text("view.css"), containers],
+    )
+    page.wait_for_function("() => document.querySelector('.row')?.textContent === 'first text'")
+    assert page.evaluate("document.querySelector('.char-probe-view').style.fontSize") == "20px"
+    page.emulate_media(color_scheme="dark")
+    page.evaluate("() => { document.body.dataset.jpThemeLight = 'true'; }")
+    page.wait_for_function("() => document.querySelector('.char-probe-view').dataset.theme === 'light'")
+    page.evaluate("() => { document.body.dataset.jpThemeLight = 'false'; }")
+    page.wait_for_function("() => document.querySelector('.char-probe-view').dataset.theme === 'dark'")
+    page.evaluate("change")
+    page.wait_for_function("() => document.querySelector('.row')?.textContent === 'second'")
+    assert page.locator(".char-probe-view").count() == 1
+    page.evaluate("clean")
+    assert page.evaluate("[nHandlers(), document.body.children.length]") == [0, 0]
+    page.close()
 
 
 def test_twenty_thousand_characters_of_sixteen_units_are_less_than_a_megabyte() -> None:

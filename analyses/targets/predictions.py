@@ -40,8 +40,8 @@ def predicted(source: Source, name: str, start: int | None = None, stop: int | N
     else:
         part = source.selection.part(start, stop)
         values = np.full((len(source.corpus) if stop is None else stop) - start, np.nan)
-        told = source.read_predictions([DISTRIBUTION], start, stop)
-        values[part.start - start : part.stop - start : part.every] = _probabilities(told, name, token_number)
+        predictions = source.read_predictions([DISTRIBUTION], start, stop)
+        values[part.start - start : part.stop - start : part.every] = _probabilities(predictions, name, token_number)
     missing = np.isnan(values)
     return Labels(np.where(missing, 0.0, values), "numeric", missing if missing.any() else None)
 

@@ -102,27 +102,35 @@ def text_view(
         AnalysisError: If a pattern is never found, a probe is of another model, or sources are of different texts.
     """
     place = Place(n_chars=n_chars, around=around, find=find, span=span)
-    kept = [probes] if isinstance(probes, Probe) else list(probes)
-    asked = [hypotheses] if isinstance(hypotheses, str | Target) or callable(hypotheses) else list(hypotheses)
+    all_probes = [probes] if isinstance(probes, Probe) else list(probes)
+    labellings = [hypotheses] if isinstance(hypotheses, str | Target) or callable(hypotheses) else list(hypotheses)
     with ExitStack() as stack:
         sessions = _opened(sources, stack)
         for session in sessions.values():
             stack.enter_context(session.answering())
         first = next(iter(sessions.values()))
-        labelled = [_labelled(first, hypothesis) for hypothesis in asked]
-        deciding = next((each.labels for each in labelled if each.labels is not None), None)
-        parts = _unseen_parts(first, kept) if place.is_open else [_selected_part(first)]
+        labelled = [_labelled(first, labelling) for labelling in labellings]
+        deciding = next((hypothesis.labels for hypothesis in labelled if hypothesis.labels is not None), None)
+        parts = _unseen_parts(first, all_probes) if place.is_open else [_selected_part(first)]
         passage = place.passage(first.corpus, parts, deciding)
-        show_loss = loss or not (kept or asked or guesses or top or _names_units(units))
-        labels = {
-            each.name: label_values(each.name, each.labels[passage]) for each in labelled if each.labels is not None
-        }
-        request = _Request(units, labelled, labels, kept, show_loss, top, any_model, passage, progress)
-        groups, notes = [], []
+        values_of_labels = [hypothesis.values(passage) for hypothesis in labelled]
+        is_bare = not (all_probes or labelled or guesses or top or _names_units(units))
+        request = _Request(
+            units=units,
+            labelled=labelled,
+            values_of_labels=values_of_labels,
+            probes=all_probes,
+            loss=loss or is_bare,
+            top=top,
+            any_model=any_model,
+            passage=passage,
+            progress=progress,
+        )
+        values_by_source, notes = [], []
         for name, session in sessions.items():
-            group, said = request.values(session, name)
-            groups.append(group)
-            notes += said
+            values, notes_of_source = request.values(session, name)
+            values_by_source.append(values)
+            notes += notes_of_source
         guessed = _guesses(sessions, passage, notes) if guesses else None
         text = first.corpus.text(passage.start, passage.stop)
         documents = document_starts(first.corpus, passage)
@@ -130,7 +138,7 @@ def text_view(
             text=text,
             cells=cells_of(text),
             start=passage.start,
-            panels=_panels(list(sessions), quantised(groups, middle), panel_for_each=panel_for_each),
+            panels=_panels(list(sessions), quantised(values_by_source, middle), panel_for_each=panel_for_each),
             guesses=guessed,
             documents=documents,
             title=title or f"{_last_part(documents[0].name)}, characters {passage.start:,} to {passage.stop:,}",
@@ -152,6 +160,10 @@ class _Labelled:
     labels: AnyLabels | CorpusLabels | None
     target: Target | None = None
 
+    def values(self, passage: slice) -> TrackValues | None:
+        """Return its labels in a passage; None for the model's own predictions."""
+        return None if self.labels is None else label_values(self.name, self.labels[passage])
+
     def target_in(self, session: Session) -> Target:
         """Return its target on the characters of a source."""
         if self.target is not None or self.labels is None:
@@ -162,13 +174,17 @@ class _Labelled:
         return target_of_labels(session.corpus, self.name, labels, selection=session.selection)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
-    """What is asked of each source; see `text_view`."""
+    """What is asked of each source; see `text_view`.
+
+    Attributes:
+        values_of_labels: The labels of each hypothesis in the passage; None where a source predicts them itself.
+    """
 
     units: AnyUnits
     labelled: Sequence[_Labelled]
-    labels: Mapping[str, TrackValues]
+    values_of_labels: Sequence[TrackValues | None]
     probes: Sequence[Probe]
     loss: bool
     top: int | None
@@ -185,18 +201,25 @@ class _Request:
             session,
             self.units,
             self.top,
-            lambda: [each.target_in(session) for each in self.labelled],
+            lambda: [hypothesis.target_in(session) for hypothesis in self.labelled],
             passage,
             self.progress,
         )
+        notes = list(choice.notes)
+        if choice.units or self.probes or self.loss:
+            notes += _notes_on_rows(session, passage)
         of_loss = losses(session, passage) if self.loss else None
         values = [
-            *(self.labels.get(each.name) or _predictions(session, each.name, passage) for each in self.labelled),
+            *(
+                labels
+                or label_values(hypothesis.name, predicted(session, hypothesis.name, passage.start, passage.stop))
+                for hypothesis, labels in zip(self.labelled, self.values_of_labels, strict=True)
+            ),
             *(probe_values(session, probe, passage) for probe in self.probes),
             *unit_values(session, choice.units, passage),
             *([of_loss] if of_loss else []),
         ]
-        notes = [*choice.notes, *_notes_on_rows(session, passage), *_notes_on_probes(session, self.probes, passage)]
+        notes += _notes_on_probes(session, self.probes, passage)
         if self.loss and of_loss is None:
             notes.append("no loss is shown, since this recording was made without predictions")
         return values, [f"{name}: {note}" if name else note for note in notes]
@@ -243,10 +266,6 @@ def _labelled(session: Session, hypothesis: AnyLabelling) -> _Labelled:
         return _Labelled(hypothesis, None)
     labeller = get(hypothesis) if isinstance(hypothesis, str) else as_hypothesis(hypothesis)
     return _Labelled(labeller.name, label_in_pieces(session.corpus, labeller))
-
-
-def _predictions(session: Session, name: str, passage: slice) -> TrackValues:
-    return label_values(name, predicted(session, name, passage.start, passage.stop))
 
 
 def _last_part(name: str) -> str:

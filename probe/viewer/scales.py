@@ -129,7 +129,9 @@ def classes(
     """
     occurring = np.unique(values[present])
     if len(occurring) > MISSING:
-        raise AnalysisError(f"{len(occurring)} classes occur in the passage, and at most {MISSING} can be shown")
+        raise AnalysisError(
+            f"{len(occurring)} classes occur in the passage, and at most {MISSING} can be shown; choose a shorter one"
+        )
     numbers = np.searchsorted(occurring, values) if len(occurring) else np.zeros(len(values), int)
     levels = np.where(present, numbers, MISSING).astype(np.uint8)
     return levels, Scale(kind="classes", classes=tuple(names[number] for number in occurring))

@@ -113,12 +113,12 @@ def losses(source: Source, passage: slice) -> TrackValues | None:
     """
     step = 1 if source.reading_rule.backwards else -1
     predicting = slice(max(passage.start + step, 0), min(passage.stop + step, len(source.corpus)))
-    told = source.read_predictions([LOG_PROB], predicting.start, predicting.stop)
-    if LOG_PROB not in told:
+    predictions = source.read_predictions([LOG_PROB], predicting.start, predicting.stop)
+    if LOG_PROB not in predictions:
         return None
     values = np.full(passage.stop - passage.start, np.nan)
     offset = predicting.start - step - passage.start
-    spread = _spread(source, -told[LOG_PROB].astype(np.float64), predicting)
+    spread = _spread(source, -predictions[LOG_PROB].astype(np.float64), predicting)
     values[offset : offset + len(spread)] = spread
     return TrackValues(name="loss", kind="loss", meaning="loss", values=values, quantity="nats", shared="loss")
 
@@ -126,13 +126,13 @@ def losses(source: Source, passage: slice) -> TrackValues | None:
 def guesses_of(source: Source, passage: slice) -> Guesses | None:
     """Return the model's best guesses after each character of a passage; None without predictions."""
     kinds = (DISTRIBUTION, TOP_IDS, TOP_LOG_PROBS)
-    told = source.read_predictions(kinds, passage.start, passage.stop)
-    if DISTRIBUTION in told:
-        log_probs = told[DISTRIBUTION].astype(np.float64)
+    predictions = source.read_predictions(kinds, passage.start, passage.stop)
+    if DISTRIBUTION in predictions:
+        log_probs = predictions[DISTRIBUTION].astype(np.float64)
         ids = np.argsort(-log_probs, axis=1, kind="stable")[:, :N_GUESSES]
         log_probs = np.take_along_axis(log_probs, ids, axis=1)
-    elif TOP_IDS in told and TOP_LOG_PROBS in told:
-        ids, log_probs = told[TOP_IDS].astype(np.int64), told[TOP_LOG_PROBS].astype(np.float64)
+    elif TOP_IDS in predictions and TOP_LOG_PROBS in predictions:
+        ids, log_probs = predictions[TOP_IDS].astype(np.int64), predictions[TOP_LOG_PROBS].astype(np.float64)
     else:
         return None
     guessed, numbers = np.unique(ids, return_inverse=True)
@@ -169,27 +169,27 @@ def _on_one_scale(together: Sequence[TrackValues], middle: Middle | None) -> lis
     values, names = _joined(together)
     if together[0].meaning == "activation":
         present = values[np.isfinite(values)]
-        is_zero = any(each.is_signed for each in together) if middle is None else middle == "zero"
+        is_zero = any(part.is_signed for part in together) if middle is None else middle == "zero"
         levels, scale = diverging(values, 0.0 if is_zero or not len(present) else float(np.median(present)))
     else:
         levels, scale = _levels_of(values, together[0].meaning, names)
-    ends = list(accumulate((len(each.values) for each in together), initial=0))
+    ends = list(accumulate((len(part.values) for part in together), initial=0))
     return [
-        Track(name=each.name, kind=each.kind, levels=levels[start:stop].copy(), scale=scale, quantity=each.quantity)
-        for each, (start, stop) in zip(together, pairwise(ends), strict=True)
+        Track(name=part.name, kind=part.kind, levels=levels[start:stop].copy(), scale=scale, quantity=part.quantity)
+        for part, (start, stop) in zip(together, pairwise(ends), strict=True)
     ]
 
 
 def _joined(together: Sequence[TrackValues]) -> tuple[Floats, tuple[str, ...]]:
     """Return all values one after another, and the names of the classes that they then number."""
-    names = tuple(dict.fromkeys(name for each in together for name in each.classes))
+    names = tuple(dict.fromkeys(name for part in together for name in part.classes))
     if not names:
-        return np.concatenate([each.values for each in together]), ()
+        return np.concatenate([part.values for part in together]), ()
     parts = []
-    for each in together:
-        numbers = np.array([names.index(name) for name in each.classes], np.float64)
-        is_there = np.isfinite(each.values)
-        parts.append(np.where(is_there, numbers[np.where(is_there, each.values, 0).astype(np.intp)], np.nan))
+    for part in together:
+        numbers = np.array([names.index(name) for name in part.classes], np.float64)
+        is_present = np.isfinite(part.values)
+        parts.append(np.where(is_present, numbers[np.where(is_present, part.values, 0).astype(np.intp)], np.nan))
     return np.concatenate(parts), names
 
 

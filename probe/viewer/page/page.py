@@ -6,7 +6,6 @@ import hashlib
 from importlib import resources
 
 from jinja2 import Environment
-from markupsafe import Markup
 
 import probe
 from probe.viewer.page.tiles import container_of
@@ -16,7 +15,7 @@ _START = """
 const element = document.getElementById("view");
 try {
   const tiles = await PageTiles.fromBase64(document.getElementById("data").textContent);
-  globalThis.view = new TextView(element, tiles, { headingLevel: 1 });
+  globalThis.view = new TextView(element, tiles, { headingLevel: 1, guesses: SHOWS_GUESSES });
   globalThis.view.scroller.focus({ preventScroll: true });
 } catch (error) {
   element.textContent = `This page cannot be shown: ${error.message}`;
@@ -24,21 +23,26 @@ try {
 """
 
 
-def page_of(view: TextView) -> str:
+def page_of(view: TextView, *, shows_guesses: bool = False) -> str:
     """Return an HTML page that shows a text view, and loads nothing from anywhere.
 
     All that comes from the view is data: the module writes it as text, never as HTML, and the page's policy allows no
     script but the module itself.
+
+    Args:
+        view: What is shown.
+        shows_guesses: Whether the guesses, if there are any, stand below the characters when the page is opened. They
+            are always shown for the character under the pointer.
     """
-    script = file_text("view.js") + _START
+    script = file_text("view.js") + _START.replace("SHOWS_GUESSES", str(shows_guesses).lower())
     data = base64.b64encode(gzip.compress(container_of(view), mtime=0)).decode()
     template = Environment(autoescape=True).from_string(file_text("page.html"))
     return template.render(
         title=_title(view),
         version=probe.__version__,
-        style=Markup(file_text("view.css")),
-        script=Markup(script),
-        script_hash=Markup("sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()),
+        style=file_text("view.css"),
+        script=script,
+        script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         data=data,
     )
 

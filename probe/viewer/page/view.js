@@ -7,7 +7,8 @@
 //     request(kind, track, index) }  a promise of the same
 //
 // `PageTiles` has them all, `CachedTiles` asks for them. `new TextView(element, provider, options)` draws them, and the
-// default export is the widget of anywidget, whose trait `container` has the bytes of a container.
+// default export is the widget of anywidget: its trait `container` has the bytes of a container, and `options`, if there
+// is one, what `TextView` takes.
 //
 // Positions are code points of the passage, from 0. Where nothing else is said, lengths on canvases are device pixels.
 
@@ -369,14 +370,9 @@ export function barNumbers(scale) {
 export function placeOf(header, position, text) {
   const tile = Math.floor(position / header.tile_chars);
   const tileStart = tile * header.tile_chars;
-  let name = "";
-  let start = tileStart;
-  let [line, column] = header.tile_places[tile] ?? [1, 1];
-  for (const document of header.documents) {
-    if (document.position > position) break;
-    name = document.name;
-    if (document.position >= tileStart) ({ position: start, line, column } = document);
-  }
+  const document = header.documents[documentsBefore(header, position + 1) - 1];
+  let [start, [line, column]] = [tileStart, header.tile_places[tile] ?? [1, 1]];
+  if (document?.position >= tileStart) ({ position: start, line, column } = document);
   for (let i = start; i < position; i++) {
     column++;
     if (text[i - tileStart] === NEWLINE) {
@@ -384,7 +380,19 @@ export function placeOf(header, position, text) {
       column = 1;
     }
   }
-  return { document: name, line, column };
+  return { document: document?.name ?? "", line, column };
+}
+
+/** How many documents begin before a position. */
+function documentsBefore({ documents }, position) {
+  let low = 0;
+  let high = documents.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (documents[middle].position < position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function bytesOf(base64) {
@@ -561,7 +569,7 @@ class Painter {
   /**
    * Draw some rows of a tile, from a column on, on a canvas whose top left corner is theirs.
    *
-   * `tile` has text, cells, layout, the levels of each track, guess_ids and guess_levels.
+   * `tile` has text, cells, layout, the levels of each track, guessIds and guessLevels, and the position of its start.
    */
   draw(context, tile, tracks, firstRow, nRows, firstColumn, nColumns) {
     const { canvas } = context;
@@ -576,6 +584,20 @@ class Painter {
     });
     this.#drawGlyphs(context, tile, tracks.length ? this.levelsOf(tracks[0]) : null, area);
     if (this.showsGuesses) this.#drawGuesses(context, tile, area);
+    this.#drawStarts(context, tile, area);
+  }
+
+  /** Draw a line before each document that begins within the text: there the model's state begins anew. */
+  #drawStarts(context, { layout, start }, { firstRow, nRows, firstColumn }) {
+    const { documents } = this.header;
+    const width = Math.max(2, Math.round(2 * this.ratio));
+    context.fillStyle = this.palette.ink;
+    for (let k = documentsBefore(this.header, start + layout.starts[firstRow]); k < documents.length; k++) {
+      const i = documents[k].position - start;
+      if (i >= layout.starts[firstRow + nRows]) break;
+      const x = (layout.left[i] - firstColumn) * this.cellWidth;
+      if (i + start > 0 && x >= 0) context.fillRect(Math.round(x), (layout.rows[i] - firstRow) * this.rowHeight, width, this.trackHeight);
+    }
   }
 
   /** Draw levels as rectangles: an image of one pixel a column for all rows, of which each row is drawn magnified. */
@@ -897,6 +919,7 @@ const KEYS = [
 ];
 const READING = [
   "The first track of a panel colours the characters, the others the strips below them. Hatched cells have no value.",
+  "A line before a character says that a document begins there, and with it the model's state.",
   "Pale signs stand for characters that cannot be seen: ↵ for a newline, → for a tab, · for most others.",
   "Right-to-left text stands from left to right, in the order in which the model reads it.",
   "A guess stands below the character after which it was made, the most probable first; the stronger its shade, the more probable. The guess that came true is underlined.",
@@ -912,14 +935,416 @@ function helpDialog() {
   return dialog;
 }
 
-// ---- The view ------------------------------------------------------------------------------------------------------------
+// ---- Buttons -----------------------------------------------------------------------------------------------------------
+
+const THEMES = ["auto", "light", "dark"];
+
+/** The buttons above the text, the field to find in it, and the menu of tracks. */
+class Toolbar {
+  constructor(view) {
+    const { header } = view;
+    this.view = view;
+    const nextTheme = () => THEMES[(THEMES.indexOf(view.theme) + 1) % THEMES.length];
+    this.help = helpDialog();
+    this.guesses = button("Guesses", "Guesses", "g", () => view.setGuesses(!view.showsGuesses));
+    this.wrap = button("Wrap", "Wrap lines", "w", () => view.setWrap(!view.wraps));
+    this.tracks = button("Tracks", "Tracks", "", () => this.toggleMenu());
+    this.theme = button("", "Theme", "t", () => view.setTheme(nextTheme()));
+    this.guesses.hidden = !header.guesses;
+    this.tracks.hidden = header.tracks.length < 2;
+    this.menu = make("div", "menu", { hidden: true, role: "group", "aria-label": "Tracks to show" });
+    this.message = make("span", "message", { role: "status" });
+    this.finder = make("input", "", { type: "search", placeholder: "Find", "aria-label": "Find in the passage", "aria-keyshortcuts": "/", spellcheck: false });
+    this.finder.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      view.search.find(this.finder.value, event.shiftKey ? -1 : 1);
+    });
+    const sizes = [button("A−", "Smaller", "-", () => view.resize(-1)), button("A+", "Larger", "+", () => view.resize(1))];
+    const parts = [this.message, this.finder, make("div", "menu-place", {}, this.tracks, this.menu), this.guesses, this.wrap, ...sizes, this.theme];
+    this.element = make("div", "toolbar", { role: "group", "aria-label": "View" }, ...parts, button("?", "Help", "?", () => this.help.showModal()));
+    this.toggleMenu(false);
+  }
+
+  /** Let the buttons say how the view is now. */
+  show({ showsGuesses, wraps, theme, panels }) {
+    this.guesses.setAttribute("aria-pressed", String(showsGuesses));
+    this.wrap.setAttribute("aria-pressed", String(wraps));
+    this.theme.textContent = { auto: "Auto", light: "Light", dark: "Dark" }[theme];
+    this.theme.setAttribute("aria-label", `Theme: ${theme}`);
+    this.tracks.textContent = panels.length > 1 ? `${panels.length} panels` : "Tracks";
+    if (!this.menu.hidden) this.#fillMenu();
+  }
+
+  toggleMenu(isOpen = this.menu.hidden) {
+    this.menu.hidden = !isOpen;
+    this.tracks.setAttribute("aria-expanded", String(isOpen));
+    if (isOpen) this.#fillMenu();
+  }
+
+  #fillMenu() {
+    const { header, panels } = this.view;
+    const chosen = panels.length === 1 ? panels[0].tracks : [];
+    const focused = [...this.menu.querySelectorAll("input")].indexOf(this.menu.getRootNode().activeElement);
+    const boxes = [];
+    const rows = header.tracks.map((track, number) => {
+      const box = make("input", "", { type: "checkbox", checked: chosen.includes(number) });
+      box.disabled = !box.checked && chosen.length === MOST_TRACKS;
+      box.addEventListener("change", () => this.view.show(box.checked ? [...chosen, number] : chosen.filter((one) => one !== number)));
+      boxes.push(box);
+      const place = chosen.indexOf(number);
+      return make("label", "", {}, box, make("span", "name", {}, visible(track.name)), make("span", "muted", {}, place < 0 ? "" : place ? `strip ${place}` : "characters"));
+    });
+    rows.unshift(make("div", "muted", {}, "Up to four: the first colours the characters, the others strips below them."));
+    if (header.panels.length > 1) rows.unshift(button(`All ${header.panels.length} panels`, "", "", () => this.view.show([])));
+    this.menu.replaceChildren(...rows);
+    boxes[focused]?.focus();
+  }
+}
+
+function button(name, label, key, does) {
+  const labelled = label ? { title: key ? `${label} (${key})` : label, "aria-label": label } : {};
+  const made = make("button", "", { type: "button", ...labelled }, name);
+  if (key) made.setAttribute("aria-keyshortcuts", key);
+  made.addEventListener("click", does);
+  return made;
+}
+
+// ---- Scrolling ------------------------------------------------------------------------------------------------------------
+
+const MOST_PIXELS = 12_000_000; // of an element's height that browsers can scroll
+
+/**
+ * What is seen of the text: from `top` on, `height` pixels.
+ *
+ * A text that is too high for the browser is in an element of the greatest height. Small steps of the element are steps
+ * of the text, long ones go to the same share of it, and `base` is what must be added to a place in the element.
+ */
+class Scroll {
+  #last = 0;
+
+  constructor(scroller, content, geometry, mostPixels = MOST_PIXELS) {
+    Object.assign(this, { scroller, content, geometry, mostPixels, top: 0, base: 0, height: 400, isScaled: false });
+  }
+
+  /** Take the height of the text, and the width of the longest row. */
+  fit(width) {
+    this.contentHeight = Math.min(this.geometry.height, this.mostPixels);
+    this.isScaled = this.geometry.height > this.contentHeight;
+    if (!this.isScaled) this.base = 0;
+    this.content.style.height = `${this.contentHeight}px`;
+    this.content.style.width = width;
+  }
+
+  /** Ask the browser how far the text has been scrolled. */
+  read() {
+    const scrolled = this.scroller.scrollTop;
+    const step = scrolled - this.#last;
+    if (this.isScaled && step) {
+      const most = this.contentHeight - this.height;
+      const end = this.geometry.height - this.height;
+      let top = this.top + step;
+      if (scrolled <= 0) top = 0;
+      else if (scrolled >= most - 1) top = end;
+      else if (Math.abs(step) > 2 * this.height) top = (scrolled / most) * end;
+      this.base = Math.min(Math.max(top, 0), end) - scrolled;
+    }
+    this.#last = scrolled;
+    this.top = scrolled + this.base;
+  }
+
+  to(top) {
+    const end = Math.max(this.geometry.height - this.height, 0);
+    const target = Math.min(Math.max(top, 0), end);
+    this.scroller.scrollTop = this.isScaled ? (target / end) * (this.contentHeight - this.height) : target;
+    this.#last = this.scroller.scrollTop;
+    if (this.isScaled) this.base = target - this.#last;
+    this.top = this.#last + this.base;
+  }
+
+  /** Let the scroll bar stand where it belongs, once scrolling has ended. */
+  settle() {
+    this.read();
+    if (this.isScaled) this.to(this.top);
+  }
+}
+
+// ---- Selecting and copying --------------------------------------------------------------------------------------------------
+
+/**
+ * The characters that are selected, on the screen or not.
+ *
+ * The browser selects in the text layer, where only some rows are. What it selects is translated to positions here, and
+ * when rows come and go, it is told to select those that are there.
+ */
+class Selection {
+  #view;
+  #told = []; // what the browser was told to select
+
+  constructor(view) {
+    this.#view = view;
+    this.range = null; // { anchor, focus }
+    this.press = null; // where the pointer went down
+  }
+
+  /** First and last position of what is selected; the last is not. */
+  get ends() {
+    const { anchor, focus } = this.range;
+    return [Math.min(anchor, focus), Math.max(anchor, focus)];
+  }
+
+  #native() {
+    const root = this.#view.root.getRootNode();
+    return root.getSelection?.() ?? document.getSelection();
+  }
+
+  /** Select the characters between two positions; none if they are the same. */
+  set(anchor, focus) {
+    this.range = anchor === focus ? null : { anchor, focus };
+    const native = this.#native();
+    if (!this.range && native?.rangeCount && this.#view.content.contains(native.anchorNode)) native.removeAllRanges();
+    this.quieten();
+    this.project();
+  }
+
+  /** Let only the caret's panel be selected: the others show the same text. */
+  quieten() {
+    for (const block of this.#view.blocks.values()) block.element.classList.toggle("quiet", block.panel !== this.#view.caret.panel);
+  }
+
+  onPress(event) {
+    const { caret } = this.#view;
+    const place = this.#view.under({ x: event.clientX, y: event.clientY }, true);
+    if (event.button !== 0 || event.target.closest("button") || !place) return;
+    caret.panel = place.panel;
+    this.press = { anchor: event.shiftKey ? this.range?.anchor ?? caret.position : null };
+    this.quieten();
+  }
+
+  /** The pointer is up again: returns the character on which the caret is to be, or `null`. */
+  onRelease(event) {
+    const { press } = this;
+    this.press = null;
+    if (!press) return null;
+    const native = this.#native();
+    const hasSelected = native && !native.isCollapsed && this.#view.content.contains(native.anchorNode);
+    if (!hasSelected && this.range) this.set(0, 0);
+    return this.#view.under({ x: event.clientX, y: event.clientY }, true)?.position ?? null;
+  }
+
+  /** The browser has selected something. */
+  onChange() {
+    const native = this.#native();
+    if (!native?.rangeCount || native.isCollapsed) return;
+    const ends = [native.anchorNode, native.anchorOffset, native.focusNode, native.focusOffset];
+    if (ends.every((end, i) => end === this.#told[i])) return;
+    const [anchor, focus] = [this.#positionAt(ends[0], ends[1]), this.#positionAt(ends[2], ends[3])];
+    if (anchor === null || focus === null) return;
+    if (this.press) this.press.anchor ??= anchor; // stays, though its row may be scrolled away
+    this.range = { anchor: this.press?.anchor ?? anchor, focus };
+  }
+
+  /** The character before which a point of the document is; `null` outside of the text. */
+  #positionAt(node, offset) {
+    const { content } = this.#view;
+    if (!content.contains(node)) return null;
+    if (node.nodeType === Node.TEXT_NODE) return node.first === undefined ? null : node.first + nPoints(node.data.slice(0, offset));
+    const child = node.childNodes[offset];
+    const isAfter = (text) => {
+      const place = (child ?? node).compareDocumentPosition(text);
+      return child?.contains(text) || (place & Node.DOCUMENT_POSITION_FOLLOWING && (child || !node.contains(text)));
+    };
+    let last = null;
+    for (const text of textsIn(content)) {
+      if (isAfter(text)) return text.first;
+      last = text;
+    }
+    return last && last.first + nPoints(last.data);
+  }
+
+  /** Let the browser select what there is on the screen of the characters that are selected. */
+  project() {
+    if (!this.range) return;
+    const [start, stop] = this.ends;
+    let first = null;
+    let last = null;
+    for (const block of this.#view.blocksInOrder()) {
+      if (block.panel !== this.#view.caret.panel || block.stop <= start || block.start >= stop) continue;
+      first ??= pointIn(block, Math.max(start, block.start));
+      last = pointIn(block, Math.min(stop, block.stop));
+    }
+    const native = this.#native();
+    if (!first || !native) return;
+    this.#told = this.range.anchor <= this.range.focus ? [...first, ...last] : [...last, ...first];
+    native.setBaseAndExtent(...this.#told);
+  }
+
+  /** Copy the text itself, with its own tabs and newlines. */
+  onCopy(event) {
+    const native = this.#native();
+    const isElsewhere = native && !native.isCollapsed && !this.#view.content.contains(native.anchorNode);
+    if (!this.range || isElsewhere || event.target.matches?.("input")) return;
+    const { header, provider } = this.#view;
+    const [start, stop] = this.ends;
+    const tiles = [];
+    for (let tile = Math.floor(start / header.tile_chars); tile * header.tile_chars < stop; tile++) tiles.push(tile);
+    const clip = (text, first) => stringOf(text, Math.max(start - first, 0), Math.min(stop - first, text.length));
+    const join = (texts) => texts.map((text, k) => clip(text, tiles[k] * header.tile_chars)).join("");
+    const atHand = tiles.map((tile) => provider.tile("text", 0, tile));
+    event.preventDefault();
+    if (atHand.every(Boolean)) event.clipboardData.setData("text/plain", join(atHand));
+    else this.#copyLater(tiles, join);
+  }
+
+  async #copyLater(tiles, join) {
+    const texts = [];
+    for (const tile of tiles) texts.push(await this.#view.tileOf("text", 0, tile));
+    await navigator.clipboard.writeText(join(texts));
+    this.#view.say("copied");
+  }
+}
+
+/** The text nodes of the text layer in an element, in their order; each knows its `first` character. */
+function* textsIn(element) {
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  for (let text = walker.nextNode(); text; text = walker.nextNode()) if (text.first !== undefined) yield text;
+}
+
+/** Where a position is in a block that has been drawn: a text node, and an offset in it. */
+function pointIn(block, position) {
+  let last = null;
+  for (const text of textsIn(block.rows)) {
+    if (position < text.first) return [text, 0];
+    const characters = [...text.data];
+    if (position < text.first + characters.length) return [text, characters.slice(0, position - text.first).join("").length];
+    last = text;
+  }
+  return last ? [last, last.data.length] : [block.rows, 0];
+}
+
+function nPoints(text) {
+  return [...text].length;
+}
+
+// ---- Searching ----------------------------------------------------------------------------------------------------------------
+
+/** Goes to texts, positions and changes of labels, however far away: tiles come one after the other. */
+class Search {
+  #view;
+  #turn = 0; // a later search ends those that wait for data
+
+  constructor(view) {
+    this.#view = view;
+  }
+
+  /** Go to the next (1) or the last (-1) character at which the labels of the caret's panel change. */
+  async step(direction) {
+    const view = this.#view;
+    const { header, panels, caret } = view;
+    const isLabels = (track) => ["binary", "classes"].includes(header.tracks[track].scale.kind);
+    const track = [panels[caret.panel], ...panels].flatMap((panel) => panel.tracks).find(isLabels);
+    if (track === undefined) return view.say("no track of labels is shown");
+    const turn = ++this.#turn;
+    const last = header.n_chars - 1;
+    let position = caret.position + direction;
+    for (; position > 0 && position <= last; position += direction) {
+      const tile = Math.floor(position / header.tile_chars);
+      const i = position - tile * header.tile_chars;
+      const levels = view.provider.tile("tracks", track, tile) ?? (await view.tileOf("tracks", track, tile));
+      const before = i ? levels : await view.tileOf("tracks", track, tile - 1);
+      if (turn !== this.#turn) return undefined;
+      if (levels[i] !== before[i ? i - 1 : header.tile_chars - 1]) break;
+    }
+    if (position > last) return view.say("the labels do not change any more");
+    view.say("");
+    if (view.selection.range) view.selection.set(0, 0);
+    return view.goTo(position);
+  }
+
+  /**
+   * Find a text, from the caret on (1) or back (-1), and around the end; upper and lower case are the same unless the text
+   * has upper case. `@12345` goes to a position of the corpus.
+   */
+  async find(query, direction) {
+    const { header, geometry, caret } = this.#view;
+    if (!query || !header.n_chars) return this.#view.say("");
+    if (/^@[\d,]+$/.test(query)) return this.#goToPosition(Number(query.slice(1).replaceAll(",", "")) - header.start);
+    const turn = ++this.#turn;
+    const ignoresCase = query === query.toLowerCase();
+    const wanted = Uint32Array.from(query, (char) => folded(char.codePointAt(0), ignoresCase));
+    const { nTiles } = geometry;
+    const first = Math.floor(caret.position / header.tile_chars);
+    for (let n = 0; n <= nTiles; n++) {
+      const tile = (first + direction * n + nTiles * (n + 1)) % nTiles;
+      const codes = await this.#textFrom(tile, wanted.length);
+      if (turn !== this.#turn) return undefined;
+      const start = tile * header.tile_chars;
+      const limits = n === 0 ? [caret.position - start, direction] : null;
+      const match = findIn(codes, wanted, ignoresCase, direction, limits, geometry.charsOf(tile));
+      if (match >= 0) return this.#show(start + match, wanted.length);
+    }
+    return this.#view.say("not found in the passage");
+  }
+
+  async #show(position, length) {
+    this.#view.say("");
+    await this.#view.goTo(position);
+    this.#view.selection.set(position, position + length);
+  }
+
+  #goToPosition(position) {
+    const { start, n_chars: nChars } = this.#view.header;
+    if (position >= 0 && position < nChars) return this.#view.goTo(position);
+    return this.#view.say(`the passage is ${grouped(start)} to ${grouped(start + nChars - 1)}`);
+  }
+
+  /** The text of a tile, and of the next one so much as a text of some length may reach into. */
+  async #textFrom(tile, length) {
+    const view = this.#view;
+    const text = await view.tileOf("text", 0, tile);
+    if (tile + 1 >= view.geometry.nTiles || length < 2) return text;
+    const next = (await view.tileOf("text", 0, tile + 1)).subarray(0, length - 1);
+    const codes = new Uint32Array(text.length + next.length);
+    codes.set(text);
+    codes.set(next, text.length);
+    return codes;
+  }
+}
+
+const lowered = new Map();
+
+function folded(code, ignoresCase) {
+  if (!ignoresCase) return code;
+  if (code < 0x80) return code >= 0x41 && code <= 0x5a ? code + 32 : code;
+  if (!lowered.has(code)) lowered.set(code, String.fromCodePoint(code).toLowerCase().codePointAt(0));
+  return lowered.get(code);
+}
+
+/**
+ * Return where a text begins in another, both code points, from the front (1) or the back (-1); -1 if nowhere.
+ *
+ * It begins before `nStarts`; with `limits`, a position and a direction, after or before that position.
+ */
+export function findIn(codes, wanted, ignoresCase, direction, limits, nStarts) {
+  const last = Math.min(nStarts, codes.length - wanted.length + 1) - 1;
+  const from = limits && limits[1] > 0 ? limits[0] + 1 : 0;
+  const to = limits && limits[1] < 0 ? Math.min(last, limits[0] - 1) : last;
+  for (let n = 0; n <= to - from; n++) {
+    const start = direction > 0 ? from + n : to - n;
+    let k = 0;
+    while (k < wanted.length && folded(codes[start + k], ignoresCase) === wanted[k]) k++;
+    if (k === wanted.length) return start;
+  }
+  return -1;
+}
+
+// ---- The view ------------------------------------------------------------------------------------------------------------------
 
 const SIZES = [10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28, 32, 36, 40];
-const THEMES = ["auto", "light", "dark"];
 const MOST_COLUMNS = 140; // of a wrapped row: longer ones are hard to follow
-const FRAME_MS = 4; // of drawing in a frame; the rest waits for the next one
-const MOST_PIXELS = 12_000_000; // of an element's height that browsers can scroll
+const FRAME_MS = 2; // of drawing in a frame; the rest waits for the next one
 const MOST_LAYOUTS = 16; // tiles whose layout is kept
+const BLOCK_EM = 10; // about the height of a block: what is drawn at a time
 const NARROW_EM = 64; // below this width the inspector stands below the text
 const WINDOW_STEP = 40; // columns by which the drawn part of long rows moves
 
@@ -927,24 +1352,28 @@ const WINDOW_STEP = 40; // columns by which the drawn part of long rows moves
  * A text with its tracks, in an element.
  *
  * Options: `headingLevel` of the title (3); `size` of the type in pixels (15); `theme` auto, light or dark; `wrap` (true);
- * `guesses` below the characters (false); `embedded` among other things of a page (false); `frameMs` and `mostPixels`, as
- * above; `measured` writes a performance measure for each frame.
+ * `guesses` below the characters (false); `embedded` among other things of a page (false); `mostPixels`, as above;
+ * `measured` writes a performance measure for each frame.
  */
 export class TextView {
-  #blocks = new Map();
+  blocks = new Map(); // what has been drawn, by the keys of Geometry
   #pool = [];
   #layouts = new Map();
   #asked = new Map();
   #ended = new AbortController();
+  #resizes = new ResizeObserver(() => this.#reshape());
+  #hostChanges = null;
   #scheduled = 0;
+  #nDrawn = 0; // blocks, so far
+  #markedAs = ""; // what the marks, and the inspector, show
+  #inspected = "";
   #turn = 0; // of moves: a later one overtakes those that wait for data
   #marks = { caret: [], pointer: [] };
   #pointer = null;
   #isShapeStale = true;
   #isSaid = false;
-  #base = 0; // what is added to the scroll position; more than 0 if the text is too high for the browser
-  #lastScroll = 0;
-  #top = 0;
+  #base = 0; // of the places of the blocks
+  #plain = new Map();
 
   constructor(element, provider, options = {}) {
     const { header } = provider;
@@ -954,14 +1383,15 @@ export class TextView {
     this.wraps = options.wrap ?? true;
     this.showsGuesses = Boolean(header.guesses && options.guesses);
     this.panels = header.panels.length ? header.panels : [{ title: "", tracks: [] }];
-    this.chosen = this.panels.length === 1 ? [...this.panels[0].tracks] : [];
     this.caret = { position: 0, panel: 0 };
     this.pointed = null;
-    this.selection = null;
+    this.selection = new Selection(this);
+    this.search = new Search(this);
     this.geometry = new Geometry(header.n_chars, header.tile_chars);
     this.#build(element);
+    this.scroll = new Scroll(this.scroller, this.content, this.geometry, options.mostPixels);
     this.#listen();
-    this.#setTheme();
+    this.setTheme(this.theme);
   }
 
   /** Take the view away, and stop all that it does. */
@@ -971,95 +1401,35 @@ export class TextView {
     this.#hostChanges?.disconnect();
     cancelAnimationFrame(this.#scheduled);
     this.root.remove();
-    this.sheet?.remove();
   }
-
-  // ---- Elements
 
   #build(element) {
     const { header, options } = this;
     this.root = make("div", `char-probe-view${options.embedded ? " embedded" : ""}`);
     this.root.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves keys to elements that have it
     this.inspector = new Inspector(header);
+    this.toolbar = new Toolbar(this);
     this.content = make("div", "content");
     const label = `Passage of ${grouped(header.n_chars)} characters. Arrow keys move, ? is help.`;
     this.scroller = make("div", "scroller", { tabIndex: 0, role: "application", "aria-label": label }, this.content);
     if (!header.n_chars) this.content.append(make("p", "muted empty", {}, "The passage has no characters."));
-    this.message = make("span", "message", { role: "status" });
     this.spoken = make("div", "spoken", { "aria-live": "polite" });
-    this.help = helpDialog();
-    const title = make("div", "title", { role: "heading", "aria-level": String(options.headingLevel ?? 3) }, visible(header.title) || `${grouped(header.n_chars)} characters`);
+    const heading = visible(header.title) || `${grouped(header.n_chars)} characters`;
+    const title = make("div", "title", { role: "heading", "aria-level": String(options.headingLevel ?? 3) }, heading);
     const notes = header.notes.map((note) => make("p", "note", {}, visible(note)));
-    const top = make("div", "top", {}, make("div", "titles", {}, title, ...notes), this.#toolbar());
-    this.body = make("div", "body", {}, this.scroller, this.inspector.element);
-    this.root.append(top, this.body, this.spoken, this.help);
+    const top = make("div", "top", {}, make("div", "titles", {}, title, ...notes), this.toolbar.element);
+    this.root.append(top, make("div", "body", {}, this.scroller, this.inspector.element), this.spoken, this.toolbar.help);
     element.replaceChildren(this.root);
   }
 
-  #toolbar() {
-    const { header } = this;
-    const button = (name, label, key, does) => {
-      const made = make("button", "", { type: "button", title: key ? `${label} (${key})` : label, "aria-label": label }, name);
-      if (key) made.setAttribute("aria-keyshortcuts", key);
-      made.addEventListener("click", does);
-      return made;
-    };
-    this.buttons = {
-      guesses: button("Guesses", "Guesses", "g", () => this.setGuesses(!this.showsGuesses)),
-      wrap: button("Wrap", "Wrap lines", "w", () => this.setWrap(!this.wraps)),
-      tracks: button("Tracks", "Tracks", "", () => this.#toggleMenu()),
-      smaller: button("A−", "Smaller", "-", () => this.resize(-1)),
-      larger: button("A+", "Larger", "+", () => this.resize(1)),
-      theme: button("", "Theme", "t", () => this.setTheme(THEMES[(THEMES.indexOf(this.theme) + 1) % THEMES.length])),
-      help: button("?", "Help", "?", () => this.help.showModal()),
-    };
-    this.buttons.tracks.setAttribute("aria-expanded", "false");
-    this.buttons.guesses.hidden = !header.guesses;
-    this.buttons.tracks.hidden = header.tracks.length < 2;
-    this.finder = make("input", "", { type: "search", placeholder: "Find", "aria-label": "Find in the passage", "aria-keyshortcuts": "/", spellcheck: false });
-    this.finder.addEventListener("keydown", (event) => this.#onFinderKey(event));
-    this.menu = make("div", "menu", { hidden: true, role: "group", "aria-label": "Tracks to show" });
-    const { guesses, wrap, tracks, smaller, larger, theme, help } = this.buttons;
-    const place = make("div", "menu-place", {}, tracks, this.menu);
-    return make("div", "toolbar", { role: "group", "aria-label": "View" }, this.message, this.finder, place, guesses, wrap, smaller, larger, theme, help);
-  }
-
-  #toggleMenu(isOpen = this.menu.hidden) {
-    this.menu.hidden = !isOpen;
-    this.buttons.tracks.setAttribute("aria-expanded", String(isOpen));
-    if (isOpen) this.#fillMenu();
-  }
-
-  #fillMenu() {
-    const { header } = this;
-    const rows = header.tracks.map((track, number) => {
-      const box = make("input", "", { type: "checkbox", checked: this.chosen.includes(number) });
-      box.disabled = !box.checked && this.chosen.length === MOST_TRACKS;
-      box.addEventListener("change", () => {
-        this.show(box.checked ? [...this.chosen, number] : this.chosen.filter((one) => one !== number));
-        this.menu.querySelectorAll("input")[number].focus();
-      });
-      const place = this.chosen.indexOf(number);
-      return make("label", "", {}, box, make("span", "name", {}, visible(track.name)), make("span", "muted", {}, place < 0 ? "" : place ? `strip ${place}` : "characters"));
-    });
-    const parts = [make("div", "muted", {}, "Up to four: the first colours the characters, the others strips below them."), ...rows];
-    if (header.panels.length > 1) {
-      const all = make("button", "", { type: "button" }, `All ${header.panels.length} panels`);
-      all.addEventListener("click", () => this.show([]));
-      parts.unshift(all);
-    }
-    this.menu.replaceChildren(...parts);
-  }
+  // ---- What is shown, and how
 
   /** Show up to four tracks in one panel, by their numbers; the panels of the view if there are none. */
   show(tracks) {
     const { header } = this;
-    const isOriginal = !tracks.length && header.panels.length;
     const same = header.panels.find((panel) => String(panel.tracks) === String(tracks));
-    this.panels = isOriginal ? header.panels : [same ?? { title: "", tracks }];
-    this.chosen = this.panels.length === 1 ? [...this.panels[0].tracks] : [];
+    this.panels = !tracks.length && header.panels.length ? header.panels : [same ?? { title: "", tracks }];
     this.caret.panel = 0;
-    if (!this.menu.hidden) this.#fillMenu();
     this.#reshape();
   }
 
@@ -1074,87 +1444,99 @@ export class TextView {
     this.#reshape();
   }
 
-  setTheme(theme) {
-    this.theme = theme;
-    this.#setTheme();
-  }
-
   /** Take larger (1) or smaller (-1) type. */
   resize(steps) {
-    const nearest = SIZES.reduce((best, size, i) => (Math.abs(size - this.size) < Math.abs(SIZES[best] - this.size) ? i : best), 0);
+    const distance = (i) => Math.abs(SIZES[i] - this.size);
+    const nearest = SIZES.reduce((best, _, i) => (distance(i) < distance(best) ? i : best), 0);
     this.size = SIZES[Math.min(Math.max(nearest + steps, 0), SIZES.length - 1)];
     this.#reshape();
   }
 
-  #setTheme() {
-    const theme = this.theme === "auto" ? this.#hostTheme() : this.theme;
-    this.palette = new Palette(this.header.colours[theme]);
+  /** Take the theme `auto`, as the system or the notebook has it, `light` or `dark`. */
+  setTheme(theme) {
+    this.theme = theme;
+    const shown = theme === "auto" ? this.#hostTheme() : theme;
+    const palette = new Palette(this.header.colours[shown]);
     const { style, dataset } = this.root;
-    dataset.theme = theme;
-    style.colorScheme = theme;
-    style.setProperty("--paper", this.palette.paper);
-    style.setProperty("--ink", this.palette.ink);
-    style.setProperty("--muted", this.palette.mix(0.68));
-    style.setProperty("--line", this.palette.mix(0.16));
-    style.setProperty("--soft", this.palette.mix(0.05));
-    style.setProperty("--hatch", this.palette.mix(0.25));
-    style.setProperty("--mono", MONO);
-    style.setProperty("--sans", SANS);
-    if (!this.options.embedded) document.documentElement.style.background = this.palette.paper;
+    this.palette = palette;
+    dataset.theme = shown;
+    style.colorScheme = shown;
+    const shares = { "--muted": 0.68, "--line": 0.16, "--soft": 0.05, "--hatch": 0.25 };
+    const values = { "--paper": palette.paper, "--ink": palette.ink, "--mono": MONO, "--sans": SANS };
+    for (const [name, share] of Object.entries(shares)) style.setProperty(name, palette.mix(share));
+    for (const [name, value] of Object.entries(values)) style.setProperty(name, value);
+    if (!this.options.embedded) document.documentElement.style.background = palette.paper;
     this.#reshape();
   }
 
-  /** The theme of the notebook in which this stands, or of the system. */
   #hostTheme() {
+    const { body, documentElement } = document;
     if (this.options.embedded) {
-      const { body, documentElement } = document;
       const light = body.dataset.jpThemeLight;
       if (light) return light === "true" ? "light" : "dark";
-      const words = [body, documentElement].map((one) => `${one.className} ${one.dataset.theme ?? ""} ${one.dataset.vscodeThemeKind ?? ""}`).join(" ");
-      if (/\b(vscode-)?dark\b/.test(words)) return "dark";
-      if (/\b(vscode-)?light\b/.test(words)) return "light";
+      const words = [body, documentElement].map(({ className, dataset }) => [className, dataset.theme, dataset.vscodeThemeKind].join(" ")).join(" ");
+      if (/\bdark\b/.test(words)) return "dark";
+      if (/\blight\b/.test(words)) return "light";
     }
     return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
   }
 
-  // ---- Events
+  /** Show a short message beside the buttons. */
+  say(message) {
+    this.toolbar.message.textContent = message;
+  }
 
-  #resizes = new ResizeObserver(() => this.#reshape());
-  #hostChanges = null;
+  // ---- Events
 
   #listen() {
     const { signal } = this.#ended;
-    const on = (target, name, does, options = {}) => target.addEventListener(name, does, { signal, ...options });
+    const on = (target, name, does) => target.addEventListener(name, does, { signal, passive: /scroll|pointermove/.test(name) });
+    const followHost = () => this.theme === "auto" && this.#hostTheme() !== this.root.dataset.theme && this.setTheme("auto");
     this.#resizes.observe(this.root);
     this.#resizes.observe(this.scroller);
-    on(matchMedia("(prefers-color-scheme: dark)"), "change", () => this.#setTheme());
+    on(matchMedia("(prefers-color-scheme: dark)"), "change", followHost);
     if (this.options.embedded) {
-      this.#hostChanges = new MutationObserver(() => this.theme === "auto" && this.#hostTheme() !== this.root.dataset.theme && this.#setTheme());
+      this.#hostChanges = new MutationObserver(followHost);
       for (const target of [document.documentElement, document.body]) this.#hostChanges.observe(target, { attributes: true });
     }
     on(this.root, "keydown", (event) => this.#onKey(event));
-    on(this.root, "copy", (event) => this.#onCopy(event));
-    on(this.root, "pointerdown", (event) => !event.target.closest?.(".menu-place") && this.#toggleMenu(false));
-    on(this.scroller, "scroll", () => this.#schedule(), { passive: true });
-    on(this.scroller, "scrollend", () => this.#settle());
-    on(this.scroller, "pointermove", (event) => this.#point(event), { passive: true });
+    on(this.root, "copy", (event) => this.selection.onCopy(event));
+    on(this.root, "pointerdown", (event) => !event.target.closest(".menu-place") && this.toolbar.toggleMenu(false));
+    on(this.scroller, "scroll", () => this.schedule());
+    on(this.scroller, "scrollend", () => this.scroll.settle());
+    on(this.scroller, "pointermove", (event) => this.#point({ x: event.clientX, y: event.clientY }));
     on(this.scroller, "pointerleave", () => this.#point(null));
-    on(this.scroller, "pointerdown", (event) => this.#onPress(event));
+    on(this.scroller, "pointerdown", (event) => this.selection.onPress(event));
     on(window, "pointerup", (event) => this.#onRelease(event));
-    on(window, "pointercancel", () => (this.press = null));
-    on(document, "selectionchange", () => this.#onSelection());
-    on(window, "beforeprint", () => this.#beforePrint());
-    on(window, "afterprint", () => this.sheet?.remove());
+    on(window, "pointercancel", () => (this.selection.press = null));
+    on(document, "selectionchange", () => this.selection.onChange());
+    on(window, "beforeprint", () => this.root.append(printSheet(this)));
+    on(window, "afterprint", () => this.root.querySelector(".sheet")?.remove());
+  }
+
+  #point(pointer) {
+    this.#pointer = pointer;
+    this.schedule();
+  }
+
+  #onRelease(event) {
+    const position = this.selection.onRelease(event);
+    if (position === null) return;
+    this.caret.position = position;
+    this.goal = null;
+    this.#isSaid = true;
+    this.schedule();
   }
 
   #onKey(event) {
     const { key } = event;
-    if (event.defaultPrevented || this.help.open) return;
+    if (event.defaultPrevented || this.toolbar.help.open) return;
     if (key === "Escape") this.#leave();
-    if (event.target.matches?.("input")) return;
+    if (event.target.matches("input")) return;
     const isText = this.root.getRootNode().activeElement === this.scroller;
-    const control = (event.ctrlKey || event.metaKey) && !event.getModifierState("AltGraph");
-    const does = (isText && this.#moveOf(key, control, event.shiftKey)) || (!control && !event.altKey && this.#actionOf(key)) || this.#bracketOf(key, control);
+    const control = (event.ctrlKey || event.metaKey) && !event.getModifierState("AltGraph"); // which types brackets
+    const isTyped = !control && !(event.altKey && /^[a-z]$/i.test(key));
+    const does = (isText && this.#moveOf(key, control, event.shiftKey)) || (isTyped && this.#actionOf(key));
     if (!does) return;
     event.preventDefault();
     event.stopPropagation();
@@ -1162,13 +1544,10 @@ export class TextView {
   }
 
   #moveOf(key, control, extend) {
-    const move = (to) => () => this.#move(to, extend);
-    if (control && key.toLowerCase() === "a") return () => this.select(0, this.header.n_chars);
-    if (control && key === "Home") return move(async () => 0);
-    if (control && key === "End") return move(async () => this.header.n_chars - 1);
-    if (control) return null;
     const { position } = this.caret;
-    const moves = {
+    if (control && key.toLowerCase() === "a") return () => this.selection.set(0, this.header.n_chars);
+    const far = { Home: async () => 0, End: async () => this.header.n_chars - 1 };
+    const near = {
       ArrowLeft: async () => position - 1,
       ArrowRight: async () => position + 1,
       ArrowUp: () => this.#rowsAway(-1),
@@ -1178,65 +1557,49 @@ export class TextView {
       Home: () => this.#endOfRow(0),
       End: () => this.#endOfRow(1),
     };
-    if (!moves[key]) return null;
-    if (!/^(Arrow(Up|Down)|Page)/.test(key)) this.goal = null;
-    return move(moves[key]);
+    const to = (control ? far : near)[key];
+    if (to && !/^Arrow(Up|Down)|^Page/.test(key)) this.goal = null;
+    return to && (() => this.#move(to, extend));
   }
 
   #actionOf(key) {
+    const { toolbar, search } = this;
     const actions = {
       g: () => this.setGuesses(!this.showsGuesses),
       w: () => this.setWrap(!this.wraps),
-      t: () => this.buttons.theme.click(),
+      t: () => toolbar.theme.click(),
       "+": () => this.resize(1),
       "=": () => this.resize(1),
       "-": () => this.resize(-1),
-      "/": () => this.finder.select(),
-      "?": () => this.help.showModal(),
-      n: () => this.find(this.finder.value, 1),
-      N: () => this.find(this.finder.value, -1),
+      "/": () => toolbar.finder.select(),
+      "?": () => toolbar.help.showModal(),
+      n: () => search.find(toolbar.finder.value, 1),
+      N: () => search.find(toolbar.finder.value, -1),
+      "[": () => search.step(-1),
+      "]": () => search.step(1),
+      "{": () => this.#changePanel(-1),
+      "}": () => this.#changePanel(1),
     };
     return Object.hasOwn(actions, key) ? actions[key] : null;
   }
 
-  #bracketOf(key, control) {
-    const brackets = {
-      "[": () => this.step(-1),
-      "]": () => this.step(1),
-      "{": () => this.#changePanel(-1),
-      "}": () => this.#changePanel(1),
-    };
-    return control || !Object.hasOwn(brackets, key) ? null : brackets[key];
-  }
-
   #leave() {
-    if (!this.menu.hidden) {
-      this.#toggleMenu(false);
-      this.buttons.tracks.focus();
-    } else if (this.root.getRootNode().activeElement === this.finder) {
+    if (!this.toolbar.menu.hidden) {
+      this.toolbar.toggleMenu(false);
+      this.toolbar.tracks.focus();
+    } else if (this.root.getRootNode().activeElement === this.toolbar.finder) {
       this.scroller.focus();
     } else {
-      this.select(0, 0);
+      this.selection.set(0, 0);
     }
     this.say("");
-  }
-
-  #onFinderKey(event) {
-    if (event.key !== "Enter") return;
-    event.preventDefault();
-    this.find(this.finder.value, event.shiftKey ? -1 : 1);
-  }
-
-  /** Show a short message beside the buttons. */
-  say(message) {
-    this.message.textContent = message;
   }
 
   // ---- Moving
 
   get #rowsOfScreen() {
     if (this.panels.length > 1) return this.geometry.nRows;
-    return Math.max(1, Math.floor(this.#height / this.geometry.rowHeight) - 1);
+    return Math.max(1, Math.floor(this.scroll.height / this.geometry.rowHeight) - 1);
   }
 
   async #rowsAway(nRows) {
@@ -1269,13 +1632,12 @@ export class TextView {
   async #move(to, extend) {
     if (!this.header.n_chars) return;
     const turn = ++this.#turn;
-    const before = this.caret.position;
+    const anchor = this.selection.range?.anchor ?? this.caret.position;
     const position = await to();
     if (turn !== this.#turn) return;
-    const anchor = this.selection?.anchor ?? before;
     await this.goTo(position);
-    if (extend) this.select(anchor, this.caret.position);
-    else if (this.selection) this.select(0, 0);
+    if (extend) this.selection.set(anchor, this.caret.position);
+    else if (this.selection.range) this.selection.set(0, 0);
   }
 
   /** Put the caret on a character, and scroll to it. */
@@ -1283,32 +1645,32 @@ export class TextView {
     const { n_chars: nChars, tile_chars: tileChars } = this.header;
     if (!nChars) return;
     this.caret = { position: Math.min(Math.max(position, 0), nChars - 1), panel };
-    this.pointed = null;
+    this.#pointer = null; // until it moves again
     this.#isSaid = true;
-    this.#schedule();
+    this.schedule();
     if (this.#isShapeStale) this.#shape();
     const tile = Math.floor(this.caret.position / tileChars);
-    if (!this.#layouts.has(tile)) this.#scrollTo(this.geometry.top(tile) - this.#height / 2);
+    if (!this.#layouts.has(tile)) this.scroll.to(this.geometry.top(tile) - this.scroll.height / 2);
     const layout = await this.#layoutOf(tile);
-    if (this.caret.position < tile * tileChars || this.caret.position >= (tile + 1) * tileChars) return;
+    if (Math.floor(this.caret.position / tileChars) !== tile) return;
     this.#scrollToCaret(tile, layout);
-    this.#schedule();
+    this.schedule();
   }
 
   #scrollToCaret(tile, layout) {
-    const { geometry } = this;
+    const { geometry, scroll, scroller } = this;
     const i = this.caret.position - tile * this.header.tile_chars;
     const top = geometry.rowTop(tile, layout.rows[i], this.caret.panel);
     const above = top - geometry.titleHeight - geometry.margin;
-    const below = top + geometry.rowHeight + geometry.margin - this.#height;
-    if (above < this.#top - this.#height || below > this.#top + this.#height) this.#scrollTo(top - this.#height / 3);
-    else if (above < this.#top) this.#scrollTo(above);
-    else if (below > this.#top) this.#scrollTo(below);
+    const below = top + geometry.rowHeight + geometry.margin - scroll.height;
+    if (above < scroll.top - scroll.height || below > scroll.top + scroll.height) scroll.to(top - scroll.height / 3);
+    else if (above < scroll.top) scroll.to(above);
+    else if (below > scroll.top) scroll.to(below);
     if (this.wraps) return;
-    const width = this.scroller.clientWidth - this.gutter;
+    const width = scroller.clientWidth - this.gutter;
     const left = layout.left[i] * this.cellWidth;
-    const from = this.scroller.scrollLeft;
-    if (left < from || left > from + width - 4 * this.cellWidth) this.scroller.scrollLeft = Math.max(left - width / 3, 0);
+    const isSeen = left >= scroller.scrollLeft && left <= scroller.scrollLeft + width - 4 * this.cellWidth;
+    if (!isSeen) scroller.scrollLeft = Math.max(left - width / 3, 0);
   }
 
   #changePanel(steps) {
@@ -1316,83 +1678,17 @@ export class TextView {
     this.goTo(this.caret.position, panel);
   }
 
-  /** Go to the next (1) or the last (-1) character at which the labels of the caret's panel change. */
-  async step(direction) {
-    const { header } = this;
-    const isLabels = (track) => ["binary", "classes"].includes(header.tracks[track].scale.kind);
-    const track = this.panels[this.caret.panel].tracks.find(isLabels) ?? this.panels.flatMap((panel) => panel.tracks).find(isLabels);
-    if (track === undefined) return this.say("no track of labels is shown");
-    const turn = ++this.#turn;
-    const last = header.n_chars - 1;
-    let position = this.caret.position + direction;
-    for (; position > 0 && position <= last; position += direction) {
-      const tile = Math.floor(position / header.tile_chars);
-      const i = position - tile * header.tile_chars;
-      const levels = await this.#tileOf("tracks", track, tile);
-      const before = i ? levels : await this.#tileOf("tracks", track, tile - 1);
-      if (turn !== this.#turn) return undefined;
-      if (levels[i] !== before[i ? i - 1 : header.tile_chars - 1]) break;
-    }
-    if (position > last) return this.say("the labels do not change any more");
-    this.say("");
-    if (this.selection) this.select(0, 0);
-    return this.goTo(position);
-  }
-
-  /**
-   * Find a text, from the caret on (1) or back (-1), and around the end; upper and lower case are the same unless the text
-   * has upper case. `@12345` goes to a position of the corpus.
-   */
-  async find(query, direction) {
-    const { header } = this;
-    if (!query || !header.n_chars) return this.say("");
-    const turn = ++this.#turn;
-    const position = /^@[\d,]+$/.test(query) ? Number(query.slice(1).replaceAll(",", "")) - header.start : null;
-    if (position !== null) {
-      const isInside = position >= 0 && position < header.n_chars;
-      if (!isInside) return this.say(`the passage is ${grouped(header.start)} to ${grouped(header.start + header.n_chars - 1)}`);
-      return this.goTo(position);
-    }
-    const ignoresCase = query === query.toLowerCase();
-    const wanted = Uint32Array.from(query, (char) => folded(char.codePointAt(0), ignoresCase));
-    const nTiles = this.geometry.nTiles;
-    const first = Math.floor(this.caret.position / header.tile_chars);
-    for (let n = 0; n <= nTiles; n++) {
-      const tile = (first + direction * n + nTiles * (n + 1)) % nTiles;
-      const codes = await this.#textAround(tile, wanted.length);
-      if (turn !== this.#turn) return undefined;
-      const start = tile * header.tile_chars;
-      const limits = n === 0 ? [this.caret.position - start, direction] : null;
-      const match = findIn(codes, wanted, ignoresCase, direction, limits, this.geometry.charsOf(tile));
-      if (match < 0) continue;
-      this.say("");
-      await this.goTo(start + match);
-      return this.select(start + match, start + match + wanted.length);
-    }
-    return this.say("not found in the passage");
-  }
-
-  async #textAround(tile, length) {
-    const text = await this.#tileOf("text", 0, tile);
-    const isLast = tile + 1 >= this.geometry.nTiles;
-    if (isLast || length < 2) return text;
-    const next = (await this.#tileOf("text", 0, tile + 1)).subarray(0, length - 1);
-    const codes = new Uint32Array(text.length + next.length);
-    codes.set(text);
-    codes.set(next, text.length);
-    return codes;
-  }
-
   // ---- Data
 
   /** A tile if it is at hand; else it is asked for, and a frame follows when it comes. */
   #tile(kind, track, index) {
     const values = this.provider.tile(kind, track, index);
-    if (!values) this.#tileOf(kind, track, index).then(() => this.#schedule(), () => {});
+    if (!values) this.tileOf(kind, track, index).then(() => this.schedule(), () => {});
     return values;
   }
 
-  #tileOf(kind, track, index) {
+  /** A promise of a tile. */
+  tileOf(kind, track, index) {
     const atHand = this.provider.tile(kind, track, index);
     if (atHand) return Promise.resolve(atHand);
     const key = `${kind} ${track} ${index}`;
@@ -1413,12 +1709,10 @@ export class TextView {
     if (layout) {
       this.#layouts.delete(tile);
     } else {
-      const text = this.#tile("text", 0, tile);
-      const cells = this.#tile("cells", 0, tile);
+      const [text, cells] = [this.#tile("text", 0, tile), this.#tile("cells", 0, tile)];
       if (!text || !cells) return undefined;
       layout = layoutTile(text, cells, this.columns);
-      this.#setRows(tile, layout.nRows);
-      if (!this.wraps && layout.widest > this.widest) this.widest = layout.widest;
+      this.#setRows(tile, layout);
     }
     this.#layouts.set(tile, layout);
     if (this.#layouts.size > MOST_LAYOUTS) this.#layouts.delete(this.#layouts.keys().next().value);
@@ -1426,36 +1720,34 @@ export class TextView {
   }
 
   async #layoutOf(tile) {
-    if (!this.#layouts.has(tile)) await Promise.all([this.#tileOf("text", 0, tile), this.#tileOf("cells", 0, tile)]);
+    if (!this.#layouts.has(tile)) await Promise.all([this.tileOf("text", 0, tile), this.tileOf("cells", 0, tile)]);
     return this.#layout(tile) ?? this.#layoutOf(tile);
   }
 
   /** Set the rows of a tile, and keep what is seen where it is. */
-  #setRows(tile, nRows) {
-    const { geometry } = this;
-    if (geometry.isKnown(tile) && geometry.rowsOf(tile) === nRows) return;
-    const seen = geometry.placeAt(this.#top);
-    const below = this.#top - geometry.top(seen.tile);
-    const height = geometry.top(seen.tile + 1) - geometry.top(seen.tile);
+  #setRows(tile, { nRows, widest }) {
+    const { geometry, scroll } = this;
+    const isWider = !this.wraps && widest > this.widest;
+    if (isWider) this.widest = widest;
+    if (!isWider && geometry.isKnown(tile) && geometry.rowsOf(tile) === nRows) return;
+    const seen = geometry.placeAt(scroll.top).tile;
+    const below = scroll.top - geometry.top(seen);
+    const height = geometry.top(seen + 1) - geometry.top(seen);
     geometry.setRows(tile, nRows);
-    const share = seen.tile === tile ? (geometry.top(tile + 1) - geometry.top(tile)) / height : 1;
-    const isAtStart = this.#top <= geometry.margin;
-    const top = isAtStart ? this.#top : geometry.top(seen.tile) + below * share;
-    this.#setHeight();
-    if (Math.abs(top - this.#top) >= 0.5) this.#scrollTo(top);
+    const share = seen === tile ? (geometry.top(tile + 1) - geometry.top(tile)) / height : 1;
+    const top = scroll.top <= geometry.margin ? scroll.top : geometry.top(seen) + below * share;
+    this.#fit();
+    if (Math.abs(top - scroll.top) >= 0.5) scroll.to(top);
   }
 
-  // ---- Pointing, selecting, copying
-
-  #point(event) {
-    this.#pointer = event && { x: event.clientX, y: event.clientY };
-    this.#schedule();
+  #fit() {
+    this.scroll.fit(this.wraps ? "100%" : `${Math.ceil(this.gutter + (this.widest + 4) * this.cellWidth)}px`);
   }
 
   /** The character under a point of the window, or `null`; `nearest` also beside and below the text. */
-  #under({ x, y }, nearest = false) {
+  under({ x, y }, nearest = false) {
     const box = this.scroller.getBoundingClientRect();
-    const place = this.geometry.placeAt(y - box.top + this.#top);
+    const place = this.geometry.placeAt(y - box.top + this.scroll.top);
     const layout = this.#layouts.get(place.tile);
     if (!layout || place.inTitle || (!nearest && place.below >= this.geometry.rowHeight)) return null;
     const column = (x - box.left + this.scroller.scrollLeft - this.gutter) / this.cellWidth;
@@ -1463,155 +1755,28 @@ export class TextView {
     return i === null ? null : { position: place.tile * this.header.tile_chars + i, panel: place.panel };
   }
 
-  #onPress(event) {
-    if (event.button !== 0 || event.target.closest("button") || !this.header.n_chars) return;
-    const place = this.#under({ x: event.clientX, y: event.clientY }, true);
-    if (!place) return;
-    this.caret.panel = place.panel;
-    this.press = { x: event.clientX, y: event.clientY, anchor: event.shiftKey ? this.selection?.anchor ?? this.caret.position : null };
-    this.#quieten();
-  }
-
-  #onRelease(event) {
-    const { press } = this;
-    this.press = null;
-    if (!press) return;
-    const native = this.#native();
-    const hasSelected = native && !native.isCollapsed && this.content.contains(native.anchorNode);
-    if (!hasSelected && this.selection) this.select(0, 0);
-    const place = this.#under({ x: event.clientX, y: event.clientY }, true);
-    if (!place) return;
-    this.caret = { position: place.position, panel: press.anchor === null ? place.panel : this.caret.panel };
-    this.goal = null;
-    this.#isSaid = true;
-    this.#schedule();
-  }
-
-  /** Let only the panel that was pressed be selected: the others show the same text. */
-  #quieten() {
-    for (const block of this.#blocks.values()) block.element.classList.toggle("quiet", block.panel !== this.caret.panel);
-  }
-
-  #native() {
-    const root = this.root.getRootNode();
-    return root.getSelection?.() ?? document.getSelection();
-  }
-
-  #onSelection() {
-    const native = this.#native();
-    if (!native?.rangeCount || native.isCollapsed) return;
-    const ends = [native.anchorNode, native.anchorOffset, native.focusNode, native.focusOffset];
-    if (this.projected && ends.every((end, i) => end === this.projected[i])) return;
-    const anchor = this.#positionAt(ends[0], ends[1]);
-    const focus = this.#positionAt(ends[2], ends[3]);
-    if (anchor === null || focus === null) return;
-    if (this.press) this.press.anchor ??= anchor;
-    this.selection = { anchor: this.press?.anchor ?? anchor, focus };
-  }
-
-  /** The character before which a point of the document is; `null` outside of the text. */
-  #positionAt(node, offset) {
-    if (!this.content.contains(node)) return null;
-    if (node.nodeType === Node.TEXT_NODE) return node.first === undefined ? null : node.first + nPoints(node.data.slice(0, offset));
-    const walker = document.createTreeWalker(this.content, NodeFilter.SHOW_TEXT);
-    let last = null;
-    for (let text = walker.nextNode(); text; text = walker.nextNode()) {
-      if (text.first === undefined) continue;
-      const child = node.childNodes[offset];
-      const isAfter = child ? child === text || child.contains(text) || child.compareDocumentPosition(text) & Node.DOCUMENT_POSITION_FOLLOWING : node.compareDocumentPosition(text) & Node.DOCUMENT_POSITION_FOLLOWING && !node.contains(text);
-      if (isAfter) return text.first;
-      last = text;
-    }
-    return last && last.first + nPoints(last.data);
-  }
-
-  /** Select the characters between two positions; none if they are the same. */
-  select(anchor, focus) {
-    this.selection = anchor === focus ? null : { anchor, focus };
-    const native = this.#native();
-    if (!this.selection && native?.rangeCount && this.content.contains(native.anchorNode)) native.removeAllRanges();
-    this.#quieten();
-    this.#project();
-  }
-
-  /** Let the browser select what there is on the screen of the characters that are selected. */
-  #project() {
-    if (!this.selection) return;
-    const { anchor, focus } = this.selection;
-    const [start, stop] = [Math.min(anchor, focus), Math.max(anchor, focus)];
-    let first = null;
-    let last = null;
-    for (const block of this.#inOrder()) {
-      if (block.panel !== this.caret.panel || block.stop <= start || block.start >= stop) continue;
-      first ??= pointIn(block, Math.max(start, block.start));
-      last = pointIn(block, Math.min(stop, block.stop));
-    }
-    const native = this.#native();
-    if (!first || !native) return;
-    this.projected = anchor <= focus ? [...first, ...last] : [...last, ...first];
-    native.setBaseAndExtent(...this.projected);
-  }
-
-  #onCopy(event) {
-    const native = this.#native();
-    const isElsewhere = native && !native.isCollapsed && !this.content.contains(native.anchorNode);
-    if (!this.selection || isElsewhere || event.target.matches?.("input")) return;
-    const { anchor, focus } = this.selection;
-    const [start, stop] = [Math.min(anchor, focus), Math.max(anchor, focus)];
-    const tiles = [];
-    for (let tile = Math.floor(start / this.header.tile_chars); tile * this.header.tile_chars < stop; tile++) tiles.push(tile);
-    const join = (texts) => texts.map((text, k) => this.#clip(text, tiles[k], start, stop)).join("");
-    const atHand = tiles.map((tile) => this.provider.tile("text", 0, tile));
-    event.preventDefault();
-    if (atHand.every(Boolean)) event.clipboardData.setData("text/plain", join(atHand));
-    else this.#copyLater(tiles, join);
-  }
-
-  async #copyLater(tiles, join) {
-    const texts = [];
-    for (const tile of tiles) texts.push(await this.#tileOf("text", 0, tile));
-    await navigator.clipboard.writeText(join(texts));
-    this.say("copied");
-  }
-
-  #clip(text, tile, start, stop) {
-    const first = tile * this.header.tile_chars;
-    return stringOf(text, Math.max(start - first, 0), Math.min(stop - first, text.length));
-  }
-
   // ---- Frames
 
   #reshape() {
     this.#isShapeStale = true;
-    this.#schedule();
+    this.schedule();
   }
 
-  #schedule() {
+  schedule() {
     this.#scheduled ||= requestAnimationFrame(() => this.#frame());
   }
 
   /** Draw what is missing on the screen and one screen beyond. All data are at hand, or are asked for and come later. */
   #frame() {
     this.#scheduled = 0;
+    if (!this.scroller.clientWidth) return; // not on the screen: the observer of sizes says when it is
     const started = performance.now();
     const isNew = this.#isShapeStale;
     if (isNew) this.#shape();
-    this.#readScroll();
-    const wanted = this.#wantedBlocks(started);
-    this.#dropBlocks();
-    let nChanged = 0;
-    for (const spec of wanted) {
-      if (this.#isFresh(spec)) continue;
-      const isDue = isNew && spec.top < this.#top + this.#height && spec.top + spec.height > this.#top;
-      if (nChanged && !isDue && performance.now() - started > (this.options.frameMs ?? FRAME_MS)) {
-        this.#schedule();
-        break;
-      }
-      if (this.#drawBlock(spec)) nChanged++;
-    }
-    if (nChanged) this.#project();
-    if (this.#pointer && !this.press) this.pointed = this.#under(this.#pointer);
-    else this.pointed = null;
+    this.scroll.read();
+    this.#placeBlocks();
+    this.#drawBlocks(started, isNew);
+    this.pointed = this.#pointer && !this.selection.press ? this.under(this.#pointer) : null;
     this.#showMarks();
     this.#inspect();
     if (this.options.measured) performance.measure("char-probe frame", { start: started, end: performance.now() });
@@ -1619,159 +1784,120 @@ export class TextView {
 
   /** Take the sizes of the window and of the type: all is laid out and drawn anew. */
   #shape() {
-    const { root, scroller, geometry, header } = this;
+    const { root, scroller, geometry, header, panels } = this;
     this.#isShapeStale = false;
-    const kept = this.#firstSeen();
+    const kept = this.#seen();
     root.style.fontSize = `${this.size}px`;
     root.classList.toggle("narrow", root.clientWidth < NARROW_EM * this.size);
     root.classList.toggle("by-line", !this.wraps);
-    this.#showButtons();
+    this.toolbar.show(this);
     const ratio = devicePixelRatio || 1;
-    const nStrips = Math.max(0, ...this.panels.map((panel) => panel.tracks.length - 1));
+    const nStrips = Math.max(0, ...panels.map((panel) => panel.tracks.length - 1));
     this.painter = new Painter(header, this.palette, this.size, ratio, nStrips, this.showsGuesses);
-    this.inspector.setPanels(this.panels, this.palette);
+    this.inspector.setPanels(panels, this.palette);
+    this.#inspected = this.#markedAs = "";
     this.cellWidth = this.painter.cellWidth / ratio;
-    const lastLine = Math.max(1, ...header.tile_places.map(([line]) => line), ...header.documents.map(({ line }) => line)) + 400;
+    const lines = [...header.tile_places.map(([line]) => line), ...header.documents.map(({ line }) => line)];
+    const lastLine = lines.reduce((most, line) => Math.max(most, line), 1) + 400; // or about that
     this.gutter = Math.ceil((String(lastLine).length * 0.62 + 1.6) * this.size);
-    this.#height = scroller.clientHeight || 400;
+    this.scroll.height = scroller.clientHeight || 400;
     const room = Math.floor((scroller.clientWidth - this.gutter - this.size) / this.cellWidth);
     const columns = this.wraps ? Math.min(Math.max(room, 8), MOST_COLUMNS) : null;
     if (columns !== this.columns) geometry.forgetRows();
-    this.columns = columns;
-    this.widest = 0;
+    Object.assign(this, { columns, widest: 0 });
     this.#layouts.clear();
-    const rowHeight = this.painter.rowHeight / ratio;
-    const nPanels = this.panels.length;
-    const titleHeight = nPanels > 1 ? Math.round(1.9 * this.size) : 0;
-    const nRows = nPanels > 1 ? Math.max(this.showsGuesses ? 2 : 4, Math.floor((this.#height / nPanels - titleHeight) / rowHeight)) : Math.max(1, Math.round((15 * this.size) / rowHeight));
-    const gap = nPanels > 1 ? Math.round(1.4 * this.size) : 0;
-    geometry.setShape({ nPanels, rowHeight, titleHeight, nRows, gap, margin: Math.round(0.8 * this.size) });
-    for (const [key, block] of this.#blocks) this.#dropBlock(key, block);
+    geometry.setShape(this.#shapeOf(panels.length, this.painter.rowHeight / ratio));
+    for (const [key, block] of this.blocks) this.#dropBlock(key, block);
+    this.#fit();
     if (kept) this.#restore(kept);
-    else this.#setHeight();
   }
 
-  /** The character at the top of the screen, or the caret if it is on the screen, and how far down it is. */
-  #firstSeen() {
-    const { geometry } = this;
-    if (!this.painter || !this.header.n_chars) return null;
+  #shapeOf(nPanels, rowHeight) {
+    const em = (n) => Math.round(n * this.size);
+    if (nPanels === 1) return { nPanels, rowHeight, titleHeight: 0, gap: 0, margin: em(0.8), nRows: Math.max(1, Math.round(em(BLOCK_EM) / rowHeight)) };
+    const titleHeight = em(1.9);
+    const fitting = Math.floor((this.scroll.height / nPanels - titleHeight) / rowHeight);
+    return { nPanels, rowHeight, titleHeight, gap: em(1.4), margin: em(0.8), nRows: Math.max(this.showsGuesses ? 2 : 4, fitting) };
+  }
+
+  /** What is to stay where it is: the caret if it is seen, else the first row, and how far down it is. */
+  #seen() {
+    const { geometry, scroll, caret } = this;
     const tileChars = this.header.tile_chars;
-    const caretTile = Math.floor(this.caret.position / tileChars);
-    const caretLayout = this.#layouts.get(caretTile);
-    if (caretLayout && geometry.isKnown(caretTile)) {
-      const below = geometry.rowTop(caretTile, caretLayout.rows[this.caret.position % tileChars], Math.min(this.caret.panel, geometry.nPanels - 1)) - this.#top;
-      if (below >= 0 && below < this.#height) return { position: this.caret.position, below, isCaret: true };
-    }
-    const { tile, row, below } = geometry.placeAt(this.#top);
+    if (!this.painter || !this.header.n_chars || scroll.top < 1) return null;
+    const tile = Math.floor(caret.position / tileChars);
     const layout = this.#layouts.get(tile);
-    return layout ? { position: tile * tileChars + layout.starts[Math.min(row, layout.nRows - 1)], below: -below } : null;
+    if (layout && caret.panel < geometry.nPanels) {
+      const below = geometry.rowTop(tile, layout.rows[caret.position % tileChars], caret.panel) - scroll.top;
+      if (below >= 0 && below < scroll.height) return { ...caret, below };
+    }
+    const first = geometry.placeAt(scroll.top);
+    const starts = this.#layouts.get(first.tile)?.starts;
+    return starts ? { position: first.tile * tileChars + starts[first.row], panel: 0, below: -first.below } : null;
   }
 
-  #restore({ position, below, isCaret }) {
+  #restore({ position, panel, below }) {
+    const { geometry, scroll } = this;
     const tile = Math.floor(position / this.header.tile_chars);
     const layout = this.#layout(tile);
-    this.#setHeight();
     if (!layout) return;
-    const panel = isCaret ? this.caret.panel : 0;
-    const top = this.geometry.rowTop(tile, layout.rows[position % this.header.tile_chars], panel);
-    const isAtStart = !isCaret && position === 0;
-    if (!isAtStart && !(isCaret && position === 0)) this.#scrollTo(top - Math.min(below, this.#height - 2 * this.geometry.rowHeight));
-  }
-
-  #showButtons() {
-    const { guesses, wrap, theme, tracks } = this.buttons;
-    guesses.setAttribute("aria-pressed", String(this.showsGuesses));
-    wrap.setAttribute("aria-pressed", String(this.wraps));
-    theme.textContent = { auto: "Auto", light: "Light", dark: "Dark" }[this.theme];
-    theme.setAttribute("aria-label", `Theme: ${this.theme}`);
-    tracks.textContent = this.panels.length > 1 ? `${this.panels.length} panels` : "Tracks";
-  }
-
-  // ---- Scrolling
-
-  #height = 400;
-
-  #setHeight() {
-    const { geometry, content, options } = this;
-    this.contentHeight = Math.min(geometry.height, options.mostPixels ?? MOST_PIXELS);
-    this.isScaled = geometry.height > this.contentHeight;
-    if (!this.isScaled) this.#base = 0;
-    content.style.height = `${this.contentHeight}px`;
-    content.style.width = this.wraps ? "100%" : `${Math.ceil(this.gutter + (this.widest + 4) * this.cellWidth)}px`;
-  }
-
-  /** What is seen: `#top`. A text that is too high for the browser is scrolled in it by steps, and by jumps of a share. */
-  #readScroll() {
-    const scrolled = this.scroller.scrollTop;
-    if (this.isScaled && scrolled !== this.#lastScroll) {
-      const most = this.contentHeight - this.#height;
-      const end = this.geometry.height - this.#height;
-      let top = this.#top + scrolled - this.#lastScroll;
-      if (scrolled <= 0) top = 0;
-      else if (scrolled >= most - 1) top = end;
-      else if (Math.abs(scrolled - this.#lastScroll) > 2 * this.#height) top = (scrolled / most) * end;
-      this.#setBase(Math.min(Math.max(top, 0), end) - scrolled);
-    }
-    this.#lastScroll = scrolled;
-    this.#top = scrolled + this.#base;
-  }
-
-  #setBase(base) {
-    if (base === this.#base) return;
-    this.#base = base;
-    for (const block of this.#blocks.values()) block.element.style.top = `${block.top - base}px`;
-  }
-
-  #scrollTo(top) {
-    const end = Math.max(this.geometry.height - this.#height, 0);
-    const target = Math.min(Math.max(top, 0), end);
-    const most = this.contentHeight - this.#height;
-    this.scroller.scrollTop = this.isScaled ? (target / end) * most : target;
-    this.#lastScroll = this.scroller.scrollTop;
-    if (this.isScaled) this.#setBase(target - this.#lastScroll);
-    this.#top = this.#lastScroll + this.#base;
-    this.#schedule();
-  }
-
-  /** When scrolling has ended: let the scroll bar stand where it belongs. */
-  #settle() {
-    if (this.isScaled) this.#scrollTo(this.#top);
+    const top = geometry.rowTop(tile, layout.rows[position % this.header.tile_chars], Math.min(panel, geometry.nPanels - 1));
+    scroll.to(top - Math.min(below, Math.max(scroll.height - 2 * geometry.rowHeight, 0)));
   }
 
   // ---- Blocks
 
-  /** The blocks to draw, the nearest first. */
+  /** Blocks from top to bottom. */
+  blocksInOrder() {
+    return [...this.blocks.values()].sort((a, b) => a.top - b.top);
+  }
+
+  /** Draw the blocks that are missing, the nearest first: at least one, and as many as there is time for. */
+  #drawBlocks(started, isNew) {
+    const { scroll } = this;
+    const before = this.#nDrawn;
+    for (const spec of this.#wantedBlocks(started)) {
+      if (this.#isFresh(spec)) continue;
+      const isDue = isNew && spec.top < scroll.top + scroll.height && spec.top + spec.height > scroll.top;
+      if (this.#nDrawn > before && !isDue && performance.now() - started > FRAME_MS) {
+        this.schedule();
+        break;
+      }
+      this.#drawBlock(spec);
+    }
+    if (this.#nDrawn > before) this.selection.project();
+  }
+
   #wantedBlocks(started) {
-    const { geometry } = this;
-    const around = () => geometry.between(this.#top - this.#height, this.#top + 2 * this.#height);
+    const { geometry, scroll } = this;
+    const around = () => geometry.between(scroll.top - scroll.height, scroll.top + 2 * scroll.height);
     let { blocks, unknown } = around();
     for (const tile of unknown) {
-      if (performance.now() - started > FRAME_MS) this.#schedule();
+      if (performance.now() - started > 2 * FRAME_MS) this.schedule();
       else if (this.#layout(tile)) ({ blocks } = around());
     }
-    if (unknown.some((tile) => geometry.isKnown(tile))) this.#schedule(); // what they hold may show others
-    const middle = this.#top + this.#height / 2;
-    const distance = (block) => Math.max(0, Math.abs(block.top + block.height / 2 - middle) - this.#height / 2);
+    if (unknown.some((tile) => geometry.isKnown(tile))) this.schedule(); // others may be seen now
+    const middle = scroll.top + scroll.height / 2;
+    const distance = (block) => Math.max(0, Math.abs(block.top + block.height / 2 - middle) - scroll.height / 2);
     return blocks.map((block) => [distance(block), block]).sort((a, b) => a[0] - b[0] || a[1].top - b[1].top).map(([, block]) => block);
   }
 
-  #dropBlocks() {
-    const [top, bottom] = [this.#top - 1.5 * this.#height, this.#top + 2.5 * this.#height];
-    for (const [key, block] of this.#blocks) {
-      if (block.top < bottom && block.top + block.height > top) continue;
-      this.#dropBlock(key, block);
+  /** Take away what is far from the screen, and put the others where they belong. */
+  #placeBlocks() {
+    const { scroll } = this;
+    const [top, bottom] = [scroll.top - 1.5 * scroll.height, scroll.top + 2.5 * scroll.height];
+    for (const [key, block] of this.blocks) {
+      if (block.top >= bottom || block.top + block.height <= top) this.#dropBlock(key, block);
+      else if (scroll.base !== this.#base) block.element.style.top = `${block.top - scroll.base}px`;
     }
+    this.#base = scroll.base;
   }
 
   #dropBlock(key, block) {
     if (block.element.contains(this.root.getRootNode().activeElement)) this.scroller.focus({ preventScroll: true });
     block.element.remove();
-    this.#blocks.delete(key);
+    this.blocks.delete(key);
     if (this.#pool.length < 16) this.#pool.push(block);
-  }
-
-  #inOrder() {
-    return [...this.#blocks.values()].sort((a, b) => a.top - b.top);
   }
 
   /** The columns of rows that are drawn: all if they are wrapped, else those on the screen and some beside them. */
@@ -1784,7 +1910,7 @@ export class TextView {
 
   /** Whether a block is on the screen as it should be; one that has only moved is put in its place. */
   #isFresh(spec) {
-    const block = this.#blocks.get(spec.key);
+    const block = this.blocks.get(spec.key);
     if (!block || block.firstColumn !== this.#window()[0]) return false;
     if (block.top !== spec.top) {
       block.top = spec.top;
@@ -1806,15 +1932,14 @@ export class TextView {
   /** Draw a block, if its data are at hand. */
   #drawBlock(spec) {
     const data = this.#dataOf(spec);
-    if (!data) return false;
+    if (!data) return;
     const { painter, geometry } = this;
-    const { tile, panel, firstRow, nRows } = spec;
+    const { panel, firstRow, nRows } = spec;
     const [firstColumn, nColumns] = this.#window();
     const stops = data.layout.starts;
-    const block = this.#blocks.get(spec.key) ?? this.#newBlock(spec);
+    const block = this.blocks.get(spec.key) ?? this.#newBlock(spec);
     Object.assign(block, spec, { firstColumn, start: data.start + stops[firstRow], stop: data.start + stops[firstRow + nRows] });
-    block.element.style.top = `${spec.top - this.#base}px`;
-    block.element.style.height = `${spec.height}px`;
+    Object.assign(block.element.style, { top: `${spec.top - this.#base}px`, height: `${spec.height}px` });
     const { canvas } = block;
     const [width, height] = [nColumns * painter.cellWidth, nRows * painter.rowHeight];
     if (canvas.width !== width || canvas.height !== height) {
@@ -1827,27 +1952,27 @@ export class TextView {
     block.title.textContent = titleOf(this.panels[panel], this.header);
     this.#writeRows(block, data, left);
     this.#writeLines(block, data);
-    block.element.dataset.tile = tile;
-    return true;
+    this.#nDrawn++;
   }
 
   #newBlock(spec) {
     const block = this.#pool.pop() ?? this.#emptyBlock();
-    const after = this.#inOrder().find((one) => one.top > spec.top);
+    const after = this.blocksInOrder().find((one) => one.top > spec.top);
     this.content.insertBefore(block.element, after?.element ?? null);
     block.title.hidden = this.panels.length < 2;
     block.title.style.height = `${this.geometry.titleHeight}px`;
-    block.rows.ariaHidden = spec.panel ? "true" : null;
+    block.rows.setAttribute("aria-hidden", String(spec.panel > 0)); // the other panels have the same text
     block.element.classList.toggle("quiet", spec.panel !== this.caret.panel);
-    this.#blocks.set(spec.key, block);
+    this.blocks.set(spec.key, block);
     return block;
   }
 
   #emptyBlock() {
     const canvas = make("canvas", "", { "aria-hidden": "true" });
     const block = { canvas, context: canvas.getContext("2d", { alpha: false }) };
-    block.title = make("button", "panel-title", { type: "button", title: "Show this panel alone, or all" });
-    block.title.addEventListener("click", () => this.show(this.panels.length > 1 ? this.panels[block.panel].tracks : []));
+    block.title = button("", "", "", () => this.show(this.panels[block.panel].tracks));
+    block.title.className = "panel-title";
+    block.title.title = "Show this panel alone";
     block.rows = make("div", "rows");
     block.lines = make("div", "lines", { "aria-hidden": "true" });
     block.element = make("div", "block", {}, block.title, canvas, block.rows, block.lines);
@@ -1856,18 +1981,16 @@ export class TextView {
 
   /** Write the text of a block, unseen, over its picture: to be selected, and read aloud. */
   #writeRows(block, data, left) {
-    const { layout } = data;
-    const height = `${this.painter.cellHeight / this.painter.ratio}px`;
-    const spacing = `${this.cellWidth - this.painter.advance}px`;
+    const { painter, geometry } = this;
     const rows = [];
-    for (let r = 0; r < block.nRows; r++) {
-      const row = block.firstRow + r;
-      const [start, stop] = this.#charsInWindow(layout, row, block.firstColumn);
-      const element = make("div", "row");
-      Object.assign(element.style, { top: `${this.geometry.titleHeight + r * this.geometry.rowHeight}px`, left: `${left}px`, height, lineHeight: height, letterSpacing: spacing });
-      element.append(...this.#nodesOf(data, start, stop));
-      rows.push(element);
+    for (let row = block.firstRow; row < block.firstRow + block.nRows; row++) {
+      const [start, stop] = this.#charsInWindow(data.layout, row, block.firstColumn);
+      rows.push(make("div", "row", {}, ...this.#nodesOf(data, start, stop)));
     }
+    const { style } = block.rows;
+    Object.assign(style, { top: `${geometry.titleHeight}px`, left: `${left}px`, letterSpacing: `${this.cellWidth - painter.advance}px` });
+    style.setProperty("--row", `${geometry.rowHeight}px`);
+    style.setProperty("--cell", `${painter.cellHeight / painter.ratio}px`);
     block.rows.replaceChildren(...rows);
   }
 
@@ -1905,8 +2028,6 @@ export class TextView {
     return nodes;
   }
 
-  #plain = new Map();
-
   /** Whether a cluster is one character that the browser draws as wide as its cell. */
   #isPlain(code, cell, length) {
     if (code >= 0x20 && code < 0x7f) return length === 1;
@@ -1935,8 +2056,12 @@ export class TextView {
   // ---- Marks and the inspector
 
   #showMarks() {
-    const pointed = this.pointed && this.pointed.position !== this.caret.position ? this.pointed : null;
-    this.#showMark("caret", this.header.n_chars ? this.caret.position : null, this.caret.panel);
+    const { caret } = this;
+    const pointed = this.pointed && this.pointed.position !== caret.position ? this.pointed : null;
+    const drawn = [this.#nDrawn, caret.position, caret.panel, pointed?.position, pointed?.panel].join(" ");
+    if (drawn === this.#markedAs) return;
+    this.#markedAs = drawn;
+    this.#showMark("caret", this.header.n_chars ? caret.position : null, caret.panel);
     this.#showMark("pointer", pointed && pointed.position, pointed?.panel);
   }
 
@@ -1949,7 +2074,7 @@ export class TextView {
     for (let p = 0; p < Math.max(marks.length, this.panels.length); p++) {
       const i = layout ? position - tile * this.header.tile_chars : 0;
       const row = layout ? layout.rows[i] : 0;
-      const block = layout && this.#blocks.get(`${tile} ${Math.floor(row / geometry.nRows)} ${p}`);
+      const block = layout && this.blocks.get(`${tile} ${Math.floor(row / geometry.nRows)} ${p}`);
       if (!block) {
         marks[p]?.remove();
         continue;
@@ -1967,66 +2092,20 @@ export class TextView {
   #inspect() {
     if (!this.header.n_chars) return;
     const { position, panel } = this.pointed ?? this.caret;
+    const key = `${position} ${panel}`;
+    if (key === this.#inspected) return;
     const tile = Math.floor(position / this.header.tile_chars);
-    const said = this.inspector.show(position, this.panels[panel], (kind, track) => this.#tile(kind, track, tile));
+    let isComplete = true;
+    const said = this.inspector.show(position, this.panels[panel], (kind, track) => {
+      const values = this.#tile(kind, track, tile);
+      isComplete &&= Boolean(values);
+      return values;
+    });
+    if (!isComplete) return;
+    this.#inspected = key;
     if (this.#isSaid && !this.pointed) this.spoken.textContent = said;
     this.#isSaid = false;
   }
-
-  // ---- Printing
-
-  #beforePrint() {
-    this.sheet?.remove();
-    this.sheet = printSheet(this);
-    this.root.append(this.sheet);
-  }
-}
-
-/** Where a position is in a block that has been drawn: a text node, and an offset in it. */
-function pointIn(block, position) {
-  const walker = document.createTreeWalker(block.rows, NodeFilter.SHOW_TEXT);
-  let last = null;
-  for (let text = walker.nextNode(); text; text = walker.nextNode()) {
-    if (position < text.first) return [text, 0];
-    const length = nPoints(text.data);
-    if (position < text.first + length) return [text, [...text.data].slice(0, position - text.first).join("").length];
-    last = text;
-  }
-  return last ? [last, last.data.length] : [block.rows, 0];
-}
-
-function nPoints(text) {
-  let n = 0;
-  for (const _ of text) n++;
-  return n;
-}
-
-const lowered = new Map();
-
-function folded(code, ignoresCase) {
-  if (!ignoresCase) return code;
-  if (code < 0x80) return code >= 0x41 && code <= 0x5a ? code + 32 : code;
-  if (!lowered.has(code)) lowered.set(code, String.fromCodePoint(code).toLowerCase().codePointAt(0));
-  return lowered.get(code);
-}
-
-/**
- * Return where a text begins in another, both code points, from the front (1) or the back (-1); -1 if nowhere.
- *
- * It begins before `nStarts`; with `limits`, a position and a direction, after or before that position.
- */
-export function findIn(codes, wanted, ignoresCase, direction, limits, nStarts) {
-  const last = Math.min(nStarts, codes.length - wanted.length + 1) - 1;
-  let [from, to] = [0, last];
-  if (limits && limits[1] > 0) from = limits[0] + 1;
-  if (limits && limits[1] < 0) to = Math.min(last, limits[0] - 1);
-  for (let n = 0; n <= to - from; n++) {
-    const start = direction > 0 ? from + n : to - n;
-    let k = 0;
-    while (k < wanted.length && folded(codes[start + k], ignoresCase) === wanted[k]) k++;
-    if (k === wanted.length) return start;
-  }
-  return -1;
 }
 
 // ---- Paper -----------------------------------------------------------------------------------------------------------------
@@ -2105,7 +2184,8 @@ export default {
     const show = () => {
       view?.destroy();
       const data = model.get("container");
-      view = data?.byteLength ? new TextView(el, new PageTiles(data), { embedded: true }) : undefined;
+      const options = { ...model.get("options"), embedded: true };
+      view = data?.byteLength ? new TextView(el, new PageTiles(data), options) : undefined;
     };
     model.on("change:container", show);
     show();
