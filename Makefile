@@ -3,6 +3,7 @@
 #   make test       the quick tests, on all cores           make check   format, lint, types and import contracts
 #   make test-all   every test, with more random examples   make docs    write docs/hypotheses.md anew
 #   make test-gpu   the tests that need a GPU               make bench   measure how fast things are
+#   make gallery    draw the pictures of docs/gallery.md anew
 #   make clean      remove environments, caches, what was built and compiled, and the folder demo
 #
 # ARGS="--lf -x" goes to pytest, SEED=17 draws other random examples for `make test-all`, WORKERS=0 runs all tests in one
@@ -23,7 +24,7 @@ NOTEBOOKS := $(VENV)/.notebooks
 SHORT_TESTS = $(wildcard tests/test_hypotheses_*.py) tests/test_activations_models_checkpoints.py tests/test_activations_models_ngrams.py tests/test_probe_api.py
 PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal $(ARGS)
 
-.PHONY: demo test test-all test-gpu check docs bench clean
+.PHONY: demo test test-all test-gpu check docs gallery bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/probe demo demo
@@ -50,6 +51,9 @@ check: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/python -c 'from hypotheses.page import page; print(page(), end="")' > docs/hypotheses.md
+
+gallery: $(INSTALLED)
+	$(BIN)/python benchmarks/gallery.py
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/extract.py $(TEXT) $(BENCH)
