@@ -91,7 +91,7 @@ class Opened:
             "([n, panel]) => Array.from({ length: n }, (_, row) => view.geometry.rowTop(0, row, panel))",
             [layout.n_rows, panel],
         )
-        return left + gutter + layout.left * width, top + np.array(tops)[layout.rows]
+        return left + gutter + layout.left * width, top + np.array(tops, float)[layout.rows]
 
     def point_at(self, view: TextView, position: int, panel: int = 0) -> None:
         """Move the pointer to the middle of a character."""

@@ -16,7 +16,7 @@ const element = document.getElementById("view");
 try {
   const tiles = await PageTiles.fromBase64(document.getElementById("data").textContent);
   globalThis.view = new TextView(element, tiles, { headingLevel: 1, guesses: SHOWS_GUESSES });
-  globalThis.view.scroller.focus({ preventScroll: true });
+  if (window === window.top) globalThis.view.scroller.focus({ preventScroll: true }); // but take it from no notebook
 } catch (error) {
   element.textContent = `This page cannot be shown: ${error.message}`;
 }

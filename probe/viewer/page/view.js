@@ -1418,7 +1418,8 @@ export class TextView {
     const title = make("div", "title", { role: "heading", "aria-level": String(options.headingLevel ?? 3) }, heading);
     const notes = header.notes.map((note) => make("p", "note", {}, visible(note)));
     const top = make("div", "top", {}, make("div", "titles", {}, title, ...notes), this.toolbar.element);
-    this.root.append(top, make("div", "body", {}, this.scroller, this.inspector.element), this.spoken, this.toolbar.help);
+    this.body = make("div", "body", {}, this.scroller, this.inspector.element);
+    this.root.append(top, this.body, this.spoken, this.toolbar.help);
     element.replaceChildren(this.root);
   }
 
@@ -1792,6 +1793,8 @@ export class TextView {
     root.classList.toggle("by-line", !this.wraps);
     this.toolbar.show(this);
     const ratio = devicePixelRatio || 1;
+    const edge = this.body.getBoundingClientRect().top * ratio;
+    this.body.style.paddingTop = `${(Math.ceil(edge - 0.01) - edge) / ratio}px`; // canvases blur between device pixels
     const nStrips = Math.max(0, ...panels.map((panel) => panel.tracks.length - 1));
     this.painter = new Painter(header, this.palette, this.size, ratio, nStrips, this.showsGuesses);
     this.inspector.setPanels(panels, this.palette);
@@ -1799,21 +1802,21 @@ export class TextView {
     this.cellWidth = this.painter.cellWidth / ratio;
     const lines = [...header.tile_places.map(([line]) => line), ...header.documents.map(({ line }) => line)];
     const lastLine = lines.reduce((most, line) => Math.max(most, line), 1) + 400; // or about that
-    this.gutter = Math.ceil((String(lastLine).length * 0.62 + 1.6) * this.size);
+    this.gutter = Math.ceil((String(lastLine).length * 0.62 + 1.6) * this.size * ratio) / ratio; // whole device pixels
     this.scroll.height = scroller.clientHeight || 400;
     const room = Math.floor((scroller.clientWidth - this.gutter - this.size) / this.cellWidth);
     const columns = this.wraps ? Math.min(Math.max(room, 8), MOST_COLUMNS) : null;
     if (columns !== this.columns) geometry.forgetRows();
     Object.assign(this, { columns, widest: 0 });
     this.#layouts.clear();
-    geometry.setShape(this.#shapeOf(panels.length, this.painter.rowHeight / ratio));
+    geometry.setShape(this.#shapeOf(panels.length, this.painter.rowHeight / ratio, ratio));
     for (const [key, block] of this.blocks) this.#dropBlock(key, block);
     this.#fit();
     if (kept) this.#restore(kept);
   }
 
-  #shapeOf(nPanels, rowHeight) {
-    const em = (n) => Math.round(n * this.size);
+  #shapeOf(nPanels, rowHeight, ratio) {
+    const em = (n) => Math.round(n * this.size * ratio) / ratio;
     if (nPanels === 1) return { nPanels, rowHeight, titleHeight: 0, gap: 0, margin: em(0.8), nRows: Math.max(1, Math.round(em(BLOCK_EM) / rowHeight)) };
     const titleHeight = em(1.9);
     const fitting = Math.floor((this.scroll.height / nPanels - titleHeight) / rowHeight);
