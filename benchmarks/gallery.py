@@ -189,7 +189,6 @@ def photograph(page: Path, path: Path) -> None:
         window = browser.new_page(viewport={"width": 1280, "height": 640})
         window.goto(page.as_uri())
         window.locator(".scroller").focus()
-        window.keyboard.press("g")
         for key in ("ArrowDown", *["ArrowRight"] * 37):
             window.keyboard.press(key)
         window.wait_for_timeout(500)

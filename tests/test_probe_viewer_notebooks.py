@@ -33,7 +33,7 @@ made = probe.views.TextView(
     title="sixteen characters",
 )
 """
-SHOWN = "probe.view(made)"
+WIDGET, PAGE = "probe.view(made)", "probe.views.Page(made)"
 pytestmark = [
     pytest.mark.slow,  # starts a server and a browser
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the path"),
@@ -88,21 +88,23 @@ def free_port() -> int:
         return int(probing.getsockname()[1])
 
 
-def check_view(page: Any) -> None:
-    """Find the view, and point at characters: the inspector has their positions and values."""
-    text = page.locator(".scroller").first
-    text.wait_for(timeout=90_000)
-    text.scroll_into_view_if_needed()
-    inspector = page.get_by_role("region", name="Character and legend").first
-    for index, value in ((9, "1.0"), (2, "−6.0")):
-        x, y = middle_of(text, index)
-        page.mouse.move(x, y)
-        inspector.get_by_text(f"position {1200 + index:,}").wait_for(timeout=10_000)
-        assert value in inspector.inner_text().split()
+def check_views(page: Any) -> None:
+    """Find the widget and the page in its frame, and point at characters: the inspectors have what is there."""
+    frame = page.frame_locator("iframe[srcdoc]")
+    for shown in (page, frame):
+        text = shown.locator(".scroller").first
+        text.wait_for(timeout=90_000)
+        text.scroll_into_view_if_needed()
+        inspector = shown.get_by_role("region", name="Character and legend").first
+        for index, value in ((9, "1.0"), (2, "−6.0")):
+            x, y = middle_of(text, index)
+            text.hover(position={"x": x, "y": y})
+            inspector.get_by_text(f"position {1200 + index:,}").wait_for(timeout=10_000)
+            assert value in inspector.inner_text().split()
 
 
 def middle_of(text: Any, index: int) -> tuple[float, float]:
-    """Return where a character of the first line is in the window."""
+    """Return where a character of the first line is in the element of the text."""
     x, y = text.evaluate(
         """(element, index) => {
             const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
@@ -111,7 +113,8 @@ def middle_of(text: Any, index: int) -> tuple[float, float]:
             range.setStart(walker.currentNode, index);
             range.setEnd(walker.currentNode, index + 1);
             const { left, right, top, bottom } = range.getBoundingClientRect();
-            return [(left + right) / 2, (top + bottom) / 2];
+            const whole = element.getBoundingClientRect();
+            return [(left + right) / 2 - whole.left, (top + bottom) / 2 - whole.top];
         }""",
         index,
     )
@@ -122,7 +125,7 @@ def test_jupyterlab_shows_the_view(page: Any, tmp_path: Path) -> None:
     pytest.importorskip("jupyterlab", reason="JupyterLab is not installed: pip install 'char-probe[notebook-tests]'")
     cells: list[dict[str, Any]] = [
         {"cell_type": "code", "execution_count": None, "id": name, "metadata": {}, "outputs": [], "source": source}
-        for name, source in (("made", VIEW), ("shown", SHOWN))
+        for name, source in (("made", VIEW), ("widget", WIDGET), ("page", PAGE))
     ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     notebook = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
@@ -142,17 +145,21 @@ def test_jupyterlab_shows_the_view(page: Any, tmp_path: Path) -> None:
         page.locator(".jp-Cell-inputArea").first.click()
         for _ in cells:
             page.keyboard.press("Shift+Enter")
-        check_view(page)
+        check_views(page)
 
 
 def test_marimo_shows_the_view(page: Any, tmp_path: Path) -> None:
     pytest.importorskip("marimo", reason="marimo is not installed: pip install 'char-probe[notebook-tests]'")
-    cell = "".join(f"    {line}\n" for line in [*VIEW.strip().splitlines(), SHOWN])
-    (tmp_path / "view.py").write_text(
-        f"import marimo\n\napp = marimo.App()\n\n\n@app.cell\ndef _():\n{cell}    return\n"
-    )
+    making = "".join(f"    {line}\n" for line in VIEW.strip().splitlines())
+    cells = [
+        "import marimo\n\napp = marimo.App()\n",
+        f"@app.cell\ndef _():\n{making}    return made, probe\n",
+        f"@app.cell\ndef _(made, probe):\n    {WIDGET}\n    return\n",
+        f"@app.cell\ndef _(made, probe):\n    {PAGE}\n    return\n",
+    ]
+    (tmp_path / "view.py").write_text("\n\n".join(cells))
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with served(tmp_path, url, "marimo", "run", "view.py", "--headless", "--no-token", "--port", port):
         page.goto(url)
-        check_view(page)
+        check_views(page)

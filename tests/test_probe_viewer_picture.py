@@ -148,6 +148,14 @@ def test_classes_can_be_told_apart_in_grey_by_lines_and_numbers() -> None:
     assert {"code", "comment", "string"} <= set(alone)
 
 
+def test_units_come_first_where_they_are_to_colour_the_characters() -> None:
+    kinds = labels([0, 1], ("a", "b"))
+    probed, unit, other = labels([0, 1], ("a", "b"), "p", "probe"), track(np.zeros(2)), track(np.ones(2), "0/cell/8")
+    shown = view("ab", Panel(tracks=(kinds, probed, unit, other), title="one")).units_first()
+    assert [made.name for made in shown.panels[0].tracks] == ["0/cell/7", "0/cell/8", "kind", "p"]
+    assert shown.panels[0].title == "one"
+
+
 def test_panels_stand_one_below_the_other() -> None:
     one, two = track(np.arange(4.0), "0/cell/1"), track(-np.arange(4.0), "0/cell/2")
     axes = draw_view(view("a\nb\n", Panel(tracks=(one,), title="first.h5"), Panel(tracks=(two,), title="second.h5")))

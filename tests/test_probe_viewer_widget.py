@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from probe.viewer.cells import cells_of
 from probe.viewer.page.page import file_text, page_of
 from probe.viewer.page.tiles import container_of
 from probe.viewer.scales import diverging
-from probe.viewer.text_view import Panel, TextView, Track
+from probe.viewer.text_view import Guesses, Panel, TextView, Track
 from probe.viewer.widget import Page
 
 
@@ -59,8 +60,21 @@ def test_in_a_notebook_a_view_is_a_widget_of_the_pages_module(
     assert state["_esm"] == file_text("view.js")
     assert state["_css"] == file_text("view.css")
     assert [name for name, value in state.items() if isinstance(value, bytes | memoryview)] == ["container"]
+    assert state["options"] == {"guesses": False}
     shown.save(tmp_path / "a.html")
     assert (tmp_path / "a.html").read_text(encoding="utf-8") == page_of(made)
+
+
+def test_guesses_that_are_asked_for_are_shown(made: TextView, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("anywidget")
+    shape = (len(made.text), 5)
+    guesses = Guesses(characters=("a",), ids=np.zeros(shape, np.uint16), levels=np.full(shape, 51, np.uint8))
+    guessed = replace(made, guesses=guesses)
+    Page(guessed).save(tmp_path / "a.html")
+    assert (tmp_path / "a.html").read_text(encoding="utf-8") == page_of(guessed, shows_guesses=True)
+    in_notebook(monkeypatch, "jupyter")
+    shown: Any = probe.view(guessed)
+    assert shown.options == {"guesses": True}
 
 
 def test_in_a_notebook_without_anywidget_a_page_shows_itself(made: TextView, monkeypatch: pytest.MonkeyPatch) -> None:

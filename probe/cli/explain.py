@@ -1,6 +1,5 @@
 """The command `probe explain`, which says what a unit responds to."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -119,8 +118,7 @@ def _draw(session: "Session", explanation: "Explanation", target: "Target | None
         around=explanation.most[0].position if explanation.most else None,
         n_chars=_PAGE_CHARS if is_page(path) else _PICTURE_CHARS,
     )
-    unit_first = tuple(replace(panel, tracks=panel.tracks[::-1]) for panel in view.panels)
-    save_view(replace(view, panels=unit_first), path)
+    save_view(view.units_first(), path)
 
 
 def _show_details(explanation: "Explanation") -> None:

@@ -318,17 +318,9 @@ def _cells(track: "Track") -> list[TableCell]:
 
 def _write(view: "TextView", path: Path, *, quiet: bool) -> None:
     """Write a page or a picture, whole or not at all."""
-    if path.suffix.lower() == _PAGE:
-        from activations.files import replacing
-        from probe.viewer.page.page import page_of
+    from probe.viewer.widget import save_view
 
-        with replacing(path) as temporary:
-            temporary.write_text(page_of(view), encoding="utf-8")
-    else:
-        from probe.figures import save_figure
-        from probe.viewer.picture import figure_of_view
-
-        save_figure(figure_of_view(view), path)
+    save_view(view, path)
     for note in view.notes:
         say(note, quiet=quiet)
     say(f"{path}: {view.title}", quiet=quiet)

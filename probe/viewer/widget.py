@@ -55,7 +55,7 @@ class Page:
         """Return the page within a frame that can run its script, and reach nothing else."""
         return (
             f'<iframe sandbox="allow-scripts" title="{escape(_name_of(self.view))}" width="100%" height="{_HEIGHT}" '
-            f'style="border: 0" srcdoc="{escape(page_of(self.view))}"></iframe>'
+            f'style="border: 0" srcdoc="{escape(_page_of(self.view))}"></iframe>'
         )
 
     def __str__(self) -> str:
@@ -150,7 +150,7 @@ def save_view(view: TextView, path: Path) -> None:
     """
     if is_page(path):
         with replacing(path) as temporary:
-            temporary.write_text(page_of(view), encoding="utf-8")
+            temporary.write_text(_page_of(view), encoding="utf-8")
     else:
         save_figure(figure_of_view(view), path)
 
@@ -181,15 +181,17 @@ def _widget_class() -> Any:
 
         Attributes:
             container: What the module shows; see `probe.viewer.page.tiles`.
+            options: How it shows this at first.
             view: The view that it was made from.
         """
 
         _esm = file_text("view.js")
         _css = file_text("view.css")
         container = traitlets.Bytes().tag(sync=True)
+        options = traitlets.Dict().tag(sync=True)
 
         def __init__(self, view: TextView) -> None:
-            super().__init__(container=container_of(view))
+            super().__init__(container=container_of(view), options={"guesses": view.guesses is not None})
             self.view = view
 
         def save(self, path: str | Path) -> None:
@@ -204,6 +206,11 @@ def _is_in_notebook() -> bool:
     ipython, marimo = sys.modules.get("IPython"), sys.modules.get("marimo")
     shell = ipython.get_ipython() if ipython is not None else None
     return getattr(shell, "kernel", None) is not None or (marimo is not None and bool(marimo.running_in_notebook()))
+
+
+def _page_of(view: TextView) -> str:
+    """Return the page of a view, with guesses below the characters if it has any."""
+    return page_of(view, shows_guesses=view.guesses is not None)
 
 
 def _name_of(view: TextView) -> str:
