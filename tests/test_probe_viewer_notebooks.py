@@ -122,7 +122,7 @@ def middle_of(text: Any, index: int) -> tuple[float, float]:
 
 
 def test_jupyterlab_shows_the_view(page: Any, tmp_path: Path) -> None:
-    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed: pip install 'char-probe[notebook-tests]'")
+    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed; make test-all installs it")
     cells: list[dict[str, Any]] = [
         {"cell_type": "code", "execution_count": None, "id": name, "metadata": {}, "outputs": [], "source": source}
         for name, source in (("made", VIEW), ("widget", WIDGET), ("page", PAGE))
@@ -149,7 +149,7 @@ def test_jupyterlab_shows_the_view(page: Any, tmp_path: Path) -> None:
 
 
 def test_marimo_shows_the_view(page: Any, tmp_path: Path) -> None:
-    pytest.importorskip("marimo", reason="marimo is not installed: pip install 'char-probe[notebook-tests]'")
+    pytest.importorskip("marimo", reason="marimo is not installed; make test-all installs it")
     making = "".join(f"    {line}\n" for line in VIEW.strip().splitlines())
     cells = [
         "import marimo\n\napp = marimo.App()\n",
