@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from activations.blocks import Source
+from activations.deprecation import renamed_keyword
 from activations.progress import Progress, no_progress
 from activations.results import Result
 from activations.site_names import AnySites
 from activations.units import Site, Unit, units_of
-from analyses.deprecation import renamed_keyword
 from analyses.errors import AnalysisError
 from analyses.named_parts import sites_among, sites_of_read_out
 from analyses.probing.designs.budgets import available_runs, within_budget

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from probe.figures import GREY, STYLES, new_axes
+from probe.figures import GREY, INTERVALS, STYLES, add_legend, new_axes, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 SHARE_LEFT = ("remaining", "share of the unit's change that is left")
 """The number that says how long a unit keeps a change, and its label."""
-_PANELS = (SHARE_LEFT, ("loss", "change of the loss, in nats"))
-_WIDTH, _HEIGHT = 8.0, 3.6  # in inches
+_PANELS = (SHARE_LEFT, ("loss", "change of the loss,\nin nats per character"))
+_WIDTH, _HEIGHT = 8.0, 3.9  # in inches
+_SET_TO = {"other": "the mean outside", "mean": "the mean", "zero": "0"}
 
 
 def plot_impulse(impulse: "Impulse", axes: "tuple[Axes, Axes] | None" = None) -> "tuple[Axes, Axes]":
@@ -31,8 +32,10 @@ def plot_impulse(impulse: "Impulse", axes: "tuple[Axes, Axes] | None" = None) ->
     left, right = axes or _new_panels()
     for panel, (field, label) in zip((left, right), _PANELS, strict=True):
         draw_impulse(impulse, panel, field, label)
-    left.set_title(f"{impulse.hypothesis}: set once to {impulse.set_to}", loc="left", fontsize="medium")
-    right.legend(frameon=False, fontsize="small")
+    title = f"{impulse.hypothesis}: {_change(impulse.set_to)}"
+    left.set_title(wrapped(title, 0.55 * _WIDTH), loc="left", fontsize="medium")
+    right.set_title(INTERVALS, loc="right", fontsize="medium")
+    add_legend((left, right), is_new=axes is None)
     return left, right
 
 
@@ -53,7 +56,7 @@ def draw_impulse(impulse: "Impulse", axes: "Axes", field: str, label: str) -> No
     axes.set_xscale("symlog", linthresh=1, base=2)
     ticks = _ticks(impulse.n_steps)
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.set_xlim(0, impulse.n_steps)
+    axes.set_xlim(-0.12, 1.1 * impulse.n_steps)
     axes.grid(alpha=0.25)
 
 
@@ -70,6 +73,11 @@ def _draw(axes: "Axes", unit: "UnitImpulse", field: str, colour: str, marker: st
     if np.isfinite(matched).any():
         label = f"matched to {unit.unit}"
         axes.plot(x, matched, color=GREY, markerfacecolor="white", linewidth=1, label=label, **marked)
+
+
+def _change(set_to: str) -> str:
+    """Say what is done to a unit, where the hypothesis holds."""
+    return f"changed once by {set_to}" if set_to.startswith("+") else f"set once to {_SET_TO.get(set_to, set_to)}"
 
 
 def _ticks(n_steps: int) -> list[int]:

@@ -5,34 +5,35 @@ from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analyses.causes.editing.edit_effects import ALL, CHANGES, reported_steps
 from analyses.causes.editing.edit_effects import LOSS as EDIT_LOSS
 from analyses.causes.editing.perturbation import Perturbation
 from analyses.causes.removal.removal_results import RANDOM, OrderComparison
-from analyses.causes.text_effects import LOSS
 from analyses.curves import N_LAST, Curve
 from analyses.errors import AnalysisError
 from analyses.passages.effects import CONTRAST
 from analyses.probing.results import ProbeResult
-from probe.figures import DPI, GREY, STYLES, new_panels
+from probe.figures import GREY, INTERVALS, STYLES, add_legend, wrapped
 from probe.figures import PICTURES as PICTURES
 from probe.figures import check_picture as check_picture
 from probe.figures import figure_of as figure_of
 from probe.figures import new_axes as new_axes
 from probe.figures import save_figure as save_figure
 from probe.impulse_plot import plot_impulse as plot_impulse
+from probe.steering_plot import plot_steering as plot_steering
 from probe.story_plot import plot_story as plot_story
 from probe.training.loss_curve import plot_losses as plot_losses
 from probe.training.sweep_grid import plot_sweep as plot_sweep
+from probe.viewer.picture import draw_view as draw_view
+from probe.viewer.picture import figure_of_view as figure_of_view
+from probe.viewer.picture import plot_text as plot_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from probe.steering import Steering
-
 _CONTROL_LINE = (0, (1, 1.5))
+_DODGE = 0.08  # of the steps between numbers of units, which double
 _MOST_CURVES_WITH_LEGEND_INSIDE = 2
 _CHANCE = {"auc": 0.5, "r2": 0.0}
 _MEASURES = {"auc": "AUC", "r2": "R²"}
@@ -44,10 +45,6 @@ _X_LABELS = {
     "penalty": "penalty on the weights",
     "steps": "updates of the training",
 }
-_CELL_WIDTH, _CELL_HEIGHT = 10, 22  # of one character, in pixels
-_MARGIN, _HEAD = 20, 50  # around a text and above it, in pixels
-_FULL_COLOUR_QUANTILE = 0.9  # so that a few outliers do not leave the other characters pale
-_ADVANCE = 1233 / 2048  # width of a character of DejaVu Sans Mono, as a share of the font size
 
 
 def plot_curves(curves: "Curve | Mapping[str, Curve]", axes: "Axes | None" = None) -> "Axes":
@@ -95,42 +92,41 @@ def plot_curves(curves: "Curve | Mapping[str, Curve]", axes: "Axes | None" = Non
 
 
 def plot_orders(compared: OrderComparison, axes: "Axes | None" = None) -> "Axes":
-    """Draw what the model loses as units are taken away in the order of each method, with 95 % bands.
+    """Draw what the model loses as units are taken away in the order of each method, with 95 % intervals.
 
-    The grey band is that of random orders, from the lowest to the highest. Each curve has its name at its beginning.
+    The grey band is that of random orders, from the lowest to the highest, and the dotted line their mean.
 
     Args:
         compared: The orders.
         axes: Where to draw; None makes a new figure.
     """
-    axes = axes or new_axes(6.4)
-    named = [area.intervention for area in compared.by_lead]
-    curves = [compared.curve(name).of(CONTRAST) for name in [RANDOM, *named]]
-    styles = [(GREY, "", _CONTROL_LINE), *(style for style, _ in zip(cycle(STYLES), named, strict=False))]
-    for name, points, (colour, marker, line) in zip([RANDOM, *named], curves, styles, strict=True):
-        x = [point.n_units for point in points]
-        axes.plot(x, [p.effect for p in points], color=colour, marker=marker, linestyle=line, ms=4.5, label=name)
-        axes.fill_between(x, [p.low for p in points], [p.high for p in points], color=colour, alpha=0.13, linewidth=0)
-    _name_at_left(axes, [(name, points[0].effect) for name, points in zip([RANDOM, *named], curves, strict=True)])
+    is_new = axes is None
+    axes = axes or new_axes(6.4, 3.9)
+    by_chance = compared.curve(RANDOM).of(CONTRAST)
+    x = [point.n_units for point in by_chance]
+    axes.fill_between(x, [p.low for p in by_chance], [p.high for p in by_chance], color=GREY, alpha=0.2, linewidth=0)
+    axes.plot(
+        x,
+        [p.effect for p in by_chance],
+        color=GREY,
+        linestyle=_CONTROL_LINE,
+        label=f"{compared.n_random} random orders",
+    )
+    names = [area.intervention for area in compared.by_lead]
+    for number, (name, (colour, marker, line)) in enumerate(zip(names, cycle(STYLES), strict=False)):
+        points = compared.curve(name).of(CONTRAST)
+        beside = np.array(x) * 2 ** (_DODGE * (number - (len(names) - 1) / 2))  # so that no interval hides another
+        effects, low, high = np.array([(point.effect, point.low, point.high) for point in points]).T
+        axes.vlines(beside, low, high, color=colour, linewidth=1)
+        axes.plot(beside, effects, color=colour, marker=marker, linestyle=line, ms=4.5, label=name)
     axes.set_xscale("log", base=2)
-    ticks = [point.n_units for point in curves[0]]
-    axes.set_xticks(ticks, [f"{n:,}" for n in ticks])
+    axes.set_xticks(x, [f"{n:,}" for n in x])
     axes.axhline(0, color=GREY, linewidth=0.6)
-    axes.set_xlabel(f"units held at their means, of {compared.sites}")
-    axes.set_ylabel("added to the loss,\ninside − outside, in nats")
-    axes.set_title(compared.hypothesis)
+    axes.set_xlabel(f"units held at their means, of the {compared.n_units:,} of {compared.sites}")
+    axes.set_ylabel("added to the loss, inside − outside,\nin nats per character")
+    axes.set_title(wrapped(f"{compared.hypothesis}, with 95 % intervals", 5.5), fontsize="medium")
+    add_legend([axes], is_new=is_new)
     return axes
-
-
-def _name_at_left(axes: "Axes", names: Sequence[tuple[str, float]]) -> None:
-    """Write the names of curves to the left of where these begin, one above the other."""
-    low, high = axes.get_ylim()
-    gap, lowest = 0.06 * (high - low), -np.inf
-    for name, height in sorted(names, key=lambda named: named[1]):
-        lowest = max(height, lowest + gap)
-        colour = next(line.get_color() for line in axes.lines if line.get_label() == name)
-        axes.text(0.92, lowest, name, color=colour, ha="right", va="center", fontsize="small")
-    axes.set_xlim(left=0.3)
 
 
 def plot_perturbation(result: Perturbation, axes: "Axes | None" = None) -> "Axes":
@@ -170,8 +166,11 @@ def plot_perturbation(result: Perturbation, axes: "Axes | None" = None) -> "Axes
     axes.set_xticks(steps, [str(step) for step in steps])
     axes.set_xlim(-0.2, 1.1 * result.n_steps)
     axes.set_xlabel("characters after the edit")
-    axes.set_ylabel("change of the loss, in nats" if is_loss else "change, as a share of inside − outside")
-    axes.set_title(f"{result.hypothesis}: {result.edit}")
+    axes.set_ylabel(
+        "change of the loss, in nats per character" if is_loss else "change, as a share of inside − outside"
+    )
+    place = "after the edit" if is_loss else "where it changes the label"
+    axes.set_title(wrapped(f"{result.hypothesis}: {result.edit}, {place}; {INTERVALS}", 5.5), fontsize="medium")
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1.0))
     return axes
@@ -199,120 +198,3 @@ def _scale_x(axes: "Axes", curve: Curve, values: Sequence[float | str], *, is_on
     elif curve.over == "steps":
         axes.set_xscale("symlog", linthresh=1)  # from 0
         axes.set_xlim(left=-0.2)
-
-
-def plot_steering(steering: "Steering", axes: "Sequence[Axes] | None" = None) -> "list[Axes]":
-    """Draw response curves: the effect of steering on each measure, with 95 % bands, beside that of matched changes.
-
-    Args:
-        steering: What was steered.
-        axes: Where to draw, one Axes for each measure; None makes a new figure.
-
-    Returns:
-        The Axes of each measure, in the order of `steering.measures`.
-    """
-    measures = steering.measures
-    panels = list(axes or new_panels(len(measures)))
-    for panel, measure in zip(panels, measures, strict=True):
-        effects = sorted((e for e in steering.effects if e.measure == measure), key=lambda effect: effect.at)
-        x = [effect.at for effect in effects]
-        (colour, marker, line), (_, other_marker, _) = STYLES[0], STYLES[1]
-        panel.axhline(0, color=GREY, linewidth=0.8)
-        panel.fill_between(
-            x, [e.low for e in effects], [e.high for e in effects], color=colour, alpha=0.13, linewidth=0
-        )
-        panel.plot(x, [e.effect for e in effects], color=colour, marker=marker, linestyle=line, ms=4.5, label="steered")
-        if any(np.isfinite(e.matched) for e in effects):
-            matched, spread = np.array([(e.matched, e.matched_sd) for e in effects]).T
-            panel.errorbar(
-                x,
-                matched,
-                spread,
-                color=GREY,
-                marker=other_marker,
-                markerfacecolor="white",
-                linestyle=_CONTROL_LINE,
-                ms=4.5,
-                capsize=2,
-                label="matched, ± 1 standard deviation",
-            )
-        panel.set_title("loss of the unsteered model, in nats" if measure == LOSS else measure, fontsize="medium")
-        panel.set_xlabel("held at" if steering.is_held else "factor of the direction")
-        panel.grid(alpha=0.25)
-    panels[0].set_ylabel("change of the mean over texts")
-    panels[0].legend(frameon=False, fontsize="small")
-    panels[0].figure.suptitle(steering.steered, fontsize="medium")
-    return panels
-
-
-def plot_text(
-    text: str,
-    values: NDArray[np.floating],
-    labels: NDArray[np.bool_] | None = None,
-    *,
-    center: float = 0.0,
-    title: str = "",
-) -> "Axes":
-    """Draw a text, each character on the colour of one unit's activation there.
-
-    Args:
-        text: Some lines; each is a line of the picture.
-        values: (n_chars,) activations: red above `center`, blue below. The tenth of them that are farthest from it have
-            the full colour.
-        labels: (n_chars,) characters to underline, or None.
-        center: The activation that is white.
-        title: A heading above the picture.
-    """
-    from matplotlib.figure import Figure
-
-    rows, columns = _rows_and_columns(text)
-    n_rows, n_columns = int(rows.max()) + 1, max(int(columns.max()) + 1, 40)
-    width, height = n_columns * _CELL_WIDTH + 2 * _MARGIN, n_rows * _CELL_HEIGHT + _HEAD + _MARGIN
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
-    axes = figure.add_axes((_MARGIN / width, _MARGIN / height, 1 - 2 * _MARGIN / width, 1 - (_HEAD + _MARGIN) / height))
-    grid = np.full((n_rows, n_columns), np.nan)
-    grid[rows, columns] = values
-    full_colour = float(np.quantile(np.abs(values - center), _FULL_COLOUR_QUANTILE)) or 1.0
-    axes.imshow(
-        grid,
-        cmap="RdBu_r",
-        vmin=center - full_colour,
-        vmax=center + full_colour,
-        aspect="auto",
-        interpolation="nearest",
-        alpha=0.75,
-        extent=(0, n_columns, n_rows, 0),
-    )
-    axes.axis("off")
-    _draw_lines(axes, text)
-    underlined = ""
-    if labels is not None:
-        axes.hlines(rows[labels] + 0.97, columns[labels], columns[labels] + 1, color="black", linewidth=1.2)
-        underlined = "   underlined: the label is True"
-    legend = f"white: {center:.2g}   red: up to {values.max():.2g}   blue: down to {values.min():.2g}{underlined}"
-    figure.text(_MARGIN / width, 1 - 18 / height, title, size=8.5, weight="bold", va="center")
-    figure.text(_MARGIN / width, 1 - 37 / height, legend, size=6.5, color=GREY, va="center")
-    return axes
-
-
-def _draw_lines(axes: "Axes", text: str) -> None:
-    """Draw the lines of a text in a font whose characters are all one cell wide."""
-    size = _CELL_WIDTH / _ADVANCE * 72 / DPI
-    for number, line in enumerate(_visible_lines(text)):
-        axes.text(0, number + 0.7, line, family="DejaVu Sans Mono", size=size, parse_math=False)
-
-
-def _rows_and_columns(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return (n_chars,) the row and the column of each character; a newline stands at the end of its line."""
-    is_newline = np.array([char == "\n" for char in text])
-    rows = np.concatenate([[0], np.cumsum(is_newline)[:-1]])
-    positions = np.arange(len(text))
-    starts_line = np.concatenate([[True], is_newline[:-1]])
-    line_starts = np.maximum.accumulate(np.where(starts_line, positions, 0))
-    return rows, positions - line_starts
-
-
-def _visible_lines(text: str) -> Sequence[str]:
-    """Return the lines of a text with a sign in place of each character that has no width of its own."""
-    signs = {"\t": "→", "\r": "␍"}
-    return ["".join(char if char.isprintable() else signs.get(char, "·") for char in line) for line in text.split("\n")]

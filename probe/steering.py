@@ -110,7 +110,7 @@ class Steering(Result):
 def steer(
     model: CharRNN,
     steered: Steered,
-    hypotheses: AnyHypothesis | Sequence[AnyHypothesis],
+    hypotheses: AnyHypothesis | Sequence[AnyHypothesis] = (),
     *,
     factors: Sequence[float] = (1.0,),
     n_matched: int = N_MATCHED,
@@ -132,7 +132,7 @@ def steer(
         steered: The value of each unit that is held, or several values of each, as many for all, which are then held
             together; or a direction that is added: a `Direction`, or a site and a vector.
         hypotheses: What is measured in the texts: the share of characters at which a hypothesis holds, or the mean of
-            its numbers. The loss of the unsteered model on each text is measured, too.
+            its numbers. The loss of the unsteered model on each text is measured, too, or alone if there are none.
         factors: The factors of the direction.
         n_matched: Number of matched changes.
         force: Hold units also at values that they can never have.

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyses.passages.effects import CONTRAST
-from probe.figures import GREY, STYLES
+from analyses.story_results import NOT_SHOWN, SHOWN
+from probe.figures import GREY, LEGEND, STYLES, wrapped
 from probe.impulse_plot import SHARE_LEFT, draw_impulse
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from analyses.story_results import Story
+    from analyses.story_results import Section, Story
 
 _WIDTH, _HEIGHT = 10.0, 7.2  # in inches
 _BLUE = STYLES[0][0]
-_END = "end"
+_WHERE = {CONTRAST: CONTRAST, "end": "where it ends"}
 
 
 def plot_story(story: "Story") -> "tuple[Axes, ...]":
@@ -39,14 +40,21 @@ def plot_story(story: "Story") -> "tuple[Axes, ...]":
         ("ablations", _draw_effects),
     )
     for axes, (attribute, draw), section in zip(panels, parts, story.sections, strict=False):
-        axes.set_title(section.question.partition("?")[0] + "?", loc="left", fontsize="medium")
+        axes.set_title(_title(section), loc="left", fontsize="medium")
         if attribute in story.not_measured:
             axes.set_axis_off()
             axes.text(0.5, 0.5, "not measured", ha="center", color=GREY, transform=axes.transAxes)
         else:
             draw(story, axes)
-    figure.suptitle(f"{story.hypothesis}: the story", x=0.01, ha="left")
+    title = f"{story.hypothesis}: the story (lines and bands: 95 % intervals)"
+    figure.suptitle(wrapped(title, 0.8 * _WIDTH), x=0.01, ha="left")
     return panels
+
+
+def _title(section: "Section") -> str:
+    """Return the question of a section, and whether that is shown, if this is its answer."""
+    question = section.question.partition("?")[0] + "?"
+    return f"{question} {section.answer.capitalize()}" if section.answer in (SHOWN, NOT_SHOWN) else question
 
 
 def _draw_probes(story: "Story", axes: "Axes") -> None:
@@ -59,9 +67,9 @@ def _draw_probes(story: "Story", axes: "Axes") -> None:
         [probe.score for probe in story.probes],
         [probe.interval for probe in story.probes],
         colours,
+        "held-out AUC of probes; controls are grey",
     )
     axes.axvline(0.5, color=GREY, linestyle=":", linewidth=0.8)
-    axes.set_xlabel("held-out AUC of probes; controls are grey")
 
 
 def _draw_units(story: "Story", axes: "Axes") -> None:
@@ -72,25 +80,24 @@ def _draw_units(story: "Story", axes: "Axes") -> None:
         [ranked.held_out for ranked in best],
         [(ranked.low, ranked.high) for ranked in best],
         [_BLUE] * len(best),
+        "held-out AUC of single units",
     )
     axes.axvline(0.5, color=GREY, linestyle=":", linewidth=0.8)
-    axes.set_xlabel("held-out AUC of single units")
 
 
 def _draw_impulse(story: "Story", axes: "Axes") -> None:
     if story.impulse is not None:
         draw_impulse(story.impulse, axes, *SHARE_LEFT)
-        axes.legend(frameon=False, fontsize="small")
+        axes.legend(**LEGEND)
 
 
 def _draw_effects(story: "Story", axes: "Axes") -> None:
-    groups = ["best unit", f"best {len(story.best)} together"]
+    groups = [str(story.best[0].unit), f"best {len(story.best)} together"]
     effects = [
-        (f"{group},\n{where}", effect)
+        (f"{group},\n{_WHERE[effect.where]}", effect)
         for group, ablation in zip(groups, story.ablations, strict=False)
         for effect in ablation.effects
-        for where in (CONTRAST, _END)
-        if effect.where == where
+        if effect.where in _WHERE
     ]
     _draw_points(
         axes,
@@ -98,6 +105,7 @@ def _draw_effects(story: "Story", axes: "Axes") -> None:
         [effect.effect for _, effect in effects],
         [(effect.low, effect.high) for _, effect in effects],
         [_BLUE] * len(effects),
+        "change of the loss, in nats per character",
         label="held at the mean",
     )
     rows = np.arange(len(effects))
@@ -107,10 +115,9 @@ def _draw_effects(story: "Story", axes: "Axes") -> None:
         matched, rows + 0.25, xerr=spread, fmt="s", ms=4, mfc="white", color=GREY, label="matched ones, ± 1 SD"
     )
     axes.axvline(0, color=GREY, linestyle=":", linewidth=0.8)
-    axes.set_xlabel("change of the loss, in nats per character")
     axes.set_ylim(len(effects) + 0.3, -0.6)
     axes.locator_params(axis="x", nbins=6)  # the longest numbers of all panels
-    axes.legend(frameon=False, fontsize="small", loc="lower center", ncols=2)
+    axes.legend(**LEGEND, loc="lower center", ncols=2)
 
 
 def _draw_points(
@@ -119,14 +126,19 @@ def _draw_points(
     values: Sequence[float],
     intervals: Sequence[tuple[float, float]],
     colours: Sequence[str],
+    x_label: str,
     *,
     label: str = "",
 ) -> None:
-    """Draw a value with its interval in each row, the first at the top."""
+    """Draw a value with its interval in each row, the first at the top; without an interval, it is an open circle."""
+    have_intervals = [bool(np.isfinite(ends).all()) for ends in intervals]
     for row, (value, (low, high), colour) in enumerate(zip(values, intervals, colours, strict=True)):
-        if np.isfinite(low) and np.isfinite(high):
+        if have_intervals[row]:
             axes.plot([low, high], [row, row], color=colour, linewidth=1.5)
-        axes.plot([value], [row], "o", ms=5, color=colour, label=label if row == 0 and label else None)
+        fill = colour if have_intervals[row] else "white"
+        named = label if row == 0 and label else None
+        axes.plot([value], [row], "o", ms=5, color=colour, markerfacecolor=fill, label=named)
     axes.set_yticks(range(len(names)), names, fontsize="small")
     axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlabel(x_label if all(have_intervals) else f"{x_label}; open: no interval")
     axes.grid(axis="x", alpha=0.25)

@@ -216,10 +216,15 @@ def test_wrong_compute_options_are_refused(code_text: str) -> None:
 
 
 def test_the_former_name_of_compute_warns(code_text: str) -> None:
-    options = ComputeOptions(dtype="float32")
-    with pytest.warns(DeprecationWarning, match="is called compute"):
-        live = LiveActivations(random_model(code_text), Corpus.from_texts([code_text]), arithmetic=options)
-    assert live.compute is options
+    options: dict[str, Any] = {"arithmetic": ComputeOptions(dtype="float32")}
+    model, corpus = random_model(code_text), Corpus.from_texts([code_text])
+    message = r"'arithmetic' of LiveActivations\(\) is now called 'compute'"
+    with pytest.warns(DeprecationWarning, match=message) as warned:
+        live = LiveActivations(model, corpus, **options)
+    assert live.compute is options["arithmetic"]
+    assert warned[0].filename == __file__
+    with pytest.raises(TypeError, match="got 'compute' twice"):
+        LiveActivations(model, corpus, compute=ComputeOptions(), **options)
 
 
 class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]

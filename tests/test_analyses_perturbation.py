@@ -173,6 +173,14 @@ def test_an_edit_that_turns_no_label_shows_nothing(live: LiveActivations) -> Non
     assert "changes the label of in_brackets nowhere" in result.findings[-1]
 
 
+def test_an_edit_that_turns_the_label_only_where_it_is_says_so(live: LiveActivations) -> None:
+    """Whether the current character is a vowel does not depend on those before it."""
+    result = perturb(live, "vowel", "delete", units=["0/cell/0"], n_places=20, n_steps=8)
+    assert result.n_changed == 20
+    assert "only at the edited character itself, and nowhere after it" in result.findings[-1]
+    assert not any("nan" in finding for finding in result.findings)
+
+
 def test_few_places_have_no_interval(live: LiveActivations) -> None:
     found = perturb(live, in_brackets, "delete", units=IN_BRACKETS, n_places=3, n_steps=10, n_matched=0)
     assert len(found.findings) == 2

@@ -93,6 +93,7 @@ def test_units_are_the_best_of_rank_unless_some_are_named(run: Command, quotes: 
     assert len(units()) == 10
     assert units("--units", "all", "--sites", "hidden") == [f"0/hidden/{n}" for n in range(12)]
     assert units("--units", "0/hidden/2, 0/cell/5") == ["0/hidden/2", "0/cell/5"]
+    assert units("--units", "0/hidden/2", "--units", "0/cell/5") == ["0/hidden/2", "0/cell/5"]
     assert units("--units", "0/hidden/2,0/cell/5", "--together") == ["0/hidden/2 + 0/cell/5"]
 
 

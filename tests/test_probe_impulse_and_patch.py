@@ -79,8 +79,7 @@ def test_the_picture_has_the_shares_and_the_losses(quotes: None) -> None:
             np.testing.assert_array_equal(drawn[unit.unit], [getattr(step, field) for step in unit.steps])
             matched = [getattr(step, f"{field}_matched") for step in unit.steps]
             np.testing.assert_array_equal(drawn[f"matched to {unit.unit}"], matched)
-    legend = right.get_legend()
-    assert legend is not None
+    [legend] = figure_of(left).legends
     assert len(legend.get_texts()) == 4
 
 

@@ -290,9 +290,9 @@ def test_predictions_that_are_no_numbers_are_a_sentence() -> None:
 def test_the_picture_has_a_panel_for_each_measure(tmp_path: Path) -> None:
     steering = steer(writer_of_shares(1), {"0/hidden/3": [1.0, -1.0, 0.0]}, ["vowel", "line_length"], options=SHORT)
     panels = plot_steering(steering)
-    assert [panel.get_title() for panel in panels] == ["vowel", "line_length", "loss of the unsteered model, in nats"]
+    assert [panel.get_title() for panel in panels] == ["vowel", "line_length", "loss of the unsteered model"]
     for panel, measure in zip(panels, ("vowel", "line_length", LOSS), strict=True):
-        drawn = next(line for line in panel.get_lines() if line.get_label() == "steered")
+        drawn = next(line for line in panel.get_lines() if line.get_label() == "steered, with 95 % interval")
         assert drawn.get_xydata().tolist() == [  # type: ignore[union-attr]
             [at, effect_on(steering, measure, at).effect] for at in (-1.0, 0.0, 1.0)
         ]
@@ -378,7 +378,20 @@ def test_wrong_arguments_are_refused(run: Command, code_text: str, arguments: li
     assert complaint in " ".join(err.replace("│", " ").split())
 
 
-def test_a_model_and_a_hypothesis_are_named(run: Command) -> None:
+def test_the_model_has_to_be_named(run: Command) -> None:
     assert "name the model that is to write" in run("steer", "in_quotes", "--hold", "0/cell/1=0")[2]
-    status, _, err = run("steer", "--hold", "0/cell/1=0")
-    assert status == 2 and "such as `probe steer in_quotes`" in " ".join(err.replace("│", " ").split())
+
+
+def test_without_a_hypothesis_the_texts_are_shown_and_their_loss_is_measured(run: Command) -> None:
+    model = writer_of_shares(2)
+    save_model(model, "model.pt")
+    brief = ("--hold", "0/hidden/3=1", "--samples", "8", "--length", "30", "--model", "model.pt")
+    status, out, err = run("steer", *brief, "--json")
+    assert status == 0, err
+    [row] = rows(out)
+    expected = steer(model, {"0/hidden/3": 1.0}, options=WritingOptions(n_texts=8, n_chars=30))
+    assert (row["measure"], row["effect"]) == (LOSS, effect_on(expected, LOSS, 1.0).effect)
+    status, out, err = run("steer", *brief, "--show", "1", "-o", "a.png")
+    assert status == 0, err
+    assert "unsteered" in out and "0/hidden/3 = 1" in out
+    assert expected.samples[0].texts[0].split()[0] in out

@@ -1,7 +1,7 @@
 """Excerpts from all over a text: a sample that a model can read in no time."""
 
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,12 @@ from activations.units import Site
 N_EXCERPTS = 64
 EXCERPT_CHARS = 64
 LEAD_CHARS = 64
+
+
+class _Reader(Source, Protocol):
+    """A source whose model can read pieces of its text as a text of their own."""
+
+    def with_pieces(self, corpus: Corpus, positions: NDArray[np.int64], *, n_lanes: int | None = None) -> Source: ...
 
 
 class Excerpts(NamedTuple):
@@ -63,7 +69,30 @@ def excerpts(corpus: Corpus, selection: Selection, seed: int = 0, excerpt_chars:
     return Excerpts(Corpus(codes, documents), is_sampled, positions)
 
 
-def readable_excerpts(text: TokenisedText, selection: Selection, rule: ReadingRule, excerpt_chars: int) -> Excerpts:
+def read_excerpts(
+    live: _Reader, text: TokenisedText, sites: Collection[Site], excerpt_chars: int
+) -> dict[Site, NDArray[np.float32]]:
+    """Let a model read excerpts from all over its text, in float32, and nothing else but what leads up to them.
+
+    Args:
+        live: The model and the text.
+        text: The text as the model reads it.
+        sites: The sites to read.
+        excerpt_chars: Length of each excerpt, in characters.
+
+    Returns:
+        (n_sampled, n_units) activations of each site, in the order of the text.
+    """
+    sample = _readable_excerpts(text, text.in_reading_order(live.selection), live.reading_rule, excerpt_chars)
+    reading = live.with_pieces(sample.corpus, sample.positions, n_lanes=N_EXCERPTS)
+    values_by_start: dict[int, dict[Site, NDArray[Any]]] = {}
+    for block in reading.blocks(sites):
+        is_wanted = sample.is_sampled[block.positions]
+        values_by_start[block.start] = {site: values[is_wanted] for site, values in block.values.items()}
+    return {site: np.concatenate([values_by_start[start][site] for start in sorted(values_by_start)]) for site in sites}
+
+
+def _readable_excerpts(text: TokenisedText, selection: Selection, rule: ReadingRule, excerpt_chars: int) -> Excerpts:
     """Draw excerpts of a text that a model reads by a rule, in the order of the text.
 
     Excerpts of which the rule leaves no token are left out.
@@ -83,18 +112,3 @@ def readable_excerpts(text: TokenisedText, selection: Selection, rule: ReadingRu
     is_readable = has_tokens(sample, rule, text.vocabulary)
     chars = np.repeat(is_readable, [document.n_chars for document in sample.documents])
     return Excerpts(sample.only(is_readable.tolist()), is_sampled[chars], positions[chars])
-
-
-def sampled_values(source: Source, sites: Collection[Site], is_sampled: NDArray[np.bool_]) -> dict[Site, NDArray[Any]]:
-    """Read (n_sampled, n_units) activations of sites at some characters of a short text, in its order.
-
-    Args:
-        source: The text, and what reads it.
-        sites: The sites.
-        is_sampled: (n_chars,) which characters are wanted.
-    """
-    values_by_start: dict[int, dict[Site, NDArray[Any]]] = {}
-    for block in source.blocks(sites):
-        is_wanted = is_sampled[block.positions]
-        values_by_start[block.start] = {site: values[is_wanted] for site, values in block.values.items()}
-    return {site: np.concatenate([values_by_start[start][site] for start in sorted(values_by_start)]) for site in sites}

@@ -1,8 +1,7 @@
 """A model reading a text: a source of blocks whose activations are computed each time they are read."""
 
-import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from threading import RLock
@@ -12,7 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from activations.blocks import Block, passage_from_blocks, thin_out
+from activations.blocks import Block, passage_from_blocks, predictions_from_blocks, thin_out
+from activations.deprecation import renamed_keyword
 from activations.errors import ActivationError
 from activations.gradient_sums import Floats, GradientSums, HeldPath, Measure
 from activations.interventions import (
@@ -27,22 +27,21 @@ from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.identity import carried, sha256, unbounded
 from activations.models.intervening import acting_on, without_interventions
-from activations.predictions import prediction_fields
+from activations.predictions import LOG_PROB, prediction_fields
 from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.reading.by_interventions import by_interventions
 from activations.reading.compatibility import check_options
 from activations.reading.describing import described
-from activations.reading.excerpts import EXCERPT_CHARS, N_EXCERPTS, readable_excerpts, sampled_values
+from activations.reading.excerpts import EXCERPT_CHARS, N_EXCERPTS, read_excerpts
 from activations.reading.gradients import read_gradients
 from activations.reading.lanes.compute_options import ComputeOptions
 from activations.reading.lanes.kept_states import KeptStates
 from activations.reading.lanes.lane_numbers import choose_n_groups, choose_n_lanes
-from activations.reading.lanes.lane_plan import LanePlan, initial_states
+from activations.reading.lanes.lane_plan import LanePlan
+from activations.reading.lanes.lane_rounds import all_rounds, passage_blocks
 from activations.reading.lanes.passes import Columns, Pass, reader_maker
-from activations.reading.lanes.prefetching import prefetch
 from activations.reading.lanes.protocol_reader import check_protocol_model
 from activations.reading.lanes.reading_state import ReadingState, Round
-from activations.reading.lanes.torch_threads import same_number_of_threads
 from activations.reading.saturation import loses_order
 from activations.reading.scratch import recorded_in_scratch
 from activations.reading.variant_readings import read_variants
@@ -51,7 +50,7 @@ from activations.recordings.format.layout import SiteFacts
 from activations.recordings.recording import Recording
 from activations.site_names import AnySites, resolve_sites
 from activations.texts.corpus import Corpus
-from activations.texts.lanes import WARM_UP_CHARS, choose_turn_chars, in_step, rounds
+from activations.texts.lanes import WARM_UP_CHARS, choose_turn_chars
 from activations.texts.reading_rule import ReadingRule, rule_of
 from activations.texts.selection import Selection
 from activations.texts.tokenising import TokenisedText, check_text, tokenise
@@ -85,6 +84,7 @@ class LiveActivations:
 
     is_live = True
 
+    @renamed_keyword("arithmetic", "compute")
     def __init__(
         self,
         model: CharRNN | CharModel,
@@ -99,7 +99,6 @@ class LiveActivations:
         stand_in: str | None = None,
         interventions: Iterable[Intervention] = (),
         scratch_bytes: int = SCRATCH_BYTES,
-        arithmetic: ComputeOptions | None = None,
     ) -> None:
         """Bring a model and a text together; nothing is read yet.
 
@@ -117,14 +116,10 @@ class LiveActivations:
             interventions: Changes of values while the model reads, after those that act on the model itself by
                 `intervene` when it reads.
             scratch_bytes: Size up to which `rereadable` writes a temporary recording.
-            arithmetic: The former name of `compute`.
 
         Raises:
             ActivationError: If an option is out of range, or the model or the text does not allow it.
         """
-        if arithmetic is not None:
-            warnings.warn("LiveActivations(arithmetic=…) is called compute=… now", DeprecationWarning, stacklevel=2)
-            compute = arithmetic
         check_options(model, n_lanes, warm_up_chars, compute, has_interventions=bool(interventions))
         self._own_interventions = checked_interventions(interventions, model.sites)
         if isinstance(model, torch.nn.Module):
@@ -157,17 +152,23 @@ class LiveActivations:
             n_lanes: Number of lanes; None chooses.
             interventions: Changes of values while the model reads, beside those that there are.
         """
-        return LiveActivations(
-            self.model,
-            corpus,
-            n_lanes=n_lanes,
-            warm_up_chars=self.warm_up_chars,
-            replace_unknown=self.n_replaced > 0,
-            compute=replace(self.compute, dtype="float32"),
-            rule=self.reading_rule,
-            stand_in=self.vocabulary.replacement,
-            interventions=[*self._own_interventions, *interventions],
-        )
+        return self._of_corpus(self.model, corpus, n_lanes, [*self._own_interventions, *interventions])
+
+    def with_pieces(
+        self, corpus: Corpus, positions: NDArray[np.int64], *, n_lanes: int | None = None
+    ) -> "LiveActivations":
+        """Let the same model read pieces of this text as a text of their own, in float32.
+
+        Interventions change the same characters of it as they change of this text.
+
+        Args:
+            corpus: The pieces.
+            positions: (n_chars,) the position of each of their characters in this text.
+            n_lanes: Number of lanes; None chooses.
+        """
+        there = torch.from_numpy(positions), torch.from_numpy(self.corpus.starts)
+        interventions = [transplanted(intervention, *there) for intervention in self.interventions]
+        return self._of_corpus(without_interventions(self.model), corpus, n_lanes, interventions)
 
     def with_model(self, model: CharRNN | CharModel) -> "LiveActivations":
         """Let another model read the same text, by the same options."""
@@ -215,7 +216,7 @@ class LiveActivations:
         bounded = set(self.sites) - self.unbounded
         if self.compute.dtype != "auto" or not bounded:
             return frozenset()
-        values_by_site = self._read_excerpts(bounded, EXCERPT_CHARS)
+        values_by_site = read_excerpts(self, self._text, bounded, EXCERPT_CHARS)
         return frozenset(site for site, values in values_by_site.items() if loses_order(values))
 
     def dtype(self, site: Site) -> np.dtype[Any]:
@@ -279,28 +280,10 @@ class LiveActivations:
             predictions: Whether to give the model's predictions, too.
             resume_from: State of an earlier reading to go on from; None reads from the start.
         """
-        reading = self._pass(
-            resolve_sites(self.sites, sites), self._in_reading_order(self.selection), predictions=predictions
-        )
-        lanes = self._plan.lanes()
+        sites, selection = resolve_sites(self.sites, sites), self._text.in_reading_order(self.selection)
+        reading = self._pass(sites, selection, predictions=predictions)
         state = resume_from or ReadingState.start(self.n_groups)
-        groups = [
-            reading.rounds(
-                rounds(of_group, self.turn_chars),
-                len(of_group),
-                state.states[group],
-                group=group,
-                n_done=state.n_rounds[group],
-            )
-            for group in range(self.n_groups)
-            if (of_group := lanes[group :: self.n_groups])
-        ]
-        if self.n_groups == 1 and self.compute.on_cpu and not self._single_lane:
-            yield from groups[0]  # all cores compute it; another thread would need OpenMP threads of its own
-            return
-        with same_number_of_threads() as n_cores:
-            n_threads = 1 if self._single_lane else max(1, n_cores // self.n_groups)
-            yield from prefetch(groups, lambda: torch.set_num_threads(n_threads))
+        yield from all_rounds(reading, self._plan, state, single_lane=self._single_lane, on_cpu=self.compute.on_cpu)
 
     def read(self, sites: AnySites, start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
         """Return (n_chars, n_units) activations of sites at the selected characters of a passage; see `Source.read`.
@@ -310,8 +293,25 @@ class LiveActivations:
         """
         with self._lock:  # one passage at a time
             sites = resolve_sites(self.sites, sites)
-            passage = self._pass(sites, self._in_reading_order(self.selection.part(start, stop)))
-            return passage_from_blocks(self, self._passage_blocks(passage) if sites else (), sites, start, stop)
+            passage = self._pass(sites, self._text.in_reading_order(self.selection.part(start, stop)))
+            runs = self._plan.runs(passage.selection, self._kept_states) if sites else []
+            return passage_from_blocks(self, passage_blocks(passage, runs, self.n_lanes), sites, start, stop)
+
+    def read_predictions(
+        self, kinds: Collection[str] | None = None, start: int = 0, stop: int | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Return the model's predictions after the characters of a passage; see `Source.read_predictions`."""
+        fields = prediction_fields(len(self.vocabulary))
+        chosen = [kind for kind in fields if kinds is None or kind in kinds]
+        part = self.selection.part(start, stop)
+        if not (chosen and part.n_chars):
+            widths = {kind: () if fields[kind][1] is None else (fields[kind][1],) for kind in chosen}
+            return {kind: np.empty((0, *widths[kind]), fields[kind][0]) for kind in chosen}
+        with self._lock:  # one passage at a time
+            passage = self._pass((), self._text.in_reading_order(part), predictions={LOG_PROB, *chosen})
+            runs = self._plan.runs(passage.selection, self._kept_states)
+            by_kind = predictions_from_blocks(self, passage_blocks(passage, runs, self.n_lanes), start, stop)
+            return {kind: by_kind[kind] for kind in chosen}
 
     def sample(
         self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance
@@ -323,10 +323,11 @@ class LiveActivations:
         """
         if self.selection.n_chars <= _SHORT_TEXT * n_chars:
             return thin_out(self, sites, n_chars, advance)
-        return self._read_excerpts(sites, -(-n_chars // N_EXCERPTS))
+        return read_excerpts(self, self._text, sites, -(-n_chars // N_EXCERPTS))
 
-    @contextmanager
-    def rereadable(self, sites: Collection[Site], progress: Progress = no_progress) -> Iterator[Recording]:
+    def rereadable(
+        self, sites: Collection[Site], progress: Progress = no_progress
+    ) -> AbstractContextManager[Recording]:
         """Record some sites in a temporary folder, for analyses that need many passes.
 
         Args:
@@ -336,8 +337,7 @@ class LiveActivations:
         Raises:
             ActivationError: If the recording would be larger than `scratch_bytes`, or cannot be written.
         """
-        with recorded_in_scratch(self, sites, self._scratch_bytes, progress) as recording:
-            yield recording
+        return recorded_in_scratch(self, sites, self._scratch_bytes, progress)
 
     def read_variants(
         self,
@@ -373,32 +373,21 @@ class LiveActivations:
         """
         return read_gradients(self, corpus, sites, weights, state=state, path=path, measure=measure, advance=advance)
 
-    def _read_excerpts(self, sites: Collection[Site], n_chars: int) -> dict[Site, NDArray[np.float32]]:
-        """Read (n_sampled, n_units) activations in float32 at seeded excerpts of `n_chars` characters each."""
-        chosen = self._in_reading_order(self.selection)
-        sample, is_sampled, positions = readable_excerpts(self._text, chosen, self.reading_rule, n_chars)
-        starts = torch.from_numpy(self.corpus.starts)
-        live = LiveActivations(
-            without_interventions(self.model),
-            sample,
-            n_lanes=N_EXCERPTS,
-            replace_unknown=True,  # that there are none, or that they may be replaced, was checked in the whole text
+    def _of_corpus(
+        self, model: CharRNN | CharModel, corpus: Corpus, n_lanes: int | None, interventions: Iterable[Intervention]
+    ) -> "LiveActivations":
+        """Let a model read another text by the same rule, in float32, with other interventions."""
+        return LiveActivations(
+            model,
+            corpus,
+            n_lanes=n_lanes,
+            warm_up_chars=self.warm_up_chars,
+            replace_unknown=self.n_replaced > 0,
             compute=replace(self.compute, dtype="float32"),
             rule=self.reading_rule,
             stand_in=self.vocabulary.replacement,
-            interventions=[transplanted(i, torch.from_numpy(positions), starts) for i in self.interventions],
+            interventions=interventions,
         )
-        return sampled_values(live, sites, is_sampled)
-
-    def _passage_blocks(self, passage: Pass) -> Iterator[Block]:
-        """Read a passage in blocks, as many runs of lanes at a time as there are lanes."""
-        runs = self._plan.runs(passage.selection, self._kept_states)
-        with same_number_of_threads():
-            for first in range(0, len(runs), self.n_lanes):
-                together = runs[first : first + self.n_lanes]
-                turns = in_step(iter(run.turns) for run in together)
-                for done in passage.rounds(turns, len(together), initial_states(together)):
-                    yield from done.blocks
 
     @property
     def _single_lane(self) -> bool:
@@ -415,16 +404,12 @@ class LiveActivations:
 
     @by_interventions
     def _plan(self) -> LanePlan:
-        chosen = self._in_reading_order(self.selection)
+        chosen = self._text.in_reading_order(self.selection)
         return LanePlan(self._text, chosen, self.n_lanes, self.warm_up_chars, self.turn_chars)
 
     @by_interventions
     def _kept_states(self) -> KeptStates:
         return KeptStates(self._plan.pieces, self.turn_chars)
-
-    def _in_reading_order(self, selection: Selection) -> Selection:
-        """Return the same characters by their positions in the order of reading."""
-        return selection.mirrored(len(self.corpus)) if self._text.is_backwards else selection
 
     def _pass(
         self, sites: Collection[Site], selection: Selection, *, predictions: bool | Collection[str] = False

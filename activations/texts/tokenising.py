@@ -13,6 +13,7 @@ from activations.errors import ActivationError
 from activations.texts.codes import CHUNK_CHARS, Codes, concatenate_codes, narrowest, text_to_codes
 from activations.texts.corpus import Corpus, Document
 from activations.texts.reading_rule import EOS, N_BYTES, READ_AS, SOS, ReadingRule
+from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 
 
@@ -106,6 +107,10 @@ class TokenisedText:
     def mirrored_position(self, position: int) -> int:
         """Return the position in the text of a position in the order of reading, and the other way round."""
         return len(self.corpus) - 1 - position if self.is_backwards else position
+
+    def in_reading_order(self, selection: Selection) -> Selection:
+        """Return characters of the text, by their positions in the order of reading."""
+        return selection.mirrored(len(self.corpus)) if self.is_backwards else selection
 
     def losses_of_characters(
         self, nats: NDArray[Any], right: NDArray[np.bool_]

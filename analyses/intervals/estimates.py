@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from activations.deprecation import renamed_attribute
 from activations.results import Result
-from analyses.deprecation import renamed_attribute
 from analyses.errors import AnalysisError
 from analyses.intervals.long_run import long_run_variance, n_cosines
 from analyses.targets.splits import ATOM_CHARS, FEWEST_ATOMS, MOST_ATOMS

@@ -6,10 +6,10 @@ from dataclasses import replace
 from functools import partial
 
 from activations.blocks import Source
+from activations.deprecation import renamed_keyword
 from activations.progress import Progress, no_progress
 from activations.site_names import AnySites, AnyUnits
 from activations.units import Unit, in_order, units_of
-from analyses.deprecation import renamed_keyword
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import difference_of
 from analyses.named_parts import sites_among, units_among

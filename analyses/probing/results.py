@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from activations.deprecation import renamed_attribute
 from activations.results import Result
 from activations.units import Unit
-from analyses.deprecation import renamed_attribute
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Estimate
 from analyses.probing.kept_probes import Probe

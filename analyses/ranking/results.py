@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from activations.deprecation import renamed_attribute
 from activations.results import Result
 from activations.units import Site, Unit, in_order
-from analyses.deprecation import renamed_attribute
 from analyses.intervals.estimates import Estimate
 
 TableRow = dict[str, str | float | int | None]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import BadParameter, Option
 
 from probe.cli.analysis_options import TargetOptions
-from probe.cli.cause_options import BEST, CauseSourceOptions, EffectOptions, UnitOptions, check_hypotheses
+from probe.cli.cause_options import CauseSourceOptions, EffectOptions, UnitOptions, check_hypotheses
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
 from probe.cli.provenance import provenance
@@ -144,7 +144,7 @@ def _table(ablation: "Ablation") -> list[dict[str, TableCell]]:
 
 
 def _say_what_is_shown(ablation: "Ablation", units: UnitOptions, *, quiet: bool) -> None:
-    if units.units == BEST:
+    if units.are_best:
         say(f"the units that rank puts first for {ablation.hypothesis}; --units names others", quiet=quiet)
     for finding in ablation.findings:
         say(finding, quiet=quiet)

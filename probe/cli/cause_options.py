@@ -120,13 +120,19 @@ class UnitOptions(SiteOptions):
     """Options of which units are changed."""
 
     units: Annotated[
-        str,
+        list[str] | None,
         Option(
-            help="Such as 0/cell/37,1/cell/40, or 0/cell for all units of a site; best: the --top of `probe rank`; "
-            "all: all units of --sites."
+            help="Such as 0/cell/37,1/cell/40, or 0/cell for all units of a site; may be repeated. all: all units of "
+            "--sites (default: best, the --top of `probe rank`)",
+            show_default=False,
         ),
-    ] = BEST
+    ] = None
     top: Annotated[int, Option(min=1, help="How many of the best units.")] = 10
+
+    @property
+    def are_best(self) -> bool:
+        """True if the units are those that `probe rank` puts first."""
+        return self.units in (None, [BEST])
 
     def chosen_units(self, opened: ModelAndActivations, target: "Target") -> "list[Unit]":
         """List the units that are asked for.
@@ -140,11 +146,11 @@ class UnitOptions(SiteOptions):
         from analyses.causes.choosing_units import best_ranked_units
 
         sizes = opened.model.sites
-        if self.units not in (BEST, ALL):
+        if not self.are_best and self.units != [ALL]:
             if self.sites is not None or self.layer is not None:
                 raise BadParameter("--units names units, and --sites others; leave one of the two out")
-            return select_units_or_sites(sizes, self.units)
-        if self.units == ALL:
+            return select_units_or_sites(sizes, self.units or [])
+        if not self.are_best:
             return units_of(sizes, self.chosen(opened.model))
         with progress(f"ranking for {target.hypothesis}") as report:
             sites = self.chosen(opened.activations)

@@ -92,6 +92,8 @@ def evaluate(
     (unigram), and interpolated Kneser-Ney n-gram models of what the model reads. These learn from the first part of
     --split and are judged on the others, or learn from --training-text.
 
+    What the loss becomes without a unit, where a hypothesis holds and elsewhere: `probe ablate`.
+
     Example:
         probe evaluate model.pt corpus.txt --split 90,5,5
     """

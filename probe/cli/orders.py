@@ -151,10 +151,10 @@ def _say_what_is_shown(compared: "OrderComparison", *, quiet: bool) -> None:
 
 
 def _draw(found: "Sequence[OrderComparison]", path: Path, *, quiet: bool) -> None:
-    from probe.plots import figure_of, new_axes, plot_orders, save_figure
+    from probe.plots import figure_of, plot_orders, save_figure
 
     if len(found) > 1:
         warn(f"only {found[0].hypothesis} is drawn into {path}; draw the others by themselves")
     if found:
-        save_figure(figure_of(plot_orders(found[0], new_axes(6.4))), path)
+        save_figure(figure_of(plot_orders(found[0])), path)
         say(f"{path}: the curves as a picture", quiet=quiet)

@@ -103,7 +103,8 @@ def sample(
     """Let a model write text from a prompt.
 
     Tokens that are not characters, such as <sos>, are shown, and written in a prompt, by their names. A model that
-    reads backwards writes what comes before the prompt.
+    reads backwards writes what comes before the prompt. To see what it writes with a unit held at a value: `probe
+    steer --hold`.
 
     In JSON, `text` begins with the prompt, and `alternatives` has a list for each of its characters (of a model of
     bytes: for each byte; backwards: the last first), empty for the prompt's.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 from typer import BadParameter, Option
 
 from probe.cli.analysis_options import check_seed
-from probe.cli.cause_options import CauseSourceOptions, check_hypotheses
+from probe.cli.cause_options import CauseSourceOptions
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, SeedOption, TemperatureOption, TopKOption, WordsArgument, unescaped
 from probe.cli.provenance import provenance
@@ -139,21 +139,22 @@ def steer(
     The units are held, or the direction is added, at every character, those of the prompt included. Each text is
     compared with the unsteered one that is drawn with the same random numbers. A hypothesis measures the share of
     characters at which it holds, or the mean of its numbers; loss is how well the unsteered model predicts the texts,
-    in nats per character: does it still write well? effect is the mean difference over the texts, with the ends of its
-    95 % interval by Student's t; the texts are the sample. matched is the same for other units of about the same
-    variance, held as many standard deviations from their mean, or for random directions of the same length. p is the
-    p-value under the null that the units or the direction are like these, and q the false discovery rate over the
-    table.
+    in nats per character: does it still write well? Without a hypothesis, only the loss is measured. effect is the mean
+    difference over the texts, with the ends of its 95 % interval by Student's t; the texts are the sample. matched is
+    the same for other units of about the same variance, held as many standard deviations from their mean, or for random
+    directions of the same length. p is the p-value under the null that the units or the direction are like these, and q
+    the false discovery rate over the table.
 
     Several values, or factors of the direction, make a response curve, which --output draws.
 
     Example:
-        probe steer in_quotes line_length --hold 0/cell/163=-1,0,1 --model model.pt --show 1
+        probe steer in_quotes line_length --hold 0/cell/163=-1,0,1 --model model.pt -o steer.png
+
+        probe steer --hold 0/cell/163=1 --model model.pt --show 1
 
         probe steer in_quotes activations.h5 --add in_quotes --site 1/hidden --alpha 0,1,2 --model model.pt
     """
     subjects = tell_apart(words, hypotheses)
-    check_hypotheses(subjects, "steer")
     inputs = source.inputs(subjects)
     options.check(inputs)
     tables.check(*inputs)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from activations.deprecation import renamed_attribute
 from activations.results import Result, TableCell
-from analyses.deprecation import renamed_attribute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

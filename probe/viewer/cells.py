@@ -7,13 +7,13 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
+from probe.signs import sign_of as sign_of
+
 WIDTH, UNPRINTABLE = 0b11, 0b100
 """Bits of a cell: its width in columns, and whether a sign stands for the character."""
 TILE_CHARS = 16_384
 """Characters of a tile. A tile begins a row, so that rows can be laid out without those before."""
 _NEWLINE = 10
-_SIGNS = {"\n": "↵", "\t": "→", "\r": "␍", "\x7f": "␡"}
-_UNKNOWN = "·"  # the sign of unprintable characters that have none of their own
 _EMOJI = {"\ufe0f", *map(chr, range(0x1F1E6, 0x1F200))}  # what makes a cluster an emoji: a selector, letters of flags
 _CLUSTER = regex.compile(r"\r|\n|\X")
 _ASCII_CELLS = np.array([1 | (0 if chr(code).isprintable() else UNPRINTABLE) for code in range(128)], np.uint8)
@@ -38,15 +38,6 @@ def cells_of(text: str) -> NDArray[np.uint8]:
         shows = cluster.isprintable() or (len(cluster) > 1 and any(char.isprintable() for char in cluster))
         cells[match.start()] = (2 if is_wide else 1) | (0 if shows else UNPRINTABLE)
     return cells
-
-
-def sign_of(char: str) -> str:
-    r"""Return the sign that stands for a character that cannot be printed.
-
-    >>> [sign_of(char) for char in "\n\t\x1b\u202e"]
-    ['↵', '→', '␛', '·']
-    """
-    return _SIGNS.get(char) or (chr(0x2400 + ord(char)) if char < " " else _UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

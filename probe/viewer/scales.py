@@ -1,5 +1,6 @@
 """Scales: values of a track as 255 levels, and the colour of each level."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,6 +49,11 @@ class Scale:
     def full(self) -> float:
         """How far from the middle a value has the full colour; values farther away have it, too."""
         return (_HIGHEST - self.pivot) * self.step / self.gain
+
+    @property
+    def digits(self) -> int:
+        """How many digits after the decimal point of a value mean something, given the step: 0 to 6."""
+        return min(max(round(-math.log10(self.step)), 0), 6)
 
     def values(self, levels: NDArray[np.uint8]) -> NDArray[np.float64]:
         """(n_chars,) the values of levels, to half a step; NaN where they are missing."""
@@ -100,6 +106,12 @@ def sequential(values: NDArray[np.floating], low: float | None = None) -> tuple[
     return _levels(values, scale), scale
 
 
+def probabilities(values: NDArray[np.floating]) -> tuple[NDArray[np.uint8], Scale]:
+    """Return (n_chars,) levels of numbers in [0, 1], or `MISSING`, and their scale, whose middle is .5."""
+    scale = Scale(kind="diverging", step=1 / _HIGHEST)
+    return _levels(values, scale), scale
+
+
 def binary(values: NDArray[np.bool_], present: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], Scale]:
     """Return (n_chars,) levels 0 for False, 1 for True, or `MISSING`, and their scale."""
     return np.where(present, values, MISSING).astype(np.uint8), Scale(kind="binary", classes=("False", "True"))
@@ -117,7 +129,9 @@ def classes(
     """
     occurring = np.unique(values[present])
     if len(occurring) > MISSING:
-        raise AnalysisError(f"{len(occurring)} classes occur in the passage, and at most {MISSING} can be shown")
+        raise AnalysisError(
+            f"{len(occurring)} classes occur in the passage, and at most {MISSING} can be shown; choose a shorter one"
+        )
     numbers = np.searchsorted(occurring, values) if len(occurring) else np.zeros(len(values), int)
     levels = np.where(present, numbers, MISSING).astype(np.uint8)
     return levels, Scale(kind="classes", classes=tuple(names[number] for number in occurring))

@@ -1,7 +1,7 @@
 """A text view: a passage of a text, and tracks of values beside its characters, as every output shows them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -126,3 +126,11 @@ class TextView:
     def tracks(self) -> Sequence[Track]:
         """The tracks of all panels, each once, in their order."""
         return list({id(track): track for panel in self.panels for track in panel.tracks}.values())
+
+    def units_first(self) -> "TextView":
+        """Return the same view with units before what else there is, so that a unit colours the characters."""
+        panels = tuple(
+            replace(panel, tracks=tuple(sorted(panel.tracks, key=lambda track: track.kind != "unit")))
+            for panel in self.panels
+        )
+        return replace(self, panels=panels)

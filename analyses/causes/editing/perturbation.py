@@ -108,6 +108,12 @@ class Perturbation(Result):
                 f"The edit changes the label of {self.hypothesis} nowhere, so that it cannot show what follows it; use "
                 "another edit.",
             ]
+        if not self.effect(LOSS, CHANGES).n_chars:
+            return [
+                *findings,
+                f"The edit changes the label of {self.hypothesis} only at the edited character itself, and nowhere "
+                "after it, so that it cannot show what follows the text; use another edit.",
+            ]
         n_units = len(set(self.quantities) - {LOSS, PROBE})
         for quantity in self.quantities:
             if quantity != LOSS:

@@ -317,7 +317,11 @@ def _step(
 
 
 def _duration(name: str, level: float, remaining: Sequence[Estimate]) -> Duration:
-    """Find from where on the size of the share that remains, and of the ends of its interval, is at most `level`."""
+    """Find from where on the size of the share that remains is at most `level`.
+
+    The ends of its interval are where those of the share's interval are at most `level`, first up to there and first
+    from there on: of the many intervals of later steps, some are wide by chance.
+    """
     shares, n_steps = np.array([share.value for share in remaining]), len(remaining) - 1
     if np.isnan(shares[0]):
         return Duration(level=name, k=None, low=None, high=None, n_steps=n_steps, is_changed=False)
@@ -333,8 +337,8 @@ def _duration(name: str, level: float, remaining: Sequence[Estimate]) -> Duratio
     return Duration(
         level=name,
         k=k,
-        low=_end_of(nearest > level),
-        high=_end_of(np.abs(ends).max(axis=1) > level),
+        low=_first(nearest <= level),
+        high=None if k is None else _first(np.abs(ends).max(axis=1) <= level, k),
         n_steps=n_steps,
         reversed_after=reversed_after,
     )
@@ -343,6 +347,11 @@ def _duration(name: str, level: float, remaining: Sequence[Estimate]) -> Duratio
 def _end_of(is_there: NDArray[np.bool_]) -> int | None:
     """Return the number of characters from which on something is there no more; None if it is there at the last one."""
     return None if is_there[-1] else len(is_there) - int(is_there[::-1].argmax())
+
+
+def _first(is_so: NDArray[np.bool_], start: int = 0) -> int | None:
+    """Return the first number of characters, from `start` on, at which something is so; None if there is none."""
+    return start + int(is_so[start:].argmax()) if is_so[start:].any() else None
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -61,9 +61,10 @@ class Duration(Result):
     Attributes:
         level: The share: `half` or `1/e`.
         k: The number of characters; None if it is still there after all that were read, or there was no change.
-        low: The lower end of the interval: where the size is no larger than the share even at the end of its 95 %
+        low: The lower end of the interval: where the size is first no larger than the share at the end of its 95 %
             interval that is nearer to 0.
-        high: The upper one, by the end that is farther from 0; None if that is still larger after all characters.
+        high: The upper one: where, from k on, it is first so at the end that is farther from 0, too; None if it never
+            is.
         n_steps: The number of characters that were read.
         reversed_after: The number of characters after which the change first has reversed sign and is larger than the
             share; None if it never is.

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
+from activations.deprecation import renamed_attribute
 from activations.progress import Progress, no_progress
 from activations.results import Result, TableCell
 from activations.texts.corpus import Corpus
 from activations.units import Unit
-from analyses.deprecation import renamed_attribute
 from analyses.errors import AnalysisError
 from analyses.intervals.significance import q_values
 from analyses.named_parts import units_among

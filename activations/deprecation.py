@@ -17,12 +17,14 @@ def renamed_keyword(old: str, new: str) -> Callable[[Callable[Arguments, Result]
     """
 
     def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        name = function.__qualname__.removesuffix(".__init__")  # a class is called, not its constructor
+
         @wraps(function)
         def call(*arguments: Arguments.args, **keywords: Arguments.kwargs) -> Result:
             if old in keywords:
                 if new in keywords:
-                    raise TypeError(f"{function.__name__}() got {new!r} twice, once under its old name {old!r}")
-                message = f"the argument {old!r} of {function.__name__}() is now called {new!r}"
+                    raise TypeError(f"{name}() got {new!r} twice, once under its old name {old!r}")
+                message = f"the argument {old!r} of {name}() is now called {new!r}"
                 warnings.warn(message, DeprecationWarning, stacklevel=2)
                 keywords[new] = keywords.pop(old)
             return function(*arguments, **keywords)
