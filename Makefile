@@ -3,6 +3,7 @@
 #   make test       the quick tests, on all cores           make check   format, lint, types and import contracts
 #   make test-all   every test, with more random examples   make docs    write docs/hypotheses.md anew
 #   make test-gpu   the tests that need a GPU               make bench   measure how fast things are
+#   make gallery    draw the pictures of docs/gallery.md anew
 #   make clean      remove environments, caches, what was built and compiled, and the folder demo
 #
 # ARGS="--lf -x" goes to pytest, SEED=17 draws other random examples for `make test-all`, WORKERS=0 runs all tests in one
@@ -19,10 +20,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 FOUND = $(or $(wildcard $(BIN)/python),$(PYTHON))
 INSTALLED := $(VENV)/.installed
+NOTEBOOKS := $(VENV)/.notebooks
 SHORT_TESTS = $(wildcard tests/test_hypotheses_*.py) tests/test_activations_models_checkpoints.py tests/test_activations_models_ngrams.py tests/test_probe_api.py
 PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal $(ARGS)
 
-.PHONY: demo test test-all test-gpu check docs bench clean
+.PHONY: demo test test-all test-gpu check docs gallery bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/probe demo demo
@@ -35,7 +37,7 @@ test test-all: export NUMBA_NUM_THREADS = 1
 test: $(INSTALLED)
 	$(PYTEST) -m "not slow" $(if $(SHORT),$(SHORT_TESTS))
 
-test-all: $(INSTALLED)
+test-all: $(INSTALLED) $(NOTEBOOKS)
 	$(PYTEST) --hypothesis-profile=ci --hypothesis-seed=$(SEED)
 
 test-gpu: $(INSTALLED)
@@ -50,6 +52,9 @@ check: $(INSTALLED)
 docs: $(INSTALLED)
 	$(BIN)/python -c 'from hypotheses.page import page; print(page(), end="")' > docs/hypotheses.md
 
+gallery: $(INSTALLED)
+	$(BIN)/python benchmarks/gallery.py
+
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/extract.py $(TEXT) $(BENCH)
 	$(BIN)/python benchmarks/rank.py $(TEXT)
@@ -61,6 +66,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(FOUND) -c '$(NEW_ENOUGH)' || { echo "$(FOUND) is not Python 3.11 or newer; name one that is: make PYTHON=..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# JupyterLab and marimo, in which all tests show the widget.
+$(NOTEBOOKS): $(INSTALLED)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,notebook-tests]'
 	touch $@
 
 # Virtual environments, what was built, caches, the folder of `make demo`, and compiled loops in __pycache__ of the packages.

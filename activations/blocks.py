@@ -124,6 +124,24 @@ class Source(Protocol):
         """
         ...
 
+    def read_predictions(
+        self, kinds: Collection[str] | None = None, start: int = 0, stop: int | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Return the model's predictions after the selected characters of a passage, read-only.
+
+        They are those of `blocks`; from a live source, up to the rounding of its matrix products.
+
+        Args:
+            kinds: The kinds to give, see `activations.predictions`; those that the source lacks are left out. None is
+                all.
+            start: Position of the first character of the passage in the corpus.
+            stop: One past the position of the last; None is the end. Characters outside the selection are left out.
+
+        Returns:
+            (n_chars,) or (n_chars, n) of each kind; empty if the source has no predictions.
+        """
+        ...
+
     def sample(self, sites: Collection[Site], n_chars: int, advance: Advance = ...) -> dict[Site, NDArray[np.float32]]:
         """Return (n_sampled, n_units) activations of sites at about `n_chars` characters from all over the text.
 
@@ -173,10 +191,39 @@ def passage_from_blocks(
     part = source.selection.part(start, stop)
     values_by_site = {site: np.empty((part.n_chars, source.sites[site]), source.dtype(site)) for site in sites}
     for block in blocks:
-        rows = slice(part.row(block.start), part.row(block.stop))  # the rows of the passage that the block has
-        first = source.selection.row(part.start) + rows.start - source.selection.row(block.start)
+        rows, rows_of_block = _shared_rows(source.selection, part, block)
         for site, values in values_by_site.items():
-            values[rows] = block.values[site][first : first + rows.stop - rows.start]
+            values[rows] = block.values[site][rows_of_block]
     for values in values_by_site.values():
         values.flags.writeable = False
     return values_by_site
+
+
+def predictions_from_blocks(
+    source: Source, blocks: Iterable[Block], start: int = 0, stop: int | None = None
+) -> dict[str, NDArray[Any]]:
+    """Assemble what `Source.read_predictions` returns from blocks that cover the passage, in any order.
+
+    Args:
+        source: The source of the blocks.
+        blocks: Blocks that may reach beyond the passage, all with the same kinds of prediction.
+        start: Position of the first character of the passage in the corpus.
+        stop: One past the position of the last; None is the end.
+    """
+    part = source.selection.part(start, stop)
+    by_kind: dict[str, NDArray[Any]] = {}
+    for block in blocks:
+        rows, rows_of_block = _shared_rows(source.selection, part, block)
+        for kind, predictions in block.predictions.items():
+            shape = (part.n_chars, *predictions.shape[1:])
+            by_kind.setdefault(kind, np.empty(shape, predictions.dtype))[rows] = predictions[rows_of_block]
+    for predictions in by_kind.values():
+        predictions.flags.writeable = False
+    return by_kind
+
+
+def _shared_rows(selection: Selection, part: Selection, block: Block) -> tuple[slice, slice]:
+    """Return the rows of a part of a selection that a block has, and where they are in the block."""
+    rows = slice(part.row(block.start), part.row(block.stop))
+    first = selection.row(part.start) + rows.start - selection.row(block.start)
+    return rows, slice(first, first + rows.stop - rows.start)

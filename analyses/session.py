@@ -184,6 +184,13 @@ class Session:
         with self._reading():
             return self.source.read(resolve_sites(self.sites, sites), start, stop)
 
+    def read_predictions(
+        self, kinds: Collection[str] | None = None, start: int = 0, stop: int | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Return the model's predictions after the characters of a passage."""
+        with self._reading():
+            return self.source.read_predictions(kinds, start, stop)
+
     def sample(
         self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance
     ) -> dict[Site, NDArray[np.float32]]:

@@ -408,6 +408,12 @@ class Memory:
         """A passage."""
         return dict.fromkeys(sites, self.values[start:stop])
 
+    def read_predictions(
+        self, kinds: Collection[str] | None = None, start: int = 0, stop: int | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """None."""
+        return {}
+
     def sample(
         self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance
     ) -> dict[Site, NDArray[np.float32]]:

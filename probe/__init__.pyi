@@ -18,6 +18,7 @@ from . import statistics as statistics
 from . import tables as tables
 from . import targets as targets
 from . import texts as texts
+from . import views as views
 from .causes import ablate as ablate
 from .causes import attribute as attribute
 from .causes import compare_orders as compare_orders
@@ -62,6 +63,7 @@ from .tables import to_frame as to_frame
 from .targets import design as design
 from .targets import labels as labels
 from .texts import Corpus as Corpus
+from .views import view as view
 
 __all__: list[str]
 __version__: str

@@ -25,7 +25,8 @@ from analyses.session import Session
 from analyses.targets.labelling import target
 from analyses.targets.splits import TEST
 from analyses.targets.target import Target
-from probe.plots import figure_of, plot_curves, plot_text, save_figure
+from probe.plots import figure_of_view, plot_curves, save_figure
+from probe.viewer.making import text_view
 
 HYPOTHESES = ("in_quotes", "in_comment", "position_in_line")
 SITES = "hidden,cell"
@@ -140,17 +141,15 @@ def _draw_curves(curves: list[Curve], path: Path) -> None:
 def _draw_passage(source: Source, labelled: Target, best: RankedUnit, path: Path) -> None:
     """Colour the held-out lines in which the label changes most often by the activation of the best unit."""
     start, stop = _passage(source.corpus, labelled)
-    values = source.read([best.unit.site], start, stop)[best.unit.site][:, best.unit.index].astype(np.float64)
-    labels = labelled.labels.values[start:stop]
     measure = f"held-out {'AUC' if labelled.kind == 'binary' else '|r|'} {best.held_out:.3f}"
-    axes = plot_text(
-        source.corpus.text(start, stop),
-        values,
-        labels if labelled.kind == "binary" else None,
-        center=float(values.mean()),
+    view = text_view(
+        source,
+        units=best.unit,
+        hypotheses=labelled,
+        span=(start, stop),
         title=f"{labelled.hypothesis}: unit {best.unit}, {measure}",
     )
-    save_figure(figure_of(axes), path)
+    save_figure(figure_of_view(view.units_first()), path)
 
 
 def _passage(corpus: Corpus, labelled: Target) -> tuple[int, int]:

@@ -20,6 +20,12 @@ LEGEND: "dict[str, Any]" = {"fontsize": "small", "framealpha": 0.8, "edgecolor":
 """Options of a legend within axes, which can be read where it covers a band."""
 _INCHES_OF_CHARACTER, _INCHES_OF_HANDLE = 0.075, 0.7  # of a legend: widths of a character, and of line and gaps
 _INCHES_OF_TITLE = 0.085  # width of a character
+_SETTINGS: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "char-probe",
+    "font.monospace": ["DejaVu Sans Mono"],
+}
+_WITHOUT_DATES = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 GREY = "#6e6e6e"
 INTERVALS = "bands: 95\N{NO-BREAK SPACE}% intervals"
 """What a title says of the bands of a picture."""
@@ -45,16 +51,19 @@ def check_picture(path: Path) -> None:
 
 
 def save_figure(figure: "Figure", path: Path) -> None:
-    """Write a figure, whole or not at all.
+    """Write a figure, whole or not at all: the same bytes every time, and texts of SVG and PDF as texts.
 
     Raises:
         AnalysisError: If the ending is none of `PICTURES`.
         ActivationError: If the file cannot be written.
     """
+    from matplotlib import rc_context
+
     check_picture(path)
-    with replacing(path) as temporary, warnings.catch_warnings():
+    ending = path.suffix[1:].lower()
+    with replacing(path) as temporary, warnings.catch_warnings(), rc_context(_SETTINGS):
         warnings.filterwarnings("ignore", message="Glyph")  # a character that the font lacks is a box
-        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=DPI)
+        figure.savefig(temporary, format=ending, dpi=DPI, metadata=_WITHOUT_DATES.get(ending))
 
 
 def new_axes(width: float = 5.0, height: float = 3.6) -> "Axes":

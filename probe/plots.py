@@ -5,7 +5,6 @@ from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analyses.causes.editing.edit_effects import ALL, CHANGES, reported_steps
 from analyses.causes.editing.edit_effects import LOSS as EDIT_LOSS
@@ -15,7 +14,7 @@ from analyses.causes.removal.removal_results import RANDOM, OrderComparison
 from analyses.curves import N_LAST, Curve
 from analyses.errors import AnalysisError
 from analyses.probing.results import ProbeResult
-from probe.figures import DPI, GREY, INTERVALS, STYLES, add_legend, wrapped
+from probe.figures import GREY, INTERVALS, STYLES, add_legend, wrapped
 from probe.figures import PICTURES as PICTURES
 from probe.figures import check_picture as check_picture
 from probe.figures import figure_of as figure_of
@@ -26,6 +25,9 @@ from probe.steering_plot import plot_steering as plot_steering
 from probe.story_plot import plot_story as plot_story
 from probe.training.loss_curve import plot_losses as plot_losses
 from probe.training.sweep_grid import plot_sweep as plot_sweep
+from probe.viewer.picture import draw_view as draw_view
+from probe.viewer.picture import figure_of_view as figure_of_view
+from probe.viewer.picture import plot_text as plot_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,10 +47,6 @@ _X_LABELS = {
     "penalty": "penalty on the weights",
     "steps": "updates of the training",
 }
-_CELL_WIDTH, _CELL_HEIGHT = 10, 22  # of one character, in pixels
-_MARGIN, _HEAD = 20, 50  # around a text and above it, in pixels
-_FULL_COLOUR_QUANTILE = 0.9  # so that a few outliers do not leave the other characters pale
-_ADVANCE = 1233 / 2048  # width of a character of DejaVu Sans Mono, as a share of the font size
 
 
 def plot_curves(curves: "Curve | Mapping[str, Curve]", axes: "Axes | None" = None) -> "Axes":
@@ -202,76 +200,3 @@ def _scale_x(axes: "Axes", curve: Curve, values: Sequence[float | str], *, is_on
     elif curve.over == "steps":
         axes.set_xscale("symlog", linthresh=1)  # from 0
         axes.set_xlim(left=-0.2)
-
-
-def plot_text(
-    text: str,
-    values: NDArray[np.floating],
-    labels: NDArray[np.bool_] | None = None,
-    *,
-    center: float = 0.0,
-    title: str = "",
-) -> "Axes":
-    """Draw a text, each character on the colour of one unit's activation there.
-
-    Args:
-        text: Some lines; each is a line of the picture.
-        values: (n_chars,) activations: red above `center`, blue below. The tenth of them that are farthest from it have
-            the full colour.
-        labels: (n_chars,) characters to underline, or None.
-        center: The activation that is white.
-        title: A heading above the picture.
-    """
-    from matplotlib.figure import Figure
-
-    rows, columns = _rows_and_columns(text)
-    n_rows, n_columns = int(rows.max()) + 1, max(int(columns.max()) + 1, 40)
-    width, height = n_columns * _CELL_WIDTH + 2 * _MARGIN, n_rows * _CELL_HEIGHT + _HEAD + _MARGIN
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
-    axes = figure.add_axes((_MARGIN / width, _MARGIN / height, 1 - 2 * _MARGIN / width, 1 - (_HEAD + _MARGIN) / height))
-    grid = np.full((n_rows, n_columns), np.nan)
-    grid[rows, columns] = values
-    full_colour = float(np.quantile(np.abs(values - center), _FULL_COLOUR_QUANTILE)) or 1.0
-    axes.imshow(
-        grid,
-        cmap="RdBu_r",
-        vmin=center - full_colour,
-        vmax=center + full_colour,
-        aspect="auto",
-        interpolation="nearest",
-        alpha=0.75,
-        extent=(0, n_columns, n_rows, 0),
-    )
-    axes.axis("off")
-    _draw_lines(axes, text)
-    underlined = ""
-    if labels is not None:
-        axes.hlines(rows[labels] + 0.97, columns[labels], columns[labels] + 1, color="black", linewidth=1.2)
-        underlined = "   underlined: the label is True"
-    legend = f"white: {center:.2g}   red: up to {values.max():.2g}   blue: down to {values.min():.2g}{underlined}"
-    figure.text(_MARGIN / width, 1 - 18 / height, title, size=8.5, weight="bold", va="center")
-    figure.text(_MARGIN / width, 1 - 37 / height, legend, size=6.5, color=GREY, va="center")
-    return axes
-
-
-def _draw_lines(axes: "Axes", text: str) -> None:
-    """Draw the lines of a text in a font whose characters are all one cell wide."""
-    size = _CELL_WIDTH / _ADVANCE * 72 / DPI
-    for number, line in enumerate(_visible_lines(text)):
-        axes.text(0, number + 0.7, line, family="DejaVu Sans Mono", size=size, parse_math=False)
-
-
-def _rows_and_columns(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return (n_chars,) the row and the column of each character; a newline stands at the end of its line."""
-    is_newline = np.array([char == "\n" for char in text])
-    rows = np.concatenate([[0], np.cumsum(is_newline)[:-1]])
-    positions = np.arange(len(text))
-    starts_line = np.concatenate([[True], is_newline[:-1]])
-    line_starts = np.maximum.accumulate(np.where(starts_line, positions, 0))
-    return rows, positions - line_starts
-
-
-def _visible_lines(text: str) -> Sequence[str]:
-    """Return the lines of a text with a sign in place of each character that has no width of its own."""
-    signs = {"\t": "→", "\r": "␍"}
-    return ["".join(char if char.isprintable() else signs.get(char, "·") for char in line) for line in text.split("\n")]

@@ -88,6 +88,13 @@ class Arrays:
         part = self.selection.part(start, stop)
         return {site: self._values[site][part.start : part.stop : part.every] for site in sites}
 
+    def read_predictions(
+        self, kinds: Collection[str] | None = None, start: int = 0, stop: int | None = None
+    ) -> dict[str, NDArray[Any]]:
+        part = self.selection.part(start, stop)
+        chosen = [kind for kind in self._predictions if kinds is None or kind in kinds]
+        return {kind: self._predictions[kind][part.start : part.stop : part.every] for kind in chosen}
+
     def sample(
         self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance
     ) -> dict[Site, NDArray[np.float32]]:

@@ -27,6 +27,7 @@ from activations.reading.live import LiveActivations
 from activations.recordings.recording import Recording
 from activations.texts.corpus import Corpus
 from activations.texts.lanes import cut_pieces, turns
+from activations.texts.reading_rule import ReadingRule
 from activations.texts.selection import Selection
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
@@ -158,6 +159,50 @@ def test_a_recording_and_a_live_source_read_the_same_passages(every: int, tmp_pa
         for start, stop in ((0, 100), (4900, 5200), (6990, None), (7000, None), (300, 200)):
             for site, values in recording.read(list(live.sites), start, stop).items():
                 assert_equal(values, live.read([site], start, stop)[site], exactly=False)
+
+
+@settings(max_examples=n_examples(40))
+@given(readings(), st.data())
+def test_a_passage_has_the_predictions_of_the_whole_reading(live: LiveActivations, data: st.DataObject) -> None:
+    place = st.integers(0, len(live.corpus) + 5)
+    blocks = sorted(live.blocks([], predictions=True), key=lambda block: block.start)
+    expected = {kind: np.concatenate([b.predictions[kind] for b in blocks]) for kind in blocks[0].predictions}
+    places = range(live.selection.start, live.selection.stop, live.selection.every)
+    for start, stop in [*data.draw(st.lists(st.tuples(place, place | st.none()), max_size=4)), (0, 0), (0, None)]:
+        inside = [start <= place < (len(live.corpus) if stop is None else stop) for place in places]
+        found = live.read_predictions(None, start, stop)
+        assert found.keys() == expected.keys() == {"log_prob", "log_distribution"}
+        for kind, values in found.items():
+            assert (values.shape, values.dtype) == (expected[kind][inside].shape, expected[kind].dtype)
+            assert not values.flags.writeable or not len(values)
+            np.testing.assert_allclose(values, expected[kind][inside], rtol=2e-3, atol=1e-4)
+        for kind in expected:
+            alone = live.read_predictions([kind, "of no kind"], start, stop)
+            assert alone.keys() == {kind}
+            np.testing.assert_array_equal(alone[kind], found[kind])
+
+
+@pytest.mark.parametrize("read_as", ["", "bytes"])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_recording_and_a_live_source_have_the_same_predictions(read_as: str, backwards: bool, tmp_path: Path) -> None:
+    """Of a character of several bytes, too, whose log probability is that of all of them."""
+    text = "ein Maß – zwei Maße\n" * 60
+    rule = ReadingRule(read_as=read_as, backwards=backwards)
+    alphabet = "".join(map(chr, range(256))) if read_as else text
+    corpus = Corpus.from_texts([text, text[:333]])
+    live = LiveActivations(random_model(alphabet), corpus, n_lanes=3, rule=rule)
+    extract(live, tmp_path / "a.h5")
+    with Recording(tmp_path / "a.h5") as recording:
+        whole = np.concatenate([b.predictions["log_prob"] for b in recording.blocks([], predictions=True)])
+        for start, stop in ((0, None), (7, 8), (100, 300), (len(text) - 2, len(text) + 2)):
+            for source in (live, recording):
+                found = source.read_predictions(["log_prob"], start, stop)["log_prob"]
+                np.testing.assert_allclose(found, whole[start:stop], rtol=1e-4, atol=1e-5)
+
+
+def test_a_recording_without_predictions_gives_none(planted: Path) -> None:
+    with Recording(planted) as recording:
+        assert recording.read_predictions() == {} == recording.read_predictions(["log_prob"], 5, 9)
 
 
 def test_a_missing_site_is_reported_even_for_an_empty_passage(tmp_path: Path) -> None:

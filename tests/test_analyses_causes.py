@@ -207,6 +207,7 @@ def test_what_is_alike_is_called_different_at_most_as_often_as_by_chance(draw: A
     p = np.array([draw(seed) for seed in range(n_draws)])
     assert np.isfinite(p).all()
     assert np.count_nonzero(p < 0.05) <= most
+    assert abs(p.mean() - 0.5) < 1.15 / np.sqrt(n_draws)  # four standard errors of uniform p-values
 
 
 @pytest.mark.parametrize("n_seeds", [10, pytest.param(100, marks=pytest.mark.slow)])  # a hundred models

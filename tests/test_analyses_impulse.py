@@ -13,13 +13,15 @@ from references import KINDS, Kind, ids_of, name_of, read_by_equations, unusual_
 from torch import Tensor
 
 from activations.errors import ActivationError
-from activations.models.char_rnn import CharRNN
+from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import ReadingRule
+from activations.texts.vocab import Vocabulary
 from activations.units import Site, Unit
-from analyses.causes.impulses.impulse import impulse
+from analyses.causes.impulses.impulse import _duration, impulse
 from analyses.errors import AnalysisError
+from analyses.intervals.estimates import Estimate
 from hypotheses.registry import get
 
 ALL = 10**6
@@ -59,7 +61,8 @@ def test_what_is_left_in_the_model_made_by_hand(to: str, amount: float | None, r
     np.testing.assert_allclose([step.loss for step in unit.steps], np.mean(loss, axis=0), atol=1e-5)
     assert unit.loss == pytest.approx(np.mean(loss), abs=1e-5)
     for duration, level in zip(unit.durations, (0.5, np.exp(-1)), strict=True):
-        assert duration.k == int(np.argmax(expected <= level))
+        is_there = np.flatnonzero(np.abs(expected) > level)
+        assert duration.k == (None if is_there[-1] == n_steps else is_there[-1] + 1)
 
 
 def test_a_change_that_decays_lasts_as_long_as_it_should() -> None:
@@ -72,6 +75,50 @@ def test_a_change_that_decays_lasts_as_long_as_it_should() -> None:
     np.testing.assert_allclose([step.remaining for step in unit.steps], decay ** np.arange(31.0), atol=1e-4)
     assert [duration.k for duration in unit.durations] == [15, 21]
     assert [step.loss for step in unit.steps] == [0.0] * 31  # nothing reads this cell
+
+
+def flipping_model(weight: float) -> CharRNN:
+    """An RNN whose unit n, near 0, becomes `weight` times itself at every character, whatever that is."""
+    model = CharRNN(ModelConfig(cell="rnn", n_layers=1, n_units=2), Vocabulary.of(['ab" '])).eval()
+    weights = {name: torch.zeros_like(array) for name, array in model.state_dict().items()}
+    weights["rnn.weight_hh_l0"] = weight * torch.eye(2)
+    model.load_state_dict(weights)
+    return model
+
+
+def test_a_change_that_flips_its_sign_is_still_there(rng: np.random.Generator) -> None:
+    """Half of (−.95)^k is left for 13 characters, and 1/e for 19: by its sign it would be gone after one."""
+    live = live_on(quote_text(rng, 900), flipping_model(-0.95))
+    result = impulse(live, "in_quotes", "0/hidden/0", to="+0.001", n_steps=30, n_matched=0)
+    (unit,) = result.units
+    np.testing.assert_allclose([step.remaining for step in unit.steps], (-0.95) ** np.arange(31), atol=1e-4)
+    half, e_fold = unit.durations
+    assert (half.k, half.low, half.high, half.reversed_after) == (14, 14, 14, 1)
+    assert (e_fold.k, e_fold.reversed_after) == (20, 1)
+    assert str(half) == "14 characters (14 to 14), with reversed sign after 1 character"
+    assert "1/e after 20 characters (20 to 20), with reversed sign after 1 character;" in unit.finding
+    assert {(row["half_after"], row["half_reversed_after"], row["e_fold_after"]) for row in result.rows()} == {
+        (14, 1, 20)
+    }
+
+
+def test_a_change_that_stays_with_reversed_sign_lasts(rng: np.random.Generator) -> None:
+    live = live_on(quote_text(rng, 900), flipping_model(-0.95))
+    (unit,) = impulse(live, "in_quotes", "0/hidden/0", to="+0.001", n_steps=1, n_matched=0).units
+    assert [duration.k for duration in unit.durations] == [None, None]
+    assert str(unit.durations[0]).startswith("more than 1 characters: it is still there, with reversed sign")
+
+
+def test_the_interval_of_a_duration_is_that_of_its_size() -> None:
+    """Half is left up to 3; the interval at 3 has it, and 0, in it, and the one at 4 has −.5."""
+    values, errors = [1.0, 0.9, -0.8, 0.6, -0.1, 0.1], [0.0, 0.01, 0.01, 0.2, 0.2, 0.01]
+    shares = [
+        Estimate(value=value, influence=np.array([error, -error]), n_atoms=2, n_cosines=1)
+        for value, error in zip(values, errors, strict=True)
+    ]
+    assert shares[3].interval[0] < 0 and shares[4].interval[0] < -0.5
+    duration = _duration("half", 0.5, shares)
+    assert (duration.k, duration.low, duration.high, duration.reversed_after) == (4, 3, 5, 2)
 
 
 def test_matched_units_that_nothing_reads_change_nothing(rng: np.random.Generator) -> None:

@@ -22,6 +22,7 @@ from analyses.causes.editing.perturbation import Perturbation, perturb
 from analyses.errors import AnalysisError
 from analyses.probing.kept_probes import Probe
 from analyses.targets.labelling import target
+from analyses.targets.lags import lagged
 from hypotheses.registry import get
 from hypotheses.user_files import as_hypothesis
 
@@ -149,6 +150,20 @@ def test_other_edits_turn_the_unit_with_the_label(live: LiveActivations, edit: s
     assert result.effect(IN_BRACKETS, STAYS).change == pytest.approx(0, abs=1e-5)
 
 
+@pytest.mark.parametrize("lag", [-2, 2])
+def test_a_lag_moves_the_labels_and_not_the_edits(live: LiveActivations, deleted: Perturbation, lag: int) -> None:
+    """Two characters late, the label of the deleted bracket and of those after it changes from the second one on."""
+    result = perturb(live, in_brackets, "delete", units=IN_BRACKETS, n_places=100, n_steps=40, lag=lag)
+    assert result.hypothesis == f"in_brackets @ {lag}"
+    assert (result.where_edited, result.n_possible) == (deleted.where_edited, deleted.n_possible)
+    assert result.effect(LOSS, ALL).change == deleted.effect(LOSS, ALL).change
+    assert result.n_changed == 100
+    first = [result.effect(IN_BRACKETS, CHANGES, step).n_places for step in (0, 1, 2)]
+    assert first == ([0, 0, 100] if lag < 0 else [100, 100, 100])
+    without = deleted.effect(IN_BRACKETS, CHANGES, 8)
+    assert without.n_places != result.effect(IN_BRACKETS, CHANGES, 8).n_places
+
+
 def test_an_edit_that_turns_no_label_shows_nothing(live: LiveActivations) -> None:
     result = perturb(live, in_brackets, "repeat", units=IN_BRACKETS, n_places=50, n_steps=20)
     assert result.n_changed == 0
@@ -203,13 +218,13 @@ def test_the_same_seed_gives_the_same_numbers(live: LiveActivations, deleted: Pe
     assert other.effect(LOSS, ALL).change != deleted.effect(LOSS, ALL).change
 
 
-@pytest.mark.parametrize("name", ["in_quotes", "in_comment"])
-def test_labels_after_an_edit_are_those_of_the_edited_document(code_text: str, name: str) -> None:
-    """Also in a document so long that only its part around the edit is labelled again."""
+@pytest.mark.parametrize(("name", "lag"), [("in_quotes", 0), ("in_comment", 0), ("in_quotes", -7), ("in_quotes", 7)])
+def test_labels_after_an_edit_are_those_of_the_edited_document(code_text: str, name: str, lag: int) -> None:
+    """Also in a document so long that only its part around the edit is labelled again, and with a lag."""
     long = (code_text + "\n\n") * 4
     corpus = Corpus.from_texts([code_text[:3000], long])
-    hypothesis = get(name)
-    edited = EditedLabels(hypothesis, target(corpus, name), corpus, 50)
+    hypothesis = get(name).lagged(lag) if lag else get(name)
+    edited = EditedLabels(hypothesis, lagged(target(corpus, name), corpus, lag), corpus, 50)
     for position in (10, 2500, 3010, 40_000, 3000 + len(long) - 200):
         start = 0 if position < 3000 else 3000
         document = corpus.text(start, 3000 if position < 3000 else None)

@@ -54,7 +54,8 @@ def test_what_one_unit_carries_is_shown(known: Story) -> None:
     assert {ranked.unit.index for ranked in known.best[:2]} == {0}
     assert known.best[0].held_out == 1
     # the cell is computed from the hidden state, which is one step old when it is read again
-    assert answers["impulse"] == "1 character (1 to 1)"
+    # in some of the starts it is then reversed for a while, by as much: the size of the share is .4, up to .7 for 18
+    assert answers["impulse"] == "1 character (1 to 18)"
 
 
 def test_the_whole_site_and_the_unit_that_carries_all_of_it_go_all_the_way(known: Story) -> None:

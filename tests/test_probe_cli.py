@@ -138,7 +138,7 @@ def test_hypotheses_are_listed(run: Command) -> None:
 def test_a_text_is_shown_with_its_labels(run: Command) -> None:
     Path("corpus.txt").write_text('a "b" c\n\x1b[2J"d"\n', encoding="utf-8")
     _, out, _ = run("hypotheses", "--show", "in_quotes", "corpus.txt")
-    assert out.startswith('a "b" c↵\n..xx....\n·[2J"d"↵\n....xx..\n')  # nothing that moves the cursor
+    assert out.startswith('a "b" c↵\n..xx....\n␛[2J"d"↵\n....xx..\n')  # nothing that moves the cursor
     assert re.search(r"True +4 +0\.250 +2 +2\.000 +2", out)
     _, out, _ = run("hypotheses", "--show", "in_quotes", "corpus.txt", "--range", "2:5", "--json")
     assert rows(out)[1] == {
@@ -167,7 +167,11 @@ def test_a_passage_begins_where_labels_change(run: Command) -> None:
 
 @pytest.mark.parametrize(
     ("name", "colours", "legend"),
-    [("in_quotes", 1, "True  False"), ("char_class", 4, "lower case"), ("position_in_line", 5, "and more")],
+    [
+        ("in_quotes", 2, "in_quotes   False   True"),
+        ("char_class", 4, " lower case "),
+        ("position_in_line", 5, "10.3 and beyond"),
+    ],
 )
 def test_a_terminal_shows_labels_as_colours(
     run: Command, monkeypatch: pytest.MonkeyPatch, name: str, colours: int, legend: str
@@ -177,10 +181,21 @@ def test_a_terminal_shows_labels_as_colours(
     monkeypatch.setenv("TERM", "xterm-256color")
     Path("corpus.txt").write_text('abc "def" 12\nX yz\n', encoding="utf-8")
     _, out, _ = run("hypotheses", "--show", name, "corpus.txt")
-    passage, _, below = out.partition("\n\n")
+    above, passage, *_ = out.split("\n\n")
     assert len(set(re.findall(r"48;2;\d+;\d+;\d+", passage))) >= colours
-    assert re.sub(r"\x1b\[[\d;]*m", "", passage).startswith('abc "def" 12↵\nX yz↵')
-    assert legend in re.sub(r"\x1b\[[\d;]*m", "", below)
+    assert re.sub(r"\x1b\[[\d;]*m", "", passage) == 'abc "def" 12↵\nX yz↵'
+    assert legend in re.sub(r"\x1b\[[\d;]*m", "", above)
+
+
+def test_classes_that_have_no_colour_each_are_marked(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    Path("mine.py").write_text("def many(text):\n    return [str(t) for t in range(len(text))]\n", encoding="utf-8")
+    Path("corpus.txt").write_text("ab" * 150, encoding="utf-8")
+    _, out, _ = run("hypotheses", "--show", "mine.py:many", "corpus.txt", "--range", "0:255")
+    assert "48;2;" in out
+    _, out, _ = run("hypotheses", "--show", "mine.py:many", "corpus.txt")
+    assert "48;2;" not in out and out.startswith("ab" * 150)
 
 
 def test_hypotheses_are_defined_and_counted(run: Command) -> None:
@@ -280,6 +295,28 @@ def test_a_unit_is_explained(run: Command, planted: Path) -> None:
     assert first["period"] is None and "wave_p" in first
     assert "there is no site 5/cell here" in run("explain", "5/cell/0", planted)[2]
     assert "units are written layer/signal/index" in run("explain", "nonsense", planted)[2]
+
+
+def test_the_text_where_a_unit_is_most_active_is_drawn(run: Command, planted: Path) -> None:
+    """By the unit, with the labels of the first hypothesis below, around the most active place."""
+    unit = str(PLANTED["position_in_line"])
+    asked = ("explain", unit, planted, "position_in_line", "in_comment")
+    status, out, err = run(*asked, "-o", "unit.svg")
+    assert status == 0, err
+    assert out.endswith(f"unit.svg: the text around where {unit} is most active\n")
+    [position] = re.findall(r"most active\n +[+-][\d.]+ +([\d,]+)", out)[:1]
+    texts = re.findall(r"<text [^>]*>([^<]*)</text>", Path("unit.svg").read_text(encoding="utf-8"))
+    assert [text for text in texts if text in (unit, "position_in_line")][:2] == [unit, "position_in_line"]
+    [start, stop] = next(
+        re.findall(r"characters ([\d,]+) to ([\d,]+)", text) for text in texts if "characters" in text
+    )[0]
+    assert int(start.replace(",", "")) <= int(position.replace(",", "")) < int(stop.replace(",", ""))
+    status, out, _ = run(*asked, "-o", "unit.html", "--json")
+    assert status == 0 and "most active" not in out
+    assert Path("unit.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    status, _, err = run(*asked, "-o", "unit.gif")
+    assert status == 1 and "end its name in .html for a page, or in .png, .svg, .pdf for a picture" in err
+    assert "no folder absent" in run(*asked, "-o", "absent/unit.png")[2]
 
 
 def test_the_bars_of_a_unit_begin_at_its_median(run: Command, planted: Path) -> None:

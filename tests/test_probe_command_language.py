@@ -44,17 +44,17 @@ from probe.training.recipes import PRESETS, cell_names
 NAMES = [command_name(command) for command in COMMANDS]
 CAUSES = {"ablate", "impulse", "orders", "patch", "perturb", "steer", "story"}
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
-    "--output": {"train", "sweep", "import", "extract", "curve", "impulse", "orders", "perturb", "steer", "story"},
+    "--output": {"train", "sweep", "import", "extract", "curve", "explain", "view"} | CAUSES - {"ablate", "patch"},
     "--units": {"train", "rank", "fit", "ablate", "impulse", "perturb"},
     "--layers": {"train", "sweep"},
     "--cell": {"train", "sweep", "import"},
     "--gates": {"train", "import"},
-    "--lanes": {"train", "sweep", "extract", "rank", "explain", "fit", "curve"} | CAUSES,
-    "--range": {"import", "hypotheses", "extract", "rank", "explain", "fit", "curve"} | CAUSES,
-    "--text": {"import", "rank", "explain", "fit", "curve"} | CAUSES,
+    "--lanes": {"train", "sweep", "extract", "view", "rank", "explain", "fit", "curve"} | CAUSES,
+    "--range": {"import", "hypotheses", "extract", "view", "rank", "explain", "fit", "curve"} | CAUSES,
+    "--text": {"import", "view", "rank", "explain", "fit", "curve"} | CAUSES,
     "--split": {"train", "sweep", "evaluate"},
     "--prompt": {"sample", "extract", "steer"},
-    "--top": {"rank", "explain", "ablate", "impulse", "perturb"},
+    "--top": {"view", "rank", "explain", "ablate", "impulse", "perturb"},
     "--force": {"import", "extract", "ablate", "impulse", "steer"},
     "--steps": {"train", "sweep", "impulse", "patch"},
     "--samples": {"sample", "steer"},
@@ -62,7 +62,9 @@ OWN_MEANING = {  # options that are spelled alike and mean another thing in each
     "--length": {"sample", "steer"},
     "--matched": CAUSES,
     "--show": {"hypotheses", "steer"},
-    "--chars": {"hypotheses"} | CAUSES,
+    "--chars": {"hypotheses", "view"} | CAUSES,
+    "--any-model": {"fit", "view"},
+    "--probe": {"perturb", "view"},
     "--together": {"fit", "ablate"},
 }
 
@@ -225,11 +227,11 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
     def having(name: str) -> set[str]:
         return {command for command in NAMES if name in parameters(command)}
 
-    analyses = {"rank", "explain", "fit", "curve"} | CAUSES - {"steer"}
+    analyses = {"view", "rank", "explain", "fit", "curve"} | CAUSES - {"steer"}
     assert having("lag") == analyses - {"story"}  # which labels edited texts, too
     assert having("words") == analyses | {"steer"}
     assert having("language") == having("no_cache") == analyses | {"hypotheses"}
-    assert having("layer") == {"rank", "fit", "curve", "ablate", "impulse", "orders", "perturb"} and having(
+    assert having("layer") == {"view", "rank", "fit", "curve", "ablate", "impulse", "orders", "perturb"} and having(
         "sites"
     ) == having("layer") | {"extract"}
     assert having("seed") == {"rank", "fit", "curve", "train", "sweep", "sample", "extract"} | CAUSES
@@ -370,6 +372,7 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "fit": ["fit", "in_quotes", "position_in_line", str(planted), "--controls", "chars"],
         "curve": ["curve", "in_quotes", str(planted), "--over", "sites"],
         "explain": ["explain", str(PLANTED["in_quotes"]), str(planted), "in_quotes", "in_comment"],
+        "view": ["view", "in_quotes", str(planted), "--unit", str(PLANTED["in_quotes"]), "--chars", "60"],
         "ablate": ["ablate", "in_quotes", "--units", "0/cell/1", "--chars", "600", "--matched", "5", *live],
         "impulse": ["impulse", "in_quotes", "--units", "0/cell/1", "--chars", "600", "--matched", "2", *live],
         "patch": ["patch", "in_quotes", "--part", "0/cell/1", "--chars", "600", "--matched", "2", *live],

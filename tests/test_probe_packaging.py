@@ -56,6 +56,7 @@ def test_the_wheel_of_the_sdist_brings_everything_and_its_demo_runs(tmp_path: Pa
         assert f"{package}/__init__.py" in names
     for package in ("activations", "analyses", "hypotheses", "probe"):
         assert f"{package}/py.typed" in names
+    assert {f"probe/viewer/page/{name}" for name in ("page.html", "view.css", "view.js")} <= names
     assert not [name for name in names if name.startswith(NOT_PACKAGED)]
     assert zipfile.ZipFile(wheel).getinfo("probe/data/python_lstm.pt").compress_size < 4e6
 

@@ -49,6 +49,17 @@ def test_a_recording_and_its_model_give_the_same_as_the_model_alone(run: Command
     assert {row["edit"] for row in rows(alone)} == {"insert #"}
 
 
+def test_a_lag_moves_the_labels_and_not_the_edits(run: Command, files: None) -> None:
+    """Three characters before the label begins, there is no quote that could be deleted."""
+    live = ("--model", "model.pt", "--text", "corpus.txt")
+    _, plain, _ = run("perturb", "in_quotes", *live, *SHORT)
+    _, lagged, err = run("perturb", "in_quotes", "--lag", "3", *live, *SHORT)
+    sentence = "delete, at characters with which in_quotes begins to hold: 30 of"
+    assert f"in_quotes: {sentence}" in plain and f"in_quotes @ 3: {sentence}" in lagged, err
+    [places] = [line.partition("label changes at ")[2] for line in lagged.splitlines() if sentence in line]
+    assert not places.startswith("0 ")
+
+
 def test_a_kept_probe_is_followed(run: Command, files: None) -> None:
     live = ("--model", "model.pt", "--text", "corpus.txt")
     fitting = ("--controls", "none", "--penalty", "10", "--save", "kept.npz")

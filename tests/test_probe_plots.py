@@ -184,23 +184,6 @@ def test_every_loss_of_a_sweep_can_be_read(tests: tuple[float, ...]) -> None:
     assert min(contrasts(axes)) > 4.5
 
 
-def test_a_text_has_each_character_in_its_place_and_colour() -> None:
-    text = 'ab "c"\n\t$x$\n'
-    values = np.linspace(-1, 1, len(text))
-    axes = plot_text(text, values, np.array([char == "c" for char in text]), title="planted")
-    [image] = axes.get_images()
-    grid: NDArray[np.float64] = np.ma.getdata(np.ma.asarray(image.get_array()))
-    assert grid[0, :7].tolist() == values[:7].tolist()
-    assert grid[1, :5].tolist() == values[7:12].tolist()
-    assert np.isnan(grid[0, 7:]).all()
-    assert [line.get_text() for line in axes.texts] == ['ab "c"', "→$x$", ""]
-    low, high = (np.asarray(image.cmap(image.norm(value)))[:3] for value in (values[0], values[-1]))
-    assert low[2] > low[0]  # blue
-    assert high[0] > high[2]  # red
-    assert image.get_clim() == (-np.quantile(np.abs(values), 0.9), np.quantile(np.abs(values), 0.9))
-    assert to_rgb("black") == (0, 0, 0)
-
-
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf", "PNG"])
 def test_pictures_are_written_by_their_ending(tmp_path: Path, ending: str) -> None:
     axes = plot_text("日本 €\0\r\n", np.arange(7.0))

@@ -23,6 +23,7 @@ from activations.texts.reading_rule import ReadingRule
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
 from analyses.causes.directions import Direction, mean_difference
+from analyses.causes.matched_p_values import matched_p_value
 from analyses.causes.text_effects import LOSS, Measured, text_effects, text_means
 from analyses.errors import AnalysisError
 from probe.plots import figure_of, plot_steering, save_figure
@@ -150,10 +151,16 @@ def test_the_interval_is_students_over_the_texts(rng: np.random.Generator) -> No
     of_matched = np.nanmean(matched - unsteered, axis=1)
     assert (effect.matched, effect.matched_sd) == pytest.approx((of_matched.mean(), of_matched.std(ddof=1)))
     by_text = np.delete(steered - matched.mean(axis=0), 3)
-    variances = by_text.var(ddof=1) / 19, of_matched.var(ddof=1) * 7 / 6
-    freedom = sum(variances) ** 2 / (variances[0] ** 2 / 18 + variances[1] ** 2 / 5)
-    t = effect.beyond_matched / math.sqrt(sum(variances))
-    assert effect.p == pytest.approx(2 * stats.t.sf(abs(t), freedom)) and effect.q == effect.p
+    deviations = np.delete(matched - unsteered, 3, axis=1) - np.delete(matched - unsteered, 3, axis=1).mean(axis=0)
+    expected_p = matched_p_value(
+        effect.beyond_matched,
+        by_text.var(ddof=1) / 19,
+        18,
+        matched_variance=of_matched.var(ddof=1),
+        matched_error_variance=deviations.var(axis=1, ddof=1).sum() / 19 / 5,
+        n_matched=6,
+    )
+    assert effect.p == pytest.approx(expected_p) and effect.q == effect.p
 
 
 def test_few_texts_or_few_matched_changes_have_no_p_value(rng: np.random.Generator) -> None:

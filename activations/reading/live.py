@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from activations.blocks import Block, passage_from_blocks, thin_out
+from activations.blocks import Block, passage_from_blocks, predictions_from_blocks, thin_out
 from activations.deprecation import renamed_keyword
 from activations.errors import ActivationError
 from activations.gradient_sums import Floats, GradientSums, HeldPath, Measure
@@ -27,7 +27,7 @@ from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.identity import carried, sha256, unbounded
 from activations.models.intervening import acting_on, without_interventions
-from activations.predictions import prediction_fields
+from activations.predictions import LOG_PROB, prediction_fields
 from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.reading.by_interventions import by_interventions
 from activations.reading.compatibility import check_options
@@ -296,6 +296,22 @@ class LiveActivations:
             passage = self._pass(sites, self._text.in_reading_order(self.selection.part(start, stop)))
             runs = self._plan.runs(passage.selection, self._kept_states) if sites else []
             return passage_from_blocks(self, passage_blocks(passage, runs, self.n_lanes), sites, start, stop)
+
+    def read_predictions(
+        self, kinds: Collection[str] | None = None, start: int = 0, stop: int | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Return the model's predictions after the characters of a passage; see `Source.read_predictions`."""
+        fields = prediction_fields(len(self.vocabulary))
+        chosen = [kind for kind in fields if kinds is None or kind in kinds]
+        part = self.selection.part(start, stop)
+        if not (chosen and part.n_chars):
+            widths = {kind: () if fields[kind][1] is None else (fields[kind][1],) for kind in chosen}
+            return {kind: np.empty((0, *widths[kind]), fields[kind][0]) for kind in chosen}
+        with self._lock:  # one passage at a time
+            passage = self._pass((), self._text.in_reading_order(part), predictions={LOG_PROB, *chosen})
+            runs = self._plan.runs(passage.selection, self._kept_states)
+            by_kind = predictions_from_blocks(self, passage_blocks(passage, runs, self.n_lanes), start, stop)
+            return {kind: by_kind[kind] for kind in chosen}
 
     def sample(
         self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance

@@ -165,16 +165,24 @@ class Recording:
         Raises:
             ActivationError: If a site was not recorded, or the file is damaged there.
         """
-        end = len(self.corpus) if stop is None else stop
-        if self.tokens is None:
-            first, last = self.selection.row(start), self.selection.row(end)
-        else:
-            first, last = np.searchsorted(self.tokens.ends, [start + 1, end + 1]).tolist()
+        first, last = self._rows_between(start, stop)
         paths = {site: self._site_path(site) for site in resolve_sites(self.sites, sites)}
-        return {
-            site: self.facts[site].coding.decode(self._rows(path, first, max(first, last)))
-            for site, path in paths.items()
-        }
+        return {site: self.facts[site].coding.decode(self._rows(path, first, last)) for site, path in paths.items()}
+
+    def read_predictions(
+        self, kinds: Collection[str] | None = None, start: int = 0, stop: int | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Return the model's predictions after the selected characters of a passage; see `Source.read_predictions`.
+
+        Arrays are views of the file, mapped into memory. If rows are tokens, those are given whose last characters are
+        in the passage.
+
+        Raises:
+            ActivationError: If the file is damaged there.
+        """
+        first, last = self._rows_between(start, stop)
+        chosen = [kind for kind in self.predictions if kinds is None or kind in kinds]
+        return {kind: self._rows(layout.prediction_path(kind), first, last) for kind in chosen}
 
     def sample(
         self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance
@@ -218,6 +226,15 @@ class Recording:
                     f"{self.selection.n_chars:,} characters, the first of them {first:,}"
                 )
         yield from (f"damaged in {p}" for p in self._contents if p not in self._mapped and not self._is_sound(p))
+
+    def _rows_between(self, start: int, stop: int | None) -> tuple[int, int]:
+        """Return the rows of the recorded characters, or of the last characters of tokens, of a passage."""
+        end = len(self.corpus) if stop is None else stop
+        if self.tokens is None:
+            first, last = self.selection.row(start), self.selection.row(end)
+        else:
+            first, last = np.searchsorted(self.tokens.ends, [start + 1, end + 1]).tolist()
+        return first, max(first, last)
 
     def _site_path(self, site: Site) -> str:
         if site not in self.sites:

@@ -108,6 +108,12 @@ class Spool:
         offset = self._offsets[number] + first - self.runs[number].start
         return {site: self._read(site, offset, part.n_chars) for site in sites}
 
+    def read_predictions(
+        self, kinds: Collection[str] | None = None, start: int = 0, stop: int | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Give none: only activations are spooled."""
+        return {}
+
     def sample(
         self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance
     ) -> dict[Site, NDArray[np.float32]]:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.results import Result, TableCell
-from analyses.causes.welch import welch_p_value
-from analyses.intervals.estimates import Estimate
+from analyses.causes.matched_p_values import FEWEST_MATCHED, matched_p_value
+from analyses.intervals.estimates import Estimate, standard_errors
 from analyses.intervals.long_run import label_memory, n_cosines
 from analyses.intervals.significance import q_values, too_few
 from analyses.passages.character_sets import ALL, INSIDE, OUTSIDE, SET_NAMES, CharacterSets
@@ -20,7 +20,6 @@ Array = NDArray[np.float64]
 CONTRAST = "inside − outside"
 WHERE = (CONTRAST, *SET_NAMES)
 """The sets of characters on which an effect is measured; the first is the one that counts for a hypothesis."""
-_FEWEST_MATCHED = 5
 _FEWEST_CHARS = 8  # of a set
 SIGNIFICANT = 0.05
 """The false discovery rate below which an effect counts as shown."""
@@ -88,8 +87,8 @@ class Effect(Result):
     def _no_p_reason(self) -> str:
         if self.no_interval_reason:
             return self.no_interval_reason
-        if self.n_matched < _FEWEST_MATCHED:
-            return f"{self.n_matched or 'no'} matched ones to compare it with, and {_FEWEST_MATCHED} are needed"
+        if self.n_matched < FEWEST_MATCHED:
+            return f"{self.n_matched or 'no'} matched ones to compare it with, and {FEWEST_MATCHED} are needed"
         return "the error of the effect cannot be estimated"
 
 
@@ -178,9 +177,9 @@ def effects(
 ) -> list[Effect]:
     """Compare interventions with matched ones on every set of characters.
 
-    An intervention like the matched ones differs from their mean by their own spread and by that of the mean, to which
-    the text's own sampling error is added: Student's t, with Welch's degrees of freedom. So a unit stands out only if
-    it does so among units like it, and on this text more than by chance.
+    An intervention like the matched ones differs from their mean by the spread of their true effects, and by the text's
+    sampling error; see `matched_p_value`. So a unit stands out only if it does so among units like it, and on this text
+    more than by chance.
 
     Args:
         sums: The sums of all variants.
@@ -191,9 +190,6 @@ def effects(
 
     Returns:
         The effects of the first intervention on each set, then those of the next one.
-
-    Source:
-        Welch 1947, Biometrika 34:28-35.
     """
     by_set = {}
     for name in where:
@@ -221,21 +217,27 @@ class Comparison(NamedTuple):
     p: float
 
 
-def beside_matched(own: Estimate, matched: Sequence[Estimate]) -> Comparison:
-    """Compare an effect with those of matched interventions; see `effects`."""
+def beside_matched(tested: Estimate, matched: Sequence[Estimate]) -> Comparison:
+    """Compare an effect with those of matched interventions on the same atoms; see `matched_p_value`."""
+    if len(matched) < 2:
+        return Comparison(np.nan, np.nan, np.nan)
     values = np.array([estimate.value for estimate in matched])
-    has_matched = len(values) >= 2
-    mean = float(values.mean()) if has_matched else np.nan
-    spread = float(values.std(ddof=1)) if has_matched else np.nan
+    mean, variance = float(values.mean()), float(values.var(ddof=1))
     p = np.nan
-    if len(values) >= _FEWEST_MATCHED and not own.no_interval_reason:
-        beyond = replace(
-            own,
-            value=own.value - mean,
-            influence=own.influence - np.mean([estimate.influence for estimate in matched], axis=0),
+    if len(matched) >= FEWEST_MATCHED and not tested.no_interval_reason:
+        influences = np.stack([estimate.influence for estimate in matched])
+        of_mean = influences.mean(axis=0)
+        beyond = replace(tested, value=tested.value - mean, influence=tested.influence - of_mean)
+        errors = standard_errors((influences - of_mean).T, tested.n_atoms, tested.n_cosines)
+        p = matched_p_value(
+            beyond.value,
+            beyond.standard_error**2,
+            beyond.degrees_of_freedom,
+            matched_variance=variance,
+            matched_error_variance=float(np.sum(errors**2)) / (len(matched) - 1),
+            n_matched=len(matched),
         )
-        p = welch(beyond, spread**2 * (1 + 1 / len(values)), len(values) - 1)
-    return Comparison(mean, spread, p)
+    return Comparison(mean, float(np.sqrt(variance)), p)
 
 
 def _effect(intervention: str, where: str, n_chars: int, own: Estimate, matched: list[Estimate]) -> Effect:
@@ -263,9 +265,3 @@ def _too_few_chars(name: str, n_chars: int) -> str:
     if n_chars >= _FEWEST_CHARS:
         return ""
     return f"{n_chars or 'no'} characters are '{name}', and {_FEWEST_CHARS} are needed; use more (--chars)"
-
-
-def welch(beyond: Estimate, variance: float, degrees_of_freedom: int) -> float:
-    """Return the two-sided p-value of a difference whose variance is that of the text and another one together."""
-    variances = beyond.standard_error**2, variance
-    return welch_p_value(beyond.value, variances, (beyond.degrees_of_freedom, degrees_of_freedom))

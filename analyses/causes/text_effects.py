@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from activations.results import Result
 from activations.texts.corpus import Corpus
-from analyses.causes.welch import welch_p_value
+from analyses.causes.matched_p_values import matched_p_value
 from analyses.errors import AnalysisError
 from analyses.intervals.significance import q_values
 from analyses.targets.labelling import AnyHypothesis, label
@@ -20,7 +20,6 @@ LOSS = "loss"
 """The measure of how well the unsteered model predicts the texts, in nats per character."""
 FEWEST_TEXTS = 8
 """The number of texts below which there are no intervals and no p-values."""
-_FEWEST_MATCHED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +120,8 @@ def text_effects(measured: Sequence[Measured]) -> list[TextEffect]:
     """Compare texts with and without interventions, and with matched interventions, text by text.
 
     The texts are the sample: each is compared with the unsteered one of the same seed. An intervention like the matched
-    ones differs from their mean by their own spread and by that of the mean, to which the sampling error of the texts
-    is added, by Welch's test.
+    ones differs from their mean by the spread of their true effects, and by the sampling error of the texts; see
+    `matched_p_value`.
     """
     effects = [_effect(each) for each in measured]
     q = q_values(np.array([effect.p for effect in effects]))
@@ -173,12 +172,25 @@ def _interval(differences: Array) -> tuple[float, float]:
 def _p_value(differences: Array, of_matched: Array, beyond: float, spread: float) -> float:
     """Return the p-value of the difference from the matched interventions; NaN if there are too few, or no error."""
     n_matched = len(of_matched)
-    if n_matched < _FEWEST_MATCHED:
+    if not n_matched or (beyond == 0 and spread == 0):
         return np.nan
-    by_text = differences - np.array([np.nanmean(row) if np.isfinite(row).any() else np.nan for row in of_matched.T])
-    by_text = by_text[np.isfinite(by_text)]
+    mean_of_matched = np.array([np.nanmean(row) if np.isfinite(row).any() else np.nan for row in of_matched.T])
+    by_text = (differences - mean_of_matched)[np.isfinite(differences - mean_of_matched)]
     n = len(by_text)
-    if n < FEWEST_TEXTS or (beyond == 0 and spread == 0):
+    if n < FEWEST_TEXTS:
         return np.nan
-    variances = float(by_text.var(ddof=1)) / n, spread**2 * (1 + 1 / n_matched)
-    return welch_p_value(beyond, variances, (n - 1, n_matched - 1))
+    deviations = of_matched - mean_of_matched
+    error_variances = [_variance_of_mean(row[np.isfinite(row)]) for row in deviations]
+    return matched_p_value(
+        beyond,
+        _variance_of_mean(by_text),
+        n - 1,
+        matched_variance=spread**2,
+        matched_error_variance=sum(error_variances) / max(n_matched - 1, 1),
+        n_matched=n_matched,
+    )
+
+
+def _variance_of_mean(values: Array) -> float:
+    """Return the variance of the sampling error of a mean of (n_texts,) values; 0 for a single one."""
+    return float(values.var(ddof=1)) / len(values) if len(values) > 1 else 0.0

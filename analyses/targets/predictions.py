@@ -1,8 +1,11 @@
 """The model's own predictions of the next character, as labels."""
 
 import ast
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from activations.blocks import Source
 from activations.predictions import DISTRIBUTION
@@ -12,13 +15,15 @@ from hypotheses.labels import Labels
 PREFIX = "predicts:"
 
 
-def predicted(source: Source, name: str) -> Labels:
+def predicted(source: Source, name: str, start: int | None = None, stop: int | None = None) -> Labels:
     r"""Return the probability, after each character, that the model gives to a certain next character.
 
     Args:
         source: Activations with predictions.
         name: What is predicted, such as `predicts:a`, `predicts:'\n'` or `predicts:\n`, or a token by its name, such
             as `predicts:<eos>`.
+        start: Position of the first character of a passage, the only one that is read; None is all of the text.
+        stop: One past the position of its last character.
 
     Returns:
         Numbers in [0, 1], missing where no character is read.
@@ -28,16 +33,27 @@ def predicted(source: Source, name: str) -> Labels:
             there are no predictions.
     """
     token_number = source.vocabulary.characters.index(_token(source, name))
-    values = np.full(len(source.corpus), np.nan)
-    for block in source.blocks([], predictions=True):
-        if DISTRIBUTION not in block.predictions:
-            raise AnalysisError(
-                f"for {name} the model's distribution over all characters is needed, and this recording does not have "
-                "it: it was made without, or of a model with more than 512 characters"
-            )
-        values[block.positions] = np.exp(block.predictions[DISTRIBUTION][:, token_number].astype(np.float64))
+    if start is None:
+        values = np.full(len(source.corpus), np.nan)
+        for block in source.blocks([], predictions=True):
+            values[block.positions] = _probabilities(block.predictions, name, token_number)
+    else:
+        part = source.selection.part(start, stop)
+        values = np.full((len(source.corpus) if stop is None else stop) - start, np.nan)
+        predictions = source.read_predictions([DISTRIBUTION], start, stop)
+        values[part.start - start : part.stop - start : part.every] = _probabilities(predictions, name, token_number)
     missing = np.isnan(values)
     return Labels(np.where(missing, 0.0, values), "numeric", missing if missing.any() else None)
+
+
+def _probabilities(predictions: Mapping[str, NDArray[Any]], name: str, token_number: int) -> NDArray[np.float64]:
+    """(n_chars,) the probability of a token."""
+    if DISTRIBUTION not in predictions:
+        raise AnalysisError(
+            f"for {name} the model's distribution over all characters is needed, and this recording does not have "
+            "it: it was made without, or of a model with more than 512 characters"
+        )
+    return np.asarray(np.exp(predictions[DISTRIBUTION][:, token_number].astype(np.float64)))
 
 
 def _token(source: Source, name: str) -> str:

@@ -34,24 +34,38 @@ def matches_pattern(text: str, pattern: str) -> Labels:
     a 12 b3
     ..xx..x
     """
-    repeats = [int(count) for count in regex.findall(r"\{(?:\d*,)?(\d{1,9})\}", pattern)]
-    if math.prod(repeats) > _MOST_REPEATS:
-        raise HypothesisError(f"the pattern {pattern!r} repeats its parts too often to be read; use + or *")
-    try:
-        compiled = regex.compile(pattern, regex.MULTILINE)
-    except (regex.error, RecursionError, OverflowError) as error:
-        raise HypothesisError(f"the pattern {pattern!r} cannot be read: {error}") from error
+    compiled = compiled_pattern(pattern)
     labels = np.zeros(len(text), bool)
     limit = LIMIT_S + len(text) / 1e6
     try:
         for match in compiled.finditer(text, timeout=limit):
             labels[match.start() : match.end()] = True
     except TimeoutError as error:
-        raise HypothesisError(
-            f"the pattern {pattern!r} took longer than {limit:.0f} seconds on a text of {len(text):,} characters; "
-            "repetitions within repetitions, such as (a+)+, are slow"
-        ) from error
+        raise too_slow(pattern, limit, len(text)) from error
     return Labels(labels, "binary")
+
+
+def compiled_pattern(pattern: str) -> regex.Pattern[str]:
+    """Compile a pattern that a user wrote, in which `^` and `$` match at every line.
+
+    Raises:
+        HypothesisError: If it cannot be read.
+    """
+    repeats = [int(count) for count in regex.findall(r"\{(?:\d*,)?(\d{1,9})\}", pattern)]
+    if math.prod(repeats) > _MOST_REPEATS:
+        raise HypothesisError(f"the pattern {pattern!r} repeats its parts too often to be read; use + or *")
+    try:
+        return regex.compile(pattern, regex.MULTILINE)
+    except (regex.error, RecursionError, OverflowError) as error:
+        raise HypothesisError(f"the pattern {pattern!r} cannot be read: {error}") from error
+
+
+def too_slow(pattern: str, limit_s: float, n_chars: int) -> HypothesisError:
+    """Return the error of a pattern that took too long on a text."""
+    return HypothesisError(
+        f"the pattern {pattern!r} took longer than {limit_s:.0f} seconds on a text of {n_chars:,} characters; "
+        "repetitions within repetitions, such as (a+)+, are slow"
+    )
 
 
 @hypothesis(kind="binary", causal=False, example="Keyword,python")

@@ -33,6 +33,7 @@ from probe.cli.steer import steer
 from probe.cli.story import story
 from probe.cli.sweep import sweep
 from probe.cli.train import train
+from probe.cli.view import view
 
 _INTERRUPTED = 130  # the exit status that typer makes of Ctrl-C
 COMMANDS = (
@@ -45,6 +46,7 @@ COMMANDS = (
     extract,
     check,
     hypotheses,
+    view,
     rank,
     explain,
     fit,

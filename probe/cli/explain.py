@@ -1,5 +1,6 @@
 """The command `probe explain`, which says what a unit responds to."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option
@@ -16,9 +17,12 @@ from probe.cli.words import tell_apart
 if TYPE_CHECKING:
     from analyses.ranking.explaining.explanation import Explanation, Passage
     from analyses.ranking.explaining.tuning import Tuning
+    from analyses.session import Session
+    from analyses.targets.target import Target
 
 _WIDEST_BAR = 40
 _MOST_BARS = 24
+_PAGE_CHARS, _PICTURE_CHARS = 20_000, 800
 _NOT_IN_TABLE = ("period", "wave_p")  # which the tuning curves show
 
 
@@ -29,6 +33,16 @@ def explain(
     hypotheses: HypothesesOption = None,
     top: Annotated[int, Option(min=1, help="How many hypotheses to show.")] = 12,
     passages: Annotated[int, Option(min=0, help="How many passages to show where it is most and least active.")] = 5,
+    output: Annotated[
+        Path | None,
+        Option(
+            "--output",
+            "-o",
+            help="The text where it is most active, coloured by it and by the first hypothesis: a page, .html, or a "
+            "picture, .png, .svg or .pdf. `probe view` has any passage.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     source: SourceOptions,
     labels: TargetOptions,
@@ -48,6 +62,8 @@ def explain(
 
     Example:
         probe explain 1/cell/37
+
+        probe explain 1/cell/37 -o unit.png
     """
     from activations.units import Unit
     from analyses.ranking.explaining.explanation import explain as explain_unit
@@ -57,10 +73,14 @@ def explain(
     if len(subjects.recordings) > 1:
         raise BadParameter(f"a unit is of one recording, and {len(subjects.recordings)} are named; name one")
     tables.check(*source.inputs(subjects))
+    _check_output(output, source.inputs(subjects))
     with source.open(subjects) as [(_, session)], progress(f"explaining {unit}") as report:
         targets = labels.targets(session, subjects.hypotheses)
         explanation = explain_unit(session, parsed, targets.made, n_passages=passages, progress=report)
         made = provenance(session)
+        if output is not None:
+            by_name = {target.hypothesis: target for target in targets.made}
+            _draw(session, explanation, by_name.get(explanation.answers[0].hypothesis), output)
     for hypothesis, reason in (targets.reasons if subjects.hypotheses else {}).items():
         warn(f"no answer for {hypothesis}: {reason}")
     rows = [{**answer.row(), "unit": str(parsed), **made} for answer in explanation.answers]
@@ -72,6 +92,33 @@ def explain(
     if not tables.as_json:
         _show_details(explanation)
     tables.write(rows)
+    if output is not None:
+        say(f"{output}: the text around where {unit} is most active", quiet=tables.as_json)
+
+
+def _check_output(output: Path | None, inputs: list[Path]) -> None:
+    """Refuse a file that could not be written, before any work is done for it."""
+    from activations.files import check_output
+    from probe.viewer.widget import is_page
+
+    if output is not None:
+        is_page(output)
+        check_output(output, *inputs)
+
+
+def _draw(session: "Session", explanation: "Explanation", target: "Target | None", path: Path) -> None:
+    """Write a view of the text where a unit is most active."""
+    from probe.viewer.making import text_view
+    from probe.viewer.widget import is_page, save_view
+
+    view = text_view(
+        session,
+        units=[explanation.unit],
+        hypotheses=[target] if target is not None else (),
+        around=explanation.most[0].position if explanation.most else None,
+        n_chars=_PAGE_CHARS if is_page(path) else _PICTURE_CHARS,
+    )
+    save_view(view.units_first(), path)
 
 
 def _show_details(explanation: "Explanation") -> None:

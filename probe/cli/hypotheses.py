@@ -44,14 +44,14 @@ class PassageOptions:
     def passage(self, corpus: "Corpus", labels: "CorpusLabels") -> tuple[int, int]:
         """Return where the passage starts and stops: `--range`, or around the first place where labels change."""
         from activations.texts.selection import Selection
-        from probe.cli.passage import first_of_interest
+        from probe.viewer.passages import first_change
 
         if self.part is not None:
             chosen = Selection.of(len(corpus), *range_ends(self.part))
             return chosen.start, chosen.stop
-        first_change = first_of_interest(labels)
-        earliest = max(first_change - self.chars // 2, 0)
-        start = earliest + corpus.text(earliest, first_change).rfind("\n") + 1
+        focus = first_change(labels, slice(0, len(corpus))) or 0
+        earliest = max(focus - self.chars // 2, 0)
+        start = earliest + corpus.text(earliest, focus).rfind("\n") + 1
         return start, min(start + self.chars, len(corpus))
 
 
@@ -209,7 +209,7 @@ def _show_labels(
         tables.show(rows)
     else:
         start, stop = options.passage(corpus, labels)
-        show_passage(corpus.text(start, stop), labels[start:stop])
+        show_passage(corpus.text(start, stop), hypothesis.name, labels[start:stop])
         say(f"\n{hypothesis.name}, characters {start:,} to {stop:,} above; below, all {len(corpus):,}")
         show_rows(summary.rows()[:_MOST_ROWS], as_json=False)
         if len(summary.counts) > _MOST_ROWS:

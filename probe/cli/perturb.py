@@ -1,6 +1,6 @@
 """The command `probe perturb`, which changes a few characters of the text and measures what follows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,7 +99,7 @@ def perturb(
     that the unit is one like these (of a probe, that it changes no more than by random edits), and q the false
     discovery rate over all units. The loss is that of the next character, in nats, at all characters, and its p is that
     of change. All are means over 1 to --after characters after the edit; a second table has them by the number of
-    characters.
+    characters. With --lag, the labels of the text and of the edited text are those of the characters that many later.
 
     The model is that of a recording (--model model.pt activations.h5), or reads a text now (--model and --text). The
     units are the ten best of `probe rank` unless --units or --sites names others.
@@ -116,7 +116,8 @@ def perturb(
     rows: list[dict[str, TableCell]] = []
     results: list[Perturbation] = []
     with source.open_model(subjects) as opened:
-        targets = labels.targets(opened.model, subjects.hypotheses)
+        # --lag lags the labels, not the places that are edited
+        targets = replace(labels, lag=0).targets(opened.model, subjects.hypotheses)
         made = provenance(opened.model, seed=options.seed)
         for target in targets.made:
             result = _perturb(opened, target, options, units, labels)
@@ -138,13 +139,14 @@ def _perturb(
     opened: ModelAndActivations, target: "Target", options: PerturbOptions, units: UnitOptions, labels: TargetOptions
 ) -> "Perturbation":
     from analyses.causes.editing.perturbation import perturb as perturb_text
+    from analyses.targets.lags import lagged
     from analyses.targets.predictions import PREFIX
     from hypotheses.registry import get
 
     name = target.hypothesis
     labeller = name if name.startswith(PREFIX) else get(name, language=labels.language)
     probe = options.kept_probe(target.hypothesis)
-    chosen = units.chosen_units(opened, target)
+    chosen = units.chosen_units(opened, lagged(target, opened.model.corpus, labels.lag))
     with progress(f"editing: {options.edit} for {target.hypothesis}") as report:
         return perturb_text(
             opened.model,
@@ -157,6 +159,7 @@ def _perturb(
             n_warm_up=options.before,
             n_random=options.random,
             n_matched=options.matched,
+            lag=labels.lag,
             seed=options.seed,
             progress=report,
         )

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     Column = tuple[str, list[Guess]]  # a character, and the guesses shown below it
 
-IN_TEXT = SIGNS | {"\n": "\n", "\t": "\t"}
-_AS_GUESS = SIGNS | {" ": "␣"}
+IN_TEXT = {**SIGNS, "\n": "\n", "\t": "\t"}
+_AS_GUESS = {**SIGNS, " ": "␣"}
 _STYLES = ((0.5, "bold green"), (0.2, "green"), (0.05, "yellow"), (0.0, "dim"))  # from this probability up
 _WIDEST_SAMPLE = 38  # so that two fit side by side in 80 columns
 _GAP = 3

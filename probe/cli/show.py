@@ -12,9 +12,11 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
+from probe.signs import SIGNS as SIGNS
+from probe.signs import UNKNOWN
+
 TableCell = str | int | float | bool | Sequence[str] | None  # as in `activations.results`, which loads numpy
 Report = Callable[..., None]
-SIGNS = {"\n": "↵", "\t": "→", "\r": "←"}  # shown for these characters of a text
 _WIDEST_NAME = 26  # that is never broken, however many columns there are
 
 
@@ -100,7 +102,7 @@ def _heading(key: str) -> str:
 
 def visible(text: str, shown: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return the text with a sign in place of each character that would move the cursor or do worse."""
-    return "".join(shown.get(char, char if char.isprintable() else "·") for char in text)
+    return "".join(shown.get(char, char if char.isprintable() else UNKNOWN) for char in text)
 
 
 def _finite(value: TableCell) -> TableCell:

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from activations.units import Site, Unit
 from activations.variants import ModelSource
 from analyses.causes.editing.edit_effects import CONTRAST, EditEffect, EditSample, beyond_random
-from analyses.causes.effects import welch
+from analyses.causes.effects import beside_matched
+from analyses.causes.matched_p_values import FEWEST_MATCHED
 from analyses.causes.matching import matched_units
 from analyses.intervals.estimates import Estimate
 from analyses.intervals.significance import q_values
 
-FEWEST_MATCHED = 5
 _SAMPLED_CHARS = 2000
 
 
@@ -37,7 +37,7 @@ def draw_matched(live: ModelSource, units: Sequence[Unit], n: int, rng: np.rando
     return drawn or [[] for _ in units]
 
 
-def beside_matched(
+def tested_beside_matched(
     effects: Sequence[EditEffect],
     edits: EditSample,
     random: EditSample,
@@ -47,8 +47,7 @@ def beside_matched(
     """Test how much more units change where the label changes than where it stays, beside matched units.
 
     All contrasts are less those of the random edits, and count as positive if they have the sign of inside less outside
-    of their unit. The matched units' own spread and the text's sampling error are both counted: Student's t, with
-    Welch's degrees of freedom.
+    of their unit. The spread of the matched units and the text's sampling error both count; see `matched_p_value`.
 
     Args:
         effects: The effects.
@@ -59,9 +58,6 @@ def beside_matched(
 
     Returns:
         The effects, with p-values and q-values of the units' contrasts that are these.
-
-    Source:
-        Welch 1947, Biometrika 34:28-35.
     """
     tested = list(effects)
     rows = [n for n, e in enumerate(tested) if e.quantity in matched and e.where == CONTRAST and e.n_after is None]
@@ -84,17 +80,11 @@ def _aligned(number: int, edits: EditSample, random: EditSample, references: NDA
     return replace(contrast, value=contrast.value * sign, influence=contrast.influence * sign)
 
 
-def _beside(effect: EditEffect, own: Estimate, matched: Sequence[Estimate]) -> EditEffect:
+def _beside(effect: EditEffect, contrast: Estimate, matched: Sequence[Estimate]) -> EditEffect:
     """Compare a unit with its matched ones; with fewer than five of these, it is left as it is."""
-    values = np.array([estimate.value for estimate in matched])
-    if len(values) < FEWEST_MATCHED or not np.isfinite([own.value, *values]).all():
+    if len(matched) < FEWEST_MATCHED or not np.isfinite([contrast.value, *(m.value for m in matched)]).all():
         return effect
-    mean, spread = float(values.mean()), float(values.std(ddof=1))
-    beyond = replace(
-        own,
-        value=own.value - mean,
-        influence=own.influence - np.mean([estimate.influence for estimate in matched], axis=0),
-    )
-    p = welch(beyond, spread**2 * (1 + 1 / len(values)), len(values) - 1)
+    comparison = beside_matched(contrast, matched)
     sign = 1 if effect.reference >= 0 else -1
-    return replace(effect, p=p if np.isfinite(effect.p) else np.nan, matched=sign * mean, matched_sd=spread)
+    p = comparison.p if np.isfinite(effect.p) else np.nan
+    return replace(effect, p=p, matched=sign * comparison.matched, matched_sd=comparison.matched_sd)

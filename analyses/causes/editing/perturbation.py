@@ -25,7 +25,7 @@ from analyses.causes.editing.edit_effects import (
     reported_steps,
     samples_of,
 )
-from analyses.causes.editing.edit_matching import beside_matched, draw_matched
+from analyses.causes.editing.edit_matching import draw_matched, tested_beside_matched
 from analyses.causes.editing.edited_labels import EditedLabels, LabelChange
 from analyses.causes.editing.edited_passages import EditedReadings, read_edited
 from analyses.causes.editing.edits import Edit, PlacedEdit, draw_edits
@@ -34,6 +34,7 @@ from analyses.passages.models import reading_source
 from analyses.probing.kept_probes import Probe
 from analyses.session import AnySource
 from analyses.targets.labelling import AnyHypothesis, target_for
+from analyses.targets.lags import lagged
 from analyses.targets.predictions import PREFIX
 from hypotheses import registry
 from hypotheses.hypothesis import Hypothesis
@@ -142,6 +143,7 @@ def perturb(
     n_warm_up: int = N_WARM_UP,
     n_random: int = 1,
     n_matched: int = N_MATCHED,
+    lag: int = 0,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> Perturbation:
@@ -164,6 +166,8 @@ def perturb(
         n_warm_up: Characters that the model reads before it.
         n_random: Random edits beside each.
         n_matched: Matched units beside each unit: drawn from its site among those of the nearest variance.
+        lag: Compare with the label of the character this many characters later, or earlier, below 0, in the text and in
+            the edited text alike. Where the text is edited does not depend on it.
         seed: Seed of the draws.
         progress: Called with the amount done and the total.
 
@@ -183,14 +187,16 @@ def perturb(
     labeller = _labeller(hypothesis)
     _check_reading(live, edit, probe)
     chosen = list(dict.fromkeys(select_units(live.sites, units)))
-    target = target_for(live, labeller)
-    if target.kind != "binary":
+    edited_where = target_for(live, labeller)
+    if edited_where.kind != "binary":
         raise AnalysisError(
-            f"{target.hypothesis!r} is not True or False, so that an edit does not turn it; compare it with a number "
-            f"or name one of its classes, such as '{target.hypothesis}>5'"
+            f"{edited_where.hypothesis!r} is not True or False, so that an edit does not turn it; compare it with a "
+            f"number or name one of its classes, such as '{edited_where.hypothesis}>5'"
         )
     rng = np.random.default_rng(seed)
-    drawn = draw_edits(edit, live, target, n_places, n_steps + 1, n_random, rng)
+    drawn = draw_edits(edit, live, edited_where, n_places, n_steps + 1, n_random, rng)
+    target = lagged(edited_where, live.corpus, lag)
+    labeller = labeller.lagged(lag) if lag else labeller
     every = [*drawn.edits, *(placed for beside in drawn.random for placed in beside)]
     owners = np.repeat(np.arange(len(drawn.edits)), [len(beside) for beside in drawn.random])
 
@@ -215,8 +221,8 @@ def perturb(
     return Perturbation(
         hypothesis=target.hypothesis,
         edit=str(edit),
-        where_edited=edit.where(target.hypothesis),
-        effects=beside_matched(effects, own, random, references, numbers),
+        where_edited=edit.where(edited_where.hypothesis),
+        effects=tested_beside_matched(effects, own, random, references, numbers),
         n_places=len(drawn.edits),
         n_possible=drawn.n_possible,
         n_changed=int(sum(change.direction.any() for change in labels[: len(drawn.edits)])),

@@ -115,7 +115,7 @@ def impulse(
     variances = {site: each.variance for site, each in moments.items()}
     changed, matched = _with_matched(chosen, variances, n_matched, rng)
     changes = _measure(live, places, changed, _new_values(changed, live.sites, moments, to), n_steps, progress)
-    distance = float(np.sqrt(2 * sum(variances[site].sum() for site in live.carried)))
+    distance = float(np.sqrt(2 * sum(variances[site].sum() for site in live.carried))) or float("nan")
     results = [
         _unit_impulse(str(unit), changes, number, matched[number], atoms, distance)
         for number, unit in enumerate(chosen)
@@ -302,21 +302,41 @@ def _step(
 
 
 def _duration(name: str, level: float, remaining: Sequence[Estimate]) -> Duration:
-    """Find where the share that remains, and the ends of its interval, first are at most `level`."""
+    """Find from where on the size of the share that remains is at most `level`.
 
-    def first(values: Sequence[float]) -> int | None:
-        return next((k for k, value in enumerate(values) if value <= level), None)
-
-    k, n_steps = first([each.value for each in remaining]), len(remaining) - 1
-    if np.isnan(remaining[0].value):
+    The ends of its interval are where those of the share's interval are at most `level`, first up to there and first
+    from there on: of the many intervals of later steps, some are wide by chance.
+    """
+    shares, n_steps = np.array([share.value for share in remaining]), len(remaining) - 1
+    if np.isnan(shares[0]):
         return Duration(level=name, k=None, low=None, high=None, n_steps=n_steps, is_changed=False)
+    k = _end_of(np.abs(shares) > level)
+    is_reversed = shares < -level
+    reversed_after = int(is_reversed.argmax()) if is_reversed.any() else None
     if remaining[0].no_interval_reason:
-        return Duration(level=name, k=k, low=None, high=None, n_steps=n_steps)
+        return Duration(level=name, k=k, low=None, high=None, n_steps=n_steps, reversed_after=reversed_after)
     # where all places agree exactly, as at k = 0, an estimate has no interval, and stands for itself
-    ends = [tuple(np.where(np.isnan(each.interval), each.value, each.interval).tolist()) for each in remaining]
+    ends = np.array([share.interval for share in remaining])  # (n_steps + 1, 2)
+    ends = np.where(np.isnan(ends), shares[:, None], ends)
+    nearest = np.where(np.sign(ends).prod(axis=1) > 0, np.abs(ends).min(axis=1), 0.0)
     return Duration(
-        level=name, k=k, low=first([low for low, _ in ends]), high=first([high for _, high in ends]), n_steps=n_steps
+        level=name,
+        k=k,
+        low=_first(nearest <= level),
+        high=None if k is None else _first(np.abs(ends).max(axis=1) <= level, k),
+        n_steps=n_steps,
+        reversed_after=reversed_after,
     )
+
+
+def _end_of(is_there: NDArray[np.bool_]) -> int | None:
+    """Return the number of characters from which on something is there no more; None if it is there at the last one."""
+    return None if is_there[-1] else len(is_there) - int(is_there[::-1].argmax())
+
+
+def _first(is_so: NDArray[np.bool_], start: int = 0) -> int | None:
+    """Return the first number of characters, from `start` on, at which something is so; None if there is none."""
+    return start + int(is_so[start:].argmax()) if is_so[start:].any() else None
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -18,8 +18,8 @@ class ImpulseStep(Result):
     Attributes:
         unit: The unit.
         k: Number of characters since the change; 0 is the character of the change itself.
-        remaining: The share of the unit's own change that is left; 1 at k = 0. It is the slope of the change now on
-            the change then, over all starts.
+        remaining: The share of the unit's own change that is left; 1 at k = 0, below 0 if its sign is reversed. It is
+            the slope of the change now on the change then, over all starts.
         remaining_low: The lower end of its 95 % interval; NaN if there is none.
         remaining_high: The upper one.
         remaining_matched: The same share for the matched units, averaged.
@@ -55,14 +55,21 @@ class ImpulseStep(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Duration(Result):
-    """After how many characters a unit's own change has fallen to a share of what it was.
+    """After how many characters the size of a unit's own change has fallen to a share of what it was, for good.
+
+    The size counts, whatever its sign: a change of 1 that has become one of −.95 is still there. It has fallen to the
+    share once it is no larger than that at any later character that was read.
 
     Attributes:
         level: The share: `half` or `1/e`.
         k: The number of characters; None if it is still there after all that were read, or there was no change.
-        low: The lower end of the interval: where the lower end of the share's 95 % interval has fallen as far.
-        high: The upper one, likewise; None if that of the share has not fallen so far.
+        low: The lower end of the interval: where the size is first no larger than the share at the end of its 95 %
+            interval that is nearer to 0.
+        high: The upper one: where, from k on, it is first so at the end that is farther from 0, too; None if it never
+            is.
         n_steps: The number of characters that were read.
+        reversed_after: The number of characters after which the change first has reversed sign and is larger than the
+            share; None if it never is.
         is_changed: Whether there was a change at all.
     """
 
@@ -71,9 +78,12 @@ class Duration(Result):
     low: int | None
     high: int | None
     n_steps: int
+    reversed_after: int | None = None
     is_changed: bool = True
 
-    def __str__(self) -> str:
+    @property
+    def span(self) -> str:
+        """The number of characters, with its interval, in words."""
         if not self.is_changed:
             return "no number of characters: nothing was changed"
         if self.k is None:
@@ -81,7 +91,19 @@ class Duration(Result):
         spread = ""
         if self.low is not None:
             spread = f" ({self.low} to {f'more than {self.n_steps}' if self.high is None else self.high})"
-        return f"{self.k} character{'' if self.k == 1 else 's'}{spread}"
+        return f"{_characters(self.k)}{spread}"
+
+    @property
+    def sign(self) -> str:
+        """In words, from when on the change has reversed sign; empty if it never has."""
+        return "" if self.reversed_after is None else f"with reversed sign after {_characters(self.reversed_after)}"
+
+    def __str__(self) -> str:
+        return ", ".join(part for part in (self.span, self.sign) if part)
+
+
+def _characters(n: int) -> str:
+    return f"{n} character{'' if n == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -91,7 +113,7 @@ class UnitImpulse(Result):
     Attributes:
         unit: The unit.
         steps: One for each k from 0 on.
-        durations: After how many characters half of its own change is left, and 1/e of it.
+        durations: After how many characters half of its own change is left, and 1/e of it, whatever the sign.
         loss: Mean change of the loss over all steps, in nats per character.
         loss_low: The lower end of its 95 % interval; NaN if there is none.
         loss_high: The upper one.
@@ -115,12 +137,24 @@ class UnitImpulse(Result):
     no_interval_reason: str = ""
 
     @property
+    def lasting(self) -> dict[str, TableCell]:
+        """How long half of the change and 1/e of it last, as columns of a table."""
+        columns: dict[str, TableCell] = {}
+        for name, duration in zip(("half", "e_fold"), self.durations, strict=True):
+            columns[f"{name}_after"] = duration.k
+            columns[f"{name}_after_low"], columns[f"{name}_after_high"] = duration.low, duration.high
+            columns[f"{name}_reversed_after"] = duration.reversed_after
+        return columns
+
+    @property
     def finding(self) -> str:
         """One sentence that says what the numbers show, or that they show nothing."""
         half, e_fold = self.durations
         if not half.is_changed:
             return f"{self.unit}: nothing is shown: at every start it has the value already, so that nothing is changed"
-        lasts = f"{self.unit}: half of a change is left after {half}, 1/e after {e_fold}"
+        lasts = f"{self.unit}: half of a change is left after {half.span}, 1/e after {e_fold.span}"
+        if sign := half.sign or e_fold.sign:
+            lasts = f"{lasts}, {sign}"
         if np.isnan(self.loss_p):
             reason = self.no_interval_reason or "there are too few matched units to compare it with"
             return f"{lasts}; an effect on the loss is not shown: {reason}"
@@ -166,9 +200,9 @@ class Impulse(Result):
         return f"set once to {_VALUES.get(self.set_to, self.set_to)}"
 
     def rows(self) -> list[dict[str, TableCell]]:
-        """Return one row for each unit and number of characters since the change."""
+        """Return one row for each unit and number of characters since the change; all have the unit's durations."""
         shared: dict[str, TableCell] = {"hypothesis": self.hypothesis, "set_to": self.set_to, "n_starts": self.n_starts}
-        return [{**shared, **step.row()} for unit in self.units for step in unit.steps]
+        return [{**shared, **step.row(), **unit.lasting} for unit in self.units for step in unit.steps]
 
     @property
     def findings(self) -> list[str]:

@@ -67,6 +67,12 @@ class OneUnit:
         """Return activations at the characters of a passage."""
         return passage_from_blocks(self, self._blocks, sites, start, stop)
 
+    def read_predictions(
+        self, kinds: Collection[str] | None = None, start: int = 0, stop: int | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Return none, since a unit predicts nothing."""
+        return {}
+
     def sample(
         self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance
     ) -> dict[Site, NDArray[np.float32]]:

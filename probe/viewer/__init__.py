@@ -1,0 +1,1 @@
+"""The one view of a text and its characters: in the terminal, as a picture, in a page, in a notebook."""

@@ -1,0 +1,143 @@
+"""Scales: values of a track as 255 levels, and the colour of each level."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyses.errors import AnalysisError
+
+MISSING = 255
+"""The level of a character without a value."""
+_MIDDLE, _HIGHEST = 127, 254
+_FULL_COLOUR_QUANTILE = 0.9  # so that a few outliers do not leave the other characters pale
+
+ScaleKind = Literal["diverging", "sequential", "binary", "classes"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """What the levels of a track mean: a value is `offset + level * step`.
+
+    Attributes:
+        kind: How it is coloured: from two ends of a middle, from one end, True or not, or a colour for each class.
+        offset: The value of level 0.
+        step: The difference of the values of neighbouring levels.
+        gain: How many colours one level is; more than 1 where the full colour is reached before the farthest value.
+        classes: Names of the classes, which are levels 0, 1, …; empty for other kinds.
+    """
+
+    kind: ScaleKind
+    offset: float = 0.0
+    step: float = 1.0
+    gain: float = 1.0
+    classes: tuple[str, ...] = ()
+
+    @property
+    def pivot(self) -> int:
+        """The level whose colour is that of the paper: the middle of a diverging scale, the low end of others."""
+        return _MIDDLE if self.kind == "diverging" else 0
+
+    @property
+    def middle(self) -> float:
+        """The value whose colour is that of the paper."""
+        return self.offset + self.pivot * self.step
+
+    @property
+    def full(self) -> float:
+        """How far from the middle a value has the full colour; values farther away have it, too."""
+        return (_HIGHEST - self.pivot) * self.step / self.gain
+
+    @property
+    def digits(self) -> int:
+        """How many digits after the decimal point of a value mean something, given the step: 0 to 6."""
+        return min(max(round(-math.log10(self.step)), 0), 6)
+
+    def values(self, levels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """(n_chars,) the values of levels, to half a step; NaN where they are missing."""
+        return np.where(levels == MISSING, np.nan, self.offset + levels * self.step)
+
+    def colours(self, levels: NDArray[np.uint8]) -> NDArray[np.intp]:
+        """(n_chars,) the index of each level's colour in the table of the kind, 0 to 254; of missing ones, 0.
+
+        Classes are their own indices; which of a shorter table is taken is theirs modulo its length.
+        """
+        if self.kind in ("binary", "classes"):
+            return np.where(levels == MISSING, 0, levels).astype(np.intp)
+        indices = np.floor(self.pivot + (levels.astype(np.float64) - self.pivot) * self.gain + 0.5)
+        return np.where(levels == MISSING, 0, np.clip(indices, 0, _HIGHEST)).astype(np.intp)
+
+
+def diverging(values: NDArray[np.floating], middle: float) -> tuple[NDArray[np.uint8], Scale]:
+    """Quantise values on a scale that goes from a middle both ways, equally far.
+
+    Args:
+        values: (n_chars,) any numbers; NaN is missing.
+        middle: The value whose colour is that of the paper.
+
+    Returns:
+        (n_chars,) uint8 levels 0 to 254, or `MISSING`, and their scale. A tenth of the values have the full colour.
+    """
+    distances = np.abs(values[np.isfinite(values)].astype(np.float64) - middle)
+    farthest = float(distances.max(initial=0.0)) or 1.0
+    full = (float(np.quantile(distances, _FULL_COLOUR_QUANTILE)) if len(distances) else 0.0) or farthest
+    step = farthest / _MIDDLE
+    scale = Scale(kind="diverging", offset=middle - farthest, step=step, gain=farthest / full)
+    return _levels(values, scale), scale
+
+
+def sequential(values: NDArray[np.floating], low: float | None = None) -> tuple[NDArray[np.uint8], Scale]:
+    """Quantise values on a scale that goes from a low end up.
+
+    Args:
+        values: (n_chars,) any numbers; NaN is missing.
+        low: The value of the low end, at most the lowest; None is the lowest.
+
+    Returns:
+        (n_chars,) uint8 levels 0 to 254, or `MISSING`, and their scale. A tenth of the values have the full colour.
+    """
+    present = values[np.isfinite(values)].astype(np.float64)
+    low = (float(present.min()) if len(present) else 0.0) if low is None else low
+    span = float((present - low).max(initial=0.0)) or 1.0
+    full = (float(np.quantile(present - low, _FULL_COLOUR_QUANTILE)) if len(present) else 0.0) or span
+    scale = Scale(kind="sequential", offset=low, step=span / _HIGHEST, gain=span / full)
+    return _levels(values, scale), scale
+
+
+def probabilities(values: NDArray[np.floating]) -> tuple[NDArray[np.uint8], Scale]:
+    """Return (n_chars,) levels of numbers in [0, 1], or `MISSING`, and their scale, whose middle is .5."""
+    scale = Scale(kind="diverging", step=1 / _HIGHEST)
+    return _levels(values, scale), scale
+
+
+def binary(values: NDArray[np.bool_], present: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], Scale]:
+    """Return (n_chars,) levels 0 for False, 1 for True, or `MISSING`, and their scale."""
+    return np.where(present, values, MISSING).astype(np.uint8), Scale(kind="binary", classes=("False", "True"))
+
+
+def classes(
+    values: NDArray[np.integer], present: NDArray[np.bool_], names: tuple[str, ...]
+) -> tuple[NDArray[np.uint8], Scale]:
+    """Return (n_chars,) levels that are numbers of classes, or `MISSING`, and their scale.
+
+    Only classes that occur are kept, so that a vocabulary of any size fits.
+
+    Raises:
+        AnalysisError: If more than 255 classes occur.
+    """
+    occurring = np.unique(values[present])
+    if len(occurring) > MISSING:
+        raise AnalysisError(
+            f"{len(occurring)} classes occur in the passage, and at most {MISSING} can be shown; choose a shorter one"
+        )
+    numbers = np.searchsorted(occurring, values) if len(occurring) else np.zeros(len(values), int)
+    levels = np.where(present, numbers, MISSING).astype(np.uint8)
+    return levels, Scale(kind="classes", classes=tuple(names[number] for number in occurring))
+
+
+def _levels(values: NDArray[np.floating], scale: Scale) -> NDArray[np.uint8]:
+    is_number = np.isfinite(values)
+    nearest = np.floor((np.where(is_number, values, 0.0) - scale.offset) / scale.step + 0.5)
+    return np.where(is_number, np.clip(nearest, 0, _HIGHEST), MISSING).astype(np.uint8)

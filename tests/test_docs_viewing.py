@@ -1,0 +1,60 @@
+"""The pages on viewing show what their programs print, and the gallery has its pictures."""
+
+import contextlib
+import io
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from probe.cli import app
+
+ROOT = Path(__file__).parents[1]
+VIEWING = (ROOT / "docs" / "viewing.md").read_text(encoding="utf-8")
+GALLERY = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow  # the bundled model reads the bundled text
+def test_the_page_shows_what_its_python_prints() -> None:
+    names: dict[str, Any] = {}
+    found = re.findall(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", VIEWING, re.DOTALL | re.MULTILINE)
+    assert len(found) == VIEWING.count("```python")
+    for python, shown in found:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(python, names)
+        assert printed.getvalue() == shown
+    assert Path("quotes.html").stat().st_size > 10_000
+    assert Path("unit.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("page", [VIEWING, GALLERY], ids=["viewing", "gallery"])
+def test_the_commands_of_the_pages_can_be_parsed(page: str) -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    commands = re.findall(r"^    probe ([a-z]+)(.*?)(?:  +#.*)?$", page, re.MULTILINE)
+    assert len(commands) > 5
+    for name, arguments in commands:
+        words = [word.strip("'") for word in arguments.replace(r"'def \w+'", "def").split()]
+        group.commands[name].make_context(name, words)  # parses, and runs nothing
+
+
+def test_every_picture_of_the_gallery_is_shown_and_small() -> None:
+    pictures = set((ROOT / "docs" / "gallery").iterdir())
+    shown = set(re.findall(r"\((gallery/[a-z_]+\.png)\)", VIEWING + GALLERY))
+    assert shown == {path.relative_to(ROOT / "docs").as_posix() for path in pictures}
+    assert {path.name for path in pictures if path.stat().st_size > 150_000} == set()
+
+
+def test_the_gallery_is_what_its_command_writes() -> None:
+    gallery = runpy.run_path(str(ROOT / "benchmarks" / "gallery.py"))
+    headings = re.findall(r"^## (.*)$", GALLERY, re.MULTILINE)
+    assert headings == [entry.question for entry in gallery["ENTRIES"]]
+    for entry in gallery["ENTRIES"]:
+        assert f"    {entry.command} -o {entry.name}.png\n" in GALLERY
+    for command in gallery["SETTING_UP"]:
+        assert f"    {command}\n" in GALLERY
