@@ -153,7 +153,7 @@ def _say_what_is_shown(result: "Impulse", *, quiet: bool) -> None:
     for finding in result.findings:
         say(finding, quiet=quiet)
     say(
-        f"{result.hypothesis}: units set once to {result.set_to} where it holds, at {result.n_starts:,} characters, "
+        f"{result.hypothesis}: units {result.change}, where it holds, at {result.n_starts:,} characters, "
         f"and followed for {result.n_steps} characters",
         quiet=quiet,
     )
