@@ -148,14 +148,20 @@ class LiveActivations:
         self._lock = RLock()
 
     def with_corpus(
-        self, corpus: Corpus, *, n_lanes: int | None = None, interventions: Iterable[Intervention] = ()
+        self,
+        corpus: Corpus,
+        *,
+        n_lanes: int | None = None,
+        interventions: Iterable[Intervention] = (),
+        dtype: str = "float32",
     ) -> "LiveActivations":
-        """Let the same model read another text, whole and by the same rule, in float32.
+        """Let the same model read another text, whole and by the same rule.
 
         Args:
             corpus: The text; of characters that the model reads as its replacement, it may have as many as this one.
             n_lanes: Number of lanes; None chooses.
             interventions: Changes of values while the model reads, beside those that there are.
+            dtype: How activations are kept; see `ComputeOptions`.
         """
         return LiveActivations(
             self.model,
@@ -163,7 +169,7 @@ class LiveActivations:
             n_lanes=n_lanes,
             warm_up_chars=self.warm_up_chars,
             replace_unknown=self.n_replaced > 0,
-            compute=replace(self.compute, dtype="float32"),
+            compute=replace(self.compute, dtype=dtype),
             rule=self.reading_rule,
             stand_in=self.vocabulary.replacement,
             interventions=[*self._own_interventions, *interventions],
