@@ -103,7 +103,7 @@ def perturb(
     the edited text are those of the characters that many later.
 
     The model is that of a recording (--model model.pt activations.h5), or reads a text now (--model and --text). The
-    units are the ten best of `probe rank` unless --units or --sites names others.
+    units are the ten best of `probe rank`, on --rank-chars characters, unless --units or --sites names others.
 
     Example:
         probe perturb in_quotes activations.h5 --model model.pt
