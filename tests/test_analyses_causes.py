@@ -381,17 +381,3 @@ def test_units_are_ranked_on_all_characters_if_a_label_is_too_rare_in_some() -> 
     units, totals = totals_of_ranking(live, target, n_units=4, n_chars=2000)
     assert units == [ranked.unit for ranked in rank(live, target).units[:4]]
     assert max(totals) >= len(live.corpus)
-
-
-def test_units_that_are_best_by_chance_are_not_significant_more_often() -> None:
-    """They are chosen and tested on the same characters, by a label that is drawn at random."""
-    n_found, n_draws = 0, 12
-    for seed in range(n_draws):
-        rng = np.random.default_rng(seed)
-        texts = documents(rng)
-        live = live_of(random_model(texts[0], seed, n_units=16, n_layers=1, gain=2.0), *texts)
-        target = target_of_labels(live.corpus, "by chance", Labels(in_runs(rng, len(live.corpus), 20.0), "binary"))
-        [best] = best_ranked_units(live, target, 1, sites="0/cell")
-        found = ablate(live, target, best, n_matched=10, seed=seed)
-        n_found += of(list(found.effects), CONTRAST).p < 0.05
-    assert n_found <= 3  # more would be 0.2 % of chances
