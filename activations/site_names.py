@@ -107,12 +107,16 @@ def select_units_or_sites(sites: Mapping[Site, int], wanted: AnyUnits) -> list[U
         parts = [part.strip() for part in request.split(",")] if isinstance(request, str) else [request]
         for part in parts:
             of_sites = [site for site in sites if isinstance(part, str) and _matches(site, part)]
-            units += units_of(sites, of_sites) if of_sites else [_available_unit(sites, part)]
+            units += units_of(sites, of_sites) if of_sites else [_available_unit(sites, part, or_site=True)]
     return list(dict.fromkeys(units))
 
 
-def _available_unit(sites: Mapping[Site, int], request: Any) -> Unit:
-    unit = Unit.parse(request) if isinstance(request, str) else request
+def _available_unit(sites: Mapping[Site, int], request: Any, *, or_site: bool = False) -> Unit:
+    try:
+        unit = Unit.parse(request) if isinstance(request, str) else request
+    except ActivationError as error:
+        names = f"; the sites here are {', '.join(map(str, sites))}" if or_site else ""
+        raise ActivationError(f"{error}{names}") from error
     if not isinstance(unit, Unit):
         raise ActivationError(f"{unit!r:.50} is not a unit; write its name, such as '1/cell/37'")
     n_units = sites.get(unit.site)

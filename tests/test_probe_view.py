@@ -250,7 +250,10 @@ def test_rows_go_to_a_file(run: Command, whole: Path) -> None:
             ["--find", "a", "--around", "5"],
             "error: a passage is around a position, around a match, or a range; name one",
         ),
-        (["--probe", "absent.npz"], "error: cannot read absent.npz: No such file or directory\n"),
+        (
+            ["--probe", "absent.npz"],
+            "error: cannot read absent.npz: No such file or directory; `probe fit --save` writes such a file\n",
+        ),
         (["-H", "in_quote"], "did you mean 'in_quotes'?\n"),
         (["-o", "absent/x.png"], "error: cannot write absent/x.png: there is no folder absent\n"),
         (["--device", "cpu", "--every", "3"], "error: --every applies only with --model and --text"),
@@ -346,3 +349,21 @@ def test_a_recording_is_viewed_without_torch(planted: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_missing_file_of_probes_is_missed_before_the_text_is_labelled(run: Command, planted: Path) -> None:
+    labeller = "def slow(text):\n    raise KeyboardInterrupt\n"
+    (planted.parent / "labeller.py").write_text(labeller, encoding="utf-8")
+    status, _, err = run("view", f"{planted.parent / 'labeller.py'}:slow", planted, "--probe", "absent.npz")
+    assert status == 1
+    assert err.startswith("error: cannot read absent.npz: No such file or directory; `probe fit --save` writes")
+
+
+@pytest.mark.usefixtures("coloured")
+@pytest.mark.parametrize(("arguments", "shows_bar"), [(["--unit", QUOTES], False), (["--top", "1"], True)])
+def test_a_bar_is_shown_only_while_units_are_ranked(
+    run: Command, planted: Path, arguments: list[str], shows_bar: bool
+) -> None:
+    status, _, err = run("view", "in_quotes", planted, *arguments, "--range", "0:30")
+    assert status == 0
+    assert ("ranking units" in err) == shows_bar

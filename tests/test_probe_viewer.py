@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyses.errors import AnalysisError
 from probe.viewer.cells import TILE_CHARS, UNPRINTABLE, WIDTH, cells_of, lay_out
 from probe.viewer.colours import N_COLOURS, Theme, colours, ink_on
 from probe.viewer.drawing.legends import numbers_of
@@ -74,6 +75,23 @@ def test_a_tenth_of_the_values_has_the_full_colour() -> None:
     indices = scale.colours(levels)
     assert np.mean((indices == 0) | (indices == N_COLOURS - 1)) == pytest.approx(0.1, abs=0.01)
     assert indices[1000] == N_COLOURS // 2
+
+
+@pytest.mark.parametrize("size", [1.7e308, 5e-324])
+@pytest.mark.parametrize("meaning", ["diverging", "sequential"])
+def test_the_largest_and_the_smallest_numbers_have_levels(meaning: str, size: float) -> None:
+    values = np.array([-size, size, size, np.inf, np.nan])
+    with np.errstate(all="raise", under="ignore"):
+        levels, scale = diverging(values, 0.0) if meaning == "diverging" else sequential(values)
+        assert np.isfinite(scale.values(levels[:3])).all()
+    assert (levels == MISSING).tolist() == [False, False, False, True, True]
+    if size > 1:
+        assert levels[:3].tolist() == [0, 254, 254]
+
+
+def test_a_theme_is_light_or_dark() -> None:
+    with pytest.raises(AnalysisError, match="'sepia' is not a theme; choose light or dark"):
+        colours("diverging", "sepia")
 
 
 def test_missing_values_have_a_level_of_their_own() -> None:

@@ -82,7 +82,7 @@ def only_track(view: Any) -> Track:
         ({"span": slice(4, 9)}, TEXT[4:9]),
         ({"span": (-5, None)}, TEXT[-5:]),
         ({"around": 20, "n_chars": 26}, 'Four five\nsix "seven\n'),
-        ({"around": -1, "n_chars": 24}, 'eight" nine\n'),
+        ({"around": -1, "n_chars": 24}, 'six "seven\neight" nine\n'),
         ({"find": r"^s\w+", "n_chars": 30}, 'Four five\nsix "seven\n'),
         ({"find": "(?i)FOUR", "n_chars": 10}, "Four five\n"),
         ({"n_chars": 30}, 'One "two" three.\nFour five\n'),
@@ -102,6 +102,13 @@ def test_a_passage_is_cut_where_lines_are_too_long() -> None:
     text = "acgt" * 500
     view = text_view(source_of(text=text), around=1000, n_chars=100)
     assert (view.start, len(view.text)) == (950, 100)
+
+
+def test_a_passage_at_the_end_is_as_long_as_elsewhere() -> None:
+    source = source_of(text="a" * 50)
+    for around, passage in ((-1, (40, 50)), (0, (0, 10)), (25, (20, 30))):
+        view = text_view(source, units="0/hidden/0", around=around, n_chars=10)
+        assert (view.start, view.start + len(view.text)) == passage
 
 
 def test_a_passage_is_looked_for_only_among_the_characters_with_values() -> None:
@@ -151,6 +158,21 @@ def test_documents_of_a_passage_have_their_lines_and_columns() -> None:
         ({"units": "0/hidden/7"}, ActivationError, "0/hidden has 1 units, 0 to 0, and so no 7"),
         ({"units": "0/cell/7"}, ActivationError, "there is no site 0/cell here; there are 0/hidden"),
         ({"units": "37"}, ActivationError, "'37' is not a unit"),
+        ({"units": "7/cell"}, ActivationError, "'7/cell' is not a unit; .*; the sites here are 0/hidden"),
+        ({"units": 37}, ActivationError, "37 is not a unit"),
+        ({"units": None}, ActivationError, "None is not a unit"),
+        ({"hypotheses": 3}, HypothesisError, "the hypothesis is a int"),
+        ({"probes": "probes.npz"}, AnalysisError, "'probes.npz' is not a kept probe; read one with probe.load_probe"),
+        ({"probes": [3]}, AnalysisError, "3 is not a kept probe"),
+        ({"around": "x"}, AnalysisError, "'x' is not a position"),
+        ({"around": 1.5}, AnalysisError, "1.5 is not a position"),
+        ({"find": 3}, AnalysisError, "3 is not a pattern"),
+        ({"span": 5}, AnalysisError, "5 is not a span; give where it begins and stops"),
+        ({"span": (5,)}, AnalysisError, "is not a span"),
+        ({"span": "0:9"}, AnalysisError, "'0:9' is not a span"),
+        ({"span": (0.5, 9.5)}, AnalysisError, "is not a span"),
+        ({"span": slice(0, 9, 2)}, AnalysisError, "is not a span"),
+        ({"units": "0/hidden/0", "middle": "mean"}, AnalysisError, "'mean' is not a middle; choose zero or median"),
         ({"top": 0}, AnalysisError, "name a number above 0"),
         ({"hypotheses": "in_quote"}, HypothesisError, "did you mean 'in_quotes'"),
         ({"hypotheses": [("mine", Labels(np.ones(3, bool), "binary"))]}, AnalysisError, "3 labels of mine for 50"),
@@ -450,6 +472,15 @@ def test_a_probe_is_shown_where_it_was_not_fitted() -> None:
     assert text_view(source, probes=probe, hypotheses=[label], find="o", n_chars=8).start < 8
 
 
+def test_neighbouring_runs_that_a_probe_has_not_seen_are_one() -> None:
+    source = source_of()
+    runs = np.array([[26, 36], [8, 12], [12, 20], [20, 26]])
+    probe = a_probe(text_sha256=source.corpus.sha256, held_out=runs)
+    label = ("mine", Labels(np.arange(len(TEXT)) >= 11, "binary"))
+    view = text_view(source, probes=probe, hypotheses=[label])
+    assert (view.start, view.start + len(view.text)) == (8, 36)
+
+
 def test_a_probe_of_another_text_has_seen_none_of_this_one() -> None:
     probe = a_probe(text_sha256="1" * 64, held_out=np.array([[5, 15]]))
     view = text_view(source_of(), probes=probe)
@@ -494,6 +525,15 @@ def test_two_sources_stand_one_above_the_other_on_the_same_scales() -> None:
         assert np.abs(track.values - np.linspace(-factor, factor, len(TEXT))).max() <= track.scale.step * 0.51
     each = text_view({"before": before, "after": after}, units="0/hidden/0", panel_for_each=True)
     assert [panel.title for panel in each.panels] == ["before", "after"]
+
+
+def test_the_passage_of_several_sources_is_where_all_have_values() -> None:
+    one, two = (source_of(selection=Selection(start, stop, 1)) for start, stop in ((0, 40), (20, 50)))
+    view = text_view({"one": one, "two": two}, units="0/hidden/0")
+    assert (view.start, view.start + len(view.text)) == (20, 40)
+    assert not any((track.levels == MISSING).any() for track in view.tracks)
+    with pytest.raises(AnalysisError, match="no character from 0 to 10 has values: two has those of 20 to 50"):
+        text_view({"one": one, "two": two}, units="0/hidden/0", span=(0, 10))
 
 
 def test_what_is_said_of_one_of_two_sources_names_it() -> None:

@@ -274,6 +274,17 @@ def test_panels_stand_one_below_the_other_with_their_titles() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_an_empty_text_has_a_legend_and_no_rows(is_terminal: bool) -> None:
+    levels, scale = diverging(np.empty(0), 0.0)
+    track = Track(name="unit", kind="unit", levels=levels, scale=scale)
+    view = TextView(text="", cells=cells_of(""), start=0, panels=(Panel(tracks=(track,)),))
+    with StringIO() as file:
+        show_view(view, Console(file=file, force_terminal=is_terminal, width=80))
+        lines = [Text.from_ansi(line).plain.strip() for line in file.getvalue().splitlines()]
+    assert "unit" in lines[0] and not any(lines[1:])
+
+
 def test_numbers_have_the_digits_of_the_step() -> None:
     for step, value, shown in ((0.004, -0.001, "0.00"), (0.7, 12345.678, "12,346"), (1e-9, 1.5e-8, "1.5e-08")):
         assert number_of(Scale(kind="sequential", step=step), value) == shown

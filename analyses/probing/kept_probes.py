@@ -293,6 +293,7 @@ def _read(path: Path) -> tuple[dict[str, NDArray[Any]], Any]:
     except AnalysisError:
         raise
     except OSError as error:
-        raise AnalysisError(f"cannot read {path}: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise AnalysisError(f"cannot read {path}: {reason}; `probe fit --save` writes such a file") from error
     except (*_DAMAGES, MemoryError) as error:
         raise AnalysisError(f"{path} is damaged, or holds no probes; write some with `probe fit --save`") from error

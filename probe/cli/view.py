@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -20,6 +22,7 @@ from probe.cli.words import tell_apart
 
 if TYPE_CHECKING:
     from activations.blocks import Source
+    from activations.progress import Progress
     from analyses.probing.kept_probes import Probe
     from analyses.session import Session
     from probe.viewer.making import AnyLabelling
@@ -239,15 +242,21 @@ def _view(
     from probe.viewer.making import text_view
 
     first = next(iter(sessions.values()))
+    probes = tracks.probes(first, sites, hypotheses)  # a file that is missing is missed before the text is labelled
     units = list(tracks.unit or ())
     if tracks.top is not None:
         units += [str(site) for site in sites.chosen_if_any(first) or ()]
-    with progress("ranking units") as report:
+    with ExitStack() as stack:
+
+        @cache
+        def bar() -> "Progress":
+            return stack.enter_context(progress("ranking units"))
+
         return text_view(
             sessions if len(sessions) > 1 else first,
             units=units,
             hypotheses=_labelled(first, hypotheses, labels),
-            probes=tracks.probes(first, sites, hypotheses),
+            probes=probes,
             loss=tracks.loss,
             guesses=tracks.guesses,
             around=place.around,
@@ -258,7 +267,7 @@ def _view(
             panel_for_each=tracks.each,
             middle=tracks.middle,
             any_model=tracks.any_model,
-            progress=report,
+            progress=lambda done, total: bar()(done, total),  # no bar where nothing is ranked
         )
 
 

@@ -76,6 +76,7 @@ def chosen_units(
 
 def _named_and_candidates(session: Session, wanted: AnyUnits) -> tuple[list[Unit], list[Unit]]:
     """Return the units that are named themselves, and those of named sites."""
+    select_units_or_sites(session.sites, wanted)  # refuses what is neither a unit nor several
     named: list[Unit] = []
     candidates: list[Unit] = []
     for request in [wanted] if isinstance(wanted, str | Unit) else wanted:

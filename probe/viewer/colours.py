@@ -5,10 +5,12 @@ darker of the two on a light ground, so that they differ in grey print as well.
 """
 
 from functools import cache
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
+from analyses.errors import AnalysisError
 
 Theme = Literal["light", "dark"]
 N_COLOURS = 255
@@ -43,7 +45,12 @@ def colours(kind: str, theme: Theme) -> NDArray[np.uint8]:
     """Return (n_colours, 3) uint8 the colours of a kind of scale: red, green and blue.
 
     Scales of numbers have 255, one for each level; binary ones 2, and classes 12, which are repeated.
+
+    Raises:
+        AnalysisError: If the theme is neither light nor dark.
     """
+    if theme not in get_args(Theme):
+        raise AnalysisError(f"{theme!r:.50} is not a theme; choose light or dark")
     if (kind, theme) in _TABLES:
         return np.array([_rgb(colour) for colour in _TABLES[kind, theme]], np.uint8)
     stops = np.array([_rgb(colour) for colour in _STOPS[kind, theme]], float)

@@ -1,15 +1,15 @@
 """Making a text view: sources, and what is asked of them, become a passage with tracks."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from activations.progress import Progress, no_progress
 from activations.site_names import AnyUnits
-from activations.units import Unit
 from analyses.errors import AnalysisError
 from analyses.probing.kept_probes import Probe
 from analyses.session import AnySource, Session
@@ -102,8 +102,11 @@ def text_view(
         AnalysisError: If a pattern is never found, a probe is of another model, or sources are of different texts.
     """
     place = Place(n_chars=n_chars, around=around, find=find, span=span)
-    all_probes = [probes] if isinstance(probes, Probe) else list(probes)
-    labellings = [hypotheses] if isinstance(hypotheses, str | Target) or callable(hypotheses) else list(hypotheses)
+    all_probes: list[Probe] = _listed(probes)
+    for probe in all_probes:
+        if not isinstance(probe, Probe):
+            raise AnalysisError(f"{probe!r:.50} is not a kept probe; read one with probe.load_probe")
+    labellings: list[AnyLabelling] = _listed(hypotheses)
     with ExitStack() as stack:
         sessions = _opened(sources, stack)
         for session in sessions.values():
@@ -111,7 +114,7 @@ def text_view(
         first = next(iter(sessions.values()))
         labelled = [_labelled(first, labelling) for labelling in labellings]
         deciding = next((hypothesis.labels for hypothesis in labelled if hypothesis.labels is not None), None)
-        parts = _unseen_parts(first, all_probes) if place.is_open else [_selected_part(first)]
+        parts = _unseen_parts(sessions, all_probes) if place.is_open else [_shared_part(sessions)]
         passage = place.passage(first.corpus, parts, deciding)
         values_of_labels = [hypothesis.values(passage) for hypothesis in labelled]
         is_bare = not (all_probes or labelled or guesses or top or _names_units(units))
@@ -207,7 +210,7 @@ class _Request:
         )
         notes = list(choice.notes)
         if choice.units or self.probes or self.loss:
-            notes += _notes_on_rows(session, passage)
+            notes += _notes_on_rows(session, passage, name)
         of_loss = losses(session, passage) if self.loss else None
         values = [
             *(
@@ -277,22 +280,37 @@ def _last_part(name: str) -> str:
     return re.split(r"[/\\]", name)[-1] or name
 
 
-def _selected_part(session: Session) -> slice:
-    return slice(session.selection.start, session.selection.stop)
+def _listed(wanted: Any) -> list[Any]:
+    """Return what may be one or several as a list."""
+    is_one = isinstance(wanted, str | Target) or callable(wanted) or not isinstance(wanted, Iterable)
+    return [wanted] if is_one else list(wanted)
 
 
-def _unseen_parts(session: Session, probes: Sequence[Probe]) -> list[slice]:
+def _shared_part(sessions: Mapping[str, Session]) -> slice:
+    """Return the part of the text of which all sources have values; that of the first if there is none."""
+    selections = [session.selection for session in sessions.values()]
+    start, stop = max(part.start for part in selections), min(part.stop for part in selections)
+    return slice(start, stop) if start < stop else slice(selections[0].start, selections[0].stop)
+
+
+def _unseen_parts(sessions: Mapping[str, Session], probes: Sequence[Probe]) -> list[slice]:
     """Return the runs of characters on which probes of this text can be judged; all characters if there are none."""
-    whole = _selected_part(session)
+    whole = _shared_part(sessions)
+    text_sha256 = next(iter(sessions.values())).corpus.sha256
     for probe in probes:
-        if probe.text_sha256 == session.corpus.sha256:
-            runs = probe.held_out.clip(whole.start, whole.stop).tolist()
-            return [slice(start, stop) for start, stop in runs if start < stop] or [whole]
+        if probe.text_sha256 == text_sha256:
+            joined: list[slice] = []
+            for start, stop in sorted(probe.held_out.clip(whole.start, whole.stop).tolist()):
+                if joined and joined[-1].stop >= start:  # runs of neighbouring folds
+                    joined[-1] = slice(joined[-1].start, max(stop, joined[-1].stop))
+                elif start < stop:
+                    joined.append(slice(start, stop))
+            return joined or [whole]
     return [whole]
 
 
 def _names_units(units: AnyUnits) -> bool:
-    return isinstance(units, Unit) or len(units) > 0
+    return not isinstance(units, Sized) or len(units) > 0
 
 
 def _guesses(sessions: Mapping[str, Session], passage: slice, notes: list[str]) -> Guesses | None:
@@ -306,7 +324,7 @@ def _guesses(sessions: Mapping[str, Session], passage: slice, notes: list[str]) 
     return guesses
 
 
-def _notes_on_rows(session: Session, passage: slice) -> list[str]:
+def _notes_on_rows(session: Session, passage: slice, name: str) -> list[str]:
     """Say how many characters have values, if not all have.
 
     Raises:
@@ -318,7 +336,7 @@ def _notes_on_rows(session: Session, passage: slice) -> list[str]:
     if not n_rows:
         every = "" if selection.every == 1 else f", one of every {selection.every:,}"
         raise AnalysisError(
-            f"no character from {passage.start:,} to {passage.stop:,} has values: the source has those of "
+            f"no character from {passage.start:,} to {passage.stop:,} has values: {name or 'the source'} has those of "
             f"{selection.start:,} to {selection.stop:,}{every}; choose a passage there"
         )
     return [] if n_rows == n_chars else [f"{n_rows:,} of {n_chars:,} characters have values; the others were left out"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,10 @@ class Place:
             raise AnalysisError("a passage is around a position, around a match, or a range; name one of the three")
         if self.n_chars < 1:
             raise AnalysisError(f"a passage of {self.n_chars} characters shows nothing; name a number above 0")
+        if self.around is not None and not isinstance(self.around, SupportsIndex):
+            raise AnalysisError(f"{self.around!r:.50} is not a position; give the number of a character, such as 5000")
+        if self.find is not None and not isinstance(self.find, str):
+            raise AnalysisError(f"{self.find!r:.50} is not a pattern; write a regular expression as a string")
 
     @property
     def is_open(self) -> bool:
@@ -59,12 +64,11 @@ class Place:
         Raises:
             ActivationError: If it is beyond the text.
             HypothesisError: If the pattern cannot be read, or takes too long.
-            AnalysisError: If the pattern is never found.
+            AnalysisError: If the pattern is never found, or the span is none.
         """
         n_chars = len(corpus)
         if self.span is not None:
-            start, stop = (self.span.start, self.span.stop) if isinstance(self.span, slice) else self.span
-            chosen = Selection.of(n_chars, start, stop)
+            chosen = Selection.of(n_chars, *_ends(self.span))
             return slice(chosen.start, chosen.stop)
         if self.around is not None:
             focus = self.around + (n_chars if self.around < 0 else 0)
@@ -154,9 +158,25 @@ def _labels_of(labels: AnyLabels | CorpusLabels, start: int, stop: int) -> NDArr
     return np.where(part.present, part.values.astype(np.float64), -np.inf)
 
 
+def _ends(span: Any) -> tuple[int | None, int | None]:
+    """Return where a span begins and stops.
+
+    Raises:
+        AnalysisError: If it is no pair of positions, or skips characters.
+    """
+    ends = (span.start, span.stop) if isinstance(span, slice) and span.step in (None, 1) else span
+    is_pair = isinstance(ends, tuple | list) and len(ends) == 2
+    if not is_pair or not all(end is None or isinstance(end, SupportsIndex) for end in ends):
+        raise AnalysisError(f"{span!r:.50} is not a span; give where it begins and stops, such as (5000, 6000)")
+    return ends[0], ends[1]
+
+
 def _whole_lines(corpus: Corpus, part: slice, focus: int, n_chars: int) -> slice:
-    """Return a passage around a position, within a part of a text, that begins and ends with a line if it can."""
-    earliest = max(focus - n_chars // 2, part.start)
+    """Return a passage around a position, within a part of a text, that begins and ends with a line if it can.
+
+    Near the end of the part it has more before the position, to be as long as elsewhere.
+    """
+    earliest = max(min(focus - n_chars // 2, part.stop - n_chars), part.start)
     line_starts = np.flatnonzero(corpus.codes[max(earliest - 1, 0) : focus] == _NEWLINE) + max(earliest - 1, 0) + 1
     start = int(line_starts[0]) if earliest and len(line_starts) else earliest
     stop = min(start + n_chars, part.stop)

@@ -62,7 +62,8 @@ def draw_view(
     if max(sheet.pixels) > _MOST_PIXELS:
         width, height = (round(pixels) for pixels in sheet.pixels)
         raise AnalysisError(
-            f"a picture of {len(view.text):,} characters would be {width:,} × {height:,} pixels; draw fewer of them"
+            f"a picture of {len(view.text):,} characters would be {width:,} × {height:,} pixels; draw fewer of them, "
+            "or fewer units"
         )
     return sheet.draw(axes)
 

@@ -12,6 +12,7 @@ from analyses.errors import AnalysisError
 MISSING = 255
 """The level of a character without a value."""
 _MIDDLE, _HIGHEST = 127, 254
+_MOST, _LEAST = 1e300, 1e-300  # beyond these, numbers overflow or vanish
 _FULL_COLOUR_QUANTILE = 0.9  # so that a few outliers do not leave the other characters pale
 _MOST_DISTINCT = 20  # whole numbers up to here above the lowest each have a colour of their own
 
@@ -85,9 +86,10 @@ def diverging(values: NDArray[np.floating], middle: float) -> tuple[NDArray[np.u
     Returns:
         (n_chars,) uint8 levels 0 to 254, or `MISSING`, and their scale. A tenth of the values have the full colour.
     """
-    distances = np.abs(values[np.isfinite(values)].astype(np.float64) - middle)
-    farthest = float(distances.max(initial=0.0)) or 1.0
-    full = (float(np.quantile(distances, _FULL_COLOUR_QUANTILE)) if len(distances) else 0.0) or farthest
+    values, middle = _bounded(values), float(np.clip(middle, -_MOST, _MOST))
+    distances = np.abs(values[np.isfinite(values)] - middle)
+    farthest = _or_if_none(float(distances.max(initial=0.0)), 1.0)
+    full = _or_if_none(float(np.quantile(distances, _FULL_COLOUR_QUANTILE)) if len(distances) else 0.0, farthest)
     step = farthest / _MIDDLE
     scale = Scale(kind="diverging", offset=middle - farthest, step=step, gain=farthest / full)
     return _levels(values, scale), scale
@@ -104,11 +106,12 @@ def sequential(values: NDArray[np.floating], low: float | None = None) -> tuple[
         (n_chars,) uint8 levels 0 to 254, or `MISSING`, and their scale. A tenth of the values have the full
         colour; of whole numbers that are few, such as depths of brackets, only the highest.
     """
-    present = values[np.isfinite(values)].astype(np.float64)
+    values = _bounded(values)
+    present = values[np.isfinite(values)]
     low = (float(present.min()) if len(present) else 0.0) if low is None else low
-    span = float((present - low).max(initial=0.0)) or 1.0
+    span = _or_if_none(float((present - low).max(initial=0.0)), 1.0)
     is_whole = bool((present == np.round(present)).all()) and low == round(low) and span <= _HIGHEST
-    full = (float(np.quantile(present - low, _FULL_COLOUR_QUANTILE)) if len(present) else 0.0) or span
+    full = _or_if_none(float(np.quantile(present - low, _FULL_COLOUR_QUANTILE)) if len(present) else 0.0, span)
     if is_whole and span <= _MOST_DISTINCT:
         full = span
     scale = Scale(kind="sequential", offset=low, step=span / _HIGHEST, gain=span / full, is_whole=is_whole)
@@ -144,6 +147,17 @@ def classes(
     numbers = np.searchsorted(occurring, values) if len(occurring) else np.zeros(len(values), int)
     levels = np.where(present, numbers, MISSING).astype(np.uint8)
     return levels, Scale(kind="classes", classes=tuple(names[number] for number in occurring))
+
+
+def _bounded(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return values in double precision, whose differences do not overflow; infinite ones and NaN as they are."""
+    double = values.astype(np.float64)
+    return np.where(np.isfinite(double), np.clip(double, -_MOST, _MOST), double)
+
+
+def _or_if_none(width: float, other: float) -> float:
+    """Return a width of a scale, or another one if it is 0, or too small to be divided into steps."""
+    return width if width > _LEAST else other
 
 
 def _levels(values: NDArray[np.floating], scale: Scale) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +105,7 @@ def _rows(view: TextView, columns: int) -> Iterator[list[_Cell]]:
     rows = lay_out(view.text, view.cells, columns).rows
     starts = np.flatnonzero((view.cells & WIDTH > 0) | (np.diff(rows, prepend=-1) > 0)).tolist()
     cells = []
-    for start, stop in zip(starts, [*starts[1:], len(view.text)], strict=True):
+    for start, stop in pairwise([*starts, len(view.text)]):
         is_sign = bool(view.cells[start] & UNPRINTABLE)
         shown = sign_of(view.text[start]) if is_sign else _with_base(view.text[start:stop])
         cells.append(_Cell(stop - 1, shown, max(int(view.cells[start] & WIDTH), 1), is_sign))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from activations.blocks import Source
 from activations.predictions import DISTRIBUTION, LOG_PROB, TOP_IDS, TOP_LOG_PROBS
 from activations.units import Unit
+from analyses.errors import AnalysisError
 from analyses.probing.kept_probes import Probe
 from hypotheses.labels import Labels
 from probe.viewer.scales import Scale, binary, classes, diverging, probabilities, sequential
@@ -153,7 +154,12 @@ def quantised(groups: Iterable[Sequence[TrackValues]], middle: Middle | None = N
         groups: The values of each group, of one passage; values that are in several become one track.
         middle: The value of units in the middle of their colours: `zero`, or `median`, that of the passage; None is
             zero where the units of a site take both signs there, and the median elsewhere, such as of gates.
+
+    Raises:
+        AnalysisError: If the middle is another one, or more than 255 classes occur.
     """
+    if middle not in (None, *get_args(Middle)):
+        raise AnalysisError(f"{middle!r:.50} is not a middle; choose zero or median")
     listed = [list(group) for group in groups]
     by_scale: dict[tuple[Meaning, str], dict[int, TrackValues]] = {}
     for values in (values for group in listed for values in group):
