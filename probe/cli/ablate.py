@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 from typer import BadParameter, Option
 
 from probe.cli.analysis_options import TargetOptions
-from probe.cli.cause_options import CauseSourceOptions, EffectOptions, UnitOptions, check_hypotheses
+from probe.cli.cause_options import (
+    CauseCommand,
+    CauseSourceOptions,
+    EffectOptions,
+    UnitOptions,
+    check_hypotheses,
+)
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
-from probe.cli.provenance import provenance
-from probe.cli.show import SIGNS, TableCell, progress, say, visible, warn
+from probe.cli.show import SIGNS, TableCell, progress, say, visible
 from probe.cli.table_options import TableOptions
 from probe.cli.words import tell_apart
 
@@ -87,20 +92,12 @@ def ablate(
     subjects = tell_apart(words, hypotheses)
     check_hypotheses(subjects, "ablate")
     tables.check(*source.inputs(subjects))
-    rows: list[dict[str, TableCell]] = []
-    with source.open_model(subjects) as opened:
-        targets = labels.targets(opened.model, subjects.hypotheses)
-        made = provenance(opened.model, seed=options.seed)
-        for target in targets.made:
-            chosen = units.chosen_units(opened, target)
-            ablation = _ablate(opened.model, target, chosen, options)
-            own = [{**row, **made} for row in ablation.rows()]
-            rows += own
-            tables.show(own, _table(ablation))
-            _say_what_is_shown(ablation, units, quiet=tables.as_json)
-    for hypothesis, reason in targets.reasons.items():
-        warn(f"no effects for {hypothesis}: {reason}")
-    tables.write(rows)
+    command = CauseCommand(subjects=subjects, source=source, labels=labels, tables=tables, seed=options.seed)
+    command.for_each_hypothesis(
+        lambda opened, target: _ablate(opened.model, target, units.chosen_units(opened, target), options),
+        _table,
+        lambda ablation: _say_what_is_shown(ablation, units, quiet=tables.as_json),
+    )
 
 
 def _ablate(model: "Session", target: "Target", units: "Sequence[Unit]", options: AblateOptions) -> "Ablation":

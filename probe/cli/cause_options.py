@@ -1,17 +1,19 @@
-"""Options of commands that change a model while it reads: which model and text, on how many characters, beside what."""
+"""What commands have in common that change a model while it reads: options, and the loop over hypotheses."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Protocol, TypeVar, cast
 
 from typer import BadParameter, Option
 
-from probe.cli.analysis_options import SiteOptions, check_seed
+from probe.cli.analysis_options import SiteOptions, TargetOptions, check_seed
 from probe.cli.options import SeedOption
-from probe.cli.show import progress
+from probe.cli.provenance import provenance
+from probe.cli.show import TableCell, progress, say, warn
 from probe.cli.sources import SourceOptions
+from probe.cli.table_options import TableOptions
 from probe.cli.words import Subjects
 
 if TYPE_CHECKING:
@@ -180,3 +182,93 @@ def check_hypotheses(subjects: Subjects, command: str) -> None:
     """
     if not subjects.hypotheses:
         raise BadParameter(f"name a hypothesis, such as `probe {command} in_quotes`")
+
+
+Rows = Sequence[Mapping[str, TableCell]]
+
+
+class CauseResult(Protocol):
+    """The result of one hypothesis."""
+
+    def rows(self) -> Rows:
+        """Return what `--json` prints of it."""
+        ...
+
+
+Result = TypeVar("Result", bound=CauseResult)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseCommand:
+    """What a command was given that measures the same for one hypothesis after another.
+
+    Attributes:
+        subjects: The hypotheses and recordings.
+        source: The model, and what it reads.
+        labels: How the text is labelled.
+        tables: Where rows go.
+        seed: The seed of all draws.
+        measured: What is measured, to say that there is none of a hypothesis.
+    """
+
+    subjects: Subjects
+    source: CauseSourceOptions
+    labels: TargetOptions
+    tables: TableOptions
+    seed: int
+    measured: str = "effects"
+
+    def for_each_hypothesis(
+        self,
+        measure: Callable[[ModelAndActivations, "Target"], Result],
+        table: Callable[[Result], Rows],
+        say_what_is_shown: Callable[[Result], None],
+    ) -> list[Result]:
+        """Open the model, label its text, measure and show each hypothesis, and write the rows of all.
+
+        Args:
+            measure: Returns the result of a hypothesis, given the model and the labels.
+            table: Returns the rows of a result that are shown as a table.
+            say_what_is_shown: Says in sentences what is shown.
+
+        Returns:
+            The results. Hypotheses that do not apply to the text have none, and a warning says why.
+        """
+        rows: list[dict[str, TableCell]] = []
+        results: list[Result] = []
+        with self.source.open_model(self.subjects) as opened:
+            targets = self.labels.targets(opened.model, self.subjects.hypotheses)
+            made = provenance(opened.model, seed=self.seed)
+            for target in targets.made:
+                result = measure(opened, target)
+                rows_of_result = [{**row, **made} for row in result.rows()]
+                self.tables.show(rows_of_result, table(result))
+                say_what_is_shown(result)
+                rows += rows_of_result
+                results.append(result)
+        for hypothesis, reason in targets.reasons.items():
+            warn(f"no {self.measured} for {hypothesis}: {reason}")
+        self.tables.write(rows)
+        return results
+
+
+def draw_first(
+    results: Sequence[Result], path: Path | None, draw: Callable[[Result], Any], what: str, *, quiet: bool
+) -> None:
+    """Draw the result of the first hypothesis into a picture, if there is one and a path is given.
+
+    Args:
+        results: The results.
+        path: The picture; None is none.
+        draw: Draws a result, and returns its Axes.
+        what: What the picture shows.
+        quiet: Whether only warnings are printed.
+    """
+    from probe.plots import figure_of, save_figure
+
+    if path is None or not results:
+        return
+    if len(results) > 1:
+        warn(f"{path} is of the first hypothesis alone; draw the others by themselves")
+    save_figure(figure_of(draw(results[0])), path)
+    say(f"{path}: {what}", quiet=quiet)

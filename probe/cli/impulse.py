@@ -3,16 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
 from probe.cli.analysis_options import TargetOptions
-from probe.cli.cause_options import CauseSourceOptions, EffectOptions, UnitOptions, check_hypotheses
+from probe.cli.cause_options import (
+    CauseCommand,
+    CauseSourceOptions,
+    EffectOptions,
+    UnitOptions,
+    check_hypotheses,
+    draw_first,
+)
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument
-from probe.cli.provenance import provenance
-from probe.cli.show import TableCell, progress, say, warn
+from probe.cli.show import TableCell, progress, say
 from probe.cli.table_options import TableOptions
 from probe.cli.words import Subjects, tell_apart
 
@@ -90,23 +96,15 @@ def impulse(
     check_hypotheses(subjects, "impulse")
     options.check_all(subjects, source)
     tables.check(*source.inputs(subjects))
-    rows: list[dict[str, TableCell]] = []
-    found: list[Impulse] = []
-    with source.open_model(subjects) as opened:
-        targets = labels.targets(opened.model, subjects.hypotheses)
-        made = provenance(opened.model, seed=options.seed)
-        for target in targets.made:
-            result = _impulse(opened.model, target, units.chosen_units(opened, target), options)
-            own = [{**row, **made} for row in result.rows()]
-            rows += own
-            found.append(result)
-            tables.show(own, _table(result))
-            _say_what_is_shown(result, quiet=tables.as_json)
-    for hypothesis, reason in targets.reasons.items():
-        warn(f"no impulses for {hypothesis}: {reason}")
-    tables.write(rows)
-    if options.output is not None and found:
-        _draw(found, options.output, quiet=tables.as_json)
+    command = CauseCommand(
+        subjects=subjects, source=source, labels=labels, tables=tables, seed=options.seed, measured="impulses"
+    )
+    results = command.for_each_hypothesis(
+        lambda opened, target: _impulse(opened.model, target, units.chosen_units(opened, target), options),
+        _table,
+        lambda result: _say_what_is_shown(result, quiet=tables.as_json),
+    )
+    draw_first(results, options.output, _draw, "the impulses as a picture", quiet=tables.as_json)
 
 
 def _impulse(model: "Session", target: "Target", units: "Sequence[Unit]", options: ImpulseOptions) -> "Impulse":
@@ -159,11 +157,7 @@ def _say_what_is_shown(result: "Impulse", *, quiet: bool) -> None:
     )
 
 
-def _draw(found: "Sequence[Impulse]", path: Path, *, quiet: bool) -> None:
-    from probe.plots import figure_of, plot_impulse, save_figure
+def _draw(result: "Impulse") -> Any:
+    from probe.plots import plot_impulse
 
-    if len(found) > 1:
-        warn(f"the picture is that of {found[0].hypothesis}; ask for each hypothesis by itself to draw the others")
-    left, _ = plot_impulse(found[0])
-    save_figure(figure_of(left), path)
-    say(f"{path}: the impulses as a picture", quiet=quiet)
+    return plot_impulse(result)[0]

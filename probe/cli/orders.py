@@ -1,24 +1,24 @@
 """The command `probe orders`, which compares rankings by taking units away in their orders."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
 from probe.cli import completion
 from probe.cli.analysis_options import SiteOptions, TargetOptions, check_seed
-from probe.cli.cause_options import CauseSourceOptions, check_hypotheses
+from probe.cli.cause_options import CauseCommand, CauseSourceOptions, check_hypotheses, draw_first
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, SeedOption, WordsArgument
-from probe.cli.provenance import provenance
-from probe.cli.show import TableCell, progress, say, warn
+from probe.cli.show import TableCell, progress, say
 from probe.cli.table_options import TableOptions
 from probe.cli.words import Subjects, tell_apart
 
 if TYPE_CHECKING:
     from analyses.causes.removal.removal_results import OrderComparison
+    from analyses.session import Session
+    from analyses.targets.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,36 +88,31 @@ def orders(
     subjects = tell_apart(words, hypotheses)
     options.check(subjects, source)
     tables.check(*source.inputs(subjects))
-    found: list[OrderComparison] = []
-    rows: list[dict[str, TableCell]] = []
-    with source.open_model(subjects) as opened:
-        chosen = sites.chosen_if_any(opened.model)
-        targets = labels.targets(opened.model, subjects.hypotheses)
-        made = provenance(opened.model, seed=options.seed)
-        for target in targets.made:
-            from analyses.causes.removal.removal_orders import compare_orders
+    command = CauseCommand(
+        subjects=subjects, source=source, labels=labels, tables=tables, seed=options.seed, measured="orders"
+    )
+    results = command.for_each_hypothesis(
+        lambda opened, target: _compare(opened.model, target, sites, options),
+        _table,
+        lambda compared: _say_what_is_shown(compared, quiet=tables.as_json),
+    )
+    draw_first(results, options.output, _draw, "the curves as a picture", quiet=tables.as_json)
 
-            with progress(f"taking units away for {target.hypothesis}") as report:
-                compared = compare_orders(
-                    opened.model,
-                    target,
-                    options.names,
-                    sites=chosen,
-                    n_random=options.random,
-                    n_chars=options.chars,
-                    seed=options.seed,
-                    progress=report,
-                )
-            found.append(compared)
-            own = [{**row, **made} for row in compared.rows()]
-            rows += own
-            tables.show(own, _table(compared))
-            _say_what_is_shown(compared, quiet=tables.as_json)
-    for hypothesis, reason in targets.reasons.items():
-        warn(f"no orders for {hypothesis}: {reason}")
-    tables.write(rows)
-    if options.output is not None:
-        _draw(found, options.output, quiet=tables.as_json)
+
+def _compare(model: "Session", target: "Target", sites: SiteOptions, options: OrderOptions) -> "OrderComparison":
+    from analyses.causes.removal.removal_orders import compare_orders
+
+    with progress(f"taking units away for {target.hypothesis}") as report:
+        return compare_orders(
+            model,
+            target,
+            options.names,
+            sites=sites.chosen_if_any(model),
+            n_random=options.random,
+            n_chars=options.chars,
+            seed=options.seed,
+            progress=report,
+        )
 
 
 def _table(compared: "OrderComparison") -> list[dict[str, TableCell]]:
@@ -150,11 +145,7 @@ def _say_what_is_shown(compared: "OrderComparison", *, quiet: bool) -> None:
     )
 
 
-def _draw(found: "Sequence[OrderComparison]", path: Path, *, quiet: bool) -> None:
-    from probe.plots import figure_of, plot_orders, save_figure
+def _draw(compared: "OrderComparison") -> Any:
+    from probe.plots import plot_orders
 
-    if len(found) > 1:
-        warn(f"only {found[0].hypothesis} is drawn into {path}; draw the others by themselves")
-    if found:
-        save_figure(figure_of(plot_orders(found[0])), path)
-        say(f"{path}: the curves as a picture", quiet=quiet)
+    return plot_orders(compared)

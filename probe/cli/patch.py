@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 from typer import BadParameter, Option
 
 from probe.cli.analysis_options import TargetOptions
-from probe.cli.cause_options import CauseSourceOptions, EffectOptions, ModelAndActivations, check_hypotheses
+from probe.cli.cause_options import (
+    CauseCommand,
+    CauseSourceOptions,
+    EffectOptions,
+    ModelAndActivations,
+    check_hypotheses,
+)
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, WordsArgument, unescaped
 from probe.cli.provenance import provenance
-from probe.cli.show import SIGNS, TableCell, progress, say, visible, warn
+from probe.cli.show import SIGNS, TableCell, progress, say, visible
 from probe.cli.table_options import TableOptions
 from probe.cli.words import Subjects, tell_apart
 
@@ -108,19 +114,25 @@ def patch(
         _patch_texts(options, source, tables)
         return
     check_hypotheses(subjects, "patch")
-    rows: list[dict[str, TableCell]] = []
-    with source.open_model(subjects) as opened:
-        targets = labels.targets(opened.model, subjects.hypotheses)
-        made = provenance(opened.model, seed=options.seed)
-        for target in targets.made:
-            results = _patches(opened, target, options)
-            own = [{**row, **made} for result in results for row in result.rows()]
-            rows += own
-            tables.show(own, [row for result in results for row in _table(result)])
-            _say_what_is_shown(results, quiet=tables.as_json)
-    for hypothesis, reason in targets.reasons.items():
-        warn(f"no patches for {hypothesis}: {reason}")
-    tables.write(rows)
+    command = CauseCommand(
+        subjects=subjects, source=source, labels=labels, tables=tables, seed=options.seed, measured="patches"
+    )
+    command.for_each_hypothesis(
+        lambda opened, target: _Patches(_patches(opened, target, options)),
+        lambda patches: [row for patch_of_part in patches.of_parts for row in _table(patch_of_part)],
+        lambda patches: _say_what_is_shown(patches.of_parts, quiet=tables.as_json),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Patches:
+    """The patches of all parts, for one hypothesis."""
+
+    of_parts: "Sequence[Patch]"
+
+    def rows(self) -> list[dict[str, TableCell]]:
+        """Return the rows of all parts."""
+        return [row for patch_of_part in self.of_parts for row in patch_of_part.rows()]
 
 
 def _patches(opened: ModelAndActivations, target: "Target", options: PatchOptions) -> "list[Patch]":

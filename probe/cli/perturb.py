@@ -2,22 +2,23 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
 from probe.cli.analysis_options import TargetOptions, check_seed
 from probe.cli.cause_options import (
+    CauseCommand,
     CauseSourceOptions,
     MatchedOption,
     ModelAndActivations,
     UnitOptions,
     check_hypotheses,
+    draw_first,
 )
 from probe.cli.option_groups import with_options
 from probe.cli.options import HypothesesOption, SeedOption, WordsArgument
-from probe.cli.provenance import provenance
-from probe.cli.show import TableCell, progress, say, show_rows, warn
+from probe.cli.show import TableCell, progress, say, show_rows
 from probe.cli.table_options import TableOptions
 from probe.cli.words import tell_apart
 
@@ -114,26 +115,25 @@ def perturb(
     check_hypotheses(subjects, "perturb")
     options.check(*source.inputs(subjects))
     tables.check(*source.inputs(subjects))
-    rows: list[dict[str, TableCell]] = []
-    results: list[Perturbation] = []
-    with source.open_model(subjects) as opened:
-        # --lag lags the labels, not the places that are edited
-        targets = replace(labels, lag=0).targets(opened.model, subjects.hypotheses)
-        made = provenance(opened.model, seed=options.seed)
-        for target in targets.made:
-            result = _perturb(opened, target, options, units, labels)
-            own = [{**row, **made} for row in result.rows()]
-            tables.show(own, _table(result))
-            if not tables.as_json:
-                show_rows(_table_by_step(result), as_json=False, title=_title_by_step(result))
-            _say_what_is_shown(result, quiet=tables.as_json)
-            rows += own
-            results.append(result)
-    for hypothesis, reason in targets.reasons.items():
-        warn(f"no effects for {hypothesis}: {reason}")
-    tables.write(rows)
-    if options.output is not None:
-        _draw(results, options.output, quiet=tables.as_json)
+    command = CauseCommand(
+        subjects=subjects,
+        source=source,
+        labels=replace(labels, lag=0),  # --lag lags the labels that are compared, not the places that are edited
+        tables=tables,
+        seed=options.seed,
+    )
+    results = command.for_each_hypothesis(
+        lambda opened, target: _perturb(opened, target, options, units, labels),
+        _table,
+        lambda result: _say_what_is_shown(result, quiet=tables.as_json),
+    )
+    draw_first(
+        results,
+        options.output,
+        _draw,
+        "what changes after the edit, by characters, in the first units",
+        quiet=tables.as_json,
+    )
 
 
 def _perturb(
@@ -217,6 +217,8 @@ def _title_by_step(result: "Perturbation") -> str:
 
 
 def _say_what_is_shown(result: "Perturbation", *, quiet: bool) -> None:
+    if not quiet:
+        show_rows(_table_by_step(result), as_json=False, title=_title_by_step(result))
     for finding in result.findings:
         say(finding, quiet=quiet)
     say(
@@ -226,10 +228,7 @@ def _say_what_is_shown(result: "Perturbation", *, quiet: bool) -> None:
     )
 
 
-def _draw(results: "list[Perturbation]", path: Path, *, quiet: bool) -> None:
-    from probe.plots import MOST_DRAWN, figure_of, plot_perturbation, save_figure
+def _draw(result: "Perturbation") -> Any:
+    from probe.plots import plot_perturbation
 
-    save_figure(figure_of(plot_perturbation(results[0])), path)
-    if len(results) > 1:
-        warn(f"the picture is that of {results[0].hypothesis}; ask for each hypothesis by itself to draw the others")
-    say(f"{path}: what changes after the edit, by characters, in the first {MOST_DRAWN} units at most", quiet=quiet)
+    return plot_perturbation(result)
