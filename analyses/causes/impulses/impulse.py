@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from activations.progress import Progress, no_progress
 from activations.site_names import AnyUnits, select_units
 from activations.units import Site, Unit
-from activations.value_ranges import check_in_range, fits
+from activations.value_ranges import check_added, check_in_range, fits
 from activations.variants import AddOnce, ModelSource, ReplaceOnce, VariantChange
 from analyses.causes.choosing_units import best_ranked_units
 from analyses.causes.effects import beside_matched
@@ -81,12 +81,12 @@ def impulse(
         hypothesis: A hypothesis that is True or False; changes are made where it is True.
         units: The units, such as `0/cell/163` or a list of such names; each is changed by itself. None takes the three
             that `rank` puts first.
-        to: One of `SET_TO`, a number, or `+` and a number that is added.
+        to: One of `SET_TO`, a number, or `+` and a number that is added, such as `+0.5` or `+-0.5`.
         n_starts: Number of characters at which a change is made, spread over the text.
         n_steps: Number of characters that are followed after it.
         n_matched: Matched units beside each unit.
         n_chars: The characters among which the starts are drawn, in passages spread over the text.
-        force: Whether units may be set to a number outside their range.
+        force: Whether units may be set to a number outside their range, or an amount be added that is larger than it.
         seed: Seed of the draws.
         progress: Called with the starts done and their number.
 
@@ -102,9 +102,10 @@ def impulse(
     target = target_for(live, hypothesis)
     named = best_ranked_units(live, target, N_BEST) if units is None else select_units(live.sites, units)
     chosen = list(dict.fromkeys(named))
-    if number is not None and not str(to).startswith("+") and not force:
+    if number is not None and not force:
+        check = check_added if _is_added(to) else check_in_range
         for unit in chosen:
-            check_in_range(unit.site, number, live.unbounded)
+            check(unit.site, number, live.unbounded)
     passages = spread_passages(live, n_chars)
     sets = character_sets(target, live, passages)
     sites = list(dict.fromkeys([*live.carried, *(unit.site for unit in chosen)]))
@@ -141,14 +142,19 @@ def read_value(to: str | float) -> float | None:
     if isinstance(to, str) and to in SET_TO:
         return None
     try:
-        number = float(to)
+        number = float(str(to)[1:]) if _is_added(to) else float(to)
     except ValueError as error:
         raise AnalysisError(
-            f"a unit cannot be set to {to!r}; choose {', '.join(SET_TO)}, a number, or an amount to add, such as +0.5"
+            f"a unit cannot be set to {to!r}; choose {', '.join(SET_TO)}, a number, or an amount to add, such as +0.5 "
+            "or +-0.5"
         ) from error
     if not fits(number):
         raise AnalysisError(f"{to} is no number to set a unit to; models compute with float32")
     return number
+
+
+def _is_added(to: str | float) -> bool:
+    return isinstance(to, str) and to.startswith("+")
 
 
 def _starts(
@@ -201,7 +207,7 @@ def _new_values(
         for number, unit in enumerate(units, 1):
             if unit.site == site:
                 is_changed[number, unit.index] = True
-        if isinstance(to, str) and to.startswith("+"):
+        if _is_added(to):
             changes.append(AddOnce(site, np.where(is_changed, amount or 0.0, 0.0)[:, None], OFFSET))
             continue
         by_name = {"other": moments[site].outside, "mean": moments[site].mean, "zero": np.zeros(sites[site])}
