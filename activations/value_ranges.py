@@ -49,3 +49,19 @@ def check_in_range(site: Site, value: float, unbounded: Collection[Site]) -> Non
             f"{value:g} is outside the range of {site}, whose units are always within [{limits[0]:g}, {limits[1]:g}]; "
             "choose a value in it, or hold them there all the same with --force (in Python force=True)"
         )
+
+
+def check_added(site: Site, amount: float, unbounded: Collection[Site]) -> None:
+    """Refuse an amount that takes units of a site out of their range, whatever their value is.
+
+    Raises:
+        ActivationError: If it is larger than the range is wide, which the sentence names.
+    """
+    limits = value_range(site, unbounded)
+    if limits is not None and abs(amount) > limits[1] - limits[0]:
+        width = limits[1] - limits[0]
+        raise ActivationError(
+            f"{amount:+g} takes any unit of {site} out of its range, since all are always within [{limits[0]:g}, "
+            f"{limits[1]:g}]; add an amount from {-width:g} to {width:g}, or add it all the same with --force (in "
+            "Python force=True)"
+        )

@@ -16,7 +16,7 @@ from activations.reading.live import LiveActivations
 from activations.site_names import select_sites, select_units
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit
-from activations.value_ranges import check_in_range, value_range
+from activations.value_ranges import check_in_range, fits, value_range
 from analyses.causes.directions import Direction
 from analyses.passages.matching import matched_units
 
@@ -86,6 +86,38 @@ def checked_direction(direction: Direction | tuple[Site | str, ArrayLike], model
     return direction
 
 
+def check_factors(direction: Direction, factors: Sequence[float], model: CharRNN, *, force: bool) -> None:
+    """Refuse factors of a direction that cannot be used.
+
+    Args:
+        direction: The direction.
+        factors: Its factors.
+        model: The model.
+        force: Whether more may be added to a unit than its range is wide.
+
+    Raises:
+        ActivationError: If there is no factor, one is no number, or one takes a unit out of its range, whatever its
+            value is; the sentence names the range.
+    """
+    if not len(factors) or not np.isfinite(factors).all():
+        raise ActivationError(f"the factors of the direction are {list(factors)}; give one number or more")
+    index = int(np.abs(direction.vector).argmax())
+    largest, factor = abs(float(direction.vector[index])), max(factors, key=abs)
+    if not fits(factor * largest):
+        raise ActivationError(f"the factor {factor:g} is too large; models compute with float32")
+    limits = value_range(direction.site, model.unbounded)
+    if limits is None or force:
+        return
+    width = limits[1] - limits[0]
+    if abs(factor) * largest > width:
+        most = 0.995 * width / largest  # so that the rounded number is no larger
+        raise ActivationError(
+            f"the factor {factor:g} adds {factor * direction.vector[index]:+.3g} to {Unit(direction.site, index)}, and "
+            f"so takes it out of its range [{limits[0]:g}, {limits[1]:g}] whatever its value is; choose factors from "
+            f"{-most:.3g} to {most:.3g}, or add it all the same with --force (in Python force=True)"
+        )
+
+
 def holding(
     held: Mapping[Unit, tuple[float, ...]], model: CharRNN, texts: Corpus, n_matched: int, rng: np.random.Generator
 ) -> list[SteeredChange]:
@@ -138,12 +170,7 @@ def adding(
             of their characters, so that it is one in which the values do differ.
         n_matched: Number of random directions.
         rng: Draws these.
-
-    Raises:
-        ActivationError: If there is no factor, or one is no number.
     """
-    if not len(factors) or not np.isfinite(factors).all():
-        raise ActivationError(f"the factors of the direction are {list(factors)}; give one number or more")
     values = site_values(model, texts, [direction.site])[direction.site]
     length = float(np.linalg.norm(direction.vector))
     drawn = [_random_direction(values, length, rng) for _ in range(n_matched)]

@@ -19,7 +19,7 @@ from activations.texts.tokenising import prompt_text
 from analyses.causes.text_effects import LOSS, Measured, TextEffect, name_of, text_effects, text_means
 from analyses.passages.effects import SIGNIFICANT
 from analyses.targets.labelling import AnyHypothesis
-from probe.steered_changes import Steered, SteeredChange, adding, checked_direction, held_units, holding
+from probe.steered_changes import Steered, SteeredChange, adding, check_factors, checked_direction, held_units, holding
 
 N_MATCHED = 10
 Means = dict[str, NDArray[np.float64]]
@@ -135,7 +135,7 @@ def steer(
             its numbers. The loss of the unsteered model on each text is measured, too, or alone if there are none.
         factors: The factors of the direction.
         n_matched: Number of matched changes.
-        force: Hold units also at values that they can never have.
+        force: Hold units also at values that they can never have, or add more to one than its range is wide.
         options: How texts are written; its seed also draws the matched changes.
         progress: Called with the number of sets of texts that are written, and that of all.
 
@@ -161,6 +161,7 @@ def steer(
         changes = holding(held, model, Corpus.from_texts(unsteered), n_matched, rng)
     else:
         direction = checked_direction(steered, model)
+        check_factors(direction, factors, model, force=force)
         name, unsteered = str(direction), writer.write()
         changes = adding(direction, factors, model, Corpus.from_texts(unsteered), n_matched, rng)
     samples, measured = writer.write_all(changes, unsteered, progress)

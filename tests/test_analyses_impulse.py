@@ -222,6 +222,11 @@ def test_what_cannot_be_asked_is_said(rng: np.random.Generator) -> None:
     with pytest.raises(ActivationError, match=r"3 is outside the range of 0/hidden.*\[-1, 1\]"):
         impulse(live, "in_quotes", "0/hidden/0", to=3)
     assert impulse(live, "in_quotes", "0/hidden/0", to=3, force=True, n_steps=2, n_matched=0).units[0].loss > 0
+    with pytest.raises(ActivationError, match=r"-2\.5 takes any unit of 0/hidden out of its range"):
+        impulse(live, "in_quotes", "0/hidden/0", to="+-2.5")
+    for to, force, unit in (("+2.5", True, "0/hidden/0"), ("+2", False, "0/hidden/0"), ("+-9", False, "0/cell/0")):
+        [added] = impulse(live, "in_quotes", unit, to=to, force=force, n_steps=2, n_matched=0).units
+        assert added.steps[0].remaining == 1
     with pytest.raises(AnalysisError, match="n_steps is 0"):
         impulse(live, "in_quotes", "0/cell/0", n_steps=0)
     with pytest.raises(AnalysisError, match="'in_comment' is False at every character"):

@@ -126,6 +126,12 @@ def test_two_texts_are_patched(run: Command, quotes: None) -> None:
         (["impulse", "in_quotes", "--units", "0/hidden/0", "--to", "7", *LIVE], "outside the range of 0/hidden"),
         (["impulse", "in_quotes", "--units", "0/cell/0", "--to", "x", *LIVE], "a unit cannot be set to 'x'"),
         (
+            ["impulse", "in_quotes", "--units", "0/hidden/0", "--to", "+2.5", *LIVE],
+            "+2.5 takes any unit of 0/hidden out of its range, since all are always within [-1, 1]; add an amount from "
+            "-2 to 2, or add it all the same with --force",
+        ),
+        (["impulse", "in_quotes", "--units", "0/forget_gate/0", "--to", "+1.5", *LIVE], "add an amount from -1 to 1"),
+        (
             ["impulse", "in_quotes", "--units", "0/cell/0", "--steps", "5000", *LIVE],
             "none of them has 5,001 characters",
         ),

@@ -278,6 +278,24 @@ def test_wrong_requests_are_refused_with_a_sentence() -> None:
     assert held.samples[0].at == 1.5
 
 
+def test_factors_that_leave_the_range_whatever_the_value_are_refused() -> None:
+    """A hidden state is within [-1, 1], so that more than 2 always takes it out; a cell has no range."""
+    model, vector = writer_of_shares(), np.eye(12)[3] * 0.5 - np.eye(12)[4] * 0.1
+    complaint = (
+        r"the factor -4\.5 adds -2\.25 to 0/hidden/3, .* its range \[-1, 1\] .* choose factors from -3\.98 to 3\.98"
+    )
+    with pytest.raises(ActivationError, match=complaint):
+        steer(model, (SITE, vector), "vowel", factors=[1, -4.5], options=SHORT)
+    for factor, force in ((3.98, False), (-4.5, True)):
+        steered = steer(model, (SITE, vector), "vowel", factors=[factor], options=SHORT, n_matched=0, force=force)
+        assert steered.samples[0].at == factor
+    with pytest.raises(ActivationError, match="the factor 1e.300 is too large; models compute with float32"):
+        steer(model, (SITE, vector), "vowel", factors=[1e300], options=SHORT, force=True)
+    deep = random_model("abc\n", gain=2.0)
+    far = steer(deep, (Site.of(1, "cell"), np.ones(8)), "vowel", factors=[50], options=SHORT, n_matched=0)
+    assert far.samples[0].at == 50
+
+
 def test_predictions_that_are_no_numbers_are_a_sentence() -> None:
     model = writer_of_shares()
     model.readout.weight.data[:, 3] = torch.tensor([1e30, -1e30, 1e30])
@@ -368,6 +386,10 @@ def test_the_command_adds_a_direction(run: Command, code_text: str) -> None:
         (["--add", "in_quotes"], "--model needs a recording or --text, too"),
         (["--add", "in_wiki_link", "--text", "corpus.txt"], "False at every character"),
         (["--add", "in_quotes", "--text", "corpus.txt", "--alpha", "a"], "has a value that is no number"),
+        (
+            ["--add", "in_quotes", "--text", "corpus.txt", "--alpha", "900"],
+            "out of its range [-1, 1] whatever its value",
+        ),
     ],
 )
 def test_wrong_arguments_are_refused(run: Command, code_text: str, arguments: list[str], complaint: str) -> None:

@@ -44,12 +44,14 @@ class ImpulseOptions(EffectOptions):
         str,
         Option(
             help="other: the mean where the hypothesis does not hold; mean: of all characters that are read; zero; a "
-            "number; or an amount to add, such as +0.5."
+            "number; or an amount to add, such as +0.5 or +-0.5."
         ),
     ] = "other"
     starts: Annotated[int, Option(min=1, help="How many characters a change is made at, each by itself.")] = 200
     steps: Annotated[int, Option(min=1, help="How many characters are followed after the change.")] = 64
-    force: Annotated[bool, Option("--force", help="Set units also to a number outside their range.")] = False
+    force: Annotated[
+        bool, Option("--force", help="Set units also to a number outside their range, or add more than it is wide.")
+    ] = False
     output: Annotated[
         Path | None, Option("--output", "-o", help="A picture: .png, .svg or .pdf.", show_default=False)
     ] = None

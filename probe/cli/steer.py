@@ -65,7 +65,10 @@ class SteerOptions:
         int, Option(min=0, help="How many matched units or random directions stand beside each value or factor.")
     ] = 10
     seed: SeedOption = 0
-    force: Annotated[bool, Option("--force", help="Hold units also at values outside their range.")] = False
+    force: Annotated[
+        bool,
+        Option("--force", help="Hold units also at values outside their range, or add more than it is wide to any."),
+    ] = False
     show: Annotated[
         int, Option(min=0, help="How many of the texts to print, each beside the unsteered one of the same seed.")
     ] = 0

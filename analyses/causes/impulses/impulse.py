@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from activations.progress import Progress, no_progress
 from activations.site_names import AnyUnits, select_units
 from activations.units import Site, Unit
-from activations.value_ranges import check_in_range, fits
+from activations.value_ranges import check_added, check_in_range, fits
 from activations.variants import AddOnce, ModelSource, ReplaceOnce, VariantChange
 from analyses.causes.choosing_units import best_ranked_units
 from analyses.causes.impulses.impulse_results import Duration, Impulse, ImpulseStep, UnitImpulse
@@ -81,12 +81,12 @@ def impulse(
         hypothesis: A hypothesis that is True or False; changes are made where it is True.
         units: The units, such as `0/cell/163` or a list of such names; each is changed by itself. None takes the three
             that `rank` puts first.
-        to: One of `SET_TO`, a number, or `+` and a number that is added.
+        to: One of `SET_TO`, a number, or `+` and a number that is added, such as `+0.5` or `+-0.5`.
         n_starts: Number of characters at which a change is made, spread over the text.
         n_steps: Number of characters that are followed after it.
         n_matched: Matched units beside each unit.
         n_chars: The characters among which the starts are drawn, in passages spread over the text.
-        force: Whether units may be set to a number outside their range.
+        force: Whether units may be set to a number outside their range, or an amount be added that is larger than it.
         seed: Seed of the draws.
         progress: Called with the starts done and their number.
 
@@ -127,11 +127,12 @@ def impulse(
 
 
 def _check_values(live: ModelSource, units: Sequence[Unit], to: str | float) -> None:
-    """Refuse a number to which units are set if one of them never has it."""
+    """Refuse a number to which units are set, or which is added to them, if it takes one out of its range."""
     number = read_value(to)
-    if number is not None and not str(to).startswith("+"):
+    if number is not None:
+        check = check_added if _is_added(to) else check_in_range
         for unit in units:
-            check_in_range(unit.site, number, live.unbounded)
+            check(unit.site, number, live.unbounded)
 
 
 def read_value(to: str | float) -> float | None:
@@ -143,14 +144,19 @@ def read_value(to: str | float) -> float | None:
     if isinstance(to, str) and to in SET_TO:
         return None
     try:
-        number = float(to)
+        number = float(str(to)[1:]) if _is_added(to) else float(to)
     except ValueError as error:
         raise AnalysisError(
-            f"a unit cannot be set to {to!r}; choose {', '.join(SET_TO)}, a number, or an amount to add, such as +0.5"
+            f"a unit cannot be set to {to!r}; choose {', '.join(SET_TO)}, a number, or an amount to add, such as +0.5 "
+            "or +-0.5"
         ) from error
     if not fits(number):
         raise AnalysisError(f"{to} is no number to set a unit to; models compute with float32")
     return number
+
+
+def _is_added(to: str | float) -> bool:
+    return isinstance(to, str) and to.startswith("+")
 
 
 def _starts(
@@ -203,7 +209,7 @@ def _new_values(
         for number, unit in enumerate(units, 1):
             if unit.site == site:
                 is_changed[number, unit.index] = True
-        if isinstance(to, str) and to.startswith("+"):
+        if _is_added(to):
             changes.append(AddOnce(site, np.where(is_changed, amount or 0.0, 0.0)[:, None], OFFSET))
             continue
         by_name = {"other": moments[site].outside, "mean": moments[site].mean, "zero": np.zeros(sites[site])}
