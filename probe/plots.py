@@ -9,10 +9,10 @@ import numpy as np
 from analyses.causes.editing.edit_effects import ALL, CHANGES, reported_steps
 from analyses.causes.editing.edit_effects import LOSS as EDIT_LOSS
 from analyses.causes.editing.perturbation import Perturbation
-from analyses.causes.effects import CONTRAST
 from analyses.causes.removal.removal_results import RANDOM, OrderComparison
 from analyses.curves import N_LAST, Curve
 from analyses.errors import AnalysisError
+from analyses.passages.effects import CONTRAST
 from analyses.probing.results import ProbeResult
 from probe.figures import GREY, INTERVALS, STYLES, add_legend, wrapped
 from probe.figures import PICTURES as PICTURES

@@ -89,20 +89,21 @@ def perturb(
 ) -> None:
     """Change a few characters of the text: does a unit follow it?
 
-    The model reads the passage with the edit and the one without, from the same warm-up, and the two are compared at
-    the same characters after it. The hypothesis labels the edited document, too. change is how much a unit changes
-    toward the new label where the edit changes the label, with the ends of its 95 % interval, places being the sample;
-    random is that of random edits of the same kind and size, with characters of about the same frequency; share is the
-    change as a share of what separates inside from outside. A unit that merely remembers the edited character changes,
-    too: beyond stays is how much more it changes where the label changes than where it stays, equally far after the
-    edit; matched is the same for units of the same site and about the same variance. p is the p-value under the null
-    that the unit is one like these (of a probe, that it changes no more than by random edits), and q the false
-    discovery rate over all units. The loss is that of the next character, in nats, at all characters, and its p is that
-    of change. All are means over 1 to --after characters after the edit; a second table has them by the number of
-    characters. With --lag, the labels of the text and of the edited text are those of the characters that many later.
+    The model reads the passage with the edit and the one without, from the same warm-up, and the two are compared
+    at the same characters after it. The hypothesis labels the edited document, too. change is how much a unit
+    changes toward the new label where the edit changes the label, with the ends of its 95 % interval, places being
+    the sample; random is that of random edits of the same kind and size, with characters of about the same
+    frequency; share is the change as a share of what separates inside from outside. A unit that merely remembers
+    the edited character changes, too: beyond stays is how much more it changes where the label changes than where
+    it stays, equally far after the edit; matched is the same for units of the same site and about the same
+    variance, and beside a probe for random directions of its units. p is the p-value under the null that the unit,
+    or the probe, is one like these, and q the false discovery rate over all units. The loss is that of the next
+    character, in nats, at all characters, and its p is that of change. All are means over 1 to --after characters
+    after the edit; a second table has them by the number of characters. With --lag, the labels of the text and of
+    the edited text are those of the characters that many later.
 
     The model is that of a recording (--model model.pt activations.h5), or reads a text now (--model and --text). The
-    units are the ten best of `probe rank` unless --units or --sites names others.
+    units are the ten best of `probe rank`, on --rank-chars characters, unless --units or --sites names others.
 
     Example:
         probe perturb in_quotes activations.h5 --model model.pt

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from activations.results import Result, TableCell
-from analyses.causes.effects import SIGNIFICANT
+from analyses.passages.effects import SIGNIFICANT
 
 _VALUES = {"other": "the mean outside", "mean": "the mean", "zero": "0"}
 
