@@ -200,23 +200,30 @@ def passage_from_blocks(
 
 
 def predictions_from_blocks(
-    source: Source, blocks: Iterable[Block], start: int = 0, stop: int | None = None
+    source: Source,
+    blocks: Iterable[Block],
+    fields: Mapping[str, tuple[np.dtype[Any], int | None]],
+    start: int = 0,
+    stop: int | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Assemble what `Source.read_predictions` returns from blocks that cover the passage, in any order.
 
     Args:
         source: The source of the blocks.
-        blocks: Blocks that may reach beyond the passage, all with the same kinds of prediction.
+        blocks: Blocks that may reach beyond the passage, and may have other predictions, too.
+        fields: The dtype and the width of each kind of prediction to give; see `predictions.prediction_fields`.
         start: Position of the first character of the passage in the corpus.
         stop: One past the position of the last; None is the end.
     """
     part = source.selection.part(start, stop)
-    by_kind: dict[str, NDArray[Any]] = {}
+    by_kind = {
+        kind: np.empty((part.n_chars,) if width is None else (part.n_chars, width), dtype)
+        for kind, (dtype, width) in fields.items()
+    }
     for block in blocks:
         rows, rows_of_block = _shared_rows(source.selection, part, block)
-        for kind, predictions in block.predictions.items():
-            shape = (part.n_chars, *predictions.shape[1:])
-            by_kind.setdefault(kind, np.empty(shape, predictions.dtype))[rows] = predictions[rows_of_block]
+        for kind, predictions in by_kind.items():
+            predictions[rows] = block.predictions[kind][rows_of_block]
     for predictions in by_kind.values():
         predictions.flags.writeable = False
     return by_kind

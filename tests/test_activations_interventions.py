@@ -213,7 +213,7 @@ def test_a_change_acts_on_the_characters_of_a_warm_up(code_text: str) -> None:
                      Intervention(Site.of(0, "cell"), remember, "adds 1 at some")]  # fmt: skip
     live = LiveActivations(model, corpus, n_lanes=4, warm_up_chars=512, compute=FLOAT32, interventions=interventions)
     for block in live.blocks([Site.of(0, "cell")]):
-        warm_up = min(piece.warm_up for piece in live._plan.pieces if piece.start <= block.start < piece.stop)
+        warm_up = min(piece.warm_up for piece in live._readings.plan.pieces if piece.start <= block.start < piece.stop)
         marks = np.cumsum(np.arange(warm_up, block.stop) % 100 == 7)[block.start - warm_up :]
         np.testing.assert_array_equal(block.values[Site.of(0, "cell")], np.repeat(marks[:, None], 8, axis=1))
 

@@ -1,7 +1,7 @@
 """A model reading a text: a source of blocks whose activations are computed each time they are read."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
 from threading import RLock
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block, passage_from_blocks, predictions_from_blocks, thin_out
 from activations.deprecation import renamed_keyword
-from activations.errors import ActivationError
 from activations.gradient_sums import Floats, GradientSums, HeldPath, Measure
 from activations.interventions import (
     Intervention,
@@ -35,11 +34,8 @@ from activations.reading.describing import described
 from activations.reading.excerpts import EXCERPT_CHARS, N_EXCERPTS, read_excerpts
 from activations.reading.gradients import read_gradients
 from activations.reading.lanes.compute_options import ComputeOptions
-from activations.reading.lanes.kept_states import KeptStates
 from activations.reading.lanes.lane_numbers import choose_n_groups, choose_n_lanes
-from activations.reading.lanes.lane_plan import LanePlan
-from activations.reading.lanes.lane_rounds import all_rounds, passage_blocks
-from activations.reading.lanes.passes import Columns, Pass, reader_maker
+from activations.reading.lanes.lane_readings import LaneReadings
 from activations.reading.lanes.protocol_reader import check_protocol_model
 from activations.reading.lanes.reading_state import ReadingState, Round
 from activations.reading.saturation import loses_order
@@ -50,7 +46,7 @@ from activations.recordings.format.layout import SiteFacts
 from activations.recordings.recording import Recording
 from activations.site_names import AnySites, resolve_sites
 from activations.texts.corpus import Corpus
-from activations.texts.lanes import WARM_UP_CHARS, choose_turn_chars
+from activations.texts.lanes import WARM_UP_CHARS
 from activations.texts.reading_rule import ReadingRule, rule_of
 from activations.texts.selection import Selection
 from activations.texts.tokenising import TokenisedText, check_text, tokenise
@@ -249,12 +245,10 @@ class LiveActivations:
         """The attributes of a recording that describe the model and its reading, as JSON can hold them."""
         return described(self)
 
-    @by_interventions
+    @property
     def turn_chars(self) -> int:
         """Number of characters that a lane reads at one time."""
-        columns = self._columns(self.sites, predictions=True).values()
-        bytes_per_char = sum(dtype.itemsize * (width or 1) for dtype, width in columns)
-        return choose_turn_chars(self.n_lanes, bytes_per_char, self.compute.n_cores)
+        return self._readings.turn_chars
 
     def blocks(self, sites: AnySites | None = None, *, predictions: bool | Collection[str] = False) -> Iterator[Block]:
         """Give every character of the selection once, in blocks, one lane after another.
@@ -286,10 +280,7 @@ class LiveActivations:
             predictions: Whether to give the model's predictions, too.
             resume_from: State of an earlier reading to go on from; None reads from the start.
         """
-        sites, selection = resolve_sites(self.sites, sites), self._text.in_reading_order(self.selection)
-        reading = self._pass(sites, selection, predictions=predictions)
-        state = resume_from or ReadingState.start(self.n_groups)
-        yield from all_rounds(reading, self._plan, state, single_lane=self._single_lane, on_cpu=self.compute.on_cpu)
+        yield from self._readings.rounds(resolve_sites(self.sites, sites), predictions, resume_from)
 
     def read(self, sites: AnySites, start: int = 0, stop: int | None = None) -> dict[Site, NDArray[Any]]:
         """Return (n_chars, n_units) activations of sites at the selected characters of a passage; see `Source.read`.
@@ -297,27 +288,20 @@ class LiveActivations:
         A lane begins at the last turn before the passage whose initial state was kept. All reading, by `blocks`, too,
         keeps such states, up to `kept_states.MOST_BYTES`. With one lane, the numbers are exactly those of `blocks`.
         """
+        sites = resolve_sites(self.sites, sites)
         with self._lock:  # one passage at a time
-            sites = resolve_sites(self.sites, sites)
-            passage = self._pass(sites, self._text.in_reading_order(self.selection.part(start, stop)))
-            runs = self._plan.runs(passage.selection, self._kept_states) if sites else []
-            return passage_from_blocks(self, passage_blocks(passage, runs, self.n_lanes), sites, start, stop)
+            blocks = self._readings.passage(sites, start, stop) if sites else ()
+            return passage_from_blocks(self, blocks, sites, start, stop)
 
     def read_predictions(
         self, kinds: Collection[str] | None = None, start: int = 0, stop: int | None = None
     ) -> dict[str, NDArray[Any]]:
         """Return the model's predictions after the characters of a passage; see `Source.read_predictions`."""
-        fields = prediction_fields(len(self.vocabulary))
-        chosen = [kind for kind in fields if kinds is None or kind in kinds]
-        part = self.selection.part(start, stop)
-        if not (chosen and part.n_chars):
-            widths = {kind: () if fields[kind][1] is None else (fields[kind][1],) for kind in chosen}
-            return {kind: np.empty((0, *widths[kind]), fields[kind][0]) for kind in chosen}
+        all_fields = prediction_fields(len(self.vocabulary))
+        fields = {kind: field for kind, field in all_fields.items() if kinds is None or kind in kinds}
         with self._lock:  # one passage at a time
-            passage = self._pass((), self._text.in_reading_order(part), predictions={LOG_PROB, *chosen})
-            runs = self._plan.runs(passage.selection, self._kept_states)
-            by_kind = predictions_from_blocks(self, passage_blocks(passage, runs, self.n_lanes), start, stop)
-            return {kind: by_kind[kind] for kind in chosen}
+            blocks = self._readings.passage((), start, stop, {LOG_PROB, *fields}) if fields else ()
+            return predictions_from_blocks(self, blocks, fields, start, stop)
 
     def sample(
         self, sites: Collection[Site], n_chars: int, advance: Advance = no_advance
@@ -400,11 +384,6 @@ class LiveActivations:
             interventions=interventions,
         )
 
-    @property
-    def _single_lane(self) -> bool:
-        """Is a single lane read by compiled loops, with a thread for each layer?"""
-        return self.n_lanes == 1 and isinstance(self.model, CharRNN) and self.compute.on_cpu
-
     @cached_property
     def _plain_sha256(self) -> str:
         return sha256(self.model)
@@ -414,45 +393,17 @@ class LiveActivations:
         return tokenise(self.corpus, self.reading_rule, self.vocabulary)
 
     @by_interventions
-    def _plan(self) -> LanePlan:
-        chosen = self._text.in_reading_order(self.selection)
-        return LanePlan(self._text, chosen, self.n_lanes, self.warm_up_chars, self.turn_chars)
-
-    @by_interventions
-    def _kept_states(self) -> KeptStates:
-        return KeptStates(self._plan.pieces, self.turn_chars)
-
-    def _pass(
-        self, sites: Collection[Site], selection: Selection, *, predictions: bool | Collection[str] = False
-    ) -> Pass:
-        """Prepare a reading of a part of the selection, in the order of reading."""
-        wanted = frozenset(sites)
-        if unknown := wanted - set(self.sites):
-            raise ActivationError(
-                f"the model has no site {min(unknown)}; it has {', '.join(str(site) for site in self.sites)}"
-            )
-        with self._lock:
-            interventions = self.interventions
-            return Pass(
-                model=self.model,
-                text=self._text,
-                selection=selection,
-                new_reader=reader_maker(
-                    self.model, self.compute, single_lane=self._single_lane, interventions=interventions
-                ),
-                columns=self._columns(wanted, predictions=predictions),
-                quantised={site: coding for site in wanted if not (coding := self.coding(site)).is_plain},
-                unbounded=self.unbounded,
-                memory=self.compute.memory_pool(),
-                kept_states=self._kept_states,
-                in_use=nullcontext() if isinstance(self.model, CharRNN) else self._lock,
-                interventions=interventions,
-            )
-
-    def _columns(self, sites: Collection[Site], *, predictions: bool | Collection[str]) -> Columns:
-        """Return the dtype and the width of everything that is wanted of a character."""
-        columns: Columns = {site: (self.dtype(site), n_units) for site, n_units in self.sites.items() if site in sites}
-        if predictions:
-            kinds = prediction_fields(len(self.vocabulary))
-            columns.update((k, kinds[k]) for k in (kinds if predictions is True else predictions))
-        return columns
+    def _readings(self) -> LaneReadings:
+        return LaneReadings(
+            model=self.model,
+            text=self._text,
+            selection=self.selection,
+            n_lanes=self.n_lanes,
+            n_groups=self.n_groups,
+            warm_up_chars=self.warm_up_chars,
+            compute=self.compute,
+            codings={site: self.coding(site) for site in self.sites},
+            unbounded=self.unbounded,
+            interventions=self.interventions,
+            in_use=self._lock,
+        )
