@@ -8,10 +8,10 @@ import numpy as np
 
 from activations.progress import NotedProgress, Progress, no_progress
 from activations.units import Site, Unit
+from activations.variants import ModelSource
 from analyses.causes.ablation import Ablation, ablate
 from analyses.causes.directions import mean_difference
 from analyses.causes.editing.perturbation import Perturbation, perturb
-from analyses.causes.effects import WHERE
 from analyses.causes.impulses.impulse import impulse
 from analyses.causes.impulses.impulse_results import Impulse
 from analyses.causes.patching.patch_results import Patch, with_q_values
@@ -20,6 +20,7 @@ from analyses.causes.patching.patching import patch
 from analyses.errors import AnalysisError
 from analyses.intervals.significance import q_values
 from analyses.passages.character_sets import character_sets
+from analyses.passages.effects import WHERE
 from analyses.passages.models import model_source
 from analyses.passages.passages import spread_passages
 from analyses.probing.control_names import CONTROLS
@@ -106,12 +107,7 @@ def story(
     target = target_for(live, hypothesis)
     n_measured = check_story(live, target, n_chars)
     model, recorded = Session.of(source), Session.of(source if activations is None else activations)
-    sites = [site for site in live.carried if site in recorded.sites]
-    if not sites:
-        raise AnalysisError(
-            f"the recording has none of the sites that the model carries on, {', '.join(map(str, live.carried))}; "
-            "record these, or let the model read the text (--text)"
-        )
+    sites = _carried_sites(live, recorded)
     labelled_by = hypothesis.hypothesis if isinstance(hypothesis, Target) else hypothesis
     n_parts = 1 + len(_PARTS)
     ranking = rank(
@@ -140,6 +136,17 @@ def story(
         seed=seed,
         **measured,
     )
+
+
+def _carried_sites(live: ModelSource, recorded: Session) -> list[Site]:
+    """Return the sites of a recording that the model carries from one character to the next."""
+    sites = [site for site in live.carried if site in recorded.sites]
+    if not sites:
+        raise AnalysisError(
+            f"the recording has none of the sites that the model carries on, {', '.join(map(str, live.carried))}; "
+            "record these, or let the model read the text (--text)"
+        )
+    return sites
 
 
 def _measure(setting: _Setting, progress: NotedProgress) -> tuple[dict[str, Any], dict[str, str]]:

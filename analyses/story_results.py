@@ -9,10 +9,10 @@ from activations.results import Result, TableCell
 from analyses.causes.ablation import Ablation
 from analyses.causes.editing.edit_effects import CONTRAST as BEYOND_STAYS
 from analyses.causes.editing.perturbation import Perturbation
-from analyses.causes.effects import CONTRAST, SIGNIFICANT, Effect
 from analyses.causes.impulses.impulse_results import Impulse
 from analyses.causes.patching.patch_results import BOTH, LOG_PROB, Patch, PatchEffect
 from analyses.differences import difference
+from analyses.passages.effects import CONTRAST, SIGNIFICANT, Effect
 from analyses.probing.results import ProbeResult
 from analyses.ranking.results import RankedUnit, Ranking
 
@@ -135,12 +135,12 @@ def tell_probes(probes: Sequence[ProbeResult]) -> tuple[str, list[str]]:
     """
     best, control = best_probe(probes), best_control(probes)
     auc = _with_interval(best.score, best.interval)
-    told = f"A linear probe of {best.site} reads {best.hypothesis} with a held-out AUC of {auc}"
+    reading = f"A linear probe of {best.site} reads {best.hypothesis} with a held-out AUC of {auc}"
     if control is None:
-        return NOT_SHOWN, [f"{told}; nothing stands beside it to compare it with."]
+        return NOT_SHOWN, [f"{reading}; there is no control to compare it with."]
     seen = "position in the text" if control.control == "position" else control.site
     sentences = [
-        f"{told}; one of the {seen}, without the model, has {_with_interval(control.score, control.interval)}."
+        f"{reading}; one of the {seen}, without the model, has {_with_interval(control.score, control.interval)}."
     ]
     if not (best.estimates and control.estimates):
         return NOT_SHOWN, [*sentences, best.note or control.note]
@@ -164,16 +164,17 @@ def tell_units(units: Sequence[RankedUnit], notes: Sequence[str] = ()) -> tuple[
         units: The units that rank puts first.
         notes: What is said of their intervals and p-values.
     """
-    told = [
-        f"{each.unit}: held-out AUC {_with_interval(each.held_out, (each.low, each.high))}, q {_number(each.q, '.2g')}"
-        for each in units
+    sentences = [
+        f"{ranked.unit}: held-out AUC {_with_interval(ranked.held_out, (ranked.low, ranked.high))}, "
+        f"q {_number(ranked.q, '.2g')}"
+        for ranked in units
     ]
-    n_shown = sum(each.q < SIGNIFICANT and each.held_out > 0.5 for each in units)
+    n_shown = sum(ranked.q < SIGNIFICANT and ranked.held_out > 0.5 for ranked in units)
     if n_shown:
-        return SHOWN, [*told, f"{n_shown} of these {len(units)} are above chance, .5: q below .05 over all units."]
-    unknown = all(math.isnan(each.q) for each in units)
+        return SHOWN, [*sentences, f"{n_shown} of these {len(units)} are above chance, .5: q below .05 over all units."]
+    unknown = all(math.isnan(ranked.q) for ranked in units)
     why = " ".join(notes) if unknown and notes else "No unit's q is below .05."
-    return NOT_SHOWN, [*told, why]
+    return NOT_SHOWN, [*sentences, why]
 
 
 def tell_effects(effects: Mapping[str, Effect]) -> tuple[str, list[str]]:
@@ -191,15 +192,15 @@ def tell_effects(effects: Mapping[str, Effect]) -> tuple[str, list[str]]:
 
 def _tell_effect(name: str, effect: Effect) -> str:
     value = _with_interval(effect.effect, (effect.low, effect.high), "+.4f")
-    told = f"Without {name}, the loss {effect.where} changes by {value} nats per character"
+    sentence = f"Without {name}, the loss {effect.where} changes by {value} nats per character"
     if not math.isnan(effect.matched):
-        told += f", without matched ones by {effect.matched:+.4f}"
+        sentence += f", without matched ones by {effect.matched:+.4f}"
     if math.isnan(effect.p):
-        return f"{told}; {effect.finding.partition(': ')[2]}."
+        return f"{sentence}; {effect.finding.partition(': ')[2]}."
     verdict = "not shown to be more"
     if effect.is_shown:
         verdict = "shown to be more" if effect.beyond_matched > 0 else "shown to be less"
-    return f"{told}: {verdict} (p {effect.p:.2g}, q {effect.q:.2g})."
+    return f"{sentence}: {verdict} (p {effect.p:.2g}, q {effect.q:.2g})."
 
 
 def _tell_probes(story: Story) -> tuple[str, list[str]]:
@@ -214,7 +215,7 @@ def _tell_impulse(story: Story) -> tuple[str, list[str]]:
     if story.impulse is None:
         return NOT_MEASURED, []
     [unit] = story.impulse.units
-    [half] = [each for each in unit.durations if each.level == "half"]
+    [half] = [duration for duration in unit.durations if duration.level == "half"]
     return str(half), [f"{finding}." for finding in story.impulse.findings]
 
 
@@ -250,14 +251,14 @@ def _tell_patches(story: Story) -> tuple[str, list[str]]:
 
 
 def _tell_perturbation(story: Story) -> tuple[str, list[str]]:
-    found = story.perturbation
-    if found is None:
+    perturbation = story.perturbation
+    if perturbation is None:
         return NOT_MEASURED, []
-    title = f"{found.edit}, {found.where_edited}: {found.n_places:,} places."
-    sentences = [title, *found.findings[:2]]  # of the loss and of the best unit
-    if not found.n_changed:
+    title = f"{perturbation.edit}, {perturbation.where_edited}: {perturbation.n_places:,} places."
+    sentences = [title, *perturbation.findings[:2]]  # of the loss and of the best unit
+    if not perturbation.n_changed:
         return NOT_SHOWN, sentences
-    effects = [found.effect(str(ranked.unit), BEYOND_STAYS) for ranked in story.best]
+    effects = [perturbation.effect(str(ranked.unit), BEYOND_STAYS) for ranked in story.best]
     n_follow = sum(effect.q < SIGNIFICANT and effect.share > 0 for effect in effects)
     count = f"Shown to follow the text more than matched ones: {n_follow} of the best {len(effects)} units."
     return SHOWN if n_follow else NOT_SHOWN, [*sentences, count]

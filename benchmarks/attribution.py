@@ -18,10 +18,10 @@ from activations.texts.corpus import Corpus
 from activations.units import Site, Unit, units_of
 from activations.variants import ModelSource
 from analyses.causes.ablation import loss_changes
-from analyses.causes.effects import CONTRAST, EffectSums
 from analyses.passages.attributions import attribute_windows
 from analyses.passages.base_reading import read_base
 from analyses.passages.character_sets import character_sets
+from analyses.passages.effects import CONTRAST, EffectSums
 from analyses.passages.passages import spread_passages
 from analyses.targets.labelling import target_for
 from analyses.targets.target import Target

@@ -11,7 +11,6 @@ from analyses.causes.editing.edit_effects import EditEffect as EditEffect
 from analyses.causes.editing.edits import Edit as Edit
 from analyses.causes.editing.perturbation import Perturbation as Perturbation
 from analyses.causes.editing.perturbation import perturb as perturb
-from analyses.causes.effects import Effect as Effect
 from analyses.causes.impulses.impulse import impulse as impulse
 from analyses.causes.impulses.impulse_results import Duration as Duration
 from analyses.causes.impulses.impulse_results import Impulse as Impulse
@@ -27,6 +26,7 @@ from analyses.causes.patching.patching import patch_texts as patch_texts
 from analyses.causes.removal.removal_orders import compare_orders as compare_orders
 from analyses.causes.removal.removal_results import OrderComparison as OrderComparison
 from analyses.causes.text_effects import TextEffect as TextEffect
+from analyses.passages.effects import Effect as Effect
 from analyses.story import story as story
 from analyses.story_results import Section as Section
 from analyses.story_results import Story as Story

@@ -18,7 +18,7 @@ from activations.texts.corpus import Corpus
 from activations.units import Site, Unit
 from activations.value_ranges import check_in_range, value_range
 from analyses.causes.directions import Direction
-from analyses.causes.matching import matched_units
+from analyses.passages.matching import matched_units
 
 Holds = Mapping[str, float | Sequence[float]] | Mapping[Unit, float | Sequence[float]]
 """The value at which each unit is held, or several values for one set of texts after another."""

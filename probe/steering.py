@@ -16,8 +16,8 @@ from activations.results import Result, TableCell
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import rule_of
 from activations.texts.tokenising import prompt_text
-from analyses.causes.effects import SIGNIFICANT
 from analyses.causes.text_effects import LOSS, Measured, TextEffect, name_of, text_effects, text_means
+from analyses.passages.effects import SIGNIFICANT
 from analyses.targets.labelling import AnyHypothesis
 from probe.steered_changes import Steered, SteeredChange, adding, checked_direction, held_units, holding
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyses.causes.effects import CONTRAST
+from analyses.passages.effects import CONTRAST
 from analyses.story_results import NOT_SHOWN, SHOWN
 from probe.figures import GREY, LEGEND, STYLES, wrapped
 from probe.impulse_plot import SHARE_LEFT, draw_impulse

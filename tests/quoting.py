@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import log_softmax, logsumexp
+from scipy.signal import lfilter
+from scipy.special import log_softmax, logit, logsumexp
 
 from activations.models.char_rnn import CharRNN, ModelConfig
 from activations.texts.vocab import Vocabulary
@@ -28,18 +29,21 @@ class QuoteModel:
     """An LSTM without noise, whose values can be calculated.
 
     Cell 0 is 1 in quotes and 0 outside: a quotation mark adds 1 if the hidden state is 0, and takes 1 away otherwise.
-    Cell j > 0 is tanh(w_j[c]) after the character c, whatever came before. Nothing reads unit 1.
+    Cell j > 0 is tanh(w_j[c]) after the character c, plus the share of its value before that is kept. Nothing reads
+    unit 1.
 
     Attributes:
         model: The model.
-        seen: (n_characters, n_units) the cells after each character; nothing is said of cell 0.
+        kept: The share of the value of cell j > 0 that is kept from one character to the next.
+        seen: (n_characters, n_units) what each character puts into the cells; nothing is said of cell 0.
         readout: (n_characters, n_units) weights of the logits.
         bias: (n_characters,) their biases.
     """
 
-    def __init__(self, seed: int = 0, n_units: int = 12, *, strength: float = 3.0) -> None:
+    def __init__(self, seed: int = 0, n_units: int = 12, *, strength: float = 3.0, kept: float = 0.0) -> None:
         """Make a model with as many units; with 3.0 a quotation mark has about its frequency, in quotes and outside."""
         rng = np.random.default_rng(seed)
+        self.kept = kept
         vocabulary = Vocabulary("".join(sorted({*LETTERS, '"'})))
         n_characters, mark = len(vocabulary.characters), vocabulary.characters.index('"')
         input_gate, forget_gate, candidate, output_gate = (slice(n * n_units, (n + 1) * n_units) for n in range(4))
@@ -56,6 +60,8 @@ class QuoteModel:
         weight_ih[0, mark] = 2 * ON
         weight_hh[candidate.start, 0] = -ON
         bias[input_gate], bias[forget_gate], bias[output_gate] = ON, -ON, ON
+        if kept:
+            bias[forget_gate] = logit(kept)
         bias[0], bias[forget_gate.start], bias[candidate.start] = -ON, ON, 0.38 * ON
         self.seen = np.tanh(into).T
         config = ModelConfig(cell="lstm", n_layers=1, n_units=n_units)
@@ -73,7 +79,7 @@ class QuoteModel:
     def cells(self, text: str) -> Floats:
         """(n_chars, n_units) the cells after each character."""
         ids = [self.model.vocabulary.characters.index(char) for char in text]
-        cells = self.seen[ids].copy()
+        cells = np.asarray(lfilter([1.0], [1.0, -self.kept], self.seen[ids], axis=0))
         cells[:, 0] = np.cumsum([char == '"' for char in text]) % 2
         return cells
 

@@ -13,10 +13,14 @@ from activations.reading.extraction import extract
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.units import Site
-from analyses.causes.attribution import WHERE, attribute
-from analyses.causes.effects import CONTRAST
+from analyses.causes.attribution import attribute
 from analyses.errors import AnalysisError
+from analyses.passages.attribution_effects import WHERE
+from analyses.passages.effects import CONTRAST
 from analyses.ranking.ranking import compare, rank
+from analyses.ranking.results import SCORE_COLUMNS
+from analyses.targets.labelling import target_of_labels
+from hypotheses.labels import Labels
 from hypotheses.registry import get
 
 HIDDEN, QUOTE = Site("0/hidden"), "0/hidden/0"
@@ -101,6 +105,48 @@ def test_rank_by_attribution_puts_the_unit_that_the_model_uses_first(text: str) 
     assert best.held_out_score == pytest.approx(best.score, rel=0.5)
     assert next(ranked for ranked in others if str(ranked.unit) == "0/hidden/1").score == 0
     assert "what each unit does" in " ".join(by_attribution.notes)
+
+
+def test_rank_by_attribution_has_the_intervals_and_p_values_of_attribute(text: str) -> None:
+    live = live_of(text, n_units=16, strength=8.0)
+    sites = ["0/cell", "0/hidden"]
+    ranking = rank(live, "in_quotes", sites=sites, method="attribution")
+    effects = {effect.intervention: effect for effect in attribute(live, "in_quotes", sites).contrasts}
+    assert len(ranking.units) == len(effects) == 32
+    for ranked in ranking.units:
+        effect = effects[str(ranked.unit)]
+        found = ranked.overall_score, ranked.score_low, ranked.score_high, ranked.score_p, ranked.score_q
+        np.testing.assert_array_equal(found, [effect.effect, effect.low, effect.high, effect.p, effect.q])
+    first, row = ranking.units[0], ranking.rows(1)[0]
+    assert str(first.unit) == QUOTE and first.score_q is not None and first.score_q < 0.05
+    of_table = next(ranking.table_rows())
+    assert [row[name] for name in SCORE_COLUMNS] == [of_table[name] for name in SCORE_COLUMNS]
+    assert [row[name] for name in SCORE_COLUMNS] == [getattr(first, name) for name in SCORE_COLUMNS]
+    by_auc = rank(live, "in_quotes", sites=sites)
+    assert not {*by_auc.rows(1)[0]} & {*SCORE_COLUMNS}
+    assert {value for name, value in next(by_auc.table_rows()).items() if name in SCORE_COLUMNS} == {None}
+
+
+def test_too_few_pieces_have_no_interval_and_the_reason_is_a_note(text: str) -> None:
+    live = live_of(text)
+    label = np.zeros(len(text), bool)
+    for start in range(100, 3000, 500):  # six times
+        label[start : start + 250] = True
+    target = target_of_labels(live.corpus, "long", Labels(label, "binary"))
+    ranking = rank(live, target, sites="0/hidden", method="attribution")
+    effects = {effect.intervention: effect for effect in attribute(live, target, "0/hidden").contrasts}
+    first = ranking.units[0]
+    effect = effects[str(first.unit)]
+    assert "only 6 runs" in effect.no_interval_reason
+    assert f"attribution has {effect.no_interval_reason}" in ranking.notes
+    assert first.overall_score == pytest.approx(effect.effect) and first.score > 0
+    assert np.isnan(np.array([first.score_low, first.score_high, first.score_p, first.score_q], float)).all()
+
+
+def test_the_number_of_matched_units_is_the_one_that_there_are(text: str) -> None:
+    live = live_of(text)
+    assert attribute(live, "in_quotes", "0/hidden").n_matched == 11  # of 20 that are wanted, in a site of 12
+    assert attribute(live, "in_quotes", "0/hidden", n_matched=5).n_matched == 5
 
 
 def test_rank_by_attribution_needs_the_model(text: str, tmp_path: Path) -> None:

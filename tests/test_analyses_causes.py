@@ -1,4 +1,4 @@
-"""Ablation: known answers of models made by hand, chance where units are alike, and what the numbers allow."""
+"""Ablation: known answers of models made by hand, and what the numbers allow."""
 
 from functools import partial
 from pathlib import Path
@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from planting import in_runs, random_model
 from quoting import QuoteModel, quoted_text
 from references import ids_of, read_by_equations
 from scipy.stats import false_discovery_control
@@ -21,13 +20,14 @@ from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit
 from analyses.causes.ablation import HELD_AT, ablate
-from analyses.causes.effects import CONTRAST, WHERE, Effect, EffectSums, effects
-from analyses.causes.matching import matched_groups, matched_units
+from analyses.causes.choosing_units import best_ranked_units
 from analyses.errors import AnalysisError
-from analyses.passages.character_sets import END, character_sets
+from analyses.passages.character_sets import END, PREDICTED, character_sets
+from analyses.passages.effects import CONTRAST, WHERE, Effect, EffectSums, effects
+from analyses.passages.matching import matched_groups, matched_units
 from analyses.passages.passages import spread_passages
 from analyses.ranking.ranking import rank
-from analyses.targets.labelling import target_of_labels
+from analyses.targets.labelling import target_for, target_of_labels
 from hypotheses.labels import Labels
 from hypotheses.registry import get
 
@@ -174,52 +174,6 @@ def test_a_real_model_loses_what_it_loses_in_a_plain_loop(shared: Path, name: st
         assert effect.effect == pytest.approx(change.mean(), abs=1e-5)
 
 
-# Chance and power
-
-
-def documents(rng: np.random.Generator) -> list[str]:
-    """Short ones, which are read side by side."""
-    return [quoted_text(rng, 200) for _ in range(10)]
-
-
-def p_of_a_unit_that_matters_equally_everywhere(seed: int) -> float:
-    rng = np.random.default_rng(seed)
-    live = live_of(QuoteModel(seed, n_units=16, strength=0.0).model, *documents(rng))
-    target = target_of_labels(live.corpus, "by chance", Labels(in_runs(rng, len(live.corpus), 20.0), "binary"))
-    found = ablate(live, target, str(Unit(CELL, int(rng.integers(2, 16)))), n_matched=10, seed=seed)
-    return of(list(found.effects), CONTRAST).p
-
-
-def p_of_a_unit_of_an_untrained_model(seed: int) -> float:
-    rng = np.random.default_rng(seed)
-    texts = documents(rng)
-    model = random_model(texts[0], seed, n_units=16, n_layers=1, gain=2.0)
-    found = ablate(live_of(model, *texts), "in_quotes", f"0/cell/{rng.integers(16)}", n_matched=10, seed=seed)
-    return of(list(found.effects), CONTRAST).p
-
-
-@pytest.mark.parametrize("draw", [p_of_a_unit_that_matters_equally_everywhere, p_of_a_unit_of_an_untrained_model])
-@pytest.mark.parametrize(
-    ("n_draws", "most"),
-    [(20, 4), pytest.param(200, 21, marks=pytest.mark.slow)],  # two hundred models
-)
-def test_what_is_alike_is_called_different_at_most_as_often_as_by_chance(draw: Any, n_draws: int, most: int) -> None:
-    p = np.array([draw(seed) for seed in range(n_draws)])
-    assert np.isfinite(p).all()
-    assert np.count_nonzero(p < 0.05) <= most
-    assert abs(p.mean() - 0.5) < 1.15 / np.sqrt(n_draws)  # four standard errors of uniform p-values
-
-
-@pytest.mark.parametrize("n_seeds", [10, pytest.param(100, marks=pytest.mark.slow)])  # a hundred models
-def test_the_unit_that_carries_the_quotes_is_always_found(n_seeds: int) -> None:
-    for seed in range(n_seeds):
-        live = live_of(QuoteModel(seed, n_units=16).model, *documents(np.random.default_rng(seed)))
-        found = ablate(live, "in_quotes", "0/cell", n_matched=10, seed=seed)
-        of_units = [effect for effect in found.effects if effect.where == CONTRAST]
-        best = max(of_units, key=lambda effect: effect.beyond_matched)
-        assert best.intervention == str(QUOTE) and best.is_shown, seed
-
-
 # What the numbers allow
 
 
@@ -315,6 +269,19 @@ def test_matched_groups_have_as_many_different_units_of_the_same_sites() -> None
     assert matched_groups(variances, whole_site, 20, [], np.random.default_rng(0)) == []
 
 
+def test_characters_that_the_model_replaces_are_not_predicted_ones(text: str) -> None:
+    """Every opening mark is followed by a character that the model does not know, and reads as a space."""
+    marked = "".join(part + ('"ß' if n % 2 == 0 else '"') for n, part in enumerate(text.split('"')))
+    live = live_of(QuoteModel().model, marked, stand_in=" ")
+    found = ablate(live, "in_quotes", "0/cell/0", n_matched=0)
+    assert (found.predicted_characters, found.replaced_characters) == ('"', "ß")
+    sets = character_sets(target_for(live, "in_quotes"), live, spread_passages(live, 4000))
+    following = np.array(list(marked[1:]))
+    np.testing.assert_array_equal(sets.members[PREDICTED][:-1], following == '"')
+    known = live_of(QuoteModel().model, text)
+    assert ablate(known, "in_quotes", "0/cell/0", n_matched=0).replaced_characters == ""
+
+
 def test_few_units_have_as_many_matched_ones_as_there_are(text: str) -> None:
     live = live_of(QuoteModel().model, text)
     assert ablate(live, "in_quotes", "0/cell/0", n_matched=5).n_matched == 5
@@ -374,3 +341,43 @@ def test_a_value_out_of_range_can_be_forced_and_cells_have_no_range(text: str) -
 def test_a_recording_alone_is_refused(planted: Path) -> None:
     with pytest.raises(AnalysisError, match="needs the model itself.*--model"):
         ablate(planted, "in_quotes", "1/cell/3")
+
+
+# Units that are chosen
+
+
+def totals_of_ranking(live: LiveActivations, hypothesis: Any, **options: Any) -> tuple[list[Unit], set[int]]:
+    totals = set()
+
+    def note(_: int, total: int) -> None:
+        totals.add(total)
+
+    return best_ranked_units(live, hypothesis, progress=note, **options), totals
+
+
+def test_units_of_a_long_text_are_ranked_on_passages_of_it() -> None:
+    rng = np.random.default_rng(7)
+    texts = [quoted_text(rng, 240) for _ in range(200)]
+    live = live_of(QuoteModel().model, *texts)
+    units, totals = totals_of_ranking(live, "in_quotes", n_units=3, n_chars=2000)
+    assert {str(unit) for unit in units[:2]} == {"0/cell/0", "0/hidden/0"} and len(units) == 3
+    assert max(totals) <= 20 * (2000 // 20 + 256) < len(live.corpus) / 3
+    units, _ = totals_of_ranking(live, "in_quotes", sites="0/cell", n_chars=2000)
+    assert units[0] == QUOTE and {unit.site for unit in units} == {CELL}
+
+
+def test_units_of_a_short_text_are_ranked_on_all_of_it(text: str) -> None:
+    live = live_of(QuoteModel().model, text)
+    units, _ = totals_of_ranking(live, "in_quotes")
+    assert units == [ranked.unit for ranked in rank(live, "in_quotes").units[:10]]
+
+
+def test_units_are_ranked_on_all_characters_if_a_label_is_too_rare_in_some() -> None:
+    rng = np.random.default_rng(7)
+    live = live_of(QuoteModel().model, *(quoted_text(rng, 240) for _ in range(100)))
+    label = np.zeros(len(live.corpus), bool)
+    label[[130, 140, 23_900, 23_910]] = True  # between the passages
+    target = target_of_labels(live.corpus, "rare", Labels(label, "binary"))
+    units, totals = totals_of_ranking(live, target, n_units=4, n_chars=2000)
+    assert units == [ranked.unit for ranked in rank(live, target).units[:4]]
+    assert max(totals) >= len(live.corpus)

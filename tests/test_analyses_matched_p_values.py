@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from analyses.causes.effects import beside_matched
-from analyses.causes.matched_p_values import matched_p_value
 from analyses.causes.text_effects import Measured, text_effects
 from analyses.intervals.estimates import Estimate
 from analyses.intervals.long_run import n_cosines
+from analyses.intervals.matched_p_values import matched_p_value
+from analyses.passages.effects import beside_matched
 
 N_ATOMS, N_MATCHED, N_TEXTS = 20, 20, 40
 

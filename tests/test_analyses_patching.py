@@ -24,6 +24,7 @@ from analyses.causes.patching.patched_parts import Part, Subspace, find_part, ma
 from analyses.causes.patching.patching import patch, patch_texts
 from analyses.causes.place_estimates import PlaceAtoms
 from analyses.errors import AnalysisError
+from analyses.passages.matching import matched_directions
 
 CELL = Site("0/cell")
 TEXT = 'The "quick" brown fox "jumps over" the lazy dog.\n"Well," it said, "so be it."\n' * 2
@@ -49,6 +50,9 @@ def test_the_cell_that_carries_the_state_goes_all_the_way(text: str) -> None:
     for effect in result.effects:
         assert effect.share == pytest.approx(1, abs=1e-5)
         assert (effect.matched, effect.matched_sd) == (0, 0)
+    of_both = effect_of(result, LOG_PROB, BOTH)  # all pairs agree exactly, and are shown to do so by their signs
+    assert of_both.low == of_both.share == of_both.high
+    assert 0 < of_both.p < 1e-4 and "shown to differ from these" in of_both.finding
     inside, outside = effect_of(result, LOG_PROB, TO_OUTSIDE), effect_of(result, LOG_PROB, TO_INSIDE)
     assert inside.base > inside.source
     assert (outside.base, outside.source) == (inside.source, inside.base)
@@ -213,6 +217,20 @@ def test_random_directions_vary_as_the_given_one(rng: np.random.Generator) -> No
         assert len(drawn) == 20
         assert (np.abs(np.log(variances / wanted)) < 0.5).all()
         assert max(abs(float(other.bases[site][:, 0] @ direction)) for other in drawn) < 0.999
+
+
+def test_orthogonal_directions_are_other_ones(rng: np.random.Generator) -> None:
+    """Along the first axis nothing else varies as much, and the others as much as they can."""
+    values = rng.normal(size=(2000, 30)) * np.geomspace(0.01, 3, 30)
+    for n_wanted, axis, least in ((20, 5, 0.6), (60, 29, 0.3)):
+        direction = np.eye(30)[axis]
+        drawn = matched_directions(values, direction, n_wanted, rng, orthogonal=True)
+        assert len(drawn) == min(n_wanted, 29)
+        np.testing.assert_allclose([other @ direction for other in drawn], 0, atol=1e-12)
+        np.testing.assert_allclose([np.linalg.norm(other) for other in drawn], 1)
+        ratios = np.array([(values @ other).var() for other in drawn]) / values[:, axis].var()
+        assert (ratios > least).all() and (ratios < 1 / least).all()
+    assert matched_directions(values[:, :1], np.ones(1), 5, rng, orthogonal=True) == []
 
 
 def test_subspaces_are_orthonormal(rng: np.random.Generator) -> None:

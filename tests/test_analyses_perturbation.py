@@ -49,25 +49,26 @@ def bracketed_text(n_brackets: int, seed: int = 0) -> str:
     return "".join(pieces)
 
 
-def bracket_model(text: str) -> CharRNN:
-    """Cell 0 is 1 inside brackets and 0 outside; cell 1 sees the bracket that was just read, cell 2 the letter.
+def bracket_model(text: str, n_units: int = 3) -> CharRNN:
+    """Cell 0 is 1 inside brackets and 0 outside; cell 1 sees the bracket that was just read, the others the letter.
 
     Inside, the logit of ) is higher by 3 tanh(1).
     """
     vocabulary = Vocabulary.of([text])
-    model = CharRNN(ModelConfig(cell="lstm", n_layers=1, n_units=3), vocabulary).eval()
+    model = CharRNN(ModelConfig(cell="lstm", n_layers=1, n_units=n_units), vocabulary).eval()
     weights = {name: torch.zeros_like(weight) for name, weight in model.state_dict().items()}
     column = {char: vocabulary.characters.index(char) for char in vocabulary.characters}
     inputs, bias = weights["rnn.weight_ih_l0"], weights["rnn.bias_ih_l0"]
-    i, f, g, o = 0, 3, 6, 9
+    i, f, g, o = (gate * n_units for gate in range(4))
     bias[[i, f, g, o]] = torch.tensor([-LARGE, LARGE, LARGE, LARGE])
     inputs[i, column["("]] = 2 * LARGE
     inputs[f, column["("]] = inputs[f, column[")"]] = -2 * LARGE
-    for unit in (1, 2):
+    for unit in range(1, n_units):
         bias[[i + unit, f + unit, o + unit]] = torch.tensor([LARGE, -LARGE, LARGE])
     inputs[g + 1, column["("]], inputs[g + 1, column[")"]] = 0.5, -0.5
     for number, char in enumerate("abcdef"):
-        inputs[g + 2, column[char]] = 0.1 * number
+        for unit in range(2, n_units):
+            inputs[g + unit, column[char]] = 0.1 * (number**unit % 7)
     weights["readout.weight"][column[")"], 0] = 3.0
     counts = np.array([text.count(char) for char in vocabulary.characters])
     weights["readout.bias"] = torch.from_numpy(np.log(counts / counts.sum())).float()
@@ -188,20 +189,26 @@ def test_few_places_have_no_interval(live: LiveActivations) -> None:
         assert "nan" not in finding
 
 
-def test_a_probe_is_followed_as_a_unit_is(live: LiveActivations) -> None:
-    """Its output is 4 · (cell 0 − ½): 4 more inside than outside."""
-    probe = Probe(
+def probe_of(live: LiveActivations, weights: list[float]) -> Probe:
+    """A probe of the first units of the cell, standardised with a mean and a scale of ½."""
+    n_units = len(weights)
+    return Probe(
         hypothesis="in_brackets",
         kind="binary",
-        site=IN_BRACKETS,
-        sites={CELL: 3},
-        units=(Unit.parse(IN_BRACKETS),),
-        weights=np.array([[2.0]]),
+        site=str(CELL),
+        sites={CELL: live.sites[CELL]},
+        units=tuple(Unit(CELL, n) for n in range(n_units)),
+        weights=np.array(weights)[:, None],
         intercept=np.zeros(1),
-        mean=np.array([0.5]),
-        scale=np.array([0.5]),
+        mean=np.full(n_units, 0.5),
+        scale=np.full(n_units, 0.5),
         model_sha256=live.model_sha256,
     )
+
+
+def test_a_probe_is_followed_as_a_unit_is(live: LiveActivations) -> None:
+    """Its output is 4 · (cell 0 − ½): 4 more inside than outside. It has no other direction to be compared with."""
+    probe = probe_of(live, [2.0])
     result = perturb(live, in_brackets, "delete", probe=probe, n_places=60, n_steps=30)
     assert result.quantities == ["loss", "probe"]
     assert result.effect("probe", CHANGES).change == pytest.approx(4, abs=1e-4)
@@ -209,6 +216,36 @@ def test_a_probe_is_followed_as_a_unit_is(live: LiveActivations) -> None:
     other = LiveActivations(random_model(live.corpus.text(), n_layers=1, n_units=3, cell="lstm"), live.corpus)
     with pytest.raises(AnalysisError, match="was fitted to model"):
         perturb(other, in_brackets, "delete", probe=probe)
+
+
+def test_a_probe_stands_beside_other_directions_of_its_units(text: str) -> None:
+    """They do not see the label, and their outputs vary as much; a unit stands beside units as without a probe."""
+    live = LiveActivations(bracket_model(text, 12), Corpus.from_texts([text]))
+    probe = probe_of(live, [2.0] + 11 * [0.0])
+    result = perturb(live, in_brackets, "delete", probe=probe, units=IN_BRACKETS, n_places=60, n_steps=30)
+    effect = result.effect("probe", CONTRAST)
+    assert effect.change == pytest.approx(4, abs=1e-4)
+    assert effect.matched == pytest.approx(0, abs=0.5) and effect.matched_sd > 0
+    assert effect.p < 1e-3 and np.isnan(effect.q)
+    assert "matched directions" in result.findings[1]
+    alone = perturb(live, in_brackets, "delete", units=IN_BRACKETS, n_places=60, n_steps=30)
+    unit, of_alone = (found.effect(IN_BRACKETS, CONTRAST) for found in (result, alone))
+    assert (unit.p, unit.q, unit.matched) == (of_alone.p, of_alone.q, of_alone.matched)
+
+
+def test_few_random_directions_of_untrained_models_are_said_to_follow() -> None:
+    """As many as chance allows: 8 of 200, of which this tries 24."""
+    n_following = 0
+    for seed in range(6):
+        text = bracketed_text(120, seed)
+        model = random_model(text, seed, gain=2.0, n_layers=1, n_units=20, cell="lstm")
+        source = LiveActivations(model, Corpus.from_texts([text]))
+        rng = np.random.default_rng(seed)
+        for _ in range(4):
+            probe = probe_of(source, rng.normal(size=20).tolist())
+            result = perturb(source, in_brackets, "delete", probe=probe, n_places=60, n_steps=30, seed=seed)
+            n_following += result.effect("probe", CONTRAST).p < 0.05
+    assert n_following <= 4
 
 
 def test_the_same_seed_gives_the_same_numbers(live: LiveActivations, deleted: Perturbation) -> None:

@@ -10,10 +10,10 @@ from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.units import Unit, units_of
 from analyses.causes.ablation import ablate
-from analyses.causes.effects import CONTRAST
 from analyses.causes.removal.removal_orders import compare_orders
 from analyses.causes.removal.removal_results import KEPT, RANDOM, REMOVED, OrderComparison
 from analyses.errors import AnalysisError
+from analyses.passages.effects import CONTRAST
 
 N_UNITS = 12
 

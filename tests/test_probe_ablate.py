@@ -12,7 +12,7 @@ from quoting import QuoteModel, quoted_text
 import probe
 from activations.models.checkpoints import save_model
 from analyses.causes.ablation import HELD_AT
-from analyses.causes.effects import CONTRAST, WHERE
+from analyses.passages.effects import CONTRAST, WHERE
 
 QUICK = ["--chars", "1500", "--matched", "6"]
 LIVE = ["--model", "model.pt", "--text", "corpus.txt"]
@@ -44,6 +44,15 @@ def test_the_unit_that_carries_the_quotes_is_shown_and_another_is_not(
     assert findings[0].startswith("0/cell/0: shown: the loss rises by 0.2")
     assert findings[1].startswith("0/cell/1: not shown")
     assert "6 matched units" in said(out) and 'predicted: "' in said(out)
+
+
+def test_characters_that_the_model_replaces_are_named(run: Command, quotes: None) -> None:
+    text = Path("corpus.txt").read_text(encoding="utf-8")
+    parts = text.split('"')
+    marked = "".join(part + ('"ß' if n % 2 == 0 else '"') for n, part in enumerate(parts))
+    Path("corpus.txt").write_text(marked, encoding="utf-8")
+    _, out, _ = run("ablate", "in_quotes", "--units", "0/cell/0", *LIVE, *QUICK, "--replace-unknown-with", " ")
+    assert 'predicted: "; not counted, since the model does not know them: ß' in said(out)
 
 
 def test_rows_have_every_set_and_what_made_them(run: Command, quotes: None) -> None:

@@ -12,8 +12,8 @@ from activations.models.checkpoints import save_model
 from activations.reading.extraction import extract
 from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
-from analyses.causes.effects import CONTRAST
 from analyses.causes.removal.removal_orders import compare_orders
+from analyses.passages.effects import CONTRAST
 from probe.plots import plot_orders
 
 
@@ -60,6 +60,25 @@ def test_rank_by_attribution_takes_a_recording_with_its_model(run: Command, file
     status, _, error = run("rank", "in_quotes", files["recording"], "--method", "attribution")
     assert status != 0
     assert "needs the model itself" in error
+
+
+def test_rank_by_attribution_shows_its_interval_and_p_beside_the_auc_alone(
+    run: Command, files: dict[str, Path]
+) -> None:
+    options = ("--method", "attribution", "--sites", "0/hidden", "--shifts", "0", "--top", "1")
+    status, output, error = run("rank", "in_quotes", files["recording"], "--model", files["model"], *options)
+    heading, first, *_ = output.splitlines()
+    names = ["training", "held-out", "overall"]
+    assert status == 0
+    assert heading.split() == [
+        *("unit", *(word for name in names for word in (name, "attribution"))),
+        *(word for name in ("low", "high", "p", "q") for word in ("attribution", name)),
+        *("held-out", "auc"),
+    ]
+    training, held_out, overall, low, high, p, q, auc = map(float, first.split()[1:])
+    assert training > 0 and held_out > 0 > overall and low <= overall <= high
+    assert p <= q < 0.05 and auc == 1
+    assert "its p is under the null that a unit is one like those of its site that vary as much" in error
 
 
 def test_a_picture_of_orders_has_every_curve_and_its_name(files: dict[str, Path]) -> None:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from analyses.causes.editing.edit_effects import ALL, CHANGES, EditEffect
 from analyses.causes.editing.edit_effects import LOSS as EDIT_LOSS
 from analyses.causes.editing.perturbation import Perturbation
-from analyses.causes.effects import CONTRAST, Effect
 from analyses.causes.impulses.impulse_results import Impulse, ImpulseStep, UnitImpulse
 from analyses.causes.removal.removal_results import OrderComparison, RemovalCurve, RemovalPoint
 from analyses.causes.text_effects import LOSS, TextEffect
+from analyses.passages.effects import CONTRAST, Effect
 from probe.figures import GREY, STYLES
 from probe.plots import figure_of, new_axes, plot_impulse, plot_orders, plot_perturbation, plot_steering
 from probe.steering import SteeredTexts, Steering, WritingOptions

@@ -23,9 +23,9 @@ from activations.texts.reading_rule import ReadingRule
 from activations.texts.vocab import Vocabulary
 from activations.units import Site
 from analyses.causes.directions import Direction, mean_difference
-from analyses.causes.matched_p_values import matched_p_value
 from analyses.causes.text_effects import LOSS, Measured, text_effects, text_means
 from analyses.errors import AnalysisError
+from analyses.intervals.matched_p_values import matched_p_value
 from probe.plots import figure_of, plot_steering, save_figure
 from probe.steering import Steering, WritingOptions, steer
 

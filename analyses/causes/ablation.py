@@ -13,11 +13,11 @@ from activations.units import Site, Unit
 from activations.value_ranges import check_in_range, fits
 from activations.variants import Hold, ModelSource, Replay, VariantChange
 from analyses.causes.choosing_units import best_ranked_units
-from analyses.causes.effects import CONTRAST, Effect, EffectSums, effects
-from analyses.causes.matching import N_MATCHED, matched_groups
 from analyses.errors import AnalysisError
 from analyses.passages.base_reading import BaseReading, SiteMoments, read_base, recorded_values
 from analyses.passages.character_sets import INSIDE, character_sets
+from analyses.passages.effects import CONTRAST, Effect, EffectSums, effects
+from analyses.passages.matching import N_MATCHED, matched_groups
 from analyses.passages.models import model_source
 from analyses.passages.passages import N_CHARS, spread_passages
 from analyses.session import AnySource
@@ -45,6 +45,7 @@ class Ablation(Result):
         n_chars: Number of characters on which effects are measured.
         seed: Seed of the draws.
         predicted_characters: The characters that the hypothesis predicts.
+        replaced_characters: Those that it would predict if the model knew them; see `CharacterSets`.
     """
 
     hypothesis: str
@@ -54,6 +55,7 @@ class Ablation(Result):
     n_chars: int
     seed: int
     predicted_characters: str
+    replaced_characters: str = ""
 
     def rows(self) -> list[dict[str, TableCell]]:
         """Return one row for each unit and set of characters."""
@@ -62,10 +64,10 @@ class Ablation(Result):
     @property
     def by_intervention(self) -> dict[str, dict[str, Effect]]:
         """The effects by what was held, and by the set of characters."""
-        found: dict[str, dict[str, Effect]] = {}
+        by_intervention: dict[str, dict[str, Effect]] = {}
         for effect in self.effects:
-            found.setdefault(effect.intervention, {})[effect.where] = effect
-        return found
+            by_intervention.setdefault(effect.intervention, {})[effect.where] = effect
+        return by_intervention
 
     @property
     def findings(self) -> list[str]:
@@ -148,6 +150,7 @@ def ablate(
         n_chars=passages.n_counted,
         seed=seed,
         predicted_characters=sets.predicted_characters,
+        replaced_characters=sets.replaced_characters,
     )
 
 
@@ -251,15 +254,16 @@ def _with_matched(
     matched = []
     for group in tested:
         n_others = min(
-            len(variances[unit.site]) - sum(other.site == unit.site for other in all_tested) for unit in group
+            len(variances[unit.site]) - sum(tested_unit.site == unit.site for tested_unit in all_tested)
+            for unit in group
         )
         excluded = all_tested if n_others >= n_matched else set(group)  # all units of a site may be tested
         numbers = []
-        for other in matched_groups(variances, group, n_matched, excluded, rng):
-            if other not in number_of:
-                number_of[other] = len(held)
-                held.append(other)
-            numbers.append(number_of[other])
+        for matched_group in matched_groups(variances, group, n_matched, excluded, rng):
+            if matched_group not in number_of:
+                number_of[matched_group] = len(held)
+                held.append(matched_group)
+            numbers.append(number_of[matched_group])
         matched.append(numbers)
     return _Variants(held, matched)
 

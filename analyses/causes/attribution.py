@@ -3,25 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from activations.progress import Progress, no_progress
 from activations.results import Result, TableCell
 from activations.site_names import AnySites
-from activations.units import Site, units_of
-from analyses.causes.effects import CONTRAST, Effect, EffectSums, effects
-from analyses.causes.matching import N_MATCHED, matched_units
 from analyses.named_parts import sites_among
-from analyses.passages.attributions import WindowAttributions, attribute_windows
-from analyses.passages.character_sets import ALL, INSIDE, OUTSIDE, SET_NAMES
+from analyses.passages.attribution_effects import WHERE, attribution_effects
+from analyses.passages.attributions import attribute_windows
+from analyses.passages.effects import CONTRAST, Effect
+from analyses.passages.matching import N_MATCHED
 from analyses.passages.models import model_source
 from analyses.passages.passages import N_CHARS
 from analyses.passages.windows import HORIZON_CHARS
 from analyses.session import AnySource
 from analyses.targets.labelling import AnyHypothesis, target_for
 from analyses.targets.target import Target
-
-WHERE = (CONTRAST, SET_NAMES[ALL], SET_NAMES[INSIDE], SET_NAMES[OUTSIDE])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -34,7 +29,7 @@ class Attribution(Result):
         effects: The effect of each unit on each set of `WHERE`, of the unit with the largest contrast first.
         horizon: Characters before each loss whose values are replaced, at least.
         integrated_steps: Steps of integrated gradients; 0 for derivatives where nothing is changed.
-        n_matched: Number of matched units beside each.
+        n_matched: Number of matched units beside each, at least; sites of few units have fewer than wanted.
         n_chars: Number of characters whose losses count.
         seed: Seed of the draws of matched units.
     """
@@ -111,7 +106,7 @@ def attribute(
     live = model_source(source)
     target = target_for(live, hypothesis)
     chosen = sites_among(live, sites)
-    found = attribute_windows(
+    attributions = attribute_windows(
         live,
         target,
         chosen,
@@ -121,39 +116,17 @@ def attribute(
         n_chars=n_chars,
         progress=progress,
     )
-    rng = np.random.default_rng(seed)
-    rows: list[Effect] = []
-    matched: list[list[int]] = []
-    first = 0
-    for site in chosen:
-        variances = found.moments[site].variance
-        for unit in range(len(variances)):
-            matched.append([first + other for other in matched_units(variances, unit, n_matched, (), rng)])
-        first += len(variances)
-    names = [str(unit) for unit in units_of(live.sites, chosen)]
-    rows = effects(_sums_of_atoms(found, chosen), names, list(range(len(names))), matched, WHERE)
+    rows = attribution_effects(attributions, chosen, n_matched, seed)
     return Attribution(
         hypothesis=target.hypothesis,
         held_at=str(held_at),
         effects=_largest_first(rows),
         horizon=horizon,
         integrated_steps=integrated_steps,
-        n_matched=n_matched,
-        n_chars=found.sets.members.shape[1],
+        n_matched=min(row.n_matched for row in rows),
+        n_chars=attributions.sets.members.shape[1],
         seed=seed,
     )
-
-
-def _sums_of_atoms(found: WindowAttributions, sites: Sequence[Site]) -> EffectSums:
-    """Add up the changes of the windows of each atom."""
-    changes = np.concatenate([found.changes[site] for site in sites], axis=2)
-    sums = EffectSums(found.sets, changes.shape[2])
-    for number, set_ in enumerate((INSIDE, OUTSIDE)):
-        by_atom = np.zeros((sums.sums.shape[1], changes.shape[2]))
-        np.add.at(by_atom, found.windows.atoms, changes[:, number])
-        sums.sums[:, :, set_] = by_atom.T
-        sums.sums[:, :, ALL] += by_atom.T
-    return sums
 
 
 def _largest_first(rows: Sequence[Effect]) -> list[Effect]:

@@ -29,6 +29,11 @@ class PlaceAtoms:
     n_atoms: int
     no_interval_reason: str
 
+    @property
+    def n_used(self) -> int:
+        """Number of atoms that have places."""
+        return len(np.unique(self.atoms))
+
     def mean(self, values: NDArray[np.floating]) -> Estimate:
         """Return the mean of (n_places,) values."""
         return self.ratio(values, np.ones(len(values)))

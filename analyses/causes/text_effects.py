@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from activations.results import Result
 from activations.texts.corpus import Corpus
-from analyses.causes.matched_p_values import matched_p_value
 from analyses.errors import AnalysisError
+from analyses.intervals.matched_p_values import matched_p_value
 from analyses.intervals.significance import q_values
 from analyses.targets.labelling import AnyHypothesis, label
 from hypotheses import registry
@@ -123,7 +123,7 @@ def text_effects(measured: Sequence[Measured]) -> list[TextEffect]:
     ones differs from their mean by the spread of their true effects, and by the sampling error of the texts; see
     `matched_p_value`.
     """
-    effects = [_effect(each) for each in measured]
+    effects = [_effect(measure) for measure in measured]
     q = q_values(np.array([effect.p for effect in effects]))
     return [replace(effect, q=float(value)) for effect, value in zip(effects, q, strict=True)]
 

@@ -26,13 +26,17 @@ class CharacterSets:
         hypothesis: The hypothesis.
         members: (5, n_counted) bool, the characters of each set of `SET_NAMES`: `all` that have a label and a next
             character; `inside` and `outside`, where the hypothesis holds and where not; `end`, the last ones inside;
-            `predicted`, those whose next character is at least twice as frequent inside as outside.
+            `predicted`, those whose next character is at least twice as frequent inside as outside, if the model
+            knows it.
         predicted_characters: These next characters.
+        replaced_characters: Others that are as frequent inside, and that do not count because the model does not know
+            them: it reads, and predicts, its replacement in their place, or nothing.
     """
 
     hypothesis: str
     members: NDArray[np.bool_]
     predicted_characters: str
+    replaced_characters: str
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -72,10 +76,21 @@ def character_sets(target: Target, source: Source, passages: Passages) -> Charac
             )
     ends = inside & ~next_label & _present_at(target, following)
     next_codes = corpus.codes[following]
-    codes = _favoured_codes(next_codes[inside], next_codes[outside])
-    predicted = is_usable & np.isin(next_codes, codes)
-    characters = "".join(chr(code) for code in codes)
-    return CharacterSets(target.hypothesis, np.stack([is_usable, inside, outside, ends, predicted]), characters)
+    favoured = [chr(code) for code in _favoured_codes(next_codes[inside], next_codes[outside])]
+    known = [char for char in favoured if _is_known(char, source)]
+    predicted = is_usable & np.isin(next_codes, [ord(char) for char in known])
+    return CharacterSets(
+        hypothesis=target.hypothesis,
+        members=np.stack([is_usable, inside, outside, ends, predicted]),
+        predicted_characters="".join(known),
+        replaced_characters="".join(char for char in favoured if char not in known),
+    )
+
+
+def _is_known(char: str, source: Source) -> bool:
+    """Return whether a model reads a character as itself, or as its reading rule spells it."""
+    tokens = source.reading_rule.spelled(char, source.vocabulary)
+    return bool(tokens) and all(token in source.vocabulary.characters for token in tokens)
 
 
 def _favoured_codes(inside: NDArray[np.integer], outside: NDArray[np.integer]) -> list[int]:

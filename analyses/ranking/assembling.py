@@ -114,7 +114,7 @@ def assemble(
             label,
             [unit for of_site in units.values() for unit in of_site],
             columns,
-            _shift_columns(shifted, units, has_p=has_p),
+            _shift_columns(shifted, units, has_p=has_p) | _evidence_columns(method_scores),
             np.concatenate([result.classes for result in results.values()]),
             estimates,
         ),
@@ -290,6 +290,15 @@ def _shift_columns(
     return columns if has_p else {name: np.full(len(column), np.nan) for name, column in columns.items()}
 
 
+def _evidence_columns(method_scores: Mapping[Site, MethodScores] | None) -> dict[str, NDArray[np.float64]]:
+    """Return (n_units,) intervals, p- and q-values of a method's scores by their fields; nothing if it has none."""
+    evidence = [scores.evidence for scores in (method_scores or {}).values() if scores.evidence is not None]
+    if not evidence:
+        return {}
+    overall, low, high, p = (np.concatenate(parts) for parts in zip(*(each[:4] for each in evidence), strict=True))
+    return {"overall_score": overall, "score_low": low, "score_high": high, "score_p": p, "score_q": q_values(p)}
+
+
 def _precision_notes(
     label: RankedLabel, precisions: Sequence[LabelPrecision], estimates: Collection[Estimate]
 ) -> list[str]:
@@ -313,6 +322,8 @@ def _method_notes(label: RankedLabel, method: Method, method_scores: Mapping[Sit
     """Return the caveat of a method's scores, and the reason why it has no p-values."""
     by_site = {} if method_scores is None else method_scores
     notes = [note for note in dict.fromkeys(scores.note for scores in by_site.values()) if note]
+    reasons = [scores.evidence.no_interval_reason for scores in by_site.values() if scores.evidence is not None]
+    notes += [f"{method.name} has {reason}" for reason in dict.fromkeys(reasons) if reason]
     if _sees_no_class(label, method):
         notes.append(
             f"no p-value for {label.target.hypothesis}: no bin of it has {FEWEST_RUNS} runs held out and in training"
@@ -324,7 +335,7 @@ def _in_order(
     label: RankedLabel,
     units: list[Unit],
     columns: _UnitFields,
-    shift_columns: dict[str, NDArray[np.float64]],
+    more_columns: dict[str, NDArray[np.float64]],
     classes: NDArray[np.int64],
     estimates: Mapping[int, Estimate],
 ) -> tuple[RankedUnit, ...]:
@@ -333,7 +344,7 @@ def _in_order(
     order = np.lexsort((-np.abs(columns.train - chance), -columns.score))  # NaN comes last
     fields = {
         **{name: column for name, column in columns._asdict().items() if name != "train"},
-        **shift_columns,
+        **more_columns,
         "q": q_values(columns.p),
         "direction": np.where(columns.train < chance, -1, 1),
     }

@@ -11,9 +11,13 @@ from analyses.intervals.estimates import Estimate
 
 TableRow = dict[str, str | float | int | None]
 TABLE_COLUMNS = (
-    "hypothesis", "unit", "site", "class", "method", "score", "held_out_score", "measure", "held_out", "low", "high",
-    "within_position_groups", "p", "q", "p_shift", "p_max", "direction", "overall", "tie_probability",
+    "hypothesis", "unit", "site", "class", "method", "score", "held_out_score", "overall_score", "score_low",
+    "score_high", "score_p", "score_q", "measure", "held_out", "low", "high", "within_position_groups", "p", "q",
+    "p_shift", "p_max", "direction", "overall", "tie_probability",
 )  # fmt: skip
+
+SCORE_COLUMNS = ("overall_score", "score_low", "score_high", "score_p", "score_q")
+"""The columns of a method that gives its scores intervals, such as attribution; others have none of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -45,6 +49,13 @@ class RankedUnit(Result):
         direction: +1 if the unit is higher where the label is higher, −1 if lower, on training characters.
         label: Of several classes, the one that the unit distinguishes most reliably in training, which the AUC is
             of; otherwise None.
+        overall_score: The method's score on all characters, training and held out, with its sign, if the method gives
+            it an interval (attribution); otherwise None, as are the next four.
+        score_low: The lower end of its 95 % interval; NaN where the text is too short for one.
+        score_high: The upper end.
+        score_p: Two-sided p-value of it: of attribution, under the null that the unit is one like those of its site
+            that are matched to it in variance; NaN where the text is too short.
+        score_q: False discovery rate at `score_p` among all units that were ranked together.
         estimate: `held_out` with the influence of each atom of the text, for comparisons; None if no interval was
             asked for.
     """
@@ -64,6 +75,11 @@ class RankedUnit(Result):
     p_shift: float | None = None
     p_max: float | None = None
     label: str | None = None
+    overall_score: float | None = None
+    score_low: float | None = None
+    score_high: float | None = None
+    score_p: float | None = None
+    score_q: float | None = None
     estimate: Estimate | None = field(default=None, repr=False, compare=False)
 
     test = renamed_attribute("test", "held_out")
@@ -134,9 +150,10 @@ class Ranking(Result):
         for ranked in self.units if units is None else units:
             values = (
                 self.hypothesis, str(ranked.unit), str(ranked.unit.site), ranked.label, self.method, ranked.score,
-                ranked.held_out_score, self.measure, ranked.held_out, ranked.low, ranked.high,
-                ranked.within_position_groups, ranked.p, ranked.q, ranked.p_shift, ranked.p_max, ranked.direction,
-                ranked.overall, ranked.tie_probability,
+                ranked.held_out_score, ranked.overall_score, ranked.score_low, ranked.score_high, ranked.score_p,
+                ranked.score_q, self.measure, ranked.held_out, ranked.low, ranked.high, ranked.within_position_groups,
+                ranked.p, ranked.q, ranked.p_shift, ranked.p_max, ranked.direction, ranked.overall,
+                ranked.tie_probability,
             )  # fmt: skip
             yield dict(zip(TABLE_COLUMNS, values, strict=True))
 
@@ -147,6 +164,7 @@ class Ranking(Result):
             "method": self.method,
             "score": ranked.score,
             **({} if self.method == self.measure else {"held_out_score": ranked.held_out_score}),
+            **({} if ranked.overall_score is None else {name: getattr(ranked, name) for name in SCORE_COLUMNS}),
             **({} if ranked.label is None else {"class": ranked.label}),
             f"held_out_{self.measure}": ranked.held_out,
             "low": ranked.low,

@@ -72,11 +72,11 @@ def ablate(
     the same site, of about the same variance. p is the p-value under the null that the unit is one like these, and q
     the false discovery rate over all units of the table. end is the effect on the characters after which the hypothesis
     no longer holds, and predicted that on the characters before those that it predicts (at least twice as frequent
-    inside as outside).
+    inside as outside; characters that the model does not know, and reads as others, do not count).
 
     The model is that of a recording (--model model.pt activations.h5), or reads a text now (--model and --text). The
-    units are the ten best of `probe rank` unless --units or --sites names others. Effects are measured on --chars
-    characters, in passages spread over the text, each after a warm-up.
+    units are the ten best of `probe rank`, on --rank-chars characters, unless --units or --sites names others. Effects
+    are measured on --chars characters, in passages spread over the text, each after a warm-up.
 
     Example:
         probe ablate in_quotes activations.h5 --model model.pt
@@ -123,7 +123,7 @@ def _ablate(model: "Session", target: "Target", units: "Sequence[Unit]", options
 
 def _table(ablation: "Ablation") -> list[dict[str, TableCell]]:
     """Return a row for each unit: the effect inside − outside with its test, then that on each set of characters."""
-    from analyses.causes.effects import CONTRAST
+    from analyses.passages.effects import CONTRAST
 
     rows: list[dict[str, TableCell]] = []
     for name, effects in ablation.by_intervention.items():
@@ -145,13 +145,21 @@ def _table(ablation: "Ablation") -> list[dict[str, TableCell]]:
 
 def _say_what_is_shown(ablation: "Ablation", units: UnitOptions, *, quiet: bool) -> None:
     if units.are_best:
-        say(f"the units that rank puts first for {ablation.hypothesis}; --units names others", quiet=quiet)
+        say(
+            f"the units that rank puts first for {ablation.hypothesis} on up to {units.rank_chars:,} characters; "
+            "--units names others",
+            quiet=quiet,
+        )
     for finding in ablation.findings:
         say(finding, quiet=quiet)
-    predicted = " ".join(visible(char, SIGNS) for char in ablation.predicted_characters)
+    predicted, replaced = (
+        " ".join(visible(char, SIGNS) for char in characters)
+        for characters in (ablation.predicted_characters, ablation.replaced_characters)
+    )
+    not_counted = f"; not counted, since the model does not know them: {replaced}" if replaced else ""
     say(
         f"{ablation.hypothesis}: units held at {ablation.held_at}, {ablation.n_chars:,} characters, beside "
         f"{ablation.n_matched} matched units each; changes of the loss in nats per character; predicted: "
-        f"{predicted or 'none'}",
+        f"{predicted or 'none'}{not_counted}",
         quiet=quiet,
     )

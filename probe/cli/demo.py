@@ -63,7 +63,7 @@ def _row(finding: "Finding") -> dict[str, TableCell]:
 
 def _effect(result: "Demo", finding: "Finding") -> dict[str, TableCell]:
     """Return the effect of holding the best unit, inside less outside; None for hypotheses without one."""
-    from analyses.causes.effects import CONTRAST
+    from analyses.passages.effects import CONTRAST
 
     names = {"effect": "effect", "low": "effect_low", "high": "effect_high", "matched": "effect_matched", "p": "p"}
     if finding.ranking.hypothesis != result.ablation.hypothesis:
@@ -107,7 +107,7 @@ def _say_what_next(result: "Demo") -> None:
 
 def _say_the_story(result: "Demo") -> None:
     """Say what `fit` found for the first hypothesis, and what the model loses without the best unit."""
-    from analyses.causes.effects import CONTRAST
+    from analyses.passages.effects import CONTRAST
     from analyses.story_results import tell_effects, tell_probes
 
     hypothesis = result.ablation.hypothesis

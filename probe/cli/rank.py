@@ -55,7 +55,8 @@ def rank(
     neither rise nor fall with a number, such as waves.
 
     The method attribution asks which units the model uses, and so needs the model: --model and --text, or --model
-    beside a recording.
+    beside a recording. Its score has an interval, p and q of its own, measured on all characters: p is under the null
+    that the unit is one like those of its site that vary as much. The auc alone is shown beside it.
 
     With --all, every hypothesis that needs no parameter is tested at once: one table shows the best units, and another
     the held-out score of each site's best unit.
@@ -68,10 +69,12 @@ def rank(
 
     --csv writes a row for each hypothesis and unit, with --units all for every unit. Its columns are the same for all:
     hypothesis, unit, site, class (where there are several), method, score and held_out_score (what orders the units, in
-    training and held out), measure (auc or r, which held_out, low, high, within_position_groups and overall are of),
-    held_out, low, high, within_position_groups, p, q, p_shift, p_max, direction (−1: the unit is lower where the label
-    is higher), overall (on all characters, not sign-aligned) and tie_probability, then seed, made_by, model_sha256 and
-    text_sha256. Numbers read back exactly; missing values are left empty. With several recordings, model comes first.
+    training and held out), overall_score, score_low, score_high, score_p and score_q (of attribution: that on all
+    characters, not sign-aligned, its interval, p and q), measure (auc or r, which held_out, low, high,
+    within_position_groups and overall are of), held_out, low, high, within_position_groups, p, q, p_shift, p_max,
+    direction (−1: the unit is lower where the label is higher), overall (on all characters, not sign-aligned) and
+    tie_probability, then seed, made_by, model_sha256 and text_sha256. Numbers read back exactly; missing values are
+    left empty. With several recordings, model comes first.
 
     Example:
         probe rank in_quotes --top 5

@@ -109,21 +109,27 @@ def _show_one(ranking: "Ranking", options: RankOptions, *, quiet: bool) -> None:
 
 
 def _columns_of(row: Mapping[str, TableCell], ranking: "Ranking", columns: str | None) -> dict[str, TableCell]:
-    """Return the columns of the table: what was measured on held-out characters, and those of `--columns`."""
+    """Return the columns of the table: what was measured on held-out characters, and those of `--columns`.
+
+    A method whose scores have intervals of their own is shown with these, and with the AUC alone beside them.
+    """
     from analyses.errors import AnalysisError
+    from analyses.ranking.results import SCORE_COLUMNS
 
     extra = [column.strip() for column in (columns or "").split(",") if column.strip()]
     if unknown := [column for column in extra if column not in row and column != "all"]:
         raise AnalysisError(f"there is no column {unknown[0]!r}; there are {', '.join(row)}")
     measure = ranking.measure
-    usual = ["unit", "class", f"held_out_{measure}", "low", "high", f"{measure}_within_position_groups", "p", "q"]
-    usual += ["p_shift", "p_max"]
-    if ranking.method != measure:
-        usual[2:2] = ["score", "held_out_score"]
+    scores = [] if ranking.method == measure else ["score", "held_out_score"]
+    of_measure = ["low", "high", f"{measure}_within_position_groups", "p", "q", "p_shift", "p_max"]
+    if "score_p" in row:
+        scores, of_measure = [*scores, *SCORE_COLUMNS], []
+    usual = ["unit", "class", *scores, f"held_out_{measure}", *of_measure]
     if "all" in extra:
         extra = list(row)
     keys = [key for key in (*usual, *extra) if key in row]
-    headings = {"score": f"training_{ranking.method}", "held_out_score": f"held_out_{ranking.method}"}
+    headings = {name: name.replace("score", ranking.method) for name in ("held_out_score", *SCORE_COLUMNS)}
+    headings["score"] = f"training_{ranking.method}"
     return {headings.get(key, key): row[key] for key in dict.fromkeys(keys)}
 
 

@@ -1,6 +1,6 @@
 """Effects of edits on a unit, a probe or the loss: means over places with intervals, beside random edits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -46,7 +46,8 @@ class EditEffect(Result):
         p: Two-sided p-value under the null that the edit changes no more than the random ones; NaN if there is none.
         q: False discovery rate over all units, of the means over all characters.
         matched: Of the mean of `changes − stays` of a unit, that of units of its site and of about its variance, less
-            that by random edits, with the unit's sign; p is then that the unit is one like these. Else NaN.
+            that by random edits, with the unit's sign; of the probe, that of directions of its units. p is then that
+            the unit, or the probe, is one like these. Else NaN.
         matched_sd: Standard deviation of theirs.
         reference: Mean inside less outside in the same passages without edits; NaN for the loss.
     """
@@ -119,15 +120,15 @@ def samples_of(
     """
     direction = np.stack([change.direction for change in labels])
     is_known = np.stack([change.is_known for change in labels])
-    own, random = direction[:n_edits], direction[n_edits:]
+    of_edits, of_random = direction[:n_edits], direction[n_edits:]
     n_atoms = min(n_edits, MOST_ATOMS)
     atoms = np.arange(n_edits) * n_atoms // n_edits
-    first = _first_directions(own)[:, None]
+    first = _first_directions(of_edits)[:, None]
     known = is_known[:n_edits]
-    weights = {CHANGES: own != 0, STAYS: (own == 0) & known, ALL: known}
-    signs = {CHANGES: own, STAYS: np.broadcast_to(first, own.shape), ALL: np.ones_like(own)}
+    weights = {CHANGES: of_edits != 0, STAYS: (of_edits == 0) & known, ALL: known}
+    signs = {CHANGES: of_edits, STAYS: np.broadcast_to(first, of_edits.shape), ALL: np.ones_like(of_edits)}
     differences = readings.after - readings.before
-    keeps_label = (random == 0) & is_known[n_edits:]
+    keeps_label = (of_random == 0) & is_known[n_edits:]
     return (
         EditSample(differences[:, :n_edits], atoms, n_atoms, weights, signs),
         EditSample(
@@ -148,19 +149,19 @@ def _first_directions(direction: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def edit_effects(
-    names: Sequence[str], edits: EditSample, random: EditSample, references: Floats, steps: Sequence[int]
+    numbers: Mapping[str, int], edits: EditSample, random: EditSample, references: Floats, steps: Sequence[int]
 ) -> list[EditEffect]:
     """Return the effects on all quantities: for each, the means over all characters, then those at some of them.
 
     Args:
-        names: What the quantities are called; those but `LOSS` have signs.
+        numbers: The number of each quantity by what it is called; those but `LOSS` have signs.
         edits: The edits.
         random: The random ones.
         references: (n_quantities,) mean inside less outside.
         steps: Characters after the edit to report.
     """
     effects: list[EditEffect] = []
-    for number, name in enumerate(names):
+    for name, number in numbers.items():
         for step in (None, *steps):
             effects += _effects_at(name, number, step, edits, random, float(references[number]))
     units = [n for n, effect in enumerate(effects) if effect.quantity not in (LOSS, PROBE) and effect.n_after is None]
@@ -174,18 +175,22 @@ def edit_effects(
 
 def beyond_random(number: int, where: str, edits: EditSample, random: EditSample) -> Estimate:
     """Return the mean change of a unit in a set of characters, less that by random edits."""
-    (mean, _, _), (other, _, _) = (_means(sample, number, None, has_signs=True)[where] for sample in (edits, random))
-    return replace(mean, value=mean.value - other.value, influence=mean.influence - other.influence)
+    by_edits, by_random = (_means(sample, number, None, has_signs=True)[where][0] for sample in (edits, random))
+    return _less(by_edits, by_random)
+
+
+def _less(mean: Estimate, mean_of_random: Estimate) -> Estimate:
+    return replace(mean, value=mean.value - mean_of_random.value, influence=mean.influence - mean_of_random.influence)
 
 
 def _effects_at(
     name: str, number: int, step: int | None, edits: EditSample, random: EditSample, reference: float
 ) -> Iterator[EditEffect]:
-    own, beside = (_means(sample, number, step, has_signs=name != LOSS) for sample in (edits, random))
+    by_edits, by_random = (_means(sample, number, step, has_signs=name != LOSS) for sample in (edits, random))
     for where in WHERE:
-        mean, n_places, n_chars = own[where]
-        other, n_random, _ = beside[where]
-        beyond = replace(mean, value=mean.value - other.value, influence=mean.influence - other.influence)
+        mean, n_places, n_chars = by_edits[where]
+        mean_of_random, n_random, _ = by_random[where]
+        beyond = _less(mean, mean_of_random)
         low, high = _interval(mean)
         yield EditEffect(
             quantity=name,
@@ -196,7 +201,7 @@ def _effects_at(
             change=mean.value,
             low=low,
             high=high,
-            random=other.value,
+            random=mean_of_random.value,
             beyond_random=beyond.value,
             p=_p_value(beyond, n_places) if n_random >= FEWEST_PLACES else np.nan,
             reference=reference,

@@ -45,7 +45,7 @@ class EditedLabels:
     """
 
     def __init__(self, hypothesis: Hypothesis, target: Target, corpus: Corpus, n_steps: int) -> None:
-        """Start with nothing labelled.
+        """Prepare to label edited documents.
 
         Args:
             hypothesis: The hypothesis, True or False.

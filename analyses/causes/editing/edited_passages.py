@@ -13,7 +13,6 @@ from activations.texts.corpus import Corpus, Document
 from activations.units import Unit, in_order
 from activations.variants import ModelSource
 from analyses.causes.editing.edits import PlacedEdit
-from analyses.probing.kept_probes import Probe
 
 Floats = NDArray[np.float64]
 
@@ -26,7 +25,7 @@ class EditedReadings:
 
     Attributes:
         before: (n_quantities, n_edits, n_steps + 1) without the edit: the loss of the next character, in nats; the
-            probe's output, if there is one; and the units.
+            units; and the outputs of directions.
         after: (n_quantities, n_edits, n_steps + 1) the same with it.
     """
 
@@ -34,11 +33,27 @@ class EditedReadings:
     after: Floats
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Directions:
+    """Directions of the values of some units, whose outputs are the products with these values.
+
+    Attributes:
+        units: The units.
+        weights: (n_units, n_directions) the directions.
+    """
+
+    units: tuple[Unit, ...]
+    weights: Floats
+
+
+NO_DIRECTIONS = Directions((), np.empty((0, 0)))
+
+
 def read_edited(
     live: ModelSource,
     edits: Sequence[PlacedEdit],
     units: Sequence[Unit],
-    probe: Probe | None,
+    directions: Directions,
     n_steps: int,
     n_warm_up: int,
     progress: Progress = no_progress,
@@ -49,7 +64,7 @@ def read_edited(
         live: The model, and how it reads.
         edits: The edits, each with `n_steps` + 1 characters after it in its document.
         units: The units whose values are wanted.
-        probe: A probe with one output, whose output is wanted; None is none.
+        directions: Those whose outputs are wanted, such as that of a probe.
         n_steps: Characters after the edit.
         n_warm_up: Characters before it, if its document has as many.
         progress: Called with the characters read and their number.
@@ -57,21 +72,20 @@ def read_edited(
     corpus, rows = _passages(live.corpus, edits, n_steps, n_warm_up)
     number_of = np.full(len(corpus), -1, np.int64)
     number_of[rows.ravel()] = np.arange(rows.size)
-    n_first = 1 if probe is None else 2
-    values = np.empty((n_first + len(units), rows.size))
-    seen = (*units, *(probe.units if probe is not None else ()))
-    sites = in_order(live.sites, (unit.site for unit in seen))
+    n_directions = directions.weights.shape[1]
+    values = np.empty((1 + len(units) + n_directions, rows.size))
+    sites = in_order(live.sites, (unit.site for unit in (*units, *directions.units)))
     n_read = 0
     for block in live.with_corpus(corpus).blocks(sites, predictions=(LOG_PROB,)):
         numbers = number_of[block.positions]
         is_wanted = numbers >= 0
         numbers = numbers[is_wanted]
         values[0, numbers] = -block.predictions[LOG_PROB][is_wanted]
-        for row, unit in enumerate(units, n_first):
+        for row, unit in enumerate(units, 1):
             values[row, numbers] = block.values[unit.site][is_wanted, unit.index]
-        if probe is not None:
-            columns = [block.values[unit.site][is_wanted, unit.index] for unit in probe.units]
-            values[1, numbers] = probe.outputs(np.column_stack(columns))[:, 0]
+        if n_directions:
+            seen = np.column_stack([block.values[unit.site][is_wanted, unit.index] for unit in directions.units])
+            values[1 + len(units) :, numbers] = directions.weights.T @ seen.T.astype(np.float64)
         n_read += block.n_chars
         progress(n_read, len(corpus))
     by_passage = values.reshape(len(values), len(edits), 2, n_steps + 1)

@@ -118,6 +118,16 @@ class DrawnEdits:
     random: Sequence[Sequence[PlacedEdit]]
     n_possible: int
 
+    @property
+    def together(self) -> list[PlacedEdit]:
+        """The edits, and after them all random ones."""
+        return [*self.edits, *(placed for beside in self.random for placed in beside)]
+
+    @property
+    def owners(self) -> NDArray[np.int64]:
+        """(n_random,) the number of the edit beside which each random one stands."""
+        return np.repeat(np.arange(len(self.edits)), [len(beside) for beside in self.random])
+
 
 def draw_edits(
     edit: Edit, source: Source, target: Target, n_places: int, n_after: int, n_random: int, rng: np.random.Generator

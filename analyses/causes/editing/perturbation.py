@@ -12,7 +12,6 @@ from activations.results import Result, TableCell
 from activations.site_names import AnyUnits, select_units
 from activations.texts.corpus import Corpus
 from activations.texts.tokenising import check_text
-from activations.units import Unit
 from activations.variants import ModelSource
 from analyses.causes.editing.edit_effects import (
     ALL,
@@ -25,10 +24,10 @@ from analyses.causes.editing.edit_effects import (
     reported_steps,
     samples_of,
 )
-from analyses.causes.editing.edit_matching import draw_matched, tested_beside_matched
+from analyses.causes.editing.edit_matching import Quantities, draw_quantities, tested_beside_matched
 from analyses.causes.editing.edited_labels import EditedLabels, LabelChange
 from analyses.causes.editing.edited_passages import EditedReadings, read_edited
-from analyses.causes.editing.edits import Edit, PlacedEdit, draw_edits
+from analyses.causes.editing.edits import DrawnEdits, Edit, PlacedEdit, draw_edits
 from analyses.errors import AnalysisError
 from analyses.passages.models import reading_source
 from analyses.probing.kept_probes import Probe
@@ -36,6 +35,7 @@ from analyses.session import AnySource
 from analyses.targets.labelling import AnyHypothesis, target_for
 from analyses.targets.lags import lagged
 from analyses.targets.predictions import PREFIX
+from analyses.targets.target import Target
 from hypotheses import registry
 from hypotheses.hypothesis import Hypothesis
 from hypotheses.user_files import as_hypothesis
@@ -165,7 +165,8 @@ def perturb(
         n_steps: Characters after the edit.
         n_warm_up: Characters that the model reads before it.
         n_random: Random edits beside each.
-        n_matched: Matched units beside each unit: drawn from its site among those of the nearest variance.
+        n_matched: Matched units beside each unit: drawn from its site among those of the nearest variance. Beside the
+            probe, random directions of its units whose outputs vary as much.
         lag: Compare with the label of the character this many characters later, or earlier, below 0, in the text and in
             the edited text alike. Where the text is edited does not depend on it.
         seed: Seed of the draws.
@@ -187,50 +188,58 @@ def perturb(
     labeller = _labeller(hypothesis)
     _check_reading(live, edit, probe)
     chosen = list(dict.fromkeys(select_units(live.sites, units)))
-    edited_where = target_for(live, labeller)
-    if edited_where.kind != "binary":
-        raise AnalysisError(
-            f"{edited_where.hypothesis!r} is not True or False, so that an edit does not turn it; compare it with a "
-            f"number or name one of its classes, such as '{edited_where.hypothesis}>5'"
-        )
+    edited_where = _binary_target(live, labeller)
     rng = np.random.default_rng(seed)
     drawn = draw_edits(edit, live, edited_where, n_places, n_steps + 1, n_random, rng)
     target = lagged(edited_where, live.corpus, lag)
-    labeller = labeller.lagged(lag) if lag else labeller
-    every = [*drawn.edits, *(placed for beside in drawn.random for placed in beside)]
-    owners = np.repeat(np.arange(len(drawn.edits)), [len(beside) for beside in drawn.random])
-
-    edited = EditedLabels(labeller, target, live.corpus, n_steps)
-    labels = _label_changes(edited, every, progress)
-    matched = draw_matched(live, chosen, n_matched, rng)
-    seen = list(dict.fromkeys([*chosen, *(unit for beside in matched for unit in beside)]))
+    edited_labels = EditedLabels(labeller.lagged(lag) if lag else labeller, target, live.corpus, n_steps)
+    labels = _label_changes(edited_labels, drawn.together, progress)
+    quantities = draw_quantities(live, chosen, probe, n_matched, rng)
     readings = read_edited(
         live,
-        every,
-        seen,
-        probe,
+        drawn.together,
+        quantities.units,
+        quantities.directions,
         n_steps,
         n_warm_up,
-        lambda done, total: progress(len(every) * (total + done), 2 * len(every) * total),
+        lambda done, total: progress(len(labels) * (total + done), 2 * len(labels) * total),
     )
-    own, random = samples_of(readings, labels, len(drawn.edits), owners)
-    names = [LOSS, *([PROBE] if probe is not None else []), *map(str, chosen)]
-    references = _references(readings, labels, len(drawn.edits))
-    effects = edit_effects(names, own, random, references, reported_steps(n_steps))
-    numbers = _numbers_of_matched(seen, matched, len(names) - len(chosen))
+    n_edits = len(drawn.edits)
     return Perturbation(
         hypothesis=target.hypothesis,
         edit=str(edit),
         where_edited=edit.where(edited_where.hypothesis),
-        effects=tested_beside_matched(effects, own, random, references, numbers),
-        n_places=len(drawn.edits),
+        effects=_effects(readings, labels, drawn, quantities, n_steps),
+        n_places=n_edits,
         n_possible=drawn.n_possible,
-        n_changed=int(sum(change.direction.any() for change in labels[: len(drawn.edits)])),
-        n_random=len(owners),
+        n_changed=int(sum(change.direction.any() for change in labels[:n_edits])),
+        n_random=len(drawn.owners),
         n_steps=n_steps,
         n_warm_up=n_warm_up,
         seed=seed,
     )
+
+
+def _binary_target(live: ModelSource, labeller: Hypothesis) -> Target:
+    """Label the text without edits, and refuse labels that are not True or False."""
+    target = target_for(live, labeller)
+    if target.kind != "binary":
+        raise AnalysisError(
+            f"{target.hypothesis!r} is not True or False, so that an edit does not turn it; compare it with a number "
+            f"or name one of its classes, such as '{target.hypothesis}>5'"
+        )
+    return target
+
+
+def _effects(
+    readings: EditedReadings, labels: Sequence[LabelChange], drawn: DrawnEdits, quantities: Quantities, n_steps: int
+) -> list[EditEffect]:
+    """Return the effects of the edits on all that is tested, beside random edits and matched units."""
+    n_edits = len(drawn.edits)
+    edits, random = samples_of(readings, labels, n_edits, drawn.owners)
+    references = _references(readings, labels, n_edits)
+    effects = edit_effects(quantities.numbers, edits, random, references, reported_steps(n_steps))
+    return tested_beside_matched(effects, edits, random, references, quantities)
 
 
 def _label_changes(edited: EditedLabels, edits: Sequence[PlacedEdit], progress: Progress) -> list[LabelChange]:
@@ -240,17 +249,6 @@ def _label_changes(edited: EditedLabels, edits: Sequence[PlacedEdit], progress: 
         labels.append(edited.change(placed))
         progress(len(labels), 2 * len(edits))
     return labels
-
-
-def _numbers_of_matched(
-    seen: Sequence[Unit], matched: Sequence[Sequence[Unit]], n_before: int
-) -> dict[str, tuple[int, list[int]]]:
-    """Return the numbers among the quantities of each of the first units, and of those matched to it, by its name."""
-    number_of = {unit: n_before + number for number, unit in enumerate(seen)}
-    return {
-        str(unit): (number_of[unit], [number_of[other] for other in beside])
-        for unit, beside in zip(seen, matched, strict=False)
-    }
 
 
 def _labeller(hypothesis: AnyHypothesis) -> Hypothesis:
@@ -325,7 +323,11 @@ def _finding(changed: EditEffect, contrast: EditEffect, *, several: bool) -> str
             "others where it stays, equally far after the edit, to tell a memory of the edited character apart; use "
             "more places, or more characters after them."
         )
-    matched = f", matched units {contrast.matched:+.3g}" if np.isfinite(contrast.matched) else ""
+    matched = (
+        f", matched {'directions' if is_probe else 'units'} {contrast.matched:+.3g}"
+        if np.isfinite(contrast.matched)
+        else ""
+    )
     more = (
         f"{contrast.change:+.3g} more than where the label stays, equally far after the edit{matched} ({level} {p:.2g})"
     )

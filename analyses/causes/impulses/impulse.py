@@ -12,7 +12,6 @@ from activations.units import Site, Unit
 from activations.value_ranges import check_in_range, fits
 from activations.variants import AddOnce, ModelSource, ReplaceOnce, VariantChange
 from analyses.causes.choosing_units import best_ranked_units
-from analyses.causes.effects import beside_matched
 from analyses.causes.impulses.impulse_results import Duration, Impulse, ImpulseStep, UnitImpulse
 from analyses.causes.known_states import (
     OFFSET,
@@ -23,13 +22,14 @@ from analyses.causes.known_states import (
     read_places,
     rows_with_context,
 )
-from analyses.causes.matching import matched_groups
 from analyses.causes.place_estimates import PlaceAtoms, place_atoms, spread_draw
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Estimate
 from analyses.intervals.significance import q_values
 from analyses.passages.base_reading import SiteMoments, read_base
 from analyses.passages.character_sets import INSIDE, CharacterSets, character_sets
+from analyses.passages.effects import beside_matched
+from analyses.passages.matching import matched_groups
 from analyses.passages.models import model_source
 from analyses.passages.passages import Passages, spread_passages
 from analyses.session import AnySource
@@ -52,7 +52,7 @@ Array = NDArray[np.float64]
 class _Changes:
     """(n_variants, n_places, n_steps) changes by each variant: of its own unit, of the whole state, and of the loss."""
 
-    own: Array
+    unit: Array
     state: Array
     loss: Array
 
@@ -98,13 +98,12 @@ def impulse(
     live = model_source(source)
     check_forwards(live, "an impulse")
     check_sizes(n_starts=n_starts, n_steps=n_steps)
-    number = read_value(to)
+    read_value(to)  # refuses a wrong one before any work
     target = target_for(live, hypothesis)
     named = best_ranked_units(live, target, N_BEST) if units is None else select_units(live.sites, units)
     chosen = list(dict.fromkeys(named))
-    if number is not None and not str(to).startswith("+") and not force:
-        for unit in chosen:
-            check_in_range(unit.site, number, live.unbounded)
+    if not force:
+        _check_values(live, chosen, to)
     passages = spread_passages(live, n_chars)
     sets = character_sets(target, live, passages)
     sites = list(dict.fromkeys([*live.carried, *(unit.site for unit in chosen)]))
@@ -112,24 +111,27 @@ def impulse(
     rng = np.random.default_rng(seed)
     rows, atoms = _starts(live, passages, sets, n_starts, n_steps, rng)
     places = read_places(live, live.corpus, passages, rows, ())
-    variances = {site: each.variance for site, each in moments.items()}
+    variances = {site: of_site.variance for site, of_site in moments.items()}
     changed, matched = _with_matched(chosen, variances, n_matched, rng)
     changes = _measure(live, places, changed, _new_values(changed, live.sites, moments, to), n_steps, progress)
     distance = float(np.sqrt(2 * sum(variances[site].sum() for site in live.carried))) or float("nan")
-    results = [
-        _unit_impulse(str(unit), changes, number, matched[number], atoms, distance)
-        for number, unit in enumerate(chosen)
-    ]
-    q = q_values(np.array([result.loss_p for result in results]))
     return Impulse(
         hypothesis=target.hypothesis,
         set_to=str(to),
-        units=[replace(result, loss_q=float(value)) for result, value in zip(results, q, strict=True)],
+        units=_unit_impulses(chosen, changes, matched, atoms, distance),
         n_starts=len(places),
         n_steps=n_steps,
         seed=seed,
         no_interval_reason=atoms.no_interval_reason,
     )
+
+
+def _check_values(live: ModelSource, units: Sequence[Unit], to: str | float) -> None:
+    """Refuse a number to which units are set if one of them never has it."""
+    number = read_value(to)
+    if number is not None and not str(to).startswith("+"):
+        for unit in units:
+            check_in_range(unit.site, number, live.unbounded)
 
 
 def read_value(to: str | float) -> float | None:
@@ -183,10 +185,10 @@ def _with_matched(
     number_of = {unit: number for number, unit in enumerate(units)}
     matched = []
     for unit in units:
-        n_others = len(variances[unit.site]) - sum(other.site == unit.site for other in units)
+        n_others = len(variances[unit.site]) - sum(tested.site == unit.site for tested in units)
         excluded = units if n_others >= n else [unit]  # all units of a site may be tested
-        drawn = [other for (other,) in matched_groups(variances, (unit,), n, excluded, rng)]
-        matched.append([number_of.setdefault(other, len(number_of)) for other in drawn])
+        drawn = [partner for (partner,) in matched_groups(variances, (unit,), n, excluded, rng)]
+        matched.append([number_of.setdefault(partner, len(number_of)) for partner in drawn])
     return list(number_of), matched
 
 
@@ -220,7 +222,7 @@ def _measure(
 ) -> _Changes:
     """Let variants in each of which one unit is changed read on from the places."""
     shape = (len(units), len(places), n_steps + 1)
-    own, state, loss = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    of_unit, state, loss = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     sites = list(dict.fromkeys([*live.carried, *(unit.site for unit in units)]))
     for batch in read_from_places(
         live, places, lambda _: changes, len(units), n_steps + 1, sites=sites, progress=progress
@@ -234,19 +236,32 @@ def _measure(
                 squares += np.einsum("vpku,vpku->vpk", difference, difference)
             for number, unit in enumerate(units[batch.variants]):
                 if unit.site == site:
-                    own[batch.variants.start + number, batch.places] = difference[number, :, :, unit.index]
+                    of_unit[batch.variants.start + number, batch.places] = difference[number, :, :, unit.index]
         state[cell] = np.sqrt(squares)
-    return _Changes(own, state, loss)
+    return _Changes(of_unit, state, loss)
+
+
+def _unit_impulses(
+    units: Sequence[Unit], changes: _Changes, matched: Sequence[Sequence[int]], atoms: PlaceAtoms, distance: float
+) -> list[UnitImpulse]:
+    """Average the changes by each unit over the places, with q-values over all units."""
+    results = [
+        _unit_impulse(str(unit), changes, number, matched[number], atoms, distance) for number, unit in enumerate(units)
+    ]
+    q = q_values(np.array([result.loss_p for result in results]))
+    return [replace(result, loss_q=float(value)) for result, value in zip(results, q, strict=True)]
 
 
 def _unit_impulse(
     unit: str, changes: _Changes, number: int, matched: Sequence[int], atoms: PlaceAtoms, distance: float
 ) -> UnitImpulse:
     """Average the changes by one unit over the places, beside those by its matched units."""
-    remaining = [_remaining(changes.own[number], k, atoms) for k in range(changes.own.shape[-1])]
+    remaining = [_remaining(changes.unit[number], k, atoms) for k in range(changes.unit.shape[-1])]
     steps = [_step(unit, k, changes, number, matched, atoms, distance, remaining[k]) for k in range(len(remaining))]
     loss = atoms.mean(changes.loss[number].mean(axis=-1))
-    comparison = beside_matched(loss, [atoms.mean(changes.loss[other].mean(axis=-1)) for other in matched])
+    comparison = beside_matched(
+        loss, [atoms.mean(changes.loss[partner].mean(axis=-1)) for partner in matched], atoms.n_used
+    )
     low, high = loss.interval
     return UnitImpulse(
         unit=unit,
@@ -263,9 +278,9 @@ def _unit_impulse(
     )
 
 
-def _remaining(own: Array, k: int, atoms: PlaceAtoms) -> Estimate:
+def _remaining(change: Array, k: int, atoms: PlaceAtoms) -> Estimate:
     """Return the slope of the change after k characters on the change at first, through 0."""
-    return atoms.ratio(own[:, k] * own[:, 0], own[:, 0] ** 2)
+    return atoms.ratio(change[:, k] * change[:, 0], change[:, 0] ** 2)
 
 
 def _step(
@@ -279,8 +294,8 @@ def _step(
     remaining: Estimate,
 ) -> ImpulseStep:
     loss, state = atoms.mean(changes.loss[number, :, k]), atoms.mean(changes.state[number, :, k] / distance)
-    comparison = beside_matched(loss, [atoms.mean(changes.loss[other, :, k]) for other in matched])
-    of_matched = [_remaining(changes.own[other], k, atoms).value for other in matched]
+    comparison = beside_matched(loss, [atoms.mean(changes.loss[partner, :, k]) for partner in matched], atoms.n_used)
+    of_matched = [_remaining(changes.unit[partner], k, atoms).value for partner in matched]
     return ImpulseStep(
         unit=unit,
         k=k,
@@ -291,7 +306,7 @@ def _step(
         state=state.value,
         state_low=state.interval[0],
         state_high=state.interval[1],
-        state_matched=_mean([changes.state[other, :, k].mean() / distance for other in matched]),
+        state_matched=_mean([changes.state[partner, :, k].mean() / distance for partner in matched]),
         loss=loss.value,
         loss_low=loss.interval[0],
         loss_high=loss.interval[1],

@@ -13,7 +13,7 @@ MOST_COMMON = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
-    """Pairs of characters.
+    """Pairs of characters that end the same text, one inside and one outside.
 
     Attributes:
         inside: (n_pairs,) ascending indices of the first of each pair, where the hypothesis holds.
@@ -59,7 +59,7 @@ def matched_pairs(
     place_of[order] = places
     inside = np.flatnonzero(is_inside)
     groups = np.array_split(inside, min(n_pairs, len(inside))) if len(inside) else []
-    found = []
+    rows = []
     used: set[int] = set()
     for group in groups:
         chosen = group[np.argmax(longest[place_of[group]] + rng.random(len(group)))]
@@ -69,8 +69,8 @@ def matched_pairs(
         best = int(np.argmax(lengths))
         if lengths[best]:
             used.add(partners[best])
-            found.append((int(chosen), int(order[partners[best]]), int(lengths[best])))
-    array = np.array(found, np.int64).reshape(-1, 3)
+            rows.append((int(chosen), int(order[partners[best]]), int(lengths[best])))
+    array = np.array(rows, np.int64).reshape(-1, 3)
     return Pairs(array[:, 0], array[:, 1], array[:, 2])
 
 

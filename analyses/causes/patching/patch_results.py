@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from activations.results import Result, TableCell
-from analyses.causes.effects import SIGNIFICANT
 from analyses.intervals.significance import q_values
+from analyses.passages.effects import SIGNIFICANT
 
 LOG_PROB, LOSS = "log probability", "loss"
 BOTH, TO_INSIDE, TO_OUTSIDE = "both", "to inside", "to outside"
@@ -27,12 +27,13 @@ class PatchEffect(Result):
         source: That of the source.
         patched: That with the part of the source's values in the base.
         share: The share of the way from base to source, as the ratio of the mean differences: 0 nothing, 1 all of it.
-        low: The lower end of its 95 % interval; NaN if there is none.
+        low: The lower end of its 95 % interval; NaN if there is none. It is the share itself if all pairs agree.
         high: The upper one.
         matched: Mean share of the matched parts; NaN without any.
         matched_sd: Standard deviation of their shares.
         beyond_matched: The share less that of the matched parts.
-        p: Two-sided p-value under the null that the part is one like the matched ones; NaN if there is none.
+        p: Two-sided p-value under the null that the part is one like the matched ones; NaN if there is none. It is that
+            of the sign test, over atoms, if all pairs agree, for the part and for the matched ones.
         q: False discovery rate over all parts that are patched; NaN if p is.
         no_interval_reason: Why there is no interval and no p-value, as a sentence; empty if there are.
     """
@@ -56,18 +57,18 @@ class PatchEffect(Result):
     @property
     def finding(self) -> str:
         """One sentence that says what the numbers show, or that they show nothing."""
-        told = f"{self.what}: {self.share:.1%} of the way from base to source in the {self.measure}"
+        sentence = f"{self.what}: {self.share:.1%} of the way from base to source in the {self.measure}"
         if self.no_interval_reason:
-            return f"{told}, with no interval: {self.no_interval_reason}"
-        told += f" ({self.low:.1%} to {self.high:.1%})" if np.isfinite(self.low) else ""
+            return f"{sentence}, with no interval: {self.no_interval_reason}"
+        sentence += f" ({self.low:.1%} to {self.high:.1%})" if np.isfinite(self.low) else ""
         if np.isnan(self.matched):
-            return f"{told}; there is nothing like it to compare it with"
-        told += f", matched ones {self.matched:.1%}"
+            return f"{sentence}; there is nothing like it to compare it with"
+        sentence += f", matched ones {self.matched:.1%}"
         if np.isnan(self.p):
-            return f"{told}; not shown to be more: there are too few of them, or none has any effect"
+            return f"{sentence}; not shown to be more: there are fewer than five of them"
         chances = f"p {self.p:.2g}, q {self.q:.2g}"
         shown = self.q < SIGNIFICANT
-        return f"{told}: {'shown to differ from these' if shown else 'not shown to differ from these'} ({chances})"
+        return f"{sentence}: {'shown to differ from these' if shown else 'not shown to differ from these'} ({chances})"
 
     def row(self) -> dict[str, TableCell]:
         """Return the effect as one row."""

@@ -11,15 +11,12 @@ from activations.units import Site, Unit
 from activations.variants import InterchangeOnce, ModelSource, ReplaceOnce, VariantChange
 from analyses.causes.directions import Direction
 from analyses.causes.known_states import OFFSET, Values
-from analyses.causes.matching import matched_groups
 from analyses.errors import AnalysisError
+from analyses.passages.matching import matched_directions, matched_groups
 
 Array = NDArray[np.float64]
 STATE = "state"
 """The name of the whole state: all sites that are carried from one character to the next."""
-_POOL = 10  # times as many random directions, of which those of the nearest variance are taken
-_MOST_TILT = 8.0
-_N_BISECTIONS = 40
 
 
 class Subspace:
@@ -32,7 +29,7 @@ class Subspace:
     """
 
     def __init__(self, site: Site | str, vectors: ArrayLike, name: str = "") -> None:
-        """Orthonormalise some vectors.
+        """Span a subspace by some vectors, which are orthonormalised.
 
         Args:
             site: The site.
@@ -83,7 +80,7 @@ class Part:
 
     @property
     def sites(self) -> list[Site]:
-        """Its sites."""
+        """The sites of which something is interchanged."""
         return [*self.units, *self.bases]
 
 
@@ -103,8 +100,8 @@ def find_part(live: ModelSource, what: AnyPart) -> Part:
     if isinstance(what, Subspace):
         n_units = live.sites.get(what.site)
         if n_units != len(what.basis):
-            found = "there is no such site" if n_units is None else f"it has {n_units} units"
-            raise AnalysisError(f"a direction of {len(what.basis)} units does not fit {what.site}: {found}")
+            size = "there is no such site" if n_units is None else f"it has {n_units} units"
+            raise AnalysisError(f"a direction of {len(what.basis)} units does not fit {what.site}: {size}")
         return Part(what.name, bases={what.site: what.basis})
     if what == STATE:
         return whole_state(live)
@@ -137,11 +134,9 @@ def matched_parts(
     """
     if part.bases:
         ((site, basis),) = part.bases.items()
-        drawn = [_random_directions(values[site], direction, n_matched, rng) for direction in basis.T]
-        return [
-            Part(f"random of {site}", bases={site: np.linalg.qr(np.column_stack([own[n] for own in drawn]))[0]})
-            for n in range(n_matched)
-        ]
+        drawn = [matched_directions(values[site], direction, n_matched, rng) for direction in basis.T]
+        bases = [np.linalg.qr(np.column_stack(directions))[0] for directions in zip(*drawn, strict=True)]
+        return [Part(f"random of {site}", bases={site: random_basis}) for random_basis in bases]
     tested = tuple(Unit(site, int(index)) for site, mask in part.units.items() for index in np.flatnonzero(mask))
     if any(mask.all() for mask in part.units.values()):
         return []
@@ -183,30 +178,3 @@ def _of_units(units: Collection[Unit], sites: Mapping[Site, int]) -> Part:
 
 def _all_units(live: ModelSource, sites: Sequence[Site]) -> dict[Site, NDArray[np.bool_]]:
     return {site: np.ones(live.sites[site], bool) for site in sites}
-
-
-def _random_directions(values: NDArray[np.floating], direction: Array, n: int, rng: np.random.Generator) -> list[Array]:
-    """Draw directions along which values vary about as much as along a given one.
-
-    In the principal directions, whose variances are λ, a direction has independent normal coordinates of variance λ^a.
-    The exponent a is such that its expected variance, about Σ λ^(1+a) / Σ λ^a, is that of the given direction; of ten
-    times as many, those whose variances are nearest are taken.
-    """
-    covariance = np.cov(values.astype(np.float64), rowvar=False).reshape(len(direction), len(direction))
-    variances, principal = np.linalg.eigh(covariance)
-    variances = np.maximum(variances, variances.max() * 1e-12)
-    wanted = float(direction @ covariance @ direction)
-    logs = np.log(variances) if variances.max() > 0 else np.zeros_like(variances)
-    low, high = -_MOST_TILT, _MOST_TILT
-    for _ in range(_N_BISECTIONS):
-        tilt = (low + high) / 2
-        weights = np.exp(tilt * (logs - logs.max()))
-        if np.average(variances, weights=weights) < wanted:
-            low = tilt
-        else:
-            high = tilt
-    coordinates = rng.standard_normal((_POOL * n, len(variances))) * np.exp(tilt / 2 * (logs - logs.max()))
-    coordinates /= np.linalg.norm(coordinates, axis=1, keepdims=True)
-    distance = np.abs(np.log((coordinates**2 @ variances + 1e-300) / (wanted + 1e-300)))
-    nearest = np.argsort(distance, kind="stable")[:n]
-    return list(rng.permutation(coordinates[nearest]) @ principal.T)

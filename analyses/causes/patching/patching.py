@@ -1,6 +1,6 @@
 """Patches: is it this that carries the answer? A part of the state is interchanged between two places of a text."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +11,10 @@ from activations.progress import Progress, no_progress
 from activations.texts.corpus import Corpus
 from activations.units import Site
 from activations.variants import ModelSource, VariantChange
-from analyses.causes.effects import beside_matched
 from analyses.causes.known_states import (
     PlaceBatch,
     Places,
+    Values,
     check_forwards,
     check_sizes,
     read_from_places,
@@ -45,6 +45,7 @@ from analyses.causes.place_estimates import PlaceAtoms, place_atoms
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Estimate
 from analyses.passages.character_sets import END, INSIDE, OUTSIDE, CharacterSets, character_sets
+from analyses.passages.effects import beside_matched
 from analyses.passages.models import model_source
 from analyses.passages.passages import Passages, spread_passages
 from analyses.session import AnySource
@@ -110,26 +111,25 @@ def patch(
     rows, pairs = _pairs(live, passages, sets, n_pairs, n_steps, rng)
     both = np.concatenate([rows[pairs.inside], rows[pairs.outside]])
     places = read_places(live, live.corpus, passages, both, part.sites)
-    sample = np.flatnonzero(passages.is_counted)[:: max(1, passages.n_counted // _SAMPLE_CHARS)]
-    matched = matched_parts(part, values_at(live, passages.corpus, sample, part.sites), live.sites, n_matched, rng)
-    parts = [whole_state(live), part, *matched]
-    atoms = place_atoms(passages, sets, rows[pairs.inside])
-    measures = _measure(live, places, parts, measured, n_steps, progress)
+    matched = matched_parts(part, _sampled_values(live, passages, part), live.sites, n_matched, rng)
+    measures = _measure(live, places, [whole_state(live), part, *matched], measured, n_steps, progress)
     return Patch(
         hypothesis=target.hypothesis,
         what=part.name,
         character=measured,
-        effects=[
-            _effect(part.name, measure, direction, values, atoms)
-            for measure, values in measures.items()
-            for direction in (BOTH, TO_INSIDE, TO_OUTSIDE)
-        ],
+        effects=_effects(part.name, measures, place_atoms(passages, sets, rows[pairs.inside])),
         n_pairs=len(pairs),
         n_common=float(np.median(pairs.n_common)),
         n_steps=n_steps,
         n_matched=len(matched),
         seed=seed,
     )
+
+
+def _sampled_values(live: ModelSource, passages: Passages, part: Part) -> Values:
+    """(n_sampled, n_units) values of the sites of a part, for their variances."""
+    sample = np.flatnonzero(passages.is_counted)[:: max(1, passages.n_counted // _SAMPLE_CHARS)]
+    return values_at(live, passages.corpus, sample, part.sites)
 
 
 def patch_texts(source: AnySource, what: AnyPart, base: str, other: str, character: str) -> TextPatch:
@@ -250,13 +250,13 @@ def _log_probs(
     live: ModelSource, places: Places, parts: Sequence[Part], character: str, progress: Progress = no_progress
 ) -> Array:
     """(1 + n_parts, n_places) log probability of a character after each place, without changes and with each part."""
-    found = np.empty((1 + len(parts), len(places)))
+    log_probs = np.empty((1 + len(parts), len(places)))
     for batch in read_from_places(
         live, places, _interchanges(places, parts), len(parts), 1, next_character=character, progress=progress
     ):
-        found[0, batch.places] = -batch.unchanged[:, 0]
-        found[_rows(batch), batch.places] = -batch.losses[:, :, 0]
-    return found
+        log_probs[0, batch.places] = -batch.unchanged[:, 0]
+        log_probs[_rows(batch), batch.places] = -batch.losses[:, :, 0]
+    return log_probs
 
 
 def _rows(batch: PlaceBatch) -> slice:
@@ -273,6 +273,14 @@ def _interchanges(places: Places, parts: Sequence[Part]) -> Callable[[slice], Se
 def _of_partners(array: NDArray[Any]) -> NDArray[Any]:
     """Return what each place's partner has: that of place n is place n_pairs + n, and the reverse."""
     return np.roll(array, len(array) // 2, axis=0)
+
+
+def _effects(what: str, measures: Mapping[str, Array], atoms: PlaceAtoms) -> list[PatchEffect]:
+    return [
+        _effect(what, measure, direction, values, atoms)
+        for measure, values in measures.items()
+        for direction in (BOTH, TO_INSIDE, TO_OUTSIDE)
+    ]
 
 
 def _effect(what: str, measure: str, direction: str, values: Array, atoms: PlaceAtoms) -> PatchEffect:
@@ -297,9 +305,9 @@ def _effect(what: str, measure: str, direction: str, values: Array, atoms: Place
     else:
         of_pairs = way[:, halves[direction]]
         means = values[:3, halves[direction]].mean(axis=1).tolist()
-    own, *matched = _shares(of_pairs, atoms)
-    comparison = beside_matched(own, matched)
-    low, high = own.interval
+    share, *matched = _shares(of_pairs, atoms)
+    comparison = beside_matched(share, matched, atoms.n_used)
+    low, high = _interval(share)
     return PatchEffect(
         what=what,
         measure=measure,
@@ -307,16 +315,23 @@ def _effect(what: str, measure: str, direction: str, values: Array, atoms: Place
         base=means[0],
         source=means[1],
         patched=means[2],
-        share=own.value,
+        share=share.value,
         low=low,
         high=high,
         matched=comparison.matched,
         matched_sd=comparison.matched_sd,
-        beyond_matched=own.value - comparison.matched,
+        beyond_matched=share.value - comparison.matched,
         p=comparison.p,
         q=comparison.p,
-        no_interval_reason=own.no_interval_reason,
+        no_interval_reason=share.no_interval_reason,
     )
+
+
+def _interval(share: Estimate) -> tuple[float, float]:
+    """Return the 95 % interval; where the share is the same in all pairs, the share itself."""
+    low, high = share.interval
+    is_exact = np.isnan(low) and not share.no_interval_reason
+    return (share.value, share.value) if is_exact else (low, high)
 
 
 def _shares(way: Array, atoms: PlaceAtoms) -> list[Estimate]:
@@ -326,7 +341,7 @@ def _shares(way: Array, atoms: PlaceAtoms) -> list[Estimate]:
     Statistical Society B 16:175-185), and so there is none.
     """
     low, high = atoms.mean(way[0]).interval
-    shares = [atoms.ratio(each, way[0]) for each in way[1:]]
+    shares = [atoms.ratio(part_way, way[0]) for part_way in way[1:]]
     if low <= 0 <= high:
         return [replace(share, no_interval_reason=_NO_DIFFERENCE) for share in shares]
     return shares

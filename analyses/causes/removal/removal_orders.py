@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from activations.progress import Progress, no_progress
 from activations.site_names import AnySites
-from activations.units import Unit, units_of
+from activations.units import Site, Unit, units_of
 from activations.variants import ModelSource
 from analyses.causes.ablation import loss_changes
-from analyses.causes.effects import CONTRAST, EffectSums, effects
 from analyses.causes.removal.removal_results import KEPT, RANDOM, REMOVED, OrderComparison, RemovalCurve, RemovalPoint
 from analyses.errors import AnalysisError
 from analyses.named_parts import sites_among, sites_of_read_out
 from analyses.passages.base_reading import read_base
 from analyses.passages.character_sets import SET_NAMES, character_sets
+from analyses.passages.effects import CONTRAST, EffectSums, effects
 from analyses.passages.models import model_source
 from analyses.passages.passages import spread_passages
 from analyses.ranking.methods.registry import method_for
@@ -80,16 +80,8 @@ def compare_orders(
     chosen = sites_of_read_out(list(live.sites)) if sites is None else sites_among(live, sites)
     units = units_of(live.sites, chosen)
     names = [methods] if isinstance(methods, str) else list(methods)
-    for name in names:  # before any work
-        method_for(name, target.kind)
-    rankings = compare(source, target, names, sites=chosen) if names else []
-    by_name: dict[str, Order] = {ranking.method: [r.unit for r in ranking.units] for ranking in rankings}
-    by_name |= orders or {}
-    for name, order in by_name.items():
-        if sorted(map(str, order)) != sorted(map(str, units)):
-            raise AnalysisError(f"the order {name!r} is not one of all {len(units):,} units of the sites, each once")
-    if not by_name:
-        raise AnalysisError(f"there is no order to compare; name methods, such as {', '.join(METHODS)}")
+    by_name = _orders_of_methods(source, target, names, chosen) | dict(orders or {})
+    _check_orders(by_name, units)
     rng = np.random.default_rng(seed)
     drawn = [[units[index] for index in rng.permutation(len(units))] for _ in range(n_random)]
     measured = _Measured.of(live, target, [*by_name.values(), *drawn], n_chars, progress)
@@ -108,6 +100,24 @@ def compare_orders(
         n_chars=measured.n_chars,
         seed=seed,
     )
+
+
+def _orders_of_methods(
+    source: AnySource, target: Target, methods: Sequence[str], sites: Sequence[Site]
+) -> dict[str, Order]:
+    """Rank the units of some sites by each method; a method that does not exist is refused before any work."""
+    for name in methods:
+        method_for(name, target.kind)
+    rankings = compare(source, target, methods, sites=sites) if methods else []
+    return {ranking.method: [ranked.unit for ranked in ranking.units] for ranking in rankings}
+
+
+def _check_orders(orders: Mapping[str, Order], units: Sequence[Unit]) -> None:
+    for name, order in orders.items():
+        if sorted(map(str, order)) != sorted(map(str, units)):
+            raise AnalysisError(f"the order {name!r} is not one of all {len(units):,} units of the sites, each once")
+    if not orders:
+        raise AnalysisError(f"there is no order to compare; name methods, such as {', '.join(METHODS)}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,9 +179,9 @@ class _Measured:
         for where in WHERE:
             estimates = self.sums.estimates(where)
             for step, k in enumerate(self.steps):
-                own = [estimates[self.variants[kind][order][step]] for order in orders]
-                values = np.array([estimate.value for estimate in own])
-                low, high = own[0].interval if len(own) == 1 else (values.min(), values.max())
+                of_orders = [estimates[self.variants[kind][order][step]] for order in orders]
+                values = np.array([estimate.value for estimate in of_orders])
+                low, high = of_orders[0].interval if len(of_orders) == 1 else (values.min(), values.max())
                 points.append(
                     RemovalPoint(n_units=k, where=where, effect=float(values.mean()), low=float(low), high=float(high))
                 )

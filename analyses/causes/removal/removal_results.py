@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from activations.results import Result, TableCell
-from analyses.causes.effects import CONTRAST, Effect
+from analyses.passages.effects import CONTRAST, Effect
 
 REMOVED, KEPT = "removed", "kept"
 RANDOM = "random"

@@ -16,6 +16,24 @@ from analyses.targets.target import Target
 from hypotheses.labels import Kind
 
 
+class ScoreEvidence(NamedTuple):
+    """What a method knows of the error of its scores.
+
+    Attributes:
+        overall: (n_units,) scores on all characters, training and held out, with their sign.
+        low: (n_units,) the lower ends of their 95 % intervals; NaN if there are none.
+        high: (n_units,) the upper ends.
+        p: (n_units,) two-sided p-values under the method's null; NaN if there are none.
+        no_interval_reason: Why there are none, as a sentence; empty if there are.
+    """
+
+    overall: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    p: NDArray[np.float64]
+    no_interval_reason: str = ""
+
+
 class MethodScores(NamedTuple):
     """The scores that a method gives to the units of a site.
 
@@ -24,11 +42,13 @@ class MethodScores(NamedTuple):
         held_out: (n_units,) scores on held-out characters, with what was chosen in training; NaN if the method has
             none.
         note: A caveat needed to interpret the scores of all sites; empty if there is none.
+        evidence: Intervals and p-values of the scores; None if the method has none.
     """
 
     train: NDArray[np.float64]
     held_out: NDArray[np.float64]
     note: str = ""
+    evidence: ScoreEvidence | None = None
 
 
 Compute = Callable[[Source, Target, Collection[Site], Advance], dict[Site, MethodScores]]

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.results import Result, TableCell
-from analyses.causes.matched_p_values import FEWEST_MATCHED, matched_p_value
 from analyses.intervals.estimates import Estimate, standard_errors
 from analyses.intervals.long_run import label_memory, n_cosines
+from analyses.intervals.matched_p_values import FEWEST_MATCHED, matched_p_value
 from analyses.intervals.significance import q_values, too_few
 from analyses.passages.character_sets import ALL, INSIDE, OUTSIDE, SET_NAMES, CharacterSets
 from analyses.passages.passages import atom_starts
@@ -21,6 +21,7 @@ CONTRAST = "inside − outside"
 WHERE = (CONTRAST, *SET_NAMES)
 """The sets of characters on which an effect is measured; the first is the one that counts for a hypothesis."""
 _FEWEST_CHARS = 8  # of a set
+_ROUNDING = 1e-6  # of an effect: a smaller error counts as none, as losses are in float32
 SIGNIFICANT = 0.05
 """The false discovery rate below which an effect counts as shown."""
 
@@ -217,8 +218,16 @@ class Comparison(NamedTuple):
     p: float
 
 
-def beside_matched(tested: Estimate, matched: Sequence[Estimate]) -> Comparison:
-    """Compare an effect with those of matched interventions on the same atoms; see `matched_p_value`."""
+def beside_matched(tested: Estimate, matched: Sequence[Estimate], n_parts: int = 0) -> Comparison:
+    """Compare an effect with those of matched interventions on the same atoms; see `matched_p_value`.
+
+    Args:
+        tested: The effect.
+        matched: Those of the matched interventions.
+        n_parts: Number of parts of the text in which the effect is measured. If the effect is the same in all of them,
+            and that of all matched interventions is, too, p is that of the sign test, 2^(1 − n_parts). With 0, there is
+            no p then.
+    """
     if len(matched) < 2:
         return Comparison(np.nan, np.nan, np.nan)
     values = np.array([estimate.value for estimate in matched])
@@ -237,26 +246,29 @@ def beside_matched(tested: Estimate, matched: Sequence[Estimate]) -> Comparison:
             matched_error_variance=float(np.sum(errors**2)) / (len(matched) - 1),
             n_matched=len(matched),
         )
+        error = max(beyond.standard_error, float(np.sqrt(variance)))
+        if n_parts and beyond.value and error <= _ROUNDING * abs(beyond.value):
+            p = 2.0 ** (1 - n_parts)
     return Comparison(mean, float(np.sqrt(variance)), p)
 
 
-def _effect(intervention: str, where: str, n_chars: int, own: Estimate, matched: list[Estimate]) -> Effect:
-    comparison = beside_matched(own, matched)
-    low, high = own.interval
+def _effect(intervention: str, where: str, n_chars: int, tested: Estimate, matched: list[Estimate]) -> Effect:
+    comparison = beside_matched(tested, matched)
+    low, high = tested.interval
     return Effect(
         intervention=intervention,
         where=where,
         n_chars=n_chars,
-        effect=own.value,
+        effect=tested.value,
         low=low,
         high=high,
         matched=comparison.matched,
         matched_sd=comparison.matched_sd,
         n_matched=len(matched),
-        beyond_matched=own.value - comparison.matched,
+        beyond_matched=tested.value - comparison.matched,
         p=comparison.p,
         q=np.nan,
-        no_interval_reason=own.no_interval_reason,
+        no_interval_reason=tested.no_interval_reason,
     )
 
 
