@@ -124,7 +124,7 @@ class Alphabet:
 
     def read(self, ids: Tensor, state: Tensor) -> tuple[Tensor, dict[Site, Tensor], Tensor]:
         last = ids[..., None].float()
-        return 9 * torch.nn.functional.one_hot((ids + 1) % 8, 8).float(), {Site("last"): last}, last[-1]
+        return 2 * torch.nn.functional.one_hot((ids + 1) % 8, 8).float(), {Site("last"): last}, last[-1]
 
 
 def test_models_of_other_kinds_write() -> None:
@@ -136,7 +136,7 @@ def test_models_of_other_kinds_write() -> None:
 def test_models_of_other_kinds_are_judged() -> None:
     corpus = Corpus.from_texts(["abcdefgh", "abab", "ha"])
     result = losses(Alphabet(), corpus)
-    right, wrong = (float(-torch.log_softmax(torch.tensor([9.0] + [0.0] * 7), 0)[k]) for k in (0, 1))
+    right, wrong = (float(-torch.log_softmax(torch.tensor([2.0] + [0.0] * 7), 0)[k]) for k in (0, 1))
     np.testing.assert_allclose(result.nats, [right] * 8 + [wrong, right, right], rtol=1e-5)
     np.testing.assert_array_equal(result.right, [True] * 8 + [False, True, True])
     with pytest.raises(ActivationError, match="remove --device"):

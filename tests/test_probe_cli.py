@@ -170,7 +170,7 @@ def test_a_passage_begins_where_labels_change(run: Command) -> None:
     [
         ("in_quotes", 2, "in_quotes   False   True"),
         ("char_class", 4, " lower case "),
-        ("position_in_line", 5, "10.3 and beyond"),
+        ("position_in_line", 5, "12"),
     ],
 )
 def test_a_terminal_shows_labels_as_colours(
