@@ -494,7 +494,9 @@ def test_what_is_ranked_in_many_passes_has_the_same_scores(folds: int | None, rn
         )
         assert numbers == pytest.approx(others, rel=1e-5, abs=1e-6, nan_ok=True)
         assert first.predictions is not None and second.predictions is not None
-        np.testing.assert_allclose(first.predictions, second.predictions, atol=1e-5)
+        # both are within 1e-6 of the least sum of squares, so their predictions are within about 1e-3; on processors
+        # that round differently, 4e-5 apart was seen
+        np.testing.assert_allclose(first.predictions, second.predictions, atol=1e-4)
         assert first.aucs == pytest.approx(second.aucs, abs=1e-6)
         for name, estimate in first.estimates.items():
             np.testing.assert_allclose(estimate.influence, second.estimates[name].influence, rtol=1e-3, atol=1e-6)
