@@ -159,8 +159,8 @@ class ModelSource(Source, Protocol):
         """Give every character once; of predictions all kinds, none, or those that are named. See `Source.blocks`."""
         ...
 
-    def with_corpus(self, corpus: Corpus) -> "ModelSource":
-        """Let the same model read another text, whole and by the same rule, in float32."""
+    def with_corpus(self, corpus: Corpus, *, dtype: str = "float32") -> "ModelSource":
+        """Let the same model read another text, whole and by the same rule; `dtype` is as in `ComputeOptions`."""
         ...
 
     def read_variants(

@@ -19,7 +19,7 @@ DPI = 144
 LEGEND: "dict[str, Any]" = {"fontsize": "small", "framealpha": 0.8, "edgecolor": "none"}
 """Options of a legend within axes, which can be read where it covers a band."""
 _INCHES_OF_CHARACTER, _INCHES_OF_HANDLE = 0.075, 0.7  # of a legend: widths of a character, and of line and gaps
-_INCHES_OF_TITLE = 0.095  # width of a character
+_INCHES_OF_TITLE = 0.085  # width of a character
 _SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "char-probe",
@@ -27,7 +27,7 @@ _SETTINGS: dict[Any, Any] = {
 }
 _WITHOUT_DATES = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 GREY = "#6e6e6e"
-INTERVALS = "bands: 95 % intervals"
+INTERVALS = "bands: 95\N{NO-BREAK SPACE}% intervals"
 """What a title says of the bands of a picture."""
 STYLES = (  # colour, marker and line; colours differ in darkness, too: curves can be told apart in grey, and by the
     # colour-blind

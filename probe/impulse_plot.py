@@ -16,7 +16,6 @@ SHARE_LEFT = ("remaining", "share of the unit's change that is left")
 """The number that says how long a unit keeps a change, and its label."""
 _PANELS = (SHARE_LEFT, ("loss", "change of the loss,\nin nats per character"))
 _WIDTH, _HEIGHT = 8.0, 3.9  # in inches
-_SET_TO = {"other": "the mean outside", "mean": "the mean", "zero": "0"}
 
 
 def plot_impulse(impulse: "Impulse", axes: "tuple[Axes, Axes] | None" = None) -> "tuple[Axes, Axes]":
@@ -32,7 +31,7 @@ def plot_impulse(impulse: "Impulse", axes: "tuple[Axes, Axes] | None" = None) ->
     left, right = axes or _new_panels()
     for panel, (field, label) in zip((left, right), _PANELS, strict=True):
         draw_impulse(impulse, panel, field, label)
-    title = f"{impulse.hypothesis}: {_change(impulse.set_to)}"
+    title = f"{impulse.hypothesis}: {impulse.change}"
     left.set_title(wrapped(title, 0.55 * _WIDTH), loc="left", fontsize="medium")
     right.set_title(INTERVALS, loc="right", fontsize="medium")
     add_legend((left, right), is_new=axes is None)
@@ -73,11 +72,6 @@ def _draw(axes: "Axes", unit: "UnitImpulse", field: str, colour: str, marker: st
     if np.isfinite(matched).any():
         label = f"matched to {unit.unit}"
         axes.plot(x, matched, color=GREY, markerfacecolor="white", linewidth=1, label=label, **marked)
-
-
-def _change(set_to: str) -> str:
-    """Say what is done to a unit, where the hypothesis holds."""
-    return f"changed once by {set_to}" if set_to.startswith("+") else f"set once to {_SET_TO.get(set_to, set_to)}"
 
 
 def _ticks(n_steps: int) -> list[int]:

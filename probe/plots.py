@@ -32,6 +32,8 @@ from probe.viewer.picture import plot_text as plot_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MOST_DRAWN = len(STYLES)
+"""The largest number of quantities in one picture of edits."""
 _CONTROL_LINE = (0, (1, 1.5))
 _DODGE = 0.08  # of the steps between numbers of units, which double
 _MOST_CURVES_WITH_LEGEND_INSIDE = 2
@@ -136,7 +138,7 @@ def plot_perturbation(result: Perturbation, axes: "Axes | None" = None) -> "Axes
     with 95 % bands; random edits are dotted. Without units and a probe, it is the loss, in nats per character.
 
     Args:
-        result: The result; of more than six units, the first six are drawn.
+        result: The result; of more than `MOST_DRAWN` quantities, the first ones are drawn.
         axes: Where to draw; None makes a new figure.
     """
     axes = axes or new_axes(8.0)

@@ -20,6 +20,7 @@ from activations.reading.live import LiveActivations
 from activations.texts.corpus import Corpus
 from activations.units import Site, Unit
 from analyses.causes.ablation import HELD_AT, ablate
+from analyses.causes.choosing_units import best_ranked_units
 from analyses.errors import AnalysisError
 from analyses.passages.character_sets import END, PREDICTED, character_sets
 from analyses.passages.effects import CONTRAST, WHERE, Effect, EffectSums, effects
@@ -340,3 +341,43 @@ def test_a_value_out_of_range_can_be_forced_and_cells_have_no_range(text: str) -
 def test_a_recording_alone_is_refused(planted: Path) -> None:
     with pytest.raises(AnalysisError, match="needs the model itself.*--model"):
         ablate(planted, "in_quotes", "1/cell/3")
+
+
+# Units that are chosen
+
+
+def totals_of_ranking(live: LiveActivations, hypothesis: Any, **options: Any) -> tuple[list[Unit], set[int]]:
+    totals = set()
+
+    def note(_: int, total: int) -> None:
+        totals.add(total)
+
+    return best_ranked_units(live, hypothesis, progress=note, **options), totals
+
+
+def test_units_of_a_long_text_are_ranked_on_passages_of_it() -> None:
+    rng = np.random.default_rng(7)
+    texts = [quoted_text(rng, 240) for _ in range(200)]
+    live = live_of(QuoteModel().model, *texts)
+    units, totals = totals_of_ranking(live, "in_quotes", n_units=3, n_chars=2000)
+    assert {str(unit) for unit in units[:2]} == {"0/cell/0", "0/hidden/0"} and len(units) == 3
+    assert max(totals) <= 20 * (2000 // 20 + 256) < len(live.corpus) / 3
+    units, _ = totals_of_ranking(live, "in_quotes", sites="0/cell", n_chars=2000)
+    assert units[0] == QUOTE and {unit.site for unit in units} == {CELL}
+
+
+def test_units_of_a_short_text_are_ranked_on_all_of_it(text: str) -> None:
+    live = live_of(QuoteModel().model, text)
+    units, _ = totals_of_ranking(live, "in_quotes")
+    assert units == [ranked.unit for ranked in rank(live, "in_quotes").units[:10]]
+
+
+def test_units_are_ranked_on_all_characters_if_a_label_is_too_rare_in_some() -> None:
+    rng = np.random.default_rng(7)
+    live = live_of(QuoteModel().model, *(quoted_text(rng, 240) for _ in range(100)))
+    label = np.zeros(len(live.corpus), bool)
+    label[[130, 140, 23_900, 23_910]] = True  # between the passages
+    target = target_of_labels(live.corpus, "rare", Labels(label, "binary"))
+    units, totals = totals_of_ranking(live, target, n_units=4, n_chars=2000)
+    assert units == [ranked.unit for ranked in rank(live, target).units[:4]]
+    assert max(totals) >= len(live.corpus)

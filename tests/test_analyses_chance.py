@@ -14,6 +14,7 @@ from activations.texts.corpus import Corpus
 from activations.units import Site, units_of
 from analyses.causes.ablation import ablate
 from analyses.causes.attribution import attribute
+from analyses.causes.choosing_units import best_ranked_units
 from analyses.causes.patching.patch_results import BOTH, LOG_PROB, LOSS
 from analyses.causes.patching.patching import patch
 from analyses.causes.removal.removal_orders import compare_orders
@@ -242,3 +243,18 @@ def test_effects_of_like_units_are_taken_as_normal(rng: np.random.Generator) -> 
     assert share_below(0.05, normal) == pytest.approx(0.05, abs=0.02)
     assert share_below(0.05, normal * other) == pytest.approx(0.075, abs=0.02)
     assert share_below(0.01, normal * other) == pytest.approx(0.037, abs=0.015)
+
+
+def test_units_that_are_best_by_chance_are_not_significant_more_often() -> None:
+    """They are chosen and tested on the same characters, by a label that is drawn at random."""
+    n_found, n_draws = 0, 12
+    for seed in range(n_draws):
+        rng = np.random.default_rng(seed)
+        texts = documents(rng)
+        model = random_model(texts[0], seed, n_units=N_UNITS, n_layers=1, gain=2.0)
+        live = LiveActivations(model, Corpus.from_texts(texts))
+        target = target_of_labels(live.corpus, "by chance", Labels(in_runs(rng, len(live.corpus), 20.0), "binary"))
+        [best] = best_ranked_units(live, target, 1, sites="0/cell")
+        found = ablate(live, target, best, n_matched=10, seed=seed)
+        n_found += next(effect for effect in found.effects if effect.where == CONTRAST).p < 0.05
+    assert n_found <= 3  # more would be 0.2 % of chances

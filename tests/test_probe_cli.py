@@ -623,6 +623,9 @@ def test_replacements_are_counted(run: Command, code_text: str) -> None:
     status, _, err = run("extract", "model.pt", "corpus.txt", "--replace-unknown", "--sites", "0/hidden", "--force")
     assert status == 0
     assert "2 characters are read as" in err
+    Path("one.txt").write_text(code_text + "\n€", encoding="utf-8")
+    status, _, err = run("evaluate", "model.pt", "one.txt", "--replace-unknown")
+    assert status == 0 and "1 character is read as" in err
 
 
 def test_no_site_is_lost_in_spelling(run: Command, planted: Path) -> None:

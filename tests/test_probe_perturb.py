@@ -31,6 +31,14 @@ def test_edits_of_the_text_are_shown(run: Command, files: None) -> None:
     assert Path("edits.csv").read_text().count("\n") == 1 + 3 * 4 * 6
 
 
+def test_tables_say_which_units_they_leave_out(run: Command, files: None) -> None:
+    units = ("--units", "0/hidden", "--units", "0/cell/0")
+    live = ("--model", "model.pt", "--text", "corpus.txt", *units, "--places", "30", "--after", "8")
+    status, out, err = run("perturb", "in_quotes", *live, "--matched", "5")
+    assert status == 0, err
+    assert "by characters after the edit (without the last 2, which --json and --csv have)" in out
+
+
 def test_a_recording_and_its_model_give_the_same_as_the_model_alone(run: Command, files: None) -> None:
     run("extract", "model.pt", "corpus.txt")
     asked = ("perturb", "in_comment", "--edit", "insert #", *SHORT, "--json", "--model", "model.pt")

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from probe.viewer.cells import TILE_CHARS, UNPRINTABLE, WIDTH, cells_of, lay_out
 from probe.viewer.colours import N_COLOURS, Theme, colours, ink_on
-from probe.viewer.scales import MISSING, binary, classes, diverging, sequential
+from probe.viewer.drawing.legends import numbers_of
+from probe.viewer.scales import MISSING, binary, classes, diverging, probabilities, sequential
 
 NUMBERS = st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=1, max_size=50).map(np.array)
 
@@ -82,6 +83,30 @@ def test_missing_values_have_a_level_of_their_own() -> None:
         assert np.isnan(scale.values(levels)).tolist() == [False, True, False]
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_probability_looks_like_the_label_that_it_is_sure_of(theme: Theme) -> None:
+    levels, scale = probabilities(np.array([0.0, 0.5, 1.0, np.nan]))
+    assert levels.tolist() == [0, 127, 254, MISSING]
+    shown = colours(scale.kind, theme)[scale.colours(levels[:3])].astype(int)
+    of_false, of_true = colours("binary", theme).astype(int)
+    assert (shown[0] == of_false).all() and (shown[2] == of_true).all()
+    assert np.abs(shown[1] - (of_false + of_true) / 2).max() <= 1
+
+
+def test_few_whole_numbers_are_exact_and_each_has_a_colour() -> None:
+    depths = np.array([0.0] * 50 + [1.0] * 40 + [2.0, 3.0, np.nan])
+    levels, scale = sequential(depths)
+    assert scale.is_whole and scale.digits == 0 and scale.full == pytest.approx(3)
+    np.testing.assert_array_equal(scale.values(levels), depths)
+    assert scale.colours(np.unique(levels[:-1])).tolist() == [0, 85, 169, 254]
+    assert numbers_of(scale) == ("0", "1.5", "3")
+    assert not sequential(depths + 0.25)[1].is_whole
+    many = np.arange(1000.0)
+    assert not sequential(many)[1].is_whole  # 255 levels are too few for them
+    lengths = np.append(np.arange(100.0), 200.0)
+    assert sequential(lengths)[1].full == pytest.approx(90)  # outliers do not leave the others pale
+
+
 def test_labels_are_levels_of_the_classes_that_occur() -> None:
     levels, scale = classes(np.array([7, 3, 7, 0]), np.array([True, True, True, False]), tuple("abcdefgh"))
     assert scale.classes == ("d", "h")
@@ -91,7 +116,7 @@ def test_labels_are_levels_of_the_classes_that_occur() -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("kind", ["diverging", "sequential", "binary", "classes"])
+@pytest.mark.parametrize("kind", ["diverging", "sequential", "probability", "binary", "classes"])
 def test_text_can_be_read_on_every_colour(kind: str, theme: Theme) -> None:
     for colour in colours(kind, theme):
         assert _contrast(colour, ink_on(colour)) >= 4.5

@@ -393,11 +393,11 @@ def test_the_model_s_own_probability_of_a_character_is_shown() -> None:
 # Probes
 
 
-def test_a_probe_of_a_binary_label_gives_a_probability_around_a_half() -> None:
+def test_a_probe_of_a_binary_label_gives_a_probability_from_false_to_true() -> None:
     values = np.linspace(-2, 2, len(TEXT))
     track = only_track(text_view(source_of(values), probes=a_probe(), span=(10, 40)))
     assert (track.name, track.kind) == ("probe of in_quotes from 0/hidden", "probe")
-    assert (track.scale.middle, track.scale.full) == (0.5, 0.5)
+    assert (track.scale.kind, track.scale.offset, track.scale.full) == ("probability", 0.0, 1.0)
     np.testing.assert_allclose(track.values, 1 / (1 + np.exp(1 - 4 * values[10:40])), atol=0.51 / 254)
 
 

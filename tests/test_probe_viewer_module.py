@@ -14,9 +14,10 @@ import pytest
 from viewing import random_texts, two_tiles
 
 from probe.viewer.cells import cells_of, lay_out
+from probe.viewer.drawing.legends import numbers_of
 from probe.viewer.page.page import file_text
 from probe.viewer.page.tiles import container_of
-from probe.viewer.scales import Scale, classes, diverging, sequential
+from probe.viewer.scales import Scale, classes, diverging, probabilities, sequential
 
 TESTS = Path(__file__).with_name("js")
 
@@ -85,19 +86,23 @@ def _scales() -> list[Scale]:
         diverging(values * 1e-3, 0.0)[1],
         sequential(np.abs(values), 0.0)[1],
         sequential(np.linspace(2, 3, 9))[1],
+        sequential(np.arange(8.0) + 3)[1],
+        sequential(np.append(np.arange(100.0), 200.0))[1],
+        probabilities(np.linspace(0, 1, 9))[1],
         classes(labels, labels < 18, tuple(map(str, range(20))))[1],
     ]
 
 
 def _scale(scale: Scale) -> dict[str, Any]:
     levels = np.arange(256).astype(np.uint8)
-    keys = ("kind", "offset", "step", "gain", "pivot", "classes")
+    keys = ("kind", "offset", "step", "gain", "pivot", "classes", "is_whole")
     low = scale.middle - (scale.full if scale.kind == "diverging" else 0)
     return {
         "scale": {key: getattr(scale, key) for key in keys},
         "indices": scale.colours(levels).tolist(),
         "values": scale.values(levels)[:255].tolist(),
         "full": [low, scale.middle + scale.full],
+        "numbers": [] if scale.kind == "classes" else numbers_of(scale),
     }
 
 

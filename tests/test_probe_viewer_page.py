@@ -4,6 +4,7 @@ import base64
 import io
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -295,8 +296,14 @@ def test_pointing_at_a_character_says_all_about_it(open_page: Open) -> None:
             zip(view.guesses.ids[position], ("50", "25", "10", "1", "< 1"), strict=True)
         ):
             char = view.guesses.characters[guess]
-            shown = {"\n": "↵", "\x1b": "␛", " ": "␣"}.get(char, char)
+            shown = {"\n": "↵", "\x1b": escape_sign(), " ": "␣"}.get(char, char)
             assert guesses.nth(rank).inner_text().split() == [shown, *f"{share} %".split()]
+
+
+def escape_sign() -> str:
+    """Return what a page shows for an escape: its sign, or ^[ where no installed font has that."""
+    fonts = subprocess.run(["fc-list", ":charset=241b"], check=True, stdout=subprocess.PIPE).stdout
+    return "␛" if fonts else "^["
 
 
 def test_the_legend_has_the_numbers_of_the_scale(open_page: Open) -> None:
@@ -308,10 +315,40 @@ def test_the_legend_has_the_numbers_of_the_scale(open_page: Open) -> None:
         (unit, texts[0], (-unit.scale.full, unit.scale.full)),
         (loss, texts[3], (0.0, loss.scale.full)),
     ):
-        numbers = [float(number.replace("−", "-")) for number in re.findall(r"−?\d+\.\d+", text)][1:]
+        numbers = [
+            float(number.replace("−", "-"))
+            for number in re.findall(r"−?\d+(?:\.\d+)?", text.partition("≤" if "≤" in text else "nats")[2])
+        ]
         assert (numbers[0], numbers[2]) == pytest.approx(ends, abs=track.scale.step)
         assert "≥" in text
     assert all(name.replace("\t", "→") in texts[2] for name in words.scale.classes)
+
+
+def test_numbers_of_a_narrow_legend_stand_in_one_line_side_by_side(open_page: Open) -> None:
+    levels, scale = diverging(np.linspace(-2.34, 2.34, 240), 0.0)  # numbers such as ≤ −2.11
+    tracks = [Track(name=f"0/cell/{unit}", kind="unit", levels=levels, scale=scale) for unit in range(6)]
+    text = "abcdefgh" * 30
+    panels = tuple(Panel(tracks=(track,)) for track in tracks)
+    opened = open_page(TextView(text=text, cells=cells_of(text), start=0, panels=panels), size=(800, 600))
+    bars = opened.run(
+        "() => [...document.querySelectorAll('.card .ticks')].map((bar) => [...bar.children].map((number) => {"
+        " const range = document.createRange(); range.selectNodeContents(number);"
+        " const { left, right, top, bottom } = range.getBoundingClientRect(); return [left, right, top, bottom]; }))"
+    )
+    assert len(bars) == 6
+    for (_, first_right, *first), (left, right, *middle), (last_left, _, *last) in bars:
+        assert first == middle == last
+        assert first_right < left and right < last_left
+
+
+def test_a_focused_text_has_a_frame_on_all_sides(open_page: Open) -> None:
+    opened = open_page(known_view("abcdefgh" * 30))
+    style = "() => getComputedStyle(document.querySelector('.body'), '::before')"
+    opened.press("ArrowRight")
+    widths = opened.run(f"() => ({style})().borderWidth")
+    assert widths == "2px"
+    [body, frame] = opened.run(f"() => [document.querySelector('.body').clientWidth, parseFloat(({style})().width)]")
+    assert frame == pytest.approx(body, abs=5)
 
 
 @pytest.mark.parametrize("by_line", [False, True])

@@ -260,7 +260,7 @@ def test_legends_have_the_numbers_of_the_colours() -> None:
     assert scale.full == pytest.approx(np.quantile(np.abs(values - 0.5), 0.9))
     shown = [text.get_text() for text in axes.texts]
     assert shown[:2] == ["0/cell/7", "activation"]
-    numbers = [text for text in axes.texts if float(text.get_fontsize()) < 5.5]
+    numbers = [text for text in axes.texts if float(text.get_fontsize()) < 6.2]
     assert [text.get_text() for text in numbers] == [
         f"≤ −{scale.full - 0.5:.1f}", "0.5", f"≥ {scale.full + 0.5:.1f}",
     ]  # fmt: skip

@@ -134,14 +134,14 @@ def test_a_legend_has_the_numbers_of_the_scale() -> None:
     lines = printed(view_of("a" * 21, unit, loss))
     shown = lines[line_of(lines, "characters 0/cell/3")].plain
     full = number_of(unit.scale, unit.scale.full)
-    assert shown == f"characters 0/cell/3  -{full} {' ' * 8} 0.00 {' ' * 8} {full} and beyond activation"
+    assert shown == f"characters 0/cell/3  -{full} {' ' * 8} 0.00 {' ' * 8} {full} and beyond, activation"
     at = shown.index(full) + len(full) + 1
     line = lines[line_of(lines, "characters 0/cell/3")]
     table = colours("diverging", "dark")
     assert ground(line, at) == tuple(table[0].tolist())
     assert ground(line, shown.index(" and beyond") - len(full) - 2) == tuple(table[254].tolist())
     below = lines[line_of(lines, "below      loss")].plain
-    assert below.startswith("below      loss  0.00 ") and below.endswith("and beyond nats  ░ no value")
+    assert below.startswith("below      loss  0.00 ") and below.endswith("and beyond, nats  ░ no value")
 
 
 def test_a_legend_names_the_classes() -> None:

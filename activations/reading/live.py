@@ -143,16 +143,22 @@ class LiveActivations:
         self._lock = RLock()
 
     def with_corpus(
-        self, corpus: Corpus, *, n_lanes: int | None = None, interventions: Iterable[Intervention] = ()
+        self,
+        corpus: Corpus,
+        *,
+        n_lanes: int | None = None,
+        interventions: Iterable[Intervention] = (),
+        dtype: str = "float32",
     ) -> "LiveActivations":
-        """Let the same model read another text, whole and by the same rule, in float32.
+        """Let the same model read another text, whole and by the same rule.
 
         Args:
             corpus: The text; of characters that the model reads as its replacement, it may have as many as this one.
             n_lanes: Number of lanes; None chooses.
             interventions: Changes of values while the model reads, beside those that there are.
+            dtype: How activations are kept; see `ComputeOptions`.
         """
-        return self._of_corpus(self.model, corpus, n_lanes, [*self._own_interventions, *interventions])
+        return self._of_corpus(self.model, corpus, n_lanes, [*self._own_interventions, *interventions], dtype)
 
     def with_pieces(
         self, corpus: Corpus, positions: NDArray[np.int64], *, n_lanes: int | None = None
@@ -374,16 +380,21 @@ class LiveActivations:
         return read_gradients(self, corpus, sites, weights, state=state, path=path, measure=measure, advance=advance)
 
     def _of_corpus(
-        self, model: CharRNN | CharModel, corpus: Corpus, n_lanes: int | None, interventions: Iterable[Intervention]
+        self,
+        model: CharRNN | CharModel,
+        corpus: Corpus,
+        n_lanes: int | None,
+        interventions: Iterable[Intervention],
+        dtype: str = "float32",
     ) -> "LiveActivations":
-        """Let a model read another text by the same rule, in float32, with other interventions."""
+        """Let a model read another text by the same rule, with other interventions."""
         return LiveActivations(
             model,
             corpus,
             n_lanes=n_lanes,
             warm_up_chars=self.warm_up_chars,
             replace_unknown=self.n_replaced > 0,
-            compute=replace(self.compute, dtype="float32"),
+            compute=replace(self.compute, dtype=dtype),
             rule=self.reading_rule,
             stand_in=self.vocabulary.replacement,
             interventions=interventions,

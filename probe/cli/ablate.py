@@ -75,8 +75,8 @@ def ablate(
     inside as outside; characters that the model does not know, and reads as others, do not count).
 
     The model is that of a recording (--model model.pt activations.h5), or reads a text now (--model and --text). The
-    units are the ten best of `probe rank` unless --units or --sites names others. Effects are measured on --chars
-    characters, in passages spread over the text, each after a warm-up.
+    units are the ten best of `probe rank`, on --rank-chars characters, unless --units or --sites names others. Effects
+    are measured on --chars characters, in passages spread over the text, each after a warm-up.
 
     Example:
         probe ablate in_quotes activations.h5 --model model.pt
@@ -145,7 +145,11 @@ def _table(ablation: "Ablation") -> list[dict[str, TableCell]]:
 
 def _say_what_is_shown(ablation: "Ablation", units: UnitOptions, *, quiet: bool) -> None:
     if units.are_best:
-        say(f"the units that rank puts first for {ablation.hypothesis}; --units names others", quiet=quiet)
+        say(
+            f"the units that rank puts first for {ablation.hypothesis} on up to {units.rank_chars:,} characters; "
+            "--units names others",
+            quiet=quiet,
+        )
     for finding in ablation.findings:
         say(finding, quiet=quiet)
     predicted, replaced = (

@@ -128,6 +128,14 @@ class UnitOptions(SiteOptions):
         ),
     ] = None
     top: Annotated[int, Option(min=1, help="How many of the best units.")] = 10
+    rank_chars: Annotated[
+        int,
+        Option(
+            min=200,
+            help="How many characters the best units are found on, in passages spread over the text; a shorter text is "
+            "ranked whole.",
+        ),
+    ] = 30_000
 
     @property
     def are_best(self) -> bool:
@@ -153,8 +161,15 @@ class UnitOptions(SiteOptions):
         if not self.are_best:
             return units_of(sizes, self.chosen(opened.model))
         with progress(f"ranking for {target.hypothesis}") as report:
-            sites = self.chosen(opened.activations)
-            return best_ranked_units(opened.activations, target, self.top, sites=sites, progress=report)
+            return best_ranked_units(
+                opened.activations,
+                target,
+                self.top,
+                sites=self.chosen(opened.activations),
+                n_chars=self.rank_chars,
+                model=opened.model,
+                progress=report,
+            )
 
 
 def check_hypotheses(subjects: Subjects, command: str) -> None:

@@ -17,8 +17,8 @@ from probe.cli.options import (
     unescaped,
 )
 from probe.cli.provenance import provenance
-from probe.cli.reading import RuledTextOptions, load_or_build, set_attribute
-from probe.cli.show import progress, warn
+from probe.cli.reading import RuledTextOptions, load_or_build, set_attribute, warn_of_replaced
+from probe.cli.show import progress
 from probe.cli.table_options import TableOptions
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def evaluate(
         replace_unknown = True
     text = text_options.read(corpus)
     if n_replaced := check_text(text, rule_of(net), net.vocabulary, replace_unknown=replace_unknown):
-        warn(f"{n_replaced:,} characters are read as {net.vocabulary.shown(net.vocabulary.replacement or '')!r}")
+        warn_of_replaced(n_replaced, net.vocabulary)
     parts = dict(zip(_PARTS, text.cut(shares), strict=False)) if shares else {"whole": text}
     training_text = parts["training"] if shares else None
     if options.training_text:

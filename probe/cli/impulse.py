@@ -79,7 +79,7 @@ def impulse(
     is the loss for units drawn at random from the same site, of about the same variance, and p the p-value under the
     null that the unit is one like these. --json has every k, and the intervals of the other numbers.
 
-    The units are the three best of `probe rank` unless --units or --sites names others.
+    The units are the three best of `probe rank`, on --rank-chars characters, unless --units or --sites names others.
 
     Example:
         probe impulse in_quotes activations.h5 --model model.pt
@@ -153,7 +153,7 @@ def _say_what_is_shown(result: "Impulse", *, quiet: bool) -> None:
     for finding in result.findings:
         say(finding, quiet=quiet)
     say(
-        f"{result.hypothesis}: units set once to {result.set_to} where it holds, at {result.n_starts:,} characters, "
+        f"{result.hypothesis}: units {result.change}, where it holds, at {result.n_starts:,} characters, "
         f"and followed for {result.n_steps} characters",
         quiet=quiet,
     )

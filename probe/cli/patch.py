@@ -153,7 +153,7 @@ def _best_parts(opened: ModelAndActivations, target: "Target") -> list[str]:
     from analyses.causes.patching.patched_parts import STATE
 
     with progress(f"ranking for {target.hypothesis}") as report:
-        [best] = best_ranked_units(opened.activations, target, 1, progress=report)
+        [best] = best_ranked_units(opened.activations, target, 1, model=opened.model, progress=report)
     return [str(best), f"{_DIFFERENCE}{best.site}", str(best.site), STATE]
 
 

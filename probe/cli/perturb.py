@@ -103,12 +103,12 @@ def perturb(
     the edited text are those of the characters that many later.
 
     The model is that of a recording (--model model.pt activations.h5), or reads a text now (--model and --text). The
-    units are the ten best of `probe rank` unless --units or --sites names others.
+    units are the ten best of `probe rank`, on --rank-chars characters, unless --units or --sites names others.
 
     Example:
         probe perturb in_quotes activations.h5 --model model.pt
 
-        probe perturb in_comment --edit 'insert /*' --units 0/cell/163 --model model.pt --text corpus.txt
+        probe perturb in_comment --edit 'insert #' --units 0/cell/163 --model model.pt --text corpus.txt
     """
     subjects = tell_apart(words, hypotheses)
     check_hypotheses(subjects, "perturb")
@@ -125,7 +125,7 @@ def perturb(
             own = [{**row, **made} for row in result.rows()]
             tables.show(own, _table(result))
             if not tables.as_json:
-                show_rows(_table_by_step(result), as_json=False, title="by characters after the edit")
+                show_rows(_table_by_step(result), as_json=False, title=_title_by_step(result))
             _say_what_is_shown(result, quiet=tables.as_json)
             rows += own
             results.append(result)
@@ -209,6 +209,13 @@ def _table_by_step(result: "Perturbation") -> list[dict[str, TableCell]]:
     ]
 
 
+def _title_by_step(result: "Perturbation") -> str:
+    """Say what the second table has, and what it leaves out."""
+    n_left_out = len(result.quantities) - _MOST_COLUMNS
+    left_out = f" (without the last {n_left_out}, which --json and --csv have)" if n_left_out > 0 else ""
+    return f"by characters after the edit{left_out}"
+
+
 def _say_what_is_shown(result: "Perturbation", *, quiet: bool) -> None:
     for finding in result.findings:
         say(finding, quiet=quiet)
@@ -220,8 +227,9 @@ def _say_what_is_shown(result: "Perturbation", *, quiet: bool) -> None:
 
 
 def _draw(results: "list[Perturbation]", path: Path, *, quiet: bool) -> None:
-    from probe.plots import figure_of, plot_perturbation, save_figure
+    from probe.plots import MOST_DRAWN, figure_of, plot_perturbation, save_figure
 
     save_figure(figure_of(plot_perturbation(results[0])), path)
-    first = f" ({results[0].hypothesis} alone)" if len(results) > 1 else ""
-    say(f"{path}: what changes after the edit, by characters{first}", quiet=quiet)
+    if len(results) > 1:
+        warn(f"the picture is that of {results[0].hypothesis}; ask for each hypothesis by itself to draw the others")
+    say(f"{path}: what changes after the edit, by characters, in the first {MOST_DRAWN} units at most", quiet=quiet)

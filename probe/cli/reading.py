@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from activations.reading.live import LiveActivations
     from activations.texts.corpus import Corpus
     from activations.texts.reading_rule import ReadingRule
+    from activations.texts.vocab import Vocabulary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +124,7 @@ class ReadingOptions(RuledTextOptions):
             stand_in=None if self.replace_unknown_with is None else unescaped(self.replace_unknown_with),
         )
         if live.n_replaced:
-            replacement = live.vocabulary.shown(live.vocabulary.replacement or "")
-            warn(f"{live.n_replaced:,} characters are read as {replacement!r}")
+            warn_of_replaced(live.n_replaced, live.vocabulary)
         return live
 
     @property
@@ -162,6 +162,12 @@ def set_attribute(model: "CharRNN | CharModel", attribute: str, value: object) -
             f"the {attribute} of a {type(model).__name__} cannot be set, and the options that were given change it; "
             "make it an ordinary attribute"
         ) from error
+
+
+def warn_of_replaced(n_replaced: int, vocabulary: "Vocabulary") -> None:
+    """Say how many characters are read as the replacement of a model's vocabulary, and what that is."""
+    characters = "1 character is" if n_replaced == 1 else f"{n_replaced:,} characters are"
+    warn(f"{characters} read as {vocabulary.shown(vocabulary.replacement or '')!r}")
 
 
 def range_ends(part: str | None) -> tuple[int | None, int | None]:

@@ -14,15 +14,19 @@ Theme = Literal["light", "dark"]
 N_COLOURS = 255
 PAPER = {"light": "#fdfcf9", "dark": "#15171c"}
 INK = {"light": "#16181d", "dark": "#eceae4"}
+FALSE_TRUE = {"light": (PAPER["light"], "#58b591"), "dark": (PAPER["dark"], "#1f7d5c")}
+"""Colours of False and True, and of their probability: labels and what a probe says of them look alike."""
 _STOPS: dict[tuple[str, str], tuple[str, ...]] = {
     ("diverging", "light"): ("#1f5c9e", "#84b3df", PAPER["light"], "#f8bd7f", "#e2802f"),
     ("diverging", "dark"): ("#58a6f5", "#2d5585", PAPER["dark"], "#8a541d", "#ffa449"),
     ("sequential", "light"): (PAPER["light"], "#c3b1e1", "#7a55b3"),
     ("sequential", "dark"): (PAPER["dark"], "#5c4291", "#c5a8ff"),
+    ("probability", "light"): FALSE_TRUE["light"],
+    ("probability", "dark"): FALSE_TRUE["dark"],
 }
 _TABLES: dict[tuple[str, str], tuple[str, ...]] = {
-    ("binary", "light"): (PAPER["light"], "#8fd0b5"),
-    ("binary", "dark"): (PAPER["dark"], "#1f7d5c"),
+    ("binary", "light"): FALSE_TRUE["light"],
+    ("binary", "dark"): FALSE_TRUE["dark"],
     ("classes", "light"): (
         "#f4c38c", "#9cc9ee", "#a9dba1", "#ecaac8", "#e9de80", "#c9b0ea",
         "#9ddcd6", "#d9c4a5", "#cfcfcf", "#f2a08f", "#b5c4ff", "#c6e07f",
@@ -38,7 +42,7 @@ _TABLES: dict[tuple[str, str], tuple[str, ...]] = {
 def colours(kind: str, theme: Theme) -> NDArray[np.uint8]:
     """Return (n_colours, 3) uint8 the colours of a kind of scale: red, green and blue.
 
-    Diverging and sequential scales have 255, one for each level; binary ones 2, and classes 12, which are repeated.
+    Scales of numbers have 255, one for each level; binary ones 2, and classes 12, which are repeated.
     """
     if (kind, theme) in _TABLES:
         return np.array([_rgb(colour) for colour in _TABLES[kind, theme]], np.uint8)

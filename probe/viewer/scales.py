@@ -13,8 +13,9 @@ MISSING = 255
 """The level of a character without a value."""
 _MIDDLE, _HIGHEST = 127, 254
 _FULL_COLOUR_QUANTILE = 0.9  # so that a few outliers do not leave the other characters pale
+_MOST_DISTINCT = 20  # whole numbers up to here above the lowest each have a colour of their own
 
-ScaleKind = Literal["diverging", "sequential", "binary", "classes"]
+ScaleKind = Literal["diverging", "sequential", "probability", "binary", "classes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +23,13 @@ class Scale:
     """What the levels of a track mean: a value is `offset + level * step`.
 
     Attributes:
-        kind: How it is coloured: from two ends of a middle, from one end, True or not, or a colour for each class.
+        kind: How it is coloured: from two ends of a middle, from one end, from the colour of False to that of True,
+            True or not, or a colour for each class.
         offset: The value of level 0.
         step: The difference of the values of neighbouring levels.
         gain: How many colours one level is; more than 1 where the full colour is reached before the farthest value.
         classes: Names of the classes, which are levels 0, 1, …; empty for other kinds.
+        is_whole: Whether all values are whole numbers, which levels then give exactly.
     """
 
     kind: ScaleKind
@@ -34,6 +37,7 @@ class Scale:
     step: float = 1.0
     gain: float = 1.0
     classes: tuple[str, ...] = ()
+    is_whole: bool = False
 
     @property
     def pivot(self) -> int:
@@ -53,11 +57,12 @@ class Scale:
     @property
     def digits(self) -> int:
         """How many digits after the decimal point of a value mean something, given the step: 0 to 6."""
-        return min(max(round(-math.log10(self.step)), 0), 6)
+        return 0 if self.is_whole else min(max(round(-math.log10(self.step)), 0), 6)
 
     def values(self, levels: NDArray[np.uint8]) -> NDArray[np.float64]:
         """(n_chars,) the values of levels, to half a step; NaN where they are missing."""
-        return np.where(levels == MISSING, np.nan, self.offset + levels * self.step)
+        values = self.offset + levels * self.step
+        return np.where(levels == MISSING, np.nan, np.round(values) if self.is_whole else values)
 
     def colours(self, levels: NDArray[np.uint8]) -> NDArray[np.intp]:
         """(n_chars,) the index of each level's colour in the table of the kind, 0 to 254; of missing ones, 0.
@@ -96,19 +101,23 @@ def sequential(values: NDArray[np.floating], low: float | None = None) -> tuple[
         low: The value of the low end, at most the lowest; None is the lowest.
 
     Returns:
-        (n_chars,) uint8 levels 0 to 254, or `MISSING`, and their scale. A tenth of the values have the full colour.
+        (n_chars,) uint8 levels 0 to 254, or `MISSING`, and their scale. A tenth of the values have the full
+        colour; of whole numbers that are few, such as depths of brackets, only the highest.
     """
     present = values[np.isfinite(values)].astype(np.float64)
     low = (float(present.min()) if len(present) else 0.0) if low is None else low
     span = float((present - low).max(initial=0.0)) or 1.0
+    is_whole = bool((present == np.round(present)).all()) and low == round(low) and span <= _HIGHEST
     full = (float(np.quantile(present - low, _FULL_COLOUR_QUANTILE)) if len(present) else 0.0) or span
-    scale = Scale(kind="sequential", offset=low, step=span / _HIGHEST, gain=span / full)
+    if is_whole and span <= _MOST_DISTINCT:
+        full = span
+    scale = Scale(kind="sequential", offset=low, step=span / _HIGHEST, gain=span / full, is_whole=is_whole)
     return _levels(values, scale), scale
 
 
 def probabilities(values: NDArray[np.floating]) -> tuple[NDArray[np.uint8], Scale]:
-    """Return (n_chars,) levels of numbers in [0, 1], or `MISSING`, and their scale, whose middle is .5."""
-    scale = Scale(kind="diverging", step=1 / _HIGHEST)
+    """Return (n_chars,) levels of numbers in [0, 1], or `MISSING`, and their scale: 0 looks like False, 1 like True."""
+    scale = Scale(kind="probability", step=1 / _HIGHEST)
     return _levels(values, scale), scale
 
 

@@ -180,7 +180,7 @@ class _Coloured:
                 self._add_classes(line, track.scale)
             else:
                 self._add_bar(line, track.scale)
-                line.append(f" {track.quantity}".rstrip())
+                line.append(f"{_comma(track)} {track.quantity}".rstrip())
             if (track.levels == MISSING).any():
                 line.append(f"  {_MISSING_SIGN} no value", Style(color=_colour(_GREY)))
             yield line
@@ -324,8 +324,13 @@ def _meaning_of_marks(track: Track) -> str:
         middle = number_of(scale, scale.middle)
         diverging = f"{_BLOCKS[0]} {low}, {_BLOCKS[3]}{_BLOCKS[4]} {middle}, {_BLOCKS[-1]} {high}"
         meaning = diverging if scale.kind == "diverging" else f"{_BLOCKS[0]} {middle}, {_BLOCKS[-1]} {high}"
-        meaning += f"{' and beyond' * (scale.gain > 1)} {track.quantity}".rstrip()
+        meaning += f"{' and beyond' * (scale.gain > 1)}{_comma(track)} {track.quantity}".rstrip()
     return meaning + (f", {_MISSING_MARK} no value" if (track.levels == MISSING).any() else "")
+
+
+def _comma(track: Track) -> str:
+    """Return what stands between "and beyond" and a quantity: "1.44 and beyond, activation"."""
+    return "," * (track.scale.gain > 1 and bool(track.quantity))
 
 
 def _guess(guesses: Guesses, cell: _Cell, rank: int, *, least: int) -> str:

@@ -8,6 +8,8 @@ import numpy as np
 from activations.results import Result, TableCell
 from analyses.passages.effects import SIGNIFICANT
 
+_VALUES = {"other": "the mean outside", "mean": "the mean", "zero": "0"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ImpulseStep(Result):
@@ -190,6 +192,13 @@ class Impulse(Result):
     seed: int
     no_interval_reason: str = ""
 
+    @property
+    def change(self) -> str:
+        """What is done to a unit, in words."""
+        if self.set_to.startswith("+"):
+            return f"changed once by {self.set_to}"
+        return f"set once to {_VALUES.get(self.set_to, self.set_to)}"
+
     def rows(self) -> list[dict[str, TableCell]]:
         """Return one row for each unit and number of characters since the change; all have the unit's durations."""
         shared: dict[str, TableCell] = {"hypothesis": self.hypothesis, "set_to": self.set_to, "n_starts": self.n_starts}
@@ -201,5 +210,5 @@ class Impulse(Result):
         return [unit.finding for unit in self.units]
 
     def __str__(self) -> str:
-        title = f"{self.hypothesis}, set once to {self.set_to}, {self.n_starts:,} times, for {self.n_steps} characters"
+        title = f"{self.hypothesis}, {self.change}, {self.n_starts:,} times, for {self.n_steps} characters"
         return "\n".join([title, *self.findings])

@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 from probe.figures import DPI
 from probe.viewer.colours import Theme, colours
 from probe.viewer.drawing.glyphs import glyph_of, printable
-from probe.viewer.drawing.sheet import COLUMN, NAME_SIZE, SMALL_SIZE, Align, Boxes, Sheet
+from probe.viewer.drawing.sheet import COLUMN, NAME_SIZE, NUMBER_SIZE, Align, Boxes, Sheet
 from probe.viewer.scales import MISSING, Scale
 from probe.viewer.text_view import Track
 
-LINE = 26 / 22
+LINE = 30 / 22
 """Height of a line of legends, in rows."""
 _BAR, _SWATCH, _BAR_HEIGHT = 15.0, 1.6, 9 / 22
 _BETWEEN_PARTS, _BETWEEN_TRACKS, _BETWEEN_WORDS = 1.0, 3.0, 0.6  # columns
 _MOST_CLASSES = 24
+_LEAST_FIXED_STEP = 10**-6.5  # of a scale whose numbers are not written with a power of ten
 _ALIGNS: tuple[Align, Align, Align] = ("left", "center", "right")
 
 
@@ -98,12 +99,14 @@ def numbers_of(scale: Scale) -> tuple[str, str, str]:
 
     An end says ≤ or ≥ where values beyond it occur, which have the same colour.
     """
+    if scale.kind == "probability":
+        return "0", "0.5", "1"
     low = scale.middle - scale.full if scale.kind == "diverging" else scale.middle
     high = scale.middle + scale.full
     is_cut = scale.gain > 1.0 + 1e-9
     signs = ("≤ " if is_cut and scale.kind == "diverging" else "", "", "≥ " if is_cut else "")
     values = (low, (low + high) / 2, high)
-    first, middle, last = (f"{sign}{_number(value, scale.digits)}" for sign, value in zip(signs, values, strict=True))
+    first, middle, last = (f"{sign}{_number(value, scale)}" for sign, value in zip(signs, values, strict=True))
     return first, middle, last
 
 
@@ -142,7 +145,7 @@ def _draw_part(sheet: Sheet, part: LegendPart, x: float, top: float) -> None:
     if part.n_colours:
         _draw_bar(sheet, part, x, top + 2 / 22)
         for number, share, align in zip(part.numbers, (0.0, 0.5, 1.0), _ALIGNS, strict=False):
-            sheet.write(x + share * part.bar, top + 19.5 / 22, number, SMALL_SIZE, sheet.grey, align=align)
+            sheet.write(x + share * part.bar, top + 22 / 22, number, NUMBER_SIZE, sheet.grey, align=align)
         x += part.bar + _BETWEEN_WORDS
     if part.meaning:
         sheet.write(x, base, part.meaning, NAME_SIZE, sheet.grey)
@@ -158,6 +161,11 @@ def _draw_bar(sheet: Sheet, part: LegendPart, x: float, top: float) -> None:
     sheet.boxes.append(Boxes(places=frame, colours=np.zeros((0, 3), np.uint8), edge=sheet.grey))
 
 
-def _number(value: float, n_digits: int) -> str:
-    text = f"{value:.{n_digits}f}" if abs(value) < 1e6 else f"{value:.3g}"
+def _number(value: float, scale: Scale) -> str:
+    if scale.is_whole:  # between two of them is a half
+        text = f"{value:.1f}".removesuffix(".0")
+    elif abs(value) >= 1e6:
+        text = f"{value:.3g}"
+    else:
+        text = f"{value:.2e}" if scale.step < _LEAST_FIXED_STEP else f"{value:.{scale.digits}f}"
     return text.replace("-", "−") if float(text) else "0"

@@ -17,8 +17,11 @@ COLUMN, ROW = 10, 22
 """Width and height of a cell, in pixels at `DPI`: the units of a sheet."""
 TEXT_SIZE = COLUMN / ADVANCE * 72 / DPI
 """Font size at which characters fill their cells, in points."""
-NAME_SIZE, SMALL_SIZE = 0.8 * TEXT_SIZE, 0.6 * TEXT_SIZE
-"""Font sizes of names and of numbers: whole pixels for each character, so that hinting does not widen them."""
+NAME_SIZE, NUMBER_SIZE, SMALL_SIZE = 0.8 * TEXT_SIZE, 0.7 * TEXT_SIZE, 0.6 * TEXT_SIZE
+"""Font sizes of names, of the numbers of legends, and of names beside rows, in points.
+
+They are whole pixels for each character, so that hinting does not widen them.
+"""
 MARGIN = 20
 """Around a picture, in pixels."""
 GREY: dict[Theme, str] = {"light": "#63666d", "dark": "#a3a6ad"}

@@ -129,7 +129,7 @@ def _signs(view: TextView, codes: NDArray[np.uint32]) -> dict[int, str]:
 def _theme(theme: Theme) -> dict[str, Any]:
     """Return the colours of a theme: red, green and blue of each, and whether its ink is white (1) or black (0)."""
     tables: dict[str, Any] = {"paper": PAPER[theme], "ink": INK[theme]}
-    for kind in ("diverging", "sequential", "binary", "classes"):
+    for kind in ("diverging", "sequential", "probability", "binary", "classes"):
         table = colours(kind, theme)
         inks = np.array([ink_on(colour) == "#ffffff" for colour in table], np.uint8)
         tables[kind] = {"colours": _base64(table), "inks": _base64(inks)}

@@ -345,7 +345,7 @@ export function colourIndices(levels, scale) {
 export function levelText(level, scale) {
   if (level === MISSING) return "no value";
   if (scale.kind === "binary" || scale.kind === "classes") return scale.classes[level] ?? `class ${level}`;
-  return numberText(scale.offset + level * scale.step, scale.step);
+  return numberText(scale.offset + level * scale.step, scale.is_whole ? 1 : scale.step);
 }
 
 /** Return a number with the digits that a step allows, such as −0.53 for steps of 0.008. */
@@ -358,12 +358,14 @@ export function numberText(value, step) {
 
 /** Return the values whose colours are the first, the middle and the last of a scale's table, as text. */
 export function barNumbers(scale) {
+  if (scale.kind === "probability") return ["0", "0.5", "1"];
   const middle = scale.offset + scale.pivot * scale.step;
   const full = ((254 - scale.pivot) * scale.step) / scale.gain;
   const isBeyond = scale.gain > 1.001;
-  const last = (isBeyond ? "≥ " : "") + numberText(middle + full, scale.step);
-  if (scale.kind === "sequential") return [numberText(middle, scale.step), numberText(middle + full / 2, scale.step), last];
-  return [(isBeyond ? "≤ " : "") + numberText(middle - full, scale.step), numberText(middle, scale.step), last];
+  const number = (value) => numberText(value, scale.is_whole ? 0.1 : scale.step).replace(scale.is_whole ? /\.0$/ : /^0\.0+$/, (zeros) => (zeros[0] === "0" ? "0" : ""));
+  const last = (isBeyond ? "≥ " : "") + number(middle + full);
+  if (scale.kind === "sequential") return [number(middle), number(middle + full / 2), last];
+  return [(isBeyond ? "≤ " : "") + number(middle - full), number(middle), last];
 }
 
 /** Return the document, line and column of a character, from the text of its tile. */
@@ -405,7 +407,7 @@ class Palette {
     this.paper = theme.paper;
     this.ink = theme.ink;
     this.tables = {};
-    for (const kind of ["diverging", "sequential", "binary", "classes"]) {
+    for (const kind of ["diverging", "sequential", "probability", "binary", "classes"]) {
       const channels = bytesOf(theme[kind].colours);
       const css = [];
       for (let i = 0; i < channels.length; i += 3) css.push(`rgb(${channels[i]}, ${channels[i + 1]}, ${channels[i + 2]})`);
@@ -750,11 +752,26 @@ function make(tag, className = "", properties = {}, ...children) {
   return element;
 }
 
+/** A sign, or ^[ and the like for a control character where no font has signs of them, which then all look alike. */
+function drawable(sign) {
+  const code = sign.codePointAt(0) - 0x2400;
+  if (code < 0 || code > 0x21) return sign;
+  drawable.hasSigns ??= pictureOf("\u241b") !== pictureOf("\u240d");
+  return drawable.hasSigns ? sign : `^${code === 0x21 ? "?" : String.fromCharCode(code ^ 0x40)}`;
+}
+
+function pictureOf(char) {
+  const context = newCanvas(24, 24).getContext("2d");
+  context.font = `20px ${MONO}`;
+  context.fillText(char, 2, 20);
+  return context.canvas.toDataURL();
+}
+
 /** A name as it can be seen: signs stand for control characters. */
 function visible(name) {
   const sign = { "\t": "→", "\n": "↵", "\r": "␍", "\x7f": "␡" };
   // eslint-disable-next-line no-control-regex
-  return name.replace(/[\x00-\x1f\x7f]/g, (char) => sign[char] ?? String.fromCharCode(0x2400 + char.charCodeAt(0)));
+  return name.replace(/[\x00-\x1f\x7f]/g, (char) => drawable(sign[char] ?? String.fromCharCode(0x2400 + char.charCodeAt(0))));
 }
 
 const grouped = (number) => number.toLocaleString("en-US");
@@ -1376,7 +1393,8 @@ export class TextView {
   #plain = new Map();
 
   constructor(element, provider, options = {}) {
-    const { header } = provider;
+    const signs = Object.entries(provider.header.signs).map(([code, sign]) => [code, drawable(sign)]);
+    const header = { ...provider.header, signs: Object.fromEntries(signs) };
     Object.assign(this, { provider, header, options });
     this.size = options.size ?? 15;
     this.theme = options.theme ?? "auto";
@@ -2129,6 +2147,7 @@ function printSheet(view) {
     if (panels.length > 1) sheet.append(make("div", "heading", {}, titleOf(panel, header)));
     sheet.append(make("div", "cards", {}, ...cards));
     const levels = panel.tracks.map((track) => palette.levels(header.tracks[track].scale));
+    for (const level of levels) level.colours = level.colours.map((colour) => (colour === palette.mix(0) ? "#fff" : colour)); // paper is white
     for (let tile = 0; tile * header.tile_chars < n; tile++) sheet.append(...printedRows(view, panel, levels, tile, n - tile * header.tile_chars));
   }
   return sheet;
