@@ -47,6 +47,17 @@ def browser() -> Iterator[Any]:
         launched.close()
 
 
+def wait_until(page: Page, condition: str) -> None:
+    """Wait for a condition; `wait_for_function` evaluates strings in the page, whose policy forbids that."""
+    page.evaluate(f"""async () => {{
+        const end = performance.now() + 30_000;
+        while (!({condition})) {{
+            if (performance.now() > end) throw new Error("waited for 30 seconds");
+            await new Promise((done) => setTimeout(done, 10));
+        }}
+    }}""")
+
+
 class Opened:
     """A page that has been opened, and what happened in it that must not."""
 
@@ -62,7 +73,7 @@ class Opened:
 
     def ready(self) -> "Opened":
         """Wait until all frames that are due have been drawn."""
-        self.page.wait_for_function("globalThis.view?.painter")
+        wait_until(self.page, "globalThis.view?.painter")
         self.page.evaluate("() => new Promise((done) => setTimeout(() => requestAnimationFrame(done), 60))")
         return self
 
@@ -660,7 +671,7 @@ def test_a_long_text_is_held_in_bounded_memory(open_page: Open) -> None:
     )
     for position in (2_500_000, 4_999_999, 16_384 * 100, 0):
         opened.run("(position) => view.goTo(position)", position)
-        opened.page.wait_for_function("() => view.content.querySelector('.mark.caret.main')?.isConnected")
+        wait_until(opened.page, "view.content.querySelector('.mark.caret.main')?.isConnected")
         opened.ready()
         assert opened.run("() => view.caret.position") == position
         tile, i = divmod(position, 16_384)
@@ -761,15 +772,15 @@ def test_the_widget_draws_its_container_and_follows_it(browser: Any) -> None:
         }""",
         [file_text("view.js"), file_text("view.css"), containers],
     )
-    page.wait_for_function("() => document.querySelector('.row')?.textContent === 'first text'")
+    wait_until(page, "document.querySelector('.row')?.textContent === 'first text'")
     assert page.evaluate("document.querySelector('.char-probe-view').style.fontSize") == "20px"
     page.emulate_media(color_scheme="dark")
     page.evaluate("() => { document.body.dataset.jpThemeLight = 'true'; }")
-    page.wait_for_function("() => document.querySelector('.char-probe-view').dataset.theme === 'light'")
+    wait_until(page, "document.querySelector('.char-probe-view').dataset.theme === 'light'")
     page.evaluate("() => { document.body.dataset.jpThemeLight = 'false'; }")
-    page.wait_for_function("() => document.querySelector('.char-probe-view').dataset.theme === 'dark'")
+    wait_until(page, "document.querySelector('.char-probe-view').dataset.theme === 'dark'")
     page.evaluate("change")
-    page.wait_for_function("() => document.querySelector('.row')?.textContent === 'second'")
+    wait_until(page, "document.querySelector('.row')?.textContent === 'second'")
     assert page.locator(".char-probe-view").count() == 1
     page.evaluate("clean")
     assert page.evaluate("[nHandlers(), document.body.children.length]") == [0, 0]
