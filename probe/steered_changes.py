@@ -34,13 +34,13 @@ class SteeredChange:
     Attributes:
         name: What is changed, such as `0/cell/163 = 1`.
         at: The value at which units are held (of several, the first one's), or the factor of the direction.
-        own: The interventions.
+        interventions: What changes it.
         matched: Those of each matched variant.
     """
 
     name: str
     at: float
-    own: list[Intervention]
+    interventions: list[Intervention]
     matched: list[list[Intervention]]
 
 
@@ -147,8 +147,8 @@ def holding(
             for others, of_variant in zip(partners, sides, strict=False)
         ]
         name = " + ".join(f"{unit} = {value:g}" for unit, value in zip(held, numbers, strict=True))
-        own = _clamped(list(zip(held, numbers, strict=True)), model)
-        changes.append(SteeredChange(name, numbers[0], own, [_clamped(pairs, model) for pairs in matched]))
+        interventions = _clamped(list(zip(held, numbers, strict=True)), model)
+        changes.append(SteeredChange(name, numbers[0], interventions, [_clamped(pairs, model) for pairs in matched]))
     return changes
 
 

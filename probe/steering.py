@@ -11,7 +11,7 @@ from activations.interventions import Intervention
 from activations.models.char_rnn import CharRNN
 from activations.models.evaluation import losses
 from activations.models.sampling import default_prompt, write_texts
-from activations.progress import Progress, no_progress
+from activations.progress import Progress, no_progress, steps_of
 from activations.results import Result, TableCell
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import rule_of
@@ -137,7 +137,7 @@ def steer(
         n_matched: Number of matched changes.
         force: Hold units also at values that they can never have, or add more to one than its range is wide.
         options: How texts are written; its seed also draws the matched changes.
-        progress: Called with the number of sets of texts that are written, and that of all.
+        progress: Called with the amount done and the total.
 
     Raises:
         ActivationError: If there is no such unit or site, a value is outside its range, a number out of range, or the
@@ -157,14 +157,17 @@ def steer(
     rng = np.random.default_rng(options.seed)
     if isinstance(steered, Mapping):
         held = held_units(steered, model, force=force)
-        name, unsteered = " + ".join(map(str, held)), writer.write()
+        n_values = len(next(iter(held.values())))
+        first, later = steps_of(progress, [1, n_values * (1 + n_matched)])
+        name, unsteered = " + ".join(map(str, held)), writer.write(progress=first)
         changes = holding(held, model, Corpus.from_texts(unsteered), n_matched, rng)
     else:
         direction = checked_direction(steered, model)
         check_factors(direction, factors, model, force=force)
-        name, unsteered = str(direction), writer.write()
+        first, later = steps_of(progress, [1, len(factors) * (1 + n_matched)])
+        name, unsteered = str(direction), writer.write(progress=first)
         changes = adding(direction, factors, model, Corpus.from_texts(unsteered), n_matched, rng)
-    samples, measured = writer.write_all(changes, unsteered, progress)
+    samples, measured = writer.write_all(changes, unsteered, later)
     return Steering(
         steered=name,
         is_held=isinstance(steered, Mapping),
@@ -187,7 +190,7 @@ class _Writer:
         self._n_prompt = len(prompt_text(self._prompt, rule, model.vocabulary))
         self._is_backwards = rule.backwards
 
-    def write(self, interventions: Sequence[Intervention] = ()) -> tuple[str, ...]:
+    def write(self, interventions: Sequence[Intervention] = (), progress: Progress = no_progress) -> tuple[str, ...]:
         """Write texts with some interventions, each with the same random numbers as without."""
         options = self._options
         texts = write_texts(
@@ -200,6 +203,7 @@ class _Writer:
             seed=options.seed,
             device=options.device,
             interventions=interventions,
+            progress=progress,
         )
         return tuple(texts)
 
@@ -207,29 +211,27 @@ class _Writer:
         self, changes: Sequence[SteeredChange], unsteered: Sequence[str], progress: Progress
     ) -> tuple[list[SteeredTexts], list[Measured]]:
         """Write texts with all changes and those that are matched to them, and measure them beside unsteered ones."""
-        n_done, n_all = 1, 1 + sum(1 + len(change.matched) for change in changes)
+        of_sets = iter(steps_of(progress, [1.0] * sum(1 + len(change.matched) for change in changes)))
         before = self.measure(unsteered)
         samples, measured = [], []
         for change in changes:
-            means = []
-            for interventions in (change.own, *change.matched):
-                progress(n_done, n_all)
-                texts = self.write(interventions)
-                if interventions is change.own:
-                    samples.append(SteeredTexts(intervention=change.name, at=change.at, texts=texts))
-                means.append(self.measure(texts))
-                n_done += 1
+            texts = self.write(change.interventions, next(of_sets))
+            samples.append(SteeredTexts(intervention=change.name, at=change.at, texts=texts))
+            means = self.measure(texts)
+            means_of_matched = [
+                self.measure(self.write(interventions, next(of_sets))) for interventions in change.matched
+            ]
             for name, values in before.items():
-                matched = np.array([each[name] for each in means[1:]]).reshape(-1, len(values))
-                measured.append(Measured(change.name, change.at, name, values, means[0][name], matched))
-        progress(n_all, n_all)
+                matched = np.array([of_texts[name] for of_texts in means_of_matched]).reshape(-1, len(values))
+                measured.append(Measured(change.name, change.at, name, values, means[name], matched))
+        progress(1, 1)
         return samples, measured
 
     def measure(self, texts: Sequence[str]) -> Means:
         """Return (n_texts,) what each hypothesis measures in the texts, and the loss of the unsteered model."""
         n_prompt = self._n_prompt
         written = slice(0, -n_prompt or None) if self._is_backwards else slice(n_prompt, None)
-        means = {name: text_means(texts, each, written) for name, each in self._hypotheses.items()}
+        means = {name: text_means(texts, hypothesis, written) for name, hypothesis in self._hypotheses.items()}
         return {**means, LOSS: self._losses(texts)}
 
     def _losses(self, texts: Sequence[str]) -> NDArray[np.float64]:

@@ -19,7 +19,8 @@ from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import ReadingRule
 from activations.texts.vocab import Vocabulary
 from activations.units import Site, Unit
-from analyses.causes.impulses.impulse import _duration, impulse
+from analyses.causes.impulses.impulse import impulse
+from analyses.causes.impulses.impulse_averages import duration_of
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Estimate
 from hypotheses.registry import get
@@ -117,7 +118,7 @@ def test_the_interval_of_a_duration_is_that_of_its_size() -> None:
         for value, error in zip(values, errors, strict=True)
     ]
     assert shares[3].interval[0] < 0 and shares[4].interval[0] < -0.5
-    duration = _duration("half", 0.5, shares)
+    duration = duration_of("half", 0.5, shares)
     assert (duration.k, duration.low, duration.high, duration.reversed_after) == (4, 3, 5, 2)
 
 

@@ -17,6 +17,7 @@ from activations.interventions import Intervention, LanePositions, LayerInterven
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.lane_states import LaneStates, read_lanes
+from activations.progress import Progress, no_progress
 from activations.results import Result
 from activations.texts.reading_rule import PLAIN, ReadingRule, rule_of
 from activations.texts.tokenising import prompt_text, tokenise_prompt
@@ -133,6 +134,7 @@ def write_texts(
     seed: int = 0,
     device: str = "cpu",
     interventions: Iterable[Intervention] = (),
+    progress: Progress = no_progress,
 ) -> list[str]:
     """Sample texts of a given length from a model; see `write` for the other arguments.
 
@@ -146,6 +148,7 @@ def write_texts(
         seed: Seed of the draws.
         device: Where the model is computed.
         interventions: What is changed while the model reads and writes.
+        progress: Called with the number of characters written of each text, and of all.
 
     Returns:
         The texts, each starting with the prompt, or ending with it if the model reads backwards.
@@ -161,7 +164,10 @@ def write_texts(
         interventions=interventions,
     )
     _check_number("characters", n_chars)
-    rows = [step.characters for step in take_chars(steps, n_chars, rule_of(model))]
+    rows = []
+    for step in take_chars(steps, n_chars, rule_of(model)):
+        rows.append(step.characters)
+        progress(min(len(rows), n_chars), n_chars)
     return [with_prompt(prompt, "".join(tokens), n_chars, model) for tokens in zip(*rows, strict=True)]
 
 

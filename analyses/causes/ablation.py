@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.progress import Progress, no_progress
+from activations.progress import Progress, counting, no_progress, steps_of
 from activations.results import Result, TableCell
 from activations.site_names import AnyUnits, select_units_or_sites
 from activations.units import Site, Unit
@@ -14,7 +14,7 @@ from activations.value_ranges import check_in_range, fits
 from activations.variants import Hold, ModelSource, Replay, VariantChange
 from analyses.causes.choosing_units import best_ranked_units
 from analyses.errors import AnalysisError
-from analyses.passages.base_reading import BaseReading, SiteMoments, read_base, recorded_values
+from analyses.passages.base_reading import BASE_WEIGHT, BaseReading, SiteMoments, read_base, recorded_values
 from analyses.passages.character_sets import INSIDE, character_sets
 from analyses.passages.effects import CONTRAST, Effect, EffectSums, effects
 from analyses.passages.matching import N_MATCHED, matched_groups
@@ -121,7 +121,7 @@ def ablate(
         n_chars: Characters to measure on, in passages spread over the text.
         n_matched: Matched units beside each unit.
         seed: Seed of the draws.
-        progress: Called with the characters read and their number, of all variants together.
+        progress: Called with the amount done and the total.
 
     Raises:
         ActivationError: If there is no such unit, or it can never have this value.
@@ -135,11 +135,12 @@ def ablate(
     _check_held_at(held_at, live, {unit.site for unit in chosen}, force=force)
     passages = spread_passages(live, n_chars)
     sets = character_sets(target, live, passages)
-    base = read_base(live, passages, sets, sorted({unit.site for unit in chosen}))
+    reading, holding = steps_of(progress, [BASE_WEIGHT, len(tested) * (1 + n_matched)])
+    base = read_base(live, passages, sets, sorted({unit.site for unit in chosen}), reading)
     rng = np.random.default_rng(seed)
     variants = _with_matched(tested, base, n_matched, rng)
     sums = EffectSums(sets, len(variants.held))
-    for first, changes in loss_changes(live, base, variants.held, held_at, rng, progress):
+    for first, changes in loss_changes(live, base, variants.held, held_at, rng, holding):
         sums.add(first, changes)
     names = [" + ".join(map(str, group)) for group in tested]
     return Ablation(
@@ -180,13 +181,7 @@ def loss_changes(
     masks = _masks(rows, live.sites)
     changes = _changes(live, base, masks, rows, values, rng)
     corpus, is_counted = base.passages.corpus, base.passages.is_counted
-    n_done, n_all = 0, len(rows) * len(corpus)
-
-    def advance(n_chars: int) -> None:
-        nonlocal n_done
-        n_done = min(n_done + n_chars, n_all)
-        progress(n_done, n_all)
-
+    advance = counting(progress, len(rows) * len(corpus))
     pending: list[NDArray[np.float32]] = []
     first = 0
     for batch in live.read_variants(corpus, changes, len(rows) - 1, advance=advance):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.progress import Progress, no_progress
+from activations.progress import Progress, counting, no_progress
 from activations.texts.corpus import Corpus, Document
 from activations.units import Site
 from activations.variants import ModelSource, Restore, VariantChange
@@ -114,7 +114,12 @@ def rows_with_context(live: ModelSource, passages: Passages, n_after: int) -> ND
 
 
 def read_places(
-    live: ModelSource, corpus: Corpus, passages: Passages, rows: NDArray[np.int64], sites: Sequence[Site]
+    live: ModelSource,
+    corpus: Corpus,
+    passages: Passages,
+    rows: NDArray[np.int64],
+    sites: Sequence[Site],
+    progress: Progress = no_progress,
 ) -> Places:
     """Read some passages without changes, and keep the states at some of their characters.
 
@@ -124,16 +129,21 @@ def read_places(
         passages: Passages of it.
         rows: (n_places,) which of the characters of the passages; none is the first of its passage.
         sites: The sites whose values after these characters are wanted, beside the carried ones.
+        progress: Called with the characters read and their number.
     """
     wanted = list(dict.fromkeys([*live.carried, *sites]))
-    both = values_at(live, passages.corpus, np.concatenate([rows - 1, rows]), wanted)
+    both = values_at(live, passages.corpus, np.concatenate([rows - 1, rows]), wanted, progress)
     before = {site: both[site][: len(rows)] for site in live.carried}
     values = {site: both[site][len(rows) :] for site in wanted}
     return Places(corpus, passages.positions[rows], before, values)
 
 
 def values_at(
-    live: ModelSource, corpus: Corpus, rows: NDArray[np.int64], sites: Sequence[Site]
+    live: ModelSource,
+    corpus: Corpus,
+    rows: NDArray[np.int64],
+    sites: Sequence[Site],
+    progress: Progress = no_progress,
 ) -> dict[Site, NDArray[np.float32]]:
     """(n_rows, n_units) for each site, its values at some characters of a text, each from reading the whole text.
 
@@ -142,12 +152,15 @@ def values_at(
         corpus: The text.
         rows: (n_rows,) positions of the characters.
         sites: The sites.
+        progress: Called with the characters read and their number.
     """
+    advance = counting(progress, len(corpus))
     values = {site: np.empty((len(rows), live.sites[site]), np.float32) for site in sites}
     for block in live.with_corpus(corpus).blocks(sites):
         chosen = np.flatnonzero((rows >= block.start) & (rows < block.stop))
         for site, array in values.items():
             array[chosen] = block.values[site][rows[chosen] - block.start]
+        advance(block.n_chars)
     return values
 
 
@@ -173,18 +186,23 @@ def read_from_places(
         next_character: A character that takes the place of the next one, so that the first loss is its own; there is no
             more than this loss then.
         sites: The sites whose values are wanted.
-        progress: Called with the places done and their number.
+        progress: Called with the characters read, by all variants together, and their number.
     """
     n_read = -(-(1 + n_variants) // _EQUAL_VARIANTS) * _EQUAL_VARIANTS
     n_units = sum(live.sites[site] for site in sites)
     n_together = max(1, _BATCH_FLOATS // (n_read * (n_steps + 2) * (1 + n_units)))
+    n_of_place = n_read * (n_steps + 2)
+    n_all = len(places) * n_of_place
     for start in range(0, len(places), n_together):
         chosen = slice(start, min(start + n_together, len(places)))
         corpus = _passages_from(places, chosen, n_steps, next_character)
         restored = [Restore(site, state[chosen]) for site, state in places.before.items()]
         shape = (chosen.stop - chosen.start, n_steps + 2)
         steps = slice(OFFSET, OFFSET + n_steps)
-        for batch in live.read_variants(corpus, [*restored, *changes(chosen)], n_variants, sites=sites):
+        begun, ended = start * n_of_place, chosen.stop * n_of_place
+        advance = counting(lambda done, _, begun=begun: progress(begun + done, n_all), ended - begun)
+        acting = [*restored, *changes(chosen)]
+        for batch in live.read_variants(corpus, acting, n_variants, sites=sites, advance=advance):
             n = len(batch.losses)
             yield PlaceBatch(
                 chosen,
@@ -193,7 +211,7 @@ def read_from_places(
                 batch.losses.reshape(n, *shape)[:, :, steps],
                 {site: array.reshape(1 + n, *shape, -1)[:, :, steps] for site, array in batch.values.items()},
             )
-        progress(chosen.stop, len(places))
+        progress(ended, n_all)
 
 
 def _passages_from(places: Places, chosen: slice, n_steps: int, next_character: str | None) -> Corpus:

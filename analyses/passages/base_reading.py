@@ -6,12 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from activations.progress import Progress, counting, no_progress
 from activations.units import Site
 from activations.variants import ModelSource
 from analyses.passages.character_sets import INSIDE, OUTSIDE, CharacterSets
 from analyses.passages.passages import Passages
 
 Array = NDArray[np.float64]
+BASE_WEIGHT = 4
+"""About how much longer a reading takes alone than it takes for each of many variants that are read side by side."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +49,13 @@ class BaseReading:
     moments: dict[Site, SiteMoments]
 
 
-def read_base(live: ModelSource, passages: Passages, sets: CharacterSets, sites: Sequence[Site]) -> BaseReading:
+def read_base(
+    live: ModelSource,
+    passages: Passages,
+    sets: CharacterSets,
+    sites: Sequence[Site],
+    progress: Progress = no_progress,
+) -> BaseReading:
     """Read some passages without any intervention.
 
     Args:
@@ -54,7 +63,9 @@ def read_base(live: ModelSource, passages: Passages, sets: CharacterSets, sites:
         passages: The passages.
         sets: The sets of characters in them.
         sites: The sites whose moments are wanted.
+        progress: Called with the characters read and their number.
     """
+    advance = counting(progress, len(passages.corpus))
     counted = np.flatnonzero(passages.is_counted)
     weights = np.zeros((3, len(passages.positions)))
     weights[:, counted] = np.stack([np.ones(len(counted)), sets.members[INSIDE], sets.members[OUTSIDE]])
@@ -65,6 +76,7 @@ def read_base(live: ModelSource, passages: Passages, sets: CharacterSets, sites:
             x, w = values.astype(np.float64), weights[:, block.positions]
             sums[site] += w @ x
             squares[site] += w[0] @ x**2
+        advance(block.n_chars)
     totals = weights.sum(axis=1, keepdims=True)
     moments = {}
     for site in sites:

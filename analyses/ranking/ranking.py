@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from activations.blocks import Source
-from activations.progress import Progress, no_progress
+from activations.progress import Progress, counting, no_progress
 from activations.site_names import AnySites
 from activations.units import Site, units_of
 from analyses.errors import AnalysisError
@@ -18,7 +18,7 @@ from analyses.ranking.methods.method import Method
 from analyses.ranking.methods.plan import Plan
 from analyses.ranking.methods.registry import method_for
 from analyses.ranking.results import Ranking
-from analyses.ranking.scores_by_label import forward_to, score_units
+from analyses.ranking.scores_by_label import score_units
 from analyses.ranking.shifts import Shifts
 from analyses.session import Session, question
 from analyses.targets.labelling import AnyHypothesis, ManyHypotheses, target_for, targets_for
@@ -127,14 +127,14 @@ def _rank_by(
         n_intervals=n_intervals,
     )
     n_chars = source.selection.n_chars
-    by_method = plan.scores(forward_to(progress, n_chars))
-    shifted = shifts.judge(forward_to(progress, n_chars)) if shifts else None
+    by_method = plan.scores(counting(progress, n_chars))
+    shifted = shifts.judge(counting(progress, n_chars)) if shifts else None
     units = {site: units_of(source.sites, [site]) for site in chosen}
     rankings = []
     for method in methods:
         method_scores = by_method.get(method.name)
         if method.compute is not None:
-            method_scores = method.compute(source, target, chosen, forward_to(progress, n_chars))
+            method_scores = method.compute(source, target, chosen, counting(progress, n_chars))
         rankings.append(assemble(label, scores, units, method, method_scores, shifted))
     return rankings
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from activations.blocks import Source
-from activations.progress import Advance, Progress
+from activations.progress import Progress, counting
 from activations.units import Site, in_order
 from analyses.collecting.collect import AnyStatistic, collect
 from analyses.levels.columns import Columns, column_groups
@@ -66,7 +66,7 @@ def score_units(
     options = AucOptions(exact, n_intervals)
     n_readings = bool(groups) * len(columns) * _readings_of_aucs(source, groups, columns, options)
     n_readings += len(numeric_by_split) + bool(sites_without_bins)
-    forward = forward_to(progress, n_readings * source.selection.n_chars)
+    forward = counting(progress, n_readings * source.selection.n_chars)
     reader.find_bins(source, sites_without_bins, forward)
 
     products = [ProductSums([targets[position] for position in positions], sizes) for positions in numeric_by_split]
@@ -82,18 +82,6 @@ def score_units(
         for position, by_site in zip(positions, sums.result(), strict=True):
             scores[position] = {site: correlation_scores(of_site, n_intervals) for site, of_site in by_site.items()}
     return [scores[position] for position in range(len(targets))]
-
-
-def forward_to(progress: Progress, total: int) -> Advance:
-    """Return a function that takes newly read characters, and reports how many of `total` were read, at most all."""
-    done = 0
-
-    def forward(n_chars: int) -> None:
-        nonlocal done
-        done = min(done + n_chars, total)
-        progress(done, total)
-
-    return forward
 
 
 def _positions_by_mask(targets: Sequence[Target], kind: Kind) -> dict[tuple[Split, bytes], list[int]]:

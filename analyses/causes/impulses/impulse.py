@@ -1,18 +1,19 @@
 """Impulses: what does a unit store, and for how long? One change at one character, and what it does from then on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.progress import Progress, no_progress
+from activations.progress import Progress, no_progress, steps_of
 from activations.site_names import AnyUnits, select_units
 from activations.units import Site, Unit
 from activations.value_ranges import check_added, check_in_range, fits
 from activations.variants import AddOnce, ModelSource, ReplaceOnce, VariantChange
 from analyses.causes.choosing_units import best_ranked_units
-from analyses.causes.impulses.impulse_results import Duration, Impulse, ImpulseStep, UnitImpulse
+from analyses.causes.impulses.impulse_averages import Changes, unit_impulses
+from analyses.causes.impulses.impulse_results import Impulse
 from analyses.causes.known_states import (
     OFFSET,
     Places,
@@ -24,11 +25,8 @@ from analyses.causes.known_states import (
 )
 from analyses.causes.place_estimates import PlaceAtoms, place_atoms, spread_draw
 from analyses.errors import AnalysisError
-from analyses.intervals.estimates import Estimate
-from analyses.intervals.significance import q_values
-from analyses.passages.base_reading import SiteMoments, read_base
+from analyses.passages.base_reading import BASE_WEIGHT, SiteMoments, read_base
 from analyses.passages.character_sets import INSIDE, CharacterSets, character_sets
-from analyses.passages.effects import beside_matched
 from analyses.passages.matching import matched_groups
 from analyses.passages.models import model_source
 from analyses.passages.passages import Passages, spread_passages
@@ -43,18 +41,9 @@ SET_TO = {
 }
 """The values to which a unit can be set, and how each is described."""
 N_BEST, N_STARTS, N_STEPS, N_MATCHED, N_CHARS = 3, 200, 64, 20, 20_000
-_LEVELS = {"half": 0.5, "1/e": float(np.exp(-1))}
+_AVERAGE_WEIGHT = 50  # how long the averages of one step take, in readings of a character by one variant
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Changes:
-    """(n_variants, n_places, n_steps) changes by each variant: of its own unit, of the whole state, and of the loss."""
-
-    unit: Array
-    state: Array
-    loss: Array
 
 
 def impulse(
@@ -88,7 +77,7 @@ def impulse(
         n_chars: The characters among which the starts are drawn, in passages spread over the text.
         force: Whether units may be set to a number outside their range, or an amount be added that is larger than it.
         seed: Seed of the draws.
-        progress: Called with the starts done and their number.
+        progress: Called with the amount done and the total.
 
     Raises:
         ActivationError: If there is no such unit, or it never has such a number.
@@ -107,23 +96,40 @@ def impulse(
     passages = spread_passages(live, n_chars)
     sets = character_sets(target, live, passages)
     sites = list(dict.fromkeys([*live.carried, *(unit.site for unit in chosen)]))
-    moments = read_base(live, passages, sets, sites).moments
+    steps = _steps(progress, len(passages.corpus), len(chosen), n_matched, n_starts, n_steps)
+    moments = read_base(live, passages, sets, sites, steps.reading).moments
     rng = np.random.default_rng(seed)
     rows, atoms = _starts(live, passages, sets, n_starts, n_steps, rng)
-    places = read_places(live, live.corpus, passages, rows, ())
+    places = read_places(live, live.corpus, passages, rows, (), steps.finding_states)
     variances = {site: of_site.variance for site, of_site in moments.items()}
     changed, matched = _with_matched(chosen, variances, n_matched, rng)
-    changes = _measure(live, places, changed, _new_values(changed, live.sites, moments, to), n_steps, progress)
+    changes = _measure(live, places, changed, _new_values(changed, live.sites, moments, to), n_steps, steps.following)
     distance = float(np.sqrt(2 * sum(variances[site].sum() for site in live.carried))) or float("nan")
     return Impulse(
         hypothesis=target.hypothesis,
         set_to=str(to),
-        units=_unit_impulses(chosen, changes, matched, atoms, distance),
+        units=unit_impulses(chosen, changes, matched, atoms, distance, steps.averaging),
         n_starts=len(places),
         n_steps=n_steps,
         seed=seed,
         no_interval_reason=atoms.no_interval_reason,
     )
+
+
+class _Steps(NamedTuple):
+    """The progress of each step of the work."""
+
+    reading: Progress
+    finding_states: Progress
+    following: Progress
+    averaging: Progress
+
+
+def _steps(progress: Progress, n_chars: int, n_units: int, n_matched: int, n_starts: int, n_steps: int) -> _Steps:
+    """Divide the progress by about how long each step takes."""
+    n_followed = n_units * (1 + n_matched) * n_starts * (n_steps + 2)
+    n_averaged = _AVERAGE_WEIGHT * n_units * (n_steps + 1)
+    return _Steps(*steps_of(progress, [BASE_WEIGHT * n_chars, BASE_WEIGHT * n_chars, n_followed, n_averaged]))
 
 
 def _check_values(live: ModelSource, units: Sequence[Unit], to: str | float) -> None:
@@ -225,10 +231,10 @@ def _measure(
     changes: Sequence[VariantChange],
     n_steps: int,
     progress: Progress,
-) -> _Changes:
+) -> Changes:
     """Let variants in each of which one unit is changed read on from the places."""
     shape = (len(units), len(places), n_steps + 1)
-    of_unit, state, loss = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    of_unit, state, loss = (np.zeros(shape, np.float32) for _ in range(3))  # as precise as what is read
     sites = list(dict.fromkeys([*live.carried, *(unit.site for unit in units)]))
     for batch in read_from_places(
         live, places, lambda _: changes, len(units), n_steps + 1, sites=sites, progress=progress
@@ -244,122 +250,4 @@ def _measure(
                 if unit.site == site:
                     of_unit[batch.variants.start + number, batch.places] = difference[number, :, :, unit.index]
         state[cell] = np.sqrt(squares)
-    return _Changes(of_unit, state, loss)
-
-
-def _unit_impulses(
-    units: Sequence[Unit], changes: _Changes, matched: Sequence[Sequence[int]], atoms: PlaceAtoms, distance: float
-) -> list[UnitImpulse]:
-    """Average the changes by each unit over the places, with q-values over all units."""
-    results = [
-        _unit_impulse(str(unit), changes, number, matched[number], atoms, distance) for number, unit in enumerate(units)
-    ]
-    q = q_values(np.array([result.loss_p for result in results]))
-    return [replace(result, loss_q=float(value)) for result, value in zip(results, q, strict=True)]
-
-
-def _unit_impulse(
-    unit: str, changes: _Changes, number: int, matched: Sequence[int], atoms: PlaceAtoms, distance: float
-) -> UnitImpulse:
-    """Average the changes by one unit over the places, beside those by its matched units."""
-    remaining = [_remaining(changes.unit[number], k, atoms) for k in range(changes.unit.shape[-1])]
-    steps = [_step(unit, k, changes, number, matched, atoms, distance, remaining[k]) for k in range(len(remaining))]
-    loss = atoms.mean(changes.loss[number].mean(axis=-1))
-    comparison = beside_matched(
-        loss, [atoms.mean(changes.loss[partner].mean(axis=-1)) for partner in matched], atoms.n_used
-    )
-    low, high = loss.interval
-    return UnitImpulse(
-        unit=unit,
-        steps=steps,
-        durations=[_duration(name, level, remaining) for name, level in _LEVELS.items()],
-        loss=loss.value,
-        loss_low=low,
-        loss_high=high,
-        loss_matched=comparison.matched,
-        loss_p=comparison.p,
-        loss_q=float("nan"),
-        n_matched=len(matched),
-        no_interval_reason=loss.no_interval_reason,
-    )
-
-
-def _remaining(change: Array, k: int, atoms: PlaceAtoms) -> Estimate:
-    """Return the slope of the change after k characters on the change at first, through 0."""
-    return atoms.ratio(change[:, k] * change[:, 0], change[:, 0] ** 2)
-
-
-def _step(
-    unit: str,
-    k: int,
-    changes: _Changes,
-    number: int,
-    matched: Sequence[int],
-    atoms: PlaceAtoms,
-    distance: float,
-    remaining: Estimate,
-) -> ImpulseStep:
-    loss, state = atoms.mean(changes.loss[number, :, k]), atoms.mean(changes.state[number, :, k] / distance)
-    comparison = beside_matched(loss, [atoms.mean(changes.loss[partner, :, k]) for partner in matched], atoms.n_used)
-    of_matched = [_remaining(changes.unit[partner], k, atoms).value for partner in matched]
-    return ImpulseStep(
-        unit=unit,
-        k=k,
-        remaining=remaining.value,
-        remaining_low=remaining.interval[0],
-        remaining_high=remaining.interval[1],
-        remaining_matched=_mean(of_matched),
-        state=state.value,
-        state_low=state.interval[0],
-        state_high=state.interval[1],
-        state_matched=_mean([changes.state[partner, :, k].mean() / distance for partner in matched]),
-        loss=loss.value,
-        loss_low=loss.interval[0],
-        loss_high=loss.interval[1],
-        loss_matched=comparison.matched,
-        loss_matched_sd=comparison.matched_sd,
-        loss_p=comparison.p,
-    )
-
-
-def _duration(name: str, level: float, remaining: Sequence[Estimate]) -> Duration:
-    """Find from where on the size of the share that remains is at most `level`.
-
-    The ends of its interval are where those of the share's interval are at most `level`, first up to there and first
-    from there on: of the many intervals of later steps, some are wide by chance.
-    """
-    shares, n_steps = np.array([share.value for share in remaining]), len(remaining) - 1
-    if np.isnan(shares[0]):
-        return Duration(level=name, k=None, low=None, high=None, n_steps=n_steps, is_changed=False)
-    k = _end_of(np.abs(shares) > level)
-    is_reversed = shares < -level
-    reversed_after = int(is_reversed.argmax()) if is_reversed.any() else None
-    if remaining[0].no_interval_reason:
-        return Duration(level=name, k=k, low=None, high=None, n_steps=n_steps, reversed_after=reversed_after)
-    # where all places agree exactly, as at k = 0, an estimate has no interval, and stands for itself
-    ends = np.array([share.interval for share in remaining])  # (n_steps + 1, 2)
-    ends = np.where(np.isnan(ends), shares[:, None], ends)
-    nearest = np.where(np.sign(ends).prod(axis=1) > 0, np.abs(ends).min(axis=1), 0.0)
-    return Duration(
-        level=name,
-        k=k,
-        low=_first(nearest <= level),
-        high=None if k is None else _first(np.abs(ends).max(axis=1) <= level, k),
-        n_steps=n_steps,
-        reversed_after=reversed_after,
-    )
-
-
-def _end_of(is_there: NDArray[np.bool_]) -> int | None:
-    """Return the number of characters from which on something is there no more; None if it is there at the last one."""
-    return None if is_there[-1] else len(is_there) - int(is_there[::-1].argmax())
-
-
-def _first(is_so: NDArray[np.bool_], start: int = 0) -> int | None:
-    """Return the first number of characters, from `start` on, at which something is so; None if there is none."""
-    return start + int(is_so[start:].argmax()) if is_so[start:].any() else None
-
-
-def _mean(values: Sequence[float]) -> float:
-    known = [value for value in values if np.isfinite(value)]
-    return float(np.mean(known)) if known else float("nan")
+    return Changes(of_unit, state, loss)

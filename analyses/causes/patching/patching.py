@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.progress import Progress, no_progress
+from activations.progress import Progress, no_progress, steps_of
 from activations.texts.corpus import Corpus
 from activations.units import Site
 from activations.variants import ModelSource, VariantChange
@@ -44,6 +44,7 @@ from analyses.causes.patching.patched_parts import (
 from analyses.causes.place_estimates import PlaceAtoms, place_atoms
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import Estimate
+from analyses.passages.base_reading import BASE_WEIGHT
 from analyses.passages.character_sets import END, INSIDE, OUTSIDE, CharacterSets, character_sets
 from analyses.passages.effects import beside_matched
 from analyses.passages.models import model_source
@@ -91,7 +92,7 @@ def patch(
         n_matched: Matched parts: units of about the same variance, or random directions.
         n_chars: The characters among which pairs are found, in passages spread over the text.
         seed: Seed of the draws.
-        progress: Called with the places done and their number.
+        progress: Called with the amount done and the total.
 
     Raises:
         ActivationError: If there is no such unit.
@@ -110,9 +111,11 @@ def patch(
     rng = np.random.default_rng(seed)
     rows, pairs = _pairs(live, passages, sets, n_pairs, n_steps, rng)
     both = np.concatenate([rows[pairs.inside], rows[pairs.outside]])
-    places = read_places(live, live.corpus, passages, both, part.sites)
-    matched = matched_parts(part, _sampled_values(live, passages, part), live.sites, n_matched, rng)
-    measures = _measure(live, places, [whole_state(live), part, *matched], measured, n_steps, progress)
+    n_read, n_places = BASE_WEIGHT * len(passages.corpus), len(both) * (2 + n_matched)
+    finding, sampling, *measuring = steps_of(progress, [n_read, n_read, 3 * n_places, (n_steps + 2) * n_places])
+    places = read_places(live, live.corpus, passages, both, part.sites, finding)
+    matched = matched_parts(part, _sampled_values(live, passages, part, sampling), live.sites, n_matched, rng)
+    measures = _measure(live, places, [whole_state(live), part, *matched], measured, n_steps, measuring)
     return Patch(
         hypothesis=target.hypothesis,
         what=part.name,
@@ -126,10 +129,10 @@ def patch(
     )
 
 
-def _sampled_values(live: ModelSource, passages: Passages, part: Part) -> Values:
+def _sampled_values(live: ModelSource, passages: Passages, part: Part, progress: Progress) -> Values:
     """(n_sampled, n_units) values of the sites of a part, for their variances."""
     sample = np.flatnonzero(passages.is_counted)[:: max(1, passages.n_counted // _SAMPLE_CHARS)]
-    return values_at(live, passages.corpus, sample, part.sites)
+    return values_at(live, passages.corpus, sample, part.sites, progress)
 
 
 def patch_texts(source: AnySource, what: AnyPart, base: str, other: str, character: str) -> TextPatch:
@@ -223,14 +226,14 @@ def _measure(
     parts: Sequence[Part],
     character: str,
     n_steps: int,
-    progress: Progress,
+    progress: Sequence[Progress],
 ) -> dict[str, Array]:
     """(2 + n_parts, n_places) for each measure: of the base, of the source, and with each part but the first.
 
     The first part is the whole state, with which the loss of what follows the base is that of the source.
     """
-    n_places = len(places)
-    log_probs = _log_probs(live, places, parts, character, lambda done, _: progress(done, 2 * n_places))
+    of_log_probs, of_losses = progress
+    log_probs = _log_probs(live, places, parts, character, of_log_probs)
     losses = np.empty_like(log_probs)
     for batch in read_from_places(
         live,
@@ -238,7 +241,7 @@ def _measure(
         _interchanges(places, parts),
         len(parts),
         n_steps,
-        progress=lambda done, _: progress(n_places + done, 2 * n_places),
+        progress=of_losses,
     ):
         losses[0, batch.places] = batch.unchanged.mean(axis=-1, dtype=np.float64)
         losses[_rows(batch), batch.places] = batch.losses.mean(axis=-1, dtype=np.float64)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from activations.progress import Progress, no_progress
+from activations.progress import Progress, no_progress, steps_of
 from activations.site_names import AnySites
 from activations.units import Site, Unit, units_of
 from activations.variants import ModelSource
@@ -14,7 +14,7 @@ from analyses.causes.ablation import loss_changes
 from analyses.causes.removal.removal_results import KEPT, RANDOM, REMOVED, OrderComparison, RemovalCurve, RemovalPoint
 from analyses.errors import AnalysisError
 from analyses.named_parts import sites_among, sites_of_read_out
-from analyses.passages.base_reading import read_base
+from analyses.passages.base_reading import BASE_WEIGHT, read_base
 from analyses.passages.character_sets import SET_NAMES, character_sets
 from analyses.passages.effects import CONTRAST, EffectSums, effects
 from analyses.passages.models import model_source
@@ -64,7 +64,7 @@ def compare_orders(
         n_random: Number of random orders.
         n_chars: Characters to measure on, in passages spread over the text.
         seed: Seed of the random orders.
-        progress: Called with the characters read and their number, of all variants together.
+        progress: Called with the amount done and the total.
 
     Raises:
         AnalysisError: If there is no such method, fewer than 2 random orders, an order that lacks units, no inside and
@@ -80,11 +80,14 @@ def compare_orders(
     chosen = sites_of_read_out(list(live.sites)) if sites is None else sites_among(live, sites)
     units = units_of(live.sites, chosen)
     names = [methods] if isinstance(methods, str) else list(methods)
-    by_name = _orders_of_methods(source, target, names, chosen) | dict(orders or {})
+    n_variants = 2 * len(_steps(len(units))) * (len(names) + len(orders or {}) + n_random)
+    n_read = BASE_WEIGHT * len(names) * live.selection.n_chars
+    ranking, removing = steps_of(progress, [n_read, n_variants * min(n_chars, live.selection.n_chars)])
+    by_name = _orders_of_methods(source, target, names, chosen, ranking) | dict(orders or {})
     _check_orders(by_name, units)
     rng = np.random.default_rng(seed)
     drawn = [[units[index] for index in rng.permutation(len(units))] for _ in range(n_random)]
-    measured = _Measured.of(live, target, [*by_name.values(), *drawn], n_chars, progress)
+    measured = _Measured.of(live, target, [*by_name.values(), *drawn], n_chars, removing)
     tested = list(range(len(by_name)))
     random = list(range(len(by_name), len(by_name) + n_random))
     return OrderComparison(
@@ -103,12 +106,12 @@ def compare_orders(
 
 
 def _orders_of_methods(
-    source: AnySource, target: Target, methods: Sequence[str], sites: Sequence[Site]
+    source: AnySource, target: Target, methods: Sequence[str], sites: Sequence[Site], progress: Progress
 ) -> dict[str, Order]:
     """Rank the units of some sites by each method; a method that does not exist is refused before any work."""
     for name in methods:
         method_for(name, target.kind)
-    rankings = compare(source, target, methods, sites=sites) if methods else []
+    rankings = compare(source, target, methods, sites=sites, progress=progress) if methods else []
     return {ranking.method: [ranked.unit for ranked in ranking.units] for ranking in rankings}
 
 
