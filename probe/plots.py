@@ -171,8 +171,8 @@ def plot_perturbation(result: Perturbation, axes: "Axes | None" = None) -> "Axes
     axes.set_ylabel(
         "change of the loss, in nats per character" if is_loss else "change, as a share of inside − outside"
     )
-    place = "after the edit" if is_loss else "where it changes the label"
-    axes.set_title(wrapped(f"{result.hypothesis}: {result.edit}, {place}; {INTERVALS}", 5.5), fontsize="medium")
+    where = "after the edit" if is_loss else "where it changes the label"
+    axes.set_title(wrapped(f"{result.hypothesis}: {result.edit}, {where}; {INTERVALS}", 5.5), fontsize="medium")
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1.0))
     return axes

@@ -141,10 +141,10 @@ def holding(
     for numbers in zip(*held.values(), strict=True):
         matched = [
             [
-                (other, _as_far(unit, value, other, int(side), model, moments[unit.site]))
-                for unit, value, other, side in zip(held, numbers, others, of_variant, strict=True)
+                (partner, _as_far(unit, value, partner, int(side), model, moments[unit.site]))
+                for unit, value, partner, side in zip(held, numbers, partners_of_variant, of_variant, strict=True)
             ]
-            for others, of_variant in zip(partners, sides, strict=False)
+            for partners_of_variant, of_variant in zip(partners, sides, strict=False)
         ]
         name = " + ".join(f"{unit} = {value:g}" for unit, value in zip(held, numbers, strict=True))
         interventions = _clamped(list(zip(held, numbers, strict=True)), model)
@@ -214,7 +214,7 @@ def _partners(
     """
     columns = []
     for unit in units:
-        excluded = [other.index for other in units if other.site == unit.site]
+        excluded = [held.index for held in units if held.site == unit.site]
         drawn = matched_units(variances[unit.site], unit.index, n_matched, excluded, rng)
         columns.append([Unit(unit.site, index) for index in rng.permutation(drawn).tolist()])
     return list(zip(*columns, strict=False))

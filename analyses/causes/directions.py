@@ -45,9 +45,9 @@ def probe_direction(path: Path | str) -> Direction:
     Raises:
         AnalysisError: If it cannot be read, or has no single probe with a single output and site.
     """
-    kept = load_probe(path)
-    site, vector = kept.direction
-    return Direction(f"probe of {kept.hypothesis}", site, vector)
+    probe = load_probe(path)
+    site, vector = probe.direction
+    return Direction(f"probe of {probe.hypothesis}", site, vector)
 
 
 @question

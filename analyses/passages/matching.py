@@ -62,7 +62,7 @@ def matched_groups(
     for _ in range(n):
         drawn: list[Unit] = []
         for unit in group:
-            unavailable = {taken.index for taken in (*group, *excluded, *drawn) if taken.site == unit.site}
+            unavailable = {known.index for known in (*group, *excluded, *drawn) if known.site == unit.site}
             pool = _nearest(variances[unit.site], unit.index, _POOL * n, unavailable)
             if not pool:
                 return []
@@ -101,8 +101,8 @@ def matched_directions(
     scales = _tilted_scales(variances, wanted)
     drawn = rng.standard_normal((_DIRECTION_POOL * n, len(variances))) * scales  # in the principal directions
     if orthogonal:
-        given = direction @ principal
-        drawn -= np.outer(drawn @ given, given)
+        coordinates = direction @ principal
+        drawn -= np.outer(drawn @ coordinates, coordinates)
     drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
     distance = np.abs(np.log((drawn**2 @ variances + 1e-300) / (wanted + 1e-300)))
     nearest = np.argsort(distance, kind="stable")[:n]

@@ -1,4 +1,4 @@
-"""What commands have in common that change a model while it reads: options, and the loop over hypotheses."""
+"""Options, and the loop over hypotheses, of commands that change a model while it reads."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -200,7 +200,7 @@ Result = TypeVar("Result", bound=CauseResult)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CauseCommand:
-    """What a command was given that measures the same for one hypothesis after another.
+    """The arguments of a command that measures the same for one hypothesis after another.
 
     Attributes:
         subjects: The hypotheses and recordings.

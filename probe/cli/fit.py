@@ -269,11 +269,11 @@ def _applied(
     from analyses.probing.applying import apply_probes
     from analyses.probing.kept_probes import load_probes
 
-    kept = load_probes(path)
+    probes_in_file = load_probes(path)
     chosen = sites.chosen_if_any(session)
-    of_sites = [probe for probe in kept if chosen is None or set(probe.sites) <= set(chosen)]
+    of_sites = [probe for probe in probes_in_file if chosen is None or set(probe.sites) <= set(chosen)]
     if not of_sites:
-        there = ", ".join(dict.fromkeys(probe.site for probe in kept))
+        there = ", ".join(dict.fromkeys(probe.site for probe in probes_in_file))
         raise AnalysisError(f"{path} has no probe of these sites; there are probes of {there}")
     results = []
     for hypothesis in dict.fromkeys(probe.hypothesis for probe in of_sites):

@@ -54,7 +54,7 @@ class OrderOptions:
 
     @property
     def names(self) -> list[str]:
-        """The methods, each once."""
+        """The names of the methods, without repetitions."""
         return list(dict.fromkeys(method.strip() for method in self.methods.split(",") if method.strip()))
 
 

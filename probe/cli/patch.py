@@ -209,12 +209,12 @@ def _patch_texts(options: PatchOptions, source: CauseSourceOptions, tables: Tabl
     from activations.texts.corpus import Corpus
     from analyses.causes.patching.patching import patch_texts
 
-    base, other = unescaped(options.base or ""), unescaped(options.source_text or "")
+    base, source_text = unescaped(options.base or ""), unescaped(options.source_text or "")
     if source.model is None:
         raise BadParameter("two texts need --model")
-    live = source.live(source.model, Corpus.from_texts([base, other], ["--base", "--source"]))
+    live = source.live(source.model, Corpus.from_texts([base, source_text], ["--base", "--source"]))
     character = unescaped(options.character or "")
-    results = [patch_texts(live, _part(name, None, None), base, other, character) for name in options.parts or ()]
+    results = [patch_texts(live, _part(name, None, None), base, source_text, character) for name in options.parts or ()]
     made = provenance(live)
     rows = [{**result.row(), **made} for result in results]
     tables.show(rows, [{**result.row(), "character": visible(character, SIGNS)} for result in results])

@@ -191,8 +191,8 @@ def _model_and_direction(
             )
         if options.add is not None and options.site is not None:
             raise ActivationError("--site is for --add HYPOTHESIS; a kept probe has a site of its own")
-        kept = None if options.add is None else probe_direction(options.add)
-        return cast("CharRNN", source.load_model(source.model)), kept, None
+        of_probe = None if options.add is None else probe_direction(options.add)
+        return cast("CharRNN", source.load_model(source.model)), of_probe, None
     from activations.units import in_order
 
     with source.open_model(subjects) as opened, progress(f"finding the direction of {options.add}") as report:

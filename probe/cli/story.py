@@ -97,16 +97,16 @@ def story(
         check_story(opened.model, target, options.chars)
         is_bundled = not (subjects.recordings or source.model or source.text)
         with _recorded(opened, is_bundled=is_bundled) as activations:
-            told = _tell(opened.model, activations, target, labels.language, options)
+            result = _tell(opened.model, activations, target, labels.language, options)
         made = provenance(opened.model, seed=options.seed)
-    rows = [{**row, **made} for row in told.rows()]
+    rows = [{**row, **made} for row in result.rows()]
     if tables.as_json:
         tables.show(rows)
     else:
-        say(str(told))
+        say(str(result))
     tables.write(rows)
     if options.output is not None:
-        _draw(told, options.output, quiet=tables.as_json)
+        _draw(result, options.output, quiet=tables.as_json)
 
 
 @contextmanager

@@ -63,9 +63,9 @@ def matched_pairs(
     used: set[int] = set()
     for group in groups:
         chosen = group[np.argmax(longest[place_of[group]] + rng.random(len(group)))]
-        place = int(place_of[chosen])
-        partners = _unused(before, place, -1, used), _unused(after, place, 1, used)
-        lengths = _n_common(contexts, np.array([place, place]), np.array(partners))
+        index = int(place_of[chosen])
+        partners = _unused(before, index, -1, used), _unused(after, index, 1, used)
+        lengths = _n_common(contexts, np.array([index, index]), np.array(partners))
         best = int(np.argmax(lengths))
         if lengths[best]:
             used.add(partners[best])
@@ -89,10 +89,10 @@ def _n_common(contexts: NDArray[np.int64], some: NDArray[np.int64], others: NDAr
     return np.where(exists, np.logical_and.accumulate(is_equal, axis=1).sum(axis=1), 0)
 
 
-def _unused(nearest: NDArray[np.int64], place: int, step: int, used: set[int]) -> int:
+def _unused(nearest: NDArray[np.int64], start: int, step: int, used: set[int]) -> int:
     """Return the nearest place outside, in one direction, that is not used; beyond either end if there is none."""
-    place = int(nearest[place])
-    while 0 <= place < len(nearest) and place in used:
-        following = place + step
-        place = int(nearest[following]) if 0 <= following < len(nearest) else following
-    return place
+    index = int(nearest[start])
+    while 0 <= index < len(nearest) and index in used:
+        following = index + step
+        index = int(nearest[following]) if 0 <= following < len(nearest) else following
+    return index

@@ -98,10 +98,10 @@ class OrderComparison(Result):
             share: The share that is kept, of 1.
         """
         worth = self.curve(order, REMOVED).of(_INSIDE)[-1].effect
-        kept = self.curve(order, KEPT).of(_INSIDE)
+        points = self.curve(order, KEPT).of(_INSIDE)
         if worth <= 0:
             return self.n_units
-        return next(point.n_units for point in kept if point.effect <= (1 - share) * worth)
+        return next(point.n_units for point in points if point.effect <= (1 - share) * worth)
 
     def lead(self, order: str, where: str = CONTRAST) -> float:
         """Return how much earlier an order harms than random orders: the difference of the mean harm, in nats.
