@@ -14,15 +14,15 @@ from analyses.curves import N_LAST, Curve
 from analyses.errors import AnalysisError
 from analyses.passages.effects import CONTRAST
 from analyses.probing.results import ProbeResult
-from probe.figures import GREY, INTERVALS, STYLES, add_legend, wrapped
-from probe.figures import PICTURES as PICTURES
-from probe.figures import check_picture as check_picture
-from probe.figures import figure_of as figure_of
-from probe.figures import new_axes as new_axes
-from probe.figures import save_figure as save_figure
-from probe.impulse_plot import plot_impulse as plot_impulse
-from probe.steering_plot import plot_steering as plot_steering
-from probe.story_plot import plot_story as plot_story
+from probe.pictures.figures import GREY, INTERVALS, STYLES, add_legend, wrapped
+from probe.pictures.figures import PICTURES as PICTURES
+from probe.pictures.figures import check_picture as check_picture
+from probe.pictures.figures import figure_of as figure_of
+from probe.pictures.figures import new_axes as new_axes
+from probe.pictures.figures import save_figure as save_figure
+from probe.pictures.impulse import plot_impulse as plot_impulse
+from probe.pictures.steering import plot_steering as plot_steering
+from probe.pictures.story import plot_story as plot_story
 from probe.training.loss_curve import plot_losses as plot_losses
 from probe.training.sweep_grid import plot_sweep as plot_sweep
 from probe.viewer.picture import draw_view as draw_view

@@ -18,7 +18,7 @@ from analyses.causes.impulses.impulse_results import Impulse, ImpulseStep, UnitI
 from analyses.causes.removal.removal_results import OrderComparison, RemovalCurve, RemovalPoint
 from analyses.causes.text_effects import LOSS, TextEffect
 from analyses.passages.effects import CONTRAST, Effect
-from probe.figures import GREY, STYLES
+from probe.pictures.figures import GREY, STYLES
 from probe.plots import figure_of, new_axes, plot_impulse, plot_orders, plot_perturbation, plot_steering
 from probe.steering import SteeredTexts, Steering, WritingOptions
 

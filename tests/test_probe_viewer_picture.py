@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from analyses.errors import AnalysisError
-from probe.figures import figure_of, save_figure
+from probe.pictures.figures import figure_of, save_figure
 from probe.plots import plot_text
 from probe.viewer import scales
 from probe.viewer.cells import UNPRINTABLE, WIDTH, cells_of, lay_out

@@ -167,7 +167,7 @@ class PlaceOptions:
             ActivationError: If it cannot be written.
         """
         from activations.files import check_output
-        from probe.figures import PICTURES
+        from probe.pictures.figures import PICTURES
 
         if self.output is None:
             return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from probe.figures import STYLES, new_axes
+from probe.pictures.figures import STYLES, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,7 @@ from activations.progress import NotedProgress, no_progress
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import PLAIN, ReadingRule
 from activations.texts.tokenising import vocabulary_to_learn
-from probe.figures import figure_of, save_figure
+from probe.pictures.figures import figure_of, save_figure
 from probe.tables import write_table
 from probe.training.loss_curve import plot_losses
 

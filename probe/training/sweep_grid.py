@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from probe.figures import new_axes
+from probe.pictures.figures import new_axes
 from probe.training.swept_models import Sweep
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from activations.models.checkpoints import load_model, training_record
 from activations.models.evaluation import losses
 from activations.models.training.config import TrainingConfig
 from activations.texts.corpus import Corpus
-from probe.figures import figure_of, save_figure
+from probe.pictures.figures import figure_of, save_figure
 from probe.tables import write_table
 from probe.training.recipes import settings_of, shape_of
 from probe.training.runs import Run

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.errors import AnalysisError
-from probe.figures import DPI, figure_of
+from probe.pictures.figures import DPI, figure_of
 from probe.viewer.cells import UNPRINTABLE, WIDTH, Layout, cells_of, lay_out
 from probe.viewer.colours import N_COLOURS, Theme, colours, ink_on
 from probe.viewer.drawing.glyphs import SANS, printable

@@ -16,7 +16,7 @@ from analyses.probing.kept_probes import Probe
 from analyses.session import AnySource
 from analyses.targets.labelling import AnyHypothesis
 from analyses.targets.target import Target
-from probe.figures import PICTURES, save_figure
+from probe.pictures.figures import PICTURES, save_figure
 from probe.viewer.making import AnyLabelling, text_view
 from probe.viewer.page.page import file_text, page_of
 from probe.viewer.page.tiles import container_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from probe.figures import DPI
+from probe.pictures.figures import DPI
 from probe.viewer.colours import Theme, colours
 from probe.viewer.drawing.glyphs import glyph_of, printable
 from probe.viewer.drawing.sheet import COLUMN, NAME_SIZE, NUMBER_SIZE, Align, Boxes, Sheet

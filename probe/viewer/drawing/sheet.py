@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from probe.figures import DPI, figure_of
+from probe.pictures.figures import DPI, figure_of
 from probe.viewer.colours import INK, PAPER, Theme
 from probe.viewer.drawing.glyphs import ADVANCE, MONO, families_of, glyph_of
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from analyses.passages.effects import CONTRAST
 from analyses.story_results import NOT_SHOWN, SHOWN
-from probe.figures import GREY, LEGEND, STYLES, wrapped
-from probe.impulse_plot import SHARE_LEFT, draw_impulse
+from probe.pictures.figures import GREY, LEGEND, STYLES, wrapped
+from probe.pictures.impulse import SHARE_LEFT, draw_impulse
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

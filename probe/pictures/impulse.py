@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from probe.figures import GREY, INTERVALS, STYLES, add_legend, new_axes, wrapped
+from probe.pictures.figures import GREY, INTERVALS, STYLES, add_legend, new_axes, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ import numpy as np
 from analyses.causes.text_effects import LOSS, TextEffect
 from hypotheses import registry
 from hypotheses.errors import HypothesisError
-from probe.figures import GREY, STYLES, add_legend, figure_of, new_panels, wrapped
+from probe.pictures.figures import GREY, STYLES, add_legend, figure_of, new_panels, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
