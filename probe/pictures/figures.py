@@ -27,6 +27,8 @@ _SETTINGS: dict[Any, Any] = {
 }
 _WITHOUT_DATES = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 GREY = "#6e6e6e"
+CONTROL_LINE = (0, (1, 1.5))
+"""The dashes of lines of controls."""
 INTERVALS = "bands: 95\N{NO-BREAK SPACE}% intervals"
 """What a title says of the bands of a picture."""
 STYLES = (  # colour, marker and line; colours differ in darkness, too: curves can be told apart in grey, and by the
