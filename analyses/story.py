@@ -1,14 +1,13 @@
 """The whole story of one hypothesis: does a model know it, where, for how long, and does it use it?"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from activations.progress import NotedProgress, Progress, no_progress
 from activations.units import Site, Unit
 from activations.variants import ModelSource
+from analyses.causes.ablating_many import ablations_with_q_values
 from analyses.causes.ablation import Ablation, ablate
 from analyses.causes.directions import mean_difference
 from analyses.causes.editing.perturbation import Perturbation, perturb
@@ -18,9 +17,7 @@ from analyses.causes.patching.patch_results import Patch, with_q_values
 from analyses.causes.patching.patched_parts import Subspace
 from analyses.causes.patching.patching import patch
 from analyses.errors import AnalysisError
-from analyses.intervals.significance import q_values
 from analyses.passages.character_sets import character_sets
-from analyses.passages.effects import WHERE
 from analyses.passages.models import model_source
 from analyses.passages.passages import spread_passages
 from analyses.probing.control_names import CONTROLS
@@ -233,17 +230,7 @@ def _ablations(setting: _Setting, progress: Progress) -> Sequence[Ablation]:
 
     groups = [setting.best[:1], setting.best] if len(setting.best) > 1 else [setting.best]
     n_groups = len(groups)
-    return _with_q_values([hold(units, number) for number, units in enumerate(groups)])
-
-
-def _with_q_values(ablations: Sequence[Ablation]) -> Sequence[Ablation]:
-    """Return ablations of one intervention each with q-values over all of them, for each set of characters."""
-    p = np.array([[effect.p for effect in ablation.effects] for ablation in ablations])
-    q = np.array([q_values(p[:, number]) for number in range(len(WHERE))]).T
-    return [
-        replace(ablation, effects=[replace(e, q=float(value)) for e, value in zip(ablation.effects, row, strict=True)])
-        for ablation, row in zip(ablations, q, strict=True)
-    ]
+    return ablations_with_q_values([hold(units, number) for number, units in enumerate(groups)])
 
 
 def _patches(setting: _Setting, progress: Progress) -> Sequence[Patch]:
