@@ -134,8 +134,9 @@ def tell_probes(probes: Sequence[ProbeResult]) -> tuple[str, list[str]]:
         taken.
     """
     best, control = best_probe(probes), best_control(probes)
-    auc = _with_interval(best.score, best.interval)
-    reading = f"A linear probe of {best.site} reads {best.hypothesis} with a held-out AUC of {auc}"
+    score = _with_interval(best.score, best.interval)
+    measure = "R²" if best.measure == "r2" else "AUC"
+    reading = f"A linear probe of {best.site} reads {best.hypothesis} with a held-out {measure} of {score}"
     if control is None:
         return NOT_SHOWN, [f"{reading}; there is no control to compare it with."]
     seen = "position in the text" if control.control == "position" else control.site
@@ -157,21 +158,26 @@ def tell_probes(probes: Sequence[ProbeResult]) -> tuple[str, list[str]]:
     return SHOWN if is_shown else NOT_SHOWN, [*sentences, f"The model {verb}: {amount}, {corrected}."]
 
 
-def tell_units(units: Sequence[RankedUnit], notes: Sequence[str] = ()) -> tuple[str, list[str]]:
+def tell_units(
+    units: Sequence[RankedUnit], notes: Sequence[str] = (), measure: str = "auc"
+) -> tuple[str, list[str]]:
     """Say how well single units know a hypothesis.
 
     Args:
         units: The units that rank puts first.
         notes: What is said of their intervals and p-values.
+        measure: What their scores are: `auc`, or `r` for a number.
     """
+    name, chance, written = ("r", 0.0, "0") if measure == "r" else ("AUC", 0.5, ".5")
     sentences = [
-        f"{ranked.unit}: held-out AUC {_with_interval(ranked.held_out, (ranked.low, ranked.high))}, "
+        f"{ranked.unit}: held-out {name} {_with_interval(ranked.held_out, (ranked.low, ranked.high))}, "
         f"q {_number(ranked.q, '.2g')}"
         for ranked in units
     ]
-    n_shown = sum(ranked.q < SIGNIFICANT and ranked.held_out > 0.5 for ranked in units)
+    n_shown = sum(ranked.q < SIGNIFICANT and ranked.held_out > chance for ranked in units)
     if n_shown:
-        return SHOWN, [*sentences, f"{n_shown} of these {len(units)} are above chance, .5: q below .05 over all units."]
+        count = f"{n_shown} of these {len(units)} are above chance, {written}: q below .05 over all units."
+        return SHOWN, [*sentences, count]
     unknown = all(math.isnan(ranked.q) for ranked in units)
     why = " ".join(notes) if unknown and notes else "No unit's q is below .05."
     return NOT_SHOWN, [*sentences, why]
@@ -208,7 +214,7 @@ def _tell_probes(story: Story) -> tuple[str, list[str]]:
 
 
 def _tell_ranking(story: Story) -> tuple[str, list[str]]:
-    return tell_units(story.best, story.ranking.notes)
+    return tell_units(story.best, story.ranking.notes, story.ranking.measure)
 
 
 def _tell_impulse(story: Story) -> tuple[str, list[str]]:

@@ -7,18 +7,27 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from activations.blocks import Source
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.evaluation import losses
 from activations.models.ngrams import NgramModels, fit_ngrams
+from activations.predictions import LOG_PROB
 from activations.progress import NotedProgress, no_progress
 from activations.results import Result
 from activations.texts.corpus import Corpus
-from activations.texts.reading_rule import rule_of
+from activations.texts.reading_rule import ReadingRule, rule_of
 from activations.texts.tokenising import TokenisedText, check_text, tokenise
+from activations.texts.vocab import Vocabulary
+from analyses.errors import AnalysisError
 from analyses.intervals.estimates import mean_interval
 
 ORDERS = (1, 2, 3, 5, 10)
+RECORDED_ORDERS = (1, 2, 3, 5)
+FEWEST_JUDGED = 100
+"""Characters of the part on which n-gram models are judged."""
+_LEARNED, _JUDGED = 0.8, "last fifth"
+_MOST_LEARNED, _MOST_JUDGED = 2_000_000, 400_000  # characters
 _CHARS_AT_ONCE = 1 << 20
 _LARGEST_EXPONENT = 700  # above which exp overflows
 
@@ -110,7 +119,7 @@ def evaluate_beside_ngrams(
     if training_text is not None:
         progress(0, 1, "counting n-grams")
         check_text(training_text, rule_of(model), model.vocabulary, replace_unknown=replace_unknown)
-        ngrams = _ngrams_of(training_text, model, orders[-1])
+        ngrams = _ngrams_of(training_text, rule_of(model), model.vocabulary, orders[-1])
     results = []
     for part, text in parts.items():
 
@@ -122,20 +131,73 @@ def evaluate_beside_ngrams(
         as_read = tokenise(text, rule_of(model), model.vocabulary)
         results.append(_uniform(part, as_read))
         if ngrams is not None and text is not training_text:
-            names = ["unigram" if order == 1 else f"{order}-gram" for order in orders]
             by_order = _ngram_losses(ngrams, as_read, orders)
             results += [
-                _evaluation(name_of_order, part, *of_order)
-                for name_of_order, of_order in zip(names, by_order, strict=True)
+                _evaluation(_name_of(order), part, *of_order) for order, of_order in zip(orders, by_order, strict=True)
             ]
     return results
 
 
-def _ngrams_of(text: Corpus, model: CharRNN | CharModel, order: int) -> NgramModels:
+def evaluate_recorded(source: Source, *, orders: Sequence[int] = RECORDED_ORDERS) -> list[PartEvaluation]:
+    """Compare the losses that a model had on a text with those of n-gram models that learn from the rest of it.
+
+    N-gram models learn from the first four fifths of the text, at most two million characters of them, and all are
+    judged on the last fifth, at most 400,000 characters. So n-gram models have seen text like this, and the model has
+    seen what it was trained on.
+
+    Args:
+        source: A recording or live activations, with predictions, of a whole text or a part of it.
+        orders: Orders of the n-gram models, in ascending order.
+
+    Returns:
+        The model, `uniform`, and the n-gram models. The accuracy of the model is NaN.
+
+    Raises:
+        AnalysisError: If the source has no predictions, or not of all characters, or reads backwards, or if the text is
+            too short to be divided.
+    """
+    used, rule, vocabulary = source.selection, source.reading_rule, source.vocabulary
+    if used.every > 1 or rule.backwards:
+        why = "reads backwards" if rule.backwards else f"has only one in {used.every} characters"
+        raise AnalysisError(f"the loss is not compared with those of n-gram models, since the source {why}")
+    border = used.start + round(_LEARNED * (used.stop - used.start))
+    learned = _between(source.corpus, used.start, min(border, used.start + _MOST_LEARNED))
+    judged = _between(source.corpus, border, min(used.stop, border + _MOST_JUDGED))
+    if len(judged) - len(judged.documents) < FEWEST_JUDGED:
+        raise AnalysisError(
+            f"the text has {used.n_chars:,} characters, too few to learn n-grams from some and judge them on others"
+        )
+    log_probs = source.read_predictions([LOG_PROB], border, border + len(judged)).get(LOG_PROB)
+    if log_probs is None:
+        raise AnalysisError("the losses of the model are not known, since this recording was made without predictions")
+    nats = -log_probs[~judged.is_last(slice(0, len(judged)))]
+    ngrams = _ngrams_of(learned, rule, vocabulary, orders[-1])
+    as_read = tokenise(judged, rule, vocabulary)
+    unknown = np.zeros(len(nats), bool)
+    evaluations = [_evaluation("model", _JUDGED, nats, unknown, math.nan), _uniform(_JUDGED, as_read)]
+    by_order = _ngram_losses(ngrams, as_read, orders)
+    evaluations += [
+        _evaluation(_name_of(order), _JUDGED, *of_order) for order, of_order in zip(orders, by_order, strict=True)
+    ]
+    return evaluations
+
+
+def _between(corpus: Corpus, start: int, stop: int) -> Corpus:
+    """Return the part of a text between two positions, with the borders of its documents."""
+    starts, stops = np.maximum(corpus.starts, start), np.minimum(corpus.stops, stop)
+    is_inside = starts < stops
+    return corpus.parts(starts[is_inside].tolist(), stops[is_inside].tolist())
+
+
+def _name_of(order: int) -> str:
+    return "unigram" if order == 1 else f"{order}-gram"
+
+
+def _ngrams_of(text: Corpus, rule: ReadingRule, vocabulary: Vocabulary, order: int) -> NgramModels:
     """Fit n-gram models to the tokens that a model reads of a text, document by document."""
-    read = tokenise(text, rule_of(model), model.vocabulary).token_corpus
-    documents = np.split(model.vocabulary.look_up(read.codes), read.starts[1:])
-    return fit_ngrams(documents, order, n_characters=len(model.vocabulary))
+    read = tokenise(text, rule, vocabulary).token_corpus
+    documents = np.split(vocabulary.look_up(read.codes), read.starts[1:])
+    return fit_ngrams(documents, order, n_characters=len(vocabulary))
 
 
 def _ngram_losses(

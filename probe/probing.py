@@ -3,6 +3,9 @@
 from analyses.curves import Curve as Curve
 from analyses.curves import curve as curve
 from analyses.curves import curves_over_steps as curves_over_steps
+from analyses.matrix import HypothesisMatrix as HypothesisMatrix
+from analyses.matrix import MatrixCell as MatrixCell
+from analyses.matrix import hypothesis_matrix as hypothesis_matrix
 from analyses.probing.applying import apply_probes as apply_probes
 from analyses.probing.kept_probes import Probe as Probe
 from analyses.probing.kept_probes import load_probe as load_probe

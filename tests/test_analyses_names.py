@@ -39,6 +39,9 @@ OF_SITES: dict[str, Analysis] = {
     "compare": lambda source, sites: sites_of_units(probe.compare(source, "in_quotes", "f1", sites=sites)[0]),
     "fit": lambda source, sites: sites_of_probes(probe.fit(source, "in_quotes", sites=sites, options=FAST)),
     "curve": lambda source, sites: set(probe.curve(source, "in_quotes", "sites", sites=sites, options=FAST).values),
+    "hypothesis_matrix": lambda source, sites: set(
+        probe.probing.hypothesis_matrix(source, "in_quotes", sites=sites, options=FAST).sites
+    ),
     "design": lambda source, sites: {unit.site for unit in probe.design(source, sites, "in_quotes").X.units},
     "ActivePassages": lambda source, sites: set(STATISTICS.ActivePassages(source, sites).sites),
     "Autocorrelations": lambda source, sites: set(STATISTICS.Autocorrelations(source, sites).sites),
@@ -48,7 +51,7 @@ OF_SITES: dict[str, Analysis] = {
     "blocks": lambda source, sites: set(next(probe.Session.of(source).blocks(sites)).values),
 }
 """For each analysis that takes sites, the sites that it found anything for."""
-QUICK = sorted(set(OF_SITES) - {"fit", "curve"})
+QUICK = sorted(set(OF_SITES) - {"fit", "curve", "hypothesis_matrix"})
 FEW = ("a signal", "a list of names")  # of the others, which take a second each
 FORMS = {
     "a signal": ("cell", {CELL}),

@@ -56,11 +56,17 @@ def steering(path: Path) -> probe.causes.Steering:
     return probe.steer(model, {"0/hidden/1": 0.5}, "in_word", n_matched=2, options=options)
 
 
+def matrix(path: Path) -> probe.probing.HypothesisMatrix:
+    return probe.probing.hypothesis_matrix(path, "in_quotes", sites="0/hidden", options=FAST)
+
+
 RESULTS: dict[str, Callable[[Path], Any]] = {
     "Ranking": lambda path: probe.rank(path, "in_quotes"),
     "RankedUnit": lambda path: probe.rank(path, "in_quotes").units[0],
     "ProbeResult": lambda path: probe.fit(path, "in_quotes", sites="0/hidden", options=FAST)[0],
     "Curve": lambda path: probe.curve(path, "in_quotes", most=2, options=FAST),
+    "HypothesisMatrix": lambda path: matrix(path),
+    "MatrixCell": lambda path: matrix(path).of_text[0],
     "Explanation": lambda path: probe.explain(path, "0/hidden/3", ["in_quotes", "in_comment"]),
     "Difference": lambda path: probe.difference(*two_rankings(path)),
     "RowLabels": lambda path: probe.labels(path, "in_quotes"),

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from probe.pictures.figures import new_axes
+from probe.pictures.heat_maps import text_colour
 from probe.training.swept_models import Sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_MIDDLE_LUMINANCE = 0.179  # has the same contrast with black as with white
 
 
 def plot_sweep(sweep: Sweep, axes: "Axes | None" = None) -> "Axes":
@@ -29,9 +28,7 @@ def plot_sweep(sweep: Sweep, axes: "Axes | None" = None) -> "Axes":
     image = axes.imshow(losses, cmap="Blues_r", aspect="auto")
     best = np.unravel_index(np.nanargmin(losses), losses.shape)
     for (row, column), loss in np.ndenumerate(losses):
-        red, green, blue = (channel**2.2 for channel in image.cmap(image.norm(loss))[:3])
-        is_dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue < _MIDDLE_LUMINANCE
-        colour, weight = "white" if is_dark else "black", "bold" if (row, column) == best else "normal"
+        colour, weight = text_colour(image, loss), "bold" if (row, column) == best else "normal"
         axes.text(column, row, f"{loss:.3f}", ha="center", va="center", color=colour, weight=weight)
     axes.set_xticks(range(len(columns)), [str(n_units) for n_units in columns])
     axes.set_yticks(range(len(rows)), [f"{cell}, {n} layer{'' if n == 1 else 's'}" for cell, n in rows])
