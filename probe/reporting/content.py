@@ -1,0 +1,218 @@
+"""The content of a report: what was measured, what was left out, and why."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from activations.results import Result, TableCell
+from activations.units import Unit
+from analyses.causes.ablation import Ablation
+from analyses.curves import Curve
+from analyses.gate_saturation import GateSaturation
+from analyses.matrix import HypothesisMatrix
+from analyses.passages.effects import CONTRAST, Effect
+from analyses.probing.results import ProbeResult
+from analyses.ranking.results import RankedUnit, Ranking
+from analyses.story_results import SHOWN, Section, best_control, best_probe, tell_effects, tell_probes, tell_units
+from analyses.unit_profile import UnitProfile
+from analyses.unit_tables.unit_table import UnitTable
+from hypotheses.labels import Kind
+from probe.evaluation import PartEvaluation
+from probe.viewer.text_view import TextView
+
+N_BEST = 5
+"""The number of units of each hypothesis that are shown, and that have intervals."""
+KNOWN, WHERE, USED = "Does the model know it?", "Do single units tell it?", "Does the model use the best unit for it?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class About(Result):
+    """The model, the text and the reading that a report is about.
+
+    Attributes:
+        model: What the model is, such as `LSTM, 2 layers of 256 units`.
+        model_name: Its file, or a part of its hash.
+        model_sha256: Its hash; empty if it is not known.
+        text_name: The first document, and how many others there are.
+        text_sha256: Hash of the text.
+        n_chars: Characters that were read.
+        n_documents: Documents of the text.
+        n_vocabulary: Characters that the model knows.
+        reading: How it read: lanes, device, date, with a sentence about how far lanes differ from one reading.
+        excerpt: The beginning of the text.
+    """
+
+    model: str
+    model_name: str
+    model_sha256: str
+    text_name: str
+    text_sha256: str
+    n_chars: int
+    n_documents: int
+    n_vocabulary: int
+    reading: str
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Finding(Result):
+    """What is known of one hypothesis.
+
+    Attributes:
+        hypothesis: The hypothesis.
+        meaning: What it says of a character, in a sentence.
+        kind: Of its labels.
+        prevalence: Share of characters that are True; None if it is not True or False.
+        ranking: The units, by how well each tells it.
+        probes: A probe of each site, and the controls that see no model.
+        profile: The best unit: where it is high and low, and when it changes; None if that was left out.
+        ablation: The best unit held at its mean; None if that was left out.
+        curve: How much the best 1, 2, 4, … units know together; None if that was left out.
+        passage: Some held-out text with the labels and the best unit; None if that was left out.
+        left_out: Why parts are missing, by their names.
+    """
+
+    hypothesis: str
+    meaning: str
+    kind: Kind
+    prevalence: float | None
+    ranking: Ranking
+    probes: Sequence[ProbeResult]
+    profile: UnitProfile | None = None
+    ablation: Ablation | None = None
+    curve: Curve | None = None
+    passage: TextView | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def best(self) -> tuple[RankedUnit, ...]:
+        """The units that are shown, the best one first."""
+        return self.ranking.units[:N_BEST]
+
+    @property
+    def best_unit(self) -> Unit:
+        """The unit that tells it best, chosen in training."""
+        return self.ranking.units[0].unit
+
+    @property
+    def probe(self) -> ProbeResult:
+        """The probe of the site from which it can be read best."""
+        return best_probe(self.probes)
+
+    @property
+    def control(self) -> ProbeResult | None:
+        """The best of the probes that see no model."""
+        return best_control(self.probes)
+
+    @property
+    def effect(self) -> Effect | None:
+        """What holding the best unit costs inside, less outside; None if it was not measured."""
+        if self.ablation is None:
+            return None
+        return next(effect for effect in self.ablation.effects if effect.where == CONTRAST)
+
+    @property
+    def sections(self) -> list[Section]:
+        """What the numbers allow to say, question by question; a part that was left out says why."""
+        effect = self.effect
+        sections = [
+            Section("fit", KNOWN, *tell_probes(self.probes)),
+            Section("rank", WHERE, *tell_units(self.best, self.ranking.notes, self.ranking.measure)),
+        ]
+        if effect is not None:
+            sections.append(Section("ablate", USED, *tell_effects({str(self.best_unit): effect})))
+        return sections
+
+    def is_shown(self, part: str) -> bool | None:
+        """Return whether the answer to a part, such as `fit`, is shown; None if the part was left out."""
+        answers = {section.part: section.answer == SHOWN for section in self.sections}
+        return answers.get(part)
+
+    def rows(self) -> list[dict[str, TableCell]]:
+        """Return the rows of all parts, each with the name of its `part`."""
+        rows: list[dict[str, TableCell]] = [{"part": "fit", **probe.row()} for probe in self.probes]
+        rows += [{"part": "rank", **row} for row in self.ranking.rows(N_BEST)]
+        parts: dict[str, Result | None] = {"ablate": self.ablation, "unit": self.profile, "curve": self.curve}
+        for name, result in parts.items():
+            rows += [{"part": name, **row} for row in (result.rows() if result else [])]
+        rows += [
+            {"part": "left_out", "hypothesis": self.hypothesis, "what": what, "reason": reason}
+            for what, reason in self.left_out.items()
+        ]
+        return rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Report(Result):
+    """What is known of a recording.
+
+    Attributes:
+        about: The model, the text, and how it was read.
+        findings: What is known of each hypothesis, the one with the surest unit first.
+        losses: The loss of the model beside those of n-gram models, on the same part of the text; empty if left out.
+        matrix: Hypotheses and sites, hypotheses and units; None if there are no findings.
+        gates: How often gates are saturated; None if left out.
+        units: Every unit's best hypothesis; None if left out.
+        left_out: What was left out, and why, by the names of hypotheses and parts.
+        seed: The seed of all draws.
+    """
+
+    about: About
+    findings: Sequence[Finding]
+    losses: Sequence[PartEvaluation] = ()
+    matrix: HypothesisMatrix | None = None
+    gates: GateSaturation | None = None
+    units: UnitTable | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+
+    def rows(self) -> list[dict[str, TableCell]]:
+        """Return the rows that `probe report --json` prints, each with the name of its `part`."""
+        rows: list[dict[str, TableCell]] = [{"part": "about", **self.about.row()}]
+        rows += [{"part": "loss", **loss.row()} for loss in self.losses]
+        for finding in self.findings:
+            rows += finding.rows()
+        wholes: dict[str, Result | None] = {"matrix": self.matrix, "gates": self.gates, "units": self.units}
+        for name, result in wholes.items():
+            rows += [{"part": name, **row} for row in (result.rows() if result else [])]
+        rows += [{"part": "left_out", "what": what, "reason": reason} for what, reason in self.left_out.items()]
+        return rows
+
+    @property
+    def summary(self) -> list[str]:
+        """What is shown, in a few sentences."""
+        return list(_summary(self.findings))
+
+    def __str__(self) -> str:
+        about = self.about
+        return "\n".join([f"{about.model}, on {about.n_chars:,} characters of {about.text_name}", *self.summary])
+
+
+def with_left_out(finding: Finding, part: str, reason: str) -> Finding:
+    """Return a finding that says why a part is missing."""
+    return replace(finding, left_out={**finding.left_out, part: reason})
+
+
+def _summary(findings: Sequence[Finding]) -> Iterator[str]:
+    if not findings:
+        yield "There is no hypothesis of which something could be said on this text."
+        return
+    n = len(findings)
+    known = [finding.hypothesis for finding in findings if finding.is_shown("fit")]
+    yield f"Of {_counted(n, 'hypothesis', 'hypotheses')}, the model is shown to know more than the text alone gives away for {_listed(known)}."
+    by_one = [finding.hypothesis for finding in findings if finding.is_shown("rank")]
+    yield f"A single unit tells it, above chance, for {_listed(by_one)}."
+    measured = [finding for finding in findings if finding.effect is not None]
+    if measured:
+        used = [finding.hypothesis for finding in measured if finding.is_shown("ablate")]
+        yield (
+            f"Of {_counted(len(measured), 'unit', 'units')} that were held at their means, the model is shown to predict "
+            f"worse for it where the hypothesis holds, more than with units like them, for {_listed(used)}."
+        )
+
+
+def _counted(n: int, singular: str, plural: str) -> str:
+    return f"{n} {singular if n == 1 else plural}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{len(names)}: {', '.join(names)}" if names else "none"
