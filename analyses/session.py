@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Block, Source
+from activations.lazy_activations import NamedActivations
 from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.site_names import AnySites, resolve_sites
 from activations.texts.corpus import Corpus
@@ -33,7 +34,7 @@ Result = TypeVar("Result")
 _LIVE_LOCK = ReentrantLock()  # for all sessions: how many threads torch takes is one number for the whole process
 
 
-class Session:
+class Session(NamedActivations):
     """A source for several questions, which remembers what these have in common.
 
     It is a source itself: every analysis takes it in place of the recording or the live activations that it is made

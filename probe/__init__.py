@@ -18,11 +18,13 @@ from typing import Any
 import lazy_loader
 
 from probe.moved_names import MOVED
+from probe.notebook_formatters import register_formatters
 from probe.sibling_packages import import_sibling_packages
 
 __version__ = "0.1.0"
 
 import_sibling_packages()
+register_formatters()
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 

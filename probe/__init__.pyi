@@ -9,6 +9,7 @@ from . import intervals as intervals
 from . import interventions as interventions
 from . import models as models
 from . import ngrams as ngrams
+from . import notebooks as notebooks
 from . import plots as plots
 from . import probing as probing
 from . import ranking as ranking

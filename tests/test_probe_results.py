@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from commands import Command, rows
 from planting import random_model
+from shown_html import Page, missing_numbers
 
 import probe
 from activations.results import Result
@@ -121,6 +122,10 @@ def test_a_result_has_rows_a_frame_and_a_short_repr(planted: Path, name: str) ->
     assert isinstance(result.to_frame(), frame)
     assert list(result.to_frame().columns) == list(found[0])
     assert len(probe.to_frame([result, result])) == 2 * len(found)
+    html = probe.notebooks.html_of(result)
+    assert html is not None
+    assert missing_numbers(html, found[:10]) == {}
+    assert Page(html).names.isdisjoint({"script", "style", "iframe"})
 
 
 def test_these_are_all_public_results() -> None:

@@ -22,6 +22,7 @@ from activations.interventions import (
     unbounded_by,
 )
 from activations.lane_differences import LaneDifference
+from activations.lazy_activations import NamedActivations
 from activations.models.char_model import CharModel
 from activations.models.char_rnn import CharRNN
 from activations.models.identity import carried, sha256, unbounded
@@ -58,7 +59,7 @@ _SHORT_TEXT = 4  # times the characters of a sample: up to that length, the whol
 _DEFAULT = ComputeOptions()
 
 
-class LiveActivations:
+class LiveActivations(NamedActivations):
     """A model and a text: activations that are computed each time they are read.
 
     The text is cut into lanes that are read side by side. The first lane of a document starts where the document does,

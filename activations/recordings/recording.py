@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from activations.blocks import Block, thin_out
 from activations.errors import ActivationError
+from activations.lazy_activations import NamedActivations
 from activations.predictions import LOG_PROB
 from activations.progress import Advance, Progress, no_advance, no_progress
 from activations.recordings.format import layout
@@ -37,7 +38,7 @@ _LAST_CODE_POINT = 0x10FFFF
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
-class Recording:
+class Recording(NamedActivations):
     """A recording on disk, opened for reading: a source of blocks. Also a context manager.
 
     Every block is checked against its checksum the first time it is read.
