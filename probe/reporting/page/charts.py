@@ -1,0 +1,55 @@
+"""The pictures of a report, as images within its page."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from analyses.curves import Curve
+from analyses.gate_saturation import GateSaturation
+from analyses.matrix import HypothesisMatrix
+from analyses.unit_profile import UnitProfile
+from probe.plots import figure_of, plot_curves, plot_gates, plot_matrix, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def matrix_chart(matrix: HypothesisMatrix) -> Markup:
+    """Draw the matrix of hypotheses."""
+    names = ", ".join(matrix.hypotheses)
+    return image(figure_of(plot_matrix(matrix)[0]), f"Scores of {names}, for each site and for single units")
+
+
+def curve_chart(curve: Curve) -> Markup:
+    """Draw a curve over units."""
+    return image(figure_of(plot_curves(curve)), str(curve))
+
+
+def gates_chart(gates: GateSaturation) -> Markup:
+    """Draw how often gates are saturated."""
+    return image(figure_of(plot_gates(gates)[0]), str(gates))
+
+
+def profile_chart(profile: UnitProfile) -> Markup:
+    """Draw the values of a unit inside and outside, and around the changes of the label."""
+    raise NotImplementedError
+
+
+def image(figure: "Figure", says: str) -> Markup:
+    """Return a figure as an image, whose colours follow those of the page.
+
+    Args:
+        figure: The figure.
+        says: The same in words, for those who do not see it.
+    """
+    figure.patch.set_alpha(0.0)
+    with TemporaryDirectory(prefix="char-probe-") as folder:
+        path = Path(folder) / "figure.svg"
+        save_figure(figure, path)
+        data = base64.b64encode(path.read_bytes()).decode("ascii")
+    width = round(figure.get_figwidth() * 96)
+    return Markup('<img class="picture" src="data:image/svg+xml;base64,{}" alt="{}" width="{}">').format(data, says, width)

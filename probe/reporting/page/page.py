@@ -1,0 +1,300 @@
+"""A report as one HTML file that needs no network: all that comes from a text or a file stays text."""
+
+import base64
+import gzip
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from itertools import count
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup, escape
+
+import probe
+from analyses.passages.effects import CONTRAST
+from analyses.story_results import SHOWN, Section
+from probe.notebooks.interval_bars import Measured
+from probe.notebooks.tables import Cell, pairs_table, table, text_html
+from probe.reporting.content import Finding, Report
+from probe.reporting.inputs import Inputs
+from probe.reporting.page.charts import curve_chart, gates_chart, matrix_chart, profile_chart
+from probe.viewer.page.page import file_text as viewer_file
+from probe.viewer.page.tiles import container_of
+from probe.viewer.text_view import TextView
+
+_MOST_UNITS = 100  # of the table of all units
+_ANSWERS = {True: "yes", False: "not shown", None: "–"}
+_TERMS = {
+    "unit": "One number inside the network, such as 0/cell/226: layer 0, the cell (an LSTM's memory), number 226. It has a "
+    "value at every character.",
+    "site": "All units of one kind in one layer, such as 0/cell.",
+    "hypothesis": "A yes-or-no question (or a number) about every character of the text, such as: is it inside quotes?",
+    "held out": "Characters that were not used to choose or to fit what is scored on them.",
+    "AUC": "How well a score tells characters at which the answer is yes from the others: the chance that it is higher "
+    "at one of the former than at one of the latter. .5 is guessing, 1 is perfect.",
+    "R² and r": "For numbers: the share of the variance that is explained, and the correlation. 0 is guessing, 1 is perfect.",
+    "95 % interval": "If texts like this one were drawn again and again, such intervals would hold the true score in 95 of "
+    "100 cases. Neighbouring characters depend on each other, which is taken into account.",
+    "probe": "A linear classifier (or regression) that reads the hypothesis from all units of a site together.",
+    "text alone": "The same kind of probe that sees the last 1, 5 or 20 characters, or the position in the text, and no "
+    "model. What a model's probe has beyond it, the model remembers or has worked out.",
+    "q": "The false discovery rate: of all units that look at least as good, about this share would look so by chance.",
+    "held at its mean": "The unit is fixed at one value while the model reads, so that it can tell nothing. If the model "
+    "then predicts worse where the hypothesis holds, more than with units that vary as much (matched units), it uses the "
+    "unit for it.",
+    "nats": "The unit of the loss: −log of the probability that the model gave to the character that came. 0.69 nats are "
+    "one bit.",
+    "not shown": "The data do not suffice to say yes. It does not mean no.",
+}
+
+
+def report_page(report: Report, inputs: Inputs) -> str:
+    """Return a report as an HTML page that loads nothing from anywhere.
+
+    Args:
+        report: The report.
+        inputs: What it was made from, for the commands that make its numbers again.
+    """
+    script = viewer_file("view.js") + resource_text("report.js")
+    ids = count(1)
+    commands = _commands(report, inputs)
+    template = Environment(autoescape=True).from_string(resource_text("report.html"))
+    return template.render(
+        report=report,
+        about=report.about,
+        title=f"What {report.about.model_name} knows of {report.about.text_name}".encode("utf-8", "replace").decode(),
+        version=probe.__version__,
+        style=viewer_file("view.css") + resource_text("report.css"),
+        script=script,
+        script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        summary=report.summary,
+        overview=Markup(table(_overview(report))),
+        facts=Markup(pairs_table(_facts(report))),
+        losses=Markup(table(_losses(report))) if report.losses else "",
+        excerpt=Markup(text_html(report.about.excerpt)),
+        matrix=matrix_chart(report.matrix) if report.matrix else "",
+        findings=[_finding(finding, inputs, f"view-{next(ids)}", report) for finding in report.findings],
+        gates=gates_chart(report.gates) if report.gates else "",
+        units=Markup(table(_units(report))) if report.units else "",
+        unit_sentences=_unit_sentences(report),
+        left_out=list(report.left_out.items()),
+        terms=_TERMS,
+        commands=commands,
+    )
+
+
+def resource_text(name: str) -> str:
+    """Return the content of a file of this folder, such as `report.css`."""
+    return resources.files("probe.reporting.page").joinpath(name).read_text(encoding="utf-8")
+
+
+def anchor_of(hypothesis: str) -> str:
+    """Return the name of the section of a hypothesis, which stands in links."""
+    return "h-" + hashlib.sha256(hypothesis.encode("utf-8", "replace")).hexdigest()[:8]
+
+
+def command_html(command: str) -> Markup:
+    """Return a command that can be copied."""
+    return Markup('<div class="command"><code>{}</code></div>').format(command)
+
+
+def _overview(report: Report) -> Mapping[str, Sequence[Cell]]:
+    """Return the columns of the table of all hypotheses."""
+    columns: dict[str, list[Cell]] = {name: [] for name in ("hypothesis", "best site")}
+    findings = report.findings
+    columns["hypothesis"] = [
+        Markup('<a href="#{}"><bdi>{}</bdi></a>').format(anchor_of(finding.hypothesis), finding.hypothesis)
+        for finding in findings
+    ]
+    columns["best site"] = [finding.probe.site for finding in findings]
+    columns["its probe"] = [_of_probe(finding.probe) for finding in findings]
+    columns["text alone"] = [None if finding.control is None else finding.control.score for finding in findings]
+    columns["known?"] = [_ANSWERS[finding.is_shown("fit")] for finding in findings]
+    columns["best unit"] = [str(finding.best_unit) for finding in findings]
+    columns["its AUC or r"] = [_of_unit(finding) for finding in findings]
+    columns["used?"] = [_ANSWERS[finding.is_shown("ablate")] for finding in findings]
+    return columns
+
+
+def _of_probe(result: Any) -> Measured:
+    low, high = result.interval
+    return Measured(value=result.score, low=low, high=high, chance=0.5 if result.measure == "auc" else 0.0)
+
+
+def _of_unit(finding: Finding, number: int = 0) -> Measured:
+    ranked = finding.best[number]
+    chance = 0.0 if finding.ranking.measure == "r" else 0.5
+    return Measured(value=ranked.held_out, low=ranked.low, high=ranked.high, chance=chance)
+
+
+def _facts(report: Report) -> Mapping[str, Cell]:
+    about = report.about
+    return {
+        "model": about.model,
+        "file": about.model_name,
+        "characters it knows": about.n_vocabulary,
+        "text": about.text_name,
+        "characters read": about.n_chars,
+        "documents": about.n_documents,
+    }
+
+
+def _losses(report: Report) -> Mapping[str, Sequence[Cell]]:
+    return {
+        "model": [loss.model for loss in report.losses],
+        "nats per character": [
+            Measured(value=loss.nats_per_char, low=loss.low, high=loss.high) for loss in report.losses
+        ],
+    }
+
+
+def _finding(finding: Finding, inputs: Inputs, view_id: str, report: Report) -> Mapping[str, Any]:
+    """Return what the template shows of a hypothesis."""
+    command = inputs.command
+    unit, name = str(finding.best_unit), finding.hypothesis
+    prevalence = finding.prevalence
+    shown: dict[str, Any] = {
+        "anchor": anchor_of(name),
+        "hypothesis": name,
+        "meaning": finding.meaning,
+        "prevalence": "" if prevalence is None else f"{prevalence:.1%}",
+        "unit": unit,
+        "probe_site": finding.probe.site,
+        "sections": [_section(section, finding, inputs, report) for section in finding.sections],
+        "left_out": finding.left_out,
+    }
+    if finding.profile is not None:
+        shown |= {
+            "profile": profile_chart(finding.profile),
+            "profile_caption": " ".join(finding.profile.captions),
+            "profile_command": command_html(command("plot", "unit", unit, "-H", name, with_sites=False)),
+        }
+    if finding.passage is not None:
+        span = f"{finding.passage.start}:{finding.passage.start + len(finding.passage.text)}"
+        words = ["view", name, "--unit", unit, "--range", span]
+        shown |= {
+            "view": _view(finding.passage, view_id),
+            "view_command": command_html(command(*words, with_sites=False)),
+        }
+    if finding.curve is not None:
+        shown |= {
+            "curve": curve_chart(finding.curve),
+            "curve_caption": "The held-out score of a probe of the best 1, 2, 4, … units, which were chosen one by one "
+            "in training; dashed, a probe of the last 20 characters alone.",
+            "curve_command": command_html(command("curve", name, "--most", str(len(finding.curve.units)))),
+        }
+    return shown
+
+
+def _section(section: Section, finding: Finding, inputs: Inputs, report: Report) -> Mapping[str, Any]:
+    tables = {"fit": _probes_table, "rank": _ranking_table, "ablate": _effects_table}
+    name = finding.hypothesis
+    words: dict[str, list[str]] = {
+        "fit": ["fit", name, "--controls", "chars,position", "--seed", str(report.seed)],
+        "rank": ["rank", name, "--top", str(len(finding.best))],
+        "ablate": ["ablate", name, "--units", str(finding.best_unit), *_ablation_words(finding)],
+    }
+    is_ablation = section.part == "ablate"
+    return {
+        "part": section.part,
+        "question": section.question,
+        "answer": section.answer,
+        "is_shown": section.answer == SHOWN,
+        "sentences": [] if section.part == "rank" else section.sentences,
+        "table": Markup(table(tables[section.part](finding))),
+        "command": command_html(
+            inputs.command(*words[section.part], with_model=is_ablation, with_sites=not is_ablation)
+        ),
+    }
+
+
+def _ablation_words(finding: Finding) -> list[str]:
+    ablation = finding.ablation
+    if ablation is None:
+        return []
+    return ["--chars", str(ablation.n_chars), "--matched", str(ablation.n_matched), "--seed", str(ablation.seed)]
+
+
+def _probes_table(finding: Finding) -> Mapping[str, Sequence[Cell]]:
+    probes = finding.probes
+    measure = "R²" if finding.kind == "numeric" else "AUC"
+    columns: dict[str, list[Cell]] = {
+        "what the probe sees": [probe.site for probe in probes],
+        f"held-out {measure}": [_of_probe(probe) for probe in probes],
+    }
+    if finding.kind != "numeric":
+        columns["accuracy"] = [probe.accuracy for probe in probes]
+        columns["majority"] = [probe.majority_accuracy for probe in probes]
+        columns["F1"] = [probe.f1 for probe in probes]
+    return columns
+
+
+def _ranking_table(finding: Finding) -> Mapping[str, Sequence[Cell]]:
+    measure = "r" if finding.ranking.measure == "r" else "AUC"
+    best = finding.best
+    return {
+        "unit": [str(ranked.unit) for ranked in best],
+        f"held-out {measure}": [_of_unit(finding, number) for number in range(len(best))],
+        "q": [None if math.isnan(ranked.q) else f"{ranked.q:.2g}" for ranked in best],
+        "where the label is high, it is": ["high" if ranked.direction > 0 else "low" for ranked in best],
+    }
+
+
+def _effects_table(finding: Finding) -> Mapping[str, Sequence[Cell]]:
+    effects = [] if finding.ablation is None else list(finding.ablation.effects)
+    where = {CONTRAST: "inside less outside", "all": "everywhere", "end": "where it ends"}
+    return {
+        "characters": [where.get(effect.where, effect.where) for effect in effects],
+        "loss without the unit, less with it (nats)": [
+            Measured(value=effect.effect, low=effect.low, high=effect.high, chance=0.0) for effect in effects
+        ],
+        "the same of matched units": [effect.matched for effect in effects],
+        "p": [None if math.isnan(effect.p) else f"{effect.p:.2g}" for effect in effects],
+    }
+
+
+def _view(view: TextView, view_id: str) -> Mapping[str, Any]:
+    data = base64.b64encode(gzip.compress(container_of(view), mtime=0)).decode()
+    return {"id": view_id, "data": data, "n_lines": view.text.count("\n") + 1}
+
+
+def _units(report: Report) -> Mapping[str, Sequence[Cell]]:
+    units = report.units.units[:_MOST_UNITS] if report.units is not None else ()
+    return {
+        "unit": [str(unit.unit) for unit in units],
+        "hypothesis": [unit.hypothesis for unit in units],
+        "held-out AUC or r": [
+            Measured(value=unit.held_out, low=unit.low, high=unit.high, chance=0.0 if unit.measure == "r" else 0.5)
+            for unit in units
+        ],
+        "q": [None if math.isnan(unit.q) else f"{unit.q:.2g}" for unit in units],
+        "remembers, in characters": [unit.time_constant for unit in units],
+        "near its lowest value": [unit.left_saturated for unit in units],
+        "near its highest": [unit.right_saturated for unit in units],
+    }
+
+
+def _unit_sentences(report: Report) -> list[str]:
+    if report.units is None:
+        return []
+    sentences = [str(share) for share in report.units.shares[:1]]
+    n_units = len(report.units.units)
+    if n_units > _MOST_UNITS:
+        sentences.append(f"These are the first {_MOST_UNITS} of {n_units:,} units; the command has all.")
+    return sentences
+
+
+def _commands(report: Report, inputs: Inputs) -> Mapping[str, Markup]:
+    """Return the commands of whole parts."""
+    names = [finding.hypothesis for finding in report.findings]
+    words = [word for name in names for word in ("-H", name)]
+    return {
+        "found": command_html(inputs.command("fit", *names, "--controls", "chars,position")),
+        "matrix": command_html(inputs.command("plot", "matrix", *words)),
+        "gates": command_html(inputs.command("plot", "gates", with_sites=False)),
+        "units": command_html(inputs.command("units")),
+        "report": command_html(inputs.command("report", *names, with_model=True)),
+    }
