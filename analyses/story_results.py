@@ -158,9 +158,7 @@ def tell_probes(probes: Sequence[ProbeResult]) -> tuple[str, list[str]]:
     return SHOWN if is_shown else NOT_SHOWN, [*sentences, f"The model {verb}: {amount}, {corrected}."]
 
 
-def tell_units(
-    units: Sequence[RankedUnit], notes: Sequence[str] = (), measure: str = "auc"
-) -> tuple[str, list[str]]:
+def tell_units(units: Sequence[RankedUnit], notes: Sequence[str] = (), measure: str = "auc") -> tuple[str, list[str]]:
     """Say how well single units know a hypothesis.
 
     Args:

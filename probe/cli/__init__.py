@@ -29,6 +29,7 @@ from probe.cli.perturb import perturb
 from probe.cli.plot import PLOTS
 from probe.cli.plot import app as plot_app
 from probe.cli.rank import rank
+from probe.cli.report import report
 from probe.cli.sample import sample
 from probe.cli.show import warn
 from probe.cli.steer import steer
@@ -60,6 +61,7 @@ COMMANDS = (
     steer,
     perturb,
     story,
+    report,
 )
 ALL_COMMANDS = (*COMMANDS, *PLOTS)
 """The functions of all commands, those of `probe plot` among them."""

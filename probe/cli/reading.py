@@ -138,6 +138,18 @@ class ReadingOptions(RuledTextOptions):
         names = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
         return [spelled(type(self), name) for name in names if name not in self.NAMES_OF_SOURCE]
 
+    def words(self) -> list[str]:
+        """Return the options of reading that differ from their defaults, as they are written in a command."""
+        words = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value == field.default or field.name in self.NAMES_OF_SOURCE:
+                continue
+            option = spelled(type(self), field.name)
+            values = value if isinstance(value, list | tuple) else [value]
+            words += [option] if value is True else [word for one in values for word in (option, str(one))]
+        return words
+
 
 def load_or_build(path: Path, model_factory: str | None) -> "CharRNN | CharModel":
     """Load the model in a checkpoint, or what a factory makes of a file, without dropout."""

@@ -4,10 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from markupsafe import Markup
+
 from activations.results import TableCell
 from probe.notebooks.interval_bars import BarAxis, Measured, interval_bar
 
-Cell = TableCell | Measured
+Cell = TableCell | Measured | Markup
+"""What a table shows in a cell; `Markup` is HTML that was made safe before."""
 _TABLE = '<table style="border-collapse: collapse; font-size: 90%; margin: 0.4em 0">'
 _TEXT = "text-align: left; padding: 1px 0.6em"
 _NUMBER = "text-align: right; padding: 1px 0.6em; white-space: nowrap"
@@ -62,6 +65,8 @@ def cell_html(cell: Cell) -> str:
     """Return what stands in a cell, without the picture of an interval."""
     if isinstance(cell, Measured):
         return measured_text(cell)
+    if isinstance(cell, Markup):
+        return str(cell)
     if cell is None:
         return "–"
     if isinstance(cell, bool | str):

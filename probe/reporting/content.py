@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from analyses.profiling.unit_profile import UnitProfile
+from analyses.unit_tables.unit_table import UnitTable
+
 from activations.results import Result, TableCell
 from activations.units import Unit
 from analyses.causes.ablation import Ablation
@@ -13,8 +16,6 @@ from analyses.passages.effects import CONTRAST, Effect
 from analyses.probing.results import ProbeResult
 from analyses.ranking.results import RankedUnit, Ranking
 from analyses.story_results import SHOWN, Section, best_control, best_probe, tell_effects, tell_probes, tell_units
-from analyses.unit_profile import UnitProfile
-from analyses.unit_tables.unit_table import UnitTable
 from hypotheses.labels import Kind
 from probe.evaluation import PartEvaluation
 from probe.viewer.text_view import TextView
@@ -196,17 +197,18 @@ def _summary(findings: Sequence[Finding]) -> Iterator[str]:
     if not findings:
         yield "There is no hypothesis of which something could be said on this text."
         return
-    n = len(findings)
     known = [finding.hypothesis for finding in findings if finding.is_shown("fit")]
-    yield f"Of {_counted(n, 'hypothesis', 'hypotheses')}, the model is shown to know more than the text alone gives away for {_listed(known)}."
+    asked = _counted(len(findings), "hypothesis", "hypotheses")
+    yield f"Of {asked}, the model is shown to know more than the text alone gives away about {_listed(known)}."
     by_one = [finding.hypothesis for finding in findings if finding.is_shown("rank")]
-    yield f"A single unit tells it, above chance, for {_listed(by_one)}."
+    yield f"A single unit is shown to tell {_listed(by_one)}."
     measured = [finding for finding in findings if finding.effect is not None]
     if measured:
         used = [finding.hypothesis for finding in measured if finding.is_shown("ablate")]
+        units = _counted(len(measured), "hypothesis", "hypotheses")
         yield (
-            f"Of {_counted(len(measured), 'unit', 'units')} that were held at their means, the model is shown to predict "
-            f"worse for it where the hypothesis holds, more than with units like them, for {_listed(used)}."
+            f"The best unit was held at its mean for {units}: the model is shown to predict worse for it where the "
+            f"hypothesis holds, more than with units like it, for {_listed(used)}."
         )
 
 

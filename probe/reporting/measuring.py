@@ -1,4 +1,4 @@
-"""Measure what a report tells: one recording, or a model that reads a text, and the hypotheses with the surest units."""
+"""Measure what a report tells of one recording, or of a model that reads a text."""
 
 import inspect
 import math
@@ -6,6 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
+
+from analyses.profiling.unit_profile import unit_profile
+from analyses.unit_tables.describe_units import describe_units
+from analyses.unit_tables.unit_table import UnitTable
 
 from activations.blocks import Source
 from activations.errors import ActivationError
@@ -26,9 +30,6 @@ from analyses.ranking.ranking import rank_all
 from analyses.session import AnySource, Session
 from analyses.targets.many_hypotheses import Targets, all_targets
 from analyses.targets.target import Target
-from analyses.unit_profile import unit_profile
-from analyses.unit_tables.describe_units import describe_units
-from analyses.unit_tables.unit_table import UnitTable
 from hypotheses.errors import HypothesisError
 from hypotheses.registry import get
 from probe.evaluation import evaluate_recorded
@@ -106,15 +107,15 @@ def make_report(
     """
     session = Session.of(source)
     live = session if model is None and session.is_live else (None if model is None else Session.of(model))
-    making = _Making(session, live, _state_sites(session) if sites is None else list(sites), options, progress)
+    making = _Making(session, live, state_sites(session) if sites is None else list(sites), options, progress)
     with session.answering():
         return making.report(targets, model_name)
 
 
-def _state_sites(session: Session) -> list[Site]:
-    """Return hidden states and cells, or all sites if there are none."""
-    states = [site for site in session.sites if site.signal in _SIGNALS]
-    return states or list(session.sites)
+def state_sites(source: Source) -> list[Site]:
+    """Return hidden states and cells, or all sites if there are none of these."""
+    states = [site for site in source.sites if site.signal in _SIGNALS]
+    return states or list(source.sites)
 
 
 class _Making:
@@ -131,6 +132,7 @@ class _Making:
         self._session, self._live, self._options = session, live, options
         self._sites = sites_among(session, sites)
         self._left_out: dict[str, str] = {}
+        self._all_targets: Sequence[Target] = ()
         self._progress = dict(zip(_WEIGHTS, _noted_steps(progress, _WEIGHTS), strict=True))
 
     def report(self, targets: Targets | None, model_name: str) -> Report:
@@ -161,6 +163,7 @@ class _Making:
         session = self._session
         made, reasons = all_targets(session) if targets is None else targets
         self._left_out |= reasons if targets is not None else {}
+        self._all_targets = made
         rankings = rank_all(session, made, sites=self._sites, n_intervals=N_BEST, progress=self._progress[_RANKING])
         if targets is None:
             chosen = surest(session, made, rankings, self._options.n_hypotheses)
@@ -274,7 +277,9 @@ class _Making:
             self._left_out["units"] = "a short report leaves out the table of all units; see `probe units`"
             return None
         progress = self._progress[_UNITS]
-        return self._or_left_out("units", lambda: describe_units(self._session, sites=self._sites, progress=progress))
+        return self._or_left_out(
+            "units", lambda: describe_units(self._session, self._all_targets, sites=self._sites, progress=progress)
+        )
 
     def _or_left_out(self, part: str, measure: Callable[[], Measured]) -> Measured | None:
         """Return what is measured, or nothing, and note why it is left out."""

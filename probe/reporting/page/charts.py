@@ -1,21 +1,22 @@
 """The pictures of a report, as images within its page."""
 
 import base64
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from analyses.profiling.unit_profile import UnitProfile
 from markupsafe import Markup
 
 from analyses.curves import Curve
 from analyses.gate_saturation import GateSaturation
 from analyses.matrix import HypothesisMatrix
-from analyses.unit_profile import UnitProfile
-from probe.plots import figure_of, plot_curves, plot_gates, plot_matrix, save_figure
+from probe.plots import figure_of, new_panels, plot_curves, plot_gates, plot_matrix, plot_unit_profile, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_PANEL_WIDTH, _PANEL_HEIGHT = 3.5, 2.9  # in inches
 
 
 def matrix_chart(matrix: HypothesisMatrix) -> Markup:
@@ -36,7 +37,10 @@ def gates_chart(gates: GateSaturation) -> Markup:
 
 def profile_chart(profile: UnitProfile) -> Markup:
     """Draw the values of a unit inside and outside, and around the changes of the label."""
-    raise NotImplementedError
+    names = ("histogram", "begins", "ends") if profile.events else ("histogram", "means", "memory")
+    panels = dict(zip(names, new_panels(len(names), _PANEL_WIDTH, _PANEL_HEIGHT), strict=True))
+    plot_unit_profile(profile, panels)
+    return image(figure_of(panels["histogram"]), f"Values of {profile.unit}, by {profile.label}")
 
 
 def image(figure: "Figure", says: str) -> Markup:
@@ -52,4 +56,6 @@ def image(figure: "Figure", says: str) -> Markup:
         save_figure(figure, path)
         data = base64.b64encode(path.read_bytes()).decode("ascii")
     width = round(figure.get_figwidth() * 96)
-    return Markup('<img class="picture" src="data:image/svg+xml;base64,{}" alt="{}" width="{}">').format(data, says, width)
+    return Markup('<img class="picture" src="data:image/svg+xml;base64,{}" alt="{}" width="{}">').format(
+        data, says, width
+    )

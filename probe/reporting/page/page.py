@@ -3,15 +3,15 @@
 import base64
 import gzip
 import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from itertools import count
 from typing import Any
 
+from analyses.profiling.unit_profile import UnitProfile
 from jinja2 import Environment
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 import probe
 from analyses.passages.effects import CONTRAST
@@ -27,28 +27,6 @@ from probe.viewer.text_view import TextView
 
 _MOST_UNITS = 100  # of the table of all units
 _ANSWERS = {True: "yes", False: "not shown", None: "–"}
-_TERMS = {
-    "unit": "One number inside the network, such as 0/cell/226: layer 0, the cell (an LSTM's memory), number 226. It has a "
-    "value at every character.",
-    "site": "All units of one kind in one layer, such as 0/cell.",
-    "hypothesis": "A yes-or-no question (or a number) about every character of the text, such as: is it inside quotes?",
-    "held out": "Characters that were not used to choose or to fit what is scored on them.",
-    "AUC": "How well a score tells characters at which the answer is yes from the others: the chance that it is higher "
-    "at one of the former than at one of the latter. .5 is guessing, 1 is perfect.",
-    "R² and r": "For numbers: the share of the variance that is explained, and the correlation. 0 is guessing, 1 is perfect.",
-    "95 % interval": "If texts like this one were drawn again and again, such intervals would hold the true score in 95 of "
-    "100 cases. Neighbouring characters depend on each other, which is taken into account.",
-    "probe": "A linear classifier (or regression) that reads the hypothesis from all units of a site together.",
-    "text alone": "The same kind of probe that sees the last 1, 5 or 20 characters, or the position in the text, and no "
-    "model. What a model's probe has beyond it, the model remembers or has worked out.",
-    "q": "The false discovery rate: of all units that look at least as good, about this share would look so by chance.",
-    "held at its mean": "The unit is fixed at one value while the model reads, so that it can tell nothing. If the model "
-    "then predicts worse where the hypothesis holds, more than with units that vary as much (matched units), it uses the "
-    "unit for it.",
-    "nats": "The unit of the loss: −log of the probability that the model gave to the character that came. 0.69 nats are "
-    "one bit.",
-    "not shown": "The data do not suffice to say yes. It does not mean no.",
-}
 
 
 def report_page(report: Report, inputs: Inputs) -> str:
@@ -81,7 +59,6 @@ def report_page(report: Report, inputs: Inputs) -> str:
         units=Markup(table(_units(report))) if report.units else "",
         unit_sentences=_unit_sentences(report),
         left_out=list(report.left_out.items()),
-        terms=_TERMS,
         commands=commands,
     )
 
@@ -169,7 +146,7 @@ def _finding(finding: Finding, inputs: Inputs, view_id: str, report: Report) -> 
     if finding.profile is not None:
         shown |= {
             "profile": profile_chart(finding.profile),
-            "profile_caption": " ".join(finding.profile.captions),
+            "profile_caption": _profile_caption(finding.profile),
             "profile_command": command_html(command("plot", "unit", unit, "-H", name, with_sites=False)),
         }
     if finding.passage is not None:
@@ -187,6 +164,25 @@ def _finding(finding: Finding, inputs: Inputs, view_id: str, report: Report) -> 
             "curve_command": command_html(command("curve", name, "--most", str(len(finding.curve.units)))),
         }
     return shown
+
+
+def _profile_caption(profile: UnitProfile) -> str:
+    """Say what the panels show, and how long the unit remembers."""
+    panels = "Left: how often the unit has each value, where the label is True and where it is not."
+    if profile.events:
+        panels += (
+            " Beside it: its mean around the characters where the label begins, and where it ends, with 95 % bands."
+        )
+    else:
+        panels = "Left: how often the unit has each value; its mean over the label; and its autocorrelation."
+    constant = profile.time_constant
+    memory = "by 256 characters it does not" if math.isinf(constant) else f"that is after {constant:.0f} characters"
+    notes = [
+        f"{note[:1].upper()}{note[1:]}."
+        for note in profile.notes
+        if "autocorrelation" not in note and "gates" not in note
+    ]
+    return " ".join([panels, f"Its autocorrelation falls under 1/e: {memory}.", *notes])
 
 
 def _section(section: Section, finding: Finding, inputs: Inputs, report: Report) -> Mapping[str, Any]:
@@ -280,7 +276,8 @@ def _units(report: Report) -> Mapping[str, Sequence[Cell]]:
 def _unit_sentences(report: Report) -> list[str]:
     if report.units is None:
         return []
-    sentences = [str(share) for share in report.units.shares[:1]]
+    share = report.units.share()
+    sentences = [f"{share} at a strength of {share.at_least:g}.", *report.units.notes]
     n_units = len(report.units.units)
     if n_units > _MOST_UNITS:
         sentences.append(f"These are the first {_MOST_UNITS} of {n_units:,} units; the command has all.")
