@@ -217,4 +217,4 @@ def _counted(n: int, singular: str, plural: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return f"{len(names)}: {', '.join(names)}" if names else "none"
+    return f"{len(names)} of them ({', '.join(names)})" if names else "none of them"

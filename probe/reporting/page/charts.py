@@ -11,7 +11,8 @@ from markupsafe import Markup
 from analyses.curves import Curve
 from analyses.gate_saturation import GateSaturation
 from analyses.matrix import HypothesisMatrix
-from probe.plots import figure_of, new_panels, plot_curves, plot_gates, plot_matrix, plot_unit_profile, save_figure
+from probe.pictures.figures import new_panels
+from probe.plots import figure_of, plot_curves, plot_gates, plot_matrix, plot_unit_profile, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,7 +17,7 @@ import probe
 from analyses.passages.effects import CONTRAST
 from analyses.story_results import SHOWN, Section
 from probe.notebooks.interval_bars import Measured
-from probe.notebooks.tables import Cell, pairs_table, table, text_html
+from probe.notebooks.tables import Cell, measured_text, pairs_table, table, text_html
 from probe.reporting.content import Finding, Report
 from probe.reporting.inputs import Inputs
 from probe.reporting.page.charts import curve_chart, gates_chart, matrix_chart, profile_chart
@@ -52,7 +52,7 @@ def report_page(report: Report, inputs: Inputs) -> str:
         overview=Markup(table(_overview(report))),
         facts=Markup(pairs_table(_facts(report))),
         losses=Markup(table(_losses(report))) if report.losses else "",
-        excerpt=Markup(text_html(report.about.excerpt)),
+        excerpt=Markup("\n".join(map(text_html, report.about.excerpt.split("\n")))),
         matrix=matrix_chart(report.matrix) if report.matrix else "",
         findings=[_finding(finding, inputs, f"view-{next(ids)}", report) for finding in report.findings],
         gates=gates_chart(report.gates) if report.gates else "",
@@ -80,20 +80,23 @@ def command_html(command: str) -> Markup:
 
 def _overview(report: Report) -> Mapping[str, Sequence[Cell]]:
     """Return the columns of the table of all hypotheses."""
-    columns: dict[str, list[Cell]] = {name: [] for name in ("hypothesis", "best site")}
     findings = report.findings
-    columns["hypothesis"] = [
-        Markup('<a href="#{}"><bdi>{}</bdi></a>').format(anchor_of(finding.hypothesis), finding.hypothesis)
-        for finding in findings
-    ]
-    columns["best site"] = [finding.probe.site for finding in findings]
-    columns["its probe"] = [_of_probe(finding.probe) for finding in findings]
-    columns["text alone"] = [None if finding.control is None else finding.control.score for finding in findings]
-    columns["known?"] = [_ANSWERS[finding.is_shown("fit")] for finding in findings]
-    columns["best unit"] = [str(finding.best_unit) for finding in findings]
-    columns["its AUC or r"] = [_of_unit(finding) for finding in findings]
-    columns["used?"] = [_ANSWERS[finding.is_shown("ablate")] for finding in findings]
-    return columns
+    return {
+        "hypothesis": [
+            Markup('<a href="#{}"><bdi>{}</bdi></a>').format(anchor_of(finding.hypothesis), finding.hypothesis)
+            for finding in findings
+        ],
+        "score": ["R², r" if finding.kind == "numeric" else "AUC" for finding in findings],
+        "best probe": [measured_text(_of_probe(finding.probe)) for finding in findings],
+        "at": [finding.probe.site for finding in findings],
+        "text alone": [
+            None if finding.control is None else measured_text(_of_probe(finding.control)) for finding in findings
+        ],
+        "known?": [_ANSWERS[finding.is_shown("fit")] for finding in findings],
+        "best unit": [measured_text(_of_unit(finding)) for finding in findings],
+        "which": [str(finding.best_unit) for finding in findings],
+        "used?": [_ANSWERS[finding.is_shown("ablate")] for finding in findings],
+    }
 
 
 def _of_probe(result: Any) -> Measured:
