@@ -166,6 +166,16 @@ def test_the_threshold_of_training_is_judged_on_held_out_characters(rng: np.rand
     assert found.low < found.balanced_accuracy < found.high
 
 
+def test_a_threshold_lies_between_neighbouring_values_of_float16(rng: np.random.Generator) -> None:
+    """Whose mean is no float16."""
+    source, holds = planted(rng)
+    low = np.float16(0.5)
+    values = np.where(holds, np.nextafter(low, np.float16(1)), low).astype(np.float16)
+    found = find_threshold(values, holds, labelled(source, holds))
+    assert (found.balanced_accuracy, found.is_above) == (1.0, True)
+    assert float(low) < found.value < float(values.max())
+
+
 def test_a_histogram_counts_as_numpy_does(rng: np.random.Generator) -> None:
     values, groups = rng.normal(size=3_000).astype(np.float32), rng.integers(0, 3, 3_000)
     found, whole = histogram(values, groups, ("a", "b", "c"), 20), (float(values.min()), float(values.max()))

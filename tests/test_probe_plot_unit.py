@@ -1,5 +1,6 @@
 """The picture of a unit: what is drawn are the numbers of its profile."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from analyses.errors import AnalysisError
 from analyses.profiling.unit_profile import UnitProfile
 from probe.plots import (
     figure_of,
+    new_axes,
     plot_autocorrelation,
     plot_class_means,
     plot_events,
@@ -65,12 +67,19 @@ def test_a_number_has_a_tuning_curve_and_no_events(profiles: dict[str, UnitProfi
 
 def test_classes_are_in_the_order_of_their_means(profiles: dict[str, UnitProfile]) -> None:
     profile = profiles["char_class"]
-    panel = plot_class_means(profile.means)
-    x = np.array(panel.get_lines()[0].get_xdata())
-    assert (np.diff(x) > 0).all() and len(x) > 3
+    without = replace(profile.means, low=np.where(profile.means.tuning.n < 2_000, np.nan, profile.means.low))
+    panel = plot_class_means(without)
     means = dict(zip(profile.means.tuning.labels, profile.means.tuning.means, strict=True))
+    numbers = dict(zip(profile.means.tuning.labels, profile.means.tuning.n, strict=True))
     names = [tick.get_text() for tick in panel.get_yticklabels()]
-    np.testing.assert_array_equal([means[name] for name in names], x)
+    assert len(names) > 3 and (np.diff([means[name] for name in names]) > 0).all()
+    filled, white = panel.get_lines()
+    assert white.get_markerfacecolor() == "white"
+    for line, is_sure in ((filled, True), (white, False)):
+        shown = [name for name in names if (numbers[name] >= 2_000) == is_sure]
+        assert shown
+        np.testing.assert_array_equal(line.get_xdata(), [means[name] for name in shown])
+        np.testing.assert_array_equal(line.get_ydata(), [names.index(name) for name in shown])
 
 
 def test_each_panel_can_be_drawn_alone(profiles: dict[str, UnitProfile]) -> None:
@@ -82,6 +91,9 @@ def test_each_panel_can_be_drawn_alone(profiles: dict[str, UnitProfile]) -> None
         plot_class_means(profile.means),
     ):
         save_figure(figure_of(panel), Path("panel.png"))
+    own = {"begins": new_axes(), "means": new_axes()}
+    assert plot_unit_profile(profile, own) == own
+    assert all(panel.get_lines() for panel in own.values())
     with pytest.raises(AnalysisError, match="where a label begins, and where it ends, have a picture each"):
         plot_events(profile.events)
 

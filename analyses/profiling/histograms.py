@@ -11,7 +11,7 @@ from analyses.intervals.long_run import n_cosines
 from analyses.ranking.methods.binary_counts import CountsBelow
 from analyses.ranking.methods.threshold_scores import balanced_accuracy, choose_threshold
 from analyses.targets.classes import Classes
-from analyses.targets.splits import TEST, TRAIN
+from analyses.targets.splits import TEST, TRAIN, Split
 from analyses.targets.target import Target
 
 Array = NDArray[np.float64]
@@ -143,25 +143,18 @@ def find_threshold(
         The threshold. As for the AUC of a unit, the variance is that of the whole text, scaled to what is held out.
     """
     parts = target.parts_of_used
-    parts = parts[parts >= 0]
+    is_labelled = parts >= 0
+    parts = parts[is_labelled]
     levels, below = _counts_below(values, is_true, parts)
     is_above, place = choose_threshold(balanced_accuracy, below[TRAIN].astype(np.int64))
     value = _between(levels, place)
-    told = (values >= value) if is_above else (values < value)
-    right = told == is_true
-    held_out = [right[(parts == TEST) & (is_true == label)].mean() for label in (False, True)]
-    split = target.split
-    places = np.arange(target.selection.start, target.selection.stop, target.selection.every)
-    atoms = split.atom(places[target.parts_of_used >= 0])
-    influence = np.zeros(split.n_atoms)
-    share = split.held_out_atoms.mean()
-    for label in (False, True):
-        of_label = is_true == label
-        deviations = right[of_label] - right[of_label].mean()
-        influence += np.bincount(atoms[of_label], deviations, split.n_atoms) / (2 * share * of_label.sum())
+    is_right = ((values >= value) == is_above) == is_true
+    accuracies = [is_right[(parts == TEST) & (is_true == label)].mean() for label in (False, True)]
+    used, split = target.selection, target.split
+    atoms = split.atom(np.arange(used.start, used.stop, used.every)[is_labelled])
     estimate = Estimate(
-        value=float(np.mean(held_out)),
-        influence=influence,
+        value=float(np.mean(accuracies)),
+        influence=_influence(is_right, is_true, atoms, split),
         n_atoms=int(split.held_out_atoms.sum()),
         n_cosines=n_cosines(split.n_atoms),
         scale="logit",
@@ -170,7 +163,7 @@ def find_threshold(
     )
     low, high = estimate.interval
     return Threshold(
-        value=value,
+        value=float(value),
         is_above=is_above,
         balanced_accuracy=estimate.value,
         low=low,
@@ -192,10 +185,23 @@ def _counts_below(
     return levels.astype(np.float64), below
 
 
-def _between(levels: Array, place: int) -> float:
-    """Return a threshold with so many of the distinct values below it."""
+def _influence(
+    is_right: NDArray[np.bool_], is_true: NDArray[np.bool_], atoms: NDArray[np.int64], split: Split
+) -> Array:
+    """(n_atoms,) what each atom would add to the error of the balanced accuracy if it were held out."""
+    influence = np.zeros(split.n_atoms)
+    for label in (False, True):
+        of_label = is_true == label
+        deviations = is_right[of_label] - is_right[of_label].mean()
+        n_held_out = split.held_out_atoms.mean() * of_label.sum()
+        influence += np.bincount(atoms[of_label], deviations, split.n_atoms) / (2 * n_held_out)
+    return influence
+
+
+def _between(levels: Array, place: int) -> np.float64:
+    """Return a threshold below which `place` of the distinct values lie; in float64, in which nothing is rounded."""
     if place == 0:
-        return float(levels[0])
+        return np.float64(levels[0])
     if place == len(levels):
-        return float(np.nextafter(levels[-1], np.inf))
-    return float(levels[place - 1] + levels[place]) / 2
+        return np.float64(np.nextafter(levels[-1], np.inf))
+    return np.float64((levels[place - 1] + levels[place]) / 2)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _PANEL_INCHES = (3.3, 2.7)
 _MOST_NAMED = 24  # classes, above which not every one has a label
-_MOST_CHARS = 26  # of a name in a panel
+_MOST_CHARS, _MOST_IN_LEGEND = 26, 18  # of a name in a panel
 
 
 def plot_histogram(
@@ -49,23 +49,24 @@ def plot_histogram(
             color=colour,
             linewidth=1.2,
             linestyle=("-", "--", ":")[number],
-            label=f"{literal(name, _MOST_CHARS)} ({n_chars:,})",
+            label=f"{literal(name, _MOST_IN_LEGEND)} ({n_chars:,})",
         )
     if threshold is not None:
         axes.axvline(threshold.value, color=GREY, linewidth=1)
-        interval = "" if threshold.no_interval_reason else f" ({threshold.low:.2f} to {threshold.high:.2f})"
-        side = "above" if threshold.is_above else "below"
-        axes.set_title(
-            f"True {side} {threshold.value:.3g}:\nbalanced accuracy {threshold.balanced_accuracy:.2f}{interval}",
-            fontsize="small",
-            loc="left",
-        )
+        axes.set_title(_told(threshold), fontsize="small", loc="left")
     axes.set_xlabel("value of the unit")
     axes.set_ylabel("share of the characters")
     axes.set_ylim(0, 1.4 * float(np.nanmax(histogram.shares)))
     axes.legend(loc="upper right", **LEGEND)
     axes.grid(alpha=0.25)
     return axes
+
+
+def _told(threshold: Threshold) -> str:
+    interval = "" if threshold.no_interval_reason else f" ({threshold.low:.2f} to {threshold.high:.2f})"
+    side = "above" if threshold.is_above else "below"
+    accuracy = f"balanced accuracy {threshold.balanced_accuracy:.2f}{interval}"
+    return f"told by values {side} {threshold.value:.3g}:\n{accuracy}"
 
 
 def plot_events(averages: Sequence[EventAverage], axes: "Axes | None" = None, *, mean: float | None = None) -> "Axes":
@@ -139,6 +140,8 @@ def plot_autocorrelation(memory: UnitMemory, unit: int = 0, axes: "Axes | None" 
 def plot_class_means(means: ClassMeans, axes: "Axes | None" = None) -> "Axes":
     """Draw the means of a unit by class, or its tuning curve to a number, with 95 % intervals.
 
+    A white point has no interval: its class occurs in too few pieces of the text.
+
     Args:
         means: The means.
         axes: Where to draw; None makes a new figure.
@@ -152,18 +155,7 @@ def plot_class_means(means: ClassMeans, axes: "Axes | None" = None) -> "Axes":
         axes.set_xlabel(literal(tuning.hypothesis, 2 * _MOST_CHARS))
         axes.set_ylabel("mean of the unit")
     else:
-        is_there = tuning.n > 0
-        order = np.flatnonzero(is_there)
-        if means.kind == "categorical":
-            order = order[np.argsort(tuning.means[order])]
-        y = np.arange(len(order))
-        axes.hlines(y, means.low[order], means.high[order], color=colour, linewidth=1.2)
-        axes.plot(tuning.means[order], y, color=colour, marker=marker, ms=4, linestyle="none")
-        every = -(-len(order) // _MOST_NAMED)
-        named = [literal(tuning.labels[number], _MOST_CHARS) for number in order[::every]]
-        axes.set_yticks(y[::every], named, fontsize="small")
-        axes.set_ylim(-0.6, len(order) - 0.4)
-        axes.set_xlabel("mean of the unit")
+        _draw_classes(means, axes)
     wave = "" if tuning.period is None else f", a wave of period {tuning.period:.3g}"
     axes.set_title(
         f"its means, with 95 % intervals:\n{_signed(tuning.eta2)} of it explained, held out{wave}",
@@ -172,6 +164,27 @@ def plot_class_means(means: ClassMeans, axes: "Axes | None" = None) -> "Axes":
     )
     axes.grid(alpha=0.25)
     return axes
+
+
+def _draw_classes(means: ClassMeans, axes: "Axes") -> None:
+    """Draw a point for each class that occurs, those of several classes in the order of their means."""
+    tuning, (colour, marker, _) = means.tuning, STYLES[0]
+    order = np.flatnonzero(tuning.n)
+    if means.kind == "categorical":
+        order = order[np.argsort(tuning.means[order])]
+    y = np.arange(len(order))
+    axes.hlines(y, means.low[order], means.high[order], color=colour, linewidth=1.2)
+    has_interval = np.isfinite(means.low[order])
+    for chosen, fill in ((has_interval, colour), (~has_interval, "white")):
+        x = tuning.means[order][chosen]
+        axes.plot(x, y[chosen], color=colour, marker=marker, markerfacecolor=fill, ms=4, linestyle="none")
+    is_binary = means.kind == "binary"
+    labels = [f"not {tuning.hypothesis}", tuning.hypothesis] if is_binary else list(tuning.labels)
+    every = -(-len(order) // _MOST_NAMED)
+    named = [literal(labels[number], _MOST_IN_LEGEND) for number in order[::every]]
+    axes.set_yticks(y[::every], named, fontsize="small")
+    axes.set_ylim(-0.6, len(order) - 0.4)
+    axes.set_xlabel("mean of the unit")
 
 
 def plot_unit_profile(profile: UnitProfile, axes: "Mapping[str, Axes] | None" = None) -> "dict[str, Axes]":
