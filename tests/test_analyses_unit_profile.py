@@ -135,6 +135,14 @@ def test_the_gates_of_the_same_layer_and_index_are_averaged(rng: np.random.Gener
     assert any("no gates of layer 0 are here" in note for note in profile.notes)
 
 
+def test_a_projected_hidden_state_has_no_gates_of_its_own(rng: np.random.Generator) -> None:
+    """Its unit 1 is a mixture of all cells, and no gate is that unit's."""
+    source, holds = planted(rng)
+    hidden = source.read([CELL])[CELL][:, :2]
+    both = Arrays({Site("0/hidden"): hidden, FORGET: source.read([FORGET])[FORGET]}, documents=[9_000, 11_000])
+    assert not unit_profile(both, "0/hidden/1", labelled(both, holds)).gates
+
+
 def test_the_source_is_read_once(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     source, holds = planted(rng)
     label = labelled(source, holds)

@@ -218,7 +218,10 @@ def _row(
 
 
 def _gates_beside(source: Source, unit: Unit) -> list[Unit]:
-    """Return the gates of the same layer and index, in the order of the source, without the unit itself."""
+    """Return the gates of the same layer and index, in the order of the source, without the unit itself.
+
+    There are none beside a site with another number of units, such as a hidden state that is projected.
+    """
     layer = unit.site.layer
     sites = [
         site
@@ -226,7 +229,7 @@ def _gates_beside(source: Source, unit: Unit) -> list[Unit]:
         if layer is not None
         and site.layer == layer
         and (site.signal or "").endswith("_gate")
-        and unit.index < n_units
+        and n_units == source.sites[unit.site]
         and site != unit.site
     ]
     return [Unit(site, unit.index) for site in sites]
