@@ -24,6 +24,9 @@ from activations.models.training.results import TrainingSnapshot as TrainingSnap
 from activations.models.training.training import hold_out as hold_out
 from activations.models.training.training import train as train
 from activations.models.twins import twin as twin
+from analyses.overlap import CorrectSet as CorrectSet
+from analyses.overlap import Overlap as Overlap
+from analyses.overlap import overlap as overlap
 from probe.evaluation import PartEvaluation as PartEvaluation
 from probe.evaluation import evaluate_beside_ngrams as evaluate_beside_ngrams
 from probe.training.sweeps import sweep as sweep

@@ -99,6 +99,18 @@ def test_a_matrix_may_lack_units_or_be_drawn_into_ones_own_axes() -> None:
         plot_matrix(matrix(has_units=False), panels=["units"])
 
 
+@pytest.mark.parametrize(
+    ("score", "written"),
+    [(0.996, ".996"), (1.0, "1.0"), (0.9996, "1.0"), (0.914, ".91"), (-8.876, "−8.9"), (-0.001, ".00"), (-0.4, "−.40")],
+)
+def test_scores_are_short_and_are_not_rounded_to_1(score: float, written: str) -> None:
+    only = cell("a", "sites", "0/cell", score, "r2", reach=0.01)
+    one = HypothesisMatrix(
+        hypotheses=("a",), sites=("0/cell",), units=(), of_sites=((only,),), of_text=(only,), of_units=((),)
+    )
+    assert plot_matrix(one)[0].texts[0].get_text().strip("()") == written
+
+
 def test_colours_are_paper_at_chance_and_darker_the_further_from_it() -> None:
     colours = paper_to_blue()(np.linspace(0, 1, 20))[:, :3]
     assert colours[0].tolist() == [1, 1, 1]
