@@ -8,6 +8,7 @@ from probe.pictures.figures import check_picture as check_picture
 from probe.pictures.figures import figure_of as figure_of
 from probe.pictures.figures import new_axes as new_axes
 from probe.pictures.figures import save_figure as save_figure
+from probe.pictures.gates import plot_gates as plot_gates
 from probe.pictures.impulse import plot_impulse as plot_impulse
 from probe.pictures.matrix import plot_matrix as plot_matrix
 from probe.pictures.orders import plot_orders as plot_orders

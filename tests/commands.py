@@ -4,9 +4,27 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from typer.main import get_command
+
+from probe.cli import ALL_COMMANDS, app, command_name
 from probe.cli.provenance import PROVENANCE
 
 Command = Callable[..., tuple[int, str, str]]
+NAMES = [command_name(command) for command in ALL_COMMANDS]
+"""What calls each command in the shell: `rank`, or `plot gates`."""
+
+
+def parsers() -> dict[str, Any]:
+    """What parses the arguments of each command, by what calls it."""
+    groups: dict[str, Any] = vars(get_command(app))["commands"]
+    return {name: vars(groups["plot"])["commands"][name.split()[1]] if " " in name else groups[name] for name in NAMES}
+
+
+def parse(words: list[str]) -> None:
+    """Parse a command line without `probe`, and run nothing."""
+    n_words = 2 if words[0] == "plot" else 1
+    name = " ".join(words[:n_words])
+    parsers()[name].make_context(name, words[n_words:])
 
 
 def rows(output: str) -> list[dict[str, Any]]:

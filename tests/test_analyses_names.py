@@ -46,6 +46,7 @@ OF_SITES: dict[str, Analysis] = {
     "ActivePassages": lambda source, sites: set(STATISTICS.ActivePassages(source, sites).sites),
     "Autocorrelations": lambda source, sites: set(STATISTICS.Autocorrelations(source, sites).sites),
     "GramMatrices": lambda source, sites: set(STATISTICS.GramMatrices(source, "in_quotes", sites).sites),
+    "Saturations": lambda source, sites: set(STATISTICS.Saturations(source, sites).sites),
     "read": lambda source, sites: set(probe.Session.of(source).read(sites, 0, 10)),
     "blocks": lambda source, sites: set(next(probe.Session.of(source).blocks(sites)).values),
 }

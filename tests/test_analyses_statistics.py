@@ -44,6 +44,7 @@ from analyses.statistics.placements import PlacementSums
 from analyses.statistics.products import Products, ProductSums
 from analyses.statistics.quantile_counts import QuantileCounts
 from analyses.statistics.rank_sums import RankSums
+from analyses.statistics.saturations import Saturations
 from analyses.targets.classes import classes_of, one_against_rest
 from analyses.targets.labelling import target
 from analyses.targets.splits import TEST, TRAIN
@@ -107,6 +108,9 @@ class World:
 
     def active_passages(self) -> ActivePassages:
         return ActivePassages(self.source, n=7, n_chars=50)
+
+    def saturations(self) -> Saturations:
+        return Saturations(self.source)
 
     def label_losses(self) -> LossesByLabel:
         return LossesByLabel(self.source, [self.numeric, self.classes, self.binary])
@@ -185,6 +189,7 @@ CASES: dict[type, Callable[[World], AnyStatistic]] = {
     Autocorrelations: World.autocorrelations,
     ActivePassages: World.active_passages,
     LossesByLabel: World.label_losses,
+    Saturations: World.saturations,
 }
 
 
@@ -399,6 +404,7 @@ OF_A_SOURCE: list[Callable[[Source], AnyStatistic]] = [
     lambda source: LossesByLabel(source, [in_word]),
     ActivePassages,
     Autocorrelations,
+    Saturations,
 ]
 
 

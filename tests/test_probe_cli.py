@@ -6,17 +6,15 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from commands import Command, rows
+from commands import NAMES, Command, parsers, rows
 from foreign import state_dict
 from planting import PLANTED, random_model
-from typer.main import get_command
 
 from activations.models.char_rnn import ModelConfig
 from activations.models.checkpoints import save_model
@@ -26,7 +24,6 @@ from activations.units import Site
 from analyses.ranking.methods.registry import METHODS
 from analyses.ranking.results import TABLE_COLUMNS
 from hypotheses.registry import get, registered
-from probe.cli import COMMANDS, app, command_name
 from probe.cli.show import show_rows
 from probe.cli.train import train
 from probe.demo import bundled_model, bundled_text
@@ -542,9 +539,9 @@ def test_bad_usage_has_status_2(run: Command) -> None:
     assert run("rank", "--hypothesis", "in_quotes", "--top", "0")[0] == 2
 
 
-@pytest.mark.parametrize("command", [command_name(command) for command in COMMANDS])
+@pytest.mark.parametrize("command", NAMES)
 def test_every_command_has_help_with_an_example(run: Command, command: str) -> None:
-    status, out, _ = run(command, "--help")
+    status, out, _ = run(*command.split(), "--help")
     assert status == 0
     assert "Example" in out
     assert f"probe {command}" in out
@@ -577,14 +574,13 @@ def test_weights_decay_where_a_text_could_be_learned_by_heart(asked: dict[str, A
 
 
 def test_help_and_import_load_nothing_heavy() -> None:
-    commands = [command_name(command) for command in COMMANDS]
     code = (
         "import sys, probe\n"
         "heavy = {'torch', 'sklearn', 'matplotlib', 'numba', 'h5py', 'numpy', 'scipy', 'pandas'}\n"
         "def check(use): assert not heavy & set(sys.modules), (use, heavy & set(sys.modules))\n"
         "check('import')\n"
         "from probe.cli import main\n"
-        f"for command in [[], *([name] for name in {commands})]:\n"
+        f"for command in [[], *(name.split() for name in {NAMES}), ['plot']]:\n"
         "    sys.argv = ['probe', *command, '--help']\n"
         "    try: main()\n"
         "    except SystemExit as stop: assert stop.code == 0, command\n"
@@ -592,7 +588,7 @@ def test_help_and_import_load_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for name in commands:
+    for name in NAMES:
         assert f"Usage: probe {name} [" in done.stdout
 
 
@@ -754,9 +750,8 @@ def test_code_of_the_users_own_builds_a_model_if_it_is_asked_for(run: Command, t
     assert "RUNS the code" in " ".join(run("import", "--help")[1].replace("│", " ").split())
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=command_name)
-def test_no_help_text_is_taken_for_a_style(command: Callable[..., None]) -> None:
+@pytest.mark.parametrize("command", NAMES)
+def test_no_help_text_is_taken_for_a_style(command: str) -> None:
     """What stands in brackets is swallowed on the screen."""
-    own = get_command(app).commands[command_name(command)]  # type: ignore[attr-defined]
-    for each in own.params:
+    for each in parsers()[command].params:
         assert not re.search(r"\[[a-z#/@]", each.help or ""), each.name

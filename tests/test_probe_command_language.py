@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from commands import Command, rows
+from commands import NAMES, Command, parsers, rows
 from planting import PLANTED, random_model
-from typer.main import get_command
 from typer.testing import CliRunner
 
 import probe
@@ -32,7 +31,7 @@ from analyses.ranking.methods.names import METHOD_NAMES
 from analyses.ranking.methods.registry import METHODS
 from analyses.targets.many_hypotheses import all_targets, targets_of
 from hypotheses.errors import HypothesisError
-from probe.cli import COMMANDS, app, command_name, options, training_options
+from probe.cli import app, options, training_options
 from probe.cli.curve import Over
 from probe.cli.fit import ProbesOptions
 from probe.cli.import_model import RecurrentCell
@@ -41,17 +40,20 @@ from probe.cli.train import Weights
 from probe.cli.words import Subjects, tell_apart
 from probe.training.recipes import PRESETS, cell_names
 
-NAMES = [command_name(command) for command in COMMANDS]
 CAUSES = {"ablate", "impulse", "orders", "patch", "perturb", "steer", "story"}
+PLOTS = {name for name in NAMES if name.startswith("plot ")}
+LIVE_PLOTS = {"plot gates"}  # of a recording, or of a model that reads a text now
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
-    "--output": {"train", "sweep", "import", "extract", "curve", "explain", "view"} | CAUSES - {"ablate", "patch"},
+    "--output": {"train", "sweep", "import", "extract", "curve", "explain", "view"}
+    | PLOTS
+    | CAUSES - {"ablate", "patch"},
     "--units": {"train", "rank", "fit", "ablate", "impulse", "perturb"},
     "--layers": {"train", "sweep"},
     "--cell": {"train", "sweep", "import"},
     "--gates": {"train", "import"},
-    "--lanes": {"train", "sweep", "extract", "view", "rank", "explain", "fit", "curve"} | CAUSES,
-    "--range": {"import", "hypotheses", "extract", "view", "rank", "explain", "fit", "curve"} | CAUSES,
-    "--text": {"import", "view", "rank", "explain", "fit", "curve"} | CAUSES,
+    "--lanes": {"train", "sweep", "extract", "view", "rank", "explain", "fit", "curve"} | CAUSES | LIVE_PLOTS,
+    "--range": {"import", "hypotheses", "extract", "view", "rank", "explain", "fit", "curve"} | CAUSES | LIVE_PLOTS,
+    "--text": {"import", "view", "rank", "explain", "fit", "curve"} | CAUSES | LIVE_PLOTS,
     "--split": {"train", "sweep", "evaluate"},
     "--prompt": {"sample", "extract", "steer"},
     "--top": {"view", "rank", "explain", "ablate", "impulse", "perturb"},
@@ -70,8 +72,7 @@ OWN_MEANING = {  # options that are spelled alike and mean another thing in each
 
 
 def parameters(command: str) -> dict[str, Any]:
-    commands: dict[str, Any] = vars(get_command(app))["commands"]
-    return {str(option.name): option for option in commands[command].params}
+    return {str(option.name): option for option in parsers()[command].params}
 
 
 def table(path: str) -> list[dict[str, str]]:
@@ -197,8 +198,8 @@ def test_many_hypotheses_are_labelled_at_once(planted: Path) -> None:
 
 @pytest.mark.parametrize("command", NAMES)
 def test_help_has_a_short_form(run: Command, command: str) -> None:
-    status, out, _ = run(command, "-h")
-    assert (status, out) == (0, run(command, "--help")[1])
+    status, out, _ = run(*command.split(), "-h")
+    assert (status, out) == (0, run(*command.split(), "--help")[1])
     assert run("-h")[:2] == run("--help")[:2]
 
 
@@ -321,6 +322,8 @@ def test_a_seed_is_noted_for_every_control_task(task: str, monkeypatch: pytest.M
         ("probe rank --compare auc,", {f"auc,{name}" for name in METHODS}),
         ("probe fit --controls chars,pos", {"chars,position"}),
         ("probe fit --controls ", {*CONTROLS, "none"}),
+        ("probe plot gates planted", {"planted.h5"}),
+        ("probe plot gat", {"gates"}),
         ("probe curve --over ", set(get_args(Over))),
         ("probe extract --device ", set(DEVICES)),
         ("probe sweep corpus.txt --cell lstm,g", {"lstm,gru", "lstm,gru_reset_before"}),
@@ -387,6 +390,7 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "steer": ["steer", "vowel", "--model", "model.pt", "--hold", "0/cell/1=0", *brief],
         "steer by a direction": ["steer", "vowel", *live, "--add", "in_quotes", *brief],
         "check": ["check", str(planted)],
+        "plot gates": ["plot", "gates", *live],
         "train": ["train", "corpus.txt", "-o", "small.pt", *quick],
         "sweep": ["sweep", "corpus.txt", "--cell", "rnn", "--layers", "1", "--hidden", "3", *quick[2:]],
     }
@@ -397,6 +401,7 @@ READS_A_TEXT = set(ROWS) - {"hypotheses", "hypotheses defined", "check", "steer"
 # no model made the planted recording
 KNOWS_THE_MODEL = {
     "rank live",
+    "plot gates",
     "ablate",
     "impulse",
     "patch",

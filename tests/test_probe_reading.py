@@ -8,11 +8,10 @@ from typing import Annotated, Any
 
 import pytest
 import torch
-from commands import Command, rows
+from commands import Command, parsers, rows
 from foreign import renamed
 from planting import random_model
 from typer import Option
-from typer.main import get_command
 
 from activations.errors import ActivationError
 from activations.interventions import Intervention, clamp
@@ -25,13 +24,12 @@ from activations.texts.reading_rule import ReadingRule
 from activations.texts.selection import Selection
 from activations.units import Site
 from analyses.session import Session
-from probe.cli import app
 from probe.cli.option_groups import spelled
 from probe.cli.reading import ReadingOptions, RuledTextOptions, TextOptions
 from probe.cli.sources import SourceOptions
 from probe.untrained import live_twin
 
-COMMANDS: dict[str, Any] = vars(get_command(app))["commands"]
+COMMANDS = parsers()
 LIVE = {each.name for each in fields(ReadingOptions)}
 RULED = {each.name for each in fields(RuledTextOptions)}
 OF_TEXTS = {each.name for each in fields(TextOptions)}
@@ -47,6 +45,7 @@ ALL_OPTIONS = {
     "orders",
     "patch",
     "perturb",
+    "plot gates",
     "steer",
     "story",
 }

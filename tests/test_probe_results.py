@@ -105,6 +105,8 @@ RESULTS: dict[str, Callable[[Path], Any]] = {
     "Direction": lambda path: probe.causes.mean_difference(live(path), "in_quotes", "1/cell"),
     "Novelty": lambda path: probe.models.novelty(["a b\n", "c\n"], ["a\n"]),
     "UnitMemory": statistic("Autocorrelations", "0/hidden"),
+    "Saturation": statistic("Saturations", "0/hidden"),
+    "GateSaturation": lambda path: probe.statistics.gate_saturation(live(path)),
     "Passages": statistic("ActivePassages", "0/hidden"),
     "ClassLosses": statistic("LossesByLabel", "in_quotes"),
     "NumberLosses": statistic("LossesByLabel", "position_in_line"),

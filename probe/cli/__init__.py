@@ -26,6 +26,8 @@ from probe.cli.impulse import impulse
 from probe.cli.orders import orders
 from probe.cli.patch import patch
 from probe.cli.perturb import perturb
+from probe.cli.plot import PLOTS
+from probe.cli.plot import app as plot_app
 from probe.cli.rank import rank
 from probe.cli.sample import sample
 from probe.cli.show import warn
@@ -59,6 +61,8 @@ COMMANDS = (
     perturb,
     story,
 )
+ALL_COMMANDS = (*COMMANDS, *PLOTS)
+"""The functions of all commands, those of `probe plot` among them."""
 
 app = typer.Typer(
     name="probe",
@@ -69,12 +73,16 @@ app = typer.Typer(
 
 
 def command_name(command: Callable[..., None]) -> str:
-    """Return the name in the shell of a function of `COMMANDS`; Python does not allow a function named `import`."""
-    return command.__name__.removesuffix("_model")
+    """Return what calls a function of `ALL_COMMANDS` in the shell, such as `rank` or `plot gates`.
+
+    Python does not allow a function named `import`.
+    """
+    return f"plot {command.__name__}" if command in PLOTS else command.__name__.removesuffix("_model")
 
 
 for _command in COMMANDS:
     app.command(command_name(_command), cls=NamingCommand)(_command)
+app.add_typer(plot_app)
 
 
 def _show_version(is_wanted: bool) -> None:

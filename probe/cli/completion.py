@@ -13,9 +13,13 @@ def hypotheses(incomplete: str) -> list[str]:
 
 def hypotheses_and_recordings(incomplete: str) -> list[str]:
     """List the hypotheses, and the recordings on disk, whose names begin as typed."""
+    return [*hypotheses(incomplete), *recordings(incomplete)]
+
+
+def recordings(incomplete: str) -> list[str]:
+    """List the recordings on disk whose names begin as typed."""
     folder = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
-    recordings = sorted(str(path) for path in folder.glob("*.h5"))
-    return [*hypotheses(incomplete), *_beginning(incomplete.removeprefix("./"), recordings)]
+    return _beginning(incomplete.removeprefix("./"), sorted(str(path) for path in folder.glob("*.h5")))
 
 
 def methods(incomplete: str) -> list[str]:

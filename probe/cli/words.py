@@ -51,6 +51,11 @@ def tell_apart(words: Iterable[str] | None, hypotheses: Iterable[str] | None) ->
     return Subjects(list(dict.fromkeys([*named, *(hypotheses or ())])), recordings)
 
 
+def one_recording(path: str | None) -> Subjects:
+    """Return the subjects of a command that is about one recording, and about no hypothesis."""
+    return Subjects([], [] if path is None else [Path(path)])
+
+
 def _is_recording(word: str) -> bool:
     from hypotheses.user_files import is_file
 
