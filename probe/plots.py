@@ -13,9 +13,12 @@ from probe.pictures.impulse import plot_impulse as plot_impulse
 from probe.pictures.matrix import plot_matrix as plot_matrix
 from probe.pictures.orders import plot_orders as plot_orders
 from probe.pictures.overlap import plot_overlap as plot_overlap
+from probe.pictures.ranking import plot_ranking as plot_ranking
 from probe.pictures.steering import plot_steering as plot_steering
 from probe.pictures.story import plot_story as plot_story
+from probe.pictures.weights import plot_weights as plot_weights
 from probe.training.loss_curve import plot_losses as plot_losses
+from probe.training.loss_files import plot_runs as plot_runs
 from probe.training.sweep_grid import plot_sweep as plot_sweep
 from probe.viewer.picture import draw_view as draw_view
 from probe.viewer.picture import figure_of_view as figure_of_view

@@ -110,7 +110,18 @@ def curve(
     Example:
         probe curve in_quotes -o curve.png
     """
-    subjects = tell_apart(words, hypotheses)
+    draw_curves(tell_apart(words, hypotheses), options, sites, source, labels, tables)
+
+
+def draw_curves(
+    subjects: Subjects,
+    options: CurveOptions,
+    sites: SiteOptions,
+    source: SourceOptions,
+    labels: TargetOptions,
+    tables: TableOptions,
+) -> None:
+    """Make the curves that are asked for, print them, and draw them if there is a file for the picture."""
     options.check(subjects, source)
     tables.check(*source.inputs(subjects))
     if options.run is None:
