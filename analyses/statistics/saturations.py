@@ -119,8 +119,8 @@ class Saturations:
                 states and cells.
 
         Raises:
-            AnalysisError: If there is no such site, if the range of one is not known, or if the text is shorter than
-                100 characters.
+            AnalysisError: If there is no such site, if the range of one (or of all) is not known, or if the text is
+                shorter than 100 characters.
         """
         source = Session.of(source)
         chosen = sites_among(source, sites)
@@ -131,6 +131,11 @@ class Saturations:
             raise AnalysisError(
                 f"the range of {unknown} is not known, so that nothing says where its units are saturated; ask about "
                 "gates, candidates, hidden states or cells"
+            )
+        if not known:
+            raise AnalysisError(
+                f"no site here has a known range, among {', '.join(map(str, chosen))}; saturation is counted of gates, "
+                "candidates, hidden states and cells"
             )
         used = source.selection
         self._cells = TextCells(Split.of(used.stop - used.start, used.start))

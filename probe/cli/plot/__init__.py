@@ -10,9 +10,10 @@ from probe.cli.plot.matrix import matrix
 from probe.cli.plot.overlap import overlap
 from probe.cli.plot.ranking import ranking
 from probe.cli.plot.sweep import sweep
+from probe.cli.plot.unit import unit
 from probe.cli.plot.weights import weights
 
-PLOTS = (matrix, ranking, weights, curve, gates, overlap, losses, steps, sweep)
+PLOTS = (matrix, ranking, unit, weights, curve, gates, overlap, losses, steps, sweep)
 """The functions of the commands, by whose names they are called."""
 
 app = typer.Typer(name="plot", no_args_is_help=True)
