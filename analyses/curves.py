@@ -11,6 +11,7 @@ from activations.results import Result
 from activations.site_names import AnySites
 from activations.units import Site, Unit, units_of
 from analyses.errors import AnalysisError
+from analyses.fewest_units import SHARES, FewestUnits, fewest_units
 from analyses.named_parts import sites_among, sites_of_read_out
 from analyses.probing.designs.budgets import available_runs, within_budget
 from analyses.probing.forward_selection import select_units
@@ -42,6 +43,8 @@ class Curve(Result):
         controls: At each point, a probe that sees the last 20 characters of the text alone, and no model.
         units: The best units, in the order of choice, for a curve over units; otherwise the units that the last
             probe sees.
+        all_units: The probe of all units of the sites, for a curve over units; otherwise None.
+        fewest: For a curve over units the fewest units that reach 95 %, and 99 %, of what all units know above chance.
     """
 
     hypothesis: str
@@ -50,9 +53,19 @@ class Curve(Result):
     points: tuple[ProbeResult, ...]
     controls: tuple[ProbeResult, ...] = field(repr=False)
     units: tuple[Unit, ...] = field(repr=False)
+    all_units: ProbeResult | None = field(default=None, repr=False)
+    fewest: tuple[FewestUnits, ...] = field(default=(), repr=False)
 
     def rows(self) -> list[dict[str, str | float | int | None]]:
-        """Return the rows that `probe curve --json` prints: one for each point, with the score of its control."""
+        """Return the rows that `probe curve --json` prints: one for each point, with the score of its control.
+
+        Of a curve over units, each row also has the number and the score of all units, and `units_for_95`, with the
+        ends of its interval, and `units_for_99` likewise.
+        """
+        of_all: dict[str, str | float | int | None] = {}
+        if self.all_units is not None:
+            of_all |= {"n_all_units": len(self.all_units.units), "all_units_score": self.all_units.score}
+            of_all |= {key: number for fewest in self.fewest for key, number in fewest.row().items()}
         return [
             {
                 "hypothesis": self.hypothesis,
@@ -66,6 +79,7 @@ class Curve(Result):
                 "n_chars": point.n_chars,
                 "n_used": point.n_used,
                 "n_train": point.n_train,
+                **of_all,
                 "note": point.note,
             }
             for value, point, control in zip(self.values, self.points, self.controls, strict=True)
@@ -77,10 +91,11 @@ class Curve(Result):
             return f"{self.hypothesis} over {self.over}: no scores; {self.points[0].note}"
         best = max(scored, key=lambda n: self.points[n].score)
         point, control = self.points[best], self.controls[best]
-        return (
+        first = (
             f"{self.hypothesis} over {self.over}: {point.measure} {point.score:.3f} at {self.values[best]}, where the "
             f"last {N_LAST} characters alone give {control.score:.3f}"
         )
+        return "\n".join([first, *map(str, self.fewest)])
 
 
 @renamed_keyword("how", "options")
@@ -205,11 +220,37 @@ def curve_over_units(
     if options.folds is not None:
         raise AnalysisError("a curve over units chooses them for one held-out part of the text; leave out the folds")
     best = select_units(source, target, sites, most, progress).units
-    sizes = [n for n in (1 << power for power in range(len(best).bit_length())) if n < len(best)]
-    designs = [best[:n] for n in [*sizes, len(best)]]
-    points = fit_units(source, target, designs, options=options, progress=progress)
+    powers = [n for n in (1 << power for power in range(len(best).bit_length())) if n < len(best)]
+    sizes = (*powers, len(best))
+    points = fit_units(source, target, [best[:n] for n in sizes], options=options, progress=progress)
     [control] = fit_characters(source, [target], N_LAST, options)
-    return _curve(target, "units", tuple(len(design) for design in designs), points, [control] * len(points), best)
+    all_units, fewest = _fewest(source, target, units_of(source.sites, sites), best, points, options, progress)
+    over_units = _curve(target, "units", sizes, points, [control] * len(points), best)
+    return replace(over_units, all_units=all_units, fewest=fewest)
+
+
+def _fewest(
+    source: Source,
+    target: Target,
+    units: Sequence[Unit],
+    best: Sequence[Unit],
+    points: Sequence[ProbeResult],
+    options: FitOptions,
+    progress: Progress,
+) -> tuple[ProbeResult, tuple[FewestUnits, ...]]:
+    """Fit the probe of all units, and find the fewest of the best ones that reach shares of what it knows."""
+    probes = {len(point.units): point for point in points}
+    if len(units) not in probes:
+        [probes[len(units)]] = fit_units(source, target, [units], options=options, progress=progress)
+    all_units = probes[len(units)]
+
+    def fit_best(n: int) -> ProbeResult:
+        if n not in probes:
+            [probes[n]] = fit_units(source, target, [best[:n]], options=options)
+        return probes[n]
+
+    sizes = [len(point.units) for point in points]
+    return all_units, tuple(fewest_units(share, sizes, points, all_units, fit_best) for share in SHARES)
 
 
 def curve_over_chars(

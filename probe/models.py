@@ -24,8 +24,14 @@ from activations.models.training.results import TrainingSnapshot as TrainingSnap
 from activations.models.training.training import hold_out as hold_out
 from activations.models.training.training import train as train
 from activations.models.twins import twin as twin
+from analyses.overlap import CorrectSet as CorrectSet
+from analyses.overlap import Overlap as Overlap
+from analyses.overlap import overlap as overlap
 from probe.evaluation import PartEvaluation as PartEvaluation
 from probe.evaluation import evaluate_beside_ngrams as evaluate_beside_ngrams
+from probe.training.loss_files import TrainingLosses as TrainingLosses
+from probe.training.loss_files import read_losses as read_losses
+from probe.training.sweep_files import read_sweep as read_sweep
 from probe.training.sweeps import sweep as sweep
 from probe.training.swept_models import Sweep as Sweep
 from probe.training.swept_models import SweptModel as SweptModel

@@ -12,6 +12,8 @@ from probe.pictures.gates import plot_gates as plot_gates
 from probe.pictures.impulse import plot_impulse as plot_impulse
 from probe.pictures.matrix import plot_matrix as plot_matrix
 from probe.pictures.orders import plot_orders as plot_orders
+from probe.pictures.overlap import plot_overlap as plot_overlap
+from probe.pictures.ranking import plot_ranking as plot_ranking
 from probe.pictures.steering import plot_steering as plot_steering
 from probe.pictures.story import plot_story as plot_story
 from probe.pictures.unit_profile import plot_autocorrelation as plot_autocorrelation
@@ -19,7 +21,9 @@ from probe.pictures.unit_profile import plot_class_means as plot_class_means
 from probe.pictures.unit_profile import plot_events as plot_events
 from probe.pictures.unit_profile import plot_histogram as plot_histogram
 from probe.pictures.unit_profile import plot_unit_profile as plot_unit_profile
+from probe.pictures.weights import plot_weights as plot_weights
 from probe.training.loss_curve import plot_losses as plot_losses
+from probe.training.loss_files import plot_runs as plot_runs
 from probe.training.sweep_grid import plot_sweep as plot_sweep
 from probe.viewer.picture import draw_view as draw_view
 from probe.viewer.picture import figure_of_view as figure_of_view

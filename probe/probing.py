@@ -3,6 +3,7 @@
 from analyses.curves import Curve as Curve
 from analyses.curves import curve as curve
 from analyses.curves import curves_over_steps as curves_over_steps
+from analyses.fewest_units import FewestUnits as FewestUnits
 from analyses.matrix import HypothesisMatrix as HypothesisMatrix
 from analyses.matrix import MatrixCell as MatrixCell
 from analyses.matrix import hypothesis_matrix as hypothesis_matrix

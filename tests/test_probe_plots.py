@@ -1,5 +1,6 @@
 """Pictures show what they are given."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,13 @@ from planting import PLANTED
 
 from activations.models.training.results import TrainingRow
 from activations.recordings.recording import Recording
-from analyses.curves import CURVES, curve
+from activations.units import Site, Unit
+from analyses.curves import CURVES, Curve, curve
 from analyses.errors import AnalysisError
+from analyses.fewest_units import FewestUnits
+from analyses.intervals.estimates import Estimate
 from analyses.probing.options import FitOptions
+from analyses.probing.results import ProbeResult
 from probe.plots import figure_of, new_axes, plot_curves, plot_losses, plot_sweep, plot_text, save_figure
 from probe.training.swept_models import Sweep, SweptModel
 
@@ -62,6 +67,40 @@ def test_several_curves_are_told_apart_in_grey(planted: Path, over: str) -> None
     assert min(np.diff(darkness)) > 0.05
     assert {line.get_linestyle() for line in solid} == {"-"}
     assert all(line.get_linestyle() != "-" for line in lines if line not in solid)
+
+
+def test_a_curve_over_units_has_the_probe_of_all_and_the_fewest_that_suffice() -> None:
+    """Bars stand at 95 and 99 % of what all units know above chance."""
+
+    def point(n_units: int, auc: float) -> ProbeResult:
+        units = tuple(Unit(Site.of(0, "cell"), index) for index in range(n_units))
+        estimate = Estimate(value=auc, influence=np.linspace(-0.001, 0.001, 20), n_atoms=20)
+        return ProbeResult(hypothesis="a", kind="binary", site="", units=units, auc=auc, estimates={"auc": estimate})
+
+    shares = [(0.95, 5, 3, 8), (0.99, None, 9, 100)]
+    fewest = [
+        FewestUnits(share=share, n_units=n, low=low, high=high, most=8, n_all=100, score_of_all=0.9)
+        for share, n, low, high in shares
+    ]
+    points = tuple(point(n, 0.5 + n / 20) for n in (1, 2, 4, 8))
+    over_units = Curve(
+        hypothesis="a $b$ $c$", over="units", values=(1, 2, 4, 8), points=points, controls=points,
+        units=points[-1].units, all_units=point(100, 0.9), fewest=tuple(fewest),
+    )  # fmt: skip
+    axes = plot_curves(over_units)
+    drawn = [np.asarray(line.get_xydata()).tolist() for line in axes.get_lines()]
+    assert [[100, 0.9]] in drawn
+    levels = [0.5 + share * 0.4 for share, *_ in shares]
+    assert [[3, levels[0]], [8, levels[0]]] in drawn
+    assert [[5, levels[0]]] in drawn
+    assert [[9, levels[1]], [100, levels[1]]] in drawn
+    labels = axes.get_legend_handles_labels()[1]
+    assert "95 % of all: 5 (3 to 8)" in labels
+    assert "all 100 units" in labels
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "2", "4", "8", "100"]
+    several = plot_curves({"one": over_units, "other": replace(over_units, controls=points[::-1])})
+    figure_of(several).draw_without_rendering()
+    assert [[5, levels[0]]] in [np.asarray(line.get_xydata()).tolist() for line in several.get_lines()]
 
 
 def test_curves_over_different_things_have_no_axis_in_common(planted: Path) -> None:

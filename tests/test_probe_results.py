@@ -65,13 +65,22 @@ def matrix(path: Path) -> probe.probing.HypothesisMatrix:
     return probe.probing.hypothesis_matrix(path, "in_quotes", sites="0/hidden", options=FAST)
 
 
+def overlap(path: Path) -> probe.models.Overlap:
+    corpus = text(path)
+    models = {str(seed): random_model(corpus.text(), seed) for seed in (0, 1)}
+    return probe.models.overlap({name: probe.LiveActivations(model, corpus) for name, model in models.items()})
+
+
 RESULTS: dict[str, Callable[[Path], Any]] = {
     "Ranking": lambda path: probe.rank(path, "in_quotes"),
     "RankedUnit": lambda path: probe.rank(path, "in_quotes").units[0],
     "ProbeResult": lambda path: probe.fit(path, "in_quotes", sites="0/hidden", options=FAST)[0],
     "Curve": lambda path: probe.curve(path, "in_quotes", most=2, options=FAST),
+    "FewestUnits": lambda path: probe.curve(path, "in_quotes", most=2, options=FAST).fewest[0],
     "HypothesisMatrix": lambda path: matrix(path),
     "MatrixCell": lambda path: matrix(path).of_text[0],
+    "Overlap": overlap,
+    "CorrectSet": lambda path: overlap(path).sets[0],
     "Explanation": lambda path: probe.explain(path, "0/hidden/3", ["in_quotes", "in_comment"]),
     "UnitProfile": profile,
     "Histogram": lambda path: profile(path).histogram,

@@ -51,6 +51,22 @@ class SourceOptions(ReadingOptions):
             yield [(name if len(paths) > 1 else "", session) for name, session in zip(names, sessions, strict=True)]
 
     @contextmanager
+    def open_only(self, subjects: Subjects) -> "Iterator[Session]":
+        """Open a session of the only recording, or of the live source; for the errors see `open`.
+
+        Raises:
+            AnalysisError: If there are several recordings.
+        """
+        from analyses.errors import AnalysisError
+
+        if len(subjects.recordings) > 1:
+            raise AnalysisError(
+                f"this picture is of one recording, and {len(subjects.recordings)} are named; draw each by itself"
+            )
+        with self.open(subjects) as [(_, session)]:
+            yield session
+
+    @contextmanager
     def _open_one(self, recording: Path) -> Iterator["Session"]:
         from activations.errors import ActivationError
         from analyses.session import Session

@@ -22,6 +22,7 @@ _INCHES_OF_LETTER = 0.062  # of a label
 _GAP = 0.35  # between the sites and the text alone, in cells
 _MOST_COLUMNS_IN_ROW = 26  # of two panels; with more, they stand one below the other
 _LONGEST_NAME = 34
+_NEAR_ONE, _ALL_BUT_ONE = 0.995, 0.9995  # scores that 2, and 3, digits would round to 1
 _TITLES = {"sites": "probes of each site, held out", "units": "single units, held out"}
 _MEASURES = {"sites": "R²", "units": "r"}
 SCALE = "2 AUC − 1; of numbers √R² of probes, r of units; 0 is chance"
@@ -127,6 +128,11 @@ def _draw_block(axes: "Axes", cells: Sequence[Sequence[MatrixCell]], first_colum
 
 def _written(cell: MatrixCell) -> str:
     """Write a score without the 0 before its point, in brackets if its interval includes chance."""
-    rounded = f"{cell.score:.2f}"
-    short = rounded.replace("0.", ".", 1).replace("-", "−", 1) if abs(cell.score) < 0.995 else rounded[:-1]
+    score = cell.score
+    if abs(score) >= _NEAR_ONE:
+        written = f"{score:.1f}" if abs(score) >= _ALL_BUT_ONE else f"{score:.3f}"
+    else:
+        written = f"{round(score, 2) + 0.0:.2f}"  # no −0
+    short = written.replace("0.", ".", 1) if abs(score) < _ALL_BUT_ONE else written
+    short = short.replace("-", "−", 1)
     return f"({short})" if cell.low <= cell.chance <= cell.high else short

@@ -3,10 +3,17 @@
 import typer
 
 from probe.cli.help_texts import NamingCommand
+from probe.cli.plot.curve import curve, steps
 from probe.cli.plot.gates import gates
+from probe.cli.plot.losses import losses
+from probe.cli.plot.matrix import matrix
+from probe.cli.plot.overlap import overlap
+from probe.cli.plot.ranking import ranking
+from probe.cli.plot.sweep import sweep
 from probe.cli.plot.unit import unit
+from probe.cli.plot.weights import weights
 
-PLOTS = (gates, unit)
+PLOTS = (matrix, ranking, unit, weights, curve, gates, overlap, losses, steps, sweep)
 """The functions of the commands, by whose names they are called."""
 
 app = typer.Typer(name="plot", no_args_is_help=True)

@@ -1,0 +1,98 @@
+"""The command `probe plot matrix`, which draws hypotheses against sites and units."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from probe.cli.analysis_options import ProbeOptions, SiteOptions, TargetOptions
+from probe.cli.option_groups import with_options
+from probe.cli.options import HypothesesOption, WordsArgument
+from probe.cli.plot.picture_options import PictureOptions
+from probe.cli.provenance import provenance
+from probe.cli.show import TableCell, progress, say, warn
+from probe.cli.sources import SourceOptions
+from probe.cli.words import tell_apart
+
+if TYPE_CHECKING:
+    from analyses.matrix import HypothesisMatrix
+
+_NAME = "matrix"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixOptions(ProbeOptions):
+    """Options of the columns of a matrix, and of how its probes are fitted."""
+
+    most: Annotated[
+        int, Option(min=1, help="Single units that are shown; the best one of each hypothesis always is.")
+    ] = 24
+
+
+@with_options
+def matrix(
+    words: WordsArgument = None,
+    hypotheses: HypothesesOption = None,
+    *,
+    options: MatrixOptions,
+    sites: SiteOptions,
+    source: SourceOptions,
+    labels: TargetOptions,
+    picture: PictureOptions,
+) -> None:
+    """Draw how well hypotheses can be read from each site, and from single units.
+
+    By default, these are all hypotheses that apply to the text. The left panel has the held-out scores of probes of
+    each site, and beside them the best of the probes that see no model but the text alone: the last 1, 5 or 20
+    characters, or the position. The other panel has single units, which are chosen on training stretches: the best one
+    of each hypothesis, then the second best, and so on. Like hypotheses, sites and units are neighbours (hierarchical
+    clustering).
+
+    Cells have the AUC (R² of probes and r of units for numbers). Colours are 2 AUC − 1, √R² and r, so that paper is
+    chance for all. A number in brackets has a 95 % interval that includes chance, one in italics has none, and a
+    hatched cell has no score; --json says why. above_text is how much a probe is better than the text alone.
+
+    Example:
+        probe plot matrix in_quotes in_comment in_word -o matrix.pdf
+    """
+    from analyses.matrix import hypothesis_matrix
+
+    subjects = tell_apart(words, hypotheses)
+    picture.check_picture(_NAME, *source.inputs(subjects))
+    fitting = options.fitting()
+    with source.open_only(subjects) as session, progress("ranking units and fitting probes") as report:
+        targets = labels.targets(session, subjects.hypotheses)
+        result = hypothesis_matrix(
+            session,
+            targets.made,
+            sites=sites.chosen(session),
+            n_units=options.most,
+            options=fitting,
+            progress=report,
+        )
+        made = provenance(session)
+    result = replace(result, left_out=targets.reasons)
+    rows: list[dict[str, TableCell]] = [{**row, **made} for row in result.rows()]
+    picture.show(rows, _shown(result))
+    for hypothesis, reason in result.left_out.items():
+        if subjects.hypotheses:  # of all, those that do not apply are many
+            warn(f"no scores for {hypothesis}: {reason}")
+    if result.left_out and not subjects.hypotheses:
+        say(f"{len(result.left_out)} other hypotheses do not apply to this text", quiet=picture.as_json)
+    picture.write(rows)
+    from probe.plots import plot_matrix
+
+    picture.save(_NAME, plot_matrix(result)[0], f"{len(result.hypotheses)} hypotheses, sites and units")
+
+
+def _shown(result: "HypothesisMatrix") -> list[dict[str, TableCell]]:
+    """Return a row for each hypothesis, with its scores at each site."""
+    return [
+        {
+            "hypothesis": hypothesis,
+            "measure": text.measure,
+            **{site: cell.score for site, cell in zip(result.sites, cells, strict=True)},
+            "text alone": text.score,
+        }
+        for hypothesis, cells, text in zip(result.hypotheses, result.of_sites, result.of_text, strict=True)
+    ]
