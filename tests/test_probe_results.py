@@ -59,6 +59,9 @@ def steering(path: Path) -> probe.causes.Steering:
 RESULTS: dict[str, Callable[[Path], Any]] = {
     "Ranking": lambda path: probe.rank(path, "in_quotes"),
     "RankedUnit": lambda path: probe.rank(path, "in_quotes").units[0],
+    "UnitTable": lambda path: probe.describe_units(path, ["in_quotes", "in_comment"]),
+    "DescribedUnit": lambda path: probe.describe_units(path, "in_quotes", sites="0/hidden").units[0],
+    "ExplainedShare": lambda path: probe.describe_units(path, "in_quotes", sites="0/hidden").share(),
     "ProbeResult": lambda path: probe.fit(path, "in_quotes", sites="0/hidden", options=FAST)[0],
     "Curve": lambda path: probe.curve(path, "in_quotes", most=2, options=FAST),
     "Explanation": lambda path: probe.explain(path, "0/hidden/3", ["in_quotes", "in_comment"]),

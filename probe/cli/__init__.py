@@ -35,6 +35,7 @@ from probe.cli.steer import steer
 from probe.cli.story import story
 from probe.cli.sweep import sweep
 from probe.cli.train import train
+from probe.cli.units import units
 from probe.cli.view import view
 
 _INTERRUPTED = 130  # the exit status that typer makes of Ctrl-C
@@ -51,6 +52,7 @@ COMMANDS = (
     view,
     rank,
     explain,
+    units,
     fit,
     curve,
     ablate,
