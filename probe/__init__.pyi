@@ -49,6 +49,7 @@ from .probing import fit as fit
 from .probing import load_probe as load_probe
 from .ranking import METHODS as METHODS
 from .ranking import compare as compare
+from .ranking import describe_units as describe_units
 from .ranking import explain as explain
 from .ranking import rank as rank
 from .ranking import rank_all as rank_all

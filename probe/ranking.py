@@ -17,3 +17,8 @@ from analyses.ranking.ranking import rank as rank
 from analyses.ranking.ranking import rank_all as rank_all
 from analyses.ranking.results import RankedUnit as RankedUnit
 from analyses.ranking.results import Ranking as Ranking
+from analyses.unit_tables.describe_units import describe_units as describe_units
+from analyses.unit_tables.explained_shares import ExplainedShare as ExplainedShare
+from analyses.unit_tables.unit_table import DescribedUnit as DescribedUnit
+from analyses.unit_tables.unit_table import UnitTable as UnitTable
+from analyses.unit_tables.unit_table import share_difference as share_difference

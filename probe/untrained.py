@@ -1,7 +1,7 @@
 """Untrained twins of a model as controls: what probes read from networks that have learned nothing."""
 
-from collections.abc import Collection, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,22 +55,51 @@ def fit_untrained_twins(
         designs = [units_of(source.sites, [site]) for site in source.sites]
     sites = in_order(source.sites, (unit.site for units in designs for unit in units))
     trained = model if isinstance(model, CharRNN) else trained_model(source, Path(model), sites)
-    activations = source.source if isinstance(source, Session) else source
     results = []
     for kind in TWINS:
 
         def report(done: int, total: int, note: str = f"{kind} weights") -> None:
             progress(done, total, note)
 
-        with ExitStack() as stack:
-            live = live_twin(source, trained, kind, options.seed)
-            twin_source: Source = live
-            if isinstance(activations, Recording):
-                path = record_twin(live, activations.path.with_suffix(f".{kind}.h5"), sites, report)
-                twin_source = stack.enter_context(Recording(path))
+        with untrained_twin(source, trained, kind, sites, seed=options.seed, progress=report) as twin_source:
             probes = fit_units(twin_source, hypotheses, designs, options=options, progress=report)
         results += [replace(probe, control=kind) for probe in probes]
     return results
+
+
+@contextmanager
+def untrained_twin(
+    source: Source,
+    trained: CharRNN,
+    kind: str,
+    sites: Collection[Site],
+    *,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> Iterator[Source]:
+    """Yield an untrained twin of a source's model that reads the same text in the same way.
+
+    If the source is a recording, the twin is recorded beside it, and that recording is used again the next time.
+
+    Args:
+        source: A recording or live activations of the trained model.
+        trained: The trained model; see `trained_model`.
+        kind: One of `activations.models.twins.TWINS`.
+        sites: What is recorded of the twin.
+        seed: Seed of the twin's weights.
+        progress: Called with the characters recorded and their number.
+
+    Raises:
+        ActivationError: If the recording cannot be written.
+    """
+    activations = source.source if isinstance(source, Session) else source
+    live = live_twin(source, trained, kind, seed)
+    if not isinstance(activations, Recording):
+        yield live
+        return
+    path = record_twin(live, activations.path.with_suffix(f".{kind}.h5"), sites, progress)
+    with Recording(path) as recording:
+        yield recording
 
 
 def trained_model(source: Source, path: Path, sites: Collection[Site]) -> CharRNN:

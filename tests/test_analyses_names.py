@@ -37,6 +37,9 @@ OF_SITES: dict[str, Analysis] = {
     "rank": lambda source, sites: sites_of_units(probe.rank(source, "in_quotes", sites=sites)),
     "rank_all": lambda source, sites: sites_of_units(probe.rank_all(source, "in_quotes", sites=sites)[0]),
     "compare": lambda source, sites: sites_of_units(probe.compare(source, "in_quotes", "f1", sites=sites)[0]),
+    "describe_units": lambda source, sites: {
+        unit.unit.site for unit in probe.describe_units(source, "in_quotes", sites=sites).units
+    },
     "fit": lambda source, sites: sites_of_probes(probe.fit(source, "in_quotes", sites=sites, options=FAST)),
     "curve": lambda source, sites: set(probe.curve(source, "in_quotes", "sites", sites=sites, options=FAST).values),
     "hypothesis_matrix": lambda source, sites: set(

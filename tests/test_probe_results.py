@@ -74,6 +74,9 @@ def overlap(path: Path) -> probe.models.Overlap:
 RESULTS: dict[str, Callable[[Path], Any]] = {
     "Ranking": lambda path: probe.rank(path, "in_quotes"),
     "RankedUnit": lambda path: probe.rank(path, "in_quotes").units[0],
+    "UnitTable": lambda path: probe.describe_units(path, ["in_quotes", "in_comment"]),
+    "DescribedUnit": lambda path: probe.describe_units(path, "in_quotes", sites="0/hidden").units[0],
+    "ExplainedShare": lambda path: probe.describe_units(path, "in_quotes", sites="0/hidden").share(),
     "ProbeResult": lambda path: probe.fit(path, "in_quotes", sites="0/hidden", options=FAST)[0],
     "Curve": lambda path: probe.curve(path, "in_quotes", most=2, options=FAST),
     "FewestUnits": lambda path: probe.curve(path, "in_quotes", most=2, options=FAST).fewest[0],

@@ -36,6 +36,7 @@ from probe.cli.steer import steer
 from probe.cli.story import story
 from probe.cli.sweep import sweep
 from probe.cli.train import train
+from probe.cli.units import units
 from probe.cli.view import view
 
 _INTERRUPTED = 130  # the exit status that typer makes of Ctrl-C
@@ -52,6 +53,7 @@ COMMANDS = (
     view,
     rank,
     explain,
+    units,
     fit,
     curve,
     ablate,
