@@ -7,10 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-from analyses.profiling.unit_profile import unit_profile
-from analyses.unit_tables.describe_units import describe_units
-from analyses.unit_tables.unit_table import UnitTable
-
 from activations.blocks import Source
 from activations.errors import ActivationError
 from activations.progress import NotedProgress, Progress, no_progress, steps_of
@@ -26,10 +22,13 @@ from analyses.probing.designs.budgets import within_budget
 from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
 from analyses.probing.results import ProbeResult
+from analyses.profiling.unit_profile import unit_profile
 from analyses.ranking.ranking import rank_all
 from analyses.session import AnySource, Session
 from analyses.targets.many_hypotheses import Targets, all_targets
 from analyses.targets.target import Target
+from analyses.unit_tables.describe_units import describe_units
+from analyses.unit_tables.unit_table import UnitTable
 from hypotheses.errors import HypothesisError
 from hypotheses.registry import get
 from probe.evaluation import evaluate_recorded
@@ -213,22 +212,24 @@ class _Making:
         return with_probes
 
     def _with_curves(self, kept: Source, findings: list[Finding], targets: Mapping[str, Target]) -> list[Finding]:
-        """Add curves over units to the first hypotheses."""
+        """Add curves over the units of the site that is read best, for the first hypotheses."""
         n_curves = min(self._options.n_curves, len(findings))
         progress = steps_of(self._progress[_CURVES], [1] * max(n_curves, 1))
-        with_curves = []
-        for number, finding in enumerate(findings):
-            if number >= n_curves:
-                reason = f"only the first {n_curves} hypotheses have one (--curves)"
-                with_curves.append(with_left_out(finding, "curve", reason))
-                continue
-            try:
-                drawn = curve(kept, targets[finding.hypothesis], sites=self._sites, most=_MOST_UNITS,
-                              options=FitOptions(seed=self._options.seed), progress=progress[number])  # fmt: skip
-                with_curves.append(replace(finding, curve=drawn))
-            except AnalysisError as error:
-                with_curves.append(with_left_out(finding, "curve", str(error)))
-        return with_curves
+        none = f"only the first {n_curves} hypotheses have one (--curves)"
+        return [
+            self._with_curve(kept, finding, targets[finding.hypothesis], progress[number])
+            if number < n_curves
+            else with_left_out(finding, "curve", none)
+            for number, finding in enumerate(findings)
+        ]
+
+    def _with_curve(self, kept: Source, finding: Finding, target: Target, progress: Progress) -> Finding:
+        options, sites = FitOptions(seed=self._options.seed), [Site(finding.probe.site)]
+        try:
+            drawn = curve(kept, target, sites=sites, most=_MOST_UNITS, options=options, progress=progress)
+        except AnalysisError as error:
+            return with_left_out(finding, "curve", str(error))
+        return replace(finding, curve=drawn)
 
     def _with_ablations(self, findings: list[Finding], targets: Mapping[str, Target]) -> list[Finding]:
         """Hold the best unit of each hypothesis at its mean, in the model that was recorded."""

@@ -9,12 +9,13 @@ from importlib import resources
 from itertools import count
 from typing import Any
 
-from analyses.profiling.unit_profile import UnitProfile
 from jinja2 import Environment
 from markupsafe import Markup
 
 import probe
+from analyses.curves import N_LAST
 from analyses.passages.effects import CONTRAST
+from analyses.profiling.unit_profile import UnitProfile
 from analyses.story_results import SHOWN, Section
 from probe.notebooks.interval_bars import Measured
 from probe.notebooks.tables import Cell, measured_text, pairs_table, table, text_html
@@ -160,11 +161,12 @@ def _finding(finding: Finding, inputs: Inputs, view_id: str, report: Report) -> 
             "view_command": command_html(command(*words, with_sites=False)),
         }
     if finding.curve is not None:
+        curve_words = ["curve", name, "--sites", finding.probe.site, "--most", str(len(finding.curve.units))]
         shown |= {
             "curve": curve_chart(finding.curve),
-            "curve_caption": "The held-out score of a probe of the best 1, 2, 4, … units, which were chosen one by one "
-            "in training; dashed, a probe of the last 20 characters alone.",
-            "curve_command": command_html(command("curve", name, "--most", str(len(finding.curve.units)))),
+            "curve_caption": f"The held-out score of a probe of the best 1, 2, 4, … units of {finding.probe.site}, "
+            f"which were chosen one by one in training; dashed, a probe of the last {N_LAST} characters alone.",
+            "curve_command": command_html(command(*curve_words, with_sites=False)),
         }
     return shown
 
