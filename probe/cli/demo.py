@@ -91,9 +91,7 @@ def _say_what_next(result: "Demo") -> None:
     say("  probe story in_quotes               # the whole story: known, where, for how long, and used")
     say(f"  probe rank in_comment {result.extraction.path}")
     say(f"  probe fit position_in_line {result.extraction.path}")
-    say(
-        f"  probe report {result.extraction.path} --model {result.page.parent / 'model.pt'}  # the same for 12 hypotheses"
-    )
+    say(f"  probe report {result.extraction.path} --model {result.model}")
     say("  probe hypotheses                    # what else can be asked")
     say("  probe train corpus.txt -o model.pt  # a model of your own text")
 
