@@ -82,7 +82,9 @@ def matrix(
     picture.write(rows)
     from probe.plots import plot_matrix
 
-    picture.save(_NAME, plot_matrix(result)[0], f"{len(result.hypotheses)} hypotheses, sites and units")
+    n = len(result.hypotheses)
+    named = f"{n} hypothes{'is' if n == 1 else 'es'} against sites and units"
+    picture.save(_NAME, plot_matrix(result)[0], named)
 
 
 def _shown(result: "HypothesisMatrix") -> list[dict[str, TableCell]]:
