@@ -59,7 +59,7 @@ def test_weights_are_those_of_the_probe_also_of_a_kept_one(run: Command, planted
     [result] = probe.fit(planted, "in_quotes", sites="0/hidden", options=OPTIONS)
     assert [row["weight"] for row in fitted] == pytest.approx(result.weights[:, 0].tolist())
     assert [row["unit"] for row in fitted] == list(map(str, result.units))
-    run("fit", "in_quotes", "in_comment", planted, *FAST, "--controls", "none", "--save", "kept.npz")
+    run("fit", "in_quotes", planted, *FAST, "--controls", "none", "--save", "kept.npz")
     status, out, err = run("plot", "weights", "in_quotes", "--sites", "0/hidden", "--probe", "kept.npz", "--json")
     assert status == 0, err
     kept = rows(out)
