@@ -42,7 +42,8 @@ from probe.training.recipes import PRESETS, cell_names
 
 CAUSES = {"ablate", "impulse", "orders", "patch", "perturb", "steer", "story"}
 PLOTS = {name for name in NAMES if name.startswith("plot ")}
-LIVE_PLOTS = {"plot gates", "plot unit"}  # of a recording, or of a model that reads a text now
+LABELLED_PLOTS = {"plot matrix", "plot ranking", "plot weights", "plot curve", "plot steps", "plot unit"}
+LIVE_PLOTS = LABELLED_PLOTS | {"plot gates", "plot overlap"}  # of a recording, or of models that read a text now
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
     "--output": {"train", "sweep", "import", "extract", "curve", "explain", "view"}
     | PLOTS
@@ -56,7 +57,9 @@ OWN_MEANING = {  # options that are spelled alike and mean another thing in each
     "--text": {"import", "view", "rank", "explain", "fit", "curve"} | CAUSES | LIVE_PLOTS,
     "--split": {"train", "sweep", "evaluate"},
     "--prompt": {"sample", "extract", "steer"},
-    "--top": {"view", "rank", "explain", "ablate", "impulse", "perturb"},
+    "--top": {"view", "rank", "explain", "ablate", "impulse", "perturb", "plot ranking"},
+    "--most": {"curve", "plot curve", "plot matrix"},
+    "--model": {"view", "rank", "explain", "fit", "curve"} | CAUSES | LIVE_PLOTS,
     "--force": {"import", "extract", "ablate", "impulse", "steer"},
     "--steps": {"train", "sweep", "impulse", "patch"},
     "--samples": {"sample", "steer"},
@@ -66,7 +69,7 @@ OWN_MEANING = {  # options that are spelled alike and mean another thing in each
     "--show": {"hypotheses", "steer"},
     "--chars": {"hypotheses", "view"} | CAUSES,
     "--any-model": {"fit", "view"},
-    "--probe": {"perturb", "view"},
+    "--probe": {"perturb", "view", "plot weights"},
     "--together": {"fit", "ablate"},
 }
 
@@ -228,14 +231,15 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
     def having(name: str) -> set[str]:
         return {command for command in NAMES if name in parameters(command)}
 
-    analyses = {"view", "rank", "explain", "fit", "curve", "plot unit"} | CAUSES - {"steer"}
+    analyses = {"view", "rank", "explain", "fit", "curve"} | LABELLED_PLOTS | CAUSES - {"steer"}
     assert having("lag") == analyses - {"story"}  # which labels edited texts, too
     assert having("words") == analyses | {"steer"}
     assert having("language") == having("no_cache") == analyses | {"hypotheses"}
-    assert having("layer") == {"view", "rank", "fit", "curve", "ablate", "impulse", "orders", "perturb"} and having(
-        "sites"
-    ) == having("layer") | {"extract"}
-    assert having("seed") == {"rank", "fit", "curve", "train", "sweep", "sample", "extract"} | CAUSES
+    of_units = {"view", "rank", "fit", "curve", "ablate", "impulse", "orders", "perturb"}
+    assert having("layer") == of_units | LABELLED_PLOTS - {"plot unit"}
+    assert having("sites") == having("layer") | {"extract"}
+    with_seed = {"rank", "fit", "curve", "train", "sweep", "sample", "extract"} | CAUSES
+    assert having("seed") == with_seed | {"plot matrix", "plot weights", "plot curve", "plot steps"}
     assert having("as_json") == set(NAMES)
     assert having("csv") == set(NAMES) - {"extract", "import", "sample"}  # which print no table
 
@@ -324,6 +328,8 @@ def test_a_seed_is_noted_for_every_control_task(task: str, monkeypatch: pytest.M
         ("probe fit --controls ", {*CONTROLS, "none"}),
         ("probe plot gates planted", {"planted.h5"}),
         ("probe plot gat", {"gates"}),
+        ("probe plot overlap planted", {"planted.h5"}),
+        ("probe plot ranking in_quotes --method bal", {"balanced_accuracy"}),
         ("probe curve --over ", set(get_args(Over))),
         ("probe extract --device ", set(DEVICES)),
         ("probe sweep corpus.txt --cell lstm,g", {"lstm,gru", "lstm,gru_reset_before"}),
@@ -391,6 +397,12 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "steer by a direction": ["steer", "vowel", *live, "--add", "in_quotes", *brief],
         "check": ["check", str(planted)],
         "plot gates": ["plot", "gates", *live],
+        "plot matrix": ["plot", "matrix", "in_quotes", str(planted), "--sites", "cell", "--penalty", "1"],
+        "plot ranking": ["plot", "ranking", "in_quotes", str(planted)],
+        "plot weights": ["plot", "weights", "in_quotes", str(planted), "--penalty", "1"],
+        "plot weights kept": ["plot", "weights", "--probe", "kept.npz"],
+        "plot curve": ["plot", "curve", "in_quotes", str(planted), "--most", "4", "--penalty", "1"],
+        "plot overlap": ["plot", "overlap", "--model", "model.pt", *live],
         "plot unit": ["plot", "unit", str(PLANTED["in_quotes"]), "in_quotes", str(planted)],
         "train": ["train", "corpus.txt", "-o", "small.pt", *quick],
         "sweep": ["sweep", "corpus.txt", "--cell", "rnn", "--layers", "1", "--hidden", "3", *quick[2:]],

@@ -171,7 +171,8 @@ def test_these_are_all_public_results() -> None:
         "SweptModel",
         "PartEvaluation",
         "Story",
-    }  # tests/test_probe_training.py, test_analyses_story.py
+        "TrainingLosses",
+    }  # tests/test_probe_training.py, test_analyses_story.py, test_probe_plot_trainings.py
     assert found - elsewhere <= set(RESULTS)
 
 

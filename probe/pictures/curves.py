@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _MOST_CURVES_WITH_LEGEND_INSIDE = 2
 _MARKS_OF_SHARES = ("v", "^")  # of the fewest units that reach 95 and 99 %
-_IN_CURVES_OVER_UNITS = "at the right: all; ▽ △: the fewest that reach 95 and 99 % of all, with 95 % intervals"
+_IN_CURVES_OVER_UNITS = "at the right: all; ▽ △: the fewest that reach\n95 and 99 % of all, with 95 % intervals"
 _CHANCE = {"auc": 0.5, "r2": 0.0}
 _MEASURES = {"auc": "AUC", "r2": "R²"}
 _X_LABELS = {
