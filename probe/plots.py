@@ -11,6 +11,7 @@ from probe.pictures.figures import save_figure as save_figure
 from probe.pictures.gates import plot_gates as plot_gates
 from probe.pictures.impulse import plot_impulse as plot_impulse
 from probe.pictures.orders import plot_orders as plot_orders
+from probe.pictures.similarity import plot_similarity as plot_similarity
 from probe.pictures.steering import plot_steering as plot_steering
 from probe.pictures.story import plot_story as plot_story
 from probe.training.loss_curve import plot_losses as plot_losses

@@ -51,12 +51,14 @@ OWN_MEANING = {  # options that are spelled alike and mean another thing in each
     "--layers": {"train", "sweep"},
     "--cell": {"train", "sweep", "import"},
     "--gates": {"train", "import"},
-    "--lanes": {"train", "sweep", "extract", "view", "rank", "explain", "fit", "curve"} | CAUSES | LIVE_PLOTS,
-    "--range": {"import", "hypotheses", "extract", "view", "rank", "explain", "fit", "curve"} | CAUSES | LIVE_PLOTS,
-    "--text": {"import", "view", "rank", "explain", "fit", "curve"} | CAUSES | LIVE_PLOTS,
+    "--lanes": {"train", "sweep", "extract", "view", "rank", "explain", "units", "fit", "curve"} | CAUSES | LIVE_PLOTS,
+    "--range": {"import", "hypotheses", "extract", "view", "rank", "explain", "units", "fit", "curve"}
+    | CAUSES
+    | LIVE_PLOTS,
+    "--text": {"import", "view", "rank", "explain", "units", "fit", "curve"} | CAUSES | LIVE_PLOTS,
     "--split": {"train", "sweep", "evaluate"},
     "--prompt": {"sample", "extract", "steer"},
-    "--top": {"view", "rank", "explain", "ablate", "impulse", "perturb"},
+    "--top": {"view", "rank", "explain", "units", "ablate", "impulse", "perturb"},
     "--force": {"import", "extract", "ablate", "impulse", "steer"},
     "--steps": {"train", "sweep", "impulse", "patch"},
     "--samples": {"sample", "steer"},

@@ -31,6 +31,7 @@ from probe.cli.plot import app as plot_app
 from probe.cli.rank import rank
 from probe.cli.sample import sample
 from probe.cli.show import warn
+from probe.cli.similarity import similarity
 from probe.cli.steer import steer
 from probe.cli.story import story
 from probe.cli.sweep import sweep
@@ -53,6 +54,7 @@ COMMANDS = (
     rank,
     explain,
     units,
+    similarity,
     fit,
     curve,
     ablate,
