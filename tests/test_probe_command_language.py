@@ -44,7 +44,7 @@ CAUSES = {"ablate", "impulse", "orders", "patch", "perturb", "steer", "story"}
 PLOTS = {name for name in NAMES if name.startswith("plot ")}
 LIVE_PLOTS = {"plot gates"}  # of a recording, or of a model that reads a text now
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
-    "--output": {"train", "sweep", "import", "extract", "curve", "explain", "view"}
+    "--output": {"train", "sweep", "import", "extract", "curve", "explain", "similarity", "view"}
     | PLOTS
     | CAUSES - {"ablate", "patch"},
     "--units": {"train", "rank", "fit", "ablate", "impulse", "perturb"},
@@ -230,14 +230,15 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
     def having(name: str) -> set[str]:
         return {command for command in NAMES if name in parameters(command)}
 
-    analyses = {"view", "rank", "explain", "fit", "curve"} | CAUSES - {"steer"}
+    analyses = {"view", "rank", "explain", "units", "fit", "curve"} | CAUSES - {"steer"}
     assert having("lag") == analyses - {"story"}  # which labels edited texts, too
     assert having("words") == analyses | {"steer"}
     assert having("language") == having("no_cache") == analyses | {"hypotheses"}
-    assert having("layer") == {"view", "rank", "fit", "curve", "ablate", "impulse", "orders", "perturb"} and having(
-        "sites"
-    ) == having("layer") | {"extract"}
-    assert having("seed") == {"rank", "fit", "curve", "train", "sweep", "sample", "extract"} | CAUSES
+    assert having("sites") == having("layer") | {"extract"}
+    of_sites = {"view", "rank", "units", "similarity", "fit", "curve", "ablate", "impulse", "orders", "perturb"}
+    assert having("layer") == of_sites
+    draws = {"rank", "units", "similarity", "fit", "curve", "train", "sweep", "sample", "extract"}
+    assert having("seed") == draws | CAUSES
     assert having("as_json") == set(NAMES)
     assert having("csv") == set(NAMES) - {"extract", "import", "sample"}  # which print no table
 
@@ -392,6 +393,8 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "steer": ["steer", "vowel", "--model", "model.pt", "--hold", "0/cell/1=0", *brief],
         "steer by a direction": ["steer", "vowel", *live, "--add", "in_quotes", *brief],
         "check": ["check", str(planted)],
+        "units": ["units", "in_quotes", "in_comment", str(planted)],
+        "similarity": ["similarity", str(planted), str(planted), "--sites", "0/hidden"],
         "plot gates": ["plot", "gates", *live],
         "train": ["train", "corpus.txt", "-o", "small.pt", *quick],
         "sweep": ["sweep", "corpus.txt", "--cell", "rnn", "--layers", "1", "--hidden", "3", *quick[2:]],
