@@ -40,6 +40,7 @@ OF_SITES: dict[str, Analysis] = {
     "describe_units": lambda source, sites: {
         unit.unit.site for unit in probe.describe_units(source, "in_quotes", sites=sites).units
     },
+    "similarity": lambda source, sites: set(probe.similarity(source, source, sites=sites).first_sites),
     "fit": lambda source, sites: sites_of_probes(probe.fit(source, "in_quotes", sites=sites, options=FAST)),
     "curve": lambda source, sites: set(probe.curve(source, "in_quotes", "sites", sites=sites, options=FAST).values),
     "hypothesis_matrix": lambda source, sites: set(

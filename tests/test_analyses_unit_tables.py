@@ -224,7 +224,7 @@ def test_the_command_prints_units_and_shares(run: Command, planted: Path) -> Non
     assert [row["low"] for row in shares] == pytest.approx([share.low for share in expected])
     status, out, _ = run("units", planted, *names, "--top", "2", "--csv", "units.csv")
     assert status == 0 and "units are explained" in out
-    assert len(Path("units.csv").read_text(encoding="utf-8").splitlines()) == 24
+    assert len(Path("units.csv").read_text(encoding="utf-8").splitlines()) == 1 + 23 + 5
 
 
 def test_an_untrained_twin_stands_beside_the_model(run: Command, code_text: str) -> None:

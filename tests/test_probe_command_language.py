@@ -45,21 +45,24 @@ PLOTS = {name for name in NAMES if name.startswith("plot ")}
 LABELLED_PLOTS = {"plot matrix", "plot ranking", "plot weights", "plot curve", "plot steps", "plot unit"}
 LIVE_PLOTS = LABELLED_PLOTS | {"plot gates", "plot overlap"}  # of a recording, or of models that read a text now
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
-    "--output": {"train", "sweep", "import", "extract", "curve", "explain", "view"}
+    "--output": {"train", "sweep", "import", "extract", "curve", "explain", "similarity", "view"}
     | PLOTS
     | CAUSES - {"ablate", "patch"},
     "--units": {"train", "rank", "fit", "ablate", "impulse", "perturb"},
     "--layers": {"train", "sweep"},
     "--cell": {"train", "sweep", "import"},
     "--gates": {"train", "import"},
-    "--lanes": {"train", "sweep", "extract", "view", "rank", "explain", "fit", "curve"} | CAUSES | LIVE_PLOTS,
-    "--range": {"import", "hypotheses", "extract", "view", "rank", "explain", "fit", "curve"} | CAUSES | LIVE_PLOTS,
-    "--text": {"import", "view", "rank", "explain", "fit", "curve"} | CAUSES | LIVE_PLOTS,
+    "--lanes": {"train", "sweep", "extract", "view", "rank", "explain", "units", "fit", "curve"} | CAUSES | LIVE_PLOTS,
+    "--range": {"import", "hypotheses", "extract", "view", "rank", "explain", "units", "fit", "curve"}
+    | CAUSES
+    | LIVE_PLOTS,
+    "--text": {"import", "view", "rank", "explain", "units", "fit", "curve"} | CAUSES | LIVE_PLOTS,
     "--split": {"train", "sweep", "evaluate"},
     "--prompt": {"sample", "extract", "steer"},
     "--top": {"view", "rank", "explain", "ablate", "impulse", "perturb", "plot ranking"},
     "--most": {"curve", "plot curve", "plot matrix"},
     "--model": {"view", "rank", "explain", "fit", "curve"} | CAUSES | LIVE_PLOTS,
+    "--top": {"view", "rank", "explain", "units", "ablate", "impulse", "perturb"},
     "--force": {"import", "extract", "ablate", "impulse", "steer"},
     "--steps": {"train", "sweep", "impulse", "patch"},
     "--samples": {"sample", "steer"},
@@ -240,6 +243,11 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
     assert having("sites") == having("layer") | {"extract"}
     with_seed = {"rank", "fit", "curve", "train", "sweep", "sample", "extract"} | CAUSES
     assert having("seed") == with_seed | {"plot matrix", "plot weights", "plot curve", "plot steps"}
+    analyses = {"view", "rank", "explain", "units", "fit", "curve"} | CAUSES - {"steer"}
+    of_sites = {"view", "rank", "units", "similarity", "fit", "curve", "ablate", "impulse", "orders", "perturb"}
+    assert having("layer") == of_sites
+    draws = {"rank", "units", "similarity", "fit", "curve", "train", "sweep", "sample", "extract"}
+    assert having("seed") == draws | CAUSES
     assert having("as_json") == set(NAMES)
     assert having("csv") == set(NAMES) - {"extract", "import", "sample"}  # which print no table
 
@@ -396,6 +404,8 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "steer": ["steer", "vowel", "--model", "model.pt", "--hold", "0/cell/1=0", *brief],
         "steer by a direction": ["steer", "vowel", *live, "--add", "in_quotes", *brief],
         "check": ["check", str(planted)],
+        "units": ["units", "in_quotes", "in_comment", str(planted)],
+        "similarity": ["similarity", str(planted), str(planted), "--sites", "0/hidden"],
         "plot gates": ["plot", "gates", *live],
         "plot matrix": ["plot", "matrix", "in_quotes", str(planted), "--sites", "cell", "--penalty", "1"],
         "plot ranking": ["plot", "ranking", "in_quotes", str(planted)],
