@@ -59,6 +59,8 @@ def test_a_number_without_an_interval_is_a_dot_and_says_so() -> None:
         ({"remaining": 0.9, "remaining_low": 0.8, "remaining_high": 0.95}, "remaining", None),
         ({"auc": 0.6, "control_score": 0.9, "control_low": 0.8, "control_high": 0.95}, "control_score", 0.5),
         ({"effect": 0.9, "low": 0.8, "high": 0.95}, "effect", 0.0),
+        ({"unit": "1/cell/3", "held_out": 0.9, "low": 0.8, "high": 0.95}, "held_out", None),
+        ({"value": 0.9, "low": 0.8, "high": 0.95, "p": 0.1}, "value", 0.0),
     ],
 )
 def test_the_interval_of_a_row_is_with_its_number(row: dict[str, Any], name: str, chance: float | None) -> None:

@@ -8,12 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 from planting import PLANTED
+from shown_html import missing_numbers
 
 from activations.models.training.results import TrainingRow
 from activations.recordings.recording import Recording
 from analyses.curves import CURVES, curve
 from analyses.errors import AnalysisError
 from analyses.probing.options import FitOptions
+from probe.notebooks import html_of
 from probe.plots import figure_of, new_axes, plot_curves, plot_losses, plot_sweep, plot_text, save_figure
 from probe.training.swept_models import Sweep, SweptModel
 
@@ -157,7 +159,9 @@ def test_a_sweep_has_each_loss_in_its_row_and_column() -> None:
         ("gru", 1, 128): 1.375,
     }
     models = tuple(swept(*shape, test) for shape, test in losses.items())
-    axes = plot_sweep(Sweep(models=models, overlap=np.zeros((6, 6))))
+    sweep = Sweep(models=models, overlap=np.zeros((6, 6)))
+    axes = plot_sweep(sweep)
+    assert missing_numbers(str(html_of(sweep)), sweep.rows()) == {}
     figure_of(axes).draw_without_rendering()
     columns = [label.get_text() for label in axes.get_xticklabels()]
     rows = [label.get_text() for label in axes.get_yticklabels()]
