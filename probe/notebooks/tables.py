@@ -96,11 +96,16 @@ def measured_text(measured: Measured) -> str:
 
     >>> measured_text(Measured(value=0.9, low=0.85, high=0.95))
     '0.900 (0.850 to 0.950)'
+    >>> measured_text(Measured(value=0.02, low=-0.0004, high=0.05))
+    '0.020 (-0.000 to 0.050)'
     """
-    value = number_text(measured.value)
     if not measured.has_interval:
+        value = number_text(measured.value)
         return value if math.isnan(measured.value) else f"{value} (no interval)"
-    return f"{value} ({number_text(measured.low)} to {number_text(measured.high)})"
+    numbers = (measured.value, measured.low, measured.high)
+    is_usual = 0.01 <= max(map(abs, numbers)) < 1000
+    value, low, high = (f"{number:.3f}" if is_usual else number_text(number) for number in numbers)
+    return f"{value} ({low} to {high})"
 
 
 def text_html(text: str) -> str:
