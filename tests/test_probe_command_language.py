@@ -44,33 +44,32 @@ CAUSES = {"ablate", "impulse", "orders", "patch", "perturb", "steer", "story"}
 PLOTS = {name for name in NAMES if name.startswith("plot ")}
 LABELLED_PLOTS = {"plot matrix", "plot ranking", "plot weights", "plot curve", "plot steps", "plot unit"}
 LIVE_PLOTS = LABELLED_PLOTS | {"plot gates", "plot overlap"}  # of a recording, or of models that read a text now
+READING = {"view", "rank", "explain", "units", "fit", "curve", "report"} | CAUSES | LIVE_PLOTS
+"""The commands that take a recording, or a model that reads a text now."""
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
-    "--output": {"train", "sweep", "import", "extract", "curve", "explain", "similarity", "view"}
+    "--output": {"train", "sweep", "import", "extract", "curve", "explain", "similarity", "view", "report"}
     | PLOTS
     | CAUSES - {"ablate", "patch"},
     "--units": {"train", "rank", "fit", "ablate", "impulse", "perturb"},
     "--layers": {"train", "sweep"},
     "--cell": {"train", "sweep", "import"},
     "--gates": {"train", "import"},
-    "--lanes": {"train", "sweep", "extract", "view", "rank", "explain", "units", "fit", "curve"} | CAUSES | LIVE_PLOTS,
-    "--range": {"import", "hypotheses", "extract", "view", "rank", "explain", "units", "fit", "curve"}
-    | CAUSES
-    | LIVE_PLOTS,
-    "--text": {"import", "view", "rank", "explain", "units", "fit", "curve"} | CAUSES | LIVE_PLOTS,
+    "--lanes": {"train", "sweep", "extract"} | READING,
+    "--range": {"import", "hypotheses", "extract"} | READING,
+    "--text": {"import"} | READING,
     "--split": {"train", "sweep", "evaluate"},
     "--prompt": {"sample", "extract", "steer"},
-    "--top": {"view", "rank", "explain", "ablate", "impulse", "perturb", "plot ranking"},
     "--most": {"curve", "plot curve", "plot matrix"},
-    "--model": {"view", "rank", "explain", "fit", "curve"} | CAUSES | LIVE_PLOTS,
-    "--top": {"view", "rank", "explain", "units", "ablate", "impulse", "perturb"},
+    "--model": READING,
+    "--top": {"view", "rank", "explain", "units", "report", "ablate", "impulse", "perturb", "plot ranking"},
     "--force": {"import", "extract", "ablate", "impulse", "steer"},
     "--steps": {"train", "sweep", "impulse", "patch"},
     "--samples": {"sample", "steer"},
     "--random": {"orders", "perturb"},
     "--length": {"sample", "steer"},
-    "--matched": CAUSES,
+    "--matched": CAUSES | {"report"},
     "--show": {"hypotheses", "steer"},
-    "--chars": {"hypotheses", "view"} | CAUSES,
+    "--chars": {"hypotheses", "view", "report"} | CAUSES,
     "--any-model": {"fit", "view"},
     "--probe": {"perturb", "view", "plot weights"},
     "--together": {"fit", "ablate"},
@@ -234,20 +233,27 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
     def having(name: str) -> set[str]:
         return {command for command in NAMES if name in parameters(command)}
 
-    analyses = {"view", "rank", "explain", "fit", "curve"} | LABELLED_PLOTS | CAUSES - {"steer"}
+    analyses = {"view", "rank", "explain", "units", "fit", "curve", "report"} | LABELLED_PLOTS | CAUSES - {"steer"}
     assert having("lag") == analyses - {"story"}  # which labels edited texts, too
     assert having("words") == analyses | {"steer"}
     assert having("language") == having("no_cache") == analyses | {"hypotheses"}
-    of_units = {"view", "rank", "fit", "curve", "ablate", "impulse", "orders", "perturb"}
-    assert having("layer") == of_units | LABELLED_PLOTS - {"plot unit"}
+    of_sites = {
+        "view",
+        "rank",
+        "units",
+        "similarity",
+        "fit",
+        "curve",
+        "report",
+        "ablate",
+        "impulse",
+        "orders",
+        "perturb",
+    }
+    assert having("layer") == of_sites | LABELLED_PLOTS - {"plot unit"}
     assert having("sites") == having("layer") | {"extract"}
-    with_seed = {"rank", "fit", "curve", "train", "sweep", "sample", "extract"} | CAUSES
-    assert having("seed") == with_seed | {"plot matrix", "plot weights", "plot curve", "plot steps"}
-    analyses = {"view", "rank", "explain", "units", "fit", "curve"} | CAUSES - {"steer"}
-    of_sites = {"view", "rank", "units", "similarity", "fit", "curve", "ablate", "impulse", "orders", "perturb"}
-    assert having("layer") == of_sites
-    draws = {"rank", "units", "similarity", "fit", "curve", "train", "sweep", "sample", "extract"}
-    assert having("seed") == draws | CAUSES
+    draws = {"rank", "units", "similarity", "fit", "curve", "report", "train", "sweep", "sample", "extract"} | CAUSES
+    assert having("seed") == draws | {"plot matrix", "plot weights", "plot curve", "plot steps"}
     assert having("as_json") == set(NAMES)
     assert having("csv") == set(NAMES) - {"extract", "import", "sample"}  # which print no table
 
@@ -405,6 +411,7 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "steer by a direction": ["steer", "vowel", *live, "--add", "in_quotes", *brief],
         "check": ["check", str(planted)],
         "units": ["units", "in_quotes", "in_comment", str(planted)],
+        "report": ["report", "in_quotes", str(planted), "--curves", "0", "--sites", "cell"],
         "similarity": ["similarity", str(planted), str(planted), "--sites", "0/hidden"],
         "plot gates": ["plot", "gates", *live],
         "plot matrix": ["plot", "matrix", "in_quotes", str(planted), "--sites", "cell", "--penalty", "1"],

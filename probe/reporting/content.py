@@ -3,9 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from analyses.profiling.unit_profile import UnitProfile
-from analyses.unit_tables.unit_table import UnitTable
-
 from activations.results import Result, TableCell
 from activations.units import Unit
 from analyses.causes.ablation import Ablation
@@ -14,8 +11,10 @@ from analyses.gate_saturation import GateSaturation
 from analyses.matrix import HypothesisMatrix
 from analyses.passages.effects import CONTRAST, Effect
 from analyses.probing.results import ProbeResult
+from analyses.profiling.unit_profile import UnitProfile
 from analyses.ranking.results import RankedUnit, Ranking
 from analyses.story_results import SHOWN, Section, best_control, best_probe, tell_effects, tell_probes, tell_units
+from analyses.unit_tables.unit_table import UnitTable
 from hypotheses.labels import Kind
 from probe.evaluation import PartEvaluation
 from probe.viewer.text_view import TextView

@@ -5,12 +5,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from analyses.profiling.unit_profile import UnitProfile
 from markupsafe import Markup
 
 from analyses.curves import Curve
 from analyses.gate_saturation import GateSaturation
 from analyses.matrix import HypothesisMatrix
+from analyses.profiling.unit_profile import UnitProfile
 from probe.pictures.figures import new_panels
 from probe.plots import figure_of, plot_curves, plot_gates, plot_matrix, plot_unit_profile, save_figure
 
