@@ -86,6 +86,9 @@ def test_a_curve_is_that_of_the_other_command(run: Command, planted: Path) -> No
     status, out, _ = run("curve", *asked[:-1])
     assert "in_quotes: 1 unit reaches 95 % of what all 23 units know above chance" in out
     assert "units for" not in out.partition("in_quotes: ")[0]
+    status, out, _ = run("curve", *asked, "--no-fewest")
+    assert status == 0
+    assert "units_for_95" not in out
 
 
 def test_steps_are_those_of_the_other_command(run: Command, code_text: str) -> None:
