@@ -70,6 +70,7 @@ OWN_MEANING = {  # options that are spelled alike and mean another thing in each
     "--any-model": {"fit", "view"},
     "--probe": {"perturb", "view"},
     "--together": {"fit", "ablate"},
+    "--untrained": {"fit", "units", "similarity"},
 }
 
 
