@@ -193,6 +193,15 @@ def test_differences_of_shares_drop_what_both_have_in_common(rng: np.random.Gene
     less = difference_of_shares(first, weaker)
     assert less.value == pytest.approx(weaker.explained(0.8).mean() - first.explained(0.8).mean())
     assert less.high < 0 and less.p < 0.05
+    for lower in np.linspace(0, 0.02, 11):
+        shifted = UnitStrengths(
+            strength=first.strength - lower,
+            is_significant=first.is_significant,
+            projections=strengths_of(first.strength, 0.03, 0.5, rng).projections,
+            text=first.text,
+        )
+        difference = difference_of_shares(first, shifted)
+        assert (difference.p < 0.049) <= (not difference.low <= 0 <= difference.high)
     elsewhere = UnitStrengths(**{**{name: getattr(first, name) for name in first.__slots__}, "text": "another"})
     with pytest.raises(AnalysisError, match="different texts"):
         difference_of_shares(first, elsewhere)

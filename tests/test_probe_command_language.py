@@ -73,6 +73,7 @@ OWN_MEANING = {  # options that are spelled alike and mean another thing in each
     "--any-model": {"fit", "view"},
     "--probe": {"perturb", "view", "plot weights"},
     "--together": {"fit", "ablate"},
+    "--untrained": {"fit", "units", "similarity"},
 }
 
 
