@@ -33,7 +33,8 @@ def rows_html(rows: Sequence[Mapping[str, TableCell]], n_rows: int | None = None
     html += f"<div>… and {n_more:,} more</div>" if n_more else ""
     told = [cell for name in _SENTENCES for cell in columns.get(name, ()) if isinstance(cell, str) and cell]
     html += sentences_html(list(dict.fromkeys(told)))
-    if set(main) == set(columns) - set(_SENTENCES):
+    columns = {name: column for name, column in columns.items() if name not in _SENTENCES}
+    if set(main) == set(columns):
         return html
     if len(rows) == 1:
         everything = pairs_table({name: cells[0] for name, cells in columns.items()})

@@ -12,6 +12,9 @@ from probe.notebooks.interval_bars import BarAxis, Measured, interval_bar
 Cell = TableCell | Measured | Markup
 """What a table shows in a cell; `Markup` is HTML that was made safe before."""
 _TABLE = '<table style="border-collapse: collapse; font-size: 90%; margin: 0.4em 0">'
+Cell = TableCell | Measured
+_WIDE = '<div style="overflow-x: auto; max-width: 100%">'  # scrolls by itself
+_TABLE = f'{_WIDE}<table style="border-collapse: collapse; font-size: 90%; margin: 0.4em 0">'
 _TEXT = "text-align: left; padding: 1px 0.6em"
 _NUMBER = "text-align: right; padding: 1px 0.6em; white-space: nowrap"
 _MOST_CHARS = 400  # of a text in a cell
@@ -38,7 +41,7 @@ def table(columns: Mapping[str, Sequence[Cell]]) -> str:
         headings.append(f'<th style="{_NUMBER}">{heading}</th><th style="{_TEXT}">{_axis_html(axis, measured)}</th>')
         cells.append([_measured_html(cell, axis) for cell in column])
     rows = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True))
-    return f"{_TABLE}<thead><tr>{''.join(headings)}</tr></thead><tbody>{rows}</tbody></table>"
+    return f"{_TABLE}<thead><tr>{''.join(headings)}</tr></thead><tbody>{rows}</tbody></table></div>"
 
 
 def pairs_table(pairs: Mapping[str, Cell]) -> str:
@@ -49,7 +52,7 @@ def pairs_table(pairs: Mapping[str, Cell]) -> str:
         f'<tr><th style="{_TEXT}">{name}</th><td style="{_TEXT}">{cell}</td></tr>'
         for name, cell in zip(names, cells, strict=True)
     )
-    return f"{_TABLE}<tbody>{rows}</tbody></table>"
+    return f"{_TABLE}<tbody>{rows}</tbody></table></div>"
 
 
 def sentences_html(sentences: Sequence[str]) -> str:
