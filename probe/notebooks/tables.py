@@ -11,8 +11,6 @@ from probe.notebooks.interval_bars import BarAxis, Measured, interval_bar
 
 Cell = TableCell | Measured | Markup
 """What a table shows in a cell; `Markup` is HTML that was made safe before."""
-_TABLE = '<table style="border-collapse: collapse; font-size: 90%; margin: 0.4em 0">'
-Cell = TableCell | Measured
 _WIDE = '<div style="overflow-x: auto; max-width: 100%">'  # scrolls by itself
 _TABLE = f'{_WIDE}<table style="border-collapse: collapse; font-size: 90%; margin: 0.4em 0">'
 _TEXT = "text-align: left; padding: 1px 0.6em"
