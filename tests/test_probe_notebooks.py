@@ -17,10 +17,10 @@ import probe
 from activations.lazy_activations import LazyActivations, NamedActivations
 from activations.results import Result, Row
 from probe import notebook_formatters
-from probe.notebooks.interval_bars import BarAxis, Measured, interval_bar
+from probe.html.interval_bars import BarAxis, Measured, interval_bar
+from probe.html.tables import table, text_html
 from probe.notebooks.pictures import plots_by_kind
 from probe.notebooks.rows import measured_row, rows_html
-from probe.notebooks.tables import table, text_html
 
 HOSTILE = "<script>alert(1)</script> [red] \x1b[31m \u202ecba $x^2$ & \"quoted'"
 

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from activations.results import TableCell
-from probe.notebooks.interval_bars import Measured
-from probe.notebooks.tables import Cell, pairs_table, sentences_html, table, text_html
+from probe.html.interval_bars import Measured
+from probe.html.tables import Cell, pairs_table, sentences_html, table, text_html
 
 MOST_ROWS = 12
 _MOST_COLUMNS = 8  # of numbers, if none has an interval

@@ -10,10 +10,10 @@ from analyses.design_matrices import Design, RowLabels
 from analyses.probing.results import ProbeResult
 from analyses.ranking.explaining.explanation import Explanation
 from analyses.ranking.results import Ranking
+from probe.html.tables import Cell, sentences_html, table, text_html
 from probe.notebooks.pictures import picture_html
 from probe.notebooks.rows import MOST_ROWS, rows_html
 from probe.notebooks.sources import corpus_html, lazy_html, source_html
-from probe.notebooks.tables import Cell, sentences_html, table, text_html
 from probe.viewer.text_view import TextView
 
 _SHOWN_CHARS = 32  # before and after a place in the text

@@ -17,8 +17,8 @@ from analyses.curves import N_LAST
 from analyses.passages.effects import CONTRAST
 from analyses.profiling.unit_profile import UnitProfile
 from analyses.story_results import SHOWN, Section
-from probe.notebooks.interval_bars import Measured
-from probe.notebooks.tables import Cell, measured_text, pairs_table, table, text_html
+from probe.html.interval_bars import Measured
+from probe.html.tables import Cell, measured_text, pairs_table, table, text_html
 from probe.reporting.content import Finding, Report
 from probe.reporting.inputs import Inputs
 from probe.reporting.page.charts import curve_chart, gates_chart, matrix_chart, profile_chart

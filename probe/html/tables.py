@@ -7,7 +7,7 @@ from html import escape
 from markupsafe import Markup
 
 from activations.results import TableCell
-from probe.notebooks.interval_bars import BarAxis, Measured, interval_bar
+from probe.html.interval_bars import BarAxis, Measured, interval_bar
 
 Cell = TableCell | Measured | Markup
 """What a table shows in a cell; `Markup` is HTML that was made safe before."""
