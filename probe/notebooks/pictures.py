@@ -1,12 +1,9 @@
 """Results as pictures within HTML."""
 
-from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from html import escape
 from inspect import Parameter, signature
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from activations.results import Result
@@ -56,14 +53,8 @@ def _figure_of(drawn: Any) -> "Figure":
 
 def figure_html(figure: "Figure", says: str) -> str:
     """Return a figure as an image, on white paper also where the page is dark."""
-    from probe.plots import save_figure
+    from probe.html.figures import figure_address, figure_width
 
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "figure.svg"
-        save_figure(figure, path)
-        data = b64encode(path.read_bytes()).decode("ascii")
-    width = round(figure.get_figwidth() * 96)
     style = "background: white; border-radius: 4px; max-width: 100%; height: auto"
-    return (
-        f'<div><img src="data:image/svg+xml;base64,{data}" alt="{escape(says)}" width="{width}" style="{style}"></div>'
-    )
+    size = f'width="{figure_width(figure)}" style="{style}"'
+    return f'<div><img src="{figure_address(figure)}" alt="{escape(says)}" {size}></div>'
