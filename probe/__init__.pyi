@@ -14,6 +14,7 @@ from . import plots as plots
 from . import probing as probing
 from . import ranking as ranking
 from . import reading as reading
+from . import reports as reports
 from . import similarities as similarities
 from . import sources as sources
 from . import statistics as statistics

@@ -23,7 +23,7 @@ from probe.plots import figure_of_view, plot_curves, save_figure
 from probe.reporting.content import Report
 from probe.reporting.inputs import Inputs
 from probe.reporting.measuring import ReportOptions, make_report
-from probe.reporting.page.page import report_page
+from probe.reporting.page.page import write_report
 from probe.reporting.passages import held_out_lines
 from probe.viewer.making import text_view
 
@@ -98,8 +98,7 @@ def run_demo(folder: Path, progress: NotedProgress = no_progress) -> Demo:
             _draw_passage(session, target, finding.best[0], pictures[finding.hypothesis])
     _draw_curves([finding.curve for finding in report.findings if finding.curve is not None], curves)
     inputs = Inputs(source=[str(extraction.path)], model=["--model", str(model)])
-    with replacing(page) as temporary:
-        temporary.write_text(report_page(report, inputs), encoding="utf-8")
+    write_report(report, page, inputs)
     return Demo(extraction=extraction, report=report, model=model, page=page, pictures=pictures, curves=curves)
 
 

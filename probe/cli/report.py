@@ -94,7 +94,7 @@ def report(
         probe report in_quotes in_comment activations.h5 --model model.pt
     """
     from probe.reporting.measuring import make_report, state_sites
-    from probe.reporting.page.page import report_page
+    from probe.reporting.page.page import write_report
 
     subjects = tell_apart(words, hypotheses)
     inputs = source.inputs(subjects)
@@ -115,14 +115,13 @@ def report(
                 progress=shown,
             )
         origin = provenance(opened.activations, seed=options.seed)
-    page = report_page(made, _inputs(subjects, source, names))
-    _write(options.output, page)
+    write_report(made, options.output, _inputs(subjects, source, names))
     rows: list[dict[str, TableCell]] = [{**row, **origin} for row in made.rows()]
     if tables.as_json:
         tables.show(rows)
     else:
         say(str(made))
-        say(f"\n{options.output}: the report, {len(page.encode()) / 1e6:.1f} MB; open it in a browser")
+        say(f"\n{options.output}: the report, {options.output.stat().st_size / 1e6:.1f} MB; open it in a browser")
     tables.write(rows)
 
 
@@ -153,10 +152,3 @@ def _inputs(subjects: Subjects, source: CauseSourceOptions, sites: list[str]) ->
         text = [word for path in source.text for word in ("--text", str(path))]
         return Inputs(source=[*model, *text, *source.words()], sites=sites)
     return Inputs(source=[str(path) for path in subjects.paths], model=model, sites=sites)
-
-
-def _write(path: Path, page: str) -> None:
-    from activations.files import replacing
-
-    with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")

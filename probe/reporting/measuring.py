@@ -25,7 +25,8 @@ from analyses.probing.results import ProbeResult
 from analyses.profiling.unit_profile import unit_profile
 from analyses.ranking.ranking import rank_all
 from analyses.session import AnySource, Session
-from analyses.targets.many_hypotheses import Targets, all_targets
+from analyses.targets.labelling import AnyHypothesis
+from analyses.targets.many_hypotheses import Targets, all_targets, targets_of
 from analyses.targets.target import Target
 from analyses.unit_tables.describe_units import describe_units
 from analyses.unit_tables.unit_table import UnitTable
@@ -77,7 +78,7 @@ DEFAULT_OPTIONS = ReportOptions()
 
 def make_report(
     source: AnySource,
-    targets: Targets | None = None,
+    hypotheses: Sequence[AnyHypothesis] | Targets | None = None,
     *,
     model: AnySource | None = None,
     sites: Sequence[Site] | None = None,
@@ -89,7 +90,8 @@ def make_report(
 
     Args:
         source: A recording, live activations, or the path of a recording.
-        targets: The hypotheses that are told of, in this order; None chooses those with the surest units.
+        hypotheses: The hypotheses that are told of, in this order, or their labels; None chooses those with the surest
+            units.
         model: Live activations of the recorded model, for what it does without a unit, and for its gates where these
             were not recorded; None is the source, if that is live.
         sites: Where probes and units are; None is hidden states and cells, or all sites if there are none of these.
@@ -102,13 +104,16 @@ def make_report(
 
     Raises:
         ActivationError: If there is no recording, or it cannot be read.
+        HypothesisError: If the only hypothesis does not exist, or fails on this text.
         AnalysisError: If no hypothesis applies to the text.
     """
     session = Session.of(source)
     live = session if model is None and session.is_live else (None if model is None else Session.of(model))
     making = _Making(session, live, state_sites(session) if sites is None else list(sites), options, progress)
     with session.answering():
-        return making.report(targets, model_name)
+        if hypotheses is None or isinstance(hypotheses, Targets):
+            return making.report(hypotheses, model_name)
+        return making.report(targets_of(session, hypotheses), model_name)
 
 
 def state_sites(source: Source) -> list[Site]:

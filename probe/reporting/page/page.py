@@ -7,12 +7,14 @@ import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
 from markupsafe import Markup
 
 import probe
+from activations.files import replacing
 from analyses.curves import N_LAST
 from analyses.passages.effects import CONTRAST
 from analyses.profiling.unit_profile import UnitProfile
@@ -62,6 +64,22 @@ def report_page(report: Report, inputs: Inputs) -> str:
         left_out=list(report.left_out.items()),
         commands=commands,
     )
+
+
+def write_report(report: Report, path: Path | str, inputs: Inputs | None = None) -> None:
+    """Write a report as an HTML page, whole or not at all.
+
+    Args:
+        report: The report.
+        path: The file.
+        inputs: What it was made from; None is `activations.h5` and `model.pt` in the commands of the page.
+
+    Raises:
+        ActivationError: If the file cannot be written.
+    """
+    named = Inputs(source=["activations.h5"], model=["--model", "model.pt"]) if inputs is None else inputs
+    with replacing(Path(path)) as temporary:
+        temporary.write_text(report_page(report, named), encoding="utf-8")
 
 
 def resource_text(name: str) -> str:
