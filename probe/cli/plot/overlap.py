@@ -58,6 +58,7 @@ def overlap(
         list[Path] | None,
         Argument(
             help="Recordings of two to four models that read the same text.",
+            metavar="RECORDING",
             autocompletion=completion.recordings,
             show_default=False,
         ),
