@@ -14,6 +14,11 @@ from probe.pictures.orders import plot_orders as plot_orders
 from probe.pictures.similarity import plot_similarity as plot_similarity
 from probe.pictures.steering import plot_steering as plot_steering
 from probe.pictures.story import plot_story as plot_story
+from probe.pictures.unit_profile import plot_autocorrelation as plot_autocorrelation
+from probe.pictures.unit_profile import plot_class_means as plot_class_means
+from probe.pictures.unit_profile import plot_events as plot_events
+from probe.pictures.unit_profile import plot_histogram as plot_histogram
+from probe.pictures.unit_profile import plot_unit_profile as plot_unit_profile
 from probe.training.loss_curve import plot_losses as plot_losses
 from probe.training.sweep_grid import plot_sweep as plot_sweep
 from probe.viewer.picture import draw_view as draw_view

@@ -1,5 +1,11 @@
-"""One unit against one hypothesis: rankings, their scores, and explanations of a unit."""
+"""One unit against one hypothesis: rankings, their scores, and explanations and profiles of a unit."""
 
+from analyses.profiling.class_means import ClassMeans as ClassMeans
+from analyses.profiling.events import EventAverage as EventAverage
+from analyses.profiling.histograms import Histogram as Histogram
+from analyses.profiling.histograms import Threshold as Threshold
+from analyses.profiling.unit_profile import UnitProfile as UnitProfile
+from analyses.profiling.unit_profile import unit_profile as unit_profile
 from analyses.ranking.explaining.explanation import Explanation as Explanation
 from analyses.ranking.explaining.explanation import explain as explain
 from analyses.ranking.methods.method import Method as Method

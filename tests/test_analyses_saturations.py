@@ -99,6 +99,8 @@ def test_sites_without_a_range_are_left_out_or_refused() -> None:
     assert Saturations(source).sites == [FORGET]
     with pytest.raises(AnalysisError, match="the range of features/pca is not known"):
         Saturations(source, "features")
+    with pytest.raises(AnalysisError, match="no site here has a known range, among features/pca"):
+        Saturations(Arrays({Site("features/pca"): np.zeros((200, 2), np.float32)}))
 
 
 def test_what_is_no_number_is_refused() -> None:

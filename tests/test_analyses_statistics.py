@@ -33,9 +33,11 @@ from analyses.collecting.text_cells import Part, TextCells
 from analyses.errors import AnalysisError
 from analyses.levels.columns import Columns
 from analyses.levels.joint_labels import JointLabels
+from analyses.profiling.events import find_events
 from analyses.ranking.shifts import ShiftedLabels, Shifts, ShiftSums
 from analyses.session import Session
 from analyses.statistics.autocorrelations import Autocorrelations
+from analyses.statistics.event_sums import EventSums
 from analyses.statistics.gram_matrices import GramMatrices, GramsOfLabel
 from analyses.statistics.label_losses import LossesByLabel
 from analyses.statistics.level_tables import LevelTables
@@ -108,6 +110,10 @@ class World:
 
     def active_passages(self) -> ActivePassages:
         return ActivePassages(self.source, n=7, n_chars=50)
+
+    def event_sums(self) -> EventSums:
+        events = find_events(self.classes, classes_of(self.classes), self.source.corpus)
+        return EventSums(self.source, events, ["0/hidden/1", "0/cell/2"], self.classes.split, before=7, after=30)
 
     def saturations(self) -> Saturations:
         return Saturations(self.source)
@@ -190,6 +196,7 @@ CASES: dict[type, Callable[[World], AnyStatistic]] = {
     ActivePassages: World.active_passages,
     LossesByLabel: World.label_losses,
     Saturations: World.saturations,
+    EventSums: World.event_sums,
 }
 
 

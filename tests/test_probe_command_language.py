@@ -42,7 +42,7 @@ from probe.training.recipes import PRESETS, cell_names
 
 CAUSES = {"ablate", "impulse", "orders", "patch", "perturb", "steer", "story"}
 PLOTS = {name for name in NAMES if name.startswith("plot ")}
-LIVE_PLOTS = {"plot gates"}  # of a recording, or of a model that reads a text now
+LIVE_PLOTS = {"plot gates", "plot unit"}  # of a recording, or of a model that reads a text now
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
     "--output": {"train", "sweep", "import", "extract", "curve", "explain", "similarity", "view"}
     | PLOTS
@@ -231,7 +231,7 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
     def having(name: str) -> set[str]:
         return {command for command in NAMES if name in parameters(command)}
 
-    analyses = {"view", "rank", "explain", "units", "fit", "curve"} | CAUSES - {"steer"}
+    analyses = {"view", "rank", "explain", "units", "fit", "curve", "plot unit"} | CAUSES - {"steer"}
     assert having("lag") == analyses - {"story"}  # which labels edited texts, too
     assert having("words") == analyses | {"steer"}
     assert having("language") == having("no_cache") == analyses | {"hypotheses"}
@@ -397,6 +397,7 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "units": ["units", "in_quotes", "in_comment", str(planted)],
         "similarity": ["similarity", str(planted), str(planted), "--sites", "0/hidden"],
         "plot gates": ["plot", "gates", *live],
+        "plot unit": ["plot", "unit", str(PLANTED["in_quotes"]), "in_quotes", str(planted)],
         "train": ["train", "corpus.txt", "-o", "small.pt", *quick],
         "sweep": ["sweep", "corpus.txt", "--cell", "rnn", "--layers", "1", "--hidden", "3", *quick[2:]],
     }

@@ -46,6 +46,7 @@ ALL_OPTIONS = {
     "patch",
     "perturb",
     "plot gates",
+    "plot unit",
     "steer",
     "story",
     "units",

@@ -46,6 +46,10 @@ def patch(path: Path) -> probe.causes.Patch:
     return probe.patch(live(path), "in_quotes", "1/cell/3", n_pairs=20, n_steps=4, n_chars=1000, n_matched=2)
 
 
+def profile(path: Path) -> probe.ranking.UnitProfile:
+    return probe.ranking.unit_profile(path, "0/hidden/3", "in_quotes")
+
+
 def perturbation(path: Path) -> probe.causes.Perturbation:
     return probe.perturb(live(path), "in_quotes", "delete", units="1/cell/3", n_places=20, n_steps=4, n_matched=2)
 
@@ -69,6 +73,11 @@ RESULTS: dict[str, Callable[[Path], Any]] = {
     "ProbeResult": lambda path: probe.fit(path, "in_quotes", sites="0/hidden", options=FAST)[0],
     "Curve": lambda path: probe.curve(path, "in_quotes", most=2, options=FAST),
     "Explanation": lambda path: probe.explain(path, "0/hidden/3", ["in_quotes", "in_comment"]),
+    "UnitProfile": profile,
+    "Histogram": lambda path: profile(path).histogram,
+    "Threshold": lambda path: profile(path).threshold,
+    "EventAverage": lambda path: profile(path).events[0],
+    "ClassMeans": lambda path: profile(path).means,
     "Difference": lambda path: probe.difference(*two_rankings(path)),
     "RowLabels": lambda path: probe.labels(path, "in_quotes"),
     "Design": lambda path: probe.design(path, "0/hidden", "in_quotes"),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numba import prange
+from numba import njit
 from numpy.typing import NDArray
 
 from activations.blocks import Block
@@ -17,7 +17,6 @@ from analyses.collecting.text_cells import TextCells
 from analyses.errors import AnalysisError
 from analyses.intervals.estimates import intervals, standard_errors
 from analyses.intervals.long_run import n_cosines
-from analyses.kernels import in_parallel
 from analyses.levels.columns import not_numbers
 from analyses.named_parts import sites_among
 from analyses.session import AnySource, Session
@@ -26,7 +25,6 @@ from analyses.targets.splits import Split
 Array = NDArray[np.float64]
 NEAR = 0.1
 """A unit is saturated where it is less than this from an end of its range."""
-_UNITS = 64  # of a tile, which one core counts
 _GATE = (NEAR, 1 - NEAR, 0.0, 1.0)
 _SIGNED = (-(1 - NEAR), 1 - NEAR, -1.0, 1.0)
 _CELL = (-math.atanh(1 - NEAR), math.atanh(1 - NEAR), -math.inf, math.inf)
@@ -119,8 +117,8 @@ class Saturations:
                 states and cells.
 
         Raises:
-            AnalysisError: If there is no such site, if the range of one is not known, or if the text is shorter than
-                100 characters.
+            AnalysisError: If there is no such site, if the range of one (or of all) is not known, or if the text is
+                shorter than 100 characters.
         """
         source = Session.of(source)
         chosen = sites_among(source, sites)
@@ -131,6 +129,11 @@ class Saturations:
             raise AnalysisError(
                 f"the range of {unknown} is not known, so that nothing says where its units are saturated; ask about "
                 "gates, candidates, hidden states or cells"
+            )
+        if not known:
+            raise AnalysisError(
+                f"no site here has a known range, among {', '.join(map(str, chosen))}; saturation is counted of gates, "
+                "candidates, hidden states and cells"
             )
         used = source.selection
         self._cells = TextCells(Split.of(used.stop - used.start, used.start))
@@ -200,6 +203,11 @@ class Saturations:
             self._outside[site] = arrays[f"{site}/outside"].copy()
 
 
+def has_range(site: Site) -> bool:
+    """Return whether the range of a site's units is known, so that their saturation can be counted."""
+    return _bounds(site) is not None
+
+
 def _bounds(site: Site) -> tuple[float, float, float, float] | None:
     """Return below and above which values units of a site are saturated, and the ends of the range; None if unknown."""
     if (site.signal or "").endswith("_gate"):
@@ -225,7 +233,7 @@ def _intervals(n: NDArray[np.int64], saturated: NDArray[np.int64]) -> Array:
     return np.array(intervals(shares, errors, freedom, "logit", None))
 
 
-@in_parallel
+@njit(nogil=True, cache=True)
 def _count(
     values: NDArray[np.floating],
     bounds: tuple[float, float, float, float],
@@ -243,12 +251,9 @@ def _count(
     with values compared as float64.
     """
     left, right, lowest, highest = bounds
-    n_units = values.shape[1]
-    for tile in prange((n_units + _UNITS - 1) // _UNITS):
-        first, last = tile * _UNITS, min((tile + 1) * _UNITS, n_units)
-        for row in range(len(values)):
-            for unit in range(first, last):
-                value = np.float64(values[row, unit])
-                saturated[0, unit] += value < left
-                saturated[1, unit] += value > right
-                outside[unit] += (value < lowest) or (value > highest)
+    for row in range(len(values)):
+        for unit in range(values.shape[1]):
+            value = np.float64(values[row, unit])
+            saturated[0, unit] += value < left
+            saturated[1, unit] += value > right
+            outside[unit] += (value < lowest) or (value > highest)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from activations.files import replacing
 from analyses.errors import AnalysisError
+from probe.signs import SIGNS, UNKNOWN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +26,7 @@ _SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "char-probe",
     "font.monospace": ["DejaVu Sans Mono"],
 }
+_SIGNS = {char: SIGNS[char] for char in "\n\t"}  # those that the font has
 _WITHOUT_DATES = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 GREY = "#6e6e6e"
 CONTROL_LINE = (0, (1, 1.5))
@@ -103,6 +105,17 @@ def add_legend(panels: "Sequence[Axes]", *, is_new: bool) -> None:
 def wrapped(title: str, width: float) -> str:
     """Return a title in lines that fit into a width in inches."""
     return "\n".join(wrap(title, max(1, int(width / _INCHES_OF_TITLE))))
+
+
+def literal(text: str, most: int | None = None) -> str:
+    """Return what makes matplotlib draw a text as it stands: no formula between dollars, and a sign for controls.
+
+    Args:
+        text: Any text, such as the name of a hypothesis.
+        most: The number of characters above which it is cut, with an ellipsis at its end; None is no bound.
+    """
+    cut = text if most is None or len(text) <= most else f"{text[: most - 1]}…"
+    return "".join(char if char.isprintable() else _SIGNS.get(char, UNKNOWN) for char in cut).replace("$", r"\$")
 
 
 def figure_of(axes: "Axes") -> "Figure":

@@ -30,7 +30,7 @@ def plot_gates(saturation: GateSaturation, axes: "Sequence[Axes] | None" = None)
         AnalysisError: If there are not as many axes as gates.
     """
     gates = saturation.gates
-    panels = new_panels(len(gates), _PANEL_INCHES, _PANEL_INCHES + 0.35) if axes is None else list(axes)
+    panels = new_panels(len(gates), _PANEL_INCHES, _PANEL_INCHES + 0.6) if axes is None else list(axes)
     if len(panels) != len(gates):
         raise AnalysisError(f"{len(gates)} gates need as many axes, and {len(panels)} are given")
     layers = list(dict.fromkeys(of_site.site.layer for of_site in saturation.sites))

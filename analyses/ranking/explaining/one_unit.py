@@ -1,6 +1,6 @@
 """A source with one unit of another source alone, held in memory."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -23,8 +23,13 @@ class OneUnit:
 
     is_live = False
 
-    def __init__(self, source: Source, unit: Unit) -> None:
+    def __init__(self, source: Source, unit: Unit, blocks: Iterable[Block] | None = None) -> None:
         """Read one unit of a source.
+
+        Args:
+            source: The source.
+            unit: The unit.
+            blocks: All blocks of the source with the site of the unit, if they are read for something else as well.
 
         Raises:
             AnalysisError: If there is no such unit.
@@ -44,7 +49,7 @@ class OneUnit:
         self._dtype = source.dtype(unit.site)
         self._blocks = [
             replace(block, values={unit.site: block.values[unit.site][:, unit.index : unit.index + 1].copy()})
-            for block in source.blocks([unit.site])
+            for block in (source.blocks([unit.site]) if blocks is None else blocks)
         ]
 
     def values(self) -> NDArray[np.floating]:

@@ -92,15 +92,35 @@ def _best_threshold(score: ThresholdScore) -> Callable[[Sequence[CountsBelow], T
     def best(counts: CountsBelow) -> tuple[float, float]:
         """Score one unit."""
         below, test_below = counts.astype(np.int64)
-        n, n_test = below[:, -1], test_below[:, -1]
-        sides = below, n[:, None] - below  # predicted True: those below each threshold, or those above
+        is_above, threshold = choose_threshold(score, below)
         with np.errstate(invalid="ignore", divide="ignore"):
-            scores = np.array([score(*predicted[::-1], *n[::-1]) for predicted in sides])
-            is_above, threshold = divmod(int(np.nan_to_num(scores, nan=-1.0).argmax()), scores.shape[1])
-            held_out = n_test - test_below[:, threshold] if is_above else test_below[:, threshold]
-            return float(scores[is_above, threshold]), float(score(*held_out[::-1], *n_test[::-1]))
+            train, held_out = (
+                score(*predicted[::-1], *by_level[::-1, -1])
+                for by_level in (below, test_below)
+                for predicted in [by_level[:, -1] - by_level[:, threshold] if is_above else by_level[:, threshold]]
+            )
+            return float(train), float(held_out)
 
     return lambda counts, target: _unit_by_unit(best, counts)
+
+
+def choose_threshold(score: ThresholdScore, below: Counts) -> tuple[bool, int]:
+    """Choose the threshold, and the side of it, that score best.
+
+    Args:
+        score: The score.
+        below: (2 labels, n_levels + 1) how many characters that are False, and True, lie below each level of the unit
+            that occurs; the last numbers are of all characters.
+
+    Returns:
+        Whether those above the threshold are predicted True (otherwise those below it), and how many levels are below.
+    """
+    n = below[:, -1]
+    sides = below, n[:, None] - below  # predicted True: those below each threshold, or those above
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scores = np.array([score(*predicted[::-1], *n[::-1]) for predicted in sides])
+    is_above, threshold = divmod(int(np.nan_to_num(scores, nan=-1.0).argmax()), scores.shape[1])
+    return bool(is_above), threshold
 
 
 def _unit_by_unit(score: Callable[[CountsBelow], tuple[float, float]], counts: Sequence[CountsBelow]) -> MethodScores:

@@ -4,8 +4,9 @@ import typer
 
 from probe.cli.help_texts import NamingCommand
 from probe.cli.plot.gates import gates
+from probe.cli.plot.unit import unit
 
-PLOTS = (gates,)
+PLOTS = (gates, unit)
 """The functions of the commands, by whose names they are called."""
 
 app = typer.Typer(name="plot", no_args_is_help=True)

@@ -1,0 +1,1 @@
+"""Profiles of single units: how their values lie, what they do around events, and what they remember."""
