@@ -73,8 +73,8 @@ def describe_units(
     errors, among those for which the text suffices for a p-value. The score is measured on held-out stretches, and p is
     multiplied by the number of these hypotheses (Bonferroni), so that it holds for the choice.
 
-    A recording is read three times, or once for each 256 units that fit in memory; a live model four times for up to
-    4,096 units.
+    A live model reads the text four times, or twice if the levels of all units fit in memory (256 MiB), after a short
+    reading for the bins. Of a recording, some hundreds of units are read at a time, each as often.
 
     Args:
         source: A recording or live activations.
