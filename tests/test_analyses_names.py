@@ -87,7 +87,7 @@ def test_what_names_no_site_is_one_sentence(planted: Path, name: str, sites: Any
 
 
 def test_these_are_all_public_analyses_that_take_sites() -> None:
-    groups = (probe.ranking, probe.probing, probe.statistics, probe.targets)
+    groups = (probe.ranking, probe.probing, probe.statistics, probe.targets, probe.similarities)
     taking = {
         name
         for group in groups
@@ -95,6 +95,7 @@ def test_these_are_all_public_analyses_that_take_sites() -> None:
         if callable(value) and not name.startswith("_") and "sites" in inspect.signature(value).parameters
     }
     made_by_others = {"ActivationMatrix", "Ranking", "Probe", "GateSaturation", "HypothesisMatrix"}
+    made_by_others = {"ActivationMatrix", "Ranking", "Probe", "GateSaturation", "UnitTable"}
     others = {"curves_over_steps", *made_by_others}  # of several sources
     assert taking - others == set(OF_SITES) - {"read", "blocks"}
 

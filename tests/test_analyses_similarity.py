@@ -223,7 +223,8 @@ def test_the_command_compares_two_recordings(run: Command, two_recordings: None)
     assert all(row["difference"] == pytest.approx(row["cka"] - row["untrained_cka"]) for row in pairs)
     partners = [row for row in found if row.get("compared_with") == "second"]
     assert [row["partner"] for row in partners] == [str(partner.partner) for partner in result.partners]
-    assert Path("similarity.svg").exists() and Path("b.fresh.h5").exists()
+    assert all(f">{name}</text>" in Path("similarity.svg").read_text(encoding="utf-8") for name in "ab")
+    assert Path("b.fresh.h5").exists()
     status, out, err = run("similarity", "a.h5", "b.h5", "--sites", "hidden", "--csv", "similarity.csv")
     assert status == 0, err
     assert "mean held-out correlation" in out

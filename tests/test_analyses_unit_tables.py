@@ -115,6 +115,14 @@ def test_memory_and_saturation_are_those_of_their_statistics(described: tuple[Ar
         assert unit.left_saturated == saturation[site].left[index]
 
 
+def test_a_site_without_a_range_has_no_saturation(rng: np.random.Generator) -> None:
+    values = {Site("blocks.0.mlp"): rng.normal(size=(4000, 3)).astype("f4")}
+    arrays = Arrays(values)
+    target = target_of_labels(arrays.corpus, "label", Labels(in_runs(rng, 4000, 30), "binary"))
+    table = describe_units(arrays, [target])
+    assert all(np.isnan([unit.left_saturated, unit.right_saturated]).all() for unit in table.units)
+
+
 def test_a_live_source_has_the_same_table(described: tuple[Arrays, list[Target], UnitTable]) -> None:
     live, targets = planted_source(np.random.default_rng(0), Live)
     table = describe_units(live, targets)

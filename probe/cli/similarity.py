@@ -100,7 +100,7 @@ def similarity(
         warn(note)
     tables.write(all_rows)
     if options.output is not None:
-        _draw(compared, options.output, quiet=tables.as_json)
+        _draw(compared, recordings, options.output, quiet=tables.as_json)
 
 
 def _compare(
@@ -135,8 +135,10 @@ def _show_means(compared: "Similarity", untrained: "Similarity | None") -> None:
     show_rows(rows, as_json=False)
 
 
-def _draw(compared: "Similarity", path: Path, *, quiet: bool) -> None:
+def _draw(compared: "Similarity", recordings: list[Path], path: Path, *, quiet: bool) -> None:
     from probe.plots import figure_of, plot_similarity, save_figure
 
-    save_figure(figure_of(plot_similarity(compared)), path)
+    first, second = (recording.stem for recording in recordings)
+    names = (first, second) if first != second else (str(recordings[0]), str(recordings[1]))
+    save_figure(figure_of(plot_similarity(compared, names=names)), path)
     say(f"{path}: linear CKA of every pair of sites", quiet=quiet)

@@ -41,7 +41,7 @@ def plot_similarity(
     axes.set_yticks(range(len(rows)), [_plain(site) for site in rows])
     axes.set_xticks(np.arange(len(columns) - 1) + 0.5, minor=True)
     axes.set_yticks(np.arange(len(rows) - 1) + 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=1.0)
+    axes.grid(which="minor", color="#d8d8d8", linewidth=0.8)
     axes.tick_params(which="both", length=0)
     axes.set(xlabel=_plain(names[1]), ylabel=_plain(names[0]))
     has_intervals = max(len(rows), len(columns)) <= _MOST_WITH_INTERVALS
@@ -50,9 +50,9 @@ def plot_similarity(
         if np.isnan(pair.cka):
             axes.fill_between([column - 0.5, column + 0.5], row - 0.5, row + 0.5, color="white", ec=GREY, hatch="///")
             continue
-        interval = f"\n{pair.low:.2f}–{pair.high:.2f}" if has_intervals and np.isfinite(pair.low) else ""
+        interval = f"\n{pair.low:z.2f}–{pair.high:z.2f}" if has_intervals and np.isfinite(pair.low) else ""
         colour = "white" if pair.cka > _DARK else "black"
-        axes.text(column, row, f"{pair.cka:.2f}", color=colour, ha="center", va="bottom" if interval else "center")
+        axes.text(column, row, f"{pair.cka:z.2f}", color=colour, ha="center", va="bottom" if interval else "center")
         axes.text(column, row, interval.strip(), color=colour, ha="center", va="top", fontsize=6.5)
     figure_of(axes).colorbar(image, ax=axes, label="linear CKA", fraction=0.05)
     return axes
