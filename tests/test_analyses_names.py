@@ -94,8 +94,7 @@ def test_these_are_all_public_analyses_that_take_sites() -> None:
         for name, value in vars(group).items()
         if callable(value) and not name.startswith("_") and "sites" in inspect.signature(value).parameters
     }
-    made_by_others = {"ActivationMatrix", "Ranking", "Probe", "GateSaturation", "HypothesisMatrix"}
-    made_by_others = {"ActivationMatrix", "Ranking", "Probe", "GateSaturation", "UnitTable"}
+    made_by_others = {"ActivationMatrix", "Ranking", "Probe", "GateSaturation", "HypothesisMatrix", "UnitTable"}
     others = {"curves_over_steps", *made_by_others}  # of several sources
     assert taking - others == set(OF_SITES) - {"read", "blocks"}
 

@@ -235,7 +235,6 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
         return {command for command in NAMES if name in parameters(command)}
 
     analyses = {"view", "rank", "explain", "units", "fit", "curve", "report"} | LABELLED_PLOTS | CAUSES - {"steer"}
-    analyses = {"view", "rank", "explain", "units", "fit", "curve", "plot unit"} | CAUSES - {"steer"}
     assert having("lag") == analyses - {"story"}  # which labels edited texts, too
     assert having("words") == analyses | {"steer"}
     assert having("language") == having("no_cache") == analyses | {"hypotheses"}

@@ -62,7 +62,7 @@ LACKING = {  # commands with a model that record and ask nothing of its activati
     "sample": LIVE - {"encoding", "device", "model_factory"},  # the texts of --novelty are looked up by lines and words
 }
 OTHER_MEANING = {("view", "part")}  # the passage to show, and not the part to read
-READS_NO_TEXT = {"demo", "check", "sample", "similarity"}
+READS_NO_TEXT = {"demo", "check", "sample", "similarity", "plot losses", "plot sweep"}
 NAMES = "emma\nolivia\nava\nisabella\nsophia\nmia\ncharlotte\namelia\nharper\nevelyn\n" * 30
 
 

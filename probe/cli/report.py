@@ -11,7 +11,7 @@ from typer import BadParameter, Option
 from probe.cli.analysis_options import SiteOptions, TargetOptions, check_seed
 from probe.cli.cause_options import CauseSourceOptions, ModelAndActivations
 from probe.cli.option_groups import with_options
-from probe.cli.options import HypothesesOption, SeedOption, WordsArgument
+from probe.cli.options import AllOption, HypothesesOption, SeedOption, WordsArgument
 from probe.cli.provenance import provenance
 from probe.cli.show import TableCell, progress, say
 from probe.cli.table_options import TableOptions
@@ -28,10 +28,7 @@ class PageOptions:
     """Options of how much a report tells, and where it goes."""
 
     output: Annotated[Path, Option("--output", "-o", help="The page: a name that ends in .html.")] = Path("report.html")
-    all_hypotheses: Annotated[
-        bool,
-        Option("--all", help="Tell of all hypotheses that apply to the text, not only of those with the surest units."),
-    ] = False
+    all_hypotheses: AllOption = False
     top: Annotated[int, Option(min=1, help="How many hypotheses, without --all and if none is named.")] = 12
     curves: Annotated[int, Option(min=0, help="For how many of them, the first ones, to fit a curve over units.")] = 3
     chars: Annotated[

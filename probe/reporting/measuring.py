@@ -136,7 +136,6 @@ class _Making:
         self._session, self._live, self._options = session, live, options
         self._sites = sites_among(session, sites)
         self._left_out: dict[str, str] = {}
-        self._all_targets: Sequence[Target] = ()
         self._progress = dict(zip(_WEIGHTS, _noted_steps(progress, _WEIGHTS), strict=True))
 
     def report(self, targets: Targets | None, model_name: str) -> Report:
@@ -157,7 +156,7 @@ class _Making:
             losses=self._or_left_out("loss beside n-gram models", lambda: evaluate_recorded(session)) or (),
             matrix=HypothesisMatrix.of(rankings, probes, n_units=2 * len(findings)),
             gates=self._gates(),
-            units=self._units(),
+            units=self._units([by_name[finding.hypothesis] for finding in findings]),
             left_out=self._left_out,
             seed=self._options.seed,
         )
@@ -167,7 +166,6 @@ class _Making:
         session = self._session
         made, reasons = all_targets(session) if targets is None else targets
         self._left_out |= reasons if targets is not None else {}
-        self._all_targets = made
         rankings = rank_all(session, made, sites=self._sites, n_intervals=N_BEST, progress=self._progress[_RANKING])
         if targets is None:
             chosen = surest(session, made, rankings, self._options.n_hypotheses)
@@ -277,14 +275,14 @@ class _Making:
         source = self._session if has_gates or self._live is None else self._live
         return self._or_left_out("gates", lambda: gate_saturation(source, progress=self._progress[_GATES]))
 
-    def _units(self) -> UnitTable | None:
-        """Describe every unit."""
+    def _units(self, targets: Sequence[Target]) -> UnitTable | None:
+        """Describe every unit by the hypotheses that the report tells of."""
         if not self._options.has_units:
             self._left_out["units"] = "a short report leaves out the table of all units; see `probe units`"
             return None
         progress = self._progress[_UNITS]
         return self._or_left_out(
-            "units", lambda: describe_units(self._session, self._all_targets, sites=self._sites, progress=progress)
+            "units", lambda: describe_units(self._session, targets, sites=self._sites, progress=progress)
         )
 
     def _or_left_out(self, part: str, measure: Callable[[], Measured]) -> Measured | None:

@@ -300,7 +300,11 @@ def _unit_sentences(report: Report) -> list[str]:
     if report.units is None:
         return []
     share = report.units.share()
-    sentences = [f"{share} at a strength of {share.at_least:g}.", *report.units.notes]
+    sentences = [
+        f"Of these hypotheses: {share} at a strength (2 AUC − 1, or r) of {share.at_least:g}. Units of a network that "
+        "has learned nothing tell some hypotheses, too: --untrained has its share beside this one.",
+        *report.units.notes,
+    ]
     n_units = len(report.units.units)
     if n_units > _MOST_UNITS:
         sentences.append(f"These are the first {_MOST_UNITS} of {n_units:,} units; the command has all.")
@@ -315,6 +319,6 @@ def _commands(report: Report, inputs: Inputs) -> Mapping[str, Markup]:
         "found": command_html(inputs.command("fit", *names, "--controls", "chars,position")),
         "matrix": command_html(inputs.command("plot", "matrix", *words)),
         "gates": command_html(inputs.command("plot", "gates", with_sites=False)),
-        "units": command_html(inputs.command("units")),
+        "units": command_html(inputs.command("units", *names)),
         "report": command_html(inputs.command("report", *names, with_model=True)),
     }
