@@ -229,7 +229,7 @@ class _Making:
     def _with_curve(self, kept: Source, finding: Finding, target: Target, progress: Progress) -> Finding:
         options, sites = FitOptions(seed=self._options.seed), [Site(finding.probe.site)]
         try:
-            drawn = curve(kept, target, sites=sites, most=_MOST_UNITS, options=options, progress=progress)
+            drawn = curve(kept, target, sites=sites, most=_MOST_UNITS, shares=(), options=options, progress=progress)
         except AnalysisError as error:
             return with_left_out(finding, "curve", str(error))
         return replace(finding, curve=drawn)

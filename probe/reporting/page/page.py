@@ -20,7 +20,7 @@ from analyses.passages.effects import CONTRAST
 from analyses.profiling.unit_profile import UnitProfile
 from analyses.story_results import SHOWN, Section
 from probe.html.interval_bars import Measured
-from probe.html.tables import Cell, measured_text, pairs_table, table, text_html
+from probe.html.tables import Cell, pairs_table, table, text_html
 from probe.reporting.content import Finding, Report
 from probe.reporting.inputs import Inputs
 from probe.reporting.page.charts import curve_chart, gates_chart, matrix_chart, profile_chart
@@ -106,16 +106,31 @@ def _overview(report: Report) -> Mapping[str, Sequence[Cell]]:
             for finding in findings
         ],
         "score": ["R², r" if finding.kind == "numeric" else "AUC" for finding in findings],
-        "best probe": [measured_text(_of_probe(finding.probe)) for finding in findings],
+        "best probe": [_in_short(_of_probe(finding.probe)) for finding in findings],
         "at": [finding.probe.site for finding in findings],
         "text alone": [
-            None if finding.control is None else measured_text(_of_probe(finding.control)) for finding in findings
+            None if finding.control is None else _in_short(_of_probe(finding.control)) for finding in findings
         ],
         "known?": [_ANSWERS[finding.is_shown("fit")] for finding in findings],
-        "best unit": [measured_text(_of_unit(finding)) for finding in findings],
+        "best unit": [_in_short(_of_unit(finding)) for finding in findings],
         "which": [str(finding.best_unit) for finding in findings],
         "used?": [_ANSWERS[finding.is_shown("ablate")] for finding in findings],
     }
+
+
+def _in_short(measured: Measured) -> str:
+    """Write a score and its interval in few characters.
+
+    >>> _in_short(Measured(value=0.9123, low=0.88, high=1.0))
+    '.912 (.880–1.000)'
+    """
+    value = _without_zero(measured.value)
+    ends = f"{_without_zero(measured.low)}–{_without_zero(measured.high)}" if measured.has_interval else "no interval"
+    return f"{value} ({ends})"
+
+
+def _without_zero(score: float) -> str:
+    return "–" if math.isnan(score) else f"{score:.3f}".replace("0.", ".", 1).replace("-", "−")
 
 
 def _of_probe(result: Any) -> Measured:
