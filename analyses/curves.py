@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from activations.blocks import Source
 from activations.deprecation import renamed_keyword
@@ -108,6 +109,7 @@ def curve(
     sites: AnySites | None = None,
     most: int = MOST_UNITS,
     shares: Sequence[float] = SHARES,
+    control: ProbeResult | None = None,
     options: FitOptions = DEFAULT_OPTIONS,
     progress: Progress = no_progress,
 ) -> Curve:
@@ -128,6 +130,8 @@ def curve(
         most: The largest number of units in a curve over units, if there are enough.
         shares: For a curve over units, shares of what all units know above chance, each of which the fewest units are
             sought that reach it. The probe of all units takes longer than the rest; without shares it is not fitted.
+        control: For a curve over units, the probe of the last 20 characters, if `fit` has fitted it with the same
+            options; None fits it.
         options: How to fit and judge the probes.
         progress: Called, step by step, with the amount done and an estimate of the total.
 
@@ -146,7 +150,8 @@ def curve(
     seeks_shares = over == "units" and len(shares) > 0
     growing, seeking = steps_of(progress, [1, 3]) if seeks_shares else (progress, no_progress)
     with within_budget(source, chosen, target.split, options.budget, growing) as recording:
-        result = CURVES[over](recording, target, chosen, most, options, growing)
+        fitted = CURVES[over] if control is None or over != "units" else partial(curve_over_units, control=control)
+        result = fitted(recording, target, chosen, most, options, growing)
         return _with_fewest(recording, target, chosen, result, shares, options, seeking) if seeks_shares else result
 
 
@@ -222,7 +227,13 @@ def _refuse_for_steps(hypotheses: Sequence[AnyHypothesis | Target], options: Fit
 
 
 def curve_over_units(
-    source: Source, target: Target, sites: Sequence[Site], most: int, options: FitOptions, progress: Progress
+    source: Source,
+    target: Target,
+    sites: Sequence[Site],
+    most: int,
+    options: FitOptions,
+    progress: Progress,
+    control: ProbeResult | None = None,
 ) -> Curve:
     """Fit probes of the best 1, 2, 4, … units together; see `curve`."""
     if options.folds is not None:
@@ -231,7 +242,7 @@ def curve_over_units(
     powers = [n for n in (1 << power for power in range(len(best).bit_length())) if n < len(best)]
     sizes = (*powers, len(best))
     points = fit_units(source, target, [best[:n] for n in sizes], options=options, progress=progress)
-    [control] = fit_characters(source, [target], N_LAST, options)
+    control = control or fit_characters(source, [target], N_LAST, options)[0]
     return _curve(target, "units", sizes, points, [control] * len(points), best)
 
 

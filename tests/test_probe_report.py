@@ -94,6 +94,14 @@ def test_its_numbers_are_those_of_the_analyses(made: Report, recorded: Path) -> 
     assert [result.auc for result in finding.probes if result.control is None] == [result.auc for result in fitted]
 
 
+def test_the_curve_is_that_of_the_command(made: Report, recorded: Path) -> None:
+    """The control, which was fitted before, is the one that the curve would have fitted."""
+    finding = made.findings[0]
+    alone = probe.curve(recorded, "in_quotes", sites=finding.probe.site, most=32, shares=())
+    assert finding.curve is not None
+    assert finding.curve.rows() == alone.rows()
+
+
 def recorded_sites(path: Path) -> list[str]:
     with probe.Recording(path) as recording:
         return [str(site) for site in recording.sites]

@@ -82,8 +82,8 @@ def report(
     (`probe ablate`); gates, and every unit (`probe units`). Each number stands beside the command that makes it again,
     and what was left out beside the reason.
 
-    By default it tells of the 12 hypotheses with the surest units, of those that the last five characters do
-    not answer by themselves, and of hidden states and cells. --model is the recorded model; without it, nothing is held.
+    By default it tells of the 12 hypotheses with the surest units, of those that the last five characters do not answer
+    by themselves, and of hidden states and cells. --model is the recorded model; without it, nothing is held.
 
     Example:
         probe report --model model.pt -o report.html

@@ -12,7 +12,7 @@ from activations.errors import ActivationError
 from activations.progress import NotedProgress, Progress, no_progress, steps_of
 from activations.units import Site
 from analyses.causes.ablating_many import Question, ablate_for_each
-from analyses.curves import curve
+from analyses.curves import N_LAST, curve
 from analyses.errors import AnalysisError
 from analyses.gate_saturation import GateSaturation, gate_saturation
 from analyses.matrix import HypothesisMatrix
@@ -227,9 +227,19 @@ class _Making:
         ]
 
     def _with_curve(self, kept: Source, finding: Finding, target: Target, progress: Progress) -> Finding:
-        options, sites = FitOptions(seed=self._options.seed), [Site(finding.probe.site)]
+        name = f"last {N_LAST} characters"
+        control = next((probe for probe in finding.probes if (probe.control, probe.site) == (CHARS, name)), None)
         try:
-            drawn = curve(kept, target, sites=sites, most=_MOST_UNITS, shares=(), options=options, progress=progress)
+            drawn = curve(
+                kept,
+                target,
+                sites=[Site(finding.probe.site)],
+                most=_MOST_UNITS,
+                shares=(),
+                control=control,
+                options=FitOptions(seed=self._options.seed),
+                progress=progress,
+            )
         except AnalysisError as error:
             return with_left_out(finding, "curve", str(error))
         return replace(finding, curve=drawn)
