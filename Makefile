@@ -24,7 +24,7 @@ NOTEBOOKS := $(VENV)/.notebooks
 SHORT_TESTS = $(wildcard tests/test_hypotheses_*.py) tests/test_activations_models_checkpoints.py tests/test_activations_models_ngrams.py tests/test_probe_api.py
 PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal $(ARGS)
 
-.PHONY: demo test test-all test-gpu check docs gallery bench clean
+.PHONY: demo test test-all test-gpu check docs gallery notebooks bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/probe demo demo
@@ -54,6 +54,9 @@ docs: $(INSTALLED)
 
 gallery: $(INSTALLED)
 	$(BIN)/python benchmarks/gallery.py
+
+notebooks: $(INSTALLED) $(NOTEBOOKS)
+	$(BIN)/python benchmarks/notebooks.py
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/extract.py $(TEXT) $(BENCH)

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from activations.blocks import Source
 from activations.deprecation import renamed_keyword
-from activations.progress import Progress, no_progress
+from activations.progress import Progress, no_progress, steps_of
 from activations.results import Result
 from activations.site_names import AnySites
 from activations.units import Site, Unit, units_of
@@ -107,6 +108,8 @@ def curve(
     *,
     sites: AnySites | None = None,
     most: int = MOST_UNITS,
+    shares: Sequence[float] = SHARES,
+    control: ProbeResult | None = None,
     options: FitOptions = DEFAULT_OPTIONS,
     progress: Progress = no_progress,
 ) -> Curve:
@@ -125,21 +128,31 @@ def curve(
         sites: The sites that probes see, together. None is all sites for curves over `units` and `sites`; otherwise
             the hidden state of the last layer, which is what the model's read-out sees.
         most: The largest number of units in a curve over units, if there are enough.
+        shares: For a curve over units, shares of what all units know above chance, each of which the fewest units are
+            sought that reach it. The probe of all units takes longer than the rest; without shares it is not fitted.
+        control: For a curve over units, the probe of the last 20 characters, if `fit` has fitted it with the same
+            options; None fits it.
         options: How to fit and judge the probes.
         progress: Called, step by step, with the amount done and an estimate of the total.
 
     Raises:
         HypothesisError: If there is no such hypothesis, or it fails on this text.
-        AnalysisError: If its labels cannot be probed for, or there is no such curve.
+        AnalysisError: If its labels cannot be probed for, there is no such curve, or a share is not between 0 and 1.
     """
     if over not in CURVES:
         raise AnalysisError(f"there is no curve over {over!r}; there are {', '.join(CURVES)}")
+    if not all(0 < share < 1 for share in shares):
+        raise AnalysisError(f"the shares are {', '.join(map(str, shares))}; name numbers between 0 and 1, such as 0.95")
     target = target_for(source, hypothesis)
     chosen = sites_among(source, sites)
     if sites is None and over not in ("units", "sites"):
         chosen = sites_of_read_out(chosen)
-    with within_budget(source, chosen, target.split, options.budget, progress) as recording:
-        return CURVES[over](recording, target, chosen, most, options, progress)
+    seeks_shares = over == "units" and len(shares) > 0
+    growing, seeking = steps_of(progress, [1, 3]) if seeks_shares else (progress, no_progress)
+    with within_budget(source, chosen, target.split, options.budget, growing) as recording:
+        fitted = CURVES[over] if control is None or over != "units" else partial(curve_over_units, control=control)
+        result = fitted(recording, target, chosen, most, options, growing)
+        return _with_fewest(recording, target, chosen, result, shares, options, seeking) if seeks_shares else result
 
 
 @renamed_keyword("how", "options")
@@ -214,7 +227,13 @@ def _refuse_for_steps(hypotheses: Sequence[AnyHypothesis | Target], options: Fit
 
 
 def curve_over_units(
-    source: Source, target: Target, sites: Sequence[Site], most: int, options: FitOptions, progress: Progress
+    source: Source,
+    target: Target,
+    sites: Sequence[Site],
+    most: int,
+    options: FitOptions,
+    progress: Progress,
+    control: ProbeResult | None = None,
 ) -> Curve:
     """Fit probes of the best 1, 2, 4, … units together; see `curve`."""
     if options.folds is not None:
@@ -223,22 +242,21 @@ def curve_over_units(
     powers = [n for n in (1 << power for power in range(len(best).bit_length())) if n < len(best)]
     sizes = (*powers, len(best))
     points = fit_units(source, target, [best[:n] for n in sizes], options=options, progress=progress)
-    [control] = fit_characters(source, [target], N_LAST, options)
-    all_units, fewest = _fewest(source, target, units_of(source.sites, sites), best, points, options, progress)
-    over_units = _curve(target, "units", sizes, points, [control] * len(points), best)
-    return replace(over_units, all_units=all_units, fewest=fewest)
+    control = control or fit_characters(source, [target], N_LAST, options)[0]
+    return _curve(target, "units", sizes, points, [control] * len(points), best)
 
 
-def _fewest(
+def _with_fewest(
     source: Source,
     target: Target,
-    units: Sequence[Unit],
-    best: Sequence[Unit],
-    points: Sequence[ProbeResult],
+    sites: Sequence[Site],
+    over_units: Curve,
+    shares: Sequence[float],
     options: FitOptions,
     progress: Progress,
-) -> tuple[ProbeResult, tuple[FewestUnits, ...]]:
+) -> Curve:
     """Fit the probe of all units, and find the fewest of the best ones that reach shares of what it knows."""
+    units, points = units_of(source.sites, sites), over_units.points
     probes = {len(point.units): point for point in points}
     if len(units) not in probes:
         [probes[len(units)]] = fit_units(source, target, [units], options=options, progress=progress)
@@ -246,11 +264,12 @@ def _fewest(
 
     def fit_best(n: int) -> ProbeResult:
         if n not in probes:
-            [probes[n]] = fit_units(source, target, [best[:n]], options=options)
+            [probes[n]] = fit_units(source, target, [over_units.units[:n]], options=options)
         return probes[n]
 
     sizes = [len(point.units) for point in points]
-    return all_units, tuple(fewest_units(share, sizes, points, all_units, fit_best) for share in SHARES)
+    fewest = tuple(fewest_units(share, sizes, points, all_units, fit_best) for share in shares)
+    return replace(over_units, all_units=all_units, fewest=fewest)
 
 
 def curve_over_chars(

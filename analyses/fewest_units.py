@@ -121,7 +121,7 @@ def _why_unusable(all_units: ProbeResult) -> str:
     if math.isnan(all_units.score):
         return all_units.note or "the probe of all units has no score"
     if all_units.score <= _CHANCE[all_units.measure] or low <= _CHANCE[all_units.measure]:
-        return "all units together are not above chance"
+        return "the interval of all units together includes chance"
     return ""
 
 

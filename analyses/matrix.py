@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activations.blocks import Source
-from activations.progress import Progress, no_progress
+from activations.progress import Progress, no_progress, steps_of
 from activations.results import Result, TableCell
 from activations.site_names import AnySites
 from analyses.intervals.estimates import Difference, difference_of
@@ -33,7 +33,7 @@ _NO_DIFFERENCE = Difference(value=_NAN, low=_NAN, high=_NAN, p=_NAN, no_interval
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class MatrixCell(Result):
-    """How well one hypothesis can be read from one site, one unit, or the text alone.
+    """The held-out score of one hypothesis from one site, one unit, or the text alone.
 
     Attributes:
         hypothesis: The hypothesis.
@@ -73,7 +73,7 @@ class MatrixCell(Result):
 
     @property
     def chance(self) -> float:
-        """The score at chance."""
+        """The value of `score` at chance."""
         return 0.5 if self.measure == "auc" else 0.0
 
     def row(self) -> dict[str, TableCell]:
@@ -100,7 +100,7 @@ Cells = tuple[tuple[MatrixCell, ...], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class HypothesisMatrix(Result):
-    """How well hypotheses can be read from sites by probes, and by single units, on held-out characters.
+    """The held-out scores of hypotheses by sites and by single units.
 
     Rows and columns are ordered by hierarchical clustering of `MatrixCell.strength`, so that like ones are neighbours.
 
@@ -229,10 +229,11 @@ def hypothesis_matrix(
     else:
         targets = targets_for(source, hypotheses)
     chosen = sites_among(source, sites)
-    with within_budget(source, chosen, targets[0].split, options.budget, progress) as recording:
+    reading, ranking, fitting = steps_of(progress, [1, 1, 4])
+    with within_budget(source, chosen, targets[0].split, options.budget, reading) as recording:
         is_whole = len(available_runs(recording)) == 1
-        rankings = rank_all(recording if is_whole else source, targets, sites=chosen, progress=progress)
-        probes = fit(recording, targets, sites=chosen, controls=(CHARS, POSITION), options=options, progress=progress)
+        rankings = rank_all(recording if is_whole else source, targets, sites=chosen, progress=ranking)
+        probes = fit(recording, targets, sites=chosen, controls=(CHARS, POSITION), options=options, progress=fitting)
     return HypothesisMatrix.of(rankings, probes, n_units=n_units, left_out=left_out)
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +78,7 @@ class Overlap(Result):
 
     Attributes:
         models: The names of the models.
-        n_chars: The characters that are predicted: those that are selected, but for the first of each document.
+        n_chars: The number of predicted characters: all that are selected except the first of each document.
         sets: One for each combination of models that are right while the others are not; these are disjoint, and are
             all characters together. That of all models comes first, and that of none last.
         accuracies: (n_models,) the share that each model gets right, in [0, 1].
@@ -195,6 +195,34 @@ def _right(predictions: Mapping[str, NDArray[Any]], name: str) -> tuple[NDArray[
     return (rounded >= most_probable.max(axis=1)) & is_predicted, is_predicted
 
 
+class _Shares(NamedTuple):
+    """Shares of characters, with what each atom adds to their errors.
+
+    Attributes:
+        values: (n_shares,) the shares.
+        influences: (n_atoms, n_shares) the influences of the atoms.
+        has_intervals: Whether there are enough characters for intervals.
+    """
+
+    values: Array
+    influences: Array
+    has_intervals: bool
+
+    def interval(self, number: int) -> tuple[float, float]:
+        """Return the 95 % interval of one share."""
+        return self.interval_of(float(self.values[number]), self.influences[:, number], "logit")
+
+    def interval_of(self, value: float, influence: Array, scale: Scale) -> tuple[float, float]:
+        """Return the 95 % interval of a number made of shares, from its (n_atoms,) influences."""
+        if not self.has_intervals:
+            return math.nan, math.nan
+        n_atoms = len(influence)
+        estimate = Estimate(
+            value=value, influence=influence, n_atoms=n_atoms, n_cosines=n_cosines(n_atoms), scale=scale
+        )
+        return estimate.interval
+
+
 def _overlap_of(names: tuple[str, ...], codes: NDArray[np.uint8]) -> Overlap:
     """Make the result of what models are right at each character: bit k of a code is that of model k."""
     n_sets = 1 << len(names)
@@ -203,51 +231,45 @@ def _overlap_of(names: tuple[str, ...], codes: NDArray[np.uint8]) -> Overlap:
     n_chars = int(n_of_atoms.sum())
     if not n_chars:
         raise AnalysisError("none of these characters is predicted; use a text with more than one character")
-    is_right = (np.arange(n_sets)[:, None] >> np.arange(len(names)) & 1).astype(bool)  # (n_sets, n_models)
-    shares = counts.sum(axis=0) / n_chars
-    influences = (counts - n_of_atoms[:, None] * shares) / n_chars  # (n_atoms, n_sets)
-    accuracies, of_accuracies = shares @ is_right, influences @ is_right
     has_intervals = n_chars >= _FEWEST_CHARS
-
-    def interval(value: float, influence: Array, scale: Scale) -> tuple[float, float]:
-        n_atoms = len(influence)
-        if not has_intervals:
-            return math.nan, math.nan
-        return Estimate(
-            value=value, influence=influence, n_atoms=n_atoms, n_cosines=n_cosines(n_atoms), scale=scale
-        ).interval
-
-    sets = []
-    for number in sorted(range(n_sets), key=lambda number: (-is_right[number].sum(), number)):
-        factors = np.where(is_right[number], accuracies, 1 - accuracies)
-        signs = np.where(is_right[number], 1, -1)
-        others = np.array([np.delete(factors, model).prod() for model in range(len(names))])
-        of_product = (of_accuracies * signs) @ others
-        product, share = float(factors.prod()), float(shares[number])
-        low, high = interval(share, influences[:, number], "logit")
-        above_low, above_high = interval(share - product, influences[:, number] - of_product, "plain")
-        sets.append(
-            CorrectSet(
-                models=tuple(name for name, right in zip(names, is_right[number], strict=True) if right),
-                n_chars=int(counts[:, number].sum()),
-                share=share,
-                low=low,
-                high=high,
-                if_independent=product,
-                above=share - product,
-                above_low=above_low,
-                above_high=above_high,
-            )
-        )
-    ends = [interval(float(accuracies[m]), of_accuracies[:, m], "logit") for m in range(len(names))]
-    note = "" if has_intervals else f"no intervals: only {n_chars} characters are predicted"
+    values = counts.sum(axis=0) / n_chars
+    of_sets = _Shares(values, (counts - n_of_atoms[:, None] * values) / n_chars, has_intervals)
+    is_right = (np.arange(n_sets)[:, None] >> np.arange(len(names)) & 1).astype(bool)  # (n_sets, n_models)
+    of_models = _Shares(values @ is_right, of_sets.influences @ is_right, has_intervals)
+    order = sorted(range(n_sets), key=lambda number: (-is_right[number].sum(), number))
+    n_of_sets = counts.sum(axis=0).tolist()
     return Overlap(
         models=names,
         n_chars=n_chars,
-        sets=tuple(sets),
-        accuracies=accuracies,
-        accuracy_intervals=np.array(ends),
-        note=note,
+        sets=tuple(
+            _correct_set(names, number, n_of_sets[number], is_right[number], of_sets, of_models) for number in order
+        ),
+        accuracies=of_models.values,
+        accuracy_intervals=np.array([of_models.interval(model) for model in range(len(names))]),
+        note="" if has_intervals else f"no intervals: only {n_chars} characters are predicted",
+    )
+
+
+def _correct_set(
+    names: Sequence[str], number: int, n_chars: int, is_right: NDArray[np.bool_], of_sets: _Shares, of_models: _Shares
+) -> CorrectSet:
+    """Compare the share of a set with the product of what the models do alone."""
+    factors = np.where(is_right, of_models.values, 1 - of_models.values)
+    derivatives = np.array([np.delete(factors, model).prod() for model in range(len(names))])
+    of_product = (of_models.influences * np.where(is_right, 1, -1)) @ derivatives
+    product, share = float(factors.prod()), float(of_sets.values[number])
+    low, high = of_sets.interval(number)
+    above_low, above_high = of_sets.interval_of(share - product, of_sets.influences[:, number] - of_product, "plain")
+    return CorrectSet(
+        models=tuple(name for name, right in zip(names, is_right, strict=True) if right),
+        n_chars=n_chars,
+        share=share,
+        low=low,
+        high=high,
+        if_independent=product,
+        above=share - product,
+        above_low=above_low,
+        above_high=above_high,
     )
 
 

@@ -212,7 +212,7 @@ def fit_repetition(world: Folded, rng: Random) -> Record:
 def curve_repetition(world: World, rng: Random) -> Record:
     """The intervals of probes of the best 1, 2, 4 … units."""
     drawn = Probed(world, rng)
-    points = curve(drawn.source, drawn.target, over="units").points
+    points = curve(drawn.source, drawn.target, over="units", shares=()).points
     return {
         f"{name}_{len(point.units)}": value
         for point in points

@@ -14,6 +14,8 @@ from . import plots as plots
 from . import probing as probing
 from . import ranking as ranking
 from . import reading as reading
+from . import reports as reports
+from . import similarities as similarities
 from . import sources as sources
 from . import statistics as statistics
 from . import tables as tables
@@ -56,6 +58,7 @@ from .ranking import rank_all as rank_all
 from .reading import LiveActivations as LiveActivations
 from .reading import extract as extract
 from .reading import live as live
+from .similarities import similarity as similarity
 from .sources import Recording as Recording
 from .sources import Site as Site
 from .sources import Unit as Unit

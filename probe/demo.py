@@ -1,13 +1,12 @@
-"""Every step on the bundled model and text, from a recording to pictures."""
+"""Every step on the bundled model and text, from a recording to a report."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
-import numpy as np
-
 from activations.blocks import Source
-from activations.files import make_folder
+from activations.files import make_folder, replacing
 from activations.models.char_rnn import CharRNN
 from activations.models.checkpoints import load_model
 from activations.progress import NotedProgress, no_progress
@@ -15,46 +14,24 @@ from activations.reading.extraction import Extraction, extract
 from activations.reading.live import LiveActivations
 from activations.site_names import select_sites
 from activations.texts.corpus import Corpus
-from analyses.causes.ablation import Ablation, ablate
-from analyses.curves import Curve, curve
-from analyses.probing.probes import fit
-from analyses.probing.results import ProbeResult
-from analyses.ranking.ranking import rank
-from analyses.ranking.results import RankedUnit, Ranking
+from analyses.curves import Curve
+from analyses.ranking.results import RankedUnit
 from analyses.session import Session
-from analyses.targets.labelling import target
-from analyses.targets.splits import TEST
+from analyses.targets.many_hypotheses import targets_of
 from analyses.targets.target import Target
 from probe.plots import figure_of_view, plot_curves, save_figure
+from probe.reporting.content import Report
+from probe.reporting.inputs import Inputs
+from probe.reporting.measuring import ReportOptions, make_report
+from probe.reporting.page.page import write_report
+from probe.reporting.passages import held_out_lines
 from probe.viewer.making import text_view
 
 HYPOTHESES = ("in_quotes", "in_comment", "position_in_line")
 SITES = "hidden,cell"
-_PASSAGE_LINES = 22
-_N_CHARS, _N_MATCHED = 4000, 8  # of the ablation
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """The results of the demo for one hypothesis.
-
-    Attributes:
-        ranking: The units, ordered by how well each predicts the label.
-        probes: A probe for each site; for the first of `HYPOTHESES` also probes of the last characters, without the
-            model.
-        curve: Probes of the best 1, 2, 4, … units.
-        picture: The file with the text, coloured by the best unit.
-    """
-
-    ranking: Ranking
-    probes: tuple[ProbeResult, ...]
-    curve: Curve
-    picture: Path
-
-    @property
-    def best(self) -> RankedUnit:
-        """The unit that predicts the label best."""
-        return self.ranking.units[0]
+_BUNDLED_MODEL, _MODEL = "python_lstm.pt", "model.pt"
+_PASSAGE_LINES, _PASSAGE_CHARS = 22, 2_000
+_OPTIONS = ReportOptions(n_curves=len(HYPOTHESES), n_chars=4_000, n_matched=8, has_units=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,20 +40,24 @@ class Demo:
 
     Attributes:
         extraction: How the text was recorded.
-        findings: The results for each of `HYPOTHESES`.
+        report: What is known of each of `HYPOTHESES`.
+        model: The file with the bundled model.
+        page: The file with the report.
+        pictures: For each hypothesis, the file with the text, coloured by the best unit.
         curves: The file with the picture of the accuracy curves.
-        ablation: The best unit for the first of `HYPOTHESES` held at its mean, beside matched units.
     """
 
     extraction: Extraction
-    findings: tuple[Finding, ...]
+    report: Report
+    model: Path
+    page: Path
+    pictures: Mapping[str, Path]
     curves: Path
-    ablation: Ablation
 
 
 def bundled_model() -> CharRNN:
     """Load the bundled model: an LSTM that was trained on Python source. See `probe/data/README.md`."""
-    with as_file(files("probe.data") / "python_lstm.pt") as path:
+    with as_file(files("probe.data") / _BUNDLED_MODEL) as path:
         return load_model(path)
 
 
@@ -92,41 +73,33 @@ def bundled_activations() -> LiveActivations:
 
 
 def run_demo(folder: Path, progress: NotedProgress = no_progress) -> Demo:
-    """Record the bundled model reading the bundled text, and ask what it knows.
+    """Record the bundled model reading the bundled text, and report what it knows.
 
     Args:
-        folder: Where the recording and the pictures go; it is made if it does not exist.
-        progress: Called with the number of steps done, their total, and the name of the next.
+        folder: Where the recording, the model, the report and the pictures go; it is made if it does not exist.
+        progress: Called with the amount done, the total, and the name of what is done now.
 
     Raises:
         ActivationError: If the folder cannot be written to.
     """
     make_folder(folder)
-    n_steps = 1 + 3 * len(HYPOTHESES) + 2
-    progress(0, n_steps, "reading the text")
+    progress(0, 1, "reading the text")
+    model = folder / _MODEL
+    with replacing(model) as temporary:
+        temporary.write_bytes((files("probe.data") / _BUNDLED_MODEL).read_bytes())
     live = bundled_activations()
     extraction = extract(live, folder / "activations.h5", sites=select_sites(live.sites, SITES))
+    page, curves = folder / "report.html", folder / "curves.png"
+    pictures = {name: folder / f"text_{name}.png" for name in HYPOTHESES}
     with Session(extraction.path) as session:
-        findings = []
-        for number, name in enumerate(HYPOTHESES):
-            labelled = target(session.corpus, name)
-            progress(1 + 3 * number, n_steps, f"ranking units for {name}")
-            ranking = rank(session, labelled)
-            progress(2 + 3 * number, n_steps, f"fitting probes for {name}")
-            probes = fit(session, labelled, controls="chars" if number == 0 else ())
-            progress(3 + 3 * number, n_steps, f"a curve for {name}")
-            units_curve = curve(session, labelled)
-            picture = folder / f"text_{name}.png"
-            _draw_passage(session, labelled, ranking.units[0], picture)
-            findings.append(Finding(ranking=ranking, probes=tuple(probes), curve=units_curve, picture=picture))
-        best = findings[0].best.unit
-        progress(n_steps - 2, n_steps, f"holding unit {best} at its mean")
-        ablation = ablate(live, HYPOTHESES[0], best, n_chars=_N_CHARS, n_matched=_N_MATCHED)
-        progress(n_steps - 1, n_steps, "drawing")
-        curves = folder / "curves.png"
-        _draw_curves([finding.curve for finding in findings], curves)
-    progress(n_steps, n_steps, "")
-    return Demo(extraction=extraction, findings=tuple(findings), curves=curves, ablation=ablation)
+        targets = targets_of(session, HYPOTHESES)
+        report = make_report(session, targets, model=live, model_name=model.name, options=_OPTIONS, progress=progress)
+        for finding, target in zip(report.findings, targets.made, strict=True):
+            _draw_passage(session, target, finding.best[0], pictures[finding.hypothesis])
+    _draw_curves([finding.curve for finding in report.findings if finding.curve is not None], curves)
+    inputs = Inputs(source=[str(extraction.path)], model=["--model", str(model)])
+    write_report(report, page, inputs)
+    return Demo(extraction=extraction, report=report, model=model, page=page, pictures=pictures, curves=curves)
 
 
 def _draw_curves(curves: list[Curve], path: Path) -> None:
@@ -140,26 +113,12 @@ def _draw_curves(curves: list[Curve], path: Path) -> None:
 
 def _draw_passage(source: Source, labelled: Target, best: RankedUnit, path: Path) -> None:
     """Colour the held-out lines in which the label changes most often by the activation of the best unit."""
-    start, stop = _passage(source.corpus, labelled)
     measure = f"held-out {'AUC' if labelled.kind == 'binary' else '|r|'} {best.held_out:.3f}"
     view = text_view(
         source,
         units=best.unit,
         hypotheses=labelled,
-        span=(start, stop),
+        span=held_out_lines(source, labelled, _PASSAGE_LINES, _PASSAGE_CHARS),
         title=f"{labelled.hypothesis}: unit {best.unit}, {measure}",
     )
     save_figure(figure_of_view(view.units_first()), path)
-
-
-def _passage(corpus: Corpus, labelled: Target) -> tuple[int, int]:
-    """Find the held-out run of whole lines in which the label changes most often: its start and stop."""
-    lines = np.flatnonzero(np.concatenate([[True], corpus.codes[:-1] == ord("\n")]))
-    starts, stops = lines[:-_PASSAGE_LINES], lines[_PASSAGE_LINES:] - 1
-    split = labelled.split
-    held_out = split.parts(0, len(corpus)) == TEST
-    within = held_out[starts] & (split.stretch(starts) == split.stretch(stops))
-    changes = np.concatenate([[0], np.cumsum(np.diff(labelled.labels.values.astype(np.float64)) != 0)])
-    n_changes = np.where(within, changes[stops] - changes[starts], -1)
-    best = int(np.argmax(n_changes))
-    return int(starts[best]), int(stops[best])

@@ -22,9 +22,8 @@ def register_formatters() -> None:
     if shell is not None:
         register_with(shell.display_formatter.formatters["text/html"])
     elif marimo is not None and marimo.running_in_notebook():
-        from activations.results import Result
-
-        Result._repr_html_ = _html_of  # type: ignore[attr-defined]  # marimo asks objects alone
+        for module, name in _SHOWN:  # marimo asks objects alone; these modules are quick to import
+            getattr(import_module(module), name)._repr_html_ = _html_of
 
 
 def register_with(formatter: Any) -> None:

@@ -14,6 +14,7 @@ from probe.pictures.matrix import plot_matrix as plot_matrix
 from probe.pictures.orders import plot_orders as plot_orders
 from probe.pictures.overlap import plot_overlap as plot_overlap
 from probe.pictures.ranking import plot_ranking as plot_ranking
+from probe.pictures.similarity import plot_similarity as plot_similarity
 from probe.pictures.steering import plot_steering as plot_steering
 from probe.pictures.story import plot_story as plot_story
 from probe.pictures.unit_profile import plot_autocorrelation as plot_autocorrelation

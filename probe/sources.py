@@ -3,6 +3,7 @@
 from activations.blocks import Block as Block
 from activations.blocks import Source as Source
 from activations.lane_differences import LaneDifference as LaneDifference
+from activations.lazy_activations import LazyActivations as LazyActivations
 from activations.recordings.checking import Check as Check
 from activations.recordings.checking import check as check
 from activations.recordings.recording import Recording as Recording

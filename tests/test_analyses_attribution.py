@@ -107,6 +107,18 @@ def test_rank_by_attribution_puts_the_unit_that_the_model_uses_first(text: str) 
     assert "what each unit does" in " ".join(by_attribution.notes)
 
 
+def test_rank_by_attribution_draws_matched_units_with_its_seed(text: str) -> None:
+    live = live_of(text, n_units=40)
+    one, again, two = (
+        [unit.score_p for unit in rank(live, "in_quotes", sites="0/hidden", method="attribution", seed=seed).units]
+        for seed in (1, 1, 2)
+    )
+    assert one == again
+    assert one != two
+    [compared] = compare(live, "in_quotes", ["attribution"], sites="0/hidden", seed=2)
+    assert [unit.score_p for unit in compared.units] == two
+
+
 def test_rank_by_attribution_has_the_intervals_and_p_values_of_attribute(text: str) -> None:
     live = live_of(text, n_units=16, strength=8.0)
     sites = ["0/cell", "0/hidden"]

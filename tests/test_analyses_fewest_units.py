@@ -1,5 +1,7 @@
 """The fewest units that reach a share of what all know: found exactly, and its interval has it often enough."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from scipy.stats import norm
 
 import probe
 from activations.units import Site, Unit
+from analyses.errors import AnalysisError
 from analyses.fewest_units import SHARES, FewestUnits, fewest_units
 from analyses.intervals.estimates import Estimate
 from analyses.probing.forward_selection import select_units
@@ -86,7 +89,7 @@ def test_nothing_is_reached_where_all_units_know_nothing(rng: np.random.Generato
     aucs = dict.fromkeys(range(1, 17), 0.51) | {N_ALL: 0.51}
     result = found(0.95, aucs, noise(rng, 0.1))
     assert (result.n_units, result.low, result.high) == (None, None, None)
-    assert "all units together are not above chance" in str(result)
+    assert "the interval of all units together includes chance" in str(result)
 
 
 def test_where_scores_have_no_interval_there_is_none_and_the_reason() -> None:
@@ -176,3 +179,15 @@ def test_a_curve_over_units_says_how_many_suffice() -> None:
     assert (first["n_all_units"], first["all_units_score"]) == (10, curve.all_units.score)
     assert (first["units_for_95"], first["units_for_95_high"]) == (1, fewest[0].high)
     assert str(fewest[0]) in str(curve)
+
+
+def test_shares_may_be_chosen_or_left_out(planted: Path) -> None:
+    options = probe.FitOptions(penalty=100.0)
+    half = probe.curve(planted, "in_quotes", most=2, shares=[0.5], options=options)
+    assert [fewest.share for fewest in half.fewest] == [0.5]
+    assert "units_for_50" in half.rows()[0]
+    none = probe.curve(planted, "in_quotes", most=2, shares=(), options=options)
+    assert (none.all_units, none.fewest) == (None, ())
+    assert [point.auc for point in none.points] == [point.auc for point in half.points]
+    with pytest.raises(AnalysisError, match=r"the shares are 95; name numbers between 0 and 1"):
+        probe.curve(planted, "in_quotes", shares=[95])

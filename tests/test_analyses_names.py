@@ -40,6 +40,7 @@ OF_SITES: dict[str, Analysis] = {
     "describe_units": lambda source, sites: {
         unit.unit.site for unit in probe.describe_units(source, "in_quotes", sites=sites).units
     },
+    "similarity": lambda source, sites: set(probe.similarity(source, source, sites=sites).first_sites),
     "fit": lambda source, sites: sites_of_probes(probe.fit(source, "in_quotes", sites=sites, options=FAST)),
     "curve": lambda source, sites: set(probe.curve(source, "in_quotes", "sites", sites=sites, options=FAST).values),
     "hypothesis_matrix": lambda source, sites: set(
@@ -86,14 +87,14 @@ def test_what_names_no_site_is_one_sentence(planted: Path, name: str, sites: Any
 
 
 def test_these_are_all_public_analyses_that_take_sites() -> None:
-    groups = (probe.ranking, probe.probing, probe.statistics, probe.targets)
+    groups = (probe.ranking, probe.probing, probe.statistics, probe.targets, probe.similarities)
     taking = {
         name
         for group in groups
         for name, value in vars(group).items()
         if callable(value) and not name.startswith("_") and "sites" in inspect.signature(value).parameters
     }
-    made_by_others = {"ActivationMatrix", "Ranking", "Probe", "GateSaturation"}
+    made_by_others = {"ActivationMatrix", "Ranking", "Probe", "GateSaturation", "HypothesisMatrix", "UnitTable"}
     others = {"curves_over_steps", *made_by_others}  # of several sources
     assert taking - others == set(OF_SITES) - {"read", "blocks"}
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from planting import in_runs, random_model
 from quoting import QuoteModel, quoted_text
+from shown_html import Page, missing_numbers
 
 import probe
 from activations.reading.live import LiveActivations
@@ -19,6 +20,7 @@ from analyses.story import story
 from analyses.story_results import NOT_MEASURED, NOT_SHOWN, SHOWN, Section, Story, tell_probes
 from analyses.targets.labelling import target_of_labels
 from hypotheses.labels import Labels
+from probe.notebooks import html_of
 
 tell = partial(story, n_chars=3000, n_matched=8, n_starts=40, seed=3)
 
@@ -164,6 +166,17 @@ def test_the_picture_has_four_panels(known: Story) -> None:
     assert names == [str(ranked.unit) for ranked in known.best]
     points = [np.asarray(line.get_xdata())[0] for line in panels[1].lines if line.get_marker() == "o"]
     assert points == [ranked.held_out for ranked in known.best]
+
+
+def test_a_notebook_shows_the_picture_and_the_sections(known: Story) -> None:
+    html = html_of(known)
+    assert html is not None
+    page = Page(html)
+    assert [name for name, _ in page.elements].count("img") == 1
+    for section in known.sections:
+        assert section.question in page.text
+        assert section.sentences[0] in page.text
+    assert missing_numbers(html, known.rows()[:10]) == {}
 
 
 def test_the_picture_has_effects_and_controls_with_their_intervals(known: Story) -> None:

@@ -115,6 +115,14 @@ def test_memory_and_saturation_are_those_of_their_statistics(described: tuple[Ar
         assert unit.left_saturated == saturation[site].left[index]
 
 
+def test_a_site_without_a_range_has_no_saturation(rng: np.random.Generator) -> None:
+    values = {Site("blocks.0.mlp"): rng.normal(size=(4000, 3)).astype("f4")}
+    arrays = Arrays(values)
+    target = target_of_labels(arrays.corpus, "label", Labels(in_runs(rng, 4000, 30), "binary"))
+    table = describe_units(arrays, [target])
+    assert all(np.isnan([unit.left_saturated, unit.right_saturated]).all() for unit in table.units)
+
+
 def test_a_live_source_has_the_same_table(described: tuple[Arrays, list[Target], UnitTable]) -> None:
     live, targets = planted_source(np.random.default_rng(0), Live)
     table = describe_units(live, targets)
@@ -193,6 +201,15 @@ def test_differences_of_shares_drop_what_both_have_in_common(rng: np.random.Gene
     less = difference_of_shares(first, weaker)
     assert less.value == pytest.approx(weaker.explained(0.8).mean() - first.explained(0.8).mean())
     assert less.high < 0 and less.p < 0.05
+    for lower in np.linspace(0, 0.02, 11):
+        shifted = UnitStrengths(
+            strength=first.strength - lower,
+            is_significant=first.is_significant,
+            projections=strengths_of(first.strength, 0.03, 0.5, rng).projections,
+            text=first.text,
+        )
+        difference = difference_of_shares(first, shifted)
+        assert (difference.p < 0.049) <= (not difference.low <= 0 <= difference.high)
     elsewhere = UnitStrengths(**{**{name: getattr(first, name) for name in first.__slots__}, "text": "another"})
     with pytest.raises(AnalysisError, match="different texts"):
         difference_of_shares(first, elsewhere)
@@ -224,7 +241,7 @@ def test_the_command_prints_units_and_shares(run: Command, planted: Path) -> Non
     assert [row["low"] for row in shares] == pytest.approx([share.low for share in expected])
     status, out, _ = run("units", planted, *names, "--top", "2", "--csv", "units.csv")
     assert status == 0 and "units are explained" in out
-    assert len(Path("units.csv").read_text(encoding="utf-8").splitlines()) == 24
+    assert len(Path("units.csv").read_text(encoding="utf-8").splitlines()) == 1 + 23 + 5
 
 
 def test_an_untrained_twin_stands_beside_the_model(run: Command, code_text: str) -> None:

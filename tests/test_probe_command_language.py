@@ -42,32 +42,38 @@ from probe.training.recipes import PRESETS, cell_names
 
 CAUSES = {"ablate", "impulse", "orders", "patch", "perturb", "steer", "story"}
 PLOTS = {name for name in NAMES if name.startswith("plot ")}
-LIVE_PLOTS = {"plot gates", "plot unit"}  # of a recording, or of a model that reads a text now
+LABELLED_PLOTS = {"plot matrix", "plot ranking", "plot weights", "plot curve", "plot steps", "plot unit"}
+LIVE_PLOTS = LABELLED_PLOTS | {"plot gates", "plot overlap"}  # of a recording, or of models that read a text now
+READING = {"view", "rank", "explain", "units", "fit", "curve", "report"} | CAUSES | LIVE_PLOTS
+"""The commands that take a recording, or a model that reads a text now."""
 OWN_MEANING = {  # options that are spelled alike and mean another thing in each command
-    "--output": {"train", "sweep", "import", "extract", "curve", "explain", "view"}
+    "--output": {"train", "sweep", "import", "extract", "curve", "explain", "similarity", "view", "report"}
     | PLOTS
     | CAUSES - {"ablate", "patch"},
     "--units": {"train", "rank", "fit", "ablate", "impulse", "perturb"},
     "--layers": {"train", "sweep"},
     "--cell": {"train", "sweep", "import"},
     "--gates": {"train", "import"},
-    "--lanes": {"train", "sweep", "extract", "view", "rank", "explain", "fit", "curve"} | CAUSES | LIVE_PLOTS,
-    "--range": {"import", "hypotheses", "extract", "view", "rank", "explain", "fit", "curve"} | CAUSES | LIVE_PLOTS,
-    "--text": {"import", "view", "rank", "explain", "fit", "curve"} | CAUSES | LIVE_PLOTS,
+    "--lanes": {"train", "sweep", "extract"} | READING,
+    "--range": {"import", "hypotheses", "extract"} | READING,
+    "--text": {"import"} | READING,
     "--split": {"train", "sweep", "evaluate"},
     "--prompt": {"sample", "extract", "steer"},
-    "--top": {"view", "rank", "explain", "ablate", "impulse", "perturb"},
+    "--most": {"curve", "plot curve", "plot matrix"},
+    "--model": READING,
+    "--top": {"view", "rank", "explain", "units", "report", "ablate", "impulse", "perturb", "plot ranking"},
     "--force": {"import", "extract", "ablate", "impulse", "steer"},
     "--steps": {"train", "sweep", "impulse", "patch"},
     "--samples": {"sample", "steer"},
     "--random": {"orders", "perturb"},
     "--length": {"sample", "steer"},
-    "--matched": CAUSES,
+    "--matched": CAUSES | {"report"},
     "--show": {"hypotheses", "steer"},
-    "--chars": {"hypotheses", "view"} | CAUSES,
+    "--chars": {"hypotheses", "view", "report"} | CAUSES,
     "--any-model": {"fit", "view"},
-    "--probe": {"perturb", "view"},
+    "--probe": {"perturb", "view", "plot weights"},
     "--together": {"fit", "ablate"},
+    "--untrained": {"fit", "units", "similarity"},
 }
 
 
@@ -228,14 +234,27 @@ def test_options_that_belong_together_are_on_the_same_commands() -> None:
     def having(name: str) -> set[str]:
         return {command for command in NAMES if name in parameters(command)}
 
-    analyses = {"view", "rank", "explain", "fit", "curve", "plot unit"} | CAUSES - {"steer"}
+    analyses = {"view", "rank", "explain", "units", "fit", "curve", "report"} | LABELLED_PLOTS | CAUSES - {"steer"}
     assert having("lag") == analyses - {"story"}  # which labels edited texts, too
     assert having("words") == analyses | {"steer"}
     assert having("language") == having("no_cache") == analyses | {"hypotheses"}
-    assert having("layer") == {"view", "rank", "fit", "curve", "ablate", "impulse", "orders", "perturb"} and having(
-        "sites"
-    ) == having("layer") | {"extract"}
-    assert having("seed") == {"rank", "fit", "curve", "train", "sweep", "sample", "extract"} | CAUSES
+    of_sites = {
+        "view",
+        "rank",
+        "units",
+        "similarity",
+        "fit",
+        "curve",
+        "report",
+        "ablate",
+        "impulse",
+        "orders",
+        "perturb",
+    }
+    assert having("layer") == of_sites | LABELLED_PLOTS - {"plot unit"}
+    assert having("sites") == having("layer") | {"extract"}
+    draws = {"rank", "units", "similarity", "fit", "curve", "report", "train", "sweep", "sample", "extract"} | CAUSES
+    assert having("seed") == draws | {"plot matrix", "plot weights", "plot curve", "plot steps"}
     assert having("as_json") == set(NAMES)
     assert having("csv") == set(NAMES) - {"extract", "import", "sample"}  # which print no table
 
@@ -324,6 +343,8 @@ def test_a_seed_is_noted_for_every_control_task(task: str, monkeypatch: pytest.M
         ("probe fit --controls ", {*CONTROLS, "none"}),
         ("probe plot gates planted", {"planted.h5"}),
         ("probe plot gat", {"gates"}),
+        ("probe plot overlap planted", {"planted.h5"}),
+        ("probe plot ranking in_quotes --method bal", {"balanced_accuracy"}),
         ("probe curve --over ", set(get_args(Over))),
         ("probe extract --device ", set(DEVICES)),
         ("probe sweep corpus.txt --cell lstm,g", {"lstm,gru", "lstm,gru_reset_before"}),
@@ -390,7 +411,16 @@ def commands_with_rows(planted: Path) -> dict[str, list[str]]:
         "steer": ["steer", "vowel", "--model", "model.pt", "--hold", "0/cell/1=0", *brief],
         "steer by a direction": ["steer", "vowel", *live, "--add", "in_quotes", *brief],
         "check": ["check", str(planted)],
+        "units": ["units", "in_quotes", "in_comment", str(planted)],
+        "report": ["report", "in_quotes", str(planted), "--curves", "0", "--sites", "cell"],
+        "similarity": ["similarity", str(planted), str(planted), "--sites", "0/hidden"],
         "plot gates": ["plot", "gates", *live],
+        "plot matrix": ["plot", "matrix", "in_quotes", str(planted), "--sites", "cell", "--penalty", "1"],
+        "plot ranking": ["plot", "ranking", "in_quotes", str(planted)],
+        "plot weights": ["plot", "weights", "in_quotes", str(planted), "--penalty", "1"],
+        "plot weights kept": ["plot", "weights", "--probe", "kept.npz"],
+        "plot curve": ["plot", "curve", "in_quotes", str(planted), "--most", "4", "--penalty", "1"],
+        "plot overlap": ["plot", "overlap", "--model", "model.pt", *live],
         "plot unit": ["plot", "unit", str(PLANTED["in_quotes"]), "in_quotes", str(planted)],
         "train": ["train", "corpus.txt", "-o", "small.pt", *quick],
         "sweep": ["sweep", "corpus.txt", "--cell", "rnn", "--layers", "1", "--hidden", "3", *quick[2:]],

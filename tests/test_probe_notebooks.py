@@ -1,6 +1,7 @@
 """What notebooks show of results, sources and texts: intervals drawn, pictures, and texts that stay texts."""
 
 import math
+import os
 import subprocess
 import sys
 from base64 import b64decode
@@ -13,11 +14,13 @@ import pytest
 from shown_html import Page, missing_numbers
 
 import probe
+from activations.lazy_activations import LazyActivations, NamedActivations
 from activations.results import Result, Row
 from probe import notebook_formatters
-from probe.notebooks.interval_bars import BarAxis, Measured, interval_bar
+from probe.html.interval_bars import BarAxis, Measured, interval_bar
+from probe.html.tables import table, text_html
+from probe.notebooks.pictures import plots_by_kind
 from probe.notebooks.rows import measured_row, rows_html
-from probe.notebooks.tables import table, text_html
 
 HOSTILE = "<script>alert(1)</script> [red] \x1b[31m \u202ecba $x^2$ & \"quoted'"
 
@@ -59,6 +62,8 @@ def test_a_number_without_an_interval_is_a_dot_and_says_so() -> None:
         ({"remaining": 0.9, "remaining_low": 0.8, "remaining_high": 0.95}, "remaining", None),
         ({"auc": 0.6, "control_score": 0.9, "control_low": 0.8, "control_high": 0.95}, "control_score", 0.5),
         ({"effect": 0.9, "low": 0.8, "high": 0.95}, "effect", 0.0),
+        ({"unit": "1/cell/3", "held_out": 0.9, "low": 0.8, "high": 0.95}, "held_out", None),
+        ({"value": 0.9, "low": 0.8, "high": 0.95, "p": 0.1}, "value", 0.0),
     ],
 )
 def test_the_interval_of_a_row_is_with_its_number(row: dict[str, Any], name: str, chance: float | None) -> None:
@@ -121,6 +126,13 @@ def test_curves_are_pictures_on_white_paper(planted: Path) -> None:
         assert missing_numbers(html, [{"units": 1, "auc": curve.points[0].auc}]) == {}
 
 
+def test_a_picture_of_a_result_is_the_one_whose_function_takes_it() -> None:
+    kinds = {"Curve", "Impulse", "OrderComparison", "Perturbation", "Steering", "Story", "Sweep"}
+    assert kinds <= set(plots_by_kind())
+    assert all(plots_by_kind()[kind].__name__.startswith("plot_") for kind in kinds)
+    assert plots_by_kind()["Story"] is probe.plots.plot_story
+
+
 def test_sources_and_texts_show_what_they_are_of(planted: Path) -> None:
     recording = probe.Recording(planted)
     n_chars = f"{len(recording.corpus):,}"
@@ -181,7 +193,29 @@ print(*{"matplotlib", "torch", "h5py", "probe.notebooks.showing"} & set(sys.modu
 def test_marimo_asks_results_themselves(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))
     monkeypatch.setitem(sys.modules, "marimo", SimpleNamespace(running_in_notebook=lambda: True))
-    monkeypatch.setattr(Result, "_repr_html_", None, raising=False)
+    for kind in (Result, NamedActivations, LazyActivations, probe.Corpus, probe.views.TextView):
+        monkeypatch.setattr(kind, "_repr_html_", None, raising=False)
     notebook_formatters.register_formatters()
-    ranking: Any = probe.rank(planted, "in_quotes")
-    assert ranking._repr_html_() == shown(ranking)
+    recording = probe.Recording(planted)
+    objects: list[Any] = [probe.rank(planted, "in_quotes"), recording, recording["1/cell"], recording.corpus]
+    for value in objects:
+        assert value._repr_html_() == shown(value)
+
+
+@pytest.mark.slow  # starts marimo
+def test_marimo_shows_results_and_sources(planted: Path, tmp_path: Path) -> None:
+    pytest.importorskip("marimo", reason="marimo is not installed; make test-all installs it")
+    cells = [
+        "import marimo\n\napp = marimo.App()\n",
+        f"@app.cell\ndef _():\n    import probe\n    recording = probe.Recording({str(planted)!r})\n"
+        "    return probe, recording\n",
+        "@app.cell\ndef _(recording):\n    recording\n    return\n",
+        "@app.cell\ndef _(probe, recording):\n    probe.rank(recording, 'in_quotes')\n    return\n",
+    ]
+    (tmp_path / "shown.py").write_text("\n\n".join(cells))
+    command = [sys.executable, "-m", "marimo", "-q", "export", "html", "shown.py", "-o", "shown.html"]
+    environment = os.environ | {"XDG_CONFIG_HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "shown.html").read_text(encoding="utf-8")
+    assert page.count('class=\\"char-probe\\"') == 2

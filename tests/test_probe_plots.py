@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 from planting import PLANTED
+from shown_html import missing_numbers
 
 from activations.models.training.results import TrainingRow
 from activations.recordings.recording import Recording
@@ -19,6 +20,7 @@ from analyses.fewest_units import FewestUnits
 from analyses.intervals.estimates import Estimate
 from analyses.probing.options import FitOptions
 from analyses.probing.results import ProbeResult
+from probe.notebooks import html_of
 from probe.plots import figure_of, new_axes, plot_curves, plot_losses, plot_sweep, plot_text, save_figure
 from probe.training.swept_models import Sweep, SweptModel
 
@@ -196,7 +198,9 @@ def test_a_sweep_has_each_loss_in_its_row_and_column() -> None:
         ("gru", 1, 128): 1.375,
     }
     models = tuple(swept(*shape, test) for shape, test in losses.items())
-    axes = plot_sweep(Sweep(models=models, overlap=np.zeros((6, 6))))
+    sweep = Sweep(models=models, overlap=np.zeros((6, 6)))
+    axes = plot_sweep(sweep)
+    assert missing_numbers(str(html_of(sweep)), sweep.rows()) == {}
     figure_of(axes).draw_without_rendering()
     columns = [label.get_text() for label in axes.get_xticklabels()]
     rows = [label.get_text() for label in axes.get_yticklabels()]

@@ -74,6 +74,10 @@ def overlap(path: Path) -> probe.models.Overlap:
 RESULTS: dict[str, Callable[[Path], Any]] = {
     "Ranking": lambda path: probe.rank(path, "in_quotes"),
     "RankedUnit": lambda path: probe.rank(path, "in_quotes").units[0],
+    "Similarity": lambda path: probe.similarity(path, path, sites="hidden", second_sites="cell"),
+    "SiteSimilarity": lambda path: probe.similarity(path, path, sites="hidden", second_sites="cell").pairs[0],
+    "UnitPartner": lambda path: probe.similarity(path, path, sites="hidden", second_sites="cell").partners[0],
+    "MeanPartner": lambda path: probe.similarity(path, path, sites="hidden", second_sites="cell").mean_partners()[0],
     "UnitTable": lambda path: probe.describe_units(path, ["in_quotes", "in_comment"]),
     "DescribedUnit": lambda path: probe.describe_units(path, "in_quotes", sites="0/hidden").units[0],
     "ExplainedShare": lambda path: probe.describe_units(path, "in_quotes", sites="0/hidden").share(),
@@ -154,6 +158,7 @@ def test_these_are_all_public_results() -> None:
         probe.ranking,
         probe.probing,
         probe.intervals,
+        probe.similarities,
         probe.targets,
         probe.sources,
         probe.reading,
@@ -171,7 +176,8 @@ def test_these_are_all_public_results() -> None:
         "SweptModel",
         "PartEvaluation",
         "Story",
-    }  # tests/test_probe_training.py, test_analyses_story.py
+        "TrainingLosses",
+    }  # tests/test_probe_training.py, test_analyses_story.py, test_probe_plot_trainings.py
     assert found - elsewhere <= set(RESULTS)
 
 

@@ -52,7 +52,7 @@ def rank(
             and million characters.
         shifts: How many circular shifts of the label to compare with; 0 leaves them out.
         n_intervals: How many units of each site, those with the best AUC or r, have an interval; None is all.
-        seed: Seed of the shifts.
+        seed: Seed of the shifts, and of the matched units that attribution is compared with.
         progress: Called with the characters done and their number.
 
     Raises:
@@ -83,13 +83,20 @@ def compare(
     *,
     sites: AnySites | None = None,
     exact: bool = False,
+    seed: int = 0,
     progress: Progress = no_progress,
 ) -> list[Ranking]:
     """Rank units for one label by several methods, in their order; see `rank`."""
     target = target_for(source, hypothesis)
     names = [methods] if isinstance(methods, str) else methods
     return _rank_by(
-        source, target, [method_for(name, target.kind) for name in names], sites, exact=exact, progress=progress
+        source,
+        target,
+        [method_for(name, target.kind) for name in names],
+        sites,
+        exact=exact,
+        seed=seed,
+        progress=progress,
     )
 
 
@@ -134,7 +141,7 @@ def _rank_by(
     for method in methods:
         method_scores = by_method.get(method.name)
         if method.compute is not None:
-            method_scores = method.compute(source, target, chosen, counting(progress, n_chars))
+            method_scores = method.compute(source, target, chosen, seed, counting(progress, n_chars))
         rankings.append(assemble(label, scores, units, method, method_scores, shifted))
     return rankings
 

@@ -203,6 +203,11 @@ class Saturations:
             self._outside[site] = arrays[f"{site}/outside"].copy()
 
 
+def has_range(site: Site) -> bool:
+    """Return whether the range of a site's units is known, so that their saturation can be counted."""
+    return _bounds(site) is not None
+
+
 def _bounds(site: Site) -> tuple[float, float, float, float] | None:
     """Return below and above which values units of a site are saturated, and the ends of the range; None if unknown."""
     if (site.signal or "").endswith("_gate"):

@@ -24,7 +24,7 @@ from analyses.ranking.scores_by_label import score_units
 from analyses.ranking.unit_scores import UnitScores
 from analyses.session import question
 from analyses.statistics.autocorrelations import Autocorrelations, UnitMemory
-from analyses.statistics.saturations import Saturation, Saturations
+from analyses.statistics.saturations import Saturation, Saturations, has_range
 from analyses.targets.labelling import ManyHypotheses, targets_for
 from analyses.targets.many_hypotheses import all_targets
 from analyses.targets.target import Target
@@ -73,8 +73,8 @@ def describe_units(
     errors, among those for which the text suffices for a p-value. The score is measured on held-out stretches, and p is
     multiplied by the number of these hypotheses (Bonferroni), so that it holds for the choice.
 
-    A recording is read three times, or once for each 256 units that fit in memory; a live model four times for up to
-    4,096 units.
+    A live model reads the text four times, or twice if the levels of all units fit in memory (256 MiB), after a short
+    reading for the bins. Of a recording, some hundreds of units are read at a time, each as often.
 
     Args:
         source: A recording or live activations.
@@ -100,11 +100,15 @@ def describe_units(
         site: choose(scored, rankings, [[of_target[site] for of_target in of_label] for of_label in scores], site)
         for site in chosen
     }
-    memory, saturation = Autocorrelations(source, chosen, longest=longest), _saturations(source, chosen)
+    memory = Autocorrelations(source, chosen, longest=longest)
+    with_range = [site for site in chosen if has_range(site)]
+    saturation = [Saturations(source, with_range)] if with_range else []
     forward = counting(describing, 2 * source.selection.n_chars)
-    scores = add_errors(source, scored, scores, choices, forward, [memory, saturation])
+    scores = add_errors(source, scored, scores, choices, forward, [memory, *saturation])
     rankings = [_ranking(label, of_label, units) for label, of_label in zip(scored, scores, strict=True)]
-    measured = _Measured(scored, rankings, scores, choices, memory.result(), saturation.result())
+    measured = _Measured(
+        scored, rankings, scores, choices, memory.result(), saturation[0].result() if saturation else {}
+    )
     return _table(measured, targets, units, longest, [note for label in labels for note in label.notes])
 
 
@@ -119,12 +123,6 @@ def _scores(
 
 def _ranking(label: RankedLabel, scores: Sequence[dict[Site, UnitScores]], units: Mapping[Site, list[Unit]]) -> Ranking:
     return assemble(label, scores, units, method_for(None, label.target.kind))
-
-
-def _saturations(source: Source, sites: Sequence[Site]) -> Saturations:
-    """Return the statistic for those of some sites whose range is known."""
-    known = set(Saturations(source).sites)
-    return Saturations(source, [site for site in sites if site in known])
 
 
 def _table(

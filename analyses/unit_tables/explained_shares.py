@@ -179,9 +179,14 @@ def difference_of_shares(
     drawn = [strengths.drawn_shares([at_least], seed)[:, 0] for strengths in (first, second)]
     draws = drawn[1] - drawn[0]
     low, high = _interval(value, draws)
-    tail = min(np.count_nonzero(draws <= 0), np.count_nonzero(draws >= 0))
-    p = min(1.0, 2 * (tail + 1) / (len(draws) + 1))
+    p = max(_p_value(draws), _p_value(draws - 2 * (draws.mean() - value)))  # as the interval holds the ends of both
     return Difference(value=value, low=max(low, -1.0), high=min(high, 1.0), p=p)
+
+
+def _p_value(draws: Array) -> float:
+    """Return the two-sided p-value of 0, given draws of a difference."""
+    tail = min(np.count_nonzero(draws <= 0), np.count_nonzero(draws >= 0))
+    return min(1.0, 2 * (tail + 1) / (len(draws) + 1))
 
 
 def _interval(value: float, draws: Array) -> tuple[float, float]:

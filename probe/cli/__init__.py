@@ -32,6 +32,7 @@ from probe.cli.rank import rank
 from probe.cli.report import report
 from probe.cli.sample import sample
 from probe.cli.show import warn
+from probe.cli.similarity import similarity
 from probe.cli.steer import steer
 from probe.cli.story import story
 from probe.cli.sweep import sweep
@@ -54,6 +55,7 @@ COMMANDS = (
     rank,
     explain,
     units,
+    similarity,
     fit,
     curve,
     ablate,

@@ -34,6 +34,14 @@ class CurveOptions(ProbeOptions):
         Path | None, Option("--output", "-o", help="A picture: .png, .svg or .pdf.", show_default=False)
     ] = None
     most: Annotated[int, Option(min=1, help="Units at the end of a curve over units.")] = 64
+    no_fewest: Annotated[
+        bool,
+        Option(
+            "--no-fewest",
+            help="Over units: leave out the probe of all units, and the fewest units that reach 95 and 99 % of it; "
+            "faster, mainly of large models.",
+        ),
+    ] = False
     run: Annotated[
         Path | None,
         Option(
@@ -159,8 +167,10 @@ def _of_sources(
     labels: TargetOptions,
 ) -> list[SourceCurves]:
     from analyses.curves import curve as make_curve
+    from analyses.fewest_units import SHARES
 
     fitting = options.fitting()
+    shares = () if options.no_fewest else SHARES
     results = []
     with source.open(subjects) as sessions:
         for name, session in sessions:
@@ -169,7 +179,14 @@ def _of_sources(
                 targets = labels.targets(session, subjects.hypotheses)
                 curves = [
                     make_curve(
-                        session, target, options.over, sites=chosen, most=options.most, options=fitting, progress=report
+                        session,
+                        target,
+                        options.over,
+                        sites=chosen,
+                        most=options.most,
+                        shares=shares,
+                        options=fitting,
+                        progress=report,
                     )
                     for target in targets.made
                 ]

@@ -139,7 +139,15 @@ def _rankings(
     rankings = []
     for target in targets:
         if options.compare is not None:
-            rankings += compare(session, target, options.methods, sites=sites, exact=options.exact, progress=report)
+            rankings += compare(
+                session,
+                target,
+                options.methods,
+                sites=sites,
+                exact=options.exact,
+                seed=options.seed,
+                progress=report,
+            )
             continue
         ranking = rank_units(
             session,

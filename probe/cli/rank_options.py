@@ -125,6 +125,6 @@ class RankOptions:
 
     @property
     def drawn_seed(self) -> int | None:
-        """The seed, if anything is drawn: one hypothesis at a time has its labels shifted at random."""
+        """The seed, if anything is drawn: shifts of the labels of one hypothesis at a time, or matched units."""
         is_shifted = self.shifts > 0 and not self.all_hypotheses and self.compare is None
-        return self.seed if is_shifted else None
+        return self.seed if is_shifted or self.needs_model else None

@@ -11,7 +11,7 @@ from typer import BadParameter, Option
 from probe.cli.analysis_options import SiteOptions, TargetOptions, check_seed
 from probe.cli.cause_options import CauseSourceOptions, ModelAndActivations
 from probe.cli.option_groups import with_options
-from probe.cli.options import HypothesesOption, SeedOption, WordsArgument
+from probe.cli.options import AllOption, HypothesesOption, SeedOption, WordsArgument
 from probe.cli.provenance import provenance
 from probe.cli.show import TableCell, progress, say
 from probe.cli.table_options import TableOptions
@@ -28,10 +28,7 @@ class PageOptions:
     """Options of how much a report tells, and where it goes."""
 
     output: Annotated[Path, Option("--output", "-o", help="The page: a name that ends in .html.")] = Path("report.html")
-    all_hypotheses: Annotated[
-        bool,
-        Option("--all", help="Tell of all hypotheses that apply to the text, not only of those with the surest units."),
-    ] = False
+    all_hypotheses: AllOption = False
     top: Annotated[int, Option(min=1, help="How many hypotheses, without --all and if none is named.")] = 12
     curves: Annotated[int, Option(min=0, help="For how many of them, the first ones, to fit a curve over units.")] = 3
     chars: Annotated[
@@ -85,8 +82,8 @@ def report(
     (`probe ablate`); gates, and every unit (`probe units`). Each number stands beside the command that makes it again,
     and what was left out beside the reason.
 
-    By default it tells of the 12 hypotheses with the surest units, of those that the current character does not
-    answer by itself, and of hidden states and cells. --model is the recorded model; without it, nothing is held.
+    By default it tells of the 12 hypotheses with the surest units, of those that the last five characters do not answer
+    by themselves, and of hidden states and cells. --model is the recorded model; without it, nothing is held.
 
     Example:
         probe report --model model.pt -o report.html
@@ -94,7 +91,7 @@ def report(
         probe report in_quotes in_comment activations.h5 --model model.pt
     """
     from probe.reporting.measuring import make_report, state_sites
-    from probe.reporting.page.page import report_page
+    from probe.reporting.page.page import write_report
 
     subjects = tell_apart(words, hypotheses)
     inputs = source.inputs(subjects)
@@ -115,14 +112,13 @@ def report(
                 progress=shown,
             )
         origin = provenance(opened.activations, seed=options.seed)
-    page = report_page(made, _inputs(subjects, source, names))
-    _write(options.output, page)
+    write_report(made, options.output, _inputs(subjects, source, names))
     rows: list[dict[str, TableCell]] = [{**row, **origin} for row in made.rows()]
     if tables.as_json:
         tables.show(rows)
     else:
         say(str(made))
-        say(f"\n{options.output}: the report, {len(page.encode()) / 1e6:.1f} MB; open it in a browser")
+        say(f"\n{options.output}: the report, {options.output.stat().st_size / 1e6:.1f} MB; open it in a browser")
     tables.write(rows)
 
 
@@ -153,10 +149,3 @@ def _inputs(subjects: Subjects, source: CauseSourceOptions, sites: list[str]) ->
         text = [word for path in source.text for word in ("--text", str(path))]
         return Inputs(source=[*model, *text, *source.words()], sites=sites)
     return Inputs(source=[str(path) for path in subjects.paths], model=model, sites=sites)
-
-
-def _write(path: Path, page: str) -> None:
-    from activations.files import replacing
-
-    with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")

@@ -90,17 +90,20 @@ def units(
         described = _tables(session, targets.made, sites.chosen(session), options)
         made = provenance(session, seed=options.seed)
     rows: list[dict[str, TableCell]] = [
-        {**_model(name, described), **row, **made} for name, table in described.items() for row in table.rows()
+        {**_model(name, described), **row} for name, table in described.items() for row in table.rows()
     ]
+    shares = _share_rows(described, options)
+    all_rows = [row | made for row in (*rows, *shares)]
     trained = described[_TRAINED]
     shown = [{key: row[key] for key in row if key not in _NOT_IN_TABLE} for row in trained.rows(options.top)]
-    tables.show(rows, shown)
-    _show_shares(described, options, made, as_json=tables.as_json)
+    tables.show(all_rows, shown)
+    if not tables.as_json:
+        _show_shares(shares, trained, options)
     for hypothesis, reason in (targets.reasons if subjects.hypotheses else {}).items():
         warn(f"no unit is described by {hypothesis}: {reason}")
     for note in trained.notes:
         warn(note)
-    tables.write(rows)
+    tables.write(all_rows)
 
 
 def _tables(
@@ -126,10 +129,8 @@ def _model(name: str, described: "dict[str, UnitTable]") -> dict[str, TableCell]
     return {"model": name} if len(described) > 1 else {}
 
 
-def _show_shares(
-    described: "dict[str, UnitTable]", options: UnitsOptions, made: dict[str, TableCell], *, as_json: bool
-) -> None:
-    """Print the shares of explained units for several bounds, beside those of an untrained twin if there is one."""
+def _share_rows(described: "dict[str, UnitTable]", options: UnitsOptions) -> list[dict[str, TableCell]]:
+    """Return the shares of explained units for several bounds, and by how much they exceed those of a twin."""
     from analyses.unit_tables.explained_shares import BOUNDS
     from analyses.unit_tables.unit_table import share_difference
 
@@ -144,15 +145,17 @@ def _show_shares(
             difference = share_difference(described[_UNTRAINED], described[_TRAINED], bound, options.seed)
             row: dict[str, TableCell] = {"model": f"{_TRAINED} − {_UNTRAINED}", "at_least": bound}
             rows.append({**dict.fromkeys(rows[0]), **row, "share": difference.value, **_ends(difference)})
-    if as_json:
-        show_rows([row | made for row in rows], as_json=True)
-        return
-    hidden = {"no_interval_reason"} if _UNTRAINED in described else {"no_interval_reason", "p"}
+    return rows
+
+
+def _show_shares(shares: Sequence[dict[str, TableCell]], trained: "UnitTable", options: UnitsOptions) -> None:
+    """Print the table of shares."""
+    hidden = {"no_interval_reason"} if any(row["p"] is not None for row in shares) else {"no_interval_reason", "p"}
     say("\nunits that some hypothesis explains, by the least strength that counts")
-    show_rows([{key: row[key] for key in row if key not in hidden} for row in rows], as_json=False)
-    for reason in dict.fromkeys(str(row["no_interval_reason"]) for row in rows if row["no_interval_reason"]):
+    show_rows([{key: row[key] for key in row if key not in hidden} for row in shares], as_json=False)
+    for reason in dict.fromkeys(str(row["no_interval_reason"]) for row in shares if row["no_interval_reason"]):
         warn(reason)
-    say(f"{described[_TRAINED].share(options.at_least, options.seed)} at a strength of {options.at_least:g}")
+    say(f"{trained.share(options.at_least, options.seed)} at a strength of {options.at_least:g}")
 
 
 def _ends(difference: "Difference") -> dict[str, TableCell]:

@@ -4,16 +4,16 @@ import math
 from collections.abc import Mapping, Sequence
 
 from activations.results import TableCell
-from probe.notebooks.interval_bars import Measured
-from probe.notebooks.tables import Cell, pairs_table, sentences_html, table, text_html
+from probe.html.interval_bars import Measured
+from probe.html.tables import Cell, pairs_table, sentences_html, table, text_html
 
 MOST_ROWS = 12
 _MOST_COLUMNS = 8  # of numbers, if none has an interval
-_ALWAYS = ("q", "p", "direction")  # are shown beside numbers with intervals, if there are any
+_ALWAYS = ("p", "q", "direction")  # are shown beside numbers with intervals, if there are any
 _SENTENCES = ("note", "no_interval_reason")  # stand below the table
 _INTERVAL_OF = {"log_loss": "auc", "r_within_position_groups": "r2"}
 """The score whose interval `low` and `high` are, if it does not stand right before them, by what does."""
-_AT_ZERO = {"r", "r2", "held_out_r", "difference", "effect", "change", "selectivity", "beyond_matched"}
+_AT_ZERO = {"r", "r2", "held_out_r", "difference", "effect", "change", "selectivity", "beyond_matched", "value"}
 """Numbers that are 0 by chance, or without an effect."""
 
 
@@ -33,7 +33,8 @@ def rows_html(rows: Sequence[Mapping[str, TableCell]], n_rows: int | None = None
     html += f"<div>… and {n_more:,} more</div>" if n_more else ""
     told = [cell for name in _SENTENCES for cell in columns.get(name, ()) if isinstance(cell, str) and cell]
     html += sentences_html(list(dict.fromkeys(told)))
-    if set(main) == set(columns) - set(_SENTENCES):
+    columns = {name: column for name, column in columns.items() if name not in _SENTENCES}
+    if set(main) == set(columns):
         return html
     if len(rows) == 1:
         everything = pairs_table({name: cells[0] for name, cells in columns.items()})
@@ -81,7 +82,8 @@ def _owner(row: Mapping[str, TableCell]) -> str | None:
 
 def _chance(name: str, row: Mapping[str, TableCell]) -> float | None:
     if name in ("held_out", "control_score", "score"):
-        return 0.5 if row.get("measure") == "auc" or "auc" in row else 0.0
+        measures = {row.get("measure"), *row}  # of a curve, or of a unit by itself, no column says it
+        return 0.5 if "auc" in measures else 0.0 if measures & {"r", "r2"} else None
     if "auc" in name:
         return 0.5
     return 0.0 if name in _AT_ZERO else None

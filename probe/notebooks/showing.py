@@ -7,12 +7,13 @@ from activations.lazy_activations import LazyActivations, NamedActivations
 from activations.results import Result, TableCell
 from activations.texts.corpus import Corpus
 from analyses.design_matrices import Design, RowLabels
+from analyses.probing.results import ProbeResult
 from analyses.ranking.explaining.explanation import Explanation
 from analyses.ranking.results import Ranking
+from probe.html.tables import Cell, sentences_html, table, text_html
 from probe.notebooks.pictures import picture_html
 from probe.notebooks.rows import MOST_ROWS, rows_html
 from probe.notebooks.sources import corpus_html, lazy_html, source_html
-from probe.notebooks.tables import Cell, sentences_html, table, text_html
 from probe.viewer.text_view import TextView
 
 _SHOWN_CHARS = 32  # before and after a place in the text
@@ -103,6 +104,8 @@ def title_of(result: Result) -> str:
     if isinstance(result, Explanation):
         named = ", ".join(answer.hypothesis for answer in result.answers if answer.added_r2 is not None)
         return f"{result.unit}: {result.explained:.0%} of it explained by {named or 'nothing'}"
+    if isinstance(result, ProbeResult):
+        return f"{result.hypothesis} from {result.site}" + (f" ({result.control}, a control)" if result.control else "")
     has_text = type(result).__str__ is not object.__str__
     return str(result).partition("\n")[0] if has_text else type(result).__name__
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from activations.lazy_activations import LazyActivations
 from activations.texts.corpus import Corpus
-from probe.notebooks.tables import Cell, pairs_table, table, text_html
+from probe.html.tables import Cell, pairs_table, table, text_html
 
 _MOST_SITES = 24
 _N_SHOWN_CHARS = 300  # of a text

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST_CURVES_WITH_LEGEND_INSIDE = 2
-_MARKS_OF_SHARES = ("v", "^")  # of the fewest units that reach 95 and 99 %
-_IN_CURVES_OVER_UNITS = "at the right: all; ▽ △: the fewest that reach 95 and 99 % of all, with 95 % intervals"
+_MARKS_OF_SHARES = ("v", "^")  # of the fewest units that reach each share
 _CHANCE = {"auc": 0.5, "r2": 0.0}
 _MEASURES = {"auc": "AUC", "r2": "R²"}
 _X_LABELS = {
@@ -93,7 +92,7 @@ def _draw_fewest(axes: "Axes", curve: Curve, of_all: ProbeResult, colour: str, m
     axes.plot([n_all, n_all], of_all.interval, color=colour, linewidth=1)
     label = f"all {n_all:,} units" if is_only else None
     axes.plot([n_all], [of_all.score], color=colour, marker=marker, linestyle="", ms=6.5, label=label)
-    for fewest, mark in zip(curve.fewest, _MARKS_OF_SHARES, strict=True):
+    for fewest, mark in zip(curve.fewest, cycle(_MARKS_OF_SHARES)):
         if not fewest.is_known:
             continue
         level = chance + fewest.share * (of_all.score - chance)
@@ -115,6 +114,15 @@ def _draw_fewest(axes: "Axes", curve: Curve, of_all: ProbeResult, colour: str, m
             )
 
 
+def _key_of_shares(curve: Curve) -> str:
+    """Say what marks of the probe of all units, and of the fewest that reach shares of it, are."""
+    if curve.all_units is None:
+        return ""
+    signs = zip(curve.fewest, cycle("▽△"))
+    shares = ", ".join(f"{sign}: {100 * fewest.share:.0f} %" for fewest, sign in signs)
+    return f"\nat the right: all; the fewest that reach a share of all\n({shares}), with 95 % intervals"
+
+
 def _in_words(fewest: FewestUnits) -> str:
     interval = "" if fewest.low is None else f" ({fewest.low:,} to {fewest.high:,})"
     return f"{100 * fewest.share:.0f} % of all: {fewest.n_units:,}{interval}"
@@ -133,8 +141,7 @@ def _scale_x(
 ) -> None:
     """Scale and label the x axis for what the curve is over."""
     first_unit = f" (the first is {curve.units[0]})" if is_only and curve.over == "units" else ""
-    shares = f"\n{_IN_CURVES_OVER_UNITS}" if numbers_of_all else ""
-    axes.set_xlabel(_X_LABELS[curve.over] + first_unit + shares)
+    axes.set_xlabel(_X_LABELS[curve.over] + first_unit + _key_of_shares(curve))
     if curve.over == "sites":
         axes.set_xticks(range(len(values)), [str(value) for value in values], rotation=60, ha="right")
     elif curve.over == "units":

@@ -1,6 +1,7 @@
 """A picture of a ranking: the best units with the intervals of their scores."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +39,25 @@ def plot_ranking(ranking: Ranking, axes: "Axes | None" = None, *, top: int = MOS
         raise AnalysisError(f"no unit has a score for {ranking.hypothesis}: {' '.join(ranking.notes)}")
     is_new = axes is None
     axes = axes or new_axes(_WIDTH, 1.5 + _INCHES_OF_ROW * len(units))
+    _draw_scores(axes, units)
+    within = np.array([ranked.within_position_groups for ranked in units])
+    if np.isfinite(within).any():
+        axes.plot(within, np.arange(len(units)), "|", color=GREY, ms=9, label="within eighths of the text")
+    axes.axvline(_CHANCE[ranking.measure], color=GREY, linestyle=":", linewidth=0.9, label="chance")
+    axes.set_yticks(range(len(units)), [_name(ranked) for ranked in units], fontsize="small")
+    axes.set_ylim(len(units) - 0.4, -0.6)
+    is_open = any(math.isnan(ranked.low) for ranked in units)
+    axes.set_xlabel(f"held-out {_NAMES[ranking.measure]}, 95 % intervals" + ("; open: no interval" if is_open else ""))
+    order = "" if ranking.method == ranking.measure else f", in the order of {ranking.method}"
+    title = f"{literal(ranking.hypothesis)}: the best {len(units)} units{order}"
+    axes.set_title(wrapped(title, _WIDTH), fontsize="medium")
+    axes.grid(axis="x", alpha=0.25)
+    add_legend([axes], is_new=is_new)
+    return axes
+
+
+def _draw_scores(axes: "Axes", units: Sequence[RankedUnit]) -> None:
+    """Draw the score of each unit, with its interval, as a triangle that shows its direction."""
     for direction, (marker, label) in _DIRECTIONS.items():
         colour = STYLES[0 if direction > 0 else 1][0]
         rows = [row for row, ranked in enumerate(units) if (ranked.direction > 0) == (direction > 0)]
@@ -57,20 +77,6 @@ def plot_ranking(ranking: Ranking, axes: "Axes | None" = None, *, top: int = MOS
                 linestyle="",
                 label=named,
             )
-    within = np.array([ranked.within_position_groups for ranked in units])
-    if np.isfinite(within).any():
-        axes.plot(within, np.arange(len(units)), "|", color=GREY, ms=9, label="within eighths of the text")
-    axes.axvline(_CHANCE[ranking.measure], color=GREY, linestyle=":", linewidth=0.9, label="chance")
-    axes.set_yticks(range(len(units)), [_name(ranked) for ranked in units], fontsize="small")
-    axes.set_ylim(len(units) - 0.4, -0.6)
-    is_open = any(math.isnan(ranked.low) for ranked in units)
-    axes.set_xlabel(f"held-out {_NAMES[ranking.measure]}, 95 % intervals" + ("; open: no interval" if is_open else ""))
-    order = "" if ranking.method == ranking.measure else f", in the order of {ranking.method}"
-    title = f"{literal(ranking.hypothesis)}: the best {len(units)} units{order}"
-    axes.set_title(wrapped(title, _WIDTH), fontsize="medium")
-    axes.grid(axis="x", alpha=0.25)
-    add_legend([axes], is_new=is_new)
-    return axes
 
 
 def _name(ranked: RankedUnit) -> str:

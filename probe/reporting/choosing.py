@@ -1,4 +1,4 @@
-"""Which hypotheses a report tells of: those with the surest units, unless the current character answers them."""
+"""Which hypotheses a report tells of: those with the surest units, unless a few characters answer them."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ from analyses.probing.results import ProbeResult
 from analyses.ranking.results import Ranking
 from analyses.targets.target import Target
 
-_ANSWERED = {"auc": 0.98, "r2": 0.9}  # by the current character alone: a hypothesis that says little of the model
+_N_LAST = 5
+_ANSWERED = {"auc": 0.98, "r2": 0.9}  # by the last characters alone: a hypothesis that says little of the model
 _PENALTY = 10.0  # of the probes that decide this, which need not be the best ones
 
 
@@ -46,7 +47,7 @@ def surest(source: Source, targets: Sequence[Target], rankings: Sequence[Ranking
     """Choose the hypotheses with the surest units.
 
     Left out are those of several classes, which take the longest to fit; those that no unit is shown to tell; and those
-    that the current character answers by itself, such as `vowel`, which say little of what a model remembers.
+    that the last five characters answer by themselves, such as `vowel`, which say little of what a model remembers.
 
     Args:
         source: A recording or live activations.
@@ -69,13 +70,13 @@ def surest(source: Source, targets: Sequence[Target], rankings: Sequence[Ranking
             sure.append(number)
     answered = {
         probe.hypothesis: probe
-        for probe in fit_characters(source, [targets[number] for number in sure], 1, FitOptions(penalty=_PENALTY))
+        for probe in fit_characters(source, [targets[number] for number in sure], _N_LAST, FitOptions(penalty=_PENALTY))
     }
     chosen: list[int] = []
     for number in sure:
         name = targets[number].hypothesis
         if answered[name].score >= _ANSWERED[answered[name].measure]:
-            left_out[name] = f"the current character alone answers it ({_score_text(answered[name])})"
+            left_out[name] = f"the last {_N_LAST} characters alone answer it ({_score_text(answered[name])})"
         elif len(chosen) < n:
             chosen.append(number)
         else:

@@ -3,9 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from analyses.profiling.unit_profile import UnitProfile
-from analyses.unit_tables.unit_table import UnitTable
-
 from activations.results import Result, TableCell
 from activations.units import Unit
 from analyses.causes.ablation import Ablation
@@ -14,8 +11,10 @@ from analyses.gate_saturation import GateSaturation
 from analyses.matrix import HypothesisMatrix
 from analyses.passages.effects import CONTRAST, Effect
 from analyses.probing.results import ProbeResult
+from analyses.profiling.unit_profile import UnitProfile
 from analyses.ranking.results import RankedUnit, Ranking
 from analyses.story_results import SHOWN, Section, best_control, best_probe, tell_effects, tell_probes, tell_units
+from analyses.unit_tables.unit_table import UnitTable
 from hypotheses.labels import Kind
 from probe.evaluation import PartEvaluation
 from probe.viewer.text_view import TextView
@@ -129,14 +128,14 @@ class Finding(Result):
         return answers.get(part)
 
     def rows(self) -> list[dict[str, TableCell]]:
-        """Return the rows of all parts, each with the name of its `part`."""
-        rows: list[dict[str, TableCell]] = [{"part": "fit", **probe.row()} for probe in self.probes]
-        rows += [{"part": "rank", **row} for row in self.ranking.rows(N_BEST)]
-        parts: dict[str, Result | None] = {"ablate": self.ablation, "unit": self.profile, "curve": self.curve}
+        """Return the rows of all parts, each with the name of its `section`."""
+        rows: list[dict[str, TableCell]] = [{"section": "fit", **probe.row()} for probe in self.probes]
+        rows += [{"section": "rank", **row} for row in self.ranking.rows(N_BEST)]
+        parts: dict[str, Result | None] = {"ablate": self.ablation, "profile": self.profile, "curve": self.curve}
         for name, result in parts.items():
-            rows += [{"part": name, **row} for row in (result.rows() if result else [])]
+            rows += [{"section": name, **row} for row in (result.rows() if result else [])]
         rows += [
-            {"part": "left_out", "hypothesis": self.hypothesis, "what": what, "reason": reason}
+            {"section": "left_out", "hypothesis": self.hypothesis, "what": what, "reason": reason}
             for what, reason in self.left_out.items()
         ]
         return rows
@@ -167,15 +166,15 @@ class Report(Result):
     seed: int = 0
 
     def rows(self) -> list[dict[str, TableCell]]:
-        """Return the rows that `probe report --json` prints, each with the name of its `part`."""
-        rows: list[dict[str, TableCell]] = [{"part": "about", **self.about.row()}]
-        rows += [{"part": "loss", **loss.row()} for loss in self.losses]
+        """Return the rows that `probe report --json` prints, each with the name of its `section`."""
+        rows: list[dict[str, TableCell]] = [{"section": "about", **self.about.row()}]
+        rows += [{"section": "loss", **loss.row()} for loss in self.losses]
         for finding in self.findings:
             rows += finding.rows()
         wholes: dict[str, Result | None] = {"matrix": self.matrix, "gates": self.gates, "units": self.units}
         for name, result in wholes.items():
-            rows += [{"part": name, **row} for row in (result.rows() if result else [])]
-        rows += [{"part": "left_out", "what": what, "reason": reason} for what, reason in self.left_out.items()]
+            rows += [{"section": name, **row} for row in (result.rows() if result else [])]
+        rows += [{"section": "left_out", "what": what, "reason": reason} for what, reason in self.left_out.items()]
         return rows
 
     @property

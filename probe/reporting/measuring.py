@@ -7,16 +7,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-from analyses.profiling.unit_profile import unit_profile
-from analyses.unit_tables.describe_units import describe_units
-from analyses.unit_tables.unit_table import UnitTable
-
 from activations.blocks import Source
 from activations.errors import ActivationError
 from activations.progress import NotedProgress, Progress, no_progress, steps_of
 from activations.units import Site
 from analyses.causes.ablating_many import Question, ablate_for_each
-from analyses.curves import curve
+from analyses.curves import N_LAST, curve
 from analyses.errors import AnalysisError
 from analyses.gate_saturation import GateSaturation, gate_saturation
 from analyses.matrix import HypothesisMatrix
@@ -26,10 +22,14 @@ from analyses.probing.designs.budgets import within_budget
 from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
 from analyses.probing.results import ProbeResult
+from analyses.profiling.unit_profile import unit_profile
 from analyses.ranking.ranking import rank_all
 from analyses.session import AnySource, Session
-from analyses.targets.many_hypotheses import Targets, all_targets
+from analyses.targets.labelling import AnyHypothesis
+from analyses.targets.many_hypotheses import Targets, all_targets, targets_of
 from analyses.targets.target import Target
+from analyses.unit_tables.describe_units import describe_units
+from analyses.unit_tables.unit_table import UnitTable
 from hypotheses.errors import HypothesisError
 from hypotheses.registry import get
 from probe.evaluation import evaluate_recorded
@@ -78,7 +78,7 @@ DEFAULT_OPTIONS = ReportOptions()
 
 def make_report(
     source: AnySource,
-    targets: Targets | None = None,
+    hypotheses: Sequence[AnyHypothesis] | Targets | None = None,
     *,
     model: AnySource | None = None,
     sites: Sequence[Site] | None = None,
@@ -90,7 +90,8 @@ def make_report(
 
     Args:
         source: A recording, live activations, or the path of a recording.
-        targets: The hypotheses that are told of, in this order; None chooses those with the surest units.
+        hypotheses: The hypotheses that are told of, in this order, or their labels; None chooses those with the surest
+            units.
         model: Live activations of the recorded model, for what it does without a unit, and for its gates where these
             were not recorded; None is the source, if that is live.
         sites: Where probes and units are; None is hidden states and cells, or all sites if there are none of these.
@@ -103,13 +104,16 @@ def make_report(
 
     Raises:
         ActivationError: If there is no recording, or it cannot be read.
+        HypothesisError: If the only hypothesis does not exist, or fails on this text.
         AnalysisError: If no hypothesis applies to the text.
     """
     session = Session.of(source)
     live = session if model is None and session.is_live else (None if model is None else Session.of(model))
     making = _Making(session, live, state_sites(session) if sites is None else list(sites), options, progress)
     with session.answering():
-        return making.report(targets, model_name)
+        if hypotheses is None or isinstance(hypotheses, Targets):
+            return making.report(hypotheses, model_name)
+        return making.report(targets_of(session, hypotheses), model_name)
 
 
 def state_sites(source: Source) -> list[Site]:
@@ -132,7 +136,6 @@ class _Making:
         self._session, self._live, self._options = session, live, options
         self._sites = sites_among(session, sites)
         self._left_out: dict[str, str] = {}
-        self._all_targets: Sequence[Target] = ()
         self._progress = dict(zip(_WEIGHTS, _noted_steps(progress, _WEIGHTS), strict=True))
 
     def report(self, targets: Targets | None, model_name: str) -> Report:
@@ -153,7 +156,7 @@ class _Making:
             losses=self._or_left_out("loss beside n-gram models", lambda: evaluate_recorded(session)) or (),
             matrix=HypothesisMatrix.of(rankings, probes, n_units=2 * len(findings)),
             gates=self._gates(),
-            units=self._units(),
+            units=self._units([by_name[finding.hypothesis] for finding in findings]),
             left_out=self._left_out,
             seed=self._options.seed,
         )
@@ -163,7 +166,6 @@ class _Making:
         session = self._session
         made, reasons = all_targets(session) if targets is None else targets
         self._left_out |= reasons if targets is not None else {}
-        self._all_targets = made
         rankings = rank_all(session, made, sites=self._sites, n_intervals=N_BEST, progress=self._progress[_RANKING])
         if targets is None:
             chosen = surest(session, made, rankings, self._options.n_hypotheses)
@@ -213,22 +215,34 @@ class _Making:
         return with_probes
 
     def _with_curves(self, kept: Source, findings: list[Finding], targets: Mapping[str, Target]) -> list[Finding]:
-        """Add curves over units to the first hypotheses."""
+        """Add curves over the units of the site that is read best, for the first hypotheses."""
         n_curves = min(self._options.n_curves, len(findings))
         progress = steps_of(self._progress[_CURVES], [1] * max(n_curves, 1))
-        with_curves = []
-        for number, finding in enumerate(findings):
-            if number >= n_curves:
-                reason = f"only the first {n_curves} hypotheses have one (--curves)"
-                with_curves.append(with_left_out(finding, "curve", reason))
-                continue
-            try:
-                drawn = curve(kept, targets[finding.hypothesis], sites=self._sites, most=_MOST_UNITS,
-                              options=FitOptions(seed=self._options.seed), progress=progress[number])  # fmt: skip
-                with_curves.append(replace(finding, curve=drawn))
-            except AnalysisError as error:
-                with_curves.append(with_left_out(finding, "curve", str(error)))
-        return with_curves
+        none = f"only the first {n_curves} hypotheses have one (--curves)"
+        return [
+            self._with_curve(kept, finding, targets[finding.hypothesis], progress[number])
+            if number < n_curves
+            else with_left_out(finding, "curve", none)
+            for number, finding in enumerate(findings)
+        ]
+
+    def _with_curve(self, kept: Source, finding: Finding, target: Target, progress: Progress) -> Finding:
+        name = f"last {N_LAST} characters"
+        control = next((probe for probe in finding.probes if (probe.control, probe.site) == (CHARS, name)), None)
+        try:
+            drawn = curve(
+                kept,
+                target,
+                sites=[Site(finding.probe.site)],
+                most=_MOST_UNITS,
+                shares=(),
+                control=control,
+                options=FitOptions(seed=self._options.seed),
+                progress=progress,
+            )
+        except AnalysisError as error:
+            return with_left_out(finding, "curve", str(error))
+        return replace(finding, curve=drawn)
 
     def _with_ablations(self, findings: list[Finding], targets: Mapping[str, Target]) -> list[Finding]:
         """Hold the best unit of each hypothesis at its mean, in the model that was recorded."""
@@ -271,14 +285,14 @@ class _Making:
         source = self._session if has_gates or self._live is None else self._live
         return self._or_left_out("gates", lambda: gate_saturation(source, progress=self._progress[_GATES]))
 
-    def _units(self) -> UnitTable | None:
-        """Describe every unit."""
+    def _units(self, targets: Sequence[Target]) -> UnitTable | None:
+        """Describe every unit by the hypotheses that the report tells of."""
         if not self._options.has_units:
             self._left_out["units"] = "a short report leaves out the table of all units; see `probe units`"
             return None
         progress = self._progress[_UNITS]
         return self._or_left_out(
-            "units", lambda: describe_units(self._session, self._all_targets, sites=self._sites, progress=progress)
+            "units", lambda: describe_units(self._session, targets, sites=self._sites, progress=progress)
         )
 
     def _or_left_out(self, part: str, measure: Callable[[], Measured]) -> Measured | None:

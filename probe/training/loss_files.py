@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from activations.errors import ActivationError
-from activations.models.training.results import TrainingRow
 from activations.results import Result, TableCell
 from probe.pictures.figures import LEGEND, STYLES, literal, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from activations.models.training.results import TrainingRow
 
 LOSSES_FILE = "losses.csv"
 COLUMNS = ("update", "epoch", "nats_per_char", "held_out_nats_per_char")
@@ -31,10 +32,10 @@ class TrainingLosses(Result):
     """
 
     name: str
-    losses: tuple[TrainingRow, ...] = field(repr=False)
+    losses: "tuple[TrainingRow, ...]" = field(repr=False)
 
     @property
-    def best(self) -> TrainingRow | None:
+    def best(self) -> "TrainingRow | None":
         """The point with the lowest held-out loss, which gave the model; None if none was measured."""
         judged = [row for row in self.losses if row.held_out is not None]
         return min(judged, key=lambda row: row.held_out or 0.0, default=None)
@@ -85,7 +86,10 @@ def read_losses(path: Path) -> TrainingLosses:
     file = folder / LOSSES_FILE
     try:
         with file.open(newline="", encoding="utf-8") as lines:
-            rows = [_training_row(row) for row in csv.DictReader(lines)]
+            table = csv.DictReader(lines)
+            rows = [_training_row(row) for row in table]
+            if not set(COLUMNS) <= set(table.fieldnames or COLUMNS):
+                raise KeyError("a column is missing")
     except FileNotFoundError:
         raise ActivationError(
             f"{folder} has no {LOSSES_FILE}, so that it is not the folder of a training; name one that `probe train` "
@@ -101,7 +105,9 @@ def read_losses(path: Path) -> TrainingLosses:
     return TrainingLosses(name=folder.name.removesuffix(".training"), losses=tuple(rows))
 
 
-def _training_row(row: Mapping[str, str]) -> TrainingRow:
+def _training_row(row: Mapping[str, str]) -> "TrainingRow":
+    from activations.models.training.results import TrainingRow
+
     update, epoch, loss, held_out = (row[column] for column in COLUMNS)
     numbers = TrainingRow(int(update), float(epoch), float(loss), float(held_out) if held_out else None)
     if not all(map(math.isfinite, (numbers.epoch, numbers.loss, numbers.held_out or 0.0))):

@@ -51,7 +51,8 @@ class MethodScores(NamedTuple):
     evidence: ScoreEvidence | None = None
 
 
-Compute = Callable[[Source, Target, Collection[Site], Advance], dict[Site, MethodScores]]
+Compute = Callable[[Source, Target, Collection[Site], int, Advance], dict[Site, MethodScores]]
+"""Scores the units of sites, given a source, the label, the sites, the seed of what is drawn, and the progress."""
 
 
 @dataclass(frozen=True, slots=True)

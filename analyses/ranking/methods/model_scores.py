@@ -16,14 +16,16 @@ from analyses.targets.splits import TEST, TRAIN
 from analyses.targets.target import Target
 
 
-def attribution(source: Source, target: Target, sites: Collection[Site], forward: Advance) -> dict[Site, MethodScores]:
+def attribution(
+    source: Source, target: Target, sites: Collection[Site], seed: int, forward: Advance
+) -> dict[Site, MethodScores]:
     """Score units by the size of the attribution of the loss to them inside less that outside.
 
     The scores on all characters, with their intervals and p-values, are those of `attribute` with its defaults.
     """
     chosen = in_order(source.sites, sites)
     attributions = attribute_windows(model_source(source), target, chosen)
-    contrasts = attribution_effects(attributions, chosen, where=(CONTRAST,))
+    contrasts = attribution_effects(attributions, chosen, seed=seed, where=(CONTRAST,))
     n_chars, horizon = attributions.sets.members.shape[1], attributions.windows.horizon
     note = (
         f"attribution is that of the losses of {n_chars:,} characters, to what each unit does up to {horizon} "

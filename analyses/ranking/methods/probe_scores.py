@@ -20,7 +20,9 @@ MOST_SELECTED = 64  # units of a sparse choice
 def weight_in_probe(*, standardised: bool, options: FitOptions) -> Compute:
     """Return a function that scores units by the size of their weight in a linear probe of their site."""
 
-    def compute(source: Source, target: Target, sites: Collection[Site], forward: Advance) -> dict[Site, MethodScores]:
+    def compute(
+        source: Source, target: Target, sites: Collection[Site], seed: int, forward: Advance
+    ) -> dict[Site, MethodScores]:
         chosen = in_order(source.sites, sites)
         scores = {}
         for site, probe in zip(chosen, fit(source, target, sites=chosen, options=options), strict=True):
@@ -34,7 +36,7 @@ def weight_in_probe(*, standardised: bool, options: FitOptions) -> Compute:
 
 
 def sparse_choice(
-    source: Source, target: Target, sites: Collection[Site], forward: Advance
+    source: Source, target: Target, sites: Collection[Site], seed: int, forward: Advance
 ) -> dict[Site, MethodScores]:
     """Score units by the share of the label's variance that they and those chosen after them add to those before."""
     with source.rereadable(sites) as recording:

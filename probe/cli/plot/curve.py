@@ -47,6 +47,7 @@ def steps(
         Path,
         Argument(
             help="The folder of a training with checkpoints (probe train --checkpoint-every 2), or its model.",
+            metavar="TRAINING",
             show_default=False,
         ),
     ],

@@ -17,7 +17,11 @@ _NAME = "losses"
 def losses(
     runs: Annotated[
         list[Path],
-        Argument(help="Folders of trainings, such as model.training, or their models.", show_default=False),
+        Argument(
+            help="Folders of trainings, such as model.training, or their models.",
+            metavar="TRAINING",
+            show_default=False,
+        ),
     ],
     *,
     picture: PictureOptions,

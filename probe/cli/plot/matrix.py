@@ -72,17 +72,23 @@ def matrix(
         )
         made = provenance(session)
     result = replace(result, left_out=targets.reasons)
+    _say_left_out(result, are_all=not subjects.hypotheses, quiet=picture.as_json)
     rows: list[dict[str, TableCell]] = [{**row, **made} for row in result.rows()]
     picture.show(rows, _shown(result))
-    for hypothesis, reason in result.left_out.items():
-        if subjects.hypotheses:  # of all, those that do not apply are many
-            warn(f"no scores for {hypothesis}: {reason}")
-    if result.left_out and not subjects.hypotheses:
-        say(f"{len(result.left_out)} other hypotheses do not apply to this text", quiet=picture.as_json)
     picture.write(rows)
     from probe.plots import plot_matrix
 
-    picture.save(_NAME, plot_matrix(result)[0], f"{len(result.hypotheses)} hypotheses, sites and units")
+    n = len(result.hypotheses)
+    named = f"{n} hypothes{'is' if n == 1 else 'es'} against sites and units"
+    picture.save(_NAME, plot_matrix(result)[0], named)
+
+
+def _say_left_out(result: "HypothesisMatrix", *, are_all: bool, quiet: bool) -> None:
+    """Say why hypotheses that were named have no scores; of all, those that do not apply are many."""
+    if are_all and result.left_out:
+        say(f"{len(result.left_out)} other hypotheses do not apply to this text", quiet=quiet)
+    for hypothesis, reason in result.left_out.items() if not are_all else ():
+        warn(f"no scores for {hypothesis}: {reason}")
 
 
 def _shown(result: "HypothesisMatrix") -> list[dict[str, TableCell]]:

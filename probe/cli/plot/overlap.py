@@ -58,6 +58,7 @@ def overlap(
         list[Path] | None,
         Argument(
             help="Recordings of two to four models that read the same text.",
+            metavar="RECORDING",
             autocompletion=completion.recordings,
             show_default=False,
         ),
@@ -113,6 +114,9 @@ def _sessions(
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """Name models by their files, and these by their whole paths if two have the same name."""
-    stems = [path.stem for path in paths]
-    return stems if len(set(stems)) == len(stems) else [str(path) for path in paths]
+    """Name models by their files, by their whole paths if two have the same name, or with numbers if it is one file."""
+    stems, whole = [path.stem for path in paths], [str(path) for path in paths]
+    for names in (stems, whole):
+        if len(set(names)) == len(names):
+            return names
+    return [f"{name} {number}" for number, name in enumerate(whole, 1)]

@@ -1,18 +1,16 @@
 """The pictures of a report, as images within its page."""
 
-import base64
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from analyses.profiling.unit_profile import UnitProfile
 from markupsafe import Markup
 
 from analyses.curves import Curve
 from analyses.gate_saturation import GateSaturation
 from analyses.matrix import HypothesisMatrix
+from analyses.profiling.unit_profile import UnitProfile
+from probe.html.figures import figure_address, figure_width
 from probe.pictures.figures import new_panels
-from probe.plots import figure_of, plot_curves, plot_gates, plot_matrix, plot_unit_profile, save_figure
+from probe.plots import figure_of, plot_curves, plot_gates, plot_matrix, plot_unit_profile
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,11 +50,6 @@ def image(figure: "Figure", says: str) -> Markup:
         says: The same in words, for those who do not see it.
     """
     figure.patch.set_alpha(0.0)
-    with TemporaryDirectory(prefix="char-probe-") as folder:
-        path = Path(folder) / "figure.svg"
-        save_figure(figure, path)
-        data = base64.b64encode(path.read_bytes()).decode("ascii")
-    width = round(figure.get_figwidth() * 96)
-    return Markup('<img class="picture" src="data:image/svg+xml;base64,{}" alt="{}" width="{}">').format(
-        data, says, width
+    return Markup('<img class="picture" src="{}" alt="{}" width="{}">').format(
+        figure_address(figure), says, figure_width(figure)
     )

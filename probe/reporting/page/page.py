@@ -7,17 +7,20 @@ import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from itertools import count
+from pathlib import Path
 from typing import Any
 
-from analyses.profiling.unit_profile import UnitProfile
 from jinja2 import Environment
 from markupsafe import Markup
 
 import probe
+from activations.files import replacing
+from analyses.curves import N_LAST
 from analyses.passages.effects import CONTRAST
+from analyses.profiling.unit_profile import UnitProfile
 from analyses.story_results import SHOWN, Section
-from probe.notebooks.interval_bars import Measured
-from probe.notebooks.tables import Cell, measured_text, pairs_table, table, text_html
+from probe.html.interval_bars import Measured
+from probe.html.tables import Cell, pairs_table, table, text_html
 from probe.reporting.content import Finding, Report
 from probe.reporting.inputs import Inputs
 from probe.reporting.page.charts import curve_chart, gates_chart, matrix_chart, profile_chart
@@ -63,6 +66,22 @@ def report_page(report: Report, inputs: Inputs) -> str:
     )
 
 
+def write_report(report: Report, path: Path | str, inputs: Inputs | None = None) -> None:
+    """Write a report as an HTML page, whole or not at all.
+
+    Args:
+        report: The report.
+        path: The file.
+        inputs: What it was made from; None is `activations.h5` and `model.pt` in the commands of the page.
+
+    Raises:
+        ActivationError: If the file cannot be written.
+    """
+    named = Inputs(source=["activations.h5"], model=["--model", "model.pt"]) if inputs is None else inputs
+    with replacing(Path(path)) as temporary:
+        temporary.write_text(report_page(report, named), encoding="utf-8")
+
+
 def resource_text(name: str) -> str:
     """Return the content of a file of this folder, such as `report.css`."""
     return resources.files("probe.reporting.page").joinpath(name).read_text(encoding="utf-8")
@@ -87,16 +106,31 @@ def _overview(report: Report) -> Mapping[str, Sequence[Cell]]:
             for finding in findings
         ],
         "score": ["R², r" if finding.kind == "numeric" else "AUC" for finding in findings],
-        "best probe": [measured_text(_of_probe(finding.probe)) for finding in findings],
+        "best probe": [_in_short(_of_probe(finding.probe)) for finding in findings],
         "at": [finding.probe.site for finding in findings],
         "text alone": [
-            None if finding.control is None else measured_text(_of_probe(finding.control)) for finding in findings
+            None if finding.control is None else _in_short(_of_probe(finding.control)) for finding in findings
         ],
         "known?": [_ANSWERS[finding.is_shown("fit")] for finding in findings],
-        "best unit": [measured_text(_of_unit(finding)) for finding in findings],
+        "best unit": [_in_short(_of_unit(finding)) for finding in findings],
         "which": [str(finding.best_unit) for finding in findings],
         "used?": [_ANSWERS[finding.is_shown("ablate")] for finding in findings],
     }
+
+
+def _in_short(measured: Measured) -> str:
+    """Write a score and its interval in few characters.
+
+    >>> _in_short(Measured(value=0.9123, low=0.88, high=1.0))
+    '.912 (.880–1.000)'
+    """
+    value = _without_zero(measured.value)
+    ends = f"{_without_zero(measured.low)}–{_without_zero(measured.high)}" if measured.has_interval else "no interval"
+    return f"{value} ({ends})"
+
+
+def _without_zero(score: float) -> str:
+    return "–" if math.isnan(score) else f"{score:.3f}".replace("0.", ".", 1).replace("-", "−")
 
 
 def _of_probe(result: Any) -> Measured:
@@ -160,11 +194,12 @@ def _finding(finding: Finding, inputs: Inputs, view_id: str, report: Report) -> 
             "view_command": command_html(command(*words, with_sites=False)),
         }
     if finding.curve is not None:
+        curve_words = ["curve", name, "--sites", finding.probe.site, "--most", str(len(finding.curve.units))]
         shown |= {
             "curve": curve_chart(finding.curve),
-            "curve_caption": "The held-out score of a probe of the best 1, 2, 4, … units, which were chosen one by one "
-            "in training; dashed, a probe of the last 20 characters alone.",
-            "curve_command": command_html(command("curve", name, "--most", str(len(finding.curve.units)))),
+            "curve_caption": f"The held-out score of a probe of the best 1, 2, 4, … units of {finding.probe.site}, "
+            f"which were chosen one by one in training; dashed, a probe of the last {N_LAST} characters alone.",
+            "curve_command": command_html(command(*curve_words, with_sites=False)),
         }
     return shown
 
@@ -280,7 +315,11 @@ def _unit_sentences(report: Report) -> list[str]:
     if report.units is None:
         return []
     share = report.units.share()
-    sentences = [f"{share} at a strength of {share.at_least:g}.", *report.units.notes]
+    sentences = [
+        f"Of these hypotheses: {share} at a strength (2 AUC − 1, or r) of {share.at_least:g}. Units of a network that "
+        "has learned nothing tell some hypotheses, too: --untrained has its share beside this one.",
+        *report.units.notes,
+    ]
     n_units = len(report.units.units)
     if n_units > _MOST_UNITS:
         sentences.append(f"These are the first {_MOST_UNITS} of {n_units:,} units; the command has all.")
@@ -295,6 +334,6 @@ def _commands(report: Report, inputs: Inputs) -> Mapping[str, Markup]:
         "found": command_html(inputs.command("fit", *names, "--controls", "chars,position")),
         "matrix": command_html(inputs.command("plot", "matrix", *words)),
         "gates": command_html(inputs.command("plot", "gates", with_sites=False)),
-        "units": command_html(inputs.command("units")),
+        "units": command_html(inputs.command("units", *names)),
         "report": command_html(inputs.command("report", *names, with_model=True)),
     }

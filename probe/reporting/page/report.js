@@ -5,6 +5,7 @@ async function showPassage(element) {
   try {
     const tiles = await PageTiles.fromBase64(document.getElementById(element.dataset.view).textContent);
     new TextView(element, tiles, { headingLevel: 4, embedded: true, size: 13 });
+    element.querySelector(".side").setAttribute("role", "group"); // a page has one region of this name
   } catch (error) {
     element.textContent = `This passage cannot be shown: ${error.message}`;
   }
@@ -24,6 +25,11 @@ for (const element of document.querySelectorAll(".view")) passages.observe(eleme
 // Paper has all passages. Browsers wait for nothing here, so that they are made as soon as the page is at rest, too.
 const all = () => document.querySelectorAll(".view:not(:has(.char-probe-view))").forEach((element) => (passages.unobserve(element), showPassage(element)));
 addEventListener("load", () => setTimeout(() => requestIdleCallback(all), 1500));
+
+// What is wider than its place can be reached by the keyboard.
+const reach = () => document.querySelectorAll(".wide, .excerpt, .command code").forEach((one) => (one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight ? (one.tabIndex = 0) : one.removeAttribute("tabindex")));
+addEventListener("resize", reach);
+reach();
 
 for (const command of document.querySelectorAll(".command")) {
   const button = document.createElement("button");

@@ -7,11 +7,12 @@ from html import escape
 from markupsafe import Markup
 
 from activations.results import TableCell
-from probe.notebooks.interval_bars import BarAxis, Measured, interval_bar
+from probe.html.interval_bars import BarAxis, Measured, interval_bar
 
 Cell = TableCell | Measured | Markup
 """What a table shows in a cell; `Markup` is HTML that was made safe before."""
-_TABLE = '<table style="border-collapse: collapse; font-size: 90%; margin: 0.4em 0">'
+_WIDE = '<div style="overflow-x: auto; max-width: 100%">'  # scrolls by itself
+_TABLE = f'{_WIDE}<table style="border-collapse: collapse; font-size: 90%; margin: 0.4em 0">'
 _TEXT = "text-align: left; padding: 1px 0.6em"
 _NUMBER = "text-align: right; padding: 1px 0.6em; white-space: nowrap"
 _MOST_CHARS = 400  # of a text in a cell
@@ -38,7 +39,7 @@ def table(columns: Mapping[str, Sequence[Cell]]) -> str:
         headings.append(f'<th style="{_NUMBER}">{heading}</th><th style="{_TEXT}">{_axis_html(axis, measured)}</th>')
         cells.append([_measured_html(cell, axis) for cell in column])
     rows = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True))
-    return f"{_TABLE}<thead><tr>{''.join(headings)}</tr></thead><tbody>{rows}</tbody></table>"
+    return f"{_TABLE}<thead><tr>{''.join(headings)}</tr></thead><tbody>{rows}</tbody></table></div>"
 
 
 def pairs_table(pairs: Mapping[str, Cell]) -> str:
@@ -49,7 +50,7 @@ def pairs_table(pairs: Mapping[str, Cell]) -> str:
         f'<tr><th style="{_TEXT}">{name}</th><td style="{_TEXT}">{cell}</td></tr>'
         for name, cell in zip(names, cells, strict=True)
     )
-    return f"{_TABLE}<tbody>{rows}</tbody></table>"
+    return f"{_TABLE}<tbody>{rows}</tbody></table></div>"
 
 
 def sentences_html(sentences: Sequence[str]) -> str:
@@ -96,11 +97,16 @@ def measured_text(measured: Measured) -> str:
 
     >>> measured_text(Measured(value=0.9, low=0.85, high=0.95))
     '0.900 (0.850 to 0.950)'
+    >>> measured_text(Measured(value=0.02, low=-0.0004, high=0.05))
+    '0.020 (-0.000 to 0.050)'
     """
-    value = number_text(measured.value)
     if not measured.has_interval:
+        value = number_text(measured.value)
         return value if math.isnan(measured.value) else f"{value} (no interval)"
-    return f"{value} ({number_text(measured.low)} to {number_text(measured.high)})"
+    numbers = (measured.value, measured.low, measured.high)
+    is_usual = 0.01 <= max(map(abs, numbers)) < 1000
+    value, low, high = (f"{number:.3f}" if is_usual else number_text(number) for number in numbers)
+    return f"{value} ({low} to {high})"
 
 
 def text_html(text: str) -> str:
