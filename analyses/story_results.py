@@ -195,15 +195,18 @@ def tell_effects(effects: Mapping[str, Effect]) -> tuple[str, list[str]]:
 
 
 def _tell_effect(name: str, effect: Effect) -> str:
+    mean = "their means" if name.startswith("the best") else "its mean"
     value = _with_interval(effect.effect, (effect.low, effect.high), "+.4f")
-    sentence = f"Without {name}, the loss {effect.where} changes by {value} nats per character"
+    sentence = f"With {name} held at {mean}, the loss {effect.where} changes by {value} nats per character"
     if not math.isnan(effect.matched):
-        sentence += f", without matched ones by {effect.matched:+.4f}"
+        sentence += f", with matched ones by {effect.matched:+.4f}"
     if math.isnan(effect.p):
         return f"{sentence}; {effect.finding.partition(': ')[2]}."
     verdict = "not shown to be more"
     if effect.is_shown:
-        verdict = "shown to be more" if effect.beyond_matched > 0 else "shown to be less"
+        verdict = (
+            "shown to be more" if effect.beyond_matched > 0 else "shown to be less, so that it matters more outside"
+        )
     return f"{sentence}: {verdict} (p {effect.p:.2g}, q {effect.q:.2g})."
 
 
@@ -236,7 +239,7 @@ def _tell_ablations(story: Story) -> tuple[str, list[str]]:
     )
     answer, sentences = tell_effects(inside)
     of_ends = [
-        f"without {name} {_with_interval(effect.effect, (effect.low, effect.high), '+.3f')}, without matched ones "
+        f"with {name} held {_with_interval(effect.effect, (effect.low, effect.high), '+.3f')}, with matched ones "
         f"{_number(effect.matched, '+.3f')}, q {_number(effect.q, '.2g')}"
         for name, effect in ends.items()
     ]

@@ -14,7 +14,7 @@ from activations.models.evaluation import losses
 from activations.models.ngrams import NgramModels, fit_ngrams
 from activations.predictions import LOG_PROB
 from activations.progress import NotedProgress, no_progress
-from activations.results import Result
+from activations.results import Result, TableCell
 from activations.texts.corpus import Corpus
 from activations.texts.reading_rule import ReadingRule, rule_of
 from activations.texts.tokenising import TokenisedText, check_text, tokenise
@@ -138,7 +138,36 @@ def evaluate_beside_ngrams(
     return results
 
 
-def evaluate_recorded(source: Source, *, orders: Sequence[int] = RECORDED_ORDERS) -> list[PartEvaluation]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class LossesBesideNgrams(Result):
+    """The loss of a model beside those of n-gram models, on the same characters.
+
+    Attributes:
+        evaluations: The model, `uniform`, and the n-gram models by rising order.
+        best_ngram: The n-gram model with the least loss.
+        difference: Its loss less that of the model, in nats per character: above 0 if the model is better.
+        low: The lower end of the 95 % interval of the difference, character by character.
+        high: Its upper end.
+    """
+
+    evaluations: Sequence[PartEvaluation]
+    best_ngram: str
+    difference: float
+    low: float
+    high: float
+
+    def rows(self) -> list[Mapping[str, TableCell]]:
+        """Return one row for each model."""
+        return [evaluation.row() for evaluation in self.evaluations]
+
+    def __str__(self) -> str:
+        return (
+            f"the model's loss is {self.difference:.3f} nats per character less than that of the {self.best_ngram} "
+            f"model ({self.low:.3f} to {self.high:.3f})"
+        )
+
+
+def evaluate_recorded(source: Source, *, orders: Sequence[int] = RECORDED_ORDERS) -> LossesBesideNgrams:
     """Compare the losses that a model had on a text with those of n-gram models that learn from the rest of it.
 
     N-gram models learn from the first four fifths of the text, at most two million characters of them, and all are
@@ -150,7 +179,7 @@ def evaluate_recorded(source: Source, *, orders: Sequence[int] = RECORDED_ORDERS
         orders: Orders of the n-gram models, in ascending order.
 
     Returns:
-        The model, `uniform`, and the n-gram models. The accuracy of the model is NaN.
+        The losses. The accuracy of the model is NaN.
 
     Raises:
         AnalysisError: If the source has no predictions, or not of all characters, or reads backwards, or if the text is
@@ -175,11 +204,18 @@ def evaluate_recorded(source: Source, *, orders: Sequence[int] = RECORDED_ORDERS
     as_read = tokenise(judged, rule, vocabulary)
     unknown = np.zeros(len(nats), bool)
     evaluations = [_evaluation("model", _JUDGED, nats, unknown, math.nan), _uniform(_JUDGED, as_read)]
-    by_order = _ngram_losses(ngrams, as_read, orders)
-    evaluations += [
-        _evaluation(_name_of(order), _JUDGED, *of_order) for order, of_order in zip(orders, by_order, strict=True)
-    ]
-    return evaluations
+    by_order = dict(zip(map(_name_of, orders), _ngram_losses(ngrams, as_read, orders), strict=True))
+    evaluations += [_evaluation(name, _JUDGED, *of_order) for name, of_order in by_order.items()]
+    best = min(by_order, key=lambda name: float(by_order[name][0].mean(dtype="f8")))
+    differences = by_order[best][0] - nats
+    low, high = mean_interval(differences)
+    return LossesBesideNgrams(
+        evaluations=evaluations,
+        best_ngram=best,
+        difference=float(differences.mean(dtype="f8")),
+        low=low,
+        high=high,
+    )
 
 
 def _between(corpus: Corpus, start: int, stop: int) -> Corpus:

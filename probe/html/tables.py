@@ -134,9 +134,9 @@ def _measured_html(cell: Cell, axis: BarAxis) -> str:
 
 def _axis_html(axis: BarAxis, measured: Sequence[Measured]) -> str:
     """Say which numbers are at the ends of the bars, and at the dashed line."""
-    ends = f"{number_text(axis.low)} to {number_text(axis.high)}"
+    ends = f"{axis.low:.2g} to {axis.high:.2g}"
     levels = {one.chance for one in measured if one.chance is not None}
-    line = "".join(f", dashed: {number_text(level)}" for level in sorted(levels))
+    line = "".join(f", dashed: {level:g}" for level in sorted(levels))
     return f'<span style="font-weight: normal">{ends}{line}</span>'
 
 

@@ -42,6 +42,8 @@ def plot_histogram(
     for number, (name, shares) in enumerate(zip(names or histogram.groups, histogram.shares, strict=True)):
         colour = STYLES[number][0]
         n_chars = int(histogram.n[number].sum())
+        if not n_chars:
+            continue
         axes.stairs(shares, histogram.edges, color=colour, alpha=0.18, fill=True)
         axes.stairs(
             shares,

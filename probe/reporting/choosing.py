@@ -46,7 +46,8 @@ def sureness(ranking: Ranking) -> float:
 def surest(source: Source, targets: Sequence[Target], rankings: Sequence[Ranking], n: int | None) -> Chosen:
     """Choose the hypotheses with the surest units.
 
-    Left out are those of several classes, which take the longest to fit; those that no unit is shown to tell; and those
+    Left out are those of several classes, which take the longest to fit; those that no unit is shown to tell, if q is
+    multiplied by the number of hypotheses; and those
     that the last five characters answer by themselves, such as `vowel`, which say little of what a model remembers.
 
     Args:
@@ -64,8 +65,10 @@ def surest(source: Source, targets: Sequence[Target], rankings: Sequence[Ranking
         target, best = targets[number], rankings[number].units[0]
         if target.kind == "categorical":
             left_out[target.hypothesis] = "it has several classes, which take long; name it (-H) to have it here"
-        elif not best.q < SIGNIFICANT or sureness(rankings[number]) <= 0:
-            left_out[target.hypothesis] = "no unit is shown to tell it"
+        elif not best.q * len(targets) < SIGNIFICANT or sureness(rankings[number]) <= 0:
+            left_out[target.hypothesis] = (
+                f"no unit is shown to tell it: q times {len(targets)} hypotheses is not below .05"
+            )
         else:
             sure.append(number)
     answered = {
@@ -81,7 +84,10 @@ def surest(source: Source, targets: Sequence[Target], rankings: Sequence[Ranking
             chosen.append(number)
         else:
             best = rankings[number].units[0]
-            left_out[name] = f"{n} hypotheses have surer units; its best is {best.unit}, with {best.held_out:.3f}"
+            left_out[name] = (
+                f"{n} hypotheses have surer units, by the lower end of the interval; its best is {best.unit}, with "
+                f"{best.held_out:.3f} ({best.low:.3f} to {best.high:.3f})"
+            )
     return Chosen([targets[number] for number in chosen], [rankings[number] for number in chosen], left_out)
 
 

@@ -16,7 +16,7 @@ from analyses.ranking.results import RankedUnit, Ranking
 from analyses.story_results import SHOWN, Section, best_control, best_probe, tell_effects, tell_probes, tell_units
 from analyses.unit_tables.unit_table import UnitTable
 from hypotheses.labels import Kind
-from probe.evaluation import PartEvaluation
+from probe.evaluation import LossesBesideNgrams
 from probe.viewer.text_view import TextView
 
 N_BEST = 5
@@ -148,7 +148,8 @@ class Report(Result):
     Attributes:
         about: The model, the text, and how it was read.
         findings: What is known of each hypothesis, the one with the surest unit first.
-        losses: The loss of the model beside those of n-gram models, on the same part of the text; empty if left out.
+        losses: The loss of the model beside those of n-gram models, on the same part of the text; None if left out.
+        n_tried: How many hypotheses those that are told of were chosen from; None if they were named.
         matrix: Hypotheses and sites, hypotheses and units; None if there are no findings.
         gates: How often gates are saturated; None if left out.
         units: Every unit's best hypothesis; None if left out.
@@ -158,7 +159,8 @@ class Report(Result):
 
     about: About
     findings: Sequence[Finding]
-    losses: Sequence[PartEvaluation] = ()
+    losses: LossesBesideNgrams | None = None
+    n_tried: int | None = None
     matrix: HypothesisMatrix | None = None
     gates: GateSaturation | None = None
     units: UnitTable | None = None
@@ -168,7 +170,7 @@ class Report(Result):
     def rows(self) -> list[dict[str, TableCell]]:
         """Return the rows that `probe report --json` prints, each with the name of its `section`."""
         rows: list[dict[str, TableCell]] = [{"section": "about", **self.about.row()}]
-        rows += [{"section": "loss", **loss.row()} for loss in self.losses]
+        rows += [{"section": "loss", **row} for row in (self.losses.rows() if self.losses else [])]
         for finding in self.findings:
             rows += finding.rows()
         wholes: dict[str, Result | None] = {"matrix": self.matrix, "gates": self.gates, "units": self.units}
@@ -180,7 +182,12 @@ class Report(Result):
     @property
     def summary(self) -> list[str]:
         """What is shown, in a few sentences."""
-        return list(_summary(self.findings))
+        n = len(self.findings)
+        chosen = (
+            f"These {n} hypotheses were chosen among {self.n_tried} because a unit tells them surely, and the last "
+        )
+        chosen += "five characters do not; so it is no surprise that units tell them."
+        return [*([chosen] if self.n_tried is not None else []), *_summary(self.findings)]
 
     def __str__(self) -> str:
         about = self.about
@@ -196,24 +203,21 @@ def _summary(findings: Sequence[Finding]) -> Iterator[str]:
     if not findings:
         yield "There is no hypothesis of which something could be said on this text."
         return
+    n = len(findings)
     known = [finding.hypothesis for finding in findings if finding.is_shown("fit")]
-    asked = _counted(len(findings), "hypothesis", "hypotheses")
-    yield f"Of {asked}, the model is shown to know more than the text alone gives away about {_listed(known)}."
+    yield f"The model is shown to know more than the text alone gives away {_for_some(known, n)}."
     by_one = [finding.hypothesis for finding in findings if finding.is_shown("rank")]
-    yield f"A single unit is shown to tell {_listed(by_one)}."
+    yield f"A single unit is shown to tell the answer {_for_some(by_one, n)}."
     measured = [finding for finding in findings if finding.effect is not None]
     if measured:
         used = [finding.hypothesis for finding in measured if finding.is_shown("ablate")]
-        units = _counted(len(measured), "hypothesis", "hypotheses")
         yield (
-            f"The best unit was held at its mean for {units}: the model is shown to predict worse for it where the "
-            f"hypothesis holds, more than with units like it, for {_listed(used)}."
+            "With the best unit held at its mean, the model is shown to predict worse where the hypothesis holds, more "
+            f"than with units like it, {_for_some(used, len(measured))}."
         )
 
 
-def _counted(n: int, singular: str, plural: str) -> str:
-    return f"{n} {singular if n == 1 else plural}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return f"{len(names)} of them ({', '.join(names)})" if names else "none of them"
+def _for_some(names: Sequence[str], n: int) -> str:
+    """Say for which of n hypotheses something is shown."""
+    listed = f": {', '.join(names)}" if names else ""
+    return f"for {len(names) or 'none'} of {n} {'hypothesis' if n == 1 else 'hypotheses'}{listed}"

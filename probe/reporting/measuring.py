@@ -136,6 +136,7 @@ class _Making:
         self._session, self._live, self._options = session, live, options
         self._sites = sites_among(session, sites)
         self._left_out: dict[str, str] = {}
+        self._n_tried: int | None = None
         self._progress = dict(zip(_WEIGHTS, _noted_steps(progress, _WEIGHTS), strict=True))
 
     def report(self, targets: Targets | None, model_name: str) -> Report:
@@ -153,11 +154,12 @@ class _Making:
         return Report(
             about=about_of(session, model_name),
             findings=findings,
-            losses=self._or_left_out("loss beside n-gram models", lambda: evaluate_recorded(session)) or (),
+            losses=self._or_left_out("loss beside n-gram models", lambda: evaluate_recorded(session)),
             matrix=HypothesisMatrix.of(rankings, probes, n_units=2 * len(findings)),
             gates=self._gates(),
             units=self._units([by_name[finding.hypothesis] for finding in findings]),
             left_out=self._left_out,
+            n_tried=self._n_tried,
             seed=self._options.seed,
         )
 
@@ -169,6 +171,7 @@ class _Making:
         rankings = rank_all(session, made, sites=self._sites, n_intervals=N_BEST, progress=self._progress[_RANKING])
         if targets is None:
             chosen = surest(session, made, rankings, self._options.n_hypotheses)
+            self._n_tried = len(made) if self._options.n_hypotheses is not None else None
             self._left_out |= chosen.left_out
             made, rankings = chosen.targets, chosen.rankings
         told = [

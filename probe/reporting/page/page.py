@@ -19,6 +19,7 @@ from analyses.curves import N_LAST
 from analyses.passages.effects import CONTRAST
 from analyses.profiling.unit_profile import UnitProfile
 from analyses.story_results import SHOWN, Section
+from probe.evaluation import LossesBesideNgrams
 from probe.html.interval_bars import Measured
 from probe.html.tables import Cell, pairs_table, table, text_html
 from probe.reporting.content import Finding, Report
@@ -54,7 +55,8 @@ def report_page(report: Report, inputs: Inputs) -> str:
         summary=report.summary,
         overview=Markup(table(_overview(report))),
         facts=Markup(pairs_table(_facts(report))),
-        losses=Markup(table(_losses(report))) if report.losses else "",
+        losses=Markup(table(_losses(report.losses))) if report.losses else "",
+        loss_sentence=_capitalised(f"{report.losses}.") if report.losses else "",
         excerpt=Markup("\n".join(map(text_html, report.about.excerpt.split("\n")))),
         matrix=matrix_chart(report.matrix) if report.matrix else "",
         findings=[_finding(finding, inputs, f"view-{next(ids)}", report) for finding in report.findings],
@@ -149,6 +151,7 @@ def _facts(report: Report) -> Mapping[str, Cell]:
     return {
         "model": about.model,
         "file": about.model_name,
+        "units looked at": _sites_text(report),
         "characters it knows": about.n_vocabulary,
         "text": about.text_name,
         "characters read": about.n_chars,
@@ -156,11 +159,19 @@ def _facts(report: Report) -> Mapping[str, Cell]:
     }
 
 
-def _losses(report: Report) -> Mapping[str, Sequence[Cell]]:
+def _sites_text(report: Report) -> str:
+    """Say how many units there are at each site that was looked at."""
+    numbers: dict[str, int] = {}
+    for ranked in report.findings[0].ranking.units:
+        numbers[str(ranked.unit.site)] = numbers.get(str(ranked.unit.site), 0) + 1
+    return f"{sum(numbers.values()):,}: {', '.join(f'{n} at {site}' for site, n in sorted(numbers.items()))}"
+
+
+def _losses(losses: LossesBesideNgrams) -> Mapping[str, Sequence[Cell]]:
     return {
-        "model": [loss.model for loss in report.losses],
+        "model": [loss.model for loss in losses.evaluations],
         "nats per character": [
-            Measured(value=loss.nats_per_char, low=loss.low, high=loss.high) for loss in report.losses
+            Measured(value=loss.nats_per_char, low=loss.low, high=loss.high) for loss in losses.evaluations
         ],
     }
 
@@ -214,13 +225,13 @@ def _profile_caption(profile: UnitProfile) -> str:
     else:
         panels = "Left: how often the unit has each value; its mean over the label; and its autocorrelation."
     constant = profile.time_constant
-    memory = "by 256 characters it does not" if math.isinf(constant) else f"that is after {constant:.0f} characters"
+    memory = "for more than 256 characters" if math.isinf(constant) else f"for {constant:.0f} characters"
     notes = [
         f"{note[:1].upper()}{note[1:]}."
         for note in profile.notes
         if "autocorrelation" not in note and "gates" not in note
     ]
-    return " ".join([panels, f"Its autocorrelation falls under 1/e: {memory}.", *notes])
+    return " ".join([panels, f"It remembers {memory}: so long is its autocorrelation over 1/e.", *notes])
 
 
 def _section(section: Section, finding: Finding, inputs: Inputs, report: Report) -> Mapping[str, Any]:
@@ -237,12 +248,27 @@ def _section(section: Section, finding: Finding, inputs: Inputs, report: Report)
         "question": section.question,
         "answer": section.answer,
         "is_shown": section.answer == SHOWN,
-        "sentences": [] if section.part == "rank" else section.sentences,
+        "sentences": _sentences(section, finding),
         "table": Markup(table(tables[section.part](finding))),
         "command": command_html(
             inputs.command(*words[section.part], with_model=is_ablation, with_sites=not is_ablation)
         ),
     }
+
+
+def _sentences(section: Section, finding: Finding) -> list[str]:
+    """Return what is said above the table of a section."""
+    if section.part == "rank":
+        ordered = "Units are in the order of their scores in training; the scores here are held out."
+        return [ordered, *(_capitalised(f"{note}.") for note in finding.ranking.notes)]
+    if section.part != "ablate" or finding.ablation is None:
+        return list(section.sentences)
+    end = next(effect for effect in finding.ablation.effects if effect.where == "end")
+    interval = "no interval" if math.isnan(end.low) else f"{end.low:+.3f} to {end.high:+.3f}"
+    at_the_end = (
+        "" if math.isnan(end.effect) else f"At the last character where it holds: {end.effect:+.3f} ({interval})."
+    )
+    return [*section.sentences, *([at_the_end] if at_the_end else [])]
 
 
 def _ablation_words(finding: Finding) -> list[str]:
@@ -268,25 +294,34 @@ def _probes_table(finding: Finding) -> Mapping[str, Sequence[Cell]]:
 
 def _ranking_table(finding: Finding) -> Mapping[str, Sequence[Cell]]:
     measure = "r" if finding.ranking.measure == "r" else "AUC"
+    where = "where the number is high, it is" if finding.kind == "numeric" else "where it holds, the unit is"
     best = finding.best
     return {
         "unit": [str(ranked.unit) for ranked in best],
         f"held-out {measure}": [_of_unit(finding, number) for number in range(len(best))],
-        "q": [None if math.isnan(ranked.q) else f"{ranked.q:.2g}" for ranked in best],
-        "where the label is high, it is": ["high" if ranked.direction > 0 else "low" for ranked in best],
+        "q": [_p_text(ranked.q) for ranked in best],
+        where: ["high" if ranked.direction > 0 else "low" for ranked in best],
     }
 
 
 def _effects_table(finding: Finding) -> Mapping[str, Sequence[Cell]]:
     effects = [] if finding.ablation is None else list(finding.ablation.effects)
-    where = {CONTRAST: "inside less outside", "all": "everywhere", "end": "where it ends"}
+    predicted = "" if finding.ablation is None else finding.ablation.predicted_characters
+    where = {
+        CONTRAST: "where it holds, less where it does not",
+        "all": "everywhere",
+        "inside": "where it holds",
+        "outside": "where it does not",
+        "end": "at its last character",
+        "predicted": f"before {', '.join(map(repr, predicted[:5]))}" if predicted else "before what it predicts",
+    }
     return {
         "characters": [where.get(effect.where, effect.where) for effect in effects],
-        "loss without the unit, less with it (nats)": [
+        "the loss grows by, in nats": [
             Measured(value=effect.effect, low=effect.low, high=effect.high, chance=0.0) for effect in effects
         ],
-        "the same of matched units": [effect.matched for effect in effects],
-        "p": [None if math.isnan(effect.p) else f"{effect.p:.2g}" for effect in effects],
+        "with matched units by": [_decimals(effect.matched) for effect in effects],
+        "p": [_p_text(effect.p) for effect in effects],
     }
 
 
@@ -304,11 +339,35 @@ def _units(report: Report) -> Mapping[str, Sequence[Cell]]:
             Measured(value=unit.held_out, low=unit.low, high=unit.high, chance=0.0 if unit.measure == "r" else 0.5)
             for unit in units
         ],
-        "q": [None if math.isnan(unit.q) else f"{unit.q:.2g}" for unit in units],
-        "remembers, in characters": [unit.time_constant for unit in units],
-        "near its lowest value": [unit.left_saturated for unit in units],
-        "near its highest": [unit.right_saturated for unit in units],
+        "q": [_p_text(unit.q) for unit in units],
+        "memory, in characters": [_memory(unit.time_constant) for unit in units],
+        "time near its lowest value": [_decimals(unit.left_saturated) for unit in units],
+        "near its highest": [_decimals(unit.right_saturated) for unit in units],
     }
+
+
+def _capitalised(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _decimals(number: float) -> Markup:
+    """Write a number with three decimals, which no line is broken in."""
+    return _unbroken("–" if math.isnan(number) else f"{number:.3f}".replace("-", "−"))
+
+
+def _p_text(p: float) -> Markup:
+    """Write a p- or q-value in two digits, which no line is broken in."""
+    return _unbroken("–" if math.isnan(p) else f"{p:.2g}".replace("-", "−"))
+
+
+def _memory(time_constant: float) -> Markup:
+    if math.isnan(time_constant):
+        return _unbroken("–")
+    return _unbroken("longer than measured" if math.isinf(time_constant) else f"{time_constant:,.0f}")
+
+
+def _unbroken(text: str) -> Markup:
+    return Markup('<span class="unbroken">{}</span>').format(text)
 
 
 def _unit_sentences(report: Report) -> list[str]:

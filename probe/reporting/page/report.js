@@ -24,6 +24,7 @@ const passages = new IntersectionObserver(
 for (const element of document.querySelectorAll(".view")) passages.observe(element);
 // Paper has all passages. Browsers wait for nothing here, so that they are made as soon as the page is at rest, too.
 const all = () => document.querySelectorAll(".view:not(:has(.char-probe-view))").forEach((element) => (passages.unobserve(element), showPassage(element)));
+addEventListener("beforeprint", all);
 addEventListener("load", () => setTimeout(() => requestIdleCallback(all), 1500));
 
 // What is wider than its place can be reached by the keyboard.
