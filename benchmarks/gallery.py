@@ -29,6 +29,7 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 DATA, DOCS = ROOT / "probe" / "data", ROOT / "docs"
+GALLERY_FOLDER = DOCS / "gallery"
 WRAPPING: Any = {"width": 120, "break_long_words": False, "break_on_hyphens": False}
 SHORT_CHARS = 60_000  # of the text that the small models read
 SETTING_UP = {
@@ -101,7 +102,7 @@ def make(folder: Path) -> None:
         else:
             rows[entry.name] = rows_of(entry.name, f"{entry.written_command} --json", folder)
         pictures |= pictures_of(entry, folder)
-    keep(pictures, DOCS / "gallery")
+    keep(pictures, GALLERY_FOLDER)
     (DOCS / "gallery.md").write_text(page(rows, folder), encoding="utf-8")
     print(f"docs/gallery.md: {len(pictures)} pictures, {time.monotonic() - started:.0f} s")
 

@@ -1,6 +1,6 @@
 """Pictures of several models: small ones, which are trained for some seconds."""
 
-from gallery_entries.entry import Entry, Row, Rows, with_interval
+from gallery_entries.entry import Entry, Row, Rows, percent, with_interval
 from gallery_entries.works import CKA, KARPATHY, SVCCA, VISRNN
 
 _READ = "python.py.txt --range 60000:149000 --replace-unknown-with @"
@@ -58,18 +58,43 @@ def _test_loss(row: Row) -> float:
 
 
 def loss_facts(rows: Rows) -> dict[str, str]:
-    """Return the lowest held-out loss of each training."""
-    return {}
+    """Return the lowest held-out loss of each training, and when that was."""
+    best = [row for row in rows["losses"] if row["is_best"]]
+    told = [f"{row['held_out_nats_per_char']:.2f} after {row['update']:,} updates (`{row['model']}`)" for row in best]
+    return {"best": ", ".join(told)}
 
 
 def overlap_facts(rows: Rows) -> dict[str, str]:
     """Return what both models get right, beside what they would if they were independent."""
-    return {}
+    [both] = [row for row in rows["overlap"] if row["n_right"] == 2]
+    [neither] = [row for row in rows["overlap"] if row["n_right"] == 0]
+    return {
+        "both": _share(both),
+        "independent": percent(both["if_independent"]),
+        "neither": _share(neither),
+    }
+
+
+def overlap_of_three_facts(rows: Rows) -> dict[str, str]:
+    """Return what all three models, and no model, get right."""
+    sets = rows["overlap_of_three"]
+    [all_three], [none] = ([row for row in sets if row["n_right"] == n_right] for n_right in (3, 0))
+    return {"all": _share(all_three), "independent": percent(all_three["if_independent"]), "none": _share(none)}
+
+
+def _share(row: Row) -> str:
+    return f"{percent(row['share'])} ({100 * row['low']:.3g} to {100 * row['high']:.3g})"
 
 
 def similarity_facts(rows: Rows) -> dict[str, str]:
     """Return how alike the hidden states of the two models are, beside those of an untrained twin."""
-    return {}
+    sites = [row for row in rows["similarity"] if "cka" in row]
+    [hidden] = [row for row in sites if row["first"] == row["second"] == "0/hidden"]
+    return {
+        "cka": with_interval(hidden, "cka"),
+        "untrained": with_interval(hidden, "untrained_cka", "untrained_low", "untrained_high"),
+        "difference": with_interval(hidden, "difference", "difference_low", "difference_high"),
+    }
 
 
 SEVERAL = (
@@ -98,7 +123,7 @@ SEVERAL = (
         question="Which training got further, and when was it best?",
         drawn_by=f"{VISRNN}, its grid of losses",
         command="probe plot losses small/lstm-1x32.training small/gru-1x32.training small/rnn-1x32.training",
-        reading="",
+        reading="The best held-out losses are {best}: after so short a training, each falls to the end.",
         facts=loss_facts,
         alternative="Losses of three trainings over the updates, on the training text and on the held-out text",
     ),
@@ -107,7 +132,9 @@ SEVERAL = (
         question="When, in its training, does a model come to know a label?",
         drawn_by=f"{SVCCA}, what a language model has learned at each time of its training",
         command=f"probe plot steps lstm.training in_parentheses --text {_READ}",
-        reading="",
+        reading="Before its training, all units of the network have an AUC of {first}, after {updates} updates "
+        "{last}, and the best unit {one}; the last 20 characters alone have {text}. So short a training does not "
+        "teach it.",
         facts=step_facts,
         alternative="AUC over the updates: of all units, of the best one, and of the text alone",
     ),
@@ -116,7 +143,8 @@ SEVERAL = (
         question="Which characters do two models get right, together and alone?",
         drawn_by=f"{KARPATHY}, figure 4, which errors two models have in common",
         command=f"probe plot overlap --model {_LSTM} --model {_GRU} --text {_READ}",
-        reading="",
+        reading="Both get {both} right, and neither {neither}. If they were right independently, both would be at "
+        "{independent}: they find the same characters easy.",
         facts=overlap_facts,
         alternative="Two circles whose areas, and common part, are as large as the shares that the models get right",
     ),
@@ -125,8 +153,8 @@ SEVERAL = (
         question="And three models?",
         drawn_by="",
         command=f"probe plot overlap --model {_LSTM} --model {_GRU} --model {_RNN} --text {_READ}",
-        reading="",
-        facts=overlap_facts,
+        reading="All three get {all} right ({independent} if they were independent), and none {none}.",
+        facts=overlap_of_three_facts,
         alternative="A bar for each combination of three models, over points that say which of them are right",
     ),
     Entry(
@@ -134,7 +162,8 @@ SEVERAL = (
         question="How alike are two models?",
         drawn_by=f"{CKA}, linear CKA between layers",
         command=f"probe similarity lstm.h5 gru.h5 --untrained {_GRU}",
-        reading="",
+        reading="The CKA of the two hidden states is {cka}; with an untrained twin of the GRU it is {untrained}, as "
+        "both read the same characters. What training adds is the difference, {difference}.",
         facts=similarity_facts,
         alternative="A heat map of CKA: the sites of one model down, those of the other across",
     ),

@@ -16,6 +16,11 @@ def probe_and_unit(hypothesis: str) -> Facts:
     return facts
 
 
+def explained(rows: Rows) -> dict[str, str]:
+    """Return the first hypothesis of the unit that is explained."""
+    return {"hypothesis": rows["explain"][0]["hypothesis"]}
+
+
 TEXTS = (
     Entry(
         name="comments",
@@ -90,5 +95,16 @@ TEXTS = (
                 height=640,
             ),
         ),
+    ),
+    Entry(
+        name="explain",
+        question="What does this unit respond to?",
+        drawn_by=f"{KARPATHY}, figure 2, whose cells were named by looking at texts like this one",
+        command="probe explain 0/cell/63 in_quotes in_comment in_parentheses bracket_depth position_in_line",
+        reading="Of the five hypotheses that are asked for, the unit responds most to `{hypothesis}`. This is the text "
+        "where it is most active, coloured by it, above that hypothesis; the command prints the others, and more "
+        "passages.",
+        facts=explained,
+        alternative="Python source, coloured by one unit, with the labels of the first hypothesis below",
     ),
 )
