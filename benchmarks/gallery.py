@@ -195,7 +195,8 @@ def section(entry: Entry, facts: dict[str, str], folder: Path) -> str:
         lines.append(fill(f"After {entry.drawn_by}.", **WRAPPING) + "\n")
     lines.append(f"```python\n{entry.python}\n```\n" if entry.python else f"    {entry.written_command}\n")
     if entry.is_table and not entry.left:
-        printed = (folder / f"{entry.name}.out").read_text(encoding="utf-8").rstrip()
+        printed = (folder / f"{entry.name}.out").read_text(encoding="utf-8")
+        printed = printed.partition(f"\n{entry.name}.csv:")[0].rstrip()  # what --csv says, which the page does not have
         lines.append(f"```text\n{printed}\n```\n")
     lines += [f"![{told}](gallery/{name})\n" for name, told in entry.pictures.items()]
     lines.append(fill(entry.reading.format(**facts), **WRAPPING) + "\n")

@@ -12,7 +12,7 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 from gallery import ENTRIES, GALLERY_FOLDER, keep, number, section
 from gallery_entries.causes import order_facts, steering_facts
 from gallery_entries.entry import Entry, percent, with_interval, written
-from gallery_entries.knowledge import ranking_facts
+from gallery_entries.knowledge import matrix_facts, ranking_facts
 from gallery_entries.several import gate_facts, sweep_facts
 
 SAME_AS = {"curve": "plot curve"}
@@ -74,6 +74,20 @@ def test_facts_are_those_of_the_rows() -> None:
     assert (facts["best_cell"], facts["best_loss"], facts["worst_cell"]) == ("GRU", "2.25", "LSTM")
 
 
+def test_what_is_known_most_beyond_the_text_is_found_among_probes_with_an_auc() -> None:
+    cells = [
+        {"hypothesis": name, "column": "0/cell", "measure": measure, "above_text": above, "above_text_low": 0.0,
+         "above_text_high": 0.5}
+        for name, measure, above in (
+            ("in_quotes", "auc", 0.25), ("in_word", "auc", -0.0001), ("bracket_depth", "r2", 0.4),
+            ("in_word", "auc", None),
+        )
+    ]  # fmt: skip
+    facts = matrix_facts({"matrix": cells})
+    assert (facts["best_hypothesis"], facts["best_above"]) == ("in_quotes", "0.250 (0.000 to 0.500)")
+    assert (facts["least_hypothesis"], facts["least_above"]) == ("in_word", "0.000 (0.000 to 0.500)")
+
+
 def test_causes_are_those_of_the_largest_factor_and_of_the_order_that_leads() -> None:
     steered = [
         {"at": at, "measure": measure, "effect": at, "low": 0.0, "high": 2.0, "matched": 0.5, "unsteered": 0.25,
@@ -104,7 +118,7 @@ def test_a_section_has_its_command_its_picture_and_its_numbers(tmp_path: Path) -
         "### Which?\n\nAfter a work, figure 1.\n\n    probe plot ranking -o bars.png\n\n"
         "![bars](gallery/bars.png)\n\nIt is 0/cell/1.\n"
     )
-    (tmp_path / "all.out").write_text("a table\n", encoding="utf-8")
+    (tmp_path / "all.out").write_text("a table\nall.csv: 2 rows\n", encoding="utf-8")
     table = Entry(name="all", question="Which?", drawn_by="", command="probe units", reading="So.", is_table=True)
     assert "\n    probe units\n\n```text\na table\n```\n" in section(table, {}, tmp_path)
 

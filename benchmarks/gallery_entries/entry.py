@@ -94,19 +94,19 @@ class Shot:
 
 def written(score: float) -> str:
     """A score with three digits, which is not rounded to 1."""
-    return "over 0.999" if score > 0.999 else signed(f"{score:.3f}")
+    return "over 0.999" if score > 0.999 else signed(f"{score:z.3f}")
 
 
 def with_interval(row: Row, value: str, low: str = "low", high: str = "high") -> str:
     """A number with its 95 % interval in brackets, if it has one."""
     if row[low] is None:
         return written(row[value])
-    return f"{written(row[value])} ({signed(f'{row[low]:.3f}')} to {signed(f'{row[high]:.3f}')})"
+    return f"{written(row[value])} ({signed(f'{row[low]:z.3f}')} to {signed(f'{row[high]:z.3f}')})"
 
 
 def percent(share: float) -> str:
     """A share in percent."""
-    return signed(f"{100 * share:.3g} %")
+    return signed(f"{100 * share:z.1f} %")
 
 
 def signed(number: str) -> str:

@@ -16,7 +16,7 @@ def matrix_facts(rows: Rows) -> dict[str, str]:
         for name, row in (("best", best), ("least", least))
         for key, value in (
             ("hypothesis", row["hypothesis"]),
-            ("site", row["site"]),
+            ("site", row["column"]),
             ("above", with_interval(row, "above_text", "above_text_low", "above_text_high")),
         )
     }
@@ -81,8 +81,8 @@ KNOWLEDGE = (
         drawn_by=f"{DIAGNOSTIC}: linear probes of the hidden state, one hypothesis at a time",
         command=f"probe plot matrix {_HYPOTHESES} --sites hidden,cell --most 12",
         reading="Of the hypotheses with an AUC, the model knows most beyond the text alone of `{best_hypothesis}`: "
-        "that of a probe of `{best_site}` is {best_above} higher. It knows least of `{least_hypothesis}`: "
-        "{least_above}, from `{least_site}`.",
+        "that of a probe of `{best_site}` is {best_above} higher. The least is "
+        "`{least_hypothesis}`, which the last characters give away: {least_above}.",
         facts=matrix_facts,
         alternative="Two heat maps: hypotheses by sites, beside the text alone, and hypotheses by single units",
     ),
@@ -104,7 +104,7 @@ KNOWLEDGE = (
         "--lanes 1",
         reading="Its mean is {inside} inside quotes and {outside} outside. A threshold of {threshold} tells them "
         "with a held-out balanced accuracy of {accuracy}. The input gate opens where a string begins or ends, and "
-        "the forget gate closes.",
+        "the forget gate closes in part.",
         facts=unit_facts,
         alternative="Histogram, averages around beginnings and ends, means, autocorrelation, and gates of one unit",
     ),

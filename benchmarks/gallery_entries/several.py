@@ -83,7 +83,7 @@ def overlap_of_three_facts(rows: Rows) -> dict[str, str]:
 
 
 def _share(row: Row) -> str:
-    return f"{percent(row['share'])} ({100 * row['low']:.3g} to {100 * row['high']:.3g})"
+    return f"{percent(row['share'])} ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
 
 
 def similarity_facts(rows: Rows) -> dict[str, str]:

@@ -38,7 +38,8 @@ TEXTS = (
         drawn_by=f"{UNDERSTANDING}, figures 2 and 7; {KARPATHY}, figure 2, the cell that is active inside quotes",
         command="probe view in_quotes --probe probes.npz --top 1 --sites 0/cell --range 118817:119350",
         reading="The hypothesis is about double quotes. The probe knows it (AUC {probe}); the best unit, `{unit}`, "
-        "knows it less well (AUC {score}): it is low in strings, and rises when they end.",
+        "knows it less well (AUC {score}): it is low in the docstrings, and hardly changes in the string of the "
+        "second line.",
         facts=probe_and_unit("in_quotes"),
         alternative="Python source with strings; the labels, the probe and the unit change at the quotation marks",
     ),

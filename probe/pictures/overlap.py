@@ -179,7 +179,7 @@ def _draw_bars(result: Overlap, bars: "Axes", points: "Axes") -> None:
         color=GREY,
         markerfacecolor="white",
         ms=5,
-        label="if right independently",
+        label="beside each bar: if right independently",
     )
     for place, correct in zip(x.tolist(), sets, strict=True):
         top = correct.share if math.isnan(correct.high) else correct.high
