@@ -111,7 +111,7 @@ KNOWLEDGE = (
     Entry(
         name="weights",
         question="Which units does a probe read?",
-        drawn_by=f"{UNDERSTANDING}, which takes a unit for responsible by the weight of a classifier",
+        drawn_by=f"{UNDERSTANDING}, figure 7, the most responsible unit of a diagnostic classifier",
         command="probe plot weights --probe probes.npz",
         reading="In the probe of comments, `{largest}` has the largest weight ({weight} nats per standard deviation). "
         "The best single unit is `{best}` (AUC {score}), whose weight is {of_best}: a weight is not a score.",

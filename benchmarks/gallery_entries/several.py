@@ -141,7 +141,7 @@ SEVERAL = (
     Entry(
         name="overlap",
         question="Which characters do two models get right, together and alone?",
-        drawn_by=f"{KARPATHY}, figure 4, which errors two models have in common",
+        drawn_by=f"{KARPATHY}, who count the errors that two models have in common",
         command=f"probe plot overlap --model {_LSTM} --model {_GRU} --text {_READ}",
         reading="Both get {both} right, and neither {neither}. If they were right independently, both would be at "
         "{independent}: they find the same characters easy.",
