@@ -44,7 +44,7 @@ PAGES = (
         name="notebook",
         question="What do notebooks show of a result?",
         drawn_by="",
-        python="import probe\n\nprobe.rank('activations.h5', 'in_quotes', sites='cell')",
+        python='import probe\n\nprobe.rank("activations.h5", "in_quotes", sites="cell")',
         reading="The best unit is `{unit}`, with a held-out AUC of {score}. Intervals are drawn as lines, with chance "
         "dashed. [notebooks.md](notebooks.md) says what is shown of other results.",
         facts=notebook_facts,
