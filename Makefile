@@ -3,13 +3,14 @@
 #   make test       the quick tests, on all cores           make check   format, lint, types and import contracts
 #   make test-all   every test, with more random examples   make docs    write docs/hypotheses.md anew
 #   make test-gpu   the tests that need a GPU               make bench   measure how fast things are
-#   make gallery    draw the pictures of docs/gallery.md anew
+#   make gallery    run the commands of docs/gallery.md, and draw its pictures anew, in ten minutes
 #   make clean      remove environments, caches, what was built and compiled, and the folder demo
 #
 # ARGS="--lf -x" goes to pytest, SEED=17 draws other random examples for `make test-all`, WORKERS=0 runs all tests in one
 # process, TEXT=corpus.txt is what `make bench` reads, and BENCH="--cell gru" goes to its measurement of extraction.
 # `make test PYTHON=python3.12 VENV=.venv-3.12 SHORT=1` tests what depends on Python itself (labels, files and imports) on
 # another Python.
+# `make gallery FOLDER=drawn` keeps what the commands write there, and goes on where an earlier run was stopped.
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14; do \
 	$$python -c '$(NEW_ENOUGH)' 2> /dev/null && echo $$python && break; done)
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -53,7 +54,7 @@ docs: $(INSTALLED)
 	$(BIN)/python -c 'from hypotheses.page import page; print(page(), end="")' > docs/hypotheses.md
 
 gallery: $(INSTALLED)
-	$(BIN)/python benchmarks/gallery.py
+	$(BIN)/python benchmarks/gallery.py $(FOLDER)
 
 notebooks: $(INSTALLED) $(NOTEBOOKS)
 	$(BIN)/python benchmarks/notebooks.py

@@ -1,206 +1,207 @@
 """Make docs/gallery.md and its pictures anew, from the bundled model and text, by the commands that the page shows.
 
-python benchmarks/gallery.py
+python benchmarks/gallery.py [FOLDER]
+
+FOLDER keeps what the commands write, and a later run goes on where an earlier one was stopped.
 """
 
+import csv
 import json
+import os
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+from gallery_entries.browser import photograph
+from gallery_entries.causes import CAUSES
+from gallery_entries.entry import Entry, Row, Rows
+from gallery_entries.knowledge import KNOWLEDGE
+from gallery_entries.pages import PAGES
+from gallery_entries.several import SEVERAL, SMALL_MODELS
+from gallery_entries.texts import TEXTS
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 DATA, DOCS = ROOT / "probe" / "data", ROOT / "docs"
+GALLERY_FOLDER = DOCS / "gallery"
 WRAPPING: Any = {"width": 120, "break_long_words": False, "break_on_hyphens": False}
-SETTING_UP = (
-    "probe extract python_lstm.pt python.py.txt --sites hidden,cell --replace-unknown --lanes 1",
-    "probe fit in_comment in_quotes position_in_line --sites 0/cell --save probes.npz",
-)
+SHORT_CHARS = 60_000  # of the text that the small models read
+SETTING_UP = {
+    "extract": "probe extract python_lstm.pt python.py.txt --sites hidden,cell --replace-unknown --lanes 1",
+    "fit": "probe fit in_comment in_quotes position_in_line --sites 0/cell --save probes.npz",
+}
+RANK = "probe rank in_comment in_quotes position_in_line --sites 0/cell --top 1"  # for the numbers of the texts
 HEAD = """\
 # Gallery
 
-One picture for each question that earlier work on character-level models drew, with the work and its figure, and the
-command that draws ours. All are of the bundled model, an LSTM of 2 × 256 units, which reads modules of Python's
-standard library that it was not trained on ([probe/data/README.md](../probe/data/README.md)). Numbers are held out.
-`make gallery` makes this page and its pictures anew. [viewing.md](viewing.md) says how to read them.
+All pictures and pages that the program makes: the question of each, the earlier work that drew an answer, with its
+figure, and the command that draws ours. All but those of [several models](#several-models) are of the bundled model, an
+LSTM of 2 × 256 units, which reads modules of Python's standard library that it was not trained on
+([probe/data/README.md](../probe/data/README.md)). Numbers are held out, with 95 % intervals in brackets. `make gallery`
+makes this page and its pictures anew. [viewing.md](viewing.md) and [plotting.md](plotting.md) say how to read them.
 
 Files of the bundled model and text are in `probe/data`. The commands below follow these two:
 
     {setting_up}
 """
-KARPATHY = "[Karpathy, Johnson & Li 2015](https://arxiv.org/abs/1506.02078)"
-UNDERSTANDING = "[Char-RNN-Understanding](https://github.com/tychovdo/Char-RNN-Understanding)"
-EFFECTIVENESS = "[The Unreasonable Effectiveness of RNNs](https://karpathy.github.io/2015/05/21/rnn-effectiveness/)"
-VISRNN = "[VisRNN_ICLR_2016_Text](https://github.com/hhuang-code/VisRNN_ICLR_2016_Text)"
-LANGUAGE_MODEL = "[NeuralLanguageModel](https://github.com/BendeguzToth/NeuralLanguageModel)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A picture of the gallery.
-
-    Attributes:
-        name: Of its file.
-        question: What it answers.
-        drawn_by: The first work, and what it drew.
-        command: The command that draws ours, without `-o`.
-        reading: What is to be seen, with the numbers of the hypothesis in braces.
-        hypothesis: Whose numbers these are.
-        alternative: What a person who cannot see the picture is told.
-    """
-
-    name: str
-    question: str
-    drawn_by: str
-    command: str
-    reading: str
-    alternative: str
-    hypothesis: str = ""
-
-
-PAGE = "probe view in_quotes --probe probes.npz --sites 0/cell --top 1 --guesses --range 118817:119350"
-ENTRIES = (
-    Entry(
-        name="comments",
-        question="Does it know that it is in a comment?",
-        drawn_by=f"{UNDERSTANDING}, figures 2 and 7: a hypothesis, a diagnostic classifier, the most responsible unit",
-        command="probe view in_comment --probe probes.npz --top 1 --sites 0/cell --range 42227:42680",
-        reading="The probe of all 256 cells tells comments from code (AUC {probe}). The best single unit, `{unit}`, is "
-        "low in comments (AUC {score}), and stays low over the indentation after them, where the comment may go on.",
-        hypothesis="in_comment",
-        alternative="Python source; the labels, the probe and the unit change where comments begin and end",
+NOTEBOOK = """\
+<!doctype html>
+<meta charset="utf-8">
+<meta name="color-scheme" content="light dark">
+<body style="font: 14px sans-serif; margin: 1rem">{shown}</body>
+"""  # where a notebook shows a result
+GROUPS = {
+    "Texts": ("", TEXTS),
+    "What the model knows": ("", KNOWLEDGE),
+    "What the model uses": ("", CAUSES),
+    "Several models": (
+        "But for the gates, these are of small models, each trained for some seconds on the first 60,000 characters "
+        "of the bundled text (`short.txt`), and measured on the others, in which `--replace-unknown-with` replaces "
+        "what they have not met. They show what the pictures look like, not how good the cells are. These commands "
+        "make them:",
+        SEVERAL,
     ),
-    Entry(
-        name="quotes",
-        question="Does it know that it is inside quotes?",
-        drawn_by=f"{UNDERSTANDING}, figures 2 and 7; {KARPATHY}, figure 2, the cell that is active inside quotes",
-        command="probe view in_quotes --probe probes.npz --top 1 --sites 0/cell --range 118817:119350",
-        reading="The hypothesis is about double quotes. The probe knows it (AUC {probe}); the best unit, `{unit}`, "
-        "knows it less well (AUC {score}): it is low in strings, and rises when they end.",
-        hypothesis="in_quotes",
-        alternative="Python source with strings; the labels, the probe and the unit change at the quotation marks",
-    ),
-    Entry(
-        name="position_in_line",
-        question="Does it know how far it is in the line?",
-        drawn_by=f"{UNDERSTANDING}, figures 2 and 7; {KARPATHY}, figure 2, the cell sensitive to the position in line",
-        command="probe view position_in_line --probe probes.npz --top 1 --sites 0/cell --range 12916:13541",
-        reading="The probe follows the position (r {probe}), better than any single unit: that of the best, `{unit}`, "
-        "is {score}.",
-        hypothesis="position_in_line",
-        alternative="Long lines of Python source, whose shade grows from the left to the right in all three rows",
-    ),
-    Entry(
-        name="guesses",
-        question="What does it expect next?",
-        drawn_by=f"Karpathy 2015, {EFFECTIVENESS}: a unit's activations, five guesses of the next character",
-        command="probe view --unit 0/cell/226 --guesses --range 119008:119230",
-        reading="Below each character are the five most probable next ones, shaded by their probability, and "
-        "underlined where right. The model is sure within names that it has just read, and unsure where words begin.",
-        alternative="Five lines of Python source, with five rows of guessed characters below each of them",
-    ),
-    Entry(
-        name="units",
-        question="What does each unit do?",
-        drawn_by=f"{VISRNN}, a reproduction of {KARPATHY} in PyTorch: a page that shows one unit of a layer at a time",
-        command="probe view --unit 0/cell --top 6 --each --range 42297:42491",
-        reading="The six cells of layer 0 that vary most here. `probe view --unit 0/cell --top 20 -o units.html` makes "
-        "a page of twenty, to be explored with the pointer or the keyboard.",
-        alternative="The same four lines six times, coloured by six units",
-    ),
-    Entry(
-        name="one_unit",
-        question="When is this unit active?",
-        drawn_by=f"{LANGUAGE_MODEL}: text on the activations of one unit of the second layer, from white to red",
-        command="probe view --unit 1/hidden/12 --range 118817:119350",
-        reading="Blue is below zero and orange above it, which people who do not see red or green tell apart. The "
-        "legend has the unit's own numbers, and newlines have a colour, too.",
-        alternative="Python source, each character on the colour of one unit",
-    ),
-)
+    "Pages": ("", PAGES),
+}
+ENTRIES = tuple(entry for _, entries in GROUPS.values() for entry in entries)
 
 
-def main() -> None:
+def main(folder: str = "") -> None:
     """Write the pictures and the page."""
-    (DOCS / "gallery").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for file in ("python_lstm.pt", "python.py.txt"):
-            (folder / file).write_bytes((DATA / file).read_bytes())
-        extract, fit = SETTING_UP
-        run(extract, folder)
-        probes = [row for row in run(f"{fit} --json", folder) if row["control"] is None]
-        units = run("probe rank in_comment in_quotes position_in_line --sites 0/cell --top 1 --json", folder)
-        found = {probe["hypothesis"]: numbers(probe, unit) for probe, unit in zip(probes, units, strict=True)}
-        for entry in ENTRIES:
-            run(f"{entry.command} -o {entry.name}.png", folder)
-            without_transparency(folder / f"{entry.name}.png", DOCS / "gallery" / f"{entry.name}.png")
-        run(f"{PAGE} -o page.html", folder)
-        photograph(folder / "page.html", DOCS / "gallery" / "page.png")
-    head = HEAD.format(setting_up="\n    ".join(SETTING_UP))
-    sections = [section(entry, found.get(entry.hypothesis, {})) for entry in ENTRIES]
-    (DOCS / "gallery.md").write_text("\n".join([head, *sections]), encoding="utf-8")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        make(Path(folder).resolve())
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        make(Path(temporary))
 
 
-def section(entry: Entry, found: dict[str, str]) -> str:
-    """The part of the page about one picture."""
-    return "\n".join(
-        [
-            f"## {entry.question}\n",
-            fill(f"After {entry.drawn_by}.", **WRAPPING) + "\n",
-            f"    {entry.command} -o {entry.name}.png\n",
-            f"![{entry.alternative}](gallery/{entry.name}.png)\n",
-            fill(entry.reading.format(**found), **WRAPPING) + "\n",
-        ]
+def make(folder: Path) -> None:
+    """Run all commands in a folder, and write the pictures and the page."""
+    started = time.monotonic()
+    for file in ("python_lstm.pt", "python.py.txt"):
+        (folder / file).write_bytes((DATA / file).read_bytes())
+    text = (folder / "python.py.txt").read_text(encoding="utf-8")
+    (folder / "short.txt").write_text(text[:SHORT_CHARS], encoding="utf-8")
+    rows: dict[str, list[Row]] = {}
+    for name, command in (SETTING_UP | {"rank": RANK} | SMALL_MODELS).items():
+        rows[name] = rows_of(name, f"{command} --json", folder)
+    pictures: dict[str, Path] = {}
+    for entry in ENTRIES:
+        if entry.python:
+            show(entry, folder)
+        elif entry.is_table:
+            rows_of(entry.name, f"{entry.command} --csv {entry.name}.csv", folder)
+            rows[entry.name] = list(read_csv(folder / f"{entry.name}.csv"))
+        else:
+            rows[entry.name] = rows_of(entry.name, f"{entry.written_command} --json", folder)
+        pictures |= pictures_of(entry, folder)
+    keep(pictures, GALLERY_FOLDER)
+    (DOCS / "gallery.md").write_text(page(rows, folder), encoding="utf-8")
+    print(f"docs/gallery.md: {len(pictures)} pictures, {time.monotonic() - started:.0f} s")
+
+
+def rows_of(name: str, command: str, folder: Path) -> list[Row]:
+    """Run a command of ours in a folder, unless what it printed is there, and return its rows of JSON."""
+    printed = folder / f"{name}.out"
+    if not printed.exists():
+        print(command, flush=True)
+        started = time.monotonic()
+        arguments = [sys.executable, "-m", *shlex.split(command)]
+        done = subprocess.run(arguments, cwd=folder, check=True, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+        printed.write_text(done.stdout, encoding="utf-8")
+        print(f"  {time.monotonic() - started:.0f} s", flush=True)
+    lines = printed.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def show(entry: Entry, folder: Path) -> None:
+    """Run a program in a folder, and write what a notebook shows of its last line to a page."""
+    *before, shown = entry.python.splitlines()
+    program = "\n".join([*before, f"shown = {shown}", "from probe.notebooks import html_of", "print(html_of(shown))"])
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        check=True,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        env=environment,
     )
+    (folder / entry.file).write_text(NOTEBOOK.format(shown=done.stdout), encoding="utf-8")
 
 
-def numbers(probe: dict[str, Any], unit: dict[str, Any]) -> dict[str, str]:
-    """How well a probe, and the best unit, predict a hypothesis on held-out characters."""
-    measure = "r" if "r" in probe else "auc"
-    return {"probe": written(probe[measure]), "unit": unit["unit"], "score": written(unit[f"held_out_{measure}"])}
+def read_csv(path: Path) -> Iterator[Row]:
+    """Read rows of a table, with numbers as numbers, and None where there is nothing."""
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            yield {key: number(value) for key, value in row.items()}
 
 
-def written(score: float) -> str:
-    """A score with three digits, which is not rounded to 1."""
-    return "over 0.999" if score > 0.999 else f"{score:.3f}"
+def number(value: str) -> float | str | None:
+    """Read a value of a table."""
+    try:
+        return float(value) if value else None
+    except ValueError:
+        return value
 
 
-def run(command: str, folder: Path) -> list[dict[str, Any]]:
-    """Run a command of ours in a folder, and return the rows that it prints as JSON, if it does."""
-    arguments = [sys.executable, "-m", *shlex.split(command)]
-    done = subprocess.run(arguments, cwd=folder, check=True, stdout=subprocess.PIPE, text=True)
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+def pictures_of(entry: Entry, folder: Path) -> dict[str, Path]:
+    """List the pictures of an entry, by their names in the gallery."""
+    if entry.shots:
+        return {path.name: path for path in photograph(folder / entry.file, entry.shots, folder)}
+    if entry.is_table:
+        return {name: folder / file for name, file, _ in entry.left}
+    return {entry.file: folder / entry.file}
 
 
-def photograph(page: Path, path: Path) -> None:
-    """Draw what a browser shows of a page, with guesses, and the pointer at a character."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-        window = browser.new_page(viewport={"width": 1280, "height": 640})
-        window.goto(page.as_uri())
-        window.locator(".scroller").focus()
-        for key in ("ArrowDown", *["ArrowRight"] * 37):
-            window.keyboard.press(key)
-        window.wait_for_timeout(500)
-        window.screenshot(path=path)
-        browser.close()
+def keep(pictures: dict[str, Path], gallery: Path) -> None:
+    """Make the folder of the gallery anew: pictures without transparency, of which they have none, in 256 colours."""
+    gallery.mkdir(exist_ok=True)
+    for old in set(gallery.iterdir()) - {gallery / name for name in pictures}:
+        old.unlink()
+    for name, path in pictures.items():
+        with Image.open(path) as image:
+            few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+            few.save(gallery / name, optimize=True)
 
 
-def without_transparency(picture: Path, path: Path) -> None:
-    """Write a picture without the channel of its transparency, of which it has none: it is smaller."""
-    with Image.open(picture) as image:
-        image.convert("RGB").save(path, optimize=True)
+def page(rows: Rows, folder: Path) -> str:
+    """Write the page."""
+    parts = [HEAD.format(setting_up=indented(SETTING_UP.values()))]
+    for group, (introduction, entries) in GROUPS.items():
+        parts.append(f"## {group}\n")
+        if introduction:
+            parts.append(fill(introduction, **WRAPPING) + f"\n\n    {indented(SMALL_MODELS.values())}\n")
+        parts += [section(entry, entry.facts(rows), folder) for entry in entries]
+    return "\n".join(parts)
+
+
+def indented(commands: Iterable[str]) -> str:
+    """Write commands below each other."""
+    return "\n    ".join(commands)
+
+
+def section(entry: Entry, facts: dict[str, str], folder: Path) -> str:
+    """Write the part of the page about one picture."""
+    lines = [f"### {entry.question}\n"]
+    if entry.drawn_by:
+        lines.append(fill(f"After {entry.drawn_by}.", **WRAPPING) + "\n")
+    lines.append(f"```python\n{entry.python}\n```\n" if entry.python else f"    {entry.written_command}\n")
+    if entry.is_table and not entry.left:
+        printed = (folder / f"{entry.name}.out").read_text(encoding="utf-8")
+        printed = printed.partition(f"\n{entry.name}.csv:")[0].rstrip()  # what --csv says, which the page does not have
+        lines.append(f"```text\n{printed}\n```\n")
+    lines += [f"![{told}](gallery/{name})\n" for name, told in entry.pictures.items()]
+    lines.append(fill(entry.reading.format(**facts), **WRAPPING) + "\n")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

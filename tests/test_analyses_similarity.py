@@ -201,6 +201,11 @@ def test_what_is_drawn_are_the_numbers(rng: np.random.Generator) -> None:
     pair = result.pairs[0]
     assert f"{pair.cka:.2f}" in texts and f"{pair.low:.2f}–{pair.high:.2f}" in texts
     assert axes.get_xticklabels()[0].get_text() == r"a\$x\$/<b>"
+    for text in axes.texts[::2]:  # the numbers, on the colours of their cells
+        background = axes.images[0].to_rgba(np.array([float(text.get_text().replace("−", "-"))]))[0, :3]
+        luminance = float(background**2.2 @ (0.2126, 0.7152, 0.0722))
+        ink = {"white": 1.0, "black": 0.0}[str(text.get_color())]
+        assert (max(luminance, ink) + 0.05) / (min(luminance, ink) + 0.05) > 4.5  # WCAG's contrast of a text
     probe.plots.save_figure(probe.plots.figure_of(axes), Path("similarity.png"))
 
 

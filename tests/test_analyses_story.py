@@ -157,6 +157,11 @@ def test_a_probe_without_controls_shows_nothing() -> None:
     assert sentence.startswith("A linear probe of 0/cell reads in_quotes with a held-out AUC of 0.900 (no interval)")
 
 
+def test_dollars_in_the_title_make_no_formula(known: Story) -> None:
+    panels = probe.plots.plot_story(replace(known, hypothesis="char == $ | char == €$"))
+    assert r"char == \$ | char == €\$: the story" in probe.plots.figure_of(panels[0]).get_suptitle().replace("\n", " ")
+
+
 def test_the_picture_has_four_panels(known: Story) -> None:
     panels = probe.plots.plot_story(known)
     titles = [axes.get_title(loc="left") for axes in panels]

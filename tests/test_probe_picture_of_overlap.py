@@ -95,4 +95,10 @@ def test_three_models_have_a_bar_for_each_set() -> None:
     filled = points.get_lines()[1::2]
     for line, models in zip(filled, ordered, strict=True):
         assert np.asarray(line.get_ydata()).tolist() == ["abc".index(name) for name in models]
-    figure_of(bars).draw_without_rendering()
+    figure = figure_of(bars)
+    figure.draw_without_rendering()
+    marks = bars.transData.transform(bars.get_lines()[0].get_xydata())
+    for text, bar in zip(bars.texts, drawn, strict=True):  # a number stands on its bar, and no mark in it
+        place = text.get_window_extent()
+        assert 0 < place.y0 - bar.get_window_extent().y1 < 25
+        assert not any(place.x0 <= x <= place.x1 and place.y0 <= y <= place.y1 for x, y in marks)

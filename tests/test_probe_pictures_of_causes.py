@@ -321,6 +321,24 @@ PICTURES: dict[str, Callable[[], Axes]] = {
 }
 
 
+DOLLARS = "char == $ | char == €$"
+OF_DOLLARS: dict[str, Callable[[], Axes]] = {
+    "impulse": lambda: plot_impulse(replace(impulses(), hypothesis=DOLLARS))[0],
+    "steering": lambda: plot_steering(replace(steering(0.5), effects=[text_effect(DOLLARS, 0.5, 1.0)]))[0],
+    "steered": lambda: plot_steering(replace(steering(0.5), steered=DOLLARS))[0],
+    "orders": lambda: plot_orders(replace(orders(), hypothesis=DOLLARS)),
+    "perturbation": lambda: plot_perturbation(replace(edits("0/cell/163"), hypothesis=DOLLARS)),
+    "edit": lambda: plot_perturbation(replace(edits("0/cell/163"), edit=DOLLARS)),
+}
+
+
+@pytest.mark.parametrize("name", OF_DOLLARS)
+def test_dollars_in_a_name_make_no_formula(name: str) -> None:
+    axes = OF_DOLLARS[name]()
+    titles = [axes.get_title(), axes.get_title(loc="left"), figure_of(axes).get_suptitle()]
+    assert any(DOLLARS.replace("$", r"\$") in title.replace("\n", " ") for title in titles)
+
+
 @pytest.mark.parametrize("name", PICTURES)
 def test_nothing_is_cut_off_and_no_legend_covers_a_curve(name: str) -> None:
     axes = PICTURES[name]()

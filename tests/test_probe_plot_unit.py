@@ -55,6 +55,15 @@ def test_the_panels_have_the_numbers(profiles: dict[str, UnitProfile]) -> None:
     np.testing.assert_array_equal(line.get_xdata(), profile.means.tuning.means)
 
 
+def test_titles_have_a_minus_like_the_axes(profiles: dict[str, UnitProfile]) -> None:
+    profile = profiles["in_quotes"]
+    assert profile.threshold is not None
+    below = plot_histogram(profile.histogram, replace(profile.threshold, value=-0.25))
+    assert "-" not in below.get_title(loc="left") and " −0.25:" in below.get_title(loc="left")
+    worse = replace(profile.means, tuning=replace(profile.means.tuning, eta2=-0.125))
+    assert "−12.5 % of it explained" in plot_class_means(worse).get_title(loc="left")
+
+
 def test_a_number_has_a_tuning_curve_and_no_events(profiles: dict[str, UnitProfile]) -> None:
     profile = profiles["position_in_line"]
     panels = plot_unit_profile(profile)

@@ -105,6 +105,18 @@ def test_a_curve_over_units_has_the_probe_of_all_and_the_fewest_that_suffice() -
     assert [[5, levels[0]]] in [np.asarray(line.get_xydata()).tolist() for line in several.get_lines()]
 
 
+def test_the_last_step_of_a_training_is_within_the_axes() -> None:
+    points = tuple(ProbeResult(hypothesis="a", kind="binary", site="0/cell", auc=auc) for auc in (0.5, 0.6, 0.9))
+    axes = plot_curves(
+        Curve(hypothesis="a", over="steps", values=(0, 100, 4000), points=points, controls=points, units=())
+    )
+    first, last = axes.transData.transform([(0, 0.5), (4000, 0.9)])[:, 0]
+    drawn = axes.get_window_extent()
+    assert drawn.x0 + 5 < first < last < drawn.x1 - 5  # pixels: half of a mark
+    figure_of(axes).draw_without_rendering()
+    assert "1,000" in [label.get_text() for label in axes.get_xticklabels()]
+
+
 def test_curves_over_different_things_have_no_axis_in_common(planted: Path) -> None:
     with Recording(planted) as recording:
         curves = {over: curve(recording, "in_quotes", over, most=2) for over in ("units", "sites")}

@@ -153,4 +153,5 @@ def _scale_x(
         axes.set_xscale("log")
     elif curve.over == "steps":
         axes.set_xscale("symlog", linthresh=1)  # from 0
-        axes.set_xlim(left=-0.2)
+        axes.set_xlim(-0.2, 1.2 * max(1.0, axes.dataLim.xmax))  # so that the last mark is not cut
+        axes.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")

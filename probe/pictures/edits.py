@@ -6,7 +6,7 @@ import numpy as np
 
 from analyses.causes.editing.edit_effects import ALL, CHANGES, LOSS, reported_steps
 from analyses.causes.editing.perturbation import Perturbation
-from probe.pictures.figures import CONTROL_LINE, GREY, INTERVALS, STYLES, new_axes, wrapped
+from probe.pictures.figures import CONTROL_LINE, GREY, INTERVALS, STYLES, literal, new_axes, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,8 @@ def plot_perturbation(result: Perturbation, axes: "Axes | None" = None) -> "Axes
         "change of the loss, in nats per character" if is_loss else "change, as a share of inside − outside"
     )
     where = "after the edit" if is_loss else "where it changes the label"
-    axes.set_title(wrapped(f"{result.hypothesis}: {result.edit}, {where}; {INTERVALS}", 5.5), fontsize="medium")
+    named = literal(f"{result.hypothesis}: {result.edit}")
+    axes.set_title(wrapped(f"{named}, {where}; {INTERVALS}", 5.5), fontsize="medium")
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1.0))
     return axes

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from probe.pictures.figures import GREY, INTERVALS, STYLES, add_legend, new_axes, wrapped
+from probe.pictures.figures import GREY, INTERVALS, STYLES, add_legend, literal, new_axes, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ def plot_impulse(impulse: "Impulse", axes: "tuple[Axes, Axes] | None" = None) ->
     left, right = axes or _new_panels()
     for panel, (field, label) in zip((left, right), _PANELS, strict=True):
         draw_impulse(impulse, panel, field, label)
-    title = f"{impulse.hypothesis}: {impulse.change}"
+    title = f"{literal(impulse.hypothesis)}: {impulse.change}"
     left.set_title(wrapped(title, 0.55 * _WIDTH), loc="left", fontsize="medium")
     right.set_title(INTERVALS, loc="right", fontsize="medium")
     add_legend((left, right), is_new=axes is None)

@@ -7,7 +7,7 @@ import numpy as np
 
 from analyses.causes.removal.removal_results import RANDOM, OrderComparison
 from analyses.passages.effects import CONTRAST
-from probe.pictures.figures import CONTROL_LINE, GREY, STYLES, add_legend, new_axes, wrapped
+from probe.pictures.figures import CONTROL_LINE, GREY, STYLES, add_legend, literal, new_axes, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,6 +48,6 @@ def plot_orders(compared: OrderComparison, axes: "Axes | None" = None) -> "Axes"
     axes.axhline(0, color=GREY, linewidth=0.6)
     axes.set_xlabel(f"units held at their means, of the {compared.n_units:,} of {compared.sites}")
     axes.set_ylabel("added to the loss, inside − outside,\nin nats per character")
-    axes.set_title(wrapped(f"{compared.hypothesis}, with 95 % intervals", 5.5), fontsize="medium")
+    axes.set_title(wrapped(f"{literal(compared.hypothesis)}, with 95 % intervals", 5.5), fontsize="medium")
     add_legend([axes], is_new=is_new)
     return axes

@@ -19,6 +19,7 @@ _NARROW = 0.8  # of the larger radius: a common part into which no text fits
 _INCHES_OF_BAR, _INCHES_OF_MODEL = 0.55, 0.38
 _MARGIN = 0.06  # between circles and texts, as a share of the larger circle's radius
 _EMPTY = "#d8d8d8"
+_BESIDE = 0.42  # of the distance between bars: where no number of a bar stands
 
 
 def plot_overlap(result: Overlap, axes: "Sequence[Axes] | None" = None) -> "list[Axes]":
@@ -171,10 +172,17 @@ def _draw_bars(result: Overlap, bars: "Axes", points: "Axes") -> None:
     bars.bar(x, shares, color=colour, alpha=0.75, width=0.6)
     bars.vlines(x, low, high, color="black", linewidth=1.2)
     bars.plot(
-        x, expected, marker="D", linestyle="", color=GREY, markerfacecolor="white", ms=5, label="if right independently"
+        x + _BESIDE,
+        expected,
+        marker="D",
+        linestyle="",
+        color=GREY,
+        markerfacecolor="white",
+        ms=5,
+        label="beside each bar: if right independently",
     )
     for place, correct in zip(x.tolist(), sets, strict=True):
-        top = max(correct.share, correct.if_independent, correct.share if math.isnan(correct.high) else correct.high)
+        top = correct.share if math.isnan(correct.high) else correct.high
         bars.annotate(
             f"{correct.share:.1%}\n{correct.n_chars:,}",
             (place, top),

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyses.similarity.results import Similarity
-from probe.pictures.figures import GREY, STYLES, figure_of, new_axes
+from probe.pictures.figures import GREY, figure_of, new_axes
+from probe.pictures.heat_maps import paper_to_blue, text_colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _INCHES_OF_CELL, _INCHES_OF_NAME = 0.72, 0.075
 _MOST_WITH_INTERVALS = 8  # sites of a model, from which on cells are too small for intervals
-_DARK = 0.5  # CKA from which on a cell is dark, so that its number is white
 
 
 def plot_similarity(
@@ -27,16 +27,13 @@ def plot_similarity(
         axes: Where to draw; None makes a new figure.
         names: What to call the two models.
     """
-    from matplotlib.colors import LinearSegmentedColormap
-
     rows, columns = similarity.first_sites, similarity.second_sites
     longest = max(len(str(site)) for site in (*rows, *columns)) * _INCHES_OF_NAME
     if axes is None:
         width, height = (len(sites) * _INCHES_OF_CELL + longest + 1.0 for sites in (columns, rows))
         axes = new_axes(max(width + 0.8, 3.4), max(height, 2.6))
     cka = np.array([pair.cka for pair in similarity.pairs]).reshape(len(rows), len(columns))
-    colours = LinearSegmentedColormap.from_list("similarity", ["#ffffff", STYLES[4][0], STYLES[0][0]])
-    image = axes.imshow(cka, cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
+    image = axes.imshow(cka, cmap=paper_to_blue(), vmin=0.0, vmax=1.0, aspect="auto")
     axes.set_xticks(range(len(columns)), [_plain(site) for site in columns], rotation=60, ha="right")
     axes.set_yticks(range(len(rows)), [_plain(site) for site in rows])
     axes.set_xticks(np.arange(len(columns) - 1) + 0.5, minor=True)
@@ -51,10 +48,11 @@ def plot_similarity(
             axes.fill_between([column - 0.5, column + 0.5], row - 0.5, row + 0.5, color="white", ec=GREY, hatch="///")
             continue
         interval = f"\n{pair.low:z.2f}–{pair.high:z.2f}" if has_intervals and np.isfinite(pair.low) else ""
-        colour = "white" if pair.cka > _DARK else "black"
+        colour = text_colour(image, pair.cka)
         axes.text(column, row, f"{pair.cka:z.2f}", color=colour, ha="center", va="bottom" if interval else "center")
         axes.text(column, row, interval.strip(), color=colour, ha="center", va="top", fontsize=6.5)
-    figure_of(axes).colorbar(image, ax=axes, label="linear CKA", fraction=0.05)
+    label = "linear CKA; small: 95 % intervals" if has_intervals else "linear CKA"
+    figure_of(axes).colorbar(image, ax=axes, label=label, fraction=0.05)
     return axes
 
 

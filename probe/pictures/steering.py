@@ -8,7 +8,7 @@ import numpy as np
 from analyses.causes.text_effects import LOSS, TextEffect
 from hypotheses import registry
 from hypotheses.errors import HypothesisError
-from probe.pictures.figures import GREY, STYLES, add_legend, figure_of, new_panels, wrapped
+from probe.pictures.figures import GREY, STYLES, add_legend, figure_of, literal, new_panels, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,13 +33,13 @@ def plot_steering(steering: "Steering", axes: "Sequence[Axes] | None" = None) ->
     panels = list(axes or new_panels(len(measures), _WIDTH, _HEIGHT))
     for panel, measure in zip(panels, measures, strict=True):
         _draw(panel, sorted((e for e in steering.effects if e.measure == measure), key=lambda effect: effect.at))
-        title = "loss of the unsteered model" if measure == LOSS else measure
+        title = "loss of the unsteered model" if measure == LOSS else literal(measure)
         panel.set_title(wrapped(title, 0.85 * _WIDTH), fontsize="medium")
         panel.set_xlabel("held at" if steering.is_held else "factor of the direction")
         panel.set_ylabel(_scale(measure))
     add_legend(panels, is_new=axes is None)
     n_texts, n_chars = len(steering.unsteered), steering.options.n_chars
-    title = f"{steering.steered}: {n_texts} texts of {n_chars:,} characters"
+    title = f"{literal(steering.steered)}: {n_texts} texts of {n_chars:,} characters"
     figure_of(panels[0]).suptitle(wrapped(title, _WIDTH * len(panels)), fontsize="medium")
     return panels
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from analyses.passages.effects import CONTRAST
 from analyses.story_results import NOT_SHOWN, SHOWN
-from probe.pictures.figures import GREY, LEGEND, STYLES, wrapped
+from probe.pictures.figures import GREY, LEGEND, STYLES, literal, wrapped
 from probe.pictures.impulse import SHARE_LEFT, draw_impulse
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def plot_story(story: "Story") -> "tuple[Axes, ...]":
             axes.text(0.5, 0.5, "not measured", ha="center", color=GREY, transform=axes.transAxes)
         else:
             draw(story, axes)
-    title = f"{story.hypothesis}: the story (lines and bands: 95 % intervals)"
+    title = f"{literal(story.hypothesis)}: the story (lines and bands: 95 % intervals)"
     figure.suptitle(wrapped(title, 0.8 * _WIDTH), x=0.01, ha="left")
     return panels
 

@@ -68,7 +68,7 @@ def _told(threshold: Threshold) -> str:
     interval = "" if threshold.no_interval_reason else f" ({threshold.low:.2f} to {threshold.high:.2f})"
     side = "above" if threshold.is_above else "below"
     accuracy = f"balanced accuracy {threshold.balanced_accuracy:.2f}{interval}"
-    return f"told by values {side} {threshold.value:.3g}:\n{accuracy}"
+    return f"told by values {side} {threshold.value:.3g}:\n{accuracy}".replace("-", "−")
 
 
 def plot_events(averages: Sequence[EventAverage], axes: "Axes | None" = None, *, mean: float | None = None) -> "Axes":
@@ -283,7 +283,7 @@ def _gate_name(unit: Unit) -> str:
 
 
 def _signed(share: float) -> str:
-    return f"{share:.1%}".replace("-", "−")
+    return f"{100 * share:.1f} %".replace("-", "−")
 
 
 def _share_y(panels: "Mapping[str, Axes]", *names: str) -> None:

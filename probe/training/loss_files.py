@@ -138,7 +138,7 @@ def plot_runs(runs: "TrainingLosses | Sequence[TrainingLosses]", axes: "Axes | N
         axes.plot(
             [best.update], [best.held_out], marker=marker, ms=11, color=colour, markerfacecolor="none", linestyle=""
         )
-    axes.set_xlabel("updates of the weights; a large open mark: the best, which is the model")
+    axes.set_xlabel("updates of the weights\n(large open mark: the best, which is the model)")
     axes.set_ylabel("loss, in nats per character")
     axes.grid(alpha=0.25)
     if len(several) > 2:

@@ -1,0 +1,12 @@
+"""The earlier works that the gallery answers, as links."""
+
+KARPATHY = "[Karpathy, Johnson & Li 2015](https://arxiv.org/abs/1506.02078)"
+UNDERSTANDING = "[Char-RNN-Understanding](https://github.com/tychovdo/Char-RNN-Understanding)"
+EFFECTIVENESS = "[The Unreasonable Effectiveness of RNNs](https://karpathy.github.io/2015/05/21/rnn-effectiveness/)"
+VISRNN = "[VisRNN_ICLR_2016_Text](https://github.com/hhuang-code/VisRNN_ICLR_2016_Text)"
+LANGUAGE_MODEL = "[NeuralLanguageModel](https://github.com/BendeguzToth/NeuralLanguageModel)"
+SENTIMENT = "[Radford, Jozefowicz & Sutskever 2017](https://arxiv.org/abs/1704.01444)"
+DIAGNOSTIC = "[Hupkes, Veldhoen & Zuidema 2018](https://arxiv.org/abs/1711.10203)"
+GRAINS = "[Dalvi et al. 2019](https://arxiv.org/abs/1812.09355)"
+SVCCA = "[Saphra & Lopez 2019](https://arxiv.org/abs/1811.00225)"
+CKA = "[Kornblith et al. 2019](https://arxiv.org/abs/1905.00414)"
