@@ -265,10 +265,10 @@ def _sentences(section: Section, finding: Finding) -> list[str]:
         return list(section.sentences)
     end = next(effect for effect in finding.ablation.effects if effect.where == "end")
     interval = "no interval" if math.isnan(end.low) else f"{end.low:+.3f} to {end.high:+.3f}"
-    at_the_end = (
-        "" if math.isnan(end.effect) else f"At the last character where it holds: {end.effect:+.3f} ({interval})."
-    )
-    return [*section.sentences, *([at_the_end] if at_the_end else [])]
+    if math.isnan(end.effect):
+        return list(section.sentences)
+    at_the_end = f"At the last character where it holds, it changes by {end.effect:+.3f} ({interval})."
+    return [*section.sentences, at_the_end]
 
 
 def _ablation_words(finding: Finding) -> list[str]:
