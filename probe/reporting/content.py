@@ -153,6 +153,8 @@ class Report(Result):
         gates: How often gates are saturated; None if left out.
         units: Every unit's best hypothesis; None if left out.
         left_out: What was left out, and why, by the names of hypotheses and parts.
+        n_chars: Characters on which units were to be held; about as many were.
+        n_matched: Matched units that each was to be compared with; small sites have fewer.
         seed: The seed of all draws.
     """
 
@@ -163,6 +165,8 @@ class Report(Result):
     gates: GateSaturation | None = None
     units: UnitTable | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    n_chars: int
+    n_matched: int
     seed: int = 0
 
     def rows(self) -> list[dict[str, TableCell]]:
@@ -196,23 +200,33 @@ def _summary(findings: Sequence[Finding]) -> Iterator[str]:
     if not findings:
         yield "There is no hypothesis of which something could be said on this text."
         return
+    if len(findings) == 1:
+        yield from _summary_of_one(findings[0])
+        return
     known = [finding.hypothesis for finding in findings if finding.is_shown("fit")]
-    asked = _counted(len(findings), "hypothesis", "hypotheses")
-    yield f"Of {asked}, the model is shown to know more than the text alone gives away about {_listed(known)}."
+    n_findings = f"{len(findings)} hypotheses"
+    yield f"Of {n_findings}, the model is shown to know more than the text alone gives away about {_listed(known)}."
     by_one = [finding.hypothesis for finding in findings if finding.is_shown("rank")]
     yield f"A single unit is shown to tell {_listed(by_one)}."
     measured = [finding for finding in findings if finding.effect is not None]
     if measured:
         used = [finding.hypothesis for finding in measured if finding.is_shown("ablate")]
-        units = _counted(len(measured), "hypothesis", "hypotheses")
+        units = "1 hypothesis" if len(measured) == 1 else f"{len(measured)} hypotheses"
         yield (
             f"The best unit was held at its mean for {units}: the model is shown to predict worse for it where the "
             f"hypothesis holds, more than with units like it, for {_listed(used)}."
         )
 
 
-def _counted(n: int, singular: str, plural: str) -> str:
-    return f"{n} {singular if n == 1 else plural}"
+def _summary_of_one(finding: Finding) -> Iterator[str]:
+    shown = {part: "is shown" if finding.is_shown(part) else "is not shown" for part in ("fit", "ablate")}
+    yield f"The model {shown['fit']} to know more about {finding.hypothesis} than the text alone gives away."
+    yield f"{'A' if finding.is_shown('rank') else 'No'} single unit is shown to tell it."
+    if finding.effect is not None:
+        yield (
+            f"With the best unit held at its mean, the model {shown['ablate']} to predict worse where the hypothesis "
+            "holds, more than with units like it."
+        )
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from itertools import count
@@ -123,6 +124,8 @@ def _in_short(measured: Measured) -> str:
 
     >>> _in_short(Measured(value=0.9123, low=0.88, high=1.0))
     '.912 (.880–1.000)'
+    >>> _in_short(Measured(value=-10.25, low=math.nan, high=math.nan))
+    '−10.250 (no interval)'
     """
     value = _without_zero(measured.value)
     ends = f"{_without_zero(measured.low)}–{_without_zero(measured.high)}" if measured.has_interval else "no interval"
@@ -130,7 +133,7 @@ def _in_short(measured: Measured) -> str:
 
 
 def _without_zero(score: float) -> str:
-    return "–" if math.isnan(score) else f"{score:.3f}".replace("0.", ".", 1).replace("-", "−")
+    return "–" if math.isnan(score) else re.sub(r"^(-?)0(?=\.)", r"\1", f"{score:.3f}").replace("-", "−")
 
 
 def _of_probe(result: Any) -> Measured:
@@ -188,13 +191,14 @@ def _finding(finding: Finding, inputs: Inputs, view_id: str, report: Report) -> 
         }
     if finding.passage is not None:
         span = f"{finding.passage.start}:{finding.passage.start + len(finding.passage.text)}"
-        words = ["view", name, "--unit", unit, "--range", span]
+        words = ["view", name, "--unit", unit]
         shown |= {
             "view": _view(finding.passage, view_id),
-            "view_command": command_html(command(*words, with_sites=False)),
+            "view_command": command_html(command(*words, last=["--range", span], with_sites=False)),
         }
     if finding.curve is not None:
         curve_words = ["curve", name, "--sites", finding.probe.site, "--most", str(len(finding.curve.units))]
+        curve_words += ["--seed", str(report.seed)]
         shown |= {
             "curve": curve_chart(finding.curve),
             "curve_caption": f"The held-out score of a probe of the best 1, 2, 4, … units of {finding.probe.site}, "
@@ -214,13 +218,14 @@ def _profile_caption(profile: UnitProfile) -> str:
     else:
         panels = "Left: how often the unit has each value; its mean over the label; and its autocorrelation."
     constant = profile.time_constant
-    memory = "by 256 characters it does not" if math.isinf(constant) else f"that is after {constant:.0f} characters"
+    after = "later than 256" if math.isinf(constant) else f"after {constant:.3g}"
     notes = [
-        f"{note[:1].upper()}{note[1:]}."
+        note if note.startswith(profile.hypothesis) else f"{note[:1].upper()}{note[1:]}"
         for note in profile.notes
         if "autocorrelation" not in note and "gates" not in note
     ]
-    return " ".join([panels, f"Its autocorrelation falls under 1/e: {memory}.", *notes])
+    memory = f"Its autocorrelation falls under 1/e {after} characters"
+    return ". ".join([panels.removesuffix("."), memory, *notes]) + "."
 
 
 def _section(section: Section, finding: Finding, inputs: Inputs, report: Report) -> Mapping[str, Any]:
@@ -229,7 +234,7 @@ def _section(section: Section, finding: Finding, inputs: Inputs, report: Report)
     words: dict[str, list[str]] = {
         "fit": ["fit", name, "--controls", "chars,position", "--seed", str(report.seed)],
         "rank": ["rank", name, "--top", str(len(finding.best))],
-        "ablate": ["ablate", name, "--units", str(finding.best_unit), *_ablation_words(finding)],
+        "ablate": ["ablate", name, "--units", str(finding.best_unit), *_ablation_words(report)],
     }
     is_ablation = section.part == "ablate"
     return {
@@ -245,11 +250,8 @@ def _section(section: Section, finding: Finding, inputs: Inputs, report: Report)
     }
 
 
-def _ablation_words(finding: Finding) -> list[str]:
-    ablation = finding.ablation
-    if ablation is None:
-        return []
-    return ["--chars", str(ablation.n_chars), "--matched", str(ablation.n_matched), "--seed", str(ablation.seed)]
+def _ablation_words(report: Report) -> list[str]:
+    return ["--chars", str(report.n_chars), "--matched", str(report.n_matched), "--seed", str(report.seed)]
 
 
 def _probes_table(finding: Finding) -> Mapping[str, Sequence[Cell]]:
@@ -330,10 +332,14 @@ def _commands(report: Report, inputs: Inputs) -> Mapping[str, Markup]:
     """Return the commands of whole parts."""
     names = [finding.hypothesis for finding in report.findings]
     words = [word for name in names for word in ("-H", name)]
+    seed = ["--seed", str(report.seed)]
+    n_curves = sum(finding.curve is not None for finding in report.findings)
     return {
-        "found": command_html(inputs.command("fit", *names, "--controls", "chars,position")),
-        "matrix": command_html(inputs.command("plot", "matrix", *words)),
-        "gates": command_html(inputs.command("plot", "gates", with_sites=False)),
-        "units": command_html(inputs.command("units", *names)),
-        "report": command_html(inputs.command("report", *names, with_model=True)),
+        "found": command_html(inputs.command("fit", *names, "--controls", "chars,position", *seed)),
+        "matrix": command_html(inputs.command("plot", "matrix", *words, *seed)),
+        "gates": command_html(inputs.command("plot", "gates", with_sites=False, with_labels=False)),
+        "units": command_html(inputs.command("units", *names, *seed)),
+        "report": command_html(
+            inputs.command("report", *names, "--curves", str(n_curves), *_ablation_words(report), with_model=True)
+        ),
     }
