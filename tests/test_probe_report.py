@@ -251,6 +251,34 @@ def test_hypotheses_are_chosen_among_labels_of_ones_own(recorded: Path) -> None:
     assert {"in_word", "position_in_word"} <= set(told.left_out)
 
 
+def test_a_model_that_tells_nothing_has_no_report_but_a_reason(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ReportOptions(n_curves=0, has_units=False)
+
+    def broken(*arguments: Any, **named: Any) -> None:
+        raise AnalysisError("activations are not numbers")
+
+    with Session(recorded) as session:
+        targets = targets_of(session, ["position_in_word"])
+        with monkeypatch.context() as patched:
+            patched.setattr("probe.reporting.measuring.fit", broken)
+            with pytest.raises(AnalysisError, match="nothing to report: position_in_word: activations are not numbers"):
+                make_report(session, targets, options=options)
+        monkeypatch.setattr("probe.reporting.choosing._ANSWERED", {"auc": 0.0, "r2": -1e9})
+        with pytest.raises(AnalysisError, match="name the hypotheses to report on"):
+            make_report(session, among=targets, options=options)
+
+
+def test_units_that_never_change_have_a_report_without_a_curve(code_text: str) -> None:
+    model = probe.models.CharRNN(probe.models.ModelConfig(n_units=4), vocabulary_of(code_text)).eval()
+    for weights in model.parameters():
+        weights.data.zero_()
+    with Session(LiveActivations(model, Corpus.from_texts([code_text[:6_000]]))) as session:
+        told = make_report(session, targets_of(session, ["in_word"]), options=ReportOptions(n_chars=300))
+    [finding] = told.findings
+    assert "no unit of 0/hidden changes with in_word" in finding.left_out["curve"]
+    assert "True at" in report_page(told, Inputs(source=["a.h5"]))
+
+
 @pytest.mark.parametrize("option", [["--no-cache"], ["--lag", "2"], ["--language", "c"], []])
 def test_options_of_labels_leave_the_choice_to_the_report(
     recorded: Path, run: Command, monkeypatch: pytest.MonkeyPatch, option: list[str]

@@ -81,7 +81,8 @@ def surest(source: Source, targets: Sequence[Target], rankings: Sequence[Ranking
             chosen.append(number)
         else:
             best = rankings[number].units[0]
-            left_out[name] = f"{n} hypotheses have surer units; its best is {best.unit}, with {best.held_out:.3f}"
+            surer = "1 hypothesis has a surer unit" if n == 1 else f"{n} hypotheses have surer units"
+            left_out[name] = f"{surer}; its best is {best.unit}, with {best.held_out:.3f}"
     return Chosen([targets[number] for number in chosen], [rankings[number] for number in chosen], left_out)
 
 

@@ -148,6 +148,7 @@ class _Making:
         split = next(iter(by_name.values())).split
         with within_budget(session, self._sites, split, progress=self._progress[_PROBES]) as kept:
             findings = self._with_probes(kept, findings, by_name)
+            self._refuse_nothing(findings, are_chosen=are_chosen)
             findings = self._with_curves(kept, findings, by_name)
         findings = self._with_ablations(findings, by_name)
         findings = [self._with_best_unit(finding, by_name[finding.hypothesis]) for finding in findings]
@@ -184,8 +185,7 @@ class _Making:
         for target, ranking in zip(made, rankings, strict=True):
             if (target, ranking) not in told:
                 self._left_out[target.hypothesis] = " ".join(ranking.notes) or "its units have no scores"
-        if not told:
-            raise AnalysisError(f"there is nothing to report: {'; '.join(map(': '.join, self._left_out.items()))}")
+        self._refuse_nothing(told, are_chosen=are_chosen)
         return {target.hypothesis: target for target, _ in told}, [
             Finding(
                 hypothesis=target.hypothesis,
@@ -197,6 +197,17 @@ class _Making:
             )
             for target, ranking in told
         ]
+
+    def _refuse_nothing(self, told: Sequence[object], *, are_chosen: bool) -> None:
+        """Refuse a report that tells of no hypothesis, and say why."""
+        if told:
+            return
+        if are_chosen:
+            raise AnalysisError(
+                "there is nothing to report: no unit is shown to tell a hypothesis that the last characters do not "
+                "answer; use a longer text, or name the hypotheses to report on"
+            )
+        raise AnalysisError(f"there is nothing to report: {'; '.join(map(': '.join, self._left_out.items()))}")
 
     def _with_probes(self, kept: Source, findings: list[Finding], targets: Mapping[str, Target]) -> list[Finding]:
         """Fit probes of each site, and controls that see no model; leave out hypotheses that cannot be probed for."""
