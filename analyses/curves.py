@@ -239,6 +239,11 @@ def curve_over_units(
     if options.folds is not None:
         raise AnalysisError("a curve over units chooses them for one held-out part of the text; leave out the folds")
     best = select_units(source, target, sites, most, progress).units
+    if not best:
+        sites_text = ", ".join(map(str, sites))
+        raise AnalysisError(
+            f"no unit of {sites_text} changes with {target.hypothesis}, so there is no curve; name other sites"
+        )
     powers = [n for n in (1 << power for power in range(len(best).bit_length())) if n < len(best)]
     sizes = (*powers, len(best))
     points = fit_units(source, target, [best[:n] for n in sizes], options=options, progress=progress)

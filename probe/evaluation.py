@@ -188,7 +188,7 @@ def evaluate_recorded(source: Source, *, orders: Sequence[int] = RECORDED_ORDERS
     used, rule, vocabulary = source.selection, source.reading_rule, source.vocabulary
     if used.every > 1 or rule.backwards:
         why = "reads backwards" if rule.backwards else f"has only one in {used.every} characters"
-        raise AnalysisError(f"the loss is not compared with those of n-gram models, since the source {why}")
+        raise AnalysisError(f"the source {why}, and n-gram models predict each from those before it")
     border = used.start + round(_LEARNED * (used.stop - used.start))
     learned = _between(source.corpus, used.start, min(border, used.start + _MOST_LEARNED))
     judged = _between(source.corpus, border, min(used.stop, border + _MOST_JUDGED))

@@ -292,3 +292,13 @@ def test_sums_say_what_they_are(rng: np.random.Generator) -> None:
     [sums] = collect(source, [EventSums(source, events, ["0/cell/1"], label.split)])
     assert isinstance(sums, SumsAroundEvents)
     assert sums.units == (Unit(CELL, 1),)
+
+
+def test_a_label_that_is_never_known_to_change_is_said_not_to(rng: np.random.Generator) -> None:
+    """Where the label before each known one is missing, averages around its changes would be of nothing."""
+    source, _ = planted(rng, gates=False)
+    labels = [None if place % 3 else bool(place % 2) for place in range(N_CHARS)]
+    profile = unit_profile(source, "0/cell/1", labelled(source, labels))
+    begins = str(profile.events[0])
+    assert begins.startswith("0/cell/1: nowhere is it known that ") and begins.endswith(" begins")
+    assert "nan" not in str(profile)

@@ -73,8 +73,9 @@ def test_a_folder_of_something_else_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     with pytest.raises(ActivationError, match="has no losses.csv, so that it is not the folder of a training"):
         read_losses(tmp_path / "other")
-    with pytest.raises(ActivationError, match="there is no training of"):
-        read_losses(tmp_path / "missing.pt")
+    for name in ("missing.pt", "missing", "missing.training"):
+        with pytest.raises(ActivationError, match=r"there is no folder [^ ]*/missing\.training,"):
+            read_losses(tmp_path / name)
 
 
 def test_losses_are_drawn_over_updates_with_the_best_marked() -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,26 @@ def test_its_numbers_are_those_of_the_analyses(made: Report, recorded: Path) -> 
     assert [result.auc for result in finding.probes if result.control is None] == [result.auc for result in fitted]
 
 
+def test_a_report_of_one_hypothesis_does_not_count(made: Report) -> None:
+    summary = replace(made, findings=made.findings[:1]).summary
+    assert summary[0] == "The model is shown to know more about in_quotes than the text alone gives away."
+    assert summary[1] == "A single unit is shown to tell it."
+    assert "the model is shown to predict worse" in summary[2]
+    [known, told] = replace(made, findings=[replace(made.findings[0], ablation=None)]).summary
+    assert (known, told) == tuple(summary[:2])
+
+
+def test_a_unit_that_matters_more_outside_is_not_called_unused(made: Report) -> None:
+    first = made.findings[0]
+    assert first.ablation is not None
+    opposite = [replace(effect, beyond_matched=-effect.beyond_matched) for effect in first.ablation.effects]
+    turned = replace(first, ablation=replace(first.ablation, effects=opposite))
+    assert (first.answer("ablate"), turned.answer("ablate")) == ("shown", "not for it, but elsewhere")
+    assert not turned.is_shown("ablate")
+    page = report_page(replace(made, findings=[turned]), Inputs(source=["a.h5"]))
+    assert "not for it, but elsewhere" in page and "matters more outside" in page
+
+
 def test_the_curve_is_that_of_the_command(made: Report, recorded: Path) -> None:
     """The control, which was fitted before, is the one that the curve would have fitted."""
     finding = made.findings[0]
@@ -110,7 +131,7 @@ def recorded_sites(path: Path) -> list[str]:
 def test_what_is_left_out_has_its_reason(made: Report, recorded: Path) -> None:
     number = made.findings[2]
     assert "is not True or False" in number.left_out["ablation"]
-    assert "only the first 1 hypotheses" in number.left_out["curve"]
+    assert "only the first hypothesis has one" in number.left_out["curve"]
     assert number.ablation is None and number.curve is None
     with Session(recorded) as session:
         alone = make_report(session, targets_of(session, ["in_quotes"]), options=ReportOptions(n_curves=0))
@@ -208,16 +229,87 @@ def test_the_passage_is_held_out_and_has_the_most_changes(code_text: str) -> Non
     assert code_text[stop] == "\n" and code_text[start:stop].count("\n") == 4
 
 
-def test_the_passage_of_a_text_without_lines_is_as_long_as_it_may_be(recorded: Path) -> None:
+@pytest.mark.parametrize("most_searched", [2_000_000, 3_000])
+def test_the_passage_of_a_text_without_lines_is_held_out(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch, most_searched: int
+) -> None:
+    """As long as it may be, and where the label changes; also if the first characters that are searched all train."""
+    monkeypatch.setattr("probe.reporting.passages._MOST_CHARS", most_searched)
     with Session(recorded) as session:
-        start, stop = held_out_lines(session, target_for(session, "in_quotes"), 22, 800)
-    assert stop - start == 800
+        target = target_for(session, "in_quotes")
+        start, stop = held_out_lines(session, target, 22, 800)
+        assert stop - start == 800
+        assert (target.split.parts_of(np.arange(start, stop)) == TEST).all()
+        assert len(np.unique(target.labels.values_at(slice(start, stop)))) == 2
+
+
+def test_the_passage_of_a_short_text_is_held_out(code_text: str) -> None:
+    """Whose held-out stretches have fewer lines than a passage."""
+    model = probe.models.CharRNN(probe.models.ModelConfig(n_units=4), vocabulary_of(code_text)).eval()
+    source = LiveActivations(model, Corpus.from_texts([code_text[:6_000]]))
+    target = target_for(source, "in_word")
+    start, stop = held_out_lines(source, target, 60, 1600)
+    assert 100 < stop - start <= 1600
+    assert (target.split.parts_of(np.arange(start, stop)) == TEST).all()
 
 
 def vocabulary_of(text: str) -> Any:
     from activations.texts.vocab import Vocabulary
 
     return Vocabulary.of([text])
+
+
+def test_hypotheses_are_chosen_among_labels_of_ones_own(recorded: Path) -> None:
+    options = ReportOptions(n_hypotheses=1, n_curves=0, has_units=False)
+    with Session(recorded) as session:
+        told = make_report(session, among=targets_of(session, HYPOTHESES), options=options)
+    assert [finding.hypothesis for finding in told.findings] == ["in_quotes"]
+    assert {"in_word", "position_in_word"} <= set(told.left_out)
+
+
+def test_a_model_that_tells_nothing_has_no_report_but_a_reason(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ReportOptions(n_curves=0, has_units=False)
+
+    def broken(*arguments: Any, **named: Any) -> None:
+        raise AnalysisError("activations are not numbers")
+
+    with Session(recorded) as session:
+        targets = targets_of(session, ["position_in_word"])
+        with monkeypatch.context() as patched:
+            patched.setattr("probe.reporting.measuring.fit", broken)
+            with pytest.raises(AnalysisError, match="nothing to report: position_in_word: activations are not numbers"):
+                make_report(session, targets, options=options)
+        monkeypatch.setattr("probe.reporting.choosing._ANSWERED", {"auc": 0.0, "r2": -1e9})
+        with pytest.raises(AnalysisError, match="name the hypotheses to report on"):
+            make_report(session, among=targets, options=options)
+
+
+def test_units_that_never_change_have_a_report_without_a_curve(code_text: str) -> None:
+    model = probe.models.CharRNN(probe.models.ModelConfig(n_units=4), vocabulary_of(code_text)).eval()
+    for weights in model.parameters():
+        weights.data.zero_()
+    with Session(LiveActivations(model, Corpus.from_texts([code_text[:6_000]]))) as session:
+        told = make_report(session, targets_of(session, ["in_word"]), options=ReportOptions(n_chars=300))
+    [finding] = told.findings
+    assert "no unit of 0/hidden changes with in_word" in finding.left_out["curve"]
+    assert "True at" in report_page(told, Inputs(source=["a.h5"]))
+
+
+@pytest.mark.parametrize("option", [["--no-cache"], ["--lag", "2"], ["--language", "c"], []])
+def test_options_of_labels_leave_the_choice_to_the_report(
+    recorded: Path, run: Command, monkeypatch: pytest.MonkeyPatch, option: list[str]
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def make(source: Any, hypotheses: Any, **options: Any) -> None:
+        asked.update(options, hypotheses=hypotheses)
+        raise AnalysisError("stopped")
+
+    monkeypatch.setattr("probe.reporting.measuring.make_report", make)
+    assert run("report", recorded, "--top", "1", *option)[0] == 1
+    assert asked["hypotheses"] is None
+    assert asked["options"].n_hypotheses == 1
+    assert len(asked["among"].made) > 3
 
 
 # The page
@@ -246,6 +338,40 @@ def test_the_page_loads_nothing_and_has_one_script(page: str) -> None:
     scripts = re.findall(r"<script type=\"module\">", page)
     assert len(scripts) == 1
     assert len(page.encode()) < 3e6
+
+
+def test_names_of_hypotheses_are_as_they_are(page: str) -> None:
+    """Also where a sentence begins with one."""
+    assert "position_in_word is a number" in page
+    assert "Position_in_word" not in page
+
+
+def test_commands_ask_for_as_many_characters_as_the_report_did(made: Report) -> None:
+    """Fewer may have been counted, so that asking for these would hold units on other passages."""
+    first = made.findings[0]
+    assert first.ablation is not None
+    fewer = replace(first, ablation=replace(first.ablation, n_chars=2990, n_matched=5))
+    page = report_page(replace(made, findings=[fewer], seed=3), Inputs(source=["a.h5"]))
+    commands = [shlex.split(text)[1:] for text in re.findall(r'<div class="command"><code>(.*?)</code>', page)]
+    for words in commands:
+        if words[0] in ("ablate", "report"):
+            assert words[words.index("--chars") + 1] == "3000"
+            assert words[words.index("--matched") + 1] == "6"
+        if words[0] in ("fit", "ablate", "report", "units", "curve"):
+            assert words[words.index("--seed") + 1] == "3"
+
+
+def test_the_command_of_a_passage_shows_that_passage(made: Report) -> None:
+    """Also if the model read another part of the text."""
+    source = ["--model", "m.pt", "--text", "t.txt", "--range", "0:45000"]
+    page = report_page(made, Inputs(source=source, labels=["--language", "c"]))
+    passage = made.findings[0].passage
+    assert passage is not None
+    shown = f"{passage.start}:{passage.start + len(passage.text)}"
+    commands = [shlex.split(text) for text in re.findall(r'<div class="command"><code>(.*?)</code>', page)]
+    assert next(words[-2:] for words in commands if words[1] == "view") == ["--range", shown]
+    assert all(("--language" in words) == (words[1:3] != ["plot", "gates"]) for words in commands)
+    test_every_command_on_the_page_is_one_that_can_be_parsed(page)
 
 
 def test_every_command_on_the_page_is_one_that_can_be_parsed(page: str) -> None:

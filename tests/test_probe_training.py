@@ -683,7 +683,7 @@ def test_checkpoints_of_a_training_make_a_curve(run: Command, corpus: Corpus) ->
     [
         (["--over", "steps"], 2, "--over steps --run"),
         (["--run", "model.training"], 2, "--over steps --run"),
-        (["--over", "steps", "--run", "model.training"], 1, "--run needs --text"),
+        (["--over", "steps", "--run", "model.training"], 1, "checkpoints need --text"),
         (["--over", "steps", "--run", "model.training", "--text", "absent.txt"], 1, "absent.txt"),
         (["--over", "steps", "--run", "empty.training", "--text", "corpus.txt"], 1, "--checkpoint-every 2"),
         (["--over", "steps", "--run", "absent", "--text", "corpus.txt"], 1, "there are no checkpoints in absent"),

@@ -70,6 +70,8 @@ class EventAverage(Result):
         ]
 
     def __str__(self) -> str:
+        if not self.n_events:
+            return f"{self.unit}: nowhere is it known that {self.label} {self.change}"
         at = int(np.flatnonzero(self.offsets == 0)[0])
         before = f"{self.means[at - 1]:.3f} before, " if at else ""
         return (

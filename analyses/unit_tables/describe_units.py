@@ -216,7 +216,8 @@ def _missing(measured: _Measured, described: Sequence[DescribedUnit]) -> list[st
         ranking.hypothesis for ranking in measured.rankings if not any(np.isfinite(unit.p) for unit in ranking.units)
     ]
     if never:
-        notes.append(f"the text holds too few pieces of {short_list(never)}, by which no unit is described")
+        why = "the text holds too few pieces of it, or no unit changes"
+        notes.append(f"no unit is described by {short_list(never)}: {why}")
     if n_without := sum(not np.isfinite(unit.low) for unit in described):
         notes.append(f"{n_without:,} of {len(described):,} units have no interval")
     return notes

@@ -18,7 +18,6 @@ from probe.cli.table_options import TableOptions
 from probe.cli.words import Subjects, tell_apart
 
 if TYPE_CHECKING:
-    from analyses.targets.many_hypotheses import Targets
     from probe.reporting.inputs import Inputs
     from probe.reporting.measuring import ReportOptions
 
@@ -98,21 +97,22 @@ def report(
     options.check(subjects, inputs)
     tables.check(*inputs)
     with _opened(subjects, source) as opened:
-        targets = _targets(opened, subjects, labels)
+        targets = labels.targets(opened.activations, subjects.hypotheses)
         chosen = sites.chosen_if_any(opened.activations) or state_sites(opened.activations)
         names = [] if chosen == list(opened.activations.sites) else [str(site) for site in chosen]
         with progress("report") as shown:
             made = make_report(
                 opened.activations,
-                targets,
+                targets if subjects.hypotheses else None,
+                among=targets,
                 model=opened.model if source.model is not None else None,
                 sites=chosen,
                 model_name="" if source.model is None else source.model.name,
-                options=options.amounts(are_named=targets is not None),
+                options=options.amounts(are_named=bool(subjects.hypotheses)),
                 progress=shown,
             )
         origin = provenance(opened.activations, seed=options.seed)
-    write_report(made, options.output, _inputs(subjects, source, names))
+    write_report(made, options.output, _inputs(subjects, source, names, labels))
     rows: list[dict[str, TableCell]] = [{**row, **origin} for row in made.rows()]
     if tables.as_json:
         tables.show(rows)
@@ -133,19 +133,13 @@ def _opened(subjects: Subjects, source: CauseSourceOptions) -> Iterator[ModelAnd
         yield ModelAndActivations(session, session)
 
 
-def _targets(opened: ModelAndActivations, subjects: Subjects, labels: TargetOptions) -> "Targets | None":
-    """Label the text by the hypotheses that are named, or leave the choice to the report."""
-    if not subjects.hypotheses and labels == TargetOptions():
-        return None
-    return labels.targets(opened.activations, subjects.hypotheses)
-
-
-def _inputs(subjects: Subjects, source: CauseSourceOptions, sites: list[str]) -> "Inputs":
+def _inputs(subjects: Subjects, source: CauseSourceOptions, sites: list[str], labels: TargetOptions) -> "Inputs":
     """Return how commands name what this one reads."""
     from probe.reporting.inputs import Inputs
 
     model = ["--model", str(source.model)] if source.model is not None else []
+    language = ["--language", labels.language] if labels.language else []
     if source.text:
         text = [word for path in source.text for word in ("--text", str(path))]
-        return Inputs(source=[*model, *text, *source.words()], sites=sites)
-    return Inputs(source=[str(path) for path in subjects.paths], model=model, sites=sites)
+        return Inputs(source=[*model, *text, *source.words()], sites=sites, labels=language)
+    return Inputs(source=[str(path) for path in subjects.paths], model=model, sites=sites, labels=language)

@@ -91,7 +91,7 @@ class SourceOptions(ReadingOptions):
         from activations.errors import ActivationError
 
         if not self.text:
-            raise ActivationError("--run needs --text, too: the text that the checkpoints are to read")
+            raise ActivationError("checkpoints need --text: the text that they are to read")
         paths = _checkpoints_in(run)
         corpus = self.read(self.text)
         for path in paths:

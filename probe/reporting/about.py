@@ -44,11 +44,14 @@ def model_text(config: Mapping[str, Any]) -> str:
 
     >>> model_text({"cell": "lstm", "n_layers": 2, "n_units": 256, "n_embedding": 0})
     'LSTM, 2 layers of 256 units'
+    >>> model_text({"cell": "gru", "n_layers": 1, "n_units": 1})
+    'GRU, 1 layer of 1 unit'
     """
     if not {"cell", "n_layers", "n_units"} <= set(config):
         return str(config.get("class", "a model whose configuration is not recorded"))
-    cell, n_layers = str(config["cell"]), int(config["n_layers"])
-    return f"{_CELLS.get(cell, cell)}, {n_layers} layer{'s' * (n_layers > 1)} of {config['n_units']:,} units"
+    cell, n_layers, n_units = str(config["cell"]), int(config["n_layers"]), int(config["n_units"])
+    layers = f"{n_layers} layer{'s' * (n_layers > 1)}"
+    return f"{_CELLS.get(cell, cell)}, {layers} of {n_units:,} unit{'s' * (n_units > 1)}"
 
 
 def _reading_text(description: Mapping[str, Any]) -> str:

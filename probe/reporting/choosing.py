@@ -84,9 +84,10 @@ def surest(source: Source, targets: Sequence[Target], rankings: Sequence[Ranking
             chosen.append(number)
         else:
             best = rankings[number].units[0]
+            surer = "1 hypothesis has a surer unit" if n == 1 else f"{n} hypotheses have surer units"
             left_out[name] = (
-                f"{n} hypotheses have surer units, by the lower end of the interval; its best is {best.unit}, with "
-                f"{best.held_out:.3f} ({best.low:.3f} to {best.high:.3f})"
+                f"{surer}, by the lower end of the interval; its best is {best.unit}, with {best.held_out:.3f} "
+                f"({best.low:.3f} to {best.high:.3f})"
             )
     return Chosen([targets[number] for number in chosen], [rankings[number] for number in chosen], left_out)
 

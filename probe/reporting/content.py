@@ -21,6 +21,8 @@ from probe.viewer.text_view import TextView
 
 N_BEST = 5
 """The number of units of each hypothesis that are shown, and that have intervals."""
+MORE_OUTSIDE = "not for it, but elsewhere"
+"""The answer if a unit is shown to matter more where a hypothesis does not hold than where it does."""
 KNOWN, WHERE, USED = "Does the model know it?", "Do single units tell it?", "Does the model use the best unit for it?"
 
 
@@ -119,13 +121,19 @@ class Finding(Result):
             Section("rank", WHERE, *tell_units(self.best, self.ranking.notes, self.ranking.measure)),
         ]
         if effect is not None:
-            sections.append(Section("ablate", USED, *tell_effects({str(self.best_unit): effect})))
+            answer, sentences = tell_effects({str(self.best_unit): effect})
+            if effect.is_shown and effect.beyond_matched < 0:
+                answer = MORE_OUTSIDE
+            sections.append(Section("ablate", USED, answer, sentences))
         return sections
 
-    def is_shown(self, part: str) -> bool | None:
-        """Return whether the answer to a part, such as `fit`, is shown; None if the part was left out."""
-        answers = {section.part: section.answer == SHOWN for section in self.sections}
-        return answers.get(part)
+    def answer(self, part: str) -> str | None:
+        """Return the answer to a part, such as `fit`; None if the part was left out."""
+        return {section.part: section.answer for section in self.sections}.get(part)
+
+    def is_shown(self, part: str) -> bool:
+        """Return whether the answer to a part, such as `fit`, is yes."""
+        return self.answer(part) == SHOWN
 
     def rows(self) -> list[dict[str, TableCell]]:
         """Return the rows of all parts, each with the name of its `section`."""
@@ -154,6 +162,8 @@ class Report(Result):
         gates: How often gates are saturated; None if left out.
         units: Every unit's best hypothesis; None if left out.
         left_out: What was left out, and why, by the names of hypotheses and parts.
+        n_chars: Characters on which units were to be held; about as many were.
+        n_matched: Matched units that each was to be compared with; small sites have fewer.
         seed: The seed of all draws.
     """
 
@@ -165,6 +175,8 @@ class Report(Result):
     gates: GateSaturation | None = None
     units: UnitTable | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    n_chars: int
+    n_matched: int
     seed: int = 0
 
     def rows(self) -> list[dict[str, TableCell]]:
@@ -203,6 +215,9 @@ def _summary(findings: Sequence[Finding]) -> Iterator[str]:
     if not findings:
         yield "There is no hypothesis of which something could be said on this text."
         return
+    if len(findings) == 1:
+        yield from _summary_of_one(findings[0])
+        return
     n = len(findings)
     known = [finding.hypothesis for finding in findings if finding.is_shown("fit")]
     yield f"The model is shown to know more than the text alone gives away {_for_some(known, n)}."
@@ -221,3 +236,14 @@ def _for_some(names: Sequence[str], n: int) -> str:
     """Say for which of n hypotheses something is shown."""
     listed = f": {', '.join(names)}" if names else ""
     return f"for {len(names) or 'none'} of {n} {'hypothesis' if n == 1 else 'hypotheses'}{listed}"
+
+
+def _summary_of_one(finding: Finding) -> Iterator[str]:
+    shown = {part: "is shown" if finding.is_shown(part) else "is not shown" for part in ("fit", "ablate")}
+    yield f"The model {shown['fit']} to know more about {finding.hypothesis} than the text alone gives away."
+    yield f"{'A' if finding.is_shown('rank') else 'No'} single unit is shown to tell it."
+    if finding.effect is not None:
+        yield (
+            f"With the best unit held at its mean, the model {shown['ablate']} to predict worse where the hypothesis "
+            "holds, more than with units like it."
+        )

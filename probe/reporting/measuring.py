@@ -80,6 +80,7 @@ def make_report(
     source: AnySource,
     hypotheses: Sequence[AnyHypothesis] | Targets | None = None,
     *,
+    among: Targets | None = None,
     model: AnySource | None = None,
     sites: Sequence[Site] | None = None,
     model_name: str = "",
@@ -92,6 +93,7 @@ def make_report(
         source: A recording, live activations, or the path of a recording.
         hypotheses: The hypotheses that are told of, in this order, or their labels; None chooses those with the surest
             units.
+        among: If none are named, the labels of the hypotheses to choose from; None is all that apply to the text.
         model: Live activations of the recorded model, for what it does without a unit, and for its gates where these
             were not recorded; None is the source, if that is live.
         sites: Where probes and units are; None is hidden states and cells, or all sites if there are none of these.
@@ -111,9 +113,10 @@ def make_report(
     live = session if model is None and session.is_live else (None if model is None else Session.of(model))
     making = _Making(session, live, state_sites(session) if sites is None else list(sites), options, progress)
     with session.answering():
-        if hypotheses is None or isinstance(hypotheses, Targets):
-            return making.report(hypotheses, model_name)
-        return making.report(targets_of(session, hypotheses), model_name)
+        if hypotheses is None:
+            return making.report(all_targets(session) if among is None else among, model_name, are_chosen=True)
+        named = hypotheses if isinstance(hypotheses, Targets) else targets_of(session, hypotheses)
+        return making.report(named, model_name, are_chosen=False)
 
 
 def state_sites(source: Source) -> list[Site]:
@@ -139,13 +142,14 @@ class _Making:
         self._n_tried: int | None = None
         self._progress = dict(zip(_WEIGHTS, _noted_steps(progress, _WEIGHTS), strict=True))
 
-    def report(self, targets: Targets | None, model_name: str) -> Report:
-        """Measure all parts."""
+    def report(self, targets: Targets, model_name: str, *, are_chosen: bool) -> Report:
+        """Measure all parts, of some hypotheses that are chosen among the targets, or of all targets."""
         session = self._session
-        by_name, findings = self._findings_with_rankings(targets)
+        by_name, findings = self._findings_with_rankings(targets, are_chosen=are_chosen)
         split = next(iter(by_name.values())).split
         with within_budget(session, self._sites, split, progress=self._progress[_PROBES]) as kept:
             findings = self._with_probes(kept, findings, by_name)
+            self._refuse_nothing(findings, are_chosen=are_chosen)
             findings = self._with_curves(kept, findings, by_name)
         findings = self._with_ablations(findings, by_name)
         findings = [self._with_best_unit(finding, by_name[finding.hypothesis]) for finding in findings]
@@ -160,16 +164,18 @@ class _Making:
             units=self._units([by_name[finding.hypothesis] for finding in findings]),
             left_out=self._left_out,
             n_tried=self._n_tried,
+            n_chars=self._options.n_chars,
+            n_matched=self._options.n_matched,
             seed=self._options.seed,
         )
 
-    def _findings_with_rankings(self, targets: Targets | None) -> tuple[dict[str, Target], list[Finding]]:
+    def _findings_with_rankings(self, targets: Targets, *, are_chosen: bool) -> tuple[dict[str, Target], list[Finding]]:
         """Rank the units for all hypotheses, and choose those that the report tells of."""
         session = self._session
-        made, reasons = all_targets(session) if targets is None else targets
-        self._left_out |= reasons if targets is not None else {}
+        made, reasons = targets
+        self._left_out |= {} if are_chosen else reasons
         rankings = rank_all(session, made, sites=self._sites, n_intervals=N_BEST, progress=self._progress[_RANKING])
-        if targets is None:
+        if are_chosen:
             chosen = surest(session, made, rankings, self._options.n_hypotheses)
             self._n_tried = len(made) if self._options.n_hypotheses is not None else None
             self._left_out |= chosen.left_out
@@ -182,8 +188,7 @@ class _Making:
         for target, ranking in zip(made, rankings, strict=True):
             if (target, ranking) not in told:
                 self._left_out[target.hypothesis] = " ".join(ranking.notes) or "its units have no scores"
-        if not told:
-            raise AnalysisError(f"there is nothing to report: {'; '.join(map(': '.join, self._left_out.items()))}")
+        self._refuse_nothing(told, are_chosen=are_chosen)
         return {target.hypothesis: target for target, _ in told}, [
             Finding(
                 hypothesis=target.hypothesis,
@@ -195,6 +200,17 @@ class _Making:
             )
             for target, ranking in told
         ]
+
+    def _refuse_nothing(self, told: Sequence[object], *, are_chosen: bool) -> None:
+        """Refuse a report that tells of no hypothesis, and say why."""
+        if told:
+            return
+        if are_chosen:
+            raise AnalysisError(
+                "there is nothing to report: no unit is shown to tell a hypothesis that the last characters do not "
+                "answer; use a longer text, or name the hypotheses to report on"
+            )
+        raise AnalysisError(f"there is nothing to report: {'; '.join(map(': '.join, self._left_out.items()))}")
 
     def _with_probes(self, kept: Source, findings: list[Finding], targets: Mapping[str, Target]) -> list[Finding]:
         """Fit probes of each site, and controls that see no model; leave out hypotheses that cannot be probed for."""
@@ -221,7 +237,8 @@ class _Making:
         """Add curves over the units of the site that is read best, for the first hypotheses."""
         n_curves = min(self._options.n_curves, len(findings))
         progress = steps_of(self._progress[_CURVES], [1] * max(n_curves, 1))
-        none = f"only the first {n_curves} hypotheses have one (--curves)"
+        first = {0: "none was asked for", 1: "only the first hypothesis has one"}
+        none = f"{first.get(n_curves, f'only the first {n_curves} hypotheses have one')} (--curves)"
         return [
             self._with_curve(kept, finding, targets[finding.hypothesis], progress[number])
             if number < n_curves

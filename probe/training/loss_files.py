@@ -63,13 +63,13 @@ def run_folder(path: Path) -> Path:
     Raises:
         ActivationError: If there is none.
     """
-    without_ending = path.name.removesuffix(".pt")
-    for folder in (path, path.with_name(f"{without_ending}.training")):
+    beside = path if path.suffix == ".training" else path.with_name(f"{path.name.removesuffix('.pt')}.training")
+    for folder in (path, beside):
         if folder.is_dir():
             return folder
     raise ActivationError(
-        f"there is no training of {path}: there is no folder {path.with_name(f'{without_ending}.training')}, which "
-        "`probe train` makes beside the model; check the name"
+        f"there is no training of {path}: there is no folder {beside}, which `probe train` makes beside the model; "
+        "check the name"
     )
 
 

@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from itertools import count
@@ -18,11 +19,11 @@ from activations.files import replacing
 from analyses.curves import N_LAST
 from analyses.passages.effects import CONTRAST
 from analyses.profiling.unit_profile import UnitProfile
-from analyses.story_results import SHOWN, Section
+from analyses.story_results import NOT_SHOWN, SHOWN, Section
 from probe.evaluation import LossesBesideNgrams
 from probe.html.interval_bars import Measured
 from probe.html.tables import Cell, pairs_table, table, text_html
-from probe.reporting.content import Finding, Report
+from probe.reporting.content import MORE_OUTSIDE, Finding, Report
 from probe.reporting.inputs import Inputs
 from probe.reporting.page.charts import curve_chart, gates_chart, matrix_chart, profile_chart
 from probe.viewer.page.page import file_text as viewer_file
@@ -30,7 +31,7 @@ from probe.viewer.page.tiles import container_of
 from probe.viewer.text_view import TextView
 
 _MOST_UNITS = 100  # of the table of all units
-_ANSWERS = {True: "yes", False: "not shown", None: "–"}
+_ANSWERS = {SHOWN: "yes", NOT_SHOWN: "not shown", MORE_OUTSIDE: "elsewhere", None: "–"}
 
 
 def report_page(report: Report, inputs: Inputs) -> str:
@@ -113,10 +114,10 @@ def _overview(report: Report) -> Mapping[str, Sequence[Cell]]:
         "text alone": [
             None if finding.control is None else _in_short(_of_probe(finding.control)) for finding in findings
         ],
-        "known?": [_ANSWERS[finding.is_shown("fit")] for finding in findings],
+        "known?": [_ANSWERS[finding.answer("fit")] for finding in findings],
         "best unit": [_in_short(_of_unit(finding)) for finding in findings],
         "which": [str(finding.best_unit) for finding in findings],
-        "used?": [_ANSWERS[finding.is_shown("ablate")] for finding in findings],
+        "used?": [_ANSWERS[finding.answer("ablate")] for finding in findings],
     }
 
 
@@ -125,6 +126,8 @@ def _in_short(measured: Measured) -> str:
 
     >>> _in_short(Measured(value=0.9123, low=0.88, high=1.0))
     '.912 (.880–1.000)'
+    >>> _in_short(Measured(value=-10.25, low=math.nan, high=math.nan))
+    '−10.250 (no interval)'
     """
     value = _without_zero(measured.value)
     ends = f"{_without_zero(measured.low)}–{_without_zero(measured.high)}" if measured.has_interval else "no interval"
@@ -132,7 +135,7 @@ def _in_short(measured: Measured) -> str:
 
 
 def _without_zero(score: float) -> str:
-    return "–" if math.isnan(score) else f"{score:.3f}".replace("0.", ".", 1).replace("-", "−")
+    return "–" if math.isnan(score) else re.sub(r"^(-?)0(?=\.)", r"\1", f"{score:.3f}").replace("-", "−")
 
 
 def _of_probe(result: Any) -> Measured:
@@ -199,13 +202,14 @@ def _finding(finding: Finding, inputs: Inputs, view_id: str, report: Report) -> 
         }
     if finding.passage is not None:
         span = f"{finding.passage.start}:{finding.passage.start + len(finding.passage.text)}"
-        words = ["view", name, "--unit", unit, "--range", span]
+        words = ["view", name, "--unit", unit]
         shown |= {
             "view": _view(finding.passage, view_id),
-            "view_command": command_html(command(*words, with_sites=False)),
+            "view_command": command_html(command(*words, last=["--range", span], with_sites=False)),
         }
     if finding.curve is not None:
         curve_words = ["curve", name, "--sites", finding.probe.site, "--most", str(len(finding.curve.units))]
+        curve_words += ["--seed", str(report.seed)]
         shown |= {
             "curve": curve_chart(finding.curve),
             "curve_caption": f"The held-out score of a probe of the best 1, 2, 4, … units of {finding.probe.site}, "
@@ -227,11 +231,12 @@ def _profile_caption(profile: UnitProfile) -> str:
     constant = profile.time_constant
     memory = "for more than 256 characters" if math.isinf(constant) else f"for {constant:.0f} characters"
     notes = [
-        f"{note[:1].upper()}{note[1:]}."
+        note if note.startswith(profile.hypothesis) else f"{note[:1].upper()}{note[1:]}"
         for note in profile.notes
         if "autocorrelation" not in note and "gates" not in note
     ]
-    return " ".join([panels, f"It remembers {memory}: so long is its autocorrelation over 1/e.", *notes])
+    told = [panels, f"It remembers {memory}: so long is its autocorrelation over 1/e."]
+    return " ".join([*told, *(f"{note}." for note in notes)])
 
 
 def _section(section: Section, finding: Finding, inputs: Inputs, report: Report) -> Mapping[str, Any]:
@@ -240,7 +245,7 @@ def _section(section: Section, finding: Finding, inputs: Inputs, report: Report)
     words: dict[str, list[str]] = {
         "fit": ["fit", name, "--controls", "chars,position", "--seed", str(report.seed)],
         "rank": ["rank", name, "--top", str(len(finding.best))],
-        "ablate": ["ablate", name, "--units", str(finding.best_unit), *_ablation_words(finding)],
+        "ablate": ["ablate", name, "--units", str(finding.best_unit), *_ablation_words(report)],
     }
     is_ablation = section.part == "ablate"
     return {
@@ -259,23 +264,19 @@ def _section(section: Section, finding: Finding, inputs: Inputs, report: Report)
 def _sentences(section: Section, finding: Finding) -> list[str]:
     """Return what is said above the table of a section."""
     if section.part == "rank":
-        ordered = "Units are in the order of their scores in training; the scores here are held out."
+        ordered = "Units are in the order of their scores in training, the best first; the scores here are held out."
         return [ordered, *(_capitalised(f"{note}.") for note in finding.ranking.notes)]
     if section.part != "ablate" or finding.ablation is None:
         return list(section.sentences)
     end = next(effect for effect in finding.ablation.effects if effect.where == "end")
-    interval = "no interval" if math.isnan(end.low) else f"{end.low:+.3f} to {end.high:+.3f}"
     if math.isnan(end.effect):
         return list(section.sentences)
-    at_the_end = f"At the last character where it holds, it changes by {end.effect:+.3f} ({interval})."
-    return [*section.sentences, at_the_end]
+    interval = "no interval" if math.isnan(end.low) else f"{end.low:+.3f} to {end.high:+.3f}"
+    return [*section.sentences, f"At the last character where it holds, it changes by {end.effect:+.3f} ({interval})."]
 
 
-def _ablation_words(finding: Finding) -> list[str]:
-    ablation = finding.ablation
-    if ablation is None:
-        return []
-    return ["--chars", str(ablation.n_chars), "--matched", str(ablation.n_matched), "--seed", str(ablation.seed)]
+def _ablation_words(report: Report) -> list[str]:
+    return ["--chars", str(report.n_chars), "--matched", str(report.n_matched), "--seed", str(report.seed)]
 
 
 def _probes_table(finding: Finding) -> Mapping[str, Sequence[Cell]]:
@@ -317,7 +318,7 @@ def _effects_table(finding: Finding) -> Mapping[str, Sequence[Cell]]:
     }
     return {
         "characters": [where.get(effect.where, effect.where) for effect in effects],
-        "the loss grows by, in nats": [
+        "the loss of the next character grows by, in nats": [
             Measured(value=effect.effect, low=effect.low, high=effect.high, chance=0.0) for effect in effects
         ],
         "with matched units by": [_decimals(effect.matched) for effect in effects],
@@ -377,6 +378,7 @@ def _unit_sentences(report: Report) -> list[str]:
     sentences = [
         f"Of these hypotheses: {share} at a strength (2 AUC − 1, or r) of {share.at_least:g}. Units of a network that "
         "has learned nothing tell some hypotheses, too: --untrained has its share beside this one.",
+        "The q of a unit counts that its hypothesis was chosen among these, and is larger here than in their sections.",
         *report.units.notes,
     ]
     n_units = len(report.units.units)
@@ -389,10 +391,14 @@ def _commands(report: Report, inputs: Inputs) -> Mapping[str, Markup]:
     """Return the commands of whole parts."""
     names = [finding.hypothesis for finding in report.findings]
     words = [word for name in names for word in ("-H", name)]
+    seed = ["--seed", str(report.seed)]
+    n_curves = sum(finding.curve is not None for finding in report.findings)
     return {
-        "found": command_html(inputs.command("fit", *names, "--controls", "chars,position")),
-        "matrix": command_html(inputs.command("plot", "matrix", *words)),
-        "gates": command_html(inputs.command("plot", "gates", with_sites=False)),
-        "units": command_html(inputs.command("units", *names)),
-        "report": command_html(inputs.command("report", *names, with_model=True)),
+        "found": command_html(inputs.command("fit", *names, "--controls", "chars,position", *seed)),
+        "matrix": command_html(inputs.command("plot", "matrix", *words, *seed)),
+        "gates": command_html(inputs.command("plot", "gates", with_sites=False, with_labels=False)),
+        "units": command_html(inputs.command("units", *names, *seed)),
+        "report": command_html(
+            inputs.command("report", *names, "--curves", str(n_curves), *_ablation_words(report), with_model=True)
+        ),
     }

@@ -22,10 +22,10 @@ const passages = new IntersectionObserver(
   { rootMargin: "800px" },
 );
 for (const element of document.querySelectorAll(".view")) passages.observe(element);
-// Paper has all passages. Browsers wait for nothing here, so that they are made as soon as the page is at rest, too.
+// Paper has all passages. Browsers wait for nothing here, so that they are made as soon as the page is at rest, too; Safari cannot tell when that is.
 const all = () => document.querySelectorAll(".view:not(:has(.char-probe-view))").forEach((element) => (passages.unobserve(element), showPassage(element)));
 addEventListener("beforeprint", all);
-addEventListener("load", () => setTimeout(() => requestIdleCallback(all), 1500));
+addEventListener("load", () => setTimeout(() => (globalThis.requestIdleCallback ?? setTimeout)(all), 1500));
 
 // What is wider than its place can be reached by the keyboard.
 const reach = () => document.querySelectorAll(".wide, .excerpt, .command code").forEach((one) => (one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight ? (one.tabIndex = 0) : one.removeAttribute("tabindex")));
