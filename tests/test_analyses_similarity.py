@@ -88,7 +88,14 @@ def test_independent_sites_are_not_alike_however_wide(rng: np.random.Generator) 
     assert pair.low < 0 < pair.high
 
 
-@pytest.mark.parametrize(("noise", "truth"), [(0.3, 1 / 1.09), (1.0, 0.5), (3.0, 0.1)])
+@pytest.mark.parametrize(
+    ("noise", "truth"),
+    [
+        pytest.param(0.3, 1 / 1.09, marks=pytest.mark.slow),  # a hundred comparisons each
+        (1.0, 0.5),
+        pytest.param(3.0, 0.1, marks=pytest.mark.slow),
+    ],
+)
 def test_intervals_of_cka_hold_the_truth(noise: float, truth: float, rng: np.random.Generator) -> None:
     """A site, and the same with noise of its own: the covariances are Σ, Σ and (1 + noise²) Σ."""
     n_covered = n_mean = n_unit = 0

@@ -134,7 +134,9 @@ def test_what_is_left_out_has_its_reason(made: Report, recorded: Path) -> None:
     assert "only the first hypothesis has one" in number.left_out["curve"]
     assert number.ablation is None and number.curve is None
     with Session(recorded) as session:
-        alone = make_report(session, targets_of(session, ["in_quotes"]), options=ReportOptions(n_curves=0))
+        alone = make_report(
+            session, targets_of(session, ["in_quotes"]), options=ReportOptions(n_curves=0, has_units=False)
+        )
     assert "--model model.pt" in alone.findings[0].left_out["ablation"]
     assert alone.gates is not None  # they were recorded
 
