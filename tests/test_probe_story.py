@@ -89,7 +89,7 @@ def test_the_demo_ends_with_what_the_model_knows_and_uses(run: Command) -> None:
     assert status == 0, err
     assert "Does the model know in_quotes? Shown. A linear probe of " in out
     assert "Does the model use the best unit for it? " in out and "With 0/cell/" in out
-    assert out.index("Does it use") < out.index("Look at:")
+    assert out.index("Does the model use") < out.index("Look at:")
     header = Path("demo.csv").read_text(encoding="utf-8").splitlines()[0]
     assert "effect,effect_low,effect_high,effect_matched,p," in header
 

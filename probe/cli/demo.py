@@ -101,4 +101,5 @@ def _say_the_story(finding: "Finding") -> None:
     say("")
     for section in finding.sections:
         if section.part != "rank":
-            say(f"{section.question} {section.answer.capitalize()}. {' '.join(section.sentences)}")
+            question = section.question.replace("know it", f"know {finding.hypothesis}")
+            say(f"{question} {section.answer.capitalize()}. {' '.join(section.sentences)}")
