@@ -160,6 +160,28 @@ def test_rows_have_a_section_each_and_are_json(made: Report) -> None:
     json.dumps(rows)
 
 
+def test_a_live_model_reads_the_text_as_often_for_many_hypotheses_as_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    n_readings = 0
+    blocks = LiveActivations.blocks
+
+    def counted(self: LiveActivations, *arguments: Any, **options: Any) -> Any:
+        nonlocal n_readings
+        n_readings += 1
+        return blocks(self, *arguments, **options)
+
+    monkeypatch.setattr(LiveActivations, "blocks", counted)
+    live = LiveActivations(QuoteModel().model, Corpus.from_texts([quoted_text(np.random.default_rng(7), 9_000)]))
+    options = ReportOptions(n_curves=0, n_chars=600, n_matched=2)
+    counts = []
+    for names in (["in_quotes"], ["in_quotes", "in_word", "vowel", "position_in_word"]):
+        n_readings = 0
+        told = make_report(live, names, options=options)
+        counts.append(n_readings)
+        assert all(finding.profile is not None and finding.passage is not None for finding in told.findings)
+        assert told.units is not None
+    assert counts[0] == counts[1]
+
+
 # The losses
 
 

@@ -18,7 +18,7 @@ from analyses.gate_saturation import GateSaturation, gate_saturation
 from analyses.matrix import HypothesisMatrix
 from analyses.named_parts import sites_among
 from analyses.probing.control_names import CHARS, POSITION
-from analyses.probing.designs.budgets import within_budget
+from analyses.probing.designs.budgets import available_runs, within_budget
 from analyses.probing.options import FitOptions
 from analyses.probing.probes import fit
 from analyses.probing.results import ProbeResult
@@ -151,8 +151,11 @@ class _Making:
             findings = self._with_probes(kept, findings, by_name)
             self._refuse_nothing(findings, are_chosen=are_chosen)
             findings = self._with_curves(kept, findings, by_name)
+            # a live model reads the text no more often for many hypotheses than for one, if all of it was kept
+            whole = Session.of(kept) if len(available_runs(kept)) == 1 else session
+            findings = [self._with_best_unit(whole, finding, by_name[finding.hypothesis]) for finding in findings]
+            units = self._units(whole, [by_name[finding.hypothesis] for finding in findings])
         findings = self._with_ablations(findings, by_name)
-        findings = [self._with_best_unit(finding, by_name[finding.hypothesis]) for finding in findings]
         rankings = [finding.ranking for finding in findings]
         probes = [probe for finding in findings for probe in finding.probes]
         return Report(
@@ -161,7 +164,7 @@ class _Making:
             losses=self._or_left_out("loss beside n-gram models", lambda: evaluate_recorded(session)),
             matrix=HypothesisMatrix.of(rankings, probes, n_units=2 * len(findings)),
             gates=self._gates(),
-            units=self._units([by_name[finding.hypothesis] for finding in findings]),
+            units=units,
             left_out=self._left_out,
             n_tried=self._n_tried,
             n_chars=self._options.n_chars,
@@ -287,15 +290,14 @@ class _Making:
             for finding in findings
         ]
 
-    def _with_best_unit(self, finding: Finding, target: Target) -> Finding:
+    def _with_best_unit(self, source: Source, finding: Finding, target: Target) -> Finding:
         """Add what the best unit does, and a passage."""
-        session = self._session
         try:
-            finding = replace(finding, profile=unit_profile(session, finding.best_unit, target))
+            finding = replace(finding, profile=unit_profile(source, finding.best_unit, target))
         except AnalysisError as error:
             finding = with_left_out(finding, "best unit", str(error))
         try:
-            return replace(finding, passage=_passage(session, finding, target))
+            return replace(finding, passage=_passage(source, finding, target))
         except (ActivationError, AnalysisError, HypothesisError) as error:
             return with_left_out(finding, "passage", str(error))
 
@@ -305,15 +307,13 @@ class _Making:
         source = self._session if has_gates or self._live is None else self._live
         return self._or_left_out("gates", lambda: gate_saturation(source, progress=self._progress[_GATES]))
 
-    def _units(self, targets: Sequence[Target]) -> UnitTable | None:
+    def _units(self, source: Source, targets: Sequence[Target]) -> UnitTable | None:
         """Describe every unit by the hypotheses that the report tells of."""
         if not self._options.has_units:
             self._left_out["units"] = "a short report leaves out the table of all units; see `probe units`"
             return None
         progress = self._progress[_UNITS]
-        return self._or_left_out(
-            "units", lambda: describe_units(self._session, targets, sites=self._sites, progress=progress)
-        )
+        return self._or_left_out("units", lambda: describe_units(source, targets, sites=self._sites, progress=progress))
 
     def _or_left_out(self, part: str, measure: Callable[[], Measured]) -> Measured | None:
         """Return what is measured, or nothing, and note why it is left out."""
