@@ -288,6 +288,7 @@ def test_hypotheses_are_chosen_among_labels_of_ones_own(recorded: Path) -> None:
     with Session(recorded) as session:
         told = make_report(session, among=targets_of(session, HYPOTHESES), options=options)
     assert [finding.hypothesis for finding in told.findings] == ["in_quotes"]
+    assert told.summary[0].startswith("This hypothesis was chosen among 3 because a unit tells it surely")
     assert {"in_word", "position_in_word"} <= set(told.left_out)
 
 

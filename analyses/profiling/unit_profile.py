@@ -170,9 +170,8 @@ def unit_profile(
     target = target_for(source, hypothesis)
     classes = classes_of(target)
     events = find_events(target, classes, source.corpus)
-    sums = EventSums(
-        source, events, [unit, *_gates_beside(source, unit)], target.split, before=before, after=after
-    )  # fmt: skip
+    units = [unit, *_gates_beside(source, unit)]
+    sums = EventSums(source, events, units, target.split, before=before, after=after)
     one_unit = OneUnit(source, unit, _blocks(source, unit, sums, progress))
     values = one_unit.values()
     labelled = values[target.used][target.parts_of_used >= 0]

@@ -47,8 +47,8 @@ def surest(source: Source, targets: Sequence[Target], rankings: Sequence[Ranking
     """Choose the hypotheses with the surest units.
 
     Left out are those of several classes, which take the longest to fit; those that no unit is shown to tell, if q is
-    multiplied by the number of hypotheses; and those
-    that the last five characters answer by themselves, such as `vowel`, which say little of what a model remembers.
+    multiplied by the number of hypotheses; and those that the last five characters answer by themselves, such as
+    `vowel`, which say little of what a model remembers.
 
     Args:
         source: A recording or live activations.

@@ -114,7 +114,7 @@ class Finding(Result):
 
     @property
     def sections(self) -> list[Section]:
-        """What the numbers allow to say, question by question; a part that was left out says why."""
+        """What the numbers allow to say, question by question, without parts that were left out."""
         effect = self.effect
         sections = [
             Section("fit", KNOWN, *tell_probes(self.probes)),
@@ -155,10 +155,10 @@ class Report(Result):
 
     Attributes:
         about: The model, the text, and how it was read.
-        findings: What is known of each hypothesis, the one with the surest unit first.
+        findings: What is known of each hypothesis, the one with the surest unit first; at least one.
         losses: The loss of the model beside those of n-gram models, on the same part of the text; None if left out.
         n_tried: How many hypotheses those that are told of were chosen from; None if they were named.
-        matrix: Hypotheses and sites, hypotheses and units; None if there are no findings.
+        matrix: Hypotheses and sites, hypotheses and units.
         gates: How often gates are saturated; None if left out.
         units: Every unit's best hypothesis; None if left out.
         left_out: What was left out, and why, by the names of hypotheses and parts.
@@ -169,9 +169,9 @@ class Report(Result):
 
     about: About
     findings: Sequence[Finding]
+    matrix: HypothesisMatrix
     losses: LossesBesideNgrams | None = None
     n_tried: int | None = None
-    matrix: HypothesisMatrix | None = None
     gates: GateSaturation | None = None
     units: UnitTable | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -195,10 +195,11 @@ class Report(Result):
     def summary(self) -> list[str]:
         """What is shown, in a few sentences."""
         n = len(self.findings)
+        this, it = ("This hypothesis was", "it") if n == 1 else (f"These {n} hypotheses were", "them")
         chosen = (
-            f"These {n} hypotheses were chosen among {self.n_tried} because a unit tells them surely, and the last "
+            f"{this} chosen among {self.n_tried} because a unit tells {it} surely, and the last five characters do "
+            f"not; so it is no surprise that a unit tells {it}."
         )
-        chosen += "five characters do not; so it is no surprise that units tell them."
         return [*([chosen] if self.n_tried is not None else []), *_summary(self.findings)]
 
     def __str__(self) -> str:
@@ -212,9 +213,6 @@ def with_left_out(finding: Finding, part: str, reason: str) -> Finding:
 
 
 def _summary(findings: Sequence[Finding]) -> Iterator[str]:
-    if not findings:
-        yield "There is no hypothesis of which something could be said on this text."
-        return
     if len(findings) == 1:
         yield from _summary_of_one(findings[0])
         return

@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,6 @@ def report_page(report: Report, inputs: Inputs) -> str:
         inputs: What it was made from, for the commands that make its numbers again.
     """
     script = viewer_file("view.js") + resource_text("report.js")
-    ids = count(1)
     commands = _commands(report, inputs)
     template = Environment(autoescape=True).from_string(resource_text("report.html"))
     return template.render(
@@ -59,8 +57,8 @@ def report_page(report: Report, inputs: Inputs) -> str:
         losses=Markup(table(_losses(report.losses))) if report.losses else "",
         loss_sentence=_capitalised(f"{report.losses}.") if report.losses else "",
         excerpt=Markup("\n".join(map(text_html, report.about.excerpt.split("\n")))),
-        matrix=matrix_chart(report.matrix) if report.matrix else "",
-        findings=[_finding(finding, inputs, f"view-{next(ids)}", report) for finding in report.findings],
+        matrix=matrix_chart(report.matrix),
+        findings=[_finding(finding, inputs, f"view-{n}", report) for n, finding in enumerate(report.findings, 1)],
         gates=gates_chart(report.gates) if report.gates else "",
         units=Markup(table(_units(report))) if report.units else "",
         unit_sentences=_unit_sentences(report),
@@ -231,7 +229,7 @@ def _profile_caption(profile: UnitProfile) -> str:
     constant = profile.time_constant
     memory = "for more than 256 characters" if math.isinf(constant) else f"for {constant:.0f} characters"
     notes = [
-        note if note.startswith(profile.hypothesis) else f"{note[:1].upper()}{note[1:]}"
+        note if note.startswith(profile.hypothesis) else _capitalised(note)
         for note in profile.notes
         if "autocorrelation" not in note and "gates" not in note
     ]
@@ -328,7 +326,7 @@ def _effects_table(finding: Finding) -> Mapping[str, Sequence[Cell]]:
 
 def _view(view: TextView, view_id: str) -> Mapping[str, Any]:
     data = base64.b64encode(gzip.compress(container_of(view), mtime=0)).decode()
-    return {"id": view_id, "data": data, "n_lines": view.text.count("\n") + 1}
+    return {"id": view_id, "data": data}
 
 
 def _units(report: Report) -> Mapping[str, Sequence[Cell]]:
