@@ -437,6 +437,15 @@ def test_commands_on_the_page_give_its_numbers(
     assert effects[0]["p"] == pytest.approx(finding.effect.p, rel=1e-3)
 
 
+def test_a_notebook_shows_the_page(made: Report) -> None:
+    html = probe.notebooks.html_of(made)
+    assert html is not None
+    [(name, attributes)] = Page(html).elements
+    assert (name, attributes["sandbox"], attributes["srcdoc"]) == ("iframe", "allow-scripts", report_page(made))
+    shown = probe.notebooks.html_of(made.findings[0])
+    assert shown is not None and "Does the model know it?" in shown
+
+
 def test_a_hostile_text_stays_text(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     lines = [f'{HOSTILE} "{"a" * int(rng.integers(3, 30))}" b' for _ in range(60)]

@@ -1,5 +1,6 @@
 """What notebooks show of an object: results, several of them, sources, texts and views."""
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,11 +25,16 @@ def html_of(shown: Any) -> str | None:
 
     Args:
         shown: A result, a list of results, results by their names, a recording, live activations, a session, an array
-            of activations, a corpus, or a view of a text.
+            of activations, a corpus, a report, or a view of a text.
 
     Returns:
-        HTML; None if it is none of these, or an empty list.
+        HTML, of a report and of a view a page in a frame; None if it is none of these, or an empty list.
     """
+    if _is_report(shown):
+        from probe.reporting.page.page import report_page
+        from probe.viewer.page.page import frame_of
+
+        return frame_of(report_page(shown), str(shown).partition("\n")[0])
     if isinstance(shown, Result):
         return _framed(_result_parts(shown))
     if isinstance(shown, TextView):
@@ -46,6 +52,12 @@ def html_of(shown: Any) -> str | None:
     if isinstance(shown, list | tuple) and shown and all(isinstance(one, Result) for one in shown):
         return _framed(_several_parts(shown))
     return None
+
+
+def _is_report(shown: Any) -> bool:
+    """Return whether an object is a report; there is none before its module, which loads torch, has been loaded."""
+    module = sys.modules.get("probe.reporting.content")
+    return module is not None and isinstance(shown, module.Report)
 
 
 def _framed(parts: Sequence[str] | Iterator[str]) -> str:

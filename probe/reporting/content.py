@@ -148,6 +148,9 @@ class Finding(Result):
         ]
         return rows
 
+    def __str__(self) -> str:
+        return "\n\n".join([self.hypothesis, *map(str, self.sections)])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Report(Result):

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from analyses.targets.labelling import AnyHypothesis
 from analyses.targets.target import Target
 from probe.pictures.figures import PICTURES, save_figure
 from probe.viewer.making import AnyLabelling, text_view
-from probe.viewer.page.page import file_text, page_of
+from probe.viewer.page.page import file_text, frame_of, page_of
 from probe.viewer.page.tiles import container_of
 from probe.viewer.passages import AnySpan
 from probe.viewer.picture import figure_of_view
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from anywidget import AnyWidget
 
 _PAGE = ".html"
-_HEIGHT = 640  # of a page within a notebook, in pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,10 +51,7 @@ class Page:
 
     def _repr_html_(self) -> str:
         """Return the page within a frame that can run its script, and reach nothing else."""
-        return (
-            f'<iframe sandbox="allow-scripts" title="{escape(_name_of(self.view))}" width="100%" height="{_HEIGHT}" '
-            f'style="border: 0" srcdoc="{escape(_page_of(self.view))}"></iframe>'
-        )
+        return frame_of(_page_of(self.view), _name_of(self.view))
 
     def __str__(self) -> str:
         return f'{_name_of(self.view)}: write it with .save("view.html"), and open that file in a browser'

@@ -33,13 +33,15 @@ _MOST_UNITS = 100  # of the table of all units
 _ANSWERS = {SHOWN: "yes", NOT_SHOWN: "not shown", MORE_OUTSIDE: "elsewhere", None: "–"}
 
 
-def report_page(report: Report, inputs: Inputs) -> str:
+def report_page(report: Report, inputs: Inputs | None = None) -> str:
     """Return a report as an HTML page that loads nothing from anywhere.
 
     Args:
         report: The report.
-        inputs: What it was made from, for the commands that make its numbers again.
+        inputs: What it was made from, for the commands that make its numbers again; None is `activations.h5` and
+            `model.pt`.
     """
+    inputs = inputs or Inputs(source=["activations.h5"], model=["--model", "model.pt"])
     script = viewer_file("view.js") + resource_text("report.js")
     commands = _commands(report, inputs)
     template = Environment(autoescape=True).from_string(resource_text("report.html"))
@@ -73,14 +75,13 @@ def write_report(report: Report, path: Path | str, inputs: Inputs | None = None)
     Args:
         report: The report.
         path: The file.
-        inputs: What it was made from; None is `activations.h5` and `model.pt` in the commands of the page.
+        inputs: What it was made from; see `report_page`.
 
     Raises:
         ActivationError: If the file cannot be written.
     """
-    named = Inputs(source=["activations.h5"], model=["--model", "model.pt"]) if inputs is None else inputs
     with replacing(Path(path)) as temporary:
-        temporary.write_text(report_page(report, named), encoding="utf-8")
+        temporary.write_text(report_page(report, inputs), encoding="utf-8")
 
 
 def resource_text(name: str) -> str:

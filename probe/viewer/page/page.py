@@ -3,6 +3,7 @@
 import base64
 import gzip
 import hashlib
+from html import escape
 from importlib import resources
 
 from jinja2 import Environment
@@ -11,6 +12,7 @@ import probe
 from probe.viewer.page.tiles import container_of
 from probe.viewer.text_view import TextView
 
+_FRAME_HEIGHT = 640  # in pixels
 _START = """
 const element = document.getElementById("view");
 try {
@@ -44,6 +46,14 @@ def page_of(view: TextView, *, shows_guesses: bool = False) -> str:
         script=script,
         script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         data=data,
+    )
+
+
+def frame_of(page: str, title: str) -> str:
+    """Return a page within a frame of another one, in which it can run its script, and reach nothing else."""
+    return (
+        f'<iframe sandbox="allow-scripts" title="{escape(title)}" width="100%" height="{_FRAME_HEIGHT}" '
+        f'style="border: 0" srcdoc="{escape(page)}"></iframe>'
     )
 
 
