@@ -1,13 +1,11 @@
 """The page on Python shows what its programs print."""
 
-import contextlib
-import io
 import re
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
+from shown_programs import assert_programs_print_what_is_shown
 
 import probe
 
@@ -17,14 +15,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "python.md").read_text(encoding="ut
 @pytest.mark.slow  # the bundled model reads a part of the bundled text, and probes are fitted to it
 def test_the_page_shows_what_its_python_prints() -> None:
     pytest.importorskip("pandas")
-    names: dict[str, Any] = {}
-    found = re.findall(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    assert len(found) == PAGE.count("```python")
-    for python, shown in found:
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(python, names)
-        assert printed.getvalue() == shown
+    assert_programs_print_what_is_shown("python.md")
 
 
 def test_the_page_names_what_there_is() -> None:
