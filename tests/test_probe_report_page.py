@@ -44,6 +44,7 @@ def opened(path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
         page.on("console", lambda message: page.mishaps.append(message.text))
         page.on("request", lambda asked: page.mishaps.append(asked.url[:60]) if asked.url.startswith("http") else None)
         page.context.set_offline(True)
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page.goto(path.as_uri())
         yield page
         browser.close()
@@ -75,7 +76,9 @@ def test_links_of_the_contents_lead_somewhere(opened: Any) -> None:
 def test_a_command_can_be_copied(opened: Any) -> None:
     button = opened.get_by_role("button", name="copy the command").first
     button.click()
+    command = opened.locator(".command code").first.text_content()
     button.filter(has_text=re.compile("copied|selected")).wait_for()
+    assert opened.evaluate("getSelection().toString() || navigator.clipboard.readText()") == command
 
 
 def test_axe_has_nothing_to_say(opened: Any) -> None:
