@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from activations.blocks import Source
 from activations.errors import ActivationError
+from activations.results import data_frame_class
 from activations.site_names import AnySites, select_sites, select_units
 from activations.texts.codes import codes_to_text
 from activations.units import Site, Unit, units_of
@@ -96,16 +97,13 @@ class LazyActivations:
         Raises:
             ActivationError: If pandas is not installed.
         """
-        try:
-            from pandas import DataFrame, Index
-        except ImportError as error:
-            raise ActivationError(
-                "a data frame needs the library pandas, which is an extra; pip install 'char-probe[pandas]' has it"
-            ) from error
+        make_frame = data_frame_class()
+        from pandas import Index
+
         numbers = np.atleast_1d(self._row_numbers(rows))
         values = self._read(numbers).reshape(len(numbers), -1)
         positions = self.source.selection.start + numbers * self.source.selection.every
-        return DataFrame(values, index=Index(positions, name="char"), columns=[str(unit) for unit in self.units])
+        return make_frame(values, index=Index(positions, name="char"), columns=[str(unit) for unit in self.units])
 
     def to_xarray(self) -> "DataArray":
         """Return an xarray array with the dimensions `char` and `unit`, of which xarray reads what is used.

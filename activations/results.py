@@ -54,14 +54,25 @@ def to_frame(results: Result | Iterable[Result]) -> "DataFrame":
     Raises:
         ActivationError: If pandas is not installed.
     """
+    make_frame = data_frame_class()
+    several = [results] if isinstance(results, Result) else results
+    return make_frame([row for result in several for row in result.rows()])
+
+
+def data_frame_class() -> "type[DataFrame]":
+    """Return pandas' class of data frames.
+
+    Raises:
+        ActivationError: If pandas is not installed.
+    """
     try:
         from pandas import DataFrame
     except ImportError as error:
         raise ActivationError(
             "a data frame needs the library pandas, which is an extra; pip install 'char-probe[pandas]' has it"
         ) from error
-    several = [results] if isinstance(results, Result) else results
-    return DataFrame([row for result in several for row in result.rows()])
+    frame_class: type[DataFrame] = DataFrame
+    return frame_class
 
 
 def _is_cell(value: Any) -> bool:
