@@ -9,7 +9,9 @@ from activations.errors import ActivationError
 from activations.importers.parts import Matrix, Parts, Stack, UnusedArrays
 
 _EMBEDDING_NAMES = re.compile(r"emb|encoder|lookup|wte|input|i2e", re.IGNORECASE)
-_READOUT_NAMES = re.compile(r"decod|fc|out|predict|head|proj|linear|h2o|classif|logit|softmax|dense", re.IGNORECASE)
+_READOUT_NAMES = re.compile(
+    r"decod|fc|out|predict|head|proj|linear|h2o|classif|logit|softmax|dense|vocab", re.IGNORECASE
+)
 
 
 class _Candidate(NamedTuple):
@@ -72,6 +74,11 @@ def with_input_and_readout(arrays: UnusedArrays, stack: Stack, *, transposed: bo
         embedding,
         input_note,
     )
+
+
+def has_named_readout(parts: Parts) -> bool:
+    """Is the read-out of a model called something that read-outs are called?"""
+    return _READOUT_NAMES.search(parts.notes["read-out"]) is not None
 
 
 def _candidates(arrays: UnusedArrays) -> list[_Candidate]:
