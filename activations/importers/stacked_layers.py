@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from activations.errors import ActivationError
+from activations.importers.halves import is_hidden_first
 from activations.importers.input_and_readout import has_named_readout, with_input_and_readout
 from activations.importers.parts import ImportedLayer, Matrix, Parts, Stack, UnusedArrays, joined_layer_of, layer_of
 
-_OF_HIDDEN = re.compile(r".*(h2h|hh|hid\w*|rec\w*|prev\w*|state)|(w|b|weight|kernel)?_?[hur]")
-_OF_INPUT = re.compile(r".*(i2h|x2h|ih|xh|inp\w*|emb\w*)|(w|b|weight|kernel)?_?[xiw]")
 _RECURRENT = re.compile(r"i2h|x2h|xh|hx|ih|hh|rnn|cell|recur|hidden|lstm|gru", re.IGNORECASE)
 _MAX_WIDE = 14
 _SEVERAL = frozenset({"gates", "cell", "update_swapped"})
@@ -93,9 +92,9 @@ def _layers(arrays: UnusedArrays, attempt: _Attempt) -> Stack | None:
         may_be_hidden = [matrix.shape[1] == attempt.n_units for matrix in matrices]
         if not any(may_be_hidden):
             return None
-        if all(may_be_hidden) and not (_is_hidden_first(group) or _is_hidden_first(group[::-1])):
+        if all(may_be_hidden) and not (is_hidden_first(group) or is_hidden_first(group[::-1])):
             return None  # as in a transformer, whose feed-forward layers have these shapes, too
-        if may_be_hidden[0] and (not may_be_hidden[1] or _is_hidden_first(group)):
+        if may_be_hidden[0] and (not may_be_hidden[1] or is_hidden_first(group)):
             group, matrices, biases = group[::-1], matrices[::-1], biases[::-1]
         layers.append(layer_of(group[0], *matrices, *biases))
         notes.append(f"{group[0]} {matrices[0].shape} on x and {group[1]} on h")
@@ -131,20 +130,6 @@ def _by_layer(names: Sequence[str], n_each: int) -> list[tuple[str, ...]]:
         if all(len(group) == n_each for group in by_number.values()):
             return [tuple(by_number[number]) for number in sorted(by_number)]
     return [tuple(names[start : start + n_each]) for start in range(0, len(names), n_each)]
-
-
-def _is_hidden_first(names: Sequence[str]) -> bool:
-    """Do the names of two matrices say that the first one acts on hidden states, and the second on inputs?"""
-    first, second = _distinctive_words(*names)
-    return bool(_OF_HIDDEN.fullmatch(first) and _OF_INPUT.fullmatch(second))
-
-
-def _distinctive_words(first: str, second: str) -> tuple[str, str]:
-    """Return the last words in which two names differ, in lower case and without numbers at their ends."""
-    words = [name.lower().split(".") for name in (first, second)]
-    while min(map(len, words)) > 1 and words[0][-1] == words[1][-1]:
-        words = [parts[:-1] for parts in words]
-    return words[0][-1].rstrip("_0123456789"), words[1][-1].rstrip("_0123456789")
 
 
 def _take_rows(arrays: UnusedArrays, name: str, columns: bool) -> Matrix:
