@@ -12,6 +12,7 @@ from activations.importers.contents import ArrayRole, Contents, Kind, NamePath, 
 from activations.importers.pickles import ObjectKey, SetItems, UnbuiltObject
 from activations.importers.tensors import (
     Fetch,
+    as_bytes,
     attributes_of_tensor,
     is_array,
     is_parameter,
@@ -144,8 +145,12 @@ def _add(contents: Contents, node: _Node, value: Any, parameters: set[int]) -> N
         contents.numbers[node.name] = node.path
     if isinstance(value, str | int | float):
         contents.facts[node.name] = value
-    if isinstance(value, str | list | tuple | dict):
+    if isinstance(value, str | bytes | bytearray | list | tuple | dict) or _may_be_list(value):
         contents.plain_values[node.name] = value
+    elif isinstance(value, UnbuiltObject) and value.entries:  # of a class of its own that is a dictionary or list
+        contents.plain_values[node.name] = value.entries
+    elif isinstance(value, UnbuiltObject) and (raw := as_bytes(value)) is not None:
+        contents.plain_values[node.name] = raw
     if _is_module(value):
         contents.modules[node.name] = value.maker
 
@@ -279,6 +284,11 @@ def _is_plain_list(value: Any) -> bool:
 def _looks_like_setting(original: Any, array: NDArray[Any]) -> bool:
     """Was an array a tuple of Python's own numbers, or a list of integers, as settings are?"""
     return _is_plain_list(original) and (isinstance(original, tuple) or array.dtype.kind in "biu")
+
+
+def _may_be_list(value: Any) -> bool:
+    """Is a value a one-dimensional array of integers or bytes, as which lists of code points may be saved?"""
+    return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iuS"
 
 
 def _is_array_of_objects(original: Any, value: Any) -> bool:

@@ -141,8 +141,8 @@ def import_model(
 
     Args:
         source: A file, or arrays by name.
-        vocabulary: `printable`, `sorted:FILE`, `json:FILE`, `pickle:FILE`, `chars:STRING`, or a vocabulary. None looks
-            for it in the source.
+        vocabulary: `printable`, `code-points`, `sorted:FILE`, `json:FILE`, `pickle:FILE`, `file:NAME`, `chars:STRING`,
+            or a vocabulary. None looks for it in the source.
         text: A text that the model ought to predict well. Other interpretations are tried on it: one with a clearly
             lower loss is taken where the source leaves the matter open, and is an error where it does not.
         cell: One of `CELLS`, where names and shapes do not determine it, as with tanh and relu.
@@ -172,7 +172,8 @@ def import_model(
         )
     parts = replace(parts, aside=tuple(name for name in parts.aside if name != found_vocabulary.name))
     requests = _requests(parts.stack, cell=cell, gates=gates, transposed=transposed, hidden_first=hidden_first)
-    rule = replace(rule, substitutes=(*found_vocabulary.substitutes, *rule.substitutes))
+    read_as = rule.read_as or found_vocabulary.read_as
+    rule = replace(rule, substitutes=(*found_vocabulary.substitutes, *rule.substitutes), read_as=read_as)
     rule.check(found_vocabulary.vocabulary)
     fields = {"cell": parts.stack.cell, "gates": parts.stack.gates} | requests
     interpretation = Interpretation(characters=found_vocabulary.vocabulary.characters, rule=rule, **fields)
