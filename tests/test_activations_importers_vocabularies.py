@@ -276,3 +276,9 @@ def test_single_bytes_that_are_no_characters_say_that_the_model_reads_bytes(prot
         assert (result.vocabulary, result.read_as) == (Vocabulary("a \xc3\xa9"), "bytes")
     for plain in (["a", " ", "\xc3", "\xa9"], [b"a", b" ", "é".encode(), b"b"], [b"a", b" ", b"\xc3", "日"]):
         assert found({"vocab": plain}, 4).read_as == ""
+
+
+def test_tokens_can_be_given_by_name() -> None:
+    vocabulary = find_vocabulary(r"chars:a<eos>b\n<unk>", 5, Contents("none")).vocabulary
+    assert vocabulary.shown(vocabulary.characters) == "a<eos>b\n<unk>" and vocabulary.replacement == "\ufffd"
+    assert find_vocabulary("chars:<a>bc", 5, Contents("none")).vocabulary.characters == "<a>bc"

@@ -22,6 +22,7 @@ SPELLINGS = "printable, sorted:FILE, json:FILE, pickle:FILE, file:NAME, chars:ST
 _BOM = "\ufeff"
 _N_SHOWN = 4
 _SURROGATE = 0xD800  # the first code point that is no character
+_NAME = re.compile(r"<[a-z]+>|.", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:[nrtfv\\0'\"]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
 
 
@@ -72,7 +73,9 @@ def find_vocabulary(
     if kind == "code-points" and not rest and n_characters <= _SURROGATE:
         return _checked(map(chr, range(n_characters)), n_characters, "each id is a code point")
     if kind == "chars" and rest:
-        return _checked(_ESCAPE.sub(_unescaped, rest), n_characters, "the characters given")
+        return _checked(
+            _spelled_tokens(_ESCAPE.sub(_unescaped, rest), n_characters), n_characters, "the characters given"
+        )
     if kind == "sorted" and rest:
         return _sorted(Path(rest), n_characters, encoding, newlines)
     if kind == "file" and rest:
@@ -92,6 +95,12 @@ def _file_and_name(spelling: str) -> tuple[Path, str]:
     """Split `FILE` or `FILE:NAME`, where NAME is that of a value in the file; it is empty if there is none."""
     file, _, name = spelling.rpartition(":")
     return (Path(file), name) if file and not Path(spelling).exists() and Path(file).exists() else (Path(spelling), "")
+
+
+def _spelled_tokens(spelling: str, n_characters: int) -> list[str]:
+    """Return characters, and names in angle brackets as one token each if these are as many as the model has."""
+    tokens = _NAME.findall(spelling)
+    return tokens if len(tokens) == n_characters else list(spelling)
 
 
 def _unescaped(match: re.Match[str]) -> str:
