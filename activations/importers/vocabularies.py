@@ -213,7 +213,9 @@ def _in_model_file(contents: Contents, n_characters: int, chosen: str = "") -> F
             f"{_what_there_is(tables, by_name)}: --vocab {SPELLINGS}"
         )
     name = max(by_name, key=lambda name: by_name[name].n_tokens)
-    return _checked(tokens, n_characters, f"{name or 'all of it'} in the file itself")._replace(name=name)
+    is_beside = any(name == outside or name.startswith(f"{outside}.") for outside in contents.beside)
+    source = name if is_beside else f"{name or 'all of it'} in the file itself"
+    return _checked(tokens, n_characters, source)._replace(name=name)
 
 
 def _fitting_by_name(tables: Mapping[str, list[TokenTable]], n_characters: int) -> dict[str, Tokens]:
