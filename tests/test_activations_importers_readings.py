@@ -3,9 +3,11 @@
 The models are networks whose predictions are known: those of the frequencies of pairs in what each of them reads.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -188,3 +190,34 @@ def test_readings_that_read_the_same_are_one() -> None:
     accents = Samples(Corpus.from_texts(["Été"]), vocabulary)
     assert {reading.rule.read_as for reading in accents.readings(Reading(PLAIN))} == {"", "bytes", "lower", "ascii"}
     assert len(accents.readings(Reading(PLAIN))) == 8
+
+
+@pytest.mark.parametrize("language", ["English", "German", "Russian"])
+def test_a_replacement_for_unknown_characters_does_not_hide_that_a_text_was_folded(language: str) -> None:
+    text = text_of(language)
+    tokens = ["<unk>", *sorted(set(text.lower()))]
+    assert_read_as([text.lower()], tokens, text, "--read-as lower", ReadingRule(read_as="lower"))
+
+
+def test_a_tokenizer_that_says_that_it_folds_and_did_not_is_corrected_by_the_text(tmp_path: Path) -> None:
+    """Its file says what the model reads; where the user does not, the text may say otherwise."""
+    text = text_of("German")
+    tokens = sorted(set(text))
+    arrays, nats = counted([text], tokens)
+    tokenizer = {"lower": True, "word_index": {token: n for n, token in enumerate(tokens, 1)}}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    result = import_model(arrays, f"json:{tmp_path / 'tokenizer.json'}", text=Corpus.from_texts([text]))
+    assert result.requested.rule.read_as == "lower" and result.interpretation.rule == PLAIN
+    assert "settled    by the text, without --read-as" in str(result)
+    assert result.evaluation is not None
+    assert result.evaluation.nats_per_char == pytest.approx(nats / (len(text) - 1), abs=1e-4)
+
+
+def test_a_model_that_is_bad_in_every_reading_is_refused_with_the_best_of_them() -> None:
+    text = text_of("French")
+    arrays, _ = counted([text[::-1]], sorted(set(text)))
+    arrays["decoder.weight"] = 0.2 * arrays["decoder.weight"]  # so that it is less sure than the frequencies are
+    with pytest.raises(
+        ActivationError, match=r"no interpretation near this one does better than [\d.]+ \(with --backwards\)"
+    ):
+        import_model(arrays, Vocabulary("".join(sorted(set(text)))), text=Corpus.from_texts([text]))

@@ -16,6 +16,7 @@ _CHARACTERS_BY_SPELLING = {
     "<tab>": "\t",
     "<space>": " ",
 }
+_MAX_SPELLING = max(map(len, _CHARACTERS_BY_SPELLING))
 _SPELLINGS = {
     SOS: ["<sos>", "<s>", "<bos>", "<start>", "<begin>", "<go>", "[sos]", "[bos]", "[start]", "[go]", "sos", "xxbos"],
     EOS: ["<eos>", "</s>", "<end>", "<stop>", "<|endoftext|>", "[eos]", "[end]", "eos", "end", "stop", "xxeos"],
@@ -29,8 +30,8 @@ def is_unknown_token(token: str) -> bool:
 
 def spelled_character(token: str, tokens: Collection[str]) -> str:
     r"""Return the character that a token of several spells, such as `\n`, if it is not among the tokens itself."""
-    char = _CHARACTERS_BY_SPELLING.get(token.lower(), token)
-    return token if char in tokens else char
+    char = _CHARACTERS_BY_SPELLING.get(token.lower(), token) if 1 < len(token) <= _MAX_SPELLING else token
+    return token if char != token and char in tokens else char
 
 
 def vocabulary_of(tokens: Sequence[str]) -> Vocabulary:

@@ -5,6 +5,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,8 @@ _MAX_NAMED_TOKENS = 32  # such as <pad>; a list with more multi-character tokens
 _MAX_GAPS = 8
 _MAX_JSON_CHARS = 5_000_000
 _MAX_JSON_DEPTH = 3
+_MAX_JSON_STRINGS = 1_000
+_MAX_CANDIDATES = 10_000  # values of more than one part that are looked at
 _MIN_TEXT_SHARE = 0.9  # of code points: characters that occur in texts
 _WHITE_SPACE = "\t\n\r\f\v"
 _UNUSUAL = {"Cc", "Cn", "Co", "Cs"}  # Unicode's control characters, code points without a character, private ones
@@ -147,8 +150,9 @@ class _TokenList(NamedTuple):
 
 def _spans(ids: Sequence[int]) -> str:
     """Spell ascending numbers as spans, such as `ids 0 and 61 to 63`."""
-    starts = [id_ for id_ in ids if id_ - 1 not in ids]
-    stops = [id_ for id_ in ids if id_ + 1 not in ids]
+    distinct = set(ids)
+    starts = [id_ for id_ in ids if id_ - 1 not in distinct]
+    stops = [id_ for id_ in ids if id_ + 1 not in distinct]
     spans = [f"{a}" if a == b else f"{a} to {b}" for a, b in zip(starts, stops, strict=True)]
     return f"{'ids' if len(ids) > 1 else 'id'} {' and '.join(filter(None, (', '.join(spans[:-1]), spans[-1])))}"
 
@@ -158,12 +162,18 @@ def tables_by_name(contents: Contents) -> dict[str, list[TokenTable]]:
     parts = list(_with_json_strings(contents, "", _MAX_JSON_DEPTH))
     facts = {_joined(prefix, name): fact for part, prefix in parts for name, fact in part.facts.items()}
     tables: dict[str, list[TokenTable]] = {}
+    for full_name, value in islice(_candidates(parts), _MAX_CANDIDATES):
+        if candidates := [table for table in tables_of(value) if table.is_plausible]:
+            tables[full_name] = [_as_keras_does(table, facts, full_name) for table in candidates]
+    return tables
+
+
+def _candidates(parts: Sequence[tuple[Contents, str]]) -> Iterator[tuple[str, Any]]:
+    """Yield all values, with their names, that have several parts, each different if they are a string."""
     for part, prefix in parts:
         for name, value in part.plain_values.items():
-            full_name = _joined(prefix, name)
-            if candidates := [table for table in tables_of(value) if table.is_plausible]:
-                tables[full_name] = [_as_keras_does(table, facts, full_name) for table in candidates]
-    return tables
+            if 1 < len(value) <= _MAX_CHARACTERS and not (isinstance(value, str) and len(set(value)) < len(value)):
+                yield _joined(prefix, name), value
 
 
 def _as_keras_does(table: TokenTable, facts: Mapping[str, str | int | float], name: str) -> TokenTable:
@@ -184,17 +194,20 @@ def _joined(*names: str) -> str:
 def _with_json_strings(contents: Contents, name: str, depth: int) -> Iterator[tuple[Contents, str]]:
     """Yield contents, and those of each string in them that is JSON, with the name of the string."""
     yield contents, name
+    if not depth:
+        return
+    values = ((key, value) for key, value in contents.plain_values.items() if isinstance(value, str))
+    spelled = ((key, value) for key, value in values if value[:1] + value[-1:] in ("{}", "[]", '""'))
     n_chars_left = _MAX_JSON_CHARS
-    for key, value in contents.plain_values.items():
-        if depth and isinstance(value, str) and value[:1] + value[-1:] in ("{}", "[]", '""'):
-            n_chars_left -= len(value)
-            if n_chars_left < 0:
-                return
-            try:
-                inner = flatten("JSON", json.loads(value), len(value))
-            except (ValueError, RecursionError):  # among them the errors of flattening
-                continue
-            yield from _with_json_strings(inner, _joined(name, key), depth - 1)
+    for key, value in islice(spelled, _MAX_JSON_STRINGS):
+        n_chars_left -= len(value)
+        if n_chars_left < 0:
+            return
+        try:
+            inner = flatten("JSON", json.loads(value), len(value))
+        except (ValueError, RecursionError):  # among them the errors of flattening
+            continue
+        yield from _with_json_strings(inner, _joined(name, key), depth - 1)
 
 
 def tables_of(value: Any) -> list[TokenTable]:
@@ -268,7 +281,8 @@ def _characters(values: Sequence[Any], *, repeated: bool = False) -> _TokenList 
     """
     plain = [_plain(value) for value in values]
     if all(isinstance(value, str) for value in plain):
-        spelled = [spelled_character(token, plain) for token in plain]
+        distinct = set(plain)
+        spelled = [spelled_character(token, distinct) for token in plain]
         if _are_characters(spelled, repeated=repeated):
             return _TokenList(spelled, are_bytes=_are_bytes(spelled, values))
     codes = [int(value) for value in plain if _is_whole(value) or _is_decimal(value)]
