@@ -38,7 +38,7 @@ class Contents:
         numbers: The path of everything else that may be numbers: Python's floats and fractions, bytes, and empty lists,
             which some formats make of small arrays; without the settings of modules and optimisers.
         facts: Numbers and strings, such as `rnn.mode`.
-        plain_values: Lists, dictionaries and strings, one of which may be a vocabulary.
+        plain_values: Lists, dictionaries, strings, bytes and lists of integers, one of which may be a vocabulary.
         beside: Names of plain values that are from another file beside this one.
         modules: The classes of the parts of a pickled module.
         unread: Names of tensors of an unknown kind.

@@ -13,6 +13,7 @@ from activations.importers.contents import ArrayRole, Contents, Kind, NamePath, 
 from activations.importers.pickles import ObjectKey, SetItems, UnbuiltObject, is_scripted
 from activations.importers.tensors import (
     Fetch,
+    as_bytes,
     attributes_of_tensor,
     is_array,
     is_parameter,
@@ -151,8 +152,12 @@ def _add(contents: Contents, node: _Node, value: Any, parameters: set[int]) -> N
         contents.numbers[node.name] = node.path
     if isinstance(value, str | int | float):
         contents.facts[node.name] = value
-    if isinstance(value, str | list | tuple | dict):
+    if isinstance(value, str | bytes | bytearray | list | tuple | dict) or _may_be_list(value):
         contents.plain_values[node.name] = value
+    elif isinstance(value, UnbuiltObject) and value.entries:  # of a class of its own that is a dictionary or list
+        contents.plain_values[node.name] = value.entries
+    elif isinstance(value, UnbuiltObject) and (raw := as_bytes(value)) is not None:
+        contents.plain_values[node.name] = raw
     if _is_module(value):
         contents.modules[node.name] = _MANGLED.sub("", value.maker)
 
@@ -303,6 +308,11 @@ def _is_plain_list(value: Any) -> bool:
 def _looks_like_setting(original: Any, array: NDArray[Any]) -> bool:
     """Was an array a tuple of Python's own numbers, or a list of integers, as settings are?"""
     return _is_plain_list(original) and (isinstance(original, tuple) or array.dtype.kind in "biu")
+
+
+def _may_be_list(value: Any) -> bool:
+    """Is a value a one-dimensional array of integers or bytes, as which lists of code points may be saved?"""
+    return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iuS"
 
 
 def _is_array_of_objects(original: Any, value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,7 +17,7 @@ from activations.importers.files import read_contents
 from activations.importers.finding import find_parts
 from activations.importers.interpretation import Interpretation
 from activations.importers.parts import Parts, Stack
-from activations.importers.search import Search, frequency_losses, search
+from activations.importers.search import Search, best_reading, frequency_losses, search
 from activations.importers.vocabularies import FoundVocabulary, find_vocabulary
 from activations.models.char_rnn import CharRNN
 from activations.models.evaluation import Evaluation, evaluate
@@ -29,9 +30,9 @@ from activations.texts.vocab import Vocabulary
 _SHOWN_CELLS = {"rnn_relu": "RNN (relu)", "gru_reset_before": "GRU (reset gate before the matrix)"}
 _MIN_CHARS = 200  # of a text that may decide something
 _HINTS = (
-    "a vocabulary in another order (--vocab), gates in another order (--gates), matrices that are to be transposed "
-    "(--transposed), hidden states before inputs (--hidden-first), biases that the file leaves out, or a text of "
-    "another kind than the model was trained on"
+    "a vocabulary in another order (--vocab), gates in another order (--gates), matrices to be transposed "
+    "(--transposed), hidden states before inputs (--hidden-first), a text to be read in another way (--read-as, "
+    "--backwards, --eos, --sos), biases that the file leaves out, or a text of another kind than in training"
 )
 
 
@@ -98,7 +99,7 @@ class ImportedModel:
                 f"{self.search.best_nats_per_char:.2f} nats per character on a sample, otherwise "
                 f"{self.search.nats_per_char:.2f}"
             )
-        lines["next best"] = f"{self.search.rival_nats_per_char:.2f} nats, with {_and(self.search.rival_changes)}"
+        lines["next best"] = f"{self.search.rival_nats_per_char:.2f} nats, {_with(self.search.rival_changes)}"
         return lines
 
     @property
@@ -146,8 +147,8 @@ def import_model(
 
     Args:
         source: A file, or arrays by name.
-        vocabulary: `printable`, `sorted:FILE`, `json:FILE`, `pickle:FILE`, `chars:STRING`, or a vocabulary. None looks
-            for it in the source.
+        vocabulary: `printable`, `code-points`, `sorted:FILE`, `json:FILE`, `pickle:FILE`, `file:NAME`, `chars:STRING`,
+            or a vocabulary. None looks for it in the source.
         text: A text that the model ought to predict well. Other interpretations are tried on it: one with a clearly
             lower loss is taken where the source leaves the matter open, and is an error where it does not.
         cell: One of `CELLS`, where names and shapes do not determine it, as with tanh and relu.
@@ -187,7 +188,8 @@ def import_model(
         gate_function=gate_function,
         update_swapped=update_swapped,
     )
-    rule = replace(rule, substitutes=(*found_vocabulary.substitutes, *rule.substitutes))
+    requested_read_as, read_as = rule.read_as, rule.read_as or found_vocabulary.read_as
+    rule = replace(rule, substitutes=(*found_vocabulary.substitutes, *rule.substitutes), read_as=read_as)
     rule.check(found_vocabulary.vocabulary)
     names_of_stack = ("cell", "gates", "gate_function", "update_swapped")
     fields = {name: getattr(parts.stack, name) for name in names_of_stack} | requests
@@ -199,7 +201,7 @@ def import_model(
         interpretation=interpretation,
         vocabulary_source=found_vocabulary.source,
         requested=interpretation,
-        undecided=parts.stack.undecided - set(requests),
+        undecided=parts.stack.undecided - set(requests) | ({"rule"} if read_as != requested_read_as else set()),
     )
     if parts.unused and not force:
         _raise_unused(parts)
@@ -268,17 +270,20 @@ def _checked(
 ) -> ImportedModel:
     """Check a model on a text: take a clearly better interpretation if it is left open, and refuse a bad model."""
     vocabulary, rule = result.model.vocabulary, result.interpretation.rule
-    check_text(text, rule, vocabulary, replace_unknown=vocabulary.replacement is not None)
+    try:
+        check_text(text, rule, vocabulary, replace_unknown=vocabulary.replacement is not None)
+    except ActivationError as error:
+        _raise_unknown(result, text, error)
     searched = search(result.parts, result.interpretation, vocabulary, text, progress, max_changes=max_changes)
-    tokens = tokenise(text, rule, vocabulary).tokens
-    singles, pairs = (loss * len(tokens) / len(text) for loss in frequency_losses(Corpus(tokens, ()), len(vocabulary)))
+    singles, pairs = _frequency_losses(text, rule, vocabulary)
     result = replace(result, search=searched, pairs_nats_per_char=pairs)
-    is_convincing = searched.best_nats_per_char < pairs and len(text) >= _MIN_CHARS
+    pairs_of_best = _frequency_losses(text, searched.best.rule, vocabulary)[1]
+    is_convincing = searched.best_nats_per_char < pairs_of_best and len(text) >= _MIN_CHARS
     if searched.changes and is_convincing and not force:
         if not set(searched.changes) <= result.undecided:
             raise ActivationError(
                 f"interpreted like this, the model has a loss of {searched.nats_per_char:.2f} nats per character on a "
-                f"sample of the text; it has {searched.best_nats_per_char:.2f} with {_and(searched.changes)}; do that, "
+                f"sample of the text; it has {searched.best_nats_per_char:.2f} {_with(searched.changes)}; do that, "
                 "or keep this interpretation with --force"
             )
         model = assemble(result.parts, searched.best, vocabulary)
@@ -288,11 +293,45 @@ def _checked(
         raise ActivationError(
             f"the model predicts the text worse ({evaluation.nats_per_char:.2f} nats per character) than the "
             f"frequencies of its characters alone do ({singles:.2f}), and no interpretation near this one does better "
-            f"than {searched.best_nats_per_char:.2f}; it may be {_HINTS}; or keep it with --force"
+            f"than {searched.best_nats_per_char:.2f}{_best(searched)}; it may be {_HINTS}; or keep it with --force"
             + "".join(f"; {doubt}" for doubt in (*result.parts.stack.doubts, *result.parts.left_out))
         )
     return replace(result, evaluation=evaluation)
 
 
+def _frequency_losses(text: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> tuple[float, float]:
+    """Compute the losses of the frequencies of what is read, alone and in pairs, in nats per character of the text."""
+    tokens = tokenise(text, rule, vocabulary).tokens
+    singles, pairs = frequency_losses(Corpus(tokens, ()), len(vocabulary))
+    return singles * len(tokens) / len(text), pairs * len(tokens) / len(text)
+
+
+def _raise_unknown(result: ImportedModel, text: Corpus, error: ActivationError) -> NoReturn:
+    """Say which reading of a text makes all of its characters known to a model, if there is one."""
+    vocabulary, interpretation = result.model.vocabulary, result.interpretation
+    if len(text) < _MIN_CHARS:
+        raise error
+    best = best_reading(result.parts, interpretation, vocabulary, text)
+    if best is None:
+        raise error
+    n_unknown, first = vocabulary.unknown(text, partial(interpretation.rule.spelled, vocabulary=vocabulary))
+    are_unknown = f"{n_unknown:,} characters of the text are" if n_unknown > 1 else "1 character of the text is"
+    examples = ", ".join(map(repr, map(chr, first)))
+    raise ActivationError(
+        f"{are_unknown} not in the model's vocabulary of {len(vocabulary)}: first {examples}; "
+        f"it knows all, and has a loss of {best[1]:.2f} nats per character on a sample of the text, "
+        f"{_with(interpretation.changes(best[0]))}; do that, or give another --text"
+    ) from error
+
+
+def _best(searched: Search) -> str:
+    return f" ({_with(searched.changes)})" if searched.changes else ""
+
+
 def _and(changes: Mapping[str, str]) -> str:
     return " and ".join(changes.values())
+
+
+def _with(changes: Mapping[str, str]) -> str:
+    options = _and(changes)
+    return options if options.startswith("without") else f"with {options}"

@@ -1,10 +1,11 @@
 """Interpretations of the arrays of a model, and their single-change neighbours."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 
 from activations.importers.parts import Parts
+from activations.importers.readings import Reading
 from activations.models.cells.equations import GATE_FUNCTIONS
 from activations.texts.reading_rule import PLAIN, ReadingRule
 
@@ -27,6 +28,7 @@ class Interpretation:
             char-rnn, and not that of the old state.
         characters: The vocabulary in the order of the ids.
         rule: What the model reads in place of the text as it stands.
+        documents: `lines` if each line of the text is a document of its own; empty for documents as the text has them.
     """
 
     cell: str
@@ -37,6 +39,16 @@ class Interpretation:
     gate_function: str = "sigmoid"
     update_swapped: bool = False
     rule: ReadingRule = PLAIN
+    documents: str = ""
+
+    @property
+    def reading(self) -> Reading:
+        """How the text is read."""
+        return Reading(self.rule, self.documents)
+
+    def with_reading(self, reading: Reading) -> "Interpretation":
+        """Return the same interpretation of the arrays, with the text read in another way."""
+        return replace(self, rule=reading.rule, documents=reading.documents)
 
     def changes(self, changed: "Interpretation") -> dict[str, str]:
         """Return the fields that differ in another interpretation, each with the option that requests its value."""
@@ -55,8 +67,8 @@ class Interpretation:
             options["update_swapped"] = "--update-swapped" if changed.update_swapped else "without --update-swapped"
         if changed.characters != self.characters:
             options["vocabulary"] = _describe_order(self.characters, changed.characters)
-        if changed.rule.read_as != self.rule.read_as:
-            options["rule"] = f"--read-as {changed.rule.read_as}" if changed.rule.read_as else "without --read-as"
+        if spelled := self.reading.options(changed.reading):
+            options["rule"] = spelled
         return options
 
 
@@ -69,15 +81,15 @@ def _describe_order(characters: str, reordered: str) -> str:
 
 
 def neighbours(
-    interpretation: Interpretation, parts: Parts, first_seen: str, first_seen_as_bytes: str = ""
+    interpretation: Interpretation, parts: Parts, first_seen: str, readings: Sequence[Reading] = ()
 ) -> Iterator[Interpretation]:
-    """Yield all interpretations that differ from one in a single respect.
+    """Yield all interpretations that differ from one in a single respect, how the text is read being one.
 
     Args:
         interpretation: The interpretation to start from.
         parts: The parts of the model.
         first_seen: The tokens that are read of a text, each once, in the order in which they first occur.
-        first_seen_as_bytes: The same if the text is read as bytes; empty if these are the same tokens.
+        readings: The ways in which the model may read the text.
     """
     for order in permutations(sorted(interpretation.gates)):
         yield replace(interpretation, gates="".join(order))
@@ -97,5 +109,4 @@ def neighbours(
     if set(first_seen) == set(characters):
         orders.append(first_seen)
     yield from (replace(interpretation, characters=order) for order in orders)
-    if first_seen_as_bytes and set(first_seen_as_bytes) <= set(characters):
-        yield replace(interpretation, rule=replace(interpretation.rule, read_as="bytes"))
+    yield from map(interpretation.with_reading, readings)

@@ -1,15 +1,14 @@
 """Searching for the interpretation of a model's parts under which it predicts a text best."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from activations.errors import ActivationError
 from activations.importers.assembly import assemble
 from activations.importers.interpretation import Interpretation, neighbours
 from activations.importers.parts import Parts
-from activations.models.char_rnn import CharRNN
+from activations.importers.readings import SampledLoss, Samples
 from activations.progress import Progress, no_progress
 from activations.texts.codes import codes_to_text
 from activations.texts.corpus import Corpus
@@ -18,8 +17,6 @@ from activations.texts.tokenising import tokenise
 from activations.texts.vocab import Vocabulary
 
 _CLEAR_IMPROVEMENT = 0.05  # nats per character
-_N_LANES = 32
-_LANE_CHARS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +29,8 @@ class Search:
             loss.
         best_nats_per_char: Loss of the best interpretation.
         changes: What the best one changes in the first one, with the options that request it.
-        rival_nats_per_char: Loss of the best of all interpretations that differ from the best one in one respect.
+        rival_nats_per_char: Loss of the best of all interpretations that differ from the best one in one respect,
+            without readings that drop more of the text, which are nearly as good where what they drop is rare.
         rival_changes: What that one changes in the best one.
     """
 
@@ -68,27 +66,35 @@ def search(
     """
     if len(text) < 2:
         raise ActivationError("the text to check the model by has fewer than two characters")
-    first_seen = _first_seen(text, interpretation.rule, vocabulary)
-    as_bytes = _first_seen(text, replace(interpretation.rule, read_as="bytes"), vocabulary)
-    as_bytes = "" if as_bytes == first_seen else as_bytes
-    first_loss = loss = sampled_loss(assemble(parts, interpretation, vocabulary), text)
+    samples = Samples(text, vocabulary)
+    first_seen, readings = _first_seen(text, interpretation.rule, vocabulary), samples.readings(interpretation.reading)
+
+    def loss_of(tried: Interpretation) -> SampledLoss:
+        return samples.loss(assemble(parts, tried, vocabulary), tried.reading)
+
+    first_loss = loss = loss_of(interpretation)
     best = interpretation
     for n_changes in range(max_changes + 1):
-        candidates = [near for near in dict.fromkeys(neighbours(best, parts, first_seen, as_bytes)) if near != best]
+        candidates = [near for near in dict.fromkeys(neighbours(best, parts, first_seen, readings)) if near != best]
         losses = []
         for n, candidate in enumerate(candidates):
-            losses.append(sampled_loss(assemble(parts, candidate, vocabulary), text))
+            losses.append(loss_of(candidate))
             progress(n + 1, len(candidates))
-        rival = int(np.argmin(losses))
-        if losses[rival] > loss - _CLEAR_IMPROVEMENT or n_changes == max_changes:
+        # another reading may be the same as other arrays, as where matrices that are transposed reverse a cycle
+        handicaps = [_CLEAR_IMPROVEMENT * (candidate.reading != best.reading) for candidate in candidates]
+        costs = np.array([candidate_loss.comparable for candidate_loss in losses]) + handicaps
+        nearest = int(costs.argmin())
+        if losses[nearest].comparable > loss.comparable - _CLEAR_IMPROVEMENT or n_changes == max_changes:
             break
-        best, loss = candidates[rival], losses[rival]
+        best, loss = candidates[nearest], losses[nearest]
+    loses_more = [candidate_loss.lost > loss.lost for candidate_loss in losses]
+    rival = int(np.where(loses_more, np.inf, costs).argmin())
     return Search(
-        nats_per_char=first_loss,
+        nats_per_char=first_loss.nats_per_char,
         best=best,
-        best_nats_per_char=loss,
+        best_nats_per_char=loss.nats_per_char,
         changes=interpretation.changes(best),
-        rival_nats_per_char=losses[rival],
+        rival_nats_per_char=losses[rival].nats_per_char,
         rival_changes=best.changes(candidates[rival]),
     )
 
@@ -103,20 +109,22 @@ def _first_seen(text: Corpus, rule: ReadingRule, vocabulary: Vocabulary) -> str:
     return codes_to_text(codes[np.argsort(positions)])
 
 
-@torch.inference_mode()
-def sampled_loss(model: CharRNN, text: Corpus) -> float:
-    """Compute the loss in nats per character on samples from all over a text, each read from the zero state."""
-    tokens = tokenise(text, model.reading_rule, model.vocabulary).tokens
-    if len(tokens) < 2:
-        raise ActivationError("the text to check the model by has fewer than two characters that it reads")
-    n_steps = min(_LANE_CHARS, len(tokens) - 1)
-    n_lanes = min(_N_LANES, len(tokens) // n_steps)
-    starts = np.unique(np.linspace(0, len(tokens) - n_steps - 1, n_lanes).astype(int))
-    positions = starts + np.arange(n_steps + 1)[:, None]  # (n_steps + 1, n_lanes)
-    ids = torch.from_numpy(model.vocabulary.look_up(tokens[positions.ravel()]).reshape(positions.shape))
-    logits, _ = model(ids[:-1])
-    loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
-    return float(loss) * len(tokens) / len(text) if torch.isfinite(loss) else float("inf")
+def best_reading(
+    parts: Parts, interpretation: Interpretation, vocabulary: Vocabulary, text: Corpus
+) -> tuple[Interpretation, float] | None:
+    """Find how a model reads a text of which it does not know all characters as the text is read now.
+
+    Returns:
+        The interpretation with the reading under which the model predicts the text best among those in which it knows
+        all characters, and its loss in nats per character on a sample; None if there is none.
+    """
+    samples = Samples(text, vocabulary)
+    tried = [interpretation.with_reading(reading) for reading in samples.readings(interpretation.reading)]
+    losses = [samples.loss(assemble(parts, candidate, vocabulary), candidate.reading) for candidate in tried]
+    if not losses:
+        return None
+    best = int(np.argmin([loss.comparable for loss in losses]))
+    return tried[best], losses[best].nats_per_char
 
 
 def frequency_losses(text: Corpus, n_characters: int) -> tuple[float, float]:

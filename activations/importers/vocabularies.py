@@ -1,10 +1,9 @@
-"""The vocabulary of another program's model: the order in which it numbers the characters."""
+"""The vocabulary of another program's model: where it is found, and whether it is the model's."""
 
 import codecs
 import re
 import string
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,16 +12,17 @@ import numpy as np
 from activations.errors import ActivationError
 from activations.importers.contents import Contents
 from activations.importers.files import read_contents
-from activations.importers.pickles import ObjectKey, SetItems, UnbuiltObject
-from activations.importers.tensors import as_bytes, numpy_scalar
+from activations.importers.token_names import vocabulary_of
+from activations.importers.token_tables import Tokens, TokenTable, fitting, merged, tables_by_name, tables_of
 from activations.texts.codes import codes_to_text
 from activations.texts.corpus import Corpus
-from activations.texts.vocab import REPLACEMENT, Vocabulary, stand_ins
+from activations.texts.vocab import Vocabulary
 
-SPELLINGS = "printable, sorted:FILE, json:FILE, pickle:FILE, chars:STRING"
-_MAX_NAMED_TOKENS = 8  # such as <pad>; a list with more multi-character tokens than this is a word list
+SPELLINGS = "printable, sorted:FILE, json:FILE, pickle:FILE, file:NAME, chars:STRING, code-points"
 _BOM = "\ufeff"
-_MAX_CHARACTERS = 200_000
+_N_SHOWN = 4
+_SURROGATE = 0xD800  # the first code point that is no character
+_NAME = re.compile(r"<[a-z]+>|.", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:[nrtfv\\0'\"]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
 
 
@@ -34,41 +34,15 @@ class FoundVocabulary(NamedTuple):
         source: Where it was found, in words.
         name: Name of the value in the model's file that it was made from, if it was.
         substitutes: Other characters that share the id of a character of the vocabulary, each with that character.
+        read_as: How the program that wrote the vocabulary changed a text before it looked up its characters; see
+            `ReadingRule`.
     """
 
     vocabulary: Vocabulary
     source: str
     name: str | None = None
     substitutes: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """The tokens of every id of a model, usually one each; of several, the one to be shown comes first."""
-
-    by_id: tuple[tuple[str, ...], ...]
-
-    def __len__(self) -> int:
-        return len(self.by_id)
-
-    @property
-    def n_tokens(self) -> int:
-        """Number of tokens of all ids together."""
-        return sum(map(len, self.by_id))
-
-    @property
-    def shown(self) -> list[str]:
-        """The token of every id that is shown, (n_ids,)."""
-        return [tokens[0] for tokens in self.by_id]
-
-    def has(self, other: "Tokens") -> bool:
-        """Does every id have at least the tokens that it has in another table of as many ids?"""
-        return all(set(theirs) <= set(ours) for ours, theirs in zip(self.by_id, other.by_id, strict=True))
-
-    def showing(self, other: "Tokens") -> "Tokens":
-        """Return the same tokens, each id shown by the token that another table shows."""
-        pairs = zip(self.by_id, other.shown, strict=True)
-        return Tokens(tuple((first, *(token for token in tokens if token != first)) for tokens, first in pairs))
+    read_as: str = ""
 
 
 def find_vocabulary(
@@ -96,19 +70,37 @@ def find_vocabulary(
     kind, _, rest = spelling.partition(":")
     if kind == "printable" and not rest:
         return _checked(string.printable, n_characters, "Python's string.printable")
+    if kind == "code-points" and not rest and n_characters <= _SURROGATE:
+        return _checked(map(chr, range(n_characters)), n_characters, "each id is a code point")
     if kind == "chars" and rest:
-        return _checked(_ESCAPE.sub(_unescaped, rest), n_characters, "the characters given")
+        return _checked(
+            _spelled_tokens(_ESCAPE.sub(_unescaped, rest), n_characters), n_characters, "the characters given"
+        )
     if kind == "sorted" and rest:
         return _sorted(Path(rest), n_characters, encoding, newlines)
+    if kind == "file" and rest:
+        return _in_model_file(contents, n_characters, rest)
     if kind in ("json", "pickle") and rest:
-        return _stored(Path(rest), kind, n_characters)
+        return _stored(rest, kind, n_characters)
     raise ActivationError(f"{spelling!r} is no vocabulary; give one of {SPELLINGS}")
 
 
 def file_of(spelling: str | None) -> Path | None:
     """Return the file that a spelling of a vocabulary names, if it names one."""
     kind, _, rest = (spelling or "").partition(":")
-    return Path(rest) if kind in ("sorted", "json", "pickle") and rest else None
+    return _file_and_name(rest)[0] if kind in ("sorted", "json", "pickle") and rest else None
+
+
+def _file_and_name(spelling: str) -> tuple[Path, str]:
+    """Split `FILE` or `FILE:NAME`, where NAME is that of a value in the file; it is empty if there is none."""
+    file, _, name = spelling.rpartition(":")
+    return (Path(file), name) if file and not Path(spelling).exists() and Path(file).exists() else (Path(spelling), "")
+
+
+def _spelled_tokens(spelling: str, n_characters: int) -> list[str]:
+    """Return characters, and names in angle brackets as one token each if these are as many as the model has."""
+    tokens = _NAME.findall(spelling)
+    return tokens if len(tokens) == n_characters else list(spelling)
 
 
 def _unescaped(match: re.Match[str]) -> str:
@@ -136,49 +128,28 @@ def _with_substitutes(tokens: Tokens, source: str) -> FoundVocabulary:
         for substitute in substitutes_of_char
         if len(substitute) == 1
     ]
-    return FoundVocabulary(vocabulary, source, substitutes=tuple(substitutes))
+    source += f", {tokens.note}" if tokens.note else ""
+    return FoundVocabulary(vocabulary, source, substitutes=tuple(substitutes), read_as=tokens.read_as)
 
 
-def vocabulary_from(value: Any) -> FoundVocabulary:
+def vocabulary_from(value: Any, n_characters: int) -> FoundVocabulary:
     """Make a vocabulary from characters in the order of their ids, or from a dictionary from characters to ids or back.
 
+    Args:
+        value: The characters or the dictionary.
+        n_characters: Number of characters of the model.
+
     Raises:
-        ActivationError: If the value is neither.
+        ActivationError: If the value is neither, or not of the size of the model.
     """
-    tokens = _tokens(value)
-    if tokens is None:
+    tables = tables_of(value)
+    if not tables:
         raise ActivationError(
             f"a {type(value).__name__} is no vocabulary here; give the characters, each once, in the order of their "
             "ids, or a dictionary from characters to ids"
         )
-    return _with_substitutes(tokens, "given")
-
-
-def vocabulary_of(tokens: list[str]) -> Vocabulary:
-    """Make a vocabulary from tokens; those of several characters, such as <pad>, get a stand-in and a name."""
-    characters: list[str] = []
-    free = stand_ins(set(tokens))
-    names: dict[str, str] = {}
-    for token in tokens:
-        if len(token) == 1:
-            characters.append(token)
-        elif "unk" in token.lower() and REPLACEMENT not in (*tokens, *characters):
-            characters.append(REPLACEMENT)
-        else:
-            characters.append(next(free))
-        if len(token) != 1:
-            names[characters[-1]] = _name(token, names.values())
-    replaces = REPLACEMENT in characters and REPLACEMENT not in tokens
-    return Vocabulary("".join(characters), REPLACEMENT if replaces else None, names)
-
-
-def _name(token: str, used_names: Collection[str]) -> str:
-    """Return the name of a token: itself in angle brackets, with unprintable characters escaped as in Python."""
-    token = "".join(char if char.isprintable() else repr(char)[1:-1] for char in token)
-    name = token if token.startswith("<") and token.endswith(">") and len(token) > 1 else f"<{token}>"
-    while name in used_names:
-        name = f"<{name}>"
-    return name
+    tokens = fitting(tables, n_characters)
+    return _checked(tables[0].in_order if tokens is None else tokens, n_characters, "the vocabulary")
 
 
 def _sorted(path: Path, n_characters: int, encoding: str, newlines: str) -> FoundVocabulary:
@@ -210,114 +181,76 @@ def _characters_of(corpus: Corpus) -> str:
     return codes_to_text(np.unique(corpus.codes))
 
 
-def _stored(path: Path, kind: str, n_characters: int) -> FoundVocabulary:
+def _stored(spelling: str, kind: str, n_characters: int) -> FoundVocabulary:
+    path, name = _file_and_name(spelling)
     contents = read_contents(path)
     if (kind == "json") != (contents.kind == "JSON"):
         raise ActivationError(f"{path} is not {kind} but {contents.kind}; give one of {SPELLINGS}")
-    tables = _tables_of_size(contents, n_characters)
-    tokens = _merged(list(tables.values()))
+    tables = tables_by_name(contents)
+    chosen = _named(tables, name, str(path)) if name else tables
+    by_name = _fitting_by_name(chosen, n_characters)
+    tokens = merged(list(by_name.values()))
     if tokens is None:
-        sizes = sorted({len(tokens) for tokens in _tokens_by_name(contents).values()})
+        sizes = sorted({len(table) for candidates in chosen.values() for table in candidates})
         what = f"vocabularies of {', '.join(map(str, sizes))} characters" if sizes else "no vocabulary"
+        if by_name:
+            what = f"more than one vocabulary, {_contradiction(by_name)}; choose one, as with --vocab {kind}:{path}:"
+            what += next(iter(by_name))
         raise ActivationError(
-            f"{path} holds {'more than one vocabulary' if tables else what}, and the model has {n_characters} "
-            "characters; a vocabulary is a list of characters, or a dictionary from characters to ids or back"
+            f"{path} holds {what}, and the model has {n_characters} characters; a vocabulary is a list of characters, "
+            "or a dictionary from characters to ids or back"
         )
     return _checked(tokens, n_characters, str(path))
 
 
-def _in_model_file(contents: Contents, n_characters: int) -> FoundVocabulary:
-    tables = _tables_of_size(contents, n_characters)
-    tokens = _merged(list(tables.values()))
+def _in_model_file(contents: Contents, n_characters: int, chosen: str = "") -> FoundVocabulary:
+    tables = tables_by_name(contents)
+    by_name = _fitting_by_name(_named(tables, chosen, "the file") if chosen else tables, n_characters)
+    tokens = merged(list(by_name.values()))
     if tokens is None:
-        number = "more than one" if tables else "none"
         raise ActivationError(
-            f"the vocabulary of the model's {n_characters} characters must be given, since the file holds {number}: "
-            f"--vocab {SPELLINGS}"
+            f"the vocabulary of the model's {n_characters} characters must be given, since the file holds "
+            f"{_what_there_is(tables, by_name)}: --vocab {SPELLINGS}"
         )
-    name = max(tables, key=lambda name: tables[name].n_tokens)
-    source = name if name in contents.beside else f"{name or 'all of it'} in the file itself"
+    name = max(by_name, key=lambda name: by_name[name].n_tokens)
+    is_beside = any(name == outside or name.startswith(f"{outside}.") for outside in contents.beside)
+    source = name if is_beside else f"{name or 'all of it'} in the file itself"
     return _checked(tokens, n_characters, source)._replace(name=name)
 
 
-def _merged(tables: Sequence[Tokens]) -> Tokens | None:
-    """Merge tables of the same ids; None if there are none, or they contradict each other.
-
-    One may have several characters for an id, for example in upper and lower case, and another the one to be shown.
-    """
-    if not tables:
-        return None
-    widest = max(tables, key=lambda tokens: tokens.n_tokens)
-    narrowest = min(tables, key=lambda tokens: tokens.n_tokens)
-    return widest.showing(narrowest) if all(map(widest.has, tables)) else None
+def _fitting_by_name(tables: Mapping[str, list[TokenTable]], n_characters: int) -> dict[str, Tokens]:
+    """Return the tokens of tables that can be the vocabulary of a model: of those that lack the fewest ids."""
+    by_name = {
+        name: tokens for name, candidates in tables.items() if (tokens := fitting(candidates, n_characters)) is not None
+    }
+    fewest = min((tokens.n_missing for tokens in by_name.values()), default=0)
+    return {name: tokens for name, tokens in by_name.items() if tokens.n_missing == fewest}
 
 
-def _tables_of_size(contents: Contents, n_characters: int) -> dict[str, Tokens]:
-    return {name: tokens for name, tokens in _tokens_by_name(contents).items() if len(tokens) == n_characters}
+def _named(tables: Mapping[str, list[TokenTable]], name: str, where: str) -> dict[str, list[TokenTable]]:
+    """Return the table of a name, or of a name that ends with it."""
+    ending = [full_name for full_name in tables if full_name.endswith(f".{name}")]
+    if name not in tables and len(ending) != 1:
+        known = ", ".join(list(tables)[:_N_SHOWN]) or "none"
+        raise ActivationError(f"{where} has no vocabulary named {name}; what may be one: {known}")
+    return {name: tables[name]} if name in tables else {ending[0]: tables[ending[0]]}
 
 
-def _tokens_by_name(contents: Contents) -> dict[str, Tokens]:
-    """Return everything in a file that could be a vocabulary."""
-    tables = {}
-    for name, value in contents.plain_values.items():
-        tokens = _tokens(value)
-        if tokens is not None and 1 < len(tokens) <= _MAX_CHARACTERS:
-            tables[name] = tokens
-    return tables
+def _what_there_is(tables: Mapping[str, list[TokenTable]], fitting_tables: Mapping[str, Tokens]) -> str:
+    if fitting_tables:
+        first = next(iter(fitting_tables))
+        return f"more than one, {_contradiction(fitting_tables)}; choose one, as with --vocab file:{first}, or give it"
+    sizes = [f"{name or 'all of it'} has {len(candidates[0])}" for name, candidates in tables.items()]
+    return f"none of that size ({', '.join(sizes[:_N_SHOWN])})" if sizes else "none"
 
 
-def _tokens(value: Any) -> Tokens | None:
-    """Return the tokens in the order of their ids if a value can be interpreted as a vocabulary, otherwise None."""
-    if isinstance(value, Mapping):
-        pairs = [(_plain(key), _plain(item)) for key, item in value.items()]
-        if all(isinstance(token, str) and type(id_) is int for token, id_ in pairs):
-            return _in_order([(id_, token) for token, id_ in pairs])
-        if all(_is_id(id_) and isinstance(token, str) for id_, token in pairs):
-            return _in_order([(int(id_), token) for id_, token in pairs])
-        return None
-    if isinstance(value, str | list | tuple) and not isinstance(value, SetItems) and len(value) <= _MAX_CHARACTERS:
-        tokens = [_plain(token) for token in value]
-        if all(isinstance(token, str) for token in tokens) and len(set(tokens)) == len(tokens):
-            n_single = sum(len(token) == 1 for token in tokens)
-            if tokens and n_single >= len(tokens) - _MAX_NAMED_TOKENS and n_single:
-                return Tokens(tuple((token,) for token in tokens))
-    return None
-
-
-def _plain(value: Any) -> Any:
-    """Convert numpy's numbers and strings to Python's, and bytes to what they are in UTF-8, or else a single byte."""
-    value = value.value if isinstance(value, ObjectKey) else value
-    if not isinstance(value, UnbuiltObject | bytes):
-        return value
-    raw = as_bytes(value)
-    if raw is None:
-        return numpy_scalar(value) if isinstance(value, UnbuiltObject) else value
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1") if len(raw) == 1 else value
-
-
-def _is_id(value: Any) -> bool:
-    """Is a value an id? In JSON, ids that are keys are strings."""
-    if isinstance(value, str):
-        return value.isascii() and value.isdigit() and len(value) < 9
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _in_order(pairs: Sequence[tuple[int, str]]) -> Tokens | None:
-    """Return the tokens of each id; ids are all numbers from 0, or from 1 if 0 is for padding; otherwise None."""
-    by_id: dict[int, list[str]] = {}
-    for id_, token in pairs:
-        by_id.setdefault(id_, []).append(token)
-    ids = sorted(by_id)
-    if ids == list(range(1, len(ids) + 1)):
-        by_id, ids = {0: ["<padding>"], **by_id}, [0, *ids]
-    if not ids or ids != list(range(len(ids))):
-        return None
-    return Tokens(tuple(tuple(sorted(by_id[id_], key=_display_order)) for id_ in ids))
-
-
-def _display_order(token: str) -> tuple[bool, bool, bool]:
-    """Return a sort key by which the token to be shown comes first: a name, then lower case, then ASCII."""
-    return len(token) == 1, token != token.lower(), not token.isascii()
+def _contradiction(by_name: Mapping[str, Tokens]) -> str:
+    """Say which vocabularies contradict each other, and where two of them do."""
+    names = list(by_name)
+    sentence = f"{', '.join(names[:_N_SHOWN])}, which contradict each other"
+    for other in names[1:]:
+        pairs = zip(by_name[names[0]].by_id, by_name[other].by_id, strict=True)
+        if difference := next(((n, a[0], b[0]) for n, (a, b) in enumerate(pairs) if not set(a) & set(b)), None):
+            n, first, second = difference
+            return f"{sentence} (id {n} is {first!r} in {names[0]} and {second!r} in {other})"
+    return sentence

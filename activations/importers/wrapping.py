@@ -61,7 +61,10 @@ def wrap(
     elif input is not None:
         modules["embedding"] = input
     contents = contents_of(nn.ModuleDict(modules), "modules in memory")
-    found_vocabulary = FoundVocabulary(vocab, "given") if isinstance(vocab, Vocabulary) else vocabulary_from(vocab)
+    if isinstance(vocab, Vocabulary):
+        found_vocabulary = FoundVocabulary(vocab, "given")
+    else:
+        found_vocabulary = vocabulary_from(vocab, readout.out_features)
     return import_model(
         contents, found_vocabulary.vocabulary, rule=ReadingRule(substitutes=found_vocabulary.substitutes)
     ).model

@@ -242,9 +242,9 @@ class Corpus:
             raise ActivationError(f"documents are {documents!r}; choose one of {', '.join(DOCUMENTS)}")
         texts = (read_codes(Path(path), encoding, newlines, chunk_chars) for path in paths)
         files = cls._from_pieces(texts, [str(path) for path in paths])
-        return files if documents == "files" else files._split(blank_lines=documents == "blank-lines")
+        return files if documents == "files" else files.split(blank_lines=documents == "blank-lines")
 
-    def _split(self, *, blank_lines: bool) -> "Corpus":
+    def split(self, *, blank_lines: bool) -> "Corpus":
         """Make a document of each line that is not empty, or of each paragraph between blank lines."""
         documents: list[Document] = []
         for file in self.documents:

@@ -88,8 +88,8 @@ def import_model(
     vocab: Annotated[
         str | None,
         Option(
-            help="The order of the characters: printable, sorted:TEXT, json:FILE, pickle:FILE or chars:STRING.  "
-            "(default: look for it in SOURCE)",
+            help="The order of the characters: printable, code-points, sorted:TEXT, json:FILE, pickle:FILE, "
+            "chars:STRING, or file:NAME for one of several in SOURCE.  (default: look for it in SOURCE)",
             show_default=False,
         ),
     ] = None,
