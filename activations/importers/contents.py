@@ -37,7 +37,7 @@ class Contents:
         roles: The role of every array, also of those that no model is made of.
         numbers: The path of everything else that may be numbers: Python's floats and fractions, bytes, and empty lists,
             which some formats make of small arrays; without the settings of modules and optimisers.
-        facts: Numbers and strings, such as `rnn.mode`.
+        facts: Numbers and strings, such as `rnn.mode`, and what networks compute (`torch7.networks`).
         plain_values: Lists, dictionaries and strings, one of which may be a vocabulary.
         modules: The classes of the parts of a pickled module.
         unread: Names of tensors of an unknown kind.
@@ -47,7 +47,7 @@ class Contents:
     arrays: Arrays = field(default_factory=dict)
     roles: dict[str, ArrayRole] = field(default_factory=dict)
     numbers: dict[str, NamePath] = field(default_factory=dict)
-    facts: dict[str, str | int | float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
     plain_values: dict[str, Any] = field(default_factory=dict)
     modules: dict[str, str] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)

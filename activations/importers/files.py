@@ -15,6 +15,8 @@ from activations.importers.contents import Contents
 from activations.importers.flattening import flatten
 from activations.importers.pickles import MAX_BYTES, PersistentId, UnbuiltObject, read_pickle
 from activations.importers.tensors import Storage, storage_of
+from activations.importers.torch7.contents import torch7_contents
+from activations.importers.torch7.reading import is_torch7
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _MAX_JSON_BYTES = 400_000_000
@@ -56,6 +58,8 @@ def _read(file: BinaryIO, size: int) -> Contents:
         return _read_zip(file, size)
     if start.startswith(b"\x93NUMPY"):
         return flatten("a numpy file", _read_all(file, size, lambda: _read_npy(file, size)), size)
+    if is_torch7(start):
+        return torch7_contents(file, size)
     if start.removeprefix(_BOM).lstrip()[:1] in (b"[", b"{", b'"'):
         return flatten("JSON", _read_json(file, size), size)
     try:
@@ -64,7 +68,7 @@ def _read(file: BinaryIO, size: int) -> Contents:
         if start.startswith(b"\x80"):
             raise
         raise ActivationError(
-            "it is neither a PyTorch file, nor a pickle, nor numpy's .npz or .npy, nor JSON"
+            "it is neither a PyTorch file, nor a pickle, nor numpy's .npz or .npy, nor JSON, nor Lua Torch's .t7"
         ) from error
 
 

@@ -1,0 +1,311 @@
+"""Recognising recurrent layers in what the modules of a model compute.
+
+Two kinds of programs are known. In char-rnn, a graph computes one step: it takes a character and the states of all
+layers, and returns the new states and the prediction. The equations of the graph say which matrix belongs to which
+gate. In torch-rnn, every layer is a module that reads a whole sequence.
+
+Source:
+    github.com/karpathy/char-rnn: `model/LSTM.lua`, `model/GRU.lua`, `model/RNN.lua`.
+    github.com/jcjohnson/torch-rnn: `LSTM.lua`, `VanillaRNN.lua`, `LanguageModel.lua`; `GRU.lua` of its forks.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, NoReturn
+
+from activations.errors import ActivationError
+from activations.importers.torch7.expressions import Evaluator, Expression
+from activations.importers.torch7.graphs import GRAPH
+from activations.importers.torch7.values import Tensor, TorchObject
+
+_LETTERS_OF_SEQUENCES = {"lstm": "ifog", "gru": "zrn", "rnn": "h"}
+_MAX_LAYERS = 100
+_MAX_TERMS = 20
+
+NameOf = Callable[[Tensor], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of a weight matrix, with their biases.
+
+    Attributes:
+        weight: Name of the matrix.
+        bias: Name of the vector of biases; None if there is none.
+        rows: First row and the one behind the last.
+        columns: The same for the columns; None for all.
+        transposed: True if the file has the matrix transposed, for products with row vectors.
+    """
+
+    weight: str
+    bias: str | None
+    rows: tuple[int, int]
+    columns: tuple[int, int] | None = None
+    transposed: bool = False
+
+
+class Gate(NamedTuple):
+    """One gate of a layer.
+
+    Attributes:
+        letter: i, f, g or o of an LSTM; r, z or n of a GRU; h of a simple layer.
+        on_input: Its rows on the inputs.
+        on_hidden: Its rows on the hidden states.
+    """
+
+    letter: str
+    on_input: Rows
+    on_hidden: Rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerPlan:
+    """A recurrent layer, by the names of its arrays.
+
+    Attributes:
+        gates: Its gates.
+        relu: True for rectified units.
+        reset_before: True if the reset gate of a GRU acts before the recurrent matrix.
+        update_swapped: True if the update gate of a GRU is the share of the candidate.
+    """
+
+    gates: tuple[Gate, ...]
+    relu: bool = False
+    reset_before: bool = False
+    update_swapped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A recurrent network, by the names of its arrays.
+
+    Attributes:
+        name: Name of its module.
+        layers: Its layers from the input upwards.
+        embedding: Name of the matrix that has a row for each character; None if there is none.
+        readout: Its read-out; None if it is in another module.
+    """
+
+    name: str
+    layers: tuple[LayerPlan, ...]
+    embedding: str | None
+    readout: Rows | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadNetwork:
+    """A network that is not read.
+
+    Attributes:
+        name: Name of its module.
+        reason: Why it is not read.
+    """
+
+    name: str
+    reason: str
+
+
+def read_network(module: TorchObject, name: str, name_of: NameOf) -> Network | UnreadNetwork | None:
+    """Recognise the recurrent network that a module is; None if it has no recurrent layers.
+
+    Args:
+        module: A `nn.gModule` or `nn.Sequential`.
+        name: Its name.
+        name_of: Returns the name of a tensor, or None if it is not one of the arrays.
+    """
+    evaluator = Evaluator()
+    try:
+        if module.class_name == GRAPH:
+            final = evaluator.outputs(module)
+        else:
+            final = evaluator.apply(module, evaluator.algebra.make("input", numbers=(0,)), name)
+        return _Recogniser(name, name_of).network(final)
+    except ActivationError as error:
+        return UnreadNetwork(name, str(error))
+
+
+class _Recogniser:
+    def __init__(self, name: str, name_of: NameOf) -> None:
+        self._name, self._name_of = name, name_of
+
+    def network(self, final: Expression) -> Network | None:
+        outputs = final.arguments if final.kind == "parts" else (final,)
+        predictions = [output for output in outputs if output.kind == "linear"]
+        if len(predictions) > 1:
+            raise ActivationError("it has several read-outs, of which only one is read")
+        top = predictions[0].arguments[0] if predictions else outputs[-1]
+        layers: list[LayerPlan] = []
+        while top.kind not in ("embedding", "one_hot", "input") and len(layers) < _MAX_LAYERS:
+            if top.kind == "layer":
+                layers.append(self._layer_of_sequences(top))
+                top = top.arguments[0]
+            else:
+                plan, top = self._layer_of_steps(top, outputs)
+                layers.append(plan)
+        if not layers:
+            return None
+        return Network(
+            name=self._name,
+            layers=tuple(reversed(layers)),
+            embedding=self._weight(top.module) if top.module is not None else None,
+            readout=self._rows(predictions[0]) if predictions else None,
+        )
+
+    def _layer_of_sequences(self, value: Expression) -> LayerPlan:
+        """Return a layer of torch-rnn: one matrix on [x; h], for row vectors."""
+        letters, module = _LETTERS_OF_SEQUENCES[value.cell], value.module
+        tensor = module.attributes["weight"] if module is not None else None
+        n_rows, n_columns = tensor.array.shape if isinstance(tensor, Tensor) else (0, 0)
+        n_units = n_columns // len(letters)
+        if not 0 < n_units < n_rows or n_columns % len(letters):
+            raise ActivationError(f"a layer has a matrix of shape {(n_rows, n_columns)}, which is none of torch-rnn's")
+        weight, bias, n_inputs = self._weight(module), self._bias(module), n_rows - n_units
+        spans = [(n * n_units, (n + 1) * n_units) for n in range(len(letters))]
+        gates = tuple(
+            Gate(
+                letter,
+                Rows(weight, bias, span, (0, n_inputs), transposed=True),
+                Rows(weight, None, span, (n_inputs, n_rows), transposed=True),
+            )
+            for letter, span in zip(letters, spans, strict=True)
+        )
+        is_gru = value.cell == "gru"
+        return LayerPlan(gates=gates, reset_before=is_gru, update_swapped=is_gru)
+
+    def _layer_of_steps(self, hidden: Expression, outputs: Sequence[Expression]) -> tuple[LayerPlan, Expression]:
+        """Return the layer that computes a hidden state, and the expression that is its input."""
+        if hidden.kind == "product":
+            plan, x, states = self._lstm(hidden)
+        elif hidden.kind == "sum":
+            plan, x, states = self._gru(hidden)
+        elif hidden.kind in ("tanh", "relu"):
+            x, h = self._two_sources(hidden.arguments[0])
+            gate = Gate("h", self._rows(x), self._rows(h))
+            plan, x, states = LayerPlan(gates=(gate,), relu=hidden.kind == "relu"), x.arguments[0], {}
+            states = {hidden: h.arguments[0]}
+        else:
+            raise ActivationError(f"a {hidden.kind} is where a recurrent layer is expected")
+        for new, old in states.items():  # state n is input n + 1, since the character is input 0
+            if new not in outputs or old.numbers != (outputs.index(new) + 1,):
+                raise ActivationError("a layer does not go on from the state that it returned")
+        return plan, x
+
+    def _lstm(self, hidden: Expression) -> tuple[LayerPlan, Expression, dict[Expression, Expression]]:
+        """Match o tanh(c'), c' = f c + i g."""
+        out, squashed = _factors(hidden, "sigmoid", "tanh")
+        cell = squashed.arguments[0]
+        if cell.kind != "sum" or len(cell.arguments) != 2:
+            _raise_no("LSTM")
+        kept = next((term for term in cell.arguments if _has(term, "input")), None)
+        added = next((term for term in cell.arguments if _has(term, "tanh")), None)
+        if kept is None or added is None:
+            _raise_no("LSTM")
+        forget, old_cell = _factors(kept, "sigmoid", "input")
+        into, candidate = _factors(added, "sigmoid", "tanh")
+        by_letter = {"i": into, "f": forget, "g": candidate, "o": out}
+        sources = {letter: self._two_sources(gate.arguments[0]) for letter, gate in by_letter.items()}
+        x, h = self._common(sources)
+        gates = tuple(Gate(letter, self._rows(on_x), self._rows(on_h)) for letter, (on_x, on_h) in sources.items())
+        return LayerPlan(gates=gates), x, {hidden: h, cell: old_cell}
+
+    def _gru(self, hidden: Expression) -> tuple[LayerPlan, Expression, dict[Expression, Expression]]:
+        """Match z n + (1 - z) h, or z h + (1 - z) n; n = tanh(W x + U (r h)), or tanh(W x + r (U h))."""
+        if len(hidden.arguments) != 2 or any(term.kind != "product" for term in hidden.arguments):
+            _raise_no("GRU")
+        with_complement = [term for term in hidden.arguments if _has(term, "complement")]
+        if len(with_complement) != 1:
+            _raise_no("GRU")
+        other = next(term for term in hidden.arguments if term is not with_complement[0])
+        complement, rest = _split(with_complement[0], "complement")
+        update, share = _split(other, "sigmoid")
+        if complement.arguments[0] is not update or {rest.kind, share.kind} != {"input", "tanh"}:
+            _raise_no("GRU")
+        candidate, old = (share, rest) if share.kind == "tanh" else (rest, share)
+        terms = _terms(candidate.arguments[0])
+        gated = [term for term in terms if term.kind == "product" or term.arguments[0].kind == "product"]
+        on_x = [term for term in terms if term not in gated]
+        if len(gated) != 1 or len(on_x) != 1 or on_x[0].kind != "linear":
+            _raise_no("GRU")
+        reset_before = gated[0].kind == "linear"
+        product = gated[0].arguments[0] if reset_before else gated[0]
+        reset, on_hidden = _split(product, "sigmoid")
+        on_h = gated[0] if reset_before else on_hidden
+        if on_h.kind != "linear" or (on_hidden if reset_before else on_h.arguments[0]) is not old:
+            _raise_no("GRU")
+        sources = {"z": self._two_sources(update.arguments[0]), "r": self._two_sources(reset.arguments[0])}
+        x, h = self._common(sources)
+        if h is not old or on_x[0].arguments[0] is not x:
+            _raise_no("GRU")
+        gates = [Gate(letter, self._rows(a), self._rows(b)) for letter, (a, b) in sources.items()]
+        gates.append(Gate("n", self._rows(on_x[0]), self._rows(on_h)))
+        plan = LayerPlan(gates=tuple(gates), reset_before=reset_before, update_swapped=candidate is share)
+        return plan, x, {hidden: old}
+
+    def _two_sources(self, value: Expression) -> tuple[Expression, Expression]:
+        """Return the linear layers on the input and on the hidden state, of which a pre-activation is the sum."""
+        terms = _terms(value)
+        if len(terms) != 2 or any(term.kind != "linear" for term in terms):
+            raise ActivationError("a gate is not the sum of two linear layers, one on the input and one on the state")
+        states = [term for term in terms if term.arguments[0].kind == "input" and term.arguments[0].numbers != (0,)]
+        if len(states) != 1:
+            raise ActivationError("a gate does not depend on one input and one state")
+        return next(term for term in terms if term is not states[0]), states[0]
+
+    def _common(self, sources: dict[str, tuple[Expression, Expression]]) -> tuple[Expression, Expression]:
+        """Return the input and the state that all gates have in common."""
+        pairs = {(x.arguments[0], h.arguments[0]) for x, h in sources.values()}
+        if len(pairs) != 1:
+            raise ActivationError("the gates of a layer depend on different inputs or states")
+        return pairs.pop()
+
+    def _rows(self, linear: Expression) -> Rows:
+        start, stop = linear.numbers
+        return Rows(self._weight(linear.module), self._bias(linear.module), (start, stop))
+
+    def _weight(self, module: TorchObject | None) -> str:
+        tensor = module.attributes.get("weight") if module is not None else None
+        name = self._name_of(tensor) if isinstance(tensor, Tensor) else None
+        if name is None:
+            raise ActivationError("a module has no weights")
+        return name
+
+    def _bias(self, module: TorchObject | None) -> str | None:
+        tensor = module.attributes.get("bias") if module is not None else None
+        return self._name_of(tensor) if isinstance(tensor, Tensor) and tensor.array.size else None
+
+
+def _terms(value: Expression) -> list[Expression]:
+    """Return the terms of a sum of sums."""
+    terms, waiting = [], [value]
+    while waiting:
+        term = waiting.pop()
+        if term.kind == "sum":
+            waiting += reversed(term.arguments)
+        else:
+            terms.append(term)
+        if len(waiting) + len(terms) > _MAX_TERMS:
+            raise ActivationError(f"a gate is a sum of more than {_MAX_TERMS} terms, which is not read")
+    return terms
+
+
+def _has(product: Expression, kind: str) -> bool:
+    return product.kind == "product" and any(factor.kind == kind for factor in product.arguments)
+
+
+def _split(product: Expression, kind: str) -> tuple[Expression, Expression]:
+    """Return the factor of a kind, and the other one."""
+    ours = [factor for factor in product.arguments if factor.kind == kind]
+    if product.kind != "product" or len(product.arguments) != 2 or len(ours) != 1:
+        raise ActivationError(f"a product is not that of a {kind} and something else, which is not read")
+    return ours[0], next(factor for factor in product.arguments if factor is not ours[0])
+
+
+def _factors(product: Expression, first: str, second: str) -> tuple[Expression, Expression]:
+    one, other = _split(product, first)
+    if other.kind != second:
+        raise ActivationError(f"a product is not that of a {first} and a {second}, which is not read")
+    return one, other
+
+
+def _raise_no(cell: str) -> NoReturn:
+    raise ActivationError(f"what it computes is no {cell} that is known")

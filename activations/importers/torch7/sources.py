@@ -1,0 +1,131 @@
+"""The two formats of Torch7's files: where numbers and characters come from."""
+
+import re
+import struct
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from activations.errors import ActivationError
+
+ENTRY = np.dtype([("key_type", "<i4"), ("key", "<f8"), ("value_type", "<i4"), ("value", "<f8")])
+_TYPE_OF_NUMBERS = 1
+_WHOLE = re.compile(rb"-?\d{1,19}")
+
+
+class Binary:
+    """The little-endian binary format."""
+
+    def __init__(self, content: bytes, long_bytes: int) -> None:
+        self.content, self.position = content, 0
+        self._long = np.dtype(f"<i{long_bytes}")
+
+    @property
+    def bytes_left(self) -> int:
+        """Number of bytes behind the current position."""
+        return len(self.content) - self.position
+
+    def characters(self, n: int) -> bytes:
+        """Read bytes.
+
+        Raises:
+            ActivationError: If the file has no such number of them.
+        """
+        if not 0 <= n <= self.bytes_left:
+            raise ActivationError("it is truncated or damaged: a length goes beyond its end")
+        self.position += n
+        return self.content[self.position - n : self.position]
+
+    def integer(self) -> int:
+        """Read an integer of 32 bits."""
+        return int.from_bytes(self.characters(4), "little", signed=True)
+
+    def number(self) -> float:
+        """Read a number of Lua, which is a double."""
+        return float(struct.unpack("<d", self.characters(8))[0])
+
+    def longs(self, n: int) -> list[int]:
+        """Read integers of as many bits as the machine had that wrote the file."""
+        return [int(long) for long in np.frombuffer(self.characters(n * self._long.itemsize), self._long)]
+
+    def numbers(self, dtype: str, n: int) -> NDArray[Any]:
+        """Read the numbers of a storage, (n,).
+
+        Raises:
+            ActivationError: If the file has fewer.
+        """
+        kind = self._long if dtype == "<i8" else np.dtype(dtype)
+        n_bytes = n * kind.itemsize
+        if not 0 <= n_bytes <= self.bytes_left:
+            raise ActivationError("it is truncated or damaged: a storage goes beyond its end")
+        self.position += n_bytes
+        return np.frombuffer(self.content, kind, n, self.position - n_bytes)
+
+    def table_of_numbers(self, n: int) -> NDArray[Any] | None:
+        """Read the entries of a table if all keys and values are numbers, (n,) of `ENTRY`; otherwise None."""
+        first = self.content[self.position : self.position + ENTRY.itemsize]
+        if n * ENTRY.itemsize > self.bytes_left or first[:4] != b"\1\0\0\0" or first[12:16] != b"\1\0\0\0":
+            return None
+        entries = np.frombuffer(self.content, ENTRY, n, self.position)
+        if (entries["key_type"] != _TYPE_OF_NUMBERS).any() or (entries["value_type"] != _TYPE_OF_NUMBERS).any():
+            return None
+        self.position += n * ENTRY.itemsize
+        return entries
+
+
+class Ascii(Binary):
+    """The ASCII format: numbers in decimal notation, each group of them on a line; characters as they are."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content, long_bytes=8)
+
+    def _line(self) -> bytes:
+        stop = self.content.find(b"\n", self.position)
+        stop = len(self.content) if stop < 0 else stop
+        line = self.content[self.position : stop]
+        self.position = min(stop + 1, len(self.content))
+        return line
+
+    def characters(self, n: int) -> bytes:
+        """Read bytes, behind which there is the end of a line."""
+        characters = super().characters(n)
+        if n and self.content[self.position : self.position + 1] == b"\n":
+            self.position += 1
+        return characters
+
+    def integer(self) -> int:
+        """Read an integer, which has a line of its own."""
+        return self.longs(1)[0]
+
+    def number(self) -> float:
+        """Read a number of Lua, which has a line of its own."""
+        return float(self.numbers("<f8", 1)[0])
+
+    def longs(self, n: int) -> list[int]:
+        """Read a line of integers."""
+        words = self._line().split() if n else []
+        if len(words) != n or not all(_WHOLE.fullmatch(word) for word in words):
+            raise ActivationError(f"it is truncated or damaged: {n} whole numbers are missing")
+        return [int(word) for word in words]
+
+    def numbers(self, dtype: str, n: int) -> NDArray[Any]:
+        """Read the numbers of a storage, (n,), which are a line."""
+        if dtype in ("<i1", "<u1"):
+            return np.frombuffer(self.characters(n), dtype)
+        if not 0 <= n <= self.bytes_left:
+            raise ActivationError("it is truncated or damaged: a storage goes beyond its end")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # numpy reads up to what is no number, and warns
+                numbers = np.fromstring(self._line(), dtype, sep=" ") if n else np.zeros(0, dtype)
+        except (DeprecationWarning, ValueError):
+            numbers = np.zeros(0, dtype)
+        if len(numbers) != n:
+            raise ActivationError(f"it is truncated or damaged: {n:,} numbers are missing")
+        return numbers
+
+    def table_of_numbers(self, n: int) -> NDArray[Any] | None:
+        """Leave a table to be read entry by entry."""
+        return None
