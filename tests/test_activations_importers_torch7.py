@@ -207,6 +207,37 @@ def test_gates_of_separate_modules_and_networks_in_other_tables(tmp_path: Path) 
     assert sorted(result.interpretation.gates) == sorted("ifgo")
 
 
+def test_states_may_stand_in_another_order(tmp_path: Path) -> None:
+    """The hidden state before the cell, and the character last."""
+    weights = drawn("ifgo", n_layers=1)
+    prev_h, prev_c, given = inputs = [node(module("nn.Identity")) for _ in range(3)]
+    x = node(one_hot(len(CHARACTERS)), given)
+    sums = [
+        node(module("nn.CAddTable"), node(linear(u, b2), prev_h), node(linear(w, b), x))
+        for w, u, b, b2 in (weights.layers[0][letter] for letter in "ofig")
+    ]
+    o, f, i = (node(module("nn.Sigmoid"), one) for one in sums[:3])
+    added = node(module("nn.CMulTable"), node(module("nn.Tanh"), sums[3]), i)
+    next_c = node(module("nn.CAddTable"), added, node(module("nn.CMulTable"), prev_c, f))
+    next_h = node(module("nn.CMulTable"), node(module("nn.Tanh"), next_c), o)
+    step = gmodule(inputs, [next_h, next_c])
+    readout = module("nn.Sequential", modules=array_of([linear(weights.readout, weights.readout_bias)]))
+    saved = table(step=step, readout=readout, vocab=array_of(list(CHARACTERS)))
+    assert_computes(imported(tmp_path, saved).model, weights, lstm_step)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_inputs_of_a_graph_may_be_layers_themselves(old: bool, tmp_path: Path) -> None:
+    """The state is then told from the character by the shape of its matrix."""
+    weights = drawn("h", n_layers=1)
+    w, u, b, b2 = weights.layers[0]["h"]
+    inputs = [node(linear(u, b2)), node(linear(w, b))]
+    step = gmodule(inputs, [node(module("nn.Tanh"), node(module("nn.CAddTable"), *inputs))], old=old)
+    saved = table(h=step, g=module("nn.Sequential", modules=array_of([linear(weights.readout, weights.readout_bias)])))
+    path = save(tmp_path / "m.t7", saved)
+    assert_computes(import_model(path, f"chars:{CHARACTERS}").model, weights, rnn_step)
+
+
 def gru_of_another_program(weights: Weights, *, reset_after: bool, swapped: bool) -> Object:
     """Build a step of one GRU: h' = z h + (1 - z) n, or swapped; r after the matrix or before it."""
     inputs = [node(module("nn.Identity")) for _ in range(2)]

@@ -106,22 +106,23 @@ class Evaluator:
             ActivationError: If it has a module that is not read.
         """
         read = read_graph(graph)
-        make = self.algebra.make
         values: list[Expression] = []
         for node in read.nodes:
-            if node.source is not None and inputs is None:
-                is_all = node.source < 0 and read.has_several_inputs
-                values.append(make("inputs") if is_all else make("input", numbers=(max(node.source, 0),)))
-                continue
-            if node.source is not None and inputs is not None:
-                values.append(inputs if node.source < 0 else self._part(inputs, node.source))
-                continue
-            given = [values[n] for n in node.inputs]
-            value = given[0] if len(given) == 1 else make("parts", *given)
+            if node.source is not None:
+                value = self._input(node.source, inputs, several=read.has_several_inputs)
+            else:
+                given = [values[n] for n in node.inputs]
+                value = given[0] if len(given) == 1 else self.algebra.make("parts", *given)
             if node.selected is not None:
                 value = self._part(value, node.selected)
             values.append(value if node.module is None else self.apply(node.module, value, node.name, depth))
         return values[-1]
+
+    def _input(self, n: int, inputs: Expression | None, *, several: bool) -> Expression:
+        """Return an input of a graph by its number, or all of them for -1."""
+        if inputs is not None:
+            return inputs if n < 0 else self._part(inputs, n)
+        return self.algebra.make("inputs") if n < 0 and several else self.algebra.make("input", numbers=(max(n, 0),))
 
     def apply(self, module: TorchObject, value: Expression, name: str, depth: int = 0) -> Expression:
         """Return what a module makes of a value.

@@ -125,31 +125,64 @@ def read_network(module: TorchObject, name: str, name_of: NameOf) -> Network | U
 
 
 class _Recogniser:
+    """Recognises the layers of one network, from the read-out downwards."""
+
     def __init__(self, name: str, name_of: NameOf) -> None:
         self._name, self._name_of = name, name_of
+        self._states: dict[Expression, Expression] = {}  # each new state, and the input that is the old one
 
     def network(self, final: Expression) -> Network | None:
         outputs = final.arguments if final.kind == "parts" else (final,)
         predictions = [output for output in outputs if output.kind == "linear"]
         if len(predictions) > 1:
             raise ActivationError("it has several read-outs, of which only one is read")
-        top = predictions[0].arguments[0] if predictions else outputs[-1]
-        layers: list[LayerPlan] = []
-        while top.kind not in ("embedding", "one_hot", "input") and len(layers) < _MAX_LAYERS:
-            if top.kind == "layer":
-                layers.append(self._layer_of_sequences(top))
-                top = top.arguments[0]
-            else:
-                plan, top = self._layer_of_steps(top, outputs)
-                layers.append(plan)
+        if predictions:
+            layers, bottom = self._layers(predictions[0].arguments[0])
+        else:  # the read-out is another module, and the last state may be the cell
+            layers, bottom = self._first_of(outputs)
+        self._check_states(outputs, bottom)
         if not layers:
             return None
         return Network(
             name=self._name,
             layers=tuple(reversed(layers)),
-            embedding=self._weight(top.module) if top.module is not None else None,
+            embedding=self._weight(bottom.module) if bottom.module is not None else None,
             readout=self._rows(predictions[0]) if predictions else None,
         )
+
+    def _first_of(self, outputs: Sequence[Expression]) -> tuple[list[LayerPlan], Expression]:
+        """Return the layers below the last output that is a hidden state."""
+        errors = []
+        for output in reversed(outputs):
+            try:
+                return self._layers(output)
+            except ActivationError as error:
+                self._states.clear()
+                errors.append(error)
+        raise errors[0]
+
+    def _layers(self, top: Expression) -> tuple[list[LayerPlan], Expression]:
+        """Return the layers from a hidden state downwards, and what the lowest one takes."""
+        layers: list[LayerPlan] = []
+        while top.kind not in ("embedding", "one_hot", "input"):
+            if len(layers) == _MAX_LAYERS:
+                raise ActivationError(f"it has more than {_MAX_LAYERS} layers; no model needs that many")
+            if top.kind == "layer":
+                layers.append(self._layer_of_sequences(top))
+                top = top.arguments[0]
+            else:
+                plan, top = self._layer_of_steps(top)
+                layers.append(plan)
+        return layers, top
+
+    def _check_states(self, outputs: Sequence[Expression], bottom: Expression) -> None:
+        """Check that each state goes where it came from: states are the inputs besides the character, in order."""
+        character = bottom.arguments[0] if bottom.arguments else bottom
+        n_before = character.numbers[0] if character.kind == "input" else 0
+        for new, old in self._states.items():
+            n = outputs.index(new) if new in outputs else -1
+            if n < 0 or old.numbers != (n if n < n_before else n + 1,):
+                raise ActivationError("a layer does not go on from the state that it returned")
 
     def _layer_of_sequences(self, value: Expression) -> LayerPlan:
         """Return a layer of torch-rnn: one matrix on [x; h], for row vectors."""
@@ -172,25 +205,20 @@ class _Recogniser:
         is_gru = value.cell == "gru"
         return LayerPlan(gates=gates, reset_before=is_gru, update_swapped=is_gru)
 
-    def _layer_of_steps(self, hidden: Expression, outputs: Sequence[Expression]) -> tuple[LayerPlan, Expression]:
+    def _layer_of_steps(self, hidden: Expression) -> tuple[LayerPlan, Expression]:
         """Return the layer that computes a hidden state, and the expression that is its input."""
         if hidden.kind == "product":
-            plan, x, states = self._lstm(hidden)
-        elif hidden.kind == "sum":
-            plan, x, states = self._gru(hidden)
-        elif hidden.kind in ("tanh", "relu"):
-            x, h = self._two_sources(hidden.arguments[0])
-            gate = Gate("h", self._rows(x), self._rows(h))
-            plan, x, states = LayerPlan(gates=(gate,), relu=hidden.kind == "relu"), x.arguments[0], {}
-            states = {hidden: h.arguments[0]}
-        else:
+            return self._lstm(hidden)
+        if hidden.kind == "sum":
+            return self._gru(hidden)
+        if hidden.kind not in ("tanh", "relu"):
             raise ActivationError(f"a {hidden.kind} is where a recurrent layer is expected")
-        for new, old in states.items():  # state n is input n + 1, since the character is input 0
-            if new not in outputs or old.numbers != (outputs.index(new) + 1,):
-                raise ActivationError("a layer does not go on from the state that it returned")
-        return plan, x
+        x, h = self._two_sources(hidden.arguments[0])
+        self._states[hidden] = h.arguments[0]
+        gate = Gate("h", self._rows(x), self._rows(h))
+        return LayerPlan(gates=(gate,), relu=hidden.kind == "relu"), x.arguments[0]
 
-    def _lstm(self, hidden: Expression) -> tuple[LayerPlan, Expression, dict[Expression, Expression]]:
+    def _lstm(self, hidden: Expression) -> tuple[LayerPlan, Expression]:
         """Match o tanh(c'), c' = f c + i g."""
         out, squashed = _factors(hidden, "sigmoid", "tanh")
         cell = squashed.arguments[0]
@@ -206,9 +234,10 @@ class _Recogniser:
         sources = {letter: self._two_sources(gate.arguments[0]) for letter, gate in by_letter.items()}
         x, h = self._common(sources)
         gates = tuple(Gate(letter, self._rows(on_x), self._rows(on_h)) for letter, (on_x, on_h) in sources.items())
-        return LayerPlan(gates=gates), x, {hidden: h, cell: old_cell}
+        self._states |= {hidden: h, cell: old_cell}
+        return LayerPlan(gates=gates), x
 
-    def _gru(self, hidden: Expression) -> tuple[LayerPlan, Expression, dict[Expression, Expression]]:
+    def _gru(self, hidden: Expression) -> tuple[LayerPlan, Expression]:
         """Match z n + (1 - z) h, or z h + (1 - z) n; n = tanh(W x + U (r h)), or tanh(W x + r (U h))."""
         if len(hidden.arguments) != 2 or any(term.kind != "product" for term in hidden.arguments):
             _raise_no("GRU")
@@ -238,18 +267,26 @@ class _Recogniser:
             _raise_no("GRU")
         gates = [Gate(letter, self._rows(a), self._rows(b)) for letter, (a, b) in sources.items()]
         gates.append(Gate("n", self._rows(on_x[0]), self._rows(on_h)))
-        plan = LayerPlan(gates=tuple(gates), reset_before=reset_before, update_swapped=candidate is share)
-        return plan, x, {hidden: old}
+        self._states[hidden] = old
+        return LayerPlan(gates=tuple(gates), reset_before=reset_before, update_swapped=candidate is share), x
 
     def _two_sources(self, value: Expression) -> tuple[Expression, Expression]:
         """Return the linear layers on the input and on the hidden state, of which a pre-activation is the sum."""
         terms = _terms(value)
         if len(terms) != 2 or any(term.kind != "linear" for term in terms):
             raise ActivationError("a gate is not the sum of two linear layers, one on the input and one on the state")
-        states = [term for term in terms if term.arguments[0].kind == "input" and term.arguments[0].numbers != (0,)]
+        states = [term for term in terms if term.arguments[0].kind == "input"]
+        if len(states) == 2:  # the character is an input itself, usually the first one
+            square = [term for term in states if self._is_square(term)]
+            states = square if len(square) == 1 else sorted(states, key=lambda term: term.arguments[0].numbers)[1:]
         if len(states) != 1:
             raise ActivationError("a gate does not depend on one input and one state")
         return next(term for term in terms if term is not states[0]), states[0]
+
+    def _is_square(self, linear: Expression) -> bool:
+        """Are there as many inputs as rows, as in a recurrent matrix?"""
+        weight = linear.module.attributes.get("weight") if linear.module is not None else None
+        return isinstance(weight, Tensor) and weight.array.shape[1] == linear.numbers[1] - linear.numbers[0]
 
     def _common(self, sources: dict[str, tuple[Expression, Expression]]) -> tuple[Expression, Expression]:
         """Return the input and the state that all gates have in common."""
