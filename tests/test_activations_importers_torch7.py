@@ -305,6 +305,23 @@ def test_other_tables_hold_the_same_modules(tmp_path: Path) -> None:
     assert "optim_state.m" in result.parts.aside
 
 
+@pytest.mark.parametrize("is_old", [False, True])
+def test_dropout_of_the_first_version_scales_after_training(is_old: bool, tmp_path: Path) -> None:
+    """Without `v2`, nn.Dropout multiplies by 1 - p when the model is used, and by nothing while it learns."""
+    weights, scaled = drawn("h", n_embedding=N_EMBEDDING), drawn("h", n_embedding=N_EMBEDDING)
+    dropout = module("nn.Dropout", p=0.25) if is_old else module("nn.Dropout", p=0.25, v2=True)
+    made = [module("nn.LookupTable", weight=weights.embedding)]
+    for layer in weights.layers:
+        made += [sequence_layer(layer), dropout]
+    made += [linear(weights.readout, weights.readout_bias), module("nn.LogSoftMax")]
+    path = save(tmp_path / "net.t7", module("nn.Sequential", modules=array_of(made)))
+    if is_old:
+        w, *others = scaled.layers[1]["h"]
+        scaled.layers[1]["h"] = (0.75 * w, *others)
+        scaled.readout = 0.75 * scaled.readout
+    assert_computes(import_model(path, f"chars:{CHARACTERS}").model, scaled, rnn_step)
+
+
 def test_a_module_alone_needs_a_vocabulary(tmp_path: Path) -> None:
     weights = drawn("h", n_embedding=N_EMBEDDING, n_layers=1)
     made = [module("nn.LookupTable", weight=weights.embedding), sequence_layer(weights.layers[0])]
@@ -374,6 +391,18 @@ def unread_networks() -> dict[str, tuple[Any, str]]:
         "another activation function": (
             rnn(lambda given: node(module("nn.SoftPlus"), given), lambda new, x: new),
             "SoftPlus_1 is a nn.SoftPlus, which is not read",
+        ),
+        "a softmax that is no prediction": (
+            rnn(lambda given: node(module("nn.SoftMax"), given), lambda new, x: new),
+            "rnn is not read: a softmax is where a recurrent layer is expected",
+        ),
+        "another scale of what is read out": (
+            rnn(tanh, lambda new, x: node(module("nn.MulConstant", constant_scalar=3), new)),
+            "rnn is not read: MulConstant_1 is a nn.MulConstant, which is not read",
+        ),
+        "an embedding whose rows are shortened": (
+            torch_rnn_checkpoint(drawn("h", n_embedding=3), CHARACTERS, embedding_options={"maxNorm": 1}),
+            "model.net is not read: model.net.1 is a nn.LookupTable, which is not read",
         ),
         "a layer that goes on from another state": (
             table(rnn=_crossed(weights), vocab=array_of(list(CHARACTERS))),

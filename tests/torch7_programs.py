@@ -5,7 +5,7 @@ flattened into one storage by `getParameters`. Networks are described by weights
 computed by plain numpy (`lstm_step` and so on).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -262,7 +262,7 @@ def lstm_graph(weights: Weights, *, narrow: bool = False, dropout: bool = False,
         prev_c, prev_h = inputs[2 * n + 1], inputs[2 * n + 2]
         x = node(one_hot(len(weights.readout)), inputs[0]) if n == 0 else outputs[2 * n - 1]
         if n and dropout:
-            x = node(module("nn.Dropout", p=0.5, noise=tensor(np.ones(4))), x)
+            x = node(module("nn.Dropout", p=0.5, v2=True, noise=tensor(np.ones(4))), x)
         names = (None, None) if narrow else (f"i2h_{n + 1}", f"h2h_{n + 1}")
         i2h = node(linear(stacked(layer, "ifog", 0), stacked(layer, "ifog", 2)), x, name=names[0])
         h2h = node(linear(stacked(layer, "ifog", 1), stacked(layer, "ifog", 3)), prev_h, name=names[1])
@@ -292,7 +292,7 @@ def _narrowed(sums: Node, n_units: int) -> list[Node]:
 
 def _decoder(weights: Weights, top: Node, dropout: bool) -> Node:
     if dropout:
-        top = node(module("nn.Dropout", p=0.5), top)
+        top = node(module("nn.Dropout", p=0.5, v2=True), top)
     projection = node(linear(weights.readout, weights.readout_bias), top, name="decoder")
     return node(module("nn.LogSoftMax"), projection)
 
@@ -366,13 +366,19 @@ def sequence_layer(layer: Any) -> Object:
 
 
 def torch_rnn_checkpoint(
-    weights: Weights, vocabulary: Sequence[str], *, adapter: bool = False, batchnorm: bool = False, kind: str = "Float"
+    weights: Weights,
+    vocabulary: Sequence[str],
+    *,
+    adapter: bool = False,
+    batchnorm: bool = False,
+    kind: str = "Float",
+    embedding_options: Mapping[str, Any] | None = None,
 ) -> Lua:
     """Return what train.lua of torch-rnn saves; `adapter` as in its forks."""
     rnns = [sequence_layer(layer) for layer in weights.layers]
-    made = [module("nn.LookupTable", weight=weights.embedding)]
+    made = [module("nn.LookupTable", weight=weights.embedding, **(embedding_options or {}))]
     for rnn in rnns:
-        made += [rnn, module("nn.Dropout", p=0.3)]
+        made += [rnn, module("nn.Dropout", p=0.3, v2=True)]
         if batchnorm:
             n = weights.readout.shape[1]
             made.append(

@@ -73,7 +73,7 @@ class _Takes:
         if part.transposed:
             matrix = matrix.T
         start, stop = part.columns or (0, matrix.shape[1])
-        return np.ascontiguousarray(matrix[slice(*part.rows), start:stop])
+        return np.float32(part.factor) * np.ascontiguousarray(matrix[slice(*part.rows), start:stop])
 
     def biases(self, part: Rows) -> Matrix | None:
         """Return the biases of the rows of a matrix; None if it has none."""

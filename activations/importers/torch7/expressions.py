@@ -15,7 +15,7 @@ from activations.importers.torch7.values import Storage, Table, Tensor, TorchObj
 _MAX_EXPRESSIONS = 100_000
 _MAX_DEPTH = 50
 _MAX_NESTED = 5
-_PASSING = {"Identity", "Dropout", "LowMemDropout", "Copy", "Contiguous", "LogSoftMax", "SoftMax"}
+_PASSING = {"Identity", "LowMemDropout", "Copy", "Contiguous"}
 _FUNCTIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh", "ReLU": "relu"}
 _LINEAR = {"Linear", "LinearNB", "LinearNoBias"}
 _EMBEDDING = {"LookupTable", "Embedding"}
@@ -29,11 +29,13 @@ class Expression:
 
     Attributes:
         kind: `input`, `inputs`, `one_hot`, `embedding`, `linear`, `layer`, `sum`, `product`, `sigmoid`, `tanh`, `relu`,
-            `negative`, `complement` (1 minus it), `parts` (a table) or `stacked` (rows, n at a time).
+            `negative`, `complement` (1 minus it), `scaled`, `softmax`, `parts` (a table) or `stacked` (rows, n at a
+            time).
         arguments: What it is a function of.
         module: The module that has its weights, of an embedding, a linear layer or a recurrent layer.
         numbers: Number of an input; first and last row of a linear layer; n.
         cell: Kind of a recurrent layer.
+        factor: What the argument of a linear or recurrent layer, or something that is scaled, is multiplied by.
     """
 
     kind: str
@@ -41,6 +43,7 @@ class Expression:
     module: TorchObject | None = None
     numbers: tuple[int, ...] = ()
     cell: str = ""
+    factor: float = 1.0
 
 
 class Algebra:
@@ -57,15 +60,19 @@ class Algebra:
         module: TorchObject | None = None,
         numbers: tuple[int, ...] = (),
         cell: str = "",
+        factor: float = 1.0,
     ) -> Expression:
-        """Return an expression; sums and products of one thing are that thing."""
+        """Return an expression; sums and products of one thing are that thing, and layers take over factors."""
         if kind in ("sum", "product") and len(arguments) == 1:
             return arguments[0]
-        key = (kind, *map(id, arguments), id(module), numbers, cell)
+        if kind in ("linear", "layer") and arguments[0].kind == "scaled":
+            factor *= arguments[0].factor
+            arguments = arguments[0].arguments
+        key = (kind, *map(id, arguments), id(module), numbers, cell, factor)
         if key not in self._known:
             if len(self._known) > _MAX_EXPRESSIONS:
                 raise ActivationError("its modules compute more than any model needs")
-            self._known[key] = Expression(kind, arguments, module, numbers, cell)
+            self._known[key] = Expression(kind, arguments, module, numbers, cell, factor)
         return self._known[key]
 
     def rows(self, value: Expression, start: int, stop: int, depth: int = 0) -> Expression:
@@ -80,7 +87,8 @@ class Algebra:
             first, last = value.numbers
             if not 0 <= start < stop <= last - first:
                 raise ActivationError(f"rows {start} to {stop} are taken of a linear layer that has {last - first}")
-            return self.make("linear", *value.arguments, module=value.module, numbers=(first + start, first + stop))
+            rows = (first + start, first + stop)
+            return self.make("linear", *value.arguments, module=value.module, numbers=rows, factor=value.factor)
         if value.kind not in ("sum", "product", "sigmoid", "tanh", "relu", "negative", "complement"):
             raise ActivationError(f"some rows are taken of a {value.kind}, which is not read")
         if depth > _MAX_DEPTH:
@@ -136,6 +144,10 @@ class Evaluator:
             raise ActivationError("its modules are nested deeper than any model's")
         if kind in _PASSING:
             return value
+        if kind == "Dropout":
+            return self._dropout(module, value)
+        if kind in ("LogSoftMax", "SoftMax"):
+            return make("softmax", value)
         if kind in _FUNCTIONS:
             return make(_FUNCTIONS[kind], value)
         if kind in ("CAddTable", "CMulTable"):
@@ -143,7 +155,7 @@ class Evaluator:
             return make("sum" if kind == "CAddTable" else "product", *terms)
         if kind in _LINEAR and (weight := _weight(module)) is not None:
             return make("linear", value, module=module, numbers=(0, weight[0]))
-        if kind in _EMBEDDING and _weight(module) is not None:
+        if kind in _EMBEDDING and _weight(module) is not None and not module.attributes.get("maxNorm"):
             return make("embedding", value, module=module)
         if kind == "OneHot":
             return make("one_hot", value)
@@ -163,6 +175,13 @@ class Evaluator:
         raise ActivationError(
             f"{name} is a {module.class_name or 'module without a class'}, which is not read in a recurrent network"
         )
+
+    def _dropout(self, module: TorchObject, value: Expression) -> Expression:
+        """Return what dropout does after training: nothing, or, in its first version, scaling."""
+        share = module.attributes.get("p")
+        if module.attributes.get("v2") is True or not isinstance(share, int | float):
+            return value
+        return self.algebra.make("scaled", value, factor=1 - share) if 0 < share < 1 else value
 
     def _shaping(self, kind: str, module: TorchObject) -> Callable[[Expression], Expression] | None:
         """Return what a module does that selects, splits or moves rows, or adds a constant; None for any other one."""

@@ -21,6 +21,7 @@ from activations.importers.torch7.values import Tensor, TorchObject
 _LETTERS_OF_SEQUENCES = {"lstm": "ifog", "gru": "zrn", "rnn": "h"}
 _MAX_LAYERS = 100
 _MAX_TERMS = 20
+_MAX_OUTPUTS = 250
 
 NameOf = Callable[[Tensor], str | None]
 
@@ -35,6 +36,7 @@ class Rows:
         rows: First row and the one behind the last.
         columns: The same for the columns; None for all.
         transposed: True if the file has the matrix transposed, for products with row vectors.
+        factor: What the matrix is to be multiplied by.
     """
 
     weight: str
@@ -42,6 +44,7 @@ class Rows:
     rows: tuple[int, int]
     columns: tuple[int, int] | None = None
     transposed: bool = False
+    factor: float = 1.0
 
 
 class Gate(NamedTuple):
@@ -132,7 +135,12 @@ class _Recogniser:
         self._states: dict[Expression, Expression] = {}  # each new state, and the input that is the old one
 
     def network(self, final: Expression) -> Network | None:
-        outputs = final.arguments if final.kind == "parts" else (final,)
+        outputs = [
+            output.arguments[0] if output.kind == "softmax" else output
+            for output in (final.arguments if final.kind == "parts" and not final.numbers else (final,))
+        ]
+        if len(outputs) > _MAX_OUTPUTS:
+            raise ActivationError(f"it has more than {_MAX_OUTPUTS} outputs; no model needs that many")
         predictions = [output for output in outputs if output.kind == "linear"]
         if len(predictions) > 1:
             raise ActivationError("it has several read-outs, of which only one is read")
@@ -140,6 +148,8 @@ class _Recogniser:
             layers, bottom = self._layers(predictions[0].arguments[0])
         else:  # the read-out is another module, and the last state may be the cell
             layers, bottom = self._first_of(outputs)
+        if bottom.arguments and bottom.arguments[0].kind != "input":
+            raise ActivationError("it computes something of the character before it looks it up")
         self._check_states(outputs, bottom)
         if not layers:
             return None
@@ -177,8 +187,7 @@ class _Recogniser:
 
     def _check_states(self, outputs: Sequence[Expression], bottom: Expression) -> None:
         """Check that each state goes where it came from: states are the inputs besides the character, in order."""
-        character = bottom.arguments[0] if bottom.arguments else bottom
-        n_before = character.numbers[0] if character.kind == "input" else 0
+        n_before = (bottom.arguments[0] if bottom.arguments else bottom).numbers[0]
         for new, old in self._states.items():
             n = outputs.index(new) if new in outputs else -1
             if n < 0 or old.numbers != (n if n < n_before else n + 1,):
@@ -197,7 +206,7 @@ class _Recogniser:
         gates = tuple(
             Gate(
                 letter,
-                Rows(weight, bias, span, (0, n_inputs), transposed=True),
+                Rows(weight, bias, span, (0, n_inputs), transposed=True, factor=value.factor),
                 Rows(weight, None, span, (n_inputs, n_rows), transposed=True),
             )
             for letter, span in zip(letters, spans, strict=True)
@@ -297,7 +306,7 @@ class _Recogniser:
 
     def _rows(self, linear: Expression) -> Rows:
         start, stop = linear.numbers
-        return Rows(self._weight(linear.module), self._bias(linear.module), (start, stop))
+        return Rows(self._weight(linear.module), self._bias(linear.module), (start, stop), factor=linear.factor)
 
     def _weight(self, module: TorchObject | None) -> str:
         tensor = module.attributes.get("weight") if module is not None else None
