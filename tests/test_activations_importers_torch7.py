@@ -216,7 +216,7 @@ def test_states_may_stand_in_another_order(tmp_path: Path) -> None:
         node(module("nn.CAddTable"), node(linear(u, b2), prev_h), node(linear(w, b), x))
         for w, u, b, b2 in (weights.layers[0][letter] for letter in "ofig")
     ]
-    o, f, i = (node(module("nn.Sigmoid"), one) for one in sums[:3])
+    o, f, i = (node(module("nn.Sigmoid"), total) for total in sums[:3])
     added = node(module("nn.CMulTable"), node(module("nn.Tanh"), sums[3]), i)
     next_c = node(module("nn.CAddTable"), added, node(module("nn.CMulTable"), prev_c, f))
     next_h = node(module("nn.CMulTable"), node(module("nn.Tanh"), next_c), o)
@@ -316,8 +316,8 @@ def test_dropout_of_the_first_version_scales_after_training(is_old: bool, tmp_pa
     made += [linear(weights.readout, weights.readout_bias), module("nn.LogSoftMax")]
     path = save(tmp_path / "net.t7", module("nn.Sequential", modules=array_of(made)))
     if is_old:
-        w, *others = scaled.layers[1]["h"]
-        scaled.layers[1]["h"] = (0.75 * w, *others)
+        w, *rest = scaled.layers[1]["h"]
+        scaled.layers[1]["h"] = (0.75 * w, *rest)
         scaled.readout = 0.75 * scaled.readout
     assert_computes(import_model(path, f"chars:{CHARACTERS}").model, scaled, rnn_step)
 
@@ -330,6 +330,24 @@ def test_a_module_alone_needs_a_vocabulary(tmp_path: Path) -> None:
     assert_computes(import_model(path, f"chars:{CHARACTERS}").model, weights, rnn_step)
     with pytest.raises(ActivationError, match="the vocabulary of the model's 7 characters must be given"):
         import_model(path)
+
+
+@pytest.mark.parametrize(("name", "letters"), [("nn.SeqLSTM", "ifgo"), ("nn.SeqGRU", "rzn")])
+def test_layers_that_go_back_to_torch_rnn(name: str, letters: str, tmp_path: Path) -> None:
+    """Of Element-Research's rnn, whose GRU has another order, and the update gate as the share of the old state."""
+    weights = drawn(letters, n_embedding=N_EMBEDDING, n_layers=1)
+
+    def gru(layer: Any, x: Any, state: Any) -> Any:
+        (h,) = state
+        z, r = (sigmoid(w @ x + b + u @ h + b2) for w, u, b, b2 in (layer["z"], layer["r"]))
+        w, u, b, b2 = layer["n"]
+        return ((1 - z) * np.tanh(w @ x + b + u @ (r * h) + b2) + z * h,)
+
+    made = [module("nn.LookupTable", weight=weights.embedding), sequence_layer(weights.layers[0], name)]
+    made.append(linear(weights.readout, weights.readout_bias))
+    path = save(tmp_path / "net.t7", module("nn.Sequential", modules=array_of(made)))
+    model = import_model(path, f"chars:{CHARACTERS}").model
+    assert_computes(model, weights, gru if letters == "rzn" else lstm_step)
 
 
 def test_functions_in_a_file_are_skipped(tmp_path: Path) -> None:

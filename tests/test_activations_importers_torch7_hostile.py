@@ -121,7 +121,9 @@ def chained(n: int, name: str = "nn.Tanh") -> bytes:
     last = node(None, given, input=Lua())
     first = node(None, input=Lua())
     start.index.set(1, first.data)
-    ends = {name: Object("nngraph.Node", table(data=one.data)) for name, one in (("innode", first), ("outnode", last))}
+    ends = {
+        name: Object("nngraph.Node", table(data=place.data)) for name, place in (("innode", first), ("outnode", last))
+    }
     return dumps(table(rnn=Object("nn.gModule", table(**ends))))
 
 
@@ -156,7 +158,7 @@ def with_weight(change: Callable[[LuaTensor], None]) -> bytes:
     """Return a checkpoint whose read-out is changed."""
     graph = gru_graph(random_weights("rzn", 7, 5, 1))
     value = char_rnn_checkpoint(graph, "abcdefg")
-    nodes = [dict(one.fields.pairs)["data"] for _, one in dict(graph.fields.pairs)["forwardnodes"].pairs]
+    nodes = [dict(place.fields.pairs)["data"] for _, place in dict(graph.fields.pairs)["forwardnodes"].pairs]
     named = [data for data in nodes if any(key == "name" for key, _ in dict(data.pairs)["annotations"].pairs)]
     change(dict(dict(named[0].pairs)["module"].fields.pairs)["weight"])
     return dumps(value)
@@ -179,9 +181,8 @@ def many_views() -> bytes:
 
 def looked_at_again_and_again() -> bytes:
     """Return tables inside one another that claim to be long, each of which begins with numbers."""
-    one = TABLE + integers(0, 300_000) + number(1) + number(2) + number(3)
-    n = 20_000
-    return b"".join(one[:4] + integers(n_table + 1) + one[8:] for n_table in range(n)) + bytes(24 * 300_000)
+    start = integers(300_000) + number(1) + number(2) + number(3)
+    return b"".join(TABLE + integers(n + 1) + start for n in range(20_000)) + bytes(24 * 300_000)
 
 
 def long_table() -> bytes:

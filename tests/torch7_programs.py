@@ -45,12 +45,12 @@ def flatten_parameters(*modules: Object, kind: str = "Double") -> tuple[LuaTenso
     """Move all weights into one storage and all gradients into another, as `getParameters` does."""
     flat = []
     for names in (("weight", "bias"), ("gradWeight", "gradBias")):
-        tensors = [value for one in modules for key, value in one.fields.pairs if key in names]
-        storage = LuaStorage(kind, np.concatenate([one.array().ravel() for one in tensors]))
+        tensors = [value for owner in modules for key, value in owner.fields.pairs if key in names]
+        storage = LuaStorage(kind, np.concatenate([weight.array().ravel() for weight in tensors]))
         start = 0
-        for one in tensors:
-            one.storage, one.start, one.kind = storage, start, kind
-            start += int(np.prod(one.shape))
+        for weight in tensors:
+            weight.storage, weight.start, weight.kind = storage, start, kind
+            start += int(np.prod(weight.shape))
         flat.append(LuaTensor(storage, (start,), kind=kind))
     return flat[0], flat[1]
 
@@ -86,17 +86,17 @@ def split(given: Node, n: int) -> list[Node]:
 
 
 def in_order(last: Node) -> list[Node]:
-    """Return all nodes that the last one depends on, the first one first."""
-    found: list[Node] = []
+    """Return all nodes that the last place depends on, the first place first."""
+    ordered: list[Node] = []
 
-    def visit(one: Node) -> None:
-        if one not in found:
-            for given in one.inputs:
+    def visit(place: Node) -> None:
+        if place not in ordered:
+            for given in place.inputs:
                 visit(given)
-            found.append(one)
+            ordered.append(place)
 
     visit(last)
-    return found
+    return ordered
 
 
 def gmodule(inputs: Sequence[Node], outputs: Sequence[Node], *, old: bool = False) -> Object:
@@ -122,36 +122,35 @@ def gmodule(inputs: Sequence[Node], outputs: Sequence[Node], *, old: bool = Fals
 
 def _fields_of_graph(nodes: list[Node], first: Node, last: Node, n_inputs: int, old: bool) -> Lua:
     backward = {
-        id(one): Object("nngraph.Node", table(data=one.data, visited=False, id=n)) for n, one in enumerate(nodes)
+        id(place): Object("nngraph.Node", table(data=place.data, visited=False, id=n)) for n, place in enumerate(nodes)
     }
     forward = {
-        id(one): Object("nngraph.Node", table(data=one.data, visited=False, id=n)) for n, one in enumerate(nodes)
+        id(place): Object("nngraph.Node", table(data=place.data, visited=False, id=n)) for n, place in enumerate(nodes)
     }
-    children: dict[int, list[Object]] = {id(one): [] for one in nodes}
-    for one in nodes:
-        ours = [backward[id(given)] for given in one.inputs]
-        backward[id(one)].fields.set(
-            "children", Lua([*array_of(ours).pairs, *((o, n + 1) for n, o in enumerate(ours))])
-        )
-        for given in one.inputs:
-            children[id(given)].append(forward[id(one)])
-    for one in nodes:
-        forward[id(one)].fields.set("children", both_ways(children[id(one)]))
+    children: dict[int, list[Object]] = {id(place): [] for place in nodes}
+    for place in nodes:
+        backward[id(place)].fields.set("children", both_ways([backward[id(given)] for given in place.inputs]))
+        for given in place.inputs:
+            children[id(given)].append(forward[id(place)])
+    for place in nodes:
+        forward[id(place)].fields.set("children", both_ways(children[id(place)]))
     graphs = {}
     for name, copies in (("fg", forward), ("bg", backward)):
         edges = [
-            Object("graph.Edge", table(**{"from": copies[id(given)], "to": copies[id(one)]}))
-            for one in nodes
-            for given in one.inputs
+            Object("graph.Edge", table(**{"from": copies[id(given)], "to": copies[id(place)]}))
+            for place in nodes
+            for given in place.inputs
         ]
         graphs[name] = Object("graph.Graph", table(nodes=array_of(list(copies.values())), edges=array_of(edges)))
-    modules = [dict(one.data.pairs)["module"] for one in nodes if any(key == "module" for key, _ in one.data.pairs)]
+    modules = [
+        dict(place.data.pairs)["module"] for place in nodes if any(key == "module" for key, _ in place.data.pairs)
+    ]
     fields = table(
         **graphs,
         innode=forward[id(first)],
         outnode=backward[id(last)],
-        forwardnodes=array_of([forward[id(one)] for one in nodes]),
-        backwardnodes=array_of([backward[id(one)] for one in reversed(nodes)]),
+        forwardnodes=array_of([forward[id(place)] for place in nodes]),
+        backwardnodes=array_of([backward[id(place)] for place in reversed(nodes)]),
         verbose=False,
         output=Lua(),
         gradInput=Lua(),
@@ -163,8 +162,8 @@ def modules_of(graph: Object) -> list[Object]:
     """Return the modules of a graph that have weights."""
     forward = dict(graph.fields.pairs)["forwardnodes"]
     data = [dict(one.fields.pairs)["data"] for _, one in forward.pairs]
-    found = [dict(one.pairs).get("module") for one in data]
-    return [one for one in found if one is not None and any(key == "weight" for key, _ in one.fields.pairs)]
+    modules = [dict(entries.pairs).get("module") for entries in data]
+    return [made for made in modules if made is not None and any(key == "weight" for key, _ in made.fields.pairs)]
 
 
 # ------------------------------------------------------------------------------------------------- networks
@@ -236,14 +235,14 @@ def logits(weights: Weights, step: Callable[..., tuple[Array, ...]], ids: Sequen
     """Compute the logits after every character, (n_chars, n_characters), from the zero state."""
     n_units = weights.readout.shape[1]
     states = [(np.zeros(n_units),) * (2 if step is lstm_step else 1) for _ in weights.layers]
-    found = []
+    outputs = []
     for id_ in ids:
         x = np.eye(len(weights.readout))[id_] if weights.embedding is None else weights.embedding[id_]
         for n, layer in enumerate(weights.layers):
             states[n] = step(layer, x, states[n])
             x = states[n][0]
-        found.append(weights.readout @ x + weights.readout_bias)
-    return np.array(found)
+        outputs.append(weights.readout @ x + weights.readout_bias)
+    return np.array(outputs)
 
 
 # ------------------------------------------------------------------------------------------------- char-rnn
@@ -355,9 +354,10 @@ def char_rnn_checkpoint(graph: Object, vocabulary: Sequence[str | bytes], *, kin
 # ------------------------------------------------------------------------------------------------- torch-rnn
 
 
-def sequence_layer(layer: Any) -> Object:
+def sequence_layer(layer: Any, name: str = "") -> Object:
     """Build LSTM.lua, VanillaRNN.lua, or GRU.lua of the forks: a matrix on [x; h] for row vectors, and one bias."""
-    name, order = {4: ("nn.LSTM", "ifog"), 3: ("nn.GRU", "zrn"), 1: ("nn.VanillaRNN", "h")}[len(layer)]
+    name = name or {4: "nn.LSTM", 3: "nn.GRU", 1: "nn.VanillaRNN"}[len(layer)]
+    order = "rzn" if name == "nn.SeqGRU" else {4: "ifog", 3: "zrn", 1: "h"}[len(layer)]
     both = np.concatenate([stacked(layer, order, 0).T, stacked(layer, order, 1).T])
     bias = stacked(layer, order, 2) + stacked(layer, order, 3)
     empty = dict.fromkeys(("cell", "gates", "buffer1", "grad_x", "h0", "c0"), LuaTensor(None))

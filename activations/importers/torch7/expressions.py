@@ -15,11 +15,12 @@ from activations.importers.torch7.values import Storage, Table, Tensor, TorchObj
 _MAX_EXPRESSIONS = 100_000
 _MAX_DEPTH = 50
 _MAX_NESTED = 5
-_PASSING = {"Identity", "LowMemDropout", "Copy", "Contiguous"}
+_PASSING = {"Identity", "Copy", "Contiguous"}
+_DROPOUT = {"Dropout", "LowMemDropout"}
 _FUNCTIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh", "ReLU": "relu"}
 _LINEAR = {"Linear", "LinearNB", "LinearNoBias"}
 _EMBEDDING = {"LookupTable", "Embedding"}
-_OF_SEQUENCES = {"LSTM": "lstm", "SequenceLSTM": "lstm", "GRU": "gru", "VanillaRNN": "rnn", "SequenceRNN": "rnn"}
+_OF_SEQUENCES = {"LSTM", "SequenceLSTM", "SeqLSTM", "GRU", "SeqGRU", "VanillaRNN", "SequenceRNN"}
 _ROWS_AXES = (2, -2)  # of (n_lanes, n_parts, n_rows)
 
 
@@ -34,7 +35,7 @@ class Expression:
         arguments: What it is a function of.
         module: The module that has its weights, of an embedding, a linear layer or a recurrent layer.
         numbers: Number of an input; first and last row of a linear layer; n.
-        cell: Kind of a recurrent layer.
+        cell: Class of a recurrent layer.
         factor: What the argument of a linear or recurrent layer, or something that is scaled, is multiplied by.
     """
 
@@ -144,7 +145,7 @@ class Evaluator:
             raise ActivationError("its modules are nested deeper than any model's")
         if kind in _PASSING:
             return value
-        if kind == "Dropout":
+        if kind in _DROPOUT:
             return self._dropout(module, value)
         if kind in ("LogSoftMax", "SoftMax"):
             return make("softmax", value)
@@ -160,7 +161,7 @@ class Evaluator:
         if kind == "OneHot":
             return make("one_hot", value)
         if kind in _OF_SEQUENCES and _weight(module) is not None:
-            return make("layer", value, module=module, cell=_OF_SEQUENCES[kind])
+            return make("layer", value, module=module, cell=kind)
         if kind == "Sequential":
             for n, inner in enumerate(ordered_values(module.attributes.get("modules")), 1):
                 if isinstance(inner, TorchObject):
@@ -207,7 +208,7 @@ class Evaluator:
 
     def _plus_one(self, value: Expression) -> Expression:
         if value.kind != "negative":
-            raise ActivationError("a 1 is added to something in it, which is not read in a recurrent network")
+            raise ActivationError("a 1 is added to something, which is not read in a recurrent network")
         return self.algebra.make("complement", *value.arguments)
 
     def _split(self, value: Expression) -> Expression:

@@ -51,13 +51,13 @@ class Graph:
     has_several_inputs: bool
 
 
-def read_graph(module: TorchObject) -> Graph:
+def read_graph(graph: TorchObject) -> Graph:
     """Read the graph of a `nn.gModule`.
 
     Raises:
         ActivationError: If it has no nodes, or a cycle.
     """
-    first, last = _data(module.attributes.get("innode")), _data(module.attributes.get("outnode"))
+    first, last = _data(graph.attributes.get("innode")), _data(graph.attributes.get("outnode"))
     if first is None or last is None:
         raise ActivationError("a nn.gModule has no nodes; it is not whole")
     distributed = {id(data): n for n, data in enumerate(ordered_values(first.entries.get("mapindex")))}
@@ -66,7 +66,7 @@ def read_graph(module: TorchObject) -> Graph:
     names = _Names()
     nodes = tuple(
         Node(
-            module=found if isinstance(found := data.entries.get("module"), TorchObject) else None,
+            module=module if isinstance(module := data.entries.get("module"), TorchObject) else None,
             inputs=tuple(numbers[id(given)] for given in _inputs(data, first, distributed)),
             selected=_selected(data),
             source=_source(data, first, distributed),

@@ -7,6 +7,7 @@ gate. In torch-rnn, every layer is a module that reads a whole sequence.
 Source:
     github.com/karpathy/char-rnn: `model/LSTM.lua`, `model/GRU.lua`, `model/RNN.lua`.
     github.com/jcjohnson/torch-rnn: `LSTM.lua`, `VanillaRNN.lua`, `LanguageModel.lua`; `GRU.lua` of its forks.
+    github.com/Element-Research/rnn: `SeqLSTM.lua`, `SeqGRU.lua`, which go back to torch-rnn.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +19,15 @@ from activations.importers.torch7.expressions import Evaluator, Expression
 from activations.importers.torch7.graphs import GRAPH
 from activations.importers.torch7.values import Tensor, TorchObject
 
-_LETTERS_OF_SEQUENCES = {"lstm": "ifog", "gru": "zrn", "rnn": "h"}
+_LETTERS_OF_SEQUENCES = {
+    "LSTM": "ifog",
+    "SequenceLSTM": "ifog",
+    "SeqLSTM": "ifog",
+    "GRU": "zrn",
+    "SeqGRU": "rzn",
+    "VanillaRNN": "h",
+    "SequenceRNN": "h",
+}
 _MAX_LAYERS = 100
 _MAX_TERMS = 20
 _MAX_OUTPUTS = 250
@@ -211,8 +220,7 @@ class _Recogniser:
             )
             for letter, span in zip(letters, spans, strict=True)
         )
-        is_gru = value.cell == "gru"
-        return LayerPlan(gates=gates, reset_before=is_gru, update_swapped=is_gru)
+        return LayerPlan(gates=gates, reset_before="GRU" in value.cell, update_swapped=value.cell == "GRU")
 
     def _layer_of_steps(self, hidden: Expression) -> tuple[LayerPlan, Expression]:
         """Return the layer that computes a hidden state, and the expression that is its input."""
@@ -253,9 +261,9 @@ class _Recogniser:
         with_complement = [term for term in hidden.arguments if _has(term, "complement")]
         if len(with_complement) != 1:
             _raise_no("GRU")
-        other = next(term for term in hidden.arguments if term is not with_complement[0])
+        without_complement = next(term for term in hidden.arguments if term is not with_complement[0])
         complement, rest = _split(with_complement[0], "complement")
-        update, share = _split(other, "sigmoid")
+        update, share = _split(without_complement, "sigmoid")
         if complement.arguments[0] is not update or {rest.kind, share.kind} != {"input", "tanh"}:
             _raise_no("GRU")
         candidate, old = (share, rest) if share.kind == "tanh" else (rest, share)
@@ -340,17 +348,17 @@ def _has(product: Expression, kind: str) -> bool:
 
 def _split(product: Expression, kind: str) -> tuple[Expression, Expression]:
     """Return the factor of a kind, and the other one."""
-    ours = [factor for factor in product.arguments if factor.kind == kind]
-    if product.kind != "product" or len(product.arguments) != 2 or len(ours) != 1:
+    of_kind = [factor for factor in product.arguments if factor.kind == kind]
+    if product.kind != "product" or len(product.arguments) != 2 or len(of_kind) != 1:
         raise ActivationError(f"a product is not that of a {kind} and something else, which is not read")
-    return ours[0], next(factor for factor in product.arguments if factor is not ours[0])
+    return of_kind[0], next(factor for factor in product.arguments if factor is not of_kind[0])
 
 
 def _factors(product: Expression, first: str, second: str) -> tuple[Expression, Expression]:
-    one, other = _split(product, first)
-    if other.kind != second:
+    factor, rest = _split(product, first)
+    if rest.kind != second:
         raise ActivationError(f"a product is not that of a {first} and a {second}, which is not read")
-    return one, other
+    return factor, rest
 
 
 def _raise_no(cell: str) -> NoReturn:
