@@ -128,7 +128,7 @@ def test_what_is_reported_of_torch_rnn(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("program", ["char-rnn", "torch-rnn"])
 def test_a_trained_model_has_the_loss_that_it_had(program: str, tmp_path: Path) -> None:
-    model, text = bundled_model(), bundled_text().text(0, 6000)
+    model, text = bundled_model(), bundled_text().text(0, 2000)
     part = Corpus.from_texts([text])
     weights = torch7_weights(model)
     if weights.embedding is None and program == "torch-rnn":
@@ -476,6 +476,6 @@ def test_a_file_without_a_model_says_what_it_is(tmp_path: Path) -> None:
 
 
 def test_losses_of_a_long_training_are_read_at_once(tmp_path: Path) -> None:
-    value = table(losses=array_of(np.linspace(5, 1, 300_000).tolist()), sizes=LuaTensor(None))
+    value = table(losses=array_of(np.linspace(5, 1, 20_000).tolist()), sizes=LuaTensor(None))
     contents = read_contents(save(tmp_path / "m.t7", value))
-    assert contents.arrays["losses"].shape == (300_000,)
+    assert contents.arrays["losses"].shape == (20_000,)

@@ -7,10 +7,12 @@ from typing import Any, NoReturn
 
 from activations.errors import ActivationError
 from activations.importers.contents import Arrays, Contents, NamePath
+from activations.importers.input_and_readout import has_named_readout
 from activations.importers.linear_layers import find_linears
 from activations.importers.numpy_layers import find_lists, find_named
 from activations.importers.parts import Parts, UnusedArrays
 from activations.importers.repeated import distinct
+from activations.importers.stacked_layers import find_stacked
 from activations.importers.torch7_layers import find_torch7
 from activations.importers.torch_layers import find_torch
 
@@ -46,7 +48,7 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
             "weight itself; remove that in the program that has the model (torch.nn.utils.…remove), and save it again"
         )
     distinct_arrays = distinct(arrays)
-    finders = [(find, distinct_arrays.arrays) for find in (find_torch, find_named, find_lists, find_linears)]
+    finders = [(find, distinct_arrays.arrays) for find in (find_torch, find_named, find_lists, _find_by_shapes)]
     for find, given in [(find_torch7, arrays), *finders]:  # Torch7's networks say which arrays are the same
         parts = find(UnusedArrays(given), contents.facts)
         if parts is not None:
@@ -56,6 +58,20 @@ def find_parts(contents: Contents, prefix: str = "") -> Parts:
             notes = {**parts.notes, "repeated": distinct_arrays.repeated(sorted(used_once))}
             return replace(parts, notes=notes, unused=unused, aside=aside, left_out=_left_out(contents, prefix))
     _raise_nothing_found(contents, arrays, prefix)
+
+
+def _find_by_shapes(arrays: UnusedArrays, facts: Mapping[str, Any]) -> Parts | None:
+    """Find layers of matrices under any names: of one matrix for each gate, or of one for all of them."""
+    solutions, errors = [], []
+    for find in (find_linears, find_stacked):
+        try:
+            solutions.append(find(UnusedArrays(arrays.arrays), facts))
+        except ActivationError as error:
+            errors.append(error)
+    complete = [parts for parts in solutions if parts is not None]
+    if errors and not complete:
+        raise errors[0]
+    return min(complete, key=lambda parts: (len(parts.unused), not has_named_readout(parts)), default=None)
 
 
 def _raise_nothing_found(contents: Contents, arrays: Arrays, prefix: str) -> NoReturn:
