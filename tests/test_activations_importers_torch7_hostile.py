@@ -13,6 +13,7 @@ import pytest
 from mutants import mutant
 from profiles import n_examples
 from torch7_programs import (
+    Node,
     char_rnn_checkpoint,
     gmodule,
     gru_graph,
@@ -112,18 +113,30 @@ def cyclic_graph() -> bytes:
     return in_table(rnn=graph)
 
 
-def chained(n: int, name: str = "nn.Tanh") -> bytes:
+def tables() -> bytes:
+    return root(*[part for n in range(300_000) for part in (BOOLEAN + integers(1), TABLE + integers(n + 2, 0))])
+
+
+def chained(n: int) -> bytes:
     """Return a graph that is a long chain of nodes."""
     start = given = node(module("nn.Identity"))
-    shared = module(name)
+    shared = module("nn.Tanh")
     for _ in range(n):
         given = node(shared, given)
-    last = node(None, given, input=Lua())
-    first = node(None, input=Lua())
+    return ended(start, given)
+
+
+def wide(n: int) -> bytes:
+    """Return a graph in which a node takes its inputs from many others."""
+    start, shared = node(module("nn.Identity")), module("nn.Tanh")
+    return ended(start, *(node(shared, start) for _ in range(n)))
+
+
+def ended(start: Node, *outputs: Node) -> bytes:
+    """Return a file of a graph that has one input, and nothing else than its nodes."""
+    first, last = node(None, input=Lua()), node(None, *outputs, input=Lua())
     start.index.set(1, first.data)
-    ends = {
-        name: Object("nngraph.Node", table(data=place.data)) for name, place in (("innode", first), ("outnode", last))
-    }
+    ends = {name: Object("nngraph.Node", table(data=end.data)) for name, end in (("innode", first), ("outnode", last))}
     return dumps(table(rnn=Object("nn.gModule", table(**ends))))
 
 
@@ -236,7 +249,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "an old function of huge code": (lambda: root(string(b"f"), integers(6, BIG)), "a length goes beyond its end"),
     "a function that holds itself": (lambda: in_table(f=self_holding()), "holds no arrays"),
     "tables inside one another": (lambda: deep(200_000), "nested deeper than any model's"),
-    "more tables inside one another": (lambda: deep(400_000), "has more than 500,000 parts"),
+    "fewer tables inside one another": (lambda: deep(5_000), "nested deeper than any model's"),
     "a table that holds itself": (cyclic_table, "holds no arrays"),
     "modules that hold themselves": (cyclic_modules, "is not read"),
     "a graph with a cycle": (cyclic_graph, "the graph of a nn.gModule has a cycle"),
@@ -244,12 +257,14 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "a graph without an end": (lambda: without_end("outnode", 5), "a nn.gModule has no nodes"),
     "a graph without anything": (lambda: in_table(rnn=Object("nn.gModule", Lua()), w=tensor([[1.0]])), "no recurrent"),
     "a long graph": (lambda: chained(9_000), "a gate is not the sum of two linear layers"),
-    "a longer graph": (lambda: chained(15_000), "has more than 10,000 nodes"),
+    "a longer graph": (lambda: chained(11_000), "nested deeper than any model's"),
+    "a wide graph": (lambda: wide(11_000), "has more than 10,000 nodes"),
     "sums of sums": (lambda: doubled(60, narrow=False), "a sum of more than 20 terms"),
     "rows of sums of sums": (lambda: doubled(60, narrow=True), "compute more than any model needs"),
     "rows of sums, not as deep": (lambda: doubled(40, narrow=True), "a sum of more than 20 terms"),
     "modules inside one another": (lambda: nested_modules(1000), "nested deeper than any model's"),
     "fewer modules inside one another": (lambda: nested_modules(40), "nested deeper than any model's"),
+    "tables by the million": (tables, "500,000 parts"),
     "strings by the million": (lambda: root(*[string(b"%07d" % n) for n in range(600_000)]), "500,000 parts"),
     "truth values by the million": (lambda: root(*[BOOLEAN + integers(1)] * 1_200_000), "500,000 parts"),
     "numbers by the million": (long_table, "its tables have more than 2,000,000 numbers"),

@@ -18,7 +18,7 @@ def torch7_contents(file: BinaryIO, size: int) -> Contents:
     Raises:
         ActivationError: If it is damaged, or holds more than any model needs.
     """
-    read, conversion = read_torch7(file.read()), Conversion()
+    read, conversion = read_torch7(file, size), Conversion()
     contents = flatten(KIND, conversion.of(read.root), size)
     names = {id(array): name for name, array in contents.arrays.items()}
 

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ _NIL, _NUMBER, _STRING, _TABLE, _TORCH, _BOOLEAN, _OLD_FUNCTION = range(7)
 _FUNCTIONS = (7, 8)
 _TYPES = range(9)
 _MAX_VALUES = 500_000
+_MAX_OPEN = 20_000  # values inside one another; graphs are written as deep as they are long
 _MAX_ROOTS = 8
 _MAX_NUMBERS_IN_TABLES = 2_000_000
 _MIN_BULK = 8  # entries of a table of numbers from which it is read as a whole
@@ -51,22 +52,22 @@ def is_torch7(start: bytes) -> bool:
     return _START.match(start) is not None
 
 
-def read_torch7(content: bytes) -> File:
+def read_torch7(file: BinaryIO, size: int) -> File:
     """Read what a file holds.
 
     Raises:
         ActivationError: If the file is damaged, or holds more than any model needs.
     """
-    if not content[4:8].startswith(b"\1\0"):
-        return _Reader(Ascii(content)).read_all()
-    reader = _Reader(Binary(content, long_bytes=8))
+    if b"\0" not in file.read(8):
+        return _Reader(Ascii(file, size)).read_all()
+    reader = _Reader(Binary(file, size))
     try:
         return reader.read_all()
     except ActivationError:
         if not reader.has_longs:
             raise
         try:
-            return _Reader(Binary(content, long_bytes=4)).read_all()  # from a machine of 32 bits
+            return _Reader(Binary(file, size, long_bytes=4)).read_all()  # from a machine of 32 bits
         except ActivationError:
             pass
         raise
@@ -140,6 +141,8 @@ class _Reader:
         root = self._next()
         while self._open:
             last = self._open[-1]
+            if len(self._open) > _MAX_OPEN:
+                raise ActivationError("its parts are nested deeper than any model's")
             if last.n_left:
                 last.take(self._next())
             else:

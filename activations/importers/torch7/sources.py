@@ -1,9 +1,10 @@
 """The two formats of Torch7's files: where numbers and characters come from."""
 
+import os
 import re
 import struct
 import warnings
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,20 +13,21 @@ from activations.errors import ActivationError
 
 ENTRY = np.dtype([("key_type", "<i4"), ("key", "<f8"), ("value_type", "<i4"), ("value", "<f8")])
 _TYPE_OF_NUMBERS = 1
+_LONGEST_NUMBER = 32  # bytes, with what is between two numbers
 _WHOLE = re.compile(rb"-?\d{1,19}")
 
 
 class Binary:
-    """The little-endian binary format."""
+    """The little-endian binary format. No more is read than is there, and than is asked for.
 
-    def __init__(self, content: bytes, long_bytes: int) -> None:
-        self.content, self.position = content, 0
+    Attributes:
+        bytes_left: Number of bytes behind the current position.
+    """
+
+    def __init__(self, file: BinaryIO, size: int, long_bytes: int = 8) -> None:
+        self._file, self.bytes_left = file, size
         self._long = np.dtype(f"<i{long_bytes}")
-
-    @property
-    def bytes_left(self) -> int:
-        """Number of bytes behind the current position."""
-        return len(self.content) - self.position
+        file.seek(0)
 
     def characters(self, n: int) -> bytes:
         """Read bytes.
@@ -35,8 +37,8 @@ class Binary:
         """
         if not 0 <= n <= self.bytes_left:
             raise ActivationError("it is truncated or damaged: a length goes beyond its end")
-        self.position += n
-        return self.content[self.position - n : self.position]
+        self.bytes_left -= n
+        return self._file.read(n)
 
     def integer(self) -> int:
         """Read an integer of 32 bits."""
@@ -57,42 +59,36 @@ class Binary:
             ActivationError: If the file has fewer.
         """
         kind = self._long if dtype == "<i8" else np.dtype(dtype)
-        n_bytes = n * kind.itemsize
-        if not 0 <= n_bytes <= self.bytes_left:
+        if not 0 <= n * kind.itemsize <= self.bytes_left:
             raise ActivationError("it is truncated or damaged: a storage goes beyond its end")
-        self.position += n_bytes
-        return np.frombuffer(self.content, kind, n, self.position - n_bytes)
+        return np.frombuffer(self.characters(n * kind.itemsize), kind)
 
     def table_of_numbers(self, n: int) -> NDArray[Any] | None:
         """Read the entries of a table if all keys and values are numbers, (n,) of `ENTRY`; otherwise None."""
-        first = self.content[self.position : self.position + ENTRY.itemsize]
-        if n * ENTRY.itemsize > self.bytes_left or first[:4] != b"\1\0\0\0" or first[12:16] != b"\1\0\0\0":
+        n_bytes = n * ENTRY.itemsize
+        if n_bytes > self.bytes_left:
             return None
-        entries = np.frombuffer(self.content, ENTRY, n, self.position)
-        if (entries["key_type"] != _TYPE_OF_NUMBERS).any() or (entries["value_type"] != _TYPE_OF_NUMBERS).any():
-            return None
-        self.position += n * ENTRY.itemsize
-        return entries
+        entries = np.frombuffer(self._file.read(n_bytes), ENTRY)
+        if (entries["key_type"] == _TYPE_OF_NUMBERS).all() and (entries["value_type"] == _TYPE_OF_NUMBERS).all():
+            self.bytes_left -= n_bytes
+            return entries
+        self._file.seek(-n_bytes, os.SEEK_CUR)
+        return None
 
 
 class Ascii(Binary):
     """The ASCII format: numbers in decimal notation, each group of them on a line; characters as they are."""
 
-    def __init__(self, content: bytes) -> None:
-        super().__init__(content, long_bytes=8)
-
-    def _line(self) -> bytes:
-        stop = self.content.find(b"\n", self.position)
-        stop = len(self.content) if stop < 0 else stop
-        line = self.content[self.position : stop]
-        self.position = min(stop + 1, len(self.content))
+    def _line(self, max_bytes: int) -> bytes:
+        line = self._file.readline(min(max_bytes, self.bytes_left))
+        self.bytes_left -= len(line)
         return line
 
     def characters(self, n: int) -> bytes:
         """Read bytes, behind which there is the end of a line."""
         characters = super().characters(n)
-        if n and self.content[self.position : self.position + 1] == b"\n":
-            self.position += 1
+        if n and self.bytes_left:
+            super().characters(1)
         return characters
 
     def integer(self) -> int:
@@ -105,7 +101,7 @@ class Ascii(Binary):
 
     def longs(self, n: int) -> list[int]:
         """Read a line of integers."""
-        words = self._line().split() if n else []
+        words = self._line(_LONGEST_NUMBER * n).split() if n else []
         if len(words) != n or not all(_WHOLE.fullmatch(word) for word in words):
             raise ActivationError(f"it is truncated or damaged: {n} whole numbers are missing")
         return [int(word) for word in words]
@@ -119,7 +115,7 @@ class Ascii(Binary):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # numpy reads up to what is no number, and warns
-                numbers = np.fromstring(self._line(), dtype, sep=" ") if n else np.zeros(0, dtype)
+                numbers = np.fromstring(self._line(_LONGEST_NUMBER * n), dtype, sep=" ") if n else np.zeros(0, dtype)
         except (DeprecationWarning, ValueError):
             numbers = np.zeros(0, dtype)
         if len(numbers) != n:
