@@ -332,6 +332,15 @@ def test_a_module_alone_needs_a_vocabulary(tmp_path: Path) -> None:
         import_model(path)
 
 
+def test_the_vocabulary_that_char_rnn_keeps_beside_a_text(tmp_path: Path) -> None:
+    weights = drawn("ifgo")
+    path = save(tmp_path / "net.t7", lstm_graph(weights))
+    vocabulary = save(tmp_path / "vocab.t7", Lua([(char, n + 1) for n, char in enumerate(CHARACTERS)]))
+    result = import_model(path, f"pickle:{vocabulary}")
+    assert_computes(result.model, weights, lstm_step)
+    assert result.model.vocabulary.characters == CHARACTERS
+
+
 @pytest.mark.parametrize(("name", "letters"), [("nn.SeqLSTM", "ifgo"), ("nn.SeqGRU", "rzn")])
 def test_layers_that_go_back_to_torch_rnn(name: str, letters: str, tmp_path: Path) -> None:
     """Of Element-Research's rnn, whose GRU has another order, and the update gate as the share of the old state."""
